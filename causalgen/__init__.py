@@ -1,0 +1,59 @@
+"""causalgen: counterfactual images from deep structural causal models, and the effects of image attributes.
+
+Everything is loaded on first use, so that `import causalgen` stays fast.
+"""
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
+from ._version import __version__
+
+if TYPE_CHECKING:
+    from .datasets import Dataset, load
+    from .effects import EffectReport, estimate_effect
+    from .graph import CausalGraph, Variable, identify
+    from .scm import Counterfactual, Posterior, StructuralCausalModel
+    from .training import FitConfig, Stage, fit
+
+_HOMES = {
+    "CausalGraph": "graph",
+    "Counterfactual": "scm",
+    "Dataset": "datasets",
+    "EffectReport": "effects",
+    "FitConfig": "training",
+    "Posterior": "scm",
+    "Stage": "training",
+    "StructuralCausalModel": "scm",
+    "Variable": "graph",
+    "estimate_effect": "effects",
+    "fit": "training",
+    "identify": "graph",
+    "load": "datasets",
+}
+
+__all__ = [
+    "CausalGraph",
+    "Counterfactual",
+    "Dataset",
+    "EffectReport",
+    "FitConfig",
+    "Posterior",
+    "Stage",
+    "StructuralCausalModel",
+    "Variable",
+    "__version__",
+    "estimate_effect",
+    "fit",
+    "identify",
+    "load",
+]
+
+
+def __getattr__(name: str) -> Any:
+    if name in _HOMES:
+        return getattr(importlib.import_module(f".{_HOMES[name]}", __name__), name)
+    raise AttributeError(f"module 'causalgen' has no attribute '{name}'")
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)

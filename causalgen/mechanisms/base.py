@@ -1,0 +1,152 @@
+"""The contract of every mechanism: a structural assignment x := f(u, pa) with noise u ~ p(u).
+
+A mechanism knows its own `Variable` and those of its parents, never a graph. Values arrive in natural units and leave
+in natural units; scaling is the mechanism's own business, fitted once by `initialize` and kept in buffers. Discrete
+values are int64 codes. The first dimension of every tensor is the unit; particles are flattened by the caller.
+"""
+
+from abc import ABC, abstractmethod
+from collections.abc import Iterable, Mapping
+from enum import Enum
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.distributions import Distribution
+
+from ..graph import Variable
+from ..typing import Noise, Values
+
+__all__ = ["Abduction", "Abductive", "Density", "Mechanism", "Observable"]
+
+
+class Abduction(Enum):
+    """How a mechanism finds the noise of an observed unit."""
+
+    BIJECTIVE = "bijective"
+    """The noise is the unique solution of x = f(u, pa)."""
+    POSTERIOR = "posterior"
+    """An exact draw from p(u | x, pa)."""
+    VARIATIONAL = "variational"
+    """A draw from an approximation q(u | x, pa)."""
+    POINT = "point"
+    """One fitted noise, neither unique nor a posterior draw."""
+    NONE = "none"
+    """No abduction: sampling and interventions only."""
+
+    @property
+    def is_random(self) -> bool:
+        """Whether repeated abduction gives different noise, so that particles carry information."""
+        return self in (Abduction.POSTERIOR, Abduction.VARIATIONAL)
+
+
+class Mechanism(nn.Module, ABC):
+    """Structural assignment of one variable given its parents.
+
+    Args:
+        variable: The variable that is assigned.
+        parents: Parent variables by name, in the order in which the graph lists them.
+        options: JSON-able options of the subclass, kept for `spec`.
+    """
+
+    abduction: Abduction = Abduction.NONE
+
+    def __init__(self, variable: Variable, parents: Mapping[str, Variable], **options: Any) -> None:
+        super().__init__()
+        self.variable = variable
+        self.parents = dict(parents)
+        self.options = options
+
+    def spec(self) -> dict[str, Any]:
+        """JSON-able options that rebuild this mechanism (see `catalog.build`)."""
+        return dict(self.options)
+
+    def initialize(self, value: Tensor, parents: Values) -> None:
+        """Fit scalers and similar buffers to the training split.
+
+        Args:
+            value: Observed values of this variable, `(N, ...)` in natural units.
+            parents: Observed values of the parents, `(N, ...)` each.
+        """
+
+    @abstractmethod
+    def noise(self, batch_shape: tuple[int, ...] = ()) -> dict[str, Distribution]:
+        """Distribution p(u) of each named noise with the given batch shape.
+
+        It does not depend on the parents: a learned or conditional prior has to be reparametrised.
+        """
+
+    @abstractmethod
+    def forward(self, noise: Noise, parents: Values, *, changed: frozenset[str] = frozenset()) -> Tensor:
+        """The assignment f(u, pa), in natural units.
+
+        Args:
+            noise: Named noise, `(B, ...)` each.
+            parents: Values of the parents, `(B, ...)` each.
+            changed: Names of parents whose values differ from the factual ones; most mechanisms need not know.
+        """
+
+    def objectives(self, value: Tensor, parents: Values, progress: float) -> dict[str, Tensor]:
+        """Named losses per unit, `(B,)`; those named in `parameter_groups` are minimised, all are logged.
+
+        Args:
+            value: Observed values, natural units.
+            parents: Observed parents, natural units.
+            progress: Fraction of training that is done, in [0, 1], for schedules.
+        """
+        return {}
+
+    def parameter_groups(self) -> dict[str, list[nn.Parameter]]:
+        """Parameters that each objective trains; empty for a mechanism that `initialize` fits completely."""
+        parameters = [p for p in self.parameters() if p.requires_grad]
+        return {"loss": parameters} if parameters else {}
+
+    def device_and_dtype(self) -> tuple[torch.device, torch.dtype]:
+        """Device and floating dtype of the first parameter or buffer."""
+        tensors: Iterable[Tensor] = (*self.parameters(), *self.buffers())
+        for tensor in tensors:
+            if tensor.is_floating_point():
+                return tensor.device, tensor.dtype
+        return torch.device("cpu"), torch.get_default_dtype()
+
+    def extra_repr(self) -> str:
+        arguments = ", ".join(self.parents) or "no parents"
+        return f"{self.variable.name} := f(noise, {arguments}), abduction={self.abduction.value}"
+
+
+class Abductive(Mechanism):
+    """A mechanism that can abduct: find noise that is consistent with an observed value."""
+
+    @abstractmethod
+    def abduct(self, value: Tensor, parents: Values) -> Noise:
+        """Noise given the observed value and parents; one draw per unit where `abduction.is_random`.
+
+        Args:
+            value: `(B, ...)`, natural units. To draw k particles, the caller repeats the units.
+            parents: `(B, ...)` each.
+        """
+
+
+class Observable(Mechanism):
+    """A mechanism with a likelihood, so that its node can be observed in a Pyro program."""
+
+    @abstractmethod
+    def observe(self, name: str, parents: Values, value: Tensor | None = None) -> Tensor:
+        """Emit the `pyro.sample` sites of this node and return its value.
+
+        Args:
+            name: Name of the value's site; further sites are called `name.<noise>`.
+            parents: Values of the parents.
+            value: Observed value; None samples it.
+        """
+
+
+class Density(Observable):
+    """A mechanism whose log p(x | pa) is known exactly."""
+
+    @abstractmethod
+    def log_prob(self, value: Tensor, parents: Values) -> Tensor:
+        """Log density (or log probability) in natural units, `(B,)`."""
+
+    def objectives(self, value: Tensor, parents: Values, progress: float) -> dict[str, Tensor]:
+        return {"loss": -self.log_prob(value, parents)}

@@ -1,0 +1,102 @@
+"""The mechanisms by the words that a study file uses for them."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from ..errors import UnknownNameError, nearest
+from ..graph import Variable
+from .additive_noise import AdditiveNoise
+from .base import Mechanism
+from .categorical import Categorical
+from .conv_vae import ConvVAE
+from .empirical import Empirical
+from .linear_gaussian import LinearGaussian
+from .ordinal import Ordinal
+from .spline_flow import SplineFlow
+
+__all__ = ["DEFAULTS", "KINDS", "MECHANISMS", "build", "name_of"]
+
+MECHANISMS: dict[str, type[Mechanism]] = {
+    "spline-flow": SplineFlow,
+    "additive-noise": AdditiveNoise,
+    "linear-gaussian": LinearGaussian,
+    "empirical": Empirical,
+    "categorical": Categorical,
+    "ordinal": Ordinal,
+    "conv-vae": ConvVAE,
+}
+
+KINDS: dict[str, tuple[str, ...]] = {
+    "spline-flow": ("continuous",),
+    "additive-noise": ("continuous",),
+    "linear-gaussian": ("continuous",),
+    "empirical": ("continuous",),
+    "categorical": ("binary", "categorical"),
+    "ordinal": ("ordinal",),
+    "conv-vae": ("image",),
+}
+"""Kinds of variable that each mechanism can assign."""
+
+DEFAULTS: dict[str, str] = {
+    "continuous": "spline-flow",
+    "binary": "categorical",
+    "categorical": "categorical",
+    "ordinal": "ordinal",
+    "image": "conv-vae",
+}
+"""Mechanism of a variable for which the user names none."""
+
+
+def build(
+    name: str | None, variable: Variable, parents: Mapping[str, Variable], options: Mapping[str, Any] | None = None
+) -> Mechanism:
+    """Build the mechanism called `name` (None: the default of the variable's kind).
+
+    Raises:
+        UnknownNameError: No mechanism or no option of that name.
+        ValueError: The mechanism cannot assign this kind of variable, or an option has a wrong value.
+
+    >>> build(None, Variable("age", "continuous"), {})
+    SplineFlow(
+      age := f(noise, no parents), abduction=bijective
+      ...
+    """
+    if variable.kind is None:
+        raise ValueError(f"Expected '{variable.name}' to have a kind; got none. Declare it as a Variable with a kind.")
+    name = name or DEFAULTS[variable.kind]
+    if name not in MECHANISMS:
+        raise UnknownNameError(
+            f"Expected a mechanism for '{variable.name}' among {', '.join(MECHANISMS)}; got {name!r}."
+            + nearest(name, MECHANISMS)
+        )
+    if variable.kind not in KINDS[name]:
+        fitting = [key for key, kinds in KINDS.items() if variable.kind in kinds]
+        raise ValueError(
+            f"Expected a mechanism for the {variable.kind} variable '{variable.name}' among {', '.join(fitting)}; "
+            f"got {name!r}, which is for {' or '.join(KINDS[name])}."
+        )
+    return _construct(MECHANISMS[name], name, variable, parents, dict(options or {}))
+
+
+def _construct(
+    cls: type[Mechanism], name: str, variable: Variable, parents: Mapping[str, Variable], options: dict[str, Any]
+) -> Mechanism:
+    known = (cls.__init__.__kwdefaults__ or {}).keys()
+    for option in options:
+        if option not in known:
+            raise UnknownNameError(
+                f"Expected an option of '{name}' among {', '.join(known) or '(none)'}; got {option!r} "
+                f"for '{variable.name}'." + nearest(option, known)
+            )
+    return cls(variable, parents, **options)
+
+
+def name_of(mechanism: Mechanism) -> str:
+    """Catalog name of a mechanism; its import path when it is not in the catalog.
+
+    A class from elsewhere can be used but not saved by name: put it into `MECHANISMS` first.
+    """
+    for name, cls in MECHANISMS.items():
+        if type(mechanism) is cls:
+            return name
+    return f"{type(mechanism).__module__}.{type(mechanism).__qualname__}"

@@ -1,0 +1,186 @@
+r"""Likelihoods of an image given a decoder's output: parts of an image mechanism.
+
+Pixels are in natural units over [low, high]; the decoder speaks on the scale where that range is [-1, 1].
+"""
+
+import math
+from abc import ABC, abstractmethod
+from typing import Any, ClassVar
+
+import pyro.distributions as dist
+import torch
+from pyro.distributions.torch_distribution import TorchDistribution
+from torch import Tensor, nn
+from torch.distributions import constraints
+from torch.nn import functional as F
+
+__all__ = ["LIKELIHOODS", "Bernoulli", "DiscretisedGaussian", "Gaussian", "Likelihood"]
+
+
+NO_SHAPE = torch.Size()
+
+
+class Likelihood(nn.Module, ABC):
+    """p(x | decoder output) over whole images.
+
+    Args:
+        channels: Channels of the image.
+        support: Least and greatest pixel value.
+    """
+
+    has_residual = False
+    """Whether the difference between an image and its decoded mean can be carried to the counterfactual."""
+
+    def __init__(self, channels: int, support: tuple[float, float]) -> None:
+        super().__init__()
+        self.channels = channels
+        self.low, self.high = support
+
+    @abstractmethod
+    def mean(self, output: Tensor) -> Tensor:
+        """Expected image in natural units, `(B, C, H, W)`."""
+
+    @abstractmethod
+    def distribution(self, output: Tensor) -> TorchDistribution:
+        """Pyro distribution with event shape (C, H, W), natural units."""
+
+    @abstractmethod
+    def log_prob(self, output: Tensor, value: Tensor) -> Tensor:
+        """Log-likelihood `(B,)` in nats, natural units."""
+
+    def residual(self, output: Tensor, value: Tensor) -> Tensor:
+        """Standardised residual of `value`; added back by `add_residual`."""
+        raise ValueError(
+            f"Expected a likelihood with a pixel residual; {type(self).__name__} has none. Use residual=0."
+        )
+
+    def add_residual(self, output: Tensor, residual: Tensor) -> Tensor:
+        """Expected image plus a standardised residual, natural units, inside the support."""
+        raise ValueError(
+            f"Expected a likelihood with a pixel residual; {type(self).__name__} has none. Use residual=0."
+        )
+
+    def to_unit(self, value: Tensor) -> Tensor:
+        """Natural units to [-1, 1]."""
+        return (value - self.low) * (2 / (self.high - self.low)) - 1
+
+    def from_unit(self, value: Tensor) -> Tensor:
+        """[-1, 1] to natural units, cut off at the support."""
+        return (value.clamp(-1, 1) + 1) * ((self.high - self.low) / 2) + self.low
+
+
+class Gaussian(Likelihood):
+    r"""Independent Gaussian pixels, :math:`x \sim N(m, s_c^2)` with one learned scale per channel."""
+
+    has_residual = True
+
+    def __init__(self, channels: int, support: tuple[float, float]) -> None:
+        super().__init__(channels, support)
+        self.log_scale = nn.Parameter(torch.full((channels, 1, 1), -1.5))
+
+    def scale(self) -> Tensor:
+        """Learned scale `(C, 1, 1)` on the [-1, 1] range; bounded below so that the likelihood cannot blow up."""
+        return self.log_scale.clamp_min(-6.0).exp()
+
+    def mean(self, output: Tensor) -> Tensor:
+        return self.from_unit(output)
+
+    def distribution(self, output: Tensor) -> TorchDistribution:
+        half = (self.high - self.low) / 2
+        return dist.Normal((output + 1) * half + self.low, self.scale() * half).to_event(3)
+
+    def log_prob(self, output: Tensor, value: Tensor) -> Tensor:
+        half = (self.high - self.low) / 2
+        standardised = (self.to_unit(value) - output) / self.scale()
+        constant = self.scale().log() + 0.5 * math.log(2 * math.pi) + math.log(half)
+        return -(0.5 * standardised.square() + constant).flatten(1).sum(1)
+
+    def residual(self, output: Tensor, value: Tensor) -> Tensor:
+        return (self.to_unit(value) - output.clamp(-1, 1)) / self.scale()
+
+    def add_residual(self, output: Tensor, residual: Tensor) -> Tensor:
+        return self.from_unit(output.clamp(-1, 1) + self.scale() * residual)
+
+
+class DiscretisedGaussian(Gaussian):
+    r"""Gaussian integrated over each of the 256 grey levels, the edge levels taking the tails.
+
+    .. math:: P(x = v) = \Phi\bigl((v + \tfrac12 - m)/s\bigr) - \Phi\bigl((v - \tfrac12 - m)/s\bigr)
+    """
+
+    def distribution(self, output: Tensor) -> TorchDistribution:
+        return _Discretised(self, output).to_event(3)
+
+    def log_prob(self, output: Tensor, value: Tensor) -> Tensor:
+        return self.log_mass(output, value).flatten(1).sum(1)
+
+    def log_mass(self, output: Tensor, value: Tensor) -> Tensor:
+        """Log probability of each pixel's grey level, shape of `value`."""
+        centre, half_bin, inverse = self.to_unit(value) - output, 1 / 255, 1 / self.scale()
+        upper = torch.special.ndtr((centre + half_bin) * inverse)
+        lower = torch.special.ndtr((centre - half_bin) * inverse)
+        black, white = value <= self.low, value >= self.high
+        mass = torch.where(white, 1.0, upper) - torch.where(black, 0.0, lower)
+        # Where both tails round to the same number the density times the bin width is exact enough.
+        density = (
+            -0.5 * (centre * inverse).square() - (self.scale() / (2 * half_bin)).log() - 0.5 * math.log(2 * math.pi)
+        )
+        return torch.where(mass > 1e-5, mass.clamp_min(1e-5).log(), density)
+
+
+class Bernoulli(Likelihood):
+    """Pixels as probabilities; meant for nearly black-and-white images. The output is a logit."""
+
+    def mean(self, output: Tensor) -> Tensor:
+        return torch.sigmoid(output) * (self.high - self.low) + self.low
+
+    def distribution(self, output: Tensor) -> TorchDistribution:
+        return _GreyBernoulli(self, output).to_event(3)
+
+    def log_prob(self, output: Tensor, value: Tensor) -> Tensor:
+        target = (self.to_unit(value) + 1) / 2
+        return -F.binary_cross_entropy_with_logits(output, target, reduction="none").flatten(1).sum(1)
+
+
+class _PixelDistribution(TorchDistribution):
+    """Distribution of single pixels whose formulas live in a `Likelihood`."""
+
+    arg_constraints: ClassVar[dict[str, Any]] = {}
+    support = constraints.real
+
+    def __init__(self, likelihood: Any, output: Tensor, validate_args: bool | None = None) -> None:
+        self.likelihood, self.output = likelihood, output
+        super().__init__(batch_shape=output.shape, validate_args=False)
+
+    def expand(self, batch_shape: Any, _instance: Any = None) -> "_PixelDistribution":
+        return type(self)(self.likelihood, self.output.expand(batch_shape))
+
+
+class _Discretised(_PixelDistribution):
+    def sample(self, sample_shape: Any = NO_SHAPE) -> Tensor:
+        part = self.likelihood
+        shape = self._extended_shape(sample_shape)
+        value = self.output + part.scale() * torch.randn(shape, dtype=self.output.dtype, device=self.output.device)
+        level = ((value.clamp(-1, 1) + 1) * 127.5).round()
+        return (level * ((part.high - part.low) / 255) + part.low).detach()
+
+    def log_prob(self, value: Tensor) -> Tensor:
+        return self.likelihood.log_mass(self.output, value)
+
+
+class _GreyBernoulli(_PixelDistribution):
+    def sample(self, sample_shape: Any = NO_SHAPE) -> Tensor:
+        part = self.likelihood
+        probability = torch.sigmoid(self.output).expand(self._extended_shape(sample_shape))
+        return (torch.bernoulli(probability) * (part.high - part.low) + part.low).detach()
+
+    def log_prob(self, value: Tensor) -> Tensor:
+        target = (self.likelihood.to_unit(value) + 1) / 2
+        return -F.binary_cross_entropy_with_logits(self.output, target.expand_as(self.output), reduction="none")
+
+
+LIKELIHOODS: dict[str, type[Likelihood]] = {
+    "discretised-gaussian": DiscretisedGaussian,
+    "gaussian": Gaussian,
+    "bernoulli": Bernoulli,
+}

@@ -1,0 +1,60 @@
+r"""Continuous mechanisms that are one increasing map of one scalar noise.
+
+.. math:: x = T_{pa}(u), \qquad u \sim p(u), \qquad T_{pa} \text{ increasing and invertible}
+
+so that abduction is exact, :math:`u = T_{pa}^{-1}(x)`, and so is the density. Counterfactuals of a continuous variable
+are identified under exactly this assumption, monotone scalar noise, and no hidden confounding.
+"""
+
+from abc import abstractmethod
+
+import pyro
+import pyro.distributions as dist
+import torch
+from torch import Tensor
+from torch.distributions import Distribution
+from torch.distributions.transforms import Transform
+
+from ..typing import Noise, Values
+from .base import Abduction, Abductive, Density
+
+__all__ = ["ScalarFlow"]
+
+
+class ScalarFlow(Abductive, Density):
+    """Base of the scalar flows; a subclass says what `transform` is.
+
+    Noise: `u`, `(B,)`, standard normal unless `base` says otherwise.
+    """
+
+    abduction = Abduction.BIJECTIVE
+
+    @abstractmethod
+    def transform(self, parents: Values) -> Transform:
+        """The map u -> x given parents, in natural units; fresh at each call, since transforms cache inverses."""
+
+    def base(self, batch_shape: tuple[int, ...] = ()) -> Distribution:
+        """Distribution of the noise `u`."""
+        device, dtype = self.device_and_dtype()
+        zero = torch.zeros((), device=device, dtype=dtype)
+        return dist.Normal(zero, zero + 1).expand(batch_shape)
+
+    def noise(self, batch_shape: tuple[int, ...] = ()) -> dict[str, Distribution]:
+        return {"u": self.base(batch_shape)}
+
+    def forward(self, noise: Noise, parents: Values, *, changed: frozenset[str] = frozenset()) -> Tensor:
+        value = self.transform(parents)(noise["u"])
+        return value if self.variable.support is None else value.clamp(*self.variable.support)
+
+    def abduct(self, value: Tensor, parents: Values) -> Noise:
+        return {"u": self.transform(parents).inv(value)}
+
+    def distribution(self, parents: Values, batch_shape: tuple[int, ...] = ()) -> dist.TransformedDistribution:
+        """p(x | pa) as a Pyro distribution."""
+        return dist.TransformedDistribution(self.base(batch_shape), [self.transform(parents)])
+
+    def log_prob(self, value: Tensor, parents: Values) -> Tensor:
+        return self.distribution(parents, value.shape).log_prob(value)
+
+    def observe(self, name: str, parents: Values, value: Tensor | None = None) -> Tensor:
+        return pyro.sample(name, self.distribution(parents), obs=value)

@@ -1,0 +1,10 @@
+"""The only door to zuko: its import switches off torch's distribution validation, so it is restored here."""
+
+from torch.distributions import Distribution
+
+_validate_args = Distribution._validate_args  # type: ignore[attr-defined]
+from zuko.transforms import MonotonicRQSTransform  # noqa: E402
+
+Distribution._validate_args = _validate_args  # type: ignore[attr-defined]
+
+__all__ = ["MonotonicRQSTransform"]

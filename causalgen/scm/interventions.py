@@ -1,0 +1,107 @@
+"""Interventions: what `do` may hold for a node, and how it acts in a world.
+
+A value, one value per unit, a callable `(value, parents) -> value` that sees what the node would have been in this world,
+or a `Mechanism` that replaces the node's own and draws fresh noise.
+"""
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import networkx as nx
+import torch
+from torch import Tensor
+
+from ..errors import GraphError
+from ..graph import CausalGraph, Variable
+from ..mechanisms import Mechanism
+from ..typing import Values
+from .values import as_tensor
+
+__all__ = ["act", "check_interventions", "describe", "world_graph"]
+
+
+def check_interventions(graph: CausalGraph, do: Mapping[str, Any] | None) -> dict[str, Any]:
+    """The interventions in topological order.
+
+    Raises:
+        UnknownNameError: A name that is no node.
+        GraphError: A replacing mechanism listens to a descendant of its node.
+    """
+    do = dict(do or {})
+    for name, what in do.items():
+        graph.require(name)
+        if isinstance(what, Mechanism):
+            for parent in what.parents:
+                graph.require(parent)
+                if parent == name or parent in graph.descendants(name):
+                    raise GraphError(
+                        f"Expected the parents of the mechanism in do({name}) among its non-descendants; got '{parent}', "
+                        "which would close a cycle."
+                    )
+    return {name: do[name] for name in graph.nodes if name in do}
+
+
+def world_graph(graph: CausalGraph, do: Mapping[str, Any]) -> nx.DiGraph:
+    """The graph of the world under `do`, its nodes in topological order: intervened nodes listen only to what replaces them."""
+    world = graph.networkx()
+    for name, what in do.items():
+        own = () if not callable(what) or isinstance(what, Mechanism) else graph.parents(name)
+        world.remove_edges_from([(parent, name) for parent in graph.parents(name) if parent not in own])
+        if isinstance(what, Mechanism):
+            world.add_edges_from((parent, name) for parent in what.parents)
+    ordered = nx.DiGraph()
+    ordered.add_nodes_from(nx.lexicographical_topological_sort(world, key=graph.nodes.index))
+    ordered.add_edges_from(world.edges)
+    return ordered
+
+
+def act(
+    variable: Variable,
+    what: Any,
+    *,
+    natural: Callable[[], Tensor],
+    parents: Values,
+    values: Values,
+    count: int,
+    like: Tensor,
+) -> Tensor:
+    """Value `(B, ...)` of an intervened node.
+
+    Args:
+        variable: The node's variable.
+        what: The intervention.
+        natural: Computes what the node would have been in this world.
+        parents: Values of the node's own parents in this world, for a callable.
+        values: Values of all earlier nodes in this world, for a replacing mechanism.
+        count: Number of units.
+        like: Tensor whose device and dtype the result takes.
+    """
+    if isinstance(what, Mechanism):
+        noise = {name: p.sample() for name, p in what.noise((count,)).items()}
+        what = what(noise, {name: values[name] for name in what.parents})
+    elif callable(what):
+        what = what(natural(), dict(parents))
+        if not isinstance(what, Tensor):
+            what = torch.as_tensor(what) if not variable.is_discrete else what
+    tensor = as_tensor(variable, what, like, count=count)
+    return tensor.expand(count, *variable.shape).contiguous()
+
+
+def describe(variable: Variable, what: Any) -> str:
+    """The intervention in words for titles and tables, such as "pen = felt-tip" or "thickness = 3 px".
+
+    >>> describe(Variable("thickness", "continuous", unit="px"), 3)
+    'thickness = 3 px'
+    """
+    unit = f" {variable.unit}" if variable.unit else ""
+    if isinstance(what, Mechanism):
+        return f"{variable.name} ~ {type(what).__name__}"
+    if callable(what):
+        return f"{variable.name} = {getattr(what, '__name__', 'function')}(...)"
+    if isinstance(what, Tensor) and what.dim() == 0:
+        what = what.item() if not variable.is_discrete else variable.decode(int(what))
+    if isinstance(what, bool | str):
+        return f"{variable.name} = {what}"
+    if isinstance(what, int | float):
+        return f"{variable.name} = {what:g}{unit}"
+    return f"{variable.name} = own value per unit"

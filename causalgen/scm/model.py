@@ -1,0 +1,337 @@
+"""The structural causal model: a graph, one mechanism per node, and the queries of the causal ladder."""
+
+import warnings
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import networkx as nx
+import pyro
+import torch
+from pyro import poutine
+from torch import Tensor, nn
+
+from ..errors import GraphError, NotObservableError, UnknownNameError, nearest
+from ..graph import CausalGraph
+from ..mechanisms import Abductive, Density, Mechanism, Observable, build
+from ..nn import seeded
+from ..typing import Noise, Values
+from .interventions import act, check_interventions, world_graph
+from .posterior import Posterior
+from .support import JointSupport
+from .values import as_tensor, as_values
+from .worlds import Counterfactual, Samples
+
+__all__ = ["StructuralCausalModel"]
+
+CHUNK = 1024
+"""Units that pass through an image network at once."""
+
+
+class StructuralCausalModel(nn.Module):
+    """A causal graph whose every node has a mechanism x := f(u, pa) with independent noises.
+
+    Args:
+        graph: Acyclic, without bidirected edges: hidden confounding would make the noises dependent.
+        mechanisms: By node: a `Mechanism`, a catalog name such as "spline-flow", or a dict
+            `{"mechanism": name, **options}`. Nodes left out get the default of their variable's kind.
+
+    Raises:
+        GraphError: The graph has bidirected edges.
+        UnknownNameError: A mechanism for a name that is no node, or of an unknown name.
+    """
+
+    def __init__(self, graph: CausalGraph, mechanisms: Mapping[str, Any] | None = None) -> None:
+        super().__init__()
+        if graph.confounded:
+            pairs = ", ".join(" <-> ".join(pair) for pair in graph.confounded)
+            raise GraphError(
+                f"Expected a graph without hidden confounding; got {pairs}. Independent noises would answer wrongly: "
+                "measure the confounder and add it as a node, or use the graph for identification and effects only."
+            )
+        given = dict(mechanisms or {})
+        for name in given:
+            if name not in graph:
+                raise UnknownNameError(
+                    f"Expected mechanisms for the nodes {', '.join(graph.nodes)}; got '{name}'."
+                    + nearest(name, graph.nodes)
+                )
+        self.graph = graph
+        self._modules_by_position = nn.ModuleList(_mechanism(graph, name, given.get(name)) for name in graph.nodes)
+        self._supports_by_position = nn.ModuleList(JointSupport(_parents(graph, name)) for name in graph.nodes)
+
+    @property
+    def mechanisms(self) -> dict[str, Mechanism]:
+        """Mechanism of each node, in topological order."""
+        return dict(zip(self.graph.nodes, self._modules_by_position))  # type: ignore[arg-type]
+
+    @property
+    def supports(self) -> dict[str, JointSupport]:
+        """Joint training range of each node's parents."""
+        return dict(zip(self.graph.nodes, self._supports_by_position))  # type: ignore[arg-type]
+
+    @property
+    def like(self) -> Tensor:
+        """A scalar on the model's device and of its floating dtype."""
+        return next(t for t in (*self.parameters(), *self.buffers()) if t.is_floating_point()).new_zeros(())
+
+    def tensor(self, name: str, value: Any, *, count: int | None = None) -> Tensor:
+        """Values of one node, labels or numbers, as a checked tensor on the model's device."""
+        return as_tensor(self.graph[name], value, self.like, count=count)
+
+    @torch.no_grad()
+    def initialize(self, values: Any) -> None:
+        """Fit every mechanism's scalers and the joint supports to the training split."""
+        tensors = as_values(self.graph, values, self.like)
+        for name, mechanism in self.mechanisms.items():
+            parents = {p: tensors[p] for p in self.graph.parents(name)}
+            mechanism.initialize(tensors[name], parents)
+            self.supports[name].fit(parents)
+
+    @torch.no_grad()
+    def sample(
+        self,
+        n: int,
+        *,
+        do: Mapping[str, Any] | None = None,
+        given: Mapping[str, Any] | None = None,
+        seed: int | None = None,
+    ) -> Samples:
+        """Draw units from the observational world, from the world under `do`, or from either given evidence.
+
+        Evidence is answered by importance weighting: ten times `n` proposals of the evidence's ancestors, weighted by
+        the evidence's likelihood and resampled.
+
+        Args:
+            n: Number of units.
+            do: Interventions by node (see `Posterior.counterfactual`).
+            given: Observed values by node, in the world under `do`: one value, or a label.
+            seed: Seed; None uses torch's global state.
+
+        Raises:
+            NotObservableError: Evidence on a node whose mechanism has no likelihood.
+        """
+        if n < 1:
+            raise ValueError(f"Expected at least one unit to sample; got n={n}.")
+        do = check_interventions(self.graph, do)
+        evidence = dict(given or {})
+        for name in evidence:
+            self.graph.require(name)
+            if name in do:
+                raise ValueError(f"Expected '{name}' in either do or given; got it in both. Leave one out.")
+        self.eval()
+        with seeded(seed, self.like.device):
+            if not evidence:
+                return Samples(self.graph, self._ancestral(n, do), do, float(n))
+            values, size = self._weighted(n, do, evidence)
+            return Samples(self.graph, self._ancestral(n, do, values), do, size)
+
+    @torch.no_grad()
+    def abduct(self, factual: Any, *, particles: int | None = None, seed: int | None = None) -> Posterior:
+        """Abduct the noise of observed units, for any number of counterfactual queries.
+
+        Args:
+            factual: Mapping or data frame with a value of every node, `(B, ...)`.
+            particles: None for one draw per unit, else the number of draws from the noise's posterior.
+            seed: Seed; None uses torch's global state.
+
+        Raises:
+            MissingValueError: A node is absent or NaN.
+            DataError, SupportError: Values that do not fit their variables.
+        """
+        self.eval()
+        observed = as_values(self.graph, factual, self.like)
+        if particles is not None:
+            self._check_particles(particles)
+        repeated = {n: t.repeat(particles or 1, *[1] * (t.dim() - 1)) for n, t in observed.items()}
+        noise: dict[str, Noise] = {}
+        with seeded(seed, self.like.device):
+            for name, mechanism in self.mechanisms.items():
+                if isinstance(mechanism, Abductive):
+                    parents = {p: repeated[p] for p in self.graph.parents(name)}
+                    noise[name] = self._chunked(name, mechanism.abduct, repeated[name], parents)
+        return Posterior(self, observed, noise, particles)
+
+    def counterfactual(
+        self, factual: Any, do: Mapping[str, Any], *, particles: int | None = None, seed: int | None = None
+    ) -> Counterfactual:
+        """`abduct(factual).counterfactual(do)`: what these units would have been under `do`."""
+        return self.abduct(factual, particles=particles, seed=seed).counterfactual(do, seed=seed)
+
+    def log_prob(self, values: Any) -> Tensor:
+        """Joint log density of complete units `(B,)`, natural units.
+
+        Raises:
+            NotObservableError: A mechanism has no exact density, such as a VAE; its bound is in its `objectives`.
+        """
+        tensors = as_values(self.graph, values, self.like)
+        total = self.like.new_zeros(len(next(iter(tensors.values()))))
+        for name, mechanism in self.mechanisms.items():
+            if not isinstance(mechanism, Density):
+                raise NotObservableError(
+                    f"Expected mechanisms with an exact density; '{name}' has {type(mechanism).__name__}. "
+                    "Ask for the log density of a model without it."
+                )
+            total = total + mechanism.log_prob(tensors[name], {p: tensors[p] for p in self.graph.parents(name)})
+        return total
+
+    def model(self, n: int, values: Values | None = None) -> dict[str, Tensor]:
+        """The Pyro program of `n` units in a plate called "units", for `condition`, SVI, importance sampling or NUTS.
+
+        Every node with a likelihood is a `pyro.sample` site of its name. Read results from the return value: under
+        `poutine.do` a trace does not show interventions.
+
+        Args:
+            n: Number of units.
+            values: Observed tensors by node, codes and natural units.
+        """
+        values = dict(values or {})
+        world: dict[str, Tensor] = {}
+        with pyro.plate("units", n):
+            for name, mechanism in self.mechanisms.items():
+                parents = {p: world[p] for p in self.graph.parents(name)}
+                if isinstance(mechanism, Observable):
+                    world[name] = mechanism.observe(name, parents, values.get(name))
+                elif name in values:
+                    raise _not_observable(name, mechanism)
+                else:
+                    noise = {k: pyro.sample(f"{name}.{k}", p) for k, p in mechanism.noise().items()}
+                    world[name] = _deterministic(name, mechanism, mechanism(noise, parents))
+        return world
+
+    def assign(self, name: str, noise: Noise, parents: Values, *, changed: frozenset[str] = frozenset()) -> Tensor:
+        """Run one node's mechanism on `(B, ...)` noise and parents."""
+        mechanism = self.mechanisms[name]
+
+        def run(noise: Noise, parents: Values) -> Tensor:
+            return mechanism(noise, parents, changed=changed)
+
+        return self._chunked(name, run, noise, parents)
+
+    def _chunked(self, name: str, function: Callable[..., Any], *arguments: Any) -> Any:
+        """Apply a mechanism in chunks of units where images are involved, to bound memory."""
+        involved = [self.graph[name], *(self.graph[p] for p in self.graph.parents(name))]
+        count = _length(arguments)
+        if count <= CHUNK or not any(v.is_image for v in involved):
+            return function(*arguments)
+        starts = range(0, count, CHUNK)
+        return _concatenate([function(*(_cut(a, start) for a in arguments)) for start in starts])
+
+    def _ancestral(self, n: int, do: Mapping[str, Any], fixed: Values | None = None) -> dict[str, Tensor]:
+        """One draw of every node in topological order; nodes in `fixed` keep their values."""
+        values = dict(fixed or {})
+        for name in world_graph(self.graph, do):
+            if name not in values:
+                values[name] = self._draw(name, n, do, values)
+        return {name: values[name] for name in self.graph.nodes}
+
+    def _draw(self, name: str, n: int, do: Mapping[str, Any], values: Mapping[str, Tensor]) -> Tensor:
+        parents = {p: values[p] for p in self.graph.parents(name) if p in values}
+
+        def natural() -> Tensor:
+            noise = {k: p.sample() for k, p in self.mechanisms[name].noise((n,)).items()}
+            return self.assign(name, noise, parents)
+
+        if name not in do:
+            return natural()
+        return act(self.graph[name], do[name], natural=natural, parents=parents, values=values, count=n, like=self.like)
+
+    def _weighted(self, n: int, do: Mapping[str, Any], evidence: Mapping[str, Any]) -> tuple[dict[str, Tensor], float]:
+        """Draws of the evidence and its ancestors, resampled by likelihood, and the effective sample size."""
+        world = world_graph(self.graph, do)
+        proposals = 10 * n
+        values: dict[str, Tensor] = {}
+        log_weight = self.like.new_zeros(proposals)
+        ancestors = set(evidence).union(*(nx.ancestors(world, name) for name in evidence))
+        for name in world:
+            if name in evidence:
+                values[name] = self.tensor(name, evidence[name], count=proposals).expand(
+                    proposals, *self.graph[name].shape
+                )
+                parents = {p: values[p] for p in self.graph.parents(name)}
+                log_weight = log_weight + _log_likelihood(name, self.mechanisms[name], values[name], parents)
+            elif name in ancestors:
+                values[name] = self._draw(name, proposals, do, values)
+        weight = torch.softmax(log_weight, dim=0)
+        size = float(1 / weight.square().sum())
+        if not size >= 1 or size < n / 10:
+            warnings.warn(
+                f"The evidence {', '.join(evidence)} is rare under the model: {proposals} proposals are worth about "
+                f"{max(size, 0):.0f} independent draws. Sample more units.",
+                stacklevel=3,
+            )
+        chosen = torch.multinomial(weight, n, replacement=True)
+        return {name: tensor[chosen] for name, tensor in values.items()}, size
+
+    def _check_particles(self, particles: int) -> None:
+        if particles < 1:
+            raise ValueError(f"Expected at least one particle; got {particles}.")
+        if not any(m.abduction.is_random for m in self.mechanisms.values()):
+            warnings.warn(
+                "There is no abduction uncertainty here: every mechanism is bijective or a point, so all particles agree.",
+                stacklevel=3,
+            )
+
+
+def _mechanism(graph: CausalGraph, name: str, given: Any) -> Mechanism:
+    if isinstance(given, Mechanism):
+        expected = graph.parents(name)
+        if given.variable.name != name or tuple(given.parents) != tuple(expected):
+            raise GraphError(
+                f"Expected the mechanism of '{name}' to have the parents {list(expected)}; got one for "
+                f"'{given.variable.name}' with the parents {list(given.parents)}."
+            )
+        return given
+    options = dict(given) if isinstance(given, Mapping) else {"mechanism": given}
+    key = options.pop("mechanism", None)
+    return build(key, graph[name], _parents(graph, name), options)
+
+
+def _parents(graph: CausalGraph, name: str) -> dict[str, Any]:
+    return {p: graph[p] for p in graph.parents(name)}
+
+
+def _log_likelihood(name: str, mechanism: Mechanism, value: Tensor, parents: Values) -> Tensor:
+    """log p(value | parents), exact or with the mechanism's own latents drawn from their prior."""
+    if isinstance(mechanism, Density):
+        return mechanism.log_prob(value, parents)
+    if not isinstance(mechanism, Observable):
+        raise _not_observable(name, mechanism)
+    with poutine.trace() as tracer, pyro.plate("units", len(value)):
+        mechanism.observe(name, parents, value)
+    site = tracer.trace.nodes[name]
+    return site["fn"].log_prob(site["value"])
+
+
+def _deterministic(name: str, mechanism: Mechanism, value: Tensor) -> Tensor:
+    """Record a value without a likelihood, and refuse evidence on it, which Pyro would silently take for `do`."""
+    returned = pyro.deterministic(name, value)
+    conditioned = [
+        h for h in pyro.poutine.runtime._PYRO_STACK if isinstance(h, poutine.condition_messenger.ConditionMessenger)
+    ]
+    if any(name in handler.data for handler in conditioned):
+        raise _not_observable(name, mechanism)
+    return returned
+
+
+def _not_observable(name: str, mechanism: Mechanism) -> NotObservableError:
+    return NotObservableError(
+        f"Expected evidence on nodes with a likelihood; '{name}' has {type(mechanism).__name__}, which has none. "
+        "Intervene on it instead, or give it an observable mechanism."
+    )
+
+
+def _length(arguments: Any) -> int:
+    tensors = [t for a in arguments for t in (a.values() if isinstance(a, Mapping) else [a])]
+    return len(tensors[0]) if tensors else 0
+
+
+def _cut(argument: Any, start: int) -> Any:
+    if isinstance(argument, Mapping):
+        return {k: v[start : start + CHUNK] for k, v in argument.items()}
+    return argument[start : start + CHUNK]
+
+
+def _concatenate(parts: list[Any]) -> Any:
+    if isinstance(parts[0], Mapping):
+        return {k: torch.cat([part[k] for part in parts]) for k in parts[0]}
+    return torch.cat(parts)

@@ -1,0 +1,135 @@
+"""Pearl's three steps: abduct the noise once, then act and predict as often as you like.
+
+1. abduction: the noise of the observed units, `StructuralCausalModel.abduct`
+2. action: replace the mechanisms of the nodes in `do`
+3. prediction: run the remaining mechanisms under the *same* noise, `Posterior.counterfactual`
+"""
+
+import warnings
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+import networkx as nx
+import torch
+from torch import Tensor
+
+from ..errors import AbductionError, SupportWarning
+from ..nn import seeded
+from ..typing import Noise
+from .interventions import act, check_interventions, world_graph
+from .worlds import Counterfactual
+
+if TYPE_CHECKING:
+    from .model import StructuralCausalModel
+
+__all__ = ["Posterior"]
+
+
+class Posterior:
+    """Observed units with their abducted noise.
+
+    Args:
+        scm: The model.
+        factual: Observed values `(B, ...)` by node.
+        noise: Abducted noise by node, `(k * B, ...)`, particle-major.
+        particles: Number of particles k, or None.
+    """
+
+    def __init__(
+        self, scm: "StructuralCausalModel", factual: dict[str, Tensor], noise: dict[str, Noise], particles: int | None
+    ) -> None:
+        self.scm = scm
+        self.factual = factual
+        self.noise = noise
+        self.particles = particles
+
+    @property
+    def units(self) -> int:
+        """Number of observed units B."""
+        return len(next(iter(self.factual.values())))
+
+    @torch.no_grad()
+    def counterfactual(self, do: Mapping[str, Any], *, seed: int | None = None) -> Counterfactual:
+        """What the observed units would have been under `do`.
+
+        Nodes that descend from no intervened node keep their factual values bitwise; `do={}` returns the factual.
+
+        Args:
+            do: Interventions by node: a value or label, one per unit, a callable `(value, parents) -> value` where `value`
+                is what the node would have been in this world, or a replacing `Mechanism`.
+            seed: Seed of replacing mechanisms, the only fresh randomness.
+
+        Raises:
+            UnknownNameError: An intervened name is no node.
+            SupportError: An intervened value lies outside its variable's support.
+            AbductionError: A node to recompute has a mechanism that cannot abduct.
+        """
+        graph = self.scm.graph
+        do = check_interventions(graph, do)
+        world = world_graph(graph, do)
+        changed = set(do).union(*(nx.descendants(world, name) for name in do))
+        values = {name: self._repeat(tensor) for name, tensor in self.factual.items()}
+        inside = torch.ones(self.units * (self.particles or 1), dtype=torch.bool, device=self.scm.like.device)
+        with seeded(seed, self.scm.like.device):
+            for name in world:
+                if name in do:
+                    values[name] = act(
+                        graph[name],
+                        self._per_unit(name, do[name]),
+                        natural=lambda name=name: self._predict(name, values, changed),  # type: ignore[misc]
+                        parents={p: values[p] for p in graph.parents(name)},
+                        values=values,
+                        count=len(inside),
+                        like=self.scm.like,
+                    )
+                elif name in changed:
+                    values[name] = self._predict(name, values, changed)
+                    inside &= self.scm.supports[name](values, len(inside))
+        if not inside.all():
+            _warn(inside, do)
+        return Counterfactual(
+            graph,
+            self.factual,
+            {n: self._restore(t) for n, t in values.items()},
+            do,
+            self._restore(inside),
+            self.particles,
+        )
+
+    def _predict(self, name: str, values: dict[str, Tensor], changed: set[str]) -> Tensor:
+        if name not in self.noise:
+            kind = type(self.scm.mechanisms[name]).__name__
+            raise AbductionError(
+                f"Expected a mechanism that can abduct for '{name}', which the intervention reaches; got {kind}. "
+                "Use sample(do=...) for interventional images, or fit '" + name + "' with another mechanism."
+            )
+        parents = {p: values[p] for p in self.scm.graph.parents(name)}
+        return self.scm.assign(name, self.noise[name], parents, changed=frozenset(changed.intersection(parents)))
+
+    def _per_unit(self, name: str, what: Any) -> Any:
+        """One value per unit becomes one per unit and particle."""
+        if self.particles is None or callable(what) or isinstance(what, str):
+            return what
+        tensor = self.scm.tensor(name, what, count=self.units)
+        return self._repeat(tensor)
+
+    def _repeat(self, tensor: Tensor) -> Tensor:
+        return tensor if self.particles is None else tensor.repeat(self.particles, *[1] * (tensor.dim() - 1))
+
+    def _restore(self, tensor: Tensor) -> Tensor:
+        return tensor if self.particles is None else tensor.unflatten(0, (self.particles, self.units))
+
+    def __repr__(self) -> str:
+        kinds = {name: self.scm.mechanisms[name].abduction.value for name in self.scm.graph.nodes}
+        particles = f", {self.particles} particles" if self.particles else ""
+        return f"Posterior({self.units} units{particles}; abduction {kinds})"
+
+
+def _warn(inside: Tensor, do: Mapping[str, Any]) -> None:
+    outside = int((~inside).sum())
+    warnings.warn(
+        f"{outside} of {inside.numel()} counterfactuals under do({', '.join(do)}) have parents outside the joint range seen "
+        "in training; their images are extrapolated. They are flagged in `supported`.",
+        SupportWarning,
+        stacklevel=3,
+    )

@@ -1,0 +1,158 @@
+"""The public door for values: labels to codes, natural units to tensors, and every check on the way."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import torch
+from torch import Tensor
+
+from ..errors import DataError, MissingValueError, SupportError, UnknownNameError, nearest
+from ..graph import CausalGraph, Variable
+
+__all__ = ["as_tensor", "as_values", "to_frame"]
+
+
+def as_values(graph: CausalGraph, values: Any, like: Tensor) -> dict[str, Tensor]:
+    """Tensors of every node of `graph`, of one batch size.
+
+    Args:
+        graph: Graph whose variables describe the values.
+        values: Mapping or data frame from node to tensor, array, list of labels or numbers.
+        like: Tensor whose device and floating dtype the result takes.
+
+    Raises:
+        MissingValueError: A node is absent or holds NaN.
+        UnknownNameError: A name that is no node.
+        DataError: A wrong shape, a label that is not declared, unequal or zero batch size.
+        SupportError: A value outside its variable's support.
+    """
+    for name in values:
+        if name not in graph:
+            raise UnknownNameError(
+                f"Expected values of the nodes {', '.join(graph.nodes)}; got '{name}'."
+                + nearest(str(name), graph.nodes)
+            )
+    missing = [name for name in graph.nodes if name not in values]
+    if missing:
+        raise MissingValueError(
+            f"Expected a value for every node; got none for {', '.join(missing)}. "
+            "Abduction needs complete units: supply them or drop these units."
+        )
+    tensors = {name: as_tensor(graph[name], values[name], like) for name in graph.nodes}
+    sizes = {name: len(tensor) for name, tensor in tensors.items()}
+    if len(set(sizes.values())) > 1:
+        raise DataError(f"Expected one batch size for all nodes; got {sizes}.")
+    return tensors
+
+
+def as_tensor(variable: Variable, value: Any, like: Tensor, *, count: int | None = None) -> Tensor:
+    """Values `(B, *shape)` of one variable.
+
+    Args:
+        variable: Describes kind, labels, shape and support.
+        value: Tensor, array, series, list or a single value.
+        like: Tensor whose device and dtype the result takes.
+        count: If given, a single value is repeated that often and anything else must have that length.
+    """
+    if isinstance(value, pd.Series):
+        value = value.to_numpy()
+    if variable.is_discrete:
+        tensor = _codes(variable, value, like)
+    else:
+        tensor = _numbers(variable, value, like)
+    _check_shape(variable, tensor, count)
+    if tensor.dim() == len(variable.shape):
+        tensor = tensor[None].expand(count or 1, *tensor.shape)
+    return tensor
+
+
+def to_frame(graph: CausalGraph, values: Mapping[str, Tensor]) -> pd.DataFrame:
+    """Attributes as a table with labels; images are left out. Tensors must be `(B,)`."""
+    columns: dict[str, Any] = {}
+    for name, tensor in values.items():
+        variable = graph[name]
+        if variable.is_image:
+            continue
+        array = tensor.detach().cpu().numpy()
+        if variable.labels is not None:
+            labels = np.empty(len(variable.labels), dtype=object)
+            labels[:] = variable.labels
+            columns[name] = pd.Series(labels[array]).infer_objects()
+        else:
+            columns[name] = array
+    return pd.DataFrame(columns)
+
+
+def _codes(variable: Variable, value: Any, like: Tensor) -> Tensor:
+    if isinstance(value, Tensor) and not value.is_floating_point() and value.dtype != torch.bool:
+        codes = value.to(like.device, torch.int64)
+        count = len(variable.labels or ())
+        if codes.numel() and (int(codes.min()) < 0 or int(codes.max()) >= count):
+            wrong = int(codes.min()) if int(codes.min()) < 0 else int(codes.max())
+            raise DataError(f"Expected codes of '{variable.name}' in 0..{count - 1}; got {wrong}.")
+        return codes
+    if isinstance(value, Tensor):
+        value = value.cpu().numpy()
+    if isinstance(value, str) or np.ndim(value) == 0:
+        return torch.tensor(variable.encode(_scalar(variable, value)), device=like.device)
+    labels = [_scalar(variable, item) for item in np.asarray(value, dtype=object).reshape(-1)]
+    return torch.tensor(variable.encode_all(labels), dtype=torch.int64, device=like.device)
+
+
+def _scalar(variable: Variable, item: Any) -> Any:
+    item = item.item() if isinstance(item, np.generic) else item
+    if item is None or item is pd.NA or (isinstance(item, float) and item != item):
+        raise MissingValueError(
+            f"Expected a label for '{variable.name}'; got a missing value. Drop or impute such units."
+        )
+    return item
+
+
+def _numbers(variable: Variable, value: Any, like: Tensor) -> Tensor:
+    try:
+        tensor = torch.as_tensor(value if isinstance(value, Tensor) else np.asarray(value, dtype=np.float64))
+    except (TypeError, ValueError):
+        what = "pixels" if variable.is_image else "numbers"
+        raise DataError(f"Expected {what} for '{variable.name}'; got {_show(value)}.") from None
+    tensor = tensor.to(like)
+    if torch.isnan(tensor).any():
+        where = (
+            int(torch.isnan(tensor).flatten(1).any(1).nonzero()[0])
+            if tensor.dim() > 1
+            else int(torch.isnan(tensor.reshape(-1)).nonzero()[0])
+        )
+        raise MissingValueError(
+            f"Expected numbers for '{variable.name}'; got NaN in unit {where}. Drop or impute such units."
+        )
+    if variable.support is not None and tensor.numel():
+        low, high = variable.support
+        least, greatest = float(tensor.min()), float(tensor.max())
+        if least < low or greatest > high:
+            got = least if least < low else greatest
+            unit = f" {variable.unit}" if variable.unit else ""
+            raise SupportError(
+                f"Expected '{variable.name}' within its support [{low:g}, {high:g}]{unit}; got {got:g}. "
+                "Choose a value inside, or declare a wider support."
+            )
+    return tensor
+
+
+def _check_shape(variable: Variable, tensor: Tensor, count: int | None) -> None:
+    rank = len(variable.shape)
+    batched = tensor.dim() == rank + 1 and tuple(tensor.shape[1:]) == variable.shape
+    single = tensor.dim() == rank and tuple(tensor.shape) == variable.shape
+    wanted = f"(units, {', '.join(map(str, variable.shape))})" if rank else "(units,)"
+    if not (batched or single):
+        got = "a single number" if tensor.dim() == 0 else f"shape {tuple(tensor.shape)}"
+        raise DataError(f"Expected '{variable.name}' with shape {wanted}; got {got}.")
+    if batched and len(tensor) == 0:
+        raise DataError(f"Expected at least one unit of '{variable.name}'; got a batch of size 0.")
+    if batched and count is not None and len(tensor) not in (1, count):
+        raise DataError(f"Expected one value or {count} values (one per unit) of '{variable.name}'; got {len(tensor)}.")
+
+
+def _show(value: Any) -> str:
+    text = repr(value)
+    return text if len(text) < 60 else text[:57] + "..."

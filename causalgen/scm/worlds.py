@@ -1,0 +1,121 @@
+"""Results: units sampled from a world, and counterfactuals beside their factuals."""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import pandas as pd
+import torch
+from torch import Tensor
+
+from ..errors import UnknownNameError, nearest
+from ..graph import CausalGraph
+from .interventions import describe
+from .values import to_frame
+
+__all__ = ["Counterfactual", "Samples"]
+
+
+class _Values(Mapping[str, Tensor]):
+    """Read-only mapping from node to tensor."""
+
+    graph: CausalGraph
+    tensors: dict[str, Tensor]
+
+    def __getitem__(self, name: str) -> Tensor:
+        if name not in self.tensors:
+            known = list(self.tensors)
+            raise UnknownNameError(f"Expected a node among {', '.join(known)}; got '{name}'." + nearest(name, known))
+        return self.tensors[name]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self.tensors)
+
+    def __len__(self) -> int:
+        return len(self.tensors)
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class Samples(_Values):
+    """Units drawn from a model, a mapping from node to tensor `(n, ...)`.
+
+    Args:
+        graph: Graph of the model.
+        tensors: Tensors by node.
+        do: Interventions under which the units were drawn.
+        effective_sample_size: With evidence, how many independent proposals the draws are worth; else n.
+    """
+
+    graph: CausalGraph
+    tensors: dict[str, Tensor]
+    do: dict[str, Any] = field(default_factory=dict)
+    effective_sample_size: float = float("nan")
+
+    def to_frame(self) -> pd.DataFrame:
+        """Attributes as a table with labels, one row a unit; images are left out."""
+        return to_frame(self.graph, self.tensors)
+
+    def __repr__(self) -> str:
+        do = ", ".join(describe(self.graph[name], what) for name, what in self.do.items())
+        shapes = ", ".join(f"{name} {tuple(tensor.shape)}" for name, tensor in self.tensors.items())
+        return f"Samples({shapes}" + (f"; do({do}))" if do else ")")
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class Counterfactual(_Values):
+    """Counterfactual values of observed units, a mapping from node to tensor.
+
+    Tensors are `(B, ...)`, or `(k, B, ...)` with k particles.
+
+    Args:
+        graph: Graph of the model.
+        factual: Observed values `(B, ...)`.
+        tensors: Counterfactual values by node; the object itself is a mapping to them.
+        do: The interventions as given.
+        supported: Bool of the leading shape: all recomputed nodes have parents inside the joint range of training.
+        particles: Number of particles, or None.
+    """
+
+    graph: CausalGraph
+    factual: dict[str, Tensor]
+    tensors: dict[str, Tensor]
+    do: dict[str, Any]
+    supported: Tensor
+    particles: int | None = None
+
+    @property
+    def title(self) -> str:
+        """The intervention in words, such as "do(thickness = 3 px)"."""
+        inner = ", ".join(describe(self.graph[name], what) for name, what in self.do.items())
+        return f"do({inner})"
+
+    def difference(self, name: str) -> Tensor:
+        """Counterfactual minus factual of one node, natural units (codes for discrete nodes)."""
+        return self[name] - self.factual[name]
+
+    def to_frame(self) -> pd.DataFrame:
+        """One row a unit (and particle): factual attributes, counterfactual ones with the suffix `_cf`, support flag."""
+        repeat = self.particles or 1
+        factual = {n: t.repeat(repeat, *[1] * (t.dim() - 1)) for n, t in self.factual.items()}
+        flat = {n: t.flatten(0, 1) if self.particles else t for n, t in self.tensors.items()}
+        frame = to_frame(self.graph, factual).join(to_frame(self.graph, flat).add_suffix("_cf"))
+        frame["supported"] = self.supported.reshape(-1).cpu().numpy()
+        units = len(next(iter(self.factual.values())))
+        frame.insert(0, "unit", torch.arange(units).repeat(repeat).numpy())
+        if self.particles:
+            frame.insert(1, "particle", torch.arange(repeat).repeat_interleave(units).numpy())
+        return frame
+
+    def plot(self, units: int = 6, **options: Any) -> Any:
+        """Grid of factual, counterfactual and difference images; see `causalgen.reports.plot_counterfactual`."""
+        from ..reports import plot_counterfactual
+
+        return plot_counterfactual(self, units=units, **options)
+
+    def __repr__(self) -> str:
+        units = len(next(iter(self.factual.values())))
+        particles = f", {self.particles} particles" if self.particles else ""
+        inside = int(self.supported.sum())
+        return (
+            f"Counterfactual({self.title}, {units} units{particles}, {inside} of {self.supported.numel()} in support)"
+        )

@@ -1,0 +1,93 @@
+"""Checkpoints of unfinished training: one safetensors file a stage, its JSON in the header, written atomically."""
+
+import hashlib
+import json
+import time
+from collections.abc import Sequence
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save as save_tensors
+from torch import Tensor
+
+from ..errors import CheckpointError
+from ..scm import StructuralCausalModel, specification
+from .config import FitConfig
+from .stage import NodeTrainer
+
+__all__ = ["Checkpoint"]
+
+INTERVAL = 10.0
+"""Least seconds between two checkpoints of a stage."""
+
+
+class Checkpoint:
+    """Saves and resumes the stages of one fit, exactly: weights, averages, optimizers and random state.
+
+    Args:
+        folder: Where the files go; created.
+        scm: The model, for its specification.
+        config: Settings; a checkpoint resumes only under the same ones (the device may differ).
+    """
+
+    def __init__(self, folder: Path, scm: StructuralCausalModel, config: FitConfig) -> None:
+        self.folder = folder
+        self.folder.mkdir(parents=True, exist_ok=True)
+        settings = {**asdict(config), "device": None, **specification(scm)}
+        self.fingerprint = hashlib.sha256(json.dumps(settings, sort_keys=True).encode()).hexdigest()
+        self.saved_at = time.monotonic()
+
+    def save(self, label: str, epoch: int, trainers: Sequence[NodeTrainer], *, force: bool = False) -> None:
+        """Save a stage after `epoch` epochs, if the last checkpoint is old enough."""
+        if not force and time.monotonic() - self.saved_at < INTERVAL:
+            return
+        tensors: dict[str, Tensor] = {"random.cpu": torch.get_rng_state()}
+        numbers: dict[str, Any] = {"fingerprint": self.fingerprint, "epoch": epoch, "nodes": {}}
+        if trainers[0].fabric.device.type == "cuda":
+            tensors["random.cuda"] = torch.cuda.get_rng_state(trainers[0].fabric.device)
+        for i, trainer in enumerate(trainers):
+            state, numbers["nodes"][trainer.name] = trainer.state()
+            tensors |= {f"{i}.{key}": tensor.detach().cpu().clone() for key, tensor in state.items()}
+        path = self._path(label)
+        temporary = path.with_suffix(".part")
+        temporary.write_bytes(save_tensors(tensors, metadata={"causalgen": json.dumps(numbers)}))
+        temporary.replace(path)
+        self.saved_at = time.monotonic()
+
+    def resume(self, label: str, trainers: Sequence[NodeTrainer]) -> int:
+        """Load a stage, if there is one, and return the number of its finished epochs.
+
+        Raises:
+            CheckpointError: The file is corrupted or belongs to another fit.
+        """
+        path = self._path(label)
+        if not path.exists():
+            return 0
+        try:
+            with safe_open(path, framework="pt") as file:
+                numbers = json.loads((file.metadata() or {})["causalgen"])
+                tensors = {key: file.get_tensor(key) for key in file.keys()}  # noqa: SIM118
+        except (SafetensorError, KeyError, ValueError, OSError) as error:
+            raise CheckpointError(
+                f"Expected a readable checkpoint in '{path}'; got: {error}. Delete the file to train afresh."
+            ) from error
+        if numbers.get("fingerprint") != self.fingerprint:
+            raise CheckpointError(
+                f"Expected the checkpoint '{path}' to belong to this model and these settings; got another's. "
+                "Choose another folder, or delete the file to train afresh."
+            )
+        device = trainers[0].fabric.device
+        for i, trainer in enumerate(trainers):
+            own = {k.removeprefix(f"{i}."): t.to(device) for k, t in tensors.items() if k.startswith(f"{i}.")}
+            trainer.load(own, numbers["nodes"][trainer.name])
+        torch.set_rng_state(tensors["random.cpu"])
+        if "random.cuda" in tensors and device.type == "cuda":
+            torch.cuda.set_rng_state(tensors["random.cuda"], device)
+        return int(numbers["epoch"])
+
+    def _path(self, label: str) -> Path:
+        safe = "".join(c if c.isalnum() or c in "-_" else "_" for c in label)
+        return self.folder / f"training-{safe}.safetensors"

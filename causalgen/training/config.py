@@ -1,0 +1,59 @@
+"""Settings of training, with defaults that suit a small study on a CPU."""
+
+from dataclasses import dataclass, field
+
+__all__ = ["FitConfig", "Stage"]
+
+
+@dataclass(frozen=True)
+class Stage:
+    """One kind of pass over the training split.
+
+    Args:
+        epochs: Greatest number of passes.
+        batch_size: Units per step.
+        learning_rate: Peak of a short linear warm-up followed by a cosine decay to zero.
+        weight_decay: Decoupled weight decay of AdamW.
+        clip: Greatest norm of the gradient.
+        ema: Decay of the exponential moving average of the weights that is kept.
+        patience: Epochs without improvement on the validation split before stopping.
+    """
+
+    epochs: int = 60
+    batch_size: int = 512
+    learning_rate: float = 5e-3
+    weight_decay: float = 1e-4
+    clip: float = 1.0
+    ema: float = 0.99
+    patience: int = 15
+
+    def __post_init__(self) -> None:
+        for name in ("epochs", "batch_size", "patience"):
+            if getattr(self, name) < 1:
+                raise ValueError(f"Expected {name} of at least 1; got {getattr(self, name)}.")
+        for name in ("learning_rate", "clip"):
+            if not getattr(self, name) > 0:
+                raise ValueError(f"Expected a positive {name}; got {getattr(self, name)}.")
+        if not 0 <= self.ema < 1:
+            raise ValueError(f"Expected ema in [0, 1); got {self.ema}.")
+
+
+@dataclass(frozen=True)
+class FitConfig:
+    """Training of a whole model: the attributes together in one stage, then each image.
+
+    Args:
+        attributes: Stage of all attribute mechanisms.
+        images: Stage of each image mechanism.
+        device: "auto", "cpu", "cuda", "mps" as lightning-fabric names its accelerators.
+        precision: Precision as lightning-fabric names it, such as "32-true" or "bf16-mixed".
+        seed: Seed of initialisation order, batches and noise.
+    """
+
+    attributes: Stage = field(default_factory=Stage)
+    images: Stage = field(
+        default_factory=lambda: Stage(epochs=45, batch_size=128, learning_rate=2e-3, ema=0.999, patience=45)
+    )
+    device: str = "auto"
+    precision: str = "32-true"
+    seed: int = 0

@@ -1,0 +1,162 @@
+"""Training: the likelihood factorises over the nodes, so every mechanism learns its own conditional.
+
+The attribute mechanisms share one pass over the table; each image mechanism has a stage of its own. Data lie on the device
+as tensors and batches are indexed there.
+"""
+
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import torch
+from lightning_fabric import Fabric
+from rich.progress import Progress
+from torch import Tensor
+
+from ..datasets import Dataset
+from ..errors import DataError
+from ..nn import seeded
+from ..scm import StructuralCausalModel
+from .checkpoint import Checkpoint
+from .config import FitConfig, Stage
+from .stage import NodeTrainer, Row
+
+__all__ = ["FitResult", "fit"]
+
+
+@dataclass(frozen=True)
+class FitResult:
+    """What training did.
+
+    Args:
+        history: Columns node, epoch, split, objective, value.
+        seconds: Wall time by stage.
+        best_epochs: Epoch (from 1) whose averaged weights each node keeps.
+    """
+
+    history: pd.DataFrame
+    seconds: dict[str, float]
+    best_epochs: dict[str, int]
+
+
+def fit(
+    scm: StructuralCausalModel,
+    data: Dataset | Mapping[str, Mapping[str, Tensor]],
+    config: FitConfig | None = None,
+    *,
+    out: Path | str | None = None,
+    bars: Progress | None = None,
+) -> FitResult:
+    """Fit every mechanism of `scm` in place by maximum likelihood or its bound.
+
+    Args:
+        scm: The model.
+        data: A `Dataset`, or a mapping with complete tensors under "train" and "validation".
+        config: Settings.
+        out: Folder for checkpoints; if it holds an unfinished fit of the same model and settings, training resumes there.
+        bars: Rich progress bars (see `causalgen.training.bars`).
+
+    Raises:
+        DataError: A constant column, or values that do not fit their variables.
+        DivergenceError: A loss became NaN or infinite.
+        CheckpointError: `out` holds a checkpoint that is corrupted or belongs to another fit.
+    """
+    config = config or FitConfig()
+    fabric = Fabric(accelerator=config.device, devices=1, precision=config.precision)  # type: ignore[arg-type]
+    train, validation = (_on_device(_part(data, split), fabric.device) for split in ("train", "validation"))
+    _check_variation(scm, train)
+    scm.to(fabric.device)
+    scm.initialize(train)
+    checkpoint = Checkpoint(Path(out), scm, config) if out is not None else None
+    rows: list[Row] = []
+    seconds: dict[str, float] = {}
+    best: dict[str, int] = {}
+    with seeded(config.seed, fabric.device):
+        for label, nodes, stage in _stages(scm, config):
+            started = time.perf_counter()
+            trainers = _train(scm, label, nodes, stage, train, validation, fabric, config.seed, checkpoint, bars)
+            seconds[label] = time.perf_counter() - started
+            rows += [row for trainer in trainers for row in trainer.rows]
+            best |= {trainer.name: trainer.best_epoch + 1 for trainer in trainers}
+    scm.eval()
+    return FitResult(pd.DataFrame([vars(row) for row in rows], columns=list(Row.__annotations__)), seconds, best)
+
+
+def _stages(scm: StructuralCausalModel, config: FitConfig) -> list[tuple[str, list[str], Stage]]:
+    trainable = [name for name, mechanism in scm.mechanisms.items() if mechanism.parameter_groups()]
+    attributes = [name for name in trainable if not scm.graph[name].is_image]
+    stages = [("attributes", attributes, config.attributes)] if attributes else []
+    return stages + [(name, [name], config.images) for name in trainable if scm.graph[name].is_image]
+
+
+def _train(
+    scm: StructuralCausalModel,
+    label: str,
+    nodes: list[str],
+    stage: Stage,
+    train: dict[str, Tensor],
+    validation: dict[str, Tensor],
+    fabric: Fabric,
+    seed: int,
+    checkpoint: Checkpoint | None,
+    bars: Progress | None,
+) -> list[NodeTrainer]:
+    count = len(train[nodes[0]])
+    per_epoch = max(1, count // stage.batch_size)
+    needed = {name for node in nodes for name in (node, *scm.graph.parents(node))}
+    train = {name: train[name] for name in needed}
+    trainers = [NodeTrainer(n, scm.mechanisms[n], stage, stage.epochs * per_epoch, fabric) for n in nodes]
+    first = checkpoint.resume(label, trainers) if checkpoint else 0
+    active = [t for t in trainers if first - 1 - t.best_epoch < stage.patience] if first else list(trainers)
+    task = bars.add_task(f"train {label}", total=stage.epochs, completed=first, note="") if bars else None
+    for epoch in range(first, stage.epochs):
+        if not active:
+            break
+        scm.train()
+        order = torch.randperm(count, device=fabric.device)
+        for start in range(0, per_epoch * stage.batch_size, stage.batch_size):
+            index = order[start : start + stage.batch_size]
+            batch = {name: _as_float(tensor[index]) for name, tensor in train.items()}
+            for trainer in active:
+                trainer.train_batch(batch)
+        scm.eval()
+        active = [trainer for trainer in active if trainer.end_epoch(epoch, validation, seed)]
+        if checkpoint:
+            checkpoint.save(label, epoch + 1, trainers)
+        if bars and task is not None:
+            bars.update(task, completed=epoch + 1, note=f"validation loss {sum(t.best for t in trainers):.1f}")
+    for trainer in trainers:
+        trainer.finish()
+    if checkpoint:
+        checkpoint.save(label, stage.epochs, trainers, force=True)
+    if bars and task is not None:
+        bars.update(task, completed=stage.epochs)
+    return trainers
+
+
+def _part(data: Any, split: str) -> Mapping[str, Tensor]:
+    if isinstance(data, Dataset):
+        return data.part(split)
+    if split not in data:
+        raise DataError(f"Expected data with the splits 'train' and 'validation'; got {list(data)}.")
+    return data[split]
+
+
+def _on_device(values: Mapping[str, Tensor], device: torch.device) -> dict[str, Tensor]:
+    return {name: tensor.to(device) for name, tensor in values.items()}
+
+
+def _as_float(tensor: Tensor) -> Tensor:
+    return tensor.float() if tensor.dtype == torch.uint8 else tensor
+
+
+def _check_variation(scm: StructuralCausalModel, train: Mapping[str, Tensor]) -> None:
+    for name in scm.graph.nodes:
+        if name in train and not scm.graph[name].is_image and train[name].unique().numel() < 2:
+            raise DataError(
+                f"Expected '{name}' to vary in the training split; got the constant {float(train[name].flatten()[0]):g}. "
+                "Remove it from the graph."
+            )

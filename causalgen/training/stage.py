@@ -1,0 +1,185 @@
+"""One stage of training: some mechanisms, one pass after another, best averaged weights kept."""
+
+import copy
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import torch
+from lightning_fabric import Fabric
+from torch import Tensor, nn
+from torch.optim import AdamW
+from torch.optim.swa_utils import AveragedModel
+
+from ..errors import DivergenceError
+from ..mechanisms import Mechanism
+from ..nn import seeded
+from .config import Stage
+
+__all__ = ["NodeTrainer", "Row"]
+
+WARMUP_STEPS = 100
+VALIDATION_BATCH = 2048
+
+
+@dataclass(frozen=True)
+class Row:
+    """One logged number."""
+
+    node: str
+    epoch: int
+    split: str
+    objective: str
+    value: float
+
+
+@dataclass
+class NodeTrainer:
+    """Trains one node's mechanism: optimizers, averaged weights and the best of them.
+
+    Args:
+        name: Node.
+        mechanism: Its mechanism; receives the best averaged weights from `finish`.
+        stage: Settings.
+        steps: Steps of the whole stage.
+        fabric: Device and precision.
+    """
+
+    name: str
+    mechanism: Mechanism
+    stage: Stage
+    steps: int
+    fabric: Fabric
+    step: int = 0
+    best: float = math.inf
+    best_epoch: int = -1
+    rows: list[Row] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        self.groups = self.mechanism.parameter_groups()
+        optimizers = [
+            AdamW(parameters, lr=self.stage.learning_rate, weight_decay=self.stage.weight_decay)
+            for parameters in self.groups.values()
+        ]
+        self.module, *self.optimizers = self.fabric.setup(self.mechanism, *optimizers)
+        self.module.mark_forward_method("objectives")
+        self.average = AveragedModel(self.mechanism, multi_avg_fn=self._blend, use_buffers=False)
+        self.best_state = self._averaged_state()
+        self.running: dict[str, Tensor] = {}
+        self.batches = 0
+
+    @property
+    def progress(self) -> float:
+        return min(1.0, self.step / max(1, self.steps))
+
+    def train_batch(self, batch: Mapping[str, Tensor]) -> None:
+        """One step on every parameter group."""
+        value, parents = batch[self.name], {p: batch[p] for p in self.mechanism.parents}
+        rate = self.stage.learning_rate * min(1.0, (self.step + 1) / WARMUP_STEPS)
+        rate *= 0.5 * (1 + math.cos(math.pi * self.progress))
+        losses: dict[str, Tensor] = {}
+        for (objective, parameters), optimizer in zip(self.groups.items(), self.optimizers):
+            losses = self.module.objectives(value, parents, self.progress)
+            for group in optimizer.param_groups:
+                group["lr"] = rate
+            optimizer.zero_grad()
+            self.fabric.backward(losses[objective].mean())
+            nn.utils.clip_grad_norm_(parameters, self.stage.clip)
+            optimizer.step()
+        self.average.update_parameters(self.mechanism)
+        self.step += 1
+        for objective, loss in losses.items():
+            self.running[objective] = (
+                self.running.get(objective, torch.zeros((), device=loss.device)) + loss.detach().mean()
+            )
+        self.batches += 1
+
+    @torch.no_grad()
+    def end_epoch(self, epoch: int, validation: Mapping[str, Tensor], seed: int) -> bool:
+        """Log the epoch, validate the averaged weights, keep them if they are the best; True to go on.
+
+        Raises:
+            DivergenceError: A loss was NaN or infinite; the mechanism holds the last good weights.
+        """
+        means = {objective: float(total) / max(1, self.batches) for objective, total in self.running.items()}
+        self.running, self.batches = {}, 0
+        with seeded(seed, self.fabric.device):
+            held_out = self._validate(validation)
+        for split, values in (("train", means), ("validation", held_out)):
+            self.rows += [Row(self.name, epoch, split, objective, value) for objective, value in values.items()]
+        tracked = [values[objective] for values in (means, held_out) for objective in self.groups]
+        if not all(math.isfinite(value) for value in tracked):
+            self.finish()
+            raise DivergenceError(
+                f"Expected a finite loss while training '{self.name}'; got {tracked[0]} in epoch {epoch + 1}. The last good "
+                "weights are kept. Lower the learning rate, or look for extreme values in its data."
+            )
+        score = sum(held_out[objective] for objective in self.groups)
+        if score < self.best:
+            self.best, self.best_epoch = score, epoch
+            self.best_state = self._averaged_state()
+        return epoch - self.best_epoch < self.stage.patience
+
+    def finish(self) -> None:
+        """Give the mechanism the best averaged weights."""
+        self.mechanism.load_state_dict(self.best_state)
+
+    def state(self) -> tuple[dict[str, Tensor], dict[str, Any]]:
+        """Tensors and JSON-able numbers from which `load` resumes exactly."""
+        tensors = {f"now.{k}": v for k, v in self.mechanism.state_dict().items()}
+        tensors |= {f"average.{k}": v for k, v in self.average.state_dict().items()}
+        tensors |= {f"best.{k}": v for k, v in self.best_state.items()}
+        for i, optimizer in enumerate(self.optimizers):
+            for key, slot in optimizer.state_dict()["state"].items():
+                tensors |= {f"optimizer.{i}.{key}.{k}": torch.as_tensor(v) for k, v in slot.items()}
+        numbers = {
+            "step": self.step,
+            "best": self.best if math.isfinite(self.best) else None,
+            "best_epoch": self.best_epoch,
+            "rows": [[r.epoch, r.split, r.objective, r.value] for r in self.rows],
+        }
+        return tensors, numbers
+
+    def load(self, tensors: Mapping[str, Tensor], numbers: Mapping[str, Any]) -> None:
+        """Resume from `state`."""
+        self.mechanism.load_state_dict(_under("now.", tensors))
+        self.average.load_state_dict(_under("average.", tensors))
+        self.best_state = _under("best.", tensors)
+        for i, optimizer in enumerate(self.optimizers):
+            slots: dict[int, dict[str, Tensor]] = {}
+            for key, value in _under(f"optimizer.{i}.", tensors).items():
+                position, slot = key.split(".", 1)
+                slots.setdefault(int(position), {})[slot] = value
+            optimizer.load_state_dict({**optimizer.state_dict(), "state": slots})
+        self.step, self.best_epoch = numbers["step"], numbers["best_epoch"]
+        self.best = math.inf if numbers["best"] is None else numbers["best"]
+        self.rows = [Row(self.name, *row) for row in numbers["rows"]]
+
+    def _validate(self, values: Mapping[str, Tensor]) -> dict[str, float]:
+        averaged = self.average.module
+        averaged.eval()
+        count = len(values[self.name])
+        totals: dict[str, float] = {}
+        for start in range(0, count, VALIDATION_BATCH):
+            batch = {k: _as_float(v[start : start + VALIDATION_BATCH]) for k, v in values.items()}
+            losses = averaged.objectives(batch[self.name], {p: batch[p] for p in self.mechanism.parents}, 1.0)
+            for objective, loss in losses.items():
+                totals[objective] = totals.get(objective, 0.0) + float(loss.sum())
+        return {objective: total / count for objective, total in totals.items()}
+
+    def _averaged_state(self) -> dict[str, Tensor]:
+        return copy.deepcopy(self.average.module.state_dict())
+
+    def _blend(self, averaged: Any, current: Any, count: Any) -> None:
+        """Exponential average whose decay grows in, so that early weights are forgotten."""
+        decay = min(self.stage.ema, (1 + self.step) / (10 + self.step))
+        torch._foreach_lerp_(averaged, current, 1 - decay)
+
+
+def _under(prefix: str, tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    return {key.removeprefix(prefix): value.clone() for key, value in tensors.items() if key.startswith(prefix)}
+
+
+def _as_float(tensor: Tensor) -> Tensor:
+    return tensor.float() if tensor.dtype == torch.uint8 else tensor

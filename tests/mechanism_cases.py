@@ -1,0 +1,96 @@
+"""The case table of the law tests: one row a mechanism and setting. A new mechanism adds its rows here."""
+
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from causalgen.graph import Variable
+from causalgen.mechanisms import Mechanism, build
+
+__all__ = ["CASES", "Case", "data"]
+
+AGE = Variable("age", "continuous", support=(0, 1))
+PEN = Variable("pen", "binary", labels=("ballpoint", "felt-tip"))
+KIND = Variable("kind", "categorical", labels=("p", "q", "r"))
+GRADE = Variable("grade", "ordinal", labels=("low", "middle", "high", "top"))
+SCAN = Variable("scan", "image", shape=(1, 12, 10))
+ALL = {v.name: v for v in (AGE, PEN, KIND, GRADE, SCAN)}
+SCALARS = {v.name: v for v in (AGE, PEN, KIND, GRADE)}
+
+LENGTH = Variable("length", "continuous", unit="mm")
+SHARE = Variable("share", "continuous", support=(0, 20))
+WAIT = Variable("wait", "continuous", support=(0, float("inf")))
+LABEL = Variable("label", "categorical", labels=("s", "t", "u"))
+FLAG = Variable("flag", "binary")
+STAGE = Variable("stage", "ordinal", labels=("I", "II", "III", "IV"))
+GREY = Variable("grey", "image", shape=(1, 17, 20))
+COLOUR = Variable("colour", "image", shape=(3, 28, 30))
+UNIT = Variable("unit", "image", shape=(1, 16, 16), support=(0, 1))
+SMALL = {"latent": 4, "width": 8, "hidden": 16}
+
+
+@dataclass(frozen=True)
+class Case:
+    mechanism: str
+    variable: Variable
+    parents: dict[str, Variable]
+    options: dict[str, Any]
+
+    def __str__(self) -> str:
+        options = "-".join(str(v) for v in self.options.values() if isinstance(v, str | float))
+        return "-".join(filter(None, (self.mechanism, self.variable.name, f"{len(self.parents)}parents", options)))
+
+    def build(self) -> Mechanism:
+        torch.manual_seed(0)
+        return build(self.mechanism, self.variable, self.parents, self.options)
+
+
+def case(mechanism: str, variable: Variable, parents: dict[str, Variable], **options: Any) -> Case:
+    return Case(mechanism, variable, parents, options)
+
+
+CASES = [
+    case("spline-flow", LENGTH, ALL),
+    case("spline-flow", SHARE, SCALARS),
+    case("spline-flow", WAIT, {"pen": PEN}),
+    case("spline-flow", LENGTH, {}),
+    case("additive-noise", LENGTH, ALL, function="mlp"),
+    case("additive-noise", LENGTH, {"age": AGE}, function="linear"),
+    case("additive-noise", LENGTH, {}),
+    case("linear-gaussian", LENGTH, {"age": AGE, "pen": PEN}),
+    case("linear-gaussian", LENGTH, {}),
+    case("empirical", LENGTH, {}),
+    case("categorical", LABEL, ALL),
+    case("categorical", LABEL, {}),
+    case("categorical", FLAG, SCALARS),
+    case("ordinal", STAGE, ALL),
+    case("ordinal", STAGE, {}),
+    case("conv-vae", GREY, ALL, **SMALL),
+    case("conv-vae", COLOUR, SCALARS, **SMALL, residual=1.0),
+    case("conv-vae", GREY, {"age": AGE}, **SMALL, likelihood="gaussian", residual=0.5),
+    case("conv-vae", UNIT, {"kind": KIND}, **SMALL, likelihood="bernoulli"),
+    case("conv-vae", GREY, {}, **SMALL),
+]
+
+
+def data(case: Case, n: int = 200) -> tuple[Tensor, dict[str, Tensor]]:
+    """Made values of a case's variable and parents; the variable depends on a continuous parent where there is one."""
+    generator = torch.Generator().manual_seed(1)
+    values = {name: _random(v, n, generator) for name, v in case.parents.items()}
+    value = _random(case.variable, n, generator)
+    if case.variable.kind == "continuous" and "age" in values:
+        value = value * 0.5 + 2 * values["age"]
+    return value, values
+
+
+def _random(variable: Variable, n: int, generator: torch.Generator) -> Tensor:
+    if variable.is_image:
+        low, high = variable.support or (0, 255)
+        levels = torch.randint(0, 256, (n, *variable.shape), generator=generator).float()
+        return low + levels / 255 * (high - low)
+    if variable.labels is not None:
+        return torch.randint(0, len(variable.labels), (n,), generator=generator)
+    low, high = variable.support or (-1, 3)
+    return low + torch.rand(n, generator=generator) * (min(high, 10) - low)
