@@ -1,0 +1,109 @@
+"""What a data set is: an assumed graph, columns, splits, groups and, where known, the truth."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Protocol, runtime_checkable
+
+import torch
+from torch import Tensor
+
+from ..errors import UnknownNameError, nearest
+from ..graph import CausalGraph
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+__all__ = ["SPLITS", "Dataset", "Truth"]
+
+SPLITS = ("train", "validation", "test")
+
+
+@runtime_checkable
+class Truth(Protocol):
+    """A known generator: what really would have been."""
+
+    def counterfactual(self, rows: Tensor, do: Mapping[str, object]) -> dict[str, Tensor]:
+        """True attributes and image of data set rows `(B,)` under `do`: scalars, labels, or one value per row."""
+        ...
+
+    def effect(self, treatment: str, outcome: str, contrast: tuple) -> float:
+        """E[outcome | do(treatment = b)] - E[outcome | do(treatment = a)] for contrast = (a, b)."""
+        ...
+
+    def table(self, n: int, seed: int) -> "pd.DataFrame":
+        """A fresh observational table of `n` rows, labels decoded, without images."""
+        ...
+
+    def remorph(self, images: Tensor, thickness: Tensor, intensity: Tensor) -> Tensor:
+        """The oracle: factual images `(B, C, H, W)` redrawn with the given attributes, uint8."""
+        ...
+
+
+@dataclass(frozen=True)
+class Dataset:
+    """Columns of data under a causal graph.
+
+    Args:
+        name: Name of the data set.
+        graph: The assumed graph, its variables declared.
+        values: Whole columns by variable: float32 `(N,)`, int64 codes `(N,)`, uint8 images `(N, C, H, W)`.
+        split: Row indices, int64, of "train", "validation" and "test".
+        group: `(N,)` int64; rows of one group share a source, and intervals are bootstrapped over groups.
+        truth: The generator, where it is known.
+
+    Raises:
+        DataError: A column is missing or unknown, has the wrong length, shape or codes, holds NaN or values outside its
+            support, or is constant; or the splits overlap or leave the table.
+    """
+
+    name: str
+    graph: CausalGraph
+    values: dict[str, Tensor]
+    split: dict[str, Tensor]
+    group: Tensor
+    truth: Truth | None = None
+
+    def __post_init__(self) -> None:
+        from .validate import check_dataset
+
+        check_dataset(self)
+
+    def __len__(self) -> int:
+        return len(self.group)
+
+    def __repr__(self) -> str:
+        parts = ", ".join(f"{name} {len(rows):,}" for name, rows in self.split.items())
+        return f"Dataset({self.name!r}, {len(self):,} rows ({parts}), nodes {', '.join(self.graph.nodes)})"
+
+    def part(self, split: str) -> dict[str, Tensor]:
+        """Columns of one split; images stay uint8.
+
+        Raises:
+            UnknownNameError: The data set has no such split.
+        """
+        return self.rows(self._split(split))
+
+    def rows(self, index: Tensor | list[int] | slice) -> dict[str, Tensor]:
+        """Columns of the rows at `index`."""
+        index = torch.as_tensor(index) if isinstance(index, list) else index
+        return {name: column[index] for name, column in self.values.items()}
+
+    def frame(self, split: str | None = None) -> "pd.DataFrame":
+        """Attributes as a table, labels decoded; the index is the row number, images are left out."""
+        import pandas as pd
+
+        index = torch.arange(len(self)) if split is None else self._split(split)
+        columns = {}
+        for name, variable in self.graph.variables.items():
+            if variable.is_image:
+                continue
+            column = self.values[name][index].numpy()
+            columns[name] = [variable.decode(code) for code in column] if variable.is_discrete else column
+        return pd.DataFrame(columns, index=pd.Index(index.numpy(), name="row"))
+
+    def _split(self, name: str) -> Tensor:
+        if name not in self.split:
+            raise UnknownNameError(
+                f"Expected a split among {', '.join(self.split)}; got {name!r}." + nearest(str(name), self.split)
+            )
+        return self.split[name]

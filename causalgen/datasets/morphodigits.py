@@ -1,0 +1,100 @@
+"""The data set `morphodigits`: real handwriting, a synthetic pen, a known structural causal model."""
+
+from collections.abc import Callable
+from importlib.metadata import version
+from pathlib import Path
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from ..errors import DataError
+from ..morphology import set_all
+from .cache import cache_folder, cached, content_hash
+from .dataset import SPLITS, Dataset
+from .equations import NOISES, attributes, draw_noise
+from .pen_truth import PenTruth
+from .resources import load_graph
+
+__all__ = ["ROWS", "load_morphodigits"]
+
+ROWS = 10_000
+SHARES = (0.7, 0.1, 0.2)
+SEED = 2
+
+Progress = Callable[[int, int], None]
+
+
+def load_morphodigits(
+    *, root: str | Path | None = None, rows: int = ROWS, seed: int = SEED, progress: Progress | None = None
+) -> Dataset:
+    """Load morphodigits, generating it where it is not cached.
+
+    Args:
+        root: Cache folder; None for CAUSALGEN_CACHE or the user's cache folder.
+        rows: Rows in all, split 70/10/20 such that no base digit is in two splits.
+        seed: Seed of the split and of all exogenous noise.
+        progress: Called with (images drawn, images in all) while generating.
+
+    Raises:
+        DataError: Fewer than 100 rows.
+    """
+    if rows < 100:
+        raise DataError(f"Expected at least 100 rows of morphodigits; got {rows}.")
+    path = cache_folder(root) / f"morphodigits-{rows}-{seed}-{_recipe()}.npz"
+    arrays = cached(path, lambda: _generate(rows, seed, progress))
+    graph, base = load_graph("morphodigits"), arrays["base"]
+    noise = {name: arrays[f"noise_{name}"] for name in NOISES}
+    columns = {name: torch.from_numpy(column) for name, column in _columns(noise).items()}
+    columns |= {"digit": torch.from_numpy(arrays["digits"][base]), "image": torch.from_numpy(arrays["image"])[:, None]}
+    split = dict(zip(SPLITS, torch.arange(rows).split(_sizes(rows))))
+    truth = PenTruth(graph, noise, base, arrays["digits"], arrays["strokes"])
+    values = {name: columns[name] for name in graph.nodes}
+    return Dataset("morphodigits", graph, values, split, torch.from_numpy(base), truth)
+
+
+def _generate(rows: int, seed: int, progress: Progress | None) -> dict[str, NDArray]:
+    from .handwriting import base_digits
+
+    strokes, digits = base_digits()
+    rng = np.random.default_rng(seed)
+    base = np.concatenate([np.resize(part, size) for part, size in zip(_deal(digits, rng), _sizes(rows))])
+    noise = draw_noise(rows, rng)
+    columns = _columns(noise)
+    image = set_all(strokes[base], columns["thickness"], columns["intensity"], progress=progress)
+    stored = {f"noise_{name}": column for name, column in noise.items()}
+    return stored | {"base": base, "digits": digits, "strokes": strokes, "image": image}
+
+
+def _columns(noise: dict[str, NDArray]) -> dict[str, NDArray]:
+    columns = attributes(noise)
+    return {name: column if name == "pen" else column.astype(np.float32) for name, column in columns.items()}
+
+
+def _deal(digits: NDArray, rng: np.random.Generator) -> list[NDArray]:
+    """Base digits of each split, shuffled; every digit in the shares of the whole."""
+    hands: list[list[NDArray]] = [[] for _ in SPLITS]
+    for digit in np.unique(digits):
+        members = rng.permutation(np.flatnonzero(digits == digit))
+        cuts = np.rint(np.cumsum(SHARES)[:-1] * len(members)).astype(int)
+        for hand, part in zip(hands, np.split(members, cuts)):
+            hand.append(part)
+    return [rng.permutation(np.concatenate(hand)) for hand in hands]
+
+
+def _sizes(rows: int) -> list[int]:
+    train, validation = (round(share * rows) for share in SHARES[:2])
+    return [train, validation, rows - train - validation]
+
+
+def _recipe() -> str:
+    """Hash of the code and the libraries that the images are made with."""
+    here = Path(__file__).parent
+    sources = [
+        *sorted((here.parent / "morphology").glob("*.py")),
+        here / "equations.py",
+        here / "handwriting.py",
+        Path(__file__),
+    ]
+    libraries = ("numpy", "scipy", "scikit-image", "scikit-learn")
+    return content_hash([*(path.read_bytes() for path in sources), *(version(name).encode() for name in libraries)])

@@ -1,0 +1,39 @@
+"""Find the cards and graphs of the data sets: in the repository, or in an installed wheel."""
+
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from ..errors import DataError
+from ..graph import CausalGraph, Variable
+
+__all__ = ["card", "load_graph", "resource"]
+
+
+def resource(dataset: str, file: str) -> Path:
+    """Path of `file` in the folder of `dataset`.
+
+    Raises:
+        DataError: Neither the repository nor the installed package has it.
+    """
+    package = Path(__file__).resolve().parents[1]
+    places = [package / "_data" / "datasets", package.parent / "datasets"]
+    for place in places:
+        if (path := place / dataset / file).is_file():
+            return path
+    raise DataError(
+        f"Expected {dataset}/{file} in {' or '.join(map(str, places))}; found neither. Reinstall causalgen."
+    )
+
+
+def card(dataset: str) -> str:
+    """The data card: source, licence, splits, units, causal assumptions."""
+    return resource(dataset, "README.md").read_text(encoding="utf-8")
+
+
+def load_graph(dataset: str) -> CausalGraph:
+    """The assumed graph of a data set, its variables declared."""
+    fields: dict[str, Any] = yaml.safe_load(resource(dataset, "graph.yaml").read_text(encoding="utf-8"))
+    variables = [Variable(name, **description) for name, description in fields["variables"].items()]
+    return CausalGraph(fields["edges"], variables, fields.get("confounded", ()))

@@ -1,0 +1,86 @@
+"""Check columns against the variables that describe them, before anything learns from them."""
+
+from itertools import combinations
+from typing import TYPE_CHECKING
+
+import torch
+from torch import Tensor
+
+from ..errors import DataError, nearest
+from ..graph import Variable
+
+if TYPE_CHECKING:
+    from .dataset import Dataset
+
+__all__ = ["check_column", "check_dataset"]
+
+
+def check_dataset(data: "Dataset") -> None:
+    """Raise `DataError` where columns, splits or groups do not fit the graph."""
+    variables = data.graph.variables
+    for name in data.values:
+        if name not in variables:
+            known = ", ".join(variables)
+            raise DataError(f"Expected columns among {known}; got '{name}'." + nearest(name, variables))
+    for name, variable in variables.items():
+        if name not in data.values:
+            raise DataError(
+                f"Expected a column for every node; '{name}' has none. Add it or project it out of the graph."
+            )
+        check_column(variable, data.values[name], len(data.group))
+    _check_split(data.split, len(data.group))
+
+
+def check_column(variable: Variable, column: Tensor, length: int) -> None:
+    """Raise `DataError` unless `column` holds `length` values that `variable` allows."""
+    name, expected = variable.name, (length, *variable.shape)
+    if tuple(column.shape) != expected:
+        raise DataError(f"Expected column '{name}' of shape {expected}; got {tuple(column.shape)}.")
+    if column.is_floating_point() and column.isnan().any():
+        rows = column.isnan().flatten(1).any(1) if column.ndim > 1 else column.isnan()
+        first = int(rows.nonzero()[0, 0])
+        raise DataError(
+            f"Expected no NaN in column '{name}'; got {int(rows.sum())} rows with NaN, the first is row {first}. "
+            "Drop or impute them."
+        )
+    if variable.is_discrete:
+        _check_codes(variable, column)
+    elif variable.support is not None and length:
+        low, high = variable.support
+        least, most = column.min().item(), column.max().item()
+        if least < low or most > high:
+            raise DataError(
+                f"Expected column '{name}' within its support [{low:g}, {high:g}]; got values from {least:g} to "
+                f"{most:g}. Drop the rows or widen the support."
+            )
+    if length > 1 and bool((column == column[:1]).all()):
+        raise DataError(
+            f"Expected column '{name}' to vary; got one value in all {length} rows. Remove the variable from the graph."
+        )
+
+
+def _check_codes(variable: Variable, column: Tensor) -> None:
+    assert variable.labels is not None
+    if column.dtype != torch.int64:
+        raise DataError(
+            f"Expected int64 codes in column '{variable.name}'; got {column.dtype}. Encode its labels first."
+        )
+    outside = column[(column < 0) | (column >= len(variable.labels))]
+    if len(outside):
+        raise DataError(
+            f"Expected codes 0 to {len(variable.labels) - 1} in column '{variable.name}'; got {int(outside[0])}."
+        )
+
+
+def _check_split(split: dict[str, Tensor], length: int) -> None:
+    for name, rows in split.items():
+        if not len(rows):
+            raise DataError(f"Expected rows in split '{name}'; got none.")
+        if int(rows.min()) < 0 or int(rows.max()) >= length:
+            raise DataError(
+                f"Expected rows 0 to {length - 1} in split '{name}'; got {int(rows.min())} to {int(rows.max())}."
+            )
+    for first, second in combinations(split, 2):
+        shared = set(split[first].tolist()) & set(split[second].tolist())
+        if shared:
+            raise DataError(f"Expected disjoint splits; row {min(shared)} is in both '{first}' and '{second}'.")

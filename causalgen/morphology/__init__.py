@@ -1,0 +1,19 @@
+"""Measure and set the stroke thickness and the brightness of grey images of handwriting.
+
+Numpy, scipy and scikit-image only. An image is an `(H, W)` uint8 array, bright ink on a dark ground.
+
+>>> import numpy as np
+>>> image = np.zeros((28, 28), np.uint8)
+>>> image[5:23, 13:16] = 200
+>>> measure_thickness(image), measure_intensity(image)
+(3.0..., 200.0)
+>>> bold = set_thickness(image, 5.0)
+>>> round(measure_thickness(bold), 1), measure_intensity(bold)
+(5.0, 200.0)
+"""
+
+from .batch import measure, set_all
+from .measure import measure_intensity, measure_thickness
+from .redraw import set_intensity, set_thickness
+
+__all__ = ["measure", "measure_intensity", "measure_thickness", "set_all", "set_intensity", "set_thickness"]

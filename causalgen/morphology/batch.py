@@ -1,0 +1,123 @@
+"""The same on many images, over several processes."""
+
+from collections.abc import Callable, Iterable
+
+import numpy as np
+from joblib import Parallel, cpu_count, delayed
+from numpy.typing import ArrayLike, NDArray
+
+from ..errors import DataError
+from .measure import measure_intensity, measure_thickness
+from .raster import as_grey, ink_level
+from .redraw import redraw, set_intensity
+
+__all__ = ["measure", "set_all"]
+
+SERIAL = 400
+"""Up to so many images, starting processes costs more than it saves."""
+CHUNK = 250
+"""Images handed to a process at a time."""
+
+
+def measure(images: NDArray, *, jobs: int | None = None) -> dict[str, NDArray[np.float32]]:
+    """Thickness (px) and intensity of `(N, H, W)` images, each `(N,)` float32.
+
+    Args:
+        images: Images, bright ink on a dark ground.
+        jobs: Processes; None uses every core when the batch is large enough to repay starting them.
+
+    Raises:
+        DataError: The array is not a batch of images, or one of them holds no ink (its position is named).
+    """
+    images = _as_batch(images)
+    parts = list(_map(_measure_chunk, jobs, images))
+    table = np.concatenate(parts) if parts else np.zeros((0, 2), np.float32)
+    return {"thickness": table[:, 0], "intensity": table[:, 1]}
+
+
+def set_all(
+    images: NDArray,
+    thickness: ArrayLike | None = None,
+    intensity: ArrayLike | None = None,
+    *,
+    jobs: int | None = None,
+    progress: Callable[[int, int], None] | None = None,
+) -> NDArray[np.uint8]:
+    """Set thickness (px), intensity, or both, of `(N, H, W)` images; returns `(N, H, W)` uint8.
+
+    Args:
+        images: Images, bright ink on a dark ground.
+        thickness: One value or `(N,)`; None keeps what is there.
+        intensity: One value or `(N,)`, in (0, 255]; None keeps what is there.
+        jobs: Processes; None uses every core when the batch is large enough to repay starting them.
+        progress: Called with (images done, images in all) now and then.
+
+    Raises:
+        DataError: The array is not a batch of images, one of them holds no ink, or a value is out of range.
+    """
+    images = _as_batch(images)
+    wanted = [_column(value, len(images), name) for name, value in (("thickness", thickness), ("intensity", intensity))]
+    parts: list[NDArray] = []
+    for part in _map(_set_chunk, jobs, images, *wanted):
+        parts.append(part)
+        if progress is not None:
+            progress(sum(map(len, parts)), len(images))
+    return np.concatenate(parts) if parts else np.zeros(images.shape, np.uint8)
+
+
+def _measure_chunk(start: int, images: NDArray) -> NDArray[np.float32]:
+    return np.array(
+        [
+            _named(start + k, lambda x: (measure_thickness(x), measure_intensity(x)), image)
+            for k, image in enumerate(images)
+        ],
+        np.float32,
+    )
+
+
+def _set_chunk(start: int, images: NDArray, thickness: NDArray, intensity: NDArray) -> NDArray[np.uint8]:
+    rows = enumerate(zip(images, thickness, intensity))
+    return np.stack([_named(start + k, _set_one, *row) for k, row in rows])
+
+
+def _set_one(image: NDArray, thickness: float, intensity: float) -> NDArray[np.uint8]:
+    grey = as_grey(image)
+    value = ink_level(grey) if np.isnan(intensity) else float(intensity)
+    if not np.isnan(thickness):
+        return redraw(grey, float(thickness), value)
+    return image.astype(np.uint8) if np.isnan(intensity) else set_intensity(image, value)
+
+
+def _named(index: int, function: Callable, *arguments: NDArray):
+    try:
+        return function(*arguments)
+    except DataError as error:
+        raise DataError(f"Image {index}: {error}") from None
+
+
+def _map(function: Callable, jobs: int | None, images: NDArray, *columns: NDArray) -> Iterable[NDArray]:
+    starts = range(0, len(images), CHUNK)
+    tasks = [(start, *(array[start : start + CHUNK] for array in (images, *columns))) for start in starts]
+    workers = cpu_count() if jobs is None and len(images) > SERIAL else (jobs or 1)
+    if workers == 1:
+        return (function(*task) for task in tasks)
+    return Parallel(n_jobs=workers, return_as="generator")(delayed(function)(*task) for task in tasks)
+
+
+def _as_batch(images: NDArray) -> NDArray:
+    images = np.asarray(images)
+    if images.ndim != 3:
+        raise DataError(f"Expected images of shape (N, H, W); got an array of shape {images.shape}.")
+    return images
+
+
+def _column(value: ArrayLike | None, length: int, name: str) -> NDArray[np.float64]:
+    """`value` as `(length,)`, with NaN standing for "keep"."""
+    if value is None:
+        return np.full(length, np.nan)
+    array = np.asarray(value, np.float64)
+    if array.shape not in ((), (length,)):
+        raise DataError(f"Expected one {name} or {length} of them; got an array of shape {array.shape}.")
+    if np.isnan(array).any():
+        raise DataError(f"Expected numbers for {name}; got NaN.")
+    return np.broadcast_to(array, (length,))
