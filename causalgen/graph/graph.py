@@ -1,0 +1,264 @@
+"""The causal graph: variables, arrows, and bidirected edges for hidden common causes."""
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from types import MappingProxyType
+from typing import Any
+
+import networkx as nx
+
+from ..errors import GraphError, UnknownNameError, nearest
+from .checks import declare, refuse_loops, topological_order
+from .parse import EdgesLike, Pair, read_confounded, read_edges, write_name
+from .projection import latent_projection
+from .separation import Independence, canonical_dag, implied_independencies
+from .variable import Variable
+
+__all__ = ["CausalGraph"]
+
+
+@dataclass(frozen=True, init=False, repr=False, eq=False)
+class CausalGraph:
+    """A directed acyclic graph over variables, with bidirected edges where a hidden cause acts on two of them.
+
+    Nodes, parents, edges and every other listing come in one topological order, in which ties follow the order of
+    declaration (of first mention, when no variables are declared).
+
+    Args:
+        edges: A string "hurry -> pen -> thickness; a <-> b; x -> {y, z}", a list of pairs (parent, child), a dict
+            parent -> children, or a networkx.DiGraph.
+        variables: The variables, in order of declaration; those without edges are isolated nodes. When none is
+            given, every name among the edges becomes a `Variable` without a kind.
+        confounded: Further pairs of variables with a hidden common cause.
+
+    Raises:
+        GraphError: The edges are malformed, form a cycle, join a variable to itself or name an undeclared
+            variable; or two variables share a name.
+
+    >>> graph = CausalGraph("hurry -> {pen, thickness}; pen -> thickness")
+    >>> graph.nodes, graph.parents("thickness")
+    (('hurry', 'pen', 'thickness'), ('hurry', 'pen'))
+    >>> CausalGraph("a -> b -> c -> a")
+    Traceback (most recent call last):
+        ...
+    causalgen.errors.GraphError: Expected an acyclic graph; got the cycle a -> b -> c -> a. Remove one of its edges.
+    """
+
+    nodes: tuple[str, ...]
+    edges: tuple[Pair, ...]
+    confounded: tuple[Pair, ...]
+    _variables: dict[str, Variable]
+
+    def __init__(
+        self,
+        edges: EdgesLike,
+        variables: Iterable[Variable] = (),
+        confounded: str | Iterable[str | Iterable[str]] = (),
+    ) -> None:
+        read, extra = read_edges(edges), read_confounded(confounded)
+        declared = declare(variables, (*read.nodes, *extra.nodes))
+        dag = nx.DiGraph()
+        dag.add_nodes_from(declared)
+        dag.add_edges_from(read.directed)
+        bidirected = read.bidirected + extra.bidirected
+        refuse_loops((*read.directed, *bidirected))
+        nodes = topological_order(dag)
+        place = {node: index for index, node in enumerate(nodes)}
+
+        def ordered(pairs: Iterable[Pair]) -> tuple[Pair, ...]:
+            return tuple(sorted(set(pairs), key=lambda pair: (place[pair[0]], place[pair[1]])))
+
+        set_field = object.__setattr__  # frozen: the fields are set here and never again
+        set_field(self, "nodes", nodes)
+        set_field(self, "edges", ordered(read.directed))
+        set_field(self, "confounded", ordered((a, b) if place[a] < place[b] else (b, a) for a, b in bidirected))
+        set_field(self, "_variables", {node: declared[node] for node in nodes})
+
+    # -- variables -----------------------------------------------------------------------------------------------
+
+    @property
+    def variables(self) -> Mapping[str, Variable]:
+        """Name -> Variable, in topological order; read-only."""
+        return MappingProxyType(self._variables)
+
+    def require(self, name: str) -> str:
+        """Return `name`.
+
+        Raises:
+            UnknownNameError: No node has that name; the message proposes the nearest one.
+        """
+        if not isinstance(name, str) or name not in self._variables:
+            raise UnknownNameError(
+                f"Expected a node among {', '.join(self.nodes)}; got {name!r}." + nearest(str(name), self.nodes)
+            )
+        return name
+
+    def select(self, names: str | Iterable[str]) -> tuple[str, ...]:
+        """One name or several, checked, without duplicates, in topological order.
+
+        Raises:
+            UnknownNameError: A name is not a node.
+
+        >>> CausalGraph("a -> b -> c").select(["c", "a"])
+        ('a', 'c')
+        """
+        chosen = {self.require(name) for name in ([names] if isinstance(names, str) else names)}
+        return tuple(node for node in self.nodes if node in chosen)
+
+    def __getitem__(self, name: str) -> Variable:
+        return self._variables[self.require(name)]
+
+    def __contains__(self, name: object) -> bool:
+        return name in self.nodes
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self.nodes)
+
+    def __len__(self) -> int:
+        return len(self.nodes)
+
+    # -- kinship -------------------------------------------------------------------------------------------------
+
+    @cached_property
+    def _dag(self) -> nx.DiGraph:
+        return canonical_dag(self.nodes, self.edges, ())
+
+    @cached_property
+    def _canonical(self) -> nx.DiGraph:
+        return canonical_dag(self.nodes, self.edges, self.confounded)
+
+    def parents(self, name: str) -> tuple[str, ...]:
+        """The direct causes of a node."""
+        return self.select(self._dag.predecessors(self.require(name)))
+
+    def children(self, name: str) -> tuple[str, ...]:
+        """The nodes that a node causes directly."""
+        return self.select(self._dag.successors(self.require(name)))
+
+    def ancestors(self, name: str) -> tuple[str, ...]:
+        """All direct and indirect causes of a node, without the node."""
+        return self.select(nx.ancestors(self._dag, self.require(name)))
+
+    def descendants(self, name: str) -> tuple[str, ...]:
+        """All nodes that a node causes directly or indirectly, without the node."""
+        return self.select(nx.descendants(self._dag, self.require(name)))
+
+    # -- other graphs --------------------------------------------------------------------------------------------
+
+    def do(self, nodes: str | Iterable[str]) -> "CausalGraph":
+        """The graph under an intervention: nothing points into the intervened nodes any more.
+
+        >>> print(CausalGraph("hurry -> pen -> thickness; pen <-> thickness").do("pen"))
+        hurry; pen -> thickness
+        """
+        cut = self.select(nodes)
+        edges = [(a, b) for a, b in self.edges if b not in cut]
+        confounded = [(a, b) for a, b in self.confounded if a not in cut and b not in cut]
+        return CausalGraph(edges, self._variables.values(), confounded)
+
+    def project(self, keep: str | Iterable[str]) -> "CausalGraph":
+        """The latent projection on `keep`: the other nodes become hidden, and what they carried stays.
+
+        >>> print(CausalGraph("x -> image -> {score, label}").project(["x", "score", "label"]))
+        x -> {score, label}; score <-> label
+        """
+        kept = self.select(keep)
+        edges, confounded = latent_projection(self.nodes, self.edges, self.confounded, kept)
+        return CausalGraph(edges, [self._variables[name] for name in kept], confounded)
+
+    def networkx(self) -> nx.DiGraph:
+        """A copy of the directed edges as a networkx graph; bidirected edges are left out."""
+        return self._dag.copy()
+
+    def canonical(self) -> nx.DiGraph:
+        """A copy as a DAG in which each bidirected edge a <-> b is a node `Latent(a, b)` with two children."""
+        return self._canonical.copy()
+
+    # -- separation ----------------------------------------------------------------------------------------------
+
+    def d_separated(self, x: str | Iterable[str], y: str | Iterable[str], given: str | Iterable[str] = ()) -> bool:
+        """Whether `given` blocks every path between `x` and `y`, and so makes them independent.
+
+        Raises:
+            UnknownNameError: A name is not a node.
+            GraphError: A node stands in two of the three sets.
+
+        >>> graph = CausalGraph("hurry -> {pen, thickness}")
+        >>> graph.d_separated("pen", "thickness"), graph.d_separated("pen", "thickness", given="hurry")
+        (False, True)
+        """
+        left, right, blockers = set(self.select(x)), set(self.select(y)), set(self.select(given))
+        for name in sorted(left & right | left & blockers | right & blockers):
+            raise GraphError(f"Expected x, y and given to share no node; got '{name}' in two of them.")
+        return nx.is_d_separator(self._canonical, left, right, blockers)
+
+    def independencies(self) -> tuple[Independence, ...]:
+        """The testable content of the graph: an independence for each pair that some set d-separates.
+
+        Each comes with a minimal separating set. Pairs that no set of nodes separates are left out.
+
+        >>> [str(independence) for independence in CausalGraph("hurry -> pen -> thickness").independencies()]
+        ['thickness ⊥ hurry | pen']
+        """
+        return tuple(implied_independencies(self._canonical, self.nodes))
+
+    # -- reading and writing -------------------------------------------------------------------------------------
+
+    def to_dict(self) -> dict[str, Any]:
+        """JSON-able form, which `from_dict` reads."""
+        return {
+            "variables": [variable.to_dict() for variable in self._variables.values()],
+            "edges": [list(pair) for pair in self.edges],
+            "confounded": [list(pair) for pair in self.confounded],
+        }
+
+    @classmethod
+    def from_dict(cls, data: Mapping[str, Any]) -> "CausalGraph":
+        """The graph that `to_dict` wrote; the edges may also be a string.
+
+        Raises:
+            GraphError: A key is missing or unknown, or the graph is not valid.
+
+        >>> graph = CausalGraph("a -> b; b <-> c")
+        >>> CausalGraph.from_dict(graph.to_dict()) == graph
+        True
+        """
+        known = ("variables", "edges", "confounded")
+        for key in data:
+            if key not in known:
+                raise GraphError(
+                    f"Expected keys of a graph among {', '.join(known)}; got {key!r}." + nearest(str(key), known)
+                )
+        if "edges" not in data:
+            raise GraphError(f"Expected a graph with the key 'edges'; got only {', '.join(data) or 'nothing'}.")
+        variables = [Variable.from_dict(entry) for entry in data.get("variables", ())]
+        return cls(data["edges"], variables, data.get("confounded", ()))
+
+    def __eq__(self, other: object) -> bool:
+        """Same variables and same edges; the order of declaration does not count."""
+        return isinstance(other, CausalGraph) and self._content == other._content
+
+    def __hash__(self) -> int:
+        return hash(self._content)
+
+    @cached_property
+    def _content(self) -> tuple[frozenset, frozenset, frozenset]:
+        spouses = frozenset(frozenset(pair) for pair in self.confounded)
+        return frozenset(self._variables.values()), frozenset(self.edges), spouses
+
+    def __str__(self) -> str:
+        """The graph as an edge string, which builds it again."""
+        parts = []
+        for node in self.nodes:
+            children = ", ".join(map(write_name, self.children(node)))
+            if children:
+                parts.append(f"{write_name(node)} -> " + (f"{{{children}}}" if "," in children else children))
+            elif not self.parents(node):
+                parts.append(write_name(node))
+        parts += [f"{write_name(a)} <-> {write_name(b)}" for a, b in self.confounded]
+        return "; ".join(parts)
+
+    def __repr__(self) -> str:
+        kinds = ", ".join(f"{v.name}: {v.kind}" for v in self._variables.values() if v.kind is not None)
+        return f"CausalGraph({str(self)!r}" + (f", {{{kinds}}})" if kinds else ")")
