@@ -1,0 +1,68 @@
+"""A flexible design matrix: smooth in every continuous column, with all pairwise products."""
+
+import numpy as np
+from numpy.typing import NDArray
+from sklearn.preprocessing import PolynomialFeatures, SplineTransformer, StandardScaler
+
+__all__ = ["FlexibleBasis"]
+
+Array = NDArray[np.float64]
+
+KNOTS = 4
+DEGREE = 2
+ROWS_PER_FEATURE = 20
+
+
+class FlexibleBasis:
+    r"""Map columns :math:`x` to features :math:`\varphi(x)`, standardised on the columns seen first.
+
+    Features are the columns, a quadratic spline of each continuous column (knots at quantiles, linear beyond the
+    outer ones) and all pairwise products of columns. Where that would leave fewer than 20 rows a feature, the
+    products are left out first, the splines next. No outcome enters, so a basis may be built once for all folds.
+
+    Args:
+        columns: Numeric columns, shape `(rows, columns)`; zero columns give one feature that is always 0.
+
+    >>> columns = np.random.default_rng(0).normal(size=(500, 2))
+    >>> FlexibleBasis(columns)(columns).shape
+    (500, 11)
+    """
+
+    def __init__(self, columns: Array) -> None:
+        rows, width = columns.shape
+        self._scale = StandardScaler()
+        self._products: PolynomialFeatures | None = None
+        self._splines: dict[int, SplineTransformer] = {}
+        self._kept = np.zeros(0, dtype=int)
+        if not width:
+            return
+        standard = self._scale.fit_transform(columns)
+        smooth = [j for j in range(width) if _has_distinct_knots(columns[:, j])]
+        if (width * (width + 1) // 2 + len(smooth) * (KNOTS + DEGREE - 2)) * ROWS_PER_FEATURE <= rows:
+            products = PolynomialFeatures(2, interaction_only=True, include_bias=False)
+            self._products = products.fit(standard)
+        if (width + len(smooth) * (KNOTS + DEGREE - 2)) * ROWS_PER_FEATURE <= rows:
+            self._splines = {j: _spline().fit(standard[:, [j]]) for j in smooth}
+        raw = self._raw(columns)
+        self._kept = np.flatnonzero(raw.std(axis=0) > 1e-8)
+        self._centre, self._spread = raw[:, self._kept].mean(axis=0), raw[:, self._kept].std(axis=0)
+
+    def __call__(self, columns: Array) -> Array:
+        """Features of `columns`, shape `(rows, features)`."""
+        if not len(self._kept):
+            return np.zeros((len(columns), 1))
+        return (self._raw(columns)[:, self._kept] - self._centre) / self._spread
+
+    def _raw(self, columns: Array) -> Array:
+        standard = self._scale.transform(columns)
+        linear = standard if self._products is None else self._products.transform(standard)
+        return np.hstack([linear, *(s.transform(standard[:, [j]]) for j, s in self._splines.items())])
+
+
+def _spline() -> SplineTransformer:
+    return SplineTransformer(KNOTS, degree=DEGREE, knots="quantile", extrapolation="linear", include_bias=False)
+
+
+def _has_distinct_knots(column: Array) -> bool:
+    knots = np.quantile(column, np.linspace(0, 1, KNOTS))
+    return bool(np.diff(knots).min() > 1e-6 * (knots[-1] - knots[0]))

@@ -1,0 +1,191 @@
+"""What an effect estimate says, to whom it may be compared, and how far it was doubted."""
+
+import json
+from dataclasses import asdict, dataclass, field, replace
+from typing import Any, Literal
+
+import pandas as pd
+
+from ..graph import Estimand
+
+__all__ = ["EffectReport", "Estimate", "Refutation", "Verdict"]
+
+Verdict = Literal["rejected", "not rejected", "no verdict"]
+
+
+@dataclass(frozen=True)
+class Estimate:
+    """One number for the effect, from one source.
+
+    Attributes:
+        source: Where the number comes from, such as "doubly robust" or "fitted model under do".
+        value: The effect, in the outcome's unit.
+        low: Lower end of the interval; None when the source states none.
+        high: Upper end of the interval.
+        kind: "naive" (unadjusted), "adjusted", "comparison" (another source beside the estimates) or "truth".
+        note: In words, how the number and its interval arise.
+    """
+
+    source: str
+    value: float
+    low: float | None = None
+    high: float | None = None
+    kind: Literal["naive", "adjusted", "comparison", "truth"] = "comparison"
+    note: str = ""
+
+    def covers(self, value: float) -> bool | None:
+        """Whether the interval holds `value`; None without an interval."""
+        return None if self.low is None or self.high is None else self.low <= value <= self.high
+
+    def __str__(self) -> str:
+        interval = "" if self.low is None or self.high is None else f" [{self.low:.4g}, {self.high:.4g}]"
+        return f"{self.source}: {self.value:.4g}{interval}"
+
+
+@dataclass(frozen=True)
+class Refutation:
+    """One refuter run on one adjusted estimate, and on the naive estimate beside it.
+
+    A verdict is "rejected" or "not rejected": a refuter can show an estimate wrong and never right.
+
+    Attributes:
+        refuter: "placebo treatment", "random common cause" or "data subset".
+        estimate: Source of the estimate that was tested.
+        expected: Value that the refuter expects: 0 for the placebo, else the estimate itself.
+        found: Mean over the refuter's simulations.
+        p_value: Two-sided; hypothesis: `expected` is a draw from the simulated estimates. None when they do not vary.
+        verdict: "rejected" when p_value <= 0.05, "no verdict" without a p-value.
+        naive_found: Mean over the simulations for the naive estimate.
+        naive_p_value: The same p-value for the naive estimate.
+        naive_verdict: Verdict on the naive estimate.
+        checks: In words, what the refuter checks.
+        cannot_show: In words, what it cannot show.
+    """
+
+    refuter: str
+    estimate: str
+    expected: float
+    found: float
+    p_value: float | None
+    verdict: Verdict
+    naive_found: float
+    naive_p_value: float | None
+    naive_verdict: Verdict
+    checks: str
+    cannot_show: str
+
+    @property
+    def informative(self) -> bool:
+        """Whether the refuter rejected this estimate or the naive one."""
+        return "rejected" in (self.verdict, self.naive_verdict)
+
+    @property
+    def reading(self) -> str:
+        """The verdict, with "not informative here" when the naive estimate passes as well."""
+        if self.informative:
+            return self.verdict
+        return f"{self.verdict}; not informative here (the naive estimate is not rejected either)"
+
+
+@dataclass(frozen=True, repr=False)
+class EffectReport:
+    """The effect of one contrast, estimated, doubted and compared.
+
+    Attributes:
+        treatment: Name of the treatment.
+        outcome: Name of the outcome.
+        contrast: (a, b): the effect is of do(treatment=b) against do(treatment=a), in labels or natural units.
+        outcome_unit: Unit of every number; "probability of ..." for a binary outcome.
+        estimand: What identifies the effect, in words and as a formula, with its assumptions.
+        estimates: The naive estimate first, then the adjusted ones.
+        refutations: One row for each adjusted estimate and refuter.
+        comparisons: Effects from other sources, the truth among them where the generator is known.
+        rows_used: Rows that the estimates use.
+        rows_dropped: Rows left out because a used column is missing.
+        level: Level of the intervals.
+        seed: Seed of folds and refuters.
+        warnings: What a reader must know before using the numbers.
+        versions: Versions of the libraries that made the numbers.
+    """
+
+    treatment: str
+    outcome: str
+    contrast: tuple[Any, Any]
+    outcome_unit: str
+    estimand: Estimand
+    estimates: tuple[Estimate, ...]
+    refutations: tuple[Refutation, ...]
+    rows_used: int
+    rows_dropped: int
+    level: float
+    seed: int
+    warnings: tuple[str, ...] = ()
+    versions: dict[str, str] = field(default_factory=dict)
+    comparisons: tuple[Estimate, ...] = ()
+
+    @property
+    def question(self) -> str:
+        """The effect asked for, in words."""
+        a, b = self.contrast
+        unit = f" [{self.outcome_unit}]" if self.outcome_unit else ""
+        return f"Effect of do({self.treatment}={b}) against do({self.treatment}={a}) on {self.outcome}{unit}"
+
+    @property
+    def truth(self) -> float | None:
+        """The true effect, where a comparison states it."""
+        return next((row.value for row in self.comparisons if row.kind == "truth"), None)
+
+    def __getitem__(self, source: str) -> Estimate:
+        """The estimate or comparison from `source`."""
+        rows = {row.source: row for row in (*self.estimates, *self.comparisons)}
+        if source not in rows:
+            raise KeyError(f"Expected a source among {', '.join(rows)}; got {source!r}.")
+        return rows[source]
+
+    def compare(self, *comparisons: Estimate, truth: float | None = None) -> "EffectReport":
+        """The same report with effects from other sources, and the true effect, beside the estimates."""
+        if truth is not None:
+            comparisons = (*comparisons, Estimate("truth", float(truth), kind="truth", note="The generator is known."))
+        return replace(self, comparisons=self.comparisons + comparisons)
+
+    def to_frame(self) -> pd.DataFrame:
+        """Estimates and comparisons, one row each, as for a forest plot.
+
+        Columns source, kind, estimate, low, high, covers_truth (None without truth or interval), note.
+        """
+        truth = self.truth
+        rows = [
+            {
+                "source": row.source,
+                "kind": row.kind,
+                "estimate": row.value,
+                "low": row.low,
+                "high": row.high,
+                "covers_truth": None if truth is None else row.covers(truth),
+                "note": row.note,
+            }
+            for row in (*self.estimates, *self.comparisons)
+        ]
+        return pd.DataFrame(rows).astype({"low": float, "high": float, "covers_truth": object})
+
+    def refutation_frame(self) -> pd.DataFrame:
+        """Refutations, one row each, with their reading in words."""
+        return pd.DataFrame([{**asdict(row), "reading": row.reading} for row in self.refutations])
+
+    def to_dict(self) -> dict[str, Any]:
+        """JSON-able form of everything in the report."""
+        fields = asdict(self) | {"question": self.question}
+        for name in ("text", "formula", "latex", "assumptions"):
+            fields["estimand"][name] = getattr(self.estimand, name)
+        for row, values in zip(self.refutations, fields["refutations"], strict=True):
+            values["reading"] = row.reading
+        return json.loads(json.dumps(fields, default=str))
+
+    def __str__(self) -> str:
+        rows = [self.question, f"  {self.estimand.text}", f"  {self.rows_used} rows used, {self.rows_dropped} dropped"]
+        rows += [f"  {row}" for row in (*self.estimates, *self.comparisons)]
+        rows += [f"  {row.refuter} on {row.estimate}: {row.reading}" for row in self.refutations]
+        return "\n".join(rows + [f"  warning: {text}" for text in self.warnings])
+
+    def __repr__(self) -> str:
+        return f"EffectReport({self.question}: {'; '.join(map(str, self.estimates))})"

@@ -1,0 +1,224 @@
+"""From a table with labels to the numbers that estimators take, every fault named."""
+
+from collections.abc import Hashable, Sequence
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import numpy as np
+import pandas as pd
+
+from ..errors import DataError, SupportError, nearest
+from ..graph import CausalGraph, Variable
+
+__all__ = ["EncodedTable", "check_names", "encode_table"]
+
+LEAST_ROWS = 50
+LEAST_ROWS_PER_ARM = 10
+RESERVED = ("placebo", "w_random")  # columns that DoWhy's refuters add
+
+
+@dataclass(frozen=True)
+class EncodedTable:
+    """Numbers for the estimators.
+
+    Attributes:
+        data: Treatment, outcome and adjustment set without missing values: floats, or categories for a covariate of
+            more than two labels. A binary treatment is 1 where it equals the second value of the contrast.
+        kind: Kind of the treatment.
+        control: Treatment value compared with, as in `data`.
+        treated: Treatment value of interest, as in `data`.
+        contrast: The contrast as declared labels or floats.
+        bounds: Range of the outcome in `data`; None when its variable declares no support.
+        outcome_unit: What a unit of the outcome is.
+        dropped: Number of rows left out because a used column is missing.
+    """
+
+    data: pd.DataFrame
+    kind: Literal["binary", "continuous"]
+    control: float
+    treated: float
+    contrast: tuple[Any, Any]
+    bounds: tuple[float, float] | None
+    outcome_unit: str
+    dropped: int
+
+
+def check_names(graph: CausalGraph, table: pd.DataFrame, treatment: str, outcome: str) -> None:
+    """Check that the question, the graph and the table name the same things.
+
+    Raises:
+        UnknownNameError: Treatment or outcome is no node of the graph.
+        DataError: They are equal or images, or an attribute of the graph has no column.
+    """
+    if not isinstance(table, pd.DataFrame):
+        raise DataError(f"Expected the table as a pandas DataFrame; got {type(table).__name__}.")
+    for name in (treatment, outcome):
+        graph.require(name)
+        if graph[name].is_image:
+            raise DataError(
+                f"Expected an attribute as treatment and outcome; got the image '{name}'. "
+                "Measure or predict an attribute on the image first."
+            )
+    if treatment == outcome:
+        raise DataError(f"Expected two different variables as treatment and outcome; got '{treatment}' twice.")
+    repeated = table.columns[table.columns.duplicated()].tolist()
+    if repeated:
+        raise DataError(f"Expected distinct column names; got {repeated} more than once.")
+    for variable in graph.variables.values():
+        if variable.is_image:
+            continue
+        if variable.name not in table.columns:
+            raise DataError(
+                f"Expected a column for every attribute of the graph; '{variable.name}' has none."
+                + nearest(variable.name, map(str, table.columns))
+                + " If it is unobserved, remove it with graph.project([...]), which keeps the paths through it."
+            )
+        if variable.name in RESERVED:
+            raise DataError(f"Expected a name other than {RESERVED}, used by DoWhy; got '{variable.name}'. Rename it.")
+
+
+def encode_table(
+    graph: CausalGraph,
+    table: pd.DataFrame,
+    treatment: str,
+    outcome: str,
+    adjustment: Sequence[str],
+    contrast: tuple[Any, Any],
+) -> EncodedTable:
+    """Encode the columns that an estimate uses and drop their incomplete rows.
+
+    Raises:
+        DataError: A value is no label or no finite number, a column does not vary, the contrast is not two distinct
+            values of the treatment, the kinds do not suit, or too few rows remain.
+        SupportError: The contrast or an outcome lies outside the declared support.
+    """
+    used = [treatment, outcome, *adjustment]
+    complete = table.loc[table[used].notna().all(axis=1), used].reset_index(drop=True).infer_objects()
+    if len(complete) < LEAST_ROWS:
+        raise DataError(
+            f"Expected at least {LEAST_ROWS} rows with {', '.join(used)}; got {len(complete)} "
+            f"({len(table) - len(complete)} of {len(table)} rows lack one)."
+        )
+    variables = {name: _declared(graph[name], complete[name], treatment) for name in used}
+    data = pd.DataFrame({name: _numbers(variables[name], complete[name]) for name in used})
+    for name in (treatment, outcome):
+        if data[name].nunique() < 2:
+            raise DataError(f"Expected '{name}' to vary; every row has {complete[name].tolist()[0]!r}.")
+    contrast, control, treated = _contrast(variables[treatment], contrast)
+    if variables[treatment].kind == "binary":
+        data[treatment] = (data[treatment] == treated).astype(float)
+        control, treated = 0.0, 1.0
+        smaller = int(data[treatment].value_counts().min())
+        if smaller < LEAST_ROWS_PER_ARM:
+            raise DataError(
+                f"Expected at least {LEAST_ROWS_PER_ARM} rows for each value of '{treatment}'; got {smaller}. "
+                "Collect more rows of the rarer one."
+            )
+    bounds, unit = _outcome_range(variables[outcome], data[outcome])
+    for name in adjustment:
+        if variables[name].is_discrete and len(variables[name].labels or ()) > 2:
+            data[name] = data[name].astype(int).astype("category")
+    columns = 1 + sum(data[name].nunique() - 1 if data[name].dtype == "category" else 1 for name in adjustment)
+    if len(data) < 5 * columns:
+        raise DataError(
+            f"Expected at least 5 rows for each of {columns} columns of treatment and covariates; got {len(data)} "
+            "rows. Collect more rows or merge rare labels."
+        )
+    return EncodedTable(
+        data=data,
+        kind="binary" if variables[treatment].kind == "binary" else "continuous",
+        control=control,
+        treated=treated,
+        contrast=contrast,
+        bounds=bounds,
+        outcome_unit=unit,
+        dropped=len(table) - len(complete),
+    )
+
+
+def _declared(variable: Variable, column: pd.Series, treatment: str) -> Variable:
+    """The variable itself, or what its column shows when the graph declares no kind."""
+    if variable.kind is not None:
+        return variable
+    values = column.unique()
+    numeric = pd.api.types.is_numeric_dtype(column) and not pd.api.types.is_bool_dtype(column)
+    if numeric and (variable.name != treatment or len(values) != 2):
+        return Variable(variable.name, "continuous", support=variable.support, unit=variable.unit)
+    labels: tuple[Hashable, ...] = tuple(sorted(values.tolist(), key=lambda value: (str(type(value)), value)))
+    if len(labels) < 2:
+        raise DataError(f"Expected '{variable.name}' to vary; every row has {labels[0]!r}.")
+    return Variable(variable.name, "binary" if len(labels) == 2 else "categorical", labels=labels)
+
+
+def _numbers(variable: Variable, column: pd.Series) -> pd.Series:
+    """A column as float64: codes of a discrete variable, values of a continuous one."""
+    if variable.is_discrete:
+        codes = {value: variable.encode(value) for value in column.unique().tolist()}
+        return column.map(codes).astype(float)
+    numbers = pd.to_numeric(column, errors="coerce").astype(float)
+    wrong = np.flatnonzero(~np.isfinite(numbers))
+    if len(wrong):
+        raise DataError(
+            f"Expected finite numbers in column '{variable.name}'; got {column.tolist()[wrong[0]]!r}. "
+            "Leave missing values empty (NaN), or declare the variable's labels in the graph."
+        )
+    return numbers
+
+
+def _contrast(treatment: Variable, contrast: Any) -> tuple[tuple[Any, Any], float, float]:
+    """The contrast as labels or floats, and as numbers."""
+    if not isinstance(contrast, (tuple, list)) or len(contrast) != 2:
+        raise DataError(
+            f"Expected contrast=(a, b), which compares do({treatment.name}=b) with do({treatment.name}=a); "
+            f"got {contrast!r}."
+        )
+    if treatment.is_discrete:
+        if treatment.kind != "binary":
+            raise DataError(
+                f"Expected a binary or continuous treatment; '{treatment.name}' is {treatment.kind} with "
+                f"{len(treatment.labels or ())} labels. Recode it into two labels."
+            )
+        control, treated = (treatment.encode(value) for value in contrast)
+        shown: tuple[Any, Any] = (treatment.decode(control), treatment.decode(treated))
+    else:
+        control, treated = shown = tuple(_finite(treatment.name, value) for value in contrast)  # type: ignore[assignment]
+        low, high = treatment.support or (-np.inf, np.inf)
+        for value in shown:
+            if not low <= value <= high:
+                raise SupportError(
+                    f"Expected the contrast inside the support [{low:g}, {high:g}] of '{treatment.name}'; "
+                    f"got {value:g}."
+                )
+    if control == treated:
+        raise DataError(f"Expected two different values of '{treatment.name}' in the contrast; got {contrast!r}.")
+    return shown, float(control), float(treated)
+
+
+def _finite(name: str, value: Any) -> float:
+    try:
+        number = float(value)
+    except (TypeError, ValueError):
+        number = np.nan
+    if not np.isfinite(number):
+        raise DataError(f"Expected finite numbers in the contrast of the continuous variable '{name}'; got {value!r}.")
+    return number
+
+
+def _outcome_range(outcome: Variable, values: pd.Series) -> tuple[tuple[float, float] | None, str]:
+    """Range and unit of the outcome as the estimators see it."""
+    if outcome.kind == "binary":
+        assert outcome.labels is not None
+        return (0.0, 1.0), f"probability of {outcome.labels[1]}"
+    if outcome.is_discrete:
+        raise DataError(
+            f"Expected a continuous or binary outcome; '{outcome.name}' is {outcome.kind}. "
+            "Ask for the probability of one label: recode it as binary."
+        )
+    if outcome.support is not None and not values.between(*outcome.support).all():
+        low, high = outcome.support
+        raise SupportError(
+            f"Expected '{outcome.name}' inside its support [{low:g}, {high:g}]; got values from {values.min():g} to "
+            f"{values.max():g}. Correct the table, or widen the support in the graph."
+        )
+    bounded = outcome.support is not None and bool(np.isfinite(outcome.support).all())
+    return outcome.support if bounded else None, outcome.unit or ""

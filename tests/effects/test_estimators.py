@@ -1,0 +1,124 @@
+"""Each estimator against an effect that is known in closed form."""
+
+import numpy as np
+import pandas as pd
+import pytest
+from dowhy.causal_estimator import CausalEstimate, CausalEstimator
+from sklearn.dummy import DummyClassifier, DummyRegressor
+
+from causalgen.effects.basis import FlexibleBasis
+from causalgen.effects.doubly_robust import DoublyRobust
+from causalgen.effects.g_computation import GComputation
+from causalgen.effects.identification import dowhy_estimand
+from causalgen.effects.linear import LinearAdjustment
+from causalgen.effects.outcome_model import OutcomeModel
+from causalgen.graph import CausalGraph, identify
+
+from .generator import binary_table, linear_table
+
+GRAPH = CausalGraph("z -> {t, y}; t -> y")
+ESTIMAND = dowhy_estimand(GRAPH, identify(GRAPH, treatment="t", outcome="y"))
+
+
+def run(estimator: CausalEstimator, table: pd.DataFrame, control: float = 0.0, treated: float = 1.0) -> CausalEstimate:
+    return estimator.fit(table).estimate_effect(
+        table, control_value=control, treatment_value=treated, target_units="ate"
+    )
+
+
+def test_linear_adjustment_is_the_ols_coefficient_times_the_contrast() -> None:
+    table = linear_table(300, seed=1)
+    design = np.column_stack([np.ones(300), table["t"], table["z"]])
+    bread = np.linalg.inv(design.T @ design)
+    coefficient = bread @ design.T @ table["y"]
+    residual = table["y"].to_numpy() - design @ coefficient
+    sandwich = bread @ (design.T * residual**2) @ design @ bread * 300 / (300 - 3)
+
+    estimate = run(LinearAdjustment(ESTIMAND), table, control=1.0, treated=-2.0)
+    low, high = estimate.get_confidence_intervals(confidence_level=0.95)
+    assert estimate.value == pytest.approx(-3 * coefficient[1], rel=1e-9)
+    assert high - low == pytest.approx(2 * 1.959964 * 3 * np.sqrt(sandwich[1, 1]), rel=1e-6)
+    assert low < estimate.value < high
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        pytest.param({"outcome_model": DummyRegressor()}, id="outcome model wrong"),
+        pytest.param({"propensity_model": DummyClassifier()}, id="propensity model wrong"),
+    ],
+)
+def test_doubly_robust_survives_one_wrong_nuisance_model(wrong: dict) -> None:
+    table = binary_table(8_000, seed=2, effect=1.0)
+    arms = table.groupby("t")["y"].mean()
+    assert arms[1.0] - arms[0.0] > 1.5
+    estimate = run(DoublyRobust(ESTIMAND, **wrong), table)
+    low, high = estimate.get_confidence_intervals(confidence_level=0.99)
+    assert low < 1.0 < high
+    assert estimate.value == pytest.approx(1.0, abs=0.2)
+
+
+def test_doubly_robust_fails_when_both_nuisance_models_are_wrong() -> None:
+    table = binary_table(8_000, seed=2, effect=1.0)
+    both = DoublyRobust(ESTIMAND, outcome_model=DummyRegressor(), propensity_model=DummyClassifier())
+    assert run(both, table).value > 1.5
+
+
+def test_g_computation_follows_a_curve_that_linear_adjustment_misses() -> None:
+    rng = np.random.default_rng(3)
+    z = rng.normal(size=6_000)
+    t = 0.7 * z + rng.normal(size=6_000)
+    table = pd.DataFrame({"z": z, "t": t, "y": t**2 + t * z + rng.normal(size=6_000)})
+    truth = 2.0**2 - 0.0  # do(t=2) against do(t=0), E[z] = 0
+    estimate = run(GComputation(ESTIMAND), table, 0.0, 2.0)
+    low, high = estimate.get_confidence_intervals(confidence_level=0.99)
+    assert low < truth < high
+    assert high - low < 1.0
+    assert abs(run(LinearAdjustment(ESTIMAND), table, 0.0, 2.0).value - truth) > 1.0
+
+
+def test_bounded_outcome_model_stays_inside_and_finds_the_effect() -> None:
+    rng = np.random.default_rng(4)
+    z, t = rng.normal(size=(2, 6_000))
+    share = 1 / (1 + np.exp(-(2 * t + z)))
+    table = pd.DataFrame({"z": z, "t": t, "y": 10 + 5 * rng.beta(20 * share, 20 * (1 - share))})
+    grid = rng.normal(size=400_000)
+    truth = 5 * np.mean(1 / (1 + np.exp(-(4 + grid))) - 1 / (1 + np.exp(-grid)))
+    model = OutcomeModel((10.0, 15.0))
+    estimate = run(GComputation(ESTIMAND, outcome_model=model), table, 0.0, 2.0)
+    assert estimate.value == pytest.approx(truth, abs=0.06)
+    columns = table[["t", "z"]].to_numpy()
+    predicted = model.fit(FlexibleBasis(columns)(columns), table["y"]).predict(FlexibleBasis(columns)(10 * columns))
+    assert predicted.min() >= 10
+    assert predicted.max() <= 15
+
+
+@pytest.mark.parametrize(
+    "build", [LinearAdjustment, GComputation, DoublyRobust], ids=["linear", "g-computation", "doubly robust"]
+)
+def test_intervals_cover_as_often_as_they_say(build: type[CausalEstimator]) -> None:
+    draw = binary_table if build is DoublyRobust else linear_table
+    hits = 0
+    for seed in range(100):
+        estimate = run(build(ESTIMAND), draw(400, seed=seed, effect=2.0))
+        low, high = estimate.get_confidence_intervals(confidence_level=0.9)
+        hits += low <= 2.0 <= high
+    assert 81 <= hits <= 98  # 90 expected, three standard errors
+
+
+def test_standard_error_matches_the_interval() -> None:
+    estimate = run(GComputation(ESTIMAND), linear_table(500, seed=5))
+    low, high = estimate.get_confidence_intervals(confidence_level=0.95)
+    assert high - low == pytest.approx(2 * 1.959964 * estimate.get_standard_error(), rel=1e-6)
+
+
+def test_effect_modifiers_are_refused() -> None:
+    with pytest.raises(ValueError, match="Expected no effect modifiers"):
+        GComputation(ESTIMAND).fit(linear_table(100, seed=0), effect_modifier_names=["z"])
+
+
+def test_basis_gives_way_when_rows_are_few() -> None:
+    columns = np.random.default_rng(6).normal(size=(1_000, 6))
+    sizes = [FlexibleBasis(columns[:rows])(columns[:5]).shape[1] for rows in (1_000, 700, 400)]
+    assert sizes == [6 + 15 + 6 * 4, 6 + 6 * 4, 6]
+    assert FlexibleBasis(np.zeros((50, 0)))(np.zeros((7, 0))).shape == (7, 1)
