@@ -122,6 +122,7 @@ def _intercepts(dag: nx.DiGraph, mediators: list[str], treatment: str, outcome: 
 
 def _what_is_missing(graph: CausalGraph, treatment: str, outcome: str, measured: tuple[str, ...]) -> str:
     attempt = best_attempt(graph, treatment, outcome, measured)
+    given = f" even given {write_set(attempt.adjustment)}" if attempt.adjustment else ""
     wanted = (set(names) - set(measured) for names in adjustment_sets(graph, treatment, outcome, observed=graph))
     missing = min(wanted, key=lambda names: (len(names), graph.select(names)), default=None)
     if missing:
@@ -130,7 +131,7 @@ def _what_is_missing(graph: CausalGraph, treatment: str, outcome: str, measured:
         remedy = "Measure the hidden common causes on that path and draw them as variables"
     return (
         f"Expected the effect of '{treatment}' on '{outcome}' to be identified by back-door or front-door adjustment "
-        f"from {write_set(measured)}; got a path that no set of them blocks: even given "
-        f"{write_set(attempt.adjustment)}, {attempt.open_path} stays open, and no set of them is a front door. "
+        f"from {write_set(measured)}; got a path that no set of them blocks: {attempt.open_path} "
+        f"stays open{given}, and no set of them is a front door. "
         f"{remedy}, or measure unconfounded mediators that carry the whole effect."
     )

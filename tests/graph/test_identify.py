@@ -147,7 +147,8 @@ def test_an_image_is_hidden_unless_it_is_the_outcome_or_called_observed():
     ("graph", "observed", "message"),
     [
         ("x -> y; x <-> y", "xy", "x <-> y stays open, .* Measure the hidden common causes on that path"),
-        ("x -> y; c -> {x, y}", "xy", r"even given {}, x <- c -> y stays open, .* Measure {c}: then the effect"),
+        ("x -> y; c -> {x, y}", "xy", r"x <- c -> y stays open, .* Measure {c}: then the effect"),
+        ("x -> y; {c, z} -> {x, y}", "xyz", "x <- c -> y stays open even given {z}, "),
         ("x -> y", "x", "Expected treatment and outcome to be observed; got 'y' hidden"),
     ],
 )
