@@ -43,6 +43,8 @@ def check_column(variable: Variable, column: Tensor, length: int) -> None:
             f"Expected no NaN in column '{name}'; got {int(rows.sum())} rows with NaN, the first is row {first}. "
             "Drop or impute them."
         )
+    if variable.is_image and column.dtype != torch.uint8:
+        raise DataError(f"Expected uint8 images in column '{name}'; got {column.dtype}. Round them to 0..255.")
     if variable.is_discrete:
         _check_codes(variable, column)
     elif variable.support is not None and length:

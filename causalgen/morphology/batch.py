@@ -13,10 +13,10 @@ from .redraw import redraw, set_intensity
 
 __all__ = ["measure", "set_all"]
 
-SERIAL = 400
-"""Up to so many images, starting processes costs more than it saves."""
-CHUNK = 250
-"""Images handed to a process at a time."""
+REDRAWN, MEASURED = 200, 1_200
+"""Images that one process takes at a time, about half a second of work either way."""
+SERIAL = 4
+"""Up to so many chunks, starting processes costs more than it saves."""
 
 
 def measure(images: NDArray, *, jobs: int | None = None) -> dict[str, NDArray[np.float32]]:
@@ -30,7 +30,7 @@ def measure(images: NDArray, *, jobs: int | None = None) -> dict[str, NDArray[np
         DataError: The array is not a batch of images, or one of them holds no ink (its position is named).
     """
     images = _as_batch(images)
-    parts = list(_map(_measure_chunk, jobs, images))
+    parts = list(_map(_measure_chunk, MEASURED, jobs, images))
     table = np.concatenate(parts) if parts else np.zeros((0, 2), np.float32)
     return {"thickness": table[:, 0], "intensity": table[:, 1]}
 
@@ -58,7 +58,7 @@ def set_all(
     images = _as_batch(images)
     wanted = [_column(value, len(images), name) for name, value in (("thickness", thickness), ("intensity", intensity))]
     parts: list[NDArray] = []
-    for part in _map(_set_chunk, jobs, images, *wanted):
+    for part in _map(_set_chunk, REDRAWN, jobs, images, *wanted):
         parts.append(part)
         if progress is not None:
             progress(sum(map(len, parts)), len(images))
@@ -95,10 +95,11 @@ def _named(index: int, function: Callable, *arguments: NDArray):
         raise DataError(f"Image {index}: {error}") from None
 
 
-def _map(function: Callable, jobs: int | None, images: NDArray, *columns: NDArray) -> Iterable[NDArray]:
-    starts = range(0, len(images), CHUNK)
-    tasks = [(start, *(array[start : start + CHUNK] for array in (images, *columns))) for start in starts]
-    workers = cpu_count() if jobs is None and len(images) > SERIAL else (jobs or 1)
+def _map(function: Callable, chunk: int, jobs: int | None, *columns: NDArray) -> Iterable[NDArray]:
+    """`function(start, *rows)` on chunks of rows, in order."""
+    starts = range(0, len(columns[0]), chunk)
+    tasks = [(start, *(column[start : start + chunk] for column in columns)) for start in starts]
+    workers = cpu_count() if jobs is None and len(tasks) > SERIAL else (jobs or 1)
     if workers == 1:
         return (function(*task) for task in tasks)
     return Parallel(n_jobs=workers, return_as="generator")(delayed(function)(*task) for task in tasks)

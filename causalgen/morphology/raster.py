@@ -55,7 +55,8 @@ def enlarge(image: Grey, scale: int = SCALE) -> Grey:
 def reduce(coverage: Grey, scale: int = SCALE) -> Grey:
     """Mean over blocks of `scale` x `scale` fine pixels."""
     height, width = coverage.shape
-    return coverage.reshape(height // scale, scale, width // scale, scale).mean((1, 3), dtype=np.float32)
+    blocks = coverage.reshape(height // scale, scale, width // scale, scale)
+    return np.asarray(blocks.mean((1, 3)), np.float32)
 
 
 @lru_cache(maxsize=32)

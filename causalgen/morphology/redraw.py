@@ -7,6 +7,8 @@ the brightness is the image. Because pixels blur and loops fill, w is not what w
 find the w whose image measures as asked.
 """
 
+from functools import cached_property
+
 import numpy as np
 from numpy.typing import NDArray
 from scipy.ndimage import distance_transform_edt
@@ -17,7 +19,7 @@ from .raster import SCALE, Grey, as_grey, ink_level, ink_mask, reduce
 
 __all__ = ["redraw", "set_intensity", "set_thickness"]
 
-TOLERANCE = 0.01
+TOLERANCE = 0.02
 """Pixels of measured thickness at which the search for w stops."""
 STEPS = 5
 """Most images drawn in the search for w."""
@@ -46,9 +48,11 @@ def redraw(image: Grey, thickness: float, intensity: float) -> NDArray[np.uint8]
     """Set both at once, so that clipping at 255 cannot shift the thickness."""
     if not (np.isfinite(thickness) and thickness > 0):
         raise DataError(f"Expected a thickness above 0 px; got {thickness}.")
-    stroke, intensity = Stroke(image), _checked_intensity(intensity)
-    best, best_error, tried = np.zeros(image.shape, np.uint8), np.inf, []
-    width = float(thickness)
+    best = _brighten(image, _checked_intensity(intensity))
+    best_error = thickness_of(best.astype(np.float32)) - thickness
+    if abs(best_error) <= TOLERANCE:
+        return best  # only brightened: what is already as asked keeps its hand
+    stroke, width, tried = Stroke(image), float(thickness), []
     for _ in range(STEPS):
         drawn = _brighten(stroke.draw(width), intensity)
         error = thickness_of(drawn.astype(np.float32)) - thickness
@@ -65,23 +69,31 @@ class Stroke:
     """The strokes of one image: how far each fine pixel lies from the ink and from its skeleton."""
 
     def __init__(self, image: Grey):
-        mask = np.pad(ink_mask(image), 1)
-        skeleton, radii = skeleton_radii(mask)
-        distance, nearest = distance_transform_edt(~skeleton, return_indices=True)
-        radius = np.zeros(mask.shape, np.float32)
-        radius[skeleton] = radii
-        self.thickness = 2.0 * float(radii.mean()) / SCALE
-        self.outside = distance_transform_edt(~mask)[1:-1, 1:-1].astype(np.float32)
-        self.from_skeleton = distance[1:-1, 1:-1].astype(np.float32)
-        self.radius = radius[tuple(nearest)][1:-1, 1:-1]
+        self.mask = np.pad(ink_mask(image), 1)
+        self.skeleton, self.radii = skeleton_radii(self.mask)
+        self.thickness = 2.0 * float(self.radii.mean()) / SCALE
 
     def draw(self, width: float) -> Grey:
         """Coverage in [0, 1] of each pixel by strokes about `width` pixels thick."""
         if width >= self.thickness:
             depth = (width - self.thickness) / 2 * SCALE + 0.5 - self.outside
         else:
-            depth = self.radius * (width / self.thickness) - self.from_skeleton
-        return reduce(np.clip(depth + np.float32(0.5), 0, 1))
+            distance, radius = self.inside
+            depth = radius * (width / self.thickness) - distance
+        return reduce(np.clip(depth[1:-1, 1:-1] + 0.5, 0, 1))
+
+    @cached_property
+    def outside(self) -> Grey:
+        """Distance to the mask."""
+        return distance_transform_edt(~self.mask).astype(np.float32)
+
+    @cached_property
+    def inside(self) -> tuple[Grey, Grey]:
+        """Distance to the skeleton, and the stroke's radius at the nearest point of it."""
+        distance, nearest = distance_transform_edt(~self.skeleton, return_indices=True)
+        radius = np.zeros(self.mask.shape, np.float32)
+        radius[self.skeleton] = self.radii
+        return distance.astype(np.float32), radius[tuple(nearest)]
 
 
 def _next_width(tried: list[tuple[float, float]]) -> float:
@@ -95,14 +107,16 @@ def _next_width(tried: list[tuple[float, float]]) -> float:
 
 
 def _brighten(image: Grey, intensity: float) -> NDArray[np.uint8]:
-    factor = intensity / ink_level(image)
-    for _ in range(4):  # clipping lowers half the maximum, so dimmer pixels join the median
+    factor, best, best_error = intensity / ink_level(image), image, np.inf
+    for _ in range(6):  # clipping lowers half the maximum, so dimmer pixels join the median
         drawn = np.rint(np.clip(image * factor, 0, 255))
         level = ink_level(drawn)
-        if abs(level - intensity) <= 0.5:
+        if abs(level - intensity) < best_error:
+            best, best_error = drawn, abs(level - intensity)
+        if best_error <= 0.5:
             break
         factor *= intensity / level
-    return drawn.astype(np.uint8)
+    return best.astype(np.uint8)
 
 
 def _checked_intensity(value: float) -> float:

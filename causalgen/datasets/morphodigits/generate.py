@@ -1,4 +1,4 @@
-"""The data set `morphodigits`: real handwriting, a synthetic pen, a known structural causal model."""
+"""Generate morphodigits, or load what was generated before."""
 
 from collections.abc import Callable
 from importlib.metadata import version
@@ -8,13 +8,13 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from ..errors import DataError
-from ..morphology import set_all
-from .cache import cache_folder, cached, content_hash
-from .dataset import SPLITS, Dataset
+from ...errors import DataError
+from ...morphology import set_all
+from ..cache import cache_folder, cached, content_hash
+from ..dataset import SPLITS, Dataset
+from ..resources import load_graph
 from .equations import NOISES, attributes, draw_noise
-from .pen_truth import PenTruth
-from .resources import load_graph
+from .truth import MorphodigitsTruth
 
 __all__ = ["ROWS", "load_morphodigits"]
 
@@ -48,7 +48,7 @@ def load_morphodigits(
     columns = {name: torch.from_numpy(column) for name, column in _columns(noise).items()}
     columns |= {"digit": torch.from_numpy(arrays["digits"][base]), "image": torch.from_numpy(arrays["image"])[:, None]}
     split = dict(zip(SPLITS, torch.arange(rows).split(_sizes(rows))))
-    truth = PenTruth(graph, noise, base, arrays["digits"], arrays["strokes"])
+    truth = MorphodigitsTruth(graph, noise, base, arrays["digits"], arrays["strokes"])
     values = {name: columns[name] for name in graph.nodes}
     return Dataset("morphodigits", graph, values, split, torch.from_numpy(base), truth)
 
@@ -91,10 +91,10 @@ def _recipe() -> str:
     """Hash of the code and the libraries that the images are made with."""
     here = Path(__file__).parent
     sources = [
-        *sorted((here.parent / "morphology").glob("*.py")),
+        *sorted((here.parents[1] / "morphology").glob("*.py")),
         here / "equations.py",
         here / "handwriting.py",
-        Path(__file__),
+        here / "generate.py",
     ]
     libraries = ("numpy", "scipy", "scikit-image", "scikit-learn")
     return content_hash([*(path.read_bytes() for path in sources), *(version(name).encode() for name in libraries)])

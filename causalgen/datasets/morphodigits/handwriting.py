@@ -5,7 +5,7 @@ from numpy.typing import NDArray
 from scipy.ndimage import distance_transform_edt, gaussian_filter, gaussian_filter1d
 from skimage.morphology import skeletonize
 
-from ..morphology.raster import cubic_weights, ink_level, reduce
+from ...morphology.raster import cubic_weights, ink_level, reduce
 
 __all__ = ["SIZE", "base_digits", "trace"]
 
@@ -16,8 +16,11 @@ STRETCH = (11, 13)
 """Fine pixels to a source pixel, down and across: 8 source pixels become 22 x 26 pixels."""
 PEN = 1.0
 """Radius of the drawn stroke in pixels."""
-SHARPEN = 2.0
+BLURS = (0.2, 0.7)
+"""Fine and coarse blur in source pixels; their difference, times SHARPEN, is added to the fine one."""
+SHARPEN = 3.0
 BORDER = 3
+"""Empty source pixels around, for the blurs."""
 
 
 def base_digits() -> tuple[NDArray[np.uint8], NDArray[np.int64]]:
@@ -34,9 +37,9 @@ def trace(image: NDArray[np.float32]) -> NDArray[np.uint8]:
     A pixel of the source is the share of ink in a block, and blocks fill small loops; sharpening reopens them.
     """
     source = np.pad(image, BORDER)
-    enlarged, blurred = (_enlarge(source, sigma) for sigma in (0.2, 0.95))
-    sharp = enlarged + SHARPEN * (enlarged - blurred)
-    skeleton = skeletonize(sharp > 0.5 * ink_level(image))
+    fine, coarse = (_enlarge(source, sigma) for sigma in BLURS)
+    sharpened = fine + SHARPEN * (fine - coarse)
+    skeleton = skeletonize(sharpened > 0.5 * ink_level(image))
     ink = (distance_transform_edt(~skeleton) <= PEN * FINE).astype(np.float32)
     smooth = gaussian_filter(ink, 0.375 * FINE) > 0.5
     return np.rint(reduce(_centred(smooth).astype(np.float32), FINE) * 255).astype(np.uint8)

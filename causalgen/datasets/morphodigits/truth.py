@@ -8,21 +8,21 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from ..errors import DataError
-from ..graph import CausalGraph
-from ..morphology import set_all
+from ...errors import DataError
+from ...graph import CausalGraph
+from ...morphology import set_all
+from ..interventions import resolve
 from .equations import attributes, draw_noise
-from .interventions import resolve
 
 if TYPE_CHECKING:
     import pandas as pd
 
-__all__ = ["PenTruth"]
+__all__ = ["MorphodigitsTruth"]
 
 DRAWS = 2**20
 
 
-class PenTruth:
+class MorphodigitsTruth:
     """Rows as their exogenous noise and their base digit.
 
     Args:
@@ -41,7 +41,7 @@ class PenTruth:
         self.base, self.digits, self.strokes = base, digits, strokes
 
     def __repr__(self) -> str:
-        return f"PenTruth({len(self.base):,} rows of {len(self.digits):,} base digits)"
+        return f"MorphodigitsTruth({len(self.base):,} rows of {len(self.digits):,} base digits)"
 
     def counterfactual(self, rows: Tensor, do: Mapping[str, object]) -> dict[str, Tensor]:
         """Every variable of `rows` `(B,)` as it would have been under `do`; `do={}` gives the rows themselves.
