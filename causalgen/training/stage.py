@@ -104,17 +104,12 @@ class NodeTrainer:
         """
         means = {objective: float(total) / max(1, self.batches) for objective, total in self.running.items()}
         self.running, self.batches = {}, 0
+        self._require_finite(means, epoch)
         with seeded(seed, self.fabric.device):
             held_out = self._validate(validation)
+        self._require_finite(held_out, epoch)
         for split, values in (("train", means), ("validation", held_out)):
             self.rows += [Row(self.name, epoch, split, objective, value) for objective, value in values.items()]
-        tracked = [values[objective] for values in (means, held_out) for objective in self.groups]
-        if not all(math.isfinite(value) for value in tracked):
-            self.finish()
-            raise DivergenceError(
-                f"Expected a finite loss while training '{self.name}'; got {tracked[0]} in epoch {epoch + 1}. The last good "
-                "weights are kept. Lower the learning rate, or look for extreme values in its data."
-            )
         score = sum(held_out[objective] for objective in self.groups)
         if score < self.best:
             self.best, self.best_epoch = score, epoch
@@ -167,6 +162,15 @@ class NodeTrainer:
             for objective, loss in losses.items():
                 totals[objective] = totals.get(objective, 0.0) + float(loss.sum())
         return {objective: total / count for objective, total in totals.items()}
+
+    def _require_finite(self, losses: Mapping[str, float], epoch: int) -> None:
+        for objective in self.groups:
+            if not math.isfinite(losses[objective]):
+                self.finish()
+                raise DivergenceError(
+                    f"Expected a finite loss while training '{self.name}'; got {losses[objective]} in epoch {epoch + 1}. "
+                    "The last good weights are kept. Lower the learning rate, or look for extreme values in its data."
+                )
 
     def _averaged_state(self) -> dict[str, Tensor]:
         return copy.deepcopy(self.average.module.state_dict())

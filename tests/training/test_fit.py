@@ -1,0 +1,146 @@
+"""Training: it learns, resumes exactly, and stops cleanly on NaN."""
+
+from dataclasses import replace
+
+import pytest
+import torch
+from torch import Tensor
+
+from causalgen.errors import CheckpointError, DataError, DivergenceError
+from causalgen.graph import CausalGraph, Variable
+from causalgen.scm import StructuralCausalModel
+from causalgen.training import FitConfig, Stage, fit
+from causalgen.training import checkpoint as checkpoint_module
+
+GRAPH = CausalGraph(
+    "x -> y; {x, g} -> im",
+    [
+        Variable("x", "continuous"),
+        Variable("y", "continuous"),
+        Variable("g", "categorical", labels=("a", "b", "c")),
+        Variable("im", "image", shape=(1, 10, 10)),
+    ],
+)
+IMAGE = {"mechanism": "conv-vae", "latent": 3, "width": 8, "hidden": 16}
+CONFIG = FitConfig(
+    attributes=Stage(epochs=6, batch_size=64), images=Stage(epochs=4, batch_size=64, ema=0.9, patience=4), device="cpu"
+)
+
+
+def data(n: int = 600) -> dict[str, dict[str, Tensor]]:
+    generator = torch.Generator().manual_seed(0)
+    x = torch.randn(n, generator=generator)
+    g = torch.randint(0, 3, (n,), generator=generator)
+    y = torch.where(x > 0, 3 * x, 0.5 * x) + 0.2 * torch.randn(n, generator=generator)
+    noise = torch.rand(n, 1, 10, 10, generator=generator)
+    im = (120 + 30 * x.clamp(-2, 2)[:, None, None, None] + 20 * noise).to(torch.uint8)
+    values = {"x": x, "y": y, "g": g, "im": im}
+    return {"train": {k: v[:500] for k, v in values.items()}, "validation": {k: v[500:] for k, v in values.items()}}
+
+
+def model() -> StructuralCausalModel:
+    torch.manual_seed(0)
+    return StructuralCausalModel(GRAPH, {"im": IMAGE})
+
+
+def same(a: StructuralCausalModel, b: StructuralCausalModel) -> bool:
+    return all(torch.equal(p, q) for p, q in zip(a.state_dict().values(), b.state_dict().values(), strict=True))
+
+
+def test_fitting_improves_every_mechanism_and_learns_the_conditional() -> None:
+    scm = model()
+    long = Stage(epochs=40, batch_size=64, learning_rate=5e-3, ema=0.9)
+    config = replace(CONFIG, attributes=long, images=long)
+    result = fit(scm, data(), config)
+    history = result.history.query("objective == 'loss' and split == 'validation'")
+    for _, rows in history.groupby("node"):
+        assert rows["value"].min() < rows["value"].iloc[0]
+    factual = {k: v[:50].float() if k == "im" else v[:50] for k, v in data()["validation"].items()}
+    moved = scm.counterfactual(factual, {"x": torch.full((50,), 1.5)}, seed=0)
+    kept = scm.counterfactual(factual, {"x": torch.full((50,), 0.5)}, seed=0)
+    assert float((moved["y"] - kept["y"]).mean()) == pytest.approx(3.0, abs=0.5)
+    assert float(moved["im"].mean() - kept["im"].mean()) > 10
+
+
+def test_same_seed_gives_the_same_model() -> None:
+    first, second = model(), model()
+    fit(first, data(), CONFIG)
+    fit(second, data(), CONFIG)
+    assert same(first, second)
+
+
+def test_an_interrupted_fit_resumes_exactly(tmp_path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(checkpoint_module, "INTERVAL", 0.0)
+    whole = model()
+    expected = fit(whole, data(), CONFIG)
+
+    saved = checkpoint_module.Checkpoint.save
+    epochs = []
+
+    def interrupt_in_the_third_image_epoch(self, label, epoch, trainers, **options):
+        saved(self, label, epoch, trainers, **options)
+        epochs.append((label, epoch))
+        if (label, epoch) == ("im", 2):
+            raise KeyboardInterrupt
+
+    monkeypatch.setattr(checkpoint_module.Checkpoint, "save", interrupt_in_the_third_image_epoch)
+    with pytest.raises(KeyboardInterrupt):
+        fit(model(), data(), CONFIG, out=tmp_path)
+    monkeypatch.setattr(checkpoint_module.Checkpoint, "save", saved)
+    resumed = model()
+    result = fit(resumed, data(), CONFIG, out=tmp_path)
+    assert same(resumed, whole)
+    assert result.history.equals(expected.history)
+
+
+def test_checkpoints_of_another_fit_or_damaged_ones_are_refused(tmp_path) -> None:
+    fit(model(), data(), CONFIG, out=tmp_path)
+    with pytest.raises(CheckpointError, match="got another's"):
+        fit(model(), data(), replace(CONFIG, seed=1), out=tmp_path)
+    file = tmp_path / "training-im.safetensors"
+    file.write_bytes(file.read_bytes()[:500])
+    with pytest.raises(CheckpointError, match="readable checkpoint"):
+        fit(model(), data(), CONFIG, out=tmp_path)
+
+
+def test_nan_names_the_node_and_keeps_the_last_good_weights(monkeypatch: pytest.MonkeyPatch) -> None:
+    scm = model()
+    mechanism = scm.mechanisms["y"]
+    objectives = type(mechanism).objectives
+    calls = {"n": 0}
+
+    def poisoned(self, value, parents, progress):
+        losses = objectives(self, value, parents, progress)
+        if self.training and self.variable.name == "y":
+            calls["n"] += 1
+            if calls["n"] > 20:
+                losses["loss"] = losses["loss"] * torch.nan
+        return losses
+
+    monkeypatch.setattr(type(mechanism), "objectives", poisoned)
+    with pytest.raises(DivergenceError, match="training 'y'"):
+        fit(scm, data(), CONFIG)
+    assert all(torch.isfinite(p).all() for p in scm.mechanisms["y"].parameters())
+
+
+def test_early_stopping_stops(monkeypatch: pytest.MonkeyPatch) -> None:
+    result = fit(model(), data(), replace(CONFIG, attributes=Stage(epochs=200, batch_size=64, patience=2)))
+    ran = result.history.query("node == 'g'")["epoch"].max() + 1
+    assert ran < 200
+    assert result.best_epochs["g"] == ran - 2
+
+
+def test_a_constant_column_is_refused() -> None:
+    constant = data()
+    constant["train"]["x"] = torch.ones(500)
+    with pytest.raises(DataError, match="'x' to vary"):
+        fit(model(), constant, CONFIG)
+
+
+def test_settings_are_checked() -> None:
+    with pytest.raises(ValueError, match="epochs of at least 1"):
+        Stage(epochs=0)
+    with pytest.raises(ValueError, match="positive learning_rate"):
+        Stage(learning_rate=0.0)
+    with pytest.raises(DataError, match="splits"):
+        fit(model(), {"train": data()["train"]}, CONFIG)
