@@ -5,7 +5,7 @@ References:
     Jeong, Tian and Bareinboim, Finding and listing front-door adjustment sets (2022).
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 
 import networkx as nx
 
@@ -99,11 +99,18 @@ def front_door_set(
     if not _intercepts(dag, kept, treatment, outcome):
         return None
     causal = causal_nodes(graph, treatment, outcome)
-    for name in sorted(kept, key=lambda name: (name in causal, -graph.nodes.index(name))):
-        rest = [other for other in kept if other != name]
+    kept.sort(key=lambda name: (name in causal, -graph.nodes.index(name)))
+    while (smaller := next(_one_less(dag, kept, treatment, outcome), None)) is not None:
+        kept = smaller
+    return graph.select(kept)
+
+
+def _one_less(dag: nx.DiGraph, mediators: list[str], treatment: str, outcome: str) -> Iterator[list[str]]:
+    """The front-door sets that lack one of the mediators; a drop can make another possible."""
+    for name in mediators:
+        rest = [other for other in mediators if other != name]
         if _intercepts(dag, rest, treatment, outcome) and not _exposed(dag, rest, treatment, outcome):
-            kept = rest
-    return tuple(kept)
+            yield rest
 
 
 def _without_edges_out_of(dag: nx.DiGraph, nodes: Iterable[str]) -> nx.DiGraph:

@@ -12,6 +12,7 @@ References:
 
 from collections import deque
 from collections.abc import Collection, Iterable, Iterator
+from dataclasses import dataclass
 from itertools import combinations
 from typing import NamedTuple, TypeAlias
 
@@ -22,8 +23,12 @@ from .parse import write_name
 __all__ = ["Independence", "Latent", "Node", "canonical_dag", "implied_independencies", "minimal_separators"]
 
 
-class Latent(NamedTuple):
-    """The hidden common cause behind a bidirected edge: a node of the canonical DAG."""
+@dataclass(frozen=True)
+class Latent:
+    """The hidden common cause behind a bidirected edge: a node of the canonical DAG.
+
+    Not a tuple: networkx would take the pair of nodes ("a", "b") for the node Latent("a", "b").
+    """
 
     first: str
     second: str

@@ -4,7 +4,7 @@ from itertools import combinations
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from matplotlib.mathtext import MathTextParser
 
 from causalgen.errors import GraphError, NotIdentifiableError
@@ -64,6 +64,7 @@ def test_association_is_not_the_effect():
 
 
 @law
+@example((CausalGraph("c -> y; b <-> c; x"), "x", "y"))  # b can go, and only then c
 @given(effects(max_nodes=5))
 def test_front_door_sets_satisfy_the_definition_and_are_found_where_there_is_one(effect):
     graph, x, y = effect

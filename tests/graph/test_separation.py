@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 
 from causalgen.errors import GraphError
-from causalgen.graph import CausalGraph
+from causalgen.graph import CausalGraph, Latent
 from causalgen.graph.separation import minimal_separators, open_path
 
 from .random_graphs import effects, graphs, is_open, law, paths, separated, subsets
@@ -89,3 +89,10 @@ def test_independencies_read_well():
         "digit ⊥ pen",
         "digit ⊥ thickness",
     ]
+
+
+def test_a_pair_of_nodes_is_not_their_hidden_cause():
+    dag = CausalGraph("a -> c; b -> c; a <-> b").canonical()
+    assert Latent("a", "b") in dag
+    assert ("a", "b") not in dag
+    assert set(dag.out_edges(("a", "b"))) == {("a", "c"), ("b", "c")}
