@@ -90,16 +90,11 @@ class Dataset:
 
     def frame(self, split: str | None = None) -> "pd.DataFrame":
         """Attributes as a table, labels decoded; the index is the row number, images are left out."""
-        import pandas as pd
+        from ..scm.values import to_frame  # loading it takes seconds, loading the data none
 
         index = torch.arange(len(self)) if split is None else self._split(split)
-        columns = {}
-        for name, variable in self.graph.variables.items():
-            if variable.is_image:
-                continue
-            column = self.values[name][index].numpy()
-            columns[name] = [variable.decode(code) for code in column] if variable.is_discrete else column
-        return pd.DataFrame(columns, index=pd.Index(index.numpy(), name="row"))
+        table = to_frame(self.graph, self.rows(index))
+        return table.set_index(index.numpy()).rename_axis("row")
 
     def _split(self, name: str) -> Tensor:
         if name not in self.split:

@@ -1,7 +1,7 @@
 """The truth of morphodigits: the exogenous noise of every row is known, so its counterfactuals are too."""
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
@@ -9,9 +9,8 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from ...errors import DataError
-from ...graph import CausalGraph
+from ...graph import CausalGraph, Variable
 from ...morphology import set_all
-from ..interventions import resolve
 from .equations import attributes, draw_noise
 
 if TYPE_CHECKING:
@@ -53,12 +52,12 @@ class MorphodigitsTruth:
         Raises:
             UnknownNameError: `do` names no variable.
             SupportError: A value is outside its support.
-            DataError: `do` sets the image, or another digit: how the writer would have written that one is not
-                part of the generator.
+            MissingValueError: A value is missing.
+            DataError: A label is unknown, or there is neither one value nor one per row; `do` sets the image, or
+                another digit, which the generator does not know how this writer would have written.
         """
         index = torch.as_tensor(rows).reshape(-1).numpy()
-        values = {name: resolve(self.graph[name], value, len(index)) for name, value in do.items()}
-        self._check(values, index)
+        values = self._resolve(do, index)
         noise = {name: column[index] for name, column in self.noise.items()}
         columns: dict[str, Tensor] = {}
         for name, column in attributes(noise, values).items():
@@ -80,7 +79,7 @@ class MorphodigitsTruth:
         if variable.is_image or result.is_image or result.kind == "categorical":
             raise DataError(f"Expected an effect between attributes with a mean; got '{treatment}' on '{outcome}'.")
         noise = draw_noise(DRAWS, np.random.default_rng(0))
-        values = [resolve(variable, value, 1)[0] for value in contrast]
+        values = [_as_array(variable, value, 1)[0] for value in contrast]
         before, after = (attributes(noise, {treatment: value})[outcome].mean() for value in values)
         return float(after - before)
 
@@ -88,7 +87,7 @@ class MorphodigitsTruth:
         """`n` fresh rows of the attributes, labels decoded."""
         import pandas as pd
 
-        rng = np.random.default_rng([seed, n])
+        rng = np.random.default_rng([1, seed])  # apart from the draws of `effect` and of the data set
         columns = attributes(draw_noise(n, rng)) | {"digit": rng.choice(self.digits, n)}
         table = {}
         for name, variable in self.graph.variables.items():
@@ -102,11 +101,19 @@ class MorphodigitsTruth:
         drawn = set_all(images[:, 0].numpy(), np.asarray(thickness), np.asarray(intensity))
         return torch.from_numpy(drawn)[:, None]
 
-    def _check(self, values: Mapping[str, NDArray], index: NDArray) -> None:
-        if "image" in values:
+    def _resolve(self, do: Mapping[str, object], index: NDArray) -> dict[str, NDArray]:
+        if "image" in do:
             raise DataError("Expected attributes in `do`; got 'image'. Nothing follows from the image in this graph.")
+        values = {name: _as_array(self.graph[name], value, len(index)) for name, value in do.items()}
         if "digit" in values and (values["digit"] != self.digits[self.base[index]]).any():
             raise DataError(
                 "Expected the rows' own digits in do(digit); got others. How a writer would have written another "
                 "digit is not part of the generator; ask about pen, hurry, thickness or intensity."
             )
+        return values
+
+
+def _as_array(variable: Variable, value: Any, count: int) -> NDArray:
+    from ...scm.values import as_tensor  # loading it takes seconds, loading the data none
+
+    return as_tensor(variable, value, torch.zeros((), dtype=torch.float64), count=count).numpy()
