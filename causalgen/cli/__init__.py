@@ -1,0 +1,10 @@
+"""The command line. Nothing heavy is imported before a command runs."""
+
+__all__ = ["main"]
+
+
+def main() -> None:
+    """Run the command line."""
+    from .app import app
+
+    app(prog_name="causalgen")

@@ -1,0 +1,40 @@
+"""The commands, and what is common to them."""
+
+from typing import Annotated
+
+import typer
+
+from .._version import __version__
+from .counterfactual import counterfactual
+from .run import run
+from .show import show
+
+__all__ = ["app"]
+
+EPILOG = "Exit codes: 0 done, 1 failed, 2 bad input or usage, 130 interrupted."
+
+app = typer.Typer(
+    help="Counterfactual images from deep structural causal models, and the effects of image attributes.",
+    epilog=EPILOG,
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+app.command(epilog=EPILOG)(run)
+app.command(epilog=EPILOG)(show)
+app.command(epilog=EPILOG)(counterfactual)
+
+
+def _print_version(wanted: bool) -> None:
+    if wanted:
+        typer.echo(f"causalgen {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def causalgen(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_print_version, is_eager=True, help="Print the version.")
+    ] = False,
+) -> None:
+    """Counterfactual images from deep structural causal models, and the effects of image attributes."""

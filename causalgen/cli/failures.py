@@ -1,0 +1,55 @@
+"""Errors as one message on stderr and an exit code; never a traceback."""
+
+import os
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import typer
+
+from ..errors import AbductionError, CausalgenError, DivergenceError, NotObservableError
+
+__all__ = ["BAD_INPUT", "FAILED", "INTERRUPTED", "TRACEBACK", "failures"]
+
+FAILED, BAD_INPUT, INTERRUPTED = 1, 2, 130
+TRACEBACK = "CAUSALGEN_TRACEBACK"
+"""Environment variable that lets tracebacks through, for reporting a bug."""
+
+
+@contextmanager
+def failures() -> Iterator[None]:
+    """Turn an exception into a message and `typer.Exit`: 2 for bad input, 1 for a failure, 130 for Ctrl-C."""
+    if os.environ.get(TRACEBACK):
+        yield
+        return
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            warnings.filterwarnings("default", category=UserWarning, module="causalgen")
+            warnings.showwarning = _say_warning  # type: ignore[assignment]
+            yield
+    except (typer.Exit, typer.Abort):
+        raise
+    except KeyboardInterrupt:
+        _say("interrupted.")
+        raise typer.Exit(INTERRUPTED) from None
+    except (DivergenceError, AbductionError, NotObservableError) as error:
+        _say(str(error))
+        raise typer.Exit(FAILED) from None
+    except CausalgenError as error:
+        _say(str(error))
+        raise typer.Exit(BAD_INPUT) from None
+    except OSError as error:
+        _say(f"{error.strerror or error}" + (f": '{error.filename}'" if error.filename else ""))
+        raise typer.Exit(FAILED) from None
+    except Exception as error:
+        _say(f"an unexpected {type(error).__name__}: {error}\nSet {TRACEBACK}=1 and run again to see where.")
+        raise typer.Exit(FAILED) from None
+
+
+def _say(message: str) -> None:
+    typer.echo(typer.style("Error: ", fg="red", bold=True) + message, err=True)
+
+
+def _say_warning(message: Warning | str, *_: object) -> None:
+    typer.echo(typer.style("Warning: ", fg="yellow") + str(message), err=True)

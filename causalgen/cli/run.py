@@ -1,0 +1,60 @@
+"""`causalgen run`: a study file becomes a run folder with a report."""
+
+import sys
+import time
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from .failures import INTERRUPTED, failures
+
+__all__ = ["Device", "run"]
+
+
+class Device(StrEnum):
+    """Where to compute."""
+
+    auto = "auto"
+    cpu = "cpu"
+    cuda = "cuda"
+    mps = "mps"
+
+
+def run(
+    study: Annotated[Path, typer.Argument(help="The study file (YAML).", show_default=False)],
+    out: Annotated[Path | None, typer.Option(help="Run folder.", show_default="runs/NAME, or runs/NAME-smoke")] = None,
+    smoke: Annotated[bool, typer.Option("--smoke", help="Shrink the study to well under a minute.")] = False,
+    device: Annotated[Device, typer.Option(help="Where to compute.")] = Device.auto,
+    seed: Annotated[int | None, typer.Option(min=0, max=2**32 - 1, help="Replace the study's seed.")] = None,
+    fresh: Annotated[
+        bool, typer.Option("--fresh", help="Start anew; an earlier run in that folder is kept beside it as NAME.1.")
+    ] = False,
+) -> None:
+    """Run a study: fit the model, ask it, measure it, estimate effects, write the report.
+
+    An unfinished run of the same study in the same folder is resumed.
+    """
+    began = time.perf_counter()
+    with failures():
+        from ..studies.schema import load_study
+
+        plan = load_study(study)
+        if seed is not None:
+            plan = plan.model_copy(update={"seed": seed})
+        folder = out or Path("runs") / (f"{plan.name}-smoke" if smoke else plan.name)
+        from ..studies.runner import run_study
+
+        try:
+            finished = run_study(
+                plan, folder, smoke=smoke, device=device, fresh=fresh, command=["causalgen", *sys.argv[1:]], began=began
+            )
+        except KeyboardInterrupt:
+            typer.echo(
+                f"\nInterrupted. What was done is kept in {folder}; the same command goes on from there.", err=True
+            )
+            raise typer.Exit(INTERRUPTED) from None
+        from .show import print_run
+
+        print_run(finished)

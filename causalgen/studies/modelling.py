@@ -1,0 +1,100 @@
+"""The first steps of a run: load the data, fit the model, keep it."""
+
+import shutil
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+
+import pandas as pd
+import torch
+from rich.progress import Progress, TaskID
+
+from ..datasets import Dataset, load
+from ..errors import CheckpointError
+from ..graph import CausalGraph
+from ..nn import seeded
+from ..scm import StructuralCausalModel, save
+from ..scm import load as load_model
+from ..training import fit
+from .runfolder import RunFolder
+from .schema import Study
+from .settings import fit_config
+
+__all__ = ["FIT", "Training", "build_model", "fit_model", "load_data"]
+
+FIT = "fit the model"
+"""Name of the step that is not repeated when a run resumes."""
+
+
+@dataclass(frozen=True)
+class Training:
+    """What training did: `FitResult`, also when it was read back.
+
+    Args:
+        history: Columns node, epoch, split, objective, value.
+        seconds: Wall time by stage.
+        best_epochs: Epoch (from 1) whose averaged weights each node keeps.
+    """
+
+    history: pd.DataFrame
+    seconds: dict[str, float]
+    best_epochs: dict[str, int]
+
+
+def load_data(study: Study, bars: Progress | None = None) -> Dataset:
+    """The data of a study; a bar shows how far they are, where they have to be made."""
+    options = study.data.options
+    if bars is not None:
+        task = bars.add_task(f"make {study.data.name}", total=None, note="", visible=False)
+        options["progress"] = partial(_show_progress, bars, task)
+    return load(study.data.name, **options)
+
+
+def _show_progress(bars: Progress, task: TaskID, done: int, total: int) -> None:
+    bars.update(task, completed=done, total=total, visible=True)
+
+
+def build_model(study: Study, graph: CausalGraph) -> StructuralCausalModel:
+    """The model of a study before training; the same seed gives the same weights."""
+    with seeded(study.seed):
+        return StructuralCausalModel(graph, study.mechanisms)
+
+
+def fit_model(
+    study: Study, data: Dataset, folder: RunFolder, *, device: str = "auto", bars: Progress | None = None
+) -> tuple[StructuralCausalModel, Training]:
+    """Fit the model and save it in the run folder; a model that an earlier attempt finished is read back.
+
+    Raises:
+        CheckpointError: What an earlier attempt left is corrupted or belongs to another model.
+        DivergenceError: A loss became NaN.
+    """
+    config = fit_config(study, device)
+    history = folder.tables / "training.csv"
+    if folder.finished_step(FIT):
+        kept = folder.record["training"]
+        scm = load_model(folder.model).to(_torch_device(device))
+        return scm, Training(_read_history(history), kept["seconds"], kept["best_epochs"])
+    scm = build_model(study, data.graph)
+    result = fit(scm, data, config, out=folder.checkpoints, bars=bars)
+    save(scm, folder.model)
+    folder.tables.mkdir(exist_ok=True)
+    result.history.to_csv(history, index=False)
+    folder.update(training={"seconds": result.seconds, "best_epochs": result.best_epochs})
+    shutil.rmtree(folder.checkpoints)
+    return scm, Training(result.history, result.seconds, result.best_epochs)
+
+
+def _read_history(path: Path) -> pd.DataFrame:
+    try:
+        return pd.read_csv(path)
+    except (OSError, ValueError) as error:
+        raise CheckpointError(
+            f"Expected the training history of this run in '{path}'; it cannot be read: {error}. Run again with --fresh."
+        ) from None
+
+
+def _torch_device(device: str) -> torch.device:
+    from lightning_fabric import Fabric
+
+    return Fabric(accelerator=device, devices=1).device

@@ -1,0 +1,155 @@
+"""Open a run folder: create it, resume an unfinished run, or refuse and name the way out."""
+
+import os
+import shutil
+from pathlib import Path
+from typing import IO, Any
+
+from .._version import __version__
+from ..errors import RunFolderError
+from .runfolder import LOCK, RUN, STUDY, RunFolder, now, read_run, write_text
+from .schema import Study
+
+__all__ = ["inspect_run", "open_run"]
+
+
+def open_run(
+    path: Path | str, study: Study, *, smoke: bool = False, fresh: bool = False, command: list[str] | None = None
+) -> RunFolder:
+    """Create the run folder of a resolved study, or resume its unfinished run.
+
+    Args:
+        path: The folder.
+        study: The resolved study.
+        smoke: Whether the study was shrunk.
+        fresh: Move an earlier run of ours aside, to the first free of `path`.1, `path`.2, ..., and start anew.
+        command: Command line, for the record.
+
+    Raises:
+        RunFolderError: The folder cannot be written, or holds other things, a finished run, or one of another study.
+    """
+    path = Path(path)
+    earlier, moved = inspect_run(path, study, fresh=fresh), None
+    if earlier is not None and fresh:
+        earlier, moved = None, _move_aside(path)
+    record = _record(study, smoke, command) if earlier is None else earlier.record
+    folder = RunFolder(path, record)
+    try:
+        path.mkdir(parents=True, exist_ok=True)
+        folder.lock = _locked(path)
+        write_text(path / STUDY, study.to_yaml())
+        folder.update(status="running", attempts=int(record["attempts"]) + 1, error=None, moved_aside=moved)
+    except RunFolderError:
+        raise
+    except OSError as error:
+        raise RunFolderError(
+            f"Expected an output folder that can be written; got '{path}': {error.strerror}. Choose another with --out."
+        ) from None
+    return folder
+
+
+def inspect_run(path: Path | str, study: Study, *, fresh: bool = False) -> RunFolder | None:
+    """The earlier run that `open_run` would resume or move aside, None in a new folder; changes nothing.
+
+    Raises:
+        RunFolderError: As `open_run`.
+    """
+    path = Path(path)
+    try:
+        if not path.exists() or not any(path.iterdir()):
+            return None
+    except OSError as error:
+        raise RunFolderError(
+            f"Expected an output folder; got '{path}': {error.strerror}. Choose another with --out."
+        ) from None
+    if not (path / RUN).exists():
+        raise RunFolderError(
+            f"Expected an empty folder or an earlier run in '{path}'; got a folder with other things. "
+            "Choose another with --out."
+        )
+    earlier = read_run(path)
+    if not fresh:
+        _refuse_finished_or_different(earlier, study)
+    return earlier
+
+
+def _refuse_finished_or_different(earlier: RunFolder, study: Study) -> None:
+    path, same = earlier.path, earlier.record["study"] == study.fingerprint
+    if same and earlier.status != "finished":
+        return
+    what = "the finished run of this study" if same else f"a run of another study ({_differences(earlier, study)})"
+    raise RunFolderError(
+        f"Expected a new folder or an unfinished run of this study in '{path}'; got {what}. "
+        "Choose another folder with --out, or start anew with --fresh, which keeps the earlier run beside it."
+    )
+
+
+def _differences(earlier: RunFolder, study: Study) -> str:
+    """Which entries differ, in words."""
+    try:
+        before, after = _flat(earlier.study.plain()), _flat(study.plain())
+    except RunFolderError:
+        return "its study.resolved.yaml cannot be read"
+    names = [name for name in {**before, **after} if before.get(name) != after.get(name)]
+    shown = ", ".join(names[:4]) + (", ..." if len(names) > 4 else "")
+    return f"it differs in {shown}"
+
+
+def _flat(plain: dict[str, Any], prefix: str = "") -> dict[str, Any]:
+    entries: dict[str, Any] = {}
+    for key, value in plain.items():
+        entries |= _flat(value, f"{prefix}{key}.") if isinstance(value, dict) else {prefix + key: value}
+    return entries
+
+
+def _move_aside(path: Path) -> str:
+    lock = _locked(path)
+    number = 1
+    while (aside := path.with_name(f"{path.name}.{number}")).exists():
+        number += 1
+    try:
+        shutil.move(path, aside)
+    except OSError as error:
+        raise RunFolderError(
+            f"Expected to move the earlier run to '{aside}'; got: {error.strerror}. Choose another folder with --out."
+        ) from None
+    finally:
+        if lock is not None:
+            lock.close()
+    return str(aside)
+
+
+def _locked(path: Path) -> IO[str] | None:
+    """Hold the folder for this process; the lock ends with the process, however it ends."""
+    try:
+        import fcntl
+    except ImportError:  # Windows
+        return None
+    file = open(path / LOCK, "w")  # noqa: SIM115 - held open until the run ends
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        file.close()
+        raise RunFolderError(
+            f"Expected '{path}' for this run alone; another process is running in it. Wait for it, or choose another "
+            "folder with --out."
+        ) from None
+    except OSError:  # a file system without locks
+        pass
+    return file
+
+
+def _record(study: Study, smoke: bool, command: list[str] | None) -> dict[str, Any]:
+    return {
+        "causalgen": __version__,
+        "name": study.name,
+        "study": study.fingerprint,
+        "seed": study.seed,
+        "smoke": smoke,
+        "status": "running",
+        "attempts": 0,
+        "command": command,
+        "folder": os.getcwd(),
+        "started": now(),
+        "steps": {},
+    }

@@ -1,0 +1,108 @@
+"""What a person at the terminal sees: the steps of the run, the bars of each, and about how long it will take."""
+
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+
+from rich.console import Console
+from rich.progress import BarColumn, Progress, ProgressColumn, Task, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+from rich.text import Text
+
+__all__ = ["StepBars", "duration"]
+
+
+def duration(seconds: float) -> str:
+    """Seconds in words.
+
+    >>> duration(3.21), duration(185)
+    ('3.2 s', '3 min 5 s')
+    """
+    if seconds < 60:
+        return f"{seconds:.1f} s"
+    minutes, rest = divmod(round(seconds), 60)
+    return f"{minutes} min {rest} s"
+
+
+class StepBars:
+    """Progress bars of a run: one for the whole, and those that each step adds to `progress`.
+
+    Args:
+        title: Name of the run.
+        expected: Expected seconds of each step, in order; they set the estimate of the time left.
+        console: Where to draw.
+    """
+
+    def __init__(self, title: str, expected: Mapping[str, float], console: Console) -> None:
+        self.expected = dict(expected)
+        self.console = console
+        self.progress = Progress(
+            TextColumn("[bold]{task.description}"),
+            BarColumn(bar_width=24),
+            _Count(self),
+            TimeElapsedColumn(),
+            _Left(self),
+            TextColumn("{task.fields[note]}"),
+            console=console,
+        )
+        self.whole = self.progress.add_task(title, total=len(self.expected), note="")
+        self.step_started = time.perf_counter()
+
+    def __enter__(self) -> "StepBars":
+        self.progress.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.progress.update(self.whole, note="")
+        self.progress.stop()
+
+    @contextmanager
+    def step(self, name: str) -> Iterator[None]:
+        """Show that a step runs; a line with its seconds stays when it ended well."""
+        self.step_started = time.perf_counter()
+        self.progress.update(self.whole, note=name)
+        before = set(self.progress.task_ids)
+        yield
+        for task in set(self.progress.task_ids) - before:
+            self.progress.remove_task(task)
+        self.progress.advance(self.whole)
+        self.console.print(f"  [green]✓[/] {name}  [dim]{duration(time.perf_counter() - self.step_started)}[/]")
+
+    def seconds_left(self) -> float:
+        """Expected seconds until the end; a step's own bars correct the expectation where they know."""
+        done = int(self.progress.tasks[0].completed)
+        names = list(self.expected)
+        later = sum(self.expected[name] for name in names[done + 1 :])
+        if done >= len(names):
+            return 0.0
+        elapsed = time.perf_counter() - self.step_started
+        known = [task.time_remaining for task in self.progress.tasks[1:] if not task.finished]
+        now = max([self.expected[names[done]] - elapsed, 0.0, *(left for left in known if left is not None)])
+        return now + later
+
+
+class _Count(ProgressColumn):
+    """Which step of how many; of a step's own bar, what is done."""
+
+    def __init__(self, bars: StepBars) -> None:
+        super().__init__()
+        self.bars = bars
+
+    def render(self, task: Task) -> Text:
+        if task.id == self.bars.whole:
+            steps = len(self.bars.expected)
+            return Text(f"step {min(int(task.completed) + 1, steps)} of {steps}")
+        return Text("" if task.total is None else f"{task.completed:.0f}/{task.total:.0f}")
+
+
+class _Left(TimeRemainingColumn):
+    """Time left, in words."""
+
+    max_refresh = 0.5
+
+    def __init__(self, bars: StepBars) -> None:
+        super().__init__()
+        self.bars = bars
+
+    def render(self, task: Task) -> Text:
+        seconds = self.bars.seconds_left() if task.id == self.bars.whole else task.time_remaining
+        return Text("" if seconds is None or task.finished else f"about {duration(round(seconds))} left", style="cyan")

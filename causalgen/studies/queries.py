@@ -1,0 +1,117 @@
+"""Counterfactual queries of a study: grids of units, and response curves."""
+
+import warnings
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from ..datasets import Dataset
+from ..errors import DataError, SupportWarning
+from ..graph import CausalGraph, Variable
+from ..reports import Gallery, ResponseCurve
+from ..scm import Counterfactual, StructuralCausalModel
+from .measurements import MEASUREMENTS
+from .schema import Curve, Study
+
+__all__ = ["ask", "gallery", "image_node", "response_curve", "test_rows", "true_counterfactual"]
+
+CURVE_UNITS = 60
+CURVE_RANGE = (0.05, 0.95)
+"""Quantiles of the training split between which a continuous node is set."""
+
+
+def gallery(study: Study, scm: StructuralCausalModel, data: Dataset) -> list[Gallery]:
+    """One grid for every gallery entry; all show the same test units, drawn by the seed."""
+    galleries = []
+    for item in study.gallery:
+        rows = test_rows(data, item.units, study.seed)
+        result = ask(scm, data, rows, item.do, seed=study.seed)
+        truth = true_counterfactual(data, rows, item.do)
+        galleries.append(Gallery(result, truth, units=len(rows), note=f"Rows {', '.join(map(str, rows.tolist()))}."))
+    return galleries
+
+
+def ask(scm: StructuralCausalModel, data: Dataset, rows: Tensor, do: Mapping[str, Any], *, seed: int) -> Counterfactual:
+    """What rows of the data would have been under `do`; units outside the joint support are flagged, not warned of."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", SupportWarning)
+        return scm.counterfactual(data.rows(rows), do, seed=seed)
+
+
+def true_counterfactual(data: Dataset, rows: Tensor, do: Mapping[str, Any]) -> dict[str, Tensor] | None:
+    """What really would have been; None where the generator is unknown or has no answer."""
+    if data.truth is None:
+        return None
+    try:
+        return data.truth.counterfactual(rows, do)
+    except DataError:
+        return None
+
+
+def response_curve(study: Study, curve: Curve, scm: StructuralCausalModel, data: Dataset) -> ResponseCurve:
+    """Mean outcome of some test units over the values that a node is set to, with a 95 % interval over units.
+
+    An outcome that can be measured on the image is, so that the curve shows what the images say.
+    """
+    rows = test_rows(data, CURVE_UNITS, study.seed)
+    values = _values(data, data.graph[curve.node], curve.points)
+    posterior = scm.abduct(data.rows(rows), seed=study.seed)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", SupportWarning)
+        worlds = [posterior.counterfactual({curve.node: value}, seed=study.seed) for value in values]
+    responses, read = _responses(study, curve, worlds)
+    error = 1.96 * responses.std(axis=1, ddof=1) / np.sqrt(len(rows))
+    mean = responses.mean(axis=1)
+    outcome = data.graph[curve.outcome]
+    return ResponseCurve(
+        cause=data.graph[curve.node].axis_label,
+        response=f"{outcome.name} {read}" + (f" [{outcome.unit}]" if outcome.unit else ""),
+        imposed=values,
+        mean=mean.tolist(),
+        low=(mean - error).tolist(),
+        high=(mean + error).tolist(),
+        ideal=_ideal(curve, data, rows, values),
+        supported=[float(world.supported.float().mean()) for world in worlds],
+        interval=f"95 % interval of the mean over {len(rows)} test units",
+    )
+
+
+def test_rows(data: Dataset, count: int, seed: int) -> Tensor:
+    """At most `count` rows of the test split, drawn by the seed."""
+    test = data.split["test"]
+    order = torch.randperm(len(test), generator=torch.Generator().manual_seed(seed))
+    return test[order[:count]]
+
+
+def image_node(graph: CausalGraph) -> str:
+    """The first image of a graph, on which attributes are measured."""
+    return next(name for name in graph.nodes if graph[name].is_image)
+
+
+def _values(data: Dataset, variable: Variable, points: int) -> list[Any]:
+    if variable.labels is not None:
+        return list(variable.labels)
+    low, high = np.quantile(data.part("train")[variable.name].numpy(), CURVE_RANGE)
+    return [float(f"{value:.3g}") for value in np.linspace(low, high, points)]
+
+
+def _responses(study: Study, curve: Curve, worlds: list[Counterfactual]) -> tuple[NDArray[np.float64], str]:
+    """Outcome `(values, units)` and how it was read."""
+    graph = worlds[0].graph
+    if curve.outcome in study.measurements:
+        images = torch.cat([world[image_node(graph)] for world in worlds])
+        measured = MEASUREMENTS[study.measurements[curve.outcome]](images)
+        return measured.reshape(len(worlds), -1), "measured on the image"
+    return torch.stack([world[curve.outcome].double() for world in worlds]).cpu().numpy(), "by the model"
+
+
+def _ideal(curve: Curve, data: Dataset, rows: Tensor, values: list[Any]) -> list[float]:
+    """The right answer at each value; empty where it is unknown."""
+    if curve.outcome == curve.node:
+        return [float(value) for value in values]
+    truths = [true_counterfactual(data, rows, {curve.node: value}) for value in values]
+    return [float(truth[curve.outcome].double().mean()) for truth in truths if truth is not None]

@@ -1,0 +1,93 @@
+"""From what a run found to what its report shows."""
+
+import shlex
+from dataclasses import dataclass, field
+
+from ..datasets import Dataset
+from ..effects import EffectReport
+from ..metrics import MetricTable
+from ..reports import DataSummary, Gallery, Highlight, MechanismSummary, ReportContent, ResponseCurve
+from ..scm import StructuralCausalModel
+from .evaluation import headline
+from .machine import versions
+from .modelling import Training
+from .runfolder import RunFolder
+from .schema import Study
+
+__all__ = ["Findings", "report_content"]
+
+
+@dataclass
+class Findings:
+    """What the steps of a run found, filled in step by step."""
+
+    data: Dataset
+    scm: StructuralCausalModel
+    training: Training
+    galleries: list[Gallery] = field(default_factory=list)
+    curves: list[ResponseCurve] = field(default_factory=list)
+    metrics: MetricTable | None = None
+    effects: list[EffectReport] = field(default_factory=list)
+
+
+def report_content(study: Study, folder: RunFolder, found: Findings) -> ReportContent:
+    """The content of the report of a run."""
+    smoke = bool(folder.record["smoke"])
+    return ReportContent(
+        name=f"{study.name} (smoke run)" if smoke else study.name,
+        question=study.question,
+        graph=found.data.graph,
+        highlights=[_smoke_highlight(study)] if smoke else [],
+        data=DataSummary.of(found.data, seed=study.seed),
+        mechanisms=MechanismSummary.of(found.scm, found.training.best_epochs),
+        history=found.training.history,
+        galleries=found.galleries,
+        curves=found.curves,
+        metrics=found.metrics,
+        quality=[] if found.metrics is None else headline(study, found.metrics),
+        effects=found.effects,
+        warnings=_warnings(found, smoke),
+        limits=_limits(found),
+        timings=_timings(folder),
+        versions=versions(),
+        seeds={"study (weights, batches, noise, chosen units, folds)": study.seed} | _data_seed(study),
+        command=shlex.join(folder.record["command"] or ["causalgen", "run", "study.resolved.yaml"]),
+    )
+
+
+def _smoke_highlight(study: Study) -> Highlight:
+    note = (
+        f"{study.data.rows} rows, {study.training.images.epochs} epochs of the image, "
+        f"{study.evaluation.rows} evaluated units: enough to see that everything runs, not to learn anything."
+    )
+    return Highlight("SMOKE RUN", "the numbers on this page mean nothing", note)
+
+
+def _warnings(found: Findings, smoke: bool) -> list[str]:
+    messages = (
+        ["This is a smoke run: the study was shrunk, and no number on this page means anything."] if smoke else []
+    )
+    for grid in found.galleries:
+        outside = int((~grid.counterfactual.supported).sum())
+        if outside:
+            messages.append(
+                f"{grid.counterfactual.title}: {outside} of {grid.counterfactual.supported.numel()} shown units have "
+                "attributes outside the joint range seen in training; their images are extrapolated, and marked."
+            )
+    return messages
+
+
+def _limits(found: Findings) -> list[str]:
+    if found.data.truth is not None:
+        return [
+            "The generator of these data is known, so truth stands beside every answer. Real data offer no such check."
+        ]
+    return ["The generator of these data is unknown: no counterfactual image here can be compared with the truth."]
+
+
+def _timings(folder: RunFolder) -> dict[str, float]:
+    return {name: float(entry["seconds"]) for name, entry in folder.record["steps"].items()}
+
+
+def _data_seed(study: Study) -> dict[str, int]:
+    return {} if study.data.seed is None else {"data": study.data.seed}

@@ -1,0 +1,143 @@
+"""The run folder: where one run of one study lives, and what `run.json` says about it.
+
+    run.json             study hash, status, seeds, versions, command, steps with their seconds, peak memory
+    study.resolved.yaml  the study with every default filled in; runs as it stands
+    checkpoints/         unfinished training
+    model/               the fitted model
+    tables/ figures/ report.html
+    counterfactuals/     what `causalgen counterfactual` was asked
+
+Nothing is ever deleted but the checkpoints of finished training.
+"""
+
+import json
+from datetime import UTC, datetime
+from pathlib import Path
+from types import TracebackType
+from typing import IO, Any, Self
+
+from ..errors import RunFolderError, StudyError
+from .schema import Study, load_study
+
+__all__ = ["LOCK", "RUN", "STUDY", "RunFolder", "now", "read_run", "write_text"]
+
+RUN = "run.json"
+STUDY = "study.resolved.yaml"
+LOCK = "run.lock"
+
+
+class RunFolder:
+    """A run folder; as a context manager it records how the run ended.
+
+    Args:
+        path: The folder.
+        record: Content of `run.json`.
+    """
+
+    def __init__(self, path: Path, record: dict[str, Any]) -> None:
+        self.path = path
+        self.record = record
+        self.lock: IO[str] | None = None
+
+    @property
+    def checkpoints(self) -> Path:
+        """Folder of unfinished training."""
+        return self.path / "checkpoints"
+
+    @property
+    def model(self) -> Path:
+        """Folder of the fitted model."""
+        return self.path / "model"
+
+    @property
+    def tables(self) -> Path:
+        """Folder of the CSV tables."""
+        return self.path / "tables"
+
+    @property
+    def report(self) -> Path:
+        """The report."""
+        return self.path / "report.html"
+
+    @property
+    def status(self) -> str:
+        """running, interrupted, failed or finished."""
+        return str(self.record["status"])
+
+    @property
+    def resumes(self) -> bool:
+        """Whether an earlier attempt at this run left something to go on from."""
+        return int(self.record["attempts"]) > 1
+
+    @property
+    def study(self) -> Study:
+        """The resolved study of this run.
+
+        Raises:
+            RunFolderError: It cannot be read any more.
+        """
+        try:
+            return load_study(self.path / STUDY)
+        except StudyError as error:
+            raise RunFolderError(f"Expected the study of a run in '{self.path}'; got: {error}") from error
+
+    def finished_step(self, name: str) -> bool:
+        """Whether a step ended well in this or an earlier attempt."""
+        return bool(self.record["steps"].get(name, {}).get("finished"))
+
+    def update(self, **entries: Any) -> None:
+        """Change entries of `run.json`, atomically."""
+        self.record |= entries
+        write_text(self.path / RUN, json.dumps(self.record, indent=2, default=str) + "\n")
+
+    def record_step(self, name: str, seconds: float, *, finished: bool) -> None:
+        """Add the seconds of a step, over all attempts, and whether it ended well in one of them."""
+        before = self.record["steps"].get(name, {}).get("seconds", 0.0)
+        finished = finished or self.finished_step(name)
+        self.update(steps=self.record["steps"] | {name: {"seconds": round(before + seconds, 2), "finished": finished}})
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        status = "finished" if kind is None else "interrupted" if issubclass(kind, KeyboardInterrupt) else "failed"
+        self.update(status=status, ended=now(), error=None if kind is None else f"{kind.__name__}: {error}")
+        if self.lock is not None:
+            self.lock.close()
+
+
+def read_run(path: Path | str) -> RunFolder:
+    """The run in a folder.
+
+    Raises:
+        RunFolderError: The folder holds no run, or its `run.json` cannot be read.
+    """
+    path = Path(path)
+    try:
+        record = json.loads((path / RUN).read_text(encoding="utf-8"))
+        if not {"causalgen", "status", "study", "steps", "attempts"} <= set(record):
+            raise ValueError("entries are missing")
+    except FileNotFoundError:
+        what = "a folder without one" if path.is_dir() else "no such folder"
+        raise RunFolderError(
+            f"Expected a run folder with a run.json in '{path}'; got {what}. `causalgen run STUDY` makes one."
+        ) from None
+    except (OSError, ValueError, TypeError) as error:
+        raise RunFolderError(
+            f"Expected a run.json that causalgen wrote in '{path}'; it cannot be read: {error}."
+        ) from None
+    return RunFolder(path, record)
+
+
+def write_text(path: Path, text: str) -> None:
+    """Write a file so that readers see the whole of it or nothing."""
+    temporary = path.with_name(path.name + ".part")
+    temporary.write_text(text, encoding="utf-8")
+    temporary.replace(path)
+
+
+def now() -> str:
+    """The time, as `run.json` writes it."""
+    return datetime.now(UTC).isoformat(timespec="seconds")

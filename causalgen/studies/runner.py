@@ -1,0 +1,134 @@
+"""Run a study: data, model, counterfactuals, metrics, effects, report; resumable, and every part timed."""
+
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from rich.console import Console
+
+from ..reports import write_report
+from .effect_steps import effect_report
+from .evaluation import evaluate_model, headline
+from .machine import peak_memory, versions
+from .modelling import FIT, fit_model, load_data
+from .opening import inspect_run, open_run
+from .progress import StepBars, duration
+from .queries import gallery, response_curve
+from .reporting import Findings, report_content
+from .runfolder import RunFolder
+from .schema import Study
+from .settings import resolve, shrink
+from .validate import check_study, study_graph
+
+__all__ = ["STEPS", "run_study"]
+
+START, DATA = "start and check", "load the data"
+GRIDS, CURVES = "ask for counterfactuals", "draw response curves"
+METRICS, EFFECTS, REPORT = "measure counterfactuals", "estimate effects", "write the report"
+STEPS = (DATA, FIT, GRIDS, CURVES, METRICS, EFFECTS, REPORT)
+
+
+def run_study(
+    study: Study,
+    out: Path | str,
+    *,
+    smoke: bool = False,
+    device: str = "auto",
+    fresh: bool = False,
+    command: list[str] | None = None,
+    console: Console | None = None,
+    began: float | None = None,
+) -> RunFolder:
+    """Run a study into a folder, or go on with its unfinished run there.
+
+    Nothing is written before the study has been checked and its data are loaded. An interrupted run keeps its
+    checkpoints.
+
+    Args:
+        study: The study.
+        out: The run folder.
+        smoke: Shrink the study to well under a minute; its numbers then mean nothing.
+        device: "auto", "cpu", "cuda" or "mps".
+        fresh: Move an earlier run in that folder aside and start anew.
+        command: Command line, for the record.
+        console: Where progress goes; None for standard error.
+        began: `time.perf_counter()` when the command began, so that imports are timed too.
+
+    Raises:
+        StudyError: The study does not fit its graph.
+        RunFolderError: The folder cannot take this run.
+        CheckpointError: What an interrupted run left is corrupted.
+        DivergenceError: Training met NaN.
+    """
+    began = time.perf_counter() if began is None else began
+    console = console or Console(stderr=True)
+    graph = study_graph(study)
+    check_study(study, graph)
+    study = resolve(shrink(study) if smoke else study)
+    earlier = inspect_run(out, study, fresh=fresh)
+    expected = _expected_seconds(study, fitted=earlier is not None and not fresh and earlier.finished_step(FIT))
+    console.print(_announcement(study, out, smoke, expected, resumes=earlier is not None and not fresh))
+    with StepBars(study.name, expected, console) as bars:
+        checked = time.perf_counter()
+        with bars.step(DATA):
+            data = load_data(study, bars.progress)
+        with open_run(out, study, smoke=smoke, fresh=fresh, command=command) as folder:
+            folder.update(versions=versions(), device=device)
+            if folder.record["moved_aside"]:
+                console.print(f"The earlier run is kept in {folder.record['moved_aside']}.")
+            folder.record_step(START, checked - began, finished=True)
+            folder.record_step(DATA, time.perf_counter() - checked, finished=True)
+            step = _Stepper(folder, bars)
+            scm, training = step(FIT, fit_model, study, data, folder, device=device, bars=bars.progress)
+            found = Findings(data, scm, training)
+            found.galleries = step(GRIDS, gallery, study, scm, data)
+            found.curves = step(CURVES, lambda: [response_curve(study, curve, scm, data) for curve in study.curves])
+            found.metrics = step(METRICS, evaluate_model, study, scm, data, bars=bars.progress)
+            found.effects = step(EFFECTS, lambda: [effect_report(study, effect, scm, data) for effect in study.effects])
+            folder.update(headline=[] if found.metrics is None else headline(study, found.metrics))
+            step(REPORT, lambda: write_report(folder.path, report_content(study, folder, found)))
+    return folder
+
+
+class _Stepper:
+    """Runs one step: shows it, times it, records how it ended."""
+
+    def __init__(self, folder: RunFolder, bars: StepBars) -> None:
+        self.folder = folder
+        self.bars = bars
+
+    def __call__(self, name: str, function: Callable[..., Any], *arguments: Any, **options: Any) -> Any:
+        started = time.perf_counter()
+        finished = False
+        try:
+            with self.bars.step(name):
+                result = function(*arguments, **options)
+            finished = True
+        finally:
+            self.folder.record_step(name, time.perf_counter() - started, finished=finished)
+            self.folder.update(peak_memory_mib=peak_memory())
+        return result
+
+
+def _expected_seconds(study: Study, *, fitted: bool) -> dict[str, float]:
+    """Rough seconds of each step on two cores, for the first estimate of the time left; bars correct it as they run."""
+    rows = study.data.rows or 10_000
+    images, attributes = study.training.images.epochs or 1, study.training.attributes.epochs or 1
+    return {
+        DATA: 3.0,
+        FIT: 0.0 if fitted else 0.7 * rows * (0.0005 * images + 0.00002 * attributes),
+        GRIDS: 0.3 * len(study.gallery),
+        CURVES: 2.0 * len(study.curves),
+        METRICS: 3.0 + 0.0015 * rows + 0.008 * study.evaluation.rows * len(study.evaluation.queries),
+        EFFECTS: sum(2.0 + 0.35 * effect.simulations for effect in study.effects),
+        REPORT: 6.0,
+    }
+
+
+def _announcement(study: Study, out: Path | str, smoke: bool, expected: dict[str, float], *, resumes: bool) -> str:
+    lines = [f"[bold]{study.name}[/]  {study.question}"]
+    if smoke:
+        lines.append("[yellow]Smoke run: everything is shrunk, the numbers mean nothing.[/]")
+    verb = "Resuming in" if resumes else "Writing to"
+    return "\n".join([*lines, f"{verb} {out}; {len(STEPS)} steps, about {duration(sum(expected.values()))}."])

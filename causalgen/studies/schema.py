@@ -1,0 +1,220 @@
+"""What a study file may say. Every section is a pydantic model; unknown keys are errors."""
+
+import hashlib
+import json
+from pathlib import Path
+from typing import Annotated, Any, Literal, Self
+
+import yaml
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, PrivateAttr, ValidationError, model_validator
+from pydantic_core import PydanticCustomError
+
+from ..errors import StudyError
+from .schema_errors import study_error
+from .yaml_source import YamlSource, parse_yaml
+
+__all__ = [
+    "Curve",
+    "DataSource",
+    "Effect",
+    "Evaluation",
+    "Gallery",
+    "Study",
+    "TrainingPlan",
+    "TrainingStage",
+    "load_study",
+]
+
+
+def _scalar(value: Any) -> Any:
+    if not isinstance(value, bool | int | float | str):
+        raise PydanticCustomError("scalar", "Input should be a number or a label")
+    return value
+
+
+def _mechanism(value: Any) -> Any:
+    return {"mechanism": value} if isinstance(value, str) else value
+
+
+def _nodes(value: Any) -> Any:
+    return (value,) if isinstance(value, str) else value
+
+
+Scalar = Annotated[Any, BeforeValidator(_scalar)]
+Do = Annotated[dict[str, Scalar], Field(min_length=1)]
+Count = Annotated[int, Field(ge=1)]
+Nodes = Annotated[tuple[str, ...], BeforeValidator(_nodes), Field(strict=False, min_length=1)]
+
+
+class _Section(BaseModel):
+    model_config = ConfigDict(extra="forbid", strict=True, frozen=True, use_attribute_docstrings=True)
+
+
+class DataSource(_Section):
+    """Where the data come from."""
+
+    name: str
+    """Name of a data set in the catalog, such as morphodigits."""
+    rows: Count | None = None
+    """Rows in all; left out: the data set's own number."""
+    seed: int | None = None
+    """Seed of the generator of a synthetic data set; left out: its own."""
+
+    @property
+    def options(self) -> dict[str, Any]:
+        """Options of the loader that were given."""
+        return {key: value for key, value in (("rows", self.rows), ("seed", self.seed)) if value is not None}
+
+
+class TrainingStage(_Section):
+    """Settings of one stage of training; what is left out has the default of `causalgen.training.FitConfig`."""
+
+    epochs: Count | None = None
+    """Greatest number of passes over the training split."""
+    batch_size: Count | None = None
+    """Units per step."""
+    learning_rate: Annotated[float, Field(gt=0)] | None = None
+    """Peak of the learning rate."""
+    weight_decay: Annotated[float, Field(ge=0)] | None = None
+    """Decoupled weight decay."""
+    clip: Annotated[float, Field(gt=0)] | None = None
+    """Greatest norm of the gradient."""
+    ema: Annotated[float, Field(ge=0, lt=1)] | None = None
+    """Decay of the moving average of the weights."""
+    patience: Count | None = None
+    """Epochs without improvement on the validation split before stopping."""
+
+
+class TrainingPlan(_Section):
+    """How the mechanisms are trained: all attributes together, then each image."""
+
+    attributes: TrainingStage = TrainingStage()
+    """The stage of the attribute mechanisms."""
+    images: TrainingStage = TrainingStage()
+    """The stage of every image mechanism."""
+    precision: Literal["32-true", "64-true", "16-mixed", "bf16-mixed", "16-true", "bf16-true"] = "32-true"
+    """Precision as lightning-fabric names it."""
+
+
+class Evaluation(_Section):
+    """Which counterfactual queries are measured, on how many test units."""
+
+    rows: Count = 1000
+    """Greatest number of test units."""
+    queries: Annotated[tuple[Nodes, ...], Field(strict=False)] = ()
+    """Each the node, or list of nodes, that gets values of other test units."""
+    classify: str | None = None
+    """A discrete parent of the image that a classifier must still read from counterfactual images."""
+
+
+class Gallery(_Section):
+    """One counterfactual grid."""
+
+    do: Do
+    """Interventions by node."""
+    units: Count = 6
+    """Number of test units shown."""
+
+
+class Curve(_Section):
+    """One response curve: an outcome over the values that a node is set to."""
+
+    node: str
+    """The node that is set."""
+    outcome: str
+    """The attribute that responds."""
+    points: Annotated[int, Field(ge=2)] = 7
+    """Values of a continuous node; a discrete one takes all its labels."""
+
+
+class Effect(_Section):
+    """One effect: do(treatment = b) against do(treatment = a) on the mean outcome."""
+
+    treatment: str
+    """A binary or continuous attribute."""
+    outcome: str
+    """A binary or continuous attribute."""
+    contrast: Annotated[tuple[Scalar, Scalar], Field(strict=False)]
+    """The two values, [a, b]."""
+    simulations: Annotated[int, Field(ge=10)] = 40
+    """Simulated tables per refuter."""
+
+
+class Study(_Section):
+    """A whole study."""
+
+    name: Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$")]
+    """Short name; also that of the run folder. Letters, digits, dot, dash, underscore."""
+    question: str = ""
+    """What the study asks, in words."""
+    data: DataSource
+    """Where the data come from."""
+    mechanisms: dict[str, Annotated[dict[str, Any], BeforeValidator(_mechanism)]] = {}
+    """By node: a mechanism's name, or `{mechanism: name, option: value}`; left out: the default of the node's kind."""
+    measurements: dict[str, str] = {}
+    """By attribute: how it is measured on the image, a name in `causalgen.studies.measurements.MEASUREMENTS`."""
+    training: TrainingPlan = TrainingPlan()
+    """How the mechanisms are trained."""
+    evaluation: Evaluation = Evaluation()
+    """How counterfactuals are measured."""
+    gallery: Annotated[tuple[Gallery, ...], Field(strict=False)] = ()
+    """Counterfactual grids."""
+    curves: Annotated[tuple[Curve, ...], Field(strict=False)] = ()
+    """Response curves."""
+    effects: Annotated[tuple[Effect, ...], Field(strict=False)] = ()
+    """Effects to estimate."""
+    seed: Annotated[int, Field(ge=0, lt=2**32)] = 0
+    """Seed of everything random but the data."""
+
+    _source: YamlSource = PrivateAttr(default=YamlSource("study"))
+
+    @model_validator(mode="after")
+    def _contrasts_differ(self) -> Self:
+        for position, effect in enumerate(self.effects):
+            if effect.contrast[0] == effect.contrast[1]:
+                raise PydanticCustomError(
+                    "contrast",
+                    "Input should be two different values",
+                    {"loc": ("effects", position, "contrast"), "got": list(effect.contrast)},
+                )
+        return self
+
+    def error(self, loc: tuple, message: str) -> StudyError:
+        """A `StudyError` at an entry of the file this study was read from."""
+        return self._source.error(loc, message)
+
+    def plain(self) -> dict[str, Any]:
+        """The study as JSON-able data; entries left out of the file and without a default are left out."""
+        return self.model_dump(mode="json", exclude_none=True)
+
+    def to_yaml(self) -> str:
+        """The study as YAML that `load_study` reads."""
+        return yaml.safe_dump(self.plain(), sort_keys=False, allow_unicode=True, width=110)
+
+    @property
+    def fingerprint(self) -> str:
+        """Hash of everything the study says; comments and layout do not count."""
+        return hashlib.sha256(json.dumps(self.plain(), sort_keys=True).encode()).hexdigest()
+
+
+def load_study(path: Path | str) -> Study:
+    """Read a study file.
+
+    Raises:
+        StudyError: The file cannot be read, is not YAML, or does not follow the schema. The message holds one line for
+            every fault: file, line, what was expected, what was found, and the nearest valid word.
+    """
+    try:
+        text = Path(path).read_text(encoding="utf-8-sig")
+    except (OSError, UnicodeDecodeError) as error:
+        reason = getattr(error, "strerror", None) or "it is not UTF-8 text"
+        raise StudyError(f"Expected a study file at '{path}'; it cannot be read: {reason}.") from None
+    source = parse_yaml(text, str(path))
+    if not isinstance(source.data, dict):
+        raise StudyError(f"{path}, line 1: Expected a mapping with the keys name and data; got {source.data!r}.")
+    try:
+        study = Study.model_validate(source.data)
+    except ValidationError as error:
+        raise study_error(error, Study, source) from None
+    study._source = source
+    return study

@@ -1,0 +1,94 @@
+"""From what a study says to what a run does: defaults filled in, and the smoke form of any study."""
+
+from collections.abc import Sequence
+from dataclasses import asdict, replace
+from typing import TYPE_CHECKING, Any
+
+from ..errors import DataError
+from .schema import Study, TrainingStage
+
+if TYPE_CHECKING:
+    from ..training import FitConfig, Stage
+
+__all__ = ["SMOKE", "fit_config", "resolve", "shrink"]
+
+SMOKE = {
+    "rows": 600,
+    "attributes": 15,
+    "images": 3,
+    "evaluation": 60,
+    "units": 4,
+    "points": 3,
+    "simulations": 10,
+}
+"""Greatest numbers of rows, epochs, evaluated rows, grid units, curve points and simulations in a smoke run."""
+
+
+def shrink(study: Study) -> Study:
+    """The smoke form of a study: every query of the study, on so little that the numbers mean nothing."""
+    training = study.training.model_copy(
+        update={
+            "attributes": _at_most(study.training.attributes, SMOKE["attributes"]),
+            "images": _at_most(study.training.images, SMOKE["images"]),
+        }
+    )
+    return study.model_copy(
+        update={
+            "data": study.data.model_copy(update={"rows": min(study.data.rows or SMOKE["rows"], SMOKE["rows"])}),
+            "training": training,
+            "evaluation": _capped(study.evaluation, rows=SMOKE["evaluation"]),
+            "gallery": _all_capped(study.gallery, units=SMOKE["units"]),
+            "curves": _all_capped(study.curves, points=SMOKE["points"]),
+            "effects": _all_capped(study.effects, simulations=SMOKE["simulations"]),
+        }
+    )
+
+
+def fit_config(study: Study, device: str = "auto") -> "FitConfig":
+    """Settings of training.
+
+    Args:
+        study: The study.
+        device: "auto", "cpu", "cuda" or "mps".
+
+    Raises:
+        DataError: This machine has no such device.
+    """
+    import torch
+
+    from ..training import FitConfig
+
+    present = {"cuda": torch.cuda.is_available(), "mps": torch.backends.mps.is_available()}
+    if not present.get(device, True):
+        raise DataError(f"Expected a device that this machine has; got '{device}'. Use --device auto.")
+    default = FitConfig()
+    return FitConfig(
+        attributes=_stage(study.training.attributes, default.attributes),
+        images=_stage(study.training.images, default.images),
+        device=device,
+        precision=study.training.precision,
+        seed=study.seed,
+    )
+
+
+def resolve(study: Study) -> Study:
+    """The study with the defaults of training filled in, so that it says all that the run depends on."""
+    config = fit_config(study)
+    stages = {name: TrainingStage(**asdict(getattr(config, name))) for name in ("attributes", "images")}
+    return study.model_copy(update={"training": study.training.model_copy(update=stages)})
+
+
+def _stage(given: TrainingStage, default: "Stage") -> "Stage":
+    return replace(default, **given.model_dump(exclude_none=True))
+
+
+def _at_most(stage: TrainingStage, epochs: int) -> TrainingStage:
+    return stage.model_copy(update={"epochs": min(stage.epochs or epochs, epochs)})
+
+
+def _capped(section: Any, **limits: int) -> Any:
+    return section.model_copy(update={name: min(getattr(section, name), limit) for name, limit in limits.items()})
+
+
+def _all_capped(sections: Sequence[Any], **limits: int) -> tuple[Any, ...]:
+    return tuple(_capped(section, **limits) for section in sections)

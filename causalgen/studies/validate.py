@@ -1,0 +1,140 @@
+"""Check a study against the graph it is about, before anything is trained; every fault names its line."""
+
+from collections.abc import Callable, Iterator
+from functools import partial
+from typing import Any
+
+from ..errors import CausalgenError, DataError, StudyError, nearest
+from ..graph import CausalGraph, Variable, identify
+from .interventions import check_value
+from .measurements import MEASUREMENTS
+from .schema import Curve, Effect, Study
+from .yaml_source import Loc
+
+__all__ = ["check_study", "study_graph"]
+
+Check = tuple[Loc, Callable[[], Any]]
+
+
+def study_graph(study: Study) -> CausalGraph:
+    """The graph of the study's data, without loading the data.
+
+    Raises:
+        StudyError: There is no data set of that name.
+    """
+    from ..datasets import DATASETS
+    from ..datasets.resources import load_graph
+
+    if study.data.name not in DATASETS:
+        raise study.error(
+            ("data", "name"),
+            f"Expected a data set among {', '.join(DATASETS)}; got '{study.data.name}'."
+            + nearest(study.data.name, DATASETS),
+        )
+    return load_graph(study.data.name)
+
+
+def check_study(study: Study, graph: CausalGraph) -> None:
+    """Check names, values, mechanisms and effects of a study.
+
+    Raises:
+        StudyError: One line for every fault, with the line of the study.
+    """
+    faults: list[tuple[Loc, str]] = []
+    for loc, check in _checks(study, graph):
+        try:
+            check()
+        except (CausalgenError, ValueError, TypeError, RuntimeError) as error:
+            faults.append((loc, str(error)))
+    if faults:
+        raise StudyError("\n".join(str(study.error(loc, message)) for loc, message in faults))
+
+
+def _checks(study: Study, graph: CausalGraph) -> Iterator[Check]:
+    """Every check with the entry it is about, in the order of the file."""
+    yield ("data", "name"), partial(_no_hidden_confounding, graph)
+    for name in study.mechanisms:
+        yield ("mechanisms", name), partial(_build, study, graph, name)
+    for name, measurement in study.measurements.items():
+        yield ("measurements", name), partial(_measurement, graph, name, measurement)
+    for i, query in enumerate(study.evaluation.queries):
+        for name in query:
+            yield ("evaluation", "queries", i), partial(_attribute, graph, name)
+    if study.evaluation.classify is not None:
+        yield ("evaluation", "classify"), partial(_classified, graph, study.evaluation.classify)
+    for i, item in enumerate(study.gallery):
+        for name, value in item.do.items():
+            yield ("gallery", i, "do", name), partial(_value, graph, name, value)
+    for i, curve in enumerate(study.curves):
+        yield ("curves", i, "node"), partial(_attribute, graph, curve.node)
+        yield ("curves", i, "outcome"), partial(_response, study, graph, curve)
+    for i, effect in enumerate(study.effects):
+        yield from _effect_checks(graph, ("effects", i), effect)
+
+
+def _effect_checks(graph: CausalGraph, loc: Loc, effect: Effect) -> Iterator[Check]:
+    yield (*loc, "treatment"), partial(_numeric, graph, effect.treatment, "treatment")
+    yield (*loc, "outcome"), partial(_numeric, graph, effect.outcome, "outcome")
+    if effect.treatment in graph and effect.outcome in graph:
+        yield loc, partial(identify, graph, treatment=effect.treatment, outcome=effect.outcome)
+        for value in effect.contrast:
+            yield (*loc, "contrast"), partial(_value, graph, effect.treatment, value)
+
+
+def _no_hidden_confounding(graph: CausalGraph) -> None:
+    from ..scm import StructuralCausalModel
+
+    if graph.confounded:
+        StructuralCausalModel(graph)  # says why not, and what would help
+
+
+def _build(study: Study, graph: CausalGraph, name: str) -> None:
+    from ..mechanisms import build
+
+    options = dict(study.mechanisms[name])
+    graph.require(name)
+    build(options.pop("mechanism", None), graph[name], {p: graph[p] for p in graph.parents(name)}, options)
+
+
+def _attribute(graph: CausalGraph, name: str) -> Variable:
+    if graph[name].is_image:
+        raise DataError(f"Expected an attribute; got the image '{name}'.")
+    return graph[name]
+
+
+def _value(graph: CausalGraph, name: str, value: Any) -> None:
+    check_value(graph[name], value)
+
+
+def _numeric(graph: CausalGraph, name: str, role: str) -> None:
+    kind = _attribute(graph, name).kind
+    if kind not in ("continuous", "binary"):
+        raise DataError(f"Expected a continuous or binary {role}; '{name}' is {kind}.")
+
+
+def _response(study: Study, graph: CausalGraph, curve: Curve) -> None:
+    _numeric(graph, curve.outcome, "outcome")
+    if curve.outcome == curve.node and curve.outcome not in study.measurements:
+        raise DataError(
+            f"Expected an outcome that can differ from '{curve.node}'; got the same node without a measurement. "
+            f"Add '{curve.node}' to the measurements, or name another outcome."
+        )
+
+
+def _measurement(graph: CausalGraph, name: str, measurement: str) -> None:
+    if not any(variable.is_image for variable in graph.variables.values()):
+        raise DataError("Expected an image to measure on; got a graph without one. Remove the measurements.")
+    if _attribute(graph, name).kind != "continuous":
+        raise DataError(f"Expected a continuous attribute to measure on the image; '{name}' is {graph[name].kind}.")
+    if measurement not in MEASUREMENTS:
+        raise DataError(
+            f"Expected a measurement among {', '.join(MEASUREMENTS)}; got '{measurement}'."
+            + nearest(measurement, MEASUREMENTS)
+        )
+
+
+def _classified(graph: CausalGraph, name: str) -> None:
+    if not _attribute(graph, name).is_discrete:
+        raise DataError(f"Expected a discrete attribute to classify; '{name}' is {graph[name].kind}.")
+    if not any(graph[child].is_image for child in graph.children(name)):
+        raise DataError(f"Expected a parent of an image to classify; got '{name}'.")
