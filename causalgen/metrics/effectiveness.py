@@ -1,0 +1,63 @@
+"""Effectiveness, measured on the image: does the counterfactual image show the counterfactual attributes?
+
+Source: Monteiro, De Sousa Ribeiro, Pawlowski, Castro and Glocker, Measuring axiomatic soundness of counterfactual image
+models, 2023; here with a measurement in the place of a learned predictor, and with its floor.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from ..errors import DataError
+from .case import Answer, Case
+from .controls import FLOOR
+from .result import MetricResult
+
+__all__ = ["Measure", "effectiveness"]
+
+Measure = Callable[[Tensor], NDArray]
+"""Function of uint8 images `(N, C, H, W)` to one measured number each, `(N,)`, NaN where it cannot measure."""
+
+
+def effectiveness(case: Case, measure: Mapping[str, Measure]) -> list[MetricResult]:
+    """Mean absolute difference between measured and counterfactual attribute, in the attribute's unit.
+
+    The floor is the same number on the true counterfactual images; where the truth is unknown, on the factual images.
+    An image that cannot be measured counts with the largest error that the range of its attribute allows.
+
+    Args:
+        case: A query with its answers.
+        measure: Measurements by continuous attribute.
+    """
+    results = []
+    nothing_generated = case.truth or Answer(FLOOR, case.factual[case.image], case.factual)
+    answers = [*case.answers, nothing_generated]
+    for name, function in measure.items():
+        variable = case.graph[name]
+        bounds = variable.support or (float(case.factual[name].min()), float(case.factual[name].max()))
+        measured = _measured(name, function, answers)
+        wanted = [*(case.shown(answer)[name] for answer in case.answers), nothing_generated.values[name]]
+        errors = [_error(found, target, bounds) for found, target in zip(measured, wanted)]
+        for answer, error in zip(answers, errors):
+            results += case.units.results(f"{name} MAE", answer.row, error, floor=errors[-1], unit=variable.unit or "")
+    return results
+
+
+def _measured(name: str, function: Measure, answers: Sequence[Answer]) -> list[NDArray]:
+    """All answers in one call, so that a measurement can share the work among processes."""
+    images = torch.cat([answer.images for answer in answers])
+    numbers = np.asarray(function(images), dtype=np.float64)
+    if numbers.shape != (len(images),):
+        raise DataError(
+            f"Expected the measurement of '{name}' to give one number per image, ({len(images)},); got {numbers.shape}."
+        )
+    return np.split(numbers, len(answers))
+
+
+def _error(measured: NDArray, target: Tensor, bounds: tuple[float, float]) -> NDArray[np.float64]:
+    wanted = target.double().numpy()
+    worst = np.maximum(*(np.abs(wanted - bound) for bound in bounds))
+    return np.where(np.isfinite(measured), np.abs(measured - wanted), worst)

@@ -1,0 +1,51 @@
+"""Discrete attributes of the image: does a classifier trained on real images still see what should be there?"""
+
+from collections.abc import Mapping
+
+import numpy as np
+from torch import Tensor
+
+from ..datasets import Dataset
+from ..predictors import Classifier
+from .bootstrap import bootstrap
+from .case import Case
+from .controls import FLOOR
+from .result import MetricResult
+from .units import ALL
+
+__all__ = ["classifier_accuracy", "kept"]
+
+
+def classifier_accuracy(classifier: Classifier, data: Dataset, *, image: str, seed: int = 0) -> MetricResult:
+    """Accuracy of the classifier on the factual images of the whole test split, which it never saw."""
+    test, groups = data.part("test"), data.group[data.split["test"]].numpy()
+    name = classifier.variable.name
+    interval = bootstrap(_hits(classifier, test[image], test[name]), groups, seed=seed)
+    return MetricResult(f"{name} classifier accuracy", "", FLOOR, ALL, *interval, len(groups), better="higher")
+
+
+def kept(
+    case: Case, classifiers: Mapping[str, Classifier], accuracies: Mapping[str, MetricResult]
+) -> list[MetricResult]:
+    """Share of counterfactual images on which the classifier says what should be there.
+
+    "digit kept" where the query leaves the digit alone, "digit shown" where it moves it. The floor is the classifier's
+    held-out accuracy on factual images, which is also what the identity control shows, up to the choice of units.
+
+    Args:
+        case: A query with its answers.
+        classifiers: By discrete attribute.
+        accuracies: Results of `classifier_accuracy` by attribute.
+    """
+    moved = {name for node in case.query.do for name in (node, *case.graph.descendants(node))}
+    results = []
+    for name, classifier in classifiers.items():
+        metric = f"{name} {'shown' if name in moved else 'kept'}"
+        for answer in case.answers:
+            hits = _hits(classifier, answer.images, case.shown(answer)[name])
+            results += case.units.results(metric, answer.row, hits, floor=accuracies[name].value, better="higher")
+    return results
+
+
+def _hits(classifier: Classifier, images: Tensor, codes: Tensor) -> np.ndarray:
+    return (classifier.predict(images) == codes).double().numpy()

@@ -1,0 +1,88 @@
+"""Noise leak: abducted noise should know nothing of the parents; how well does it predict them?
+
+What leaks stays behind when a parent is changed, and the counterfactual image contradicts its attributes.
+"""
+
+from collections.abc import Mapping
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from sklearn.linear_model import LogisticRegression, RidgeCV
+from sklearn.model_selection import GroupKFold, cross_val_predict
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
+from torch import Tensor
+
+from ..graph import Variable
+from ..scm import Posterior
+from .bootstrap import bootstrap
+from .controls import PERMUTATION
+from .result import MetricResult
+from .units import ALL
+
+__all__ = ["noise_leak", "predictability"]
+
+FOLDS = 5
+PENALTIES = np.logspace(-1, 4, 6)
+
+
+def noise_leak(
+    posteriors: Mapping[str, Posterior], groups: NDArray, *, image: str, seed: int = 0
+) -> list[MetricResult]:
+    """How well a linear model predicts each parent of the image from the image's abducted noise; see `predictability`.
+
+    A linear model bounds the leak from below. The permutation control, the model's noise dealt to other units, says
+    what chance gives.
+
+    Args:
+        posteriors: Abducted units by row, the first is permuted for the control.
+        groups: `(N,)`.
+        image: Name of the image node.
+        seed: Seed of permutation and bootstrap.
+    """
+    order = np.random.default_rng(seed).permutation(len(groups))
+    noises = {row: _flat(posterior.noise[image]) for row, posterior in posteriors.items()}
+    noises[PERMUTATION] = next(iter(noises.values()))[order]
+    posterior = next(iter(posteriors.values()))
+    graph = posterior.scm.graph
+    results = []
+    for name in graph.parents(image):
+        if graph[name].is_image:
+            continue
+        parent = posterior.factual[name].cpu()
+        for row, noise in noises.items():
+            results.append(predictability(graph[name], noise, parent, groups, row=row, seed=seed))
+    return results
+
+
+def predictability(
+    variable: Variable, noise: NDArray, parent: Tensor, groups: NDArray, *, row: str, seed: int = 0
+) -> MetricResult:
+    """R2 of ridge regression for a continuous parent, accuracy of logistic regression for a discrete one.
+
+    Both are cross-validated over groups, so that no handwriting, person or scan is on both sides.
+
+    Args:
+        variable: The parent's variable.
+        noise: `(N, dimensions)`.
+        parent: The parent's values or codes, `(N,)`.
+        groups: `(N,)`.
+        row: Name of the row.
+        seed: Seed of the bootstrap.
+    """
+    target = parent.double().numpy() if not variable.is_discrete else parent.numpy()
+    learner = LogisticRegression(max_iter=200) if variable.is_discrete else RidgeCV(PENALTIES)
+    folds = GroupKFold(min(FOLDS, len(np.unique(groups))))
+    predicted = cross_val_predict(make_pipeline(StandardScaler(), learner), noise, target, groups=groups, cv=folds)
+    if variable.is_discrete:
+        metric, interval = "accuracy", bootstrap(predicted == target, groups, seed=seed)
+    else:
+        spread = np.square(target - target.mean())
+        metric = "R2"
+        interval = bootstrap(spread - np.square(target - predicted), groups, denominator=spread, seed=seed)
+    return MetricResult(f"noise leak: {variable.name} {metric}", "", row, ALL, *interval, len(target), better="lower")
+
+
+def _flat(noise: Mapping[str, Tensor]) -> NDArray[np.float64]:
+    return torch.cat([part.flatten(1) for part in noise.values()], dim=1).cpu().double().numpy()

@@ -1,0 +1,84 @@
+"""Queries that a model is evaluated on, drawn without looking at the model."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from ..errors import DataError
+from ..scm import StructuralCausalModel
+from ..scm.interventions import describe
+
+__all__ = ["Query", "QuerySpec", "donors", "draw_query"]
+
+QuerySpec = str | Sequence[str] | Mapping[str, Any]
+"""A node, several nodes that are set together, or fixed values by node."""
+
+
+@dataclass(frozen=True)
+class Query:
+    """An intervention with one value per unit.
+
+    Args:
+        label: Name in tables, such as "do(thickness)".
+        do: Values `(B,)` by node, natural units or codes.
+    """
+
+    label: str
+    do: dict[str, Tensor]
+
+
+def donors(groups: NDArray, *, seed: int) -> NDArray[np.int64]:
+    """A random permutation `(N,)` in which every unit meets one of another group.
+
+    Raises:
+        DataError: One group holds more than half of the units.
+
+    >>> groups = np.array([0, 0, 1, 1])
+    >>> bool((groups[donors(groups, seed=0)] != groups).all())
+    True
+    """
+    if not len(groups) or np.unique(groups, return_counts=True)[1].max() * 2 > len(groups):
+        raise DataError(f"Expected units of several groups, none above half of them; got {len(groups)} units.")
+    rng = np.random.default_rng(seed)
+    donor = rng.permutation(len(groups))
+    while len(clashes := np.flatnonzero(groups[donor] == groups)):
+        for i, j in zip(clashes, rng.integers(len(groups), size=len(clashes))):
+            donor[i], donor[j] = donor[j], donor[i]
+    return donor
+
+
+def draw_query(
+    spec: QuerySpec, scm: StructuralCausalModel, factual: Mapping[str, Tensor], groups: NDArray, *, seed: int
+) -> Query:
+    """Turn the specification of a query into one value per unit.
+
+    A node named without a value gives every unit the value of a unit of another group: the marginal of the evaluated
+    units, and for several nodes their joint distribution.
+
+    Args:
+        spec: "thickness", ("thickness", "intensity"), or {"thickness": 4}.
+        scm: The model, for its graph and its device.
+        factual: Observed values of the units, `(B, ...)` by node.
+        groups: `(B,)`.
+        seed: Seed of the permutation.
+
+    Raises:
+        UnknownNameError: A name that is no node.
+        DataError: An image among the nodes.
+    """
+    names = (spec,) if isinstance(spec, str) else tuple(spec)
+    for name in names:
+        scm.graph.require(name)
+        if scm.graph[name].is_image:
+            raise DataError(f"Expected attributes in a query; got the image '{name}'. Ask about its parents.")
+    if isinstance(spec, Mapping):
+        inner = ", ".join(describe(scm.graph[name], value) for name, value in spec.items())
+        values = {n: scm.tensor(n, v, count=len(groups)).expand(len(groups)).contiguous() for n, v in spec.items()}
+        return Query(f"do({inner})", values)
+    donor = torch.from_numpy(donors(groups, seed=seed))
+    return Query(f"do({', '.join(names)})", {name: scm.tensor(name, factual[name][donor]) for name in names})

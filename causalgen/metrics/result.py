@@ -1,0 +1,113 @@
+"""One number with everything that is needed to read it, and tables of such numbers."""
+
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass, fields
+from typing import TYPE_CHECKING
+
+from ..errors import UnknownNameError, nearest
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+__all__ = ["MetricResult", "MetricTable"]
+
+
+@dataclass(frozen=True)
+class MetricResult:
+    """One number.
+
+    Args:
+        metric: What is measured, such as "thickness MAE".
+        query: The intervention, such as "do(thickness)"; "" where there is none.
+        row: Who answers: "model", "identity control", "untrained control", "oracle", "floor", "permutation control".
+        stratum: "all units", or "within support" of the model.
+        value: The estimate.
+        low, high: 95 % interval, bootstrapped over groups; NaN where the units do not determine it.
+        units: Number of units.
+        unit: Unit of the value, "" for a bare number.
+        better: "lower", "higher" or "".
+        floor: The same measurement where nothing is generated: the best value that can be asked for; None without one.
+        note: What a reader must know, such as "by construction".
+    """
+
+    metric: str
+    query: str
+    row: str
+    stratum: str
+    value: float
+    low: float
+    high: float
+    units: int
+    unit: str = ""
+    better: str = ""
+    floor: float | None = None
+    note: str = ""
+
+
+@dataclass(frozen=True, repr=False)
+class MetricTable:
+    """Results in reading order, and notes on what was left out or needs care.
+
+    >>> result = MetricResult("thickness MAE", "do(thickness)", "model", "all units", 0.2, 0.1, 0.3, 100, "px")
+    >>> MetricTable((result,)).value(metric="thickness MAE")
+    0.2
+    """
+
+    results: tuple[MetricResult, ...]
+    notes: tuple[str, ...] = ()
+
+    def __iter__(self) -> Iterator[MetricResult]:
+        return iter(self.results)
+
+    def __len__(self) -> int:
+        return len(self.results)
+
+    def __repr__(self) -> str:
+        queries = dict.fromkeys(result.query for result in self.results if result.query)
+        return f"MetricTable({len(self)} results; {', '.join(queries) or 'no query'}; {len(self.notes)} notes)"
+
+    def to_frame(self) -> "pd.DataFrame":
+        """One row a result, one column a field."""
+        import pandas as pd
+
+        return pd.DataFrame([asdict(r) for r in self.results], columns=[f.name for f in fields(MetricResult)])
+
+    def select(
+        self, *, metric: str | None = None, query: str | None = None, row: str | None = None, stratum: str | None = None
+    ) -> "MetricTable":
+        """Results that agree with every given field; the notes stay.
+
+        Raises:
+            UnknownNameError: No result of the table has that field.
+        """
+        chosen = list(self.results)
+        for field, wanted in {"metric": metric, "query": query, "row": row, "stratum": stratum}.items():
+            if wanted is None:
+                continue
+            known = list(dict.fromkeys(getattr(result, field) for result in self.results))
+            if wanted not in known:
+                raise UnknownNameError(
+                    f"Expected a {field} among {', '.join(map(repr, known))}; got {wanted!r}." + nearest(wanted, known)
+                )
+            chosen = [result for result in chosen if getattr(result, field) == wanted]
+        return MetricTable(tuple(chosen), self.notes)
+
+    def result(
+        self, *, metric: str, query: str | None = None, row: str = "model", stratum: str = "all units"
+    ) -> MetricResult:
+        """The one result of these fields; `query` may be left out where the metric has only one.
+
+        Raises:
+            UnknownNameError: There is no such result, or there are several.
+        """
+        chosen = self.select(metric=metric, query=query, row=row, stratum=stratum).results
+        if len(chosen) != 1:
+            place = f"{metric}, {query or 'any query'}, {row}, {stratum}"
+            raise UnknownNameError(
+                f"Expected one result for {place}; got {len(chosen)}. Name the query, or use select()."
+            )
+        return chosen[0]
+
+    def value(self, *, metric: str, query: str | None = None, row: str = "model", stratum: str = "all units") -> float:
+        """The value of `result(...)`."""
+        return self.result(metric=metric, query=query, row=row, stratum=stratum).value

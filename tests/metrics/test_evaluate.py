@@ -1,0 +1,201 @@
+"""The whole table on a made data set: a perfect model, one that ignores the intervention, and an untrained one."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import torch
+
+from causalgen.datasets import Dataset
+from causalgen.errors import DataError, UnknownNameError
+from causalgen.metrics import MetricTable, evaluate, untrained_control
+from causalgen.predictors import Classifier, fit_classifier
+from causalgen.scm import StructuralCausalModel
+
+from .painted import Copier, measure_brightness, model, painted
+
+ROWS = ("model", "untrained control", "identity control", "oracle")
+
+
+@pytest.fixture(scope="module")
+def data() -> Dataset:
+    return painted()
+
+
+@pytest.fixture(scope="module")
+def classifier(data: Dataset) -> Classifier:
+    train, validation = data.part("train"), data.part("validation")
+    return fit_classifier(
+        data.graph["shape"],
+        train["image"],
+        train["shape"],
+        validation=(validation["image"], validation["shape"]),
+        epochs=6,
+    )
+
+
+@pytest.fixture(scope="module")
+def untrained(data: Dataset) -> StructuralCausalModel:
+    torch.manual_seed(0)
+    small = {"mechanism": "conv-vae", "latent": 4, "width": 8, "hidden": 16}
+    scm = StructuralCausalModel(data.graph, {"light": "linear-gaussian", "image": small})
+    scm.initialize(data.part("train"))
+    return scm.eval()
+
+
+@pytest.fixture(scope="module")
+def table(data: Dataset, classifier: Classifier, untrained: StructuralCausalModel) -> MetricTable:
+    return evaluate(
+        model(data),
+        data,
+        queries=["light", "brightness", "shape"],
+        measure={"brightness": measure_brightness},
+        classifiers={"shape": classifier},
+        untrained=untrained,
+        rows=90,
+    )
+
+
+def test_the_perfect_model_and_the_oracle_are_perfect(table: MetricTable) -> None:
+    for query in ("do(light)", "do(brightness)"):
+        for row in ("model", "oracle"):
+            for metric in ("image L1 to truth", "image L1 to truth, relative to identity", "reversibility L1"):
+                assert table.value(metric=metric, query=query, row=row) == pytest.approx(0, abs=1e-3)
+            assert table.value(metric="image SSIM to truth", query=query, row=row) == pytest.approx(1, abs=1e-4)
+            result = table.result(metric="brightness MAE", query=query, row=row)
+            assert result.floor is not None
+            assert result.value == pytest.approx(result.floor, abs=0.02)
+            assert result.floor == pytest.approx(0.25, abs=0.08)  # rounding to bytes
+    assert table.value(metric="brightness error to truth", query="do(light)") == pytest.approx(0, abs=1e-3)
+    assert table.value(metric="composition L1 (10 cycles)") == pytest.approx(0, abs=1e-6)
+    assert table.result(metric="composition L1 (1 cycle)").note == "by construction: bijective"
+
+
+def test_the_identity_control_equals_the_direct_computation(data: Dataset, table: MetricTable) -> None:
+    result = table.result(metric="image L1 to truth", query="do(brightness)", row="identity control")
+    scm = model(data)
+    again = evaluate(scm, data, queries=["brightness"], untrained=scm, rows=90)
+    assert again.value(metric="image L1 to truth", row="identity control") == result.value
+    test = data.split["test"]
+    order = torch.randperm(len(test), generator=torch.Generator().manual_seed(0))[:90]
+    rows = test[order.sort().values]
+    from causalgen.metrics import draw_query
+
+    query = draw_query("brightness", scm, data.rows(rows), data.group[rows].numpy(), seed=0)
+    assert data.truth is not None
+    true = data.truth.counterfactual(rows, query.do)["image"].double()
+    direct = (data.values["image"][rows].double() - true).abs().mean()
+    assert result.value == pytest.approx(float(direct), rel=1e-6)
+    assert result.low < result.value < result.high
+    assert table.value(
+        metric="image L1 to truth, relative to identity", query="do(brightness)", row="identity control"
+    ) == pytest.approx(1)
+
+
+def test_the_model_that_ignores_the_intervention_is_the_identity(data: Dataset) -> None:
+    scm = model(data, Copier)
+    table = evaluate(scm, data, queries=["brightness"], measure={"brightness": measure_brightness}, untrained=scm)
+    for metric in ("image L1 to truth", "image SSIM to truth", "brightness MAE"):
+        identity = table.value(metric=metric, row="identity control")
+        assert table.value(metric=metric) == pytest.approx(identity)
+    assert table.value(metric="brightness MAE") > 10
+
+
+def test_controls_are_worse_and_every_row_is_there(table: MetricTable) -> None:
+    for metric in ("image L1 to truth", "brightness MAE", "reversibility L1", "shape kept"):
+        assert set(table.select(metric=metric, query="do(brightness)").to_frame()["row"]) >= set(ROWS)
+    for row in ("untrained control", "identity control"):
+        assert table.value(metric="brightness MAE", query="do(brightness)", row=row) > 5
+    assert table.value(metric="composition L1 (1 cycle)", row="untrained control") > 5
+
+
+def test_discrete_attributes_are_kept_or_shown(table: MetricTable) -> None:
+    accuracy = table.result(metric="shape classifier accuracy", row="floor")
+    kept = table.result(metric="shape kept", query="do(brightness)")
+    assert accuracy.value > 0.9
+    assert kept.floor == accuracy.value
+    assert kept.value == pytest.approx(accuracy.value, abs=0.05)
+    assert table.value(metric="shape kept", query="do(brightness)", row="untrained control") < 0.6
+    # The painter cannot turn one shape into another, and the table says so.
+    assert table.value(metric="shape shown", query="do(shape)") < 0.6
+
+
+def test_a_query_that_the_generator_cannot_answer_is_noted(table: MetricTable) -> None:
+    assert [note for note in table.notes if "do(shape)" in note and "cannot say" in note]
+    frame = table.select(query="do(shape)").to_frame()
+    assert "image L1 to truth" not in set(frame["metric"])
+    assert "oracle" not in set(frame["row"])
+
+
+def test_strata_hold_the_same_units_for_all_rows(table: MetricTable) -> None:
+    frame = table.select(query="do(light)").to_frame()
+    assert (frame[frame.stratum == "all units"].units == 90).all()
+    inside = frame[frame.stratum == "within support"].units
+    assert inside.nunique() == 1
+    assert 0 < inside.iloc[0] <= 90
+
+
+def test_deterministic_under_a_seed(data: Dataset, untrained: StructuralCausalModel) -> None:
+    first, second, other = (
+        evaluate(untrained, data, queries=["brightness"], rows=40, seed=seed).to_frame() for seed in (1, 1, 2)
+    )
+    assert first.equals(second)
+    assert not first.equals(other)
+
+
+def test_without_truth_measurement_and_classifier(data: Dataset, untrained: StructuralCausalModel) -> None:
+    table = evaluate(untrained, replace(data, truth=None), queries=["brightness"], rows=40)
+    frame = table.to_frame()
+    assert not frame.metric.str.contains("truth|MAE|kept").any()
+    assert "oracle" not in set(frame["row"])
+    assert {"reversibility L1", "composition L1 (10 cycles)", "noise leak: brightness R2"} <= set(frame.metric)
+    assert len(table.notes) == 3
+
+
+def test_without_truth_the_floor_is_the_factual_image(data: Dataset) -> None:
+    table = evaluate(
+        model(data), replace(data, truth=None), queries=["light"], measure={"brightness": measure_brightness}
+    )
+    test = data.part("test")
+    direct = np.abs(measure_brightness(test["image"]) - test["brightness"].numpy()).mean()
+    assert table.value(metric="brightness MAE", row="floor") == pytest.approx(direct)
+
+
+def test_an_image_that_cannot_be_measured_counts_as_the_worst(data: Dataset) -> None:
+    def blind(images: torch.Tensor) -> np.ndarray:
+        return np.full(len(images), np.nan)
+
+    scm = model(data)
+    table = evaluate(scm, data, queries=[{"brightness": 55}], measure={"brightness": blind}, untrained=scm, rows=30)
+    assert table.value(metric="brightness MAE") == pytest.approx(255 - 55)
+
+
+def test_the_untrained_control_knows_the_scales_but_not_the_weights(
+    data: Dataset, untrained: StructuralCausalModel
+) -> None:
+    fresh = untrained_control(untrained, data, seed=1)
+    again = untrained_control(untrained, data, seed=1)
+    states = [scm.state_dict() for scm in (untrained, fresh, again)]
+    assert all(torch.equal(states[1][key], states[2][key]) for key in states[1])
+    assert any(not torch.equal(states[0][key], states[1][key]) for key in states[0] if "decoder" in key)
+    assert all(torch.equal(states[0][key], states[1][key]) for key in states[0] if key.endswith(("loc", "threshold")))
+
+
+def test_bad_input(data: Dataset) -> None:
+    scm = model(data)
+    with pytest.raises(UnknownNameError, match="Did you mean 'brightness'"):
+        evaluate(scm, data, queries=[], measure={"brightnes": measure_brightness})
+    with pytest.raises(UnknownNameError, match="Expected an image among image"):
+        evaluate(scm, data, queries=[], image="shape")
+    with pytest.raises(DataError, match="at least one row"):
+        evaluate(scm, data, queries=[], rows=0)
+    with pytest.raises(DataError, match="one number per image"):
+        evaluate(scm, data, queries=["light"], measure={"brightness": lambda images: np.zeros(3)}, untrained=scm)
+
+
+def test_a_table_finds_its_results(table: MetricTable) -> None:
+    with pytest.raises(UnknownNameError, match="Did you mean 'reversibility L1'"):
+        table.value(metric="reversibility l1")
+    with pytest.raises(UnknownNameError, match="Expected one result"):
+        table.value(metric="reversibility L1")
+    assert len(table.to_frame()) == len(table)
