@@ -1,0 +1,31 @@
+"""Results become figures, tables and one page that a person would like to read."""
+
+from .citations import CITATIONS, Citation
+from .content import DataSummary, Gallery, Highlight, MechanismSummary, ReportContent
+from .counterfactual_plot import plot_counterfactual
+from .curves import ResponseCurve, plot_history, plot_response
+from .forest import plot_forest, plot_metrics
+from .graph_plot import plot_graph
+from .images import plot_samples
+from .marginals import plot_data
+from .write import write_report
+
+__all__ = [
+    "CITATIONS",
+    "Citation",
+    "DataSummary",
+    "Gallery",
+    "Highlight",
+    "MechanismSummary",
+    "ReportContent",
+    "ResponseCurve",
+    "plot_counterfactual",
+    "plot_data",
+    "plot_forest",
+    "plot_graph",
+    "plot_history",
+    "plot_metrics",
+    "plot_response",
+    "plot_samples",
+    "write_report",
+]

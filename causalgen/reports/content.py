@@ -1,0 +1,189 @@
+"""What a report is made of. Every part but name, question and graph may be absent, and then has no section."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pandas as pd
+
+from ..graph import CausalGraph
+from .citations import Citation
+from .curves import ResponseCurve
+
+if TYPE_CHECKING:
+    from ..datasets import Dataset
+    from ..effects import EffectReport
+    from ..metrics import MetricTable
+    from ..scm import Counterfactual, StructuralCausalModel
+
+__all__ = ["DataSummary", "Gallery", "Highlight", "MechanismSummary", "ReportContent"]
+
+
+@dataclass(frozen=True)
+class Highlight:
+    """One line of the answer box.
+
+    Args:
+        label: What was asked, such as "Effect of ...".
+        value: The number in words, with interval and unit.
+        note: What it is to be held against: truth, control, floor.
+    """
+
+    label: str
+    value: str
+    note: str = ""
+
+
+@dataclass(frozen=True, eq=False)
+class DataSummary:
+    """The data, as far as the report shows them.
+
+    Args:
+        name: Name of the data set.
+        rows: Number of rows by split.
+        frame: Attributes of all rows, labels decoded.
+        groups: Number of groups, the units of the bootstrap; None when every row is its own.
+        group_meaning: What the rows of one group share, such as "one base digit".
+        images: By image node, some images `(n, C, H, W)`.
+        captions: One text per shown image.
+        note: Source and licence, or whatever a reader should know first.
+    """
+
+    name: str
+    rows: Mapping[str, int]
+    frame: pd.DataFrame
+    groups: int | None = None
+    group_meaning: str = ""
+    images: Mapping[str, Any] = field(default_factory=dict)
+    captions: Sequence[str] = ()
+    note: str = ""
+
+    @classmethod
+    def of(
+        cls, dataset: "Dataset", *, samples: int = 24, seed: int = 0, group_meaning: str = "", note: str = ""
+    ) -> "DataSummary":
+        """Summary of a data set with a random choice of its training images."""
+        rows = dataset.split["train"].numpy()
+        chosen = np.sort(np.random.default_rng(seed).choice(rows, size=min(samples, len(rows)), replace=False))
+        values = dataset.rows([int(row) for row in chosen])
+        return cls(
+            name=dataset.name,
+            rows={split: len(index) for split, index in dataset.split.items()},
+            frame=dataset.frame(),
+            groups=int(dataset.group.unique().numel()),
+            group_meaning=group_meaning,
+            images={name: values[name].numpy() for name, v in dataset.graph.variables.items() if v.is_image},
+            captions=tuple(f"row {row}" for row in chosen),
+            note=note,
+        )
+
+
+@dataclass(frozen=True)
+class MechanismSummary:
+    """One node's mechanism.
+
+    Args:
+        node: The node.
+        mechanism: Its name in the catalog.
+        abduction: How it finds the noise of a unit: the value of its `Abduction`.
+        options: Its options.
+        parameters: Number of trained parameters.
+        best_epoch: Epoch whose weights were kept; None without training.
+    """
+
+    node: str
+    mechanism: str
+    abduction: str
+    options: Mapping[str, Any] = field(default_factory=dict)
+    parameters: int = 0
+    best_epoch: int | None = None
+
+    @classmethod
+    def of(
+        cls, scm: "StructuralCausalModel", best_epochs: Mapping[str, int] | None = None
+    ) -> "tuple[MechanismSummary, ...]":
+        """Summaries of all mechanisms of a model.
+
+        Args:
+            scm: The model.
+            best_epochs: `FitResult.best_epochs`.
+        """
+        from ..mechanisms.catalog import name_of
+
+        return tuple(
+            cls(
+                node=node,
+                mechanism=name_of(mechanism),
+                abduction=mechanism.abduction.value,
+                options=mechanism.spec(),
+                parameters=sum(p.numel() for p in mechanism.parameters() if p.requires_grad),
+                best_epoch=(best_epochs or {}).get(node),
+            )
+            for node, mechanism in scm.mechanisms.items()
+        )
+
+
+@dataclass(frozen=True, eq=False)
+class Gallery:
+    """A grid of counterfactual images.
+
+    Args:
+        counterfactual: The counterfactual of some units.
+        truth: True counterfactual values of the same units by node.
+        units: The first so many units, or their positions.
+        note: What to look at.
+    """
+
+    counterfactual: "Counterfactual"
+    truth: Mapping[str, Any] | None = None
+    units: int | Sequence[int] = 4
+    note: str = ""
+
+
+@dataclass(frozen=True, eq=False)
+class ReportContent:
+    """Everything that a report shows, in its order.
+
+    Args:
+        name: Name of the study: the title.
+        question: The question that the study asks.
+        graph: The assumed graph.
+        highlights: Lines of the answer box, before those that the effects and `quality` add.
+        data: The data.
+        mechanisms: The mechanisms of the model (`MechanismSummary.of(scm)`).
+        history: `FitResult.history`.
+        galleries: Counterfactual grids.
+        curves: Response curves.
+        metrics: The metrics with their controls.
+        quality: (metric, query) of the metrics that the answer box and the metric figures show; empty for the first
+            metric of each query.
+        effects: Effect reports.
+        warnings: Warnings of the run, such as units outside joint support.
+        limits: What the study cannot say, in sentences.
+        timings: Seconds by part of the run.
+        versions: Versions of the libraries.
+        seeds: Seeds by use.
+        command: Command that reproduces the run.
+        citations: Works to cite beyond those of the methods used, such as the source of the data.
+    """
+
+    name: str
+    question: str
+    graph: CausalGraph
+    highlights: Sequence[Highlight] = ()
+    data: DataSummary | None = None
+    mechanisms: Sequence[MechanismSummary] = ()
+    history: pd.DataFrame | None = None
+    galleries: Sequence[Gallery] = ()
+    curves: Sequence[ResponseCurve] = ()
+    metrics: "MetricTable | None" = None
+    quality: Sequence[tuple[str, str]] = ()
+    effects: "Sequence[EffectReport]" = ()
+    warnings: Sequence[str] = ()
+    limits: Sequence[str] = ()
+    timings: Mapping[str, float] = field(default_factory=dict)
+    versions: Mapping[str, str] = field(default_factory=dict)
+    seeds: Mapping[str, int] = field(default_factory=dict)
+    command: str = ""
+    citations: Sequence[Citation] = ()

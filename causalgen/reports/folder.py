@@ -1,0 +1,114 @@
+"""The folder of a report: figures as PNG, tables as CSV, and what the page shows of them."""
+
+import base64
+import io
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import pandas as pd
+from matplotlib.figure import Figure
+
+from ..errors import RunFolderError
+
+__all__ = ["Group", "Picture", "ReportFolder", "Row", "Table", "slug"]
+
+DOTS_PER_INCH = 160
+PIXELS_PER_INCH = 112
+"""Natural size on the page; a narrow page shrinks pictures further."""
+
+
+@dataclass(frozen=True)
+class Picture:
+    """A figure as the page shows it, the image itself embedded."""
+
+    uri: str
+    alt: str
+    caption: str
+    file: str
+    width: int
+    height: int
+
+
+@dataclass(frozen=True)
+class Row:
+    """Cells of one row, with a note below it; `strong` rows stand out."""
+
+    cells: Sequence[str]
+    note: str = ""
+    strong: bool = False
+
+
+@dataclass(frozen=True)
+class Group:
+    """Rows under a heading of their own, with a note below it."""
+
+    rows: Sequence[Row]
+    heading: str = ""
+    note: str = ""
+
+
+@dataclass(frozen=True)
+class Table:
+    """A table as the page shows it."""
+
+    caption: str
+    header: Sequence[str]
+    groups: Sequence[Group] = ()
+    file: str = ""
+    heading: str = ""
+
+
+class ReportFolder:
+    """Writes figures and tables below a folder, which is created.
+
+    Raises:
+        RunFolderError: The folder cannot be written.
+    """
+
+    def __init__(self, root: str | Path) -> None:
+        self.root = Path(root)
+        try:
+            for name in ("figures", "tables"):
+                (self.root / name).mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise RunFolderError(f"Expected a writable folder for the report; got '{self.root}' ({error}).") from error
+
+    def picture(self, figure: Figure, name: str, alt: str, caption: str = "") -> Picture:
+        """Write a figure and return it for the page."""
+        buffer = io.BytesIO()
+        figure.savefig(
+            buffer, format="png", dpi=DOTS_PER_INCH, metadata={"Software": None}, pil_kwargs={"optimize": True}
+        )
+        file = f"figures/{slug(name)}.png"
+        self.write(file, buffer.getvalue())
+        width, height = (round(inches * PIXELS_PER_INCH) for inches in figure.get_size_inches())
+        uri = "data:image/png;base64," + base64.b64encode(buffer.getvalue()).decode()
+        return Picture(uri, alt, caption, file, width, height)
+
+    def table(self, frame: pd.DataFrame, name: str, *, index: bool = False) -> str:
+        """Write a data frame and return its path inside the folder."""
+        file = f"tables/{slug(name)}.csv"
+        self.write(file, frame.to_csv(index=index).encode())
+        return file
+
+    def write(self, file: str, content: bytes) -> Path:
+        """Write a file as a whole: a reader sees the old one or the new one."""
+        path = self.root / file
+        partial = path.with_name(path.name + ".partial")
+        try:
+            partial.write_bytes(content)
+            partial.replace(path)
+        except OSError as error:
+            raise RunFolderError(f"Expected to write '{path}'; got: {error}. Choose another folder.") from error
+        return path
+
+
+def slug(text: str) -> str:
+    """Text as a file name: letters, digits and hyphens.
+
+    >>> slug("do(pen = felt-tip) / <b>")
+    'do-pen-felt-tip-b'
+    """
+    return re.sub(r"[^a-z0-9]+", "-", str(text).lower()).strip("-")[:60].strip("-") or "x"

@@ -1,0 +1,114 @@
+"""Forest plots: what each source says of an effect, and what model and controls reach on a metric."""
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from .style import ACCENT, BLUE, GREEN, INK, MUTED, PURPLE, blank_figure, number, plain, styled, with_interval
+
+if TYPE_CHECKING:
+    from ..effects import EffectReport
+
+__all__ = ["plot_forest", "plot_metrics"]
+
+COLOURS = {"naive": ACCENT, "adjusted": BLUE, "comparison": GREEN}
+ROW = 0.42
+CONTROLS = [GREEN, ACCENT, PURPLE, MUTED]
+
+
+@styled
+def plot_forest(report: "EffectReport") -> Figure:
+    """Forest plot of an effect: the naive estimate, the adjusted ones and other sources, with their intervals.
+
+    A vertical line marks the truth where the generator is known, a dotted one no effect. Estimates whose interval
+    misses the truth are hollow.
+    """
+    frame = report.to_frame()
+    rows = frame[frame["kind"] != "truth"].reset_index(drop=True)
+    figure = blank_figure(4.4, ROW * len(rows) + 0.75)
+    axes = figure.subplots()
+    _draw_reference_lines(axes, report.truth)
+    for place, row in rows.iterrows():
+        _draw_estimate(axes, -float(place), row)  # type: ignore[arg-type]
+    unit = f" [{report.outcome_unit}]" if report.outcome_unit else ""
+    axes.set(ylim=(-len(rows) + 0.55, 0.8), yticks=[], xlabel=plain(f"effect on {report.outcome}{unit}"))
+    axes.spines["left"].set_visible(False)
+    axes.set_xlim(_limits(frame))
+    return figure
+
+
+def _limits(frame: pd.DataFrame) -> tuple[float, float]:
+    """Limits that hold all intervals; no effect as well, unless it would squeeze them."""
+    ends = frame[["estimate", "low", "high"]].to_numpy(dtype=float)
+    low, high = float(np.nanmin(ends)), float(np.nanmax(ends))
+    spread = (high - low) or abs(high) or 1.0
+    if min(abs(low), abs(high)) < 1.5 * spread:
+        low, high = min(low, 0.0), max(high, 0.0)
+    return low - 0.1 * (high - low or 1.0), high + 0.1 * (high - low or 1.0)
+
+
+def _draw_reference_lines(axes: Axes, truth: float | None) -> None:
+    axes.axvline(0, color=MUTED, linewidth=0.9, linestyle=(0, (1, 2)), zorder=0)
+    if truth is None:
+        return
+    axes.axvline(truth, color=INK, linewidth=1.2, zorder=0)
+    place: dict[str, Any] = {
+        "xycoords": ("data", "axes fraction"),
+        "xytext": (0, 2),
+        "textcoords": "offset points",
+        "ha": "center",
+    }
+    axes.annotate(f"truth {number(truth)}", (truth, 1), va="bottom", fontsize=8, weight="bold", **place)
+
+
+def _draw_estimate(axes: Axes, y: float, row: Any) -> None:
+    colour = COLOURS.get(row["kind"], GREEN)
+    if pd.notna(row["low"]) and pd.notna(row["high"]):
+        axes.plot([row["low"], row["high"]], [y, y], color=colour, linewidth=2.2, solid_capstyle="butt")
+    fill = "white" if row["covers_truth"] is False else colour
+    axes.plot(row["estimate"], y, "o", color=colour, markerfacecolor=fill, markersize=6.5, markeredgewidth=1.5)
+    text = f"{row['source']}   {with_interval(row['estimate'], row['low'], row['high'])}"
+    place: dict[str, Any] = {"xycoords": ("axes fraction", "data"), "xytext": (0, 8), "textcoords": "offset points"}
+    ground = {"facecolor": "white", "edgecolor": "none", "pad": 1.2}  # the lines must not run through the words
+    axes.annotate(plain(text), (0, y), fontsize=8, color=INK, bbox=ground, zorder=1, **place)
+
+
+@styled
+def plot_metrics(frame: pd.DataFrame, metric: str, *, stratum: str | None = None) -> Figure:
+    """One metric over its queries: the model beside its controls, with intervals.
+
+    Args:
+        frame: Tidy metrics: columns metric, query, row, stratum, value, low, high, unit, better.
+        metric: The metric to draw.
+        stratum: The stratum; None for the metric's first.
+    """
+    part = frame[frame["metric"] == metric]
+    part = part[part["stratum"] == (stratum or part["stratum"].iloc[0])]
+    queries, sources = list(dict.fromkeys(part["query"])), list(dict.fromkeys(part["row"]))
+    figure = blank_figure(4.4, 0.19 * len(part) + 0.22 * len(queries) + 0.7)
+    axes = figure.subplots()
+    colours = dict(zip([s for s in sources if s != "model"], CONTROLS * len(sources), strict=False)) | {"model": BLUE}
+    y, ticks = 0.0, []
+    for query in queries:
+        rows = part[part["query"] == query]
+        ticks.append(y - (len(rows) - 1) / 2)
+        for _, row in rows.iterrows():
+            axes.plot(
+                [row["low"], row["high"]], [y, y], color=colours[row["row"]], linewidth=1.8, solid_capstyle="butt"
+            )
+            marker = "o" if row["row"] == "model" else "s"
+            axes.plot(row["value"], y, marker, color=colours[row["row"]], markersize=6 if marker == "o" else 4)
+            y -= 1
+        y -= 0.8
+    axes.set_yticks(ticks, [plain(query or metric) for query in queries])
+    unit = f" [{part['unit'].iloc[0]}]" if part["unit"].iloc[0] else ""
+    axes.set(xlabel=plain(f"{metric}{unit}"), ylim=(y + 1.2, 0.8))
+    handles = [
+        axes.plot([], [], "o" if s == "model" else "s", color=colours[s], markersize=5, label=plain(s))[0]
+        for s in sources
+    ]
+    figure.legend(handles=handles, loc="outside upper left", ncols=2)
+    return figure

@@ -1,0 +1,75 @@
+"""The answer box: what was asked, and the number that answers it beside what it is to be held against."""
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+import pandas as pd
+
+from .content import Highlight, ReportContent
+from .style import number, with_interval
+
+if TYPE_CHECKING:
+    from ..effects import EffectReport, Estimate
+
+__all__ = ["answers", "effect_highlight", "headline_metrics", "metric_highlight"]
+
+STRATUM = "within support"
+
+
+def answers(content: ReportContent) -> list[Highlight]:
+    """The given highlights, one per effect, one per headline metric."""
+    lines = [*content.highlights, *(effect_highlight(report) for report in content.effects)]
+    if content.metrics is not None:
+        frame = content.metrics.to_frame()
+        lines += [metric_highlight(frame, *wanted) for wanted in headline_metrics(content)]
+    return lines
+
+
+def effect_highlight(report: "EffectReport") -> Highlight:
+    """The last adjusted estimate, with the truth and the naive estimate beside it."""
+    adjusted = [row for row in report.estimates if row.kind == "adjusted"]
+    naive = next((row for row in report.estimates if row.kind == "naive"), None)
+    chosen = (adjusted or list(report.estimates))[-1]
+    parts = (
+        [f"{chosen.source}, {report.level:.0%} interval"] if adjusted else ["unadjusted: an association, not an effect"]
+    )
+    if report.truth is not None:
+        parts.append(f"truth {number(report.truth)} ({_place(chosen, report.truth)})")
+    if adjusted and naive is not None:
+        place = f" ({_place(naive, report.truth)})" if report.truth is not None else ""
+        parts.append(f"without adjustment {number(naive.value)}{place}")
+    return Highlight(report.question, with_interval(chosen.value, chosen.low, chosen.high), "; ".join(parts))
+
+
+def _place(row: "Estimate", truth: float) -> str:
+    return {True: "inside its interval", False: "outside its interval", None: "no interval"}[row.covers(truth)]
+
+
+def headline_metrics(content: ReportContent) -> Sequence[tuple[str, str]]:
+    """The metrics named in `quality`, else the first of each query."""
+    if content.quality or content.metrics is None:
+        return content.quality
+    first = content.metrics.to_frame().drop_duplicates("query")
+    return list(zip(first["metric"], first["query"], strict=True))
+
+
+def metric_highlight(frame: pd.DataFrame, metric: str, query: str) -> Highlight:
+    """The model's value, within support where that stratum exists, with the controls' beside it.
+
+    Raises:
+        KeyError: The table has no such metric and query, or no row of the model.
+    """
+    part = frame[(frame["metric"] == metric) & (frame["query"] == query)]
+    stratum = STRATUM if (part["stratum"] == STRATUM).any() else next(iter(part["stratum"]), "")
+    rows = {row["row"]: row for _, row in part[part["stratum"] == stratum].iterrows()}
+    if "model" not in rows:
+        known = ", ".join(f"{m} / {q}" for m, q in dict.fromkeys(zip(frame["metric"], frame["query"], strict=True)))
+        raise KeyError(f"Expected a metric and query among {known}; got {metric} / {query}.")
+    model = rows["model"]
+    notes = [f"{name} {number(row['value'])}" for name, row in rows.items() if name != "model"]
+    notes += [f"measurement floor {number(model['floor'])}"] if pd.notna(model.get("floor")) else []
+    unit = f" {model['unit']}" if model["unit"] else ""
+    label = f"{metric}, {query}" if query else metric
+    return Highlight(
+        f"{label} ({stratum})", with_interval(model["value"], model["low"], model["high"]) + unit, "; ".join(notes)
+    )

@@ -1,0 +1,91 @@
+"""Image tensors as pictures, and grids of them."""
+
+import math
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from ..errors import DataError
+from ..graph import Variable
+from .style import INK, PALE, blank_figure, plain, styled
+
+__all__ = ["as_array", "as_picture", "bare", "plot_samples", "show"]
+
+
+def as_array(values: Any) -> np.ndarray:
+    """A numpy array from a tensor on any device, or from anything array-like."""
+    if hasattr(values, "detach"):
+        values = values.detach().cpu()
+    return np.asarray(values)
+
+
+def as_picture(image: Any, variable: Variable | None = None) -> np.ndarray:
+    """One image `(C, H, W)` or `(H, W)` as a picture in [0, 1]: `(H, W)` grey, or `(H, W, 3)`.
+
+    Args:
+        image: The image, in its variable's support.
+        variable: Its variable; None for support (0, 255).
+
+    Raises:
+        DataError: The array has another number of dimensions.
+    """
+    array = as_array(image).astype(float)
+    if array.ndim == 2:
+        array = array[None]
+    if array.ndim != 3:
+        raise DataError(f"Expected an image of shape (C, H, W) or (H, W); got shape {array.shape}.")
+    low, high = (variable.support if variable is not None else None) or (0.0, 255.0)
+    array = np.clip((array - low) / (high - low), 0, 1)
+    return array.transpose(1, 2, 0) if len(array) == 3 else array.mean(axis=0)
+
+
+def bare(axes: Axes) -> None:
+    """Remove ticks and labels, keep a thin frame."""
+    axes.set_xticks([])
+    axes.set_yticks([])
+    for spine in axes.spines.values():
+        spine.set(visible=True, color=PALE, linewidth=0.6)
+
+
+def show(axes: Axes, picture: np.ndarray) -> None:
+    """Show a picture with sharp pixels and a thin frame."""
+    axes.imshow(picture, cmap="gray", vmin=0, vmax=1, interpolation="nearest")
+    bare(axes)
+
+
+@styled
+def plot_samples(
+    images: Any, captions: Sequence[str] | None = None, *, variable: Variable | None = None, columns: int = 6
+) -> Figure:
+    """A grid of images, with a small caption below each.
+
+    Args:
+        images: `(N, C, H, W)` or `(N, H, W)`, in the variable's support.
+        captions: One text per image.
+        variable: The image variable; None for support (0, 255).
+        columns: Images in a row.
+
+    Raises:
+        DataError: No image, or a number of captions other than the number of images.
+    """
+    if len(images) == 0:
+        raise DataError("Expected at least one image to plot; got none.")
+    if captions is not None and len(captions) != len(images):
+        raise DataError(f"Expected one caption per image; got {len(captions)} captions for {len(images)} images.")
+    pictures = [as_picture(image, variable) for image in images]
+    columns = min(columns, len(pictures))
+    rows = math.ceil(len(pictures) / columns)
+    lines = max((caption.count("\n") + 1 for caption in captions), default=0) if captions else 0
+    ratio = pictures[0].shape[0] / pictures[0].shape[1]
+    figure = blank_figure(0.8 * columns, rows * (0.74 * ratio + 0.11 * lines + 0.06), tight=True)
+    grid = figure.subplots(rows, columns, squeeze=False).ravel()
+    for axes, picture in zip(grid, pictures, strict=False):
+        show(axes, picture)
+    for axes in grid[len(pictures) :]:
+        axes.set_visible(False)
+    for axes, caption in zip(grid, captions or (), strict=False):
+        axes.set_xlabel(plain(caption), fontsize=6, color=INK, labelpad=2, linespacing=1.15)
+    return figure

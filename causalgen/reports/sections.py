@@ -1,0 +1,270 @@
+"""The sections of the page: each writes its figures and tables, and returns what the template shows."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Literal
+
+import pandas as pd
+
+from .citations import Citation, cite
+from .content import ReportContent
+from .counterfactual_plot import plot_counterfactual
+from .curves import plot_history, plot_response
+from .folder import Picture, ReportFolder, Table
+from .forest import plot_forest, plot_metrics
+from .graph_plot import plot_graph
+from .highlights import headline_metrics
+from .images import plot_samples
+from .marginals import plot_data
+from .tables import (
+    attribute_table,
+    estimate_table,
+    mechanism_table,
+    metric_tables,
+    pairs_table,
+    refutation_table,
+    split_table,
+)
+from .words import P_VALUE, READING, identification
+
+if TYPE_CHECKING:
+    from ..effects import EffectReport
+
+__all__ = ["Part", "Section", "sections"]
+
+
+@dataclass
+class Part:
+    """A part of a section: text, lists, pictures and tables, in this order.
+
+    `small` pictures stand several in a row; with `beside` pictures stand before or after the
+    text on a wide page, above or below it on a narrow one.
+    """
+
+    heading: str = ""
+    text: str = ""
+    formula: str = ""
+    points_heading: str = ""
+    points: list[tuple[str, str]] = field(default_factory=list)
+    pictures: list[Picture] = field(default_factory=list)
+    small: bool = True
+    beside: Literal["", "before", "after"] = ""
+    tables: list[Table] = field(default_factory=list)
+    works: list[Citation] = field(default_factory=list)
+    code: str = ""
+
+
+@dataclass
+class Section:
+    """A section of the page; `key` is its anchor."""
+
+    key: str
+    title: str
+    parts: list[Part]
+    reading: str = ""
+
+
+def sections(content: ReportContent, folder: ReportFolder) -> list[Section]:
+    """All sections that the content allows, in their order."""
+    wanted = [
+        _graph(content, folder),
+        _data(content, folder) if content.data is not None else None,
+        _training(content, folder) if content.history is not None or content.mechanisms else None,
+        _counterfactuals(content, folder) if content.galleries else None,
+        _curves(content, folder) if content.curves else None,
+        _metrics(content, folder) if content.metrics is not None and len(content.metrics) else None,
+        _effects(content, folder) if content.effects else None,
+        _assumptions(content),
+        _run(content, folder),
+        Section("methods", "Methods to cite", [Part(works=_works(content))]),
+    ]
+    return [section for section in wanted if section is not None]
+
+
+def _graph(content: ReportContent, folder: ReportFolder) -> Section:
+    graph = content.graph
+    images = {name: shown[0] for name, shown in content.data.images.items()} if content.data else {}
+    alt = f"Causal graph: {graph}."
+    picture = folder.picture(plot_graph(graph, images=images), "graph", alt, "The assumed causal graph.")
+    independencies = [(str(statement), "") for statement in graph.independencies()]
+    text = "If the graph holds, the data show these independencies:" if independencies else ""
+    part = Part(text=text, points=independencies, pictures=[picture], beside="before")
+    return Section("graph", "The graph", [part], READING["graph"])
+
+
+def _data(content: ReportContent, folder: ReportFolder) -> Section:
+    data = content.data
+    assert data is not None
+    file = folder.table(data.frame.describe(include="all"), "attributes", index=True)
+    parts = [Part(text=data.note, tables=[split_table(data), attribute_table(data.frame, content.graph, file)])]
+    if data.groups is not None:
+        shared = f" (rows of one group share {data.group_meaning})" if data.group_meaning else ""
+        parts[0].text = f"{data.name}: {len(data.frame):,} rows in {data.groups:,} groups{shared}. {data.note}".strip()
+    for name, images in data.images.items():
+        figure = plot_samples(images, data.captions or None, variable=content.graph[name])
+        alt = f"{len(images)} images of the training split."
+        parts.append(
+            Part(pictures=[folder.picture(figure, f"samples-{name}", alt, f"Training rows: {name}.")], small=False)
+        )
+    attributes = [name for name in content.graph.nodes if name in data.frame]
+    marginals = [
+        folder.picture(
+            plot_data(data.frame[[name]], content.graph), f"data-{name}", f"Marginal distribution of {name}."
+        )
+        for name in attributes
+    ]
+    return Section("data", "The data", [*parts, Part("Marginals", pictures=marginals)], READING["data"])
+
+
+def _training(content: ReportContent, folder: ReportFolder) -> Section:
+    parts = []
+    if content.mechanisms:
+        parts.append(Part(tables=[mechanism_table(content.mechanisms)]))
+    if content.history is not None and len(content.history):
+        history = content.history
+        folder.table(history, "training")
+        pictures = [
+            folder.picture(
+                plot_history(history[history["node"] == node]), f"training-{node}", f"Training curve of {node}."
+            )
+            for node in dict.fromkeys(history["node"])
+        ]
+        parts.append(Part("Training curves", pictures=pictures))
+    return Section("training", "The model and its training", parts, READING["training"])
+
+
+def _counterfactuals(content: ReportContent, folder: ReportFolder) -> Section:
+    pictures = []
+    for number, gallery in enumerate(content.galleries, start=1):
+        title = gallery.counterfactual.title
+        figure = plot_counterfactual(gallery.counterfactual, gallery.units, gallery.truth)
+        columns = "factual, counterfactual, " + (
+            "truth, change and error" if gallery.truth is not None else "and change"
+        )
+        alt = f"Grid of images under {title}: {columns}, one unit a row."
+        supported = gallery.counterfactual.supported
+        inside = (
+            f"{int(supported.sum()):,} of {supported.numel():,} units asked are inside the joint support of training."
+        )
+        caption = f"{title}: {inside} {gallery.note}".strip()
+        pictures.append(folder.picture(figure, f"counterfactual-{number}-{title}", alt, caption))
+    return Section(
+        "counterfactuals", "Counterfactual images", [Part(pictures=pictures, small=False)], READING["counterfactuals"]
+    )
+
+
+def _curves(content: ReportContent, folder: ReportFolder) -> Section:
+    folder.table(pd.concat([curve.to_frame() for curve in content.curves]), "response-curves")
+    pictures = [
+        folder.picture(
+            plot_response([curve]),
+            f"response-{number}-{curve.response}",
+            f"{curve.response} as {curve.cause} is imposed, from {curve.imposed[0]} to {curve.imposed[-1]}.",
+            curve.interval if len(curve.low) else "",
+        )
+        for number, curve in enumerate(content.curves, start=1)
+    ]
+    return Section("curves", "How attributes respond", [Part(pictures=pictures)], READING["curves"])
+
+
+def _metrics(content: ReportContent, folder: ReportFolder) -> Section:
+    assert content.metrics is not None
+    frame = content.metrics.to_frame()
+    file = folder.table(frame, "metrics")
+    names = list(dict.fromkeys(metric for metric, _ in headline_metrics(content)))
+    pictures = [
+        folder.picture(
+            plot_metrics(frame, name),
+            f"metric-{name}",
+            f"{name}: model and controls, by query.",
+            f"{name}, all units, with intervals.",
+        )
+        for name in names
+    ]
+    parts = [Part(pictures=pictures), Part(points=[(note, "") for note in content.metrics.notes])]
+    parts.append(Part(tables=metric_tables(frame, file)))
+    return Section("metrics", "Quality, with controls", parts, READING["metrics"])
+
+
+def _effects(content: ReportContent, folder: ReportFolder) -> Section:
+    parts = [part for number, report in enumerate(content.effects, start=1) for part in _effect(report, number, folder)]
+    return Section("effects", "Effects", parts, READING["effects"])
+
+
+def _effect(report: "EffectReport", number: int, folder: ReportFolder) -> list[Part]:
+    name = f"{number}-{report.treatment}-{report.outcome}"
+    used = f"{report.rows_used:,} rows used, {report.rows_dropped:,} dropped. Seed {report.seed}."
+    forest = folder.picture(
+        plot_forest(report),
+        f"effect-{name}",
+        "Forest plot. " + "; ".join(str(row) for row in (*report.estimates, *report.comparisons)) + ".",
+        f"Estimates with {report.level:.0%} intervals"
+        + (
+            "; the line is the truth, hollow points miss it."
+            if report.truth is not None
+            else "; the truth is not known."
+        ),
+    )
+    estimand = Part(
+        report.question,
+        f"{report.estimand.text} {used}",
+        formula=report.estimand.formula,
+        points=[(text, "") for text in report.estimand.assumptions],
+        points_heading="It holds under these assumptions:",
+        pictures=[forest],
+        beside="after",
+    )
+    parts = [estimand, Part(tables=[estimate_table(report, folder.table(report.to_frame(), f"effect-{name}"))])]
+    if report.refutations:
+        file = folder.table(report.refutation_frame(), f"refutations-{name}")
+        parts.append(Part(text=P_VALUE, tables=[refutation_table(report, file)]))
+    if report.warnings:
+        parts.append(
+            Part(points=[(text, "") for text in report.warnings], points_heading="Before using these numbers:")
+        )
+    return parts
+
+
+def _assumptions(content: ReportContent) -> Section:
+    parts = [Part("What is identified, and what is not", points=identification(content.graph))]
+    if content.warnings:
+        parts.append(Part("Warnings of this run", points=[(text, "") for text in content.warnings]))
+    if content.limits:
+        parts.append(Part("Limits", points=[(text, "") for text in content.limits]))
+    return Section("assumptions", "Assumptions, warnings, limits", parts)
+
+
+def _run(content: ReportContent, folder: ReportFolder) -> Section | None:
+    tables = []
+    if content.timings:
+        total = sum(content.timings.values())
+        shown = {part: f"{seconds:.1f}" for part, seconds in content.timings.items()} | {"total": f"{total:.1f}"}
+        rows = pd.DataFrame(content.timings.items(), columns=["part", "seconds"])
+        tables.append(pairs_table("Wall time by part", ("Part", "Seconds"), shown, folder.table(rows, "timings")))
+    if content.versions:
+        tables.append(pairs_table("Versions", ("Library", "Version"), content.versions))
+    if content.seeds:
+        tables.append(pairs_table("Seeds", ("Use", "Seed"), content.seeds))
+    parts = [Part("", "The command that makes this report again:", code=content.command)] if content.command else []
+    parts += [Part(tables=tables)] if tables else []
+    return Section("run", "The run", parts) if parts else None
+
+
+def _works(content: ReportContent) -> list[Citation]:
+    """Works behind the methods that this report used, then the content's own."""
+    keys = {"causality", *(row.mechanism for row in content.mechanisms)}
+    kinds: Iterable[str | None] = [content.graph[row.node].kind for row in content.mechanisms]
+    keys |= {"image"} if "image" in kinds else set()
+    keys |= {"discrete"} if {"binary", "categorical", "ordinal"}.intersection(kinds) else set()
+    keys |= {"identification"} if content.mechanisms else set()
+    if content.metrics is not None:
+        measured = " ".join(result.metric.lower() for result in content.metrics)
+        keys |= (
+            {"axioms"} if any(word in measured for word in ("composition", "reversibility", "effectiveness")) else set()
+        )
+        keys |= {"ssim"} if "ssim" in measured else set()
+    for report in content.effects:
+        keys |= {"dowhy", *(row.source for row in report.estimates)}
+    if keys & {"doubly robust", "g-computation"}:
+        keys.add("cross-fitting")
+    return [*cite(keys), *content.citations]

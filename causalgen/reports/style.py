@@ -1,0 +1,121 @@
+"""One look for all figures: bundled font, few colours, no global state of pyplot."""
+
+from collections.abc import Callable
+from functools import wraps
+from typing import ParamSpec, TypeVar
+
+from matplotlib import rc_context
+from matplotlib.figure import Figure
+from matplotlib.layout_engine import ConstrainedLayoutEngine
+
+__all__ = [
+    "ACCENT",
+    "BLUE",
+    "GREEN",
+    "INK",
+    "MUTED",
+    "PALE",
+    "PURPLE",
+    "blank_figure",
+    "number",
+    "plain",
+    "styled",
+    "with_interval",
+]
+
+INK = "#1f2933"
+MUTED = "#66717f"
+PALE = "#d5dce4"
+BLUE = "#2563a8"
+ACCENT = "#c2541b"
+GREEN = "#2f7d54"
+PURPLE = "#7b4ea3"
+
+STYLE = {
+    "font.family": "DejaVu Sans",  # comes with matplotlib, so that figures look the same everywhere
+    "font.size": 9.0,
+    "text.color": INK,
+    "text.usetex": False,
+    "axes.edgecolor": MUTED,
+    "axes.labelcolor": INK,
+    "axes.labelsize": 9.0,
+    "axes.linewidth": 0.8,
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "axes.titlesize": 9.5,
+    "axes.titlelocation": "left",
+    "xtick.color": MUTED,
+    "xtick.labelcolor": INK,
+    "xtick.labelsize": 8.0,
+    "ytick.color": MUTED,
+    "ytick.labelcolor": INK,
+    "ytick.labelsize": 8.0,
+    "legend.fontsize": 8.0,
+    "legend.frameon": False,
+    "lines.linewidth": 1.6,
+    "figure.facecolor": "white",
+    "figure.dpi": 150.0,
+    "savefig.facecolor": "white",
+}
+
+P = ParamSpec("P")
+R = TypeVar("R")
+
+
+def styled(plot: Callable[P, R]) -> Callable[P, R]:
+    """Run a plotting function under the style of the reports, and leave the caller's settings as they were."""
+
+    @wraps(plot)
+    def wrapper(*args: P.args, **kwargs: P.kwargs) -> R:
+        with rc_context(STYLE):  # type: ignore[arg-type]
+            return plot(*args, **kwargs)
+
+    return wrapper
+
+
+def blank_figure(width: float, height: float, *, tight: bool = False) -> Figure:
+    """A figure of its own, in inches, that pyplot does not know of; `tight` leaves little room between its axes."""
+    pad = 0.02 if tight else 0.04
+    return Figure(figsize=(width, height), layout=ConstrainedLayoutEngine(w_pad=pad, h_pad=pad, wspace=pad, hspace=pad))
+
+
+def plain(text: object) -> str:
+    r"""Text for a figure as it stands: matplotlib would read dollar signs as mathematics.
+
+    >>> plain("income [$]")
+    'income [\\$]'
+    """
+    return str(text).replace("$", r"\$")
+
+
+def number(value: float, digits: int = 3) -> str:
+    """A number for people: `digits` significant digits, thousands grouped, a true minus sign.
+
+    >>> number(60.8149), number(-0.01234), number(7000.0), number(float("nan"))
+    ('60.8', '−0.0123', '7,000', '–')
+    """
+    value = float(value)
+    if value != value:
+        return "–"
+    if abs(value) in (0.0, float("inf")):
+        return f"{value:g}".replace("-", "−").replace("inf", "∞")
+    magnitude = len(str(int(abs(value)))) if abs(value) >= 1 else 0
+    text = f"{value:,.{digits - magnitude}f}" if 0 < magnitude < digits else f"{value:,.0f}"
+    if magnitude == 0:
+        text = f"{value:.{digits}g}"
+    return text.replace("-", "−")
+
+
+def with_interval(value: float, low: float | None, high: float | None) -> str:
+    """A number and its interval, with as many decimals as the interval's width deserves.
+
+    >>> with_interval(60.8149, 58.21, 63.38), with_interval(1.5, None, None)
+    ('60.8 [58.2, 63.4]', '1.50')
+    """
+    if low is None or high is None or not high > low:  # NaN, or no uncertainty: no interval to show
+        return number(value)
+    decimals = 0
+    while decimals < 6 and (high - low) * 10**decimals < 10:
+        decimals += 1
+    shown = [f"{x:,.{decimals}f}".replace("-", "−") for x in (value, low, high)]
+    return f"{shown[0]} [{shown[1]}, {shown[2]}]"

@@ -1,0 +1,160 @@
+"""Tables of the report: metrics by query, estimates, refutations, and what the run was made of."""
+
+from collections.abc import Iterable, Mapping
+from typing import TYPE_CHECKING, Any
+
+import pandas as pd
+
+from ..graph import CausalGraph
+from .content import DataSummary, MechanismSummary
+from .folder import Group, Row, Table
+from .style import number, with_interval
+from .words import ABDUCTION
+
+if TYPE_CHECKING:
+    from ..effects import EffectReport, Refutation
+
+__all__ = [
+    "attribute_table",
+    "estimate_table",
+    "mechanism_table",
+    "metric_tables",
+    "pairs_table",
+    "refutation_table",
+    "split_table",
+]
+
+BETTER = {"lower": "lower is better", "higher": "higher is better"}
+
+
+def metric_tables(frame: pd.DataFrame, file: str = "") -> list[Table]:
+    """One table per query: rows model and controls under each metric, columns the strata, with intervals."""
+    tables = []
+    for query in dict.fromkeys(frame["query"]):
+        part = frame[frame["query"] == query]
+        strata = list(dict.fromkeys(part["stratum"]))
+        header = ["Metric and row", *(_stratum_header(part, stratum) for stratum in strata)]
+        groups = [_metric_group(part[part["metric"] == metric], strata) for metric in dict.fromkeys(part["metric"])]
+        heading = query or "Without intervention"
+        tables.append(Table(f"{heading}: value and 95 % interval", header, groups, file, heading))
+    return tables
+
+
+def _stratum_header(part: pd.DataFrame, stratum: str) -> str:
+    units = part.loc[part["stratum"] == stratum, "units"].unique()
+    return f"{stratum} (n\u00a0=\u00a0{int(units[0]):,})" if len(units) == 1 else str(stratum)
+
+
+def _metric_group(part: pd.DataFrame, strata: Iterable[str]) -> Group:
+    first = part.iloc[0]
+    unit = f" [{first['unit']}]" if first["unit"] else ""
+    floors = part["floor"].dropna()
+    notes = [BETTER.get(first["better"], "")] + ([f"measurement floor {number(floors.iloc[0])}"] if len(floors) else [])
+    rows = []
+    for name in dict.fromkeys(part["row"]):
+        own = part[part["row"] == name]
+        cells = {r["stratum"]: _cell(r["value"], r["low"], r["high"]) for _, r in own.iterrows()}
+        note = "; ".join(dict.fromkeys(text for text in own["note"] if text))
+        rows.append(Row([name, *(cells.get(stratum, "–") for stratum in strata)], note=note, strong=name == "model"))
+    return Group(rows, f"{first['metric']}{unit}", "; ".join(note for note in notes if note))
+
+
+def estimate_table(report: "EffectReport", file: str = "") -> Table:
+    """Estimates and comparisons, with their agreement with the truth where it is known."""
+    truth = report.truth
+    unit = f" [{report.outcome_unit}]" if report.outcome_unit else ""
+    header = ["Source", f"Effect{unit}", f"{report.level:.0%} interval"] + (
+        ["Holds the truth"] if truth is not None else []
+    )
+    rows = []
+    for row in (*report.estimates, *report.comparisons):
+        shown, _, interval = with_interval(row.value, row.low, row.high).partition(" ")
+        cells = [row.source, shown, interval.strip("[]").replace(", ", " to ") or "–"]
+        if truth is not None:
+            cells.append(
+                "" if row.kind == "truth" else {True: "yes", False: "no", None: "no interval"}[row.covers(truth)]
+            )
+        rows.append(Row(cells, note=row.note, strong=row.kind == "truth"))
+    return Table(f"{report.question}: estimates", header, [Group(rows)], file)
+
+
+def refutation_table(report: "EffectReport", file: str = "") -> Table:
+    """Each refuter in words, and its verdict on every adjusted estimate beside the naive one."""
+    header = ["Estimate tested", "Expected", "Found", "p", "Verdict", "Naive: found", "Naive: p", "Naive: verdict"]
+    groups = []
+    for name in dict.fromkeys(row.refuter for row in report.refutations):
+        rows = [row for row in report.refutations if row.refuter == name]
+        note = f"{rows[0].checks} Cannot show: {_lower(rows[0].cannot_show)}"
+        groups.append(Group([_refutation_row(row) for row in rows], _capital(name), note))
+    return Table("Refutations, each beside the same on the naive estimate", header, groups, file)
+
+
+def _refutation_row(row: "Refutation") -> Row:
+    own = [number(row.expected), number(row.found), _p(row.p_value), row.verdict]
+    naive = [number(row.naive_found), _p(row.naive_p_value), row.naive_verdict]
+    note = "" if row.informative else "not informative here: the naive estimate is not rejected either"
+    return Row([row.estimate, *own, *naive], note=note, strong=row.verdict == "rejected")
+
+
+def _cell(value: float, low: float, high: float) -> str:
+    """Number and interval; a narrow page may break the line between them, not inside the brackets."""
+    return with_interval(value, low, high).replace(", ", ",\u00a0")
+
+
+def _p(value: float | None) -> str:
+    if value is None:
+        return "–"
+    return "< 0.001" if value < 0.001 else f"{value:.2g}"
+
+
+def split_table(data: DataSummary) -> Table:
+    """Rows by split."""
+    total = sum(data.rows.values())
+    rows = [Row([split, f"{count:,}", f"{count / max(total, 1):.0%}"]) for split, count in data.rows.items()]
+    return Table(
+        "Rows by split", ["Split", "Rows", "Share"], [Group([*rows, Row(["all", f"{total:,}", "100%"], strong=True)])]
+    )
+
+
+def attribute_table(frame: pd.DataFrame, graph: CausalGraph, file: str = "") -> Table:
+    """Kind, unit, range and mean of every attribute."""
+    rows = []
+    for name, variable in graph.variables.items():
+        if name not in frame:
+            continue
+        column = frame[name]
+        if variable.is_discrete or not pd.api.types.is_numeric_dtype(column):
+            counts = column.value_counts()
+            spread = f"{len(counts)} labels; most frequent {counts.index[0]} ({counts.iloc[0] / len(column):.0%})"
+        else:
+            mean, deviation, low, high = map(number, (column.mean(), column.std(), column.min(), column.max()))
+            spread = f"{mean} ± {deviation} (from {low} to {high})"
+        rows.append(Row([name, variable.kind or "–", variable.unit or "–", spread]))
+    return Table(
+        "Attributes: mean ± standard deviation (range)", ["Attribute", "Kind", "Unit", "Values"], [Group(rows)], file
+    )
+
+
+def mechanism_table(mechanisms: Iterable[MechanismSummary], file: str = "") -> Table:
+    """Mechanism, abduction and options of every node."""
+    rows = []
+    for row in mechanisms:
+        options = ", ".join(f"{key} {value}" for key, value in row.options.items())
+        epoch = "–" if row.best_epoch is None else str(row.best_epoch)
+        abduction = ABDUCTION.get(row.abduction, row.abduction)
+        rows.append(Row([row.node, row.mechanism, abduction, f"{row.parameters:,}", epoch], note=options))
+    header = ["Node", "Mechanism", "Abduction of its noise", "Parameters", "Best epoch"]
+    return Table("Mechanisms", header, [Group(rows)], file)
+
+
+def pairs_table(caption: str, header: tuple[str, str], pairs: Mapping[str, Any], file: str = "") -> Table:
+    """A two-column table of names and values."""
+    return Table(caption, header, [Group([Row([str(key), str(value)]) for key, value in pairs.items()])], file)
+
+
+def _capital(text: str) -> str:
+    return text[:1].upper() + text[1:]
+
+
+def _lower(text: str) -> str:
+    return text[:1].lower() + text[1:]

@@ -1,0 +1,94 @@
+"""What every report says in the same words: what is identified, what is not, and how to read figures and tables."""
+
+from collections.abc import Iterable
+
+from ..graph import CausalGraph
+
+__all__ = ["ABDUCTION", "P_VALUE", "READING", "identification"]
+
+ABDUCTION = {
+    "bijective": "exact: one noise value explains the unit",
+    "posterior": "a draw from the exact posterior",
+    "variational": "a draw from a learned approximation",
+    "point": "one fitted noise, not a posterior draw",
+    "none": "none: no counterfactuals, sampling only",
+}
+
+P_VALUE = (
+    "p is two-sided; its hypothesis: the expected value is a draw from the distribution of the estimates on the "
+    "simulated tables. At p ≤ 0.05 the refuter rejects the estimate. “Not rejected” does not mean right: a refuter can "
+    "show an estimate wrong, never correct."
+)
+
+READING = {
+    "graph": "The graph is an assumption that the study starts from; it was not learned from the data. An arrow says: "
+    "may cause directly. A missing arrow is the stronger claim: does not cause directly.",
+    "data": "Marginal distributions over all rows. Nothing was learned from the test split, and no setting was chosen "
+    "by it.",
+    "training": "Each node has its own mechanism and its own loss. The weights of the best epoch on the validation "
+    "split are kept; that choice never sees the test split.",
+    "counterfactuals": "Each row is one unit of the test split. What stays the same between the first two columns is "
+    "that unit's exogenous noise; what differs is due to the intervention. Red: brighter; blue: darker.",
+    "curves": "The attribute is imposed on the same units, value by value, and the response is read off. Dashed or "
+    "barred: what a perfect model would give. Hollow points: fewer than half of the units have attributes jointly "
+    "seen in training.",
+    "metrics": "The identity control leaves the factual image as it is; the untrained control is the same model before "
+    "training; the oracle redraws the factual image with the true process. A number means little without them. Within "
+    "support: units whose attributes under the intervention were jointly seen in training. A floor is what the "
+    "measurement itself errs on real images. Brackets: 95 % interval, bootstrapped over groups of rows that share a "
+    "source.",
+    "effects": "An effect compares two interventions on the whole population. It is not a counterfactual of one unit. "
+    "Graph and data determine it where the assumptions named below hold.",
+}
+"""How to read each section."""
+
+
+def identification(graph: CausalGraph) -> list[tuple[str, str]]:
+    """What the data can and cannot determine, by kind of variable: pairs of heading and statement."""
+    kinds = {
+        "continuous": [name for name, v in graph.variables.items() if v.kind == "continuous"],
+        "discrete": [name for name, v in graph.variables.items() if v.is_discrete],
+        "image": [name for name, v in graph.variables.items() if v.is_image],
+    }
+    statements = [
+        (
+            "The graph is assumed",
+            "Every causal statement here holds only if the graph does: no missing arrow, no wrong direction, no hidden "
+            "common cause besides those drawn. The data alone cannot confirm it.",
+        ),
+        (
+            "Interventional quantities: identified where the effect section says how",
+            "Distributions under do() follow from the observed distribution and the graph, if every unit could have "
+            "had every treatment value that is compared.",
+        ),
+    ]
+    if kinds["continuous"]:
+        statements.append(
+            (
+                f"Counterfactuals of continuous attributes ({_join(kinds['continuous'])}): identified under "
+                "assumptions",
+                "Scalar continuous counterfactuals are identified only under monotone scalar noise and no hidden "
+                "confounding. Neither can be tested on these data.",
+            )
+        )
+    if kinds["discrete"]:
+        statements.append(
+            (
+                f"Counterfactuals of discrete attributes ({_join(kinds['discrete'])}): not identified",
+                "Discrete counterfactuals are not identified from data by any mechanism. They rest on the chosen "
+                "mechanism; another that fits the data equally well may answer differently.",
+            )
+        )
+    if kinds["image"]:
+        statements.append(
+            (
+                f"Counterfactual images ({_join(kinds['image'])}): not identified",
+                "Image counterfactuals are not identified from data by any mechanism, however good they look. Where "
+                "the generator is known the report compares them with the truth; elsewhere they are a model's answer.",
+            )
+        )
+    return statements
+
+
+def _join(names: Iterable[str]) -> str:
+    return ", ".join(names)

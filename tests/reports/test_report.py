@@ -1,0 +1,198 @@
+"""The page: self-contained, escaped, complete, and without sections for what it lacks."""
+
+import re
+from dataclasses import replace
+from html.parser import HTMLParser
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+import torch
+
+from causalgen.datasets import Dataset
+from causalgen.errors import RunFolderError
+from causalgen.graph import CausalGraph, Variable
+from causalgen.reports import DataSummary, MechanismSummary, ReportContent, write_report
+from causalgen.reports.highlights import answers, metric_highlight
+from causalgen.scm import StructuralCausalModel
+
+SECTIONS = [
+    "graph",
+    "data",
+    "training",
+    "counterfactuals",
+    "curves",
+    "metrics",
+    "effects",
+    "assumptions",
+    "run",
+    "methods",
+]
+
+
+class Page(HTMLParser):
+    """Tags with their attributes, and the visible text."""
+
+    def __init__(self, path: Path) -> None:
+        super().__init__()
+        self.tags: list[tuple[str, dict[str, str | None]]] = []
+        self.text = ""
+        self.open: list[str] = []
+        self.feed(path.read_text(encoding="utf-8"))
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.tags.append((tag, dict(attrs)))
+        if tag not in ("meta", "img", "link", "br"):
+            self.open.append(tag)
+
+    def handle_endtag(self, tag: str) -> None:
+        assert self.open.pop() == tag
+
+    def handle_data(self, data: str) -> None:
+        if "style" not in self.open:
+            self.text += " " + data.strip()
+
+    def all(self, tag: str) -> list[dict[str, str | None]]:
+        return [attributes for name, attributes in self.tags if name == tag]
+
+
+@pytest.fixture(scope="module")
+def page(run: Path) -> Page:
+    return Page(run / "report.html")
+
+
+def test_every_section_is_there_and_tags_are_balanced(page: Page) -> None:
+    assert [a["id"] for a in page.all("section") if "id" in a] == SECTIONS
+    assert [a["href"] for a in page.all("a")][: len(SECTIONS)] == [f"#{key}" for key in SECTIONS]
+    assert page.open == []
+
+
+def test_absent_parts_have_no_section(bare: ReportContent, tmp_path: Path) -> None:
+    page = Page(write_report(tmp_path, bare))
+    assert [a["id"] for a in page.all("section") if "id" in a] == ["graph", "assumptions", "methods"]
+    assert "In short" not in page.text
+    assert sorted(path.name for path in tmp_path.rglob("*.*")) == ["graph.png", "report.html"]
+
+
+def test_page_is_self_contained_and_scriptless(page: Page) -> None:
+    tags = {tag for tag, _ in page.tags}
+    assert not tags & {"script", "link", "iframe", "object", "video", "base"}
+    assert all((image["src"] or "").startswith("data:image/png;base64,") for image in page.all("img"))
+    for tag, attributes in page.tags:
+        for name, value in attributes.items():
+            assert not name.startswith("on")
+            if tag != "a":
+                assert "//" not in (value or "").split(";base64,")[0]
+
+
+def test_style_loads_nothing(run: Path) -> None:
+    style = re.search(r"<style>(.*?)</style>", (run / "report.html").read_text(), re.DOTALL)
+    assert style is not None
+    assert "url(" not in style[1]
+    assert "@import" not in style[1]
+
+
+def test_user_text_is_escaped(page: Page, run: Path) -> None:
+    source = (run / "report.html").read_text()
+    assert "<script" not in source
+    assert "<b>" not in source
+    assert "<script>alert(1)</script>" in page.text  # as text
+
+
+def test_accessible(page: Page) -> None:
+    assert all(image["alt"] for image in page.all("img"))
+    assert len(page.all("caption")) == len(page.all("table"))
+    assert page.all("html")[0]["lang"] == "en"
+    assert len(page.all("h1")) == 1
+
+
+def test_figures_and_tables_lie_beside_the_page(page: Page, run: Path) -> None:
+    figures = {path.name for path in (run / "figures").glob("*.png")}
+    assert len(figures) == len(page.all("img"))
+    assert {"graph.png", "data-age.png", "training-image.png", "samples-image.png"} <= figures
+    tables = {path.name for path in (run / "tables").glob("*.csv")}
+    assert {"metrics.csv", "attributes.csv", "training.csv", "response-curves.csv", "timings.csv"} <= tables
+    assert len(pd.read_csv(run / "tables/metrics.csv")) == 9
+    assert not list(run.rglob("*.partial"))
+
+
+def test_effect_section_says_what_it_rests_on(page: Page) -> None:
+    for text in (
+        "1,234 rows used, 7 dropped",
+        "Positivity",
+        "Consistency",
+        "not rejected",
+        "Checks x.",
+        "its hypothesis",
+    ):
+        assert text in page.text
+    assert "valid" not in page.text.lower().replace("validation", "")
+
+
+def test_what_is_not_identified_is_said(page: Page) -> None:
+    assert "monotone scalar noise and no hidden confounding" in page.text
+    assert "Image counterfactuals are not identified from data by any mechanism" in page.text
+    assert "Discrete counterfactuals are not identified from data by any mechanism" in page.text
+
+
+def test_methods_used_are_cited_and_others_are_not(page: Page, bare: ReportContent, tmp_path: Path) -> None:
+    links = [a["href"] for a in page.all("a")]
+    assert "https://arxiv.org/abs/1906.04032" in links  # spline flow
+    assert "https://example.org/data" in links
+    assert not any("arxiv" in (a["href"] or "") for a in Page(write_report(tmp_path / "bare", bare)).all("a"))
+
+
+def test_answer_box_holds_estimate_truth_and_controls(full: ReportContent) -> None:
+    given, effect, quality, composition = answers(full)
+    assert given.value == "42"
+    assert effect.value == "3.0 [2.5, 3.5]"
+    assert "truth 3.10 (inside its interval)" in effect.note
+    assert "without adjustment 5.00 (outside its interval)" in effect.note
+    assert "identity control 2.50" in quality.note
+    assert "measurement floor 0.12" in quality.note
+    assert composition.label.startswith("composition L1")
+
+
+def test_unknown_headline_metric_names_the_known_ones(full: ReportContent) -> None:
+    with pytest.raises(KeyError, match="image L1 to truth / do"):
+        metric_highlight(full.metrics.to_frame(), "LPIPS", "do(age)")
+
+
+def test_writing_again_replaces(bare: ReportContent, tmp_path: Path) -> None:
+    write_report(tmp_path, bare)
+    path = write_report(tmp_path, replace(bare, name="second"))
+    assert "<h1>second</h1>" in path.read_text()
+
+
+def test_unwritable_folder(bare: ReportContent, tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("in the way")
+    with pytest.raises(RunFolderError, match="writable folder"):
+        write_report(tmp_path / "file", bare)
+
+
+def test_summaries_of_a_data_set_and_a_model(bare: ReportContent, tmp_path: Path) -> None:
+    graph = CausalGraph(
+        "size -> image; sex",
+        [Variable("size", "continuous"), Variable("sex", "binary"), Variable("image", "image", shape=(1, 8, 8))],
+    )
+    rows = 30
+    values = {
+        "size": torch.linspace(0, 1, rows),
+        "sex": torch.arange(rows) % 2,
+        "image": torch.randint(0, 256, (rows, 1, 8, 8), dtype=torch.uint8),
+    }
+    split = {"train": torch.arange(20), "validation": torch.arange(20, 25), "test": torch.arange(25, 30)}
+    data = DataSummary.of(Dataset("tiny", graph, values, split, torch.arange(rows) // 2), samples=4)
+    assert data.rows == {"train": 20, "validation": 5, "test": 5}
+    assert data.groups == 15
+    assert data.images["image"].shape == (4, 1, 8, 8)
+    assert max(int(caption.split()[1]) for caption in data.captions) < 20
+    mechanisms = MechanismSummary.of(StructuralCausalModel(graph), {"image": 9})
+    assert [(row.node, row.mechanism) for row in mechanisms][-1] == ("image", "conv-vae")
+    assert mechanisms[-1].best_epoch == 9
+    page = Page(write_report(tmp_path, replace(bare, graph=graph, data=data, mechanisms=mechanisms)))
+    assert "15 groups" in page.text
+    assert np.isclose(
+        sum(row.parameters for row in mechanisms), sum(p.numel() for p in StructuralCausalModel(graph).parameters())
+    )
