@@ -14,6 +14,10 @@ from .raster import SCALE, Grey, Mask, as_grey, ink_level, ink_mask
 
 __all__ = ["measure_intensity", "measure_thickness", "skeleton_radii", "thickness_of"]
 
+OFFSET = np.float32(0.25)
+"""What the distance to the nearest pixel outside exceeds half the stroke's width by, in fine pixels: a half where the
+width is odd, nothing where it is even and the axis falls between two pixels."""
+
 
 def measure_thickness(image: NDArray) -> float:
     """Stroke thickness of an `(H, W)` image in pixels.
@@ -48,8 +52,7 @@ def skeleton_radii(mask: Mask) -> tuple[Mask, Grey]:
     rows, columns = np.nonzero(skeleton)
     nearest = distance_transform_edt(mask, return_distances=False, return_indices=True)
     down, across = nearest[0][skeleton] - rows, nearest[1][skeleton] - columns
-    # The edge runs half a fine pixel before the centre of the nearest pixel outside.
-    return skeleton, np.sqrt(down**2 + across**2, dtype=np.float32) - np.float32(0.5)
+    return skeleton, np.sqrt(down**2 + across**2, dtype=np.float32) - OFFSET
 
 
 def _crop(mask: Mask) -> Mask:

@@ -97,13 +97,16 @@ class Stroke:
 
 
 def _next_width(tried: list[tuple[float, float]]) -> float:
-    """Secant step, kept between half and twice the plain correction by the error."""
+    """Secant step, kept between half and twice the plain correction and inside what brackets the answer."""
     width, error = tried[-1]
     slope = 1.0
     if len(tried) > 1:
         before, error_before = tried[-2]
         slope = np.clip((error - error_before) / (width - before or 1.0), 0.5, 2.0)
-    return max(width - error / slope, 0.05)
+    step = width - error / slope
+    low = max((w for w, e in tried if e < 0), default=0.05)
+    high = min((w for w, e in tried if e > 0), default=np.inf)
+    return step if low < step < high else (low + min(high, 2 * low)) / 2
 
 
 def _brighten(image: Grey, intensity: float) -> NDArray[np.uint8]:

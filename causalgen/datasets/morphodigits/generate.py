@@ -54,12 +54,15 @@ def load_morphodigits(
 
 
 def _generate(rows: int, seed: int, progress: Progress | None) -> dict[str, NDArray]:
-    from .handwriting import base_digits
+    from .handwriting import SIZE, base_digits, trace  # scikit-learn takes a second to load
 
-    strokes, digits = base_digits()
+    sources, digits = base_digits()
     rng = np.random.default_rng(seed)
     base = np.concatenate([np.resize(part, size) for part, size in zip(_deal(digits, rng), _sizes(rows))])
     noise = draw_noise(rows, rng)
+    strokes = np.zeros((len(digits), SIZE, SIZE), np.uint8)
+    for index in np.unique(base):
+        strokes[index] = trace(sources[index])
     columns = _columns(noise)
     image = set_all(strokes[base], columns["thickness"], columns["intensity"], progress=progress)
     stored = {f"noise_{name}": column for name, column in noise.items()}

@@ -23,12 +23,12 @@ BORDER = 3
 """Empty source pixels around, for the blurs."""
 
 
-def base_digits() -> tuple[NDArray[np.uint8], NDArray[np.int64]]:
-    """The 1,797 drawn digits `(1797, 28, 28)` and what they are, `(1797,)`."""
+def base_digits() -> tuple[NDArray[np.float32], NDArray[np.int64]]:
+    """The 1,797 digits as scikit-learn has them, `(1797, 8, 8)`, and what they are, `(1797,)`."""
     from sklearn.datasets import load_digits
 
     source = load_digits()
-    return np.stack([trace(image) for image in source.images.astype(np.float32)]), source.target.astype(np.int64)
+    return source.images.astype(np.float32), source.target.astype(np.int64)
 
 
 def trace(image: NDArray[np.float32]) -> NDArray[np.uint8]:
