@@ -77,7 +77,7 @@ def evaluate(
     posteriors = {row: model.abduct(factual, seed=seed) for row, model in models.items()}
     accuracies = {n: classifier_accuracy(c, data, image=image, seed=seed) for n, c in classifiers.items()}
     results: list[MetricResult] = list(accuracies.values())
-    notes = _missing(data, measure, classifiers)
+    notes = _missing(data, measure, classifiers) + _residual(scm, image)
     for query in drawn:
         case = ask(query, posteriors, data, index, image=image, seed=seed)
         results += effectiveness(case, measure)
@@ -123,3 +123,10 @@ def _missing(data: Dataset, measure: Mapping[str, Measure], classifiers: Mapping
         "No classifier was given: whether discrete attributes are kept is left out.": not classifiers,
     }
     return [note for note, applies in missing.items() if applies]
+
+
+def _residual(scm: StructuralCausalModel, image: str) -> list[str]:
+    residual = scm.mechanisms[image].options.get("residual")
+    if residual is None:
+        return []
+    return [f"Counterfactual images carry the share {residual:g} of the factual image's pixel residual."]

@@ -16,7 +16,7 @@ from torch import Tensor
 
 from ..graph import Variable
 from ..scm import Posterior
-from .bootstrap import bootstrap
+from .bootstrap import Interval, bootstrap
 from .controls import PERMUTATION
 from .result import MetricResult
 from .units import ALL
@@ -71,17 +71,21 @@ def predictability(
         row: Name of the row.
         seed: Seed of the bootstrap.
     """
-    target = parent.double().numpy() if not variable.is_discrete else parent.numpy()
-    learner = LogisticRegression(max_iter=200) if variable.is_discrete else RidgeCV(PENALTIES)
-    folds = GroupKFold(min(FOLDS, len(np.unique(groups))))
-    predicted = cross_val_predict(make_pipeline(StandardScaler(), learner), noise, target, groups=groups, cv=folds)
+    target = parent.numpy() if variable.is_discrete else parent.double().numpy()
+    name = f"noise leak: {variable.name} {'accuracy' if variable.is_discrete else 'R2'}"
+    count = len(np.unique(groups))
+    folds = list(GroupKFold(min(FOLDS, count)).split(noise, target, groups)) if count > 1 else []
+    if not folds or any(len(np.unique(target[train])) < 2 for train, _ in folds):
+        nothing = Interval(np.nan, np.nan, np.nan)
+        return MetricResult(name, "", row, ALL, *nothing, len(target), better="lower", note="too few groups or labels")
+    learner = LogisticRegression(max_iter=1000) if variable.is_discrete else RidgeCV(PENALTIES)
+    predicted = cross_val_predict(make_pipeline(StandardScaler(), learner), noise, target, cv=folds)
     if variable.is_discrete:
-        metric, interval = "accuracy", bootstrap(predicted == target, groups, seed=seed)
+        interval = bootstrap(predicted == target, groups, seed=seed)
     else:
         spread = np.square(target - target.mean())
-        metric = "R2"
         interval = bootstrap(spread - np.square(target - predicted), groups, denominator=spread, seed=seed)
-    return MetricResult(f"noise leak: {variable.name} {metric}", "", row, ALL, *interval, len(target), better="lower")
+    return MetricResult(name, "", row, ALL, *interval, len(target), better="lower")
 
 
 def _flat(noise: Mapping[str, Tensor]) -> NDArray[np.float64]:

@@ -39,6 +39,14 @@ def test_memory_of_the_group_is_no_leak() -> None:
     assert predictability(AGE, noise, age, GROUPS, row="model").value < 0.2
 
 
+def test_too_few_labels_say_nothing() -> None:
+    pen = torch.zeros(N, dtype=torch.int64)
+    pen[0] = 1
+    result = predictability(PEN, np.random.default_rng(3).normal(size=(N, 2)), pen, GROUPS, row="model")
+    assert np.isnan(result.value)
+    assert "too few" in result.note
+
+
 def test_of_a_model() -> None:
     data = painted()
     groups = data.group[data.split["test"]].numpy()
