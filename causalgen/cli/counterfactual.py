@@ -27,8 +27,8 @@ def counterfactual(
 
     Example: causalgen counterfactual runs/morphodigits --rows 3,7 --do thickness=4 --do pen=felt-tip
     """
+    numbers = _numbers(rows)
     with failures():
-        numbers = _numbers(rows)
         from ..studies.runfolder import read_run
 
         folder = read_run(run)

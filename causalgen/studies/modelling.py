@@ -90,7 +90,8 @@ def _read_history(path: Path) -> pd.DataFrame:
         return pd.read_csv(path)
     except (OSError, ValueError) as error:
         raise CheckpointError(
-            f"Expected the training history of this run in '{path}'; it cannot be read: {error}. Run again with --fresh."
+            f"Expected the training history of this run in '{path}'; it cannot be read: {error}. "
+            "Run again with --fresh."
         ) from None
 
 

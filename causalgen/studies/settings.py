@@ -13,15 +13,16 @@ if TYPE_CHECKING:
 __all__ = ["SMOKE", "fit_config", "resolve", "shrink"]
 
 SMOKE = {
-    "rows": 600,
+    "rows": 800,
     "attributes": 15,
-    "images": 3,
+    "images": 8,
+    "batch": 32,
     "evaluation": 60,
     "units": 4,
     "points": 3,
     "simulations": 10,
 }
-"""Greatest numbers of rows, epochs, evaluated rows, grid units, curve points and simulations in a smoke run."""
+"""Greatest numbers of rows, epochs, units in a batch, and of what else costs time in a smoke run."""
 
 
 def shrink(study: Study) -> Study:
@@ -83,7 +84,8 @@ def _stage(given: TrainingStage, default: "Stage") -> "Stage":
 
 
 def _at_most(stage: TrainingStage, epochs: int) -> TrainingStage:
-    return stage.model_copy(update={"epochs": min(stage.epochs or epochs, epochs)})
+    batch = min(stage.batch_size or SMOKE["batch"], SMOKE["batch"])
+    return stage.model_copy(update={"epochs": min(stage.epochs or epochs, epochs), "batch_size": batch})
 
 
 def _capped(section: Any, **limits: int) -> Any:

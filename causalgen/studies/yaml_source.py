@@ -21,7 +21,7 @@ Loc = tuple[Hashable, ...]
 
 @dataclass(frozen=True)
 class YamlSource:
-    """Parsed data of one file and where its entries stand.
+    """Parsed data of one file and where its entries stand; all are equal, so that studies compare by what they say.
 
     Args:
         path: Name of the file, for messages.
@@ -29,9 +29,9 @@ class YamlSource:
         lines: Line, from 1, of every entry by its path: of its key in a mapping, of the item in a list.
     """
 
-    path: str
-    data: Any = None
-    lines: dict[Loc, int] = field(default_factory=dict)
+    path: str = field(compare=False)
+    data: Any = field(default=None, compare=False)
+    lines: dict[Loc, int] = field(default_factory=dict, compare=False)
 
     def line(self, loc: Loc) -> int:
         """Line of an entry, from 1; an entry that does not exist has the line of the section that lacks it."""

@@ -1,0 +1,13 @@
+"""A study that trains in seconds, shared by the tests of studies and of the command line."""
+
+__all__ = ["TINY"]
+
+TINY = """\
+name: tiny
+data: {name: morphodigits, rows: 100}
+mechanisms:
+  image: {mechanism: conv-vae, latent: 4, width: 8, hidden: 16}
+training:
+  attributes: {epochs: 3, batch_size: 32}
+  images: {epochs: 3, batch_size: 32}
+"""
