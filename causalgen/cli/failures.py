@@ -31,7 +31,7 @@ def failures() -> Iterator[None]:
     except (typer.Exit, typer.Abort):
         raise
     except KeyboardInterrupt:
-        _say("interrupted.")
+        typer.echo("\nInterrupted.", err=True)
         raise typer.Exit(INTERRUPTED) from None
     except (DivergenceError, AbductionError, NotObservableError) as error:
         _say(str(error))

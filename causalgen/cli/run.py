@@ -51,9 +51,8 @@ def run(
                 plan, folder, smoke=smoke, device=device, fresh=fresh, command=["causalgen", *sys.argv[1:]], began=began
             )
         except KeyboardInterrupt:
-            typer.echo(
-                f"\nInterrupted. What was done is kept in {folder}; the same command goes on from there.", err=True
-            )
+            kept = f" What was done is kept in {folder}; the same command goes on from there."
+            typer.echo("\nInterrupted." + (kept if (folder / "run.json").exists() else ""), err=True)
             raise typer.Exit(INTERRUPTED) from None
         from .show import print_run
 
