@@ -4,10 +4,11 @@ from .citations import CITATIONS, Citation
 from .content import DataSummary, Gallery, Highlight, MechanismSummary, ReportContent
 from .counterfactual_plot import plot_counterfactual
 from .curves import ResponseCurve, plot_history, plot_response
-from .forest import plot_forest, plot_metrics
+from .forest import plot_forest
 from .graph_plot import plot_graph
 from .images import plot_samples
 from .marginals import plot_data
+from .metric_plot import plot_metrics
 from .write import write_report
 
 __all__ = [

@@ -3,6 +3,7 @@
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from textwrap import fill
 from typing import Any
 
 import pandas as pd
@@ -16,6 +17,8 @@ __all__ = ["PANEL", "ResponseCurve", "panels", "plot_history", "plot_response"]
 
 PANEL = (3.3, 2.35)
 """Width and height of one panel, inches: legible on a phone when it stands alone."""
+LONG = 26
+"""Characters that fit beside a panel."""
 
 
 @dataclass(frozen=True)
@@ -147,6 +150,6 @@ def _draw_response(axes: Axes, curve: ResponseCurve) -> None:
         axes.set_xticks(x, [plain(value) for value in curve.imposed])
         axes.set_xlim(-0.5, len(x) - 0.5)
     unit = f" [{curve.unit}]" if curve.unit else ""
-    axes.set(xlabel=plain(f"do({curve.cause}){unit}"), ylabel=plain(curve.response))
+    axes.set(xlabel=plain(f"do({curve.cause}){unit}"), ylabel=plain(fill(curve.response, LONG)))
     if len(curve.ideal):
         axes.legend()

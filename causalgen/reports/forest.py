@@ -1,4 +1,4 @@
-"""Forest plots: what each source says of an effect, and what model and controls reach on a metric."""
+"""Forest plot: what each source says of an effect, and the truth."""
 
 from typing import TYPE_CHECKING, Any
 
@@ -7,16 +7,15 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from .style import ACCENT, BLUE, GREEN, INK, MUTED, PURPLE, blank_figure, number, plain, styled, with_interval
+from .style import ACCENT, BLUE, GREEN, INK, MUTED, blank_figure, number, plain, styled, with_interval
 
 if TYPE_CHECKING:
     from ..effects import EffectReport
 
-__all__ = ["plot_forest", "plot_metrics"]
+__all__ = ["plot_forest"]
 
 COLOURS = {"naive": ACCENT, "adjusted": BLUE, "comparison": GREEN}
 ROW = 0.42
-CONTROLS = [GREEN, ACCENT, PURPLE, MUTED]
 
 
 @styled
@@ -74,41 +73,3 @@ def _draw_estimate(axes: Axes, y: float, row: Any) -> None:
     place: dict[str, Any] = {"xycoords": ("axes fraction", "data"), "xytext": (0, 8), "textcoords": "offset points"}
     ground = {"facecolor": "white", "edgecolor": "none", "pad": 1.2}  # the lines must not run through the words
     axes.annotate(plain(text), (0, y), fontsize=8, color=INK, bbox=ground, zorder=1, **place)
-
-
-@styled
-def plot_metrics(frame: pd.DataFrame, metric: str, *, stratum: str | None = None) -> Figure:
-    """One metric over its queries: the model beside its controls, with intervals.
-
-    Args:
-        frame: Tidy metrics: columns metric, query, row, stratum, value, low, high, unit, better.
-        metric: The metric to draw.
-        stratum: The stratum; None for the metric's first.
-    """
-    part = frame[frame["metric"] == metric]
-    part = part[part["stratum"] == (stratum or part["stratum"].iloc[0])]
-    queries, sources = list(dict.fromkeys(part["query"])), list(dict.fromkeys(part["row"]))
-    figure = blank_figure(4.4, 0.19 * len(part) + 0.22 * len(queries) + 0.7)
-    axes = figure.subplots()
-    colours = dict(zip([s for s in sources if s != "model"], CONTROLS * len(sources), strict=False)) | {"model": BLUE}
-    y, ticks = 0.0, []
-    for query in queries:
-        rows = part[part["query"] == query]
-        ticks.append(y - (len(rows) - 1) / 2)
-        for _, row in rows.iterrows():
-            axes.plot(
-                [row["low"], row["high"]], [y, y], color=colours[row["row"]], linewidth=1.8, solid_capstyle="butt"
-            )
-            marker = "o" if row["row"] == "model" else "s"
-            axes.plot(row["value"], y, marker, color=colours[row["row"]], markersize=6 if marker == "o" else 4)
-            y -= 1
-        y -= 0.8
-    axes.set_yticks(ticks, [plain(query or metric) for query in queries])
-    unit = f" [{part['unit'].iloc[0]}]" if part["unit"].iloc[0] else ""
-    axes.set(xlabel=plain(f"{metric}{unit}"), ylim=(y + 1.2, 0.8))
-    handles = [
-        axes.plot([], [], "o" if s == "model" else "s", color=colours[s], markersize=5, label=plain(s))[0]
-        for s in sources
-    ]
-    figure.legend(handles=handles, loc="outside upper left", ncols=2)
-    return figure

@@ -7,6 +7,7 @@ import pandas as pd
 
 from .content import Highlight, ReportContent
 from .style import number, with_interval
+from .tables import floor_note
 
 if TYPE_CHECKING:
     from ..effects import EffectReport, Estimate
@@ -14,6 +15,7 @@ if TYPE_CHECKING:
 __all__ = ["answers", "effect_highlight", "headline_metrics", "metric_highlight"]
 
 STRATUM = "within support"
+BESIDE = ("identity control", "oracle")
 
 
 def answers(content: ReportContent) -> list[Highlight]:
@@ -66,10 +68,9 @@ def metric_highlight(frame: pd.DataFrame, metric: str, query: str) -> Highlight:
         known = ", ".join(f"{m} / {q}" for m, q in dict.fromkeys(zip(frame["metric"], frame["query"], strict=True)))
         raise KeyError(f"Expected a metric and query among {known}; got {metric} / {query}.")
     model = rows["model"]
-    notes = [f"{name} {number(row['value'])}" for name, row in rows.items() if name != "model"]
-    notes += [f"measurement floor {number(model['floor'])}"] if pd.notna(model.get("floor")) else []
+    notes = [f"{name} {number(rows[name]['value'])}" for name in BESIDE if name in rows]
+    note = "; ".join(filter(None, [*notes, floor_note(model)]))
     unit = f" {model['unit']}" if model["unit"] else ""
     label = f"{metric}, {query}" if query else metric
-    return Highlight(
-        f"{label} ({stratum})", with_interval(model["value"], model["low"], model["high"]) + unit, "; ".join(notes)
-    )
+    value = with_interval(model["value"], model["low"], model["high"]) + unit
+    return Highlight(f"{label} ({stratum})", value, note)

@@ -11,11 +11,12 @@ from .content import ReportContent
 from .counterfactual_plot import plot_counterfactual
 from .curves import plot_history, plot_response
 from .folder import Picture, ReportFolder, Table
-from .forest import plot_forest, plot_metrics
+from .forest import plot_forest
 from .graph_plot import plot_graph
 from .highlights import headline_metrics
 from .images import plot_samples
 from .marginals import plot_data
+from .metric_plot import plot_metrics
 from .tables import (
     attribute_table,
     estimate_table,
@@ -38,7 +39,7 @@ class Part:
     """A part of a section: text, lists, pictures and tables, in this order.
 
     `small` pictures stand several in a row; with `beside` pictures stand before or after the
-    text on a wide page, above or below it on a narrow one.
+    text on a wide page, above or below it on a narrow one; long tables may flow in `columns`.
     """
 
     heading: str = ""
@@ -49,6 +50,7 @@ class Part:
     pictures: list[Picture] = field(default_factory=list)
     small: bool = True
     beside: Literal["", "before", "after"] = ""
+    columns: bool = False
     tables: list[Table] = field(default_factory=list)
     works: list[Citation] = field(default_factory=list)
     code: str = ""
@@ -182,7 +184,7 @@ def _metrics(content: ReportContent, folder: ReportFolder) -> Section:
         for name in names
     ]
     parts = [Part(pictures=pictures), Part(points=[(note, "") for note in content.metrics.notes])]
-    parts.append(Part(tables=metric_tables(frame, file)))
+    parts.append(Part(tables=metric_tables(frame, file), columns=True))
     return Section("metrics", "Quality, with controls", parts, READING["metrics"])
 
 

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 __all__ = [
     "attribute_table",
     "estimate_table",
+    "floor_note",
     "mechanism_table",
     "metric_tables",
     "pairs_table",
@@ -30,13 +31,13 @@ BETTER = {"lower": "lower is better", "higher": "higher is better"}
 def metric_tables(frame: pd.DataFrame, file: str = "") -> list[Table]:
     """One table per query: rows model and controls under each metric, columns the strata, with intervals."""
     tables = []
-    for query in dict.fromkeys(frame["query"]):
+    for query in sorted(dict.fromkeys(frame["query"]), key=lambda query: query == ""):
         part = frame[frame["query"] == query]
         strata = list(dict.fromkeys(part["stratum"]))
         header = ["Metric and row", *(_stratum_header(part, stratum) for stratum in strata)]
         groups = [_metric_group(part[part["metric"] == metric], strata) for metric in dict.fromkeys(part["metric"])]
         heading = query or "Without intervention"
-        tables.append(Table(f"{heading}: value and 95 % interval", header, groups, file, heading))
+        tables.append(Table(f"{heading}: values with 95 % intervals", header, groups, file, heading))
     return tables
 
 
@@ -48,8 +49,9 @@ def _stratum_header(part: pd.DataFrame, stratum: str) -> str:
 def _metric_group(part: pd.DataFrame, strata: Iterable[str]) -> Group:
     first = part.iloc[0]
     unit = f" [{first['unit']}]" if first["unit"] else ""
-    floors = part["floor"].dropna()
-    notes = [BETTER.get(first["better"], "")] + ([f"measurement floor {number(floors.iloc[0])}"] if len(floors) else [])
+    notes = [BETTER.get(first["better"], "")]
+    if "floor" not in set(part["row"]):
+        notes.append(floor_note(first))
     rows = []
     for name in dict.fromkeys(part["row"]):
         own = part[part["row"] == name]
@@ -94,6 +96,13 @@ def _refutation_row(row: "Refutation") -> Row:
     naive = [number(row.naive_found), _p(row.naive_p_value), row.naive_verdict]
     note = "" if row.informative else "not informative here: the naive estimate is not rejected either"
     return Row([row.estimate, *own, *naive], note=note, strong=row.verdict == "rejected")
+
+
+def floor_note(row: Any) -> str:
+    """The best that a row of metrics can ask for, since its measurement errs on real images, too."""
+    if pd.isna(row["floor"]):
+        return ""
+    return f"{'ceiling' if row['better'] == 'higher' else 'floor'} of the measurement {number(row['floor'])}"
 
 
 def _cell(value: float, low: float, high: float) -> str:

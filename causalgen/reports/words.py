@@ -34,9 +34,9 @@ READING = {
     "seen in training.",
     "metrics": "The identity control leaves the factual image as it is; the untrained control is the same model before "
     "training; the oracle redraws the factual image with the true process. A number means little without them. Within "
-    "support: units whose attributes under the intervention were jointly seen in training. A floor is what the "
-    "measurement itself errs on real images. Brackets: 95 % interval, bootstrapped over groups of rows that share a "
-    "source.",
+    "support: units whose attributes under the intervention were jointly seen in training. A floor or ceiling is "
+    "what the measurement itself errs on real images. Brackets: 95 % interval, bootstrapped over groups of rows that "
+    "share a source.",
     "effects": "An effect compares two interventions on the whole population. It is not a counterfactual of one unit. "
     "Graph and data determine it where the assumptions named below hold.",
 }

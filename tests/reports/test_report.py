@@ -150,7 +150,7 @@ def test_answer_box_holds_estimate_truth_and_controls(full: ReportContent) -> No
     assert "truth 3.10 (inside its interval)" in effect.note
     assert "without adjustment 5.00 (outside its interval)" in effect.note
     assert "identity control 2.50" in quality.note
-    assert "measurement floor 0.12" in quality.note
+    assert "floor of the measurement 0.12" in quality.note
     assert composition.label.startswith("composition L1")
 
 
