@@ -28,7 +28,7 @@ STAGE = Variable("stage", "ordinal", labels=("I", "II", "III", "IV"))
 GREY = Variable("grey", "image", shape=(1, 17, 20))
 COLOUR = Variable("colour", "image", shape=(3, 28, 30))
 UNIT = Variable("unit", "image", shape=(1, 16, 16), support=(0, 1))
-SMALL = {"latent": 4, "width": 8, "hidden": 16}
+SMALL = {"latent": 4, "local": 2, "width": 8, "blocks": 1}
 
 
 @dataclass(frozen=True)

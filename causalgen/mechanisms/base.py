@@ -118,12 +118,14 @@ class Abductive(Mechanism):
     """A mechanism that can abduct: find noise that is consistent with an observed value."""
 
     @abstractmethod
-    def abduct(self, value: Tensor, parents: Values) -> Noise:
-        """Noise given the observed value and parents; one draw per unit where `abduction.is_random`.
+    def abduct(self, value: Tensor, parents: Values, *, draw: bool = True) -> Noise:
+        """Noise given the observed value and parents.
 
         Args:
             value: `(B, ...)`, natural units. To draw k particles, the caller repeats the units.
             parents: `(B, ...)` each.
+            draw: Draw from a variational posterior, or take its mean. An exact posterior over discrete choices has no
+                useful mean and is always drawn from.
         """
 
 

@@ -64,7 +64,7 @@ class Categorical(Abductive, Density):
     def forward(self, noise: Noise, parents: Values, *, changed: frozenset[str] = frozenset()) -> Tensor:
         return (self.logits(parents) + noise["gumbel"]).argmax(dim=-1)
 
-    def abduct(self, value: Tensor, parents: Values) -> Noise:
+    def abduct(self, value: Tensor, parents: Values, *, draw: bool = True) -> Noise:
         """Exact posterior draw: the winner's perturbed logit is a free Gumbel, the others are truncated below it."""
         logits = self.logits(parents).expand(len(value), self.count)
         fresh = self.noise((len(value),))["gumbel"].sample()

@@ -69,7 +69,7 @@ class Ordinal(Abductive, Density):
         latent = noise["u"] + self._shift(parents)
         return (self.thresholds() < latent[..., None]).sum(-1)
 
-    def abduct(self, value: Tensor, parents: Values) -> Noise:
+    def abduct(self, value: Tensor, parents: Values, *, draw: bool = True) -> Noise:
         low, high = self._interval(value, parents)
         mass_low, mass_high = torch.sigmoid(low), torch.sigmoid(high)
         level = mass_low + torch.rand_like(low) * (mass_high - mass_low)

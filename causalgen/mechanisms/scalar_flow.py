@@ -46,7 +46,7 @@ class ScalarFlow(Abductive, Density):
         value = self.transform(parents)(noise["u"])
         return value if self.variable.support is None else value.clamp(*self.variable.support)
 
-    def abduct(self, value: Tensor, parents: Values) -> Noise:
+    def abduct(self, value: Tensor, parents: Values, *, draw: bool = True) -> Noise:
         return {"u": self.transform(parents).inv(value)}
 
     def distribution(self, parents: Values, batch_shape: tuple[int, ...] = ()) -> dist.TransformedDistribution:

@@ -1,128 +1,138 @@
-"""Convolutional encoder and decoder for images of any size.
+"""Convolutional encoder and decoder for images of any size, both modulated by a context vector.
 
-The resolution is halved until the shorter side is at most `COARSEST`; an image is padded to the multiple that this needs
-and cropped back. Most of the arithmetic happens at the coarse resolutions, which is what makes it fast on a CPU.
+The resolution is halved until the shorter side is at most `COARSEST`; an image is padded to the multiple that this needs and
+cropped back. Most of the arithmetic happens at the coarse resolutions, which is what makes it fast on a CPU.
 """
 
 import math
+from collections.abc import Sequence
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from .mlp import mlp
-
-__all__ = ["ConvDecoder", "ConvEncoder"]
+__all__ = ["ConvDecoder", "ConvEncoder", "Grid"]
 
 COARSEST = 8
 
 
-def _stages(height: int, width: int) -> int:
-    return max(1, math.ceil(math.log2(min(height, width) / COARSEST)))
+class Grid:
+    """The coarse grid under one image shape.
 
+    Args:
+        shape: (C, H, W) of the image.
 
-class _Grid:
-    """Padded size and per-stage widths of one image shape."""
+    >>> grid = Grid((1, 28, 30))
+    >>> grid.stages, grid.coarse
+    (2, (7, 8))
+    """
 
-    def __init__(self, shape: tuple[int, ...], width: int) -> None:
+    def __init__(self, shape: Sequence[int]) -> None:
         self.channels, self.height, self.width = shape
-        stages = _stages(self.height, self.width)
-        multiple = 2**stages
-        self.padded_height = math.ceil(self.height / multiple) * multiple
-        self.padded_width = math.ceil(self.width / multiple) * multiple
-        self.coarse = (self.padded_height // multiple, self.padded_width // multiple)
-        # Widths from fine to coarse: halved with every doubling of the resolution, but not below a quarter.
-        self.widths = [max(width // 2 ** (stages - 1 - i), width // 4) for i in range(stages)]
+        self.stages = max(1, math.ceil(math.log2(min(self.height, self.width) / COARSEST)))
+        multiple = 2**self.stages
+        self.coarse = (math.ceil(self.height / multiple), math.ceil(self.width / multiple))
+        self.padded = (self.coarse[0] * multiple, self.coarse[1] * multiple)
 
     def pad(self, image: Tensor) -> Tensor:
-        extra_w, extra_h = self.padded_width - self.width, self.padded_height - self.height
-        return F.pad(image, (0, extra_w, 0, extra_h), mode="replicate") if extra_w or extra_h else image
+        """Repeat the last row and column up to the padded size."""
+        extra = (0, self.padded[1] - self.width, 0, self.padded[0] - self.height)
+        return F.pad(image, extra, mode="replicate") if any(extra) else image
 
     def crop(self, image: Tensor) -> Tensor:
+        """Cut the padding off."""
         return image[..., : self.height, : self.width]
 
+    def widths(self, width: int) -> list[int]:
+        """Channels from fine to coarse: halved with every doubling of the resolution, but not below a quarter."""
+        return [max(width // 2 ** (self.stages - 1 - i), width // 4) for i in range(self.stages)]
 
-class _Modulated(nn.Module):
-    """Residual 3x3 convolution block whose channels are scaled and shifted by a context vector (FiLM)."""
 
-    def __init__(self, width: int, context: int) -> None:
+class _Modulation(nn.Module):
+    """Scales and shifts channels by a context vector (Perez et al., FiLM, 2018, arXiv:1709.07871)."""
+
+    def __init__(self, context: int, channels: int) -> None:
         super().__init__()
-        self.first = nn.Conv2d(width, width, 3, padding=1)
-        self.second = nn.Conv2d(width, width, 3, padding=1)
-        self.modulation = nn.Linear(context, 2 * width)
-        nn.init.zeros_(self.modulation.weight)
-        nn.init.zeros_(self.modulation.bias)
+        self.linear = nn.Linear(context, 2 * channels)
+        with torch.no_grad():  # start close to no modulation
+            self.linear.weight.mul_(0.1)
+            self.linear.bias.zero_()
+
+    def forward(self, x: Tensor, context: Tensor) -> Tensor:
+        scale, shift = self.linear(context)[:, :, None, None].chunk(2, dim=1)
+        return x * (1 + scale) + shift
+
+
+class _Block(nn.Module):
+    """Residual block of two modulated 3x3 convolutions."""
+
+    def __init__(self, channels: int, context: int) -> None:
+        super().__init__()
+        self.first = nn.Conv2d(channels, channels, 3, padding=1)
+        self.modulation = _Modulation(context, channels)
+        self.second = nn.Conv2d(channels, channels, 3, padding=1)
         with torch.no_grad():  # start close to the identity
             self.second.weight.mul_(0.1)
 
     def forward(self, x: Tensor, context: Tensor) -> Tensor:
-        scale, shift = self.modulation(context)[:, :, None, None].chunk(2, dim=1)
-        h = self.first(F.silu(x)) * (1 + scale) + shift
-        return x + self.second(F.silu(h))
+        return x + self.second(F.silu(self.modulation(self.first(F.silu(x)), context)))
 
 
 class ConvEncoder(nn.Module):
-    """Image and context to a vector.
+    """Image to a coarse map of features.
 
     Args:
         shape: (C, H, W) of the image.
         context: Width of the context vector.
-        outputs: Width of the result.
-        width: Channels at the coarsest resolution.
-        hidden: Width of the dense layer.
+        width: Channels of the result.
     """
 
-    def __init__(
-        self, shape: tuple[int, ...], context: int, outputs: int, *, width: int = 64, hidden: int = 256
-    ) -> None:
+    def __init__(self, shape: Sequence[int], context: int, *, width: int = 64) -> None:
         super().__init__()
-        self.grid = _Grid(shape, width)
-        layers: list[nn.Module] = []
-        before = self.grid.channels
-        for i, after in enumerate(self.grid.widths):
-            layers += [nn.Conv2d(before, after, 5 if i == 0 else 3, stride=2, padding=2 if i == 0 else 1), nn.SiLU()]
-            before = after
-        self.convolutions = nn.Sequential(*layers)
-        flat = before * math.prod(self.grid.coarse)
-        self.dense = nn.Linear(flat + context, hidden)
-        self.out = mlp(hidden + context, outputs, (hidden,))
+        self.grid = Grid(shape)
+        widths = self.grid.widths(width)
+        before = [self.grid.channels, *widths[:-1]]
+        self.down = nn.ModuleList(
+            nn.Conv2d(b, a, 3 if i else 5, stride=2, padding=1 if i else 2)
+            for i, (b, a) in enumerate(zip(before, widths))
+        )
+        self.modulations = nn.ModuleList(_Modulation(context, channels) for channels in widths)
+        self.block = _Block(widths[-1], context)
 
     def forward(self, image: Tensor, context: Tensor) -> Tensor:
-        """`image` `(B, C, H, W)` on [-1, 1], `context` `(B, context)`; returns `(B, outputs)`."""
-        features = self.convolutions(self.grid.pad(image)).flatten(1)
-        hidden = F.silu(self.dense(torch.cat([features, context], dim=1)))
-        return self.out(torch.cat([hidden, context], dim=1))
+        """`image` `(B, C, H, W)` on [-1, 1], `context` `(B, context)`; returns `(B, width, *coarse)`."""
+        x = self.grid.pad(image)
+        for i, (down, modulation) in enumerate(zip(self.down, self.modulations)):
+            x = modulation(down(F.silu(x) if i else x), context)
+        return self.block(x, context)
 
 
 class ConvDecoder(nn.Module):
-    """Vector to image, modulated by the vector at every resolution.
+    """Coarse map to image.
 
     Args:
         shape: (C, H, W) of the image.
-        inputs: Width of the input vector.
-        width: Channels at the coarsest resolution.
-        hidden: Width of the dense layers.
-        blocks: Residual blocks at each resolution but the finest.
+        inputs: Channels of the coarse map.
+        context: Width of the context vector.
+        width: Channels at the coarse resolution.
+        blocks: Residual blocks at the coarse resolution; the finer ones have one each.
     """
 
-    def __init__(
-        self, shape: tuple[int, ...], inputs: int, *, width: int = 64, hidden: int = 256, blocks: int = 1
-    ) -> None:
+    def __init__(self, shape: Sequence[int], inputs: int, context: int, *, width: int = 64, blocks: int = 2) -> None:
         super().__init__()
-        self.grid = _Grid(shape, width)
-        self.context = mlp(inputs, hidden, (hidden,))
-        widths = self.grid.widths[::-1]
-        self.dense = nn.Linear(hidden, widths[0] * math.prod(self.grid.coarse))
-        self.blocks = nn.ModuleList(nn.ModuleList(_Modulated(w, hidden) for _ in range(blocks)) for w in widths)
-        following = [*widths[1:], self.grid.channels]
-        self.up = nn.ModuleList(
-            nn.ConvTranspose2d(before, after, 4, stride=2, padding=1) for before, after in zip(widths, following)
+        self.grid = Grid(shape)
+        widths = self.grid.widths(width)[::-1]
+        self.first = nn.Conv2d(inputs, widths[0], 3, padding=1)
+        self.blocks = nn.ModuleList(
+            nn.ModuleList(_Block(channels, context) for _ in range(1 if i else blocks))
+            for i, channels in enumerate(widths)
         )
+        after = [*widths[1:], self.grid.channels]
+        self.up = nn.ModuleList(nn.ConvTranspose2d(b, a, 4, stride=2, padding=1) for b, a in zip(widths, after))
 
-    def forward(self, vector: Tensor) -> Tensor:
-        """`vector` `(B, inputs)`; returns `(B, C, H, W)`, unbounded, meant for [-1, 1]."""
-        context = F.silu(self.context(vector))
-        x = self.dense(context).unflatten(1, (-1, *self.grid.coarse))
+    def forward(self, coarse: Tensor, context: Tensor) -> Tensor:
+        """`coarse` `(B, inputs, *coarse)`, `context` `(B, context)`; returns `(B, C, H, W)`, meant for [-1, 1]."""
+        x = self.first(coarse)
         for blocks, up in zip(self.blocks, self.up):
             for block in blocks:  # type: ignore[union-attr]
                 x = block(x, context)

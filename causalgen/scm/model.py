@@ -2,6 +2,7 @@
 
 import warnings
 from collections.abc import Callable, Mapping
+from functools import partial
 from typing import Any
 
 import networkx as nx
@@ -131,7 +132,8 @@ class StructuralCausalModel(nn.Module):
 
         Args:
             factual: Mapping or data frame with a value of every node, `(B, ...)`.
-            particles: None for one draw per unit, else the number of draws from the noise's posterior.
+            particles: None for one noise per unit: the solution, the mean of a variational posterior, or one draw from an
+                exact posterior. Else the number of draws.
             seed: Seed; None uses torch's global state.
 
         Raises:
@@ -148,7 +150,8 @@ class StructuralCausalModel(nn.Module):
             for name, mechanism in self.mechanisms.items():
                 if isinstance(mechanism, Abductive):
                     parents = {p: repeated[p] for p in self.graph.parents(name)}
-                    noise[name] = self._chunked(name, mechanism.abduct, repeated[name], parents)
+                    abduct = partial(mechanism.abduct, draw=particles is not None)
+                    noise[name] = self._chunked(name, abduct, repeated[name], parents)
         return Posterior(self, observed, noise, particles)
 
     def counterfactual(

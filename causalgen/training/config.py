@@ -17,6 +17,8 @@ class Stage:
         clip: Greatest norm of the gradient.
         ema: Decay of the exponential moving average of the weights that is kept.
         patience: Epochs without improvement on the validation split before stopping.
+        shift: Pixels by which training images are shifted at random along each axis. Only for attributes that do not
+            depend on where the object is.
     """
 
     epochs: int = 60
@@ -26,6 +28,7 @@ class Stage:
     clip: float = 1.0
     ema: float = 0.99
     patience: int = 15
+    shift: int = 0
 
     def __post_init__(self) -> None:
         for name in ("epochs", "batch_size", "patience"):
@@ -34,6 +37,8 @@ class Stage:
         for name in ("learning_rate", "clip"):
             if not getattr(self, name) > 0:
                 raise ValueError(f"Expected a positive {name}; got {getattr(self, name)}.")
+        if self.shift < 0:
+            raise ValueError(f"Expected a shift of at least 0 pixels; got {self.shift}.")
         if not 0 <= self.ema < 1:
             raise ValueError(f"Expected ema in [0, 1); got {self.ema}.")
 

@@ -20,6 +20,7 @@ from ..datasets import Dataset
 from ..errors import DataError
 from ..nn import seeded
 from ..scm import StructuralCausalModel
+from .augment import shifted
 from .checkpoint import Checkpoint
 from .config import FitConfig, Stage
 from .stage import NodeTrainer, Row
@@ -121,6 +122,8 @@ def _train(
             index = order[start : start + stage.batch_size]
             batch = {name: _as_float(tensor[index]) for name, tensor in train.items()}
             for trainer in active:
+                if stage.shift and scm.graph[trainer.name].is_image:
+                    batch[trainer.name] = shifted(batch[trainer.name], stage.shift)
                 trainer.train_batch(batch)
         scm.eval()
         active = [trainer for trainer in active if trainer.end_epoch(epoch, validation, seed)]

@@ -23,7 +23,7 @@ from causalgen.mechanisms import Categorical, Mechanism
 from causalgen.scm import StructuralCausalModel, load, save
 
 N = 120
-IMAGE = {"mechanism": "conv-vae", "latent": 3, "width": 8, "hidden": 16}
+IMAGE = {"mechanism": "conv-vae", "latent": 3, "local": 2, "width": 8, "blocks": 1}
 VARIABLES = [
     Variable("age", "continuous", support=(0, 100), unit="years"),
     Variable("pen", "binary", labels=("ballpoint", "felt-tip")),

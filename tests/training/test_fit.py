@@ -11,6 +11,7 @@ from causalgen.graph import CausalGraph, Variable
 from causalgen.scm import StructuralCausalModel
 from causalgen.training import FitConfig, Stage, fit
 from causalgen.training import checkpoint as checkpoint_module
+from causalgen.training.augment import shifted
 
 GRAPH = CausalGraph(
     "x -> y; {x, g} -> im",
@@ -21,7 +22,7 @@ GRAPH = CausalGraph(
         Variable("im", "image", shape=(1, 10, 10)),
     ],
 )
-IMAGE = {"mechanism": "conv-vae", "latent": 3, "width": 8, "hidden": 16}
+IMAGE = {"mechanism": "conv-vae", "latent": 3, "local": 2, "width": 8, "blocks": 1}
 CONFIG = FitConfig(
     attributes=Stage(epochs=6, batch_size=64), images=Stage(epochs=4, batch_size=64, ema=0.9, patience=4), device="cpu"
 )
@@ -144,3 +145,12 @@ def test_settings_are_checked() -> None:
         Stage(learning_rate=0.0)
     with pytest.raises(DataError, match="splits"):
         fit(model(), {"train": data()["train"]}, CONFIG)
+
+
+def test_shifts_move_whole_images_by_whole_pixels() -> None:
+    image = torch.zeros(200, 1, 9, 9)
+    image[:, :, 4, 4] = 1
+    moved = shifted(image, 2)
+    assert torch.equal(moved.sum((1, 2, 3)), torch.ones(200))
+    rows = moved[:, 0].sum(2).argmax(1)
+    assert set((rows - 4).tolist()) == {-2, -1, 0, 1, 2}

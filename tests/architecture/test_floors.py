@@ -1,0 +1,90 @@
+"""Imports only point down the floors; imports inside functions count too."""
+
+import ast
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+import causalgen
+
+PACKAGE = Path(causalgen.__file__).parent
+FLOORS = {
+    "errors": 0, "typing": 0, "_version": 0,
+    "graph": 1, "morphology": 1,
+    "nn": 2,
+    "mechanisms": 3,
+    "scm": 4,
+    "datasets": 5,
+    "training": 6,
+    "predictors": 7,
+    "metrics": 8, "effects": 8, "discovery": 8,
+    "audit": 9, "reports": 9,
+    "studies": 10,
+    "cli": 11, "app": 11,
+}  # fmt: skip
+UPWARD = {("scm/worlds.py", "reports")}
+"""The one allowed step up: `Counterfactual.plot` loads the plots when it is called."""
+ENTRANCES = {"__init__.py", "__main__.py"}
+"""The package's own lazy namespace and its command line entrance."""
+HEAVY = {"graph": {"torch", "pyro", "dowhy"}, "morphology": {"torch", "pyro", "dowhy"}}
+
+
+def _imports(path: Path) -> set[str]:
+    """Absolute dotted names that a module imports."""
+    package = ["causalgen", *path.relative_to(PACKAGE).parts[:-1]]
+    names: set[str] = set()
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Import):
+            names |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom):
+            base = package[: len(package) - node.level + 1] if node.level else []
+            stem = ".".join([*base, *([node.module] if node.module else [])])
+            names |= {f"{stem}.{alias.name}" for alias in node.names}
+    return names
+
+
+MODULES = [p for p in sorted(PACKAGE.rglob("*.py")) if not (p.parent == PACKAGE and p.name in ENTRANCES)]
+
+
+@pytest.mark.parametrize("path", MODULES, ids=lambda p: str(p.relative_to(PACKAGE)))
+def test_imports_point_down(path: Path) -> None:
+    relative = path.relative_to(PACKAGE)
+    room = relative.parts[0].removesuffix(".py")
+    for name in _imports(path):
+        parts = name.split(".")
+        if parts[0] in HEAVY.get(room, set()):
+            pytest.fail(f"{relative} imports {parts[0]}, which {room} must not load")
+        if parts[0] != "causalgen" or len(parts) < 2 or parts[1] == room or (str(relative), parts[1]) in UPWARD:
+            continue
+        assert parts[1] in FLOORS, f"{relative} imports the unknown room {parts[1]}"
+        assert FLOORS[parts[1]] < FLOORS[room], f"{relative} (floor {FLOORS[room]}) imports {name}"
+
+
+def _loaded(statement: str) -> set[str]:
+    code = f"{statement}\nimport sys; print(*sys.modules)"
+    return set(subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout.split())
+
+
+@pytest.mark.parametrize("statement", ["import causalgen", "import causalgen.cli"])
+def test_the_doors_load_nothing_heavy(statement: str) -> None:
+    heavy = {"torch", "pyro", "dowhy", "pandas", "lightning_fabric", "matplotlib", "sklearn", "zuko", "scipy", "pydantic"}
+    assert not heavy & _loaded(statement)
+
+
+def test_the_graph_room_loads_without_torch() -> None:
+    assert "torch" not in _loaded("import causalgen.graph, causalgen.morphology")
+
+
+def test_importing_the_models_keeps_torch_validating() -> None:
+    """zuko switches off torch's argument validation for the whole process; the bridge restores it."""
+    code = (
+        "import torch.distributions as d; before = d.Distribution._validate_args\n"
+        "import causalgen.mechanisms; assert d.Distribution._validate_args == before, 'changed'"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True)
+
+
+def test_every_public_name_of_the_package_exists() -> None:
+    assert all(getattr(causalgen, name) is not None for name in causalgen.__all__)
