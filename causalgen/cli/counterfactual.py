@@ -59,6 +59,7 @@ def _numbers(text: str) -> list[int]:
 def _print_table(title: str, table: "pd.DataFrame") -> None:
     from rich.console import Console
     from rich.table import Table
+    from rich.text import Text
 
     shown = Table(title=title, title_justify="left")
     for column in ("row", "attribute", "factual", "counterfactual", "truth", "in support"):
@@ -71,7 +72,7 @@ def _print_table(title: str, table: "pd.DataFrame") -> None:
             cells += [_show(row[f"{name}_true"])] if f"{name}_true" in table.columns else []
             first = position == 0
             support = ("yes" if row["supported"] else "no: extrapolated") if first else ""
-            shown.add_row(str(row["row"]) if first else "", name, *cells, support)
+            shown.add_row(*map(Text, (str(row["row"]) if first else "", name, *cells, support)))
         shown.add_section()
     Console().print(shown)
 

@@ -37,14 +37,14 @@ def print_run(folder: "RunFolder") -> None:
     if record.get("smoke"):
         console.print("[yellow]Smoke run: the numbers mean nothing.[/]")
     if record.get("error"):
-        console.print(f"[red]{record['error']}[/]", markup=True, highlight=False)
+        console.print(record["error"], style="red", markup=False, highlight=False)
     for path in sorted(folder.tables.glob("effect-*.csv")):
         _print_effect(console, path)
     if record.get("headline") and (folder.tables / "metrics.csv").exists():
         _print_metrics(console, folder.tables / "metrics.csv", record["headline"])
     _print_times(console, folder)
     if folder.report.exists():
-        console.print(f"Report: [bold]{folder.report}[/]", soft_wrap=True)
+        console.print(f"Report: {folder.report}", markup=False, soft_wrap=True)
 
 
 def _print_effect(console: "Console", path: Path) -> None:
@@ -62,10 +62,11 @@ def _print_effect(console: "Console", path: Path) -> None:
 
 def _print_metrics(console: "Console", path: Path, headline: list[list[str]]) -> None:
     """The headline metrics, within joint support where there is such a stratum."""
+    from rich.markup import escape
     from rich.table import Table
 
     rows = _rows(path)
-    table = Table(title=f"Key metrics (all of them: {path})", title_justify="left")
+    table = Table(title=escape(f"Key metrics (all of them: {path})"), title_justify="left")
     for column in ("query", "metric", "model", "identity", "untrained", "oracle", "floor"):
         table.add_column(column)
     for metric, query in headline:

@@ -1,8 +1,9 @@
 """What a person at the terminal sees: the steps of the run, the bars of each, and about how long it will take."""
 
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from typing import TypeVar
 
 from rich.console import Console
 from rich.progress import BarColumn, Progress, ProgressColumn, Task, TextColumn, TimeElapsedColumn, TimeRemainingColumn
@@ -10,15 +11,17 @@ from rich.text import Text
 
 __all__ = ["StepBars", "duration"]
 
+Item = TypeVar("Item")
+
 
 def duration(seconds: float) -> str:
     """Seconds in words.
 
-    >>> duration(3.21), duration(185)
-    ('3.2 s', '3 min 5 s')
+    >>> duration(3.21), duration(32.1), duration(185)
+    ('3.2 s', '32 s', '3 min 5 s')
     """
     if seconds < 60:
-        return f"{seconds:.1f} s"
+        return f"{seconds:.1f} s" if seconds < 10 else f"{seconds:.0f} s"
     minutes, rest = divmod(round(seconds), 60)
     return f"{minutes} min {rest} s"
 
@@ -67,6 +70,13 @@ class StepBars:
         self.progress.advance(self.whole)
         self.console.print(f"  [green]✓[/] {name}  [dim]{duration(time.perf_counter() - self.step_started)}[/]")
 
+    def each(self, what: str, items: Sequence[Item]) -> Iterator[Item]:
+        """The items, with a bar of their own."""
+        task = self.progress.add_task(what, total=len(items), note="")
+        for item in items:
+            yield item
+            self.progress.advance(task)
+
     def seconds_left(self) -> float:
         """Expected seconds until the end; a step's own bars correct the expectation where they know."""
         done = int(self.progress.tasks[0].completed)
@@ -105,4 +115,4 @@ class _Left(TimeRemainingColumn):
 
     def render(self, task: Task) -> Text:
         seconds = self.bars.seconds_left() if task.id == self.bars.whole else task.time_remaining
-        return Text("" if seconds is None or task.finished else f"about {duration(round(seconds))} left", style="cyan")
+        return Text("" if seconds is None or task.finished else f"about {duration(seconds)} left", style="cyan")

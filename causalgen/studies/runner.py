@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from rich.console import Console
+from rich.markup import escape
 
 from ..reports import write_report
 from .effect_steps import effect_report
@@ -83,9 +84,10 @@ def run_study(
             scm, training = step(FIT, fit_model, study, data, folder, device=device, bars=bars.progress)
             found = Findings(data, scm, training)
             found.galleries = step(GRIDS, gallery, study, scm, data)
-            found.curves = step(CURVES, lambda: [response_curve(study, curve, scm, data) for curve in study.curves])
+            curves, effects = bars.each("curves", study.curves), bars.each("effects", study.effects)
+            found.curves = step(CURVES, lambda: [response_curve(study, curve, scm, data) for curve in curves])
             found.metrics = step(METRICS, evaluate_model, study, scm, data, bars=bars.progress)
-            found.effects = step(EFFECTS, lambda: [effect_report(study, effect, scm, data) for effect in study.effects])
+            found.effects = step(EFFECTS, lambda: [effect_report(study, effect, scm, data) for effect in effects])
             folder.update(headline=[] if found.metrics is None else headline(study, found.metrics))
             step(REPORT, lambda: write_report(folder.path, report_content(study, folder, found)))
     return folder
@@ -127,8 +129,10 @@ def _expected_seconds(study: Study, *, fitted: bool) -> dict[str, float]:
 
 
 def _announcement(study: Study, out: Path | str, smoke: bool, expected: dict[str, float], *, resumes: bool) -> str:
-    lines = [f"[bold]{study.name}[/]  {study.question}"]
+    lines = [f"[bold]{study.name}[/]  {escape(study.question)}"]
     if smoke:
         lines.append("[yellow]Smoke run: everything is shrunk, the numbers mean nothing.[/]")
     verb = "Resuming in" if resumes else "Writing to"
-    return "\n".join([*lines, f"{verb} {out}; {len(STEPS)} steps, about {duration(sum(expected.values()))}."])
+    return "\n".join(
+        [*lines, f"{verb} {escape(str(out))}; {len(STEPS)} steps, about {duration(sum(expected.values()))}."]
+    )
