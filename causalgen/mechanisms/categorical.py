@@ -12,7 +12,7 @@ from collections.abc import Mapping, Sequence
 import pyro
 import pyro.distributions as dist
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 from torch.distributions import Distribution
 from torch.nn import functional as F
 
@@ -47,10 +47,12 @@ class Categorical(Abductive, Density):
 
     def initialize(self, value: Tensor, parents: Values) -> None:
         self.features.fit(parents)
-        frequency = torch.bincount(value.long(), minlength=self.count).to(self.network[-1].bias) + 0.5
-        with torch.no_grad():
-            self.network[-1].bias.copy_((frequency / frequency.sum()).log())
-            self.network[-1].weight.mul_(0.1)
+        last = self.network[-1]
+        assert isinstance(last, nn.Linear)
+        frequency = torch.bincount(value.long(), minlength=self.count).to(last.bias) + 0.5
+        with torch.no_grad():  # start at the frequencies
+            last.bias.copy_((frequency / frequency.sum()).log())
+            last.weight.mul_(0.1)
 
     def logits(self, parents: Values) -> Tensor:
         """Log probabilities `(B, K)`, or `(1, K)` without parents."""

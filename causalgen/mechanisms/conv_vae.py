@@ -156,7 +156,10 @@ class ConvVAE(Abductive, Observable):
 
     def observe(self, name: str, parents: Values, value: Tensor | None = None) -> Tensor:
         prior = self.noise()
-        noise = {key: pyro.sample(f"{name}.{key}", prior[key]) for key in ("z", "local")}
+        noise = {
+            key: pyro.sample(f"{name}.{key}", prior[key])  # type: ignore[arg-type]
+            for key in ("z", "local")
+        }
         return pyro.sample(name, self.likelihood.distribution(self.decode(noise, parents)), obs=value)
 
     def _context(self, parents: Values, batch: int) -> Tensor:

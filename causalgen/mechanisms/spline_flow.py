@@ -9,7 +9,7 @@ arXiv:1906.04032), the identity outside, and :math:`g` the fixed map from the st
 from collections.abc import Mapping, Sequence
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 from torch.distributions.transforms import AffineTransform, ComposeTransform, Transform
 
 from ..graph import Variable
@@ -39,6 +39,7 @@ class SplineFlow(ScalarFlow):
         self.features = Features(self.parents)
         self.conditioner = mlp(self.features.width, 3 * bins + 1, hidden if self.parents else ())
         last = self.conditioner[-1]
+        assert isinstance(last, nn.Linear)
         with torch.no_grad():  # start at x = g(u): the identity on the standardised scale
             last.weight.mul_(0.1)
             last.bias.zero_()

@@ -134,7 +134,7 @@ class ConvDecoder(nn.Module):
         """`coarse` `(B, inputs, *coarse)`, `context` `(B, context)`; returns `(B, C, H, W)`, meant for [-1, 1]."""
         x = self.first(coarse)
         for blocks, up in zip(self.blocks, self.up):
-            for block in blocks:  # type: ignore[union-attr]
+            for block in blocks:  # type: ignore[attr-defined]
                 x = block(x, context)
             x = up(F.silu(x))
         return self.grid.crop(x)

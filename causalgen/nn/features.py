@@ -44,7 +44,9 @@ class Features(nn.Module):
         """Fit the scalers to training values."""
         for i, name in enumerate(self.variables):
             if _key(i) in self.scalers:
-                self.scalers[_key(i)].fit(values[name])
+                scaler = self.scalers[_key(i)]
+                assert isinstance(scaler, Standardiser)
+                scaler.fit(values[name])
 
     def forward(self, values: Values) -> Tensor:
         """Features `(B, width)`; without variables a single one, `(1, 1)`, that broadcasts."""

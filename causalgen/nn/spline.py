@@ -2,9 +2,9 @@
 
 from torch.distributions import Distribution
 
-_validate_args = Distribution._validate_args  # type: ignore[attr-defined]
+_validate_args = Distribution._validate_args
 from zuko.transforms import MonotonicRQSTransform  # noqa: E402
 
-Distribution._validate_args = _validate_args  # type: ignore[attr-defined]
+Distribution._validate_args = _validate_args
 
 __all__ = ["MonotonicRQSTransform"]

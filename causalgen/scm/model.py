@@ -197,7 +197,10 @@ class StructuralCausalModel(nn.Module):
                 elif name in values:
                     raise _not_observable(name, mechanism)
                 else:
-                    noise = {k: pyro.sample(f"{name}.{k}", p) for k, p in mechanism.noise().items()}
+                    noise = {
+                        k: pyro.sample(f"{name}.{k}", p)  # type: ignore[arg-type]
+                        for k, p in mechanism.noise().items()
+                    }
                     world[name] = _deterministic(name, mechanism, mechanism(noise, parents))
         return world
 
@@ -302,7 +305,7 @@ def _log_likelihood(name: str, mechanism: Mechanism, value: Tensor, parents: Val
     with poutine.trace() as tracer, pyro.plate("units", len(value)):
         mechanism.observe(name, parents, value)
     site = tracer.trace.nodes[name]
-    return site["fn"].log_prob(site["value"])
+    return site["fn"].log_prob(site["value"])  # type: ignore[attr-defined]
 
 
 def _deterministic(name: str, mechanism: Mechanism, value: Tensor) -> Tensor:

@@ -131,5 +131,5 @@ def _warn(inside: Tensor, do: Mapping[str, Any]) -> None:
         f"{outside} of {inside.numel()} counterfactuals under do({', '.join(do)}) have parents outside the joint range seen "
         "in training; their images are extrapolated. They are flagged in `supported`.",
         SupportWarning,
-        stacklevel=3,
+        stacklevel=4,
     )

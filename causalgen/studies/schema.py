@@ -83,6 +83,8 @@ class TrainingStage(_Section):
     """Decay of the moving average of the weights."""
     patience: Count | None = None
     """Epochs without improvement on the validation split before stopping."""
+    shift: Annotated[int, Field(ge=0)] | None = None
+    """Pixels by which training images are shifted at random; only for attributes that do not depend on position."""
 
 
 class TrainingPlan(_Section):
@@ -92,7 +94,7 @@ class TrainingPlan(_Section):
     """The stage of the attribute mechanisms."""
     images: TrainingStage = TrainingStage()
     """The stage of every image mechanism."""
-    precision: Literal["32-true", "64-true", "16-mixed", "bf16-mixed", "16-true", "bf16-true"] = "32-true"
+    precision: Literal["auto", "32-true", "64-true", "16-mixed", "bf16-mixed", "16-true", "bf16-true"] = "auto"
     """Precision as lightning-fabric names it."""
 
 

@@ -50,7 +50,7 @@ class Checkpoint:
             tensors["random.cuda"] = torch.cuda.get_rng_state(trainers[0].fabric.device)
         for i, trainer in enumerate(trainers):
             state, numbers["nodes"][trainer.name] = trainer.state()
-            tensors |= {f"{i}.{key}": tensor.detach().cpu().clone() for key, tensor in state.items()}
+            tensors |= {f"{i}.{key}": tensor.detach().cpu().contiguous().clone() for key, tensor in state.items()}
         path = self._path(label)
         temporary = path.with_suffix(".part")
         temporary.write_bytes(save_tensors(tensors, metadata={"causalgen": json.dumps(numbers)}))

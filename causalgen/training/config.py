@@ -51,14 +51,15 @@ class FitConfig:
         attributes: Stage of all attribute mechanisms.
         images: Stage of each image mechanism.
         device: "auto", "cpu", "cuda", "mps" as lightning-fabric names its accelerators.
-        precision: Precision as lightning-fabric names it, such as "32-true" or "bf16-mixed".
+        precision: Precision of the image stages as lightning-fabric names it, such as "32-true" or "bf16-mixed"; "auto" is the
+            latter where the hardware multiplies bfloat16 matrices. Attributes always train in 32 bits.
         seed: Seed of initialisation order, batches and noise.
     """
 
     attributes: Stage = field(default_factory=Stage)
     images: Stage = field(
-        default_factory=lambda: Stage(epochs=45, batch_size=128, learning_rate=2e-3, ema=0.999, patience=45)
+        default_factory=lambda: Stage(epochs=40, batch_size=128, learning_rate=2e-3, ema=0.995, patience=40)
     )
     device: str = "auto"
-    precision: str = "32-true"
+    precision: str = "auto"
     seed: int = 0

@@ -4,6 +4,7 @@ The attribute mechanisms share one pass over the table; each image mechanism has
 as tensors and batches are indexed there.
 """
 
+import logging
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -25,7 +26,9 @@ from .checkpoint import Checkpoint
 from .config import FitConfig, Stage
 from .stage import NodeTrainer, Row
 
-__all__ = ["FitResult", "fit"]
+__all__ = ["FitResult", "fit", "precision_on"]
+
+ATTRIBUTES = "attributes"
 
 
 @dataclass(frozen=True)
@@ -66,18 +69,19 @@ def fit(
         CheckpointError: `out` holds a checkpoint that is corrupted or belongs to another fit.
     """
     config = config or FitConfig()
-    fabric = Fabric(accelerator=config.device, devices=1, precision=config.precision)  # type: ignore[arg-type]
-    train, validation = (_on_device(_part(data, split), fabric.device) for split in ("train", "validation"))
+    device = _fabric(config, "32-true").device
+    train, validation = (_on_device(_part(data, split), device) for split in ("train", "validation"))
     _check_variation(scm, train)
-    scm.to(fabric.device)
+    scm.to(device)
     scm.initialize(train)
     checkpoint = Checkpoint(Path(out), scm, config) if out is not None else None
     rows: list[Row] = []
     seconds: dict[str, float] = {}
     best: dict[str, int] = {}
-    with seeded(config.seed, fabric.device):
+    with seeded(config.seed, device):
         for label, nodes, stage in _stages(scm, config):
             started = time.perf_counter()
+            fabric = _fabric(config, "32-true" if label == ATTRIBUTES else precision_on(device, config.precision))
             trainers = _train(scm, label, nodes, stage, train, validation, fabric, config.seed, checkpoint, bars)
             seconds[label] = time.perf_counter() - started
             rows += [row for trainer in trainers for row in trainer.rows]
@@ -86,10 +90,31 @@ def fit(
     return FitResult(pd.DataFrame([vars(row) for row in rows], columns=list(Row.__annotations__)), seconds, best)
 
 
+def precision_on(device: torch.device, precision: str) -> str:
+    """What "auto" means on a device: bfloat16 where its matrix units exist, else 32 bits."""
+    if precision != "auto":
+        return precision
+    if device.type == "cuda":
+        fast = torch.cuda.is_bf16_supported(including_emulation=False)
+    else:
+        fast = device.type == "cpu" and torch.cpu._is_amx_tile_supported()
+    return "bf16-mixed" if fast else "32-true"
+
+
+def _not_about_precision(record: logging.LogRecord) -> bool:
+    """Fabric announces the precision at every start; the run's record says it once."""
+    return "Automatic Mixed Precision" not in record.getMessage()
+
+
+def _fabric(config: FitConfig, precision: str) -> Fabric:
+    logging.getLogger("lightning_fabric.utilities.rank_zero").addFilter(_not_about_precision)
+    return Fabric(accelerator=config.device, devices=1, precision=precision)  # type: ignore[arg-type]
+
+
 def _stages(scm: StructuralCausalModel, config: FitConfig) -> list[tuple[str, list[str], Stage]]:
     trainable = [name for name, mechanism in scm.mechanisms.items() if mechanism.parameter_groups()]
     attributes = [name for name in trainable if not scm.graph[name].is_image]
-    stages = [("attributes", attributes, config.attributes)] if attributes else []
+    stages = [(ATTRIBUTES, attributes, config.attributes)] if attributes else []
     return stages + [(name, [name], config.images) for name in trainable if scm.graph[name].is_image]
 
 

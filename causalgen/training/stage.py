@@ -57,6 +57,8 @@ class NodeTrainer:
     rows: list[Row] = field(default_factory=list)
 
     def __post_init__(self) -> None:
+        if self.mechanism.variable.is_image:  # the layout in which convolutions are fastest
+            self.mechanism.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
         self.groups = self.mechanism.parameter_groups()
         optimizers = [
             AdamW(parameters, lr=self.stage.learning_rate, weight_decay=self.stage.weight_decay)
@@ -153,6 +155,7 @@ class NodeTrainer:
 
     def _validate(self, values: Mapping[str, Tensor]) -> dict[str, float]:
         averaged = self.average.module
+        assert isinstance(averaged, Mechanism)
         averaged.eval()
         count = len(values[self.name])
         totals: dict[str, float] = {}

@@ -129,7 +129,7 @@ def test_the_pyro_sites_score_what_log_prob_says(ready) -> None:
 
 @torch.no_grad()
 def test_density_integrates_to_one(ready) -> None:
-    mechanism, value, parents = ready
+    mechanism, _, parents = ready
     if not isinstance(mechanism, Density):
         pytest.skip("no exact density")
     one = {name: tensor[:1] for name, tensor in parents.items()}

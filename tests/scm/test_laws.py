@@ -33,7 +33,9 @@ VARIABLES = [
     Variable("scan", "image", shape=(1, 12, 12)),
     Variable("photo", "image", shape=(3, 9, 14)),
 ]
-GRAPH = CausalGraph("age -> pen -> grade; age -> size; pen -> size -> scan; kind -> {scan, photo}; age -> photo", VARIABLES)
+GRAPH = CausalGraph(
+    "age -> pen -> grade; age -> size; pen -> size -> scan; kind -> {scan, photo}; age -> photo", VARIABLES
+)
 
 
 def observed(n: int = N) -> dict[str, Tensor]:
@@ -155,8 +157,8 @@ def test_chunks_do_not_change_the_answer(scm: StructuralCausalModel, monkeypatch
 
 
 def test_support_flags_parents_far_from_training(scm: StructuralCausalModel) -> None:
+    warnings.simplefilter("always", SupportWarning)
     with pytest.warns(SupportWarning, match="outside the joint range"):
-        warnings.simplefilter("always", SupportWarning)
         far = scm.counterfactual(observed(), {"size": 500.0}, seed=1)
     assert not far.supported.any()
     near = scm.counterfactual(observed(), {"size": lambda value, parents: value}, seed=1)

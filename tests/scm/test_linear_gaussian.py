@@ -1,6 +1,6 @@
 """The oracle: in a linear-Gaussian model every answer has a closed form.
 
-    a -> b -> c,  a -> c        a = e_a;  b = 1 + 2 a + e_b;  c = -1 + 0.5 a - 1.5 b + e_c
+a -> b -> c,  a -> c        a = e_a;  b = 1 + 2 a + e_b;  c = -1 + 0.5 a - 1.5 b + e_c
 """
 
 import pyro
@@ -115,10 +115,10 @@ def test_svi_finds_the_posterior(scm: StructuralCausalModel) -> None:
         observed = {"c": torch.tensor([1.0], dtype=torch.float64)}
         conditioned = pyro.condition(scm.model, observed)
         guide = AutoMultivariateNormal(pyro.poutine.block(conditioned, hide=["c"]))
-        svi = SVI(conditioned, guide, pyro.optim.ClippedAdam({"lr": 0.02, "lrd": 0.998}), Trace_ELBO(num_particles=16))
-        for _ in range(700):
+        svi = SVI(conditioned, guide, pyro.optim.ClippedAdam({"lr": 0.05, "lrd": 0.992}), Trace_ELBO(num_particles=8))
+        for _ in range(350):
             svi.step(1)
-        drawn = torch.stack([guide(1)["a"] for _ in range(4000)])
+        drawn = torch.stack([guide(1)["a"] for _ in range(2000)])
     finally:
         pyro.get_param_store().set_state(store)
     mean, sd = conditional(0, {2: 1.0})
