@@ -6,5 +6,17 @@ from .mlp import mlp
 from .randomness import seeded
 from .scaling import Standardiser
 from .spline import MonotonicRQSTransform
+from .storage import load_module, save_module
 
-__all__ = ["ConvDecoder", "ConvEncoder", "Features", "Grid", "MonotonicRQSTransform", "Standardiser", "mlp", "seeded"]
+__all__ = [
+    "ConvDecoder",
+    "ConvEncoder",
+    "Features",
+    "Grid",
+    "MonotonicRQSTransform",
+    "Standardiser",
+    "load_module",
+    "mlp",
+    "save_module",
+    "seeded",
+]

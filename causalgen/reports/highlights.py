@@ -51,7 +51,8 @@ def headline_metrics(content: ReportContent) -> Sequence[tuple[str, str]]:
     """The metrics named in `quality`, else the first of each query."""
     if content.quality or content.metrics is None:
         return content.quality
-    first = content.metrics.to_frame().drop_duplicates("query")
+    frame = content.metrics.to_frame()
+    first = frame[frame["row"] == "model"].drop_duplicates("query")
     return list(zip(first["metric"], first["query"], strict=True))
 
 
