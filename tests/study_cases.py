@@ -6,7 +6,7 @@ TINY = """\
 name: tiny
 data: {name: morphodigits, rows: 100}
 mechanisms:
-  image: {mechanism: conv-vae, latent: 4, width: 8, hidden: 16}
+  image: {mechanism: conv-vae, latent: 4, local: 2, width: 8, blocks: 1}
 training:
   attributes: {epochs: 3, batch_size: 32}
   images: {epochs: 3, batch_size: 32}

@@ -69,7 +69,18 @@ def _loaded(statement: str) -> set[str]:
 
 @pytest.mark.parametrize("statement", ["import causalgen", "import causalgen.cli"])
 def test_the_doors_load_nothing_heavy(statement: str) -> None:
-    heavy = {"torch", "pyro", "dowhy", "pandas", "lightning_fabric", "matplotlib", "sklearn", "zuko", "scipy", "pydantic"}
+    heavy = {
+        "torch",
+        "pyro",
+        "dowhy",
+        "pandas",
+        "lightning_fabric",
+        "matplotlib",
+        "sklearn",
+        "zuko",
+        "scipy",
+        "pydantic",
+    }
     assert not heavy & _loaded(statement)
 
 

@@ -37,7 +37,7 @@ def classifier(data: Dataset) -> Classifier:
 @pytest.fixture(scope="module")
 def untrained(data: Dataset) -> StructuralCausalModel:
     torch.manual_seed(0)
-    small = {"mechanism": "conv-vae", "latent": 4, "width": 8, "hidden": 16}
+    small = {"mechanism": "conv-vae", "latent": 4, "local": 2, "width": 8, "blocks": 1}
     scm = StructuralCausalModel(data.graph, {"light": "linear-gaussian", "image": small})
     scm.initialize(data.part("train"))
     return scm.eval()
