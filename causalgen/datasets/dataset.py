@@ -50,6 +50,8 @@ class Dataset:
         split: Row indices, int64, of "train", "validation" and "test".
         group: `(N,)` int64; rows of one group share a source, and intervals are bootstrapped over groups.
         truth: The generator, where it is known.
+        group_meaning: What one group is, for reports, such as "one patient".
+        source: Origin and licence in a sentence, for reports.
 
     Raises:
         DataError: A column is missing or unknown, has the wrong length, shape or codes, holds NaN or values outside its
@@ -62,6 +64,8 @@ class Dataset:
     split: dict[str, Tensor]
     group: Tensor
     truth: Truth | None = None
+    group_meaning: str = ""
+    source: str = ""
 
     def __post_init__(self) -> None:
         from .validate import check_dataset

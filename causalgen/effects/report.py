@@ -128,7 +128,8 @@ class EffectReport:
         """The effect asked for, in words."""
         a, b = self.contrast
         unit = f" [{self.outcome_unit}]" if self.outcome_unit else ""
-        return f"Effect of do({self.treatment}={b}) against do({self.treatment}={a}) on {self.outcome}{unit}"
+        first, second = (f"{level:g}" if isinstance(level, float) else level for level in (a, b))
+        return f"Effect of do({self.treatment}={second}) against do({self.treatment}={first}) on {self.outcome}{unit}"
 
     @property
     def truth(self) -> float | None:

@@ -60,9 +60,7 @@ class DataSummary:
     note: str = ""
 
     @classmethod
-    def of(
-        cls, dataset: "Dataset", *, samples: int = 24, seed: int = 0, group_meaning: str = "", note: str = ""
-    ) -> "DataSummary":
+    def of(cls, dataset: "Dataset", *, samples: int = 24, seed: int = 0) -> "DataSummary":
         """Summary of a data set with a random choice of its training images."""
         rows = dataset.split["train"].numpy()
         chosen = np.sort(np.random.default_rng(seed).choice(rows, size=min(samples, len(rows)), replace=False))
@@ -72,10 +70,10 @@ class DataSummary:
             rows={split: len(index) for split, index in dataset.split.items()},
             frame=dataset.frame(),
             groups=int(dataset.group.unique().numel()),
-            group_meaning=group_meaning,
+            group_meaning=dataset.group_meaning,
             images={name: values[name].numpy() for name, v in dataset.graph.variables.items() if v.is_image},
             captions=tuple(f"row {row}" for row in chosen),
-            note=note,
+            note=dataset.source,
         )
 
 

@@ -68,7 +68,8 @@ def response_curve(study: Study, curve: Curve, scm: StructuralCausalModel, data:
     mean = responses.mean(axis=1)
     outcome = data.graph[curve.outcome]
     return ResponseCurve(
-        cause=data.graph[curve.node].axis_label,
+        cause=curve.node,
+        unit=data.graph[curve.node].unit or "",
         response=f"{outcome.name} {read}" + (f" [{outcome.unit}]" if outcome.unit else ""),
         imposed=values,
         mean=mean.tolist(),

@@ -18,6 +18,10 @@ from .truth import MorphodigitsTruth
 
 __all__ = ["ROWS", "load_morphodigits"]
 
+SOURCE = (
+    "Handwriting: scikit-learn's copy of the UCI Optical Recognition of Handwritten Digits test set "
+    "(Alpaydin and Kaynak, 1998), CC BY 4.0, redrawn; attributes: simulated from known equations."
+)
 ROWS = 10_000
 SHARES = (0.7, 0.1, 0.2)
 SEED = 2
@@ -50,7 +54,9 @@ def load_morphodigits(
     split = dict(zip(SPLITS, torch.arange(rows).split(_sizes(rows))))
     truth = MorphodigitsTruth(graph, noise, base, arrays["digits"], arrays["strokes"])
     values = {name: columns[name] for name in graph.nodes}
-    return Dataset("morphodigits", graph, values, split, torch.from_numpy(base), truth)
+    return Dataset(
+        "morphodigits", graph, values, split, torch.from_numpy(base), truth, "one handwritten digit, redrawn", SOURCE
+    )
 
 
 def _generate(rows: int, seed: int, progress: Progress | None) -> dict[str, NDArray]:
