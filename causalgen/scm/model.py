@@ -8,24 +8,22 @@ from typing import Any
 import networkx as nx
 import pyro
 import torch
-from pyro import poutine
 from torch import Tensor, nn
 
 from ..errors import GraphError, NotObservableError, UnknownNameError, nearest
 from ..graph import CausalGraph
-from ..mechanisms import Abductive, Density, Mechanism, Observable, build
+from ..mechanisms import Abductive, Density, Mechanism, build
 from ..nn import seeded
 from ..typing import Noise, Values
+from .chunks import in_chunks
 from .interventions import act, check_interventions, world_graph
 from .posterior import Posterior
+from .program import emit, log_likelihood
 from .support import JointSupport
 from .values import as_tensor, as_values
 from .worlds import Counterfactual, Samples
 
 __all__ = ["StructuralCausalModel"]
-
-CHUNK = 1024
-"""Units that pass through an image network at once."""
 
 
 class StructuralCausalModel(nn.Module):
@@ -192,16 +190,7 @@ class StructuralCausalModel(nn.Module):
         with pyro.plate("units", n):
             for name, mechanism in self.mechanisms.items():
                 parents = {p: world[p] for p in self.graph.parents(name)}
-                if isinstance(mechanism, Observable):
-                    world[name] = mechanism.observe(name, parents, values.get(name))
-                elif name in values:
-                    raise _not_observable(name, mechanism)
-                else:
-                    noise = {
-                        k: pyro.sample(f"{name}.{k}", p)  # type: ignore[arg-type]
-                        for k, p in mechanism.noise().items()
-                    }
-                    world[name] = _deterministic(name, mechanism, mechanism(noise, parents))
+                world[name] = emit(name, mechanism, parents, values.get(name))
         return world
 
     def assign(self, name: str, noise: Noise, parents: Values, *, changed: frozenset[str] = frozenset()) -> Tensor:
@@ -214,13 +203,9 @@ class StructuralCausalModel(nn.Module):
         return self._chunked(name, run, noise, parents)
 
     def _chunked(self, name: str, function: Callable[..., Any], *arguments: Any) -> Any:
-        """Apply a mechanism in chunks of units where images are involved, to bound memory."""
+        """Apply a mechanism's function, in pieces where images are involved."""
         involved = [self.graph[name], *(self.graph[p] for p in self.graph.parents(name))]
-        count = _length(arguments)
-        if count <= CHUNK or not any(v.is_image for v in involved):
-            return function(*arguments)
-        starts = range(0, count, CHUNK)
-        return _concatenate([function(*(_cut(a, start) for a in arguments)) for start in starts])
+        return in_chunks(function, *arguments) if any(v.is_image for v in involved) else function(*arguments)
 
     def _ancestral(self, n: int, do: Mapping[str, Any], fixed: Values | None = None) -> dict[str, Tensor]:
         """One draw of every node in topological order; nodes in `fixed` keep their values."""
@@ -254,7 +239,7 @@ class StructuralCausalModel(nn.Module):
                     proposals, *self.graph[name].shape
                 )
                 parents = {p: values[p] for p in self.graph.parents(name)}
-                log_weight = log_weight + _log_likelihood(name, self.mechanisms[name], values[name], parents)
+                log_weight = log_weight + log_likelihood(name, self.mechanisms[name], parents, values[name])
             elif name in ancestors:
                 values[name] = self._draw(name, proposals, do, values)
         weight = torch.softmax(log_weight, dim=0)
@@ -294,50 +279,3 @@ def _mechanism(graph: CausalGraph, name: str, given: Any) -> Mechanism:
 
 def _parents(graph: CausalGraph, name: str) -> dict[str, Any]:
     return {p: graph[p] for p in graph.parents(name)}
-
-
-def _log_likelihood(name: str, mechanism: Mechanism, value: Tensor, parents: Values) -> Tensor:
-    """log p(value | parents), exact or with the mechanism's own latents drawn from their prior."""
-    if isinstance(mechanism, Density):
-        return mechanism.log_prob(value, parents)
-    if not isinstance(mechanism, Observable):
-        raise _not_observable(name, mechanism)
-    with poutine.trace() as tracer, pyro.plate("units", len(value)):
-        mechanism.observe(name, parents, value)
-    site = tracer.trace.nodes[name]
-    return site["fn"].log_prob(site["value"])  # type: ignore[attr-defined]
-
-
-def _deterministic(name: str, mechanism: Mechanism, value: Tensor) -> Tensor:
-    """Record a value without a likelihood, and refuse evidence on it, which Pyro would silently take for `do`."""
-    returned = pyro.deterministic(name, value)
-    conditioned = [
-        h for h in pyro.poutine.runtime._PYRO_STACK if isinstance(h, poutine.condition_messenger.ConditionMessenger)
-    ]
-    if any(name in handler.data for handler in conditioned):
-        raise _not_observable(name, mechanism)
-    return returned
-
-
-def _not_observable(name: str, mechanism: Mechanism) -> NotObservableError:
-    return NotObservableError(
-        f"Expected evidence on nodes with a likelihood; '{name}' has {type(mechanism).__name__}, which has none. "
-        "Intervene on it instead, or give it an observable mechanism."
-    )
-
-
-def _length(arguments: Any) -> int:
-    tensors = [t for a in arguments for t in (a.values() if isinstance(a, Mapping) else [a])]
-    return len(tensors[0]) if tensors else 0
-
-
-def _cut(argument: Any, start: int) -> Any:
-    if isinstance(argument, Mapping):
-        return {k: v[start : start + CHUNK] for k, v in argument.items()}
-    return argument[start : start + CHUNK]
-
-
-def _concatenate(parts: list[Any]) -> Any:
-    if isinstance(parts[0], Mapping):
-        return {k: torch.cat([part[k] for part in parts]) for k in parts[0]}
-    return torch.cat(parts)

@@ -146,3 +146,17 @@ def test_density_integrates_to_one(ready) -> None:
             pytest.skip("an image parent for every grid point is too much memory")
         total = torch.trapezoid(mechanism.log_prob(grid, repeated).exp(), grid)
     assert float(total) == pytest.approx(1.0, abs=5e-3)
+
+
+@pytest.mark.gpu
+def test_the_device_agrees_with_the_cpu(ready) -> None:
+    if not torch.cuda.is_available():
+        pytest.skip("no CUDA device")
+    mechanism, value, parents = ready
+    noise = _noise(mechanism, len(value))
+    with torch.no_grad():
+        expected = mechanism(noise, parents)
+        mechanism.cuda()
+        there = {k: v.cuda() for k, v in parents.items()}
+        result = mechanism({k: v.cuda() for k, v in noise.items()}, there).cpu()
+    assert torch.allclose(result.float(), expected.float(), rtol=1e-3, atol=1e-2 * float(value.float().std()))

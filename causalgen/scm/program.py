@@ -1,0 +1,52 @@
+"""Nodes as Pyro sample sites, and evidence on them."""
+
+import pyro
+from pyro import poutine
+from pyro.poutine.condition_messenger import ConditionMessenger
+from torch import Tensor
+
+from ..errors import NotObservableError
+from ..mechanisms import Density, Mechanism, Observable
+from ..typing import Values
+
+__all__ = ["emit", "log_likelihood"]
+
+
+def emit(name: str, mechanism: Mechanism, parents: Values, value: Tensor | None) -> Tensor:
+    """Emit the sites of one node inside the plate of units and return its value.
+
+    Raises:
+        NotObservableError: Evidence, as `value` or through `pyro.condition`, on a node without likelihood.
+    """
+    if isinstance(mechanism, Observable):
+        return mechanism.observe(name, parents, value)
+    if value is not None:
+        raise _not_observable(name, mechanism)
+    noise = {key: pyro.sample(f"{name}.{key}", p) for key, p in mechanism.noise().items()}  # type: ignore[arg-type]
+    returned = pyro.deterministic(name, mechanism(noise, parents))
+    # Pyro silently takes evidence on a deterministic site for an intervention.
+    handlers = [h for h in poutine.runtime._PYRO_STACK if isinstance(h, ConditionMessenger)]
+    if any(name in handler.data for handler in handlers):
+        raise _not_observable(name, mechanism)
+    return returned
+
+
+def log_likelihood(name: str, mechanism: Mechanism, parents: Values, value: Tensor) -> Tensor:
+    """log p(value | parents) `(B,)`; of a mechanism with latents, given one draw of them from their prior.
+
+    Raises:
+        NotObservableError: The mechanism has no likelihood.
+    """
+    if isinstance(mechanism, Density):
+        return mechanism.log_prob(value, parents)
+    with poutine.trace() as tracer, pyro.plate("units", len(value)):
+        emit(name, mechanism, parents, value)
+    site = tracer.trace.nodes[name]
+    return site["fn"].log_prob(site["value"])  # type: ignore[attr-defined]
+
+
+def _not_observable(name: str, mechanism: Mechanism) -> NotObservableError:
+    return NotObservableError(
+        f"Expected evidence on nodes with a likelihood; '{name}' has {type(mechanism).__name__}, which has none. "
+        "Intervene on it instead, or give it an observable mechanism."
+    )
