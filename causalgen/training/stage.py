@@ -61,7 +61,7 @@ class NodeTrainer:
             self.mechanism.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
         self.groups = self.mechanism.parameter_groups()
         optimizers = [
-            AdamW(parameters, lr=self.stage.learning_rate, weight_decay=self.stage.weight_decay)
+            AdamW(parameters, lr=self.stage.learning_rate, weight_decay=self.stage.weight_decay, fused=True)
             for parameters in self.groups.values()
         ]
         self.module, *self.optimizers = self.fabric.setup(self.mechanism, *optimizers)
@@ -82,7 +82,8 @@ class NodeTrainer:
         rate *= 0.5 * (1 + math.cos(math.pi * self.progress))
         losses: dict[str, Tensor] = {}
         for (objective, parameters), optimizer in zip(self.groups.items(), self.optimizers):
-            losses = self.module.objectives(value, parents, self.progress)
+            with self.fabric.autocast():  # a method other than forward is not wrapped on a single device
+                losses = self.module.objectives(value, parents, self.progress)
             for group in optimizer.param_groups:
                 group["lr"] = rate
             optimizer.zero_grad()
