@@ -9,7 +9,7 @@ __all__ = ["ABDUCTION", "P_VALUE", "READING", "identification"]
 ABDUCTION = {
     "bijective": "exact: one noise value explains the unit",
     "posterior": "a draw from the exact posterior",
-    "variational": "a draw from a learned approximation",
+    "variational": "the mean of a learned approximation (particles: draws)",
     "point": "one fitted noise, not a posterior draw",
     "none": "none: no counterfactuals, sampling only",
 }
