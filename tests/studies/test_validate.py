@@ -1,5 +1,6 @@
 """What a study asks of its graph is checked before anything is trained, and the fault names its line."""
 
+import re
 from pathlib import Path
 
 import pytest
@@ -72,7 +73,7 @@ def test_what_does_not_fit_the_graph_is_refused_with_its_line(study_file: Path, 
     ],
 )
 def test_mechanisms_are_built_before_training(study_file: Path, mechanism: str, message: str) -> None:
-    study_file.write_text(TINY.replace("{mechanism: conv-vae, latent: 4, width: 8, hidden: 16}", mechanism))
+    study_file.write_text(re.sub(r"image: {mechanism: .*}", f"image: {mechanism}", TINY))
     with pytest.raises(StudyError) as refused:
         _check(load_study(study_file))
     assert str(refused.value).startswith(f"{study_file}, line 4: ")
