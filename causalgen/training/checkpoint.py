@@ -13,6 +13,7 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save as save_tensors
 from torch import Tensor
 
+from .._version import __version__
 from ..errors import CheckpointError
 from ..scm import StructuralCausalModel, specification
 from .config import FitConfig
@@ -36,7 +37,7 @@ class Checkpoint:
     def __init__(self, folder: Path, scm: StructuralCausalModel, config: FitConfig) -> None:
         self.folder = folder
         self.folder.mkdir(parents=True, exist_ok=True)
-        settings = {**asdict(config), "device": None, **specification(scm)}
+        settings = {**asdict(config), "device": None, "version": __version__, **specification(scm)}
         self.fingerprint = hashlib.sha256(json.dumps(settings, sort_keys=True).encode()).hexdigest()
         self.saved_at = time.monotonic()
 
