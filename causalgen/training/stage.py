@@ -144,11 +144,14 @@ class NodeTrainer:
         self.mechanism.load_state_dict(_under("now.", tensors))
         self.average.load_state_dict(_under("average.", tensors))
         self.best_state = _under("best.", tensors)
-        for i, optimizer in enumerate(self.optimizers):
+        for i, (optimizer, parameters) in enumerate(zip(self.optimizers, self.groups.values())):
             slots: dict[int, dict[str, Tensor]] = {}
             for key, value in _under(f"optimizer.{i}.", tensors).items():
                 position, slot = key.split(".", 1)
-                slots.setdefault(int(position), {})[slot] = value
+                parameter = parameters[int(position)]
+                if value.shape == parameter.shape:  # the fused step needs the parameter's memory layout
+                    value = torch.empty_like(parameter).copy_(value)
+                slots.setdefault(int(position), {})[slot] = value.detach()
             optimizer.load_state_dict({**optimizer.state_dict(), "state": slots})
         self.step, self.best_epoch = numbers["step"], numbers["best_epoch"]
         self.best = math.inf if numbers["best"] is None else numbers["best"]
