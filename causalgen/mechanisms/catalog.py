@@ -81,14 +81,32 @@ def build(
 def _construct(
     cls: type[Mechanism], name: str, variable: Variable, parents: Mapping[str, Variable], options: dict[str, Any]
 ) -> Mechanism:
-    known = (cls.__init__.__kwdefaults__ or {}).keys()
-    for option in options:
+    known = cls.__init__.__kwdefaults__ or {}
+    for option, value in options.items():
         if option not in known:
             raise UnknownNameError(
                 f"Expected an option of '{name}' among {', '.join(known) or '(none)'}; got {option!r} "
                 f"for '{variable.name}'." + nearest(option, known)
             )
+        wanted = _wanted(known[option], value)
+        if wanted:
+            raise ValueError(
+                f"Expected {wanted} for the option '{option}' of '{name}'; got {value!r} for '{variable.name}'."
+            )
     return cls(variable, parents, **options)
+
+
+def _wanted(default: Any, value: Any) -> str:
+    """What an option with this default expects, if `value` is not it, else an empty string."""
+    number = isinstance(value, int | float) and not isinstance(value, bool)
+    if isinstance(default, str):
+        return "" if isinstance(value, str) else "a word"
+    if isinstance(default, int):
+        return "" if isinstance(value, int) and number and value >= 1 else "a whole number of at least 1"
+    if isinstance(default, float):
+        return "" if number and value >= 0 else "a number of at least 0"
+    widths = isinstance(value, list | tuple) and all(isinstance(v, int) and v >= 1 for v in value)
+    return "" if widths else "a list of whole numbers of at least 1"
 
 
 def name_of(mechanism: Mechanism) -> str:

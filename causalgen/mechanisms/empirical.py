@@ -37,6 +37,10 @@ class Empirical(ScalarFlow):
 
     def __init__(self, variable: Variable, parents: Mapping[str, Variable], *, knots: int = 1024) -> None:
         super().__init__(variable, parents, knots=knots)
+        if knots < 2:
+            raise ValueError(
+                f"Expected at least 2 knots for the empirical mechanism of '{variable.name}'; got {knots}."
+            )
         if self.parents:
             raise GraphError(
                 f"Expected no parents for the empirical mechanism of '{variable.name}'; got {list(self.parents)}. "
@@ -51,7 +55,7 @@ class Empirical(ScalarFlow):
         cumulative = counts.double().cumsum(0)
         middle = cumulative - counts / 2
         levels = (middle - middle[0]) / (middle[-1] - middle[0])
-        kept = torch.linspace(0, len(unique) - 1, knots, dtype=torch.float64)
+        kept = torch.linspace(0, len(unique) - 1, knots, dtype=torch.float64, device=unique.device)
         left = kept.floor().long().clamp_max(len(unique) - 2)
         weight = kept - left
         self.values.copy_(unique[left] + weight * (unique[left + 1] - unique[left]))
@@ -60,7 +64,8 @@ class Empirical(ScalarFlow):
 
     def base(self, batch_shape: tuple[int, ...] = ()) -> Distribution:
         zero = torch.zeros_like(self.values[0])
-        return dist.Uniform(zero, zero + 1, validate_args=False).expand(batch_shape)
+        # Half-open in torch: a hair above one gives the greatest training value its density.
+        return dist.Uniform(zero, zero + 1 + 1e-6, validate_args=False).expand(batch_shape)
 
     def transform(self, parents: Values) -> Transform:
         return _PiecewiseLinear(self.levels, self.values)

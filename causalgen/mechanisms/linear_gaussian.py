@@ -50,10 +50,12 @@ class LinearGaussian(ScalarFlow):
         return self
 
     def initialize(self, value: Tensor, parents: Values) -> None:
-        design = torch.stack([torch.ones_like(value), *(parents[p].to(value) for p in self.parents)], dim=1).double()
-        solution = torch.linalg.lstsq(design, value.double()[:, None], driver="gelsd").solution[:, 0]
-        residual = value.double() - design @ solution
-        if float(residual.std()) == 0.0:
+        design = (
+            torch.stack([torch.ones_like(value), *(parents[p].to(value) for p in self.parents)], dim=1).double().cpu()
+        )
+        solution = torch.linalg.lstsq(design, value.double().cpu()[:, None], driver="gelsd").solution[:, 0]
+        residual = value.double().cpu() - design @ solution
+        if float(residual.std()) <= 1e-6 * float(value.double().std()):
             raise DataError(f"Expected '{self.variable.name}' to vary given its parents; got a perfect linear fit.")
         self.intercept.copy_(solution[0])
         self.weight.copy_(solution[1:])

@@ -73,7 +73,10 @@ def load_module(folder: Path | str, stem: str, rebuild: Callable[[dict[str, Any]
         module = rebuild(description)
         module.load_state_dict(load_tensors(weights))
     except (CausalgenError, SafetensorError, RuntimeError, KeyError, TypeError, ValueError) as error:
-        raise CheckpointError(f"Expected a {stem} that this version can rebuild in '{folder}'; got: {error}") from error
+        raise CheckpointError(
+            f"Expected a {stem} that this version can rebuild in '{folder}'; got: {error}. Restore the "
+            "folder, or fit again."
+        ) from error
     return module.eval()
 
 

@@ -8,6 +8,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 import networkx as nx
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -27,6 +28,8 @@ def check_interventions(graph: CausalGraph, do: Mapping[str, Any] | None) -> dic
         UnknownNameError: A name that is no node.
         GraphError: A replacing mechanism listens to a descendant of its node.
     """
+    if do is not None and not isinstance(do, Mapping):
+        raise ValueError(f"Expected interventions as a mapping such as {{'node': value}}; got {do!r}.")
     do = dict(do or {})
     for name, what in do.items():
         graph.require(name)
@@ -98,8 +101,10 @@ def describe(variable: Variable, what: Any) -> str:
         return f"{variable.name} ~ {type(what).__name__}"
     if callable(what):
         return f"{variable.name} = {getattr(what, '__name__', 'function')}(...)"
-    if isinstance(what, Tensor) and what.dim() == 0:
+    if isinstance(what, Tensor) and what.numel() == 1 and not variable.is_image:
         what = what.item() if not variable.is_discrete else variable.decode(int(what))
+    elif isinstance(what, np.generic):
+        what = what.item()
     if isinstance(what, bool | str):
         return f"{variable.name} = {what}"
     if isinstance(what, int | float):

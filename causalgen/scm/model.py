@@ -10,7 +10,7 @@ import pyro
 import torch
 from torch import Tensor, nn
 
-from ..errors import GraphError, NotObservableError, UnknownNameError, nearest
+from ..errors import GraphError, NotObservableError, SupportError, UnknownNameError, nearest
 from ..graph import CausalGraph
 from ..mechanisms import Abductive, Density, Mechanism, build
 from ..nn import seeded
@@ -109,7 +109,7 @@ class StructuralCausalModel(nn.Module):
         Raises:
             NotObservableError: Evidence on a node whose mechanism has no likelihood.
         """
-        if n < 1:
+        if not isinstance(n, int) or n < 1:
             raise ValueError(f"Expected at least one unit to sample; got n={n}.")
         do = check_interventions(self.graph, do)
         evidence = dict(given or {})
@@ -117,6 +117,12 @@ class StructuralCausalModel(nn.Module):
             self.graph.require(name)
             if name in do:
                 raise ValueError(f"Expected '{name}' in either do or given; got it in both. Leave one out.")
+        for name, what in do.items():
+            if evidence and not callable(what) and len(self.tensor(name, what)) > 1:
+                raise ValueError(
+                    f"Expected one value for do({name}) beside evidence, which resamples the units; got one per unit. "
+                    "Ask for one value at a time."
+                )
         self.eval()
         with seeded(seed, self.like.device):
             if not evidence:
@@ -242,19 +248,24 @@ class StructuralCausalModel(nn.Module):
                 log_weight = log_weight + log_likelihood(name, self.mechanisms[name], parents, values[name])
             elif name in ancestors:
                 values[name] = self._draw(name, proposals, do, values)
+        if not torch.isfinite(log_weight).any():
+            raise SupportError(
+                f"Expected evidence that the model can produce; got {', '.join(evidence)}, which none of {proposals} "
+                "proposals makes possible. Check the values, or sample more units."
+            )
         weight = torch.softmax(log_weight, dim=0)
         size = float(1 / weight.square().sum())
-        if not size >= 1 or size < n / 10:
+        if size < n / 10:
             warnings.warn(
                 f"The evidence {', '.join(evidence)} is rare under the model: {proposals} proposals are worth about "
-                f"{max(size, 0):.0f} independent draws. Sample more units.",
+                f"{size:.0f} independent draws. Sample more units.",
                 stacklevel=3,
             )
         chosen = torch.multinomial(weight, n, replacement=True)
         return {name: tensor[chosen] for name, tensor in values.items()}, size
 
     def _check_particles(self, particles: int) -> None:
-        if particles < 1:
+        if not isinstance(particles, int) or particles < 1:
             raise ValueError(f"Expected at least one particle; got {particles}.")
         if not any(m.abduction.is_random for m in self.mechanisms.values()):
             warnings.warn(

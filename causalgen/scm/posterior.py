@@ -111,7 +111,7 @@ class Posterior:
         if self.particles is None or callable(what) or isinstance(what, str):
             return what
         tensor = self.scm.tensor(name, what, count=self.units)
-        return self._repeat(tensor)
+        return self._repeat(tensor.expand(self.units, *tensor.shape[1:]))
 
     def _repeat(self, tensor: Tensor) -> Tensor:
         return tensor if self.particles is None else tensor.repeat(self.particles, *[1] * (tensor.dim() - 1))

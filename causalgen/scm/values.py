@@ -28,6 +28,11 @@ def as_values(graph: CausalGraph, values: Any, like: Tensor) -> dict[str, Tensor
         DataError: A wrong shape, a label that is not declared, unequal or zero batch size.
         SupportError: A value outside its variable's support.
     """
+    if not isinstance(values, Mapping | pd.DataFrame):
+        raise DataError(
+            f"Expected a mapping or data frame with a value for each of {', '.join(graph.nodes)}; "
+            f"got {type(values).__name__}. Pass columns by name."
+        )
     for name in values:
         if name not in graph:
             raise UnknownNameError(
@@ -126,8 +131,10 @@ def _numbers(variable: Variable, value: Any, like: Tensor) -> Tensor:
         raise MissingValueError(
             f"Expected numbers for '{variable.name}'; got NaN in unit {where}. Drop or impute such units."
         )
+    if torch.isinf(tensor).any():
+        raise DataError(f"Expected finite numbers for '{variable.name}'; got infinity. Choose a finite value.")
     if variable.support is not None and tensor.numel():
-        low, high = variable.support
+        low, high = (float(torch.tensor(bound).to(tensor)) for bound in variable.support)  # rounded as the values are
         least, greatest = float(tensor.min()), float(tensor.max())
         if least < low or greatest > high:
             got = least if least < low else greatest

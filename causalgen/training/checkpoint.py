@@ -3,7 +3,7 @@
 import hashlib
 import json
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -32,13 +32,20 @@ class Checkpoint:
         folder: Where the files go; created.
         scm: The model, for its specification.
         config: Settings; a checkpoint resumes only under the same ones (the device may differ).
+        data: The splits; a checkpoint resumes only on the same ones.
     """
 
-    def __init__(self, folder: Path, scm: StructuralCausalModel, config: FitConfig) -> None:
+    def __init__(
+        self, folder: Path, scm: StructuralCausalModel, config: FitConfig, data: Sequence[Mapping[str, Tensor]]
+    ) -> None:
         self.folder = folder
         self.folder.mkdir(parents=True, exist_ok=True)
         settings = {**asdict(config), "device": None, "version": __version__, **specification(scm)}
-        self.fingerprint = hashlib.sha256(json.dumps(settings, sort_keys=True).encode()).hexdigest()
+        digest = hashlib.sha256(json.dumps(settings, sort_keys=True).encode())
+        for values in data:
+            for name in sorted(values):
+                digest.update(name.encode() + values[name].detach().cpu().contiguous().numpy().tobytes())
+        self.fingerprint = digest.hexdigest()
         self.saved_at = time.monotonic()
 
     def save(self, label: str, epoch: int, trainers: Sequence[NodeTrainer], *, force: bool = False) -> None:
@@ -77,7 +84,7 @@ class Checkpoint:
             ) from error
         if numbers.get("fingerprint") != self.fingerprint:
             raise CheckpointError(
-                f"Expected the checkpoint '{path}' to belong to this model and these settings; got another's. "
+                f"Expected the checkpoint '{path}' to belong to this model, these settings and these data; got another's. "
                 "Choose another folder, or delete the file to train afresh."
             )
         device = trainers[0].fabric.device

@@ -74,7 +74,7 @@ def fit(
     _check_variation(scm, train)
     scm.to(device)
     scm.initialize(train)
-    checkpoint = Checkpoint(Path(out), scm, config) if out is not None else None
+    checkpoint = Checkpoint(Path(out), scm, config, (train, validation)) if out is not None else None
     rows: list[Row] = []
     seconds: dict[str, float] = {}
     best: dict[str, int] = {}

@@ -85,7 +85,7 @@ class Painter(Abductive):
     def noise(self, batch_shape: tuple[int, ...] = ()) -> dict[str, dist.Distribution]:
         return {"mask": dist.Bernoulli(torch.tensor(0.5)).expand((*batch_shape, *SHAPE)).to_event(3)}
 
-    def abduct(self, value: Tensor, parents: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    def abduct(self, value: Tensor, parents: Mapping[str, Tensor], *, draw: bool = True) -> dict[str, Tensor]:
         return {"mask": (value > 0).float()}
 
     def forward(self, noise: Mapping[str, Tensor], parents: Mapping[str, Tensor], *, changed=frozenset()) -> Tensor:
@@ -95,7 +95,7 @@ class Painter(Abductive):
 class Copier(Painter):
     """Ignores its parents: the counterfactual image is the factual one."""
 
-    def abduct(self, value: Tensor, parents: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    def abduct(self, value: Tensor, parents: Mapping[str, Tensor], *, draw: bool = True) -> dict[str, Tensor]:
         return {"mask": value}
 
     def forward(self, noise: Mapping[str, Tensor], parents: Mapping[str, Tensor], *, changed=frozenset()) -> Tensor:

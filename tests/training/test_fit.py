@@ -98,6 +98,10 @@ def test_checkpoints_of_another_fit_or_damaged_ones_are_refused(tmp_path) -> Non
     fit(model(), data(), CONFIG, out=tmp_path)
     with pytest.raises(CheckpointError, match="got another's"):
         fit(model(), data(), replace(CONFIG, seed=1), out=tmp_path)
+    other = data()
+    other["train"]["y"] = -other["train"]["y"]
+    with pytest.raises(CheckpointError, match="these data"):
+        fit(model(), other, CONFIG, out=tmp_path)
     file = tmp_path / "training-im.safetensors"
     file.write_bytes(file.read_bytes()[:500])
     with pytest.raises(CheckpointError, match="readable checkpoint"):

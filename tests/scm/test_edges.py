@@ -1,0 +1,68 @@
+"""Edges: bounds in single precision, impossible evidence, single values, wrong options."""
+
+import numpy as np
+import pytest
+import torch
+
+from causalgen.errors import DataError, SupportError
+from causalgen.graph import CausalGraph, Variable
+from causalgen.mechanisms import build
+from causalgen.scm import StructuralCausalModel
+
+GRAPH = CausalGraph("x -> y", [Variable("x", "continuous", support=(0.0, 0.1)), Variable("y", "continuous")])
+VALUES = {"x": [0.1, 0.05, 0.03, 0.07], "y": [1.0, 2.0, 3.5, 2.5]}
+
+
+@pytest.fixture
+def scm() -> StructuralCausalModel:
+    model = StructuralCausalModel(GRAPH, {"x": "empirical", "y": "linear-gaussian"})
+    model.initialize(VALUES)
+    return model
+
+
+def test_the_ends_of_a_support_are_inside_it(scm: StructuralCausalModel) -> None:
+    assert scm.counterfactual(VALUES, {"x": 0.1})["x"].shape == (4,)
+    assert torch.isfinite(scm.log_prob(VALUES)).all()
+
+
+def test_impossible_evidence_is_refused(scm: StructuralCausalModel) -> None:
+    with pytest.raises(SupportError, match="evidence that the model can produce"):
+        scm.sample(10, given={"x": 0.001}, seed=0)
+    with pytest.raises(ValueError, match="one value for do"):
+        scm.sample(4, do={"x": VALUES["x"]}, given={"y": 2.0}, seed=0)
+
+
+@pytest.mark.filterwarnings("ignore")
+def test_a_single_value_holds_for_all_units_and_particles(scm: StructuralCausalModel) -> None:
+    result = scm.abduct(VALUES, particles=3, seed=0).counterfactual({"x": [0.05]})
+    assert torch.equal(result["x"], torch.full((3, 4), 0.05))
+    assert scm.counterfactual(VALUES, {"x": np.float32(0.05)}).title == "do(x = 0.05)"
+
+
+def test_infinity_and_wrong_containers_are_refused(scm: StructuralCausalModel) -> None:
+    with pytest.raises(DataError, match="got infinity"):
+        scm.counterfactual(VALUES, {"y": float("inf")})
+    with pytest.raises(DataError, match="mapping or data frame"):
+        scm.abduct(torch.zeros(3, 2))
+    with pytest.raises(ValueError, match="interventions as a mapping"):
+        scm.counterfactual(VALUES, "x=3")  # type: ignore[arg-type]
+
+
+def test_a_perfect_fit_is_refused() -> None:
+    model = StructuralCausalModel(GRAPH, {"y": "linear-gaussian"})
+    with pytest.raises(DataError, match="perfect linear fit"):
+        model.initialize({"x": VALUES["x"], "y": [2 * x + 1 for x in VALUES["x"]]})
+
+
+@pytest.mark.parametrize(
+    ("name", "options", "message"),
+    [
+        ("spline-flow", {"bins": 0}, "whole number of at least 1 for the option 'bins'"),
+        ("spline-flow", {"hidden": [8, "a"]}, "list of whole numbers"),
+        ("empirical", {"knots": 1}, "at least 2 knots"),
+        ("additive-noise", {"function": 3}, "a word for the option 'function'"),
+    ],
+)
+def test_wrong_option_values_are_refused(name: str, options: dict, message: str) -> None:
+    with pytest.raises(ValueError, match=message):
+        build(name, GRAPH["y"], {}, options)
