@@ -73,10 +73,10 @@ def answer(run: RunFolder, rows: Sequence[int], do: Sequence[str], out: Path | N
 
 def _check_rows(rows: Sequence[int], count: int) -> None:
     if not 1 <= len(rows) <= MOST_ROWS:
-        raise DataError(f"Expected 1 to {MOST_ROWS} rows; got {len(rows)}.")
+        raise DataError(f"Expected 1 to {MOST_ROWS} rows; got {len(rows)}. Write them as 3,7 or 3-7.")
     for row in rows:
         if not 0 <= row < count:
-            raise DataError(f"Expected rows among 0..{count - 1}; got {row}.")
+            raise DataError(f"Expected rows among 0..{count - 1}; got {row}. Choose rows that the data have.")
 
 
 def _write(folder: Path, result: Counterfactual, rows: Sequence[int], truth: Mapping[str, Any] | None) -> Answer:

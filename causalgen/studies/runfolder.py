@@ -119,8 +119,8 @@ def read_run(path: Path | str) -> RunFolder:
         record = json.loads((path / RUN).read_text(encoding="utf-8"))
         if not {"causalgen", "status", "study", "steps", "attempts"} <= set(record):
             raise ValueError("entries are missing")
-    except FileNotFoundError:
-        what = "a folder without one" if path.is_dir() else "no such folder"
+    except (FileNotFoundError, NotADirectoryError):
+        what = "a folder without one" if path.is_dir() else "a file" if path.exists() else "no such folder"
         raise RunFolderError(
             f"Expected a run folder with a run.json in '{path}'; got {what}. `causalgen run STUDY` makes one."
         ) from None

@@ -19,7 +19,7 @@ from .queries import gallery, response_curve
 from .reporting import Findings, report_content
 from .runfolder import RunFolder
 from .schema import Study
-from .settings import resolve, shrink
+from .settings import fit_config, resolve, shrink
 from .validate import check_study, study_graph
 
 __all__ = ["STEPS", "run_study"]
@@ -67,6 +67,7 @@ def run_study(
     graph = study_graph(study)
     check_study(study, graph)
     study = resolve(shrink(study) if smoke else study)
+    fit_config(study, device)  # refuses a device that this machine lacks
     earlier = inspect_run(out, study, fresh=fresh)
     expected = _expected_seconds(study, fitted=earlier is not None and not fresh and earlier.finished_step(FIT))
     console.print(_announcement(study, out, smoke, expected, resumes=earlier is not None and not fresh))
