@@ -1,7 +1,6 @@
 """The first steps of a run: load the data, fit the model, keep it."""
 
 import shutil
-from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
@@ -15,30 +14,15 @@ from ..graph import CausalGraph
 from ..nn import seeded
 from ..scm import StructuralCausalModel, save
 from ..scm import load as load_model
-from ..training import fit
+from ..training import FitResult, fit
 from .runfolder import RunFolder
 from .schema import Study
 from .settings import fit_config
 
-__all__ = ["FIT", "Training", "build_model", "fit_model", "load_data"]
+__all__ = ["FIT", "build_model", "fit_model", "load_data"]
 
 FIT = "fit the model"
 """Name of the step that is not repeated when a run resumes."""
-
-
-@dataclass(frozen=True)
-class Training:
-    """What training did: `FitResult`, also when it was read back.
-
-    Args:
-        history: Columns node, epoch, split, objective, value.
-        seconds: Wall time by stage.
-        best_epochs: Epoch (from 1) whose averaged weights each node keeps.
-    """
-
-    history: pd.DataFrame
-    seconds: dict[str, float]
-    best_epochs: dict[str, int]
 
 
 def load_data(study: Study, bars: Progress | None = None) -> Dataset:
@@ -62,7 +46,7 @@ def build_model(study: Study, graph: CausalGraph) -> StructuralCausalModel:
 
 def fit_model(
     study: Study, data: Dataset, folder: RunFolder, *, device: str = "auto", bars: Progress | None = None
-) -> tuple[StructuralCausalModel, Training]:
+) -> tuple[StructuralCausalModel, FitResult]:
     """Fit the model and save it in the run folder; a model that an earlier attempt finished is read back.
 
     Raises:
@@ -74,7 +58,7 @@ def fit_model(
     if folder.finished_step(FIT):
         kept = folder.record["training"]
         scm = load_model(folder.model).to(_torch_device(device))
-        return scm, Training(_read_history(history), kept["seconds"], kept["best_epochs"])
+        return scm, FitResult(_read_history(history), kept["seconds"], kept["best_epochs"])
     scm = build_model(study, data.graph)
     result = fit(scm, data, config, out=folder.checkpoints, bars=bars)
     save(scm, folder.model)
@@ -82,7 +66,7 @@ def fit_model(
     result.history.to_csv(history, index=False)
     folder.update(training={"seconds": result.seconds, "best_epochs": result.best_epochs})
     shutil.rmtree(folder.checkpoints)
-    return scm, Training(result.history, result.seconds, result.best_epochs)
+    return scm, result
 
 
 def _read_history(path: Path) -> pd.DataFrame:

@@ -8,9 +8,9 @@ from ..effects import EffectReport
 from ..metrics import MetricTable
 from ..reports import DataSummary, Gallery, Highlight, MechanismSummary, ReportContent, ResponseCurve
 from ..scm import StructuralCausalModel
+from ..training import FitResult
 from .evaluation import headline
 from .machine import versions
-from .modelling import Training
 from .runfolder import RunFolder
 from .schema import Study
 
@@ -23,7 +23,7 @@ class Findings:
 
     data: Dataset
     scm: StructuralCausalModel
-    training: Training
+    training: FitResult
     galleries: list[Gallery] = field(default_factory=list)
     curves: list[ResponseCurve] = field(default_factory=list)
     metrics: MetricTable | None = None
