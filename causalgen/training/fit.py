@@ -18,13 +18,13 @@ from rich.progress import Progress
 from torch import Tensor
 
 from ..datasets import Dataset
-from ..errors import DataError
+from ..errors import DataError, MissingValueError
 from ..nn import seeded
 from ..scm import StructuralCausalModel
 from .augment import shifted
 from .checkpoint import Checkpoint
 from .config import FitConfig, Stage
-from .stage import NodeTrainer, Row
+from .stage import NodeTrainer, Row, as_float
 
 __all__ = ["FitResult", "fit", "precision_on"]
 
@@ -70,9 +70,9 @@ def fit(
     """
     config = config or FitConfig()
     device = _fabric(config, "32-true").device
-    train, validation = (_on_device(_part(data, split), device) for split in ("train", "validation"))
-    _check_variation(scm, train)
     scm.to(device)
+    train, validation = (_tensors(scm, _part(data, split)) for split in ("train", "validation"))
+    _check_variation(scm, train)
     scm.initialize(train)
     checkpoint = Checkpoint(Path(out), scm, config, (train, validation)) if out is not None else None
     rows: list[Row] = []
@@ -145,7 +145,7 @@ def _train(
         order = torch.randperm(count, device=fabric.device)
         for start in range(0, per_epoch * stage.batch_size, stage.batch_size):
             index = order[start : start + stage.batch_size]
-            batch = {name: _as_float(tensor[index]) for name, tensor in train.items()}
+            batch = {name: as_float(tensor[index]) for name, tensor in train.items()}
             for trainer in active:
                 if stage.shift and scm.graph[trainer.name].is_image:
                     batch[trainer.name] = shifted(batch[trainer.name], stage.shift)
@@ -173,17 +173,20 @@ def _part(data: Any, split: str) -> Mapping[str, Tensor]:
     return data[split]
 
 
-def _on_device(values: Mapping[str, Tensor], device: torch.device) -> dict[str, Tensor]:
-    return {name: tensor.to(device) for name, tensor in values.items()}
-
-
-def _as_float(tensor: Tensor) -> Tensor:
-    return tensor.float() if tensor.dtype == torch.uint8 else tensor
+def _tensors(scm: StructuralCausalModel, values: Mapping[str, Any]) -> dict[str, Tensor]:
+    """Columns on the model's device: attributes checked and in its dtype, images as they are stored."""
+    missing = [name for name in scm.graph.nodes if name not in values]
+    if missing:
+        raise MissingValueError(f"Expected a column for every node; got none for {', '.join(missing)}. Add them.")
+    return {
+        name: values[name].to(scm.like.device) if scm.graph[name].is_image else scm.tensor(name, values[name])
+        for name in scm.graph.nodes
+    }
 
 
 def _check_variation(scm: StructuralCausalModel, train: Mapping[str, Tensor]) -> None:
     for name in scm.graph.nodes:
-        if name in train and not scm.graph[name].is_image and train[name].unique().numel() < 2:
+        if not scm.graph[name].is_image and train[name].unique().numel() < 2:
             raise DataError(
                 f"Expected '{name}' to vary in the training split; got the constant {float(train[name].flatten()[0]):g}. "
                 "Remove it from the graph."

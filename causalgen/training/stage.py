@@ -17,7 +17,7 @@ from ..mechanisms import Mechanism
 from ..nn import seeded
 from .config import Stage
 
-__all__ = ["NodeTrainer", "Row"]
+__all__ = ["NodeTrainer", "Row", "as_float"]
 
 WARMUP_STEPS = 100
 VALIDATION_BATCH = 2048
@@ -164,7 +164,7 @@ class NodeTrainer:
         count = len(values[self.name])
         totals: dict[str, float] = {}
         for start in range(0, count, VALIDATION_BATCH):
-            batch = {k: _as_float(v[start : start + VALIDATION_BATCH]) for k, v in values.items()}
+            batch = {k: as_float(v[start : start + VALIDATION_BATCH]) for k, v in values.items()}
             losses = averaged.objectives(batch[self.name], {p: batch[p] for p in self.mechanism.parents}, 1.0)
             for objective, loss in losses.items():
                 totals[objective] = totals.get(objective, 0.0) + float(loss.sum())
@@ -192,5 +192,6 @@ def _under(prefix: str, tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
     return {key.removeprefix(prefix): value.clone() for key, value in tensors.items() if key.startswith(prefix)}
 
 
-def _as_float(tensor: Tensor) -> Tensor:
+def as_float(tensor: Tensor) -> Tensor:
+    """Stored bytes as the floats that mechanisms take; anything else unchanged."""
     return tensor.float() if tensor.dtype == torch.uint8 else tensor

@@ -6,7 +6,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from causalgen.errors import CheckpointError, DataError, DivergenceError
+from causalgen.errors import CheckpointError, DataError, DivergenceError, MissingValueError
 from causalgen.graph import CausalGraph, Variable
 from causalgen.scm import StructuralCausalModel
 from causalgen.training import FitConfig, Stage, fit
@@ -158,3 +158,21 @@ def test_shifts_move_whole_images_by_whole_pixels() -> None:
     assert torch.equal(moved.sum((1, 2, 3)), torch.ones(200))
     rows = moved[:, 0].sum(2).argmax(1)
     assert set((rows - 4).tolist()) == {-2, -1, 0, 1, 2}
+
+
+def test_plain_numbers_and_labels_are_taken_and_mistakes_are_named() -> None:
+    plain = {
+        split: {**values, "x": values["x"].double(), "g": ["abc"[c] for c in values["g"]]}
+        for split, values in data().items()
+    }
+    first, second = model(), model()
+    fit(first, plain, CONFIG)
+    fit(second, data(), CONFIG)
+    assert same(first, second)
+    wrong = data()
+    wrong["validation"]["x"] = wrong["validation"]["x"].index_fill(0, torch.tensor([3]), torch.nan)
+    with pytest.raises(MissingValueError, match="unit 3"):
+        fit(model(), wrong, CONFIG)
+    del wrong["validation"]["y"]
+    with pytest.raises(MissingValueError, match="none for y"):
+        fit(model(), wrong, CONFIG)
