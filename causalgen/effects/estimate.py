@@ -51,7 +51,7 @@ def estimate_effect(
         treatment: A binary or continuous variable.
         outcome: A binary or continuous variable.
         contrast: (a, b), labels or natural units.
-        methods: Keys of `causalgen.effects.methods.METHODS`; None for all that suit the treatment.
+        methods: Keys of `causalgen.effects.estimators.methods.METHODS`; None for all that suit the treatment.
         refute: Whether to run the refuters.
         simulations: Simulated tables per refuter.
         level: Level of the intervals.
@@ -115,8 +115,8 @@ def _through_dowhy(
 ) -> tuple[tuple[Estimate, ...], tuple[Refutation, ...]]:
     """Identification, estimates and refuters of DoWhy; nothing above this line loads it."""
     from .identification import dowhy_estimand, unadjusted_estimand
-    from .linear import LinearAdjustment
-    from .methods import choose_methods
+    from .estimators.linear import LinearAdjustment
+    from .estimators.methods import choose_methods
     from .refute import refute
 
     chosen = {} if estimand.method == "no effect" else choose_methods(methods, table.kind, estimand.treatment)

@@ -5,8 +5,8 @@ import pandas as pd
 from sklearn.linear_model import LogisticRegression
 from sklearn.model_selection import StratifiedKFold, cross_val_predict
 
-from .basis import FlexibleBasis
-from .outcome_model import OutcomeModel
+from .estimators.basis import FlexibleBasis
+from .estimators.outcome_model import OutcomeModel
 from .table import EncodedTable
 
 __all__ = ["overlap_warnings"]

@@ -6,12 +6,12 @@ import pytest
 from dowhy.causal_estimator import CausalEstimate, CausalEstimator
 from sklearn.dummy import DummyClassifier, DummyRegressor
 
-from causalgen.effects.basis import FlexibleBasis
-from causalgen.effects.doubly_robust import DoublyRobust
-from causalgen.effects.g_computation import GComputation
+from causalgen.effects.estimators.basis import FlexibleBasis
+from causalgen.effects.estimators.doubly_robust import DoublyRobust
+from causalgen.effects.estimators.g_computation import GComputation
 from causalgen.effects.identification import dowhy_estimand
-from causalgen.effects.linear import LinearAdjustment
-from causalgen.effects.outcome_model import OutcomeModel
+from causalgen.effects.estimators.linear import LinearAdjustment
+from causalgen.effects.estimators.outcome_model import OutcomeModel
 from causalgen.graph import CausalGraph, identify
 
 from .generator import binary_table, linear_table

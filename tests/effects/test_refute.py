@@ -6,10 +6,10 @@ import pytest
 from dowhy.causal_estimator import CausalEstimate
 from sklearn.neighbors import KNeighborsRegressor
 
-from causalgen.effects.adjustment import AdjustmentEstimator, Arrays, Influence
-from causalgen.effects.doubly_robust import DoublyRobust
+from causalgen.effects.estimators.adjustment import AdjustmentEstimator, Arrays, Influence
+from causalgen.effects.estimators.doubly_robust import DoublyRobust
 from causalgen.effects.identification import dowhy_estimand, unadjusted_estimand
-from causalgen.effects.linear import LinearAdjustment
+from causalgen.effects.estimators.linear import LinearAdjustment
 from causalgen.effects.refute import REFUTERS, refute, run_refuter
 from causalgen.graph import CausalGraph, identify
 

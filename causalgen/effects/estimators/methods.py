@@ -6,12 +6,12 @@ from dataclasses import dataclass
 from dowhy.causal_estimator import CausalEstimator
 from dowhy.causal_identifier import IdentifiedEstimand
 
-from ..errors import DataError, UnknownNameError, nearest
+from ...errors import DataError, UnknownNameError, nearest
 from .doubly_robust import DoublyRobust
 from .g_computation import GComputation
 from .linear import LinearAdjustment
 from .outcome_model import OutcomeModel
-from .table import EncodedTable
+from ..table import EncodedTable
 
 __all__ = ["METHODS", "Method", "choose_methods"]
 

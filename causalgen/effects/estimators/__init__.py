@@ -1,0 +1,1 @@
+"""Estimators of an effect, each behind DoWhy's estimator interface, and their catalog."""
