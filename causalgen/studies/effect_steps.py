@@ -4,7 +4,7 @@ from dataclasses import replace
 
 from ..datasets import Dataset
 from ..effects import EffectReport, Estimate, estimate_effect, implied_effect, measured_effect
-from ..errors import DataError
+from ..errors import AbductionError, DataError
 from ..scm import StructuralCausalModel
 from .measurements import MEASUREMENTS
 from .queries import image_node, test_rows
@@ -38,7 +38,7 @@ def effect_report(study: Study, effect: Effect, scm: StructuralCausalModel, data
     if effect.outcome in study.measurements:
         try:
             comparisons.append(_measured(study, effect, scm, data))
-        except DataError as error:
+        except (AbductionError, DataError) as error:
             report = replace(report, warnings=(*report.warnings, f"Not measured on generated images: {error}"))
     return report.compare(*comparisons, truth=_truth(effect, data))
 
@@ -53,20 +53,22 @@ def attribute_model(scm: StructuralCausalModel) -> StructuralCausalModel:
 
 
 def _measured(study: Study, effect: Effect, scm: StructuralCausalModel, data: Dataset) -> Estimate:
-    """The effect read off generated images.
+    """The effect read off counterfactual images of test units.
 
     Raises:
         DataError: The measurement does not follow the attribute on real images.
+        AbductionError: The image's mechanism cannot abduct.
     """
+    rows = test_rows(data, study.evaluation.rows, study.seed)
     return measured_effect(
         scm,
         image=image_node(data.graph),
         measure=MEASUREMENTS[study.measurements[effect.outcome]],
-        factual=data.rows(test_rows(data, study.evaluation.rows, study.seed)),
+        factual=data.rows(rows),
+        groups=data.group[rows],
         treatment=effect.treatment,
         outcome=effect.outcome,
         contrast=effect.contrast,
-        n=study.evaluation.rows,
         seed=study.seed,
     )
 
