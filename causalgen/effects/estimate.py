@@ -117,7 +117,7 @@ def _through_dowhy(
     from .identification import dowhy_estimand, unadjusted_estimand
     from .estimators.linear import LinearAdjustment
     from .estimators.methods import choose_methods
-    from .refute import refute
+    from .doubt.refuters import refute
 
     chosen = {} if estimand.method == "no effect" else choose_methods(methods, table.kind, estimand.treatment)
     with quiet_dowhy():

@@ -10,7 +10,7 @@ from causalgen.effects.estimators.adjustment import AdjustmentEstimator, Arrays,
 from causalgen.effects.estimators.doubly_robust import DoublyRobust
 from causalgen.effects.identification import dowhy_estimand, unadjusted_estimand
 from causalgen.effects.estimators.linear import LinearAdjustment
-from causalgen.effects.refute import REFUTERS, refute, run_refuter
+from causalgen.effects.doubt.refuters import REFUTERS, refute, run_refuter
 from causalgen.graph import CausalGraph, identify
 
 from .generator import binary_table, sigmoid

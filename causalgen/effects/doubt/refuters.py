@@ -11,8 +11,8 @@ from dowhy.causal_refuter import CausalRefutation
 from dowhy.causal_refuters import refute_data_subset, refute_placebo_treatment, refute_random_common_cause
 from dowhy.causal_refuters.placebo_treatment_refuter import PlaceboType
 
-from .quiet import quiet_dowhy
-from .report import Refutation, Verdict
+from ..quiet import quiet_dowhy
+from ..report import Refutation, Verdict
 
 __all__ = ["REFUTERS", "Refuter", "refute", "run_refuter"]
 
