@@ -29,6 +29,7 @@ GREY = Variable("grey", "image", shape=(1, 17, 20))
 COLOUR = Variable("colour", "image", shape=(3, 28, 30))
 UNIT = Variable("unit", "image", shape=(1, 16, 16), support=(0, 1))
 SMALL = {"latent": 4, "local": 2, "width": 8, "blocks": 1}
+LADDER = {"latent": 4, "maps": [2, 1], "width": 8}
 
 
 @dataclass(frozen=True)
@@ -71,12 +72,22 @@ CASES = [
     case("conv-vae", COLOUR, SCALARS, **SMALL, residual=1.0),
     case("conv-vae", GREY, {"age": AGE}, **SMALL, likelihood="gaussian", residual=0.5),
     case("conv-vae", UNIT, {"kind": KIND}, **SMALL, likelihood="bernoulli"),
+    case("conv-vae", COLOUR, {"age": AGE}, **SMALL, likelihood="pixelwise-gaussian", residual=1.0),
     case("conv-vae", GREY, {}, **SMALL),
+    case("diffusion", GREY, ALL, width=8, steps=3),
+    case("diffusion", COLOUR, SCALARS, width=8, steps=3, guidance=2.0),
+    case("flow-matching", GREY, ALL, width=8, steps=3),
+    case("flow-matching", UNIT, {"age": AGE}, width=8, solver="dopri5", dropout=0.0),
+    case("flow-matching", GREY, {}, width=8, steps=3, coupling="independent"),
+    case("hierarchical-vae", GREY, ALL, **LADDER),
+    case("hierarchical-vae", COLOUR, SCALARS, **LADDER, residual=1.0, prior="conditional"),
+    case("hierarchical-vae", UNIT, {}, **LADDER, likelihood="bernoulli"),
 ]
 
 
-def data(case: Case, n: int = 200) -> tuple[Tensor, dict[str, Tensor]]:
+def data(case: Case) -> tuple[Tensor, dict[str, Tensor]]:
     """Made values of a case's variable and parents; the variable depends on a continuous parent where there is one."""
+    n = 40 if case.variable.is_image else 200
     generator = torch.Generator().manual_seed(1)
     values = {name: _random(v, n, generator) for name, v in case.parents.items()}
     value = _random(case.variable, n, generator)

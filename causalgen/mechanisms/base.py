@@ -50,6 +50,10 @@ class Mechanism(nn.Module, ABC):
     """
 
     abduction: Abduction = Abduction.NONE
+    tolerance: float = 1e-4
+    """Greatest error, in natural units, that bijective abduction leaves in a null intervention."""
+    guided: bool = False
+    """Whether changed parents weigh more than the distribution gives them: the result is then an edit, not a counterfactual."""
 
     def __init__(self, variable: Variable, parents: Mapping[str, Variable], **options: Any) -> None:
         super().__init__()

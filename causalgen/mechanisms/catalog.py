@@ -9,7 +9,10 @@ from .additive_noise import AdditiveNoise
 from .base import Mechanism
 from .categorical import Categorical
 from .conv_vae import ConvVAE
+from .diffusion import Diffusion
 from .empirical import Empirical
+from .flow_matching import FlowMatching
+from .hierarchical_vae import HierarchicalVAE
 from .linear_gaussian import LinearGaussian
 from .ordinal import Ordinal
 from .spline_flow import SplineFlow
@@ -24,6 +27,9 @@ MECHANISMS: dict[str, type[Mechanism]] = {
     "categorical": Categorical,
     "ordinal": Ordinal,
     "conv-vae": ConvVAE,
+    "hierarchical-vae": HierarchicalVAE,
+    "diffusion": Diffusion,
+    "flow-matching": FlowMatching,
 }
 
 KINDS: dict[str, tuple[str, ...]] = {
@@ -34,6 +40,9 @@ KINDS: dict[str, tuple[str, ...]] = {
     "categorical": ("binary", "categorical"),
     "ordinal": ("ordinal",),
     "conv-vae": ("image",),
+    "hierarchical-vae": ("image",),
+    "diffusion": ("image",),
+    "flow-matching": ("image",),
 }
 """Kinds of variable that each mechanism can assign."""
 

@@ -5,7 +5,7 @@ Pixels are in natural units over [low, high]; the decoder speaks on the scale wh
 
 import math
 from abc import ABC, abstractmethod
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Literal
 
 import pyro.distributions as dist
 import torch
@@ -14,10 +14,19 @@ from torch import Tensor, nn
 from torch.distributions import constraints
 from torch.nn import functional as F
 
-__all__ = ["LIKELIHOODS", "Bernoulli", "DiscretisedGaussian", "Gaussian", "Likelihood"]
+__all__ = [
+    "LIKELIHOODS",
+    "Bernoulli",
+    "DiscretisedGaussian",
+    "Gaussian",
+    "Likelihood",
+    "LikelihoodName",
+    "PixelwiseGaussian",
+]
 
-
+LikelihoodName = Literal["discretised-gaussian", "pixelwise-gaussian", "gaussian", "bernoulli"]
 NO_SHAPE = torch.Size()
+LEAST_LOG_SCALE = -6.0
 
 
 class Likelihood(nn.Module, ABC):
@@ -30,6 +39,8 @@ class Likelihood(nn.Module, ABC):
 
     has_residual = False
     """Whether the difference between an image and its decoded mean can be carried to the counterfactual."""
+    outputs = 1
+    """Channels of the decoder's output for each channel of the image."""
 
     def __init__(self, channels: int, support: tuple[float, float]) -> None:
         super().__init__()
@@ -78,28 +89,31 @@ class Gaussian(Likelihood):
         super().__init__(channels, support)
         self.log_scale = nn.Parameter(torch.full((channels, 1, 1), -1.5))
 
-    def scale(self) -> Tensor:
-        """Learned scale `(C, 1, 1)` on the [-1, 1] range; bounded below so that the likelihood cannot blow up."""
-        return self.log_scale.clamp_min(-6.0).exp()
+    def moments(self, output: Tensor) -> tuple[Tensor, Tensor]:
+        """Mean and scale of the pixels on the [-1, 1] range; the scale is bounded below so that no density blows up."""
+        return output, self.log_scale.clamp_min(LEAST_LOG_SCALE).exp()
 
     def mean(self, output: Tensor) -> Tensor:
-        return self.from_unit(output)
+        return self.from_unit(self.moments(output)[0])
 
     def distribution(self, output: Tensor) -> TorchDistribution:
         half = (self.high - self.low) / 2
-        return dist.Normal((output + 1) * half + self.low, self.scale() * half).to_event(3)
+        mean, scale = self.moments(output)
+        return dist.Normal((mean + 1) * half + self.low, scale * half).to_event(3)
 
     def log_prob(self, output: Tensor, value: Tensor) -> Tensor:
         half = (self.high - self.low) / 2
-        standardised = (self.to_unit(value) - output) / self.scale()
-        constant = self.scale().log() + 0.5 * math.log(2 * math.pi) + math.log(half)
-        return -(0.5 * standardised.square() + constant).flatten(1).sum(1)
+        mean, scale = self.moments(output)
+        constant = scale.log() + 0.5 * math.log(2 * math.pi) + math.log(half)
+        return -(0.5 * ((self.to_unit(value) - mean) / scale).square() + constant).flatten(1).sum(1)
 
     def residual(self, output: Tensor, value: Tensor) -> Tensor:
-        return (self.to_unit(value) - output.clamp(-1, 1)) / self.scale()
+        mean, scale = self.moments(output)
+        return (self.to_unit(value) - mean.clamp(-1, 1)) / scale
 
     def add_residual(self, output: Tensor, residual: Tensor) -> Tensor:
-        return self.from_unit(output.clamp(-1, 1) + self.scale() * residual)
+        mean, scale = self.moments(output)
+        return self.from_unit(mean.clamp(-1, 1) + scale * residual)
 
 
 class DiscretisedGaussian(Gaussian):
@@ -109,23 +123,35 @@ class DiscretisedGaussian(Gaussian):
     """
 
     def distribution(self, output: Tensor) -> TorchDistribution:
-        return _Discretised(self, output).to_event(3)
+        return _Discretised(self, *self.moments(output)).to_event(3)
 
     def log_prob(self, output: Tensor, value: Tensor) -> Tensor:
-        return self.log_mass(output, value).flatten(1).sum(1)
+        return self.log_mass(*self.moments(output), value).flatten(1).sum(1)
 
-    def log_mass(self, output: Tensor, value: Tensor) -> Tensor:
+    def log_mass(self, mean: Tensor, scale: Tensor, value: Tensor) -> Tensor:
         """Log probability of each pixel's grey level, shape of `value`."""
-        centre, half_bin, inverse = self.to_unit(value) - output, 1 / 255, 1 / self.scale()
+        centre, half_bin, inverse = self.to_unit(value) - mean, 1 / 255, 1 / scale
         upper = torch.special.ndtr((centre + half_bin) * inverse)
         lower = torch.special.ndtr((centre - half_bin) * inverse)
         black, white = value <= self.low, value >= self.high
         mass = torch.where(white, 1.0, upper) - torch.where(black, 0.0, lower)
         # Where both tails round to the same number the density times the bin width is exact enough.
-        density = (
-            -0.5 * (centre * inverse).square() - (self.scale() / (2 * half_bin)).log() - 0.5 * math.log(2 * math.pi)
-        )
+        density = -0.5 * (centre * inverse).square() - (scale / (2 * half_bin)).log() - 0.5 * math.log(2 * math.pi)
         return torch.where(mass > 1e-5, mass.clamp_min(1e-5).log(), density)
+
+
+class PixelwiseGaussian(DiscretisedGaussian):
+    """Discretised Gaussian whose scale the decoder draws for every pixel: sure of flat areas, unsure of edges."""
+
+    outputs = 2
+
+    def __init__(self, channels: int, support: tuple[float, float]) -> None:
+        super().__init__(channels, support)
+        del self.log_scale
+
+    def moments(self, output: Tensor) -> tuple[Tensor, Tensor]:
+        mean, log_scale = output.chunk(2, dim=1)
+        return mean, (log_scale - 1.5).clamp(LEAST_LOG_SCALE, 2.0).exp()
 
 
 class Bernoulli(Likelihood):
@@ -143,44 +169,46 @@ class Bernoulli(Likelihood):
 
 
 class _PixelDistribution(TorchDistribution):
-    """Distribution of single pixels whose formulas live in a `Likelihood`."""
+    """Distribution of single pixels whose formulas live in a `Likelihood`; `parameters` have the image's shape."""
 
     arg_constraints: ClassVar[dict[str, Any]] = {}
     support = constraints.real
 
-    def __init__(self, likelihood: Any, output: Tensor, validate_args: bool | None = None) -> None:
-        self.likelihood, self.output = likelihood, output
-        super().__init__(batch_shape=output.shape, validate_args=False)
+    def __init__(self, likelihood: Any, *parameters: Tensor, validate_args: bool | None = None) -> None:
+        self.likelihood, self.parameters = likelihood, torch.broadcast_tensors(*parameters)
+        super().__init__(batch_shape=self.parameters[0].shape, validate_args=False)
 
     def expand(self, batch_shape: Any, _instance: Any = None) -> "_PixelDistribution":
-        return type(self)(self.likelihood, self.output.expand(batch_shape))
+        return type(self)(self.likelihood, *(parameter.expand(batch_shape) for parameter in self.parameters))
 
 
 class _Discretised(_PixelDistribution):
     def sample(self, sample_shape: Any = NO_SHAPE) -> Tensor:
-        part = self.likelihood
-        shape = self._extended_shape(sample_shape)
-        value = self.output + part.scale() * torch.randn(shape, dtype=self.output.dtype, device=self.output.device)
+        part, (mean, scale) = self.likelihood, self.parameters
+        value = mean + scale * torch.randn(self._extended_shape(sample_shape), dtype=mean.dtype, device=mean.device)
         level = ((value.clamp(-1, 1) + 1) * 127.5).round()
         return (level * ((part.high - part.low) / 255) + part.low).detach()
 
     def log_prob(self, value: Tensor) -> Tensor:
-        return self.likelihood.log_mass(self.output, value)
+        return self.likelihood.log_mass(*self.parameters, value)
 
 
 class _GreyBernoulli(_PixelDistribution):
     def sample(self, sample_shape: Any = NO_SHAPE) -> Tensor:
         part = self.likelihood
-        probability = torch.sigmoid(self.output).expand(self._extended_shape(sample_shape))
+        probability = torch.sigmoid(self.parameters[0]).expand(self._extended_shape(sample_shape))
         return (torch.bernoulli(probability) * (part.high - part.low) + part.low).detach()
 
     def log_prob(self, value: Tensor) -> Tensor:
         target = (self.likelihood.to_unit(value) + 1) / 2
-        return -F.binary_cross_entropy_with_logits(self.output, target.expand_as(self.output), reduction="none")
+        return -F.binary_cross_entropy_with_logits(
+            self.parameters[0], target.expand_as(self.parameters[0]), reduction="none"
+        )
 
 
 LIKELIHOODS: dict[str, type[Likelihood]] = {
     "discretised-gaussian": DiscretisedGaussian,
+    "pixelwise-gaussian": PixelwiseGaussian,
     "gaussian": Gaussian,
     "bernoulli": Bernoulli,
 }

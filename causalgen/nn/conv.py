@@ -11,7 +11,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-__all__ = ["ConvDecoder", "ConvEncoder", "Grid"]
+__all__ = ["ConvBlock", "ConvDecoder", "ConvEncoder", "Grid", "in_full_precision"]
 
 COARSEST = 8
 
@@ -63,19 +63,27 @@ class _Modulation(nn.Module):
         return x * (1 + scale) + shift
 
 
-class _Block(nn.Module):
-    """Residual block of two modulated 3x3 convolutions."""
+class ConvBlock(nn.Module):
+    """Residual block of two 3x3 convolutions, `(B, channels, H, W)` to the same shape.
 
-    def __init__(self, channels: int, context: int) -> None:
+    Args:
+        channels: Channels in and out.
+        context: Width of the context vector that modulates it; 0 for none.
+    """
+
+    def __init__(self, channels: int, context: int = 0) -> None:
         super().__init__()
         self.first = nn.Conv2d(channels, channels, 3, padding=1)
-        self.modulation = _Modulation(context, channels)
+        self.modulation = _Modulation(context, channels) if context else None
         self.second = nn.Conv2d(channels, channels, 3, padding=1)
         with torch.no_grad():  # start close to the identity
             self.second.weight.mul_(0.1)
 
-    def forward(self, x: Tensor, context: Tensor) -> Tensor:
-        return x + self.second(F.silu(self.modulation(self.first(F.silu(x)), context)))
+    def forward(self, x: Tensor, context: Tensor | None = None) -> Tensor:
+        inner = self.first(F.silu(x))
+        if self.modulation is not None:
+            inner = self.modulation(inner, context)
+        return x + self.second(F.silu(inner))
 
 
 class ConvEncoder(nn.Module):
@@ -97,7 +105,7 @@ class ConvEncoder(nn.Module):
             for i, (b, a) in enumerate(zip(before, widths))
         )
         self.modulations = nn.ModuleList(_Modulation(context, channels) for channels in widths)
-        self.block = _Block(widths[-1], context)
+        self.block = ConvBlock(widths[-1], context)
 
     def forward(self, image: Tensor, context: Tensor) -> Tensor:
         """`image` `(B, C, H, W)` on [-1, 1], `context` `(B, context)`; returns `(B, width, *coarse)`."""
@@ -114,27 +122,43 @@ class ConvDecoder(nn.Module):
         shape: (C, H, W) of the image.
         inputs: Channels of the coarse map.
         context: Width of the context vector.
+        outputs: Channels of the result; as many as the image has unless told otherwise.
         width: Channels at the coarse resolution.
         blocks: Residual blocks at the coarse resolution; the finer ones have one each.
     """
 
-    def __init__(self, shape: Sequence[int], inputs: int, context: int, *, width: int = 64, blocks: int = 2) -> None:
+    def __init__(
+        self,
+        shape: Sequence[int],
+        inputs: int,
+        context: int,
+        *,
+        outputs: int | None = None,
+        width: int = 64,
+        blocks: int = 2,
+    ) -> None:
         super().__init__()
         self.grid = Grid(shape)
         widths = self.grid.widths(width)[::-1]
         self.first = nn.Conv2d(inputs, widths[0], 3, padding=1)
         self.blocks = nn.ModuleList(
-            nn.ModuleList(_Block(channels, context) for _ in range(1 if i else blocks))
+            nn.ModuleList(ConvBlock(channels, context) for _ in range(1 if i else blocks))
             for i, channels in enumerate(widths)
         )
-        after = [*widths[1:], self.grid.channels]
+        after = [*widths[1:], outputs or self.grid.channels]
         self.up = nn.ModuleList(nn.ConvTranspose2d(b, a, 4, stride=2, padding=1) for b, a in zip(widths, after))
 
     def forward(self, coarse: Tensor, context: Tensor) -> Tensor:
-        """`coarse` `(B, inputs, *coarse)`, `context` `(B, context)`; returns `(B, C, H, W)`, meant for [-1, 1]."""
+        """`coarse` `(B, inputs, *coarse)`, `context` `(B, context)`; returns `(B, outputs, H, W)`."""
         x = self.first(coarse)
-        for blocks, up in zip(self.blocks, self.up):
+        for i, (blocks, up) in enumerate(zip(self.blocks, self.up)):
             for block in blocks:  # type: ignore[attr-defined]
                 x = block(x, context)
-            x = up(F.silu(x))
+            x = up(F.silu(x)) if i < len(self.up) - 1 else in_full_precision(up, F.silu(x))
         return self.grid.crop(x)
+
+
+def in_full_precision(layer: nn.Module, x: Tensor) -> Tensor:
+    """`layer(x)` outside autocast: in bfloat16 a pixel near white or black is known to one grey level only."""
+    with torch.autocast(x.device.type, enabled=False):
+        return layer(x.to(next(layer.parameters()).dtype))

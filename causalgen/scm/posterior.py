@@ -94,6 +94,7 @@ class Posterior:
             do,
             self._restore(inside),
             self.particles,
+            guided=tuple(n for n in world if n in changed - set(do) and self.scm.mechanisms[n].guided),
         )
 
     def _predict(self, name: str, values: dict[str, Tensor], changed: set[str]) -> Tensor:

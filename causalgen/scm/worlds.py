@@ -74,6 +74,7 @@ class Counterfactual(_Values):
         do: The interventions as given.
         supported: Bool of the leading shape: all recomputed nodes have parents inside the joint range of training.
         particles: Number of particles, or None.
+        guided: Nodes whose mechanism gives changed parents more weight than the distribution does: guided edits.
     """
 
     graph: CausalGraph
@@ -82,12 +83,13 @@ class Counterfactual(_Values):
     do: dict[str, Any]
     supported: Tensor
     particles: int | None = None
+    guided: tuple[str, ...] = ()
 
     @property
     def title(self) -> str:
-        """The intervention in words, such as "do(thickness = 3 px)"."""
+        """The intervention in words, such as "do(thickness = 3 px)"; a guided edit says so."""
         inner = ", ".join(describe(self.graph[name], what) for name, what in self.do.items())
-        return f"do({inner})"
+        return f"do({inner})" + (", guided edit" if self.guided else "")
 
     def difference(self, name: str) -> Tensor:
         """Counterfactual minus factual of one node, natural units (codes for discrete nodes)."""

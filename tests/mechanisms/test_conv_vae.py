@@ -30,7 +30,7 @@ def test_the_bound_equals_pyros(likelihood: str) -> None:
             vae.observe("x", parents, value)
 
     def guide() -> None:
-        context = vae._context(parents, 6)
+        context = vae.embed(parents, 6)
         features = vae.encoder(vae.likelihood.to_unit(value), context)
         squeezed = torch.nn.functional.silu(vae.squeeze(features)).flatten(1)
         mean, log_scale = vae.global_head(torch.cat([squeezed, context], 1)).chunk(2, 1)

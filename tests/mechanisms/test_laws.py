@@ -45,8 +45,9 @@ def test_noise_and_value_have_the_declared_shapes(ready) -> None:
         low, high = mechanism.variable.support
         assert low <= sampled.min()
         assert sampled.max() <= high
-    abducted = mechanism.abduct(value, parents)
-    assert {k: v.shape for k, v in abducted.items()} == {k: v.shape for k, v in noise.items()}
+    if isinstance(mechanism, Abductive):
+        abducted = mechanism.abduct(value, parents)
+        assert {k: v.shape for k, v in abducted.items()} == {k: v.shape for k, v in noise.items()}
 
 
 def test_every_parameter_gets_a_gradient(ready) -> None:
@@ -65,10 +66,12 @@ def test_every_parameter_gets_a_gradient(ready) -> None:
 
 def test_null_intervention_returns_what_abduction_promises(ready) -> None:
     mechanism, value, parents = ready
-    assert isinstance(mechanism, Abductive)
+    if not isinstance(mechanism, Abductive):
+        assert mechanism.abduction is Abduction.NONE
+        return
     again = mechanism(mechanism.abduct(value, parents), parents)
     if mechanism.abduction is Abduction.BIJECTIVE:
-        assert torch.allclose(again, value, rtol=1e-4, atol=1e-4)
+        assert torch.allclose(again, value, rtol=1e-4, atol=mechanism.tolerance)
     elif mechanism.abduction is Abduction.POSTERIOR or getattr(mechanism, "residual", 0) == 1:
         assert torch.allclose(again.float(), value.float(), atol=1e-3)
     else:
@@ -78,8 +81,8 @@ def test_null_intervention_returns_what_abduction_promises(ready) -> None:
 def test_posterior_abduction_averages_to_the_prior(ready) -> None:
     """Drawing x from the mechanism and then u given x must return p(u): the exact posterior's defining property."""
     mechanism, _, parents = ready
-    if mechanism.abduction is Abduction.VARIATIONAL:
-        pytest.skip("an approximation promises no such thing")
+    if mechanism.abduction not in (Abduction.BIJECTIVE, Abduction.POSTERIOR) or mechanism.variable.is_image:
+        pytest.skip("an approximation promises no such thing, and 20,000 images would say little more than one")
     n = 20_000
     index = torch.arange(n) % len(next(iter(parents.values()))) if parents else torch.arange(n)
     many = {name: value[index] for name, value in parents.items()}
@@ -107,14 +110,16 @@ def test_same_seed_same_result(ready) -> None:
     results = []
     for _ in range(2):
         torch.manual_seed(5)
-        results.append((_noise(mechanism, 7), mechanism.abduct(value, parents)))
+        abducted = mechanism.abduct(value, parents) if isinstance(mechanism, Abductive) else {}
+        results.append((_noise(mechanism, 7), abducted))
     for first, second in zip(*results, strict=True):
         assert all(torch.equal(first[k], second[k]) for k in first)
 
 
 def test_the_pyro_sites_score_what_log_prob_says(ready) -> None:
     mechanism, value, parents = ready
-    assert isinstance(mechanism, Observable)
+    if not isinstance(mechanism, Observable):
+        pytest.skip("no likelihood")
     with pyro.poutine.trace() as tracer, pyro.plate("units", len(value)), torch.no_grad():
         returned = mechanism.observe(SITE, parents, value)
     assert torch.equal(returned, value)

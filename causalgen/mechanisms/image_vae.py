@@ -1,0 +1,151 @@
+r"""What the variational autoencoders for images share: bound, residual, Pyro sites; a subclass brings the networks.
+
+.. math:: u_k \sim N(0, I), \qquad x = m_\theta(u, pa) + r\, s\, \epsilon, \qquad
+          q(u \mid x, pa) = \prod_k q(u_k \mid u_{<k}, x, pa)
+
+trained on the evidence lower bound (Kingma and Welling, Auto-encoding variational Bayes, 2013; as a structural mechanism:
+Pawlowski, Castro and Glocker, Deep structural causal models for tractable counterfactual inference, 2020). `r` is the share of
+the pixel residual that is carried into counterfactuals.
+"""
+
+from abc import abstractmethod
+from collections.abc import Mapping
+from typing import Any, NamedTuple
+
+import pyro
+import pyro.distributions as dist
+import torch
+from torch import Tensor
+from torch.distributions import Distribution
+
+from ..graph import Variable
+from ..nn import ParentEmbedding
+from ..typing import Noise, Values
+from .base import Abduction, Abductive, Observable
+from .likelihoods import LIKELIHOODS
+
+__all__ = ["CONTEXT", "ImageVAE", "Inference", "infer_gaussian"]
+
+CONTEXT = 64
+"""Width of the embedding of the parents."""
+
+
+class Inference(NamedTuple):
+    """One pass of encoder and decoder.
+
+    Attributes:
+        noise: Latents `(B, ...)` by name, draws from q or its means.
+        rates: Divergence of each latent's q from N(0, I), `(B,)` by name.
+        output: Decoder output `(B, C, H, W)` on the likelihood's own scale.
+    """
+
+    noise: Noise
+    rates: dict[str, Tensor]
+    output: Tensor
+
+
+class ImageVAE(Abductive, Observable):
+    """A VAE whose encoder and decoder both see the parents.
+
+    Args:
+        variable: An image variable, grey or colour, of any size.
+        parents: Parents of any kind.
+        likelihood: Key of `likelihoods.LIKELIHOODS`.
+        residual: Share in [0, 1] of the pixel residual that abduction keeps and counterfactuals carry.
+        beta: Weight of the Kullback-Leibler term; 1 is the evidence lower bound.
+        free: Nats of divergence that cost nothing, by latent (Kingma et al., 2016, arXiv:1606.04934).
+        warmup: Fraction of training over which that weight grows from 0.
+        options: The subclass' own options, for `spec`.
+    """
+
+    abduction = Abduction.VARIATIONAL
+
+    def __init__(
+        self,
+        variable: Variable,
+        parents: Mapping[str, Variable],
+        *,
+        likelihood: str,
+        residual: float,
+        beta: float,
+        free: Mapping[str, float],
+        warmup: float,
+        **options: Any,
+    ) -> None:
+        super().__init__(
+            variable, parents, likelihood=likelihood, residual=residual, beta=beta, warmup=warmup, **options
+        )
+        if likelihood not in LIKELIHOODS:
+            raise ValueError(f"Expected a likelihood among {sorted(LIKELIHOODS)}; got {likelihood!r}.")
+        if not 0.0 <= residual <= 1.0:
+            raise ValueError(f"Expected residual in [0, 1]; got {residual}.")
+        self.residual, self.beta, self.free, self.warmup = residual, beta, dict(free), warmup
+        self.likelihood = LIKELIHOODS[likelihood](variable.shape[0], variable.support or (0.0, 255.0))
+        if residual > 0 and not self.likelihood.has_residual:
+            raise ValueError(f"Expected residual=0 for the {likelihood} likelihood, which has none; got {residual}.")
+        self.embed = ParentEmbedding(self.parents, CONTEXT)
+
+    @property
+    @abstractmethod
+    def latents(self) -> dict[str, tuple[int, ...]]:
+        """Shape of one unit's latent by name, in the order in which they are inferred."""
+
+    @abstractmethod
+    def infer(self, value: Tensor, parents: Values, *, draw: bool) -> Inference:
+        """Latents of images `(B, C, H, W)` in natural units, and what the decoder makes of them."""
+
+    @abstractmethod
+    def decode(self, noise: Noise, parents: Values) -> Tensor:
+        """Decoder output, `(B, C, H, W)`, on the likelihood's own scale."""
+
+    def initialize(self, value: Tensor, parents: Values) -> None:
+        self.embed.fit(parents)
+
+    def noise(self, batch_shape: tuple[int, ...] = ()) -> dict[str, Distribution]:
+        device, dtype = self.device_and_dtype()
+        zero = torch.zeros((), device=device, dtype=dtype)
+        standard = dist.Normal(zero, zero + 1)
+        noise = {name: standard.expand((*batch_shape, *s)).to_event(len(s)) for name, s in self.latents.items()}
+        if self.residual > 0:
+            pixel = dist.Normal(zero, zero + self.residual)
+            noise["pixel"] = pixel.expand((*batch_shape, *self.variable.shape)).to_event(3)
+        return noise
+
+    def forward(self, noise: Noise, parents: Values, *, changed: frozenset[str] = frozenset()) -> Tensor:
+        output = self.decode(noise, parents)
+        if "pixel" in noise:
+            return self.likelihood.add_residual(output, noise["pixel"])
+        return self.likelihood.mean(output)
+
+    def abduct(self, value: Tensor, parents: Values, *, draw: bool = True) -> Noise:
+        noise, _, output = self.infer(value, parents, draw=draw)
+        if self.residual == 0:
+            return noise
+        return {**noise, "pixel": self.residual * self.likelihood.residual(output, value)}
+
+    def objectives(self, value: Tensor, parents: Values, progress: float) -> dict[str, Tensor]:
+        _, rates, output = self.infer(value, parents, draw=True)
+        distortion = -self.likelihood.log_prob(output, value)
+        weight = self.beta * (min(1.0, progress / self.warmup) if self.warmup > 0 else 1.0)
+        cost = sum(rate.clamp_min(self.free.get(name, 0.0)) for name, rate in rates.items())
+        return {
+            "loss": distortion + weight * cost,
+            "elbo": -distortion - sum(rates.values()),
+            **{f"rate {name}": rate for name, rate in rates.items()},
+        }
+
+    def observe(self, name: str, parents: Values, value: Tensor | None = None) -> Tensor:
+        prior = self.noise()
+        noise = {
+            key: pyro.sample(f"{name}.{key}", prior[key])  # type: ignore[arg-type]
+            for key in self.latents
+        }
+        return pyro.sample(name, self.likelihood.distribution(self.decode(noise, parents)), obs=value)
+
+
+def infer_gaussian(output: Tensor, draw: bool) -> tuple[Tensor, Tensor]:
+    """Draw or mean of the Gaussian whose parameters `output` holds in its channels, and its divergence from N(0, I)."""
+    mean, log_scale = output.chunk(2, dim=1)
+    log_scale = log_scale.clamp(-7.0, 3.0)
+    rate = 0.5 * (mean.square() + (2 * log_scale).exp() - 1 - 2 * log_scale).flatten(1).sum(1)
+    return (mean + log_scale.exp() * torch.randn_like(mean) if draw else mean), rate

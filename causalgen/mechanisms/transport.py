@@ -1,0 +1,141 @@
+r"""What diffusion and flow matching share: an image is carried to Gaussian noise and back by a learned field.
+
+A network :math:`f(x_t, t, pa)` says where an image between noise (t = 0) and data (t = 1) is heading. Following it from
+noise to data is the structural assignment; following it back is abduction.
+
+Guidance makes changed parents count more than they do in the distribution (Ho and Salimans, Classifier-free diffusion guidance,
+2022; several conditions: Brooks et al., InstructPix2Pix, 2023):
+
+.. math:: f = f(\varnothing) + w_{\text{unchanged}} \bigl(f(pa_{\text{unchanged}}) - f(\varnothing)\bigr)
+          + w_{\text{changed}} \bigl(f(pa) - f(pa_{\text{unchanged}})\bigr)
+
+With both weights 1 that is f(pa). Any other weights are another mechanism than the one that abduction inverts: the result is a
+guided edit, not a counterfactual of the model, and is labelled so.
+"""
+
+from abc import abstractmethod
+from collections.abc import Callable, Mapping
+from typing import Any, TypeAlias
+
+import pyro.distributions as dist
+import torch
+from torch import Tensor
+from torch.distributions import Distribution
+
+from ..graph import Variable
+from ..nn import ParentEmbedding, UNet
+from ..typing import Noise, Values
+from .base import Abductive
+
+__all__ = ["Field", "TransportMechanism"]
+
+Field: TypeAlias = Callable[[Tensor, Tensor], Tensor]
+"""State `(B, C, H, W)` and time `()` to the network's output."""
+CONTEXT = 128
+"""Width of the embedding of parents and time."""
+STRONGEST = 10.0
+"""Greatest guidance weight."""
+
+
+class TransportMechanism(Abductive):
+    """An image mechanism whose noise has the shape of the image.
+
+    Noise: `z`, `(B, C, H, W)`, standard normal.
+
+    Args:
+        variable: An image variable, grey or colour, of any size.
+        parents: Parents of any kind.
+        width: Channels of the U-Net at the coarse resolution.
+        blocks: Residual blocks at each resolution, down and up.
+        steps: Steps from noise to data; abduction takes as many back.
+        guidance: Weight of changed parents, in [0, 10].
+        guidance_unchanged: Weight of the other parents, in [0, 10].
+        dropout: Probability with which training hides each parent; guidance needs it above 0.
+        options: The subclass' own options, for `spec`.
+
+    Raises:
+        ValueError: A weight or `dropout` out of range, or guidance without dropout.
+    """
+
+    def __init__(
+        self,
+        variable: Variable,
+        parents: Mapping[str, Variable],
+        *,
+        width: int,
+        blocks: int,
+        steps: int,
+        guidance: float,
+        guidance_unchanged: float,
+        dropout: float,
+        **options: Any,
+    ) -> None:
+        super().__init__(
+            variable, parents, width=width, blocks=blocks, steps=steps, guidance=guidance,
+            guidance_unchanged=guidance_unchanged, dropout=dropout, **options,
+        )  # fmt: skip
+        for name, weight in (("guidance", guidance), ("guidance_unchanged", guidance_unchanged)):
+            if not 0 <= weight <= STRONGEST:
+                raise ValueError(f"Expected {name} in [0, {STRONGEST:g}]; got {weight}. 1 is no guidance.")
+        if not 0 <= dropout < 1:
+            raise ValueError(f"Expected dropout in [0, 1); got {dropout}.")
+        self.guided = guidance != 1 or guidance_unchanged != 1
+        if self.guided and not dropout:
+            raise ValueError("Expected dropout above 0 with guidance, which needs a model of hidden parents; got 0.")
+        self.steps, self.dropout = steps, dropout
+        self.guidance, self.guidance_unchanged = guidance, guidance_unchanged
+        self.low, self.high = variable.support or (0.0, 255.0)
+        self.embed = ParentEmbedding(self.parents, CONTEXT, droppable=dropout > 0)
+        self.network = UNet(variable.shape, CONTEXT, width=width, blocks=blocks)
+
+    @abstractmethod
+    def transport(self, state: Tensor, field: Field, start: float, end: float) -> Tensor:
+        """Carry images on the [-1, 1] scale along `field` from time `start` to time `end`: 0 is noise, 1 is data."""
+
+    def initialize(self, value: Tensor, parents: Values) -> None:
+        self.embed.fit(parents)
+
+    def noise(self, batch_shape: tuple[int, ...] = ()) -> dict[str, Distribution]:
+        device, dtype = self.device_and_dtype()
+        zero = torch.zeros((), device=device, dtype=dtype)
+        return {"z": dist.Normal(zero, zero + 1).expand((*batch_shape, *self.variable.shape)).to_event(3)}
+
+    def forward(self, noise: Noise, parents: Values, *, changed: frozenset[str] = frozenset()) -> Tensor:
+        field = self._guided(parents, len(noise["z"]), changed) if self.guided else self._field(parents, noise["z"])
+        state = self.transport(noise["z"], field, 0.0, 1.0)
+        return (state.clamp(-1, 1) + 1) * ((self.high - self.low) / 2) + self.low
+
+    def abduct(self, value: Tensor, parents: Values, *, draw: bool = True) -> Noise:
+        """Follow the unguided field back; nothing is drawn."""
+        return {"z": self.transport(self.to_unit(value), self._field(parents, value), 1.0, 0.0)}
+
+    def to_unit(self, value: Tensor) -> Tensor:
+        """Natural units to [-1, 1]."""
+        return (value - self.low) * (2 / (self.high - self.low)) - 1
+
+    def predict(self, state: Tensor, time: Tensor, parents: Values) -> Tensor:
+        """Output of the network at times `(B,)`; in training each parent is hidden at random."""
+        keep = None
+        if self.training and self.embed.absent is not None:
+            keep = torch.rand(len(state), len(self.parents), device=state.device) >= self.dropout
+        return self.network(state, time, self.embed(parents, len(state), keep=keep))
+
+    def _field(self, parents: Values, like: Tensor) -> Field:
+        context = self.embed(parents, len(like))
+        return lambda state, time: self.network(state, time.expand(len(state)), context)
+
+    def _guided(self, parents: Values, batch: int, changed: frozenset[str]) -> Field:
+        """The guided field: the network seen without parents, with the unchanged ones, and with all."""
+        fixed = torch.tensor([[name not in changed for name in self.parents]])
+        keeps = [torch.zeros_like(fixed), fixed, torch.ones_like(fixed)]
+        context = torch.cat(
+            [self.embed(parents, batch, keep=keep.to(next(self.parameters()).device)) for keep in keeps]
+        )
+
+        def field(state: Tensor, time: Tensor) -> Tensor:
+            outputs = self.network(state.repeat(3, 1, 1, 1), time.expand(3 * len(state)), context)
+            nothing, unchanged, everything = outputs.chunk(3)
+            edit = self.guidance_unchanged * (unchanged - nothing) + self.guidance * (everything - unchanged)
+            return nothing + edit
+
+        return field

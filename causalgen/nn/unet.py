@@ -1,0 +1,70 @@
+"""U-Net: image to image of the same size, modulated by a time and a context vector."""
+
+import math
+from collections.abc import Sequence
+from itertools import pairwise
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from .conv import ConvBlock, Grid, in_full_precision
+from .mlp import mlp
+
+__all__ = ["UNet"]
+
+FREQUENCIES = 16
+
+
+class UNet(nn.Module):
+    """Two-way pyramid with skip connections (Ronneberger, Fischer and Brox, U-Net, 2015).
+
+    Args:
+        shape: (C, H, W) of the image; any size, padded inside.
+        context: Width of the context vector.
+        width: Channels at the coarse resolution; halved with each doubling, but not below a quarter.
+        blocks: Residual blocks at each resolution on the way down, and again on the way up.
+    """
+
+    frequencies: Tensor
+
+    def __init__(self, shape: Sequence[int], context: int, *, width: int = 64, blocks: int = 1) -> None:
+        super().__init__()
+        self.grid = Grid(shape)
+        widths = [max(width // 2 ** (self.grid.stages - k), width // 4) for k in range(self.grid.stages + 1)]
+        self.register_buffer("frequencies", math.pi * 2.0 ** torch.linspace(-1, 6, FREQUENCIES))
+        self.clock = mlp(2 * FREQUENCIES, context, (context,))
+        self.first = nn.Conv2d(shape[0], widths[0], 3, padding=1)
+        self.down = nn.ModuleList(nn.Conv2d(b, a, 3, stride=2, padding=1) for b, a in pairwise(widths))
+        self.up = nn.ModuleList(nn.ConvTranspose2d(a, b, 4, stride=2, padding=1) for b, a in pairwise(widths))
+        self.join = nn.ModuleList(nn.Conv2d(2 * b, b, 1) for b in widths[:-1])
+        self.descent = nn.ModuleList(_Blocks(channels, context, blocks) for channels in widths)
+        self.ascent = nn.ModuleList(_Blocks(channels, context, blocks) for channels in widths)
+        self.last = nn.Conv2d(widths[0], shape[0], 3, padding=1)
+
+    def forward(self, image: Tensor, time: Tensor, context: Tensor) -> Tensor:
+        """`image` `(B, C, H, W)`, `time` `(B,)` in [0, 1], `context` `(B, context)`; returns `(B, C, H, W)`."""
+        angle = time[:, None] * self.frequencies
+        context = context + self.clock(torch.cat([angle.sin(), angle.cos()], dim=1))
+        x = self.first(self.grid.pad(image))
+        skips = []
+        for down, blocks in zip(self.down, self.descent):
+            x = blocks(x, context)
+            skips.append(x)
+            x = down(F.silu(x))
+        x = self.ascent[-1](self.descent[-1](x, context), context)
+        for k in reversed(range(len(self.up))):
+            x = self.join[k](torch.cat([self.up[k](F.silu(x)), skips[k]], dim=1))
+            x = self.ascent[k](x, context)
+        return self.grid.crop(in_full_precision(self.last, F.silu(x)))
+
+
+class _Blocks(nn.Module):
+    def __init__(self, channels: int, context: int, count: int) -> None:
+        super().__init__()
+        self.blocks = nn.ModuleList(ConvBlock(channels, context) for _ in range(count))
+
+    def forward(self, x: Tensor, context: Tensor) -> Tensor:
+        for block in self.blocks:
+            x = block(x, context)
+        return x
