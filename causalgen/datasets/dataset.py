@@ -22,6 +22,9 @@ SPLITS = ("train", "validation", "test")
 class Truth(Protocol):
     """A known generator: what really would have been."""
 
+    remorphs: tuple[str, ...]
+    """Attributes that `remorph` can set on an image."""
+
     def counterfactual(self, rows: Tensor, do: Mapping[str, object]) -> dict[str, Tensor]:
         """True attributes and image of data set rows `(B,)` under `do`: scalars, labels, or one value per row."""
         ...
@@ -34,8 +37,11 @@ class Truth(Protocol):
         """A fresh observational table of `n` rows, labels decoded, without images."""
         ...
 
-    def remorph(self, images: Tensor, thickness: Tensor, intensity: Tensor) -> Tensor:
-        """The oracle: factual images `(B, C, H, W)` redrawn with the given attributes, uint8."""
+    def remorph(self, images: Tensor, do: Mapping[str, Tensor]) -> Tensor:
+        """The oracle: factual images `(B, C, H, W)` redrawn with the attributes in `do`, one value or `(B,)`; uint8.
+
+        Attributes among `remorphs` that `do` does not name stay as they are.
+        """
         ...
 
 

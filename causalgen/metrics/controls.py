@@ -7,8 +7,6 @@
 - permutation control: noise and parents of different units are put together
 """
 
-import inspect
-
 from torch import Tensor
 
 from ..datasets import Dataset, Truth
@@ -36,6 +34,5 @@ def untrained_control(scm: StructuralCausalModel, data: Dataset, *, seed: int = 
 
 
 def redraw(truth: Truth, images: Tensor, attributes: Values) -> Tensor:
-    """The oracle's images: `truth.remorph` with the attributes that it takes, by name; uint8 `(N, C, H, W)`."""
-    taken = list(inspect.signature(truth.remorph).parameters)[1:]
-    return truth.remorph(images, **{name: attributes[name] for name in taken})
+    """The oracle's images: `truth.remorph` with the attributes that it can set; uint8 `(N, C, H, W)`."""
+    return truth.remorph(images, {name: attributes[name] for name in truth.remorphs})

@@ -1,6 +1,7 @@
-"""Measure and set the stroke thickness and the brightness of grey images of handwriting.
+"""Measure images of handwriting, and set their stroke thickness, brightness and hue.
 
-Numpy, scipy and scikit-image only. An image is an `(H, W)` uint8 array, bright ink on a dark ground.
+Numpy, scipy and scikit-image only. An image is an `(H, W)` uint8 array, bright ink on a dark ground; colour images are
+`(N, 3, H, W)`.
 
 >>> import numpy as np
 >>> image = np.zeros((28, 28), np.uint8)
@@ -12,8 +13,20 @@ Numpy, scipy and scikit-image only. An image is an `(H, W)` uint8 array, bright 
 (True, 200.0)
 """
 
-from .batch import measure, set_all
+from .batch import ATTRIBUTES, measure, set_all
+from .hue import grey_levels, measure_hue, set_hue
 from .measure import measure_intensity, measure_thickness
 from .redraw import set_intensity, set_thickness
 
-__all__ = ["measure", "measure_intensity", "measure_thickness", "set_all", "set_intensity", "set_thickness"]
+__all__ = [
+    "ATTRIBUTES",
+    "grey_levels",
+    "measure",
+    "measure_hue",
+    "measure_intensity",
+    "measure_thickness",
+    "set_all",
+    "set_hue",
+    "set_intensity",
+    "set_thickness",
+]

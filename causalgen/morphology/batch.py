@@ -1,17 +1,30 @@
 """The same on many images, over several processes."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
+from functools import partial
 
 import numpy as np
 from joblib import Parallel, cpu_count, delayed
 from numpy.typing import ArrayLike, NDArray
 
-from ..errors import DataError
-from .measure import measure_intensity, measure_thickness
-from .raster import as_grey, ink_level
+from ..errors import DataError, UnknownNameError, nearest
+from .measure import thickness_of
+from .raster import Grey, as_grey, ink_level
 from .redraw import redraw, set_intensity
+from .shape import area_of, height_of, length_of, slant_of, width_of
 
-__all__ = ["measure", "set_all"]
+__all__ = ["ATTRIBUTES", "map_chunks", "measure", "set_all"]
+
+ATTRIBUTES: dict[str, Callable[[Grey], float]] = {
+    "thickness": thickness_of,
+    "intensity": ink_level,
+    "area": area_of,
+    "length": length_of,
+    "slant": slant_of,
+    "width": width_of,
+    "height": height_of,
+}
+"""What can be measured: px, grey levels, px^2, px, radians, px, px."""
 
 REDRAWN, MEASURED = 200, 1_200
 """Images that one process takes at a time, about half a second of work either way."""
@@ -19,20 +32,29 @@ SERIAL = 4
 """Up to so many chunks, starting processes costs more than it saves."""
 
 
-def measure(images: NDArray, *, jobs: int | None = None) -> dict[str, NDArray[np.float32]]:
-    """Thickness (px) and intensity of `(N, H, W)` images, each `(N,)` float32.
+def measure(
+    images: NDArray, attributes: Sequence[str] = ("thickness", "intensity"), *, jobs: int | None = None
+) -> dict[str, NDArray[np.float32]]:
+    """Attributes of `(N, H, W)` images, each `(N,)` float32.
 
     Args:
         images: Images, bright ink on a dark ground.
+        attributes: Keys of `ATTRIBUTES`: thickness, length, width and height in px, area in px^2, slant in radians,
+            intensity in grey levels.
         jobs: Processes; None uses every core when the batch is large enough to repay starting them.
 
     Raises:
+        UnknownNameError: An attribute is not among them.
         DataError: The array is not a batch of images, or one of them holds no ink (its position is named).
     """
+    for name in attributes:
+        if name not in ATTRIBUTES:
+            known = ", ".join(ATTRIBUTES)
+            raise UnknownNameError(f"Expected attributes among {known}; got {name!r}." + nearest(name, ATTRIBUTES))
     images = _as_batch(images)
-    parts = list(_map(_measure_chunk, MEASURED, jobs, images))
-    table = np.concatenate(parts) if parts else np.zeros((0, 2), np.float32)
-    return {"thickness": table[:, 0], "intensity": table[:, 1]}
+    parts = list(map_chunks(partial(_measure_chunk, tuple(attributes)), MEASURED, jobs, images))
+    table = np.concatenate(parts) if parts else np.zeros((0, len(attributes)), np.float32)
+    return dict(zip(attributes, table.T))
 
 
 def set_all(
@@ -58,21 +80,19 @@ def set_all(
     images = _as_batch(images)
     wanted = [_column(value, len(images), name) for name, value in (("thickness", thickness), ("intensity", intensity))]
     parts: list[NDArray] = []
-    for part in _map(_set_chunk, REDRAWN, jobs, images, *wanted):
+    for part in map_chunks(_set_chunk, REDRAWN, jobs, images, *wanted):
         parts.append(part)
         if progress is not None:
             progress(sum(map(len, parts)), len(images))
     return np.concatenate(parts) if parts else np.zeros(images.shape, np.uint8)
 
 
-def _measure_chunk(start: int, images: NDArray) -> NDArray[np.float32]:
-    return np.array(
-        [
-            _named(start + k, lambda x: (measure_thickness(x), measure_intensity(x)), image)
-            for k, image in enumerate(images)
-        ],
-        np.float32,
-    )
+def _measure_chunk(attributes: tuple[str, ...], start: int, images: NDArray) -> NDArray[np.float32]:
+    def measures(image: NDArray) -> list[float]:
+        grey = as_grey(image)
+        return [ATTRIBUTES[name](grey) for name in attributes]
+
+    return np.array([_named(start + k, measures, image) for k, image in enumerate(images)], np.float32)
 
 
 def _set_chunk(start: int, images: NDArray, thickness: NDArray, intensity: NDArray) -> NDArray[np.uint8]:
@@ -95,8 +115,15 @@ def _named(index: int, function: Callable, *arguments: NDArray):
         raise DataError(f"Image {index}: {error}") from None
 
 
-def _map(function: Callable, chunk: int, jobs: int | None, *columns: NDArray) -> Iterable[NDArray]:
-    """`function(start, *rows)` on chunks of rows, in order."""
+def map_chunks(function: Callable, chunk: int, jobs: int | None, *columns: NDArray) -> Iterable[NDArray]:
+    """`function(start, *rows)` on chunks of `chunk` rows, in order.
+
+    Args:
+        function: Takes the position of the chunk's first row and the rows of every column.
+        chunk: Rows that one process takes at a time.
+        jobs: Processes; None uses every core when there are enough chunks to repay starting them.
+        columns: Arrays of one length.
+    """
     starts = range(0, len(columns[0]), chunk)
     tasks = [(start, *(column[start : start + chunk] for column in columns)) for start in starts]
     workers = cpu_count() if jobs is None and len(tasks) > SERIAL else (jobs or 1)

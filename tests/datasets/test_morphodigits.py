@@ -103,8 +103,8 @@ def test_the_oracle_redraws_the_factual_image(data: Dataset) -> None:
     rows = data.split["test"]
     factual = data.values["image"][rows]
     true = data.truth.counterfactual(rows, {"thickness": 3.0})
-    redrawn = data.truth.remorph(factual, true["thickness"], true["intensity"])
-    unchanged = data.truth.remorph(factual, data.values["thickness"][rows], data.values["intensity"][rows])
+    redrawn = data.truth.remorph(factual, {name: true[name] for name in data.truth.remorphs})
+    unchanged = data.truth.remorph(factual, {name: data.values[name][rows] for name in data.truth.remorphs})
     identity, oracle, null = (
         (image.float() - goal.float()).abs().mean()
         for image, goal in ((factual, true["image"]), (redrawn, true["image"]), (unchanged, factual))
@@ -112,6 +112,16 @@ def test_the_oracle_redraws_the_factual_image(data: Dataset) -> None:
     assert (redrawn.shape, redrawn.dtype) == (factual.shape, torch.uint8)
     assert oracle < 0.3 * identity
     assert null < 0.05 * identity
+
+
+def test_the_oracle_says_what_it_cannot_set(data: Dataset) -> None:
+    image = data.values["image"][:3]
+    bold = data.truth.remorph(image, {"thickness": 4.0})
+    assert torch.equal(bold, data.truth.remorph(image, {"thickness": torch.full((3,), 4.0)}))
+    with pytest.raises(UnknownNameError, match="Did you mean 'thickness'"):
+        data.truth.remorph(image, {"thicknes": 4.0})
+    with pytest.raises(DataError, match="one thickness or 3"):
+        data.truth.remorph(image, {"thickness": torch.ones(2)})
 
 
 def _mean_intensity(pen: int, thickness: float | None = None) -> float:

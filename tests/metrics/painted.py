@@ -34,6 +34,8 @@ def paint(mask: Tensor, brightness: Tensor) -> Tensor:
 class PaintedTruth:
     """The generator, with the exogenous noise of every row."""
 
+    remorphs = ("brightness",)
+
     def __init__(self, values: Mapping[str, Tensor], noise: Tensor, masks: Tensor) -> None:
         self.values, self.noise, self.masks = dict(values), noise, masks
 
@@ -45,8 +47,8 @@ class PaintedTruth:
         image = paint(self.masks[rows], brightness).round().to(torch.uint8)
         return {"light": light, "brightness": brightness, "shape": self.values["shape"][rows], "image": image}
 
-    def remorph(self, images: Tensor, brightness: Tensor) -> Tensor:
-        return paint((images > 0).float(), brightness).round().to(torch.uint8)
+    def remorph(self, images: Tensor, do: Mapping[str, Tensor]) -> Tensor:
+        return paint((images > 0).float(), do["brightness"]).round().to(torch.uint8)
 
     def effect(self, treatment: str, outcome: str, contrast: tuple) -> float:
         raise NotImplementedError

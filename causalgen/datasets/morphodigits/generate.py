@@ -100,7 +100,7 @@ def _recipe() -> str:
     """Hash of the code and the libraries that the images are made with."""
     here = Path(__file__).parent
     sources = [
-        *sorted((here.parents[1] / "morphology").glob("*.py")),
+        *(here.parents[1] / "morphology" / f"{name}.py" for name in ("batch", "measure", "raster", "redraw")),
         here / "equations.py",
         here / "handwriting.py",
         here / "generate.py",

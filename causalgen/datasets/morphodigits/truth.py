@@ -1,7 +1,7 @@
 """The truth of morphodigits: the exogenous noise of every row is known, so its counterfactuals are too."""
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
@@ -9,8 +9,9 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from ...errors import DataError
-from ...graph import CausalGraph, Variable
+from ...graph import CausalGraph
 from ...morphology import set_all
+from ..interventions import as_array, remorph_values, resolve
 from .equations import attributes, draw_noise
 
 if TYPE_CHECKING:
@@ -31,6 +32,8 @@ class MorphodigitsTruth:
         digits: `(M,)`, what each base digit is.
         strokes: `(M, 28, 28)` uint8, the drawing of each base digit.
     """
+
+    remorphs = ("thickness", "intensity")
 
     def __init__(
         self, graph: CausalGraph, noise: Mapping[str, NDArray], base: NDArray, digits: NDArray, strokes: NDArray
@@ -57,14 +60,14 @@ class MorphodigitsTruth:
                 another digit, which the generator does not know how this writer would have written.
         """
         index = torch.as_tensor(rows).reshape(-1).numpy()
-        values = self._resolve(do, index)
+        values = resolve(self.graph, do, self.digits[self.base[index]])
         noise = {name: column[index] for name, column in self.noise.items()}
         columns: dict[str, Tensor] = {}
         for name, column in attributes(noise, values).items():
             columns[name] = torch.tensor(column, dtype=torch.int64 if name == "pen" else torch.float32)
         columns["digit"] = torch.from_numpy(self.digits[self.base[index]])
         strokes = torch.from_numpy(self.strokes[self.base[index]])[:, None]
-        columns["image"] = self.remorph(strokes, columns["thickness"], columns["intensity"])
+        columns["image"] = self.remorph(strokes, {name: columns[name] for name in self.remorphs})
         return {name: columns[name] for name in self.graph.nodes}
 
     def effect(self, treatment: str, outcome: str, contrast: tuple) -> float:
@@ -79,7 +82,7 @@ class MorphodigitsTruth:
         if variable.is_image or result.is_image or result.kind == "categorical":
             raise DataError(f"Expected an effect between attributes with a mean; got '{treatment}' on '{outcome}'.")
         noise = draw_noise(DRAWS, np.random.default_rng(0))
-        values = [_as_array(variable, value, 1)[0] for value in contrast]
+        values = [as_array(variable, value, 1)[0] for value in contrast]
         before, after = (attributes(noise, {treatment: value})[outcome].mean() for value in values)
         return float(after - before)
 
@@ -96,24 +99,12 @@ class MorphodigitsTruth:
                 table[name] = columns[name] if labels is None else labels[columns[name]]
         return pd.DataFrame(table)
 
-    def remorph(self, images: Tensor, thickness: Tensor, intensity: Tensor) -> Tensor:
-        """Redraw images `(B, 1, H, W)` with the given thickness (px) and intensity, `(B,)` or one for all; uint8."""
-        drawn = set_all(images[:, 0].numpy(), np.asarray(thickness), np.asarray(intensity))
-        return torch.from_numpy(drawn)[:, None]
+    def remorph(self, images: Tensor, do: Mapping[str, Tensor]) -> Tensor:
+        """Redraw images `(B, 1, H, W)` with the thickness (px) and intensity in `do`, one value or `(B,)`; uint8.
 
-    def _resolve(self, do: Mapping[str, object], index: NDArray) -> dict[str, NDArray]:
-        if "image" in do:
-            raise DataError("Expected attributes in `do`; got 'image'. Nothing follows from the image in this graph.")
-        values = {name: _as_array(self.graph[name], value, len(index)) for name, value in do.items()}
-        if "digit" in values and (values["digit"] != self.digits[self.base[index]]).any():
-            raise DataError(
-                "Expected the rows' own digits in do(digit); got others. How a writer would have written another "
-                "digit is not part of the generator; ask about pen, hurry, thickness or intensity."
-            )
-        return values
-
-
-def _as_array(variable: Variable, value: Any, count: int) -> NDArray:
-    from ...scm.values import as_tensor  # loading it takes seconds, loading the data none
-
-    return as_tensor(variable, value, torch.zeros((), dtype=torch.float64), count=count).numpy()
+        Raises:
+            UnknownNameError: `do` names another attribute.
+            DataError: There is neither one value nor one per image, a value is out of range or an image holds no ink.
+        """
+        values = remorph_values(do, self.remorphs, len(images))
+        return torch.from_numpy(set_all(images[:, 0].numpy(), **values))[:, None]
