@@ -1,0 +1,106 @@
+"""Directed paths from a treatment to an outcome, and which of them a path-specific effect switches on."""
+
+from collections.abc import Iterable
+from itertools import pairwise
+from typing import TypeAlias
+
+import networkx as nx
+
+from ..errors import GraphError
+from .adjustment import check_pair
+from .graph import CausalGraph
+from .parse import EdgesLike, read_edges, write_name
+
+__all__ = ["Path", "PathsLike", "active_paths", "causal_paths", "write_directed"]
+
+Path: TypeAlias = tuple[str, ...]
+PathsLike: TypeAlias = str | Iterable[str | Iterable[str]]
+
+
+def causal_paths(graph: CausalGraph, treatment: str, outcome: str) -> tuple[Path, ...]:
+    """All directed paths from treatment to outcome, shortest first.
+
+    Raises:
+        UnknownNameError: A name is not a node.
+        GraphError: Treatment and outcome are the same.
+
+    >>> causal_paths(CausalGraph("pen -> thickness -> intensity; pen -> intensity"), "pen", "intensity")
+    (('pen', 'intensity'), ('pen', 'thickness', 'intensity'))
+    """
+    check_pair(graph, treatment, outcome)
+    found = [tuple(path) for path in nx.all_simple_paths(graph.networkx(), treatment, outcome)]
+    return tuple(sorted(found, key=lambda path: (len(path), [graph.nodes.index(name) for name in path])))
+
+
+def active_paths(
+    graph: CausalGraph,
+    treatment: str,
+    outcome: str,
+    *,
+    paths: PathsLike | None = None,
+    edges: EdgesLike | None = None,
+) -> frozenset[Path]:
+    """The active paths of a path-specific effect: those named, or those made of the named edges only.
+
+    Args:
+        graph: The causal graph.
+        treatment: Where every path begins.
+        outcome: Where every path ends.
+        paths: Paths such as "pen -> thickness -> intensity", or sequences of names.
+        edges: Active edges, in any form that `CausalGraph` reads.
+
+    Raises:
+        UnknownNameError: A name is not a node.
+        GraphError: A path or an edge is not in the graph, a path does not lead from treatment to outcome, none is
+            active, or not exactly one of `paths` and `edges` is given.
+
+    >>> graph = CausalGraph("pen -> thickness -> intensity; pen -> intensity")
+    >>> active_paths(graph, "pen", "intensity", paths=["pen -> intensity"])
+    frozenset({('pen', 'intensity')})
+    """
+    known = causal_paths(graph, treatment, outcome)
+    if (paths is None) == (edges is None):
+        raise GraphError("Expected the active paths as either paths=[...] or edges=[...]; got both or neither.")
+    if edges is not None:
+        pairs = set(read_edges(edges).directed)
+        _refuse_missing(graph, pairs)
+        chosen = [path for path in known if set(pairwise(path)) <= pairs]
+    else:
+        assert paths is not None
+        chosen = [_read_path(path) for path in ([paths] if isinstance(paths, str) else paths)]
+    for path in chosen:
+        _refuse_missing(graph, pairwise(path))
+        if path not in known:
+            raise GraphError(
+                f"Expected paths from '{treatment}' to '{outcome}'; got {write_directed(path)}. "
+                f"The paths are {'; '.join(map(write_directed, known)) or 'none'}."
+            )
+    if not chosen:
+        raise GraphError(
+            f"Expected at least one active path from '{treatment}' to '{outcome}'; got none. "
+            f"The paths are {'; '.join(map(write_directed, known)) or 'none'}."
+        )
+    return frozenset(chosen)
+
+
+def write_directed(path: Iterable[str]) -> str:
+    """A directed path as an edge string: a -> b -> c."""
+    return " -> ".join(map(write_name, path))
+
+
+def _read_path(path: str | Iterable[str]) -> Path:
+    if not isinstance(path, str):
+        return tuple(path)
+    pairs = read_edges(path).directed
+    return (*(pair[0] for pair in pairs[:1]), *(child for _, child in pairs))
+
+
+def _refuse_missing(graph: CausalGraph, pairs: Iterable[tuple[str, str]]) -> None:
+    for parent, child in pairs:
+        graph.require(parent)
+        if graph.require(child) not in graph.children(parent):
+            children = ", ".join(graph.children(parent)) or "no children"
+            raise GraphError(
+                f"Expected paths along the arrows of the graph; got {write_directed((parent, child))}, which is none. "
+                f"'{parent}' has {children}."
+            )
