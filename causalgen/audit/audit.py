@@ -1,0 +1,204 @@
+"""Audit a classifier: how does its output on the same unit change under do(attribute)?
+
+For every intervention, with u the abducted noise of a unit and f the classifier:
+
+    change = f(image(do(a = value), u)) - f(image(do(a = own value), u))
+
+The subtracted null intervention is the reconstruction of the factual image, so that what the generator does to every image is
+no effect. *Total*: descendants of a follow. *Direct*: those that are parents of the image are held at their factual values.
+The mean absolute change and the share of flipped decisions measure the departure from counterfactual fairness.
+
+Source: Kusner, Loftus, Russell and Silva, Counterfactual fairness, 2017; direct and total effects: Pearl, Direct and indirect
+effects, 2001.
+"""
+
+import math
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+from torch import Tensor
+
+from ..datasets import Dataset
+from ..errors import DataError
+from ..metrics import Measure
+from ..predictors import Classifier
+from ..scm import StructuralCausalModel
+from .images import ROWS, CounterfactualImages, counterfactual_images
+from .movers import moving_most
+from .report import AuditReport
+from .rows import FEWEST_GROUPS, UnitScores
+from .scorer import PROBABILITY, Scorer, Scores, as_classifier
+from .subgroups import Subgroups, split_units
+from .worlds import Question
+
+__all__ = ["MARGIN", "audit", "audit_images"]
+
+MARGIN = 0.05
+"""Default margin for probabilities: five percentage points."""
+MOVERS = 8
+SAME = 1e-3
+"""A spread of factual scores below which a classifier hardly tells images apart."""
+STRATA = 2
+
+
+def audit(
+    classifier: Any,
+    scm: StructuralCausalModel,
+    data: Dataset | Mapping[str, Any],
+    *,
+    interventions: Sequence[Mapping[str, Any]],
+    subgroups: Subgroups = (),
+    image: str | None = None,
+    rows: int | None = ROWS,
+    groups: Any = None,
+    particles: int | None = None,
+    measure: Mapping[str, Measure] | None = None,
+    classifiers: Mapping[str, Classifier] | None = None,
+    margin: float | None = None,
+    level: float = 0.95,
+    movers: int = MOVERS,
+    seed: int = 0,
+) -> AuditReport:
+    """How the output of a classifier on the same unit changes under interventions.
+
+    Args:
+        classifier: Anything that `as_classifier` takes, or what it returned; use it to name the class of interest, the scale
+            of the pixels, logits, or the unit of a score.
+        scm: A fitted model with an image node.
+        data: A data set, whose test split is audited, or factual values of every node.
+        interventions: Each a mapping from nodes to values, as for `Posterior.counterfactual`; a callable `(value, parents)`
+            shifts every unit from where it is.
+        subgroups: Attributes whose labels or terciles are shown apart; a mapping sets cut points, `{"age": [40, 60]}`.
+        image: The image node; may be left out if there is only one.
+        rows: Greatest number of units, drawn at random; None for all.
+        groups: Group of each unit of a mapping, `(N,)`; intervals are bootstrapped over groups. None: units are independent.
+        particles: Draws of the noise of each unit; None for 4 where the noise of a recomputed node is uncertain, else one.
+        measure: Measurements of continuous attributes on uint8 images `(N, C, H, W)`, to see whether the images show them.
+        classifiers: Classifiers of discrete attributes on images, for the same purpose.
+        margin: Margin of practical size, in the unit of the score; None for 0.05 of a probability.
+        level: Level of the intervals.
+        movers: How many of the images that move most are kept for each intervention and effect.
+        seed: Seed of units, abduction and bootstrap.
+
+    Raises:
+        DataError: Interventions, data, classifier, margin or subgroups that cannot be audited; the message says which and why.
+        UnknownNameError: A name that is no node, or a class that the classifier does not have.
+        SupportError: An intervention outside its variable's support.
+        AbductionError: A node to recompute has a mechanism that cannot abduct.
+    """
+    scorer = classifier if isinstance(classifier, Scorer) else as_classifier(classifier)
+    margin = _check_numbers(scorer, margin, level, movers)
+    shown = counterfactual_images(
+        scm,
+        data,
+        interventions=interventions,
+        image=image,
+        rows=rows,
+        groups=groups,
+        particles=particles,
+        measure=measure,
+        classifiers=classifiers,
+        seed=seed,
+    )
+    return audit_images(scorer, shown, subgroups=subgroups, margin=margin, level=level, movers=movers)
+
+
+def audit_images(
+    classifier: Any,
+    images: CounterfactualImages,
+    *,
+    subgroups: Subgroups = (),
+    margin: float | None = None,
+    level: float = 0.95,
+    movers: int = MOVERS,
+) -> AuditReport:
+    """`audit` on images that `counterfactual_images` made, so that several classifiers see the same ones."""
+    scorer = classifier if isinstance(classifier, Scorer) else as_classifier(classifier)
+    margin = _check_numbers(scorer, margin, level, movers)
+    members = split_units(images.graph, images.factual, subgroups)
+    scorer.check(images.images)
+    factual = scorer(images.images)
+    scores = [entry for question in images.questions for entry in _scores(scorer, question, factual)]
+    tests = STRATA * len(members) * len(scores)
+    rows = [
+        row
+        for entry in scores
+        for row in entry.rows(members, images.groups, tests=tests, margin=margin, level=level, seed=images.seed)
+    ]
+    return AuditReport(
+        scorer.outcome,
+        scorer.unit,
+        margin,
+        level,
+        tuple(rows),
+        images.trust,
+        tuple(moving_most(entry, images.rows, images.images, movers) for entry in scores),
+        len(images.images),
+        len(np.unique(images.groups)),
+        images.particles,
+        images.seed,
+        (*images.notes, *_notes(tests, level, images.particles)),
+        tuple(_warnings(factual, rows)),
+    )
+
+
+def _scores(scorer: Scorer, question: Question, factual: Scores) -> list[UnitScores]:
+    null = _in_worlds(scorer, question.null.images)
+    found = []
+    for effect, world in question.worlds.items():
+        counterfactual = _in_worlds(scorer, world.images)
+        decisions = (
+            (factual.decisions, null.decisions, counterfactual.decisions) if scorer.decides else (None, None, None)
+        )
+        found.append(UnitScores(question, effect, factual.values, null.values, counterfactual.values, *decisions))
+    return found
+
+
+def _in_worlds(scorer: Scorer, images: Tensor) -> Scores:
+    """Scores of images `(k, N, C, H, W)`, `(k, N)`."""
+    flat = scorer(images.flatten(0, 1))
+    shape = images.shape[:2]
+    return Scores(flat.values.reshape(shape), flat.decisions.reshape(shape))
+
+
+def _check_numbers(scorer: Scorer, margin: float | None, level: float, movers: int) -> float:
+    if margin is None and scorer.unit != PROBABILITY:
+        raise DataError(f"Expected a margin of practical size for a score in {scorer.unit}; got none. Pass margin=...")
+    margin = MARGIN if margin is None else margin
+    if isinstance(margin, bool) or not isinstance(margin, int | float) or not (math.isfinite(margin) and margin > 0):
+        raise DataError(f"Expected the margin as a positive number in the unit of the score; got {margin!r}.")
+    if scorer.unit == PROBABILITY and margin >= 1:
+        raise DataError(f"Expected a margin below 1 for a probability; got {margin:g}. Write 5 % as 0.05.")
+    if not isinstance(level, float) or not 0 < level < 1:
+        raise DataError(f"Expected the level of the intervals between 0 and 1; got {level!r}. Write 95 % as 0.95.")
+    if isinstance(movers, bool) or not isinstance(movers, int) or movers < 1:
+        raise DataError(f"Expected at least one image that moves most; got movers={movers!r}.")
+    return float(margin)
+
+
+def _notes(tests: int, level: float, particles: int | None) -> list[str]:
+    noise = (
+        f"Intervals are bootstrapped over groups of units, each with {particles} draws of its noise."
+        if particles
+        else "Intervals are bootstrapped over groups of units; abduction gives one noise for each unit."
+    )
+    return [
+        noise,
+        f"Verdicts use intervals adjusted for {tests} rows (Bonferroni): all hold at once with probability {level:g}.",
+        "The audit concerns this classifier on images of this generator: image counterfactuals are not identified from data, "
+        "and what the generator cannot draw the audit cannot find. See how far its images can be trusted.",
+    ]
+
+
+def _warnings(factual: Scores, rows: Sequence[Any]) -> list[str]:
+    found = []
+    if float(np.ptp(factual.values)) < SAME * max(1.0, float(np.abs(factual.values).max())):
+        found.append(
+            f"The classifier gives all factual images nearly the same score, {factual.values.mean():.3g}: check the scale of "
+            "the pixels (scale=...) and the class of interest."
+        )
+    few = [row for row in rows if row.groups < FEWEST_GROUPS]
+    if few:
+        found.append(f"{len(few)} of {len(rows)} rows have fewer than {FEWEST_GROUPS} groups and stay undecided.")
+    return found

@@ -1,0 +1,121 @@
+"""Classifiers from files, without running code that a file brings along, and from `module:function`."""
+
+import importlib
+import pickle
+import sys
+import warnings
+import zipfile
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from ..errors import DataError
+
+__all__ = ["load_classifier"]
+
+PICKLES = (".pkl", ".pickle", ".joblib")
+
+
+def load_classifier(source: str | Path, *, trust_pickle: bool = False) -> Any:
+    """The classifier behind a name, for `as_classifier`.
+
+    Args:
+        source: A folder of `causalgen.predictors.save`; a file `.onnx`; a file `.pt`, `.pt2` or `.pth` of TorchScript,
+            `torch.export.save` or `torch.save`; a pickle `.pkl` or `.joblib`; or `module:name`, a function, module or
+            estimator that is imported, from the working directory too.
+        trust_pickle: Whether pickles are read, and exported programs, which hold some. Reading one runs whatever code it
+            holds.
+
+    Raises:
+        DataError: There is no such thing, it cannot be read, or it is a pickle that is not trusted.
+        CheckpointError: A folder without a classifier of causalgen.
+        ImportError: onnxruntime is missing.
+    """
+    path = Path(source)
+    if path.is_dir():
+        from ..predictors import load
+
+        return load(path)
+    if not path.is_file() and ":" in str(source):
+        return _imported(str(source))
+    if not path.is_file():
+        raise DataError(
+            f"Expected a classifier in '{source}'; there is no such file or folder. Give a folder, a .onnx or .pt file, or "
+            "module:function."
+        )
+    suffix = path.suffix.lower()
+    if suffix == ".onnx":
+        from .onnx import load_onnx
+
+        return load_onnx(path)
+    if suffix in (".pt", ".pt2", ".pth"):
+        return _torch(path, trust_pickle)
+    if suffix in PICKLES:
+        return _pickled(path, trust_pickle)
+    raise DataError(f"Expected a classifier as .onnx, .pt, .pt2, .pth, {', '.join(PICKLES)}; got '{path}'.")
+
+
+def _imported(source: str) -> Any:
+    module, _, name = source.partition(":")
+    if "" not in sys.path and str(Path.cwd()) not in sys.path:
+        sys.path.append(str(Path.cwd()))
+    try:
+        found = importlib.import_module(module)
+        for part in name.split("."):
+            found = getattr(found, part)
+    except (ImportError, AttributeError, ValueError) as error:
+        raise DataError(f"Expected a classifier at '{source}', as module:function; {error}.") from None
+    return found
+
+
+def _torch(path: Path, trust_pickle: bool) -> Any:
+    """TorchScript, which has an interpreter of its own; else, where trusted, an exported program or a pickled module."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        with suppress(RuntimeError, ValueError):
+            return torch.jit.load(path, map_location="cpu")
+        if not trust_pickle:
+            raise _untrusted(path)
+        try:
+            return _exported(path) if _is_exported(path) else _module(path)
+        except (RuntimeError, ValueError, EOFError, pickle.UnpicklingError, ImportError, AttributeError) as error:
+            raise DataError(f"Expected a torch module in '{path}'; it cannot be read: {error}.") from None
+
+
+def _is_exported(path: Path) -> bool:
+    if not zipfile.is_zipfile(path):
+        return False
+    with zipfile.ZipFile(path) as archive:
+        return any(name.endswith("archive_format") for name in archive.namelist())
+
+
+def _exported(path: Path) -> Any:
+    program = torch.export.load(path).module()
+    return lambda images: program(images)  # an exported program is fixed in evaluation mode and refuses eval()
+
+
+def _module(path: Path) -> torch.nn.Module:
+    found = torch.load(path, map_location="cpu", weights_only=False)
+    if not isinstance(found, torch.nn.Module):
+        raise ValueError(f"it holds a {type(found).__name__}, and weights alone are no classifier")
+    return found
+
+
+def _pickled(path: Path, trust_pickle: bool) -> Any:
+    if not trust_pickle:
+        raise _untrusted(path)
+    import joblib
+
+    try:
+        return joblib.load(path)
+    except Exception as error:
+        raise DataError(f"Expected a pickled classifier in '{path}'; it cannot be read: {error}.") from None
+
+
+def _untrusted(path: Path) -> DataError:
+    return DataError(
+        f"Expected a file that can be read without running its code, ONNX or TorchScript; '{path}' is neither. Pickles, and "
+        "exported programs, which hold some, are read only if you trust who wrote them (trust_pickle=True, --trust-pickle)."
+    )

@@ -1,0 +1,143 @@
+"""Counterfactual images for an audit: made once, shown to any number of classifiers."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from ..datasets import Dataset
+from ..errors import DataError, UnknownNameError, nearest
+from ..graph import CausalGraph
+from ..metrics import Measure
+from ..predictors import Classifier
+from ..scm import StructuralCausalModel
+from .trust import Trust, check_readers, trust
+from .worlds import Question, check_interventions, needs_particles, pixels, pose
+
+__all__ = ["CounterfactualImages", "counterfactual_images"]
+
+PARTICLES = 4
+"""Particles where nothing is said and a recomputed node's noise is uncertain."""
+ROWS = 1000
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class CounterfactualImages:
+    """What a classifier is shown.
+
+    Args:
+        graph: The graph.
+        image: Name of the image node.
+        images: Factual images `(N, C, H, W)`.
+        factual: Factual attributes `(N,)` by node.
+        rows: Row number of each unit, `(N,)`.
+        groups: Group of each unit, `(N,)`.
+        questions: One for each intervention.
+        trust: How far the images can be trusted.
+        particles: Particles of each unit, or None.
+        seed: Seed of units and abduction.
+        notes: What a reader must know.
+    """
+
+    graph: CausalGraph
+    image: str
+    images: Tensor
+    factual: Mapping[str, Tensor]
+    rows: NDArray[np.int64]
+    groups: NDArray
+    questions: tuple[Question, ...]
+    trust: tuple[Trust, ...]
+    particles: int | None
+    seed: int
+    notes: tuple[str, ...]
+
+    def __repr__(self) -> str:
+        asked = ", ".join(question.label for question in self.questions)
+        return f"CounterfactualImages({len(self.images)} units, {self.particles or 'no'} particles; {asked})"
+
+
+def counterfactual_images(
+    scm: StructuralCausalModel,
+    data: Dataset | Mapping[str, Any],
+    *,
+    interventions: Sequence[Mapping[str, Any]],
+    image: str | None = None,
+    rows: int | None = ROWS,
+    groups: Any = None,
+    particles: int | None = None,
+    measure: Mapping[str, Measure] | None = None,
+    classifiers: Mapping[str, Classifier] | None = None,
+    seed: int = 0,
+) -> CounterfactualImages:
+    """Make the images of an audit; see `audit` for the arguments."""
+    node = _image(scm.graph, image)
+    asked = check_interventions(scm, interventions, node)
+    readers = check_readers(scm.graph, measure or {}, classifiers or {})
+    factual, index, group = _units(scm, data, rows, groups, seed)
+    if particles is None and needs_particles(scm, asked):
+        particles = PARTICLES
+    posterior = scm.abduct(factual, particles=particles, seed=seed)
+    questions = tuple(pose(posterior, do, node, seed=seed) for do in asked)
+    labels = [question.label for question in questions]
+    if len(set(labels)) < len(labels):
+        twice = next(label for label in labels if labels.count(label) > 1)
+        raise DataError(f"Expected interventions that differ; got {twice} twice. Leave one out, or name its function.")
+    images = pixels(posterior.factual[node], scm.graph[node].support)
+    own = {name: tensor.cpu() for name, tensor in posterior.factual.items() if not scm.graph[name].is_image}
+    notes = tuple(question.note for question in questions if question.note)
+    if not readers:
+        notes += ("No measurement and no classifier of an attribute was given: whether the images show it is unknown.",)
+    trusted = trust(questions, own, images, readers, scm.graph)
+    return CounterfactualImages(
+        scm.graph, node, images, own, index, group, questions, trusted, particles, seed, notes
+    )  # fmt: skip
+
+
+def _image(graph: CausalGraph, name: str | None) -> str:
+    images = [node for node in graph.nodes if graph[node].is_image]
+    if name is None and len(images) == 1:
+        return images[0]
+    if name is None:
+        raise DataError(f"Expected a graph with one image, or the name of one; got {images or 'none'}. Pass image=...")
+    if name not in images:
+        raise UnknownNameError(f"Expected an image among {', '.join(images)}; got '{name}'." + nearest(name, images))
+    return name
+
+
+def _units(
+    scm: StructuralCausalModel, data: Any, rows: int | None, groups: Any, seed: int
+) -> tuple[Mapping[str, Any], NDArray[np.int64], NDArray]:
+    """Factual values, row numbers and groups of the audited units."""
+    if isinstance(data, Dataset):
+        if groups is not None:
+            raise DataError("Expected no groups beside a data set, which has its own; got some. Leave them out.")
+        if data.graph != scm.graph:
+            raise DataError(
+                f"Expected data of the model's graph; '{data.name}' has another. Fit a model to these data."
+            )
+        index = data.split["test"][_chosen(len(data.split["test"]), rows, seed)]
+        return data.rows(index), index.numpy(), data.group[index].numpy()
+    factual = {name: scm.tensor(name, data[name]).cpu() for name in data} if isinstance(data, Mapping) else data
+    if not isinstance(factual, Mapping) or not factual:
+        raise DataError(f"Expected a data set, or a mapping with a value of every node; got {type(data).__name__}.")
+    count = len(next(iter(factual.values())))
+    group = np.arange(count) if groups is None else np.asarray(groups)
+    if group.shape != (count,):
+        raise DataError(f"Expected one group for each of {count} units; got shape {group.shape}.")
+    if len({len(tensor) for tensor in factual.values()}) > 1:
+        return factual, np.arange(count), group  # abduction says what is wrong
+    index = _chosen(count, rows, seed)
+    return {name: tensor[index] for name, tensor in factual.items()}, index.numpy(), group[index.numpy()]
+
+
+def _chosen(count: int, rows: int | None, seed: int) -> Tensor:
+    """At most `rows` of `count` positions, drawn by the seed, in ascending order."""
+    if rows is not None and (not isinstance(rows, int) or rows < 1):
+        raise DataError(f"Expected at least one row to audit; got {rows!r}.")
+    if rows is None or rows >= count:
+        return torch.arange(count)
+    return torch.randperm(count, generator=torch.Generator().manual_seed(seed))[:rows].sort().values

@@ -1,0 +1,164 @@
+"""The result of an audit, with everything that is needed to read it."""
+
+import json
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from ..errors import RunFolderError, UnknownNameError
+from .movers import Movers
+from .rows import ALL, BEYOND, AuditRow
+from .subgroups import EVERYONE
+from .trust import Trust
+from .worlds import TOTAL
+
+__all__ = ["AuditReport"]
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class AuditReport:
+    """How a classifier's score of the same units changes under interventions.
+
+    Args:
+        outcome: Name of the score.
+        unit: Its unit; changes, gaps and the margin are in it.
+        margin: Margin of practical size.
+        level: Level of the intervals.
+        rows: One for each intervention, effect, subgroup and stratum.
+        trust: One for each intervention and effect.
+        movers: The images that move most, one entry for each intervention and effect.
+        units, groups: Numbers of audited units and of their groups.
+        particles: Particles of each unit; None for one noise per unit.
+        seed: Seed of units, abduction and bootstrap.
+        notes: How the numbers arise.
+        warnings: What a reader must know before using them.
+    """
+
+    outcome: str
+    unit: str
+    margin: float
+    level: float
+    rows: tuple[AuditRow, ...]
+    trust: tuple[Trust, ...]
+    movers: tuple[Movers, ...]
+    units: int
+    groups: int
+    particles: int | None
+    seed: int
+    notes: tuple[str, ...] = ()
+    warnings: tuple[str, ...] = ()
+
+    def __iter__(self) -> Iterator[AuditRow]:
+        return iter(self.rows)
+
+    def __len__(self) -> int:
+        return len(self.rows)
+
+    @property
+    def beyond(self) -> tuple[AuditRow, ...]:
+        """Rows whose change is beyond the margin."""
+        return tuple(row for row in self.rows if row.verdict == BEYOND)
+
+    def row(self, intervention: str, effect: str = TOTAL, subgroup: str = EVERYONE, stratum: str = ALL) -> AuditRow:
+        """The row of these fields.
+
+        Raises:
+            UnknownNameError: There is none.
+        """
+        wanted = (intervention, effect, subgroup, stratum)
+        for row in self.rows:
+            if (row.intervention, row.effect, row.subgroup, row.stratum) == wanted:
+                return row
+        known = dict.fromkeys(f"{row.intervention}, {row.effect}, {row.subgroup}, {row.stratum}" for row in self.rows)
+        raise UnknownNameError(f"Expected a row among {'; '.join(known)}; got {', '.join(wanted)}.")
+
+    def to_frame(self) -> pd.DataFrame:
+        """One row a row of the report; an interval is three columns: change, change_low, change_high."""
+        return pd.DataFrame([_flat(row) for row in self.rows])
+
+    def trust_frame(self) -> pd.DataFrame:
+        """One row for each intervention, effect and attribute that was read off the images."""
+        entries = []
+        for entry in self.trust:
+            base = {"intervention": entry.intervention, "effect": entry.effect, "supported": entry.supported}
+            entries += [base | asdict(shown) for shown in entry.shown] or [base]
+        return pd.DataFrame(entries)
+
+    def movers_frame(self) -> pd.DataFrame:
+        """One row for each unit that moves most, without its images."""
+        columns = ("rows", "factual", "null", "counterfactual", "supported")
+        parts = [
+            pd.DataFrame({name: getattr(entry, name) for name in columns}).assign(
+                intervention=entry.intervention, effect=entry.effect
+            )
+            for entry in self.movers
+        ]
+        table = pd.concat(parts, ignore_index=True).rename(columns={"rows": "row"})
+        return table[["intervention", "effect", "row", "factual", "null", "counterfactual", "supported"]]
+
+    def to_dict(self) -> dict[str, Any]:
+        """JSON-able form of everything but the images; numbers that do not exist are null."""
+        plain = {
+            name: getattr(self, name)
+            for name in (
+                "outcome",
+                "unit",
+                "margin",
+                "level",
+                "units",
+                "groups",
+                "particles",
+                "seed",
+                "notes",
+                "warnings",
+            )
+        }
+        frames = {"rows": self.to_frame(), "trust": self.trust_frame(), "movers": self.movers_frame()}
+        tables = {
+            name: json.loads(frame.to_json(orient="records", double_precision=15)) for name, frame in frames.items()
+        }
+        return json.loads(json.dumps(plain)) | tables
+
+    def write(self, folder: Path | str) -> list[Path]:
+        """Write `audit.json`, `changes.csv`, `trust.csv` and `movers.csv` into `folder`, which is created.
+
+        Raises:
+            RunFolderError: The folder cannot be written.
+        """
+        folder = Path(folder)
+        paths = [folder / name for name in ("audit.json", "changes.csv", "trust.csv", "movers.csv")]
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+            paths[0].write_text(json.dumps(self.to_dict(), indent=2) + "\n", encoding="utf-8")
+            for path, frame in zip(paths[1:], (self.to_frame(), self.trust_frame(), self.movers_frame())):
+                frame.to_csv(path, index=False)
+        except OSError as error:
+            raise RunFolderError(
+                f"Expected a folder that can be written; got '{folder}': {error.strerror}. Choose another one."
+            ) from None
+        return paths
+
+    def __str__(self) -> str:
+        lines = [f"Change of {self.outcome} [{self.unit}] on {self.units} units, margin {self.margin:g}"]
+        for row in self.rows:
+            place = ", ".join((row.intervention, row.effect, row.subgroup, row.stratum))
+            interval = f"[{row.adjusted_low:+.3f}, {row.adjusted_high:+.3f}]"
+            lines.append(f"  {place}: {row.change.value:+.3f} {interval}: {row.verdict}")
+        return "\n".join(lines + [f"  warning: {text}" for text in self.warnings])
+
+    def __repr__(self) -> str:
+        return f"AuditReport({self.outcome}; {self.units} units; {len(self.beyond)} of {len(self)} rows beyond {self.margin:g})"
+
+
+def _flat(row: AuditRow) -> dict[str, Any]:
+    flat: dict[str, Any] = {}
+    for name, value in vars(row).items():
+        if name in ("change", "null_change", "gap", "flips"):
+            value, low, high = value or (None, None, None)
+            flat |= {name: value, f"{name}_low": low, f"{name}_high": high}
+        else:
+            flat[name] = value
+    return flat

@@ -1,0 +1,179 @@
+"""From scores of the same units under two worlds to rows: change, gap, flips, intervals and a verdict.
+
+The change of a unit is score(counterfactual) - score(null counterfactual), averaged over its particles. Units bring their own
+particles, so that the bootstrap over groups of units carries both sources of uncertainty.
+
+The verdict compares the Bonferroni-adjusted interval of the mean change with the margin: each of m rows has an interval of
+level 1 - (1 - level) / m, so that all of them hold at once with probability `level`.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..metrics import Interval, bootstrap
+from .worlds import Question
+
+__all__ = ["ALL", "BEYOND", "FEWEST_GROUPS", "SUPPORTED", "UNDECIDED", "WITHIN", "AuditRow", "UnitScores", "verdict"]
+
+ALL, SUPPORTED = "all units", "within support"
+Verdict = Literal["beyond the margin", "within the margin", "undecided"]
+BEYOND: Verdict = "beyond the margin"
+WITHIN: Verdict = "within the margin"
+UNDECIDED: Verdict = "undecided"
+FEWEST_GROUPS = 20
+"""The percentiles of a bootstrap over fewer groups are no basis for a verdict."""
+TAIL_DRAWS = 10
+"""Bootstrap samples that lie beyond a bound of the adjusted interval, on average."""
+MOST_DRAWS = 10_000
+
+
+@dataclass(frozen=True)
+class AuditRow:
+    """How the score of the same units changes under one intervention.
+
+    Args:
+        intervention: In words, such as "do(thickness = 3 px)".
+        effect: "total" or "direct".
+        subgroup: "everyone", or units by factual attribute, such as "pen = felt-tip".
+        stratum: "all units", or "within support" of training.
+        units, groups: Numbers of units and of groups.
+        change: Mean of score(counterfactual) - score(null), with the interval of this row alone.
+        adjusted_low, adjusted_high: Interval of the change, adjusted for the number of rows.
+        verdict: "beyond the margin", "within the margin" or "undecided".
+        null_change: Mean of score(null) - score(factual): what reconstruction alone changes.
+        gap: Counterfactual-fairness gap: mean absolute change.
+        flips: Share of units whose decision differs between null and counterfactual; None without a decision.
+        null_flips: Share of units whose decision reconstruction alone flips.
+        particle_spread: Standard deviation of a unit's change over its particles; None without particles.
+    """
+
+    intervention: str
+    effect: str
+    subgroup: str
+    stratum: str
+    units: int
+    groups: int
+    change: Interval
+    adjusted_low: float
+    adjusted_high: float
+    verdict: Verdict
+    null_change: Interval
+    gap: Interval
+    flips: Interval | None
+    null_flips: float | None
+    particle_spread: float | None
+
+
+@dataclass(frozen=True)
+class UnitScores:
+    """Scores of every unit under one question and effect.
+
+    Args:
+        question: The intervention.
+        effect: "total" or "direct".
+        factual: Scores of the factual images `(N,)`.
+        null, counterfactual: Scores `(k, N)`.
+        factual_decision: Bool `(N,)`; None without a decision.
+        null_decision, counterfactual_decision: Bool `(k, N)`; None without a decision.
+    """
+
+    question: Question
+    effect: str
+    factual: NDArray[np.float64]
+    null: NDArray[np.float64]
+    counterfactual: NDArray[np.float64]
+    factual_decision: NDArray[np.bool_] | None
+    null_decision: NDArray[np.bool_] | None
+    counterfactual_decision: NDArray[np.bool_] | None
+
+    @property
+    def change(self) -> NDArray[np.float64]:
+        """Change of each unit, net of reconstruction, `(N,)`."""
+        return (self.counterfactual - self.null).mean(0)
+
+    def rows(
+        self,
+        members: Mapping[str, NDArray[np.bool_]],
+        groups: NDArray,
+        *,
+        tests: int,
+        margin: float,
+        level: float,
+        seed: int,
+    ) -> list[AuditRow]:
+        """One row for each subgroup and stratum.
+
+        Args:
+            members: Which units belong to each subgroup, bool `(N,)`.
+            groups: Group of each unit, `(N,)`.
+            tests: Rows of the whole report, for which the intervals are adjusted.
+            margin: Margin of practical size.
+            level: Level of the intervals.
+            seed: Seed of the bootstrap.
+        """
+        strata = {ALL: np.ones(len(groups), dtype=bool), SUPPORTED: self.question.worlds[self.effect].supported}
+        return [
+            self._row(subgroup, stratum, inside & part, groups, tests=tests, margin=margin, level=level, seed=seed)
+            for subgroup, inside in members.items()
+            for stratum, part in strata.items()
+        ]
+
+    def _row(
+        self, subgroup: str, stratum: str, inside: NDArray[np.bool_], groups: NDArray,
+        *, tests: int, margin: float, level: float, seed: int,
+    ) -> AuditRow:  # fmt: skip
+        chosen, count = groups[inside], len(np.unique(groups[inside]))
+        tail = (1 - level) / tests
+        draws = int(np.clip(np.ceil(2 * TAIL_DRAWS / tail), 1000, MOST_DRAWS))
+        change = self.change[inside]
+        adjusted = bootstrap(change, chosen, level=1 - tail, draws=draws, seed=seed)
+        flips, null_flips = self._flips(inside, chosen, level=level, seed=seed)
+        difference = (self.counterfactual - self.null)[:, inside]
+        spread = float(np.sqrt(difference.var(0, ddof=1).mean())) if len(difference) > 1 and count else None
+        return AuditRow(
+            self.question.label,
+            self.effect,
+            subgroup,
+            stratum,
+            units=int(inside.sum()),
+            groups=count,
+            change=bootstrap(change, chosen, level=level, seed=seed),
+            adjusted_low=adjusted.low,
+            adjusted_high=adjusted.high,
+            verdict=verdict(adjusted, margin, count),
+            null_change=bootstrap((self.null.mean(0) - self.factual)[inside], chosen, level=level, seed=seed),
+            gap=bootstrap(np.abs(difference).mean(0), chosen, level=level, seed=seed),
+            flips=flips,
+            null_flips=null_flips,
+            particle_spread=spread,
+        )
+
+    def _flips(
+        self, inside: NDArray[np.bool_], groups: NDArray, *, level: float, seed: int
+    ) -> tuple[Interval | None, float | None]:
+        if self.factual_decision is None or self.null_decision is None or self.counterfactual_decision is None:
+            return None, None
+        flipped = (self.counterfactual_decision != self.null_decision).mean(0)[inside]
+        by_null = (self.null_decision != self.factual_decision)[:, inside]
+        return bootstrap(flipped, groups, level=level, seed=seed), float(by_null.mean()) if by_null.size else float(
+            "nan"
+        )
+
+
+def verdict(adjusted: Interval, margin: float, groups: int) -> Verdict:
+    """What an adjusted interval says of a change against [-margin, margin].
+
+    >>> verdict(Interval(0.09, 0.06, 0.12), margin=0.05, groups=100)
+    'beyond the margin'
+    >>> verdict(Interval(0.09, 0.04, 0.12), margin=0.05, groups=100)
+    'undecided'
+    """
+    if groups < FEWEST_GROUPS:
+        return UNDECIDED
+    if adjusted.low > margin or adjusted.high < -margin:
+        return BEYOND
+    return WITHIN if -margin <= adjusted.low and adjusted.high <= margin else UNDECIDED

@@ -1,0 +1,261 @@
+"""Any classifier as a function from images to one score and one decision per image."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from scipy.special import expit, softmax
+from torch import Tensor, nn
+
+from ..errors import DataError, UnknownNameError, nearest
+from ..predictors import Classifier
+
+__all__ = ["PROBABILITY", "Scorer", "Scores", "as_classifier"]
+
+PROBABILITY = "probability"
+BATCH = 1000
+"""Images that pass through a classifier at once."""
+PROBE = 64
+"""Images on which a classifier is called twice."""
+TOLERANCE = 1e-4
+"""By how much a score may leave [0, 1], or differ between two calls, through rounding."""
+
+
+class Scores(NamedTuple):
+    """What a classifier says of images: the score of interest and the decision, `(N,)` each."""
+
+    values: NDArray[np.float64]
+    decisions: NDArray[np.bool_]
+
+
+@dataclass(frozen=True)
+class Scorer:
+    """A classifier with its output of interest; made by `as_classifier`.
+
+    Args:
+        function: Images, float32 `(B, C, H, W)` and scaled, to outputs `(B, K)` or `(B,)`, tensor or array.
+        outcome: Name of the score, for reports.
+        column: Position of the class of interest among K outputs; None for a classifier with one output.
+        labels: Names of the K classes, where they are known.
+        scale: Factor on the pixels.
+        logits: Whether the outputs are logits: softmax over K outputs, the logistic function for one.
+        unit: Unit of the score; "probability" is held to [0, 1].
+        threshold: The decision is `score >= threshold`; None: the class of interest is the likeliest of K, and a single
+            probability is at least 0.5.
+    """
+
+    function: Callable[[Tensor], Any]
+    outcome: str = "score"
+    column: int | None = None
+    labels: tuple[str, ...] | None = None
+    scale: float = 1.0
+    logits: bool = False
+    unit: str = PROBABILITY
+    threshold: float | None = None
+
+    @torch.no_grad()
+    def __call__(self, images: Tensor) -> Scores:
+        """Scores and decisions of images `(N, C, H, W)`, uint8 or float, in natural units.
+
+        Raises:
+            DataError: The classifier fails on these images, or its outputs have a wrong shape, NaN, or leave [0, 1].
+            UnknownNameError: The class of interest is not among its outputs.
+        """
+        outputs = np.concatenate([self._outputs(part) for part in images.split(BATCH)])
+        if outputs.ndim == 1:
+            threshold = 0.5 if self.threshold is None else self.threshold
+            return Scores(outputs, outputs >= threshold)
+        column = self._checked_column(outputs.shape[1])
+        values = outputs[:, column]
+        decisions = outputs.argmax(1) == column if self.threshold is None else values >= self.threshold
+        return Scores(values, decisions)
+
+    @property
+    def decides(self) -> bool:
+        """Whether there is a decision beside the score."""
+        return self.threshold is not None or self.unit == PROBABILITY
+
+    def check(self, images: Tensor) -> None:
+        """Call the classifier twice on a few images.
+
+        Raises:
+            DataError: The scores differ, or are not what `__call__` expects.
+        """
+        first, second = (self(images[:PROBE]).values for _ in range(2))
+        difference = float(np.abs(first - second).max())
+        if difference > TOLERANCE * max(1.0, float(np.abs(first).max())):
+            raise DataError(
+                f"Expected a classifier that gives equal images equal scores; two calls differ by up to {difference:.3g}. "
+                "Switch off its dropout, augmentation or sampling."
+            )
+
+    def _outputs(self, images: Tensor) -> NDArray[np.float64]:
+        try:
+            found = self.function(images.float() * self.scale)
+            found = found.detach().cpu().numpy() if isinstance(found, Tensor) else found
+            outputs = np.asarray(found, dtype=np.float64)
+        except DataError:
+            raise
+        except Exception as error:
+            reason = " ".join(str(error).split())[:300]
+            raise DataError(
+                f"Expected a classifier of images {_shape(images)}; it failed with {type(error).__name__}: {reason}. "
+                "Check the size, the channels and the kind of input that it takes."
+            ) from error
+        if outputs.ndim == 2 and outputs.shape[1] == 1:
+            outputs = outputs[:, 0]
+        if outputs.ndim not in (1, 2) or len(outputs) != len(images):
+            raise DataError(
+                f"Expected one score ({len(images)},) or one row of probabilities ({len(images)}, classes) for "
+                f"{len(images)} images; got shape {outputs.shape}. Return one of the two."
+            )
+        return self._checked(outputs)
+
+    def _checked(self, outputs: NDArray[np.float64]) -> NDArray[np.float64]:
+        if not np.isfinite(outputs).all():
+            raise DataError(
+                f"Expected finite scores; got NaN or infinity for {int((~np.isfinite(outputs)).sum())} outputs. "
+                "Check the scale of the pixels (scale=...) and the classifier."
+            )
+        if self.logits:
+            outputs = expit(outputs) if outputs.ndim == 1 else softmax(outputs, axis=1)
+        low, high = outputs.min(), outputs.max()
+        if self.unit == PROBABILITY and (low < -TOLERANCE or high > 1 + TOLERANCE):
+            raise DataError(
+                f"Expected probabilities in [0, 1]; got outputs from {low:.3g} to {high:.3g}. "
+                "Say logits=True if they are logits, or name the unit of the score (unit=...)."
+            )
+        return outputs
+
+    def _checked_column(self, classes: int) -> int:
+        names = self.labels if self.labels and len(self.labels) == classes else tuple(map(str, range(classes)))
+        if self.labels and len(self.labels) != classes:
+            raise DataError(
+                f"Expected {len(self.labels)} outputs, one for each label; got {classes}. Correct the labels."
+            )
+        if self.column is None or not 0 <= self.column < classes:
+            asked = "no class" if self.column is None else f"class {self.column}"
+            raise UnknownNameError(
+                f"Expected the class of interest among the {classes} outputs ({', '.join(names[:12])}); got {asked}. "
+                "Name it with outcome=..., a position or a label."
+            )
+        return self.column
+
+
+def as_classifier(
+    classifier: Any,
+    *,
+    outcome: int | str | None = None,
+    labels: Sequence[Any] | None = None,
+    scale: float = 1.0,
+    logits: bool = False,
+    unit: str = PROBABILITY,
+    threshold: float | None = None,
+) -> Scorer:
+    """A classifier of any make as a `Scorer`.
+
+    Args:
+        classifier: A torch module, anything with `predict_proba` over flattened pixels (scikit-learn), a classifier of
+            `causalgen.predictors`, a file that `load_classifier` reads, or a function of float32 images `(B, C, H, W)`. It
+            returns probabilities `(B, K)` or scores `(B,)`. Modules are called in evaluation mode.
+        outcome: The class of interest of K: its position, or its label; for a classifier with one score, its name.
+        labels: Names of the K classes; known for scikit-learn and causalgen classifiers.
+        scale: Factor on pixels 0..255 before the classifier sees them; 1/255 for one that was trained on [0, 1].
+        logits: Whether the outputs are logits.
+        unit: Unit of the score. Anything other than "probability" may leave [0, 1].
+        threshold: Least score of a positive decision (see `Scorer`).
+
+    Raises:
+        DataError: No classifier, or a scale or threshold that is no number.
+        UnknownNameError: The outcome is none of the labels.
+
+    >>> darkness = as_classifier(lambda images: 1 - images.mean((1, 2, 3)), outcome="darkness", scale=1 / 255)
+    >>> darkness(torch.full((2, 1, 4, 4), 51, dtype=torch.uint8)).values.round(3)
+    array([0.8, 0.8])
+    """
+    if isinstance(classifier, str | Path):
+        from .files import load_classifier
+
+        classifier = load_classifier(classifier)
+    if isinstance(classifier, Scorer):
+        raise DataError("Expected a classifier to adapt; got one that already is. Pass it to audit as it is.")
+    if not (isinstance(scale, int | float) and np.isfinite(scale) and scale > 0):
+        raise DataError(f"Expected the scale of the pixels as a positive number such as 1/255; got {scale!r}.")
+    if threshold is not None and not np.isfinite(threshold):
+        raise DataError(f"Expected a finite threshold of the score; got {threshold!r}.")
+    if not unit:
+        raise DataError("Expected the unit of the score in words; got an empty text.")
+    function, known = _adapted(classifier)
+    names = tuple(str(label) for label in (labels if labels is not None else known or ())) or None
+    column = _column(outcome, names)
+    shown = "score" if outcome is None else f"class {outcome}" if isinstance(outcome, int) and not names else outcome
+    if column is not None and names:
+        shown = names[column]
+    return Scorer(function, str(shown), column, names, float(scale), logits, unit, threshold)
+
+
+def _adapted(classifier: Any) -> tuple[Callable[[Tensor], Any], Sequence[Any] | None]:
+    """The classifier as a function, and its labels where it knows them."""
+    if isinstance(classifier, Classifier):
+        return classifier.probabilities, classifier.variable.labels
+    if isinstance(classifier, nn.Module):
+        return _module(classifier), None
+    if hasattr(classifier, "predict_proba"):
+        return _estimator(classifier), getattr(classifier, "classes_", None)
+    if callable(classifier) and not isinstance(classifier, type):
+        return classifier, None
+    raise DataError(
+        f"Expected a classifier: a torch module, an estimator with predict_proba, a file or a function of images; got "
+        f"{classifier!r:.80}. Wrap what you have in a function from images (B, C, H, W) to scores."
+    )
+
+
+def _module(module: nn.Module) -> Callable[[Tensor], Any]:
+    def call(images: Tensor) -> Any:
+        own = next((t for t in (*module.parameters(), *module.buffers()) if t.is_floating_point()), images)
+        trains = module.training
+        module.eval()
+        try:
+            return module(images.to(own))
+        finally:
+            module.train(trains)
+
+    return call
+
+
+def _estimator(estimator: Any) -> Callable[[Tensor], Any]:
+    def call(images: Tensor) -> Any:
+        pixels = images.flatten(1).cpu().numpy()
+        wanted = getattr(estimator, "n_features_in_", pixels.shape[1])
+        if wanted != pixels.shape[1]:
+            raise DataError(
+                f"Expected images of {wanted} pixels, on which {type(estimator).__name__} was fitted; got {_shape(images)}, "
+                f"{pixels.shape[1]} pixels. Wrap it in a function that resizes them."
+            )
+        return estimator.predict_proba(pixels)
+
+    return call
+
+
+def _column(outcome: int | str | None, labels: tuple[str, ...] | None) -> int | None:
+    if isinstance(outcome, bool):
+        outcome = str(outcome)
+    if outcome is None or (isinstance(outcome, str) and labels is None):
+        return None
+    if isinstance(outcome, int):
+        return outcome
+    if labels is not None and outcome in labels:
+        return labels.index(outcome)
+    known = list(labels or ())
+    raise UnknownNameError(
+        f"Expected the class of interest among {', '.join(map(repr, known))}; got {outcome!r}."
+        + nearest(outcome, known)
+    )
+
+
+def _shape(images: Tensor) -> str:
+    return f"(B, {', '.join(map(str, images.shape[1:]))})"

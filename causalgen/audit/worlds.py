@@ -1,0 +1,149 @@
+"""The images that an audit shows to a classifier: the same units under null, total and direct interventions.
+
+- null: do(a = its own value), which runs the mechanisms below a: what reconstruction alone changes
+- total: do(a = value); everything that descends from a follows
+- direct: do(a = value, m = own value) for every parent m of the image that descends from a: only the image follows
+
+All three start from the same abducted noise.
+"""
+
+import warnings
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from torch import Tensor
+
+from ..errors import DataError, SupportWarning
+from ..graph import CausalGraph
+from ..metrics import to_bytes
+from ..scm import Counterfactual, Posterior, StructuralCausalModel
+
+__all__ = [
+    "DIRECT",
+    "TOTAL",
+    "Question",
+    "World",
+    "check_interventions",
+    "mediators",
+    "needs_particles",
+    "pixels",
+    "pose",
+]
+
+TOTAL, DIRECT = "total", "direct"
+
+
+@dataclass(frozen=True)
+class World:
+    """What the units would have been.
+
+    Args:
+        images: `(k, N, C, H, W)`, k = 1 without particles; uint8 where pixels go from 0 to 255.
+        values: Attributes `(N,)` by node, of the first particle.
+        supported: Bool `(N,)`: every particle has parents inside the joint range of training.
+    """
+
+    images: Tensor
+    values: Mapping[str, Tensor]
+    supported: NDArray[np.bool_]
+
+
+@dataclass(frozen=True)
+class Question:
+    """One intervention, asked of the same units in several ways.
+
+    Args:
+        label: The intervention in words, such as "do(thickness = 3 px)".
+        do: The intervened nodes.
+        null: The world under the null intervention.
+        worlds: By effect: "total", and "direct" where it differs.
+        held: Mediators that "direct" holds.
+        note: Why there is no direct effect of its own, or "".
+    """
+
+    label: str
+    do: tuple[str, ...]
+    null: World
+    worlds: Mapping[str, World]
+    held: tuple[str, ...] = ()
+    note: str = ""
+
+
+def check_interventions(
+    scm: StructuralCausalModel, interventions: Sequence[Mapping[str, Any]], image: str
+) -> list[dict[str, Any]]:
+    """The interventions as dicts.
+
+    Raises:
+        DataError: No list of non-empty mappings, an image among the nodes, or a node that does not reach the image.
+        UnknownNameError: A name that is no node.
+    """
+    if isinstance(interventions, Mapping | str) or not len(interventions):
+        raise DataError(f"Expected a list of interventions such as [{{'node': value}}]; got {interventions!r}.")
+    for do in interventions:
+        if not isinstance(do, Mapping) or not do:
+            raise DataError(f"Expected every intervention as a mapping such as {{'node': value}}; got {do!r}.")
+        for name in do:
+            scm.graph.require(name)
+            if scm.graph[name].is_image:
+                raise DataError(
+                    f"Expected attributes to intervene on; got the image '{name}'. Intervene on its parents."
+                )
+            if name not in scm.graph.ancestors(image):
+                raise DataError(
+                    f"Expected attributes that reach '{image}'; got '{name}', of which it is no descendant, so that no "
+                    "classifier of the image can respond. Leave it out."
+                )
+    return [dict(do) for do in interventions]
+
+
+def mediators(graph: CausalGraph, do: Sequence[str], image: str) -> tuple[str, ...]:
+    """Parents of the image that descend from an intervened node and are not set themselves."""
+    below = {name for node in do for name in graph.descendants(node)}
+    return tuple(name for name in graph.parents(image) if name in below and name not in do)
+
+
+def needs_particles(scm: StructuralCausalModel, interventions: Sequence[Mapping[str, Any]]) -> bool:
+    """Whether a node that is recomputed has noise that its observed value does not determine."""
+    below = {name for do in interventions for node in do for name in scm.graph.descendants(node)}
+    return any(scm.mechanisms[name].abduction.is_random for name in below)
+
+
+def pose(posterior: Posterior, do: Mapping[str, Any], image: str, *, seed: int) -> Question:
+    """Ask one intervention of abducted units."""
+    graph, own = posterior.scm.graph, posterior.factual
+    held = mediators(graph, list(do), image)
+    parents = graph.parents(image)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", SupportWarning)  # the report has a stratum for it
+        null = posterior.counterfactual({name: own[name] for name in do}, seed=seed)
+        total = posterior.counterfactual(do, seed=seed)
+        worlds, note = {TOTAL: _world(total, image)}, ""
+        if not held:
+            note = f"{total.title}: no mediator is a parent of '{image}', so the total effect is the direct one."
+        elif not any(name in parents for name in do):
+            note = f"{total.title} reaches '{image}' only through {', '.join(held)}: there is no direct effect."
+        else:
+            direct = posterior.counterfactual({**do, **{name: own[name] for name in held}}, seed=seed)
+            worlds[DIRECT] = _world(direct, image)
+    return Question(total.title, tuple(do), _world(null, image), worlds, held if DIRECT in worlds else (), note)
+
+
+def pixels(images: Tensor, support: tuple[float, float] | None) -> Tensor:
+    """Images on the CPU; rounded to bytes, as files hold them, where the pixels go from 0 to 255."""
+    return to_bytes(images) if support == (0.0, 255.0) else images.detach().cpu()
+
+
+def _world(world: Counterfactual, image: str) -> World:
+    graph, particles = world.graph, world.particles is not None
+    images, supported = world[image], world.supported
+    values = {name: t.cpu() for name, t in world.items() if not graph[name].is_image}
+    if particles:
+        values = {name: tensor[0] for name, tensor in values.items()}
+        supported = supported.all(0)
+    else:
+        images = images[None]
+    return World(pixels(images, graph[image].support), values, supported.cpu().numpy().astype(bool))

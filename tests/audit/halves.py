@@ -1,0 +1,110 @@
+"""A made model in which every change of a score is known: tone -> size; {tone, size, ink} -> image.
+
+size = 2 tone + e;  the top half of the image is 10 tone + 4 [ink = blue], the bottom half 3 size, both plus a pattern of the
+unit. The pixels may be negative, so that nothing is clipped or rounded.
+"""
+
+from collections.abc import Mapping
+
+import numpy as np
+import pyro.distributions as dist
+import torch
+from torch import Tensor
+
+from causalgen.graph import CausalGraph, Variable
+from causalgen.mechanisms import Abduction, Abductive, LinearGaussian
+from causalgen.scm import StructuralCausalModel
+
+SHAPE = (1, 4, 4)
+TONE, SLOPE, SIZE, BLUE = 10.0, 2.0, 3.0, 4.0
+BIAS = 0.5
+"""What the blurred image mechanism adds to every image that it makes."""
+GRAPH = CausalGraph(
+    "tone -> size -> image; tone -> image; ink -> image; place -> tone",
+    [
+        Variable("place", "continuous"),
+        Variable("tone", "continuous", support=(-20, 20), unit="lx"),
+        Variable("size", "continuous", unit="mm"),
+        Variable("ink", "binary", labels=("red", "blue")),
+        Variable("image", "image", shape=SHAPE, support=(-1000, 1000)),
+    ],
+)
+
+
+def draw(parents: Mapping[str, Tensor]) -> Tensor:
+    top = TONE * parents["tone"] + BLUE * parents["ink"]
+    halves = torch.stack([top, SIZE * parents["size"]], dim=1)
+    return halves.repeat_interleave(2, dim=1)[:, None, :, None].expand(-1, *SHAPE)
+
+
+class Halves(Abductive):
+    """The true image mechanism; its noise is the pattern."""
+
+    abduction = Abduction.BIJECTIVE
+
+    def noise(self, batch_shape: tuple[int, ...] = ()) -> dict[str, dist.Distribution]:
+        return {"pattern": dist.Normal(0.0, 1.0).expand((*batch_shape, *SHAPE)).to_event(3)}
+
+    def abduct(self, value: Tensor, parents: Mapping[str, Tensor], *, draw: bool = True) -> dict[str, Tensor]:
+        return {"pattern": value - _drawn(parents)}
+
+    def forward(self, noise: Mapping[str, Tensor], parents: Mapping[str, Tensor], *, changed=frozenset()) -> Tensor:
+        return _drawn(parents) + noise["pattern"]
+
+
+class Blurred(Halves):
+    """Reconstruction brightens every image by BIAS, whatever the intervention."""
+
+    abduction = Abduction.POINT
+
+    def forward(self, noise: Mapping[str, Tensor], parents: Mapping[str, Tensor], *, changed=frozenset()) -> Tensor:
+        return super().forward(noise, parents) + BIAS
+
+
+class Uncertain(Halves):
+    """Abduction draws the pattern around the true one."""
+
+    abduction = Abduction.VARIATIONAL
+
+    def abduct(self, value: Tensor, parents: Mapping[str, Tensor], *, draw: bool = True) -> dict[str, Tensor]:
+        pattern = super().abduct(value, parents)["pattern"]
+        return {"pattern": pattern + torch.randn(len(value), 1, 1, 1) if draw else pattern}
+
+
+_drawn = draw
+
+
+def model(image: type[Halves] = Halves) -> StructuralCausalModel:
+    """The true attribute mechanisms with an image mechanism of choice, supports fitted to 500 units."""
+    size = LinearGaussian(GRAPH["size"], {"tone": GRAPH["tone"]})
+    parents = {name: GRAPH[name] for name in GRAPH.parents("image")}
+    mechanisms = {
+        "place": "linear-gaussian",
+        "tone": "linear-gaussian",
+        "size": size,
+        "image": image(GRAPH["image"], parents),
+    }
+    scm = StructuralCausalModel(GRAPH, mechanisms)
+    scm.initialize(units(500, seed=1))
+    size.set(0.0, {"tone": SLOPE}, 1.0)
+    return scm.eval()
+
+
+def units(n: int = 60, seed: int = 0) -> dict[str, Tensor]:
+    generator = torch.Generator().manual_seed(seed)
+    place, noise, tone = torch.randn(3, n, generator=generator)
+    tone = tone + place
+    values = {"place": place, "tone": tone, "size": SLOPE * tone + noise, "ink": torch.arange(n) % 2}
+    pattern = torch.randn(n, *SHAPE, generator=generator)
+    return values | {"image": draw(values) + pattern}
+
+
+def brightness(images: Tensor) -> Tensor:
+    """A score that is the sum of the two halves' means, 10 tone + 3 size + 4 [blue] + the unit's pattern."""
+    return images[:, 0, :2].mean((1, 2)) + images[:, 0, 2:].mean((1, 2))
+
+
+def probability(images: Tensor) -> np.ndarray:
+    """Probabilities (N, 2) of a dark and a bright image."""
+    bright = torch.sigmoid(brightness(images) / 20)
+    return torch.stack([1 - bright, bright], dim=1).numpy()

@@ -1,0 +1,204 @@
+"""Audits of known scores on a model whose counterfactual images are known exactly."""
+
+import json
+from types import SimpleNamespace
+
+import numpy as np
+import pandas as pd
+import pytest
+import torch
+
+from causalgen.audit import as_classifier, audit, audit_images, counterfactual_images
+from causalgen.audit.rows import ALL, SUPPORTED, UnitScores
+from causalgen.metrics import Interval
+
+from .halves import BIAS, BLUE, SIZE, SLOPE, TONE, Blurred, Uncertain, brightness, model, probability, units
+
+SCORE = as_classifier(brightness, outcome="brightness", unit="grey levels", threshold=0.0)
+BRIGHT = as_classifier(probability, outcome=1, labels=("dark", "bright"))
+TO_TWO, TO_BLUE = {"tone": 2.0}, {"ink": "blue"}
+
+
+def test_total_and_direct_changes_are_the_true_ones() -> None:
+    factual = units()
+    report = audit(SCORE, model(), factual, interventions=[TO_TWO], margin=1.0)
+    step = (2.0 - factual["tone"]).double()
+    total, direct = report.row("do(tone = 2 lx)"), report.row("do(tone = 2 lx)", "direct")
+    assert total.change.value == pytest.approx(float(((TONE + SIZE * SLOPE) * step).mean()), rel=1e-4)
+    assert direct.change.value == pytest.approx(float((TONE * step).mean()), rel=1e-4)
+    assert total.gap.value == pytest.approx(float(((TONE + SIZE * SLOPE) * step).abs().mean()), rel=1e-4)
+    assert direct.null_change.value == pytest.approx(0, abs=1e-4)
+    before = brightness(factual["image"]) >= 0
+    after = brightness(factual["image"]) + (TONE + SIZE * SLOPE) * step >= 0
+    assert total.flips is not None
+    assert total.flips.value == pytest.approx(float((before != after).double().mean()))
+    assert total.null_flips == 0
+    assert total.particle_spread is None
+
+
+def test_the_change_is_net_of_reconstruction() -> None:
+    row = audit(SCORE, model(Blurred), units(), interventions=[TO_BLUE], margin=1.0).row("do(ink = blue)")
+    assert row.null_change.value == pytest.approx(2 * BIAS, abs=1e-4)
+    assert row.change.value == pytest.approx(BLUE / 2, abs=1e-4)  # half of the units are blue already
+    assert row.gap.value == pytest.approx(BLUE / 2, abs=1e-4)
+
+
+def test_a_direct_effect_is_reported_only_where_it_differs() -> None:
+    report = audit(
+        SCORE, model(), units(), interventions=[TO_BLUE, {"place": 1.0}, {"tone": 1.0, "size": 0.0}], margin=1.0
+    )
+    assert {row.effect for row in report} == {"total"}
+    assert any("no mediator is a parent of 'image'" in note for note in report.notes)
+    assert any("do(place = 1) reaches 'image' only through tone, size" in note for note in report.notes)
+
+
+@pytest.mark.parametrize(
+    ("margin", "words"),
+    [(BLUE - 0.1, "beyond the margin"), (BLUE + 0.1, "within the margin")],
+)
+def test_the_verdict_compares_the_change_with_the_margin(margin: float, words: str) -> None:
+    """All red units move by exactly BLUE, the blue ones by nothing."""
+    report = audit(SCORE, model(), units(), interventions=[TO_BLUE], subgroups=["ink"], margin=margin)
+    assert report.row("do(ink = blue)", subgroup="ink = red").verdict == words
+    assert report.row("do(ink = blue)", subgroup="ink = blue").verdict == "within the margin"
+    assert report.row("do(ink = blue)", subgroup="ink = red").units == 30
+
+
+def test_an_interval_across_the_margin_is_undecided_and_few_groups_are_too() -> None:
+    factual = units()
+    mean = audit(SCORE, model(), factual, interventions=[TO_BLUE], margin=1.0).row("do(ink = blue)").change.value
+    report = audit(SCORE, model(), factual, interventions=[TO_BLUE], margin=mean)
+    assert report.row("do(ink = blue)").verdict == "undecided"
+    few = audit(SCORE, model(), factual, interventions=[TO_BLUE], margin=0.1, groups=torch.arange(60) // 6)
+    assert few.row("do(ink = blue)").groups == 10
+    assert few.row("do(ink = blue)").verdict == "undecided"
+    assert any("fewer than 20 groups" in text for text in few.warnings)
+
+
+def test_intervals_are_adjusted_for_the_number_of_rows() -> None:
+    images = counterfactual_images(model(), units(200), interventions=[TO_TWO, TO_BLUE])
+    narrow = audit_images(BRIGHT, images)
+    wide = audit_images(BRIGHT, images, subgroups=["ink", "tone"])
+    assert len(narrow) == 2 * 3
+    assert len(wide) == 2 * 3 * (1 + 2 + 3)
+    assert any("adjusted for 36 rows (Bonferroni)" in note for note in wide.notes)
+    one, many = narrow.row("do(ink = blue)"), wide.row("do(ink = blue)")
+    assert one.change == many.change
+    assert (
+        many.adjusted_low < one.adjusted_low < one.change.low < one.change.high < one.adjusted_high < many.adjusted_high
+    )
+
+
+def test_adjustment_keeps_false_alarms_of_a_whole_report_rare() -> None:
+    """Ten true changes exactly at the margin: alarms in the family, without and with adjustment, 30 draws."""
+    rng = np.random.default_rng(0)
+    world = SimpleNamespace(supported=np.ones(50, dtype=bool))
+    question = SimpleNamespace(label="do(a)", worlds={"total": world})
+    alarms = {1: 0, 10: 0}
+    for _ in range(30):
+        changes = 0.05 + 0.1 * rng.standard_normal((10, 1, 50))
+        for tests in alarms:
+            rows = [
+                row
+                for change in changes
+                for row in UnitScores(question, "total", np.zeros(50), 0 * change, change, None, None, None).rows(
+                    {"everyone": world.supported}, np.arange(50), tests=tests, margin=0.05, level=0.95, seed=0
+                )
+            ]
+            alarms[tests] += any(row.verdict == "beyond the margin" for row in rows)
+    assert alarms[10] <= 2
+    assert alarms[1] >= 4
+
+
+def test_subgroups_are_labels_terciles_or_bins() -> None:
+    factual = units()
+    labels = audit(BRIGHT, model(), factual, interventions=[TO_TWO], subgroups=["ink", "tone"]).to_frame()["subgroup"]
+    assert len(labels.unique()) == 1 + 2 + 3
+    report = audit(BRIGHT, model(), factual, interventions=[TO_TWO], subgroups={"tone": [-1, 1], "ink": None})
+    for label, inside in {
+        "tone < -1 lx": factual["tone"] < -1,
+        "tone -1 to 1 lx": (factual["tone"] >= -1) & (factual["tone"] < 1),
+        "tone >= 1 lx": factual["tone"] >= 1,
+    }.items():
+        assert report.row("do(tone = 2 lx)", subgroup=label).units == int(inside.sum())
+    low, high = (report.row("do(tone = 2 lx)", subgroup=label) for label in ("tone < -1 lx", "tone >= 1 lx"))
+    assert low.change.value > high.change.value
+
+
+def test_particles_are_drawn_where_abduction_is_uncertain() -> None:
+    factual = units()
+    linear = audit(SCORE, model(Uncertain), factual, interventions=[TO_BLUE], margin=1.0)
+    curved = audit(BRIGHT, model(Uncertain), factual, interventions=[TO_TWO])
+    assert linear.particles == curved.particles == 4
+    spread = linear.row("do(ink = blue)").particle_spread, curved.row("do(tone = 2 lx)").particle_spread
+    assert spread[0] == pytest.approx(0, abs=1e-4)  # the pattern cancels in a linear score
+    assert spread[1] is not None
+    assert spread[1] > 1e-3
+    assert audit(SCORE, model(Uncertain), factual, interventions=[TO_BLUE], margin=1.0, particles=2).particles == 2
+
+
+def test_the_images_that_move_most_come_with_their_rows_and_scores() -> None:
+    factual = units()
+    report = audit(SCORE, model(), factual, interventions=[TO_TWO], margin=1.0, movers=3)
+    most = report.movers[0]
+    assert most.rows.tolist() == (factual["tone"] - 2).abs().argsort(descending=True)[:3].tolist()
+    for images, scores in (
+        (most.factual_images, most.factual),
+        (most.null_images, most.null),
+        (most.counterfactual_images, most.counterfactual),
+    ):
+        assert brightness(images).numpy() == pytest.approx(scores, abs=1e-4)
+    assert torch.equal(most.factual_images, factual["image"][most.rows])
+
+
+def test_trust_shows_effectiveness_and_support() -> None:
+    factual = units()
+    measure = {"size": lambda images: images[:, 0, 2:].mean((1, 2)).numpy() / SIZE}
+    report = audit(BRIGHT, model(), factual, interventions=[TO_TWO], measure=measure)
+    total, direct = report.trust
+    whole, inside = (report.row("do(tone = 2 lx)", "direct", stratum=stratum).units for stratum in (ALL, SUPPORTED))
+    assert 0 < direct.supported < total.supported  # tone and size drift apart where the size is held
+    assert direct.supported == pytest.approx(inside / whole)
+    pattern = factual["image"][:, 0, 2:].mean((1, 2)) / SIZE - factual["size"]
+    size = total.shown[0]
+    assert size.error == pytest.approx(float(pattern.abs().mean()), rel=1e-3)
+    assert size.floor == pytest.approx(size.error, rel=1e-3)
+    assert size.unchanged > 5 * size.error
+    assert direct.shown[0].unchanged == pytest.approx(size.floor, rel=1e-3)
+    far = audit(BRIGHT, model(), factual, interventions=[{"tone": 19.0}])
+    assert far.trust[0].supported == 0
+    assert far.row("do(tone = 19 lx)", stratum=SUPPORTED).verdict == "undecided"
+    assert any("whether the images show it is unknown" in note for note in far.notes)
+
+
+def test_units_of_a_group_widen_the_interval_and_the_seed_fixes_everything() -> None:
+    factual = {name: tensor.repeat_interleave(5, dim=0) for name, tensor in units().items()}
+    alone, grouped, again = (
+        audit(BRIGHT, model(), factual, interventions=[TO_TWO], groups=groups).row("do(tone = 2 lx)").change
+        for groups in (None, torch.arange(300) // 5, torch.arange(300) // 5)
+    )
+    assert grouped.high - grouped.low > 1.5 * (alone.high - alone.low)
+    assert grouped == again
+    assert isinstance(grouped, Interval)
+
+
+def test_a_callable_shifts_every_unit_from_where_it_is() -> None:
+    def one_more(value, parents):
+        return value + 1
+
+    row = audit(SCORE, model(), units(), interventions=[{"tone": one_more}], margin=1.0).row("do(tone = one_more(...))")
+    assert row.change.value == row.gap.value == pytest.approx(TONE + SIZE * SLOPE, abs=1e-3)
+
+
+def test_the_report_is_written_as_tables_and_json(tmp_path) -> None:
+    report = audit(BRIGHT, model(), units(), interventions=[{"tone": 19.0}], subgroups=["ink"])
+    paths = report.write(tmp_path / "out")
+    assert [path.name for path in paths] == ["audit.json", "changes.csv", "trust.csv", "movers.csv"]
+    content = json.loads(paths[0].read_text())
+    assert content["outcome"] == "bright"
+    assert content["margin"] == 0.05
+    assert content["rows"][1]["change"] is None  # no unit is within support
+    changes = pd.read_csv(paths[1])
+    assert len(changes) == len(report)
+    assert changes["change"][0] == pytest.approx(report.rows[0].change.value)
+    assert str(report).count("\n") >= len(report)
