@@ -402,5 +402,5 @@ def _stages(graph: CausalGraph, treatment: str, terms: tuple[Factor, ...]) -> tu
     levels: list[tuple[str, str]] = []
     for term in terms:
         if term.nodes[0] in graph.descendants(treatment):
-            levels.append((term.nodes[0], term.level or levels[-1][1]))
+            levels.append((term.nodes[0], term.level or (levels[-1][1] if levels else "b")))
     return tuple((tuple(node for node, _ in block), level) for level, block in groupby(levels, key=lambda e: e[1]))
