@@ -38,7 +38,16 @@ class UnknownNameError(CausalgenError, ValueError):
 
 
 class NotIdentifiableError(CausalgenError, ValueError):
-    """The graph and the observed variables do not determine the effect."""
+    """The graph and the observed variables do not determine the effect.
+
+    Args:
+        message: What was asked, why it is not identified, and what would help.
+        hedge: The `causalgen.graph.Hedge` in the way, where one was found.
+    """
+
+    def __init__(self, message: str, *, hedge: object | None = None) -> None:
+        super().__init__(message)
+        self.hedge = hedge
 
 
 class MissingValueError(CausalgenError, ValueError):

@@ -158,6 +158,13 @@ def causal_nodes(graph: CausalGraph, treatment: str, outcome: str) -> tuple[str,
     return graph.select(set(graph.descendants(treatment)) & {outcome, *graph.ancestors(outcome)})
 
 
+def permitted_nodes(graph: CausalGraph, treatment: str, outcome: str) -> tuple[str, ...]:
+    """The nodes that are not treatment, outcome, causal node or a descendant of one."""
+    causal = causal_nodes(graph, treatment, outcome)
+    forbidden = {treatment, outcome, *causal, *(late for node in causal for late in graph.descendants(node))}
+    return tuple(name for name in graph if name not in forbidden)
+
+
 def back_door_graph(graph: CausalGraph, treatment: str, outcome: str) -> nx.DiGraph:
     """The canonical DAG without the first edge of every causal path."""
     dag = graph.canonical()
@@ -179,9 +186,8 @@ def write_set(names: Iterable[str]) -> str:
 
 def _allowed(graph: CausalGraph, treatment: str, outcome: str, observed: Iterable[str] | None) -> tuple[str, ...]:
     """The observed nodes that criterion 1 permits."""
-    causal = causal_nodes(graph, treatment, outcome)
-    forbidden = {treatment, outcome, *causal, *(late for node in causal for late in graph.descendants(node))}
-    return tuple(name for name in observed_nodes(graph, observed) if name not in forbidden)
+    permitted = permitted_nodes(graph, treatment, outcome)
+    return tuple(name for name in observed_nodes(graph, observed) if name in permitted)
 
 
 def _objection(graph: CausalGraph, treatment: str, outcome: str, name: str) -> str:

@@ -2,47 +2,59 @@
 
 References:
     Pearl, Causality (2009), 3.3.1 (back-door) and 3.3.2 (front-door).
-    Jeong, Tian and Bareinboim, Finding and listing front-door adjustment sets (2022).
+    Shpitser and Pearl, Complete identification methods for the causal hierarchy (2008).
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
+from typing import Literal
 
-import networkx as nx
-
-from ..errors import NotIdentifiableError
-from .adjustment import (
-    adjustment_sets,
-    best_attempt,
-    causal_nodes,
-    check_pair,
-    efficient_adjustment_set,
-    observed_nodes,
-    write_set,
-)
+from ..errors import GraphError, NotIdentifiableError
+from .adjustment import adjustment_sets, check_pair, efficient_adjustment_set, observed_nodes
+from .derivation import derive_back_door, derive_front_door, derive_no_effect
+from .do_calculus import insertion_of_actions
 from .estimand import Estimand
+from .expression import Probability
+from .front_door import front_door_set
+from .general import derive
 from .graph import CausalGraph
+from .hedge import Hedge
+from .instruments import instruments
+from .remedies import Query, why_not
 
-__all__ = ["front_door_set", "identify"]
+__all__ = ["identify"]
 
 
-def identify(graph: CausalGraph, *, treatment: str, outcome: str, observed: Iterable[str] | None = None) -> Estimand:
-    """Find a formula for P(outcome | do(treatment)) in terms of the observed variables.
+def identify(
+    graph: CausalGraph,
+    *,
+    treatment: str | Iterable[str],
+    outcome: str | Iterable[str],
+    given: str | Iterable[str] = (),
+    observed: Iterable[str] | None = None,
+    assume: Literal["linear"] | None = None,
+) -> Estimand:
+    """Find a formula for P(outcome | do(treatment), given) in terms of the observed variables.
 
-    Tried in turn: no directed path (no effect); back-door adjustment, for the efficient set where it is observed and
-    valid, else for a minimal set; front-door adjustment. Other ways to identify an effect (instruments under further
-    assumptions, the general ID algorithm) are not tried.
+    Tried in turn: no effect; back-door adjustment, for the efficient set where it is observed and valid, else for a
+    minimal set; front-door adjustment; the general ID algorithm (IDC with a condition). That is complete: where no
+    formula is found, none exists. With several treatments or outcomes, or a condition, the general algorithm answers at
+    once; its formula may well be an adjustment.
 
     Args:
         graph: The causal graph.
-        treatment: The variable that is intervened on.
-        outcome: The variable whose response is asked for.
-        observed: The measured variables; by default all but images. The others are treated as hidden. Treatment
-            and outcome count as observed unless this list leaves them out.
+        treatment: The variable that is intervened on, or several.
+        outcome: The variable whose response is asked for, or several (their joint distribution).
+        given: Variables to condition on: the effect among units in which they are observed to have some value. What
+            the treatment changes is meant as it is after the intervention.
+        observed: The measured variables; by default all but images. The others are treated as hidden. Treatment,
+            outcome and `given` count as observed unless this list leaves them out.
+        assume: "linear" to fall back on an instrument where there is no formula without that assumption.
 
     Raises:
-        NotIdentifiableError: Neither criterion holds; the message names the open path and what would help.
+        NotIdentifiableError: No formula exists; the message shows the hedge (also as the attribute `hedge`), and what
+            would help.
         UnknownNameError: A name is not a node.
-        GraphError: Treatment and outcome are the same.
+        GraphError: Treatment, outcome and `given` share a variable, or there is no treatment or no outcome.
 
     >>> graph = CausalGraph("hurry -> {pen, thickness, intensity}; pen -> thickness -> intensity; pen -> intensity")
     >>> print(identify(graph, treatment="pen", outcome="intensity").formula)
@@ -50,95 +62,73 @@ def identify(graph: CausalGraph, *, treatment: str, outcome: str, observed: Iter
     >>> smoking = CausalGraph("smoking -> tar -> cancer; smoking <-> cancer")
     >>> print(identify(smoking, treatment="smoking", outcome="cancer").formula)
     P(cancer | do(smoking)) = Σ_{tar} P(tar | smoking) Σ_{smoking′} P(cancer | tar, smoking′) P(smoking′)
+    >>> napkin = CausalGraph("w -> z -> x -> y; w <-> x; w <-> y")
+    >>> print(identify(napkin, treatment="x", outcome="y").formula)
+    P(y | do(x)) = [Σ_{w} P(w) P(x | z, w) P(y | x, z, w)] / [Σ_{w} P(w) P(x | z, w)]
     """
-    check_pair(graph, treatment, outcome)
+    if assume not in (None, "linear"):
+        raise GraphError(f"Expected assume='linear' or None; got {assume!r}.")
+    query = _read(graph, treatment, outcome, given, observed)
+    x, y, z = query.treatment, query.outcome, query.given
+    asked = (treatment if isinstance(treatment, str) else x, outcome if isinstance(outcome, str) else y)
+    effect = Probability(y, z, x)
+    if insertion_of_actions(graph, y=y, z=x, w=z):
+        return Estimand("no effect", *asked, given=z, derivation=derive_no_effect(graph, effect))
+    if query.is_plain and (found := _by_criterion(query, *asked)) is not None:
+        return found
+    way = query.plan()
+    if not isinstance(way, Hedge):
+        derivation = derive(graph.project(query.measured), effect, way)
+        return Estimand("general", *asked, given=z, expression=derivation.formula, derivation=derivation)
+    if assume == "linear" and query.is_plain:
+        for estimand in instruments(graph, *x, *y, observed=query.measured):
+            return estimand
+    raise NotIdentifiableError(why_not(query, way), hedge=way)
+
+
+def _read(
+    graph: CausalGraph,
+    treatment: str | Iterable[str],
+    outcome: str | Iterable[str],
+    given: str | Iterable[str],
+    observed: Iterable[str] | None,
+) -> Query:
+    """The query, checked."""
+    x, y, z = graph.select(treatment), graph.select(outcome), graph.select(given)
+    for role, names in (("treatment", x), ("outcome", y)):
+        if not names:
+            raise GraphError(f"Expected at least one {role}; got none.")
+    if len(x) == len(y) == 1:
+        check_pair(graph, *x, *y)
+    roles = {"treatment": x, "outcome": y, "given": z}
+    for name in (*x, *y, *z):
+        taken = [role for role, names in roles.items() if name in names]
+        if len(taken) > 1:
+            raise GraphError(f"Expected treatment, outcome and given to differ; got '{name}' as {' and '.join(taken)}.")
     measured = observed_nodes(graph, observed)
     if observed is None:
-        measured = graph.select({*measured, treatment, outcome})
-    for name in (treatment, outcome):
-        if name not in measured:
-            raise NotIdentifiableError(f"Expected treatment and outcome to be observed; got '{name}' hidden.")
-    if outcome not in graph.descendants(treatment):
-        return Estimand("no effect", treatment, outcome)
-    chosen = efficient_adjustment_set(graph, treatment, outcome, observed=measured)
+        measured = graph.select({*measured, *x, *y, *z})
+    for role, names in roles.items():
+        for name in names:
+            if name not in measured:
+                raise NotIdentifiableError(
+                    f"Expected treatment, outcome and given to be observed; got '{name}' hidden, which is {role}."
+                )
+    return Query(graph, x, y, z, measured)
+
+
+def _by_criterion(query: Query, treatment: str | tuple[str, ...], outcome: str | tuple[str, ...]) -> Estimand | None:
+    """Back-door or front-door adjustment for one treatment and one outcome."""
+    graph, (x,), (y,) = query.graph, query.treatment, query.outcome
+    chosen = efficient_adjustment_set(graph, x, y, observed=query.measured)
+    choice: Literal["efficient", "minimal"] = "efficient"
+    if chosen is None:
+        chosen, choice = next(adjustment_sets(graph, x, y, observed=query.measured, limit=1), None), "minimal"
     if chosen is not None:
-        return Estimand("backdoor", treatment, outcome, adjustment=chosen, choice="efficient")
-    for chosen in adjustment_sets(graph, treatment, outcome, observed=measured, limit=1):
-        return Estimand("backdoor", treatment, outcome, adjustment=chosen, choice="minimal")
-    mediators = front_door_set(graph, treatment, outcome, observed=measured)
-    if mediators is not None:
-        return Estimand("frontdoor", treatment, outcome, mediators=mediators)
-    raise NotIdentifiableError(_what_is_missing(graph, treatment, outcome, measured))
-
-
-def front_door_set(
-    graph: CausalGraph, treatment: str, outcome: str, *, observed: Iterable[str] | None = None
-) -> tuple[str, ...] | None:
-    """A set M of observed variables that satisfies the front-door criterion, or None; no member can be dropped.
-
-    (i) M intercepts every directed path from treatment to outcome; (ii) no back-door path from the treatment to M
-    is open; (iii) the treatment blocks every back-door path from M to the outcome.
-
-    Conditions (ii) and (iii) exclude variables one after another, and an excluded one can never come back, so what
-    remains is the greatest set that satisfies both; if that misses a directed path, every set does.
-
-    Raises:
-        UnknownNameError: A name is not a node.
-        GraphError: Treatment and outcome are the same.
-
-    >>> front_door_set(CausalGraph("x -> a -> b -> y; x <-> y"), "x", "y")
-    ('a',)
-    """
-    check_pair(graph, treatment, outcome)
-    dag = graph.canonical()
-    candidates = [name for name in observed_nodes(graph, observed) if name not in (treatment, outcome)]
-    unconfounded = _without_edges_out_of(dag, [treatment])
-    kept = [name for name in candidates if nx.is_d_separator(unconfounded, treatment, name, set())]
-    while exposed := _exposed(dag, kept, treatment, outcome):
-        kept = [name for name in kept if name not in exposed]
-    if not _intercepts(dag, kept, treatment, outcome):
+        derivation = derive_back_door(graph, x, y, chosen)
+        return Estimand("backdoor", treatment, outcome, adjustment=chosen, choice=choice, derivation=derivation)
+    mediators = front_door_set(graph, x, y, observed=query.measured)
+    if mediators is None:
         return None
-    causal = causal_nodes(graph, treatment, outcome)
-    kept.sort(key=lambda name: (name in causal, -graph.nodes.index(name)))
-    while (smaller := next(_one_less(dag, kept, treatment, outcome), None)) is not None:
-        kept = smaller
-    return graph.select(kept)
-
-
-def _one_less(dag: nx.DiGraph, mediators: list[str], treatment: str, outcome: str) -> Iterator[list[str]]:
-    """The front-door sets that lack one of the mediators; a drop can make another possible."""
-    for name in mediators:
-        rest = [other for other in mediators if other != name]
-        if _intercepts(dag, rest, treatment, outcome) and not _exposed(dag, rest, treatment, outcome):
-            yield rest
-
-
-def _without_edges_out_of(dag: nx.DiGraph, nodes: Iterable[str]) -> nx.DiGraph:
-    return nx.restricted_view(dag, [], list(dag.out_edges(nodes)))
-
-
-def _exposed(dag: nx.DiGraph, mediators: list[str], treatment: str, outcome: str) -> set[str]:
-    """The mediators with a back-door path to the outcome that the treatment does not block."""
-    back_doors = _without_edges_out_of(dag, mediators)
-    return {name for name in mediators if not nx.is_d_separator(back_doors, name, outcome, {treatment})}
-
-
-def _intercepts(dag: nx.DiGraph, mediators: list[str], treatment: str, outcome: str) -> bool:
-    return not nx.has_path(nx.restricted_view(dag, mediators, []), treatment, outcome)
-
-
-def _what_is_missing(graph: CausalGraph, treatment: str, outcome: str, measured: tuple[str, ...]) -> str:
-    attempt = best_attempt(graph, treatment, outcome, measured)
-    given = f" even given {write_set(attempt.adjustment)}" if attempt.adjustment else ""
-    wanted = (set(names) - set(measured) for names in adjustment_sets(graph, treatment, outcome, observed=graph))
-    missing = min(wanted, key=lambda names: (len(names), graph.select(names)), default=None)
-    if missing:
-        remedy = f"Measure {write_set(graph.select(missing))}: then the effect is identified by adjustment"
-    else:
-        remedy = "Measure the hidden common causes on that path and draw them as variables"
-    return (
-        f"Expected the effect of '{treatment}' on '{outcome}' to be identified by back-door or front-door adjustment "
-        f"from {write_set(measured)}; got a path that no set of them blocks: {attempt.open_path} "
-        f"stays open{given}, and no set of them is a front door. "
-        f"{remedy}, or measure unconfounded mediators that carry the whole effect."
-    )
+    derivation = derive_front_door(graph, x, y, mediators)
+    return Estimand("frontdoor", treatment, outcome, mediators=mediators, derivation=derivation)

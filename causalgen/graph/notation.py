@@ -1,0 +1,72 @@
+"""How a formula is written: as plain text, or for LaTeX math mode."""
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from typing import TypeAlias
+
+__all__ = ["LATEX", "PLAIN", "Notation", "Scope"]
+
+Scope: TypeAlias = Mapping[str, int]
+"""Name -> how many primes it carries at this place of a formula."""
+
+
+@dataclass(frozen=True)
+class Notation:
+    """The marks of one way to write formulas.
+
+    Args:
+        spell: Writes the name of a variable.
+        prime: Marks a bound variable whose name is taken.
+        bar: Stands before what is conditioned on.
+        act: Writes an intervention on the names given.
+        gap: Stands between factors.
+        sigma: Begins a sum.
+        fraction: Writes a quotient.
+        group: Puts a part in brackets.
+    """
+
+    spell: Callable[[str], str]
+    prime: str
+    bar: str
+    act: Callable[[str], str]
+    gap: str
+    sigma: str
+    fraction: Callable[[str, str], str]
+    group: Callable[[str], str]
+
+    def names(self, names: Iterable[str], scope: Scope) -> str:
+        """The names with their primes, separated by commas."""
+        return ", ".join(self.spell(name) + self.prime * scope.get(name, 0) for name in names)
+
+    def probability(self, of: Iterable[str], given: Iterable[str], do: Iterable[str], scope: Scope) -> str:
+        """P(of | do(do), given)."""
+        action = self.names(do, scope)
+        condition = ", ".join(filter(None, [self.act(action) if action else "", self.names(given, scope)]))
+        return f"P({self.names(of, scope)}{self.bar + condition if condition else ''})"
+
+
+def _spell_latex(name: str) -> str:
+    escape = str.maketrans({c: f"\\{c}" for c in "_#$%&{}"} | {" ": r"\ "})
+    return rf"\mathrm{{{name.translate(escape)}}}"
+
+
+PLAIN = Notation(
+    spell=str,
+    prime="′",
+    bar=" | ",
+    act=lambda names: f"do({names})",
+    gap=" ",
+    sigma="Σ",
+    fraction=lambda above, below: f"[{above}] / [{below}]",
+    group=lambda part: f"[{part}]",
+)
+LATEX = Notation(
+    spell=_spell_latex,
+    prime="'",
+    bar=r" \mid ",
+    act=lambda names: rf"\mathrm{{do}}({names})",
+    gap=r"\, ",
+    sigma=r"\sum",
+    fraction=lambda above, below: rf"\frac{{{above}}}{{{below}}}",
+    group=lambda part: rf"\left[{part}\right]",
+)
