@@ -1,6 +1,7 @@
 """Causal graphs: what is assumed, what it implies, and which effects it identifies. No torch here."""
 
 from .adjustment import AdjustmentCheck, adjustment_sets, check_adjustment_set, efficient_adjustment_set
+from .causation import Bounds, causation_bounds
 from .derivation import Derivation, Step
 from .do_calculus import (
     RuleCheck,
@@ -15,12 +16,22 @@ from .graph import CausalGraph
 from .hedge import Hedge
 from .identify import identify
 from .instruments import InstrumentCheck, check_instrument, instruments
+from .nested import (
+    identify_controlled_direct_effect,
+    identify_effect_on_treated,
+    identify_natural_effects,
+    identify_path_specific_effect,
+    identify_probabilities_of_causation,
+)
+from .nested_estimand import NestedEstimand
+from .nested_paths import active_paths, causal_paths
 from .parse import EdgesLike
 from .separation import Independence, Latent
 from .variable import Kind, Variable
 
 __all__ = [
     "AdjustmentCheck",
+    "Bounds",
     "CausalGraph",
     "Derivation",
     "EdgesLike",
@@ -31,6 +42,7 @@ __all__ = [
     "InstrumentCheck",
     "Kind",
     "Latent",
+    "NestedEstimand",
     "Probability",
     "Product",
     "Quotient",
@@ -38,13 +50,21 @@ __all__ = [
     "Step",
     "Sum",
     "Variable",
+    "active_paths",
     "adjustment_sets",
+    "causal_paths",
+    "causation_bounds",
     "check_adjustment_set",
     "check_instrument",
     "efficient_adjustment_set",
     "exchange_of_action_and_observation",
     "front_door_set",
     "identify",
+    "identify_controlled_direct_effect",
+    "identify_effect_on_treated",
+    "identify_natural_effects",
+    "identify_path_specific_effect",
+    "identify_probabilities_of_causation",
     "insertion_of_actions",
     "insertion_of_observations",
     "instruments",
