@@ -101,9 +101,17 @@ class Mechanism(nn.Module, ABC):
         return {}
 
     def parameter_groups(self) -> dict[str, list[nn.Parameter]]:
-        """Parameters that each objective trains; empty for a mechanism that `initialize` fits completely."""
+        """Parameters that each objective trains; empty for a mechanism that `initialize` fits completely.
+
+        An objective reaches its own group only, and one without a gradient lets its group rest.
+        """
         parameters = [p for p in self.parameters() if p.requires_grad]
         return {"loss": parameters} if parameters else {}
+
+    @property
+    def selection(self) -> tuple[str, ...]:
+        """Objectives whose sum on the validation split picks the best epoch; none: the last epoch is kept."""
+        return tuple(self.parameter_groups())
 
     def device_and_dtype(self) -> tuple[torch.device, torch.dtype]:
         """Device and floating dtype of the first parameter or buffer."""

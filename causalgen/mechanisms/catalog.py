@@ -12,7 +12,9 @@ from .conv_vae import ConvVAE
 from .diffusion import Diffusion
 from .empirical import Empirical
 from .flow_matching import FlowMatching
+from .gan import DCGAN, GAN
 from .hierarchical_vae import HierarchicalVAE
+from .image_flow import ImageFlow
 from .linear_gaussian import LinearGaussian
 from .ordinal import Ordinal
 from .spline_flow import SplineFlow
@@ -30,6 +32,9 @@ MECHANISMS: dict[str, type[Mechanism]] = {
     "hierarchical-vae": HierarchicalVAE,
     "diffusion": Diffusion,
     "flow-matching": FlowMatching,
+    "image-flow": ImageFlow,
+    "gan": GAN,
+    "dcgan": DCGAN,
 }
 
 KINDS: dict[str, tuple[str, ...]] = {
@@ -43,6 +48,9 @@ KINDS: dict[str, tuple[str, ...]] = {
     "hierarchical-vae": ("image",),
     "diffusion": ("image",),
     "flow-matching": ("image",),
+    "image-flow": ("image",),
+    "gan": ("image",),
+    "dcgan": ("image",),
 }
 """Kinds of variable that each mechanism can assign."""
 

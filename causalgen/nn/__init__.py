@@ -1,6 +1,8 @@
 """Network parts; nothing here knows about causality."""
 
+from .adversarial import Critic, Generator, gradient_penalty
 from .conv import ConvBlock, ConvDecoder, ConvEncoder, Grid, in_full_precision
+from .coupling import CouplingStack
 from .embedding import ParentEmbedding
 from .features import Features
 from .mlp import mlp
@@ -14,12 +16,16 @@ __all__ = [
     "ConvBlock",
     "ConvDecoder",
     "ConvEncoder",
+    "CouplingStack",
+    "Critic",
     "Features",
+    "Generator",
     "Grid",
     "MonotonicRQSTransform",
     "ParentEmbedding",
     "Standardiser",
     "UNet",
+    "gradient_penalty",
     "in_full_precision",
     "load_module",
     "mlp",

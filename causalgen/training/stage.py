@@ -76,18 +76,19 @@ class NodeTrainer:
         return min(1.0, self.step / max(1, self.steps))
 
     def train_batch(self, batch: Mapping[str, Tensor]) -> None:
-        """One step on every parameter group."""
+        """One step on every parameter group: all gradients first, each objective's by its own parameters only."""
         value, parents = batch[self.name], {p: batch[p] for p in self.mechanism.parents}
         rate = self.stage.learning_rate * min(1.0, (self.step + 1) / WARMUP_STEPS)
         rate *= 0.5 * (1 + math.cos(math.pi * self.progress))
-        losses: dict[str, Tensor] = {}
-        for (objective, parameters), optimizer in zip(self.groups.items(), self.optimizers):
-            with self.fabric.autocast():  # a method other than forward is not wrapped on a single device
-                losses = self.module.objectives(value, parents, self.progress)
+        with self.fabric.autocast():  # a method other than forward is not wrapped on a single device
+            losses = self.module.objectives(value, parents, self.progress)
+        active = [(o, p, opt) for (o, p), opt in zip(self.groups.items(), self.optimizers) if losses[o].requires_grad]
+        for place, (objective, parameters, optimizer) in enumerate(active, start=1):
+            optimizer.zero_grad()
+            self.fabric.backward(losses[objective].mean(), inputs=parameters, retain_graph=place < len(active))
+        for _, parameters, optimizer in active:
             for group in optimizer.param_groups:
                 group["lr"] = rate
-            optimizer.zero_grad()
-            self.fabric.backward(losses[objective].mean())
             nn.utils.clip_grad_norm_(parameters, self.stage.clip)
             optimizer.step()
         self.average.update_parameters(self.mechanism)
@@ -113,7 +114,8 @@ class NodeTrainer:
         self._require_finite(held_out, epoch)
         for split, values in (("train", means), ("validation", held_out)):
             self.rows += [Row(self.name, epoch, split, objective, value) for objective, value in values.items()]
-        score = sum(held_out[objective] for objective in self.groups)
+        selection = self.mechanism.selection
+        score = sum(held_out[objective] for objective in selection) if selection else float(-epoch)
         if score < self.best:
             self.best, self.best_epoch = score, epoch
             self.best_state = self._averaged_state()

@@ -56,7 +56,7 @@ def test_every_parameter_gets_a_gradient(ready) -> None:
     if not groups:
         assert not list(mechanism.parameters())
         return
-    losses = mechanism.objectives(value, parents, 1.0)
+    losses = mechanism.objectives(value, parents, 0.5)
     assert all(loss.shape == value.shape[:1] for loss in losses.values())
     for objective in groups:
         losses[objective].mean().backward(retain_graph=True)
@@ -135,8 +135,8 @@ def test_the_pyro_sites_score_what_log_prob_says(ready) -> None:
 @torch.no_grad()
 def test_density_integrates_to_one(ready) -> None:
     mechanism, _, parents = ready
-    if not isinstance(mechanism, Density):
-        pytest.skip("no exact density")
+    if not isinstance(mechanism, Density) or mechanism.variable.is_image:
+        pytest.skip("no exact density, or too many dimensions for a grid: see test_image_flow")
     one = {name: tensor[:1] for name, tensor in parents.items()}
     if mechanism.variable.is_discrete:
         codes = torch.arange(len(mechanism.variable.labels))

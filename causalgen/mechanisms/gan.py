@@ -1,0 +1,192 @@
+r"""Generative adversarial mechanisms for one image, with an encoder for abduction or without.
+
+.. math:: x = G(z, pa), \qquad z \sim N(0, I)
+
+With an encoder, one critic tells pairs (image, E(image)) from pairs (G(z), z), so that E becomes the inverse of G (Donahue,
+Krähenbühl and Darrell, Adversarial feature learning, 2017; Dumoulin et al., Adversarially learned inference, 2017; as a
+structural mechanism: Dash, Balasubramanian and Sharma, Evaluating and mitigating bias in image classifiers, 2022). That inverse is
+loose; in the last part of training the generator rests and the encoder alone learns to give back image and latent.
+"""
+
+from collections.abc import Mapping
+
+import pyro.distributions as dist
+import torch
+from torch import Tensor, nn
+from torch.distributions import Distribution
+from torch.nn import functional as F
+
+from ..graph import Variable
+from ..nn import Critic, Generator, ParentEmbedding, gradient_penalty
+from ..typing import Noise, Values
+from .base import Abduction, Abductive, Mechanism
+
+__all__ = ["DCGAN", "GAN"]
+
+CONTEXT = 64
+"""Width of the embedding of the parents."""
+
+
+class _Adversarial(Mechanism):
+    """What both share: generator, critic, noise and assignment. Noise: `z`, `(B, latent)`, standard normal."""
+
+    def __init__(self, variable: Variable, parents: Mapping[str, Variable], **options: float) -> None:
+        super().__init__(variable, parents, **options)
+        self.latent, self.penalty = int(options["latent"]), options["penalty"]
+        self.low, self.high = variable.support or (0.0, 255.0)
+        self.embed = ParentEmbedding(self.parents, CONTEXT)
+        self.critic_embed = ParentEmbedding(self.parents, CONTEXT)
+        self.generator = Generator(variable.shape, self.latent + CONTEXT, width=int(options["width"]))
+
+    def initialize(self, value: Tensor, parents: Values) -> None:
+        self.embed.fit(parents)
+        self.critic_embed.fit(parents)
+
+    def noise(self, batch_shape: tuple[int, ...] = ()) -> dict[str, Distribution]:
+        device, dtype = self.device_and_dtype()
+        zero = torch.zeros((), device=device, dtype=dtype)
+        return {"z": dist.Normal(zero, zero + 1).expand((*batch_shape, self.latent)).to_event(1)}
+
+    def forward(self, noise: Noise, parents: Values, *, changed: frozenset[str] = frozenset()) -> Tensor:
+        return (self._draw(noise["z"], parents) + 1) * ((self.high - self.low) / 2) + self.low
+
+    def _draw(self, z: Tensor, parents: Values) -> Tensor:
+        return self.generator(torch.cat([z, self.embed(parents, len(z))], dim=1))
+
+    def _to_unit(self, value: Tensor) -> Tensor:
+        return (value - self.low) * (2 / (self.high - self.low)) - 1
+
+
+class GAN(_Adversarial, Abductive):
+    """GAN with an encoder, trained by one critic on pairs of image and latent.
+
+    Noise: `z`, `(B, latent)`, standard normal.
+
+    Args:
+        variable: An image variable, grey or colour, of any size.
+        parents: Parents of any kind.
+        latent: Dimensions of z.
+        width: Channels at the coarse resolution.
+        penalty: Weight of the critic's gradient penalty.
+        tuning: Last fraction of training, in which the encoder alone learns from cycles.
+    """
+
+    abduction = Abduction.POINT
+
+    def __init__(
+        self,
+        variable: Variable,
+        parents: Mapping[str, Variable],
+        *,
+        latent: int = 32,
+        width: int = 64,
+        penalty: float = 1.0,
+        tuning: float = 0.3,
+    ) -> None:
+        super().__init__(variable, parents, latent=latent, width=width, penalty=penalty, tuning=tuning)
+        if not 0 <= tuning < 1:
+            raise ValueError(f"Expected tuning in [0, 1), a fraction of training; got {tuning}.")
+        self.tuning = tuning
+        self.encoder_embed = ParentEmbedding(self.parents, CONTEXT)
+        self.encoder = Critic(variable.shape, CONTEXT, latent, width=width)
+        self.critic = Critic(variable.shape, CONTEXT + latent, 1, width=width)
+
+    def initialize(self, value: Tensor, parents: Values) -> None:
+        super().initialize(value, parents)
+        self.encoder_embed.fit(parents)
+
+    def abduct(self, value: Tensor, parents: Values, *, draw: bool = True) -> Noise:
+        """The encoder's point; nothing is drawn."""
+        return {"z": self._encode(self._to_unit(value), parents)}
+
+    def parameter_groups(self) -> dict[str, list[nn.Parameter]]:
+        return {
+            "generator": [*self.generator.parameters(), *self.embed.parameters()],
+            "encoder": [*self.encoder.parameters(), *self.encoder_embed.parameters()],
+            "critic": [*self.critic.parameters(), *self.critic_embed.parameters()],
+        }
+
+    @property
+    def selection(self) -> tuple[str, ...]:
+        return ("cycle",)
+
+    def objectives(self, value: Tensor, parents: Values, progress: float) -> dict[str, Tensor]:
+        """Adversarial losses; in the last part of training only the encoder's has a gradient."""
+        image, z = self._to_unit(value), torch.randn(len(value), self.latent, device=value.device, dtype=value.dtype)
+        code, drawn = self._encode(image, parents), self._draw(z, parents)
+        cycle = self._cycle(image, code, parents)
+        if progress >= 1 - self.tuning:
+            latent_cycle = (self._encode(drawn.detach(), parents) - z).square().mean(1)
+            rest = torch.zeros_like(cycle)
+            return {"generator": rest, "encoder": cycle + latent_cycle, "critic": rest, "cycle": cycle}
+        seen = image.detach().requires_grad_()
+        real = self._score(seen, code.detach(), parents)
+        steepness = 0.5 * self.penalty * gradient_penalty(real, seen)
+        return {
+            "generator": F.softplus(-self._score(drawn, z, parents)),
+            "encoder": F.softplus(self._score(image, code, parents)),
+            "critic": F.softplus(-real) + F.softplus(self._score(drawn.detach(), z, parents)) + steepness,
+            "cycle": cycle.detach(),
+        }
+
+    def _encode(self, image: Tensor, parents: Values) -> Tensor:
+        return self.encoder(image, self.encoder_embed(parents, len(image)))
+
+    def _score(self, image: Tensor, z: Tensor, parents: Values) -> Tensor:
+        context = torch.cat([self.critic_embed(parents, len(image)), z], dim=1)
+        return self.critic(image, context).squeeze(1)
+
+    def _cycle(self, image: Tensor, code: Tensor, parents: Values) -> Tensor:
+        """Mean absolute error of each image given back by encoder and generator, on [-1, 1]."""
+        return (self._draw(code, parents) - image).abs().flatten(1).mean(1)
+
+
+class DCGAN(_Adversarial):
+    """GAN without encoder: samples and interventions, no counterfactuals of observed images.
+
+    Noise: `z`, `(B, latent)`, standard normal.
+
+    Args:
+        variable: An image variable, grey or colour, of any size.
+        parents: Parents of any kind.
+        latent: Dimensions of z.
+        width: Channels at the coarse resolution.
+        penalty: Weight of the critic's gradient penalty.
+    """
+
+    abduction = Abduction.NONE
+
+    def __init__(
+        self,
+        variable: Variable,
+        parents: Mapping[str, Variable],
+        *,
+        latent: int = 32,
+        width: int = 64,
+        penalty: float = 1.0,
+    ) -> None:
+        super().__init__(variable, parents, latent=latent, width=width, penalty=penalty)
+        self.critic = Critic(variable.shape, CONTEXT, 1, width=width)
+
+    def parameter_groups(self) -> dict[str, list[nn.Parameter]]:
+        return {
+            "generator": [*self.generator.parameters(), *self.embed.parameters()],
+            "critic": [*self.critic.parameters(), *self.critic_embed.parameters()],
+        }
+
+    @property
+    def selection(self) -> tuple[str, ...]:
+        return ()  # adversarial losses do not say which epoch was best
+
+    def objectives(self, value: Tensor, parents: Values, progress: float) -> dict[str, Tensor]:
+        image = self._to_unit(value).detach().requires_grad_()
+        drawn = self._draw(torch.randn(len(value), self.latent, device=value.device, dtype=value.dtype), parents)
+        real = self._score(image, parents)
+        steepness = 0.5 * self.penalty * gradient_penalty(real, image)
+        return {
+            "generator": F.softplus(-self._score(drawn, parents)),
+            "critic": F.softplus(-real) + F.softplus(self._score(drawn.detach(), parents)) + steepness,
+        }
+
+    def _score(self, image: Tensor, parents: Values) -> Tensor:
+        return self.critic(image, self.critic_embed(parents, len(image))).squeeze(1)

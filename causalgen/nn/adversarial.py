@@ -1,0 +1,71 @@
+"""Generator, critic and losses of adversarial training."""
+
+import math
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from .conv import ConvDecoder, ConvEncoder
+from .mlp import mlp
+
+__all__ = ["Critic", "Generator", "gradient_penalty"]
+
+SKETCH = 32
+"""Channels of the coarse map that the generator starts from."""
+
+
+class Generator(nn.Module):
+    """Vector to image on [-1, 1] (Radford, Metz and Chintala, DCGAN, 2016).
+
+    Args:
+        shape: (C, H, W) of the image.
+        inputs: Width of the vector.
+        width: Channels at the coarse resolution.
+    """
+
+    def __init__(self, shape: Sequence[int], inputs: int, *, width: int = 64) -> None:
+        super().__init__()
+        self.decoder = ConvDecoder(shape, SKETCH, inputs, width=width)
+        self.coarse = self.decoder.grid.coarse
+        self.sketch = mlp(inputs, SKETCH * math.prod(self.coarse), (128,))
+
+    def forward(self, vector: Tensor) -> Tensor:
+        """`(B, inputs)` to `(B, C, H, W)`."""
+        sketch = F.silu(self.sketch(vector)).unflatten(1, (SKETCH, *self.coarse))
+        return torch.tanh(self.decoder(sketch, vector))
+
+
+class Critic(nn.Module):
+    """Image on [-1, 1] and a context vector to a few numbers: a score, or a code.
+
+    Args:
+        shape: (C, H, W) of the image.
+        context: Width of the context vector.
+        outputs: How many numbers.
+        width: Channels at the coarse resolution.
+    """
+
+    def __init__(self, shape: Sequence[int], context: int, outputs: int, *, width: int = 64) -> None:
+        super().__init__()
+        self.encoder = ConvEncoder(shape, context, width=width)
+        self.squeeze = nn.Conv2d(width, width // 2, 1)
+        self.head = mlp(width // 2 * math.prod(self.encoder.grid.coarse) + context, outputs, (128,))
+
+    def forward(self, image: Tensor, context: Tensor) -> Tensor:
+        """`(B, C, H, W)` and `(B, context)` to `(B, outputs)`."""
+        features = F.silu(self.squeeze(F.silu(self.encoder(image, context)))).flatten(1)
+        return self.head(torch.cat([features, context], dim=1))
+
+
+def gradient_penalty(score: Tensor, image: Tensor) -> Tensor:
+    """Squared gradient of scores of real images by the images, `(B,)`; 0 where gradients are off.
+
+    Keeps the critic from growing ever steeper (R1: Mescheder, Geiger and Nowozin, Which training methods for GANs do actually
+    converge?, 2018). `image` must require a gradient.
+    """
+    if not torch.is_grad_enabled():
+        return score.new_zeros(len(image))
+    (slope,) = torch.autograd.grad(score.sum(), image, create_graph=True)
+    return slope.square().flatten(1).sum(1)
