@@ -4,8 +4,8 @@ r"""Generative adversarial mechanisms for one image, with an encoder for abducti
 
 With an encoder, one critic tells pairs (image, E(image)) from pairs (G(z), z), so that E becomes the inverse of G (Donahue,
 Krähenbühl and Darrell, Adversarial feature learning, 2017; Dumoulin et al., Adversarially learned inference, 2017; as a
-structural mechanism: Dash, Balasubramanian and Sharma, Evaluating and mitigating bias in image classifiers, 2022). That inverse is
-loose; in the last part of training the generator rests and the encoder alone learns to give back image and latent.
+structural mechanism: Dash, Balasubramanian and Sharma, Evaluating and mitigating bias in image classifiers, 2022). That inverse
+is loose; in the last part of training the generator rests and the encoder alone learns to give back image and latent.
 """
 
 from collections.abc import Mapping
