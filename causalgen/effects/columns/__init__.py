@@ -1,0 +1,6 @@
+"""What stands behind a column, assigned, measured or predicted, and estimates that correct for it."""
+
+from .declare import Column, with_proxies
+from .estimate import estimate_with_proxies
+
+__all__ = ["Column", "estimate_with_proxies", "with_proxies"]

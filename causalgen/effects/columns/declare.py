@@ -1,0 +1,136 @@
+"""Declarations of what stands behind the columns of a table, checked against graph and table."""
+
+from collections.abc import Collection, Hashable, Sequence
+from dataclasses import dataclass, field
+from typing import Literal, get_args
+
+import pandas as pd
+
+from ...errors import DataError, GraphError, UnknownNameError, nearest
+from ...graph import CausalGraph, Variable
+
+__all__ = ["Column", "Source", "check_columns", "with_proxies"]
+
+Source = Literal["assigned", "measured", "predicted"]
+
+
+@dataclass(frozen=True)
+class Column:
+    """Where the values of one attribute come from.
+
+    Args:
+        name: Node of the graph. The table's column of this name holds assigned values, missing where unknown.
+        source: "assigned" in the table, "measured" on the image, or "predicted" from the image by a fitted model.
+        proxy: Column that holds the measurement or prediction, in every row.
+        by: What measures or predicts, for reports.
+        labelled_at_random: Whether the rows whose assigned value is known are a random sample of all rows.
+        fitted_on: Of a prediction: index labels of the table's rows on which the predictor was fitted; empty when it
+            was fitted on other data.
+
+    Raises:
+        DataError: The declaration contradicts itself or lacks what its source needs.
+
+    >>> Column("volume", "measured", proxy="volume_mri", by="the segmentation").reading
+    "volume: measured on the image as 'volume_mri' by the segmentation; ..."
+    """
+
+    name: str
+    source: Source = "assigned"
+    proxy: str | None = field(default=None, kw_only=True)
+    by: str = field(default="", kw_only=True)
+    labelled_at_random: bool = field(default=False, kw_only=True)
+    fitted_on: Collection[Hashable] | None = field(default=None, kw_only=True)
+
+    def __post_init__(self) -> None:
+        if self.source not in get_args(Source):
+            raise DataError(
+                f"Expected the source of '{self.name}' among {', '.join(get_args(Source))}; got {self.source!r}."
+                + nearest(str(self.source), get_args(Source))
+            )
+        if self.source == "assigned":
+            if self.proxy is not None or self.fitted_on is not None or self.labelled_at_random:
+                raise DataError(
+                    f"Expected no proxy for the assigned column '{self.name}'; got one, or options of one. "
+                    "Declare the source as 'measured' or 'predicted'."
+                )
+            return
+        if not self.proxy or self.proxy == self.name:
+            raise DataError(
+                f"Expected the column of the {self.source} values of '{self.name}' as proxy, beside the assigned values; "
+                f"got {self.proxy!r}. Without assigned values for some rows its bias cannot be known."
+            )
+        if self.source == "predicted" and self.fitted_on is None:
+            raise DataError(
+                f"Expected fitted_on for the predicted column '{self.name}': index labels of the rows on which the "
+                "predictor was fitted, () when it was fitted on other data."
+            )
+        if self.source == "measured" and self.fitted_on is not None:
+            raise DataError(f"Expected no fitted_on for the measured column '{self.name}'. Declare it as 'predicted'.")
+
+    @property
+    def reading(self) -> str:
+        """What stands behind the column, in words."""
+        if self.source == "assigned":
+            return f"{self.name}: assigned in the table."
+        by = f" by {self.by}" if self.by else ""
+        sample = "a random sample of rows" if self.labelled_at_random else "some rows, not declared a random sample"
+        how = "measured on the image" if self.source == "measured" else "predicted from the image"
+        return f"{self.name}: {how} as '{self.proxy}'{by}; assigned values are known for {sample}."
+
+
+def check_columns(graph: CausalGraph, table: pd.DataFrame, treatment: str, columns: Sequence[Column]) -> None:
+    """Check declarations against graph, table and question.
+
+    Raises:
+        UnknownNameError: A declared name is no node.
+        DataError: A name is declared twice or without a kind, a proxy has no column, or the treatment is a proxy.
+        GraphError: The graph holds a proxy as something else than a child of an image.
+    """
+    names = [column.name for column in columns]
+    if len(set(names)) < len(names):
+        raise DataError(f"Expected every column declared once; got {', '.join(names)}.")
+    for column in columns:
+        if column.proxy == treatment:
+            raise DataError(
+                f"Expected an attribute as treatment; '{treatment}' is a proxy of '{column.name}', a child of the image: "
+                f"do({treatment}) would change the reading and nothing that it reads. Ask for do({column.name})."
+            )
+        graph.require(column.name)
+        if column.proxy is None:
+            continue
+        if graph[column.name].kind is None:
+            raise DataError(
+                f"Expected a kind for '{column.name}', which has a proxy. Declare its Variable in the graph."
+            )
+        if column.proxy not in table.columns:
+            known = [str(name) for name in table.columns]
+            raise DataError(
+                f"Expected a column '{column.proxy}', the proxy of '{column.name}'; got {', '.join(known)}."
+                + nearest(column.proxy, known)
+            )
+        if column.proxy in graph:
+            parents = graph.parents(column.proxy)
+            if not parents or not all(graph[parent].is_image for parent in parents) or graph.children(column.proxy):
+                raise GraphError(
+                    f"Expected the proxy '{column.proxy}' as a child of an image without children of its own; got parents "
+                    f"{list(parents)} and children {list(graph.children(column.proxy))}. A reading causes nothing here."
+                )
+
+
+def with_proxies(graph: CausalGraph, columns: Sequence[Column], *, image: str) -> CausalGraph:
+    """The graph with every proxy as a child of the image on which it is read, for drawing and for queries.
+
+    Raises:
+        UnknownNameError: `image` is no image of the graph.
+
+    >>> graph = CausalGraph("age -> scan", [Variable("scan", "image", shape=(1, 8, 8))])
+    >>> with_proxies(graph, [Column("age", "predicted", proxy="age_hat", fitted_on=())], image="scan").edges
+    (('age', 'scan'), ('scan', 'age_hat'))
+    """
+    images = [name for name in graph.nodes if graph[name].is_image]
+    if image not in images:
+        raise UnknownNameError(f"Expected an image among {images}; got {image!r}." + nearest(str(image), images))
+    proxies = [column.proxy for column in columns if column.proxy is not None and column.proxy not in graph]
+    edges = [*graph.edges, *((image, proxy) for proxy in proxies)]
+    variables = [*graph.variables.values(), *(Variable(proxy) for proxy in proxies)]
+    return CausalGraph(edges, variables, confounded=graph.confounded)

@@ -1,0 +1,118 @@
+r"""Estimates that correct for a measurement whose error says nothing about treatment or outcome.
+
+A measured **outcome**: on rows with assigned values, :math:`\text{measured} = \alpha + \beta\,\text{assigned} + e`, so an
+effect on the measured outcome is :math:`\beta` times the effect. A measured **treatment or confounder** attenuates:
+regression calibration puts :math:`E[\text{assigned} \mid \text{measured}, \text{the rest}]` in its place where the
+assigned value is unknown, which is right for a linear outcome model.
+
+References:
+    Carroll, Ruppert, Stefanski and Crainiceanu (2006), Measurement error in nonlinear models, chapters 2 and 4.
+"""
+
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..comparisons import Calibration, calibrate
+from ..estimators.adjustment import Influence
+from .debias import Corrected, group_sums
+
+__all__ = ["Regression", "calibrated_outcome", "regression_calibration", "shift_of_line"]
+
+Array = NDArray[np.float64]
+
+
+class Regression(NamedTuple):
+    """Columns of a linear outcome model over all rows.
+
+    Attributes:
+        outcome: `(rows,)`, assigned or measured.
+        design: `(rows, columns)`; the treatment comes first.
+        measured: Positions in `design` of measured columns.
+        assigned: `(labelled, measured)` assigned values of these columns.
+        assigned_outcome: `(labelled,)` assigned outcomes when the outcome is measured, else None.
+        labelled: `(rows,)`, which rows have assigned values.
+        groups: `(rows,)`, rows that share a source.
+    """
+
+    outcome: Array
+    design: Array
+    measured: tuple[int, ...]
+    assigned: Array
+    assigned_outcome: Array | None
+    labelled: NDArray[np.bool_]
+    groups: NDArray
+
+
+def calibrated_outcome(
+    raw: Influence, measured: Array, assigned: Array, labelled: NDArray[np.bool_], groups: NDArray
+) -> tuple[Corrected, Calibration]:
+    """Divide the effect on the measured outcome by the slope of the line, both uncertain and from common rows.
+
+    Args:
+        raw: Effect on the measured outcome, all rows.
+        measured: `(labelled,)` measured outcomes of the labelled rows.
+        assigned: `(labelled,)` their assigned outcomes.
+        labelled: `(rows,)`, which rows have assigned values.
+        groups: `(rows,)`, rows that share a source.
+
+    Raises:
+        DataError: The measurement does not follow the assigned values.
+    """
+    line = calibrate(measured, assigned)
+    centred = assigned - assigned.mean()
+    slope = np.zeros(len(labelled))
+    slope[labelled] = centred * (measured - line.offset - line.slope * assigned) / (centred @ centred)
+    effect = raw.effect / line.slope
+    sums = group_sums((raw.influence / len(labelled) - effect * slope) / line.slope, groups)
+    error = float(np.linalg.norm(sums)) * np.sqrt(len(sums) / (len(sums) - 1))
+    return Corrected(effect, float(error), 1 / line.slope), line
+
+
+def shift_of_line(measured: Array, assigned: Array, treatment: Array) -> tuple[float, float]:
+    """Change of the measurement with the treatment at a fixed assigned value, and its standard error: 0 is assumed."""
+    design = np.column_stack([np.ones(len(measured)), assigned, treatment])
+    inverse = np.linalg.pinv(design.T @ design)
+    coefficients = inverse @ design.T @ measured
+    scores = design * (measured - design @ coefficients)[:, None]
+    return float(coefficients[2]), float(np.sqrt((inverse @ scores.T @ scores @ inverse)[2, 2]))
+
+
+def regression_calibration(table: Regression, change: float, *, resamples: int, seed: int) -> Corrected:
+    """Linear adjustment with measured columns calibrated; the error is a bootstrap's over groups, calibration refitted.
+
+    Args:
+        table: The columns.
+        change: Difference of the treatment between the two values of the contrast.
+        resamples: Bootstrap resamples.
+        seed: Seed of the resamples.
+    """
+    rng = np.random.default_rng(seed)
+    names, group = np.unique(table.groups, return_inverse=True)
+    ones = np.ones(len(group))
+    effect = change * _slope(table, ones)
+    counts = (rng.multinomial(len(names), np.full(len(names), 1 / len(names)))[group] for _ in range(resamples))
+    draws = [change * _slope(table, count.astype(float)) for count in counts]
+    return Corrected(effect, float(np.std(draws, ddof=1)), 1.0)
+
+
+def _slope(table: Regression, weights: Array) -> float:
+    """Coefficient of the treatment, rows counted `weights` times."""
+    design = np.column_stack([np.ones(len(weights)), table.design])
+    columns, known = [1 + j for j in table.measured], table.labelled
+    if columns:
+        design[known[:, None] & np.isin(np.arange(design.shape[1]), columns)] = table.assigned.ravel()
+        readings = np.column_stack([np.ones(len(weights)), table.design])
+        line = _fit(readings[known], table.assigned, weights[known])
+        design[np.ix_(~known, columns)] = readings[~known] @ line
+    slope = float(_fit(design, table.outcome, weights)[1])
+    if table.assigned_outcome is None:
+        return slope
+    line = np.column_stack([np.ones(known.sum()), table.assigned_outcome])
+    return slope / float(_fit(line, table.outcome[known], weights[known])[1])
+
+
+def _fit(design: Array, values: Array, weights: Array) -> Array:
+    weighted = design * weights[:, None]
+    return np.linalg.lstsq(weighted.T @ design, weighted.T @ values, rcond=None)[0]
