@@ -65,8 +65,10 @@ def _imported(source: str) -> Any:
         found = importlib.import_module(module)
         for part in name.split("."):
             found = getattr(found, part)
-    except (ImportError, AttributeError, ValueError) as error:
-        raise DataError(f"Expected a classifier at '{source}', as module:function; {error}.") from None
+    except Exception as error:
+        raise DataError(
+            f"Expected a classifier at '{source}', as module:function; got {type(error).__name__}: {error}."
+        ) from error
     return found
 
 

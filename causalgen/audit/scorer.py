@@ -190,7 +190,8 @@ def as_classifier(
     if not unit:
         raise DataError("Expected the unit of the score in words; got an empty text.")
     function, known = _adapted(classifier)
-    names = tuple(str(label) for label in (labels if labels is not None else known or ())) or None
+    given = labels if labels is not None else known
+    names = None if given is None else tuple(map(str, given))
     column = _column(outcome, names)
     shown = "score" if outcome is None else f"class {outcome}" if isinstance(outcome, int) and not names else outcome
     if column is not None and names:

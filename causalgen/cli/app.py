@@ -5,6 +5,7 @@ from typing import Annotated
 import typer
 
 from .._version import __version__
+from .audit import audit
 from .counterfactual import counterfactual
 from .run import run
 from .show import show
@@ -23,6 +24,7 @@ app = typer.Typer(
 app.command(epilog=EPILOG)(run)
 app.command(epilog=EPILOG)(show)
 app.command(epilog=EPILOG)(counterfactual)
+app.command(epilog=EPILOG)(audit)
 
 
 def _print_version(wanted: bool) -> None:

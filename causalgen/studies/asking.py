@@ -8,15 +8,16 @@ from typing import Any
 import pandas as pd
 import torch
 
+from ..datasets import Dataset
 from ..errors import CheckpointError, DataError, RunFolderError
 from ..reports import plot_counterfactual
-from ..scm import Counterfactual, load
+from ..scm import Counterfactual, StructuralCausalModel, load
 from .interventions import parse_do
 from .modelling import load_data
 from .queries import ask, true_counterfactual
 from .runfolder import RunFolder
 
-__all__ = ["Answer", "answer"]
+__all__ = ["Answer", "answer", "fitted_data", "fitted_model"]
 
 MOST_ROWS = 200
 
@@ -52,23 +53,42 @@ def answer(run: RunFolder, rows: Sequence[int], do: Sequence[str], out: Path | N
         DataError: A row that the data do not have, or an intervention that cannot be read.
         RunFolderError: The output cannot be written.
     """
+    scm = fitted_model(run)
+    interventions = parse_do(scm.graph, do)
+    data = fitted_data(run, scm)
+    _check_rows(rows, len(data))
+    index = torch.tensor(list(rows))
+    result = ask(scm, data, index, interventions, seed=run.study.seed)
+    truth = true_counterfactual(data, index, interventions)
+    folder = out or run.path / "counterfactuals" / _slug(rows, interventions)
+    return _write(folder, result, rows, truth)
+
+
+def fitted_model(run: RunFolder) -> StructuralCausalModel:
+    """The fitted model of a run.
+
+    Raises:
+        CheckpointError: The run has none yet, or a corrupted one.
+    """
     if not run.model.is_dir():
         raise CheckpointError(
             f"Expected a fitted model in '{run.model}'; the run is {run.status} and has none yet. Let it finish first."
         )
-    study, scm = run.study, load(run.model)
-    interventions = parse_do(scm.graph, do)
-    data = load_data(study)
+    return load(run.model)
+
+
+def fitted_data(run: RunFolder, scm: StructuralCausalModel) -> Dataset:
+    """The data of a run.
+
+    Raises:
+        CheckpointError: The run's model has another graph.
+    """
+    data = load_data(run.study)
     if data.graph != scm.graph:
         raise CheckpointError(
-            f"Expected a model of the graph of '{study.data.name}' in '{run.model}'; got one of another graph."
+            f"Expected a model of the graph of '{data.name}' in '{run.model}'; got one of another graph."
         )
-    _check_rows(rows, len(data))
-    index = torch.tensor(list(rows))
-    result = ask(scm, data, index, interventions, seed=study.seed)
-    truth = true_counterfactual(data, index, interventions)
-    folder = out or run.path / "counterfactuals" / _slug(rows, interventions)
-    return _write(folder, result, rows, truth)
+    return data
 
 
 def _check_rows(rows: Sequence[int], count: int) -> None:

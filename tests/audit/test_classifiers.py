@@ -200,7 +200,7 @@ def test_a_classifier_that_draws_is_refused() -> None:
         ({"unit": ""}, "unit of the score in words"),
         ({"labels": ["a", "b"], "outcome": "c"}, "Expected the class of interest among 'a', 'b'; got 'c'"),
         ({"classifier": "absent.onnx"}, "there is no such file"),
-        ({"classifier": "absent_module:function"}, "as module:function; No module named"),
+        ({"classifier": "absent_module:function"}, "as module:function; got ModuleNotFoundError: No module named"),
         ({"classifier": "math:absent"}, "has no attribute 'absent'"),
         ({"classifier": Scorer(lambda images: images)}, "got one that already is"),
     ],

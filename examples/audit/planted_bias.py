@@ -1,0 +1,122 @@
+"""Plant a bias in a classifier, and look whether an audit finds it.
+
+    python examples/audit/planted_bias.py                 one pair of classifiers, a few minutes
+    python examples/audit/planted_bias.py --smoke         about a minute; the numbers mean little
+    python examples/audit/planted_bias.py --seeds 20      twenty pairs
+
+Two classifiers say whether a digit is 5 or more. Both are trained on equally many images of morphodigits. For one of them the
+images were picked such that thick strokes go with the label; for the other at random. On images like those that each was
+trained on, both do well. The audit asks both: does your answer about *this* image change when only the stroke is thicker?
+"""
+
+import argparse
+import time
+from pathlib import Path
+
+import torch
+from torch import Tensor
+
+import causalgen as cg
+from causalgen.audit import AuditReport, CounterfactualImages, as_classifier, audit_images, counterfactual_images
+from causalgen.datasets import Dataset
+from causalgen.graph import Variable
+from causalgen.metrics import stroke_measures
+from causalgen.predictors import Classifier, fit_classifier
+from causalgen.scm import StructuralCausalModel, load
+from causalgen.training import FitConfig, Stage
+
+LABEL = Variable("digit is 5 or more", "binary", labels=("no", "yes"))
+INTERVENTIONS = [{"thickness": 1.8}, {"thickness": 3.2}, {"pen": "felt-tip"}]
+STRENGTH = 2.0
+"""How strongly thickness decides which images are picked: log odds for one standard deviation."""
+
+
+def fit_model(data: Dataset, *, epochs: int, seed: int = 0) -> StructuralCausalModel:
+    """A causal model of all images: the auditor's, not the classifiers' maker's."""
+    scm = StructuralCausalModel(data.graph)
+    cg.fit(scm, data, FitConfig(attributes=Stage(epochs=30), images=Stage(epochs=epochs, batch_size=128), seed=seed))
+    return scm
+
+
+def picked(data: Dataset, count: int, *, biased: bool, seed: int) -> Tensor:
+    """Rows of the training split: at random, or such that thickness predicts the label."""
+    rows = data.split["train"]
+    generator = torch.Generator().manual_seed(seed)
+    if not biased:
+        return rows[torch.randperm(len(rows), generator=generator)[:count]]
+    thickness = data.values["thickness"][rows]
+    standardised = (thickness - thickness.median()) / thickness.std()
+    side = 2 * label(data, rows) - 1
+    weight = torch.sigmoid(2 * STRENGTH * side * standardised)
+    return rows[torch.multinomial(weight, count, generator=generator)]
+
+
+def label(data: Dataset, rows: Tensor) -> Tensor:
+    """Codes of LABEL, int64 `(N,)`."""
+    return (data.values["digit"][rows] >= 5).long()
+
+
+def train(data: Dataset, *, rows: int, epochs: int, biased: bool, seed: int) -> Classifier:
+    """A classifier on its own choice of images; the last fifth of them decides when to stop."""
+    chosen = picked(data, rows, biased=biased, seed=seed)
+    fitted, kept = chosen[: rows * 4 // 5], chosen[rows * 4 // 5 :]
+    images = data.values["image"]
+    validation = (images[kept], label(data, kept))
+    return fit_classifier(LABEL, images[fitted], label(data, fitted), validation=validation, epochs=epochs, seed=seed)
+
+
+def alarmed(report: AuditReport) -> bool:
+    """Whether any row is beyond the margin."""
+    return len(report.beyond) > 0
+
+
+def audited(classifier: Classifier, images: CounterfactualImages) -> AuditReport:
+    """The audit, with a margin of five percentage points."""
+    return audit_images(as_classifier(classifier, outcome="yes"), images, margin=0.05)
+
+
+def run(
+    *, seeds: int = 1, smoke: bool = False, model: Path | None = None, rows: int = 4000, out: Path | None = None
+) -> dict[bool, list[AuditReport]]:
+    """Reports of the biased (True) and the unbiased (False) classifiers."""
+    began = time.perf_counter()
+    data = cg.load("morphodigits", rows=1500 if smoke else 10_000)
+    scm = load(model) if model else fit_model(data, epochs=6 if smoke else 20)
+    images = counterfactual_images(
+        scm, data, interventions=INTERVENTIONS, rows=150 if smoke else 500, measure=stroke_measures()
+    )
+    print(f"model and counterfactual images: {time.perf_counter() - began:.0f} s")
+    reports: dict[bool, list[AuditReport]] = {True: [], False: []}
+    for seed in range(seeds):
+        for biased in reports:
+            classifier = train(data, rows=800 if smoke else rows, epochs=6, biased=biased, seed=seed)
+            test = data.split["test"]
+            accuracy = classifier.accuracy(data.values["image"][test], label(data, test))
+            report = audited(classifier, images)
+            reports[biased].append(report)
+            kind = "thickness predicts the label" if biased else "picked at random"
+            beyond = f"{len(report.beyond)} of {len(report)} rows beyond the margin"
+            print(f"seed {seed}, {kind}: accuracy on all test images {accuracy:.1%}; {beyond}", flush=True)
+            if seed == 0:
+                print(report)
+                if out:
+                    report.write(out / ("biased" if biased else "unbiased"))
+    print(images.trust)
+    for biased, some in reports.items():
+        print(f"{'biased' if biased else 'unbiased'}: alarm in {sum(map(alarmed, some))} of {len(some)} seeds")
+    print(f"{time.perf_counter() - began:.0f} s in all")
+    return reports
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--seeds", type=int, default=1, help="pairs of classifiers")
+    parser.add_argument("--smoke", action="store_true", help="small and short; the numbers mean little")
+    parser.add_argument("--model", type=Path, help="model folder of a finished run, such as runs/morphodigits/model")
+    parser.add_argument("--out", type=Path, help="folder for the tables of the first pair")
+    arguments = parser.parse_args()
+    run(seeds=arguments.seeds, smoke=arguments.smoke, model=arguments.model, out=arguments.out)
+
+
+if __name__ == "__main__":
+    main()
