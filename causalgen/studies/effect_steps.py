@@ -5,12 +5,12 @@ from dataclasses import replace
 from ..datasets import Dataset
 from ..effects import EffectReport, Estimate, estimate_effect, implied_effect, measured_effect
 from ..errors import AbductionError, DataError
-from ..scm import StructuralCausalModel
+from ..scm import StructuralCausalModel, attribute_model
 from .measurements import MEASUREMENTS
 from .queries import image_node, test_rows
 from .schema import Effect, Study
 
-__all__ = ["attribute_model", "effect_report"]
+__all__ = ["effect_report"]
 
 IMPLIED_SAMPLES = 20_000
 
@@ -41,15 +41,6 @@ def effect_report(study: Study, effect: Effect, scm: StructuralCausalModel, data
         except (AbductionError, DataError) as error:
             report = replace(report, warnings=(*report.warnings, f"Not measured on generated images: {error}"))
     return report.compare(*comparisons, truth=_truth(effect, data))
-
-
-def attribute_model(scm: StructuralCausalModel) -> StructuralCausalModel:
-    """The same model without its images, where nothing depends on them: it samples attributes much faster."""
-    graph = scm.graph
-    if any(graph.children(name) for name in graph.nodes if graph[name].is_image):
-        return scm
-    attributes = graph.project([name for name in graph.nodes if not graph[name].is_image])
-    return StructuralCausalModel(attributes, {name: scm.mechanisms[name] for name in attributes.nodes})
 
 
 def _measured(study: Study, effect: Effect, scm: StructuralCausalModel, data: Dataset) -> Estimate:

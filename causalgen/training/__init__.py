@@ -3,5 +3,15 @@
 from .config import FitConfig, Stage
 from .fit import FitResult, fit
 from .progress import bars
+from .tuning import Predictor, TuningConfig, tune_counterfactuals
 
-__all__ = ["FitConfig", "FitResult", "Stage", "bars", "fit"]
+__all__ = [
+    "FitConfig",
+    "FitResult",
+    "Predictor",
+    "Stage",
+    "TuningConfig",
+    "bars",
+    "fit",
+    "tune_counterfactuals",
+]
