@@ -200,7 +200,7 @@ def _refuse_determined(names: Sequence[str], kinds: Sequence[ColumnKind], values
 
 def _refuse_collinear(names: Sequence[str], embedded: np.ndarray, owner: np.ndarray) -> None:
     scaled = embedded - embedded.mean(axis=0)
-    triangle = np.linalg.qr(scaled / np.linalg.norm(scaled, axis=0), mode="r")
+    triangle = np.linalg.qr(scaled / np.linalg.norm(scaled, axis=0)).R
     for position in range(len(owner)):
         if abs(triangle[position, position]) < TOLERANCE:
             weights = np.linalg.lstsq(triangle[:position, :position], triangle[:position, position], rcond=None)[0]

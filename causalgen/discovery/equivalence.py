@@ -55,7 +55,7 @@ class EquivalenceClass:
     >>> print(found)
     a --- b; b --- c
     >>> [str(graph) for graph in found.graphs()]
-    ['a -> b -> c', 'b -> {a, c}', 'c -> b -> a']
+    ['a -> b; b -> c', 'b -> {a, c}', 'c -> b; b -> a']
     """
 
     kind: ClassKind

@@ -1,0 +1,23 @@
+"""Causal discovery: which graphs fit the data, how stable that is, and how it compares with the user's graph.
+
+No algorithm returns a graph that is simply right: each returns a class of graphs under assumptions, which are listed.
+"""
+
+from .comparison import Comparison, PairComparison, class_of_graph, compare, shd
+from .discover import Discovery, discover
+from .equivalence import EquivalenceClass
+from .frequencies import Frequencies
+from .knowledge import Knowledge
+
+__all__ = [
+    "Comparison",
+    "Discovery",
+    "EquivalenceClass",
+    "Frequencies",
+    "Knowledge",
+    "PairComparison",
+    "class_of_graph",
+    "compare",
+    "discover",
+    "shd",
+]
