@@ -4,8 +4,9 @@
 known, the truth.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from importlib import import_module
+from inspect import signature
 from typing import TYPE_CHECKING, Any
 
 from ..errors import UnknownNameError, nearest
@@ -13,9 +14,12 @@ from ..errors import UnknownNameError, nearest
 if TYPE_CHECKING:
     from .dataset import Dataset, Truth
 
-__all__ = ["DATASETS", "Dataset", "Truth", "load"]
+__all__ = ["DATASETS", "Dataset", "Truth", "check_options", "load"]
 
-DATASETS: dict[str, str] = {"morphodigits": "morphodigits:load_morphodigits"}
+DATASETS: dict[str, str] = {
+    "morphodigits": "morphodigits:load_morphodigits",
+    "morphomnist": "morphomnist:load_morphomnist",
+}
 """Data sets by the study file's words: the module here and the function that loads it."""
 
 
@@ -24,17 +28,34 @@ def load(name: str, **options: Any) -> "Dataset":
 
     Args:
         name: A key of `DATASETS`.
-        options: Passed to the loader; `root` (the cache folder) for all, `rows` and `seed` for morphodigits.
+        options: Passed to the loader; `root` (the cache folder), `rows`, `seed` and `progress` for all, `source` and
+            `colour` for morphomnist.
 
     Raises:
-        UnknownNameError: No data set has this name.
+        UnknownNameError: No data set has this name, or this one has no such option.
     """
+    check_options(name, options)
+    return _loader(name)(**options)
+
+
+def check_options(name: str, options: Iterable[str]) -> None:
+    """Raise `UnknownNameError` unless there is a data set of this name with these options, by name."""
     if name not in DATASETS:
         known = ", ".join(sorted(DATASETS))
         raise UnknownNameError(f"Expected a data set among {known}; got {name!r}." + nearest(name, DATASETS))
+    known_options = list(signature(_loader(name)).parameters)
+    for option in options:
+        if option not in known_options:
+            raise UnknownNameError(
+                f"Expected options of {name} among {', '.join(known_options)}; got {option!r}."
+                + nearest(option, known_options)
+            )
+
+
+def _loader(name: str) -> "Callable[..., Dataset]":
     module, function = DATASETS[name].split(":")
     loader: Callable[..., Dataset] = getattr(import_module(f".{module}", __name__), function)
-    return loader(**options)
+    return loader
 
 
 def __getattr__(name: str) -> Any:

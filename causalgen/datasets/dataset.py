@@ -22,8 +22,10 @@ SPLITS = ("train", "validation", "test")
 class Truth(Protocol):
     """A known generator: what really would have been."""
 
-    remorphs: tuple[str, ...]
-    """Attributes that `remorph` can set on an image."""
+    @property
+    def remorphs(self) -> tuple[str, ...]:
+        """Attributes that `remorph` can set on an image."""
+        ...
 
     def counterfactual(self, rows: Tensor, do: Mapping[str, object]) -> dict[str, Tensor]:
         """True attributes and image of data set rows `(B,)` under `do`: scalars, labels, or one value per row."""

@@ -32,8 +32,9 @@ def card(dataset: str) -> str:
     return resource(dataset, "README.md").read_text(encoding="utf-8")
 
 
-def load_graph(dataset: str) -> CausalGraph:
-    """The assumed graph of a data set, its variables declared."""
-    fields: dict[str, Any] = yaml.safe_load(resource(dataset, "graph.yaml").read_text(encoding="utf-8"))
+def load_graph(dataset: str, *, colour: bool = False) -> CausalGraph:
+    """The assumed graph of a data set or of its colour variant, its variables declared."""
+    file = "graph-colour.yaml" if colour else "graph.yaml"
+    fields: dict[str, Any] = yaml.safe_load(resource(dataset, file).read_text(encoding="utf-8"))
     variables = [Variable(name, **description) for name, description in fields["variables"].items()]
     return CausalGraph(fields["edges"], variables, fields.get("confounded", ()))

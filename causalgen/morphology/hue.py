@@ -40,8 +40,11 @@ def set_hue(images: NDArray, degrees: ArrayLike) -> NDArray[np.uint8]:
     hue = np.asarray(degrees, np.float64)
     if hue.shape not in ((), (len(grey),)) or not np.isfinite(hue).all():
         raise DataError(f"Expected one hue in degrees or {len(grey)} of them; got {degrees!r}.")
-    colour = hsv2rgb(np.stack(np.broadcast_arrays(hue % 360 / 360, 1.0, 1.0), -1))
-    return np.rint(grey[:, None] * np.broadcast_to(colour, (len(grey), 3))[:, :, None, None]).astype(np.uint8)
+    colours = hsv2rgb(np.stack([hue % 360 / 360, np.ones_like(hue), np.ones_like(hue)], -1))
+    painted = np.empty((len(grey), 3, *grey.shape[1:]), np.uint8)
+    for image, colour, target in zip(grey, np.broadcast_to(colours, (len(grey), 3)), painted):
+        target[:] = np.rint(image * colour[:, None, None])  # one at a time: a whole data set in floats is gigabytes
+    return painted
 
 
 def grey_levels(images: NDArray) -> NDArray:

@@ -54,7 +54,7 @@ def height_of(image: Grey) -> float:
 
 def _shear(image: Grey) -> float:
     """Pixels across for each pixel down; 0 for an image of one row."""
-    share = image / image.sum()
+    share = image.astype(np.float64) / image.sum(dtype=np.float64)
     down, across = np.indices(image.shape)
     down, across = down - (share * down).sum(), across - (share * across).sum()
     spread = float((share * down**2).sum())
@@ -62,9 +62,17 @@ def _shear(image: Grey) -> float:
 
 
 def _extent(places: NDArray, levels: Grey) -> float:
-    """Distance in pixels between the fine places that leave `OUTSIDE` of the levels on either side."""
-    edges = np.arange(np.floor(places.min()), np.ceil(places.max()) + 2) - 0.5
-    counts, _ = np.histogram(places, edges, weights=levels)
+    """Distance in pixels between the fine places that leave `OUTSIDE` of the levels on either side.
+
+    Each level is spread evenly over the fine pixel around its place; bins count from the centroid, so that shifts of the
+    image change nothing.
+    """
+    offsets = places - np.average(places, weights=levels)
+    bins = np.floor(offsets)
+    share = offsets - bins
+    bins = (bins - bins.min()).astype(np.intp)
+    size = int(bins.max()) + 2
+    counts = np.bincount(bins, levels * (1 - share), size) + np.bincount(bins + 1, levels * share, size)
     below = np.concatenate([[0.0], np.cumsum(counts)]) / counts.sum()
-    low, high = np.interp([OUTSIDE, 1 - OUTSIDE], below, edges)
+    low, high = np.interp([OUTSIDE, 1 - OUTSIDE], below, np.arange(size + 1))
     return float(high - low) / SCALE

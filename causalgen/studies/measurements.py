@@ -24,4 +24,5 @@ def _strokes(what: str) -> Measurement:
 MEASUREMENTS: dict[str, Measurement] = {
     "stroke-thickness": _strokes("thickness"),
     "stroke-intensity": _strokes("intensity"),
+    "stroke-hue": _strokes("hue"),
 }

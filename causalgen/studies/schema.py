@@ -59,11 +59,15 @@ class DataSource(_Section):
     """Rows in all; left out: the data set's own number."""
     seed: int | None = None
     """Seed of the generator of a synthetic data set; left out: its own."""
+    source: Literal["released", "generated"] | None = None
+    """For morphomnist: the released images, or new ones made by the same process; left out: released."""
+    colour: bool | None = None
+    """For morphomnist: true for the variant with the attribute hue and colour images."""
 
     @property
     def options(self) -> dict[str, Any]:
         """Options of the loader that were given."""
-        return {key: value for key, value in (("rows", self.rows), ("seed", self.seed)) if value is not None}
+        return {key: value for key, value in self if key != "name" and value is not None}
 
 
 class TrainingStage(_Section):

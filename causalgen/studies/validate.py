@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterator
 from functools import partial
 from typing import Any
 
-from ..errors import CausalgenError, DataError, StudyError, nearest
+from ..errors import CausalgenError, DataError, StudyError, UnknownNameError, nearest
 from ..graph import CausalGraph, Variable, identify
 from .interventions import check_value
 from .measurements import MEASUREMENTS
@@ -20,18 +20,18 @@ def study_graph(study: Study) -> CausalGraph:
     """The graph of the study's data, without loading the data.
 
     Raises:
-        StudyError: There is no data set of that name.
+        StudyError: There is no data set of that name, or it has no such option.
     """
-    from ..datasets import DATASETS
+    from ..datasets import check_options
     from ..datasets.resources import load_graph
 
-    if study.data.name not in DATASETS:
-        raise study.error(
-            ("data", "name"),
-            f"Expected a data set among {', '.join(DATASETS)}; got '{study.data.name}'."
-            + nearest(study.data.name, DATASETS),
-        )
-    return load_graph(study.data.name)
+    data = study.data
+    for key, options in [("name", []), *((option, [option]) for option in data.options)]:
+        try:
+            check_options(data.name, options)
+        except UnknownNameError as error:
+            raise study.error(("data", key), str(error)) from None
+    return load_graph(data.name, colour=bool(data.colour))
 
 
 def check_study(study: Study, graph: CausalGraph) -> None:

@@ -107,4 +107,6 @@ class MorphodigitsTruth:
             DataError: There is neither one value nor one per image, a value is out of range or an image holds no ink.
         """
         values = remorph_values(do, self.remorphs, len(images))
-        return torch.from_numpy(set_all(images[:, 0].numpy(), **values))[:, None]
+        return torch.from_numpy(set_all(images[:, 0].numpy(), values.get("thickness"), values.get("intensity")))[
+            :, None
+        ]

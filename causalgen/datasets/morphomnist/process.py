@@ -19,9 +19,10 @@ from numpy.typing import NDArray
 from scipy.ndimage import gaussian_filter
 from skimage.morphology import disk, medial_axis
 
+from ...errors import DataError
 from ...morphology.batch import map_chunks
 
-__all__ = ["SCALE", "draw", "measured_thickness"]
+__all__ = ["draw"]
 
 Fine = NDArray[np.float64]
 Mask = NDArray[np.bool_]
@@ -39,8 +40,8 @@ CHUNK = 25
 
 def draw(
     digits: NDArray[np.uint8],
-    thickness: NDArray,
-    intensity: NDArray,
+    thickness: NDArray | None,
+    intensity: NDArray | None,
     *,
     jobs: int | None = None,
     progress: Progress | None = None,
@@ -48,23 +49,28 @@ def draw(
     """Digits `(N, H, W)` redrawn with thickness (px) and intensity, each `(N,)`; uint8 `(N, H, W)`.
 
     Args:
-        digits: Bright ink on a dark ground, each with ink.
-        thickness: Wanted thickness.
-        intensity: Wanted median brightness of the ink, grey levels.
+        digits: Bright ink on a dark ground.
+        thickness: Wanted thickness; None leaves the strokes as they are.
+        intensity: Wanted median brightness of the ink, grey levels; None keeps each digit's own.
         jobs: Processes; None uses every core when the batch is large enough to repay starting them.
         progress: Called with (images done, images in all) now and then.
+
+    Raises:
+        DataError: An image holds no ink; its position is named.
     """
+    empty = np.flatnonzero(~digits.any((1, 2)))
+    if len(empty):
+        raise DataError(f"Image {empty[0]}: Expected an image with ink; got one with no pixel above 0.")
+    if intensity is None:
+        intensity = np.array([_level(digit) for digit in digits])
+    if thickness is None:
+        return np.array([_brighten(*row) for row in zip(digits, intensity)], np.uint8).reshape(digits.shape)
     parts: list[NDArray[np.uint8]] = []
-    for part in map_chunks(_draw_chunk, CHUNK, jobs, digits, np.asarray(thickness), np.asarray(intensity)):
+    for part in map_chunks(_draw_chunk, CHUNK, jobs, digits, thickness, intensity):
         parts.append(part)
         if progress is not None:
             progress(sum(map(len, parts)), len(digits))
     return np.concatenate(parts) if parts else np.zeros_like(digits)
-
-
-def measured_thickness(digits: NDArray[np.uint8]) -> NDArray[np.float64]:
-    """Thickness (px) of digits `(N, H, W)` as the process measures it, `(N,)`."""
-    return _thicknesses([_ink(digit) for digit in digits])
 
 
 def _draw_chunk(start: int, digits: NDArray, thickness: NDArray, intensity: NDArray) -> NDArray[np.uint8]:
@@ -97,10 +103,12 @@ def _thicknesses(inks: list[Mask]) -> NDArray[np.float64]:
     """
     crops = [ink[_box(ink, 1)] for ink in inks]
     alone = [bool(ink[[0, -1]].any() or ink[:, [0, -1]].any()) for ink in inks]
-    groups = [[k] for k in np.flatnonzero(alone)] + [[k for k in range(len(inks)) if not alone[k]]]
+    groups = [[k] for k in range(len(inks)) if alone[k]]
+    groups.append([k for k in range(len(inks)) if not alone[k]])
     result = np.empty(len(inks))
-    for group in filter(None, groups):
-        result[group] = _stacked_thicknesses([crops[k] for k in group])
+    for group in groups:
+        if group:
+            result[group] = _stacked_thicknesses([crops[k] for k in group])
     return result
 
 
@@ -121,7 +129,7 @@ class _OldTies(np.random.Generator):
         super().__init__(np.random.PCG64(0))
         self.counts = counts
 
-    def permutation(self, x, axis=0):  # type: ignore[no-untyped-def]
+    def permutation(self, x, axis=0):
         return np.concatenate([np.random.RandomState(0).permutation(count) for count in self.counts])
 
 
@@ -185,8 +193,13 @@ def _reduce(ink: Mask) -> NDArray[np.uint8]:
 
 
 def _brighten(image: NDArray[np.uint8], intensity: float) -> NDArray[np.uint8]:
-    level = float(np.median(image[_upper_half(image)]))
+    level = _level(image)  # 0 where erosion left no ink
     return np.clip(image * (float(intensity) / level), 0, 255).astype(np.uint8) if level else image
+
+
+def _level(image: NDArray[np.uint8]) -> float:
+    """Brightness of the ink: the median of the pixels that reach half the range."""
+    return float(np.median(image[_upper_half(image)]))
 
 
 def _box(mask: Mask, margin: int) -> tuple[slice, slice]:
