@@ -137,13 +137,11 @@ class Estimand:
                     consistency,
                 ]
             case "general":
-                any_value = [
-                    f"The formula is the same at every value of {_join(self.arbitrary)}; data can refute that."
-                ]
+                free = _join(self.arbitrary)
                 return [
                     "Every arrow and every hidden common cause that the graph leaves out is absent.",
                     "Positivity: every combination of values that the formula conditions on occurs.",
-                    *(any_value if self.arbitrary else []),
+                    *([f"The formula is the same at every value of {free}; data can refute that."] if free else []),
                     consistency,
                 ]
             case "instrument":
@@ -246,4 +244,4 @@ def _quoted(asked: Asked) -> str:
 
 
 def _join(names: tuple[str, ...]) -> str:
-    return " and ".join(filter(None, [", ".join(names[:-1]), names[-1]]))
+    return " and ".join(filter(None, [", ".join(names[:-1]), *names[-1:]]))

@@ -145,11 +145,11 @@ class Product(Expression):
         return new if self == old else Product(tuple(factor.replace(old, new) for factor in self.factors))
 
     def _write(self, notation: Notation, scope: Scope) -> str:
-        *front, last = sorted(self.factors, key=lambda factor: isinstance(factor, Sum)) or [None]
-        if last is None:
+        factors = sorted(self.factors, key=lambda factor: isinstance(factor, Sum))
+        if not factors:
             return "1"
-        written = [_grouped(factor, (Sum, Quotient), notation, scope) for factor in front]
-        return notation.gap.join([*written, _grouped(last, (Quotient,) if front else (), notation, scope)])
+        written = [_grouped(factor, (Sum, Quotient), notation, scope) for factor in factors[:-1]]
+        return notation.gap.join([*written, _grouped(factors[-1], (Quotient,), notation, scope)])
 
 
 @dataclass(frozen=True)

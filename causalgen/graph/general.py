@@ -217,7 +217,8 @@ def _q(graph: CausalGraph, names: tuple[str, ...]) -> Probability:
 
 def _ancestors(graph: CausalGraph, within: Iterable[str], names: Iterable[str]) -> tuple[str, ...]:
     """The names and their ancestors in the subgraph `within`."""
-    return graph.select(ancestral_closure(graph.networkx().subgraph(within), names))
+    closure = ancestral_closure(graph.networkx().subgraph(within), names)
+    return tuple(name for name in graph if name in closure)
 
 
 def _districts(graph: CausalGraph, within: Collection[str]) -> list[tuple[str, ...]]:

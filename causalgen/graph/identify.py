@@ -112,7 +112,7 @@ def _read(
         for name in names:
             if name not in measured:
                 raise NotIdentifiableError(
-                    f"Expected treatment, outcome and given to be observed; got '{name}' hidden, which is {role}."
+                    f"Expected treatment, outcome and given to be observed; got '{name}' hidden, the {role}."
                 )
     return Query(graph, x, y, z, measured)
 

@@ -52,7 +52,8 @@ def why_not(query: Query, hedge: Hedge) -> str:
 
 
 def _open_path(query: Query) -> str:
-    attempt = best_attempt(query.graph, *query.treatment, *query.outcome, query.measured)
+    (treatment,), (outcome,) = query.treatment, query.outcome
+    attempt = best_attempt(query.graph, treatment, outcome, query.measured)
     even = f" even given {write_set(attempt.adjustment)}" if attempt.adjustment else ""
     return f"the path {attempt.open_path} stays open{even}, no set of them is a front door, and "
 

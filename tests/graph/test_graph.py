@@ -99,6 +99,15 @@ def test_projection_keeps_separation_and_ancestry_of_what_it_keeps(graph, data):
         assert set(small.ancestors(name)) == set(graph.ancestors(name)) & keep
 
 
+def test_projection_keeps_what_an_image_carries():
+    """An attribute that is drawn and then read by a classifier still acts on the score."""
+    image = Variable("image", "image", shape=(1, 8, 8))
+    graph = CausalGraph("attribute -> image -> score", [Variable("attribute"), image, Variable("score")])
+    assert str(graph.project(["attribute", "score"])) == "attribute -> score"
+    estimand = identify(graph, treatment="attribute", outcome="score")
+    assert (estimand.method, estimand.adjustment) == ("backdoor", ())
+
+
 @law
 @given(graphs(), st.data())
 def test_projecting_in_two_steps_is_projecting_once(graph, data):
