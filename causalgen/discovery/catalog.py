@@ -1,6 +1,6 @@
 """The algorithms: what each finds, takes and assumes. Nothing heavy is loaded before one runs."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from ..errors import DataError, UnknownNameError, nearest
 from .columns import ColumnKind, Columns
@@ -142,8 +142,9 @@ def run(
         from .constraint import fci, pc
         from .independence import independence_test
 
-        found = independence_test(test, columns, knowledge.required)
-        return (pc if algorithm.name == "pc" else fci)(columns.names, found, alpha, knowledge)
+        noted = independence_test(test, columns, knowledge.required)
+        found = (pc if algorithm.name == "pc" else fci)(columns.names, noted, alpha, knowledge)
+        return replace(found, separations=noted.separations(found))
     if algorithm.name == "ges":
         from .score import ges
 

@@ -229,14 +229,18 @@ def _pair(
     as_expected = None
     if frequencies:
         as_expected = frequencies.share(a, wanted, b) if wanted else 1.0 - frequencies.adjacent(a, b)
-    return PairComparison(a, b, " ".join(own), wanted, got, adjacent, as_expected, _reading(wanted, got))
+    return PairComparison(
+        a, b, " ".join(own), wanted, got, adjacent, as_expected, _reading(wanted, got, _why(a, b, found))
+    )
 
 
-def _reading(wanted: str, got: str) -> str:
+def _why(a: str, b: str, found: EquivalenceClass) -> str:
+    return next((f": {entry}" for entry in found.separations if {entry.a, entry.b} == {a, b}), "")
+
+
+def _reading(wanted: str, got: str, why: str) -> str:
     if not got:
-        return (
-            "not found: no dependence was detected that needs it, for lack of an effect, of rows, or of the right test"
-        )
+        return f"not found{why}; no effect, effects that cancel, too few rows, or the wrong test"
     if not wanted:
         return "not in the graph: found dependent where the graph says independent"
     if wanted == got:

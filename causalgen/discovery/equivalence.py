@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from itertools import islice
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 from ..errors import NotIdentifiableError, UnknownNameError, nearest
 from ..graph import CausalGraph, Variable
@@ -13,7 +13,7 @@ from .orientation import Partial, members
 if TYPE_CHECKING:
     import pandas as pd
 
-__all__ = ["ClassKind", "Edge", "EquivalenceClass", "Mark", "from_partial", "reverse"]
+__all__ = ["ClassKind", "Edge", "EquivalenceClass", "Mark", "Separation", "from_partial", "reverse"]
 
 ClassKind = Literal["CPDAG", "PAG", "DAG under LiNGAM's assumptions"]
 Mark = Literal["->", "---", "<->", "o->", "o-o"]
@@ -38,6 +38,19 @@ def reverse(mark: str) -> str:
     return {"->": "<-", "<-": "->", "o->": "<-o", "<-o": "o->"}.get(mark, mark)
 
 
+class Separation(NamedTuple):
+    """Why two columns are not adjacent: a test given these others did not reject their independence."""
+
+    a: str
+    b: str
+    given: tuple[str, ...]
+    p_value: float
+
+    def __str__(self) -> str:
+        given = f" given {', '.join(self.given)}" if self.given else ""
+        return f"{self.a} and {self.b} independent{given}: not rejected (p = {self.p_value:.2g})"
+
+
 @dataclass(frozen=True)
 class EquivalenceClass:
     """The graphs that the data cannot tell apart, under stated assumptions.
@@ -50,6 +63,7 @@ class EquivalenceClass:
             cause), "o->" and "o-o" (a circle: unknown whether arrowhead or tail). What is not listed is not adjacent:
             some set of columns made the two independent.
         conflicts: What speaks against reading this as a class at all, in words; finite data can contradict themselves.
+        separations: Why pairs are not adjacent, from the algorithms that test.
 
     >>> found = EquivalenceClass("CPDAG", ("a", "b", "c"), (("a", "---", "b"), ("b", "---", "c")))
     >>> print(found)
@@ -62,6 +76,7 @@ class EquivalenceClass:
     nodes: tuple[str, ...]
     edges: tuple[Edge, ...]
     conflicts: tuple[str, ...] = ()
+    separations: tuple[Separation, ...] = ()
 
     def __post_init__(self) -> None:
         place = {name: index for index, name in enumerate(self.nodes)}
@@ -177,6 +192,7 @@ class EquivalenceClass:
             "nodes": list(self.nodes),
             "edges": [list(edge) for edge in self.edges],
             "conflicts": list(self.conflicts),
+            "separations": [entry._asdict() | {"given": list(entry.given)} for entry in self.separations],
         }
 
     def __str__(self) -> str:

@@ -9,7 +9,6 @@ Reference: Andrews, Ramsey, Cooper, Learning high-dimensional directed acyclic g
 """
 
 from collections.abc import Iterable
-from typing import Literal
 
 import numpy as np
 from causallearn.utils.cit import CIT, CIT_Base
@@ -18,20 +17,19 @@ from scipy.stats import chi2
 from ..graph import CausalGraph
 from ..graph.parse import Pair
 from .columns import Columns, embed
+from .equivalence import EquivalenceClass, Separation
 
-__all__ = ["DegenerateGaussian", "Oracle", "Required", "TestName", "independence_test"]
-
-TestName = Literal["fisherz", "kci", "gsq", "chisq", "mixed"]
+__all__ = ["DegenerateGaussian", "Noted", "Oracle", "independence_test"]
 
 
-def independence_test(name: str, columns: Columns, required: Iterable[Pair] = ()) -> CIT_Base:
+def independence_test(name: str, columns: Columns, required: Iterable[Pair] = ()) -> "Noted":
     """The test of that name over the columns; pairs of a required edge are never found independent."""
     if name == "mixed":
         test: CIT_Base = DegenerateGaussian(columns)
     else:
         values = columns.values.astype(np.int64) if name in ("gsq", "chisq") else columns.values
         test = CIT(values, name)
-    return Required(test, columns.names, required)
+    return Noted(test, columns.names, required)
 
 
 class DegenerateGaussian(CIT_Base):
@@ -62,20 +60,33 @@ class DegenerateGaussian(CIT_Base):
         return float(np.log(np.maximum(eigenvalues, 1e-12)).sum())
 
 
-class Required(CIT_Base):
-    """Another test that calls the ends of required edges dependent; causal-learn itself would drop such an edge."""
+class Noted(CIT_Base):
+    """Another test that remembers what separates, and calls the ends of required edges dependent.
+
+    causal-learn itself would drop a required edge, and keeps the union of all separating sets instead of one.
+    """
 
     def __init__(self, test: CIT_Base, names: tuple[str, ...], required: Iterable[Pair]) -> None:
         super().__init__(test.data)
         self.method = test.method
-        self._test = test
+        self._test, self._names = test, names
         self._kept = {frozenset((names.index(a), names.index(b))) for a, b in required}
+        self._best: dict[Pair, Separation] = {}
 
     def __call__(self, X: int, Y: int, condition_set: Iterable[int] | None = None) -> float:
         """The p-value of independence between columns `X` and `Y` given others."""
-        if frozenset((int(X), int(Y))) in self._kept:
+        first, second = sorted((int(X), int(Y)))
+        if frozenset((first, second)) in self._kept:
             return 0.0
-        return float(self._test(X, Y, condition_set))
+        p = float(self._test(first, second, condition_set))
+        pair = self._names[first], self._names[second]
+        if pair not in self._best or p > self._best[pair].p_value:
+            self._best[pair] = Separation(*pair, tuple(self._names[k] for k in sorted(condition_set or ())), p)
+        return p
+
+    def separations(self, found: EquivalenceClass) -> tuple[Separation, ...]:
+        """For each pair that is not adjacent, the conditioning set with the largest p-value."""
+        return tuple(best for (a, b), best in sorted(self._best.items()) if not found.mark(a, b))
 
 
 class Oracle(CIT_Base):
