@@ -1,0 +1,155 @@
+r"""Means of nested counterfactuals by regression on regression, and their multiply robust scores.
+
+The variables come in stages, outcome last; stage j listens to the treatment value :math:`v_j`. With :math:`H_j` the
+covariates and the first j stages, :math:`m_{K+1} = Y` and
+
+.. math:: m_j(H_{j-1}) = E[m_{j+1}(H_j) \mid X = v_j, H_{j-1}]
+
+the mean is :math:`E[m_1]`. Its efficient score, for a treatment of two values, is
+
+.. math:: m_1 + \sum_j \frac{1(X = v_j)}{p(v_j \mid H_0)} \prod_{i<j} \frac{f(i \mid v_i)}{f(i \mid v_j)}
+    (m_{j+1} - m_j), \qquad \frac{f(i \mid v_i)}{f(i \mid v_j)}
+    = \frac{p(v_i \mid H_i)\, p(v_j \mid H_{i-1})}{p(v_j \mid H_i)\, p(v_i \mid H_{i-1})}
+
+so that densities of mediators are never fitted, only probabilities of the treatment. With the two stages of a natural
+effect it is that of Tchetgen Tchetgen and Shpitser: right where any two of three parts are (the outcome regression,
+the mediators, the treatment), each in every stage.
+
+References:
+    Tchetgen Tchetgen and Shpitser, Semiparametric theory for causal mediation analysis (2012).
+    Zheng and van der Laan, Targeted maximum likelihood estimation of natural direct effects (2012).
+    Miles, Shpitser, Kanki, Meloni and Tchetgen Tchetgen, On semiparametric estimation of a path-specific effect (2020).
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from .estimators.basis import FlexibleBasis
+from .estimators.folds import cross_folds
+from .estimators.outcome_model import OutcomeModel
+
+__all__ = ["Design", "NestedMean", "nested_scores", "treated_influence"]
+
+Array = NDArray[np.float64]
+CLIP = 0.01
+"""Least distance of a fitted probability of the treatment from 0 and 1."""
+
+
+@dataclass(frozen=True)
+class Design:
+    """What the regressions see.
+
+    Args:
+        treatment: `(rows,)`; 0 or 1 for a binary one.
+        outcome: `(rows,)`.
+        histories: For every stage, the columns that precede it: covariates and earlier stages, `(rows, columns)`.
+        settings: The same with variables that are set at their values; equal to `histories` where none is.
+        bounds: Range of the outcome; None when it has none.
+    """
+
+    treatment: Array
+    outcome: Array
+    histories: tuple[Array, ...]
+    settings: tuple[Array, ...]
+    bounds: tuple[float, float] | None
+
+
+class NestedMean:
+    """The mean by flexible regressions on treatment and history (g-computation).
+
+    Args:
+        design: The columns.
+        values: Treatment values that a stage may listen to.
+    """
+
+    def __init__(self, design: Design, values: Sequence[float]) -> None:
+        self.design = design
+        self._seen: list[Array] = []
+        self._set: list[dict[float, Array]] = []
+        for history, setting in zip(design.histories, design.settings, strict=True):
+            columns = np.column_stack([design.treatment, history])
+            basis = FlexibleBasis(columns)
+            self._seen.append(basis(columns))
+            fixed = {value: np.column_stack([np.full(len(columns), value), setting]) for value in values}
+            self._set.append({value: basis(columns) for value, columns in fixed.items()})
+
+    def __call__(self, levels: Sequence[float], weights: Array) -> float:
+        """The mean when each stage listens to its level.
+
+        Args:
+            levels: Treatment value of every stage.
+            weights: How often each row counts, `(rows,)`: ones, or the counts of a bootstrap draw.
+        """
+        target = self.design.outcome
+        for seen, fixed, level in reversed(list(zip(self._seen, self._set, levels, strict=True))):
+            model = OutcomeModel(self.design.bounds).fit(seen, target, sample_weight=weights)
+            target = model.predict(fixed[level])
+        return float(np.average(target, weights=weights))
+
+
+def nested_scores(design: Design, questions: Sequence[Sequence[float]], *, folds: int, seed: int) -> list[Array]:
+    """Score of every row, `(rows,)`, for a treatment of 0 and 1; their mean is the estimate. Models are cross-fitted.
+
+    Args:
+        design: The columns.
+        questions: For each mean that is asked for, the treatment value of every stage.
+        folds: Number of folds.
+        seed: Seed of the folds.
+    """
+    treatment = design.treatment
+    features = [FlexibleBasis(history)(history) for history in design.histories]
+    scores = [np.zeros(len(treatment)) for _ in questions]
+    for fit, score in cross_folds(len(treatment), folds, seed, arm=treatment):
+        shares = [_probability(part, treatment, fit, score) for part in features]
+        for levels, found in zip(questions, scores, strict=True):
+            later, later_fit = design.outcome[score], design.outcome[fit]
+            for j in reversed(range(len(levels))):
+                arm = treatment[fit] == levels[j]
+                model = OutcomeModel(design.bounds, penalty=None).fit(features[j][fit][arm], later_fit[arm])
+                mean = model.predict(features[j][score])
+                found[score] += _weight(treatment[score], levels[: j + 1], shares) * (later - mean)
+                later, later_fit = mean, model.predict(features[j][fit])
+            found[score] += later
+    return scores
+
+
+def treated_influence(design: Design, *, folds: int, seed: int) -> tuple[float, Array]:
+    """Effect on the rows with treatment 1 by doubly robust scores, and the influence `(rows,)` of every row on it.
+
+    Robins, Rotnitzky and Zhao's scores for the treated: only the untreated outcome is modelled.
+    """
+    treatment, (history,) = design.treatment, design.histories
+    features = FlexibleBasis(history)(history)
+    pull = np.zeros(len(treatment))
+    for fit, score in cross_folds(len(treatment), folds, seed, arm=treatment):
+        share = _probability(features, treatment, fit, score)
+        rest = fit[treatment[fit] == 0]
+        model = OutcomeModel(design.bounds, penalty=None).fit(features[rest], design.outcome[rest])
+        weight = np.where(treatment[score] == 1, 1, -share / (1 - share))
+        pull[score] = weight * (design.outcome[score] - model.predict(features[score]))
+    effect = float(pull.mean() / treatment.mean())
+    return effect, (pull - effect * treatment) / treatment.mean()
+
+
+def _probability(features: Array, treatment: Array, fit: NDArray, score: NDArray) -> Array:
+    """P(X = 1 | features) of the scored rows."""
+    model = OutcomeModel((0.0, 1.0), penalty=None).fit(features[fit], treatment[fit])
+    return np.clip(model.predict(features[score]), CLIP, 1 - CLIP)
+
+
+def _weight(treatment: Array, levels: Sequence[float], shares: Sequence[Array]) -> Array:
+    """Weight of the last stage's residual: the formula's factors before it."""
+
+    def odds(i: int, level: float) -> Array:
+        """p(level | H_i) / p(last level | H_i)."""
+        one, other = (shares[i] if value else 1 - shares[i] for value in (level, levels[-1]))
+        return one / other
+
+    own = shares[0] if levels[-1] else 1 - shares[0]
+    weight = (treatment == levels[-1]) / own
+    for i, level in enumerate(levels[:-1]):
+        weight = weight * odds(i + 1, level) / odds(i, level)
+    return weight
