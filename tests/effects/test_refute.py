@@ -10,7 +10,7 @@ from causalgen.effects.estimators.adjustment import AdjustmentEstimator, Arrays,
 from causalgen.effects.estimators.doubly_robust import DoublyRobust
 from causalgen.effects.identification import dowhy_estimand, unadjusted_estimand
 from causalgen.effects.estimators.linear import LinearAdjustment
-from causalgen.effects.doubt.refuters import REFUTERS, refute, run_refuter
+from causalgen.effects.doubt.refuters import REFUTERS, _draw, refute, run_refuter
 from causalgen.graph import CausalGraph, identify
 
 from .generator import binary_table, sigmoid
@@ -30,7 +30,7 @@ class UnscaledMatching(AdjustmentEstimator):
     """Planted for the random common cause: nearest neighbours in the covariates' raw units."""
 
     def _influence(self, arrays: Arrays, control: float, treated: float) -> Influence:
-        treatment, outcome, covariates = arrays
+        treatment, outcome, covariates = arrays.treatment, arrays.outcome, arrays.covariates
 
         def matched(value: float) -> np.ndarray:
             arm = treatment == value
@@ -38,6 +38,14 @@ class UnscaledMatching(AdjustmentEstimator):
 
         score = matched(treated) - matched(control)
         return Influence(score.mean(), score - score.mean())
+
+
+class ForgottenCovariates(AdjustmentEstimator):
+    """Planted for the dummy outcome: a difference of means, whatever it was told to adjust for."""
+
+    def _influence(self, arrays: Arrays, control: float, treated: float) -> Influence:
+        arm = arrays.treatment == treated
+        return Influence(arrays.outcome[arm].mean() - arrays.outcome[~arm].mean(), np.zeros(len(arm)))
 
 
 class FixedPenalty(AdjustmentEstimator):
@@ -68,6 +76,7 @@ def fit(build: type, table: pd.DataFrame) -> CausalEstimate:
         ("placebo treatment", WrongWeights),
         ("random common cause", UnscaledMatching),
         ("data subset", FixedPenalty),
+        ("dummy outcome", ForgottenCovariates),
     ],
 )
 def test_refuter_rejects_a_planted_violation_and_passes_without_it(refuter: str, planted: type) -> None:
@@ -104,7 +113,7 @@ def test_random_common_cause_needs_the_identifier_method() -> None:
 
     estimate.target_estimand.identifier_method = None
     found, p_value = run_refuter("random common cause", estimate, simulations=10)
-    assert found == estimate.value
+    assert found == pytest.approx(estimate.value, rel=1e-12)
     assert p_value is None
     (row,) = refute({"vacuous": estimate}, estimate, refuters=["random common cause"], simulations=10)
     assert row.verdict == "no verdict"
@@ -124,3 +133,24 @@ def test_every_refuter_says_what_it_checks_and_cannot_show() -> None:
         assert "valid" not in words
         assert len(refuter.checks) > 40
         assert len(refuter.cannot_show) > 20
+
+
+def test_dummy_outcome_rejects_the_naive_estimate_where_covariates_confound() -> None:
+    table = small_scale_table()
+    naive_estimator = LinearAdjustment(unadjusted_estimand("t", "y"))
+    naive = naive_estimator.fit(table).estimate_effect(table, control_value=0.0, treatment_value=1.0)
+    (row,) = refute({"sound": fit(DoublyRobust, table)}, naive, refuters=["dummy outcome"], simulations=10)
+    assert (row.verdict, row.naive_verdict, row.reading) == ("not rejected", "rejected", "not rejected")
+    assert row.expected == 0
+
+
+def test_dummy_of_a_binary_outcome_stays_binary() -> None:
+    """A fractional outcome model would refuse anything outside [0, 1]."""
+    observed = (np.arange(300) % 3 == 0).astype(float)
+    random = np.random.RandomState(0)
+    dummy = _draw(np.full(300, 0.7), observed, random)
+    assert set(dummy) == {0.0, 1.0}
+    assert abs(dummy.mean() - 0.7) < 0.08
+    drawn = _draw(np.linspace(0, 1, 300), np.linspace(0, 1, 300) ** 2, random)
+    assert drawn.min() >= 0
+    assert drawn.max() <= 1

@@ -1,0 +1,209 @@
+"""A simulated unobserved confounder: drawn with stated strengths, adjusted for by every estimator.
+
+Given the linear residuals e_d of the treatment (on the covariates) and e_y of the outcome (on treatment and
+covariates), both with variance 1, the variable
+
+    u = sqrt(r2_d) e_d + s sqrt(r2_y (1 - r2_d)) e_y + sqrt((1 - r2_d) (1 - r2_y)) noise
+
+has partial R2 r2_d with the treatment and r2_y with the outcome; the sign s makes it account for the effect instead of
+masking it. For a linear estimator the result is the closed form of `robustness` up to the noise; every other estimator
+sees the same variable. DoWhy's simulation changes treatment and outcome instead: flipping a binary treatment pulls
+every estimate to 0, confounded or not, so u is drawn here and the estimators are refitted through DoWhy.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from ...errors import DataError
+from ..report import Verdict
+from ..table import EncodedTable
+from .columns import covariate_columns
+from .refit import NAIVE, refit, with_covariate
+from .robustness import ALL, Robustness
+from .words import percent
+
+__all__ = ["ConfounderRow", "SimulatedConfounder", "draw_confounder", "simulate_confounder"]
+
+Array = NDArray[np.float64]
+
+NAME = "(simulated confounder)"
+STRENGTHS = (0.01, 0.03, 0.05, 0.1, 0.15, 0.2, 0.3, 0.4)
+LEAST_SIMULATIONS = 2
+
+
+@dataclass(frozen=True)
+class ConfounderRow:
+    """One estimate after adjusting for a simulated confounder of one strength.
+
+    Attributes:
+        estimate: Source of the estimate.
+        like: What the confounder is as strong as; "" where both strengths are set equal.
+        r2_treatment: Its partial R2 with the treatment.
+        r2_outcome: Its partial R2 with the outcome.
+        value: Mean of the estimates over the simulations.
+        spread: Their standard deviation.
+    """
+
+    estimate: str
+    like: str
+    r2_treatment: float
+    r2_outcome: float
+    value: float
+    spread: float
+
+
+@dataclass(frozen=True)
+class SimulatedConfounder:
+    """Estimates as a function of the strength of a simulated confounder.
+
+    Attributes:
+        original: Estimates without it, by source; the naive one among them.
+        rows: Estimates with it.
+        strongest: Greatest partial R2 of a single observed covariate with treatment or outcome; None without one.
+        simulations: Draws for each strength.
+    """
+
+    original: dict[str, float]
+    rows: tuple[ConfounderRow, ...]
+    strongest: float | None
+    simulations: int
+
+    def tipping(self, source: str, share: float = 1.0) -> float | None:
+        """The equal strength that takes away `share` of an estimate, interpolated; None where none tried does.
+
+        `share` 1 is the strength at which the effect becomes 0 and beyond which it has lost its sign.
+        """
+        start = self.original[source]
+        curve = [(0.0, start)] + [(row.r2_outcome, row.value) for row in self._of(source) if not row.like]
+        left = [(strength, value / start - (1 - share)) for strength, value in curve] if start else [(0.0, 0.0)]
+        if left[0][1] <= 0:
+            return 0.0
+        for (before, above), (after, below) in zip(left, left[1:]):
+            if below <= 0:
+                return before + (after - before) * above / (above - below)
+        return None
+
+    def verdict(self, source: str) -> Verdict:
+        """Rejected where a confounder as strong as observed covariates takes the sign away."""
+        compared = [row.value for row in self._of(source) if row.like]
+        if not compared:
+            return "no verdict"
+        return "rejected" if min(value * self.original[source] for value in compared) <= 0 else "not rejected"
+
+    def reading(self, source: str) -> str:
+        """The verdict and the tipping strengths in words, and what they cannot show."""
+        verdict = self.verdict(source)
+        if source != NAIVE and "rejected" not in (verdict, self.verdict(NAIVE)):
+            verdict = f"{verdict}; not informative here (the naive estimate is not rejected either)"
+        half, gone = self._strength(self.tipping(source, 0.5)), self._strength(self.tipping(source))
+        return (
+            f"{verdict}. A simulated hidden cause halves the estimate {self.original[source]:.4g} at {half} and takes "
+            f"its sign at {gone}. It cannot show whether such a cause exists."
+        )
+
+    def _strength(self, tipping: float | None) -> str:
+        if tipping is None:
+            return f"no strength tried (up to {percent(max(STRENGTHS))} of what is unexplained in treatment and outcome)"
+        words = f"{percent(tipping)} of what is unexplained in treatment and outcome"
+        if not self.strongest:
+            return words
+        return f"{words} ({tipping / self.strongest:.2g} times the most that one observed covariate explains)"
+
+    def _of(self, source: str) -> list[ConfounderRow]:
+        return [row for row in self.rows if row.estimate == source]
+
+    def to_frame(self) -> pd.DataFrame:
+        """One row for each estimate and strength, with a reading in words."""
+        columns = ["estimate", "like", "r2_treatment", "r2_outcome", "value", "spread", "reading"]
+        return pd.DataFrame([(*vars(row).values(), self._row_reading(row)) for row in self.rows], columns=columns)
+
+    def _row_reading(self, row: ConfounderRow) -> str:
+        like = f", as strong as {row.like}," if row.like else ""
+        return (
+            f"A simulated hidden cause{like} that explains {percent(row.r2_treatment)} of the treatment and "
+            f"{percent(row.r2_outcome)} of the outcome turns {self.original[row.estimate]:.4g} into {row.value:.4g}; "
+            "whether one exists, this cannot show."
+        )
+
+
+def draw_confounder(
+    table: EncodedTable, r2_treatment: float, r2_outcome: float, random: np.random.Generator
+) -> Array:
+    """Draw u, shape `(rows,)`, with partial R2 `r2_treatment` and `r2_outcome`, both in [0, 1)."""
+    return _combine(*_residuals(table), r2_treatment, r2_outcome, random)
+
+
+def simulate_confounder(
+    table: EncodedTable, sources: Sequence[str], robust: Robustness, *, simulations: int = 3, seed: int = 0
+) -> SimulatedConfounder:
+    """Adjust every estimate, and the naive one, for simulated confounders of growing strength.
+
+    Args:
+        table: Treatment, outcome and covariates.
+        sources: Methods of the adjusted estimates.
+        robust: Partial R2 of the observed covariates, whose strength the confounder takes as well.
+        simulations: Draws for each strength.
+        seed: Seed of the draws.
+
+    Raises:
+        DataError: Fewer than 2 simulations.
+    """
+    if simulations < LEAST_SIMULATIONS:
+        raise DataError(f"Expected at least {LEAST_SIMULATIONS} simulations of the hidden confounder; got {simulations}.")
+    random = np.random.default_rng(seed)
+    residuals = _residuals(table)
+    names = [NAIVE, *sources]
+    rows = []
+    for like, r2_treatment, r2_outcome in [*(("", s, s) for s in STRENGTHS), *_compared(robust)]:
+        draws = []
+        for _ in range(simulations):
+            u = _combine(*residuals, r2_treatment, r2_outcome, random)
+            draws.append(refit(with_covariate(table, NAME, u), names, adjust_naive=[NAME], seed=seed))
+        for name in names:
+            values = np.array([draw[name].value for draw in draws])
+            rows.append(ConfounderRow(name, like, r2_treatment, r2_outcome, values.mean(), values.std(ddof=1)))
+    original = {name: row.value for name, row in refit(table, names, seed=seed).items()}
+    return SimulatedConfounder(original, tuple(rows), _most_explained(robust), simulations)
+
+
+def _residuals(table: EncodedTable) -> tuple[Array, Array, float]:
+    """Standardised residuals of treatment and outcome, and the sign of the coefficient between them."""
+    treatment, outcome = (table.data[name].to_numpy(dtype=float) for name in table.names)
+    design = np.column_stack([np.ones(len(treatment)), covariate_columns(table).to_numpy(dtype=float)])
+    of_treatment = _left(design, treatment)
+    of_outcome = _left(np.column_stack([design, treatment]), outcome)
+    sign = np.sign(of_treatment @ outcome) or 1.0
+    return of_treatment / of_treatment.std(), of_outcome / of_outcome.std(), float(sign)
+
+
+def _left(design: Array, target: Array) -> Array:
+    return target - design @ np.linalg.lstsq(design, target, rcond=None)[0]
+
+
+def _combine(
+    of_treatment: Array, of_outcome: Array, sign: float, r2_treatment: float, r2_outcome: float, random: np.random.Generator
+) -> Array:
+    noise = random.normal(size=len(of_treatment))
+    rest = 1 - r2_treatment
+    return (
+        np.sqrt(r2_treatment) * of_treatment
+        + sign * np.sqrt(r2_outcome * rest) * of_outcome
+        + np.sqrt(rest * (1 - r2_outcome)) * noise
+    )
+
+
+def _compared(robust: Robustness) -> list[tuple[str, float, float]]:
+    rows = dict.fromkeys(row for row in (robust.strongest, robust.together) if row is not None)
+    most = max(STRENGTHS)
+    return [(row.covariate, row.r2_treatment, row.r2_outcome) for row in rows if row.r2_treatment <= most]
+
+
+def _most_explained(robust: Robustness) -> float | None:
+    if (row := robust.strongest) is None:
+        return None
+    singles = [one for one in robust.benchmarks if one.times == 1 and one.covariate != ALL]
+    return max(max(one.r2_treatment, one.r2_outcome) for one in singles)

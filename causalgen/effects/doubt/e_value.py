@@ -1,0 +1,115 @@
+"""E-values: how strong must a hidden confounder be, on the scale of risk ratios, to explain an estimate away?
+
+References:
+    VanderWeele and Ding, Sensitivity analysis in observational research: introducing the E-value (2017).
+    VanderWeele, On a square-root transformation of the odds ratio for a common outcome (2017), for the 0.91.
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+
+from ..estimators.basis import FlexibleBasis
+from ..estimators.outcome_model import OutcomeModel
+from ..report import Estimate
+from ..table import EncodedTable, numeric
+
+__all__ = ["EValue", "e_value", "e_values", "risk_ratio_of_difference"]
+
+PER_STANDARD_DEVIATION = 0.91
+
+
+@dataclass(frozen=True)
+class EValue:
+    """What a hidden confounder would need to explain one estimate away.
+
+    Attributes:
+        estimate: Source of the estimate.
+        risk_ratio: The estimate as a risk ratio.
+        risk_ratio_limit: The end of its interval nearest to 1; None without an interval.
+        value: E-value of the estimate, at least 1.
+        limit: E-value of that end, 1 where the interval holds "no effect"; None without an interval.
+        scale: In words, how the risk ratio arises.
+    """
+
+    estimate: str
+    risk_ratio: float
+    risk_ratio_limit: float | None
+    value: float
+    limit: float | None
+    scale: str
+
+    @property
+    def reading(self) -> str:
+        """The E-values in words, and what they cannot show."""
+        words = (
+            f"To move the estimate to no effect, a hidden common cause must multiply the outcome's risk by "
+            f"{self.value:.2f} and be as strongly tied to the treatment, beyond the adjustment set"
+        )
+        if self.limit is not None:
+            words += (
+                ". The interval holds no effect already (E-value 1)"
+                if self.limit == 1
+                else f"; to move the interval to no effect, by {self.limit:.2f}"
+            )
+        return f"{words}. {self.scale} It cannot show whether such a cause exists."
+
+
+def e_value(risk_ratio: float) -> float:
+    """The E-value of a risk ratio: RR + sqrt(RR (RR - 1)), of the inverse below 1.
+
+    >>> round(e_value(3.9), 2), round(e_value(1 / 3.9), 2), e_value(1)
+    (7.26, 7.26, 1.0)
+    """
+    above = max(risk_ratio, 1 / risk_ratio if risk_ratio else np.inf)
+    return float(above + np.sqrt(above * (above - 1)))
+
+
+def risk_ratio_of_difference(difference: float, deviation: float) -> float:
+    """Approximate risk ratio of a difference of means: exp(0.91 difference / deviation).
+
+    It is the risk ratio of the outcome cut at its median, roughly, when the outcome is normal.
+    """
+    return float(np.exp(PER_STANDARD_DEVIATION * difference / deviation))
+
+
+def e_values(table: EncodedTable, estimates: Sequence[Estimate]) -> tuple[EValue, ...]:
+    """E-values of estimates made from `table`, which must have the contrast that the estimates have."""
+    values = table.data[table.names[1]].to_numpy(dtype=float)
+    if np.isin(values, [0, 1]).all():
+        base = _risk_under_control(table)
+        scale = f"Risk ratio against the adjusted risk {base:.3g} under the first value of the contrast, taken as known."
+
+        def ratio(effect: float) -> float:
+            return float(np.clip(base + effect, 0, 1)) / base
+    else:
+        deviation = float(values.std(ddof=1))
+        scale = f"Approximate risk ratio exp(0.91 effect / {deviation:.3g}), the outcome's standard deviation."
+
+        def ratio(effect: float) -> float:
+            return risk_ratio_of_difference(effect, deviation)
+
+    return tuple(_of(row, ratio(row.value), _nearest_to_none(row, ratio), scale) for row in estimates)
+
+
+def _nearest_to_none(row: Estimate, ratio: Callable[[float], float]) -> float | None:
+    if row.low is None or row.high is None:
+        return None
+    return 1.0 if row.low <= 0 <= row.high else ratio(row.low if row.value > 0 else row.high)
+
+
+def _of(row: Estimate, ratio: float, limit: float | None, scale: str) -> EValue:
+    return EValue(row.source, ratio, limit, e_value(ratio), None if limit is None else e_value(limit), scale)
+
+
+def _risk_under_control(table: EncodedTable) -> float:
+    """Mean of a logistic model of the outcome with every row's treatment set to the contrast's first value."""
+    treatment, outcome = table.names
+    columns = numeric(table.covariates)
+    seen = np.column_stack([table.data[treatment], columns])
+    unset = np.column_stack([np.full(len(columns), table.control), columns])
+    basis = FlexibleBasis(seen)
+    model = OutcomeModel((0.0, 1.0)).fit(basis(seen), table.data[outcome].to_numpy(dtype=float))
+    return float(model.predict(basis(unset)).mean())
