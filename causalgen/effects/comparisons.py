@@ -145,8 +145,16 @@ def measured_effect(
         DataError: The measurement does not follow the assigned outcome on factual images, is not a number on too many
             images, or `groups` has another length.
     """
-    options = {"treatment": treatment, "outcome": outcome, "contrast": contrast, "seed": seed}
-    units = measure_units(scm, image=image, measure=measure, factual=factual, **options)
+    units = measure_units(
+        scm,
+        image=image,
+        measure=measure,
+        factual=factual,
+        treatment=treatment,
+        outcome=outcome,
+        contrast=contrast,
+        seed=seed,
+    )
     line = units.line
     raw, raw_error = _mean(units.treated - units.control, units.of(groups))
     effect = raw / line.slope
@@ -188,7 +196,7 @@ def measure_units(
             f"Expected one measurement for each of {len(images[0])} images; got {[len(r) for r in readings]}. "
             "Let `measure` return an array `(n,)`."
         )
-    kept = np.isfinite(readings).all(axis=0)
+    kept = np.asarray(np.isfinite(readings).all(axis=0))
     if kept.sum() < LEAST_UNITS:
         raise DataError(
             f"Expected at least {LEAST_UNITS} units whose factual and counterfactual images can be measured; got "

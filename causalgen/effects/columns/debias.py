@@ -57,4 +57,4 @@ def predict_then_debias(
 def group_sums(contributions: Array, groups: NDArray) -> Array:
     """Sum of the rows' contributions in every group, `(groups,)`."""
     _, group = np.unique(groups, return_inverse=True)
-    return np.bincount(group, contributions)
+    return np.bincount(group, contributions).astype(float)

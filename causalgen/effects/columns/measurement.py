@@ -100,19 +100,20 @@ def regression_calibration(table: Regression, change: float, *, resamples: int, 
 def _slope(table: Regression, weights: Array) -> float:
     """Coefficient of the treatment, rows counted `weights` times."""
     design = np.column_stack([np.ones(len(weights)), table.design])
-    columns, known = [1 + j for j in table.measured], table.labelled
-    if columns:
-        design[known[:, None] & np.isin(np.arange(design.shape[1]), columns)] = table.assigned.ravel()
+    known, unknown = np.flatnonzero(table.labelled), np.flatnonzero(~table.labelled)
+    columns = 1 + np.array(table.measured, dtype=int)
+    if len(columns):
+        design[np.ix_(known, columns)] = table.assigned
         readings = np.column_stack([np.ones(len(weights)), table.design])
         line = _fit(readings[known], table.assigned, weights[known])
-        design[np.ix_(~known, columns)] = readings[~known] @ line
+        design[np.ix_(unknown, columns)] = readings[unknown] @ line
     slope = float(_fit(design, table.outcome, weights)[1])
     if table.assigned_outcome is None:
         return slope
-    line = np.column_stack([np.ones(known.sum()), table.assigned_outcome])
+    line = np.column_stack([np.ones(len(known)), table.assigned_outcome])
     return slope / float(_fit(line, table.outcome[known], weights[known])[1])
 
 
 def _fit(design: Array, values: Array, weights: Array) -> Array:
     weighted = design * weights[:, None]
-    return np.linalg.lstsq(weighted.T @ design, weighted.T @ values, rcond=None)[0]
+    return np.asarray(np.linalg.lstsq(weighted.T @ design, weighted.T @ values, rcond=None)[0])

@@ -80,13 +80,13 @@ def versions(
                 "leave these out."
             )
         fitted |= seen
-    complete, known = complete[~fitted], known[~fitted].to_numpy()
-    if known.sum() < LEAST_LABELLED:
+    complete, labelled = complete[~fitted], known[~fitted].to_numpy()
+    if labelled.sum() < LEAST_LABELLED:
         raise DataError(
             f"Expected at least {LEAST_LABELLED} rows with assigned and proxy values of {', '.join(proxies)}; got "
-            f"{known.sum()}. Label more rows."
+            f"{labelled.sum()}. Label more rows."
         )
-    if known.all():
+    if labelled.all():
         raise DataError(
             f"Expected rows where {', '.join(proxies)} is known by proxy only; every row is labelled. "
             "Ask estimate_effect, which needs no proxy."
@@ -104,11 +104,11 @@ def versions(
         raise DataError(
             f"Expected a cluster for every row; '{cluster}' is missing in some. Fill it in, or leave them out."
         )
-    assigned = encode(graph, complete[known])
+    assigned = encode(graph, complete[labelled])
     return Versions(
-        labelled=known,
+        labelled=labelled,
         everywhere=replace(everywhere, outcome_unit=assigned.outcome_unit),
-        proxied=encode(loose, proxied[known]),
+        proxied=encode(loose, proxied[labelled]),
         assigned=assigned,
         dropped=len(table) - len(complete),
     )

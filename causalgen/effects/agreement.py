@@ -1,0 +1,422 @@
+"""Do the estimate from data, the fitted model and the generated images agree? Jointly bootstrapped, within a margin."""
+
+import warnings
+from collections.abc import Hashable, Mapping, Sequence
+from dataclasses import dataclass
+from itertools import combinations
+from typing import TYPE_CHECKING, Any, Literal
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+from scipy.stats import t as student
+
+from ..errors import DataError, SupportWarning
+from ..graph import identify
+from .comparisons import Measure, calibrate, measure_units
+from .report import Estimate
+from .table import CLUSTER, check_names, encode_table
+
+if TYPE_CHECKING:
+    from ..scm import StructuralCausalModel
+
+__all__ = ["Agreement", "AgreementPair", "Images", "agreement"]
+
+LEAST_REPLICATES, LEAST_FITTED, LEAST_SAMPLES = 10, 50, 1_000
+DRAWN_SHARE = 4  # a replicate draws this many times fewer units: under common noise differences need fewer
+SOURCES = ("estimate from data", "fitted model under do", "measured on generated images")
+Verdict = Literal["agree within the margin", "differ", "undecided"]
+VERDICTS = {
+    "agree within the margin": "The sources agree within the margin",
+    "differ": "The sources differ by more than the margin",
+    "undecided": "Undecided: the intervals neither lie within nor beyond the margin",
+}
+CANNOT_SHOW = (
+    "All sources share the graph and the rows: agreement tests whether the mechanisms have the right functional form "
+    "and the images follow their attributes. It cannot show that a confounder is missing, or that an arrow is wrong: "
+    "then all sources are wrong together."
+)
+Array = NDArray[np.float64]
+
+
+@dataclass(frozen=True, eq=False)
+class Images:
+    """Real units on whose counterfactual images the outcome is measured.
+
+    Args:
+        name: Name of the image variable.
+        measure: Images `(n, C, H, W)` -> the outcome measured on each, `(n,)`.
+        factual: A value of every node for each unit.
+        rows: Index labels of the units in the table, so that both are resampled together; None resamples them apart.
+    """
+
+    name: str
+    measure: Measure
+    factual: Mapping[str, Any]
+    rows: Sequence[Hashable] | None = None
+
+
+@dataclass(frozen=True)
+class AgreementPair:
+    """Difference between two sources, second minus first.
+
+    Attributes:
+        first: One source.
+        second: The other.
+        difference: Second minus first, in the outcome's unit.
+        low: Lower end of its interval at the level of the agreement.
+        high: Upper end.
+        verdict: "agree within the margin" when both one-sided tests reject a difference beyond the margin, "differ"
+            when the interval lies outside the margin, else "undecided".
+    """
+
+    first: str
+    second: str
+    difference: float
+    low: float
+    high: float
+    verdict: Verdict
+
+    def __str__(self) -> str:
+        return (
+            f"{self.second} minus {self.first}: {self.difference:.4g} [{self.low:.4g}, {self.high:.4g}], {self.verdict}"
+        )
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class Agreement:
+    """One effect from several sources, and whether they agree.
+
+    Attributes:
+        treatment: Name of the treatment.
+        outcome: Name of the outcome.
+        contrast: (a, b).
+        outcome_unit: Unit of every number.
+        margin: Differences up to this size do not matter, in the outcome's unit.
+        margin_reason: Who says so.
+        sources: The effect from each source, with its bootstrap interval.
+        pairs: Every two sources compared.
+        draws: Joint bootstrap distribution, one row a replicate, one column a source.
+        level: Level of the intervals; each one-sided test of a margin has size 1 - level.
+        iterations: L-BFGS iterations of every refit.
+        cannot_show: What agreement cannot show, in words.
+    """
+
+    treatment: str
+    outcome: str
+    contrast: tuple[Any, Any]
+    outcome_unit: str
+    margin: float
+    margin_reason: str
+    sources: tuple[Estimate, ...]
+    pairs: tuple[AgreementPair, ...]
+    draws: pd.DataFrame
+    level: float
+    iterations: int
+    cannot_show: str = CANNOT_SHOW
+
+    @property
+    def verdict(self) -> Verdict:
+        """Agree within the margin when every pair does, differ when one differs, else undecided."""
+        verdicts = {pair.verdict for pair in self.pairs}
+        order: tuple[Verdict, ...] = ("differ", "undecided", "agree within the margin")
+        return next(verdict for verdict in order if verdict in verdicts)
+
+    @property
+    def monte_carlo_error(self) -> float:
+        """Relative Monte Carlo error of every bootstrap standard deviation, and so of the intervals' widths."""
+        return float(1 / np.sqrt(2 * (len(self.draws) - 1)))
+
+    @property
+    def reading(self) -> str:
+        """The result in words."""
+        unit = f" {self.outcome_unit}" if self.outcome_unit else ""
+        return (
+            f"{VERDICTS[self.verdict]} of {self.margin:.3g}{unit} ({self.margin_reason}). "
+            + "; ".join(map(str, self.pairs))
+            + f". {len(self.draws)} joint bootstrap replicates, attribute mechanisms refitted from the fitted weights by "
+            f"at most {self.iterations} L-BFGS iterations, image mechanisms kept; widths are known to "
+            f"{self.monte_carlo_error:.0%} (Monte Carlo), for which the intervals allow. {self.cannot_show}"
+        )
+
+    def to_frame(self) -> pd.DataFrame:
+        """Pairs, one row each: first, second, difference, low, high, margin, verdict."""
+        return pd.DataFrame([vars(pair) | {"margin": self.margin} for pair in self.pairs])
+
+    def __repr__(self) -> str:
+        return f"Agreement({self.verdict}; {'; '.join(map(str, self.sources))})"
+
+
+def agreement(
+    scm: "StructuralCausalModel",
+    table: pd.DataFrame,
+    *,
+    treatment: str,
+    outcome: str,
+    contrast: tuple[Any, Any],
+    images: Images | None = None,
+    margin: float | None = None,
+    method: str | None = None,
+    cluster: str | None = None,
+    fitted_on: Sequence[Hashable] | None = None,
+    replicates: int = 30,
+    iterations: int = 10,
+    n: int = 20_000,
+    level: float = 0.95,
+    seed: int = 0,
+) -> Agreement:
+    """Compare the effect estimated from data with the one a fitted model implies, and the one its images show.
+
+    Every replicate resamples rows (or clusters) once for all sources: it carries the data estimate along its influence
+    function, refits the attribute mechanisms between treatment and outcome and asks them again, and reads the images
+    of the resampled units. Images are generated once; where refitted mechanisms move a unit's counterfactual outcome,
+    its reading moves along the line of measured on assigned outcomes of the generated images.
+
+    Args:
+        scm: The fitted model.
+        table: Rows on which the data estimate rests, a column for every attribute.
+        treatment: Name of the treatment.
+        outcome: Name of a continuous or binary outcome.
+        contrast: (a, b), labels or natural units.
+        images: Units to measure on counterfactual images; None leaves this source out.
+        margin: Differences up to this size do not matter, in the outcome's unit; None for a tenth of the outcome's
+            standard deviation, half of what is conventionally called a small effect.
+        method: Key of `causalgen.effects.estimators.methods.METHODS`; None for doubly robust (discrete treatment) or
+            g-computation (continuous).
+        cluster: Column that tells which rows belong together.
+        fitted_on: Index labels of the rows on which the model was fitted; None for all.
+        replicates: Bootstrap replicates.
+        iterations: L-BFGS iterations of every refit.
+        n: Units sampled from the model under each value.
+        level: Level of the intervals.
+        seed: Seed of resamples, folds and samples.
+
+    Raises:
+        DataError: A fault of the table, the question or an option; or an image among the causes of the outcome.
+        NotIdentifiableError: The graph does not identify the effect by adjustment.
+    """
+    _check_options(margin, replicates, iterations, n, level)
+    from .columns.scores import Scorer
+    from .refitting import Refitting, ancestral_model
+
+    check_names(scm.graph, table, treatment, outcome)
+    model = ancestral_model(scm, treatment, outcome)
+    estimand = identify(model.graph, treatment=treatment, outcome=outcome)
+    if estimand.method != "backdoor":
+        raise DataError(
+            f"Expected an effect to compare; the graph of the model has no path from '{treatment}' to '{outcome}'."
+        )
+    nodes = model.graph.nodes
+    table = table[table[[*nodes, *([cluster] if cluster else [])]].notna().all(axis=1)]
+    encoded = encode_table(model.graph, table, treatment, outcome, estimand.adjustment, contrast, cluster=cluster)
+    scorer = Scorer(model.graph, estimand, method, seed)
+    data = scorer(encoded)
+    resampling = _Resampling(
+        clusters=encoded.data[CLUSTER].to_numpy() if cluster else np.arange(len(table)),
+        fitted=_fitted(table.index, fitted_on),
+        seed=seed,
+    )
+    question = _Question(model, treatment, outcome, encoded.contrast, seed)
+    effect, sampling = question.effect(n)
+    units = None if images is None else _Units(scm, images, table.index, question)
+    points = np.array([data.effect, effect, *([units.effect(units.once(), units.moved)] if units else [])])
+
+    def replicate(counts: NDArray[np.int64], once: bool) -> list[float]:
+        refit(counts * resampling.fitted)
+        row = [data.effect + float(counts @ data.influence) / len(counts), question.effect(n // DRAWN_SHARE)[0]]
+        if units is not None:
+            row.append(units.effect(units.once() if once else units.counts(counts, resampling.rng), units.refitted()))
+        return row
+
+    values = {name: model.tensor(name, table[name].tolist()) for name in nodes}
+    with Refitting(model, values, treatment, outcome, iterations) as refit:
+        base = replicate(np.ones(len(table), dtype=np.int64), True)  # what the iterations change by themselves
+        draws = np.array([replicate(resampling.draw(), False) for _ in range(replicates)])
+    draws += points - base
+    spread = float(encoded.data[outcome].std())
+    size = 0.1 * spread if margin is None else float(margin)
+    compared = _Compared(points, draws, sampling, level)
+    return Agreement(
+        treatment=treatment,
+        outcome=outcome,
+        contrast=encoded.contrast,
+        outcome_unit=encoded.outcome_unit,
+        margin=size,
+        margin_reason=f"a tenth of the outcome's standard deviation of {spread:.3g}" if margin is None else "as asked",
+        sources=compared.sources(scorer.name),
+        pairs=compared.pairs(size),
+        draws=pd.DataFrame(draws, columns=SOURCES[: len(points)]),
+        level=level,
+        iterations=iterations,
+    )
+
+
+class _Resampling:
+    """Rows (or clusters) drawn with replacement, as counts of every row."""
+
+    def __init__(self, clusters: NDArray[np.int64], fitted: NDArray[np.bool_], seed: int) -> None:
+        self.clusters, self.fitted = clusters, fitted
+        self.rng = np.random.default_rng(seed)
+
+    def draw(self) -> NDArray[np.int64]:
+        groups = int(self.clusters.max()) + 1
+        return self.rng.multinomial(groups, np.full(groups, 1 / groups))[self.clusters]
+
+
+@dataclass(frozen=True, eq=False)
+class _Question:
+    """A model of attributes, asked under both values of the contrast with common noise."""
+
+    model: "StructuralCausalModel"
+    treatment: str
+    outcome: str
+    contrast: tuple[Any, Any]
+    seed: int
+
+    def effect(self, n: int) -> tuple[float, float]:
+        """Effect and its Monte Carlo error over `n` sampled units."""
+        a, b = (
+            self.model.sample(n, do={self.treatment: value}, seed=self.seed)[self.outcome].double().cpu().numpy()
+            for value in self.contrast
+        )
+        return float((b - a).mean()), float((b - a).std() / np.sqrt(n))
+
+    def counterfactuals(self, factual: Mapping[str, Any]) -> Array:
+        """Outcomes of real units under both values, `(2, units)`."""
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", SupportWarning)  # given once, when the images were generated
+            posterior = self.model.abduct(factual, seed=self.seed)
+            worlds = [posterior.counterfactual({self.treatment: value}, seed=self.seed) for value in self.contrast]
+        return np.stack([world[self.outcome].double().cpu().numpy() for world in worlds])
+
+
+class _Units:
+    """Measured units, whose readings follow refitted mechanisms along a line."""
+
+    def __init__(
+        self,
+        scm: "StructuralCausalModel",
+        images: Images,
+        index: pd.Index,
+        question: _Question,
+    ) -> None:
+        measured = measure_units(
+            scm,
+            image=images.name,
+            measure=images.measure,
+            factual=images.factual,
+            treatment=question.treatment,
+            outcome=question.outcome,
+            contrast=question.contrast,
+            seed=question.seed,
+        )
+        self._measured, self._question = measured, question
+        self._factual = {name: images.factual[name][measured.kept] for name in question.model.graph.nodes}
+        self._start = question.counterfactuals(self._factual)
+        assigned = np.concatenate([measured.control_assigned, measured.treated_assigned])
+        self._follow = calibrate(np.concatenate([measured.control, measured.treated]), assigned).slope
+        self.moved = np.zeros_like(self._start)
+        self._rows = None if images.rows is None else _positions(index, images.rows, len(measured.kept))[measured.kept]
+
+    def once(self) -> NDArray[np.int64]:
+        return np.ones(len(self._measured.factual), dtype=np.int64)
+
+    def counts(self, rows: NDArray[np.int64], rng: np.random.Generator) -> NDArray[np.int64]:
+        """How often every unit is drawn when the table's rows are drawn `rows` times."""
+        if self._rows is not None:
+            return rows[self._rows]
+        units = len(self._measured.factual)
+        return rng.multinomial(units, np.full(units, 1 / units))
+
+    def refitted(self) -> Array:
+        """By how much the model as it stands moves the outcomes under both values, `(2, units)`."""
+        return self._question.counterfactuals(self._factual) - self._start
+
+    def effect(self, counts: NDArray[np.int64], moved: Array) -> float:
+        """Corrected effect over the units, each counted `counts` times."""
+        measured = self._measured
+        slope = calibrate(np.repeat(measured.factual, counts), np.repeat(measured.assigned, counts)).slope
+        difference = measured.treated - measured.control + self._follow * (moved[1] - moved[0])
+        return float(counts @ difference / counts.sum() / slope)
+
+
+@dataclass(frozen=True, eq=False)
+class _Compared:
+    """Effects of the sources with their joint draws."""
+
+    points: Array
+    draws: Array
+    sampling: float
+    level: float
+
+    def sources(self, method: str) -> tuple[Estimate, ...]:
+        notes = (
+            f"{method} on the rows of the table.",
+            "Mean over samples of the fitted model; the interval holds the fit of the attribute mechanisms.",
+            "Counterfactual images of real units, corrected by the line of measured on assigned outcomes; the interval "
+            "holds the fit of the attribute mechanisms, the units and the correction, not the fit of the image.",
+        )
+        rows = []
+        for j, (point, note) in enumerate(zip(self.points, notes, strict=False)):
+            reach = self._error(self.draws[:, j], model=j == 1) * self._quantile(0.5 + self.level / 2)
+            rows.append(Estimate(SOURCES[j], float(point), float(point - reach), float(point + reach), note=note))
+        return tuple(rows)
+
+    def pairs(self, margin: float) -> tuple[AgreementPair, ...]:
+        rows = []
+        for i, j in combinations(range(len(self.points)), 2):
+            difference = float(self.points[j] - self.points[i])
+            error = self._error(self.draws[:, j] - self.draws[:, i], model=1 in (i, j))
+            reach, tested = (self._quantile(q) * error for q in (0.5 + self.level / 2, self.level))
+            verdict: Verdict = "undecided"
+            if abs(difference) + tested < margin:
+                verdict = "agree within the margin"
+            elif abs(difference) - reach > margin:
+                verdict = "differ"
+            rows.append(
+                AgreementPair(SOURCES[i], SOURCES[j], difference, difference - reach, difference + reach, verdict)
+            )
+        return tuple(rows)
+
+    def _quantile(self, probability: float) -> float:
+        """Student's, since the standard deviation comes from few replicates."""
+        return float(student.ppf(probability, len(self.draws) - 1))
+
+    def _error(self, draws: Array, *, model: bool) -> float:
+        """Standard deviation of the draws, with the Monte Carlo error of the model's samples where they take part."""
+        return float(np.hypot(draws.std(ddof=1), self.sampling if model else 0.0))
+
+
+def _fitted(index: pd.Index, rows: Sequence[Hashable] | None) -> NDArray[np.bool_]:
+    if rows is None:
+        return np.ones(len(index), dtype=bool)
+    fitted = index.isin(list(rows))
+    if fitted.sum() < LEAST_FITTED:
+        raise DataError(
+            f"Expected at least {LEAST_FITTED} index labels of the table in fitted_on; got {fitted.sum()}. "
+            "Give the labels of the rows on which the model was fitted."
+        )
+    return fitted
+
+
+def _positions(index: pd.Index, rows: Sequence[Hashable], units: int) -> NDArray[np.int64]:
+    positions = index.get_indexer(pd.Index(list(rows)))
+    if len(positions) != units or (positions < 0).any():
+        raise DataError(
+            f"Expected an index label of a complete row of the table for each of {units} units; got {len(positions)} "
+            f"labels, {(positions < 0).sum()} of them unknown. Leave rows out to resample the units by themselves."
+        )
+    return positions
+
+
+def _check_options(margin: float | None, replicates: int, iterations: int, n: int, level: float) -> None:
+    if margin is not None and not (np.isfinite(margin) and margin > 0):
+        raise DataError(f"Expected a positive margin in the outcome's unit; got {margin!r}.")
+    if replicates < LEAST_REPLICATES:
+        raise DataError(f"Expected at least {LEAST_REPLICATES} replicates; got {replicates}.")
+    if iterations < 1:
+        raise DataError(f"Expected at least 1 iteration of every refit; got {iterations}.")
+    if n < LEAST_SAMPLES:
+        raise DataError(f"Expected at least {LEAST_SAMPLES} samples of the model; got n={n}.")
+    if not 0.5 < level < 1:
+        raise DataError(f"Expected level between 0.5 and 1, such as 0.95; got {level!r}.")
