@@ -7,6 +7,7 @@ import typer
 from .._version import __version__
 from .audit import audit
 from .counterfactual import counterfactual
+from .discover import discover
 from .run import run
 from .show import show
 
@@ -24,6 +25,7 @@ app = typer.Typer(
 app.command(epilog=EPILOG)(run)
 app.command(epilog=EPILOG)(show)
 app.command(epilog=EPILOG)(counterfactual)
+app.command(epilog=EPILOG)(discover)
 app.command(epilog=EPILOG)(audit)
 
 

@@ -1,0 +1,238 @@
+"""`causalgen discover`: which graphs fit a table, and how they compare with the user's."""
+
+import json
+from enum import StrEnum
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, NamedTuple
+
+import typer
+
+from .failures import failures
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from ..discovery import Comparison, Discovery, Knowledge
+    from ..graph import CausalGraph
+
+__all__ = ["Algorithm", "discover"]
+
+
+class Algorithm(StrEnum):
+    """What searches."""
+
+    pc = "pc"
+    fci = "fci"
+    ges = "ges"
+    lingam = "lingam"
+    ica_lingam = "ica-lingam"
+
+
+class Source(NamedTuple):
+    """A table with what its data set declares."""
+
+    table: "pd.DataFrame"
+    graph: "CausalGraph | None" = None
+    group: Any = None
+
+
+def discover(
+    table: Annotated[
+        str, typer.Argument(help="A .csv or .parquet file, or a data set such as morphodigits.", show_default=False)
+    ],
+    algorithm: Annotated[
+        Algorithm, typer.Option(help="pc and ges: no hidden causes; fci: hidden causes allowed; lingam: non-Gaussian.")
+    ] = Algorithm.pc,
+    columns: Annotated[
+        str | None, typer.Option(help="Columns to search, such as 'a, b, c'.", show_default="all")
+    ] = None,
+    discrete: Annotated[str | None, typer.Option(help="Columns of numbers that are codes, such as 'a, b'.")] = None,
+    group: Annotated[str | None, typer.Option(help="Column that says which rows share a source.")] = None,
+    tiers: Annotated[str | None, typer.Option(help="Order in time, such as 'a, b; c; d'.")] = None,
+    ordered: Annotated[bool, typer.Option("--ordered", help="Take the order of the compared graph as tiers.")] = False,
+    require: Annotated[list[str] | None, typer.Option(help="Edges that are there: 'a -> b'.")] = None,
+    forbid: Annotated[list[str] | None, typer.Option(help="Edges that are not there: 'a -> b'.")] = None,
+    compare: Annotated[
+        str | None, typer.Option(help="A graph 'a -> b; b -> c', or a study file.", show_default="the data set's graph")
+    ] = None,
+    test: Annotated[str, typer.Option(help="auto, fisherz, kci, gsq, chisq or mixed.")] = "auto",
+    alpha: Annotated[float, typer.Option(help="Level of the tests.")] = 0.01,
+    bootstrap: Annotated[int, typer.Option(min=0, help="Resamples for the frequencies of edges.")] = 0,
+    jobs: Annotated[int, typer.Option(min=1, help="Processes for the resamples.")] = 1,
+    seed: Annotated[int, typer.Option(min=0, max=2**32 - 1, help="Seed of everything random.")] = 0,
+    out: Annotated[Path | None, typer.Option(help="Folder for the tables, as CSV and JSON, and a drawing.")] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON instead of tables.")] = False,
+) -> None:
+    """Find the class of causal graphs that fits a table, under assumptions that are printed with it.
+
+    Example: causalgen discover scans.csv --tiers "age, sex; volume" --compare "age -> volume; sex -> volume" --bootstrap 50
+    """
+    with failures():
+        source = _read(table)
+        graph = _graph(compare) if compare is not None else source.graph
+        from ..discovery import discover as search
+
+        result = search(
+            source.table,
+            algorithm=algorithm,
+            columns=_names(columns) if columns else None,
+            kinds=dict.fromkeys(_names(discrete or ""), "discrete"),
+            graph=source.graph,
+            knowledge=_knowledge(tiers, ordered, require, forbid, graph, source.table),
+            group=group or source.group,
+            test=test,
+            alpha=alpha,
+            bootstrap=bootstrap,
+            seed=seed,
+            jobs=jobs,
+        )
+        comparison = _compare(result, graph, asked=compare is not None)
+        if as_json:
+            typer.echo(json.dumps(_record(result, comparison), indent=2))
+        else:
+            _print(result, comparison)
+        for path in _write(out, result, comparison) if out is not None else ():
+            typer.echo(path, err=as_json)
+
+
+def _read(table: str) -> Source:
+    from ..errors import DataError
+
+    path = Path(table)
+    if path.suffix not in (".csv", ".parquet"):
+        from ..datasets import load
+
+        data = load(table)
+        grouped = len(data.group.unique()) < len(data)
+        return Source(data.frame(), data.graph, data.group.numpy() if grouped else None)
+    import pandas as pd
+
+    try:
+        return Source(pd.read_csv(path) if path.suffix == ".csv" else pd.read_parquet(path))
+    except OSError as error:
+        raise DataError(f"Expected a table at '{path}'; it cannot be read: {error.strerror or error}.") from None
+    except ValueError as error:  # what pandas and pyarrow raise for a file that is not what its name says
+        raise DataError(f"Expected a {path.suffix[1:]} table at '{path}'; it cannot be read: {error}") from None
+
+
+def _graph(text: str) -> "CausalGraph":
+    from ..graph import CausalGraph
+
+    if Path(text).suffix not in (".yaml", ".yml"):
+        return CausalGraph(text)
+    from ..datasets import load
+    from ..studies.schema import load_study
+
+    data = load_study(text).data
+    return load(data.name, **data.options).graph
+
+
+def _compare(result: "Discovery", graph: "CausalGraph | None", *, asked: bool) -> "Comparison | None":
+    """A comparison nobody asked for, with a data set's own graph, may be impossible without failing."""
+    from ..errors import GraphError
+
+    try:
+        return None if graph is None else result.compare(graph)
+    except GraphError as error:
+        if asked:
+            raise
+        _warn(f"Not compared with the data set's graph. {error}")
+        return None
+
+
+def _knowledge(
+    tiers: str | None,
+    ordered: bool,
+    require: list[str] | None,
+    forbid: list[str] | None,
+    graph: "CausalGraph | None",
+    table: "pd.DataFrame",
+) -> "Knowledge":
+    from ..discovery import Knowledge
+    from ..errors import GraphError
+
+    if ordered and (graph is None or tiers):
+        got = "--tiers too" if tiers else "no graph"
+        raise GraphError(f"Expected --ordered with the graph of --compare and without --tiers; got {got}.")
+    groups = [_names(part) for part in (tiers or "").split(";") if part.strip()]
+    if ordered and graph is not None:
+        groups = [[name] for name in graph if name in table.columns]
+    return Knowledge("; ".join(require or ()), "; ".join(forbid or ()), groups)
+
+
+def _names(text: str) -> list[str]:
+    """Names between commas.
+
+    >>> _names("a, b")
+    ['a', 'b']
+    """
+    return [name.strip() for name in text.split(",") if name.strip()]
+
+
+def _record(result: "Discovery", comparison: "Comparison | None") -> dict[str, Any]:
+    return result.to_dict() | {"comparison": None if comparison is None else comparison.to_dict()}
+
+
+def _write(folder: Path, result: "Discovery", comparison: "Comparison | None") -> list[Path]:
+    from ..errors import NotIdentifiableError
+
+    folder.mkdir(parents=True, exist_ok=True)
+    paths = [folder / "edges.csv", folder / "discovery.json"]
+    result.to_frame().to_csv(paths[0], index=False)
+    paths[1].write_text(json.dumps(_record(result, comparison), indent=2), encoding="utf-8")
+    if result.frequencies is not None:
+        paths.append(folder / "frequencies.csv")
+        result.frequencies.to_frame().to_csv(paths[-1], index=False)
+    if comparison is not None:
+        paths.append(folder / "comparison.csv")
+        comparison.to_frame().to_csv(paths[-1], index=False)
+    try:
+        graph = result.found.graph()
+    except NotIdentifiableError:  # a class is no graph to draw
+        return paths
+    from ..reports.graph_plot import plot_graph
+
+    paths.append(folder / "graph.png")
+    plot_graph(graph).savefig(paths[-1], dpi=200)
+    return paths
+
+
+def _print(result: "Discovery", comparison: "Comparison | None") -> None:
+    from rich.console import Console
+
+    console = Console()
+    tested = f", test {result.test} at level {result.alpha:g}" if result.test else ""
+    dropped = f", {result.rows_dropped:,} dropped" if result.rows_dropped else ""
+    console.print(f"{result.algorithm}{tested}; {result.rows_used:,} rows{dropped}", highlight=False)
+    _print_table(console, f"What the data say, under the assumptions below ({result.found.kind})", result.to_frame())
+    console.print(str(result.found), markup=False, highlight=False, soft_wrap=True)
+    if comparison is not None:
+        _print_table(console, "Beside the graph", comparison.to_frame())
+        console.print(str(comparison), markup=False, highlight=False, soft_wrap=True)
+    console.print("This means what it says only if:", highlight=False)
+    for line in result.assumptions:
+        console.print(f"  - {line}", markup=False, highlight=False, soft_wrap=True)
+    for line in result.warnings:
+        _warn(line)
+
+
+def _warn(text: str) -> None:
+    typer.echo(typer.style("Warning: ", fg="yellow") + text, err=True)
+
+
+def _print_table(console: Any, title: str, frame: "pd.DataFrame") -> None:
+    from rich.table import Table
+    from rich.text import Text
+
+    shown = Table(title=title, title_justify="left")
+    for column in frame.columns:
+        shown.add_column(column.replace("_", " "))
+    for row in frame.itertuples(index=False):
+        shown.add_row(*(Text(_show(value)) for value in row))
+    console.print(shown)
+
+
+def _show(value: object) -> str:
+    if value is None or value != value:
+        return ""
+    return f"{value:.2f}" if isinstance(value, float) else str(value)
