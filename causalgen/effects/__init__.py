@@ -2,6 +2,28 @@
 
 from .comparisons import implied_effect, measured_effect
 from .estimate import estimate_effect
+from .nested import (
+    bound_probabilities_of_causation,
+    estimate_controlled_direct_effect,
+    estimate_effect_on_treated,
+    estimate_natural_effects,
+    estimate_path_specific_effect,
+)
+from .nested_report import CausationReport, NestedReport
 from .report import EffectReport, Estimate, Refutation
 
-__all__ = ["EffectReport", "Estimate", "Refutation", "estimate_effect", "implied_effect", "measured_effect"]
+__all__ = [
+    "CausationReport",
+    "EffectReport",
+    "Estimate",
+    "NestedReport",
+    "Refutation",
+    "bound_probabilities_of_causation",
+    "estimate_controlled_direct_effect",
+    "estimate_effect",
+    "estimate_effect_on_treated",
+    "estimate_natural_effects",
+    "estimate_path_specific_effect",
+    "implied_effect",
+    "measured_effect",
+]

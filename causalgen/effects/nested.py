@@ -6,6 +6,7 @@ Probabilities of causation are bounded, since no data determine them.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -218,6 +219,7 @@ def bound_probabilities_of_causation(
     design = asked.design()
     if not np.isin(design.outcome, (0, 1)).all():
         raise DataError(f"Expected a binary outcome for probabilities of causation; '{outcome}' is continuous.")
+    design = replace(design, bounds=(0.0, 1.0))
     scores = nested_scores(design, [(0.0,), (1.0,)], folds=FOLDS, seed=seed)
     cells = [(design.treatment == x) & (design.outcome == y) for x in (0, 1) for y in (0, 1)]
     rows = np.column_stack([*cells, *scores]).astype(float)
@@ -236,10 +238,8 @@ def bound_probabilities_of_causation(
         )
         for name, words in DEFINITIONS.items()
     )
-    table_read = asked.encoded
-    return CausationReport(
-        asked.question, estimand, bounds, len(table_read.data), table_read.dropped, level, seed, asked.warnings
-    )
+    used, dropped = len(asked.encoded.data), asked.encoded.dropped
+    return CausationReport(asked.question, estimand, bounds, used, dropped, level, seed, asked.warnings)
 
 
 class _Question:
