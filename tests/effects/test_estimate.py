@@ -68,7 +68,8 @@ def test_report_states_question_estimand_and_rows(report: EffectReport) -> None:
     assert report.estimand.adjustment == ("hurry",)  # thickness is a mediator, the image is projected out
     assert (report.rows_used, report.rows_dropped) == (1_498, 2)
     assert [row.source for row in report.estimates] == ["naive", "linear adjustment", "doubly robust"]
-    assert {row.refuter for row in report.refutations} == {"placebo treatment", "random common cause", "data subset"}
+    names = {"placebo treatment", "random common cause", "data subset", "dummy outcome"}
+    assert {row.refuter for row in report.refutations} == names
     assert {row.estimate for row in report.refutations} == {"linear adjustment", "doubly robust"}
     assert any("2 rows were dropped" in text for text in report.warnings)
     assert repr(report).startswith("EffectReport(Effect of do(pen=felt-tip)")
