@@ -31,8 +31,8 @@ class Estimand:
     Args:
         method: "backdoor", "frontdoor", "general" (the ID algorithm, or IDC with a condition), "no effect" (setting the
             treatment changes nothing) or "instrument" (a ratio that is the effect in a linear model alone).
-        treatment: The variable that is intervened on, or a tuple of several.
-        outcome: The variable whose response is asked for, or a tuple of several.
+        treatment: The variable that is intervened on, or a tuple of several in topological order.
+        outcome: The variable whose response is asked for, or a tuple of several in topological order.
         adjustment: Variables adjusted for (back-door), or held equal (instrument); may be empty.
         mediators: Variables through which the effect passes (front-door).
         choice: Which of the valid adjustment sets this is: "efficient", "minimal", or "" for one given by hand.
@@ -85,10 +85,10 @@ class Estimand:
                 return f"{x} has no effect on {y}: no directed path leads from one to the other."
             case "frontdoor":
                 through = _join(self.mediators)
+                cause, effect = _join(as_names(self.treatment)), _join(as_names(self.outcome))
                 return (
-                    f"The effect of {x} on {y} is identified by front-door adjustment through {through}: how "
-                    f"{self.treatment} moves {through}, combined with how {through} moves {self.outcome} among units "
-                    f"with equal {self.treatment}."
+                    f"The effect of {x} on {y} is identified by front-door adjustment through {through}: how {cause} moves "
+                    f"{through}, combined with how {through} moves {effect} among units with equal {cause}."
                 )
             case "general":
                 return f"The effect of {x} on {y}{among} is identified by {self._algorithm}: see the formula."

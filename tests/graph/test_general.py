@@ -222,6 +222,15 @@ def test_the_edges_named_are_those_whose_absence_helps(answers):
     assert named >= 10
 
 
+def test_a_tuple_of_one_reads_like_the_name():
+    graph = CausalGraph("x -> m -> y; x <-> y")
+    one, many = identify(graph, treatment="x", outcome="y"), identify(graph, treatment=("x",), outcome=("y",))
+    assert (many.treatment, many.outcome) == (("x",), ("y",))
+    assert str(one) == str(many)
+    assert one.assumptions == many.assumptions
+    assert one.expression == many.expression
+
+
 def test_hidden_variables_are_projected_out():
     """With the mediator's cause hidden, the graph of what is measured decides."""
     graph = CausalGraph("u -> {w, x}; v -> {w, y}; w -> z -> x -> y")

@@ -6,6 +6,7 @@ import networkx as nx
 import numpy as np
 import pytest
 from hypothesis import given
+from matplotlib.mathtext import MathTextParser
 
 from causalgen.errors import GraphError, NotIdentifiableError, UnknownNameError
 from causalgen.graph import CausalGraph, Latent, check_instrument, identify, instruments
@@ -86,6 +87,7 @@ def test_an_instrument_answers_only_when_asked():
     estimand = identify(graph, treatment="x", outcome="y", assume="linear")
     assert (estimand.method, estimand.instrument, estimand.adjustment) == ("instrument", "z", ())
     assert estimand.formula == "E(y | do(x + 1)) - E(y | do(x)) = [Cov(z, y)] / [Cov(z, x)]"
+    MathTextParser("path").parse(f"${estimand.latex}$")
     assert "if the effect is linear" in estimand.text
     assert any("Linearity" in assumption and "monotonicity" in assumption for assumption in estimand.assumptions)
     assert estimand.derivation is None
