@@ -123,7 +123,7 @@ def with_proxies(graph: CausalGraph, columns: Sequence[Column], *, image: str) -
     Raises:
         UnknownNameError: `image` is no image of the graph.
 
-    >>> graph = CausalGraph("age -> scan", [Variable("scan", "image", shape=(1, 8, 8))])
+    >>> graph = CausalGraph("age -> scan", [Variable("age"), Variable("scan", "image", shape=(1, 8, 8))])
     >>> with_proxies(graph, [Column("age", "predicted", proxy="age_hat", fitted_on=())], image="scan").edges
     (('age', 'scan'), ('scan', 'age_hat'))
     """

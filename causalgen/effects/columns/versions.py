@@ -72,7 +72,7 @@ def versions(
     known = complete[list(proxies)].notna().all(axis=1)
     fitted = np.zeros(len(complete), dtype=bool)
     for column in columns:
-        seen = complete.index.isin(list(column.fitted_on or ()))
+        seen = complete.index.isin([] if column.fitted_on is None else list(column.fitted_on))
         if (seen & known).any():
             raise DataError(
                 f"Expected labelled rows on which the predictor of '{column.name}' was not fitted; it was fitted on "
