@@ -1,0 +1,127 @@
+"""`causalgen audit` on a run whose model is initialised but not trained: tables, grids, and what it refuses."""
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+
+import pandas as pd
+import pytest
+import torch
+from study_cases import TINY
+from torch import nn
+from typer.testing import CliRunner, Result
+
+from causalgen.cli.app import app
+from causalgen.scm import save
+from causalgen.studies.modelling import build_model, load_data
+from causalgen.studies.schema import load_study
+
+Command = Callable[..., Result]
+DO = ("--do", "thickness=3", "--do", "pen=felt-tip,thickness=2")
+
+
+@pytest.fixture(scope="module")
+def run(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A run folder with study, model and record, made without training; 400 rows leave 80 test units."""
+    folder = tmp_path_factory.mktemp("run")
+    study = folder / "study.resolved.yaml"
+    study.write_text(TINY.replace("rows: 100", "rows: 400") + "measurements: {thickness: stroke-thickness}\n")
+    plan = load_study(study)
+    data = load_data(plan)
+    scm = build_model(plan, data.graph)
+    scm.initialize(data.part("train"))
+    save(scm.eval(), folder / "model")
+    record = {
+        "causalgen": "0",
+        "status": "finished",
+        "study": "",
+        "steps": {},
+        "attempts": 1,
+        "name": "tiny",
+        "seed": 0,
+    }
+    (folder / "run.json").write_text(json.dumps(record))
+    return folder
+
+
+@pytest.fixture(scope="module")
+def ask(run: Path) -> Command:
+    runner = CliRunner(env={"COLUMNS": "250"})
+    return lambda *arguments: runner.invoke(app, ["audit", str(run), *map(str, arguments)])
+
+
+@pytest.fixture(scope="module")
+def network(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    torch.manual_seed(0)
+    path = tmp_path_factory.mktemp("network") / "model.pt"
+    module = nn.Sequential(nn.Flatten(), nn.Linear(784, 2)).eval()
+    torch.jit.trace(module, torch.zeros(1, 1, 28, 28)).save(path)
+    return path
+
+
+def test_it_writes_tables_and_grids_and_prints_a_table(ask: Command, run: Path, network: Path) -> None:
+    done = ask("--classifier", network, "--outcome", "yes", "--labels", "no,yes", "--logits", "--scale", 1 / 255,
+               "--subgroup", "pen", "--margin", "0.1", "--particles", "2", *DO)  # fmt: skip
+    assert done.exit_code == 0, done.output
+    for words in (
+        "Change of yes",
+        "do(thickness = 3 px)",
+        "do(pen = felt-tip, thickness = 2 px)",
+        "direct",
+        "Bonferroni",
+    ):
+        assert words in done.stdout
+    assert "thickness measured with error" in done.stdout
+    paths = [Path(line) for line in done.stdout.splitlines() if line.startswith(str(run))]
+    assert [path.suffix for path in paths] == [".json", ".csv", ".csv", ".csv", ".png", ".png", ".png", ".png"]
+    assert {path.parent for path in paths} == {run / "audits" / "model.pt"}
+    assert all(path.stat().st_size > 100 for path in paths)
+    table = pd.read_csv(paths[1])
+    assert set(table["subgroup"]) == {"everyone", "pen = ballpoint", "pen = felt-tip"}
+    assert json.loads(paths[0].read_text())["margin"] == 0.1
+
+
+def test_a_function_is_audited_from_the_working_directory(
+    ask: Command, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "ink_of_an_image.py").write_text("def ink(images):\n    return images.mean((1, 2, 3))\n")
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.syspath_prepend(tmp_path)
+    done = ask("--classifier", "ink_of_an_image:ink", "--outcome", "ink", "--unit", "grey levels", "--margin", 2,
+               "--out", tmp_path / "out", "--do", "intensity=90")  # fmt: skip
+    assert done.exit_code == 0, done.output
+    assert "Change of ink" in done.stdout
+    assert (tmp_path / "out" / "movers-1-total.png").exists()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["--classifier", "absent.onnx", *DO], "there is no such file"),
+        (["--classifier", "NETWORK", "--logits", *DO], "Name it with outcome="),
+        (["--classifier", "NETWORK", "--outcome", "1", *DO], "Say logits=True"),
+        (["--classifier", "NETWORK", "--outcome", "1", "--logits", "--do", "thicknes=3"], "Did you mean 'thickness'?"),
+        (["--classifier", "NETWORK", "--outcome", "1", "--logits", "--do", "thickness=40"], "within its support"),
+        (["--classifier", "NETWORK", "--outcome", "1", "--logits", "--do", "thickness"], "as name=value"),
+        (
+            ["--classifier", "NETWORK", "--outcome", "1", "--logits", "--margin", "0", *DO],
+            "margin as a positive number",
+        ),
+        (["--classifier", "NETWORK", "--outcome", "1", "--logits", "--subgroup", "writer", *DO], "'writer'"),
+        (
+            ["--classifier", "NETWORK", "--outcome", "maybe", "--labels", "no,yes", *DO],
+            "among 'no', 'yes'; got 'maybe'",
+        ),
+    ],
+)
+def test_what_cannot_be_audited_is_refused(ask: Command, network: Path, arguments: list[str], message: str) -> None:
+    done = ask(*(network if argument == "NETWORK" else argument for argument in arguments))
+    assert done.exit_code == 2
+    assert message in " ".join(done.stderr.split())
+    assert "Traceback" not in done.output
+
+
+def test_it_wants_a_run(tmp_path: Path) -> None:
+    done = CliRunner().invoke(app, ["audit", str(tmp_path), "--classifier", "x", *DO])
+    assert done.exit_code == 2
+    assert "Expected a run folder" in done.stderr
