@@ -10,7 +10,6 @@ References:
 """
 
 from collections.abc import Collection, Iterable
-from itertools import groupby
 
 import networkx as nx
 
@@ -209,7 +208,7 @@ def identify_controlled_direct_effect(
         mediators=chosen,
         adjustment=_early(graph, treatment, terms),
         factors=terms,
-        stages=_stages(graph, treatment, terms),
+        stages=_stages(graph, treatment, terms, joined=False),
     )
 
 
@@ -395,12 +394,19 @@ def _early(graph: CausalGraph, treatment: str, terms: Iterable[Factor]) -> tuple
     return graph.select(node for term in terms for node in term.nodes if node not in late)
 
 
-def _stages(graph: CausalGraph, treatment: str, terms: tuple[Factor, ...]) -> tuple[Stage, ...]:
-    """Descendants of the treatment in blocks of one treatment value; nothing unless every factor is plain."""
+def _stages(graph: CausalGraph, treatment: str, terms: tuple[Factor, ...], *, joined: bool = True) -> tuple[Stage, ...]:
+    """Descendants of the treatment, neighbours of one treatment value joined; nothing unless every factor is plain.
+
+    Where a variable is set it may stand between neighbours and depend on the first, so that they cannot be joined.
+    """
     if not all(term.plain for term in terms):
         return ()
-    levels: list[tuple[str, str]] = []
+    stages: list[Stage] = []
     for term in terms:
         if term.nodes[0] in graph.descendants(treatment):
-            levels.append((term.nodes[0], term.level or (levels[-1][1] if levels else "b")))
-    return tuple((tuple(node for node, _ in block), level) for level, block in groupby(levels, key=lambda e: e[1]))
+            level = term.level or (stages[-1][1] if stages else "b")
+            if joined and stages and stages[-1][1] == level:
+                stages[-1] = ((*stages[-1][0], *term.nodes), level)
+            else:
+                stages.append((term.nodes, level))
+    return tuple(stages)

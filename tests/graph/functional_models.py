@@ -108,3 +108,30 @@ def evaluate(estimand, model, held=()):
     return np.take(
         total.sum(axis=axes), 1, axis=[n for n in nodes if n in (estimand.outcome, *held)].index(estimand.outcome)
     )
+
+
+def evaluate_stages(estimand, model, held=None):
+    """E[outcome] by exact regression on regression, which is what the estimators do; `held` holds values set."""
+    nodes, held = model.graph.nodes, held or {}
+    joint = model.joint(nodes)
+
+    def mean(target, given):
+        rest = tuple(i for i, name in enumerate(nodes) if name not in given)
+        return (joint * target).sum(axis=rest, keepdims=True) / joint.sum(axis=rest, keepdims=True)
+
+    def fix(table, name, value):
+        axis = nodes.index(name)
+        return table if table.shape[axis] == 1 else np.take(table, [value], axis=axis)
+
+    before = list(estimand.adjustment)
+    histories = []
+    for block, _ in estimand.stages:
+        earlier = [name for name in held if nodes.index(name) < nodes.index(block[-1])]
+        histories.append([*before, *earlier])
+        before += block
+    target = np.arange(2).reshape([2 if name == estimand.outcome else 1 for name in nodes])
+    for (_, level), history in reversed(list(zip(estimand.stages, histories))):
+        target = fix(mean(target, [estimand.treatment, *history]), estimand.treatment, int(level == "b"))
+        for name, value in held.items():
+            target = fix(target, name, value)
+    return float((joint * target).sum())

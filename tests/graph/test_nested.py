@@ -18,7 +18,7 @@ from causalgen.graph import (
     identify_probabilities_of_causation,
 )
 
-from .functional_models import FunctionalModel, evaluate
+from .functional_models import FunctionalModel, evaluate, evaluate_stages
 from .random_graphs import graphs
 
 MEDIATION = CausalGraph("z -> {x, m, y}; x -> m -> y; x -> y")
@@ -61,6 +61,8 @@ def test_the_natural_formula_is_the_nested_counterfactual(question, seed):
     mediators = {m: model.world({x: 0})[m] for m in estimand.mediators}
     truth = model.mean(model.world({x: 1, **mediators})[y])
     assert evaluate(estimand, model) == pytest.approx(truth, abs=1e-9)
+    if estimand.stages:
+        assert evaluate_stages(estimand, model) == pytest.approx(truth, abs=1e-9)
 
 
 @law
@@ -77,6 +79,8 @@ def test_the_path_formula_is_the_nested_counterfactual(question, seed, data):
     model = FunctionalModel(graph, np.random.default_rng(seed))
     truth = model.mean(model.along(x, y, active))
     assert evaluate(estimand, model) == pytest.approx(truth, abs=1e-9)
+    if estimand.stages:
+        assert evaluate_stages(estimand, model) == pytest.approx(truth, abs=1e-9)
 
 
 @law
@@ -94,7 +98,10 @@ def test_the_controlled_formula_is_the_interventional_distribution(question, see
     model = FunctionalModel(graph, np.random.default_rng(seed))
     by_formula = np.broadcast_to(evaluate(estimand, model, held=(m,)), 2)
     for value in (0, 1):
-        assert by_formula[value] == pytest.approx(model.mean(model.world({x: 1, m: value})[y]), abs=1e-9)
+        truth = model.mean(model.world({x: 1, m: value})[y])
+        assert by_formula[value] == pytest.approx(truth, abs=1e-9)
+        if estimand.stages:
+            assert evaluate_stages(estimand, model, {m: value}) == pytest.approx(truth, abs=1e-9)
 
 
 @law
@@ -253,9 +260,10 @@ def test_full_mediation_survives_a_hidden_cause_of_treatment_and_outcome():
 
 
 def test_controlled_effects_need_no_second_world():
-    """The recanting witness of the natural effect is an ordinary variable here."""
+    """The recanting witness of the natural effect is an ordinary variable here, averaged over before m is set."""
     estimand = identify_controlled_direct_effect(CHAIN, treatment="x", outcome="y", mediators="m")
     assert estimand.formula == "P(y | do(x=b, m)) = Σ_{l} P(y | x=b, l, m) P(l | x=b)"
+    assert estimand.stages == ((("l",), "b"), (("y",), "b"))
     assert not any("Cross-world" in sentence for sentence in estimand.assumptions)
 
 

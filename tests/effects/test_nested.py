@@ -1,0 +1,315 @@
+"""Nested effects from tables whose truth is known."""
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from causalgen.effects import (
+    bound_probabilities_of_causation,
+    estimate_controlled_direct_effect,
+    estimate_effect_on_treated,
+    estimate_natural_effects,
+    estimate_path_specific_effect,
+)
+from causalgen.effects import nested_scores as scores_module
+from causalgen.effects.estimators.outcome_model import OutcomeModel
+from causalgen.errors import DataError, GraphError, NotIdentifiableError, UnknownNameError
+from causalgen.graph import CausalGraph, Variable
+
+MEDIATION = CausalGraph("z -> {x, m, y}; x -> m -> y; x -> y")
+ASK = {"treatment": "x", "outcome": "y", "contrast": (0, 1)}
+
+
+def sigmoid(v):
+    return 1 / (1 + np.exp(-v))
+
+
+def linear(rows, seed, *, continuous=False):
+    """z -> {x, m, y}; x -> m -> y; x -> y. m = 1.5 x + z + e;  y = 0.7 x + 2 m + z + e: NDE 0.7, NIE 3."""
+    rng = np.random.default_rng(seed)
+    z = rng.normal(size=rows)
+    x = z + rng.normal(size=rows) if continuous else (rng.random(rows) < sigmoid(0.8 * z)).astype(float)
+    m = 1.5 * x + z + rng.normal(size=rows)
+    return pd.DataFrame({"z": z, "x": x, "m": m, "y": 0.7 * x + 2 * m + z + rng.normal(size=rows)})
+
+
+def interacting(rows, seed):
+    """The same graph with a binary mediator and an interaction. Returns the table and the true effects.
+
+    P(m) = sigmoid(x + z - 0.5);  y = x (1 + z) + (1 + 2 x) m + e, over a uniform z.
+    """
+    rng = np.random.default_rng(seed)
+    z = rng.uniform(-1, 1, rows)
+    x = rng.random(rows) < sigmoid(z)
+    m = rng.random(rows) < sigmoid(x + z - 0.5)
+    y = x * (1 + z) + (1 + 2 * x) * m + rng.normal(size=rows)
+    table = pd.DataFrame({"z": z, "x": x, "m": m, "y": y})
+    grid = (np.arange(10_000) + 0.5) / 5_000 - 1
+
+    def mean(x, kept):
+        share = sigmoid(kept + grid - 0.5)
+        return float(np.mean(x + share + 2 * x * share + grid * x))
+
+    truth = {
+        "total": mean(1, 1) - mean(0, 0),
+        "natural direct": mean(1, 0) - mean(0, 0),
+        "natural indirect": mean(0, 1) - mean(0, 0),
+        "total indirect": mean(1, 1) - mean(1, 0),
+    }
+    return table, truth
+
+
+def chain(rows, seed):
+    """x -> {l, m, y}; l -> m -> y; l -> y; x randomised. l = x + e;  m = l + x l + e;  y = 2 m + x + l m / 2 + e."""
+    rng = np.random.default_rng(seed)
+    x = (rng.random(rows) < 0.5).astype(float)
+    e = rng.normal(size=(3, rows))
+    return _chain(x, x, x, e).assign(x=x)
+
+
+def _chain(for_l, for_m, for_y, e):
+    """The chain when x acts on each variable with a value of its own."""
+    low = for_l + e[0]
+    m = low + for_m * low + e[1]
+    return pd.DataFrame({"l": low, "m": m, "y": 2 * m + for_y + 0.5 * low * m + e[2]})
+
+
+CHAIN = CausalGraph("x -> {l, m, y}; l -> m -> y; l -> y")
+
+
+# -- truth -----------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("continuous", [False, True])
+def test_linear_natural_effects_are_products_of_coefficients(continuous):
+    """Estimand: Y(1) - Y(0), Y(1, M(0)) - Y(0) = 0.7 and Y(0, M(1)) - Y(0) = 1.5 * 2."""
+    report = estimate_natural_effects(MEDIATION, linear(2_000, 1, continuous=continuous), **ASK)
+    for name, truth in [("total", 3.7), ("natural direct", 0.7), ("natural indirect", 3.0), ("total indirect", 3.0)]:
+        assert report[name].low < truth < report[name].high
+        assert report[name].high - report[name].low < 1
+    parts = report["natural direct"].value + report["total indirect"].value
+    assert parts == pytest.approx(report["total"].value)
+
+
+def test_interactions_part_the_two_indirect_effects():
+    """y = x (1 + z) + (1 + 2 x) m + e: the indirect effect at a and at b differ by 2 (E[M(1)] - E[M(0)])."""
+    table, truth = interacting(4_000, 2)
+    report = estimate_natural_effects(MEDIATION, table, treatment="x", outcome="y", contrast=(False, True))
+    for name, value in truth.items():
+        assert report[name].low < value < report[name].high
+    assert report["total indirect"].low > report["natural indirect"].high
+
+
+def test_the_reversed_contrast_gives_the_other_decomposition():
+    """Estimand: TE(a -> b) = NDE(a -> b) - NIE(b -> a)."""
+    table, _ = interacting(2_000, 3)
+    there = estimate_natural_effects(MEDIATION, table, treatment="x", outcome="y", contrast=(False, True))
+    back = estimate_natural_effects(MEDIATION, table, treatment="x", outcome="y", contrast=(True, False))
+    parts = there["natural direct"].value - back["natural indirect"].value
+    assert parts == pytest.approx(there["total"].value, abs=0.02)  # folds differ, since the arms swap names
+
+
+def test_a_declared_range_is_kept():
+    """A binary outcome: every part of the effect is a difference of probabilities."""
+    table, _ = interacting(2_000, 4)
+    table["y"] = table["y"] > 1
+    graph = CausalGraph(
+        "z -> {x, m, y}; x -> m -> y; x -> y", [Variable("z", "continuous"), *(Variable(n, "binary") for n in "xmy")]
+    )
+    report = estimate_natural_effects(graph, table, treatment="x", outcome="y", contrast=(False, True))
+    assert report.outcome_unit == "probability of True"
+    assert all(abs(row.value) < 1 for row in report.estimates)
+
+
+@pytest.mark.parametrize(
+    ("paths", "acts"),
+    [
+        ("x -> y", (0, 0, 1)),
+        ("x -> m -> y", (0, 1, 0)),
+        (["x -> l -> y", "x -> l -> m -> y"], (1, 0, 0)),
+        (["x -> l -> y", "x -> l -> m -> y", "x -> y"], (1, 0, 1)),
+    ],
+)
+def test_path_specific_effects_with_three_stages(paths, acts):
+    """Estimand: x = 1 acts on the named variables of (l, m, y) only, against x = 0 on all; truth by 400,000 draws."""
+    e = np.random.default_rng(0).normal(size=(3, 400_000))
+    truth = float((_chain(*acts, e)["y"] - _chain(0, 0, 0, e)["y"]).mean())
+    row = estimate_path_specific_effect(CHAIN, chain(4_000, 5), **ASK, paths=paths)["path-specific"]
+    assert row.low < truth < row.high
+    assert row.high - row.low < 1.5
+
+
+def test_all_paths_are_the_total_effect():
+    paths = ["x -> m -> y", "x -> y"]
+    table = linear(1_000, 6)
+    path = estimate_path_specific_effect(MEDIATION, table, **ASK, paths=paths)["path-specific"]
+    total = estimate_natural_effects(MEDIATION, table, **ASK)["total"]
+    assert path.value == pytest.approx(total.value, abs=0.15)
+    assert path.low < 3.7 < path.high
+
+
+def test_scores_need_only_the_treatment_probabilities(monkeypatch):
+    """With every regression replaced by zero the weights alone carry the answer: three stages, their ratios included."""
+
+    class Blind(OutcomeModel):
+        def predict(self, features):
+            return super().predict(features) if self.bounds == (0.0, 1.0) else np.zeros(len(features))
+
+    monkeypatch.setattr(scores_module, "OutcomeModel", Blind)
+    table, truth = interacting(20_000, 7)
+    report = estimate_natural_effects(MEDIATION, table, treatment="x", outcome="y", contrast=(False, True))
+    for name, value in truth.items():
+        assert report[name].value == pytest.approx(value, abs=0.12)
+
+
+def test_scores_need_only_the_regressions(monkeypatch):
+    """With every treatment probability replaced by one half the regressions alone carry the answer."""
+
+    class Blind(OutcomeModel):
+        def predict(self, features):
+            return np.full(len(features), 0.5) if self.bounds == (0.0, 1.0) else super().predict(features)
+
+    monkeypatch.setattr(scores_module, "OutcomeModel", Blind)
+    report = estimate_natural_effects(MEDIATION, linear(4_000, 8), **ASK)
+    assert report["natural direct"].value == pytest.approx(0.7, abs=0.12)
+    assert report["natural indirect"].value == pytest.approx(3.0, abs=0.2)
+
+
+def test_controlled_effects_average_over_what_the_treatment_changes():
+    """x -> l -> {m, y}: l confounds m and y. Estimand: E[Y(1, m) - Y(0, m)] = 1 + m / 2, by the g-formula."""
+    for m in (0.0, 2.0):
+        row = estimate_controlled_direct_effect(CHAIN, chain(3_000, 9), **ASK, mediators={"m": m})["controlled direct"]
+        assert row.low < 1 + m / 2 < row.high
+        assert row.high - row.low < 1
+
+
+def test_a_mediator_with_labels_can_be_set():
+    """y = x (1 + z) + (1 + 2 x) m + e: with m true the controlled direct effect is 3, with m false 1."""
+    table, _ = interacting(4_000, 10)
+    labels = [Variable("z"), Variable("x"), Variable("m", "binary"), Variable("y")]
+    graph = CausalGraph("z -> {x, m, y}; x -> m -> y; x -> y", labels)
+    for m, truth in [(True, 3.0), (False, 1.0)]:
+        question = {"treatment": "x", "outcome": "y", "contrast": (False, True), "mediators": {"m": m}}
+        row = estimate_controlled_direct_effect(graph, table, **question)["controlled direct"]
+        assert row.low < truth < row.high
+
+
+def test_the_treated_have_an_effect_of_their_own():
+    """z -> {x, y}; y = z + x (1 + 2 z) + e: the effect on the treated is 1 + 2 E[z | x = 1], not 1."""
+    rng = np.random.default_rng(11)
+    z = rng.normal(size=4_000)
+    x = (rng.random(4_000) < sigmoid(z)).astype(float)
+    table = pd.DataFrame({"z": z, "x": x, "y": z + x * (1 + 2 * z) + rng.normal(size=4_000)})
+    row = estimate_effect_on_treated(CausalGraph("z -> {x, y}; x -> y"), table, **ASK)["effect on the treated"]
+    big = np.random.default_rng(0).normal(size=2_000_000)
+    truth = 1 + 2 * float(np.average(big, weights=sigmoid(big)))
+    assert row.low < truth < row.high
+    assert not row.covers(1)
+
+
+def responders(rows, seed):
+    """z -> {x, y}; x -> y. A third of the units always have y, others respond, are harmed or never have it."""
+    rng = np.random.default_rng(seed)
+    z = rng.random(rows) < 0.5
+    kind = np.array(
+        [rng.choice(4, p=[0.3, 0.4, 0.1, 0.2]) if high else rng.choice(4, p=[0.2, 0.3, 0.2, 0.3]) for high in z]
+    )
+    without, with_it = np.isin(kind, (0, 2)), np.isin(kind, (0, 1))
+    x = rng.random(rows) < np.where(z, 0.6, 0.3)
+    return pd.DataFrame({"z": z, "x": x, "y": np.where(x, with_it, without)}), without, with_it
+
+
+def test_bounds_of_causation_hold_the_truth():
+    """Estimand: PN, PS, PNS. The interval covers the bounds, and these the truth."""
+    table, without, with_it = responders(4_000, 12)
+    graph = CausalGraph("z -> {x, y}; x -> y", [Variable(name, "binary") for name in "zxy"])
+    report = bound_probabilities_of_causation(graph, table, treatment="x", outcome="y", contrast=(False, True))
+    x, y = table["x"], table["y"]
+    truth = {"PN": (~without)[x & y].mean(), "PS": with_it[~x & ~y].mean(), "PNS": (with_it & ~without).mean()}
+    for name, value in truth.items():
+        row = report[name]
+        assert row.interval[0] <= row.low < value < row.high <= row.interval[1]
+        assert row.high - row.low > 0.05
+    assert report["PNS"].monotone == pytest.approx(0.2, abs=0.04)  # 0.35 respond less 0.15 harmed
+    assert "monotonicity" in report.reading
+
+
+@pytest.mark.slow
+def test_intervals_cover_over_many_tables():
+    """200 tables of 1,000 rows (interaction, binary mediator): each 95 % interval holds the truth in 91-98 % of them.
+
+    Measured: see the figures below; 0.975 of a binomial with 200 draws at 95 % lie in 0.92-0.98.
+    """
+    held = dict.fromkeys(("total", "natural direct", "natural indirect", "total indirect"), 0)
+    for seed in range(200):
+        table, truth = interacting(1_000, seed)
+        report = estimate_natural_effects(MEDIATION, table, treatment="x", outcome="y", contrast=(False, True))
+        for name, value in truth.items():
+            held[name] += bool(report[name].covers(value))
+    print(held)
+    assert all(182 <= count <= 197 for count in held.values())
+
+
+# -- contract --------------------------------------------------------------------------------------------------------
+
+
+def test_the_report_says_what_it_rests_on():
+    table = linear(300, 13)
+    table.loc[:9, "m"] = np.nan
+    report = estimate_natural_effects(MEDIATION, table, **ASK, level=0.9, seed=3)
+    again = estimate_natural_effects(MEDIATION, table, **ASK, level=0.9, seed=3)
+    pd.testing.assert_frame_equal(report.to_frame(), again.to_frame())
+    assert report.to_frame().columns.tolist() == ["effect", "estimate", "low", "high", "note"]
+    assert (report.rows_used, report.rows_dropped) == (290, 10)
+    assert "10 rows were dropped" in report.warnings[0]
+    assert "No experiment can test it" in report.reading
+    wide = estimate_natural_effects(MEDIATION, table, **ASK, level=0.99, seed=3)["total"]
+    assert wide.high - wide.low > report["total"].high - report["total"].low
+
+
+@pytest.mark.parametrize(
+    ("change", "error", "message"),
+    [
+        ({"outcome": "x"}, DataError, "two different variables"),
+        ({"treatment": "q"}, UnknownNameError, "got 'q'"),
+        ({"contrast": None}, DataError, r"contrast=\(a, b\).*got None"),
+        ({"contrast": (1, 1)}, DataError, "two different values"),
+        ({"mediators": "z"}, GraphError, "on a causal path from 'x' to 'y': m; got 'z'"),
+        ({"treatment": "m"}, GraphError, "Expected a mediator between 'm' and 'y'"),
+        ({"level": 95}, DataError, "between 0 and 1"),
+        ({"table": linear(40, 0)}, DataError, "at least 50 rows"),
+        ({"table": linear(100, 0).drop(columns="m")}, DataError, "'m' has none"),
+    ],
+)
+def test_bad_questions_get_one_clear_message(change, error, message):
+    table = change.pop("table", linear(100, 0))
+    with pytest.raises(error, match=message):
+        estimate_natural_effects(MEDIATION, table, **{**ASK, **change})
+
+
+def test_other_bad_questions_get_one_clear_message():
+    table, many = linear(300, 0), linear(300, 0)
+    with pytest.raises(NotIdentifiableError, match="recanting witness 'l'"):
+        estimate_path_specific_effect(CHAIN, chain(100, 0), **ASK, paths="x -> l -> y")
+    with pytest.raises(GraphError, match="got m -> x, which is none"):
+        estimate_path_specific_effect(MEDIATION, table, **ASK, paths="m -> x")
+    front_door = CausalGraph("x -> m -> y; x <-> y")
+    with pytest.raises(NotIdentifiableError, match="No estimator here computes it"):
+        estimate_natural_effects(front_door, table[["x", "m", "y"]], **ASK)
+    with pytest.raises(DataError, match="binary outcome for probabilities of causation; 'y' is continuous"):
+        bound_probabilities_of_causation(MEDIATION, table, **ASK)
+    with pytest.raises(DataError, match="mediators as a mapping"):
+        estimate_controlled_direct_effect(MEDIATION, table, **ASK, mediators="m")
+    with pytest.raises(DataError, match="number or declared label for 'm'; got 'high'"):
+        estimate_controlled_direct_effect(MEDIATION, table, **ASK, mediators={"m": "high"})
+    many["x"] = np.arange(300) % 3
+    graph = CausalGraph(
+        "z -> {x, m, y}; x -> m -> y; x -> y",
+        [Variable(n, "continuous") for n in "zmy"] + [Variable("x", "categorical", labels=(0, 1, 2))],
+    )
+    with pytest.raises(DataError, match=r"binary or continuous treatment; 'x' is categorical"):
+        estimate_natural_effects(graph, many, **ASK)
+    with pytest.raises(DataError, match="binary treatment for the effect on the treated"):
+        estimate_effect_on_treated(MEDIATION, linear(300, 0, continuous=True), **ASK)
+    with pytest.raises(KeyError, match="Expected an effect among total"):
+        estimate_natural_effects(MEDIATION, table, **ASK)["direct"]
