@@ -86,6 +86,16 @@ def test_an_unknown_data_set_is_refused(study_file: Path) -> None:
         _check(load_study(study_file))
 
 
+def test_options_belong_to_their_data_set(study_file: Path) -> None:
+    study_file.write_text("name: ink\ndata: {name: morphomnist, colour: true, source: generated, rows: 700}\n")
+    study = load_study(study_file)
+    assert study_graph(study).parents("hue") == ("thickness", "intensity")
+    assert study.data.options == {"colour": True, "source": "generated", "rows": 700}
+    study_file.write_text("name: ink\ndata:\n  name: morphodigits\n  colour: true\n")
+    with pytest.raises(StudyError, match=r"line 4: Expected options of morphodigits among .*; got 'colour'"):
+        study_graph(load_study(study_file))
+
+
 def test_hidden_confounding_and_unidentified_effects_are_refused(study_file: Path) -> None:
     study_file.write_text(TINY + "effects: [{treatment: pen, outcome: intensity, contrast: [ballpoint, felt-tip]}]")
     study = load_study(study_file)

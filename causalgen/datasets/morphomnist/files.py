@@ -58,7 +58,10 @@ RELEASED = FileSet(
         "t10k-labels-idx1-ubyte.gz": "c3a7e01fcb887415fb67b58c21d195e212206472670865e798b7fb03d3504e2d",
         "t10k-morpho.csv": "426911a6baba7f1009de28f2d76bf86c8a91815ecc9ac0f454ef52dab2f19f43",
     },
-    ("https://raw.githubusercontent.com/biomedia-mira/deepscm/master/assets/data/morphomnist/",),
+    (
+        "https://raw.githubusercontent.com/biomedia-mira/deepscm/eba08586cc35c8d5445d27d592be670cc54d8c2a"
+        "/assets/data/morphomnist/",
+    ),
     " Or make them from the MNIST files with source='generated'.",
 )
 """The thickness and intensity set released with Deep Structural Causal Models (Pawlowski et al., 2020)."""

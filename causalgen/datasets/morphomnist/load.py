@@ -1,7 +1,7 @@
 """Load MorphoMNIST: the released files, or new ones made from MNIST."""
 
 from collections.abc import Callable
-from functools import lru_cache
+from functools import lru_cache, partial
 from importlib.metadata import version
 from pathlib import Path
 
@@ -15,7 +15,7 @@ from ..cache import cache_folder, cached, content_hash
 from ..dataset import Dataset
 from ..resources import load_graph
 from .equations import attributes, draw_noise, hue_of
-from .files import COUNTERFACTUALS, MNIST, RELEASED, FileSet, check, find, read_idx, search
+from .files import COUNTERFACTUALS, MNIST, RELEASED, check, find, read_idx, search
 from .process import draw
 from .truth import MorphomnistTruth
 
@@ -30,7 +30,7 @@ SEED = 0
 SOURCES = ("released", "generated")
 ORIGIN = (
     "Handwriting: MNIST (LeCun and Cortes), CC BY-SA 3.0, redrawn; attributes: simulated from known equations; "
-    "thickness and intensity set of Deep Structural Causal Models (Pawlowski, Castro and Glocker, 2020), MIT"
+    "thickness and intensity set of Deep Structural Causal Models (Pawlowski, Castro and Glocker, 2020), MIT."
 )
 
 Progress = Callable[[int, int], None]
@@ -60,7 +60,7 @@ def load_morphomnist(
 
     Raises:
         UnknownNameError: There is no such source.
-        DataError: Fewer than 20 or more than 70,000 rows; files are missing or damaged.
+        DataError: Fewer than 20 or more than 70,000 rows, or a negative seed; files are missing or damaged.
     """
     if source not in SOURCES:
         raise UnknownNameError(
@@ -68,6 +68,8 @@ def load_morphomnist(
         )
     if not 20 <= rows <= ROWS:
         raise DataError(f"Expected 20 to {ROWS:,} rows of morphomnist; got {rows:,}.")
+    if seed < 0:
+        raise DataError(f"Expected a seed of 0 or more; got {seed}.")
     train = round(rows * TRAIN / ROWS)
     base = np.concatenate([np.arange(train), np.arange(TRAIN, TRAIN + rows - train)])
     noise = {name: column[base] for name, column in draw_noise(ROWS, np.random.default_rng([0, seed])).items()}
@@ -82,12 +84,10 @@ def load_morphomnist(
     image = set_hue(grey, columns["hue"]) if colour else grey[:, None]
     values = {name: torch.from_numpy(columns[name]) for name in graph.nodes if name != "image"}
     values["image"] = torch.from_numpy(image)
-    truth = MorphomnistTruth(
-        graph, values, base, lambda: _handwriting(find(MNIST, root)), noise["v"] if colour else None
-    )
+    truth = MorphomnistTruth(graph, values, base, partial(_handwriting, root), noise["v"] if colour else None)
     group = torch.from_numpy(base)
     return Dataset(
-        "morphomnist", graph, values, _split(train, rows, seed), group, truth, "one handwritten digit", f"{ORIGIN}."
+        "morphomnist", graph, values, _split(train, rows, seed), group, truth, "one handwritten digit", ORIGIN
     )
 
 
@@ -125,11 +125,11 @@ def _generated(
 ) -> Columns:
     drawn = attributes(noise)
     columns = _columns(drawn["thickness"], drawn["intensity"], _both(folder, "labels-idx1")[base])
-    path = cache_folder(root) / f"morphomnist-{len(base)}-{seed}-{_recipe(MNIST)}.npz"
+    path = cache_folder(root) / f"morphomnist-{len(base)}-{seed}-{_recipe()}.npz"
 
     def make() -> Columns:
         wanted = columns["thickness"], columns["intensity"]
-        return {"image": draw(_handwriting(folder)[base], *wanted, progress=progress)}
+        return {"image": draw(_digits(folder)[base], *wanted, progress=progress)}
 
     return columns | {"image": cached(path, make)["image"]}
 
@@ -150,8 +150,12 @@ def _both(folder: Path, kind: str) -> NDArray[np.uint8]:
     return np.concatenate([read_idx(folder / f"{part}-{kind}-ubyte.gz") for part in PARTS])
 
 
+def _handwriting(root: str | Path | None) -> NDArray[np.uint8]:
+    return _digits(find(MNIST, root))
+
+
 @lru_cache(maxsize=1)
-def _handwriting(folder: Path) -> NDArray[np.uint8]:
+def _digits(folder: Path) -> NDArray[np.uint8]:
     return _both(folder, "images-idx3")
 
 
@@ -163,9 +167,9 @@ def _split(train: int, rows: int, seed: int) -> dict[str, torch.Tensor]:
     return {name: torch.from_numpy(part) for name, part in parts.items()}
 
 
-def _recipe(files: FileSet) -> str:
+def _recipe() -> str:
     """Hash of the digits, the code and the libraries that images are made with."""
     here = Path(__file__).parent
     code = [(here / f"{name}.py").read_bytes() for name in ("equations", "process")]
     libraries = [version(name).encode() for name in ("numpy", "scipy", "scikit-image")]
-    return content_hash([*code, *libraries, *(digest.encode() for digest in files.files.values())])
+    return content_hash([*code, *libraries, *(digest.encode() for digest in MNIST.files.values())])
