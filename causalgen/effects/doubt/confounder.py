@@ -12,7 +12,8 @@ every estimate to 0, confounded or not, so u is drawn here and the estimators ar
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from itertools import pairwise
 
 import numpy as np
 import pandas as pd
@@ -26,12 +27,14 @@ from .refit import NAIVE, refit, with_covariate
 from .robustness import ALL, Robustness
 from .words import percent
 
-__all__ = ["ConfounderRow", "SimulatedConfounder", "draw_confounder", "simulate_confounder"]
+__all__ = ["ConfounderRow", "SimulatedConfounder", "check_simulations", "draw_confounder", "simulate_confounder"]
 
 Array = NDArray[np.float64]
 
 NAME = "(simulated confounder)"
-STRENGTHS = (0.01, 0.03, 0.05, 0.1, 0.15, 0.2, 0.3, 0.4)
+STRENGTHS = (0.02, 0.05, 0.1, 0.2, 0.3, 0.4)
+MOST_ROWS = 5_000
+SALT = 20  # the noise must not repeat a table that was drawn under the same seed
 LEAST_SIMULATIONS = 2
 
 
@@ -82,7 +85,7 @@ class SimulatedConfounder:
         left = [(strength, value / start - (1 - share)) for strength, value in curve] if start else [(0.0, 0.0)]
         if left[0][1] <= 0:
             return 0.0
-        for (before, above), (after, below) in zip(left, left[1:]):
+        for (before, above), (after, below) in pairwise(left):
             if below <= 0:
                 return before + (after - before) * above / (above - below)
         return None
@@ -107,7 +110,9 @@ class SimulatedConfounder:
 
     def _strength(self, tipping: float | None) -> str:
         if tipping is None:
-            return f"no strength tried (up to {percent(max(STRENGTHS))} of what is unexplained in treatment and outcome)"
+            return (
+                f"no strength tried (up to {percent(max(STRENGTHS))} of what is unexplained in treatment and outcome)"
+            )
         words = f"{percent(tipping)} of what is unexplained in treatment and outcome"
         if not self.strongest:
             return words
@@ -130,9 +135,7 @@ class SimulatedConfounder:
         )
 
 
-def draw_confounder(
-    table: EncodedTable, r2_treatment: float, r2_outcome: float, random: np.random.Generator
-) -> Array:
+def draw_confounder(table: EncodedTable, r2_treatment: float, r2_outcome: float, random: np.random.Generator) -> Array:
     """Draw u, shape `(rows,)`, with partial R2 `r2_treatment` and `r2_outcome`, both in [0, 1)."""
     return _combine(*_residuals(table), r2_treatment, r2_outcome, random)
 
@@ -141,6 +144,8 @@ def simulate_confounder(
     table: EncodedTable, sources: Sequence[str], robust: Robustness, *, simulations: int = 3, seed: int = 0
 ) -> SimulatedConfounder:
     """Adjust every estimate, and the naive one, for simulated confounders of growing strength.
+
+    From more than 5,000 rows as many are drawn: the refits are many, and their spread is shown.
 
     Args:
         table: Treatment, outcome and covariates.
@@ -152,9 +157,11 @@ def simulate_confounder(
     Raises:
         DataError: Fewer than 2 simulations.
     """
-    if simulations < LEAST_SIMULATIONS:
-        raise DataError(f"Expected at least {LEAST_SIMULATIONS} simulations of the hidden confounder; got {simulations}.")
-    random = np.random.default_rng(seed)
+    check_simulations(simulations)
+    random = np.random.default_rng([seed, SALT])
+    if len(table.data) > MOST_ROWS:
+        rows_drawn = random.choice(len(table.data), MOST_ROWS, replace=False)
+        table = replace(table, data=table.data.iloc[rows_drawn].reset_index(drop=True))
     residuals = _residuals(table)
     names = [NAIVE, *sources]
     rows = []
@@ -168,6 +175,14 @@ def simulate_confounder(
             rows.append(ConfounderRow(name, like, r2_treatment, r2_outcome, values.mean(), values.std(ddof=1)))
     original = {name: row.value for name, row in refit(table, names, seed=seed).items()}
     return SimulatedConfounder(original, tuple(rows), _most_explained(robust), simulations)
+
+
+def check_simulations(simulations: int) -> None:
+    """Refuse fewer than 2 draws, which have no spread."""
+    if not isinstance(simulations, int) or simulations < LEAST_SIMULATIONS:
+        raise DataError(
+            f"Expected at least {LEAST_SIMULATIONS} simulations of the hidden confounder; got {simulations!r}."
+        )
 
 
 def _residuals(table: EncodedTable) -> tuple[Array, Array, float]:
@@ -185,7 +200,12 @@ def _left(design: Array, target: Array) -> Array:
 
 
 def _combine(
-    of_treatment: Array, of_outcome: Array, sign: float, r2_treatment: float, r2_outcome: float, random: np.random.Generator
+    of_treatment: Array,
+    of_outcome: Array,
+    sign: float,
+    r2_treatment: float,
+    r2_outcome: float,
+    random: np.random.Generator,
 ) -> Array:
     noise = random.normal(size=len(of_treatment))
     rest = 1 - r2_treatment
@@ -203,7 +223,6 @@ def _compared(robust: Robustness) -> list[tuple[str, float, float]]:
 
 
 def _most_explained(robust: Robustness) -> float | None:
-    if (row := robust.strongest) is None:
-        return None
-    singles = [one for one in robust.benchmarks if one.times == 1 and one.covariate != ALL]
-    return max(max(one.r2_treatment, one.r2_outcome) for one in singles)
+    """The greatest partial R2 of a single covariate with treatment or outcome."""
+    singles = [row for row in robust.benchmarks if row.times == 1 and row.covariate != ALL]
+    return max((max(row.r2_treatment, row.r2_outcome) for row in singles), default=None)

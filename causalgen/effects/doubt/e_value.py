@@ -9,7 +9,6 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
-import pandas as pd
 
 from ..estimators.basis import FlexibleBasis
 from ..estimators.outcome_model import OutcomeModel
@@ -80,7 +79,9 @@ def e_values(table: EncodedTable, estimates: Sequence[Estimate]) -> tuple[EValue
     values = table.data[table.names[1]].to_numpy(dtype=float)
     if np.isin(values, [0, 1]).all():
         base = _risk_under_control(table)
-        scale = f"Risk ratio against the adjusted risk {base:.3g} under the first value of the contrast, taken as known."
+        scale = (
+            f"Risk ratio against the adjusted risk {base:.3g} under the first value of the contrast, taken as known."
+        )
 
         def ratio(effect: float) -> float:
             return float(np.clip(base + effect, 0, 1)) / base

@@ -101,7 +101,9 @@ def _features(condition: Array) -> Array:
     standard = StandardScaler().fit_transform(condition)
     count = min(MOST_FEATURES, len(condition) // ROWS_PER_FEATURE)
     radial = [
-        RBFSampler(gamma=1 / (2 * width**2 * standard.shape[1] ** 0.5), n_components=count, random_state=0).fit_transform(standard)
+        RBFSampler(
+            gamma=1 / (2 * width**2 * standard.shape[1] ** 0.5), n_components=count, random_state=0
+        ).fit_transform(standard)
         for width in WIDTHS
     ]
     return np.hstack([standard, *radial])

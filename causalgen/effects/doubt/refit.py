@@ -21,7 +21,9 @@ NAIVE = "naive"
 LEVEL = 0.95
 
 
-def refit(table: EncodedTable, names: Sequence[str], *, adjust_naive: Sequence[str] = (), seed: int = 0) -> dict[str, Estimate]:
+def refit(
+    table: EncodedTable, names: Sequence[str], *, adjust_naive: Sequence[str] = (), seed: int = 0
+) -> dict[str, Estimate]:
     """Effects of the table's contrast, adjusted for all its covariates, by the named methods.
 
     Args:

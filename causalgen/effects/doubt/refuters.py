@@ -62,7 +62,9 @@ def _dummy_outcome(
         estimator = estimate.estimator.get_new_estimator_object(estimand)
         estimator.fit(changed, effect_modifier_names=estimate.estimator._effect_modifier_names)
         contrast = {"control_value": estimate.control_value, "treatment_value": estimate.treatment_value}
-        found.append(estimator.estimate_effect(changed, **contrast, target_units=estimate.estimator._target_units).value)
+        found.append(
+            estimator.estimate_effect(changed, **contrast, target_units=estimate.estimator._target_units).value
+        )
     result = CausalRefutation(0.0, float(np.mean(found)), refutation_type="Refute: Use a Dummy Outcome")
     result.add_significance_test_results(test_significance(_Zero, np.asarray(found)))
     return result

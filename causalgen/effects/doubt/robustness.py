@@ -134,10 +134,9 @@ class Robustness:
 
     @property
     def doubtful(self) -> bool:
-        """Whether a confounder as strong as all covariates, or 3 times the strongest, leaves half or less."""
-        worst = [row for row in self.benchmarks if row.covariate == ALL and row.times == 1]
-        worst += [row for row in self.benchmarks if self.strongest and row.covariate == self.strongest.covariate]
-        return not self.benchmarks or any(self.left(row) != "more than half" for row in worst)
+        """Whether a confounder as strong as all covariates, or as the strongest, leaves half or less; True without."""
+        rows = [row for row in (self.together, self.strongest) if row is not None]
+        return not rows or any(self.left(row) != "more than half" for row in rows)
 
     @property
     def reading(self) -> str:
@@ -282,7 +281,11 @@ class _Moments:
     def slope(self, covariates: Sequence[str]) -> tuple[float, float, int]:
         """Coefficient of the treatment beside the covariates, its classical standard error, degrees of freedom."""
         used = [self._place[name] for name in covariates]
-        df = self._rows - 2 - int(np.linalg.matrix_rank(self._correlations[np.ix_(used, used)], tol=NOTHING, hermitian=True))
+        df = (
+            self._rows
+            - 2
+            - int(np.linalg.matrix_rank(self._correlations[np.ix_(used, used)], tol=NOTHING, hermitian=True))
+        )
         if (free := self.left(TREATMENT, covariates)) <= NOTHING:
             raise DataError(
                 "Expected a treatment that the adjustment set does not determine; got one that is a linear function "

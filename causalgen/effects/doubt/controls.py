@@ -1,0 +1,213 @@
+"""Negative controls: where the graph says "no effect", the same method must find none.
+
+Reference:
+    Lipsitch, Tchetgen Tchetgen and Cohen, Negative controls: a tool for detecting confounding and bias in
+    observational studies (2010).
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import networkx as nx
+import pandas as pd
+from pandas.api.types import is_numeric_dtype
+
+from ...errors import DataError, nearest
+from ...graph import CausalGraph
+from ...graph.separation import open_path, write_path
+from ..estimators.methods import METHODS
+from ..report import EffectReport, Estimate, Verdict
+from ..table import encode_table
+from .refit import NAIVE, p_value, refit
+from .words import holm, verdict
+
+__all__ = ["ControlTest", "NegativeControl", "check_controls"]
+
+Role = Literal["outcome", "exposure"]
+
+
+@dataclass(frozen=True)
+class NegativeControl:
+    """A column on which, or by which, there must be no effect.
+
+    Attributes:
+        name: A variable of the graph.
+        role: "outcome": the treatment must have no effect on it; "exposure": it must have none on the outcome.
+        contrast: (a, b) for an exposure; None for its two labels, or one standard deviation around its mean.
+    """
+
+    name: str
+    role: Role = "outcome"
+    contrast: tuple[Any, Any] | None = None
+
+
+@dataclass(frozen=True)
+class ControlTest:
+    """One method on one negative control.
+
+    Attributes:
+        control: The control.
+        estimate: The method's estimate of an effect that the graph says is 0.
+        p_value: Two-sided; hypothesis: that effect is 0. None without an interval.
+        adjusted: The p-value after Holm's correction for the method's controls.
+        verdict: "rejected" when `adjusted` <= 0.05.
+        naive_verdict: Verdict on the naive estimate.
+        hypothesis: In words.
+    """
+
+    control: NegativeControl
+    estimate: Estimate
+    p_value: float | None
+    adjusted: float | None
+    verdict: Verdict
+    naive_verdict: Verdict
+    hypothesis: str
+
+    @property
+    def reading(self) -> str:
+        """The verdict in words, and what it cannot show."""
+        test = f"{self.verdict}: {self.hypothesis} (found {self.estimate.value:.4g}"
+        test += ")." if self.p_value is None or self.adjusted is None else f", p = {self.adjusted:.2g} after Holm)."
+        if self.verdict == "rejected":
+            return (
+                f"{test} Something other than an effect ties them: a hidden common cause, which may bias the estimate "
+                "as well, a wrong graph, or a model of the wrong form. Which, it cannot show."
+            )
+        if self.naive_verdict != "rejected":
+            test += " Not informative here: the naive estimate is not rejected either."
+        return f"{test} It cannot show that nothing is hidden: only what also acts on '{self.control.name}' would show."
+
+
+def check_controls(
+    graph: CausalGraph,
+    table: pd.DataFrame,
+    report: EffectReport,
+    controls: Sequence[NegativeControl],
+    *,
+    seed: int = 0,
+) -> tuple[ControlTest, ...]:
+    """Check every negative control by the graph and estimate its effect with the report's methods.
+
+    Args:
+        graph: The assumed graph; images are projected out.
+        table: A column for every control.
+        report: The report in doubt; its adjustment set and methods are used.
+        controls: The controls.
+        seed: Seed of folds.
+
+    Raises:
+        UnknownNameError: A control is no node of the graph.
+        DataError: By the graph a control is none (the message shows the path), or its column does not suit.
+    """
+    attributes = graph.project([name for name in graph.nodes if not graph[name].is_image])
+    for control in controls:
+        _verify(graph, attributes, report, control)
+    sources = [row.source for row in report.estimates if row.kind == "adjusted"]
+    found = [_estimates(attributes, table, report, control, [NAIVE, *sources], seed) for control in controls]
+    naive = holm([p_value(estimates[NAIVE]) for estimates in found])
+    rows = []
+    for source in sources:
+        # A method for another kind of treatment cannot estimate the effect of an exposure.
+        asked = [place for place, estimates in enumerate(found) if source in estimates]
+        adjusted = holm([p_value(found[place][source]) for place in asked])
+        for place, corrected in zip(asked, adjusted, strict=True):
+            rows.append(
+                ControlTest(
+                    control=controls[place],
+                    estimate=found[place][source],
+                    p_value=p_value(found[place][source]),
+                    adjusted=corrected,
+                    verdict=verdict(corrected),
+                    naive_verdict=verdict(naive[place]),
+                    hypothesis=_hypothesis(report, controls[place], source),
+                )
+            )
+    return tuple(rows)
+
+
+def _hypothesis(report: EffectReport, control: NegativeControl, source: str) -> str:
+    cause, outcome = (report.treatment, control.name) if control.role == "outcome" else (control.name, report.outcome)
+    return f"{source} finds no effect of {cause} on {outcome}"
+
+
+def _verify(graph: CausalGraph, attributes: CausalGraph, report: EffectReport, control: NegativeControl) -> None:
+    """Refuse a control that, by the graph, is none."""
+    if control.role not in ("outcome", "exposure"):
+        raise DataError(f"Expected the role of a negative control to be 'outcome' or 'exposure'; got {control.role!r}.")
+    graph.require(control.name)
+    if graph[control.name].is_image:
+        raise DataError(f"Expected an attribute as negative control; got the image '{control.name}'.")
+    if control.name in (report.treatment, report.outcome, *report.estimand.adjustment):
+        raise DataError(
+            f"Expected a negative control beside treatment, outcome and adjustment set; got '{control.name}', which is "
+            "one of them."
+        )
+    given = list(report.estimand.adjustment)
+    if control.role == "outcome":
+        cause, outcome, remedy = report.treatment, control.name, "Choose a variable that the treatment does not cause."
+    else:
+        cause, outcome, remedy = control.name, report.outcome, "Choose a variable that does not cause the outcome."
+        given.append(report.treatment)
+    _refuse_directed_path(attributes, cause, outcome, control, report.treatment, remedy)
+    if attributes.d_separated(cause, outcome):
+        raise DataError(
+            f"Expected a negative control that shares causes with what it is compared with; by the graph '{cause}' and "
+            f"'{outcome}' have none in common, so confounding would not show on '{control.name}'. Draw their common "
+            "causes, or choose another control."
+        )
+    dag = attributes.canonical()
+    if (path := open_path(dag, cause, outcome, given)) is not None:
+        raise DataError(
+            f"Expected a negative control that adjusting for {', '.join(given) or 'nothing'} separates; by the graph "
+            f"'{cause}' and '{outcome}' stay tied by {write_path(dag, path)}, so a rejection would say nothing. "
+            "Choose another control."
+        )
+
+
+def _refuse_directed_path(
+    graph: CausalGraph, cause: str, outcome: str, control: NegativeControl, treatment: str, remedy: str
+) -> None:
+    """A directed path, for an exposure one that does not lead through the treatment, which is held."""
+    arrows = nx.DiGraph(graph.edges)
+    arrows.add_nodes_from(graph.nodes)
+    if control.role == "exposure":
+        arrows.remove_node(treatment)
+    if nx.has_path(arrows, cause, outcome):
+        path = " -> ".join(nx.shortest_path(arrows, cause, outcome))
+        raise DataError(f"Expected a negative control without effect; got '{control.name}' with {path}. {remedy}")
+
+
+def _estimates(
+    graph: CausalGraph,
+    table: pd.DataFrame,
+    report: EffectReport,
+    control: NegativeControl,
+    names: Sequence[str],
+    seed: int,
+) -> dict[str, Estimate]:
+    if control.name not in table.columns:
+        raise DataError(
+            f"Expected a column for the negative control '{control.name}'; got none."
+            + nearest(control.name, map(str, table.columns))
+        )
+    adjustment = list(report.estimand.adjustment)
+    if control.role == "outcome":
+        encoded = encode_table(graph, table, report.treatment, control.name, adjustment, report.contrast)
+        return refit(encoded, names, seed=seed)
+    contrast = control.contrast or _usual_contrast(graph, table[control.name], control.name)
+    held = [*adjustment, report.treatment]
+    encoded = encode_table(graph, table, control.name, report.outcome, held, contrast)
+    suited = [name for name in names if name == NAIVE or encoded.kind in METHODS[name].kinds]
+    return refit(encoded, suited, seed=seed)
+
+
+def _usual_contrast(graph: CausalGraph, column: pd.Series, name: str) -> tuple[Any, Any]:
+    labels = graph[name].labels
+    if labels is not None or not is_numeric_dtype(column) or column.nunique() == 2:
+        values = labels or tuple(sorted(column.dropna().unique().tolist(), key=str))
+        if len(values) < 2:
+            raise DataError(f"Expected '{name}' to vary; every row has {values[0]!r}.")
+        return values[0], values[1]
+    centre, spread = float(column.mean()), float(column.std())
+    return centre - spread / 2, centre + spread / 2

@@ -1,0 +1,185 @@
+"""A finished effect report put in doubt from every side that its graph and table allow."""
+
+import json
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import pandas as pd
+
+from ...errors import DataError
+from ...graph import CausalGraph
+from ..estimators.methods import METHODS
+from ..report import EffectReport
+from ..table import check_names, encode_table
+from .balance import Balance, balance
+from .confounder import SimulatedConfounder, check_simulations, simulate_confounder
+from .controls import ControlTest, NegativeControl, check_controls
+from .e_value import EValue, e_values
+from .implied import ImpliedIndependencies, check_independencies
+from .refit import NAIVE
+from .robustness import Robustness, robustness
+
+__all__ = ["Doubt", "examine"]
+
+
+@dataclass(frozen=True)
+class Doubt:
+    """What speaks against an effect report, and what cannot be known.
+
+    The first five parts are for an effect identified by adjustment; elsewhere they are None or empty.
+
+    Attributes:
+        question: The report's question.
+        sensitivity: Partial-R2 robustness of the linear estimate to hidden confounding, with benchmarks and contour.
+        confounder: Every estimate under a simulated hidden confounder.
+        e_values: E-values of the estimates.
+        balance: Overlap of the compared values and balance of the covariates.
+        negative_controls: One row for each control and method.
+        independencies: What the graph implies among the observed attributes, tested.
+        seed: Seed of simulations, folds and draws.
+    """
+
+    question: str
+    sensitivity: Robustness | None
+    confounder: SimulatedConfounder | None
+    e_values: tuple[EValue, ...]
+    balance: Balance | None
+    negative_controls: tuple[ControlTest, ...]
+    independencies: ImpliedIndependencies
+    seed: int
+
+    @property
+    def reasons(self) -> tuple[str, ...]:
+        """What gives reason to doubt; empty when nothing was found, which proves nothing."""
+        found = []
+        if self.sensitivity is not None and self.sensitivity.doubtful:
+            found.append(
+                f"Hidden confounding no stronger than observed causes would change it. {self.sensitivity.reading}"
+            )
+        if self.confounder is not None:
+            sources = [name for name in self.confounder.original if name != NAIVE]
+            found += [
+                f"Simulated confounder, {name}: {self.confounder.reading(name)}"
+                for name in sources
+                if self.confounder.verdict(name) == "rejected"
+            ]
+        if self.balance is not None and self.balance.doubtful:
+            found.append(f"Poor overlap or balance. {self.balance.reading}")
+        found += [f"Negative control: {row.reading}" for row in self.negative_controls if row.verdict == "rejected"]
+        found += [f"Implied independence: {row.reading}" for row in self.independencies.rejected]
+        return tuple(found)
+
+    @property
+    def summary(self) -> tuple[str, ...]:
+        """Short sentences: first whether doubt is due, then every part in words."""
+        due = len(self.reasons)
+        words = [
+            f"Doubt is due for {due} reason{'s' * (due > 1)}."
+            if due
+            else "No reason for doubt was found, which proves nothing."
+        ]
+        if self.sensitivity is not None:
+            words.append(f"Hidden confounding: {self.sensitivity.reading}")
+        if self.confounder is not None:
+            words += [
+                f"Simulated confounder, {name}: {self.confounder.reading(name)}"
+                for name in self.confounder.original
+                if name != NAIVE
+            ]
+        words += [f"E-value, {row.estimate}: {row.reading}" for row in self.e_values]
+        if self.balance is not None:
+            words.append(f"Overlap and balance: {self.balance.reading}")
+        words += [f"Negative control '{row.control.name}': {row.reading}" for row in self.negative_controls]
+        words.append(f"Implied independencies: {self.independencies.reading}")
+        return tuple(words)
+
+    def e_value_frame(self) -> pd.DataFrame:
+        """E-values, one row for each estimate, with their reading in words."""
+        return pd.DataFrame([{**asdict(row), "reading": row.reading} for row in self.e_values])
+
+    def control_frame(self) -> pd.DataFrame:
+        """Negative controls, one row for each control and method, with hypothesis and reading in words."""
+        rows = [
+            {
+                "control": row.control.name,
+                "role": row.control.role,
+                "method": row.estimate.source,
+                "estimate": row.estimate.value,
+                "low": row.estimate.low,
+                "high": row.estimate.high,
+                "p_value": row.p_value,
+                "adjusted": row.adjusted,
+                "verdict": row.verdict,
+                "hypothesis": row.hypothesis,
+                "reading": row.reading,
+            }
+            for row in self.negative_controls
+        ]
+        return pd.DataFrame(rows)
+
+    def to_dict(self) -> dict[str, Any]:
+        """JSON-able form of everything, with reasons and summary."""
+        fields = asdict(self) | {"reasons": self.reasons, "summary": self.summary}
+        return json.loads(json.dumps(fields, default=str))
+
+    def __str__(self) -> str:
+        return "\n".join([self.question, *(f"  {words}" for words in self.summary)])
+
+    def __repr__(self) -> str:
+        return f"Doubt({self.question}: {self.summary[0]})"
+
+
+def examine(
+    graph: CausalGraph,
+    table: pd.DataFrame,
+    report: EffectReport,
+    *,
+    negative_controls: Sequence[NegativeControl | str] = (),
+    simulations: int = 3,
+    seed: int = 0,
+) -> Doubt:
+    """Put a finished report in doubt: hidden confounding, overlap, balance, controls, implied independencies.
+
+    Args:
+        graph: The graph that the report was made with.
+        table: The table that the report was made with, and columns of the negative controls.
+        report: From `estimate_effect`.
+        negative_controls: Controls; a name stands for a negative-control outcome.
+        simulations: Draws of the simulated hidden confounder for each strength.
+        seed: Seed of simulations, folds and draws.
+
+    Raises:
+        UnknownNameError: A control is no node of the graph.
+        DataError: The table does not suit, a control is none by the graph, or `simulations` is below 2.
+    """
+    if not isinstance(report, EffectReport):
+        raise DataError(f"Expected the report as an EffectReport from estimate_effect; got {type(report).__name__}.")
+    check_simulations(simulations)
+    check_names(graph, table, report.treatment, report.outcome)
+    controls = [NegativeControl(one) if isinstance(one, str) else one for one in negative_controls]
+    attributes = graph.project([name for name in graph.nodes if not graph[name].is_image])
+    independencies = check_independencies(attributes, table, seed=seed)
+    if report.estimand.method != "backdoor":
+        if controls:
+            raise DataError(
+                "Expected negative controls beside an effect identified by adjustment; this one is identified as "
+                f"'{report.estimand.method}'. Leave them out."
+            )
+        return Doubt(report.question, None, None, (), None, (), independencies, seed)
+    encoded = encode_table(
+        attributes, table, report.treatment, report.outcome, report.estimand.adjustment, report.contrast
+    )
+    adjusted = [row for row in report.estimates if row.kind == "adjusted" and row.source in METHODS]
+    sensitivity = robustness(encoded, level=report.level)
+    sources = [row.source for row in adjusted]
+    return Doubt(
+        question=report.question,
+        sensitivity=sensitivity,
+        confounder=simulate_confounder(encoded, sources, sensitivity, simulations=simulations, seed=seed),
+        e_values=e_values(encoded, adjusted),
+        balance=balance(encoded, seed=seed),
+        negative_controls=check_controls(graph, table, report, controls, seed=seed) if controls else (),
+        independencies=independencies,
+        seed=seed,
+    )

@@ -1,0 +1,134 @@
+"""The independencies that a graph implies among observed attributes, tested together."""
+
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+
+from ...errors import DataError, nearest
+from ...graph import CausalGraph, Independence
+from ..report import Verdict
+from .independence import independence_p_value
+from .words import holm, verdict
+
+__all__ = ["ImpliedIndependencies", "TestedIndependence", "check_independencies"]
+
+LEAST_ROWS = 50
+MOST_ROWS = 10_000
+MOST_TESTS = 200
+
+
+@dataclass(frozen=True)
+class TestedIndependence:
+    """One independence of the graph against the table.
+
+    Attributes:
+        independence: What the graph implies.
+        p_value: Of the hypothesis that it holds; None where the columns do not vary enough to test it.
+        adjusted: The p-value after Holm's correction for all tests of the graph.
+        verdict: "rejected" when `adjusted` <= 0.05.
+        rows: Rows used.
+    """
+
+    independence: Independence
+    p_value: float | None
+    adjusted: float | None
+    verdict: Verdict
+    rows: int
+
+    @property
+    def hypothesis(self) -> str:
+        x, y, given = self.independence
+        return f"{x} is independent of {y}" + (f" among rows with equal {', '.join(given)}" if given else "")
+
+    @property
+    def reading(self) -> str:
+        """The verdict in words, and what it cannot show."""
+        if self.p_value is None or self.adjusted is None:
+            return f"no verdict on: {self.hypothesis}. Nothing varies once the rest is known."
+        test = f"{self.verdict}: {self.hypothesis} (p = {self.p_value:.2g}, {self.adjusted:.2g} corrected by Holm)."
+        if self.verdict == "rejected":
+            x, y, _ = self.independence
+            return (
+                f"{test} The graph lacks an edge or a hidden common cause that ties {x} to {y}, or an arrow points the "
+                "wrong way; which of these, it cannot show."
+            )
+        return (
+            f"{test} It cannot show that the graph is right: other graphs imply the same, and small samples hide much."
+        )
+
+
+@dataclass(frozen=True)
+class ImpliedIndependencies:
+    """All tested independencies of a graph; `left_out` counts those beyond the first 200, fewest conditions first."""
+
+    tests: tuple[TestedIndependence, ...]
+    left_out: int = 0
+
+    @property
+    def rejected(self) -> tuple[TestedIndependence, ...]:
+        return tuple(row for row in self.tests if row.verdict == "rejected")
+
+    @property
+    def reading(self) -> str:
+        if not self.tests:
+            return (
+                "The graph implies no independence among the observed attributes, so no table can contradict it: "
+                "all of it is assumption."
+            )
+        words = f"{len(self.rejected)} of {len(self.tests)} independencies that the graph implies are rejected"
+        words += ": " + "; ".join(str(row.independence) for row in self.rejected) if self.rejected else ""
+        words += f"; {self.left_out} more were not tested" if self.left_out else ""
+        return f"{words}. What is not rejected is not shown: the missing edges stay an assumption."
+
+    def to_frame(self) -> pd.DataFrame:
+        """One row for each test, with its hypothesis and its reading in words."""
+        columns = ["independence", "hypothesis", "p_value", "adjusted", "verdict", "rows", "reading"]
+        rows = [
+            (str(row.independence), row.hypothesis, row.p_value, row.adjusted, row.verdict, row.rows, row.reading)
+            for row in self.tests
+        ]
+        return pd.DataFrame(rows, columns=columns)
+
+
+def check_independencies(graph: CausalGraph, table: pd.DataFrame, *, seed: int = 0) -> ImpliedIndependencies:
+    """Test every independence that the graph implies among its attributes.
+
+    Images are projected out, which keeps the paths through them; a hidden common cause (a <-> b) implies no
+    independence of the two. One separating set is tested for each pair. From more than 10,000 rows as many are drawn:
+    a violation that they do not show is a small one.
+
+    Args:
+        graph: The assumed graph.
+        table: A column for every attribute.
+        seed: Seed of the draw of rows.
+
+    Raises:
+        DataError: A column is missing, or fewer than 50 rows are complete.
+    """
+    attributes = graph.project([name for name in graph.nodes if not graph[name].is_image])
+    missing = [name for name in attributes if name not in table.columns]
+    if missing:
+        raise DataError(
+            f"Expected a column for every attribute of the graph; '{missing[0]}' has none."
+            + nearest(missing[0], map(str, table.columns))
+        )
+    implied = sorted(attributes.independencies(), key=lambda row: len(row.given))
+    tested = [(row, *_test(attributes, table, row, seed)) for row in implied[:MOST_TESTS]]
+    adjusted = holm([p_value for _, p_value, _ in tested])
+    rows = [
+        TestedIndependence(independence, p_value, corrected, verdict(corrected), count)
+        for (independence, p_value, count), corrected in zip(tested, adjusted, strict=True)
+    ]
+    return ImpliedIndependencies(tuple(rows), len(implied) - len(rows))
+
+
+def _test(graph: CausalGraph, table: pd.DataFrame, row: Independence, seed: int) -> tuple[float | None, int]:
+    used = [row.x, row.y, *row.given]
+    complete = table[used].dropna()
+    if len(complete) < LEAST_ROWS:
+        raise DataError(f"Expected at least {LEAST_ROWS} rows with {', '.join(used)}; got {len(complete)}.")
+    if len(complete) > MOST_ROWS:
+        complete = complete.iloc[np.random.default_rng(seed).choice(len(complete), MOST_ROWS, replace=False)]
+    x, y, *given = (graph[name] for name in used)
+    return independence_p_value(complete, x, y, given), len(complete)
