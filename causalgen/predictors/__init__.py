@@ -2,6 +2,8 @@
 
 from .classifier import Classifier
 from .fit import fit_classifier
+from .fit_predictor import fit_predictor
+from .predictor import AttributePredictor
 from .storage import load, save
 
-__all__ = ["Classifier", "fit_classifier", "load", "save"]
+__all__ = ["AttributePredictor", "Classifier", "fit_classifier", "fit_predictor", "load", "save"]

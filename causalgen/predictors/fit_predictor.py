@@ -1,0 +1,102 @@
+"""Train an attribute predictor on real images."""
+
+import copy
+import math
+from collections.abc import Sequence
+from typing import Any
+
+import torch
+from rich.progress import Progress
+from torch.optim import Adam
+from torch.optim.swa_utils import AveragedModel
+
+from ..datasets import Dataset
+from ..errors import DataError
+from ..nn import seeded
+from .predictor import AttributePredictor
+
+__all__ = ["fit_predictor"]
+
+BATCH = 256
+LEARNING_RATE = 1e-3
+EMA = 0.999
+
+
+def fit_predictor(
+    data: Dataset,
+    attribute: str,
+    *,
+    image: str,
+    given: Sequence[str] = (),
+    epochs: int = 20,
+    seed: int = 0,
+    device: torch.device | str = "cpu",
+    bars: Progress | None = None,
+) -> AttributePredictor:
+    """Fit a predictor of `attribute` to the training images; the averaged weights of the best validation loss are kept.
+
+    Args:
+        data: The data set; its training and validation splits are used.
+        attribute: The attribute to read off the image.
+        image: Name of the image node.
+        given: Attributes that the predictor is told.
+        epochs: Passes over the training split.
+        seed: Seed of weights and batches.
+        device: Where to train.
+        bars: Rich progress bars.
+
+    Raises:
+        DataError: The attribute is an image, or is among `given`.
+    """
+    if attribute in given:
+        raise DataError(
+            f"Expected the predictor of '{attribute}' to be told other attributes; got itself among {list(given)}."
+        )
+    train, validation = ({k: v.to(device) for k, v in data.part(split).items()} for split in ("train", "validation"))
+    with seeded(seed, torch.device(device)):
+        variables = {name: data.graph[name] for name in given}
+        predictor = AttributePredictor(data.graph[attribute], data.graph[image].shape, variables).to(device)
+        predictor.initialize(train)
+        averaged = AveragedModel(predictor, multi_avg_fn=_blend, use_buffers=True)
+        optimizer = Adam(predictor.parameters(), lr=LEARNING_RATE)
+        task = bars.add_task(f"train {attribute} predictor", total=epochs, note="") if bars else None
+        best, best_state = math.inf, copy.deepcopy(predictor.state_dict())
+        for epoch in range(epochs):
+            predictor.train()
+            order = torch.randperm(len(train[image]), device=device)
+            for index in order[: len(order) // BATCH * BATCH or None].split(
+                BATCH
+            ):  # a last, tiny batch has poor statistics
+                batch = {name: column[index] for name, column in train.items()}
+                optimizer.zero_grad()
+                predictor.loss(batch[image], batch).backward()
+                optimizer.step()
+                averaged.update_parameters(predictor)
+            loss = _validation_loss(averaged.module, validation, image)
+            if loss < best:
+                best, best_state = loss, copy.deepcopy(averaged.module.state_dict())
+            if bars and task is not None:
+                bars.update(task, completed=epoch + 1, note=f"validation loss {loss:.4f}")
+    predictor.load_state_dict(best_state)
+    return predictor.eval()
+
+
+def _blend(averaged: Any, current: Any, count: Any) -> None:
+    """Exponential average whose decay grows in, so that early weights are forgotten."""
+    decay = min(EMA, (1 + int(count)) / (10 + int(count)))
+    for old, new in zip(averaged, current):
+        if old.is_floating_point():
+            old.lerp_(new, 1 - decay)
+        else:
+            old.copy_(new)
+
+
+@torch.no_grad()
+def _validation_loss(predictor: torch.nn.Module, values: dict[str, torch.Tensor], image: str) -> float:
+    assert isinstance(predictor, AttributePredictor)
+    predictor.eval()
+    count, total = len(values[image]), 0.0
+    for index in torch.arange(count, device=values[image].device).split(1000):
+        batch = {name: column[index] for name, column in values.items()}
+        total += float(predictor.loss(batch[image], batch)) * len(index)
+    return total / count
