@@ -24,11 +24,11 @@ from ..errors import DataError
 from ..metrics import Measure
 from ..predictors import Classifier
 from ..scm import StructuralCausalModel
-from .images import ROWS, CounterfactualImages, counterfactual_images
+from .images import ROWS, CounterfactualImages, counterfactual_images, image_node
 from .movers import moving_most
 from .report import AuditReport
 from .rows import FEWEST_GROUPS, UnitScores
-from .scorer import PROBABILITY, Scorer, Scores, as_classifier
+from .scorer import PROBABILITY, PROBE, Scorer, Scores, as_classifier
 from .subgroups import Subgroups, split_units
 from .worlds import Question
 
@@ -89,6 +89,10 @@ def audit(
     """
     scorer = classifier if isinstance(classifier, Scorer) else as_classifier(classifier)
     margin = _check_numbers(scorer, margin, level, movers)
+    if isinstance(data, Dataset) and data.graph == scm.graph:
+        few = data.rows(data.split["test"][:PROBE])  # what would fail after the long work fails now
+        split_units(scm.graph, few, subgroups)
+        scorer.check(few[image_node(scm.graph, image)])
     shown = counterfactual_images(
         scm,
         data,

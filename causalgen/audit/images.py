@@ -18,7 +18,7 @@ from ..scm import StructuralCausalModel
 from .trust import Trust, check_readers, trust
 from .worlds import Question, check_interventions, needs_particles, pixels, pose
 
-__all__ = ["CounterfactualImages", "counterfactual_images"]
+__all__ = ["ROWS", "CounterfactualImages", "counterfactual_images", "image_node"]
 
 PARTICLES = 4
 """Particles where nothing is said and a recomputed node's noise is uncertain."""
@@ -74,7 +74,7 @@ def counterfactual_images(
     seed: int = 0,
 ) -> CounterfactualImages:
     """Make the images of an audit; see `audit` for the arguments."""
-    node = _image(scm.graph, image)
+    node = image_node(scm.graph, image)
     asked = check_interventions(scm, interventions, node)
     readers = check_readers(scm.graph, measure or {}, classifiers or {})
     factual, index, group = _units(scm, data, rows, groups, seed)
@@ -97,7 +97,13 @@ def counterfactual_images(
     )  # fmt: skip
 
 
-def _image(graph: CausalGraph, name: str | None) -> str:
+def image_node(graph: CausalGraph, name: str | None) -> str:
+    """The image that is audited: `name`, or the only one.
+
+    Raises:
+        DataError: There is no image, or several and none is named.
+        UnknownNameError: `name` is no image.
+    """
     images = [node for node in graph.nodes if graph[node].is_image]
     if name is None and len(images) == 1:
         return images[0]

@@ -14,7 +14,7 @@ from torch import Tensor, nn
 from ..errors import DataError, UnknownNameError, nearest
 from ..predictors import Classifier
 
-__all__ = ["PROBABILITY", "Scorer", "Scores", "as_classifier"]
+__all__ = ["PROBABILITY", "PROBE", "Scorer", "Scores", "as_classifier"]
 
 PROBABILITY = "probability"
 BATCH = 1000
