@@ -1,5 +1,7 @@
 """Effects of one attribute on another: identified, estimated, doubted, compared. DoWhy loads on the first estimate."""
 
+from .agreement import Agreement, Images, agreement
+from .columns import Column, estimate_with_proxies, with_proxies
 from .comparisons import implied_effect, measured_effect
 from .estimate import estimate_effect
 from .nested import (
@@ -13,17 +15,23 @@ from .nested_report import CausationReport, NestedReport
 from .report import EffectReport, Estimate, Refutation
 
 __all__ = [
+    "Agreement",
     "CausationReport",
+    "Column",
     "EffectReport",
     "Estimate",
+    "Images",
     "NestedReport",
     "Refutation",
+    "agreement",
     "bound_probabilities_of_causation",
     "estimate_controlled_direct_effect",
     "estimate_effect",
     "estimate_effect_on_treated",
     "estimate_natural_effects",
     "estimate_path_specific_effect",
+    "estimate_with_proxies",
     "implied_effect",
     "measured_effect",
+    "with_proxies",
 ]

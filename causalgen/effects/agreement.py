@@ -135,7 +135,7 @@ class Agreement:
             f"{VERDICTS[self.verdict]} of {self.margin:.3g}{unit} ({self.margin_reason}). "
             + "; ".join(map(str, self.pairs))
             + f". {len(self.draws)} joint bootstrap replicates, attribute mechanisms refitted from the fitted weights by "
-            f"at most {self.iterations} L-BFGS iterations, image mechanisms kept; widths are known to "
+            f"{self.iterations} L-BFGS iterations, image mechanisms kept; widths are known to "
             f"{self.monte_carlo_error:.0%} (Monte Carlo), for which the intervals allow. {self.cannot_show}"
         )
 
@@ -160,7 +160,7 @@ def agreement(
     cluster: str | None = None,
     fitted_on: Sequence[Hashable] | None = None,
     replicates: int = 30,
-    iterations: int = 10,
+    iterations: int = 8,
     n: int = 20_000,
     level: float = 0.95,
     seed: int = 0,
@@ -230,7 +230,8 @@ def agreement(
 
     values = {name: model.tensor(name, table[name].tolist()) for name in nodes}
     with Refitting(model, values, treatment, outcome, iterations) as refit:
-        base = replicate(np.ones(len(table), dtype=np.int64), True)  # what the iterations change by themselves
+        refit.settle(resampling.fitted.astype(np.int64))
+        base = replicate(np.ones(len(table), dtype=np.int64), True)  # what settling changes is no difference of sources
         draws = np.array([replicate(resampling.draw(), False) for _ in range(replicates)])
     draws += points - base
     spread = float(encoded.data[outcome].std())

@@ -1,6 +1,7 @@
 """Attribute mechanisms refitted to resampled rows, from where they stand: the bootstrap of a fitted model."""
 
 from collections.abc import Mapping
+from typing import Any
 
 import numpy as np
 import torch
@@ -12,6 +13,8 @@ from ..mechanisms import Mechanism
 from ..scm import StructuralCausalModel
 
 __all__ = ["Refitting", "ancestral_model"]
+
+SETTLING = 100
 
 
 def ancestral_model(scm: StructuralCausalModel, treatment: str, outcome: str) -> StructuralCausalModel:
@@ -34,15 +37,16 @@ def ancestral_model(scm: StructuralCausalModel, treatment: str, outcome: str) ->
 class Refitting:
     """Refits the mechanisms between treatment and outcome, any number of times; leaving the block undoes it.
 
-    A mechanism without trainable weights is fitted anew in closed form. Any other takes a few L-BFGS iterations on all
-    resampled rows from its present weights, so that refits differ by the resample and not by the luck of training.
+    A mechanism without trainable weights is fitted anew in closed form. Any other first settles on all rows, and every
+    refit then takes a few L-BFGS iterations from there with the curvature learned while settling: refits differ by the
+    resample, not by the luck of training.
 
     Args:
         model: Attributes only.
         values: `(rows,)` of every node.
         treatment: Its mechanism plays no part under do(treatment).
         outcome: Only its ancestors under do(treatment) are refitted.
-        iterations: L-BFGS iterations.
+        iterations: L-BFGS iterations of every refit; settling takes `SETTLING`.
     """
 
     def __init__(
@@ -51,35 +55,56 @@ class Refitting:
         self.model, self.values, self.iterations = model, dict(values), iterations
         acting = {outcome, *model.graph.do([treatment]).ancestors(outcome)} - {treatment}
         self.nodes = model.graph.select(acting)
+        self._memories: dict[str, dict[str, Any]] = {}
 
     def __enter__(self) -> "Refitting":
-        self._start = {key: value.clone() for key, value in self.model.state_dict().items()}
+        self._start = self._settled = self._weights()
         return self
 
     def __exit__(self, *_: object) -> None:
         self.model.load_state_dict(self._start)
         self.model.zero_grad(set_to_none=True)
 
+    def settle(self, counts: NDArray[np.int64]) -> None:
+        """Bring the mechanisms to rest on the rows, each counted `counts` times; refits start there."""
+        self._run(counts, SETTLING)
+        self._settled = self._weights()
+
     def __call__(self, counts: NDArray[np.int64]) -> None:
         """Refit to the rows, each counted `counts` times."""
-        self.model.load_state_dict(self._start)
-        rows = torch.from_numpy(np.flatnonzero(counts))
-        weights = torch.from_numpy(counts[counts > 0])
+        self.model.load_state_dict(self._settled)
+        memories = self._memories
+        self._run(counts, self.iterations)
+        self._memories = memories
+
+    def _weights(self) -> dict[str, Tensor]:
+        return {key: value.clone() for key, value in self.model.state_dict().items()}
+
+    def _run(self, counts: NDArray[np.int64], iterations: int) -> None:
+        rows, weights = torch.from_numpy(np.flatnonzero(counts)), torch.from_numpy(counts[counts > 0])
+        learned = {}
         for name in self.nodes:
             mechanism = self.model.mechanisms[name]
             value = self.values[name][rows]
             parents = {parent: self.values[parent][rows] for parent in mechanism.parents}
             if mechanism.parameter_groups():
-                _descend(mechanism, value, parents, weights, self.iterations)
+                learned[name] = _descend(mechanism, value, parents, weights, iterations, self._memories.get(name))
             else:
                 again = {parent: tensor.repeat_interleave(weights) for parent, tensor in parents.items()}
                 with torch.no_grad():
                     mechanism.initialize(value.repeat_interleave(weights), again)
+        self._memories = learned
 
 
 def _descend(
-    mechanism: Mechanism, value: Tensor, parents: Mapping[str, Tensor], weights: Tensor, iterations: int
-) -> None:
+    mechanism: Mechanism,
+    value: Tensor,
+    parents: Mapping[str, Tensor],
+    weights: Tensor,
+    iterations: int,
+    memory: dict[str, Any] | None,
+) -> dict[str, Any]:
+    """Minimise the weighted losses; returns L-BFGS's memory of the curvature, with which another descent may start."""
     groups = mechanism.parameter_groups()
     parameters = list({id(p): p for group in groups.values() for p in group}.values())
     optimizer = torch.optim.LBFGS(parameters, max_iter=iterations, line_search_fn="strong_wolfe")
@@ -92,4 +117,10 @@ def _descend(
         loss.backward()
         return loss
 
+    state = optimizer.state[parameters[0]]
+    if memory is not None:  # the last gradient is this loss's own, so that no false curvature pair is added
+        state.update({key: list(entry) if isinstance(entry, list) else entry for key, entry in memory.items()})
+        state["prev_loss"] = float(closure())
+        state["prev_flat_grad"] = torch.cat([p.grad.flatten() for p in parameters if p.grad is not None])
     optimizer.step(closure)
+    return dict(state)
