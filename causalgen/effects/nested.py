@@ -48,6 +48,8 @@ Array = NDArray[np.float64]
 FOLDS = 5
 DRAWS = 200
 BOUND_DRAWS = 1_000
+LEAST_EFFECTIVE = 0.2
+"""A warning below this effective sample size, as a share of an arm's rows."""
 Levels = tuple[str, ...]
 """The treatment value, "a" or "b", of every stage."""
 ROBUST_NOTE = (
@@ -222,7 +224,7 @@ def bound_probabilities_of_causation(
     design = replace(design, bounds=(0.0, 1.0))
     scores = nested_scores(design, [(0.0,), (1.0,)], folds=FOLDS, seed=seed)
     cells = [(design.treatment == x) & (design.outcome == y) for x in (0, 1) for y in (0, 1)]
-    rows = np.column_stack([*cells, *scores]).astype(float)
+    rows = np.column_stack([*cells, *(score.values for score in scores)]).astype(float)
     found = _causation(rows.mean(axis=0))
     drawn = _causation(np.stack([weights @ rows / len(rows) for weights in asked.draws(BOUND_DRAWS)]))
     tail = (1 - level) / 2
@@ -239,7 +241,8 @@ def bound_probabilities_of_causation(
         for name, words in DEFINITIONS.items()
     )
     used, dropped = len(asked.encoded.data), asked.encoded.dropped
-    return CausationReport(asked.question, estimand, bounds, used, dropped, level, seed, asked.warnings)
+    warnings = (*asked.warnings, *_uneven(min(score.effective for score in scores)))
+    return CausationReport(asked.question, estimand, bounds, used, dropped, level, seed, warnings)
 
 
 class _Question:
@@ -346,13 +349,11 @@ class _Question:
         if self.binary:
             found = nested_scores(design, list(needed.values()), folds=FOLDS, seed=self.seed)
             scores = dict(zip(needed, found, strict=True))
-            return self.report(
-                [
-                    self.estimate(name, scores[b] - scores[a], f"{words}. {ROBUST_NOTE}")
-                    for name, (b, a, words) in compared.items()
-                ]
-            )
-
+            estimates = [
+                self.estimate(name, scores[b].values - scores[a].values, f"{words}. {ROBUST_NOTE}")
+                for name, (b, a, words) in compared.items()
+            ]
+            return self.report(estimates, _uneven(min(score.effective for score in found)))
         mean = NestedMean(design, list(values.values()))
 
         def means(weights: Array) -> dict[Levels, float]:
@@ -374,7 +375,7 @@ class _Question:
         reach = float(norm.ppf(0.5 + self.level / 2) * scores.std(ddof=1) / np.sqrt(len(scores)))
         return Estimate(name, value, value - reach, value + reach, "adjusted", note)
 
-    def report(self, estimates: Sequence[Estimate]) -> NestedReport:
+    def report(self, estimates: Sequence[Estimate], warnings: tuple[str, ...] = ()) -> NestedReport:
         return NestedReport(
             question=self.question,
             estimand=self.estimand,
@@ -384,8 +385,18 @@ class _Question:
             rows_dropped=self.encoded.dropped,
             level=self.level,
             seed=self.seed,
-            warnings=self.warnings,
+            warnings=(*self.warnings, *warnings),
         )
+
+
+def _uneven(effective: float) -> tuple[str, ...]:
+    if effective >= LEAST_EFFECTIVE:
+        return ()
+    return (
+        "Poor overlap: covariates and mediators under one treatment value rarely look as under the other, so that few "
+        f"rows carry the estimate (the rows of one arm are worth {effective:.0%} of their number). The intervals are "
+        "then too narrow.",
+    )
 
 
 def _causation(means: Array) -> dict[str, Bounds]:

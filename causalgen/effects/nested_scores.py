@@ -23,6 +23,7 @@ References:
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -31,7 +32,7 @@ from .estimators.basis import FlexibleBasis
 from .estimators.folds import cross_folds
 from .estimators.outcome_model import OutcomeModel
 
-__all__ = ["Design", "NestedMean", "nested_scores", "treated_influence"]
+__all__ = ["Design", "NestedMean", "Scores", "nested_scores", "treated_influence"]
 
 Array = NDArray[np.float64]
 CLIP = 0.01
@@ -90,8 +91,18 @@ class NestedMean:
         return float(np.average(target, weights=weights))
 
 
-def nested_scores(design: Design, questions: Sequence[Sequence[float]], *, folds: int, seed: int) -> list[Array]:
-    """Score of every row, `(rows,)`, for a treatment of 0 and 1; their mean is the estimate. Models are cross-fitted.
+class Scores(NamedTuple):
+    """Score of every row `(rows,)`, whose mean is the estimate, and how evenly rows carry it.
+
+    `effective` is the effective sample size of the least even stage's weights, as a share of the rows with weight.
+    """
+
+    values: Array
+    effective: float
+
+
+def nested_scores(design: Design, questions: Sequence[Sequence[float]], *, folds: int, seed: int) -> list[Scores]:
+    """Scores for a treatment of 0 and 1, with cross-fitted models; weights are scaled to a mean of one (Hajek).
 
     Args:
         design: The columns.
@@ -101,19 +112,23 @@ def nested_scores(design: Design, questions: Sequence[Sequence[float]], *, folds
     """
     treatment = design.treatment
     features = [FlexibleBasis(history)(history) for history in design.histories]
-    scores = [np.zeros(len(treatment)) for _ in questions]
+    values = np.zeros((len(questions), len(treatment)))
+    weights = np.zeros((len(questions), len(features), len(treatment)))
     for fit, score in cross_folds(len(treatment), folds, seed, arm=treatment):
         shares = [_probability(part, treatment, fit, score) for part in features]
-        for levels, found in zip(questions, scores, strict=True):
+        for q, levels in enumerate(questions):
             later, later_fit = design.outcome[score], design.outcome[fit]
             for j in reversed(range(len(levels))):
                 arm = treatment[fit] == levels[j]
                 model = OutcomeModel(design.bounds, penalty=None).fit(features[j][fit][arm], later_fit[arm])
                 mean = model.predict(features[j][score])
-                found[score] += _weight(treatment[score], levels[: j + 1], shares) * (later - mean)
+                weight = _weight(treatment[score], levels[: j + 1], shares)
+                weights[q, j, score] = weight / weight.mean()
+                values[q, score] += weights[q, j, score] * (later - mean)
                 later, later_fit = mean, model.predict(features[j][fit])
-            found[score] += later
-    return scores
+            values[q, score] += later
+    effective = weights.sum(axis=2) ** 2 / (weights**2).sum(axis=2) / (weights > 0).sum(axis=2)
+    return [Scores(found, float(share)) for found, share in zip(values, effective.min(axis=1), strict=True)]
 
 
 def treated_influence(design: Design, *, folds: int, seed: int) -> tuple[float, Array]:
