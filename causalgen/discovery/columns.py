@@ -166,7 +166,7 @@ def _kind(column: "pd.Series", name: str, graph: CausalGraph | None) -> ColumnKi
 
 def _encode(column: "pd.Series", name: str, kind: ColumnKind) -> np.ndarray:
     if column.nunique() < 2:
-        raise DataError(f"Expected columns that vary; '{name}' is always {column.iloc[0]!r}. Leave it out.")
+        raise DataError(f"Expected columns that vary; '{name}' is always {column.iloc[0]}. Leave it out.")
     if kind == "discrete":
         codes = _codes(column)
         if codes.max() >= LEVELS:
@@ -204,7 +204,8 @@ def _refuse_collinear(names: Sequence[str], embedded: np.ndarray, owner: np.ndar
     for position in range(len(owner)):
         if abs(triangle[position, position]) < TOLERANCE:
             weights = np.linalg.lstsq(triangle[:position, :position], triangle[:position, position], rcond=None)[0]
-            others = dict.fromkeys(names[owner[k]] for k in np.flatnonzero(np.abs(weights) > TOLERANCE**0.5))
+            used = [owner[k] for k in np.flatnonzero(np.abs(weights) > TOLERANCE**0.5)]
+            others = dict.fromkeys(names[k] for k in used if k != owner[position])
             raise DataError(
                 f"Expected columns none of which is a linear function of others; '{names[owner[position]]}' is one of "
                 f"{', '.join(others)}. Leave one of them out."

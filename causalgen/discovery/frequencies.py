@@ -19,7 +19,7 @@ from .knowledge import Knowledge
 if TYPE_CHECKING:
     import pandas as pd
 
-__all__ = ["Frequencies", "bootstrap"]
+__all__ = ["Frequencies", "bootstrap", "draw_rows"]
 
 MARKS = ("->", "<-", "---", "<->", "o->", "<-o", "o-o")
 
@@ -100,7 +100,7 @@ def _marks(
     algorithm: Algorithm, columns: Columns, knowledge: Knowledge, test: str | None, alpha: float, seed: int
 ) -> dict[Pair, str] | None:
     """The mark of every pair in one resample, or None where a column is constant in it."""
-    rows = _draw(columns, np.random.default_rng(seed))
+    rows = draw_rows(columns, np.random.default_rng(seed))
     values = columns.values[rows]
     if (np.ptp(values, axis=0) == 0).any():
         return None
@@ -108,7 +108,8 @@ def _marks(
     return {(a, b): found.mark(a, b) for a, b in combinations(columns.names, 2)}
 
 
-def _draw(columns: Columns, rng: np.random.Generator) -> np.ndarray:
+def draw_rows(columns: Columns, rng: np.random.Generator) -> np.ndarray:
+    """Positions of the rows of one resample; where there are groups, as many groups as there are, each with all its rows."""
     if columns.groups is None:
         return rng.integers(len(columns), size=len(columns))
     order = np.argsort(columns.groups, kind="stable")

@@ -67,8 +67,8 @@ class Noted(CIT_Base):
     """
 
     def __init__(self, test: CIT_Base, names: tuple[str, ...], required: Iterable[Pair]) -> None:
-        super().__init__(test.data)
-        self.method = test.method
+        super().__init__(np.empty((0, 0)))  # the base class would print the data to know them again
+        self.data, self.method = test.data, test.method
         self._test, self._names = test, names
         self._kept = {frozenset((names.index(a), names.index(b))) for a, b in required}
         self._best: dict[Pair, Separation] = {}
