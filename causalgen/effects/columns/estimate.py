@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from importlib.metadata import version
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -85,7 +85,7 @@ def estimate_with_proxies(
     used = _used(columns, (treatment, outcome, *estimand.adjustment))
     split = versions(attributes, table, used, estimand, contrast, cluster)
     correct = _debiased if any(column.source == "predicted" for column in used) else _calibrated
-    estimates, warnings = correct(attributes, estimand, split, used, method, resamples, level, seed)
+    estimates, warnings = correct(attributes, estimand, split, used, _Options(method, resamples, level, seed))
     return EffectReport(
         treatment=treatment,
         outcome=outcome,
@@ -101,6 +101,15 @@ def estimate_with_proxies(
         warnings=(*(column.reading for column in used), *warnings),
         versions={name: version(name) for name in ("dowhy", "scikit-learn")},
     )
+
+
+class _Options(NamedTuple):
+    """How to estimate: method, bootstrap resamples, level, seed."""
+
+    method: str | None
+    resamples: int
+    level: float
+    seed: int
 
 
 def _used(columns: Sequence[Column], names: Sequence[str]) -> list[Column]:
@@ -128,30 +137,32 @@ def _debiased(
     estimand: Estimand,
     split: Versions,
     used: Sequence[Column],
-    method: str | None,
-    resamples: int,
-    level: float,
-    seed: int,
+    options: _Options,
 ) -> tuple[tuple[Estimate, ...], tuple[str, ...]]:
     """Proxies put right by a random sample of labelled rows."""
     from .debias import predict_then_debias
     from .prediction_powered import prediction_powered_mean
     from .scores import Scorer
 
-    scorer = Scorer(graph, estimand, method, seed)
+    scorer = Scorer(graph, estimand, options.method, options.seed)
     everywhere, assigned = scorer(split.everywhere), scorer(split.assigned)
     labelled, clustered = split.labelled, assigned.clusters is not None
     rows = f"{labelled.sum()} labelled of {len(labelled)} rows"
     first = (
-        _estimate(PLUG_IN, everywhere.effect, everywhere.standard_error, level, "naive", scorer.name),
+        _estimate(PLUG_IN, everywhere.effect, everywhere.standard_error, options.level, "naive", scorer.name),
         _estimate(
-            "labelled rows only", assigned.effect, assigned.standard_error, level, "adjusted", f"{scorer.name}; {rows}."
+            "labelled rows only",
+            assigned.effect,
+            assigned.standard_error,
+            options.level,
+            "adjusted",
+            f"{scorer.name}; {rows}.",
         ),
     )
     if [column.name for column in used] == [estimand.outcome] and not clustered:
         predicted = everywhere.effect + everywhere.influence
         truth = assigned.effect + assigned.influence
-        numbers = prediction_powered_mean(truth, predicted[labelled], predicted[~labelled], level)
+        numbers = prediction_powered_mean(truth, predicted[labelled], predicted[~labelled], options.level)
         note = (
             f"PPI++ on the scores of {scorer.name}; {rows}. Right whatever the predictor is, narrow where it is good."
         )
@@ -161,7 +172,7 @@ def _debiased(
         f"Predict-then-debias of {scorer.name}; {rows}, weight {weight:.2f} on the proxies. Right whatever the "
         "predictors are, narrow where they are good."
     )
-    return (*first, _estimate("predict-then-debias", effect, error, level, "adjusted", note)), ()
+    return (*first, _estimate("predict-then-debias", effect, error, options.level, "adjusted", note)), ()
 
 
 def _calibrated(
@@ -169,10 +180,7 @@ def _calibrated(
     estimand: Estimand,
     split: Versions,
     used: Sequence[Column],
-    method: str | None,
-    resamples: int,
-    level: float,
-    seed: int,
+    options: _Options,
 ) -> tuple[tuple[Estimate, ...], tuple[str, ...]]:
     """Measurements corrected by their calibration."""
     from .measurement import calibrated_outcome, shift_of_line
@@ -186,8 +194,8 @@ def _calibrated(
         )
     names = [column.name for column in used]
     if names != [estimand.outcome]:
-        return _regression(estimand, split, names, resamples, level, seed)
-    scorer = Scorer(graph, estimand, method, seed)
+        return _regression(estimand, split, names, options)
+    scorer = Scorer(graph, estimand, options.method, options.seed)
     raw = scorer(split.everywhere)
     measured, assigned, exposed = (
         split.proxied.data[estimand.outcome].to_numpy(),
@@ -210,13 +218,13 @@ def _calibrated(
             f"{shift * change / line.slope:.3g}. Label a random sample and declare the column 'predicted' instead.",
         )
     return (
-        _estimate(PLUG_IN, raw.effect, raw.standard_error, level, "naive", scorer.name),
-        _estimate("calibrated measurement", corrected.effect, corrected.error, level, "adjusted", note),
+        _estimate(PLUG_IN, raw.effect, raw.standard_error, options.level, "naive", scorer.name),
+        _estimate("calibrated measurement", corrected.effect, corrected.error, options.level, "adjusted", note),
     ), warnings
 
 
 def _regression(
-    estimand: Estimand, split: Versions, names: list[str], resamples: int, level: float, seed: int
+    estimand: Estimand, split: Versions, names: list[str], options: _Options
 ) -> tuple[tuple[Estimate, ...], tuple[str, ...]]:
     """Regression calibration in a linear outcome model."""
     from ..comparisons import calibrate
@@ -244,17 +252,17 @@ def _regression(
     )
     change = table.treated - table.control
     plug_in = regression._replace(measured=(), assigned=np.zeros((0, 0)), assigned_outcome=None)
-    naive = regression_calibration(plug_in, change, resamples=resamples, seed=seed)
-    corrected = regression_calibration(regression, change, resamples=resamples, seed=seed)
+    naive = regression_calibration(plug_in, change, resamples=options.resamples, seed=options.seed)
+    corrected = regression_calibration(regression, change, resamples=options.resamples, seed=options.seed)
     note = (
         f"Linear adjustment with the expected assigned value of {', '.join(names)} given its measurement and the other "
         f"columns, learned on {split.labelled.sum()} rows. Right where the outcome is linear in them and the "
         "measurement errors say nothing about treatment, outcome or one another. "
-        f"Bootstrap interval, {resamples} resamples."
+        f"Bootstrap interval, {options.resamples} resamples."
     )
     return (
-        _estimate(PLUG_IN, naive.effect, naive.error, level, "naive", "Linear adjustment on the measurements."),
-        _estimate("regression calibration", corrected.effect, corrected.error, level, "adjusted", note),
+        _estimate(PLUG_IN, naive.effect, naive.error, options.level, "naive", "Linear adjustment on the measurements."),
+        _estimate("regression calibration", corrected.effect, corrected.error, options.level, "adjusted", note),
     ), ()
 
 
