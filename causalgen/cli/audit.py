@@ -1,5 +1,6 @@
 """`causalgen audit`: how does a classifier's output on the same image change under do(attribute)?"""
 
+import math
 import re
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -141,11 +142,11 @@ def _draw(report: "AuditReport", folder: Path) -> list[Path]:
 
     from ..reports import plot_samples
 
-    paths = []
+    paths, style = [], ".3f" if report.unit == "probability" else ".4g"
     for number, entry in enumerate(report.movers, 1):
         images = torch.stack([entry.factual_images, entry.null_images, entry.counterfactual_images], dim=1)
         captions = [
-            f"{name}\n{score:.3g}"
+            f"{name}\n{score:{style}}"
             for row, *scores, inside in zip(
                 entry.rows, entry.factual, entry.null, entry.counterfactual, entry.supported, strict=True
             )
@@ -171,16 +172,12 @@ def _print(report: "AuditReport") -> None:
         table.add_column(column)
     for row in report:
         group = "" if row.subgroup == "everyone" else f"{row.subgroup}, "
-        cells = (
-            row.intervention,
-            row.effect,
-            f"{group}{row.stratum} ({row.units})",
-            f"{row.change.value:+.3f}",
-            f"{row.adjusted_low:+.3f} to {row.adjusted_high:+.3f}",
-            row.verdict,
-            f"{row.flips.value:.1%}" if row.flips else "",
-            f"{row.null_change.value:+.3f}",
-        )
+        place = (row.intervention, row.effect, f"{group}{row.stratum} ({row.units})")
+        known = math.isfinite(row.adjusted_low)
+        interval = f"{row.adjusted_low:+.3f} to {row.adjusted_high:+.3f}" if known else ""
+        flips = f"{row.flips.value:.1%}" if row.flips and row.units else ""
+        change, null = (f"{number.value:+.3f}" if row.units else "" for number in (row.change, row.null_change))
+        cells = (*place, change, interval, row.verdict, flips, null)
         table.add_row(*map(Text, cells))
     console.print(table)
     for trust in report.trust:
