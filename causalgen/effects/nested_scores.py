@@ -12,8 +12,8 @@ the mean is :math:`E[m_1]`. Its efficient score, for a treatment of two values, 
     = \frac{p(v_i \mid H_i)\, p(v_j \mid H_{i-1})}{p(v_j \mid H_i)\, p(v_i \mid H_{i-1})}
 
 so that densities of mediators are never fitted, only probabilities of the treatment. With the two stages of a natural
-effect it is that of Tchetgen Tchetgen and Shpitser: right where any two of three parts are (the outcome regression,
-the mediators, the treatment), each in every stage.
+effect it is the score of Tchetgen Tchetgen and Shpitser. Consistent where all regressions are right, or where all
+probabilities are.
 
 References:
     Tchetgen Tchetgen and Shpitser, Semiparametric theory for causal mediation analysis (2012).

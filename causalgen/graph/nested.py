@@ -11,8 +11,6 @@ References:
 
 from collections.abc import Collection, Iterable
 
-import networkx as nx
-
 from ..errors import GraphError, NotIdentifiableError
 from .adjustment import (
     adjustment_sets,
@@ -29,9 +27,9 @@ from .graph import CausalGraph
 from .identify import identify
 from .nested_estimand import NestedEstimand, Stage
 from .nested_paths import Path, PathsLike, active_paths, causal_paths, write_directed
+from .nested_terms import early, mediation_set, mediation_terms, stages
 from .nested_words import assume, join, write_causation, write_nested, write_treated
 from .parse import EdgesLike
-from .separation import ancestral_closure
 
 __all__ = [
     "identify_controlled_direct_effect",
@@ -75,14 +73,14 @@ def identify_natural_effects(
     """
     measured = _measured(graph, treatment, outcome, observed)
     chosen = select_mediators(graph, treatment, outcome, mediators, observed=measured)
-    adjustment = _mediation_set(graph, treatment, outcome, chosen, measured)
+    adjustment = mediation_set(graph, treatment, outcome, chosen, measured)
     if adjustment is not None:
-        terms = _mediation_terms(outcome, chosen, adjustment, graph)
-        stages: tuple[Stage, ...] = ((chosen, "a"), ((outcome,), "b"))
+        terms = mediation_terms(outcome, chosen, adjustment, graph)
+        blocks: tuple[Stage, ...] = ((chosen, "a"), ((outcome,), "b"))
     else:
         direct = {path for path in causal_paths(graph, treatment, outcome) if not set(path) & set(chosen)}
         terms = _edge_terms(graph, treatment, outcome, direct, measured)
-        stages = _stages(graph, treatment, terms)
+        blocks = stages(graph, treatment, terms)
     m = join(chosen)
     return NestedEstimand(
         query="natural effects",
@@ -96,11 +94,11 @@ def identify_natural_effects(
             f"under {treatment}=b."
         ),
         written=write_nested("natural effects", terms, treatment, outcome, mediators=chosen),
-        assumptions=assume("natural effects", treatment, outcome, chosen, _early(graph, treatment, terms)),
+        assumptions=assume("natural effects", treatment, outcome, chosen, early(graph, treatment, terms)),
         mediators=chosen,
-        adjustment=_early(graph, treatment, terms),
+        adjustment=early(graph, treatment, terms),
         factors=terms,
-        stages=stages,
+        stages=blocks,
     )
 
 
@@ -152,11 +150,11 @@ def identify_path_specific_effect(
             f"along that and {treatment}=a along every other path, against {treatment}=a along all."
         ),
         written=write_nested("path-specific effect", terms, treatment, outcome, paths=shown),
-        assumptions=assume("path-specific effect", treatment, outcome, (), _early(graph, treatment, terms)),
-        adjustment=_early(graph, treatment, terms),
+        assumptions=assume("path-specific effect", treatment, outcome, (), early(graph, treatment, terms)),
+        adjustment=early(graph, treatment, terms),
         paths=shown,
         factors=terms,
-        stages=_stages(graph, treatment, terms),
+        stages=stages(graph, treatment, terms),
     )
 
 
@@ -204,11 +202,11 @@ def identify_controlled_direct_effect(
             f"{outcome} under {treatment}=a when {m} is set to the same value for every unit under both."
         ),
         written=write_nested("controlled direct effect", terms, treatment, outcome, mediators=chosen),
-        assumptions=assume("controlled direct effect", treatment, outcome, chosen, _early(graph, treatment, terms)),
+        assumptions=assume("controlled direct effect", treatment, outcome, chosen, early(graph, treatment, terms)),
         mediators=chosen,
-        adjustment=_early(graph, treatment, terms),
+        adjustment=early(graph, treatment, terms),
         factors=terms,
-        stages=_stages(graph, treatment, terms, joined=False),
+        stages=stages(graph, treatment, terms, joined=False),
     )
 
 
@@ -349,64 +347,3 @@ def _edge_terms(
 ) -> tuple[Factor, ...]:
     levels = carried_levels(graph, treatment, outcome, active, measured)
     return factors(graph.project(measured), treatment, outcome, levels)
-
-
-def _mediation_set(
-    graph: CausalGraph, treatment: str, outcome: str, mediators: tuple[str, ...], measured: tuple[str, ...]
-) -> tuple[str, ...] | None:
-    """A set W unaffected by X with (Y(b, m), M(a)) ⊥ X | W and Y(b, m) ⊥ M(a) | W; no member can be dropped.
-
-    Both read off the graph without the arrows out of X; for the second those out of M are removed as well. What X
-    affects cannot be in W, so a variable that X affects and that confounds M and Y leaves a path open.
-    """
-    dag = graph.canonical()
-    single = nx.restricted_view(dag, [], list(dag.out_edges(treatment)))
-    double = nx.restricted_view(dag, [], list(dag.out_edges([treatment, *mediators])))
-    allowed = set(measured) - {treatment, *graph.descendants(treatment)}
-
-    def valid(chosen: Collection[str]) -> bool:
-        return nx.is_d_separator(single, {treatment}, {*mediators, outcome}, set(chosen)) and nx.is_d_separator(
-            double, set(mediators), {outcome}, set(chosen)
-        )
-
-    near = ancestral_closure(dag, [treatment, *mediators, outcome])
-    nearer = ancestral_closure(double, [*mediators, outcome])
-    for start in (allowed & near, allowed & nearer):
-        if valid(start):
-            for name in graph.select(start):
-                start = start - {name} if valid(start - {name}) else start
-            return graph.select(start)
-    return None
-
-
-def _mediation_terms(
-    outcome: str, mediators: tuple[str, ...], adjustment: tuple[str, ...], graph: CausalGraph
-) -> tuple[Factor, ...]:
-    """P(adjustment) P(mediators | a, adjustment) P(outcome | b, adjustment, mediators)."""
-    response = Factor((outcome,), graph.select((*adjustment, *mediators)), "b", True)
-    mediation = Factor(mediators, adjustment, "a", True)
-    return (Factor(adjustment, (), "", True), mediation, response) if adjustment else (mediation, response)
-
-
-def _early(graph: CausalGraph, treatment: str, terms: Iterable[Factor]) -> tuple[str, ...]:
-    """The variables of the formula that the treatment does not affect."""
-    late = graph.descendants(treatment)
-    return graph.select(node for term in terms for node in term.nodes if node not in late)
-
-
-def _stages(graph: CausalGraph, treatment: str, terms: tuple[Factor, ...], *, joined: bool = True) -> tuple[Stage, ...]:
-    """Descendants of the treatment, neighbours of one treatment value joined; nothing unless every factor is plain.
-
-    Where a variable is set it may stand between neighbours and depend on the first, so that they cannot be joined.
-    """
-    if not all(term.plain for term in terms):
-        return ()
-    stages: list[Stage] = []
-    for term in terms:
-        if term.nodes[0] in graph.descendants(treatment):
-            level = term.level or (stages[-1][1] if stages else "b")
-            if joined and stages and stages[-1][1] == level:
-                stages[-1] = ((*stages[-1][0], *term.nodes), level)
-            else:
-                stages.append((term.nodes, level))
-    return tuple(stages)
