@@ -1,1 +1,6 @@
-"""How far to doubt an estimate: refuters, sensitivity, overlap and balance, negative controls, implied independencies."""
+"""How far to doubt an effect: refuters, hidden confounding, overlap and balance, negative controls, independencies."""
+
+from .controls import NegativeControl
+from .examine import Doubt, examine
+
+__all__ = ["Doubt", "NegativeControl", "examine"]

@@ -2,7 +2,8 @@
 
 References:
     VanderWeele and Ding, Sensitivity analysis in observational research: introducing the E-value (2017).
-    VanderWeele, On a square-root transformation of the odds ratio for a common outcome (2017), for the 0.91.
+    Chinn, A simple method for converting an odds ratio to effect size (2000), and VanderWeele, On a square-root
+    transformation of the odds ratio for a common outcome (2017), for exp(0.91 d): the root of the odds ratio exp(1.81 d).
 """
 
 from collections.abc import Callable, Sequence
@@ -69,7 +70,7 @@ def e_value(risk_ratio: float) -> float:
 def risk_ratio_of_difference(difference: float, deviation: float) -> float:
     """Approximate risk ratio of a difference of means: exp(0.91 difference / deviation).
 
-    It is the risk ratio of the outcome cut at its median, roughly, when the outcome is normal.
+    It approximates the risk ratio of the outcome cut in two at a common value.
     """
     return float(np.exp(PER_STANDARD_DEVIATION * difference / deviation))
 

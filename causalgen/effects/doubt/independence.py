@@ -2,8 +2,8 @@
 
 If x is independent of y given z, then f(x) - E[f(x) | z] and g(y) - E[g(y) | z] are uncorrelated for all f and g. The
 test regresses every f(x) and g(y) on flexible features of z and asks whether the products of residuals have mean 0,
-by a chi-squared statistic. For a continuous variable, f are its normal score and the square of that; for a discrete
-one, the indicators of its labels.
+by Hotelling's statistic. For a continuous variable, f are its rank, from -1 to 1, and the square of that (bounded, so
+that small tables suffice); for a discrete one, the indicators of its labels.
 
 Reference:
     Shah and Peters, The hardness of conditional independence testing and the generalised covariance measure (2020).
@@ -12,7 +12,8 @@ Reference:
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
-from scipy.stats import chi2, norm, rankdata
+from scipy.stats import f as fisher
+from scipy.stats import norm, rankdata
 from sklearn.kernel_approximation import RBFSampler
 from sklearn.preprocessing import StandardScaler
 
@@ -55,13 +56,16 @@ def independence_p_value(table: pd.DataFrame, x: Variable, y: Variable, given: l
     of_x = _residuals(features, _functions(table[x.name], x))
     of_y = _residuals(features, _functions(table[y.name], y))
     products = np.einsum("ni,nj->nij", of_x, of_y).reshape(len(table), -1)
+    if not products.shape[1]:
+        return None
     covariance = np.cov(products, rowvar=False).reshape(products.shape[1], -1)
     rank = int(np.linalg.matrix_rank(covariance, hermitian=True))
     if not rank:
         return None
     mean = products.mean(axis=0)
     statistic = len(table) * mean @ np.linalg.pinv(covariance, hermitian=True) @ mean
-    return float(chi2.sf(statistic, rank))
+    rows = len(table)
+    return float(fisher.sf(statistic * (rows - rank) / (rank * (rows - 1)), rank, rows - rank))
 
 
 def is_discrete(column: pd.Series, variable: Variable) -> bool:
@@ -75,8 +79,8 @@ def _functions(column: pd.Series, variable: Variable) -> Array:
     """Functions of the tested variable, shape `(rows, functions)`."""
     if is_discrete(column, variable):
         return _indicators(column)
-    score = norm.ppf((rankdata(column) - 0.5) / len(column))
-    return np.column_stack([score, score**2])
+    rank = 2 * (rankdata(column) - 0.5) / len(column) - 1
+    return np.column_stack([rank, rank**2])
 
 
 def _inputs(column: pd.Series, variable: Variable) -> Array:
