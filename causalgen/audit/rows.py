@@ -163,9 +163,8 @@ class UnitScores:
             return None, None
         flipped = (self.counterfactual_decision != self.null_decision).mean(0)[inside]
         by_null = (self.null_decision != self.factual_decision)[:, inside]
-        return bootstrap(flipped, groups, level=level, seed=seed), float(by_null.mean()) if by_null.size else float(
-            "nan"
-        )
+        null_flips = float(by_null.mean()) if by_null.size else float("nan")
+        return bootstrap(flipped, groups, level=level, seed=seed), null_flips
 
 
 def _expanded(tails: float, groups: int) -> float:

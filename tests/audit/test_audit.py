@@ -10,9 +10,26 @@ import torch
 
 from causalgen.audit import as_classifier, audit, audit_images, counterfactual_images
 from causalgen.audit.rows import ALL, SUPPORTED, UnitScores
+from causalgen.errors import DataError
+from causalgen.graph import Variable
 from causalgen.metrics import Interval
+from causalgen.predictors import Classifier
 
-from .halves import BIAS, BLUE, SIZE, SLOPE, TONE, Blurred, Uncertain, brightness, model, probability, units
+from .halves import (
+    BIAS,
+    BLUE,
+    GRAPH,
+    SHAPE,
+    SIZE,
+    SLOPE,
+    TONE,
+    Blurred,
+    Uncertain,
+    brightness,
+    model,
+    probability,
+    units,
+)
 
 SCORE = as_classifier(brightness, outcome="brightness", unit="grey levels", threshold=0.0)
 BRIGHT = as_classifier(probability, outcome=1, labels=("dark", "bright"))
@@ -165,6 +182,22 @@ def test_trust_shows_effectiveness_and_support() -> None:
     assert far.trust[0].supported == 0
     assert far.row("do(tone = 19 lx)", stratum=SUPPORTED).verdict == "undecided"
     assert any("whether the images show it is unknown" in note for note in far.notes)
+
+
+def test_a_classifier_of_a_discrete_attribute_reads_it_off_the_images() -> None:
+    factual = units()
+    reader = Classifier(GRAPH["ink"], SHAPE).eval()
+    shown = audit(BRIGHT, model(), factual, interventions=[TO_BLUE], classifiers={"ink": reader}).trust[0].shown[0]
+    before = reader.predict(factual["image"])
+    red = factual["ink"] == 0
+    after = reader.predict(factual["image"] + torch.tensor([BLUE, BLUE, 0, 0])[:, None] * red[:, None, None, None])
+    assert shown.how == "predicted"
+    assert shown.error == pytest.approx(float((after != 1).double().mean()))
+    assert shown.unchanged == pytest.approx(float((before != 1).double().mean()))
+    assert shown.floor == pytest.approx(float((before != factual["ink"]).double().mean()))
+    other = Classifier(Variable("ink", "binary", labels=("black", "blue")), SHAPE)
+    with pytest.raises(DataError, match="Expected a classifier with the labels of 'ink'"):
+        audit(BRIGHT, model(), factual, interventions=[TO_BLUE], classifiers={"ink": other})
 
 
 def test_units_of_a_group_widen_the_interval_and_the_seed_fixes_everything() -> None:
