@@ -2,45 +2,74 @@
 
 from .axioms import composition, reversibility
 from .bootstrap import Interval, bootstrap
+from .calibration import calibration
 from .case import Answer, Case, ask
+from .collapse import collapsed, mode_collapse
 from .controls import untrained_control
 from .effectiveness import Measure, effectiveness
 from .evaluate import evaluate
 from .images import l1, ssim, to_bytes
 from .kept import classifier_accuracy, kept
 from .leak import noise_leak, predictability
-from .queries import Query, donors, draw_query
+from .minimality import minimality
+from .predicted import predicted_effectiveness
+from .protocol import CAUSALGEN, PROTOCOLS, PUBLISHED, Protocol, protocol_named, with_residual
+from .queries import Query, donors, draw_from_other_bin, draw_query
+from .realism import frechet_distance, kernel_distance, realism
 from .result import MetricResult, MetricTable
+from .samples import draw_samples, sample_quality
+from .spaces import Space, feature_space, fit_latents, latent_space
 from .strokes import stroke_measures
 from .truth import attribute_error_to_truth, image_error_to_truth
 from .units import Units
 
 __all__ = [
+    "CAUSALGEN",
+    "PROTOCOLS",
+    "PUBLISHED",
     "Answer",
     "Case",
     "Interval",
     "Measure",
     "MetricResult",
     "MetricTable",
+    "Protocol",
     "Query",
+    "Space",
     "Units",
     "ask",
     "attribute_error_to_truth",
     "bootstrap",
+    "calibration",
     "classifier_accuracy",
+    "collapsed",
     "composition",
     "donors",
+    "draw_from_other_bin",
     "draw_query",
+    "draw_samples",
     "effectiveness",
     "evaluate",
+    "feature_space",
+    "fit_latents",
+    "frechet_distance",
     "image_error_to_truth",
     "kept",
+    "kernel_distance",
     "l1",
+    "latent_space",
+    "minimality",
+    "mode_collapse",
     "noise_leak",
     "predictability",
+    "predicted_effectiveness",
+    "protocol_named",
+    "realism",
     "reversibility",
+    "sample_quality",
     "ssim",
     "stroke_measures",
     "to_bytes",
     "untrained_control",
+    "with_residual",
 ]

@@ -13,7 +13,10 @@ from ..errors import DataError
 from ..scm import StructuralCausalModel
 from ..scm.interventions import describe
 
-__all__ = ["Query", "QuerySpec", "donors", "draw_query"]
+__all__ = ["BINS", "Query", "QuerySpec", "bin_edges", "donors", "draw_from_other_bin", "draw_query"]
+
+BINS = 9
+"""Bins of equal width over a continuous attribute."""
 
 QuerySpec = str | Sequence[str] | Mapping[str, Any]
 """A node, several nodes that are set together, or fixed values by node."""
@@ -82,3 +85,45 @@ def draw_query(
         return Query(f"do({inner})", values)
     donor = torch.from_numpy(donors(groups, seed=seed))
     return Query(f"do({', '.join(names)})", {name: scm.tensor(name, factual[name][donor]) for name in names})
+
+
+def bin_edges(values: NDArray) -> NDArray[np.float64]:
+    """Inner edges of nine bins of equal width over `values` `(N,)`, for `numpy.digitize`.
+
+    >>> bin_edges(np.array([0.0, 9.0])).tolist()
+    [1.0, 2.0, 3.0, 4.0, 5.0, 6.0, 7.0, 8.0]
+    """
+    return np.linspace(values.min(), values.max(), BINS + 1)[1:-1]
+
+
+def draw_from_other_bin(
+    node: str, scm: StructuralCausalModel, factual: Mapping[str, Tensor], column: Tensor, *, seed: int
+) -> Query:
+    """Set one node to a value drawn uniformly from those in `column` that lie in another of nine bins (or are another label).
+
+    Args:
+        node: An attribute.
+        scm: The model, for its graph and its device.
+        factual: Observed values of the units, `(B, ...)` by node.
+        column: Values of the node in the whole test split.
+        seed: Seed of the draws.
+
+    Raises:
+        UnknownNameError: A name that is no node.
+        DataError: An image, or an attribute with values in one bin only.
+    """
+    scm.graph.require(node)
+    variable = scm.graph[node]
+    if variable.is_image:
+        raise DataError(f"Expected an attribute in a query; got the image '{node}'. Ask about its parents.")
+    values, own = column.numpy(), factual[node].numpy()
+    edges = None if variable.is_discrete else bin_edges(values)
+    place = values if edges is None else np.digitize(values, edges)
+    own_place = own if edges is None else np.digitize(own, edges)
+    rng, drawn = np.random.default_rng(seed), own.copy()
+    for here in np.unique(own_place):
+        units, others = np.flatnonzero(own_place == here), values[place != here]
+        if not len(others):
+            raise DataError(f"Expected values of '{node}' in several bins of the test split; got one bin only.")
+        drawn[units] = rng.choice(others, size=len(units))
+    return Query(f"do({node})", {node: scm.tensor(node, torch.from_numpy(drawn))})

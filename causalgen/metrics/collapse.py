@@ -1,0 +1,105 @@
+"""Mode collapse: does a generator draw the variety that the data have, or a few images over and over?
+
+Two statistics, since a generator can fail in two ways:
+
+- coverage: share of real images near which a generated one lies, that is, nearer than their fifth nearest real neighbour
+  (Naeem, Oh, Uh, Choi and Yoo, Reliable fidelity and diversity metrics for generative models, 2020). Whole kinds of images
+  that are never drawn lower it.
+- diversity within conditions: distance between two images drawn for the same parents, relative to that between two real images
+  whose parents are as like as the data allow. Noise that is ignored lowers it, even where the parents alone spread the images.
+
+Either below half of what real images reach is flagged.
+"""
+
+from collections.abc import Mapping
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from ..graph import CausalGraph
+from .bootstrap import bootstrap
+from .controls import FLOOR
+from .realism import halves
+from .result import MetricResult
+from .spaces import Space
+from .units import ALL
+
+__all__ = ["COVERAGE", "DIVERSITY", "THRESHOLD", "collapsed", "coverage", "mode_collapse"]
+
+COVERAGE = "coverage of real images"
+DIVERSITY = "diversity within conditions"
+THRESHOLD = 0.5
+"""A statistic below this share of what real images reach is flagged."""
+NEIGHBOURS = 5
+OTHER_LABEL = 100.0
+"""Distance between units of different labels, in standard deviations of continuous parents."""
+
+
+def mode_collapse(
+    draws: Mapping[str, tuple[Tensor, Tensor]],
+    factual: Mapping[str, Tensor],
+    groups: NDArray,
+    features: Space,
+    *,
+    graph: CausalGraph,
+    image: str,
+    seed: int = 0,
+) -> list[MetricResult]:
+    """Coverage and diversity of generated images; a flagged result says "mode collapse" in its note.
+
+    Args:
+        draws: By row, two batches of uint8 images `(N, C, H, W)` drawn for the units' own parents with fresh noise.
+        factual: Observed values of the units.
+        groups: `(N,)`; real images are compared across groups only.
+        features: Where distances are taken.
+        graph: The graph, for the kinds of the parents.
+        image: Name of the image node.
+        seed: Seed of halves and bootstrap.
+    """
+    first, second = halves(groups, seed=seed)
+    real = features(factual[image])
+    points = {row: tuple(features(batch) for batch in pair) for row, pair in draws.items()}
+    best = coverage(real[first], real[second])
+    nearest = _most_alike(factual, groups, graph, image)
+    apart = np.linalg.norm(real - real[nearest], axis=1)
+    results = []
+    for row, one in [(FLOOR, real), *((row, pair[0]) for row, pair in points.items())]:
+        value = coverage(one[first], real[second])
+        results.append(_result(COVERAGE, row, (value, np.nan, np.nan), len(first), best))
+    for row, (one, two) in points.items():
+        interval = bootstrap(np.linalg.norm(one - two, axis=1), groups, denominator=apart, seed=seed)
+        results.append(_result(DIVERSITY, row, interval, len(groups), 1.0))
+    return results
+
+
+def collapsed(results: list[MetricResult], *, row: str) -> bool:
+    """Whether a statistic of that row is below the threshold."""
+    return any(result.row == row and result.note.startswith("mode collapse") for result in results)
+
+
+def coverage(points: NDArray, real: NDArray) -> float:
+    """Share of `real` `(M, D)` with one of `points` `(N, D)` nearer than the fifth nearest other real one."""
+    between = torch.cdist(torch.from_numpy(real), torch.from_numpy(real))
+    radius = between.kthvalue(min(NEIGHBOURS + 1, len(real)), dim=1).values
+    nearest = torch.cdist(torch.from_numpy(real), torch.from_numpy(points)).min(dim=1).values
+    return float((nearest <= radius).double().mean())
+
+
+def _most_alike(factual: Mapping[str, Tensor], groups: NDArray, graph: CausalGraph, image: str) -> NDArray[np.int64]:
+    """For each unit the unit of another group whose parents of the image are most like its own."""
+    distance = np.where(groups[:, None] == groups[None], np.inf, 0.0)
+    for name in graph.parents(image):
+        variable, column = graph[name], factual[name].double().numpy() if not graph[name].is_image else None
+        if column is None:
+            continue
+        apart = np.abs(column[:, None] - column[None])
+        distance += OTHER_LABEL * (apart > 0) if variable.is_discrete else apart / max(column.std(), 1e-9)
+    return distance.argmin(axis=1)
+
+
+def _result(metric: str, row: str, interval: tuple[float, float, float], units: int, best: float) -> MetricResult:
+    flagged = interval[0] < THRESHOLD * best
+    note = f"mode collapse: below {THRESHOLD:g} of real images" if flagged else ""
+    return MetricResult(metric, "samples", row, ALL, *interval, units, better="higher", floor=best, note=note)

@@ -1,0 +1,66 @@
+"""Effectiveness by predictors: what networks trained on real images read off a counterfactual one, with their floor.
+
+Source: Monteiro, De Sousa Ribeiro, Pawlowski, Castro and Glocker, Measuring axiomatic soundness of counterfactual image
+models, 2023.
+"""
+
+from collections.abc import Mapping
+
+import numpy as np
+from numpy.typing import NDArray
+from torch import Tensor
+
+from ..predictors import AttributePredictor
+from ..typing import Values
+from .case import Case
+from .result import MetricResult
+
+__all__ = ["predicted_effectiveness", "prediction_error", "prediction_metric"]
+
+
+def predicted_effectiveness(
+    case: Case, predictors: Mapping[str, AttributePredictor], *, batch_statistics: bool = False
+) -> list[MetricResult]:
+    """Mean absolute error, or accuracy, of predicted against counterfactual attributes, in the attribute's unit.
+
+    A predictor that is told other attributes is told the counterfactual ones. The floor is the same predictor's error on the
+    factual images of the same units: a value below it says that images are easier to read than real ones.
+
+    Args:
+        case: A query with its answers.
+        predictors: By attribute.
+        batch_statistics: Whether they normalise by the images at hand.
+    """
+    results = []
+    for predictor in predictors.values():
+        floor = prediction_error(predictor, case.factual[case.image], case.factual, batch_statistics=batch_statistics)
+        for answer in case.answers:
+            error = prediction_error(predictor, answer.images, case.shown(answer), batch_statistics=batch_statistics)
+            results += case.units.results(
+                prediction_metric(predictor), answer.row, error, floor=floor, **_reading(predictor)
+            )
+    return results
+
+
+def prediction_error(
+    predictor: AttributePredictor, images: Tensor, attributes: Values, *, batch_statistics: bool = False
+) -> NDArray[np.float64]:
+    """Absolute error of each image, or 1 where the label is right and 0 elsewhere, `(N,)`."""
+    predicted = predictor.predict(images, attributes, batch_statistics=batch_statistics)
+    wanted = attributes[predictor.variable.name].cpu()
+    if predictor.variable.is_discrete:
+        return (predicted.cpu() == wanted).double().numpy()
+    return (predicted.cpu().double() - wanted.double()).abs().numpy()
+
+
+def prediction_metric(predictor: AttributePredictor) -> str:
+    """Name of the metric, such as "thickness MAE by predictor"."""
+    variable = predictor.variable
+    return f"{variable.name} {'accuracy' if variable.is_discrete else 'MAE'} by predictor"
+
+
+def _reading(predictor: AttributePredictor) -> dict[str, str]:
+    variable = predictor.variable
+    return (
+        {"unit": "", "better": "higher"} if variable.is_discrete else {"unit": variable.unit or "", "better": "lower"}
+    )

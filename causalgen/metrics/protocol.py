@@ -1,0 +1,91 @@
+"""Protocols: how queries are drawn, how predictors normalise, what residual is carried, and over what L1 is taken.
+
+- causalgen: the default. Values of other units, predictors in evaluation mode, no residual, L1 over the image.
+- published: lets numbers stand beside those of Melistas et al., Benchmarking counterfactual image generation (NeurIPS 2024
+  Datasets and Benchmarks). Values from another bin, predictors with batch statistics, a residual, L1 over the padded image.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from types import MappingProxyType
+from typing import Literal
+
+from ..errors import UnknownNameError, nearest
+from ..scm import StructuralCausalModel
+from .result import MetricResult
+
+__all__ = ["CAUSALGEN", "PROTOCOLS", "PUBLISHED", "Protocol", "protocol_named", "with_residual"]
+
+
+@dataclass(frozen=True)
+class Protocol:
+    """A way to evaluate.
+
+    Args:
+        name: Its name.
+        values: Where the value of an intervention comes from: "another unit" of the evaluated ones, or "another bin" of the
+            test split, nine of equal width over a continuous attribute.
+        batch_statistics: Whether attribute predictors normalise by the images at hand.
+        residual: Share of the pixel residual carried, by mechanism name; 0 for those not named.
+        side: Height and width to which images are padded with zeros before L1 is taken; None for no padding.
+    """
+
+    name: str
+    values: Literal["another unit", "another bin"] = "another unit"
+    batch_statistics: bool = False
+    residual: Mapping[str, float] = field(default_factory=lambda: MappingProxyType({}))
+    side: int | None = None
+
+    def scaled(self, results: Iterable[MetricResult], shape: Sequence[int]) -> list[MetricResult]:
+        """Results with every L1 in grey levels taken over the padded image.
+
+        >>> result = MetricResult("reversibility L1", "", "model", "all units", 1.0, 0.9, 1.1, 9, "grey levels")
+        >>> round(PUBLISHED.scaled([result], (1, 28, 28))[0].value, 3)
+        0.766
+        """
+        if self.side is None:
+            return list(results)
+        factor = shape[-1] * shape[-2] / self.side**2
+        return [_times(result, factor) if result.unit == "grey levels" else result for result in results]
+
+
+def _times(result: MetricResult, factor: float) -> MetricResult:
+    floor = None if result.floor is None else result.floor * factor
+    return replace(result, value=result.value * factor, low=result.low * factor, high=result.high * factor, floor=floor)
+
+
+CAUSALGEN = Protocol("causalgen")
+PUBLISHED = Protocol(
+    "published",
+    values="another bin",
+    batch_statistics=True,
+    residual=MappingProxyType({"conv-vae": 0.1, "hierarchical-vae": 1.0}),
+    side=32,
+)
+PROTOCOLS: dict[str, Protocol] = {protocol.name: protocol for protocol in (CAUSALGEN, PUBLISHED)}
+
+
+def protocol_named(name: str) -> Protocol:
+    """The protocol called `name`.
+
+    Raises:
+        UnknownNameError: There is none.
+    """
+    if name not in PROTOCOLS:
+        raise UnknownNameError(
+            f"Expected a protocol among {', '.join(PROTOCOLS)}; got {name!r}." + nearest(name, PROTOCOLS)
+        )
+    return PROTOCOLS[name]
+
+
+def with_residual(scm: StructuralCausalModel, image: str, share: float) -> StructuralCausalModel:
+    """The same model whose image mechanism carries `share` of the pixel residual; itself where it has no such option."""
+    mechanism = scm.mechanisms[image]
+    if mechanism.spec().get("residual", share) == share:
+        return scm
+    changed = type(mechanism)(mechanism.variable, mechanism.parents, **{**mechanism.spec(), "residual": share})
+    changed.load_state_dict(mechanism.state_dict())
+    result = StructuralCausalModel(scm.graph, {**scm.mechanisms, image: changed.to(scm.like)})
+    for name, support in result.supports.items():
+        support.load_state_dict(scm.supports[name].state_dict())
+    return result.to(scm.like.device).eval()

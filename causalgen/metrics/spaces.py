@@ -1,0 +1,96 @@
+"""Spaces in which images are compared: features of the project's own networks, trained on the training split."""
+
+from collections.abc import Callable, Mapping
+from typing import TypeAlias
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from rich.progress import Progress
+from torch import Tensor
+
+from ..datasets import Dataset
+from ..errors import DataError
+from ..graph import CausalGraph
+from ..nn import seeded
+from ..predictors import AttributePredictor
+from ..scm import StructuralCausalModel
+from ..training import FitConfig, Stage, fit
+
+__all__ = ["Space", "feature_space", "fit_latents", "latent_space"]
+
+Space: TypeAlias = Callable[[Tensor], NDArray[np.float64]]
+"""Function of uint8 images `(N, C, H, W)` to points `(N, D)`."""
+BATCH = 1000
+REFERENCES = 5000
+"""Training images that fix the scale of each feature."""
+
+
+def feature_space(predictors: Mapping[str, AttributePredictor], data: Dataset, *, image: str) -> Space:
+    """Features on which the heads of attribute predictors rest, side by side, each of unit spread over training images.
+
+    Distances in it are not comparable to those in the features of an Inception network.
+
+    Raises:
+        DataError: No predictor.
+    """
+    if not predictors:
+        raise DataError("Expected at least one attribute predictor to take features from; got none.")
+    train = data.values[image][data.split["train"][:REFERENCES]]
+    scale = np.maximum(_features(predictors, train).std(axis=0), 1e-6)
+    return lambda images: _features(predictors, images) / scale
+
+
+@torch.no_grad()
+def _features(predictors: Mapping[str, AttributePredictor], images: Tensor) -> NDArray[np.float64]:
+    columns = []
+    for predictor in predictors.values():
+        predictor.eval()
+        like = next(predictor.parameters())
+        parts = [predictor.convolutions(part.to(like) / 127.5 - 1).cpu() for part in images.split(BATCH)]
+        columns.append(torch.cat(parts).double().numpy())
+    return np.concatenate(columns, axis=1)
+
+
+def fit_latents(
+    data: Dataset,
+    *,
+    image: str,
+    latent: int = 16,
+    width: int = 32,
+    epochs: int = 10,
+    seed: int = 0,
+    device: str = "auto",
+    bars: Progress | None = None,
+) -> StructuralCausalModel:
+    """A VAE of the images alone, which knows no attribute: its latent is where minimality is measured.
+
+    Args:
+        data: The data set; training and validation splits are used.
+        image: Name of the image node.
+        latent: Dimensions.
+        width: Channels at the coarse resolution.
+        epochs: Passes over the training split.
+        seed: Seed of weights, batches and noise.
+        device: Where to train, as lightning-fabric names it.
+        bars: Rich progress bars.
+    """
+    graph = CausalGraph([], [data.graph[image]])
+    options = {"mechanism": "hierarchical-vae", "latent": latent, "maps": [], "width": width}
+    with seeded(seed):
+        scm = StructuralCausalModel(graph, {image: options})
+    stage = Stage(epochs=epochs, batch_size=128, learning_rate=2e-3, ema=0.99, patience=epochs)
+    splits = {split: {image: data.part(split)[image]} for split in ("train", "validation")}
+    fit(scm, splits, FitConfig(images=stage, device=device, seed=seed), bars=bars)
+    return scm
+
+
+def latent_space(vae: StructuralCausalModel) -> Space:
+    """Posterior means of the VAE of `fit_latents`."""
+    (image,) = vae.graph.nodes
+
+    def encode(images: Tensor) -> NDArray[np.float64]:
+        noise = vae.abduct({image: images}).noise[image]
+        return torch.cat([part.flatten(1) for part in noise.values()], dim=1).cpu().double().numpy()
+
+    return encode
