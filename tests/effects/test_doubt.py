@@ -229,7 +229,7 @@ def test_bad_input_of_examine(sound: EffectReport) -> None:
 
 @pytest.mark.slow
 def test_examine_takes_fifteen_seconds_on_ten_thousand_rows() -> None:
-    """7 s on one core of two in use."""
+    """7 s of one core."""
     rng = np.random.default_rng(9)
     rows = 10_000
     z, w = rng.normal(size=(2, rows))
@@ -238,23 +238,22 @@ def test_examine_takes_fifteen_seconds_on_ten_thousand_rows() -> None:
     frame["y"] = 2 * frame.t + z + w**2 + rng.normal(size=rows)
     graph = CausalGraph("{z, w} -> {t, y}; k -> y; t -> y")
     report = estimate_effect(graph, frame, **QUESTION)
-    start = time.perf_counter()
+    start = time.process_time()
     examine(graph, frame, report)
-    assert time.perf_counter() - start < 15
+    assert time.process_time() - start < 15
 
 
 @pytest.mark.slow
 def test_twins_is_doubted() -> None:
-    """Adjustment stays near -0.08 where the truth is -0.0252; XX s on one core of two in use."""
+    """Adjustment stays near -0.08 where the truth is -0.0252; 15 s of one busy core."""
     folder = os.environ.get("CAUSALGEN_DATA")
     if folder is None:
         pytest.skip("CAUSALGEN_DATA is not set; it names the folder with tabular/twins")
     rows = pd.read_csv(Path(folder) / "tabular" / "twins" / "twins.csv.gz", index_col=0)
     rows = rows.drop(columns=["y0", "y1", "y_cf", "Propensity"])
     covariates = [name for name in rows if name not in ("T", "yf") and rows[name].nunique() > 1]
-    ties = [f"{a} <-> {b}" for place, a in enumerate(covariates) for b in covariates[:place]]
     edges = [f"{name} -> {{T, yf}}" for name in covariates]
-    graph = CausalGraph("; ".join([*edges, "T -> yf", *ties]))
+    graph = CausalGraph("; ".join([*edges, "T -> yf"]))
     report = estimate_effect(
         graph, rows, treatment="T", outcome="yf", contrast=(0, 1), methods=["linear adjustment"], refute=False
     )

@@ -6,11 +6,11 @@ import pytest
 from dowhy.causal_estimator import CausalEstimate
 from sklearn.neighbors import KNeighborsRegressor
 
+from causalgen.effects.doubt.refuters import REFUTERS, _draw, refute, run_refuter
 from causalgen.effects.estimators.adjustment import AdjustmentEstimator, Arrays, Influence
 from causalgen.effects.estimators.doubly_robust import DoublyRobust
-from causalgen.effects.identification import dowhy_estimand, unadjusted_estimand
 from causalgen.effects.estimators.linear import LinearAdjustment
-from causalgen.effects.doubt.refuters import REFUTERS, _draw, refute, run_refuter
+from causalgen.effects.identification import dowhy_estimand, unadjusted_estimand
 from causalgen.graph import CausalGraph, identify
 
 from .generator import binary_table, sigmoid

@@ -186,4 +186,4 @@ def _of_residual(table: EncodedTable, columns: pd.DataFrame, features: Array, tr
 
 
 def _rows(columns: pd.DataFrame, before: Array, after: Array) -> tuple[BalanceRow, ...]:
-    return tuple(BalanceRow(name, float(b), float(a)) for name, b, a in zip(columns, before, after, strict=True))
+    return tuple(BalanceRow(str(name), float(b), float(a)) for name, b, a in zip(columns, before, after, strict=True))

@@ -20,8 +20,9 @@ def covariate_columns(table: EncodedTable) -> pd.DataFrame:
 def owners(table: EncodedTable) -> dict[str, list[str]]:
     """Covariate -> its columns, for the covariates that vary."""
     columns = covariate_columns(table)
+    names, covariates = list(map(str, columns)), list(map(str, table.covariates))
     groups = {
-        name: [name] if name in columns else [column for column in columns if column.startswith(f"{name}{BETWEEN}")]
-        for name in table.covariates
+        name: [name] if name in names else [column for column in names if column.startswith(f"{name}{BETWEEN}")]
+        for name in covariates
     }
     return {name: group for name, group in groups.items() if group}

@@ -99,12 +99,12 @@ class SimulatedConfounder:
 
     def reading(self, source: str) -> str:
         """The verdict and the tipping strengths in words, and what they cannot show."""
-        verdict = self.verdict(source)
-        if source != NAIVE and "rejected" not in (verdict, self.verdict(NAIVE)):
-            verdict = f"{verdict}; not informative here (the naive estimate is not rejected either)"
+        words: str = self.verdict(source)
+        if source != NAIVE and "rejected" not in (words, self.verdict(NAIVE)):
+            words = f"{words}; not informative here (the naive estimate is not rejected either)"
         half, gone = self._strength(self.tipping(source, 0.5)), self._strength(self.tipping(source))
         return (
-            f"{verdict}. A simulated hidden cause halves the estimate {self.original[source]:.4g} at {half} and takes "
+            f"{words}. A simulated hidden cause halves the estimate {self.original[source]:.4g} at {half} and takes "
             f"its sign at {gone}. It cannot show whether such a cause exists."
         )
 

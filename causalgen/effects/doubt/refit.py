@@ -41,7 +41,7 @@ def refit(
             if name == NAIVE:
                 estimator: CausalEstimator = LinearAdjustment(_estimand(table, adjust_naive))
             else:
-                estimator = METHODS[name].build(_estimand(table, table.covariates.columns), table, seed)
+                estimator = METHODS[name].build(_estimand(table, [str(name) for name in table.covariates]), table, seed)
             estimates[name] = _as_estimate(name, _fit(estimator, table))
     return estimates
 
