@@ -89,4 +89,4 @@ def predictability(
 
 
 def _flat(noise: Mapping[str, Tensor]) -> NDArray[np.float64]:
-    return torch.cat([part.flatten(1) for part in noise.values()], dim=1).cpu().double().numpy()
+    return torch.cat([part.reshape(len(part), -1) for part in noise.values()], dim=1).cpu().double().numpy()

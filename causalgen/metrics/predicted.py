@@ -15,7 +15,7 @@ from ..typing import Values
 from .case import Case
 from .result import MetricResult
 
-__all__ = ["predicted_effectiveness", "prediction_error", "prediction_metric"]
+__all__ = ["predicted_effectiveness", "prediction_error", "prediction_metric", "unit_and_better"]
 
 
 def predicted_effectiveness(
@@ -33,11 +33,12 @@ def predicted_effectiveness(
     """
     results = []
     for predictor in predictors.values():
+        unit, better = unit_and_better(predictor)
         floor = prediction_error(predictor, case.factual[case.image], case.factual, batch_statistics=batch_statistics)
         for answer in case.answers:
             error = prediction_error(predictor, answer.images, case.shown(answer), batch_statistics=batch_statistics)
             results += case.units.results(
-                prediction_metric(predictor), answer.row, error, floor=floor, **_reading(predictor)
+                prediction_metric(predictor), answer.row, error, floor=floor, unit=unit, better=better
             )
     return results
 
@@ -59,8 +60,7 @@ def prediction_metric(predictor: AttributePredictor) -> str:
     return f"{variable.name} {'accuracy' if variable.is_discrete else 'MAE'} by predictor"
 
 
-def _reading(predictor: AttributePredictor) -> dict[str, str]:
+def unit_and_better(predictor: AttributePredictor) -> tuple[str, str]:
+    """Unit of `prediction_error`, and whether "lower" or "higher" is better."""
     variable = predictor.variable
-    return (
-        {"unit": "", "better": "higher"} if variable.is_discrete else {"unit": variable.unit or "", "better": "lower"}
-    )
+    return ("", "higher") if variable.is_discrete else (variable.unit or "", "lower")

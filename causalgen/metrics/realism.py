@@ -6,6 +6,7 @@ maximum mean discrepancy with the kernel (x'y / d + 1)^3 (Binkowski et al., Demy
 to a figure in Inception features, and the Frechet distance grows as images get fewer: read it against the floor.
 """
 
+import warnings
 from collections.abc import Mapping
 
 import numpy as np
@@ -41,15 +42,17 @@ class _Given(nn.Module):
 
 def frechet_distance(points: NDArray, others: NDArray) -> float:
     """Frechet distance between Gaussians fitted to points `(N, D)` and `(M, D)`; 0 for equal moments."""
-    metric = FrechetInceptionDistance(feature=_Given(points.shape[1])).set_dtype(torch.float64)
+    metric = FrechetInceptionDistance(feature=_Given(points.shape[1]))
+    metric.set_dtype(torch.float64)
     return _distance(metric, points, others)
 
 
 def kernel_distance(points: NDArray, others: NDArray, *, seed: int = 0) -> float:
     """Kernel distance between points `(N, D)` and `(M, D)`: near 0, and as often below it as above, for one distribution."""
     size = min(SUBSET, len(points), len(others))
-    metric = KernelInceptionDistance(feature=_Given(points.shape[1]), subsets=SUBSETS, subset_size=size)
-    with seeded(seed):
+    with warnings.catch_warnings(), seeded(seed):
+        warnings.simplefilter("ignore", UserWarning)  # that it keeps all features, which is what is wanted
+        metric = KernelInceptionDistance(feature=_Given(points.shape[1]), subsets=SUBSETS, subset_size=size)
         return _distance(metric, points, others)
 
 

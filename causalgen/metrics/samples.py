@@ -10,7 +10,7 @@ from ..predictors import AttributePredictor
 from ..scm import StructuralCausalModel
 from .collapse import mode_collapse
 from .images import to_bytes
-from .predicted import prediction_error, prediction_metric
+from .predicted import prediction_error, prediction_metric, unit_and_better
 from .realism import realism
 from .result import MetricResult
 from .spaces import Space
@@ -62,15 +62,14 @@ def sample_quality(
     units = Units(SAMPLES, groups, np.ones(len(groups), dtype=bool), seed)
     results: list[MetricResult] = []
     for predictor in (predictors or {}).values():
+        unit, better = unit_and_better(predictor)
         floor = prediction_error(predictor, factual[image], factual, batch_statistics=batch_statistics)
         for row, (images, _) in draws.items():
             error = prediction_error(predictor, images, factual, batch_statistics=batch_statistics)
-            better = "higher" if predictor.variable.is_discrete else "lower"
-            unit = "" if predictor.variable.is_discrete else predictor.variable.unit or ""
             metric = prediction_metric(predictor)
             results += units.results(metric, row, error, floor=floor, unit=unit, better=better)[:1]
     if features is not None:
-        images = {row: pair[0] for row, pair in draws.items()}
-        results += realism(images, factual[image], groups, features, query=SAMPLES, seed=seed)
+        once = {row: pair[0] for row, pair in draws.items()}
+        results += realism(once, factual[image], groups, features, query=SAMPLES, seed=seed)
         results += mode_collapse(draws, factual, groups, features, graph=graph, image=image, seed=seed)
     return results

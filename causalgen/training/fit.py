@@ -6,10 +6,10 @@ as tensors and batches are indexed there.
 
 import logging
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeAlias
 
 import pandas as pd
 import torch
@@ -19,6 +19,7 @@ from torch import Tensor
 
 from ..datasets import Dataset
 from ..errors import DataError, MissingValueError
+from ..mechanisms import Mechanism
 from ..nn import seeded
 from ..scm import StructuralCausalModel
 from .augment import shifted
@@ -26,9 +27,11 @@ from .checkpoint import Checkpoint
 from .config import FitConfig, Stage
 from .stage import NodeTrainer, Row, as_float
 
-__all__ = ["FitResult", "fit", "precision_on"]
+__all__ = ["FitResult", "OnEpoch", "fit", "precision_on"]
 
 ATTRIBUTES = "attributes"
+OnEpoch: TypeAlias = Callable[[str, int, Mechanism], None]
+"""Takes the image's node, the number of finished epochs, and its mechanism with averaged weights, in eval mode."""
 
 
 @dataclass(frozen=True)
@@ -53,6 +56,7 @@ def fit(
     *,
     out: Path | str | None = None,
     bars: Progress | None = None,
+    on_epoch: OnEpoch | None = None,
 ) -> FitResult:
     """Fit every mechanism of `scm` in place by maximum likelihood or its bound.
 
@@ -62,6 +66,8 @@ def fit(
         config: Settings.
         out: Folder for checkpoints; if it holds an unfinished fit of the same model and settings, training resumes there.
         bars: Rich progress bars (see `causalgen.training.bars`).
+        on_epoch: Called after every epoch of an image, to look at what was learned so far; its random draws do not touch
+            training's.
 
     Raises:
         DataError: A constant column, or values that do not fit their variables.
@@ -82,7 +88,9 @@ def fit(
         for label, nodes, stage in _stages(scm, config):
             started = time.perf_counter()
             fabric = _fabric(config, "32-true" if label == ATTRIBUTES else precision_on(device, config.precision))
-            trainers = _train(scm, label, nodes, stage, train, validation, fabric, config.seed, checkpoint, bars)
+            trainers = _train(
+                scm, label, nodes, stage, train, validation, fabric, config.seed, checkpoint, bars, on_epoch
+            )
             seconds[label] = time.perf_counter() - started
             rows += [row for trainer in trainers for row in trainer.rows]
             best |= {trainer.name: trainer.best_epoch + 1 for trainer in trainers}
@@ -129,6 +137,7 @@ def _train(
     seed: int,
     checkpoint: Checkpoint | None,
     bars: Progress | None,
+    on_epoch: OnEpoch | None,
 ) -> list[NodeTrainer]:
     count = len(train[nodes[0]])
     per_epoch = max(1, count // stage.batch_size)
@@ -154,6 +163,11 @@ def _train(
         active = [trainer for trainer in active if trainer.end_epoch(epoch, validation, seed)]
         if checkpoint:
             checkpoint.save(label, epoch + 1, trainers)
+        if on_epoch and label != ATTRIBUTES:
+            averaged = trainers[0].average.module
+            assert isinstance(averaged, Mechanism)
+            with seeded(seed, fabric.device):
+                on_epoch(label, epoch + 1, averaged.eval())
         if bars and task is not None:
             bars.update(task, completed=epoch + 1, note=f"validation loss {sum(t.best for t in trainers):.1f}")
     for trainer in trainers:
