@@ -52,6 +52,10 @@ class Mechanism(nn.Module, ABC):
     abduction: Abduction = Abduction.NONE
     tolerance: float = 1e-4
     """Greatest error, in natural units, that bijective abduction leaves in a null intervention."""
+    pace: float = 1.0
+    """Factor on the learning rate, for losses that bear less."""
+    momentum: float = 0.9
+    """Decay of the optimizer's running mean of gradients."""
     guided: bool = False
     """Whether changed parents weigh more than the distribution gives them: the result is then an edit, not a counterfactual."""
 

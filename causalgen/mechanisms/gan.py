@@ -6,6 +6,9 @@ With an encoder, one critic tells pairs (image, E(image)) from pairs (G(z), z), 
 Krähenbühl and Darrell, Adversarial feature learning, 2017; Dumoulin et al., Adversarially learned inference, 2017; as a
 structural mechanism: Dash, Balasubramanian and Sharma, Evaluating and mitigating bias in image classifiers, 2022). That inverse
 is loose; in the last part of training the generator rests and the encoder alone learns to give back image and latent.
+
+The critic compares a real with a generated image rather than judging each alone, and pays for steepness at both, which makes
+training converge (Huang et al., The GAN is dead; long live the GAN!, 2024).
 """
 
 from collections.abc import Mapping
@@ -29,6 +32,9 @@ CONTEXT = 64
 
 class _Adversarial(Mechanism):
     """What both share: generator, critic, noise and assignment. Noise: `z`, `(B, latent)`, standard normal."""
+
+    pace = 0.2
+    momentum = 0.0
 
     def __init__(self, variable: Variable, parents: Mapping[str, Variable], **options: float) -> None:
         super().__init__(variable, parents, **options)
@@ -89,7 +95,7 @@ class GAN(_Adversarial, Abductive):
         self.tuning = tuning
         self.encoder_embed = ParentEmbedding(self.parents, CONTEXT)
         self.encoder = Critic(variable.shape, CONTEXT, latent, width=width)
-        self.critic = Critic(variable.shape, CONTEXT + latent, 1, width=width)
+        self.critic = Critic(variable.shape, CONTEXT + latent, 1, width=width, offset=False)
 
     def initialize(self, value: Tensor, parents: Values) -> None:
         super().initialize(value, parents)
@@ -119,13 +125,13 @@ class GAN(_Adversarial, Abductive):
             latent_cycle = (self._encode(drawn.detach(), parents) - z).square().mean(1)
             rest = torch.zeros_like(cycle)
             return {"generator": rest, "encoder": cycle + latent_cycle, "critic": rest, "cycle": cycle}
-        seen = image.detach().requires_grad_()
-        real = self._score(seen, code.detach(), parents)
-        steepness = 0.5 * self.penalty * gradient_penalty(real, seen)
+        real, fake = image.detach().requires_grad_(), drawn.detach().requires_grad_()
+        real_score, fake_score = self._score(real, code.detach(), parents), self._score(fake, z, parents)
+        steepness = gradient_penalty(real_score, real) + gradient_penalty(fake_score, fake)
         return {
-            "generator": F.softplus(-self._score(drawn, z, parents)),
-            "encoder": F.softplus(self._score(image, code, parents)),
-            "critic": F.softplus(-real) + F.softplus(self._score(drawn.detach(), z, parents)) + steepness,
+            "generator": F.softplus(real_score.detach() - self._score(drawn, z, parents)),
+            "encoder": F.softplus(self._score(image, code, parents) - fake_score.detach()),
+            "critic": F.softplus(fake_score - real_score) + 0.5 * self.penalty * steepness,
             "cycle": cycle.detach(),
         }
 
@@ -166,7 +172,7 @@ class DCGAN(_Adversarial):
         penalty: float = 1.0,
     ) -> None:
         super().__init__(variable, parents, latent=latent, width=width, penalty=penalty)
-        self.critic = Critic(variable.shape, CONTEXT, 1, width=width)
+        self.critic = Critic(variable.shape, CONTEXT, 1, width=width, offset=False)
 
     def parameter_groups(self) -> dict[str, list[nn.Parameter]]:
         return {
@@ -179,13 +185,13 @@ class DCGAN(_Adversarial):
         return ()  # adversarial losses do not say which epoch was best
 
     def objectives(self, value: Tensor, parents: Values, progress: float) -> dict[str, Tensor]:
-        image = self._to_unit(value).detach().requires_grad_()
         drawn = self._draw(torch.randn(len(value), self.latent, device=value.device, dtype=value.dtype), parents)
-        real = self._score(image, parents)
-        steepness = 0.5 * self.penalty * gradient_penalty(real, image)
+        real, fake = self._to_unit(value).detach().requires_grad_(), drawn.detach().requires_grad_()
+        real_score, fake_score = self._score(real, parents), self._score(fake, parents)
+        steepness = gradient_penalty(real_score, real) + gradient_penalty(fake_score, fake)
         return {
-            "generator": F.softplus(-self._score(drawn, parents)),
-            "critic": F.softplus(-real) + F.softplus(self._score(drawn.detach(), parents)) + steepness,
+            "generator": F.softplus(real_score.detach() - self._score(drawn, parents)),
+            "critic": F.softplus(fake_score - real_score) + 0.5 * self.penalty * steepness,
         }
 
     def _score(self, image: Tensor, parents: Values) -> Tensor:

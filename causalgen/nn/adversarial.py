@@ -45,13 +45,18 @@ class Critic(nn.Module):
         context: Width of the context vector.
         outputs: How many numbers.
         width: Channels at the coarse resolution.
+        offset: Whether the numbers have an offset of their own; scores that are only compared have none.
     """
 
-    def __init__(self, shape: Sequence[int], context: int, outputs: int, *, width: int = 64) -> None:
+    def __init__(
+        self, shape: Sequence[int], context: int, outputs: int, *, width: int = 64, offset: bool = True
+    ) -> None:
         super().__init__()
         self.encoder = ConvEncoder(shape, context, width=width)
         self.squeeze = nn.Conv2d(width, width // 2, 1)
         self.head = mlp(width // 2 * math.prod(self.encoder.grid.coarse) + context, outputs, (128,))
+        if not offset:
+            self.head[-1].register_parameter("bias", None)
 
     def forward(self, image: Tensor, context: Tensor) -> Tensor:
         """`(B, C, H, W)` and `(B, context)` to `(B, outputs)`."""

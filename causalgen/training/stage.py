@@ -60,8 +60,9 @@ class NodeTrainer:
         if self.mechanism.variable.is_image:  # the layout in which convolutions are fastest
             self.mechanism.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
         self.groups = self.mechanism.parameter_groups()
+        momentum = self.mechanism.momentum
         optimizers = [
-            AdamW(parameters, lr=self.stage.learning_rate, weight_decay=self.stage.weight_decay, fused=True)
+            AdamW(parameters, betas=(momentum, 0.999), weight_decay=self.stage.weight_decay, fused=True)
             for parameters in self.groups.values()
         ]
         self.module, *self.optimizers = self.fabric.setup(self.mechanism, *optimizers)
@@ -78,7 +79,7 @@ class NodeTrainer:
     def train_batch(self, batch: Mapping[str, Tensor]) -> None:
         """One step on every parameter group: all gradients first, each objective's by its own parameters only."""
         value, parents = batch[self.name], {p: batch[p] for p in self.mechanism.parents}
-        rate = self.stage.learning_rate * min(1.0, (self.step + 1) / WARMUP_STEPS)
+        rate = self.mechanism.pace * self.stage.learning_rate * min(1.0, (self.step + 1) / WARMUP_STEPS)
         rate *= 0.5 * (1 + math.cos(math.pi * self.progress))
         with self.fabric.autocast():  # a method other than forward is not wrapped on a single device
             losses = self.module.objectives(value, parents, self.progress)

@@ -7,6 +7,8 @@ weights say what its image shows (De Sousa Ribeiro et al., High fidelity image c
           \mathbb{E}\, \text{objective}_\theta(x) \le c
 
 - The graph is respected: descendants of the intervened node take their counterfactual values before the image does.
+- Only questions within the joint support of training are asked: outside it a predictor has seen as little as the mechanism, and
+  tuning would teach its mistakes.
 - Targets are soft, h_k(x) moved by what the intervention changes: labels taken as certain would amplify every attribute (Xia
   et al., Mitigating attribute amplification in counterfactual image generation, 2024), and a biased predictor would spread its
   bias.
@@ -193,7 +195,10 @@ class _Tuner:
 
     @torch.no_grad()
     def _worlds(self, values: Values) -> dict[str, Tensor]:
-        """Every unit under do(a random cause = another unit's value): `factual.*`, `asked.*`, the image, and who changed."""
+        """Units under do(a random cause = another unit's value): the image, `factual.*` and `asked.*` attributes.
+
+        Units that would leave the joint support of the image's parents are left out.
+        """
         count = len(values[self.image])
         factual = {name: values[name] for name in self.attributes.graph.nodes}
         posterior = self.attributes.abduct(factual)
@@ -207,11 +212,13 @@ class _Tuner:
                 world = posterior.counterfactual({node: donors})
             for name in factual:
                 asked[name][part] = world[name][part].to(asked[name].dtype)
-        return (
+        supported = self.scm.supports[self.image]({p: asked[p] for p in self.mechanism.parents}, count)
+        batch = (
             {"image": values[self.image]}
             | {f"factual.{name}": tensor for name, tensor in factual.items()}
             | {f"asked.{name}": tensor for name, tensor in asked.items()}
         )
+        return {name: tensor[supported] for name, tensor in batch.items()}
 
     def _loss(self, batch: dict[str, Tensor]) -> tuple[Tensor, Tensor]:
         """Mean prediction loss of a batch of counterfactuals, and the original objective of its factuals `(B,)`."""

@@ -1,0 +1,116 @@
+"""Every image mechanism through the same training: it learns what its parent does to the image, and resumes exactly.
+
+    light -> image          image = a square as bright as its light, on a ground of noise
+
+Estimand: the brightness of the square under do(light), which is light itself.
+"""
+
+import pytest
+import torch
+from torch import Tensor
+
+from causalgen.errors import AbductionError
+from causalgen.graph import CausalGraph, Variable
+from causalgen.mechanisms.catalog import KINDS
+from causalgen.scm import StructuralCausalModel
+from causalgen.training import FitConfig, Stage, fit
+from causalgen.training import checkpoint as checkpoint_module
+
+GRAPH = CausalGraph("light -> image", [Variable("light", "continuous"), Variable("image", "image", shape=(1, 8, 8))])
+TINY = {
+    "conv-vae": {"latent": 2, "local": 1, "width": 16, "blocks": 1},
+    "hierarchical-vae": {"latent": 2, "maps": [1, 1], "width": 16},
+    "diffusion": {"width": 16, "steps": 8},
+    "flow-matching": {"width": 16, "steps": 4},
+    "image-flow": {"width": 16, "couplings": 4},
+    "gan": {"latent": 2, "width": 16},
+    "dcgan": {"latent": 2, "width": 16},
+}
+
+
+def data() -> dict[str, dict[str, Tensor]]:
+    generator = torch.Generator().manual_seed(0)
+    light = 60 + 140 * torch.rand(320, generator=generator)
+    image = 30 * torch.rand(320, 1, 8, 8, generator=generator)
+    image[:, :, 2:6, 2:6] = light[:, None, None, None]
+    values = {"light": light, "image": image.byte()}
+    return {"train": {k: v[:256] for k, v in values.items()}, "validation": {k: v[256:] for k, v in values.items()}}
+
+
+def model(mechanism: str, **options: object) -> StructuralCausalModel:
+    torch.manual_seed(0)
+    return StructuralCausalModel(GRAPH, {"image": {"mechanism": mechanism, **TINY[mechanism], **options}})
+
+
+def config(epochs: int) -> FitConfig:
+    images = Stage(epochs=epochs, batch_size=32, learning_rate=4e-3, ema=0.9, patience=epochs)
+    return FitConfig(Stage(epochs=2), images, device="cpu", precision="32-true")
+
+
+def square(images: Tensor) -> Tensor:
+    return images[:, :, 2:6, 2:6].flatten(1).mean(1)
+
+
+def test_the_table_holds_every_image_mechanism() -> None:
+    assert set(TINY) == {name for name, kinds in KINDS.items() if "image" in kinds}
+
+
+@pytest.mark.parametrize("mechanism", sorted(TINY))
+def test_training_learns_what_the_parent_does(mechanism: str) -> None:
+    scm = model(mechanism)
+    fit(scm, data(), config(28 if mechanism.endswith("gan") else 16))
+    dark, bright = (square(scm.sample(64, do={"light": value}, seed=1)["image"]).mean() for value in (80.0, 180.0))
+    assert float(bright - dark) == pytest.approx(100, abs=35)
+    factual = {k: v[:32] for k, v in data()["validation"].items()}
+    if mechanism == "dcgan":
+        with pytest.raises(AbductionError, match="'image'"):
+            scm.counterfactual(factual, {"light": 100.0})
+        return
+    moved = scm.counterfactual(factual, {"light": factual["light"].flip(0)})
+    assert float((square(moved["image"]) - moved["light"]).abs().mean()) < 20
+
+
+@pytest.mark.parametrize("mechanism", ["gan", "flow-matching"])
+def test_an_interrupted_fit_resumes_exactly(mechanism: str, tmp_path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(checkpoint_module, "INTERVAL", 0.0)
+    whole = model(mechanism)
+    fit(whole, data(), config(3))
+    saved = checkpoint_module.Checkpoint.save
+
+    def interrupt(self, label, epoch, trainers, **options):
+        saved(self, label, epoch, trainers, **options)
+        if (label, epoch) == ("image", 2):
+            raise KeyboardInterrupt
+
+    monkeypatch.setattr(checkpoint_module.Checkpoint, "save", interrupt)
+    with pytest.raises(KeyboardInterrupt):
+        fit(model(mechanism), data(), config(3), out=tmp_path)
+    monkeypatch.setattr(checkpoint_module.Checkpoint, "save", saved)
+    resumed = model(mechanism)
+    fit(resumed, data(), config(3), out=tmp_path)
+    assert all(
+        torch.equal(a, b) for a, b in zip(resumed.state_dict().values(), whole.state_dict().values(), strict=True)
+    )
+
+
+def test_guidance_amplifies_and_is_labelled_a_guided_edit() -> None:
+    plain = model("flow-matching")
+    fit(plain, data(), config(24))
+    guided = model("flow-matching", guidance=2.0)
+    guided.load_state_dict(plain.state_dict())
+    factual = {"light": torch.full((32,), 130.0), "image": data()["validation"]["image"][:32]}
+    factual["light"] = data()["validation"]["light"][:32]
+    asked = {"light": torch.full((32,), 200.0)}
+    edit, answer = guided.counterfactual(factual, asked), plain.counterfactual(factual, asked)
+    assert edit.guided == ("image",)
+    assert edit.title.endswith("guided edit")
+    assert answer.guided == ()
+    assert not torch.allclose(edit["image"], answer["image"], atol=1.0)
+
+
+@pytest.mark.parametrize(
+    "option", [{"guidance": 11.0}, {"guidance_unchanged": -1.0}, {"guidance": 2.0, "dropout": 0.0}]
+)
+def test_guidance_out_of_range_is_refused(option: dict[str, float]) -> None:
+    with pytest.raises(ValueError, match=r"Expected (guidance|dropout|a number)"):
+        model("diffusion", **option)
