@@ -1,7 +1,7 @@
 """Classes of DAGs against enumeration: all 185 classes of the 543 DAGs over four nodes, and random DAGs over five."""
 
 import functools
-import itertools
+from itertools import combinations, product
 
 import networkx as nx
 import numpy as np
@@ -39,17 +39,19 @@ def test_the_members_of_a_class_are_the_equivalent_dags() -> None:
         assert set(found) == set(equivalent)
 
 
-def test_knowledge_leaves_the_equivalent_dags_that_agree_with_it() -> None:
+@pytest.mark.parametrize("tiered", [True, False])
+def test_knowledge_leaves_the_equivalent_dags_that_agree_with_it(tiered: bool) -> None:
+    """Tiers and one edge, and any one or two edges alone: all four of Meek's rules are needed for the second."""
     rng = np.random.default_rng(0)
     for equivalent in classes():
         true = equivalent[rng.integers(len(equivalent))]
         order = list(nx.lexicographical_topological_sort(_graph(true)))
-        required = [sorted(true)[rng.integers(len(true))]] if true else []
-        knowledge = Knowledge(required=required, tiers=[order[:2], order[2:]])
-        fitting = [dag for dag in equivalent if not any(knowledge.forbids(*edge) for edge in dag)]
-        directed, undirected = class_of(NODES, true, knowledge)
-        assert directed == frozenset.intersection(*fitting)
-        assert set(members(NODES, directed, undirected)) == set(fitting)
+        for required in [*combinations(sorted(true), 1), *combinations(sorted(true), 2)]:
+            knowledge = Knowledge(required, tiers=[order[:2], order[2:]] if tiered else ())
+            fitting = [dag for dag in equivalent if not any(knowledge.forbids(*edge) for edge in dag)]
+            directed, undirected = class_of(NODES, true, knowledge)
+            assert directed == frozenset.intersection(*fitting)
+            assert set(members(NODES, directed, undirected)) == set(fitting)
 
 
 def _graph(edges: Edges) -> nx.DiGraph:
@@ -76,7 +78,7 @@ def _skeleton(edges: Edges) -> set[frozenset[str]]:
 def _orientations(edges: Edges) -> list[Edges]:
     flipped = (
         frozenset(edge if keep else edge[::-1] for edge, keep in zip(sorted(edges), choice))
-        for choice in itertools.product((True, False), repeat=len(edges))
+        for choice in product((True, False), repeat=len(edges))
     )
     return [dag for dag in flipped if nx.is_directed_acyclic_graph(nx.DiGraph(dag))]
 
