@@ -27,9 +27,10 @@ from ..scm import StructuralCausalModel
 from .images import ROWS, CounterfactualImages, counterfactual_images, image_node
 from .movers import moving_most
 from .report import AuditReport
-from .rows import FEWEST_GROUPS, UnitScores
+from .rows import FEWEST_GROUPS, AuditRow, UnitScores
 from .scorer import PROBABILITY, PROBE, Scorer, Scores, as_classifier
 from .subgroups import Subgroups, split_units
+from .trust import Trust
 from .worlds import Question
 
 __all__ = ["MARGIN", "audit", "audit_images"]
@@ -40,6 +41,8 @@ MOVERS = 8
 SAME = 1e-3
 """A spread of factual scores below which a classifier hardly tells images apart."""
 STRATA = 2
+FOLLOWS = 0.5
+"""Error of a shown attribute, relative to that of unchanged images, above which the intervention has failed."""
 
 
 def audit(
@@ -143,7 +146,7 @@ def audit_images(
         images.particles,
         images.seed,
         (*images.notes, *_notes(tests, level, images.particles)),
-        tuple(_warnings(factual, rows)),
+        tuple(_warnings(factual, rows, images.trust, margin)),
     )
 
 
@@ -195,13 +198,28 @@ def _notes(tests: int, level: float, particles: int | None) -> list[str]:
     ]
 
 
-def _warnings(factual: Scores, rows: Sequence[Any]) -> list[str]:
+def _warnings(factual: Scores, rows: Sequence[AuditRow], trust: Sequence[Trust], margin: float) -> list[str]:
     found = []
     if float(np.ptp(factual.values)) < SAME * max(1.0, float(np.abs(factual.values).max())):
         found.append(
             f"The classifier gives all factual images nearly the same score, {factual.values.mean():.3g}: check the scale of "
             "the pixels (scale=...) and the class of interest."
         )
+    found += [
+        f"{entry.intervention}, {entry.effect}: the images miss the {shown.attribute} asked for by {shown.error:.3g} "
+        f"{shown.unit}".rstrip()
+        + f"; left as they are they would miss it by {shown.unchanged:.3g}. The generator does not do "
+        "what was asked: do not build on these rows."
+        for entry in trust
+        for shown in entry.shown
+        if shown.unchanged > 2 * shown.floor and shown.error > FOLLOWS * shown.unchanged
+    ]
+    rebuilt = {row.intervention: row.null_change.value for row in rows if abs(row.null_change.value) > margin}
+    found += [
+        f"{label}: reconstruction alone changes the mean score of some units by {change:+.3g}, more than the "
+        "margin: the classifier hardly knows these images."
+        for label, change in rebuilt.items()
+    ]
     few = [row for row in rows if row.groups < FEWEST_GROUPS]
     if few:
         found.append(f"{len(few)} of {len(rows)} rows have fewer than {FEWEST_GROUPS} groups and stay undecided.")

@@ -5,8 +5,8 @@
     python examples/audit/planted_bias.py --seeds 20      twenty pairs
 
 Two classifiers say whether a digit is 5 or more. Both are trained on equally many images of morphodigits. For one of them the
-images were picked such that thick strokes go with the label; for the other at random. On images like those that each was
-trained on, both do well. The audit asks both: does your answer about *this* image change when only the stroke is thicker?
+images were picked such that thick strokes go with the label; for the other at random. The audit asks both: does your answer
+about *this* image change when its stroke is another?
 """
 
 import argparse
@@ -28,7 +28,7 @@ from causalgen.training import FitConfig, Stage
 LABEL = Variable("digit is 5 or more", "binary", labels=("no", "yes"))
 INTERVENTIONS = [{"thickness": 1.8}, {"thickness": 3.2}, {"pen": "felt-tip"}]
 STRENGTH = 8.0
-"""How strongly thickness decides which images are picked: log odds for one standard deviation."""
+"""How strongly thickness decides which images are picked: log odds per standard deviation."""
 
 
 def fit_model(data: Dataset, *, epochs: int, seed: int = 0) -> StructuralCausalModel:
@@ -80,15 +80,15 @@ def run(
 ) -> dict[bool, list[AuditReport]]:
     """Reports of the biased (True) and the unbiased (False) classifiers."""
     began = time.perf_counter()
-    data = cg.load("morphodigits", rows=1500 if smoke else 10_000)
-    scm = load(model) if model else fit_model(data, epochs=6 if smoke else 12)
+    data = cg.load("morphodigits", rows=3000 if smoke else 10_000)
+    scm = load(model) if model else fit_model(data, epochs=20 if smoke else 12)
     measure = {name: stroke_measures()[name] for name in ("thickness", "intensity")}
     images = counterfactual_images(scm, data, interventions=INTERVENTIONS, rows=150 if smoke else 500, measure=measure)
     print(f"model and counterfactual images: {time.perf_counter() - began:.0f} s")
     reports: dict[bool, list[AuditReport]] = {True: [], False: []}
     for seed in range(seeds):
         for biased in reports:
-            classifier = train(data, rows=800 if smoke else rows, epochs=6, biased=biased, seed=seed)
+            classifier = train(data, rows=1500 if smoke else rows, epochs=6, biased=biased, seed=seed)
             test = data.split["test"]
             accuracy = classifier.accuracy(data.values["image"][test], label(data, test))
             report = audited(classifier, images)
@@ -97,9 +97,10 @@ def run(
             beyond = f"{len(report.beyond)} of {len(report)} rows beyond the margin"
             print(f"seed {seed}, {kind}: accuracy on all test images {accuracy:.1%}; {beyond}", flush=True)
             if seed == 0:
-                print(report, report.trust_frame().to_string(float_format="{:.2f}".format), sep="\n")
+                print(report)
                 if out:
                     report.write(out / ("biased" if biased else "unbiased"))
+    print("The images:", reports[True][0].trust_frame().to_string(float_format="{:.2f}".format), sep="\n")
     for biased, some in reports.items():
         print(f"{'biased' if biased else 'unbiased'}: alarm in {sum(map(alarmed, some))} of {len(some)} seeds")
     print(f"{time.perf_counter() - began:.0f} s in all")

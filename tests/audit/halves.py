@@ -31,7 +31,7 @@ GRAPH = CausalGraph(
 )
 
 
-def draw(parents: Mapping[str, Tensor]) -> Tensor:
+def drawn(parents: Mapping[str, Tensor]) -> Tensor:
     top = TONE * parents["tone"] + BLUE * parents["ink"]
     halves = torch.stack([top, SIZE * parents["size"]], dim=1)
     return halves.repeat_interleave(2, dim=1)[:, None, :, None].expand(-1, *SHAPE)
@@ -46,10 +46,10 @@ class Halves(Abductive):
         return {"pattern": dist.Normal(0.0, 1.0).expand((*batch_shape, *SHAPE)).to_event(3)}
 
     def abduct(self, value: Tensor, parents: Mapping[str, Tensor], *, draw: bool = True) -> dict[str, Tensor]:
-        return {"pattern": value - _drawn(parents)}
+        return {"pattern": value - drawn(parents)}
 
     def forward(self, noise: Mapping[str, Tensor], parents: Mapping[str, Tensor], *, changed=frozenset()) -> Tensor:
-        return _drawn(parents) + noise["pattern"]
+        return drawn(parents) + noise["pattern"]
 
 
 class Blurred(Halves):
@@ -61,6 +61,16 @@ class Blurred(Halves):
         return super().forward(noise, parents) + BIAS
 
 
+class Idle(Halves):
+    """Gives out the factual image, whatever the intervention."""
+
+    def abduct(self, value: Tensor, parents: Mapping[str, Tensor], *, draw: bool = True) -> dict[str, Tensor]:
+        return {"pattern": value}
+
+    def forward(self, noise: Mapping[str, Tensor], parents: Mapping[str, Tensor], *, changed=frozenset()) -> Tensor:
+        return noise["pattern"]
+
+
 class Uncertain(Halves):
     """Abduction draws the pattern around the true one."""
 
@@ -69,9 +79,6 @@ class Uncertain(Halves):
     def abduct(self, value: Tensor, parents: Mapping[str, Tensor], *, draw: bool = True) -> dict[str, Tensor]:
         pattern = super().abduct(value, parents)["pattern"]
         return {"pattern": pattern + torch.randn(len(value), 1, 1, 1) if draw else pattern}
-
-
-_drawn = draw
 
 
 def model(image: type[Halves] = Halves) -> StructuralCausalModel:
@@ -96,7 +103,7 @@ def units(n: int = 60, seed: int = 0) -> dict[str, Tensor]:
     tone = tone + place
     values = {"place": place, "tone": tone, "size": SLOPE * tone + noise, "ink": torch.arange(n) % 2}
     pattern = torch.randn(n, *SHAPE, generator=generator)
-    return values | {"image": draw(values) + pattern}
+    return values | {"image": drawn(values) + pattern}
 
 
 def brightness(images: Tensor) -> Tensor:

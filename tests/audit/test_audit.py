@@ -24,6 +24,8 @@ from .halves import (
     SLOPE,
     TONE,
     Blurred,
+    Halves,
+    Idle,
     Uncertain,
     brightness,
     model,
@@ -182,6 +184,18 @@ def test_trust_shows_effectiveness_and_support() -> None:
     assert far.trust[0].supported == 0
     assert far.row("do(tone = 19 lx)", stratum=SUPPORTED).verdict == "undecided"
     assert any("whether the images show it is unknown" in note for note in far.notes)
+
+
+def test_a_generator_that_does_not_do_what_was_asked_is_named() -> None:
+    measure = {"tone": lambda images: images[:, 0, :2].mean((1, 2)).numpy() / TONE}
+    good, idle = (
+        audit(SCORE, model(kind), units(), interventions=[TO_TWO], margin=1.0, measure=measure)
+        for kind in (Halves, Idle)
+    )
+    assert not any("does not do what was asked" in text for text in good.warnings)
+    assert sum("miss the tone asked for by" in text for text in idle.warnings) == 2
+    rebuilt = audit(SCORE, model(Blurred), units(), interventions=[TO_BLUE], margin=2 * BIAS - 0.1)
+    assert any("reconstruction alone changes the mean score of some units by +1" in text for text in rebuilt.warnings)
 
 
 def test_a_classifier_of_a_discrete_attribute_reads_it_off_the_images() -> None:

@@ -21,6 +21,7 @@ def example() -> ModuleType:
 
 @pytest.mark.slow
 def test_the_planted_bias_is_found_in_twenty_of_twenty_seeds(example: ModuleType) -> None:
+    """20 and 0 of 20 alarms; about 5 minutes on one idle core, 15 on a busy one."""
     reports = example.run(seeds=20)
     assert sum(map(example.alarmed, reports[True])) == 20
     assert sum(map(example.alarmed, reports[False])) <= 2
