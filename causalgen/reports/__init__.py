@@ -4,6 +4,8 @@ from .citations import CITATIONS, Citation
 from .content import DataSummary, Gallery, Highlight, MechanismSummary, ReportContent
 from .counterfactual_plot import plot_counterfactual
 from .curves import ResponseCurve, plot_history, plot_response
+from .effects import EffectFindings, plot_balance, plot_overlap, plot_sensitivity
+from .effects.write import write_effect_report
 from .forest import plot_forest
 from .graph_plot import plot_graph
 from .images import plot_samples
@@ -15,18 +17,23 @@ __all__ = [
     "CITATIONS",
     "Citation",
     "DataSummary",
+    "EffectFindings",
     "Gallery",
     "Highlight",
     "MechanismSummary",
     "ReportContent",
     "ResponseCurve",
+    "plot_balance",
     "plot_counterfactual",
     "plot_data",
     "plot_forest",
     "plot_graph",
     "plot_history",
     "plot_metrics",
+    "plot_overlap",
     "plot_response",
     "plot_samples",
+    "plot_sensitivity",
+    "write_effect_report",
     "write_report",
 ]

@@ -84,6 +84,30 @@ CITATIONS: dict[str, Citation] = {
         "https://doi.org/10.1016/0270-0255(86)90088-6",
         "g-computation",
     ),
+    "partial R2": Citation(
+        "C. Cinelli, C. Hazlett. Making sense of sensitivity: extending omitted variable bias. Journal of the Royal "
+        "Statistical Society B 82(1), 2020.",
+        "https://doi.org/10.1111/rssb.12348",
+        "how strong a hidden confounder must be, in partial R2",
+    ),
+    "E-value": Citation(
+        "T. J. VanderWeele, P. Ding. Sensitivity analysis in observational research: introducing the E-value. Annals of "
+        "Internal Medicine 167(4), 2017.",
+        "https://doi.org/10.7326/M16-2607",
+        "how strong a hidden confounder must be, as a risk ratio",
+    ),
+    "negative control": Citation(
+        "M. Lipsitch, E. Tchetgen Tchetgen, T. Cohen. Negative controls: a tool for detecting confounding and bias in "
+        "observational studies. Epidemiology 21(3), 2010.",
+        "https://doi.org/10.1097/EDE.0b013e3181d61eeb",
+        "negative controls",
+    ),
+    "independence test": Citation(
+        "R. D. Shah, J. Peters. The hardness of conditional independence testing and the generalised covariance measure. "
+        "The Annals of Statistics 48(3), 2020.",
+        "https://doi.org/10.1214/19-AOS1857",
+        "tests of the independencies that the graph implies",
+    ),
 }
 """By key: a mechanism's name in the catalog, an estimate's source, or a topic."""
 

@@ -10,10 +10,10 @@ import pandas as pd
 from ..graph import CausalGraph
 from .citations import Citation
 from .curves import ResponseCurve
+from .effects.findings import EffectFindings
 
 if TYPE_CHECKING:
     from ..datasets import Dataset
-    from ..effects import EffectReport
     from ..metrics import MetricTable
     from ..scm import Counterfactual, StructuralCausalModel
 
@@ -156,7 +156,7 @@ class ReportContent:
         metrics: The metrics with their controls.
         quality: (metric, query) of the metrics that the answer box and the metric figures show; empty for the first
             metric of each query.
-        effects: Effect reports.
+        effects: Effects, with what puts them in doubt.
         warnings: Warnings of the run, such as units outside joint support.
         limits: What the study cannot say, in sentences.
         timings: Seconds by part of the run.
@@ -177,7 +177,7 @@ class ReportContent:
     curves: Sequence[ResponseCurve] = ()
     metrics: "MetricTable | None" = None
     quality: Sequence[tuple[str, str]] = ()
-    effects: "Sequence[EffectReport]" = ()
+    effects: Sequence[EffectFindings] = ()
     warnings: Sequence[str] = ()
     limits: Sequence[str] = ()
     timings: Mapping[str, float] = field(default_factory=dict)

@@ -63,20 +63,28 @@ class Table:
 class ReportFolder:
     """Writes figures and tables below a folder, which is created.
 
+    Args:
+        root: The folder.
+        figures: Whether to draw and write figures.
+        tables: Whether to write tables.
+
     Raises:
         RunFolderError: The folder cannot be written.
     """
 
-    def __init__(self, root: str | Path) -> None:
-        self.root = Path(root)
+    def __init__(self, root: str | Path, *, figures: bool = True, tables: bool = True) -> None:
+        self.root, self.figures, self.tables = Path(root), figures, tables
         try:
-            for name in ("figures", "tables"):
-                (self.root / name).mkdir(parents=True, exist_ok=True)
+            for name, wanted in {".": True, "figures": figures, "tables": tables}.items():
+                if wanted:
+                    (self.root / name).mkdir(parents=True, exist_ok=True)
         except OSError as error:
             raise RunFolderError(f"Expected a writable folder for the report; got '{self.root}' ({error}).") from error
 
     def picture(self, figure: Figure, name: str, alt: str, caption: str = "") -> Picture:
         """Write a figure and return it for the page."""
+        if not self.figures:
+            return Picture("", alt, caption, "", 0, 0)
         buffer = io.BytesIO()
         figure.savefig(
             buffer, format="png", dpi=DOTS_PER_INCH, metadata={"Software": None}, pil_kwargs={"optimize": True}
@@ -88,7 +96,9 @@ class ReportFolder:
         return Picture(uri, alt, caption, file, width, height)
 
     def table(self, frame: pd.DataFrame, name: str, *, index: bool = False) -> str:
-        """Write a data frame and return its path inside the folder."""
+        """Write a data frame and return its path inside the folder; empty where tables are not wanted."""
+        if not self.tables:
+            return ""
         file = f"tables/{slug(name)}.csv"
         self.write(file, frame.to_csv(index=index).encode())
         return file

@@ -6,32 +6,37 @@ from typing import TYPE_CHECKING
 import pandas as pd
 
 from .content import Highlight, ReportContent
+from .effects.findings import EffectFindings
 from .style import number, with_interval
 from .tables import floor_note
 
 if TYPE_CHECKING:
-    from ..effects import EffectReport, Estimate
+    from ..effects import Estimate
 
 __all__ = ["answers", "effect_highlight", "headline_metrics", "metric_highlight"]
 
 STRATUM = "within support"
 BESIDE = ("identity control", "oracle")
+TRUSTED = ("doubly robust", "g-computation")
+"""Estimates that rest on the weakest models, where there are several."""
 
 
 def answers(content: ReportContent) -> list[Highlight]:
     """The given highlights, one per effect, one per headline metric."""
-    lines = [*content.highlights, *(effect_highlight(report) for report in content.effects)]
+    lines = [*content.highlights, *map(effect_highlight, content.effects)]
     if content.metrics is not None:
         frame = content.metrics.to_frame()
         lines += [metric_highlight(frame, *wanted) for wanted in headline_metrics(content)]
     return lines
 
 
-def effect_highlight(report: "EffectReport") -> Highlight:
-    """The last adjusted estimate, with the truth and the naive estimate beside it."""
+def effect_highlight(findings: EffectFindings) -> Highlight:
+    """An adjusted estimate, with truth and naive estimate beside it, and whether doubt is due."""
+    report = findings.report
     adjusted = [row for row in report.estimates if row.kind == "adjusted"]
     naive = next((row for row in report.estimates if row.kind == "naive"), None)
-    chosen = (adjusted or list(report.estimates))[-1]
+    trusted = [row for row in adjusted if row.source in TRUSTED]
+    chosen = (trusted or adjusted or list(report.estimates))[-1]
     parts = (
         [f"{chosen.source}, {report.level:.0%} interval"] if adjusted else ["unadjusted: an association, not an effect"]
     )
@@ -40,6 +45,8 @@ def effect_highlight(report: "EffectReport") -> Highlight:
     if adjusted and naive is not None:
         place = f" ({_place(naive, report.truth)})" if report.truth is not None else ""
         parts.append(f"without adjustment {number(naive.value)}{place}")
+    if findings.doubt is not None and findings.doubt.reasons:
+        parts.append(findings.doubt.summary[0].rstrip("."))
     return Highlight(report.question, with_interval(chosen.value, chosen.low, chosen.high), "; ".join(parts))
 
 

@@ -1,8 +1,6 @@
 """The sections of the page: each writes its figures and tables, and returns what the template shows."""
 
 from collections.abc import Iterable
-from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Literal
 
 import pandas as pd
 
@@ -10,60 +8,25 @@ from .citations import Citation, cite
 from .content import ReportContent
 from .counterfactual_plot import plot_counterfactual
 from .curves import plot_history, plot_response
-from .folder import Picture, ReportFolder, Table
-from .forest import plot_forest
+from .effects.sections import effect_parts
+from .effects.works import effect_keys
+from .folder import ReportFolder
 from .graph_plot import plot_graph
 from .highlights import headline_metrics
 from .images import plot_samples
 from .marginals import plot_data
 from .metric_plot import plot_metrics
+from .parts import Part, Section
 from .tables import (
     attribute_table,
-    estimate_table,
     mechanism_table,
     metric_tables,
     pairs_table,
-    refutation_table,
     split_table,
 )
-from .words import P_VALUE, READING, identification
+from .words import READING, identification
 
-if TYPE_CHECKING:
-    from ..effects import EffectReport
-
-__all__ = ["Part", "Section", "sections"]
-
-
-@dataclass
-class Part:
-    """A part of a section: text, lists, pictures and tables, in this order.
-
-    `small` pictures stand several in a row; with `beside` pictures stand before or after the
-    text on a wide page, above or below it on a narrow one; long tables may flow in `columns`.
-    """
-
-    heading: str = ""
-    text: str = ""
-    formula: str = ""
-    points_heading: str = ""
-    points: list[tuple[str, str]] = field(default_factory=list)
-    pictures: list[Picture] = field(default_factory=list)
-    small: bool = True
-    beside: Literal["", "before", "after"] = ""
-    columns: bool = False
-    tables: list[Table] = field(default_factory=list)
-    works: list[Citation] = field(default_factory=list)
-    code: str = ""
-
-
-@dataclass
-class Section:
-    """A section of the page; `key` is its anchor."""
-
-    key: str
-    title: str
-    parts: list[Part]
-    reading: str = ""
+__all__ = ["sections"]
 
 
 def sections(content: ReportContent, folder: ReportFolder) -> list[Section]:
@@ -189,42 +152,12 @@ def _metrics(content: ReportContent, folder: ReportFolder) -> Section:
 
 
 def _effects(content: ReportContent, folder: ReportFolder) -> Section:
-    parts = [part for number, report in enumerate(content.effects, start=1) for part in _effect(report, number, folder)]
+    parts = [
+        part
+        for number, findings in enumerate(content.effects, start=1)
+        for part in effect_parts(findings, number, folder)
+    ]
     return Section("effects", "Effects", parts, READING["effects"])
-
-
-def _effect(report: "EffectReport", number: int, folder: ReportFolder) -> list[Part]:
-    name = f"{number}-{report.treatment}-{report.outcome}"
-    used = f"{report.rows_used:,} rows used, {report.rows_dropped:,} dropped. Seed {report.seed}."
-    forest = folder.picture(
-        plot_forest(report),
-        f"effect-{name}",
-        "Forest plot. " + "; ".join(str(row) for row in (*report.estimates, *report.comparisons)) + ".",
-        f"Estimates with {report.level:.0%} intervals"
-        + (
-            "; the line is the truth, hollow points miss it."
-            if report.truth is not None
-            else "; the truth is not known."
-        ),
-    )
-    estimand = Part(
-        report.question,
-        f"{report.estimand.text} {used}",
-        formula=report.estimand.formula,
-        points=[(text, "") for text in report.estimand.assumptions],
-        points_heading="It holds under these assumptions:",
-        pictures=[forest],
-        beside="after",
-    )
-    parts = [estimand, Part(tables=[estimate_table(report, folder.table(report.to_frame(), f"effect-{name}"))])]
-    if report.refutations:
-        file = folder.table(report.refutation_frame(), f"refutations-{name}")
-        parts.append(Part(text=P_VALUE, tables=[refutation_table(report, file)]))
-    if report.warnings:
-        parts.append(
-            Part(points=[(text, "") for text in report.warnings], points_heading="Before using these numbers:")
-        )
-    return parts
 
 
 def _assumptions(content: ReportContent) -> Section:
@@ -265,8 +198,6 @@ def _works(content: ReportContent) -> list[Citation]:
             {"axioms"} if any(word in measured for word in ("composition", "reversibility", "effectiveness")) else set()
         )
         keys |= {"ssim"} if "ssim" in measured else set()
-    for report in content.effects:
-        keys |= {"dowhy", *(row.source for row in report.estimates)}
-    if keys & {"doubly robust", "g-computation"}:
-        keys.add("cross-fitting")
+    for findings in content.effects:
+        keys |= effect_keys(findings)
     return [*cite(keys), *content.citations]

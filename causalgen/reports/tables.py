@@ -1,7 +1,7 @@
-"""Tables of the report: metrics by query, estimates, refutations, and what the run was made of."""
+"""Tables of the report: metrics by query, and what the data and the run were made of."""
 
 from collections.abc import Iterable, Mapping
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import pandas as pd
 
@@ -11,17 +11,12 @@ from .folder import Group, Row, Table
 from .style import number, with_interval
 from .words import ABDUCTION
 
-if TYPE_CHECKING:
-    from ..effects import EffectReport, Refutation
-
 __all__ = [
     "attribute_table",
-    "estimate_table",
     "floor_note",
     "mechanism_table",
     "metric_tables",
     "pairs_table",
-    "refutation_table",
     "split_table",
 ]
 
@@ -61,43 +56,6 @@ def _metric_group(part: pd.DataFrame, strata: Iterable[str]) -> Group:
     return Group(rows, f"{first['metric']}{unit}", "; ".join(note for note in notes if note))
 
 
-def estimate_table(report: "EffectReport", file: str = "") -> Table:
-    """Estimates and comparisons, with their agreement with the truth where it is known."""
-    truth = report.truth
-    unit = f" [{report.outcome_unit}]" if report.outcome_unit else ""
-    header = ["Source", f"Effect{unit}", f"{report.level:.0%} interval"] + (
-        ["Holds the truth"] if truth is not None else []
-    )
-    rows = []
-    for row in (*report.estimates, *report.comparisons):
-        shown, _, interval = with_interval(row.value, row.low, row.high).partition(" ")
-        cells = [row.source, shown, interval.strip("[]").replace(", ", " to ") or "–"]
-        if truth is not None:
-            cells.append(
-                "" if row.kind == "truth" else {True: "yes", False: "no", None: "no interval"}[row.covers(truth)]
-            )
-        rows.append(Row(cells, note=row.note, strong=row.kind == "truth"))
-    return Table(f"{report.question}: estimates", header, [Group(rows)], file)
-
-
-def refutation_table(report: "EffectReport", file: str = "") -> Table:
-    """Each refuter in words, and its verdict on every adjusted estimate beside the naive one."""
-    header = ["Estimate tested", "Expected", "Found", "p", "Verdict", "Naive: found", "Naive: p", "Naive: verdict"]
-    groups = []
-    for name in dict.fromkeys(row.refuter for row in report.refutations):
-        rows = [row for row in report.refutations if row.refuter == name]
-        note = f"{rows[0].checks} Cannot show: {_lower(rows[0].cannot_show)}"
-        groups.append(Group([_refutation_row(row) for row in rows], _capital(name), note))
-    return Table("Refutations, each beside the same on the naive estimate", header, groups, file)
-
-
-def _refutation_row(row: "Refutation") -> Row:
-    own = [number(row.expected), number(row.found), _p(row.p_value), row.verdict]
-    naive = [number(row.naive_found), _p(row.naive_p_value), row.naive_verdict]
-    note = "" if row.informative else "not informative here: the naive estimate is not rejected either"
-    return Row([row.estimate, *own, *naive], note=note, strong=row.verdict == "rejected")
-
-
 def floor_note(row: Any) -> str:
     """The best that a row of metrics can ask for, since its measurement errs on real images, too."""
     if pd.isna(row["floor"]):
@@ -108,12 +66,6 @@ def floor_note(row: Any) -> str:
 def _cell(value: float, low: float, high: float) -> str:
     """Number and interval; a narrow page may break the line between them, not inside the brackets."""
     return with_interval(value, low, high).replace(", ", ",\u00a0")
-
-
-def _p(value: float | None) -> str:
-    if value is None:
-        return "–"
-    return "< 0.001" if value < 0.001 else f"{value:.2g}"
 
 
 def split_table(data: DataSummary) -> Table:
@@ -159,11 +111,3 @@ def mechanism_table(mechanisms: Iterable[MechanismSummary], file: str = "") -> T
 def pairs_table(caption: str, header: tuple[str, str], pairs: Mapping[str, Any], file: str = "") -> Table:
     """A two-column table of names and values."""
     return Table(caption, header, [Group([Row([str(key), str(value)]) for key, value in pairs.items()])], file)
-
-
-def _capital(text: str) -> str:
-    return text[:1].upper() + text[1:]
-
-
-def _lower(text: str) -> str:
-    return text[:1].lower() + text[1:]

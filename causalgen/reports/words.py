@@ -39,6 +39,8 @@ READING = {
     "share a source.",
     "effects": "An effect compares two interventions on the whole population. It is not a counterfactual of one unit. "
     "Graph and data determine it where the assumptions named below hold.",
+    "confounding": "No table shows what was not recorded. What it can show is how strong a hidden common cause of "
+    "treatment and outcome would have to be, beside the causes that were recorded.",
 }
 """How to read each section."""
 

@@ -1,20 +1,14 @@
 """A report as one self-contained page, with its figures and tables beside it."""
 
-import re
 from pathlib import Path
 
-from jinja2 import Environment, FileSystemLoader, StrictUndefined
-from markupsafe import Markup, escape
-
-from .._version import __version__
 from .content import ReportContent
 from .folder import ReportFolder
 from .highlights import answers
+from .page import html_page
 from .sections import sections
 
 __all__ = ["write_report"]
-
-TEMPLATES = Path(__file__).parent / "templates"
 
 
 def write_report(folder: str | Path, content: ReportContent) -> Path:
@@ -34,23 +28,5 @@ def write_report(folder: str | Path, content: ReportContent) -> Path:
         RunFolderError: The folder cannot be written.
     """
     run = ReportFolder(folder)
-    environment = Environment(
-        loader=FileSystemLoader(TEMPLATES),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    environment.filters["formula"] = _subscripts
-    page = environment.get_template("report.html.j2").render(
-        content=content, answers=answers(content), sections=sections(content, run), version=__version__
-    )
+    page = html_page(content.name, content.question, answers(content), sections(content, run))
     return run.write("report.html", page.encode())
-
-
-def _subscripts(formula: str) -> Markup:
-    """A plain formula with "_{...}" as subscripts; everything else is escaped."""
-    parts = re.split(r"_\{([^{}]*)\}", formula)
-    return Markup("").join(
-        Markup("<sub>{}</sub>").format(part) if i % 2 else escape(part) for i, part in enumerate(parts)
-    )

@@ -4,9 +4,8 @@ import shlex
 from dataclasses import dataclass, field
 
 from ..datasets import Dataset
-from ..effects import EffectReport
 from ..metrics import MetricTable
-from ..reports import DataSummary, Gallery, Highlight, MechanismSummary, ReportContent, ResponseCurve
+from ..reports import DataSummary, EffectFindings, Gallery, Highlight, MechanismSummary, ReportContent, ResponseCurve
 from ..scm import StructuralCausalModel
 from ..training import FitResult
 from .evaluation import headline
@@ -27,7 +26,7 @@ class Findings:
     galleries: list[Gallery] = field(default_factory=list)
     curves: list[ResponseCurve] = field(default_factory=list)
     metrics: MetricTable | None = None
-    effects: list[EffectReport] = field(default_factory=list)
+    effects: list[EffectFindings] = field(default_factory=list)
 
 
 def report_content(study: Study, folder: RunFolder, found: Findings) -> ReportContent:

@@ -9,7 +9,7 @@ from rich.console import Console
 from rich.markup import escape
 
 from ..reports import write_report
-from .effect_steps import effect_report
+from .effect_steps import effect_findings
 from .evaluation import evaluate_model, headline
 from .machine import peak_memory, versions
 from .modelling import FIT, fit_model, load_data
@@ -88,7 +88,7 @@ def run_study(
             curves, effects = bars.each("curves", study.curves), bars.each("effects", study.effects)
             found.curves = step(CURVES, lambda: [response_curve(study, curve, scm, data) for curve in curves])
             found.metrics = step(METRICS, evaluate_model, study, scm, data, bars=bars.progress)
-            found.effects = step(EFFECTS, lambda: [effect_report(study, effect, scm, data) for effect in effects])
+            found.effects = step(EFFECTS, lambda: [effect_findings(study, effect, scm, data) for effect in effects])
             folder.update(headline=[] if found.metrics is None else headline(study, found.metrics))
             step(REPORT, lambda: write_report(folder.path, report_content(study, folder, found)))
     return folder

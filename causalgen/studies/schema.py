@@ -142,8 +142,18 @@ class Effect(_Section):
     """A binary or continuous attribute."""
     contrast: Annotated[tuple[Scalar, Scalar], Field(strict=False)]
     """The two values, [a, b]."""
+    methods: Annotated[tuple[str, ...], Field(strict=False, min_length=1)] | None = None
+    """Estimators, names in `causalgen.effects.estimators.methods.METHODS`; left out: all that suit the treatment."""
     simulations: Annotated[int, Field(ge=10)] = 40
     """Simulated tables per refuter."""
+    doubt: bool = True
+    """Whether sensitivity, balance, controls, implied independencies and the agreement of the sources are examined."""
+    negative_controls: Annotated[tuple[str, ...], Field(strict=False)] = ()
+    """Attributes on which the treatment has no effect, by the graph, and which share causes with it."""
+    margin: Annotated[float, Field(gt=0)] | None = None
+    """Differences of sources up to this size do not matter, in the outcome's unit; left out: a tenth of its spread."""
+    replicates: Annotated[int, Field(ge=10)] = 20
+    """Bootstrap replicates of the agreement."""
 
 
 class Study(_Section):

@@ -21,6 +21,7 @@ SMOKE = {
     "units": 4,
     "points": 3,
     "simulations": 10,
+    "replicates": 10,
 }
 """Greatest numbers of rows, epochs, units in a batch, and of what else costs time in a smoke run."""
 
@@ -40,7 +41,7 @@ def shrink(study: Study) -> Study:
             "evaluation": _capped(study.evaluation, rows=SMOKE["evaluation"]),
             "gallery": _all_capped(study.gallery, units=SMOKE["units"]),
             "curves": _all_capped(study.curves, points=SMOKE["points"]),
-            "effects": _all_capped(study.effects, simulations=SMOKE["simulations"]),
+            "effects": _all_capped(study.effects, simulations=SMOKE["simulations"], replicates=SMOKE["replicates"]),
         }
     )
 

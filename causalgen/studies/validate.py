@@ -1,6 +1,6 @@
 """Check a study against the graph it is about, before anything is trained; every fault names its line."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 from typing import Any
 
@@ -79,6 +79,10 @@ def _effect_checks(graph: CausalGraph, loc: Loc, effect: Effect) -> Iterator[Che
         yield loc, partial(identify, graph, treatment=effect.treatment, outcome=effect.outcome)
         for value in effect.contrast:
             yield (*loc, "contrast"), partial(_value, graph, effect.treatment, value)
+    if effect.methods is not None and effect.treatment in graph:
+        yield (*loc, "methods"), partial(_methods, effect.methods, graph[effect.treatment])
+    for name in effect.negative_controls:
+        yield (*loc, "negative_controls"), partial(_attribute, graph, name)
 
 
 def _no_hidden_confounding(graph: CausalGraph) -> None:
@@ -110,6 +114,12 @@ def _numeric(graph: CausalGraph, name: str, role: str) -> None:
     kind = _attribute(graph, name).kind
     if kind not in ("continuous", "binary"):
         raise DataError(f"Expected a continuous or binary {role}; '{name}' is {kind}.")
+
+
+def _methods(names: Sequence[str], treatment: Variable) -> None:
+    from ..effects.estimators.methods import choose_methods  # loads DoWhy, which a study without methods does not need
+
+    choose_methods(names, str(treatment.kind), treatment.name)
 
 
 def _response(study: Study, graph: CausalGraph, curve: Curve) -> None:

@@ -14,6 +14,7 @@ from causalgen.metrics import MetricResult, MetricTable
 from causalgen.reports import (
     Citation,
     DataSummary,
+    EffectFindings,
     Gallery,
     Highlight,
     MechanismSummary,
@@ -144,7 +145,7 @@ def full(
             ResponseCurve(HOSTILE, "age", ["<b>no</b>", "yes"], [1.0, 2.0]),
         ),
         metrics=metrics,
-        effects=(effect,),
+        effects=(EffectFindings(effect),),
         warnings=("3 units are outside.",),
         limits=("Only digits.",),
         timings={"training": 12.0, "report": 3.0},

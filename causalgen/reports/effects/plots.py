@@ -1,0 +1,126 @@
+"""What hidden confounding would leave of an estimate, and how comparable the compared rows are."""
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.ticker import PercentFormatter
+
+from ..style import ACCENT, BLUE, INK, MUTED, blank_figure, number, plain, styled
+
+if TYPE_CHECKING:
+    from ...effects.doubt.balance import Balance, BalanceRow
+    from ...effects.doubt.robustness import Benchmark, Robustness
+
+__all__ = ["plot_balance", "plot_overlap", "plot_sensitivity"]
+
+MOST_NAMED = 4
+MOST_COVARIATES = 24
+BALANCED = 0.1
+
+
+@styled
+def plot_sensitivity(sensitivity: "Robustness", *, unit: str = "") -> Figure:
+    """Contours of the linear estimate after adjusting for a hidden confounder, over its partial R2.
+
+    Each observed covariate stands where a confounder as strong as it would be; beyond the contour 0 the estimate has
+    lost its sign.
+    """
+    grid = sensitivity.contour()
+    side = int(np.sqrt(len(grid)))
+    x, y, z = (grid[name].to_numpy().reshape(side, side) for name in ("r2_treatment", "r2_outcome", "estimate"))
+    figure = blank_figure(3.7, 3.4)
+    axes = figure.subplots()
+    lines = axes.contour(x, y, z, levels=8, colors=MUTED, linewidths=0.8)
+    axes.clabel(lines, fmt=number, fontsize=7)
+    if np.nanmin(z) < 0 < np.nanmax(z):
+        zero = axes.contour(x, y, z, levels=[0.0], colors=ACCENT, linewidths=1.8)
+        axes.clabel(zero, fmt=lambda _: "no effect left", fontsize=7)
+    axes.plot(0, 0, "o", color=INK, markersize=6, clip_on=False)
+    shown = f"{number(sensitivity.effect)} {unit}".strip()
+    axes.annotate(plain(f"estimate {shown}"), (0, 0), (7, 5), textcoords="offset points", fontsize=7.5, weight="bold")
+    _draw_benchmarks(axes, sensitivity, limit=float(x.max()))
+    for axis, what in ((axes.xaxis, "treatment"), (axes.yaxis, "outcome")):
+        axis.set_major_formatter(PercentFormatter(1, symbol=""))
+        axis.set_label_text(f"confounder explains of the {what} [%]")
+    return figure
+
+
+def _draw_benchmarks(axes: Axes, sensitivity: "Robustness", limit: float) -> None:
+    """Covariates as points; names of those that would move the estimate most."""
+    rows = [row for row in sensitivity.benchmarks if row.times == 1 and max(row.r2_treatment, row.r2_outcome) <= limit]
+
+    def moved(row: "Benchmark") -> float:
+        return abs(row.estimate - sensitivity.effect)
+
+    for place, row in enumerate(sorted(rows, key=moved, reverse=True)):
+        together = row is sensitivity.together and len(rows) > 1
+        axes.plot(row.r2_treatment, row.r2_outcome, "D" if together else "o", color=BLUE, markersize=5, clip_on=False)
+        if place >= MOST_NAMED and not together:
+            continue
+        right = row.r2_treatment > 0.6 * limit
+        axes.annotate(
+            plain(f"as strong as {row.covariate}"),
+            (row.r2_treatment, row.r2_outcome),
+            (-6 if right else 6, 5),
+            textcoords="offset points",
+            fontsize=7.5,
+            color=BLUE,
+            ha="right" if right else "left",
+            bbox={"facecolor": "white", "edgecolor": "none", "pad": 0.8, "alpha": 0.8},
+        )
+
+
+@styled
+def plot_balance(balance: "Balance") -> Figure:
+    """Love plot: how far the covariates of the compared rows are apart, before and after adjustment."""
+    rows = shown_rows(balance)
+    figure = blank_figure(3.7, 0.21 * len(rows) + 1.15)
+    axes = figure.subplots()
+    places = -np.arange(len(rows), dtype=float)
+    before, after = (np.abs([getattr(row, name) for row in rows]) for name in ("before", "after"))
+    axes.axvline(BALANCED, color=MUTED, linewidth=0.9, linestyle=(0, (4, 3)), zorder=0)
+    axes.hlines(places, np.minimum(before, after), np.maximum(before, after), color=MUTED, linewidth=0.8, zorder=1)
+    axes.plot(before, places, "o", color=ACCENT, markerfacecolor="white", markersize=5.5, label="before")
+    axes.plot(after, places, "o", color=BLUE, markersize=5.5, label="after adjustment")
+    axes.set_yticks(places, [plain(row.covariate) for row in rows])
+    axes.set(xlim=(-0.01, None), ylim=(-len(rows) + 0.4, 0.6), xlabel=f"absolute {balance.kind}")
+    axes.tick_params(axis="y", length=0)
+    axes.legend(loc="lower center", bbox_to_anchor=(0.5, 1.0), ncols=2)
+    return figure
+
+
+def shown_rows(balance: "Balance") -> "list[BalanceRow]":
+    """The covariates of the love plot: all, or those that are furthest apart."""
+    ordered = sorted(balance.rows, key=lambda row: max(abs(row.before), abs(row.after)), reverse=True)
+    return ordered[:MOST_COVARIATES]
+
+
+@styled
+def plot_overlap(balance: "Balance") -> Figure:
+    """Propensities of the two compared groups, one histogram up and one down."""
+    frame = balance.histogram_frame()
+    figure = blank_figure(3.7, 2.6)
+    axes = figure.subplots()
+    for arm, colour, sign in zip(balance.arms, (ACCENT, BLUE), (-1, 1), strict=True):
+        own = frame[frame["value"] == arm.value]
+        share = sign * own["rows"] / max(arm.rows, 1)
+        axes.bar(own["low"], share, width=own["high"] - own["low"], align="edge", color=colour, alpha=0.85)
+        upper = sign > 0
+        axes.annotate(
+            plain(f"{balance.treatment} = {arm.value} ({arm.rows:,} rows)"),
+            (0.5, 0.98 if upper else 0.02),
+            xycoords="axes fraction",
+            ha="center",
+            va="top" if upper else "bottom",
+            fontsize=7.5,
+            color=colour,
+            bbox={"facecolor": "white", "edgecolor": "none", "pad": 0.8, "alpha": 0.8},
+        )
+    axes.axhline(0, color=INK, linewidth=0.8)
+    limit = 1.3 * max(abs(end) for end in axes.get_ylim())
+    axes.set(xlim=(0, 1), ylim=(-limit, limit), ylabel="share of the group's rows [%]")
+    axes.yaxis.set_major_formatter(lambda value, _: f"{abs(value):.0%}".removesuffix("%"))
+    axes.set_xlabel(plain(f"propensity of {balance.treatment} = {balance.arms[1].value}"))
+    return figure

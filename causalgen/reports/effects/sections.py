@@ -1,0 +1,244 @@
+"""The sections of an effect: the answer and its doubts first, then what carries it and what was tried against it."""
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from matplotlib.figure import Figure
+
+from ...graph.notation import LATEX
+from ..folder import Picture, ReportFolder
+from ..forest import plot_forest
+from ..graph_plot import plot_graph
+from ..parts import Formula, Part, Section
+from ..words import P_VALUE, READING
+from .findings import EffectFindings
+from .plots import plot_balance, plot_overlap, plot_sensitivity
+from .tables import (
+    agreement_table,
+    balance_table,
+    benchmark_table,
+    confounder_table,
+    control_table,
+    e_value_table,
+    estimate_table,
+    independence_table,
+    refutation_table,
+)
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from ...effects.doubt.e_value import EValue
+    from ...graph import Estimand
+
+__all__ = ["effect_parts", "effect_sections"]
+
+
+def effect_parts(findings: EffectFindings, number: int, folder: ReportFolder) -> list[Part]:
+    """The parts of an effect inside the report of a study."""
+    report = findings.report
+    first, *rest = effect_sections(findings, folder, f"{number}-{report.treatment}-{report.outcome}")
+    first.parts[0].heading = report.question
+    for section in rest:
+        section.parts[0].heading = section.title
+        section.parts[0].level = 4
+    return [part for section in (first, *rest) for part in section.parts]
+
+
+def effect_sections(findings: EffectFindings, folder: ReportFolder, name: str = "") -> list[Section]:
+    """All sections that the findings allow.
+
+    Args:
+        findings: The effect.
+        folder: Where figures and tables go.
+        name: What their file names end in.
+    """
+    made = _Sections(findings, folder, name)
+    doubt = findings.doubt
+    wanted = [
+        made.answer(),
+        made.assumptions(),
+        made.refutations() if findings.report.refutations else None,
+        made.confounding() if doubt is not None and doubt.sensitivity is not None else None,
+        made.overlap() if doubt is not None and doubt.balance is not None else None,
+        made.controls() if doubt is not None and doubt.negative_controls else None,
+        made.independencies() if doubt is not None else None,
+        made.agreement() if findings.agreement is not None else None,
+    ]
+    return [section for section in wanted if section is not None]
+
+
+class _Sections:
+    """One method a section; each writes its figures and tables."""
+
+    def __init__(self, findings: EffectFindings, folder: ReportFolder, name: str) -> None:
+        self.findings, self.report, self.folder, self.name = findings, findings.report, folder, name
+
+    def answer(self) -> Section:
+        """Warnings and reasons for doubt, then the estimates."""
+        report = self.report
+        sources = (*report.estimates, *report.comparisons)
+        truth = "the line is the truth, hollow points miss it" if report.truth is not None else "the truth is not known"
+        forest = self._picture(
+            plot_forest(report),
+            "effect",
+            f"Forest plot. {'; '.join(map(str, sources))}.",
+            f"Estimates with {report.level:.0%} intervals; {truth}.",
+        )
+        used = f"{report.rows_used:,} rows used, {report.rows_dropped:,} dropped. Seed {report.seed}."
+        text = f"{report.estimand.text} {used}"
+        table = estimate_table(report, self._file(report.to_frame(), "effect"))
+        parts = [*self._alerts(), Part(text=text, pictures=[forest], beside="after"), Part(tables=[table])]
+        return Section("effect", "The effect", parts)
+
+    def _alerts(self) -> list[Part]:
+        """What a reader must know before the numbers."""
+        parts = []
+        if self.report.warnings:
+            points = [(text, "") for text in self.report.warnings]
+            parts.append(Part(alert="Before using these numbers", points=points))
+        doubt = self.findings.doubt
+        if doubt is not None:
+            points = [_titled(reason) for reason in doubt.reasons]
+            parts.append(Part(alert=doubt.summary[0], points=points))
+        return parts
+
+    def assumptions(self) -> Section:
+        """Assumptions to tick, the formula and how it follows from the graph."""
+        estimand = self.report.estimand
+        ticks = Part(text="Tick what you can defend; where one fails, so does the effect.", ticks=estimand.assumptions)
+        graph = self.findings.graph
+        if graph is not None:
+            alt = f"Causal graph: {graph}."
+            ticks.pictures = [self._picture(plot_graph(graph), "graph", alt, "The assumed causal graph.")]
+            ticks.beside = "after"
+        formula = Formula(estimand.formula, estimand.latex)
+        parts = [ticks, Part(text="The estimand, as a formula:", formulas=[formula])]
+        if estimand.derivation is not None and len(estimand.derivation):
+            parts.append(Part(fold="How it follows from the graph, step by step", formulas=_steps(estimand)))
+        return Section("assumptions", "Assumptions and estimand", parts)
+
+    def refutations(self) -> Section:
+        """Refuters in words, folded below what came of them."""
+        rows = self.report.refutations
+        rejected = [f"{row.refuter} on {row.estimate}" for row in rows if row.verdict == "rejected"]
+        uninformative = sum(not row.informative for row in rows)
+        text = f"{len(rejected)} of {len(rows)} refutations rejected their estimate"
+        text += f": {'; '.join(rejected)}." if rejected else "; that does not make it right."
+        text += f" {uninformative} were not informative: the naive estimate is not rejected either."
+        table = refutation_table(self.report, self._file(self.report.refutation_frame(), "refutations"))
+        fold = Part(fold="What each refuter does, found and cannot show", text=P_VALUE, tables=[table])
+        return Section("refutations", "Refutations", [Part(text=text), fold])
+
+    def confounding(self) -> Section:
+        """What a hidden common cause would have to be."""
+        doubt = self.findings.doubt
+        assert doubt is not None
+        sensitivity = doubt.sensitivity
+        assert sensitivity is not None
+        contour = self._picture(
+            plot_sensitivity(sensitivity, unit=self.report.outcome_unit),
+            "sensitivity",
+            "Contours of the linear estimate after adjusting for a hidden confounder, over its partial R2 with "
+            "treatment and outcome.",
+            "The linear estimate after adjusting for a hidden confounder, by what it explains of treatment and "
+            "outcome beyond the covariates. Points: confounders as strong as observed covariates.",
+        )
+        self._file(sensitivity.contour(), "contour")
+        parts = [Part(text=sensitivity.reading, pictures=[contour], beside="after")]
+        tables = [benchmark_table(sensitivity, self._file(sensitivity.to_frame(), "sensitivity"))]
+        if doubt.confounder is not None:
+            confounder = doubt.confounder
+            names = [name for name in confounder.original if name != "naive"]
+            parts.append(Part(points=[(f"Simulated, {name}", confounder.reading(name)) for name in names]))
+            tables.append(confounder_table(confounder, self._file(confounder.to_frame(), "confounder")))
+        parts.append(Part(fold="The same in numbers", tables=tables))
+        if doubt.e_values:
+            table = e_value_table(doubt, self._file(doubt.e_value_frame(), "e-values"))
+            parts.append(Part(fold=_e_value_words(doubt.e_values), tables=[table]))
+        return Section("confounding", "Hidden confounding", parts, READING["confounding"])
+
+    def overlap(self) -> Section:
+        """Are the compared rows comparable?"""
+        assert self.findings.doubt is not None
+        balance = self.findings.doubt.balance
+        assert balance is not None
+        parts = [Part(text=balance.reading)]
+        if any(arm.histogram for arm in balance.arms):
+            self._file(balance.histogram_frame(), "overlap")
+            alt = f"Histograms of the propensity, by {balance.treatment}."
+            caption = "Propensity given the adjustment set, by group. Where only one group stands, nothing compares."
+            parts[0].pictures.append(self._picture(plot_overlap(balance), "overlap", alt, caption))
+        if balance.rows:
+            alt = f"Love plot: {balance.kind} of every covariate, before and after adjustment."
+            caption = f"Love plot; the dashed line is the usual limit of 0.1 for the {balance.kind}."
+            parts[0].pictures.append(self._picture(plot_balance(balance), "balance", alt, caption))
+            table = balance_table(balance, self._file(balance.to_frame(), "balance"))
+            parts.append(Part(fold="The love plot in numbers", tables=[table]))
+        return Section("overlap", "Overlap and balance", parts)
+
+    def controls(self) -> Section:
+        """Negative controls with their readings."""
+        assert self.findings.doubt is not None
+        rows = self.findings.doubt.negative_controls
+        table = control_table(rows, self._file(self.findings.doubt.control_frame(), "negative-controls"))
+        points = [_titled(f"{row.control.name}: {row.reading}") for row in rows]
+        return Section("controls", "Negative controls", [Part(points=points), Part(tables=[table])])
+
+    def independencies(self) -> Section:
+        """The testable content of the graph."""
+        assert self.findings.doubt is not None
+        implied = self.findings.doubt.independencies
+        parts = [Part(text=implied.reading)]
+        if implied.tests:
+            table = independence_table(implied, self._file(implied.to_frame(), "independencies"))
+            parts.append(Part(fold=f"The {len(implied.tests)} tests", tables=[table]))
+        return Section("independencies", "What the graph implies", parts)
+
+    def agreement(self) -> Section:
+        """Data, fitted model and generated images."""
+        agreement = self.findings.agreement
+        assert agreement is not None
+        table = agreement_table(agreement, self._file(agreement.to_frame(), "agreement"))
+        return Section(
+            "agreement",
+            "Agreement of data, model and images",
+            [Part(text=agreement.reading), Part(tables=[table])],
+        )
+
+    def _file(self, frame: "pd.DataFrame", kind: str) -> str:
+        return self.folder.table(frame, f"{kind}-{self.name}")
+
+    def _picture(self, figure: Figure, kind: str, alt: str, caption: str) -> Picture:
+        return self.folder.picture(figure, f"{kind}-{self.name}", alt, caption)
+
+
+def _titled(text: str) -> tuple[str, str]:
+    """A text with its first sentence as title.
+
+    >>> _titled("Poor overlap. 5 rows. None left.")
+    ('Poor overlap', '5 rows. None left.')
+    """
+    title, found, rest = text.partition(". ")
+    return (title, rest) if found else (text, "")
+
+
+def _steps(estimand: "Estimand") -> list[Formula]:
+    """The derivation: the question, then each step with the rule or law behind it."""
+    derivation = estimand.derivation
+    assert derivation is not None
+    reserved = derivation.start.free
+    reasons = ["", *(step.reason for step in derivation)]
+    return [
+        Formula(equals + state.write(reserved=reserved), equals + state.write(LATEX, reserved=reserved), reason)
+        for state, reason, equals in zip(derivation.states(), reasons, ["", *["= "] * len(derivation)], strict=True)
+    ]
+
+
+def _e_value_words(rows: "Sequence[EValue]") -> str:
+    """The weakest E-value of an interval, or of an estimate, as a summary."""
+    limits = [row.limit for row in rows if row.limit is not None]
+    least = min(limits, default=min(row.value for row in rows))
+    if least == 1:
+        return "E-values: an interval holds no effect already, so no hidden cause is needed"
+    return f"E-values: a hidden cause must multiply risks by {least:.2f} to move an interval to no effect"

@@ -1,0 +1,195 @@
+"""Tables of an effect: estimates, refutations, sensitivity, balance, controls, independencies, agreement.
+
+Every p-value stands beside its hypothesis in words.
+"""
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from ..folder import Group, Row, Table
+from ..style import number, with_interval
+
+if TYPE_CHECKING:
+    from ...effects import Agreement, EffectReport, Estimate, Refutation
+    from ...effects.doubt import Doubt
+    from ...effects.doubt.balance import Balance
+    from ...effects.doubt.confounder import SimulatedConfounder
+    from ...effects.doubt.controls import ControlTest
+    from ...effects.doubt.implied import ImpliedIndependencies
+    from ...effects.doubt.robustness import Robustness
+
+__all__ = [
+    "agreement_table",
+    "balance_table",
+    "benchmark_table",
+    "confounder_table",
+    "control_table",
+    "e_value_table",
+    "estimate_table",
+    "independence_table",
+    "refutation_table",
+]
+
+MOST_ROWS = 20
+"""Rows on the page; the file has all."""
+
+
+def estimate_table(report: "EffectReport", file: str = "") -> Table:
+    """Estimates and comparisons, with their agreement with the truth where it is known."""
+    truth = report.truth
+    header = ["Source", f"Effect{_unit(report.outcome_unit)}", f"{report.level:.0%} interval"]
+    header += ["Holds the truth"] if truth is not None else []
+    rows = []
+    for row in (*report.estimates, *report.comparisons):
+        cells = [row.source, *_apart(row)]
+        if truth is not None:
+            held = {True: "yes", False: "no", None: "no interval"}[row.covers(truth)]
+            cells.append("" if row.kind == "truth" else held)
+        rows.append(Row(cells, note=row.note, strong=row.kind == "truth"))
+    return Table(f"{report.question}: estimates", header, [Group(rows)], file)
+
+
+def refutation_table(report: "EffectReport", file: str = "") -> Table:
+    """Each refuter in words, and its verdict on every adjusted estimate beside the naive one."""
+    header = ["Estimate tested", "Expected", "Found", "p", "Verdict", "Naive: found", "Naive: p", "Naive: verdict"]
+    groups = []
+    for name in dict.fromkeys(row.refuter for row in report.refutations):
+        rows = [row for row in report.refutations if row.refuter == name]
+        note = f"{rows[0].checks} Cannot show: {rows[0].cannot_show[:1].lower()}{rows[0].cannot_show[1:]}"
+        groups.append(Group([_refutation_row(row) for row in rows], name[:1].upper() + name[1:], note))
+    return Table("Refutations, each beside the same on the naive estimate", header, groups, file)
+
+
+def _refutation_row(row: "Refutation") -> Row:
+    own = [number(row.expected), number(row.found), p_text(row.p_value), row.verdict]
+    naive = [number(row.naive_found), p_text(row.naive_p_value), row.naive_verdict]
+    note = "" if row.informative else "not informative here: the naive estimate is not rejected either"
+    return Row([row.estimate, *own, *naive], note=note, strong=row.verdict == "rejected")
+
+
+def benchmark_table(sensitivity: "Robustness", file: str = "") -> Table:
+    """What hidden causes as strong as observed ones would leave of the linear estimate, the strongest first."""
+    rows = [row for row in sensitivity.benchmarks if row.times == 1]
+    rows.sort(key=lambda row: row.estimate / sensitivity.effect if sensitivity.effect else 0)
+    header = ["As strong as", "Explains of the treatment", "of the outcome", "Estimate left"]
+    cells = [
+        Row([row.covariate, percent(row.r2_treatment), percent(row.r2_outcome), number(row.estimate)])
+        for row in rows[:MOST_ROWS]
+    ]
+    return Table(_limited("Hidden causes as strong as observed ones", rows), header, [Group(cells)], file)
+
+
+def confounder_table(confounder: "SimulatedConfounder", file: str = "") -> Table:
+    """Every estimate under simulated confounders of growing strength."""
+    strengths = list(dict.fromkeys((row.like, row.r2_treatment, row.r2_outcome) for row in confounder.rows))
+    found = {(row.estimate, row.like, row.r2_treatment, row.r2_outcome): row.value for row in confounder.rows}
+    rows = [Row(["none", "", *(number(value) for value in confounder.original.values())])]
+    for like, treatment, outcome in sorted(strengths, key=lambda strength: bool(strength[0])):
+        shown = f"as strong as {like}" if like else percent(treatment)
+        values = [number(found[name, like, treatment, outcome]) for name in confounder.original]
+        rows.append(Row([shown, f"{percent(treatment)} and {percent(outcome)}", *values]))
+    header = ["Simulated confounder", "explains of treatment and outcome", *confounder.original]
+    caption = f"Estimates after adjusting for a simulated hidden cause, mean of {confounder.simulations} draws"
+    return Table(caption, header, [Group(rows)], file)
+
+
+def e_value_table(doubt: "Doubt", file: str = "") -> Table:
+    """E-values with their reading."""
+    rows = [
+        Row(
+            [row.estimate, number(row.risk_ratio), number(row.value), "–" if row.limit is None else number(row.limit)],
+            note=row.reading,
+        )
+        for row in doubt.e_values
+    ]
+    header = ["Estimate", "As a risk ratio", "E-value", "E-value of the interval's nearer end"]
+    return Table("E-values: how strong a hidden cause must be, as a risk ratio", header, [Group(rows)], file)
+
+
+def balance_table(balance: "Balance", file: str = "") -> Table:
+    """The love plot in numbers, least balanced first."""
+    rows = sorted(balance.rows, key=lambda row: abs(row.after), reverse=True)
+    cells = [Row([row.covariate, f"{row.before:.2f}", f"{row.after:.2f}"]) for row in rows[:MOST_ROWS]]
+    return Table(
+        _limited(f"{balance.kind[:1].upper()}{balance.kind[1:]} with {balance.treatment}", rows),
+        ["Covariate", "Before", "After adjustment"],
+        [Group(cells)],
+        file,
+    )
+
+
+def control_table(controls: "Sequence[ControlTest]", file: str = "") -> Table:
+    """Negative controls: the effect that must be 0, by method."""
+    groups = []
+    for name in dict.fromkeys(row.control.name for row in controls):
+        own = [row for row in controls if row.control.name == name]
+        note = f"Hypothesis of every p: the effect is 0, since {_why(own[0])}."
+        groups.append(Group([_control_row(row) for row in own], f"{name} ({own[0].control.role})", note))
+    header = ["Method", "Effect found", "Interval", "p (Holm)", "Verdict", "Naive: verdict"]
+    return Table("Negative controls: where the graph says “no effect”", header, groups, file)
+
+
+def _why(row: "ControlTest") -> str:
+    cause, effect = row.hypothesis.partition(" no effect of ")[2].split(" on ", 1)
+    return f"by the graph {cause} does not act on {effect}"
+
+
+def _control_row(row: "ControlTest") -> Row:
+    cells = [row.estimate.source, *_apart(row.estimate), p_text(row.adjusted), row.verdict, row.naive_verdict]
+    return Row(cells, strong=row.verdict == "rejected")
+
+
+def independence_table(implied: "ImpliedIndependencies", file: str = "") -> Table:
+    """What the graph implies, tested; rejected ones first."""
+    ordered = sorted(implied.tests, key=lambda row: (row.verdict != "rejected", row.adjusted or 0.0))
+    rows = [
+        Row([row.hypothesis, p_text(row.p_value), p_text(row.adjusted), row.verdict], strong=row.verdict == "rejected")
+        for row in ordered[:MOST_ROWS]
+    ]
+    header = ["Hypothesis", "p", "p (Holm)", "Verdict"]
+    return Table(_limited("Implied independencies, each the hypothesis of its p", ordered), header, [Group(rows)], file)
+
+
+def agreement_table(agreement: "Agreement", file: str = "") -> Table:
+    """Every two sources compared."""
+    rows = []
+    for pair in agreement.pairs:
+        interval = with_interval(pair.difference, pair.low, pair.high)
+        rows.append(Row([f"{pair.second} − {pair.first}", interval, pair.verdict], strong=pair.verdict == "differ"))
+    unit = _unit(agreement.outcome_unit)
+    caption = f"Differences of sources; margin {number(agreement.margin)}{unit}, {agreement.margin_reason}"
+    return Table(caption, ["Compared", f"Difference{unit}", "Verdict"], [Group(rows)], file)
+
+
+def p_text(value: float | None) -> str:
+    """A p-value for people.
+
+    >>> p_text(0.00004), p_text(0.321), p_text(None)
+    ('< 0.001', '0.32', '–')
+    """
+    if value is None:
+        return "–"
+    return "< 0.001" if value < 0.001 else f"{value:.2g}"
+
+
+def percent(share: float) -> str:
+    """A share for people.
+
+    >>> percent(0.0519), percent(1)
+    ('5.2 %', '100 %')
+    """
+    return f"{100 * share:.2g} %" if share < 0.995 else "100 %"
+
+
+def _apart(row: "Estimate") -> list[str]:
+    """Number and interval in cells of their own."""
+    shown, _, interval = with_interval(row.value, row.low, row.high).partition(" ")
+    return [shown, interval.strip("[]").replace(", ", " to ") or "–"]
+
+
+def _limited(caption: str, rows: Sequence[object]) -> str:
+    return caption if len(rows) <= MOST_ROWS else f"{caption}; {MOST_ROWS} of {len(rows)} rows, the file has all"
+
+
+def _unit(unit: str) -> str:
+    return f" [{unit}]" if unit else ""

@@ -1,0 +1,33 @@
+"""Works to cite for an effect."""
+
+from collections.abc import Sequence
+
+from ..citations import Citation, cite
+from .findings import EffectFindings
+
+__all__ = ["effect_keys", "effect_works"]
+
+CROSS_FITTED = {"doubly robust", "g-computation", "double machine learning"}
+
+
+def effect_keys(findings: EffectFindings) -> set[str]:
+    """Keys of `CITATIONS` for everything that an effect used."""
+    report, doubt = findings.report, findings.doubt
+    keys = {"causality", "dowhy", *(row.source for row in report.estimates)}
+    if keys & CROSS_FITTED:
+        keys.add("cross-fitting")
+    if doubt is None:
+        return keys
+    if doubt.independencies.tests:
+        keys.add("independence test")
+    used = {
+        "partial R2": doubt.sensitivity is not None,
+        "E-value": bool(doubt.e_values),
+        "negative control": bool(doubt.negative_controls),
+    }
+    return keys | {key for key, is_used in used.items() if is_used}
+
+
+def effect_works(findings: EffectFindings) -> Sequence[Citation]:
+    """The works behind everything that an effect used."""
+    return cite(effect_keys(findings))

@@ -1,0 +1,124 @@
+"""An effect report of its own: a page, a notebook, Markdown, LaTeX, tables."""
+
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from ...errors import UnknownNameError, nearest
+from ...graph import CausalGraph
+from ..content import Highlight
+from ..folder import ReportFolder
+from ..highlights import effect_highlight
+from ..page import html_page
+from ..parts import Part, Section
+from ..tables import pairs_table
+from .findings import EffectFindings
+from .latex import latex_document
+from .markdown import markdown_page
+from .notebook import TABLE, notebook, used_columns
+from .sections import effect_sections
+from .works import effect_works
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from ...effects import Agreement, EffectReport
+    from ...effects.doubt import Doubt
+
+__all__ = ["FORMATS", "write_effect_report"]
+
+Write = Callable[[EffectFindings, str, Sequence[Highlight], Sequence[Section]], str]
+
+PAGES: dict[str, tuple[str, Write]] = {
+    "html": (
+        "effect.html",
+        lambda findings, title, answers, sections: html_page(title, findings.report.question, answers, sections),
+    ),
+    "markdown": (
+        "effect.md",
+        lambda findings, title, answers, sections: markdown_page(findings.report.question, answers, sections),
+    ),
+    "latex": (
+        "effect.tex",
+        lambda findings, title, answers, sections: latex_document(findings.report.question, answers, sections),
+    ),
+    "notebook": ("effect.ipynb", lambda findings, title, answers, sections: notebook(findings, answers, sections)),
+}
+FORMATS = (*PAGES, "csv")
+ILLUSTRATED = {"html", "markdown", "latex"}
+
+
+def write_effect_report(
+    folder: str | Path,
+    report: "EffectReport",
+    *,
+    doubt: "Doubt | None" = None,
+    agreement: "Agreement | None" = None,
+    graph: CausalGraph | None = None,
+    table: "pd.DataFrame | None" = None,
+    arguments: Mapping[str, Any] | None = None,
+    formats: Sequence[str] | None = None,
+) -> dict[str, Path]:
+    """Write an effect report of its own.
+
+    Args:
+        folder: Where to; created if it does not exist.
+        report: The estimates.
+        doubt: What `causalgen.effects.doubt.examine` found.
+        agreement: Whether data, fitted model and generated images agree.
+        graph: The assumed graph, to be drawn; the notebook needs it.
+        table: The rows on which the report rests; the notebook needs them.
+        arguments: Arguments of `estimate_effect` beyond treatment, outcome, contrast, level and seed, such as
+            `{"simulations": 40}`, which the notebook repeats.
+        formats: Of "html" (one self-contained page), "markdown", "latex", "notebook" (code that makes the numbers
+            again) and "csv" (tables); None for all that the given parts allow.
+
+    Returns:
+        Format -> its file; for "csv" the table of the estimates.
+
+    Raises:
+        UnknownNameError: A format does not exist.
+        DataError: A notebook without graph or table.
+        RunFolderError: The folder cannot be written.
+    """
+    findings = EffectFindings(report, doubt, agreement, graph, table, arguments or {})
+    reproducible = graph is not None and table is not None
+    chosen = [one for one in FORMATS if one != "notebook" or reproducible] if formats is None else _known(formats)
+    root = ReportFolder(folder, figures=bool(ILLUSTRATED.intersection(chosen)), tables="csv" in chosen)
+    sections = [*effect_sections(findings, root), _provenance(findings), _methods(findings)]
+    title = f"Effect of {report.treatment} on {report.outcome}"
+    answers = [effect_highlight(findings)]
+    pages = {one: write(findings, title, answers, sections) for one, (_, write) in PAGES.items() if one in chosen}
+    written = {one: root.write(PAGES[one][0], page.encode()) for one, page in pages.items()}
+    if "notebook" in written and table is not None:
+        root.write(TABLE, table[used_columns(findings)].to_csv(index=False).encode())
+    if "csv" in chosen:
+        written["csv"] = root.root / "tables" / "effect.csv"
+    return written
+
+
+def _known(formats: Sequence[str]) -> list[str]:
+    for one in formats:
+        if one not in FORMATS:
+            raise UnknownNameError(
+                f"Expected formats among {', '.join(FORMATS)}; got {one!r}." + nearest(str(one), FORMATS)
+            )
+    return list(formats)
+
+
+def _provenance(findings: EffectFindings) -> Section:
+    report = findings.report
+    rows = {
+        "rows used": f"{report.rows_used:,}",
+        "rows dropped": f"{report.rows_dropped:,}",
+        "level of the intervals": f"{report.level:.0%}",
+        "seed": report.seed,
+    }
+    tables = [pairs_table("Rows, level, seed", ("What", "Value"), rows)]
+    if report.versions:
+        tables.append(pairs_table("Versions", ("Library", "Version"), report.versions))
+    return Section("provenance", "Where the numbers come from", [Part(tables=tables)])
+
+
+def _methods(findings: EffectFindings) -> Section:
+    return Section("methods", "Methods to cite", [Part(works=list(effect_works(findings)))])

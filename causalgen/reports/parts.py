@@ -1,0 +1,68 @@
+"""What a page is made of, whatever format it is written in."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Literal, NamedTuple
+
+from .citations import Citation
+from .folder import Picture, Table
+
+__all__ = ["Formula", "Part", "Section"]
+
+
+class Formula(NamedTuple):
+    """A formula as plain text and in LaTeX, and what justifies it."""
+
+    plain: str
+    latex: str
+    reason: str = ""
+
+
+@dataclass
+class Part:
+    """A part of a section: text, formulas, lists, pictures and tables, in this order.
+
+    Args:
+        heading: Its heading, of the given `level`.
+        level: 3 below a section's title, 4 below that.
+        fold: Summary under which the part is folded away where the format can fold; empty for an open part.
+        alert: What makes the part stand out as a warning; empty for an ordinary part.
+        text: A paragraph.
+        formulas: Formulas, one below the other.
+        points_heading: Introduces the points.
+        points: Pairs of title and text; the text may be empty.
+        ticks: Statements that a reader may tick off.
+        pictures: Figures; `small` ones stand several in a row.
+        beside: Pictures stand before or after the text on a wide page, above or below it on a narrow one.
+        columns: Whether long tables may flow in columns.
+        tables: Tables.
+        works: Works to cite.
+        code: A command or program.
+    """
+
+    heading: str = ""
+    text: str = ""
+    level: Literal[3, 4] = 3
+    fold: str = ""
+    alert: str = ""
+    formulas: Sequence[Formula] = ()
+    points_heading: str = ""
+    points: list[tuple[str, str]] = field(default_factory=list)
+    ticks: Sequence[str] = ()
+    pictures: list[Picture] = field(default_factory=list)
+    small: bool = True
+    beside: Literal["", "before", "after"] = ""
+    columns: bool = False
+    tables: list[Table] = field(default_factory=list)
+    works: list[Citation] = field(default_factory=list)
+    code: str = ""
+
+
+@dataclass
+class Section:
+    """A section of the page; `key` is its anchor."""
+
+    key: str
+    title: str
+    parts: list[Part]
+    reading: str = ""
