@@ -4,10 +4,10 @@ from dataclasses import dataclass, replace
 
 from ..errors import DataError, UnknownNameError, nearest
 from .columns import ColumnKind, Columns
-from .equivalence import ClassKind, EquivalenceClass
+from .equivalence import EquivalenceClass
 from .knowledge import Knowledge
 
-__all__ = ["ALGORITHMS", "TESTS", "Algorithm", "assumptions", "find", "refuse_unfit", "run", "test_for"]
+__all__ = ["ALGORITHMS", "TESTS", "Algorithm", "assumptions", "choose_test", "find", "refuse_unfit", "run"]
 
 ACYCLIC = "No cycles: no column is, even indirectly, its own cause."
 FAITHFUL = "Faithfulness: every independence in the data comes from the graph, none from effects that cancel out."
@@ -22,7 +22,6 @@ class Algorithm:
     Args:
         name: The word for it.
         title: Its full name.
-        finds: The kind of class it returns.
         assumptions: In words, without those of the test or score.
         takes_knowledge: Whether background knowledge is respected.
         tested: Whether it tests independences, and so takes `test` and `alpha`.
@@ -32,7 +31,6 @@ class Algorithm:
 
     name: str
     title: str
-    finds: ClassKind
     assumptions: tuple[str, ...]
     takes_knowledge: bool
     tested: bool
@@ -44,15 +42,15 @@ LINEAR = "Every relation is linear, and at most one noise is Gaussian."
 ALGORITHMS: dict[str, Algorithm] = {
     entry.name: entry
     for entry in (
-        Algorithm("pc", "PC", "CPDAG", (ACYCLIC, FAITHFUL, SUFFICIENT, UNSELECTED), True, True),
-        Algorithm("fci", "FCI", "PAG", (ACYCLIC, FAITHFUL, UNSELECTED), True, True),
-        Algorithm("ges", "GES", "CPDAG", (ACYCLIC, FAITHFUL, SUFFICIENT, UNSELECTED), False, False, mixed=False),
+        Algorithm("pc", "PC", (ACYCLIC, FAITHFUL, SUFFICIENT, UNSELECTED), True, True),
+        Algorithm("fci", "FCI", (ACYCLIC, FAITHFUL, UNSELECTED), True, True),
+        Algorithm("ges", "GES", (ACYCLIC, FAITHFUL, SUFFICIENT, UNSELECTED), False, False, mixed=False),
         Algorithm(
-            "lingam", "DirectLiNGAM", "DAG under LiNGAM's assumptions", (ACYCLIC, SUFFICIENT, UNSELECTED, LINEAR),
+            "lingam", "DirectLiNGAM", (ACYCLIC, SUFFICIENT, UNSELECTED, LINEAR),
             True, False, ("continuous",), False,
         ),
         Algorithm(
-            "ica-lingam", "ICA-LiNGAM", "DAG under LiNGAM's assumptions", (ACYCLIC, SUFFICIENT, UNSELECTED, LINEAR),
+            "ica-lingam", "ICA-LiNGAM", (ACYCLIC, SUFFICIENT, UNSELECTED, LINEAR),
             False, False, ("continuous",), False,
         ),
     )
@@ -108,7 +106,7 @@ def refuse_unfit(algorithm: Algorithm, columns: Columns, knowledge: Knowledge, t
         raise DataError(f"Expected no test for {algorithm.title}, which tests no independences; got {test!r}.")
 
 
-def test_for(columns: Columns, test: str) -> str:
+def choose_test(columns: Columns, test: str) -> str:
     """The name of the test: the one asked for, or by kinds Fisher's z, G² or the mixed one.
 
     Raises:
@@ -137,7 +135,7 @@ def assumptions(algorithm: Algorithm, columns: Columns, test: str | None) -> tup
 def run(
     algorithm: Algorithm, columns: Columns, knowledge: Knowledge, test: str | None, alpha: float, seed: int
 ) -> EquivalenceClass:
-    """Run the algorithm on the columns; `test` is a name from `test_for`, or None for those that test nothing."""
+    """Run the algorithm on the columns; `test` is a name from `choose_test`, or None for those that test nothing."""
     if test is not None:
         from .constraint import fci, pc
         from .independence import independence_test

@@ -10,7 +10,7 @@ from scipy.stats import norm
 
 from ..errors import DataError
 from ..graph import CausalGraph
-from .catalog import Algorithm, assumptions, find, refuse_unfit, run, test_for
+from .catalog import Algorithm, assumptions, choose_test, find, refuse_unfit, run
 from .columns import ColumnKind, Columns, read_columns
 from .comparison import Comparison, compare
 from .equivalence import EquivalenceClass
@@ -155,7 +155,7 @@ def discover(
     read = read_columns(table, columns=columns, kinds=kinds, graph=graph, group=group)
     knowledge.within(read.names)
     refuse_unfit(chosen, read, knowledge, test)
-    decided = test_for(read, test) if chosen.tested else None
+    decided = choose_test(read, test) if chosen.tested else None
     read = _thin(read, decided, seed)
     found = run(chosen, read, knowledge, decided, alpha, seed)
     shares = None
