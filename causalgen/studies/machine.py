@@ -2,11 +2,13 @@
 
 import platform
 import sys
+from contextlib import suppress
 from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
 
 from .._version import __version__
 
-__all__ = ["peak_memory", "versions"]
+__all__ = ["MemoryMeter", "peak_memory", "versions"]
 
 LIBRARIES = ("torch", "pyro-ppl", "zuko", "dowhy", "numpy", "scipy", "pandas", "scikit-learn", "scikit-image")
 
@@ -30,3 +32,33 @@ def peak_memory() -> float | None:
         return None
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     return round(peak / (2**20 if sys.platform == "darwin" else 2**10), 1)
+
+
+class MemoryMeter:
+    """Peak memory from here on: of the accelerator where one is used, else of this process.
+
+    Args:
+        device: "auto", "cpu", "cuda" or "mps".
+    """
+
+    def __init__(self, device: str) -> None:
+        import torch
+
+        self.cuda = device in ("auto", "cuda") and torch.cuda.is_available()
+        if self.cuda:
+            torch.cuda.reset_peak_memory_stats()
+        else:
+            with suppress(OSError):
+                Path("/proc/self/clear_refs").write_text("5")  # Linux: resets the high-water mark
+
+    def peak(self) -> float | None:
+        """MiB; None where the system does not tell."""
+        import torch
+
+        if self.cuda:
+            return round(torch.cuda.max_memory_allocated() / 2**20, 1)
+        with suppress(OSError):
+            for line in Path("/proc/self/status").read_text().splitlines():
+                if line.startswith("VmHWM:"):
+                    return round(int(line.split()[1]) / 2**10, 1)
+        return peak_memory()

@@ -1,0 +1,250 @@
+"""Run a benchmark: every mechanism trained, timed and evaluated alike; resumable cell by cell; one table at the end.
+
+benchmark.json             what was run, on what, by which command
+shared/                    attribute predictors, the latent of minimality, attribute mechanisms by seed
+cells/MECHANISM-seedN/     see `benchmark_cell`
+benchmark.csv              every metric: mean, least and greatest over seeds, floor, controls
+benchmark.md               the page "which one do I choose?"
+"""
+
+import json
+import platform
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from functools import partial
+from pathlib import Path
+
+import pandas as pd
+import torch
+from rich.console import Console
+from rich.progress import Progress
+
+from ..datasets import load
+from ..errors import DataError, RunFolderError
+from ..mechanisms import MECHANISMS, Abduction
+from ..training import FitConfig, bars
+from .benchmark_cell import run_cell
+from .benchmark_page import page
+from .benchmark_settings import SMOKE_ROWS, Benchmark, Cell, Form, Recipe, check_words, load_benchmark
+from .benchmark_shared import Shared, attribute_predictors, fitted_attributes, latents, remembered, with_memory
+from .benchmark_table import cells, collect, costs, summarise
+from .machine import versions
+from .measurements import MEASUREMENTS
+from .progress import duration
+from .queries import image_node
+from .runfolder import write_text
+from .schema import DataSource
+
+__all__ = ["BenchmarkResult", "run_benchmark"]
+
+TUTOR_SEED = 1000
+"""Predictors that fine-tuning learns from are not those that judge."""
+PROTOCOL_WORDS = ("causalgen", "published")
+
+
+@dataclass(frozen=True)
+class BenchmarkResult:
+    """What a benchmark found.
+
+    Args:
+        folder: Where everything is.
+        table: Result of `summarise`, also in `benchmark.csv`.
+        page: The Markdown page, also in `benchmark.md`.
+        failures: Cells that did not finish, and why.
+    """
+
+    folder: Path
+    table: pd.DataFrame
+    page: str
+    failures: tuple[str, ...]
+
+
+def run_benchmark(
+    name: str,
+    out: Path | str,
+    *,
+    mechanisms: Sequence[str] | None = None,
+    seeds: Sequence[int] = (0,),
+    protocols: Sequence[str] | None = None,
+    rows: int | None = None,
+    epochs: int | None = None,
+    batch_size: int | None = None,
+    device: str = "auto",
+    tune: bool = False,
+    smoke: bool = False,
+    command: Sequence[str] = (),
+    console: Console | None = None,
+) -> BenchmarkResult:
+    """Run the benchmark on the data set `name`, or go on with what `out` holds; finished cells are not repeated.
+
+    Args:
+        name: A key of `BENCHMARKS`.
+        out: The folder.
+        mechanisms: Image mechanisms; None for all of the benchmark.
+        seeds: Seeds of training. Units and queries of the evaluation are the same for all.
+        protocols: Protocols of the evaluation; None for those of the benchmark.
+        rows: Test units that are evaluated; None for the benchmark's number.
+        epochs: Epochs of every image mechanism; None for the benchmark's.
+        batch_size: Units per step of every image mechanism; None for the benchmark's.
+        device: "auto", "cpu" or "cuda".
+        tune: Add, for every mechanism that can abduct, a cell with counterfactual fine-tuning.
+        smoke: Everything tiny; the numbers then mean nothing.
+        command: Command line, for the record.
+        console: Where progress goes; None for standard error.
+
+    Raises:
+        UnknownNameError: No benchmark, mechanism or protocol of that name.
+        DataError: No seed, a negative one, or one twice; a number below 1; a device that is not there.
+        RunFolderError: The folder holds cells of other settings, or cannot be written.
+    """
+    benchmark = load_benchmark(name)
+    benchmark = benchmark.model_copy(update={"protocols": tuple(protocols or benchmark.protocols)})
+    check_words(benchmark.protocols, PROTOCOL_WORDS, "protocols")
+    _check_numbers(seeds, rows=rows, epochs=epochs, batch_size=batch_size)
+    device = _device(device)
+    form = _form(benchmark, device, smoke, rows)
+    chosen = tuple(mechanisms or form.mechanisms)
+    check_words(chosen, tuple(form.mechanisms), "mechanisms of the benchmark")
+    plan = _plan(form, chosen, seeds, epochs, batch_size, tune)
+    console, folder = console or Console(stderr=True), _folder(Path(out))
+    began = time.perf_counter()
+    with bars(console) as progress:
+        shared = _shared(benchmark, form, folder / "shared", device, tune, smoke, progress)
+        for number, cell in enumerate(plan, 1):
+            _run(cell, shared, folder, form, benchmark, smoke, progress)
+            console.print(f"  {number} of {len(plan)}: {cell.folder}  [dim]{duration(time.perf_counter() - began)}[/]")
+    return _finish(benchmark, folder, device, smoke, command)
+
+
+def _run(
+    cell: Cell, shared: Shared, folder: Path, form: Form, benchmark: Benchmark, smoke: bool, progress: Progress
+) -> None:
+    stage = replace(FitConfig().attributes, **form.attributes.model_dump(exclude_none=True))
+    attributes = partial(
+        fitted_attributes, shared.data, folder / "shared" / f"attributes-seed{cell.seed}",
+        stage=stage, seed=cell.seed, device=shared.device, bars=progress,
+    )  # fmt: skip
+    base = folder / "cells" / cell.model_copy(update={"tuned": False}).folder if cell.tuned else None
+    if base is not None and not (base / "model").is_dir():
+        return  # the cell that it starts from failed
+    before = set(progress.task_ids)
+    run_cell(
+        cell, shared, folder / "cells" / cell.folder, form=form, queries=benchmark.queries,
+        protocols=benchmark.protocols, fingerprint=cell.fingerprint(form, _source(benchmark, smoke)),
+        attributes=attributes, base=base, bars=progress,
+    )  # fmt: skip
+    for task in set(progress.task_ids) - before:
+        progress.remove_task(task)
+
+
+def _shared(
+    benchmark: Benchmark, form: Form, folder: Path, device: str, tune: bool, smoke: bool, progress: Progress
+) -> Shared:
+    source = _source(benchmark, smoke)
+    data = with_memory(load(source.name, **source.options))
+    image = image_node(data.graph)
+    predict = partial(
+        attribute_predictors,
+        data,
+        image=image,
+        epochs=form.predictor_epochs,
+        device=torch.device(device),
+        bars=progress,
+    )
+    return Shared(
+        data=data,
+        image=image,
+        measure={name: remembered(MEASUREMENTS[word]) for name, word in benchmark.measurements.items()},
+        predictors=predict(folder / "predictors"),
+        tutors={n: p.requires_grad_(False) for n, p in predict(folder / "tutors", seed=TUTOR_SEED).items()}
+        if tune
+        else {},
+        latents=latents(data, folder / "latents", image=image, epochs=form.latent_epochs, device=device, bars=progress),
+        device=device,
+    )
+
+
+def _source(benchmark: Benchmark, smoke: bool) -> DataSource:
+    return benchmark.data.model_copy(update={"rows": SMOKE_ROWS}) if smoke else benchmark.data
+
+
+def _plan(
+    form: Form, mechanisms: Sequence[str], seeds: Sequence[int], epochs: int | None, batch: int | None, tune: bool
+) -> list[Cell]:
+    plan = []
+    changes = {key: number for key, number in (("epochs", epochs), ("batch_size", batch)) if number is not None}
+    for seed in seeds:
+        for name in mechanisms:
+            recipe: Recipe = form.mechanisms[name]
+            recipe = recipe.model_copy(update={"images": recipe.images.model_copy(update=changes)})
+            plan.append(Cell(mechanism=name, seed=seed, recipe=recipe))
+            if tune and MECHANISMS[name].abduction is not Abduction.NONE:
+                plan.append(Cell(mechanism=name, seed=seed, recipe=recipe, tuned=True))
+    return plan
+
+
+def _finish(benchmark: Benchmark, folder: Path, device: str, smoke: bool, command: Sequence[str]) -> BenchmarkResult:
+    table = summarise(collect(folder))
+    table.to_csv(folder / "benchmark.csv", index=False)
+    failures = tuple(
+        f"{record['path'].name} failed. {record['error']}" for record in cells(folder) if record["status"] == "failed"
+    )
+    machine = torch.cuda.get_device_name() if device == "cuda" else f"CPU, {torch.get_num_threads()} thread(s)"
+    units = table["units"].max() if len(table) else 0
+    facts = {
+        "command": f"`{' '.join(command) or 'run_benchmark'}`",
+        "machine": f"{machine}; Python {platform.python_version()}, torch {torch.__version__}",
+        "evaluation": f"{units:.0f} test units, the same for all mechanisms and seeds",
+    }
+    if smoke:
+        facts["smoke run"] = "the numbers mean nothing"
+    text = page(benchmark, table, costs(folder), facts, failures)
+    write_text(folder / "benchmark.md", text)
+    content = {
+        "benchmark": benchmark.name,
+        "smoke": smoke,
+        "device": device,
+        "command": list(command),
+        "versions": versions(),
+    }
+    write_text(folder / "benchmark.json", json.dumps(content, indent=2) + "\n")
+    return BenchmarkResult(folder, table, text, failures)
+
+
+def _form(benchmark: Benchmark, device: str, smoke: bool, rows: int | None) -> Form:
+    form = benchmark.form(device, smoke=smoke)
+    return form if rows is None else form.model_copy(update={"rows": rows})
+
+
+def _device(device: str) -> str:
+    present = torch.cuda.is_available()
+    if device not in ("auto", "cpu", "cuda") or (device == "cuda" and not present):
+        raise DataError(f"Expected a device that this machine has, cpu or cuda; got '{device}'. Use --device auto.")
+    return "cuda" if device != "cpu" and present else "cpu"
+
+
+def _check_numbers(seeds: Sequence[int], **numbers: int | None) -> None:
+    if not seeds or len(set(seeds)) < len(seeds) or min(seeds) < 0 or max(seeds) >= 2**32:
+        raise DataError(f"Expected one or more different seeds of 0 to 2**32 - 1; got {list(seeds)}.")
+    for name, number in numbers.items():
+        if number is not None and number < 1:
+            raise DataError(f"Expected {name} of at least 1; got {number}.")
+
+
+def _folder(out: Path) -> Path:
+    """The folder, created; refuses one with other things in it."""
+    try:
+        known = {"benchmark.json", "benchmark.csv", "benchmark.md", "cells", "shared"}
+        if out.exists() and (strange := {path.name for path in out.iterdir()} - known):
+            raise RunFolderError(
+                f"Expected an empty folder or an earlier benchmark in '{out}'; got {min(strange)}. Choose another with --out."
+            )
+        out.mkdir(parents=True, exist_ok=True)
+    except RunFolderError:
+        raise
+    except OSError as error:
+        raise RunFolderError(
+            f"Expected an output folder that can be written; got '{out}': {error.strerror}. Choose another with --out."
+        ) from None
+    return out

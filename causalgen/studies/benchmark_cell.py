@@ -1,0 +1,235 @@
+"""One cell of a benchmark: one mechanism trained from one seed, measured, and marked as finished.
+
+cell.json            status, seconds, memory, fingerprint
+checkpoints-256/     unfinished training in batches of 256; kept when memory ran out
+model/               the fitted model
+grids/               samples or counterfactuals of a few validation units while it trained
+metrics-*.csv        everything that was measured, by protocol
+"""
+
+import json
+import shutil
+import time
+import warnings
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import torch
+from rich.progress import Progress
+
+from ..errors import DivergenceError, RunFolderError, SupportWarning
+from ..mechanisms import Abductive
+from ..metrics import evaluate, protocol_named
+from ..nn import seeded
+from ..scm import StructuralCausalModel, load, save
+from ..training import FitConfig, Stage, TuningConfig, fit, tune_counterfactuals
+from .benchmark_grids import grid_hook
+from .benchmark_settings import Cell, Form
+from .benchmark_shared import Shared
+from .machine import MemoryMeter
+from .runfolder import write_text
+
+__all__ = ["CELL", "read_cell", "run_cell"]
+
+CELL = "cell.json"
+TIMED_UNITS = 100
+
+
+def read_cell(folder: Path) -> dict[str, Any]:
+    """What `cell.json` says; empty where there is none.
+
+    Raises:
+        RunFolderError: It cannot be read.
+    """
+    try:
+        return json.loads((folder / CELL).read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        return {}
+    except (OSError, ValueError) as error:
+        raise RunFolderError(
+            f"Expected a cell.json that causalgen wrote in '{folder}'; it cannot be read: {error}. Delete the folder."
+        ) from None
+
+
+def run_cell(
+    cell: Cell,
+    shared: Shared,
+    folder: Path,
+    *,
+    form: Form,
+    queries: tuple[str, ...],
+    protocols: tuple[str, ...],
+    fingerprint: str,
+    attributes: Callable[[], StructuralCausalModel],
+    base: Path | None = None,
+    bars: Progress | None = None,
+) -> dict[str, Any]:
+    """Train, time and evaluate one cell, or go on where an earlier attempt stopped; what is finished is read.
+
+    Training that diverges or runs out of memory does not stop the benchmark: the cell says so.
+
+    Args:
+        cell: The cell.
+        shared: What it shares with the others.
+        folder: The cell's folder.
+        form: Settings for this machine.
+        queries: Attributes to intervene on, one at a time.
+        protocols: Names of the protocols.
+        fingerprint: Hash of everything the figures depend on.
+        attributes: Gives the fitted attribute mechanisms of the cell's seed.
+        base: For a fine-tuned cell the folder of the one it starts from.
+        bars: Rich progress bars.
+
+    Raises:
+        RunFolderError: The folder holds a cell of other settings.
+    """
+    record = read_cell(folder)
+    if record.get("fingerprint", fingerprint) != fingerprint:
+        raise RunFolderError(
+            f"Expected '{folder}' to hold a cell of these settings; got one of others. Choose another folder with "
+            "--out, or delete this one."
+        )
+    if record.get("status") == "finished":
+        return record
+    folder.mkdir(parents=True, exist_ok=True)
+    record |= cell.model_dump(mode="json") | {"label": cell.label, "fingerprint": fingerprint, "status": "running"}
+    _write(folder, record)
+    try:
+        scm = _model(cell, shared, folder, record, form, attributes, base, bars)
+        record |= _speed(scm, shared)
+        _measure(scm, shared, folder, form, queries, protocols, record, bars)
+        record |= {"status": "finished", "error": None}
+    except DivergenceError as error:
+        record |= {"status": "failed", "error": str(error)}
+    except torch.OutOfMemoryError:
+        record |= {"status": "failed", "error": _out_of_memory(cell)}
+        torch.cuda.empty_cache()
+    finally:
+        _write(folder, record)
+    return record
+
+
+def _model(
+    cell: Cell,
+    shared: Shared,
+    folder: Path,
+    record: dict[str, Any],
+    form: Form,
+    attributes: Callable[[], StructuralCausalModel],
+    base: Path | None,
+    bars: Progress | None,
+) -> StructuralCausalModel:
+    """The fitted model, trained or read."""
+    if (folder / "model").is_dir():
+        return _on_device(load(folder / "model"), shared)
+    meter, began = MemoryMeter(shared.device), time.perf_counter()
+    try:
+        if base is None:
+            scm = _trained(cell, shared, folder, form, attributes, bars)
+        else:
+            scm = _on_device(load(base / "model"), shared)
+            settings = TuningConfig(**{k: int(v) if v == int(v) else v for k, v in cell.recipe.tuning.items()})
+            history = tune_counterfactuals(
+                scm, shared.data, shared.tutors, image=shared.image, config=settings, seed=cell.seed, bars=bars
+            )
+            history.to_csv(folder / "tuning.csv", index=False)
+    finally:
+        record["seconds"] = round(record.get("seconds", 0.0) + time.perf_counter() - began, 2)
+        record["memory_mib"] = max(record.get("memory_mib") or 0.0, meter.peak() or 0.0) or None
+    record["parameters"] = sum(p.numel() for p in scm.mechanisms[shared.image].parameters())
+    record["abduction"] = scm.mechanisms[shared.image].abduction.value
+    save(scm, folder / "model")
+    for unfinished in folder.glob("checkpoints-*"):
+        shutil.rmtree(unfinished)
+    return scm
+
+
+def _trained(
+    cell: Cell,
+    shared: Shared,
+    folder: Path,
+    form: Form,
+    attributes: Callable[[], StructuralCausalModel],
+    bars: Progress | None,
+) -> StructuralCausalModel:
+    """Only the image learns: the attribute mechanisms are fitted already, and rest."""
+    fitted = attributes().requires_grad_(False)
+    with seeded(cell.seed):
+        image = {"mechanism": cell.mechanism, **cell.recipe.options}
+        scm = StructuralCausalModel(shared.data.graph, {**fitted.mechanisms, shared.image: image})
+    default = FitConfig(device=shared.device, seed=cell.seed)
+    stage: Stage = replace(default.images, **cell.recipe.images.model_dump(exclude_none=True))
+    hook = grid_hook(scm, shared.data, shared.image, folder / "grids", epochs=stage.epochs, grids=form.grids)
+    checkpoints = folder / f"checkpoints-{stage.batch_size}"
+    fit(scm, shared.data, replace(default, images=stage), out=checkpoints, bars=bars, on_epoch=hook)
+    return scm.requires_grad_(True)
+
+
+def _speed(scm: StructuralCausalModel, shared: Shared) -> dict[str, Any]:
+    """Seconds for 1,000 counterfactual images, abduction included; of samples where there is no abduction."""
+    rows = shared.data.split["test"][:TIMED_UNITS]
+    factual = shared.data.rows(rows)
+    attributes = {name: column for name, column in factual.items() if name != shared.image}
+    node = next(name for name in shared.data.graph.parents(shared.image))
+    can_abduct = isinstance(scm.mechanisms[shared.image], Abductive)
+
+    def once() -> None:
+        if can_abduct:
+            scm.counterfactual(factual, {node: factual[node].flip(0)}, seed=0)
+        else:
+            scm.sample(len(rows), do=attributes, seed=0)
+        if scm.like.is_cuda:
+            torch.cuda.synchronize()
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", SupportWarning)
+        once()
+        began = time.perf_counter()
+        once()
+    seconds = (time.perf_counter() - began) * 1000 / len(rows)
+    return {"seconds_per_1000": round(seconds, 3)}
+
+
+def _measure(
+    scm: StructuralCausalModel,
+    shared: Shared,
+    folder: Path,
+    form: Form,
+    queries: tuple[str, ...],
+    protocols: tuple[str, ...],
+    record: dict[str, Any],
+    bars: Progress | None,
+) -> None:
+    """All metrics under every protocol; the units and queries are the same in all cells, whatever their seed."""
+    notes = record.setdefault("notes", {})
+    for name in protocols:
+        path = folder / f"metrics-{name}.csv"
+        if path.exists():
+            continue
+        table = evaluate(
+            scm, shared.data, queries=queries, measure=shared.measure, predictors=shared.predictors,
+            latents=shared.latents, protocol=protocol_named(name), particles=form.particles, image=shared.image,
+            rows=form.rows, cycle_rows=form.cycle_rows, bars=bars,
+        )  # fmt: skip
+        temporary = path.with_suffix(".part")
+        table.to_frame().to_csv(temporary, index=False)
+        temporary.replace(path)
+        notes[name] = list(table.notes)
+
+
+def _on_device(scm: StructuralCausalModel, shared: Shared) -> StructuralCausalModel:
+    return scm.to(next(next(iter(shared.predictors.values())).parameters()).device)
+
+
+def _out_of_memory(cell: Cell) -> str:
+    batch = cell.recipe.images.batch_size or FitConfig().images.batch_size
+    return (
+        f"Expected {cell.mechanism} to train in batches of {batch} on this device; got out of memory. Try --batch-size "
+        f"{max(1, batch // 2)}, which trains this cell anew; the checkpoint is kept for a device with more memory."
+    )
+
+
+def _write(folder: Path, record: dict[str, Any]) -> None:
+    write_text(folder / CELL, json.dumps(record, indent=2) + "\n")

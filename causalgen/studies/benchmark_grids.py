@@ -1,0 +1,62 @@
+"""Sample grids while a mechanism trains: what a few validation units would have been, as far as it has learned."""
+
+import warnings
+from pathlib import Path
+
+import torch
+
+from ..datasets import Dataset
+from ..errors import SupportWarning
+from ..mechanisms import Abductive, Mechanism
+from ..reports import plot_counterfactual, plot_samples
+from ..scm import StructuralCausalModel
+from ..training.fit import OnEpoch
+
+__all__ = ["grid_hook"]
+
+UNITS = 6
+SAMPLES = 24
+
+
+def grid_hook(
+    scm: StructuralCausalModel, data: Dataset, image: str, folder: Path, *, epochs: int, grids: int
+) -> OnEpoch:
+    """A function for `fit(..., on_epoch=...)` that draws `grids` times, the last time after the last epoch.
+
+    Each grid shows the same validation units, under the value of the image's first continuous parent that another of them
+    has; for a mechanism that cannot abduct it shows samples.
+
+    Args:
+        scm: The model in training, for its graph and attribute mechanisms.
+        data: The data set.
+        image: Name of the image node.
+        folder: Where `epoch-010.png` goes.
+        epochs: Epochs of the whole training.
+        grids: Number of grids.
+    """
+    every = max(1, epochs // grids)
+    rows = data.split["validation"][:SAMPLES]
+
+    def draw(node: str, epoch: int, mechanism: Mechanism) -> None:
+        if node != image or epoch % every:
+            return
+        world = StructuralCausalModel(scm.graph, {**scm.mechanisms, image: mechanism})
+        folder.mkdir(parents=True, exist_ok=True)
+        with warnings.catch_warnings(), torch.no_grad():
+            warnings.simplefilter("ignore", SupportWarning)
+            figure = _counterfactuals(world) if isinstance(mechanism, Abductive) else _samples(world)
+        figure.savefig(folder / f"epoch-{epoch:03d}.png", dpi=110)
+
+    def _counterfactuals(world: StructuralCausalModel):  # type: ignore[no-untyped-def]
+        factual = data.rows(rows[:UNITS])
+        parents = [n for n in data.graph.parents(image) if not data.graph[n].is_image]
+        moved = next((n for n in parents if data.graph[n].kind == "continuous"), parents[0])
+        result = world.counterfactual(factual, {moved: factual[moved].roll(1)})
+        return plot_counterfactual(result, UNITS, None)
+
+    def _samples(world: StructuralCausalModel):  # type: ignore[no-untyped-def]
+        factual = data.rows(rows)
+        attributes = {name: column for name, column in factual.items() if name != image}
+        return plot_samples(world.sample(len(rows), do=attributes)[image], variable=data.graph[image])
+
+    return draw

@@ -1,0 +1,218 @@
+"""The page "which one do I choose?", written from a benchmark's table."""
+
+import math
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import pandas as pd
+
+from ..metrics.collapse import COVERAGE, DIVERSITY
+from .benchmark_settings import Benchmark
+from .benchmark_table import value
+
+__all__ = ["page"]
+
+DEFAULT = "causalgen"
+LEGEND = """\
+- *error left*: L1 to the true counterfactual image, as a share of what giving back the factual image leaves
+- *attributes*: error of what the image shows; measured on the image where it can be, else by a predictor; (floor): the same \
+measurement where nothing is generated
+- *realism*: Frechet distance of samples in features of this project's own predictors, over its floor, real images against \
+real images; not comparable to Inception FID
+- *composition*: L1 to the factual image after null interventions, grey levels; "exact": by construction
+- *leak*: R2 or accuracy with which abducted noise predicts the attribute; (chance): the permutation control
+- *variety*: within conditions, relative to real images; below 0.5 counts as mode collapse
+- several seeds: mean [least, greatest]"""
+
+
+@dataclass(frozen=True)
+class Column:
+    """One column of the overview.
+
+    Args:
+        title: Heading.
+        metric, query: Which result; query "" for any.
+        better: "lower" or "higher".
+        control: Row in brackets: "floor" for the result's floor, a row's name, or "".
+        over_floor: Show the value divided by its floor.
+    """
+
+    title: str
+    metric: str
+    query: str = ""
+    better: str = "lower"
+    control: str = ""
+    over_floor: bool = False
+
+
+def page(
+    benchmark: Benchmark, summary: pd.DataFrame, costs: pd.DataFrame, facts: Mapping[str, str], failures: Sequence[str]
+) -> str:
+    """The page as Markdown.
+
+    Args:
+        benchmark: The benchmark.
+        summary: Result of `summarise`.
+        costs: Result of `costs`.
+        facts: What was run, on what machine, by which command.
+        failures: What did not finish, and why.
+    """
+    lines = [f"# Which image mechanism? Measured on {benchmark.data.name}", ""]
+    lines += [f"- {name}: {text}" for name, text in facts.items()] + [""]
+    lines += [f"**{failure}**\n" for failure in failures]
+    lines += ["## Which one do I choose?", "", *_overview(benchmark, summary, costs), "", LEGEND, ""]
+    lines += ["## What each is bad at", "", *_weaknesses(benchmark, summary, costs), ""]
+    for protocol in benchmark.protocols:
+        part = summary[summary["protocol"] == protocol]
+        if not part.empty:
+            lines += [
+                f"## Protocol `{protocol}`: attributes by predictors, composition",
+                "",
+                *_protocol(benchmark, part),
+                "",
+            ]
+    return "\n".join(lines).rstrip() + "\n"
+
+
+def _columns(benchmark: Benchmark, summary: pd.DataFrame) -> list[Column]:
+    """Columns of the overview for which there are results."""
+    queries = [f"do({name})" for name in benchmark.queries]
+    columns = [Column(f"error left, {q}", "image L1 to truth, relative to identity", q) for q in queries]
+    for name, query in zip(benchmark.queries, queries):
+        columns += [
+            Column(f"{name}, {query}", f"{name} MAE", query, control="floor"),
+            Column(f"{name}, {query}", f"{name} accuracy by predictor", query, "higher", control="floor"),
+        ]
+    columns += [Column("digit kept, do(thickness)", "digit accuracy by predictor", "do(thickness)", "higher", "floor")]
+    columns += [Column("realism / floor", "Frechet distance", "samples", over_floor=True)]
+    columns += [Column("composition, 10 cycles", "composition L1 (10 cycles)")]
+    for name in benchmark.queries:
+        columns += [
+            Column(f"leak of {name}", f"noise leak: {name} {kind}", control="permutation control")
+            for kind in ("R2", "accuracy")
+        ]
+    columns += [
+        Column("variety", DIVERSITY, "samples", "higher"),
+        Column("coverage", COVERAGE, "samples", "higher", "floor"),
+    ]
+    present = set(zip(summary["metric"], summary["query"])) | {(metric, "") for metric in summary["metric"]}
+    return [column for column in columns if (column.metric, column.query) in present]
+
+
+def _overview(benchmark: Benchmark, summary: pd.DataFrame, costs: pd.DataFrame) -> Iterator[str]:
+    part = summary[(summary["protocol"] == DEFAULT) & (summary["stratum"] == "all units")]
+    columns = _columns(benchmark, part)
+    heads = ["mechanism", "abduction", "seeds", *(c.title for c in columns), "s to train", "s / 1,000", "MiB"]
+    yield from _head(heads)
+    for label, cost in costs.iterrows():
+        own = part[part["label"] == label]
+        cells = [_cell(own, column, "model") for column in columns]
+        ends = [_number(cost["seconds"]), _number(cost["seconds_per_1000"]), _number(cost["memory_mib"])]
+        yield _line([str(label), cost["abduction"], cost["seeds"], *cells, *ends])
+    for control in ("identity control", "oracle"):
+        any_label = part[part["label"] == next(iter(costs.index), None)] if len(costs) else part
+        cells = [_cell(_richest(part, column, control, any_label), column, control) for column in columns]
+        yield _line([f"*{control}*", "", "", *cells, "", "", ""])
+
+
+def _richest(part: pd.DataFrame, column: Column, row: str, default: pd.DataFrame) -> pd.DataFrame:
+    """Results of the first mechanism that has this control: controls of the data are the same for all."""
+    have = part[(part["metric"] == column.metric) & (part["row"] == row)]
+    return part[part["label"] == have["label"].iloc[0]] if len(have) else default
+
+
+def _cell(part: pd.DataFrame, column: Column, row: str) -> str:
+    wanted = {"metric": column.metric, "row": row} | ({"query": column.query} if column.query else {})
+    found = value(part, **wanted)
+    if found is None:
+        return ""
+    if column.over_floor:
+        return _number(found["value"] / found["floor"]) if found["floor"] else ""
+    if str(found["note"]).startswith("by construction"):
+        return "exact"
+    text = _spread(found)
+    if column.control == "floor" and found["floor"] == found["floor"]:
+        text += f" ({_number(found['floor'])})"
+    elif column.control and (control := value(part, **(wanted | {"row": column.control}))) is not None:
+        text += f" ({_number(control['value'])})"
+    return text + (" **mode collapse**" if str(found["note"]).startswith("mode collapse") else "")
+
+
+def _weaknesses(benchmark: Benchmark, summary: pd.DataFrame, costs: pd.DataFrame) -> Iterator[str]:
+    """For each mechanism the figures in which it is among the worst third of those measured."""
+    part = summary[(summary["protocol"] == DEFAULT) & (summary["stratum"] == "all units") & (summary["row"] == "model")]
+    scores: dict[str, pd.Series] = {}
+    for column in _columns(benchmark, part):
+        chosen = part[part["metric"] == column.metric]
+        chosen = chosen[chosen["query"] == column.query] if column.query else chosen
+        sign = 1 if column.better == "lower" else -1
+        scores[column.title] = sign * chosen.drop_duplicates("label").set_index("label")["value"]
+    for title, name in (
+        ("seconds to train", "seconds"),
+        ("seconds for 1,000", "seconds_per_1000"),
+        ("memory", "memory_mib"),
+    ):
+        scores[title] = costs[name].dropna()
+    for label in costs.index:
+        worst = []
+        for title, series in scores.items():
+            if label in series.index and len(series) > 2 and series.max() > series.min():
+                rank = int((series > series[label]).sum()) + 1
+                if rank <= math.ceil(len(series) / 3):
+                    worst.append((rank, f"{title} ({_number(abs(series[label]))}; best {_number(abs(series.min()))})"))
+        if costs.loc[label, "abduction"] == "none":
+            worst.insert(0, (0, "no abduction: no counterfactuals of observed images"))
+        yield f"- **{label}**: " + ("; ".join(text for _, text in sorted(worst)) or "nothing among the worst third")
+
+
+def _protocol(benchmark: Benchmark, part: pd.DataFrame) -> Iterator[str]:
+    """Predictors' errors by intervention, with controls, the floor and published figures."""
+    part = part[part["stratum"] == "all units"]
+    queries = [f"do({name})" for name in benchmark.queries]
+    metrics = [m for m in dict.fromkeys(part["metric"]) if m.endswith("by predictor")]
+    places = [(metric, query) for metric in metrics for query in queries]
+    places += [("composition L1 (1 cycle)", ""), ("composition L1 (10 cycles)", "")]
+    places += [("minimality CLD", query) for query in queries]
+    places = [
+        p for p in places if not part[(part["metric"] == p[0]) & (part["query"].isin([p[1]]) | (p[1] == ""))].empty
+    ]
+    yield from _head(["", *(" ".join(filter(None, place)).replace(" by predictor", "") for place in places)])
+    for label in dict.fromkeys(part["label"]):
+        own = part[part["label"] == label]
+        yield _line([label, *(_cell(own, Column("", *place), "model") for place in places)])
+    for control in ("identity control", "untrained control", "oracle"):
+        rows = [_richest(part, Column("", *place), control, part) for place in places]
+        yield _line([f"*{control}*", *(_cell(own, Column("", *place), control) for own, place in zip(rows, places))])
+    floors = [
+        value(part, metric=metric, row="model", **({"query": query} if query else {})) for metric, query in places
+    ]
+    yield _line(["*floor*", *("" if f is None or math.isnan(f["floor"]) else _number(f["floor"]) for f in floors)])
+    published = benchmark.published
+    if published is not None and (part["protocol"] == "published").any():
+        for name, figures in published.rows.items():
+            yield _line([f"published: {name}", *(_published(figures, *place) for place in places)])
+        yield ""
+        yield f"Published figures: {published.source}. {published.note}"
+
+
+def _published(figures: Mapping[str, float], metric: str, query: str) -> str:
+    figure = figures.get(f"{metric} | {query}" if query else metric)
+    return "" if figure is None else _number(figure)
+
+
+def _spread(found: pd.Series) -> str:
+    text = _number(found["value"])
+    return text if found["seeds"] < 2 else f"{text} [{_number(found['least'])}, {_number(found['greatest'])}]"
+
+
+def _number(number: Any) -> str:
+    return "" if number is None or number != number else f"{number:.3g}" if abs(number) < 1000 else f"{number:,.0f}"
+
+
+def _head(titles: Sequence[str]) -> list[str]:
+    return [_line(titles), "|" + "---|" * len(titles)]
+
+
+def _line(cells: Sequence[Any]) -> str:
+    return "| " + " | ".join(str(cell) for cell in cells) + " |"

@@ -1,0 +1,164 @@
+"""What a benchmark is: its data, its questions, and how every mechanism is trained on a GPU or on a CPU.
+
+One YAML file a benchmark, `examples/<name>/benchmark.yaml`; it ships with the package.
+"""
+
+import hashlib
+import json
+from pathlib import Path
+from typing import Any, Literal
+
+import yaml
+from pydantic import BaseModel, ConfigDict, ValidationError
+
+from ..errors import DataError, UnknownNameError, nearest
+from .schema import Count, DataSource, TrainingStage
+
+__all__ = ["BENCHMARKS", "Benchmark", "Cell", "Form", "Published", "Recipe", "load_benchmark"]
+
+BENCHMARKS = ("morphodigits", "morphomnist")
+SMOKE_ROWS, SMOKE_EPOCHS, SMOKE_UNITS, SMOKE_BATCH = 400, 2, 30, 32
+
+
+class _Section(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True, use_attribute_docstrings=True)
+
+
+class Recipe(_Section):
+    """How one image mechanism is built and trained."""
+
+    options: dict[str, Any] = {}
+    """Options of the mechanism."""
+    images: TrainingStage = TrainingStage()
+    """Its training."""
+    tuning: dict[str, float] = {}
+    """Settings of `causalgen.training.TuningConfig`, for counterfactual fine-tuning."""
+
+
+class Form(_Section):
+    """The benchmark on one class of machine."""
+
+    attributes: TrainingStage = TrainingStage()
+    """Training of the attribute mechanisms, which all cells of a seed share."""
+    predictor_epochs: Count = 20
+    """Training of the attribute predictors."""
+    latent_epochs: Count = 10
+    """Training of the VAE in whose latent minimality is measured."""
+    rows: Count | None = 1000
+    """Test units that are evaluated; none for all."""
+    cycle_rows: Count = 200
+    """Test units that composition is asked about."""
+    particles: Count = 20
+    """Draws of each unit's noise for calibration."""
+    grids: Count = 5
+    """Sample grids drawn while a mechanism trains."""
+    mechanisms: dict[str, Recipe]
+    """Recipes by mechanism."""
+
+
+class Published(_Section):
+    """Figures of others, to stand beside."""
+
+    source: str
+    """Where they are printed."""
+    note: str = ""
+    """What a reader must know."""
+    rows: dict[str, dict[str, float]]
+    """By row, figures by "metric | query"."""
+
+
+class Benchmark(_Section):
+    """A benchmark file."""
+
+    name: str
+    data: DataSource
+    """The data set."""
+    queries: tuple[str, ...]
+    """Attributes that are intervened on, one at a time."""
+    measurements: dict[str, str] = {}
+    """Measurements on images by attribute."""
+    protocols: tuple[Literal["causalgen", "published"], ...] = ("causalgen",)
+    """Protocols under which every mechanism is evaluated."""
+    published: Published | None = None
+    gpu: Form
+    cpu: Form
+
+    def form(self, device: str, *, smoke: bool = False) -> Form:
+        """The form for a device; shrunk to seconds a mechanism if `smoke`."""
+        form = self.gpu if device == "cuda" else self.cpu
+        if not smoke:
+            return form
+        quick = {"epochs": SMOKE_EPOCHS, "batch_size": SMOKE_BATCH}
+        recipes = {
+            name: recipe.model_copy(update={"images": recipe.images.model_copy(update=quick), "tuning": {"epochs": 1}})
+            for name, recipe in form.mechanisms.items()
+        }
+        return form.model_copy(
+            update={
+                "attributes": TrainingStage(**quick), "predictor_epochs": SMOKE_EPOCHS, "latent_epochs": 1,
+                "rows": SMOKE_UNITS, "cycle_rows": 4, "particles": 3, "grids": 1, "mechanisms": recipes,
+            }
+        )  # fmt: skip
+
+
+class Cell(_Section):
+    """One mechanism, trained from one seed."""
+
+    mechanism: str
+    seed: int
+    recipe: Recipe
+    tuned: bool = False
+
+    @property
+    def label(self) -> str:
+        """Name of the row in tables."""
+        return f"{self.mechanism}, tuned" if self.tuned else self.mechanism
+
+    @property
+    def folder(self) -> str:
+        """Name of the cell's folder."""
+        return f"{self.mechanism}-seed{self.seed}" + ("-tuned" if self.tuned else "")
+
+    def fingerprint(self, form: Form, data: DataSource) -> str:
+        """Hash of all that the cell's figures depend on, besides the library."""
+        rest = form.model_dump(mode="json", exclude={"mechanisms", "grids"})
+        content = [self.model_dump(mode="json"), rest, data.model_dump(mode="json")]
+        return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()[:16]
+
+
+def load_benchmark(name: str) -> Benchmark:
+    """The benchmark on the data set `name`.
+
+    Raises:
+        UnknownNameError: There is none.
+        DataError: Its file is missing or does not follow the schema.
+    """
+    if name not in BENCHMARKS:
+        raise UnknownNameError(
+            f"Expected a benchmark among {', '.join(BENCHMARKS)}; got {name!r}." + nearest(name, BENCHMARKS)
+        )
+    package = Path(__file__).resolve().parents[1]
+    places = [package / "_data" / "examples" / name, package.parent / "examples" / name]
+    for place in places:
+        if (path := place / "benchmark.yaml").is_file():
+            return read_benchmark(path)
+    raise DataError(f"Expected benchmark.yaml in {' or '.join(map(str, places))}; found neither. Reinstall causalgen.")
+
+
+def read_benchmark(path: Path) -> Benchmark:
+    """The benchmark in a file.
+
+    Raises:
+        DataError: It does not follow the schema.
+    """
+    try:
+        return Benchmark.model_validate(yaml.safe_load(path.read_text(encoding="utf-8")))
+    except (ValidationError, yaml.YAMLError) as error:
+        raise DataError(f"Expected a benchmark file in '{path}'; got: {error}") from None
+
+
+def check_words(words: tuple[str, ...], known: tuple[str, ...], what: str) -> None:
+    """Raise `UnknownNameError` unless all words are among the known ones."""
+    for word in words:
+        if word not in known:
+            raise UnknownNameError(f"Expected {what} among {', '.join(known)}; got {word!r}." + nearest(word, known))
