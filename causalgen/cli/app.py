@@ -6,8 +6,10 @@ import typer
 
 from .._version import __version__
 from .audit import audit
+from .benchmark import benchmark
 from .counterfactual import counterfactual
 from .discover import discover
+from .evaluate import evaluate
 from .run import run
 from .show import show
 
@@ -25,6 +27,8 @@ app = typer.Typer(
 app.command(epilog=EPILOG)(run)
 app.command(epilog=EPILOG)(show)
 app.command(epilog=EPILOG)(counterfactual)
+app.command(epilog=EPILOG)(evaluate)
+app.command(epilog=EPILOG)(benchmark)
 app.command(epilog=EPILOG)(discover)
 app.command(epilog=EPILOG)(audit)
 

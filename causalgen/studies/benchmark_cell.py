@@ -24,7 +24,7 @@ from ..mechanisms import Abductive
 from ..metrics import evaluate, protocol_named
 from ..nn import seeded
 from ..scm import StructuralCausalModel, load, save
-from ..training import FitConfig, Stage, TuningConfig, fit, tune_counterfactuals
+from ..training import FitConfig, Stage, fit, tune_counterfactuals
 from .benchmark_grids import grid_hook
 from .benchmark_settings import Cell, Form
 from .benchmark_shared import Shared
@@ -130,9 +130,14 @@ def _model(
             scm = _trained(cell, shared, folder, form, attributes, bars)
         else:
             scm = _on_device(load(base / "model"), shared)
-            settings = TuningConfig(**{k: int(v) if v == int(v) else v for k, v in cell.recipe.tuning.items()})
             history = tune_counterfactuals(
-                scm, shared.data, shared.tutors, image=shared.image, config=settings, seed=cell.seed, bars=bars
+                scm,
+                shared.data,
+                shared.tutors,
+                image=shared.image,
+                config=cell.recipe.tuning,
+                seed=cell.seed,
+                bars=bars,
             )
             history.to_csv(folder / "tuning.csv", index=False)
     finally:

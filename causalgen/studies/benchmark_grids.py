@@ -2,6 +2,7 @@
 
 import warnings
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import torch
 
@@ -11,6 +12,9 @@ from ..mechanisms import Abductive, Mechanism
 from ..reports import plot_counterfactual, plot_samples
 from ..scm import StructuralCausalModel
 from ..training.fit import OnEpoch
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
 
 __all__ = ["grid_hook"]
 
@@ -47,14 +51,14 @@ def grid_hook(
             figure = _counterfactuals(world) if isinstance(mechanism, Abductive) else _samples(world)
         figure.savefig(folder / f"epoch-{epoch:03d}.png", dpi=110)
 
-    def _counterfactuals(world: StructuralCausalModel):  # type: ignore[no-untyped-def]
+    def _counterfactuals(world: StructuralCausalModel) -> "Figure":
         factual = data.rows(rows[:UNITS])
         parents = [n for n in data.graph.parents(image) if not data.graph[n].is_image]
         moved = next((n for n in parents if data.graph[n].kind == "continuous"), parents[0])
         result = world.counterfactual(factual, {moved: factual[moved].roll(1)})
         return plot_counterfactual(result, UNITS, None)
 
-    def _samples(world: StructuralCausalModel):  # type: ignore[no-untyped-def]
+    def _samples(world: StructuralCausalModel) -> "Figure":
         factual = data.rows(rows)
         attributes = {name: column for name, column in factual.items() if name != image}
         return plot_samples(world.sample(len(rows), do=attributes)[image], variable=data.graph[image])

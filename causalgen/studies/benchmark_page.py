@@ -126,7 +126,7 @@ def _cell(part: pd.DataFrame, column: Column, row: str) -> str:
     wanted = {"metric": column.metric, "row": row} | ({"query": column.query} if column.query else {})
     found = value(part, **wanted)
     if found is None:
-        return ""
+        return "no abduction" if row == "model" and set(part["abduction"]) == {"none"} else ""
     if column.over_floor:
         return _number(found["value"] / found["floor"]) if found["floor"] else ""
     if str(found["note"]).startswith("by construction"):

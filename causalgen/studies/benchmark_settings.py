@@ -12,6 +12,7 @@ import yaml
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from ..errors import DataError, UnknownNameError, nearest
+from ..training import TuningConfig
 from .schema import Count, DataSource, TrainingStage
 
 __all__ = ["BENCHMARKS", "Benchmark", "Cell", "Form", "Published", "Recipe", "load_benchmark"]
@@ -31,8 +32,8 @@ class Recipe(_Section):
     """Options of the mechanism."""
     images: TrainingStage = TrainingStage()
     """Its training."""
-    tuning: dict[str, float] = {}
-    """Settings of `causalgen.training.TuningConfig`, for counterfactual fine-tuning."""
+    tuning: TuningConfig = TuningConfig()
+    """Its counterfactual fine-tuning."""
 
 
 class Form(_Section):
@@ -90,7 +91,9 @@ class Benchmark(_Section):
             return form
         quick = {"epochs": SMOKE_EPOCHS, "batch_size": SMOKE_BATCH}
         recipes = {
-            name: recipe.model_copy(update={"images": recipe.images.model_copy(update=quick), "tuning": {"epochs": 1}})
+            name: recipe.model_copy(
+                update={"images": recipe.images.model_copy(update=quick), "tuning": TuningConfig(epochs=1)}
+            )
             for name, recipe in form.mechanisms.items()
         }
         return form.model_copy(

@@ -36,12 +36,12 @@ def collect(folder: Path) -> pd.DataFrame:
 def summarise(results: pd.DataFrame) -> pd.DataFrame:
     """One row for each protocol, mechanism, metric, query, row and stratum: mean over seeds, least, greatest, floor."""
     if results.empty:
-        return pd.DataFrame(columns=[*KEYS, "value", "least", "greatest", "seeds", "low", "high", "floor"])
+        return pd.DataFrame(columns=[*KEYS, "value", "least", "greatest", "seeds", "low", "high", "floor", "abduction"])
     grouped = results.groupby(KEYS, sort=False, dropna=False)
     summary = grouped.agg(
         value=("value", "mean"), least=("value", "min"), greatest=("value", "max"), seeds=("seed", "nunique"),
         low=("low", "mean"), high=("high", "mean"), floor=("floor", "mean"), units=("units", "first"),
-        unit=("unit", "first"), better=("better", "first"), note=("note", "max"),
+        abduction=("abduction", "first"), unit=("unit", "first"), better=("better", "first"), note=("note", "max"),
     )  # fmt: skip
     return summary.reset_index()
 

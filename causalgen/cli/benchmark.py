@@ -1,0 +1,93 @@
+"""`causalgen benchmark`: every image mechanism trained and evaluated alike, in one table."""
+
+import shutil
+import sys
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from .failures import FAILED, INTERRUPTED, failures
+
+__all__ = ["benchmark"]
+
+
+class Device(StrEnum):
+    """Where to compute."""
+
+    auto = "auto"
+    cpu = "cpu"
+    cuda = "cuda"
+
+
+def benchmark(
+    data: Annotated[str, typer.Argument(help="morphomnist or morphodigits.", show_default=False)],
+    mechanisms: Annotated[
+        str | None, typer.Option(help="Image mechanisms, such as conv-vae,diffusion.", show_default="all")
+    ] = None,
+    seeds: Annotated[str, typer.Option(help="Seeds of training, such as 0,1,2.")] = "0",
+    protocols: Annotated[
+        str | None, typer.Option(help="causalgen, published or both.", show_default="those of the benchmark")
+    ] = None,
+    rows: Annotated[int | None, typer.Option(help="Test units to evaluate.", show_default="the benchmark's")] = None,
+    epochs: Annotated[
+        int | None, typer.Option(help="Epochs of every mechanism.", show_default="the benchmark's")
+    ] = None,
+    batch_size: Annotated[
+        int | None, typer.Option(help="Units per step of every mechanism.", show_default="the benchmark's")
+    ] = None,
+    device: Annotated[Device, typer.Option(help="Where to compute.")] = Device.auto,
+    tune: Annotated[bool, typer.Option("--tune", help="Add cells with counterfactual fine-tuning.")] = False,
+    smoke: Annotated[bool, typer.Option("--smoke", help="Everything tiny; the numbers mean nothing.")] = False,
+    out: Annotated[
+        Path | None, typer.Option(help="Folder.", show_default="benchmarks/DATA, or benchmarks/DATA-smoke")
+    ] = None,
+    docs: Annotated[Path | None, typer.Option(help="Copy the page to this file.", show_default=False)] = None,
+) -> None:
+    """Train, time and evaluate image mechanisms alike, and write one table.
+
+    What is finished in the folder is not repeated, and training goes on from its checkpoint. Cells of several calls add up.
+
+    Example: causalgen benchmark morphodigits --mechanisms conv-vae,flow-matching --seeds 0,1,2
+    """
+    folder = out or Path("benchmarks") / (f"{data}-smoke" if smoke else data)
+    with failures():
+        numbers = [_seed(word) for word in _words(seeds)]
+        from ..studies.benchmark import run_benchmark
+
+        try:
+            result = run_benchmark(
+                data, folder, mechanisms=_words(mechanisms) if mechanisms is not None else None, seeds=numbers,
+                protocols=_words(protocols) if protocols is not None else None, rows=rows, epochs=epochs,
+                batch_size=batch_size, device=device, tune=tune, smoke=smoke, command=["causalgen", *sys.argv[1:]],
+            )  # fmt: skip
+        except KeyboardInterrupt:
+            typer.echo(
+                f"\nInterrupted. What was done is kept in {folder}; the same command goes on from there.", err=True
+            )
+            raise typer.Exit(INTERRUPTED) from None
+        typer.echo(result.page)
+        for name in ("benchmark.md", "benchmark.csv"):
+            typer.echo(result.folder / name)
+        if docs is not None:
+            docs.parent.mkdir(parents=True, exist_ok=True)
+            shutil.copyfile(result.folder / "benchmark.md", docs)
+            typer.echo(docs)
+        if result.failures:
+            raise typer.Exit(FAILED)
+
+
+def _words(text: str) -> list[str]:
+    """Words between commas.
+
+    >>> _words("a, b")
+    ['a', 'b']
+    """
+    return [word.strip() for word in text.split(",") if word.strip()]
+
+
+def _seed(word: str) -> int:
+    if not word.isdecimal():
+        raise typer.BadParameter(f"Expected seeds such as 0,1,2; got {word!r}.", param_hint="--seeds")
+    return int(word)

@@ -1,0 +1,61 @@
+"""`causalgen evaluate`: how good are the counterfactuals of a run, by which protocol?"""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from .failures import failures
+
+if TYPE_CHECKING:
+    from ..metrics import MetricTable
+
+__all__ = ["evaluate"]
+
+ROWS = ("model", "identity control", "untrained control", "oracle")
+SHOWN = ("MAE", "accuracy", "relative to identity", "composition", "CLD", "Frechet", "leak", "coverage", "diversity")
+"""Words of the metrics that the terminal shows; the file has all of them."""
+
+
+def evaluate(
+    run: Annotated[Path, typer.Argument(help="The run folder.", show_default=False)],
+    protocol: Annotated[str, typer.Option(help="causalgen or published.")] = "causalgen",
+    rows: Annotated[int | None, typer.Option(help="Test units.", show_default="the study's number")] = None,
+) -> None:
+    """Evaluate the model of a finished run: attributes, truth, axioms, minimality, realism, calibration, noise leak.
+
+    Example: causalgen evaluate runs/morphodigits --protocol published
+    """
+    with failures():
+        from ..studies.runfolder import read_run
+
+        folder = read_run(run)
+        from ..studies.evaluating import evaluate_run
+
+        found = evaluate_run(folder, protocol=protocol, rows=rows)
+        _print(found.table, protocol)
+        typer.echo(found.csv)
+
+
+def _print(table: "MetricTable", protocol: str) -> None:
+    from rich.console import Console
+    from rich.table import Table
+    from rich.text import Text
+
+    console = Console()
+    shown = Table(title=f"Protocol {protocol}, all units", title_justify="left")
+    for column in ("query", "metric", *(row.removesuffix(" control") for row in ROWS), "floor"):
+        shown.add_column(column)
+    results = [r for r in table if r.stratum == "all units" and any(word in r.metric for word in SHOWN)]
+    for query, metric in dict.fromkeys((r.query, r.metric) for r in results):
+        values = {r.row: r for r in results if (r.query, r.metric) == (query, metric)}
+        floor = next((r.floor for r in values.values() if r.floor is not None), None)
+        cells = [_number(values[row].value) if row in values else "" for row in ROWS]
+        shown.add_row(*map(Text, (query, metric, *cells, "" if floor is None else _number(floor))))
+    console.print(shown)
+    for note in table.notes:
+        console.print(note, markup=False, highlight=False)
+
+
+def _number(value: float) -> str:
+    return f"{value:.3g}"

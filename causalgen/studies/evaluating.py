@@ -1,0 +1,85 @@
+"""Evaluate the model of a finished run by a protocol, with attribute predictors of its own."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from rich.console import Console
+
+from ..errors import RunFolderError
+from ..metrics import MetricTable, evaluate, protocol_named
+from ..training import bars
+from .asking import fitted_data, fitted_model
+from .benchmark_shared import attribute_predictors, latents
+from .measurements import MEASUREMENTS
+from .queries import image_node
+from .runfolder import RunFolder
+
+__all__ = ["Evaluation", "evaluate_run"]
+
+PARTICLES = 20
+CYCLE_ROWS = 200
+PREDICTOR_EPOCHS = 15
+LATENT_EPOCHS = 5
+
+
+@dataclass(frozen=True)
+class Evaluation:
+    """Metrics of a run and where they were written.
+
+    Args:
+        table: All results.
+        csv: The table as CSV.
+    """
+
+    table: MetricTable
+    csv: Path
+
+
+def evaluate_run(
+    run: RunFolder, *, protocol: str = "causalgen", rows: int | None = None, console: Console | None = None
+) -> Evaluation:
+    """Evaluate a finished run; every parent of the image is intervened on by itself.
+
+    Attribute predictors and the latent of minimality are trained on the run's training split, once, and kept in the run
+    folder.
+
+    Args:
+        run: The run.
+        protocol: A key of `causalgen.metrics.PROTOCOLS`.
+        rows: Test units; None for the study's number.
+        console: Where progress goes; None for standard error.
+
+    Raises:
+        UnknownNameError: No protocol of that name.
+        RunFolderError: The run is not finished, or has no image.
+        CheckpointError: The model is damaged.
+        DataError: Less than one row.
+    """
+    rules = protocol_named(protocol)
+    if run.status != "finished":
+        raise RunFolderError(
+            f"Expected a finished run in '{run.path}'; this one is {run.status}. Run its study again, which goes on."
+        )
+    study, scm = run.study, fitted_model(run)
+    data = fitted_data(run, scm)
+    if not any(variable.is_image for variable in data.graph.variables.values()):
+        raise RunFolderError(
+            f"Expected a run with an image in '{run.path}'; got the nodes {', '.join(data.graph.nodes)}."
+        )
+    image = image_node(data.graph)
+    epochs = (1, 1) if run.record.get("smoke") else (PREDICTOR_EPOCHS, LATENT_EPOCHS)
+    with bars(console or Console(stderr=True)) as progress:
+        predictors = attribute_predictors(
+            data, run.path / "predictors", image=image, epochs=epochs[0], seed=study.seed, bars=progress
+        )
+        space = latents(data, run.path / "latents", image=image, epochs=epochs[1], bars=progress)
+        table = evaluate(
+            scm, data, queries=list(predictors), predictors=predictors, latents=space, protocol=rules,
+            measure={name: MEASUREMENTS[word] for name, word in study.measurements.items()}, particles=PARTICLES,
+            image=image, rows=study.evaluation.rows if rows is None else rows, cycle_rows=CYCLE_ROWS,
+            seed=study.seed, bars=progress,
+        )  # fmt: skip
+    csv = run.tables / f"evaluation-{protocol}.csv"
+    csv.parent.mkdir(exist_ok=True)
+    table.to_frame().to_csv(csv, index=False)
+    return Evaluation(table, csv)
