@@ -6,15 +6,20 @@ from typing import Any, Literal
 
 import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
 from ..errors import DataError, SupportError, nearest
 from ..graph import CausalGraph, Variable
 
-__all__ = ["EncodedTable", "check_names", "encode_table"]
+__all__ = ["CLUSTER", "WEIGHTS", "EncodedTable", "check_names", "encode_table", "numeric"]
 
 LEAST_ROWS = 50
 LEAST_ROWS_PER_ARM = 10
-RESERVED = ("placebo", "w_random")  # columns that DoWhy's refuters add
+LEAST_CLUSTERS = 10
+MOST_LABELS = 1_000
+CLUSTER, WEIGHTS = "(cluster)", "(weights)"  # columns that an encoded table adds
+RESERVED = ("placebo", "w_random", CLUSTER, WEIGHTS)  # the first two are columns that DoWhy's refuters add
+Population = Literal["whole", "overlap", "treated", "control"]
 
 
 @dataclass(frozen=True)
@@ -22,8 +27,9 @@ class EncodedTable:
     """Numbers for the estimators.
 
     Attributes:
-        data: Treatment, outcome and adjustment set without missing values: floats, or categories for a covariate of
-            more than two labels. A binary treatment is 1 where it equals the second value of the contrast.
+        data: Treatment, outcome and covariates without missing values: floats, or categories for a covariate of
+            more than two labels. A binary treatment is 1 where it equals the second value of the contrast. Sampling
+            weights and clusters are the columns `WEIGHTS` and `CLUSTER`, where they are given.
         kind: Kind of the treatment.
         control: Treatment value compared with, as in `data`.
         treated: Treatment value of interest, as in `data`.
@@ -34,13 +40,28 @@ class EncodedTable:
     """
 
     data: pd.DataFrame
-    kind: Literal["binary", "continuous"]
+    kind: Literal["binary", "categorical", "continuous"]
     control: float
     treated: float
     contrast: tuple[Any, Any]
     bounds: tuple[float, float] | None
     outcome_unit: str
     dropped: int
+    names: tuple[str, str] = ("", "")
+
+    @property
+    def covariates(self) -> pd.DataFrame:
+        """The columns adjusted for."""
+        return self.data.drop(columns=[*self.names, CLUSTER, WEIGHTS], errors="ignore")
+
+
+def numeric(covariates: pd.DataFrame) -> NDArray[np.float64]:
+    """Covariates as numbers, shape `(rows, columns)`: an indicator for every category but the first."""
+    if not len(covariates.columns):
+        return np.zeros((len(covariates), 0))
+    if "category" in covariates.dtypes.astype(str).to_numpy():
+        covariates = pd.get_dummies(covariates, drop_first=True)
+    return covariates.to_numpy(dtype=float)
 
 
 def check_names(graph: CausalGraph, table: pd.DataFrame, treatment: str, outcome: str) -> None:
@@ -83,9 +104,22 @@ def encode_table(
     treatment: str,
     outcome: str,
     adjustment: Sequence[str],
-    contrast: tuple[Any, Any],
+    contrast: Any,
+    *,
+    weights: str | None = None,
+    cluster: str | None = None,
 ) -> EncodedTable:
     """Encode the columns that an estimate uses and drop their incomplete rows.
+
+    Args:
+        graph: Declares the variables.
+        table: One row per unit.
+        treatment: Name of the treatment.
+        outcome: Name of the outcome.
+        adjustment: Names of the other variables that the estimators use.
+        contrast: (a, b), labels or natural units.
+        weights: Column of sampling weights.
+        cluster: Column that tells which rows belong together.
 
     Raises:
         DataError: A value is no label or no finite number, a column does not vary, the contrast is not two distinct
@@ -93,10 +127,17 @@ def encode_table(
         SupportError: The contrast or an outcome lies outside the declared support.
     """
     used = [treatment, outcome, *adjustment]
-    complete = table.loc[table[used].notna().all(axis=1), used].reset_index(drop=True).infer_objects()
+    extra = [name for name in (weights, cluster) if name is not None]
+    for name in extra:
+        if name not in table.columns:
+            raise DataError(
+                f"Expected a column for weights and cluster; '{name}' has none." + nearest(name, map(str, table.columns))
+            )
+    complete = table.loc[table[[*used, *extra]].notna().all(axis=1), list(dict.fromkeys([*used, *extra]))]
+    complete = complete.reset_index(drop=True).infer_objects()
     if len(complete) < LEAST_ROWS:
         raise DataError(
-            f"Expected at least {LEAST_ROWS} rows with {', '.join(used)}; got {len(complete)} "
+            f"Expected at least {LEAST_ROWS} rows with {', '.join([*used, *extra])}; got {len(complete)} "
             f"({len(table) - len(complete)} of {len(table)} rows lack one)."
         )
     variables = {name: _declared(graph[name], complete[name], treatment) for name in used}
@@ -105,15 +146,16 @@ def encode_table(
         if data[name].nunique() < 2:
             raise DataError(f"Expected '{name}' to vary; every row has {complete[name].tolist()[0]!r}.")
     contrast, control, treated = _contrast(variables[treatment], contrast)
+    if variables[treatment].is_discrete:
+        sizes = data[treatment].value_counts().reindex([control, treated], fill_value=0)
+        if sizes.min() < LEAST_ROWS_PER_ARM:
+            raise DataError(
+                f"Expected at least {LEAST_ROWS_PER_ARM} rows for each value of '{treatment}'; got "
+                f"{sizes.min()}. Collect more rows of the rarer one."
+            )
     if variables[treatment].kind == "binary":
         data[treatment] = (data[treatment] == treated).astype(float)
         control, treated = 0.0, 1.0
-        smaller = int(data[treatment].value_counts().min())
-        if smaller < LEAST_ROWS_PER_ARM:
-            raise DataError(
-                f"Expected at least {LEAST_ROWS_PER_ARM} rows for each value of '{treatment}'; got {smaller}. "
-                "Collect more rows of the rarer one."
-            )
     bounds, unit = _outcome_range(variables[outcome], data[outcome])
     for name in adjustment:
         if variables[name].is_discrete and len(variables[name].labels or ()) > 2:
@@ -124,26 +166,58 @@ def encode_table(
             f"Expected at least 5 rows for each of {columns} columns of treatment and covariates; got {len(data)} "
             "rows. Collect more rows or merge rare labels."
         )
+    if weights is not None:
+        data[WEIGHTS] = _weights(complete[weights])
+    if cluster is not None:
+        data[CLUSTER] = _clusters(complete[cluster])
+    kind = variables[treatment].kind
     return EncodedTable(
         data=data,
-        kind="binary" if variables[treatment].kind == "binary" else "continuous",
+        kind="binary" if kind == "binary" else "categorical" if variables[treatment].is_discrete else "continuous",
         control=control,
         treated=treated,
         contrast=contrast,
         bounds=bounds,
         outcome_unit=unit,
         dropped=len(table) - len(complete),
+        names=(treatment, outcome),
     )
+
+
+def _weights(column: pd.Series) -> pd.Series:
+    numbers = pd.to_numeric(column, errors="coerce").astype(float)
+    wrong = np.flatnonzero(~np.isfinite(numbers) | (numbers <= 0))
+    if len(wrong):
+        raise DataError(
+            f"Expected positive sampling weights in column '{column.name}'; got {column.tolist()[wrong[0]]!r}. "
+            "Leave out rows that stand for nobody."
+        )
+    return numbers / numbers.mean()
+
+
+def _clusters(column: pd.Series) -> NDArray[np.int64]:
+    codes, labels = pd.factorize(column)
+    if len(labels) < LEAST_CLUSTERS:
+        raise DataError(
+            f"Expected at least {LEAST_CLUSTERS} clusters in column '{column.name}'; got {len(labels)}. With so few, "
+            "no interval can be trusted; adjust for the column instead."
+        )
+    return codes
 
 
 def _declared(variable: Variable, column: pd.Series, treatment: str) -> Variable:
     """The variable itself, or what its column shows when the graph declares no kind."""
     if variable.kind is not None:
         return variable
-    values = column.unique()
     numeric = pd.api.types.is_numeric_dtype(column) and not pd.api.types.is_bool_dtype(column)
-    if numeric and (variable.name != treatment or len(values) != 2):
+    if numeric and (variable.name != treatment or column.nunique() != 2):
         return Variable(variable.name, "continuous", support=variable.support, unit=variable.unit)
+    values = column.unique()
+    if len(values) > MOST_LABELS:
+        raise DataError(
+            f"Expected at most {MOST_LABELS:,} different labels in column '{variable.name}'; got {len(values):,}. "
+            "Merge rare labels, store numbers as numbers, or give a column that groups the rows as cluster=."
+        )
     labels: tuple[Hashable, ...] = tuple(sorted(values.tolist(), key=lambda value: (str(type(value)), value)))
     if len(labels) < 2:
         raise DataError(f"Expected '{variable.name}' to vary; every row has {labels[0]!r}.")
@@ -173,11 +247,6 @@ def _contrast(treatment: Variable, contrast: Any) -> tuple[tuple[Any, Any], floa
             f"got {contrast!r}."
         )
     if treatment.is_discrete:
-        if treatment.kind != "binary":
-            raise DataError(
-                f"Expected a binary or continuous treatment; '{treatment.name}' is {treatment.kind} with "
-                f"{len(treatment.labels or ())} labels. Recode it into two labels."
-            )
         control, treated = (treatment.encode(value) for value in contrast)
         shown: tuple[Any, Any] = (treatment.decode(control), treatment.decode(treated))
     else:

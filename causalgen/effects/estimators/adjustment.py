@@ -11,36 +11,60 @@ from dowhy.causal_identifier import IdentifiedEstimand
 from numpy.typing import NDArray
 from scipy.stats import norm
 
-__all__ = ["AdjustmentEstimator", "Arrays", "Influence"]
+from ..table import CLUSTER, WEIGHTS, numeric
+
+__all__ = ["AdjustmentEstimator", "Array", "Arrays", "Influence", "TARGET_UNITS"]
 
 Array = NDArray[np.float64]
 
+TARGET_UNITS = {"whole": "ate", "treated": "att", "control": "atc", "overlap": "ato"}
+"""Our names of populations, and DoWhy's."""
+
 
 class Arrays(NamedTuple):
-    """Treatment `(rows,)`, outcome `(rows,)` and numeric covariates `(rows, columns)` of a table."""
+    """What an estimator reads off a table.
+
+    Attributes:
+        treatment: Treatment, shape `(rows,)`.
+        outcome: Outcome, shape `(rows,)`.
+        covariates: Numeric covariates, shape `(rows, columns)`.
+        weights: Sampling weights of mean 1, shape `(rows,)`.
+        clusters: Number of each row's cluster, shape `(rows,)`; None when rows are independent.
+        population: "whole", "overlap", "treated" or "control".
+    """
 
     treatment: Array
     outcome: Array
     covariates: Array
+    weights: Array
+    clusters: NDArray[np.int64] | None = None
+    population: str = "whole"
 
 
 class Influence(NamedTuple):
-    """An effect and the influence of every row on it; influences have mean 0."""
+    """An effect and the influence of every row on it, sampling weights included; influences have mean 0."""
 
     effect: float
     influence: Array
+    clusters: NDArray[np.int64] | None = None
 
     @property
     def standard_error(self) -> float:
-        return float(self.influence.std(ddof=1) / np.sqrt(len(self.influence)))
+        """Root of the summed squared influences, added up within clusters before they are squared."""
+        rows = len(self.influence)
+        if self.clusters is None:
+            return float(self.influence.std(ddof=1) / np.sqrt(rows))
+        sums = np.bincount(self.clusters, weights=self.influence)
+        return float(sums.std(ddof=1) * np.sqrt(len(sums)) / rows)
 
 
 class AdjustmentEstimator(CausalEstimator, ABC):
-    """A DoWhy estimator of an average effect by adjustment, with an influence-function interval.
+    """A DoWhy estimator of an average effect, with an influence-function interval.
 
     Because it is a DoWhy estimator, DoWhy's refuters refit it on changed tables. `fit` only reads which columns to
     adjust for: cross-fitting fits and averages over the same rows, so the nuisance models are fitted inside
-    `estimate_effect`. A subclass gives `_influence`.
+    `estimate_effect`. Sampling weights and clusters are read off the table, from the columns that
+    `causalgen.effects.table` adds. A subclass gives `_influence`.
 
     Args:
         identified_estimand: DoWhy's estimand with its identifier method set to "backdoor".
@@ -71,7 +95,6 @@ class AdjustmentEstimator(CausalEstimator, ABC):
     def fit(self, data: pd.DataFrame, effect_modifier_names: Sequence[str] | None = None) -> "AdjustmentEstimator":
         if effect_modifier_names:
             raise ValueError(f"Expected no effect modifiers; got {list(effect_modifier_names)}. Leave them out.")
-        self.reset_encoders()
         self._set_effect_modifiers(data, [])
         self._covariates = list(self._target_estimand.get_adjustment_set())
         self.symbolic_estimator = self.construct_symbolic_estimator(self._target_estimand)
@@ -87,7 +110,7 @@ class AdjustmentEstimator(CausalEstimator, ABC):
     ) -> CausalEstimate:
         self._target_units = target_units
         self._treatment_value, self._control_value = treatment_value, control_value
-        result = self._influence(self._arrays(data), float(control_value), float(treatment_value))
+        result = self._influence(self.arrays(data, target_units), float(control_value), float(treatment_value))
         self._effect, self._standard_error = result.effect, result.standard_error
         estimate = CausalEstimate(
             data=data,
@@ -102,16 +125,28 @@ class AdjustmentEstimator(CausalEstimator, ABC):
         estimate.add_estimator(self)
         return estimate
 
+    def influence(self, data: pd.DataFrame, *, control: float, treated: float) -> Influence:
+        """The effect in the whole population with the influence of every row, for estimates that combine tables."""
+        return self._influence(self.arrays(data), control, treated)
+
     def construct_symbolic_estimator(self, estimand: IdentifiedEstimand) -> str:
         inputs = estimand.treatment_variable + estimand.get_adjustment_set()
-        return f"{type(self).__name__}: {estimand.outcome_variable[0]} ~ flexible({', '.join(inputs)})"
+        return f"{type(self).__name__}: {estimand.outcome_variable[0]} ~ {', '.join(inputs)}"
 
-    def _arrays(self, data: pd.DataFrame) -> Arrays:
-        covariates = np.zeros((len(data), 0))
-        if self._covariates:
-            covariates = self._encode(data[self._covariates], "observed_common_causes").to_numpy(dtype=float)
+    def arrays(self, data: pd.DataFrame, target_units: str = "ate") -> Arrays:
+        """The table as arrays; weights are brought to mean 1."""
         treatment, outcome = self._target_estimand.treatment_variable[0], self._target_estimand.outcome_variable[0]
-        return Arrays(data[treatment].to_numpy(dtype=float), data[outcome].to_numpy(dtype=float), covariates)
+        weights = data[WEIGHTS].to_numpy() if WEIGHTS in data else np.ones(len(data))
+        clusters = np.unique(data[CLUSTER], return_inverse=True)[1] if CLUSTER in data else None
+        population = next(ours for ours, theirs in TARGET_UNITS.items() if theirs == target_units)
+        return Arrays(
+            data[treatment].to_numpy(dtype=float),
+            data[outcome].to_numpy(dtype=float),
+            numeric(data[self._covariates]),
+            weights / weights.mean(),
+            clusters,
+            population,
+        )
 
     def _estimate_confidence_intervals(self, confidence_level: float, method: Any = None) -> tuple[float, float]:
         reach = norm.ppf(0.5 + confidence_level / 2) * self._standard_error

@@ -11,14 +11,17 @@ Array = NDArray[np.float64]
 KNOTS = 4
 DEGREE = 2
 ROWS_PER_FEATURE = 20
+MOST_CELLS = 1.2e8
+ROWS_SEEN = 50_000
 
 
 class FlexibleBasis:
     r"""Map columns :math:`x` to features :math:`\varphi(x)`, standardised on the columns seen first.
 
     Features are the columns, a quadratic spline of each continuous column (knots at quantiles, linear beyond the
-    outer ones) and all pairwise products of columns. Where that would leave fewer than 20 rows a feature, the
-    products are left out first, the splines next. No outcome enters, so a basis may be built once for all folds.
+    outer ones) and all pairwise products of columns. Where that would leave fewer than 20 rows a feature, or fill more
+    than 1 GB (120 million numbers), the products are left out first, the splines next. Knots, means and spreads are
+    those of at most 50,000 rows. No outcome enters, so a basis may be built once for all folds.
 
     Args:
         columns: Numeric columns, shape `(rows, columns)`; zero columns give one feature that is always 0.
@@ -36,12 +39,14 @@ class FlexibleBasis:
         self._kept = np.zeros(0, dtype=int)
         if not width:
             return
+        if rows > ROWS_SEEN:
+            columns = columns[np.linspace(0, rows - 1, ROWS_SEEN).astype(int)]
         standard = self._scale.fit_transform(columns)
         smooth = [j for j in range(width) if _has_distinct_knots(columns[:, j])]
-        if (width * (width + 1) // 2 + len(smooth) * (KNOTS + DEGREE - 2)) * ROWS_PER_FEATURE <= rows:
-            products = PolynomialFeatures(2, interaction_only=True, include_bias=False)
-            self._products = products.fit(standard)
-        if (width + len(smooth) * (KNOTS + DEGREE - 2)) * ROWS_PER_FEATURE <= rows:
+        splines, products = len(smooth) * (KNOTS + DEGREE - 2), width * (width - 1) // 2
+        if _affordable(rows, width + splines + products):
+            self._products = PolynomialFeatures(2, interaction_only=True, include_bias=False).fit(standard)
+        if _affordable(rows, width + splines):
             self._splines = {j: _spline().fit(standard[:, [j]]) for j in smooth}
         raw = self._raw(columns)
         self._kept = np.flatnonzero(raw.std(axis=0) > 1e-8)
@@ -51,12 +56,21 @@ class FlexibleBasis:
         """Features of `columns`, shape `(rows, features)`."""
         if not len(self._kept):
             return np.zeros((len(columns), 1))
-        return (self._raw(columns)[:, self._kept] - self._centre) / self._spread
+        features = np.empty((len(columns), len(self._kept)))
+        for start in range(0, len(columns), ROWS_SEEN):
+            rows = slice(start, start + ROWS_SEEN)
+            np.subtract(self._raw(columns[rows])[:, self._kept], self._centre, out=features[rows])
+            features[rows] /= self._spread
+        return features
 
     def _raw(self, columns: Array) -> Array:
         standard = self._scale.transform(columns)
         linear = standard if self._products is None else self._products.transform(standard)
         return np.hstack([linear, *(s.transform(standard[:, [j]]) for j, s in self._splines.items())])
+
+
+def _affordable(rows: int, features: int) -> bool:
+    return features * ROWS_PER_FEATURE <= rows and features * rows <= MOST_CELLS
 
 
 def _spline() -> SplineTransformer:

@@ -1,36 +1,53 @@
-"""Cross-fitted doubly robust estimation of the effect of a binary treatment."""
+"""Cross-fitted doubly robust estimation of the effect of a binary or categorical treatment."""
 
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from dowhy.causal_identifier import IdentifiedEstimand
+from joblib import Parallel, delayed
 from sklearn.base import BaseEstimator, clone
-from sklearn.linear_model import LogisticRegression
-from sklearn.model_selection import StratifiedKFold
 
 from .adjustment import AdjustmentEstimator, Array, Arrays, Influence
 from .basis import FlexibleBasis
+from .folds import cross_folds
 from .outcome_model import OutcomeModel
 
-__all__ = ["DoublyRobust"]
+__all__ = ["DoublyRobust", "Scores"]
+
+
+class Scores(NamedTuple):
+    """Doubly robust scores of every row: the effect in any group of rows is sum(pull) / sum(share) over the group.
+
+    Attributes:
+        pull: Contribution to the effect, shape `(rows,)`.
+        share: Contribution to the population, shape `(rows,)`.
+    """
+
+    pull: Array
+    share: Array
 
 
 class DoublyRobust(AdjustmentEstimator):
-    r"""Augmented inverse propensity weighting (AIPW) with cross-fitted nuisance models.
+    r"""Augmented inverse propensity weighting (AIPW) with cross-fitted nuisance models, in a named population.
 
-    .. math:: \hat\tau = \frac1n \sum_i m_1(z_i) - m_0(z_i)
-        + \frac{t_i (y_i - m_1(z_i))}{e(z_i)} - \frac{(1 - t_i)(y_i - m_0(z_i))}{1 - e(z_i)}
+    With propensities :math:`e_a, e_b` of the two compared values and the population's tilt :math:`h`,
 
-    Consistent when the outcome model m or the propensity model e is right; rows are scored by models that were
-    fitted without them. The treatment is 0 or 1.
+    .. math:: \hat\tau = \frac{\sum_i h_i \frac{1[t_i = b]}{e_b} (y_i - m_b) - h_i \frac{1[t_i = a]}{e_a} (y_i - m_a)
+        + s_i (m_b - m_a)}{\sum_i s_i}
+
+    where :math:`s_i` is the efficient score of the population's size: whole h = s = 1; treated h = e_b, s = 1[t = b];
+    control h = e_a, s = 1[t = a]; overlap h = e_a e_b, s = h + e_a (1[t = b] - e_b) + e_b (1[t = a] - e_a).
+    In the whole population it is consistent when the outcome models m or the propensities are right; in the others
+    the tilt itself needs the propensities. Rows are scored by models that were fitted without them.
 
     References:
-        Robins, Rotnitzky and Zhao (1994); Chernozhukov et al. (2018), Double/debiased machine learning.
+        Robins, Rotnitzky and Zhao (1994); Chernozhukov et al. (2018), Double/debiased machine learning; Li, Morgan
+        and Zaslavsky (2018), Balancing covariates via propensity score weighting.
 
     Args:
         identified_estimand: DoWhy's estimand with its identifier method set to "backdoor".
         outcome_model: sklearn regressor, cloned for each fold and arm.
-        propensity_model: sklearn classifier, cloned for each fold.
+        propensity_model: sklearn classifier, or regressor of an indicator, cloned for each fold.
         clip: Least distance of a propensity from 0 and 1.
     """
 
@@ -44,27 +61,69 @@ class DoublyRobust(AdjustmentEstimator):
         **options: Any,
     ) -> None:
         super().__init__(identified_estimand, **options)
-        self.outcome_model = OutcomeModel() if outcome_model is None else outcome_model
-        self.propensity_model = propensity_model or LogisticRegression(solver="newton-cholesky", max_iter=100)
+        self.outcome_model = outcome_model or OutcomeModel(penalty=None)
+        self.propensity_model = propensity_model or OutcomeModel((0.0, 1.0), penalty=None)
         self.clip = clip
 
+    def scores(self, arrays: Arrays, control: float, treated: float) -> Scores:
+        """The doubly robust scores of every row."""
+        basis = FlexibleBasis(arrays.covariates)(arrays.covariates)
+        values = (control, treated)
+        two = not np.setdiff1d(arrays.treatment, values).size
+        folds = cross_folds(
+            len(basis), self.folds, self.seed, arm=np.isin(arrays.treatment, treated), clusters=arrays.clusters
+        )
+        mean, propensity = np.zeros((2, len(basis))), np.zeros((2, len(basis)))
+        fitted = Parallel()(delayed(self._score)(basis, arrays, values, fit, score, two) for fit, score in folds)
+        for score, means, propensities in fitted:
+            mean[:, score], propensity[:, score] = means, propensities
+        return _scores(arrays, values, mean, np.clip(propensity, self.clip, 1 - self.clip))
+
     def _influence(self, arrays: Arrays, control: float, treated: float) -> Influence:
-        treatment, outcome, covariates = arrays
-        arm = treatment == treated
-        features = FlexibleBasis(covariates)(covariates)
-        mean = np.zeros((2, len(arm)))
-        propensity = np.zeros(len(arm))
-        for fit, score in StratifiedKFold(self.folds, shuffle=True, random_state=self.seed).split(features, arm):
-            classifier = clone(self.propensity_model).fit(features[fit], arm[fit])
-            propensity[score] = classifier.predict_proba(features[score])[:, 1]
-            for which in (0, 1):
-                rows = fit[arm[fit] == which]
-                regression = clone(self.outcome_model).fit(features[rows], outcome[rows])
-                mean[which, score] = regression.predict(features[score])
-        return _augmented(arm, outcome, mean, np.clip(propensity, self.clip, 1 - self.clip))
+        pull, share = self.scores(arrays, control, treated)
+        size = np.mean(arrays.weights * share)
+        effect = float(np.mean(arrays.weights * pull) / size)
+        return Influence(effect, arrays.weights * (pull - effect * share) / size, arrays.clusters)
+
+    def _score(
+        self, basis: Array, arrays: Arrays, values: tuple[float, float], fit: Array, score: Array, two: bool
+    ) -> tuple[Array, Array, Array]:
+        """Means and propensities `(2, rows)` of the scored rows, under both values."""
+        weights, scored = arrays.weights, basis[score]
+        mean, propensity = np.zeros((2, len(score))), np.zeros((2, len(score)))
+        for which, value in enumerate(values):
+            rows = fit[arrays.treatment[fit] == value]
+            model = clone(self.outcome_model).fit(basis[rows], arrays.outcome[rows], sample_weight=weights[rows])
+            mean[which] = model.predict(scored)
+        member = (arrays.treatment[fit] == values[1]).astype(float)
+        propensity[1] = _probability(self.propensity_model, basis[fit], member, weights[fit], scored)
+        if two:
+            propensity[0] = 1 - propensity[1]
+        else:
+            member = (arrays.treatment[fit] == values[0]).astype(float)
+            propensity[0] = _probability(self.propensity_model, basis[fit], member, weights[fit], scored)
+        return score, mean, propensity
 
 
-def _augmented(arm: np.ndarray, outcome: Array, mean: Array, propensity: Array) -> Influence:
-    correction = np.where(arm, (outcome - mean[1]) / propensity, -(outcome - mean[0]) / (1 - propensity))
-    score = mean[1] - mean[0] + correction
-    return Influence(float(score.mean()), score - score.mean())
+def _probability(model: BaseEstimator, features: Array, member: Array, weights: Array, scored: Array) -> Array:
+    fitted = clone(model).fit(features, member, sample_weight=weights)
+    if hasattr(fitted, "predict_proba"):
+        return fitted.predict_proba(scored)[:, 1]
+    return fitted.predict(scored)
+
+
+def _scores(arrays: Arrays, values: tuple[float, float], mean: Array, propensity: Array) -> Scores:
+    in_control, in_treated = ((arrays.treatment == value).astype(float) for value in values)
+    e_control, e_treated = propensity
+    tilt, share = {
+        "whole": (np.ones(len(e_treated)), np.ones(len(e_treated))),
+        "treated": (e_treated, in_treated),
+        "control": (e_control, in_control),
+        "overlap": (
+            e_control * e_treated,
+            e_control * in_treated + e_treated * in_control - e_control * e_treated,
+        ),
+    }[arrays.population]
+    correction = tilt * in_treated / e_treated * (arrays.outcome - mean[1])
+    correction -= tilt * in_control / e_control * (arrays.outcome - mean[0])
+    return Scores(correction + share * (mean[1] - mean[0]), share)

@@ -1,27 +1,29 @@
 """Flexible g-computation (standardisation) of the effect of a continuous treatment."""
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 from dowhy.causal_identifier import IdentifiedEstimand
 from sklearn.base import clone
-from sklearn.model_selection import KFold
 
-from .adjustment import AdjustmentEstimator, Arrays, Influence
+from .adjustment import AdjustmentEstimator, Array, Arrays, Influence
 from .basis import FlexibleBasis
+from .folds import cross_folds
 from .outcome_model import OutcomeModel
 
 __all__ = ["GComputation"]
 
 
 class GComputation(AdjustmentEstimator):
-    r"""Average a flexible outcome regression over the rows, under the two treatment values.
+    r"""Average a flexible outcome regression over the rows, under given treatment values.
 
     .. math:: \hat\tau = \frac1n \sum_i m(b, z_i) - m(a, z_i)
 
     The regression m, on splines and products of treatment and covariates, is cross-fitted: a row is predicted by a
     model fitted without it. The interval adds what the coefficients leave uncertain (delta method, robust to unequal
-    residual variance) to the variation of the effect over rows.
+    residual variance) to the variation of the effect over rows. The regression is hardly shrunken: a penalty's bias
+    would enter the effect undiminished.
 
     Args:
         identified_estimand: DoWhy's estimand with its identifier method set to "backdoor".
@@ -34,28 +36,35 @@ class GComputation(AdjustmentEstimator):
         super().__init__(identified_estimand, **options)
         self.outcome_model = OutcomeModel() if outcome_model is None else outcome_model
 
-    def _influence(self, arrays: Arrays, control: float, treated: float) -> Influence:
-        treatment, outcome, covariates = arrays
-        columns = np.column_stack([treatment, covariates])
+    def means(self, arrays: Arrays, values: Sequence[float]) -> tuple[Array, Array]:
+        """Mean outcome under do(treatment=value), `(values,)`, and every row's influence on it, `(rows, values)`."""
+        columns = np.column_stack([arrays.treatment, arrays.covariates])
         basis = FlexibleBasis(columns)
         seen = basis(columns)
-        columns[:, 0] = control
-        under_control = basis(columns)
-        columns[:, 0] = treated
-        under_treated = basis(columns)
+        under = []
+        for value in values:
+            columns[:, 0] = value
+            under.append(basis(columns))
+        mean, correction = np.zeros((2, len(columns), len(values)))
+        for fit, score in cross_folds(len(columns), self.folds, self.seed, clusters=arrays.clusters):
+            weights, fitted = arrays.weights[fit], seen[fit]
+            model = clone(self.outcome_model).fit(fitted, arrays.outcome[fit], weights)
+            gradient = np.column_stack([_mean_gradient(model, features[fit], weights) for features in under])
+            coefficients, offset = model.representer(fitted, gradient, weights)
+            residual = arrays.outcome[score] - model.predict(seen[score])
+            correction[score] = (seen[score] @ coefficients + offset) * residual[:, None]
+            mean[score] = np.column_stack([model.predict(features[score]) for features in under])
+        influence = arrays.weights[:, None] * (mean + correction)
+        level = arrays.weights @ mean / len(mean)
+        influence -= arrays.weights[:, None] * level
+        return level, influence - influence.mean(axis=0)
 
-        effect, correction = np.zeros(len(outcome)), np.zeros(len(outcome))
-        for fit, score in KFold(self.folds, shuffle=True, random_state=self.seed).split(seen):
-            model = clone(self.outcome_model).fit(seen[fit], outcome[fit])
-            effect[score] = model.predict(under_treated[score]) - model.predict(under_control[score])
-            gradient = _mean_gradient(model, under_treated[fit]) - _mean_gradient(model, under_control[fit])
-            weights, offset = model.representer(seen[fit], gradient)
-            correction[score] = (seen[score] @ weights + offset) * (outcome[score] - model.predict(seen[score]))
-        influence = effect + correction
-        return Influence(float(effect.mean()), influence - influence.mean())
+    def _influence(self, arrays: Arrays, control: float, treated: float) -> Influence:
+        level, influence = self.means(arrays, (control, treated))
+        return Influence(float(level[1] - level[0]), influence[:, 1] - influence[:, 0], arrays.clusters)
 
 
-def _mean_gradient(model: OutcomeModel, features: np.ndarray) -> np.ndarray:
-    """Derivative of the mean prediction by intercept and coefficients."""
-    slope = model.slope(features)
+def _mean_gradient(model: OutcomeModel, features: Array, weights: Array) -> Array:
+    """Derivative of the weighted mean prediction by intercept and coefficients."""
+    slope = weights * model.slope(features) / weights.mean()
     return np.concatenate([[slope.mean()], slope @ features / len(features)])

@@ -1,26 +1,53 @@
-"""DoWhy's linear regression estimator with an interval that survives unequal residual variance."""
-
-from typing import Any
+"""Linear regression on treatment and covariates, by partialling the covariates out."""
 
 import numpy as np
-from dowhy.causal_estimators.linear_regression_estimator import LinearRegressionEstimator
-from scipy.stats import norm
 
-__all__ = ["LinearAdjustment"]
+from .adjustment import AdjustmentEstimator, Array, Arrays, Influence
+from .outcome_model import OutcomeModel
+
+__all__ = ["LinearAdjustment", "partialled_out"]
 
 
-class LinearAdjustment(LinearRegressionEstimator):
-    """Linear regression of the outcome on treatment and adjustment set; the effect is slope times contrast.
+class LinearAdjustment(AdjustmentEstimator):
+    r"""Ordinary least squares of the outcome on treatment and covariates; the effect is slope times contrast.
 
-    The estimate is DoWhy's; its interval is the usual one, so standard errors are replaced by robust ones (HC1).
-    With an empty adjustment set this is the naive difference (binary) or the naive slope (continuous).
+    .. math:: \hat\tau = (b - a) \frac{\sum_i w_i \tilde t_i \tilde y_i}{\sum_i w_i \tilde t_i^2}
+
+    where a tilde marks what a linear regression on the covariates leaves over (Frisch, Waugh and Lovell). Robust
+    interval: HC1, or Stata's cluster-robust one. With an empty adjustment set this is the naive difference (binary)
+    or the naive slope (continuous). DoWhy's linear estimator gives the same number, but takes neither weights nor
+    clusters, and writes a summary of the regression whenever a refuter fits it.
+
+    Args:
+        identified_estimand: DoWhy's estimand with its identifier method set to "backdoor".
+        discrete: Whether treatment values are codes: the two compared ones become an indicator, every other one a
+            covariate of its own.
     """
 
-    def _estimate_std_error(self, method: Any = None) -> float:
-        slope_error = self.model.get_robustcov_results("HC1").bse[1]
-        return float(abs(self._treatment_value - self._control_value) * slope_error)
+    def __init__(self, identified_estimand: object, *, discrete: bool = False, **options: object) -> None:
+        super().__init__(identified_estimand, **options)
+        self.discrete = discrete
 
-    def _estimate_confidence_intervals(self, confidence_level: float, method: Any = None) -> tuple[float, float]:
-        effect = (self._treatment_value - self._control_value) * np.asarray(self.model.params)[1]
-        reach = norm.ppf(0.5 + confidence_level / 2) * self._estimate_std_error()
-        return float(effect - reach), float(effect + reach)
+    def _influence(self, arrays: Arrays, control: float, treated: float) -> Influence:
+        treatment, covariates, change = arrays.treatment, arrays.covariates, treated - control
+        if self.discrete:
+            others = [value for value in np.unique(treatment) if value not in (control, treated)]
+            covariates = np.column_stack([covariates, *((treatment == value) for value in others)])
+            treatment, change = (treatment == treated).astype(float), 1.0
+        spread = covariates.std(axis=0)
+        features = (covariates[:, spread > 0] - covariates.mean(axis=0)[spread > 0]) / spread[spread > 0]
+        left = [_remainder(features, values, arrays.weights) for values in (treatment, arrays.outcome)]
+        rows, used = len(treatment), features.shape[1] + 2
+        result = partialled_out(*left, arrays, change)
+        return result._replace(influence=result.influence * np.sqrt((rows - 1) / (rows - used)))
+
+
+def partialled_out(treatment: Array, outcome: Array, arrays: Arrays, change: float) -> Influence:
+    """Slope of the outcome's remainder on the treatment's, times the change of the treatment."""
+    slope = np.sum(arrays.weights * treatment * outcome) / (information := np.sum(arrays.weights * treatment**2))
+    influence = arrays.weights * treatment * (outcome - slope * treatment) * (len(outcome) / information)
+    return Influence(float(change * slope), change * (influence - influence.mean()), arrays.clusters)
+
+
+def _remainder(features: Array, values: Array, weights: Array) -> Array:
+    return values - OutcomeModel(penalty=0.0).fit(features, values, weights).predict(features)

@@ -1,76 +1,156 @@
-"""Regression of an outcome on features that respects the outcome's declared range."""
+"""A shrunken regression of a variable on features, which respects the variable's declared range."""
+
+from collections.abc import Iterator
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.linalg import cho_factor, cho_solve
+from scipy.special import expit
 from sklearn.base import BaseEstimator, RegressorMixin
-from sklearn.linear_model import LogisticRegression, Ridge
 
 __all__ = ["OutcomeModel"]
 
 Array = NDArray[np.float64]
 
+PENALTIES = tuple(10.0**power for power in (1, 0, -1, -2, -3, -4, -5))
+"""Ridge penalties a row from which leave-one-out prediction chooses, greatest first."""
+ROWS_FOR_CHOICE = 1_000
+CHUNK = 20_000
+MOST_STEPS = 50
+TOLERANCE = 1e-7
+LEAST_CURVATURE = 1e-10
+
 
 class OutcomeModel(RegressorMixin, BaseEstimator):
-    r"""Ridge regression, or fractional logistic regression when the outcome is bounded.
+    r"""Ridge regression, or fractional logistic ridge regression when the variable is bounded.
 
     With bounds :math:`l, h` the mean is :math:`l + (h - l)\,\mathrm{sigmoid}(\varphi(x)^\top\beta)`, fitted by the
-    Bernoulli quasi-likelihood, so no prediction leaves the range. A binary outcome has the bounds (0, 1).
+    Bernoulli quasi-likelihood, so no prediction leaves the range. A binary variable has the bounds (0, 1), and its
+    mean is a propensity. Newton's method, over chunks of rows: no copy of the features is made.
 
     References:
-        Papke and Wooldridge (1996), Econometric methods for fractional response variables.
+        Papke and Wooldridge (1996), Econometric methods for fractional response variables. Allen (1974) and Pregibon
+        (1981) for leave-one-out prediction from one fit, exact for the ridge, one Newton step for the logistic.
 
     Args:
-        bounds: Least and greatest value of the outcome; None for an outcome without limits.
-        penalty: Ridge penalty on the coefficients of standardised features; the intercept is free.
+        bounds: Least and greatest value of the variable; None for one without limits.
+        penalty: Ridge penalty on the coefficients of standardised features; the intercept is free. None chooses it
+            from `PENALTIES` times the number of rows, by leave-one-out prediction of at most 1,000 rows.
     """
 
-    def __init__(self, bounds: tuple[float, float] | None = None, penalty: float = 0.01) -> None:
+    def __init__(self, bounds: tuple[float, float] | None = None, penalty: float | None = 0.01) -> None:
         self.bounds = bounds
         self.penalty = penalty
 
-    def fit(self, features: Array, outcome: Array) -> "OutcomeModel":
-        if self.bounds is None:
-            model = Ridge(alpha=self.penalty).fit(features, outcome)
-            self.coef_, self.intercept_ = model.coef_, float(model.intercept_)
-        else:
-            low, high = self.bounds
-            share = (outcome - low) / (high - low)
-            # Weights `share` on ones and `1 - share` on zeros make sklearn's likelihood the fractional one.
-            ones = np.repeat([1, 0], len(share))
-            model = LogisticRegression(C=1 / self.penalty, solver="newton-cholesky", max_iter=100)
-            model.fit(np.vstack([features, features]), ones, sample_weight=np.concatenate([share, 1 - share]))
-            self.coef_, self.intercept_ = model.coef_[0], float(model.intercept_[0])
+    def fit(self, features: Array, outcome: Array, sample_weight: Array | None = None) -> "OutcomeModel":
+        """Fit on features `(rows, features)` and values `(rows,)`; `sample_weight` counts a row so many times."""
+        rows = len(outcome)
+        share = outcome if self.bounds is None else (outcome - self.bounds[0]) / self._width
+        weights = np.ones(rows) if sample_weight is None else sample_weight
+        start = np.zeros(features.shape[1] + 1)
+        self.penalty_ = self.penalty
+        if self.penalty_ is None:
+            few = slice(None) if rows <= ROWS_FOR_CHOICE else np.linspace(0, rows - 1, ROWS_FOR_CHOICE).astype(int)
+            relative, start = self._choose(features[few], share[few], weights[few])
+            self.penalty_ = relative * rows
+        solution = self._newton(features, share, weights, self.penalty_, start)
+        self.intercept_, self.coef_ = float(solution[0]), solution[1:]
         return self
 
     def predict(self, features: Array) -> Array:
-        """Mean outcome, shape `(rows,)`, in the outcome's unit."""
+        """Mean, shape `(rows,)`, in the variable's unit."""
         index = features @ self.coef_ + self.intercept_
-        return index if self.bounds is None else self.bounds[0] + self._width * _sigmoid(index)
+        return index if self.bounds is None else self.bounds[0] + self._width * expit(index)
 
     def slope(self, features: Array) -> Array:
         """Derivative of the mean by the linear index, shape `(rows,)`."""
         if self.bounds is None:
             return np.ones(len(features))
-        share = _sigmoid(features @ self.coef_ + self.intercept_)
+        share = expit(features @ self.coef_ + self.intercept_)
         return self._width * share * (1 - share)
 
-    def representer(self, features: Array, gradient: Array) -> tuple[Array, float]:
+    def representer(
+        self, features: Array, gradient: Array, sample_weight: Array | None = None
+    ) -> tuple[Array, Array]:
         r"""Solve for the weights that carry residuals into a functional of the coefficients (delta method).
 
         Args:
             features: Features of the rows fitted on.
-            gradient: Derivative of the functional by intercept and coefficients, shape `(1 + features,)`.
+            gradient: Derivative of the functional by intercept and coefficients, shape `(1 + features,)`, or one
+                such column for each of several functionals.
+            sample_weight: Weights of the rows fitted on.
 
         Returns:
-            Coefficients and intercept of :math:`\alpha`: row :math:`i` contributes
+            Coefficients and intercept of :math:`\alpha`: row :math:`i` contributes its weight times
             :math:`\alpha(x_i)(y_i - m(x_i))` to the functional's influence function.
         """
+        weights = np.ones(len(features)) if sample_weight is None else sample_weight
+        penalty = self.penalty_ * (1.0 if self.bounds is None else self._width)
+        curvature = _gram(features, weights * self.slope(features), penalty) / len(features)
+        solution = np.linalg.lstsq(curvature, gradient, rcond=None)[0]
+        return solution[1:], solution[0]
+
+    def _newton(self, features: Array, share: Array, weights: Array, penalty: float, solution: Array) -> Array:
+        """Minimise the penalised deviance from `solution`; the step is halved until the deviance falls."""
+        value = self._objective(features, share, weights, penalty, solution)
+        for _ in range(MOST_STEPS):
+            gradient, curvature = self._derivatives(features, share, weights, penalty, solution)
+            step = np.linalg.lstsq(curvature, gradient, rcond=None)[0] if penalty == 0 else _solve(curvature, gradient)
+            while True:
+                found = self._objective(features, share, weights, penalty, solution + step)
+                if found <= value + 1e-9 * abs(value) or np.abs(step).max() < TOLERANCE:
+                    break
+                step = step / 2
+            solution, value = solution + step, found
+            if self.bounds is None or np.abs(step).max() < TOLERANCE:
+                break
+        return solution
+
+    def _objective(self, features: Array, share: Array, weights: Array, penalty: float, solution: Array) -> float:
+        total = 0.5 * penalty * float(solution[1:] @ solution[1:])
+        for rows in _chunks(len(share)):
+            index = features[rows] @ solution[1:] + solution[0]
+            loss = self._loss(index, share[rows])
+            total += float(weights[rows] @ loss)
+        return total
+
+    def _loss(self, index: Array, share: Array) -> Array:
+        if self.bounds is None:
+            return 0.5 * (share - index) ** 2
+        return np.logaddexp(0, index) - share * index
+
+    def _derivatives(
+        self, features: Array, share: Array, weights: Array, penalty: float, solution: Array
+    ) -> tuple[Array, Array]:
+        """Downhill gradient and curvature of the penalised deviance."""
+        index = features @ solution[1:] + solution[0]
+        mean = index if self.bounds is None else expit(index)
+        curvature = weights if self.bounds is None else weights * np.maximum(mean * (1 - mean), LEAST_CURVATURE)
+        residual = weights * (share - mean)
+        gradient = np.concatenate([[residual.sum()], residual @ features - penalty * solution[1:]])
+        return gradient, _gram(features, curvature, penalty)
+
+    def _choose(self, features: Array, share: Array, weights: Array) -> tuple[float, Array]:
+        """The penalty a row with the least leave-one-out loss, and the solution that belongs to it."""
+        best, chosen, kept = np.inf, PENALTIES[0], np.zeros(features.shape[1] + 1)
+        solution = kept
+        for relative in PENALTIES:
+            penalty = relative * len(share)
+            solution = self._newton(features, share, weights, penalty, solution)
+            loss = self._left_out_loss(features, share, weights, penalty, solution)
+            if loss < best:
+                best, chosen, kept = loss, relative, solution
+        return chosen, kept
+
+    def _left_out_loss(self, features: Array, share: Array, weights: Array, penalty: float, solution: Array) -> float:
+        index = features @ solution[1:] + solution[0]
+        mean = index if self.bounds is None else expit(index)
+        local = weights if self.bounds is None else weights * np.maximum(mean * (1 - mean), LEAST_CURVATURE)
         design = np.column_stack([np.ones(len(features)), features])
-        penalty = np.full(design.shape[1], self.penalty * (1.0 if self.bounds is None else self._width))
-        penalty[0] = 0.0
-        curvature = (design.T @ (design * self.slope(features)[:, None]) + np.diag(penalty)) / len(features)
-        weights = np.linalg.lstsq(curvature, gradient, rcond=None)[0]
-        return weights[1:], float(weights[0])
+        spread = np.sum(design @ np.linalg.inv(_gram(features, local, penalty)) * design, axis=1)
+        leverage = np.minimum(local * spread, 1 - 1e-6)
+        left_out = index - spread * weights * (share - mean) / (1 - leverage)
+        return float(weights @ self._loss(left_out, share))
 
     @property
     def _width(self) -> float:
@@ -78,5 +158,21 @@ class OutcomeModel(RegressorMixin, BaseEstimator):
         return self.bounds[1] - self.bounds[0]
 
 
-def _sigmoid(index: Array) -> Array:
-    return 1 / (1 + np.exp(-index))
+def _chunks(rows: int) -> Iterator[slice]:
+    return (slice(start, start + CHUNK) for start in range(0, rows, CHUNK))
+
+
+def _gram(features: Array, weights: Array, penalty: float) -> Array:
+    """Weighted products of an intercept and the features, with the penalty on the features' diagonal."""
+    width = features.shape[1]
+    gram = np.zeros((width + 1, width + 1))
+    gram[0, 0] = weights.sum()
+    gram[0, 1:] = gram[1:, 0] = weights @ features
+    for rows in _chunks(len(features)):
+        gram[1:, 1:] += (features[rows] * weights[rows, None]).T @ features[rows]
+    gram[np.arange(1, width + 1), np.arange(1, width + 1)] += penalty
+    return gram
+
+
+def _solve(curvature: Array, gradient: Array) -> Array:
+    return cho_solve(cho_factor(curvature), gradient)
