@@ -9,6 +9,7 @@ from .audit import audit
 from .benchmark import benchmark
 from .counterfactual import counterfactual
 from .discover import discover
+from .effects import effects
 from .evaluate import evaluate
 from .run import run
 from .show import show
@@ -30,6 +31,7 @@ app.command(epilog=EPILOG)(counterfactual)
 app.command(epilog=EPILOG)(evaluate)
 app.command(epilog=EPILOG)(benchmark)
 app.command(epilog=EPILOG)(discover)
+app.command(epilog=EPILOG)(effects)
 app.command(epilog=EPILOG)(audit)
 
 

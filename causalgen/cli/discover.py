@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any, NamedTuple
 import typer
 
 from .failures import failures
+from .tables import names, read_table
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -75,8 +76,8 @@ def discover(
         result = search(
             source.table,
             algorithm=algorithm,
-            columns=_names(columns) if columns else None,
-            kinds=dict.fromkeys(_names(discrete or ""), "discrete"),
+            columns=names(columns) if columns else None,
+            kinds=dict.fromkeys(names(discrete or ""), "discrete"),
             graph=source.graph,
             knowledge=_knowledge(tiers, ordered, require, forbid, graph, source.table),
             group=group or source.group,
@@ -96,8 +97,6 @@ def discover(
 
 
 def _read(table: str) -> Source:
-    from ..errors import DataError
-
     path = Path(table)
     if path.suffix not in (".csv", ".parquet"):
         from ..datasets import load
@@ -105,14 +104,7 @@ def _read(table: str) -> Source:
         data = load(table)
         grouped = len(data.group.unique()) < len(data)
         return Source(data.frame(), data.graph, data.group.numpy() if grouped else None)
-    import pandas as pd
-
-    try:
-        return Source(pd.read_csv(path) if path.suffix == ".csv" else pd.read_parquet(path))
-    except OSError as error:
-        raise DataError(f"Expected a table at '{path}'; it cannot be read: {error.strerror or error}.") from None
-    except ValueError as error:  # what pandas and pyarrow raise for a file that is not what its name says
-        raise DataError(f"Expected a {path.suffix[1:]} table at '{path}'; it cannot be read: {error}") from None
+    return Source(read_table(path))
 
 
 def _graph(text: str) -> "CausalGraph":
@@ -154,19 +146,10 @@ def _knowledge(
     if ordered and (graph is None or tiers):
         got = "--tiers too" if tiers else "no graph"
         raise GraphError(f"Expected --ordered with the graph of --compare and without --tiers; got {got}.")
-    groups = [_names(part) for part in (tiers or "").split(";") if part.strip()]
+    groups = [names(part) for part in (tiers or "").split(";") if part.strip()]
     if ordered and graph is not None:
         groups = [[name] for name in graph if name in table.columns]
     return Knowledge("; ".join(require or ()), "; ".join(forbid or ()), groups)
-
-
-def _names(text: str) -> list[str]:
-    """Names between commas.
-
-    >>> _names("a, b")
-    ['a', 'b']
-    """
-    return [name.strip() for name in text.split(",") if name.strip()]
 
 
 def _record(result: "Discovery", comparison: "Comparison | None") -> dict[str, Any]:

@@ -2,6 +2,7 @@
 
 import json
 from dataclasses import asdict, dataclass, field, replace
+from pathlib import Path
 from typing import Any, Literal
 
 import pandas as pd
@@ -73,6 +74,11 @@ class Refutation:
     naive_verdict: Verdict
     checks: str
     cannot_show: str
+
+    @property
+    def hypothesis(self) -> str:
+        """What the p-values test, in words."""
+        return f"{self.expected:.4g} is a draw from the estimates that '{self.refuter}' simulates"
 
     @property
     def informative(self) -> bool:
@@ -170,8 +176,18 @@ class EffectReport:
         return pd.DataFrame(rows).astype({"low": float, "high": float, "covers_truth": object})
 
     def refutation_frame(self) -> pd.DataFrame:
-        """Refutations, one row each, with their reading in words."""
-        return pd.DataFrame([{**asdict(row), "reading": row.reading} for row in self.refutations])
+        """Refutations, one row each, with hypothesis and reading in words."""
+        rows = [{**asdict(row), "hypothesis": row.hypothesis, "reading": row.reading} for row in self.refutations]
+        return pd.DataFrame(rows)
+
+    def save(self, folder: str | Path, **options: Any) -> dict[str, Path]:
+        """Write the report as a page, Markdown, LaTeX and tables; see `causalgen.reports.write_effect_report`.
+
+        With `graph=` and `table=` comes a notebook that makes the numbers again, with `doubt=` what `examine` found.
+        """
+        from ..reports import write_effect_report
+
+        return write_effect_report(folder, self, **options)
 
     def to_dict(self) -> dict[str, Any]:
         """JSON-able form of everything in the report."""

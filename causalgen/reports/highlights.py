@@ -46,7 +46,8 @@ def effect_highlight(findings: EffectFindings) -> Highlight:
         place = f" ({_place(naive, report.truth)})" if report.truth is not None else ""
         parts.append(f"without adjustment {number(naive.value)}{place}")
     if findings.doubt is not None and findings.doubt.reasons:
-        parts.append(findings.doubt.summary[0].rstrip("."))
+        due = findings.doubt.summary[0].rstrip(".")
+        parts.append(due[0].lower() + due[1:])
     return Highlight(report.question, with_interval(chosen.value, chosen.low, chosen.high), "; ".join(parts))
 
 

@@ -24,8 +24,8 @@ FLOORS = {
     "studies": 10,
     "cli": 11, "app": 11,
 }  # fmt: skip
-UPWARD = {("scm/worlds.py", "reports")}
-"""The one allowed step up: `Counterfactual.plot` loads the plots when it is called."""
+UPWARD = {("scm/worlds.py", "reports"), ("effects/report.py", "reports")}
+"""The allowed steps up: `Counterfactual.plot` and `EffectReport.save` load plots and pages when they are called."""
 ENTRANCES = {"__init__.py", "__main__.py"}
 """The package's own lazy namespace and its command line entrance."""
 HEAVY = {"graph": {"torch", "pyro", "dowhy"}, "morphology": {"torch", "pyro", "dowhy"}}

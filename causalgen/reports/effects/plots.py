@@ -5,13 +5,13 @@ from typing import TYPE_CHECKING
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.ticker import PercentFormatter
+from matplotlib.ticker import MaxNLocator, PercentFormatter
 
 from ..style import ACCENT, BLUE, INK, MUTED, blank_figure, number, plain, styled
 
 if TYPE_CHECKING:
     from ...effects.doubt.balance import Balance, BalanceRow
-    from ...effects.doubt.robustness import Benchmark, Robustness
+    from ...effects.doubt.robustness import Robustness
 
 __all__ = ["plot_balance", "plot_overlap", "plot_sensitivity"]
 
@@ -32,7 +32,8 @@ def plot_sensitivity(sensitivity: "Robustness", *, unit: str = "") -> Figure:
     x, y, z = (grid[name].to_numpy().reshape(side, side) for name in ("r2_treatment", "r2_outcome", "estimate"))
     figure = blank_figure(3.7, 3.4)
     axes = figure.subplots()
-    lines = axes.contour(x, y, z, levels=8, colors=MUTED, linewidths=0.8)
+    steps = [level for level in MaxNLocator(8).tick_values(np.nanmin(z), np.nanmax(z)) if level]
+    lines = axes.contour(x, y, z, levels=steps, colors=MUTED, linewidths=0.8)
     axes.clabel(lines, fmt=number, fontsize=7)
     if np.nanmin(z) < 0 < np.nanmax(z):
         zero = axes.contour(x, y, z, levels=[0.0], colors=ACCENT, linewidths=1.8)
@@ -48,28 +49,53 @@ def plot_sensitivity(sensitivity: "Robustness", *, unit: str = "") -> Figure:
 
 
 def _draw_benchmarks(axes: Axes, sensitivity: "Robustness", limit: float) -> None:
-    """Covariates as points; names of those that would move the estimate most."""
-    rows = [row for row in sensitivity.benchmarks if row.times == 1 and max(row.r2_treatment, row.r2_outcome) <= limit]
-
-    def moved(row: "Benchmark") -> float:
-        return abs(row.estimate - sensitivity.effect)
-
-    for place, row in enumerate(sorted(rows, key=moved, reverse=True)):
+    """Covariates as points, at the edge where they are stronger than shown; names of those that matter most."""
+    rows = [row for row in sensitivity.benchmarks if row.times == 1]
+    rows.sort(key=lambda row: row.r2_treatment * row.r2_outcome, reverse=True)
+    labels = _Labels()
+    for place, row in enumerate(rows):
         together = row is sensitivity.together and len(rows) > 1
-        axes.plot(row.r2_treatment, row.r2_outcome, "D" if together else "o", color=BLUE, markersize=5, clip_on=False)
+        x, y = min(row.r2_treatment, limit), min(row.r2_outcome, limit)
+        axes.plot(x, y, "D" if together else "o", color=BLUE, markersize=5, clip_on=False, zorder=4)
         if place >= MOST_NAMED and not together:
             continue
-        right = row.r2_treatment > 0.6 * limit
+        beyond = " (beyond)" if max(row.r2_treatment, row.r2_outcome) > limit else ""
+        name = plain(f"as strong as {row.covariate}{beyond}")
+        right = x > 0.6 * limit
         axes.annotate(
-            plain(f"as strong as {row.covariate}"),
-            (row.r2_treatment, row.r2_outcome),
-            (-6 if right else 6, 5),
-            textcoords="offset points",
+            name,
+            (x, y),
+            (x / limit + (-0.02 if right else 0.02), labels.height(len(name), x / limit, y / limit, right=right)),
+            textcoords="axes fraction",
+            va="center",
             fontsize=7.5,
             color=BLUE,
             ha="right" if right else "left",
             bbox={"facecolor": "white", "edgecolor": "none", "pad": 0.8, "alpha": 0.8},
         )
+
+
+class _Labels:
+    """Finds heights at which labels do not overlap, in fractions of the axes."""
+
+    LETTER, LINE = 0.021, 0.055
+
+    def __init__(self) -> None:
+        self._taken = [(0.0, 0.4, 0.03)]  # the estimate's own label
+
+    def height(self, letters: int, x: float, y: float, *, right: bool) -> float:
+        """The free height nearest to `y`."""
+        width = letters * self.LETTER
+        left, end = (x - width, x) if right else (x, x + width)
+        heights = sorted(np.arange(0.03, 1.0, self.LINE / 2), key=lambda height: abs(height - y))
+        free = (
+            height
+            for height in heights
+            if not any(left < b and a < end and abs(height - at) < self.LINE for a, b, at in self._taken)
+        )
+        chosen = float(next(free, y))
+        self._taken.append((left, end, chosen))
+        return chosen
 
 
 @styled

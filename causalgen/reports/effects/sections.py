@@ -98,9 +98,10 @@ class _Sections:
             points = [(text, "") for text in self.report.warnings]
             parts.append(Part(alert="Before using these numbers", points=points))
         doubt = self.findings.doubt
-        if doubt is not None:
-            points = [_titled(reason) for reason in doubt.reasons]
-            parts.append(Part(alert=doubt.summary[0], points=points))
+        if doubt is not None and doubt.reasons:
+            parts.append(Part(alert=doubt.summary[0], points=[_titled(reason) for reason in doubt.reasons]))
+        elif doubt is not None:
+            parts.append(Part(text=doubt.summary[0]))
         return parts
 
     def assumptions(self) -> Section:
@@ -146,13 +147,20 @@ class _Sections:
         )
         self._file(sensitivity.contour(), "contour")
         parts = [Part(text=sensitivity.reading, pictures=[contour], beside="after")]
-        tables = [benchmark_table(sensitivity, self._file(sensitivity.to_frame(), "sensitivity"))]
+        table = benchmark_table(sensitivity, self._file(sensitivity.to_frame(), "sensitivity"))
+        parts.append(Part(fold="Observed causes to compare with", tables=[table]))
         if doubt.confounder is not None:
             confounder = doubt.confounder
             names = [name for name in confounder.original if name != "naive"]
-            parts.append(Part(points=[(f"Simulated, {name}", confounder.reading(name)) for name in names]))
-            tables.append(confounder_table(confounder, self._file(confounder.to_frame(), "confounder")))
-        parts.append(Part(fold="The same in numbers", tables=tables))
+            rejected = [name for name in names if confounder.verdict(name) == "rejected"]
+            parts.append(
+                Part(
+                    fold=f"A simulated hidden cause rejects {len(rejected)} of {len(names)} estimates"
+                    + (f": {', '.join(rejected)}" if rejected else ""),
+                    points=[(name, confounder.reading(name)) for name in names],
+                    tables=[confounder_table(confounder, self._file(confounder.to_frame(), "confounder"))],
+                )
+            )
         if doubt.e_values:
             table = e_value_table(doubt, self._file(doubt.e_value_frame(), "e-values"))
             parts.append(Part(fold=_e_value_words(doubt.e_values), tables=[table]))

@@ -83,12 +83,12 @@ def confounder_table(confounder: "SimulatedConfounder", file: str = "") -> Table
     """Every estimate under simulated confounders of growing strength."""
     strengths = list(dict.fromkeys((row.like, row.r2_treatment, row.r2_outcome) for row in confounder.rows))
     found = {(row.estimate, row.like, row.r2_treatment, row.r2_outcome): row.value for row in confounder.rows}
-    rows = [Row(["none", "", *(number(value) for value in confounder.original.values())])]
+    rows = [Row(["none", *map(number, confounder.original.values())])]
     for like, treatment, outcome in sorted(strengths, key=lambda strength: bool(strength[0])):
-        shown = f"as strong as {like}" if like else percent(treatment)
+        shown = f"{percent(treatment)} and {percent(outcome)}" + (f", as strong as {like}" if like else "")
         values = [number(found[name, like, treatment, outcome]) for name in confounder.original]
-        rows.append(Row([shown, f"{percent(treatment)} and {percent(outcome)}", *values]))
-    header = ["Simulated confounder", "explains of treatment and outcome", *confounder.original]
+        rows.append(Row([shown, *values]))
+    header = ["Explains of treatment and outcome", *confounder.original]
     caption = f"Estimates after adjusting for a simulated hidden cause, mean of {confounder.simulations} draws"
     return Table(caption, header, [Group(rows)], file)
 
@@ -109,7 +109,10 @@ def e_value_table(doubt: "Doubt", file: str = "") -> Table:
 def balance_table(balance: "Balance", file: str = "") -> Table:
     """The love plot in numbers, least balanced first."""
     rows = sorted(balance.rows, key=lambda row: abs(row.after), reverse=True)
-    cells = [Row([row.covariate, f"{row.before:.2f}", f"{row.after:.2f}"]) for row in rows[:MOST_ROWS]]
+    cells = [
+        Row([row.covariate, *(f"{value:.2f}".replace("-", "−") for value in (row.before, row.after))])
+        for row in rows[:MOST_ROWS]
+    ]
     return Table(
         _limited(f"{balance.kind[:1].upper()}{balance.kind[1:]} with {balance.treatment}", rows),
         ["Covariate", "Before", "After adjustment"],
@@ -185,6 +188,10 @@ def _apart(row: "Estimate") -> list[str]:
     """Number and interval in cells of their own."""
     shown, _, interval = with_interval(row.value, row.low, row.high).partition(" ")
     return [shown, interval.strip("[]").replace(", ", " to ") or "–"]
+
+
+def _signed(value: float) -> str:
+    return f"{value + 0.0:.2f}".replace("-0.00", "0.00").replace("-", "−")
 
 
 def _limited(caption: str, rows: Sequence[object]) -> str:

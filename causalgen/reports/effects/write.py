@@ -1,6 +1,7 @@
 """An effect report of its own: a page, a notebook, Markdown, LaTeX, tables."""
 
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -87,7 +88,7 @@ def write_effect_report(
     root = ReportFolder(folder, figures=bool(ILLUSTRATED.intersection(chosen)), tables="csv" in chosen)
     sections = [*effect_sections(findings, root), _provenance(findings), _methods(findings)]
     title = f"Effect of {report.treatment} on {report.outcome}"
-    answers = [effect_highlight(findings)]
+    answers = [replace(effect_highlight(findings), label="Estimate")]
     pages = {one: write(findings, title, answers, sections) for one, (_, write) in PAGES.items() if one in chosen}
     written = {one: root.write(PAGES[one][0], page.encode()) for one, page in pages.items()}
     if "notebook" in written and table is not None:

@@ -1,0 +1,107 @@
+"""`causalgen effects`: the effect of one column of a table on another, with everything that puts it in doubt."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from .failures import failures
+from .tables import names, read_table
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from ..effects import EffectReport
+    from ..effects.doubt import Doubt
+    from ..graph import CausalGraph
+
+__all__ = ["effects"]
+
+
+def effects(
+    table: Annotated[Path, typer.Argument(help="A .csv or .parquet file, one row per unit.", show_default=False)],
+    graph: Annotated[
+        str, typer.Option(help="The assumed graph: 'age -> {dose, health}; dose -> health'.", show_default=False)
+    ],
+    treatment: Annotated[str, typer.Option(help="The column that is set.", show_default=False)],
+    outcome: Annotated[str, typer.Option(help="The column that responds.", show_default=False)],
+    contrast: Annotated[
+        tuple[str, str], typer.Option(help="Two values: the effect is of the second against the first.")
+    ],
+    methods: Annotated[
+        str | None, typer.Option(help="Estimators, such as 'doubly robust, linear adjustment'.", show_default="all")
+    ] = None,
+    negative_controls: Annotated[
+        str | None, typer.Option(help="Columns that the treatment does not act on, such as 'a, b'.")
+    ] = None,
+    doubt: Annotated[
+        bool, typer.Option("--doubt/--no-doubt", help="Examine hidden confounding, balance and the graph.")
+    ] = True,
+    simulations: Annotated[int, typer.Option(min=0, help="Simulated tables per refuter; 0 for no refuters.")] = 30,
+    level: Annotated[float, typer.Option(help="Level of the intervals.")] = 0.95,
+    seed: Annotated[int, typer.Option(min=0, max=2**32 - 1, help="Seed of everything random.")] = 0,
+    out: Annotated[Path | None, typer.Option(help="Folder for the report.")] = None,
+    formats: Annotated[
+        str | None, typer.Option(help="Of html, markdown, latex, notebook, csv.", show_default="all")
+    ] = None,
+) -> None:
+    """Estimate the effect of one column of a table on another under an assumed graph, and put it in doubt.
+
+    Example: causalgen effects t.csv --graph "age -> {dose, pain}; dose -> pain" --treatment dose --outcome pain --contrast 1 2
+    """
+    with failures():
+        from ..graph import CausalGraph
+
+        assumed = CausalGraph(graph)
+        assumed.require(treatment)
+        assumed.require(outcome)
+        rows = read_table(table)
+        from ..effects import estimate_effect
+
+        arguments: dict[str, Any] = {"simulations": simulations} if simulations else {"refute": False}
+        if methods:
+            arguments["methods"] = names(methods)
+        report = estimate_effect(
+            assumed,
+            rows,
+            treatment=treatment,
+            outcome=outcome,
+            contrast=tuple(_value(rows, treatment, value) for value in contrast),
+            level=level,
+            seed=seed,
+            **arguments,
+        )
+        found = _doubt(assumed, rows, report, names(negative_controls or ""), seed) if doubt else None
+        _print(report, found)
+        if out is not None:
+            chosen = names(formats) if formats else None
+            written = report.save(out, doubt=found, graph=assumed, table=rows, arguments=arguments, formats=chosen)
+            for path in written.values():
+                typer.echo(path)
+
+
+def _value(table: "pd.DataFrame", name: str, text: str) -> Any:
+    """The value of a column that is written so; a number where no value of the column is."""
+    if name not in table.columns:
+        return text  # the library says which columns there are
+    values = {str(value): value for value in table[name].dropna().unique().tolist()}
+    if text in values:
+        return values[text]
+    try:
+        return float(text)
+    except ValueError:
+        return text
+
+
+def _doubt(
+    graph: "CausalGraph", table: "pd.DataFrame", report: "EffectReport", controls: list[str], seed: int
+) -> "Doubt":
+    from ..effects.doubt import examine
+
+    return examine(graph, table, report, negative_controls=controls, seed=seed)
+
+
+def _print(report: "EffectReport", doubt: "Doubt | None") -> None:
+    typer.echo(report)
+    for text in doubt.summary if doubt is not None else ():
+        typer.echo(f"  {text}")
