@@ -57,7 +57,9 @@ def effects(
         assumed.require(outcome)
         rows = read_table(table)
         from ..effects import estimate_effect
+        from ..reports.effects.write import check_formats
 
+        chosen = check_formats(names(formats)) if formats else None
         arguments: dict[str, Any] = {"simulations": simulations} if simulations else {"refute": False}
         if methods:
             arguments["methods"] = names(methods)
@@ -74,7 +76,6 @@ def effects(
         found = _doubt(assumed, rows, report, names(negative_controls or ""), seed) if doubt else None
         _print(report, found)
         if out is not None:
-            chosen = names(formats) if formats else None
             written = report.save(out, doubt=found, graph=assumed, table=rows, arguments=arguments, formats=chosen)
             for path in written.values():
                 typer.echo(path)

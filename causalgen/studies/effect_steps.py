@@ -1,5 +1,8 @@
 """Effects of a study: estimated from the table, doubted, implied by the model, measured on its images, and the truth."""
 
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from typing import Any
 
@@ -8,7 +11,6 @@ import pandas as pd
 from ..datasets import Dataset
 from ..effects import (
     Agreement,
-    EffectReport,
     Estimate,
     Images,
     agreement,
@@ -16,7 +18,7 @@ from ..effects import (
     implied_effect,
     measured_effect,
 )
-from ..errors import AbductionError, DataError
+from ..errors import AbductionError, DataError, SupportWarning
 from ..reports import EffectFindings
 from ..scm import StructuralCausalModel, attribute_model
 from .measurements import MEASUREMENTS
@@ -34,18 +36,32 @@ def effect_findings(study: Study, effect: Effect, scm: StructuralCausalModel, da
     arguments = _arguments(effect)
     report = estimate_effect(data.graph, table, **_asked(effect), **arguments, seed=study.seed)
     doubt = compared = None
+    notes: list[str] = []
     if effect.doubt:
         from ..effects.doubt import examine  # loads DoWhy, which a study without effects does not need
 
         doubt = examine(data.graph, table, report, negative_controls=effect.negative_controls, seed=study.seed)
-        compared, report = _agreement(study, effect, scm, data, table, report)
-    if compared is None:
-        report = _beside(study, effect, scm, data, report)
-    else:
-        report = report.compare(*compared.sources[1:])
-    truth = _truth(effect, data)
-    report = report if truth is None else report.compare(truth=truth)
+    with _support_noted(notes):
+        if effect.doubt and report.estimand.method == "backdoor":
+            compared = _agreement(study, effect, scm, data, table, notes)
+        sources = compared.sources[1:] if compared is not None else _comparisons(study, effect, scm, data, notes)
+    report = replace(report, warnings=(*report.warnings, *dict.fromkeys(notes))).compare(
+        *sources, truth=_truth(effect, data)
+    )
     return EffectFindings(report, doubt, compared, arguments=arguments)
+
+
+@contextmanager
+def _support_noted(notes: list[str]) -> Iterator[None]:
+    """Note what images are extrapolated, for the report instead of the terminal."""
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always", SupportWarning)
+        yield
+    for warning in caught:
+        if issubclass(warning.category, SupportWarning):
+            notes.append(str(warning.message))
+        else:
+            warnings.warn_explicit(warning.message, warning.category, warning.filename, warning.lineno)
 
 
 def _asked(effect: Effect) -> dict[str, Any]:
@@ -59,16 +75,9 @@ def _arguments(effect: Effect) -> dict[str, Any]:
 
 
 def _agreement(
-    study: Study,
-    effect: Effect,
-    scm: StructuralCausalModel,
-    data: Dataset,
-    table: pd.DataFrame,
-    report: EffectReport,
-) -> tuple[Agreement | None, EffectReport]:
-    """The sources compared; None with a warning in the report where they cannot be."""
-    if report.estimand.method != "backdoor":
-        return None, report
+    study: Study, effect: Effect, scm: StructuralCausalModel, data: Dataset, table: pd.DataFrame, notes: list[str]
+) -> Agreement | None:
+    """The sources compared; None with a note where they cannot be."""
     try:
         return agreement(
             scm,
@@ -79,9 +88,10 @@ def _agreement(
             fitted_on=data.split["train"].tolist(),
             replicates=effect.replicates,
             seed=study.seed,
-        ), report
+        )
     except (AbductionError, DataError) as error:
-        return None, replace(report, warnings=(*report.warnings, f"The sources were not compared: {error}"))
+        notes.append(f"The sources were not compared: {error}")
+        return None
 
 
 def _images(study: Study, effect: Effect, data: Dataset) -> Images | None:
@@ -93,17 +103,17 @@ def _images(study: Study, effect: Effect, data: Dataset) -> Images | None:
     return Images(image_node(data.graph), measure, data.rows(rows), rows.tolist())
 
 
-def _beside(
-    study: Study, effect: Effect, scm: StructuralCausalModel, data: Dataset, report: EffectReport
-) -> EffectReport:
-    """The report with what the fitted model implies and what its images show, each by itself."""
+def _comparisons(
+    study: Study, effect: Effect, scm: StructuralCausalModel, data: Dataset, notes: list[str]
+) -> list[Estimate]:
+    """What the fitted model implies and what its images show, each by itself."""
     comparisons = [implied_effect(attribute_model(scm), **_asked(effect), n=IMPLIED_SAMPLES, seed=study.seed)]
     if effect.outcome in study.measurements:
         try:
             comparisons.append(_measured(study, effect, scm, data))
         except (AbductionError, DataError) as error:
-            report = replace(report, warnings=(*report.warnings, f"Not measured on generated images: {error}"))
-    return report.compare(*comparisons)
+            notes.append(f"Not measured on generated images: {error}")
+    return comparisons
 
 
 def _measured(study: Study, effect: Effect, scm: StructuralCausalModel, data: Dataset) -> Estimate:

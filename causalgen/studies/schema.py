@@ -144,7 +144,7 @@ class Effect(_Section):
     """The two values, [a, b]."""
     methods: Annotated[tuple[str, ...], Field(strict=False, min_length=1)] | None = None
     """Estimators, names in `causalgen.effects.estimators.methods.METHODS`; left out: all that suit the treatment."""
-    simulations: Annotated[int, Field(ge=10)] = 40
+    simulations: Annotated[int, Field(ge=10)] = 30
     """Simulated tables per refuter."""
     doubt: bool = True
     """Whether sensitivity, balance, controls, implied independencies and the agreement of the sources are examined."""

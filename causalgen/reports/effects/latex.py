@@ -40,6 +40,7 @@ REPLACEMENTS = {
     "“": "``",
     "”": "''",
     "–": "--",
+    "[": "{[}",
     "\u00a0": "~",
 } | {character: f"\\{character}" for character in "#$%&_{}"}
 TABLE = re.compile("|".join(map(re.escape, REPLACEMENTS)))

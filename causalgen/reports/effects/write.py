@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from ...effects import Agreement, EffectReport
     from ...effects.doubt import Doubt
 
-__all__ = ["FORMATS", "write_effect_report"]
+__all__ = ["FORMATS", "check_formats", "write_effect_report"]
 
 Write = Callable[[EffectFindings, str, Sequence[Highlight], Sequence[Section]], str]
 
@@ -84,7 +84,9 @@ def write_effect_report(
     """
     findings = EffectFindings(report, doubt, agreement, graph, table, arguments or {})
     reproducible = graph is not None and table is not None
-    chosen = [one for one in FORMATS if one != "notebook" or reproducible] if formats is None else _known(formats)
+    chosen = (
+        [one for one in FORMATS if one != "notebook" or reproducible] if formats is None else check_formats(formats)
+    )
     root = ReportFolder(folder, figures=bool(ILLUSTRATED.intersection(chosen)), tables="csv" in chosen)
     sections = [*effect_sections(findings, root), _provenance(findings), _methods(findings)]
     title = f"Effect of {report.treatment} on {report.outcome}"
@@ -98,7 +100,12 @@ def write_effect_report(
     return written
 
 
-def _known(formats: Sequence[str]) -> list[str]:
+def check_formats(formats: Sequence[str]) -> list[str]:
+    """The formats, all of which exist.
+
+    Raises:
+        UnknownNameError: One does not.
+    """
     for one in formats:
         if one not in FORMATS:
             raise UnknownNameError(

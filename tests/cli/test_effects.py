@@ -1,0 +1,99 @@
+"""`causalgen effects` on a plain table: numbers, doubts, a report; bad input in one message."""
+
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from .conftest import Command
+
+GRAPH = "age -> {drug, health, hair}; drug -> health"
+ASKED = ["--graph", GRAPH, "--treatment", "drug", "--outcome", "health", "--contrast", "no", "yes"]
+QUICK = ["--methods", "linear adjustment", "--simulations", "0"]
+
+
+@pytest.fixture(scope="module")
+def trial(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    random = np.random.default_rng(0)
+    age = random.normal(size=300)
+    drug = random.random(300) < 1 / (1 + np.exp(-age))
+    frame = pd.DataFrame({"age": age, "drug": np.where(drug, "yes", "no"), "dose": age + random.normal(size=300)})
+    frame["health"] = 1.0 * drug + age + random.normal(size=300)
+    frame["hair"] = age + random.normal(size=300)
+    path = tmp_path_factory.mktemp("table") / "trial.csv"
+    frame.to_csv(path, index=False)
+    return path
+
+
+def test_numbers_doubts_and_a_report(causalgen: Command, trial: Path, tmp_path: Path) -> None:
+    done = causalgen("effects", trial, *ASKED, *QUICK, "--negative-controls", "hair", "--out", tmp_path / "report")
+    assert done.exit_code == 0, done.stderr
+    for text in ("linear adjustment: ", "back-door adjustment for age", "Negative control 'hair'", "oubt"):
+        assert text in done.stdout
+    assert sorted(path.name for path in (tmp_path / "report").iterdir()) == [
+        "effect.html", "effect.ipynb", "effect.md", "effect.tex", "figures", "table.csv", "tables",
+    ]  # fmt: skip
+
+
+def test_formats_and_doubt_are_options(causalgen: Command, trial: Path, tmp_path: Path) -> None:
+    done = causalgen("effects", trial, *ASKED, *QUICK, "--no-doubt", "--out", tmp_path, "--formats", "markdown, csv")
+    assert done.exit_code == 0, done.stderr
+    assert "Hidden confounding" not in done.stdout
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["effect.md", "figures", "tables"]
+
+
+def test_numbers_of_a_contrast_are_numbers(causalgen: Command, trial: Path) -> None:
+    graph = ["--graph", "age -> {dose, health}; dose -> health", "--treatment", "dose", "--outcome", "health"]
+    done = causalgen("effects", trial, *graph, "--contrast", "-1", "0.5", *QUICK, "--no-doubt")
+    assert done.exit_code == 0, done.stderr
+    assert "Effect of do(dose=0.5) against do(dose=-1) on health" in done.stdout
+
+
+@pytest.mark.parametrize(
+    ("changed", "message"),
+    [
+        ({"--treatment": ["drugs"]}, "Did you mean 'drug'?"),
+        ({"--graph": ["drug -> health -> drug"]}, "Expected an acyclic graph"),
+        ({"--graph": ["age -> {drug, health, wealth}; wealth -> health; drug -> health"]}, "wealth"),
+        ({"--contrast": ["no", "maybe"]}, "maybe"),
+        ({"--contrast": ["no", "no"]}, "Expected two different values"),
+        ({"--methods": ["linear adjustmnt"]}, "Did you mean 'linear adjustment'?"),
+        ({"--formats": ["htlm"], "--out": ["OUT"]}, "Did you mean 'html'?"),
+        ({"--negative-controls": ["age"]}, "Expected a negative control beside treatment, outcome and adjustment set"),
+        ({"--simulations": ["3"]}, "Expected at least 10 simulations"),
+        ({"--level": ["95"]}, "Expected level between 0 and 1"),
+    ],
+)
+def test_bad_input_is_one_message(
+    causalgen: Command, trial: Path, tmp_path: Path, changed: dict[str, list[str]], message: str
+) -> None:
+    given = {"--graph": [GRAPH], "--treatment": ["drug"], "--outcome": ["health"], "--contrast": ["no", "yes"]}
+    given |= {"--methods": ["linear adjustment"], "--simulations": ["0"], **changed}
+    words = [
+        str(tmp_path / "out") if word == "OUT" else word for key, values in given.items() for word in (key, *values)
+    ]
+    done = causalgen("effects", trial, *words)
+    assert done.exit_code == 2, done.output
+    assert message in done.stderr
+    assert "Traceback" not in done.output
+    assert not (tmp_path / "out").exists()
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "message"),
+    [
+        ("absent.csv", None, "cannot be read: No such file"),
+        ("table.txt", "a,b", "Expected a .csv or .parquet file"),
+        ("table.parquet", "a,b", "Expected a parquet table"),
+        ("empty.csv", "", "cannot be read"),
+    ],
+)
+def test_what_is_no_table_is_refused(
+    causalgen: Command, tmp_path: Path, name: str, content: str | None, message: str
+) -> None:
+    if content is not None:
+        (tmp_path / name).write_text(content)
+    done = causalgen("effects", tmp_path / name, *ASKED)
+    assert done.exit_code == 2
+    assert message in done.stderr

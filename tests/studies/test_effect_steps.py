@@ -1,0 +1,158 @@
+"""Effects of a study: from every source, doubted or not, and what cannot be compared is said."""
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from study_cases import TINY
+
+from causalgen.datasets import Dataset
+from causalgen.errors import DataError, StudyError
+from causalgen.graph import CausalGraph, Variable
+from causalgen.mechanisms import Abduction, Abductive
+from causalgen.scm import StructuralCausalModel
+from causalgen.studies import effect_steps
+from causalgen.studies.effect_steps import effect_findings
+from causalgen.studies.schema import Effect, Study, load_study
+from causalgen.studies.settings import SMOKE, shrink
+from causalgen.studies.validate import check_study, study_graph
+
+ROWS = 600
+ASKED: dict[str, Any] = {"treatment": "t", "outcome": "y", "contrast": (0, 1), "simulations": 10, "replicates": 10}
+EFFECT: dict[str, Any] = ASKED | {"methods": ("linear adjustment",)}
+
+
+class Painted(Abductive):
+    """An image with the outcome in every pixel; it needs no noise."""
+
+    abduction = Abduction.BIJECTIVE
+
+    def __init__(self, variable: Variable, parents: Any) -> None:
+        super().__init__(variable, parents)
+        self.register_buffer("zero", torch.zeros(()))
+
+    def noise(self, batch_shape: tuple[int, ...] = ()) -> dict:
+        return {}
+
+    def forward(self, noise: Any, parents: Any, *, changed: frozenset[str] = frozenset()) -> torch.Tensor:
+        return (128 + 10 * parents["y"])[:, None, None, None].expand(-1, 1, 2, 2)
+
+    def abduct(self, value: torch.Tensor, parents: Any, *, draw: bool = True) -> dict:
+        return {}
+
+
+@pytest.fixture(scope="module")
+def data() -> Dataset:
+    """z -> {t, y, w}; y = 2 t + z + noise; the image shows y."""
+    random = np.random.default_rng(0)
+    z = random.normal(size=ROWS)
+    t = z + random.normal(size=ROWS)
+    values = {"z": z, "t": t, "y": 2 * t + z + random.normal(size=ROWS), "w": z + random.normal(size=ROWS)}
+    columns = {name: torch.tensor(column, dtype=torch.float32) for name, column in values.items()}
+    variables = [*(Variable(name, "continuous") for name in "ztyw"), Variable("image", "image", shape=(1, 2, 2))]
+    graph = CausalGraph("z -> {t, y, w}; t -> y -> image", variables)
+    pixels = (128 + 10 * columns["y"]).clamp(0, 255).to(torch.uint8)
+    columns["image"] = pixels[:, None, None, None].expand(-1, 1, 2, 2).contiguous()
+    index = torch.arange(ROWS)
+    split = {"train": index[:400], "validation": index[400:450], "test": index[450:]}
+    return Dataset("made", graph, columns, split, index)
+
+
+@pytest.fixture(scope="module")
+def scm(data: Dataset) -> StructuralCausalModel:
+    image = data.graph["image"]
+    painted = Painted(image, {"y": data.graph["y"]})
+    model = StructuralCausalModel(data.graph, dict.fromkeys("ztyw", "linear-gaussian") | {"image": painted})
+    model.initialize(data.rows(data.split["train"]))
+    return model
+
+
+@pytest.fixture
+def study(monkeypatch: pytest.MonkeyPatch) -> Study:
+    brightness = {"brightness": lambda images: (torch.as_tensor(images).double().mean((1, 2, 3)).numpy() - 128) / 10}
+    monkeypatch.setattr(effect_steps, "MEASUREMENTS", brightness)
+    return Study.model_validate(
+        {"name": "made", "data": {"name": "morphodigits"}, "measurements": {"y": "brightness"}}, strict=False
+    )
+
+
+def test_every_source_stands_beside_the_estimates_and_is_compared(
+    study: Study, data: Dataset, scm: StructuralCausalModel
+) -> None:
+    found = effect_findings(study, Effect(**EFFECT, negative_controls=("w",), margin=0.5), scm, data)
+    sources = [row.source for row in (*found.report.estimates, *found.report.comparisons)]
+    assert sources == ["naive", "linear adjustment", "fitted model under do", "measured on generated images"]
+    assert found.report["linear adjustment"].value == pytest.approx(2, abs=0.15)
+    assert found.doubt is not None
+    assert [row.control.name for row in found.doubt.negative_controls] == ["w"]
+    assert found.agreement is not None
+    assert (found.agreement.margin, len(found.agreement.draws)) == (0.5, 10)
+    assert {pair.verdict for pair in found.agreement.pairs} == {"agree within the margin"}
+    assert found.arguments == {"simulations": 10, "methods": ("linear adjustment",)}
+    assert found.report["measured on generated images"] == found.agreement.sources[2]
+    assert any("150 counterfactuals under do(t) have parents outside" in text for text in found.report.warnings)
+
+
+def test_without_doubt_the_sources_stand_alone(study: Study, data: Dataset, scm: StructuralCausalModel) -> None:
+    found = effect_findings(study, Effect(**EFFECT, doubt=False), scm, data)
+    assert found.doubt is None
+    assert found.agreement is None
+    assert [row.source for row in found.report.comparisons] == ["fitted model under do", "measured on generated images"]
+
+
+def test_what_cannot_be_compared_is_said(
+    study: Study, data: Dataset, scm: StructuralCausalModel, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(*_: Any, **__: Any) -> None:
+        raise DataError("no such thing")
+
+    monkeypatch.setattr(effect_steps, "agreement", refuse)
+    found = effect_findings(study, Effect(**EFFECT), scm, data)
+    assert found.agreement is None
+    assert "The sources were not compared: no such thing" in found.report.warnings
+    assert len(found.report.comparisons) == 2
+
+
+def test_an_effect_that_the_graph_denies_is_not_compared(
+    study: Study, data: Dataset, scm: StructuralCausalModel
+) -> None:
+    found = effect_findings(study, Effect(**(ASKED | {"treatment": "w"})), scm, data)
+    assert found.agreement is None
+    assert found.report.warnings == (
+        "The graph has no directed path from w to y: by assumption the effect is 0, and nothing is estimated. The naive "
+        "estimate shows association.",
+    )
+
+
+def _check(path: Path) -> None:
+    study = load_study(path)
+    check_study(study, study_graph(study))
+
+
+@pytest.mark.parametrize(
+    ("added", "message"),
+    [
+        ("methods: [doubly robst]", "Did you mean 'doubly robust'?"),
+        ("methods: [g-computation]", "Expected a method for the binary treatment 'pen'; got 'g-computation'."),
+        ("methods: []", "line 8"),
+        ("negative_controls: [hurri]", "Did you mean 'hurry'?"),
+        ("negative_controls: [image]", "Expected an attribute; got the image 'image'."),
+        ("margin: 0", "greater than 0"),
+        ("replicates: 3", "greater than or equal to 10"),
+        ("doubts: true", "Did you mean 'doubt'?"),
+    ],
+)
+def test_options_of_an_effect_are_checked_with_their_line(study_file: Path, added: str, message: str) -> None:
+    effect = f"{{treatment: pen, outcome: intensity, contrast: [ballpoint, felt-tip], {added}}}"
+    study_file.write_text(f"{TINY}effects: [{effect}]")
+    with pytest.raises(StudyError) as refused:
+        _check(study_file)
+    assert f"{study_file}, line 8: " in str(refused.value)
+    assert message in str(refused.value)
+
+
+def test_a_smoke_run_doubts_on_little() -> None:
+    study = Study(name="s", data={"name": "morphodigits"}, effects=(Effect(**{**ASKED, "replicates": 50}),))  # type: ignore[arg-type]
+    assert shrink(study).effects[0].replicates == SMOKE["replicates"] == 10
