@@ -30,7 +30,7 @@ from ..graph.nested_paths import PathsLike
 from ..graph.parse import EdgesLike
 from .nested_question import FOLDS, ROBUST_NOTE, Question, quantile, uneven
 from .nested_report import CausationBounds, CausationReport, NestedReport
-from .nested_scores import nested_scores, treated_influence
+from .nested_scores import Scores, nested_scores, treated_influence
 from .table import check_names
 
 __all__ = [
@@ -207,8 +207,11 @@ def bound_probabilities_of_causation(
     design = asked.design()
     if not np.isin(design.outcome, (0, 1)).all():
         raise DataError(f"Expected a binary outcome for probabilities of causation; '{outcome}' is continuous.")
-    design = replace(design, bounds=(0.0, 1.0))
-    scores = nested_scores(design, [(0.0,), (1.0,)], folds=FOLDS, seed=seed)
+    if effect.method == "no effect":  # P(Y | do(X)) = P(Y): no adjustment set was looked for
+        scores = [Scores(design.outcome, 1.0)] * 2
+    else:
+        design = replace(design, bounds=(0.0, 1.0))
+        scores = nested_scores(design, [(0.0,), (1.0,)], folds=FOLDS, seed=seed)
     cells = [(design.treatment == x) & (design.outcome == y) for x in (0, 1) for y in (0, 1)]
     rows = np.column_stack([*cells, *(score.values for score in scores)]).astype(float)
     found = _causation(rows.mean(axis=0))

@@ -240,6 +240,17 @@ def test_bounds_of_causation_hold_the_truth():
     assert "monotonicity" in report.reading
 
 
+def test_bounds_without_a_path_rest_on_the_outcome_alone():
+    """c -> {x, y}: x does nothing, so PNS = 0 however strong the confounder."""
+    rng = np.random.default_rng(13)
+    c = rng.random(2_000) < 0.5
+    x, y = (rng.random(2_000) < np.where(c, 0.8, 0.2) for _ in range(2))
+    graph = CausalGraph("c -> {x, y}", [Variable(name, "binary") for name in "cxy"])
+    report = bound_probabilities_of_causation(graph, pd.DataFrame({"c": c, "x": x, "y": y}), **QUESTION)
+    assert report["PNS"].low == pytest.approx(0, abs=1e-9)
+    assert report["PNS"].monotone == pytest.approx(0, abs=1e-9)
+
+
 QUESTION = {"treatment": "x", "outcome": "y", "contrast": (False, True)}
 ROBUST = (lambda seed: interacting(1_000, seed), QUESTION, 200)
 COMPUTED = (lambda seed: (linear(500, seed, continuous=True), dict(zip(NAMES, (3.7, 0.7, 3.0, 3.0)))), ASK, 100)
