@@ -19,7 +19,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from ..graph import Variable
-from ..nn import ConvBlock, Grid, in_full_precision, mlp
+from ..nn import ConvBlock, Grid, Modulation, in_full_precision, mlp
 from ..typing import Noise, Values
 from .image_vae import CONTEXT, ImageVAE, Inference, infer_gaussian
 from .likelihoods import LikelihoodName
@@ -96,6 +96,7 @@ class HierarchicalVAE(ImageVAE):
             for k in range(len(sizes))
         )
         self.up = nn.ModuleList(nn.ConvTranspose2d(b, a, 4, stride=2, padding=1) for b, a in pairwise(widths))
+        self.modulation = Modulation(latent + CONTEXT, widths[-1])
         self.last = nn.Conv2d(widths[-1], variable.shape[0] * self.likelihood.outputs, 3, padding=1)
 
     @property
@@ -130,9 +131,10 @@ class HierarchicalVAE(ImageVAE):
                 state = self.up[k - 1](F.silu(state))
             if level.channels:
                 state = state + level.inject(level.scaled(latent(k, level, state), state))
+            state = level.modulation(state, shared)
             for block in level.blocks:
                 state = block(state, shared)
-        return self.grid.crop(in_full_precision(self.last, F.silu(state)))
+        return self.grid.crop(in_full_precision(self.last, F.silu(self.modulation(state, shared))))
 
 
 class _BottomUp(nn.Module):
@@ -160,6 +162,7 @@ class _Level(nn.Module):
     def __init__(self, width: int, channels: int, shared: int, blocks: int, *, learned: bool) -> None:
         super().__init__()
         self.channels = channels
+        self.modulation = Modulation(shared, width)  # what a latent draws is scaled by the parents, too
         self.blocks = nn.ModuleList(ConvBlock(width, shared) for _ in range(blocks))
         self.prior: nn.Module | None = None
         if channels:

@@ -1,7 +1,7 @@
 """Network parts; nothing here knows about causality."""
 
 from .adversarial import Critic, Generator, gradient_penalty
-from .conv import ConvBlock, ConvDecoder, ConvEncoder, Grid, in_full_precision
+from .conv import ConvBlock, ConvDecoder, ConvEncoder, Grid, Modulation, in_full_precision
 from .coupling import CouplingStack
 from .embedding import ParentEmbedding
 from .features import Features
@@ -21,6 +21,7 @@ __all__ = [
     "Features",
     "Generator",
     "Grid",
+    "Modulation",
     "MonotonicRQSTransform",
     "ParentEmbedding",
     "Standardiser",

@@ -11,7 +11,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-__all__ = ["ConvBlock", "ConvDecoder", "ConvEncoder", "Grid", "in_full_precision"]
+__all__ = ["ConvBlock", "ConvDecoder", "ConvEncoder", "Grid", "Modulation", "in_full_precision"]
 
 COARSEST = 8
 
@@ -48,8 +48,13 @@ class Grid:
         return [max(width // 2 ** (self.stages - 1 - i), width // 4) for i in range(self.stages)]
 
 
-class _Modulation(nn.Module):
-    """Scales and shifts channels by a context vector (Perez et al., FiLM, 2018, arXiv:1709.07871)."""
+class Modulation(nn.Module):
+    """Scales and shifts channels by a context vector (Perez et al., FiLM, 2018, arXiv:1709.07871).
+
+    Args:
+        context: Width of the context vector.
+        channels: Channels that are modulated.
+    """
 
     def __init__(self, context: int, channels: int) -> None:
         super().__init__()
@@ -74,7 +79,7 @@ class ConvBlock(nn.Module):
     def __init__(self, channels: int, context: int = 0) -> None:
         super().__init__()
         self.first = nn.Conv2d(channels, channels, 3, padding=1)
-        self.modulation = _Modulation(context, channels) if context else None
+        self.modulation = Modulation(context, channels) if context else None
         self.second = nn.Conv2d(channels, channels, 3, padding=1)
         with torch.no_grad():  # start close to the identity
             self.second.weight.mul_(0.1)
@@ -104,7 +109,7 @@ class ConvEncoder(nn.Module):
             nn.Conv2d(b, a, 3 if i else 5, stride=2, padding=1 if i else 2)
             for i, (b, a) in enumerate(zip(before, widths))
         )
-        self.modulations = nn.ModuleList(_Modulation(context, channels) for channels in widths)
+        self.modulations = nn.ModuleList(Modulation(context, channels) for channels in widths)
         self.block = ConvBlock(widths[-1], context)
 
     def forward(self, image: Tensor, context: Tensor) -> Tensor:
@@ -145,6 +150,7 @@ class ConvDecoder(nn.Module):
             nn.ModuleList(ConvBlock(channels, context) for _ in range(1 if i else blocks))
             for i, channels in enumerate(widths)
         )
+        self.modulations = nn.ModuleList(Modulation(context, channels) for channels in widths)
         after = [*widths[1:], outputs or self.grid.channels]
         self.up = nn.ModuleList(nn.ConvTranspose2d(b, a, 4, stride=2, padding=1) for b, a in zip(widths, after))
 
@@ -154,7 +160,8 @@ class ConvDecoder(nn.Module):
         for i, (blocks, up) in enumerate(zip(self.blocks, self.up)):
             for block in blocks:  # type: ignore[attr-defined]
                 x = block(x, context)
-            x = up(F.silu(x)) if i < len(self.up) - 1 else in_full_precision(up, F.silu(x))
+            x = F.silu(self.modulations[i](x, context))
+            x = up(x) if i < len(self.up) - 1 else in_full_precision(up, x)
         return self.grid.crop(x)
 
 
