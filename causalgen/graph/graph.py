@@ -103,7 +103,8 @@ class CausalGraph:
         >>> CausalGraph("a -> b -> c").select(["c", "a"])
         ('a', 'c')
         """
-        chosen = {self.require(name) for name in ([names] if isinstance(names, str) else names)}
+        several = isinstance(names, Iterable) and not isinstance(names, str)
+        chosen = {self.require(name) for name in (names if several else [names])}
         return tuple(node for node in self.nodes if node in chosen)
 
     def __getitem__(self, name: str) -> Variable:

@@ -326,9 +326,17 @@ def select_mediators(
     if not chosen:
         raise GraphError(
             f"Expected a mediator between '{treatment}' and '{outcome}'; got none. "
-            + (f"Measure {join(between)}." if between else "The whole effect is direct: ask for the effect itself.")
+            + _without_mediators(graph, treatment, outcome, between)
         )
     return chosen
+
+
+def _without_mediators(graph: CausalGraph, treatment: str, outcome: str, between: tuple[str, ...]) -> str:
+    if between:
+        return f"Measure {join(between)}."
+    if outcome in graph.children(treatment):
+        return "The whole effect is direct: ask for the effect itself."
+    return f"'{treatment}' has no effect on '{outcome}'."
 
 
 def _measured(graph: CausalGraph, treatment: str, outcome: str, observed: Iterable[str] | None) -> tuple[str, ...]:

@@ -1,5 +1,6 @@
 """Directed paths from a treatment to an outcome, and which of them a path-specific effect switches on."""
 
+import re
 from collections.abc import Iterable
 from itertools import pairwise
 from typing import TypeAlias
@@ -9,7 +10,7 @@ import networkx as nx
 from ..errors import GraphError
 from .adjustment import check_pair
 from .graph import CausalGraph
-from .parse import EdgesLike, read_edges, write_name
+from .parse import BREAK, EdgesLike, read_edges, write_name
 
 __all__ = ["Path", "PathsLike", "active_paths", "causal_paths", "write_directed"]
 
@@ -46,12 +47,13 @@ def active_paths(
         graph: The causal graph.
         treatment: Where every path begins.
         outcome: Where every path ends.
-        paths: Paths such as "pen -> thickness -> intensity", or sequences of names.
+        paths: Paths such as "pen -> thickness -> intensity", or sequences of names; one string may hold several
+            paths, separated by `;`.
         edges: Active edges, in any form that `CausalGraph` reads.
 
     Raises:
         UnknownNameError: A name is not a node.
-        GraphError: A path or an edge is not in the graph, a path does not lead from treatment to outcome, none is
+        GraphError: A path is no chain, a path or an edge is not in the graph, a path does not lead from treatment to outcome, none is
             active, or not exactly one of `paths` and `edges` is given.
 
     >>> graph = CausalGraph("pen -> thickness -> intensity; pen -> intensity")
@@ -67,14 +69,15 @@ def active_paths(
         chosen = [path for path in known if set(pairwise(path)) <= pairs]
     else:
         assert paths is not None
-        chosen = [_read_path(path) for path in ([paths] if isinstance(paths, str) else paths)]
-    for path in chosen:
-        _refuse_missing(graph, pairwise(path))
-        if path not in known:
-            raise GraphError(
-                f"Expected paths from '{treatment}' to '{outcome}'; got {write_directed(path)}. "
-                f"The paths are {'; '.join(map(write_directed, known)) or 'none'}."
-            )
+        listed = filter(str.strip, re.split(BREAK, paths)) if isinstance(paths, str) else paths
+        chosen = [_read_path(path) for path in listed]
+        for path in chosen:
+            _refuse_missing(graph, pairwise(path))
+            if path[0] != treatment or path[-1] != outcome:
+                raise GraphError(
+                    f"Expected paths from '{treatment}' to '{outcome}'; got {write_directed(path)}. "
+                    f"The paths are {'; '.join(map(write_directed, known)) or 'none'}."
+                )
     if not chosen:
         raise GraphError(
             f"Expected at least one active path from '{treatment}' to '{outcome}'; got none. "
@@ -89,10 +92,16 @@ def write_directed(path: Iterable[str]) -> str:
 
 
 def _read_path(path: str | Iterable[str]) -> Path:
-    if not isinstance(path, str):
-        return tuple(path)
-    pairs = read_edges(path).directed
-    return (*(pair[0] for pair in pairs[:1]), *(child for _, child in pairs))
+    if isinstance(path, str):
+        pairs = read_edges(path).directed
+        names = (*(pair[0] for pair in pairs[:1]), *(child for _, child in pairs))
+        chained = pairs == tuple(pairwise(names))
+    else:
+        names = tuple(path) if isinstance(path, Iterable) else ()
+        chained = True
+    if len(names) < 2 or not chained:
+        raise GraphError(f"Expected a path as 'a -> b -> c' or as a sequence of names; got {path!r}.")
+    return names
 
 
 def _refuse_missing(graph: CausalGraph, pairs: Iterable[tuple[str, str]]) -> None:

@@ -62,9 +62,14 @@ def read_edges(edges: EdgesLike) -> Edges:
 def read_confounded(confounded: str | Iterable[str | Iterable[str]]) -> Edges:
     """Read pairs of variables that share a hidden common cause: pairs, or strings with `<->` alone.
 
+    Raises:
+        GraphError: It is neither, or an edge is directed.
+
     >>> read_confounded([("a", "b"), "b <-> c"]).bidirected
     (('a', 'b'), ('b', 'c'))
     """
+    if not isinstance(confounded, Iterable):
+        raise GraphError(f"Expected `confounded` as a list of pairs or as 'a <-> b; b <-> c'; got {confounded!r}.")
     pairs: list[Pair] = []
     for place, item in enumerate([confounded] if isinstance(confounded, str) else confounded, start=1):
         if not isinstance(item, str):
@@ -167,6 +172,10 @@ def _read_children(children: Mapping[str, str | Iterable[str]]) -> Edges:
     nodes: list[str] = []
     directed: list[Pair] = []
     for parent, kids in children.items():
+        if not isinstance(kids, Iterable):
+            raise GraphError(
+                f"Expected the children of '{parent}' as a name or a list of names; got {kids!r}. {EXAMPLE}"
+            )
         kids = [kids] if isinstance(kids, str) else list(kids)
         nodes += [parent, *kids]
         directed += [(parent, kid) for kid in kids]

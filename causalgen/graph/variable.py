@@ -1,6 +1,6 @@
 """A variable of a causal graph: what it measures, in which unit, over which values."""
 
-from collections.abc import Hashable, Mapping, Sequence
+from collections.abc import Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, fields
 from typing import Any, Literal, get_args
 
@@ -51,7 +51,12 @@ class Variable:
                 f"Expected the kind of '{self.name}' to be one of {kinds}; got {self.kind!r}."
                 + nearest(str(self.kind), get_args(Kind))
             )
-        object.__setattr__(self, "shape", tuple(int(n) for n in self.shape))
+        try:
+            object.__setattr__(self, "shape", tuple(int(n) for n in self.shape))
+        except (TypeError, ValueError):
+            raise GraphError(
+                f"Expected the shape of '{self.name}' as whole numbers such as (1, 28, 28); got {self.shape!r}."
+            ) from None
         if self.kind == "binary" and self.labels is None:
             object.__setattr__(self, "labels", (False, True))
         if self.kind == "image" and self.support is None:
@@ -59,12 +64,18 @@ class Variable:
         self._check_labels()
         self._check_shape()
         if self.support is not None:
-            low, high = (float(bound) for bound in self.support)
-            if not low < high:
-                raise GraphError(
-                    f"Expected the support of '{self.name}' as (low, high) with low < high; got {self.support}."
-                )
-            object.__setattr__(self, "support", (low, high))
+            object.__setattr__(self, "support", self._read_support())
+
+    def _read_support(self) -> tuple[float, float]:
+        try:
+            low, high = (float(bound) for bound in self.support or ())
+        except (TypeError, ValueError):
+            low = high = float("nan")
+        if not low < high:
+            raise GraphError(
+                f"Expected the support of '{self.name}' as (low, high) with low < high; got {self.support!r}."
+            )
+        return low, high
 
     def _check_labels(self) -> None:
         if self.is_discrete:
@@ -72,7 +83,11 @@ class Variable:
                 raise GraphError(
                     f"Expected labels for the {self.kind} variable '{self.name}'; got none. List them in code order."
                 )
+            if isinstance(self.labels, str) or not isinstance(self.labels, Iterable):
+                raise GraphError(f"Expected the labels of '{self.name}' as a list in code order; got {self.labels!r}.")
             labels = tuple(label.item() if hasattr(label, "item") else label for label in self.labels)
+            if not all(isinstance(label, Hashable) for label in labels):
+                raise GraphError(f"Expected labels of '{self.name}' that are strings or numbers; got {list(labels)}.")
             object.__setattr__(self, "labels", labels)
             if len(set(labels)) != len(labels):
                 raise GraphError(f"Expected distinct labels for '{self.name}'; got {list(labels)}.")

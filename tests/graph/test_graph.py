@@ -214,3 +214,9 @@ def test_bad_graphs_name_thing_and_remedy(build, message):
 def test_every_door_refuses_an_unknown_node(ask):
     with pytest.raises(UnknownNameError, match=r"got 'pin'. Did you mean 'pen'\?"):
         ask(DIGITS)
+
+
+@pytest.mark.parametrize("name", [1, None])
+def test_a_name_that_is_no_string_is_refused_by_name(name):
+    with pytest.raises(UnknownNameError, match=f"got {name}"):
+        DIGITS.select(name)

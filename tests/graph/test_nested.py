@@ -283,6 +283,10 @@ def test_hidden_mediators_that_would_tell_paths_apart_are_asked_for():
         path_specific(graph, "x -> g -> y", observed=["x", "y"])
 
 
+def test_one_string_may_hold_several_paths():
+    assert path_specific(MEDIATION, "x -> y; x -> m -> y;").paths == (("x", "y"), ("x", "m", "y"))
+
+
 def test_causation_says_what_is_assumed_for_a_point():
     estimand = identify_probabilities_of_causation(MEDIATION, treatment="x", outcome="y")
     assert not estimand.point
@@ -314,7 +318,12 @@ def test_causation_says_what_is_assumed_for_a_point():
         (lambda: path_specific(MEDIATION, "m -> y"), GraphError, "Expected paths from 'x' to 'y'; got m -> y"),
         (lambda: path_specific(MEDIATION, "x -> q -> y"), UnknownNameError, "got 'q'"),
         (lambda: path_specific(MEDIATION, []), GraphError, "at least one active path"),
-        (lambda: path_specific(MEDIATION, ""), GraphError, "Expected paths from"),
+        (lambda: path_specific(MEDIATION, ""), GraphError, "at least one active path"),
+        (lambda: path_specific(MEDIATION, "x -> {m, y}"), GraphError, "Expected a path as 'a -> b -> c'"),
+        (lambda: path_specific(MEDIATION, "y <- m <- x"), GraphError, "got 'y <- m <- x'"),
+        (lambda: path_specific(MEDIATION, ("x", "m", "y")), GraphError, "sequence of names; got 'x'"),
+        (lambda: path_specific(MEDIATION, [1]), GraphError, "sequence of names; got 1"),
+        (lambda: natural(CausalGraph("x; y")), GraphError, "'x' has no effect on 'y'"),
         (lambda: path_specific(MEDIATION, "x -> y", edges="x -> y"), GraphError, "both or neither"),
         (lambda: path_specific(MEDIATION, None), GraphError, "both or neither"),
         (

@@ -70,6 +70,7 @@ def test_the_string_of_a_graph_quotes_what_it_must():
         ([("a", "b", "c")], r"Expected a pair of names as item 1 .* got \('a', 'b', 'c'\)"),
         ([("a", "b"), ("a", 3)], "Expected a pair of names as item 2"),
         (("a", "b"), "Expected an edge as item 1 of the edges; got 'a'"),
+        ({"a": None}, "Expected the children of 'a' as a name or a list of names; got None"),
         ({1: ["b"]}, "Expected names of nodes as non-empty strings; got 1"),
         (nx.Graph([("a", "b")]), "Expected a networkx.DiGraph; got Graph"),
         (7, "Expected edges as a string, a list of pairs, .* got int"),
@@ -80,7 +81,7 @@ def test_malformed_edges_say_where_and_what(edges, message):
         CausalGraph(edges)
 
 
-@pytest.mark.parametrize("confounded", ["a -> b", ["a -> b"], ["a", "b"], "a <-> b -> c"])
+@pytest.mark.parametrize("confounded", ["a -> b", ["a -> b"], ["a", "b"], "a <-> b -> c", 5])
 def test_confounded_takes_no_arrows(confounded):
-    with pytest.raises(GraphError, match="Expected bidirected edges"):
+    with pytest.raises(GraphError, match="Expected (bidirected edges|`confounded` as)"):
         read_confounded(confounded)

@@ -55,7 +55,13 @@ def test_values_that_do_not_fit(ask, message):
         ({"name": "a", "kind": "continuous", "labels": (1, 2)}, "Expected no labels"),
         ({"name": "a", "kind": "image", "shape": (28, 28)}, r"\(channels, height, width\); got \(28, 28\)"),
         ({"name": "a", "kind": "continuous", "shape": (3,)}, "Only images have a shape"),
+        ({"name": "a", "kind": "image", "shape": 28}, "whole numbers such as"),
+        ({"name": "a", "kind": "binary", "labels": "yn"}, "as a list in code order; got 'yn'"),
+        ({"name": "a", "kind": "binary", "labels": 2}, "as a list in code order; got 2"),
+        ({"name": "a", "kind": "binary", "labels": ([0], [1])}, "strings or numbers"),
         ({"name": "a", "kind": "continuous", "support": (1, 0)}, "low < high"),
+        ({"name": "a", "kind": "continuous", "support": 3}, "low < high; got 3"),
+        ({"name": "a", "kind": "continuous", "support": (0, "x")}, "low < high"),
     ],
 )
 def test_contradictory_fields(fields, message):
