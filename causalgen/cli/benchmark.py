@@ -52,8 +52,8 @@ def benchmark(
     Example: causalgen benchmark morphodigits --mechanisms conv-vae,flow-matching --seeds 0,1,2
     """
     folder = out or Path("benchmarks") / (f"{data}-smoke" if smoke else data)
+    numbers = [_seed(word) for word in _words(seeds)]
     with failures():
-        numbers = [_seed(word) for word in _words(seeds)]
         from ..studies.benchmark import run_benchmark
 
         try:

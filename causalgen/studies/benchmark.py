@@ -22,7 +22,7 @@ from rich.progress import Progress
 
 from ..datasets import load
 from ..errors import DataError, RunFolderError
-from ..mechanisms import MECHANISMS, Abduction
+from ..mechanisms import MECHANISMS, Abductive
 from ..training import FitConfig, bars
 from .benchmark_cell import run_cell
 from .benchmark_page import page
@@ -179,7 +179,7 @@ def _plan(
             recipe: Recipe = form.mechanisms[name]
             recipe = recipe.model_copy(update={"images": recipe.images.model_copy(update=changes)})
             plan.append(Cell(mechanism=name, seed=seed, recipe=recipe))
-            if tune and MECHANISMS[name].abduction is not Abduction.NONE:
+            if tune and issubclass(MECHANISMS[name], Abductive):
                 plan.append(Cell(mechanism=name, seed=seed, recipe=recipe, tuned=True))
     return plan
 

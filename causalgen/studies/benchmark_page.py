@@ -14,6 +14,8 @@ from .benchmark_table import value
 __all__ = ["page"]
 
 DEFAULT = "causalgen"
+COSTS = {"seconds to train": "seconds", "seconds for 1,000": "seconds_per_1000", "memory": "memory_mib"}
+MOST_WEAKNESSES = 5
 LEGEND = """\
 - *error left*: L1 to the true counterfactual image, as a share of what giving back the factual image leaves
 - *attributes*: error of what the image shows; measured on the image where it can be, else by a predictor; (floor): the same \
@@ -36,6 +38,7 @@ class Column:
         better: "lower" or "higher".
         control: Row in brackets: "floor" for the result's floor, a row's name, or "".
         over_floor: Show the value divided by its floor.
+        noise: Belongs to the table of noise and cost.
     """
 
     title: str
@@ -44,6 +47,7 @@ class Column:
     better: str = "lower"
     control: str = ""
     over_floor: bool = False
+    noise: bool = False
 
 
 def page(
@@ -61,7 +65,10 @@ def page(
     lines = [f"# Which image mechanism? Measured on {benchmark.data.name}", ""]
     lines += [f"- {name}: {text}" for name, text in facts.items()] + [""]
     lines += [f"**{failure}**\n" for failure in failures]
-    lines += ["## Which one do I choose?", "", *_overview(benchmark, summary, costs), "", LEGEND, ""]
+    columns = _columns(benchmark, summary)
+    quality, rest = [c for c in columns if not c.noise], [c for c in columns if c.noise]
+    lines += ["## Which one do I choose?", "", "How good:", "", *_overview(quality, summary, costs), ""]
+    lines += ["Abduction, noise, variety and cost:", "", *_overview(rest, summary, costs, priced=True), "", LEGEND, ""]
     lines += ["## What each is bad at", "", *_weaknesses(benchmark, summary, costs), ""]
     for protocol in benchmark.protocols:
         part = summary[summary["protocol"] == protocol]
@@ -89,37 +96,35 @@ def _columns(benchmark: Benchmark, summary: pd.DataFrame) -> list[Column]:
     columns += [Column("composition, 10 cycles", "composition L1 (10 cycles)")]
     for name in benchmark.queries:
         columns += [
-            Column(f"leak of {name}", f"noise leak: {name} {kind}", control="permutation control")
+            Column(f"leak of {name}", f"noise leak: {name} {kind}", control="permutation control", noise=True)
             for kind in ("R2", "accuracy")
         ]
-    columns += [
-        Column("variety", DIVERSITY, "samples", "higher"),
-        Column("coverage", COVERAGE, "samples", "higher", "floor"),
-    ]
+    columns += [Column("variety", DIVERSITY, "samples", "higher", noise=True)]
+    columns += [Column("coverage", COVERAGE, "samples", "higher", control="floor", noise=True)]
     present = set(zip(summary["metric"], summary["query"])) | {(metric, "") for metric in summary["metric"]}
     return [column for column in columns if (column.metric, column.query) in present]
 
 
-def _overview(benchmark: Benchmark, summary: pd.DataFrame, costs: pd.DataFrame) -> Iterator[str]:
+def _overview(
+    columns: Sequence[Column], summary: pd.DataFrame, costs: pd.DataFrame, *, priced: bool = False
+) -> Iterator[str]:
     part = summary[(summary["protocol"] == DEFAULT) & (summary["stratum"] == "all units")]
-    columns = _columns(benchmark, part)
-    heads = ["mechanism", "abduction", "seeds", *(c.title for c in columns), "s to train", "s / 1,000", "MiB"]
-    yield from _head(heads)
+    ends = ["s to train", "s / 1,000", "MiB"] if priced else []
+    yield from _head(["mechanism", "abduction", "seeds", *(column.title for column in columns), *ends])
     for label, cost in costs.iterrows():
         own = part[part["label"] == label]
-        cells = [_cell(own, column, "model") for column in columns]
-        ends = [_number(cost["seconds"]), _number(cost["seconds_per_1000"]), _number(cost["memory_mib"])]
-        yield _line([str(label), cost["abduction"], cost["seeds"], *cells, *ends])
-    for control in ("identity control", "oracle"):
-        any_label = part[part["label"] == next(iter(costs.index), None)] if len(costs) else part
-        cells = [_cell(_richest(part, column, control, any_label), column, control) for column in columns]
-        yield _line([f"*{control}*", "", "", *cells, "", "", ""])
+        shown = [_cell(own, column, "model") for column in columns]
+        prices = [_number(cost[name]) for name in ("seconds", "seconds_per_1000", "memory_mib")] if priced else []
+        yield _line([label, cost["abduction"], cost["seeds"], *shown, *prices])
+    for control in () if priced else ("identity control", "oracle"):
+        shown = [_cell(_richest(part, column, control), column, control) for column in columns]
+        yield _line([f"*{control}*", "", "", *shown])
 
 
-def _richest(part: pd.DataFrame, column: Column, row: str, default: pd.DataFrame) -> pd.DataFrame:
+def _richest(part: pd.DataFrame, column: Column, row: str) -> pd.DataFrame:
     """Results of the first mechanism that has this control: controls of the data are the same for all."""
     have = part[(part["metric"] == column.metric) & (part["row"] == row)]
-    return part[part["label"] == have["label"].iloc[0]] if len(have) else default
+    return part[part["label"] == have["label"].iloc[0]] if len(have) else have
 
 
 def _cell(part: pd.DataFrame, column: Column, row: str) -> str:
@@ -140,30 +145,35 @@ def _cell(part: pd.DataFrame, column: Column, row: str) -> str:
 
 
 def _weaknesses(benchmark: Benchmark, summary: pd.DataFrame, costs: pd.DataFrame) -> Iterator[str]:
-    """For each mechanism the figures in which it is among the worst third of those measured."""
+    """For each mechanism the figures in which it is among the worst third of those measured, the worst first."""
+    scores = _scores(benchmark, summary, costs)
+    for label, cost in zip(map(str, costs.index), costs.to_dict("records")):
+        worst = []
+        for title, (series, sign) in scores.items():
+            if label in series.index and len(series) > 2 and series.nunique() > 1:
+                rank = int((sign * series > sign * series[label]).sum()) + 1
+                if rank <= math.ceil(len(series) / 3):
+                    best = series.min() if sign > 0 else series.max()
+                    worst.append((rank, f"{title} ({_number(series[label])}; best {_number(best)})"))
+        words = [text for _, text in sorted(worst)[:MOST_WEAKNESSES]]
+        if cost["abduction"] == "none":
+            words.insert(0, "no abduction: no counterfactuals of observed images")
+        yield f"- **{label}**: " + ("; ".join(words) or "nothing among the worst third")
+
+
+def _scores(benchmark: Benchmark, summary: pd.DataFrame, costs: pd.DataFrame) -> dict[str, tuple[pd.Series, int]]:
+    """Figures by column and mechanism, with 1 where lower is better and -1 where higher is."""
     part = summary[(summary["protocol"] == DEFAULT) & (summary["stratum"] == "all units") & (summary["row"] == "model")]
-    scores: dict[str, pd.Series] = {}
+    scores: dict[str, tuple[pd.Series, int]] = {}
     for column in _columns(benchmark, part):
         chosen = part[part["metric"] == column.metric]
         chosen = chosen[chosen["query"] == column.query] if column.query else chosen
-        sign = 1 if column.better == "lower" else -1
-        scores[column.title] = sign * chosen.drop_duplicates("label").set_index("label")["value"]
-    for title, name in (
-        ("seconds to train", "seconds"),
-        ("seconds for 1,000", "seconds_per_1000"),
-        ("memory", "memory_mib"),
-    ):
-        scores[title] = costs[name].dropna()
-    for label in costs.index:
-        worst = []
-        for title, series in scores.items():
-            if label in series.index and len(series) > 2 and series.max() > series.min():
-                rank = int((series > series[label]).sum()) + 1
-                if rank <= math.ceil(len(series) / 3):
-                    worst.append((rank, f"{title} ({_number(abs(series[label]))}; best {_number(abs(series.min()))})"))
-        if costs.loc[label, "abduction"] == "none":
-            worst.insert(0, (0, "no abduction: no counterfactuals of observed images"))
-        yield f"- **{label}**: " + ("; ".join(text for _, text in sorted(worst)) or "nothing among the worst third")
+        chosen = chosen.drop_duplicates("label").set_index("label")
+        figures = chosen["value"] / chosen["floor"] if column.over_floor else chosen["value"]
+        scores[column.title] = (figures, 1 if column.better == "lower" else -1)
+    for title, name in COSTS.items():
+        scores[title] = (costs[name].dropna(), 1)
+    return scores
 
 
 def _protocol(benchmark: Benchmark, part: pd.DataFrame) -> Iterator[str]:
@@ -182,7 +192,7 @@ def _protocol(benchmark: Benchmark, part: pd.DataFrame) -> Iterator[str]:
         own = part[part["label"] == label]
         yield _line([label, *(_cell(own, Column("", *place), "model") for place in places)])
     for control in ("identity control", "untrained control", "oracle"):
-        rows = [_richest(part, Column("", *place), control, part) for place in places]
+        rows = [_richest(part, Column("", *place), control) for place in places]
         yield _line([f"*{control}*", *(_cell(own, Column("", *place), control) for own, place in zip(rows, places))])
     floors = [
         value(part, metric=metric, row="model", **({"query": query} if query else {})) for metric, query in places

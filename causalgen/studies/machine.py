@@ -1,5 +1,7 @@
 """What a run says about the machine and the libraries it ran on."""
 
+import ctypes
+import gc
 import platform
 import sys
 from contextlib import suppress
@@ -48,8 +50,10 @@ class MemoryMeter:
         if self.cuda:
             torch.cuda.reset_peak_memory_stats()
         else:
-            with suppress(OSError):
-                Path("/proc/self/clear_refs").write_text("5")  # Linux: resets the high-water mark
+            with suppress(OSError, AttributeError):  # Linux: free memory goes back, the high-water mark to what is left
+                gc.collect()
+                ctypes.CDLL(None).malloc_trim(0)
+                Path("/proc/self/clear_refs").write_text("5")
 
     def peak(self) -> float | None:
         """MiB; None where the system does not tell."""

@@ -1,0 +1,191 @@
+"""The benchmark: cells that resume and are not repeated, failures that are said and do not stop it, one table."""
+
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import pytest
+import torch
+
+from causalgen.errors import CheckpointError, DataError, DivergenceError, RunFolderError, UnknownNameError
+from causalgen.graph import CausalGraph
+from causalgen.metrics import stroke_measures
+from causalgen.studies import benchmark_cell, benchmark_shared
+from causalgen.studies.benchmark import BenchmarkResult, run_benchmark
+from causalgen.studies.benchmark_cell import read_cell
+from causalgen.studies.benchmark_settings import BENCHMARKS, load_benchmark
+from causalgen.studies.benchmark_table import cells
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("benchmark")
+
+
+@pytest.fixture(scope="module")
+def result(folder: Path) -> BenchmarkResult:
+    """Two mechanisms, one of which cannot abduct; half a minute's worth of everything in seconds."""
+    return run_benchmark("morphodigits", folder, mechanisms=["gan", "dcgan"], smoke=True, device="cpu", tune=True)
+
+
+@pytest.fixture
+def forbidden(monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(*_: Any, **__: Any) -> None:
+        raise AssertionError("trained again")
+
+    monkeypatch.setattr(benchmark_cell, "fit", refuse)
+    monkeypatch.setattr(benchmark_cell, "evaluate", refuse)
+    monkeypatch.setattr(benchmark_shared, "fit_predictor", refuse)
+    monkeypatch.setattr(benchmark_shared, "fit", refuse)
+
+
+def test_every_cell_has_all_that_the_table_needs(result: BenchmarkResult) -> None:
+    assert result.failures == ()
+    assert [record["label"] for record in cells(result.folder)] == ["dcgan", "gan", "gan, tuned"]
+    for record in cells(result.folder):
+        assert record["status"] == "finished"
+        assert record["seconds"] > 0
+        assert record["seconds_per_1000"] > 0
+        assert record["memory_mib"] > 100
+        assert (record["path"] / "model").is_dir()
+        assert not list(record["path"].glob("checkpoints-*"))
+    assert list((result.folder / "cells" / "gan-seed0" / "grids").glob("epoch-*.png"))
+    table = pd.read_csv(result.folder / "benchmark.csv")
+    gan = table[table["label"] == "gan"]
+    assert {"model", "identity control", "untrained control", "oracle", "floor", "permutation control"} == set(
+        gan["row"]
+    )
+    assert set(table[table["label"] == "dcgan"]["query"]) == {"samples"}
+    assert "no abduction" in result.page
+    assert result.page == (result.folder / "benchmark.md").read_text()
+
+
+def test_finished_cells_are_read_and_others_added(
+    result: BenchmarkResult, forbidden: None, capsys: pytest.CaptureFixture[str]
+) -> None:
+    again = run_benchmark("morphodigits", result.folder, mechanisms=["dcgan"], smoke=True, device="cpu")
+    assert again.page.split("## Which", 1)[1] == result.page.split("## Which", 1)[1]
+
+
+def test_an_unfinished_cell_goes_on_where_it_stopped(result: BenchmarkResult, monkeypatch: pytest.MonkeyPatch) -> None:
+    cell = result.folder / "cells" / "dcgan-seed1"
+    arguments: dict[str, Any] = {"mechanisms": ["dcgan"], "seeds": [1], "smoke": True, "device": "cpu"}
+
+    def interrupted(*_: Any, **__: Any) -> None:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patched:
+        patched.setattr(benchmark_cell, "evaluate", interrupted)
+        with pytest.raises(KeyboardInterrupt):
+            run_benchmark("morphodigits", result.folder, **arguments)
+    assert read_cell(cell)["status"] == "running"
+    monkeypatch.setattr(benchmark_cell, "fit", interrupted)  # the model is there: only the evaluation is missing
+    again = run_benchmark("morphodigits", result.folder, **arguments)
+    assert read_cell(cell)["status"] == "finished"
+    both = again.table[(again.table["label"] == "dcgan") & (again.table["row"] == "model")]
+    assert set(both["seeds"]) == {2}
+    assert (both["least"] <= both["value"]).all()
+    assert (both["value"] <= both["greatest"]).all()
+    assert (both["least"] < both["greatest"]).any()
+
+
+@pytest.mark.parametrize(
+    ("error", "said"),
+    [
+        (
+            torch.OutOfMemoryError("CUDA out of memory"),
+            "in batches of 32 on this device; got out of memory. Try --batch-size 16",
+        ),
+        (DivergenceError("Expected a finite loss; got nan."), "Expected a finite loss; got nan."),
+    ],
+)
+def test_a_cell_that_fails_says_so_keeps_its_checkpoint_and_stops_nothing(
+    result: BenchmarkResult, monkeypatch: pytest.MonkeyPatch, error: Exception, said: str
+) -> None:
+    real = benchmark_cell.fit
+
+    def failing(scm: Any, *arguments: Any, out: Path, **options: Any) -> Any:
+        if "gan-seed7" in str(out) and "dcgan" not in str(out):
+            out.mkdir(parents=True, exist_ok=True)
+            (out / "training-image.safetensors").touch()
+            raise error
+        return real(scm, *arguments, out=out, **options)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(benchmark_cell, "fit", failing)
+        made = run_benchmark(
+            "morphodigits", result.folder, mechanisms=["gan", "dcgan"], seeds=[7], smoke=True, device="cpu"
+        )
+    failed = result.folder / "cells" / "gan-seed7"
+    assert [failure for failure in made.failures if said in failure]
+    assert said in made.page
+    assert (failed / "checkpoints-32" / "training-image.safetensors").exists()
+    assert read_cell(result.folder / "cells" / "dcgan-seed7")["status"] == "finished"
+
+
+def test_cells_of_other_settings_are_refused(result: BenchmarkResult) -> None:
+    with pytest.raises(RunFolderError, match="cell of these settings"):
+        run_benchmark("morphodigits", result.folder, mechanisms=["gan"], smoke=True, device="cpu", epochs=3)
+
+
+def test_bad_input(result: BenchmarkResult, tmp_path: Path) -> None:
+    with pytest.raises(UnknownNameError, match="Did you mean 'morphomnist'"):
+        run_benchmark("morphomnst", tmp_path)
+    with pytest.raises(UnknownNameError, match="Did you mean 'diffusion'"):
+        run_benchmark("morphodigits", tmp_path, mechanisms=["difusion"])
+    with pytest.raises(UnknownNameError, match="Did you mean 'published'"):
+        run_benchmark("morphodigits", tmp_path, protocols=["publishd"])
+    for seeds in ([], [0, 0], [-1]):
+        with pytest.raises(DataError, match="different seeds"):
+            run_benchmark("morphodigits", tmp_path, seeds=seeds)
+    for name in ("rows", "epochs", "batch_size"):
+        with pytest.raises(DataError, match=f"{name} of at least 1; got 0"):
+            run_benchmark("morphodigits", tmp_path, **{name: 0})
+    with pytest.raises(DataError, match="got 'abacus'"):
+        run_benchmark("morphodigits", tmp_path, device="abacus")
+    assert not list(tmp_path.iterdir())
+    (tmp_path / "thesis.tex").touch()
+    with pytest.raises(RunFolderError, match=r"got thesis\.tex"):
+        run_benchmark("morphodigits", tmp_path)
+    with pytest.raises(RunFolderError, match="can be written"):
+        run_benchmark("morphodigits", tmp_path / "thesis.tex" / "inside")
+    (result.folder / "cells" / "dcgan-seed0" / "cell.json").write_text("{")
+    with pytest.raises(RunFolderError, match=r"cell\.json that causalgen wrote"):
+        run_benchmark("morphodigits", result.folder, mechanisms=["dcgan"], smoke=True, device="cpu")
+
+
+@pytest.mark.parametrize("name", BENCHMARKS)
+def test_the_benchmark_files_can_be_built(name: str) -> None:
+    from causalgen.datasets.resources import load_graph
+    from causalgen.scm import StructuralCausalModel
+
+    benchmark, graph = load_benchmark(name), load_graph(name)
+    for form in (benchmark.gpu, benchmark.cpu):
+        for mechanism, recipe in form.mechanisms.items():
+            StructuralCausalModel(graph, {"image": {"mechanism": mechanism, **recipe.options}})
+    assert set(benchmark.gpu.mechanisms) == set(benchmark.cpu.mechanisms)
+    assert set(benchmark.queries) <= set(graph.parents("image"))
+
+
+def test_predictors_are_told_descendants_and_damage_is_noticed(result: BenchmarkResult) -> None:
+    graph = CausalGraph("thickness -> {intensity, hue}; intensity -> hue; {thickness, intensity, hue} -> image")
+    assert benchmark_shared.told(graph, "image", "thickness") == ["intensity", "hue"]
+    assert benchmark_shared.told(graph, "image", "hue") == []
+    weights = result.folder / "shared" / "predictors" / "digit" / "predictor.safetensors"
+    weights.write_bytes(weights.read_bytes()[:-3])
+    with pytest.raises(CheckpointError, match="checksum"):
+        run_benchmark("morphodigits", result.folder, mechanisms=["gan"], smoke=True, device="cpu")
+
+
+def test_a_remembered_measurement_measures_every_image_once() -> None:
+    asked = []
+
+    def count(images: torch.Tensor) -> Any:
+        asked.append(len(images))
+        return stroke_measures()["intensity"](images)
+
+    measure = benchmark_shared.remembered(count)
+    images = torch.randint(0, 255, (4, 1, 9, 9), dtype=torch.uint8)
+    first, second = measure(images), measure(torch.cat([images[1:], images[:1] // 2]))
+    assert asked == [4, 1]
+    assert (first[1:] == second[:3]).all()
