@@ -103,8 +103,9 @@ class CausalGraph:
         >>> CausalGraph("a -> b -> c").select(["c", "a"])
         ('a', 'c')
         """
-        several = isinstance(names, Iterable) and not isinstance(names, str)
-        chosen = {self.require(name) for name in (names if several else [names])}
+        if isinstance(names, str) or not isinstance(names, Iterable):
+            names = [names]
+        chosen = {self.require(name) for name in names}
         return tuple(node for node in self.nodes if node in chosen)
 
     def __getitem__(self, name: str) -> Variable:

@@ -83,5 +83,5 @@ def test_malformed_edges_say_where_and_what(edges, message):
 
 @pytest.mark.parametrize("confounded", ["a -> b", ["a -> b"], ["a", "b"], "a <-> b -> c", 5])
 def test_confounded_takes_no_arrows(confounded):
-    with pytest.raises(GraphError, match="Expected (bidirected edges|`confounded` as)"):
+    with pytest.raises(GraphError, match=r"Expected (bidirected edges|`confounded` as)"):
         read_confounded(confounded)
