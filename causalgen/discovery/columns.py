@@ -59,10 +59,10 @@ class Columns:
 def read_columns(
     table: "pd.DataFrame",
     *,
-    columns: Iterable[str] | None = None,
+    columns: str | int | Iterable[str | int] | None = None,
     kinds: Mapping[str, ColumnKind] | None = None,
     graph: CausalGraph | None = None,
-    group: str | Sequence | None = None,
+    group: str | int | Sequence | None = None,
 ) -> Columns:
     """Check a table and encode it.
 
@@ -83,7 +83,7 @@ def read_columns(
     """
     table = _check_table(table)
     chosen, groups = _choose(table, columns, group)
-    overrides = _read_kinds(kinds or {}, chosen)
+    overrides = _read_kinds({str(name): kind for name, kind in (kinds or {}).items()}, chosen)
     part = table[list(chosen)]
     complete = part.notna().all(axis=1).to_numpy() & (True if groups is None else groups.notna().to_numpy())
     part, dropped = part[complete], int((~complete).sum())
@@ -111,20 +111,23 @@ def _check_table(table: "pd.DataFrame") -> "pd.DataFrame":
 
     if not isinstance(table, pd.DataFrame):
         raise DataError(f"Expected a table as a pandas DataFrame; got {type(table).__name__}.")
-    table = table.rename(columns=str)
+    table = table.set_axis([str(name) for name in table.columns], axis=1)
     if table.columns.has_duplicates:
         raise DataError(f"Expected every column once; got '{table.columns[table.columns.duplicated()][0]}' twice.")
     return table
 
 
 def _choose(
-    table: "pd.DataFrame", columns: Iterable[str] | None, group: str | Sequence | None
+    table: "pd.DataFrame", columns: str | int | Iterable[str | int] | None, group: str | int | Sequence | None
 ) -> "tuple[tuple[str, ...], pd.Series | None]":
     import pandas as pd
 
     known = list(table.columns)
-    named = [group] if isinstance(group, str) else []
-    wanted = [name for name in known if name not in named] if columns is None else list(dict.fromkeys(columns))
+    named = [str(group)] if isinstance(group, str | int) else []
+    if columns is None:
+        wanted = [name for name in known if name not in named]
+    else:
+        wanted = list(dict.fromkeys(map(str, [columns] if isinstance(columns, str | int) else columns)))
     for name in (*wanted, *named):
         if name not in known:
             raise UnknownNameError(
@@ -136,7 +139,7 @@ def _choose(
         raise DataError(f"Expected at least two columns; got {', '.join(wanted) or 'none'}.")
     if group is None:
         return tuple(wanted), None
-    groups = table[group] if isinstance(group, str) else pd.Series(list(group))
+    groups = table[str(group)] if isinstance(group, str | int) else pd.Series(list(group))
     if len(groups) != len(table):
         raise DataError(f"Expected one group per row, {len(table)}; got {len(groups)}.")
     return tuple(wanted), groups

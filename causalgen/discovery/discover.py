@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from importlib.metadata import version
+from numbers import Integral
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -106,11 +107,11 @@ def discover(
     table: "pd.DataFrame",
     *,
     algorithm: str = "pc",
-    columns: Iterable[str] | None = None,
+    columns: str | int | Iterable[str | int] | None = None,
     kinds: Mapping[str, ColumnKind] | None = None,
     graph: CausalGraph | None = None,
     knowledge: Knowledge | None = None,
-    group: str | Sequence | None = None,
+    group: str | int | Sequence | None = None,
     test: str = "auto",
     alpha: float = 0.01,
     bootstrap: int = 0,
@@ -150,8 +151,9 @@ def discover(
     chosen, knowledge = find(algorithm), knowledge or Knowledge()
     if not 0 < alpha < 1:
         raise DataError(f"Expected a level alpha between 0 and 1; got {alpha}.")
-    if bootstrap < 0:
-        raise DataError(f"Expected a number of resamples of 0 or more; got {bootstrap}.")
+    for what, number, least in (("resamples", bootstrap, 0), ("processes", jobs, 1), ("a seed", seed, 0)):
+        if not isinstance(number, Integral) or number < least:
+            raise DataError(f"Expected {what} as a whole number of {least} or more; got {number!r}.")
     read = read_columns(table, columns=columns, kinds=kinds, graph=graph, group=group)
     knowledge.within(read.names)
     refuse_unfit(chosen, read, knowledge, test)

@@ -78,8 +78,10 @@ def bootstrap(
     """Search `resamples` tables drawn with replacement, whole groups at a time where there are groups.
 
     Raises:
-        DataError: Every resample made a column constant.
+        DataError: All rows are of one group, or every resample made a column constant or a function of others.
     """
+    if columns.groups is not None and np.ptp(columns.groups) == 0:
+        raise DataError("Expected at least two groups to resample; got one. Leave out the group or the resamples.")
     seeds = np.random.SeedSequence(seed).generate_state(resamples)
     found = Parallel(n_jobs=jobs)(
         delayed(_marks)(algorithm, columns, knowledge, test, alpha, int(one)) for one in seeds
@@ -87,7 +89,8 @@ def bootstrap(
     searched = [marks for marks in found if marks is not None]
     if not searched:
         raise DataError(
-            "Expected columns that vary in resamples of the rows; got none. Leave out the nearly constant ones."
+            "Expected columns that vary in resamples of the rows, each by itself; got none. Leave out the nearly constant "
+            "ones and those that nearly repeat others."
         )
     counts = {pair: Counter(marks[pair] for marks in searched) for pair in searched[0]}
     shares = {
@@ -99,13 +102,18 @@ def bootstrap(
 def _marks(
     algorithm: Algorithm, columns: Columns, knowledge: Knowledge, test: str | None, alpha: float, seed: int
 ) -> dict[Pair, str] | None:
-    """The mark of every pair in one resample, or None where a column is constant in it."""
+    """The mark of every pair in one resample, or None where a column is constant in it or a function of others."""
     rows = draw_rows(columns, np.random.default_rng(seed))
     values = columns.values[rows]
-    if (np.ptp(values, axis=0) == 0).any():
+    if (np.ptp(values, axis=0) == 0).any() or (test == "fisherz" and _singular(values)):
         return None
     found = run(algorithm, replace(columns, values=values), knowledge, test, alpha, seed)
     return {(a, b): found.mark(a, b) for a, b in combinations(columns.names, 2)}
+
+
+def _singular(values: np.ndarray) -> bool:
+    """Whether a column is a linear function of others; Fisher's z cannot be computed then."""
+    return bool(np.linalg.matrix_rank(np.corrcoef(values.T), hermitian=True) < values.shape[1])
 
 
 def draw_rows(columns: Columns, rng: np.random.Generator) -> np.ndarray:

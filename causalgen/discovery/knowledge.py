@@ -48,7 +48,7 @@ class Knowledge:
     def __init__(
         self, required: EdgesLike = (), forbidden: EdgesLike = (), tiers: Iterable[str | Iterable[str]] = ()
     ) -> None:
-        groups = tuple((tier,) if isinstance(tier, str) else tuple(tier) for tier in tiers)
+        groups = tuple((tier,) if isinstance(tier, str) else tuple(map(str, tier)) for tier in tiers)
         object.__setattr__(self, "required", _directed(required, "required"))
         object.__setattr__(self, "forbidden", _directed(forbidden, "forbidden"))
         object.__setattr__(self, "tiers", groups)

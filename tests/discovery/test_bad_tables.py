@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from causalgen.discovery import discover
+from causalgen.discovery import Knowledge, discover
 from causalgen.errors import DataError, UnknownNameError
 from causalgen.graph import CausalGraph, Variable
 
@@ -54,6 +54,11 @@ BAD: list[tuple[Callable[[], pd.DataFrame], dict, str]] = [
     (good, {"test": "gsq", "algorithm": "ges"}, "no test for GES"),
     (good, {"alpha": 1.0}, "alpha between 0 and 1; got 1.0"),
     (good, {"bootstrap": -1}, "0 or more; got -1"),
+    (good, {"bootstrap": 1.5}, "resamples as a whole number of 0 or more; got 1.5"),
+    (good, {"jobs": 0}, "processes as a whole number of 1 or more; got 0"),
+    (good, {"seed": -1}, "a seed as a whole number of 0 or more; got -1"),
+    (good, {"columns": "a"}, "at least two columns; got a"),
+    (good, {"group": [1] * 100, "bootstrap": 2}, "at least two groups to resample; got one"),
     (good, {"group": "a", "columns": ["a", "b"]}, "got 'a' among the columns too"),
     (good, {"group": [1, 2]}, "one group per row, 100; got 2"),
     (good, {"kinds": {"a": "image"}}, "'a' to be continuous or discrete; got 'image'"),
@@ -115,4 +120,16 @@ def test_few_rows_are_warned_about() -> None:
 
 
 def test_numbers_as_column_names() -> None:
-    assert str(discover(table("a -> b").rename(columns={"a": 0, "b": 1})).found) == "0 --- 1"
+    data = table("a -> b").rename(columns={"a": 0, "b": 1})
+    told = {"columns": [0, 1], "kinds": {0: "continuous"}, "knowledge": Knowledge(tiers=[[0], [1]])}
+    assert str(discover(data.assign(g=data.index // 2).rename(columns={"g": 2}), group=2, **told).found) == "0 -> 1"
+    two_levels = data.set_axis(pd.MultiIndex.from_tuples([("a", 1), ("b", 2)]), axis=1)
+    assert discover(two_levels).found.nodes == ("('a', 1)", "('b', 2)")
+
+
+def test_resamples_in_which_columns_coincide_do_not_count() -> None:
+    """Of twelve rows of four truth values, some resamples leave two columns equal."""
+    data = pd.DataFrame(np.random.default_rng(0).integers(0, 2, (12, 4)), columns=list("abcd"))
+    result = discover(data, kinds=dict.fromkeys("abcd", "continuous"), bootstrap=60)
+    assert result.frequencies is not None
+    assert 30 < result.frequencies.resamples < 60
