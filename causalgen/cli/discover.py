@@ -70,6 +70,8 @@ def discover(
     """
     with failures():
         source = _read(table)
+        if columns is None:
+            _refuse_nameless(source.table)
         graph = _graph(compare) if compare is not None else source.graph
         from ..discovery import discover as search
 
@@ -98,13 +100,25 @@ def discover(
 
 def _read(table: str) -> Source:
     path = Path(table)
-    if path.suffix not in (".csv", ".parquet"):
-        from ..datasets import load
+    if path.is_file() or path.suffix.lower() in (".csv", ".parquet"):
+        return Source(read_table(path))
+    from ..datasets import load
 
-        data = load(table)
-        grouped = len(data.group.unique()) < len(data)
-        return Source(data.frame(), data.graph, data.group.numpy() if grouped else None)
-    return Source(read_table(path))
+    data = load(table)
+    grouped = len(data.group.unique()) < len(data)
+    return Source(data.frame(), data.graph, data.group.numpy() if grouped else None)
+
+
+def _refuse_nameless(table: "pd.DataFrame") -> None:
+    """A column without a name is mostly the row number, which is no variable."""
+    from ..errors import DataError
+
+    for place, name in enumerate(map(str, table.columns), start=1):
+        if name.startswith("Unnamed: "):  # by pandas
+            raise DataError(
+                f"Expected a name for every column; column {place} has none, as row numbers do. Name it, or choose the "
+                "columns with --columns."
+            )
 
 
 def _graph(text: str) -> "CausalGraph":

@@ -108,12 +108,19 @@ def test_a_data_set_is_compared_with_its_own_graph_where_that_is_possible(
         (["SCANS", "--alpha", "2"], "between 0 and 1; got 2.0"),
         (["SCANS", "--algorithm", "magic"], "magic"),
         (["BROKEN"], "Expected a parquet table at"),
+        (["SEMICOLONS"], "separated by commas in"),
+        (["NUMBERED"], "column 1 has none, as row numbers do"),
+        (["TEXT"], "Expected a .csv or .parquet file"),
     ],
 )
 def test_bad_input_is_one_message(scans: Path, arguments: list[str], message: str) -> None:
-    broken = scans.with_name("broken.parquet")
-    broken.write_text("a,b")
-    done = ask(*[{"SCANS": str(scans), "BROKEN": str(broken)}.get(word, word) for word in arguments])
+    named = {"BROKEN": "a.parquet", "SEMICOLONS": "b.csv", "NUMBERED": "c.CSV", "TEXT": "d.txt"}
+    files = {"SCANS": scans} | {word: scans.with_name(name) for word, name in named.items()}
+    files["BROKEN"].write_text("a,b")
+    files["TEXT"].write_text("a b")
+    pd.read_csv(scans).to_csv(files["SEMICOLONS"], sep=";", decimal=",", index=False)
+    pd.read_csv(scans).to_csv(files["NUMBERED"])
+    done = ask(*[files.get(word, word) for word in arguments])
     assert done.exit_code == 2
     assert message in done.stderr
     assert "Traceback" not in done.output
