@@ -31,6 +31,11 @@ def effects(
     methods: Annotated[
         str | None, typer.Option(help="Estimators, such as 'doubly robust, linear adjustment'.", show_default="all")
     ] = None,
+    population: Annotated[
+        str, typer.Option(help="Whom to average over: whole, overlap, treated or control.")
+    ] = "whole",
+    cluster: Annotated[str | None, typer.Option(help="Column that says which rows belong together.")] = None,
+    weights: Annotated[str | None, typer.Option(help="Column of sampling weights.")] = None,
     negative_controls: Annotated[
         str | None, typer.Option(help="Columns that the treatment does not act on, such as 'a, b'.")
     ] = None,
@@ -61,8 +66,8 @@ def effects(
 
         chosen = check_formats(names(formats)) if formats else None
         arguments: dict[str, Any] = {"simulations": simulations} if simulations else {"refute": False}
-        if methods:
-            arguments["methods"] = names(methods)
+        given = {"methods": names(methods or "") or None, "cluster": cluster, "weights": weights}
+        arguments |= {"population": population} | {name: value for name, value in given.items() if value is not None}
         report = estimate_effect(
             assumed,
             rows,

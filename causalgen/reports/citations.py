@@ -84,6 +84,50 @@ CITATIONS: dict[str, Citation] = {
         "https://doi.org/10.1016/0270-0255(86)90088-6",
         "g-computation",
     ),
+    "weighting": Citation(
+        "J. K. Lunceford, M. Davidian. Stratification and weighting via the propensity score in estimation of causal "
+        "treatment effects: a comparative study. Statistics in Medicine 23(19), 2004.",
+        "https://doi.org/10.1002/sim.1903",
+        "inverse propensity weighting with normalised weights",
+    ),
+    "matching": Citation(
+        "A. Abadie, G. W. Imbens. Bias-corrected matching estimators for average treatment effects. Journal of Business & "
+        "Economic Statistics 29(1), 2011.",
+        "https://doi.org/10.1198/jbes.2009.07333",
+        "matching with bias correction",
+    ),
+    "generalized linear adjustment": Citation(
+        "L. E. Papke, J. M. Wooldridge. Econometric methods for fractional response variables with an application to "
+        "401(k) plan participation rates. Journal of Applied Econometrics 11(6), 1996.",
+        use="fractional logistic regression",
+    ),
+    "double machine learning": Citation(
+        "P. M. Robinson. Root-N-consistent semiparametric regression. Econometrica 56(4), 1988.",
+        "https://doi.org/10.2307/1912705",
+        "the partially linear model",
+    ),
+    "causal forest": Citation(
+        "S. Athey, J. Tibshirani, S. Wager. Generalized random forests. The Annals of Statistics 47(2), 2019.",
+        "https://doi.org/10.1214/18-AOS1709",
+        "causal forests",
+    ),
+    "instrumental variables": Citation(
+        "G. W. Imbens, J. D. Angrist. Identification and estimation of local average treatment effects. Econometrica "
+        "62(2), 1994.",
+        "https://doi.org/10.2307/2951620",
+        "the effect among those whom an instrument moves",
+    ),
+    "front-door": Citation(
+        "J. Pearl. Causal diagrams for empirical research. Biometrika 82(4), 1995.",
+        "https://doi.org/10.1093/biomet/82.4.669",
+        "front-door adjustment, do-calculus",
+    ),
+    "equivalence": Citation(
+        "D. J. Schuirmann. A comparison of the two one-sided tests procedure and the power approach for assessing the "
+        "equivalence of average bioavailability. Journal of Pharmacokinetics and Biopharmaceutics 15(6), 1987.",
+        "https://doi.org/10.1007/BF01068419",
+        "agreement within a margin",
+    ),
     "partial R2": Citation(
         "C. Cinelli, C. Hazlett. Making sense of sensitivity: extending omitted variable bias. Journal of the Royal "
         "Statistical Society B 82(1), 2020.",

@@ -9,6 +9,7 @@ from .content import Highlight, ReportContent
 from .effects.findings import EffectFindings
 from .style import number, with_interval
 from .tables import floor_note
+from .words import POPULATIONS
 
 if TYPE_CHECKING:
     from ..effects import Estimate
@@ -33,13 +34,16 @@ def answers(content: ReportContent) -> list[Highlight]:
 def effect_highlight(findings: EffectFindings) -> Highlight:
     """An adjusted estimate, with truth and naive estimate beside it, and whether doubt is due."""
     report = findings.report
-    adjusted = [row for row in report.estimates if row.kind == "adjusted"]
+    adjusted = [row for row in report.estimates if row.kind == "adjusted" and row.population == report.population]
+    adjusted = adjusted or [row for row in report.estimates if row.kind == "adjusted"]
     naive = next((row for row in report.estimates if row.kind == "naive"), None)
     trusted = [row for row in adjusted if row.source in TRUSTED]
     chosen = (trusted or adjusted or list(report.estimates))[-1]
     parts = (
         [f"{chosen.source}, {report.level:.0%} interval"] if adjusted else ["unadjusted: an association, not an effect"]
     )
+    if adjusted and chosen.population != "whole":
+        parts.append(f"averaged over {POPULATIONS[chosen.population]}")
     if report.truth is not None:
         parts.append(f"truth {number(report.truth)} ({_place(chosen, report.truth)})")
     if adjusted and naive is not None:

@@ -4,7 +4,7 @@ from collections.abc import Iterable
 
 from ..graph import CausalGraph
 
-__all__ = ["ABDUCTION", "P_VALUE", "READING", "identification"]
+__all__ = ["ABDUCTION", "POPULATIONS", "P_VALUE", "READING", "identification"]
 
 ABDUCTION = {
     "bijective": "exact: one noise value explains the unit",
@@ -19,6 +19,15 @@ P_VALUE = (
     "simulated tables. At p ≤ 0.05 the refuter rejects the estimate. “Not rejected” does not mean right: a refuter can "
     "show an estimate wrong, never correct."
 )
+
+POPULATIONS = {
+    "whole": "all units",
+    "overlap": "the overlap population: units weighted by how much they could have had either value",
+    "treated": "the units that had the second value",
+    "control": "the units that had the first value",
+    "compliers": "those whom the instrument moves",
+}
+"""Whom an effect is averaged over, in words."""
 
 READING = {
     "graph": "The graph is an assumption that the study starts from; it was not learned from the data. An arrow says: "

@@ -4,13 +4,14 @@ import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
 from ..datasets import Dataset
 from ..effects import (
     Agreement,
+    EffectReport,
     Estimate,
     Images,
     agreement,
@@ -23,7 +24,10 @@ from ..reports import EffectFindings
 from ..scm import StructuralCausalModel, attribute_model
 from .measurements import MEASUREMENTS
 from .queries import image_node, test_rows
-from .schema import Effect, Study
+from .schema import GROUP, Effect, Study
+
+if TYPE_CHECKING:
+    from ..effects.doubt import Doubt
 
 __all__ = ["effect_findings"]
 
@@ -32,22 +36,21 @@ IMPLIED_SAMPLES = 20_000
 
 def effect_findings(study: Study, effect: Effect, scm: StructuralCausalModel, data: Dataset) -> EffectFindings:
     """One effect from all sources, and what puts it in doubt; the estimators see every row of the data and no image."""
-    table = data.frame()
+    table = _table(effect, data)
     arguments = _arguments(effect)
     report = estimate_effect(data.graph, table, **_asked(effect), **arguments, seed=study.seed)
     doubt = compared = None
     notes: list[str] = []
     if effect.doubt:
-        from ..effects.doubt import examine  # loads DoWhy, which a study without effects does not need
-
-        doubt = examine(data.graph, table, report, negative_controls=effect.negative_controls, seed=study.seed)
+        doubt = _doubt(study, effect, data, table, report, notes)
     with _support_noted(notes):
-        if effect.doubt and report.estimand.method == "backdoor":
+        if effect.doubt and _whole(effect) and report.estimand.method == "backdoor":
             compared = _agreement(study, effect, scm, data, table, notes)
         sources = compared.sources[1:] if compared is not None else _comparisons(study, effect, scm, data, notes)
-    report = replace(report, warnings=(*report.warnings, *dict.fromkeys(notes))).compare(
-        *sources, truth=_truth(effect, data)
-    )
+    if not _whole(effect):
+        notes.append("What model, images and generator say is averaged over all units, and is not compared.")
+    report = replace(report, warnings=(*report.warnings, *dict.fromkeys(notes)))
+    report = report.compare(*sources, truth=_truth(effect, data) if _whole(effect) else None)
     return EffectFindings(report, doubt, compared, arguments=arguments)
 
 
@@ -70,8 +73,35 @@ def _asked(effect: Effect) -> dict[str, Any]:
 
 def _arguments(effect: Effect) -> dict[str, Any]:
     """Further arguments of `estimate_effect`."""
-    given = {"methods": effect.methods}
-    return {"simulations": effect.simulations} | {name: value for name, value in given.items() if value is not None}
+    given = {"methods": effect.methods, "cluster": effect.cluster, "weights": effect.weights}
+    asked = {"simulations": effect.simulations, "population": effect.population}
+    return asked | {name: value for name, value in given.items() if value is not None}
+
+
+def _table(effect: Effect, data: Dataset) -> pd.DataFrame:
+    """All rows, with the data set's groups where they are the clusters."""
+    table = data.frame()
+    if effect.cluster == GROUP and GROUP not in table:
+        table[GROUP] = data.group.numpy()
+    return table
+
+
+def _whole(effect: Effect) -> bool:
+    """Whether the effect is averaged over the units as they are, as model and images are."""
+    return effect.population == "whole" and effect.weights is None
+
+
+def _doubt(
+    study: Study, effect: Effect, data: Dataset, table: pd.DataFrame, report: EffectReport, notes: list[str]
+) -> "Doubt | None":
+    """What puts the report in doubt; None with a note where that cannot be told."""
+    from ..effects.doubt import examine  # loads DoWhy, which a study without effects does not need
+
+    try:
+        return examine(data.graph, table, report, negative_controls=effect.negative_controls, seed=study.seed)
+    except DataError as error:
+        notes.append(f"Not put in doubt: {error}")
+        return None
 
 
 def _agreement(
@@ -85,6 +115,7 @@ def _agreement(
             **_asked(effect),
             images=_images(study, effect, data),
             margin=effect.margin,
+            cluster=effect.cluster,
             fitted_on=data.split["train"].tolist(),
             replicates=effect.replicates,
             seed=study.seed,

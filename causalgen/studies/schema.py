@@ -14,6 +14,7 @@ from .schema_errors import study_error
 from .yaml_source import YamlSource, parse_yaml
 
 __all__ = [
+    "GROUP",
     "Curve",
     "DataSource",
     "Effect",
@@ -24,6 +25,10 @@ __all__ = [
     "TrainingStage",
     "load_study",
 ]
+
+
+GROUP = "group"
+"""What a study calls the groups of its data set, where they are the clusters of an effect."""
 
 
 def _scalar(value: Any) -> Any:
@@ -137,13 +142,19 @@ class Effect(_Section):
     """One effect: do(treatment = b) against do(treatment = a) on the mean outcome."""
 
     treatment: str
-    """A binary or continuous attribute."""
+    """An attribute."""
     outcome: str
     """A binary or continuous attribute."""
     contrast: Annotated[tuple[Scalar, Scalar], Field(strict=False)]
     """The two values, [a, b]."""
     methods: Annotated[tuple[str, ...], Field(strict=False, min_length=1)] | None = None
     """Estimators, names in `causalgen.effects.estimators.methods.METHODS`; left out: all that suit the treatment."""
+    population: Literal["whole", "overlap", "treated", "control"] = "whole"
+    """Whom the effect is averaged over: all units, those who could have had either value, those who had one of them."""
+    cluster: str | None = None
+    """Rows that belong together: an attribute, or `group` for the groups of the data set."""
+    weights: str | None = None
+    """An attribute that holds sampling weights."""
     simulations: Annotated[int, Field(ge=10)] = 30
     """Simulated tables per refuter."""
     doubt: bool = True

@@ -1,6 +1,6 @@
 """Check a study against the graph it is about, before anything is trained; every fault names its line."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from functools import partial
 from typing import Any
 
@@ -8,7 +8,7 @@ from ..errors import CausalgenError, DataError, StudyError, UnknownNameError, ne
 from ..graph import CausalGraph, Variable, identify
 from .interventions import check_value
 from .measurements import MEASUREMENTS
-from .schema import Curve, Effect, Study
+from .schema import GROUP, Curve, Effect, Study
 from .yaml_source import Loc
 
 __all__ = ["check_study", "study_graph"]
@@ -73,14 +73,18 @@ def _checks(study: Study, graph: CausalGraph) -> Iterator[Check]:
 
 
 def _effect_checks(graph: CausalGraph, loc: Loc, effect: Effect) -> Iterator[Check]:
-    yield (*loc, "treatment"), partial(_numeric, graph, effect.treatment, "treatment")
+    yield (*loc, "treatment"), partial(_attribute, graph, effect.treatment)
     yield (*loc, "outcome"), partial(_numeric, graph, effect.outcome, "outcome")
     if effect.treatment in graph and effect.outcome in graph:
         yield loc, partial(identify, graph, treatment=effect.treatment, outcome=effect.outcome)
         for value in effect.contrast:
             yield (*loc, "contrast"), partial(_value, graph, effect.treatment, value)
-    if effect.methods is not None and effect.treatment in graph:
-        yield (*loc, "methods"), partial(_methods, effect.methods, graph[effect.treatment])
+        if effect.methods is not None:
+            yield (*loc, "methods"), partial(_methods, effect, graph)
+    if effect.cluster not in (None, GROUP):
+        yield (*loc, "cluster"), partial(_attribute, graph, effect.cluster)
+    if effect.weights is not None:
+        yield (*loc, "weights"), partial(_weights, graph, effect.weights)
     for name in effect.negative_controls:
         yield (*loc, "negative_controls"), partial(_attribute, graph, name)
 
@@ -116,10 +120,22 @@ def _numeric(graph: CausalGraph, name: str, role: str) -> None:
         raise DataError(f"Expected a continuous or binary {role}; '{name}' is {kind}.")
 
 
-def _methods(names: Sequence[str], treatment: Variable) -> None:
+def _weights(graph: CausalGraph, name: str) -> None:
+    if _attribute(graph, name).kind != "continuous":
+        raise DataError(f"Expected a continuous attribute as sampling weights; '{name}' is {graph[name].kind}.")
+
+
+def _methods(effect: Effect, graph: CausalGraph) -> None:
     from ..effects.estimators.methods import choose_methods  # loads DoWhy, which a study without methods does not need
 
-    choose_methods(names, str(treatment.kind), treatment.name)
+    estimand = identify(graph, treatment=effect.treatment, outcome=effect.outcome)
+    choose_methods(
+        effect.methods,
+        str(graph[effect.treatment].kind),
+        effect.treatment,
+        identified=estimand.method if estimand.method != "no effect" else "backdoor",
+        population=effect.population,
+    )
 
 
 def _response(study: Study, graph: CausalGraph, curve: Curve) -> None:

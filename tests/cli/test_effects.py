@@ -63,6 +63,9 @@ def test_numbers_of_a_contrast_are_numbers(causalgen: Command, trial: Path) -> N
         ({"--negative-controls": ["age"]}, "Expected a negative control beside treatment, outcome and adjustment set"),
         ({"--simulations": ["3"]}, "Expected at least 10 simulations"),
         ({"--level": ["95"]}, "Expected level between 0 and 1"),
+        ({"--population": ["everyone"]}, "Expected population among"),
+        ({"--cluster": ["clinic"]}, "clinic"),
+        ({"--weights": ["dose"]}, "Expected positive sampling weights"),
     ],
 )
 def test_bad_input_is_one_message(

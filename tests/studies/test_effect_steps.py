@@ -1,5 +1,6 @@
 """Effects of a study: from every source, doubted or not, and what cannot be compared is said."""
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -90,7 +91,7 @@ def test_every_source_stands_beside_the_estimates_and_is_compared(
     assert found.agreement is not None
     assert (found.agreement.margin, len(found.agreement.draws)) == (0.5, 10)
     assert {pair.verdict for pair in found.agreement.pairs} == {"agree within the margin"}
-    assert found.arguments == {"simulations": 10, "methods": ("linear adjustment",)}
+    assert found.arguments == {"simulations": 10, "population": "whole", "methods": ("linear adjustment",)}
     assert found.report["measured on generated images"] == found.agreement.sources[2]
     assert any("150 counterfactuals under do(t) have parents outside" in text for text in found.report.warnings)
 
@@ -100,6 +101,20 @@ def test_without_doubt_the_sources_stand_alone(study: Study, data: Dataset, scm:
     assert found.doubt is None
     assert found.agreement is None
     assert [row.source for row in found.report.comparisons] == ["fitted model under do", "measured on generated images"]
+
+
+def test_clusters_and_weights_reach_the_estimates(study: Study, data: Dataset, scm: StructuralCausalModel) -> None:
+    pairs = replace(data, group=torch.arange(ROWS) // 2)
+    clustered = effect_findings(study, Effect(**EFFECT, doubt=False, cluster="group"), scm, pairs)
+    alone = effect_findings(study, Effect(**EFFECT, doubt=False), scm, pairs)
+    ends = [(row.low, row.high) for row in (clustered.report.estimates[1], alone.report.estimates[1])]
+    assert clustered.report.cluster == "group"
+    assert ends[0] != ends[1]
+    weighted = replace(data, values=dict(data.values) | {"w": torch.rand(ROWS) + 0.5})
+    found = effect_findings(study, Effect(**EFFECT, weights="w"), scm, weighted)
+    assert found.report.weights == "w"
+    assert found.agreement is None
+    assert "averaged over all units, and is not compared" in found.report.warnings[-1]
 
 
 def test_what_cannot_be_compared_is_said(
@@ -113,6 +128,12 @@ def test_what_cannot_be_compared_is_said(
     assert found.agreement is None
     assert "The sources were not compared: no such thing" in found.report.warnings
     assert len(found.report.comparisons) == 2
+
+
+def test_a_control_that_is_none_is_said(study: Study, data: Dataset, scm: StructuralCausalModel) -> None:
+    found = effect_findings(study, Effect(**EFFECT, negative_controls=("z",)), scm, data)
+    assert found.doubt is None
+    assert "Not put in doubt: Expected a negative control beside treatment, outcome" in found.report.warnings[0]
 
 
 def test_an_effect_that_the_graph_denies_is_not_compared(
@@ -137,6 +158,10 @@ def _check(path: Path) -> None:
         ("methods: [doubly robst]", "Did you mean 'doubly robust'?"),
         ("methods: [g-computation]", "Expected a method for the binary treatment 'pen'; got 'g-computation'."),
         ("methods: []", "line 8"),
+        ("population: everyone", "'overlap'"),
+        ("population: overlap, methods: [generalized linear adjustment]", "averages over the overlap population"),
+        ("cluster: writer", "Expected a node among"),
+        ("weights: pen", "Expected a continuous attribute as sampling weights"),
         ("negative_controls: [hurri]", "Did you mean 'hurry'?"),
         ("negative_controls: [image]", "Expected an attribute; got the image 'image'."),
         ("margin: 0", "greater than 0"),

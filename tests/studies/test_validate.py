@@ -47,8 +47,8 @@ def test_the_example_is_valid() -> None:
             "Expected a continuous attribute to measure on the image; 'pen' is binary.",
         ),
         (
-            "effects: [{treatment: digit, outcome: intensity, contrast: [1, 2]}]",
-            "binary treatment; 'digit' is categorical",
+            "effects: [{treatment: pen, outcome: digit, contrast: [ballpoint, felt-tip]}]",
+            "binary outcome; 'digit' is categorical",
         ),
         ("effects: [{treatment: pen, outcome: intensity, contrast: [ballpoint, pencil]}]", "got 'pencil'."),
         ("effects: [{treatment: penn, outcome: intensity, contrast: [a, b]}]", "Did you mean 'pen'?"),

@@ -10,7 +10,7 @@ from ..folder import Picture, ReportFolder
 from ..forest import plot_forest
 from ..graph_plot import plot_graph
 from ..parts import Formula, Part, Section
-from ..words import P_VALUE, READING
+from ..words import P_VALUE, POPULATIONS, READING
 from .findings import EffectFindings
 from .plots import plot_balance, plot_overlap, plot_sensitivity
 from .tables import (
@@ -86,7 +86,7 @@ class _Sections:
             f"Estimates with {report.level:.0%} intervals; {truth}.",
         )
         used = f"{report.rows_used:,} rows used, {report.rows_dropped:,} dropped. Seed {report.seed}."
-        text = f"{report.estimand.text} {used}"
+        text = f"{report.estimand.text} Averaged over {POPULATIONS[report.population]}. {used}"
         table = estimate_table(report, self._file(report.to_frame(), "effect"))
         parts = [*self._alerts(), Part(text=text, pictures=[forest], beside="after"), Part(tables=[table])]
         return Section("effect", "The effect", parts)

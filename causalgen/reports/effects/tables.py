@@ -37,16 +37,28 @@ MOST_ROWS = 20
 def estimate_table(report: "EffectReport", file: str = "") -> Table:
     """Estimates and comparisons, with their agreement with the truth where it is known."""
     truth = report.truth
+    shared = (*report.estimates, *report.comparisons)
+    several = {row.population for row in shared} != {"whole"}
     header = ["Source", f"Effect{_unit(report.outcome_unit)}", f"{report.level:.0%} interval"]
+    header += ["Averaged over"] if several else []
     header += ["Holds the truth"] if truth is not None else []
     rows = []
-    for row in (*report.estimates, *report.comparisons):
+    for row in shared:
         cells = [row.source, *_apart(row)]
+        if several:
+            cells.append(row.population)
         if truth is not None:
-            held = {True: "yes", False: "no", None: "no interval"}[row.covers(truth)]
-            cells.append("" if row.kind == "truth" else held)
+            cells.append(_holds(row, truth, report.population))
         rows.append(Row(cells, note=row.note, strong=row.kind == "truth"))
     return Table(f"{report.question}: estimates", header, [Group(rows)], file)
+
+
+def _holds(row: "Estimate", truth: float, population: str) -> str:
+    if row.kind == "truth":
+        return ""
+    if row.population != population:
+        return "another population"
+    return {True: "yes", False: "no", None: "no interval"}[row.covers(truth)]
 
 
 def refutation_table(report: "EffectReport", file: str = "") -> Table:

@@ -7,7 +7,7 @@ from .findings import EffectFindings
 
 __all__ = ["effect_keys", "effect_works"]
 
-CROSS_FITTED = {"doubly robust", "g-computation", "double machine learning"}
+CROSS_FITTED = {"doubly robust", "g-computation", "double machine learning", "causal forest"}
 
 
 def effect_keys(findings: EffectFindings) -> set[str]:
@@ -16,6 +16,8 @@ def effect_keys(findings: EffectFindings) -> set[str]:
     keys = {"causality", "dowhy", *(row.source for row in report.estimates)}
     if keys & CROSS_FITTED:
         keys.add("cross-fitting")
+    if findings.agreement is not None:
+        keys.add("equivalence")
     if doubt is None:
         return keys
     if doubt.independencies.tests:

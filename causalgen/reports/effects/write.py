@@ -13,6 +13,7 @@ from ..highlights import effect_highlight
 from ..page import html_page
 from ..parts import Part, Section
 from ..tables import pairs_table
+from ..words import POPULATIONS
 from .findings import EffectFindings
 from .latex import latex_document
 from .markdown import markdown_page
@@ -116,13 +117,16 @@ def check_formats(formats: Sequence[str]) -> list[str]:
 
 def _provenance(findings: EffectFindings) -> Section:
     report = findings.report
-    rows = {
+    told = {"averaged over": POPULATIONS[report.population]}
+    told |= {"sampling weights": report.weights} if report.weights else {}
+    told |= {"clusters": report.cluster} if report.cluster else {}
+    rows = told | {
         "rows used": f"{report.rows_used:,}",
         "rows dropped": f"{report.rows_dropped:,}",
         "level of the intervals": f"{report.level:.0%}",
-        "seed": report.seed,
+        "seed": str(report.seed),
     }
-    tables = [pairs_table("Rows, level, seed", ("What", "Value"), rows)]
+    tables = [pairs_table("Population, rows, level, seed", ("What", "Value"), rows)]
     if report.versions:
         tables.append(pairs_table("Versions", ("Library", "Version"), report.versions))
     return Section("provenance", "Where the numbers come from", [Part(tables=tables)])
