@@ -207,7 +207,7 @@ def agreement(
             f"Expected an effect to compare; the graph of the model has no path from '{treatment}' to '{outcome}'."
         )
     nodes = model.graph.nodes
-    table = table[table[[*nodes, *([cluster] if cluster else [])]].notna().all(axis=1)]
+    table = table[table[[*nodes, *([cluster] if cluster in table else [])]].notna().all(axis=1)]
     encoded = encode_table(model.graph, table, treatment, outcome, estimand.adjustment, contrast, cluster=cluster)
     scorer = Scorer(model.graph, estimand, method, seed)
     data = scorer(encoded)
@@ -312,7 +312,11 @@ class _Units:
             seed=question.seed,
         )
         self._measured, self._question = measured, question
-        self._factual = {name: images.factual[name][measured.kept] for name in question.model.graph.nodes}
+        columns = {name: images.factual[name] for name in question.model.graph.nodes}
+        self._factual = {
+            name: (np.asarray(column) if isinstance(column, list | tuple) else column)[measured.kept]
+            for name, column in columns.items()
+        }
         self._start = question.counterfactuals(self._factual)
         assigned = np.concatenate([measured.control_assigned, measured.treated_assigned])
         self._follow = calibrate(np.concatenate([measured.control, measured.treated]), assigned).slope
@@ -401,6 +405,8 @@ def _fitted(index: pd.Index, rows: Sequence[Hashable] | None) -> NDArray[np.bool
 
 
 def _positions(index: pd.Index, rows: Sequence[Hashable], units: int) -> NDArray[np.int64]:
+    if not index.is_unique:
+        raise DataError("Expected distinct index labels of the table, since `rows` refers to them. Reset the index first.")
     positions = index.get_indexer(pd.Index(list(rows)))
     if len(positions) != units or (positions < 0).any():
         raise DataError(

@@ -184,6 +184,7 @@ def test_trained_mechanisms_move_with_the_resample() -> None:
         ({"fitted_on": ["a"]}, "at least 50 index labels of the table in fitted_on; got 0"),
         ({"treatment": "y", "outcome": "t"}, "no path from 'y' to 't'"),
         ({"contrast": (1, 1)}, "two different values of 't'"),
+        ({"cluster": "patient"}, "'patient' has none"),
     ],
 )
 def test_bad_input(linear: tuple[StructuralCausalModel, pd.DataFrame], options: dict, message: str) -> None:
@@ -196,6 +197,24 @@ def test_units_must_be_rows_of_the_table(linear: tuple[StructuralCausalModel, pd
     scm, data = linear
     with pytest.raises(DataError, match="for each of 200 units; got 200 labels, 200 of them unknown"):
         agreement(scm, data, **QUESTION, **QUICK, images=images(scm, data.set_index(data.index + 10**6)))
+
+
+def test_units_need_distinct_labels(linear: tuple[StructuralCausalModel, pd.DataFrame]) -> None:
+    scm, data = linear
+    twice = data.set_axis(data.index // 2)
+    with pytest.raises(DataError, match="Expected distinct index labels"):
+        agreement(scm, twice, **QUESTION, **QUICK, images=images(scm, twice))
+
+
+def test_units_may_be_lists(linear: tuple[StructuralCausalModel, pd.DataFrame]) -> None:
+    scm, data = linear
+    given = images(scm, data)
+    listed = {name: values if name == "image" else values.tolist() for name, values in given.factual.items()}
+    found = [
+        agreement(scm, data, **QUESTION, **QUICK, images=units).sources[2].value
+        for units in (given, replace(given, factual=listed))
+    ]
+    assert found[1] == pytest.approx(found[0], abs=1e-4)
 
 
 def test_an_image_among_the_causes_is_refused() -> None:
