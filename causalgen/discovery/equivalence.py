@@ -124,11 +124,6 @@ class EquivalenceClass:
         return tuple((a, b) for a, mark, b in self.edges if mark == "<->")
 
     @property
-    def unoriented(self) -> tuple[Edge, ...]:
-        """The edges with an end that is left open."""
-        return tuple(edge for edge in self.edges if edge[1] in ("---", "o->", "o-o"))
-
-    @property
     def skeleton(self) -> frozenset[frozenset[str]]:
         """The adjacent pairs."""
         return frozenset(frozenset((a, b)) for a, _, b in self.edges)

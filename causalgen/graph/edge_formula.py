@@ -23,7 +23,9 @@ import networkx as nx
 
 from ..errors import NotIdentifiableError
 from .adjustment import write_set
+from .general import descend, districts
 from .graph import CausalGraph
+from .hedge import Hedge
 from .nested_paths import Path, causal_paths, write_directed
 
 __all__ = ["Factor", "carried_levels", "factors"]
@@ -89,12 +91,12 @@ def factors(
     world.remove_nodes_from(fixed)
     kept = graph.select(nx.ancestors(world, outcome) | {outcome})
     found = []
-    for district in _districts(graph, kept):
+    for district in districts(graph, kept):
         values = {levels[node] for node in district if treatment in graph.parents(node)}
         if len(values) > 1:
             raise NotIdentifiableError(_recanting_district(graph, treatment, district, levels))
-        whole = next(d for d in _districts(graph, graph) if set(district) <= set(d))
-        if not _identified(graph, set(district), set(whole)):
+        whole = next(d for d in districts(graph, graph.nodes) if set(district) <= set(d))
+        if isinstance(descend(graph, district), Hedge):
             raise NotIdentifiableError(_confounded(graph, district, whole))
         parents = {parent for node in district for parent in graph.parents(node)} - set(district) - {treatment}
         found.append(
@@ -111,27 +113,6 @@ def _joined(graph: CausalGraph, treatment: str, found: list[Factor]) -> tuple[Fa
     early = graph.select(node for factor in found for node in factor.nodes if node not in late)
     rest = tuple(factor for factor in found if set(factor.nodes) <= late)
     return (Factor(early, (), "", True), *rest) if early else rest
-
-
-def _districts(graph: CausalGraph, nodes: Iterable[str]) -> list[tuple[str, ...]]:
-    """The parts of `nodes` that bidirected edges among them join, in topological order."""
-    spouses = nx.Graph()
-    spouses.add_nodes_from(nodes)
-    spouses.add_edges_from(pair for pair in graph.confounded if set(pair) <= set(spouses))
-    parts = [graph.select(part) for part in nx.connected_components(spouses)]
-    return sorted(parts, key=lambda part: graph.nodes.index(part[0]))
-
-
-def _identified(graph: CausalGraph, district: set[str], within: set[str]) -> bool:
-    """Whether P(district | do(everything else)) follows from the same for the district `within` around it (Tian)."""
-    part = graph.networkx().subgraph(within)
-    closure = district.union(*(nx.ancestors(part, node) for node in district))
-    if closure == district:
-        return True
-    if closure == within:
-        return False
-    inner = next(set(d) for d in _districts(graph, closure) if district <= set(d))
-    return _identified(graph, district, inner)
 
 
 def _recanting(active: Path, inactive: Path) -> str:

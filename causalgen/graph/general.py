@@ -32,7 +32,7 @@ from .hedge import Hedge, hedge_between
 from .separation import ancestral_closure
 from .simplification import simplify
 
-__all__ = ["Descent", "Plan", "derive", "plan"]
+__all__ = ["Descent", "Plan", "derive", "descend", "districts", "plan"]
 
 
 @dataclass(frozen=True)
@@ -88,8 +88,8 @@ def plan(
     ancestral = graph.project(_ancestors(graph, graph, y))
     relevant = _ancestors(ancestral, set(ancestral) - set(reaching), y)
     descents = []
-    for target in _districts(ancestral, relevant):
-        found = _descend(ancestral, target)
+    for target in districts(ancestral, relevant):
+        found = descend(ancestral, target)
         if isinstance(found, Hedge):
             return found
         descents.append(found)
@@ -104,11 +104,12 @@ def _exchangeable(graph: CausalGraph, x: list[str], y: Collection[str], z: list[
     return None
 
 
-def _descend(graph: CausalGraph, target: tuple[str, ...]) -> Descent | Hedge:
+def descend(graph: CausalGraph, target: tuple[str, ...]) -> Descent | Hedge:
+    """How Q[target] follows from the distribution of all nodes, or the hedge in the way (Tian's algorithm)."""
     levels = []
     around = tuple(graph)
     while around != target:
-        district = next(names for names in _districts(graph, around) if target[0] in names)
+        district = next(names for names in districts(graph, around) if target[0] in names)
         around = _ancestors(graph, district, target)
         if around == district != target:
             return hedge_between(graph, district, target)
@@ -221,7 +222,7 @@ def _ancestors(graph: CausalGraph, within: Iterable[str], names: Iterable[str]) 
     return tuple(name for name in graph if name in closure)
 
 
-def _districts(graph: CausalGraph, within: Collection[str]) -> list[tuple[str, ...]]:
+def districts(graph: CausalGraph, within: Collection[str]) -> list[tuple[str, ...]]:
     """The parts of the subgraph `within` that bidirected edges join, in topological order of their first members."""
     joined = nx.Graph()
     joined.add_nodes_from(name for name in graph if name in within)
@@ -231,7 +232,7 @@ def _districts(graph: CausalGraph, within: Collection[str]) -> list[tuple[str, .
 
 def _blanket(graph: CausalGraph, within: Collection[str], name: str) -> tuple[str, ...]:
     """What separates the last of `within` from the others: its district there and the district's parents."""
-    district = next(names for names in _districts(graph, within) if name in names)
+    district = next(names for names in districts(graph, within) if name in names)
     parents = {parent for member in district for parent in graph.parents(member) if parent in within}
     return graph.select((parents | set(district)) - {name})
 
