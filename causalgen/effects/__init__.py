@@ -3,7 +3,9 @@
 from .agreement import Agreement, Images, agreement
 from .columns import Column, estimate_with_proxies, with_proxies
 from .comparisons import implied_effect, measured_effect
+from .dose_response import dose_response
 from .estimate import estimate_effect
+from .heterogeneity import effects_by_group, effects_by_unit
 from .nested import (
     bound_probabilities_of_causation,
     estimate_controlled_direct_effect,
@@ -25,6 +27,9 @@ __all__ = [
     "Refutation",
     "agreement",
     "bound_probabilities_of_causation",
+    "dose_response",
+    "effects_by_group",
+    "effects_by_unit",
     "estimate_controlled_direct_effect",
     "estimate_effect",
     "estimate_effect_on_treated",

@@ -8,7 +8,7 @@ from ..errors import NotIdentifiableError
 from ..graph import CausalGraph, Estimand
 from .quiet import quiet_dowhy
 
-__all__ = ["dowhy_estimand", "dowhy_graph", "unadjusted_estimand"]
+__all__ = ["dowhy_estimand", "dowhy_graph", "front_door_estimand", "instrument_estimand", "unadjusted_estimand"]
 
 
 def dowhy_graph(graph: CausalGraph) -> nx.DiGraph:
@@ -70,3 +70,25 @@ def unadjusted_estimand(treatment: str, outcome: str) -> IdentifiedEstimand:
         default_backdoor_id="backdoor",
         identifier_method="backdoor",
     )
+
+
+def instrument_estimand(estimand: Estimand) -> IdentifiedEstimand:
+    """The instrumental estimand for DoWhy, with the variables held equal as its adjustment set."""
+    return IdentifiedEstimand(
+        None,
+        treatment_variable=estimand.treatment,
+        outcome_variable=estimand.outcome,
+        estimand_type=EstimandType.NONPARAMETRIC_ATE,
+        estimands={"iv": {}},
+        backdoor_variables={"iv": list(estimand.adjustment)},
+        instrumental_variables=[estimand.instrument],
+        default_backdoor_id="iv",
+        identifier_method="iv",
+    )
+
+
+def front_door_estimand(estimand: Estimand) -> IdentifiedEstimand:
+    """The front-door estimand for DoWhy: nothing to adjust for, until a refuter adds a variable."""
+    found = unadjusted_estimand(estimand.treatment, estimand.outcome)
+    found.frontdoor_variables = list(estimand.mediators)
+    return found

@@ -1,64 +1,183 @@
 """Whether the rows say anything about the contrast: where do both treatment values occur among similar rows?"""
 
+from dataclasses import dataclass
+
 import numpy as np
 import pandas as pd
-from sklearn.linear_model import LogisticRegression
-from sklearn.model_selection import StratifiedKFold, cross_val_predict
+from numpy.typing import NDArray
+from sklearn.tree import DecisionTreeClassifier
 
+from ..errors import DataError
 from .estimators.basis import FlexibleBasis
+from .estimators.folds import cross_folds
 from .estimators.outcome_model import OutcomeModel
-from .table import EncodedTable
+from .table import CLUSTER, EncodedTable, numeric
 
-__all__ = ["overlap_warnings"]
+__all__ = ["Overlap", "overlap_warnings", "require_overlap", "treatment_overlap"]
+
+Array = NDArray[np.float64]
 
 RARE = 0.05
 SHARE_WORTH_A_WARNING = 0.01
+LEAST_EFFECTIVE_SHARE = 0.1
+LEAST_COMPARABLE = 10
+CLIP = 0.01
+LEAST_PROPENSITY = 1e-6
+MOST_ROWS = 50_000
 
 
-def overlap_warnings(table: EncodedTable, treatment: str, outcome: str, seed: int = 0) -> tuple[str, ...]:
-    """Say where the estimate rests on the shape of a model instead of on comparable rows.
+@dataclass(frozen=True)
+class Overlap:
+    """How comparable the two compared groups are, given the adjustment set.
 
-    For a binary treatment: rows whose propensity given the covariates is outside [0.05, 0.95]. For a continuous one:
-    rows for which a contrast value lies outside 99 % of the treatment's spread around its mean given the covariates.
+    Attributes:
+        poor: Share of rows for which one of the two values has a propensity below 5 %.
+        where: The region of the covariates that holds most of those rows, in words; empty without any.
+        effective: Kish's effective size of each group's weights in the whole population, as a share of the group's
+            rows, (control, treated); 1 when all weights are equal.
+        comparable: Rows of each group whose propensities all lie in [0.01, 0.99], (control, treated).
+        told_by: The region of the covariates that tells the groups apart best, in words.
     """
-    values = table.data[treatment].to_numpy()
-    covariates = table.data.drop(columns=[treatment, outcome])
-    features = FlexibleBasis(columns := _numeric(covariates))(columns)
-    if table.kind == "binary":
-        return _rare_arms(features, values > 0.5, treatment, seed) if len(covariates.columns) else ()
-    return _unseen_values(features, values, treatment, (table.control, table.treated))
+
+    poor: float
+    where: str
+    effective: tuple[float, float]
+    comparable: tuple[int, int]
+    told_by: str
+
+    @property
+    def separated(self) -> bool:
+        """Whether hardly any row of a group has a counterpart in the other."""
+        return min(self.comparable) < LEAST_COMPARABLE
+
+    @property
+    def explodes(self) -> bool:
+        """Whether a group's weights in the whole population rest on less than 10 % of its rows."""
+        return min(self.effective) < LEAST_EFFECTIVE_SHARE
 
 
-def _rare_arms(features: np.ndarray, arm: np.ndarray, treatment: str, seed: int) -> tuple[str, ...]:
-    folds = StratifiedKFold(5, shuffle=True, random_state=seed)
-    model = LogisticRegression(solver="newton-cholesky")
-    propensity = cross_val_predict(model, features, arm, cv=folds, method="predict_proba")[:, 1]
-    share = float(np.mean((propensity < RARE) | (propensity > 1 - RARE)))
-    if share < SHARE_WORTH_A_WARNING:
-        return ()
-    return (
-        f"Poor overlap: for {share:.0%} of the rows one value of {treatment} has a probability below {RARE:.0%} given "
-        "the adjustment set, so few comparable rows carry the estimate there.",
+def treatment_overlap(table: EncodedTable, *, seed: int = 0) -> Overlap | None:
+    """Overlap for a binary or categorical treatment, from cross-fitted propensities; None without covariates.
+
+    Of more than 50,000 rows, 50,000 are looked at.
+    """
+    if not len(table.covariates.columns):
+        return None
+    data = table.data
+    if len(data) > MOST_ROWS:
+        data = data.sample(MOST_ROWS, random_state=seed)
+    covariates = table.readable.loc[data.index]
+    values, columns = data[table.names[0]].to_numpy(), numeric(table.covariates.loc[data.index])
+    features = FlexibleBasis(columns)(columns)
+    clusters = np.unique(data[CLUSTER], return_inverse=True)[1] if CLUSTER in data else None
+    propensity = np.zeros((2, len(values)))
+    members = np.stack([values == table.control, values == table.treated])
+    for fit, score in cross_folds(len(values), 5, seed, arm=members[1], clusters=clusters):
+        for which, member in enumerate(members):
+            model = OutcomeModel((0.0, 1.0), penalty=None).fit(features[fit], member[fit].astype(float))
+            propensity[which, score] = model.predict(features[score])
+    rare = propensity.min(axis=0) < RARE
+    inside = propensity.min(axis=0) >= CLIP
+    weights = [1 / np.maximum(own[member], LEAST_PROPENSITY) for own, member in zip(propensity, members, strict=True)]
+    effective = [float(weight.sum() ** 2 / (weight**2).sum() / len(weight)) for weight in weights]
+    return Overlap(
+        poor=float(rare.mean()),
+        where=region(covariates, rare),
+        effective=(effective[0], effective[1]),
+        comparable=(int((inside & members[0]).sum()), int((inside & members[1]).sum())),
+        told_by=region(covariates, members[1]),
     )
 
 
-def _unseen_values(
-    features: np.ndarray, values: np.ndarray, treatment: str, contrast: tuple[float, float]
-) -> tuple[str, ...]:
+def require_overlap(overlap: Overlap, treatment: str, *, population: str, weighs: bool) -> None:
+    """Refuse an effect that no comparable rows carry.
+
+    Raises:
+        DataError: The covariates separate the two groups, or weights explode in the whole population: a group's
+            effective size is below 10 % of its rows.
+    """
+    if overlap.separated:
+        raise DataError(
+            f"Expected rows with both values of '{treatment}' among similar rows; got (nearly) perfect separation: "
+            f"{overlap.told_by} tells '{treatment}', and {min(overlap.comparable)} rows of one group have a propensity "
+            "between 1 % and 99 %. Leave out a covariate that decides the treatment if the graph allows it, collect rows "
+            "where both values occur, or ask for population='overlap' with a coarser adjustment set."
+        )
+    if weighs and population == "whole" and overlap.explodes:
+        raise DataError(
+            f"Expected weights that at least {LEAST_EFFECTIVE_SHARE:.0%} of each group's rows carry; in the whole "
+            f"population the weights of '{treatment}' explode: they rest on {min(overlap.effective):.1%} of a group's "
+            f"rows (overlap fails where {overlap.where}). Ask for population='overlap', or for 'treated' or 'control'."
+        )
+
+
+def overlap_warnings(table: EncodedTable, overlap: Overlap | None) -> tuple[str, ...]:
+    """Say where the estimate rests on the shape of a model instead of on comparable rows.
+
+    For a discrete treatment: rows for which a compared value has a propensity below 5 %. For a continuous one: rows
+    for which a contrast value lies outside 99 % of the treatment's spread around its mean given the covariates.
+    """
+    treatment = table.names[0]
+    if table.kind == "continuous":
+        return _unseen_values(table)
+    if overlap is None or overlap.poor < SHARE_WORTH_A_WARNING:
+        return ()
+    return (
+        f"Poor overlap: for {overlap.poor:.0%} of the rows one value of {treatment} has a probability below {RARE:.0%} "
+        f"given the adjustment set, so few comparable rows carry the estimate there; mostly where {overlap.where}.",
+    )
+
+
+def _unseen_values(table: EncodedTable) -> tuple[str, ...]:
+    treatment, values, columns = table.names[0], table.data[table.names[0]].to_numpy(), numeric(table.covariates)
+    features = FlexibleBasis(columns)(columns)
     expected = OutcomeModel().fit(features, values).predict(features)
     low, high = np.quantile(values - expected, [0.005, 0.995])
     messages = []
-    for value in contrast:
-        share = float(np.mean((value - expected < low) | (value - expected > high)))
-        if share >= SHARE_WORTH_A_WARNING:
+    for value in (table.control, table.treated):
+        unseen = (value - expected < low) | (value - expected > high)
+        if unseen.mean() >= SHARE_WORTH_A_WARNING:
             messages.append(
                 f"Poor overlap: do({treatment}={value:g}) lies outside the {treatment} seen among similar rows for "
-                f"{share:.0%} of the rows; for these the estimate is an extrapolation of the fitted model."
+                f"{unseen.mean():.0%} of the rows, mostly where {region(table.readable, unseen)}; for these the "
+                "estimate is an extrapolation of the fitted model."
             )
     return tuple(messages)
 
 
-def _numeric(covariates: pd.DataFrame) -> np.ndarray:
-    if not len(covariates.columns):
-        return np.zeros((len(covariates), 0))
-    return pd.get_dummies(covariates, drop_first=True).to_numpy(dtype=float)
+def region(covariates: pd.DataFrame, chosen: NDArray[np.bool_]) -> str:
+    """The part of the covariates' space that holds most of the chosen rows, in words: a leaf of a tree of depth 2.
+
+    >>> z = np.linspace(0, 1, 100)
+    >>> region(pd.DataFrame({"z": z}), z > 0.8)
+    'z > 0.803 (100% of them)'
+    """
+    if not chosen.any():
+        return ""
+    dummies = pd.get_dummies(covariates, drop_first=True, prefix_sep=" is ")
+    columns = dummies.to_numpy(dtype=np.float32)
+    tree = DecisionTreeClassifier(max_depth=2, min_samples_leaf=max(1, len(columns) // 200), random_state=0)
+    leaves = tree.fit(columns, chosen).apply(columns)
+    inside, counts = np.unique(leaves[chosen], return_counts=True)
+    best = int(inside[counts.argmax()])
+    path = _path(tree, best, list(map(str, dummies.columns)))
+    return f"{path or 'the covariates have any value'} ({counts.max() / chosen.sum():.0%} of them)"
+
+
+def _path(tree: DecisionTreeClassifier, leaf: int, names: list[str]) -> str:
+    """The conditions that lead to a leaf."""
+    nodes, node = tree.tree_, leaf
+    conditions: dict[tuple[str, bool], str] = {}
+    while node:
+        left = np.flatnonzero(nodes.children_left == node)
+        parent = int(left[0] if len(left) else np.flatnonzero(nodes.children_right == node)[0])
+        name, below = names[nodes.feature[parent]], bool(len(left))
+        conditions.setdefault((name, below), _condition(name, nodes.threshold[parent], below=below))
+        node = parent  # going up: of two bounds on one column, the one nearer the leaf is the tighter
+    return " and ".join(reversed(conditions.values()))
+
+
+def _condition(name: str, threshold: float, *, below: bool) -> str:
+    if " is " in name:
+        return name.replace(" is ", " is not ", 1) if below else name
+    return f"{name} {'<=' if below else '>'} {threshold:.3g}"

@@ -25,6 +25,8 @@ class Estimate:
         high: Upper end of the interval.
         kind: "naive" (unadjusted), "adjusted", "comparison" (another source beside the estimates) or "truth".
         note: In words, how the number and its interval arise.
+        population: Whom the effect is averaged over: "whole", "overlap" (rows weighted by how much they could have had
+            either treatment value), "treated", "control", or "compliers" (those whom an instrument moves).
     """
 
     source: str
@@ -33,6 +35,7 @@ class Estimate:
     high: float | None = None
     kind: Literal["naive", "adjusted", "comparison", "truth"] = "comparison"
     note: str = ""
+    population: str = "whole"
 
     def covers(self, value: float) -> bool | None:
         """Whether the interval holds `value`; None without an interval."""
@@ -112,6 +115,9 @@ class EffectReport:
         seed: Seed of folds and refuters.
         warnings: What a reader must know before using the numbers.
         versions: Versions of the libraries that made the numbers.
+        population: Population that was asked for; every estimate names its own.
+        weights: Column of sampling weights; None without.
+        cluster: Column of clusters; None when rows are independent.
     """
 
     treatment: str
@@ -128,6 +134,9 @@ class EffectReport:
     warnings: tuple[str, ...] = ()
     versions: dict[str, str] = field(default_factory=dict)
     comparisons: tuple[Estimate, ...] = ()
+    population: str = "whole"
+    weights: str | None = None
+    cluster: str | None = None
 
     @property
     def question(self) -> str:
@@ -158,17 +167,19 @@ class EffectReport:
     def to_frame(self) -> pd.DataFrame:
         """Estimates and comparisons, one row each, as for a forest plot.
 
-        Columns source, kind, estimate, low, high, covers_truth (None without truth or interval), note.
+        Columns source, kind, population, estimate, low, high, covers_truth (None without truth or interval, or where
+        the row's population is not the one asked for), note.
         """
         truth = self.truth
         rows = [
             {
                 "source": row.source,
                 "kind": row.kind,
+                "population": row.population,
                 "estimate": row.value,
                 "low": row.low,
                 "high": row.high,
-                "covers_truth": None if truth is None else row.covers(truth),
+                "covers_truth": None if truth is None or row.population != self.population else row.covers(truth),
                 "note": row.note,
             }
             for row in (*self.estimates, *self.comparisons)

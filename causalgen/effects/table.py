@@ -1,7 +1,7 @@
 """From a table with labels to the numbers that estimators take, every fault named."""
 
-from collections.abc import Hashable, Sequence
-from dataclasses import dataclass
+from collections.abc import Hashable, Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Any, Literal
 
 import numpy as np
@@ -19,7 +19,6 @@ LEAST_CLUSTERS = 10
 MOST_LABELS = 1_000
 CLUSTER, WEIGHTS = "(cluster)", "(weights)"  # columns that an encoded table adds
 RESERVED = ("placebo", "w_random", CLUSTER, WEIGHTS)  # the first two are columns that DoWhy's refuters add
-Population = Literal["whole", "overlap", "treated", "control"]
 
 
 @dataclass(frozen=True)
@@ -37,6 +36,8 @@ class EncodedTable:
         bounds: Range of the outcome in `data`; None when its variable declares no support.
         outcome_unit: What a unit of the outcome is.
         dropped: Number of rows left out because a used column is missing.
+        names: Treatment and outcome.
+        labels: Labels of the discrete covariates, in the order of their codes.
     """
 
     data: pd.DataFrame
@@ -48,11 +49,23 @@ class EncodedTable:
     outcome_unit: str
     dropped: int
     names: tuple[str, str] = ("", "")
+    labels: Mapping[str, tuple[Hashable, ...]] = field(default_factory=dict)
 
     @property
     def covariates(self) -> pd.DataFrame:
         """The columns adjusted for."""
         return self.data.drop(columns=[*self.names, CLUSTER, WEIGHTS], errors="ignore")
+
+    @property
+    def readable(self) -> pd.DataFrame:
+        """The columns adjusted for, with labels instead of codes."""
+        codes = {name: self.data[name].astype(int).map(dict(enumerate(known))) for name, known in self.labels.items()}
+        return self.covariates.assign(**{name: column.astype(str) for name, column in codes.items()})
+
+    @property
+    def weighted(self) -> bool:
+        """Whether rows have sampling weights."""
+        return WEIGHTS in self.data
 
 
 def numeric(covariates: pd.DataFrame) -> NDArray[np.float64]:
@@ -131,7 +144,8 @@ def encode_table(
     for name in extra:
         if name not in table.columns:
             raise DataError(
-                f"Expected a column for weights and cluster; '{name}' has none." + nearest(name, map(str, table.columns))
+                f"Expected a column for weights and cluster; '{name}' has none."
+                + nearest(name, map(str, table.columns))
             )
     complete = table.loc[table[[*used, *extra]].notna().all(axis=1), list(dict.fromkeys([*used, *extra]))]
     complete = complete.reset_index(drop=True).infer_objects()
@@ -145,6 +159,11 @@ def encode_table(
     for name in (treatment, outcome):
         if data[name].nunique() < 2:
             raise DataError(f"Expected '{name}' to vary; every row has {complete[name].tolist()[0]!r}.")
+    if np.array_equal(data[treatment], data[outcome]):
+        raise DataError(
+            f"Expected an outcome that is not the treatment itself; column '{outcome}' equals '{treatment}' in every "
+            "row. Name another outcome."
+        )
     contrast, control, treated = _contrast(variables[treatment], contrast)
     if variables[treatment].is_discrete:
         sizes = data[treatment].value_counts().reindex([control, treated], fill_value=0)
@@ -181,6 +200,7 @@ def encode_table(
         outcome_unit=unit,
         dropped=len(table) - len(complete),
         names=(treatment, outcome),
+        labels={name: variables[name].labels or () for name in adjustment if variables[name].is_discrete},
     )
 
 

@@ -53,5 +53,13 @@ def binary_table(rows: int, seed: int, effect: float = 1.0) -> pd.DataFrame:
     return pd.DataFrame({"z": z, "t": t, "y": effect * t + z + z**2 + 0.5 * rng.normal(size=rows)})
 
 
+def exploding_table(rows: int = 4_000, seed: int = 0) -> pd.DataFrame:
+    """Treatment, with effect 1, rare and rarer the larger z is: a few treated rows stand for most of the table."""
+    rng = np.random.default_rng(seed)
+    z = rng.normal(size=rows)
+    t = (rng.random(rows) < sigmoid(-5 - 2.5 * z)).astype(float)
+    return pd.DataFrame({"z": z, "t": t, "y": t + z + 0.5 * rng.normal(size=rows)})
+
+
 def sigmoid(x: np.ndarray) -> np.ndarray:
     return 1 / (1 + np.exp(-x))

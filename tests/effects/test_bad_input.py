@@ -1,5 +1,6 @@
 """Every fault of a question or a table has a message that names thing, place and remedy."""
 
+import time
 from collections.abc import Callable
 
 import numpy as np
@@ -10,8 +11,10 @@ from causalgen.effects import estimate_effect
 from causalgen.errors import DataError, NotIdentifiableError, SupportError, UnknownNameError
 from causalgen.graph import CausalGraph, Variable
 
-from .generator import binary_table, digits_graph, digits_table
+from .generator import binary_table, digits_graph, digits_table, exploding_table
 
+GRAPH = CausalGraph("z -> {t, y}; t -> y")
+SHORT = {"treatment": "t", "outcome": "y", "contrast": (0, 1)}
 Spoil = Callable[[pd.DataFrame], pd.DataFrame]
 PEN = {"treatment": "pen", "outcome": "intensity", "contrast": ("ballpoint", "felt-tip")}
 THICKNESS = {"treatment": "thickness", "outcome": "intensity", "contrast": (2, 3)}
@@ -82,12 +85,9 @@ def test_bad_table(question: dict, spoil: Spoil, error: type, message: str) -> N
         estimate_effect(digits_graph(), spoil(digits_table(100, seed=0)), **question)
 
 
-def test_kinds_without_an_estimator_are_refused() -> None:
+def test_categorical_outcomes_are_refused() -> None:
     table = digits_table(100, seed=0)
     table["pen"] = np.resize(["a", "b", "c"], 100)
-    graph = digits_graph(kinds=False, image=False)
-    with pytest.raises(DataError, match=r"'pen' is categorical with 3 labels\. Recode it"):
-        estimate_effect(graph, table, **PEN | {"contrast": ("a", "b")})
     with pytest.raises(DataError, match="Expected a continuous or binary outcome; 'pen' is categorical"):
         estimate_effect(CausalGraph("thickness -> pen"), table, treatment="thickness", outcome="pen", contrast=(2, 3))
 
@@ -107,13 +107,96 @@ def test_labels_by_the_hundred_need_rows() -> None:
         estimate_effect(graph, table, **PEN)
 
 
-def test_effects_beyond_adjustment_are_refused() -> None:
-    table = binary_table(100, seed=0).assign(m=np.arange(100.0))
-    question = {"treatment": "t", "outcome": "y", "contrast": (0, 1)}
-    with pytest.raises(NotIdentifiableError, match="stays open"):
-        estimate_effect(CausalGraph("t -> y; t <-> y"), table, **question)
-    with pytest.raises(NotIdentifiableError, match=r"identified by frontdoor through \['m'\] only"):
-        estimate_effect(CausalGraph("t -> m -> y; t <-> y"), table, **question)
+def test_effects_that_no_estimator_can_reach_are_refused() -> None:
+    table = binary_table(100, seed=0).assign(m=np.arange(100.0), w=0.0, x=1.0)
+    with pytest.raises(NotIdentifiableError, match="t <-> y"):
+        estimate_effect(CausalGraph("t -> y; t <-> y"), table, **SHORT)
+    napkin = CausalGraph("w -> z -> t -> y; w <-> t; w <-> y")
+    with pytest.raises(NotIdentifiableError, match=r"has another formula.*no estimator here uses that"):
+        estimate_effect(napkin, table, **SHORT)
     hidden = CausalGraph("z -> {t, y}; t -> y").project(["t", "y"])
     with pytest.raises(NotIdentifiableError):
-        estimate_effect(hidden, table, **question)
+        estimate_effect(hidden, table, **SHORT)
+
+
+def test_a_given_set_is_checked_and_the_opened_path_shown() -> None:
+    table = binary_table(100, seed=0).assign(c=np.arange(100.0))
+    with pytest.raises(NotIdentifiableError, match="'c' is a descendant of 'y'"):
+        estimate_effect(CausalGraph("z -> {t, y}; t -> {y, c}; y -> c"), table, **SHORT, adjustment=["z", "c"])
+    m_graph = CausalGraph("t -> y; t <-> c; c <-> y; z -> t")
+    with pytest.raises(NotIdentifiableError, match="t <-> c <-> y"):
+        estimate_effect(m_graph, table, **SHORT, adjustment=["c"])
+    with pytest.raises(NotIdentifiableError, match="t <- z -> y stays open"):
+        estimate_effect(GRAPH, table, **SHORT, adjustment=[])
+    with pytest.raises(UnknownNameError, match="zz"):
+        estimate_effect(GRAPH, table, **SHORT, adjustment=["zz"])
+
+
+def test_a_false_instrument_is_refused_with_its_path() -> None:
+    table = binary_table(100, seed=0)
+    with pytest.raises(NotIdentifiableError, match="the path z -> y stays open"):
+        estimate_effect(GRAPH, table, **SHORT, instrument="z")
+    with pytest.raises(DataError, match="got both"):
+        estimate_effect(GRAPH, table, **SHORT, instrument="z", adjustment=["z"])
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ({"contrast": None}, r"Expected contrast=\(a, b\)"),
+        ({"population": "treatd"}, "Expected population among whole.*Did you mean 'treated'"),
+        ({"interval": "boot"}, "Expected interval among analytic, bootstrap; got 'boot'"),
+        ({"interval": "bootstrap", "resamples": 3}, "at least 100 resamples"),
+        ({"interval": "bootstrap", "methods": ["matching"]}, "not valid or not offered for 'matching'"),
+        ({"weights": "w"}, "Expected a column for weights and cluster; 'w' has none"),
+        ({"weights": "z"}, "Expected positive sampling weights in column 'z'"),
+        ({"weights": "one", "methods": ["matching"]}, "sampling weights; 'matching' does not: a neighbour"),
+        ({"cluster": "t"}, "at least 10 clusters in column 't'; got 2"),
+        ({"methods": ["generalized linear adjustment"]}, "binary outcome.*'y' is neither"),
+        ({"population": "overlap", "methods": ["matching"]}, "averages over the overlap population.*doubly robust"),
+        ({"methods": ["front-door"]}, "identified by backdoor; got 'front-door'"),
+        ({"methods": ["double machine learning"]}, "binary treatment 't'; got 'double machine learning'"),
+    ],
+)
+def test_bad_arguments(arguments: dict, message: str) -> None:
+    table = binary_table(100, seed=0).assign(one=1.0)
+    with pytest.raises(DataError, match=message):
+        estimate_effect(GRAPH, table, **SHORT | arguments, refute=False)
+
+
+def test_an_outcome_that_copies_the_treatment_is_refused() -> None:
+    table = binary_table(100, seed=0).assign(y=lambda frame: frame["t"])
+    with pytest.raises(DataError, match="column 'y' equals 't' in every row"):
+        estimate_effect(GRAPH, table, **SHORT)
+
+
+def test_a_million_labels_are_refused_at_once() -> None:
+    table = pd.concat([binary_table(1_000, seed=0)] * 1_000, ignore_index=True)
+    table["z"] = np.char.add("unit ", np.arange(len(table)).astype(str))
+    start = time.perf_counter()
+    with pytest.raises(DataError, match=r"at most 1,000 different labels in column 'z'; got 1,000,000.*cluster="):
+        estimate_effect(GRAPH, table, **SHORT)
+    assert time.perf_counter() - start < 10
+
+
+def test_fewer_rows_than_covariates_are_refused() -> None:
+    names = [f"z{i}" for i in range(80)]
+    table = binary_table(60, seed=0).assign(**{name: np.random.default_rng(0).normal(size=60) for name in names})
+    graph = CausalGraph([*((name, "t") for name in names), *((name, "y") for name in names), ("t", "y")])
+    with pytest.raises(DataError, match="at least 5 rows for each of 81 columns"):
+        estimate_effect(graph, table, **SHORT)
+
+
+def test_perfect_separation_is_named() -> None:
+    table = binary_table(400, seed=0).assign(t=lambda frame: (frame["z"] > 0.1).astype(int))
+    with pytest.raises(DataError, match=r"perfect separation: z > 0\.09.* tells 't'.*population='overlap'"):
+        estimate_effect(GRAPH, table, **SHORT, refute=False)
+
+
+def test_exploding_weights_are_refused_in_the_whole_population_only() -> None:
+    table = exploding_table()
+    with pytest.raises(DataError, match=r"weights of 't' explode.*overlap fails where z .*population='overlap'"):
+        estimate_effect(GRAPH, table, **SHORT, refute=False)
+    report = estimate_effect(GRAPH, table, **SHORT, population="overlap", refute=False)
+    assert report["doubly robust"].population == "overlap"
+    assert report["doubly robust"].covers(1.0)

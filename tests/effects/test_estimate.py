@@ -91,7 +91,7 @@ def test_report_as_dictionary_is_json(report: EffectReport) -> None:
 def test_comparisons_and_truth_join_the_frame(report: EffectReport) -> None:
     joined = report.compare(Estimate("fitted model under do", 60.0, 59.0, 61.0), truth=PEN_EFFECT)
     frame = joined.to_frame().set_index("source")
-    assert list(frame.columns) == ["kind", "estimate", "low", "high", "covers_truth", "note"]
+    assert list(frame.columns) == ["kind", "population", "estimate", "low", "high", "covers_truth", "note"]
     assert list(frame.index[-2:]) == ["fitted model under do", "truth"]
     assert not frame.loc["naive", "covers_truth"]
     assert frame.loc["fitted model under do", "covers_truth"]

@@ -9,9 +9,9 @@ from sklearn.dummy import DummyClassifier, DummyRegressor
 from causalgen.effects.estimators.basis import FlexibleBasis
 from causalgen.effects.estimators.doubly_robust import DoublyRobust
 from causalgen.effects.estimators.g_computation import GComputation
-from causalgen.effects.identification import dowhy_estimand
 from causalgen.effects.estimators.linear import LinearAdjustment
 from causalgen.effects.estimators.outcome_model import OutcomeModel
+from causalgen.effects.identification import dowhy_estimand
 from causalgen.graph import CausalGraph, identify
 
 from .generator import binary_table, linear_table

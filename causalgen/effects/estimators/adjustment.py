@@ -11,9 +11,10 @@ from dowhy.causal_identifier import IdentifiedEstimand
 from numpy.typing import NDArray
 from scipy.stats import norm
 
+from ...errors import DataError
 from ..table import CLUSTER, WEIGHTS, numeric
 
-__all__ = ["AdjustmentEstimator", "Array", "Arrays", "Influence", "TARGET_UNITS"]
+__all__ = ["TARGET_UNITS", "AdjustmentEstimator", "Array", "Arrays", "Influence", "Stated"]
 
 Array = NDArray[np.float64]
 
@@ -58,6 +59,13 @@ class Influence(NamedTuple):
         return float(sums.std(ddof=1) * np.sqrt(len(sums)) / rows)
 
 
+class Stated(NamedTuple):
+    """An effect whose standard error the estimator states itself, nan where only a bootstrap can tell."""
+
+    effect: float
+    standard_error: float
+
+
 class AdjustmentEstimator(CausalEstimator, ABC):
     """A DoWhy estimator of an average effect, with an influence-function interval.
 
@@ -89,7 +97,7 @@ class AdjustmentEstimator(CausalEstimator, ABC):
         self._effect = np.nan
 
     @abstractmethod
-    def _influence(self, arrays: Arrays, control: float, treated: float) -> Influence:
+    def _influence(self, arrays: Arrays, control: float, treated: float) -> Influence | Stated:
         """Effect of do(treatment=treated) against do(treatment=control)."""
 
     def fit(self, data: pd.DataFrame, effect_modifier_names: Sequence[str] | None = None) -> "AdjustmentEstimator":
@@ -125,9 +133,16 @@ class AdjustmentEstimator(CausalEstimator, ABC):
         estimate.add_estimator(self)
         return estimate
 
-    def influence(self, data: pd.DataFrame, *, control: float, treated: float) -> Influence:
-        """The effect in the whole population with the influence of every row, for estimates that combine tables."""
-        return self._influence(self.arrays(data), control, treated)
+    def influence(self, data: pd.DataFrame, *, control: float, treated: float, population: str = "whole") -> Influence:
+        """The effect with the influence of every row, for estimates that combine tables.
+
+        Raises:
+            DataError: The method states no influence function.
+        """
+        result = self._influence(self.arrays(data, TARGET_UNITS[population]), control, treated)
+        if not isinstance(result, Influence):
+            raise DataError(f"Expected a method with an influence function; got {type(self).__name__}, which has none.")
+        return result
 
     def construct_symbolic_estimator(self, estimand: IdentifiedEstimand) -> str:
         inputs = estimand.treatment_variable + estimand.get_adjustment_set()

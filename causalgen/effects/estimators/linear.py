@@ -1,11 +1,14 @@
 """Linear regression on treatment and covariates, by partialling the covariates out."""
 
+from typing import Any
+
 import numpy as np
+from dowhy.causal_identifier import IdentifiedEstimand
 
 from .adjustment import AdjustmentEstimator, Array, Arrays, Influence
 from .outcome_model import OutcomeModel
 
-__all__ = ["LinearAdjustment", "partialled_out"]
+__all__ = ["LinearAdjustment", "partialled_out", "remainder"]
 
 
 class LinearAdjustment(AdjustmentEstimator):
@@ -24,7 +27,7 @@ class LinearAdjustment(AdjustmentEstimator):
             covariate of its own.
     """
 
-    def __init__(self, identified_estimand: object, *, discrete: bool = False, **options: object) -> None:
+    def __init__(self, identified_estimand: IdentifiedEstimand, *, discrete: bool = False, **options: Any) -> None:
         super().__init__(identified_estimand, **options)
         self.discrete = discrete
 
@@ -34,11 +37,10 @@ class LinearAdjustment(AdjustmentEstimator):
             others = [value for value in np.unique(treatment) if value not in (control, treated)]
             covariates = np.column_stack([covariates, *((treatment == value) for value in others)])
             treatment, change = (treatment == treated).astype(float), 1.0
-        spread = covariates.std(axis=0)
-        features = (covariates[:, spread > 0] - covariates.mean(axis=0)[spread > 0]) / spread[spread > 0]
-        left = [_remainder(features, values, arrays.weights) for values in (treatment, arrays.outcome)]
-        rows, used = len(treatment), features.shape[1] + 2
-        result = partialled_out(*left, arrays, change)
+        treatment = remainder(covariates, treatment, arrays.weights)
+        outcome = remainder(covariates, arrays.outcome, arrays.weights)
+        rows, used = len(treatment), covariates.shape[1] + 2
+        result = partialled_out(treatment, outcome, arrays, change)
         return result._replace(influence=result.influence * np.sqrt((rows - 1) / (rows - used)))
 
 
@@ -49,5 +51,8 @@ def partialled_out(treatment: Array, outcome: Array, arrays: Arrays, change: flo
     return Influence(float(change * slope), change * (influence - influence.mean()), arrays.clusters)
 
 
-def _remainder(features: Array, values: Array, weights: Array) -> Array:
+def remainder(covariates: Array, values: Array, weights: Array) -> Array:
+    """What a linear regression on the covariates leaves over."""
+    spread = covariates.std(axis=0)
+    features = (covariates[:, spread > 0] - covariates.mean(axis=0)[spread > 0]) / spread[spread > 0]
     return values - OutcomeModel(penalty=0.0).fit(features, values, weights).predict(features)

@@ -4,6 +4,7 @@ from typing import Any
 
 import numpy as np
 from dowhy.causal_identifier import IdentifiedEstimand
+from numpy.typing import NDArray
 from sklearn.neighbors import NearestNeighbors
 
 from .adjustment import AdjustmentEstimator, Array, Arrays, Influence
@@ -13,15 +14,17 @@ __all__ = ["Matching"]
 
 
 class Matching(AdjustmentEstimator):
-    r"""Match every row with its nearest neighbours in the other arm, and correct what distance is left.
+    r"""Match every row with its nearest neighbours under the other value, and correct what distance is left.
 
-    Neighbours are found with replacement, by the Mahalanobis distance of the covariates. With :math:`K_i` how often
-    row i served as a neighbour of M and :math:`\mu_t` the linear regression of the outcome in arm t, the estimate is
+    Neighbours are found with replacement, by the Mahalanobis distance of the covariates. With :math:`s` marking the
+    population, :math:`K_i` how often row i served as one of M neighbours of a row in it, and :math:`\mu_v` the linear
+    regression of the outcome among rows with treatment v, the estimate is
 
-    .. math:: \hat\tau = \frac1n \sum_i \mu_1(z_i) - \mu_0(z_i) + (2 t_i - 1)(1 + K_i / M)(y_i - \mu_{t_i}(z_i))
+    .. math:: \hat\tau = \frac{1}{\sum_i s_i} \sum_i s_i (\mu_b - \mu_a)
+        + (1[t_i = b] - 1[t_i = a]) (s_i + K_i / M) (y_i - \mu_{t_i})
 
-    which is the bias-corrected matching estimator written as a sum of independent-looking terms; their spread is a
-    consistent standard error. The ordinary bootstrap is not valid for matching and is refused. DoWhy's matching
+    which is the bias-corrected matching estimator, written as a sum whose terms are as good as independent: their
+    spread is a consistent standard error. The ordinary bootstrap is not valid for matching. DoWhy's matching
     estimators state no standard error and correct no bias.
 
     References:
@@ -37,23 +40,26 @@ class Matching(AdjustmentEstimator):
         self.neighbours = neighbours
 
     def _influence(self, arrays: Arrays, control: float, treated: float) -> Influence:
-        arm = arrays.treatment == treated
         features = _standardised(arrays.covariates)
-        used = np.zeros(len(arm))
-        mean = np.zeros((2, len(arm)))
-        for which in (False, True):
-            rows = np.flatnonzero(arm == which)
-            mean[int(which)] = OutcomeModel().fit(features[rows], arrays.outcome[rows]).predict(features)
-            found = NearestNeighbors(n_neighbors=self.neighbours).fit(features[rows])
-            matches = rows[found.kneighbors(features[arm != which], return_distance=False)]
-            used += np.bincount(matches.ravel(), minlength=len(arm)) / self.neighbours
-        belongs = {"whole": np.ones(len(arm)), "treated": arm, "control": ~arm}[arrays.population].astype(float)
-        weight = 1 + used if arrays.population == "whole" else np.where(belongs, 1, used)
-        residual = arrays.outcome - np.where(arm, mean[1], mean[0])
-        score = belongs * (mean[1] - mean[0]) + np.where(arm, weight, -weight) * residual
+        target = {"treated": treated, "control": control}.get(arrays.population)
+        belongs = np.ones(len(features)) if target is None else (arrays.treatment == target).astype(float)
+        score = np.zeros(len(features))
+        for sign, value in ((-1, control), (1, treated)):
+            own = arrays.treatment == value
+            mean = OutcomeModel().fit(features[own], arrays.outcome[own]).predict(features)
+            used = self._used(features, own, ~own & (belongs > 0))
+            score += sign * (belongs * mean + own * (belongs + used) * (arrays.outcome - mean))
         size = belongs.mean()
         effect = float(score.mean() / size)
         return Influence(effect, (score - effect * belongs) / size, arrays.clusters)
+
+    def _used(self, features: Array, own: NDArray[np.bool_], seekers: NDArray[np.bool_]) -> Array:
+        """How often each row served as a neighbour, in units of M."""
+        if not seekers.any():
+            return np.zeros(len(own))
+        found = NearestNeighbors(n_neighbors=self.neighbours).fit(features[own])
+        matches = np.flatnonzero(own)[found.kneighbors(features[seekers], return_distance=False)]
+        return np.bincount(matches.ravel(), minlength=len(own)) / self.neighbours
 
 
 def _standardised(covariates: Array) -> Array:

@@ -1,70 +1,199 @@
-"""The estimators on offer, by the names that reports use."""
+"""The estimators on offer, by the names that reports and study files use."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from dowhy.causal_estimator import CausalEstimator
 from dowhy.causal_identifier import IdentifiedEstimand
 
 from ...errors import DataError, UnknownNameError, nearest
-from .doubly_robust import DoublyRobust
-from .g_computation import GComputation
-from .linear import LinearAdjustment
-from .outcome_model import OutcomeModel
 from ..table import EncodedTable
+from .adjustment import AdjustmentEstimator
+from .double_ml import DoubleMachineLearning
+from .doubly_robust import DoublyRobust
+from .front_door import FrontDoor
+from .g_computation import GComputation
+from .glm import GeneralizedLinear
+from .instrument import InstrumentalVariables
+from .linear import LinearAdjustment
+from .matching import Matching
+from .outcome_model import OutcomeModel
+from .weighting import Weighting
 
 __all__ = ["METHODS", "Method", "choose_methods"]
 
-Build = Callable[[IdentifiedEstimand, EncodedTable, int], CausalEstimator]
+Build = Callable[[IdentifiedEstimand, EncodedTable, int], AdjustmentEstimator]
+DISCRETE = ("binary", "categorical")
+ALL = (*DISCRETE, "continuous")
 
 
 @dataclass(frozen=True)
 class Method:
-    """An estimator for treatments of some kinds, and what it does in words."""
+    """An estimator, what it does in words, and what it is for.
+
+    Attributes:
+        kinds: Kinds of treatment.
+        build: Makes the estimator from DoWhy's estimand, the encoded table and a seed.
+        note: In words, what it does and when it is right.
+        populations: Populations that it can average over; the first is what it estimates unless another is asked for.
+        identified: The estimand's method that it needs.
+        default: Whether it runs when no method is named.
+        bounded: Whether the outcome must be binary or declare a finite support.
+        weighs: Whether inverse propensities weigh rows, so that poor overlap makes it explode.
+        intervals: Intervals that it can state.
+        sampling: Why sampling weights are refused; empty where they are taken.
+    """
 
     kinds: tuple[str, ...]
     build: Build
     note: str
+    populations: tuple[str, ...] = ("whole",)
+    identified: str = "backdoor"
+    default: bool = False
+    bounded: bool = False
+    weighs: bool = False
+    intervals: tuple[str, ...] = ("analytic", "bootstrap")
+    sampling: str = ""
 
 
 METHODS: dict[str, Method] = {
     "linear adjustment": Method(
-        kinds=("binary", "continuous"),
-        build=lambda estimand, table, seed: LinearAdjustment(estimand),
-        note="DoWhy's linear regression on treatment and adjustment set; right only where the outcome is linear in "
-        "both. Robust interval (HC1).",
+        kinds=ALL,
+        build=lambda estimand, table, seed: LinearAdjustment(estimand, discrete=table.kind == "categorical"),
+        note="Linear regression on treatment and adjustment set; right only where the outcome is linear in both, with "
+        "one effect for all rows, so that the population makes no difference. Robust interval (HC1).",
+        populations=("whole", "overlap", "treated", "control"),
+        default=True,
+    ),
+    "generalized linear adjustment": Method(
+        kinds=ALL,
+        build=lambda estimand, table, seed: GeneralizedLinear(
+            estimand, bounds=table.bounds or (0.0, 1.0), discrete=table.kind == "categorical"
+        ),
+        note="Logistic (binary outcome) or fractional logistic (bounded outcome) regression on treatment and "
+        "adjustment set, standardised to the population; right where that model is. Robust delta-method interval.",
+        populations=("whole", "treated", "control"),
+        bounded=True,
+    ),
+    "weighting": Method(
+        kinds=DISCRETE,
+        build=lambda estimand, table, seed: Weighting(estimand),
+        note="Inverse propensity weighting with normalised (Hajek) weights, logistic propensity with splines and "
+        "products; right where the propensity model is. Interval by M-estimation, which knows that it was fitted.",
+        populations=("whole", "overlap", "treated", "control"),
+        weighs=True,
+    ),
+    "matching": Method(
+        kinds=DISCRETE,
+        build=lambda estimand, table, seed: Matching(estimand),
+        note="Three nearest neighbours by Mahalanobis distance, with replacement and linear bias correction; right "
+        "where neighbours are comparable. Abadie and Imbens's interval, in Otsu and Rai's form.",
+        populations=("whole", "treated", "control"),
+        intervals=("analytic",),
+        sampling="a neighbour stands for rows of other weights",
     ),
     "doubly robust": Method(
-        kinds=("binary",),
-        build=lambda estimand, table, seed: DoublyRobust(estimand, outcome_model=OutcomeModel(table.bounds), seed=seed),
-        note="Augmented inverse propensity weighting, nuisance models with splines and products, cross-fitted over 5 "
-        "folds; right where the outcome model or the propensity model is. Influence-function interval.",
+        kinds=DISCRETE,
+        build=lambda estimand, table, seed: DoublyRobust(
+            estimand, outcome_model=OutcomeModel(table.bounds, penalty=None), seed=seed
+        ),
+        note="Augmented inverse propensity weighting, nuisance models with splines and products, shrunken by "
+        "leave-one-out prediction, cross-fitted over 5 folds; right where the outcome model or the propensity model "
+        "is. Influence-function interval.",
+        populations=("whole", "overlap", "treated", "control"),
+        default=True,
+        weighs=True,
     ),
     "g-computation": Method(
         kinds=("continuous",),
         build=lambda estimand, table, seed: GComputation(estimand, outcome_model=OutcomeModel(table.bounds), seed=seed),
         note="Outcome regression with splines and products, cross-fitted over 5 folds, averaged over the rows under "
         "both treatment values; right where that regression is. Delta-method interval.",
+        default=True,
+    ),
+    "double machine learning": Method(
+        kinds=("continuous",),
+        build=lambda estimand, table, seed: DoubleMachineLearning(estimand, seed=seed),
+        note="Partially linear model: flexible in the adjustment set, cross-fitted over 5 folds, linear in the "
+        "treatment. Where the effect is not linear it is the slope averaged over rows with weights (t - E[t | z])^2, "
+        "times the contrast, whatever the contrast's values. Influence-function interval.",
+    ),
+    "causal forest": Method(
+        kinds=("binary", "continuous"),
+        build=lambda estimand, table, seed: _forest(estimand, table, seed),
+        note="Forest of effects given the adjustment set (econml), on residuals of cross-fitted random forests; "
+        "averaged over the rows, for a binary treatment by doubly robust scores. econml's interval.",
+        intervals=("analytic",),
+    ),
+    "instrumental variables": Method(
+        kinds=("binary", "continuous"),
+        build=lambda estimand, table, seed: InstrumentalVariables(estimand, seed=seed),
+        note="Two-stage least squares. With one effect for all rows it is that effect; with a binary treatment and an "
+        "instrument that pushes nobody the other way, the average effect among compliers, those whom the instrument "
+        "moves. Anderson and Rubin's interval, right however weak the instrument is.",
+        populations=("compliers",),
+        identified="instrument",
+        default=True,
+        intervals=("analytic",),
+    ),
+    "front-door": Method(
+        kinds=("binary", "continuous"),
+        build=lambda estimand, table, seed: FrontDoor(
+            estimand, mediators=estimand.frontdoor_variables, bounds=table.bounds, seed=seed
+        ),
+        note="Two regressions with splines and products: of the outcome on mediators and treatment, averaged over the "
+        "treatment, and of that on the treatment; right where both are. Bootstrap interval.",
+        identified="frontdoor",
+        default=True,
+        intervals=("bootstrap",),
     ),
 }
 
 
-def choose_methods(names: Sequence[str] | None, kind: str, treatment: str) -> dict[str, Method]:
-    """The named methods, or all that suit a treatment of this kind.
+def choose_methods(
+    names: Sequence[str] | None,
+    kind: str,
+    treatment: str,
+    *,
+    identified: str = "backdoor",
+    population: str = "whole",
+) -> dict[str, Method]:
+    """The named methods, or those that run by default for a treatment of this kind.
+
+    Args:
+        names: Keys of `METHODS`, or None.
+        kind: Kind of the treatment.
+        treatment: Its name, for messages.
+        identified: Method of the estimand: "backdoor", "instrument" or "frontdoor".
+        population: Population that they must be able to average over.
 
     Raises:
         UnknownNameError: A name is no method.
-        DataError: A method does not suit the treatment.
+        DataError: A method does not suit the treatment, the estimand or the population.
     """
+    kind = "categorical" if kind == "ordinal" else kind
+    suited = {name: method for name, method in METHODS.items() if method.identified == identified}
+    suited = {name: method for name, method in suited.items() if kind in method.kinds}
     if names is None:
-        return {name: method for name, method in METHODS.items() if kind in method.kinds}
+        names = [name for name, method in suited.items() if method.default]
     for name in names:
         if name not in METHODS:
             known = ", ".join(METHODS)
             raise UnknownNameError(f"Expected methods among {known}; got {name!r}." + nearest(str(name), METHODS))
-        if kind not in METHODS[name].kinds:
-            suited = ", ".join(method for method, entry in METHODS.items() if kind in entry.kinds)
+        if name not in suited:
+            article = "an effect identified by" if METHODS[name].identified != identified else f"the {kind}"
+            place = f"{identified}" if METHODS[name].identified != identified else f"treatment '{treatment}'"
+            remedy = f"Choose among {', '.join(suited)}." if suited else "No method suits it."
+            raise DataError(f"Expected a method for {article} {place}; got {name!r}. {remedy}")
+        if population not in METHODS[name].populations and METHODS[name].identified == "backdoor":
+            able = ", ".join(other for other, method in suited.items() if population in method.populations)
             raise DataError(
-                f"Expected a method for the {kind} treatment '{treatment}'; got {name!r}. Choose among {suited}."
+                f"Expected a method that averages over the {population} population; got {name!r}. "
+                + (f"Choose among {able}." if able else "Ask for the whole population.")
             )
     return {name: METHODS[name] for name in names}
+
+
+def _forest(estimand: IdentifiedEstimand, table: EncodedTable, seed: int) -> AdjustmentEstimator:
+    from .forest import CausalForest
+
+    return CausalForest(estimand, discrete=table.kind == "binary", seed=seed)

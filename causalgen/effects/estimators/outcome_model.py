@@ -12,11 +12,12 @@ __all__ = ["OutcomeModel"]
 
 Array = NDArray[np.float64]
 
-PENALTIES = tuple(10.0**power for power in (1, 0, -1, -2, -3, -4, -5))
+PENALTIES = tuple(10.0**power for power in (0, -1, -2, -3, -4, -5))
 """Ridge penalties a row from which leave-one-out prediction chooses, greatest first."""
 ROWS_FOR_CHOICE = 1_000
 CHUNK = 20_000
 MOST_STEPS = 50
+STEPS_FOR_CHOICE = 2
 TOLERANCE = 1e-7
 LEAST_CURVATURE = 1e-10
 
@@ -48,12 +49,13 @@ class OutcomeModel(RegressorMixin, BaseEstimator):
         share = outcome if self.bounds is None else (outcome - self.bounds[0]) / self._width
         weights = np.ones(rows) if sample_weight is None else sample_weight
         start = np.zeros(features.shape[1] + 1)
-        self.penalty_ = self.penalty
-        if self.penalty_ is None:
+        penalty = self.penalty
+        if penalty is None:
             few = slice(None) if rows <= ROWS_FOR_CHOICE else np.linspace(0, rows - 1, ROWS_FOR_CHOICE).astype(int)
             relative, start = self._choose(features[few], share[few], weights[few])
-            self.penalty_ = relative * rows
-        solution = self._newton(features, share, weights, self.penalty_, start)
+            penalty = relative * rows
+        solution = self._newton(features, share, weights, penalty, start)
+        self.penalty_ = penalty
         self.intercept_, self.coef_ = float(solution[0]), solution[1:]
         return self
 
@@ -69,9 +71,7 @@ class OutcomeModel(RegressorMixin, BaseEstimator):
         share = expit(features @ self.coef_ + self.intercept_)
         return self._width * share * (1 - share)
 
-    def representer(
-        self, features: Array, gradient: Array, sample_weight: Array | None = None
-    ) -> tuple[Array, Array]:
+    def representer(self, features: Array, gradient: Array, sample_weight: Array | None = None) -> tuple[Array, Array]:
         r"""Solve for the weights that carry residuals into a functional of the coefficients (delta method).
 
         Args:
@@ -87,13 +87,21 @@ class OutcomeModel(RegressorMixin, BaseEstimator):
         weights = np.ones(len(features)) if sample_weight is None else sample_weight
         penalty = self.penalty_ * (1.0 if self.bounds is None else self._width)
         curvature = _gram(features, weights * self.slope(features), penalty) / len(features)
-        solution = np.linalg.lstsq(curvature, gradient, rcond=None)[0]
-        return solution[1:], solution[0]
+        solution: Array = np.linalg.lstsq(curvature, gradient, rcond=None)[0].astype(np.float64)
+        return solution[1:], np.asarray(solution[0])
 
-    def _newton(self, features: Array, share: Array, weights: Array, penalty: float, solution: Array) -> Array:
+    def _newton(
+        self,
+        features: Array,
+        share: Array,
+        weights: Array,
+        penalty: float,
+        solution: Array,
+        steps: int = MOST_STEPS,
+    ) -> Array:
         """Minimise the penalised deviance from `solution`; the step is halved until the deviance falls."""
         value = self._objective(features, share, weights, penalty, solution)
-        for _ in range(MOST_STEPS):
+        for _ in range(steps):
             gradient, curvature = self._derivatives(features, share, weights, penalty, solution)
             step = np.linalg.lstsq(curvature, gradient, rcond=None)[0] if penalty == 0 else _solve(curvature, gradient)
             while True:
@@ -136,7 +144,7 @@ class OutcomeModel(RegressorMixin, BaseEstimator):
         solution = kept
         for relative in PENALTIES:
             penalty = relative * len(share)
-            solution = self._newton(features, share, weights, penalty, solution)
+            solution = self._newton(features, share, weights, penalty, solution, STEPS_FOR_CHOICE)
             loss = self._left_out_loss(features, share, weights, penalty, solution)
             if loss < best:
                 best, chosen, kept = loss, relative, solution

@@ -11,19 +11,27 @@ from .outcome_model import OutcomeModel
 
 __all__ = ["Weighting"]
 
+POWERS = {
+    "whole": ((-1, 0), (0, -1)),
+    "treated": ((-1, 1), (0, 0)),
+    "control": ((0, 0), (1, -1)),
+    "overlap": ((0, 1), (1, 0)),
+}
+"""Powers of e_a and e_b in the weights of the rows with value a, and of those with value b."""
+
 
 class Weighting(AdjustmentEstimator):
-    r"""Difference of two weighted means; weights make both arms resemble the named population.
+    r"""Difference of two weighted means; weights make both groups resemble the named population.
 
     .. math:: \hat\tau = \frac{\sum_{t_i = b} w_i y_i}{\sum_{t_i = b} w_i}
         - \frac{\sum_{t_i = a} w_i y_i}{\sum_{t_i = a} w_i}
 
-    With p the probability of a row's own treatment value given its covariates, w is 1/p in the whole population and
-    1 - p in the overlap population; in the population of one arm it is 1 for that arm and (1 - p)/p for the other.
-    The interval knows that the logistic propensity model was fitted (M-estimation). Right where that model is.
+    With the propensities e of both values, a row with value v has the weight :math:`h / e_v`: h is 1 for the whole
+    population, :math:`e_b` for the treated, :math:`e_a` for the controls and :math:`e_a e_b` for the overlap. The
+    interval knows that the logistic propensity models were fitted (M-estimation). Right where these models are.
 
     References:
-        Lunceford and Davidian (2004); Li, Morgan and Zaslavsky (2018).
+        Lunceford and Davidian (2004); Li, Morgan and Zaslavsky (2018); Li and Li (2019) for several values.
 
     Args:
         identified_estimand: DoWhy's estimand with its identifier method set to "backdoor".
@@ -36,34 +44,28 @@ class Weighting(AdjustmentEstimator):
 
     def _influence(self, arrays: Arrays, control: float, treated: float) -> Influence:
         basis = FlexibleBasis(arrays.covariates)(arrays.covariates)
-        mean_treated, of_treated = self._arm(basis, arrays, treated, target="treated")
-        mean_control, of_control = self._arm(basis, arrays, control, target="control")
-        return Influence(mean_treated - mean_control, of_treated - of_control, arrays.clusters)
-
-    def _arm(self, basis: Array, arrays: Arrays, value: float, target: str) -> tuple[float, Array]:
-        """Weighted mean of one arm and every row's influence on it."""
-        member = (arrays.treatment == value).astype(float)
-        model = OutcomeModel((0.0, 1.0)).fit(basis, member, arrays.weights)
-        own = np.clip(model.predict(basis), self.clip, 1 - self.clip)
-        weight, slope = _weights(own, "own" if arrays.population == target else arrays.population)
-        total = np.mean(arrays.weights * member * weight)
-        mean = float(np.mean(arrays.weights * member * weight * arrays.outcome) / total)
-        pull = arrays.weights * member * (arrays.outcome - mean) / total
-        change = pull * slope
-        gradient = np.concatenate([[change.mean()], change @ basis / len(change)])
-        coefficients, offset = model.representer(basis, gradient, arrays.weights)
-        fitted = arrays.weights * (basis @ coefficients + offset) * (member - model.predict(basis))
-        influence = pull * weight + fitted
-        return mean, influence - influence.mean()
+        members = [(arrays.treatment == value).astype(float) for value in (control, treated)]
+        models = [OutcomeModel((0.0, 1.0)).fit(basis, member, arrays.weights) for member in members]
+        fitted = [model.predict(basis) for model in models]
+        clipped = [np.clip(propensity, self.clip, 1 - self.clip) for propensity in fitted]
+        effect, influence = 0.0, np.zeros(len(basis))
+        changes = [np.zeros(len(basis)), np.zeros(len(basis))]
+        for sign, member, powers in zip((-1, 1), members, POWERS[arrays.population], strict=True):
+            weight = arrays.weights * member * clipped[0] ** powers[0] * clipped[1] ** powers[1]
+            mean = float(np.average(arrays.outcome, weights=weight))
+            pull = sign * weight * (arrays.outcome - mean) / weight.mean()
+            effect, influence = effect + sign * mean, influence + pull
+            for change, power, propensity in zip(changes, powers, clipped, strict=True):
+                change += power * (1 - propensity) * pull
+        for model, member, propensity, change in zip(models, members, fitted, changes, strict=True):
+            influence += _through(model, basis, change, arrays.weights, member - propensity)
+        return Influence(effect, influence - influence.mean(), arrays.clusters)
 
 
-def _weights(own: Array, population: str) -> tuple[Array, Array]:
-    """Weights of an arm's rows and their derivative by the linear index of the arm's propensity."""
-    odds = (1 - own) / own
-    if population == "own":
-        return np.ones_like(own), np.zeros_like(own)
-    if population == "whole":
-        return 1 / own, -odds
-    if population == "overlap":
-        return 1 - own, -own * (1 - own)
-    return odds, -odds
+def _through(model: OutcomeModel, basis: Array, change: Array, weights: Array, residual: Array) -> Array:
+    """Influence through the fitted propensity: `change` is the effect's derivative by each row's linear index."""
+    if not change.any():
+        return change
+    gradient = np.concatenate([[change.mean()], change @ basis / len(change)])
+    coefficients, offset = model.representer(basis, gradient, weights)
+    return weights * (basis @ coefficients + offset) * residual

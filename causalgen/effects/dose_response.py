@@ -1,0 +1,115 @@
+"""The mean outcome as a function of a continuous treatment."""
+
+from collections.abc import Sequence
+
+import numpy as np
+import pandas as pd
+from scipy.stats import norm
+
+from ..errors import DataError, NotIdentifiableError, SupportError
+from ..graph import CausalGraph
+from .estimate import find_estimand
+from .table import check_names, encode_table
+
+__all__ = ["dose_response"]
+
+POINTS = 20
+DRAWS = 2_000
+
+
+def dose_response(
+    graph: CausalGraph,
+    table: pd.DataFrame,
+    *,
+    treatment: str,
+    outcome: str,
+    values: Sequence[float] | None = None,
+    adjustment: Sequence[str] | None = None,
+    weights: str | None = None,
+    cluster: str | None = None,
+    level: float = 0.95,
+    seed: int = 0,
+) -> pd.DataFrame:
+    """Mean outcome under do(treatment=value) over a grid, by flexible g-computation.
+
+    Args:
+        graph: The assumed causal graph.
+        table: One row per unit.
+        treatment: A continuous variable.
+        outcome: A binary or continuous variable.
+        values: Treatment values; None for 20 between its 5 % and 95 % quantiles.
+        adjustment: Adjustment set of your own; None to have one found.
+        weights: Column of sampling weights.
+        cluster: Column that tells which rows belong together.
+        level: Level of the bands.
+        seed: Seed of folds and draws.
+
+    Returns:
+        One row per value: value, mean, low, high (pointwise), low_all, high_all (the whole curve at once: the largest
+        of the correlated errors, from 2,000 normal draws with the influence functions' covariance).
+
+    Raises:
+        DataError: The treatment is not continuous, or the table does not fit.
+        SupportError: A value lies outside the treatment's support.
+        NotIdentifiableError: Adjustment does not identify the effect.
+    """
+    from .estimators.g_computation import GComputation
+    from .estimators.outcome_model import OutcomeModel
+    from .identification import dowhy_estimand
+    from .quiet import quiet_dowhy
+
+    check_names(graph, table, treatment, outcome)
+    attributes = graph.project([name for name in graph.nodes if not graph[name].is_image])
+    estimand = find_estimand(attributes, treatment, outcome, adjustment=adjustment)
+    if estimand.method != "backdoor":
+        raise NotIdentifiableError(
+            f"Expected an effect that adjustment identifies; that of '{treatment}' on '{outcome}' is identified by "
+            f"{estimand.method}."
+        )
+    grid = _grid(graph, table, treatment, values)
+    ends = (float(grid.min()), float(grid.max()))
+    encoded = encode_table(
+        attributes, table, treatment, outcome, estimand.adjustment, ends, weights=weights, cluster=cluster
+    )
+    if encoded.kind != "continuous":
+        raise DataError(f"Expected a continuous treatment; '{treatment}' is {encoded.kind}. Use estimate_effect.")
+    with quiet_dowhy():
+        model = OutcomeModel(encoded.bounds)
+        estimator = GComputation(dowhy_estimand(attributes, estimand), outcome_model=model, seed=seed).fit(encoded.data)
+        arrays = estimator.arrays(encoded.data)
+        mean, influence = estimator.means(arrays, grid.tolist())
+    if arrays.clusters is not None:
+        influence = np.column_stack([np.bincount(arrays.clusters, weights=column) for column in influence.T])
+    count = len(influence)
+    covariance = np.cov(influence, rowvar=False) * count / len(arrays.outcome) ** 2
+    error = np.sqrt(np.diag(covariance))
+    draws = np.random.default_rng(seed).multivariate_normal(np.zeros(len(grid)), covariance, DRAWS, method="eigh")
+    reach, reach_all = norm.ppf(0.5 + level / 2), np.quantile(np.abs(draws / error).max(axis=1), level)
+    return pd.DataFrame(
+        {
+            "value": grid,
+            "mean": mean,
+            "low": mean - reach * error,
+            "high": mean + reach * error,
+            "low_all": mean - reach_all * error,
+            "high_all": mean + reach_all * error,
+        }
+    )
+
+
+def _grid(graph: CausalGraph, table: pd.DataFrame, treatment: str, values: Sequence[float] | None) -> np.ndarray:
+    if graph[treatment].is_discrete or not pd.api.types.is_numeric_dtype(table[treatment]):
+        raise DataError(f"Expected a continuous treatment; '{treatment}' has labels. Use estimate_effect.")
+    if values is None:
+        low, high = np.nanquantile(table[treatment].to_numpy(dtype=float), [0.05, 0.95])
+        return np.linspace(low, high, POINTS)
+    grid = np.unique(np.asarray(values, dtype=float))
+    if len(grid) < 2 or not np.isfinite(grid).all():
+        raise DataError(f"Expected at least two different finite treatment values; got {list(values)}.")
+    low, high = graph[treatment].support or (-np.inf, np.inf)
+    if grid[0] < low or grid[-1] > high:
+        raise SupportError(
+            f"Expected treatment values inside the support [{low:g}, {high:g}] of '{treatment}'; got {grid[0]:g} to "
+            f"{grid[-1]:g}."
+        )
+    return grid

@@ -1,0 +1,169 @@
+"""Effects that differ: by groups of rows from doubly robust scores, and row by row from a causal forest."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from scipy.stats import norm
+
+from ..errors import DataError
+from ..graph import CausalGraph
+from .estimate import find_estimand
+from .table import EncodedTable, check_names, encode_table
+
+__all__ = ["effects_by_group", "effects_by_unit"]
+
+LEAST_GROUP = 30
+
+
+def effects_by_group(
+    graph: CausalGraph,
+    table: pd.DataFrame,
+    *,
+    treatment: str,
+    outcome: str,
+    contrast: tuple[Any, Any],
+    by: str,
+    bins: int = 4,
+    adjustment: Sequence[str] | None = None,
+    weights: str | None = None,
+    cluster: str | None = None,
+    level: float = 0.95,
+    seed: int = 0,
+) -> pd.DataFrame:
+    """Average effect within the groups of an attribute, from cross-fitted doubly robust scores.
+
+    The attribute joins the adjustment set, which must stay valid with it. Intervals hold one at a time (low, high) and
+    all at once (low_all, high_all; Šidák). Differences between groups whose simultaneous intervals do not overlap are
+    beyond chance; how the effect *depends* on the attribute is not a causal claim about it.
+
+    Args:
+        graph: The assumed causal graph.
+        table: One row per unit.
+        treatment: A binary or categorical variable.
+        outcome: A binary or continuous variable.
+        contrast: (a, b), labels or natural units.
+        by: Attribute that forms the groups: its labels, or quantile bins of a continuous one.
+        bins: Number of bins.
+        adjustment: Adjustment set of your own; None to have one found.
+        weights: Column of sampling weights.
+        cluster: Column that tells which rows belong together.
+        level: Level of the intervals.
+        seed: Seed of folds.
+
+    Returns:
+        One row per group: group, rows, effect, low, high, low_all, high_all.
+
+    Raises:
+        DataError: The treatment is continuous, or a group has fewer than 30 rows.
+        NotIdentifiableError: With the attribute the adjustment set is not valid; the message shows the open path.
+    """
+    from .estimators.adjustment import Influence
+    from .estimators.doubly_robust import DoublyRobust
+    from .estimators.outcome_model import OutcomeModel
+    from .identification import dowhy_estimand
+    from .overlap import require_overlap, treatment_overlap
+    from .quiet import quiet_dowhy
+
+    check_names(graph, table, treatment, outcome)
+    attributes = graph.project([name for name in graph.nodes if not graph[name].is_image])
+    found = find_estimand(attributes, treatment, outcome, adjustment=adjustment)
+    held = list(dict.fromkeys([*found.adjustment, attributes.require(by)]))
+    estimand = find_estimand(attributes, treatment, outcome, adjustment=held)
+    encoded = encode_table(
+        attributes, table, treatment, outcome, estimand.adjustment, contrast, weights=weights, cluster=cluster
+    )
+    if encoded.kind == "continuous":
+        raise DataError(
+            f"Expected a binary or categorical treatment for effects by group; '{treatment}' is continuous. Use "
+            "effects_by_unit, or recode the treatment."
+        )
+    if (overlap := treatment_overlap(encoded, seed=seed)) is not None:
+        require_overlap(overlap, treatment, population="whole", weighs=True)
+    groups = _groups(attributes, encoded, by, bins)
+    with quiet_dowhy():
+        model = OutcomeModel(encoded.bounds, penalty=None)
+        estimator = DoublyRobust(dowhy_estimand(attributes, estimand), outcome_model=model, seed=seed).fit(encoded.data)
+        arrays = estimator.arrays(encoded.data)
+        scores = estimator.scores(arrays, encoded.control, encoded.treated)
+    critical = norm.ppf(0.5 + level / 2), norm.ppf(0.5 + level ** (1 / groups.nunique()) / 2)
+    rows = []
+    for group, members in groups.groupby(groups, observed=True):
+        share = arrays.weights * groups.index.isin(members.index)
+        effect = float(np.average(scores.pull, weights=share))
+        influence = share * (scores.pull - effect) / share.mean()
+        error = Influence(effect, influence, arrays.clusters).standard_error
+        ends = [effect + sign * reach * error for reach in critical for sign in (-1, 1)]
+        rows.append([str(group), len(members), effect, *ends])
+    return pd.DataFrame(rows, columns=["group", "rows", "effect", "low", "high", "low_all", "high_all"])
+
+
+def effects_by_unit(
+    graph: CausalGraph,
+    table: pd.DataFrame,
+    *,
+    treatment: str,
+    outcome: str,
+    contrast: tuple[Any, Any],
+    adjustment: Sequence[str] | None = None,
+    level: float = 0.95,
+    seed: int = 0,
+) -> pd.DataFrame:
+    """Effect given each row's covariates, by econml's causal forest (the extra `econml`).
+
+    Args:
+        graph: The assumed causal graph.
+        table: One row per unit.
+        treatment: A binary or continuous variable.
+        outcome: A binary or continuous variable.
+        contrast: (a, b), labels or natural units; of a continuous treatment the forest's slope is multiplied by b - a.
+        adjustment: Adjustment set of your own; None to have one found. Its members are what effects may depend on.
+        level: Level of the intervals, which hold for one row at a time.
+        seed: Seed of the forest.
+
+    Returns:
+        The covariates as the forest saw them, with effect, low and high; rows with a missing value are left out.
+
+    Raises:
+        DataError: The table or the contrast does not fit, or the treatment has more than two labels.
+        ImportError: econml is not installed.
+    """
+    from .estimators.forest import CausalForest, modifiers
+    from .identification import dowhy_estimand
+    from .quiet import quiet_dowhy
+
+    check_names(graph, table, treatment, outcome)
+    attributes = graph.project([name for name in graph.nodes if not graph[name].is_image])
+    estimand = find_estimand(attributes, treatment, outcome, adjustment=adjustment)
+    encoded = encode_table(attributes, table, treatment, outcome, estimand.adjustment, contrast)
+    if encoded.kind == "categorical":
+        raise DataError(
+            f"Expected a binary or continuous treatment for a causal forest; '{treatment}' has more than two labels. "
+            "Leave out the rows of the other labels."
+        )
+    with quiet_dowhy():
+        discrete = encoded.kind == "binary"
+        estimator = CausalForest(dowhy_estimand(attributes, estimand), discrete=discrete, seed=seed).fit(encoded.data)
+        arrays = estimator.arrays(encoded.data)
+        ends = {"T0": encoded.control, "T1": encoded.treated}
+        inference = estimator.forest(arrays).effect_inference(modifiers(arrays), **ends)
+    low, high = inference.conf_int(alpha=1 - level)
+    return encoded.covariates.assign(effect=inference.point_estimate, low=low, high=high)
+
+
+def _groups(graph: CausalGraph, table: EncodedTable, by: str, bins: int) -> pd.Series:
+    """The group of every row."""
+    column, variable = table.data[by], graph[by]
+    if isinstance(column.dtype, pd.CategoricalDtype) or column.nunique() <= bins:
+        labels = variable.labels
+        groups = column.map(lambda code: code if labels is None else labels[int(code)])
+    else:
+        groups = pd.qcut(column, bins, duplicates="drop")
+    smallest = groups.value_counts().loc[lambda counts: counts > 0].min()
+    if smallest < LEAST_GROUP:
+        raise DataError(
+            f"Expected at least {LEAST_GROUP} rows in every group of '{by}'; got {smallest}. Merge labels or ask for "
+            "fewer bins."
+        )
+    return groups.astype(str)
