@@ -224,7 +224,7 @@ def identify_effect_on_treated(
     Raises:
         NotIdentifiableError: No observed set blocks every back-door path; the message names one.
         UnknownNameError: A name is not a node.
-        GraphError: Treatment and outcome are the same.
+        GraphError: Treatment and outcome are the same, or have nothing but open back-door paths between them.
 
     >>> graph = CausalGraph("hurry -> {pen, intensity}; pen -> intensity")
     >>> print(identify_effect_on_treated(graph, treatment="pen", outcome="intensity").formula)
@@ -235,6 +235,11 @@ def identify_effect_on_treated(
     chosen = efficient_adjustment_set(graph, treatment, outcome, observed=measured)
     if chosen is None:
         chosen = next(iter(adjustment_sets(graph, treatment, outcome, observed=measured, limit=1)), None)
+    if chosen is None and outcome not in graph.descendants(treatment):
+        raise GraphError(
+            f"Expected a treatment that acts on the outcome; no directed path leads from '{treatment}' to '{outcome}', so "
+            "the effect on the treated is 0."
+        )
     if chosen is None:
         attempt = best_attempt(graph, treatment, outcome, measured)
         raise NotIdentifiableError(
@@ -333,7 +338,7 @@ def select_mediators(
 
 def _without_mediators(graph: CausalGraph, treatment: str, outcome: str, between: tuple[str, ...]) -> str:
     if between:
-        return f"Measure {join(between)}."
+        return f"Measure or name {join(between)}."
     if outcome in graph.children(treatment):
         return "The whole effect is direct: ask for the effect itself."
     return f"'{treatment}' has no effect on '{outcome}'."

@@ -50,6 +50,11 @@ class Question:
             )
         if not 0 < self.level < 1:
             raise DataError(f"Expected level between 0 and 1, such as 0.95; got {self.level!r}.")
+        if self.factual is None and self.particles is not None:
+            raise DataError(
+                f"Expected particles with factual units, whose noise is not known; got particles={self.particles} without. "
+                "Drawn units have one noise each: ask for more of them by n."
+            )
         if self.factual is None and (not isinstance(self.n, int) or self.n < 2):
             raise DataError(f"Expected at least two units to draw; got n={self.n!r}.")
         if not isinstance(self.contrast, (tuple, list)) or len(self.contrast) != 2:
@@ -139,6 +144,8 @@ class Question:
         )
 
     def _identified(self, identify: Callable[..., NestedEstimand]) -> str:
+        if self.outcome not in self.scm.graph.descendants(self.treatment):
+            return "The graph says that it is 0: no directed path leads from treatment to outcome."
         try:
             estimand = identify(self.scm.graph, treatment=self.treatment, outcome=self.outcome)
         except NotIdentifiableError as error:

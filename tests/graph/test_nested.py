@@ -273,7 +273,7 @@ def test_images_are_hidden_and_their_paths_kept():
     graph = CausalGraph("x -> m -> image -> y; x -> image", variables)
     assert natural(graph).formula == "P(y(x=b, m(x=a))) = Σ_{m} P(y | x=b, m) P(m | x=a)"
     only = CausalGraph("x -> image -> y", [variables[0], *variables[2:]])
-    with pytest.raises(GraphError, match=r"got none. Measure image"):
+    with pytest.raises(GraphError, match=r"got none. Measure or name image"):
         natural(only)
 
 
@@ -330,6 +330,11 @@ def test_causation_says_what_is_assumed_for_a_point():
             lambda: identify_effect_on_treated(CausalGraph("x -> y; x <-> y"), treatment="x", outcome="y"),
             NotIdentifiableError,
             "x <-> y, which stays open",
+        ),
+        (
+            lambda: identify_effect_on_treated(CausalGraph("y -> x"), treatment="x", outcome="y"),
+            GraphError,
+            "so the effect on the treated is 0",
         ),
         (
             lambda: identify_probabilities_of_causation(

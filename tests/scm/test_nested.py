@@ -269,6 +269,7 @@ def test_particles_average_over_the_posterior() -> None:
         ({"mediators": "z"}, GraphError, "on a causal path from 'x' to 'y': l, m; got 'z'"),
         ({"treatment": "m"}, GraphError, "Expected a mediator between 'm' and 'y'"),
         ({"n": 1}, DataError, "at least two units"),
+        ({"particles": 5}, DataError, "got particles=5 without"),
         ({"level": 95}, DataError, "between 0 and 1"),
         ({"factual": {"x": [1.0]}}, MissingValueError, "got none for z, l, m, y"),
         ({"factual": {"xx": [1.0]}}, UnknownNameError, "got 'xx'"),
@@ -297,6 +298,12 @@ def test_other_bad_questions_get_one_clear_message() -> None:
     lone = {name: [True, True] for name in "zxmy"}
     with pytest.raises(DataError, match="Expected units that PS is about"):
         probability_of_causation(scm, **BINARY, factual=lone)
+
+
+def test_an_outcome_upstream_of_the_treatment_does_not_move() -> None:
+    answer = effect_on_treated(linear(), treatment="y", outcome="x", contrast=(0.0, 1.0), n=100)
+    assert answer["effect on the treated"].value == 0
+    assert "The graph says that it is 0" in answer.reading
 
 
 def test_values_outside_the_support_are_refused() -> None:
