@@ -167,9 +167,9 @@ def estimate_effect_on_treated(
     estimand = identify_effect_on_treated(graph, treatment=treatment, outcome=outcome)
     asked = Question(graph, table, estimand, contrast, level, seed)
     asked.require_binary()
-    value, influence = treated_influence(asked.design(), folds=FOLDS, seed=seed)
-    estimate = asked.estimate("effect on the treated", value + influence, ROBUST_NOTE)
-    return asked.report((estimate,))
+    scores = treated_influence(asked.design(), folds=FOLDS, seed=seed)
+    estimate = asked.estimate("effect on the treated", scores.values, ROBUST_NOTE)
+    return asked.report((estimate,), uneven([scores]))
 
 
 def bound_probabilities_of_causation(
@@ -230,7 +230,7 @@ def bound_probabilities_of_causation(
         for name, words in DEFINITIONS.items()
     )
     used, dropped = len(asked.encoded.data), asked.encoded.dropped
-    warnings = (*asked.warnings, *uneven(min(score.effective for score in scores)))
+    warnings = (*asked.warnings, *uneven(scores))
     return CausationReport(asked.question, estimand, bounds, used, dropped, level, seed, warnings)
 
 

@@ -12,7 +12,7 @@ from scipy.stats import norm
 from ..errors import DataError, NotIdentifiableError
 from ..graph import CausalGraph, NestedEstimand
 from .nested_report import NestedReport
-from .nested_scores import Design, NestedMean, nested_scores
+from .nested_scores import Design, NestedMean, Scores, nested_scores
 from .report import Estimate
 from .table import encode_table, numeric
 
@@ -23,6 +23,8 @@ FOLDS = 5
 DRAWS = 200
 LEAST_EFFECTIVE = 0.2
 """A warning below this effective sample size, as a share of an arm's rows."""
+MOST_DETERMINED = 0.1
+"""A warning above this share of rows whose fitted treatment probability is 0 or 1 to within 0.01."""
 Levels = tuple[str, ...]
 """The treatment value, "a" or "b", of every stage."""
 ROBUST_NOTE = (
@@ -140,7 +142,7 @@ class Question:
                 self.estimate(name, scores[b].values - scores[a].values, f"{words}. {ROBUST_NOTE}")
                 for name, (b, a, words) in compared.items()
             ]
-            return self.report(estimates, uneven(min(score.effective for score in found)))
+            return self.report(estimates, uneven(found))
         mean = NestedMean(design, list(values.values()))
 
         def means(weights: Array) -> dict[Levels, float]:
@@ -176,8 +178,15 @@ class Question:
         )
 
 
-def uneven(effective: float) -> tuple[str, ...]:
-    """A warning where the weights are worth few rows."""
+def uneven(scores: Iterable[Scores]) -> tuple[str, ...]:
+    """A warning where the weights are worth few rows, or where the treatment of many rows could not have been another."""
+    found = list(scores)
+    effective, determined = min(score.effective for score in found), max(score.determined for score in found)
+    if determined > MOST_DETERMINED:
+        return (
+            f"Poor overlap: for {determined:.0%} of the rows covariates or mediators all but determine the treatment, so "
+            "that regressions alone say what another treatment would have given. The intervals do not hold that.",
+        )
     if effective >= LEAST_EFFECTIVE:
         return ()
     return (

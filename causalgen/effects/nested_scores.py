@@ -94,11 +94,14 @@ class NestedMean:
 class Scores(NamedTuple):
     """Score of every row `(rows,)`, whose mean is the estimate, and how evenly rows carry it.
 
-    `effective` is the effective sample size of the least even stage's weights, as a share of the rows with weight.
+    `effective` is the effective sample size of the least even stage's weights, as a share of the rows with weight;
+    `determined` the share of rows whose treatment covariates or mediators all but determine: clipping hides these
+    from the weights.
     """
 
     values: Array
     effective: float
+    determined: float = 0.0
 
 
 def nested_scores(design: Design, questions: Sequence[Sequence[float]], *, folds: int, seed: int) -> list[Scores]:
@@ -114,8 +117,10 @@ def nested_scores(design: Design, questions: Sequence[Sequence[float]], *, folds
     features = [FlexibleBasis(history)(history) for history in design.histories]
     values = np.zeros((len(questions), len(treatment)))
     weights = np.zeros((len(questions), len(features), len(treatment)))
+    determined = np.zeros(len(treatment), dtype=bool)
     for fit, score in cross_folds(len(treatment), folds, seed, arm=treatment):
         shares = [_probability(part, treatment, fit, score) for part in features]
+        determined[score] = np.any([_clipped(share) for share in shares], axis=0)
         for q, levels in enumerate(questions):
             later, later_fit = design.outcome[score], design.outcome[fit]
             for j in reversed(range(len(levels))):
@@ -128,31 +133,41 @@ def nested_scores(design: Design, questions: Sequence[Sequence[float]], *, folds
                 later, later_fit = mean, model.predict(features[j][fit])
             values[q, score] += later
     effective = weights.sum(axis=2) ** 2 / (weights**2).sum(axis=2) / (weights > 0).sum(axis=2)
-    return [Scores(found, float(share)) for found, share in zip(values, effective.min(axis=1), strict=True)]
+    lost = float(determined.mean())
+    return [Scores(found, float(share), lost) for found, share in zip(values, effective.min(axis=1), strict=True)]
 
 
-def treated_influence(design: Design, *, folds: int, seed: int) -> tuple[float, Array]:
-    """Effect on the rows with treatment 1 by doubly robust scores, and the influence `(rows,)` of every row on it.
+def treated_influence(design: Design, *, folds: int, seed: int) -> Scores:
+    """Effect on the rows with treatment 1 by doubly robust scores: the effect plus every row's influence on it.
 
     Robins, Rotnitzky and Zhao's scores for the treated: only the untreated outcome is modelled.
     """
     treatment, (history,) = design.treatment, design.histories
     features = FlexibleBasis(history)(history)
-    pull = np.zeros(len(treatment))
+    pull, weights = np.zeros(len(treatment)), np.zeros(len(treatment))
+    determined = np.zeros(len(treatment), dtype=bool)
     for fit, score in cross_folds(len(treatment), folds, seed, arm=treatment):
         share = _probability(features, treatment, fit, score)
         rest = fit[treatment[fit] == 0]
         model = OutcomeModel(design.bounds, penalty=None).fit(features[rest], design.outcome[rest])
-        weight = np.where(treatment[score] == 1, 1, -share / (1 - share))
-        pull[score] = weight * (design.outcome[score] - model.predict(features[score]))
+        weights[score] = np.where(treatment[score] == 1, 1, -share / (1 - share))
+        determined[score] = _clipped(share) & (treatment[score] == 1)
+        pull[score] = weights[score] * (design.outcome[score] - model.predict(features[score]))
     effect = float(pull.mean() / treatment.mean())
-    return effect, (pull - effect * treatment) / treatment.mean()
+    untreated = weights[treatment == 0]
+    effective = float(untreated.sum() ** 2 / (untreated**2).sum() / len(untreated))
+    influence = (pull - effect * treatment) / treatment.mean()
+    return Scores(effect + influence, effective, float(determined[treatment == 1].mean()))
 
 
 def _probability(features: Array, treatment: Array, fit: NDArray, score: NDArray) -> Array:
     """P(X = 1 | features) of the scored rows."""
     model = OutcomeModel((0.0, 1.0), penalty=None).fit(features[fit], treatment[fit])
     return np.clip(model.predict(features[score]), CLIP, 1 - CLIP)
+
+
+def _clipped(share: Array) -> NDArray[np.bool_]:
+    return (share <= CLIP) | (share >= 1 - CLIP)
 
 
 def _weight(treatment: Array, levels: Sequence[float], shares: Sequence[Array]) -> Array:

@@ -284,6 +284,15 @@ def test_few_rows_that_carry_the_estimate_are_a_warning():
     assert not near.warnings
 
 
+@pytest.mark.parametrize("estimate", [estimate_natural_effects, estimate_effect_on_treated])
+def test_a_treatment_that_covariates_determine_is_a_warning(estimate):
+    """Perfect separation: clipped probabilities are even, and so are the weights."""
+    table = linear(500, 0)
+    table["z"] += np.where(table["x"] == 1, 9.0, -9.0)
+    assert "all but determine the treatment" in " ".join(estimate(MEDIATION, table, **ASK).warnings)
+    assert not estimate(MEDIATION, interacting(500, 0)[0], **ASK).warnings
+
+
 def test_the_report_says_what_it_rests_on():
     table = linear(300, 13)
     table.loc[:9, "m"] = np.nan
