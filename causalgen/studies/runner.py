@@ -124,7 +124,7 @@ def _expected_seconds(study: Study, *, fitted: bool) -> dict[str, float]:
         GRIDS: 0.3 * len(study.gallery),
         CURVES: 2.0 * len(study.curves),
         METRICS: 3.0 + 0.0015 * rows + 0.008 * study.evaluation.rows * len(study.evaluation.queries),
-        EFFECTS: sum(2.0 + 0.35 * effect.simulations for effect in study.effects),
+        EFFECTS: sum(2.0 + 0.4 * e.simulations + (2.0 + 0.5 * e.replicates) * e.doubt for e in study.effects),
         REPORT: 6.0,
     }
 
