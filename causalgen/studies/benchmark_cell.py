@@ -145,6 +145,7 @@ def _model(
         record["memory_mib"] = max(record.get("memory_mib") or 0.0, meter.peak() or 0.0) or None
     record["parameters"] = sum(p.numel() for p in scm.mechanisms[shared.image].parameters())
     record["abduction"] = scm.mechanisms[shared.image].abduction.value
+    _write(folder, record)  # before the model: whoever finds a model finds what it cost
     save(scm, folder / "model")
     for unfinished in folder.glob("checkpoints-*"):
         shutil.rmtree(unfinished)

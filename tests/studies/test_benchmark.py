@@ -74,8 +74,12 @@ def test_an_unfinished_cell_goes_on_where_it_stopped(result: BenchmarkResult, mo
     def interrupted(*_: Any, **__: Any) -> None:
         raise KeyboardInterrupt
 
+    def killed(*_: Any, **__: Any) -> None:
+        assert read_cell(cell)["seconds"] > 0  # a killed process writes nothing more
+        raise KeyboardInterrupt
+
     with monkeypatch.context() as patched:
-        patched.setattr(benchmark_cell, "evaluate", interrupted)
+        patched.setattr(benchmark_cell, "evaluate", killed)
         with pytest.raises(KeyboardInterrupt):
             run_benchmark("morphodigits", result.folder, **arguments)
     assert read_cell(cell)["status"] == "running"
