@@ -101,5 +101,6 @@ def _most_alike(factual: Mapping[str, Tensor], groups: NDArray, graph: CausalGra
 
 def _result(metric: str, row: str, interval: tuple[float, float, float], units: int, best: float) -> MetricResult:
     flagged = interval[0] < THRESHOLD * best
-    note = f"mode collapse: below {THRESHOLD:g} of real images" if flagged else ""
+    cause = "mode collapse" if metric == DIVERSITY else "mode collapse, or images unlike real ones"
+    note = f"{cause}: below {THRESHOLD:g} of real images" if flagged else ""
     return MetricResult(metric, "samples", row, ALL, *interval, units, better="higher", floor=best, note=note)

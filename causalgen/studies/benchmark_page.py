@@ -25,6 +25,7 @@ real images; not comparable to Inception FID
 - *composition*: L1 to the factual image after null interventions, grey levels; "exact": by construction
 - *leak*: R2 or accuracy with which abducted noise predicts the attribute; (chance): the permutation control
 - *variety*: within conditions, relative to real images; below 0.5 counts as mode collapse
+- *coverage*: share of real images near which a sample lies (real images); low: mode collapse, or samples unlike real images
 - several seeds: mean [least, greatest]"""
 
 
@@ -141,7 +142,8 @@ def _cell(part: pd.DataFrame, column: Column, row: str) -> str:
         text += f" ({_number(found['floor'])})"
     elif column.control and (control := value(part, **(wanted | {"row": column.control}))) is not None:
         text += f" ({_number(control['value'])})"
-    return text + (" **mode collapse**" if str(found["note"]).startswith("mode collapse") else "")
+    flagged = str(found["note"]).startswith("mode collapse")
+    return text + (f" **{'mode collapse' if column.metric == DIVERSITY else 'low'}**" if flagged else "")
 
 
 def _weaknesses(benchmark: Benchmark, summary: pd.DataFrame, costs: pd.DataFrame) -> Iterator[str]:
