@@ -5,6 +5,7 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 from scipy.stats import norm
 
 from ..errors import DataError
@@ -81,21 +82,21 @@ def effects_by_group(
         )
     if (overlap := treatment_overlap(encoded, seed=seed)) is not None:
         require_overlap(overlap, treatment, population="whole", weighs=True)
-    groups = _groups(attributes, encoded, by, bins)
+    groups, names = _groups(attributes, encoded, by, bins)
     with quiet_dowhy():
         model = OutcomeModel(encoded.bounds, penalty=None)
         estimator = DoublyRobust(dowhy_estimand(attributes, estimand), outcome_model=model, seed=seed).fit(encoded.data)
         arrays = estimator.arrays(encoded.data)
         scores = estimator.scores(arrays, encoded.control, encoded.treated)
-    critical = norm.ppf(0.5 + level / 2), norm.ppf(0.5 + level ** (1 / groups.nunique()) / 2)
+    critical = norm.ppf(0.5 + level / 2), norm.ppf(0.5 + level ** (1 / len(names)) / 2)
     rows = []
-    for group, members in groups.groupby(groups, observed=True):
-        share = arrays.weights * groups.index.isin(members.index)
+    for group, name in enumerate(names):
+        share = arrays.weights * (groups == group)
         effect = float(np.average(scores.pull, weights=share))
         influence = share * (scores.pull - effect) / share.mean()
         error = Influence(effect, influence, arrays.clusters).standard_error
         ends = [effect + sign * reach * error for reach in critical for sign in (-1, 1)]
-        rows.append([str(group), len(members), effect, *ends])
+        rows.append([name, int((groups == group).sum()), effect, *ends])
     return pd.DataFrame(rows, columns=["group", "rows", "effect", "low", "high", "low_all", "high_all"])
 
 
@@ -152,18 +153,22 @@ def effects_by_unit(
     return encoded.covariates.assign(effect=inference.point_estimate, low=low, high=high)
 
 
-def _groups(graph: CausalGraph, table: EncodedTable, by: str, bins: int) -> pd.Series:
-    """The group of every row."""
-    column, variable = table.data[by], graph[by]
+def _groups(graph: CausalGraph, table: EncodedTable, by: str, bins: int) -> tuple[NDArray[np.intp], list[str]]:
+    """The group of every row, and the groups' names in order."""
+    column = table.data[by]
     if isinstance(column.dtype, pd.CategoricalDtype) or column.nunique() <= bins:
-        labels = variable.labels
-        groups = column.map(lambda code: code if labels is None else labels[int(code)])
+        codes, values = pd.factorize(column, sort=True)
+        groups = codes.astype(np.intp)
+        labels = graph[by].labels
+        names = [f"{value:g}" if labels is None else str(labels[int(value)]) for value in values]
     else:
-        groups = pd.qcut(column, bins, duplicates="drop")
-    smallest = groups.value_counts().loc[lambda counts: counts > 0].min()
+        cut = pd.qcut(column, bins, duplicates="drop")
+        groups = cut.cat.codes.to_numpy(dtype=np.intp)
+        names = list(map(str, cut.cat.categories))
+    smallest = int(np.bincount(groups).min())
     if smallest < LEAST_GROUP:
         raise DataError(
             f"Expected at least {LEAST_GROUP} rows in every group of '{by}'; got {smallest}. Merge labels or ask for "
             "fewer bins."
         )
-    return groups.astype(str)
+    return groups, names

@@ -19,7 +19,7 @@ Array = NDArray[np.float64]
 
 RARE = 0.05
 SHARE_WORTH_A_WARNING = 0.01
-LEAST_EFFECTIVE_SHARE = 0.1
+LEAST_EFFECTIVE_SHARE = 0.05
 LEAST_COMPARABLE = 10
 CLIP = 0.01
 LEAST_PROPENSITY = 1e-6
@@ -52,7 +52,7 @@ class Overlap:
 
     @property
     def explodes(self) -> bool:
-        """Whether a group's weights in the whole population rest on less than 10 % of its rows."""
+        """Whether a group's weights in the whole population rest on less than 5 % of its rows."""
         return min(self.effective) < LEAST_EFFECTIVE_SHARE
 
 
@@ -94,7 +94,7 @@ def require_overlap(overlap: Overlap, treatment: str, *, population: str, weighs
 
     Raises:
         DataError: The covariates separate the two groups, or weights explode in the whole population: a group's
-            effective size is below 10 % of its rows.
+            effective size is below 5 % of its rows.
     """
     if overlap.separated:
         raise DataError(

@@ -57,7 +57,7 @@ def exploding_table(rows: int = 4_000, seed: int = 0) -> pd.DataFrame:
     """Treatment, with effect 1, rare and rarer the larger z is: a few treated rows stand for most of the table."""
     rng = np.random.default_rng(seed)
     z = rng.normal(size=rows)
-    t = (rng.random(rows) < sigmoid(-5 - 2.5 * z)).astype(float)
+    t = (rng.random(rows) < sigmoid(-4 - 3 * z)).astype(float)
     return pd.DataFrame({"z": z, "t": t, "y": t + z + 0.5 * rng.normal(size=rows)})
 
 

@@ -41,6 +41,11 @@ class Arrays(NamedTuple):
     clusters: NDArray[np.int64] | None = None
     population: str = "whole"
 
+    @property
+    def units(self) -> int:
+        """Number of clusters, or of rows without clusters."""
+        return len(self.treatment) if self.clusters is None else int(self.clusters.max()) + 1
+
 
 class Influence(NamedTuple):
     """An effect and the influence of every row on it, sampling weights included; influences have mean 0."""

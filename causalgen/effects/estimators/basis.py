@@ -25,14 +25,16 @@ class FlexibleBasis:
 
     Args:
         columns: Numeric columns, shape `(rows, columns)`; zero columns give one feature that is always 0.
+        units: Number of independent units where rows come in clusters; counts instead of the rows.
 
     >>> columns = np.random.default_rng(0).normal(size=(500, 2))
     >>> FlexibleBasis(columns)(columns).shape
     (500, 11)
     """
 
-    def __init__(self, columns: Array) -> None:
+    def __init__(self, columns: Array, *, units: int | None = None) -> None:
         rows, width = columns.shape
+        units = rows if units is None else units
         self._scale = StandardScaler()
         self._products: PolynomialFeatures | None = None
         self._splines: dict[int, SplineTransformer] = {}
@@ -44,9 +46,9 @@ class FlexibleBasis:
         standard = self._scale.fit_transform(columns)
         smooth = [j for j in range(width) if _has_distinct_knots(columns[:, j])]
         splines, products = len(smooth) * (KNOTS + DEGREE - 2), width * (width - 1) // 2
-        if _affordable(rows, width + splines + products):
+        if _affordable(rows, units, width + splines + products):
             self._products = PolynomialFeatures(2, interaction_only=True, include_bias=False).fit(standard)
-        if _affordable(rows, width + splines):
+        if _affordable(rows, units, width + splines):
             self._splines = {j: _spline().fit(standard[:, [j]]) for j in smooth}
         raw = self._raw(columns)
         self._kept = np.flatnonzero(raw.std(axis=0) > 1e-8)
@@ -69,8 +71,8 @@ class FlexibleBasis:
         return np.hstack([linear, *(s.transform(standard[:, [j]]) for j, s in self._splines.items())])
 
 
-def _affordable(rows: int, features: int) -> bool:
-    return features * ROWS_PER_FEATURE <= rows and features * rows <= MOST_CELLS
+def _affordable(rows: int, units: int, features: int) -> bool:
+    return features * ROWS_PER_FEATURE <= units and features * rows <= MOST_CELLS
 
 
 def _spline() -> SplineTransformer:

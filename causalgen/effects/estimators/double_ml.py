@@ -24,10 +24,11 @@ class DoubleMachineLearning(AdjustmentEstimator):
     """
 
     def _influence(self, arrays: Arrays, control: float, treated: float) -> Influence:
-        basis = FlexibleBasis(arrays.covariates)(arrays.covariates)
+        basis = FlexibleBasis(arrays.covariates, units=arrays.units)(arrays.covariates)
         left = np.column_stack([arrays.treatment, arrays.outcome])
         for fit, score in cross_folds(len(basis), self.folds, self.seed, clusters=arrays.clusters):
+            known = None if arrays.clusters is None else arrays.clusters[fit]
             for which, values in enumerate((arrays.treatment, arrays.outcome)):
-                model = OutcomeModel(penalty=None).fit(basis[fit], values[fit], arrays.weights[fit])
+                model = OutcomeModel(penalty=None).fit(basis[fit], values[fit], arrays.weights[fit], known)
                 left[score, which] -= model.predict(basis[score])
         return partialled_out(left[:, 0], left[:, 1], arrays, treated - control)

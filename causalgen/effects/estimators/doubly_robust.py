@@ -9,7 +9,7 @@ from sklearn.base import BaseEstimator, clone
 
 from .adjustment import AdjustmentEstimator, Array, Arrays, Influence
 from .basis import FlexibleBasis
-from .folds import cross_folds
+from .folds import Rows, cross_folds
 from .outcome_model import OutcomeModel
 
 __all__ = ["DoublyRobust", "Scores"]
@@ -67,7 +67,7 @@ class DoublyRobust(AdjustmentEstimator):
 
     def scores(self, arrays: Arrays, control: float, treated: float) -> Scores:
         """The doubly robust scores of every row."""
-        basis = FlexibleBasis(arrays.covariates)(arrays.covariates)
+        basis = FlexibleBasis(arrays.covariates, units=arrays.units)(arrays.covariates)
         values = (control, treated)
         two = not np.setdiff1d(arrays.treatment, values).size
         folds = cross_folds(
@@ -86,27 +86,40 @@ class DoublyRobust(AdjustmentEstimator):
         return Influence(effect, arrays.weights * (pull - effect * share) / size, arrays.clusters)
 
     def _score(
-        self, basis: Array, arrays: Arrays, values: tuple[float, float], fit: Array, score: Array, two: bool
-    ) -> tuple[Array, Array, Array]:
+        self, basis: Array, arrays: Arrays, values: tuple[float, float], fit: Rows, score: Rows, two: bool
+    ) -> tuple[Rows, Array, Array]:
         """Means and propensities `(2, rows)` of the scored rows, under both values."""
         weights, scored = arrays.weights, basis[score]
         mean, propensity = np.zeros((2, len(score))), np.zeros((2, len(score)))
         for which, value in enumerate(values):
             rows = fit[arrays.treatment[fit] == value]
-            model = clone(self.outcome_model).fit(basis[rows], arrays.outcome[rows], sample_weight=weights[rows])
+            model = _fit(self.outcome_model, basis[rows], arrays.outcome[rows], weights[rows], arrays.clusters, rows)
             mean[which] = model.predict(scored)
         member = (arrays.treatment[fit] == values[1]).astype(float)
-        propensity[1] = _probability(self.propensity_model, basis[fit], member, weights[fit], scored)
+        fitted = _fit(self.propensity_model, basis[fit], member, weights[fit], arrays.clusters, fit)
+        propensity[1] = _probability(fitted, scored)
         if two:
             propensity[0] = 1 - propensity[1]
         else:
             member = (arrays.treatment[fit] == values[0]).astype(float)
-            propensity[0] = _probability(self.propensity_model, basis[fit], member, weights[fit], scored)
+            fitted = _fit(self.propensity_model, basis[fit], member, weights[fit], arrays.clusters, fit)
+            propensity[0] = _probability(fitted, scored)
         return score, mean, propensity
 
 
-def _probability(model: BaseEstimator, features: Array, member: Array, weights: Array, scored: Array) -> Array:
-    fitted = clone(model).fit(features, member, sample_weight=weights)
+def _fit(
+    model: BaseEstimator,
+    features: Array,
+    values: Array,
+    weights: Array,
+    clusters: Rows | None,
+    rows: Rows,
+) -> BaseEstimator:
+    known = {} if clusters is None or not isinstance(model, OutcomeModel) else {"clusters": clusters[rows]}
+    return clone(model).fit(features, values, sample_weight=weights, **known)
+
+
+def _probability(fitted: BaseEstimator, scored: Array) -> Array:
     if hasattr(fitted, "predict_proba"):
         return fitted.predict_proba(scored)[:, 1]
     return fitted.predict(scored)

@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 from sklearn.model_selection import KFold, StratifiedKFold
 
-__all__ = ["cross_folds"]
+__all__ = ["Rows", "cross_folds"]
 
 Rows = NDArray[np.int64]
 

@@ -39,7 +39,7 @@ class GComputation(AdjustmentEstimator):
     def means(self, arrays: Arrays, values: Sequence[float]) -> tuple[Array, Array]:
         """Mean outcome under do(treatment=value), `(values,)`, and every row's influence on it, `(rows, values)`."""
         columns = np.column_stack([arrays.treatment, arrays.covariates])
-        basis = FlexibleBasis(columns)
+        basis = FlexibleBasis(columns, units=arrays.units)
         seen = basis(columns)
         under = []
         for value in values:

@@ -43,15 +43,26 @@ class OutcomeModel(RegressorMixin, BaseEstimator):
         self.bounds = bounds
         self.penalty = penalty
 
-    def fit(self, features: Array, outcome: Array, sample_weight: Array | None = None) -> "OutcomeModel":
-        """Fit on features `(rows, features)` and values `(rows,)`; `sample_weight` counts a row so many times."""
+    def fit(
+        self,
+        features: Array,
+        outcome: Array,
+        sample_weight: Array | None = None,
+        clusters: NDArray[np.int64] | None = None,
+    ) -> "OutcomeModel":
+        """Fit on features `(rows, features)` and values `(rows,)`; `sample_weight` counts a row so many times.
+
+        With `clusters` (a number for each row) the penalty is chosen on one row of each: others would give it away.
+        """
         rows = len(outcome)
         share = outcome if self.bounds is None else (outcome - self.bounds[0]) / self._width
         weights = np.ones(rows) if sample_weight is None else sample_weight
         start = np.zeros(features.shape[1] + 1)
         penalty = self.penalty
         if penalty is None:
-            few = slice(None) if rows <= ROWS_FOR_CHOICE else np.linspace(0, rows - 1, ROWS_FOR_CHOICE).astype(int)
+            few = np.arange(rows) if clusters is None else np.unique(clusters, return_index=True)[1]
+            if len(few) > ROWS_FOR_CHOICE:
+                few = few[np.linspace(0, len(few) - 1, ROWS_FOR_CHOICE).astype(int)]
             relative, start = self._choose(features[few], share[few], weights[few])
             penalty = relative * rows
         solution = self._newton(features, share, weights, penalty, start)

@@ -43,7 +43,7 @@ class Weighting(AdjustmentEstimator):
         self.clip = clip
 
     def _influence(self, arrays: Arrays, control: float, treated: float) -> Influence:
-        basis = FlexibleBasis(arrays.covariates)(arrays.covariates)
+        basis = FlexibleBasis(arrays.covariates, units=arrays.units)(arrays.covariates)
         members = [(arrays.treatment == value).astype(float) for value in (control, treated)]
         models = [OutcomeModel((0.0, 1.0)).fit(basis, member, arrays.weights) for member in members]
         fitted = [model.predict(basis) for model in models]

@@ -1,0 +1,41 @@
+"""The causal forest, the one estimator that needs the extra `econml`."""
+
+import subprocess
+import sys
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from causalgen.effects import effects_by_unit, estimate_effect
+from causalgen.graph import CausalGraph
+
+from .generator import sigmoid
+
+GRAPH = CausalGraph("{z, w} -> {t, y}; t -> y")
+QUESTION = {"treatment": "t", "outcome": "y", "contrast": (0, 1)}
+
+
+@pytest.fixture(scope="module")
+def table() -> pd.DataFrame:
+    rng = np.random.default_rng(0)
+    z, w = rng.uniform(-1, 1, size=(2, 1_500))
+    t = (rng.random(1_500) < sigmoid(z)).astype(int)
+    return pd.DataFrame({"z": z, "w": w, "t": t, "y": (1 + 2 * (z > 0)) * t + w + 0.3 * rng.normal(size=1_500)})
+
+
+def test_forest_finds_the_average_and_the_differing_effects(table: pd.DataFrame) -> None:
+    pytest.importorskip("econml")
+    row = estimate_effect(GRAPH, table, **QUESTION, methods=["causal forest"], refute=False)["causal forest"]
+    assert row.covers(1 + 2 * np.mean(table["z"] > 0))
+    units = effects_by_unit(GRAPH, table, **QUESTION)
+    assert list(units.columns) == ["z", "w", "effect", "low", "high"]
+    assert units["effect"][units["z"] > 0.2].mean() == pytest.approx(3.0, abs=0.3)
+    assert units["effect"][units["z"] < -0.2].mean() == pytest.approx(1.0, abs=0.3)
+    assert (units["low"] < units["high"]).all()
+
+
+def test_without_the_extra_the_message_names_it() -> None:
+    code = "import sys; sys.modules['econml'] = sys.modules['econml.dml'] = None\nimport causalgen.effects.estimators.forest"
+    told = subprocess.run([sys.executable, "-W", "ignore", "-c", code], capture_output=True, text=True).stderr
+    assert "pip install 'causalgen[econml]'" in told

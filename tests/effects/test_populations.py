@@ -1,0 +1,222 @@
+"""Every method in every population it offers, against effects that are known; clusters, weights, bootstrap."""
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from causalgen.effects import dose_response, effects_by_group, estimate_effect
+from causalgen.effects.estimators.methods import METHODS
+from causalgen.errors import DataError, NotIdentifiableError
+from causalgen.graph import CausalGraph, Variable
+
+from .generator import linear_table, sigmoid
+
+GRAPH = CausalGraph("z -> {t, y}; t -> y")
+SHORT = {"treatment": "t", "outcome": "y", "contrast": (0, 1), "refute": False}
+
+
+def uneven_table(rows: int, seed: int) -> tuple[pd.DataFrame, dict[str, float]]:
+    """Effect 1 + z, treatment likelier at large z: the populations' effects differ. True effects of this sample."""
+    rng = np.random.default_rng(seed)
+    z = rng.normal(size=rows)
+    propensity = sigmoid(z)
+    t = (rng.random(rows) < propensity).astype(float)
+    table = pd.DataFrame({"z": z, "t": t, "y": (1 + z) * t + z + 0.5 * rng.normal(size=rows)})
+    effect, tilt = 1 + z, propensity * (1 - propensity)
+    truth = {
+        "whole": effect.mean(),
+        "treated": effect[t == 1].mean(),
+        "control": effect[t == 0].mean(),
+        "overlap": np.average(effect, weights=tilt),
+    }
+    return table, truth
+
+
+@pytest.mark.parametrize("population", ["whole", "treated", "control", "overlap"])
+@pytest.mark.parametrize("method", ["weighting", "matching", "doubly robust"])
+def test_effects_differ_between_populations_and_each_is_found(method: str, population: str) -> None:
+    if population not in METHODS[method].populations:
+        pytest.skip("the method does not average over this population")
+    table, truth = uneven_table(6_000, seed=1)
+    row = estimate_effect(GRAPH, table, **SHORT, methods=[method], population=population)[method]
+    assert row.population == population
+    assert row.value == pytest.approx(truth[population], abs=0.08)
+    assert row.covers(truth[population])
+    assert truth["treated"] - truth["control"] > 0.7
+
+
+def three_arms(rows: int, seed: int) -> pd.DataFrame:
+    rng = np.random.default_rng(seed)
+    z = rng.normal(size=rows)
+    share = np.exp(np.column_stack([0 * z, 0.8 * z, -0.8 * z]))
+    arm = (rng.random((rows, 1)) > (share / share.sum(axis=1, keepdims=True)).cumsum(axis=1)).sum(axis=1)
+    outcome = np.array([0.0, 1.0, 3.0])[arm] + 2 * z + 0.5 * rng.normal(size=rows)
+    return pd.DataFrame({"z": z, "t": np.array(["none", "low", "high"])[arm], "y": outcome})
+
+
+@pytest.mark.parametrize("kind", ["categorical", "ordinal"])
+@pytest.mark.parametrize("method", ["linear adjustment", "weighting", "matching", "doubly robust"])
+def test_a_treatment_of_three_labels(method: str, kind: str) -> None:
+    variables = [Variable("z", "continuous"), Variable("t", kind, labels=("none", "low", "high")), Variable("y")]
+    graph = CausalGraph("z -> {t, y}; t -> y", variables)
+    question = SHORT | {"contrast": ("none", "high"), "methods": [method]}
+    report = estimate_effect(graph, three_arms(4_000, seed=0), **question)
+    assert report.contrast == ("none", "high")
+    assert not report["naive"].covers(3.0)
+    assert report[method].value == pytest.approx(3.0, abs=0.15)
+    assert report[method].covers(3.0)
+
+
+def test_generalized_linear_adjustment_is_standardisation() -> None:
+    rng = np.random.default_rng(0)
+    z = rng.normal(size=8_000)
+    t = (rng.random(8_000) < sigmoid(z)).astype(int)
+    y = (rng.random(8_000) < sigmoid(-0.5 + t + 1.5 * z)).astype(int)
+    variables = [Variable("z", "continuous"), Variable("t", "binary"), Variable("y", "binary")]
+    graph = CausalGraph("z -> {t, y}; t -> y", variables)
+    question = SHORT | {"methods": ["generalized linear adjustment"]}
+    for population, rows in (("whole", slice(None)), ("treated", t == 1)):
+        truth = np.mean(sigmoid(0.5 + 1.5 * z[rows]) - sigmoid(-0.5 + 1.5 * z[rows]))
+        table = pd.DataFrame({"z": z, "t": t, "y": y})
+        row = estimate_effect(graph, table, **question, population=population)["generalized linear adjustment"]
+        assert row.value == pytest.approx(truth, abs=0.03)
+        assert row.covers(truth)
+
+
+def test_double_machine_learning_finds_a_slope_behind_a_curved_confounder() -> None:
+    rng = np.random.default_rng(1)
+    z = rng.normal(size=4_000)
+    t = z**2 + rng.normal(size=4_000)
+    table = pd.DataFrame({"z": z, "t": t, "y": 2 * t + 3 * z**2 + rng.normal(size=4_000)})
+    report = estimate_effect(
+        GRAPH, table, **SHORT | {"contrast": (1, 3), "methods": ["linear adjustment", "double machine learning"]}
+    )
+    assert report["double machine learning"].covers(4.0)
+    assert report["double machine learning"].value == pytest.approx(4.0, abs=0.15)
+    assert not report["linear adjustment"].covers(4.0)
+
+
+def test_poor_overlap_is_reported_in_both_populations_with_its_place() -> None:
+    rng = np.random.default_rng(1)
+    z, group = rng.normal(size=(2, 6_000))
+    site = np.where(group > 1, "north", "south")
+    t = (rng.random(6_000) < sigmoid(z + 3.4 * (site == "north"))).astype(float)
+    table = pd.DataFrame({"z": z, "site": site, "t": t, "y": t + z + 0.5 * rng.normal(size=6_000)})
+    report = estimate_effect(CausalGraph("{z, site} -> {t, y}; t -> y"), table, **SHORT)
+    assert [row.population for row in report.estimates] == ["whole", "whole", "whole", "overlap"]
+    overlap = report["doubly robust, overlap population"]
+    assert overlap.covers(1.0)
+    whole = report["doubly robust"]
+    assert overlap.high - overlap.low < whole.high - whole.low
+    (warning,) = report.warnings
+    assert "Poor overlap: for 8% of the rows" in warning
+    assert "site is not south" in warning
+
+
+def clustered_table(seed: int) -> pd.DataFrame:
+    """100 patients of 10 images: treatment, covariate and half of the noise are the patient's."""
+    rng = np.random.default_rng(seed)
+    patient = np.repeat(np.arange(100), 10)
+    z, noise = rng.uniform(-1.5, 1.5, size=100), rng.normal(size=100)
+    t = (rng.random(100) < sigmoid(0.5 * z)).astype(float)
+    y = t + z + noise
+    table = pd.DataFrame({"z": z, "t": t, "y": y}).iloc[patient].reset_index(drop=True)
+    return table.assign(y=table["y"] + 0.3 * rng.normal(size=1_000), patient=[f"p{i}" for i in patient])
+
+
+@pytest.mark.parametrize("method", ["linear adjustment", "doubly robust", "weighting"])
+def test_clusters_restore_coverage(method: str) -> None:
+    hits, hits_without = 0, 0
+    for seed in range(30):
+        table = clustered_table(seed)
+        arguments = SHORT | {"methods": [method], "level": 0.9}
+        hits += bool(estimate_effect(GRAPH, table, **arguments, cluster="patient")[method].covers(1.0))
+        hits_without += bool(estimate_effect(GRAPH, table, **arguments)[method].covers(1.0))
+    assert hits >= 22  # 27 expected, less 3 standard errors
+    assert hits_without <= 19
+
+
+def test_clustered_linear_interval_is_statsmodels() -> None:
+    from statsmodels.api import OLS, add_constant
+
+    table = clustered_table(0)
+    row = estimate_effect(GRAPH, table, **SHORT, methods=["linear adjustment"], cluster="patient")["linear adjustment"]
+    groups = table["patient"].factorize()[0]
+    fitted = OLS(table["y"], add_constant(table[["t", "z"]])).fit(cov_type="cluster", cov_kwds={"groups": groups})
+    assert row.value == pytest.approx(fitted.params["t"], rel=1e-9)
+    assert (row.high - row.low) / 2 / 1.959964 == pytest.approx(fitted.bse["t"], rel=1e-4)
+
+
+@pytest.mark.parametrize("method", ["linear adjustment", "weighting", "doubly robust"])
+def test_sampling_weights_undo_a_selection(method: str) -> None:
+    """Rows with large z were sampled four times as often; weights bring the population's effect back."""
+    table, truth = uneven_table(20_000, seed=2)
+    rng = np.random.default_rng(0)
+    kept = rng.random(len(table)) < np.where(table["z"] > 0, 1.0, 0.25)
+    sampled = table[kept].assign(w=np.where(table["z"][kept] > 0, 10.0, 40.0))
+    weighted = estimate_effect(GRAPH, sampled, **SHORT, methods=[method], weights="w")[method]
+    plain = estimate_effect(GRAPH, sampled, **SHORT, methods=[method])[method]
+    assert not plain.covers(truth["whole"])
+    if method == "linear adjustment":  # one effect for all rows is wrong here: only the direction is asked
+        assert abs(weighted.value - truth["whole"]) < abs(plain.value - truth["whole"])
+    else:
+        assert weighted.covers(truth["whole"])
+    assert sampled["w"].sum() == pytest.approx(10 * len(table), rel=0.05)
+
+
+@pytest.mark.parametrize(
+    ("method", "table"),
+    [("doubly robust", uneven_table(1_000, seed=3)[0]), ("g-computation", linear_table(500, seed=0, effect=1.0))],
+)
+def test_bootstrap_agrees_with_the_influence_function(method: str, table: pd.DataFrame) -> None:
+    arguments = SHORT | {"methods": [method]}
+    analytic = estimate_effect(GRAPH, table, **arguments)[method]
+    drawn = estimate_effect(GRAPH, table, **arguments, interval="bootstrap", resamples=100)[method]
+    again = estimate_effect(GRAPH, table, **arguments, interval="bootstrap", resamples=100)[method]
+    assert drawn == again
+    assert drawn.value == analytic.value
+    assert drawn.high - drawn.low == pytest.approx(analytic.high - analytic.low, rel=0.35)
+    assert "bootstrap of 100 resamples" in drawn.note
+
+
+def test_bootstrap_draws_whole_clusters() -> None:
+    table = clustered_table(1)
+    arguments = SHORT | {"methods": ["linear adjustment"], "interval": "bootstrap", "resamples": 200}
+    together = estimate_effect(GRAPH, table, **arguments, cluster="patient")["linear adjustment"]
+    apart = estimate_effect(GRAPH, table, **arguments)["linear adjustment"]
+    assert together.high - together.low > 2 * (apart.high - apart.low)
+
+
+def test_dose_response_follows_the_curve() -> None:
+    rng = np.random.default_rng(0)
+    z = rng.normal(size=4_000)
+    t = 0.7 * z + rng.normal(size=4_000)
+    table = pd.DataFrame({"z": z, "t": t, "y": t**2 + z + rng.normal(size=4_000)})
+    curve = dose_response(GRAPH, table, treatment="t", outcome="y", values=[-1, 0, 1, 2])
+    assert list(curve.columns) == ["value", "mean", "low", "high", "low_all", "high_all"]
+    truth = curve["value"] ** 2 + z.mean()
+    assert ((curve["low_all"] <= truth) & (truth <= curve["high_all"])).all()
+    assert ((curve["low_all"] < curve["low"]) & (curve["high"] < curve["high_all"])).all()
+    assert (curve["high_all"] - curve["low_all"]).max() < 0.6
+    effect = estimate_effect(GRAPH, table, **SHORT | {"contrast": (0, 2), "methods": ["g-computation"]})
+    difference = curve.set_index("value")["mean"].loc[2.0] - curve.set_index("value")["mean"].loc[0.0]
+    assert effect["g-computation"].value == pytest.approx(difference, rel=1e-9)
+    labelled = table.assign(t=np.where(table["t"] > 0, "a", "b"))
+    with pytest.raises(DataError, match="has labels"):
+        dose_response(GRAPH, labelled, treatment="t", outcome="y")
+
+
+def test_effects_by_group_find_each_groups_effect() -> None:
+    table, _ = uneven_table(8_000, seed=3)
+    groups = effects_by_group(GRAPH, table, treatment="t", outcome="y", contrast=(0, 1), by="z", bins=3)
+    assert list(groups["rows"]) == pytest.approx([8_000 / 3] * 3, abs=1)
+    truth = (1 + table["z"]).groupby(pd.qcut(table["z"], 3), observed=True).mean().to_numpy()
+    assert ((groups["low_all"] <= truth) & (truth <= groups["high_all"])).all()
+    assert groups["low_all"].iloc[2] > groups["high_all"].iloc[0]
+    with pytest.raises(NotIdentifiableError, match="causal path"):
+        effects_by_group(
+            CausalGraph("z -> {t, y}; t -> m -> y"), table.assign(m=table["t"] + table["z"]),
+            treatment="t", outcome="y", contrast=(0, 1), by="m",
+        )  # fmt: skip
+    with pytest.raises(DataError, match="'t' is continuous"):
+        effects_by_group(GRAPH, linear_table(500, 0), treatment="t", outcome="y", contrast=(0, 1), by="z")
