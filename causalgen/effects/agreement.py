@@ -406,7 +406,9 @@ def _fitted(index: pd.Index, rows: Sequence[Hashable] | None) -> NDArray[np.bool
 
 def _positions(index: pd.Index, rows: Sequence[Hashable], units: int) -> NDArray[np.int64]:
     if not index.is_unique:
-        raise DataError("Expected distinct index labels of the table, since `rows` refers to them. Reset the index first.")
+        raise DataError(
+            "Expected distinct index labels of the table, since `rows` refers to them. Reset the index first."
+        )
     positions = index.get_indexer(pd.Index(list(rows)))
     if len(positions) != units or (positions < 0).any():
         raise DataError(

@@ -88,7 +88,9 @@ class Refitting:
             value = self.values[name][rows]
             parents = {parent: self.values[parent][rows] for parent in mechanism.parents}
             if mechanism.parameter_groups():
-                learned[name] = _descend(mechanism, value, parents, weights, iterations, self._memories.get(name))
+                learned[name] = _descend(
+                    mechanism, value, parents, weights, iterations, self._memories.get(name) or None
+                )
             else:
                 again = {parent: tensor.repeat_interleave(weights) for parent, tensor in parents.items()}
                 with torch.no_grad():
@@ -118,9 +120,16 @@ def _descend(
         return loss
 
     state = optimizer.state[parameters[0]]
+    before = [parameter.detach().clone() for parameter in parameters]
+    first = float(closure().detach())
     if memory is not None:  # the last gradient is this loss's own, so that no false curvature pair is added
         state.update({key: list(entry) if isinstance(entry, list) else entry for key, entry in memory.items()})
-        state["prev_loss"] = float(closure())
+        state["prev_loss"] = first
         state["prev_flat_grad"] = torch.cat([p.grad.flatten() for p in parameters if p.grad is not None])
     optimizer.step(closure)
+    if not float(closure().detach()) <= first:  # a step along foreign curvature may leave the basin for good
+        with torch.no_grad():
+            for parameter, weight in zip(parameters, before):
+                parameter.copy_(weight)
+        return {} if memory is None else _descend(mechanism, value, parents, weights, iterations, None)
     return dict(state)
