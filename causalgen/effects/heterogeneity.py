@@ -1,6 +1,6 @@
 """Effects that differ: by groups of rows from doubly robust scores, and row by row from a causal forest."""
 
-from collections.abc import Sequence
+from collections.abc import Hashable, Sequence
 from typing import Any
 
 import numpy as np
@@ -153,18 +153,13 @@ def effects_by_unit(
     return encoded.covariates.assign(effect=inference.point_estimate, low=low, high=high)
 
 
-def _groups(graph: CausalGraph, table: EncodedTable, by: str, bins: int) -> tuple[NDArray[np.intp], list[str]]:
+def _groups(graph: CausalGraph, table: EncodedTable, by: str, bins: int) -> tuple[NDArray[np.integer], list[str]]:
     """The group of every row, and the groups' names in order."""
-    column = table.data[by]
-    if isinstance(column.dtype, pd.CategoricalDtype) or column.nunique() <= bins:
-        codes, values = pd.factorize(column, sort=True)
-        groups = codes.astype(np.intp)
-        labels = graph[by].labels
-        names = [f"{value:g}" if labels is None else str(labels[int(value)]) for value in values]
-    else:
-        cut = pd.qcut(column, bins, duplicates="drop")
-        groups = cut.cat.codes.to_numpy(dtype=np.intp)
-        names = list(map(str, cut.cat.categories))
+    column, labels = table.data[by], graph[by].labels
+    discrete = isinstance(column.dtype, pd.CategoricalDtype) or column.nunique() <= bins
+    grouped = column.astype("category") if discrete else pd.qcut(column, bins, duplicates="drop")
+    names = [_name(value, labels) if discrete else str(value) for value in grouped.cat.categories]
+    groups = grouped.cat.codes.to_numpy(dtype=np.int64)
     smallest = int(np.bincount(groups).min())
     if smallest < LEAST_GROUP:
         raise DataError(
@@ -172,3 +167,7 @@ def _groups(graph: CausalGraph, table: EncodedTable, by: str, bins: int) -> tupl
             "fewer bins."
         )
     return groups, names
+
+
+def _name(value: float, labels: tuple[Hashable, ...] | None) -> str:
+    return f"{value:g}" if labels is None else str(labels[int(value)])
