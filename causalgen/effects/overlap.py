@@ -23,7 +23,7 @@ LEAST_EFFECTIVE_SHARE = 0.05
 LEAST_COMPARABLE = 10
 CLIP = 0.01
 LEAST_PROPENSITY = 1e-6
-MOST_ROWS = 50_000
+MOST_ROWS = 20_000
 
 
 @dataclass(frozen=True)
@@ -59,7 +59,7 @@ class Overlap:
 def treatment_overlap(table: EncodedTable, *, seed: int = 0) -> Overlap | None:
     """Overlap for a binary or categorical treatment, from cross-fitted propensities; None without covariates.
 
-    Of more than 50,000 rows, 50,000 are looked at.
+    Of more than 20,000 rows, 20,000 are looked at.
     """
     if not len(table.covariates.columns):
         return None
@@ -74,6 +74,9 @@ def treatment_overlap(table: EncodedTable, *, seed: int = 0) -> Overlap | None:
     members = np.stack([values == table.control, values == table.treated])
     for fit, score in cross_folds(len(values), 5, seed, arm=members[1], clusters=clusters):
         for which, member in enumerate(members):
+            if which and table.kind == "binary":
+                propensity[1, score] = 1 - propensity[0, score]
+                continue
             model = OutcomeModel((0.0, 1.0), penalty=None).fit(features[fit], member[fit].astype(float))
             propensity[which, score] = model.predict(features[score])
     rare = propensity.min(axis=0) < RARE

@@ -53,6 +53,14 @@ def binary_table(rows: int, seed: int, effect: float = 1.0) -> pd.DataFrame:
     return pd.DataFrame({"z": z, "t": t, "y": effect * t + z + z**2 + 0.5 * rng.normal(size=rows)})
 
 
+def even_table(rows: int, seed: int, effect: float = 1.0) -> pd.DataFrame:
+    """Linear outcome and a binary treatment that overlaps everywhere."""
+    rng = np.random.default_rng(seed)
+    z = rng.uniform(-1.5, 1.5, size=rows)
+    t = (rng.random(rows) < sigmoid(z)).astype(float)
+    return pd.DataFrame({"z": z, "t": t, "y": effect * t + 1.5 * z + rng.normal(size=rows)})
+
+
 def exploding_table(rows: int = 4_000, seed: int = 0) -> pd.DataFrame:
     """Treatment, with effect 1, rare and rarer the larger z is: a few treated rows stand for most of the table."""
     rng = np.random.default_rng(seed)

@@ -13,12 +13,14 @@ __all__ = ["OutcomeModel"]
 Array = NDArray[np.float64]
 
 PENALTIES = tuple(10.0**power for power in (0, -1, -2, -3, -4, -5))
-"""Ridge penalties a row from which leave-one-out prediction chooses, greatest first."""
+"""Ridge penalties from which leave-one-out prediction chooses, as a share of the rows it looks at, greatest first."""
 ROWS_FOR_CHOICE = 1_000
 CHUNK = 20_000
 MOST_STEPS = 50
 STEPS_FOR_CHOICE = 2
-TOLERANCE = 1e-7
+CLOSE = 1.0
+TOLERANCE = 1e-6
+ROWS_TO_START = 20_000
 LEAST_CURVATURE = 1e-10
 
 
@@ -36,7 +38,7 @@ class OutcomeModel(RegressorMixin, BaseEstimator):
     Args:
         bounds: Least and greatest value of the variable; None for one without limits.
         penalty: Ridge penalty on the coefficients of standardised features; the intercept is free. None chooses it
-            from `PENALTIES` times the number of rows, by leave-one-out prediction of at most 1,000 rows.
+            by leave-one-out prediction of at most 1,000 rows, among `PENALTIES` times their number.
     """
 
     def __init__(self, bounds: tuple[float, float] | None = None, penalty: float | None = 0.01) -> None:
@@ -61,10 +63,14 @@ class OutcomeModel(RegressorMixin, BaseEstimator):
         penalty = self.penalty
         if penalty is None:
             few = np.arange(rows) if clusters is None else np.unique(clusters, return_index=True)[1]
+            copies = rows / len(few)
             if len(few) > ROWS_FOR_CHOICE:
                 few = few[np.linspace(0, len(few) - 1, ROWS_FOR_CHOICE).astype(int)]
-            relative, start = self._choose(features[few], share[few], weights[few])
-            penalty = relative * rows
+            penalty, start = self._choose(features[few], share[few], weights[few])
+            penalty *= copies  # the best penalty grows with the copies of a row, and not with the number of rows
+        if rows > 2 * ROWS_TO_START:  # a few rows come close enough for two or three steps over all of them
+            few = np.linspace(0, rows - 1, ROWS_TO_START).astype(int)
+            start = self._newton(features[few], share[few], weights[few], penalty, start)
         solution = self._newton(features, share, weights, penalty, start)
         self.penalty_ = penalty
         self.intercept_, self.coef_ = float(solution[0]), solution[1:]
@@ -110,20 +116,28 @@ class OutcomeModel(RegressorMixin, BaseEstimator):
         solution: Array,
         steps: int = MOST_STEPS,
     ) -> Array:
-        """Minimise the penalised deviance from `solution`; the step is halved until the deviance falls."""
-        value = self._objective(features, share, weights, penalty, solution)
+        """Minimise the penalised deviance from `solution`; a step from afar is halved until the deviance falls."""
         for _ in range(steps):
             gradient, curvature = self._derivatives(features, share, weights, penalty, solution)
-            step = np.linalg.lstsq(curvature, gradient, rcond=None)[0] if penalty == 0 else _solve(curvature, gradient)
-            while True:
-                found = self._objective(features, share, weights, penalty, solution + step)
-                if found <= value + 1e-9 * abs(value) or np.abs(step).max() < TOLERANCE:
-                    break
-                step = step / 2
-            solution, value = solution + step, found
-            if self.bounds is None or np.abs(step).max() < TOLERANCE:
+            step = _solve(curvature, gradient, singular=penalty == 0)
+            decrement = float(gradient @ step)  # squared distance to the minimum, in standard errors
+            if decrement > CLOSE and self.bounds is not None:
+                step = self._shortened(step, features, share, weights, penalty, solution)
+            solution = solution + step
+            if decrement < TOLERANCE or self.bounds is None:
                 break
         return solution
+
+    def _shortened(
+        self, step: Array, features: Array, share: Array, weights: Array, penalty: float, solution: Array
+    ) -> Array:
+        """The step, halved until the penalised deviance falls."""
+        value = self._objective(features, share, weights, penalty, solution)
+        for _ in range(MOST_STEPS):
+            if self._objective(features, share, weights, penalty, solution + step) <= value:
+                break
+            step = step / 2
+        return step
 
     def _objective(self, features: Array, share: Array, weights: Array, penalty: float, solution: Array) -> float:
         total = 0.5 * penalty * float(solution[1:] @ solution[1:])
@@ -150,15 +164,15 @@ class OutcomeModel(RegressorMixin, BaseEstimator):
         return gradient, _gram(features, curvature, penalty)
 
     def _choose(self, features: Array, share: Array, weights: Array) -> tuple[float, Array]:
-        """The penalty a row with the least leave-one-out loss, and the solution that belongs to it."""
-        best, chosen, kept = np.inf, PENALTIES[0], np.zeros(features.shape[1] + 1)
+        """The penalty with the least leave-one-out loss, and the solution that belongs to it."""
+        best, chosen, kept = np.inf, 0.0, np.zeros(features.shape[1] + 1)
         solution = kept
         for relative in PENALTIES:
             penalty = relative * len(share)
             solution = self._newton(features, share, weights, penalty, solution, STEPS_FOR_CHOICE)
             loss = self._left_out_loss(features, share, weights, penalty, solution)
             if loss < best:
-                best, chosen, kept = loss, relative, solution
+                best, chosen, kept = loss, penalty, solution
         return chosen, kept
 
     def _left_out_loss(self, features: Array, share: Array, weights: Array, penalty: float, solution: Array) -> float:
@@ -187,11 +201,15 @@ def _gram(features: Array, weights: Array, penalty: float) -> Array:
     gram = np.zeros((width + 1, width + 1))
     gram[0, 0] = weights.sum()
     gram[0, 1:] = gram[1:, 0] = weights @ features
+    root = np.sqrt(weights)[:, None]
     for rows in _chunks(len(features)):
-        gram[1:, 1:] += (features[rows] * weights[rows, None]).T @ features[rows]
+        scaled = features[rows] * root[rows]
+        gram[1:, 1:] += scaled.T @ scaled
     gram[np.arange(1, width + 1), np.arange(1, width + 1)] += penalty
     return gram
 
 
-def _solve(curvature: Array, gradient: Array) -> Array:
-    return cho_solve(cho_factor(curvature), gradient)
+def _solve(curvature: Array, gradient: Array, *, singular: bool) -> Array:
+    if singular:
+        return np.asarray(np.linalg.lstsq(curvature, gradient, rcond=None)[0], dtype=np.float64)
+    return np.asarray(cho_solve(cho_factor(curvature), gradient), dtype=np.float64)
