@@ -35,6 +35,7 @@ def interrupted(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, subproc
         stderr=subprocess.PIPE,
         text=True,
         env=os.environ | {"OMP_NUM_THREADS": "1"},
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),  # a suite in a shell's background ignores it
     )
     attributes_done = folder / "run" / "checkpoints" / "training-attributes.safetensors"
     deadline = time.monotonic() + 60
