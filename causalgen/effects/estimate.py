@@ -3,43 +3,26 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from importlib.metadata import version
-from typing import TYPE_CHECKING, Any, Literal
+from typing import Any, Literal
 
-import numpy as np
 import pandas as pd
 
 from ..errors import DataError, NotIdentifiableError, nearest
 from ..graph import CausalGraph, Estimand, check_adjustment_set, check_instrument, identify, instruments
-from .quiet import quiet_dowhy
-from .report import EffectReport, Estimate, Refutation
+from .report import EffectReport
 from .table import EncodedTable, check_names, encode_table
 
-if TYPE_CHECKING:
-    from dowhy.causal_estimator import CausalEstimate, CausalEstimator
-    from dowhy.causal_identifier import IdentifiedEstimand
-
-    from .estimators.methods import Method
-    from .overlap import Overlap
-
-__all__ = ["POPULATIONS", "Question", "estimate_effect", "find_estimand"]
+__all__ = ["INTERVALS", "POPULATIONS", "Plan", "estimate_effect", "find_estimand"]
 
 LEAST_SIMULATIONS = 10
 LEAST_RESAMPLES = 100
-STRONG_INSTRUMENT = 10
 POPULATIONS = ("whole", "overlap", "treated", "control")
 INTERVALS = ("analytic", "bootstrap")
-NAIVE = "naive"
-NAIVE_NOTES = {
-    "binary": "Difference of the two groups' means, adjusted for nothing: an association. Robust interval (HC1).",
-    "categorical": "Difference of the two groups' means, adjusted for nothing: an association. Robust interval (HC1).",
-    "continuous": "Slope of the outcome on the treatment alone, times the contrast: an association. Robust interval "
-    "(HC1).",
-}
 
 
 @dataclass(frozen=True)
-class Question:
-    """What is estimated, how, and with which uncertainty; the arguments of `estimate_effect` after the contrast."""
+class Plan:
+    """How an effect is estimated and doubted; arguments of `estimate_effect`."""
 
     methods: Sequence[str] | None
     population: str
@@ -104,15 +87,17 @@ def estimate_effect(
         NotIdentifiableError: The graph does not identify the effect in a way that an estimator here uses, or the given
             adjustment set or instrument is none; the message shows the open path.
     """
-    question = Question(methods, population, interval, resamples, simulations if refute else 0, level, seed)
-    _check(question)
+    from .through_dowhy import through_dowhy
+
+    plan = Plan(methods, population, interval, resamples, simulations if refute else 0, level, seed)
+    _check(plan)
     check_names(graph, table, treatment, outcome)
     attributes = graph.project([name for name in graph.nodes if not graph[name].is_image])
     estimand = find_estimand(attributes, treatment, outcome, adjustment=adjustment, instrument=instrument)
     beside = [estimand.instrument] if estimand.instrument else []
     used = [*estimand.adjustment, *beside, *estimand.mediators]
     encoded = encode_table(attributes, table, treatment, outcome, used, contrast, weights=weights, cluster=cluster)
-    estimates, refutations, warnings = _through_dowhy(attributes, encoded, estimand, question)
+    estimates, refutations, warnings = through_dowhy(attributes, encoded, estimand, plan)
     return EffectReport(
         treatment=treatment,
         outcome=outcome,
@@ -133,19 +118,19 @@ def estimate_effect(
     )
 
 
-def _check(question: Question) -> None:
-    if not 0 < question.level < 1:
-        raise DataError(f"Expected level between 0 and 1, such as 0.95; got {question.level!r}.")
-    if question.simulations and question.simulations < LEAST_SIMULATIONS:
-        raise DataError(f"Expected at least {LEAST_SIMULATIONS} simulations for a refuter; got {question.simulations}.")
+def _check(plan: Plan) -> None:
+    if not 0 < plan.level < 1:
+        raise DataError(f"Expected level between 0 and 1, such as 0.95; got {plan.level!r}.")
+    if plan.simulations and plan.simulations < LEAST_SIMULATIONS:
+        raise DataError(f"Expected at least {LEAST_SIMULATIONS} simulations for a refuter; got {plan.simulations}.")
     for word, known, name in (
-        (question.population, POPULATIONS, "population"),
-        (question.interval, INTERVALS, "interval"),
+        (plan.population, POPULATIONS, "population"),
+        (plan.interval, INTERVALS, "interval"),
     ):
         if word not in known:
             raise DataError(f"Expected {name} among {', '.join(known)}; got {word!r}." + nearest(str(word), known))
-    if question.interval == "bootstrap" and question.resamples < LEAST_RESAMPLES:
-        raise DataError(f"Expected at least {LEAST_RESAMPLES} resamples for a bootstrap; got {question.resamples}.")
+    if plan.interval == "bootstrap" and plan.resamples < LEAST_RESAMPLES:
+        raise DataError(f"Expected at least {LEAST_RESAMPLES} resamples for a bootstrap; got {plan.resamples}.")
 
 
 def find_estimand(
@@ -192,138 +177,6 @@ def find_estimand(
     return estimand
 
 
-def _through_dowhy(
-    graph: CausalGraph, table: EncodedTable, estimand: Estimand, question: Question
-) -> tuple[tuple[Estimate, ...], tuple[Refutation, ...], tuple[str, ...]]:
-    """Identification, estimates, refuters and warnings; nothing above this line loads DoWhy."""
-    from .doubt.refuters import refute
-    from .estimators.linear import LinearAdjustment
-    from .estimators.methods import choose_methods
-    from .identification import unadjusted_estimand
-
-    chosen: dict[str, Method] = {}
-    if estimand.method != "no effect":
-        chosen = choose_methods(
-            question.methods,
-            table.kind,
-            estimand.treatment,
-            identified=estimand.method,
-            population=question.population,
-        )
-    _check_methods(chosen, table, question)
-    overlap = _overlap(table, estimand, chosen, question)
-    with quiet_dowhy():
-        identified = _identified(graph, estimand)
-        discrete = table.kind == "categorical"
-        naive = _fit(LinearAdjustment(unadjusted_estimand(*table.names), discrete=discrete), table, "whole")
-        adjusted = {
-            name: _fit(method.build(identified, table, question.seed), table, question.population)
-            for name, method in chosen.items()
-        }
-        fitted = {name: (adjusted[name], chosen[name], question.population) for name in adjusted}
-        fitted |= _in_overlap(identified, table, chosen, overlap, question)
-        estimates = [_estimate(NAIVE, naive, "naive", NAIVE_NOTES[table.kind], "whole", question, INTERVALS)]
-        estimates += [
-            _estimate(name, found, "adjusted", method.note, population, question, method.intervals)
-            for name, (found, method, population) in fitted.items()
-        ]
-        refutations: tuple[Refutation, ...] = ()
-        if question.simulations and adjusted:
-            refutations = refute(adjusted, naive, simulations=question.simulations, seed=question.seed)
-    return tuple(estimates), refutations, _doubts(table, estimand, overlap, adjusted)
-
-
-def _check_methods(chosen: dict[str, "Method"], table: EncodedTable, question: Question) -> None:
-    for name, method in chosen.items():
-        if method.bounded and table.bounds is None:
-            raise DataError(
-                f"Expected a binary outcome, or one whose variable declares a finite support, for {name!r}; "
-                f"'{table.names[1]}' is neither. Use 'linear adjustment', or declare the support in the graph."
-            )
-        if method.sampling and table.weighted:
-            raise DataError(f"Expected a method that takes sampling weights; {name!r} does not: {method.sampling}.")
-        if question.interval == "bootstrap" and "bootstrap" not in method.intervals:
-            raise DataError(
-                f"Expected a method whose interval may be a bootstrap; the bootstrap is not valid or not offered for "
-                f"{name!r}. Use interval='analytic'."
-            )
-
-
-def _overlap(
-    table: EncodedTable, estimand: Estimand, chosen: dict[str, "Method"], question: Question
-) -> "Overlap | None":
-    from .overlap import require_overlap, treatment_overlap
-
-    if estimand.method != "backdoor" or table.kind == "continuous":
-        return None
-    overlap = treatment_overlap(table, seed=question.seed)
-    if overlap is not None:
-        weighs = any(method.weighs for method in chosen.values())
-        require_overlap(overlap, table.names[0], population=question.population, weighs=weighs)
-    return overlap
-
-
-def _identified(graph: CausalGraph, estimand: Estimand) -> "IdentifiedEstimand":
-    from .identification import dowhy_estimand, front_door_estimand, instrument_estimand
-
-    if estimand.method == "instrument":
-        return instrument_estimand(estimand)
-    if estimand.method == "frontdoor":
-        return front_door_estimand(estimand)
-    return dowhy_estimand(graph, estimand)
-
-
-def _in_overlap(
-    identified: "IdentifiedEstimand",
-    table: EncodedTable,
-    chosen: dict[str, "Method"],
-    overlap: "Overlap | None",
-    question: Question,
-) -> dict[str, tuple["CausalEstimate", "Method", str]]:
-    """Where overlap is poor in the whole population: the weighing methods again, in the overlap population."""
-    from .overlap import SHARE_WORTH_A_WARNING
-
-    if overlap is None or overlap.poor < SHARE_WORTH_A_WARNING or question.population != "whole":
-        return {}
-    able = {name: method for name, method in chosen.items() if method.weighs}
-    return {
-        f"{name}, overlap population": (
-            _fit(method.build(identified, table, question.seed), table, "overlap"),
-            method,
-            "overlap",
-        )
-        for name, method in able.items()
-    }
-
-
-def _fit(estimator: "CausalEstimator", table: EncodedTable, population: str) -> "CausalEstimate":
-    from .estimators.adjustment import TARGET_UNITS
-
-    contrast = {"treatment_value": table.treated, "control_value": table.control}
-    return estimator.fit(table.data).estimate_effect(table.data, **contrast, target_units=TARGET_UNITS[population])
-
-
-def _estimate(
-    source: str,
-    estimate: "CausalEstimate",
-    kind: Literal["naive", "adjusted"],
-    note: str,
-    population: str,
-    question: Question,
-    intervals: tuple[str, ...],
-) -> Estimate:
-    from .bootstrap import bootstrap_interval
-
-    if "analytic" not in intervals or question.interval == "bootstrap":
-        ends = bootstrap_interval(estimate, level=question.level, resamples=question.resamples, seed=question.seed)
-        note += f" Here: bootstrap of {question.resamples} resamples."
-    else:
-        ends = estimate.get_confidence_intervals(confidence_level=question.level)
-    low, high = (float(end) if np.isfinite(end) else None for end in ends)
-    named = "compliers" if source == "instrumental variables" else population
-    return Estimate(source, float(estimate.value), low, high, kind, note, named)
-
-
 def _warnings(table: EncodedTable, estimand: Estimand) -> tuple[str, ...]:
     messages: list[str] = []
     if table.dropped:
@@ -337,20 +190,3 @@ def _warnings(table: EncodedTable, estimand: Estimand) -> tuple[str, ...]:
             "effect is 0, and nothing is estimated. The naive estimate shows association."
         )
     return tuple(messages)
-
-
-def _doubts(
-    table: EncodedTable, estimand: Estimand, overlap: "Overlap | None", adjusted: dict[str, "CausalEstimate"]
-) -> tuple[str, ...]:
-    """Where overlap is poor, and whether the instrument is weak."""
-    from .overlap import overlap_warnings
-
-    if estimand.method == "backdoor":
-        return overlap_warnings(table, overlap)
-    return tuple(
-        f"Weak instrument: the first stage of '{estimand.instrument}' has F = {estimate.estimator.first_stage:.1f}, "
-        f"below {STRONG_INSTRUMENT}; the estimate is biased towards the association, and only Anderson and Rubin's "
-        "interval, which is the one given, keeps its level (none is given where it is unbounded)."
-        for name, estimate in adjusted.items()
-        if name == "instrumental variables" and estimate.estimator.first_stage < STRONG_INSTRUMENT
-    )

@@ -8,7 +8,7 @@ import pandas as pd
 import pytest
 
 from causalgen.effects import estimate_effect
-from causalgen.errors import DataError, NotIdentifiableError, SupportError, UnknownNameError
+from causalgen.errors import DataError, GraphError, NotIdentifiableError, SupportError, UnknownNameError
 from causalgen.graph import CausalGraph, Variable
 
 from .generator import binary_table, digits_graph, digits_table, exploding_table
@@ -130,6 +130,13 @@ def test_a_given_set_is_checked_and_the_opened_path_shown() -> None:
         estimate_effect(GRAPH, table, **SHORT, adjustment=[])
     with pytest.raises(UnknownNameError, match="zz"):
         estimate_effect(GRAPH, table, **SHORT, adjustment=["zz"])
+
+
+def test_cyclic_graphs_and_unknown_nodes_never_reach_an_estimator() -> None:
+    with pytest.raises(GraphError, match="cycle"):
+        CausalGraph("t -> y -> t")
+    with pytest.raises(UnknownNameError, match="'q'"):
+        estimate_effect(GRAPH, binary_table(100, seed=0), **SHORT | {"treatment": "q"})
 
 
 def test_a_false_instrument_is_refused_with_its_path() -> None:

@@ -1,0 +1,162 @@
+"""Estimates, refuters and warnings for one encoded question, by DoWhy estimators; importing it loads DoWhy."""
+
+from typing import Literal
+
+import numpy as np
+from dowhy.causal_estimator import CausalEstimate, CausalEstimator
+from dowhy.causal_identifier import IdentifiedEstimand
+
+from ..errors import DataError
+from ..graph import CausalGraph, Estimand
+from .bootstrap import bootstrap_interval
+from .doubt.refuters import refute
+from .estimate import INTERVALS, Plan
+from .estimators.adjustment import TARGET_UNITS
+from .estimators.linear import LinearAdjustment
+from .estimators.methods import Method, choose_methods
+from .identification import dowhy_estimand, front_door_estimand, instrument_estimand, unadjusted_estimand
+from .overlap import SHARE_WORTH_A_WARNING, Overlap, overlap_warnings, require_overlap, treatment_overlap
+from .quiet import quiet_dowhy
+from .report import Estimate, Refutation
+from .table import EncodedTable
+
+__all__ = ["through_dowhy"]
+
+STRONG_INSTRUMENT = 10
+NAIVE = "naive"
+NAIVE_NOTES = {
+    "binary": "Difference of the two groups' means, adjusted for nothing: an association. Robust interval (HC1).",
+    "categorical": "Difference of the two groups' means, adjusted for nothing: an association. Robust interval (HC1).",
+    "continuous": "Slope of the outcome on the treatment alone, times the contrast: an association. Robust interval "
+    "(HC1).",
+}
+
+
+def through_dowhy(
+    graph: CausalGraph, table: EncodedTable, estimand: Estimand, plan: Plan
+) -> tuple[tuple[Estimate, ...], tuple[Refutation, ...], tuple[str, ...]]:
+    """Identification, estimates, refuters and warnings; nothing above this line loads DoWhy."""
+    chosen: dict[str, Method] = {}
+    if estimand.method != "no effect":
+        chosen = choose_methods(
+            plan.methods,
+            table.kind,
+            estimand.treatment,
+            identified=estimand.method,
+            population=plan.population,
+        )
+    _check_methods(chosen, table, plan)
+    overlap = _overlap(table, estimand, chosen, plan)
+    with quiet_dowhy():
+        identified = _identified(graph, estimand)
+        discrete = table.kind == "categorical"
+        naive = _fit(LinearAdjustment(unadjusted_estimand(*table.names), discrete=discrete), table, "whole")
+        adjusted = {
+            name: _fit(method.build(identified, table, plan.seed), table, plan.population)
+            for name, method in chosen.items()
+        }
+        fitted = {name: (adjusted[name], chosen[name], plan.population) for name in adjusted}
+        fitted |= _in_overlap(identified, table, chosen, overlap, plan)
+        estimates = [_estimate(NAIVE, naive, "naive", NAIVE_NOTES[table.kind], "whole", plan, INTERVALS)]
+        estimates += [
+            _estimate(name, found, "adjusted", method.note, population, plan, method.intervals)
+            for name, (found, method, population) in fitted.items()
+        ]
+        refutations: tuple[Refutation, ...] = ()
+        if plan.simulations and adjusted:
+            refutations = refute(adjusted, naive, simulations=plan.simulations, seed=plan.seed)
+    return tuple(estimates), refutations, _doubts(table, estimand, overlap, adjusted)
+
+
+def _check_methods(chosen: dict[str, Method], table: EncodedTable, plan: Plan) -> None:
+    for name, method in chosen.items():
+        if method.bounded and table.bounds is None:
+            raise DataError(
+                f"Expected a binary outcome, or one whose variable declares a finite support, for {name!r}; "
+                f"'{table.names[1]}' is neither. Use 'linear adjustment', or declare the support in the graph."
+            )
+        if method.sampling and table.weighted:
+            raise DataError(f"Expected a method that takes sampling weights; {name!r} does not: {method.sampling}.")
+        if plan.interval == "bootstrap" and "bootstrap" not in method.intervals:
+            raise DataError(
+                f"Expected a method whose interval may be a bootstrap; the bootstrap is not valid or not offered for "
+                f"{name!r}. Use interval='analytic'."
+            )
+
+
+def _overlap(table: EncodedTable, estimand: Estimand, chosen: dict[str, Method], plan: Plan) -> Overlap | None:
+    if estimand.method != "backdoor" or table.kind == "continuous":
+        return None
+    overlap = treatment_overlap(table, seed=plan.seed)
+    if overlap is not None:
+        weighs = any(method.weighs for method in chosen.values())
+        require_overlap(overlap, table.names[0], population=plan.population, weighs=weighs)
+    return overlap
+
+
+def _identified(graph: CausalGraph, estimand: Estimand) -> IdentifiedEstimand:
+    if estimand.method == "instrument":
+        return instrument_estimand(estimand)
+    if estimand.method == "frontdoor":
+        return front_door_estimand(estimand)
+    return dowhy_estimand(graph, estimand)
+
+
+def _in_overlap(
+    identified: IdentifiedEstimand,
+    table: EncodedTable,
+    chosen: dict[str, Method],
+    overlap: Overlap | None,
+    plan: Plan,
+) -> dict[str, tuple[CausalEstimate, Method, str]]:
+    """Where overlap is poor in the whole population: the weighing methods again, in the overlap population."""
+    if overlap is None or overlap.poor < SHARE_WORTH_A_WARNING or plan.population != "whole":
+        return {}
+    able = {name: method for name, method in chosen.items() if method.weighs}
+    return {
+        f"{name}, overlap population": (
+            _fit(method.build(identified, table, plan.seed), table, "overlap"),
+            method,
+            "overlap",
+        )
+        for name, method in able.items()
+    }
+
+
+def _fit(estimator: CausalEstimator, table: EncodedTable, population: str) -> CausalEstimate:
+    contrast = {"treatment_value": table.treated, "control_value": table.control}
+    return estimator.fit(table.data).estimate_effect(table.data, **contrast, target_units=TARGET_UNITS[population])
+
+
+def _estimate(
+    source: str,
+    estimate: CausalEstimate,
+    kind: Literal["naive", "adjusted"],
+    note: str,
+    population: str,
+    plan: Plan,
+    intervals: tuple[str, ...],
+) -> Estimate:
+    if "analytic" not in intervals or plan.interval == "bootstrap":
+        ends = bootstrap_interval(estimate, level=plan.level, resamples=plan.resamples, seed=plan.seed)
+        note += f" Here: bootstrap of {plan.resamples} resamples."
+    else:
+        ends = estimate.get_confidence_intervals(confidence_level=plan.level)
+    low, high = (float(end) if np.isfinite(end) else None for end in ends)
+    named = "compliers" if source == "instrumental variables" else population
+    return Estimate(source, float(estimate.value), low, high, kind, note, named)
+
+
+def _doubts(
+    table: EncodedTable, estimand: Estimand, overlap: Overlap | None, adjusted: dict[str, CausalEstimate]
+) -> tuple[str, ...]:
+    """Where overlap is poor, and whether the instrument is weak."""
+    if estimand.method == "backdoor":
+        return overlap_warnings(table, overlap)
+    return tuple(
+        f"Weak instrument: the first stage of '{estimand.instrument}' has F = {estimate.estimator.first_stage:.1f}, "
+        f"below {STRONG_INSTRUMENT}; the estimate is biased towards the association, and only Anderson and Rubin's "
+        "interval, which is the one given, keeps its level (none is given where it is unbounded)."
+        for name, estimate in adjusted.items()
+        if name == "instrumental variables" and estimate.estimator.first_stage < STRONG_INSTRUMENT
+    )
