@@ -35,7 +35,7 @@ NAIVE_NOTES = {
 def through_dowhy(
     graph: CausalGraph, table: EncodedTable, estimand: Estimand, plan: Plan
 ) -> tuple[tuple[Estimate, ...], tuple[Refutation, ...], tuple[str, ...]]:
-    """Identification, estimates, refuters and warnings; nothing above this line loads DoWhy."""
+    """Estimates, the naive one first, refutations and warnings."""
     chosen: dict[str, Method] = {}
     if estimand.method != "no effect":
         chosen = choose_methods(
@@ -46,6 +46,7 @@ def through_dowhy(
             population=plan.population,
         )
     _check_methods(chosen, table, plan)
+    _check_instrument(estimand, table)
     overlap = _overlap(table, estimand, chosen, plan)
     with quiet_dowhy():
         identified = _identified(graph, estimand)
@@ -82,6 +83,14 @@ def _check_methods(chosen: dict[str, Method], table: EncodedTable, plan: Plan) -
                 f"Expected a method whose interval may be a bootstrap; the bootstrap is not valid or not offered for "
                 f"{name!r}. Use interval='analytic'."
             )
+
+
+def _check_instrument(estimand: Estimand, table: EncodedTable) -> None:
+    if len(table.labels.get(estimand.instrument, ())) > 2:
+        raise DataError(
+            f"Expected a binary or continuous instrument; '{estimand.instrument}' has "
+            f"{len(table.labels[estimand.instrument])} labels. Recode it into two labels."
+        )
 
 
 def _overlap(table: EncodedTable, estimand: Estimand, chosen: dict[str, Method], plan: Plan) -> Overlap | None:

@@ -69,6 +69,17 @@ def test_methods_for_adjustment_are_refused_beside_an_instrument() -> None:
         estimate_effect(GRAPH, instrument_table(200, 0), **QUESTION, methods=["doubly robust"])
 
 
+def test_populations_and_kinds_that_an_instrument_cannot_serve_are_refused() -> None:
+    table = instrument_table(200, seed=0)
+    with pytest.raises(DataError, match="population='whole' for an effect identified by instrument; got 'treated'"):
+        estimate_effect(GRAPH, table, **QUESTION, population="treated")
+    labels = np.resize(["a", "b", "c"], 200)
+    with pytest.raises(DataError, match=r"'z' has 3 labels\. Recode it"):
+        estimate_effect(GRAPH, table.assign(z=labels), **QUESTION)
+    with pytest.raises(DataError, match=r"'t' is categorical\. Recode it"):
+        estimate_effect(GRAPH, table.assign(t=labels), **QUESTION | {"contrast": ("a", "b")})
+
+
 def front_door_table(rows: int, seed: int, *, binary: bool) -> pd.DataFrame:
     """t -> m -> y with hidden u; one unit of t moves m by 1 and y by 2."""
     rng = np.random.default_rng(seed)

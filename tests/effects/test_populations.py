@@ -220,3 +220,24 @@ def test_effects_by_group_find_each_groups_effect() -> None:
         )  # fmt: skip
     with pytest.raises(DataError, match="'t' is continuous"):
         effects_by_group(GRAPH, linear_table(500, 0), treatment="t", outcome="y", contrast=(0, 1), by="z")
+
+
+@pytest.mark.parametrize(
+    "method", ["weighting", "matching", "generalized linear adjustment", "double machine learning"]
+)
+def test_dowhys_refuters_refit_every_estimator(method: str) -> None:
+    rng = np.random.default_rng(0)
+    z = rng.normal(size=600)
+    binary = method != "double machine learning"
+    t = (rng.random(600) < sigmoid(z)).astype(float) if binary else z + rng.normal(size=600)
+    table = pd.DataFrame({"z": z, "t": t, "y": sigmoid(t + z + 0.5 * rng.normal(size=600))})
+    variables = [Variable("z"), Variable("t"), Variable("y", "continuous", support=(0, 1))]
+    graph = CausalGraph("z -> {t, y}; t -> y", variables)
+    report = estimate_effect(graph, table, **SHORT | {"methods": [method], "refute": True, "simulations": 10})
+    rows = {row.refuter: row for row in report.refutations}
+    assert {"placebo treatment", "random common cause", "data subset"} <= set(rows)
+    assert rows["placebo treatment"].found == pytest.approx(0, abs=0.02)
+    for refuter in ("random common cause", "data subset"):
+        assert rows[refuter].p_value is not None
+        assert rows[refuter].found != report[method].value
+        assert rows[refuter].found == pytest.approx(report[method].value, abs=0.02)

@@ -173,8 +173,18 @@ def choose_methods(
     kind = "categorical" if kind == "ordinal" else kind
     suited = {name: method for name, method in METHODS.items() if method.identified == identified}
     suited = {name: method for name, method in suited.items() if kind in method.kinds}
+    if identified != "backdoor" and population != "whole":
+        raise DataError(
+            f"Expected population='whole' for an effect identified by {identified}; got {population!r}. Only adjustment "
+            "tells populations apart."
+        )
     if names is None:
         names = [name for name, method in suited.items() if method.default]
+        if not names:
+            raise DataError(
+                f"Expected a binary or continuous treatment for an effect identified by {identified}; '{treatment}' is "
+                f"{kind}. Recode it into two labels."
+            )
     for name in names:
         if name not in METHODS:
             known = ", ".join(METHODS)
@@ -184,7 +194,7 @@ def choose_methods(
             place = f"{identified}" if METHODS[name].identified != identified else f"treatment '{treatment}'"
             remedy = f"Choose among {', '.join(suited)}." if suited else "No method suits it."
             raise DataError(f"Expected a method for {article} {place}; got {name!r}. {remedy}")
-        if population not in METHODS[name].populations and METHODS[name].identified == "backdoor":
+        if identified == "backdoor" and population not in METHODS[name].populations:
             able = ", ".join(other for other, method in suited.items() if population in method.populations)
             raise DataError(
                 f"Expected a method that averages over the {population} population; got {name!r}. "
