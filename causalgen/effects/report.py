@@ -144,7 +144,9 @@ class EffectReport:
         a, b = self.contrast
         unit = f" [{self.outcome_unit}]" if self.outcome_unit else ""
         first, second = (f"{level:g}" if isinstance(level, float) else level for level in (a, b))
-        return f"Effect of do({self.treatment}={second}) against do({self.treatment}={first}) on {self.outcome}{unit}"
+        among = "" if self.population == "whole" else f", in the {self.population} population"
+        effect = f"Effect of do({self.treatment}={second}) against do({self.treatment}={first}) on {self.outcome}{unit}"
+        return effect + among
 
     @property
     def truth(self) -> float | None:

@@ -38,7 +38,9 @@ def test_effects_differ_between_populations_and_each_is_found(method: str, popul
     if population not in METHODS[method].populations:
         pytest.skip("the method does not average over this population")
     table, truth = uneven_table(6_000, seed=1)
-    row = estimate_effect(GRAPH, table, **SHORT, methods=[method], population=population)[method]
+    report = estimate_effect(GRAPH, table, **SHORT, methods=[method], population=population)
+    assert report.question.endswith("y" if population == "whole" else f"in the {population} population")
+    row = report[method]
     assert row.population == population
     assert row.value == pytest.approx(truth[population], abs=0.08)
     assert row.covers(truth[population])
