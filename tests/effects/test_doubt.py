@@ -214,6 +214,17 @@ def test_examine_of_no_effect_and_of_images() -> None:
     assert "pen = felt-tip has" in found.balance.reading
 
 
+def test_what_the_report_weighs_and_examine_does_not_is_said(doubt: Doubt) -> None:
+    assert doubt.left_out == ""
+    rows = table().assign(w=1.5)
+    report = estimate_effect(
+        GRAPH, rows, **QUESTION | {"methods": ["doubly robust"]}, weights="w", population="overlap"
+    )
+    asked = examine(GRAPH, rows, report, simulations=2)
+    assert "sampling weights 'w'" in asked.summary[1]
+    assert "overlap population" in asked.left_out
+
+
 def test_bad_input_of_examine(sound: EffectReport) -> None:
     with pytest.raises(DataError, match="as an EffectReport from estimate_effect; got str"):
         examine(GRAPH, table(), "report")  # type: ignore[arg-type]

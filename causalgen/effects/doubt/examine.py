@@ -38,6 +38,7 @@ class Doubt:
         negative_controls: One row for each control and method.
         independencies: What the graph implies among the observed attributes, tested.
         seed: Seed of simulations, folds and draws.
+        left_out: What the report took into account and these parts do not; empty when nothing.
     """
 
     question: str
@@ -48,6 +49,7 @@ class Doubt:
     negative_controls: tuple[ControlTest, ...]
     independencies: ImpliedIndependencies
     seed: int
+    left_out: str = ""
 
     @property
     def reasons(self) -> tuple[str, ...]:
@@ -79,6 +81,8 @@ class Doubt:
             if due
             else "No reason for doubt was found, which proves nothing."
         ]
+        if self.left_out:
+            words.append(self.left_out)
         if self.sensitivity is not None:
             words.append(f"Hidden confounding: {self.sensitivity.reading}")
         if self.confounder is not None:
@@ -166,7 +170,7 @@ def examine(
                 "Expected negative controls beside an effect identified by adjustment; this one is identified as "
                 f"'{report.estimand.method}'. Leave them out."
             )
-        return Doubt(report.question, None, None, (), None, (), independencies, seed)
+        return Doubt(report.question, None, None, (), None, (), independencies, seed, _left_out(report))
     encoded = encode_table(
         attributes, table, report.treatment, report.outcome, report.estimand.adjustment, report.contrast
     )
@@ -182,4 +186,14 @@ def examine(
         negative_controls=check_controls(graph, table, report, controls, seed=seed) if controls else (),
         independencies=independencies,
         seed=seed,
+        left_out=_left_out(report),
     )
+
+
+def _left_out(report: EffectReport) -> str:
+    ignored = [f"the sampling weights '{report.weights}'"] if report.weights else []
+    ignored += [f"the clusters '{report.cluster}'"] if report.cluster else []
+    ignored += [f"the {report.population} population"] if report.population != "whole" else []
+    if not ignored:
+        return ""
+    return f"Doubt is about unweighted, independent rows of the whole table: it leaves out {' and '.join(ignored)}."
