@@ -1,6 +1,7 @@
 """Network parts; nothing here knows about causality."""
 
 from .adversarial import Critic, Generator, gradient_penalty
+from .averaging import growing_average
 from .conv import ConvBlock, ConvDecoder, ConvEncoder, Grid, Modulation, in_full_precision
 from .coupling import CouplingStack
 from .embedding import ParentEmbedding
@@ -27,6 +28,7 @@ __all__ = [
     "Standardiser",
     "UNet",
     "gradient_penalty",
+    "growing_average",
     "in_full_precision",
     "load_module",
     "mlp",

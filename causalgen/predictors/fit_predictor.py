@@ -3,7 +3,6 @@
 import copy
 import math
 from collections.abc import Sequence
-from typing import Any
 
 import torch
 from rich.progress import Progress
@@ -12,7 +11,7 @@ from torch.optim.swa_utils import AveragedModel
 
 from ..datasets import Dataset
 from ..errors import DataError
-from ..nn import seeded
+from ..nn import growing_average, seeded
 from .predictor import AttributePredictor
 
 __all__ = ["fit_predictor"]
@@ -57,7 +56,7 @@ def fit_predictor(
         variables = {name: data.graph[name] for name in given}
         predictor = AttributePredictor(data.graph[attribute], data.graph[image].shape, variables).to(device)
         predictor.initialize(train)
-        averaged = AveragedModel(predictor, multi_avg_fn=_blend, use_buffers=True)
+        averaged = AveragedModel(predictor, multi_avg_fn=growing_average(EMA), use_buffers=True)
         optimizer = Adam(predictor.parameters(), lr=LEARNING_RATE)
         task = bars.add_task(f"train {attribute} predictor", total=epochs, note="") if bars else None
         best, best_state = math.inf, copy.deepcopy(predictor.state_dict())
@@ -79,16 +78,6 @@ def fit_predictor(
                 bars.update(task, completed=epoch + 1, note=f"validation loss {loss:.4f}")
     predictor.load_state_dict(best_state)
     return predictor.eval()
-
-
-def _blend(averaged: Any, current: Any, count: Any) -> None:
-    """Exponential average whose decay grows in, so that early weights are forgotten."""
-    decay = min(EMA, (1 + int(count)) / (10 + int(count)))
-    for old, new in zip(averaged, current):
-        if old.is_floating_point():
-            old.lerp_(new, 1 - decay)
-        else:
-            old.copy_(new)
 
 
 @torch.no_grad()

@@ -14,7 +14,7 @@ from torch.optim.swa_utils import AveragedModel
 
 from ..errors import DivergenceError
 from ..mechanisms import Mechanism
-from ..nn import seeded
+from ..nn import growing_average, seeded
 from .config import Stage
 
 __all__ = ["NodeTrainer", "Row", "as_float"]
@@ -67,7 +67,7 @@ class NodeTrainer:
         ]
         self.module, *self.optimizers = self.fabric.setup(self.mechanism, *optimizers)
         self.module.mark_forward_method("objectives")
-        self.average = AveragedModel(self.mechanism, multi_avg_fn=self._blend, use_buffers=False)
+        self.average = AveragedModel(self.mechanism, multi_avg_fn=growing_average(self.stage.ema), use_buffers=False)
         self.best_state = self._averaged_state()
         self.running: dict[str, Tensor] = {}
         self.batches = 0
@@ -184,11 +184,6 @@ class NodeTrainer:
 
     def _averaged_state(self) -> dict[str, Tensor]:
         return copy.deepcopy(self.average.module.state_dict())
-
-    def _blend(self, averaged: Any, current: Any, count: Any) -> None:
-        """Exponential average whose decay grows in, so that early weights are forgotten."""
-        decay = min(self.stage.ema, (1 + self.step) / (10 + self.step))
-        torch._foreach_lerp_(averaged, current, 1 - decay)
 
 
 def _under(prefix: str, tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
