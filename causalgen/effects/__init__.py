@@ -1,6 +1,7 @@
 """Effects of one attribute on another: identified, estimated, doubted, compared. DoWhy loads on the first estimate."""
 
-from .agreement import Agreement, Images, agreement
+from .agreement import Images, agreement
+from .agreement_result import Agreement
 from .columns import Column, estimate_with_proxies, with_proxies
 from .comparisons import implied_effect, measured_effect
 from .dose_response import dose_response

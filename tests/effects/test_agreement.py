@@ -8,7 +8,8 @@ import pandas as pd
 import pytest
 import torch
 
-from causalgen.effects.agreement import Agreement, AgreementPair, Images, agreement
+from causalgen.effects.agreement import Images, agreement
+from causalgen.effects.agreement_result import Agreement, AgreementPair
 from causalgen.effects.refitting import Refitting, ancestral_model
 from causalgen.errors import DataError
 from causalgen.graph import CausalGraph, Variable

@@ -12,7 +12,7 @@ import pytest
 from html_page import Page
 
 from causalgen.effects import Agreement, EffectReport, Estimate, estimate_effect
-from causalgen.effects.agreement import AgreementPair
+from causalgen.effects.agreement_result import AgreementPair
 from causalgen.effects.doubt import Doubt, examine
 from causalgen.errors import DataError, UnknownNameError
 from causalgen.graph import CausalGraph, identify
