@@ -13,9 +13,9 @@ from ..errors import CheckpointError, DataError, RunFolderError
 from ..reports import plot_counterfactual
 from ..scm import Counterfactual, StructuralCausalModel, load
 from .interventions import parse_do
-from .modelling import load_data
 from .queries import ask, true_counterfactual
 from .runfolder import RunFolder
+from .sources import load_data
 
 __all__ = ["Answer", "answer", "fitted_data", "fitted_model"]
 

@@ -1,14 +1,13 @@
-"""The first steps of a run: load the data, fit the model, keep it."""
+"""The first steps of a run: fit the model, keep it."""
 
 import shutil
-from functools import partial
 from pathlib import Path
 
 import pandas as pd
 import torch
-from rich.progress import Progress, TaskID
+from rich.progress import Progress
 
-from ..datasets import Dataset, load
+from ..datasets import Dataset
 from ..errors import CheckpointError
 from ..graph import CausalGraph
 from ..nn import seeded
@@ -19,23 +18,10 @@ from .runfolder import RunFolder
 from .schema import Study
 from .settings import fit_config
 
-__all__ = ["FIT", "build_model", "fit_model", "load_data"]
+__all__ = ["FIT", "build_model", "fit_model"]
 
 FIT = "fit the model"
 """Name of the step that is not repeated when a run resumes."""
-
-
-def load_data(study: Study, bars: Progress | None = None) -> Dataset:
-    """The data of a study; a bar shows how far they are, where they have to be made."""
-    options = study.data.options
-    if bars is not None:
-        task = bars.add_task(f"make {study.data.name}", total=None, note="", visible=False)
-        options["progress"] = partial(_show_progress, bars, task)
-    return load(study.data.name, **options)
-
-
-def _show_progress(bars: Progress, task: TaskID, done: int, total: int) -> None:
-    bars.update(task, completed=done, total=total, visible=True)
 
 
 def build_model(study: Study, graph: CausalGraph) -> StructuralCausalModel:

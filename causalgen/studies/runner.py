@@ -9,10 +9,11 @@ from rich.console import Console
 from rich.markup import escape
 
 from ..reports import write_report
+from .effect_pages import write_effects
 from .effect_steps import effect_findings
 from .evaluation import evaluate_model, headline
 from .machine import peak_memory, versions
-from .modelling import FIT, fit_model, load_data
+from .modelling import FIT, fit_model
 from .opening import inspect_run, open_run
 from .progress import StepBars, duration
 from .queries import gallery, response_curve
@@ -20,7 +21,8 @@ from .reporting import Findings, report_content
 from .runfolder import RunFolder
 from .schema import Study
 from .settings import fit_config, resolve, shrink
-from .validate import check_study, study_graph
+from .sources import load_data, study_graph
+from .validate import check_study
 
 __all__ = ["STEPS", "run_study"]
 
@@ -90,8 +92,14 @@ def run_study(
             found.metrics = step(METRICS, evaluate_model, study, scm, data, bars=bars.progress)
             found.effects = step(EFFECTS, lambda: [effect_findings(study, effect, scm, data) for effect in effects])
             folder.update(headline=[] if found.metrics is None else headline(study, found.metrics))
-            step(REPORT, lambda: write_report(folder.path, report_content(study, folder, found)))
+            step(REPORT, _write, study, folder, found)
     return folder
+
+
+def _write(study: Study, folder: RunFolder, found: Findings) -> None:
+    """Every effect a report of its own, and the report of the run, which leads to them."""
+    found.effects = write_effects(study, found.effects, found.data, folder.path)
+    write_report(folder.path, report_content(study, folder, found))
 
 
 class _Stepper:
@@ -125,7 +133,7 @@ def _expected_seconds(study: Study, *, fitted: bool) -> dict[str, float]:
         CURVES: 2.0 * len(study.curves),
         METRICS: 3.0 + 0.0015 * rows + 0.008 * study.evaluation.rows * len(study.evaluation.queries),
         EFFECTS: sum(2.0 + 0.4 * e.simulations + (2.0 + 0.5 * e.replicates) * e.doubt for e in study.effects),
-        REPORT: 6.0,
+        REPORT: 6.0 + 3.0 * len(study.effects),
     }
 
 

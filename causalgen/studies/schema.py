@@ -6,7 +6,17 @@ from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 
 import yaml
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, PrivateAttr, ValidationError, model_validator
+from pydantic import (
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Discriminator,
+    Field,
+    PrivateAttr,
+    Tag,
+    ValidationError,
+    model_validator,
+)
 from pydantic_core import PydanticCustomError
 
 from ..errors import StudyError
@@ -14,12 +24,16 @@ from .schema_errors import study_error
 from .yaml_source import YamlSource, parse_yaml
 
 __all__ = [
+    "CATALOG",
     "GROUP",
+    "OWN",
     "Curve",
     "DataSource",
     "Effect",
     "Evaluation",
     "Gallery",
+    "OwnData",
+    "OwnVariable",
     "Study",
     "TrainingPlan",
     "TrainingStage",
@@ -70,9 +84,80 @@ class DataSource(_Section):
     """For morphomnist: true for the variant with the attribute hue and colour images."""
 
     @property
+    def label(self) -> str:
+        """What these data are called."""
+        return self.name
+
+    @property
     def options(self) -> dict[str, Any]:
         """Options of the loader that were given."""
         return {key: value for key, value in self if key != "name" and value is not None}
+
+
+class OwnVariable(_Section):
+    """What is said about a variable of the user's own data; what is left out is inferred."""
+
+    kind: Literal["continuous", "binary", "categorical", "ordinal", "image"] | None = None
+    """What kind of values it has."""
+    labels: Annotated[tuple[Scalar, ...], Field(strict=False, min_length=2)] | None = None
+    """Labels of a discrete variable, in code order; of an ordinal one ascending."""
+    support: Annotated[tuple[float, float], Field(strict=False)] | None = None
+    """Least and greatest value that there can be."""
+    unit: str | None = None
+    """Unit such as years."""
+    column: str | None = None
+    """Column of the table; left out: the one called as the variable, also with a unit, as in "age (years)"."""
+    size: Annotated[tuple[Count, Count], Field(strict=False)] | None = None
+    """Height and width of an image in pixels; left out: that of the files, if all are alike."""
+    colour: bool | None = None
+    """Whether an image has colours; left out: whether any file has."""
+    fit: Literal["crop", "pad", "stretch"] | None = None
+    """How an image of another shape gets that size; left out: crop."""
+
+
+class OwnData(_Section):
+    """The user's own data: a table of attributes and image paths, under a causal graph."""
+
+    table: str
+    """CSV or Parquet file, relative to the study file; or a folder of images in a usual layout."""
+    graph: str
+    """Edges such as "age -> {volume, image}; volume -> image"; the nodes are columns of the table."""
+    variables: dict[str, OwnVariable] = {}
+    """What is said about the variables, by node."""
+    images: str | None = None
+    """Folder that image paths are relative to, itself relative to the study file; left out: the table's own."""
+    group: str | None = None
+    """Column whose rows belong together, such as the patient; no group is split apart."""
+    split: dict[str, float] | str | None = None
+    """Shares of train, validation and test, or the column that names each row's split; left out: 0.7, 0.15, 0.15."""
+    missing: Literal["refuse", "drop"] = "refuse"
+    """What happens to rows with missing values."""
+    rows: Count | None = None
+    """Greatest number of rows, drawn at random; left out: all."""
+    seed: int = 0
+    """Seed of the split and of the choice of rows."""
+
+    @property
+    def label(self) -> str:
+        """What these data are called."""
+        return Path(self.table).name
+
+    def below(self, folder: Path) -> "OwnData":
+        """The same with paths that no longer depend on where the study file stands."""
+        places = {"table": self.table, "images": self.images}
+        return self.model_copy(update={k: str((folder / v).resolve()) for k, v in places.items() if v is not None})
+
+
+CATALOG, OWN = "a data set by name", "own data"
+
+
+def _form(value: Any) -> str:
+    own = "table" in value if isinstance(value, dict) else isinstance(value, OwnData)
+    return OWN if own else CATALOG
+
+
+Source = Annotated[Annotated[DataSource, Tag(CATALOG)] | Annotated[OwnData, Tag(OWN)], Discriminator(_form)]
+"""Either form of the section `data`."""
 
 
 class TrainingStage(_Section):
@@ -174,8 +259,8 @@ class Study(_Section):
     """Short name; also that of the run folder. Letters, digits, dot, dash, underscore."""
     question: str = ""
     """What the study asks, in words."""
-    data: DataSource
-    """Where the data come from."""
+    data: Source
+    """Where the data come from: a data set by name, or the user's own table."""
     mechanisms: dict[str, Annotated[dict[str, Any], BeforeValidator(_mechanism)]] = {}
     """By node: a mechanism's name, or `{mechanism: name, option: value}`; left out: the default of the node's kind."""
     measurements: dict[str, str] = {}
@@ -243,5 +328,7 @@ def load_study(path: Path | str) -> Study:
         study = Study.model_validate(source.data)
     except ValidationError as error:
         raise study_error(error, Study, source) from None
+    if isinstance(study.data, OwnData):
+        study = study.model_copy(update={"data": study.data.below(Path(path).parent)})
     study._source = source
     return study

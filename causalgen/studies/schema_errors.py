@@ -4,7 +4,7 @@ from collections.abc import Hashable
 from types import UnionType
 from typing import Annotated, Any, Union, get_args, get_origin
 
-from pydantic import BaseModel, ValidationError
+from pydantic import BaseModel, Tag, ValidationError
 
 from ..errors import StudyError, nearest
 from .yaml_source import YamlSource
@@ -38,10 +38,11 @@ def known_keys(model: type[BaseModel], loc: Loc) -> list[str]:
 def _fault(entry: dict[str, Any], model: type[BaseModel]) -> tuple[Loc, str]:
     """Place and message of one of pydantic's errors."""
     context = entry.get("ctx") or {}
-    loc: Loc = tuple(context.get("loc", entry["loc"]))
+    full: Loc = tuple(context.get("loc", entry["loc"]))
+    loc = tuple(step for place, step in enumerate(full) if not _is_form(model, full[:place], step))
     name = ".".join(map(str, loc))
     if entry["type"] == "extra_forbidden":
-        known = known_keys(model, loc[:-1])
+        known = known_keys(model, full[:-1])
         section = f"'{'.'.join(map(str, loc[:-1]))}'" if loc[1:] else "the study"
         return loc, f"Expected a key of {section} among {', '.join(known)}; got '{loc[-1]}'." + nearest(
             str(loc[-1]), known
@@ -64,8 +65,29 @@ def _expected(entry: dict[str, Any], context: dict[str, Any]) -> str:
     return words.get(entry["type"]) or str(entry["msg"]).split(" should ", 1)[-1]
 
 
+def _forms(annotation: Any) -> dict[str, Any]:
+    """The forms that a section can have, by the tag which pydantic puts into the places of errors."""
+    while get_origin(annotation) is Annotated:
+        annotation = get_args(annotation)[0]
+    members = get_args(annotation) if get_origin(annotation) in (Union, UnionType) else ()
+    return {
+        mark.tag: member for member in members for mark in getattr(member, "__metadata__", ()) if isinstance(mark, Tag)
+    }
+
+
+def _is_form(model: type[BaseModel], loc: Loc, step: Hashable) -> bool:
+    """Whether a step of a place is the tag of a form, and no key of the file."""
+    annotation: Any = model
+    for earlier in loc:
+        annotation = _inside(annotation, earlier)
+    return step in _forms(annotation)
+
+
 def _inside(annotation: Any, step: Hashable) -> Any:
     """Annotation of an entry of a section, mapping or sequence."""
+    forms = _forms(annotation)
+    if step in forms:
+        return forms[str(step)]
     annotation = _bare(annotation)
     if _is_model(annotation):
         field = annotation.model_fields.get(str(step))

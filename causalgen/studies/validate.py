@@ -4,34 +4,16 @@ from collections.abc import Callable, Iterator
 from functools import partial
 from typing import Any
 
-from ..errors import CausalgenError, DataError, StudyError, UnknownNameError, nearest
+from ..errors import CausalgenError, DataError, StudyError, nearest
 from ..graph import CausalGraph, Variable, identify
 from .interventions import check_value
 from .measurements import MEASUREMENTS
 from .schema import GROUP, Curve, Effect, Study
 from .yaml_source import Loc
 
-__all__ = ["check_study", "study_graph"]
+__all__ = ["check_study"]
 
 Check = tuple[Loc, Callable[[], Any]]
-
-
-def study_graph(study: Study) -> CausalGraph:
-    """The graph of the study's data, without loading the data.
-
-    Raises:
-        StudyError: There is no data set of that name, or it has no such option.
-    """
-    from ..datasets import check_options
-    from ..datasets.resources import load_graph
-
-    data = study.data
-    for key, options in [("name", []), *((option, [option]) for option in data.options)]:
-        try:
-            check_options(data.name, options)
-        except UnknownNameError as error:
-            raise study.error(("data", key), str(error)) from None
-    return load_graph(data.name, colour=bool(data.colour))
 
 
 def check_study(study: Study, graph: CausalGraph) -> None:

@@ -13,8 +13,9 @@ from typer.testing import CliRunner, Result
 
 from causalgen.cli.app import app
 from causalgen.scm import save
-from causalgen.studies.modelling import build_model, load_data
+from causalgen.studies.modelling import build_model
 from causalgen.studies.schema import load_study
+from causalgen.studies.sources import load_data
 
 Command = Callable[..., Result]
 DO = ("--do", "thickness=3", "--do", "pen=felt-tip,thickness=2")
@@ -73,12 +74,38 @@ def test_it_writes_tables_and_grids_and_prints_a_table(ask: Command, run: Path, 
         assert words in done.stdout
     assert "thickness measured with error" in done.stdout
     paths = [Path(line) for line in done.stdout.splitlines() if line.startswith(str(run))]
-    assert [path.suffix for path in paths] == [".json", ".csv", ".csv", ".csv", ".png", ".png", ".png", ".png"]
-    assert {path.parent for path in paths} == {run / "audits" / "model.pt"}
+    assert [path.name for path in paths] == [
+        "audit.html", "audit.md", "audit.tex", "audit.json", "changes.csv", "trust.csv", "movers.csv",
+    ]  # fmt: skip
+    folder = run / "audits" / "model.pt"
+    assert {path.parent for path in paths} == {folder}
     assert all(path.stat().st_size > 100 for path in paths)
-    table = pd.read_csv(paths[1])
+    assert len(list((folder / "figures").glob("movers-*.png"))) == 4
+    table = pd.read_csv(folder / "changes.csv")
     assert set(table["subgroup"]) == {"everyone", "pen = ballpoint", "pen = felt-tip"}
-    assert json.loads(paths[0].read_text())["margin"] == 0.1
+    assert json.loads((folder / "audit.json").read_text())["margin"] == 0.1
+    shown = CliRunner().invoke(app, ["show", str(run)])
+    assert str(folder / "audit.html") in shown.stdout.replace("\n", "")
+
+
+def test_an_earlier_audit_is_kept(ask: Command, run: Path, network: Path) -> None:
+    asked = [
+        "--classifier",
+        network,
+        "--outcome",
+        "1",
+        "--logits",
+        "--scale",
+        "1/255",
+        "--rows",
+        "20",
+        "--do",
+        "intensity=90",
+    ]
+    folders = [Path(ask(*asked).stdout.splitlines()[-1]).parent for _ in range(2)]
+    assert folders[0] != folders[1]
+    assert folders[1].parent == run / "audits"
+    assert (folders[0] / "changes.csv").read_text() == (folders[1] / "changes.csv").read_text()
 
 
 def test_a_function_is_audited_from_the_working_directory(
@@ -100,6 +127,8 @@ def test_a_function_is_audited_from_the_working_directory(
         (["--classifier", "absent.onnx", *DO], "there is no such file"),
         (["--classifier", "NETWORK", "--logits", *DO], "Name it with outcome="),
         (["--classifier", "NETWORK", "--outcome", "1", *DO], "Say logits=True"),
+        (["--classifier", "NETWORK", "--outcome", "1", "--scale", "1/0", *DO], "a fraction such as 1/255; got '1/0'"),
+        (["--classifier", "NETWORK", "--outcome", "1", "--image", "photo", *DO], "Expected an image among image"),
         (["--classifier", "NETWORK", "--outcome", "1", "--logits", "--do", "thicknes=3"], "Did you mean 'thickness'?"),
         (["--classifier", "NETWORK", "--outcome", "1", "--logits", "--do", "thickness=40"], "within its support"),
         (["--classifier", "NETWORK", "--outcome", "1", "--logits", "--do", "thickness"], "as name=value"),

@@ -13,11 +13,12 @@ from safetensors.torch import load_file
 from study_cases import TINY
 
 from causalgen.errors import CheckpointError
-from causalgen.studies.modelling import fit_model, load_data
+from causalgen.studies.modelling import fit_model
 from causalgen.studies.opening import open_run
 from causalgen.studies.runner import run_study
 from causalgen.studies.schema import load_study
 from causalgen.studies.settings import resolve
+from causalgen.studies.sources import load_data
 
 LONG = TINY.replace("images: {epochs: 3,", "images: {epochs: 150,")
 

@@ -18,7 +18,8 @@ from causalgen.studies import effect_steps
 from causalgen.studies.effect_steps import effect_findings
 from causalgen.studies.schema import Effect, Study, load_study
 from causalgen.studies.settings import SMOKE, shrink
-from causalgen.studies.validate import check_study, study_graph
+from causalgen.studies.sources import study_graph
+from causalgen.studies.validate import check_study
 
 ROWS = 600
 ASKED: dict[str, Any] = {"treatment": "t", "outcome": "y", "contrast": (0, 1), "simulations": 10, "replicates": 10}

@@ -10,7 +10,8 @@ from causalgen.errors import DataError, StudyError, SupportError, UnknownNameErr
 from causalgen.graph import CausalGraph, Variable
 from causalgen.studies.interventions import parse_do
 from causalgen.studies.schema import Study, load_study
-from causalgen.studies.validate import check_study, study_graph
+from causalgen.studies.sources import study_graph
+from causalgen.studies.validate import check_study
 
 EXAMPLE = Path(__file__).parents[2] / "examples" / "morphodigits" / "study.yaml"
 

@@ -1,0 +1,17 @@
+"""The user's own data: attributes in a table, images in files, arrays or a PyTorch dataset."""
+
+from .arrays import from_arrays, from_torch
+from .faults import DataFaultsError, Fault
+from .index import TableIndex, index_table
+from .load import load_index, load_table
+
+__all__ = [
+    "DataFaultsError",
+    "Fault",
+    "TableIndex",
+    "from_arrays",
+    "from_torch",
+    "index_table",
+    "load_index",
+    "load_table",
+]

@@ -1,0 +1,144 @@
+"""Data that are in memory already: arrays and tensors by name, or any PyTorch dataset."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import torch
+from numpy.typing import NDArray
+
+from ...errors import DataError
+from ...graph import CausalGraph
+from ...graph.parse import EdgesLike
+from ..dataset import Dataset
+from .declare import VariablesLike
+from .index import Missing, index_table
+from .load import load_index
+from .splits import SplitLike
+
+__all__ = ["from_arrays", "from_torch"]
+
+
+def from_arrays(
+    values: Mapping[str, Any],
+    graph: EdgesLike | CausalGraph,
+    *,
+    variables: VariablesLike | None = None,
+    group: str | None = None,
+    split: SplitLike | None = None,
+    missing: Missing = "refuse",
+    rows: int | None = None,
+    seed: int = 0,
+) -> Dataset:
+    """A data set of arrays or tensors by name.
+
+    Args:
+        values: By name, all of one length N: attributes `(N,)`, numbers or labels; images `(N, H, W)`, `(N, C, H, W)` or
+            `(N, H, W, C)`, bytes, or floats from 0 to 255 or from 0 to 1. Names that are no node may be group and split.
+        graph, variables, group, split, missing, rows, seed: As in `load_table`.
+
+    Raises:
+        DataFaultsError: Anything is wrong with the values; it lists everything.
+        DataError: Shapes or lengths that do not fit.
+
+    >>> rng = np.random.default_rng(0)
+    >>> age = rng.uniform(20, 80, 100)
+    >>> scans = rng.integers(0, 256, (100, 16, 16), dtype=np.uint8)
+    >>> from_arrays({"age": age, "scan": scans}, "age -> scan")
+    Dataset('arrays', 100 rows (train 70, validation 15, test 15), nodes age, scan)
+    """
+    columns: dict[str, Any] = {}
+    pixels: dict[str, NDArray[np.uint8]] = {}
+    for name, column in values.items():
+        array = column.detach().cpu().numpy() if isinstance(column, torch.Tensor) else np.asarray(column)
+        if array.ndim >= 3:
+            pixels[name] = _pixels(name, array)
+        elif array.ndim == 1:
+            columns[name] = column if isinstance(column, pd.Series) else array
+        else:
+            raise DataError(
+                f"Expected '{name}' as (N,) values or (N, height, width) images; got the shape {array.shape}."
+            )
+    lengths = {name: len(column) for name, column in (*columns.items(), *pixels.items())}
+    if len(set(lengths.values())) > 1:
+        raise DataError(f"Expected one length for all arrays; got {lengths}.")
+    frame = pd.DataFrame(columns, index=range(next(iter(lengths.values()), 0)))
+    index = index_table(
+        frame,
+        graph,
+        pixels=pixels,
+        name="arrays",
+        variables=variables,
+        group=group,
+        split=split,
+        missing=missing,
+        rows=rows,
+        seed=seed,
+    )
+    return load_index(index)
+
+
+def from_torch(dataset: Any, names: Sequence[str], graph: EdgesLike | CausalGraph, **options: Any) -> Dataset:
+    """A data set of what a PyTorch `Dataset` yields.
+
+    Args:
+        dataset: Yields tuples, or mappings with the keys `names`: images as tensors `(C, H, W)`, arrays or Pillow images,
+            attributes as numbers or labels. Give it without random augmentation.
+        names: What the entries of an item are called.
+        graph: Its nodes are among the names.
+        options: Those of `from_arrays`.
+
+    Raises:
+        DataError: An item is not what the names say, or as for `from_arrays`.
+    """
+    columns: dict[str, list[Any]] = {name: [] for name in names}
+    sized = hasattr(dataset, "__len__") and hasattr(dataset, "__getitem__")
+    items = (dataset[place] for place in range(len(dataset))) if sized else dataset
+    for place, item in enumerate(items):
+        for name, value in zip(names, _entries(item, names, place)):
+            columns[name].append(np.asarray(value))
+    stacked = {}
+    for name, column in columns.items():
+        shapes = {value.shape for value in column}
+        if len(shapes) > 1:
+            shown = " and ".join(map(str, sorted(shapes)[:2]))
+            raise DataError(f"Expected '{name}' of one shape in every item; got {shown}. Resize in the dataset.")
+        stacked[name] = np.stack(column) if column else np.empty(0)
+    return from_arrays(stacked, graph, **options)
+
+
+def _entries(item: Any, names: Sequence[str], place: int) -> list[Any]:
+    if isinstance(item, Mapping):
+        lacking = [name for name in names if name not in item]
+        if lacking:
+            raise DataError(f"Expected the keys {', '.join(names)} in every item; item {place} lacks '{lacking[0]}'.")
+        return [item[name] for name in names]
+    if not isinstance(item, tuple | list) or len(item) != len(names):
+        got = f"{len(item)} entries" if isinstance(item, tuple | list) else type(item).__name__
+        raise DataError(f"Expected items of {len(names)} entries ({', '.join(names)}); item {place} is {got}.")
+    return list(item)
+
+
+def _pixels(name: str, array: NDArray[Any]) -> NDArray[np.uint8]:
+    """Images as bytes `(N, C, H, W)`."""
+    if array.ndim == 3:
+        array = array[:, None]
+    elif array.ndim == 4 and array.shape[1] not in (1, 3) and array.shape[3] in (1, 3):
+        array = array.transpose(0, 3, 1, 2)
+    if array.ndim != 4 or array.shape[1] not in (1, 3):
+        raise DataError(
+            f"Expected the images '{name}' as (N, H, W), (N, C, H, W) or (N, H, W, C) with 1 or 3 channels; got "
+            f"{array.shape}."
+        )
+    if array.dtype == np.uint8:
+        return array
+    if array.dtype == bool:
+        return array.astype(np.uint8) * 255
+    least, most = (float(array.min()), float(array.max())) if array.size else (0.0, 0.0)
+    if not (least >= 0 and most <= 255):
+        raise DataError(
+            f"Expected pixels of '{name}' from 0 to 255, or from 0 to 1; got {least:g} to {most:g}. Rescale."
+        )
+    scale = 255 if np.issubdtype(array.dtype, np.floating) and most <= 1 else 1
+    return np.round(array * scale).astype(np.uint8)

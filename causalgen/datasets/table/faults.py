@@ -1,0 +1,107 @@
+"""Everything wrong with a table in one listing: row, column, found, expected."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from itertools import groupby
+from typing import Any
+
+from ...errors import DataError
+
+__all__ = ["DataFaultsError", "Fault", "Faults"]
+
+KEPT = 100
+"""Faulty rows that are named in a column for one reason; the others are counted."""
+SHOWN = 5
+"""Faulty rows that the message shows in a column for one reason."""
+
+
+@dataclass(frozen=True)
+class Fault:
+    """One fault.
+
+    Args:
+        column: Column of the table.
+        row: Row from 0, the first below the header; None for a fault of the whole column.
+        found: What is there.
+        expected: What should be.
+        more: Further rows with a fault for the same reason that are not named.
+    """
+
+    column: str
+    row: int | None
+    found: str
+    expected: str
+    more: int = 0
+
+    def to_dict(self) -> dict[str, Any]:
+        """JSON-able form."""
+        return vars(self).copy()
+
+
+class DataFaultsError(DataError):
+    """A table with faults; `faults` holds them.
+
+    Args:
+        faults: At least one.
+        source: Name of the table.
+    """
+
+    def __init__(self, faults: Sequence[Fault], source: str) -> None:
+        self.faults = tuple(faults)
+        count = sum(1 + fault.more for fault in faults)
+        lines = [line for _, group in groupby(faults, _reason) for line in _lines(list(group))]
+        super().__init__(
+            f"Expected data without faults in {source}; got {count:,} (row 0 is the first below the header):\n  "
+            + "\n  ".join(lines)
+            + "\nMend them, or leave the columns out of the graph; rows with missing values go with `missing: drop`."
+        )
+
+
+class Faults:
+    """Collects faults, so that a user sees all of them at once.
+
+    Args:
+        source: Name of the table.
+    """
+
+    def __init__(self, source: str) -> None:
+        self.source = source
+        self.found: list[Fault] = []
+
+    def column(self, column: str, found: str, expected: str) -> None:
+        """Note a fault of a whole column."""
+        self.found.append(Fault(column, None, found, expected))
+
+    def rows(self, column: str, rows: Sequence[int], found: Callable[[int], str], expected: str) -> None:
+        """Note that `rows` of a column hold what they should not; `found` tells in words what a row holds."""
+        named = [Fault(column, int(row), _short(found(int(row))), expected) for row in rows[:KEPT]]
+        if len(rows) > KEPT:
+            named[-1] = replace(named[-1], more=len(rows) - KEPT)
+        self.found += named
+
+    def refuse(self) -> None:
+        """Raise what was found.
+
+        Raises:
+            DataFaultsError: There is any fault.
+        """
+        if self.found:
+            raise DataFaultsError(self.found, self.source)
+
+
+def _reason(fault: Fault) -> tuple[str, str, bool]:
+    return fault.column, fault.expected, fault.row is None
+
+
+def _lines(group: list[Fault]) -> list[str]:
+    lines = [
+        f"{'' if fault.row is None else f'row {fault.row}, '}column '{fault.column}': found {fault.found}, "
+        f"expected {fault.expected}"
+        for fault in group[:SHOWN]
+    ]
+    more = len(group) - len(lines) + sum(fault.more for fault in group)
+    return [*lines, f"... and {more:,} more rows of '{group[0].column}' for this reason"] if more else lines
+
+
+def _short(text: str) -> str:
+    return text if len(text) < 80 else text[:77] + "..."

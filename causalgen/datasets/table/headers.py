@@ -1,0 +1,80 @@
+"""Look at image files without decoding them: is it there, an image, of which size and colour?"""
+
+import warnings
+from collections import Counter
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+
+from PIL import ExifTags, Image, UnidentifiedImageError
+
+__all__ = ["FORMATS", "MOST_PIXELS", "SUFFIXES", "Header", "most_common", "read_header"]
+
+FORMATS = ("PNG", "JPEG", "BMP", "GIF", "TIFF", "WEBP", "PPM")
+SUFFIXES = (".png", ".jpg", ".jpeg", ".bmp", ".gif", ".tif", ".tiff", ".webp", ".ppm", ".pgm", ".pbm")
+MOST_PIXELS = 100_000_000
+"""More are taken for a decompression bomb."""
+GREY, COLOUR = ("1", "L", "LA"), ("RGB", "RGBA", "P", "PA", "YCbCr")
+ROTATED = (5, 6, 7, 8)
+"""EXIF orientations that exchange height and width."""
+
+
+@dataclass(frozen=True)
+class Header:
+    """What the header of an image file says.
+
+    Args:
+        height: Pixels, upright.
+        width: Pixels, upright.
+        colour: Whether it has colours; a palette counts as such.
+    """
+
+    height: int
+    width: int
+    colour: bool
+
+
+def read_header(path: Path) -> Header | str:
+    """Header of an image file, or what was found instead of a usable image."""
+    if not path.exists():
+        return "no such file"
+    if path.is_dir():
+        return "a folder"
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", Image.DecompressionBombWarning)  # judged below
+            with Image.open(path, formats=FORMATS) as image:
+                return _judge(image)
+    except UnidentifiedImageError:
+        return "not an image" if path.stat().st_size else "an empty file"
+    except Image.DecompressionBombError:
+        return f"an image of more than {MOST_PIXELS:,} pixels"
+    except (OSError, SyntaxError, ValueError, EOFError) as error:
+        return f"a damaged image ({getattr(error, 'strerror', None) or error})"
+
+
+def most_common(sizes: Iterable[tuple[int, int]]) -> str:
+    """The sizes of images in words, the most frequent first.
+
+    >>> most_common([(60, 64), (60, 64), (28, 28)])
+    '60x64 (2 images), 28x28 (1 image)'
+    """
+    counts = Counter(sizes)
+    shown = [f"{h}x{w} ({n} image{'s' * (n > 1)})" for (h, w), n in counts.most_common(3)]
+    more = len(counts) - len(shown)
+    return ", ".join(shown) + (f" and {more} more sizes" if more > 0 else "")
+
+
+def _judge(image: Image.Image) -> Header | str:
+    width, height = image.size
+    if width * height > MOST_PIXELS:
+        return f"an image of {width * height:,} pixels"
+    if image.mode == "CMYK":
+        return "a CMYK image"
+    if image.mode not in (*GREY, *COLOUR):
+        return f"an image with 16 bits or more per pixel (mode {image.mode})"
+    if getattr(image, "n_frames", 1) > 1:
+        return f"{getattr(image, 'n_frames', 1)} images in one file"
+    if image.format in ("JPEG", "TIFF", "WEBP") and image.getexif().get(ExifTags.Base.Orientation) in ROTATED:
+        width, height = height, width
+    return Header(height, width, image.mode in COLOUR)

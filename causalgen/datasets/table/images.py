@@ -1,0 +1,213 @@
+"""Columns of image paths: index the files by their headers, then decode them once into a file that stays on disk."""
+
+import os
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import torch
+from joblib import Parallel, delayed
+from numpy.typing import NDArray
+from PIL import Image, ImageOps
+from torch import Tensor
+
+from ...graph import Variable
+from ..cache import cache_folder, content_hash
+from .declare import Declaration, Fit
+from .faults import Faults
+from .headers import FORMATS, SUFFIXES, Header, most_common, read_header
+
+__all__ = ["ImageColumn", "index_images", "looks_like_paths"]
+
+Progress = Callable[[int, int], None]
+
+USABLE = "a grey or colour image with 8 bits per channel"
+CHUNK = 512
+"""Images decoded between two reports of progress."""
+
+
+@dataclass(frozen=True)
+class ImageColumn:
+    """Indexed images.
+
+    Args:
+        variable: The image variable, its shape decided.
+        title: Column of the table.
+        paths: `(N,)` files; None where the cell is empty.
+        missing: `(N,)` bool.
+        fit: How another shape becomes this one.
+        sizes: Sizes found, in words.
+    """
+
+    variable: Variable
+    title: str
+    paths: tuple[Path | None, ...] = field(repr=False)
+    missing: NDArray[np.bool_] = field(repr=False)
+    fit: Fit
+    sizes: str
+
+    def load(
+        self, rows: Sequence[int], faults: Faults, *, root: str | Path | None = None, progress: Progress | None = None
+    ) -> Tensor:
+        """Images of `rows`, uint8 `(len(rows), C, H, W)`, mapped from a file in the cache folder.
+
+        They are decoded once, by several workers, and read from disk as they are needed; so they may be more than fits
+        in memory. Images that cannot be decoded are noted in `faults`.
+        """
+        files = [self.paths[row] for row in rows]
+        store = cache_folder(root) / "images" / f"{self._key(files)}.npy"
+        if not store.exists():
+            self._decode_all(files, rows, store, faults, progress)
+        if faults.found:
+            return torch.empty(0, *self.variable.shape, dtype=torch.uint8)
+        return torch.from_numpy(np.load(store, mmap_mode="c"))
+
+    def _key(self, files: Sequence[Path | None]) -> str:
+        def stamp(path: Path | None) -> bytes:
+            assert path is not None
+            stat = path.stat()
+            return f"{path}\0{stat.st_mtime_ns}\0{stat.st_size}".encode()
+
+        return content_hash([f"{self.variable.shape} {self.fit}".encode(), *map(stamp, files)])
+
+    def _decode_all(
+        self,
+        files: Sequence[Path | None],
+        rows: Sequence[int],
+        store: Path,
+        faults: Faults,
+        progress: Progress | None,
+    ) -> None:
+        store.parent.mkdir(parents=True, exist_ok=True)
+        temporary = store.with_name(f"{store.name}.{os.getpid()}.part")
+        shape = (len(files), *self.variable.shape)
+        try:
+            target = np.lib.format.open_memmap(temporary, mode="w+", dtype=np.uint8, shape=shape)
+            workers = Parallel(n_jobs=-1, prefer="threads")  # Pillow decodes outside Python's lock
+            damaged: dict[int, str] = {}
+            for start in range(0, len(files), CHUNK):
+                part = range(start, min(start + CHUNK, len(files)))
+                for place, found in zip(part, workers(delayed(self._decode)(files[place]) for place in part)):
+                    if isinstance(found, str):
+                        damaged[int(rows[place])] = found
+                    else:
+                        target[place] = found
+                if progress is not None:
+                    progress(part.stop, len(files))
+            target.flush()
+            if damaged:
+                faults.rows(self.title, sorted(damaged), damaged.__getitem__, USABLE)
+            else:
+                temporary.replace(store)
+        finally:
+            temporary.unlink(missing_ok=True)
+
+    def _decode(self, path: Path | None) -> NDArray[np.uint8] | str:
+        """Pixels `(C, H, W)`, or what was found instead."""
+        channels, height, width = self.variable.shape
+        assert path is not None
+        try:
+            with Image.open(path, formats=FORMATS) as opened:
+                opened.load()
+                image = ImageOps.exif_transpose(opened)
+        except (OSError, SyntaxError, ValueError, EOFError) as error:
+            return f"a damaged image ('{path.name}': {getattr(error, 'strerror', None) or error})"
+        if image.has_transparency_data:
+            image = image.convert("RGBA")
+            least = image.getchannel("A").getextrema()[0]
+            if isinstance(least, int | float) and least < 255:
+                return f"transparent pixels ('{path.name}')"
+        image = image.convert("L" if channels == 1 else "RGB")
+        if (image.height, image.width) != (height, width):
+            image = _fitted(image, (width, height), self.fit)
+        return np.asarray(image).reshape(height, width, channels).transpose(2, 0, 1)
+
+
+@dataclass(frozen=True)
+class PixelColumn:
+    """Images that are in memory.
+
+    Args:
+        variable: The image variable.
+        pixels: uint8 `(N, C, H, W)`.
+        missing: `(N,)` bool; none is.
+    """
+
+    variable: Variable
+    pixels: NDArray[np.uint8] = field(repr=False)
+    missing: NDArray[np.bool_] = field(repr=False)
+    fit: Fit = "crop"
+
+    @classmethod
+    def of(cls, name: str, pixels: NDArray[np.uint8]) -> "PixelColumn":
+        """Images `(N, C, H, W)` of the node `name`."""
+        return cls(Variable(name, "image", shape=pixels.shape[1:]), pixels, np.zeros(len(pixels), bool))
+
+    @property
+    def sizes(self) -> str:
+        """Sizes found, in words."""
+        return most_common([self.pixels.shape[2:]] * len(self.pixels))
+
+    def load(self, rows: Sequence[int], faults: Faults, **_: object) -> Tensor:
+        """Images of `rows`, uint8 `(len(rows), C, H, W)`."""
+        whole = len(rows) == len(self.pixels)
+        return torch.from_numpy(np.ascontiguousarray(self.pixels if whole else self.pixels[list(rows)]))
+
+
+def looks_like_paths(column: pd.Series) -> bool:
+    """Whether the first words of a column end as image files do."""
+    words = [str(word) for word in column.dropna().head(20)]
+    return bool(words) and all(word.lower().endswith(SUFFIXES) for word in words)
+
+
+def index_images(
+    name: str, column: pd.Series, folder: Path, declared: Declaration, faults: Faults
+) -> ImageColumn | None:
+    """Look at the header of every image in a column of paths below `folder`; None where no shape can be told."""
+    title = str(column.name)
+    cells = [None if missing else str(cell) for cell, missing in zip(column.tolist(), column.isna())]
+    found = _headers(cells, folder)
+    wrong = {row: header for row, (_, header) in enumerate(found) if isinstance(header, str)}
+    if wrong:
+        words = {row: f"{header} ('{cells[row]}')" for row, header in wrong.items()}
+        faults.rows(title, sorted(wrong), words.__getitem__, USABLE)
+    headers = [header for _, header in found if isinstance(header, Header)]
+    if not headers:
+        if not wrong:
+            faults.column(title, "missing values only", "paths of images")
+        return None
+    sizes = [(header.height, header.width) for header in headers]
+    size = declared.size or sizes[0]
+    if declared.size is None and len(set(sizes)) > 1:
+        faults.column(
+            title,
+            f"images of {len(set(sizes))} sizes: {most_common(sizes)}",
+            "one size; declare `size: [height, width]`",
+        )
+    fit = declared.fit or "crop"
+    colour = declared.colour if declared.colour is not None else any(header.colour for header in headers)
+    variable = Variable(name, "image", shape=(3 if colour else 1, *size))
+    missing = np.array([cell is None for cell in cells])
+    return ImageColumn(variable, title, tuple(path for path, _ in found), missing, fit, most_common(sizes))
+
+
+def _headers(cells: Sequence[str | None], folder: Path) -> list[tuple[Path | None, Header | str | None]]:
+    """File and header of every cell; a file that stands in several rows is looked at once."""
+    base = folder.resolve()
+    seen: dict[str, tuple[Path, Header | str]] = {}
+    for cell in cells:
+        if cell is not None and cell not in seen:
+            path = base / cell.replace("\\", "/")
+            inside = Path(os.path.realpath(path)).is_relative_to(base)
+            seen[cell] = (path, read_header(path) if inside else f"a path that leaves the folder {base}")
+    return [(None, None) if cell is None else seen[cell] for cell in cells]
+
+
+def _fitted(image: Image.Image, size: tuple[int, int], fit: Fit) -> Image.Image:
+    if fit == "crop":
+        return ImageOps.fit(image, size, Image.Resampling.LANCZOS)
+    if fit == "pad":
+        return ImageOps.pad(image, size, Image.Resampling.LANCZOS)
+    return image.resize(size, Image.Resampling.LANCZOS)

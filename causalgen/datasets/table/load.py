@@ -1,0 +1,95 @@
+"""Load a user's own data: a table with paths of images, an image folder, arrays, or a PyTorch dataset."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from ...graph import CausalGraph
+from ...graph.parse import EdgesLike
+from ..dataset import Dataset
+from .declare import VariablesLike
+from .faults import Faults
+from .index import Missing, TableIndex, TableLike, index_table
+from .splits import SplitLike
+
+__all__ = ["load_index", "load_table"]
+
+
+def load_table(
+    table: TableLike,
+    graph: EdgesLike | CausalGraph,
+    *,
+    variables: VariablesLike | None = None,
+    images: str | Path | None = None,
+    group: str | None = None,
+    split: SplitLike | None = None,
+    missing: Missing = "refuse",
+    rows: int | None = None,
+    seed: int = 0,
+    root: str | Path | None = None,
+    progress: Callable[[int, int], None] | None = None,
+) -> Dataset:
+    """Load a table of attributes and image paths under a causal graph.
+
+    What is not declared is inferred: a column of image paths is an image; words, truth values and up to ten different
+    whole numbers are labels; other numbers are continuous; "age (years)" is a column of age in years.
+    `index_table` shows what was inferred. Images are decoded once, into the cache folder, and read from there as they
+    are needed.
+
+    Args:
+        table: A .csv or .parquet file, an image folder in a usual layout (see `read_folder`), or a data frame.
+        graph: Edges such as "age -> {volume, image}; volume -> image", or a graph; its nodes are columns of the table.
+        variables: By node: kind, labels, support, unit, column; for an image size (height, width), colour and fit.
+        images: Folder that image paths are relative to, and must stay in; None for the table's own.
+        group: Column whose rows belong together, such as the patient: no group is split apart, and intervals are
+            bootstrapped over groups.
+        split: Shares of train, validation and test, or the column that names each row's split; None for a column
+            "split" where there is one, else .7, .15 and .15.
+        missing: "refuse" rows with missing values, or "drop" them and tell how many.
+        rows: Use at most so many rows, drawn at random.
+        seed: Seed of the split and of the choice of rows.
+        root: Cache folder; None for CAUSALGEN_CACHE or the user's cache folder.
+        progress: Called with (images decoded, images in all).
+
+    Raises:
+        DataFaultsError: Anything is wrong with the table or its images; it lists everything.
+        DataError: The table, or what is declared, cannot be read.
+        UnknownNameError: A node without a column.
+        GraphError: The graph is not valid.
+    """
+    index = index_table(
+        table, graph, variables=variables, root=images, group=group, split=split, missing=missing, rows=rows, seed=seed
+    )
+    return load_index(index, root=root, progress=progress)
+
+
+def load_index(
+    index: TableIndex, *, root: str | Path | None = None, progress: Callable[[int, int], None] | None = None
+) -> Dataset:
+    """Load what `index_table` found.
+
+    Raises:
+        DataFaultsError: Images that cannot be decoded.
+    """
+    faults = Faults(index.name)
+    values: dict[str, Tensor] = {}
+    for node in index.graph.nodes:
+        if node in index.images:
+            values[node] = index.images[node].load(index.rows.tolist(), faults, root=root, progress=progress)
+        else:
+            attribute = index.attributes[node]
+            column = attribute.values[index.rows]
+            values[node] = torch.from_numpy(column if attribute.variable.is_discrete else column.astype(np.float32))
+    faults.refuse()
+    return Dataset(
+        name=index.name,
+        graph=index.graph,
+        values=values,
+        split=index.split,
+        group=torch.from_numpy(index.group),
+        group_meaning=index.group_meaning,
+        source=index.source,
+    )

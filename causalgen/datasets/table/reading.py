@@ -1,0 +1,133 @@
+"""Read the user's table: CSV in the forms that spreadsheets write, or Parquet; or an image folder in a usual layout."""
+
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import NoReturn
+
+import pandas as pd
+import pyarrow as pa
+from pyarrow import csv, parquet
+
+from ...errors import DataError
+from .layouts import read_folder
+
+__all__ = ["read_table"]
+
+SEPARATORS = {",": "commas", ";": "semicolons", "\t": "tabs"}
+LOOKED_AT = 1000
+"""Lines at the top of a file from which its form is told."""
+DECIMAL_COMMA = re.compile(r"-?\d+,\d+")
+DECIMAL_POINT = re.compile(r"-?\d+\.\d+")
+MISSING = ["", "NA", "N/A", "NaN", "nan", "null", "NULL", "None"]
+
+
+def read_table(path: str | Path) -> pd.DataFrame:
+    """The table at `path`: a .csv (or .tsv, .txt) or .parquet file, or an image folder.
+
+    CSV is UTF-8, with or without byte order mark; columns are separated by commas, semicolons or tabs, as the header
+    says. Where semicolons or tabs separate, numbers may have a decimal comma. Empty cells, NA, NaN and null are missing.
+
+    Raises:
+        DataError: It cannot be read; it is empty or has a single row; or a column name is empty or stands twice.
+    """
+    path = Path(path)
+    if path.is_dir():
+        table = read_folder(path)
+    else:
+        with _refusing(path):
+            table = _read_parquet(path) if path.suffix.lower() in (".parquet", ".pq") else _read_csv(path)
+    if len(table) < 2:
+        count = "one row" if len(table) else "none"
+        raise DataError(f"Expected rows to learn from in '{path}'; got {count}. Check that it is the right file.")
+    return table
+
+
+@contextmanager
+def _refusing(path: Path) -> Iterator[None]:
+    """One message for whatever is wrong with a file."""
+    try:
+        yield
+    except UnicodeDecodeError as error:
+        byte = error.object[error.start]
+        raise DataError(
+            f"Expected UTF-8 text in '{path}'; got the byte 0x{byte:02x} at position {error.start}, as in Latin-1 or "
+            "Windows files. Save it as UTF-8 (in a spreadsheet: CSV UTF-8)."
+        ) from None
+    except OSError as error:
+        raise DataError(f"Expected a table at '{path}'; it cannot be read: {error.strerror or error}.") from None
+    except (pa.ArrowException, ValueError) as error:
+        if isinstance(error, DataError):
+            raise
+        kind = "Parquet" if path.suffix.lower() in (".parquet", ".pq") else "CSV"
+        raise DataError(f"Expected a {kind} table at '{path}'; it cannot be read: {error}") from None
+
+
+def _read_csv(path: Path) -> pd.DataFrame:
+    if path.suffix.lower() not in (".csv", ".tsv", ".txt"):
+        raise DataError(f"Expected a .csv or .parquet file, or a folder of images; got '{path}'.")
+    head = _head(path)
+    if not head or not head[0].strip():
+        raise DataError(f"Expected a header line in '{path}'; got an empty file. Write the column names into line 1.")
+    separator = max(SEPARATORS, key=head[0].count)
+    parsed = csv.read_csv(
+        path,
+        parse_options=csv.ParseOptions(delimiter=separator, newlines_in_values=True),
+        convert_options=csv.ConvertOptions(
+            null_values=MISSING,
+            strings_can_be_null=True,
+            quoted_strings_can_be_null=False,
+            decimal_point=_decimal_point(path, head[1:], separator),
+        ),
+    )
+    return _as_frame(parsed, path)
+
+
+def _head(path: Path) -> list[str]:
+    """The first lines. The whole file is decoded, so that a wrong encoding is found wherever it stands."""
+    head: list[str] = []
+    with path.open(encoding="utf-8-sig", newline="") as lines:
+        for number, line in enumerate(lines):
+            if number < LOOKED_AT:
+                head.append(line)
+            if "\0" in line:
+                raise DataError(f"Expected text in '{path}'; got binary data in line {number + 1}. Save it as CSV.")
+    return head
+
+
+def _decimal_point(path: Path, lines: list[str], separator: str) -> str:
+    if separator == ",":
+        return "."
+    cells = [cell.strip().strip('"') for line in lines for cell in line.split(separator)]
+    commas = any(DECIMAL_COMMA.fullmatch(cell) for cell in cells)
+    if commas and any(DECIMAL_POINT.fullmatch(cell) for cell in cells):
+        raise DataError(
+            f"Expected one decimal mark in '{path}'; got numbers with a comma and numbers with a point. "
+            "Write all of them with a point."
+        )
+    return "," if commas else "."
+
+
+def _read_parquet(path: Path) -> pd.DataFrame:
+    return _as_frame(parquet.read_table(path), path)
+
+
+def _as_frame(table: pa.Table, path: Path) -> pd.DataFrame:
+    names = table.column_names
+    empty = [place for place, name in enumerate(names, start=1) if not name.strip()]
+    if empty:
+        raise DataError(f"Expected a name for every column of '{path}'; column {empty[0]} has none. Name it.")
+    twice = next((name for name in names if names.count(name) > 1), None)
+    if twice is not None:
+        _refuse_twice(path, twice, names.count(twice))
+    return table.to_pandas(types_mapper=_keep_arrow, ignore_metadata=True)
+
+
+def _refuse_twice(path: Path, name: str, count: int) -> NoReturn:
+    raise DataError(f"Expected every column name once in '{path}'; got '{name}' {count} times. Rename them.")
+
+
+def _keep_arrow(kind: pa.DataType) -> pd.ArrowDtype:
+    """Columns stay as Arrow holds them: missing whole numbers stay whole, and a million words take little memory."""
+    return pd.ArrowDtype(kind)

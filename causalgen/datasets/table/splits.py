@@ -1,0 +1,72 @@
+"""Which rows are learned from, which say when to stop, and which are asked: no group is split apart."""
+
+from collections.abc import Mapping
+from typing import TypeAlias
+
+import numpy as np
+import pandas as pd
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from ...errors import DataError, nearest
+from ..dataset import SPLITS
+from .faults import Faults
+
+__all__ = ["SHARES", "SplitLike", "named_splits", "split_groups"]
+
+SplitLike: TypeAlias = Mapping[str, float] | str
+"""Shares of the rows by split, or the column that names the split of every row."""
+SHARES = {"train": 0.7, "validation": 0.15, "test": 0.15}
+NAMES = {"train": "train", "training": "train", "val": "validation", "valid": "validation", "dev": "validation"}
+NAMES |= {"validation": "validation", "test": "test", "testing": "test"}
+
+
+def split_groups(group: NDArray[np.int64], shares: Mapping[str, float], seed: int) -> dict[str, Tensor]:
+    """Rows of each split, whole groups drawn at random until a split has its share of the rows.
+
+    Args:
+        group: `(N,)` group of each row.
+        shares: Shares of "train", "validation" and "test", of sum 1.
+        seed: Seed of the draw.
+
+    Raises:
+        DataError: The shares are none, or there are too few groups.
+    """
+    for name in shares:
+        if name not in SPLITS:
+            raise DataError(f"Expected splits among {', '.join(SPLITS)}; got {name!r}." + nearest(str(name), SPLITS))
+    if set(shares) != set(SPLITS) or min(shares.values()) <= 0 or not np.isclose(sum(shares.values()), 1):
+        shown = ", ".join(f"{name} {share:g}" for name, share in shares.items())
+        raise DataError(f"Expected positive shares of {', '.join(SPLITS)} that add up to 1; got {shown}.")
+    groups, place, sizes = np.unique(group, return_inverse=True, return_counts=True)
+    if len(groups) < len(SPLITS):
+        raise DataError(
+            f"Expected at least {len(SPLITS)} groups to split; got {len(groups)}. Split by rows, or by a column."
+        )
+    order = np.random.default_rng(seed).permutation(len(groups))
+    middle = np.cumsum(sizes[order]) - sizes[order] / 2
+    bounds = np.cumsum([shares[name] for name in SPLITS])[:-1] * len(group)
+    part = np.searchsorted(bounds, middle)
+    part[0], part[-1] = 0, len(SPLITS) - 1  # few large groups: none of the splits may stay empty
+    if not (part == 1).any():
+        part[len(part) // 2] = 1
+    of_group = np.empty(len(groups), np.int64)
+    of_group[order] = part
+    return {name: torch.from_numpy(np.flatnonzero(of_group[place] == code)) for code, name in enumerate(SPLITS)}
+
+
+def named_splits(column: pd.Series, faults: Faults) -> dict[str, Tensor]:
+    """Rows of each split as a column names them: train, validation (val, valid, dev) and test."""
+    words = column.astype("string").str.strip().str.lower()
+    names = words.map(NAMES)
+    wrong = np.flatnonzero(names.isna().to_numpy())
+    if len(wrong):
+        faults.rows(str(column.name), wrong.tolist(), lambda row: repr(column.iloc[row]), "train, validation or test")
+    split = {
+        name: torch.from_numpy(np.flatnonzero((names == name).to_numpy(dtype=bool, na_value=False))) for name in SPLITS
+    }
+    for name, rows in split.items():
+        if not len(rows) and not len(wrong):
+            faults.column(str(column.name), f"no row of {name}", "rows of train, validation and test")
+    return split
