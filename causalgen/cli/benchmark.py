@@ -38,7 +38,6 @@ def benchmark(
         int | None, typer.Option(help="Units per step of every mechanism.", show_default="the benchmark's")
     ] = None,
     device: Annotated[Device, typer.Option(help="Where to compute.")] = Device.auto,
-    tune: Annotated[bool, typer.Option("--tune", help="Add cells with counterfactual fine-tuning.")] = False,
     smoke: Annotated[bool, typer.Option("--smoke", help="Everything tiny; the numbers mean nothing.")] = False,
     out: Annotated[
         Path | None, typer.Option(help="Folder.", show_default="benchmarks/DATA, or benchmarks/DATA-smoke")
@@ -60,7 +59,7 @@ def benchmark(
             result = run_benchmark(
                 data, folder, mechanisms=_words(mechanisms) if mechanisms is not None else None, seeds=numbers,
                 protocols=_words(protocols) if protocols is not None else None, rows=rows, epochs=epochs,
-                batch_size=batch_size, device=device, tune=tune, smoke=smoke, command=["causalgen", *sys.argv[1:]],
+                batch_size=batch_size, device=device, smoke=smoke, command=["causalgen", *sys.argv[1:]],
             )  # fmt: skip
         except KeyboardInterrupt:
             typer.echo(

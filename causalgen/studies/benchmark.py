@@ -22,11 +22,10 @@ from rich.progress import Progress
 
 from ..datasets import load
 from ..errors import DataError, RunFolderError
-from ..mechanisms import MECHANISMS, Abductive
 from ..training import FitConfig, bars
 from .benchmark_cell import run_cell
 from .benchmark_page import page
-from .benchmark_settings import SMOKE_ROWS, Benchmark, Cell, Form, Recipe, check_words, load_benchmark
+from .benchmark_settings import SMOKE_ROWS, Benchmark, Cell, Form, check_words, load_benchmark
 from .benchmark_shared import Shared, attribute_predictors, fitted_attributes, latents, remembered, with_memory
 from .benchmark_table import cells, collect, costs, summarise
 from .machine import versions
@@ -71,7 +70,6 @@ def run_benchmark(
     epochs: int | None = None,
     batch_size: int | None = None,
     device: str = "auto",
-    tune: bool = False,
     smoke: bool = False,
     command: Sequence[str] = (),
     console: Console | None = None,
@@ -88,7 +86,6 @@ def run_benchmark(
         epochs: Epochs of every image mechanism; None for the benchmark's.
         batch_size: Units per step of every image mechanism; None for the benchmark's.
         device: "auto", "cpu" or "cuda".
-        tune: Add, for every mechanism that can abduct, a cell with counterfactual fine-tuning.
         smoke: Everything tiny; the numbers then mean nothing.
         command: Command line, for the record.
         console: Where progress goes; None for standard error.
@@ -106,11 +103,11 @@ def run_benchmark(
     form = _form(benchmark, device, smoke, rows)
     chosen = tuple(mechanisms or form.mechanisms)
     check_words(chosen, tuple(form.mechanisms), "mechanisms of the benchmark")
-    plan = _plan(form, chosen, seeds, epochs, batch_size, tune)
+    plan = _plan(form, chosen, seeds, epochs, batch_size)
     console, folder = console or Console(stderr=True), _folder(Path(out))
     began = time.perf_counter()
     with bars(console) as progress:
-        shared = _shared(benchmark, form, folder / "shared", device, tune, smoke, progress)
+        shared = _shared(benchmark, form, folder / "shared", device, any(cell.tuned for cell in plan), smoke, progress)
         for number, cell in enumerate(plan, 1):
             _run(cell, shared, folder, form, benchmark, smoke, progress)
             console.print(f"  {number} of {len(plan)}: {cell.folder}  [dim]{duration(time.perf_counter() - began)}[/]")
@@ -170,16 +167,14 @@ def _source(benchmark: Benchmark, smoke: bool) -> DataSource:
 
 
 def _plan(
-    form: Form, mechanisms: Sequence[str], seeds: Sequence[int], epochs: int | None, batch: int | None, tune: bool
+    form: Form, mechanisms: Sequence[str], seeds: Sequence[int], epochs: int | None, batch: int | None
 ) -> list[Cell]:
     plan = []
-    changes = {key: number for key, number in (("epochs", epochs), ("batch_size", batch)) if number is not None}
     for seed in seeds:
         for name in mechanisms:
-            recipe: Recipe = form.mechanisms[name]
-            recipe = recipe.model_copy(update={"images": recipe.images.model_copy(update=changes)})
+            recipe = form.mechanisms[name].changed(epochs, batch)
             plan.append(Cell(mechanism=name, seed=seed, recipe=recipe))
-            if tune and issubclass(MECHANISMS[name], Abductive):
+            if recipe.tuning:
                 plan.append(Cell(mechanism=name, seed=seed, recipe=recipe, tuned=True))
     return plan
 

@@ -1,7 +1,7 @@
 """One cell of a benchmark: one mechanism trained from one seed, measured, and marked as finished.
 
 cell.json            status, seconds, memory, fingerprint
-checkpoints-256/     unfinished training in batches of 256; kept when memory ran out
+checkpoints-*/       unfinished training, by fingerprint; kept when memory ran out
 model/               the fitted model
 grids/               samples or counterfactuals of a few validation units while it trained
 metrics-*.csv        everything that was measured, by protocol
@@ -68,7 +68,8 @@ def run_cell(
 ) -> dict[str, Any]:
     """Train, time and evaluate one cell, or go on where an earlier attempt stopped; what is finished is read.
 
-    Training that diverges or runs out of memory does not stop the benchmark: the cell says so.
+    Training that diverges or runs out of memory does not stop the benchmark: the cell says so, and is tried again by the
+    next call, whatever its settings.
 
     Args:
         cell: The cell.
@@ -83,14 +84,16 @@ def run_cell(
         bars: Rich progress bars.
 
     Raises:
-        RunFolderError: The folder holds a cell of other settings.
+        RunFolderError: The folder holds a cell of other settings that did not fail.
     """
     record = read_cell(folder)
     if record.get("fingerprint", fingerprint) != fingerprint:
-        raise RunFolderError(
-            f"Expected '{folder}' to hold a cell of these settings; got one of others. Choose another folder with "
-            "--out, or delete this one."
-        )
+        if record["status"] != "failed":
+            raise RunFolderError(
+                f"Expected '{folder}' to hold a cell of these settings; got one of others. Choose another folder with "
+                "--out, or delete this one."
+            )
+        record = _begin_again(folder)
     if record.get("status") == "finished":
         return record
     folder.mkdir(parents=True, exist_ok=True)
@@ -111,6 +114,16 @@ def run_cell(
     return record
 
 
+def _begin_again(folder: Path) -> dict[str, Any]:
+    """The record of a cell of which nothing is done: what other settings left is removed, except their checkpoints."""
+    for path in folder.iterdir():
+        if path.is_file():
+            path.unlink()
+        elif not path.name.startswith("checkpoints-"):
+            shutil.rmtree(path)
+    return {}
+
+
 def _model(
     cell: Cell,
     shared: Shared,
@@ -127,9 +140,11 @@ def _model(
     meter, began = MemoryMeter(shared.device), time.perf_counter()
     try:
         if base is None:
-            scm = _trained(cell, shared, folder, form, attributes, bars)
+            checkpoints = folder / f"checkpoints-{record['fingerprint']}"
+            scm = _trained(cell, shared, folder, checkpoints, form, attributes, bars)
         else:
             scm = _on_device(load(base / "model"), shared)
+            record.setdefault("seconds", read_cell(base)["seconds"])  # what came before is part of the price
             history = tune_counterfactuals(
                 scm,
                 shared.data,
@@ -156,6 +171,7 @@ def _trained(
     cell: Cell,
     shared: Shared,
     folder: Path,
+    checkpoints: Path,
     form: Form,
     attributes: Callable[[], StructuralCausalModel],
     bars: Progress | None,
@@ -168,7 +184,6 @@ def _trained(
     default = FitConfig(device=shared.device, seed=cell.seed)
     stage: Stage = replace(default.images, **cell.recipe.images.model_dump(exclude_none=True))
     hook = grid_hook(scm, shared.data, shared.image, folder / "grids", epochs=stage.epochs, grids=form.grids)
-    checkpoints = folder / f"checkpoints-{stage.batch_size}"
     fit(scm, shared.data, replace(default, images=stage), out=checkpoints, bars=bars, on_epoch=hook)
     return scm.requires_grad_(True)
 
@@ -230,7 +245,8 @@ def _on_device(scm: StructuralCausalModel, shared: Shared) -> StructuralCausalMo
 
 
 def _out_of_memory(cell: Cell) -> str:
-    batch = cell.recipe.images.batch_size or FitConfig().images.batch_size
+    tuning = cell.recipe.tuning if cell.tuned else None
+    batch = tuning.batch_size if tuning else cell.recipe.images.batch_size or FitConfig().images.batch_size
     return (
         f"Expected {cell.mechanism} to train in batches of {batch} on this device; got out of memory. Try --batch-size "
         f"{max(1, batch // 2)}, which trains this cell anew; the checkpoint is kept for a device with more memory."

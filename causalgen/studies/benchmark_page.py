@@ -16,6 +16,8 @@ __all__ = ["page"]
 DEFAULT = "causalgen"
 COSTS = {"seconds to train": "seconds", "seconds for 1,000": "seconds_per_1000", "memory": "memory_mib"}
 MOST_WEAKNESSES = 5
+LEAST_COMPARED = 3
+"""Rows from which on a worst third means something."""
 LEGEND = """\
 - *error left*: L1 to the true counterfactual image, as a share of what giving back the factual image leaves
 - *attributes*: error of what the image shows; measured on the image where it can be, else by a predictor; (floor): the same \
@@ -70,7 +72,8 @@ def page(
     quality, rest = [c for c in columns if not c.noise], [c for c in columns if c.noise]
     lines += ["## Which one do I choose?", "", "How good:", "", *_overview(quality, summary, costs), ""]
     lines += ["Abduction, noise, variety and cost:", "", *_overview(rest, summary, costs, priced=True), "", LEGEND, ""]
-    lines += ["## What each is bad at", "", *_weaknesses(benchmark, summary, costs), ""]
+    if len(costs) >= LEAST_COMPARED:
+        lines += ["## What each is bad at", "", *_weaknesses(benchmark, summary, costs), ""]
     for protocol in benchmark.protocols:
         part = summary[summary["protocol"] == protocol]
         if not part.empty:
@@ -152,7 +155,7 @@ def _weaknesses(benchmark: Benchmark, summary: pd.DataFrame, costs: pd.DataFrame
     for label, cost in zip(map(str, costs.index), costs.to_dict("records")):
         worst = []
         for title, (series, sign) in scores.items():
-            if label in series.index and len(series) > 2 and series.nunique() > 1:
+            if label in series.index and len(series) >= LEAST_COMPARED and series.nunique() > 1:
                 rank = int((sign * series > sign * series[label]).sum()) + 1
                 if rank <= math.ceil(len(series) / 3):
                     best = series.min() if sign > 0 else series.max()

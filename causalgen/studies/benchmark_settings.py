@@ -5,6 +5,7 @@ One YAML file a benchmark, `examples/<name>/benchmark.yaml`; it ships with the p
 
 import hashlib
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, Literal
 
@@ -32,8 +33,14 @@ class Recipe(_Section):
     """Options of the mechanism."""
     images: TrainingStage = TrainingStage()
     """Its training."""
-    tuning: TuningConfig = TuningConfig()
-    """Its counterfactual fine-tuning."""
+    tuning: TuningConfig | None = None
+    """Counterfactual fine-tuning, which makes a cell of its own that starts from the trained one; none for no such cell."""
+
+    def changed(self, epochs: int | None, batch_size: int | None) -> "Recipe":
+        """The recipe with other epochs of training, and another batch size throughout; None for its own."""
+        changes = {key: n for key, n in (("epochs", epochs), ("batch_size", batch_size)) if n is not None}
+        tuning = self.tuning and replace(self.tuning, batch_size=batch_size or self.tuning.batch_size)
+        return self.model_copy(update={"images": self.images.model_copy(update=changes), "tuning": tuning})
 
 
 class Form(_Section):
@@ -92,7 +99,10 @@ class Benchmark(_Section):
         quick = {"epochs": SMOKE_EPOCHS, "batch_size": SMOKE_BATCH}
         recipes = {
             name: recipe.model_copy(
-                update={"images": recipe.images.model_copy(update=quick), "tuning": TuningConfig(epochs=1)}
+                update={
+                    "images": recipe.images.model_copy(update=quick),
+                    "tuning": recipe.tuning and TuningConfig(epochs=1),
+                }
             )
             for name, recipe in form.mechanisms.items()
         }
@@ -115,7 +125,7 @@ class Cell(_Section):
     @property
     def label(self) -> str:
         """Name of the row in tables."""
-        return f"{self.mechanism}, tuned" if self.tuned else self.mechanism
+        return f"{self.mechanism}, fine-tuned" if self.tuned else self.mechanism
 
     @property
     def folder(self) -> str:
@@ -124,8 +134,9 @@ class Cell(_Section):
 
     def fingerprint(self, form: Form, data: DataSource) -> str:
         """Hash of all that the cell's figures depend on, besides the library."""
+        own = self.model_dump(mode="json", exclude=None if self.tuned else {"recipe": {"tuning"}})
         rest = form.model_dump(mode="json", exclude={"mechanisms", "grids"})
-        content = [self.model_dump(mode="json"), rest, data.model_dump(mode="json")]
+        content = [own, rest, data.model_dump(mode="json")]
         return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()[:16]
 
 

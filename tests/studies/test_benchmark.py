@@ -25,7 +25,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="module")
 def result(folder: Path) -> BenchmarkResult:
     """Two mechanisms, one of which cannot abduct; half a minute's worth of everything in seconds."""
-    return run_benchmark("morphodigits", folder, mechanisms=["gan", "dcgan"], smoke=True, device="cpu", tune=True)
+    return run_benchmark("morphodigits", folder, mechanisms=["conv-vae", "dcgan"], smoke=True, device="cpu")
 
 
 @pytest.fixture
@@ -41,7 +41,7 @@ def forbidden(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_every_cell_has_all_that_the_table_needs(result: BenchmarkResult) -> None:
     assert result.failures == ()
-    assert [record["label"] for record in cells(result.folder)] == ["dcgan", "gan", "gan, tuned"]
+    assert [record["label"] for record in cells(result.folder)] == ["conv-vae", "conv-vae, fine-tuned", "dcgan"]
     for record in cells(result.folder):
         assert record["status"] == "finished"
         assert record["seconds"] > 0
@@ -49,11 +49,14 @@ def test_every_cell_has_all_that_the_table_needs(result: BenchmarkResult) -> Non
         assert record["memory_mib"] > 100
         assert (record["path"] / "model").is_dir()
         assert not list(record["path"].glob("checkpoints-*"))
-    assert list((result.folder / "cells" / "gan-seed0" / "grids").glob("epoch-*.png"))
+        assert record["tuned"] == (record["label"] == "conv-vae, fine-tuned")
+    assert list((result.folder / "cells" / "conv-vae-seed0" / "grids").glob("epoch-*.png"))
+    seconds = {record["label"]: record["seconds"] for record in cells(result.folder)}
+    assert seconds["conv-vae, fine-tuned"] > seconds["conv-vae"]
     table = pd.read_csv(result.folder / "benchmark.csv")
-    gan = table[table["label"] == "gan"]
+    vae = table[table["label"] == "conv-vae"]
     assert {"model", "identity control", "untrained control", "oracle", "floor", "permutation control"} == set(
-        gan["row"]
+        vae["row"]
     )
     assert set(table[table["label"] == "dcgan"]["query"]) == {"samples"}
     assert "no abduction" in result.page
@@ -109,7 +112,7 @@ def test_a_cell_that_fails_says_so_keeps_its_checkpoint_and_stops_nothing(
     real = benchmark_cell.fit
 
     def failing(scm: Any, *arguments: Any, out: Path, **options: Any) -> Any:
-        if "gan-seed7" in str(out) and "dcgan" not in str(out):
+        if "conv-vae-seed7" in str(out):
             out.mkdir(parents=True, exist_ok=True)
             (out / "training-image.safetensors").touch()
             raise error
@@ -118,18 +121,38 @@ def test_a_cell_that_fails_says_so_keeps_its_checkpoint_and_stops_nothing(
     with monkeypatch.context() as patched:
         patched.setattr(benchmark_cell, "fit", failing)
         made = run_benchmark(
-            "morphodigits", result.folder, mechanisms=["gan", "dcgan"], seeds=[7], smoke=True, device="cpu"
+            "morphodigits", result.folder, mechanisms=["conv-vae", "dcgan"], seeds=[7], smoke=True, device="cpu"
         )
-    failed = result.folder / "cells" / "gan-seed7"
+    failed = result.folder / "cells" / "conv-vae-seed7"
     assert [failure for failure in made.failures if said in failure]
     assert said in made.page
-    assert (failed / "checkpoints-32" / "training-image.safetensors").exists()
+    assert len(list(failed.glob("checkpoints-*/training-image.safetensors"))) == 1
     assert read_cell(result.folder / "cells" / "dcgan-seed7")["status"] == "finished"
+    assert not (result.folder / "cells" / "conv-vae-seed7-tuned").exists()
+
+
+def test_a_cell_that_failed_is_tried_again_with_other_settings(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    arguments: dict[str, Any] = {"mechanisms": ["dcgan"], "smoke": True, "device": "cpu"}
+
+    def full(*_: Any, **__: Any) -> None:
+        raise torch.OutOfMemoryError("CUDA out of memory")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(benchmark_cell, "evaluate", full)  # so that a model of the old settings is there
+        assert "Try --batch-size 16" in run_benchmark("morphodigits", tmp_path, **arguments).failures[0]
+    assert (tmp_path / "cells" / "dcgan-seed0" / "model").is_dir()
+    again = run_benchmark("morphodigits", tmp_path, **arguments, batch_size=16, epochs=1)
+    record = read_cell(tmp_path / "cells" / "dcgan-seed0")
+    assert again.failures == ()
+    assert (record["status"], record["error"], record["recipe"]["images"]["batch_size"]) == ("finished", None, 16)
+    assert record["seconds"] > 0
+    with pytest.raises(RunFolderError, match="cell of these settings"):  # it failed no longer
+        run_benchmark("morphodigits", tmp_path, **arguments)
 
 
 def test_cells_of_other_settings_are_refused(result: BenchmarkResult) -> None:
     with pytest.raises(RunFolderError, match="cell of these settings"):
-        run_benchmark("morphodigits", result.folder, mechanisms=["gan"], smoke=True, device="cpu", epochs=3)
+        run_benchmark("morphodigits", result.folder, mechanisms=["conv-vae"], smoke=True, device="cpu", epochs=3)
 
 
 def test_bad_input(result: BenchmarkResult, tmp_path: Path) -> None:
@@ -161,11 +184,13 @@ def test_bad_input(result: BenchmarkResult, tmp_path: Path) -> None:
 @pytest.mark.parametrize("name", BENCHMARKS)
 def test_the_benchmark_files_can_be_built(name: str) -> None:
     from causalgen.datasets.resources import load_graph
+    from causalgen.mechanisms import MECHANISMS, Abductive
     from causalgen.scm import StructuralCausalModel
 
     benchmark, graph = load_benchmark(name), load_graph(name)
     for form in (benchmark.gpu, benchmark.cpu):
         for mechanism, recipe in form.mechanisms.items():
+            assert recipe.tuning is None or issubclass(MECHANISMS[mechanism], Abductive)
             StructuralCausalModel(graph, {"image": {"mechanism": mechanism, **recipe.options}})
     assert set(benchmark.gpu.mechanisms) == set(benchmark.cpu.mechanisms)
     assert set(benchmark.queries) <= set(graph.parents("image"))
