@@ -1,0 +1,44 @@
+"""Reference pages that are written from the code when the site is built, so that they cannot be stale.
+
+A page holds a comment `% generated: NAME ARGUMENT`; it is replaced by the Markdown of that generator, and the page is read
+again in every build.
+"""
+
+import re
+from collections.abc import Callable
+
+from command_line import command_line
+from rooms import prepare_rooms, room, top_level
+from sphinx.application import Sphinx
+from study_file import mechanism_words, method_words, study_file
+
+__all__ = ["GENERATORS", "fill", "setup"]
+
+GENERATORS: dict[str, Callable[..., str]] = {
+    "command-line": command_line,
+    "mechanism-words": mechanism_words,
+    "method-words": method_words,
+    "room": room,
+    "study-file": study_file,
+    "top-level": top_level,
+}
+MARK = re.compile(r"^% generated: (\S+) ?(.*)$", re.MULTILINE)
+
+
+def fill(text: str) -> str:
+    """The page with every mark replaced by what it names."""
+    return MARK.sub(lambda match: GENERATORS[match[1]](*match[2].split()), text)
+
+
+def setup(app: Sphinx) -> dict[str, bool]:
+    """Let Sphinx fill pages as it reads them."""
+    prepare_rooms()
+    app.connect("source-read", _read)
+    app.connect("env-get-outdated", lambda app, env, added, changed, removed: sorted(getattr(env, "generated", ())))
+    return {"parallel_read_safe": True}
+
+
+def _read(app: Sphinx, docname: str, source: list[str]) -> None:
+    if MARK.search(source[0]):
+        source[0] = fill(source[0])
+        app.env.generated = {*getattr(app.env, "generated", ()), docname}  # type: ignore[attr-defined]

@@ -1,0 +1,83 @@
+"""The public names of each room as Markdown around Sphinx's autodoc."""
+
+import inspect
+import sys
+from collections.abc import Iterable
+from importlib import import_module
+from typing import Any
+
+from sphinx.pycode import ModuleAnalyzer
+
+import causalgen
+
+__all__ = ["ROOMS", "prepare_rooms", "room", "top_level"]
+
+ROOMS = (
+    "graph",
+    "scm",
+    "mechanisms",
+    "datasets",
+    "training",
+    "predictors",
+    "metrics",
+    "effects",
+    "effects.doubt",
+    "discovery",
+    "audit",
+    "reports",
+    "studies",
+    "morphology",
+    "nn",
+    "errors",
+    "typing",
+)
+
+
+def prepare_rooms() -> None:
+    """Load what rooms load on first use only, so that autodoc finds it."""
+    for name in ROOMS:
+        module = import_module(f"causalgen.{name}")
+        for public in module.__all__:
+            setattr(module, public, getattr(module, public))
+
+
+def room(name: str) -> str:
+    """A table of the room's names, then each with its documentation."""
+    module = import_module(f"causalgen.{name}")
+    described = {public: getattr(module, public) for public in module.__all__}
+    constants = [public for public, value in described.items() if not _has_own_docstring(value)]
+    summaries = {public: _summary(module.__name__, public, value) for public, value in described.items()}
+    parts = [f".. automodule:: {module.__name__}", f"   :exclude-members: {', '.join(constants)}"]
+    parts += [f"\n.. py:data:: {module.__name__}.{public}\n\n   {summaries[public]}" for public in constants]
+    body = "\n".join(parts)
+    return f"{_table((module.__name__, public, text) for public, text in summaries.items())}\n\n```{{eval-rst}}\n{body}\n```"
+
+
+def top_level() -> str:
+    """A table of the names that can be imported from `causalgen`, linked to the rooms in which they live."""
+    found = [(name, getattr(causalgen, name)) for name in causalgen.__all__ if not name.startswith("__")]
+    return _table((".".join(v.__module__.split(".")[:2]), name, _summary("", name, v)) for name, v in found)
+
+
+def _table(rows: Iterable[tuple[str, str, str]]) -> str:
+    lines = [f"| {{py:obj}}`~{module}.{name}` | {text} |" for module, name, text in rows]
+    return "\n".join(["| | |", "|---|---|", *lines])
+
+
+def _has_own_docstring(value: Any) -> bool:
+    return inspect.isclass(value) or inspect.isroutine(value)
+
+
+def _summary(module: str, name: str, value: Any) -> str:
+    """The first line of a docstring; for a constant, that of the string below its assignment."""
+    text = inspect.getdoc(value) if _has_own_docstring(value) else _below_assignment(module, name, value)
+    return (text or "").split("\n\n")[0].replace("\n", " ").replace("|", "\\|")
+
+
+def _below_assignment(module: str, name: str, value: Any) -> str:
+    homes = [key for key, home in sys.modules.items() if key.startswith(module) and vars(home).get(name) is value]
+    for home in sorted(homes, key=len, reverse=True):
+        docs = ModuleAnalyzer.for_module(home).find_attr_docs()
+        if ("", name) in docs:
+            return "\n".join(docs["", name]).strip()
+    return ""

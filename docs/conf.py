@@ -1,0 +1,43 @@
+"""Sphinx settings: `sphinx-build -W -b html docs docs/_build`. Nothing is fetched and no notebook is executed."""
+
+import sys
+from pathlib import Path
+
+HERE = Path(__file__).parent
+sys.path[:0] = [str(HERE / "_extensions"), str(HERE.parent)]
+
+from causalgen import __version__  # noqa: E402
+
+project = "causalgen"
+author = "The causalgen authors"
+copyright = "the causalgen authors, Apache-2.0"
+version = release = __version__
+
+extensions = [
+    "myst_nb",
+    "sphinx.ext.autodoc",
+    "sphinx.ext.napoleon",
+    "sphinx.ext.viewcode",
+    "references",
+]
+exclude_patterns = ["_build", "_extensions", "worked"]
+suppress_warnings = ["config.cache"]  # an option holds a function; only the first of two builds is slower for it
+
+html_theme = "furo"
+html_title = f"causalgen {__version__}"
+html_static_path = ["_static"]
+html_css_files = ["site.css"]
+html_show_sphinx = False
+
+myst_enable_extensions = ["colon_fence", "deflist", "dollarmath"]
+myst_heading_anchors = 3
+nb_execution_mode = "off"  # `-D nb_execution_mode=cache` executes the notebooks and keeps what they show
+
+autodoc_typehints = "signature"
+autodoc_member_order = "bysource"
+autodoc_class_signature = "mixed"
+autodoc_default_options = {"members": True, "show-inheritance": True}
+default_role = "py:obj"
+napoleon_numpy_docstring = False
+napoleon_use_ivar = True
+python_use_unqualified_type_names = True

@@ -1,0 +1,35 @@
+"""The documentation site builds without a warning, and every page can be reached."""
+
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+DOCS = Path(__file__).parents[2] / "docs"
+PAGES = sorted(p.relative_to(DOCS) for p in DOCS.glob("**/*.md") if "_build" not in p.parts)
+
+
+def _listed() -> set[str]:
+    """Pages that some table of contents names, without their suffix."""
+    found = {"index"}
+    for page in PAGES:
+        for tree in re.findall(r"^```\{toctree\}\n(.*?)^```", (DOCS / page).read_text(encoding="utf-8"), re.S | re.M):
+            names = [line.strip() for line in tree.splitlines() if line.strip() and not line.startswith(":")]
+            found |= {(page.parent / name).as_posix() for name in names}
+    return found
+
+
+def test_every_page_is_in_a_table_of_contents() -> None:
+    assert _listed() == {page.with_suffix("").as_posix() for page in PAGES}
+
+
+@pytest.mark.slow
+def test_the_site_builds_without_a_warning(tmp_path: Path) -> None:
+    """Sphinx with warnings as errors, in a fresh folder: internal links and anchors resolve, docstrings parse."""
+    pytest.importorskip("sphinx", reason="the site needs the extra docs")
+    command = [sys.executable, "-m", "sphinx", "-W", "-q", "-b", "html", str(DOCS), str(tmp_path / "site")]
+    done = subprocess.run(command, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    assert (tmp_path / "site" / "api" / "scm.html").exists()
