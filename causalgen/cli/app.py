@@ -7,6 +7,7 @@ import typer
 from .._version import __version__
 from .audit import audit
 from .benchmark import benchmark
+from .check import check
 from .counterfactual import counterfactual
 from .discover import discover
 from .effects import effects
@@ -25,6 +26,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
+app.command(epilog=EPILOG)(check)
 app.command(epilog=EPILOG)(run)
 app.command(epilog=EPILOG)(show)
 app.command(epilog=EPILOG)(counterfactual)

@@ -3,6 +3,7 @@
 from .config import FitConfig, Stage
 from .fit import FitResult, fit
 from .progress import bars
+from .timing import step_seconds
 from .tuning import Predictor, TuningConfig, tune_counterfactuals
 
 __all__ = [
@@ -13,5 +14,6 @@ __all__ = [
     "TuningConfig",
     "bars",
     "fit",
+    "step_seconds",
     "tune_counterfactuals",
 ]

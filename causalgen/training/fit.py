@@ -27,7 +27,7 @@ from .checkpoint import Checkpoint
 from .config import FitConfig, Stage
 from .stage import NodeTrainer, Row, as_float
 
-__all__ = ["FitResult", "OnEpoch", "fit", "precision_on"]
+__all__ = ["FitResult", "OnEpoch", "fabric_for", "fit", "precision_on"]
 
 ATTRIBUTES = "attributes"
 OnEpoch: TypeAlias = Callable[[str, int, Mechanism], None]
@@ -75,7 +75,7 @@ def fit(
         CheckpointError: `out` holds a checkpoint that is corrupted or belongs to another fit.
     """
     config = config or FitConfig()
-    device = _fabric(config, "32-true").device
+    device = fabric_for(config, image=False).device
     scm.to(device)
     train, validation = (_tensors(scm, _part(data, split)) for split in ("train", "validation"))
     _check_variation(scm, train)
@@ -87,7 +87,7 @@ def fit(
     with seeded(config.seed, device):
         for label, nodes, stage in _stages(scm, config):
             started = time.perf_counter()
-            fabric = _fabric(config, "32-true" if label == ATTRIBUTES else precision_on(device, config.precision))
+            fabric = fabric_for(config, image=label != ATTRIBUTES)
             trainers = _train(
                 scm, label, nodes, stage, train, validation, fabric, config.seed, checkpoint, bars, on_epoch
             )
@@ -114,8 +114,11 @@ def _not_about_precision(record: logging.LogRecord) -> bool:
     return "Automatic Mixed Precision" not in record.getMessage()
 
 
-def _fabric(config: FitConfig, precision: str) -> Fabric:
+def fabric_for(config: FitConfig, *, image: bool) -> Fabric:
+    """Device and precision of a stage; attributes always have 32 bits."""
     logging.getLogger("lightning_fabric.utilities.rank_zero").addFilter(_not_about_precision)
+    device = Fabric(accelerator=config.device, devices=1).device
+    precision = precision_on(device, config.precision) if image else "32-true"
     return Fabric(accelerator=config.device, devices=1, precision=precision)  # type: ignore[arg-type]
 
 

@@ -14,7 +14,7 @@ import torch
 from causalgen.graph import Variable
 from causalgen.mechanisms import ConvVAE
 from causalgen.training import FitConfig
-from causalgen.training.fit import _fabric
+from causalgen.training.fit import fabric_for
 from causalgen.training.stage import NodeTrainer
 
 BATCH = 128
@@ -24,7 +24,7 @@ def trainer(precision: str) -> NodeTrainer:
     torch.manual_seed(0)
     vae = ConvVAE(Variable("image", "image", shape=(1, 28, 28)), {"age": Variable("age", "continuous")})
     config = FitConfig(device="cpu")
-    return NodeTrainer("image", vae, replace(config.images, batch_size=BATCH), 1000, _fabric(config, precision))
+    return NodeTrainer("image", vae, replace(config.images, batch_size=BATCH), 1000, fabric_for(replace(config, precision=precision), image=True))
 
 
 def milliseconds(trainer: NodeTrainer, batch: dict[str, torch.Tensor], steps: int) -> float:

@@ -1,0 +1,94 @@
+"""`causalgen check`: is a study right, what is in its data, what will it do, and how long does it take?"""
+
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from .failures import BAD_INPUT, failures
+from .run import Device
+
+if TYPE_CHECKING:
+    from ..studies.checking import StudyCheck
+
+__all__ = ["check"]
+
+
+def check(
+    study: Annotated[str, typer.Argument(help="The study file, or the name of a shipped study.", show_default=False)],
+    device: Annotated[Device, typer.Option(help="Where the run would compute.")] = Device.auto,
+    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object for machines.")] = False,
+) -> None:
+    """Check a study, its graph and its data without training: every fault in one listing, then what a run will do.
+
+    Images are looked at by their headers; one whose pixels are damaged shows when a run decodes it.
+    """
+    with failures():
+        from ..datasets.table import DataFaultsError
+        from ..errors import StudyError
+        from ..studies.checking import check as check_study
+        from ..studies.schema import load_study
+
+        try:
+            found = check_study(load_study(Path(study)), device)
+        except (DataFaultsError, StudyError) as error:
+            if not as_json:
+                raise
+            faults = [fault.to_dict() for fault in getattr(error, "faults", ())]
+            typer.echo(json.dumps({"error": str(error), "faults": faults}, indent=2, ensure_ascii=False))
+            raise typer.Exit(BAD_INPUT) from None
+        if as_json:
+            typer.echo(json.dumps(found.to_dict(), indent=2, ensure_ascii=False, default=str))
+        else:
+            _print(found, study)
+
+
+def _print(found: "StudyCheck", name: str) -> None:
+    from rich.console import Console
+    from rich.markup import escape
+    from rich.table import Table
+    from rich.text import Text
+
+    from ..studies.progress import duration
+
+    console = Console()
+    console.print(f"[bold]{found.study.name}[/]  {escape(found.study.question)}", highlight=False)
+    shown = Table(title="Variables", title_justify="left")
+    for column in found.variables.columns:
+        shown.add_column(column)
+    for row in found.variables.astype(str).itertuples(index=False):
+        shown.add_row(*map(Text, row))
+    console.print(shown)
+    for line in _lines(found):
+        console.print(line, markup=False, highlight=False)
+    seconds = sum(found.training_seconds.values())
+    console.print(
+        f"Training takes at most about {duration(seconds)} here. Nothing is wrong: causalgen run {name}",
+        markup=False,
+        highlight=False,
+    )
+
+
+def _lines(found: "StudyCheck") -> list[str]:
+    study = found.study
+    lines = [f"Graph: {found.graph}"]
+    if found.rows is not None:
+        lines.append("Rows: " + ", ".join(f"{count:,} {name}" for name, count in found.rows.items()))
+    if found.data is not None:
+        lines.append(found.data.source)
+        if found.data.unused:
+            lines.append(f"Columns that the graph leaves out: {_some(found.data.unused)}")
+        if "inferred" in found.variables and found.variables["inferred"].any():
+            lines.append("What was inferred can be corrected under `data: variables:` in the study file.")
+    asked: list[tuple[str, Any]] = [
+        ("counterfactual queries measured", study.evaluation.queries),
+        ("grids", study.gallery),
+        ("response curves", study.curves),
+        ("effects", study.effects),
+    ]
+    return [*lines, "Asked: " + ", ".join(f"{len(items)} {what}" for what, items in asked)]
+
+
+def _some(names: tuple[str, ...]) -> str:
+    return ", ".join(names[:10]) + (f" and {len(names) - 10} more" if len(names) > 10 else "")

@@ -1,0 +1,108 @@
+"""What a study would do: its data, its graph, its steps and about how long they take, without training."""
+
+from dataclasses import dataclass
+from typing import Any
+
+import pandas as pd
+import torch
+
+from ..datasets.table import TableIndex
+from ..graph import CausalGraph
+from ..training import FitConfig, step_seconds
+from .modelling import build_model
+from .schema import OwnData, Study
+from .settings import fit_config, resolve
+from .sources import own_index, study_graph
+from .validate import check_study
+
+__all__ = ["StudyCheck", "check"]
+
+ATTRIBUTE_SECONDS = 2e-5
+"""Seconds for a row, an epoch and an attribute, on one core."""
+
+
+@dataclass(frozen=True)
+class StudyCheck:
+    """What `causalgen check` finds.
+
+    Args:
+        study: The study, defaults filled in.
+        graph: The graph of its data.
+        variables: One row a variable: kind, values, unit; of a user's own table also missing cells and what was inferred.
+        data: The user's table; None for a data set of the catalog.
+        rows: Rows of each split; None before a catalog's data are loaded.
+        training_seconds: About how long training takes at most, by stage; timed on a few steps here.
+    """
+
+    study: Study
+    graph: CausalGraph
+    variables: pd.DataFrame
+    data: TableIndex | None
+    rows: dict[str, int] | None
+    training_seconds: dict[str, float]
+
+    def to_dict(self) -> dict[str, Any]:
+        """JSON-able form."""
+        return {
+            "study": self.study.name,
+            "graph": str(self.graph),
+            "variables": self.variables.to_dict("records"),
+            "rows": self.rows,
+            "dropped": None if self.data is None else self.data.dropped,
+            "unused_columns": None if self.data is None else list(self.data.unused),
+            "training_seconds": {stage: round(seconds, 1) for stage, seconds in self.training_seconds.items()},
+        }
+
+
+def check(study: Study, device: str = "auto") -> StudyCheck:
+    """Check a study, its data and its graph; images are looked at by their headers, nothing is trained.
+
+    Raises:
+        StudyError: The study does not fit its graph.
+        DataFaultsError: Anything is wrong with the user's table; it lists everything.
+        DataError: This machine has no such device.
+    """
+    graph = study_graph(study)
+    check_study(study, graph)
+    study = resolve(study)
+    data = own_index(study) if isinstance(study.data, OwnData) else None
+    rows = None if data is None else {name: len(part) for name, part in data.split.items()}
+    return StudyCheck(
+        study=study,
+        graph=graph,
+        variables=_declared(graph) if data is None else data.to_frame(),
+        data=data,
+        rows=rows,
+        training_seconds=_training_seconds(study, graph, rows, fit_config(study, device)),
+    )
+
+
+def _declared(graph: CausalGraph) -> pd.DataFrame:
+    rows = []
+    for name, variable in graph.variables.items():
+        values = ", ".join(map(str, variable.labels or variable.support or ()))
+        if variable.is_image:
+            values = "x".join(map(str, variable.shape))
+        rows.append({"variable": name, "kind": variable.kind, "values": values, "unit": variable.unit or ""})
+    return pd.DataFrame(rows)
+
+
+def _training_seconds(
+    study: Study, graph: CausalGraph, rows: dict[str, int] | None, config: FitConfig
+) -> dict[str, float]:
+    train = int((study.data.rows or 10_000) * 0.7) if rows is None else rows["train"]
+    attributes = [name for name, variable in graph.variables.items() if not variable.is_image]
+    seconds = {"attributes": ATTRIBUTE_SECONDS * train * config.attributes.epochs * len(attributes)}
+    for name in (name for name in graph.nodes if name not in attributes):
+        steps = max(1, train // config.images.batch_size) * config.images.epochs
+        batch = {node: _noise(graph, node, config.images.batch_size) for node in (name, *graph.parents(name))}
+        seconds[name] = steps * step_seconds(build_model(study, graph), name, batch, config)
+    return seconds
+
+
+def _noise(graph: CausalGraph, name: str, count: int) -> torch.Tensor:
+    """Values that take as long to learn from as real ones."""
+    variable = graph[name]
+    if variable.labels is not None:
+        return torch.randint(len(variable.labels), (count,))
+    return torch.rand(count, *variable.shape) * (255.0 if variable.is_image else 1.0)

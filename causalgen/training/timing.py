@@ -1,0 +1,42 @@
+"""How long training takes here, told from a few of its own steps."""
+
+import time
+from collections.abc import Mapping
+
+import torch
+from torch import Tensor
+
+from ..nn import seeded
+from ..scm import StructuralCausalModel
+from .config import FitConfig
+from .fit import fabric_for
+from .stage import NodeTrainer, as_float
+
+__all__ = ["step_seconds"]
+
+STEPS = 5
+
+
+def step_seconds(scm: StructuralCausalModel, name: str, batch: Mapping[str, Tensor], config: FitConfig) -> float:
+    """Seconds of one training step of an image mechanism; the mechanism learns from it.
+
+    Args:
+        scm: The model, whose mechanisms need not be initialised.
+        name: Node of the image.
+        batch: Values of the node and its parents, of the size of a batch.
+        config: Settings of training.
+    """
+    fabric = fabric_for(config, image=True)
+    mechanism = scm.to(fabric.device).mechanisms[name].train()
+    values = {key: as_float(value.to(fabric.device)) for key, value in batch.items()}
+    with seeded(config.seed, fabric.device):
+        mechanism.initialize(values[name], {parent: values[parent] for parent in mechanism.parents})
+        trainer = NodeTrainer(name, mechanism, config.images, STEPS, fabric)
+        began = 0.0
+        for step in range(STEPS + 1):
+            if step == 1:  # the first step pays for what later ones find ready
+                began = time.perf_counter()
+            trainer.train_batch(values)
+        if fabric.device.type == "cuda":
+            torch.cuda.synchronize(fabric.device)
+        return (time.perf_counter() - began) / STEPS
