@@ -11,6 +11,7 @@ from .do_calculus import (
 )
 from .estimand import Estimand
 from .expression import Expression, Probability, Product, Quotient, Sum
+from .formats import format_graph, parse_graph, read_graph, write_graph
 from .front_door import front_door_set
 from .graph import CausalGraph
 from .hedge import Hedge
@@ -58,6 +59,7 @@ __all__ = [
     "check_instrument",
     "efficient_adjustment_set",
     "exchange_of_action_and_observation",
+    "format_graph",
     "front_door_set",
     "identify",
     "identify_controlled_direct_effect",
@@ -68,4 +70,7 @@ __all__ = [
     "insertion_of_actions",
     "insertion_of_observations",
     "instruments",
+    "parse_graph",
+    "read_graph",
+    "write_graph",
 ]

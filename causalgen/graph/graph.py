@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
+from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
@@ -236,6 +237,27 @@ class CausalGraph:
             raise GraphError(f"Expected a graph with the key 'edges'; got only {', '.join(data) or 'nothing'}.")
         variables = [Variable.from_dict(entry) for entry in data.get("variables", ())]
         return cls(data["edges"], variables, data.get("confounded", ()))
+
+    @classmethod
+    def read(cls, path: str | Path) -> "CausalGraph":
+        """The graph in a .dot, .gv, .gml, .graphml, .yaml or .json file; `causalgen.graph.read_graph` says how it is read.
+
+        Raises:
+            GraphError: The file cannot be read, is malformed, or holds no valid graph.
+        """
+        from .formats import read_graph
+
+        return read_graph(path)
+
+    def write(self, path: str | Path) -> None:
+        """Write the graph to a file in the format of its suffix; `read` gives an equal graph.
+
+        Raises:
+            GraphError: The suffix is none of a format, or the format cannot hold a name, a unit or a label.
+        """
+        from .formats import write_graph
+
+        write_graph(self, path)
 
     def __eq__(self, other: object) -> bool:
         """Same variables and same edges; the order of declaration does not count."""

@@ -1,0 +1,100 @@
+"""A graph as DOT, GML and GraphML hold it: names and arrows with attributes of text, and what these mean."""
+
+import json
+from collections.abc import Mapping
+from typing import Any, NamedTuple
+
+from ..errors import GraphError
+from .graph import CausalGraph
+from .variable import Variable
+
+__all__ = ["AnnotatedGraph", "annotate", "interpret"]
+
+Attributes = dict[str, str]
+
+AS_JSON = {"labels": "labels", "support": "support", "image_shape": "shape"}
+"""Attributes whose text is JSON, and the field of `Variable` that each holds; `shape` is taken, by Graphviz."""
+HIDDEN_BY_DOWHY = "Unobserved Confounders"
+"""DoWhy's label of a hidden node."""
+
+
+class AnnotatedGraph(NamedTuple):
+    """Nodes with their attributes, and edges from the first to the second name with theirs."""
+
+    nodes: dict[str, Attributes]
+    edges: list[tuple[str, str, Attributes]]
+
+
+def annotate(graph: CausalGraph) -> AnnotatedGraph:
+    """The graph with everything its variables declare, as text.
+
+    >>> annotate(CausalGraph("a -> b; b <-> c", [Variable("a", unit="px"), Variable("b"), Variable("c")]))
+    AnnotatedGraph(nodes={'a': {'unit': 'px'}, 'b': {}, 'c': {}},
+        edges=[('a', 'b', {}), ('b', 'c', {'dir': 'both', 'style': 'dashed'})])
+    """
+    arrows: list[tuple[str, str, Attributes]] = [(a, b, {}) for a, b in graph.edges]
+    arcs = [(a, b, {"dir": "both", "style": "dashed"}) for a, b in graph.confounded]
+    return AnnotatedGraph({name: _describe(graph[name]) for name in graph}, arrows + arcs)
+
+
+def interpret(annotated: AnnotatedGraph) -> CausalGraph:
+    """The graph that the attributes mean; hidden nodes are projected out.
+
+    Raises:
+        GraphError: An attribute has no such value, an edge no direction, or the graph is not valid.
+    """
+    directed, bidirected = [], []
+    for a, b, attributes in annotated.edges:
+        match attributes.get("dir", "forward").lower():
+            case "forward":
+                directed.append((a, b))
+            case "back":
+                directed.append((b, a))
+            case "both":
+                bidirected.append((a, b))
+            case other:
+                raise GraphError(
+                    f"Expected the dir of the edge from '{a}' to '{b}' to be forward, back or both; got '{other}'."
+                )
+    variables = [_variable(name, attributes) for name, attributes in annotated.nodes.items()]
+    graph = CausalGraph(directed, variables, bidirected)
+    hidden = {name for name, attributes in annotated.nodes.items() if _is_hidden(name, attributes)}
+    return graph.project([name for name in graph if name not in hidden]) if hidden else graph
+
+
+def _describe(variable: Variable) -> Attributes:
+    fields = variable.to_dict()
+    plain = {key: fields[key] for key in ("kind", "unit") if key in fields}
+    return plain | {key: json.dumps(fields[field]) for key, field in AS_JSON.items() if field in fields}
+
+
+def _variable(name: str, attributes: Mapping[str, str]) -> Variable:
+    if _says_yes(attributes.get("selected", "no")):
+        raise GraphError(
+            f"Expected a graph of a whole population; got '{name}', on which the units are selected. No estimand here "
+            "corrects for selection: remove the node only if nobody was left out because of it."
+        )
+    fields: dict[str, Any] = {key: attributes[key] for key in ("kind", "unit") if key in attributes}
+    fields |= {field: _listed(name, key, attributes[key]) for key, field in AS_JSON.items() if key in attributes}
+    return Variable(name, **fields)
+
+
+def _listed(name: str, key: str, text: str) -> list[Any]:
+    try:
+        value = json.loads(text)
+    except (ValueError, RecursionError):
+        value = None
+    if not isinstance(value, list):
+        raise GraphError(f"Expected the {key} of '{name}' as a list in JSON, such as [1, 28, 28]; got {text!r}.")
+    return value
+
+
+def _is_hidden(name: str, attributes: Mapping[str, str]) -> bool:
+    said = any(_says_yes(attributes.get(key, "no")) for key in ("latent", "unobserved"))
+    return (
+        said or not _says_yes(attributes.get("observed", "yes")) or HIDDEN_BY_DOWHY in (name, attributes.get("label"))
+    )
+
+
+def _says_yes(text: str) -> bool:
+    return text.lower() not in ("no", "false", "0")

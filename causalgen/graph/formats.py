@@ -1,0 +1,198 @@
+"""Graphs as files and texts of other programs: DOT, GML, GraphML, YAML and JSON. No format runs or fetches anything."""
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import yaml
+
+from ..errors import GraphError, nearest
+from .annotated import annotate, interpret
+from .dot import read_dot, write_dot
+from .graph import CausalGraph
+from .networks import read_gml, read_graphml, write_gml, write_graphml
+
+__all__ = ["FORMATS", "format_graph", "format_of", "parse_graph", "read_graph", "write_graph"]
+
+
+class Format(NamedTuple):
+    """A way to write a graph as text."""
+
+    parse: Callable[[str], CausalGraph]
+    write: Callable[[CausalGraph], str]
+
+
+def read_graph(path: str | Path) -> CausalGraph:
+    """The graph in a file; the suffix says the format: .dot, .gv, .gml, .graphml, .yaml, .yml or .json.
+
+    How files of other programs are read (DOT with the arrows and words of DAGitty and DoWhy):
+
+    - `<->`, or the attribute `dir=both`, is a bidirected edge; `dir=back` turns an edge round.
+    - A hidden node (`latent`, `unobserved`, `observed=no`, or DoWhy's label "Unobserved Confounders") is projected out:
+      a hidden common cause becomes a bidirected edge, a hidden variable between others an edge past it.
+    - The attributes `kind`, `unit`, and, as JSON, `labels`, `support` and `image_shape` declare a variable. Other
+      attributes, ports and the borders of subgraphs have no causal meaning and are left out.
+    - The same edge twice is one edge. Undirected edges, cycles, and nodes `selected` by DAGitty are errors.
+
+    Raises:
+        GraphError: The file cannot be read, is malformed, or holds no valid graph.
+    """
+    path = Path(path)
+    name = format_of(path)
+    try:
+        text = path.read_bytes().decode("utf-8-sig")  # line ends may be part of a name
+    except (OSError, UnicodeDecodeError) as error:
+        reason = getattr(error, "strerror", None) or "it is not UTF-8 text"
+        raise GraphError(f"Expected a graph file at '{path}'; it cannot be read: {reason}.") from None
+    try:
+        return parse_graph(text, name)
+    except GraphError as error:
+        raise GraphError(f"{path}: {error}") from None
+
+
+def write_graph(graph: CausalGraph, path: str | Path) -> None:
+    """Write a graph to a file, in the format that the suffix says; `read_graph` gives an equal graph.
+
+    Raises:
+        GraphError: The suffix is none of a format, or the format cannot hold a name, a unit or a label.
+    """
+    text = format_graph(graph, format_of(path))
+    Path(path).write_bytes(text.encode())
+
+
+def parse_graph(text: str, format: str) -> CausalGraph:
+    """The graph in a text.
+
+    Args:
+        text: The text.
+        format: "dot", "gml", "graphml", "yaml" or "json"; see `read_graph` for how they are read.
+
+    Raises:
+        GraphError: The text is malformed, or the graph is not valid.
+
+    >>> print(parse_graph("dag { x -> y; U [latent]; x <- U -> y }", "dot"))
+    x -> y; x <-> y
+    """
+    return _format(format).parse(text)
+
+
+def format_graph(graph: CausalGraph, format: str) -> str:
+    """The graph as a text that `parse_graph` reads.
+
+    Args:
+        graph: The graph.
+        format: "dot", "gml", "graphml", "yaml" or "json".
+
+    Raises:
+        GraphError: The format cannot hold a name, a unit or a label.
+
+    >>> print(format_graph(CausalGraph("x -> y; x <-> y"), "dot"))
+    digraph {
+      x;
+      y;
+      x -> y;
+      x -> y [dir=both, style=dashed];
+    }
+    """
+    chosen = _format(format)
+    try:
+        text = chosen.write(graph)
+        text.encode()
+        if chosen.parse(text) == graph:
+            return text
+    except (GraphError, TypeError, ValueError, yaml.YAMLError):
+        pass  # said below, in words of the graph
+    raise GraphError(
+        f"Expected names, units and labels that {format} can hold; got a graph that would read back as another. "
+        "Remove control characters, and use labels that are text, numbers, true or false."
+    )
+
+
+def format_of(path: str | Path) -> str:
+    """The name of the format that the suffix of a file says.
+
+    Raises:
+        GraphError: It says none.
+    """
+    suffix = Path(path).suffix.lower()
+    if suffix not in SUFFIXES:
+        raise GraphError(
+            f"Expected a graph file ending in {', '.join(SUFFIXES)}; got '{path}'." + nearest(suffix, SUFFIXES)
+        )
+    return SUFFIXES[suffix]
+
+
+def _format(name: str) -> Format:
+    if name not in FORMATS:
+        raise GraphError(f"Expected a format among {', '.join(FORMATS)}; got {name!r}." + nearest(str(name), FORMATS))
+    return FORMATS[name]
+
+
+class _Loader(yaml.SafeLoader):
+    """PyYAML's safe loader without aliases, dates, and words other than true and false for booleans."""
+
+    def compose_node(self, parent: Any, index: Any) -> Any:
+        if self.check_event(yaml.AliasEvent):
+            raise yaml.composer.ComposerError(None, None, "it holds an alias", self.peek_event().start_mark)
+        return super().compose_node(parent, index)
+
+
+_Loader.yaml_implicit_resolvers = {
+    first: [
+        (tag, words) for tag, words in known if not tag.endswith(":timestamp" if first not in "yYnNoO" else ":bool")
+    ]
+    for first, known in yaml.SafeLoader.yaml_implicit_resolvers.items()
+}
+
+
+def _parse_yaml(text: str) -> CausalGraph:
+    try:
+        data = yaml.load(text, Loader=_Loader)
+    except (yaml.YAMLError, ValueError, RecursionError) as error:
+        raise GraphError(f"Expected YAML; it cannot be read: {' '.join(str(error).split())}.") from None
+    return _from_plain(data)
+
+
+def _parse_json(text: str) -> CausalGraph:
+    try:
+        data = json.loads(text)
+    except (ValueError, RecursionError) as error:
+        raise GraphError(f"Expected JSON; it cannot be read: {error}.") from None
+    return _from_plain(data)
+
+
+def _from_plain(data: Any) -> CausalGraph:
+    """The graph of `to_dict`; variables may also be a mapping from names to the rest."""
+    if not isinstance(data, dict):
+        raise GraphError(f"Expected a mapping with the keys edges, variables and confounded; got {str(data)[:60]!r}.")
+    variables = data.get("variables") or []
+    if isinstance(variables, dict):
+        variables = [{"name": name, **_mapping(name, entry)} for name, entry in variables.items()]
+    if not isinstance(variables, list):
+        raise GraphError(f"Expected the variables as a mapping from names to what they are; got {variables!r}.")
+    entries = [_mapping(f"variable {place}", entry) for place, entry in enumerate(variables, start=1)]
+    return CausalGraph.from_dict(data | {"variables": entries})
+
+
+def _mapping(name: Any, entry: Any) -> dict[str, Any]:
+    if not isinstance(entry, dict | None):
+        raise GraphError(f"Expected {name} as a mapping such as {{kind: continuous, unit: px}}; got {entry!r}.")
+    return entry or {}
+
+
+def _write_yaml(graph: CausalGraph) -> str:
+    data = graph.to_dict()
+    variables = {entry.pop("name"): entry for entry in data.pop("variables")}
+    data = {key: value for key, value in data.items() if value or key == "edges"} | {"variables": variables}
+    return yaml.safe_dump(data, sort_keys=False, allow_unicode=True, default_flow_style=None, width=110)
+
+
+FORMATS: dict[str, Format] = {
+    "dot": Format(lambda text: interpret(read_dot(text)), lambda graph: write_dot(annotate(graph))),
+    "gml": Format(lambda text: interpret(read_gml(text)), lambda graph: write_gml(annotate(graph))),
+    "graphml": Format(lambda text: interpret(read_graphml(text)), lambda graph: write_graphml(annotate(graph))),
+    "yaml": Format(_parse_yaml, _write_yaml),
+    "json": Format(_parse_json, lambda graph: json.dumps(graph.to_dict(), indent=2, ensure_ascii=False) + "\n"),
+}
+SUFFIXES = {f".{name}": name for name in FORMATS} | {".gv": "dot", ".yml": "yaml"}
