@@ -99,8 +99,8 @@ def describe(variable: Variable, what: Any) -> str:
     unit = f" {variable.unit}" if variable.unit else ""
     if isinstance(what, Mechanism):
         return f"{variable.name} ~ {type(what).__name__}"
-    if callable(what):
-        return f"{variable.name} = {getattr(what, '__name__', 'function')}(...)"
+    if callable(what):  # what a study file or the command line wrote keeps its words
+        return getattr(what, "words", f"{variable.name} = {getattr(what, '__name__', 'function')}(...)")
     if isinstance(what, Tensor) and what.numel() == 1 and not variable.is_image:
         what = what.item() if not variable.is_discrete else variable.decode(int(what))
     elif isinstance(what, np.generic):

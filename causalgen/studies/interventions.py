@@ -1,42 +1,97 @@
-"""Interventions as people write them: `thickness=4`, `pen=felt-tip`; read as data, never as code."""
+"""Interventions as people write them: `pen=felt-tip`, `thickness+=1`; read as data, never run as code.
+
+    pen=felt-tip                a label of a discrete node, as the data write it
+    thickness=4  z=-0.5         a number, in the node's unit; a minus belongs to the number
+    thickness=+1                a shift: one more than it would have been; the same as thickness+=1
+    thickness-=0.5  x*=2  x/=2  less by, times, divided by; on the right side any expression
+    grade+=1  grade=+1          ordinal nodes: so many labels up; -= down; the last label stays
+    intensity=thickness*40      an expression of numbers, + - * / **, parentheses, min, max, abs, exp, log, sqrt, the
+                                node's parents, and the node itself: what it would have been without this intervention
+
+On a discrete node the text is a label wherever there is such a label, and never an expression. Names with spaces or signs
+may stand in quotes: `"age at scan"=40`, `volume="age at scan"*2`. A study file writes the same after a colon: `thickness: 4`,
+`thickness: +1`, `thickness: -= 0.5`, `thickness: thickness*1.2`.
+"""
 
 import math
-from collections.abc import Iterable
+import re
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from ..errors import DataError, SupportError
 from ..graph import CausalGraph, Variable
 
-__all__ = ["check_value", "parse_do"]
+__all__ = ["check_value", "parse_do", "parse_values", "read_do", "read_intervention"]
+
+ASSIGNMENT = re.compile(
+    r"""\s*(?:(["'])(?P<quoted>.+?)\1|(?P<name>[^=]+?))\s*(?P<operator>[-+*/]?)=(?P<value>.*)""", re.S
+)
+CHANGE = re.compile(r"\s*(?P<operator>[-+*/])=(?P<value>.*)", re.S)
+UNSIGNED = re.compile(r"(\d+\.?\d*|\.\d+)([eE][-+]?\d+)?", re.ASCII)
+EXAMPLES = "Write it as thickness=4, pen=felt-tip, thickness+=1 or thickness=thickness*1.2."
 
 
 def parse_do(graph: CausalGraph, texts: Iterable[str]) -> dict[str, Any]:
-    """Interventions from texts such as "thickness=4".
+    """Interventions from texts such as "thickness=4", in the grammar at the head of this module.
 
     Args:
         graph: Graph whose nodes may be named.
-        texts: Each `name=value`; the value is a number or a label, whichever the node's variable has.
+        texts: One intervention each.
+
+    Returns:
+        By node a label, a number, or a callable `(value, parents) -> value` that shows itself as it was written.
 
     Raises:
-        DataError: A text without `=`, a node named twice, a label that is not declared, no number.
-        UnknownNameError: A name that is no node.
+        DataError: No intervention, a node named twice, a label that is not declared, no number and no expression.
+        UnknownNameError: A name that is no node, or in an expression neither the node nor a parent.
         SupportError: A number outside the support.
 
     >>> pen = Variable("pen", "binary", labels=("ballpoint", "felt-tip"))
     >>> graph = CausalGraph("pen -> thickness", [pen, Variable("thickness", "continuous", unit="px")])
     >>> parse_do(graph, ["thickness=4", "pen = felt-tip"])
     {'thickness': 4.0, 'pen': 'felt-tip'}
+    >>> parse_do(graph, ["thickness=-0.5"]), parse_do(graph, ["thickness-=0.5"])
+    ({'thickness': -0.5}, {'thickness': thickness -= 0.5 px})
     """
-    do: dict[str, Any] = {}
-    for text in texts:
-        name, equals, value = (part.strip() for part in text.partition("="))
-        if not (name and equals and value):
-            raise DataError(f"Expected an intervention as name=value, such as thickness=4; got {text!r}.")
-        graph.require(name)
-        if name in do:
-            raise DataError(f"Expected every node at most once in do; got '{name}' again with {value!r}.")
-        do[name] = check_value(graph[name], value)
-    return do
+    return {name: _intervention(graph, name, *how) for name, how in _assignments(graph, texts).items()}
+
+
+def parse_values(graph: CausalGraph, texts: Iterable[str]) -> dict[str, Any]:
+    """Plain labels and numbers from texts such as "thickness=4", for what was observed rather than done.
+
+    Raises:
+        DataError, UnknownNameError, SupportError: As `parse_do`, and for a shift or an expression.
+    """
+    values = {}
+    for name, (operator, value) in _assignments(graph, texts).items():
+        if operator:
+            raise DataError(f"Expected a value of '{name}'; got {name}{operator}={value}. Write {name}={value}.")
+        values[name] = check_value(graph[name], value)
+    return values
+
+
+def read_do(graph: CausalGraph, do: Mapping[str, Any]) -> dict[str, Any]:
+    """Interventions of a study file, by node: what stands after the colon.
+
+    Raises:
+        DataError, UnknownNameError, SupportError: As `parse_do`.
+    """
+    return {name: read_intervention(graph, name, value) for name, value in do.items()}
+
+
+def read_intervention(graph: CausalGraph, name: str, value: Any) -> Any:
+    """One intervention of a study file: what stands after the colon.
+
+    Raises:
+        DataError, UnknownNameError, SupportError: As `parse_do`.
+    """
+    graph.require(name)
+    if not isinstance(value, str):
+        return check_value(graph[name], value)
+    change = CHANGE.fullmatch(value)
+    is_label = graph[name].is_discrete and value in map(str, graph[name].labels or ())
+    operator, text = ("", value) if change is None or is_label else (change["operator"], change["value"])
+    return _intervention(graph, name, operator, text.strip())
 
 
 def check_value(variable: Variable, value: Any) -> Any:
@@ -50,19 +105,86 @@ def check_value(variable: Variable, value: Any) -> Any:
         raise DataError(f"Expected an attribute to set; got the image '{variable.name}'. Intervene on its parents.")
     if variable.is_discrete:
         return variable.decode(variable.encode(value))
-    number = _number(variable, value)
+    number = float(value) if _is_number(value) else math.nan
+    if not math.isfinite(number):
+        raise DataError(f"Expected a number for '{variable.name}'; got {value!r}. Give one{_unit(variable, ' in {}')}.")
     low, high = variable.support or (-math.inf, math.inf)
     if not low <= number <= high:
-        unit = f" {variable.unit}" if variable.unit else ""
-        raise SupportError(f"Expected '{variable.name}' within its support [{low:g}, {high:g}]{unit}; got {number:g}.")
+        less = f"; to lower it by that much, write {variable.name}-={-number:g}" if number < 0 else ""
+        raise SupportError(
+            f"Expected '{variable.name}' within its support [{low:g}, {high:g}]{_unit(variable)}; got {number:g}. "
+            f"Choose a value inside{less}."
+        )
     return number
 
 
-def _number(variable: Variable, value: Any) -> float:
+def _assignments(graph: CausalGraph, texts: Iterable[str]) -> dict[str, tuple[str, str]]:
+    """By node: the sign before the equals sign, or "", and the text after it."""
+    found: dict[str, tuple[str, str]] = {}
+    for text in texts:
+        match = ASSIGNMENT.fullmatch(text)
+        if match is None or not match["value"].strip():
+            raise DataError(f"Expected an intervention as name=value; got {text!r}. {EXAMPLES}")
+        name, operator, value = match["quoted"] or match["name"], match["operator"], match["value"].strip()
+        if name not in graph and not match["quoted"] and name + operator in graph:
+            name, operator = name + operator, ""  # a node called CD4+
+        graph.require(name)
+        if name in found:
+            raise DataError(f"Expected every node at most once in do; got '{name}' again with {value!r}. Keep one.")
+        found[name] = (operator, value)
+    return found
+
+
+def _intervention(graph: CausalGraph, name: str, operator: str, text: str) -> Any:
+    """One intervention: the sign before the equals sign, or "", and the text after it."""
+    variable = graph[name]
+    if variable.is_discrete:
+        return _label(variable, operator, text)
+    if variable.is_image or (not operator and not text.startswith("+") and _is_number(text)):
+        return check_value(variable, text)
+    unit = _unit(variable) if operator in ("+", "-") and UNSIGNED.fullmatch(text) else ""
+    words = f"{name} {operator}= {text}{unit}".replace("  ", " ")
+    if not operator and text.startswith("+"):
+        operator, text = "+", text[1:].strip()
+        words = f"{name} = +{text}{_unit(variable)}"
+        if not UNSIGNED.fullmatch(text):
+            raise DataError(
+                f"Expected a number after the plus sign in {name}=+{text}; got {text!r}. "
+                f"Write {name}+=... to shift by something else, or leave out the plus sign to set it."
+            )
+    from .expressions import compile_expression  # loads torch, which reading a number does not need
+
+    parents = {parent: graph[parent] for parent in graph.parents(name)}
+    expression = compile_expression(text, variable, parents, change=operator, words=words)
+    constant = expression.constant()
+    return expression if constant is None else check_value(variable, constant)
+
+
+def _label(variable: Variable, operator: str, text: str) -> Any:
+    if not operator and text in map(str, variable.labels or ()):
+        return check_value(variable, text)
+    sign, steps = (operator, text) if operator else (text[:1], text[1:].strip())
+    if variable.kind == "ordinal" and steps.isdecimal() and sign in (("+", "-") if operator else ("+",)):
+        from .expressions import LabelShift
+
+        words = f"{variable.name} {operator}= {steps}" if operator else f"{variable.name} = +{steps}"
+        return LabelShift(variable, int(steps) if sign == "+" else -int(steps), words)
+    if operator:
+        what = "+= or -= a whole number of labels" if variable.kind == "ordinal" else "only labels, with ="
+        raise DataError(
+            f"Expected {what} for the {variable.kind} '{variable.name}'; got {operator}= {text}. "
+            f"Its labels are {', '.join(map(str, variable.labels or ()))}."
+        )
+    return check_value(variable, text)
+
+
+def _is_number(text: Any) -> bool:
     try:
-        number = math.nan if isinstance(value, bool) else float(value)
-    except (TypeError, ValueError):
-        number = math.nan
-    if not math.isfinite(number):
-        raise DataError(f"Expected a number for '{variable.name}'; got {value!r}.")
-    return number
+        float(text)
+    except (TypeError, ValueError, OverflowError):
+        return False
+    return not isinstance(text, bool)
+
+
+def _unit(variable: Variable, form: str = " {}") -> str:
+    return form.format(variable.unit) if variable.unit else ""

@@ -10,10 +10,11 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from ..datasets import Dataset
-from ..errors import DataError, SupportWarning
+from ..errors import DataError, SupportError, SupportWarning
 from ..graph import CausalGraph, Variable
 from ..reports import Gallery, ResponseCurve
 from ..scm import Counterfactual, StructuralCausalModel
+from .interventions import read_do
 from .measurements import MEASUREMENTS
 from .schema import Curve, Study
 
@@ -29,8 +30,9 @@ def gallery(study: Study, scm: StructuralCausalModel, data: Dataset) -> list[Gal
     galleries = []
     for item in study.gallery:
         rows = test_rows(data, item.units, study.seed)
-        result = ask(scm, data, rows, item.do, seed=study.seed)
-        truth = true_counterfactual(data, rows, item.do)
+        do = read_do(scm.graph, item.do)
+        result = ask(scm, data, rows, do, seed=study.seed)
+        truth = true_counterfactual(data, rows, do)
         galleries.append(Gallery(result, truth, units=len(rows), note=f"Rows {', '.join(map(str, rows.tolist()))}."))
     return galleries
 
@@ -43,12 +45,21 @@ def ask(scm: StructuralCausalModel, data: Dataset, rows: Tensor, do: Mapping[str
 
 
 def true_counterfactual(data: Dataset, rows: Tensor, do: Mapping[str, Any]) -> dict[str, Tensor] | None:
-    """What really would have been; None where the generator is unknown or has no answer."""
+    """What really would have been; None where the generator is unknown or has no answer.
+
+    Shifts and expressions act on what the generator says each unit's own value and parents would have been.
+    """
     if data.truth is None:
         return None
+    values: dict[str, Any] = {}
     try:
-        return data.truth.counterfactual(rows, do)
-    except DataError:
+        for name in (node for node in data.graph.nodes if node in do):
+            values[name] = do[name]
+            if callable(do[name]):
+                world = data.truth.counterfactual(rows, {n: v for n, v in values.items() if n != name})
+                values[name] = do[name](world[name], {parent: world[parent] for parent in data.graph.parents(name)})
+        return data.truth.counterfactual(rows, values)
+    except (DataError, SupportError):
         return None
 
 

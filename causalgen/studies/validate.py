@@ -6,7 +6,7 @@ from typing import Any
 
 from ..errors import CausalgenError, DataError, StudyError, nearest
 from ..graph import CausalGraph, Variable, identify
-from .interventions import check_value
+from .interventions import check_value, read_intervention
 from .measurements import MEASUREMENTS
 from .schema import GROUP, Curve, Effect, Study
 from .yaml_source import Loc
@@ -46,7 +46,7 @@ def _checks(study: Study, graph: CausalGraph) -> Iterator[Check]:
         yield ("evaluation", "classify"), partial(_classified, graph, study.evaluation.classify)
     for i, item in enumerate(study.gallery):
         for name, value in item.do.items():
-            yield ("gallery", i, "do", name), partial(_value, graph, name, value)
+            yield ("gallery", i, "do", name), partial(read_intervention, graph, name, value)
     for i, curve in enumerate(study.curves):
         yield ("curves", i, "node"), partial(_attribute, graph, curve.node)
         yield ("curves", i, "outcome"), partial(_response, study, graph, curve)

@@ -1,7 +1,8 @@
 """YAML with places: plain data, and the line of every key and value, for errors that name it.
 
 Plain words are read by the rules of YAML 1.2: only `true` and `false` are booleans, so that the labels `no`, `on` and
-`off` stay words, and `1e-3` is a number.
+`off` stay words, and `1e-3` is a number. One difference: a plus sign makes a word, since `+1` is a shift (see
+`interventions`).
 """
 
 import re
@@ -69,11 +70,11 @@ _Loader.yaml_implicit_resolvers = {}
 for _tag, _pattern, _first in (
     ("null", r"~|null|Null|NULL|", "~nN"),
     ("bool", r"true|True|TRUE|false|False|FALSE", "tTfF"),
-    ("int", r"[-+]?[0-9]+", "-+0123456789"),
+    ("int", r"-?[0-9]+", "-0123456789"),
     (
         "float",
-        r"[-+]?(\.[0-9]+|[0-9]+(\.[0-9]*)?)([eE][-+]?[0-9]+)?|[-+]?\.(inf|Inf|INF)|\.(nan|NaN|NAN)",
-        "-+.0123456789",
+        r"-?(\.[0-9]+|[0-9]+(\.[0-9]*)?)([eE][-+]?[0-9]+)?|-?\.(inf|Inf|INF)|\.(nan|NaN|NAN)",
+        "-.0123456789",
     ),
 ):
     _characters = [*_first, ""] if _tag == "null" else list(_first)

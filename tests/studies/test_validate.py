@@ -29,7 +29,7 @@ def test_the_example_is_valid() -> None:
     [
         ("gallery: [{do: {thicknes: 4}}]", "got 'thicknes'. Did you mean 'thickness'?"),
         ("gallery: [{do: {thickness: 9}}]", "Expected 'thickness' within its support [1, 7] px; got 9."),
-        ("gallery: [{do: {thickness: thick}}]", "Expected a number for 'thickness'; got 'thick'."),
+        ("gallery: [{do: {thickness: thick}}]", "Expected a number for 'thickness', or an expression of thickness, hurry, pen"),
         ("gallery: [{do: {thickness: .nan}}]", "Expected a number for 'thickness'; got nan."),
         ("gallery: [{do: {pen: felttip}}]", "got 'felttip'. Did you mean 'felt-tip'?"),
         ("gallery: [{do: {image: 3}}]", "got the image 'image'. Intervene on its parents."),
