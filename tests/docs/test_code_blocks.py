@@ -75,13 +75,14 @@ def test_the_quick_start_draws_its_figure_and_saves_its_model(workplace: Path) -
 
 @pytest.mark.parametrize(("page", "study"), [(p, s) for p, s in _blocks("yaml") if s.startswith("name:")])
 def test_study_files_are_right(page: Path, study: str, tmp_path: Path) -> None:
-    from causalgen.studies.schema import load_study
-    from causalgen.studies.validate import check_study, study_graph
+    from causalgen.studies.schema import OwnData, load_study
+    from causalgen.studies.sources import study_graph
+    from causalgen.studies.validate import check_study
 
     path = tmp_path / "study.yaml"
     path.write_text(study, encoding="utf-8")
     plan = load_study(path)
-    if hasattr(plan.data, "graph"):
+    if isinstance(plan.data, OwnData):
         assert CausalGraph(plan.data.graph).nodes
     else:
         check_study(plan, study_graph(plan))
