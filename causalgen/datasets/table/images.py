@@ -19,7 +19,7 @@ from .declare import Declaration, Fit
 from .faults import Faults
 from .headers import FORMATS, SUFFIXES, Header, most_common, read_header
 
-__all__ = ["ImageColumn", "index_images", "looks_like_paths"]
+__all__ = ["ImageColumn", "decode_image", "index_images", "looks_like_paths"]
 
 Progress = Callable[[int, int], None]
 
@@ -72,6 +72,10 @@ class ImageColumn:
 
         return content_hash([f"{self.variable.shape} {self.fit}".encode(), *map(stamp, files)])
 
+    def _decode(self, path: Path | None) -> NDArray[np.uint8] | str:
+        assert path is not None
+        return decode_image(path, self.variable.shape, self.fit)
+
     def _decode_all(
         self,
         files: Sequence[Path | None],
@@ -104,26 +108,6 @@ class ImageColumn:
         finally:
             temporary.unlink(missing_ok=True)
 
-    def _decode(self, path: Path | None) -> NDArray[np.uint8] | str:
-        """Pixels `(C, H, W)`, or what was found instead."""
-        channels, height, width = self.variable.shape
-        assert path is not None
-        try:
-            with Image.open(path, formats=FORMATS) as opened:
-                opened.load()
-                image = ImageOps.exif_transpose(opened)
-        except (OSError, SyntaxError, ValueError, EOFError) as error:
-            return f"a damaged image ('{path.name}': {getattr(error, 'strerror', None) or error})"
-        if image.has_transparency_data:
-            image = image.convert("RGBA")
-            least = image.getchannel("A").getextrema()[0]
-            if isinstance(least, int | float) and least < 255:
-                return f"transparent pixels ('{path.name}')"
-        image = image.convert("L" if channels == 1 else "RGB")
-        if (image.height, image.width) != (height, width):
-            image = _fitted(image, (width, height), self.fit)
-        return np.asarray(image).reshape(height, width, channels).transpose(2, 0, 1)
-
 
 @dataclass(frozen=True)
 class PixelColumn:
@@ -154,6 +138,26 @@ class PixelColumn:
         """Images of `rows`, uint8 `(len(rows), C, H, W)`."""
         whole = len(rows) == len(self.pixels)
         return torch.from_numpy(np.ascontiguousarray(self.pixels if whole else self.pixels[list(rows)]))
+
+
+def decode_image(path: Path, shape: tuple[int, ...], fit: Fit = "crop") -> NDArray[np.uint8] | str:
+    """Pixels of one image file, uint8 of `shape` (C, H, W), upright; or what was found instead of a usable image."""
+    channels, height, width = shape
+    try:
+        with Image.open(path, formats=FORMATS) as opened:
+            opened.load()
+            image = ImageOps.exif_transpose(opened)
+    except (OSError, SyntaxError, ValueError, EOFError) as error:
+        return f"a damaged image ('{path.name}': {getattr(error, 'strerror', None) or error})"
+    if image.has_transparency_data:
+        image = image.convert("RGBA")
+        least = image.getchannel("A").getextrema()[0]
+        if isinstance(least, int | float) and least < 255:
+            return f"transparent pixels ('{path.name}')"
+    image = image.convert("L" if channels == 1 else "RGB")
+    if (image.height, image.width) != (height, width):
+        image = _fitted(image, (width, height), fit)
+    return np.asarray(image).reshape(height, width, channels).transpose(2, 0, 1)
 
 
 def looks_like_paths(column: pd.Series) -> bool:
