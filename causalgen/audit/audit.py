@@ -41,6 +41,8 @@ MOVERS = 8
 SAME = 1e-3
 """A spread of factual scores below which a classifier hardly tells images apart."""
 STRATA = 2
+READ = 0.9
+"""Share of the images on which an attribute must be readable."""
 FOLLOWS = 0.5
 """Error of a shown attribute, relative to that of unchanged images, above which the intervention has failed."""
 
@@ -94,8 +96,8 @@ def audit(
     margin = _check_numbers(scorer, margin, level, movers)
     if isinstance(data, Dataset) and data.graph == scm.graph:
         few = data.rows(data.split["test"][:PROBE])  # what would fail after the long work fails now
-        split_units(scm.graph, few, subgroups)
         scorer.check(few[image_node(scm.graph, image)])
+        split_units(scm.graph, few, subgroups)
     shown = counterfactual_images(
         scm,
         data,
@@ -134,6 +136,7 @@ def audit_images(
         for row in entry.rows(members, images.groups, tests=tests, margin=margin, level=level, seed=images.seed)
     ]
     return AuditReport(
+        images.image,
         scorer.outcome,
         scorer.unit,
         margin,
@@ -213,6 +216,13 @@ def _warnings(factual: Scores, rows: Sequence[AuditRow], trust: Sequence[Trust],
         for entry in trust
         for shown in entry.shown
         if shown.unchanged > 2 * shown.floor and shown.error > FOLLOWS * shown.unchanged
+    ]
+    found += [
+        f"{entry.intervention}, {entry.effect}: the {shown.attribute} can be {shown.how} on {shown.read:.0%} of the images "
+        "only; what the others show is unknown."
+        for entry in trust
+        for shown in entry.shown
+        if shown.read < READ
     ]
     rebuilt = {row.intervention: row.null_change.value for row in rows if abs(row.null_change.value) > margin}
     found += [

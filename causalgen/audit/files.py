@@ -1,7 +1,6 @@
 """Classifiers from files, without running code that a file brings along, and from `module:function`."""
 
 import importlib
-import pickle
 import sys
 import warnings
 import zipfile
@@ -65,7 +64,7 @@ def _imported(source: str) -> Any:
         found = importlib.import_module(module)
         for part in name.split("."):
             found = getattr(found, part)
-    except Exception as error:
+    except (Exception, SystemExit) as error:  # a script without a main guard may even leave
         raise DataError(
             f"Expected a classifier at '{source}', as module:function; got {type(error).__name__}: {error}."
         ) from error
@@ -82,7 +81,7 @@ def _torch(path: Path, trust_pickle: bool) -> Any:
             raise _untrusted(path)
         try:
             return _exported(path) if _is_exported(path) else _module(path)
-        except (RuntimeError, ValueError, EOFError, pickle.UnpicklingError, ImportError, AttributeError) as error:
+        except Exception as error:  # a pickle may raise anything
             raise DataError(f"Expected a torch module in '{path}'; it cannot be read: {error}.") from None
 
 

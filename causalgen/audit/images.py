@@ -78,8 +78,7 @@ def counterfactual_images(
     asked = check_interventions(scm, interventions, node)
     readers = check_readers(scm.graph, measure or {}, classifiers or {})
     factual, index, group = _units(scm, data, rows, groups, seed)
-    if particles is None and needs_particles(scm, asked):
-        particles = PARTICLES
+    wanted, particles = particles, _particles(particles, is_random=needs_particles(scm, asked))
     posterior = scm.abduct(factual, particles=particles, seed=seed)
     questions = tuple(pose(posterior, do, node, seed=seed) for do in asked)
     labels = [question.label for question in questions]
@@ -89,12 +88,23 @@ def counterfactual_images(
     images = pixels(posterior.factual[node], scm.graph[node].support)
     own = {name: tensor.cpu() for name, tensor in posterior.factual.items() if not scm.graph[name].is_image}
     notes = tuple(question.note for question in questions if question.note)
+    if wanted is not None and particles is None:
+        notes += (
+            f"No abduction uncertainty here: all {wanted} draws of a unit's noise would agree, so one was taken.",
+        )
     if not readers:
         notes += ("No measurement and no classifier of an attribute was given: whether the images show it is unknown.",)
     trusted = trust(questions, own, images, readers, scm.graph)
     return CounterfactualImages(
         scm.graph, node, images, own, index, group, questions, trusted, particles, seed, notes
     )  # fmt: skip
+
+
+def _particles(wanted: int | None, *, is_random: bool) -> int | None:
+    """Particles of each unit; None where all would agree."""
+    if wanted is not None and (isinstance(wanted, bool) or not isinstance(wanted, int) or wanted < 1):
+        raise DataError(f"Expected at least one particle; got {wanted!r}.")
+    return (wanted or PARTICLES) if is_random else None
 
 
 def image_node(graph: CausalGraph, name: str | None) -> str:
@@ -108,7 +118,10 @@ def image_node(graph: CausalGraph, name: str | None) -> str:
     if name is None and len(images) == 1:
         return images[0]
     if name is None:
-        raise DataError(f"Expected a graph with one image, or the name of one; got {images or 'none'}. Pass image=...")
+        remedy = "Say which." if images else "An audit needs a model of images."
+        raise DataError(
+            f"Expected a graph with one image, or the name of one; got {', '.join(images) or 'none'}. {remedy}"
+        )
     if name not in images:
         raise UnknownNameError(f"Expected an image among {', '.join(images)}; got '{name}'." + nearest(name, images))
     return name
@@ -125,7 +138,10 @@ def _units(
             raise DataError(
                 f"Expected data of the model's graph; '{data.name}' has another. Fit a model to these data."
             )
-        index = data.split["test"][_chosen(len(data.split["test"]), rows, seed)]
+        test = data.split["test"]
+        if not len(test):
+            raise DataError(f"Expected units in the test split of '{data.name}'; it is empty. Split the data again.")
+        index = test[_chosen(len(test), rows, seed)]
         return data.rows(index), index.numpy(), data.group[index].numpy()
     factual = {name: scm.tensor(name, data[name]).cpu() for name in data} if isinstance(data, Mapping) else data
     if not isinstance(factual, Mapping) or not factual:
@@ -142,7 +158,7 @@ def _units(
 
 def _chosen(count: int, rows: int | None, seed: int) -> Tensor:
     """At most `rows` of `count` positions, drawn by the seed, in ascending order."""
-    if rows is not None and (not isinstance(rows, int) or rows < 1):
+    if rows is not None and (isinstance(rows, bool) or not isinstance(rows, int) or rows < 1):
         raise DataError(f"Expected at least one row to audit; got {rows!r}.")
     if rows is None or rows >= count:
         return torch.arange(count)

@@ -45,7 +45,12 @@ def load_onnx(path: Path) -> Callable[[Tensor], NDArray]:
     name, wanted, kind = inputs[0].name, inputs[0].shape, TYPES[inputs[0].type]
 
     def call(images: Tensor) -> NDArray:
-        pixels = (images.flatten(1) if len(wanted) == 2 else images).cpu().numpy().astype(kind)
+        given = (images.flatten(1) if len(wanted) == 2 else images).cpu().numpy()
+        pixels = given.astype(kind)
+        if kind is np.uint8 and (pixels != given).any():
+            raise DataError(
+                f"Expected pixels 0..255 for '{path.name}', which takes bytes; got others. Leave out the scale."
+            )
         if any(isinstance(n, int) and n != m for n, m in zip(wanted[1:], pixels.shape[1:])):
             raise DataError(
                 f"Expected images of shape {wanted} for '{path.name}'; got {(len(pixels), *pixels.shape[1:])}. Export it "

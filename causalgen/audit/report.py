@@ -23,6 +23,7 @@ class AuditReport:
     """How a classifier's score of the same units changes under interventions.
 
     Args:
+        image: The image that the classifier sees.
         outcome: Name of the score.
         unit: Its unit; changes, gaps and the margin are in it.
         margin: Margin of practical size.
@@ -37,6 +38,7 @@ class AuditReport:
         warnings: What a reader must know before using them.
     """
 
+    image: str
     outcome: str
     unit: str
     margin: float
@@ -104,6 +106,7 @@ class AuditReport:
         plain = {
             name: getattr(self, name)
             for name in (
+                "image",
                 "outcome",
                 "unit",
                 "margin",
@@ -145,8 +148,8 @@ class AuditReport:
         lines = [f"Change of {self.outcome} [{self.unit}] on {self.units} units, margin {self.margin:g}"]
         for row in self.rows:
             place = ", ".join((row.intervention, row.effect, row.subgroup, row.stratum))
-            interval = f"[{row.adjusted_low:+.3f}, {row.adjusted_high:+.3f}]"
-            lines.append(f"  {place}: {row.change.value:+.3f} {interval}: {row.verdict}")
+            interval = f"[{row.adjusted_low:+.3g}, {row.adjusted_high:+.3g}]"
+            lines.append(f"  {place}: {row.change.value:+.3g} {interval}: {row.verdict}")
         return "\n".join(lines + [f"  warning: {text}" for text in self.warnings])
 
     def __repr__(self) -> str:

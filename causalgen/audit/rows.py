@@ -5,7 +5,8 @@ particles, so that the bootstrap over groups of units carries both sources of un
 
 The verdict compares the Bonferroni-adjusted interval of the mean change with the margin: each of m rows has an interval of
 level 1 - (1 - level) / m, so that all of them hold at once with probability `level`. Far in the tails percentile intervals of
-few groups are too narrow, so their percentiles are moved outwards as the t distribution is wider than the normal one.
+few groups are too narrow, so their percentiles are moved outwards as the t distribution is wider than the normal one;
+percentiles too far out for the number of samples are extrapolated from the last resolved ones like those of a normal.
 
 Source: Hesterberg, What teachers should know about the bootstrap, The American Statistician, 2015 (expanded percentiles).
 """
@@ -132,9 +133,8 @@ class UnitScores:
     ) -> AuditRow:  # fmt: skip
         chosen, count = groups[inside], len(np.unique(groups[inside]))
         tail = _expanded((1 - level) / tests, count)
-        draws = int(np.clip(2 * TAIL_DRAWS / tail, 1000, MOST_DRAWS))
         change = self.change[inside]
-        adjusted = bootstrap(change, chosen, level=1 - tail, draws=draws, seed=seed)
+        adjusted = _adjusted(change, chosen, tail, seed)
         flips, null_flips = self._flips(inside, chosen, level=level, seed=seed)
         difference = (self.counterfactual - self.null)[:, inside]
         spread = float(np.sqrt(difference.var(0, ddof=1).mean())) if len(difference) > 1 and count else None
@@ -165,6 +165,15 @@ class UnitScores:
         by_null = (self.null_decision != self.factual_decision)[:, inside]
         null_flips = float(by_null.mean()) if by_null.size else float("nan")
         return bootstrap(flipped, groups, level=level, seed=seed), null_flips
+
+
+def _adjusted(change: NDArray[np.float64], groups: NDArray, tail: float, seed: int) -> Interval:
+    """Interval of the mean change that leaves out `tail`, in both tails together."""
+    draws = int(np.clip(2 * TAIL_DRAWS / tail, 1000, MOST_DRAWS))
+    resolved = max(tail, 2 * TAIL_DRAWS / draws)
+    value, low, high = bootstrap(change, groups, level=1 - resolved, draws=draws, seed=seed)
+    stretch = float(norm.isf(tail / 2) / norm.isf(resolved / 2))
+    return Interval(value, value + stretch * (low - value), value + stretch * (high - value))
 
 
 def _expanded(tails: float, groups: int) -> float:

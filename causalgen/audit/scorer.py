@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from numbers import Integral
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -9,10 +10,10 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from scipy.special import expit, softmax
-from torch import Tensor, nn
+from torch import Tensor
 
 from ..errors import DataError, UnknownNameError, nearest
-from ..predictors import Classifier
+from .adapters import adapted, shape_of
 
 __all__ = ["PROBABILITY", "PROBE", "Scorer", "Scores", "as_classifier"]
 
@@ -20,7 +21,7 @@ PROBABILITY = "probability"
 BATCH = 1000
 """Images that pass through a classifier at once."""
 PROBE = 64
-"""Images on which a classifier is called twice."""
+"""Images on which a classifier is called twice, the second time half by half."""
 TOLERANCE = 1e-4
 """By how much a score may leave [0, 1], or differ between two calls, through rounding."""
 
@@ -65,8 +66,11 @@ class Scorer:
             DataError: The classifier fails on these images, or its outputs have a wrong shape, NaN, or leave [0, 1].
             UnknownNameError: The class of interest is not among its outputs.
         """
+        if not len(images):
+            raise DataError("Expected at least one image to score; got none.")
         outputs = np.concatenate([self._outputs(part) for part in images.split(BATCH)])
         if outputs.ndim == 1:
+            self._check_single()
             threshold = 0.5 if self.threshold is None else self.threshold
             return Scores(outputs, outputs >= threshold)
         column = self._checked_column(outputs.shape[1])
@@ -80,30 +84,32 @@ class Scorer:
         return self.threshold is not None or self.unit == PROBABILITY
 
     def check(self, images: Tensor) -> None:
-        """Call the classifier twice on a few images.
+        """Call the classifier on a few images at once, and again half by half.
 
         Raises:
             DataError: The scores differ, or are not what `__call__` expects.
         """
-        first, second = (self(images[:PROBE]).values for _ in range(2))
+        few = images[:PROBE]
+        first = self(few).values
+        second = np.concatenate([self(half).values for half in few.chunk(2)])
         difference = float(np.abs(first - second).max())
         if difference > TOLERANCE * max(1.0, float(np.abs(first).max())):
             raise DataError(
                 f"Expected a classifier that gives equal images equal scores; two calls differ by up to {difference:.3g}. "
-                "Switch off its dropout, augmentation or sampling."
+                "Switch off its dropout, augmentation or sampling, and call its batch normalisation in evaluation mode."
             )
 
     def _outputs(self, images: Tensor) -> NDArray[np.float64]:
         try:
             found = self.function(images.float() * self.scale)
-            found = found.detach().cpu().numpy() if isinstance(found, Tensor) else found
+            found = found.detach().cpu().double().numpy() if isinstance(found, Tensor) else found
             outputs = np.asarray(found, dtype=np.float64)
         except DataError:
             raise
         except Exception as error:
             reason = " ".join(str(error).split())[:300]
             raise DataError(
-                f"Expected a classifier of images {_shape(images)}; it failed with {type(error).__name__}: {reason}. "
+                f"Expected a classifier of images {shape_of(images)}; it failed with {type(error).__name__}: {reason}. "
                 "Check the size, the channels and the kind of input that it takes."
             ) from error
         if outputs.ndim == 2 and outputs.shape[1] == 1:
@@ -130,6 +136,14 @@ class Scorer:
                 "Say logits=True if they are logits, or name the unit of the score (unit=...)."
             )
         return outputs
+
+    def _check_single(self) -> None:
+        """Refuse a class of interest where there is one score: it may be that of another class."""
+        if self.column is not None:
+            raise UnknownNameError(
+                f"Expected one output for each class, since the class of interest is {self.outcome}; got one score per "
+                "image. Leave out the labels and give the score a name (outcome='probability of ...')."
+            )
 
     def _checked_column(self, classes: int) -> int:
         names = self.labels if self.labels and len(self.labels) == classes else tuple(map(str, range(classes)))
@@ -162,15 +176,17 @@ def as_classifier(
         classifier: A torch module, anything with `predict_proba` over flattened pixels (scikit-learn), a classifier of
             `causalgen.predictors`, a file that `load_classifier` reads, or a function of float32 images `(B, C, H, W)`. It
             returns probabilities `(B, K)` or scores `(B,)`. Modules are called in evaluation mode.
-        outcome: The class of interest of K: its position, or its label; for a classifier with one score, its name.
-        labels: Names of the K classes; known for scikit-learn and causalgen classifiers.
+        outcome: The class of interest of K: its label, or its position where no label reads so; for a classifier with one
+            score, its name.
+        labels: Names of the K classes, in the order of the outputs; known for scikit-learn and causalgen classifiers.
         scale: Factor on pixels 0..255 before the classifier sees them; 1/255 for one that was trained on [0, 1].
-        logits: Whether the outputs are logits.
+        logits: Whether the outputs are logits, which become probabilities.
         unit: Unit of the score. Anything other than "probability" may leave [0, 1].
         threshold: Least score of a positive decision (see `Scorer`).
 
     Raises:
-        DataError: No classifier, or a scale or threshold that is no number.
+        DataError: No classifier, a scale or threshold that is no number, logits with another unit, or labels that cannot be
+            those of the classifier.
         UnknownNameError: The outcome is none of the labels.
 
     >>> darkness = as_classifier(lambda images: 1 - images.mean((1, 2, 3)), outcome="darkness", scale=1 / 255)
@@ -183,80 +199,62 @@ def as_classifier(
         classifier = load_classifier(classifier)
     if isinstance(classifier, Scorer):
         raise DataError("Expected a classifier to adapt; got one that already is. Pass it to audit as it is.")
-    if not (isinstance(scale, int | float) and np.isfinite(scale) and scale > 0):
+    _check_numbers(scale, threshold, unit, logits=logits)
+    function, known = adapted(classifier)
+    names = _names(labels, known)
+    column = _column(outcome, names)
+    shown = "score" if outcome is None else f"class {outcome}" if column is not None else str(outcome)
+    if column is not None and names and 0 <= column < len(names):
+        shown = names[column]
+    return Scorer(function, shown, column, names, float(scale), logits, unit, threshold)
+
+
+def _check_numbers(scale: float, threshold: float | None, unit: str, *, logits: bool) -> None:
+    if not _is_number(scale) or scale <= 0:
         raise DataError(f"Expected the scale of the pixels as a positive number such as 1/255; got {scale!r}.")
-    if threshold is not None and not np.isfinite(threshold):
+    if threshold is not None and not _is_number(threshold):
         raise DataError(f"Expected a finite threshold of the score; got {threshold!r}.")
+    if threshold is not None and unit == PROBABILITY and not 0 <= threshold <= 1:
+        raise DataError(f"Expected the threshold of a probability in [0, 1]; got {threshold:g}. Write 50 % as 0.5.")
     if not unit:
         raise DataError("Expected the unit of the score in words; got an empty text.")
-    function, known = _adapted(classifier)
-    given = labels if labels is not None else known
-    names = None if given is None else tuple(map(str, given))
-    column = _column(outcome, names)
-    shown = "score" if outcome is None else f"class {outcome}" if isinstance(outcome, int) and not names else outcome
-    if column is not None and names:
-        shown = names[column]
-    return Scorer(function, str(shown), column, names, float(scale), logits, unit, threshold)
+    if logits and unit != PROBABILITY:
+        raise DataError(
+            f"Expected no unit beside logits, which become probabilities; got {unit!r}. Leave one of them out."
+        )
 
 
-def _adapted(classifier: Any) -> tuple[Callable[[Tensor], Any], Sequence[Any] | None]:
-    """The classifier as a function, and its labels where it knows them."""
-    if isinstance(classifier, Classifier):
-        return classifier.probabilities, classifier.variable.labels
-    if isinstance(classifier, nn.Module):
-        return _module(classifier), None
-    if hasattr(classifier, "predict_proba"):
-        return _estimator(classifier), getattr(classifier, "classes_", None)
-    if callable(classifier) and not isinstance(classifier, type):
-        return classifier, None
-    raise DataError(
-        f"Expected a classifier: a torch module, an estimator with predict_proba, a file or a function of images; got "
-        f"{classifier!r:.80}. Wrap what you have in a function from images (B, C, H, W) to scores."
-    )
+def _is_number(value: Any) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool) and bool(np.isfinite(value))
 
 
-def _module(module: nn.Module) -> Callable[[Tensor], Any]:
-    def call(images: Tensor) -> Any:
-        own = next((t for t in (*module.parameters(), *module.buffers()) if t.is_floating_point()), images)
-        trains = module.training
-        module.eval()
-        try:
-            return module(images.to(own))
-        finally:
-            module.train(trains)
-
-    return call
-
-
-def _estimator(estimator: Any) -> Callable[[Tensor], Any]:
-    def call(images: Tensor) -> Any:
-        pixels = images.flatten(1).cpu().numpy()
-        wanted = getattr(estimator, "n_features_in_", pixels.shape[1])
-        if wanted != pixels.shape[1]:
-            raise DataError(
-                f"Expected images of {wanted} pixels, on which {type(estimator).__name__} was fitted; got {_shape(images)}, "
-                f"{pixels.shape[1]} pixels. Wrap it in a function that resizes them."
-            )
-        return estimator.predict_proba(pixels)
-
-    return call
-
-
-def _column(outcome: int | str | None, labels: tuple[str, ...] | None) -> int | None:
-    if isinstance(outcome, bool):
-        outcome = str(outcome)
-    if outcome is None or (isinstance(outcome, str) and labels is None):
+def _names(given: Sequence[Any] | None, known: Sequence[Any] | None) -> tuple[str, ...] | None:
+    """Names of the classes: the given ones, else those that the classifier knows."""
+    own = None if known is None else tuple(map(str, known))
+    names = own if given is None else tuple(map(str, given))
+    if names is None:
         return None
-    if isinstance(outcome, int):
-        return outcome
-    if labels is not None and outcome in labels:
-        return labels.index(outcome)
-    known = list(labels or ())
+    if len(names) < 2 or len(set(names)) < len(names):
+        raise DataError(
+            f"Expected two or more classes with different names; got {', '.join(map(repr, names)) or 'none'}. A classifier "
+            "of one class has nothing to tell apart."
+        )
+    if own is not None and names != own and set(names) == set(own):
+        raise DataError(
+            f"Expected the labels in the classifier's own order, {', '.join(own)}; got {', '.join(names)}. Leave them out."
+        )
+    return names
+
+
+def _column(outcome: Any, labels: tuple[str, ...] | None) -> int | None:
+    """Position of the class of interest; None where the outcome is no more than a name."""
+    if labels is not None and outcome is not None and str(outcome) in labels:
+        return labels.index(str(outcome))
+    if isinstance(outcome, Integral) and not isinstance(outcome, bool):
+        return int(outcome)
+    if outcome is None or labels is None:
+        return None
     raise UnknownNameError(
-        f"Expected the class of interest among {', '.join(map(repr, known))}; got {outcome!r}."
-        + nearest(outcome, known)
+        f"Expected the class of interest among {', '.join(map(repr, labels))}; got {outcome!r}."
+        + nearest(str(outcome), labels)
     )
-
-
-def _shape(images: Tensor) -> str:
-    return f"(B, {', '.join(map(str, images.shape[1:]))})"

@@ -54,14 +54,26 @@ def _by_label(variable: Variable, codes: NDArray, points: Sequence[float] | None
 
 def _by_bin(variable: Variable, values: NDArray, points: Sequence[float] | None) -> dict[str, NDArray[np.bool_]]:
     if points is None:
-        edges = np.unique(np.quantile(values, np.arange(1, BINS) / BINS))
+        edges = np.unique(np.quantile(values.astype(np.float64), np.arange(1, BINS) / BINS))
+        shown = _shown(edges)
     else:
         edges = np.asarray(points, dtype=np.float64).reshape(-1)
+        shown = [f"{edge:.15g}" for edge in edges]
     if not len(edges) or not np.isfinite(edges).all() or (np.diff(edges) <= 0).any():
         raise DataError(f"Expected increasing cut points of '{variable.name}'; got {list(points or ())}.")
     bins = np.digitize(values, edges)
     unit = f" {variable.unit}" if variable.unit else ""
-    shown = [f"{edge:.3g}" for edge in edges]
     inner = [f"{variable.name} {low} to {high}{unit}" for low, high in pairwise(shown)]
     labels = [f"{variable.name} < {shown[0]}{unit}", *inner, f"{variable.name} >= {shown[-1]}{unit}"]
     return {label: bins == number for number, label in enumerate(labels)}
+
+
+def _shown(edges: NDArray[np.float64]) -> list[str]:
+    """Edges with as few digits as tell them apart, and no fewer than stand before the point.
+
+    >>> _shown(np.array([1981.31, 1984.02])), _shown(np.array([0.123456, 0.123567]))
+    (['1981', '1984'], ['0.1235', '0.1236'])
+    """
+    whole = max(len(f"{abs(edge):.0f}") for edge in edges)
+    texts = ([f"{edge:.{digits}g}" for edge in edges] for digits in range(max(3, whole), 17))
+    return next((text for text in texts if len(set(text)) == len(edges)), [repr(float(edge)) for edge in edges])

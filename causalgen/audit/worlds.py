@@ -61,7 +61,7 @@ class Question:
         null: The world under the null intervention.
         worlds: By effect: "total", and "direct" where it differs.
         held: Mediators that "direct" holds.
-        note: Why there is no direct effect of its own, or "".
+        note: What "direct" holds, or why there is no direct effect of its own.
     """
 
     label: str
@@ -129,6 +129,7 @@ def pose(posterior: Posterior, do: Mapping[str, Any], image: str, *, seed: int) 
         else:
             direct = posterior.counterfactual({**do, **{name: own[name] for name in held}}, seed=seed)
             worlds[DIRECT] = _world(direct, image)
+            note = f"{total.title}, direct: {', '.join(held)} held at each unit's own value."
     return Question(total.title, tuple(do), _world(null, image), worlds, held if DIRECT in worlds else (), note)
 
 

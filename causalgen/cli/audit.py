@@ -2,6 +2,9 @@
 
 import math
 import re
+import shlex
+import sys
+from fractions import Fraction
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -16,6 +19,7 @@ __all__ = ["audit"]
 
 JOINT = re.compile(r",(?=[^,=]+=)")
 """Commas between interventions; labels may hold commas too."""
+MOST_FOLDERS = 1000
 COLUMNS = (
     "intervention",
     "effect",
@@ -44,12 +48,12 @@ def audit(
         ),
     ],
     outcome: Annotated[
-        str | None, typer.Option(help="Class of interest, position or label; or a name for a single score.")
+        str | None, typer.Option(help="Class of interest, label or position; or a name for a single score.")
     ] = None,
-    labels: Annotated[str | None, typer.Option(help="Names of the classes, such as cat,dog.")] = None,
-    scale: Annotated[
-        float, typer.Option(help="Factor on pixels 0 to 255; 0.00392157 for a classifier of [0, 1].")
-    ] = 1.0,
+    labels: Annotated[
+        str | None, typer.Option(help="Names of the classes, in the order of the outputs, such as cat,dog.")
+    ] = None,
+    scale: Annotated[str, typer.Option(help="Factor on pixels 0 to 255; 1/255 for a classifier of [0, 1].")] = "1",
     logits: Annotated[bool, typer.Option("--logits", help="The classifier gives logits.")] = False,
     unit: Annotated[str, typer.Option(help="Unit of the score.")] = "probability",
     threshold: Annotated[float | None, typer.Option(help="Least score of a positive decision.")] = None,
@@ -57,6 +61,9 @@ def audit(
         float | None, typer.Option(help="Margin of practical size, in the unit of the score.", show_default="0.05")
     ] = None,
     subgroup: Annotated[list[str] | None, typer.Option(help="Attribute whose groups are shown apart.")] = None,
+    image: Annotated[
+        str | None, typer.Option(help="The image that the classifier sees.", show_default="the only one")
+    ] = None,
     rows: Annotated[int, typer.Option(min=1, help="Greatest number of test units.")] = 1000,
     particles: Annotated[
         int | None, typer.Option(min=1, help="Draws of each unit's noise.", show_default="4 where it is uncertain")
@@ -67,7 +74,7 @@ def audit(
         bool, typer.Option("--trust-pickle", help="Read pickles, which run the code that they hold.")
     ] = False,
     out: Annotated[
-        Path | None, typer.Option(help="Folder for tables and grids.", show_default="RUN/audits/CLASSIFIER")
+        Path | None, typer.Option(help="Folder for page and tables.", show_default="RUN/audits/CLASSIFIER")
     ] = None,
 ) -> None:
     """Audit a classifier of images with the model of a run.
@@ -82,38 +89,47 @@ def audit(
         folder = read_run(run)
         from ..audit import as_classifier
         from ..audit import audit as audit_classifier
+        from ..audit.images import image_node
         from ..studies.asking import fitted_data, fitted_model
+        from ..studies.audit_page import write_audit
         from ..studies.interventions import parse_do
         from ..studies.measurements import MEASUREMENTS
+        from ..studies.queries import image_node as measured_image
 
         scorer = as_classifier(
             _loaded(classifier, trust_pickle),
             outcome=int(outcome) if outcome and outcome.isdecimal() else outcome,
             labels=[name.strip() for name in labels.split(",")] if labels else None,
-            scale=scale,
+            scale=_factor(scale),
             logits=logits,
             unit=unit,
             threshold=threshold,
         )
         scm = fitted_model(folder)
         interventions = [parse_do(scm.graph, JOINT.split(text)) for text in do]
+        node = image_node(scm.graph, image)
+        measured = folder.study.measurements if node == measured_image(scm.graph) else {}
         report = audit_classifier(
             scorer,
             scm,
             fitted_data(folder, scm),
             interventions=interventions,
             subgroups=subgroup or (),
+            image=node,
             rows=rows,
             particles=particles,
-            measure={name: MEASUREMENTS[word] for name, word in folder.study.measurements.items()},
+            measure={name: MEASUREMENTS[word] for name, word in measured.items()},
             margin=margin,
             level=level,
             seed=seed,
         )
-        paths = report.write(out or folder.path / "audits" / _slug(classifier))
-        paths += _draw(report, paths[0].parent)
+        about = {"run": str(run), "classifier": classifier, "factor on the pixels": scale}
+        about |= {"decision": f"score of at least {threshold:g}"} if threshold is not None else {}
+        target = out or _free(folder.path / "audits" / _slug(classifier))
+        command = shlex.join(["causalgen", *sys.argv[1:]])
+        written = write_audit(target, report, scm.graph, about=about, command=command)
         _print(report)
-        for path in paths:
+        for path in written.values():
             typer.echo(path)
 
 
@@ -127,6 +143,28 @@ def _loaded(classifier: str, trust_pickle: bool) -> object:
         raise DataError(str(error)) from None
 
 
+def _factor(text: str) -> float:
+    """A number that may be written as a fraction.
+
+    >>> _factor("1/255") * 255
+    1.0
+    """
+    from ..errors import DataError
+
+    try:
+        return float(Fraction(text))
+    except (ValueError, ZeroDivisionError, OverflowError):
+        raise DataError(
+            f"Expected the scale of the pixels as a number or a fraction such as 1/255; got {text!r}."
+        ) from None
+
+
+def _free(folder: Path) -> Path:
+    """`folder`, or the first of folder-2, folder-3, ... that does not exist: an earlier audit is kept."""
+    names = (folder.with_name(f"{folder.name}-{number}") for number in range(2, MOST_FOLDERS))
+    return next((path for path in (folder, *names) if not path.exists()), folder)
+
+
 def _slug(text: str) -> str:
     """A folder name.
 
@@ -134,30 +172,6 @@ def _slug(text: str) -> str:
     'my-pens.onnx'
     """
     return "".join(letter if letter.isalnum() or letter in "-_." else "-" for letter in Path(text).name)[:100]
-
-
-def _draw(report: "AuditReport", folder: Path) -> list[Path]:
-    """Grids of the images that move most: factual, reconstructed, counterfactual, each with its score."""
-    import torch
-
-    from ..reports import plot_samples
-
-    paths, style = [], ".3f" if report.unit == "probability" else ".4g"
-    for number, entry in enumerate(report.movers, 1):
-        images = torch.stack([entry.factual_images, entry.null_images, entry.counterfactual_images], dim=1)
-        captions = [
-            f"{name}\n{score:{style}}"
-            for row, *scores, inside in zip(
-                entry.rows, entry.factual, entry.null, entry.counterfactual, entry.supported, strict=True
-            )
-            for name, score in zip(
-                (f"row {row}", "reconstructed", entry.effect if inside else f"{entry.effect}, extrapolated"), scores
-            )
-        ]
-        path = folder / f"movers-{number}-{entry.effect}.png"
-        plot_samples(images.flatten(0, 1).numpy(), captions).savefig(path, dpi=160)
-        paths.append(path)
-    return paths
 
 
 def _print(report: "AuditReport") -> None:
@@ -174,9 +188,9 @@ def _print(report: "AuditReport") -> None:
         group = "" if row.subgroup == "everyone" else f"{row.subgroup}, "
         place = (row.intervention, row.effect, f"{group}{row.stratum} ({row.units})")
         known = math.isfinite(row.adjusted_low)
-        interval = f"{row.adjusted_low:+.3f} to {row.adjusted_high:+.3f}" if known else ""
+        interval = f"{row.adjusted_low:+.3g} to {row.adjusted_high:+.3g}" if known else ""
         flips = f"{row.flips.value:.1%}" if row.flips and row.units else ""
-        change, null = (f"{number.value:+.3f}" if row.units else "" for number in (row.change, row.null_change))
+        change, null = (f"{number.value:+.3g}" if row.units else "" for number in (row.change, row.null_change))
         cells = (*place, change, interval, row.verdict, flips, null)
         table.add_row(*map(Text, cells))
     console.print(table)

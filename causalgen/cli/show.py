@@ -19,7 +19,7 @@ STATUS_STYLE = {"finished": "green", "failed": "red"}
 
 
 def show(run: Annotated[Path, typer.Argument(help="The run folder.", show_default=False)]) -> None:
-    """Show what a run found: effects, key metrics, time, and where the report is."""
+    """Show what a run found: effects, key metrics, time, and where report and audits are."""
     with failures():
         from ..studies.runfolder import read_run
 
@@ -45,6 +45,8 @@ def print_run(folder: "RunFolder") -> None:
     _print_times(console, folder)
     if folder.report.exists():
         console.print(f"Report: {folder.report}", markup=False, soft_wrap=True)
+    for path in sorted(folder.path.glob("audits/*/audit.html")):
+        console.print(f"Audit: {path}", markup=False, soft_wrap=True)
 
 
 def _print_effect(console: "Console", path: Path) -> None:

@@ -1,5 +1,6 @@
 """Results become figures, tables and one page that a person would like to read."""
 
+from .changes_plot import plot_changes
 from .citations import CITATIONS, Citation
 from .content import DataSummary, Gallery, Highlight, MechanismSummary, ReportContent
 from .counterfactual_plot import plot_counterfactual
@@ -24,6 +25,7 @@ __all__ = [
     "ReportContent",
     "ResponseCurve",
     "plot_balance",
+    "plot_changes",
     "plot_counterfactual",
     "plot_data",
     "plot_forest",

@@ -146,6 +146,21 @@ CITATIONS: dict[str, Citation] = {
         "https://doi.org/10.1097/EDE.0b013e3181d61eeb",
         "negative controls",
     ),
+    "audit": Citation(
+        "M. J. Kusner, J. Loftus, C. Russell, R. Silva. Counterfactual fairness. NeurIPS, 2017.",
+        "https://arxiv.org/abs/1703.06856",
+        "the counterfactual-fairness gap",
+    ),
+    "direct effect": Citation(
+        "J. Pearl. Direct and indirect effects. UAI, 2001.",
+        "https://arxiv.org/abs/1301.2300",
+        "total and direct effects",
+    ),
+    "bootstrap": Citation(
+        "T. C. Hesterberg. What teachers should know about the bootstrap. The American Statistician 69(4), 2015.",
+        "https://doi.org/10.1080/00031305.2015.1089789",
+        "intervals by resampling",
+    ),
     "independence test": Citation(
         "R. D. Shah, J. Peters. The hardness of conditional independence testing and the generalised covariance measure. "
         "The Annals of Statistics 48(3), 2020.",

@@ -5,6 +5,7 @@ import io
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import count
 from pathlib import Path
 
 import pandas as pd
@@ -74,12 +75,19 @@ class ReportFolder:
 
     def __init__(self, root: str | Path, *, figures: bool = True, tables: bool = True) -> None:
         self.root, self.figures, self.tables = Path(root), figures, tables
+        self._names: dict[str, str] = {}
         try:
             for name, wanted in {".": True, "figures": figures, "tables": tables}.items():
                 if wanted:
                     (self.root / name).mkdir(parents=True, exist_ok=True)
         except OSError as error:
             raise RunFolderError(f"Expected a writable folder for the report; got '{self.root}' ({error}).") from error
+
+    def _file(self, kind: str, name: str, suffix: str) -> str:
+        """Path inside the folder; names that only a file system would take for one get numbers."""
+        stem = f"{kind}/{slug(name)}"
+        numbered = (f"{stem}{suffix}" if number == 1 else f"{stem}-{number}{suffix}" for number in count(1))
+        return next(path for path in numbered if self._names.setdefault(path, name) == name)
 
     def picture(self, figure: Figure, name: str, alt: str, caption: str = "") -> Picture:
         """Write a figure and return it for the page."""
@@ -89,7 +97,7 @@ class ReportFolder:
         figure.savefig(
             buffer, format="png", dpi=DOTS_PER_INCH, metadata={"Software": None}, pil_kwargs={"optimize": True}
         )
-        file = f"figures/{slug(name)}.png"
+        file = self._file("figures", name, ".png")
         self.write(file, buffer.getvalue())
         width, height = (round(inches * PIXELS_PER_INCH) for inches in figure.get_size_inches())
         uri = "data:image/png;base64," + base64.b64encode(buffer.getvalue()).decode()
@@ -99,7 +107,7 @@ class ReportFolder:
         """Write a data frame and return its path inside the folder; empty where tables are not wanted."""
         if not self.tables:
             return ""
-        file = f"tables/{slug(name)}.csv"
+        file = self._file("tables", name, ".csv")
         self.write(file, frame.to_csv(index=index).encode())
         return file
 
@@ -116,9 +124,9 @@ class ReportFolder:
 
 
 def slug(text: str) -> str:
-    """Text as a file name: letters, digits and hyphens.
+    """Text as a file name: letters of any alphabet, digits and hyphens.
 
-    >>> slug("do(pen = felt-tip) / <b>")
-    'do-pen-felt-tip-b'
+    >>> slug("do(pen = felt-tip) / <b>"), slug("Größe_1")
+    ('do-pen-felt-tip-b', 'größe-1')
     """
-    return re.sub(r"[^a-z0-9]+", "-", str(text).lower()).strip("-")[:60].strip("-") or "x"
+    return re.sub(r"[\W_]+", "-", str(text).lower()).strip("-")[:60].strip("-") or "x"

@@ -36,6 +36,7 @@ class Part:
         beside: Pictures stand before or after the text on a wide page, above or below it on a narrow one.
         columns: Whether long tables may flow in columns.
         tables: Tables.
+        links: Pairs of text and address, relative to the page.
         works: Works to cite.
         code: A command or program.
     """
@@ -54,6 +55,7 @@ class Part:
     beside: Literal["", "before", "after"] = ""
     columns: bool = False
     tables: list[Table] = field(default_factory=list)
+    links: Sequence[tuple[str, str]] = ()
     works: list[Citation] = field(default_factory=list)
     code: str = ""
 

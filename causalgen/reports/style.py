@@ -19,6 +19,7 @@ __all__ = [
     "blank_figure",
     "number",
     "plain",
+    "shortened",
     "styled",
     "with_interval",
 ]
@@ -58,6 +59,9 @@ STYLE = {
     "savefig.facecolor": "white",
 }
 
+SMALLEST = 1e-4
+"""Width of an interval below which numbers are written with exponents."""
+
 P = ParamSpec("P")
 R = TypeVar("R")
 
@@ -88,6 +92,19 @@ def plain(text: object) -> str:
     return str(text).replace("$", r"\$")
 
 
+def shortened(text: object, letters: int) -> str:
+    """Text with its middle left out where it is longer than `letters`, for a place that must not grow.
+
+    >>> shortened("mean corpuscular haemoglobin concentration", 20)
+    'mean corpu…entration'
+    """
+    whole = str(text)
+    if len(whole) <= letters:
+        return whole
+    head = letters // 2
+    return f"{whole[:head]}…{whole[len(whole) - (letters - head - 1) :]}"
+
+
 def number(value: float, digits: int = 3) -> str:
     """A number for people: `digits` significant digits, thousands grouped, a true minus sign.
 
@@ -109,13 +126,15 @@ def number(value: float, digits: int = 3) -> str:
 def with_interval(value: float, low: float | None, high: float | None) -> str:
     """A number and its interval, with as many decimals as the interval's width deserves.
 
-    >>> with_interval(60.8149, 58.21, 63.38), with_interval(1.5, None, None)
-    ('60.8 [58.2, 63.4]', '1.50')
+    >>> with_interval(60.8149, 58.21, 63.38), with_interval(1.5, None, None), with_interval(2e-7, 1e-7, 3e-7)
+    ('60.8 [58.2, 63.4]', '1.50', '2e−07 [1e−07, 3e−07]')
     """
     if low is None or high is None or not high > low:  # NaN, or no uncertainty: no interval to show
         return number(value)
+    if high - low < SMALLEST:
+        return f"{number(value)} [{number(low)}, {number(high)}]"
     decimals = 0
-    while decimals < 6 and (high - low) * 10**decimals < 10:
+    while (high - low) * 10**decimals < 10:
         decimals += 1
     shown = [f"{x:,.{decimals}f}".replace("-", "−") for x in (value, low, high)]
     return f"{shown[0]} [{shown[1]}, {shown[2]}]"

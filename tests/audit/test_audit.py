@@ -7,11 +7,13 @@ import numpy as np
 import pandas as pd
 import pytest
 import torch
+from scipy.stats import norm
 
 from causalgen.audit import as_classifier, audit, audit_images, counterfactual_images
-from causalgen.audit.rows import ALL, SUPPORTED, UnitScores
+from causalgen.audit.rows import ALL, SUPPORTED, UnitScores, _adjusted
+from causalgen.audit.subgroups import split_units
 from causalgen.errors import DataError
-from causalgen.graph import Variable
+from causalgen.graph import CausalGraph, Variable
 from causalgen.metrics import Interval
 from causalgen.predictors import Classifier
 
@@ -125,6 +127,17 @@ def test_adjustment_keeps_false_alarms_of_a_whole_report_rare() -> None:
     assert alarms[1] >= 5
 
 
+def test_bounds_beyond_the_draws_are_extrapolated() -> None:
+    """Of a mean of normal numbers, every percentile is known; 20,000 draws alone end at about 4 standard errors."""
+    values = np.random.default_rng(0).standard_normal(1000)
+    error = values.std() / np.sqrt(1000)
+    for tail in (1e-2, 1e-4, 1e-6):
+        found = _adjusted(values, np.arange(1000), tail, seed=0)
+        assert found.value == pytest.approx(values.mean())
+        wanted = norm.isf(tail / 2) * error
+        assert (found.value - found.low, found.high - found.value) == pytest.approx((wanted, wanted), rel=0.07)
+
+
 def test_subgroups_are_labels_terciles_or_bins() -> None:
     factual = units()
     labels = audit(BRIGHT, model(), factual, interventions=[TO_TWO], subgroups=["ink", "tone"]).to_frame()["subgroup"]
@@ -140,6 +153,17 @@ def test_subgroups_are_labels_terciles_or_bins() -> None:
     assert low.change.value > high.change.value
 
 
+def test_bins_that_round_alike_stay_apart() -> None:
+    graph = CausalGraph("born -> image", [Variable("born", "continuous"), Variable("image", "image", shape=(1, 2, 2))])
+    years = torch.tensor([1979.5, 1981.2, 1983.9, 1985.1, 1987.7, 1988.3])
+    terciles = split_units(graph, {"born": years}, ["born"])
+    assert {label: int(inside.sum()) for label, inside in terciles.items()} == {
+        "everyone": 6, "born < 1983": 2, "born 1983 to 1986": 2, "born >= 1986": 2,
+    }  # fmt: skip
+    cut = split_units(graph, {"born": years}, {"born": [1980.25, 1984]})
+    assert list(cut)[1:] == ["born < 1980.25", "born 1980.25 to 1984", "born >= 1984"]
+
+
 def test_particles_are_drawn_where_abduction_is_uncertain() -> None:
     factual = units()
     linear = audit(SCORE, model(Uncertain), factual, interventions=[TO_BLUE], margin=1.0)
@@ -150,6 +174,9 @@ def test_particles_are_drawn_where_abduction_is_uncertain() -> None:
     assert spread[1] is not None
     assert spread[1] > 1e-3
     assert audit(SCORE, model(Uncertain), factual, interventions=[TO_BLUE], margin=1.0, particles=2).particles == 2
+    exact = audit(SCORE, model(), factual, interventions=[TO_BLUE], margin=1.0, particles=3)
+    assert exact.row("do(ink = blue)").particle_spread is None
+    assert any("all 3 draws of a unit's noise would agree" in note for note in exact.notes)
 
 
 def test_the_images_that_move_most_come_with_their_rows_and_scores() -> None:
@@ -196,6 +223,12 @@ def test_a_generator_that_does_not_do_what_was_asked_is_named() -> None:
     assert sum("miss the tone asked for by" in text for text in idle.warnings) == 2
     rebuilt = audit(SCORE, model(Blurred), units(), interventions=[TO_BLUE], margin=2 * BIAS - 0.1)
     assert any("reconstruction alone changes the mean score of some units by +1" in text for text in rebuilt.warnings)
+
+
+def test_images_on_which_an_attribute_cannot_be_read_are_named() -> None:
+    blind = {"size": lambda images: np.where(np.arange(len(images)) % 2, np.nan, 1.0)}
+    report = audit(BRIGHT, model(), units(), interventions=[TO_BLUE], measure=blind)
+    assert any("the size can be measured on 50% of the images only" in text for text in report.warnings)
 
 
 def test_a_classifier_of_a_discrete_attribute_reads_it_off_the_images() -> None:

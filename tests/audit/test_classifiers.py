@@ -39,6 +39,20 @@ def test_a_torch_module_is_called_in_evaluation_mode_and_left_as_it_was() -> Non
     assert scores == pytest.approx(module(IMAGES / 255).softmax(1)[:, 1].detach().numpy(), abs=1e-6)
 
 
+def test_a_module_that_was_frozen_in_part_stays_so() -> None:
+    module = network().train()
+    module[1].eval()
+    as_classifier(module, outcome=1, logits=True)(IMAGES)
+    assert [part.training for part in module] == [True, False, True]
+
+
+@pytest.mark.parametrize("kind", [torch.float64, torch.bfloat16])
+def test_a_module_of_another_dtype_gets_images_of_its_own(kind: torch.dtype) -> None:
+    found = as_classifier(network().to(kind), outcome=1, scale=1 / 255, logits=True)(IMAGES).values
+    expected = network().eval()(IMAGES / 255).softmax(1)[:, 1].detach().numpy()
+    assert found == pytest.approx(expected, abs=1e-6 if kind is torch.float64 else 0.02)
+
+
 def test_one_logit_becomes_a_probability_and_more_than_a_batch_goes_through() -> None:
     many = IMAGES.repeat(200, 1, 1, 1)
     module = network(1).eval()
@@ -57,6 +71,15 @@ def test_an_sklearn_pipeline_sees_flattened_pixels_and_knows_its_labels() -> Non
         as_classifier(fitted, outcome="doge")
     with pytest.raises(DataError, match="Expected images of 16 pixels"):
         found(torch.zeros(3, 1, 5, 5))
+
+
+def test_a_number_is_a_label_before_it_is_a_position() -> None:
+    table = np.array([[0.1, 0.2, 0.7]] * 12)
+    for outcome in (1, "1", np.int64(1)):
+        found = as_classifier(lambda images: table, outcome=outcome, labels=[3, 1, 8])
+        assert (found.outcome, found(IMAGES).values[0]) == ("1", 0.2)
+    assert as_classifier(lambda images: table, outcome=2, labels=[3, 1, 8]).outcome == "8"
+    assert as_classifier(lambda images: table, outcome=True, labels=[False, "maybe", True]).outcome == "True"
 
 
 def test_a_classifier_of_causalgen_from_memory_and_from_its_folder(tmp_path: Path) -> None:
@@ -143,6 +166,14 @@ def test_an_onnx_file_of_images_with_a_fixed_batch(tmp_path: Path) -> None:
     onnx.save(helper.make_model(graph, opset_imports=[helper.make_opsetid("", 13)], ir_version=8), path)
     found = as_classifier(path, unit="grey levels")(IMAGES).values
     assert found == pytest.approx(IMAGES.double().mean((1, 2, 3)).numpy(), rel=1e-5)
+    ends[0].type.tensor_type.elem_type = TensorProto.UINT8
+    nodes.insert(0, helper.make_node("Cast", ["x"], ["floats"], to=TensorProto.FLOAT))
+    nodes[1].input[0] = "floats"
+    graph = helper.make_graph(nodes, "mean of bytes", ends[:1], ends[1:])
+    onnx.save(helper.make_model(graph, opset_imports=[helper.make_opsetid("", 13)], ir_version=8), path)
+    assert as_classifier(path, unit="grey levels")(IMAGES).values == pytest.approx(found)
+    with pytest.raises(DataError, match=r"takes bytes; got others\. Leave out the scale"):
+        as_classifier(path, scale=1 / 255)(IMAGES)
     path.write_bytes(b"no model")
     with pytest.raises(DataError, match="Expected an ONNX model in"):
         as_classifier(path)
@@ -183,6 +214,20 @@ def test_wrong_outputs_are_refused(case: str) -> None:
         as_classifier(function)(IMAGES)
 
 
+def test_the_class_of_a_single_score_is_not_guessed() -> None:
+    """P(yes) must not be taken for P(no)."""
+    score = network(1)
+    for options in ({"outcome": "no", "labels": ["no", "yes"]}, {"outcome": 0}, {"outcome": 1}):
+        with pytest.raises(UnknownNameError, match=r"got one score per image\. Leave out the labels"):
+            as_classifier(score, logits=True, **options)(IMAGES)
+
+
+def test_a_classifier_that_looks_at_the_other_images_is_refused() -> None:
+    normalising = as_classifier(lambda images: torch.sigmoid(images.mean((1, 2, 3)) - images.mean()))
+    with pytest.raises(DataError, match="batch normalisation in evaluation mode"):
+        normalising.check(IMAGES)
+
+
 def test_a_classifier_that_draws_is_refused() -> None:
     drawing = as_classifier(lambda images: torch.rand(len(images), generator=NOISE))
     with pytest.raises(DataError, match="two calls differ by up to"):
@@ -193,7 +238,15 @@ def test_a_classifier_that_draws_is_refused() -> None:
     ("arguments", "message"),
     [
         ({"classifier": 3}, "Expected a classifier: a torch module"),
-        ({"classifier": nn.Linear}, "Expected a classifier: a torch module"),
+        ({"classifier": nn.Linear}, "got the class Linear. Make and fit one first"),
+        ({"classifier": LogisticRegression}, "got the class LogisticRegression"),
+        ({"classifier": LogisticRegression()}, "failed with NotFittedError"),
+        ({"labels": ["a"], "outcome": "a"}, "two or more classes with different names; got 'a'"),
+        ({"labels": ["a", "a"], "outcome": "a"}, "two or more classes with different names"),
+        ({"classifier": pipeline(), "labels": ["dog", "cat"], "outcome": "cat"}, "own order, cat, dog; got dog, cat"),
+        ({"logits": True, "unit": "grey levels"}, "no unit beside logits"),
+        ({"threshold": 50}, "threshold of a probability in \\[0, 1\\]; got 50"),
+        ({"threshold": "0.5"}, "Expected a finite threshold"),
         ({"scale": 0}, "scale of the pixels as a positive number"),
         ({"scale": "1/255"}, "scale of the pixels as a positive number"),
         ({"threshold": float("nan")}, "Expected a finite threshold"),
@@ -207,10 +260,17 @@ def test_a_classifier_that_draws_is_refused() -> None:
 )
 def test_wrong_arguments_are_refused(arguments: dict, message: str) -> None:
     with pytest.raises(CausalgenError, match=message):
-        as_classifier(**{"classifier": lambda images: images.mean((1, 2, 3)), **arguments})
+        as_classifier(**{"classifier": lambda images: images.mean((1, 2, 3)), **arguments})(IMAGES)
 
 
-def test_files_of_other_kinds_are_refused(tmp_path: Path) -> None:
+def test_files_of_other_kinds_are_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "leaves.py").write_text("raise SystemExit(3)\n")
+    monkeypatch.syspath_prepend(tmp_path)
+    with pytest.raises(DataError, match="got SystemExit: 3"):
+        load_classifier("leaves:model")
+    (tmp_path / "nothing.pt").write_bytes(b"")
+    with pytest.raises(DataError, match=r"Expected a torch module in .* it cannot be read"):
+        load_classifier(tmp_path / "nothing.pt", trust_pickle=True)
     (tmp_path / "model.h5").write_bytes(b"")
     with pytest.raises(DataError, match=r"Expected a classifier as \.onnx"):
         load_classifier(tmp_path / "model.h5")

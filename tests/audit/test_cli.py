@@ -118,7 +118,7 @@ def test_a_function_is_audited_from_the_working_directory(
                "--out", tmp_path / "out", "--do", "intensity=90")  # fmt: skip
     assert done.exit_code == 0, done.output
     assert "Change of ink" in done.stdout
-    assert (tmp_path / "out" / "movers-1-total.png").exists()
+    assert len(list((tmp_path / "out" / "figures").glob("movers-1-do-intensity-90*total.png"))) == 1
 
 
 @pytest.mark.parametrize(

@@ -14,6 +14,7 @@ from causalgen.datasets import Dataset
 from causalgen.errors import RunFolderError
 from causalgen.graph import CausalGraph, Variable
 from causalgen.reports import DataSummary, MechanismSummary, ReportContent, write_report
+from causalgen.reports.folder import ReportFolder
 from causalgen.reports.highlights import answers, metric_highlight
 from causalgen.scm import StructuralCausalModel
 
@@ -170,3 +171,13 @@ def test_summaries_of_a_data_set_and_a_model(bare: ReportContent, tmp_path: Path
     assert np.isclose(
         sum(row.parameters for row in mechanisms), sum(p.numel() for p in StructuralCausalModel(graph).parameters())
     )
+
+
+def test_names_that_look_alike_to_a_file_system_keep_files_of_their_own(tmp_path: Path) -> None:
+    folder = ReportFolder(tmp_path, figures=False)
+    frame = pd.DataFrame({"x": [1]})
+    long = "a very long name of a measurement that goes on and on and on, left "
+    names = ["age", "AGE", "年齢", "性別", "a b", "a_b", f"{long}ear", f"{long}eye"]
+    files = [folder.table(frame, name) for name in names]
+    assert len(set(map(str.lower, files))) == len(names)
+    assert folder.table(frame, "age") == files[0] == "tables/age.csv"

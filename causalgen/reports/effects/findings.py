@@ -26,6 +26,7 @@ class EffectFindings:
         graph: The assumed graph; drawn where the report stands alone.
         table: The rows on which the report rests; the notebook needs them.
         arguments: Further arguments of `estimate_effect`, such as `simulations`; the notebook repeats them.
+        page: Its report of its own, relative to the report of the study; empty without.
     """
 
     report: "EffectReport"
@@ -34,3 +35,4 @@ class EffectFindings:
     graph: CausalGraph | None = None
     table: "pd.DataFrame | None" = None
     arguments: Mapping[str, Any] = field(default_factory=dict)
+    page: str = ""

@@ -91,6 +91,8 @@ def _part(part: Part) -> Iterator[str]:
         if picture.caption:
             yield rf"\emph{{{escape_latex(picture.caption)}}}"
     yield from map(_table, part.tables)
+    for text, address in part.links:
+        yield rf"\href{{{address}}}{{{escape_latex(text)}}}"
     if part.works:
         yield _items([rf"{escape_latex(work.text)} \url{{{work.url}}}" for work in part.works])
 

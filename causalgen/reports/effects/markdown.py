@@ -54,6 +54,8 @@ def part_blocks(part: Part) -> Iterator[str]:
             yield f"*{escape(picture.caption)}*"
     for table in part.tables:
         yield from _table(table)
+    for text, address in part.links:
+        yield f"[{escape(text)}]({address})"
     if part.works:
         yield "\n".join(f"- {escape(work.text)} {work.url}".rstrip() for work in part.works)
     if part.fold:

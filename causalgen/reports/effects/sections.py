@@ -42,7 +42,8 @@ def effect_parts(findings: EffectFindings, number: int, folder: ReportFolder) ->
     for section in rest:
         section.parts[0].heading = section.title
         section.parts[0].level = 4
-    return [part for section in (first, *rest) for part in section.parts]
+    own = [Part(links=[("This effect on a page of its own, as a notebook, in Markdown and LaTeX", findings.page)])]
+    return [*(part for section in (first, *rest) for part in section.parts), *(own if findings.page else [])]
 
 
 def effect_sections(findings: EffectFindings, folder: ReportFolder, name: str = "") -> list[Section]:

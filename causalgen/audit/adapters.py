@@ -1,0 +1,62 @@
+"""What a classifier is made of, adapted: torch modules, estimators and classifiers of causalgen as functions of images."""
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from torch import Tensor, nn
+
+from ..errors import DataError
+from ..predictors import Classifier
+
+__all__ = ["adapted", "shape_of"]
+
+
+def adapted(classifier: Any) -> tuple[Callable[[Tensor], Any], Sequence[Any] | None]:
+    """The classifier as a function, and its labels where it knows them."""
+    if isinstance(classifier, type):
+        raise DataError(f"Expected a classifier; got the class {classifier.__name__}. Make and fit one first.")
+    if isinstance(classifier, Classifier):
+        return classifier.probabilities, classifier.variable.labels
+    if isinstance(classifier, nn.Module):
+        return _module(classifier), None
+    if hasattr(classifier, "predict_proba"):
+        return _estimator(classifier), getattr(classifier, "classes_", None)
+    if callable(classifier):
+        return classifier, None
+    raise DataError(
+        f"Expected a classifier: a torch module, an estimator with predict_proba, a file or a function of images; got "
+        f"{classifier!r:.80}. Wrap what you have in a function from images (B, C, H, W) to scores."
+    )
+
+
+def _module(module: nn.Module) -> Callable[[Tensor], Any]:
+    def call(images: Tensor) -> Any:
+        own = next((t for t in (*module.parameters(), *module.buffers()) if t.is_floating_point()), images)
+        training = [part for part in module.modules() if part.training]
+        module.eval()
+        try:
+            return module(images.to(own))
+        finally:
+            for part in training:  # train() would wake up parts that were frozen
+                part.training = True
+
+    return call
+
+
+def _estimator(estimator: Any) -> Callable[[Tensor], Any]:
+    def call(images: Tensor) -> Any:
+        pixels = images.flatten(1).cpu().numpy()
+        wanted = getattr(estimator, "n_features_in_", pixels.shape[1])
+        if wanted != pixels.shape[1]:
+            raise DataError(
+                f"Expected images of {wanted} pixels, on which {type(estimator).__name__} was fitted; got {shape_of(images)}, "
+                f"{pixels.shape[1]} pixels. Wrap it in a function that resizes them."
+            )
+        return estimator.predict_proba(pixels)
+
+    return call
+
+
+def shape_of(images: Tensor) -> str:
+    """The shape of images in words, `(B, C, H, W)`."""
+    return f"(B, {', '.join(map(str, images.shape[1:]))})"
