@@ -12,6 +12,7 @@ from .counterfactual import counterfactual
 from .discover import discover
 from .effects import effects
 from .evaluate import evaluate
+from .graph import graph
 from .run import run
 from .show import show
 
@@ -34,6 +35,7 @@ app.command(epilog=EPILOG)(evaluate)
 app.command(epilog=EPILOG)(benchmark)
 app.command(epilog=EPILOG)(discover)
 app.command(epilog=EPILOG)(effects)
+app.command(epilog=EPILOG)(graph)
 app.command(epilog=EPILOG)(audit)
 
 

@@ -1,7 +1,6 @@
 """`causalgen check`: is a study right, what is in its data, what will it do, and how long does it take?"""
 
 import json
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -28,10 +27,11 @@ def check(
         from ..datasets.table import DataFaultsError
         from ..errors import StudyError
         from ..studies.checking import check as check_study
+        from ..studies.library import study_path
         from ..studies.schema import load_study
 
         try:
-            found = check_study(load_study(Path(study)), device)
+            found = check_study(load_study(study_path(study)), device)
         except (DataFaultsError, StudyError) as error:
             if not as_json:
                 raise

@@ -23,7 +23,7 @@ class Device(StrEnum):
 
 
 def run(
-    study: Annotated[Path, typer.Argument(help="The study file (YAML).", show_default=False)],
+    study: Annotated[str, typer.Argument(help="The study file, or the name of a shipped study.", show_default=False)],
     out: Annotated[Path | None, typer.Option(help="Run folder.", show_default="runs/NAME, or runs/NAME-smoke")] = None,
     smoke: Annotated[bool, typer.Option("--smoke", help="Shrink the study to well under a minute.")] = False,
     device: Annotated[Device, typer.Option(help="Where to compute.")] = Device.auto,
@@ -38,9 +38,10 @@ def run(
     """
     began = time.perf_counter()
     with failures():
+        from ..studies.library import study_path
         from ..studies.schema import load_study
 
-        plan = load_study(study)
+        plan = load_study(study_path(study))
         if seed is not None:
             plan = plan.model_copy(update={"seed": seed})
         folder = out or Path("runs") / (f"{plan.name}-smoke" if smoke else plan.name)

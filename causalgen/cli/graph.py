@@ -1,0 +1,192 @@
+"""`causalgen graph`: what does a graph imply, which effects does it identify, and how?"""
+
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from .failures import failures
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+    from ..errors import NotIdentifiableError
+    from ..graph import CausalGraph, Estimand, Variable
+
+__all__ = ["describe_variable", "graph", "print_variables"]
+
+SETS = 100
+"""Greatest number of adjustment sets; there can be exponentially many."""
+SHOWN = 30
+"""Independencies that the terminal shows."""
+PICTURES = (".png", ".svg", ".pdf")
+
+
+def graph(
+    source: Annotated[
+        str,
+        typer.Argument(
+            help="A study file, a run folder, a graph file (.dot, .gml, .graphml, .yaml, .json), the name of a data set or of "
+            "a shipped study, or edges such as 'a -> b; b <-> c'.",
+            show_default=False,
+        ),
+    ],
+    treatment: Annotated[str | None, typer.Option(help="What is intervened on.", show_default=False)] = None,
+    outcome: Annotated[str | None, typer.Option(help="What may respond.", show_default=False)] = None,
+    draw: Annotated[Path | None, typer.Option(help="Draw it: .png, .svg or .pdf.", show_default=False)] = None,
+    out: Annotated[
+        Path | None, typer.Option(help="Convert it: .dot, .gml, .graphml, .yaml or .json.", show_default=False)
+    ] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON instead of text.")] = False,
+) -> None:
+    """Show a causal graph, the independencies it implies, and how it identifies an effect.
+
+    Example: causalgen graph "smoking -> tar -> cancer; smoking <-> cancer" --treatment smoking --outcome cancer
+    """
+    with failures():
+        from ..errors import GraphError
+        from ..studies.graphs import find_graph
+
+        if (treatment is None) != (outcome is None):
+            raise GraphError("Expected both --treatment and --outcome, or neither; got one of them.")
+        if draw is not None and draw.suffix.lower() not in PICTURES:
+            raise GraphError(f"Expected a picture ending in {', '.join(PICTURES)} for --draw; got '{draw}'.")
+        found = find_graph(source)
+        record = _record(found, treatment, outcome)
+        if as_json:
+            typer.echo(json.dumps(record, indent=2, ensure_ascii=False))
+        else:
+            _print(found, record)
+        if draw is not None:
+            from ..reports.graph_plot import plot_graph
+
+            plot_graph(found).savefig(draw, dpi=200)
+            typer.echo(draw, err=as_json)
+        if out is not None:
+            found.write(out)
+            typer.echo(out, err=as_json)
+
+
+def _record(graph: "CausalGraph", treatment: str | None, outcome: str | None) -> dict[str, Any]:
+    """Everything that is printed, JSON-able."""
+    independencies = [independence._asdict() | {"text": str(independence)} for independence in graph.independencies()]
+    effect = None if treatment is None or outcome is None else _effect(graph, treatment, outcome)
+    return {"graph": graph.to_dict(), "edges": str(graph), "independencies": independencies, "effect": effect}
+
+
+def _effect(graph: "CausalGraph", treatment: str, outcome: str) -> dict[str, Any]:
+    from ..errors import NotIdentifiableError
+    from ..graph import adjustment_sets, efficient_adjustment_set, identify, instruments
+
+    sets = [list(names) for names in adjustment_sets(graph, treatment, outcome, limit=SETS)]
+    efficient = efficient_adjustment_set(graph, treatment, outcome)
+    ways = [{"instrument": e.instrument, "given": list(e.adjustment)} for e in instruments(graph, treatment, outcome)]
+    try:
+        answer = _identified(identify(graph, treatment=treatment, outcome=outcome))
+    except NotIdentifiableError as error:
+        answer = _not_identified(error)
+    return {
+        "treatment": treatment,
+        "outcome": outcome,
+        "adjustment_sets": sets,
+        "more_adjustment_sets": len(sets) == SETS,
+        "efficient_adjustment_set": None if efficient is None else list(efficient),
+        "instruments": ways,
+        **answer,
+    }
+
+
+def _identified(estimand: "Estimand") -> dict[str, Any]:
+    return {
+        "identified": True,
+        "method": estimand.method,
+        "text": estimand.text,
+        "formula": estimand.formula,
+        "latex": estimand.latex,
+        "assumptions": estimand.assumptions,
+        "derivation": str(estimand.derivation or "").splitlines(),
+    }
+
+
+def _not_identified(error: "NotIdentifiableError") -> dict[str, Any]:
+    from ..graph import Hedge
+
+    hedge = error.hedge
+    parts = ("larger", "smaller", "roots")
+    found = {part: list(getattr(hedge, part)) for part in parts} if isinstance(hedge, Hedge) else None
+    return {"identified": False, "text": str(error), "hedge": found}
+
+
+def _print(graph: "CausalGraph", record: dict[str, Any]) -> None:
+    from rich.console import Console
+
+    console = Console(markup=False, highlight=False, soft_wrap=True)
+    counts = {"variables": graph.nodes, "edges": graph.edges, "bidirected": graph.confounded}
+    console.print(", ".join(f"{len(items)} {what}" for what, items in counts.items()), style="bold")
+    _lines(console, record["edges"].split("; "))
+    if any(variable.kind for variable in graph.variables.values()):
+        print_variables(console, graph)
+    texts = [entry["text"] for entry in record["independencies"]]
+    console.print("Independencies that data can refute" + ("" if texts else ": none"), style="bold")
+    more = [f"and {len(texts) - SHOWN} more; --json lists them all"] if len(texts) > SHOWN else []
+    _lines(console, texts[:SHOWN] + more)
+    if record["effect"] is not None:
+        _print_effect(console, record["effect"])
+
+
+def _print_effect(console: "Console", effect: dict[str, Any]) -> None:
+    console.print(f"The effect of {effect['treatment']} on {effect['outcome']}", style="bold")
+    efficient, sets = effect["efficient_adjustment_set"], effect["adjustment_sets"]
+    texts = [_braces(names) + ("  (efficient)" if names == efficient else "") for names in sets]
+    if efficient is not None and efficient not in sets:
+        texts.append(f"{_braces(efficient)}  (efficient, not minimal)")
+    more = [f"and perhaps more than these {SETS}"] if effect["more_adjustment_sets"] else []
+    console.print("Minimal adjustment sets" + ("" if texts else ": none"))
+    _lines(console, texts + more)
+    ways = [
+        f"{w['instrument']}" + (f" given {_braces(w['given'])}" if w["given"] else "") for w in effect["instruments"]
+    ]
+    console.print("Instruments: " + (", ".join(ways) or "none"))
+    if not effect["identified"]:
+        console.print("Not identified", style="bold")
+        _lines(console, [effect["text"]])
+        return
+    console.print("Identified", style="bold")
+    _lines(console, [effect["text"], effect["formula"]])
+    console.print("Derivation")
+    _lines(console, effect["derivation"])
+    console.print("This is the effect only if:")
+    _lines(console, [f"- {text}" for text in effect["assumptions"]])
+
+
+def print_variables(console: "Console", graph: "CausalGraph") -> None:
+    """Print what the variables of a graph are, as a table."""
+    from rich.table import Table
+    from rich.text import Text
+
+    shown = Table()
+    for column in ("variable", "kind", "values", "unit"):
+        shown.add_column(column)
+    for variable in graph.variables.values():
+        shown.add_row(
+            *map(Text, (variable.name, variable.kind or "", describe_variable(variable), variable.unit or ""))
+        )
+    console.print(shown, soft_wrap=False)
+
+
+def describe_variable(variable: "Variable") -> str:
+    """The values that a variable can have, in words."""
+    span = "" if variable.support is None else "{:g} to {:g}".format(*variable.support)
+    if variable.is_image:
+        return f"{'×'.join(map(str, variable.shape))}, {span}"
+    return span if variable.labels is None else ", ".join(map(str, variable.labels))
+
+
+def _lines(console: "Console", lines: list[str]) -> None:
+    for line in lines:
+        console.print(f"  {line}")
+
+
+def _braces(names: list[str]) -> str:
+    return "{" + ", ".join(names) + "}"

@@ -1,0 +1,37 @@
+"""Studies by name: those in `examples/`, which travel with the package."""
+
+from pathlib import Path
+
+from ..errors import StudyError, nearest
+
+__all__ = ["shipped_studies", "study_path"]
+
+
+def shipped_studies() -> dict[str, Path]:
+    """Name -> study file of every shipped study: in an installed wheel, or in the repository.
+
+    >>> "morphodigits" in shipped_studies()
+    True
+    """
+    package = Path(__file__).resolve().parents[1]
+    places = (package / "_data" / "examples", package.parent / "examples")
+    folder = next((place for place in places if place.is_dir()), places[0])
+    return {path.parent.name: path for path in sorted(folder.glob("*/study.yaml"))}
+
+
+def study_path(name_or_path: str | Path) -> Path:
+    """The study file that is meant: an existing file, else the shipped study of that name.
+
+    Raises:
+        StudyError: It is neither; the message lists the shipped studies.
+    """
+    path, shipped = Path(name_or_path), shipped_studies()
+    if path.is_file():
+        return path
+    if str(name_or_path) in shipped:
+        return shipped[str(name_or_path)]
+    found = "a folder" if path.is_dir() else "it cannot be read: No such file or directory"
+    raise StudyError(
+        f"Expected a study file or one of the shipped studies {', '.join(shipped)}; got '{name_or_path}'; {found}."
+        + nearest(path.name, shipped)
+    )
