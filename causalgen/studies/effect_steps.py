@@ -29,14 +29,14 @@ from .schema import GROUP, Effect, Study
 if TYPE_CHECKING:
     from ..effects.doubt import Doubt
 
-__all__ = ["effect_findings"]
+__all__ = ["effect_findings", "effect_table"]
 
 IMPLIED_SAMPLES = 20_000
 
 
 def effect_findings(study: Study, effect: Effect, scm: StructuralCausalModel, data: Dataset) -> EffectFindings:
     """One effect from all sources, and what puts it in doubt; the estimators see every row of the data and no image."""
-    table = _table(effect, data)
+    table = effect_table(effect, data)
     arguments = _arguments(effect)
     report = estimate_effect(data.graph, table, **_asked(effect), **arguments, seed=study.seed)
     doubt = compared = None
@@ -78,7 +78,7 @@ def _arguments(effect: Effect) -> dict[str, Any]:
     return asked | {name: value for name, value in given.items() if value is not None}
 
 
-def _table(effect: Effect, data: Dataset) -> pd.DataFrame:
+def effect_table(effect: Effect, data: Dataset) -> pd.DataFrame:
     """All rows, with the data set's groups where they are the clusters."""
     table = data.frame()
     if effect.cluster == GROUP and GROUP not in table:

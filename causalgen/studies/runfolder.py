@@ -5,6 +5,8 @@
     checkpoints/         unfinished training
     model/               the fitted model
     tables/ figures/ report.html
+    effects/             every effect as a report of its own
+    audits/              what `causalgen audit` found
     counterfactuals/     what `causalgen counterfactual` was asked
 
 Nothing is ever deleted but the checkpoints of finished training.

@@ -7,14 +7,17 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from html_page import Page
 from study_cases import TINY
 
 from causalgen.datasets import Dataset
 from causalgen.errors import DataError, StudyError
 from causalgen.graph import CausalGraph, Variable
 from causalgen.mechanisms import Abduction, Abductive
+from causalgen.reports import ReportContent, write_report
 from causalgen.scm import StructuralCausalModel
 from causalgen.studies import effect_steps
+from causalgen.studies.effect_pages import write_effects
 from causalgen.studies.effect_steps import effect_findings
 from causalgen.studies.schema import Effect, Study, load_study
 from causalgen.studies.settings import SMOKE, shrink
@@ -102,6 +105,25 @@ def test_without_doubt_the_sources_stand_alone(study: Study, data: Dataset, scm:
     assert found.doubt is None
     assert found.agreement is None
     assert [row.source for row in found.report.comparisons] == ["fitted model under do", "measured on generated images"]
+
+
+def test_every_effect_gets_a_report_of_its_own(
+    study: Study, data: Dataset, scm: StructuralCausalModel, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    effects = (Effect(**EFFECT, negative_controls=("w",)), Effect(**(ASKED | {"contrast": (1, 2)}), doubt=False))
+    asked = study.model_copy(update={"effects": effects})
+    found = [effect_findings(asked, effect, scm, data) for effect in effects]
+    for name in ("estimate_effect", "agreement", "implied_effect", "measured_effect"):
+        monkeypatch.delattr(effect_steps, name)  # nothing is estimated again
+    paged = write_effects(asked, found, data, tmp_path)
+    assert [one.page for one in paged] == ["effects/1-t-y/effect.html", "effects/2-t-y/effect.html"]
+    files = {path.name for path in (tmp_path / "effects" / "1-t-y").iterdir()}
+    assert files >= {"effect.html", "effect.md", "effect.tex", "effect.ipynb", "table.csv", "tables", "figures"}
+    first = Page(tmp_path / paged[0].page)
+    assert {"agreement", "controls", "confounding"} <= {a.get("id") for a in first.all("section")}
+    report = Page(write_report(tmp_path, ReportContent("made", "What if?", data.graph, effects=paged)))
+    links = [a["href"] for a in report.all("a") if a["href"].startswith("effects")]
+    assert links == [one.page for one in paged]
 
 
 def test_clusters_and_weights_reach_the_estimates(study: Study, data: Dataset, scm: StructuralCausalModel) -> None:

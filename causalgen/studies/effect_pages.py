@@ -1,0 +1,45 @@
+"""Every effect of a study as a report of its own, beside the report of the run."""
+
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+
+from ..datasets import Dataset
+from ..reports import EffectFindings
+from ..reports.folder import slug
+from .effect_steps import effect_table
+from .schema import Study
+
+__all__ = ["FOLDER", "write_effects"]
+
+FOLDER = "effects"
+
+
+def write_effects(study: Study, found: Sequence[EffectFindings], data: Dataset, root: Path) -> list[EffectFindings]:
+    """Write `effects/NUMBER-TREATMENT-OUTCOME/` for each effect: page, notebook with its table, Markdown, LaTeX, CSV.
+
+    Args:
+        study: The study.
+        found: What its effects gave, in its order; nothing is estimated again.
+        data: Its data.
+        root: The run folder.
+
+    Returns:
+        The same findings, each with the address of its page inside the run folder.
+
+    Raises:
+        RunFolderError: The folder cannot be written.
+    """
+    paged = []
+    for number, (effect, findings) in enumerate(zip(study.effects, found, strict=True), start=1):
+        folder = root / FOLDER / slug(f"{number}-{effect.treatment}-{effect.outcome}")
+        written = findings.report.save(
+            folder,
+            doubt=findings.doubt,
+            agreement=findings.agreement,
+            graph=data.graph,
+            table=effect_table(effect, data),
+            arguments=findings.arguments,
+        )
+        paged.append(replace(findings, page=written["html"].relative_to(root).as_posix()))
+    return paged
