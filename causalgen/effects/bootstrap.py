@@ -5,47 +5,69 @@ import pandas as pd
 from dowhy.causal_estimator import CausalEstimate
 from joblib import Parallel, delayed
 
+from ..errors import DataError
 from .quiet import quiet_dowhy
-from .table import CLUSTER
+from .table import CLUSTER, DRAW, EncodedTable
 
 __all__ = ["bootstrap_interval"]
 
+MOST_LOST = 0.1
+
 
 def bootstrap_interval(
-    estimate: CausalEstimate, *, level: float = 0.95, resamples: int = 400, seed: int = 0
-) -> tuple[float, float]:
-    """Percentile interval of an estimate, refitted on resampled rows.
+    estimate: CausalEstimate, table: EncodedTable, *, level: float = 0.95, resamples: int = 400, seed: int = 0
+) -> tuple[tuple[float, float], int]:
+    """Percentile interval of an estimate, refitted on resampled rows, and the number of resamples that it lacks.
 
     With clusters, whole clusters are drawn. Copies of a row or cluster count as one cluster when folds are split, so
-    that no model is scored on a copy of a row it has seen. The loop runs through joblib: its backend is the user's
+    that no model is scored on a copy of a row it has seen. A resample in which a compared value of a discrete
+    treatment is in fewer than two rows (clusters) cannot be cross-fitted and is left out. The loop runs through joblib: its backend is the user's
     choice (`joblib.parallel_config`), and without one it starts no process.
 
     Args:
-        estimate: DoWhy's estimate, with its estimator and table attached.
+        estimate: DoWhy's estimate, with its estimator attached.
+        table: The table that it was made from.
         level: Level of the interval.
         resamples: Number of resampled tables.
         seed: Seed of the draws.
 
+    Raises:
+        DataError: More than a tenth of the resamples had to be left out.
+
     References:
         Efron and Tibshirani, An introduction to the bootstrap (1993).
     """
-    data: pd.DataFrame = estimate._data
-    if CLUSTER not in data:
-        data = data.assign(**{CLUSTER: np.arange(len(data))})
+    data = table.data if CLUSTER in table.data else table.data.assign(**{CLUSTER: np.arange(len(table.data))})
     order = np.argsort(data[CLUSTER].to_numpy(), kind="stable")
     starts = np.unique(data[CLUSTER].to_numpy()[order], return_index=True)[1]
     groups = np.split(order, starts[1:])
     seeds = np.random.SeedSequence(seed).spawn(resamples)
-    found = Parallel()(delayed(_again)(estimate, data, groups, seed) for seed in seeds)
+    needed = () if table.kind == "continuous" else (table.control, table.treated)
+    drawn = Parallel()(delayed(_again)(estimate, data, groups, needed, seed) for seed in seeds)
+    found = [value for value in drawn if np.isfinite(value)]
+    if resamples - len(found) > MOST_LOST * resamples:
+        raise DataError(
+            f"Expected resamples that can be estimated; {resamples - len(found)} of {resamples} cannot, most of them "
+            f"because a compared value of '{table.names[0]}' is in too few rows or clusters. Use interval='analytic'."
+        )
     low, high = np.quantile(found, [(1 - level) / 2, (1 + level) / 2])
-    return float(low), float(high)
+    return (float(low), float(high)), resamples - len(found)
 
 
 def _again(
-    estimate: CausalEstimate, data: pd.DataFrame, groups: list[np.ndarray], seed: np.random.SeedSequence
+    estimate: CausalEstimate,
+    data: pd.DataFrame,
+    groups: list[np.ndarray],
+    needed: tuple[float, ...],
+    seed: np.random.SeedSequence,
 ) -> float:
+    """The estimate on one resample; nan where a needed value of the treatment is in fewer than two of its clusters."""
     drawn = np.random.default_rng(seed).integers(0, len(groups), len(groups))
     rows = data.iloc[np.concatenate([groups[group] for group in drawn])]
+    rows = rows.assign(**{DRAW: np.repeat(np.arange(len(drawn)), [len(groups[group]) for group in drawn])})
+    treatment = estimate.target_estimand.treatment_variable[0]
+    if any(rows[CLUSTER][rows[treatment] == value].nunique() < 2 for value in needed):
+        return np.nan
     with quiet_dowhy():
         estimator = estimate.estimator.get_new_estimator_object(estimate.target_estimand).fit(rows)
         again = estimator.estimate_effect(

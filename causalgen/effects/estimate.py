@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from importlib.metadata import version
 from typing import Any, Literal
 
+import numpy as np
 import pandas as pd
 
 from ..errors import DataError, NotIdentifiableError, nearest
@@ -12,10 +13,9 @@ from ..graph import CausalGraph, Estimand, check_adjustment_set, check_instrumen
 from .report import EffectReport
 from .table import EncodedTable, check_names, encode_table
 
-__all__ = ["INTERVALS", "POPULATIONS", "Plan", "estimate_effect", "find_estimand"]
+__all__ = ["INTERVALS", "POPULATIONS", "Plan", "check_level", "estimate_effect", "find_estimand"]
 
 LEAST_SIMULATIONS = 10
-LEAST_RESAMPLES = 100
 POPULATIONS = ("whole", "overlap", "treated", "control")
 INTERVALS = ("analytic", "bootstrap")
 
@@ -67,13 +67,15 @@ def estimate_effect(
         contrast: (a, b), labels or natural units.
         methods: Keys of `causalgen.effects.estimators.methods.METHODS`; None for those that run by default.
         population: Whom the effect is averaged over: "whole" (all rows, ATE), "overlap" (rows weighted by how much
-            they could have had either value, ATO), "treated" or "control" (rows with value b or a, ATT and ATC).
+            they could have had either value, ATO), "treated" or "control" (rows with value b or a, ATT and ATC). Of a
+            continuous treatment, an instrument or a front door only "whole".
         adjustment: Adjustment set of your own; checked against the graph.
-        instrument: An instrument of the graph, to use it instead of adjustment.
+        instrument: An instrument of the graph, to use it instead of adjustment; what to hold equal beside it is found.
         weights: Column of sampling weights (positive; brought to mean 1).
         cluster: Column that tells which rows belong together, such as the images of one patient.
-        interval: "analytic" (influence function) or "bootstrap" (percentiles of refits; clusters are drawn whole).
-        resamples: Resampled tables of the bootstrap.
+        interval: "analytic" (influence function) or "bootstrap" (percentiles of refits; clusters are drawn whole). A
+            front door has a bootstrap interval either way, an instrument only its own.
+        resamples: Resampled tables of the bootstrap, at least 100 and 4 / (1 - level).
         refute: Whether to run the refuters.
         simulations: Simulated tables per refuter.
         level: Level of the intervals.
@@ -118,9 +120,24 @@ def estimate_effect(
     )
 
 
+def check_level(level: float) -> None:
+    """Refuse what is no level of an interval.
+
+    Raises:
+        DataError: Not a number between 0 and 1.
+    """
+    if not isinstance(level, int | float | np.number) or not 0 < level < 1:
+        raise DataError(f"Expected level between 0 and 1, such as 0.95; got {level!r}.")
+
+
 def _check(plan: Plan) -> None:
-    if not 0 < plan.level < 1:
-        raise DataError(f"Expected level between 0 and 1, such as 0.95; got {plan.level!r}.")
+    check_level(plan.level)
+    whole = {"simulations": plan.simulations, "resamples": plan.resamples, "seed": plan.seed}
+    for name, number in whole.items():
+        if not isinstance(number, int | np.integer) or number < 0:
+            raise DataError(f"Expected {name} as a whole number of at least 0; got {number!r}.")
+    if plan.seed >= 2**32:
+        raise DataError(f"Expected a seed below 2**32; got {plan.seed}.")
     if plan.simulations and plan.simulations < LEAST_SIMULATIONS:
         raise DataError(f"Expected at least {LEAST_SIMULATIONS} simulations for a refuter; got {plan.simulations}.")
     for word, known, name in (
@@ -129,8 +146,6 @@ def _check(plan: Plan) -> None:
     ):
         if word not in known:
             raise DataError(f"Expected {name} among {', '.join(known)}; got {word!r}." + nearest(str(word), known))
-    if plan.interval == "bootstrap" and plan.resamples < LEAST_RESAMPLES:
-        raise DataError(f"Expected at least {LEAST_RESAMPLES} resamples for a bootstrap; got {plan.resamples}.")
 
 
 def find_estimand(
@@ -166,7 +181,8 @@ def find_estimand(
             raise NotIdentifiableError(
                 f"Expected a set that is valid to adjust for; {check} Leave adjustment= out to have one found."
             )
-        return Estimand("backdoor", treatment, outcome, adjustment=check.adjustment)
+        causes = outcome in graph.descendants(treatment)
+        return Estimand("backdoor" if causes else "no effect", treatment, outcome, adjustment=check.adjustment)
     estimand = identify(graph, treatment=treatment, outcome=outcome)
     if estimand.method == "general":
         raise NotIdentifiableError(

@@ -1,5 +1,7 @@
 """DoWhy's identification of the estimand that causalgen's own identification found."""
 
+from collections.abc import Sequence
+
 import networkx as nx
 from dowhy.causal_identifier import IdentifiedEstimand
 from dowhy.causal_identifier.auto_identifier import BackdoorAdjustment, EstimandType, identify_effect_auto
@@ -58,18 +60,26 @@ def dowhy_estimand(graph: CausalGraph, estimand: Estimand) -> IdentifiedEstimand
     return found
 
 
-def unadjusted_estimand(treatment: str, outcome: str) -> IdentifiedEstimand:
-    """The naive estimand for DoWhy: an empty adjustment set, whatever the graph says."""
-    return IdentifiedEstimand(
+def unadjusted_estimand(
+    treatment: str, outcome: str, *, instrument: str = "", mediators: Sequence[str] = ()
+) -> IdentifiedEstimand:
+    """The naive estimand for DoWhy: an empty adjustment set, whatever the graph says.
+
+    Instrument and mediators are named where the table holds them: they are no covariates of its outcome.
+    """
+    found = IdentifiedEstimand(
         None,
         treatment_variable=treatment,
         outcome_variable=outcome,
         estimand_type=EstimandType.NONPARAMETRIC_ATE,
         estimands={"backdoor": {}},
         backdoor_variables={"backdoor": []},
+        instrumental_variables=[instrument] if instrument else [],
         default_backdoor_id="backdoor",
         identifier_method="backdoor",
     )
+    found.frontdoor_variables = list(mediators)
+    return found
 
 
 def instrument_estimand(estimand: Estimand) -> IdentifiedEstimand:
@@ -89,6 +99,4 @@ def instrument_estimand(estimand: Estimand) -> IdentifiedEstimand:
 
 def front_door_estimand(estimand: Estimand) -> IdentifiedEstimand:
     """The front-door estimand for DoWhy: nothing to adjust for, until a refuter adds a variable."""
-    found = unadjusted_estimand(estimand.treatment, estimand.outcome)
-    found.frontdoor_variables = list(estimand.mediators)
-    return found
+    return unadjusted_estimand(estimand.treatment, estimand.outcome, mediators=estimand.mediators)

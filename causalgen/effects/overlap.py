@@ -1,6 +1,6 @@
 """Whether the rows say anything about the contrast: where do both treatment values occur among similar rows?"""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import pandas as pd
@@ -11,9 +11,17 @@ from ..errors import DataError
 from .estimators.basis import FlexibleBasis
 from .estimators.folds import cross_folds
 from .estimators.outcome_model import OutcomeModel
-from .table import CLUSTER, EncodedTable, numeric
+from .table import EncodedTable, numeric
 
-__all__ = ["Overlap", "overlap_warnings", "require_overlap", "treatment_overlap"]
+__all__ = [
+    "Overlap",
+    "cross_fitted_mean",
+    "overlap_warnings",
+    "population_weights",
+    "propensities",
+    "require_overlap",
+    "treatment_overlap",
+]
 
 Array = NDArray[np.float64]
 
@@ -63,22 +71,9 @@ def treatment_overlap(table: EncodedTable, *, seed: int = 0) -> Overlap | None:
     """
     if not len(table.covariates.columns):
         return None
-    data = table.data
-    if len(data) > MOST_ROWS:
-        data = data.sample(MOST_ROWS, random_state=seed)
-    covariates = table.readable.loc[data.index]
-    values, columns = data[table.names[0]].to_numpy(), numeric(table.covariates.loc[data.index])
-    features = FlexibleBasis(columns)(columns)
-    clusters = np.unique(data[CLUSTER], return_inverse=True)[1] if CLUSTER in data else None
-    propensity = np.zeros((2, len(values)))
-    members = np.stack([values == table.control, values == table.treated])
-    for fit, score in cross_folds(len(values), 5, seed, arm=members[1], clusters=clusters):
-        for which, member in enumerate(members):
-            if which and table.kind == "binary":
-                propensity[1, score] = 1 - propensity[0, score]
-                continue
-            model = OutcomeModel((0.0, 1.0), penalty=None).fit(features[fit], member[fit].astype(float))
-            propensity[which, score] = model.predict(features[score])
+    if len(table.data) > MOST_ROWS:
+        table = replace(table, data=table.data.sample(MOST_ROWS, random_state=seed))
+    covariates, members, propensity = table.readable, _members(table), propensities(table, seed=seed)
     rare = propensity.min(axis=0) < RARE
     inside = propensity.min(axis=0) >= CLIP
     weights = [1 / np.maximum(own[member], LEAST_PROPENSITY) for own, member in zip(propensity, members, strict=True)]
@@ -90,6 +85,56 @@ def treatment_overlap(table: EncodedTable, *, seed: int = 0) -> Overlap | None:
         comparable=(int((inside & members[0]).sum()), int((inside & members[1]).sum())),
         told_by=region(covariates, members[1]),
     )
+
+
+def propensities(table: EncodedTable, *, seed: int = 0) -> Array:
+    """Cross-fitted probabilities of the two compared values given the covariates, shape `(2, rows)`."""
+    clusters, weights, members = table.clusters, table.weights, _members(table)
+    features = _features(table)
+    found = np.zeros(members.shape)
+    for fit, score in cross_folds(len(weights), 5, seed, arm=np.select(list(members), [1, 2]), clusters=clusters):
+        known = None if clusters is None else clusters[fit]
+        for which, member in enumerate(members):
+            if which and table.kind == "binary":
+                found[1, score] = 1 - found[0, score]
+                continue
+            model = OutcomeModel((0.0, 1.0), penalty=None)
+            model.fit(features[fit], member[fit].astype(float), weights[fit], known)
+            found[which, score] = model.predict(features[score])
+    return found
+
+
+def cross_fitted_mean(table: EncodedTable, *, seed: int = 0) -> Array:
+    """Expected value of a continuous treatment given the covariates, `(rows,)`, by models fitted on other rows."""
+    clusters, weights, features = table.clusters, table.weights, _features(table)
+    treatment, found = table.data[table.names[0]].to_numpy(), np.zeros(len(weights))
+    for fit, score in cross_folds(len(weights), 5, seed, clusters=clusters):
+        found[score] = OutcomeModel().fit(features[fit], treatment[fit], weights[fit]).predict(features[score])
+    return found
+
+
+def population_weights(table: EncodedTable, population: str, propensity: Array, *, expected: bool = False) -> Array:
+    """How much each row counts in a population, shape `(rows,)`: its sampling weight times its share of the population.
+
+    Args:
+        table: The table.
+        population: "whole", "overlap", "treated" or "control".
+        propensity: Probabilities of the two compared values, `(2, rows)`.
+        expected: Whether a row's likes count in its place: its probability of a value instead of having it.
+    """
+    control, treated = propensity if expected else _members(table)
+    share = {"treated": treated, "control": control, "overlap": propensity[0] * propensity[1]}
+    return table.weights * share.get(population, np.ones(len(control)))
+
+
+def _members(table: EncodedTable) -> NDArray[np.bool_]:
+    values = table.data[table.names[0]].to_numpy()
+    return np.stack([values == table.control, values == table.treated])
+
+
+def _features(table: EncodedTable) -> Array:
+    columns, clusters = numeric(table.covariates), table.clusters
+    return FlexibleBasis(columns, units=None if clusters is None else int(clusters.max()) + 1)(columns)
 
 
 def require_overlap(overlap: Overlap, treatment: str, *, population: str, weighs: bool) -> None:
@@ -132,9 +177,8 @@ def overlap_warnings(table: EncodedTable, overlap: Overlap | None) -> tuple[str,
 
 
 def _unseen_values(table: EncodedTable) -> tuple[str, ...]:
-    treatment, values, columns = table.names[0], table.data[table.names[0]].to_numpy(), numeric(table.covariates)
-    features = FlexibleBasis(columns)(columns)
-    expected = OutcomeModel().fit(features, values).predict(features)
+    treatment, values, features = table.names[0], table.data[table.names[0]].to_numpy(), _features(table)
+    expected = OutcomeModel().fit(features, values, table.weights).predict(features)
     low, high = np.quantile(values - expected, [0.005, 0.995])
     messages = []
     for value in (table.control, table.treated):

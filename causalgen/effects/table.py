@@ -11,14 +11,15 @@ from numpy.typing import NDArray
 from ..errors import DataError, SupportError, nearest
 from ..graph import CausalGraph, Variable
 
-__all__ = ["CLUSTER", "WEIGHTS", "EncodedTable", "check_names", "encode_table", "numeric"]
+__all__ = ["CLUSTER", "DRAW", "WEIGHTS", "EncodedTable", "check_names", "encode_table", "numeric"]
 
 LEAST_ROWS = 50
 LEAST_ROWS_PER_ARM = 10
-LEAST_CLUSTERS = 10
+LEAST_CLUSTERS, LEAST_CLUSTERS_PER_ARM = 10, 5
 MOST_LABELS = 1_000
 CLUSTER, WEIGHTS = "(cluster)", "(weights)"  # columns that an encoded table adds
-RESERVED = ("placebo", "w_random", CLUSTER, WEIGHTS)  # the first two are columns that DoWhy's refuters add
+DRAW = "(draw)"  # column that a bootstrap adds: which draw a row comes from
+RESERVED = ("placebo", "w_random", CLUSTER, WEIGHTS, DRAW)  # the first two are columns that DoWhy's refuters add
 
 
 @dataclass(frozen=True)
@@ -63,9 +64,24 @@ class EncodedTable:
         return self.covariates.assign(**{name: column.astype(str) for name, column in codes.items()})
 
     @property
+    def weights(self) -> NDArray[np.float64]:
+        """Sampling weights of mean 1, shape `(rows,)`; ones without any."""
+        return self.data[WEIGHTS].to_numpy() if self.weighted else np.ones(len(self.data))
+
+    @property
+    def clusters(self) -> NDArray[np.int64] | None:
+        """Number of each row's cluster, shape `(rows,)`; None when rows are independent."""
+        return np.unique(self.data[CLUSTER], return_inverse=True)[1] if self.clustered else None
+
+    @property
     def weighted(self) -> bool:
         """Whether rows have sampling weights."""
         return WEIGHTS in self.data
+
+    @property
+    def clustered(self) -> bool:
+        """Whether rows come in clusters."""
+        return CLUSTER in self.data
 
 
 def numeric(covariates: pd.DataFrame) -> NDArray[np.float64]:
@@ -84,6 +100,8 @@ def check_names(graph: CausalGraph, table: pd.DataFrame, treatment: str, outcome
         UnknownNameError: Treatment or outcome is no node of the graph.
         DataError: They are equal or images, or an attribute of the graph has no column.
     """
+    if not isinstance(graph, CausalGraph):
+        raise DataError(f"Expected the graph as a CausalGraph; got {type(graph).__name__}.")
     if not isinstance(table, pd.DataFrame):
         raise DataError(f"Expected the table as a pandas DataFrame; got {type(table).__name__}.")
     for name in (treatment, outcome):
@@ -142,6 +160,10 @@ def encode_table(
     used = [treatment, outcome, *adjustment]
     extra = [name for name in (weights, cluster) if name is not None]
     for name in extra:
+        if not isinstance(name, str):
+            raise DataError(f"Expected the name of a column for weights and cluster; got {type(name).__name__}.")
+        if name in (treatment, outcome):
+            raise DataError(f"Expected a column of its own for weights and cluster; got '{name}', which is compared.")
         if name not in table.columns:
             raise DataError(
                 f"Expected a column for weights and cluster; '{name}' has none."
@@ -189,6 +211,8 @@ def encode_table(
         data[WEIGHTS] = _weights(complete[weights])
     if cluster is not None:
         data[CLUSTER] = _clusters(complete[cluster])
+        if variables[treatment].is_discrete:
+            _check_clusters_of_arms(data, treatment, cluster, {control: contrast[0], treated: contrast[1]})
     kind = variables[treatment].kind
     return EncodedTable(
         data=data,
@@ -212,6 +236,12 @@ def _weights(column: pd.Series) -> pd.Series:
             f"Expected positive sampling weights in column '{column.name}'; got {column.tolist()[wrong[0]]!r}. "
             "Leave out rows that stand for nobody."
         )
+    if (worth := numbers.sum() ** 2 / (numbers**2).sum()) < LEAST_ROWS:
+        raise DataError(
+            f"Expected sampling weights in column '{column.name}' that leave the table worth at least {LEAST_ROWS} rows; "
+            f"got weights so unequal (up to {numbers.max() / numbers.mean():.3g} times their mean) that they are worth "
+            f"{worth:.1f}. Trim the largest, or collect more rows of those who stand for many."
+        )
     return numbers / numbers.mean()
 
 
@@ -225,6 +255,16 @@ def _clusters(column: pd.Series) -> NDArray[np.int64]:
     return codes
 
 
+def _check_clusters_of_arms(data: pd.DataFrame, treatment: str, cluster: str, arms: Mapping[float, Any]) -> None:
+    for value, label in arms.items():
+        count = data[CLUSTER][data[treatment] == value].nunique()
+        if count < LEAST_CLUSTERS_PER_ARM:
+            raise DataError(
+                f"Expected {treatment}={label!r} in at least {LEAST_CLUSTERS_PER_ARM} clusters of '{cluster}'; got "
+                f"{count}. What so few have in common cannot be told from the effect: collect more clusters."
+            )
+
+
 def _declared(variable: Variable, column: pd.Series, treatment: str) -> Variable:
     """The variable itself, or what its column shows when the graph declares no kind."""
     if variable.kind is not None:
@@ -232,7 +272,7 @@ def _declared(variable: Variable, column: pd.Series, treatment: str) -> Variable
     numeric = pd.api.types.is_numeric_dtype(column) and not pd.api.types.is_bool_dtype(column)
     if numeric and (variable.name != treatment or column.nunique() != 2):
         return Variable(variable.name, "continuous", support=variable.support, unit=variable.unit)
-    values = column.unique()
+    values = _labels_of(variable, column)
     if len(values) > MOST_LABELS:
         raise DataError(
             f"Expected at most {MOST_LABELS:,} different labels in column '{variable.name}'; got {len(values):,}. "
@@ -240,14 +280,27 @@ def _declared(variable: Variable, column: pd.Series, treatment: str) -> Variable
         )
     labels: tuple[Hashable, ...] = tuple(sorted(values.tolist(), key=lambda value: (str(type(value)), value)))
     if len(labels) < 2:
-        raise DataError(f"Expected '{variable.name}' to vary; every row has {labels[0]!r}.")
+        raise DataError(
+            f"Expected '{variable.name}' to vary; every row has {labels[0]!r}. A constant needs no node: leave it out."
+        )
     return Variable(variable.name, "binary" if len(labels) == 2 else "categorical", labels=labels)
+
+
+def _labels_of(variable: Variable, column: pd.Series) -> Any:
+    """The different values of a column of labels."""
+    try:
+        return column.unique()
+    except TypeError:
+        raise DataError(
+            f"Expected a label or a number in every row of column '{variable.name}'; got {column.tolist()[0]!r}. "
+            "Spread lists over columns of their own."
+        ) from None
 
 
 def _numbers(variable: Variable, column: pd.Series) -> pd.Series:
     """A column as float64: codes of a discrete variable, values of a continuous one."""
     if variable.is_discrete:
-        codes = {value: variable.encode(value) for value in column.unique().tolist()}
+        codes = {value: variable.encode(value) for value in _labels_of(variable, column).tolist()}
         return column.map(codes).astype(float)
     numbers = pd.to_numeric(column, errors="coerce").astype(float)
     wrong = np.flatnonzero(~np.isfinite(numbers))

@@ -1,5 +1,6 @@
 """Estimates, refuters and warnings for one encoded question, by DoWhy estimators; importing it loads DoWhy."""
 
+import math
 from typing import Literal
 
 import numpy as np
@@ -13,7 +14,7 @@ from .doubt.refuters import refute
 from .estimate import INTERVALS, Plan
 from .estimators.adjustment import TARGET_UNITS
 from .estimators.linear import LinearAdjustment
-from .estimators.methods import Method, choose_methods
+from .estimators.methods import Method, check_method_names, choose_methods
 from .identification import dowhy_estimand, front_door_estimand, instrument_estimand, unadjusted_estimand
 from .overlap import SHARE_WORTH_A_WARNING, Overlap, overlap_warnings, require_overlap, treatment_overlap
 from .quiet import quiet_dowhy
@@ -23,6 +24,8 @@ from .table import EncodedTable
 __all__ = ["through_dowhy"]
 
 STRONG_INSTRUMENT = 10
+LEAST_RESAMPLES = 100
+LEAST_IN_TAILS = 4  # resamples beyond the ends of a bootstrap interval, on both sides together
 NAIVE = "naive"
 NAIVE_NOTES = {
     "binary": "Difference of the two groups' means, adjusted for nothing: an association. Robust interval (HC1).",
@@ -37,6 +40,7 @@ def through_dowhy(
 ) -> tuple[tuple[Estimate, ...], tuple[Refutation, ...], tuple[str, ...]]:
     """Estimates, the naive one first, refutations and warnings."""
     chosen: dict[str, Method] = {}
+    check_method_names(plan.methods)
     if estimand.method != "no effect":
         chosen = choose_methods(
             plan.methods,
@@ -46,21 +50,22 @@ def through_dowhy(
             population=plan.population,
         )
     _check_methods(chosen, table, plan)
-    _check_instrument(estimand, table)
+    _check_beside(estimand, table)
     overlap = _overlap(table, estimand, chosen, plan)
     with quiet_dowhy():
         identified = _identified(graph, estimand)
         discrete = table.kind == "categorical"
-        naive = _fit(LinearAdjustment(unadjusted_estimand(*table.names), discrete=discrete), table, "whole")
+        bare = unadjusted_estimand(*table.names, instrument=estimand.instrument, mediators=estimand.mediators)
+        naive = _fit(LinearAdjustment(bare, discrete=discrete), table, "whole")
         adjusted = {
             name: _fit(method.build(identified, table, plan.seed), table, plan.population)
             for name, method in chosen.items()
         }
         fitted = {name: (adjusted[name], chosen[name], plan.population) for name in adjusted}
         fitted |= _in_overlap(identified, table, chosen, overlap, plan)
-        estimates = [_estimate(NAIVE, naive, "naive", NAIVE_NOTES[table.kind], "whole", plan, INTERVALS)]
+        estimates = [_estimate(NAIVE, naive, table, "naive", NAIVE_NOTES[table.kind], "whole", plan, INTERVALS)]
         estimates += [
-            _estimate(name, found, "adjusted", method.note, population, plan, method.intervals)
+            _estimate(name, found, table, "adjusted", method.note, population, plan, method.intervals)
             for name, (found, method, population) in fitted.items()
         ]
         refutations: tuple[Refutation, ...] = ()
@@ -70,6 +75,12 @@ def through_dowhy(
 
 
 def _check_methods(chosen: dict[str, Method], table: EncodedTable, plan: Plan) -> None:
+    least = max(LEAST_RESAMPLES, math.ceil(round(LEAST_IN_TAILS / (1 - plan.level), 6)))
+    bootstrapped = plan.interval == "bootstrap" or any("analytic" not in method.intervals for method in chosen.values())
+    if bootstrapped and plan.resamples < least:
+        raise DataError(
+            f"Expected at least {least} resamples for a bootstrap at level {plan.level:g}; got {plan.resamples}."
+        )
     for name, method in chosen.items():
         if method.bounded and table.bounds is None:
             raise DataError(
@@ -78,6 +89,8 @@ def _check_methods(chosen: dict[str, Method], table: EncodedTable, plan: Plan) -
             )
         if method.sampling and table.weighted:
             raise DataError(f"Expected a method that takes sampling weights; {name!r} does not: {method.sampling}.")
+        if method.clustering and table.clustered:
+            raise DataError(f"Expected a method that takes clusters; {name!r} does not: {method.clustering}.")
         if plan.interval == "bootstrap" and "bootstrap" not in method.intervals:
             raise DataError(
                 f"Expected a method whose interval may be a bootstrap; the bootstrap is not valid or not offered for "
@@ -85,7 +98,11 @@ def _check_methods(chosen: dict[str, Method], table: EncodedTable, plan: Plan) -
             )
 
 
-def _check_instrument(estimand: Estimand, table: EncodedTable) -> None:
+def _check_beside(estimand: Estimand, table: EncodedTable) -> None:
+    """Refuse an instrument or a mediator that does not vary, and an instrument of many labels."""
+    for name in (estimand.instrument, *estimand.mediators):
+        if name and table.data[name].nunique() < 2:
+            raise DataError(f"Expected '{name}' to vary, on which the effect's identification rests; it is constant.")
     if len(table.labels.get(estimand.instrument, ())) > 2:
         raise DataError(
             f"Expected a binary or continuous instrument; '{estimand.instrument}' has "
@@ -140,6 +157,7 @@ def _fit(estimator: CausalEstimator, table: EncodedTable, population: str) -> Ca
 def _estimate(
     source: str,
     estimate: CausalEstimate,
+    table: EncodedTable,
     kind: Literal["naive", "adjusted"],
     note: str,
     population: str,
@@ -147,8 +165,9 @@ def _estimate(
     intervals: tuple[str, ...],
 ) -> Estimate:
     if "analytic" not in intervals or plan.interval == "bootstrap":
-        ends = bootstrap_interval(estimate, level=plan.level, resamples=plan.resamples, seed=plan.seed)
+        ends, lost = bootstrap_interval(estimate, table, level=plan.level, resamples=plan.resamples, seed=plan.seed)
         note += f" Here: bootstrap of {plan.resamples} resamples."
+        note += f" {lost} of them could not be estimated and were left out." * bool(lost)
     else:
         ends = estimate.get_confidence_intervals(confidence_level=plan.level)
     low, high = (float(end) if np.isfinite(end) else None for end in ends)

@@ -158,7 +158,7 @@ def test_a_false_instrument_is_refused_with_its_path() -> None:
         ({"weights": "w"}, "Expected a column for weights and cluster; 'w' has none"),
         ({"weights": "z"}, "Expected positive sampling weights in column 'z'"),
         ({"weights": "one", "methods": ["matching"]}, "sampling weights; 'matching' does not: a neighbour"),
-        ({"cluster": "t"}, "at least 10 clusters in column 't'; got 2"),
+        ({"cluster": "few"}, "at least 10 clusters in column 'few'; got 2"),
         ({"methods": ["generalized linear adjustment"]}, "binary outcome.*'y' is neither"),
         ({"population": "overlap", "methods": ["matching"]}, "averages over the overlap population.*doubly robust"),
         ({"methods": ["front-door"]}, "identified by backdoor; got 'front-door'"),
@@ -166,7 +166,7 @@ def test_a_false_instrument_is_refused_with_its_path() -> None:
     ],
 )
 def test_bad_arguments(arguments: dict, message: str) -> None:
-    table = binary_table(100, seed=0).assign(one=1.0)
+    table = binary_table(100, seed=0).assign(one=1.0, few=np.resize([0, 1], 100))
     with pytest.raises(DataError, match=message):
         estimate_effect(GRAPH, table, **SHORT | arguments, refute=False)
 

@@ -214,7 +214,7 @@ def test_examine_of_no_effect_and_of_images() -> None:
     assert "pen = felt-tip has" in found.balance.reading
 
 
-def test_what_the_report_weighs_and_examine_does_not_is_said(doubt: Doubt) -> None:
+def test_what_examine_cannot_weigh_is_said(doubt: Doubt) -> None:
     assert doubt.left_out == ""
     rows = table().assign(w=1.5)
     report = estimate_effect(
@@ -222,7 +222,9 @@ def test_what_the_report_weighs_and_examine_does_not_is_said(doubt: Doubt) -> No
     )
     asked = examine(GRAPH, rows, report, simulations=2)
     assert "sampling weights 'w'" in asked.summary[1]
-    assert "overlap population" in asked.left_out
+    assert "implied independencies" in asked.left_out
+    assert asked.balance is not None
+    assert asked.balance.population == "overlap"
 
 
 def test_bad_input_of_examine(sound: EffectReport) -> None:

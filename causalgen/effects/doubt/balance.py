@@ -1,16 +1,12 @@
 """Overlap and balance: are the compared rows comparable, and are there enough of them?"""
 
-from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
-from sklearn.linear_model import LogisticRegression
-from sklearn.model_selection import KFold, StratifiedKFold, cross_val_predict
 
-from ..estimators.basis import FlexibleBasis
-from ..estimators.outcome_model import OutcomeModel
+from ..overlap import cross_fitted_mean, population_weights, propensities
 from ..table import EncodedTable
 from .columns import covariate_columns
 from .words import percent
@@ -47,8 +43,8 @@ class Arm:
     Attributes:
         value: The value of the contrast.
         rows: Rows with it (discrete treatment), or all rows.
-        effective: Effective sample size after weighting; None for a continuous treatment.
-        share_outside: Share of all rows among whose likes the value is rare: propensity below 0.05, or the value
+        effective: Effective sample size after weighting (sampling weights included); None for a continuous treatment.
+        share_outside: Share of the population among whose likes the value is rare: propensity below 0.05, or the value
             outside 99 % of the treatment's spread around its mean given the covariates.
         histogram: Counts of the arm's rows by their propensity of the second value, in 20 bins over [0, 1]; empty for
             a continuous treatment.
@@ -70,12 +66,14 @@ class Balance:
         kind: "standardised mean difference" (discrete treatment) or "correlation" (continuous).
         rows: The love plot.
         arms: The two compared values.
+        population: Population that the weights make both arms resemble.
     """
 
     treatment: str
     kind: str
     rows: tuple[BalanceRow, ...]
     arms: tuple[Arm, Arm]
+    population: str = "whole"
 
     @property
     def worst(self) -> BalanceRow | None:
@@ -84,7 +82,7 @@ class Balance:
 
     @property
     def doubtful(self) -> bool:
-        """Whether a covariate stays out of balance (0.1), or a twentieth of the rows lacks likes in an arm."""
+        """Whether a covariate stays out of balance (0.1), or a twentieth of the population lacks likes in an arm."""
         out = self.worst is not None and abs(self.worst.after) > BALANCED
         return out or max(arm.share_outside for arm in self.arms) > RARE
 
@@ -108,9 +106,10 @@ class Balance:
         )
         if arm.effective is None:
             return f"{shown} lies outside what is seen among similar rows for {percent(arm.share_outside)} of the rows."
+        among = "all rows" if self.population == "whole" else f"the {self.population} population"
         return (
             f"{shown} has {arm.rows} rows, after weighting worth {arm.effective:.0f}, and a propensity below {RARE:.0%} "
-            f"for {percent(arm.share_outside)} of all rows."
+            f"for {percent(arm.share_outside)} of {among}."
         )
 
     def to_frame(self) -> pd.DataFrame:
@@ -136,53 +135,67 @@ class Balance:
         return pd.DataFrame(rows, columns=["low", "high", "value", "rows"])
 
 
-def balance(table: EncodedTable, *, seed: int = 0) -> Balance:
+def balance(table: EncodedTable, *, population: str = "whole", seed: int = 0) -> Balance:
     """Overlap and balance of the table's contrast given its covariates.
 
     For a discrete treatment the propensities are cross-fitted by logistic regression on splines and products, and
-    rows are weighted by their inverse (clipped at 0.01). For a continuous one the treatment is regressed on them.
+    rows are weighted by their inverse (clipped at 0.01), so that both arms resemble the population. For a continuous
+    one the treatment is regressed on them. Sampling weights count everywhere, and clusters stay together in the folds.
+
+    Args:
+        table: Treatment, outcome and covariates.
+        population: "whole", "overlap", "treated" or "control".
+        seed: Seed of the folds.
     """
     columns = covariate_columns(table)
-    numbers = columns.to_numpy(dtype=float)
-    treatment = table.data[table.names[0]].to_numpy(dtype=float)
-    features = FlexibleBasis(numbers)(numbers)
-    discrete = table.kind != "continuous"
-    build: Callable[..., Balance] = _of_arms if discrete else _of_residual
-    return build(table, columns, features, treatment, seed)
+    if table.kind == "continuous":
+        return _of_residual(table, columns, seed)
+    return _of_arms(table, columns, population, seed)
 
 
-def _of_arms(table: EncodedTable, columns: pd.DataFrame, features: Array, treatment: Array, seed: int) -> Balance:
-    folds = StratifiedKFold(5, shuffle=True, random_state=seed)
-    model = LogisticRegression(solver="newton-cholesky")
-    codes, arm = np.unique(treatment, return_inverse=True)
-    propensity = cross_val_predict(model, features, arm, cv=folds, method="predict_proba")
-    of = {value: propensity[:, int(np.flatnonzero(codes == value)[0])] for value in (table.control, table.treated)}
+def _of_arms(table: EncodedTable, columns: pd.DataFrame, population: str, seed: int) -> Balance:
+    treatment, numbers = table.data[table.names[0]].to_numpy(), columns.to_numpy(dtype=float)
+    propensity = propensities(table, seed=seed)
+    shares = population_weights(table, population, propensity)
+    tilted = population_weights(table, population, propensity, expected=True)
     arms, weighted, plain = [], [], []
-    for value, shown in zip(of, table.contrast, strict=True):
+    for own, value, shown in zip(propensity, (table.control, table.treated), table.contrast, strict=True):
         inside = treatment == value
-        weights = 1 / np.maximum(of[value][inside], LEAST_PROPENSITY)
+        sampled = table.weights[inside]
+        weights = tilted[inside] / np.clip(own[inside], LEAST_PROPENSITY, 1)
         effective = float(weights.sum() ** 2 / (weights**2).sum())
-        counts = np.histogram(of[table.treated][inside], bins=BINS, range=(0, 1))[0]
-        rare = float(np.mean(of[value] < RARE))
+        counts = np.histogram(propensity[1][inside], bins=BINS, range=(0, 1))[0]
+        rare = float(np.average(own < RARE, weights=shares))
         arms.append(Arm(shown, int(inside.sum()), effective, rare, tuple(counts.tolist())))
-        numbers = columns[inside].to_numpy(dtype=float)
-        plain.append((numbers.mean(axis=0), numbers.var(axis=0)))
-        weighted.append(weights @ numbers / weights.sum())
+        mean = np.average(numbers[inside], axis=0, weights=sampled)
+        plain.append((mean, np.average((numbers[inside] - mean) ** 2, axis=0, weights=sampled)))
+        weighted.append(weights @ numbers[inside] / weights.sum())
     spread = np.sqrt((plain[0][1] + plain[1][1]) / 2)
     spread[spread == 0] = np.inf  # a column that varies in neither arm
     before, after = (plain[1][0] - plain[0][0]) / spread, (weighted[1] - weighted[0]) / spread
-    return Balance(table.names[0], "standardised mean difference", _rows(columns, before, after), (arms[0], arms[1]))
+    rows = _rows(columns, before, after)
+    return Balance(table.names[0], "standardised mean difference", rows, (arms[0], arms[1]), population)
 
 
-def _of_residual(table: EncodedTable, columns: pd.DataFrame, features: Array, treatment: Array, seed: int) -> Balance:
-    folds = KFold(5, shuffle=True, random_state=seed)
-    expected = cross_val_predict(OutcomeModel(), features, treatment, cv=folds)
+def _of_residual(table: EncodedTable, columns: pd.DataFrame, seed: int) -> Balance:
+    treatment = table.data[table.names[0]].to_numpy()
+    expected = cross_fitted_mean(table, seed=seed)
     left = treatment - expected
     low, high = np.quantile(left, [0.005, 0.995])
-    shares = [float(np.mean((v - expected < low) | (v - expected > high))) for v in (table.control, table.treated)]
+    shares = [
+        float(np.average((v - expected < low) | (v - expected > high), weights=table.weights))
+        for v in (table.control, table.treated)
+    ]
     arms = [Arm(shown, len(left), None, share) for shown, share in zip(table.contrast, shares, strict=True)]
-    before, after = (np.array([np.corrcoef(columns[c], v)[0, 1] for c in columns]) for v in (treatment, left))
+    before, after = (
+        np.array([_correlation(columns[c].to_numpy(), v, table.weights) for c in columns]) for v in (treatment, left)
+    )
     return Balance(table.names[0], "correlation", _rows(columns, before, after), (arms[0], arms[1]))
+
+
+def _correlation(one: Array, other: Array, weights: Array) -> float:
+    covariance = np.cov(one, other, aweights=weights)
+    return float(covariance[0, 1] / np.sqrt(covariance[0, 0] * covariance[1, 1]))
 
 
 def _rows(columns: pd.DataFrame, before: Array, after: Array) -> tuple[BalanceRow, ...]:

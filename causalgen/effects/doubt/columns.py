@@ -4,7 +4,7 @@ import pandas as pd
 
 from ..table import EncodedTable
 
-__all__ = ["covariate_columns", "owners"]
+__all__ = ["compared", "covariate_columns", "other_labels", "owners"]
 
 BETWEEN = "="  # joins a covariate and its label in a column's name
 
@@ -15,6 +15,22 @@ def covariate_columns(table: EncodedTable) -> pd.DataFrame:
         return pd.DataFrame(index=table.data.index)
     columns = pd.get_dummies(table.covariates, drop_first=True, prefix_sep=BETWEEN).astype(float)
     return columns.loc[:, columns.nunique() > 1]
+
+
+def compared(table: EncodedTable) -> tuple[pd.Series, float]:
+    """The treatment as a number in every row, and its change over the contrast; a categorical one as an indicator."""
+    treatment = table.data[table.names[0]]
+    if table.kind == "categorical":
+        return (treatment == table.treated).astype(float), 1.0
+    return treatment.astype(float), table.treated - table.control
+
+
+def other_labels(table: EncodedTable) -> pd.DataFrame:
+    """Indicators of the labels of a categorical treatment that are not compared, which a linear model holds equal."""
+    treatment = table.data[table.names[0]]
+    others = set() if table.kind != "categorical" else {*treatment} - {table.control, table.treated}
+    indicators = {f"({table.names[0]}{BETWEEN}{code:g})": treatment == code for code in sorted(others)}
+    return pd.DataFrame(indicators, index=treatment.index, dtype=float)
 
 
 def owners(table: EncodedTable) -> dict[str, list[str]]:

@@ -22,7 +22,7 @@ from numpy.typing import NDArray
 from ...errors import DataError
 from ..report import Verdict
 from ..table import EncodedTable
-from .columns import covariate_columns
+from .columns import compared, covariate_columns, other_labels
 from .refit import NAIVE, refit, with_covariate
 from .robustness import ALL, Robustness
 from .words import percent
@@ -141,7 +141,13 @@ def draw_confounder(table: EncodedTable, r2_treatment: float, r2_outcome: float,
 
 
 def simulate_confounder(
-    table: EncodedTable, sources: Sequence[str], robust: Robustness, *, simulations: int = 3, seed: int = 0
+    table: EncodedTable,
+    sources: Sequence[str],
+    robust: Robustness,
+    *,
+    population: str = "whole",
+    simulations: int = 3,
+    seed: int = 0,
 ) -> SimulatedConfounder:
     """Adjust every estimate, and the naive one, for simulated confounders of growing strength.
 
@@ -151,6 +157,7 @@ def simulate_confounder(
         table: Treatment, outcome and covariates.
         sources: Methods of the adjusted estimates.
         robust: Partial R2 of the observed covariates, whose strength the confounder takes as well.
+        population: Whom the adjusted estimates are averaged over.
         simulations: Draws for each strength.
         seed: Seed of the draws.
 
@@ -169,11 +176,12 @@ def simulate_confounder(
         draws = []
         for _ in range(simulations):
             u = _combine(*residuals, r2_treatment, r2_outcome, random)
-            draws.append(refit(with_covariate(table, NAME, u), names, adjust_naive=[NAME], seed=seed))
+            drawn = with_covariate(table, NAME, u)
+            draws.append(refit(drawn, names, adjust_naive=[NAME], population=population, seed=seed))
         for name in names:
             values = np.array([draw[name].value for draw in draws])
             rows.append(ConfounderRow(name, like, r2_treatment, r2_outcome, values.mean(), values.std(ddof=1)))
-    original = {name: row.value for name, row in refit(table, names, seed=seed).items()}
+    original = {name: row.value for name, row in refit(table, names, population=population, seed=seed).items()}
     return SimulatedConfounder(original, tuple(rows), _most_explained(robust), simulations)
 
 
@@ -187,16 +195,20 @@ def check_simulations(simulations: int) -> None:
 
 def _residuals(table: EncodedTable) -> tuple[Array, Array, float]:
     """Standardised residuals of treatment and outcome, and the sign of the coefficient between them."""
-    treatment, outcome = (table.data[name].to_numpy(dtype=float) for name in table.names)
-    design = np.column_stack([np.ones(len(treatment)), covariate_columns(table).to_numpy(dtype=float)])
-    of_treatment = _left(design, treatment)
-    of_outcome = _left(np.column_stack([design, treatment]), outcome)
-    sign = np.sign(of_treatment @ outcome) or 1.0
-    return of_treatment / of_treatment.std(), of_outcome / of_outcome.std(), float(sign)
+    treatment, outcome = (column.to_numpy(dtype=float) for column in (compared(table)[0], table.data[table.names[1]]))
+    columns, weights = covariate_columns(table).join(other_labels(table)), table.weights
+    design = np.column_stack([np.ones(len(treatment)), columns.to_numpy(dtype=float)])
+    of_treatment = _left(design, treatment, weights)
+    of_outcome = _left(np.column_stack([design, treatment]), outcome, weights)
+    sign = np.sign(weights * of_treatment @ outcome) or 1.0
+    return of_treatment, of_outcome, float(sign)
 
 
-def _left(design: Array, target: Array) -> Array:
-    return target - design @ np.linalg.lstsq(design, target, rcond=None)[0]
+def _left(design: Array, target: Array, weights: Array) -> Array:
+    """What a linear regression leaves of the target, brought to variance 1."""
+    root = np.sqrt(weights)
+    left = target - design @ np.linalg.lstsq(design * root[:, None], target * root, rcond=None)[0]
+    return left / np.sqrt(np.average(left**2, weights=weights))
 
 
 def _combine(

@@ -18,7 +18,7 @@ from ...graph import CausalGraph
 from ...graph.separation import open_path, write_path
 from ..estimators.methods import METHODS
 from ..report import EffectReport, Estimate, Verdict
-from ..table import encode_table
+from ..table import EncodedTable, encode_table
 from .refit import NAIVE, p_value, refit
 from .words import holm, verdict
 
@@ -92,7 +92,9 @@ def check_controls(
     Args:
         graph: The assumed graph; images are projected out.
         table: A column for every control.
-        report: The report in doubt; its adjustment set and methods are used.
+        report: The report in doubt; its adjustment set, methods, weights, clusters and, for a negative-control outcome,
+            population are used. Whoever is exposed to a negative-control exposure, its effect is that in the whole
+            population.
         controls: The controls.
         seed: Seed of folds.
 
@@ -103,20 +105,21 @@ def check_controls(
     attributes = graph.project([name for name in graph.nodes if not graph[name].is_image])
     for control in controls:
         _verify(graph, attributes, report, control)
-    sources = [row.source for row in report.estimates if row.kind == "adjusted"]
+    sources = [row.source for row in report.estimates if row.kind == "adjusted" and row.source in METHODS]
     found = [_estimates(attributes, table, report, control, [NAIVE, *sources], seed) for control in controls]
-    naive = holm([p_value(estimates[NAIVE]) for estimates in found])
+    naive = holm([p_value(estimates[NAIVE], encoded) for estimates, encoded in found])
     rows = []
     for source in sources:
-        # A method for another kind of treatment cannot estimate the effect of an exposure.
-        asked = [place for place, estimates in enumerate(found) if source in estimates]
-        adjusted = holm([p_value(found[place][source]) for place in asked])
-        for place, corrected in zip(asked, adjusted, strict=True):
+        # A method for another kind of treatment, or for a bounded outcome, may not suit a control.
+        asked = [place for place, (estimates, _) in enumerate(found) if source in estimates]
+        p_values = [p_value(found[place][0][source], found[place][1]) for place in asked]
+        adjusted = holm(p_values)
+        for place, single, corrected in zip(asked, p_values, adjusted, strict=True):
             rows.append(
                 ControlTest(
                     control=controls[place],
-                    estimate=found[place][source],
-                    p_value=p_value(found[place][source]),
+                    estimate=found[place][0][source],
+                    p_value=single,
                     adjusted=corrected,
                     verdict=verdict(corrected),
                     naive_verdict=verdict(naive[place]),
@@ -185,21 +188,30 @@ def _estimates(
     control: NegativeControl,
     names: Sequence[str],
     seed: int,
-) -> dict[str, Estimate]:
+) -> tuple[dict[str, Estimate], EncodedTable]:
+    """Effects of, or on, one control, and the table that they were made from."""
     if control.name not in table.columns:
         raise DataError(
             f"Expected a column for the negative control '{control.name}'; got none."
             + nearest(control.name, map(str, table.columns))
         )
-    adjustment = list(report.estimand.adjustment)
+    adjustment, rows = list(report.estimand.adjustment), {"weights": report.weights, "cluster": report.cluster}
     if control.role == "outcome":
-        encoded = encode_table(graph, table, report.treatment, control.name, adjustment, report.contrast)
-        return refit(encoded, names, seed=seed)
+        encoded = encode_table(graph, table, report.treatment, control.name, adjustment, report.contrast, **rows)
+        return refit(encoded, _suited(names, encoded), population=report.population, seed=seed), encoded
     contrast = control.contrast or _usual_contrast(graph, table[control.name], control.name)
     held = [*adjustment, report.treatment]
-    encoded = encode_table(graph, table, control.name, report.outcome, held, contrast)
-    suited = [name for name in names if name == NAIVE or encoded.kind in METHODS[name].kinds]
-    return refit(encoded, suited, seed=seed)
+    encoded = encode_table(graph, table, control.name, report.outcome, held, contrast, **rows)
+    return refit(encoded, _suited(names, encoded), seed=seed), encoded
+
+
+def _suited(names: Sequence[str], table: EncodedTable) -> list[str]:
+    """The methods for a treatment of this kind and an outcome of this range; the naive one suits always."""
+
+    def suits(name: str) -> bool:
+        return table.kind in METHODS[name].kinds and (table.bounds is not None or not METHODS[name].bounded)
+
+    return [name for name in names if name == NAIVE or suits(name)]
 
 
 def _usual_contrast(graph: CausalGraph, column: pd.Series, name: str) -> tuple[Any, Any]:

@@ -13,8 +13,10 @@ import numpy as np
 
 from ..estimators.basis import FlexibleBasis
 from ..estimators.outcome_model import OutcomeModel
+from ..overlap import population_weights, propensities
 from ..report import Estimate
 from ..table import EncodedTable, numeric
+from .columns import compared, other_labels
 
 __all__ = ["EValue", "e_value", "e_values", "risk_ratio_of_difference"]
 
@@ -75,11 +77,16 @@ def risk_ratio_of_difference(difference: float, deviation: float) -> float:
     return float(np.exp(PER_STANDARD_DEVIATION * difference / deviation))
 
 
-def e_values(table: EncodedTable, estimates: Sequence[Estimate]) -> tuple[EValue, ...]:
-    """E-values of estimates made from `table`, which must have the contrast that the estimates have."""
+def e_values(
+    table: EncodedTable, estimates: Sequence[Estimate], *, population: str = "whole", seed: int = 0
+) -> tuple[EValue, ...]:
+    """E-values of estimates made from `table`, which must have the contrast and population that the estimates have.
+
+    `seed` splits the folds of the propensities that tell what the overlap population is.
+    """
     values = table.data[table.names[1]].to_numpy(dtype=float)
     if np.isin(values, [0, 1]).all():
-        base = _risk_under_control(table)
+        base = _risk_under_control(table, population, seed)
         scale = (
             f"Risk ratio against the adjusted risk {base:.3g} under the first value of the contrast, taken as known."
         )
@@ -87,7 +94,8 @@ def e_values(table: EncodedTable, estimates: Sequence[Estimate]) -> tuple[EValue
         def ratio(effect: float) -> float:
             return float(np.clip(base + effect, 0, 1)) / base
     else:
-        deviation = float(values.std(ddof=1))
+        centred = values - np.average(values, weights=table.weights)
+        deviation = float(np.sqrt(np.sum(table.weights * centred**2) / (len(values) - 1)))
         scale = f"Approximate risk ratio exp(0.91 effect / {deviation:.3g}), the outcome's standard deviation."
 
         def ratio(effect: float) -> float:
@@ -106,12 +114,15 @@ def _of(row: Estimate, ratio: float, limit: float | None, scale: str) -> EValue:
     return EValue(row.source, ratio, limit, e_value(ratio), None if limit is None else e_value(limit), scale)
 
 
-def _risk_under_control(table: EncodedTable) -> float:
-    """Mean of a logistic model of the outcome with every row's treatment set to the contrast's first value."""
-    treatment, outcome = table.names
-    columns = numeric(table.covariates)
-    seen = np.column_stack([table.data[treatment], columns])
-    unset = np.column_stack([np.full(len(columns), table.control), columns])
+def _risk_under_control(table: EncodedTable, population: str, seed: int) -> float:
+    """Mean over a population of a logistic model of the outcome, every treatment set to the contrast's first value."""
+    outcome = table.data[table.names[1]].to_numpy(dtype=float)
+    covariates, others = numeric(table.covariates), other_labels(table)
+    first = 0.0 if table.kind == "categorical" else table.control
+    seen = np.column_stack([compared(table)[0], others, covariates])
+    unset = np.column_stack([np.full(len(seen), first), np.zeros(others.shape), covariates])
     basis = FlexibleBasis(seen)
-    model = OutcomeModel((0.0, 1.0)).fit(basis(seen), table.data[outcome].to_numpy(dtype=float))
-    return float(model.predict(basis(unset)).mean())
+    model = OutcomeModel((0.0, 1.0)).fit(basis(seen), outcome, table.weights)
+    propensity = propensities(table, seed=seed) if population == "overlap" else np.zeros((2, len(seen)))
+    shares = population_weights(table, population, propensity)
+    return float(np.average(model.predict(basis(unset)), weights=shares))

@@ -145,6 +145,8 @@ def examine(
 ) -> Doubt:
     """Put a finished report in doubt: hidden confounding, overlap, balance, controls, implied independencies.
 
+    Weights, clusters and population are those of the report; where a part cannot honour them, `left_out` says so.
+
     Args:
         graph: The graph that the report was made with.
         table: The table that the report was made with, and columns of the negative controls.
@@ -163,7 +165,7 @@ def examine(
     check_names(graph, table, report.treatment, report.outcome)
     controls = [NegativeControl(one) if isinstance(one, str) else one for one in negative_controls]
     attributes = graph.project([name for name in graph.nodes if not graph[name].is_image])
-    independencies = check_independencies(attributes, table, seed=seed)
+    independencies = check_independencies(attributes, table, cluster=report.cluster, seed=seed)
     if report.estimand.method != "backdoor":
         if controls:
             raise DataError(
@@ -171,18 +173,32 @@ def examine(
                 f"'{report.estimand.method}'. Leave them out."
             )
         return Doubt(report.question, None, None, (), None, (), independencies, seed, _left_out(report))
-    encoded = encode_table(
-        attributes, table, report.treatment, report.outcome, report.estimand.adjustment, report.contrast
-    )
     adjusted = [row for row in report.estimates if row.kind == "adjusted" and row.source in METHODS]
+    if not adjusted:
+        raise DataError(
+            "Expected a report with an estimate by one of the methods of estimate_effect, which can be made again; got "
+            f"{', '.join(row.source for row in report.estimates)}."
+        )
+    encoded = encode_table(
+        attributes,
+        table,
+        report.treatment,
+        report.outcome,
+        report.estimand.adjustment,
+        report.contrast,
+        weights=report.weights,
+        cluster=report.cluster,
+    )
     sensitivity = robustness(encoded, level=report.level)
     sources = [row.source for row in adjusted]
     return Doubt(
         question=report.question,
         sensitivity=sensitivity,
-        confounder=simulate_confounder(encoded, sources, sensitivity, simulations=simulations, seed=seed),
-        e_values=e_values(encoded, adjusted),
-        balance=balance(encoded, seed=seed),
+        confounder=simulate_confounder(
+            encoded, sources, sensitivity, population=report.population, simulations=simulations, seed=seed
+        ),
+        e_values=e_values(encoded, adjusted, population=report.population, seed=seed),
+        balance=balance(encoded, population=report.population, seed=seed),
         negative_controls=check_controls(graph, table, report, controls, seed=seed) if controls else (),
         independencies=independencies,
         seed=seed,
@@ -191,9 +207,9 @@ def examine(
 
 
 def _left_out(report: EffectReport) -> str:
-    ignored = [f"the sampling weights '{report.weights}'"] if report.weights else []
-    ignored += [f"the clusters '{report.cluster}'"] if report.cluster else []
-    ignored += [f"the {report.population} population"] if report.population != "whole" else []
-    if not ignored:
+    if not report.weights:
         return ""
-    return f"Doubt is about unweighted, independent rows of the whole table: it leaves out {' and '.join(ignored)}."
+    return (
+        f"The implied independencies are tested on the rows as they are, without the sampling weights '{report.weights}': "
+        "an independence of the population may fail among the rows sampled, and one of the sample in the population."
+    )

@@ -91,7 +91,9 @@ class ImpliedIndependencies:
         return pd.DataFrame(rows, columns=columns)
 
 
-def check_independencies(graph: CausalGraph, table: pd.DataFrame, *, seed: int = 0) -> ImpliedIndependencies:
+def check_independencies(
+    graph: CausalGraph, table: pd.DataFrame, *, cluster: str | None = None, seed: int = 0
+) -> ImpliedIndependencies:
     """Test every independence that the graph implies among its attributes.
 
     Images are projected out, which keeps the paths through them; a hidden common cause (a <-> b) implies no
@@ -101,20 +103,22 @@ def check_independencies(graph: CausalGraph, table: pd.DataFrame, *, seed: int =
     Args:
         graph: The assumed graph.
         table: A column for every attribute.
+        cluster: Column that tells which rows belong together; None when rows are independent.
         seed: Seed of the draw of rows.
 
     Raises:
         DataError: A column is missing, or fewer than 50 rows are complete.
     """
     attributes = graph.project([name for name in graph.nodes if not graph[name].is_image])
-    missing = [name for name in attributes if name not in table.columns]
+    needed = [*attributes, *([] if cluster is None else [cluster])]
+    missing = [name for name in needed if name not in table.columns]
     if missing:
         raise DataError(
-            f"Expected a column for every attribute of the graph; '{missing[0]}' has none."
+            f"Expected a column for every attribute of the graph and for the clusters; '{missing[0]}' has none."
             + nearest(missing[0], map(str, table.columns))
         )
     implied = sorted(attributes.independencies(), key=lambda row: len(row.given))
-    tested = [(row, *_test(attributes, table, row, seed)) for row in implied[:MOST_TESTS]]
+    tested = [(row, *_test(attributes, table, row, cluster, seed)) for row in implied[:MOST_TESTS]]
     adjusted = holm([p_value for _, p_value, _ in tested])
     rows = [
         TestedIndependence(independence, p_value, corrected, verdict(corrected), count)
@@ -123,12 +127,15 @@ def check_independencies(graph: CausalGraph, table: pd.DataFrame, *, seed: int =
     return ImpliedIndependencies(tuple(rows), len(implied) - len(rows))
 
 
-def _test(graph: CausalGraph, table: pd.DataFrame, row: Independence, seed: int) -> tuple[float | None, int]:
+def _test(
+    graph: CausalGraph, table: pd.DataFrame, row: Independence, cluster: str | None, seed: int
+) -> tuple[float | None, int]:
     used = [row.x, row.y, *row.given]
-    complete = table[used].dropna()
+    complete = table[list(dict.fromkeys([*used, *([] if cluster is None else [cluster])]))].dropna()
     if len(complete) < LEAST_ROWS:
         raise DataError(f"Expected at least {LEAST_ROWS} rows with {', '.join(used)}; got {len(complete)}.")
     if len(complete) > MOST_ROWS:
         complete = complete.iloc[np.random.default_rng(seed).choice(len(complete), MOST_ROWS, replace=False)]
     x, y, *given = (graph[name] for name in used)
-    return independence_p_value(complete, x, y, given), len(complete)
+    clusters = None if cluster is None else pd.factorize(complete[cluster])[0]
+    return independence_p_value(complete, x, y, given, clusters), len(complete)

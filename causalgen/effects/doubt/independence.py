@@ -31,7 +31,13 @@ WIDTHS = (0.7, 2.0)
 PENALTIES = (1e-3, 1e-2, 0.1, 1.0, 10.0, 100.0)
 
 
-def independence_p_value(table: pd.DataFrame, x: Variable, y: Variable, given: list[Variable]) -> float | None:
+def independence_p_value(
+    table: pd.DataFrame,
+    x: Variable,
+    y: Variable,
+    given: list[Variable],
+    clusters: NDArray[np.int64] | None = None,
+) -> float | None:
     """P-value of the hypothesis that x is independent of y given the others.
 
     Args:
@@ -39,6 +45,8 @@ def independence_p_value(table: pd.DataFrame, x: Variable, y: Variable, given: l
         x: One variable; without a kind, its column tells.
         y: The other.
         given: The variables conditioned on.
+        clusters: Number of each row's cluster, whose products are added up before they are tested; None when rows are
+            independent.
 
     Returns:
         The p-value; None where nothing varies once the given variables are known.
@@ -58,13 +66,16 @@ def independence_p_value(table: pd.DataFrame, x: Variable, y: Variable, given: l
     products = np.einsum("ni,nj->nij", of_x, of_y).reshape(len(table), -1)
     if not products.shape[1]:
         return None
+    if clusters is not None:
+        products = np.column_stack([np.bincount(clusters, weights=column) for column in products.T])
     covariance = np.cov(products, rowvar=False).reshape(products.shape[1], -1)
     rank = int(np.linalg.matrix_rank(covariance, hermitian=True))
     if not rank:
         return None
-    mean = products.mean(axis=0)
-    statistic = len(table) * mean @ np.linalg.pinv(covariance, hermitian=True) @ mean
-    rows = len(table)
+    mean, rows = products.mean(axis=0), len(products)
+    if rank >= rows:
+        return None
+    statistic = rows * mean @ np.linalg.pinv(covariance, hermitian=True) @ mean
     return float(fisher.sf(statistic * (rows - rank) / (rank * (rows - 1)), rank, rows - rank))
 
 

@@ -2,12 +2,14 @@
 
 from collections.abc import Sequence
 from dataclasses import replace
+from typing import Literal
 
 import numpy as np
 from dowhy.causal_estimator import CausalEstimate, CausalEstimator
 from dowhy.causal_identifier import IdentifiedEstimand
-from scipy.stats import norm
+from scipy.stats import t as student
 
+from ..estimators.adjustment import TARGET_UNITS
 from ..estimators.linear import LinearAdjustment
 from ..estimators.methods import METHODS
 from ..identification import unadjusted_estimand
@@ -15,21 +17,29 @@ from ..quiet import quiet_dowhy
 from ..report import Estimate
 from ..table import EncodedTable
 
-__all__ = ["NAIVE", "p_value", "refit", "with_covariate"]
+__all__ = ["LEVEL", "NAIVE", "freedom_of", "p_value", "refit", "with_covariate"]
 
 NAIVE = "naive"
 LEVEL = 0.95
 
 
 def refit(
-    table: EncodedTable, names: Sequence[str], *, adjust_naive: Sequence[str] = (), seed: int = 0
+    table: EncodedTable,
+    names: Sequence[str],
+    *,
+    adjust_naive: Sequence[str] = (),
+    population: str = "whole",
+    seed: int = 0,
 ) -> dict[str, Estimate]:
     """Effects of the table's contrast, adjusted for all its covariates, by the named methods.
+
+    Sampling weights and clusters count as they do in a report.
 
     Args:
         table: Treatment, outcome and covariates.
         names: Keys of `METHODS`; "naive" is the linear estimate without the covariates.
         adjust_naive: The covariates that the naive estimate adjusts for all the same.
+        population: Whom the adjusted effects are averaged over.
         seed: Seed of folds.
 
     Returns:
@@ -39,10 +49,12 @@ def refit(
     with quiet_dowhy():
         for name in names:
             if name == NAIVE:
-                estimator: CausalEstimator = LinearAdjustment(_estimand(table, adjust_naive))
+                discrete = table.kind == "categorical"
+                estimator: CausalEstimator = LinearAdjustment(_estimand(table, adjust_naive), discrete=discrete)
+                estimates[name] = _as_estimate(name, _fit(estimator, table, "whole"), "whole")
             else:
                 estimator = METHODS[name].build(_estimand(table, [str(name) for name in table.covariates]), table, seed)
-            estimates[name] = _as_estimate(name, _fit(estimator, table))
+                estimates[name] = _as_estimate(name, _fit(estimator, table, population), population)
     return estimates
 
 
@@ -51,12 +63,19 @@ def with_covariate(table: EncodedTable, name: str, values: np.ndarray) -> Encode
     return replace(table, data=table.data.assign(**{name: values}))
 
 
-def p_value(estimate: Estimate) -> float | None:
-    """Two-sided p-value of a normal estimate with its 95 % interval; hypothesis: the effect is 0."""
+def freedom_of(table: EncodedTable) -> float:
+    """Degrees of freedom of the estimates' standard errors: clusters less one; without limit where rows are independent."""
+    clusters = table.clusters
+    return np.inf if clusters is None else float(clusters.max())
+
+
+def p_value(estimate: Estimate, table: EncodedTable) -> float | None:
+    """Two-sided p-value of an estimate with its 95 % interval, made from `table`; hypothesis: the effect is 0."""
     if estimate.low is None or estimate.high is None or estimate.high == estimate.low:
         return None
-    error = (estimate.high - estimate.low) / (2 * norm.ppf(0.5 + LEVEL / 2))
-    return float(2 * norm.sf(abs(estimate.value) / error))
+    freedom = freedom_of(table)
+    error = (estimate.high - estimate.low) / (2 * student.ppf(0.5 + LEVEL / 2, freedom))
+    return float(2 * student.sf(abs(estimate.value) / error, freedom))
 
 
 def _estimand(table: EncodedTable, adjustment: Sequence[str]) -> IdentifiedEstimand:
@@ -65,11 +84,12 @@ def _estimand(table: EncodedTable, adjustment: Sequence[str]) -> IdentifiedEstim
     return estimand
 
 
-def _fit(estimator: CausalEstimator, table: EncodedTable) -> CausalEstimate:
+def _fit(estimator: CausalEstimator, table: EncodedTable, population: str) -> CausalEstimate:
     contrast = {"treatment_value": table.treated, "control_value": table.control}
-    return estimator.fit(table.data).estimate_effect(table.data, **contrast, target_units="ate")
+    return estimator.fit(table.data).estimate_effect(table.data, **contrast, target_units=TARGET_UNITS[population])
 
 
-def _as_estimate(name: str, estimate: CausalEstimate) -> Estimate:
+def _as_estimate(name: str, estimate: CausalEstimate, population: str) -> Estimate:
     low, high = estimate.get_confidence_intervals(confidence_level=LEVEL)
-    return Estimate(name, float(estimate.value), float(low), float(high), "naive" if name == NAIVE else "adjusted")
+    kind: Literal["naive", "adjusted"] = "naive" if name == NAIVE else "adjusted"
+    return Estimate(name, float(estimate.value), float(low), float(high), kind, population=population)

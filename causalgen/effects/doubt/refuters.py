@@ -50,10 +50,12 @@ def _dummy_outcome(
 
     DoWhy's own refuter cannot do this: it groups the rows by treatment to fit f, which fails on a float treatment, and
     its noise leaves the range of a bounded outcome. So the outcome is simulated here and refitted as DoWhy does it.
+    An instrument and the mediators of a front door are no covariates: an outcome that listens to them has an effect.
     """
     (outcome,), (treatment,) = estimand.outcome_variable, estimand.treatment_variable
     observed = data[outcome].to_numpy(dtype=float)
-    covariates = data.drop(columns=[treatment, outcome, CLUSTER, WEIGHTS], errors="ignore")
+    beside = [*(estimand.instrumental_variables or ()), *(estimand.frontdoor_variables or ())]
+    covariates = data.drop(columns=[treatment, outcome, CLUSTER, WEIGHTS, *beside], errors="ignore")
     expected = _from_covariates(numeric(covariates), observed)
     found = []
     for _ in range(num_simulations):

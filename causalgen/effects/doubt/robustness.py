@@ -7,6 +7,9 @@ share r2_d of the residual variance of d (given x) and r2_y of that of y (given 
 
 DoWhy's analyzer of the same name keeps only the last benchmark it computes, so the closed forms stand here.
 
+With sampling weights all shares are those of the weighted table. Weights and clusters also widen the interval; by how
+much (the robust standard error over the classical one) is taken to be the same with and without the hidden variable.
+
 Reference:
     Cinelli and Hazlett, Making sense of sensitivity: extending omitted variable bias (2020).
 """
@@ -21,7 +24,8 @@ from scipy.stats import t as student
 
 from ...errors import DataError
 from ..table import EncodedTable
-from .columns import covariate_columns, owners
+from .columns import compared, covariate_columns, other_labels, owners
+from .refit import LEVEL, freedom_of, refit
 from .words import percent
 
 __all__ = ["ALL", "Benchmark", "Robustness", "benchmark_bounds", "robustness", "robustness_value"]
@@ -72,6 +76,8 @@ class Robustness:
         r2_treatment_covariates: Share of the treatment's variance that all covariates explain.
         r2_outcome_covariates: Share of the outcome's variance that they explain beside the treatment.
         benchmarks: Hidden confounders 1, 2 and 3 times as strong as each covariate and as all together.
+        design: Robust standard error over the classical one where rows have weights or clusters, else 1. Intervals and
+            t-values stand on the robust one.
     """
 
     effect: float
@@ -85,10 +91,11 @@ class Robustness:
     r2_treatment_covariates: float
     r2_outcome_covariates: float
     benchmarks: tuple[Benchmark, ...]
+    design: float = 1.0
 
     @property
     def t(self) -> float:
-        return self.effect / self.standard_error
+        return self.effect / self.standard_error / self.design
 
     def adjusted(self, r2_treatment: float, r2_outcome: float) -> tuple[float, float]:
         """Estimate and t-value after adjusting for a confounder that moves the estimate towards 0 and beyond."""
@@ -97,7 +104,8 @@ class Robustness:
         bias = self.standard_error * np.sqrt(self.df * r2_outcome * r2_treatment / (1 - r2_treatment))
         estimate = np.sign(self.effect) * (abs(self.effect) - bias)
         variance = self.df / (self.df - 1) * (1 - r2_outcome) / (1 - r2_treatment)
-        return float(estimate), float(estimate / (self.standard_error * np.sqrt(variance))) if variance else np.nan
+        error = self.standard_error * self.design * np.sqrt(variance)
+        return float(estimate), float(estimate / error) if error else np.nan
 
     def contour(self, points: int = 41, limit: float | None = None) -> pd.DataFrame:
         """The grid of a contour plot: columns r2_treatment, r2_outcome, estimate, t; `points` squared rows.
@@ -179,20 +187,31 @@ class Robustness:
         return pd.DataFrame(rows, columns=columns)
 
 
-def robustness_value(t: float, df: int, *, share: float = 1.0, level: float | None = None) -> float:
+def robustness_value(
+    t: float,
+    df: int,
+    *,
+    share: float = 1.0,
+    level: float | None = None,
+    design: float = 1.0,
+    freedom: float | None = None,
+) -> float:
     """Robustness value of a t-value: RV_q, or RV_{q, alpha} with a `level` of 1 - alpha.
 
     Args:
-        t: The t-value of the treatment's coefficient.
+        t: The treatment's coefficient over its classical standard error.
         df: Residual degrees of freedom, at least 2.
         share: The part q of the estimate that the confounder takes away.
         level: Level of the interval that is to reach the remaining part; None for the estimate itself.
+        design: Robust standard error over the classical one.
+        freedom: Degrees of freedom of the robust one; None for those left by the confounder.
 
     >>> round(robustness_value(4.18, 783), 3), round(robustness_value(4.18, 783, level=0.95), 3)
     (0.139, 0.076)
     """
     strength = share * abs(t) / np.sqrt(df)
-    critical = 0.0 if level is None else student.ppf(0.5 + level / 2, df - 1) / np.sqrt(df - 1)
+    reach = 0.0 if level is None else student.ppf(0.5 + level / 2, df - 1 if freedom is None else freedom)
+    critical = design * reach / np.sqrt(df - 1)
     gap = strength - critical
     if gap <= 0:
         return 0.0
@@ -221,12 +240,12 @@ def benchmark_bounds(r2_treatment: float, r2_outcome: float, times: float) -> tu
 
 def robustness(table: EncodedTable, *, level: float = 0.95) -> Robustness:
     """Sensitivity of the linear regression of outcome on treatment and covariates, for the table's contrast."""
-    treatment, outcome = table.names
-    columns = covariate_columns(table)
-    moments = _Moments(columns, table.data[treatment].to_numpy(float), table.data[outcome].to_numpy(float))
-    everything = list(map(str, columns))
+    columns, others, (treatment, contrast) = covariate_columns(table), other_labels(table), compared(table)
+    moments = _Moments(columns.join(others), treatment, table.data[table.names[1]], table.weights)
+    covariates, held = list(map(str, columns)), list(map(str, others))
+    everything = [*covariates, *held]
     slope, error, df = moments.slope(everything)
-    contrast = table.treated - table.control
+    design, freedom = _design(table, error * abs(contrast))
     bare = Robustness(
         effect=slope * contrast,
         standard_error=error * abs(contrast),
@@ -235,15 +254,27 @@ def robustness(table: EncodedTable, *, level: float = 0.95) -> Robustness:
         r2_treatment_outcome=moments.partial_r2(OUTCOME, [TREATMENT], everything),
         value=robustness_value(slope / error, df),
         value_half=robustness_value(slope / error, df, share=0.5),
-        value_level=robustness_value(slope / error, df, level=level),
-        r2_treatment_covariates=moments.partial_r2(TREATMENT, everything, []),
-        r2_outcome_covariates=moments.partial_r2(OUTCOME, everything, [TREATMENT]),
+        value_level=robustness_value(slope / error, df, level=level, design=design, freedom=freedom),
+        r2_treatment_covariates=moments.partial_r2(TREATMENT, covariates, held),
+        r2_outcome_covariates=moments.partial_r2(OUTCOME, covariates, [*held, TREATMENT]),
         benchmarks=(),
+        design=design,
     )
     groups = owners(table)
     if len(groups) > 1:
-        groups[ALL] = everything
+        groups[ALL] = covariates
     return replace(bare, benchmarks=tuple(_benchmarks(bare, moments, groups, everything)))
+
+
+def _design(table: EncodedTable, classical: float) -> tuple[float, float | None]:
+    """Robust over classical standard error of the linear estimate, with its degrees of freedom; 1 for plain rows."""
+    if not (table.weighted or table.clustered):
+        return 1.0, None
+    row = refit(table, ["linear adjustment"])["linear adjustment"]
+    freedom = freedom_of(table)
+    assert row.low is not None and row.high is not None
+    error = (row.high - row.low) / (2 * student.ppf(0.5 + LEVEL / 2, freedom))
+    return float(error / classical), freedom
 
 
 def _benchmarks(
@@ -261,12 +292,13 @@ def _benchmarks(
 class _Moments:
     """Correlations of covariates, treatment and outcome: every partial R2 is a ratio of Schur complements of them."""
 
-    def __init__(self, columns: pd.DataFrame, treatment: Array, outcome: Array) -> None:
-        numbers = np.column_stack([columns.to_numpy(dtype=float), treatment, outcome])
+    def __init__(self, columns: pd.DataFrame, treatment: pd.Series, outcome: pd.Series, weights: Array) -> None:
+        numbers = np.column_stack([columns, treatment, outcome]).astype(float)
         self._rows = len(numbers)
-        self._spread = numbers.std(axis=0)
-        standard = (numbers - numbers.mean(axis=0)) / self._spread
-        self._correlations = standard.T @ standard / self._rows
+        centred = numbers - np.average(numbers, axis=0, weights=weights)
+        self._spread = np.sqrt(np.average(centred**2, axis=0, weights=weights))
+        standard = centred / self._spread
+        self._correlations = (standard.T * weights) @ standard / self._rows
         self._place = {name: place for place, name in enumerate([*columns, TREATMENT, OUTCOME])}
 
     def left(self, target: str, given: Sequence[str]) -> float:

@@ -9,12 +9,12 @@ import pandas as pd
 from dowhy.causal_estimator import CausalEstimate, CausalEstimator
 from dowhy.causal_identifier import IdentifiedEstimand
 from numpy.typing import NDArray
-from scipy.stats import norm
+from scipy.stats import t as student
 
 from ...errors import DataError
-from ..table import CLUSTER, WEIGHTS, numeric
+from ..table import CLUSTER, DRAW, WEIGHTS, numeric
 
-__all__ = ["TARGET_UNITS", "AdjustmentEstimator", "Array", "Arrays", "Influence", "Stated"]
+__all__ = ["TARGET_UNITS", "AdjustmentEstimator", "Array", "Arrays", "Influence", "Stated", "interval"]
 
 Array = NDArray[np.float64]
 
@@ -32,19 +32,16 @@ class Arrays(NamedTuple):
         weights: Sampling weights of mean 1, shape `(rows,)`.
         clusters: Number of each row's cluster, shape `(rows,)`; None when rows are independent.
         population: "whole", "overlap", "treated" or "control".
+        units: Number of clusters, or of rows without clusters; in a bootstrap a cluster counts as often as it is drawn.
     """
 
     treatment: Array
     outcome: Array
     covariates: Array
     weights: Array
-    clusters: NDArray[np.int64] | None = None
-    population: str = "whole"
-
-    @property
-    def units(self) -> int:
-        """Number of clusters, or of rows without clusters."""
-        return len(self.treatment) if self.clusters is None else int(self.clusters.max()) + 1
+    clusters: NDArray[np.int64] | None
+    population: str
+    units: int
 
 
 class Influence(NamedTuple):
@@ -63,12 +60,31 @@ class Influence(NamedTuple):
         sums = np.bincount(self.clusters, weights=self.influence)
         return float(sums.std(ddof=1) * np.sqrt(len(sums)) / rows)
 
+    @property
+    def freedom(self) -> float:
+        """Degrees of freedom of the standard error: clusters less one; without limit where rows are independent."""
+        return np.inf if self.clusters is None else float(self.clusters.max())
+
+    def interval(self, level: float) -> tuple[float, float]:
+        """Student's interval with these degrees of freedom, which is the normal one where rows are independent."""
+        return interval(self.effect, self.standard_error, level, self.freedom)
+
 
 class Stated(NamedTuple):
     """An effect whose standard error the estimator states itself, nan where only a bootstrap can tell."""
 
     effect: float
     standard_error: float
+
+    def interval(self, level: float) -> tuple[float, float]:
+        """The normal interval; nan without a standard error."""
+        return interval(self.effect, self.standard_error, level)
+
+
+def interval(effect: float, error: float, level: float, freedom: float = np.inf) -> tuple[float, float]:
+    """Student's interval of an effect with a standard error; the normal one without limit to the degrees of freedom."""
+    reach = float(student.ppf(0.5 + level / 2, freedom)) * error
+    return effect - reach, effect + reach
 
 
 class AdjustmentEstimator(CausalEstimator, ABC):
@@ -98,8 +114,6 @@ class AdjustmentEstimator(CausalEstimator, ABC):
         super().__init__(identified_estimand, confidence_level=confidence_level, **options)
         self.folds = folds
         self.seed = seed
-        self._standard_error = np.nan
-        self._effect = np.nan
 
     @abstractmethod
     def _influence(self, arrays: Arrays, control: float, treated: float) -> Influence | Stated:
@@ -124,7 +138,7 @@ class AdjustmentEstimator(CausalEstimator, ABC):
         self._target_units = target_units
         self._treatment_value, self._control_value = treatment_value, control_value
         result = self._influence(self.arrays(data, target_units), float(control_value), float(treatment_value))
-        self._effect, self._standard_error = result.effect, result.standard_error
+        self._result = result
         estimate = CausalEstimate(
             data=data,
             treatment_name=self._target_estimand.treatment_variable,
@@ -159,6 +173,7 @@ class AdjustmentEstimator(CausalEstimator, ABC):
         weights = data[WEIGHTS].to_numpy() if WEIGHTS in data else np.ones(len(data))
         clusters = np.unique(data[CLUSTER], return_inverse=True)[1] if CLUSTER in data else None
         population = next(ours for ours, theirs in TARGET_UNITS.items() if theirs == target_units)
+        counted = next((name for name in (DRAW, CLUSTER) if name in data), None)
         return Arrays(
             data[treatment].to_numpy(dtype=float),
             data[outcome].to_numpy(dtype=float),
@@ -166,11 +181,11 @@ class AdjustmentEstimator(CausalEstimator, ABC):
             weights / weights.mean(),
             clusters,
             population,
+            len(data) if counted is None else data[counted].nunique(),
         )
 
     def _estimate_confidence_intervals(self, confidence_level: float, method: Any = None) -> tuple[float, float]:
-        reach = norm.ppf(0.5 + confidence_level / 2) * self._standard_error
-        return self._effect - reach, self._effect + reach
+        return self._result.interval(confidence_level)
 
     def _estimate_std_error(self, method: Any = None) -> float:
-        return self._standard_error
+        return self._result.standard_error

@@ -70,9 +70,8 @@ class DoublyRobust(AdjustmentEstimator):
         basis = FlexibleBasis(arrays.covariates, units=arrays.units)(arrays.covariates)
         values = (control, treated)
         two = not np.setdiff1d(arrays.treatment, values).size
-        folds = cross_folds(
-            len(basis), self.folds, self.seed, arm=np.isin(arrays.treatment, treated), clusters=arrays.clusters
-        )
+        arm = np.select([arrays.treatment == value for value in values], [1, 2])
+        folds = cross_folds(len(basis), self.folds, self.seed, arm=arm, clusters=arrays.clusters)
         mean, propensity = np.zeros((2, len(basis))), np.zeros((2, len(basis)))
         fitted = Parallel()(delayed(self._score)(basis, arrays, values, fit, score, two) for fit, score in folds)
         for score, means, propensities in fitted:

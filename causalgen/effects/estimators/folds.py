@@ -1,5 +1,6 @@
 """Which rows are scored by models fitted on the others."""
 
+import warnings
 from collections.abc import Iterator
 
 import numpy as np
@@ -21,8 +22,8 @@ def cross_folds(
 ) -> Iterator[tuple[Rows, Rows]]:
     """Yield rows to fit on and rows to score, `folds` times; every row is scored once.
 
-    Rows of a cluster stay together, so that no model sees a relative of the row it scores. Without clusters the folds
-    hold equal shares of every `arm`.
+    Rows of a cluster stay together, so that no model sees a relative of the row it scores. The folds hold equal shares
+    of every `arm`; with clusters, equal numbers of those whose rows are in the same arms.
 
     >>> clusters = np.repeat(np.arange(6), 2)
     >>> [set(clusters[fit]) & set(clusters[score]) for fit, score in cross_folds(12, 3, 0, clusters=clusters)]
@@ -30,10 +31,25 @@ def cross_folds(
     """
     if clusters is not None:
         members = clusters.max() + 1
-        for _, scored in KFold(min(folds, members), shuffle=True, random_state=seed).split(np.zeros(members)):
+        for _, scored in _split(members, min(folds, members), seed, None if arm is None else _arms_in(arm, clusters)):
             score = np.isin(clusters, scored)
             yield np.flatnonzero(~score), np.flatnonzero(score)
-    elif arm is not None:
-        yield from StratifiedKFold(folds, shuffle=True, random_state=seed).split(np.zeros(rows), arm)
     else:
-        yield from KFold(folds, shuffle=True, random_state=seed).split(np.zeros(rows))
+        yield from _split(rows, folds, seed, arm)
+
+
+def _split(count: int, folds: int, seed: int, stratum: NDArray | None) -> Iterator[tuple[Rows, Rows]]:
+    if stratum is not None and np.unique(stratum, return_counts=True)[1].max() < folds:
+        stratum = None  # no stratum reaches every fold
+    kind = KFold if stratum is None else StratifiedKFold
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", "The least populated class")  # a small stratum goes to as many folds
+        yield from kind(folds, shuffle=True, random_state=seed).split(np.zeros(count), stratum)
+
+
+def _arms_in(arm: NDArray, clusters: Rows) -> NDArray[np.int64]:
+    """For every cluster a number that tells which arms its rows are in."""
+    codes = np.unique(arm, return_inverse=True)[1]
+    found = np.zeros((clusters.max() + 1, codes.max() + 1), dtype=bool)
+    found[clusters, codes] = True
+    return np.unique(found, axis=0, return_inverse=True)[1].ravel()

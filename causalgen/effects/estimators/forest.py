@@ -54,7 +54,7 @@ class CausalForest(AdjustmentEstimator):
             n_jobs=1,
         )
         treatment = arrays.treatment.astype(int) if self.discrete else arrays.treatment
-        return model.fit(arrays.outcome, treatment, X=modifiers(arrays), sample_weight=arrays.weights)
+        return model.fit(arrays.outcome, treatment, X=modifiers(arrays))
 
     def _influence(self, arrays: Arrays, control: float, treated: float) -> Stated:
         forest, change = self.forest(arrays), treated - control

@@ -22,8 +22,8 @@ class FrontDoor(AdjustmentEstimator):
 
     .. math:: \nu(m) = \sum_{t'} E[y \mid m, t'] P(t'), \qquad \hat\tau = E[\nu(m) \mid t = b] - E[\nu(m) \mid t = a]
 
-    Both expectations are flexible regressions, so no density of the mediators is fitted. The interval is a bootstrap
-    (percentiles), which fits both again.
+    Both expectations are flexible regressions, so no density of the mediators is fitted. There is no analytic standard
+    error: the interval is always a bootstrap's (percentiles), which fits both again.
 
     References:
         Pearl (1995); Fulcher, Shpitser, Marealle and Tchetgen Tchetgen (2020), Robust inference on population indirect
@@ -53,10 +53,10 @@ class FrontDoor(AdjustmentEstimator):
 
     def _influence(self, arrays: Arrays, control: float, treated: float) -> Stated:
         rest = np.column_stack([self._mediated, arrays.covariates])
-        through = _Regression(arrays.treatment, rest, arrays.outcome, arrays.weights, self.bounds)
+        through = _Regression(arrays, rest, arrays.outcome, self.bounds)
         values, shares = _distribution(arrays.treatment, arrays.weights)
         reached = sum(share * through(value) for value, share in zip(values, shares, strict=True))
-        moved = _Regression(arrays.treatment, arrays.covariates, np.asarray(reached), arrays.weights, None)
+        moved = _Regression(arrays, arrays.covariates, np.asarray(reached), None)
         difference = moved(treated) - moved(control)
         return Stated(float(np.average(difference, weights=arrays.weights)), np.nan)
 
@@ -64,12 +64,10 @@ class FrontDoor(AdjustmentEstimator):
 class _Regression:
     """A flexible regression on treatment and other columns, to be read at a treatment value."""
 
-    def __init__(
-        self, treatment: Array, rest: Array, target: Array, weights: Array, bounds: tuple[float, float] | None
-    ) -> None:
-        self._columns = np.column_stack([treatment, rest])
-        self._basis = FlexibleBasis(self._columns)
-        self._model = OutcomeModel(bounds).fit(self._basis(self._columns), target, weights)
+    def __init__(self, arrays: Arrays, rest: Array, target: Array, bounds: tuple[float, float] | None) -> None:
+        self._columns = np.column_stack([arrays.treatment, rest])
+        self._basis = FlexibleBasis(self._columns, units=arrays.units)
+        self._model = OutcomeModel(bounds).fit(self._basis(self._columns), target, arrays.weights)
 
     def __call__(self, value: float) -> Array:
         self._columns[:, 0] = value

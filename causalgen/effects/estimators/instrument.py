@@ -5,12 +5,16 @@ from typing import Any, NamedTuple
 import numpy as np
 import pandas as pd
 from dowhy.causal_estimator import CausalEstimate
-from scipy.stats import norm
+from scipy.stats import t as student
 
+from ...errors import DataError
 from .adjustment import AdjustmentEstimator, Array, Arrays, Influence
 from .linear import remainder
 
 __all__ = ["InstrumentalVariables"]
+
+
+FREE = 1e-6  # a share of the instrument's spread below this is rounding
 
 
 class _Moments(NamedTuple):
@@ -19,6 +23,7 @@ class _Moments(NamedTuple):
     outcome: float
     treatment: float
     covariance: Array
+    freedom: float
 
 
 class InstrumentalVariables(AdjustmentEstimator):
@@ -60,16 +65,22 @@ class InstrumentalVariables(AdjustmentEstimator):
         instrument, treatment, outcome = (
             remainder(covariates, values, weights) for values in (self._instrument, arrays.treatment, arrays.outcome)
         )
+        if instrument.std() <= FREE * self._instrument.std():
+            raise DataError(
+                f"Expected the instrument '{self.estimating_instrument_names[0]}' to vary among rows with equal "
+                f"{', '.join(map(str, self._covariates))}; they determine it. Look for another instrument."
+            )
         pull = weights * instrument
         slope = float(pull @ outcome / (pull @ treatment))
         self._change = treated - control
-        self._moments = _moments(pull, instrument, treatment, outcome, arrays)
         influence = pull * (outcome - slope * treatment) * (len(pull) / (pull @ treatment)) * self._change
-        return Influence(slope * self._change, influence - influence.mean(), arrays.clusters)
+        result = Influence(slope * self._change, influence - influence.mean(), arrays.clusters)
+        self._moments = _moments(pull, instrument, treatment, outcome, result)
+        return result
 
     def _estimate_confidence_intervals(self, confidence_level: float, method: Any = None) -> tuple[float, float]:
-        y, t, v = self._moments
-        critical = norm.ppf(0.5 + confidence_level / 2) ** 2
+        y, t, v, freedom = self._moments
+        critical = student.ppf(0.5 + confidence_level / 2, freedom) ** 2
         # Slopes s with (y - s t)^2 <= critical * variance(y - s t): a quadratic inequality a s^2 - 2 b s + c <= 0.
         a, b, c = t**2 - critical * v[1, 1], y * t - critical * v[0, 1], y**2 - critical * v[0, 0]
         if a <= 0 or b**2 < a * c:
@@ -78,12 +89,12 @@ class InstrumentalVariables(AdjustmentEstimator):
         return float(ends.min()), float(ends.max())
 
 
-def _moments(pull: Array, instrument: Array, treatment: Array, outcome: Array, arrays: Arrays) -> _Moments:
+def _moments(pull: Array, instrument: Array, treatment: Array, outcome: Array, found: Influence) -> _Moments:
     sums = np.array([pull @ outcome, pull @ treatment])
     # Both regressions on the instrument leave these residuals; their products with it are the errors of the sums.
     left = np.column_stack([outcome, treatment]) - np.outer(instrument, sums) / (pull @ instrument)
     errors = pull[:, None] * left
-    if arrays.clusters is not None:
-        errors = np.column_stack([np.bincount(arrays.clusters, weights=column) for column in errors.T])
+    if found.clusters is not None:
+        errors = np.column_stack([np.bincount(found.clusters, weights=column) for column in errors.T])
     scale = len(errors) / (len(errors) - 1)
-    return _Moments(float(sums[0]), float(sums[1]), scale * errors.T @ errors)
+    return _Moments(float(sums[0]), float(sums[1]), scale * errors.T @ errors, found.freedom)

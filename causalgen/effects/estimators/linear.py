@@ -39,7 +39,7 @@ class LinearAdjustment(AdjustmentEstimator):
             treatment, change = (treatment == treated).astype(float), 1.0
         treatment = remainder(covariates, treatment, arrays.weights)
         outcome = remainder(covariates, arrays.outcome, arrays.weights)
-        rows, used = len(treatment), covariates.shape[1] + 2
+        rows, used = len(treatment), _rank(covariates) + 2
         result = partialled_out(treatment, outcome, arrays, change)
         return result._replace(influence=result.influence * np.sqrt((rows - 1) / (rows - used)))
 
@@ -51,8 +51,18 @@ def partialled_out(treatment: Array, outcome: Array, arrays: Arrays, change: flo
     return Influence(float(change * slope), change * (influence - influence.mean()), arrays.clusters)
 
 
+def _rank(covariates: Array) -> int:
+    """How many columns the covariates are worth: constants count for nothing, repetitions once."""
+    features = _standardised(covariates)
+    return int(np.linalg.matrix_rank(features.T @ features / len(features), tol=1e-10, hermitian=True))
+
+
 def remainder(covariates: Array, values: Array, weights: Array) -> Array:
     """What a linear regression on the covariates leaves over."""
-    spread = covariates.std(axis=0)
-    features = (covariates[:, spread > 0] - covariates.mean(axis=0)[spread > 0]) / spread[spread > 0]
+    features = _standardised(covariates)
     return values - OutcomeModel(penalty=0.0).fit(features, values, weights).predict(features)
+
+
+def _standardised(covariates: Array) -> Array:
+    spread = covariates.std(axis=0)
+    return (covariates[:, spread > 0] - covariates.mean(axis=0)[spread > 0]) / spread[spread > 0]

@@ -16,7 +16,8 @@ __all__ = ["Matching"]
 class Matching(AdjustmentEstimator):
     r"""Match every row with its nearest neighbours under the other value, and correct what distance is left.
 
-    Neighbours are found with replacement, by the Mahalanobis distance of the covariates. With :math:`s` marking the
+    Neighbours are found with replacement, by the Mahalanobis distance of the covariates; rows with equal covariates are
+    neighbours together, so that no order of the rows decides. With :math:`s` marking the
     population, :math:`K_i` how often row i served as one of M neighbours of a row in it, and :math:`\mu_v` the linear
     regression of the outcome among rows with treatment v, the estimate is
 
@@ -54,12 +55,17 @@ class Matching(AdjustmentEstimator):
         return Influence(effect, (score - effect * belongs) / size, arrays.clusters)
 
     def _used(self, features: Array, own: NDArray[np.bool_], seekers: NDArray[np.bool_]) -> Array:
-        """How often each row served as a neighbour, in units of M."""
-        if not seekers.any():
-            return np.zeros(len(own))
-        found = NearestNeighbors(n_neighbors=self.neighbours).fit(features[own])
-        matches = np.flatnonzero(own)[found.kneighbors(features[seekers], return_distance=False)]
-        return np.bincount(matches.ravel(), minlength=len(own)) / self.neighbours
+        """How often each row served as a neighbour, in units of the seeker's number of neighbours."""
+        used = np.zeros(len(own))
+        if seekers.any():
+            places, place, rows = np.unique(features[own], axis=0, return_inverse=True, return_counts=True)
+            nearest = NearestNeighbors(n_neighbors=min(self.neighbours, len(places))).fit(places)
+            found = nearest.kneighbors(features[seekers], return_distance=False)
+            before = np.cumsum(rows[found], axis=1) - rows[found]
+            taken = before < self.neighbours  # whole places, until M rows or more are found
+            share = taken / np.sum(rows[found] * taken, axis=1, keepdims=True)
+            used[own] = np.bincount(found.ravel(), weights=share.ravel(), minlength=len(places))[place.ravel()]
+        return used
 
 
 def _standardised(covariates: Array) -> Array:

@@ -19,7 +19,7 @@ from .matching import Matching
 from .outcome_model import OutcomeModel
 from .weighting import Weighting
 
-__all__ = ["METHODS", "Method", "choose_methods"]
+__all__ = ["METHODS", "Method", "check_method_names", "choose_methods"]
 
 Build = Callable[[IdentifiedEstimand, EncodedTable, int], AdjustmentEstimator]
 DISCRETE = ("binary", "categorical")
@@ -41,6 +41,7 @@ class Method:
         weighs: Whether inverse propensities weigh rows, so that poor overlap makes it explode.
         intervals: Intervals that it can state.
         sampling: Why sampling weights are refused; empty where they are taken.
+        clustering: Why clusters are refused; empty where they are taken.
     """
 
     kinds: tuple[str, ...]
@@ -53,6 +54,7 @@ class Method:
     weighs: bool = False
     intervals: tuple[str, ...] = ("analytic", "bootstrap")
     sampling: str = ""
+    clustering: str = ""
 
 
 METHODS: dict[str, Method] = {
@@ -123,6 +125,8 @@ METHODS: dict[str, Method] = {
         note="Forest of effects given the adjustment set (econml), on residuals of cross-fitted random forests; "
         "averaged over the rows, for a binary treatment by doubly robust scores. econml's interval.",
         intervals=("analytic",),
+        sampling="econml weighs rows when it fits the forest, and not when it averages the effects",
+        clustering="econml keeps clusters together when it fits, and its interval takes rows as independent all the same",
     ),
     "instrumental variables": Method(
         kinds=("binary", "continuous"),
@@ -141,7 +145,7 @@ METHODS: dict[str, Method] = {
             estimand, mediators=estimand.frontdoor_variables, bounds=table.bounds, seed=seed
         ),
         note="Two regressions with splines and products: of the outcome on mediators and treatment, averaged over the "
-        "treatment, and of that on the treatment; right where both are. Bootstrap interval.",
+        "treatment, and of that on the treatment; right where both are. Its interval is always a bootstrap's.",
         identified="frontdoor",
         default=True,
         intervals=("bootstrap",),
@@ -178,6 +182,12 @@ def choose_methods(
             f"Expected population='whole' for an effect identified by {identified}; got {population!r}. Only adjustment "
             "tells populations apart."
         )
+    if kind == "continuous" and population != "whole":
+        raise DataError(
+            f"Expected population='whole' for the continuous treatment '{treatment}'; got {population!r}. Hardly a row "
+            "has either value of the contrast, so neither the treated nor an overlap are rows that can be named."
+        )
+    check_method_names(names)
     if names is None:
         names = [name for name, method in suited.items() if method.default]
         if not names:
@@ -186,9 +196,6 @@ def choose_methods(
                 f"{kind}. Recode it into two labels."
             )
     for name in names:
-        if name not in METHODS:
-            known = ", ".join(METHODS)
-            raise UnknownNameError(f"Expected methods among {known}; got {name!r}." + nearest(str(name), METHODS))
         if name not in suited:
             article = "an effect identified by" if METHODS[name].identified != identified else f"the {kind}"
             place = f"{identified}" if METHODS[name].identified != identified else f"treatment '{treatment}'"
@@ -201,6 +208,23 @@ def choose_methods(
                 + (f"Choose among {able}." if able else "Ask for the whole population.")
             )
     return {name: METHODS[name] for name in names}
+
+
+def check_method_names(names: Sequence[str] | None) -> None:
+    """Refuse what is no list of keys of `METHODS`.
+
+    Raises:
+        UnknownNameError: A name is no method.
+        DataError: Not a list, or an empty one.
+    """
+    if isinstance(names, str) or (names is not None and not names):
+        raise DataError(
+            f"Expected methods as a list of names; got {names!r}. Leave methods out for those that suit the treatment."
+        )
+    for name in names or ():
+        if name not in METHODS:
+            known = ", ".join(METHODS)
+            raise UnknownNameError(f"Expected methods among {known}; got {name!r}." + nearest(str(name), METHODS))
 
 
 def _forest(estimand: IdentifiedEstimand, table: EncodedTable, seed: int) -> AdjustmentEstimator:

@@ -55,8 +55,8 @@ class Weighting(AdjustmentEstimator):
             mean = float(np.average(arrays.outcome, weights=weight))
             pull = sign * weight * (arrays.outcome - mean) / weight.mean()
             effect, influence = effect + sign * mean, influence + pull
-            for change, power, propensity in zip(changes, powers, clipped, strict=True):
-                change += power * (1 - propensity) * pull
+            for change, power, propensity, kept in zip(changes, powers, clipped, fitted, strict=True):
+                change += power * (1 - propensity) * pull * (propensity == kept)
         for model, member, propensity, change in zip(models, members, fitted, changes, strict=True):
             influence += _through(model, basis, change, arrays.weights, member - propensity)
         return Influence(effect, influence - influence.mean(), arrays.clusters)
