@@ -36,7 +36,7 @@ nb_execution_mode = "off"  # `-D nb_execution_mode=cache` executes the notebooks
 autodoc_typehints = "signature"
 autodoc_member_order = "bysource"
 autodoc_class_signature = "mixed"
-autodoc_default_options = {"members": True, "show-inheritance": True}
+add_module_names = False
 default_role = "py:obj"
 napoleon_numpy_docstring = False
 napoleon_use_ivar = True

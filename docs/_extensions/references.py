@@ -8,7 +8,7 @@ import re
 from collections.abc import Callable
 
 from command_line import command_line
-from rooms import prepare_rooms, room, top_level
+from rooms import room, top_level
 from sphinx.application import Sphinx
 from study_file import mechanism_words, method_words, study_file
 
@@ -32,7 +32,6 @@ def fill(text: str) -> str:
 
 def setup(app: Sphinx) -> dict[str, bool]:
     """Let Sphinx fill pages as it reads them."""
-    prepare_rooms()
     app.connect("source-read", _read)
     app.connect("env-get-outdated", lambda app, env, added, changed, removed: sorted(getattr(env, "generated", ())))
     return {"parallel_read_safe": True}

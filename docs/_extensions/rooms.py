@@ -10,7 +10,7 @@ from sphinx.pycode import ModuleAnalyzer
 
 import causalgen
 
-__all__ = ["ROOMS", "prepare_rooms", "room", "top_level"]
+__all__ = ["ROOMS", "room", "top_level"]
 
 ROOMS = (
     "graph",
@@ -33,24 +33,13 @@ ROOMS = (
 )
 
 
-def prepare_rooms() -> None:
-    """Load what rooms load on first use only, so that autodoc finds it."""
-    for name in ROOMS:
-        module = import_module(f"causalgen.{name}")
-        for public in module.__all__:
-            setattr(module, public, getattr(module, public))
-
-
 def room(name: str) -> str:
     """A table of the room's names, then each with its documentation."""
     module = import_module(f"causalgen.{name}")
-    described = {public: getattr(module, public) for public in module.__all__}
-    constants = [public for public, value in described.items() if not _has_own_docstring(value)]
-    summaries = {public: _summary(module.__name__, public, value) for public, value in described.items()}
-    parts = [f".. automodule:: {module.__name__}", f"   :exclude-members: {', '.join(constants)}"]
-    parts += [f"\n.. py:data:: {module.__name__}.{public}\n\n   {summaries[public]}" for public in constants]
-    body = "\n".join(parts)
-    return f"{_table((module.__name__, public, text) for public, text in summaries.items())}\n\n```{{eval-rst}}\n{body}\n```"
+    entries = [(public, getattr(module, public)) for public in module.__all__]
+    table = _table((module.__name__, public, _summary(module.__name__, public, value)) for public, value in entries)
+    body = "\n\n".join(_entry(module.__name__, public, value) for public, value in entries)
+    return f"{table}\n\n```{{eval-rst}}\n{body}\n```"
 
 
 def top_level() -> str:
@@ -62,6 +51,15 @@ def top_level() -> str:
 def _table(rows: Iterable[tuple[str, str, str]]) -> str:
     lines = [f"| {{py:obj}}`~{module}.{name}` | {text} |" for module, name, text in rows]
     return "\n".join(["| | |", "|---|---|", *lines])
+
+
+def _entry(module: str, name: str, value: Any) -> str:
+    if inspect.isclass(value):
+        options = "   :show-inheritance:" if issubclass(value, Exception) else "   :members:"
+        return f".. autoclass:: {module}.{name}\n{options}"
+    if inspect.isroutine(value):
+        return f".. autofunction:: {module}.{name}"
+    return f".. py:data:: {module}.{name}\n\n   {_summary(module, name, value)}"
 
 
 def _has_own_docstring(value: Any) -> bool:
