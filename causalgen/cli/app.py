@@ -9,6 +9,7 @@ from .audit import audit
 from .benchmark import benchmark
 from .check import check
 from .counterfactual import counterfactual
+from .data import get_data, list_data, show_data
 from .discover import discover
 from .effects import effects
 from .evaluate import evaluate
@@ -37,6 +38,12 @@ app.command(epilog=EPILOG)(discover)
 app.command(epilog=EPILOG)(effects)
 app.command(epilog=EPILOG)(graph)
 app.command(epilog=EPILOG)(audit)
+
+data = typer.Typer(help="List, fetch and show the data sets of the catalog.", epilog=EPILOG, no_args_is_help=True)
+data.command("list", epilog=EPILOG)(list_data)
+data.command("get", epilog=EPILOG)(get_data)
+data.command("show", epilog=EPILOG)(show_data)
+app.add_typer(data, name="data")
 
 
 def _print_version(wanted: bool) -> None:

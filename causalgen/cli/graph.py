@@ -14,13 +14,12 @@ if TYPE_CHECKING:
     from ..errors import NotIdentifiableError
     from ..graph import CausalGraph, Estimand, Variable
 
-__all__ = ["describe_variable", "graph", "print_variables"]
+__all__ = ["graph", "print_graph"]
 
 SETS = 100
 """Greatest number of adjustment sets; there can be exponentially many."""
 SHOWN = 30
 """Independencies that the terminal shows."""
-PICTURES = (".png", ".svg", ".pdf")
 
 
 def graph(
@@ -46,12 +45,15 @@ def graph(
     """
     with failures():
         from ..errors import GraphError
+        from ..graph.formats import format_of
         from ..studies.graphs import find_graph
+        from .pictures import check_picture
 
         if (treatment is None) != (outcome is None):
             raise GraphError("Expected both --treatment and --outcome, or neither; got one of them.")
-        if draw is not None and draw.suffix.lower() not in PICTURES:
-            raise GraphError(f"Expected a picture ending in {', '.join(PICTURES)} for --draw; got '{draw}'.")
+        check_picture("--draw", draw)
+        if out is not None:
+            format_of(out)
         found = find_graph(source)
         record = _record(found, treatment, outcome)
         if as_json:
@@ -121,12 +123,8 @@ def _not_identified(error: "NotIdentifiableError") -> dict[str, Any]:
 def _print(graph: "CausalGraph", record: dict[str, Any]) -> None:
     from rich.console import Console
 
-    console = Console(markup=False, highlight=False, soft_wrap=True)
-    counts = {"variables": graph.nodes, "edges": graph.edges, "bidirected": graph.confounded}
-    console.print(", ".join(f"{len(items)} {what}" for what, items in counts.items()), style="bold")
-    _lines(console, record["edges"].split("; "))
-    if any(variable.kind for variable in graph.variables.values()):
-        print_variables(console, graph)
+    console = Console(markup=False, highlight=False)
+    print_graph(console, graph)
     texts = [entry["text"] for entry in record["independencies"]]
     console.print("Independencies that data can refute" + ("" if texts else ": none"), style="bold")
     more = [f"and {len(texts) - SHOWN} more; --json lists them all"] if len(texts) > SHOWN else []
@@ -147,7 +145,8 @@ def _print_effect(console: "Console", effect: dict[str, Any]) -> None:
     ways = [
         f"{w['instrument']}" + (f" given {_braces(w['given'])}" if w["given"] else "") for w in effect["instruments"]
     ]
-    console.print("Instruments: " + (", ".join(ways) or "none"))
+    console.print("Instruments" + ("" if ways else ": none"))
+    _lines(console, ways)
     if not effect["identified"]:
         console.print("Not identified", style="bold")
         _lines(console, [effect["text"]])
@@ -160,22 +159,25 @@ def _print_effect(console: "Console", effect: dict[str, Any]) -> None:
     _lines(console, [f"- {text}" for text in effect["assumptions"]])
 
 
-def print_variables(console: "Console", graph: "CausalGraph") -> None:
-    """Print what the variables of a graph are, as a table."""
+def print_graph(console: "Console", graph: "CausalGraph") -> None:
+    """Print the edges of a graph, and a table of what its variables declare."""
     from rich.table import Table
     from rich.text import Text
 
+    counts = {"variables": graph.nodes, "edges": graph.edges, "bidirected": graph.confounded}
+    console.print(", ".join(f"{len(items)} {what}" for what, items in counts.items()), style="bold")
+    _lines(console, str(graph).split("; "))
+    if not any(variable.kind for variable in graph.variables.values()):
+        return
     shown = Table()
     for column in ("variable", "kind", "values", "unit"):
         shown.add_column(column)
     for variable in graph.variables.values():
-        shown.add_row(
-            *map(Text, (variable.name, variable.kind or "", describe_variable(variable), variable.unit or ""))
-        )
-    console.print(shown, soft_wrap=False)
+        shown.add_row(*map(Text, (variable.name, variable.kind or "", _values(variable), variable.unit or "")))
+    console.print(shown)
 
 
-def describe_variable(variable: "Variable") -> str:
+def _values(variable: "Variable") -> str:
     """The values that a variable can have, in words."""
     span = "" if variable.support is None else "{:g} to {:g}".format(*variable.support)
     if variable.is_image:
@@ -185,7 +187,7 @@ def describe_variable(variable: "Variable") -> str:
 
 def _lines(console: "Console", lines: list[str]) -> None:
     for line in lines:
-        console.print(f"  {line}")
+        console.print(f"  {line}", soft_wrap=True)
 
 
 def _braces(names: list[str]) -> str:

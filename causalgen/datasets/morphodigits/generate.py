@@ -16,7 +16,7 @@ from ..resources import load_graph
 from .equations import NOISES, attributes, draw_noise
 from .truth import MorphodigitsTruth
 
-__all__ = ["ROWS", "load_morphodigits"]
+__all__ = ["ROWS", "load_morphodigits", "stored_at"]
 
 SOURCE = (
     "Handwriting: scikit-learn's copy of the UCI Optical Recognition of Handwritten Digits test set "
@@ -45,8 +45,7 @@ def load_morphodigits(
     """
     if rows < 100:
         raise DataError(f"Expected at least 100 rows of morphodigits; got {rows}.")
-    path = cache_folder(root) / f"morphodigits-{rows}-{seed}-{_recipe()}.npz"
-    arrays = cached(path, lambda: _generate(rows, seed, progress))
+    arrays = cached(_path(root, rows, seed), lambda: _generate(rows, seed, progress))
     graph, base = load_graph("morphodigits"), arrays["base"]
     noise = {name: arrays[f"noise_{name}"] for name in NOISES}
     columns = {name: torch.from_numpy(column) for name, column in _columns(noise).items()}
@@ -57,6 +56,16 @@ def load_morphodigits(
     return Dataset(
         "morphodigits", graph, values, split, torch.from_numpy(base), truth, "one handwritten digit, redrawn", SOURCE
     )
+
+
+def stored_at() -> Path | None:
+    """The file of the default rows in the cache folder; None before they were generated."""
+    path = _path(None, ROWS, SEED)
+    return path if path.is_file() else None
+
+
+def _path(root: str | Path | None, rows: int, seed: int) -> Path:
+    return cache_folder(root) / f"morphodigits-{rows}-{seed}-{_recipe()}.npz"
 
 
 def _generate(rows: int, seed: int, progress: Progress | None) -> dict[str, NDArray]:

@@ -1,6 +1,6 @@
 """The data set `morphomnist`: MNIST digits with known thickness and intensity, the field's benchmark."""
 
-from .load import ROWS, load_morphomnist, released_counterfactuals
+from .load import ROWS, load_morphomnist, released_counterfactuals, stored_at
 from .truth import MorphomnistTruth
 
-__all__ = ["ROWS", "MorphomnistTruth", "load_morphomnist", "released_counterfactuals"]
+__all__ = ["ROWS", "MorphomnistTruth", "load_morphomnist", "released_counterfactuals", "stored_at"]

@@ -19,7 +19,7 @@ from .files import COUNTERFACTUALS, MNIST, RELEASED, check, find, read_idx, sear
 from .process import draw
 from .truth import MorphomnistTruth
 
-__all__ = ["ROWS", "load_morphomnist", "released_counterfactuals"]
+__all__ = ["ROWS", "load_morphomnist", "released_counterfactuals", "stored_at"]
 
 ROWS = 70_000
 TRAIN = 60_000
@@ -89,6 +89,11 @@ def load_morphomnist(
     return Dataset(
         "morphomnist", graph, values, _split(train, rows, seed), group, truth, "one handwritten digit", ORIGIN
     )
+
+
+def stored_at() -> Path | None:
+    """The folder of the released files, below CAUSALGEN_DATA or the cache folder; None where neither has them."""
+    return search(RELEASED)
 
 
 def released_counterfactuals(root: str | Path | None = None) -> dict[str, NDArray]:

@@ -1,0 +1,148 @@
+"""`causalgen data`: which data sets there are, what they hold, and where they are."""
+
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from .failures import failures
+
+if TYPE_CHECKING:
+    from ..datasets import Dataset
+    from ..datasets.catalog import Entry
+
+__all__ = ["get_data", "list_data", "show_data"]
+
+PICTURES = 24
+"""Images in a grid."""
+
+Name = Annotated[str, typer.Argument(help="Name of a data set; `causalgen data list` has them.", show_default=False)]
+AsJson = Annotated[bool, typer.Option("--json", help="Print JSON instead of text.")]
+
+
+def list_data(as_json: AsJson = False) -> None:
+    """List the data sets of the catalog, and which of them are on this machine.
+
+    Example: causalgen data list
+    """
+    with failures():
+        from ..datasets.catalog import catalog
+
+        records = [_record(entry) for entry in catalog()]
+        if as_json:
+            typer.echo(json.dumps(records, indent=2, ensure_ascii=False))
+        else:
+            _print_list(records)
+
+
+def get_data(name: Name) -> None:
+    """Fetch or generate a data set, check it, and say where it is kept.
+
+    Looked for below CAUSALGEN_DATA first, where files have to be fetched. Kept in CAUSALGEN_CACHE, else in the user's cache.
+
+    Example: causalgen data get morphodigits
+    """
+    with failures():
+        data = _load(name)
+        from ..datasets.catalog import stored_at
+
+        typer.echo(data)
+        typer.echo(stored_at(name) or "It could not be kept: set CAUSALGEN_CACHE to a folder that can be written.")
+
+
+def show_data(
+    name: Name,
+    grid: Annotated[
+        Path | None, typer.Option(help="Also draw a grid of images: .png, .svg or .pdf.", show_default=False)
+    ] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Show the card of a data set: source, licence, splits and causal assumptions; its graph and its columns.
+
+    Example: causalgen data show morphodigits --grid digits.png
+    """
+    with failures():
+        from ..datasets.catalog import entry
+        from .pictures import check_picture
+
+        found = entry(name)
+        check_picture("--grid", grid)
+        if as_json:
+            record = _record(found) | {"card": _card(name), "graph": found.graph.to_dict(), "edges": str(found.graph)}
+            typer.echo(json.dumps(record, indent=2, ensure_ascii=False))
+        else:
+            _print_card(found)
+        if grid is not None:
+            _draw(_load(name), grid)
+            typer.echo(grid, err=as_json)
+
+
+def _record(entry: "Entry") -> dict[str, Any]:
+    from ..datasets.catalog import stored_at
+
+    place = stored_at(entry.name)
+    said = {key: getattr(entry, key) for key in ("name", "what", "rows", "size", "licence", "comes")}
+    return said | {"here": None if place is None else str(place)}
+
+
+def _card(name: str) -> str:
+    from ..datasets.resources import card
+
+    return card(name)
+
+
+def _load(name: str) -> "Dataset":
+    """The data, with a bar where images have to be drawn."""
+    from rich.console import Console
+    from rich.progress import Progress
+
+    from ..datasets import load
+
+    with Progress(console=Console(stderr=True), transient=True) as bars:
+        task = bars.add_task(name, total=None)
+        return load(name, progress=lambda done, total: bars.update(task, completed=done, total=total))
+
+
+def _print_list(records: list[dict[str, Any]]) -> None:
+    from rich.console import Console
+    from rich.table import Table
+    from rich.text import Text
+
+    console, shown = Console(markup=False, highlight=False), Table()
+    for column in ("data set", "rows", "images", "licence", "here"):
+        shown.add_column(column)
+    for record in records:
+        here = "yes" if record["here"] else "no"
+        cells = (record["name"], f"{record['rows']:,}", record["size"], record["licence"], here)
+        shown.add_row(*map(Text, cells))
+    console.print(shown)
+    for record in records:
+        place = f"In {record['here']}" if record["here"] else f"Not here yet: {record['comes']}"
+        console.print(f"{record['name']}: {record['what']}. {place}.", soft_wrap=True)
+
+
+def _print_card(entry: "Entry") -> None:
+    from rich.console import Console
+    from rich.markdown import Markdown
+
+    from .graph import print_graph
+
+    console = Console(markup=False, highlight=False)
+    console.print(Markdown(_card(entry.name)))
+    print_graph(console, entry.graph)
+
+
+def _draw(data: "Dataset", path: Path) -> None:
+    """Test images, evenly spaced, with the attributes that make them."""
+    from ..reports.images import plot_samples
+    from ..reports.style import number
+
+    image = next(variable for variable in data.graph.variables.values() if variable.is_image)
+    rows = data.split["test"][:: max(1, len(data.split["test"]) // PICTURES)][:PICTURES]
+    table = data.frame().loc[rows.numpy(), list(data.graph.parents(image.name))]
+    captions = [
+        "\n".join(f"{key} {number(value) if isinstance(value, float) else value}" for key, value in row.items())
+        for row in table.to_dict("records")
+    ]
+    plot_samples(data.values[image.name][rows], captions, variable=image).savefig(path, dpi=200)
