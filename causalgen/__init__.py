@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from ._version import __version__
 
 if TYPE_CHECKING:
-    from .datasets import Dataset, load
+    from .datasets import Dataset, from_arrays, from_torch, load, load_table
     from .effects import EffectReport, estimate_effect
     from .graph import CausalGraph, Variable, identify
     from .scm import Counterfactual, Posterior, StructuralCausalModel
@@ -27,8 +27,11 @@ _HOMES = {
     "Variable": "graph",
     "estimate_effect": "effects",
     "fit": "training",
+    "from_arrays": "datasets",
+    "from_torch": "datasets",
     "identify": "graph",
     "load": "datasets",
+    "load_table": "datasets",
 }
 
 __all__ = [
@@ -44,8 +47,11 @@ __all__ = [
     "__version__",
     "estimate_effect",
     "fit",
+    "from_arrays",
+    "from_torch",
     "identify",
     "load",
+    "load_table",
 ]
 
 

@@ -13,7 +13,9 @@ from .data import get_data, list_data, show_data
 from .discover import discover
 from .effects import effects
 from .evaluate import evaluate
+from .fit import fit
 from .graph import graph
+from .new import new
 from .run import run
 from .show import show
 
@@ -28,8 +30,10 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
+app.command(epilog=EPILOG)(new)
 app.command(epilog=EPILOG)(check)
 app.command(epilog=EPILOG)(run)
+app.command(epilog=EPILOG)(fit)
 app.command(epilog=EPILOG)(show)
 app.command(epilog=EPILOG)(counterfactual)
 app.command(epilog=EPILOG)(evaluate)

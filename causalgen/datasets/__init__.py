@@ -1,7 +1,7 @@
 """Load, generate and verify data.
 
 `load("morphodigits")` returns a `Dataset`: the assumed graph, the columns, the splits and, where the generator is
-known, the truth.
+known, the truth. `load_table`, `from_arrays` and `from_torch` make one of your own images and attributes.
 """
 
 from collections.abc import Callable, Iterable
@@ -13,8 +13,9 @@ from ..errors import UnknownNameError, nearest
 
 if TYPE_CHECKING:
     from .dataset import Dataset, Truth
+    from .table import from_arrays, from_torch, load_table
 
-__all__ = ["DATASETS", "Dataset", "Truth", "check_options", "load"]
+__all__ = ["DATASETS", "Dataset", "Truth", "check_options", "from_arrays", "from_torch", "load", "load_table"]
 
 DATASETS: dict[str, str] = {
     "morphodigits": "morphodigits:load_morphodigits",
@@ -61,4 +62,6 @@ def _loader(name: str) -> "Callable[..., Dataset]":
 def __getattr__(name: str) -> Any:
     if name in ("Dataset", "Truth"):
         return getattr(import_module(".dataset", __name__), name)
+    if name in ("from_arrays", "from_torch", "load_table"):
+        return getattr(import_module(".table", __name__), name)
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -1,4 +1,4 @@
-"""The metrics step: a classifier where the study asks for one, then everything that `causalgen.metrics` measures."""
+"""The metrics step: classifiers where the study asks for them, then everything that `causalgen.metrics` measures."""
 
 from rich.progress import Progress
 
@@ -19,13 +19,12 @@ def evaluate_model(
     """Metrics of the study's queries on test units; None without queries."""
     if not study.evaluation.queries:
         return None
-    classify = study.evaluation.classify
     return evaluate(
         scm,
         data,
         queries=[query[0] if len(query) == 1 else query for query in study.evaluation.queries],
         measure={name: MEASUREMENTS[measurement] for name, measurement in study.measurements.items()},
-        classifiers={classify: _classifier(study, classify, data, bars)} if classify else {},
+        classifiers={name: _classifier(study, name, data, bars) for name in study.evaluation.classify or ()},
         rows=study.evaluation.rows,
         seed=study.seed,
         bars=bars,
@@ -33,15 +32,17 @@ def evaluate_model(
 
 
 def headline(study: Study, metrics: MetricTable) -> list[tuple[str, str]]:
-    """Metric and query for the answer box: each query's effectiveness on the image, and its error to the truth."""
+    """Metric and query for the answer box: each query's effectiveness on the image, its error to the truth, what it keeps."""
     present = {(result.metric, result.query) for result in metrics}
     wanted = []
     for query in study.evaluation.queries:
         label = f"do({', '.join(query)})"
         wanted += [(f"{name} MAE", label) for name in query]
+        wanted += [(f"{name} shown", label) for name in query]
         wanted += [("image L1 to truth", label)]
-    if study.evaluation.classify is not None and study.evaluation.queries:
-        wanted.append((f"{study.evaluation.classify} kept", f"do({', '.join(study.evaluation.queries[0])})"))
+    for name in study.evaluation.classify or ():
+        others = [query for query in study.evaluation.queries if name not in query]
+        wanted += [(f"{name} kept", f"do({', '.join(query)})") for query in others[:1]]
     return [pair for pair in wanted if pair in present]
 
 

@@ -26,10 +26,10 @@ CURVE_RANGE = (0.05, 0.95)
 
 
 def gallery(study: Study, scm: StructuralCausalModel, data: Dataset) -> list[Gallery]:
-    """One grid for every gallery entry; all show the same test units, drawn by the seed."""
+    """One grid for every gallery entry, of test units drawn by the seed: first those whose labels the entry changes."""
     galleries = []
     for item in study.gallery:
-        rows = test_rows(data, item.units, study.seed)
+        rows = _changed_first(data, test_rows(data, len(data), study.seed), item.do)[: item.units]
         do = read_do(scm.graph, item.do)
         result = ask(scm, data, rows, do, seed=study.seed)
         truth = true_counterfactual(data, rows, do)
@@ -97,6 +97,18 @@ def test_rows(data: Dataset, count: int, seed: int) -> Tensor:
     test = data.split["test"]
     order = torch.randperm(len(test), generator=torch.Generator().manual_seed(seed))
     return test[order[:count]]
+
+
+def _changed_first(data: Dataset, rows: Tensor, do: Mapping[str, Any]) -> Tensor:
+    """The rows in their order, but those that have all the labels in `do` already come last."""
+    labels = {name: str(value) for name, value in do.items() if data.graph[name].is_discrete}
+    if not labels:
+        return rows
+    has = torch.ones(len(rows), dtype=torch.bool)
+    for name, label in labels.items():
+        codes = [code for code, known in enumerate(data.graph[name].labels or ()) if str(known) == label]
+        has &= torch.isin(data.values[name][rows], torch.tensor(codes))
+    return torch.cat([rows[~has], rows[has]])
 
 
 def image_node(graph: CausalGraph) -> str:

@@ -199,8 +199,8 @@ class Evaluation(_Section):
     """Greatest number of test units."""
     queries: Annotated[tuple[Nodes, ...], Field(strict=False)] = ()
     """Each the node, or list of nodes, that gets values of other test units."""
-    classify: str | None = None
-    """A discrete parent of the image that a classifier must still read from counterfactual images."""
+    classify: Nodes | None = None
+    """The discrete parents of the image, one or a list, that classifiers must read from counterfactual images."""
 
 
 class Gallery(_Section):

@@ -42,8 +42,8 @@ def _checks(study: Study, graph: CausalGraph) -> Iterator[Check]:
     for i, query in enumerate(study.evaluation.queries):
         for name in query:
             yield ("evaluation", "queries", i), partial(_attribute, graph, name)
-    if study.evaluation.classify is not None:
-        yield ("evaluation", "classify"), partial(_classified, graph, study.evaluation.classify)
+    for name in study.evaluation.classify or ():
+        yield ("evaluation", "classify"), partial(_classified, graph, name)
     for i, item in enumerate(study.gallery):
         for name, value in item.do.items():
             yield ("gallery", i, "do", name), partial(read_intervention, graph, name, value)

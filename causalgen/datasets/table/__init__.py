@@ -2,13 +2,14 @@
 
 from .arrays import from_arrays, from_torch
 from .faults import DataFaultsError, Fault
-from .index import TableIndex, index_table
+from .index import TableIndex, describe_columns, index_table
 from .load import load_index, load_table
 
 __all__ = [
     "DataFaultsError",
     "Fault",
     "TableIndex",
+    "describe_columns",
     "from_arrays",
     "from_torch",
     "index_table",

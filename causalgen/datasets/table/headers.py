@@ -75,6 +75,6 @@ def _judge(image: Image.Image) -> Header | str:
         return f"an image with 16 bits or more per pixel (mode {image.mode})"
     if getattr(image, "n_frames", 1) > 1:
         return f"{getattr(image, 'n_frames', 1)} images in one file"
-    if image.format in ("JPEG", "TIFF", "WEBP") and image.getexif().get(ExifTags.Base.Orientation) in ROTATED:
+    if image.format in ("JPEG", "WEBP") and image.getexif().get(ExifTags.Base.Orientation) in ROTATED:
         width, height = height, width
     return Header(height, width, image.mode in COLOUR)

@@ -24,6 +24,8 @@ __all__ = ["ImageColumn", "decode_image", "index_images", "looks_like_paths"]
 Progress = Callable[[int, int], None]
 
 USABLE = "a grey or colour image with 8 bits per channel"
+LOOKED_AT = 20
+"""Cells that tell whether a column holds paths of images."""
 CHUNK = 512
 """Images decoded between two reports of progress."""
 
@@ -161,9 +163,9 @@ def decode_image(path: Path, shape: tuple[int, ...], fit: Fit = "crop") -> NDArr
 
 
 def looks_like_paths(column: pd.Series) -> bool:
-    """Whether the first words of a column end as image files do."""
-    words = [str(word) for word in column.dropna().head(20)]
-    return bool(words) and all(word.lower().endswith(SUFFIXES) for word in words)
+    """Whether most of the first words of a column end as image files do."""
+    words = [str(word).lower() for word in column.dropna().head(LOOKED_AT)]
+    return sum(word.endswith(SUFFIXES) for word in words) > len(words) / 2
 
 
 def index_images(

@@ -21,7 +21,7 @@ from .layouts import IMAGE, SPLIT
 from .reading import read_table
 from .splits import SHARES, SplitLike, named_splits, split_groups
 
-__all__ = ["Missing", "TableIndex", "TableLike", "index_table"]
+__all__ = ["Missing", "TableIndex", "TableLike", "describe_columns", "index_table"]
 
 TableLike: TypeAlias = "str | Path | pd.DataFrame"
 Missing: TypeAlias = Literal["refuse", "drop"]
@@ -175,6 +175,27 @@ def index_table(
     )
 
 
+def describe_columns(table: TableLike) -> dict[str, str]:
+    """By column: "attribute", "image", or why it can be neither.
+
+    Raises:
+        DataError: The table cannot be read.
+    """
+    frame = table if isinstance(table, pd.DataFrame) else read_table(table)
+    found = {}
+    for title in map(str, frame.columns):
+        faults = Faults(title)
+        if not looks_like_paths(frame[title]):
+            read_attribute(title, frame[title], Declaration(), faults)
+        if frame[title].is_unique and frame[title].tolist() == list(range(len(frame))):
+            faults.column(title, "the numbers of the rows", "something measured")
+        fault = next(iter(faults.found), None)
+        found[title] = f"{fault.found}; expected {fault.expected}" if fault else "attribute"
+        if looks_like_paths(frame[title]):
+            found[title] = "image"
+    return found
+
+
 def _folder(table: TableLike, root: str | Path | None) -> Path:
     if root is not None:
         return Path(root)
@@ -239,6 +260,7 @@ def _split(
     if split is None:
         split = SPLIT if SPLIT in frame and _names_splits(frame[SPLIT]) else SHARES
     if not isinstance(split, str):
+        faults.refuse()  # what is wrong with the columns comes before too few groups
         return split_groups(groups, split, seed)
     column = frame[_known(split, "split", [str(title) for title in frame.columns])].iloc[kept]
     parts = named_splits(column, faults)

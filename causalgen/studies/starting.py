@@ -1,0 +1,212 @@
+"""Write a starter study about a user's table: commented, complete, and right as it stands."""
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import yaml
+
+from ..datasets.table import TableIndex, describe_columns, index_table
+from ..graph import Variable
+from ..graph.parse import write_name
+
+__all__ = ["Columns", "propose_edges", "starter_study", "table_columns"]
+
+STEPS = 2500
+"""Training steps that a starter study aims at, within `EPOCHS`."""
+EPOCHS = (10, 150)
+BATCH = 32
+LONGEST_SIDE = 64
+"""Larger images are made this large at first: training time grows with the pixels."""
+MOST = 4
+"""Grids, queries and the like that are written of each sort."""
+MOST_CLASSES = 20
+
+
+@dataclass(frozen=True)
+class Columns:
+    """Columns that a table offers to a graph.
+
+    Args:
+        attributes: Usable as attributes.
+        images: Hold paths of images.
+        unusable: Column and why it cannot be a variable.
+    """
+
+    attributes: tuple[str, ...]
+    images: tuple[str, ...]
+    unusable: dict[str, str]
+
+
+def table_columns(table: Path) -> Columns:
+    """Which columns of a table can be variables.
+
+    Raises:
+        DataError: The table cannot be read.
+    """
+    found = describe_columns(table)
+    return Columns(
+        attributes=tuple(name for name, what in found.items() if what == "attribute"),
+        images=tuple(name for name, what in found.items() if what == "image"),
+        unusable={name: what for name, what in found.items() if what not in ("attribute", "image")},
+    )
+
+
+def propose_edges(attributes: Sequence[str], image: str | None) -> str:
+    """The simplest graph: every attribute acts on the image, none on another.
+
+    >>> propose_edges(["age", "sex"], "scan")
+    '{age, sex} -> scan'
+    """
+    names = ", ".join(map(write_name, attributes))
+    return names.replace(", ", "; ") if image is None else f"{{{names}}} -> {write_name(image)}"
+
+
+def starter_study(table: Path, edges: str, *, name: str, group: str | None = None, below: Path) -> str:
+    """A study file about `table`; its paths are relative to the folder `below`.
+
+    Raises:
+        DataFaultsError: Anything is wrong with the table; it lists everything.
+        DataError, UnknownNameError, GraphError: The table or the graph cannot be read, or do not fit.
+    """
+    index = index_table(table, edges, group=group, missing="drop")
+    parts = [
+        _head(name),
+        _data(index, _relative(table, below), edges, group),
+        _training(index),
+        _questions(index),
+        _effects(index),
+        "seed: 0\n",
+    ]
+    return "\n".join(part for part in parts if part)
+
+
+def _head(name: str) -> str:
+    return f"""# A starter study: run it as it is, then make it yours.
+#
+#   causalgen check THIS_FILE            what is in the data, what will be done, how long it takes
+#   causalgen run THIS_FILE --smoke      does everything work? in about a minute
+#   causalgen run THIS_FILE              the real thing
+
+name: {_flow(name)}
+question: ""                  # in words, for the report
+"""
+
+
+def _data(index: TableIndex, table: str, edges: str, group: str | None) -> str:
+    lines = ["data:", f"  table: {_flow(table)}"]
+    lines += [
+        "  # An arrow says: may act on directly. What is not joined does not. These assumptions carry every answer."
+    ]
+    lines += [
+        f"  graph: {_flow(edges)}",
+        "  variables:                  # inferred from the table; correct what is wrong",
+    ]
+    lines += [f"    {_flow(node)}: {_flow(_said(index, node))}" for node in index.graph.nodes]
+    lines += [
+        f"  group: {_flow(group)}"
+        if group
+        else "  # group: patient            # a column whose rows must not be split apart"
+    ]
+    if index.dropped:
+        counts = ", ".join(f"{node} {count:,}" for node, count in index.dropped.items())
+        lines += [f"  missing: drop               # rows with missing values: {counts}"]
+    return "\n".join(lines) + "\n"
+
+
+def _said(index: TableIndex, node: str) -> dict[str, Any]:
+    variable = index.graph[node]
+    if variable.is_image:
+        height, width = variable.shape[1:]
+        scale = min(1.0, LONGEST_SIDE / max(height, width))
+        size = [max(1, round(height * scale)), max(1, round(width * scale))]
+        return {"kind": "image", "size": size, "colour": variable.shape[0] == 3, "fit": "crop"}
+    said: dict[str, Any] = {"kind": variable.kind}
+    if variable.labels is not None:
+        said["labels"] = list(variable.labels)
+    if variable.unit:
+        said["unit"] = variable.unit
+    return said
+
+
+def _training(index: TableIndex) -> str:
+    images = [node for node in index.graph.nodes if index.graph[node].is_image]
+    if not images:
+        return ""
+    per_epoch = max(1, len(index.split["train"]) // BATCH)
+    epochs = int(np.clip(round(STEPS / per_epoch), *EPOCHS))
+    return f"""# x := f(noise, parents), one mechanism for every node; what is left out has the default of its kind.
+# Images: conv-vae, hierarchical-vae, diffusion, flow-matching, image-flow, gan, dcgan.
+mechanisms:
+  {_flow(images[0])}: conv-vae
+
+training:
+  images: {{epochs: {epochs}, batch_size: {BATCH}}}
+"""
+
+
+def _questions(index: TableIndex) -> str:
+    graph = index.graph
+    parents = [p for node in graph.nodes if graph[node].is_image for p in graph.parents(node) if not graph[p].is_image]
+    parents = list(dict.fromkeys(parents))[:MOST]
+    if not parents:
+        return ""
+    classes = [p for p in parents if len(graph[p].labels or ()) in range(2, MOST_CLASSES + 1)]
+    lines = [
+        "# Counterfactual queries that are measured on test units, and what classifiers must read from the images."
+    ]
+    lines += ["evaluation:", "  rows: 500", f"  queries: {_flow([[p] for p in parents])}"]
+    lines += [f"  classify: {_flow(classes)}"] if classes else []
+    lines += ["", "# Grids: factual, counterfactual, what changed.", "gallery:"]
+    lines += [f"  - do: {_flow({p: _another(index, graph[p])})}" for p in parents]
+    return "\n".join(lines) + "\n"
+
+
+def _effects(index: TableIndex) -> str:
+    graph = index.graph
+    pairs = [
+        (cause, outcome)
+        for cause, outcome in graph.edges
+        if not graph[cause].is_image and graph[outcome].kind in ("continuous", "binary")
+    ][:MOST]
+    if not pairs:
+        return "# Effects of one attribute on another need an arrow between attributes; this graph has none.\n"
+    lines = ["# Effects on the mean: do(treatment = second value) against do(treatment = first value).", "effects:"]
+    for cause, outcome in pairs:
+        lines += [f"  - treatment: {_flow(cause)}", f"    outcome: {_flow(outcome)}"]
+        lines += [f"    contrast: {_flow(_contrast(index, graph[cause]))}"]
+    return "\n".join(lines) + "\n"
+
+
+def _contrast(index: TableIndex, variable: Variable) -> list[Any]:
+    return list(variable.labels[:2]) if variable.labels else _quantiles(index, variable, (0.25, 0.75))
+
+
+def _another(index: TableIndex, variable: Variable) -> Any:
+    """A value to ask about: the last label, or a high number."""
+    return variable.labels[-1] if variable.labels else _quantiles(index, variable, (0.9,))[0]
+
+
+def _quantiles(index: TableIndex, variable: Variable, at: Sequence[float]) -> list[float]:
+    values = index.attributes[variable.name].values[index.rows]
+    return [float(f"{value:.3g}") for value in np.quantile(values, at)]
+
+
+def _relative(table: Path, below: Path) -> str:
+    """The table's path from the study's folder, where that is simple; else the whole path."""
+    table, below = table.resolve(), below.resolve()
+    return str(table.relative_to(below)) if table.is_relative_to(below) else str(table)
+
+
+def _flow(value: Any) -> str:
+    """YAML on one line; JSON is YAML, and leaves no doubt about words such as no and on."""
+    if isinstance(value, dict):
+        return "{" + ", ".join(f"{_flow(str(key))}: {_flow(entry)}" for key, entry in value.items()) + "}"
+    if isinstance(value, list):
+        return "[" + ", ".join(map(_flow, value)) + "]"
+    if isinstance(value, str) and value.isidentifier() and yaml.safe_load(value) == value:
+        return value
+    return json.dumps(value, ensure_ascii=False)

@@ -1,0 +1,113 @@
+"""From a folder of images and a table to a study that runs: `new`, `check`, `run`."""
+
+import json
+from pathlib import Path
+
+import pandas as pd
+import pytest
+from own_table import GRAPH, make
+from typer.testing import CliRunner
+
+from causalgen.cli.app import app
+from causalgen.studies.schema import OwnData, load_study
+
+runner = CliRunner()
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    make(tmp_path / "data", rows=60)
+    return tmp_path
+
+
+def new(folder: Path, *arguments: str, answers: str | None = None) -> str:
+    result = runner.invoke(
+        app, ["new", str(folder / "data" / "table.csv"), "--out", str(folder / "study.yaml"), *arguments], input=answers
+    )
+    assert result.exit_code == 0, result.output
+    return result.output
+
+
+def test_a_starter_study_checks_and_runs(folder: Path) -> None:
+    new(folder, "--edges", GRAPH, "--group", "patient")
+    study = load_study(folder / "study.yaml")
+    assert isinstance(study.data, OwnData)
+    assert study.data.table == str(folder / "data" / "table.csv")
+    assert [(effect.treatment, effect.outcome) for effect in study.effects] == [("age", "size")]
+    assert study.evaluation.classify == ("sex",)
+    checked = runner.invoke(app, ["check", str(folder / "study.yaml"), "--json"])
+    assert checked.exit_code == 0, checked.output
+    found = json.loads(checked.output)
+    assert found["graph"] == "age -> {size, scan}; size -> scan; sex -> scan"
+    assert found["unused_columns"] == []
+    assert sum(found["rows"].values()) == 60
+    assert found["training_seconds"]["scan"] > 0
+    run = folder / "run"
+    done = runner.invoke(app, ["run", str(folder / "study.yaml"), "--smoke", "--out", str(run)])
+    assert done.exit_code == 0, done.output
+    assert (run / "report.html").stat().st_size > 10_000
+    metrics = pd.read_csv(run / "tables" / "metrics.csv")
+    assert {"sex shown", "sex kept"} <= set(metrics["metric"])
+    asked = runner.invoke(app, ["counterfactual", str(run), "--rows", "0,3", "--do", "sex=male"])
+    assert asked.exit_code == 0, asked.output
+
+
+def test_what_is_not_said_is_asked(folder: Path) -> None:
+    output = new(folder, answers="age -> size -> scan\n")
+    assert "Attributes: patient, age, size, sex" in output
+    assert "[{patient, age, size, sex} -> scan]" in output
+    study = load_study(folder / "study.yaml")
+    assert isinstance(study.data, OwnData)
+    assert study.data.graph == "age -> size -> scan"
+
+
+def test_check_shows_data_and_time(folder: Path) -> None:
+    new(folder, "--edges", GRAPH)
+    result = runner.invoke(app, ["check", str(folder / "study.yaml")])
+    assert result.exit_code == 0, result.output
+    for part in ("female, male", "42 train, 9 validation, 9 test", "leaves out: patient", "Training takes at most"):
+        assert part in result.output
+
+
+def test_check_lists_every_fault(folder: Path) -> None:
+    new(folder, "--edges", GRAPH)
+    table = pd.read_csv(folder / "data" / "table.csv").astype({"age": object})
+    table.loc[1, "age"], table.loc[2, "scan"] = "young", "nowhere.png"
+    table.to_csv(folder / "data" / "table.csv", index=False)
+    result = runner.invoke(app, ["check", str(folder / "study.yaml"), "--json"])
+    assert result.exit_code == 2
+    faults = json.loads(result.output)["faults"]
+    assert [(fault["row"], fault["column"]) for fault in faults] == [(1, "age"), (2, "scan")]
+    plain = runner.invoke(app, ["check", str(folder / "study.yaml")])
+    assert plain.exit_code == 2
+    assert "row 1, column 'age': found 'young', expected a number" in plain.output
+
+
+@pytest.mark.parametrize(
+    ("line", "message"),
+    [
+        ("  graph: age -> scn", "line 4: Expected a column for 'scn' among patient, age, size, sex, scan; got 'scn'."),
+        ("  graph: age -> scan -> age", "Expected an acyclic graph; got the cycle age -> scan -> age"),
+        ("  graph: age -> scan\n  fraction: 1", "line 5: Expected a key of 'data' among table, graph, variables"),
+        ("  graph: age -> scan\n  variables: {age: {kid: x}}", "Expected a key of 'data.variables.age' among kind"),
+        ("  graph: age -> scan\n  missing: 3", "Expected 'data.missing' to be 'refuse' or 'drop'; got 3"),
+        ("  name: morphodigits", "Expected 'data.graph'; it is missing"),
+    ],
+)
+def test_bad_sections_name_their_line(folder: Path, line: str, message: str) -> None:
+    study = folder / "study.yaml"
+    study.write_text(f"name: own\ndata:\n  table: data/table.csv\n{line}\n")
+    result = runner.invoke(app, ["check", str(study)])
+    assert result.exit_code == 2, result.output
+    assert message in result.output.replace("\n", " ")
+
+
+def test_new_overwrites_nothing_and_needs_a_table(folder: Path) -> None:
+    (folder / "study.yaml").write_text("mine")
+    result = runner.invoke(app, ["new", "nowhere.csv", "--out", str(folder / "study.yaml")])
+    assert result.exit_code == 2
+    assert "exists. Choose another with --out" in result.output
+    result = runner.invoke(app, ["new", str(folder / "nowhere.csv"), "--out", str(folder / "other.yaml")])
+    assert result.exit_code == 2
+    assert "it cannot be read: No such file" in result.output
+    assert (folder / "study.yaml").read_text() == "mine"

@@ -1,0 +1,248 @@
+"""Whatever is wrong with a user's table: one listing that names column, row, found and expected."""
+
+import os
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+from own_table import GRAPH, make
+from PIL import Image
+
+from causalgen.datasets.table import DataFaultsError, from_arrays, from_torch, index_table, load_table
+from causalgen.errors import DataError
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    make(tmp_path / "data")
+    return tmp_path / "data"
+
+
+def test_everything_wrong_comes_in_one_listing(folder: Path) -> None:
+    table = pd.read_csv(folder / "table.csv").astype({"age": object, "size": object})
+    table.loc[3, "age"], table.loc[4, "size"], table.loc[5, "sex"] = "old", np.inf, None
+    table.loc[6, "scan"] = "scans/nowhere.png"
+    (folder / "scans" / "007.png").write_text("no image")
+    table.to_csv(folder / "table.csv", index=False)
+    with pytest.raises(DataFaultsError) as caught:
+        index_table(folder / "table.csv", GRAPH)
+    found = {(fault.row, fault.column) for fault in caught.value.faults}
+    assert found == {(3, "age"), (4, "size"), (5, "sex"), (6, "scan"), (7, "scan")}
+    for part in (
+        "got 5",
+        "row 3, column 'age': found 'old', expected a number",
+        "row 4, column 'size': found inf, expected a finite number",
+        "row 5, column 'sex': found nothing, expected a value",
+        "row 6, column 'scan': found no such file ('scans/nowhere.png'), expected a grey or colour image",
+        "row 7, column 'scan': found not an image ('scans/007.png')",
+        "missing: drop",
+    ):
+        assert part in str(caught.value)
+
+
+def test_many_faults_of_one_sort_are_counted() -> None:
+    table = pd.DataFrame({"a": [str(n) for n in range(3000)], "b": np.arange(3000) * 0.5})
+    table.loc[100:599, "a"] = "?"
+    with pytest.raises(DataFaultsError, match=r"(?s)got 500 .*and 495 more rows of 'a' for this reason") as caught:
+        index_table(table, "a -> b", variables={"a": {"kind": "continuous"}})
+    assert "row 100, column 'a': found '?'" in str(caught.value)
+    assert len(str(caught.value)) < 1500
+
+
+def write(folder: Path, text: str | bytes) -> Path:
+    path = folder / "own.csv"
+    path.write_bytes(text if isinstance(text, bytes) else text.encode())
+    return path
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("", "Expected a header line in '.*own.csv'; got an empty file"),
+        ("a,b\n", "Expected rows to learn from in '.*own.csv'; got none"),
+        ("a,b\n1,2\n", "Expected rows to learn from in '.*own.csv'; got one row"),
+        ("a,a,b\n1,2,3\n4,5,6\n", "Expected every column name once in '.*own.csv'; got 'a' 2 times"),
+        ("a,,b\n1,2,3\n4,5,6\n", "Expected a name for every column of '.*own.csv'; column 2 has none"),
+        ("a,b\n1,2\n3\n", "Expected a CSV table at '.*own.csv'; it cannot be read"),
+        (
+            "a,b\n1,f\xfcr\n2,x\n".encode("latin-1"),
+            "Expected UTF-8 text in '.*own.csv'; got the byte 0xfc .*Save it as",
+        ),
+        ("a;b\n1,5;2.5\n2,5;1\n", "Expected one decimal mark in '.*own.csv'"),
+        (b"a,b\n\x00\x01,2\n1,2\n", "Expected text in '.*own.csv'; got binary data in line 2"),
+    ],
+)
+def test_tables_that_are_none(tmp_path: Path, text: str | bytes, message: str) -> None:
+    with pytest.raises(DataError, match=message):
+        index_table(write(tmp_path, text), "a -> b")
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["\ufeffa;b\n1,5;x\n2,25;y\n3;x\n4;y\n5;y\n6;x\n", "a\tb\n1.5\tx\n2.25\ty\n3\tx\n4\ty\n5\ty\n6\tx\n"],
+)
+def test_byte_order_marks_semicolons_tabs_and_decimal_commas(tmp_path: Path, text: str) -> None:
+    index = index_table(write(tmp_path, text), "a -> b", variables={"a": {"kind": "continuous"}})
+    assert index.attributes["a"].values.tolist() == [1.5, 2.25, 3, 4, 5, 6]
+    assert index.graph["b"].labels == ("x", "y")
+
+
+@pytest.mark.parametrize(
+    ("column", "said", "message"),
+    [
+        (["1", "2", "x", "3.5", "4", "5"], {}, "row 2, column 'a': found 'x', expected a number"),
+        (pd.date_range("2020", periods=6), {}, "column 'a': found dates or times, expected numbers or labels"),
+        ([[1], [2], [3], [4], [5], [6]], {}, "column 'a': found a list per cell, expected one value per cell"),
+        ([None] * 6, {}, "column 'a': found missing values only"),
+        (["x"] * 6, {}, r"column 'a': found the same value \('x'\) in every row"),
+        ([7.5] * 6, {}, r"column 'a': found the same value \(7.5\) in every row"),
+        ([1.5, 2.5, -np.inf, 3.5, 4.5, 5.5], {}, "row 2, column 'a': found -inf, expected a finite number"),
+        (
+            [0.5, 9.5, 1.5, 2.5, 3.5, 4.5],
+            {"support": [0, 5]},
+            "row 1, column 'a': found 9.5, expected a value from 0 to 5",
+        ),
+        (list("xyxyzx"), {"labels": ["x", "y"]}, "row 4, column 'a': found 'z', expected one of x, y"),
+        (list("xyxyzx"), {"kind": "binary"}, "column 'a': found a declaration that does not fit"),
+    ],
+)
+def test_columns_that_do_not_fit(column: Any, said: dict[str, Any], message: str) -> None:
+    table = pd.DataFrame({"a": column, "b": np.arange(6) * 0.5})
+    with pytest.raises(DataFaultsError, match=message):
+        index_table(table, "a -> b", variables={"a": said})
+
+
+def test_a_million_labels_are_no_labels() -> None:
+    table = pd.DataFrame({"a": [f"name {row}" for row in range(3000)], "b": np.arange(3000) * 0.5})
+    with pytest.raises(DataFaultsError, match="found 3,000 different words, expected at most 50 labels"):
+        index_table(table, "a -> b")
+
+
+def test_nested_parquet(tmp_path: Path) -> None:
+    table = pd.DataFrame({"a": [{"x": 1}, {"x": 2}], "b": [0.5, 1.5]})
+    table.to_parquet(tmp_path / "t.parquet")
+    with pytest.raises(DataFaultsError, match=r"column 'a': found lists or records \(struct<x: int64>\)"):
+        index_table(tmp_path / "t.parquet", "a -> b")
+    (tmp_path / "t.parquet").write_bytes(b"PAR1")
+    with pytest.raises(DataError, match=r"Expected a Parquet table at '.*t.parquet'; it cannot be read"):
+        index_table(tmp_path / "t.parquet", "a -> b")
+
+
+def wrong_image(place: Path, what: str) -> None:
+    grey = Image.fromarray(np.full((12, 10), 9, np.uint8))
+    if what == "folder":
+        place.unlink()
+        place.mkdir()
+    elif what == "16-bit":
+        Image.fromarray(np.full((12, 10), 999, np.uint16)).save(place)
+    elif what == "CMYK":
+        grey.convert("CMYK").save(place, format="JPEG")
+    elif what == "animated":
+        grey.save(
+            place, format="GIF", save_all=True, append_images=[Image.fromarray(np.eye(12, 10, dtype=np.uint8) * 255)]
+        )
+    elif what == "empty":
+        place.write_bytes(b"")
+    elif what == "bomb":
+        Image.new("1", (20_000, 20_000)).save(place)
+    elif what == "larger":
+        grey.resize((30, 30)).save(place)
+
+
+@pytest.mark.parametrize(
+    ("what", "found"),
+    [
+        ("folder", "a folder"),
+        ("16-bit", "an image with 16 bits or more per pixel"),
+        ("CMYK", "a CMYK image"),
+        ("animated", "2 images in one file"),
+        ("empty", "an empty file"),
+        ("bomb", "an image of"),
+        ("larger", r"images of 2 sizes: 12x10 \(23 images\), 30x30 \(1 image\), expected one size; declare `size"),
+    ],
+)
+def test_images_that_are_none_show_before_decoding(folder: Path, what: str, found: str) -> None:
+    wrong_image(folder / "scans" / "001.png", what)
+    with pytest.raises(DataFaultsError, match=found):
+        index_table(folder / "table.csv", GRAPH)
+
+
+def test_damaged_and_transparent_images_show_when_decoded(folder: Path) -> None:
+    whole = (folder / "scans" / "003.png").read_bytes()
+    (folder / "scans" / "003.png").write_bytes(whole[: len(whole) - 30])
+    Image.new("LA", (10, 12), (90, 100)).save(folder / "scans" / "004.png")
+    with pytest.raises(DataFaultsError, match="got 2") as caught:
+        load_table(folder / "table.csv", GRAPH, root=folder / "cache")
+    assert "row 3, column 'scan': found a damaged image ('003.png'" in str(caught.value)
+    assert "row 4, column 'scan': found transparent pixels ('004.png')" in str(caught.value)
+    assert not list((folder / "cache").rglob("*.np*")), "nothing half decoded stays behind"
+
+
+@pytest.mark.parametrize("cell", ["../secret.png", "/etc/hostname", "link.png"])
+def test_paths_stay_in_the_data_folder(folder: Path, cell: str) -> None:
+    Image.new("L", (10, 12), 5).save(folder.parent / "secret.png")
+    os.symlink(folder.parent / "secret.png", folder / "link.png")
+    table = pd.read_csv(folder / "table.csv")
+    table.loc[2, "scan"] = cell
+    with pytest.raises(DataFaultsError, match=r"row 2, column 'scan': found a path that leaves the folder"):
+        index_table(table, GRAPH, root=folder)
+
+
+def test_links_within_the_data_folder_are_followed(folder: Path) -> None:
+    os.symlink(folder / "scans" / "000.png", folder / "link.png")
+    table = pd.read_csv(folder / "table.csv")
+    table.loc[2, "scan"] = "link.png"
+    assert index_table(table, GRAPH, root=folder).graph["scan"].shape == (1, 12, 10)
+
+
+def test_folders_that_are_no_data(tmp_path: Path) -> None:
+    with pytest.raises(DataError, match=r"Expected metadata.csv, .* or a folder per class in '.*'; got no images"):
+        index_table(tmp_path, "label -> image")
+    Image.new("L", (5, 5)).save(tmp_path / "a.png")
+    with pytest.raises(DataError, match="got images 0 folders down"):
+        index_table(tmp_path, "label -> image")
+    with pytest.raises(DataError, match=r"Expected a table at '.*no.csv'; it cannot be read: No such file"):
+        index_table(tmp_path / "no.csv", "label -> image")
+    (tmp_path / "t.xlsx").write_text("x")
+    with pytest.raises(DataError, match=r"Expected a .csv or .parquet file, or a folder of images"):
+        index_table(tmp_path / "t.xlsx", "label -> image")
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"split": {"train": 0.5, "validation": 0.2, "test": 0.2}}, "Expected positive shares of .* that add up to 1"),
+        ({"split": {"train": 0.5, "dev": 0.5}}, "Expected splits among train, validation, test; got 'dev'"),
+        ({"split": "sex"}, "row 0, column 'sex': found '.*', expected train, validation or test"),
+        ({"split": "fold"}, "Expected a column for 'split' among"),
+        ({"group": "pateint"}, "got 'pateint'. Did you mean 'patient'"),
+        ({"group": "sex"}, "Expected at least 3 groups to split; got 2"),
+        ({"missing": "impute"}, "Expected missing to be 'refuse' or 'drop'"),
+        (
+            {"variables": {"scan": {"kind": "continuous", "size": [3, 3]}}},
+            "Expected size, colour and fit for images only",
+        ),
+        ({"variables": {"scan": {"fit": "zoom"}}}, "Expected the fit of 'scan' among crop, pad, stretch; got 'zoom'"),
+    ],
+)
+def test_options_that_do_not_fit(folder: Path, options: dict[str, Any], message: str) -> None:
+    with pytest.raises(ValueError, match=message):
+        index_table(folder / "table.csv", GRAPH, **options)
+
+
+def test_arrays_that_do_not_fit() -> None:
+    numbers = np.arange(6) * 0.5
+    for values, message in (
+        ({"a": numbers, "b": numbers[:5]}, "Expected one length for all arrays"),
+        ({"a": numbers, "b": np.zeros((6, 4))}, r"Expected 'b' as \(N,\) values or \(N, height, width\) images"),
+        ({"a": numbers, "b": np.zeros((6, 2, 4, 7))}, "with 1 or 3 channels"),
+        ({"a": numbers, "b": np.random.default_rng(0).normal(size=(6, 4, 4))}, "Expected pixels of 'b' from 0 to 255"),
+    ):
+        with pytest.raises(DataError, match=message):
+            from_arrays(values, "a -> b")
+    with pytest.raises(DataError, match=r"Expected items of 2 entries \(x, y\); item 0 is 3 entries"):
+        from_torch([(1, 2, 3)], ["x", "y"], "x -> y")
+    with pytest.raises(DataError, match=r"Expected 'x' of one shape in every item; got \(2,\) and \(3,\)"):
+        from_torch([(np.zeros(2), 1), (np.zeros(3), 2)], ["x", "y"], "x -> y")
