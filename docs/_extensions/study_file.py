@@ -98,7 +98,7 @@ def _type(entry: Schema) -> str:
 
 def _range(entry: Schema) -> str:
     words = {"minimum": "≥", "exclusiveMinimum": ">", "maximum": "≤", "exclusiveMaximum": "<"}
-    found = [f"{sign} {entry[key]:,}" for key, sign in words.items() if key in entry]
+    found = [f"{sign}\N{NO-BREAK SPACE}{entry[key]:,}" for key, sign in words.items() if key in entry]
     return f", {' and '.join(found)}" if found else ""
 
 
