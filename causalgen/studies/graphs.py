@@ -1,5 +1,6 @@
 """The graph of whatever the user names: a study, a data set, a graph file, a run, or the edges themselves."""
 
+import os
 import re
 from pathlib import Path
 
@@ -31,15 +32,15 @@ def find_graph(source: str) -> CausalGraph:
         return parse_graph(source, "dot")
     if re.search(r"<-|->|[;\n→←↔]", source):
         return CausalGraph(source)
-    path, shipped = Path(source), shipped_studies()
-    if path.is_file():
-        return _in_file(path)
+    if os.path.isfile(source):  # unlike Path.is_file, false for what cannot be a path
+        return _in_file(Path(source))
+    shipped = shipped_studies()
     if source in DATASETS:
         return load_graph(source)
     if source in shipped:
         return study_graph(load_study(shipped[source]))
-    if path.is_dir():
-        return study_graph(read_run(path).study)
+    if os.path.isdir(source):
+        return study_graph(read_run(source).study)
     known = list(dict.fromkeys([*DATASETS, *shipped]))
     raise GraphError(
         f"Expected a study file, a run folder, a graph file ({', '.join(SUFFIXES)}), one of {', '.join(known)}, or edges such "

@@ -1,5 +1,6 @@
 """Studies by name: those in `examples/`, which travel with the package."""
 
+import os
 from pathlib import Path
 
 from ..errors import StudyError, nearest
@@ -25,13 +26,13 @@ def study_path(name_or_path: str | Path) -> Path:
     Raises:
         StudyError: It is neither; the message lists the shipped studies.
     """
-    path, shipped = Path(name_or_path), shipped_studies()
-    if path.is_file():
-        return path
-    if str(name_or_path) in shipped:
-        return shipped[str(name_or_path)]
-    found = "a folder" if path.is_dir() else "it cannot be read: No such file or directory"
+    name, shipped = str(name_or_path), shipped_studies()
+    if os.path.isfile(name):  # unlike Path.is_file, false for what cannot be a path
+        return Path(name)
+    if name in shipped:
+        return shipped[name]
+    found = "a folder" if os.path.isdir(name) else "it cannot be read: No such file or directory"
     raise StudyError(
-        f"Expected a study file or one of the shipped studies {', '.join(shipped)}; got '{name_or_path}'; {found}."
-        + nearest(path.name, shipped)
+        f"Expected a study file or one of the shipped studies {', '.join(shipped)}; got '{name}'; {found}."
+        + nearest(Path(name).name, shipped)
     )
