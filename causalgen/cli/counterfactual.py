@@ -1,44 +1,78 @@
-"""`causalgen counterfactual`: what would these rows have been, had ...?"""
+"""`causalgen counterfactual`: what would these rows, or this image, have been, had ...?"""
 
+from numbers import Integral, Real
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from .failures import failures
+from .options import AsJson, Do, RunArgument, print_files, print_json, print_notes, records, split
 
 if TYPE_CHECKING:
     import pandas as pd
 
+    from ..studies.asking import Answer
+
 __all__ = ["counterfactual"]
+
+INTERVAL = (0.025, 0.975)
+"""Quantiles of the particles that are shown."""
 
 
 def counterfactual(
-    run: Annotated[Path, typer.Argument(help="The run folder.", show_default=False)],
-    rows: Annotated[str, typer.Option(help="Row numbers of the data, such as 3,7 or 3-7.", show_default=False)],
-    do: Annotated[
-        list[str], typer.Option(help="Intervention name=value; may be given several times.", show_default=False)
-    ],
-    out: Annotated[
-        Path | None, typer.Option(help="Folder for grid and table.", show_default="RUN/counterfactuals/QUERY")
+    run: RunArgument,
+    rows: Annotated[
+        str | None, typer.Option(help="Row numbers of the data, such as 3,7 or 3-7.", show_default=False)
     ] = None,
+    image: Annotated[
+        list[str] | None,
+        typer.Option(help="An image from outside; NODE=FILE for each of several images.", show_default=False),
+    ] = None,
+    given: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--set", help="Attribute of that image, name=value; what a study can measure on it may be left out."
+        ),
+    ] = None,
+    do: Do = None,
+    particles: Annotated[
+        int | None, typer.Option(help="Draws of each unit's noise, for mean and spread.", show_default="one answer")
+    ] = None,
+    out: Annotated[
+        Path | None, typer.Option(help="Folder for images, grid and table.", show_default="RUN/counterfactuals/QUERY")
+    ] = None,
+    as_json: AsJson = False,
 ) -> None:
-    """Ask the model of a run what rows of its data would have been under an intervention.
+    """Ask the model of a run what rows of its data, or an image from outside, would have been under an intervention.
 
-    Example: causalgen counterfactual runs/morphodigits --rows 3,7 --do thickness=4 --do pen=felt-tip
+    Example: causalgen counterfactual runs/morphodigits --rows 3,7 --do thickness+=1 --do pen=felt-tip
+
+    Example: causalgen counterfactual runs/morphodigits --image 7.png --set digit=7,pen=ballpoint,hurry=0.5 --do thickness=4
     """
-    numbers = _numbers(rows)
+    if (rows is None) == (not image):
+        raise typer.BadParameter("Expected either --rows or --image; got both or neither.", param_hint="--rows")
+    if given and not image:
+        raise typer.BadParameter("Expected --set beside --image; rows have their values.", param_hint="--set")
+    if not do:
+        raise typer.BadParameter("Expected an intervention, such as --do thickness=4.", param_hint="--do")
+    numbers = _numbers(rows) if rows is not None else []
     with failures():
         from ..studies.runfolder import read_run
 
         folder = read_run(run)
-        from ..studies.asking import answer
+        from ..studies.asking import answer, answer_outside
 
-        found = answer(folder, numbers, do, out)
-        _print_table(found.counterfactual.title, found.table)
-        for path in (found.grid, found.csv):
-            if path is not None:
-                typer.echo(path)
+        if image:
+            found = answer_outside(folder, image, split(given), split(do), out, particles=particles)
+        else:
+            found = answer(folder, numbers, split(do), out, particles=particles)
+        if as_json:
+            print_json(_content(found))
+            return
+        _print_table(found)
+        print_notes(found.notes)
+        print_files(found.grid, found.csv)
 
 
 def _numbers(text: str) -> list[int]:
@@ -56,26 +90,55 @@ def _numbers(text: str) -> list[int]:
     return numbers
 
 
-def _print_table(title: str, table: "pd.DataFrame") -> None:
+def _content(found: "Answer") -> dict[str, object]:
+    return {
+        "query": found.counterfactual.title,
+        "particles": found.counterfactual.particles,
+        "table": records(found.table),
+        "notes": found.notes,
+        "files": {"csv": found.csv, "grid": found.grid, "images": found.images},
+    }
+
+
+def _print_table(found: "Answer") -> None:
     from rich.console import Console
     from rich.table import Table
     from rich.text import Text
 
-    shown = Table(title=title, title_justify="left")
-    for column in ("row", "attribute", "factual", "counterfactual", "truth", "in support"):
-        if column != "truth" or any(name.endswith("_true") for name in table.columns):
-            shown.add_column(column)
-    names = [name.removesuffix("_cf") for name in table.columns if name.endswith("_cf")]
-    for _, row in table.iterrows():
+    unit, names = found.table.columns[0], [n for n in found.counterfactual.graph.nodes if f"{n}_cf" in found.table]
+    truth = any(f"{name}_true" in found.table for name in names)
+    particles = found.counterfactual.particles
+    shown = Table(title=Text(found.counterfactual.title), title_justify="left")
+    for column in (unit, "attribute", "factual", "counterfactual", *(["truth"] if truth else []), "in support"):
+        shown.add_column(column)
+    for value, rows in found.table.groupby(unit, sort=False):
         for position, name in enumerate(names):
-            cells = [_show(row[name]), _show(row[f"{name}_cf"])]
-            cells += [_show(row[f"{name}_true"])] if f"{name}_true" in table.columns else []
+            cells = [
+                _show(rows[name].iloc[0]),
+                _spread(rows[f"{name}_cf"]) if particles else _show(rows[f"{name}_cf"].iloc[0]),
+            ]
+            cells += [_show(rows[f"{name}_true"].iloc[0])] if truth else []
             first = position == 0
-            support = ("yes" if row["supported"] else "no: extrapolated") if first else ""
-            shown.add_row(*map(Text, (str(row["row"]) if first else "", name, *cells, support)))
+            shown.add_row(*map(Text, (str(value) if first else "", name, *cells, _support(rows) if first else "")))
         shown.add_section()
     Console().print(shown)
+    if particles:
+        typer.echo(f"Means with the central 95 % of {particles} particles; of labels the most frequent with its share.")
+
+
+def _spread(values: "pd.Series") -> str:
+    """Particles of one attribute in words: the mean and where the central 95 % lie, or the most frequent label."""
+    if values.dtype.kind != "f":
+        shares = values.value_counts(normalize=True)
+        return f"{shares.index[0]}" + (f" ({shares.iloc[0]:.0%})" if len(shares) > 1 else "")
+    low, high = values.quantile(list(INTERVAL))
+    return _show(values.mean()) + (f" [{low:.3g}, {high:.3g}]" if f"{low:.3g}" != f"{high:.3g}" else "")
+
+
+def _support(rows: "pd.DataFrame") -> str:
+    share = rows["supported"].mean()
+    return "yes" if share == 1 else "no: extrapolated" if share == 0 else f"{share:.0%} of particles"
 
 
 def _show(value: object) -> str:
-    return f"{value:.3g}" if isinstance(value, float) else str(value)
+    return f"{value:.3g}" if isinstance(value, Real) and not isinstance(value, Integral) else str(value)

@@ -10,7 +10,7 @@ import typer
 
 from .failures import INTERRUPTED, failures
 
-__all__ = ["Device", "run"]
+__all__ = ["Device", "Fresh", "Out", "Seed", "Smoke", "StudyArgument", "Where", "execute", "run"]
 
 
 class Device(StrEnum):
@@ -22,20 +22,44 @@ class Device(StrEnum):
     mps = "mps"
 
 
+StudyArgument = Annotated[
+    str, typer.Argument(help="The study file, or the name of a shipped study.", show_default=False)
+]
+Out = Annotated[Path | None, typer.Option(help="Run folder.", show_default="runs/NAME, or runs/NAME-smoke")]
+Smoke = Annotated[bool, typer.Option("--smoke", help="Shrink the study to well under a minute.")]
+Where = Annotated[Device, typer.Option(help="Where to compute.")]
+Seed = Annotated[int | None, typer.Option(min=0, max=2**32 - 1, help="Replace the study's seed.")]
+Fresh = Annotated[
+    bool, typer.Option("--fresh", help="Start anew; an earlier run in that folder is kept beside it as NAME.1.")
+]
+
+
 def run(
-    study: Annotated[str, typer.Argument(help="The study file, or the name of a shipped study.", show_default=False)],
-    out: Annotated[Path | None, typer.Option(help="Run folder.", show_default="runs/NAME, or runs/NAME-smoke")] = None,
-    smoke: Annotated[bool, typer.Option("--smoke", help="Shrink the study to well under a minute.")] = False,
-    device: Annotated[Device, typer.Option(help="Where to compute.")] = Device.auto,
-    seed: Annotated[int | None, typer.Option(min=0, max=2**32 - 1, help="Replace the study's seed.")] = None,
-    fresh: Annotated[
-        bool, typer.Option("--fresh", help="Start anew; an earlier run in that folder is kept beside it as NAME.1.")
-    ] = False,
+    study: StudyArgument,
+    out: Out = None,
+    smoke: Smoke = False,
+    device: Where = Device.auto,
+    seed: Seed = None,
+    fresh: Fresh = False,
 ) -> None:
     """Run a study: fit the model, ask it, measure it, estimate effects, write the report.
 
     An unfinished run of the same study in the same folder is resumed.
     """
+    execute(study, out, smoke=smoke, device=device, seed=seed, fresh=fresh)
+
+
+def execute(
+    study: str,
+    out: Path | None,
+    *,
+    smoke: bool,
+    device: Device,
+    seed: int | None,
+    fresh: bool,
+    only_fit: bool = False,
+) -> None:
+    """Run a study, or fit its model only, and print what came of it."""
     began = time.perf_counter()
     with failures():
         from ..studies.library import study_path
@@ -45,11 +69,19 @@ def run(
         if seed is not None:
             plan = plan.model_copy(update={"seed": seed})
         folder = out or Path("runs") / (f"{plan.name}-smoke" if smoke else plan.name)
+        command = ["causalgen", *sys.argv[1:]]
         from ..studies.runner import run_study
 
         try:
             finished = run_study(
-                plan, folder, smoke=smoke, device=device, fresh=fresh, command=["causalgen", *sys.argv[1:]], began=began
+                plan,
+                folder,
+                smoke=smoke,
+                device=device,
+                fresh=fresh,
+                only_fit=only_fit,
+                command=command,
+                began=began,
             )
         except KeyboardInterrupt:
             kept = f" What was done is kept in {folder}; the same command goes on from there."

@@ -1,6 +1,7 @@
 """Counterfactual images beside their factuals, with the truth where it is known."""
 
 from collections.abc import Mapping, Sequence
+from textwrap import fill
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -21,6 +22,9 @@ CELL = 0.98
 LINE = 0.115
 SHOWN_ATTRIBUTES = 4
 DIVERGING = "RdBu_r"
+SEQUENTIAL = "Purples"
+LETTERS = 11.5
+"""Letters of the title in an inch."""
 
 
 @styled
@@ -30,18 +34,21 @@ def plot_counterfactual(
     truth: Mapping[str, Any] | None = None,
     *,
     image: str | None = None,
+    names: Sequence[Any] | None = None,
 ) -> Figure:
     """Grid with one row per unit: factual, counterfactual, truth when given, and what the intervention changed.
 
     Differences share one diverging scale, in the image's own units; for colour they are means over the channels.
-    Of several particles the first is shown. Below the images stand the attributes that the intervention sets or moves.
-    Units outside the joint support of training are marked.
+    Of several particles the mean is shown, and their standard deviation at every pixel as a column of its own.
+    Below the images stand the attributes that the intervention sets or moves; of particles mean ± standard deviation, or
+    the most frequent label. Units outside the joint support of training are marked.
 
     Args:
         counterfactual: The counterfactual.
         units: The first so many units, or positions of units.
         truth: True counterfactual values by node for the same units; adds the truth and the error.
         image: The image node; None for the first one.
+        names: A name for each shown unit, beside its row.
 
     Raises:
         DataError: The graph has no image node, or a unit does not exist.
@@ -51,39 +58,60 @@ def plot_counterfactual(
     variable = graph[node]
     rows = _positions(units, len(as_array(counterfactual.factual[node])))
     worlds = _worlds(counterfactual, truth, rows)
-    names = _attributes(graph, counterfactual.do)
+    deviations = _deviations(counterfactual, rows)
+    shown = _attributes(graph, counterfactual.do)
     maps = _differences(worlds, node)
-    scale = max([1e-9] + [float(np.abs(array).max()) for array in maps.values()])
-    supported = as_array(counterfactual.supported)
-    supported = (supported[0] if counterfactual.particles else supported)[rows]
+    spread = _spread(counterfactual, node, rows)
+    inside = as_array(counterfactual.supported).reshape(counterfactual.particles or 1, -1).all(axis=0)[rows]
 
-    columns = len(worlds) + len(maps)
+    columns = len(worlds) + len(spread) + len(maps)
+    title = fill(counterfactual.title, int(LETTERS * (CELL * columns + 0.1)))
     ratio = variable.shape[1] / variable.shape[2]
-    height = len(rows) * (CELL * 0.92 * ratio + LINE * (len(names) + 0.8)) + 0.95
-    figure = blank_figure(CELL * columns + 0.1, height, tight=True)
+    height = len(rows) * (CELL * 0.92 * ratio + LINE * (len(shown) + 0.8)) + 0.5 + 0.17 * title.count("\n")
+    figure = blank_figure(CELL * columns + 0.1, height + 0.45 * (1 + len(spread)), tight=True)
     grid = figure.subplots(len(rows), columns, squeeze=False)
-    for column, (title, values) in enumerate(worlds.items()):
+    for column, (world, values) in enumerate(worlds.items()):
         for row in range(len(rows)):
             show(grid[row, column], as_picture(values[node][row], variable))
-            _caption(grid[row, column], graph, names, values, row)
-        grid[0, column].set_title(title, fontsize=8, loc="center")
-    drawn = None
-    for column, (title, array) in enumerate(maps.items(), start=len(worlds)):
-        for row in range(len(rows)):
-            drawn = grid[row, column].imshow(
-                array[row], cmap=DIVERGING, vmin=-scale, vmax=scale, interpolation="nearest"
-            )
-            bare(grid[row, column])
-        grid[0, column].set_title(title, fontsize=8, loc="center")
-    for row in np.flatnonzero(~supported).tolist():
+            _caption(grid[row, column], graph, shown, values, deviations if column == 1 else {}, row)
+        grid[0, column].set_title(world, fontsize=8, loc="center")
+    _draw_maps(grid[:, len(worlds) :], spread, SEQUENTIAL, (0, _greatest(spread)))
+    _draw_maps(grid[:, len(worlds) + len(spread) :], maps, DIVERGING, (-_greatest(maps), _greatest(maps)))
+    for row in np.flatnonzero(~inside).tolist():
         grid[row, len(worlds)].set_xlabel("outside joint\nsupport", fontsize=6.5, color=ACCENT, labelpad=2)
-    if drawn is not None:
-        bar = figure.colorbar(drawn, ax=list(grid.ravel()), orientation="horizontal", shrink=0.6, aspect=40, pad=0.01)
-        bar.set_label(_scale_label(variable, maps), fontsize=7)
-        bar.ax.tick_params(labelsize=7)
-        bar.outline.set_linewidth(0.5)
-    figure.suptitle(plain(counterfactual.title), fontsize=10.5, weight="bold", color=INK)
+    for row, name in enumerate(names or ()):
+        grid[row, 0].set_ylabel(plain(_short(str(name))), fontsize=7, color=INK, labelpad=3)
+    _add_bar(figure, grid, grid[0, -1], _scale_label(variable, maps, counterfactual.particles))
+    if spread:
+        label = f"spread: standard deviation over {counterfactual.particles} particles"
+        _add_bar(figure, grid, grid[0, len(worlds)], _with_unit(label, variable))
+    figure.suptitle(plain(title), fontsize=10.5, weight="bold", color=INK)
     return figure
+
+
+def _draw_maps(grid: np.ndarray, maps: Mapping[str, np.ndarray], colours: str, limits: tuple[float, float]) -> None:
+    for column, (title, array) in enumerate(maps.items()):
+        for row, axes in enumerate(grid[:, column]):
+            axes.imshow(array[row], cmap=colours, vmin=limits[0], vmax=limits[1], interpolation="nearest")
+            bare(axes)
+        grid[0, column].set_title(title, fontsize=8, loc="center")
+
+
+def _add_bar(figure: Figure, grid: np.ndarray, drawn: Axes, label: str) -> None:
+    bar = figure.colorbar(
+        drawn.images[0], ax=list(grid.ravel()), orientation="horizontal", shrink=0.6, aspect=40, pad=0.01
+    )
+    bar.set_label(label, fontsize=7)
+    bar.ax.tick_params(labelsize=7)
+    bar.outline.set_linewidth(0.5)
+
+
+def _short(name: str) -> str:
+    return name if len(name) <= 16 else name[:15] + "…"
+
+
+def _greatest(maps: Mapping[str, np.ndarray]) -> float:
+    return max([1e-9] + [float(np.abs(array).max()) for array in maps.values()])
 
 
 def _image_node(graph: CausalGraph, image: str | None) -> str:
@@ -107,27 +135,37 @@ def _positions(units: int | Sequence[int], count: int) -> list[int]:
 def _worlds(
     counterfactual: "Counterfactual", truth: Mapping[str, Any] | None, rows: list[int]
 ) -> dict[str, dict[str, np.ndarray]]:
-    """Values by column title and node, first particle."""
-    first = (lambda array: array[0]) if counterfactual.particles else (lambda array: array)
-    worlds = {
-        "factual": {name: as_array(value)[rows] for name, value in counterfactual.factual.items()},
-        "counterfactual": {name: first(as_array(value))[rows] for name, value in counterfactual.items()},
-    }
+    """Values by column title and node; of particles their mean, or most frequent code."""
+    graph, particles = counterfactual.graph, counterfactual.particles
+    after = {name: as_array(value) for name, value in counterfactual.items()}
+    worlds = {"factual": {name: as_array(value)[rows] for name, value in counterfactual.factual.items()}}
+    if particles:
+        worlds[f"mean of {particles}"] = {name: _centre(graph[name], value)[rows] for name, value in after.items()}
+    else:
+        worlds["counterfactual"] = {name: value[rows] for name, value in after.items()}
     if truth is not None:
         worlds["truth"] = {name: as_array(value)[rows] for name, value in truth.items()}
     return worlds
 
 
+def _centre(variable: Variable, values: np.ndarray) -> np.ndarray:
+    """Mean over particles `(k, B, ...)`, or the most frequent code."""
+    if not variable.is_discrete:
+        return values.mean(axis=0)
+    return np.array([np.bincount(column).argmax() for column in values.T])
+
+
+def _spread(counterfactual: "Counterfactual", node: str, rows: list[int]) -> dict[str, np.ndarray]:
+    """Standard deviation of every pixel over the particles `(rows, H, W)`, by column title; none without particles."""
+    if not counterfactual.particles:
+        return {}
+    return {"spread": as_array(counterfactual[node])[:, rows].astype(float).mean(axis=2).std(axis=0)}
+
+
 def _differences(worlds: dict[str, dict[str, np.ndarray]], node: str) -> dict[str, np.ndarray]:
     """Difference maps `(rows, H, W)` by column title."""
-
-    def flat(title: str) -> np.ndarray:
-        return worlds[title][node].astype(float).mean(axis=1)
-
-    maps = {"change": flat("counterfactual") - flat("factual")}
-    if "truth" in worlds:
-        maps["error"] = flat("counterfactual") - flat("truth")
-    return maps
+    factual, after, *truth = (world[node].astype(float).mean(axis=1) for world in worlds.values())
+    return {"change": after - factual} | ({"error": after - truth[0]} if truth else {})
 
 
 def _attributes(graph: CausalGraph, do: Mapping[str, Any]) -> list[str]:
@@ -136,20 +174,42 @@ def _attributes(graph: CausalGraph, do: Mapping[str, Any]) -> list[str]:
     return [name for name in graph.nodes if name in touched and not graph[name].is_image][:SHOWN_ATTRIBUTES]
 
 
-def _caption(axes: Axes, graph: CausalGraph, names: Sequence[str], values: Mapping[str, np.ndarray], row: int) -> None:
-    lines = [_value(graph[name], values[name][row]) for name in names if name in values]
+def _deviations(counterfactual: "Counterfactual", rows: list[int]) -> dict[str, np.ndarray]:
+    """Standard deviation of every continuous attribute over the particles `(rows,)`; none without particles."""
+    if not counterfactual.particles:
+        return {}
+    continuous = [name for name, variable in counterfactual.graph.variables.items() if variable.kind == "continuous"]
+    return {name: as_array(counterfactual[name])[:, rows].std(axis=0) for name in continuous}
+
+
+def _caption(
+    axes: Axes,
+    graph: CausalGraph,
+    names: Sequence[str],
+    values: Mapping[str, np.ndarray],
+    deviations: Mapping[str, np.ndarray],
+    row: int,
+) -> None:
+    lines = []
+    for name in (name for name in names if name in values):
+        deviation = deviations[name][row] if name in deviations else 0.0
+        lines.append(_value(graph[name], values[name][row], deviation))
     axes.set_xlabel(plain("\n".join(lines)), fontsize=6.6, color=INK, labelpad=2, linespacing=1.2)
 
 
-def _value(variable: Variable, value: Any) -> str:
+def _value(variable: Variable, value: Any, deviation: float) -> str:
     if variable.is_discrete:
         return f"{variable.name} {variable.decode(int(value))}"
-    return f"{variable.name} {number(value)}" + (f" {variable.unit}" if variable.unit else "")
+    spread = f" ± {number(deviation, 2)}" if deviation > 1e-4 * abs(value) else ""
+    return f"{variable.name} {number(value)}{spread}" + (f" {variable.unit}" if variable.unit else "")
 
 
-def _scale_label(variable: Variable, maps: Mapping[str, np.ndarray]) -> str:
-    meaning = {"change": "change: counterfactual − factual", "error": "error: counterfactual − truth"}
-    shown = "; ".join(meaning[name] for name in maps)
+def _scale_label(variable: Variable, maps: Mapping[str, Any], particles: int | None) -> str:
+    after = "mean" if particles else "counterfactual"
+    meaning = {"change": f"change: {after} − factual", "error": f"error: {after} − truth"}
+    return _with_unit("; ".join(meaning[name] for name in maps), variable)
+
+
+def _with_unit(label: str, variable: Variable) -> str:
     unit = f" [{variable.unit}]" if variable.unit else ""
-    mean = ", mean over channels" if variable.shape[0] > 1 else ""
-    return f"{shown}{unit}{mean}"
+    return f"{label}{unit}" + (", mean over channels" if variable.shape[0] > 1 else "")

@@ -1,6 +1,6 @@
 """Structural causal models: sample, intervene, abduct, counterfactual, nested worlds, and the Pyro program."""
 
-from .attributes import attribute_model
+from .attributes import ancestral_model, attribute_model
 from .model import StructuralCausalModel
 from .nested import (
     controlled_direct_effect,
@@ -23,6 +23,7 @@ __all__ = [
     "ProbabilitiesOfCausation",
     "Samples",
     "StructuralCausalModel",
+    "ancestral_model",
     "attribute_model",
     "controlled_direct_effect",
     "effect_on_treated",

@@ -1,8 +1,10 @@
-"""The attributes of a model without its images."""
+"""Parts of a model that answer by themselves."""
+
+from collections.abc import Iterable
 
 from .model import StructuralCausalModel
 
-__all__ = ["attribute_model"]
+__all__ = ["ancestral_model", "attribute_model"]
 
 
 def attribute_model(scm: StructuralCausalModel) -> StructuralCausalModel:
@@ -13,8 +15,18 @@ def attribute_model(scm: StructuralCausalModel) -> StructuralCausalModel:
     graph = scm.graph
     if any(graph.children(name) for name in graph.nodes if graph[name].is_image):
         return scm
-    attributes = graph.project([name for name in graph.nodes if not graph[name].is_image])
-    small = StructuralCausalModel(attributes, {name: scm.mechanisms[name] for name in attributes.nodes})
+    return ancestral_model(scm, [name for name in graph.nodes if not graph[name].is_image])
+
+
+def ancestral_model(scm: StructuralCausalModel, nodes: Iterable[str]) -> StructuralCausalModel:
+    """The same mechanisms on `nodes` and their ancestors: about these it answers as the whole model does.
+
+    Raises:
+        UnknownNameError: A name that is no node.
+    """
+    kept = {ancestor for name in nodes for ancestor in (name, *scm.graph.ancestors(name))}
+    part = scm.graph.project([name for name in scm.graph.nodes if name in kept])
+    small = StructuralCausalModel(part, {name: scm.mechanisms[name] for name in part.nodes})
     for name, support in small.supports.items():
         support.load_state_dict(scm.supports[name].state_dict())
     return small

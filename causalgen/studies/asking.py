@@ -1,7 +1,8 @@
-"""Ask the model of a run about rows of its data, and keep the answer in a folder."""
+"""Ask the model of a run about rows of its data or an image from outside, and keep the answer in a folder."""
 
+import warnings
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -9,44 +10,61 @@ import pandas as pd
 import torch
 
 from ..datasets import Dataset
-from ..errors import CheckpointError, DataError, RunFolderError
+from ..errors import CheckpointError, DataError, SupportWarning
 from ..reports import plot_counterfactual
 from ..scm import Counterfactual, StructuralCausalModel, load
-from .interventions import parse_do
-from .queries import ask, true_counterfactual
+from .interventions import parse_do, parse_values
+from .output import check_writable, query_folder, writing
+from .outside import outside_unit, read_paths
+from .pictures import write_images
+from .queries import true_counterfactual
 from .runfolder import RunFolder
+from .schema import OwnData, Study
 from .sources import load_data
 
-__all__ = ["Answer", "answer", "fitted_data", "fitted_model"]
+__all__ = ["Answer", "answer", "answer_outside", "fitted_data", "fitted_model"]
 
 MOST_ROWS = 200
+MOST_PARTICLES = 1000
+MOST_SHOWN = 24
+"""Units in a grid; the table and the images hold all."""
 
 
 @dataclass(frozen=True)
 class Answer:
-    """A counterfactual of some rows and where it was written.
+    """A counterfactual of some units and where it was written.
 
     Args:
         counterfactual: The answer of the model.
-        table: One row a unit: row number, factual and counterfactual attributes, the true ones where known, support.
-        grid: The PNG grid; None for a graph without images.
+        table: One row a unit (and particle): the unit, factual and counterfactual attributes, the true ones where known,
+            support, and the file of the counterfactual image.
+        notes: What a reader must know, in sentences.
+        folder: The folder of all files.
         csv: The table as CSV.
+        grid: The PNG grid; None for a graph without images.
+        images: Factual and counterfactual images, a PNG each.
     """
 
     counterfactual: Counterfactual
     table: pd.DataFrame
-    grid: Path | None
+    notes: tuple[str, ...]
+    folder: Path
     csv: Path
+    grid: Path | None
+    images: tuple[Path, ...]
 
 
-def answer(run: RunFolder, rows: Sequence[int], do: Sequence[str], out: Path | None = None) -> Answer:
+def answer(
+    run: RunFolder, rows: Sequence[int], do: Sequence[str], out: Path | None = None, *, particles: int | None = None
+) -> Answer:
     """What rows of the run's data would have been under `do`.
 
     Args:
         run: A run with a fitted model.
         rows: Row numbers of the data.
         do: Interventions as text, "thickness=4" (see `parse_do`).
-        out: Folder for grid and table; None for one named after the query below the run's `counterfactuals`.
+        out: Folder for what is written; None for one named after the query below the run's `counterfactuals`.
+        particles: Draws of each unit's noise; None for one.
 
     Raises:
         CheckpointError: The run has no fitted model yet, or a corrupted one.
@@ -55,13 +73,55 @@ def answer(run: RunFolder, rows: Sequence[int], do: Sequence[str], out: Path | N
     """
     scm = fitted_model(run)
     interventions = parse_do(scm.graph, do)
+    _check_particles(particles)
+    words = [*do, "rows", *map(str, rows)]
+    folder = _folder(run, words, particles, out)
     data = fitted_data(run, scm)
     _check_rows(rows, len(data))
     index = torch.tensor(list(rows))
-    result = ask(scm, data, index, interventions, seed=run.study.seed)
+    result, notes = _counterfactual(scm, data.rows(index), interventions, particles, run.study.seed)
     truth = true_counterfactual(data, index, interventions)
-    folder = out or run.path / "counterfactuals" / _slug(rows, interventions)
-    return _write(folder, result, rows, truth)
+    return _write(folder, result, {"row": list(rows)}, [f"row-{row}" for row in rows], truth, notes)
+
+
+def answer_outside(
+    run: RunFolder,
+    images: Sequence[str],
+    values: Sequence[str],
+    do: Sequence[str],
+    out: Path | None = None,
+    *,
+    particles: int | None = None,
+) -> Answer:
+    """What an image from outside the data would have been under `do`; the data are not needed.
+
+    Args:
+        run: A run with a fitted model.
+        images: The image file; node=file for each where the model has several images.
+        values: Attributes of the image as text, "thickness=2.1".
+        do: Interventions as text (see `parse_do`).
+        out: As in `answer`.
+        particles: As in `answer`.
+
+    Raises:
+        CheckpointError: The run has no fitted model yet, or a corrupted one.
+        DataError: A file, value or intervention that cannot be read.
+        MissingValueError: Attributes that the image depends on are missing; it lists all of them.
+        RunFolderError: The output cannot be written.
+    """
+    scm = fitted_model(run)
+    study = run.study
+    interventions = parse_do(scm.graph, do)
+    paths = read_paths(scm.graph, images)
+    given = parse_values(scm.graph, values)
+    _check_particles(particles)
+    folder = _folder(run, [*do, *(path.name for path in paths.values()), *values], particles, out)
+    unit = outside_unit(
+        scm, paths, given, asked=interventions, measurements=study.measurements, fits=_fits(study)
+    )  # fmt: skip
+    result, notes = _counterfactual(unit.scm, unit.factual, interventions, particles, study.seed)
+    name = next(iter(paths.values()))
+    return _write(folder, result, {"file": [name.name]}, [name.stem], None, (*unit.notes, *notes))
 
 
 def fitted_model(run: RunFolder) -> StructuralCausalModel:
@@ -86,9 +146,18 @@ def fitted_data(run: RunFolder, scm: StructuralCausalModel) -> Dataset:
     data = load_data(run.study)
     if data.graph != scm.graph:
         raise CheckpointError(
-            f"Expected a model of the graph of '{data.name}' in '{run.model}'; got one of another graph."
+            f"Expected a model of the graph of '{data.name}' in '{run.model}'; got one of another graph. "
+            "Fit the data anew with --fresh."
         )
     return data
+
+
+def _folder(run: RunFolder, words: Sequence[str], particles: int | None, out: Path | None) -> Path:
+    """Where the answer goes, made sure of before anything takes time."""
+    asked = [*words, *([f"{particles} particles"] if particles else [])]
+    folder = out or query_folder(run.path / "counterfactuals", asked)
+    check_writable(folder)
+    return folder
 
 
 def _check_rows(rows: Sequence[int], count: int) -> None:
@@ -99,28 +168,93 @@ def _check_rows(rows: Sequence[int], count: int) -> None:
             raise DataError(f"Expected rows among 0..{count - 1}; got {row}. Choose rows that the data have.")
 
 
-def _write(folder: Path, result: Counterfactual, rows: Sequence[int], truth: Mapping[str, Any] | None) -> Answer:
-    table = result.to_frame().rename(columns={"unit": "row"})
-    table["row"] = list(rows)
-    if truth is not None:
-        true = Counterfactual(result.graph, result.factual, dict(truth), result.do, result.supported).to_frame()
-        names = [column for column in true.columns if column.endswith("_cf")]
-        table = table.join(true[names].rename(columns=lambda name: name.removesuffix("_cf") + "_true"))
-    csv, grid = folder / "counterfactual.csv", None
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        table.to_csv(csv, index=False)
-        if any(variable.is_image for variable in result.graph.variables.values()):
+def _check_particles(particles: int | None) -> None:
+    if particles is not None and not 2 <= particles <= MOST_PARTICLES:
+        raise DataError(
+            f"Expected 2 to {MOST_PARTICLES} particles; got {particles}. Leave --particles out for a single answer."
+        )
+
+
+def _fits(study: Study) -> dict[str, Any]:
+    """How the study's own images get their size, by node."""
+    if not isinstance(study.data, OwnData):
+        return {}
+    return {name: variable.fit for name, variable in study.data.variables.items() if variable.fit is not None}
+
+
+def _counterfactual(
+    scm: StructuralCausalModel, factual: Mapping[str, Any], do: Mapping[str, Any], particles: int | None, seed: int
+) -> tuple[Counterfactual, tuple[str, ...]]:
+    """The answer; units outside the joint support are flagged, not warned of."""
+    notes: tuple[str, ...] = ()
+    if particles is not None and not any(m.abduction.is_random for m in scm.mechanisms.values()):
+        particles, notes = (
+            None,
+            ("Every particle would be the same: no mechanism of this model abducts with uncertainty.",),
+        )
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", SupportWarning)
+        return scm.counterfactual(factual, do, particles=particles, seed=seed), notes
+
+
+def _write(
+    folder: Path,
+    result: Counterfactual,
+    units: Mapping[str, Sequence[Any]],
+    names: Sequence[str],
+    truth: Mapping[str, Any] | None,
+    notes: Sequence[str],
+) -> Answer:
+    """Keep an answer.
+
+    Args:
+        folder: Where.
+        result: The counterfactual.
+        units: Column that tells the units apart, with a value each.
+        names: Name of each unit's files.
+        truth: True counterfactual values.
+        notes: What a reader must know.
+    """
+    table = _table(result, units, truth)
+    grid, images = None, []
+    pictures = [name for name, variable in result.graph.variables.items() if variable.is_image]
+    with writing(folder):
+        for node in pictures:
+            files = _write_pictures(folder / "images", node if len(pictures) > 1 else "", result, node, names)
+            table[f"{node}_file"] = [str(path.relative_to(folder)) for path in files[len(names) :]]
+            images += files
+        table.to_csv(folder / "counterfactual.csv", index=False)
+        if pictures:
             grid = folder / "grid.png"
-            plot_counterfactual(result, len(rows), truth).savefig(grid, dpi=160)
-    except OSError as error:
-        raise RunFolderError(
-            f"Expected a folder that can be written; got '{folder}': {error.strerror}. Choose another with --out."
-        ) from None
-    return Answer(result, table, grid, csv)
+            shown = min(len(names), MOST_SHOWN)
+            plot_counterfactual(result, shown, truth, names=[name.replace("row-", "row ") for name in names[:shown]]).savefig(grid, dpi=160)
+            if shown < len(names):
+                notes = (*notes, f"The grid shows the first {shown} of {len(names)} units.")
+    return Answer(result, table, tuple(notes), folder, folder / "counterfactual.csv", grid, tuple(images))
 
 
-def _slug(rows: Sequence[int], do: Mapping[str, Any]) -> str:
-    text = "_".join([*(f"{name}-{value}" for name, value in do.items()), "rows", *map(str, rows)])
-    safe = "".join(character if character.isalnum() or character in "-_." else "-" for character in text)
-    return safe[:100]
+def _table(result: Counterfactual, units: Mapping[str, Sequence[Any]], truth: Mapping[str, Any] | None) -> pd.DataFrame:
+    """One row a unit and particle."""
+    table = result.to_frame()
+    unit = table.pop("unit")
+    for position, (column, values) in enumerate(units.items()):
+        table.insert(position, column, [values[number] for number in unit])
+    if truth is not None:
+        single = replace(
+            result, tensors=dict(truth), supported=result.supported.reshape(-1, len(set(unit)))[0], particles=None
+        )
+        true = single.to_frame().filter(regex="_cf$").rename(columns=lambda name: name.removesuffix("_cf") + "_true")
+        table = table.join(true.iloc[unit].reset_index(drop=True))
+    return table
+
+
+def _write_pictures(folder: Path, prefix: str, result: Counterfactual, node: str, names: Sequence[str]) -> list[Path]:
+    """The factual images, then the counterfactual ones, particle by particle."""
+    stems = [f"{prefix}-{name}" if prefix else name for name in names]
+    after = result[node]
+    written = [f"{stem}-counterfactual" for stem in stems]
+    if result.particles:
+        written = [f"{name}-{k}" for k in range(result.particles) for name in written]
+        after = after.flatten(0, 1)
+    files = write_images(folder, [f"{stem}-factual" for stem in stems], result.factual[node], result.graph[node])
+    return files + write_images(folder, written, after, result.graph[node])

@@ -7,6 +7,7 @@ from typing import IO, Any
 
 from .._version import __version__
 from ..errors import RunFolderError
+from .output import check_writable
 from .runfolder import LOCK, RUN, STUDY, RunFolder, now, read_run, write_text
 from .schema import Study
 
@@ -55,6 +56,7 @@ def inspect_run(path: Path | str, study: Study, *, fresh: bool = False) -> RunFo
         RunFolderError: As `open_run`.
     """
     path = Path(path)
+    check_writable(path)
     try:
         if not path.exists() or not any(path.iterdir()):
             return None

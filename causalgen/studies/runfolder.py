@@ -40,6 +40,7 @@ class RunFolder:
         self.path = path
         self.record = record
         self.lock: IO[str] | None = None
+        self.ends_as = "finished"
 
     @property
     def checkpoints(self) -> Path:
@@ -63,7 +64,7 @@ class RunFolder:
 
     @property
     def status(self) -> str:
-        """running, interrupted, failed or finished."""
+        """running, interrupted, failed, fitted or finished."""
         return str(self.record["status"])
 
     @property
@@ -104,7 +105,7 @@ class RunFolder:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        status = "finished" if kind is None else "interrupted" if issubclass(kind, KeyboardInterrupt) else "failed"
+        status = self.ends_as if kind is None else "interrupted" if issubclass(kind, KeyboardInterrupt) else "failed"
         self.update(status=status, ended=now(), error=None if kind is None else f"{kind.__name__}: {error}")
         if self.lock is not None:
             self.lock.close()

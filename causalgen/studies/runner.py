@@ -39,6 +39,7 @@ def run_study(
     smoke: bool = False,
     device: str = "auto",
     fresh: bool = False,
+    only_fit: bool = False,
     command: list[str] | None = None,
     console: Console | None = None,
     began: float | None = None,
@@ -54,6 +55,7 @@ def run_study(
         smoke: Shrink the study to well under a minute; its numbers then mean nothing.
         device: "auto", "cpu", "cuda" or "mps".
         fresh: Move an earlier run in that folder aside and start anew.
+        only_fit: Stop when the model is fitted; the same call without it goes on from there.
         command: Command line, for the record.
         console: Where progress goes; None for standard error.
         began: `time.perf_counter()` when the command began, so that imports are timed too.
@@ -72,6 +74,8 @@ def run_study(
     fit_config(study, device)  # refuses a device that this machine lacks
     earlier = inspect_run(out, study, fresh=fresh)
     expected = _expected_seconds(study, fitted=earlier is not None and not fresh and earlier.finished_step(FIT))
+    if only_fit:
+        expected = {name: expected[name] for name in (DATA, FIT)}
     console.print(_announcement(study, out, smoke, expected, resumes=earlier is not None and not fresh))
     with StepBars(study.name, expected, console) as bars:
         checked = time.perf_counter()
@@ -85,6 +89,9 @@ def run_study(
             folder.record_step(DATA, time.perf_counter() - checked, finished=True)
             step = _Stepper(folder, bars)
             scm, training = step(FIT, fit_model, study, data, folder, device=device, bars=bars.progress)
+            if only_fit:
+                folder.ends_as = "fitted"
+                return folder
             found = Findings(data, scm, training)
             found.galleries = step(GRIDS, gallery, study, scm, data)
             curves, effects = bars.each("curves", study.curves), bars.each("effects", study.effects)
@@ -143,5 +150,5 @@ def _announcement(study: Study, out: Path | str, smoke: bool, expected: dict[str
         lines.append("[yellow]Smoke run: everything is shrunk, the numbers mean nothing.[/]")
     verb = "Resuming in" if resumes else "Writing to"
     return "\n".join(
-        [*lines, f"{verb} {escape(str(out))}; {len(STEPS)} steps, about {duration(sum(expected.values()))}."]
+        [*lines, f"{verb} {escape(str(out))}; {len(expected)} steps, about {duration(sum(expected.values()))}."]
     )

@@ -1,0 +1,20 @@
+"""`causalgen fit`: the first half of a run, up to the fitted model."""
+
+from .run import Device, Fresh, Out, Seed, Smoke, StudyArgument, Where, execute
+
+__all__ = ["fit"]
+
+
+def fit(
+    study: StudyArgument,
+    out: Out = None,
+    smoke: Smoke = False,
+    device: Where = Device.auto,
+    seed: Seed = None,
+    fresh: Fresh = False,
+) -> None:
+    """Fit the model of a study and save it; sample, intervene and counterfactual can then ask it.
+
+    `causalgen run` with the same study and options goes on from there: evaluation, effects, report.
+    """
+    execute(study, out, smoke=smoke, device=device, seed=seed, fresh=fresh, only_fit=True)

@@ -1,0 +1,63 @@
+"""What the commands that ask a fitted model have in common."""
+
+import json
+import re
+from collections.abc import Iterable
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+__all__ = ["AsJson", "Do", "RunArgument", "Seed", "print_files", "print_json", "print_notes", "records", "split"]
+
+JOINT = re.compile(r",(?=[^,=]+=)")
+"""Commas before another name=; labels and expressions may hold commas too."""
+
+RunArgument = Annotated[Path, typer.Argument(help="The run folder.", show_default=False)]
+Do = Annotated[
+    list[str] | None,
+    typer.Option(
+        help="Intervention: a label pen=felt-tip, a number thickness=4 or z=-0.5, a shift thickness+=1 (or =+1) or "
+        "thickness-=0.5, an expression over the node itself and its parents thickness=thickness*1.2. Several times, or "
+        "joined by commas, for several nodes at once.",
+        show_default=False,
+    ),
+]
+Seed = Annotated[int | None, typer.Option(min=0, max=2**32 - 1, help="Seed.", show_default="the study's")]
+AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON object for machines.")]
+
+
+def split(texts: Iterable[str] | None) -> list[str]:
+    """Assignments that were given one by one, or joined by commas.
+
+    >>> split(["thickness=min(thickness, 4),pen=felt-tip", "digit=3"])
+    ['thickness=min(thickness, 4)', 'pen=felt-tip', 'digit=3']
+    """
+    return [part for text in texts or () for part in JOINT.split(text)]
+
+
+def records(table: "pd.DataFrame") -> list[dict[str, Any]]:
+    """Rows of a table for JSON: numbers with 7 digits, what is missing null."""
+    found: list[dict[str, Any]] = json.loads(table.to_json(orient="records", double_precision=15))
+    return [{k: float(f"{v:.7g}") if isinstance(v, float) else v for k, v in row.items()} for row in found]
+
+
+def print_json(content: dict[str, Any]) -> None:
+    """One JSON object on standard output."""
+    typer.echo(json.dumps(content, indent=2, ensure_ascii=False, default=str))
+
+
+def print_notes(notes: Iterable[str]) -> None:
+    """Notes for people on standard error, so that the last lines of standard output are files."""
+    for note in notes:
+        typer.echo(typer.style("Note: ", fg="cyan") + note, err=True)
+
+
+def print_files(*paths: Path | None) -> None:
+    """The files that were written."""
+    for path in paths:
+        if path is not None:
+            typer.echo(path)

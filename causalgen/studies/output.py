@@ -1,0 +1,54 @@
+"""Folders for what a command writes: made sure of before anything takes time."""
+
+import hashlib
+import os
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from ..errors import RunFolderError
+
+__all__ = ["check_writable", "query_folder", "writing"]
+
+LONGEST_NAME = 80
+
+
+def check_writable(folder: Path) -> None:
+    """Raise `RunFolderError` unless `folder` can be written or made; changes nothing."""
+    place = folder
+    while not os.path.lexists(place) and place != place.parent:
+        place = place.parent
+    if not place.is_dir():
+        raise _unwritable(folder, f"'{place}' is no folder")
+    if not os.access(place, os.W_OK | os.X_OK):
+        raise _unwritable(folder, f"'{place}' cannot be written")
+
+
+@contextmanager
+def writing(folder: Path) -> Iterator[Path]:
+    """The folder, made, with failures to write in it as `RunFolderError`."""
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        yield folder
+    except OSError as error:
+        raise _unwritable(folder, error.strerror or str(error)) from None
+
+
+def query_folder(parent: Path, words: Iterable[str]) -> Path:
+    """A folder below `parent` named after a query; another query has another folder.
+
+    >>> query_folder(Path("samples"), ["thickness=4", "pen = felt-tip", "n", "16"]).name
+    'thickness=4_pen=felt-tip_n_16'
+    """
+    exact = "_".join(words)
+    plain = exact.replace(" = ", "=")
+    safe = "".join(character if character.isalnum() or character in "-_.+=" else "-" for character in plain)
+    if safe != plain or len(safe) > LONGEST_NAME:
+        safe = f"{safe[:LONGEST_NAME]}-{hashlib.sha256(exact.encode()).hexdigest()[:8]}"
+    return parent / safe
+
+
+def _unwritable(folder: Path, reason: str) -> RunFolderError:
+    return RunFolderError(
+        f"Expected a folder that can be written; got '{folder}': {reason}. Choose another with --out."
+    )

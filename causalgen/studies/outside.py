@@ -1,0 +1,173 @@
+"""An image from outside the data as a unit that a model can be asked about."""
+
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from ..datasets.table.declare import Fit
+from ..datasets.table.headers import read_header
+from ..datasets.table.images import decode_image
+from ..errors import DataError, MissingValueError, SupportError
+from ..graph import CausalGraph, Variable
+from ..scm import StructuralCausalModel, ancestral_model
+from .interventions import check_value
+from .measurements import MEASUREMENTS
+from .queries import image_node
+
+__all__ = ["OutsideUnit", "outside_unit", "read_paths"]
+
+
+@dataclass(frozen=True)
+class OutsideUnit:
+    """One unit from outside.
+
+    Args:
+        scm: The part of the model that the unit has values for.
+        factual: Its values, one unit each.
+        notes: What was measured, resized or left out, in sentences.
+    """
+
+    scm: StructuralCausalModel
+    factual: dict[str, Any]
+    notes: tuple[str, ...]
+
+
+def read_paths(graph: CausalGraph, texts: Sequence[str]) -> dict[str, Path]:
+    """Image files by node: a path where the graph has one image, else node=path.
+
+    Raises:
+        DataError: The graph has no image, a text names no image node, or one is named twice.
+    """
+    nodes = [name for name in graph.nodes if graph[name].is_image]
+    if not nodes:
+        raise DataError("Expected a model with an image; this one has none. Ask about rows of its data with --rows.")
+    paths: dict[str, Path] = {}
+    for text in texts:
+        name, equals, path = (
+            (nodes[0], "=", text) if len(nodes) == 1 else (part.strip() for part in text.partition("="))
+        )
+        if name not in nodes or not equals or not path.strip():
+            raise DataError(
+                f"Expected the image of a model with {', '.join(nodes)} as node=file; got {text!r}. "
+                f"Write it as --image {nodes[0]}=file.png."
+            )
+        if name in paths:
+            raise DataError(f"Expected one file for the image '{name}'; got '{path}' too. Ask about each by itself.")
+        paths[name] = Path(path)
+    return paths
+
+
+def outside_unit(
+    scm: StructuralCausalModel,
+    paths: Mapping[str, Path],
+    values: Mapping[str, Any],
+    *,
+    asked: Collection[str],
+    measurements: Mapping[str, str] | None = None,
+    fits: Mapping[str, Fit] | None = None,
+) -> OutsideUnit:
+    """A unit made of image files and attribute values.
+
+    Attributes on which neither the images nor the named attributes depend may be left out. An attribute that can be
+    measured on the image is, where it is not given.
+
+    Args:
+        scm: The model.
+        paths: Image files by node.
+        values: Values of attributes, labels or numbers.
+        asked: Nodes that the query intervenes on.
+        measurements: By attribute the word of its measurement on the first image.
+        fits: By image node how an image of another shape gets the model's.
+
+    Raises:
+        DataError: A file is no usable image, or a measurement gives no value that the attribute can have.
+        MissingValueError: Values are missing; the message lists all of them.
+    """
+    graph = scm.graph
+    part = ancestral_model(scm, {*paths, *values, *asked})
+    measured = [name for name in part.graph.nodes if name not in values and name in (measurements or {})]
+    _check_complete(part.graph, {*paths, *values, *measured})
+    factual: dict[str, Any] = {name: [value] for name, value in values.items()}
+    notes: list[str] = []
+    for name, path in paths.items():
+        factual[name], note = _read(path, graph[name], (fits or {}).get(name, "crop"))
+        notes += note
+    for name in measured:
+        factual[name] = [_measure(graph[name], (measurements or {})[name], factual[image_node(graph)])]
+        shown = f"{factual[name][0]:.3g}" + (f" {graph[name].unit}" if graph[name].unit else "")
+        notes.append(f"{name} was measured on the image: {shown}. Give it with --set to say otherwise.")
+    if left := [name for name in graph.nodes if name not in part.graph]:
+        notes.append(f"Left out, since the image does not depend on it: {', '.join(left)}.")
+    for name in paths:
+        factual[name] = _scaled(factual[name], graph[name])
+    return OutsideUnit(part, factual, tuple(notes))
+
+
+def _check_complete(graph: CausalGraph, given: Collection[str]) -> None:
+    missing = [graph[name] for name in graph.nodes if name not in given]
+    if missing:
+        raise MissingValueError(
+            f"Expected a value of all that the image depends on; got none of "
+            f"{', '.join(variable.name for variable in missing)}. Add {' '.join(map(_option, missing))}."
+        )
+
+
+def _option(variable: Variable) -> str:
+    """How a missing value is given.
+
+    >>> _option(Variable("age", "continuous", unit="years", support=(0, 120)))
+    '--set age=(years, 0 to 120)'
+    """
+    if variable.is_image:
+        return f"--image {variable.name}=FILE"
+    if variable.labels is not None:
+        shown = "|".join(map(str, variable.labels[:12])) + ("|..." if len(variable.labels) > 12 else "")
+        return f"--set {variable.name}={shown}"
+    span = [variable.unit] if variable.unit else []
+    span += ["{:g} to {:g}".format(*variable.support)] if variable.support else []
+    return f"--set {variable.name}=({', '.join(span) or 'a number'})"
+
+
+def _read(path: Path, variable: Variable, fit: Fit) -> tuple[Tensor, list[str]]:
+    """Pixels, uint8 `(1, C, H, W)`, and what was done to them."""
+    channels, height, width = variable.shape
+    header = read_header(path)
+    pixels = header if isinstance(header, str) else decode_image(path, variable.shape, fit)
+    if isinstance(header, str) or isinstance(pixels, str):
+        raise DataError(
+            f"Expected a grey or colour image with 8 bits per channel in '{path}'; got {pixels}. "
+            "Save it as PNG without transparency."
+        )
+    notes = []
+    if (header.height, header.width) != (height, width):
+        how = {"crop": "cut and resized", "pad": "padded and resized", "stretch": "stretched"}[fit]
+        if header.height * width == header.width * height:
+            how = "resized"
+        notes.append(
+            f"{path.name} has {header.height}x{header.width} pixels (height x width) and was {how} to {height}x{width}, "
+            "which the model knows."
+        )
+    if header.colour and channels == 1:
+        notes.append(f"{path.name} has colours and was made grey, which the model knows.")
+    return torch.from_numpy(pixels.copy())[None], notes
+
+
+def _measure(variable: Variable, word: str, images: Tensor) -> float:
+    value = float(MEASUREMENTS[word](images)[0])
+    try:
+        return float(check_value(variable, value))
+    except (DataError, SupportError) as error:
+        raise DataError(
+            f"Expected to measure '{variable.name}' on the image ({word}); got {value:g}. {error} "
+            f"Give it with --set {variable.name}=..., or check that the image is of the kind that the model learned."
+        ) from None
+
+
+def _scaled(pixels: Tensor, variable: Variable) -> Tensor:
+    """Bytes in the support of their variable."""
+    low, high = variable.support or (0.0, 255.0)
+    return pixels if (low, high) == (0.0, 255.0) else low + pixels.float() / 255 * (high - low)
