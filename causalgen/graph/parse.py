@@ -13,6 +13,7 @@ __all__ = ["Edges", "EdgesLike", "Pair", "read_confounded", "read_edges", "write
 
 Pair: TypeAlias = tuple[str, str]
 EdgesLike: TypeAlias = str | Mapping[str, str | Iterable[str]] | Iterable[str | Iterable[str]] | nx.DiGraph
+"""Edges as people write them; see `read_edges`."""
 
 EXAMPLE = "Write edges as 'a -> b; b <-> c; x -> {y, z}'."
 SPACE = r"[^\S\n]*"

@@ -9,6 +9,7 @@ from ..errors import DataError, GraphError, nearest
 __all__ = ["Kind", "Variable"]
 
 Kind = Literal["continuous", "binary", "categorical", "ordinal", "image"]
+"""Kinds of variable: continuous, binary, categorical, ordinal, image."""
 
 
 @dataclass(frozen=True)

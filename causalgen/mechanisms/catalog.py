@@ -36,6 +36,7 @@ MECHANISMS: dict[str, type[Mechanism]] = {
     "gan": GAN,
     "dcgan": DCGAN,
 }
+"""Mechanisms by the words of a study file."""
 
 KINDS: dict[str, tuple[str, ...]] = {
     "spline-flow": ("continuous",),

@@ -55,6 +55,7 @@ def _times(result: MetricResult, factor: float) -> MetricResult:
 
 
 CAUSALGEN = Protocol("causalgen")
+"""The protocol of this library."""
 PUBLISHED = Protocol(
     "published",
     values="another bin",
@@ -62,7 +63,9 @@ PUBLISHED = Protocol(
     residual=MappingProxyType({"conv-vae": 0.1, "hierarchical-vae": 1.0}),
     side=32,
 )
+"""The protocol of the published benchmark, for comparison with its figures."""
 PROTOCOLS: dict[str, Protocol] = {protocol.name: protocol for protocol in (CAUSALGEN, PUBLISHED)}
+"""Protocols by name."""
 
 
 def protocol_named(name: str) -> Protocol:
