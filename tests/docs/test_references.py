@@ -59,5 +59,16 @@ def test_every_command_and_option_is_listed(extension) -> None:
 
 def test_every_room_has_a_page(extension) -> None:
     pages = [page.read_text(encoding="utf-8") for page in (DOCS / "api").glob("*.md")]
-    for room in extension("rooms").ROOMS:
-        assert any(f"% generated: room {room}\n" in page for page in pages)
+    rooms = extension("rooms").ROOMS
+    assert all(any(f"% generated: room {room}\n" in page for page in pages) for room in rooms)
+    packages = {folder.parent.name for folder in (DOCS.parent / "causalgen").glob("*/__init__.py")}
+    assert packages - {"cli"} <= set(rooms)
+
+
+def test_every_public_name_has_a_sentence(extension) -> None:
+    module = extension("rooms")
+    for room in module.ROOMS:
+        empty = [
+            line for line in module.room(room).splitlines() if line.startswith("| {py:obj}") and line.endswith("|  |")
+        ]
+        assert not empty
