@@ -17,6 +17,7 @@ ROOMS = (
     "scm",
     "mechanisms",
     "datasets",
+    "datasets.table",
     "training",
     "predictors",
     "metrics",
