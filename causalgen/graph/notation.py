@@ -46,7 +46,7 @@ class Notation:
 
 
 def _spell_latex(name: str) -> str:
-    escape = str.maketrans({c: f"\\{c}" for c in "_#$%&{}"} | {" ": r"\ "})
+    escape = str.maketrans({c: f"\\{c}" for c in "_#$%&{} "} | {"\\": r"\backslash ", "^": r"\wedge ", "~": r"\sim "})
     return rf"\mathrm{{{name.translate(escape)}}}"
 
 

@@ -7,7 +7,7 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from .style import ACCENT, BLUE, GREEN, INK, MUTED, blank_figure, number, plain, styled, with_interval
+from .style import ACCENT, BLUE, GREEN, INK, MUTED, blank_figure, number, plain, shortened, styled, with_interval
 
 if TYPE_CHECKING:
     from ..effects import EffectReport
@@ -16,6 +16,8 @@ __all__ = ["plot_forest"]
 
 COLOURS = {"naive": ACCENT, "adjusted": BLUE, "comparison": GREEN}
 ROW = 0.42
+LETTERS = 52
+"""Of the words below the axis."""
 
 
 @styled
@@ -33,7 +35,8 @@ def plot_forest(report: "EffectReport") -> Figure:
     for place, row in rows.iterrows():
         _draw_estimate(axes, -float(place), row)  # type: ignore[arg-type]
     unit = f" [{report.outcome_unit}]" if report.outcome_unit else ""
-    axes.set(ylim=(-len(rows) + 0.55, 0.8), yticks=[], xlabel=plain(f"effect on {report.outcome}{unit}"))
+    label = plain(f"effect on {shortened(report.outcome + unit, LETTERS)}")
+    axes.set(ylim=(-len(rows) + 0.55, 0.8), yticks=[], xlabel=label)
     axes.spines["left"].set_visible(False)
     axes.set_xlim(_limits(frame))
     return figure
@@ -42,6 +45,8 @@ def plot_forest(report: "EffectReport") -> Figure:
 def _limits(frame: pd.DataFrame) -> tuple[float, float]:
     """Limits that hold all intervals; no effect as well, unless it would squeeze them."""
     ends = frame[["estimate", "low", "high"]].to_numpy(dtype=float)
+    if not np.isfinite(ends).any():
+        return -1.0, 1.0
     low, high = float(np.nanmin(ends)), float(np.nanmax(ends))
     spread = (high - low) or abs(high) or 1.0
     if min(abs(low), abs(high)) < 1.5 * spread:

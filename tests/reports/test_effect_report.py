@@ -17,8 +17,9 @@ from causalgen.effects.doubt import Doubt, examine
 from causalgen.errors import DataError, UnknownNameError
 from causalgen.graph import CausalGraph, identify
 from causalgen.reports import plot_balance, plot_overlap, plot_sensitivity, write_effect_report
-from causalgen.reports.effects.latex import escape_latex
+from causalgen.reports.effects.latex import escape_latex, latex_document
 from causalgen.reports.effects.markdown import escape
+from causalgen.reports.parts import Formula, Part, Section
 
 GRAPH = CausalGraph([("a_ge|x", "drug"), ("a_ge|x", "health"), ("a_ge|x", "hair"), ("drug", "health")])
 SECTIONS = ["effect", "assumptions", "refutations", "confounding", "overlap", "controls", "independencies"]
@@ -181,6 +182,17 @@ def test_latex_is_balanced_and_escaped(written: dict[str, Path]) -> None:
     assert not set(re.sub(r"[\x00-\xff]", "", text))  # what pdflatex cannot set is written as a command
 
 
+def test_names_in_formulas_are_spelt_and_long_formulas_may_break() -> None:
+    names = ["a^b", "c\\d", "e ≥ 3", *(f"covariate number {place}" for place in range(8))]
+    graph = CausalGraph([*((name, end) for name in names for end in ("x", "y")), ("x", "y")])
+    estimand = identify(graph, treatment="x", outcome="y")
+    text = latex_document("t", [], [Section("s", "S", [Part(formulas=[Formula(estimand.formula, estimand.latex)])])])
+    for written in (r"\mathrm{a\wedge b}", r"\mathrm{c\backslash d}", r"\mathrm{e\ \geq \ 3}", r", \allowbreak "):
+        assert written in text
+    assert r"\begin{flushleft}" in text
+    assert r"\[" not in text
+
+
 def test_characters_of_latex_and_markdown() -> None:
     assert escape_latex(r"50 % of $x_1 & {y} #2 ~^\ <a>") == (
         r"50 \% of \$x\_1 \& \{y\} \#2 \textasciitilde{}\textasciicircum{}\textbackslash{} "
@@ -265,6 +277,8 @@ def test_plots_mark_what_they_speak_of(doubt: Doubt) -> None:
     assert any(text.startswith("estimate") for text in words)
     love = plot_balance(doubt.balance).axes[0]
     assert [label.get_text() for label in love.get_yticklabels()] == ["a_ge|x"]
+    long = replace(doubt.balance, rows=tuple(replace(row, covariate="haemoglobin " * 9) for row in doubt.balance.rows))
+    assert [len(label.get_text()) for label in plot_balance(long).axes[0].get_yticklabels()] == [26]
     before, after = (abs(line.get_xdata()[0]) for line in love.lines if line.get_marker() == "o")
     assert after < 0.1 < before
     up, down = (plot_overlap(doubt.balance).axes[0].containers[i] for i in (1, 0))

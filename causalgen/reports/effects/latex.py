@@ -1,7 +1,7 @@
 r"""A report as a LaTeX document: booktabs tables, formulas, figures by their paths.
 
-It needs the packages amsmath, amssymb, array, booktabs, caption, graphicx, longtable and hyperref, which every TeX
-distribution has.
+It needs the packages amsmath, amssymb, array, booktabs, caption, graphicx, hyperref, iftex and longtable, which every
+TeX distribution has.
 """
 
 import re
@@ -14,8 +14,8 @@ from ..parts import Formula, Part, Section
 __all__ = ["escape_latex", "latex_document"]
 
 PREAMBLE = r"""\documentclass[10pt]{article}
-\usepackage[utf8]{inputenc}
-\usepackage[T1]{fontenc}
+\usepackage{iftex}
+\ifPDFTeX\usepackage[utf8]{inputenc}\usepackage[T1]{fontenc}\else\usepackage{fontspec}\fi
 \usepackage[margin=22mm]{geometry}
 \usepackage{amsmath,amssymb,array,booktabs,caption,graphicx,longtable}
 \usepackage[hidelinks]{hyperref}
@@ -35,6 +35,13 @@ REPLACEMENTS = {
     "∞": r"$\infty$",
     "⊥": r"$\perp$",
     "→": r"$\rightarrow$",
+    "←": r"$\leftarrow$",
+    "↔": r"$\leftrightarrow$",
+    "≠": r"$\neq$",
+    "≈": r"$\approx$",
+    "…": r"\ldots{}",
+    "•": r"\textbullet{}",
+    "Π": r"$\Pi$",
     "Σ": r"$\Sigma$",
     "′": r"$'$",
     "“": "``",
@@ -43,6 +50,12 @@ REPLACEMENTS = {
     "[": "{[}",
     "\u00a0": "~",
 } | {character: f"\\{character}" for character in "#$%&_{}"}
+IN_FORMULAS = str.maketrans(
+    {"−": "-", "–": "-", "≤": r"\leq ", "≥": r"\geq ", "±": r"\pm ", "→": r"\rightarrow ", "\u00a0": r"\ "}
+)
+"""Of names in formulas, which are spelt in math mode already."""
+LONG = 80
+"""Characters of a plain formula from which it may break over lines."""
 TABLE = re.compile("|".join(map(re.escape, REPLACEMENTS)))
 
 
@@ -98,8 +111,15 @@ def _part(part: Part) -> Iterator[str]:
 
 
 def _formula(formula: Formula) -> str:
-    reason = rf"\quad\text{{{escape_latex(formula.reason)}}}" if formula.reason else ""
-    return f"\\[\n{formula.latex}{reason}\n\\]"
+    latex = formula.latex.translate(IN_FORMULAS)
+    reason = escape_latex(formula.reason)
+    if len(formula.plain) < LONG:
+        beside = rf"\quad\text{{{reason}}}" if reason else ""
+        return f"\\[\n{latex}{beside}\n\\]"
+    broken = re.sub(r"(, |\\, )", r"\1\\allowbreak ", latex)
+    return "\n".join([r"\begin{flushleft}", rf"$\displaystyle {broken}$", reason, r"\end{flushleft}"]).replace(
+        "\n\n", "\n"
+    )
 
 
 def _point(title: str, text: str) -> str:

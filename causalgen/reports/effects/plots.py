@@ -7,7 +7,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator, PercentFormatter
 
-from ..style import ACCENT, BLUE, INK, MUTED, blank_figure, number, plain, styled
+from ..style import ACCENT, BLUE, INK, MUTED, blank_figure, number, plain, shortened, styled
 
 if TYPE_CHECKING:
     from ...effects.doubt.balance import Balance, BalanceRow
@@ -18,6 +18,8 @@ __all__ = ["plot_balance", "plot_overlap", "plot_sensitivity"]
 MOST_NAMED = 4
 MOST_COVARIATES = 24
 BALANCED = 0.1
+LETTERS = 26
+"""Of a name inside a plot."""
 
 
 @styled
@@ -39,7 +41,7 @@ def plot_sensitivity(sensitivity: "Robustness", *, unit: str = "") -> Figure:
         zero = axes.contour(x, y, z, levels=[0.0], colors=ACCENT, linewidths=1.8)
         axes.clabel(zero, fmt=lambda _: "no effect left", fontsize=7)
     axes.plot(0, 0, "o", color=INK, markersize=6, clip_on=False)
-    shown = f"{number(sensitivity.effect)} {unit}".strip()
+    shown = f"{number(sensitivity.effect)} {shortened(unit, LETTERS)}".strip()
     axes.annotate(plain(f"estimate {shown}"), (0, 0), (7, 5), textcoords="offset points", fontsize=7.5, weight="bold")
     _draw_benchmarks(axes, sensitivity, limit=float(x.max()))
     for axis, what in ((axes.xaxis, "treatment"), (axes.yaxis, "outcome")):
@@ -60,7 +62,7 @@ def _draw_benchmarks(axes: Axes, sensitivity: "Robustness", limit: float) -> Non
         if place >= MOST_NAMED and not together:
             continue
         beyond = " (beyond)" if max(row.r2_treatment, row.r2_outcome) > limit else ""
-        name = plain(f"as strong as {row.covariate}{beyond}")
+        name = plain(f"as strong as {shortened(row.covariate, LETTERS)}{beyond}")
         right = x > 0.6 * limit
         axes.annotate(
             name,
@@ -110,8 +112,9 @@ def plot_balance(balance: "Balance") -> Figure:
     axes.hlines(places, np.minimum(before, after), np.maximum(before, after), color=MUTED, linewidth=0.8, zorder=1)
     axes.plot(before, places, "o", color=ACCENT, markerfacecolor="white", markersize=5.5, label="before")
     axes.plot(after, places, "o", color=BLUE, markersize=5.5, label="after adjustment")
-    axes.set_yticks(places, [plain(row.covariate) for row in rows])
-    axes.set(xlim=(-0.01, None), ylim=(-len(rows) + 0.4, 0.6), xlabel=f"absolute {balance.kind}")
+    axes.set_yticks(places, [plain(shortened(row.covariate, LETTERS)) for row in rows])
+    axes.set(xlim=(-0.01, None), ylim=(-len(rows) + 0.4, 0.6))
+    axes.set_xlabel(f"absolute {balance.kind}", loc="right")  # long names leave the axes narrower than these words
     axes.tick_params(axis="y", length=0)
     axes.legend(loc="lower center", bbox_to_anchor=(0.5, 1.0), ncols=2)
     return figure
@@ -126,7 +129,7 @@ def shown_rows(balance: "Balance") -> "list[BalanceRow]":
 @styled
 def plot_overlap(balance: "Balance") -> Figure:
     """Propensities of the two compared groups, one histogram up and one down."""
-    frame = balance.histogram_frame()
+    frame, name = balance.histogram_frame(), shortened(balance.treatment, LETTERS)
     figure = blank_figure(3.7, 2.6)
     axes = figure.subplots()
     for arm, colour, sign in zip(balance.arms, (ACCENT, BLUE), (-1, 1), strict=True):
@@ -135,7 +138,7 @@ def plot_overlap(balance: "Balance") -> Figure:
         axes.bar(own["low"], share, width=own["high"] - own["low"], align="edge", color=colour, alpha=0.85)
         upper = sign > 0
         axes.annotate(
-            plain(f"{balance.treatment} = {arm.value} ({arm.rows:,} rows)"),
+            plain(f"{name} = {shortened(arm.value, LETTERS)} ({arm.rows:,} rows)"),
             (0.5, 0.98 if upper else 0.02),
             xycoords="axes fraction",
             ha="center",
@@ -148,5 +151,5 @@ def plot_overlap(balance: "Balance") -> Figure:
     limit = 1.3 * max(abs(end) for end in axes.get_ylim())
     axes.set(xlim=(0, 1), ylim=(-limit, limit), ylabel="share of the group's rows [%]")
     axes.yaxis.set_major_formatter(lambda value, _: f"{abs(value):.0%}".removesuffix("%"))
-    axes.set_xlabel(plain(f"propensity of {balance.treatment} = {balance.arms[1].value}"))
+    axes.set_xlabel(plain(f"propensity of {name} = {shortened(balance.arms[1].value, LETTERS)}"))
     return figure

@@ -33,6 +33,9 @@ if TYPE_CHECKING:
 
 __all__ = ["effect_parts", "effect_sections"]
 
+WIDEST = 620
+"""Of a picture beside text, in pixels of the page."""
+
 
 def effect_parts(findings: EffectFindings, number: int, folder: ReportFolder) -> list[Part]:
     """The parts of an effect inside the report of a study."""
@@ -112,8 +115,9 @@ class _Sections:
         graph = self.findings.graph
         if graph is not None:
             alt = f"Causal graph: {graph}."
-            ticks.pictures = [self._picture(plot_graph(graph), "graph", alt, "The assumed causal graph.")]
-            ticks.beside = "after"
+            picture = self._picture(plot_graph(graph), "graph", alt, "The assumed causal graph.")
+            ticks.pictures, ticks.small = [picture], picture.width <= WIDEST
+            ticks.beside = "after" if ticks.small else ""
         formula = Formula(estimand.formula, estimand.latex)
         parts = [ticks, Part(text="The estimand, as a formula:", formulas=[formula])]
         if estimand.derivation is not None and len(estimand.derivation):

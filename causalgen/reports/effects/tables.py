@@ -202,10 +202,6 @@ def _apart(row: "Estimate") -> list[str]:
     return [shown, interval.strip("[]").replace(", ", " to ") or "–"]
 
 
-def _signed(value: float) -> str:
-    return f"{value + 0.0:.2f}".replace("-0.00", "0.00").replace("-", "−")
-
-
 def _limited(caption: str, rows: Sequence[object]) -> str:
     return caption if len(rows) <= MOST_ROWS else f"{caption}; {MOST_ROWS} of {len(rows)} rows, the file has all"
 
