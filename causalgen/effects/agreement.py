@@ -1,7 +1,7 @@
 """Do the estimate from data, the fitted model and the generated images agree? Jointly bootstrapped, within a margin."""
 
 import warnings
-from collections.abc import Hashable, Mapping, Sequence
+from collections.abc import Callable, Hashable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import combinations
 from typing import TYPE_CHECKING, Any
@@ -11,7 +11,7 @@ import pandas as pd
 from numpy.typing import NDArray
 from scipy.stats import t as student
 
-from ..errors import DataError, SupportWarning
+from ..errors import DataError, DivergenceError, SupportWarning
 from ..graph import identify
 from .agreement_result import Agreement, AgreementPair, Verdict
 from .comparisons import Measure, calibrate, measure_units
@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 __all__ = ["Images", "agreement"]
 
 LEAST_REPLICATES, LEAST_FITTED, LEAST_SAMPLES = 10, 50, 1_000
+MOST_LOST = 0.2  # share of the replicates
 DRAWN_SHARE = 4  # a replicate draws this many times fewer units: under common noise differences need fewer
 SOURCES = ("estimate from data", "fitted model under do", "measured on generated images")
 Array = NDArray[np.float64]
@@ -69,7 +70,8 @@ def agreement(
     Every replicate resamples rows (or clusters) once for all sources: it carries the data estimate along its influence
     function, refits the attribute mechanisms between treatment and outcome and asks them again, and reads the images
     of the resampled units. Images are generated once; where refitted mechanisms move a unit's counterfactual outcome,
-    its reading moves along the line of measured on assigned outcomes of the generated images.
+    its reading moves along the line of measured on assigned outcomes of the generated images. A replicate whose refit
+    diverges, or whose images follow no line, is left out and counted.
 
     Args:
         scm: The fitted model.
@@ -91,7 +93,8 @@ def agreement(
         seed: Seed of resamples, folds and samples.
 
     Raises:
-        DataError: A fault of the table, the question or an option; or an image among the causes of the outcome.
+        DataError: A fault of the table, the question or an option; an image among the causes of the outcome; or more
+            than a fifth of the replicates diverge.
         NotIdentifiableError: The graph does not identify the effect by adjustment.
     """
     _check_options(margin, replicates, iterations, n, level)
@@ -131,8 +134,8 @@ def agreement(
     with Refitting(model, values, treatment, outcome, iterations) as refit:
         refit.settle(resampling.fitted.astype(np.int64))
         base = replicate(np.ones(len(table), dtype=np.int64), True)  # what settling changes is no difference of sources
-        draws = np.array([replicate(resampling.draw(), False) for _ in range(replicates)])
-    draws += points - base
+        draws = np.array([_or_lost(replicate, resampling.draw(), len(points)) for _ in range(replicates)])
+    draws = _kept(draws) + points - base
     spread = float(encoded.data[outcome].std())
     size = 0.1 * spread if margin is None else float(margin)
     compared = _Compared(points, draws, sampling, level)
@@ -148,7 +151,32 @@ def agreement(
         draws=pd.DataFrame(draws, columns=SOURCES[: len(points)]),
         level=level,
         iterations=iterations,
+        lost=replicates - len(draws),
     )
+
+
+def _or_lost(replicate: Callable[..., list[float]], counts: NDArray[np.int64], sources: int) -> list[float]:
+    """One replicate's effects; nan for each where it cannot be had."""
+    try:
+        return replicate(counts, False)
+    except (DataError, DivergenceError):
+        return [np.nan] * sources
+
+
+def _kept(draws: Array) -> Array:
+    """The replicates that are numbers.
+
+    Raises:
+        DataError: More than a fifth are not.
+    """
+    kept = draws[np.isfinite(draws).all(axis=1)]
+    lost = len(draws) - len(kept)
+    if lost > MOST_LOST * len(draws):
+        raise DataError(
+            f"Expected refits that follow the resampled rows; {lost} of {len(draws)} replicates diverge, and intervals of "
+            "the others would be too narrow. Train the mechanisms longer, or choose simpler ones."
+        )
+    return kept
 
 
 class _Resampling:

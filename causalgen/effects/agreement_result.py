@@ -67,6 +67,7 @@ class Agreement:
         level: Level of the intervals; each one-sided test of a margin has size 1 - level.
         iterations: L-BFGS iterations of every refit.
         cannot_show: What agreement cannot show, in words.
+        lost: Replicates left out because a refit diverged or the images followed no line.
     """
 
     treatment: str
@@ -81,6 +82,7 @@ class Agreement:
     level: float
     iterations: int
     cannot_show: str = CANNOT_SHOW
+    lost: int = 0
 
     @property
     def verdict(self) -> Verdict:
@@ -98,10 +100,11 @@ class Agreement:
     def reading(self) -> str:
         """The result in words."""
         unit = f" {self.outcome_unit}" if self.outcome_unit else ""
+        lost = f" ({self.lost} more diverged and are left out, so that intervals may be too narrow)" * bool(self.lost)
         return (
             f"{VERDICTS[self.verdict]} of {self.margin:.3g}{unit} ({self.margin_reason}). "
             + "; ".join(map(str, self.pairs))
-            + f". {len(self.draws)} joint bootstrap replicates, attribute mechanisms refitted from the fitted weights by "
+            + f". {len(self.draws)} joint bootstrap replicates{lost}, attribute mechanisms refitted from the fitted weights by "
             f"{self.iterations} L-BFGS iterations, image mechanisms kept; widths are known to "
             f"{self.monte_carlo_error:.0%} (Monte Carlo), for which the intervals allow. {self.cannot_show}"
         )

@@ -113,16 +113,15 @@ def cross_fitted_mean(table: EncodedTable, *, seed: int = 0) -> Array:
     return found
 
 
-def population_weights(table: EncodedTable, population: str, propensity: Array, *, expected: bool = False) -> Array:
+def population_weights(table: EncodedTable, population: str, propensity: Array) -> Array:
     """How much each row counts in a population, shape `(rows,)`: its sampling weight times its share of the population.
 
     Args:
         table: The table.
         population: "whole", "overlap", "treated" or "control".
         propensity: Probabilities of the two compared values, `(2, rows)`.
-        expected: Whether a row's likes count in its place: its probability of a value instead of having it.
     """
-    control, treated = propensity if expected else _members(table)
+    control, treated = _members(table)
     share = {"treated": treated, "control": control, "overlap": propensity[0] * propensity[1]}
     return table.weights * share.get(population, np.ones(len(control)))
 

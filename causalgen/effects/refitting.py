@@ -8,13 +8,14 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from ..errors import DataError
+from ..errors import DataError, DivergenceError
 from ..mechanisms import Mechanism
 from ..scm import StructuralCausalModel
 
 __all__ = ["Refitting", "ancestral_model"]
 
 SETTLING = 100
+ROUNDING = 1e-5
 
 
 def ancestral_model(scm: StructuralCausalModel, treatment: str, outcome: str) -> StructuralCausalModel:
@@ -39,7 +40,7 @@ class Refitting:
 
     A mechanism without trainable weights is fitted anew in closed form. Any other first settles on all rows, and every
     refit then takes a few L-BFGS iterations from there with the curvature learned while settling: refits differ by the
-    resample, not by the luck of training.
+    resample, not by the luck of training. A refit that diverges raises `DivergenceError`; the next starts afresh.
 
     Args:
         model: Attributes only.
@@ -66,12 +67,26 @@ class Refitting:
         self.model.zero_grad(set_to_none=True)
 
     def settle(self, counts: NDArray[np.int64]) -> None:
-        """Bring the mechanisms to rest on the rows, each counted `counts` times; refits start there."""
-        self._run(counts, SETTLING)
+        """Bring the mechanisms to rest on the rows, each counted `counts` times; refits start there.
+
+        Raises:
+            DataError: A mechanism diverges on the very rows.
+        """
+        try:
+            self._run(counts, SETTLING)
+        except DivergenceError as error:
+            raise DataError(
+                f"Expected mechanisms that can be refitted to the rows they were fitted on; {error} Train it longer, or "
+                "choose another mechanism."
+            ) from None
         self._settled = self._weights()
 
     def __call__(self, counts: NDArray[np.int64]) -> None:
-        """Refit to the rows, each counted `counts` times."""
+        """Refit to the rows, each counted `counts` times.
+
+        Raises:
+            DivergenceError: A mechanism diverges.
+        """
         self.model.load_state_dict(self._settled)
         memories = self._memories
         self._run(counts, self.iterations)
@@ -88,9 +103,10 @@ class Refitting:
             value = self.values[name][rows]
             parents = {parent: self.values[parent][rows] for parent in mechanism.parents}
             if mechanism.parameter_groups():
-                learned[name] = _descend(
-                    mechanism, value, parents, weights, iterations, self._memories.get(name) or None
-                )
+                found = _descend(mechanism, value, parents, weights, iterations, self._memories.get(name))
+                if found is None:
+                    raise DivergenceError(f"the mechanism of '{name}' diverges.")
+                learned[name] = found
             else:
                 again = {parent: tensor.repeat_interleave(weights) for parent, tensor in parents.items()}
                 with torch.no_grad():
@@ -105,8 +121,11 @@ def _descend(
     weights: Tensor,
     iterations: int,
     memory: dict[str, Any] | None,
-) -> dict[str, Any]:
-    """Minimise the weighted losses; returns L-BFGS's memory of the curvature, with which another descent may start."""
+) -> dict[str, Any] | None:
+    """Minimise the weighted losses; returns L-BFGS's memory of the curvature, with which another descent may start.
+
+    None, and the weights as they were, where the losses do not fall.
+    """
     groups = mechanism.parameter_groups()
     parameters = list({id(p): p for group in groups.values() for p in group}.values())
     optimizer = torch.optim.LBFGS(parameters, max_iter=iterations, line_search_fn="strong_wolfe")
@@ -126,10 +145,15 @@ def _descend(
         state.update({key: list(entry) if isinstance(entry, list) else entry for key, entry in memory.items()})
         state["prev_loss"] = first
         state["prev_flat_grad"] = torch.cat([p.grad.flatten() for p in parameters if p.grad is not None])
-    optimizer.step(closure)
-    if not float(closure().detach()) <= first:  # a step along foreign curvature may leave the basin for good
+    try:
+        optimizer.step(closure)
+        last = float(closure().detach())
+    except (ArithmeticError, RuntimeError, ValueError):  # weights that are no numbers, which distributions refuse
+        last = np.nan
+    if not last <= first + ROUNDING * max(1.0, abs(first)):
         with torch.no_grad():
-            for parameter, weight in zip(parameters, before):
+            for parameter, weight in zip(parameters, before, strict=True):
                 parameter.copy_(weight)
-        return {} if memory is None else _descend(mechanism, value, parents, weights, iterations, None)
+        # a step along foreign curvature may leave the basin for good: once more without
+        return None if memory is None else _descend(mechanism, value, parents, weights, iterations, None)
     return dict(state)

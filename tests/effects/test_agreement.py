@@ -14,6 +14,7 @@ from causalgen.effects.refitting import Refitting, ancestral_model
 from causalgen.errors import DataError
 from causalgen.graph import CausalGraph, Variable
 from causalgen.mechanisms import Abduction, Abductive
+from causalgen.mechanisms.additive_noise import AdditiveNoise
 from causalgen.scm import StructuralCausalModel
 
 ROWS = 1_500
@@ -171,6 +172,39 @@ def test_trained_mechanisms_move_with_the_resample() -> None:
         assert scm.sample(500, seed=0)["y"].mean() > mean + 0.5
         assert refit.nodes == ("z", "y")
     assert scm.sample(500, seed=0)["y"].mean() == mean
+
+
+class Fragile(AdditiveNoise):
+    """Cannot be fitted to rows whose outcomes all lie below `highest`."""
+
+    highest = -torch.inf
+
+    def objectives(self, value: torch.Tensor, parents: Any, step: float) -> dict[str, torch.Tensor]:
+        losses = super().objectives(value, parents, step)
+        return losses if value.max() >= self.highest else {name: loss * torch.nan for name, loss in losses.items()}
+
+
+def test_replicates_that_diverge_are_counted_and_told() -> None:
+    """A resample lacks the highest two rows 13 times in 100, and the highest row 37 times."""
+    data = table(200)
+    graph = CausalGraph("z -> {t, y}; t -> y", [Variable(name, "continuous") for name in "zty"])
+    fragile = Fragile(graph["y"], {name: graph[name] for name in ("z", "t")}, function="linear")
+    scm = StructuralCausalModel(graph, {"z": "linear-gaussian", "t": "linear-gaussian", "y": fragile})
+    scm.initialize(data.to_dict("list"))
+    before = {key: value.clone() for key, value in scm.state_dict().items()}
+    options = QUESTION | QUICK | {"replicates": 20, "n": 1_000, "iterations": 1}
+
+    fragile.highest = float(data["y"].nlargest(2).min()) - 1e-4
+    result = agreement(scm, data, **options)
+    assert 0 < result.lost <= 4
+    assert len(result.draws) == 20 - result.lost
+    assert np.isfinite(result.draws.to_numpy()).all()
+    assert f"({result.lost} more diverged and are left out" in result.reading
+
+    fragile.highest = float(data["y"].max()) - 1e-4
+    with pytest.raises(DataError, match=r"of 20 replicates diverge.*Train the mechanisms longer"):
+        agreement(scm, data, **options)
+    assert all(torch.equal(value, before[key]) for key, value in scm.state_dict().items())
 
 
 @pytest.mark.parametrize(

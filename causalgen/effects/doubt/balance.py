@@ -6,6 +6,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from ..estimators.weighting import balancing_weights
 from ..overlap import cross_fitted_mean, population_weights, propensities
 from ..table import EncodedTable
 from .columns import covariate_columns
@@ -16,7 +17,6 @@ __all__ = ["Arm", "Balance", "BalanceRow", "balance"]
 Array = NDArray[np.float64]
 
 BINS = 20
-LEAST_PROPENSITY = 0.01
 RARE = 0.05
 BALANCED = 0.1
 
@@ -139,8 +139,8 @@ def balance(table: EncodedTable, *, population: str = "whole", seed: int = 0) ->
     """Overlap and balance of the table's contrast given its covariates.
 
     For a discrete treatment the propensities are cross-fitted by logistic regression on splines and products, and
-    rows are weighted by their inverse (clipped at 0.01), so that both arms resemble the population. For a continuous
-    one the treatment is regressed on them. Sampling weights count everywhere, and clusters stay together in the folds.
+    rows are weighted as in the weighting estimator, so that both arms resemble the population. For a continuous one the
+    treatment is regressed on them. Sampling weights count everywhere, and clusters stay together in the folds.
 
     Args:
         table: Treatment, outcome and covariates.
@@ -157,12 +157,13 @@ def _of_arms(table: EncodedTable, columns: pd.DataFrame, population: str, seed: 
     treatment, numbers = table.data[table.names[0]].to_numpy(), columns.to_numpy(dtype=float)
     propensity = propensities(table, seed=seed)
     shares = population_weights(table, population, propensity)
-    tilted = population_weights(table, population, propensity, expected=True)
+    balancing = balancing_weights(propensity, population)
     arms, weighted, plain = [], [], []
-    for own, value, shown in zip(propensity, (table.control, table.treated), table.contrast, strict=True):
+    values = (table.control, table.treated)
+    for own, balanced, value, shown in zip(propensity, balancing, values, table.contrast, strict=True):
         inside = treatment == value
         sampled = table.weights[inside]
-        weights = tilted[inside] / np.clip(own[inside], LEAST_PROPENSITY, 1)
+        weights = sampled * balanced[inside]
         effective = float(weights.sum() ** 2 / (weights**2).sum())
         counts = np.histogram(propensity[1][inside], bins=BINS, range=(0, 1))[0]
         rare = float(np.average(own < RARE, weights=shares))

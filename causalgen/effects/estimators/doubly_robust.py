@@ -11,8 +11,11 @@ from .adjustment import AdjustmentEstimator, Array, Arrays, Influence
 from .basis import FlexibleBasis
 from .folds import Rows, cross_folds
 from .outcome_model import OutcomeModel
+from .weighting import balancing_weights
 
 __all__ = ["DoublyRobust", "Scores"]
+
+MOST_SPLITS, ROWS_TO_SCORE = 5, 5_000
 
 
 class Scores(NamedTuple):
@@ -38,7 +41,9 @@ class DoublyRobust(AdjustmentEstimator):
     where :math:`s_i` is the efficient score of the population's size: whole h = s = 1; treated h = e_b, s = 1[t = b];
     control h = e_a, s = 1[t = a]; overlap h = e_a e_b, s = h + e_a (1[t = b] - e_b) + e_b (1[t = a] - e_a).
     In the whole population it is consistent when the outcome models m or the propensities are right; in the others
-    the tilt itself needs the propensities. Rows are scored by models that were fitted without them.
+    the tilt itself needs the propensities. Rows are scored by models that were fitted without them. In a small table
+    the split into folds moves the estimate: there the scores are averaged over up to 5 splits, as many as leave 5,000
+    rows to score.
 
     References:
         Robins, Rotnitzky and Zhao (1994); Chernozhukov et al. (2018), Double/debiased machine learning; Li, Morgan
@@ -48,7 +53,6 @@ class DoublyRobust(AdjustmentEstimator):
         identified_estimand: DoWhy's estimand with its identifier method set to "backdoor".
         outcome_model: sklearn regressor, cloned for each fold and arm.
         propensity_model: sklearn classifier, or regressor of an indicator, cloned for each fold.
-        clip: Least distance of a propensity from 0 and 1.
     """
 
     def __init__(
@@ -57,26 +61,30 @@ class DoublyRobust(AdjustmentEstimator):
         *,
         outcome_model: BaseEstimator | None = None,
         propensity_model: BaseEstimator | None = None,
-        clip: float = 0.01,
         **options: Any,
     ) -> None:
         super().__init__(identified_estimand, **options)
         self.outcome_model = outcome_model or OutcomeModel(penalty=None)
         self.propensity_model = propensity_model or OutcomeModel((0.0, 1.0), penalty=None)
-        self.clip = clip
 
     def scores(self, arrays: Arrays, control: float, treated: float) -> Scores:
         """The doubly robust scores of every row."""
         basis = FlexibleBasis(arrays.covariates, units=arrays.units)(arrays.covariates)
-        values = (control, treated)
+        repeats = int(np.clip(ROWS_TO_SCORE // len(basis), 1, MOST_SPLITS))
+        seeds = [self.seed, *np.random.SeedSequence(self.seed).generate_state(repeats - 1).tolist()]
+        found = [self._scores_of_split(basis, arrays, (control, treated), seed) for seed in seeds]
+        return Scores(*(np.mean(parts, axis=0) for parts in zip(*found, strict=True)))
+
+    def _scores_of_split(self, basis: Array, arrays: Arrays, values: tuple[float, float], seed: int) -> Scores:
+        """The scores under one split of the rows into folds."""
         two = not np.setdiff1d(arrays.treatment, values).size
         arm = np.select([arrays.treatment == value for value in values], [1, 2])
-        folds = cross_folds(len(basis), self.folds, self.seed, arm=arm, clusters=arrays.clusters)
+        folds = cross_folds(len(basis), self.folds, seed, arm=arm, clusters=arrays.clusters)
         mean, propensity = np.zeros((2, len(basis))), np.zeros((2, len(basis)))
         fitted = Parallel()(delayed(self._score)(basis, arrays, values, fit, score, two) for fit, score in folds)
         for score, means, propensities in fitted:
             mean[:, score], propensity[:, score] = means, propensities
-        return _scores(arrays, values, mean, np.clip(propensity, self.clip, 1 - self.clip))
+        return _scores(arrays, values, mean, propensity)
 
     def _influence(self, arrays: Arrays, control: float, treated: float) -> Influence:
         pull, share = self.scores(arrays, control, treated)
@@ -127,15 +135,13 @@ def _probability(fitted: BaseEstimator, scored: Array) -> Array:
 def _scores(arrays: Arrays, values: tuple[float, float], mean: Array, propensity: Array) -> Scores:
     in_control, in_treated = ((arrays.treatment == value).astype(float) for value in values)
     e_control, e_treated = propensity
-    tilt, share = {
-        "whole": (np.ones(len(e_treated)), np.ones(len(e_treated))),
-        "treated": (e_treated, in_treated),
-        "control": (e_control, in_control),
-        "overlap": (
-            e_control * e_treated,
-            e_control * in_treated + e_treated * in_control - e_control * e_treated,
-        ),
+    of_control, of_treated = balancing_weights(propensity, arrays.population)
+    share = {
+        "whole": np.ones(len(e_treated)),
+        "treated": in_treated,
+        "control": in_control,
+        "overlap": e_control * in_treated + e_treated * in_control - e_control * e_treated,
     }[arrays.population]
-    correction = tilt * in_treated / e_treated * (arrays.outcome - mean[1])
-    correction -= tilt * in_control / e_control * (arrays.outcome - mean[0])
+    correction = in_treated * of_treated * (arrays.outcome - mean[1])
+    correction -= in_control * of_control * (arrays.outcome - mean[0])
     return Scores(correction + share * (mean[1] - mean[0]), share)

@@ -1,16 +1,15 @@
 """Inverse propensity weighting with normalised (Hajek) weights."""
 
-from typing import Any
-
 import numpy as np
-from dowhy.causal_identifier import IdentifiedEstimand
 
 from .adjustment import AdjustmentEstimator, Array, Arrays, Influence
 from .basis import FlexibleBasis
 from .outcome_model import OutcomeModel
 
-__all__ = ["Weighting"]
+__all__ = ["CLIP", "Weighting", "balancing_weights"]
 
+CLIP = 0.01
+"""Least propensity that a weight is divided by."""
 POWERS = {
     "whole": ((-1, 0), (0, -1)),
     "treated": ((-1, 1), (0, 0)),
@@ -18,6 +17,27 @@ POWERS = {
     "overlap": ((0, 1), (1, 0)),
 }
 """Powers of e_a and e_b in the weights of the rows with value a, and of those with value b."""
+
+
+def balancing_weights(propensity: Array, population: str) -> Array:
+    """Weights under which the rows with either value resemble the population, shape `(2, rows)`.
+
+    Only what is divided by is kept from 0: rows that could hardly have had a value count for next to nothing where the
+    population holds next to none of their likes.
+
+    Args:
+        propensity: Probabilities of the two values, shape `(2, rows)`.
+        population: Key of `POWERS`.
+
+    >>> balancing_weights(np.array([[0.999], [0.001]]), "treated")[0].round(4)
+    array([0.001])
+    """
+    divisor = np.maximum(propensity, CLIP)
+    weights = np.ones_like(propensity)
+    for own, powers in zip(weights, POWERS[population], strict=True):
+        for power, raw, floored in zip(powers, propensity, divisor, strict=True):
+            own *= (raw if power > 0 else floored) ** power
+    return weights
 
 
 class Weighting(AdjustmentEstimator):
@@ -35,28 +55,25 @@ class Weighting(AdjustmentEstimator):
 
     Args:
         identified_estimand: DoWhy's estimand with its identifier method set to "backdoor".
-        clip: Least distance of a propensity from 0 and 1.
     """
-
-    def __init__(self, identified_estimand: IdentifiedEstimand, *, clip: float = 0.01, **options: Any) -> None:
-        super().__init__(identified_estimand, **options)
-        self.clip = clip
 
     def _influence(self, arrays: Arrays, control: float, treated: float) -> Influence:
         basis = FlexibleBasis(arrays.covariates, units=arrays.units)(arrays.covariates)
         members = [(arrays.treatment == value).astype(float) for value in (control, treated)]
         models = [OutcomeModel((0.0, 1.0)).fit(basis, member, arrays.weights) for member in members]
         fitted = [model.predict(basis) for model in models]
-        clipped = [np.clip(propensity, self.clip, 1 - self.clip) for propensity in fitted]
+        balancing = balancing_weights(np.stack(fitted), arrays.population)
         effect, influence = 0.0, np.zeros(len(basis))
         changes = [np.zeros(len(basis)), np.zeros(len(basis))]
-        for sign, member, powers in zip((-1, 1), members, POWERS[arrays.population], strict=True):
-            weight = arrays.weights * member * clipped[0] ** powers[0] * clipped[1] ** powers[1]
+        parts = zip((-1, 1), members, balancing, POWERS[arrays.population], strict=True)
+        for sign, member, balanced, powers in parts:
+            weight = arrays.weights * member * balanced
             mean = float(np.average(arrays.outcome, weights=weight))
             pull = sign * weight * (arrays.outcome - mean) / weight.mean()
             effect, influence = effect + sign * mean, influence + pull
-            for change, power, propensity, kept in zip(changes, powers, clipped, fitted, strict=True):
-                change += power * (1 - propensity) * pull * (propensity == kept)
+            for change, power, propensity in zip(changes, powers, fitted, strict=True):
+                moving = (propensity > CLIP) | (power > 0)  # what is kept from 0 does not move with the coefficients
+                change += power * (1 - propensity) * pull * moving
         for model, member, propensity, change in zip(models, members, fitted, changes, strict=True):
             influence += _through(model, basis, change, arrays.weights, member - propensity)
         return Influence(effect, influence - influence.mean(), arrays.clusters)
