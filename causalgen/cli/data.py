@@ -17,7 +17,20 @@ __all__ = ["get_data", "list_data", "show_data"]
 PICTURES = 24
 """Images in a grid."""
 
-Name = Annotated[str, typer.Argument(help="Name of a data set; `causalgen data list` has them.", show_default=False)]
+
+def _complete(incomplete: str) -> list[str]:
+    """Names of data sets, for the completion of the shell."""
+    from ..datasets import DATASETS
+
+    return [name for name in sorted(DATASETS) if name.startswith(incomplete)]
+
+
+Name = Annotated[
+    str,
+    typer.Argument(
+        help="Name of a data set; `causalgen data list` has them.", show_default=False, autocompletion=_complete
+    ),
+]
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON instead of text.")]
 
 
