@@ -46,6 +46,7 @@ def test_the_page_has_every_part_in_its_order(page: Page, report: AuditReport) -
     for text in (HOSTILE, "<b>model</b>.onnx", "causalgen audit run_1", "Kusner", "adjusted for 30 rows (Bonferroni)",
                  "do(tone = 2 lx), direct: size held at each unit's own value"):  # fmt: skip
         assert text in words
+    assert f"{sum(row.subgroup != 'everyone' for row in report.beyond)} of 20 changes are beyond the margin" in words
 
 
 def test_every_row_stands_on_the_page_and_beyond_stands_first(page: Page, report: AuditReport) -> None:

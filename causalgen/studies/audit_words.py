@@ -1,0 +1,47 @@
+"""What every page of an audit says in the same words."""
+
+from ..reports.parts import Formula
+
+__all__ = ["CHANGE", "MOVERS", "TICKS", "TRUST", "WORDS"]
+
+CHANGE = Formula(
+    "change = score(image under do(a = value)) − score(image under do(a = own value)), with the same noise u",
+    r"\Delta(u) = f\bigl(X_{a=\mathrm{value}}(u)\bigr) - f\bigl(X_{a=\mathrm{own}}(u)\bigr)",
+    "of one unit; u is its exogenous noise, abducted from its image and attributes",
+)
+WORDS = [
+    (
+        "Change",
+        "Mean over the units, net of what rebuilding the factual image changes: that part stands under Reconstruction.",
+    ),
+    ("Total", "What descends from the attribute follows it."),
+    ("Direct", "Mediators, the parents of the image that descend from the attribute, keep each unit's own values."),
+    ("Gap", "Counterfactual-fairness gap: the mean absolute change, in which changes of opposite signs do not cancel."),
+    ("Flipped", "Share of the units whose decision differs between the reconstructed and the counterfactual image."),
+    (
+        "Verdict",
+        "Beyond the margin: the whole adjusted interval is. Within the margin: the whole interval is. Undecided: neither; "
+        "more units may tell.",
+    ),
+    ("Within support", "Units whose attributes under the intervention were seen together in training."),
+]
+TICKS = (
+    "The graph holds: no arrow is missing or turned round, and no hidden cause acts on two of the attributes or on one of them "
+    "and the image.",
+    "The generator draws what the intervention would have made of these units. No data can confirm that: counterfactual "
+    "images are not identified by any mechanism.",
+    "The classifier meets real images as it met these: of this size, these colours and this scale of the pixels.",
+    "The audited units stand for those on whom the classifier will be used.",
+    "Groups of units are independent of one another.",
+)
+
+MOVERS = (
+    "The units whose score an intervention changes most: as they are, as the generator rebuilds them, and under the "
+    "intervention. The change is between the last two. Scores are means over the draws of a unit's noise; images are of "
+    "the first draw."
+)
+
+TRUST = (
+    "An audit is as good as the images that it shows. Read off them, an attribute should miss the value asked for by "
+    "little more than reading errs on real images, and by much less than images that were left as they are."
+)
