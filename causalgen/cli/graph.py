@@ -55,6 +55,8 @@ def graph(
         if out is not None:
             format_of(out)
         found = find_graph(source)
+        if not found.nodes:
+            raise GraphError(f"Expected a graph with at least one variable; got none in '{source}'.")
         record = _record(found, treatment, outcome)
         if as_json:
             typer.echo(json.dumps(record, indent=2, ensure_ascii=False))
@@ -164,8 +166,8 @@ def print_graph(console: "Console", graph: "CausalGraph") -> None:
     from rich.table import Table
     from rich.text import Text
 
-    counts = {"variables": graph.nodes, "edges": graph.edges, "bidirected": graph.confounded}
-    console.print(", ".join(f"{len(items)} {what}" for what, items in counts.items()), style="bold")
+    counts = {"Variables": graph.nodes, "edges": graph.edges, "hidden common causes": graph.confounded}
+    console.print(", ".join(f"{what}: {len(items)}" for what, items in counts.items()), style="bold")
     _lines(console, str(graph).split("; "))
     if not any(variable.kind for variable in graph.variables.values()):
         return

@@ -16,7 +16,7 @@ def test_a_data_set_is_described(causalgen: Command) -> None:
     done = causalgen("graph", "morphodigits", "--treatment", "pen", "--outcome", "intensity")
     assert done.exit_code == 0, done.output
     for words in (
-        "6 variables, 9 edges, 0 bidirected",
+        "Variables: 6, edges: 9, hidden common causes: 0",
         "ballpoint, felt-tip",
         "digit ⊥ hurry",
         "{hurry}  (efficient)",
@@ -97,6 +97,7 @@ def test_names_are_not_taken_for_markup(causalgen: Command) -> None:
     ("arguments", "message"),
     [
         (["morphodigit"], "Did you mean 'morphodigits'?"),
+        (["digraph { }"], "at least one variable"),
         (["a -> b -> a"], "got the cycle a -> b -> a"),
         (["a -> b", "--treatment", "a"], "Expected both --treatment and --outcome"),
         (["a -> b", "--treatment", "a", "--outcome", "c"], "Expected a node among a, b; got 'c'"),

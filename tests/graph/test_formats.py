@@ -5,7 +5,7 @@ from itertools import combinations, pairwise
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from causalgen.datasets.resources import load_graph
@@ -200,7 +200,7 @@ def test_dot_attributes_declare_variables():
     assert graph["sex"].labels == ("f", "m")
 
 
-@law
+@settings(law, max_examples=25)
 @given(graph=described_graphs())
 def test_pydot_reads_what_is_written(graph):
     pydot = pytest.importorskip("pydot")
