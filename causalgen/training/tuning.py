@@ -7,8 +7,8 @@ weights say what its image shows (De Sousa Ribeiro et al., High fidelity image c
           \mathbb{E}\, \text{objective}_\theta(x) \le c
 
 - The graph is respected: descendants of the intervened node take their counterfactual values before the image does.
-- Only questions within the joint support of training are asked: outside it a predictor has seen as little as the mechanism, and
-  tuning would teach its mistakes.
+- Predictors are asked within the joint support of training only: outside it they have seen as little as the mechanism, and
+  tuning would teach their mistakes. There, d is the distance from the image that the mechanism gave before tuning.
 - Targets are soft, h_k(x) moved by what the intervention changes: labels taken as certain would amplify every attribute (Xia
   et al., Mitigating attribute amplification in counterfactual image generation, 2024), and a biased predictor would spread its
   bias.
@@ -142,6 +142,8 @@ class _Tuner:
             {k: v.to(scm.like.device) for k, v in data.part(s).items()} for s in ("train", "validation")
         )
         self.scale = {k: float(self.train[k].float().std()) for k in predictors}
+        self.origin = copy.deepcopy(mechanism).eval().requires_grad_(False)
+        self.unit = self._error(self.validation)
         self.multiplier = 1.0
 
     def run(self, bars: Progress | None) -> pd.DataFrame:
@@ -195,9 +197,8 @@ class _Tuner:
 
     @torch.no_grad()
     def _worlds(self, values: Values) -> dict[str, Tensor]:
-        """Units under do(a random cause = another unit's value): the image, `factual.*` and `asked.*` attributes.
-
-        Units that would leave the joint support of the image's parents are left out.
+        """Units under do(a random cause = another unit's value): the image, `factual.*` and `asked.*` attributes, and whether
+        they stay within the joint support of the image's parents.
         """
         count = len(values[self.image])
         factual = {name: values[name] for name in self.attributes.graph.nodes}
@@ -213,30 +214,63 @@ class _Tuner:
             for name in factual:
                 asked[name][part] = world[name][part].to(asked[name].dtype)
         supported = self.scm.supports[self.image]({p: asked[p] for p in self.mechanism.parents}, count)
-        batch = (
-            {"image": values[self.image]}
+        return (
+            {"image": values[self.image], "supported": supported}
             | {f"factual.{name}": tensor for name, tensor in factual.items()}
             | {f"asked.{name}": tensor for name, tensor in asked.items()}
         )
-        return {name: tensor[supported] for name, tensor in batch.items()}
 
     def _loss(self, batch: dict[str, Tensor]) -> tuple[Tensor, Tensor]:
-        """Mean prediction loss of a batch of counterfactuals, and the original objective of its factuals `(B,)`."""
+        """Mean loss of a batch of counterfactuals, and the original objective of its factuals `(B,)`."""
         image = as_float(batch["image"])
         factual = {n.removeprefix("factual."): v for n, v in batch.items() if n.startswith("factual.")}
         asked = {n.removeprefix("asked."): v for n, v in batch.items() if n.startswith("asked.")}
-        parents = {p: factual[p] for p in self.mechanism.parents}
-        noise = self.mechanism.abduct(image, parents)
+        parents, others = ({p: world[p] for p in self.mechanism.parents} for world in (factual, asked))
         changed = frozenset(p for p in parents if not torch.equal(factual[p], asked[p]))
-        counterfactual = self.mechanism(noise, {p: asked[p] for p in parents}, changed=changed)
-        total = counterfactual.new_zeros(())
+        counterfactual = self.mechanism(self.mechanism.abduct(image, parents), others, changed=changed)
+        inside, total = batch["supported"], counterfactual.new_zeros(())
+        if inside.any():
+            total = total + self._missed(counterfactual, image, factual, asked, inside).sum()
+        if not inside.all():
+            total = total + self._moved(counterfactual, image, parents, others, changed, ~inside).sum()
+        objectives = self.mechanism.objectives(image, parents, 1.0)
+        return total / len(image), torch.stack([objectives[o] for o in self.mechanism.selection]).sum(0)
+
+    def _missed(self, counterfactual: Tensor, image: Tensor, factual: Values, asked: Values, units: Tensor) -> Tensor:
+        """How far what the counterfactuals of some units show is from what was asked."""
+        factual, asked = ({name: value[units] for name, value in world.items()} for world in (factual, asked))
+        missed = counterfactual.new_zeros(len(factual[self.causes[0]]))
         for name, predictor in self.predictors.items():
             with torch.no_grad():
-                before = predictor(image, factual)
-            after = predictor(counterfactual, asked)
-            total = total + _distance(self.scm.graph[name], after, before, factual[name], asked[name], self.scale[name])
-        objectives = self.mechanism.objectives(image, parents, 1.0)
-        return total, torch.stack([objectives[o] for o in self.mechanism.selection]).sum(0)
+                before = predictor(image[units], factual)
+            after = predictor(counterfactual[units], asked)
+            missed = missed + _distance(
+                self.scm.graph[name], after, before, factual[name], asked[name], self.scale[name]
+            )
+        return missed
+
+    def _moved(
+        self,
+        counterfactual: Tensor,
+        image: Tensor,
+        parents: Values,
+        others: Values,
+        changed: frozenset[str],
+        units: Tensor,
+    ) -> Tensor:
+        """How far the counterfactuals of some units have moved since tuning began."""
+        parents, others = ({name: value[units] for name, value in world.items()} for world in (parents, others))
+        with torch.no_grad():
+            earlier = self.origin(self.origin.abduct(image[units], parents, draw=False), others, changed=changed)
+        return (counterfactual[units] - earlier).abs().flatten(1).mean(1) / self.unit
+
+    @torch.no_grad()
+    def _error(self, values: Values) -> float:
+        """Mean absolute error of factual images given back, the unit in which images are told apart."""
+        image = as_float(values[self.image][:1024])
+        parents = {p: values[p][:1024] for p in self.mechanism.parents}
+        again = self.origin(self.origin.abduct(image, parents, draw=False), parents)
+        return float((again - image).abs().mean().clamp_min(1e-3))
 
     @torch.no_grad()
     def _prediction(self, world: dict[str, Tensor]) -> float:
@@ -268,7 +302,7 @@ class _Tuner:
 def _distance(
     variable: Variable, after: Tensor, before: Tensor, factual: Tensor, asked: Tensor, scale: float
 ) -> Tensor:
-    """How far what the counterfactual shows is from what the factual shows, moved by what was asked."""
+    """How far what each counterfactual shows is from what its factual shows, moved by what was asked, `(B,)`."""
     if variable.is_discrete:
         target = before.softmax(1)
         rows = torch.arange(len(target), device=target.device)
@@ -277,5 +311,6 @@ def _distance(
         )  # the label that was asked takes the probability of the factual one, and the other way round
         swapped[rows, asked.long()] = target[rows, factual.long()]
         swapped[rows, factual.long()] = target[rows, asked.long()]
-        return -(swapped * after.log_softmax(1)).sum(1).mean()
-    return F.smooth_l1_loss((after - before - (asked - factual)) / scale, torch.zeros_like(after), beta=0.1)
+        return -(swapped * after.log_softmax(1)).sum(1)
+    error = (after - before - (asked - factual)) / scale
+    return F.smooth_l1_loss(error, torch.zeros_like(error), beta=0.02, reduction="none")

@@ -1,5 +1,7 @@
 """Counterfactual fine-tuning on images whose brightness is an attribute: the predictor is exact, so is the question."""
 
+from dataclasses import replace
+
 import pytest
 import torch
 from torch import Tensor
@@ -67,6 +69,33 @@ def test_tuned_counterfactuals_show_what_was_asked_and_the_bound_holds(fitted) -
     assert kept.objective <= kept.bound
     assert kept.prediction < 0.8 * history.prediction[0]
     assert _error(scm, data) < 0.8 * before
+
+
+def test_outside_the_joint_support_predictors_are_not_asked_and_images_are_held() -> None:
+    """light and glow move together; setting one of them takes them apart."""
+    data = _data()
+    data = replace(data, graph=CausalGraph("light -> glow; {light, glow} -> image", [LIGHT, GLOW, IMAGE]))
+    torch.manual_seed(0)
+    scm = StructuralCausalModel(data.graph, {"image": {"mechanism": "conv-vae", **SMALL}})
+    fit(scm, data, FitConfig(Stage(epochs=10, batch_size=40), Stage(epochs=2, batch_size=20), precision="32-true"))
+    asked: list[dict[str, Tensor]] = []
+
+    def recorded(images: Tensor, attributes: dict[str, Tensor]) -> Tensor:
+        asked.append(attributes)
+        return _glow(images, attributes)
+
+    config = TuningConfig(epochs=1, batch_size=20, learning_rate=1e-3, margin=5.0)
+    tune_counterfactuals(scm, data, {"glow": recorded}, image="image", config=config)
+    assert (
+        20 < sum(len(part["glow"]) for part in asked) / 6 < 150
+    )  # 160 + 2 x 40 units, the factual and the other world
+    assert all(scm.supports["image"](part, len(part["glow"])).all() for part in asked)
+
+    asked.clear()
+    scm.supports["image"].threshold.zero_()  # now every question is outside
+    history = tune_counterfactuals(scm, data, {"glow": recorded}, image="image", config=config)
+    assert not asked
+    assert history.prediction[0] > 0  # what is left to learn is to stay
 
 
 def test_where_the_bound_cannot_hold_the_weights_stay(fitted) -> None:
