@@ -1,13 +1,13 @@
 """What a data set is: an assumed graph, columns, splits, groups and, where known, the truth."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol, runtime_checkable
 
 import torch
 from torch import Tensor
 
-from ..errors import UnknownNameError, nearest
+from ..errors import DataError, UnknownNameError, nearest
 from ..graph import CausalGraph
 
 if TYPE_CHECKING:
@@ -60,6 +60,7 @@ class Dataset:
         truth: The generator, where it is known.
         group_meaning: What one group is, for reports, such as "one patient".
         source: Origin and licence in a sentence, for reports.
+        origin: `(N,)` int64, what a user calls each row, such as its number in the table; None for 0, 1, 2, ...
 
     Raises:
         DataError: A column is missing or unknown, has the wrong length, shape or codes, holds NaN or values outside its
@@ -74,6 +75,7 @@ class Dataset:
     truth: Truth | None = None
     group_meaning: str = ""
     source: str = ""
+    origin: Tensor | None = None
 
     def __post_init__(self) -> None:
         from .validate import check_dataset
@@ -88,12 +90,33 @@ class Dataset:
         return f"Dataset({self.name!r}, {len(self):,} rows ({parts}), nodes {', '.join(self.graph.nodes)})"
 
     def part(self, split: str) -> dict[str, Tensor]:
-        """Columns of one split; images stay uint8.
+        """Columns of one split; images stay uint8, and a split whose rows follow one another is not copied.
 
         Raises:
             UnknownNameError: The data set has no such split.
         """
-        return self.rows(self._split(split))
+        index = self._split(split)
+        first, last = int(index[0]), int(index[-1])
+        follow = last - first + 1 == len(index) and bool((index.diff() == 1).all())
+        return self.rows(slice(first, last + 1) if follow else index)
+
+    def numbers(self, index: Tensor) -> list[int]:
+        """What a user calls the rows at `index`."""
+        return (index if self.origin is None else self.origin[index]).tolist()
+
+    def find(self, numbers: Sequence[int]) -> Tensor:
+        """Where the rows are that a user calls so, int64.
+
+        Raises:
+            DataError: There is no such row.
+        """
+        known = range(len(self)) if self.origin is None else {n: place for place, n in enumerate(self.origin.tolist())}
+        for number in numbers:
+            if number not in known:
+                most = len(self) - 1 if self.origin is None else int(self.origin.max())
+                why = "; rows with missing values were dropped" if number in range(most) else ""
+                raise DataError(f"Expected rows among 0..{most}{why}; got {number}. Choose rows that the data have.")
+        return torch.tensor([known[number] for number in numbers])
 
     def rows(self, index: Tensor | list[int] | slice) -> dict[str, Tensor]:
         """Columns of the rows at `index`."""
@@ -102,11 +125,13 @@ class Dataset:
 
     def frame(self, split: str | None = None) -> "pd.DataFrame":
         """Attributes as a table, labels decoded; the index is the row number, images are left out."""
+        import pandas as pd
+
         from ..scm.values import to_frame  # loading it takes seconds, loading the data none
 
         index = torch.arange(len(self)) if split is None else self._split(split)
         table = to_frame(self.graph, self.rows(index))
-        return table.set_index(index.numpy()).rename_axis("row")
+        return table.set_index(pd.Index(self.numbers(index), name="row"))
 
     def _split(self, name: str) -> Tensor:
         if name not in self.split:

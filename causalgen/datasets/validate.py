@@ -15,6 +15,10 @@ if TYPE_CHECKING:
 __all__ = ["check_column", "check_dataset"]
 
 
+PIECE = 4096
+"""Rows that are compared at a time: images may be more than fits in memory."""
+
+
 def check_dataset(data: "Dataset") -> None:
     """Raise `DataError` where columns, splits or groups do not fit the graph."""
     variables = data.graph.variables
@@ -55,7 +59,7 @@ def check_column(variable: Variable, column: Tensor, length: int) -> None:
                 f"Expected column '{name}' within its support [{low:g}, {high:g}]; got values from {least:g} to "
                 f"{most:g}. Drop the rows or widen the support."
             )
-    if length > 1 and bool((column == column[:1]).all()):
+    if length > 1 and all(bool((part == column[:1]).all()) for part in column.split(PIECE)):
         raise DataError(
             f"Expected column '{name}' to vary; got one value in all {length} rows. Remove the variable from the graph."
         )

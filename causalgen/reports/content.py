@@ -62,9 +62,10 @@ class DataSummary:
     @classmethod
     def of(cls, dataset: "Dataset", *, samples: int = 24, seed: int = 0) -> "DataSummary":
         """Summary of a data set with a random choice of its training images."""
-        rows = dataset.split["train"].numpy()
-        chosen = np.sort(np.random.default_rng(seed).choice(rows, size=min(samples, len(rows)), replace=False))
-        values = dataset.rows([int(row) for row in chosen])
+        rows = dataset.split["train"]
+        order = np.random.default_rng(seed).choice(len(rows), size=min(samples, len(rows)), replace=False)
+        chosen = rows[np.sort(order)]
+        values = dataset.rows(chosen)
         return cls(
             name=dataset.name,
             rows={split: len(index) for split, index in dataset.split.items()},
@@ -72,7 +73,7 @@ class DataSummary:
             groups=int(dataset.group.unique().numel()),
             group_meaning=dataset.group_meaning,
             images={name: values[name].numpy() for name, v in dataset.graph.variables.items() if v.is_image},
-            captions=tuple(f"row {row}" for row in chosen),
+            captions=tuple(f"row {row}" for row in dataset.numbers(chosen)),
             note=dataset.source,
         )
 

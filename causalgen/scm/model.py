@@ -79,8 +79,9 @@ class StructuralCausalModel(nn.Module):
 
     @torch.no_grad()
     def initialize(self, values: Any) -> None:
-        """Fit every mechanism's scalers and the joint supports to the training split."""
-        tensors = as_values(self.graph, values, self.like)
+        """Fit every mechanism's scalers and the joint supports to the training split; images are taken as they are stored."""
+        images = {name: torch.as_tensor(values[name]) for name in self.graph.nodes if self.graph[name].is_image}
+        tensors = {name: self.tensor(name, values[name]) for name in self.graph.nodes if name not in images} | images
         for name, mechanism in self.mechanisms.items():
             parents = {p: tensors[p] for p in self.graph.parents(name)}
             mechanism.initialize(tensors[name], parents)

@@ -33,7 +33,7 @@ def gallery(study: Study, scm: StructuralCausalModel, data: Dataset) -> list[Gal
         do = read_do(scm.graph, item.do)
         result = ask(scm, data, rows, do, seed=study.seed)
         truth = true_counterfactual(data, rows, do)
-        galleries.append(Gallery(result, truth, units=len(rows), note=f"Rows {', '.join(map(str, rows.tolist()))}."))
+        galleries.append(Gallery(result, truth, units=len(rows), note=f"Rows {', '.join(map(str, data.numbers(rows)))}."))
     return galleries
 
 

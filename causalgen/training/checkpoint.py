@@ -21,6 +21,8 @@ from .stage import NodeTrainer
 
 __all__ = ["Checkpoint"]
 
+PIECE = 4096
+"""Rows that are hashed at a time: images may be more than fits in memory."""
 INTERVAL = 10.0
 """Least seconds between two checkpoints of a stage."""
 
@@ -44,7 +46,9 @@ class Checkpoint:
         digest = hashlib.sha256(json.dumps(settings, sort_keys=True).encode())
         for values in data:
             for name in sorted(values):
-                digest.update(name.encode() + values[name].detach().cpu().contiguous().numpy().tobytes())
+                digest.update(name.encode())
+                for part in values[name].split(PIECE):
+                    digest.update(part.detach().cpu().contiguous().numpy().tobytes())
         self.fingerprint = digest.hexdigest()
         self.saved_at = time.monotonic()
 

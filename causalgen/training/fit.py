@@ -1,7 +1,7 @@
 """Training: the likelihood factorises over the nodes, so every mechanism learns its own conditional.
 
-The attribute mechanisms share one pass over the table; each image mechanism has a stage of its own. Data lie on the device
-as tensors and batches are indexed there.
+The attribute mechanisms share one pass over the table; each image mechanism has a stage of its own. Attributes lie on the
+device; so do images that take at most half of what is free there, and others come batch by batch.
 """
 
 import logging
@@ -157,7 +157,7 @@ def _train(
         order = torch.randperm(count, device=fabric.device)
         for start in range(0, per_epoch * stage.batch_size, stage.batch_size):
             index = order[start : start + stage.batch_size]
-            batch = {name: as_float(tensor[index]) for name, tensor in train.items()}
+            batch = {name: as_float(tensor[index.to(tensor.device)].to(index.device)) for name, tensor in train.items()}
             for trainer in active:
                 if stage.shift and scm.graph[trainer.name].is_image:
                     batch[trainer.name] = shifted(batch[trainer.name], stage.shift)
@@ -195,10 +195,11 @@ def _tensors(scm: StructuralCausalModel, values: Mapping[str, Any]) -> dict[str,
     missing = [name for name in scm.graph.nodes if name not in values]
     if missing:
         raise MissingValueError(f"Expected a column for every node; got none for {', '.join(missing)}. Add them.")
-    return {
-        name: values[name].to(scm.like.device) if scm.graph[name].is_image else scm.tensor(name, values[name])
-        for name in scm.graph.nodes
-    }
+    device = scm.like.device
+    images = {name: torch.as_tensor(values[name]) for name in scm.graph.nodes if scm.graph[name].is_image}
+    if device.type == "cuda" and sum(t.nbytes for t in images.values()) < torch.cuda.mem_get_info(device)[0] / 2:
+        images = {name: tensor.to(device) for name, tensor in images.items()}
+    return {name: images[name] if name in images else scm.tensor(name, values[name]) for name in scm.graph.nodes}
 
 
 def _check_variation(scm: StructuralCausalModel, train: Mapping[str, Tensor]) -> None:

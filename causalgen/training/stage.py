@@ -167,7 +167,8 @@ class NodeTrainer:
         count = len(values[self.name])
         totals: dict[str, float] = {}
         for start in range(0, count, VALIDATION_BATCH):
-            batch = {k: as_float(v[start : start + VALIDATION_BATCH]) for k, v in values.items()}
+            rows = slice(start, start + VALIDATION_BATCH)
+            batch = {k: as_float(v[rows].to(self.fabric.device)) for k, v in values.items()}
             losses = averaged.objectives(batch[self.name], {p: batch[p] for p in self.mechanism.parents}, 1.0)
             for objective, loss in losses.items():
                 totals[objective] = totals.get(objective, 0.0) + float(loss.sum())

@@ -138,8 +138,7 @@ class PixelColumn:
 
     def load(self, rows: Sequence[int], faults: Faults, **_: object) -> Tensor:
         """Images of `rows`, uint8 `(len(rows), C, H, W)`."""
-        whole = len(rows) == len(self.pixels)
-        return torch.from_numpy(np.ascontiguousarray(self.pixels if whole else self.pixels[list(rows)]))
+        return torch.from_numpy(self.pixels[list(rows)])
 
 
 def decode_image(path: Path, shape: tuple[int, ...], fit: Fit = "crop") -> NDArray[np.uint8] | str:

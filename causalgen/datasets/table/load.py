@@ -9,7 +9,7 @@ from torch import Tensor
 
 from ...graph import CausalGraph
 from ...graph.parse import EdgesLike
-from ..dataset import Dataset
+from ..dataset import SPLITS, Dataset
 from .declare import VariablesLike
 from .faults import Faults
 from .index import Missing, TableIndex, TableLike, index_table
@@ -75,21 +75,25 @@ def load_index(
         DataFaultsError: Images that cannot be decoded.
     """
     faults = Faults(index.name)
+    order = torch.cat([index.split[name] for name in SPLITS])  # a split that follows on needs no copy of its images
+    places = dict(zip(SPLITS, torch.arange(len(order)).split([len(index.split[name]) for name in SPLITS])))
+    rows = index.rows[order.numpy()]
     values: dict[str, Tensor] = {}
     for node in index.graph.nodes:
         if node in index.images:
-            values[node] = index.images[node].load(index.rows.tolist(), faults, root=root, progress=progress)
+            values[node] = index.images[node].load(rows.tolist(), faults, root=root, progress=progress)
         else:
             attribute = index.attributes[node]
-            column = attribute.values[index.rows]
+            column = attribute.values[rows]
             values[node] = torch.from_numpy(column if attribute.variable.is_discrete else column.astype(np.float32))
     faults.refuse()
     return Dataset(
         name=index.name,
         graph=index.graph,
         values=values,
-        split=index.split,
-        group=torch.from_numpy(index.group),
+        split=places,
+        group=torch.from_numpy(index.group)[order],
         group_meaning=index.group_meaning,
         source=index.source,
+        origin=torch.from_numpy(rows),
     )
