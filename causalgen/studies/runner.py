@@ -1,5 +1,6 @@
 """Run a study: data, model, counterfactuals, metrics, effects, report; resumable, and every part timed."""
 
+import math
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -8,6 +9,7 @@ from typing import Any
 from rich.console import Console
 from rich.markup import escape
 
+from ..graph import CausalGraph
 from ..reports import write_report
 from .effect_pages import write_effects
 from .effect_steps import effect_findings
@@ -17,11 +19,11 @@ from .modelling import FIT, fit_model
 from .opening import inspect_run, open_run
 from .progress import StepBars, duration
 from .queries import gallery, response_curve
-from .reporting import Findings, report_content
+from .reporting import SMOKE_WARNING, Findings, report_content
 from .runfolder import RunFolder
-from .schema import Study
+from .schema import OwnData, Study
 from .settings import fit_config, resolve, shrink
-from .sources import load_data, study_graph
+from .sources import load_data, own_index, study_graph
 from .validate import check_study
 
 __all__ = ["STEPS", "run_study"]
@@ -29,6 +31,8 @@ __all__ = ["STEPS", "run_study"]
 START, DATA = "start and check", "load the data"
 GRIDS, CURVES = "ask for counterfactuals", "draw response curves"
 METRICS, EFFECTS, REPORT = "measure counterfactuals", "estimate effects", "write the report"
+ROWS = 10_000
+"""Rows of a data set of the catalog that a study does not say."""
 STEPS = (DATA, FIT, GRIDS, CURVES, METRICS, EFFECTS, REPORT)
 
 
@@ -73,7 +77,7 @@ def run_study(
     study = resolve(shrink(study) if smoke else study)
     fit_config(study, device)  # refuses a device that this machine lacks
     earlier = inspect_run(out, study, fresh=fresh)
-    expected = _expected_seconds(study, fitted=earlier is not None and not fresh and earlier.finished_step(FIT))
+    expected = _expected_seconds(study, graph, fitted=earlier is not None and not fresh and earlier.finished_step(FIT))
     if only_fit:
         expected = {name: expected[name] for name in (DATA, FIT)}
     console.print(_announcement(study, out, smoke, expected, resumes=earlier is not None and not fresh))
@@ -105,7 +109,8 @@ def run_study(
 
 def _write(study: Study, folder: RunFolder, found: Findings) -> None:
     """Every effect a report of its own, and the report of the run, which leads to them."""
-    found.effects = write_effects(study, found.effects, found.data, folder.path)
+    warnings = [SMOKE_WARNING] if folder.record["smoke"] else []
+    found.effects = write_effects(study, found.effects, found.data, folder.path, warnings=warnings)
     write_report(folder.path, report_content(study, folder, found))
 
 
@@ -129,16 +134,22 @@ class _Stepper:
         return result
 
 
-def _expected_seconds(study: Study, *, fitted: bool) -> dict[str, float]:
+def _size(study: Study, graph: CausalGraph) -> tuple[int, int]:
+    """Rows of the data, and pixels of one row's images."""
+    rows = len(own_index(study).rows) if isinstance(study.data, OwnData) else study.data.rows or ROWS
+    return rows, sum(math.prod(variable.shape) for variable in graph.variables.values() if variable.is_image)
+
+
+def _expected_seconds(study: Study, graph: CausalGraph, *, fitted: bool) -> dict[str, float]:
     """Rough seconds of each step on two cores, for the first estimate of the time left; bars correct it as they run."""
-    rows = study.data.rows or 10_000
+    rows, pixels = _size(study, graph)
     images, attributes = study.training.images.epochs or 1, study.training.attributes.epochs or 1
     return {
         DATA: 3.0,
-        FIT: 0.0 if fitted else 0.7 * rows * (0.0005 * images + 0.00002 * attributes),
+        FIT: 0.0 if fitted else 0.7 * rows * (6e-7 * pixels * images + 0.00002 * attributes),
         GRIDS: 0.3 * len(study.gallery),
         CURVES: 2.0 * len(study.curves),
-        METRICS: 3.0 + 0.0015 * rows + 0.008 * study.evaluation.rows * len(study.evaluation.queries),
+        METRICS: 3.0 + 2e-6 * pixels * rows + 0.008 * study.evaluation.rows * len(study.evaluation.queries),
         EFFECTS: sum(2.0 + 0.4 * e.simulations + (2.0 + 0.5 * e.replicates) * e.doubt for e in study.effects),
         REPORT: 6.0 + 3.0 * len(study.effects),
     }
