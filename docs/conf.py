@@ -33,6 +33,7 @@ myst_enable_extensions = ["colon_fence", "deflist", "dollarmath"]
 myst_heading_anchors = 3
 nb_execution_mode = "off"  # `-D nb_execution_mode=cache` executes the notebooks and keeps what they show
 nb_execution_timeout = 600
+nb_output_stderr = "remove"
 
 autodoc_typehints = "signature"
 autodoc_member_order = "bysource"
