@@ -15,8 +15,10 @@ from .effects import effects
 from .evaluate import evaluate
 from .fit import fit
 from .graph import graph
+from .intervene import intervene
 from .new import new
 from .run import run
+from .sample import sample
 from .show import show
 
 __all__ = ["app"]
@@ -35,6 +37,8 @@ app.command(epilog=EPILOG)(check)
 app.command(epilog=EPILOG)(run)
 app.command(epilog=EPILOG)(fit)
 app.command(epilog=EPILOG)(show)
+app.command(epilog=EPILOG)(sample)
+app.command(epilog=EPILOG)(intervene)
 app.command(epilog=EPILOG)(counterfactual)
 app.command(epilog=EPILOG)(evaluate)
 app.command(epilog=EPILOG)(benchmark)

@@ -12,6 +12,7 @@ from .graph_plot import plot_graph
 from .images import plot_samples
 from .marginals import plot_data
 from .metric_plot import plot_metrics
+from .world_plot import plot_worlds
 from .write import write_report
 
 __all__ = [
@@ -36,6 +37,7 @@ __all__ = [
     "plot_response",
     "plot_samples",
     "plot_sensitivity",
+    "plot_worlds",
     "write_effect_report",
     "write_report",
 ]

@@ -62,10 +62,10 @@ def plot_counterfactual(
     shown = _attributes(graph, counterfactual.do)
     maps = _differences(worlds, node)
     spread = _spread(counterfactual, node, rows)
-    inside = as_array(counterfactual.supported).reshape(counterfactual.particles or 1, -1).all(axis=0)[rows]
+    inside = np.asarray(as_array(counterfactual.supported).reshape(counterfactual.particles or 1, -1).all(axis=0))[rows]
 
     columns = len(worlds) + len(spread) + len(maps)
-    title = fill(counterfactual.title, int(LETTERS * (CELL * columns + 0.1)))
+    title = fill(counterfactual.title, int(LETTERS * (CELL * columns + 0.1)), break_long_words=False)
     ratio = variable.shape[1] / variable.shape[2]
     height = len(rows) * (CELL * 0.92 * ratio + LINE * (len(shown) + 0.8)) + 0.5 + 0.17 * title.count("\n")
     figure = blank_figure(CELL * columns + 0.1, height + 0.45 * (1 + len(spread)), tight=True)

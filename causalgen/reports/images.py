@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Sequence
+from textwrap import fill
 from typing import Any
 
 import numpy as np
@@ -13,6 +14,9 @@ from ..graph import Variable
 from .style import INK, PALE, blank_figure, plain, styled
 
 __all__ = ["as_array", "as_picture", "bare", "plot_samples", "show"]
+
+LETTERS = 12.5
+"""Letters of a title in an inch."""
 
 
 def as_array(values: Any) -> np.ndarray:
@@ -58,7 +62,12 @@ def show(axes: Axes, picture: np.ndarray) -> None:
 
 @styled
 def plot_samples(
-    images: Any, captions: Sequence[str] | None = None, *, variable: Variable | None = None, columns: int = 6
+    images: Any,
+    captions: Sequence[str] | None = None,
+    *,
+    variable: Variable | None = None,
+    columns: int = 6,
+    title: str = "",
 ) -> Figure:
     """A grid of images, with a small caption below each.
 
@@ -67,6 +76,7 @@ def plot_samples(
         captions: One text per image.
         variable: The image variable; None for support (0, 255).
         columns: Images in a row.
+        title: Title of the whole.
 
     Raises:
         DataError: No image, or a number of captions other than the number of images.
@@ -80,7 +90,11 @@ def plot_samples(
     rows = math.ceil(len(pictures) / columns)
     lines = max((caption.count("\n") + 1 for caption in captions), default=0) if captions else 0
     ratio = pictures[0].shape[0] / pictures[0].shape[1]
-    figure = blank_figure(0.8 * columns, rows * (0.74 * ratio + 0.11 * lines + 0.06), tight=True)
+    heading = fill(title, max(int(LETTERS * 0.8 * columns), 20), break_long_words=False)
+    height = rows * (0.74 * ratio + 0.11 * lines + 0.06) + (0.15 + 0.17 * len(heading.splitlines()) if heading else 0)
+    figure = blank_figure(0.8 * columns, height, tight=True)
+    if heading:
+        figure.suptitle(plain(heading), fontsize=9.5, weight="bold", color=INK)
     grid = figure.subplots(rows, columns, squeeze=False).ravel()
     for axes, picture in zip(grid, pictures, strict=False):
         show(axes, picture)

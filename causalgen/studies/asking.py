@@ -227,7 +227,8 @@ def _write(
         if pictures:
             grid = folder / "grid.png"
             shown = min(len(names), MOST_SHOWN)
-            plot_counterfactual(result, shown, truth, names=[name.replace("row-", "row ") for name in names[:shown]]).savefig(grid, dpi=160)
+            beside = [name.replace("row-", "row ") for name in names[:shown]]
+            plot_counterfactual(result, shown, truth, names=beside).savefig(grid, dpi=160)
             if shown < len(names):
                 notes = (*notes, f"The grid shows the first {shown} of {len(names)} units.")
     return Answer(result, table, tuple(notes), folder, folder / "counterfactual.csv", grid, tuple(images))

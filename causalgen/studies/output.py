@@ -50,5 +50,5 @@ def query_folder(parent: Path, words: Iterable[str]) -> Path:
 
 def _unwritable(folder: Path, reason: str) -> RunFolderError:
     return RunFolderError(
-        f"Expected a folder that can be written; got '{folder}': {reason}. Choose another with --out."
+        f"Expected an output folder that can be written; got '{folder}': {reason}. Choose another with --out."
     )

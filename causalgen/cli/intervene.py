@@ -1,0 +1,76 @@
+"""`causalgen intervene`: a world under an intervention beside the observational one, by the model of a run."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from .failures import failures
+from .options import AsJson, Do, RunArgument, Seed, print_files, print_json, print_notes, records, split
+
+if TYPE_CHECKING:
+    from ..studies.sampling import Comparison
+
+__all__ = ["intervene"]
+
+
+def intervene(
+    run: RunArgument,
+    do: Do = None,
+    against: Annotated[
+        list[str] | None,
+        typer.Option(
+            help="Compare with another intervention, written alike.", show_default="the observational distribution"
+        ),
+    ] = None,
+    n: Annotated[int, typer.Option("-n", help="Draws in each world.")] = 1000,
+    seed: Seed = None,
+    out: Annotated[
+        Path | None, typer.Option(help="Folder for grid and table.", show_default="RUN/interventions/QUERY")
+    ] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Show what an intervention does to every attribute, and to images, in the model of a run.
+
+    It is the model's answer, not an estimate from data; `causalgen effects` estimates.
+
+    Example: causalgen intervene runs/morphodigits --do pen=felt-tip --against pen=ballpoint
+    """
+    if not do:
+        raise typer.BadParameter("Expected an intervention, such as --do thickness=4.", param_hint="--do")
+    with failures():
+        from ..studies.runfolder import read_run
+
+        folder = read_run(run)
+        from ..studies.sampling import compare_worlds
+
+        found = compare_worlds(folder, split(do), against=split(against), n=n, seed=seed, out=out)
+        if as_json:
+            worlds = dict(zip(("against", "do"), found.titles, strict=True))
+            files = {"csv": found.csv, "grid": found.grid}
+            print_json(
+                {"worlds": worlds, "draws": n, "table": records(found.table), "notes": found.notes, "files": files}
+            )
+            return
+        _print_table(found, n)
+        print_notes(found.notes)
+        print_files(found.grid, found.csv)
+
+
+def _print_table(found: "Comparison", n: int) -> None:
+    from rich.console import Console
+    from rich.table import Table
+    from rich.text import Text
+
+    from ..reports.style import with_interval
+
+    title = f"Means and shares with 95 % intervals over {n:,} draws each"
+    shown = Table(title=Text(title), title_justify="left")
+    for column in ("attribute", *found.titles, "difference"):
+        shown.add_column(Text(column))
+    for row in found.table.to_dict("records"):
+        name = f"{row['attribute']} = {row['label']}" if row["label"] else str(row["attribute"])
+        name += f" [{row['unit']}]" if row["unit"] else ""
+        cells = [with_interval(row[w], row[f"{w}_low"], row[f"{w}_high"]) for w in ("against", "do", "difference")]
+        shown.add_row(*map(Text, (name, *cells)))
+    Console().print(shown)
