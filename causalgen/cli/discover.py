@@ -54,7 +54,8 @@ def discover(
     require: Annotated[list[str] | None, typer.Option(help="Edges that are there: 'a -> b'.")] = None,
     forbid: Annotated[list[str] | None, typer.Option(help="Edges that are not there: 'a -> b'.")] = None,
     compare: Annotated[
-        str | None, typer.Option(help="A graph 'a -> b; b -> c', or a study file.", show_default="the data set's graph")
+        str | None,
+        typer.Option(help="Edges 'a -> b; b -> c', or a study or graph file.", show_default="the data set's graph"),
     ] = None,
     test: Annotated[str, typer.Option(help="auto, fisherz, kci, gsq, chisq or mixed.")] = "auto",
     alpha: Annotated[float, typer.Option(help="Level of the tests.")] = 0.01,
@@ -72,8 +73,10 @@ def discover(
         source = _read(table)
         if columns is None:
             _refuse_nameless(source.table)
-        graph = _graph(compare) if compare is not None else source.graph
         from ..discovery import discover as search
+        from ..studies.graphs import find_graph
+
+        graph = find_graph(compare) if compare is not None else source.graph
 
         result = search(
             source.table,
@@ -119,18 +122,6 @@ def _refuse_nameless(table: "pd.DataFrame") -> None:
                 f"Expected a name for every column; column {place} has none, as row numbers do. Name it, or choose the "
                 "columns with --columns."
             )
-
-
-def _graph(text: str) -> "CausalGraph":
-    from ..graph import CausalGraph
-
-    if Path(text).suffix not in (".yaml", ".yml"):
-        return CausalGraph(text)
-    from ..datasets import load
-    from ..studies.schema import load_study
-
-    data = load_study(text).data
-    return load(data.name, **data.options).graph
 
 
 def _compare(result: "Discovery", graph: "CausalGraph | None", *, asked: bool) -> "Comparison | None":

@@ -102,7 +102,7 @@ def test_a_data_set_is_compared_with_its_own_graph_where_that_is_possible(
         (["SCANS", "--tiers", "age; vol"], "got 'vol'"),
         (["SCANS", "--require", "age => volume"], "Expected '->', '<-', '<->' or ';' at line 1, column 5"),
         (["SCANS", "--compare", "age -> volume"], "Expected a graph with all the columns; it lacks"),
-        (["SCANS", "--compare", "absent.yaml"], "Expected a study file at 'absent.yaml'; it cannot be read"),
+        (["SCANS", "--compare", "absent.yaml"], "got 'absent.yaml', and there is no such file"),
         (["SCANS", "--ordered"], "Expected --ordered with the graph of --compare and without --tiers; got no graph"),
         (["SCANS", "--test", "fisher"], "Did you mean 'fisherz'?"),
         (["SCANS", "--alpha", "2"], "between 0 and 1; got 2.0"),
