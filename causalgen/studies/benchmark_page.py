@@ -28,6 +28,8 @@ real images; not comparable to Inception FID
 - *leak*: R2 or accuracy with which abducted noise predicts the attribute; (chance): the permutation control
 - *variety*: within conditions, relative to real images; below 0.5 counts as mode collapse
 - *coverage*: share of real images near which a sample lies (real images); low: mode collapse, or samples unlike real images
+- *fine-tuned*: the same mechanism after counterfactual fine-tuning by other predictors than those that judge; its seconds \
+count both
 - several seeds: mean [least, greatest]"""
 
 

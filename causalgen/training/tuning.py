@@ -155,18 +155,15 @@ class _Tuner:
         validation_world = self._worlds(self.validation)
         best_state, best = copy.deepcopy(average), self._prediction(validation_world)
         rows = [self._row(0, best, float(per_unit.mean()), kept=True)]
-        optimizer = AdamW(
-            [p for p in mechanism.parameters() if p.requires_grad], lr=config.learning_rate, weight_decay=0.0
-        )
+        learning = [p for p in mechanism.parameters() if p.requires_grad]
+        optimizer = AdamW(learning, lr=config.learning_rate, weight_decay=0.0)
         task = bars.add_task(f"tune {self.image}", total=config.epochs, note="") if bars else None
         for epoch in range(1, config.epochs + 1):
             self._epoch(optimizer, average)
             current = copy.deepcopy(mechanism.state_dict())
             mechanism.load_state_dict(average)
-            prediction, objective = (
-                self._prediction(validation_world),
-                float(self._objective_of(self.validation).mean()),
-            )
+            prediction = self._prediction(validation_world)
+            objective = float(self._objective_of(self.validation).mean())
             kept = objective <= bound and prediction < best
             if kept:
                 best, best_state = prediction, copy.deepcopy(average)
@@ -306,9 +303,7 @@ def _distance(
     if variable.is_discrete:
         target = before.softmax(1)
         rows = torch.arange(len(target), device=target.device)
-        swapped = (
-            target.clone()
-        )  # the label that was asked takes the probability of the factual one, and the other way round
+        swapped = target.clone()  # the asked and the factual label exchange their probabilities
         swapped[rows, asked.long()] = target[rows, factual.long()]
         swapped[rows, factual.long()] = target[rows, asked.long()]
         return -(swapped * after.log_softmax(1)).sum(1)
