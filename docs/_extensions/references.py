@@ -33,8 +33,15 @@ def fill(text: str) -> str:
 def setup(app: Sphinx) -> dict[str, bool]:
     """Let Sphinx fill pages as it reads them."""
     app.connect("source-read", _read)
+    app.connect("autodoc-process-docstring", _keep_colons, priority=400)  # before napoleon
     app.connect("env-get-outdated", lambda app, env, added, changed, removed: sorted(getattr(env, "generated", ())))
     return {"parallel_read_safe": True}
+
+
+def _keep_colons(app: Sphinx, what: str, name: str, value: object, options: object, lines: list[str]) -> None:
+    """Napoleon takes what stands before a colon in an attribute's docstring for its type, but not after an empty line."""
+    if what in ("attribute", "property"):
+        lines.insert(0, "")
 
 
 def _read(app: Sphinx, docname: str, source: list[str]) -> None:

@@ -26,7 +26,8 @@ PARAMETERS = re.compile(r"^:tags: \[parameters\]\n.*", re.DOTALL)
 
 def _python(page: Path) -> str:
     blocks = [code for _, code in BLOCK.findall(page.read_text(encoding="utf-8"))]
-    return "\n".join(PARAMETERS.sub(SMOKE, code) for code in blocks)
+    code = "\n".join(PARAMETERS.sub(SMOKE, block) for block in blocks)
+    return re.sub(r"^%.*\n", "", code, flags=re.MULTILINE)  # what only a notebook knows
 
 
 def _blocks(language: str) -> list[tuple[Path, str]]:
