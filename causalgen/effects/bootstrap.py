@@ -20,9 +20,9 @@ def bootstrap_interval(
     """Percentile interval of an estimate, refitted on resampled rows, and the number of resamples that it lacks.
 
     With clusters, whole clusters are drawn. Copies of a row or cluster count as one cluster when folds are split, so
-    that no model is scored on a copy of a row it has seen. A resample in which a compared value of a discrete
-    treatment is in fewer than two rows (clusters) cannot be cross-fitted and is left out. The loop runs through joblib: its backend is the user's
-    choice (`joblib.parallel_config`), and without one it starts no process.
+    that no model is scored on a copy of a row it has seen. A resample in which a compared value of a discrete treatment
+    is in fewer than two rows (clusters) cannot be cross-fitted and is left out. The loop runs through joblib: its
+    backend is the user's choice (`joblib.parallel_config`), and without one it starts no process.
 
     Args:
         estimate: DoWhy's estimate, with its estimator attached.

@@ -4,11 +4,11 @@ from collections.abc import Sequence
 
 import numpy as np
 import pandas as pd
-from scipy.stats import norm
+from scipy.stats import t as student
 
 from ..errors import DataError, NotIdentifiableError, SupportError
 from ..graph import CausalGraph
-from .estimate import find_estimand
+from .estimate import check_level, find_estimand
 from .table import check_names, encode_table
 
 __all__ = ["dose_response"]
@@ -46,7 +46,8 @@ def dose_response(
 
     Returns:
         One row per value: value, mean, low, high (pointwise), low_all, high_all (the whole curve at once: the largest
-        of the correlated errors, from 2,000 normal draws with the influence functions' covariance).
+        of the correlated errors, from 2,000 normal draws with the influence functions' covariance; with clusters
+        Student's).
 
     Raises:
         DataError: The treatment is not continuous, or the table does not fit.
@@ -58,6 +59,7 @@ def dose_response(
     from .identification import dowhy_estimand
     from .quiet import quiet_dowhy
 
+    check_level(level)
     check_names(graph, table, treatment, outcome)
     attributes = graph.project([name for name in graph.nodes if not graph[name].is_image])
     estimand = find_estimand(attributes, treatment, outcome, adjustment=adjustment)
@@ -81,10 +83,14 @@ def dose_response(
     if arrays.clusters is not None:
         influence = np.column_stack([np.bincount(arrays.clusters, weights=column) for column in influence.T])
     count = len(influence)
+    freedom = np.inf if arrays.clusters is None else count - 1
     covariance = np.cov(influence, rowvar=False) * count / len(arrays.outcome) ** 2
     error = np.sqrt(np.diag(covariance))
-    draws = np.random.default_rng(seed).multivariate_normal(np.zeros(len(grid)), covariance, DRAWS, method="eigh")
-    reach, reach_all = norm.ppf(0.5 + level / 2), np.quantile(np.abs(draws / error).max(axis=1), level)
+    rng = np.random.default_rng(seed)
+    draws = np.abs(rng.multivariate_normal(np.zeros(len(grid)), covariance, DRAWS, method="eigh") / error).max(axis=1)
+    if arrays.clusters is not None:
+        draws /= np.sqrt(rng.chisquare(freedom, DRAWS) / freedom)
+    reach, reach_all = student.ppf(0.5 + level / 2, freedom), np.quantile(draws, level)
     return pd.DataFrame(
         {
             "value": grid,
@@ -101,11 +107,14 @@ def _grid(graph: CausalGraph, table: pd.DataFrame, treatment: str, values: Seque
     if graph[treatment].is_discrete or not pd.api.types.is_numeric_dtype(table[treatment]):
         raise DataError(f"Expected a continuous treatment; '{treatment}' has labels. Use estimate_effect.")
     if values is None:
-        low, high = np.nanquantile(table[treatment].to_numpy(dtype=float), [0.05, 0.95])
+        low, high = np.nanquantile(table[treatment].to_numpy(dtype=float, na_value=np.nan), [0.05, 0.95])
         return np.linspace(low, high, POINTS)
-    grid = np.unique(np.asarray(values, dtype=float))
+    try:
+        grid = np.unique(np.asarray(values, dtype=float))
+    except (TypeError, ValueError):
+        grid = np.zeros(0)
     if len(grid) < 2 or not np.isfinite(grid).all():
-        raise DataError(f"Expected at least two different finite treatment values; got {list(values)}.")
+        raise DataError(f"Expected at least two different finite treatment values; got {values!r}.")
     low, high = graph[treatment].support or (-np.inf, np.inf)
     if grid[0] < low or grid[-1] > high:
         raise SupportError(

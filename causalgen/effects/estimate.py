@@ -16,6 +16,7 @@ from .table import EncodedTable, check_names, encode_table
 __all__ = ["INTERVALS", "POPULATIONS", "Plan", "check_level", "estimate_effect", "find_estimand"]
 
 LEAST_SIMULATIONS = 10
+MANY_CLUSTERS = 20
 POPULATIONS = ("whole", "overlap", "treated", "control")
 INTERVALS = ("analytic", "bootstrap")
 
@@ -199,6 +200,11 @@ def _warnings(table: EncodedTable, estimand: Estimand) -> tuple[str, ...]:
         messages.append(
             f"{table.dropped} rows were dropped because a used column is missing; unless they are missing at random, "
             "the effect is that of the complete rows."
+        )
+    if table.clusters is not None and (count := int(table.clusters.max()) + 1) < MANY_CLUSTERS:
+        messages.append(
+            f"Only {count} clusters: below some {MANY_CLUSTERS} of them a cluster-robust interval may be too narrow, "
+            "most of all where the treatment is the same in a whole cluster."
         )
     if estimand.method == "no effect":
         messages.append(

@@ -6,11 +6,10 @@ from typing import Any
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
-from scipy.stats import norm
 
-from ..errors import DataError
-from ..graph import CausalGraph
-from .estimate import find_estimand
+from ..errors import DataError, NotIdentifiableError
+from ..graph import CausalGraph, Estimand
+from .estimate import check_level, find_estimand
 from .table import EncodedTable, check_names, encode_table
 
 __all__ = ["effects_by_group", "effects_by_unit"]
@@ -67,11 +66,14 @@ def effects_by_group(
     from .overlap import require_overlap, treatment_overlap
     from .quiet import quiet_dowhy
 
+    check_level(level)
     check_names(graph, table, treatment, outcome)
+    if not isinstance(bins, int) or bins < 2:
+        raise DataError(f"Expected at least 2 bins; got {bins!r}.")
     attributes = graph.project([name for name in graph.nodes if not graph[name].is_image])
     found = find_estimand(attributes, treatment, outcome, adjustment=adjustment)
     held = list(dict.fromkeys([*found.adjustment, attributes.require(by)]))
-    estimand = find_estimand(attributes, treatment, outcome, adjustment=held)
+    estimand = _by_adjustment(find_estimand(attributes, treatment, outcome, adjustment=held))
     encoded = encode_table(
         attributes, table, treatment, outcome, estimand.adjustment, contrast, weights=weights, cluster=cluster
     )
@@ -88,15 +90,14 @@ def effects_by_group(
         estimator = DoublyRobust(dowhy_estimand(attributes, estimand), outcome_model=model, seed=seed).fit(encoded.data)
         arrays = estimator.arrays(encoded.data)
         scores = estimator.scores(arrays, encoded.control, encoded.treated)
-    critical = norm.ppf(0.5 + level / 2), norm.ppf(0.5 + level ** (1 / len(names)) / 2)
+    levels = level, level ** (1 / len(names))
     rows = []
     for group, name in enumerate(names):
         share = arrays.weights * (groups == group)
         effect = float(np.average(scores.pull, weights=share))
         influence = share * (scores.pull - effect) / share.mean()
-        error = Influence(effect, influence, arrays.clusters).standard_error
-        ends = [effect + sign * reach * error for reach in critical for sign in (-1, 1)]
-        rows.append([name, int((groups == group).sum()), effect, *ends])
+        result = Influence(effect, influence, arrays.clusters)
+        rows.append([name, int((groups == group).sum()), effect, *(e for one in levels for e in result.interval(one))])
     return pd.DataFrame(rows, columns=["group", "rows", "effect", "low", "high", "low_all", "high_all"])
 
 
@@ -134,9 +135,10 @@ def effects_by_unit(
     from .identification import dowhy_estimand
     from .quiet import quiet_dowhy
 
+    check_level(level)
     check_names(graph, table, treatment, outcome)
     attributes = graph.project([name for name in graph.nodes if not graph[name].is_image])
-    estimand = find_estimand(attributes, treatment, outcome, adjustment=adjustment)
+    estimand = _by_adjustment(find_estimand(attributes, treatment, outcome, adjustment=adjustment))
     encoded = encode_table(attributes, table, treatment, outcome, estimand.adjustment, contrast)
     if encoded.kind == "categorical":
         raise DataError(
@@ -151,6 +153,15 @@ def effects_by_unit(
         inference = estimator.forest(arrays).effect_inference(modifiers(arrays), **ends)
     low, high = inference.conf_int(alpha=1 - level)
     return encoded.covariates.assign(effect=inference.point_estimate, low=low, high=high)
+
+
+def _by_adjustment(estimand: Estimand) -> Estimand:
+    if estimand.method != "backdoor":
+        raise NotIdentifiableError(
+            f"Expected an effect that adjustment identifies; of that of '{estimand.treatment}' on '{estimand.outcome}' "
+            f"the graph says: {estimand.text} Ask estimate_effect for its average."
+        )
+    return estimand
 
 
 def _groups(graph: CausalGraph, table: EncodedTable, by: str, bins: int) -> tuple[NDArray[np.integer], list[str]]:

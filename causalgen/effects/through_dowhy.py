@@ -14,7 +14,7 @@ from .doubt.refuters import refute
 from .estimate import INTERVALS, Plan
 from .estimators.adjustment import TARGET_UNITS
 from .estimators.linear import LinearAdjustment
-from .estimators.methods import Method, check_method_names, choose_methods
+from .estimators.methods import Method, check_method_names, check_table, choose_methods
 from .identification import dowhy_estimand, front_door_estimand, instrument_estimand, unadjusted_estimand
 from .overlap import SHARE_WORTH_A_WARNING, Overlap, overlap_warnings, require_overlap, treatment_overlap
 from .quiet import quiet_dowhy
@@ -82,15 +82,7 @@ def _check_methods(chosen: dict[str, Method], table: EncodedTable, plan: Plan) -
             f"Expected at least {least} resamples for a bootstrap at level {plan.level:g}; got {plan.resamples}."
         )
     for name, method in chosen.items():
-        if method.bounded and table.bounds is None:
-            raise DataError(
-                f"Expected a binary outcome, or one whose variable declares a finite support, for {name!r}; "
-                f"'{table.names[1]}' is neither. Use 'linear adjustment', or declare the support in the graph."
-            )
-        if method.sampling and table.weighted:
-            raise DataError(f"Expected a method that takes sampling weights; {name!r} does not: {method.sampling}.")
-        if method.clustering and table.clustered:
-            raise DataError(f"Expected a method that takes clusters; {name!r} does not: {method.clustering}.")
+        check_table(name, table)
         if plan.interval == "bootstrap" and "bootstrap" not in method.intervals:
             raise DataError(
                 f"Expected a method whose interval may be a bootstrap; the bootstrap is not valid or not offered for "

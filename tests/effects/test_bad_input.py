@@ -11,7 +11,7 @@ from causalgen.effects import estimate_effect
 from causalgen.errors import DataError, GraphError, NotIdentifiableError, SupportError, UnknownNameError
 from causalgen.graph import CausalGraph, Variable
 
-from .generator import binary_table, digits_graph, digits_table, exploding_table
+from .generator import binary_table, digits_graph, digits_table, exploding_table, linear_table
 
 GRAPH = CausalGraph("z -> {t, y}; t -> y")
 SHORT = {"treatment": "t", "outcome": "y", "contrast": (0, 1)}
@@ -163,12 +163,73 @@ def test_a_false_instrument_is_refused_with_its_path() -> None:
         ({"population": "overlap", "methods": ["matching"]}, "averages over the overlap population.*doubly robust"),
         ({"methods": ["front-door"]}, "identified by backdoor; got 'front-door'"),
         ({"methods": ["double machine learning"]}, "binary treatment 't'; got 'double machine learning'"),
+        ({"methods": []}, r"methods as a list of names; got \[\]"),
+        ({"methods": "doubly robust"}, "methods as a list of names; got 'doubly robust'"),
+        ({"level": "0.9"}, "Expected level between 0 and 1, such as 0.95; got '0.9'"),
+        ({"simulations": 10.5, "refute": True}, "simulations as a whole number of at least 0; got 10.5"),
+        ({"seed": "a"}, "seed as a whole number of at least 0; got 'a'"),
+        ({"seed": 2**32}, "a seed below"),
+        ({"interval": "bootstrap", "level": 0.999}, "at least 4000 resamples for a bootstrap at level 0.999; got 400"),
+        ({"weights": "y"}, "a column of its own for weights and cluster; got 'y'"),
+        ({"weights": ["one"]}, "name of a column for weights and cluster; got list"),
+        ({"weights": "uneven"}, "at least 50 rows; got weights so unequal .* worth 1.0"),
+        ({"cluster": "twenty", "treatment": "rare"}, "rare=1 in at least 5 clusters of 'twenty'; got 3"),
     ],
 )
 def test_bad_arguments(arguments: dict, message: str) -> None:
-    table = binary_table(100, seed=0).assign(one=1.0, few=np.resize([0, 1], 100))
+    table = binary_table(100, seed=0).assign(
+        one=1.0,
+        few=np.resize([0, 1], 100),
+        uneven=np.where(np.arange(100) == 7, 1e9, 1.0),
+        twenty=np.arange(100) // 5,
+        rare=lambda frame: (frame["twenty"] < 3).astype(int),
+    )
+    graph = CausalGraph("z -> {t, rare, y}; {t, rare} -> y")
     with pytest.raises(DataError, match=message):
-        estimate_effect(GRAPH, table, **SHORT | arguments, refute=False)
+        estimate_effect(graph, table, **SHORT | {"refute": False} | arguments)
+
+
+@pytest.mark.parametrize("population", ["overlap", "treated", "control"])
+def test_a_continuous_treatment_has_one_population(population: str) -> None:
+    with pytest.raises(DataError, match=f"population='whole' for the continuous treatment 't'; got '{population}'"):
+        estimate_effect(
+            GRAPH, linear_table(100, 0), **SHORT, methods=["linear adjustment"], population=population, refute=False
+        )
+
+
+def test_a_forest_takes_neither_weights_nor_clusters() -> None:
+    pytest.importorskip("econml")
+    table = binary_table(100, seed=0).assign(w=1.0, c=np.arange(100) // 5)
+    for given, reason in (({"weights": "w"}, "not when it averages"), ({"cluster": "c"}, "takes rows as independent")):
+        with pytest.raises(DataError, match=f"'causal forest' does not: econml .*{reason}"):
+            estimate_effect(GRAPH, table, **SHORT, **given, methods=["causal forest"], refute=False)
+
+
+def test_unknown_methods_are_named_even_where_nothing_is_estimated() -> None:
+    with pytest.raises(UnknownNameError, match="got 'nonsense'"):
+        estimate_effect(CausalGraph("z -> {t, y}"), binary_table(100, 0), **SHORT, methods=["nonsense"])
+
+
+def test_a_given_set_without_a_path_to_the_outcome_says_no_effect() -> None:
+    report = estimate_effect(CausalGraph("z -> {t, y}"), binary_table(100, 0), **SHORT, adjustment=["z"])
+    assert report.estimand.method == "no effect"
+    assert "by assumption the effect is 0" in report.warnings[-1]
+
+
+@pytest.mark.parametrize(
+    ("value", "message"),
+    [([1], r"a label or a number in every row of column 'z'; got \[1\]"), ("a", "Expected 'z' to vary.*leave it out")],
+)
+def test_columns_that_are_neither_labels_nor_numbers(value: object, message: str) -> None:
+    table = binary_table(100, seed=0)
+    table["z"] = pd.Series([value] * 100, dtype=object)
+    with pytest.raises(DataError, match=message):
+        estimate_effect(GRAPH, table, **SHORT, refute=False)
+
+
+def test_a_graph_must_be_a_graph() -> None:
+    with pytest.raises(DataError, match="graph as a CausalGraph; got str"):
+        estimate_effect("z -> {t, y}; t -> y", binary_table(100, 0), **SHORT)  # type: ignore[arg-type]
 
 
 def test_an_outcome_that_copies_the_treatment_is_refused() -> None:

@@ -10,6 +10,7 @@ from scipy.stats import norm
 
 from ...errors import DataError, NotIdentifiableError
 from ...graph import CausalGraph, Estimand, identify
+from ..estimate import check_level
 from ..report import EffectReport, Estimate
 from ..table import check_names, numeric
 from .declare import Column, check_columns
@@ -68,8 +69,7 @@ def estimate_with_proxies(
         NotIdentifiableError: The graph does not identify the effect by adjustment.
         ImportError: Prediction-powered inference without the extra `ppi`.
     """
-    if not 0 < level < 1:
-        raise DataError(f"Expected level between 0 and 1, such as 0.95; got {level!r}.")
+    check_level(level)
     if resamples < LEAST_RESAMPLES:
         raise DataError(f"Expected at least {LEAST_RESAMPLES} resamples; got {resamples}.")
     check_columns(graph, table, treatment, columns)
@@ -100,6 +100,7 @@ def estimate_with_proxies(
         seed=seed,
         warnings=(*(column.reading for column in used), *warnings),
         versions={name: version(name) for name in ("dowhy", "scikit-learn")},
+        cluster=cluster,
     )
 
 
@@ -140,6 +141,7 @@ def _debiased(
     options: _Options,
 ) -> tuple[tuple[Estimate, ...], tuple[str, ...]]:
     """Proxies put right by a random sample of labelled rows."""
+    from ..estimators.adjustment import interval
     from .debias import predict_then_debias
     from .prediction_powered import prediction_powered_mean
     from .scores import Scorer
@@ -149,12 +151,11 @@ def _debiased(
     labelled, clustered = split.labelled, assigned.clusters is not None
     rows = f"{labelled.sum()} labelled of {len(labelled)} rows"
     first = (
-        _estimate(PLUG_IN, everywhere.effect, everywhere.standard_error, options.level, "naive", scorer.name),
-        _estimate(
+        Estimate(PLUG_IN, everywhere.effect, *everywhere.interval(options.level), "naive", scorer.name),
+        Estimate(
             "labelled rows only",
             assigned.effect,
-            assigned.standard_error,
-            options.level,
+            *assigned.interval(options.level),
             "adjusted",
             f"{scorer.name}; {rows}.",
         ),
@@ -172,7 +173,8 @@ def _debiased(
         f"Predict-then-debias of {scorer.name}; {rows}, weight {weight:.2f} on the proxies. Right whatever the "
         "predictors are, narrow where they are good."
     )
-    return (*first, _estimate("predict-then-debias", effect, error, options.level, "adjusted", note)), ()
+    ends = interval(effect, error, options.level, everywhere.freedom)
+    return (*first, Estimate("predict-then-debias", effect, *ends, "adjusted", note)), ()
 
 
 def _calibrated(
@@ -183,6 +185,7 @@ def _calibrated(
     options: _Options,
 ) -> tuple[tuple[Estimate, ...], tuple[str, ...]]:
     """Measurements corrected by their calibration."""
+    from ..estimators.adjustment import interval
     from .measurement import calibrated_outcome, shift_of_line
     from .scores import Scorer
 
@@ -208,7 +211,7 @@ def _calibrated(
         f"{line.slope:.4g} assigned on {split.labelled.sum()} rows. Right where that line is the same at every "
         "treatment; the interval holds its uncertainty."
     )
-    shift, error = shift_of_line(measured, assigned, exposed)
+    shift, error = shift_of_line(measured, assigned, exposed, split.groups[split.labelled])
     change = split.assigned.treated - split.assigned.control
     warnings: tuple[str, ...] = ()
     if split.assigned.kind != "categorical" and abs(shift) > norm.ppf(0.995) * error:
@@ -217,9 +220,10 @@ def _calibrated(
             f"{shift * change:.3g} +- {abs(error * change):.2g} over the contrast: the corrected effect is off by about "
             f"{shift * change / line.slope:.3g}. Label a random sample and declare the column 'predicted' instead.",
         )
+    ends = interval(corrected.effect, corrected.error, options.level, raw.freedom)
     return (
-        _estimate(PLUG_IN, raw.effect, raw.standard_error, options.level, "naive", scorer.name),
-        _estimate("calibrated measurement", corrected.effect, corrected.error, options.level, "adjusted", note),
+        Estimate(PLUG_IN, raw.effect, *raw.interval(options.level), "naive", scorer.name),
+        Estimate("calibrated measurement", corrected.effect, *ends, "adjusted", note),
     ), warnings
 
 
@@ -228,6 +232,7 @@ def _regression(
 ) -> tuple[tuple[Estimate, ...], tuple[str, ...]]:
     """Regression calibration in a linear outcome model."""
     from ..comparisons import calibrate
+    from ..estimators.adjustment import interval
     from .measurement import Regression, regression_calibration
 
     table, treatment, outcome = split.everywhere, estimand.treatment, estimand.outcome
@@ -258,14 +263,11 @@ def _regression(
         f"Linear adjustment with the expected assigned value of {', '.join(names)} given its measurement and the other "
         f"columns, learned on {split.labelled.sum()} rows. Right where the outcome is linear in them and the "
         "measurement errors say nothing about treatment, outcome or one another. "
-        f"Bootstrap interval, {options.resamples} resamples."
+        f"Interval from the standard error of a bootstrap, {options.resamples} resamples."
     )
+    freedom = np.inf if table.clusters is None else float(table.clusters.max())
+    ends = [interval(found.effect, found.error, options.level, freedom) for found in (naive, corrected)]
     return (
-        _estimate(PLUG_IN, naive.effect, naive.error, options.level, "naive", "Linear adjustment on the measurements."),
-        _estimate("regression calibration", corrected.effect, corrected.error, options.level, "adjusted", note),
+        Estimate(PLUG_IN, naive.effect, *ends[0], "naive", "Linear adjustment on the measurements."),
+        Estimate("regression calibration", corrected.effect, *ends[1], "adjusted", note),
     ), ()
-
-
-def _estimate(source: str, effect: float, error: float, level: float, kind: Any, note: str) -> Estimate:
-    reach = float(norm.ppf(0.5 + level / 2)) * error
-    return Estimate(source, effect, effect - reach, effect + reach, kind, note)

@@ -70,12 +70,13 @@ def calibrated_outcome(
     return Corrected(effect, float(error), 1 / line.slope), line
 
 
-def shift_of_line(measured: Array, assigned: Array, treatment: Array) -> tuple[float, float]:
+def shift_of_line(measured: Array, assigned: Array, treatment: Array, groups: NDArray) -> tuple[float, float]:
     """Change of the measurement with the treatment at a fixed assigned value, and its standard error: 0 is assumed."""
     design = np.column_stack([np.ones(len(measured)), assigned, treatment])
     inverse = np.linalg.pinv(design.T @ design)
     coefficients = inverse @ design.T @ measured
     scores = design * (measured - design @ coefficients)[:, None]
+    scores = np.column_stack([group_sums(column, groups) for column in scores.T])
     return float(coefficients[2]), float(np.sqrt((inverse @ scores.T @ scores @ inverse)[2, 2]))
 
 

@@ -2,7 +2,7 @@
 
 from ...graph import CausalGraph, Estimand
 from ..estimators.adjustment import AdjustmentEstimator, Influence
-from ..estimators.methods import choose_methods
+from ..estimators.methods import check_table, choose_methods
 from ..identification import dowhy_estimand
 from ..quiet import quiet_dowhy
 from ..table import EncodedTable
@@ -33,10 +33,11 @@ class Scorer:
 
         Raises:
             UnknownNameError: The method does not exist.
-            DataError: It does not suit the treatment.
+            DataError: It does not suit the treatment or the table.
         """
         self.name = self.name or DEFAULT_METHOD[table.kind]
         method = choose_methods([self.name], table.kind, self._treatment)[self.name]
+        check_table(self.name, table)
         with quiet_dowhy():
             estimator = method.build(self._identified, table, self._seed).fit(table.data)
             assert isinstance(estimator, AdjustmentEstimator)

@@ -17,7 +17,7 @@ from ..quiet import quiet_dowhy
 from ..report import Estimate
 from ..table import EncodedTable
 
-__all__ = ["LEVEL", "NAIVE", "freedom_of", "p_value", "refit", "with_covariate"]
+__all__ = ["NAIVE", "freedom_of", "p_value", "refit", "standard_error", "with_covariate"]
 
 NAIVE = "naive"
 LEVEL = 0.95
@@ -71,11 +71,15 @@ def freedom_of(table: EncodedTable) -> float:
 
 def p_value(estimate: Estimate, table: EncodedTable) -> float | None:
     """Two-sided p-value of an estimate with its 95 % interval, made from `table`; hypothesis: the effect is 0."""
-    if estimate.low is None or estimate.high is None or estimate.high == estimate.low:
+    error = standard_error(estimate, table)
+    return float(2 * student.sf(abs(estimate.value) / error, freedom_of(table))) if error else None
+
+
+def standard_error(estimate: Estimate, table: EncodedTable) -> float | None:
+    """Standard error behind the 95 % interval of an estimate made from `table`; None without an interval."""
+    if estimate.low is None or estimate.high is None:
         return None
-    freedom = freedom_of(table)
-    error = (estimate.high - estimate.low) / (2 * student.ppf(0.5 + LEVEL / 2, freedom))
-    return float(2 * student.sf(abs(estimate.value) / error, freedom))
+    return float((estimate.high - estimate.low) / (2 * student.ppf(0.5 + LEVEL / 2, freedom_of(table))))
 
 
 def _estimand(table: EncodedTable, adjustment: Sequence[str]) -> IdentifiedEstimand:

@@ -25,7 +25,7 @@ from scipy.stats import t as student
 from ...errors import DataError
 from ..table import EncodedTable
 from .columns import compared, covariate_columns, other_labels, owners
-from .refit import LEVEL, freedom_of, refit
+from .refit import freedom_of, refit, standard_error
 from .words import percent
 
 __all__ = ["ALL", "Benchmark", "Robustness", "benchmark_bounds", "robustness", "robustness_value"]
@@ -270,11 +270,10 @@ def _design(table: EncodedTable, classical: float) -> tuple[float, float | None]
     """Robust over classical standard error of the linear estimate, with its degrees of freedom; 1 for plain rows."""
     if not (table.weighted or table.clustered):
         return 1.0, None
-    row = refit(table, ["linear adjustment"])["linear adjustment"]
-    freedom = freedom_of(table)
-    assert row.low is not None and row.high is not None
-    error = (row.high - row.low) / (2 * student.ppf(0.5 + LEVEL / 2, freedom))
-    return float(error / classical), freedom
+    name = "linear adjustment"
+    robust = standard_error(refit(table, [name])[name], table)
+    assert robust is not None
+    return robust / classical, freedom_of(table)
 
 
 def _benchmarks(

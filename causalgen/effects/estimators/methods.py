@@ -19,7 +19,7 @@ from .matching import Matching
 from .outcome_model import OutcomeModel
 from .weighting import Weighting
 
-__all__ = ["METHODS", "Method", "check_method_names", "choose_methods"]
+__all__ = ["METHODS", "Method", "check_method_names", "check_table", "choose_methods"]
 
 Build = Callable[[IdentifiedEstimand, EncodedTable, int], AdjustmentEstimator]
 DISCRETE = ("binary", "categorical")
@@ -208,6 +208,24 @@ def choose_methods(
                 + (f"Choose among {able}." if able else "Ask for the whole population.")
             )
     return {name: METHODS[name] for name in names}
+
+
+def check_table(name: str, table: EncodedTable) -> None:
+    """Refuse a method that the table's outcome, weights or clusters do not suit.
+
+    Raises:
+        DataError: It needs a bounded outcome, or takes no weights or clusters.
+    """
+    method = METHODS[name]
+    if method.bounded and table.bounds is None:
+        raise DataError(
+            f"Expected a binary outcome, or one whose variable declares a finite support, for {name!r}; "
+            f"'{table.names[1]}' is neither. Use 'linear adjustment', or declare the support in the graph."
+        )
+    if method.sampling and table.weighted:
+        raise DataError(f"Expected a method that takes sampling weights; {name!r} does not: {method.sampling}.")
+    if method.clustering and table.clustered:
+        raise DataError(f"Expected a method that takes clusters; {name!r} does not: {method.clustering}.")
 
 
 def check_method_names(names: Sequence[str] | None) -> None:
