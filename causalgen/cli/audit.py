@@ -4,6 +4,7 @@ import math
 import re
 import shlex
 import sys
+from dataclasses import replace
 from fractions import Fraction
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -95,6 +96,7 @@ def audit(
         from ..studies.interventions import parse_do
         from ..studies.measurements import MEASUREMENTS
         from ..studies.queries import image_node as measured_image
+        from ..studies.reporting import SMOKE_WARNING
 
         scorer = as_classifier(
             _loaded(classifier, trust_pickle),
@@ -123,6 +125,8 @@ def audit(
             level=level,
             seed=seed,
         )
+        if folder.record.get("smoke"):
+            report = replace(report, warnings=(SMOKE_WARNING, *report.warnings))
         about = {"run": str(run), "classifier": classifier, "factor on the pixels": scale}
         about |= {"decision": f"score of at least {threshold:g}"} if threshold is not None else {}
         target = out or _free(folder.path / "audits" / _slug(classifier))

@@ -15,7 +15,9 @@ __all__ = ["FOLDER", "write_effects"]
 FOLDER = "effects"
 
 
-def write_effects(study: Study, found: Sequence[EffectFindings], data: Dataset, root: Path) -> list[EffectFindings]:
+def write_effects(
+    study: Study, found: Sequence[EffectFindings], data: Dataset, root: Path, *, warnings: Sequence[str] = ()
+) -> list[EffectFindings]:
     """Write `effects/NUMBER-TREATMENT-OUTCOME/` for each effect: page, notebook with its table, Markdown, LaTeX, CSV.
 
     Args:
@@ -23,6 +25,7 @@ def write_effects(study: Study, found: Sequence[EffectFindings], data: Dataset, 
         found: What its effects gave, in its order; nothing is estimated again.
         data: Its data.
         root: The run folder.
+        warnings: What a reader of every page must know first, such as that the run was a smoke run.
 
     Returns:
         The same findings, each with the address of its page inside the run folder.
@@ -33,7 +36,8 @@ def write_effects(study: Study, found: Sequence[EffectFindings], data: Dataset, 
     paged = []
     for number, (effect, findings) in enumerate(zip(study.effects, found, strict=True), start=1):
         folder = root / FOLDER / slug(f"{number}-{effect.treatment}-{effect.outcome}")
-        written = findings.report.save(
+        report = replace(findings.report, warnings=(*warnings, *findings.report.warnings))
+        written = report.save(
             folder,
             doubt=findings.doubt,
             agreement=findings.agreement,

@@ -62,7 +62,7 @@ def _support_noted(notes: list[str]) -> Iterator[None]:
         yield
     for warning in caught:
         if issubclass(warning.category, SupportWarning):
-            notes.append(str(warning.message))
+            notes.append(str(warning.message).partition(" They are flagged")[0])  # that is for who asks in Python
         else:
             warnings.warn_explicit(warning.message, warning.category, warning.filename, warning.lineno)
 

@@ -13,7 +13,9 @@ from .machine import versions
 from .runfolder import RunFolder
 from .schema import Study
 
-__all__ = ["Findings", "report_content"]
+__all__ = ["SMOKE_WARNING", "Findings", "report_content"]
+
+SMOKE_WARNING = "This is a smoke run: the study was shrunk, and no number on this page means anything."
 
 
 @dataclass
@@ -63,9 +65,7 @@ def _smoke_highlight(study: Study) -> Highlight:
 
 
 def _warnings(found: Findings, smoke: bool) -> list[str]:
-    messages = (
-        ["This is a smoke run: the study was shrunk, and no number on this page means anything."] if smoke else []
-    )
+    messages = [SMOKE_WARNING] if smoke else []
     for grid in found.galleries:
         outside = int((~grid.counterfactual.supported).sum())
         if outside:

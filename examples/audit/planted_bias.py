@@ -3,6 +3,7 @@
     python examples/audit/planted_bias.py                 one pair of classifiers, a few minutes
     python examples/audit/planted_bias.py --smoke         about a minute; the numbers mean little
     python examples/audit/planted_bias.py --seeds 20      twenty pairs
+    python examples/audit/planted_bias.py --out audits    a page for each of the first pair, audits/biased/audit.html
 
 Two classifiers say whether a digit is 5 or more. Both are trained on equally many images of morphodigits. For one of them the
 images were picked such that thick strokes go with the label; for the other at random. The audit asks both: does your answer
@@ -23,6 +24,7 @@ from causalgen.graph import Variable
 from causalgen.metrics import stroke_measures
 from causalgen.predictors import Classifier, fit_classifier
 from causalgen.scm import StructuralCausalModel, load
+from causalgen.studies.audit_page import write_audit
 from causalgen.training import FitConfig, Stage
 
 LABEL = Variable("digit is 5 or more", "binary", labels=("no", "yes"))
@@ -99,7 +101,7 @@ def run(
             if seed == 0:
                 print(report)
                 if out:
-                    report.write(out / ("biased" if biased else "unbiased"))
+                    write_audit(out / ("biased" if biased else "unbiased"), report, scm.graph, about={"classifier": kind})
     print("The images:", reports[True][0].trust_frame().to_string(float_format="{:.2f}".format), sep="\n")
     for biased, some in reports.items():
         print(f"{'biased' if biased else 'unbiased'}: alarm in {sum(map(alarmed, some))} of {len(some)} seeds")
@@ -112,7 +114,7 @@ def main() -> None:
     parser.add_argument("--seeds", type=int, default=1, help="pairs of classifiers")
     parser.add_argument("--smoke", action="store_true", help="small and short; the numbers mean little")
     parser.add_argument("--model", type=Path, help="model folder of a finished run, such as runs/morphodigits/model")
-    parser.add_argument("--out", type=Path, help="folder for the tables of the first pair")
+    parser.add_argument("--out", type=Path, help="folder for the pages and tables of the first pair")
     arguments = parser.parse_args()
     run(seeds=arguments.seeds, smoke=arguments.smoke, model=arguments.model, out=arguments.out)
 

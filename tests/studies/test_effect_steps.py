@@ -115,11 +115,13 @@ def test_every_effect_gets_a_report_of_its_own(
     found = [effect_findings(asked, effect, scm, data) for effect in effects]
     for name in ("estimate_effect", "agreement", "implied_effect", "measured_effect"):
         monkeypatch.delattr(effect_steps, name)  # nothing is estimated again
-    paged = write_effects(asked, found, data, tmp_path)
+    paged = write_effects(asked, found, data, tmp_path, warnings=["Only a rehearsal."])
     assert [one.page for one in paged] == ["effects/1-t-y/effect.html", "effects/2-t-y/effect.html"]
     files = {path.name for path in (tmp_path / "effects" / "1-t-y").iterdir()}
     assert files >= {"effect.html", "effect.md", "effect.tex", "effect.ipynb", "table.csv", "tables", "figures"}
     first = Page(tmp_path / paged[0].page)
+    assert "Only a rehearsal." in first.text
+    assert all("Only a rehearsal." not in one.report.warnings for one in paged)  # the run says it once
     assert {"agreement", "controls", "confounding"} <= {a.get("id") for a in first.all("section")}
     report = Page(write_report(tmp_path, ReportContent("made", "What if?", data.graph, effects=paged)))
     links = [a["href"] for a in report.all("a") if a["href"].startswith("effects")]
