@@ -15,8 +15,10 @@ from .style import INK, PALE, blank_figure, plain, styled
 
 __all__ = ["as_array", "as_picture", "bare", "plot_samples", "show"]
 
-LETTERS = 12.5
+LETTERS = 11.5
 """Letters of a title in an inch."""
+TITLED = 3.0
+"""Least width of a figure with a title, inches."""
 
 
 def as_array(values: Any) -> np.ndarray:
@@ -90,9 +92,10 @@ def plot_samples(
     rows = math.ceil(len(pictures) / columns)
     lines = max((caption.count("\n") + 1 for caption in captions), default=0) if captions else 0
     ratio = pictures[0].shape[0] / pictures[0].shape[1]
-    heading = fill(title, max(int(LETTERS * 0.8 * columns), 20), break_long_words=False)
+    width = max(0.8 * columns, TITLED if title else 0)
+    heading = fill(title, int(LETTERS * width), break_long_words=False)
     height = rows * (0.74 * ratio + 0.11 * lines + 0.06) + (0.15 + 0.17 * len(heading.splitlines()) if heading else 0)
-    figure = blank_figure(0.8 * columns, height, tight=True)
+    figure = blank_figure(width, height, tight=True)
     if heading:
         figure.suptitle(plain(heading), fontsize=9.5, weight="bold", color=INK)
     grid = figure.subplots(rows, columns, squeeze=False).ravel()

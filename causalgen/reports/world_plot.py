@@ -8,7 +8,7 @@ from matplotlib.figure import Figure
 
 from ..errors import DataError
 from ..graph import Variable
-from .images import LETTERS, as_picture, show
+from .images import LETTERS, TITLED, as_picture, show
 from .style import INK, blank_figure, plain, styled
 
 __all__ = ["plot_worlds"]
@@ -32,11 +32,11 @@ def plot_worlds(images: Mapping[str, Any], *, variable: Variable | None = None) 
     pictures = {title: [as_picture(image, variable) for image in world] for title, world in images.items()}
     columns = max(map(len, pictures.values()))
     first = next(iter(pictures.values()))[0]
-    titles = [fill(title, max(int(LETTERS * CELL * columns), 20), break_long_words=False) for title in pictures]
-    lines = [len(title.splitlines()) for title in titles]
-    height = sum(CELL * first.shape[0] / first.shape[1] + 0.2 * count + 0.06 for count in lines)
-    figure = blank_figure(CELL * columns, height, tight=True)
-    rows = figure.subfigures(len(pictures), 1, squeeze=False)[:, 0]
+    width = max(CELL * columns, TITLED)
+    titles = [fill(title, int(LETTERS * width), break_long_words=False) for title in pictures]
+    heights = [CELL * first.shape[0] / first.shape[1] + 0.17 * len(title.splitlines()) + 0.09 for title in titles]
+    figure = blank_figure(width, sum(heights), tight=True)
+    rows = figure.subfigures(len(pictures), 1, squeeze=False, height_ratios=heights)[:, 0]
     for row, title, world in zip(rows, titles, pictures.values(), strict=True):
         row.suptitle(plain(title), fontsize=9.5, weight="bold", color=INK, x=0.01, ha="left")
         axes = row.subplots(1, columns, squeeze=False)[0]
