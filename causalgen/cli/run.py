@@ -90,3 +90,6 @@ def execute(
         from .show import print_run
 
         print_run(finished)
+        if only_fit:
+            typer.echo(f"Model: {finished.model}")
+            typer.echo(f"Ask it: causalgen sample {folder}. Go on: causalgen run {study} --out {folder}.")

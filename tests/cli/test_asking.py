@@ -1,0 +1,268 @@
+"""fit, sample, intervene and counterfactual on one tiny fitted model: what they write, and what they refuse."""
+
+import json
+import shutil
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+from PIL import Image
+from study_cases import TINY
+from typer.testing import Result
+
+from causalgen.datasets import load
+from causalgen.studies.runfolder import read_run
+from causalgen.studies.sampling import compare_worlds
+
+from .conftest import Command
+
+STUDY = (
+    TINY.replace("width: 8", "width: 4") + "measurements: {thickness: stroke-thickness, intensity: stroke-intensity}\n"
+)
+
+
+@pytest.fixture(scope="module")
+def study(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    path = tmp_path_factory.mktemp("asking") / "study.yaml"
+    path.write_text(STUDY, encoding="utf-8")
+    return path
+
+
+@pytest.fixture(scope="module")
+def fitted(causalgen: Command, study: Path) -> Path:
+    """A run that was only fitted."""
+    out = study.parent / "run"
+    done = causalgen("fit", study, "--out", out)
+    assert done.exit_code == 0, done.output
+    assert "fitted" in done.stdout
+    assert "Go on: causalgen run" in done.stdout
+    return out
+
+
+@pytest.fixture
+def no_data(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The data are not there any more."""
+
+    def absent(*_: object) -> None:
+        raise AssertionError("the data were loaded")
+
+    monkeypatch.setattr("causalgen.studies.asking.load_data", absent)
+    monkeypatch.setattr("causalgen.studies.sources.load", absent)
+
+
+@pytest.fixture(scope="module")
+def image(fitted: Path) -> Path:
+    """A digit of the data as a file from outside."""
+    path = fitted.parent / "six.png"
+    Image.fromarray(load("morphodigits", rows=100).values["image"][5, 0].numpy()).save(path)
+    return path
+
+
+def _said(done: Result) -> str:
+    assert done.exit_code == 2, done.output
+    assert "Traceback" not in done.output
+    return " ".join(done.stderr.replace("│", " ").split())
+
+
+def test_fit_leaves_a_model_that_run_goes_on_from(causalgen: Command, study: Path, fitted: Path) -> None:
+    record = json.loads((fitted / "run.json").read_text())
+    assert record["status"] == "fitted"
+    assert list(record["steps"]) == ["start and check", "load the data", "fit the model"]
+    assert (fitted / "model" / "model.safetensors").exists()
+    again = causalgen("fit", study, "--out", fitted)
+    assert again.exit_code == 0, again.output
+    weights = (fitted / "model" / "model.safetensors").read_bytes()
+    copy = shutil.copytree(fitted, fitted.parent / "gone-on")
+    done = causalgen("run", study, "--out", copy)
+    assert done.exit_code == 0, done.output
+    assert (copy / "model" / "model.safetensors").read_bytes() == weights
+    assert json.loads((copy / "run.json").read_text())["status"] == "finished"
+    assert "--fresh" in _said(causalgen("fit", study, "--out", copy))
+
+
+@pytest.mark.usefixtures("no_data")
+def test_sample_writes_units_without_the_data(causalgen: Command, fitted: Path, tmp_path: Path) -> None:
+    asked = ("sample", fitted, "-n", 3, "--do", "thickness=4", "--given", "pen=felt-tip", "--seed", 1)
+    done = causalgen(*asked, "--out", tmp_path / "out", "--json")
+    assert done.exit_code == 0, done.output
+    found = json.loads(done.stdout)
+    assert found["query"] == "do(thickness = 4 px), given pen = felt-tip"
+    assert 0 < found["effective_sample_size"] <= 30
+    assert "Effective sample size" in found["notes"][0]
+    assert [(row["thickness"], row["pen"]) for row in found["table"]] == [(4.0, "felt-tip")] * 3
+    table = pd.read_csv(tmp_path / "out" / "samples.csv")
+    assert Image.open(tmp_path / "out" / table["image_file"][2]).size == (28, 28)
+    assert (tmp_path / "out" / "grid.png").exists()
+    assert json.loads(causalgen(*asked, "--out", tmp_path / "two", "--json").stdout)["table"] == found["table"]
+    plain = causalgen("sample", fitted, "-n", 1)
+    assert "1 unit, observational" in plain.stdout
+    assert Path(plain.stdout.splitlines()[-1]).parent.parent == fitted / "samples"
+
+
+@pytest.mark.usefixtures("no_data")
+def test_intervene_sets_two_worlds_beside_each_other(causalgen: Command, fitted: Path, tmp_path: Path) -> None:
+    done = causalgen("intervene", fitted, "--do", "pen=felt-tip", "-n", 200, "--out", tmp_path / "out", "--json")
+    assert done.exit_code == 0, done.output
+    found = json.loads(done.stdout)
+    assert found["worlds"] == {"against": "observational", "do": "do(pen = felt-tip)"}
+    rows = {(row["attribute"], row["label"]): row for row in found["table"]}
+    assert set(rows) == {("pen", "ballpoint"), ("pen", "felt-tip"), ("thickness", ""), ("intensity", "")}
+    felt = rows["pen", "felt-tip"]
+    assert felt["do"] == felt["do_low"] == felt["do_high"] == 1.0
+    assert felt["against_low"] < felt["against"] < felt["against_high"] < 1
+    assert felt["difference"] == pytest.approx(felt["do"] - felt["against"], abs=1e-6)
+    assert "no estimate from data" in found["notes"][0]
+    assert found["notes"][1] == "The same in both worlds, since not downstream: hurry, digit."
+    assert {path.name for path in (tmp_path / "out").iterdir()} == {"grid.png", "intervene.csv"}
+    shown = causalgen("intervene", fitted, "--do", "thickness=4", "--against", "thickness*=1.1", "-n", 20)
+    assert shown.exit_code == 0, shown.output
+    assert "do(thickness *= 1.1)" in shown.stdout
+
+
+def test_the_intervals_of_intervene_cover_at_their_level(fitted: Path, tmp_path: Path) -> None:
+    """Of 60 seeds, the 95 % interval of the mean holds the mean of many draws in 51 or more (a chance of 1 in 1,000)."""
+    run = read_run(fitted)
+    many = compare_worlds(run, ["thickness=4"], n=20_000, seed=99, out=tmp_path).table.set_index("attribute")
+    held = 0
+    for seed in range(60):
+        row = (
+            compare_worlds(run, ["thickness=4"], n=100, seed=seed, out=tmp_path)
+            .table.set_index("attribute")
+            .loc["intensity"]
+        )
+        held += row["difference_low"] <= many.loc["intensity", "difference"] <= row["difference_high"]
+    assert held >= 51
+
+
+def test_rows_are_asked_with_shifts_expressions_and_particles(causalgen: Command, fitted: Path, tmp_path: Path) -> None:
+    done = causalgen(
+        "counterfactual", fitted, "--rows", "3,7", "--do", "thickness+=0.5", "--do", "intensity=thickness*40",
+        "--particles", 3, "--out", tmp_path, "--json",
+    )  # fmt: skip
+    assert done.exit_code == 0, done.output
+    found = json.loads(done.stdout)
+    assert found["query"] == "do(thickness += 0.5 px, intensity = thickness*40)"
+    table = pd.DataFrame(found["table"])
+    assert table["row"].tolist() == [3, 7] * 3
+    assert table["particle"].tolist() == [0, 0, 1, 1, 2, 2]
+    assert table["thickness_cf"].tolist() == pytest.approx((table["thickness"] + 0.5).tolist())
+    assert table["intensity_cf"].tolist() == pytest.approx((table["thickness_cf"] * 40).tolist())
+    assert table["intensity_true"].tolist() == pytest.approx(table["intensity_cf"].tolist(), rel=1e-5)
+    assert len(found["files"]["images"]) == 2 + 2 * 3
+    assert all(Path(path).exists() for path in found["files"]["images"])
+    drawn = [np.asarray(Image.open(tmp_path / file)) for file in table["image_file"][table["row"] == 3]]
+    assert any((drawn[0] != other).any() for other in drawn[1:])
+
+
+@pytest.mark.usefixtures("no_data")
+def test_an_image_from_outside_is_asked_about(causalgen: Command, fitted: Path, image: Path, tmp_path: Path) -> None:
+    given = ("--set", "digit=6,hurry=0.4", "--set", "pen=ballpoint")
+    done = causalgen("counterfactual", fitted, "--image", image, *given, "--do", "thickness=4", "--out", tmp_path)
+    assert done.exit_code == 0, done.output
+    assert "thickness was measured on the image: 2." in done.stderr
+    row = pd.read_csv(tmp_path / "counterfactual.csv").iloc[0]
+    assert (row["file"], row["thickness_cf"], row["digit_cf"]) == ("six.png", 4.0, 6)
+    factual = np.asarray(Image.open(tmp_path / "images" / "six-factual.png"))
+    assert (factual == np.asarray(Image.open(image))).all()
+    larger = tmp_path / "larger.png"
+    Image.open(image).resize((40, 50)).convert("RGB").save(larger)
+    done = causalgen(
+        "counterfactual", fitted, "--image", larger, *given, "--do", "thickness=4", "--out", tmp_path / "b"
+    )
+    assert done.exit_code == 0, done.output
+    assert "has 50x40 pixels (height x width) and was cut and resized to 28x28" in done.stderr
+    assert "was made grey" in done.stderr
+
+
+def test_everything_that_is_missing_comes_in_one_message(causalgen: Command, fitted: Path, image: Path) -> None:
+    said = _said(causalgen("counterfactual", fitted, "--image", image, "--do", "thickness=4"))
+    assert "got none of hurry, pen, digit." in said
+    assert "--set pen=ballpoint|felt-tip" in said
+
+
+def _spoil(image: Path, how: str, path: Path) -> None:
+    """A file that is no usable image."""
+    pixels = np.asarray(Image.open(image))
+    if how == "16 bits":
+        Image.fromarray(pixels.astype(np.uint16) * 256).save(path)
+    elif how == "transparent":
+        Image.fromarray(np.dstack([pixels] * 3 + [np.minimum(pixels, 99)])).save(path)
+    elif how == "truncated":
+        path.write_bytes(image.read_bytes()[:150])
+    elif how == "not an image":
+        path.write_text("hello")
+    elif how == "an empty file":
+        path.touch()
+    elif how == "a folder":
+        path.mkdir()
+    elif how == "Expected to measure 'thickness' on the image":
+        Image.new("L", (28, 28)).save(path)
+
+
+SPOILED = (
+    "16 bits", "transparent", "truncated", "not an image", "an empty file", "a folder", "no such file",
+    "Expected to measure 'thickness' on the image",
+)  # fmt: skip
+
+
+@pytest.mark.parametrize("how", SPOILED)
+def test_files_that_are_no_usable_images_are_refused(
+    causalgen: Command, fitted: Path, image: Path, tmp_path: Path, how: str
+) -> None:
+    path = tmp_path / "spoiled.png"
+    _spoil(image, how, path)
+    given = ("--set", "digit=6,hurry=0.4,pen=ballpoint")
+    said = _said(
+        causalgen("counterfactual", fitted, "--image", path, *given, "--do", "thickness=4", "--out", tmp_path / "out")
+    )
+    assert how in said
+    assert not (tmp_path / "out").exists()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["counterfactual", "--do", "thickness=4"], "Expected either --rows or --image"),
+        (["counterfactual", "--rows", "1", "--image", "a.png", "--do", "thickness=4"], "either --rows or --image"),
+        (["counterfactual", "--rows", "1", "--set", "digit=3", "--do", "thickness=4"], "--set beside --image"),
+        (["counterfactual", "--rows", "1"], "Expected an intervention"),
+        (["counterfactual", "--rows", "1", "--do", "thickness=4", "--particles", "1"], "Expected 2 to 1000 particles"),
+        (["counterfactual", "--rows", "1", "--do", "thickness=thicknes*2"], "Did you mean 'thickness'?"),
+        (["counterfactual", "--rows", "1", "--do", "thickness*=9"], "Bound it with min(..., 7)"),
+        (["counterfactual", "--rows", "1", "--do", "thickness=1/0"], "Mind division by zero"),
+        (["counterfactual", "--image", "a.png", "--set", "digit+=1", "--do", "thickness=4"], "Write digit=1"),
+        (["counterfactual", "--image", "a.png", "--set", "digt=1", "--do", "thickness=4"], "Did you mean 'digit'?"),
+        (["sample", "-n", "0"], "Expected 1 to 10,000 units; got 0"),
+        (["sample", "--do", "pen=felt-tip", "--given", "pen=felt-tip"], "got it in both. Leave one out."),
+        (["sample", "--given", "image=3"], "got the image 'image'"),
+        (["sample", "--given", "thickness*=2"], "Expected a value of 'thickness'"),
+        (["intervene"], "Expected an intervention"),
+        (["intervene", "--do", "thickness=4", "--against", "thickness=4"], "Expected two different worlds"),
+        (["intervene", "--do", "thickness=4", "-n", "1"], "Expected 2 to 1,000,000 units; got 1"),
+    ],
+)
+def test_bad_questions_are_refused(causalgen: Command, fitted: Path, arguments: list[str], message: str) -> None:
+    assert message in _said(causalgen(arguments[0], fitted, *arguments[1:]))
+
+
+@pytest.mark.parametrize("command", ["sample", "intervene", "counterfactual", "fit", "run"])
+@pytest.mark.usefixtures("no_data")
+def test_an_output_that_cannot_be_written_is_found_before_the_data_are_loaded(
+    causalgen: Command, study: Path, fitted: Path, command: str
+) -> None:
+    arguments = {
+        "sample": [],
+        "intervene": ["--do", "thickness=4"],
+        "counterfactual": ["--rows", 1, "--do", "thickness=4"],
+    }
+    first = study if command in ("fit", "run") else fitted
+    said = _said(causalgen(command, first, *arguments.get(command, []), "--out", study / "below-a-file"))
+    assert "Expected an output folder that can be written" in said
+    assert "Choose another with --out" in said
+
+
+def test_a_run_without_a_model_is_refused(causalgen: Command, fitted: Path, tmp_path: Path) -> None:
+    empty = shutil.copytree(fitted, tmp_path / "run", ignore=shutil.ignore_patterns("model"))
+    for command in (["sample"], ["intervene", "--do", "thickness=4"]):
+        assert "has none yet" in _said(causalgen(command[0], empty, *command[1:]))
