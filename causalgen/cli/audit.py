@@ -14,23 +14,14 @@ import typer
 from .failures import failures
 
 if TYPE_CHECKING:
-    from ..audit import AuditReport
+    from ..audit import AuditReport, AuditRow
 
 __all__ = ["audit"]
 
 JOINT = re.compile(r",(?=[^,=]+=)")
 """Commas between interventions; labels may hold commas too."""
 MOST_FOLDERS = 1000
-COLUMNS = (
-    "intervention",
-    "effect",
-    "units",
-    "change",
-    "adjusted interval",
-    "verdict",
-    "decisions flipped",
-    "reconstruction",
-)
+COLUMNS = ("units", "change", "adjusted interval", "verdict", "flipped", "reconstruction")
 
 
 def audit(
@@ -185,19 +176,15 @@ def _print(report: "AuditReport") -> None:
 
     console = Console()
     title = f"Change of {report.outcome} [{report.unit}], margin {report.margin:g}, {report.units} test units"
-    table = Table(title=Text(title), title_justify="left")
-    for column in COLUMNS:
-        table.add_column(column)
-    for row in report:
-        group = "" if row.subgroup == "everyone" else f"{row.subgroup}, "
-        place = (row.intervention, row.effect, f"{group}{row.stratum} ({row.units})")
-        known = math.isfinite(row.adjusted_low)
-        interval = f"{row.adjusted_low:+.3g} to {row.adjusted_high:+.3g}" if known else ""
-        flips = f"{row.flips.value:.1%}" if row.flips and row.units else ""
-        change, null = (f"{number.value:+.3g}" if row.units else "" for number in (row.change, row.null_change))
-        cells = (*place, change, interval, row.verdict, flips, null)
-        table.add_row(*map(Text, cells))
-    console.print(table)
+    console.print(title, style="bold", markup=False, highlight=False)
+    for intervention, effect in dict.fromkeys((row.intervention, row.effect) for row in report):
+        table = Table(title=Text(f"{intervention}, {effect}"), title_justify="left")
+        for column in COLUMNS:
+            table.add_column(column)
+        for row in report:
+            if (row.intervention, row.effect) == (intervention, effect):
+                table.add_row(*map(Text, _cells(row)))
+        console.print(table)
     for trust in report.trust:
         inside = f"{trust.intervention}, {trust.effect}: {trust.supported:.0%} of the images within joint support"
         shown = [
@@ -208,3 +195,13 @@ def _print(report: "AuditReport") -> None:
         console.print("; ".join([inside, *shown]), markup=False, highlight=False)
     for text in (*report.notes, *(f"Warning: {warning}" for warning in report.warnings)):
         console.print(text, markup=False, highlight=False)
+
+
+def _cells(row: "AuditRow") -> tuple[str, ...]:
+    """A row of the report as the table shows it; what its units do not determine is empty."""
+    group = "" if row.subgroup == "everyone" else f"{row.subgroup}, "
+    known = math.isfinite(row.adjusted_low)
+    interval = f"{row.adjusted_low:+.3g} to {row.adjusted_high:+.3g}" if known else ""
+    flips = f"{row.flips.value:.1%}" if row.flips and row.units else ""
+    change, null = (f"{number.value:+.3g}" if row.units else "" for number in (row.change, row.null_change))
+    return f"{group}{row.stratum} ({row.units})", change, interval, row.verdict, flips, null

@@ -4,7 +4,9 @@ import pytest
 import torch
 
 from causalgen.audit import as_classifier, audit
+from causalgen.audit.images import image_node
 from causalgen.errors import CausalgenError, DataError, MissingValueError
+from causalgen.graph import CausalGraph, Variable
 
 from .halves import brightness, model, probability, units
 
@@ -55,6 +57,18 @@ def test_it_is_refused(arguments: dict, message: str) -> None:
     options = {"classifier": BRIGHT, "data": units(), "interventions": [{"tone": 2}], **arguments}
     with pytest.raises((CausalgenError, ValueError), match=message):
         audit(options.pop("classifier"), model(), options.pop("data"), **options)
+
+
+def test_a_graph_without_images_or_with_several_is_named() -> None:
+    plain = CausalGraph("a -> b", [Variable("a", "continuous"), Variable("b", "continuous")])
+    with pytest.raises(DataError, match=r"got none\. An audit needs a model of images"):
+        image_node(plain, None)
+    two = CausalGraph(
+        "a -> {x, y}", [Variable("a", "continuous"), *(Variable(n, "image", shape=(1, 2, 2)) for n in "xy")]
+    )
+    with pytest.raises(DataError, match=r"got x, y\. Say which"):
+        image_node(two, None)
+    assert image_node(two, "y") == "y"
 
 
 def test_incomplete_units_are_refused() -> None:
