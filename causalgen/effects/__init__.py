@@ -3,7 +3,7 @@
 from .agreement import Images, agreement
 from .agreement_result import Agreement
 from .columns import Column, estimate_with_proxies, with_proxies
-from .comparisons import implied_effect, measured_effect
+from .comparisons import implied_effect, measured_effect, scored_effect
 from .dose_response import dose_response
 from .estimate import estimate_effect
 from .heterogeneity import effects_by_group, effects_by_unit
@@ -39,5 +39,6 @@ __all__ = [
     "estimate_with_proxies",
     "implied_effect",
     "measured_effect",
+    "scored_effect",
     "with_proxies",
 ]

@@ -11,7 +11,15 @@ from scipy.stats import linregress, norm
 from ..errors import DataError
 from .report import Estimate
 
-__all__ = ["Calibration", "MeasuredUnits", "calibrate", "implied_effect", "measure_units", "measured_effect"]
+__all__ = [
+    "Calibration",
+    "MeasuredUnits",
+    "calibrate",
+    "implied_effect",
+    "measure_units",
+    "measured_effect",
+    "scored_effect",
+]
 
 LEAST_UNITS = 10
 
@@ -166,6 +174,50 @@ def measured_effect(
         "images. The interval holds the units and the correction, not the uncertainty of the fit."
     )
     return _with_interval("measured on generated images", effect, error, level, note)
+
+
+def scored_effect(
+    scm: Counterfactuals,
+    *,
+    image: str,
+    score: Measure,
+    factual: Mapping[str, Any],
+    treatment: str,
+    contrast: tuple[Any, Any],
+    groups: Any = None,
+    level: float = 0.95,
+    seed: int = 0,
+) -> Estimate:
+    """Effect on a score of the image: its mean difference between the counterfactual images of real units.
+
+    The outcome is what is read from an image, so there is nothing to correct for; how far the generator's images can be
+    trusted is another question, which its metrics answer.
+
+    Args:
+        scm: Model with `abduct(factual, seed=...)`.
+        image: Name of the image variable.
+        score: Images `(n, C, H, W)` -> one number each, `(n,)`; NaN where there is none.
+        factual, treatment, contrast, groups, level, seed: As in `measured_effect`.
+
+    Raises:
+        DataError: Fewer than 10 units have a score under both values, or `groups` has another length.
+    """
+    posterior = scm.abduct(factual, seed=seed)
+    worlds = [posterior.counterfactual({treatment: value}, seed=seed) for value in contrast]
+    control, treated = (_floats(score(_numpy(world[image]))).reshape(-1) for world in worlds)
+    kept = np.isfinite(control) & np.isfinite(treated)
+    if kept.sum() < LEAST_UNITS:
+        raise DataError(
+            f"Expected at least {LEAST_UNITS} units with a score under both values; got {kept.sum()} of {len(kept)}. "
+            "Pass more units, or look at the images."
+        )
+    rows = np.arange(len(kept)) if groups is None else _numpy(groups)
+    effect, error = _mean((treated - control)[kept], rows[kept])
+    note = (
+        f"Read from the counterfactual images of {kept.sum()} real units under each value. The interval holds the units, "
+        "not the uncertainty of the fit."
+    )
+    return _with_interval("read from generated images", effect, error, level, note)
 
 
 def measure_units(

@@ -7,8 +7,8 @@ from pathlib import Path
 from ..datasets import Dataset
 from ..reports import EffectFindings
 from ..reports.folder import slug
-from .effect_steps import effect_table
 from .schema import Study
+from .scores import with_score
 
 __all__ = ["FOLDER", "write_effects"]
 
@@ -41,8 +41,8 @@ def write_effects(
             folder,
             doubt=findings.doubt,
             agreement=findings.agreement,
-            graph=data.graph,
-            table=effect_table(effect, data),
+            graph=with_score(study, data.graph, effect.outcome),
+            table=findings.table,
             arguments=findings.arguments,
         )
         paged.append(replace(findings, page=written["html"].relative_to(root).as_posix()))

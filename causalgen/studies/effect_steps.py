@@ -18,40 +18,45 @@ from ..effects import (
     estimate_effect,
     implied_effect,
     measured_effect,
+    scored_effect,
 )
 from ..errors import AbductionError, DataError, SupportWarning
+from ..graph import CausalGraph
 from ..reports import EffectFindings
 from ..scm import StructuralCausalModel, attribute_model
 from .measurements import MEASUREMENTS
 from .queries import image_node, test_rows
 from .schema import GROUP, Effect, Study
+from .scores import add_scores, reader, with_score
 
 if TYPE_CHECKING:
     from ..effects.doubt import Doubt
 
-__all__ = ["effect_findings", "effect_table"]
+__all__ = ["effect_findings"]
 
 IMPLIED_SAMPLES = 20_000
 
 
 def effect_findings(study: Study, effect: Effect, scm: StructuralCausalModel, data: Dataset) -> EffectFindings:
     """One effect from all sources, and what puts it in doubt; the estimators see every row of the data and no image."""
-    table = effect_table(effect, data)
+    table = add_scores(study, data, _table(effect, data), effect.outcome)
+    graph = with_score(study, data.graph, effect.outcome)
     arguments = _arguments(effect)
-    report = estimate_effect(data.graph, table, **_asked(effect), **arguments, seed=study.seed)
+    report = estimate_effect(graph, table, **_asked(effect), **arguments, seed=study.seed)
     doubt = compared = None
     notes: list[str] = []
     if effect.doubt:
-        doubt = _doubt(study, effect, data, table, report, notes)
+        doubt = _doubt(study, effect, graph, table, report, notes)
     with _support_noted(notes):
-        if effect.doubt and _whole(effect) and report.estimand.method == "backdoor":
+        modelled = effect.outcome in data.graph
+        if effect.doubt and _whole(effect) and modelled and report.estimand.method == "backdoor":
             compared = _agreement(study, effect, scm, data, table, notes)
         sources = compared.sources[1:] if compared is not None else _comparisons(study, effect, scm, data, notes)
     if not _whole(effect):
         notes.append("What model, images and generator say is averaged over all units, and is not compared.")
     report = replace(report, warnings=(*report.warnings, *dict.fromkeys(notes)))
     report = report.compare(*sources, truth=_truth(effect, data) if _whole(effect) else None)
-    return EffectFindings(report, doubt, compared, arguments=arguments)
+    return EffectFindings(report, doubt, compared, table=table, arguments=arguments)
 
 
 @contextmanager
@@ -78,7 +83,7 @@ def _arguments(effect: Effect) -> dict[str, Any]:
     return asked | {name: value for name, value in given.items() if value is not None}
 
 
-def effect_table(effect: Effect, data: Dataset) -> pd.DataFrame:
+def _table(effect: Effect, data: Dataset) -> pd.DataFrame:
     """All rows, with the data set's groups where they are the clusters."""
     table = data.frame()
     if effect.cluster == GROUP and GROUP not in table:
@@ -92,13 +97,13 @@ def _whole(effect: Effect) -> bool:
 
 
 def _doubt(
-    study: Study, effect: Effect, data: Dataset, table: pd.DataFrame, report: EffectReport, notes: list[str]
+    study: Study, effect: Effect, graph: CausalGraph, table: pd.DataFrame, report: EffectReport, notes: list[str]
 ) -> "Doubt | None":
     """What puts the report in doubt; None with a note where that cannot be told."""
     from ..effects.doubt import examine  # loads DoWhy, which a study without effects does not need
 
     try:
-        return examine(data.graph, table, report, negative_controls=effect.negative_controls, seed=study.seed)
+        return examine(graph, table, report, negative_controls=effect.negative_controls, seed=study.seed)
     except DataError as error:
         notes.append(f"Not put in doubt: {error}")
         return None
@@ -138,6 +143,8 @@ def _comparisons(
     study: Study, effect: Effect, scm: StructuralCausalModel, data: Dataset, notes: list[str]
 ) -> list[Estimate]:
     """What the fitted model implies and what its images show, each by itself."""
+    if effect.outcome in study.scores:
+        return _scored(study, effect, scm, data, notes)
     comparisons = [implied_effect(attribute_model(scm), **_asked(effect), n=IMPLIED_SAMPLES, seed=study.seed)]
     if effect.outcome in study.measurements:
         try:
@@ -145,6 +152,29 @@ def _comparisons(
         except (AbductionError, DataError) as error:
             notes.append(f"Not measured on generated images: {error}")
     return comparisons
+
+
+def _scored(
+    study: Study, effect: Effect, scm: StructuralCausalModel, data: Dataset, notes: list[str]
+) -> list[Estimate]:
+    """The effect on a score, read from counterfactual images of test units."""
+    score = study.scores[effect.outcome]
+    rows = test_rows(data, study.evaluation.rows, study.seed)
+    try:
+        found = scored_effect(
+            scm,
+            image=score.image or image_node(data.graph),
+            score=reader(score),
+            factual=data.rows(rows),
+            treatment=effect.treatment,
+            contrast=effect.contrast,
+            groups=data.group[rows],
+            seed=study.seed,
+        )
+    except (AbductionError, DataError) as error:
+        notes.append(f"Not read from generated images: {error}")
+        return []
+    return [found]
 
 
 def _measured(study: Study, effect: Effect, scm: StructuralCausalModel, data: Dataset) -> Estimate:

@@ -21,8 +21,13 @@ def _strokes(what: str) -> Measurement:
     return lambda images: function(to_bytes(torch.as_tensor(images)))
 
 
+def _brightness(images: Any) -> NDArray[np.float64]:
+    return torch.as_tensor(images).double().flatten(1).mean(1).cpu().numpy()
+
+
 MEASUREMENTS: dict[str, Measurement] = {
     "stroke-thickness": _strokes("thickness"),
     "stroke-intensity": _strokes("intensity"),
     "stroke-hue": _strokes("hue"),
+    "brightness": _brightness,
 }

@@ -34,6 +34,7 @@ __all__ = [
     "Gallery",
     "OwnData",
     "OwnVariable",
+    "Score",
     "Study",
     "TrainingPlan",
     "TrainingStage",
@@ -223,13 +224,42 @@ class Curve(_Section):
     """Values of a continuous node; a discrete one takes all its labels."""
 
 
+class Score(_Section):
+    """A number read from every image, a child of the image in the graph: a measurement, or what a model says."""
+
+    measure: str | None = None
+    """A name in `causalgen.studies.measurements.MEASUREMENTS`."""
+    classifier: str | None = None
+    """A .onnx or .pt file relative to the study file, a folder of a causalgen classifier, or module:function."""
+    outcome: str | int | None = None
+    """The class of interest: its label, or its position among the outputs."""
+    scale: float = 1.0
+    """Factor on pixels 0 to 255; 1/255 for a classifier of [0, 1]."""
+    logits: bool = False
+    """Whether the classifier gives logits."""
+    image: str | None = None
+    """The image that is read; left out: the first of the graph."""
+
+    def below(self, folder: Path) -> "Score":
+        """The same with a path that no longer depends on where the study file stands."""
+        if self.classifier is None or not (folder / self.classifier).exists():
+            return self  # module:function, or a file that is missing and will be told so
+        return self.model_copy(update={"classifier": str((folder / self.classifier).resolve())})
+
+    @model_validator(mode="after")
+    def _one_way_of_reading(self) -> Self:
+        if (self.measure is None) == (self.classifier is None):
+            raise PydanticCustomError("score", "Input should have either a measure or a classifier")
+        return self
+
+
 class Effect(_Section):
     """One effect: do(treatment = b) against do(treatment = a) on the mean outcome."""
 
     treatment: str
     """An attribute."""
     outcome: str
-    """A binary or continuous attribute."""
+    """A binary or continuous attribute, or one of the study's scores."""
     contrast: Annotated[tuple[Scalar, Scalar], Field(strict=False)]
     """The two values, [a, b]."""
     methods: Annotated[tuple[str, ...], Field(strict=False, min_length=1)] | None = None
@@ -265,6 +295,8 @@ class Study(_Section):
     """By node: a mechanism's name, or `{mechanism: name, option: value}`; left out: the default of the node's kind."""
     measurements: dict[str, str] = {}
     """By attribute: how it is measured on the image, a name in `causalgen.studies.measurements.MEASUREMENTS`."""
+    scores: dict[str, Score] = {}
+    """By name: numbers read from every image, which may be outcomes of effects."""
     training: TrainingPlan = TrainingPlan()
     """How the mechanisms are trained."""
     evaluation: Evaluation = Evaluation()
@@ -328,7 +360,9 @@ def load_study(path: Path | str) -> Study:
         study = Study.model_validate(source.data)
     except ValidationError as error:
         raise study_error(error, Study, source) from None
-    if isinstance(study.data, OwnData):
-        study = study.model_copy(update={"data": study.data.below(Path(path).parent)})
+    folder = Path(path).parent
+    scores = {name: score.below(folder) for name, score in study.scores.items()}
+    data = study.data.below(folder) if isinstance(study.data, OwnData) else study.data
+    study = study.model_copy(update={"data": data, "scores": scores})
     study._source = source
     return study

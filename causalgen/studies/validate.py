@@ -8,7 +8,8 @@ from ..errors import CausalgenError, DataError, StudyError, nearest
 from ..graph import CausalGraph, Variable, identify
 from .interventions import check_value, read_intervention
 from .measurements import MEASUREMENTS
-from .schema import GROUP, Curve, Effect, Study
+from .schema import GROUP, Curve, Effect, Score, Study
+from .scores import reader, with_score
 from .yaml_source import Loc
 
 __all__ = ["check_study"]
@@ -39,6 +40,8 @@ def _checks(study: Study, graph: CausalGraph) -> Iterator[Check]:
         yield ("mechanisms", name), partial(_build, study, graph, name)
     for name, measurement in study.measurements.items():
         yield ("measurements", name), partial(_measurement, graph, name, measurement)
+    for name, score in study.scores.items():
+        yield ("scores", name), partial(_score, graph, name, score)
     for i, query in enumerate(study.evaluation.queries):
         for name in query:
             yield ("evaluation", "queries", i), partial(_attribute, graph, name)
@@ -51,10 +54,11 @@ def _checks(study: Study, graph: CausalGraph) -> Iterator[Check]:
         yield ("curves", i, "node"), partial(_attribute, graph, curve.node)
         yield ("curves", i, "outcome"), partial(_response, study, graph, curve)
     for i, effect in enumerate(study.effects):
-        yield from _effect_checks(graph, ("effects", i), effect)
+        yield from _effect_checks(study, graph, ("effects", i), effect)
 
 
-def _effect_checks(graph: CausalGraph, loc: Loc, effect: Effect) -> Iterator[Check]:
+def _effect_checks(study: Study, graph: CausalGraph, loc: Loc, effect: Effect) -> Iterator[Check]:
+    graph = with_score(study, graph, effect.outcome)
     yield (*loc, "treatment"), partial(_attribute, graph, effect.treatment)
     yield (*loc, "outcome"), partial(_numeric, graph, effect.outcome, "outcome")
     if effect.treatment in graph and effect.outcome in graph:
@@ -127,6 +131,17 @@ def _response(study: Study, graph: CausalGraph, curve: Curve) -> None:
             f"Expected an outcome that can differ from '{curve.node}'; got the same node without a measurement. "
             f"Add '{curve.node}' to the measurements, or name another outcome."
         )
+
+
+def _score(graph: CausalGraph, name: str, score: Score) -> None:
+    images = [node for node in graph.nodes if graph[node].is_image]
+    if name in graph:
+        raise DataError(f"Expected a new name for a score; '{name}' is a node of the graph. Rename the score.")
+    if not images:
+        raise DataError("Expected an image to read a score from; got a graph without one. Remove the scores.")
+    if score.image is not None and score.image not in images:
+        raise DataError(f"Expected an image among {', '.join(images)}; got '{score.image}'.")
+    reader(score)
 
 
 def _measurement(graph: CausalGraph, name: str, measurement: str) -> None:

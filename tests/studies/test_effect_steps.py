@@ -1,5 +1,6 @@
 """Effects of a study: from every source, doubted or not, and what cannot be compared is said."""
 
+import re
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -19,7 +20,7 @@ from causalgen.scm import StructuralCausalModel
 from causalgen.studies import effect_steps
 from causalgen.studies.effect_pages import write_effects
 from causalgen.studies.effect_steps import effect_findings
-from causalgen.studies.schema import Effect, Study, load_study
+from causalgen.studies.schema import Effect, Score, Study, load_study
 from causalgen.studies.settings import SMOKE, shrink
 from causalgen.studies.sources import study_graph
 from causalgen.studies.validate import check_study
@@ -105,6 +106,43 @@ def test_without_doubt_the_sources_stand_alone(study: Study, data: Dataset, scm:
     assert found.doubt is None
     assert found.agreement is None
     assert [row.source for row in found.report.comparisons] == ["fitted model under do", "measured on generated images"]
+
+
+def test_a_score_of_the_image_is_an_outcome(
+    study: Study, data: Dataset, scm: StructuralCausalModel, tmp_path: Path
+) -> None:
+    scores = {"light": Score(measure="brightness")}
+    asked = study.model_copy(update={"scores": scores, "effects": (Effect(**(EFFECT | {"outcome": "light"})),)})
+    found = effect_findings(asked, asked.effects[0], scm, data)
+    assert [row.source for row in found.report.comparisons] == ["read from generated images"]
+    for source in ("linear adjustment", "read from generated images"):
+        assert found.report[source].value == pytest.approx(
+            20, abs=1.5
+        )  # 10 grey levels for one of y, 2 of y for one of t
+    assert found.doubt is not None
+    assert "light" in Page(tmp_path / write_effects(asked, [found], data, tmp_path)[0].page).text
+
+
+@pytest.mark.parametrize(
+    ("scores", "message"),
+    [
+        ("{thickness: {measure: brightness}}", "Expected a new name for a score; 'thickness' is a node of the graph."),
+        ("{light: {measure: brigtness}}", "got 'brigtness'. Did you mean 'brightness'?"),
+        ("{light: {}}", "Expected 'scores.light' to have either a measure or a classifier"),
+        ("{light: {classifier: nowhere.onnx}}", "Expected a classifier in 'nowhere.onnx'; there is no such file"),
+        ("{light: {measure: brightness, image: digit}}", "Expected an image among image; got 'digit'."),
+    ],
+)
+def test_scores_that_cannot_be_read(tmp_path: Path, scores: str, message: str) -> None:
+    path = tmp_path / "study.yaml"
+    path.write_text(f"name: s\ndata: {{name: morphodigits}}\nscores: {scores}\n")
+
+    def check() -> None:
+        study = load_study(path)
+        check_study(study, study_graph(study))
+
+    with pytest.raises(StudyError, match=re.escape(message)):
+        check()
 
 
 def test_every_effect_gets_a_report_of_its_own(
