@@ -199,6 +199,27 @@ def test_characters_of_latex_and_markdown() -> None:
         r"\textless{}a\textgreater{}"
     )
     assert escape("| a\n*b*") == r"\| a \*b\*"
+    assert escape("#1 &lt; 2") == r"\#1 \&lt; 2"
+    assert escape_latex("* [a]") == "{*} {[}a]"
+
+
+def test_a_report_of_little_is_written_all_the_same(report: EffectReport, table: pd.DataFrame, tmp_path: Path) -> None:
+    """No interval, no number, numbers of numpy, many rows."""
+    odd = (
+        Estimate("doubly robust", float("nan"), None, None, "adjusted"),
+        Estimate("matching", 1e-9, None, None, "adjusted"),
+    )
+    many = tuple(Estimate(f"source {place}", 1e-9 * place, 0.0, 2e-9 * place) for place in range(1, 25))
+    contrast = (np.float64(0), np.float64(1))
+    written = replace(report, estimates=odd, comparisons=many, contrast=contrast).save(
+        tmp_path, graph=GRAPH, table=table
+    )
+    page = Page(written["html"])
+    assert page.open == []
+    assert {"2.4e−08", "4.8e−08"} <= set(page.text.split())
+    only = replace(report, estimates=odd[:1], comparisons=())
+    assert Page(only.save(tmp_path / "none", formats=["html"])["html"]).open == []
+    assert "np." not in written["notebook"].read_text()
 
 
 def test_notebook_is_a_notebook_whose_code_compiles(written: dict[str, Path], table: pd.DataFrame) -> None:

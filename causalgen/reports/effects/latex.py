@@ -48,6 +48,7 @@ REPLACEMENTS = {
     "”": "''",
     "–": "--",
     "[": "{[}",
+    "*": "{*}",
     "\u00a0": "~",
 } | {character: f"\\{character}" for character in "#$%&_{}"}
 IN_FORMULAS = str.maketrans(

@@ -9,7 +9,7 @@ from ..parts import Part, Section
 
 __all__ = ["markdown_page", "part_blocks"]
 
-SPECIAL = re.compile(r"[\\`*<>|\[\]$~]|(?<![A-Za-z0-9])_|_(?![A-Za-z0-9])")
+SPECIAL = re.compile(r"[\\`*<>|\[\]$~&#]|(?<![A-Za-z0-9])_|_(?![A-Za-z0-9])")
 
 
 def markdown_page(title: str, answers: Sequence[Highlight], sections: Sequence[Section]) -> str:

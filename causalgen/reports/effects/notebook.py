@@ -5,6 +5,7 @@ from collections.abc import Mapping, Sequence
 from pprint import pformat
 from typing import Any
 
+import numpy as np
 import pandas as pd
 
 from ...errors import DataError
@@ -133,7 +134,14 @@ def _examine(findings: EffectFindings) -> str:
 
 
 def _keywords(arguments: Mapping[str, Any]) -> str:
-    return "".join(f"    {name}={value!r},\n" for name, value in arguments.items())
+    return "".join(f"    {name}={_bare(value)!r},\n" for name, value in arguments.items())
+
+
+def _bare(value: Any) -> Any:
+    """A value that Python alone can read: numbers of numpy as its own."""
+    if isinstance(value, tuple | list):
+        return type(value)(map(_bare, value))
+    return value.item() if isinstance(value, np.generic) else value
 
 
 def _markdown(text: str) -> dict[str, Any]:
