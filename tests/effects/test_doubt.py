@@ -13,6 +13,7 @@ from causalgen.effects import EffectReport, estimate_effect
 from causalgen.effects.doubt import Doubt, NegativeControl, examine
 from causalgen.effects.doubt.balance import balance
 from causalgen.effects.doubt.controls import check_controls
+from causalgen.effects.doubt.words import holm
 from causalgen.effects.table import encode_table
 from causalgen.errors import DataError, UnknownNameError
 from causalgen.graph import CausalGraph
@@ -154,6 +155,14 @@ def test_control_columns_that_do_not_suit(sound: EffectReport) -> None:
         check_controls(GRAPH, table().drop(columns="before"), sound, CONTROLS[:1])
     with pytest.raises(DataError, match="'sibling' to vary"):
         check_controls(GRAPH, table().assign(sibling="a"), sound, CONTROLS[1:])
+
+
+def test_holm_is_that_of_statsmodels() -> None:
+    from statsmodels.stats.multitest import multipletests
+
+    p_values = np.random.default_rng(0).uniform(0, 0.3, size=12).round(2).tolist()  # ties among them
+    assert holm([*p_values, None])[-1] is None
+    assert holm([*p_values, None])[:-1] == pytest.approx(multipletests(p_values, method="holm")[1].tolist())
 
 
 # -- all together ----------------------------------------------------------------------------------------------------

@@ -2,9 +2,6 @@
 
 from collections.abc import Sequence
 
-import numpy as np
-from statsmodels.stats.multitest import multipletests
-
 from ..report import Verdict
 
 __all__ = ["SIGNIFICANCE", "holm", "percent", "verdict"]
@@ -24,15 +21,16 @@ def percent(share: float) -> str:
 def holm(p_values: Sequence[float | None]) -> list[float | None]:
     """Holm's adjusted p-values of one family of tests; None stays None and counts as no test.
 
+    statsmodels' `multipletests` gives the same, after a full garbage collection that takes up to a second.
+
     >>> holm([0.01, None, 0.04])
     [0.02, None, 0.04]
     """
     adjusted: list[float | None] = [None] * len(p_values)
-    tested = [place for place, p_value in enumerate(p_values) if p_value is not None]
-    if tested:
-        family = multipletests(np.array([p_values[place] for place in tested], dtype=float), method="holm")[1]
-        for place, p_value in zip(tested, family, strict=True):
-            adjusted[place] = float(p_value)
+    tested = sorted((p_value, place) for place, p_value in enumerate(p_values) if p_value is not None)
+    least = 0.0
+    for count, (p_value, place) in zip(range(len(tested), 0, -1), tested, strict=True):
+        adjusted[place] = least = max(least, min(1.0, count * float(p_value)))
     return adjusted
 
 
