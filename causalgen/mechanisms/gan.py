@@ -126,8 +126,9 @@ class GAN(_Adversarial, Abductive):
             rest = torch.zeros_like(cycle)
             return {"generator": rest, "encoder": cycle + latent_cycle, "critic": rest, "cycle": cycle}
         real, fake = image.detach().requires_grad_(), drawn.detach().requires_grad_()
-        real_score, fake_score = self._score(real, code.detach(), parents), self._score(fake, z, parents)
-        steepness = gradient_penalty(real_score, real) + gradient_penalty(fake_score, fake)
+        found, given = code.detach().requires_grad_(), z.clone().requires_grad_()
+        real_score, fake_score = self._score(real, found, parents), self._score(fake, given, parents)
+        steepness = gradient_penalty(real_score, real, found) + gradient_penalty(fake_score, fake, given)
         return {
             "generator": F.softplus(real_score.detach() - self._score(drawn, z, parents)),
             "encoder": F.softplus(self._score(image, code, parents) - fake_score.detach()),

@@ -64,13 +64,13 @@ class Critic(nn.Module):
         return self.head(torch.cat([features, context], dim=1))
 
 
-def gradient_penalty(score: Tensor, image: Tensor) -> Tensor:
-    """Squared gradient of scores of real images by the images, `(B,)`; 0 where gradients are off.
+def gradient_penalty(score: Tensor, *inputs: Tensor) -> Tensor:
+    """Squared gradient of scores by all that was scored, `(B,)`; 0 where gradients are off.
 
     Keeps the critic from growing ever steeper (R1: Mescheder, Geiger and Nowozin, Which training methods for GANs do actually
-    converge?, 2018). `image` must require a gradient.
+    converge?, 2018). `inputs`, `(B, ...)` each, must require a gradient.
     """
     if not torch.is_grad_enabled():
-        return score.new_zeros(len(image))
-    (slope,) = torch.autograd.grad(score.sum(), image, create_graph=True)
-    return slope.square().flatten(1).sum(1)
+        return score.new_zeros(len(score))
+    slopes = torch.autograd.grad(score.sum(), inputs, create_graph=True)
+    return torch.stack([slope.square().flatten(1).sum(1) for slope in slopes]).sum(0)
