@@ -1,18 +1,25 @@
 """Errors and warnings that name the thing, the place and the remedy.
 
-Every error of the library derives from `CausalgenError` and from the builtin error that a caller would expect.
+Every error of the library derives from `CausalgenError` and from the builtin error that a caller would expect; every
+warning from `CausalgenWarning`, so that `warnings.simplefilter("ignore", SupportWarning)` silences one kind and no other.
 """
 
+import sys
+import warnings
 from collections.abc import Iterable
 from difflib import get_close_matches
 
 __all__ = [
     "AbductionError",
+    "AbductionWarning",
     "CausalgenError",
+    "CausalgenWarning",
     "CheckpointError",
     "DataError",
     "DivergenceError",
+    "EvidenceWarning",
     "GraphError",
+    "InterventionWarning",
     "MissingValueError",
     "NotIdentifiableError",
     "NotObservableError",
@@ -22,6 +29,7 @@ __all__ = [
     "SupportWarning",
     "UnknownNameError",
     "nearest",
+    "warn",
 ]
 
 
@@ -86,8 +94,36 @@ class RunFolderError(CausalgenError, OSError):
     """A run folder that cannot be written, or that holds another run."""
 
 
-class SupportWarning(UserWarning):
+class CausalgenWarning(UserWarning):
+    """Base of all warnings that causalgen gives on purpose."""
+
+
+class SupportWarning(CausalgenWarning):
     """Parents inside their supports but outside the joint range seen in training."""
+
+
+class AbductionWarning(CausalgenWarning):
+    """Particles asked of a model whose abduction leaves no uncertainty."""
+
+
+class EvidenceWarning(CausalgenWarning):
+    """Evidence so rare under the model that few proposals carry all the weight."""
+
+
+class InterventionWarning(CausalgenWarning):
+    """An intervention that could not act on every unit as it was written."""
+
+
+OWN = ("causalgen", "torch")
+"""Modules whose frames a warning passes over; torch's decorators stand between a public door and its caller."""
+
+
+def warn(message: str, category: type[CausalgenWarning]) -> None:
+    """Warn at the line of the user that led here, however deep in the library it was noticed."""
+    level, frame = 2, sys._getframe(1)
+    while frame.f_back is not None and frame.f_globals.get("__name__", "").partition(".")[0] in OWN:
+        level, frame = level + 1, frame.f_back
+    warnings.warn(message, category, stacklevel=level)
 
 
 def nearest(name: str, choices: Iterable[str]) -> str:

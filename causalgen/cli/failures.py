@@ -7,7 +7,7 @@ from contextlib import contextmanager
 
 import typer
 
-from ..errors import AbductionError, CausalgenError, DivergenceError, NotObservableError
+from ..errors import AbductionError, CausalgenError, CausalgenWarning, DivergenceError, NotObservableError
 
 __all__ = ["BAD_INPUT", "FAILED", "INTERRUPTED", "TRACEBACK", "failures"]
 
@@ -25,7 +25,7 @@ def failures() -> Iterator[None]:
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
-            warnings.filterwarnings("default", category=UserWarning, module="causalgen")
+            warnings.simplefilter("default", CausalgenWarning)
             warnings.showwarning = _say_warning  # type: ignore[assignment]
             yield
     except (typer.Exit, typer.Abort):

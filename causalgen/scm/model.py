@@ -1,6 +1,5 @@
 """The structural causal model: a graph, one mechanism per node, and the queries of the causal ladder."""
 
-import warnings
 from collections.abc import Callable, Mapping
 from functools import partial
 from typing import Any
@@ -10,7 +9,16 @@ import pyro
 import torch
 from torch import Tensor, nn
 
-from ..errors import GraphError, NotObservableError, SupportError, UnknownNameError, nearest
+from ..errors import (
+    AbductionWarning,
+    EvidenceWarning,
+    GraphError,
+    NotObservableError,
+    SupportError,
+    UnknownNameError,
+    nearest,
+    warn,
+)
 from ..graph import CausalGraph
 from ..mechanisms import Abductive, Density, Mechanism, build
 from ..nn import seeded
@@ -257,10 +265,10 @@ class StructuralCausalModel(nn.Module):
         weight = torch.softmax(log_weight, dim=0)
         size = float(1 / weight.square().sum())
         if size < n / 10:
-            warnings.warn(
+            warn(
                 f"The evidence {', '.join(evidence)} is rare under the model: {proposals} proposals are worth about "
                 f"{size:.0f} independent draws. Sample more units.",
-                stacklevel=3,
+                EvidenceWarning,
             )
         chosen = torch.multinomial(weight, n, replacement=True)
         return {name: tensor[chosen] for name, tensor in values.items()}, size
@@ -269,9 +277,9 @@ class StructuralCausalModel(nn.Module):
         if not isinstance(particles, int) or particles < 1:
             raise ValueError(f"Expected at least one particle; got {particles}.")
         if not any(m.abduction.is_random for m in self.mechanisms.values()):
-            warnings.warn(
+            warn(
                 "There is no abduction uncertainty here: every mechanism is bijective or a point, so all particles agree.",
-                stacklevel=3,
+                AbductionWarning,
             )
 
 

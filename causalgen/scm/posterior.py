@@ -5,7 +5,6 @@
 3. prediction: run the remaining mechanisms under the *same* noise, `Posterior.counterfactual`
 """
 
-import warnings
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
@@ -13,7 +12,7 @@ import networkx as nx
 import torch
 from torch import Tensor
 
-from ..errors import AbductionError, SupportWarning
+from ..errors import AbductionError, SupportWarning, warn
 from ..nn import seeded
 from ..typing import Noise
 from .interventions import act, check_interventions, world_graph
@@ -86,7 +85,7 @@ class Posterior:
                     values[name] = self._predict(name, values, changed)
                     inside &= self.scm.supports[name](values, len(inside))
         if not inside.all():
-            _warn(inside, do)
+            _warn_of_support(inside, do)
         return Counterfactual(
             graph,
             self.factual,
@@ -126,11 +125,10 @@ class Posterior:
         return f"Posterior({self.units} units{particles}; abduction {kinds})"
 
 
-def _warn(inside: Tensor, do: Mapping[str, Any]) -> None:
+def _warn_of_support(inside: Tensor, do: Mapping[str, Any]) -> None:
     outside = int((~inside).sum())
-    warnings.warn(
+    warn(
         f"{outside} of {inside.numel()} counterfactuals under do({', '.join(do)}) have parents outside the joint range seen "
         "in training; their images are extrapolated. They are flagged in `supported`.",
         SupportWarning,
-        stacklevel=4,
     )

@@ -15,7 +15,7 @@ from functools import reduce
 import torch
 from torch import Tensor
 
-from ..errors import DataError, SupportError, UnknownNameError, nearest
+from ..errors import DataError, InterventionWarning, SupportError, UnknownNameError, nearest, warn
 from ..graph import Variable
 from ..typing import Values
 
@@ -111,10 +111,10 @@ class LabelShift:
         shifted = value + self.steps
         stopped = (shifted < 0) | (shifted > last)
         if stopped.any():
-            warnings.warn(
+            warn(
                 f"There is no label beyond '{self.variable.decode(last if self.steps > 0 else 0)}' of "
                 f"'{self.variable.name}': {int(stopped.sum())} of {stopped.numel()} units stop there under {self.words}.",
-                stacklevel=2,
+                InterventionWarning,
             )
         return shifted.clamp(0, last)
 

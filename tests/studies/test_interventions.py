@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from study_cases import TINY
 
-from causalgen.errors import CausalgenError, DataError, SupportError, UnknownNameError
+from causalgen.errors import CausalgenError, DataError, InterventionWarning, SupportError, UnknownNameError
 from causalgen.graph import CausalGraph, Variable
 from causalgen.scm.interventions import describe
 from causalgen.studies.expressions import DEEPEST, LONGEST, compile_expression
@@ -114,7 +114,7 @@ def test_ordinal_nodes_move_by_labels_and_the_last_one_stays() -> None:
     codes = torch.tensor([0, 1, 2])
     for text, result in {"dose=+1": [1, 2, 2], "dose += 1": [1, 2, 2], "dose-=2": [0, 0, 0]}.items():
         ((_, what),) = parse_do(GRAPH, [text]).items()
-        with pytest.warns(UserWarning, match="of 3 units stop there"):
+        with pytest.warns(InterventionWarning, match="of 3 units stop there"):
             assert what(codes, {}).tolist() == result
 
 
