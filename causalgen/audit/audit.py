@@ -27,9 +27,9 @@ from ..scm import StructuralCausalModel
 from .images import ROWS, CounterfactualImages, counterfactual_images, image_node
 from .movers import moving_most
 from .report import AuditReport
-from .rows import FEWEST_GROUPS, AuditRow, UnitScores
+from .rows import ALL, FEWEST_GROUPS, WITHIN, AuditRow, UnitScores
 from .scorer import PROBABILITY, PROBE, Scorer, Scores, as_classifier
-from .subgroups import Subgroups, split_units
+from .subgroups import EVERYONE, Subgroups, split_units
 from .trust import Trust
 from .worlds import Question
 
@@ -223,6 +223,12 @@ def _warnings(factual: Scores, rows: Sequence[AuditRow], trust: Sequence[Trust],
         for entry in trust
         for shown in entry.shown
         if shown.read < READ
+    ]
+    found += [
+        f"{row.intervention}, {row.effect}: the mean change is within the margin, but changes of opposite signs cancel in it: "
+        f"a unit changes by {row.gap.value:.3g} on average. Look at subgroups and at the images that move most."
+        for row in rows
+        if (row.subgroup, row.stratum, row.verdict) == (EVERYONE, ALL, WITHIN) and row.gap.low > margin
     ]
     rebuilt = {row.intervention: row.null_change.value for row in rows if abs(row.null_change.value) > margin}
     found += [

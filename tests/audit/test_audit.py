@@ -85,6 +85,18 @@ def test_the_verdict_compares_the_change_with_the_margin(margin: float, words: s
     assert report.row("do(ink = blue)", subgroup="ink = red").units == 30
 
 
+def test_changes_that_cancel_in_the_mean_are_named() -> None:
+    """do(tone = mean tone) moves half of the units up and half down."""
+    factual = units(400)
+    asked = [{"tone": float(factual["tone"].mean())}]
+    report = audit(SCORE, model(), factual, interventions=asked, margin=10.0)
+    assert report.rows[0].verdict == "within the margin"
+    assert report.rows[0].gap.low > 10
+    assert any("changes of opposite signs cancel in it" in text for text in report.warnings)
+    aligned = audit(SCORE, model(), factual, interventions=[TO_BLUE], margin=10.0)
+    assert not any("opposite signs" in text for text in aligned.warnings)
+
+
 def test_an_interval_across_the_margin_is_undecided_and_few_groups_are_too() -> None:
     factual = units()
     mean = audit(SCORE, model(), factual, interventions=[TO_BLUE], margin=1.0).row("do(ink = blue)").change.value
