@@ -9,7 +9,7 @@ from .failures import failures
 from .options import AsJson, Do, RunArgument, Seed, print_files, print_json, print_notes, records, split
 
 if TYPE_CHECKING:
-    from ..studies.sampling import Comparison
+    from ..studies.worlds import Comparison
 
 __all__ = ["intervene"]
 
@@ -42,7 +42,7 @@ def intervene(
         from ..studies.runfolder import read_run
 
         folder = read_run(run)
-        from ..studies.sampling import compare_worlds
+        from ..studies.worlds import compare_worlds
 
         found = compare_worlds(folder, split(do), against=split(against), n=n, seed=seed, out=out)
         if as_json:

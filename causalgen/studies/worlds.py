@@ -1,0 +1,173 @@
+"""Two worlds of a fitted model beside each other: what an intervention does to every attribute, and to images."""
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from scipy.stats import binomtest, t
+
+from ..errors import DataError
+from ..graph import CausalGraph
+from ..reports import plot_worlds
+from ..scm import Samples, StructuralCausalModel, attribute_model
+from .asking import fitted_model
+from .interventions import parse_do
+from .output import check_writable, query_folder, writing
+from .runfolder import RunFolder
+from .sampling import check_count, world_title
+
+__all__ = ["Comparison", "compare_worlds", "world_table"]
+
+MOST_DRAWS = 1_000_000
+SHOWN = 8
+"""Images of each world in the grid."""
+LEVEL = 0.95
+CLAIM = (
+    "This is the model's answer: right if graph and mechanisms are. It is no estimate from data, and the intervals tell "
+    "only how much the simulation varies; more draws make them narrower."
+)
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """Two worlds of one model beside each other, and where they were written.
+
+    Args:
+        titles: The world that is compared with, and the world under the intervention.
+        table: One row per continuous attribute and per label, where an intervention reaches it: mean or share in each
+            world and their difference, with 95 % intervals of the simulation.
+        notes: What a reader must know, in sentences.
+        csv: The table as CSV.
+        grid: The PNG grid; None for a graph without images.
+    """
+
+    titles: tuple[str, str]
+    table: pd.DataFrame
+    notes: tuple[str, ...]
+    csv: Path
+    grid: Path | None
+
+
+def compare_worlds(
+    run: RunFolder,
+    do: Sequence[str],
+    *,
+    against: Sequence[str] = (),
+    n: int = 1000,
+    seed: int | None = None,
+    out: Path | None = None,
+) -> Comparison:
+    """The interventional distribution beside the observational one, or beside another interventional one.
+
+    Args:
+        run: A run with a fitted model.
+        do: Interventions as text (see `parse_do`).
+        against: Interventions of the other world; none for the observational one.
+        n: Draws in each world.
+        seed: Seed; None for the study's.
+        out: Folder for what is written; None for one named after the query below the run's `interventions`.
+
+    Raises:
+        CheckpointError, DataError, RunFolderError: As `draw_samples`.
+    """
+    check_count(n, MOST_DRAWS, least=2)
+    scm = fitted_model(run)
+    worlds = [parse_do(scm.graph, against), parse_do(scm.graph, do)]
+    titles = (world_title(scm.graph, worlds[0], {}), world_title(scm.graph, worlds[1], {}))
+    if titles[0] == titles[1]:
+        raise DataError(f"Expected two different worlds; got {titles[0]} twice. Change --do or --against.")
+    seed = run.study.seed if seed is None else seed
+    words = [*do, *(["against", *against] if against else []), "n", str(n), "seed", str(seed)]
+    folder = out or query_folder(run.path / "interventions", words)
+    check_writable(folder)
+    table = world_table(scm, worlds, n, seed=seed)
+    reached = _reached(scm.graph, worlds)
+    notes = [CLAIM]
+    if same := [name for name in scm.graph.nodes if name not in reached]:
+        notes.append(f"The same in both worlds, since not downstream: {', '.join(same)}.")
+    grid = None
+    with writing(folder):
+        table.to_csv(folder / "intervene.csv", index=False)
+        if node := next((name for name in scm.graph.nodes if scm.graph[name].is_image), None):
+            grid = folder / "grid.png"
+            shown = _draws(scm, worlds, SHOWN, seed)
+            images = {title: samples[node] for title, samples in zip(titles, shown, strict=True)}
+            plot_worlds(images, variable=scm.graph[node]).savefig(grid, dpi=160)
+    return Comparison(titles, table, tuple(notes), folder / "intervene.csv", grid)
+
+
+def world_table(scm: StructuralCausalModel, worlds: Sequence[Mapping[str, Any]], n: int, *, seed: int) -> pd.DataFrame:
+    """Two worlds of a model beside each other.
+
+    Args:
+        scm: The model.
+        worlds: Interventions of the world to compare with, and of the other one.
+        n: Draws in each.
+        seed: Seed.
+
+    Returns:
+        One row per continuous attribute and per label of a discrete one, where an intervention reaches it: attribute,
+        label, unit, statistic; and `against`, `do` and `difference`, each with the ends `_low` and `_high` of a 95 %
+        interval of the simulation.
+    """
+    drawn = _draws(attribute_model(scm), worlds, n, seed)
+    frames, reached = [samples.to_frame() for samples in drawn], _reached(scm.graph, worlds)
+    rows = []
+    for name in (name for name in frames[0].columns if name in reached):
+        variable = scm.graph[name]
+        fixed = [name in samples.do and not callable(samples.do[name]) for samples in drawn]
+        for label in variable.labels or (None,):
+            what = {"attribute": name, "label": "" if label is None else str(label), "unit": variable.unit or ""}
+            what["statistic"] = "mean" if label is None else "share"
+            rows.append(what | _estimates([_numbers(frame[name], label) for frame in frames], fixed, label is not None))
+    return pd.DataFrame(rows)
+
+
+def _draws(scm: StructuralCausalModel, worlds: Sequence[Mapping[str, Any]], n: int, seed: int) -> list[Samples]:
+    """Independent draws of each world."""
+    return [scm.sample(n, do=world, seed=seed + position) for position, world in enumerate(worlds)]
+
+
+def _reached(graph: CausalGraph, worlds: Sequence[Mapping[str, Any]]) -> set[str]:
+    """Nodes that an intervention of some world sets or moves."""
+    return {below for world in worlds for name in world for below in (name, *graph.descendants(name))}
+
+
+def _numbers(column: pd.Series, label: Any) -> np.ndarray:
+    """Values of a continuous attribute, or whether each unit has the label."""
+    return column.to_numpy(np.float64) if label is None else (column == label).to_numpy(np.float64)
+
+
+def _estimates(values: Sequence[np.ndarray], fixed: Sequence[bool], shares: bool) -> dict[str, float]:
+    """Mean of each world and their difference, each with the interval of the simulation; a fixed value has none."""
+    found: dict[str, float] = {}
+    for world, column, is_fixed in zip(("against", "do"), values, fixed, strict=True):
+        mean = float(column.mean())
+        low, high = _share_interval(column) if shares else _mean_interval(mean, _error(column), len(column))
+        found |= {world: mean} | {
+            f"{world}_low": mean if is_fixed else low,
+            f"{world}_high": mean if is_fixed else high,
+        }
+    difference = values[1].mean() - values[0].mean()
+    low, high = _mean_interval(difference, math.hypot(*map(_error, values)), len(values[0]))
+    return found | {"difference": difference, "difference_low": low, "difference_high": high}
+
+
+def _error(column: np.ndarray) -> float:
+    """Standard error of a mean."""
+    return float(column.std(ddof=1) / math.sqrt(len(column)))
+
+
+def _mean_interval(mean: float, error: float, count: int) -> tuple[float, float]:
+    half = float(t.ppf((1 + LEVEL) / 2, count - 1)) * error
+    return mean - half, mean + half
+
+
+def _share_interval(column: np.ndarray) -> tuple[float, float]:
+    """Wilson's interval, which holds for shares near 0 and 1, too."""
+    interval = binomtest(int(column.sum()), len(column)).proportion_ci(LEVEL, method="wilson")
+    return float(interval.low), float(interval.high)
