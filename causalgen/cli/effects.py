@@ -55,8 +55,15 @@ def effects(
     Example: causalgen effects t.csv --graph "age -> {dose, pain}; dose -> pain" --treatment dose --outcome pain --contrast 1 2
     """
     with failures():
+        from ..errors import DataError
         from ..graph import CausalGraph
 
+        if formats and out is None:
+            raise DataError("Expected a folder for the report beside --formats; got none. Name one with --out.")
+        if negative_controls and not doubt:
+            raise DataError(
+                "Expected no negative controls beside --no-doubt, which leaves them out; got some. Choose one."
+            )
         assumed = CausalGraph(graph)
         assumed.require(treatment)
         assumed.require(outcome)
