@@ -69,6 +69,10 @@ def gradient_penalty(score: Tensor, *inputs: Tensor) -> Tensor:
 
     Keeps the critic from growing ever steeper (R1: Mescheder, Geiger and Nowozin, Which training methods for GANs do actually
     converge?, 2018). `inputs`, `(B, ...)` each, must require a gradient.
+
+    >>> image, code = torch.ones(2, 3, requires_grad=True), torch.ones(2, 1, requires_grad=True)
+    >>> gradient_penalty(2 * image.sum(1) + code[:, 0], image, code).tolist()
+    [13.0, 13.0]
     """
     if not torch.is_grad_enabled():
         return score.new_zeros(len(score))
