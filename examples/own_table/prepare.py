@@ -35,7 +35,7 @@ def main(source: Path) -> None:
     for name, image in found.items():
         Image.fromarray(image).save(TARGET / "pictures" / f"{name}.png")
         attributes = dict(zip(COLUMNS, name.split("_")))
-        rows.append(attributes | {"picture": f"pictures/{name}.png", "brightness (grey levels)": image.mean().round(2)})
+        rows.append(attributes | {"picture": f"pictures/{name}.png"})
     pd.DataFrame(rows).to_csv(TARGET / "faces.csv", index=False)
     print(f"{len(rows)} pictures and {TARGET / 'faces.csv'}")
 

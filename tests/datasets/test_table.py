@@ -41,7 +41,9 @@ def test_kinds_labels_units_and_sizes_are_inferred(folder: Path) -> None:
 
 def test_declarations_win(folder: Path) -> None:
     said = {"sex": {"labels": ["male", "female"]}, "size": {"kind": "continuous", "support": [-1, 9], "unit": "cm"}}
-    data = load_table(folder / "table.csv", GRAPH, variables=said, root=folder / "cache")
+    shares = {"train": 0.5, "validation": 0.25, "test": 0.25}
+    data = load_table(folder / "table.csv", GRAPH, variables=said, split=shares, root=folder / "cache")
+    assert {name: len(rows) for name, rows in data.split.items()} == {"train": 12, "validation": 6, "test": 6}
     assert data.graph["sex"].labels == ("male", "female")
     assert (data.graph["size"].support, data.graph["size"].unit) == ((-1.0, 9.0), "cm")
 

@@ -170,7 +170,7 @@ def index_table(
         dropped={node: int(cells.sum()) for node, cells in absent.items()},
         split=parts,
         group=groups,
-        unused=tuple(str(title) for title in frame.columns if title not in {*titles.values(), group, split}),
+        unused=tuple(str(title) for title in frame.columns if title not in (*titles.values(), group, split)),
         group_meaning=f"one {group}" if group else "",
     )
 
