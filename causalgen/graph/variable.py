@@ -144,7 +144,8 @@ class Variable:
                 return code
         shown = ", ".join(map(repr, labels[:12])) + (", ..." if len(labels) > 12 else "")
         raise DataError(
-            f"Expected a label of '{self.name}' among {shown}; got {label!r}." + nearest(str(label), map(str, labels))
+            f"Expected a label of '{self.name}' among {shown}; got {label!r}."
+            + (nearest(str(label), map(str, labels)) or " Use one of them.")
         )
 
     def decode(self, code: int) -> Hashable:

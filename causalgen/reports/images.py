@@ -94,7 +94,7 @@ def plot_samples(
     ratio = pictures[0].shape[0] / pictures[0].shape[1]
     width = max(0.8 * columns, TITLED if title else 0)
     heading = fill(title, int(LETTERS * width), break_long_words=False)
-    height = rows * (0.74 * ratio + 0.11 * lines + 0.06) + (0.15 + 0.17 * len(heading.splitlines()) if heading else 0)
+    height = rows * (0.78 * ratio + 0.11 * lines + 0.06) + (0.15 + 0.17 * len(heading.splitlines()) if heading else 0)
     figure = blank_figure(width, height, tight=True)
     if heading:
         figure.suptitle(plain(heading), fontsize=9.5, weight="bold", color=INK)
