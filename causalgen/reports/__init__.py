@@ -3,6 +3,7 @@
 from .changes_plot import plot_changes
 from .citations import CITATIONS, Citation
 from .content import DataSummary, Gallery, Highlight, MechanismSummary, ReportContent
+from .counterfactual_files import CounterfactualFiles, write_counterfactual
 from .counterfactual_plot import plot_counterfactual
 from .curves import ResponseCurve, plot_history, plot_response
 from .effects import EffectFindings, plot_balance, plot_overlap, plot_sensitivity
@@ -18,6 +19,7 @@ from .write import write_report
 __all__ = [
     "CITATIONS",
     "Citation",
+    "CounterfactualFiles",
     "DataSummary",
     "EffectFindings",
     "Gallery",
@@ -38,6 +40,7 @@ __all__ = [
     "plot_samples",
     "plot_sensitivity",
     "plot_worlds",
+    "write_counterfactual",
     "write_effect_report",
     "write_report",
 ]

@@ -2,7 +2,7 @@
 
 import warnings
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -11,12 +11,11 @@ import torch
 
 from ..datasets import Dataset
 from ..errors import CheckpointError, DataError, SupportWarning
-from ..reports import plot_counterfactual
+from ..reports.counterfactual_files import write_counterfactual
 from ..scm import Counterfactual, StructuralCausalModel, load
 from .interventions import parse_do, parse_values
-from .output import check_writable, query_folder, writing
+from .output import check_writable, query_folder
 from .outside import outside_unit, read_paths
-from .pictures import write_images
 from .queries import true_counterfactual
 from .runfolder import RunFolder
 from .schema import OwnData, Study
@@ -26,8 +25,6 @@ __all__ = ["Answer", "answer", "answer_outside", "fitted_data", "fitted_model"]
 
 MOST_ROWS = 200
 MOST_PARTICLES = 1000
-MOST_SHOWN = 24
-"""Units in a grid; the table and the images hold all."""
 
 
 @dataclass(frozen=True)
@@ -215,47 +212,7 @@ def _write(
         truth: True counterfactual values.
         notes: What a reader must know.
     """
-    table = _table(result, units, truth)
-    grid, images = None, []
-    pictures = [name for name, variable in result.graph.variables.items() if variable.is_image]
-    with writing(folder):
-        for node in pictures:
-            files = _write_pictures(folder / "images", node if len(pictures) > 1 else "", result, node, names)
-            table[f"{node}_file"] = [str(path.relative_to(folder)) for path in files[len(names) :]]
-            images += files
-        table.to_csv(folder / "counterfactual.csv", index=False)
-        if pictures:
-            grid = folder / "grid.png"
-            shown = min(len(names), MOST_SHOWN)
-            beside = [name.replace("row-", "row ") for name in names[:shown]]
-            plot_counterfactual(result, shown, truth, names=beside).savefig(grid, dpi=160)
-            if shown < len(names):
-                notes = (*notes, f"The grid shows the first {shown} of {len(names)} units.")
-    return Answer(result, table, tuple(notes), folder, folder / "counterfactual.csv", grid, tuple(images))
-
-
-def _table(result: Counterfactual, units: Mapping[str, Sequence[Any]], truth: Mapping[str, Any] | None) -> pd.DataFrame:
-    """One row a unit and particle."""
-    table = result.to_frame()
-    unit = table.pop("unit")
-    for position, (column, values) in enumerate(units.items()):
-        table.insert(position, column, [values[number] for number in unit])
-    if truth is not None:
-        single = replace(
-            result, tensors=dict(truth), supported=result.supported.reshape(-1, len(set(unit)))[0], particles=None
-        )
-        true = single.to_frame().filter(regex="_cf$").rename(columns=lambda name: name.removesuffix("_cf") + "_true")
-        table = table.join(true.iloc[unit].reset_index(drop=True))
-    return table
-
-
-def _write_pictures(folder: Path, prefix: str, result: Counterfactual, node: str, names: Sequence[str]) -> list[Path]:
-    """The factual images, then the counterfactual ones, particle by particle."""
-    stems = [f"{prefix}-{name}" if prefix else name for name in names]
-    after = result[node]
-    written = [f"{stem}-counterfactual" for stem in stems]
-    if result.particles:
-        written = [f"{name}-{k}" for k in range(result.particles) for name in written]
-        after = after.flatten(0, 1)
-    files = write_images(folder, [f"{stem}-factual" for stem in stems], result.factual[node], result.graph[node])
-    return files + write_images(folder, written, after, result.graph[node])
+    written = write_counterfactual(folder, result, truth, units=units, names=names)
+    if written.grid is not None and written.shown < len(names):
+        notes = (*notes, f"The grid shows the first {written.shown} of {len(names)} units.")
+    return Answer(result, written.table, tuple(notes), folder, written.csv, written.grid, written.images)

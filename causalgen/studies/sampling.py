@@ -10,12 +10,12 @@ import pandas as pd
 from ..errors import DataError
 from ..graph import CausalGraph, Variable
 from ..reports import plot_samples
+from ..reports.image_files import write_images
 from ..scm import Samples
 from ..scm.interventions import describe
 from .asking import fitted_model
 from .interventions import parse_do, parse_values
 from .output import check_writable, query_folder, writing
-from .pictures import write_images
 from .runfolder import RunFolder
 
 __all__ = ["Draw", "check_count", "draw_samples", "world_title"]

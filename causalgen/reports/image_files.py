@@ -8,7 +8,7 @@ import numpy as np
 from PIL import Image
 
 from ..graph import Variable
-from ..reports.images import as_picture
+from .images import as_picture
 
 __all__ = ["write_images"]
 

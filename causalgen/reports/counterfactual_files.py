@@ -1,0 +1,117 @@
+"""A counterfactual as files: a table, a PNG for each image, and the grid."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pandas as pd
+
+from ..errors import DataError, RunFolderError
+from .counterfactual_plot import plot_counterfactual
+from .image_files import write_images
+
+if TYPE_CHECKING:
+    from ..scm import Counterfactual
+
+__all__ = ["CounterfactualFiles", "write_counterfactual"]
+
+MOST_SHOWN = 24
+"""Units in the grid; the table and the images hold all."""
+
+
+@dataclass(frozen=True)
+class CounterfactualFiles:
+    """What `write_counterfactual` wrote.
+
+    Args:
+        table: One row a unit (and particle): the unit, factual and counterfactual attributes, the true ones where given,
+            support, and the file of the counterfactual image.
+        csv: The table as CSV.
+        grid: The PNG grid; None for a graph without images.
+        images: Factual and counterfactual images, a PNG each.
+        shown: Units in the grid.
+    """
+
+    table: pd.DataFrame
+    csv: Path
+    grid: Path | None
+    images: tuple[Path, ...]
+    shown: int
+
+
+def write_counterfactual(
+    folder: str | Path,
+    counterfactual: "Counterfactual",
+    truth: Mapping[str, Any] | None = None,
+    *,
+    units: Mapping[str, Sequence[Any]] | None = None,
+    names: Sequence[str] | None = None,
+) -> CounterfactualFiles:
+    """Write `counterfactual.csv`, and for a graph with images `grid.png` and `images/`, into a folder, which is created.
+
+    Args:
+        folder: The folder; files of these names are replaced, others are left alone.
+        counterfactual: The counterfactual.
+        truth: True counterfactual values by node for the same units.
+        units: Column that tells the units apart, with a value each; None for "unit" with 0, 1, 2, ...
+        names: Name of each unit's files; None for "unit-0", "unit-1", ...
+
+    Raises:
+        DataError: A number of names other than the number of units.
+        RunFolderError: The folder cannot be written.
+    """
+    folder = Path(folder)
+    count = len(next(iter(counterfactual.factual.values())))
+    names = [f"unit-{unit}" for unit in range(count)] if names is None else names
+    if len(set(names)) != count:
+        raise DataError(f"Expected {count} different names, one a unit; got {len(set(names))}.")
+    table = _table(counterfactual, units or {"unit": range(count)}, truth)
+    grid, images = None, []
+    nodes = [name for name, variable in counterfactual.graph.variables.items() if variable.is_image]
+    shown = min(count, MOST_SHOWN)
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        for node in nodes:
+            files = _write_images(folder / "images", node if len(nodes) > 1 else "", counterfactual, node, names)
+            table[f"{node}_file"] = [path.relative_to(folder).as_posix() for path in files[count:]]
+            images += files
+        table.to_csv(folder / "counterfactual.csv", index=False)
+        if nodes:
+            grid = folder / "grid.png"
+            plot_counterfactual(counterfactual, shown, truth, names=names[:shown]).savefig(grid, dpi=160)
+    except OSError as error:
+        raise RunFolderError(
+            f"Expected an output folder that can be written; got '{folder}': {error.strerror or error}. Choose another one."
+        ) from None
+    return CounterfactualFiles(table, folder / "counterfactual.csv", grid, tuple(images), shown)
+
+
+def _table(
+    counterfactual: "Counterfactual", units: Mapping[str, Sequence[Any]], truth: Mapping[str, Any] | None
+) -> pd.DataFrame:
+    """One row a unit and particle."""
+    table = counterfactual.to_frame()
+    unit = table.pop("unit")
+    for position, (column, values) in enumerate(units.items()):
+        table.insert(position, column, [values[number] for number in unit])
+    if truth is not None:
+        supported = counterfactual.supported.reshape(-1, unit.nunique())[0]
+        single = replace(counterfactual, tensors=dict(truth), supported=supported, particles=None)
+        true = single.to_frame().filter(regex="_cf$").rename(columns=lambda name: name.removesuffix("_cf") + "_true")
+        table = table.join(true.iloc[unit].reset_index(drop=True))
+    return table
+
+
+def _write_images(
+    folder: Path, prefix: str, counterfactual: "Counterfactual", node: str, names: Sequence[str]
+) -> list[Path]:
+    """The factual images, then the counterfactual ones, particle by particle."""
+    stems = [f"{prefix}-{name}" if prefix else name for name in names]
+    variable, after = counterfactual.graph[node], counterfactual[node]
+    written = [f"{stem}-counterfactual" for stem in stems]
+    if counterfactual.particles:
+        written = [f"{name}-{k}" for k in range(counterfactual.particles) for name in written]
+        after = after.flatten(0, 1)
+    files = write_images(folder, [f"{stem}-factual" for stem in stems], counterfactual.factual[node], variable)
+    return files + write_images(folder, written, after, variable)

@@ -1,0 +1,45 @@
+"""What notebooks show of a result: figures as SVG or PNG, an effect report as HTML."""
+
+import io
+from html import escape
+from typing import TYPE_CHECKING
+
+from matplotlib.figure import Figure
+
+from .forest import plot_forest
+
+if TYPE_CHECKING:
+    from ..effects import EffectReport
+
+__all__ = ["as_png", "as_svg", "effect_html"]
+
+DOTS_PER_INCH = 160
+PIXELS_PER_INCH = 96
+"""Natural size in a notebook; the picture itself is finer."""
+
+
+def as_svg(figure: Figure) -> str:
+    """A figure as SVG, its letters as curves, so that no name in it can be read as markup."""
+    buffer = io.StringIO()
+    figure.savefig(buffer, format="svg", metadata={"Date": None})
+    return buffer.getvalue()[buffer.getvalue().index("<svg") :]
+
+
+def as_png(figure: Figure) -> tuple[bytes, dict[str, int]]:
+    """A figure as PNG, with the size at which a notebook shows it."""
+    buffer = io.BytesIO()
+    figure.savefig(buffer, format="png", dpi=DOTS_PER_INCH)
+    width, height = (round(inches * PIXELS_PER_INCH) for inches in figure.get_size_inches())
+    return buffer.getvalue(), {"width": width, "height": height}
+
+
+def effect_html(report: "EffectReport") -> str:
+    """The question, what identifies it, the forest plot, every refuter's verdict, and the warnings."""
+    rows = [f"{row.refuter} on {row.estimate}: {row.reading}" for row in report.refutations]
+    listed = "".join(f"<li>{escape(text)}</li>" for text in rows)
+    warned = "".join(f"<p><b>Warning:</b> {escape(text)}</p>" for text in report.warnings)
+    used = f"{report.rows_used:,} rows used, {report.rows_dropped:,} dropped"
+    return (
+        f"<div><p><b>{escape(report.question)}</b><br>{escape(report.estimand.text)}<br>{used}</p>"
+        f"{as_svg(plot_forest(report))}{f'<ul>{listed}</ul>' if rows else ''}{warned}</div>"
+    )
