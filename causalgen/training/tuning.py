@@ -17,7 +17,6 @@ weights say what its image shows (De Sousa Ribeiro et al., High fidelity image c
 """
 
 import copy
-import warnings
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import TypeAlias
@@ -30,12 +29,13 @@ from torch.nn import functional as F
 from torch.optim import AdamW
 
 from ..datasets import Dataset
-from ..errors import AbductionError, DataError, SupportWarning
+from ..errors import AbductionError, DataError
 from ..graph import Variable
 from ..mechanisms import Abductive
 from ..nn import seeded
-from ..scm import StructuralCausalModel, attribute_model
+from ..scm import StructuralCausalModel
 from ..typing import Values
+from .questions import Questions, ask_at_random
 from .stage import as_float
 
 __all__ = ["Predictor", "TuningConfig", "tune_counterfactuals"]
@@ -137,7 +137,6 @@ class _Tuner:
     ) -> None:
         self.scm, self.mechanism, self.predictors = scm, mechanism, predictors
         self.image, self.causes, self.config = image, causes, config
-        self.attributes = attribute_model(scm)
         self.train, self.validation = (
             {k: v.to(scm.like.device) for k, v in data.part(s).items()} for s in ("train", "validation")
         )
@@ -152,8 +151,8 @@ class _Tuner:
         per_unit = self._objective_of(self.validation)
         bound = float(per_unit.mean() + config.margin * per_unit.std())
         self.bound, self.spread = bound, float(per_unit.std().clamp_min(1e-6))
-        validation_world = self._worlds(self.validation)
-        best_state, best = copy.deepcopy(average), self._prediction(validation_world)
+        held_out = ask_at_random(self.scm, self.validation, image=self.image, causes=self.causes)
+        best_state, best = copy.deepcopy(average), self._prediction(held_out)
         rows = [self._row(0, best, float(per_unit.mean()), kept=True)]
         learning = [p for p in mechanism.parameters() if p.requires_grad]
         optimizer = AdamW(learning, lr=config.learning_rate, weight_decay=0.0)
@@ -162,7 +161,7 @@ class _Tuner:
             self._epoch(optimizer, average)
             current = copy.deepcopy(mechanism.state_dict())
             mechanism.load_state_dict(average)
-            prediction = self._prediction(validation_world)
+            prediction = self._prediction(held_out)
             objective = float(self._objective_of(self.validation).mean())
             kept = objective <= bound and prediction < best
             if kept:
@@ -176,12 +175,10 @@ class _Tuner:
         return pd.DataFrame(rows)
 
     def _epoch(self, optimizer: AdamW, average: dict[str, Tensor]) -> None:
-        world = self._worlds(self.train)
-        count = len(world["image"])
-        for index in torch.randperm(count, device=world["image"].device).split(self.config.batch_size):
-            batch = {name: value[index] for name, value in world.items()}
+        asked = ask_at_random(self.scm, self.train, image=self.image, causes=self.causes)
+        for index in torch.randperm(len(asked), device=asked.image.device).split(self.config.batch_size):
             self.mechanism.train()
-            loss, objective = self._loss(batch)
+            loss, objective = self._loss(asked[index])
             slack = (objective.mean() - self.bound) / self.spread
             optimizer.zero_grad()
             (loss + (self.multiplier + DAMPING * slack.detach()).clamp_min(0) * slack).backward()
@@ -192,74 +189,37 @@ class _Tuner:
                 if value.is_floating_point():
                     average[name].lerp_(value, 1 - self.config.ema)
 
-    @torch.no_grad()
-    def _worlds(self, values: Values) -> dict[str, Tensor]:
-        """Units under do(a random cause = another unit's value): the image, `factual.*` and `asked.*` attributes, and whether
-        they stay within the joint support of the image's parents.
-        """
-        count = len(values[self.image])
-        factual = {name: values[name] for name in self.attributes.graph.nodes}
-        posterior = self.attributes.abduct(factual)
-        asked = {name: tensor.clone() for name, tensor in factual.items()}
-        for part, node in zip(
-            torch.randperm(count, device=values[self.image].device).chunk(len(self.causes)), self.causes
-        ):
-            donors = values[node][torch.randperm(count, device=part.device)]
-            with warnings.catch_warnings():
-                warnings.simplefilter("ignore", SupportWarning)
-                world = posterior.counterfactual({node: donors})
-            for name in factual:
-                asked[name][part] = world[name][part].to(asked[name].dtype)
-        supported = self.scm.supports[self.image]({p: asked[p] for p in self.mechanism.parents}, count)
-        return (
-            {"image": values[self.image], "supported": supported}
-            | {f"factual.{name}": tensor for name, tensor in factual.items()}
-            | {f"asked.{name}": tensor for name, tensor in asked.items()}
-        )
-
-    def _loss(self, batch: dict[str, Tensor]) -> tuple[Tensor, Tensor]:
+    def _loss(self, asked: Questions) -> tuple[Tensor, Tensor]:
         """Mean loss of a batch of counterfactuals, and the original objective of its factuals `(B,)`."""
-        image = as_float(batch["image"])
-        factual = {n.removeprefix("factual."): v for n, v in batch.items() if n.startswith("factual.")}
-        asked = {n.removeprefix("asked."): v for n, v in batch.items() if n.startswith("asked.")}
-        parents, others = ({p: world[p] for p in self.mechanism.parents} for world in (factual, asked))
-        changed = frozenset(p for p in parents if not torch.equal(factual[p], asked[p]))
+        image = as_float(asked.image)
+        parents, others = ({p: world[p] for p in self.mechanism.parents} for world in (asked.factual, asked.asked))
+        changed = frozenset(p for p in parents if not torch.equal(parents[p], others[p]))
         counterfactual = self.mechanism(self.mechanism.abduct(image, parents), others, changed=changed)
-        inside, total = batch["supported"], counterfactual.new_zeros(())
-        if inside.any():
-            total = total + self._missed(counterfactual, image, factual, asked, inside).sum()
-        if not inside.all():
-            total = total + self._moved(counterfactual, image, parents, others, changed, ~inside).sum()
+        total = counterfactual.new_zeros(())
+        if asked.inside.any():
+            total = total + self._missed(counterfactual[asked.inside], asked[asked.inside]).sum()
+        if not asked.inside.all():
+            total = total + self._moved(counterfactual[~asked.inside], asked[~asked.inside], changed).sum()
         objectives = self.mechanism.objectives(image, parents, 1.0)
-        return total / len(image), torch.stack([objectives[o] for o in self.mechanism.selection]).sum(0)
+        return total / len(asked), torch.stack([objectives[o] for o in self.mechanism.selection]).sum(0)
 
-    def _missed(self, counterfactual: Tensor, image: Tensor, factual: Values, asked: Values, units: Tensor) -> Tensor:
-        """How far what the counterfactuals of some units show is from what was asked."""
-        factual, asked = ({name: value[units] for name, value in world.items()} for world in (factual, asked))
-        missed = counterfactual.new_zeros(len(factual[self.causes[0]]))
+    def _missed(self, counterfactual: Tensor, asked: Questions) -> Tensor:
+        """How far what counterfactual images show is from what was asked, `(B,)`."""
+        missed = counterfactual.new_zeros(len(asked))
         for name, predictor in self.predictors.items():
             with torch.no_grad():
-                before = predictor(image[units], factual)
-            after = predictor(counterfactual[units], asked)
-            missed = missed + _distance(
-                self.scm.graph[name], after, before, factual[name], asked[name], self.scale[name]
-            )
+                before = predictor(as_float(asked.image), asked.factual)
+            after, values = predictor(counterfactual, asked.asked), (asked.factual[name], asked.asked[name])
+            missed = missed + _distance(self.scm.graph[name], after, before, *values, self.scale[name])
         return missed
 
-    def _moved(
-        self,
-        counterfactual: Tensor,
-        image: Tensor,
-        parents: Values,
-        others: Values,
-        changed: frozenset[str],
-        units: Tensor,
-    ) -> Tensor:
-        """How far the counterfactuals of some units have moved since tuning began."""
-        parents, others = ({name: value[units] for name, value in world.items()} for world in (parents, others))
+    def _moved(self, counterfactual: Tensor, asked: Questions, changed: frozenset[str]) -> Tensor:
+        """How far counterfactual images have moved since tuning began, `(B,)`."""
+        parents, others = ({p: world[p] for p in self.mechanism.parents} for world in (asked.factual, asked.asked))
         with torch.no_grad():
-            earlier = self.origin(self.origin.abduct(image[units], parents, draw=False), others, changed=changed)
-        return (counterfactual[units] - earlier).abs().flatten(1).mean(1) / self.unit
+            noise = self.origin.abduct(as_float(asked.image), parents, draw=False)
+            earlier = self.origin(noise, others, changed=changed)
+        return (counterfactual - earlier).abs().flatten(1).mean(1) / self.unit
 
     @torch.no_grad()
     def _error(self, values: Values) -> float:
@@ -270,13 +230,13 @@ class _Tuner:
         return float((again - image).abs().mean().clamp_min(1e-3))
 
     @torch.no_grad()
-    def _prediction(self, world: dict[str, Tensor]) -> float:
+    def _prediction(self, asked: Questions) -> float:
         self.mechanism.eval()
-        count, total = len(world["image"]), 0.0
-        with seeded(0, world["image"].device):
-            for index in torch.arange(count, device=world["image"].device).split(1024):
-                total += float(self._loss({name: value[index] for name, value in world.items()})[0]) * len(index)
-        return total / count
+        total = 0.0
+        with seeded(0, asked.image.device):
+            for index in torch.arange(len(asked), device=asked.image.device).split(1024):
+                total += float(self._loss(asked[index])[0]) * len(index)
+        return total / len(asked)
 
     @torch.no_grad()
     def _objective_of(self, values: Values) -> Tensor:
