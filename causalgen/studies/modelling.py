@@ -1,6 +1,8 @@
 """The first steps of a run: fit the model, keep it."""
 
 import shutil
+import time
+from dataclasses import replace
 from pathlib import Path
 
 import pandas as pd
@@ -13,13 +15,18 @@ from ..graph import CausalGraph
 from ..nn import seeded
 from ..scm import StructuralCausalModel, save
 from ..scm import load as load_model
-from ..training import FitResult, fit
+from ..training import FitResult, TuningConfig, fit, tune_counterfactuals
+from .benchmark_shared import attribute_predictors
+from .queries import image_node
 from .runfolder import RunFolder
 from .schema import Study
 from .settings import fit_config
 
 __all__ = ["FIT", "build_model", "fit_model"]
 
+TUTOR_EPOCHS = 15
+TUTOR_SEED = 1000
+"""Predictors that fine-tuning learns from are not those of the seed that measures."""
 FIT = "fit the model"
 """Name of the step that is not repeated when a run resumes."""
 
@@ -47,12 +54,41 @@ def fit_model(
         return scm, FitResult(_read_history(history), kept["seconds"], kept["best_epochs"])
     scm = build_model(study, data.graph)
     result = fit(scm, data, config, out=folder.checkpoints, bars=bars)
-    save(scm, folder.model)
     folder.tables.mkdir(exist_ok=True)
+    if study.training.tuning is not None:
+        began = time.perf_counter()
+        _tune(study, scm, data, folder, bars)
+        result = replace(result, seconds=result.seconds | {"tuning": time.perf_counter() - began})
+    save(scm, folder.model)
     result.history.to_csv(history, index=False)
     folder.update(training={"seconds": result.seconds, "best_epochs": result.best_epochs})
     shutil.rmtree(folder.checkpoints)
     return scm, result
+
+
+def _tune(study: Study, scm: StructuralCausalModel, data: Dataset, folder: RunFolder, bars: Progress | None) -> None:
+    """Fine-tune the image on predictors of its parents, others than those that measure afterwards."""
+    assert study.training.tuning is not None
+    image = image_node(data.graph)
+    tutors = attribute_predictors(
+        data,
+        folder.path / "tutors",
+        image=image,
+        epochs=1 if folder.record["smoke"] else TUTOR_EPOCHS,
+        seed=study.seed + TUTOR_SEED,
+        device=scm.like.device,
+        bars=bars,
+    )
+    history = tune_counterfactuals(
+        scm,
+        data,
+        {name: tutor.requires_grad_(False) for name, tutor in tutors.items()},
+        image=image,
+        config=TuningConfig(**study.training.tuning.model_dump(exclude_none=True)),
+        seed=study.seed,
+        bars=bars,
+    )
+    history.to_csv(folder.tables / "tuning.csv", index=False)
 
 
 def _read_history(path: Path) -> pd.DataFrame:

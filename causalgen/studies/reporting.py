@@ -48,7 +48,7 @@ def report_content(study: Study, folder: RunFolder, found: Findings) -> ReportCo
         quality=[] if found.metrics is None else headline(study, found.metrics),
         effects=found.effects,
         warnings=_warnings(found, smoke),
-        limits=_limits(found),
+        limits=_limits(study, found),
         timings=_timings(folder),
         versions=versions(),
         seeds={"study (weights, batches, noise, chosen units, folds)": study.seed} | _data_seed(study),
@@ -76,7 +76,18 @@ def _warnings(found: Findings, smoke: bool) -> list[str]:
     return messages
 
 
-def _limits(found: Findings) -> list[str]:
+def _limits(study: Study, found: Findings) -> list[str]:
+    tuned = (
+        [
+            "The image was fine-tuned on what attribute predictors say of its counterfactuals; other networks measure it here."
+        ]
+        if study.training.tuning
+        else []
+    )
+    return [*tuned, *_truth_limits(found)]
+
+
+def _truth_limits(found: Findings) -> list[str]:
     if found.data.truth is not None:
         return [
             "The generator of these data is known, so truth stands beside every answer. Real data offer no such check."

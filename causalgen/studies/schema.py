@@ -38,6 +38,7 @@ __all__ = [
     "Study",
     "TrainingPlan",
     "TrainingStage",
+    "TuningPlan",
     "load_study",
 ]
 
@@ -182,6 +183,19 @@ class TrainingStage(_Section):
     """Pixels by which training images are shifted at random; only for attributes that do not depend on position."""
 
 
+class TuningPlan(_Section):
+    """Counterfactual fine-tuning; what is left out has the default of `causalgen.training.TuningConfig`."""
+
+    epochs: Count | None = None
+    """Passes over the training split."""
+    batch_size: Count | None = None
+    """Units per step."""
+    learning_rate: Annotated[float, Field(gt=0)] | None = None
+    """Constant rate."""
+    margin: Annotated[float, Field(gt=0)] | None = None
+    """How much worse the likelihood or its bound may become, in standard deviations over units."""
+
+
 class TrainingPlan(_Section):
     """How the mechanisms are trained: all attributes together, then each image."""
 
@@ -189,6 +203,8 @@ class TrainingPlan(_Section):
     """The stage of the attribute mechanisms."""
     images: TrainingStage = TrainingStage()
     """The stage of every image mechanism."""
+    tuning: TuningPlan | None = None
+    """Afterwards, fine-tuning of the image on what predictors say of its counterfactuals; left out: none."""
     precision: Literal["auto", "32-true", "64-true", "16-mixed", "bf16-mixed", "16-true", "bf16-true"] = "auto"
     """Precision as lightning-fabric names it."""
 

@@ -32,6 +32,7 @@ def shrink(study: Study) -> Study:
         update={
             "attributes": _at_most(study.training.attributes, SMOKE["attributes"]),
             "images": _at_most(study.training.images, SMOKE["images"]),
+            "tuning": study.training.tuning and study.training.tuning.model_copy(update={"epochs": 1}),
         }
     )
     return study.model_copy(

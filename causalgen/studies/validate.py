@@ -38,6 +38,8 @@ def _checks(study: Study, graph: CausalGraph) -> Iterator[Check]:
     yield ("data", "name"), partial(_no_hidden_confounding, graph)
     for name in study.mechanisms:
         yield ("mechanisms", name), partial(_build, study, graph, name)
+    if study.training.tuning is not None:
+        yield ("training", "tuning"), partial(_tunable, study, graph)
     for name, measurement in study.measurements.items():
         yield ("measurements", name), partial(_measurement, graph, name, measurement)
     for name, score in study.scores.items():
@@ -130,6 +132,22 @@ def _response(study: Study, graph: CausalGraph, curve: Curve) -> None:
         raise DataError(
             f"Expected an outcome that can differ from '{curve.node}'; got the same node without a measurement. "
             f"Add '{curve.node}' to the measurements, or name another outcome."
+        )
+
+
+def _tunable(study: Study, graph: CausalGraph) -> None:
+    from ..mechanisms import Abductive, build
+
+    images = [node for node in graph.nodes if graph[node].is_image]
+    if not images:
+        raise DataError("Expected an image to fine-tune; got a graph without one. Remove the tuning.")
+    options = dict(study.mechanisms.get(images[0], {}))
+    parents = {p: graph[p] for p in graph.parents(images[0])}
+    mechanism = build(options.pop("mechanism", None), graph[images[0]], parents, options)
+    if not isinstance(mechanism, Abductive):
+        raise DataError(
+            f"Expected a mechanism with counterfactuals to fine-tune; '{images[0]}' has {type(mechanism).__name__}. "
+            "Choose another mechanism, or remove the tuning."
         )
 
 

@@ -29,7 +29,10 @@ def test_the_example_is_valid() -> None:
     [
         ("gallery: [{do: {thicknes: 4}}]", "got 'thicknes'. Did you mean 'thickness'?"),
         ("gallery: [{do: {thickness: 9}}]", "Expected 'thickness' within its support [1, 7] px; got 9."),
-        ("gallery: [{do: {thickness: thick}}]", "Expected a number for 'thickness', or an expression of thickness, hurry, pen"),
+        (
+            "gallery: [{do: {thickness: thick}}]",
+            "Expected a number for 'thickness', or an expression of thickness, hurry, pen",
+        ),
         ("gallery: [{do: {thickness: .nan}}]", "Expected a number for 'thickness'; got nan."),
         ("gallery: [{do: {pen: felttip}}]", "got 'felttip'. Did you mean 'felt-tip'?"),
         ("gallery: [{do: {image: 3}}]", "got the image 'image'. Intervene on its parents."),
@@ -143,3 +146,11 @@ def test_interventions_are_read_by_the_kind_of_their_variable() -> None:
 def test_interventions_that_mean_nothing_are_refused(texts: list[str], error: type[Exception], message: str) -> None:
     with pytest.raises(error, match=message):
         parse_do(GRAPH, texts)
+
+
+def test_only_what_has_counterfactuals_is_tuned(study_file: Path) -> None:
+    study_file.write_text(
+        "name: s\ndata: {name: morphodigits}\nmechanisms: {image: dcgan}\ntraining: {tuning: {epochs: 1}}\n"
+    )
+    with pytest.raises(StudyError, match="Expected a mechanism with counterfactuals to fine-tune; 'image' has DCGAN"):
+        _check(load_study(study_file))
