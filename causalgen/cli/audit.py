@@ -21,7 +21,7 @@ __all__ = ["audit"]
 JOINT = re.compile(r",(?=[^,=]+=)")
 """Commas between interventions; labels may hold commas too."""
 MOST_FOLDERS = 1000
-COLUMNS = ("units", "change", "adjusted interval", "verdict", "flipped", "reconstruction")
+COLUMNS = ("units", "change", "adjusted interval", "margin", "flipped", "rebuilding")
 
 
 def audit(
@@ -204,4 +204,4 @@ def _cells(row: "AuditRow") -> tuple[str, ...]:
     interval = f"{row.adjusted_low:+.3g} to {row.adjusted_high:+.3g}" if known else ""
     flips = f"{row.flips.value:.1%}" if row.flips and row.units else ""
     change, null = (f"{number.value:+.3g}" if row.units else "" for number in (row.change, row.null_change))
-    return f"{group}{row.stratum} ({row.units})", change, interval, row.verdict, flips, null
+    return f"{group}{row.stratum} ({row.units})", change, interval, row.verdict.removesuffix(" the margin"), flips, null
