@@ -3,11 +3,14 @@
 import json
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 import pandas as pd
 
 from ..graph import Estimand
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
 
 __all__ = ["EffectReport", "Estimate", "Refutation", "Verdict"]
 
@@ -202,6 +205,12 @@ class EffectReport:
 
         return write_effect_report(folder, self, **options)
 
+    def plot(self) -> "Figure":
+        """Forest plot of the estimates and what they are compared with."""
+        from ..reports import plot_forest
+
+        return plot_forest(self)
+
     def to_dict(self) -> dict[str, Any]:
         """JSON-able form of everything in the report."""
         fields = asdict(self) | {"question": self.question}
@@ -219,3 +228,8 @@ class EffectReport:
 
     def __repr__(self) -> str:
         return f"EffectReport({self.question}: {'; '.join(map(str, self.estimates))})"
+
+    def _repr_html_(self) -> str:
+        from ..reports.display import effect_html
+
+        return effect_html(self)

@@ -127,6 +127,16 @@ def test_worthless_predictions_get_no_weight() -> None:
     assert corrected.high - corrected.low <= 1.001 * (labelled.high - labelled.low)  # type: ignore[operator]
 
 
+def test_the_report_names_its_clusters_and_methods_must_suit_the_outcome() -> None:
+    data, known = table(0)
+    data = data.assign(y=data["y"].where(known), patient=np.arange(len(data)) // 4)
+    options: dict[str, Any] = QUESTION | {"columns": predicted("y"), "cluster": "patient"}
+    report = estimate_with_proxies(graph(), data, **options, method="linear adjustment")
+    assert report.cluster == "patient"
+    with pytest.raises(DataError, match="declares a finite support, for 'generalized linear adjustment'"):
+        estimate_with_proxies(graph(), data, **options, method="generalized linear adjustment")
+
+
 def test_clusters_widen_and_leave_the_library_without_clusters_out() -> None:
     data, known = table(0, rows=1_000)
     data["y"] = data["y"].where(known)

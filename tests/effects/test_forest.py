@@ -8,6 +8,7 @@ import pandas as pd
 import pytest
 
 from causalgen.effects import effects_by_unit, estimate_effect
+from causalgen.errors import DataError, NotIdentifiableError
 from causalgen.graph import CausalGraph
 
 from .generator import sigmoid
@@ -33,6 +34,16 @@ def test_forest_finds_the_average_and_the_differing_effects(table: pd.DataFrame)
     assert units["effect"][units["z"] > 0.2].mean() == pytest.approx(3.0, abs=0.3)
     assert units["effect"][units["z"] < -0.2].mean() == pytest.approx(1.0, abs=0.3)
     assert (units["low"] < units["high"]).all()
+
+
+def test_effects_by_unit_need_adjustment(table: pd.DataFrame) -> None:
+    pytest.importorskip("econml")
+    with pytest.raises(NotIdentifiableError, match=r"adjustment identifies.*no directed path"):
+        effects_by_unit(CausalGraph("{z, w} -> {t, y}"), table, **QUESTION)
+    with pytest.raises(NotIdentifiableError, match=r"adjustment identifies.*front-door"):
+        effects_by_unit(CausalGraph("t -> w -> y; t <-> y"), table, **QUESTION)
+    with pytest.raises(DataError, match="level between 0 and 1"):
+        effects_by_unit(GRAPH, table, **QUESTION, level=95)
 
 
 def test_without_the_extra_the_message_names_it() -> None:

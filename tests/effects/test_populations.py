@@ -47,6 +47,48 @@ def test_effects_differ_between_populations_and_each_is_found(method: str, popul
     assert truth["treated"] - truth["control"] > 0.7
 
 
+@pytest.mark.parametrize("method", ["weighting", "doubly robust"])
+def test_rows_unlike_any_treated_count_for_nothing_among_the_treated(method: str) -> None:
+    """One row in a hundred is treated: propensities raised to 1 % would give each of the others a treated row's like."""
+    rng = np.random.default_rng(0)
+    z = rng.normal(size=8_000)
+    t = (rng.random(8_000) < sigmoid(-6 + 2 * z)).astype(float)
+    table = pd.DataFrame({"z": z, "t": t, "y": t + 5 * z + rng.normal(size=8_000)})
+    assert 50 < t.sum() < 200
+    row = estimate_effect(GRAPH, table, **SHORT, methods=[method], population="treated")[method]
+    assert row.covers(1.0)
+    assert row.value == pytest.approx(1.0, abs=0.6)
+
+
+def test_matching_shares_ties_among_all_rows_that_tie() -> None:
+    """With one covariate of two values matching is exact: the difference within strata; without any, the difference."""
+    rng = np.random.default_rng(0)
+    z = rng.integers(0, 2, 600)
+    t = (rng.random(600) < 0.3 + 0.4 * z).astype(float)
+    table = pd.DataFrame({"z": z, "t": t, "y": t + z + rng.normal(size=600)})
+    row = estimate_effect(GRAPH, table, **SHORT, methods=["matching"])["matching"]
+    means = table.groupby(["z", "t"])["y"].mean().unstack()
+    assert row.value == pytest.approx(np.average(means[1] - means[0], weights=np.bincount(z)), abs=1e-3)
+    bare = estimate_effect(CausalGraph("t -> y"), table, **SHORT, methods=["matching"])
+    assert bare["matching"].value == pytest.approx(bare["naive"].value, abs=1e-3)
+    assert bare["matching"].high == pytest.approx(bare["naive"].high, abs=0.01)
+    turned = estimate_effect(GRAPH, table.iloc[::-1], **SHORT, methods=["matching"])["matching"]
+    assert turned.value == pytest.approx(row.value)
+
+
+def test_a_small_table_is_split_more_than_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Averaged over 5 splits into folds, the estimate depends less on their seed."""
+    table = even_table(400, seed=0)
+
+    def spread() -> float:
+        question = SHORT | {"methods": ["doubly robust"]}
+        return np.std([estimate_effect(GRAPH, table, **question, seed=s)["doubly robust"].value for s in range(10)])
+
+    averaged = spread()
+    monkeypatch.setattr("causalgen.effects.estimators.doubly_robust.MOST_SPLITS", 1)
+    assert averaged < 0.75 * spread()
+
+
 def three_arms(rows: int, seed: int) -> pd.DataFrame:
     rng = np.random.default_rng(seed)
     z = rng.normal(size=rows)
