@@ -19,7 +19,7 @@ ROOT = Path(__file__).parents[2]
 DOCS = ROOT / "docs"
 QUICK_START = DOCS / "quickstart.md"
 PAGES = [ROOT / "README.md", *sorted(p for p in DOCS.glob("**/*.md") if "_build" not in p.parts)]
-SMOKE = "rows, epochs = 600, 1"
+SMOKE = "rows, epochs, simulations = 600, 1, 10"
 BLOCK = re.compile(r"^```(python|\{code-cell\})\n(.*?)^```$", re.DOTALL | re.MULTILINE)
 PARAMETERS = re.compile(r"^:tags: \[parameters\]\n.*", re.DOTALL)
 
