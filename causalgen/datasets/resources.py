@@ -1,12 +1,9 @@
 """Find the cards and graphs of the data sets: in the repository, or in an installed wheel."""
 
 from pathlib import Path
-from typing import Any
-
-import yaml
 
 from ..errors import DataError
-from ..graph import CausalGraph, Variable
+from ..graph import CausalGraph, read_graph
 
 __all__ = ["card", "load_graph", "resource"]
 
@@ -34,7 +31,4 @@ def card(dataset: str) -> str:
 
 def load_graph(dataset: str, *, colour: bool = False) -> CausalGraph:
     """The assumed graph of a data set or of its colour variant, its variables declared."""
-    file = "graph-colour.yaml" if colour else "graph.yaml"
-    fields: dict[str, Any] = yaml.safe_load(resource(dataset, file).read_text(encoding="utf-8"))
-    variables = [Variable(name, **description) for name, description in fields["variables"].items()]
-    return CausalGraph(fields["edges"], variables, fields.get("confounded", ()))
+    return read_graph(resource(dataset, "graph-colour.yaml" if colour else "graph.yaml"))

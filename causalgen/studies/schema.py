@@ -117,13 +117,16 @@ class OwnVariable(_Section):
     """How an image of another shape gets that size; left out: crop."""
 
 
+GRAPH_FILES = (".dot", ".gv", ".gml", ".graphml", ".yaml", ".yml", ".json")
+
+
 class OwnData(_Section):
     """The user's own data: a table of attributes and image paths, under a causal graph."""
 
     table: str
     """CSV or Parquet file, relative to the study file; or a folder of images in a usual layout."""
     graph: str
-    """Edges such as "age -> {volume, image}; volume -> image"; the nodes are columns of the table."""
+    """Edges such as "age -> {volume, image}; volume -> image", or a graph file (.dot, .gml, .graphml, .yaml, .json)."""
     variables: dict[str, OwnVariable] = {}
     """What is said about the variables, by node."""
     images: str | None = None
@@ -146,8 +149,13 @@ class OwnData(_Section):
 
     def below(self, folder: Path) -> "OwnData":
         """The same with paths that no longer depend on where the study file stands."""
-        places = {"table": self.table, "images": self.images}
+        places = {"table": self.table, "images": self.images, "graph": self.graph_file}
         return self.model_copy(update={k: str((folder / v).resolve()) for k, v in places.items() if v is not None})
+
+    @property
+    def graph_file(self) -> str | None:
+        """The graph where it is the name of a file."""
+        return self.graph if Path(self.graph).suffix in GRAPH_FILES else None
 
 
 CATALOG, OWN = "a data set by name", "own data"

@@ -61,7 +61,8 @@ def own_index(study: Study) -> Any:
     from ..datasets.table import DataFaultsError
 
     try:
-        return _indexed(study.data.model_dump_json(), _stamp(Path(study.data.table)))
+        files = [Path(name) for name in (study.data.table, study.data.graph_file) if name is not None]
+        return _indexed(study.data.model_dump_json(), tuple(map(_stamp, files)))
     except DataFaultsError:
         raise
     except UnknownNameError as error:
@@ -73,13 +74,13 @@ def own_index(study: Study) -> Any:
 
 
 @lru_cache(maxsize=1)
-def _indexed(said: str, stamp: int) -> Any:
+def _indexed(said: str, stamps: tuple[int, ...]) -> Any:
     from ..datasets.table import index_table
 
     data = OwnData.model_validate_json(said)
     return index_table(
         data.table,
-        data.graph,
+        data.graph if data.graph_file is None else CausalGraph.read(data.graph_file),
         variables={name: dict(variable) for name, variable in data.variables.items()},
         root=data.images,
         group=data.group,

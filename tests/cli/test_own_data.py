@@ -61,6 +61,18 @@ def test_what_is_not_said_is_asked(folder: Path) -> None:
     assert study.data.graph == "age -> size -> scan"
 
 
+def test_the_graph_may_be_a_file(folder: Path) -> None:
+    (folder / "graph.dot").write_text("digraph { age -> size; size -> scan }")
+    (folder / "study.yaml").write_text("name: own\ndata:\n  table: data/table.csv\n  graph: graph.dot\n")
+    result = runner.invoke(app, ["check", str(folder / "study.yaml"), "--json"])
+    assert result.exit_code == 0, result.output
+    assert json.loads(result.output)["graph"] == "age -> size; size -> scan"
+    (folder / "graph.dot").unlink()
+    result = runner.invoke(app, ["check", str(folder / "study.yaml")])
+    assert result.exit_code == 2
+    assert "Expected a graph file at" in result.output
+
+
 def test_check_shows_data_and_time(folder: Path) -> None:
     new(folder, "--edges", GRAPH)
     result = runner.invoke(app, ["check", str(folder / "study.yaml")])

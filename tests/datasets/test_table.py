@@ -11,6 +11,7 @@ from PIL import Image
 
 from causalgen.datasets.table import from_arrays, from_torch, index_table, load_table
 from causalgen.errors import DataError, UnknownNameError
+from causalgen.graph import CausalGraph, Variable
 
 
 @pytest.fixture
@@ -46,6 +47,15 @@ def test_declarations_win(folder: Path) -> None:
     assert {name: len(rows) for name, rows in data.split.items()} == {"train": 12, "validation": 6, "test": 6}
     assert data.graph["sex"].labels == ("male", "female")
     assert (data.graph["size"].support, data.graph["size"].unit) == ((-1.0, 9.0), "cm")
+
+
+def test_a_graph_says_what_its_variables_are(folder: Path) -> None:
+    sex, scan = Variable("sex", "binary", labels=("male", "female")), Variable("scan", "image", shape=(3, 6, 5))
+    graph = CausalGraph(GRAPH, [Variable("age"), Variable("size", "continuous", unit="mm"), sex, scan])
+    data = load_table(folder / "table.csv", graph, variables={"size": {"unit": "cm"}}, root=folder / "cache")
+    assert data.graph["sex"] == sex
+    assert data.graph["scan"] == scan
+    assert data.graph["size"].unit == "cm"
 
 
 @pytest.mark.parametrize("kind", ["csv", "parquet", "frame"])

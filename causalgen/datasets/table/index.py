@@ -113,7 +113,7 @@ def index_table(
         UnknownNameError: A node without a column.
         GraphError: The graph is not valid.
     """
-    declared = read_declarations(variables or {})
+    declared = _of_graph(graph) | read_declarations(variables or {})
     if missing not in ("refuse", "drop"):
         raise DataError(f"Expected missing to be 'refuse' or 'drop'; got {missing!r}.")
     pixels = pixels or {}
@@ -173,6 +173,18 @@ def index_table(
         unused=tuple(str(title) for title in frame.columns if title not in (*titles.values(), group, split)),
         group_meaning=f"one {group}" if group else "",
     )
+
+
+def _of_graph(graph: EdgesLike | CausalGraph) -> dict[str, Declaration]:
+    """What the variables of a graph say themselves."""
+    declared = {}
+    for name, variable in graph.variables.items() if isinstance(graph, CausalGraph) else ():
+        if variable.is_image:
+            height, width = variable.shape[1:]
+            declared[name] = Declaration(kind="image", size=(height, width), colour=variable.shape[0] == 3)
+        elif variable.kind is not None:
+            declared[name] = Declaration(variable.kind, variable.labels, variable.support, variable.unit)
+    return declared
 
 
 def describe_columns(table: TableLike) -> dict[str, str]:

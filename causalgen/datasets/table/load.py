@@ -41,8 +41,10 @@ def load_table(
 
     Args:
         table: A .csv or .parquet file, an image folder in a usual layout (see `read_folder`), or a data frame.
-        graph: Edges such as "age -> {volume, image}; volume -> image", or a graph; its nodes are columns of the table.
-        variables: By node: kind, labels, support, unit, column; for an image size (height, width), colour and fit.
+        graph: Edges such as "age -> {volume, image}; volume -> image", or a graph, whose variables may be declared; its nodes
+            are columns of the table.
+        variables: By node, instead of what the graph says of it: kind, labels, support, unit, column; for an image size
+            (height, width), colour and fit.
         images: Folder that image paths are relative to, and must stay in; None for the table's own.
         group: Column whose rows belong together, such as the patient: no group is split apart, and intervals are
             bootstrapped over groups.
