@@ -76,19 +76,6 @@ def test_matching_shares_ties_among_all_rows_that_tie() -> None:
     assert turned.value == pytest.approx(row.value)
 
 
-def test_a_small_table_is_split_more_than_once(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Averaged over 5 splits into folds, the estimate depends less on their seed."""
-    table = even_table(400, seed=0)
-
-    def spread() -> float:
-        question = SHORT | {"methods": ["doubly robust"]}
-        return np.std([estimate_effect(GRAPH, table, **question, seed=s)["doubly robust"].value for s in range(10)])
-
-    averaged = spread()
-    monkeypatch.setattr("causalgen.effects.estimators.doubly_robust.MOST_SPLITS", 1)
-    assert averaged < 0.75 * spread()
-
-
 def three_arms(rows: int, seed: int) -> pd.DataFrame:
     rng = np.random.default_rng(seed)
     z = rng.normal(size=rows)
