@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import Any
 
 import pandas as pd
-import torch
 
 from ..datasets import Dataset
 from ..errors import CheckpointError, DataError, SupportWarning
@@ -58,7 +57,7 @@ def answer(
 
     Args:
         run: A run with a fitted model.
-        rows: Row numbers of the data.
+        rows: Row numbers of the data; one that stands twice is asked once.
         do: Interventions as text, "thickness=4" (see `parse_do`).
         out: Folder for what is written; None for one named after the query below the run's `counterfactuals`.
         particles: Draws of each unit's noise; None for one.
@@ -71,11 +70,13 @@ def answer(
     scm = fitted_model(run)
     interventions = parse_do(scm.graph, do)
     _check_particles(particles)
+    if not 1 <= len(rows) <= MOST_ROWS:
+        raise DataError(f"Expected 1 to {MOST_ROWS} rows; got {len(rows)}. Write them as 3,7 or 3-7.")
+    rows = list(dict.fromkeys(rows))
     words = [*do, "rows", *map(str, rows)]
     folder = _folder(run, words, particles, out)
     data = fitted_data(run, scm)
-    _check_rows(rows, len(data))
-    index = torch.tensor(list(rows))
+    index = data.find(rows)
     result, notes = _counterfactual(scm, data.rows(index), interventions, particles, run.study.seed)
     truth = true_counterfactual(data, index, interventions)
     return _write(folder, result, {"row": list(rows)}, [f"row-{row}" for row in rows], truth, notes)
@@ -155,14 +156,6 @@ def _folder(run: RunFolder, words: Sequence[str], particles: int | None, out: Pa
     folder = out or query_folder(run.path / "counterfactuals", asked)
     check_writable(folder)
     return folder
-
-
-def _check_rows(rows: Sequence[int], count: int) -> None:
-    if not 1 <= len(rows) <= MOST_ROWS:
-        raise DataError(f"Expected 1 to {MOST_ROWS} rows; got {len(rows)}. Write them as 3,7 or 3-7.")
-    for row in rows:
-        if not 0 <= row < count:
-            raise DataError(f"Expected rows among 0..{count - 1}; got {row}. Choose rows that the data have.")
 
 
 def _check_particles(particles: int | None) -> None:

@@ -26,14 +26,22 @@ CURVE_RANGE = (0.05, 0.95)
 
 
 def gallery(study: Study, scm: StructuralCausalModel, data: Dataset) -> list[Gallery]:
-    """One grid for every gallery entry, of test units drawn by the seed: first those whose labels the entry changes."""
+    """One grid for every gallery entry, of test units drawn by the seed: first those whose labels the entry changes.
+
+    Units that an expression would take out of a support are left out, with a warning: no fitted model is lost for them.
+    """
     galleries = []
     for item in study.gallery:
         rows = _changed_first(data, test_rows(data, len(data), study.seed), item.do)[: item.units]
         do = read_do(scm.graph, item.do)
+        rows = _answerable(scm, data, rows, do, study.seed)
+        if not len(rows):
+            continue
         result = ask(scm, data, rows, do, seed=study.seed)
         truth = true_counterfactual(data, rows, do)
-        galleries.append(Gallery(result, truth, units=len(rows), note=f"Rows {', '.join(map(str, data.numbers(rows)))}."))
+        galleries.append(
+            Gallery(result, truth, units=len(rows), note=f"Rows {', '.join(map(str, data.numbers(rows)))}.")
+        )
     return galleries
 
 
@@ -97,6 +105,23 @@ def test_rows(data: Dataset, count: int, seed: int) -> Tensor:
     test = data.split["test"]
     order = torch.randperm(len(test), generator=torch.Generator().manual_seed(seed))
     return test[order[:count]]
+
+
+def _answerable(scm: StructuralCausalModel, data: Dataset, rows: Tensor, do: Mapping[str, Any], seed: int) -> Tensor:
+    """The rows for which every shift and expression in `do` has a value."""
+    if not any(callable(what) for what in do.values()):
+        return rows
+    kept, reason = [], ""
+    for row in rows.tolist():
+        try:
+            ask(scm, data, torch.tensor([row]), do, seed=seed)
+            kept.append(row)
+        except (DataError, SupportError) as error:
+            reason = str(error)
+    if reason:
+        missing = len(rows) - len(kept)
+        warnings.warn(f"A grid leaves out {missing} of {len(rows)} units. {reason}", stacklevel=2)
+    return torch.tensor(kept, dtype=torch.int64)
 
 
 def _changed_first(data: Dataset, rows: Tensor, do: Mapping[str, Any]) -> Tensor:
