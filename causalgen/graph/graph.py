@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from types import MappingProxyType
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import networkx as nx
 
@@ -16,7 +16,13 @@ from .projection import latent_projection
 from .separation import Independence, canonical_dag, implied_independencies
 from .variable import Variable
 
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
 __all__ = ["CausalGraph"]
+
+MOST_SAID, MOST_DRAWN = 24, 40
+"""Nodes of a graph that `repr` spells out, and that a notebook draws unasked."""
 
 
 @dataclass(frozen=True, init=False, repr=False, eq=False)
@@ -284,5 +290,23 @@ class CausalGraph:
         return "; ".join(parts)
 
     def __repr__(self) -> str:
+        if len(self) > MOST_SAID:
+            ends = f"{', '.join(self.nodes[:4])}, ..., {self.nodes[-1]}"
+            hidden = f", {len(self.confounded)} bidirected" if self.confounded else ""
+            return f"CausalGraph(<{len(self)} nodes: {ends}; {len(self.edges)} edges{hidden}>)"
         kinds = ", ".join(f"{v.name}: {v.kind}" for v in self._variables.values() if v.kind is not None)
         return f"CausalGraph({str(self)!r}" + (f", {{{kinds}}})" if kinds else ")")
+
+    def plot(self, do: Iterable[str] | Mapping[str, Any] = (), **options: Any) -> "Figure":
+        """Draw the graph, also under an intervention; see `causalgen.reports.plot_graph`."""
+        from ..reports import plot_graph
+
+        return plot_graph(self, do, **options)
+
+    def _repr_svg_(self) -> str | None:
+        """The drawing, in a notebook."""
+        if not 0 < len(self) <= MOST_DRAWN:
+            return None
+        from ..reports.display import as_svg
+
+        return as_svg(self.plot())

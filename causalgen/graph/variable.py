@@ -12,7 +12,11 @@ Kind = Literal["continuous", "binary", "categorical", "ordinal", "image"]
 """Kinds of variable: continuous, binary, categorical, ordinal, image."""
 
 
-@dataclass(frozen=True)
+MOST_LABELS = 8
+"""Labels that `repr` shows."""
+
+
+@dataclass(frozen=True, repr=False)
 class Variable:
     """One endogenous variable.
 
@@ -34,6 +38,8 @@ class Variable:
     >>> pen = Variable("pen", "binary", labels=("ballpoint", "felt-tip"))
     >>> pen.encode("felt-tip"), pen.decode(0)
     (1, 'ballpoint')
+    >>> Variable("thickness", "continuous", support=(0.5, 9), unit="px")
+    Variable('thickness', 'continuous', support=(0.5, 9.0), unit='px')
     """
 
     name: str
@@ -123,6 +129,18 @@ class Variable:
     def axis_label(self) -> str:
         """Name with unit, for axes and table headers."""
         return f"{self.name} [{self.unit}]" if self.unit else self.name
+
+    def __repr__(self) -> str:
+        """What was declared, as Python; many labels as their number."""
+        said: dict[str, Any] = {"shape": self.shape or None, "labels": self.labels, "support": self.support}
+        said["unit"] = self.unit
+        parts = [repr(self.name), *([repr(self.kind)] if self.kind else [])]
+        for name, value in said.items():
+            if name == "labels" and value is not None and len(value) > MOST_LABELS:
+                parts.append(f"labels=<{len(value)}: {value[0]!r} ... {value[-1]!r}>")
+            elif value is not None:
+                parts.append(f"{name}={value!r}")
+        return f"Variable({', '.join(parts)})"
 
     def _code_book(self) -> tuple[Hashable, ...]:
         if self.labels is None:

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass, fields
+from html import escape
 from typing import TYPE_CHECKING
 
 from ..errors import UnknownNameError, nearest
@@ -10,6 +11,9 @@ if TYPE_CHECKING:
     import pandas as pd
 
 __all__ = ["MetricResult", "MetricTable"]
+
+MOST_ROWS = 60
+"""Rows of a table in a notebook."""
 
 
 @dataclass(frozen=True)
@@ -65,6 +69,12 @@ class MetricTable:
     def __repr__(self) -> str:
         queries = dict.fromkeys(result.query for result in self.results if result.query)
         return f"MetricTable({len(self)} results; {', '.join(queries) or 'no query'}; {len(self.notes)} notes)"
+
+    def _repr_html_(self) -> str:
+        """Model and controls with their intervals, and the notes, in a notebook."""
+        frame = self.to_frame().drop(columns=["units", "better", "note"]).astype({"floor": float})
+        table = frame.to_html(index=False, border=0, max_rows=MOST_ROWS, float_format="{:.4g}".format, na_rep="–")
+        return table + "".join(f"<p>{escape(note)}</p>" for note in self.notes)
 
     def to_frame(self) -> "pd.DataFrame":
         """One row a result, one column a field."""

@@ -5,6 +5,7 @@ from functools import partial
 from typing import Any
 
 import networkx as nx
+import pandas as pd
 import pyro
 import torch
 from torch import Tensor, nn
@@ -27,6 +28,7 @@ from .chunks import in_chunks
 from .interventions import act, check_interventions, world_graph
 from .posterior import Posterior
 from .program import emit, log_likelihood
+from .summary import as_html, as_text, summarize
 from .support import JointSupport
 from .values import as_tensor, as_values
 from .worlds import Counterfactual, Samples
@@ -216,6 +218,20 @@ class StructuralCausalModel(nn.Module):
             return mechanism(noise, parents, changed=changed)
 
         return self._chunked(name, run, noise, parents)
+
+    def summary(self) -> pd.DataFrame:
+        """The model as a table, one row a node in topological order, under its name.
+
+        Columns: kind, mechanism (the study file's word), parents, abduction (how noise is found), parameters
+        (trainable ones), fitted (whether `fit`, or `initialize` alone, has seen data).
+        """
+        return summarize(self)
+
+    def __repr__(self) -> str:
+        return as_text(self)
+
+    def _repr_html_(self) -> str:
+        return as_html(self)
 
     def _chunked(self, name: str, function: Callable[..., Any], *arguments: Any) -> Any:
         """Apply a mechanism's function, in pieces where images are involved."""

@@ -120,9 +120,9 @@ class Posterior:
         return tensor if self.particles is None else tensor.unflatten(0, (self.particles, self.units))
 
     def __repr__(self) -> str:
-        kinds = {name: self.scm.mechanisms[name].abduction.value for name in self.scm.graph.nodes}
+        kinds = ", ".join(f"{name} {mechanism.abduction.value}" for name, mechanism in self.scm.mechanisms.items())
         particles = f", {self.particles} particles" if self.particles else ""
-        return f"Posterior({self.units} units{particles}; abduction {kinds})"
+        return f"Posterior({self.units} units{particles}; abduction: {kinds})"
 
 
 def _warn_of_support(inside: Tensor, do: Mapping[str, Any]) -> None:

@@ -38,9 +38,15 @@ class JointSupport(nn.Module):
         self.register_buffer("reference", torch.zeros(REFERENCES, self.features.width))
         self.register_buffer("threshold", torch.tensor(torch.inf))
 
+    @property
+    def fitted(self) -> bool:
+        """Whether `fit` has seen training values."""
+        return not bool(torch.isinf(self.threshold))
+
     def fit(self, values: Values) -> None:
         """Fit to the training values of the parents, `(N,)` each; deterministic."""
         if not self.parents:
+            self.threshold.zero_()
             return
         self.features.fit(values)
         points = self._points(values)
@@ -55,7 +61,7 @@ class JointSupport(nn.Module):
 
     def forward(self, values: Values, count: int) -> Tensor:
         """Whether each of `count` units is inside, bool `(B,)`."""
-        if not self.parents or torch.isinf(self.threshold):
+        if not self.parents or not self.fitted:
             return torch.ones(count, dtype=torch.bool, device=self.reference.device)
         nearest = [torch.cdist(part, self.reference).min(dim=1).values for part in self._points(values).split(4096)]
         return torch.cat(nearest) <= self.threshold

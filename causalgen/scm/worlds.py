@@ -1,8 +1,10 @@
 """Results: units sampled from a world, and counterfactuals beside their factuals."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from html import escape
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, overload
 
 import pandas as pd
 import torch
@@ -13,7 +15,15 @@ from ..graph import CausalGraph
 from .interventions import describe
 from .values import to_frame
 
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+    from ..reports import CounterfactualFiles
+
 __all__ = ["Counterfactual", "Samples"]
+
+MOST_ROWS = 20
+"""Rows of a table in a notebook."""
 
 
 class _Values(Mapping[str, Tensor]):
@@ -91,9 +101,24 @@ class Counterfactual(_Values):
         inner = ", ".join(describe(self.graph[name], what) for name, what in self.do.items())
         return f"do({inner})" + (", guided edit" if self.guided else "")
 
-    def difference(self, name: str) -> Tensor:
-        """Counterfactual minus factual of one node, natural units (codes for discrete nodes)."""
-        return self[name] - self.factual[name]
+    @overload
+    def difference(self, name: str) -> Tensor: ...
+
+    @overload
+    def difference(self, name: None = None) -> dict[str, Tensor]: ...
+
+    def difference(self, name: str | None = None) -> Tensor | dict[str, Tensor]:
+        """Counterfactual minus factual, of one node or of every node by name, `(B, ...)` or `(k, B, ...)`.
+
+        Continuous nodes and images: signed, in natural units. Ordinal and binary ones: labels up or down. Categorical
+        ones, whose labels have no order: 1 where the label changed, else 0.
+        """
+        if name is None:
+            return {node: self.difference(node) for node in self}
+        after, before = self[name], self.factual[name]
+        if self.graph[name].kind == "categorical":
+            return (after != before).to(after.dtype)
+        return after - before
 
     def to_frame(self) -> pd.DataFrame:
         """One row a unit (and particle): factual attributes, counterfactual ones with the suffix `_cf`, support flag."""
@@ -108,11 +133,32 @@ class Counterfactual(_Values):
             frame.insert(1, "particle", torch.arange(repeat).repeat_interleave(units).numpy())
         return frame
 
-    def plot(self, units: int = 6, **options: Any) -> Any:
+    def plot(self, units: int | Sequence[int] = 6, **options: Any) -> "Figure":
         """Grid of factual, counterfactual and difference images; see `causalgen.reports.plot_counterfactual`."""
         from ..reports import plot_counterfactual
 
-        return plot_counterfactual(self, units=units, **options)
+        return plot_counterfactual(self, units, **options)
+
+    def save(self, folder: str | Path, **options: Any) -> "CounterfactualFiles":
+        """Write a table, a PNG for each image, and the grid; see `causalgen.reports.write_counterfactual`."""
+        from ..reports import write_counterfactual
+
+        return write_counterfactual(folder, self, **options)
+
+    def _repr_html_(self) -> str | None:
+        """The table where there is no image to show."""
+        if any(variable.is_image for variable in self.graph.variables.values()):
+            return None
+        table = self.to_frame().to_html(index=False, border=0, max_rows=MOST_ROWS)
+        return f"<p>{escape(repr(self))}</p>{table}"
+
+    def _repr_png_(self) -> tuple[bytes, dict[str, int]] | None:
+        """The grid of the first units, where there are images."""
+        if not any(variable.is_image for variable in self.graph.variables.values()):
+            return None
+        from ..reports.display import as_png
+
+        return as_png(self.plot())
 
     def __repr__(self) -> str:
         units = len(next(iter(self.factual.values())))

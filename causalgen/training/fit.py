@@ -34,7 +34,7 @@ OnEpoch: TypeAlias = Callable[[str, int, Mechanism], None]
 """Takes the image's node, the number of finished epochs, and its mechanism with averaged weights, in eval mode."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class FitResult:
     """What training did.
 
@@ -47,6 +47,11 @@ class FitResult:
     history: pd.DataFrame
     seconds: dict[str, float]
     best_epochs: dict[str, int]
+
+    def __repr__(self) -> str:
+        stages = ", ".join(f"{label} {seconds:.1f} s" for label, seconds in self.seconds.items())
+        best = ", ".join(f"{name} {epoch}" for name, epoch in self.best_epochs.items())
+        return f"FitResult({stages or 'nothing to train'}; best epochs: {best or 'none'})"
 
 
 def fit(

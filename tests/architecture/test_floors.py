@@ -24,8 +24,8 @@ FLOORS = {
     "studies": 10,
     "cli": 11, "app": 11,
 }  # fmt: skip
-UPWARD = {("scm/worlds.py", "reports"), ("effects/report.py", "reports")}
-"""The allowed steps up: `Counterfactual.plot` and `EffectReport.save` load plots and pages when they are called."""
+UPWARD = {("graph/graph.py", "reports"), ("scm/worlds.py", "reports"), ("effects/report.py", "reports")}
+"""The allowed steps up: graph, counterfactual and effect report load plots and pages when they are asked to show or save."""
 ENTRANCES = {"__init__.py", "__main__.py"}
 """The package's own lazy namespace and its command line entrance."""
 HEAVY = {"graph": {"torch", "pyro", "dowhy"}, "morphology": {"torch", "pyro", "dowhy"}}

@@ -1,0 +1,68 @@
+"""A model at a glance: which mechanism each node has, what it listens to, how it abducts."""
+
+from html import escape
+from typing import TYPE_CHECKING
+
+import pandas as pd
+
+from ..mechanisms import Mechanism
+from ..mechanisms.catalog import name_of
+
+if TYPE_CHECKING:
+    from .model import StructuralCausalModel
+
+__all__ = ["as_html", "as_text", "summarize"]
+
+MOST_LINES = 16
+"""Nodes in the text; the table has all."""
+
+
+def summarize(scm: "StructuralCausalModel") -> pd.DataFrame:
+    """One row a node; see `StructuralCausalModel.summary`."""
+    rows = [
+        {
+            "node": name,
+            "kind": scm.graph[name].kind,
+            "mechanism": _mechanism_name(mechanism),
+            "parents": ", ".join(mechanism.parents),
+            "abduction": mechanism.abduction.value,
+            "parameters": _parameters(mechanism),
+            "fitted": scm.supports[name].fitted,
+        }
+        for name, mechanism in scm.mechanisms.items()
+    ]
+    return pd.DataFrame(rows).set_index("node")
+
+
+def as_text(scm: "StructuralCausalModel") -> str:
+    """The structural assignments, one line each, below what they add up to."""
+    nodes = scm.graph.nodes
+    shown = nodes[:MOST_LINES]
+    width = max(len(name) for name in shown)
+    lines = [
+        f"  {name:<{width}} := {_mechanism_name(scm.mechanisms[name])}({', '.join(('noise', *scm.graph.parents(name)))})"
+        for name in shown
+    ]
+    more = [f"  ... and {len(nodes) - len(shown)} more nodes; see summary()"] if len(shown) < len(nodes) else []
+    return "\n".join([f"StructuralCausalModel({_totals(scm)})", *lines, *more])
+
+
+def as_html(scm: "StructuralCausalModel") -> str:
+    """The summary as a table for notebooks."""
+    table = summarize(scm).to_html(border=0, index_names=False)
+    return f"<p><b>StructuralCausalModel</b>: {escape(_totals(scm))}</p>{table}"
+
+
+def _totals(scm: "StructuralCausalModel") -> str:
+    count = sum(map(_parameters, scm.mechanisms.values()))
+    fitted = "fitted" if all(support.fitted for support in scm.supports.values()) else "not fitted"
+    return f"{len(scm.graph)} node{'s' * (len(scm.graph) != 1)}, {count:,} trainable parameters, {fitted}"
+
+
+def _mechanism_name(mechanism: Mechanism) -> str:
+    """The study file's word, or the class where it is not in the catalog."""
+    return name_of(mechanism).rpartition(".")[2]
+
+
+def _parameters(mechanism: Mechanism) -> int:
+    return sum(parameter.numel() for parameter in mechanism.parameters() if parameter.requires_grad)
