@@ -13,6 +13,9 @@ from typer.testing import Result
 
 from causalgen.datasets import load
 from causalgen.scm import load as load_model
+from causalgen.studies.queries import gallery
+from causalgen.studies.queries import test_rows as drawn_rows
+from causalgen.studies.schema import load_study
 from causalgen.studies.worlds import world_table
 
 from .conftest import Command
@@ -151,6 +154,27 @@ def test_rows_are_asked_with_shifts_expressions_and_particles(causalgen: Command
     assert all(Path(path).exists() for path in found["files"]["images"])
     drawn = [np.asarray(Image.open(tmp_path / file)) for file in table["image_file"][table["row"] == 3]]
     assert any((drawn[0] != other).any() for other in drawn[1:])
+
+
+def test_a_row_that_stands_twice_is_asked_once(causalgen: Command, fitted: Path, tmp_path: Path) -> None:
+    done = causalgen("counterfactual", fitted, "--rows", "3,7,3", "--do", "pen=felt-tip", "--out", tmp_path)
+    assert done.exit_code == 0, done.output
+    assert pd.read_csv(tmp_path / "counterfactual.csv")["row"].tolist() == [3, 7]
+
+
+def test_a_grid_leaves_out_units_that_an_expression_takes_out_of_the_support(study: Path, fitted: Path) -> None:
+    scm, data = load_model(fitted / "model"), load("morphodigits", rows=100)
+    middle = data.values["thickness"][drawn_rows(data, 6, 0)].median().item()  # thinner units get less than 64
+    study.with_name("grid.yaml").write_text(
+        f"{STUDY}gallery: [{{do: {{intensity: thickness*{64.1 / middle}}}, units: 6}}]"
+    )
+    plan = load_study(study.with_name("grid.yaml"))
+    with pytest.warns(UserWarning, match=r"A grid leaves out \d of 6 units\. Expected 'intensity' within its support"):
+        (found,) = gallery(plan, scm, data)
+    assert 0 < found.units < 6
+    study.with_name("grid.yaml").write_text(STUDY + "gallery: [{do: {intensity: thickness*1}}]")
+    with pytest.warns(UserWarning, match="leaves out 6 of 6"):
+        assert gallery(load_study(study.with_name("grid.yaml")), scm, data) == []
 
 
 @pytest.mark.usefixtures("no_data")
