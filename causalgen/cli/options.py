@@ -22,7 +22,7 @@ Do = Annotated[
     typer.Option(
         help="Intervention: a label pen=felt-tip, a number thickness=4 or z=-0.5, a shift thickness+=1 (or =+1) or "
         "thickness-=0.5, an expression over the node itself and its parents thickness=thickness*1.2. Several times, or "
-        "joined by commas, for several nodes at once.",
+        "joined by commas, for several nodes at once. Quote what the shell would read, such as * and spaces.",
         show_default=False,
     ),
 ]
