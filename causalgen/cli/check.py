@@ -50,7 +50,7 @@ def _print(found: "StudyCheck", name: str) -> None:
     from rich.table import Table
     from rich.text import Text
 
-    from ..studies.progress import duration
+    from ..training.progress import duration
 
     console = Console()
     console.print(f"[bold]{found.study.name}[/]  {escape(found.study.question)}", highlight=False)

@@ -23,6 +23,7 @@ from rich.progress import Progress
 from ..datasets import load
 from ..errors import DataError, RunFolderError
 from ..training import FitConfig, bars
+from ..training.progress import duration
 from .benchmark_cell import run_cell
 from .benchmark_page import page
 from .benchmark_settings import SMOKE_ROWS, Benchmark, Cell, Form, check_words, load_benchmark
@@ -30,7 +31,6 @@ from .benchmark_shared import Shared, attribute_predictors, fitted_attributes, l
 from .benchmark_table import cells, collect, costs, summarise
 from .machine import versions
 from .measurements import MEASUREMENTS
-from .progress import duration
 from .queries import image_node
 from .runfolder import write_text
 from .schema import DataSource

@@ -1,4 +1,4 @@
-"""What a person at the terminal sees: the steps of the run, the bars of each, and about how long it will take."""
+"""What a person sees of a run: its steps, the bars of each, about how long it will take; in a log file plain lines."""
 
 import time
 from collections.abc import Iterator, Mapping, Sequence
@@ -9,21 +9,11 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, ProgressColumn, Task, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 from rich.text import Text
 
-__all__ = ["StepBars", "duration"]
+from ..training.progress import LogLines, can_draw, duration
+
+__all__ = ["StepBars"]
 
 Item = TypeVar("Item")
-
-
-def duration(seconds: float) -> str:
-    """Seconds in words.
-
-    >>> duration(3.21), duration(32.1), duration(185)
-    ('3.2 s', '32 s', '3 min 5 s')
-    """
-    if seconds < 60:
-        return f"{seconds:.1f} s" if seconds < 10 else f"{seconds:.0f} s"
-    minutes, rest = divmod(round(seconds), 60)
-    return f"{minutes} min {rest} s"
 
 
 class StepBars:
@@ -38,17 +28,20 @@ class StepBars:
     def __init__(self, title: str, expected: Mapping[str, float], console: Console) -> None:
         self.expected = dict(expected)
         self.console = console
-        self.progress = Progress(
-            TextColumn("[bold]{task.description}"),
+        self.progress = self._bars() if can_draw(console) else LogLines(console)
+        self.whole = self.progress.add_task(title, total=len(self.expected), note="")
+        self.step_started = time.perf_counter()
+
+    def _bars(self) -> Progress:
+        return Progress(
+            TextColumn("{task.description}", style="bold", markup=False),
             BarColumn(bar_width=24),
             _Count(self),
             TimeElapsedColumn(),
             _Left(self),
-            TextColumn("{task.fields[note]}"),
-            console=console,
+            TextColumn("{task.fields[note]}", markup=False),
+            console=self.console,
         )
-        self.whole = self.progress.add_task(title, total=len(self.expected), note="")
-        self.step_started = time.perf_counter()
 
     def __enter__(self) -> "StepBars":
         self.progress.start()
@@ -62,13 +55,16 @@ class StepBars:
     def step(self, name: str) -> Iterator[None]:
         """Show that a step runs; a line with its seconds stays when it ended well."""
         self.step_started = time.perf_counter()
+        if isinstance(self.progress, LogLines):
+            done = int(self.progress.tasks[0].completed)
+            self.progress.say(f"step {done + 1} of {len(self.expected)}: {name}")
         self.progress.update(self.whole, note=name)
         before = set(self.progress.task_ids)
         yield
         for task in set(self.progress.task_ids) - before:
             self.progress.remove_task(task)
-        self.progress.advance(self.whole)
         self.console.print(f"  [green]✓[/] {name}  [dim]{duration(time.perf_counter() - self.step_started)}[/]")
+        self.progress.advance(self.whole)
 
     def each(self, what: str, items: Sequence[Item]) -> Iterator[Item]:
         """The items, with a bar of their own."""

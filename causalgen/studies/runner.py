@@ -11,13 +11,14 @@ from rich.markup import escape
 
 from ..graph import CausalGraph
 from ..reports import write_report
+from ..training.progress import duration
 from .effect_pages import write_effects
 from .effect_steps import effect_findings
 from .evaluation import evaluate_model, headline
 from .machine import peak_memory, versions
 from .modelling import FIT, fit_model
 from .opening import inspect_run, open_run
-from .progress import StepBars, duration
+from .progress import StepBars
 from .queries import gallery, response_curve
 from .reporting import SMOKE_WARNING, Findings, report_content
 from .runfolder import RunFolder
