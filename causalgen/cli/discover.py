@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any, NamedTuple
 import typer
 
 from .failures import failures
-from .tables import names, read_table
+from .tables import names
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -71,8 +71,6 @@ def discover(
     """
     with failures():
         source = _read(table)
-        if columns is None:
-            _refuse_nameless(source.table)
         from ..discovery import discover as search
         from ..studies.graphs import find_graph
 
@@ -104,24 +102,14 @@ def discover(
 def _read(table: str) -> Source:
     path = Path(table)
     if path.is_file() or path.suffix.lower() in (".csv", ".parquet"):
+        from ..datasets.table import read_table
+
         return Source(read_table(path))
     from ..datasets import load
 
     data = load(table)
     grouped = len(data.group.unique()) < len(data)
     return Source(data.frame(), data.graph, data.group.numpy() if grouped else None)
-
-
-def _refuse_nameless(table: "pd.DataFrame") -> None:
-    """A column without a name is mostly the row number, which is no variable."""
-    from ..errors import DataError
-
-    for place, name in enumerate(map(str, table.columns), start=1):
-        if name.startswith("Unnamed: "):  # by pandas
-            raise DataError(
-                f"Expected a name for every column; column {place} has none, as row numbers do. Name it, or choose the "
-                "columns with --columns."
-            )
 
 
 def _compare(result: "Discovery", graph: "CausalGraph | None", *, asked: bool) -> "Comparison | None":

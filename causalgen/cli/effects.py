@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from .failures import failures
-from .tables import names, read_table
+from .tables import names
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -21,7 +21,11 @@ __all__ = ["effects"]
 def effects(
     table: Annotated[Path, typer.Argument(help="A .csv or .parquet file, one row per unit.", show_default=False)],
     graph: Annotated[
-        str, typer.Option(help="The assumed graph: 'age -> {dose, health}; dose -> health'.", show_default=False)
+        str,
+        typer.Option(
+            help="The assumed graph: 'age -> {dose, health}; dose -> health', or a file (DOT, GML, GraphML, YAML, JSON).",
+            show_default=False,
+        ),
     ],
     treatment: Annotated[str, typer.Option(help="The column that is set.", show_default=False)],
     outcome: Annotated[str, typer.Option(help="The column that responds.", show_default=False)],
@@ -56,7 +60,7 @@ def effects(
     """
     with failures():
         from ..errors import DataError
-        from ..graph import CausalGraph
+        from ..studies.graphs import find_graph
 
         if formats and out is None:
             raise DataError("Expected a folder for the report beside --formats; got none. Name one with --out.")
@@ -64,9 +68,11 @@ def effects(
             raise DataError(
                 "Expected no negative controls beside --no-doubt, which leaves them out; got some. Choose one."
             )
-        assumed = CausalGraph(graph)
+        assumed = find_graph(graph)
         assumed.require(treatment)
         assumed.require(outcome)
+        from ..datasets.table import read_table
+
         rows = read_table(table)
         from ..effects import estimate_effect
         from ..reports.effects.write import check_formats

@@ -89,9 +89,9 @@ def test_bad_input_is_one_message(
     ("name", "content", "message"),
     [
         ("absent.csv", None, "cannot be read: No such file"),
-        ("table.txt", "a,b", "Expected a .csv or .parquet file"),
-        ("table.parquet", "a,b", "Expected a parquet table"),
-        ("empty.csv", "", "cannot be read"),
+        ("table.xlsx", "a,b", "Expected a .csv or .parquet file"),
+        ("table.parquet", "a,b", "Expected a Parquet table"),
+        ("empty.csv", "", "got an empty file"),
     ],
 )
 def test_what_is_no_table_is_refused(

@@ -61,7 +61,7 @@ def write(folder: Path, text: str | bytes) -> Path:
     ("text", "message"),
     [
         ("", "Expected a header line in '.*own.csv'; got an empty file"),
-        ("a,b\n", "Expected rows to learn from in '.*own.csv'; got none"),
+        ("a,b", "Expected rows below the header of '.*own.csv'; got none"),
         ("a,b\n1,2\n", "Expected rows to learn from in '.*own.csv'; got one row"),
         ("a,a,b\n1,2,3\n4,5,6\n", "Expected every column name once in '.*own.csv'; got 'a' 2 times"),
         ("a,,b\n1,2,3\n4,5,6\n", "Expected a name for every column of '.*own.csv'; column 2 has none"),

@@ -4,6 +4,7 @@ from .arrays import from_arrays, from_torch
 from .faults import DataFaultsError, Fault
 from .index import TableIndex, describe_columns, index_table
 from .load import load_index, load_table
+from .reading import read_table
 
 __all__ = [
     "DataFaultsError",
@@ -15,4 +16,5 @@ __all__ = [
     "index_table",
     "load_index",
     "load_table",
+    "read_table",
 ]

@@ -117,7 +117,7 @@ def index_table(
     if missing not in ("refuse", "drop"):
         raise DataError(f"Expected missing to be 'refuse' or 'drop'; got {missing!r}.")
     pixels = pixels or {}
-    frame = table if isinstance(table, pd.DataFrame) else read_table(table)
+    frame = table if isinstance(table, pd.DataFrame) else read_table(table, arrow=True)
     if name is None:
         name = "table" if isinstance(table, pd.DataFrame) else Path(table).name
     folder = _folder(table, root)
@@ -193,7 +193,7 @@ def describe_columns(table: TableLike) -> dict[str, str]:
     Raises:
         DataError: The table cannot be read.
     """
-    frame = table if isinstance(table, pd.DataFrame) else read_table(table)
+    frame = table if isinstance(table, pd.DataFrame) else read_table(table, arrow=True)
     found = {}
     for title in map(str, frame.columns):
         faults = Faults(title)

@@ -16,6 +16,7 @@ from .layouts import read_folder
 __all__ = ["read_table"]
 
 SEPARATORS = {",": "commas", ";": "semicolons", "\t": "tabs"}
+PARQUET = (".parquet", ".pq")
 LOOKED_AT = 1000
 """Lines at the top of a file from which its form is told."""
 DECIMAL_COMMA = re.compile(r"-?\d+,\d+")
@@ -23,11 +24,16 @@ DECIMAL_POINT = re.compile(r"-?\d+\.\d+")
 MISSING = ["", "NA", "N/A", "NaN", "nan", "null", "NULL", "None"]
 
 
-def read_table(path: str | Path) -> pd.DataFrame:
+def read_table(path: str | Path, *, arrow: bool = False) -> pd.DataFrame:
     """The table at `path`: a .csv (or .tsv, .txt) or .parquet file, or an image folder.
 
     CSV is UTF-8, with or without byte order mark; columns are separated by commas, semicolons or tabs, as the header
-    says. Where semicolons or tabs separate, numbers may have a decimal comma. Empty cells, NA, NaN and null are missing.
+    says. Where semicolons or tabs separate, numbers may have a decimal comma. Empty cells, NA, NaN and null are missing. A
+    first column without a name that numbers the rows is left out.
+
+    Args:
+        path: File or folder.
+        arrow: Keep columns as Arrow holds them: missing whole numbers stay whole, and a million words take little memory.
 
     Raises:
         DataError: It cannot be read; it is empty or has a single row; or a column name is empty or stands twice.
@@ -37,7 +43,8 @@ def read_table(path: str | Path) -> pd.DataFrame:
         table = read_folder(path)
     else:
         with _refusing(path):
-            table = _read_parquet(path) if path.suffix.lower() in (".parquet", ".pq") else _read_csv(path)
+            parsed = parquet.read_table(path) if path.suffix.lower() in PARQUET else _csv(path)
+            table = _as_frame(parsed, path, arrow=arrow)
     if len(table) < 2:
         count = "one row" if len(table) else "none"
         raise DataError(f"Expected rows to learn from in '{path}'; got {count}. Check that it is the right file.")
@@ -60,18 +67,20 @@ def _refusing(path: Path) -> Iterator[None]:
     except (pa.ArrowException, ValueError) as error:
         if isinstance(error, DataError):
             raise
-        kind = "Parquet" if path.suffix.lower() in (".parquet", ".pq") else "CSV"
+        kind = "Parquet" if path.suffix.lower() in PARQUET else "CSV"
         raise DataError(f"Expected a {kind} table at '{path}'; it cannot be read: {error}") from None
 
 
-def _read_csv(path: Path) -> pd.DataFrame:
+def _csv(path: Path) -> pa.Table:
     if path.suffix.lower() not in (".csv", ".tsv", ".txt"):
         raise DataError(f"Expected a .csv or .parquet file, or a folder of images; got '{path}'.")
     head = _head(path)
     if not head or not head[0].strip():
         raise DataError(f"Expected a header line in '{path}'; got an empty file. Write the column names into line 1.")
+    if len(head) == 1:
+        raise DataError(f"Expected rows below the header of '{path}'; got none. Check that it is the right file.")
     separator = max(SEPARATORS, key=head[0].count)
-    parsed = csv.read_csv(
+    return csv.read_csv(
         path,
         parse_options=csv.ParseOptions(delimiter=separator, newlines_in_values=True),
         convert_options=csv.ConvertOptions(
@@ -81,7 +90,6 @@ def _read_csv(path: Path) -> pd.DataFrame:
             decimal_point=_decimal_point(path, head[1:], separator),
         ),
     )
-    return _as_frame(parsed, path)
 
 
 def _head(path: Path) -> list[str]:
@@ -109,11 +117,9 @@ def _decimal_point(path: Path, lines: list[str], separator: str) -> str:
     return "," if commas else "."
 
 
-def _read_parquet(path: Path) -> pd.DataFrame:
-    return _as_frame(parquet.read_table(path), path)
-
-
-def _as_frame(table: pa.Table, path: Path) -> pd.DataFrame:
+def _as_frame(table: pa.Table, path: Path, *, arrow: bool) -> pd.DataFrame:
+    if table.column_names and not table.column_names[0].strip() and _numbers_rows(table.column(0).to_pylist()):
+        table = table.remove_column(0)  # what pandas and R write unless told otherwise
     names = table.column_names
     empty = [place for place, name in enumerate(names, start=1) if not name.strip()]
     if empty:
@@ -121,13 +127,12 @@ def _as_frame(table: pa.Table, path: Path) -> pd.DataFrame:
     twice = next((name for name in names if names.count(name) > 1), None)
     if twice is not None:
         _refuse_twice(path, twice, names.count(twice))
-    return table.to_pandas(types_mapper=_keep_arrow, ignore_metadata=True)
+    return table.to_pandas(types_mapper=pd.ArrowDtype if arrow else None, ignore_metadata=True)
+
+
+def _numbers_rows(cells: list[object]) -> bool:
+    return cells in (list(range(len(cells))), list(range(1, len(cells) + 1)))
 
 
 def _refuse_twice(path: Path, name: str, count: int) -> NoReturn:
     raise DataError(f"Expected every column name once in '{path}'; got '{name}' {count} times. Rename them.")
-
-
-def _keep_arrow(kind: pa.DataType) -> pd.ArrowDtype:
-    """Columns stay as Arrow holds them: missing whole numbers stay whole, and a million words take little memory."""
-    return pd.ArrowDtype(kind)
