@@ -4,8 +4,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from typing import Any, Literal, TypeAlias, get_args
 
-from ...errors import DataError, nearest
-from ...graph import Kind
+from ...errors import DataError, UnknownNameError, nearest
+from ...graph import CausalGraph, Kind
+from ...graph.parse import EdgesLike, read_edges
 
 __all__ = ["Declaration", "Fit", "VariablesLike", "read_declarations"]
 
@@ -62,27 +63,48 @@ class Declaration:
 VariablesLike: TypeAlias = Mapping[str, Declaration | Mapping[str, Any]]
 
 
-def read_declarations(variables: VariablesLike) -> dict[str, Declaration]:
-    """Declarations by variable, checked.
+def read_declarations(variables: VariablesLike, graph: EdgesLike | CausalGraph) -> dict[str, Declaration]:
+    """A declaration for every node of the graph: what is said, else what the graph says of it, else an empty one.
 
     Raises:
         DataError: A field is unknown, or contradicts another.
+        UnknownNameError: A variable that is no node.
 
-    >>> read_declarations({"age": {"unit": "years"}})["age"].unit
+    >>> read_declarations({"age": {"unit": "years"}}, "age -> scan")["age"].unit
     'years'
     """
-    known = [field.name for field in fields(Declaration)]
-    read = {}
+    declared = _of_graph(graph)
     for name, given in variables.items():
-        if not isinstance(given, Declaration):
-            for key in given:
-                if key not in known:
-                    raise DataError(
-                        f"Expected what is said about '{name}' among {', '.join(known)}; got {key!r}."
-                        + nearest(str(key), known)
-                    )
-            entries: dict[str, Any] = {key: tuple(v) if isinstance(v, list) else v for key, v in given.items()}
-            given = Declaration(**entries)
-        given.check(name)
-        read[name] = given
-    return read
+        if name not in declared:
+            known = ", ".join(declared)
+            raise UnknownNameError(
+                f"Expected variables of the graph ({known}); got {name!r}." + nearest(name, declared)
+            )
+        declared[name] = given if isinstance(given, Declaration) else _read(name, given)
+        declared[name].check(name)
+    return declared
+
+
+def _read(name: str, given: Mapping[str, Any]) -> Declaration:
+    known = [field.name for field in fields(Declaration)]
+    for key in given:
+        if key not in known:
+            raise DataError(
+                f"Expected what is said about '{name}' among {', '.join(known)}; got {key!r}."
+                + nearest(str(key), known)
+            )
+    entries: dict[str, Any] = {key: tuple(v) if isinstance(v, list) else v for key, v in given.items()}
+    return Declaration(**entries)
+
+
+def _of_graph(graph: EdgesLike | CausalGraph) -> dict[str, Declaration]:
+    if not isinstance(graph, CausalGraph):
+        return {name: Declaration() for name in read_edges(graph).nodes}
+    declared = {}
+    for name, variable in graph.variables.items():
+        if variable.is_image:
+            height, width = variable.shape[1:]
+            declared[name] = Declaration(kind="image", size=(height, width), colour=variable.shape[0] == 3)
+        else:
+            declared[name] = Declaration(variable.kind, variable.labels, variable.support, variable.unit)
+    return declared

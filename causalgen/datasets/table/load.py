@@ -10,9 +10,10 @@ from torch import Tensor
 from ...graph import CausalGraph
 from ...graph.parse import EdgesLike
 from ..dataset import SPLITS, Dataset
+from .columns import TableLike
 from .declare import VariablesLike
 from .faults import Faults
-from .index import Missing, TableIndex, TableLike, index_table
+from .index import Missing, TableIndex, index_table
 from .splits import SplitLike
 
 __all__ = ["load_index", "load_table"]

@@ -13,13 +13,14 @@ from ...errors import DataError, nearest
 from ..dataset import SPLITS
 from .faults import Faults
 
-__all__ = ["SHARES", "SplitLike", "named_splits", "split_groups"]
+__all__ = ["NAMES", "SHARES", "SplitLike", "named_splits", "split_groups"]
 
 SplitLike: TypeAlias = Mapping[str, float] | str
 """Shares of the rows by split, or the column that names the split of every row."""
 SHARES = {"train": 0.7, "validation": 0.15, "test": 0.15}
 NAMES = {"train": "train", "training": "train", "val": "validation", "valid": "validation", "dev": "validation"}
 NAMES |= {"validation": "validation", "test": "test", "testing": "test"}
+"""Words for the splits in a column, in small letters."""
 
 
 def split_groups(group: NDArray[np.int64], shares: Mapping[str, float], seed: int) -> dict[str, Tensor]:
@@ -60,9 +61,9 @@ def named_splits(column: pd.Series, faults: Faults) -> dict[str, Tensor]:
     """Rows of each split as a column names them: train, validation (val, valid, dev) and test."""
     words = column.astype("string").str.strip().str.lower()
     names = words.map(NAMES)
-    wrong = np.flatnonzero(names.isna().to_numpy())
+    wrong = column.index[names.isna()]
     if len(wrong):
-        faults.rows(str(column.name), wrong.tolist(), lambda row: repr(column.iloc[row]), "train, validation or test")
+        faults.rows(str(column.name), wrong.tolist(), lambda row: repr(column.loc[row]), "train, validation or test")
     split = {
         name: torch.from_numpy(np.flatnonzero((names == name).to_numpy(dtype=bool, na_value=False))) for name in SPLITS
     }

@@ -1,0 +1,166 @@
+"""Columns of a table for the nodes of a graph."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import TypeAlias
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from ...errors import DataError, UnknownNameError, nearest
+from ...graph import CausalGraph
+from ...graph.parse import EdgesLike
+from .attributes import Attribute, read_attribute
+from .declare import Declaration
+from .faults import Faults
+from .images import ImageColumn, PixelColumn, index_images, looks_like_paths
+from .layouts import IMAGE
+from .reading import read_table
+
+__all__ = ["Columns", "TableLike", "as_frame", "describe_columns", "find_column", "image_folder", "read_columns"]
+
+TableLike: TypeAlias = "str | Path | pd.DataFrame"
+UNIT_MARKS = (("(", ")"), ("[", "]"))
+
+
+@dataclass
+class Columns:
+    """What the columns of a table hold, by node.
+
+    Args:
+        attributes: Attributes.
+        images: Images.
+        titles: Column of the table; images in memory have none.
+    """
+
+    attributes: dict[str, Attribute] = field(default_factory=dict)
+    images: dict[str, ImageColumn | PixelColumn] = field(default_factory=dict)
+    titles: dict[str, str] = field(default_factory=dict)
+
+    def missing(self) -> dict[str, NDArray[np.bool_]]:
+        """Where values are missing, `(N,)`, of the nodes that miss any."""
+        both = (*self.attributes.items(), *self.images.items())
+        return {node: column.missing for node, column in both if column.missing.any()}
+
+    def graph(self, graph: EdgesLike | CausalGraph) -> CausalGraph:
+        """The graph with every variable as it was read."""
+        found = [column.variable for column in (*self.attributes.values(), *self.images.values())]
+        if isinstance(graph, CausalGraph):
+            return CausalGraph(graph.edges, found, graph.confounded)
+        return CausalGraph(graph, found)
+
+
+def as_frame(table: TableLike) -> pd.DataFrame:
+    """The table, with text as column names and rows numbered from 0.
+
+    Raises:
+        DataError: It cannot be read, has fewer than two rows, or a column name twice.
+    """
+    if not isinstance(table, pd.DataFrame):
+        return read_table(table, arrow=True)
+    if len(table) < 2:
+        raise DataError(f"Expected rows to learn from in the table; got {len(table)}.")
+    frame = table.reset_index(drop=True).set_axis([str(title) for title in table.columns], axis=1)
+    if not frame.columns.is_unique:
+        twice = frame.columns[frame.columns.duplicated()][0]
+        raise DataError(f"Expected every column name once in the table; got '{twice}' again. Rename it.")
+    return frame
+
+
+def image_folder(table: TableLike, root: str | Path | None) -> Path:
+    """The folder that image paths are relative to."""
+    if root is not None:
+        return Path(root)
+    if isinstance(table, pd.DataFrame):
+        return Path()
+    return Path(table) if Path(table).is_dir() else Path(table).parent
+
+
+def read_columns(
+    frame: pd.DataFrame,
+    declared: Mapping[str, Declaration],
+    folder: Path,
+    pixels: Mapping[str, NDArray[np.uint8]],
+    faults: Faults,
+) -> Columns:
+    """Read the column of every declared node; what is wrong is noted.
+
+    Args:
+        frame: The table.
+        declared: What is said, by node; nothing may be.
+        folder: Where image paths start.
+        pixels: Images in memory.
+        faults: Takes what is wrong.
+
+    Raises:
+        UnknownNameError: A node without a column.
+    """
+    columns = Columns()
+    for node, said in declared.items():
+        if node in pixels:
+            columns.images[node] = PixelColumn.of(node, pixels[node])
+            continue
+        title, unit = _column(node, said, frame)
+        columns.titles[node] = title
+        if said.is_image or (said.kind is None and said.labels is None and looks_like_paths(frame[title])):
+            image = index_images(node, frame[title], folder, said, faults)
+            columns.images |= {} if image is None else {node: image}
+        else:
+            said = replace(said, unit=said.unit or unit)
+            attribute = read_attribute(node, frame[title], said, faults)
+            columns.attributes |= {} if attribute is None else {node: attribute}
+    return columns
+
+
+def find_column(title: str, node: str, frame: pd.DataFrame) -> str:
+    """The column called `title`.
+
+    Raises:
+        UnknownNameError: There is none.
+    """
+    if title not in frame.columns:
+        titles = list(frame.columns)
+        shown = ", ".join(titles[:30]) + (", ..." if len(titles) > 30 else "")
+        raise UnknownNameError(
+            f"Expected a column for '{node}' among {shown}; got '{title}'.{nearest(title, titles)} "
+            f"Rename the node, or name its column: `variables: {{{node}: {{column: ...}}}}`."
+        )
+    return title
+
+
+def describe_columns(table: TableLike) -> dict[str, str]:
+    """By column: "attribute", "image", or why it can be neither.
+
+    Raises:
+        DataError: The table cannot be read.
+    """
+    frame = as_frame(table)
+    return {title: _describe(frame[title]) for title in frame.columns}
+
+
+def _describe(column: pd.Series) -> str:
+    if looks_like_paths(column):
+        return "image"
+    if column.tolist() == list(range(len(column))):
+        return "the numbers of the rows"
+    faults = Faults(str(column.name))
+    read_attribute(str(column.name), column, Declaration(), faults)
+    return f"{faults.found[0].found}; expected {faults.found[0].expected}" if faults.found else "attribute"
+
+
+def _column(node: str, said: Declaration, frame: pd.DataFrame) -> tuple[str, str | None]:
+    """Column of a node, and the unit that its title gives: "age (years)" is a column of age."""
+    if said.column is not None:
+        return find_column(said.column, node, frame), None
+    if node in frame.columns:
+        return node, None
+    for title in frame.columns:
+        for opening, closing in UNIT_MARKS:
+            stem, mark, rest = title.partition(opening)
+            if mark and rest.endswith(closing) and stem.strip() == node:
+                return title, rest[:-1].strip()
+    if said.is_image and IMAGE in frame.columns:
+        return IMAGE, None
+    return find_column(node, node, frame), None
