@@ -49,7 +49,8 @@ def effect_findings(study: Study, effect: Effect, scm: StructuralCausalModel, da
         doubt = _doubt(study, effect, graph, table, report, notes)
     with _support_noted(notes):
         modelled = effect.outcome in data.graph
-        if effect.doubt and _whole(effect) and modelled and report.estimand.method == "backdoor":
+        comparable = _whole(effect) and modelled and effect.adjustment is None
+        if effect.doubt and comparable and report.estimand.method == "backdoor":
             compared = _agreement(study, effect, scm, data, table, notes)
         sources = compared.sources[1:] if compared is not None else _comparisons(study, effect, scm, data, notes)
     if not _whole(effect):
@@ -78,8 +79,10 @@ def _asked(effect: Effect) -> dict[str, Any]:
 
 def _arguments(effect: Effect) -> dict[str, Any]:
     """Further arguments of `estimate_effect`."""
-    given = {"methods": effect.methods, "cluster": effect.cluster, "weights": effect.weights}
-    asked = {"simulations": effect.simulations, "population": effect.population}
+    words = ("methods", "cluster", "weights", "adjustment", "instrument")
+    given = {word: getattr(effect, word) for word in words}
+    asked: dict[str, Any] = {"simulations": effect.simulations, "population": effect.population}
+    asked |= {"interval": effect.interval, "resamples": effect.resamples, "level": effect.level}
     return asked | {name: value for name, value in given.items() if value is not None}
 
 

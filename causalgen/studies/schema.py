@@ -290,6 +290,16 @@ class Effect(_Section):
     """Estimators, names in `causalgen.effects.estimators.methods.METHODS`; left out: all that suit the treatment."""
     population: Literal["whole", "overlap", "treated", "control"] = "whole"
     """Whom the effect is averaged over: all units, those who could have had either value, those who had one of them."""
+    adjustment: Annotated[tuple[str, ...], Field(strict=False)] | None = None
+    """Attributes to adjust for, checked against the graph; left out: found."""
+    instrument: str | None = None
+    """An attribute that is an instrument by the graph, to use it instead of adjustment."""
+    interval: Literal["analytic", "bootstrap"] = "analytic"
+    """Intervals from influence functions, or from refits to resampled rows."""
+    resamples: Annotated[int, Field(ge=100)] = 400
+    """Resampled tables of a bootstrap interval."""
+    level: Annotated[float, Field(gt=0, lt=1)] = 0.95
+    """Level of the intervals."""
     cluster: str | None = None
     """Rows that belong together: an attribute, or `group` for the groups of the data set."""
     weights: str | None = None

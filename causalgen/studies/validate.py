@@ -5,7 +5,7 @@ from functools import partial
 from typing import Any
 
 from ..errors import CausalgenError, DataError, StudyError, nearest
-from ..graph import CausalGraph, Variable, identify
+from ..graph import CausalGraph, Estimand, Variable, identify
 from .interventions import check_value, read_intervention
 from .measurements import MEASUREMENTS
 from .schema import GROUP, Curve, Effect, Score, Study
@@ -64,7 +64,7 @@ def _effect_checks(study: Study, graph: CausalGraph, loc: Loc, effect: Effect) -
     yield (*loc, "treatment"), partial(_attribute, graph, effect.treatment)
     yield (*loc, "outcome"), partial(_numeric, graph, effect.outcome, "outcome")
     if effect.treatment in graph and effect.outcome in graph:
-        yield loc, partial(identify, graph, treatment=effect.treatment, outcome=effect.outcome)
+        yield loc, partial(_identified, graph, effect)
         for value in effect.contrast:
             yield (*loc, "contrast"), partial(_value, graph, effect.treatment, value)
         if effect.methods is not None:
@@ -75,6 +75,17 @@ def _effect_checks(study: Study, graph: CausalGraph, loc: Loc, effect: Effect) -
         yield (*loc, "weights"), partial(_weights, graph, effect.weights)
     for name in effect.negative_controls:
         yield (*loc, "negative_controls"), partial(_attribute, graph, name)
+
+
+def _identified(graph: CausalGraph, effect: Effect) -> Estimand:
+    if effect.adjustment is None and effect.instrument is None:
+        return identify(graph, treatment=effect.treatment, outcome=effect.outcome)
+    from ..effects.estimate import find_estimand
+
+    attributes = graph.project([name for name in graph.nodes if not graph[name].is_image])
+    return find_estimand(
+        attributes, effect.treatment, effect.outcome, adjustment=effect.adjustment, instrument=effect.instrument
+    )
 
 
 def _no_hidden_confounding(graph: CausalGraph) -> None:
@@ -116,7 +127,7 @@ def _weights(graph: CausalGraph, name: str) -> None:
 def _methods(effect: Effect, graph: CausalGraph) -> None:
     from ..effects.estimators.methods import choose_methods  # loads DoWhy, which a study without methods does not need
 
-    estimand = identify(graph, treatment=effect.treatment, outcome=effect.outcome)
+    estimand = _identified(graph, effect)
     choose_methods(
         effect.methods,
         str(graph[effect.treatment].kind),

@@ -96,9 +96,38 @@ def test_every_source_stands_beside_the_estimates_and_is_compared(
     assert found.agreement is not None
     assert (found.agreement.margin, len(found.agreement.draws)) == (0.5, 10)
     assert {pair.verdict for pair in found.agreement.pairs} == {"agree within the margin"}
-    assert found.arguments == {"simulations": 10, "population": "whole", "methods": ("linear adjustment",)}
+    assert found.arguments["methods"] == ("linear adjustment",)
+    assert (found.arguments["simulations"], found.arguments["population"]) == (10, "whole")
     assert found.report["measured on generated images"] == found.agreement.sources[2]
     assert any("150 counterfactuals under do(t) have parents outside" in text for text in found.report.warnings)
+
+
+def test_a_set_to_adjust_for_and_a_bootstrap_may_be_asked_for(
+    study: Study, data: Dataset, scm: StructuralCausalModel
+) -> None:
+    asked = Effect(**EFFECT, adjustment=("z",), interval="bootstrap", resamples=100, level=0.9, doubt=False)
+    found = effect_findings(study, asked, scm, data)
+    assert (found.report.estimand.adjustment, found.report.level) == (("z",), 0.9)
+    assert found.report["linear adjustment"].value == pytest.approx(2, abs=0.15)
+    assert found.arguments["interval"] == "bootstrap"
+
+
+@pytest.mark.parametrize(
+    ("said", "message"),
+    [
+        ("adjustment: [thickness]", "Expected a set that is valid to adjust for"),
+        ("instrument: thickness", "Expected an instrument for the effect of 'pen' on 'intensity'"),
+        ("adjustment: [hurry], instrument: hurry", "Expected an adjustment set or an instrument; got both"),
+    ],
+)
+def test_what_does_not_identify_is_refused_before_training(tmp_path: Path, said: str, message: str) -> None:
+    said = said.replace("[w]", "[thickness]").replace("instrument: thickness", "instrument: thickness")
+    path = tmp_path / "study.yaml"
+    effect = f"{{treatment: pen, outcome: intensity, contrast: [ballpoint, felt-tip], {said}}}"
+    path.write_text(f"name: s\ndata: {{name: morphodigits}}\neffects: [{effect}]\n")
+    study = load_study(path)
+    with pytest.raises(StudyError, match=re.escape(message)):
+        check_study(study, study_graph(study))
 
 
 def test_without_doubt_the_sources_stand_alone(study: Study, data: Dataset, scm: StructuralCausalModel) -> None:
