@@ -2,8 +2,16 @@
 
 from .classifier import Classifier
 from .fit import fit_classifier
-from .fit_predictor import fit_predictor
+from .fit_predictor import enough_epochs, fit_predictor
 from .predictor import AttributePredictor
 from .storage import load, save
 
-__all__ = ["AttributePredictor", "Classifier", "fit_classifier", "fit_predictor", "load", "save"]
+__all__ = [
+    "AttributePredictor",
+    "Classifier",
+    "enough_epochs",
+    "fit_classifier",
+    "fit_predictor",
+    "load",
+    "save",
+]

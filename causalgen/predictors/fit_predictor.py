@@ -14,9 +14,13 @@ from ..errors import DataError
 from ..nn import growing_average, seeded
 from .predictor import AttributePredictor
 
-__all__ = ["fit_predictor"]
+__all__ = ["enough_epochs", "fit_predictor"]
 
-BATCH = 256
+BATCH, LEAST_BATCH = 256, 32
+BATCHES = 20
+"""Least number of batches in a pass, where batches need not become smaller than the least for it."""
+STEPS = 1500
+"""Steps after which a predictor has learned something, on data of any size."""
 LEARNING_RATE = 1e-3
 EMA = 0.999
 
@@ -58,13 +62,14 @@ def fit_predictor(
         predictor.initialize(train)
         averaged = AveragedModel(predictor, multi_avg_fn=growing_average(EMA), use_buffers=True)
         optimizer = Adam(predictor.parameters(), lr=LEARNING_RATE)
+        size = _batch_size(len(train[image]))
         task = bars.add_task(f"train {attribute} predictor", total=epochs, note="") if bars else None
         best, best_state = math.inf, copy.deepcopy(predictor.state_dict())
         for epoch in range(epochs):
             predictor.train()
             order = torch.randperm(len(train[image]), device=device)
-            for index in order[: len(order) // BATCH * BATCH or None].split(
-                BATCH
+            for index in order[: len(order) // size * size or None].split(
+                size
             ):  # a last, tiny batch has poor statistics
                 batch = {name: column[index] for name, column in train.items()}
                 optimizer.zero_grad()
@@ -78,6 +83,19 @@ def fit_predictor(
                 bars.update(task, completed=epoch + 1, note=f"validation loss {loss:.4f}")
     predictor.load_state_dict(best_state)
     return predictor.eval()
+
+
+def enough_epochs(rows: int, least: int) -> int:
+    """Passes over `rows` training images after which a predictor has learned something, at least `least`.
+
+    >>> enough_epochs(60_000, 15), enough_epochs(437, 15)
+    (15, 116)
+    """
+    return max(least, math.ceil(STEPS / max(1, rows // _batch_size(rows))))
+
+
+def _batch_size(rows: int) -> int:
+    return min(BATCH, max(LEAST_BATCH, rows // BATCHES))
 
 
 @torch.no_grad()

@@ -7,6 +7,7 @@ from rich.console import Console
 
 from ..errors import RunFolderError
 from ..metrics import MetricTable, evaluate, protocol_named
+from ..predictors import enough_epochs
 from ..training import bars
 from .asking import fitted_data, fitted_model
 from .benchmark_shared import attribute_predictors, latents
@@ -67,7 +68,8 @@ def evaluate_run(
             f"Expected a run with an image in '{run.path}'; got the nodes {', '.join(data.graph.nodes)}."
         )
     image = image_node(data.graph)
-    epochs = (1, 1) if run.record.get("smoke") else (PREDICTOR_EPOCHS, LATENT_EPOCHS)
+    enough = enough_epochs(len(data.split["train"]), PREDICTOR_EPOCHS)
+    epochs = (1, 1) if run.record.get("smoke") else (enough, LATENT_EPOCHS)
     with bars(console or Console(stderr=True)) as progress:
         predictors = attribute_predictors(
             data, run.path / "predictors", image=image, epochs=epochs[0], seed=study.seed, bars=progress

@@ -13,6 +13,7 @@ from ..datasets import Dataset
 from ..errors import CheckpointError
 from ..graph import CausalGraph
 from ..nn import seeded
+from ..predictors import enough_epochs
 from ..scm import StructuralCausalModel, save
 from ..scm import load as load_model
 from ..training import FitResult, TuningConfig, fit, tune_counterfactuals
@@ -74,7 +75,7 @@ def _tune(study: Study, scm: StructuralCausalModel, data: Dataset, folder: RunFo
         data,
         folder.path / "tutors",
         image=image,
-        epochs=1 if folder.record["smoke"] else TUTOR_EPOCHS,
+        epochs=1 if folder.record["smoke"] else enough_epochs(len(data.split["train"]), TUTOR_EPOCHS),
         seed=study.seed + TUTOR_SEED,
         device=scm.like.device,
         bars=bars,
