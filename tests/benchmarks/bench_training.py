@@ -24,7 +24,8 @@ def trainer(precision: str) -> NodeTrainer:
     torch.manual_seed(0)
     vae = ConvVAE(Variable("image", "image", shape=(1, 28, 28)), {"age": Variable("age", "continuous")})
     config = FitConfig(device="cpu")
-    return NodeTrainer("image", vae, replace(config.images, batch_size=BATCH), 1000, fabric_for(replace(config, precision=precision), image=True))
+    fabric = fabric_for(replace(config, precision=precision), image=True)
+    return NodeTrainer("image", vae, replace(config.images, batch_size=BATCH), 1000, fabric)
 
 
 def milliseconds(trainer: NodeTrainer, batch: dict[str, torch.Tensor], steps: int) -> float:
