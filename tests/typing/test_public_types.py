@@ -8,8 +8,14 @@ from pathlib import Path
 import pytest
 
 SCRIPT = Path(__file__).parent / "user_script.py"
-PASSED_OVER = "torch pyro zuko sklearn scipy networkx pandas matplotlib lightning_fabric dowhy econml statsmodels jinja2 pydantic PIL rich"
-READ = "torch torch._C torch._tensor torch.autograd.grad_mode torch.utils._contextlib torch.nn torch.nn.modules.module"
+PASSED_OVER = (
+    "torch pyro zuko sklearn scipy networkx pandas matplotlib lightning_fabric dowhy econml statsmodels jinja2 pydantic "
+    "PIL rich"
+)
+READ = (
+    "torch torch._C torch._tensor torch.autograd torch.autograd.grad_mode torch.utils torch.utils._contextlib torch.nn "
+    "torch.nn.modules torch.nn.modules.module"
+)
 """Of the libraries that take the checker long: what types tensors, models, and functions under `no_grad`."""
 MISTAKES = {
     'Variable("hurry", "continous")': "arg-type",
