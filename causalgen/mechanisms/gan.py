@@ -54,7 +54,8 @@ class _Adversarial(Mechanism):
         return {"z": dist.Normal(zero, zero + 1).expand((*batch_shape, self.latent)).to_event(1)}
 
     def forward(self, noise: Noise, parents: Values, *, changed: frozenset[str] = frozenset()) -> Tensor:
-        return (self._draw(noise["z"], parents) + 1) * ((self.high - self.low) / 2) + self.low
+        image = self._draw(noise["z"], parents).clamp(-1, 1)
+        return (image + 1) * ((self.high - self.low) / 2) + self.low
 
     def _draw(self, z: Tensor, parents: Values) -> Tensor:
         return self.generator(torch.cat([z, self.embed(parents, len(z))], dim=1))
@@ -194,6 +195,9 @@ class DCGAN(_Adversarial):
             "generator": F.softplus(real_score.detach() - self._score(drawn, parents)),
             "critic": F.softplus(fake_score - real_score) + 0.5 * self.penalty * steepness,
         }
+
+    def _draw(self, z: Tensor, parents: Values) -> Tensor:
+        return torch.tanh(super()._draw(z, parents))
 
     def _score(self, image: Tensor, parents: Values) -> Tensor:
         return self.critic(image, self.critic_embed(parents, len(image))).squeeze(1)

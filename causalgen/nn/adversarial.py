@@ -17,7 +17,7 @@ SKETCH = 32
 
 
 class Generator(nn.Module):
-    """Vector to image on [-1, 1] (Radford, Metz and Chintala, DCGAN, 2016).
+    """Vector to image, meant for [-1, 1] but not bound to it (Radford, Metz and Chintala, DCGAN, 2016).
 
     Args:
         shape: (C, H, W) of the image.
@@ -34,7 +34,7 @@ class Generator(nn.Module):
     def forward(self, vector: Tensor) -> Tensor:
         """`(B, inputs)` to `(B, C, H, W)`."""
         sketch = F.silu(self.sketch(vector)).unflatten(1, (SKETCH, *self.coarse))
-        return torch.tanh(self.decoder(sketch, vector))
+        return self.decoder(sketch, vector)
 
 
 class Critic(nn.Module):

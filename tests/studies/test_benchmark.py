@@ -1,5 +1,6 @@
 """The benchmark: cells that resume and are not repeated, failures that are said and do not stop it, one table."""
 
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -10,11 +11,28 @@ import torch
 from causalgen.errors import CheckpointError, DataError, DivergenceError, RunFolderError, UnknownNameError
 from causalgen.graph import CausalGraph
 from causalgen.metrics import stroke_measures
+from causalgen.studies import benchmark as benchmark_module
 from causalgen.studies import benchmark_cell, benchmark_shared
 from causalgen.studies.benchmark import BenchmarkResult, run_benchmark
 from causalgen.studies.benchmark_cell import read_cell
-from causalgen.studies.benchmark_settings import BENCHMARKS, load_benchmark
+from causalgen.studies.benchmark_settings import BENCHMARKS, Benchmark, load_benchmark
 from causalgen.studies.benchmark_table import cells
+from causalgen.training import TuningConfig
+
+
+@pytest.fixture(scope="module", autouse=True)
+def fine_tuned() -> Iterator[None]:
+    """The small benchmark has no recipe with fine-tuning; here conv-vae gets one."""
+
+    def load(name: str) -> Benchmark:
+        benchmark = load_benchmark(name)
+        recipe = benchmark.cpu.mechanisms["conv-vae"].model_copy(update={"tuning": TuningConfig()})
+        cpu = benchmark.cpu.model_copy(update={"mechanisms": {**benchmark.cpu.mechanisms, "conv-vae": recipe}})
+        return benchmark.model_copy(update={"cpu": cpu})
+
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(benchmark_module, "load_benchmark", load)
+        yield
 
 
 @pytest.fixture(scope="module")
