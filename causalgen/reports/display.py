@@ -40,6 +40,6 @@ def effect_html(report: "EffectReport") -> str:
     warned = "".join(f"<p><b>Warning:</b> {escape(text)}</p>" for text in report.warnings)
     used = f"{report.rows_used:,} rows used, {report.rows_dropped:,} dropped"
     return (
-        f"<div><p><b>{escape(report.question)}</b><br>{escape(report.estimand.text)}<br>{used}</p>"
+        f"<div><p><b>{escape(report.question)}</b><br/>{escape(report.estimand.text)}<br/>{used}</p>"
         f"{as_svg(plot_forest(report))}{f'<ul>{listed}</ul>' if rows else ''}{warned}</div>"
     )

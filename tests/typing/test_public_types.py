@@ -1,4 +1,4 @@
-"""A type checker understands what users write with the public doors, and catches what they get wrong; 8 s."""
+"""A type checker understands what users write with the public doors, and catches what they get wrong; about 10 s."""
 
 import subprocess
 import sys
