@@ -70,7 +70,7 @@ class DataSummary:
             name=dataset.name,
             rows={split: len(index) for split, index in dataset.split.items()},
             frame=dataset.frame(),
-            groups=int(dataset.group.unique().numel()),
+            groups=None if len(dataset.group.unique()) == len(dataset) else int(dataset.group.unique().numel()),
             group_meaning=dataset.group_meaning,
             images={name: values[name].numpy() for name, v in dataset.graph.variables.items() if v.is_image},
             captions=tuple(f"row {row}" for row in dataset.numbers(chosen)),

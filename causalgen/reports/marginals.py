@@ -52,6 +52,8 @@ def _draw_shares(axes: Axes, variable: Variable, column: pd.Series) -> None:
     axes.set_xticks(range(len(labels)), [plain(label) for label in labels])
     if sum(len(str(label)) for label in labels) > 34:
         axes.tick_params(axis="x", rotation=60)
+    if len(labels) > 12:
+        axes.tick_params(axis="x", rotation=90, labelsize=5.5)
     axes.set(ylabel="share of rows [%]")
 
 
