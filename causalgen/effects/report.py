@@ -17,7 +17,7 @@ __all__ = ["EffectReport", "Estimate", "Refutation", "Verdict"]
 Verdict = Literal["rejected", "not rejected", "no verdict"]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Estimate:
     """One number for the effect, from one source.
 
@@ -48,8 +48,12 @@ class Estimate:
         interval = "" if self.low is None or self.high is None else f" [{self.low:.4g}, {self.high:.4g}]"
         return f"{self.source}: {self.value:.4g}{interval}"
 
+    def __repr__(self) -> str:
+        among = "" if self.population == "whole" else f", {self.population} population"
+        return f"Estimate({self}{among})"
 
-@dataclass(frozen=True)
+
+@dataclass(frozen=True, repr=False)
 class Refutation:
     """One refuter run on one adjusted estimate, and on the naive estimate beside it.
 
@@ -97,6 +101,9 @@ class Refutation:
         if self.informative:
             return self.verdict
         return f"{self.verdict}; not informative here (the naive estimate is not rejected either)"
+
+    def __repr__(self) -> str:
+        return f"Refutation({self.refuter} on {self.estimate}: {self.reading})"
 
 
 @dataclass(frozen=True, repr=False)

@@ -16,7 +16,7 @@ MOST_ROWS = 60
 """Rows of a table in a notebook."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class MetricResult:
     """One number.
 
@@ -47,14 +47,19 @@ class MetricResult:
     floor: float | None = None
     note: str = ""
 
+    def __repr__(self) -> str:
+        place = ", ".join(part for part in (self.metric, self.query, self.row, self.stratum) if part)
+        unit = f" {self.unit}" if self.unit else ""
+        return f"MetricResult({place}: {self.value:.4g} [{self.low:.4g}, {self.high:.4g}]{unit}, {self.units} units)"
+
 
 @dataclass(frozen=True, repr=False)
 class MetricTable:
     """Results in reading order, and notes on what was left out or needs care.
 
     >>> result = MetricResult("thickness MAE", "do(thickness)", "model", "all units", 0.2, 0.1, 0.3, 100, "px")
-    >>> MetricTable((result,)).value(metric="thickness MAE")
-    0.2
+    >>> MetricTable((result,)).result(metric="thickness MAE")
+    MetricResult(thickness MAE, do(thickness), model, all units: 0.2 [0.1, 0.3] px, 100 units)
     """
 
     results: tuple[MetricResult, ...]
