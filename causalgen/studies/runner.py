@@ -11,7 +11,7 @@ from rich.markup import escape
 
 from ..graph import CausalGraph
 from ..reports import write_report
-from ..training.progress import duration
+from ..training.progress import can_draw, duration
 from .effect_pages import write_effects
 from .effect_steps import effect_findings
 from .evaluation import evaluate_model, headline
@@ -81,7 +81,8 @@ def run_study(
     expected = _expected_seconds(study, graph, fitted=earlier is not None and not fresh and earlier.finished_step(FIT))
     if only_fit:
         expected = {name: expected[name] for name in (DATA, FIT)}
-    console.print(_announcement(study, out, smoke, expected, resumes=earlier is not None and not fresh))
+    announced = _announcement(study, out, smoke, expected, resumes=earlier is not None and not fresh)
+    console.print(announced, soft_wrap=not can_draw(console))
     with StepBars(study.name, expected, console) as bars:
         checked = time.perf_counter()
         with bars.step(DATA):
