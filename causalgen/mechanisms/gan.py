@@ -115,7 +115,7 @@ class GAN(_Adversarial, Abductive):
 
     @property
     def selection(self) -> tuple[str, ...]:
-        return ("cycle",)
+        return ()  # cycles do not say which epoch was best: what poor generators draw is given back most easily
 
     def objectives(self, value: Tensor, parents: Values, progress: float) -> dict[str, Tensor]:
         """Adversarial losses; in the last part of training only the encoder's has a gradient."""

@@ -142,6 +142,7 @@ class _Tuner:
         )
         self.scale = {k: float(self.train[k].float().std()) for k in predictors}
         self.origin = copy.deepcopy(mechanism).eval().requires_grad_(False)
+        self.objectives = mechanism.selection or tuple(mechanism.parameter_groups())
         self.unit = self._error(self.validation)
         self.multiplier = 1.0
 
@@ -201,7 +202,7 @@ class _Tuner:
         if not asked.inside.all():
             total = total + self._moved(counterfactual[~asked.inside], asked[~asked.inside], changed).sum()
         objectives = self.mechanism.objectives(image, parents, 1.0)
-        return total / len(asked), torch.stack([objectives[o] for o in self.mechanism.selection]).sum(0)
+        return total / len(asked), torch.stack([objectives[o] for o in self.objectives]).sum(0)
 
     def _missed(self, counterfactual: Tensor, asked: Questions) -> Tensor:
         """How far what counterfactual images show is from what was asked, `(B,)`."""
@@ -246,7 +247,7 @@ class _Tuner:
             for index in torch.arange(len(values[self.image]), device=values[self.image].device).split(1024):
                 parents = {p: values[p][index] for p in self.mechanism.parents}
                 objectives = self.mechanism.objectives(as_float(values[self.image][index]), parents, 1.0)
-                parts.append(torch.stack([objectives[o] for o in self.mechanism.selection]).sum(0))
+                parts.append(torch.stack([objectives[o] for o in self.objectives]).sum(0))
         return torch.cat(parts)
 
     def _row(self, epoch: int, prediction: float, objective: float, *, kept: bool) -> dict[str, float | bool]:
