@@ -8,7 +8,8 @@ import pytest
 
 import causalgen
 from causalgen import CausalGraph, StructuralCausalModel, Variable
-from causalgen.errors import AbductionWarning, CausalgenWarning, EvidenceWarning, SupportWarning
+from causalgen.cli.failures import failures
+from causalgen.errors import AbductionWarning, CausalgenWarning, EvidenceWarning, SupportWarning, warn
 
 PACKAGE = Path(causalgen.__file__).parent
 MODULES = [path for path in sorted(PACKAGE.rglob("*.py")) if path != PACKAGE / "errors.py"]
@@ -52,3 +53,10 @@ def test_one_kind_can_be_silenced(model: StructuralCausalModel) -> None:
         model.counterfactual({"cause": [1.0], "effect": [1.0]}, {"cause": 900.0})
         warnings.simplefilter("ignore", CausalgenWarning)
         model.abduct({"cause": [1.0], "effect": [1.0]}, particles=2)
+
+
+def test_the_command_line_says_ours_and_no_one_elses(capsys: pytest.CaptureFixture[str]) -> None:
+    with failures():
+        warn("far from the data", SupportWarning)
+        warnings.warn("of a library", UserWarning, stacklevel=1)
+    assert capsys.readouterr().err == "Warning: far from the data\n"
