@@ -1,11 +1,12 @@
 """`causalgen new`: a starter study about your own table."""
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from .failures import failures
+from .failures import INTERRUPTED, failures
 
 if TYPE_CHECKING:
     from ..studies.starting import Columns
@@ -36,32 +37,56 @@ def new(
     """
     with failures():
         from ..errors import DataError
+        from ..studies.output import check_writable, writing
 
         if out.exists():
             raise DataError(f"Expected a new file for the study; '{out}' exists. Choose another with --out.")
+        check_writable(out.parent)
         if table is None:
-            table = Path(typer.prompt("Table of attributes and image paths (CSV, Parquet), or folder of images"))
+            question = "Table of attributes and image paths (CSV, Parquet), or folder of images"
+            table = Path(_ask(question)).expanduser()
         from ..studies.starting import propose_edges, starter_study, table_columns
 
         columns = table_columns(table)
         _show(columns)
-        image = image or _image(columns, yes=yes)
         if edges is None:
-            proposal = propose_edges(
-                [name for name in columns.attributes if name not in (group, image, "split")], image
-            )
-            edges = proposal if yes else typer.prompt("Causal graph", default=proposal)
-        name = "".join(c if c.isalnum() or c in "._-" else "-" for c in table.stem).strip("._-") or "study"
-        text = starter_study(table, edges, name=name, group=group, below=out.parent)
-        out.write_text(text, encoding="utf-8")
+            image = image or _image(columns, yes=yes)
+            proposal = propose_edges([x for x in columns.attributes if x not in (group, image, "split")], image)
+            edges = proposal if yes else _ask("Causal graph", proposal, _read_graph)
+        name = "".join(c if c.isascii() and (c.isalnum() or c in "._-") else "-" for c in table.absolute().stem)
+        text = starter_study(
+            table, edges, name=name.strip("._-") or "study", image=image, group=group, below=out.parent
+        )
+        with writing(out.parent):
+            out.write_text(text, encoding="utf-8")
         typer.echo(f"{out}\nLook at it, then: causalgen check {out}")
+
+
+def _ask(question: str, proposal: str | None = None, read: Callable[[str], str] = str) -> str:
+    """An answer from the terminal; `read` refuses one with `typer.BadParameter`, and it is asked again."""
+    try:
+        return str(typer.prompt(question, default=proposal, value_proc=read))
+    except typer.Abort:
+        typer.echo("\nNothing was written. Say what is asked with TABLE, --image and --edges, or add --yes.", err=True)
+        raise typer.Exit(INTERRUPTED) from None
+
+
+def _read_graph(text: str) -> str:
+    from ..errors import GraphError
+    from ..graph import CausalGraph
+
+    try:
+        CausalGraph(text)
+    except GraphError as error:
+        raise typer.BadParameter(str(error)) from None
+    return text
 
 
 def _image(columns: "Columns", *, yes: bool) -> str | None:
     """The column of the images; None where there is none."""
     if len(columns.images) < 2 or yes:
         return next(iter(columns.images), None)
-    return str(typer.prompt(f"Image column among {', '.join(columns.images)}", default=columns.images[0]))
+    return _ask(f"Image column among {', '.join(columns.images)}", columns.images[0])
 
 
 def _show(columns: "Columns") -> None:

@@ -13,8 +13,8 @@ if TYPE_CHECKING:
 
 __all__ = ["AsJson", "Do", "RunArgument", "Seed", "print_files", "print_json", "print_notes", "records", "split"]
 
-JOINT = re.compile(r",(?=[^,=]+=)")
-"""Commas before another name=; labels and expressions may hold commas too."""
+JOINT = re.compile(r""",(?=\s*(?:"[^"]*"|'[^']*'|[^,="']+)\s*[-+*/]?=)""")
+"""Commas before another name=; labels, expressions and names in quotes may hold commas too."""
 
 RunArgument = Annotated[Path, typer.Argument(help="The run folder.", show_default=False)]
 Do = Annotated[
@@ -35,6 +35,8 @@ def split(texts: Iterable[str] | None) -> list[str]:
 
     >>> split(["thickness=min(thickness, 4),pen=felt-tip", "digit=3"])
     ['thickness=min(thickness, 4)', 'pen=felt-tip', 'digit=3']
+    >>> split(['"age, years"+=3,pen=felt-tip'])
+    ['"age, years"+=3', 'pen=felt-tip']
     """
     return [part for text in texts or () for part in JOINT.split(text)]
 

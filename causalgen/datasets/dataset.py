@@ -113,9 +113,11 @@ class Dataset:
         known = range(len(self)) if self.origin is None else {n: place for place, n in enumerate(self.origin.tolist())}
         for number in numbers:
             if number not in known:
-                most = len(self) - 1 if self.origin is None else int(self.origin.max())
-                why = "; rows with missing values were dropped" if number in range(most) else ""
-                raise DataError(f"Expected rows among 0..{most}{why}; got {number}. Choose rows that the data have.")
+                some = ", ".join(map(str, sorted(known)[:5]))
+                few = "" if self.origin is None else ", not all of which are used (missing values, or a limit of rows)"
+                raise DataError(
+                    f"Expected rows among 0..{max(known)}{few}; got {number}. Choose others, such as {some}."
+                )
         return torch.tensor([known[number] for number in numbers])
 
     def rows(self, index: Tensor | list[int] | slice) -> dict[str, Tensor]:

@@ -52,7 +52,7 @@ def check_column(variable: Variable, column: Tensor, length: int) -> None:
     if variable.is_discrete:
         _check_codes(variable, column)
     elif variable.support is not None and length:
-        low, high = variable.support
+        low, high = torch.tensor(variable.support).to(column).tolist()  # as exact as the column
         least, most = column.min().item(), column.max().item()
         if least < low or most > high:
             raise DataError(

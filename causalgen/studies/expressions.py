@@ -273,7 +273,9 @@ def _where(mask: Tensor) -> str:
 
 
 def _no_expression(found: str, known: Mapping[str, Variable]) -> DataError:
-    return DataError(f"Expected {_offer(known)}; got {_short(found)}. Write names with spaces in quotes.")
+    return DataError(
+        f"Expected {_offer(known)}; got {_short(found)}. Write names with spaces or signs, or such as lambda, in quotes."
+    )
 
 
 def _offer(known: Mapping[str, Variable]) -> str:

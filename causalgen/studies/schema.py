@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import os
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 
@@ -68,7 +69,9 @@ Nodes = Annotated[tuple[str, ...], BeforeValidator(_nodes), Field(strict=False, 
 
 
 class _Section(BaseModel):
-    model_config = ConfigDict(extra="forbid", strict=True, frozen=True, use_attribute_docstrings=True)
+    model_config = ConfigDict(
+        extra="forbid", strict=True, frozen=True, use_attribute_docstrings=True, ser_json_inf_nan="constants"
+    )
 
 
 class DataSource(_Section):
@@ -148,9 +151,10 @@ class OwnData(_Section):
         return Path(self.table).name
 
     def below(self, folder: Path) -> "OwnData":
-        """The same with paths that no longer depend on where the study file stands."""
+        """The same with paths that no longer depend on where the study file stands; links in them stay."""
         places = {"table": self.table, "images": self.images, "graph": self.graph_file}
-        return self.model_copy(update={k: str((folder / v).resolve()) for k, v in places.items() if v is not None})
+        found = {key: os.path.abspath(folder / place) for key, place in places.items() if place is not None}
+        return self.model_copy(update=found)
 
     @property
     def graph_file(self) -> str | None:

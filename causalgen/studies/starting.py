@@ -1,6 +1,8 @@
 """Write a starter study about a user's table: commented, complete, and right as it stands."""
 
 import json
+import math
+import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,8 +12,10 @@ import numpy as np
 import yaml
 
 from ..datasets.table import TableIndex, describe_columns, index_table
+from ..datasets.table.columns import name_and_unit
+from ..errors import DataError
 from ..graph import Variable
-from ..graph.parse import write_name
+from ..graph.parse import read_edges, write_name
 
 __all__ = ["Columns", "propose_edges", "starter_study", "table_columns"]
 
@@ -48,6 +52,7 @@ def table_columns(table: Path) -> Columns:
         DataError: The table cannot be read.
     """
     found = describe_columns(table)
+    found |= {name: "a name with a quotation mark or semicolon" for name in found if set(name) & set('";\n')}
     return Columns(
         attributes=tuple(name for name, what in found.items() if what == "attribute"),
         images=tuple(name for name, what in found.items() if what == "image"),
@@ -56,23 +61,33 @@ def table_columns(table: Path) -> Columns:
 
 
 def propose_edges(attributes: Sequence[str], image: str | None) -> str:
-    """The simplest graph: every attribute acts on the image, none on another.
+    """The simplest graph: every attribute acts on the image, none on another; units in names of columns are left out.
 
-    >>> propose_edges(["age", "sex"], "scan")
+    Raises:
+        DataError: There is no attribute.
+
+    >>> propose_edges(["age (years)", "sex"], "scan")
     '{age, sex} -> scan'
     """
-    names = ", ".join(map(write_name, attributes))
-    return names.replace(", ", "; ") if image is None else f"{{{names}}} -> {write_name(image)}"
+    if not attributes:
+        raise DataError("Expected a column that can be an attribute; got none. Add what is known of each image.")
+    short = [name_and_unit(title)[0] for title in attributes]
+    clear = len({*short, image}) == len({*attributes, image})
+    names = [write_name(name) for name in (short if clear else attributes)]
+    return "; ".join(names) if image is None else f"{{{', '.join(names)}}} -> {write_name(image)}"
 
 
-def starter_study(table: Path, edges: str, *, name: str, group: str | None = None, below: Path) -> str:
-    """A study file about `table`; its paths are relative to the folder `below`.
+def starter_study(
+    table: Path, edges: str, *, name: str, image: str | None = None, group: str | None = None, below: Path
+) -> str:
+    """A study file about `table`; its paths are relative to the folder `below`, and its node `image` is one.
 
     Raises:
         DataFaultsError: Anything is wrong with the table; it lists everything.
         DataError, UnknownNameError, GraphError: The table or the graph cannot be read, or do not fit.
     """
-    index = index_table(table, edges, group=group, missing="drop")
+    variables = {image: {"kind": "image"}} if image in read_edges(edges).nodes else {}
+    index = index_table(table, edges, variables=variables, group=group, missing="drop")
     parts = [
         _head(name),
         _data(index, _relative(table, below), edges, group),
@@ -187,18 +202,23 @@ def _contrast(index: TableIndex, variable: Variable) -> list[Any]:
 
 def _another(index: TableIndex, variable: Variable) -> Any:
     """A value to ask about: the last label, or a high number."""
-    return variable.labels[-1] if variable.labels else _quantiles(index, variable, (0.9,))[0]
+    return variable.labels[-1] if variable.labels else _quantiles(index, variable, (0.5, 0.9))[1]
 
 
-def _quantiles(index: TableIndex, variable: Variable, at: Sequence[float]) -> list[float]:
+def _quantiles(index: TableIndex, variable: Variable, at: tuple[float, float]) -> list[float]:
+    """Two different values, as round as tells them apart."""
     values = index.attributes[variable.name].values[index.rows]
-    return [float(f"{value:.3g}") for value in np.quantile(values, at)]
+    low, high = np.quantile(values, at)
+    if low == high:  # most rows have the same value
+        low, high = values.min(), values.max()
+    digits = 2 - math.floor(math.log10(high - low))
+    return [round(float(value), digits) for value in (low, high)]
 
 
 def _relative(table: Path, below: Path) -> str:
-    """The table's path from the study's folder, where that is simple; else the whole path."""
-    table, below = table.resolve(), below.resolve()
-    return str(table.relative_to(below)) if table.is_relative_to(below) else str(table)
+    """The table's path from the study's folder, where that is simple; else the whole path. Links in it stay."""
+    table, below = Path(os.path.abspath(table)), Path(os.path.abspath(below))
+    return (table.relative_to(below) if table.is_relative_to(below) else table).as_posix()
 
 
 def _flow(value: Any) -> str:

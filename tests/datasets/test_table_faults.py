@@ -216,9 +216,9 @@ def test_folders_that_are_no_data(tmp_path: Path) -> None:
         ({"split": {"train": 0.5, "validation": 0.2, "test": 0.2}}, "Expected positive shares of .* that add up to 1"),
         ({"split": {"train": 0.5, "dev": 0.5}}, "Expected splits among train, validation, test; got 'dev'"),
         ({"split": "sex"}, "row 0, column 'sex': found '.*', expected train, validation or test"),
-        ({"split": "fold"}, "Expected a column for 'split' among"),
+        ({"split": "fold"}, "Expected a column for the split among"),
         ({"group": "pateint"}, "got 'pateint'. Did you mean 'patient'"),
-        ({"group": "sex"}, "Expected at least 3 groups to split; got 2"),
+        ({"group": "sex"}, "Expected at least 3 groups of 'sex' to split; got 2"),
         ({"missing": "impute"}, "Expected missing to be 'refuse' or 'drop'"),
         (
             {"variables": {"scan": {"kind": "continuous", "size": [3, 3]}}},

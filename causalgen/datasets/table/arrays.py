@@ -51,11 +51,11 @@ def from_arrays(
     columns: dict[str, Any] = {}
     pixels: dict[str, NDArray[np.uint8]] = {}
     for name, column in values.items():
-        array = column.detach().cpu().numpy() if isinstance(column, torch.Tensor) else np.asarray(column)
+        array = _array(column)
         if array.ndim >= 3:
             pixels[name] = _pixels(name, array)
         elif array.ndim == 1:
-            columns[name] = column if isinstance(column, pd.Series) else array
+            columns[name] = column.reset_index(drop=True) if isinstance(column, pd.Series) else array
         else:
             raise DataError(
                 f"Expected '{name}' as (N,) values or (N, height, width) images; got the shape {array.shape}."
@@ -97,7 +97,7 @@ def from_torch(dataset: Any, names: Sequence[str], graph: EdgesLike | CausalGrap
     items = (dataset[place] for place in range(len(dataset))) if sized else dataset
     for place, item in enumerate(items):
         for name, value in zip(names, _entries(item, names, place)):
-            columns[name].append(np.asarray(value))
+            columns[name].append(_array(value))
     stacked = {}
     for name, column in columns.items():
         shapes = {value.shape for value in column}
@@ -118,6 +118,13 @@ def _entries(item: Any, names: Sequence[str], place: int) -> list[Any]:
         got = f"{len(item)} entries" if isinstance(item, tuple | list) else type(item).__name__
         raise DataError(f"Expected items of {len(names)} entries ({', '.join(names)}); item {place} is {got}.")
     return list(item)
+
+
+def _array(column: Any) -> NDArray[Any]:
+    if not isinstance(column, torch.Tensor):
+        return np.asarray(column)
+    column = column.detach().cpu()
+    return (column.float() if column.dtype == torch.bfloat16 else column).numpy()  # which NumPy does not know
 
 
 def _pixels(name: str, array: NDArray[Any]) -> NDArray[np.uint8]:

@@ -1,6 +1,7 @@
 """Columns of a table as variables: what kind of thing is it, and does every cell fit?"""
 
 from dataclasses import dataclass
+from decimal import Decimal
 from typing import Any
 
 import numpy as np
@@ -20,7 +21,10 @@ FEW_NUMBERS = 10
 """Up to so many different whole numbers are taken for labels."""
 MOSTLY = 0.8
 """Share of the cells that have to be numbers where the other ones are taken for faults."""
+FINEST = 0.01
+"""Single precision, in which models compute, must tell numbers apart that differ by so much of their spread."""
 DATES = "numbers or labels; turn dates into a number, such as years since a day of reference"
+SPREAD = "one value per cell; spread them over columns"
 
 
 @dataclass(frozen=True)
@@ -76,23 +80,25 @@ def _refused(column: pd.Series) -> tuple[str, str] | None:
     if isinstance(column.dtype, pd.ArrowDtype):
         kind = column.dtype.pyarrow_dtype
         if pa.types.is_nested(kind):
-            return f"lists or records ({kind})", "one value per cell; spread them over columns"
+            return f"lists or records ({kind})", SPREAD
         if pa.types.is_temporal(kind):
             return "dates or times", DATES
-    elif pd.api.types.is_datetime64_any_dtype(column) or pd.api.types.is_timedelta64_dtype(column):
+    elif column.dtype.kind in "mM" or isinstance(column.dtype, pd.PeriodDtype | pd.DatetimeTZDtype):
         return "dates or times", DATES
+    elif column.dtype.kind == "c":
+        return "complex numbers", "numbers or labels; give their parts, or size and angle, a column each"
     elif column.dtype == object:
-        first = next((item for item in column if item is not None), None)
-        if isinstance(first, list | dict | tuple | set | np.ndarray):
-            return f"a {type(first).__name__} per cell", "one value per cell; spread them over columns"
-        if hasattr(first, "isoformat"):
-            return "dates or times", DATES
+        for item in column:
+            if isinstance(item, list | dict | tuple | set | np.ndarray):
+                return f"a {type(item).__name__} per cell", SPREAD
+            if hasattr(item, "isoformat"):
+                return "dates or times", DATES
     return None
 
 
 def _numbers(column: pd.Series) -> NDArray[np.float64]:
     """Numbers `(N,)`; NaN where a cell holds none. Truth values are labels, not numbers."""
-    if pd.api.types.is_bool_dtype(column):
+    if pd.api.types.is_bool_dtype(column) or pd.api.types.infer_dtype(column, skipna=True) == "boolean":
         return np.full(len(column), np.nan)
     return pd.to_numeric(column, errors="coerce").to_numpy(dtype=np.float64, na_value=np.nan)
 
@@ -132,10 +138,18 @@ def _continuous(
         outside = np.isfinite(numbers) & ((numbers < low) | (numbers > high))
         if outside.any():
             faults.rows(title, np.flatnonzero(outside).tolist(), cell, f"a value from {low:g} to {high:g}")
-    distinct = len(np.unique(numbers[np.isfinite(numbers)]))
+    finite = numbers[np.isfinite(numbers)]
+    distinct = len(np.unique(finite))
     if distinct == 1:
-        faults.column(title, f"the same value ({numbers[np.isfinite(numbers)][0]:g}) in every row", "values that vary")
+        faults.column(title, f"the same value ({finite[0]:g}) in every row", "values that vary")
         return None
+    with np.errstate(over="ignore", invalid="ignore"):
+        step = np.spacing(np.abs(finite).max(initial=0).astype(np.float32))
+    if not step <= FINEST * finite.std():
+        found = f"{finite.min():.15g} to {finite.max():.15g}, too large for how little they differ"
+        faults.column(
+            title, found, "numbers that single precision tells apart; subtract one number from all, or rescale"
+        )
     variable = _variable(name, title, "continuous", None, declared, faults)
     guessed = () if declared.kind else ("kind",)
     return None if variable is None else Attribute(variable, numbers, missing, distinct, guessed)
@@ -152,8 +166,9 @@ def _discrete(
 ) -> Attribute | None:
     title = str(column.name)
     codes, found = pd.factorize(column, use_na_sentinel=True)
-    words = [_plain(word) for word in found]
-    if not np.isnan(numbers[~missing]).any():
+    written = words = [_plain(word) for word in found]
+    numeric = not np.isnan(numbers[~missing]).any()
+    if numeric:
         words = [int(float(word)) if float(word).is_integer() else float(word) for word in words]
     if declared.labels is not None:
         labels = list(declared.labels)
@@ -161,18 +176,27 @@ def _discrete(
         labels = [_plain(word) for word in column.dtype.categories]
     else:
         labels = sorted(set(words), key=lambda word: (isinstance(word, str), word))
+    if (
+        kind == "ordinal"
+        and not numeric
+        and declared.labels is None
+        and not isinstance(column.dtype, pd.CategoricalDtype)
+    ):
+        faults.column(title, "words whose order is not known", "`labels: [...]` from the lowest to the highest")
+        return None
     if len(labels) > MOST_LABELS and declared.labels is None:
-        what = "numbers" if not np.isnan(numbers[~missing]).any() else "words"
+        what = "numbers" if numeric else "words"
         faults.column(
             title, f"{len(labels):,} different {what}", f"at most {MOST_LABELS} labels; declare them to have more"
         )
         return None
-    if len(labels) == 1:
-        faults.column(title, f"the same value ({labels[0]!r}) in every row", "values that vary")
+    if len(set(words)) == 1:
+        faults.column(title, f"the same value ({words[0]!r}) in every row", "values that vary")
         return None
-    place = {str(label): code for code, label in enumerate(labels)}
-    table = np.array([place.get(str(word), -2) for word in words] + [-1])
-    values = table[codes]
+    place = {key: code for code, label in enumerate(labels) for key in (str(label), label)}
+    spellings = [(word, str(word), str(raw)) for word, raw in zip(words, written)]
+    table = [next((place[key] for key in keys if key in place), -2) for keys in spellings]
+    values = np.array([*table, -1])[codes]
     unknown = np.flatnonzero(values == -2)
     if len(unknown):
         shown = ", ".join(map(str, labels[:8])) + (", ..." if len(labels) > 8 else "")
@@ -181,7 +205,7 @@ def _discrete(
         kind = "binary"
     variable = _variable(name, title, kind, tuple(labels), declared, faults)
     guessed = tuple(word for word in ("kind", "labels") if getattr(declared, word) is None)
-    return None if variable is None else Attribute(variable, values, missing, len(words), guessed)
+    return None if variable is None else Attribute(variable, values, missing, len(set(words)), guessed)
 
 
 def _variable(
@@ -195,4 +219,6 @@ def _variable(
 
 
 def _plain(item: Any) -> Any:
-    return item.item() if isinstance(item, np.generic) else item
+    """A label as plain Python; words without the spaces around them, what else there is as it shows itself."""
+    item = item.item() if isinstance(item, np.generic) else item
+    return item if isinstance(item, bool | int | float | Decimal) else str(item).strip()

@@ -19,7 +19,16 @@ from .images import ImageColumn, PixelColumn, index_images, looks_like_paths
 from .layouts import IMAGE
 from .reading import read_table
 
-__all__ = ["Columns", "TableLike", "as_frame", "describe_columns", "find_column", "image_folder", "read_columns"]
+__all__ = [
+    "Columns",
+    "TableLike",
+    "as_frame",
+    "describe_columns",
+    "find_column",
+    "image_folder",
+    "name_and_unit",
+    "read_columns",
+]
 
 TableLike: TypeAlias = "str | Path | pd.DataFrame"
 UNIT_MARKS = (("(", ")"), ("[", "]"))
@@ -100,7 +109,7 @@ def read_columns(
     columns = Columns()
     for node, said in declared.items():
         if node in pixels:
-            columns.images[node] = PixelColumn.of(node, pixels[node])
+            columns.images[node] = PixelColumn.of(node, pixels[node], said)
             continue
         title, unit = _column(node, said, frame)
         columns.titles[node] = title
@@ -114,8 +123,14 @@ def read_columns(
     return columns
 
 
-def find_column(title: str, node: str, frame: pd.DataFrame) -> str:
+def find_column(title: str, what: str, frame: pd.DataFrame, remedy: str = "Name a column of the table.") -> str:
     """The column called `title`.
+
+    Args:
+        title: Its name.
+        what: What it is wanted for.
+        frame: The table.
+        remedy: What to do where there is none.
 
     Raises:
         UnknownNameError: There is none.
@@ -124,10 +139,22 @@ def find_column(title: str, node: str, frame: pd.DataFrame) -> str:
         titles = list(frame.columns)
         shown = ", ".join(titles[:30]) + (", ..." if len(titles) > 30 else "")
         raise UnknownNameError(
-            f"Expected a column for '{node}' among {shown}; got '{title}'.{nearest(title, titles)} "
-            f"Rename the node, or name its column: `variables: {{{node}: {{column: ...}}}}`."
+            f"Expected a column for {what} among {shown}; got '{title}'.{nearest(title, titles)} {remedy}"
         )
     return title
+
+
+def name_and_unit(title: str) -> tuple[str, str | None]:
+    """Name and unit that the title of a column gives.
+
+    >>> name_and_unit("age (years)"), name_and_unit("age")
+    (('age', 'years'), ('age', None))
+    """
+    for opening, closing in UNIT_MARKS:
+        stem, _, rest = title.partition(opening)
+        if stem.strip() and len(rest) > 1 and rest.endswith(closing):
+            return stem.strip(), rest[:-1].strip()
+    return title, None
 
 
 def describe_columns(table: TableLike) -> dict[str, str]:
@@ -143,7 +170,7 @@ def describe_columns(table: TableLike) -> dict[str, str]:
 def _describe(column: pd.Series) -> str:
     if looks_like_paths(column):
         return "image"
-    if column.tolist() == list(range(len(column))):
+    if column.tolist() in (list(range(len(column))), list(range(1, len(column) + 1))):
         return "the numbers of the rows"
     faults = Faults(str(column.name))
     read_attribute(str(column.name), column, Declaration(), faults)
@@ -153,14 +180,14 @@ def _describe(column: pd.Series) -> str:
 def _column(node: str, said: Declaration, frame: pd.DataFrame) -> tuple[str, str | None]:
     """Column of a node, and the unit that its title gives: "age (years)" is a column of age."""
     if said.column is not None:
-        return find_column(said.column, node, frame), None
+        return find_column(said.column, f"'{node}'", frame), None
     if node in frame.columns:
         return node, None
     for title in frame.columns:
-        for opening, closing in UNIT_MARKS:
-            stem, mark, rest = title.partition(opening)
-            if mark and rest.endswith(closing) and stem.strip() == node:
-                return title, rest[:-1].strip()
+        stem, unit = name_and_unit(title)
+        if unit and stem == node:
+            return title, unit
     if said.is_image and IMAGE in frame.columns:
         return IMAGE, None
-    return find_column(node, node, frame), None
+    remedy = f"Rename the node, or name its column: `variables: {{{node}: {{column: ...}}}}`."
+    return find_column(node, f"'{node}'", frame, remedy), None

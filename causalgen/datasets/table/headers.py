@@ -15,6 +15,8 @@ SUFFIXES = (".png", ".jpg", ".jpeg", ".bmp", ".gif", ".tif", ".tiff", ".webp", "
 MOST_PIXELS = 100_000_000
 """More are taken for a decompression bomb."""
 GREY, COLOUR = ("1", "L", "LA"), ("RGB", "RGBA", "P", "PA", "YCbCr")
+EXIF = {"exif", "xmp", "XML:com.adobe.xmp", "Raw profile type exif"}
+"""Where files of any format say how they are to be turned."""
 ROTATED = (5, 6, 7, 8)
 """EXIF orientations that exchange height and width."""
 
@@ -36,11 +38,9 @@ class Header:
 
 def read_header(path: Path) -> Header | str:
     """Header of an image file, or what was found instead of a usable image."""
-    if not path.exists():
-        return "no such file"
-    if path.is_dir():
-        return "a folder"
     try:
+        if not path.is_file():
+            return "a folder" if path.is_dir() else "no such file"
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", Image.DecompressionBombWarning)  # judged below
             with Image.open(path, formats=FORMATS) as image:
@@ -49,7 +49,7 @@ def read_header(path: Path) -> Header | str:
         return "not an image" if path.stat().st_size else "an empty file"
     except Image.DecompressionBombError:
         return f"an image of more than {MOST_PIXELS:,} pixels"
-    except (OSError, SyntaxError, ValueError, EOFError) as error:
+    except Exception as error:  # Pillow's readers raise whatever broken bytes lead to
         return f"a damaged image ({getattr(error, 'strerror', None) or error})"
 
 
@@ -73,8 +73,8 @@ def _judge(image: Image.Image) -> Header | str:
         return "a CMYK image"
     if image.mode not in (*GREY, *COLOUR):
         return f"an image with 16 bits or more per pixel (mode {image.mode})"
-    if getattr(image, "n_frames", 1) > 1:
+    if image.format != "MPO" and getattr(image, "n_frames", 1) > 1:  # a phone's photograph carries a preview
         return f"{getattr(image, 'n_frames', 1)} images in one file"
-    if image.format in ("JPEG", "WEBP") and image.getexif().get(ExifTags.Base.Orientation) in ROTATED:
+    if EXIF & image.info.keys() and image.getexif().get(ExifTags.Base.Orientation) in ROTATED:
         width, height = height, width
     return Header(height, width, image.mode in COLOUR)

@@ -1,6 +1,8 @@
 """Columns of image paths: index the files by their headers, then decode them once into a file that stays on disk."""
 
+import math
 import os
+import shutil
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -13,6 +15,7 @@ from numpy.typing import NDArray
 from PIL import Image, ImageOps
 from torch import Tensor
 
+from ...errors import DataError
 from ...graph import Variable
 from ..cache import cache_folder, content_hash
 from .declare import Declaration, Fit
@@ -23,6 +26,7 @@ __all__ = ["ImageColumn", "decode_image", "index_images", "looks_like_paths"]
 
 Progress = Callable[[int, int], None]
 
+OUTSIDE = "a path that leaves the folder of images"
 USABLE = "a grey or colour image with 8 bits per channel"
 LOOKED_AT = 20
 """Cells that tell whether a column holds paths of images."""
@@ -86,7 +90,7 @@ class ImageColumn:
         faults: Faults,
         progress: Progress | None,
     ) -> None:
-        store.parent.mkdir(parents=True, exist_ok=True)
+        _make_room(store.parent, len(files) * math.prod(self.variable.shape))
         temporary = store.with_name(f"{store.name}.{os.getpid()}.part")
         shape = (len(files), *self.variable.shape)
         try:
@@ -127,8 +131,18 @@ class PixelColumn:
     fit: Fit = "crop"
 
     @classmethod
-    def of(cls, name: str, pixels: NDArray[np.uint8]) -> "PixelColumn":
-        """Images `(N, C, H, W)` of the node `name`."""
+    def of(cls, name: str, pixels: NDArray[np.uint8], declared: Declaration) -> "PixelColumn":
+        """Images `(N, C, H, W)` of the node `name`.
+
+        Raises:
+            DataError: They are declared to be something else: images in memory are taken as they are.
+        """
+        channels, *size = pixels.shape[1:]
+        found = {"kind": "image", "size": tuple(size), "colour": channels == 3}
+        for what, value in found.items():
+            said = getattr(declared, what)
+            if said not in (None, value):
+                raise DataError(f"Expected '{name}' with {what} {said}; its arrays have {value}. Convert them first.")
         return cls(Variable(name, "image", shape=pixels.shape[1:]), pixels, np.zeros(len(pixels), bool))
 
     @property
@@ -138,7 +152,7 @@ class PixelColumn:
 
     def load(self, rows: Sequence[int], faults: Faults, **_: object) -> Tensor:
         """Images of `rows`, uint8 `(len(rows), C, H, W)`."""
-        return torch.from_numpy(self.pixels[list(rows)])
+        return torch.from_numpy(self.pixels[np.asarray(rows)])
 
 
 def decode_image(path: Path, shape: tuple[int, ...], fit: Fit = "crop") -> NDArray[np.uint8] | str:
@@ -148,7 +162,7 @@ def decode_image(path: Path, shape: tuple[int, ...], fit: Fit = "crop") -> NDArr
         with Image.open(path, formats=FORMATS) as opened:
             opened.load()
             image = ImageOps.exif_transpose(opened)
-    except (OSError, SyntaxError, ValueError, EOFError) as error:
+    except Exception as error:  # Pillow's readers raise whatever broken bytes lead to
         return f"a damaged image ('{path.name}': {getattr(error, 'strerror', None) or error})"
     if image.has_transparency_data:
         image = image.convert("RGBA")
@@ -172,12 +186,14 @@ def index_images(
 ) -> ImageColumn | None:
     """Look at the header of every image in a column of paths below `folder`; None where no shape can be told."""
     title = str(column.name)
-    cells = [None if missing else str(cell) for cell, missing in zip(column.tolist(), column.isna())]
+    cells = [None if missing else str(cell).strip() or None for cell, missing in zip(column.tolist(), column.isna())]
     found = _headers(cells, folder)
     wrong = {row: header for row, (_, header) in enumerate(found) if isinstance(header, str)}
-    if wrong:
-        words = {row: f"{header} ('{cells[row]}')" for row, header in wrong.items()}
-        faults.rows(title, sorted(wrong), words.__getitem__, USABLE)
+    words = {row: f"{header} ('{cells[row]}')" for row, header in wrong.items()}
+    if outside := [row for row, header in wrong.items() if header == OUTSIDE]:
+        faults.rows(title, outside, words.__getitem__, f"one in '{folder}'; `images:` names another folder")
+    if unusable := [row for row, header in wrong.items() if header != OUTSIDE]:
+        faults.rows(title, unusable, words.__getitem__, USABLE)
     headers = [header for _, header in found if isinstance(header, Header)]
     if not headers:
         if not wrong:
@@ -204,10 +220,26 @@ def _headers(cells: Sequence[str | None], folder: Path) -> list[tuple[Path | Non
     seen: dict[str, tuple[Path, Header | str]] = {}
     for cell in cells:
         if cell is not None and cell not in seen:
-            path = base / cell.replace("\\", "/")
+            path = base / cell.replace("\\", "/").replace("\0", "")
             inside = Path(os.path.realpath(path)).is_relative_to(base)
-            seen[cell] = (path, read_header(path) if inside else f"a path that leaves the folder {base}")
+            seen[cell] = (path, read_header(path) if inside else OUTSIDE)
     return [(None, None) if cell is None else seen[cell] for cell in cells]
+
+
+def _make_room(folder: Path, size: int) -> None:
+    """Make a folder for `size` bytes: writing to a mapped file on a full disk would end the process."""
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        found = "" if os.access(folder, os.W_OK) else "it cannot be written"
+        free = shutil.disk_usage(folder).free
+        found = found or (f"{free / 1e6:.1f} MB are free" if free < size else "")
+    except OSError as error:
+        found = error.strerror or str(error)
+    if found:
+        raise DataError(
+            f"Expected {size / 1e6:.1f} MB for decoded images in '{folder}'; {found}. "
+            "Set CAUSALGEN_CACHE to another folder."
+        )
 
 
 def _fitted(image: Image.Image, size: tuple[int, int], fit: Fit) -> Image.Image:

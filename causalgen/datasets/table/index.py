@@ -14,12 +14,12 @@ from ...errors import DataError
 from ...graph import CausalGraph
 from ...graph.parse import EdgesLike
 from .attributes import Attribute
-from .columns import TableLike, as_frame, find_column, image_folder, read_columns
+from .columns import Columns, TableLike, as_frame, find_column, image_folder, read_columns
 from .declare import VariablesLike, read_declarations
 from .faults import Faults
 from .images import ImageColumn, PixelColumn
 from .layouts import SPLIT
-from .splits import NAMES, SHARES, SplitLike, named_splits, split_groups
+from .splits import SHARES, SplitLike, draw_rows, named_splits, names_splits, split_groups
 
 __all__ = ["Missing", "TableIndex", "index_table"]
 
@@ -115,20 +115,26 @@ def index_table(
         raise DataError(f"Expected missing to be 'refuse' or 'drop'; got {missing!r}.")
     frame = as_frame(table)
     if name is None:
-        name = "table" if isinstance(table, pd.DataFrame) else Path(table).name
+        name = "table" if isinstance(table, pd.DataFrame) else Path(table).absolute().name
     faults = Faults(name)
     declared = read_declarations(variables or {}, graph)
     columns = read_columns(frame, declared, image_folder(table, root), pixels or {}, faults)
-    absent = columns.missing()
+    if split is None:
+        given = SPLIT in frame and SPLIT not in columns.titles.values() and names_splits(frame[SPLIT])
+        split = SPLIT if given else SHARES
+    absent = columns.missing() | _without_key(frame, group, split, columns)
     if missing == "refuse":
         for node, cells in absent.items():
-            faults.rows(columns.titles[node], np.flatnonzero(cells).tolist(), lambda row: "nothing", "a value")
-    kept = _kept(len(frame), absent if missing == "drop" else {}, rows, seed)
-    if len(kept) < 2 and not faults.found:
-        raise DataError(
-            f"Expected at least 2 rows without missing values in {name}; got {len(kept)}. Leave out a column."
-        )
-    groups = _groups(frame, group, kept, faults)
+            title = columns.titles.get(node, node)
+            faults.rows(title, np.flatnonzero(cells).tolist(), lambda row: "nothing", "a value")
+    complete = np.flatnonzero(
+        ~np.any([np.zeros(len(frame), bool), *(absent.values() if missing == "drop" else ())], axis=0)
+    )
+    kept = (
+        complete if rows is None else draw_rows(complete, rows, frame[split] if isinstance(split, str) else None, seed)
+    )
+    _check_kept(kept, columns, name, faults)
+    groups = np.arange(len(kept)) if group is None else pd.factorize(frame[group].iloc[kept])[0].astype(np.int64)
     parts = _split(frame, split, group, groups, kept, seed, faults)
     faults.refuse()
     return TableIndex(
@@ -146,39 +152,47 @@ def index_table(
     )
 
 
-def _kept(count: int, absent: dict[str, NDArray[np.bool_]], rows: int | None, seed: int) -> NDArray[np.int64]:
-    complete = np.flatnonzero(~np.any([*absent.values(), np.zeros(count, bool)], axis=0))
-    if rows is None or rows >= len(complete):
-        return complete
-    return np.sort(np.random.default_rng(seed).choice(complete, rows, replace=False))
+def _without_key(
+    frame: pd.DataFrame, group: str | None, split: SplitLike, columns: Columns
+) -> dict[str, NDArray[np.bool_]]:
+    """Where the group or the split is missing, by column, of columns that are no node."""
+    absent = {}
+    for what, title in (("the group", group), ("the split", split)):
+        if isinstance(title, str):
+            cells = frame[find_column(title, what, frame)].isna().to_numpy(dtype=bool)
+            if cells.any() and title not in columns.titles.values():
+                absent[title] = cells
+    return absent
 
 
-def _groups(frame: pd.DataFrame, group: str | None, kept: NDArray[np.int64], faults: Faults) -> NDArray[np.int64]:
-    if group is None:
-        return np.arange(len(kept))
-    column = frame[find_column(group, "group", frame)].iloc[kept]
-    codes, _ = pd.factorize(column)
-    if (codes < 0).any():
-        faults.rows(group, kept[codes < 0].tolist(), lambda row: "nothing", "a group")
-    return codes.astype(np.int64)
+def _check_kept(kept: NDArray[np.int64], columns: Columns, name: str, faults: Faults) -> None:
+    """Note attributes that no longer vary over the rows that are left."""
+    if faults.found:
+        return
+    if len(kept) < 2:
+        raise DataError(
+            f"Expected at least 2 rows without missing values in {name}; got {len(kept)}. "
+            "Use more rows, or leave out the column that misses values."
+        )
+    for node, attribute in columns.attributes.items():
+        if (attribute.values[kept] == attribute.values[kept[0]]).all():
+            found = f"the same value in all {len(kept)} rows that are used, out of {len(attribute.values)}"
+            faults.column(columns.titles[node], found, "values that vary")
 
 
 def _split(
     frame: pd.DataFrame,
-    split: SplitLike | None,
+    split: SplitLike,
     group: str | None,
     groups: NDArray[np.int64],
     kept: NDArray[np.int64],
     seed: int,
     faults: Faults,
 ) -> dict[str, Tensor]:
-    if split is None:
-        split = SPLIT if SPLIT in frame and _names_splits(frame[SPLIT]) else SHARES
     if not isinstance(split, str):
         faults.refuse()  # what is wrong with the columns comes before too few groups
-        return split_groups(groups, split, seed)
-    column = frame[find_column(split, "split", frame)].iloc[kept]
-    parts = named_splits(column, faults)
+        return split_groups(groups, split, seed, "rows" if group is None else f"groups of '{group}'")
+    parts = named_splits(frame[split].iloc[kept], faults)
     for place, first in enumerate(parts):
         for second in list(parts)[place + 1 :]:
             both = np.intersect1d(groups[parts[first]], groups[parts[second]])
@@ -187,7 +201,3 @@ def _split(
                     split, f"{len(both)} groups of '{group}' in both {first} and {second}", "each group in one split"
                 )
     return parts
-
-
-def _names_splits(column: pd.Series) -> bool:
-    return set(column.dropna().astype(str).str.lower().unique()) <= set(NAMES)

@@ -97,6 +97,11 @@ def _classes(folder: Path) -> pd.DataFrame:
 def _images(folder: Path) -> Iterator[Path]:
     for place, folders, files in os.walk(folder):
         folders[:] = [name for name in folders if not name.startswith(".")]
+        linked = next((name for name in folders if (Path(place) / name).is_symlink()), None)
+        if linked is not None:  # its images would be left out without a word
+            raise DataError(
+                f"Expected folders in '{place}'; '{linked}' is a symbolic link. Put the folder itself there."
+            )
         for name in files:
             if Path(name).suffix.lower() in SUFFIXES and not name.startswith("."):
                 yield (Path(place) / name).relative_to(folder)

@@ -15,7 +15,7 @@ from .layouts import read_folder
 
 __all__ = ["read_table"]
 
-SEPARATORS = {",": "commas", ";": "semicolons", "\t": "tabs"}
+SEPARATORS = ",;\t|"
 PARQUET = (".parquet", ".pq")
 LOOKED_AT = 1000
 """Lines at the top of a file from which its form is told."""
@@ -27,9 +27,10 @@ MISSING = ["", "NA", "N/A", "NaN", "nan", "null", "NULL", "None"]
 def read_table(path: str | Path, *, arrow: bool = False) -> pd.DataFrame:
     """The table at `path`: a .csv (or .tsv, .txt) or .parquet file, or an image folder.
 
-    CSV is UTF-8, with or without byte order mark; columns are separated by commas, semicolons or tabs, as the header
-    says. Where semicolons or tabs separate, numbers may have a decimal comma. Empty cells, NA, NaN and null are missing. A
-    first column without a name that numbers the rows is left out.
+    CSV is UTF-8, with or without byte order mark; columns are separated by commas, semicolons, tabs or bars, as the
+    header says. Where it is not commas, numbers may have a decimal comma. Empty cells, NA, NaN, null and None are missing,
+    unless in quotes: a label may be called so. Spaces around column names are cut. A first column without a name that
+    numbers the rows is left out, and so are empty columns without a name.
 
     Args:
         path: File or folder.
@@ -63,7 +64,10 @@ def _refusing(path: Path) -> Iterator[None]:
             "Windows files. Save it as UTF-8 (in a spreadsheet: CSV UTF-8)."
         ) from None
     except OSError as error:
-        raise DataError(f"Expected a table at '{path}'; it cannot be read: {error.strerror or error}.") from None
+        raise DataError(
+            f"Expected a table at '{path}'; it cannot be read: {error.strerror or error}. Mind that a study's "
+            "path starts at the study file."
+        ) from None
     except (pa.ArrowException, ValueError) as error:
         if isinstance(error, DataError):
             raise
@@ -120,6 +124,8 @@ def _decimal_point(path: Path, lines: list[str], separator: str) -> str:
 def _as_frame(table: pa.Table, path: Path, *, arrow: bool) -> pd.DataFrame:
     if table.column_names and not table.column_names[0].strip() and _numbers_rows(table.column(0).to_pylist()):
         table = table.remove_column(0)  # what pandas and R write unless told otherwise
+    table = table.rename_columns([name.strip() for name in table.column_names])
+    table = table.select([i for i, c in enumerate(table.columns) if table.column_names[i] or c.null_count < len(c)])
     names = table.column_names
     empty = [place for place, name in enumerate(names, start=1) if not name.strip()]
     if empty:

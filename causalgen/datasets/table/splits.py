@@ -13,7 +13,7 @@ from ...errors import DataError, nearest
 from ..dataset import SPLITS
 from .faults import Faults
 
-__all__ = ["NAMES", "SHARES", "SplitLike", "named_splits", "split_groups"]
+__all__ = ["SHARES", "SplitLike", "draw_rows", "named_splits", "names_splits", "split_groups"]
 
 SplitLike: TypeAlias = Mapping[str, float] | str
 """Shares of the rows by split, or the column that names the split of every row."""
@@ -23,13 +23,16 @@ NAMES |= {"validation": "validation", "test": "test", "testing": "test"}
 """Words for the splits in a column, in small letters."""
 
 
-def split_groups(group: NDArray[np.int64], shares: Mapping[str, float], seed: int) -> dict[str, Tensor]:
+def split_groups(
+    group: NDArray[np.int64], shares: Mapping[str, float], seed: int, what: str = "groups"
+) -> dict[str, Tensor]:
     """Rows of each split, whole groups drawn at random until a split has its share of the rows.
 
     Args:
         group: `(N,)` group of each row.
         shares: Shares of "train", "validation" and "test", of sum 1.
         seed: Seed of the draw.
+        what: What the groups are, for messages.
 
     Raises:
         DataError: The shares are none, or there are too few groups.
@@ -43,7 +46,7 @@ def split_groups(group: NDArray[np.int64], shares: Mapping[str, float], seed: in
     groups, place, sizes = np.unique(group, return_inverse=True, return_counts=True)
     if len(groups) < len(SPLITS):
         raise DataError(
-            f"Expected at least {len(SPLITS)} groups to split; got {len(groups)}. Split by rows, or by a column."
+            f"Expected at least {len(SPLITS)} {what} to split; got {len(groups)}. Use more rows, or another group."
         )
     order = np.random.default_rng(seed).permutation(len(groups))
     middle = np.cumsum(sizes[order]) - sizes[order] / 2
@@ -57,11 +60,30 @@ def split_groups(group: NDArray[np.int64], shares: Mapping[str, float], seed: in
     return {name: torch.from_numpy(np.flatnonzero(of_group[place] == code)) for code, name in enumerate(SPLITS)}
 
 
+def names_splits(column: pd.Series) -> bool:
+    """Whether every word of a column names a split."""
+    words = {str(word).strip().lower() for word in column.dropna().unique()}
+    return bool(words) and words <= set(NAMES)
+
+
+def draw_rows(rows: NDArray[np.int64], count: int, names: pd.Series | None, seed: int) -> NDArray[np.int64]:
+    """At most `count` of `rows`, drawn at random, in their order; every split that `names` names keeps its share of them."""
+    if count >= len(rows):
+        return rows
+    rng = np.random.default_rng(seed)
+    if names is None:
+        return np.sort(rng.choice(rows, count, replace=False))
+    shuffled = names.iloc[rng.permutation(rows)].astype("string")
+    parts = shuffled.groupby(shuffled, dropna=False)
+    place = parts.cumcount() / parts.transform("size")
+    return np.sort(place.sort_values(kind="stable").index.to_numpy()[:count])
+
+
 def named_splits(column: pd.Series, faults: Faults) -> dict[str, Tensor]:
     """Rows of each split as a column names them: train, validation (val, valid, dev) and test."""
     words = column.astype("string").str.strip().str.lower()
     names = words.map(NAMES)
-    wrong = column.index[names.isna()]
+    wrong = column.index[(names.isna() & column.notna()).to_numpy(dtype=bool)]
     if len(wrong):
         faults.rows(str(column.name), wrong.tolist(), lambda row: repr(column.loc[row]), "train, validation or test")
     split = {
