@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterable, Sequence
 from functools import partial
+from typing import Any
 
 import numpy as np
 from joblib import Parallel, cpu_count, delayed
@@ -108,7 +109,7 @@ def _set_one(image: NDArray, thickness: float, intensity: float) -> NDArray[np.u
     return image.astype(np.uint8) if np.isnan(intensity) else set_intensity(image, value)
 
 
-def _named(index: int, function: Callable, *arguments: NDArray):
+def _named(index: int, function: Callable, *arguments: Any) -> Any:
     try:
         return function(*arguments)
     except DataError as error:

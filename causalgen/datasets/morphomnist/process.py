@@ -13,6 +13,7 @@ closer to a square than to a disk, so thick digits overshoot.
 
 from collections.abc import Callable
 from functools import lru_cache
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -129,7 +130,7 @@ class _OldTies(np.random.Generator):
         super().__init__(np.random.PCG64(0))
         self.counts = counts
 
-    def permutation(self, x, axis=0):
+    def permutation(self, x: Any, axis: int = 0) -> Any:
         return np.concatenate([np.random.RandomState(0).permutation(count) for count in self.counts])
 
 
