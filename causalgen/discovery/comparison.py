@@ -45,7 +45,7 @@ class PairComparison:
     reading: str
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Comparison:
     """A user's graph and a found class, pair by pair. Agreement does not prove the graph, nor disagreement disprove it.
 
@@ -91,6 +91,9 @@ class Comparison:
             "f1": self.f1,
             "consistency": self.consistency,
         }
+
+    def __repr__(self) -> str:
+        return f"Comparison({self})"
 
     def __str__(self) -> str:
         adjacencies = (

@@ -28,7 +28,7 @@ KERNEL_ROWS = 300
 """Most rows for the kernel test, whose time grows with their cube: about 0.3 s per test at 300."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Discovery:
     """What an algorithm found in a table, and under which assumptions.
 
@@ -101,6 +101,10 @@ class Discovery:
 
     def __str__(self) -> str:
         return f"{self.found.kind}: {self.found}"
+
+    def __repr__(self) -> str:
+        told = f", {len(self.warnings)} warning{'s' * (len(self.warnings) > 1)}" if self.warnings else ""
+        return f"Discovery({self.algorithm}, {self.rows_used:,} rows{told}, {self})"
 
 
 def discover(

@@ -51,7 +51,7 @@ class Separation(NamedTuple):
         return f"{self.a} and {self.b} independent{given}: not rejected (p = {self.p_value:.2g})"
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class EquivalenceClass:
     """The graphs that the data cannot tell apart, under stated assumptions.
 
@@ -68,6 +68,8 @@ class EquivalenceClass:
     >>> found = EquivalenceClass("CPDAG", ("a", "b", "c"), (("a", "---", "b"), ("b", "---", "c")))
     >>> print(found)
     a --- b; b --- c
+    >>> found
+    EquivalenceClass(CPDAG: a --- b; b --- c)
     >>> [str(graph) for graph in found.graphs()]
     ['a -> b; b -> c', 'b -> {a, c}', 'c -> b; b -> a']
     """
@@ -194,6 +196,9 @@ class EquivalenceClass:
         joined = {name for a, _, b in self.edges for name in (a, b)}
         parts = [f"{write_name(a)} {mark} {write_name(b)}" for a, mark, b in self.edges]
         return "; ".join(parts + [write_name(name) for name in self.nodes if name not in joined])
+
+    def __repr__(self) -> str:
+        return f"EquivalenceClass({self.kind}: {self})"
 
 
 def from_partial(kind: ClassKind, nodes: Iterable[str], partial: Partial, conflicts: Iterable[str]) -> EquivalenceClass:

@@ -24,7 +24,7 @@ __all__ = ["Frequencies", "bootstrap", "draw_rows"]
 MARKS = ("->", "<-", "---", "<->", "o->", "<-o", "o-o")
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Frequencies:
     """Shares of bootstrap resamples, between 0 and 1.
 
@@ -51,6 +51,9 @@ class Frequencies:
         if (a, b) in self.shares:
             return self.shares[a, b]
         return {reverse(mark): share for mark, share in self.shares.get((b, a), {}).items()}
+
+    def __repr__(self) -> str:
+        return f"Frequencies({len(self.shares)} pairs in {self.resamples} resamples)"
 
     def to_frame(self) -> "pd.DataFrame":
         """One row for each pair that was ever adjacent: a, b, adjacent, and the share of each mark."""
