@@ -94,8 +94,9 @@ def _training_seconds(
     attributes = [name for name, variable in graph.variables.items() if not variable.is_image]
     seconds = {"attributes": ATTRIBUTE_SECONDS * train * config.attributes.epochs * len(attributes)}
     for name in (name for name in graph.nodes if name not in attributes):
-        steps = max(1, train // config.images.batch_size) * config.images.epochs
-        batch = {node: _noise(graph, node, config.images.batch_size) for node in (name, *graph.parents(name))}
+        size = config.images.units(train)
+        steps = max(1, train // size) * config.images.epochs
+        batch = {node: _noise(graph, node, size) for node in (name, *graph.parents(name))}
         seconds[name] = steps * step_seconds(build_model(study, graph), name, batch, config)
     return seconds
 

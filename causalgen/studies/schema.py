@@ -180,7 +180,7 @@ class TrainingStage(_Section):
     epochs: Count | None = None
     """Greatest number of passes over the training split."""
     batch_size: Count | None = None
-    """Units per step."""
+    """Units per step at most; small data are learned from in smaller steps."""
     learning_rate: Annotated[float, Field(gt=0)] | None = None
     """Peak of the learning rate."""
     weight_decay: Annotated[float, Field(ge=0)] | None = None

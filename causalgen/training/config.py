@@ -4,6 +4,10 @@ from dataclasses import dataclass, field
 
 __all__ = ["FitConfig", "Stage"]
 
+LEAST_BATCH = 32
+LEAST_STEPS = 10
+"""Steps of an epoch, where batches need not become smaller than the least for it."""
+
 
 @dataclass(frozen=True)
 class Stage:
@@ -11,7 +15,8 @@ class Stage:
 
     Args:
         epochs: Greatest number of passes.
-        batch_size: Units per step.
+        batch_size: Units per step at most; a step takes no more than a tenth of the training split, or 32 units if that is
+            more, so that small data are learned from in more than a few steps.
         learning_rate: Peak of a short linear warm-up followed by a cosine decay to zero.
         weight_decay: Decoupled weight decay of AdamW.
         clip: Greatest norm of the gradient.
@@ -29,6 +34,14 @@ class Stage:
     ema: float = 0.99
     patience: int = 15
     shift: int = 0
+
+    def units(self, rows: int) -> int:
+        """Units per step on a training split of `rows`.
+
+        >>> Stage(batch_size=512).units(60_000), Stage(batch_size=512).units(700), Stage(batch_size=512).units(100)
+        (512, 70, 32)
+        """
+        return min(self.batch_size, max(LEAST_BATCH, rows // LEAST_STEPS))
 
     def __post_init__(self) -> None:
         for name in ("epochs", "batch_size", "patience"):

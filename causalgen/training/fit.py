@@ -148,7 +148,8 @@ def _train(
     on_epoch: OnEpoch | None,
 ) -> list[NodeTrainer]:
     count = len(train[nodes[0]])
-    per_epoch = max(1, count // stage.batch_size)
+    size = stage.units(count)
+    per_epoch = max(1, count // size)
     needed = {name for node in nodes for name in (node, *scm.graph.parents(node))}
     train = {name: train[name] for name in needed}
     trainers = [NodeTrainer(n, scm.mechanisms[n], stage, stage.epochs * per_epoch, fabric) for n in nodes]
@@ -160,8 +161,8 @@ def _train(
             break
         scm.train()
         order = torch.randperm(count, device=fabric.device)
-        for start in range(0, per_epoch * stage.batch_size, stage.batch_size):
-            index = order[start : start + stage.batch_size]
+        for start in range(0, per_epoch * size, size):
+            index = order[start : start + size]
             batch = {name: as_float(tensor[index.to(tensor.device)].to(index.device)) for name, tensor in train.items()}
             for trainer in active:
                 if stage.shift and scm.graph[trainer.name].is_image:

@@ -4,7 +4,7 @@ import copy
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, NoReturn
 
 import torch
 from lightning_fabric import Fabric
@@ -77,12 +77,21 @@ class NodeTrainer:
         return min(1.0, self.step / max(1, self.steps))
 
     def train_batch(self, batch: Mapping[str, Tensor]) -> None:
-        """One step on every parameter group: all gradients first, each objective's by its own parameters only."""
+        """One step on every parameter group: all gradients first, each objective's by its own parameters only.
+
+        Raises:
+            DivergenceError: An earlier step made the weights NaN; the mechanism holds the last good ones.
+        """
         value, parents = batch[self.name], {p: batch[p] for p in self.mechanism.parents}
         rate = self.mechanism.pace * self.stage.learning_rate * min(1.0, (self.step + 1) / WARMUP_STEPS)
         rate *= 0.5 * (1 + math.cos(math.pi * self.progress))
-        with self.fabric.autocast():  # a method other than forward is not wrapped on a single device
-            losses = self.module.objectives(value, parents, self.progress)
+        try:
+            with self.fabric.autocast():  # a method other than forward is not wrapped on a single device
+                losses = self.module.objectives(value, parents, self.progress)
+        except ValueError:  # how distributions refuse what NaN weights make
+            if all(bool(torch.isfinite(parameter).all()) for parameter in self.mechanism.parameters()):
+                raise
+            self._diverge(math.nan, self.step // max(1, self.steps // self.stage.epochs))
         active = [(o, p, opt) for (o, p), opt in zip(self.groups.items(), self.optimizers) if losses[o].requires_grad]
         for place, (objective, parameters, optimizer) in enumerate(active, start=1):
             optimizer.zero_grad()
@@ -177,11 +186,14 @@ class NodeTrainer:
     def _require_finite(self, losses: Mapping[str, float], epoch: int) -> None:
         for objective in self.groups:
             if not math.isfinite(losses[objective]):
-                self.finish()
-                raise DivergenceError(
-                    f"Expected a finite loss while training '{self.name}'; got {losses[objective]} in epoch {epoch + 1}. "
-                    "The last good weights are kept. Lower the learning rate, or look for extreme values in its data."
-                )
+                self._diverge(losses[objective], epoch)
+
+    def _diverge(self, loss: float, epoch: int) -> NoReturn:
+        self.finish()
+        raise DivergenceError(
+            f"Expected a finite loss while training '{self.name}'; got {loss} in epoch {epoch + 1}. "
+            "The last good weights are kept. Lower the learning rate, or look for extreme values in its data."
+        )
 
     def _averaged_state(self) -> dict[str, Tensor]:
         return copy.deepcopy(self.average.module.state_dict())
