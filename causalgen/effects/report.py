@@ -234,7 +234,10 @@ class EffectReport:
         return "\n".join(rows + [f"  warning: {text}" for text in self.warnings])
 
     def __repr__(self) -> str:
-        return f"EffectReport({self.question}: {'; '.join(map(str, self.estimates))})"
+        rows = [f"EffectReport({self.question}; {self.rows_used:,} rows)"]
+        rows += [f"  {row}" for row in (*self.estimates, *self.comparisons)]
+        told = [f"  {len(self.warnings)} warning{'s' * (len(self.warnings) > 1)}"] if self.warnings else []
+        return "\n".join(rows + told)
 
     def _repr_html_(self) -> str:
         from ..reports.display import effect_html
