@@ -47,13 +47,14 @@ def graph(
         from ..errors import GraphError
         from ..graph.formats import format_of
         from ..studies.graphs import find_graph
-        from .pictures import check_picture
+        from .pictures import check_folder, check_picture
 
         if (treatment is None) != (outcome is None):
             raise GraphError("Expected both --treatment and --outcome, or neither; got one of them.")
         check_picture("--draw", draw)
         if out is not None:
             format_of(out)
+            check_folder("--out", out)
         found = find_graph(source)
         if not found.nodes:
             raise GraphError(f"Expected a graph with at least one variable; got none in '{source}'.")

@@ -143,9 +143,11 @@ def fitted_data(run: RunFolder, scm: StructuralCausalModel) -> Dataset:
     """
     data = load_data(run.study)
     if data.graph != scm.graph:
+        other = [name for name in data.graph.nodes if name in scm.graph and data.graph[name] != scm.graph[name]]
+        changed = f": {scm.graph[other[0]]} has become {data.graph[other[0]]}" if other else ""
         raise CheckpointError(
-            f"Expected a model of the graph of '{data.name}' in '{run.model}'; got one of another graph. "
-            "Fit the data anew with --fresh."
+            f"Expected a model of the graph of '{data.name}' in '{run.model}'; got one of another graph{changed}. "
+            "Bring back the data of the run, or fit anew with --fresh."
         )
     return data
 

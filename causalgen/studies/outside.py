@@ -138,10 +138,8 @@ def _read(path: Path, variable: Variable, fit: Fit) -> tuple[Tensor, list[str]]:
     header = read_header(path)
     pixels = header if isinstance(header, str) else decode_image(path, variable.shape, fit)
     if isinstance(header, str) or isinstance(pixels, str):
-        raise DataError(
-            f"Expected a grey or colour image with 8 bits per channel in '{path}'; got {pixels}. "
-            "Save it as PNG without transparency."
-        )
+        remedy = "Save it as PNG without transparency." if path.is_file() else "Check the path."
+        raise DataError(f"Expected a grey or colour image with 8 bits per channel in '{path}'; got {pixels}. {remedy}")
     notes = []
     if (header.height, header.width) != (height, width):
         how = {"crop": "cut and resized", "pad": "padded and resized", "stretch": "stretched"}[fit]

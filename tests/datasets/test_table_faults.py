@@ -35,7 +35,7 @@ def test_everything_wrong_comes_in_one_listing(folder: Path) -> None:
         "row 3, column 'age': found 'old', expected a number",
         "row 4, column 'size': found inf, expected a finite number",
         "row 5, column 'sex': found nothing, expected a value",
-        "row 6, column 'scan': found no such file ('scans/nowhere.png'), expected a grey or colour image",
+        "row 6, column 'scan': found no such file ('scans/nowhere.png'), expected a file in '",
         "row 7, column 'scan': found not an image ('scans/007.png')",
         "missing: drop",
     ):

@@ -19,6 +19,9 @@ from .splits import SplitLike
 
 __all__ = ["from_arrays", "from_torch"]
 
+PIECE = 1024
+"""Images that are made bytes at a time: floats take up to eight times their memory."""
+
 
 def from_arrays(
     values: Mapping[str, Any],
@@ -148,4 +151,5 @@ def _pixels(name: str, array: NDArray[Any]) -> NDArray[np.uint8]:
             f"Expected pixels of '{name}' from 0 to 255, or from 0 to 1; got {least:g} to {most:g}. Rescale."
         )
     scale = 255 if np.issubdtype(array.dtype, np.floating) and most <= 1 else 1
-    return np.round(array * scale).astype(np.uint8)
+    parts = np.array_split(array, max(1, len(array) // PIECE))
+    return np.concatenate([np.round(part * scale).astype(np.uint8) for part in parts])

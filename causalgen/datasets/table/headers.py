@@ -8,10 +8,11 @@ from pathlib import Path
 
 from PIL import ExifTags, Image, UnidentifiedImageError
 
-__all__ = ["FORMATS", "MOST_PIXELS", "SUFFIXES", "Header", "most_common", "read_header"]
+__all__ = ["ABSENT", "FORMATS", "MOST_PIXELS", "SUFFIXES", "Header", "most_common", "read_header"]
 
 FORMATS = ("PNG", "JPEG", "BMP", "GIF", "TIFF", "WEBP", "PPM")
 SUFFIXES = (".png", ".jpg", ".jpeg", ".bmp", ".gif", ".tif", ".tiff", ".webp", ".ppm", ".pgm", ".pbm")
+ABSENT = "no such file"
 MOST_PIXELS = 100_000_000
 """More are taken for a decompression bomb."""
 GREY, COLOUR = ("1", "L", "LA"), ("RGB", "RGBA", "P", "PA", "YCbCr")
@@ -40,7 +41,7 @@ def read_header(path: Path) -> Header | str:
     """Header of an image file, or what was found instead of a usable image."""
     try:
         if not path.is_file():
-            return "a folder" if path.is_dir() else "no such file"
+            return "a folder" if path.is_dir() else ABSENT
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", Image.DecompressionBombWarning)  # judged below
             with Image.open(path, formats=FORMATS) as image:

@@ -20,7 +20,7 @@ from ...graph import Variable
 from ..cache import cache_folder, content_hash
 from .declare import Declaration, Fit
 from .faults import Faults
-from .headers import FORMATS, SUFFIXES, Header, most_common, read_header
+from .headers import ABSENT, FORMATS, SUFFIXES, Header, most_common, read_header
 
 __all__ = ["ImageColumn", "decode_image", "index_images", "looks_like_paths"]
 
@@ -190,9 +190,9 @@ def index_images(
     found = _headers(cells, folder)
     wrong = {row: header for row, (_, header) in enumerate(found) if isinstance(header, str)}
     words = {row: f"{header} ('{cells[row]}')" for row, header in wrong.items()}
-    if outside := [row for row, header in wrong.items() if header == OUTSIDE]:
-        faults.rows(title, outside, words.__getitem__, f"one in '{folder}'; `images:` names another folder")
-    if unusable := [row for row, header in wrong.items() if header != OUTSIDE]:
+    if absent := [row for row, header in wrong.items() if header in (OUTSIDE, ABSENT)]:
+        faults.rows(title, absent, words.__getitem__, f"a file in '{folder}'; `images` names another folder")
+    if unusable := [row for row, header in wrong.items() if header not in (OUTSIDE, ABSENT)]:
         faults.rows(title, unusable, words.__getitem__, USABLE)
     headers = [header for _, header in found if isinstance(header, Header)]
     if not headers:
