@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from ..datasets import Dataset
-from ..errors import DataError, SupportError, SupportWarning
+from ..errors import DataError, InterventionWarning, SupportError, SupportWarning, warn
 from ..graph import CausalGraph, Variable
 from ..reports import Gallery, ResponseCurve
 from ..scm import Counterfactual, StructuralCausalModel
@@ -120,7 +120,7 @@ def _answerable(scm: StructuralCausalModel, data: Dataset, rows: Tensor, do: Map
             reason = str(error)
     if reason:
         missing = len(rows) - len(kept)
-        warnings.warn(f"A grid leaves out {missing} of {len(rows)} units. {reason}", stacklevel=2)
+        warn(f"A grid leaves out {missing} of {len(rows)} units. {reason}", InterventionWarning)
     return torch.tensor(kept, dtype=torch.int64)
 
 

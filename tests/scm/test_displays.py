@@ -1,4 +1,4 @@
-"""What a session prints of each noun: few lines, with names, counts and units, and no tensors."""
+"""What Python prints of each noun: few lines, with names, counts and units, and no tensors."""
 
 import pandas as pd
 import torch
@@ -12,7 +12,7 @@ GRAPH = CausalGraph(
 )  # fmt: skip
 
 
-def test_a_session_prints_few_lines(tmp_path) -> None:
+def test_the_nouns_print_few_lines(tmp_path) -> None:
     generator = torch.Generator().manual_seed(0)
     dose = torch.randn(40, generator=generator)
     scans = (torch.rand(40, 4, 4, generator=generator) * 255).to(torch.uint8)
