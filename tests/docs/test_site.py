@@ -26,6 +26,7 @@ def test_every_page_is_in_a_table_of_contents() -> None:
     assert _listed() == {page.with_suffix("").as_posix() for page in PAGES}
 
 
+@pytest.mark.slow
 def test_the_site_builds_without_a_warning(tmp_path: Path) -> None:
     """Sphinx with warnings as errors, in a fresh folder: internal links and anchors resolve, docstrings parse."""
     pytest.importorskip("sphinx", reason="the site needs the extra docs")
