@@ -1,6 +1,7 @@
 """Tables as they come: odd types, labels, names, groups and splits with holes, photographs from phones."""
 
 import os
+from concurrent.futures import ThreadPoolExecutor
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -201,3 +202,20 @@ def test_another_size_or_fit_is_decoded_anew(tmp_path: Path) -> None:
         shapes.append(tuple(data.values["scan"].shape[1:]))
     assert shapes == [(1, 6, 6), (1, 6, 6), (1, 5, 6)]
     assert len(list((tmp_path / "cache" / "images").iterdir())) == 3
+
+
+def test_runs_at_once_and_damaged_files_in_the_cache_do_no_harm(tmp_path: Path) -> None:
+    make(tmp_path / "data")
+
+    def load() -> torch.Tensor:
+        return load_table(tmp_path / "data" / "table.csv", GRAPH, root=tmp_path / "cache").values["scan"]
+
+    with ThreadPoolExecutor(4) as pool:
+        first, *others = pool.map(lambda _: load(), range(4))
+    assert all(torch.equal(first, other) for other in others)
+    first = first.clone()
+    (store,) = (tmp_path / "cache" / "images").iterdir()
+    for damaged in (b"", store.read_bytes()[:100], store.read_bytes()[:-9]):
+        store.unlink()
+        store.write_bytes(damaged)
+        assert torch.equal(load(), first)

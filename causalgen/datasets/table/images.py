@@ -6,6 +6,7 @@ import shutil
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from uuid import uuid4
 
 import numpy as np
 import pandas as pd
@@ -64,11 +65,11 @@ class ImageColumn:
         """
         files = [self.paths[row] for row in rows]
         store = cache_folder(root) / "images" / f"{self._key(files)}.npy"
-        if not store.exists():
+        images = _stored(store)
+        if images is None:
             self._decode_all(files, rows, store, faults, progress)
-        if faults.found:
-            return torch.empty(0, *self.variable.shape, dtype=torch.uint8)
-        return torch.from_numpy(np.load(store, mmap_mode="c"))
+            images = _stored(store)
+        return torch.empty(0, *self.variable.shape, dtype=torch.uint8) if images is None else torch.from_numpy(images)
 
     def _key(self, files: Sequence[Path | None]) -> str:
         def stamp(path: Path | None) -> bytes:
@@ -91,7 +92,7 @@ class ImageColumn:
         progress: Progress | None,
     ) -> None:
         _make_room(store.parent, len(files) * math.prod(self.variable.shape))
-        temporary = store.with_name(f"{store.name}.{os.getpid()}.part")
+        temporary = store.with_name(f"{store.name}.{uuid4().hex}.part")
         shape = (len(files), *self.variable.shape)
         try:
             target = np.lib.format.open_memmap(temporary, mode="w+", dtype=np.uint8, shape=shape)
@@ -224,6 +225,14 @@ def _headers(cells: Sequence[str | None], folder: Path) -> list[tuple[Path | Non
             inside = Path(os.path.realpath(path)).is_relative_to(base)
             seen[cell] = (path, read_header(path) if inside else OUTSIDE)
     return [(None, None) if cell is None else seen[cell] for cell in cells]
+
+
+def _stored(store: Path) -> NDArray[np.uint8] | None:
+    """Decoded images, mapped from their file; None where it is missing or damaged, and they are to be decoded."""
+    try:
+        return np.load(store, mmap_mode="c")
+    except (OSError, ValueError, EOFError):
+        return None
 
 
 def _make_room(folder: Path, size: int) -> None:
