@@ -12,7 +12,10 @@ import numpy as np
 import yaml
 
 from ..datasets.table import TableIndex, describe_columns, index_table
-from ..datasets.table.columns import name_and_unit
+from ..datasets.table.columns import as_frame, image_folder, name_and_unit
+from ..datasets.table.declare import Declaration
+from ..datasets.table.faults import Faults
+from ..datasets.table.images import index_images, looks_like_paths
 from ..errors import DataError
 from ..graph import Variable
 from ..graph.parse import read_edges, write_name
@@ -25,6 +28,8 @@ EPOCHS = (10, 150)
 BATCH = 32
 LONGEST_SIDE = 64
 """Larger images are made this large at first: training time grows with the pixels."""
+LOOKED_AT = 20
+"""Images at the head of a table among which one with a size is looked for."""
 MOST = 4
 """Grids, queries and the like that are written of each sort."""
 MOST_CLASSES = 20
@@ -86,7 +91,7 @@ def starter_study(
         DataFaultsError: Anything is wrong with the table; it lists everything.
         DataError, UnknownNameError, GraphError: The table or the graph cannot be read, or do not fit.
     """
-    variables = {image: {"kind": "image"}} if image in read_edges(edges).nodes else {}
+    variables = _images(table, read_edges(edges).nodes, image)
     index = index_table(table, edges, variables=variables, group=group, missing="drop")
     parts = [
         _head(name),
@@ -97,6 +102,17 @@ def starter_study(
         "seed: 0\n",
     ]
     return "\n".join(part for part in parts if part)
+
+
+def _images(table: Path, nodes: Sequence[str], image: str | None) -> dict[str, dict[str, Any]]:
+    """A declaration of every image: the size of the first one that can be read, since there may be several."""
+    frame, said = as_frame(table), {}
+    for node in nodes:
+        if node in frame and (node == image or looks_like_paths(frame[node])):
+            cells = frame[node].dropna().head(LOOKED_AT)
+            found = index_images(node, cells, image_folder(table, None), Declaration(), Faults(str(table)))
+            said[node] = {"kind": "image"} | ({} if found is None else {"size": found.variable.shape[1:]})
+    return said
 
 
 def _head(name: str) -> str:
@@ -120,7 +136,10 @@ def _data(index: TableIndex, table: str, edges: str, group: str | None) -> str:
         f"  graph: {_flow(edges)}",
         "  variables:                  # inferred from the table; correct what is wrong",
     ]
-    lines += [f"    {_flow(node)}: {_flow(_said(index, node))}" for node in index.graph.nodes]
+    for node in index.graph.nodes:
+        sizes = index.images[node].sizes if node in index.images else ""
+        note = f"   # files have {sizes}" if "," in sizes else ""
+        lines.append(f"    {_flow(node)}: {_flow(_said(index, node))}{note}")
     lines += [
         f"  group: {_flow(group)}"
         if group

@@ -6,6 +6,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from own_table import make
+from PIL import Image
 from typer.testing import CliRunner
 
 from causalgen.cli.app import app
@@ -95,6 +96,17 @@ def test_wrong_options_are_named(folder: Path, arguments: list[str], message: st
     assert code == 2
     assert message in output
     assert not list(folder.glob("*.yaml"))
+
+
+def test_images_of_several_sizes_get_one(folder: Path) -> None:
+    for row, size in ((3, (30, 20)), (7, (11, 9))):
+        Image.new("L", size, 90).save(folder / "data" / "scans" / f"{row:03d}.png")
+    code, output = new("data/table.csv", "-y")
+    assert code == 0, output
+    assert "# files have 12x10 (38 images), 20x30 (1 image), 9x11 (1 image)" in Path("study.yaml").read_text()
+    study = checked("study.yaml")
+    assert isinstance(study.data, OwnData)
+    assert (study.data.variables["scan"].size, study.data.variables["scan"].fit) == ((12, 10), "crop")
 
 
 def test_images_alone_are_no_study(folder: Path) -> None:
