@@ -179,6 +179,8 @@ mechanisms:
 
 training:
   images: {{epochs: {epochs}, batch_size: {BATCH}}}
+  # Where counterfactuals change too little: let predictors teach them to show what was asked (takes as long again).
+  # tuning: {{epochs: 20, batch_size: {BATCH}, learning_rate: 0.001, margin: 0.3}}
 """
 
 
