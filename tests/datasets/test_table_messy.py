@@ -53,6 +53,7 @@ def test_labels_are_matched_by_value_whatever_their_type(column: Any, said: Any,
         ([None, [1], [2]] * 10, {}, "found a list per cell"),
         (pd.period_range("2020", periods=ROWS, freq="D"), {}, "found dates or times"),
         (np.arange(ROWS) * 1j, {}, "found complex numbers"),
+        (["x", "y", "z"] * 10, {"kind": "continuous"}, "row 0, column 'a': found 'x', expected a number"),
     ],
 )
 def test_columns_that_cannot_be_taken(column: Any, said: dict[str, Any], message: str) -> None:
@@ -99,6 +100,19 @@ def test_rows_without_group_or_split_are_dropped_too() -> None:
     index = index_table(frame, "a -> b", group="patient", split="split", missing="drop")
     assert index.rows.tolist() == [row for row in range(ROWS) if row not in (3, 7)]
     assert index.dropped == {"patient": 1, "split": 1}
+
+
+def test_spaces_make_no_other_group() -> None:
+    patient = [f"p{row // 2}" + " " * (row % 2) for row in range(ROWS)]
+    data = load_table(table(np.arange(ROWS) * 0.5, patient=patient), "a -> b", group="patient")
+    assert len(data.group.unique()) == ROWS // 2
+
+
+def test_a_graph_without_nodes_and_a_support_upside_down() -> None:
+    with pytest.raises(DataError, match="got one without nodes"):
+        index_table(table(np.arange(ROWS) * 0.5), "")
+    with pytest.raises(DataError, match=r"Expected the support of 'a' as \[low, high\]; got \[9, 1\]"):
+        index_table(table(np.arange(ROWS) * 0.5), "a -> b", variables={"a": {"support": [9, 1]}})
 
 
 def test_what_is_left_out_is_counted() -> None:

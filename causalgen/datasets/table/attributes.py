@@ -35,14 +35,12 @@ class Attribute:
         variable: What it measures.
         values: `(N,)` float64 numbers, or int64 codes with -1 for a missing label.
         missing: `(N,)` bool.
-        distinct: How many different values there are.
         guessed: What was inferred rather than declared, among kind and labels.
     """
 
     variable: Variable
     values: NDArray[Any]
     missing: NDArray[np.bool_]
-    distinct: int
     guessed: tuple[str, ...]
 
     def summary(self) -> str:
@@ -139,12 +137,13 @@ def _continuous(
         if outside.any():
             faults.rows(title, np.flatnonzero(outside).tolist(), cell, f"a value from {low:g} to {high:g}")
     finite = numbers[np.isfinite(numbers)]
-    distinct = len(np.unique(finite))
-    if distinct == 1:
+    if not len(finite):
+        return None
+    if (finite == finite[0]).all():
         faults.column(title, f"the same value ({finite[0]:g}) in every row", "values that vary")
         return None
     with np.errstate(over="ignore", invalid="ignore"):
-        step = np.spacing(np.abs(finite).max(initial=0).astype(np.float32))
+        step = np.spacing(np.abs(finite).max().astype(np.float32))
     if not step <= FINEST * finite.std():
         found = f"{finite.min():.15g} to {finite.max():.15g}, too large for how little they differ"
         faults.column(
@@ -152,7 +151,7 @@ def _continuous(
         )
     variable = _variable(name, title, "continuous", None, declared, faults)
     guessed = () if declared.kind else ("kind",)
-    return None if variable is None else Attribute(variable, numbers, missing, distinct, guessed)
+    return None if variable is None else Attribute(variable, numbers, missing, guessed)
 
 
 def _discrete(
@@ -205,7 +204,7 @@ def _discrete(
         kind = "binary"
     variable = _variable(name, title, kind, tuple(labels), declared, faults)
     guessed = tuple(word for word in ("kind", "labels") if getattr(declared, word) is None)
-    return None if variable is None else Attribute(variable, values, missing, len(set(words)), guessed)
+    return None if variable is None else Attribute(variable, values, missing, guessed)
 
 
 def _variable(

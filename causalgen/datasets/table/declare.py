@@ -56,6 +56,8 @@ class Declaration:
             raise DataError(f"Expected size, colour and fit for images only; '{name}' is declared {self.kind}.")
         if self.is_image and (self.labels or self.support or self.unit):
             raise DataError(f"Expected no labels, support or unit for the image '{name}'. Remove them.")
+        if self.support is not None and not (len(self.support) == 2 and self.support[0] < self.support[1]):
+            raise DataError(f"Expected the support of '{name}' as [low, high]; got {list(self.support)}.")
         if self.size is not None and (len(self.size) != 2 or min(self.size) < 1):
             raise DataError(f"Expected the size of '{name}' as [height, width] in pixels; got {list(self.size)}.")
 

@@ -118,6 +118,8 @@ def index_table(
         name = "table" if isinstance(table, pd.DataFrame) else Path(table).absolute().name
     faults = Faults(name)
     declared = read_declarations(variables or {}, graph)
+    if not declared:
+        raise DataError("Expected a graph over columns of the table; got one without nodes. Write 'age -> image'.")
     columns = read_columns(frame, declared, image_folder(table, root), pixels or {}, faults)
     if split is None:
         given = SPLIT in frame and SPLIT not in columns.titles.values() and names_splits(frame[SPLIT])
@@ -127,14 +129,12 @@ def index_table(
         for node, cells in absent.items():
             title = columns.titles.get(node, node)
             faults.rows(title, np.flatnonzero(cells).tolist(), lambda row: "nothing", "a value")
-    complete = np.flatnonzero(
-        ~np.any([np.zeros(len(frame), bool), *(absent.values() if missing == "drop" else ())], axis=0)
-    )
-    kept = (
-        complete if rows is None else draw_rows(complete, rows, frame[split] if isinstance(split, str) else None, seed)
-    )
+    lost = [*absent.values()] if missing == "drop" else []
+    kept = np.flatnonzero(~np.any([np.zeros(len(frame), bool), *lost], axis=0))
+    if rows is not None:
+        kept = draw_rows(kept, rows, frame[split] if isinstance(split, str) else None, seed)
     _check_kept(kept, columns, name, faults)
-    groups = np.arange(len(kept)) if group is None else pd.factorize(frame[group].iloc[kept])[0].astype(np.int64)
+    groups = np.arange(len(kept)) if group is None else _groups(frame[group].iloc[kept])
     parts = _split(frame, split, group, groups, kept, seed, faults)
     faults.refuse()
     return TableIndex(
@@ -150,6 +150,11 @@ def index_table(
         unused=tuple(title for title in frame.columns if title not in (*columns.titles.values(), group, split)),
         group_meaning=f"one {group}" if group else "",
     )
+
+
+def _groups(column: pd.Series) -> NDArray[np.int64]:
+    """A number for every group; spaces around its name do not make another one."""
+    return pd.factorize(column.astype("string").str.strip())[0].astype(np.int64)
 
 
 def _without_key(
