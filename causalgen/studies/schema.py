@@ -54,6 +54,13 @@ def _scalar(value: Any) -> Any:
     return value
 
 
+def _split(value: Any) -> Any:
+    shares = isinstance(value, dict) and all(type(share) in (int, float) for share in value.values())
+    if not (value is None or isinstance(value, str) or shares):
+        raise PydanticCustomError("split", "Input should be shares of train, validation and test, or a column")
+    return value
+
+
 def _mechanism(value: Any) -> Any:
     return {"mechanism": value} if isinstance(value, str) else value
 
@@ -136,7 +143,7 @@ class OwnData(_Section):
     """Folder that image paths are relative to, itself relative to the study file; left out: the table's own."""
     group: str | None = None
     """Column whose rows belong together, such as the patient; no group is split apart."""
-    split: dict[str, float] | str | None = None
+    split: Annotated[dict[str, float] | str | None, BeforeValidator(_split)] = None
     """Shares of train, validation and test, or the column that names each row's split; left out: 0.7, 0.15, 0.15."""
     missing: Literal["refuse", "drop"] = "refuse"
     """What happens to rows with missing values."""
@@ -393,7 +400,11 @@ def load_study(path: Path | str) -> Study:
         raise StudyError(f"Expected a study file at '{path}'; it cannot be read: {reason}.") from None
     source = parse_yaml(text, str(path))
     if not isinstance(source.data, dict):
-        raise StudyError(f"{path}, line 1: Expected a mapping with the keys name and data; got {source.data!r}.")
+        found = repr(source.data) if len(repr(source.data)) < 60 else repr(source.data)[:57] + "..."
+        raise StudyError(
+            f"{path}, line 1: Expected a mapping with the keys name and data; got {found}. "
+            "`causalgen new` writes a study about a table."
+        )
     try:
         study = Study.model_validate(source.data)
     except ValidationError as error:

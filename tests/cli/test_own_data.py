@@ -103,6 +103,8 @@ def test_check_lists_every_fault(folder: Path) -> None:
         ("  graph: age -> scan\n  fraction: 1", "line 5: Expected a key of 'data' among table, graph, variables"),
         ("  graph: age -> scan\n  variables: {age: {kid: x}}", "Expected a key of 'data.variables.age' among kind"),
         ("  graph: age -> scan\n  missing: 3", "Expected 'data.missing' to be 'refuse' or 'drop'; got 3"),
+        ("  graph: age -> scan\n  split: [1, 2]", "line 5: Expected 'data.split' to be shares of train, validation"),
+        ("  graph: age -> scan\n  split: {train: many}", "Expected 'data.split' to be shares of train, validation"),
         ("  name: morphodigits", "Expected 'data.graph'; it is missing"),
     ],
 )
@@ -123,3 +125,11 @@ def test_new_overwrites_nothing_and_needs_a_table(folder: Path) -> None:
     assert result.exit_code == 2
     assert "it cannot be read: No such file" in result.output
     assert (folder / "study.yaml").read_text() == "mine"
+
+
+def test_a_table_is_no_study(folder: Path) -> None:
+    result = runner.invoke(app, ["check", str(folder / "data" / "table.csv")])
+    assert result.exit_code == 2
+    assert "..." in result.output
+    assert "`causalgen new` writes a study about a table" in result.output
+    assert len(result.output) < 400
