@@ -104,8 +104,8 @@ def check_value(variable: Variable, value: Any) -> Any:
     if variable.is_image:
         raise DataError(f"Expected an attribute to set; got the image '{variable.name}'. Intervene on its parents.")
     if variable.is_discrete:
-        if isinstance(value, str) and variable.labels == (False, True):
-            value = value.capitalize()  # tables and shells write true
+        if str(value).lower() in ("false", "true") and set(variable.labels or ()) == {False, True}:
+            value = str(value).capitalize()  # tables and shells write true
         return variable.decode(variable.encode(value))
     number = float(value) if _is_number(value) else math.nan
     if not math.isfinite(number):

@@ -288,3 +288,10 @@ def test_the_bounds_are_those_of_the_reader() -> None:
     compile_expression("-" * (DEEPEST - 1) + "1", X, {})
     with pytest.raises(DataError, match="nested"):
         compile_expression("-" * (DEEPEST + 1) + "1", X, {})
+
+
+def test_truth_values_are_written_as_tables_and_shells_write_them() -> None:
+    graph = CausalGraph("smoker -> score", [Variable("smoker", "binary"), Variable("score", "continuous")])
+    assert [parse_do(graph, [f"smoker={word}"])["smoker"] for word in ("true", "True", "FALSE")] == [True, True, False]
+    with pytest.raises(DataError, match="Expected a label of 'smoker' among False, True; got 'yes'"):
+        parse_values(graph, ["smoker=yes"])
