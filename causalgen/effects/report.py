@@ -60,9 +60,10 @@ class Refutation:
     A verdict is "rejected" or "not rejected": a refuter can show an estimate wrong and never right.
 
     Attributes:
-        refuter: "placebo treatment", "random common cause" or "data subset".
+        refuter: "placebo treatment", "random common cause", "data subset" or "dummy outcome".
         estimate: Source of the estimate that was tested.
-        expected: Value that the refuter expects: 0 for the placebo, else the estimate itself.
+        expected: Value that the refuter expects: 0 for placebo and dummy outcome, else the estimate itself (the doubly
+            robust one from a single split into folds, as in the simulations).
         found: Mean over the refuter's simulations.
         p_value: Two-sided; hypothesis: `expected` is a draw from the simulated estimates. None when they do not vary.
         verdict: "rejected" when p_value <= 0.05, "no verdict" without a p-value.

@@ -1,19 +1,23 @@
 """Every refuter is shown rejecting an estimate that breaks what it checks, and passing one that does not."""
 
+from collections.abc import Callable
+
 import numpy as np
 import pandas as pd
 import pytest
 from dowhy.causal_estimator import CausalEstimate
 from sklearn.neighbors import KNeighborsRegressor
 
-from causalgen.effects.doubt.refuters import REFUTERS, _draw, refute, run_refuter
+from causalgen.effects.doubt.dummy_outcome import draw_outcome
+from causalgen.effects.doubt.refuters import REFUTERS, refute, run_refuter
 from causalgen.effects.estimators.adjustment import AdjustmentEstimator, Arrays, Influence
 from causalgen.effects.estimators.doubly_robust import DoublyRobust
 from causalgen.effects.estimators.linear import LinearAdjustment
 from causalgen.effects.identification import dowhy_estimand, unadjusted_estimand
+from causalgen.effects.table import CLUSTER
 from causalgen.graph import CausalGraph, identify
 
-from .generator import binary_table, sigmoid
+from .generator import binary_table, digits_table, sigmoid
 
 GRAPH = CausalGraph("z -> {t, y}; t -> y")
 
@@ -65,9 +69,13 @@ def small_scale_table(seed: int = 0) -> pd.DataFrame:
     return pd.DataFrame({"z": 0.001 * z, "t": t, "y": 10 + t + 2 * z + 0.1 * rng.normal(size=1_000)})
 
 
-def fit(build: type, table: pd.DataFrame) -> CausalEstimate:
+def fit(build: type, table: pd.DataFrame, **options: int) -> CausalEstimate:
     estimand = dowhy_estimand(GRAPH, identify(GRAPH, treatment="t", outcome="y"))
-    return build(estimand).fit(table).estimate_effect(table, control_value=0.0, treatment_value=1.0, target_units="ate")
+    return (
+        build(estimand, **options)
+        .fit(table)
+        .estimate_effect(table, control_value=0.0, treatment_value=1.0, target_units="ate")
+    )
 
 
 @pytest.mark.parametrize(
@@ -83,7 +91,7 @@ def test_refuter_rejects_a_planted_violation_and_passes_without_it(refuter: str,
     table = small_scale_table()
     _, p_value = run_refuter(refuter, fit(planted, table), simulations=30)
     assert p_value < 0.01
-    _, p_value = run_refuter(refuter, fit(DoublyRobust, table), simulations=30)
+    _, p_value = run_refuter(refuter, fit(DoublyRobust, table, most_splits=1), simulations=30)
     assert p_value > 0.05
 
 
@@ -121,10 +129,20 @@ def test_random_common_cause_needs_the_identifier_method() -> None:
 
 @pytest.mark.parametrize("refuter", REFUTERS)
 def test_refuters_repeat_under_a_seed_and_vary_across_seeds(refuter: str) -> None:
-    estimate = fit(DoublyRobust, binary_table(300, seed=0))
+    estimate = fit(DoublyRobust, binary_table(300, seed=0), most_splits=1)
     first = run_refuter(refuter, estimate, simulations=10, seed=1)
     assert run_refuter(refuter, estimate, simulations=10, seed=1) == first
     assert run_refuter(refuter, estimate, simulations=10, seed=2) != first
+
+
+def test_refuters_take_one_split_and_compare_with_it() -> None:
+    """Of several splits, each simulated table would cost as much again; a single one moves the estimate."""
+    table = binary_table(300, seed=0)
+    several, single = fit(DoublyRobust, table), fit(DoublyRobust, table, most_splits=1)
+    assert several.value != single.value
+    (row,) = refute({"sound": several}, several, refuters=["random common cause"], simulations=10)
+    assert row.expected == single.value
+    assert row.found == run_refuter("random common cause", single, simulations=10)[0]
 
 
 def test_every_refuter_says_what_it_checks_and_cannot_show() -> None:
@@ -144,13 +162,60 @@ def test_dummy_outcome_rejects_the_naive_estimate_where_covariates_confound() ->
     assert row.expected == 0
 
 
+def pen_table(seed: int) -> pd.DataFrame:
+    """1,000 rows of the default study: an effect of 61, confounded, on a bounded outcome of curved covariates."""
+    table = digits_table(1_000, seed)
+    felt = (table["pen"] == "felt-tip").astype(float)
+    return pd.DataFrame({"z": table["hurry"], "t": felt, "y": table["intensity"]})
+
+
+def clustered_table(seed: int) -> pd.DataFrame:
+    """100 clusters of 10 rows that share covariate, treatment and half of the outcome's noise."""
+    rng = np.random.default_rng(seed)
+    own = np.repeat(np.arange(100), 10)
+    z = rng.normal(size=100)
+    t = (rng.random(100) < sigmoid(z)).astype(float)
+    noise = rng.normal(size=100)[own] + rng.normal(size=1_000)
+    return pd.DataFrame({"z": z[own], "t": t[own], "y": t[own] + 2 * z[own] + np.abs(z[own]) + noise, CLUSTER: own})
+
+
+def dummy_outcomes(draw: Callable[[int], pd.DataFrame], build: type, seeds: int, **options: int) -> np.ndarray:
+    """What the refuter finds and its p-value for adjusted and naive estimate, `(seeds, 4)`."""
+    naive = LinearAdjustment(unadjusted_estimand("t", "y"))
+    rows = []
+    for table in map(draw, range(seeds)):
+        adjusted = run_refuter("dummy outcome", fit(build, table, **options), simulations=10)
+        unadjusted = naive.fit(table).estimate_effect(table, control_value=0.0, treatment_value=1.0)
+        rows.append((*adjusted, *run_refuter("dummy outcome", unadjusted, simulations=10)))
+    return np.array(rows)
+
+
+def check_level(rows: np.ndarray) -> None:
+    """Centred at 0 within three standard errors, at most 10 % rejections of the adjusted estimate, all of the naive."""
+    found, p_value, _, naive_p = rows.T
+    assert abs(found.mean()) < 3 * found.std(ddof=1) / np.sqrt(len(found))
+    assert (p_value <= 0.05).mean() <= 0.1
+    assert (naive_p <= 0.05).all()
+
+
+@pytest.mark.parametrize("draw", [pen_table, clustered_table])
+def test_dummy_outcome_keeps_its_level_on_small_tables(draw: Callable[[int], pd.DataFrame]) -> None:
+    """Trees that see the row they predict take in a part of the effect: 20 of 20 rejections of the pen's."""
+    check_level(dummy_outcomes(draw, LinearAdjustment, seeds=20))
+
+
+@pytest.mark.slow
+def test_dummy_outcome_keeps_its_level_for_doubly_robust_estimates() -> None:
+    check_level(dummy_outcomes(pen_table, DoublyRobust, seeds=40, most_splits=1))
+
+
 def test_dummy_of_a_binary_outcome_stays_binary() -> None:
     """A fractional outcome model would refuse anything outside [0, 1]."""
     observed = (np.arange(300) % 3 == 0).astype(float)
     random = np.random.RandomState(0)
-    dummy = _draw(np.full(300, 0.7), observed, random)
+    dummy = draw_outcome(np.full(300, 0.7), observed, random)
     assert set(dummy) == {0.0, 1.0}
     assert abs(dummy.mean() - 0.7) < 0.08
-    drawn = _draw(np.linspace(0, 1, 300), np.linspace(0, 1, 300) ** 2, random)
+    drawn = draw_outcome(np.linspace(0, 1, 300), np.linspace(0, 1, 300) ** 2, random)
     assert drawn.min() >= 0
     assert drawn.max() <= 1

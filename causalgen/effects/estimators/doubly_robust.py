@@ -15,7 +15,7 @@ from .weighting import balancing_weights
 
 __all__ = ["DoublyRobust", "Scores"]
 
-MOST_SPLITS, ROWS_TO_SCORE = 5, 5_000
+ROWS_TO_SCORE = 5_000
 
 
 class Scores(NamedTuple):
@@ -53,6 +53,7 @@ class DoublyRobust(AdjustmentEstimator):
         identified_estimand: DoWhy's estimand with its identifier method set to "backdoor".
         outcome_model: sklearn regressor, cloned for each fold and arm.
         propensity_model: sklearn classifier, or regressor of an indicator, cloned for each fold.
+        most_splits: Greatest number of splits into folds.
     """
 
     def __init__(
@@ -61,17 +62,23 @@ class DoublyRobust(AdjustmentEstimator):
         *,
         outcome_model: BaseEstimator | None = None,
         propensity_model: BaseEstimator | None = None,
+        most_splits: int = 5,
         **options: Any,
     ) -> None:
         super().__init__(identified_estimand, **options)
         self.outcome_model = outcome_model or OutcomeModel(penalty=None)
         self.propensity_model = propensity_model or OutcomeModel((0.0, 1.0), penalty=None)
+        self.most_splits = most_splits
+
+    def splits(self, rows: int) -> int:
+        """Over how many splits into folds the scores of a table of so many rows are averaged."""
+        return int(np.clip(ROWS_TO_SCORE // rows, 1, self.most_splits))
 
     def scores(self, arrays: Arrays, control: float, treated: float) -> Scores:
         """The doubly robust scores of every row."""
         basis = FlexibleBasis(arrays.covariates, units=arrays.units)(arrays.covariates)
-        repeats = int(np.clip(ROWS_TO_SCORE // len(basis), 1, MOST_SPLITS))
-        seeds = [self.seed, *np.random.SeedSequence(self.seed).generate_state(repeats - 1).tolist()]
+        more = np.random.SeedSequence(self.seed).generate_state(self.splits(len(basis)) - 1)
+        seeds = [self.seed, *more.tolist()]
         found = [self._scores_of_split(basis, arrays, (control, treated), seed) for seed in seeds]
         return Scores(*(np.mean(parts, axis=0) for parts in zip(*found, strict=True)))
 

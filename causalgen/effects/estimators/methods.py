@@ -99,8 +99,8 @@ METHODS: dict[str, Method] = {
             estimand, outcome_model=OutcomeModel(table.bounds, penalty=None), seed=seed
         ),
         note="Augmented inverse propensity weighting, nuisance models with splines and products, shrunken by "
-        "leave-one-out prediction, cross-fitted over 5 folds (small tables over several splits, averaged); right where "
-        "the outcome model or the propensity model is. Influence-function interval.",
+        "leave-one-out prediction, cross-fitted over 5 folds (small tables over several splits, averaged, of which "
+        "refuters take one); right where the outcome model or the propensity model is. Influence-function interval.",
         populations=("whole", "overlap", "treated", "control"),
         default=True,
         weighs=True,

@@ -1,0 +1,98 @@
+"""A refuter: an outcome on which the treatment has no effect, in the place of the observed one."""
+
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from dowhy.causal_estimator import CausalEstimate
+from dowhy.causal_refuter import CausalRefutation, test_significance
+from numpy.typing import NDArray
+from sklearn.ensemble import HistGradientBoostingRegressor
+
+from ..estimators.folds import Rows, cross_folds
+from ..table import CLUSTER, WEIGHTS, numeric
+
+__all__ = ["draw_outcome", "refute_dummy_outcome"]
+
+Array = NDArray[np.float64]
+
+FOLDS = 5
+
+
+def refute_dummy_outcome(
+    data: pd.DataFrame,
+    estimand: Any,
+    estimate: CausalEstimate,
+    *,
+    num_simulations: int,
+    random_state: np.random.RandomState,
+) -> CausalRefutation:
+    """Replace the outcome by f(covariates) + noise, on which the treatment has no effect.
+
+    DoWhy's own refuter cannot do this: it groups the rows by treatment to fit f, which fails on a float treatment, and
+    its noise leaves the range of a bounded outcome. So the outcome is simulated here and refitted as DoWhy does it.
+    An instrument and the mediators of a front door are no covariates: an outcome that listens to them has an effect.
+    """
+    (outcome,), (treatment,) = estimand.outcome_variable, estimand.treatment_variable
+    observed = data[outcome].to_numpy(dtype=float)
+    beside = [*(estimand.instrumental_variables or ()), *(estimand.frontdoor_variables or ())]
+    covariates = data.drop(columns=[treatment, outcome, CLUSTER, WEIGHTS, *beside], errors="ignore")
+    clusters = np.unique(data[CLUSTER], return_inverse=True)[1] if CLUSTER in data else None
+    expected = _from_covariates(numeric(covariates), observed, clusters)
+    found = []
+    for _ in range(num_simulations):
+        changed = data.assign(**{outcome: draw_outcome(expected, observed, random_state, clusters)})
+        estimator = estimate.estimator.get_new_estimator_object(estimand)
+        estimator.fit(changed, effect_modifier_names=estimate.estimator._effect_modifier_names)
+        contrast = {"control_value": estimate.control_value, "treatment_value": estimate.treatment_value}
+        found.append(
+            estimator.estimate_effect(changed, **contrast, target_units=estimate.estimator._target_units).value
+        )
+    result = CausalRefutation(0.0, float(np.mean(found)), refutation_type="Refute: Use a Dummy Outcome")
+    result.add_significance_test_results(test_significance(_Zero, np.asarray(found)))
+    return result
+
+
+class _Zero:
+    """The effect that a dummy outcome has, in the form that DoWhy's test reads."""
+
+    value = 0.0
+
+
+def _from_covariates(columns: Array, outcome: Array, clusters: Rows | None) -> Array:
+    """The outcome as boosted trees predict it without the treatment: of another form than any estimator's model.
+
+    A row is predicted by trees grown without it and its cluster. Trees that had seen it would take in a part of its
+    residual, in which the treatment's effect is: the dummy outcome would listen to the treatment.
+    """
+    if not columns.shape[1]:
+        return np.full(len(outcome), outcome.mean())
+    expected = np.zeros(len(outcome))
+    model = HistGradientBoostingRegressor(
+        max_iter=50,
+        max_leaf_nodes=8,
+        min_samples_leaf=max(20, len(outcome) // 50),
+        early_stopping=False,
+        random_state=0,
+    )
+    for fit, score in cross_folds(len(outcome), FOLDS, 0, clusters=clusters):
+        expected[score] = model.fit(columns[fit], outcome[fit]).predict(columns[score])
+    return expected
+
+
+def draw_outcome(
+    expected: Array, observed: Array, random: np.random.RandomState, clusters: Rows | None = None
+) -> Array:
+    """Coins for an outcome of two values, else expectation plus random residuals inside the observed range.
+
+    Residuals are shuffled over the rows. Those of a cluster belong together: there each cluster keeps its own, all
+    with one random sign, so that the simulated estimates vary as those of clustered rows do. Coins do not know clusters.
+    """
+    low, high = observed.min(), observed.max()
+    if np.isin(observed, [low, high]).all():
+        return np.where(random.uniform(low, high, len(expected)) < expected, high, low)
+    if clusters is None:
+        residual = random.permutation(observed - expected)
+    else:
+        residual = random.choice([-1, 1], clusters.max() + 1)[clusters] * (observed - expected)
+    return np.clip(expected + residual, low, high)
