@@ -13,7 +13,7 @@ from ..errors import CheckpointError, DataError, SupportWarning
 from ..reports.counterfactual_files import write_counterfactual
 from ..scm import Counterfactual, StructuralCausalModel, load
 from .interventions import parse_do, parse_values
-from .output import check_writable, query_folder
+from .output import answer_folder
 from .outside import outside_unit, read_paths
 from .queries import true_counterfactual
 from .runfolder import RunFolder
@@ -155,9 +155,7 @@ def fitted_data(run: RunFolder, scm: StructuralCausalModel) -> Dataset:
 def _folder(run: RunFolder, words: Sequence[str], particles: int | None, out: Path | None) -> Path:
     """Where the answer goes, made sure of before anything takes time."""
     asked = [*words, *([f"{particles} particles"] if particles else [])]
-    folder = out or query_folder(run.path / "counterfactuals", asked)
-    check_writable(folder)
-    return folder
+    return answer_folder(out, run.path / "counterfactuals", asked, "counterfactual.csv")
 
 
 def _check_particles(particles: int | None) -> None:

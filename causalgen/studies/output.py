@@ -8,7 +8,7 @@ from pathlib import Path
 
 from ..errors import RunFolderError
 
-__all__ = ["check_writable", "query_folder", "writing"]
+__all__ = ["answer_folder", "check_writable", "query_folder", "writing"]
 
 LONGEST_NAME = 80
 
@@ -46,6 +46,25 @@ def query_folder(parent: Path, words: Iterable[str]) -> Path:
     if safe != plain or len(safe) > LONGEST_NAME:
         safe = f"{safe[:LONGEST_NAME]}-{hashlib.sha256(exact.encode()).hexdigest()[:8]}"
     return parent / safe
+
+
+def answer_folder(out: Path | None, parent: Path, words: Iterable[str], table: str) -> Path:
+    """Where an answer goes: `out`, else a folder below `parent` named after the query; made sure of, not made.
+
+    An earlier answer in `out`, known by its `table`, will be replaced; pictures of someone else are not.
+
+    Raises:
+        RunFolderError: It cannot be written, or holds such pictures.
+    """
+    folder = query_folder(parent, words) if out is None else out
+    check_writable(folder)
+    taken = next((name for name in ("grid.png", "images") if (folder / name).exists()), None)
+    if out is not None and taken is not None and not (out / table).exists():
+        raise RunFolderError(
+            f"Expected an output folder that is empty or holds an earlier answer ({table}); got '{out}' with '{taken}'. "
+            "Choose another with --out."
+        )
+    return folder
 
 
 def _unwritable(folder: Path, reason: str) -> RunFolderError:

@@ -15,7 +15,7 @@ from ..scm import Samples
 from ..scm.interventions import describe
 from .asking import fitted_model
 from .interventions import parse_do, parse_values
-from .output import check_writable, query_folder, writing
+from .output import answer_folder, writing
 from .runfolder import RunFolder
 
 __all__ = ["Draw", "check_count", "draw_samples", "world_title"]
@@ -80,8 +80,7 @@ def draw_samples(
     _check_apart(interventions, evidence)
     seed = run.study.seed if seed is None else seed
     words = [*(do or ["observational"]), *(f"given {text}" for text in given), "n", str(n), "seed", str(seed)]
-    folder = out or query_folder(run.path / "samples", words)
-    check_writable(folder)
+    folder = answer_folder(out, run.path / "samples", words, "samples.csv")
     samples = scm.sample(n, do=interventions, given=evidence, seed=seed)
     notes = []
     if evidence:

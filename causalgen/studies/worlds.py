@@ -16,7 +16,7 @@ from ..reports import plot_worlds
 from ..scm import Samples, StructuralCausalModel, attribute_model
 from .asking import fitted_model
 from .interventions import parse_do
-from .output import check_writable, query_folder, writing
+from .output import answer_folder, writing
 from .runfolder import RunFolder
 from .sampling import check_count, world_title
 
@@ -82,8 +82,7 @@ def compare_worlds(
         raise DataError(f"Expected two different worlds; got {titles[0]} twice. Change --do or --against.")
     seed = run.study.seed if seed is None else seed
     words = [*do, *(["against", *against] if against else []), "n", str(n), "seed", str(seed)]
-    folder = out or query_folder(run.path / "interventions", words)
-    check_writable(folder)
+    folder = answer_folder(out, run.path / "interventions", words, "intervene.csv")
     table = world_table(scm, worlds, n, seed=seed)
     reached = _reached(scm.graph, worlds)
     notes = [CLAIM]

@@ -284,6 +284,21 @@ def test_an_output_that_cannot_be_written_is_found_before_the_data_are_loaded(
     assert "Choose another with --out" in said
 
 
+def test_pictures_of_someone_else_are_not_replaced(causalgen: Command, fitted: Path, tmp_path: Path) -> None:
+    (tmp_path / "grid.png").write_text("mine")
+    for command in (
+        ["sample"],
+        ["intervene", "--do", "thickness=4"],
+        ["counterfactual", "--rows", 1, "--do", "hurry=0"],
+    ):
+        said = _said(causalgen(command[0], fitted, *command[1:], "--out", tmp_path))
+        assert "Expected an output folder that is empty or holds an earlier answer" in said
+    assert [path.name for path in tmp_path.iterdir()] == ["grid.png"]
+    for _ in range(2):
+        done = causalgen("sample", fitted, "-n", 2, "--out", tmp_path / "mine")
+        assert done.exit_code == 0, done.output
+
+
 def test_a_run_without_a_model_is_refused(causalgen: Command, fitted: Path, tmp_path: Path) -> None:
     empty = shutil.copytree(fitted, tmp_path / "run", ignore=shutil.ignore_patterns("model"))
     for command in (["sample"], ["intervene", "--do", "thickness=4"]):
