@@ -72,7 +72,7 @@ def _shown(edges: NDArray[np.float64]) -> list[str]:
     """Edges with as few digits as tell them apart, and no fewer than stand before the point.
 
     >>> _shown(np.array([1981.31, 1984.02])), _shown(np.array([0.123456, 0.123567]))
-    (['1981', '1984'], ['0.1235', '0.1236'])
+    (['1981', '1984'], ['0.123', '0.124'])
     """
     whole = max(len(f"{abs(edge):.0f}") for edge in edges)
     texts = ([f"{edge:.{digits}g}" for edge in edges] for digits in range(max(3, whole), 17))

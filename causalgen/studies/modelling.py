@@ -23,7 +23,7 @@ from .runfolder import RunFolder
 from .schema import Study
 from .settings import fit_config
 
-__all__ = ["FIT", "build_model", "fit_model"]
+__all__ = ["FIT", "TUTOR_EPOCHS", "build_model", "fit_model"]
 
 TUTOR_EPOCHS = 15
 TUTOR_SEED = 1000

@@ -10,13 +10,15 @@ from rich.console import Console
 from rich.markup import escape
 
 from ..graph import CausalGraph
+from ..predictors import enough_epochs
 from ..reports import write_report
+from ..training import TuningConfig
 from ..training.progress import can_draw, duration
 from .effect_pages import write_effects
 from .effect_steps import effect_findings
 from .evaluation import evaluate_model, headline
 from .machine import peak_memory, versions
-from .modelling import FIT, fit_model
+from .modelling import FIT, TUTOR_EPOCHS, fit_model
 from .opening import inspect_run, open_run
 from .progress import StepBars
 from .queries import gallery, response_curve
@@ -146,6 +148,9 @@ def _expected_seconds(study: Study, graph: CausalGraph, *, fitted: bool) -> dict
     """Rough seconds of each step on two cores, for the first estimate of the time left; bars correct it as they run."""
     rows, pixels = _size(study, graph)
     images, attributes = study.training.images.epochs or 1, study.training.attributes.epochs or 1
+    if study.training.tuning is not None:
+        # A step of tuning asks for a counterfactual, and is worth about four; the predictors together are worth one.
+        images += 4 * (study.training.tuning.epochs or TuningConfig().epochs) + enough_epochs(rows, TUTOR_EPOCHS)
     return {
         DATA: 3.0,
         FIT: 0.0 if fitted else 0.7 * rows * (6e-7 * pixels * images + 0.00002 * attributes),

@@ -26,7 +26,9 @@ def run(example: str, source: Path, folder: Path) -> Path:
     return folder / "run"
 
 
+@pytest.mark.slow
 def test_faces(real_data: Path, tmp_path: Path) -> None:
+    """About 30 s on an idle core."""
     found = run("own_table", real_data / "faces_cmu", tmp_path)
     table = pd.read_csv(tmp_path / "own_table" / "faces" / "faces.csv")
     assert len(table) == 624
