@@ -171,7 +171,7 @@ def test_photographs_from_phones_are_turned(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    "cell", ["x" * 300 + ".png", "scans/0\0.png", "pipe.png", "loop.png", "~/0.png", "http://a/b.png"]
+    "cell", ["x" * 300 + ".png", "scans/000\0.png", "pipe.png", "loop.png", "~/0.png", "http://a/b.png"]
 )
 def test_paths_of_no_file(tmp_path: Path, cell: str) -> None:
     frame = make(tmp_path / "data")

@@ -221,7 +221,7 @@ def _headers(cells: Sequence[str | None], folder: Path) -> list[tuple[Path | Non
     seen: dict[str, tuple[Path, Header | str]] = {}
     for cell in cells:
         if cell is not None and cell not in seen:
-            path = base / cell.replace("\\", "/").replace("\0", "")
+            path = base / cell.replace("\\", "/").replace("\0", "?")  # which no path may hold
             inside = Path(os.path.realpath(path)).is_relative_to(base)
             seen[cell] = (path, read_header(path) if inside else OUTSIDE)
     return [(None, None) if cell is None else seen[cell] for cell in cells]
