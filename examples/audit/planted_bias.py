@@ -101,7 +101,9 @@ def run(
             if seed == 0:
                 print(report)
                 if out:
-                    write_audit(out / ("biased" if biased else "unbiased"), report, scm.graph, about={"classifier": kind})
+                    write_audit(
+                        out / ("biased" if biased else "unbiased"), report, scm.graph, about={"classifier": kind}
+                    )
     print("The images:", reports[True][0].trust_frame().to_string(float_format="{:.2f}".format), sep="\n")
     for biased, some in reports.items():
         print(f"{'biased' if biased else 'unbiased'}: alarm in {sum(map(alarmed, some))} of {len(some)} seeds")

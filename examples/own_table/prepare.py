@@ -29,7 +29,9 @@ def main(source: Path) -> None:
     """Write the table and the pictures."""
     found = pictures(source)
     if not found:
-        sys.exit(f"Expected *_2.pgm files, or faces_64x60.npz, in '{source}'; found none. See the README for the source.")
+        sys.exit(
+            f"Expected *_2.pgm files, or faces_64x60.npz, in '{source}'; found none. See the README for the source."
+        )
     (TARGET / "pictures").mkdir(parents=True, exist_ok=True)
     rows = []
     for name, image in found.items():
