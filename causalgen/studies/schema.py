@@ -2,25 +2,21 @@
 
 import hashlib
 import json
-import os
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 
 import yaml
 from pydantic import (
-    BaseModel,
     BeforeValidator,
-    ConfigDict,
-    Discriminator,
     Field,
     PrivateAttr,
-    Tag,
     ValidationError,
     model_validator,
 )
 from pydantic_core import PydanticCustomError
 
 from ..errors import StudyError
+from .data_section import CATALOG, OWN, Count, DataSource, OwnData, OwnVariable, Scalar, Section, Source
 from .schema_errors import study_error
 from .yaml_source import YamlSource, parse_yaml
 
@@ -48,19 +44,6 @@ GROUP = "group"
 """What a study calls the groups of its data set, where they are the clusters of an effect."""
 
 
-def _scalar(value: Any) -> Any:
-    if not isinstance(value, bool | int | float | str):
-        raise PydanticCustomError("scalar", "Input should be a number or a label")
-    return value
-
-
-def _split(value: Any) -> Any:
-    shares = isinstance(value, dict) and all(type(share) in (int, float) for share in value.values())
-    if not (value is None or isinstance(value, str) or shares):
-        raise PydanticCustomError("split", "Input should be shares of train, validation and test, or a column")
-    return value
-
-
 def _mechanism(value: Any) -> Any:
     return {"mechanism": value} if isinstance(value, str) else value
 
@@ -69,119 +52,11 @@ def _nodes(value: Any) -> Any:
     return (value,) if isinstance(value, str) else value
 
 
-Scalar = Annotated[Any, BeforeValidator(_scalar)]
 Do = Annotated[dict[str, Scalar], Field(min_length=1)]
-Count = Annotated[int, Field(ge=1)]
 Nodes = Annotated[tuple[str, ...], BeforeValidator(_nodes), Field(strict=False, min_length=1)]
 
 
-class _Section(BaseModel):
-    model_config = ConfigDict(
-        extra="forbid", strict=True, frozen=True, use_attribute_docstrings=True, ser_json_inf_nan="constants"
-    )
-
-
-class DataSource(_Section):
-    """Where the data come from."""
-
-    name: str
-    """Name of a data set in the catalog, such as morphodigits."""
-    rows: Count | None = None
-    """Rows in all; left out: the data set's own number."""
-    seed: int | None = None
-    """Seed of the generator of a synthetic data set; left out: its own."""
-    source: Literal["released", "generated"] | None = None
-    """For morphomnist: the released images, or new ones made by the same process; left out: released."""
-    colour: bool | None = None
-    """For morphomnist: true for the variant with the attribute hue and colour images."""
-
-    @property
-    def label(self) -> str:
-        """What these data are called."""
-        return self.name
-
-    @property
-    def options(self) -> dict[str, Any]:
-        """Options of the loader that were given."""
-        return {key: value for key, value in self if key != "name" and value is not None}
-
-
-class OwnVariable(_Section):
-    """What is said about a variable of the user's own data; what is left out is inferred."""
-
-    kind: Literal["continuous", "binary", "categorical", "ordinal", "image"] | None = None
-    """What kind of values it has."""
-    labels: Annotated[tuple[Scalar, ...], Field(strict=False, min_length=2)] | None = None
-    """Labels of a discrete variable, in code order; of an ordinal one ascending."""
-    support: Annotated[tuple[float, float], Field(strict=False)] | None = None
-    """Least and greatest value that there can be."""
-    unit: str | None = None
-    """Unit such as years."""
-    column: str | None = None
-    """Column of the table; left out: the one called as the variable, also with a unit, as in "age (years)"."""
-    size: Annotated[tuple[Count, Count], Field(strict=False)] | None = None
-    """Height and width of an image in pixels; left out: that of the files, if all are alike."""
-    colour: bool | None = None
-    """Whether an image has colours; left out: whether any file has."""
-    fit: Literal["crop", "pad", "stretch"] | None = None
-    """How an image of another shape gets that size; left out: crop."""
-
-
-GRAPH_FILES = (".dot", ".gv", ".gml", ".graphml", ".yaml", ".yml", ".json")
-
-
-class OwnData(_Section):
-    """The user's own data: a table of attributes and image paths, under a causal graph."""
-
-    table: str
-    """CSV or Parquet file, relative to the study file; or a folder of images in a usual layout."""
-    graph: str
-    """Edges such as "age -> {volume, image}; volume -> image", or a graph file (.dot, .gml, .graphml, .yaml, .json)."""
-    variables: dict[str, OwnVariable] = {}
-    """What is said about the variables, by node."""
-    images: str | None = None
-    """Folder that image paths are relative to, itself relative to the study file; left out: the table's own."""
-    group: str | None = None
-    """Column whose rows belong together, such as the patient; no group is split apart."""
-    split: Annotated[dict[str, float] | str | None, BeforeValidator(_split)] = None
-    """Shares of train, validation and test, or the column that names each row's split; left out: 0.7, 0.15, 0.15."""
-    missing: Literal["refuse", "drop"] = "refuse"
-    """What happens to rows with missing values."""
-    rows: Count | None = None
-    """Greatest number of rows, drawn at random; left out: all."""
-    seed: int = 0
-    """Seed of the split and of the choice of rows."""
-
-    @property
-    def label(self) -> str:
-        """What these data are called."""
-        return Path(self.table).name
-
-    def below(self, folder: Path) -> "OwnData":
-        """The same with paths that no longer depend on where the study file stands; links in them stay."""
-        places = {"table": self.table, "images": self.images, "graph": self.graph_file}
-        found = {key: os.path.abspath(folder / place) for key, place in places.items() if place is not None}
-        return self.model_copy(update=found)
-
-    @property
-    def graph_file(self) -> str | None:
-        """The graph where it is the name of a file."""
-        return self.graph if Path(self.graph).suffix in GRAPH_FILES else None
-
-
-CATALOG, OWN = "a data set by name", "own data"
-
-
-def _form(value: Any) -> str:
-    own = "table" in value if isinstance(value, dict) else isinstance(value, OwnData)
-    return OWN if own else CATALOG
-
-
-Source = Annotated[Annotated[DataSource, Tag(CATALOG)] | Annotated[OwnData, Tag(OWN)], Discriminator(_form)]
-"""Either form of the section `data`."""
-
-
-class TrainingStage(_Section):
+class TrainingStage(Section):
     """Settings of one stage of training; what is left out has the default of `causalgen.training.FitConfig`."""
 
     epochs: Count | None = None
@@ -202,7 +77,7 @@ class TrainingStage(_Section):
     """Pixels by which training images are shifted at random; only for attributes that do not depend on position."""
 
 
-class TuningPlan(_Section):
+class TuningPlan(Section):
     """Counterfactual fine-tuning; what is left out has the default of `causalgen.training.TuningConfig`."""
 
     epochs: Count | None = None
@@ -215,7 +90,7 @@ class TuningPlan(_Section):
     """How much worse the likelihood or its bound may become, in standard deviations over units."""
 
 
-class TrainingPlan(_Section):
+class TrainingPlan(Section):
     """How the mechanisms are trained: all attributes together, then each image."""
 
     attributes: TrainingStage = TrainingStage()
@@ -228,7 +103,7 @@ class TrainingPlan(_Section):
     """Precision as lightning-fabric names it."""
 
 
-class Evaluation(_Section):
+class Evaluation(Section):
     """Which counterfactual queries are measured, on how many test units."""
 
     rows: Count = 1000
@@ -239,7 +114,7 @@ class Evaluation(_Section):
     """The discrete parents of the image, one or a list, that classifiers must read from counterfactual images."""
 
 
-class Gallery(_Section):
+class Gallery(Section):
     """One counterfactual grid."""
 
     do: Do
@@ -248,7 +123,7 @@ class Gallery(_Section):
     """Number of test units shown."""
 
 
-class Curve(_Section):
+class Curve(Section):
     """One response curve: an outcome over the values that a node is set to."""
 
     node: str
@@ -259,7 +134,7 @@ class Curve(_Section):
     """Values of a continuous node; a discrete one takes all its labels."""
 
 
-class Score(_Section):
+class Score(Section):
     """A number read from every image, a child of the image in the graph: a measurement, or what a model says."""
 
     measure: str | None = None
@@ -288,7 +163,7 @@ class Score(_Section):
         return self
 
 
-class Effect(_Section):
+class Effect(Section):
     """One effect: do(treatment = b) against do(treatment = a) on the mean outcome."""
 
     treatment: str
@@ -327,7 +202,7 @@ class Effect(_Section):
     """Bootstrap replicates of the agreement."""
 
 
-class Study(_Section):
+class Study(Section):
     """A whole study."""
 
     name: Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$")]

@@ -1,0 +1,135 @@
+"""Where a study's data come from: the section `data` in both of its forms, and what every section shares."""
+
+import os
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Discriminator, Field, Tag
+from pydantic_core import PydanticCustomError
+
+__all__ = ["CATALOG", "OWN", "Count", "DataSource", "OwnData", "OwnVariable", "Scalar", "Section", "Source"]
+
+
+def _scalar(value: Any) -> Any:
+    if not isinstance(value, bool | int | float | str):
+        raise PydanticCustomError("scalar", "Input should be a number or a label")
+    return value
+
+
+def _split(value: Any) -> Any:
+    shares = isinstance(value, dict) and all(type(share) in (int, float) for share in value.values())
+    if not (value is None or isinstance(value, str) or shares):
+        raise PydanticCustomError("split", "Input should be shares of train, validation and test, or a column")
+    return value
+
+
+Scalar = Annotated[Any, BeforeValidator(_scalar)]
+Count = Annotated[int, Field(ge=1)]
+
+
+class Section(BaseModel):
+    """A section: unknown keys are errors, and what stands below a field describes it."""
+
+    model_config = ConfigDict(
+        extra="forbid", strict=True, frozen=True, use_attribute_docstrings=True, ser_json_inf_nan="constants"
+    )
+
+
+class DataSource(Section):
+    """Where the data come from."""
+
+    name: str
+    """Name of a data set in the catalog, such as morphodigits."""
+    rows: Count | None = None
+    """Rows in all; left out: the data set's own number."""
+    seed: int | None = None
+    """Seed of the generator of a synthetic data set; left out: its own."""
+    source: Literal["released", "generated"] | None = None
+    """For morphomnist: the released images, or new ones made by the same process; left out: released."""
+    colour: bool | None = None
+    """For morphomnist: true for the variant with the attribute hue and colour images."""
+
+    @property
+    def label(self) -> str:
+        """What these data are called."""
+        return self.name
+
+    @property
+    def options(self) -> dict[str, Any]:
+        """Options of the loader that were given."""
+        return {key: value for key, value in self if key != "name" and value is not None}
+
+
+class OwnVariable(Section):
+    """What is said about a variable of the user's own data; what is left out is inferred."""
+
+    kind: Literal["continuous", "binary", "categorical", "ordinal", "image"] | None = None
+    """What kind of values it has."""
+    labels: Annotated[tuple[Scalar, ...], Field(strict=False, min_length=2)] | None = None
+    """Labels of a discrete variable, in code order; of an ordinal one ascending."""
+    support: Annotated[tuple[float, float], Field(strict=False)] | None = None
+    """Least and greatest value that there can be."""
+    unit: str | None = None
+    """Unit such as years."""
+    column: str | None = None
+    """Column of the table; left out: the one called as the variable, also with a unit, as in "age (years)"."""
+    size: Annotated[tuple[Count, Count], Field(strict=False)] | None = None
+    """Height and width of an image in pixels; left out: that of the files, if all are alike."""
+    colour: bool | None = None
+    """Whether an image has colours; left out: whether any file has."""
+    fit: Literal["crop", "pad", "stretch"] | None = None
+    """How an image of another shape gets that size; left out: crop."""
+
+
+GRAPH_FILES = (".dot", ".gv", ".gml", ".graphml", ".yaml", ".yml", ".json")
+
+
+class OwnData(Section):
+    """The user's own data: a table of attributes and image paths, under a causal graph."""
+
+    table: str
+    """CSV or Parquet file, relative to the study file; or a folder of images in a usual layout."""
+    graph: str
+    """Edges such as "age -> {volume, image}; volume -> image", or a graph file (.dot, .gml, .graphml, .yaml, .json)."""
+    variables: dict[str, OwnVariable] = {}
+    """What is said about the variables, by node."""
+    images: str | None = None
+    """Folder that image paths are relative to, itself relative to the study file; left out: the table's own."""
+    group: str | None = None
+    """Column whose rows belong together, such as the patient; no group is split apart."""
+    split: Annotated[dict[str, float] | str | None, BeforeValidator(_split)] = None
+    """Shares of train, validation and test, or the column that names each row's split; left out: 0.7, 0.15, 0.15."""
+    missing: Literal["refuse", "drop"] = "refuse"
+    """What happens to rows with missing values."""
+    rows: Count | None = None
+    """Greatest number of rows, drawn at random; left out: all."""
+    seed: int = 0
+    """Seed of the split and of the choice of rows."""
+
+    @property
+    def label(self) -> str:
+        """What these data are called."""
+        return Path(self.table).name
+
+    def below(self, folder: Path) -> "OwnData":
+        """The same with paths that no longer depend on where the study file stands; links in them stay."""
+        places = {"table": self.table, "images": self.images, "graph": self.graph_file}
+        found = {key: os.path.abspath(folder / place) for key, place in places.items() if place is not None}
+        return self.model_copy(update=found)
+
+    @property
+    def graph_file(self) -> str | None:
+        """The graph where it is the name of a file."""
+        return self.graph if Path(self.graph).suffix in GRAPH_FILES else None
+
+
+CATALOG, OWN = "a data set by name", "own data"
+
+
+def _form(value: Any) -> str:
+    own = "table" in value if isinstance(value, dict) else isinstance(value, OwnData)
+    return OWN if own else CATALOG
+
+
+Source = Annotated[Annotated[DataSource, Tag(CATALOG)] | Annotated[OwnData, Tag(OWN)], Discriminator(_form)]
+"""Either form of the section `data`."""
