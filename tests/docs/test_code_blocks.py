@@ -62,7 +62,11 @@ def _catalog_as_it_was() -> Iterator[None]:
 
 @pytest.mark.parametrize("page", [p for p in PAGES if _python(p) and p != QUICK_START], ids=lambda p: p.name)
 @pytest.mark.filterwarnings("ignore")
-def test_python_runs(page: Path, workplace: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_python_runs(
+    page: Path, workplace: Path, monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest
+) -> None:
+    if "CAUSALGEN_DATA" in _python(page):
+        request.getfixturevalue("real_data")
     monkeypatch.chdir(workplace)
     monkeypatch.syspath_prepend(DOCS / "worked")
     _run(page)
