@@ -109,7 +109,7 @@ def front_door_table(rows: int, seed: int, *, binary: bool) -> pd.DataFrame:
 @pytest.mark.parametrize("binary", [True, False])
 def test_front_door_finds_what_adjustment_cannot(binary: bool) -> None:
     graph = CausalGraph("t -> m -> y; t <-> y")
-    table = front_door_table(1_500, seed=0, binary=binary)
+    table = front_door_table(1_000, seed=0, binary=binary)
     question = {"treatment": "t", "outcome": "y", "contrast": (0, 1), "resamples": 100}
     report = estimate_effect(graph, table, **question, simulations=10)
     assert report.estimand.mediators == ("m",)

@@ -200,12 +200,13 @@ def check_level(rows: np.ndarray) -> None:
 
 @pytest.mark.parametrize("draw", [pen_table, clustered_table])
 def test_dummy_outcome_keeps_its_level_on_small_tables(draw: Callable[[int], pd.DataFrame]) -> None:
-    """Trees that see the row they predict take in a part of the effect: 20 of 20 rejections of the pen's."""
+    """Trees that see the row they predict take in a part of the effect: 8 of 20 of the pen's rejected, centred at 3.3."""
     check_level(dummy_outcomes(draw, LinearAdjustment, seeds=20))
 
 
 @pytest.mark.slow
 def test_dummy_outcome_keeps_its_level_for_doubly_robust_estimates() -> None:
+    """Some 20 s."""
     check_level(dummy_outcomes(pen_table, DoublyRobust, seeds=40, most_splits=1))
 
 
