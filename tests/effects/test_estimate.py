@@ -151,14 +151,14 @@ def test_reversed_contrast_changes_the_sign() -> None:
         assert other.low == pytest.approx(-one.high, abs=0.02)
 
 
-@pytest.mark.parametrize("encode", [bool, int, lambda t: "yes" if t else "no"], ids=["bool", "int", "string"])
-def test_binary_treatments_in_any_spelling_give_one_answer(encode: type) -> None:
+def test_binary_treatments_in_any_spelling_give_one_answer() -> None:
     table = binary_table(300, seed=0)
     expected = estimate_effect(GRAPH, table, **SHORT, simulations=10)
-    spelt = table.assign(t=pd.Series([encode(t) for t in table["t"]]))
-    report = estimate_effect(GRAPH, spelt, **SHORT | {"contrast": (encode(0), encode(1))}, simulations=10)
-    assert [row.value for row in report.estimates] == [row.value for row in expected.estimates]
-    assert report.refutations == expected.refutations
+    for encode in (bool, int, lambda t: "yes" if t else "no"):
+        spelt = table.assign(t=pd.Series([encode(t) for t in table["t"]]))
+        report = estimate_effect(GRAPH, spelt, **SHORT | {"contrast": (encode(0), encode(1))}, simulations=10)
+        assert [row.value for row in report.estimates] == [row.value for row in expected.estimates]
+        assert report.refutations == expected.refutations
 
 
 @pytest.mark.parametrize("dtype", ["category", "Int64", "object"])
