@@ -27,7 +27,15 @@ from ..training.progress import duration
 from .benchmark_cell import run_cell
 from .benchmark_page import page
 from .benchmark_settings import SMOKE_ROWS, Benchmark, Cell, Form, check_words, load_benchmark
-from .benchmark_shared import Shared, attribute_predictors, fitted_attributes, latents, remembered, with_memory
+from .benchmark_shared import (
+    TUTOR_SEED,
+    Shared,
+    attribute_predictors,
+    fitted_attributes,
+    latents,
+    remembered,
+    with_memory,
+)
 from .benchmark_table import cells, collect, costs, summarise
 from .machine import versions
 from .measurements import MEASUREMENTS
@@ -37,8 +45,6 @@ from .schema import DataSource
 
 __all__ = ["BenchmarkResult", "run_benchmark"]
 
-TUTOR_SEED = 1000
-"""Predictors that fine-tuning learns from are not those that judge."""
 PROTOCOL_WORDS = ("causalgen", "published")
 
 

@@ -21,7 +21,19 @@ from ..scm import StructuralCausalModel, load, save
 from ..training import FitConfig, Stage, fit
 from .measurements import Measurement
 
-__all__ = ["Shared", "attribute_predictors", "fitted_attributes", "latents", "remembered", "told", "with_memory"]
+__all__ = [
+    "TUTOR_SEED",
+    "Shared",
+    "attribute_predictors",
+    "fitted_attributes",
+    "latents",
+    "remembered",
+    "told",
+    "with_memory",
+]
+
+TUTOR_SEED = 1000
+"""Sets the seed of predictors that fine-tuning learns from apart: they are not those that judge."""
 
 
 @dataclass(frozen=True)

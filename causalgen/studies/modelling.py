@@ -17,7 +17,7 @@ from ..predictors import enough_epochs
 from ..scm import StructuralCausalModel, save
 from ..scm import load as load_model
 from ..training import FitResult, TuningConfig, fit, tune_counterfactuals
-from .benchmark_shared import attribute_predictors
+from .benchmark_shared import TUTOR_SEED, attribute_predictors
 from .queries import image_node
 from .runfolder import RunFolder
 from .schema import Study
@@ -26,8 +26,6 @@ from .settings import fit_config
 __all__ = ["FIT", "TUTOR_EPOCHS", "build_model", "fit_model"]
 
 TUTOR_EPOCHS = 15
-TUTOR_SEED = 1000
-"""Predictors that fine-tuning learns from are not those of the seed that measures."""
 FIT = "fit the model"
 """Name of the step that is not repeated when a run resumes."""
 
