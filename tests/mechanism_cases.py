@@ -74,6 +74,7 @@ CASES = [
     case("conv-vae", UNIT, {"kind": KIND}, **SMALL, likelihood="bernoulli"),
     case("conv-vae", COLOUR, {"age": AGE}, **SMALL, likelihood="pixelwise-gaussian", residual=1.0),
     case("conv-vae", GREY, {}, **SMALL),
+    case("conv-vae", COLOUR, ALL, **SMALL, fine=4),
     case("diffusion", GREY, ALL, width=8, steps=3),
     case("diffusion", COLOUR, SCALARS, width=8, steps=3, guidance=2.0),
     case("flow-matching", GREY, ALL, width=8, steps=3),

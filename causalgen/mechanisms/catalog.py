@@ -120,7 +120,8 @@ def _wanted(default: Any, value: Any) -> str:
     if isinstance(default, str):
         return "" if isinstance(value, str) else "a word"
     if isinstance(default, int):
-        return "" if isinstance(value, int) and number and value >= 1 else "a whole number of at least 1"
+        least = min(default, 1)  # 0 is for what can be left out
+        return "" if isinstance(value, int) and number and value >= least else f"a whole number of at least {least}"
     if isinstance(default, float):
         return "" if number and value >= 0 else "a number of at least 0"
     widths = isinstance(value, list | tuple) and all(isinstance(v, int) and v >= 1 for v in value)

@@ -37,6 +37,7 @@ class ConvVAE(ImageVAE):
         local: Channels of the local latent.
         width: Channels at the coarse resolution.
         blocks: Residual blocks of the decoder at the coarse resolution.
+        fine: Channels of the decoder at the resolution of the image, which sharpen it at some cost; 0 for none.
         likelihood: "discretised-gaussian", "pixelwise-gaussian", "gaussian" or "bernoulli".
         residual: Share in [0, 1] of the pixel residual that abduction keeps and counterfactuals carry.
         beta: Weight of the Kullback-Leibler term; 1 is the evidence lower bound.
@@ -54,6 +55,7 @@ class ConvVAE(ImageVAE):
         local: int = 4,
         width: int = 64,
         blocks: int = 2,
+        fine: int = 0,
         likelihood: LikelihoodName = "discretised-gaussian",
         residual: float = 0.0,
         beta: float = 1.0,
@@ -63,7 +65,7 @@ class ConvVAE(ImageVAE):
         super().__init__(
             variable, parents, likelihood=likelihood, residual=residual, beta=beta, free={"z": free}, warmup=warmup
         )
-        self.options |= {"latent": latent, "local": local, "width": width, "blocks": blocks, "free": free}
+        self.options |= {"latent": latent, "local": local, "width": width, "blocks": blocks, "fine": fine, "free": free}
         self.latent, self.local = latent, local
         self.encoder = ConvEncoder(variable.shape, CONTEXT, width=width)
         self.coarse = self.encoder.grid.coarse
@@ -76,7 +78,7 @@ class ConvVAE(ImageVAE):
         self.sketch = mlp(latent + CONTEXT, SKETCH * cells, (2 * CONTEXT,))
         channels = variable.shape[0] * self.likelihood.outputs
         self.decoder = ConvDecoder(
-            variable.shape, local + SKETCH, latent + CONTEXT, outputs=channels, width=width, blocks=blocks
+            variable.shape, local + SKETCH, latent + CONTEXT, outputs=channels, width=width, blocks=blocks, fine=fine
         )
 
     @property

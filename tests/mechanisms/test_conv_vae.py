@@ -49,8 +49,9 @@ def test_the_bound_equals_pyros(likelihood: str) -> None:
 
 
 @pytest.mark.parametrize("shape", [(1, 8, 8), (3, 28, 28), (1, 5, 31), (3, 61, 40), (1, 130, 100)])
-def test_any_size_comes_back_at_its_own_size(shape: tuple[int, ...]) -> None:
-    vae = ConvVAE(Variable("x", "image", shape=shape), {"age": AGE}, **SMALL)
+@pytest.mark.parametrize("fine", [0, 4])
+def test_any_size_comes_back_at_its_own_size(shape: tuple[int, ...], fine: int) -> None:
+    vae = ConvVAE(Variable("x", "image", shape=shape), {"age": AGE}, **SMALL, fine=fine)
     value, parents = _images(shape, 2), {"age": torch.randn(2)}
     assert vae(vae.abduct(value, parents), parents).shape == value.shape
 
