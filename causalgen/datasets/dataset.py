@@ -1,5 +1,6 @@
 """What a data set is: an assumed graph, columns, splits, groups and, where known, the truth."""
 
+import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol, runtime_checkable
@@ -119,6 +120,14 @@ class Dataset:
                     f"Expected rows among 0..{max(known)}{few}; got {number}. Choose others, such as {some}."
                 )
         return torch.tensor([known[number] for number in numbers])
+
+    def digest(self) -> str:
+        """What the attributes are and how the rows are split, in 16 characters; pixels are left out."""
+        found = hashlib.sha256()
+        columns = {name: column for name, column in self.values.items() if not self.graph[name].is_image}
+        for name, column in sorted((columns | self.split | {"group": self.group}).items()):
+            found.update(name.encode() + column.contiguous().numpy().tobytes())
+        return found.hexdigest()[:16]
 
     def rows(self, index: Tensor | list[int] | slice) -> dict[str, Tensor]:
         """Columns of the rows at `index`."""

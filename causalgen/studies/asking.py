@@ -140,6 +140,7 @@ def fitted_data(run: RunFolder, scm: StructuralCausalModel) -> Dataset:
 
     Raises:
         CheckpointError: The run's model has another graph.
+        RunFolderError: The rows of the table changed since the run began.
     """
     data = load_data(run.study)
     if data.graph != scm.graph:
@@ -149,6 +150,7 @@ def fitted_data(run: RunFolder, scm: StructuralCausalModel) -> Dataset:
             f"Expected a model of the graph of '{data.name}' in '{run.model}'; got one of another graph{changed}. "
             "Bring back the data of the run, or fit anew with --fresh."
         )
+    run.check_rows(data)
     return data
 
 

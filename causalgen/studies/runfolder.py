@@ -18,8 +18,9 @@ from pathlib import Path
 from types import TracebackType
 from typing import IO, Any, Self
 
+from ..datasets import Dataset
 from ..errors import RunFolderError, StudyError
-from .schema import Study, load_study
+from .schema import OwnData, Study, load_study
 
 __all__ = ["LOCK", "RUN", "STUDY", "RunFolder", "now", "read_run", "write_text"]
 
@@ -87,6 +88,19 @@ class RunFolder:
     def finished_step(self, name: str) -> bool:
         """Whether a step ended well in this or an earlier attempt."""
         return bool(self.record["steps"].get(name, {}).get("finished"))
+
+    def check_rows(self, data: Dataset) -> None:
+        """Refuse a user's own table whose rows, or split, changed since the run began.
+
+        Raises:
+            RunFolderError: They changed: what was a test row may have become a training row.
+        """
+        if isinstance(self.study.data, OwnData) and self.record.get("data", data.digest()) != data.digest():
+            raise RunFolderError(
+                f"Expected the rows of '{data.name}' that the run in '{self.path}' began with; got others, or another split "
+                "of them. Bring them back, or start anew with --fresh. Pictures that are in no row are asked with "
+                "`causalgen counterfactual --image`."
+            )
 
     def update(self, **entries: Any) -> None:
         """Change entries of `run.json`, atomically."""

@@ -90,7 +90,8 @@ def run_study(
         with bars.step(DATA):
             data = load_data(study, bars.progress)
         with open_run(out, study, smoke=smoke, fresh=fresh, command=command) as folder:
-            folder.update(versions=versions(), device=device)
+            folder.check_rows(data)
+            folder.update(versions=versions(), device=device, data=data.digest())
             if folder.record["moved_aside"]:
                 console.print(f"The earlier run is kept in {folder.record['moved_aside']}.")
             folder.record_step(START, checked - began, finished=True)

@@ -48,8 +48,14 @@ def test_a_starter_study_checks_and_runs(folder: Path) -> None:
     assert (run / "report.html").stat().st_size > 10_000
     metrics = pd.read_csv(run / "tables" / "metrics.csv")
     assert {"sex shown", "sex kept"} <= set(metrics["metric"])
-    asked = runner.invoke(app, ["counterfactual", str(run), "--rows", "0,3", "--do", "sex=male"])
+    question = ["counterfactual", str(run), "--rows", "0,3", "--do", "sex=male"]
+    asked = runner.invoke(app, question)
     assert asked.exit_code == 0, asked.output
+    table = pd.read_csv(folder / "data" / "table.csv")
+    table.iloc[[*range(1, 60), 0]].to_csv(folder / "data" / "table.csv", index=False)
+    refused = runner.invoke(app, question)
+    assert refused.exit_code == 2
+    assert "Expected the rows of 'table.csv' that the run" in " ".join(refused.output.split())
 
 
 def test_what_is_not_said_is_asked(folder: Path) -> None:
