@@ -4,6 +4,7 @@ import warnings
 from collections.abc import Mapping
 
 import numpy as np
+from numpy.typing import NDArray
 
 from ..errors import SupportWarning
 from ..scm import StructuralCausalModel
@@ -31,7 +32,8 @@ def calibration(
 ) -> list[MetricResult]:
     """Share of units whose attribute, measured on the true counterfactual image, lies in the interval over particles.
 
-    The interval is the central 90 % of the attribute measured on the particles' images. At most 100 units are asked.
+    The interval holds the central 90 % of the attribute measured on the particles' images, and with fewer than 19 of them all
+    that they span; the floor is the share that a calibrated model reaches. At most 100 units are asked.
 
     Args:
         case: A query with its answers; its truth must be known.
@@ -49,17 +51,31 @@ def calibration(
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", SupportWarning)
         images = to_bytes(scm.counterfactual(factual, do, particles=particles, seed=seed)[case.image])
-    tail, results = (1 - LEVEL) / 2, []
+    nominal, results = _nominal(particles), []
     for name, function in measure.items():
         drawn = np.asarray(function(images.flatten(0, 1)), dtype=np.float64).reshape(images.shape[:2])
         true = np.asarray(function(case.truth.images[few]), dtype=np.float64)
         known = np.isfinite(true) & np.isfinite(drawn).all(0)
-        low, high = np.nanquantile(np.where(np.isfinite(drawn), drawn, 0), [tail, 1 - tail], axis=0)
+        low, high = _interval(np.where(np.isfinite(drawn), drawn, 0))
         held = (low <= true) & (true <= high) & known
-        note = f"nominal {LEVEL:.2f}, {particles} particles"
+        note = f"nominal {nominal:.2f}, {particles} particles"
         results += units.results(
-            f"{name} interval coverage", MODEL, held.astype(float), floor=LEVEL, better="", note=note
+            f"{name} interval coverage", MODEL, held.astype(float), floor=nominal, better="", note=note
         )
         unit = case.graph[name].unit or ""
         results += units.results(f"{name} interval width", MODEL, high - low, unit=unit, better="", note=note)
     return results
+
+
+def _nominal(particles: int) -> float:
+    """Chance that one more draw of the same distribution lies in `_interval`."""
+    return min(LEVEL, (particles - 1) / (particles + 1))
+
+
+def _interval(drawn: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Bounds `(2, N)` over particles `(k, N)`: the order statistics between which one more draw lies with chance `_nominal`.
+
+    Source: Hyndman and Fan, Sample quantiles in statistical packages, 1996, definition 6.
+    """
+    tail = (1 - LEVEL) / 2
+    return np.quantile(drawn, [tail, 1 - tail], axis=0, method="weibull")

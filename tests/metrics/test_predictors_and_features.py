@@ -12,6 +12,7 @@ from causalgen.datasets import Dataset
 from causalgen.graph import Variable
 from causalgen.mechanisms import Abduction
 from causalgen.metrics import MetricTable, evaluate, frechet_distance, kernel_distance
+from causalgen.metrics.calibration import _interval, _nominal
 from causalgen.metrics.minimality import IDENTITY_CLD
 from causalgen.predictors import AttributePredictor, fit_predictor
 from causalgen.scm import StructuralCausalModel
@@ -116,6 +117,14 @@ def test_calibration_needs_random_abduction(data: Dataset, table: MetricTable) -
         shares[name] = result.value
     assert shares["right"] == pytest.approx(0.9, abs=0.08)
     assert shares["sure"] < 0.5
+
+
+@pytest.mark.parametrize("particles", [5, 10, 20, 60])
+def test_a_calibrated_model_covers_as_often_as_its_floor_says(particles: int) -> None:
+    rng = np.random.default_rng(0)
+    low, high = _interval(rng.normal(size=(particles, 20_000)))
+    truth = rng.normal(size=20_000)
+    assert ((low <= truth) & (truth <= high)).mean() == pytest.approx(_nominal(particles), abs=0.01)
 
 
 def test_an_image_without_abduction_is_asked_for_samples(
