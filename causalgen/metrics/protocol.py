@@ -5,6 +5,7 @@
   Datasets and Benchmarks). Values from another bin, predictors with batch statistics, a residual, L1 over the padded image.
 """
 
+import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from types import MappingProxyType
@@ -37,7 +38,7 @@ class Protocol:
     side: int | None = None
 
     def scaled(self, results: Iterable[MetricResult], shape: Sequence[int]) -> list[MetricResult]:
-        """Results with every L1 in grey levels taken over the padded image.
+        """Results with every L1 between images taken over the padded image; a side that is larger already is not padded.
 
         >>> result = MetricResult("reversibility L1", "", "model", "all units", 1.0, 0.9, 1.1, 9, "grey levels")
         >>> round(PUBLISHED.scaled([result], (1, 28, 28))[0].value, 3)
@@ -45,8 +46,8 @@ class Protocol:
         """
         if self.side is None:
             return list(results)
-        factor = shape[-1] * shape[-2] / self.side**2
-        return [_times(result, factor) if result.unit == "grey levels" else result for result in results]
+        factor = math.prod(length / max(length, self.side) for length in shape[-2:])
+        return [_times(r, factor) if r.unit == "grey levels" and "L1" in r.metric.split() else r for r in results]
 
 
 def _times(result: MetricResult, factor: float) -> MetricResult:

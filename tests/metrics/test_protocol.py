@@ -10,6 +10,7 @@ from causalgen.errors import DataError, UnknownNameError
 from causalgen.metrics import (
     CAUSALGEN,
     PUBLISHED,
+    MetricResult,
     MetricTable,
     draw_from_other_bin,
     evaluate,
@@ -53,6 +54,14 @@ def test_l1_is_taken_over_the_padded_image() -> None:
     assert error(padded) == pytest.approx(error(plain) * (12 / 24) ** 2)
     relative = [t.value(metric="image L1 to truth, relative to identity", row="oracle") for t in (plain, padded)]
     assert relative[0] == relative[1]
+
+
+def test_only_distances_between_images_are_padded_and_no_image_shrinks() -> None:
+    distance = MetricResult("composition L1 (1 cycle)", "", "model", "all units", 8.0, 7.0, 9.0, 9, "grey levels")
+    intensity = replace(distance, metric="intensity MAE")  # an attribute may have that unit too
+    assert PUBLISHED.scaled([intensity], (1, 28, 28)) == [intensity]
+    assert PUBLISHED.scaled([distance], (3, 64, 48)) == [distance]
+    assert PUBLISHED.scaled([distance], (1, 16, 64))[0].value == 4.0
 
 
 def test_the_residual_belongs_to_the_protocol() -> None:
