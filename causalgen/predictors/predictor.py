@@ -1,5 +1,6 @@
 """A convolutional predictor of one attribute, continuous or discrete, the kind that published benchmarks score images with."""
 
+import math
 from collections.abc import Mapping
 
 import torch
@@ -90,21 +91,24 @@ class AttributePredictor(nn.Module):
         Args:
             images: `(N, C, H, W)`.
             attributes: The attributes in `given`, `(N,)` each.
-            batch_statistics: Normalise by the images at hand, in batches of 1,000, instead of by the running averages of
-                training. Published scores do; it makes a prediction depend on its neighbours.
+            batch_statistics: Normalise by the images at hand, in even batches of at most 1,000, instead of by the running
+                averages of training. Published scores do; it makes a prediction depend on its neighbours.
 
         Raises:
-            DataError: The images have another shape than those of training.
+            DataError: The images have another shape than those of training, or one image has no statistics of its own.
         """
         if images.dim() != 4 or tuple(images.shape[1:]) != self.shape:
             raise DataError(
                 f"Expected images of shape (N, {', '.join(map(str, self.shape))}); got {tuple(images.shape)}."
             )
+        if batch_statistics and len(images) < 2:
+            raise DataError(f"Expected at least two images for batch statistics; got {len(images)}.")
         device = next(self.parameters()).device
         running = {name: buffer.clone() for name, buffer in self.named_buffers()}
         self.train(batch_statistics)
         outputs = []
-        for index in torch.arange(len(images)).split(BATCH):
+        batches = max(1, math.ceil(len(images) / BATCH))  # even ones: a last, tiny batch would have poor statistics
+        for index in torch.arange(len(images)).tensor_split(batches):
             told = {name: attributes[name][index].to(device) for name in self.given}
             outputs.append(self(images[index].to(device), told))
         self.eval()

@@ -49,6 +49,18 @@ def test_a_prediction_depends_on_its_neighbours_only_when_asked_to(data: Dataset
     assert all(torch.equal(v, state[k]) for k, v in predictor.state_dict().items())
 
 
+def test_no_batch_is_too_small_for_statistics(data: Dataset) -> None:
+    torch.manual_seed(0)
+    predictor = AttributePredictor(GLOW, IMAGE.shape)
+    predictor.initialize(data.part("train"))
+    images = data.values["image"][:1001]  # one more than a batch holds
+    together = predictor.predict(images, {}, batch_statistics=True)
+    half = predictor.predict(images[:501], {}, batch_statistics=True)
+    assert torch.allclose(together[:501], half, atol=1e-3)
+    with pytest.raises(DataError, match="at least two images"):
+        predictor.predict(images[:1], {}, batch_statistics=True)
+
+
 def test_wrong_attributes_are_refused(data: Dataset) -> None:
     with pytest.raises(DataError, match="told other attributes"):
         fit_predictor(data, "glow", image="image", given=["glow"])
