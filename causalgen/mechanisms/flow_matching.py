@@ -7,7 +7,7 @@ r"""Flow matching for one image: a velocity field that carries Gaussian noise to
 which straightens the paths (Tong et al., Improving and generalizing flow-based generative models with minibatch optimal
 transport, 2024). The pairing respects the parents: each noise is dealt the parents of a random unit first and pays for meeting
 others, since noise that is paired by the image alone would depend on the parents (Cheng and Schwing, The curse of conditions,
-2025).
+2025). Between image parents there is no such price: with one of them, noise is paired at random.
 
 The field is Lipschitz, so its solution can be followed back: an adaptive solver finds the unique noise of an image within its
 tolerance, a few steps of fixed size find a point close to it.
@@ -32,8 +32,8 @@ __all__ = ["FlowMatching"]
 Solver = Literal["euler", "midpoint", "heun3", "rk4", "dopri5"]
 TOLERANCE = 1e-4
 """Relative and absolute error that an adaptive solver keeps, on the [-1, 1] scale of pixels."""
-DEAR = 100.0
-"""Cost of meeting other parents, in units of the squared distance between features."""
+DEAR = 3.0
+"""Cost of meeting parents whose features are one apart, in standard deviations of an image's cost over noises."""
 
 
 class FlowMatching(TransportMechanism):
@@ -48,7 +48,7 @@ class FlowMatching(TransportMechanism):
         blocks: Residual blocks at each resolution, down and up.
         solver: A solver of torchdiffeq with steps of fixed size, or the adaptive "dopri5", which ignores `steps`.
         steps: Steps of fixed size from noise to data, and back.
-        coupling: "optimal-transport" or "independent" pairs of noise and image.
+        coupling: "optimal-transport" or "independent" pairs of noise and image; independent ones with image parents.
         guidance: Weight of changed parents, in [0, 10]; other than 1 the result is a guided edit.
         guidance_unchanged: Weight of the other parents, in [0, 10].
         dropout: Probability with which training hides each parent; guidance needs it above 0.
@@ -79,8 +79,9 @@ class FlowMatching(TransportMechanism):
             raise ValueError(f"Expected a solver among {', '.join(get_args(Solver))}; got {solver!r}.")
         if coupling not in ("optimal-transport", "independent"):
             raise ValueError(f"Expected coupling 'optimal-transport' or 'independent'; got {coupling!r}.")
-        self.solver, self.coupling = solver, coupling
-        if solver == "dopri5":
+        self.solver = solver
+        self.pairs = coupling == "optimal-transport" and not any(v.is_image for v in self.parents.values())
+        if solver == "dopri5" and not self.guided:
             self.abduction = Abduction.BIJECTIVE
             self.tolerance = 100 * TOLERANCE * (self.high - self.low)
         else:
@@ -94,7 +95,7 @@ class FlowMatching(TransportMechanism):
     def objectives(self, value: Tensor, parents: Values, progress: float) -> dict[str, Tensor]:
         data = self.to_unit(value)
         noise, time = torch.randn_like(data), torch.rand(len(data), device=data.device, dtype=data.dtype)
-        if self.coupling == "optimal-transport":
+        if self.pairs:
             noise = noise[_pairing(noise, data, self.conditions(parents))]
         share = time[:, None, None, None]
         predicted = self.predict((1 - share) * noise + share * data, time, parents)
@@ -117,5 +118,5 @@ def _pairing(noise: Tensor, data: Tensor, conditions: Tensor) -> Tensor:
     conditions = conditions.expand(len(data), -1).float()
     dealt = conditions[torch.randperm(len(data), device=data.device)]
     cost = torch.cdist(data.flatten(1).float(), noise.flatten(1).float()).square()
-    cost += DEAR * torch.cdist(conditions, dealt).square()
+    cost += DEAR * cost.std(dim=1, correction=0).mean() * torch.cdist(conditions, dealt).square()
     return torch.as_tensor(linear_sum_assignment(cost.cpu().numpy())[1], device=data.device)
