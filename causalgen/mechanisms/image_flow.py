@@ -44,7 +44,6 @@ class ImageFlow(Abductive, Density):
     """
 
     abduction = Abduction.BIJECTIVE
-    tolerance = 0.5
 
     def __init__(
         self,
@@ -59,6 +58,7 @@ class ImageFlow(Abductive, Density):
         low, high = variable.support or (0.0, 255.0)
         half_level = (high - low) / 510
         self.low, self.width = low - half_level, high - low + 2 * half_level
+        self.tolerance = half_level
         self.embed = ParentEmbedding(self.parents, CONTEXT)
         self.stack = CouplingStack(variable.shape, CONTEXT, levels=levels, couplings=couplings, width=width)
 

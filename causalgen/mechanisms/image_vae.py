@@ -145,7 +145,8 @@ class ImageVAE(Abductive, Observable):
 
 def infer_gaussian(output: Tensor, draw: bool) -> tuple[Tensor, Tensor]:
     """Draw or mean of the Gaussian whose parameters `output` holds in its channels, and its divergence from N(0, I)."""
-    mean, log_scale = output.chunk(2, dim=1)
+    full = torch.promote_types(output.dtype, torch.float32)  # in bfloat16 a sum of 20 nats is known to an eighth
+    mean, log_scale = output.to(full).chunk(2, dim=1)
     log_scale = log_scale.clamp(-7.0, 3.0)
     rate = 0.5 * (mean.square() + (2 * log_scale).exp() - 1 - 2 * log_scale).flatten(1).sum(1)
     return (mean + log_scale.exp() * torch.randn_like(mean) if draw else mean), rate

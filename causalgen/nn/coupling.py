@@ -94,7 +94,7 @@ class _Level(nn.Module):
     def encode(self, x: Tensor, context: Tensor) -> tuple[Tensor, Tensor]:
         total = x.new_zeros(len(x))
         for mix, coupling in zip(self.mixes, self.couplings):
-            x = torch.einsum("ij,bjhw->bihw", mix, x)
+            x = _mixed(mix, x)
             shift, log_scale = coupling(x, context)
             x = (x + shift) * log_scale.exp()
             total = total + log_scale.flatten(1).sum(1) + torch.linalg.slogdet(mix)[1] * x[0, 0].numel()
@@ -104,8 +104,14 @@ class _Level(nn.Module):
         for mix, coupling in zip(reversed(self.mixes), reversed(self.couplings)):
             shift, log_scale = coupling(z, context)
             z = z * (-log_scale).exp() - shift
-            z = torch.einsum("ij,bjhw->bihw", torch.linalg.inv(mix), z)
+            z = _mixed(torch.linalg.inv(mix), z)
         return z
+
+
+def _mixed(matrix: Tensor, x: Tensor) -> Tensor:
+    """1x1 convolution outside autocast: what bfloat16 rounds off here never comes back."""
+    with torch.autocast(x.device.type, enabled=False):
+        return torch.einsum("ij,bjhw->bihw", matrix, x)
 
 
 class _Coupling(nn.Module):
