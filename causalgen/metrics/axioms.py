@@ -104,7 +104,7 @@ def reversibility(
             with warnings.catch_warnings():
                 warnings.simplefilter("ignore", SupportWarning)
                 back = to_bytes(scm.counterfactual(dict(answer.world), undo, seed=seed)[case.image])
-            note = _note(scm, case.image)
+            note = _note(scm, case.image, ", up to clipped pixels")
         elif answer.row == ORACLE and data.truth is not None:
             back = redraw(data.truth, answer.images, case.factual)
         else:
@@ -118,5 +118,5 @@ def _sources(graph: CausalGraph, nodes: Sequence[str]) -> list[str]:
     return [name for name in graph.nodes if name in nodes and name not in below]
 
 
-def _note(scm: StructuralCausalModel, image: str) -> str:
-    return f"{BY_CONSTRUCTION}: bijective" if scm.mechanisms[image].abduction is Abduction.BIJECTIVE else ""
+def _note(scm: StructuralCausalModel, image: str, but: str = "") -> str:
+    return f"{BY_CONSTRUCTION}: bijective{but}" if scm.mechanisms[image].abduction is Abduction.BIJECTIVE else ""
