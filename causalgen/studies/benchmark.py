@@ -1,7 +1,8 @@
 """Run a benchmark: every mechanism trained, timed and evaluated alike; resumable cell by cell; one table at the end.
 
 benchmark.json             what was run, on what, by which command
-shared/                    attribute predictors, the latent of minimality, attribute mechanisms by seed
+shared/                    attribute predictors, the latent of minimality, attribute mechanisms by seed; settings.json says
+                           what all cells have in common, so that no table compares what was measured otherwise
 cells/MECHANISM-seedN/     see `benchmark_cell`
 benchmark.csv              every metric: mean, least and greatest over seeds, floor, controls
 benchmark.md               the page "which one do I choose?"
@@ -24,7 +25,7 @@ from ..datasets import load
 from ..errors import DataError, RunFolderError
 from ..training import FitConfig, bars
 from ..training.progress import duration
-from .benchmark_cell import run_cell
+from .benchmark_cell import has_model, run_cell
 from .benchmark_page import page
 from .benchmark_settings import SMOKE_ROWS, Benchmark, Cell, Form, check_words, load_benchmark
 from .benchmark_shared import (
@@ -46,6 +47,8 @@ from .schema import DataSource
 __all__ = ["BenchmarkResult", "run_benchmark"]
 
 PROTOCOL_WORDS = ("causalgen", "published")
+LEAST_ROWS = 20
+"""Fewer test units would be refused only after training, or say nothing."""
 
 
 @dataclass(frozen=True)
@@ -98,26 +101,28 @@ def run_benchmark(
 
     Raises:
         UnknownNameError: No benchmark, mechanism or protocol of that name.
-        DataError: No seed, a negative one, or one twice; a number below 1; a device that is not there.
-        RunFolderError: The folder holds cells of other settings, or cannot be written.
+        DataError: No seed, a negative one, or one twice; a number too small; a device that is not there.
+        RunFolderError: The folder holds a benchmark or cells of other settings, or cannot be written.
     """
     benchmark = load_benchmark(name)
-    benchmark = benchmark.model_copy(update={"protocols": tuple(protocols or benchmark.protocols)})
+    if protocols is not None:
+        benchmark = benchmark.model_copy(update={"protocols": tuple(protocols)})
     check_words(benchmark.protocols, PROTOCOL_WORDS, "protocols")
     _check_numbers(seeds, rows=rows, epochs=epochs, batch_size=batch_size)
     device = _device(device)
     form = _form(benchmark, device, smoke, rows)
-    chosen = tuple(mechanisms or form.mechanisms)
+    chosen = tuple(form.mechanisms if mechanisms is None else mechanisms)
     check_words(chosen, tuple(form.mechanisms), "mechanisms of the benchmark")
     plan = _plan(form, chosen, seeds, epochs, batch_size)
     console, folder = console or Console(stderr=True), _folder(Path(out))
+    _keep_settings(folder, benchmark, form, device, smoke)
     began = time.perf_counter()
     with bars(console) as progress:
         shared = _shared(benchmark, form, folder / "shared", device, any(cell.tuned for cell in plan), smoke, progress)
         for number, cell in enumerate(plan, 1):
             _run(cell, shared, folder, form, benchmark, smoke, progress)
             console.print(f"  {number} of {len(plan)}: {cell.folder}  [dim]{duration(time.perf_counter() - began)}[/]")
-    return _finish(benchmark, folder, device, smoke, command)
+    return _finish(benchmark, folder, plan, device, smoke, command)
 
 
 def _run(
@@ -129,7 +134,7 @@ def _run(
         stage=stage, seed=cell.seed, device=shared.device, bars=progress,
     )  # fmt: skip
     base = folder / "cells" / cell.model_copy(update={"tuned": False}).folder if cell.tuned else None
-    if base is not None and not (base / "model").is_dir():
+    if base is not None and not has_model(base):
         return  # the cell that it starts from failed
     before = set(progress.task_ids)
     run_cell(
@@ -185,7 +190,9 @@ def _plan(
     return plan
 
 
-def _finish(benchmark: Benchmark, folder: Path, device: str, smoke: bool, command: Sequence[str]) -> BenchmarkResult:
+def _finish(
+    benchmark: Benchmark, folder: Path, plan: Sequence[Cell], device: str, smoke: bool, command: Sequence[str]
+) -> BenchmarkResult:
     table = summarise(collect(folder))
     table.to_csv(folder / "benchmark.csv", index=False)
     failures = tuple(
@@ -193,8 +200,10 @@ def _finish(benchmark: Benchmark, folder: Path, device: str, smoke: bool, comman
     )
     machine = torch.cuda.get_device_name() if device == "cuda" else f"CPU, {torch.get_num_threads()} thread(s)"
     units = table["units"].max() if len(table) else 0
+    earlier = {record["path"].name for record in cells(folder)} - {cell.folder for cell in plan}
+    added = f"; earlier calls made {', '.join(sorted(earlier))}" if earlier else ""
     facts = {
-        "command": f"`{' '.join(command) or 'run_benchmark'}`",
+        "command": f"`{' '.join(command) or 'run_benchmark'}`{added}",
         "machine": f"{machine}; Python {platform.python_version()}, torch {torch.__version__}",
         "evaluation": f"{units:.0f} test units, the same for all mechanisms and seeds",
     }
@@ -225,12 +234,40 @@ def _device(device: str) -> str:
     return "cuda" if device != "cpu" and present else "cpu"
 
 
+def _keep_settings(folder: Path, benchmark: Benchmark, form: Form, device: str, smoke: bool) -> None:
+    """Write what all cells have in common, or refuse a folder whose cells have something else in common."""
+    settings = {
+        "data": _source(benchmark, smoke).model_dump(mode="json"),
+        "device": device,
+        "queries": list(benchmark.queries),
+        "measurements": benchmark.measurements,
+        **form.model_dump(mode="json", exclude={"mechanisms", "grids"}),
+    }
+    path = folder / "shared" / "settings.json"
+    if not path.exists():
+        path.parent.mkdir(exist_ok=True)
+        write_text(path, json.dumps(settings, indent=2) + "\n")
+        return
+    try:
+        found = dict(json.loads(path.read_text(encoding="utf-8")))
+    except (OSError, TypeError, ValueError) as error:
+        raise RunFolderError(
+            f"Expected settings that causalgen wrote in '{path}'; they cannot be read: {error}. Delete '{folder}'."
+        ) from None
+    if other := [f"{key} {found.get(key)}, not {value}" for key, value in settings.items() if found.get(key) != value]:
+        raise RunFolderError(
+            f"Expected '{folder}' to hold a benchmark of these settings; got {'; '.join(other)}. Choose another folder "
+            "with --out, or delete this one."
+        )
+
+
 def _check_numbers(seeds: Sequence[int], **numbers: int | None) -> None:
     if not seeds or len(set(seeds)) < len(seeds) or min(seeds) < 0 or max(seeds) >= 2**32:
         raise DataError(f"Expected one or more different seeds of 0 to 2**32 - 1; got {list(seeds)}.")
     for name, number in numbers.items():
-        if number is not None and number < 1:
-            raise DataError(f"Expected {name} of at least 1; got {number}.")
+        least = LEAST_ROWS if name == "rows" else 1
+        if number is not None and number < least:
+            raise DataError(f"Expected {name} of at least {least}; got {number}.")
 
 
 def _folder(out: Path) -> Path:

@@ -31,7 +31,7 @@ from .benchmark_shared import Shared
 from .machine import MemoryMeter
 from .runfolder import write_text
 
-__all__ = ["CELL", "read_cell", "run_cell"]
+__all__ = ["CELL", "has_model", "read_cell", "run_cell"]
 
 CELL = "cell.json"
 TIMED_UNITS = 100
@@ -41,10 +41,13 @@ def read_cell(folder: Path) -> dict[str, Any]:
     """What `cell.json` says; empty where there is none.
 
     Raises:
-        RunFolderError: It cannot be read.
+        RunFolderError: It cannot be read, or is something else.
     """
     try:
-        return json.loads((folder / CELL).read_text(encoding="utf-8"))
+        record = json.loads((folder / CELL).read_text(encoding="utf-8"))
+        if not isinstance(record, dict) or "status" not in record:
+            raise ValueError("it has no status")
+        return record
     except FileNotFoundError:
         return {}
     except (OSError, ValueError) as error:
@@ -67,6 +70,8 @@ def run_cell(
     bars: Progress | None = None,
 ) -> dict[str, Any]:
     """Train, time and evaluate one cell, or go on where an earlier attempt stopped; what is finished is read.
+
+    A finished cell that was not evaluated under one of the protocols is evaluated under that one.
 
     Training that diverges or runs out of memory does not stop the benchmark: the cell says so, and is tried again by the
     next call, whatever its settings.
@@ -94,14 +99,15 @@ def run_cell(
                 "--out, or delete this one."
             )
         record = _begin_again(folder)
-    if record.get("status") == "finished":
+    if record.get("status") == "finished" and all(_metrics(folder, name).exists() for name in protocols):
         return record
     folder.mkdir(parents=True, exist_ok=True)
     record |= cell.model_dump(mode="json") | {"label": cell.label, "fingerprint": fingerprint, "status": "running"}
     _write(folder, record)
     try:
         scm = _model(cell, shared, folder, record, form, attributes, base, bars)
-        record |= _speed(scm, shared)
+        if "seconds_per_1000" not in record:
+            record |= _speed(scm, shared)
         _measure(scm, shared, folder, form, queries, protocols, record, bars)
         record |= {"status": "finished", "error": None}
     except DivergenceError as error:
@@ -112,6 +118,15 @@ def run_cell(
     finally:
         _write(folder, record)
     return record
+
+
+def has_model(folder: Path) -> bool:
+    """Whether the cell in `folder` was trained to the end; a process killed while it saves leaves no description."""
+    return (folder / "model" / "model.json").is_file()
+
+
+def _metrics(folder: Path, protocol: str) -> Path:
+    return folder / f"metrics-{protocol}.csv"
 
 
 def _begin_again(folder: Path) -> dict[str, Any]:
@@ -135,7 +150,7 @@ def _model(
     bars: Progress | None,
 ) -> StructuralCausalModel:
     """The fitted model, trained or read."""
-    if (folder / "model").is_dir():
+    if has_model(folder):
         return _on_device(load(folder / "model"), shared)
     meter, began = MemoryMeter(shared.device), time.perf_counter()
     try:
@@ -226,7 +241,7 @@ def _measure(
     """All metrics under every protocol; the units and queries are the same in all cells, whatever their seed."""
     notes = record.setdefault("notes", {})
     for name in protocols:
-        path = folder / f"metrics-{name}.csv"
+        path = _metrics(folder, name)
         if path.exists():
             continue
         table = evaluate(

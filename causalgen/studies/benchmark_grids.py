@@ -25,7 +25,7 @@ SAMPLES = 24
 def grid_hook(
     scm: StructuralCausalModel, data: Dataset, image: str, folder: Path, *, epochs: int, grids: int
 ) -> OnEpoch:
-    """A function for `fit(..., on_epoch=...)` that draws `grids` times, the last time after the last epoch.
+    """A function for `fit(..., on_epoch=...)` that draws at most `grids` times, the last time after the last epoch.
 
     Each grid shows the same validation units, under the value of the image's first continuous parent that another of them
     has; for a mechanism that cannot abduct it shows samples.
@@ -38,11 +38,11 @@ def grid_hook(
         epochs: Epochs of the whole training.
         grids: Number of grids.
     """
-    every = max(1, epochs // grids)
+    drawn = {round(epochs * number / grids) for number in range(1, grids + 1)}
     rows = data.split["validation"][:SAMPLES]
 
     def draw(node: str, epoch: int, mechanism: Mechanism) -> None:
-        if node != image or epoch % every:
+        if node != image or epoch not in drawn:
             return
         world = StructuralCausalModel(scm.graph, {**scm.mechanisms, image: mechanism})
         folder.mkdir(parents=True, exist_ok=True)

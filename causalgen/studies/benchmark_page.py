@@ -16,6 +16,8 @@ __all__ = ["page"]
 DEFAULT = "causalgen"
 COSTS = {"seconds to train": "seconds", "seconds for 1,000": "seconds_per_1000", "memory": "memory_mib"}
 MOST_WEAKNESSES = 5
+EXACT = 0.05
+"""What is exact by construction and differs by more, in its unit, is shown as measured."""
 LEAST_COMPARED = 3
 """Rows from which on a worst third means something."""
 LEGEND = """\
@@ -24,7 +26,8 @@ LEGEND = """\
 measurement where nothing is generated
 - *realism*: Frechet distance of samples in features of this project's own predictors, over its floor, real images against \
 real images; not comparable to Inception FID
-- *composition*: L1 to the factual image after null interventions, grey levels; "exact": by construction
+- *composition*: L1 to the factual image after null interventions, grey levels; "exact": by construction, and \
+measured
 - *leak*: R2 or accuracy with which abducted noise predicts the attribute; (chance): the permutation control
 - *variety*: within conditions, relative to real images; below 0.5 counts as mode collapse
 - *coverage*: share of real images near which a sample lies (real images); low: mode collapse, or samples unlike real images
@@ -70,14 +73,23 @@ def page(
     lines = [f"# Which image mechanism? Measured on {benchmark.data.name}", ""]
     lines += [f"- {name}: {text}" for name, text in facts.items()] + [""]
     lines += [f"**{failure}**\n" for failure in failures]
+    protocol = DEFAULT if DEFAULT in set(summary["protocol"]) else benchmark.protocols[0]
+    summary, everything = summary[summary["protocol"] == protocol], summary
     columns = _columns(benchmark, summary)
     quality, rest = [c for c in columns if not c.noise], [c for c in columns if c.noise]
-    lines += ["## Which one do I choose?", "", "How good:", "", *_overview(quality, summary, costs), ""]
+    lines += [
+        "## Which one do I choose?",
+        "",
+        f"How good, by the protocol `{protocol}`:",
+        "",
+        *_overview(quality, summary, costs),
+        "",
+    ]
     lines += ["Abduction, noise, variety and cost:", "", *_overview(rest, summary, costs, priced=True), "", LEGEND, ""]
     if len(costs) >= LEAST_COMPARED:
         lines += ["## What each is bad at", "", *_weaknesses(benchmark, summary, costs), ""]
-    for protocol in benchmark.protocols:
-        part = summary[summary["protocol"] == protocol]
+    for protocol in dict.fromkeys(everything["protocol"]):
+        part = everything[everything["protocol"] == protocol]
         if not part.empty:
             lines += [
                 f"## Protocol `{protocol}`: attributes by predictors, composition",
@@ -114,7 +126,7 @@ def _columns(benchmark: Benchmark, summary: pd.DataFrame) -> list[Column]:
 def _overview(
     columns: Sequence[Column], summary: pd.DataFrame, costs: pd.DataFrame, *, priced: bool = False
 ) -> Iterator[str]:
-    part = summary[(summary["protocol"] == DEFAULT) & (summary["stratum"] == "all units")]
+    part = summary[summary["stratum"] == "all units"]
     ends = ["s to train", "s / 1,000", "MiB"] if priced else []
     yield from _head(["mechanism", "abduction", "seeds", *(column.title for column in columns), *ends])
     for label, cost in costs.iterrows():
@@ -140,7 +152,7 @@ def _cell(part: pd.DataFrame, column: Column, row: str) -> str:
         return "no abduction" if row == "model" and set(part["abduction"]) == {"none"} else ""
     if column.over_floor:
         return _number(found["value"] / found["floor"]) if found["floor"] else ""
-    if str(found["note"]).startswith("by construction"):
+    if str(found["note"]).startswith("by construction") and found["greatest"] < EXACT:
         return "exact"
     text = _spread(found)
     if column.control == "floor" and found["floor"] == found["floor"]:
@@ -170,7 +182,7 @@ def _weaknesses(benchmark: Benchmark, summary: pd.DataFrame, costs: pd.DataFrame
 
 def _scores(benchmark: Benchmark, summary: pd.DataFrame, costs: pd.DataFrame) -> dict[str, tuple[pd.Series, int]]:
     """Figures by column and mechanism, with 1 where lower is better and -1 where higher is."""
-    part = summary[(summary["protocol"] == DEFAULT) & (summary["stratum"] == "all units") & (summary["row"] == "model")]
+    part = summary[(summary["stratum"] == "all units") & (summary["row"] == "model")]
     scores: dict[str, tuple[pd.Series, int]] = {}
     for column in _columns(benchmark, part):
         chosen = part[part["metric"] == column.metric]

@@ -172,7 +172,9 @@ def read_benchmark(path: Path) -> Benchmark:
 
 
 def check_words(words: tuple[str, ...], known: tuple[str, ...], what: str) -> None:
-    """Raise `UnknownNameError` unless all words are among the known ones."""
+    """Raise `UnknownNameError` unless there are words, all of them among the known ones."""
+    if not words:
+        raise UnknownNameError(f"Expected {what} among {', '.join(known)}; got none.")
     for word in words:
         if word not in known:
             raise UnknownNameError(f"Expected {what} among {', '.join(known)}; got {word!r}." + nearest(word, known))

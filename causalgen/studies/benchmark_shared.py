@@ -118,7 +118,7 @@ def latents(
     data: Dataset, folder: Path, *, image: str, epochs: int, device: str = "auto", bars: Progress | None = None
 ) -> Space:
     """The latent space of minimality: read from the folder, or trained and kept there."""
-    if not folder.is_dir():
+    if not (folder / "model.json").is_file():
         save(fit_latents(data, image=image, epochs=epochs, device=device, bars=bars), folder)
     return latent_space(load(folder))
 
@@ -127,7 +127,7 @@ def fitted_attributes(
     data: Dataset, folder: Path, *, stage: Stage, seed: int, device: str, bars: Progress | None = None
 ) -> StructuralCausalModel:
     """The attributes without the image, fitted from a seed: read from the folder, or trained and kept there."""
-    if not folder.is_dir():
+    if not (folder / "model.json").is_file():
         graph = data.graph.project([name for name in data.graph.nodes if not data.graph[name].is_image])
         with seeded(seed):
             scm = StructuralCausalModel(graph)

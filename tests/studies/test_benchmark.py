@@ -1,6 +1,7 @@
 """The benchmark: cells that resume and are not repeated, failures that are said and do not stop it, one table."""
 
 from collections.abc import Iterator
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
@@ -8,16 +9,24 @@ import pandas as pd
 import pytest
 import torch
 
+from causalgen.datasets import load
 from causalgen.errors import CheckpointError, DataError, DivergenceError, RunFolderError, UnknownNameError
 from causalgen.graph import CausalGraph
-from causalgen.metrics import stroke_measures
+from causalgen.metrics import MetricResult, MetricTable, Protocol, stroke_measures
+from causalgen.scm import StructuralCausalModel
 from causalgen.studies import benchmark as benchmark_module
-from causalgen.studies import benchmark_cell, benchmark_shared
+from causalgen.studies import benchmark_cell, benchmark_grids, benchmark_shared
 from causalgen.studies.benchmark import BenchmarkResult, run_benchmark
-from causalgen.studies.benchmark_cell import read_cell
+from causalgen.studies.benchmark_cell import has_model, read_cell
+from causalgen.studies.benchmark_page import page
 from causalgen.studies.benchmark_settings import BENCHMARKS, Benchmark, load_benchmark
-from causalgen.studies.benchmark_table import cells
-from causalgen.training import TuningConfig
+from causalgen.studies.benchmark_table import cells, summarise
+from causalgen.training import Stage, TuningConfig
+
+CLOSE = MetricResult(
+    "composition L1 (10 cycles)", "do(thickness)", "model", "all units", 0.01, 0.0, 0.02, 30, "grey levels", "lower",
+    note="by construction: bijective",
+)  # fmt: skip
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -115,6 +124,90 @@ def test_an_unfinished_cell_goes_on_where_it_stopped(result: BenchmarkResult, mo
     assert (both["least"] < both["greatest"]).any()
 
 
+def test_a_finished_cell_is_evaluated_under_another_protocol_without_training(
+    result: BenchmarkResult, monkeypatch: pytest.MonkeyPatch, forbidden: None
+) -> None:
+    asked: list[str] = []
+
+    def evaluated(*_: Any, protocol: Protocol, **__: Any) -> MetricTable:
+        asked.append(protocol.name)
+        return MetricTable((replace(CLOSE, metric="thickness MAE by predictor", note=""),))
+
+    monkeypatch.setattr(benchmark_cell, "evaluate", evaluated)
+    both = {"mechanisms": ["dcgan"], "smoke": True, "device": "cpu", "protocols": ["causalgen", "published"]}
+    cell = result.folder / "cells" / "dcgan-seed0"
+    before = read_cell(cell)["seconds_per_1000"]
+    page = run_benchmark("morphodigits", result.folder, **both).page
+    assert asked == ["published"]
+    assert "| dcgan | 0.01 |" in page.split("Protocol `published`", 1)[1]
+    assert "earlier calls made conv-vae-seed0, conv-vae-seed0-tuned" in page
+    assert (read_cell(cell)["status"], read_cell(cell)["seconds_per_1000"]) == ("finished", before)
+    run_benchmark("morphodigits", result.folder, **both)
+    assert asked == ["published"]
+    (cell / "metrics-published.csv").unlink()
+
+
+def test_what_all_cells_share_cannot_change(result: BenchmarkResult, forbidden: None) -> None:
+    with pytest.raises(RunFolderError, match=r"got rows 30, not 25\. Choose another folder"):
+        run_benchmark("morphodigits", result.folder, mechanisms=["gan"], smoke=True, device="cpu", rows=25)
+    with pytest.raises(RunFolderError, match=r"'rows': 400.*latent_epochs 1, not"):  # its judges come from a smoke run
+        run_benchmark("morphodigits", result.folder, mechanisms=["gan"], device="cpu")
+    assert not (result.folder / "cells" / "gan-seed0").exists()
+
+
+def test_what_a_killed_process_left_half_saved_is_made_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    data = load("morphodigits", rows=100)
+    small = StructuralCausalModel(CausalGraph([], [data.graph["digit"]]))
+    monkeypatch.setattr(benchmark_shared, "fit_latents", lambda *_, **__: small)
+    monkeypatch.setattr(benchmark_shared, "fit", lambda *_, **__: None)
+    latents, attributes, cell = (tmp_path / name for name in ("latents", "attributes", "cell"))
+    for folder in (latents, attributes, cell / "model"):
+        folder.mkdir(parents=True)
+        (folder / "model.safetensors").write_bytes(b"half")
+    benchmark_shared.latents(data, latents, image="image", epochs=1)
+    benchmark_shared.fitted_attributes(data, attributes, stage=Stage(), seed=0, device="cpu")
+    assert (latents / "model.json").is_file()
+    assert (attributes / "model.json").is_file()
+    assert not has_model(cell)
+
+
+def test_the_page_says_what_was_measured() -> None:
+    benchmark = load_benchmark("morphodigits").model_copy(update={"protocols": ("published",)})
+    frames = [
+        pd.DataFrame([asdict(replace(CLOSE, value=value))]).assign(
+            protocol="published", label=label, seed=0, abduction="bijective"
+        )
+        for label, value in (("exact-flow", 0.01), ("leaky-flow", 3.0))
+    ]
+    costs = pd.DataFrame(
+        {"abduction": "bijective", "seeds": 1, "seconds": 1.0, "seconds_per_1000": 1.0, "memory_mib": 1.0},
+        index=["exact-flow", "leaky-flow"],
+    )
+    text = page(benchmark, summarise(pd.concat(frames)), costs, {}, ())
+    assert "How good, by the protocol `published`:" in text
+    assert "| exact-flow | bijective | 1 | exact |" in text
+    assert "| leaky-flow | bijective | 1 | 3 |" in text
+
+
+@pytest.mark.parametrize(
+    ("epochs", "grids", "expected"), [(10, 3, [3, 7, 10]), (24, 5, [5, 10, 14, 19, 24]), (2, 3, [1, 2])]
+)
+def test_the_last_grid_is_drawn_after_the_last_epoch(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, epochs: int, grids: int, expected: list[int]
+) -> None:
+    class Drawn:
+        def savefig(self, path: Path, dpi: int) -> None:
+            path.touch()
+
+    monkeypatch.setattr(benchmark_grids, "plot_samples", lambda *_, **__: Drawn())
+    data = load("morphodigits", rows=100)
+    scm = StructuralCausalModel(data.graph, {"image": {"mechanism": "dcgan", "width": 8}})
+    hook = benchmark_grids.grid_hook(scm, data, "image", tmp_path, epochs=epochs, grids=grids)
+    for epoch in range(1, epochs + 1):
+        hook("image", epoch, scm.mechanisms["image"])
+    assert sorted(path.name for path in tmp_path.iterdir()) == [f"epoch-{epoch:03d}.png" for epoch in expected]
+
+
 @pytest.mark.parametrize(
     ("error", "said"),
     [
@@ -184,9 +277,12 @@ def test_bad_input(result: BenchmarkResult, tmp_path: Path) -> None:
     for seeds in ([], [0, 0], [-1]):
         with pytest.raises(DataError, match="different seeds"):
             run_benchmark("morphodigits", tmp_path, seeds=seeds)
-    for name in ("rows", "epochs", "batch_size"):
-        with pytest.raises(DataError, match=f"{name} of at least 1; got 0"):
-            run_benchmark("morphodigits", tmp_path, **{name: 0})
+    for name, least in (("rows", 20), ("epochs", 1), ("batch_size", 1)):
+        with pytest.raises(DataError, match=f"{name} of at least {least}; got {least - 1}"):
+            run_benchmark("morphodigits", tmp_path, **{name: least - 1})
+    for name in ("mechanisms", "protocols"):
+        with pytest.raises(UnknownNameError, match=f"{name}.*got none"):
+            run_benchmark("morphodigits", tmp_path, **{name: []})
     with pytest.raises(DataError, match="got 'abacus'"):
         run_benchmark("morphodigits", tmp_path, device="abacus")
     assert not list(tmp_path.iterdir())
@@ -195,9 +291,10 @@ def test_bad_input(result: BenchmarkResult, tmp_path: Path) -> None:
         run_benchmark("morphodigits", tmp_path)
     with pytest.raises(RunFolderError, match="can be written"):
         run_benchmark("morphodigits", tmp_path / "thesis.tex" / "inside")
-    (result.folder / "cells" / "dcgan-seed0" / "cell.json").write_text("{")
-    with pytest.raises(RunFolderError, match=r"cell\.json that causalgen wrote"):
-        run_benchmark("morphodigits", result.folder, mechanisms=["dcgan"], smoke=True, device="cpu")
+    for damaged in ("{", "[]", "{}"):
+        (result.folder / "cells" / "dcgan-seed0" / "cell.json").write_text(damaged)
+        with pytest.raises(RunFolderError, match=r"cell\.json that causalgen wrote"):
+            run_benchmark("morphodigits", result.folder, mechanisms=["dcgan"], smoke=True, device="cpu")
 
 
 @pytest.mark.parametrize("name", BENCHMARKS)
