@@ -6,17 +6,24 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torchmetrics.functional.image import structural_similarity_index_measure
 
+from ..errors import DivergenceError
+
 __all__ = ["l1", "ssim", "to_bytes"]
 
 
 def to_bytes(images: Tensor) -> Tensor:
     """Images `(N, C, H, W)` rounded and clipped to uint8, on the CPU.
 
+    Raises:
+        DivergenceError: A pixel is NaN, which would pass for black.
+
     >>> to_bytes(torch.tensor([-3.0, 1.6, 300.0]))
     tensor([  0,   2, 255], dtype=torch.uint8)
     """
     if images.dtype == torch.uint8:
         return images.cpu()
+    if images.isnan().any():
+        raise DivergenceError("Expected images of numbers; got NaN. Train the model again at a lower learning rate.")
     return images.detach().round().clamp(0, 255).to("cpu", torch.uint8)
 
 

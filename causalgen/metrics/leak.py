@@ -75,9 +75,11 @@ def predictability(
     name = f"noise leak: {variable.name} {'accuracy' if variable.is_discrete else 'R2'}"
     count = len(np.unique(groups))
     folds = list(GroupKFold(min(FOLDS, count)).split(noise, target, groups)) if count > 1 else []
-    if not folds or any(len(np.unique(target[train])) < 2 for train, _ in folds):
+    unknown = "too few groups or labels" if not folds or any(len(np.unique(target[t])) < 2 for t, _ in folds) else ""
+    unknown = unknown or ("" if np.isfinite(noise).all() else "the noise of some units is not finite")
+    if unknown:
         nothing = Interval(np.nan, np.nan, np.nan)
-        return MetricResult(name, "", row, ALL, *nothing, len(target), better="lower", note="too few groups or labels")
+        return MetricResult(name, "", row, ALL, *nothing, len(target), better="lower", note=unknown)
     learner = LogisticRegression(max_iter=1000) if variable.is_discrete else RidgeCV(PENALTIES)
     predicted = cross_val_predict(make_pipeline(StandardScaler(), learner), noise, target, cv=folds)
     if variable.is_discrete:

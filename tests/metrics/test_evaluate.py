@@ -7,8 +7,8 @@ import pytest
 import torch
 
 from causalgen.datasets import Dataset
-from causalgen.errors import DataError, UnknownNameError
-from causalgen.metrics import MetricTable, evaluate, untrained_control
+from causalgen.errors import DataError, DivergenceError, UnknownNameError
+from causalgen.metrics import MetricTable, evaluate, to_bytes, untrained_control
 from causalgen.predictors import Classifier, fit_classifier
 from causalgen.scm import StructuralCausalModel
 
@@ -193,6 +193,8 @@ def test_bad_input(data: Dataset) -> None:
         evaluate(scm, data, queries=[], rows=0)
     with pytest.raises(DataError, match="one number per image"):
         evaluate(scm, data, queries=["light"], measure={"brightness": lambda images: np.zeros(3)}, untrained=scm)
+    with pytest.raises(DivergenceError, match="got NaN"):  # and does not pass for black
+        to_bytes(torch.full((2, 1, 3, 3), float("nan")))
 
 
 def test_a_table_finds_its_results(table: MetricTable) -> None:

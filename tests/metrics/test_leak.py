@@ -47,6 +47,14 @@ def test_too_few_labels_say_nothing() -> None:
     assert "too few" in result.note
 
 
+def test_noise_that_is_not_finite_says_nothing() -> None:
+    noise = np.random.default_rng(4).normal(size=(N, 2))
+    noise[7, 1] = np.inf
+    result = predictability(AGE, noise, torch.arange(N), GROUPS, row="model")
+    assert np.isnan(result.value)
+    assert "not finite" in result.note
+
+
 def test_of_a_model() -> None:
     data = painted()
     groups = data.group[data.split["test"]].numpy()
