@@ -37,7 +37,7 @@ from .benchmark_shared import (
     remembered,
     with_memory,
 )
-from .benchmark_table import cells, collect, costs, summarise
+from .benchmark_table import cells, collect, costs, notes, summarise
 from .machine import versions
 from .measurements import MEASUREMENTS
 from .queries import image_node
@@ -209,7 +209,7 @@ def _finish(
     }
     if smoke:
         facts["smoke run"] = "the numbers mean nothing"
-    text = page(benchmark, table, costs(folder), facts, failures)
+    text = page(benchmark, table, costs(folder), facts, failures, notes(folder))
     write_text(folder / "benchmark.md", text)
     content = {
         "benchmark": benchmark.name,

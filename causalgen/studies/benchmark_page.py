@@ -59,7 +59,12 @@ class Column:
 
 
 def page(
-    benchmark: Benchmark, summary: pd.DataFrame, costs: pd.DataFrame, facts: Mapping[str, str], failures: Sequence[str]
+    benchmark: Benchmark,
+    summary: pd.DataFrame,
+    costs: pd.DataFrame,
+    facts: Mapping[str, str],
+    failures: Sequence[str],
+    notes: Mapping[str, Mapping[str, Sequence[str]]],
 ) -> str:
     """The page as Markdown.
 
@@ -69,6 +74,7 @@ def page(
         costs: Result of `costs`.
         facts: What was run, on what machine, by which command.
         failures: What did not finish, and why.
+        notes: Result of `notes`.
     """
     lines = [f"# Which image mechanism? Measured on {benchmark.data.name}", ""]
     lines += [f"- {name}: {text}" for name, text in facts.items()] + [""]
@@ -95,6 +101,8 @@ def page(
                 f"## Protocol `{protocol}`: attributes by predictors, composition",
                 "",
                 *_protocol(benchmark, part),
+                "",
+                *(f"- {'; '.join(labels)}: {note}" for note, labels in notes.get(protocol, {}).items()),
                 "",
             ]
     return "\n".join(lines).rstrip() + "\n"

@@ -7,7 +7,7 @@ import pandas as pd
 
 from .benchmark_cell import CELL, read_cell
 
-__all__ = ["cells", "collect", "costs", "summarise", "value"]
+__all__ = ["cells", "collect", "costs", "notes", "summarise", "value"]
 
 KEYS = ["protocol", "label", "metric", "query", "row", "stratum"]
 
@@ -56,6 +56,18 @@ def costs(folder: Path) -> pd.DataFrame:
     grouped = frame.groupby("label", sort=False)
     table = grouped[names].mean()
     return table.assign(abduction=grouped["abduction"].first(), seeds=grouped["seed"].nunique())
+
+
+def notes(folder: Path) -> dict[str, dict[str, list[str]]]:
+    """What a reader of finished cells must know: by protocol and note, the labels that it is about."""
+    found: dict[str, dict[str, list[str]]] = {}
+    for record in cells(folder):
+        if record.get("status") == "finished":
+            for protocol, texts in record.get("notes", {}).items():
+                for text in texts:
+                    labels = found.setdefault(protocol, {}).setdefault(text, [])
+                    labels += [record["label"]] if record["label"] not in labels else []
+    return found
 
 
 def value(summary: pd.DataFrame, **wanted: str) -> pd.Series | None:

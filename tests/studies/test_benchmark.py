@@ -88,6 +88,7 @@ def test_every_cell_has_all_that_the_table_needs(result: BenchmarkResult) -> Non
     assert set(table[table["label"] == "dcgan"]["query"]) == {"samples"}
     assert "no abduction" in result.page
     assert "## What each is bad at\n\n- **conv-vae**" in result.page
+    assert "\n- conv-vae; conv-vae, fine-tuned: Counterfactual images carry the share 0 of" in result.page
     assert result.page == (result.folder / "benchmark.md").read_text()
 
 
@@ -183,10 +184,11 @@ def test_the_page_says_what_was_measured() -> None:
         {"abduction": "bijective", "seeds": 1, "seconds": 1.0, "seconds_per_1000": 1.0, "memory_mib": 1.0},
         index=["exact-flow", "leaky-flow"],
     )
-    text = page(benchmark, summarise(pd.concat(frames)), costs, {}, ())
+    text = page(benchmark, summarise(pd.concat(frames)), costs, {}, (), {"published": {"A residual.": ["exact-flow"]}})
     assert "How good, by the protocol `published`:" in text
     assert "| exact-flow | bijective | 1 | exact |" in text
     assert "| leaky-flow | bijective | 1 | 3 |" in text
+    assert text.endswith("\n\n- exact-flow: A residual.\n")
 
 
 @pytest.mark.parametrize(
