@@ -1,28 +1,40 @@
 """Large batches in pieces, so that image networks do not need memory for all units at once."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import torch
 from torch import Tensor
 
-__all__ = ["in_chunks"]
+__all__ = ["in_chunks", "units_at_once"]
 
 CHUNK = 1024
 """Units that pass through an image network at once."""
+SMALL = 32 * 32
+"""Pixels of an image of which so many fit."""
 
 
-def in_chunks(function: Callable[..., Any], *arguments: Any) -> Any:
+def units_at_once(shape: Sequence[int], most: int = CHUNK) -> int:
+    """Of how many images `(C, H, W)` a network holds the activations at once: `most`, and fewer of larger ones.
+
+    >>> units_at_once((1, 28, 28)), units_at_once((3, 256, 256))
+    (1024, 16)
+    """
+    return max(1, min(most, most * SMALL // (shape[1] * shape[2])))
+
+
+def in_chunks(function: Callable[..., Any], *arguments: Any, size: int) -> Any:
     """Apply `function` to pieces of its arguments and join the results.
 
     Args:
         function: Takes and returns tensors, or mappings of tensors, whose first dimension is the unit.
         arguments: Tensors or mappings of tensors, all of one length.
+        size: Units of a piece.
     """
-    starts = range(0, _length(arguments), CHUNK)
+    starts = range(0, _length(arguments), size)
     if len(starts) <= 1:
         return function(*arguments)
-    return _joined([function(*(_cut(argument, start) for argument in arguments)) for start in starts])
+    return _joined([function(*(_cut(argument, start, size) for argument in arguments)) for start in starts])
 
 
 def _length(arguments: Any) -> int:
@@ -30,10 +42,10 @@ def _length(arguments: Any) -> int:
     return len(tensors[0]) if tensors else 0
 
 
-def _cut(argument: Any, start: int) -> Any:
+def _cut(argument: Any, start: int, size: int) -> Any:
     if isinstance(argument, Mapping):
-        return {key: tensor[start : start + CHUNK] for key, tensor in argument.items()}
-    return argument[start : start + CHUNK]
+        return {key: tensor[start : start + size] for key, tensor in argument.items()}
+    return argument[start : start + size]
 
 
 def _joined(parts: list[Any]) -> Any:

@@ -4,6 +4,7 @@ A value, one value per unit, a callable `(value, parents) -> value` that sees wh
 or a `Mechanism` that replaces the node's own and draws fresh noise.
 """
 
+import copy
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -80,6 +81,7 @@ def act(
         like: Tensor whose device and dtype the result takes.
     """
     if isinstance(what, Mechanism):
+        what = copy.deepcopy(what).to(like)  # the user's own stays where it is
         noise = {name: p.sample() for name, p in what.noise((count,)).items()}
         what = what(noise, {name: values[name] for name in what.parents})
     elif callable(what):

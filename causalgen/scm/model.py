@@ -24,7 +24,7 @@ from ..graph import CausalGraph
 from ..mechanisms import Abductive, Density, Mechanism, build
 from ..nn import seeded
 from ..typing import Noise, Values
-from .chunks import in_chunks
+from .chunks import in_chunks, units_at_once
 from .interventions import act, check_interventions, world_graph
 from .posterior import Posterior
 from .program import emit, log_likelihood
@@ -89,12 +89,17 @@ class StructuralCausalModel(nn.Module):
 
     @torch.no_grad()
     def initialize(self, values: Any) -> None:
-        """Fit every mechanism's scalers and the joint supports to the training split; images are taken as they are stored."""
+        """Fit every mechanism's scalers and the joint supports to the training split; images are taken as they are stored.
+
+        A mechanism whose parameters are all frozen keeps what it has learned.
+        """
         images = {name: torch.as_tensor(values[name]) for name in self.graph.nodes if self.graph[name].is_image}
         tensors = {name: self.tensor(name, values[name]) for name in self.graph.nodes if name not in images} | images
         for name, mechanism in self.mechanisms.items():
             parents = {p: tensors[p] for p in self.graph.parents(name)}
-            mechanism.initialize(tensors[name], parents)
+            parameters = list(mechanism.parameters())
+            if not parameters or any(parameter.requires_grad for parameter in parameters):
+                mechanism.initialize(tensors[name], parents)
             self.supports[name].fit(parents)
 
     @torch.no_grad()
@@ -236,7 +241,8 @@ class StructuralCausalModel(nn.Module):
     def _chunked(self, name: str, function: Callable[..., Any], *arguments: Any) -> Any:
         """Apply a mechanism's function, in pieces where images are involved."""
         involved = [self.graph[name], *(self.graph[p] for p in self.graph.parents(name))]
-        return in_chunks(function, *arguments) if any(v.is_image for v in involved) else function(*arguments)
+        shapes = [v.shape for v in involved if v.is_image]
+        return in_chunks(function, *arguments, size=min(map(units_at_once, shapes))) if shapes else function(*arguments)
 
     def _ancestral(self, n: int, do: Mapping[str, Any], fixed: Values | None = None) -> dict[str, Tensor]:
         """One draw of every node in topological order; nodes in `fixed` keep their values."""

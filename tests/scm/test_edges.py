@@ -66,3 +66,11 @@ def test_a_perfect_fit_is_refused() -> None:
 def test_wrong_option_values_are_refused(name: str, options: dict, message: str) -> None:
     with pytest.raises(ValueError, match=message):
         build(name, GRAPH["y"], {}, options)
+
+
+def test_a_replacing_mechanism_comes_to_the_models_device_and_dtype_and_stays_itself() -> None:
+    graph = CausalGraph("a -> x; x -> y", [Variable(name, "continuous") for name in "axy"])
+    replacement = build("spline-flow", graph["x"], {"a": graph["a"]})
+    scm = StructuralCausalModel(graph).double()
+    assert scm.sample(3, do={"x": replacement}, seed=0)["x"].dtype == torch.float64
+    assert next(replacement.parameters()).dtype == torch.float32

@@ -152,7 +152,7 @@ def test_same_seed_same_world_and_the_global_state_stays(scm: StructuralCausalMo
 def test_chunks_do_not_change_the_answer(scm: StructuralCausalModel, monkeypatch: pytest.MonkeyPatch) -> None:
     noise = scm.abduct(observed(), seed=1)
     whole = noise.counterfactual({"size": 1.0})
-    monkeypatch.setattr("causalgen.scm.chunks.CHUNK", 50)
+    monkeypatch.setattr("causalgen.scm.model.units_at_once", lambda shape: 50)
     torch.testing.assert_close(noise.counterfactual({"size": 1.0})["scan"], whole["scan"], rtol=1e-4, atol=1e-2)
 
 
