@@ -5,7 +5,9 @@ r"""Generative adversarial mechanisms for one image, with an encoder for abducti
 With an encoder, one critic tells pairs (image, E(image)) from pairs (G(z), z), so that E becomes the inverse of G (Donahue,
 Krähenbühl and Darrell, Adversarial feature learning, 2017; Dumoulin et al., Adversarially learned inference, 2017; as a
 structural mechanism: Dash, Balasubramanian and Sharma, Evaluating and mitigating bias in image classifiers, 2022). That inverse
-is loose; in the last part of training the generator rests and the encoder alone learns to give back image and latent.
+alone is loose, so both cycles join the game: the encoder learns to give back z, encoder and generator to give back the image
+(Li et al., ALICE: Towards understanding adversarial learning for joint distribution matching, 2017). In the last part of
+training the generator rests and the encoder alone goes on with the cycles.
 
 The critic compares a real with a generated image rather than judging each alone, and pays for steepness at both, which makes
 training converge (Huang et al., The GAN is dead; long live the GAN!, 2024).
@@ -20,7 +22,7 @@ from torch.distributions import Distribution
 from torch.nn import functional as F
 
 from ..graph import Variable
-from ..nn import Critic, Generator, ParentEmbedding, gradient_penalty
+from ..nn import Critic, Generator, ParentEmbedding, gradient_penalty, saturation
 from ..typing import Noise, Values
 from .base import Abduction, Abductive, Mechanism
 
@@ -28,6 +30,8 @@ __all__ = ["DCGAN", "GAN"]
 
 CONTEXT = 64
 """Width of the embedding of the parents."""
+SATURATION = 0.1
+"""Weight that brings back a generator of one flat tone, and leaves the ground of an image within a grey level or so."""
 
 
 class _Adversarial(Mechanism):
@@ -58,6 +62,9 @@ class _Adversarial(Mechanism):
         return (image + 1) * ((self.high - self.low) / 2) + self.low
 
     def _draw(self, z: Tensor, parents: Values) -> Tensor:
+        return torch.tanh(self._logits(z, parents))
+
+    def _logits(self, z: Tensor, parents: Values) -> Tensor:
         return self.generator(torch.cat([z, self.embed(parents, len(z))], dim=1))
 
     def _to_unit(self, value: Tensor) -> Tensor:
@@ -75,6 +82,7 @@ class GAN(_Adversarial, Abductive):
         latent: Dimensions of z.
         width: Channels at the coarse resolution.
         penalty: Weight of the critic's gradient penalty.
+        cycle: Weight of the image that encoder and generator give back; the latent given back has weight 1.
         tuning: Last fraction of training, in which the encoder alone learns from cycles.
     """
 
@@ -88,15 +96,18 @@ class GAN(_Adversarial, Abductive):
         latent: int = 32,
         width: int = 64,
         penalty: float = 1.0,
+        cycle: float = 10.0,
         tuning: float = 0.3,
     ) -> None:
-        super().__init__(variable, parents, latent=latent, width=width, penalty=penalty, tuning=tuning)
+        super().__init__(variable, parents, latent=latent, width=width, penalty=penalty, cycle=cycle, tuning=tuning)
+        if not cycle >= 0:
+            raise ValueError(f"Expected cycle at least 0, a weight; got {cycle}.")
         if not 0 <= tuning < 1:
             raise ValueError(f"Expected tuning in [0, 1), a fraction of training; got {tuning}.")
-        self.tuning = tuning
+        self.cycle, self.tuning = cycle, tuning
         self.encoder_embed = ParentEmbedding(self.parents, CONTEXT)
         self.encoder = Critic(variable.shape, CONTEXT, latent, width=width)
-        self.critic = Critic(variable.shape, CONTEXT + latent, 1, width=width, offset=False)
+        self.critic = Critic(variable.shape, CONTEXT, 1, width=width, code=latent, offset=False)
 
     def initialize(self, value: Tensor, parents: Values) -> None:
         super().initialize(value, parents)
@@ -118,35 +129,45 @@ class GAN(_Adversarial, Abductive):
         return ()  # cycles do not say which epoch was best: what poor generators draw is given back most easily
 
     def objectives(self, value: Tensor, parents: Values, progress: float) -> dict[str, Tensor]:
-        """Adversarial losses; in the last part of training only the encoder's has a gradient."""
+        """Adversarial losses and cycles; in the last part of training the encoder's cycles alone have a gradient."""
         image, z = self._to_unit(value), torch.randn(len(value), self.latent, device=value.device, dtype=value.dtype)
-        code, drawn = self._encode(image, parents), self._draw(z, parents)
-        cycle = self._cycle(image, code, parents)
+        code, logits = self._encode(image, parents), self._logits(z, parents)
+        drawn = torch.tanh(logits)
+        cycle = (self._draw(code, parents) - image).abs().flatten(1).mean(1)
+        cycles = self.cycle * cycle + (self._encode(drawn.detach(), parents) - z).square().mean(1)
         if progress >= 1 - self.tuning:
-            latent_cycle = (self._encode(drawn.detach(), parents) - z).square().mean(1)
             rest = torch.zeros_like(cycle)
-            return {"generator": rest, "encoder": cycle + latent_cycle, "critic": rest, "cycle": cycle}
-        real, fake = image.detach().requires_grad_(), drawn.detach().requires_grad_()
-        found, given = code.detach().requires_grad_(), z.clone().requires_grad_()
-        real_score, fake_score = self._score(real, found, parents), self._score(fake, given, parents)
-        steepness = gradient_penalty(real_score, real, found) + gradient_penalty(fake_score, fake, given)
+            return {"generator": rest, "encoder": cycles, "critic": rest, "cycle": cycle}
+        game = self._game(image, code, drawn, z, parents)
         return {
-            "generator": F.softplus(real_score.detach() - self._score(drawn, z, parents)),
-            "encoder": F.softplus(self._score(image, code, parents) - fake_score.detach()),
-            "critic": F.softplus(fake_score - real_score) + 0.5 * self.penalty * steepness,
+            "generator": game["generator"] + self.cycle * cycle + SATURATION * saturation(logits),
+            "encoder": game["encoder"] + cycles,
+            "critic": game["critic"],
             "cycle": cycle.detach(),
         }
 
+    def _game(self, image: Tensor, code: Tensor, drawn: Tensor, z: Tensor, parents: Values) -> dict[str, Tensor]:
+        """Adversarial losses: real images and their codes against drawn ones and what they were drawn from."""
+        real, fake = image.detach().requires_grad_(), drawn.detach().requires_grad_()
+        found, given = code.detach().requires_grad_(), z.clone().requires_grad_()
+        context = self.critic_embed(parents, len(image))
+        features = self.critic.features(real, context)
+        real_score = self._score(features, found)
+        fake_score = self._score(self.critic.features(fake, context), given)
+        steepness = gradient_penalty(real_score, real, found) + gradient_penalty(fake_score, fake, given)
+        drawn_score = self._score(self.critic.features(drawn, context), z)
+        code_score = self._score(features.detach(), code)
+        return {
+            "generator": F.softplus(real_score.detach() - drawn_score),
+            "encoder": F.softplus(code_score - fake_score.detach()),
+            "critic": F.softplus(fake_score - real_score) + 0.5 * self.penalty * steepness,
+        }
+
+    def _score(self, features: Tensor, code: Tensor) -> Tensor:
+        return self.critic.head(torch.cat([features, code], dim=1)).squeeze(1)
+
     def _encode(self, image: Tensor, parents: Values) -> Tensor:
         return self.encoder(image, self.encoder_embed(parents, len(image)))
-
-    def _score(self, image: Tensor, z: Tensor, parents: Values) -> Tensor:
-        context = torch.cat([self.critic_embed(parents, len(image)), z], dim=1)
-        return self.critic(image, context).squeeze(1)
-
-    def _cycle(self, image: Tensor, code: Tensor, parents: Values) -> Tensor:
-        """Mean absolute error of each image given back by encoder and generator, on [-1, 1]."""
-        return (self._draw(code, parents) - image).abs().flatten(1).mean(1)
 
 
 class DCGAN(_Adversarial):
@@ -195,9 +216,6 @@ class DCGAN(_Adversarial):
             "generator": F.softplus(real_score.detach() - self._score(drawn, parents)),
             "critic": F.softplus(fake_score - real_score) + 0.5 * self.penalty * steepness,
         }
-
-    def _draw(self, z: Tensor, parents: Values) -> Tensor:
-        return torch.tanh(super()._draw(z, parents))
 
     def _score(self, image: Tensor, parents: Values) -> Tensor:
         return self.critic(image, self.critic_embed(parents, len(image))).squeeze(1)

@@ -1,6 +1,6 @@
 """Network parts; nothing here knows about causality."""
 
-from .adversarial import Critic, Generator, gradient_penalty
+from .adversarial import Critic, Generator, gradient_penalty, saturation
 from .averaging import growing_average
 from .conv import ConvBlock, ConvDecoder, ConvEncoder, Grid, Modulation, in_full_precision
 from .coupling import CouplingStack
@@ -32,6 +32,7 @@ __all__ = [
     "in_full_precision",
     "load_module",
     "mlp",
+    "saturation",
     "save_module",
     "seeded",
 ]

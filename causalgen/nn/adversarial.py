@@ -10,10 +10,12 @@ from torch.nn import functional as F
 from .conv import ConvDecoder, ConvEncoder
 from .mlp import mlp
 
-__all__ = ["Critic", "Generator", "gradient_penalty"]
+__all__ = ["Critic", "Generator", "gradient_penalty", "saturation"]
 
 SKETCH = 32
 """Channels of the coarse map that the generator starts from."""
+AWAKE = 2.0
+"""Where tanh still has a slope of 0.07, at .96."""
 
 
 class Generator(nn.Module):
@@ -45,23 +47,28 @@ class Critic(nn.Module):
         context: Width of the context vector.
         outputs: How many numbers.
         width: Channels at the coarse resolution.
+        code: Width of a vector that only the head takes.
         offset: Whether the numbers have an offset of their own; scores that are only compared have none.
     """
 
     def __init__(
-        self, shape: Sequence[int], context: int, outputs: int, *, width: int = 64, offset: bool = True
+        self, shape: Sequence[int], context: int, outputs: int, *, width: int = 64, code: int = 0, offset: bool = True
     ) -> None:
         super().__init__()
         self.encoder = ConvEncoder(shape, context, width=width)
         self.squeeze = nn.Conv2d(width, width // 2, 1)
-        self.head = mlp(width // 2 * math.prod(self.encoder.grid.coarse) + context, outputs, (128,))
+        self.head = mlp(width // 2 * math.prod(self.encoder.grid.coarse) + context + code, outputs, (128,))
         if not offset:
             self.head[-1].register_parameter("bias", None)
 
     def forward(self, image: Tensor, context: Tensor) -> Tensor:
         """`(B, C, H, W)` and `(B, context)` to `(B, outputs)`."""
+        return self.head(self.features(image, context))
+
+    def features(self, image: Tensor, context: Tensor) -> Tensor:
+        """What the head takes apart from a code: `(B, features + context)`."""
         features = F.silu(self.squeeze(F.silu(self.encoder(image, context)))).flatten(1)
-        return self.head(torch.cat([features, context], dim=1))
+        return torch.cat([features, context], dim=1)
 
 
 def gradient_penalty(score: Tensor, *inputs: Tensor) -> Tensor:
@@ -78,3 +85,15 @@ def gradient_penalty(score: Tensor, *inputs: Tensor) -> Tensor:
         return score.new_zeros(len(score))
     slopes = torch.autograd.grad(score.sum(), inputs, create_graph=True)
     return torch.stack([slope.square().flatten(1).sum(1) for slope in slopes]).sum(0)
+
+
+def saturation(logits: Tensor) -> Tensor:
+    """Mean squared excess of logits over what leaves tanh a slope, `(B,)`.
+
+    Most pixels of a drawing on empty ground have one and the same colour. A generator that is told so overshoots, and behind a
+    flat tanh no critic can call it back.
+
+    >>> saturation(torch.tensor([[0.0, -2.0], [2.0, 5.0]])).tolist()
+    [0.0, 4.5]
+    """
+    return (logits.abs() - AWAKE).clamp_min(0).square().flatten(1).mean(1)
