@@ -99,8 +99,8 @@ class TrainingPlan(Section):
     """The stage of every image mechanism."""
     tuning: TuningPlan | None = None
     """Afterwards, fine-tuning of the image on what predictors say of its counterfactuals; left out: none."""
-    precision: Literal["auto", "32-true", "64-true", "16-mixed", "bf16-mixed", "16-true", "bf16-true"] = "auto"
-    """Precision as lightning-fabric names it."""
+    precision: Literal["auto", "32-true", "bf16-mixed"] = "auto"
+    """Precision of the images' training; `auto` is the faster one that the device has."""
 
 
 class Evaluation(Section):

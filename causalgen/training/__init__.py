@@ -2,11 +2,13 @@
 
 from .config import FitConfig, Stage
 from .fit import FitResult, fit
+from .memory import DeviceMemoryError
 from .progress import bars
 from .timing import step_seconds
 from .tuning import Predictor, TuningConfig, tune_counterfactuals
 
 __all__ = [
+    "DeviceMemoryError",
     "FitConfig",
     "FitResult",
     "Predictor",

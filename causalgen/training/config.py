@@ -4,6 +4,7 @@ from dataclasses import dataclass, field
 
 __all__ = ["FitConfig", "Stage"]
 
+PRECISIONS = ("auto", "32-true", "bf16-mixed")
 LEAST_BATCH = 32
 LEAST_STEPS = 10
 """Steps of an epoch, where batches need not become smaller than the least for it."""
@@ -50,6 +51,8 @@ class Stage:
         for name in ("learning_rate", "clip"):
             if not getattr(self, name) > 0:
                 raise ValueError(f"Expected a positive {name}; got {getattr(self, name)}.")
+        if not self.weight_decay >= 0:
+            raise ValueError(f"Expected weight_decay of at least 0; got {self.weight_decay}.")
         if self.shift < 0:
             raise ValueError(f"Expected a shift of at least 0 pixels; got {self.shift}.")
         if not 0 <= self.ema < 1:
@@ -64,8 +67,8 @@ class FitConfig:
         attributes: Stage of all attribute mechanisms.
         images: Stage of each image mechanism.
         device: "auto", "cpu", "cuda", "mps" as lightning-fabric names its accelerators.
-        precision: Precision of the image stages as lightning-fabric names it, such as "32-true" or "bf16-mixed"; "auto" is the
-            latter where the hardware multiplies bfloat16 matrices. Attributes always train in 32 bits.
+        precision: Precision of the image stages: "32-true", "bf16-mixed", or "auto", which is the latter where the hardware
+            multiplies bfloat16 matrices. Attributes always train in 32 bits.
         seed: Seed of initialisation order, batches and noise.
     """
 
@@ -76,3 +79,7 @@ class FitConfig:
     device: str = "auto"
     precision: str = "auto"
     seed: int = 0
+
+    def __post_init__(self) -> None:
+        if self.precision not in PRECISIONS:
+            raise ValueError(f"Expected precision among {', '.join(PRECISIONS)}; got {self.precision!r}.")

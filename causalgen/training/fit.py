@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeAlias
 
+import numpy as np
 import pandas as pd
 import torch
 from lightning_fabric import Fabric
@@ -19,17 +20,22 @@ from torch import Tensor
 
 from ..datasets import Dataset
 from ..errors import DataError, MissingValueError
+from ..graph import Variable
 from ..mechanisms import Mechanism
 from ..nn import seeded
 from ..scm import StructuralCausalModel
+from ..scm.values import as_tensor
 from .augment import shifted
 from .checkpoint import Checkpoint
 from .config import FitConfig, Stage
+from .memory import in_memory
 from .stage import NodeTrainer, Row, as_float
 
 __all__ = ["FitResult", "OnEpoch", "fabric_for", "fit", "precision_on"]
 
 ATTRIBUTES = "attributes"
+PIECE = 4096
+"""Images that are checked at a time: they may be more than fits in memory as numbers."""
 OnEpoch: TypeAlias = Callable[[str, int, Mechanism], None]
 """Takes the image's node, the number of finished epochs, and its mechanism with averaged weights, in eval mode."""
 
@@ -75,8 +81,9 @@ def fit(
             training's.
 
     Raises:
-        DataError: A constant column, or values that do not fit their variables.
+        DataError: A constant column, values that do not fit their variables, or a device that this machine lacks.
         DivergenceError: A loss became NaN or infinite.
+        DeviceMemoryError: A batch does not fit into the memory of the device; checkpoints are kept.
         CheckpointError: `out` holds a checkpoint that is corrupted or belongs to another fit.
     """
     config = config or FitConfig()
@@ -93,9 +100,11 @@ def fit(
         for label, nodes, stage in _stages(scm, config):
             started = time.perf_counter()
             fabric = fabric_for(config, image=label != ATTRIBUTES)
-            trainers = _train(
-                scm, label, nodes, stage, train, validation, fabric, config.seed, checkpoint, bars, on_epoch
-            )
+            size = stage.units(len(train[nodes[0]]))
+            with in_memory(size, f"train {label}", kept=checkpoint is not None):
+                trainers = _train(
+                    scm, label, nodes, stage, train, validation, fabric, config.seed, checkpoint, bars, on_epoch
+                )
             seconds[label] = time.perf_counter() - started
             rows += [row for trainer in trainers for row in trainer.rows]
             best |= {trainer.name: trainer.best_epoch + 1 for trainer in trainers}
@@ -122,7 +131,12 @@ def _not_about_precision(record: logging.LogRecord) -> bool:
 def fabric_for(config: FitConfig, *, image: bool) -> Fabric:
     """Device and precision of a stage; attributes always have 32 bits."""
     logging.getLogger("lightning_fabric.utilities.rank_zero").addFilter(_not_about_precision)
-    device = Fabric(accelerator=config.device, devices=1).device
+    try:
+        device = Fabric(accelerator=config.device, devices=1).device
+    except (ValueError, RuntimeError):
+        raise DataError(
+            f"Expected a device that this machine has; got '{config.device}'. Choose 'auto' or 'cpu'."
+        ) from None
     precision = precision_on(device, config.precision) if image else "32-true"
     return Fabric(accelerator=config.device, devices=1, precision=precision)  # type: ignore[arg-type]
 
@@ -201,11 +215,26 @@ def _tensors(scm: StructuralCausalModel, values: Mapping[str, Any]) -> dict[str,
     missing = [name for name in scm.graph.nodes if name not in values]
     if missing:
         raise MissingValueError(f"Expected a column for every node; got none for {', '.join(missing)}. Add them.")
-    device = scm.like.device
-    images = {name: torch.as_tensor(values[name]) for name in scm.graph.nodes if scm.graph[name].is_image}
-    if device.type == "cuda" and sum(t.nbytes for t in images.values()) < torch.cuda.mem_get_info(device)[0] / 2:
-        images = {name: tensor.to(device) for name, tensor in images.items()}
-    return {name: images[name] if name in images else scm.tensor(name, values[name]) for name in scm.graph.nodes}
+    like, graph = scm.like, scm.graph
+    images = {name: _images(graph[name], values[name], like) for name in graph.nodes if graph[name].is_image}
+    columns = {name: images[name] if name in images else scm.tensor(name, values[name]) for name in graph.nodes}
+    sizes = {name: len(column) for name, column in columns.items()}
+    if len(set(sizes.values())) > 1:
+        raise DataError(f"Expected columns of one length; got {sizes}.")
+    if like.is_cuda and sum(t.nbytes for t in images.values()) < torch.cuda.mem_get_info(like.device)[0] / 2:
+        columns |= {name: tensor.to(like.device) for name, tensor in images.items()}
+    return columns
+
+
+def _images(variable: Variable, value: Any, like: Tensor) -> Tensor:
+    """Checked images: bytes where they lie, other numbers in the model's dtype."""
+    if isinstance(value, np.ndarray) and value.dtype == np.uint8:
+        value = torch.as_tensor(value)
+    if not isinstance(value, Tensor) or value.dtype != torch.uint8:
+        return as_tensor(variable, value, like.cpu())
+    for part in value.split(PIECE) if len(value) else (value,):
+        as_tensor(variable, part, like)
+    return value
 
 
 def _check_variation(scm: StructuralCausalModel, train: Mapping[str, Tensor]) -> None:

@@ -15,12 +15,14 @@ from torch.optim.swa_utils import AveragedModel
 from ..errors import DivergenceError
 from ..mechanisms import Mechanism
 from ..nn import growing_average, seeded
+from ..scm.chunks import units_at_once
 from .config import Stage
 
 __all__ = ["NodeTrainer", "Row", "as_float"]
 
 WARMUP_STEPS = 100
 VALIDATION_BATCH = 2048
+"""Greatest number of held-out units at once; fewer of large images."""
 
 
 @dataclass(frozen=True)
@@ -119,6 +121,8 @@ class NodeTrainer:
         means = {objective: float(total) / max(1, self.batches) for objective, total in self.running.items()}
         self.running, self.batches = {}, 0
         self._require_finite(means, epoch)
+        if not all(bool(torch.isfinite(parameter).all()) for parameter in self.average.parameters()):
+            self._diverge(math.nan, epoch)  # distributions would refuse what such weights make
         with seeded(seed, self.fabric.device):
             held_out = self._validate(validation)
         self._require_finite(held_out, epoch)
@@ -174,10 +178,12 @@ class NodeTrainer:
         assert isinstance(averaged, Mechanism)
         averaged.eval()
         count = len(values[self.name])
+        variables = (self.mechanism.variable, *self.mechanism.parents.values())
+        size = min(units_at_once(v.shape, VALIDATION_BATCH) if v.is_image else VALIDATION_BATCH for v in variables)
         totals: dict[str, float] = {}
-        for start in range(0, count, VALIDATION_BATCH):
-            rows = slice(start, start + VALIDATION_BATCH)
-            batch = {k: as_float(v[rows].to(self.fabric.device)) for k, v in values.items()}
+        for start in range(0, count, size):
+            rows = slice(start, start + size)
+            batch = {v.name: as_float(values[v.name][rows].to(self.fabric.device)) for v in variables}
             losses = averaged.objectives(batch[self.name], {p: batch[p] for p in self.mechanism.parents}, 1.0)
             for objective, loss in losses.items():
                 totals[objective] = totals.get(objective, 0.0) + float(loss.sum())

@@ -34,7 +34,9 @@ from ..graph import Variable
 from ..mechanisms import Abductive
 from ..nn import seeded
 from ..scm import StructuralCausalModel
+from ..scm.chunks import units_at_once
 from ..typing import Values
+from .memory import in_memory
 from .questions import Questions, ask_at_random
 from .stage import as_float
 
@@ -106,6 +108,7 @@ def tune_counterfactuals(
     Raises:
         AbductionError: The mechanism cannot abduct.
         DataError: No predictor, or one for a node that does not act on the image.
+        DeviceMemoryError: A batch does not fit into the memory of the device.
     """
     config = config or TuningConfig()
     mechanism = scm.mechanisms[scm.graph.require(image)]
@@ -120,7 +123,7 @@ def tune_counterfactuals(
             raise DataError(f"Expected predictors of causes of '{image}', which are {causes}; got one of '{name}'.")
     if not predictors:
         raise DataError(f"Expected a predictor of at least one of {causes}; got none.")
-    with seeded(seed, scm.like.device):
+    with seeded(seed, scm.like.device), in_memory(config.batch_size, f"tune {image}"):
         return _Tuner(scm, mechanism, data, predictors, image, causes, config).run(bars)
 
 
@@ -142,6 +145,7 @@ class _Tuner:
         )
         self.scale = {k: float(self.train[k].float().std()) for k in predictors}
         self.origin = copy.deepcopy(mechanism).eval().requires_grad_(False)
+        self.at_once = units_at_once(mechanism.variable.shape)
         self.objectives = mechanism.selection or tuple(mechanism.parameter_groups())
         self.unit = self._error(self.validation)
         self.multiplier = 1.0
@@ -225,8 +229,8 @@ class _Tuner:
     @torch.no_grad()
     def _error(self, values: Values) -> float:
         """Mean absolute error of factual images given back, the unit in which images are told apart."""
-        image = as_float(values[self.image][:1024])
-        parents = {p: values[p][:1024] for p in self.mechanism.parents}
+        image = as_float(values[self.image][: self.at_once])
+        parents = {p: values[p][: self.at_once] for p in self.mechanism.parents}
         again = self.origin(self.origin.abduct(image, parents, draw=False), parents)
         return float((again - image).abs().mean().clamp_min(1e-3))
 
@@ -235,16 +239,16 @@ class _Tuner:
         self.mechanism.eval()
         total = 0.0
         with seeded(0, asked.image.device):
-            for index in torch.arange(len(asked), device=asked.image.device).split(1024):
+            for index in torch.arange(len(asked), device=asked.image.device).split(self.at_once):
                 total += float(self._loss(asked[index])[0]) * len(index)
         return total / len(asked)
 
     @torch.no_grad()
     def _objective_of(self, values: Values) -> Tensor:
-        self.mechanism.eval()
+        self.mechanism.train()  # as in training, where a mechanism may hide parents
         parts = []
         with seeded(0, values[self.image].device):
-            for index in torch.arange(len(values[self.image]), device=values[self.image].device).split(1024):
+            for index in torch.arange(len(values[self.image]), device=values[self.image].device).split(self.at_once):
                 parents = {p: values[p][index] for p in self.mechanism.parents}
                 objectives = self.mechanism.objectives(as_float(values[self.image][index]), parents, 1.0)
                 parts.append(torch.stack([objectives[o] for o in self.objectives]).sum(0))

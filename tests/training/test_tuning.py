@@ -1,6 +1,7 @@
 """Counterfactual fine-tuning on images whose brightness is an attribute: the predictor is exact, so is the question."""
 
 from dataclasses import replace
+from typing import Any
 
 import pytest
 import torch
@@ -9,8 +10,9 @@ from torch import Tensor
 from causalgen.datasets import Dataset
 from causalgen.errors import AbductionError, DataError
 from causalgen.graph import CausalGraph, Variable
+from causalgen.nn import seeded
 from causalgen.scm import StructuralCausalModel
-from causalgen.training import FitConfig, Stage, TuningConfig, fit, tune_counterfactuals
+from causalgen.training import DeviceMemoryError, FitConfig, Stage, TuningConfig, fit, tune_counterfactuals
 
 LIGHT = Variable("light", "continuous", support=(40, 220))
 GLOW = Variable("glow", "continuous", support=(0, 255))
@@ -105,6 +107,30 @@ def test_where_the_bound_cannot_hold_the_weights_stay(fitted) -> None:
     history = tune_counterfactuals(scm, data, {"glow": _glow}, image="image", config=wild)
     assert not history.kept[1:].any()
     assert all(torch.equal(v, weights[k]) for k, v in scm.state_dict().items())
+
+
+def test_the_bound_is_measured_as_the_objective_is_in_training() -> None:
+    """Diffusion hides parents in training, which costs; held against a bound without it, that would look like damage."""
+    data = _data()
+    scm = StructuralCausalModel(data.graph, {"image": {"mechanism": "diffusion", "width": 8, "steps": 2}})
+    scm.initialize(data.part("train"))
+    held_out = data.part("validation")
+    image, parents = held_out["image"].float(), {"glow": held_out["glow"]}
+    with torch.no_grad(), seeded(0):
+        expected = scm.mechanisms["image"].train().objectives(image, parents, 1.0)["loss"].mean()
+    config = TuningConfig(epochs=1, batch_size=80)
+    history = tune_counterfactuals(scm, data, {"glow": _glow}, image="image", config=config)
+    assert history.objective[0] == pytest.approx(float(expected))
+
+
+def test_out_of_memory_names_the_batch_size_to_try(fitted) -> None:
+    scm, data = fitted
+
+    def full(*_: Any) -> Tensor:
+        raise torch.OutOfMemoryError("CUDA out of memory")
+
+    with pytest.raises(DeviceMemoryError, match=r"tune image in batches of 128.*Set batch_size to 64"):
+        tune_counterfactuals(scm, data, {"glow": full}, image="image")
 
 
 def test_wrong_questions_are_refused(fitted) -> None:
