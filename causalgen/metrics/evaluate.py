@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 import torch
 from numpy.typing import NDArray
 from rich.progress import Progress
-from torch import Tensor
+from torch import Tensor, nn
 
 from ..datasets import Dataset
 from ..errors import DataError, UnknownNameError, nearest
@@ -105,7 +105,8 @@ def evaluate(
 
     accuracies = {n: classifier_accuracy(c, data, image=image, seed=seed) for n, c in classifiers.items()}
     results: list[MetricResult] = list(accuracies.values())
-    notes = _missing(data, measure, classifiers) + _residual(scm, image)
+    readers = {**classifiers, **{n: p for n, p in predictors.items() if p.variable.is_discrete}}
+    notes = _missing(data, measure, readers) + _residual(scm, image)
     if predictors:
         results += sample_quality(
             models, factual, groups, image=image, features=features, predictors=predictors,
@@ -188,11 +189,11 @@ def _choose(test: Tensor, rows: int | None, seed: int) -> Tensor:
     return test[chosen.sort().values]
 
 
-def _missing(data: Dataset, measure: Mapping[str, Measure], classifiers: Mapping[str, Classifier]) -> list[str]:
+def _missing(data: Dataset, measure: Mapping[str, Measure], readers: Mapping[str, nn.Module]) -> list[str]:
     missing = {
         "The generator of this data set is unknown: no distance to the truth and no oracle.": data.truth is None,
         "No measurement was given: effectiveness on the image is left out.": not measure,
-        "No classifier was given: whether discrete attributes are kept is left out.": not classifiers,
+        "No classifier was given: whether discrete attributes are kept is left out.": not readers,
     }
     return [note for note, applies in missing.items() if applies]
 

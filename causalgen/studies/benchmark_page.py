@@ -33,7 +33,7 @@ measured
 - *coverage*: share of real images near which a sample lies (real images); low: mode collapse, or samples unlike real images
 - *fine-tuned*: the same mechanism after counterfactual fine-tuning by other predictors than those that judge; its seconds \
 count both
-- several seeds: mean [least, greatest]"""
+- several seeds: mean [least, greatest]; costs: mean"""
 
 
 @dataclass(frozen=True)
@@ -159,7 +159,7 @@ def _cell(part: pd.DataFrame, column: Column, row: str) -> str:
     if found is None:
         return "no abduction" if row == "model" and set(part["abduction"]) == {"none"} else ""
     if column.over_floor:
-        return _number(found["value"] / found["floor"]) if found["floor"] else ""
+        return _spread(found, found["floor"]) if found["floor"] else ""
     if str(found["note"]).startswith("by construction") and found["greatest"] < EXACT:
         return "exact"
     text = _spread(found)
@@ -238,9 +238,9 @@ def _published(figures: Mapping[str, float], metric: str, query: str) -> str:
     return "" if figure is None else _number(figure)
 
 
-def _spread(found: pd.Series) -> str:
-    text = _number(found["value"])
-    return text if found["seeds"] < 2 else f"{text} [{_number(found['least'])}, {_number(found['greatest'])}]"
+def _spread(found: pd.Series, unit: float = 1.0) -> str:
+    value, least, greatest = (_number(found[name] / unit) for name in ("value", "least", "greatest"))
+    return value if found["seeds"] < 2 else f"{value} [{least}, {greatest}]"
 
 
 def _number(number: Any) -> str:

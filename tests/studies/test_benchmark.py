@@ -27,6 +27,7 @@ CLOSE = MetricResult(
     "composition L1 (10 cycles)", "do(thickness)", "model", "all units", 0.01, 0.0, 0.02, 30, "grey levels", "lower",
     note="by construction: bijective",
 )  # fmt: skip
+REALISM = replace(CLOSE, metric="Frechet distance", query="samples", floor=0.5, note="")
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -175,19 +176,19 @@ def test_what_a_killed_process_left_half_saved_is_made_again(tmp_path: Path, mon
 def test_the_page_says_what_was_measured() -> None:
     benchmark = load_benchmark("morphodigits").model_copy(update={"protocols": ("published",)})
     frames = [
-        pd.DataFrame([asdict(replace(CLOSE, value=value))]).assign(
-            protocol="published", label=label, seed=0, abduction="bijective"
+        pd.DataFrame([asdict(replace(CLOSE, value=value)), asdict(replace(REALISM, value=value))]).assign(
+            protocol="published", label=label, seed=seed, abduction="bijective"
         )
-        for label, value in (("exact-flow", 0.01), ("leaky-flow", 3.0))
+        for label, seed, value in (("exact-flow", 0, 0.01), ("leaky-flow", 0, 2.0), ("leaky-flow", 1, 4.0))
     ]
     costs = pd.DataFrame(
-        {"abduction": "bijective", "seeds": 1, "seconds": 1.0, "seconds_per_1000": 1.0, "memory_mib": 1.0},
+        {"abduction": "bijective", "seeds": [1, 2], "seconds": 1.0, "seconds_per_1000": 1.0, "memory_mib": 1.0},
         index=["exact-flow", "leaky-flow"],
     )
     text = page(benchmark, summarise(pd.concat(frames)), costs, {}, (), {"published": {"A residual.": ["exact-flow"]}})
     assert "How good, by the protocol `published`:" in text
-    assert "| exact-flow | bijective | 1 | exact |" in text
-    assert "| leaky-flow | bijective | 1 | 3 |" in text
+    assert "| exact-flow | bijective | 1 | 0.02 | exact |" in text
+    assert "| leaky-flow | bijective | 2 | 6 [4, 8] | 3 [2, 4] |" in text
     assert text.endswith("\n\n- exact-flow: A residual.\n")
 
 
