@@ -152,11 +152,13 @@ def _model(
     """The fitted model, trained or read."""
     if has_model(folder):
         return _on_device(load(folder / "model"), shared)
+    fitted = attributes() if base is None else None  # shared by all cells of a seed: no part of this one's price
     meter, began = MemoryMeter(shared.device), time.perf_counter()
     try:
         if base is None:
+            assert fitted is not None
             checkpoints = folder / f"checkpoints-{record['fingerprint']}"
-            scm = _trained(cell, shared, folder, checkpoints, form, attributes, bars)
+            scm = _trained(cell, shared, folder, checkpoints, form, fitted, bars)
         else:
             scm = _on_device(load(base / "model"), shared)
             record.setdefault("seconds", read_cell(base)["seconds"])  # what came before is part of the price
@@ -188,11 +190,11 @@ def _trained(
     folder: Path,
     checkpoints: Path,
     form: Form,
-    attributes: Callable[[], StructuralCausalModel],
+    fitted: StructuralCausalModel,
     bars: Progress | None,
 ) -> StructuralCausalModel:
     """Only the image learns: the attribute mechanisms are fitted already, and rest."""
-    fitted = attributes().requires_grad_(False)
+    fitted.requires_grad_(False)
     with seeded(cell.seed):
         image = {"mechanism": cell.mechanism, **cell.recipe.options}
         scm = StructuralCausalModel(shared.data.graph, {**fitted.mechanisms, shared.image: image})

@@ -120,7 +120,8 @@ def latents(
     """The latent space of minimality: read from the folder, or trained and kept there."""
     if not (folder / "model.json").is_file():
         save(fit_latents(data, image=image, epochs=epochs, device=device, bars=bars), folder)
-    return latent_space(load(folder))
+    vae = load(folder)
+    return latent_space(vae if device == "auto" else vae.to(device))
 
 
 def fitted_attributes(

@@ -1,5 +1,6 @@
 """The benchmark: cells that resume and are not repeated, failures that are said and do not stop it, one table."""
 
+import time
 from collections.abc import Iterator
 from dataclasses import asdict, replace
 from pathlib import Path
@@ -19,7 +20,7 @@ from causalgen.studies import benchmark_cell, benchmark_grids, benchmark_shared
 from causalgen.studies.benchmark import BenchmarkResult, run_benchmark
 from causalgen.studies.benchmark_cell import has_model, read_cell
 from causalgen.studies.benchmark_page import page
-from causalgen.studies.benchmark_settings import BENCHMARKS, Benchmark, load_benchmark
+from causalgen.studies.benchmark_settings import BENCHMARKS, Benchmark, Cell, load_benchmark
 from causalgen.studies.benchmark_table import cells, summarise
 from causalgen.training import Stage, TuningConfig
 
@@ -166,11 +167,30 @@ def test_what_a_killed_process_left_half_saved_is_made_again(tmp_path: Path, mon
     for folder in (latents, attributes, cell / "model"):
         folder.mkdir(parents=True)
         (folder / "model.safetensors").write_bytes(b"half")
-    benchmark_shared.latents(data, latents, image="image", epochs=1)
+    placed: list[StructuralCausalModel] = []
+    monkeypatch.setattr(benchmark_shared, "latent_space", placed.append)
+    benchmark_shared.latents(data, latents, image="image", epochs=1, device="meta")
+    assert placed[0].like.device.type == "meta"  # it encodes where it was told to, also when it is read
     benchmark_shared.fitted_attributes(data, attributes, stage=Stage(), seed=0, device="cpu")
     assert (latents / "model.json").is_file()
     assert (attributes / "model.json").is_file()
     assert not has_model(cell)
+
+
+def test_a_cell_does_not_pay_for_what_all_share(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    data = load("morphodigits", rows=100)
+    scm = StructuralCausalModel(data.graph, {"image": {"mechanism": "dcgan", "width": 8}})
+    monkeypatch.setattr(benchmark_cell, "_trained", lambda *_: scm)
+    shared = benchmark_shared.Shared(data, "image", {}, {}, {}, lambda images: images.numpy(), "cpu")
+    form = load_benchmark("morphodigits").cpu
+    cell, record = Cell(mechanism="dcgan", seed=0, recipe=form.mechanisms["dcgan"]), {"fingerprint": "0"}
+
+    def slow() -> StructuralCausalModel:
+        time.sleep(0.5)
+        return scm
+
+    benchmark_cell._model(cell, shared, tmp_path, record, form, slow, None, None)
+    assert record["seconds"] < 0.4
 
 
 def test_the_page_says_what_was_measured() -> None:
