@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
 __all__ = ["evaluate"]
 
-ROWS = ("model", "identity control", "untrained control", "oracle")
+ROWS = ("model", "identity control", "untrained control", "permutation control", "oracle")
 SHOWN = ("MAE", "accuracy", "relative to identity", "composition", "CLD", "Frechet", "leak", "coverage", "diversity")
 """Words of the metrics that the terminal shows; the file has all of them."""
 

@@ -25,6 +25,11 @@ def test_evaluate_writes_a_table_for_each_protocol(causalgen: Command, run: Path
         done = causalgen("evaluate", run, "--protocol", protocol, "--rows", 12)
         assert done.exit_code == 0, done.output
         assert f"Protocol {protocol}" in done.stdout
+        leaks = [line.split("│") for line in done.stdout.splitlines() if "noise leak: digit" in line]
+        heads = next(line.split("┃") for line in done.stdout.splitlines() if "permutation" in line)
+        assert leaks[0][
+            [head.strip() for head in heads].index("permutation")
+        ].strip()  # no leak without what chance gives
         table = pd.read_csv(run / "tables" / f"evaluation-{protocol}.csv")
         assert {"do(thickness)", "do(intensity)", "do(digit)", "samples"} <= set(table["query"].dropna())
         assert {
