@@ -1,5 +1,6 @@
 """A variable of a causal graph: what it measures, in which unit, over which values."""
 
+import math
 from collections.abc import Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, fields
 from typing import Any, Literal, get_args
@@ -82,6 +83,8 @@ class Variable:
             raise GraphError(
                 f"Expected the support of '{self.name}' as (low, high) with low < high; got {self.support!r}."
             )
+        if self.is_image and not math.isfinite(high - low):
+            raise GraphError(f"Expected finite values of black and white for '{self.name}'; got {self.support!r}.")
         return low, high
 
     def _check_labels(self) -> None:

@@ -20,6 +20,7 @@ from torch.nn import functional as F
 
 from ..graph import Variable
 from ..nn import ConvBlock, Grid, Modulation, in_full_precision, mlp
+from ..nn.conv import halved
 from ..typing import Noise, Values
 from .image_vae import CONTEXT, ImageVAE, Inference, infer_gaussian
 from .likelihoods import LikelihoodName
@@ -84,7 +85,7 @@ class HierarchicalVAE(ImageVAE):
             )
         self.latent = latent
         self.maps = {f"map{k}": (channels, *sizes[k]) for k, channels in enumerate(maps)}
-        widths = [max(width // 2**k, width // 4) for k in range(len(sizes))]
+        widths = halved(width, len(sizes))
         self.bottom_up = _BottomUp(variable.shape[0], widths, blocks)
         cells = math.prod(self.grid.coarse)
         self.squeeze = nn.Conv2d(width, width // 4, 1)

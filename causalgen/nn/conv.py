@@ -12,9 +12,11 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-__all__ = ["ConvBlock", "ConvDecoder", "ConvEncoder", "Grid", "Modulation", "in_full_precision"]
+__all__ = ["ConvBlock", "ConvDecoder", "ConvEncoder", "Grid", "Modulation", "halved", "in_full_precision"]
 
 COARSEST = 8
+NARROWEST = 4
+"""Least channels at the coarse resolution: finer ones have down to a quarter of them."""
 
 
 class Grid:
@@ -45,8 +47,22 @@ class Grid:
         return image[..., : self.height, : self.width]
 
     def widths(self, width: int) -> list[int]:
-        """Channels from fine to coarse: halved with every doubling of the resolution, but not below a quarter."""
-        return [max(width // 2 ** (self.stages - 1 - i), width // 4) for i in range(self.stages)]
+        """Channels from fine to coarse, see `halved`."""
+        return halved(width, self.stages)[::-1]
+
+
+def halved(width: int, count: int) -> list[int]:
+    """Channels at `count` resolutions from coarse to fine: halved with each doubling, but not below a quarter.
+
+    Raises:
+        ValueError: Too few channels to take a quarter of.
+
+    >>> halved(64, 4)
+    [64, 32, 16, 16]
+    """
+    if width < NARROWEST:
+        raise ValueError(f"Expected a width of at least {NARROWEST} channels; got {width}.")
+    return [max(width // 2**k, width // 4) for k in range(count)]
 
 
 class Modulation(nn.Module):

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from .conv import ConvBlock, Grid, in_full_precision
+from .conv import ConvBlock, Grid, halved, in_full_precision
 from .mlp import mlp
 
 __all__ = ["UNet"]
@@ -31,7 +31,7 @@ class UNet(nn.Module):
     def __init__(self, shape: Sequence[int], context: int, *, width: int = 64, blocks: int = 1) -> None:
         super().__init__()
         self.grid = Grid(shape)
-        widths = [max(width // 2 ** (self.grid.stages - k), width // 4) for k in range(self.grid.stages + 1)]
+        widths = halved(width, self.grid.stages + 1)[::-1]
         self.register_buffer("frequencies", math.pi * 2.0 ** torch.linspace(-1, 6, FREQUENCIES))
         self.clock = mlp(2 * FREQUENCIES, context, (context,))
         self.first = nn.Conv2d(shape[0], widths[0], 3, padding=1)

@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 import torch
 from safetensors import SafetensorError, safe_open
@@ -101,5 +102,4 @@ class Checkpoint:
         return int(numbers["epoch"])
 
     def _path(self, label: str) -> Path:
-        safe = "".join(c if c.isalnum() or c in "-_" else "_" for c in label)
-        return self.folder / f"training-{safe}.safetensors"
+        return self.folder / f"training-{quote(label, safe='')}.safetensors"

@@ -61,6 +61,7 @@ def test_values_that_do_not_fit(ask, message):
         ({"name": "a", "kind": "binary", "labels": ([0], [1])}, "strings or numbers"),
         ({"name": "a", "kind": "continuous", "support": (1, 0)}, "low < high"),
         ({"name": "a", "kind": "continuous", "support": 3}, "low < high; got 3"),
+        ({"name": "a", "kind": "image", "shape": (1, 8, 8), "support": (0, float("inf"))}, "black and white for 'a'"),
         ({"name": "a", "kind": "continuous", "support": (0, "x")}, "low < high"),
     ],
 )

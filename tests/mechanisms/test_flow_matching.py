@@ -50,3 +50,12 @@ def test_a_guided_edit_is_not_called_bijective() -> None:
     image = Variable("x", "image", shape=(1, 8, 8))
     assert FlowMatching(image, {"light": LIGHT}, solver="dopri5").abduction is Abduction.BIJECTIVE
     assert FlowMatching(image, {"light": LIGHT}, solver="dopri5", guidance=2.0).abduction is Abduction.POINT
+
+
+def test_the_adaptive_solver_keeps_its_tolerance_along_a_steep_field() -> None:
+    flow = FlowMatching(Variable("x", "image", shape=(1, 8, 8)), {}, width=8, solver="dopri5")
+    images = torch.randint(0, 256, (4, 1, 8, 8)).float()
+    with torch.no_grad():
+        for parameter in flow.network.parameters():
+            parameter.mul_(2.5)
+        assert float((flow(flow.abduct(images, {}), {}) - images).abs().max()) < flow.tolerance

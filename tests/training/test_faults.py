@@ -136,3 +136,17 @@ def test_frozen_mechanisms_keep_what_they_learned() -> None:
 def test_settings_that_cannot_work_are_refused(make: Any, said: str) -> None:
     with pytest.raises(ValueError, match=said):
         make()
+
+
+def test_images_whose_names_differ_in_a_dot_have_checkpoints_of_their_own(tmp_path: Path) -> None:
+    pictures = [Variable(name, "image", shape=(1, 8, 8)) for name in ("im.1", "im_1")]
+    graph = CausalGraph([("x", "im.1"), ("x", "im_1")], [Variable("x", "continuous"), *pictures])
+    data = _data()["train"]
+    columns = {"x": data["x"], "im.1": data["im"], "im_1": data["im"].flip(0)}
+    states = []
+    for _ in range(2):
+        torch.manual_seed(0)
+        scm = StructuralCausalModel(graph, {"im.1": SMALL, "im_1": SMALL})
+        fit(scm, {"train": columns, "validation": columns}, ONCE, out=tmp_path)
+        states.append(scm.state_dict())
+    assert all(torch.equal(value, states[1][key]) for key, value in states[0].items())

@@ -1,0 +1,22 @@
+"""Options that no network can be built from are refused in words."""
+
+from typing import Any
+
+import pytest
+
+from causalgen.graph import Variable
+from causalgen.mechanisms import build
+
+IMAGE = Variable("x", "image", shape=(1, 12, 9))
+
+
+@pytest.mark.parametrize("mechanism", ["conv-vae", "hierarchical-vae", "diffusion", "flow-matching", "dcgan"])
+def test_a_network_too_narrow_to_be_halved_is_refused(mechanism: str) -> None:
+    with pytest.raises(ValueError, match="width of at least 4 channels; got 3"):
+        build(mechanism, IMAGE, {}, {"width": 3})
+
+
+@pytest.mark.parametrize("options", [{"beta": float("inf")}, {"free": float("nan")}, {"warmup": -1}])
+def test_weights_of_an_objective_are_finite(options: dict[str, Any]) -> None:
+    with pytest.raises(ValueError, match="a finite number of at least 0"):
+        build("conv-vae", IMAGE, {}, options)
