@@ -15,6 +15,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 import torch
@@ -116,6 +117,7 @@ def run_benchmark(
     plan = _plan(form, chosen, seeds, epochs, batch_size)
     console, folder = console or Console(stderr=True), _folder(Path(out))
     _keep_settings(folder, benchmark, form, device, smoke)
+    _check_recipes(folder, plan)
     began = time.perf_counter()
     with bars(console) as progress:
         shared = _shared(benchmark, form, folder / "shared", device, any(cell.tuned for cell in plan), smoke, progress)
@@ -259,6 +261,23 @@ def _keep_settings(folder: Path, benchmark: Benchmark, form: Form, device: str, 
             f"Expected '{folder}' to hold a benchmark of these settings; got {'; '.join(other)}. Choose another folder "
             "with --out, or delete this one."
         )
+
+
+def _check_recipes(folder: Path, plan: Sequence[Cell]) -> None:
+    """Refuse to average seeds of one mechanism that were trained in different ways."""
+
+    def followed(record: dict[str, Any]) -> dict[str, Any]:
+        return {key: value for key, value in record["recipe"].items() if key != "tuning" or record["tuned"]}
+
+    finished = [record for record in cells(folder) if record["status"] == "finished"]
+    for cell in plan:
+        own = followed(cell.model_dump(mode="json"))
+        for record in finished:
+            if record["label"] == cell.label and record["seed"] != cell.seed and followed(record) != own:
+                raise RunFolderError(
+                    f"Expected all seeds of {cell.label} to be trained alike; got '{record['path']}' with another recipe. "
+                    "Choose another folder with --out, or delete that one."
+                )
 
 
 def _check_numbers(seeds: Sequence[int], **numbers: int | None) -> None:

@@ -150,6 +150,13 @@ def test_a_finished_cell_is_evaluated_under_another_protocol_without_training(
     (cell / "metrics-published.csv").unlink()
 
 
+def test_seeds_of_a_row_are_trained_alike(result: BenchmarkResult, forbidden: None) -> None:
+    arguments: dict[str, Any] = {"seeds": [3], "smoke": True, "device": "cpu", "epochs": 1}
+    with pytest.raises(RunFolderError, match=r"all seeds of conv-vae to be trained alike; got .*conv-vae-seed0'"):
+        run_benchmark("morphodigits", result.folder, mechanisms=["conv-vae"], **arguments)
+    assert not (result.folder / "cells" / "conv-vae-seed3").exists()
+
+
 def test_what_all_cells_share_cannot_change(result: BenchmarkResult, forbidden: None) -> None:
     with pytest.raises(RunFolderError, match=r"got rows 30, not 25\. Choose another folder"):
         run_benchmark("morphodigits", result.folder, mechanisms=["gan"], smoke=True, device="cpu", rows=25)
