@@ -124,7 +124,7 @@ def _wanted(default: Any, value: Any) -> str:
         least = min(default, 1)  # 0 is for what can be left out
         return "" if isinstance(value, int) and number and value >= least else f"a whole number of at least {least}"
     if isinstance(default, float):
-        return "" if number and 0 <= value < math.inf else "a finite number of at least 0"
+        return "" if number and 0 <= value < math.inf else "a number of at least 0 that is finite"
     widths = isinstance(value, list | tuple) and all(isinstance(v, int) and v >= 1 for v in value)
     return "" if widths else "a list of whole numbers of at least 1"
 

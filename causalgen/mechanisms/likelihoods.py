@@ -136,8 +136,11 @@ class DiscretisedGaussian(Gaussian):
         black, white = value <= self.low, value >= self.high
         mass = torch.where(white, 1.0, upper) - torch.where(black, 0.0, lower)
         # Where both tails round to the same number the density times the bin width is exact enough.
-        density = -0.5 * (centre * inverse).square() - (scale / (2 * half_bin)).log() - 0.5 * math.log(2 * math.pi)
-        return torch.where(mass > 1e-5, mass.clamp_min(1e-5).log(), density)
+        density = -0.5 * (centre * inverse).square() - (scale / (2 * half_bin)).log()
+        beyond = ((torch.where(white, centre, -centre) - half_bin) * inverse).clamp_min(1.0)
+        tail = -0.5 * beyond.square() - (beyond + 1 / beyond).log()  # of the edge levels, by Mills' ratio
+        rare = torch.where(black | white, tail, density) - 0.5 * math.log(2 * math.pi)
+        return torch.where(mass > 1e-5, mass.clamp_min(1e-5).log(), rare)
 
 
 class PixelwiseGaussian(DiscretisedGaussian):

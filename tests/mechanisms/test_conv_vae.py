@@ -75,6 +75,16 @@ def test_the_discretised_gaussian_sums_to_one() -> None:
         assert torch.allclose(mass, torch.ones(5, dtype=torch.float64), atol=2e-2)
 
 
+@pytest.mark.parametrize("log_scale", [-1.5, -3.0, -5.0])
+def test_black_and_white_take_the_tails_however_far_the_mean_is(log_scale: float) -> None:
+    likelihood = LIKELIHOODS["discretised-gaussian"](1, (0.0, 255.0))
+    mean, scale = torch.linspace(-1, 1, 401), torch.tensor(log_scale).exp()
+    black, white = (likelihood.log_mass(mean, scale, torch.full_like(mean, value)) for value in (0.0, 255.0))
+    expected = torch.special.log_ndtr((-1 + 1 / 255 - mean.double()) / scale.double())
+    assert torch.allclose(black.double(), expected, rtol=1e-5, atol=0.02)
+    assert torch.allclose(white.double(), expected.flip(0), rtol=1e-5, atol=0.02)
+
+
 def test_wrong_options_are_refused() -> None:
     image = Variable("x", "image", shape=(1, 9, 9))
     with pytest.raises(ValueError, match="likelihood among"):
