@@ -31,7 +31,7 @@ __all__ = ["DCGAN", "GAN"]
 CONTEXT = 64
 """Width of the embedding of the parents."""
 SATURATION = 0.1
-"""Weight that brings back a generator of one flat tone, and leaves black ground two grey levels above black."""
+"""Weight that brings back a generator of one flat tone, and leaves an even ground within a grey level."""
 
 
 class _Adversarial(Mechanism):
