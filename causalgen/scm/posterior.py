@@ -13,6 +13,7 @@ import torch
 from torch import Tensor
 
 from ..errors import AbductionError, SupportWarning, warn
+from ..mechanisms import Mechanism
 from ..nn import seeded
 from ..typing import Noise
 from .interventions import act, check_interventions, world_graph
@@ -93,7 +94,13 @@ class Posterior:
             do,
             self._restore(inside),
             self.particles,
-            guided=tuple(n for n in world if n in changed - set(do) and self.scm.mechanisms[n].guided),
+            guided=tuple(
+                n
+                for n, mechanism in self.scm.mechanisms.items()
+                if mechanism.guided
+                and changed.intersection(world.predecessors(n))
+                and not isinstance(do.get(n), Mechanism)
+            ),
         )
 
     def _predict(self, name: str, values: dict[str, Tensor], changed: set[str]) -> Tensor:
