@@ -43,6 +43,8 @@ SAME = 1e-3
 STRATA = 2
 READ = 0.9
 """Share of the images on which an attribute must be readable."""
+DRIFT = 0.1
+"""Standard deviations, or share of units, by which an attribute that is left alone may err more than after reconstruction."""
 FOLLOWS = 0.5
 """Error of a shown attribute, relative to that of unchanged images, above which the intervention has failed."""
 
@@ -216,6 +218,14 @@ def _warnings(factual: Scores, rows: Sequence[AuditRow], trust: Sequence[Trust],
         for entry in trust
         for shown in entry.shown
         if shown.unchanged > 2 * shown.floor and shown.error > FOLLOWS * shown.unchanged
+    ]
+    found += [
+        f"{entry.intervention}, {entry.effect}: the {shown.attribute} should stay, but the images move it: they miss it by "
+        f"{shown.error:.3g} {shown.unit}".rstrip()
+        + ", more than reconstruction does. Part of the change is its doing."
+        for entry in trust
+        for shown in entry.shown
+        if shown.drift > DRIFT
     ]
     found += [
         f"{entry.intervention}, {entry.effect}: the {shown.attribute} can be {shown.how} on {shown.read:.0%} of the images "

@@ -29,6 +29,8 @@ class Shown:
         error: Mean absolute difference to the counterfactual attribute; for a discrete one the share of wrong labels.
         unchanged: The same error of the factual images: what a generator that does nothing would reach.
         floor: The same error of the factual images against their own attributes: what reading alone errs.
+        drift: Where the intervention leaves the attribute alone: how much more the counterfactual images err than those of
+            the null intervention, in standard deviations of the attribute, for a discrete one as a share. NaN elsewhere.
         read: Share of the counterfactual images on which the attribute can be measured; errors are over these.
         unit: Unit of the errors, "" for shares.
     """
@@ -38,6 +40,7 @@ class Shown:
     error: float
     unchanged: float
     floor: float
+    drift: float
     read: float
     unit: str = ""
 
@@ -100,6 +103,7 @@ def trust(
     before = {name: _read(name, function, images) for name, (_, function) in readers.items()}
     trusted = []
     for question in questions:
+        null = {name: _read(name, function, question.null.images[0]) for name, (_, function) in readers.items()}
         for effect, world in question.worlds.items():
             shown = []
             for name, (how, function) in readers.items():
@@ -107,8 +111,10 @@ def trust(
                 wanted, own = world.values[name].numpy(), factual[name].cpu().numpy()
                 error, unchanged = (_error(variable, found, wanted) for found in (after, before[name]))
                 floor, read = _error(variable, before[name], own), float(np.isfinite(after).mean())
+                excess = error - _error(variable, null[name], own)
+                drift = excess / (1.0 if variable.is_discrete else own.std()) if np.array_equal(wanted, own) else np.nan
                 unit = "" if variable.is_discrete else variable.unit or ""
-                shown.append(Shown(name, how, error, unchanged, floor, read, unit))
+                shown.append(Shown(name, how, error, unchanged, floor, float(drift), read, unit))
             trusted.append(Trust(question.label, effect, float(world.supported.mean()), tuple(shown)))
     return tuple(trusted)
 

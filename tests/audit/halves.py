@@ -71,6 +71,17 @@ class Idle(Halves):
         return noise["pattern"]
 
 
+class Entangled(Halves):
+    """The tone moves the bottom half, too, which shows the size."""
+
+    def abduct(self, value: Tensor, parents: Mapping[str, Tensor], *, draw: bool = True) -> dict[str, Tensor]:
+        return {"pattern": value - self({"pattern": torch.zeros(())}, parents)}
+
+    def forward(self, noise: Mapping[str, Tensor], parents: Mapping[str, Tensor], *, changed=frozenset()) -> Tensor:
+        bottom = torch.tensor([0.0, 0.0, 1.0, 1.0])[:, None]
+        return super().forward(noise, parents) + parents["tone"][:, None, None, None] * bottom
+
+
 class Uncertain(Halves):
     """Abduction draws the pattern around the true one."""
 

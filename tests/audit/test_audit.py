@@ -26,6 +26,7 @@ from .halves import (
     SLOPE,
     TONE,
     Blurred,
+    Entangled,
     Halves,
     Idle,
     Uncertain,
@@ -235,6 +236,23 @@ def test_a_generator_that_does_not_do_what_was_asked_is_named() -> None:
     assert sum("miss the tone asked for by" in text for text in idle.warnings) == 2
     rebuilt = audit(SCORE, model(Blurred), units(), interventions=[TO_BLUE], margin=2 * BIAS - 0.1)
     assert any("reconstruction alone changes the mean score of some units by +1" in text for text in rebuilt.warnings)
+
+
+def test_an_attribute_that_should_stay_and_moves_is_named() -> None:
+    measure = {"size": lambda images: images[:, 0, 2:].mean((1, 2)).numpy() / SIZE}
+    good, entangled = (
+        audit(SCORE, model(kind), units(), interventions=[TO_TWO], margin=1.0, measure=measure)
+        for kind in (Halves, Entangled)
+    )
+    total, direct = (entry.shown[0].drift for entry in good.trust)
+    assert np.isnan(total)  # the size follows the tone
+    assert direct == pytest.approx(0, abs=1e-4)
+    assert not any("should stay" in text for text in good.warnings)
+    moved = float((2.0 - units()["tone"]).abs().mean() / SIZE / units()["size"].std())
+    assert entangled.trust[1].shown[0].drift == pytest.approx(moved, rel=0.2)  # less what the pattern already errs
+    assert [text.split(":")[0] for text in entangled.warnings if "the size should stay" in text] == [
+        "do(tone = 2 lx), direct"
+    ]
 
 
 def test_images_on_which_an_attribute_cannot_be_read_are_named() -> None:
