@@ -111,4 +111,4 @@ def describe(variable: Variable, what: Any) -> str:
         return f"{variable.name} = {what}"
     if isinstance(what, int | float):
         return f"{variable.name} = {what:g}{unit}"
-    return f"{variable.name} = own value per unit"
+    return f"{variable.name} = one value per unit"
