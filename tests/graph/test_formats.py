@@ -68,7 +68,8 @@ ODD = [
 ]
 TEXT = st.sampled_from(ODD) | st.text(st.characters(exclude_categories=["C", "Z"]), min_size=1, max_size=6)
 NUMBERS = st.floats(allow_nan=False, width=32)
-LABELS = st.one_of(TEXT, st.integers(), st.booleans(), NUMBERS.filter(lambda x: abs(x) != float("inf")))
+FINITE = NUMBERS.filter(lambda x: abs(x) != float("inf"))
+LABELS = st.one_of(TEXT, st.integers(), st.booleans(), FINITE)
 
 
 @st.composite
@@ -78,7 +79,8 @@ def variables(draw, name):
     if kind == "image":
         fields["shape"] = draw(st.tuples(*[st.integers(1, 300)] * 3))
     if kind in ("continuous", "image") and draw(st.booleans()):
-        fields["support"] = tuple(sorted(draw(st.tuples(NUMBERS, NUMBERS).filter(lambda x: x[0] != x[1]))))
+        numbers = FINITE if kind == "image" else NUMBERS
+        fields["support"] = tuple(sorted(draw(st.tuples(numbers, numbers).filter(lambda x: x[0] != x[1]))))
     if kind in ("binary", "categorical", "ordinal"):
         size = (2, 2) if kind == "binary" else (2, 4)
         fields["labels"] = tuple(draw(st.lists(LABELS, min_size=size[0], max_size=size[1], unique=True)))

@@ -321,10 +321,13 @@ def test_bad_input(result: BenchmarkResult, tmp_path: Path) -> None:
         run_benchmark("morphodigits", tmp_path)
     with pytest.raises(RunFolderError, match="can be written"):
         run_benchmark("morphodigits", tmp_path / "thesis.tex" / "inside")
+    record = result.folder / "cells" / "dcgan-seed0" / "cell.json"
+    whole = record.read_text()
     for damaged in ("{", "[]", "{}"):
-        (result.folder / "cells" / "dcgan-seed0" / "cell.json").write_text(damaged)
+        record.write_text(damaged)
         with pytest.raises(RunFolderError, match=r"cell\.json that causalgen wrote"):
             run_benchmark("morphodigits", result.folder, mechanisms=["dcgan"], smoke=True, device="cpu")
+    record.write_text(whole)
 
 
 @pytest.mark.parametrize("name", BENCHMARKS)
