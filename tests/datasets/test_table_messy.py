@@ -154,6 +154,26 @@ def test_spreadsheets_leave_spaces_bars_and_empty_columns(tmp_path: Path, text: 
     assert index_table(tmp_path / "t.csv", "a -> b").graph["b"].labels == ("x", "y")
 
 
+@pytest.mark.parametrize(
+    ("cells", "found"),
+    [
+        (["", "2.5", "3.5", "4.5"], "attribute"),
+        (["", "1", "2", "3"], "attribute"),
+        (["1", "", "3", "4"], "attribute"),
+        (["", "true", "false", "true"], "attribute"),
+        (["", "x", "y", "x"], "attribute"),
+        (["", "", "", ""], "missing values only; expected values"),
+        (["0", "1", "2", "3"], "the numbers of the rows"),
+        (["1.0", "2.0", "3.0", "4.0"], "the numbers of the rows"),
+    ],
+)
+def test_a_column_may_begin_with_an_empty_cell(tmp_path: Path, cells: list[str], found: str) -> None:
+    lines = [f"{cell},{0.5 * row}" for row, cell in enumerate(cells)]
+    (tmp_path / "t.csv").write_text("\n".join(["a,b", *lines]) + "\n")
+    assert describe_columns(tmp_path / "t.csv")["a"] == found
+    assert describe_columns(pd.read_csv(tmp_path / "t.csv"))["a"] == found
+
+
 def test_photographs_from_phones_are_turned(tmp_path: Path) -> None:
     exif = Image.Exif()
     exif[274] = 6

@@ -17,7 +17,7 @@ from .declare import Declaration
 from .faults import Faults
 from .images import ImageColumn, PixelColumn, index_images, looks_like_paths
 from .layouts import IMAGE
-from .reading import read_table
+from .reading import numbers_rows, read_table
 
 __all__ = [
     "Columns",
@@ -170,7 +170,7 @@ def describe_columns(table: TableLike) -> dict[str, str]:
 def _describe(column: pd.Series) -> str:
     if looks_like_paths(column):
         return "image"
-    if column.tolist() in (list(range(len(column))), list(range(1, len(column) + 1))):
+    if numbers_rows(column):
         return "the numbers of the rows"
     faults = Faults(str(column.name))
     read_attribute(str(column.name), column, Declaration(), faults)

@@ -178,6 +178,8 @@ def decode_image(path: Path, shape: tuple[int, ...], fit: Fit = "crop") -> NDArr
 
 def looks_like_paths(column: pd.Series) -> bool:
     """Whether most of the first words of a column end as image files do."""
+    if pd.api.types.is_numeric_dtype(column):
+        return False
     words = [str(word).lower() for word in column.dropna().head(LOOKED_AT)]
     return sum(word.endswith(SUFFIXES) for word in words) > len(words) / 2
 

@@ -137,6 +137,7 @@ def index_table(
     groups = np.arange(len(kept)) if group is None else _groups(frame[group].iloc[kept])
     parts = _split(frame, split, group, groups, kept, seed, faults)
     faults.refuse()
+    used = {*columns.titles.values(), group, split if isinstance(split, str) else None}
     return TableIndex(
         name=name,
         graph=columns.graph(graph),
@@ -147,7 +148,7 @@ def index_table(
         dropped={node: int(cells.sum()) for node, cells in absent.items()},
         split=parts,
         group=groups,
-        unused=tuple(title for title in frame.columns if title not in (*columns.titles.values(), group, split)),
+        unused=tuple(title for title in frame.columns if title not in used),
         group_meaning=f"one {group}" if group else "",
     )
 

@@ -1,11 +1,12 @@
 """Read the user's table: CSV in the forms that spreadsheets write, or Parquet; or an image folder in a usual layout."""
 
 import re
+from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import NoReturn
 
+import numpy as np
 import pandas as pd
 import pyarrow as pa
 from pyarrow import csv, parquet
@@ -13,7 +14,7 @@ from pyarrow import csv, parquet
 from ...errors import DataError
 from .layouts import read_folder
 
-__all__ = ["read_table"]
+__all__ = ["numbers_rows", "read_table"]
 
 SEPARATORS = ",;\t|"
 PARQUET = (".parquet", ".pq")
@@ -122,23 +123,27 @@ def _decimal_point(path: Path, lines: list[str], separator: str) -> str:
 
 
 def _as_frame(table: pa.Table, path: Path, *, arrow: bool) -> pd.DataFrame:
-    if table.column_names and not table.column_names[0].strip() and _numbers_rows(table.column(0).to_pylist()):
-        table = table.remove_column(0)  # what pandas and R write unless told otherwise
-    table = table.rename_columns([name.strip() for name in table.column_names])
-    table = table.select([i for i, c in enumerate(table.columns) if table.column_names[i] or c.null_count < len(c)])
-    names = table.column_names
-    empty = [place for place, name in enumerate(names, start=1) if not name.strip()]
+    names = [" ".join(name.split()) for name in table.column_names]  # Arrow makes this list anew at every look
+    columns = table.columns
+    kept = [place for place, name in enumerate(names) if name or columns[place].null_count < len(columns[place])]
+    if kept and kept[0] == 0 and not names[0] and numbers_rows(columns[0].to_pandas()):
+        kept = kept[1:]  # what pandas and R write unless told otherwise
+    empty = [str(place + 1) for place in kept if not names[place]]
     if empty:
-        raise DataError(f"Expected a name for every column of '{path}'; column {empty[0]} has none. Name it.")
-    twice = next((name for name in names if names.count(name) > 1), None)
-    if twice is not None:
-        _refuse_twice(path, twice, names.count(twice))
+        which = f"column {empty[0]} has" if len(empty) == 1 else f"columns {', '.join(empty[:10])} have"
+        raise DataError(f"Expected a name for every column of '{path}'; {which} none. Name it.")
+    titles = [names[place] for place in kept]
+    twice = [(name, count) for name, count in Counter(titles).items() if count > 1]
+    if twice:
+        shown = ", ".join(f"'{name}' {count} times" for name, count in twice[:10])
+        raise DataError(f"Expected every column name once in '{path}'; got {shown}. Rename them.")
+    table = pa.Table.from_arrays([columns[place] for place in kept], names=titles)
     return table.to_pandas(types_mapper=pd.ArrowDtype if arrow else None, ignore_metadata=True)
 
 
-def _numbers_rows(cells: list[object]) -> bool:
-    return cells in (list(range(len(cells))), list(range(1, len(cells) + 1)))
-
-
-def _refuse_twice(path: Path, name: str, count: int) -> NoReturn:
-    raise DataError(f"Expected every column name once in '{path}'; got '{name}' {count} times. Rename them.")
+def numbers_rows(column: pd.Series) -> bool:
+    """Whether a column counts the rows from 0 or from 1."""
+    if column.isna().any() or not pd.api.types.is_numeric_dtype(column):
+        return False
+    steps = column.to_numpy(dtype=float) - np.arange(len(column))
+    return bool(len(steps)) and bool(np.isin(steps[0], (0, 1))) and bool((steps == steps[0]).all())
