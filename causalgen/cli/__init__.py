@@ -5,6 +5,9 @@ __all__ = ["main"]
 
 def main() -> None:
     """Run the command line."""
+    from .signals import stop_on_signals
+
+    stop_on_signals()
     from .app import app
 
     app(prog_name="causalgen")

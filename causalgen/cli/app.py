@@ -23,7 +23,7 @@ from .show import show
 
 __all__ = ["app"]
 
-EPILOG = "Exit codes: 0 done, 1 failed, 2 bad input or usage, 130 interrupted."
+EPILOG = "Exit codes: 0 done, 1 failed, 2 bad input or usage, 130 interrupted, 143 terminated."
 
 app = typer.Typer(
     help="Counterfactual images from deep structural causal models, and the effects of image attributes.",

@@ -8,7 +8,8 @@ from typing import Annotated
 
 import typer
 
-from .failures import FAILED, INTERRUPTED, failures
+from .failures import FAILED, failures
+from .signals import exit_code, stopped_by
 
 __all__ = ["benchmark"]
 
@@ -61,11 +62,12 @@ def benchmark(
                 protocols=_words(protocols) if protocols is not None else None, rows=rows, epochs=epochs,
                 batch_size=batch_size, device=device, smoke=smoke, command=["causalgen", *sys.argv[1:]],
             )  # fmt: skip
-        except KeyboardInterrupt:
+        except KeyboardInterrupt as stop:
             typer.echo(
-                f"\nInterrupted. What was done is kept in {folder}; the same command goes on from there.", err=True
+                f"\n{stopped_by(stop)} What was done is kept in {folder}; the same command goes on from there.",
+                err=True,
             )
-            raise typer.Exit(INTERRUPTED) from None
+            raise typer.Exit(exit_code(stop)) from None
         typer.echo(result.page)
         for name in ("benchmark.md", "benchmark.csv"):
             typer.echo(result.folder / name)

@@ -8,17 +8,18 @@ from contextlib import contextmanager
 import typer
 
 from ..errors import AbductionError, CausalgenError, CausalgenWarning, DivergenceError, NotObservableError
+from .signals import exit_code, stopped_by
 
-__all__ = ["BAD_INPUT", "FAILED", "INTERRUPTED", "TRACEBACK", "failures"]
+__all__ = ["BAD_INPUT", "FAILED", "TRACEBACK", "failures"]
 
-FAILED, BAD_INPUT, INTERRUPTED = 1, 2, 130
+FAILED, BAD_INPUT = 1, 2
 TRACEBACK = "CAUSALGEN_TRACEBACK"
 """Environment variable that lets tracebacks through, for reporting a bug."""
 
 
 @contextmanager
 def failures() -> Iterator[None]:
-    """Turn an exception into a message and `typer.Exit`: 2 for bad input, 1 for a failure, 130 for Ctrl-C."""
+    """Turn an exception into a message and `typer.Exit`: 2 for bad input, 1 for a failure, 130 for Ctrl-C, 143 for SIGTERM."""
     if os.environ.get(TRACEBACK):
         yield
         return
@@ -30,9 +31,9 @@ def failures() -> Iterator[None]:
             yield
     except (typer.Exit, typer.Abort):
         raise
-    except KeyboardInterrupt:
-        typer.echo("\nInterrupted.", err=True)
-        raise typer.Exit(INTERRUPTED) from None
+    except KeyboardInterrupt as stop:
+        typer.echo(f"\n{stopped_by(stop)}", err=True)
+        raise typer.Exit(exit_code(stop)) from None
     except (DivergenceError, AbductionError, NotObservableError) as error:
         _say(str(error))
         raise typer.Exit(FAILED) from None

@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from .failures import INTERRUPTED, failures
+from .failures import failures
+from .signals import exit_code
 
 if TYPE_CHECKING:
     from ..studies.starting import Columns
@@ -66,9 +67,9 @@ def _ask(question: str, proposal: str | None = None, read: Callable[[str], str] 
     """An answer from the terminal; `read` refuses one with `typer.BadParameter`, and it is asked again."""
     try:
         return str(typer.prompt(question, default=proposal, value_proc=read))
-    except typer.Abort:
+    except typer.Abort as stop:
         typer.echo("\nNothing was written. Say what is asked with TABLE, --image and --edges, or add --yes.", err=True)
-        raise typer.Exit(INTERRUPTED) from None
+        raise typer.Exit(exit_code(stop.__context__)) from None
 
 
 def _read_graph(text: str) -> str:

@@ -8,7 +8,8 @@ from typing import Annotated
 
 import typer
 
-from .failures import INTERRUPTED, failures
+from .failures import failures
+from .signals import exit_code, stopped_by
 
 __all__ = ["Device", "Fresh", "Out", "Seed", "Smoke", "StudyArgument", "Where", "execute", "run"]
 
@@ -83,10 +84,10 @@ def execute(
                 command=command,
                 began=began,
             )
-        except KeyboardInterrupt:
+        except KeyboardInterrupt as stop:
             kept = f" What was done is kept in {folder}; the same command goes on from there."
-            typer.echo("\nInterrupted." + (kept if (folder / "run.json").exists() else ""), err=True)
-            raise typer.Exit(INTERRUPTED) from None
+            typer.echo(f"\n{stopped_by(stop)}" + (kept if (folder / "run.json").exists() else ""), err=True)
+            raise typer.Exit(exit_code(stop)) from None
         from .show import print_run
 
         print_run(finished)

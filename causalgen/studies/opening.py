@@ -3,19 +3,26 @@
 import os
 import shutil
 from pathlib import Path
-from typing import IO, Any
+from typing import Any
 
 from .._version import __version__
 from ..errors import RunFolderError
+from .lock import LOCK, FolderLock
 from .output import check_writable
-from .runfolder import LOCK, RUN, STUDY, RunFolder, now, read_run, write_text
+from .runfolder import RUN, STUDY, RunFolder, now, read_run, write_text
 from .schema import Study
 
 __all__ = ["inspect_run", "open_run"]
 
 
 def open_run(
-    path: Path | str, study: Study, *, smoke: bool = False, fresh: bool = False, command: list[str] | None = None
+    path: Path | str,
+    study: Study,
+    *,
+    smoke: bool = False,
+    fresh: bool = False,
+    command: list[str] | None = None,
+    lock: FolderLock | None = None,
 ) -> RunFolder:
     """Create the run folder of a resolved study, or resume its unfinished run.
 
@@ -25,24 +32,27 @@ def open_run(
         smoke: Whether the study was shrunk.
         fresh: Move an earlier run of ours aside, to the first free of `path`.1, `path`.2, ..., and start anew.
         command: Command line, for the record.
+        lock: The folder's lock, where this process already holds it.
 
     Raises:
-        RunFolderError: The folder cannot be written, or holds other things, a finished run, or one of another study.
+        RunFolderError: The folder cannot be written, is in use, or holds other things, a finished run, or one of another
+            study.
     """
     path = Path(path)
     earlier, moved = inspect_run(path, study, fresh=fresh), None
+    lock = lock or FolderLock(path)
     if earlier is not None and fresh:
         earlier, moved = None, _move_aside(path)
+        lock.release()
+        lock = FolderLock(path)
     record = _record(study, smoke, command) if earlier is None else earlier.record
     folder = RunFolder(path, record)
     try:
-        path.mkdir(parents=True, exist_ok=True)
-        folder.lock = _locked(path)
+        folder.lock = lock
         write_text(path / STUDY, study.to_yaml())
         folder.update(status="running", attempts=int(record["attempts"]) + 1, error=None, moved_aside=moved)
-    except RunFolderError:
-        raise
     except OSError as error:
+        lock.release()
         raise RunFolderError(
             f"Expected an output folder that can be written; got '{path}': {error.strerror}. Choose another with --out."
         ) from None
@@ -58,7 +68,7 @@ def inspect_run(path: Path | str, study: Study, *, fresh: bool = False) -> RunFo
     path = Path(path)
     check_writable(path)
     try:
-        if not path.exists() or not any(path.iterdir()):
+        if not path.exists() or all(thing.name == LOCK for thing in path.iterdir()):
             return None
     except OSError as error:
         raise RunFolderError(
@@ -105,7 +115,6 @@ def _flat(plain: dict[str, Any], prefix: str = "") -> dict[str, Any]:
 
 
 def _move_aside(path: Path) -> str:
-    lock = _locked(path)
     number = 1
     while (aside := path.with_name(f"{path.name}.{number}")).exists():
         number += 1
@@ -115,30 +124,7 @@ def _move_aside(path: Path) -> str:
         raise RunFolderError(
             f"Expected to move the earlier run to '{aside}'; got: {error.strerror}. Choose another folder with --out."
         ) from None
-    finally:
-        if lock is not None:
-            lock.close()
     return str(aside)
-
-
-def _locked(path: Path) -> IO[str] | None:
-    """Hold the folder for this process; the lock ends with the process, however it ends."""
-    try:
-        import fcntl
-    except ImportError:  # Windows
-        return None
-    file = open(path / LOCK, "w")  # noqa: SIM115 - held open until the run ends
-    try:
-        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        file.close()
-        raise RunFolderError(
-            f"Expected '{path}' for this run alone; another process is running in it. Wait for it, or choose another "
-            "folder with --out."
-        ) from None
-    except OSError:  # a file system without locks
-        pass
-    return file
 
 
 def _record(study: Study, smoke: bool, command: list[str] | None) -> dict[str, Any]:

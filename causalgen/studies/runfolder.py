@@ -16,17 +16,17 @@ import json
 from datetime import UTC, datetime
 from pathlib import Path
 from types import TracebackType
-from typing import IO, Any, Self
+from typing import Any, Self
 
 from ..datasets import Dataset
 from ..errors import RunFolderError, StudyError
+from .lock import FolderLock, in_use
 from .schema import OwnData, Study, load_study
 
-__all__ = ["LOCK", "RUN", "STUDY", "RunFolder", "now", "read_run", "write_text"]
+__all__ = ["RUN", "STUDY", "RunFolder", "now", "read_run", "write_text"]
 
 RUN = "run.json"
 STUDY = "study.resolved.yaml"
-LOCK = "run.lock"
 
 
 class RunFolder:
@@ -40,7 +40,7 @@ class RunFolder:
     def __init__(self, path: Path, record: dict[str, Any]) -> None:
         self.path = path
         self.record = record
-        self.lock: IO[str] | None = None
+        self.lock: FolderLock | None = None
         self.ends_as = "finished"
 
     @property
@@ -65,8 +65,9 @@ class RunFolder:
 
     @property
     def status(self) -> str:
-        """running, interrupted, failed, fitted or finished."""
-        return str(self.record["status"])
+        """running, interrupted, failed, fitted or finished; a run whose process is gone is interrupted."""
+        status = str(self.record["status"])
+        return "interrupted" if status == "running" and not in_use(self.path) else status
 
     @property
     def resumes(self) -> bool:
@@ -122,7 +123,7 @@ class RunFolder:
         status = self.ends_as if kind is None else "interrupted" if issubclass(kind, KeyboardInterrupt) else "failed"
         self.update(status=status, ended=now(), error=None if kind is None else f"{kind.__name__}: {error}")
         if self.lock is not None:
-            self.lock.close()
+            self.lock.release()
 
 
 def read_run(path: Path | str) -> RunFolder:

@@ -17,6 +17,7 @@ from ..training.progress import can_draw, duration
 from .effect_pages import write_effects
 from .effect_steps import effect_findings
 from .evaluation import evaluate_model, headline
+from .lock import FolderLock, refuse_in_use
 from .machine import peak_memory, versions
 from .modelling import FIT, TUTOR_EPOCHS, fit_model
 from .opening import inspect_run, open_run
@@ -53,8 +54,8 @@ def run_study(
 ) -> RunFolder:
     """Run a study into a folder, or go on with its unfinished run there.
 
-    Nothing is written before the study has been checked and its data are loaded. An interrupted run keeps its
-    checkpoints.
+    The folder is held from the start, so that a second process is refused before it loads data; nothing stays in it
+    before the study has been checked and its data are loaded. An interrupted run keeps its checkpoints.
 
     Args:
         study: The study.
@@ -75,6 +76,7 @@ def run_study(
     """
     began = time.perf_counter() if began is None else began
     console = console or Console(stderr=True)
+    refuse_in_use(Path(out))
     graph = study_graph(study)
     check_study(study, graph)
     study = resolve(shrink(study) if smoke else study)
@@ -84,12 +86,12 @@ def run_study(
     if only_fit:
         expected = {name: expected[name] for name in (DATA, FIT)}
     announced = _announcement(study, out, smoke, expected, resumes=earlier is not None and not fresh)
-    console.print(announced, soft_wrap=not can_draw(console))
-    with StepBars(study.name, expected, console) as bars:
+    with FolderLock(Path(out)) as lock, StepBars(study.name, expected, console) as bars:
+        console.print(announced, soft_wrap=not can_draw(console))
         checked = time.perf_counter()
         with bars.step(DATA):
             data = load_data(study, bars.progress)
-        with open_run(out, study, smoke=smoke, fresh=fresh, command=command) as folder:
+        with open_run(out, study, smoke=smoke, fresh=fresh, command=command, lock=lock) as folder:
             folder.check_rows(data)
             folder.update(versions=versions(), device=device, data=data.digest())
             if folder.record["moved_aside"]:

@@ -38,7 +38,7 @@ def test_help_says_what_it_does_and_how_it_ends(path: tuple[str, ...]) -> None:
     done = CliRunner(env={"COLUMNS": "200"}).invoke(app, [*path, "--help"])
     assert done.exit_code == 0
     assert COMMANDS[path].help
-    assert "Exit codes: 0 done, 1 failed, 2 bad input or usage, 130 interrupted." in done.stdout
+    assert "Exit codes: 0 done, 1 failed, 2 bad input or usage, 130 interrupted, 143 terminated." in done.stdout
 
 
 def test_the_documented_commands_are_there() -> None:

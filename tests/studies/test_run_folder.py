@@ -99,7 +99,7 @@ def test_a_folder_that_cannot_be_written_is_refused(tmp_path: Path, study: Study
 def test_two_processes_cannot_run_in_one_folder(tmp_path: Path, study: Study) -> None:
     with open_run(tmp_path / "run", study):
         for fresh in (False, True):
-            with pytest.raises(RunFolderError, match="another process is running in it"):
+            with pytest.raises(RunFolderError, match=r"another process \(\d+ on .*\) is running in it"):
                 open_run(tmp_path / "run", study, fresh=fresh)
     assert not (tmp_path / "run.1").exists()
 
