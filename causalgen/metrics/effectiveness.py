@@ -1,7 +1,7 @@
 """Effectiveness, measured on the image: does the counterfactual image show the counterfactual attributes?
 
 Source: Monteiro, De Sousa Ribeiro, Pawlowski, Castro and Glocker, Measuring axiomatic soundness of counterfactual image
-models, 2023; here with a measurement in the place of a learned predictor, and with its floor.
+models, 2023; here with a measurement or a regressor, and with its floor.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -12,11 +12,12 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from ..errors import DataError
+from ..predictors import Regressor
 from .case import Answer, Case
 from .controls import FLOOR
 from .result import MetricResult
 
-__all__ = ["Measure", "effectiveness"]
+__all__ = ["Measure", "effectiveness", "effectiveness_metric"]
 
 Measure = Callable[[Tensor], NDArray]
 """Function of uint8 images `(N, C, H, W)` to one measured number each, `(N,)`, NaN where it cannot measure."""
@@ -42,8 +43,15 @@ def effectiveness(case: Case, measure: Mapping[str, Measure]) -> list[MetricResu
         wanted = [*(case.shown(answer)[name] for answer in case.answers), nothing_generated.values[name]]
         errors = [_error(found, target, bounds) for found, target in zip(measured, wanted)]
         for answer, error in zip(answers, errors):
-            results += case.units.results(f"{name} MAE", answer.row, error, floor=errors[-1], unit=variable.unit or "")
+            results += case.units.results(
+                effectiveness_metric(name, function), answer.row, error, floor=errors[-1], unit=variable.unit or ""
+            )
     return results
+
+
+def effectiveness_metric(attribute: str, function: Measure) -> str:
+    """Name of the metric: "age MAE", or "age MAE by regressor" where the measurement was learned."""
+    return f"{attribute} MAE by regressor" if isinstance(function, Regressor) else f"{attribute} MAE"
 
 
 def _measured(name: str, function: Measure, answers: Sequence[Answer]) -> list[NDArray]:

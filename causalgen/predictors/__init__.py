@@ -4,14 +4,17 @@ from .classifier import Classifier
 from .fit import fit_classifier
 from .fit_predictor import enough_epochs, fit_predictor
 from .predictor import AttributePredictor
+from .regressor import Regressor, fit_regressor
 from .storage import load, save
 
 __all__ = [
     "AttributePredictor",
     "Classifier",
+    "Regressor",
     "enough_epochs",
     "fit_classifier",
     "fit_predictor",
+    "fit_regressor",
     "load",
     "save",
 ]

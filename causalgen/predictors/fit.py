@@ -15,12 +15,15 @@ from ..graph import Variable
 from ..nn import seeded
 from .classifier import Classifier
 
-__all__ = ["fit_classifier"]
+__all__ = ["LEAST_EPOCHS", "classifier_epochs", "fit_classifier"]
 
 BATCH = 128
 LEARNING_RATE = 4e-3
 WEIGHT_DECAY = 1e-3
 PATIENCE = 3
+LEAST_EPOCHS = 10
+STEPS = 500
+"""Steps after which a classifier has learned something, on data of any size."""
 
 
 def fit_classifier(
@@ -29,7 +32,7 @@ def fit_classifier(
     codes: Tensor,
     *,
     validation: tuple[Tensor, Tensor],
-    epochs: int = 10,
+    epochs: int = LEAST_EPOCHS,
     seed: int = 0,
     bars: Progress | None = None,
 ) -> Classifier:
@@ -68,12 +71,21 @@ def fit_classifier(
                 best, best_epoch, best_state = loss, epoch, copy.deepcopy(classifier.state_dict())
             if bars and task is not None:
                 bars.update(task, completed=epoch + 1, note=f"validation accuracy {accuracy:.1%}")
-            if epoch - best_epoch >= PATIENCE:
+            if epoch - best_epoch >= max(PATIENCE, epochs // 4):
                 break
     if bars and task is not None:
         bars.update(task, completed=epochs)
     classifier.load_state_dict(best_state)
     return classifier.eval()
+
+
+def classifier_epochs(rows: int) -> int:
+    """Passes over `rows` training images that are enough for a classifier.
+
+    >>> classifier_epochs(7_000), classifier_epochs(280)
+    (10, 167)
+    """
+    return max(LEAST_EPOCHS, math.ceil(STEPS / math.ceil(rows / BATCH)))
 
 
 def _train_epoch(classifier: Classifier, images: Tensor, codes: Tensor, optimizer: AdamW, schedule: OneCycleLR) -> None:

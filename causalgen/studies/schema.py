@@ -54,6 +54,7 @@ def _nodes(value: Any) -> Any:
 
 Do = Annotated[dict[str, Scalar], Field(min_length=1)]
 Nodes = Annotated[tuple[str, ...], BeforeValidator(_nodes), Field(strict=False, min_length=1)]
+Readable = Annotated[tuple[str, ...], BeforeValidator(_nodes), Field(strict=False)]
 
 
 class TrainingStage(Section):
@@ -110,8 +111,10 @@ class Evaluation(Section):
     """Greatest number of test units."""
     queries: Annotated[tuple[Nodes, ...], Field(strict=False)] = ()
     """Each the node, or list of nodes, that gets values of other test units."""
-    classify: Nodes | None = None
-    """The discrete parents of the image, one or a list, that classifiers must read from counterfactual images."""
+    classify: Readable | None = None
+    """Discrete parents of the image that classifiers read from it; left out, with own data: those that a query sets."""
+    regress: Readable | None = None
+    """Continuous parents of the image that regressors read from it; left out, with own data: as for `classify`."""
 
 
 class Gallery(Section):

@@ -192,10 +192,13 @@ def _questions(index: TableIndex) -> str:
         return ""
     classes = [p for p in parents if len(graph[p].labels or ()) in range(2, MOST_CLASSES + 1)]
     lines = [
-        "# Counterfactual queries that are measured on test units, and what classifiers must read from the images."
+        "# Counterfactual queries that are measured on test units, and what classifiers and regressors, trained on the factual",
+        "# images, read from the counterfactual ones.",
     ]
     lines += ["evaluation:", "  rows: 500", f"  queries: {_flow([[p] for p in parents])}"]
+    numbers = [p for p in parents if graph[p].kind == "continuous"]
     lines += [f"  classify: {_flow(classes)}"] if classes else []
+    lines += [f"  regress: {_flow(numbers)}"] if numbers else []
     lines += ["", "# Grids: factual, counterfactual, what changed.", "gallery:"]
     lines += [f"  - do: {_flow({p: _another(index, graph[p])})}" for p in parents]
     return "\n".join(lines) + "\n"

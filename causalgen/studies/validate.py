@@ -49,6 +49,8 @@ def _checks(study: Study, graph: CausalGraph) -> Iterator[Check]:
             yield ("evaluation", "queries", i), partial(_attribute, graph, name)
     for name in study.evaluation.classify or ():
         yield ("evaluation", "classify"), partial(_classified, graph, name)
+    for name in study.evaluation.regress or ():
+        yield ("evaluation", "regress"), partial(_regressed, study, graph, name)
     for i, item in enumerate(study.gallery):
         for name, value in item.do.items():
             yield ("gallery", i, "do", name), partial(read_intervention, graph, name, value)
@@ -190,3 +192,14 @@ def _classified(graph: CausalGraph, name: str) -> None:
         raise DataError(f"Expected a discrete attribute to classify; '{name}' is {graph[name].kind}.")
     if not any(graph[child].is_image for child in graph.children(name)):
         raise DataError(f"Expected a parent of an image to classify; got '{name}'.")
+
+
+def _regressed(study: Study, graph: CausalGraph, name: str) -> None:
+    if _attribute(graph, name).kind != "continuous":
+        raise DataError(f"Expected a continuous attribute to regress; '{name}' is {graph[name].kind}. Classify it.")
+    if not any(graph[child].is_image for child in graph.children(name)):
+        raise DataError(f"Expected a parent of an image to regress; got '{name}'.")
+    if name in study.measurements:
+        raise DataError(
+            f"Expected an attribute without a measurement to regress; '{name}' has one. Remove one of the two."
+        )

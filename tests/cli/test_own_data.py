@@ -35,6 +35,7 @@ def test_a_starter_study_checks_and_runs(folder: Path) -> None:
     assert study.data.table == str(folder / "data" / "table.csv")
     assert [(effect.treatment, effect.outcome) for effect in study.effects] == [("age", "size")]
     assert study.evaluation.classify == ("sex",)
+    assert study.evaluation.regress == ("age", "size")
     checked = runner.invoke(app, ["check", str(folder / "study.yaml"), "--json"])
     assert checked.exit_code == 0, checked.output
     found = json.loads(checked.output)
@@ -48,6 +49,10 @@ def test_a_starter_study_checks_and_runs(folder: Path) -> None:
     assert (run / "report.html").stat().st_size > 10_000
     metrics = pd.read_csv(run / "tables" / "metrics.csv")
     assert {"sex shown", "sex kept"} <= set(metrics["metric"])
+    read = metrics[metrics["metric"] == "age MAE by regressor"]
+    assert {"model", "identity control", "floor"} <= set(read["row"])
+    assert read["floor"].notna().all()
+    assert "age MAE by regressor, do(age)" in (run / "report.html").read_text(encoding="utf-8")
     question = ["counterfactual", str(run), "--rows", "0,3", "--do", "sex=male"]
     asked = runner.invoke(app, question)
     assert asked.exit_code == 0, asked.output

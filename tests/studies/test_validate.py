@@ -41,6 +41,12 @@ def test_the_example_is_valid() -> None:
         ("evaluation: {classify: thickness}", "Expected a discrete attribute to classify; 'thickness' is continuous."),
         ("evaluation: {classify: pen}", "Expected a parent of an image to classify; got 'pen'."),
         (
+            "evaluation: {regress: digit}",
+            "Expected a continuous attribute to regress; 'digit' is categorical. Classify it.",
+        ),
+        ("evaluation: {regress: hurry}", "Expected a parent of an image to regress; got 'hurry'."),
+        ("evaluation: {regress: [thickness]}\nmeasurements: {thickness: stroke-thickness}", "Remove one of the two."),
+        (
             "curves: [{node: thickness, outcome: digit}]",
             "Expected a continuous or binary outcome; 'digit' is categorical.",
         ),
