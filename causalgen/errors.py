@@ -8,6 +8,10 @@ import sys
 import warnings
 from collections.abc import Iterable
 from difflib import get_close_matches
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from sklearn.exceptions import NotFittedError as _LibraryNotFittedError
 
 __all__ = [
     "AbductionError",
@@ -21,6 +25,7 @@ __all__ = [
     "GraphError",
     "InterventionWarning",
     "MissingValueError",
+    "NotFittedError",
     "NotIdentifiableError",
     "NotObservableError",
     "RunFolderError",
@@ -76,6 +81,12 @@ class AbductionError(CausalgenError, RuntimeError):
 
 class NotObservableError(CausalgenError, RuntimeError):
     """Evidence on a node whose mechanism has no likelihood."""
+
+
+if TYPE_CHECKING:
+
+    class NotFittedError(CausalgenError, _LibraryNotFittedError):
+        """A query of a mechanism that has seen no data; also scikit-learn's error of this name, and a ValueError."""
 
 
 class DivergenceError(CausalgenError, ArithmeticError):
@@ -134,3 +145,15 @@ def nearest(name: str, choices: Iterable[str]) -> str:
     """
     matches = get_close_matches(name, list(choices), n=1, cutoff=0.6)
     return f" Did you mean '{matches[0]}'?" if matches else ""
+
+
+def __getattr__(name: str) -> Any:
+    """Make `NotFittedError` on first use: its base in scikit-learn takes most of a second to import."""
+    if name != "NotFittedError":
+        raise AttributeError(f"module '{__name__}' has no attribute '{name}'")
+    from sklearn.exceptions import NotFittedError as Base
+
+    doc = "A query of a mechanism that has seen no data; also scikit-learn's error of this name, and a ValueError."
+    error = type(name, (CausalgenError, Base), {"__module__": __name__, "__doc__": doc})
+    globals()[name] = error
+    return error

@@ -6,9 +6,10 @@ values are int64 codes. The first dimension of every tensor is the unit; particl
 """
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from enum import Enum
-from typing import Any
+from functools import wraps
+from typing import Any, TypeVar
 
 import torch
 from torch import Tensor, nn
@@ -16,6 +17,8 @@ from torch.distributions import Distribution
 
 from ..graph import Variable
 from ..typing import Noise, Values
+
+M = TypeVar("M", bound="Mechanism")
 
 __all__ = ["Abduction", "Abductive", "Density", "Mechanism", "Observable"]
 
@@ -56,6 +59,7 @@ class Mechanism(nn.Module, ABC):
     """Factor on the learning rate, for losses that bear less."""
     momentum: float = 0.9
     """Decay of the optimizer's running mean of gradients."""
+    _initialized: Tensor
     guided: bool = False
     """Whether changed parents weigh more than the distribution gives them: the result is then an edit, not a counterfactual."""
 
@@ -64,6 +68,28 @@ class Mechanism(nn.Module, ABC):
         self.variable = variable
         self.parents = dict(parents)
         self.options = options
+        self.register_buffer("_initialized", torch.tensor(False))
+
+    def __init_subclass__(cls, **options: Any) -> None:
+        super().__init_subclass__(**options)
+        if "initialize" in vars(cls):
+            cls.initialize = _marking(cls.initialize)  # type: ignore[method-assign]
+
+    @property
+    def fitted(self) -> bool:
+        """Whether `initialize` has seen data, or `declare_fitted` was called.
+
+        A mechanism that has no trainable parameter and no `initialize` method has nothing to fit: it counts as fitted.
+        """
+        has_nothing = type(self).initialize is Mechanism.initialize and not any(
+            p.requires_grad for p in self.parameters()
+        )
+        return has_nothing or bool(self._initialized)
+
+    def declare_fitted(self: M) -> M:
+        """Declare that the parameters and scalers, set by hand or copied from elsewhere, are right; returns the mechanism."""
+        self._initialized.fill_(True)
+        return self
 
     def spec(self) -> dict[str, Any]:
         """JSON-able options that rebuild this mechanism (see `catalog.build`)."""
@@ -125,6 +151,11 @@ class Mechanism(nn.Module, ABC):
                 return tensor.device, tensor.dtype
         return torch.device("cpu"), torch.get_default_dtype()
 
+    def _load_from_state_dict(self, state_dict: dict[str, Any], prefix: str, *arguments: Any) -> None:
+        """Weights that were saved before the mark existed count as fitted."""
+        state_dict.setdefault(f"{prefix}_initialized", torch.tensor(True))
+        super()._load_from_state_dict(state_dict, prefix, *arguments)
+
     def extra_repr(self) -> str:
         arguments = ", ".join(self.parents) or "no parents"
         return f"{self.variable.name} := f(noise, {arguments}), abduction={self.abduction.value}"
@@ -168,3 +199,14 @@ class Density(Observable):
 
     def objectives(self, value: Tensor, parents: Values, progress: float) -> dict[str, Tensor]:
         return {"loss": -self.log_prob(value, parents)}
+
+
+def _marking(initialize: Callable[..., None]) -> Callable[..., None]:
+    """An `initialize` after which the mechanism counts as fitted."""
+
+    @wraps(initialize)
+    def marked(self: Mechanism, value: Tensor, parents: Values) -> None:
+        initialize(self, value, parents)
+        self.declare_fitted()
+
+    return marked

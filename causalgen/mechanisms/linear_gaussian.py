@@ -47,7 +47,7 @@ class LinearGaussian(ScalarFlow):
         self.scale.fill_(scale)
         for i, name in enumerate(self.parents):
             self.weight[i] = weights[name]
-        return self
+        return self.declare_fitted()
 
     def initialize(self, value: Tensor, parents: Values) -> None:
         design = (

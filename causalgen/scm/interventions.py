@@ -13,13 +13,14 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from .. import errors
 from ..errors import GraphError
 from ..graph import CausalGraph, Variable
 from ..mechanisms import Mechanism
 from ..typing import Values
 from .values import as_tensor
 
-__all__ = ["act", "check_interventions", "describe", "world_graph"]
+__all__ = ["act", "check_interventions", "describe", "listens", "world_graph"]
 
 
 def check_interventions(graph: CausalGraph, do: Mapping[str, Any] | None) -> dict[str, Any]:
@@ -28,6 +29,7 @@ def check_interventions(graph: CausalGraph, do: Mapping[str, Any] | None) -> dic
     Raises:
         UnknownNameError: A name that is no node.
         GraphError: A replacing mechanism listens to a descendant of its node.
+        NotFittedError: A replacing mechanism is not fitted.
     """
     if do is not None and not isinstance(do, Mapping):
         raise ValueError(f"Expected interventions as a mapping such as {{'node': value}}; got {do!r}.")
@@ -42,14 +44,24 @@ def check_interventions(graph: CausalGraph, do: Mapping[str, Any] | None) -> dic
                         f"Expected the parents of the mechanism in do({name}) among its non-descendants; got '{parent}', "
                         "which would close a cycle."
                     )
+            if not what.fitted:
+                raise errors.NotFittedError(
+                    f"Expected a fitted mechanism in do({name}); got a {type(what).__name__} that has seen no data. "
+                    "Call its initialize(value, parents), or declare_fitted() if you have set its parameters by hand."
+                )
     return {name: do[name] for name in graph.nodes if name in do}
+
+
+def listens(what: Any) -> bool:
+    """Whether an intervention sees what the node would have been, so that the node's own mechanism runs."""
+    return callable(what) and not isinstance(what, Mechanism)
 
 
 def world_graph(graph: CausalGraph, do: Mapping[str, Any]) -> nx.DiGraph:
     """The graph of the world under `do`, its nodes in topological order: intervened nodes listen only to what replaces them."""
     world = graph.networkx()
     for name, what in do.items():
-        own = () if not callable(what) or isinstance(what, Mechanism) else graph.parents(name)
+        own = graph.parents(name) if listens(what) else ()
         world.remove_edges_from([(parent, name) for parent in graph.parents(name) if parent not in own])
         if isinstance(what, Mechanism):
             world.add_edges_from((parent, name) for parent in what.parents)

@@ -25,7 +25,8 @@ from ..mechanisms import Abductive, Density, Mechanism, build
 from ..nn import seeded
 from ..typing import Noise, Values
 from .chunks import in_chunks, units_at_once
-from .interventions import act, check_interventions, world_graph
+from .fitted import require_fitted
+from .interventions import act, check_interventions, listens, world_graph
 from .posterior import Posterior
 from .program import emit, log_likelihood
 from .summary import as_html, as_text, summarize
@@ -100,7 +101,17 @@ class StructuralCausalModel(nn.Module):
             parameters = list(mechanism.parameters())
             if not parameters or any(parameter.requires_grad for parameter in parameters):
                 mechanism.initialize(tensors[name], parents)
+            mechanism.declare_fitted()
             self.supports[name].fit(parents)
+
+    def declare_fitted(self) -> "StructuralCausalModel":
+        """Declare all parameters right that were set by hand or copied from elsewhere; returns the model.
+
+        One mechanism alone is declared by its own `declare_fitted`.
+        """
+        for mechanism in self.mechanisms.values():
+            mechanism.declare_fitted()
+        return self
 
     @torch.no_grad()
     def sample(
@@ -123,6 +134,7 @@ class StructuralCausalModel(nn.Module):
             seed: Seed; None uses torch's global state.
 
         Raises:
+            NotFittedError: A mechanism that has to run is not fitted; that of a node set to a value need not be.
             NotObservableError: Evidence on a node whose mechanism has no likelihood.
         """
         if not isinstance(n, int) or n < 1:
@@ -139,6 +151,7 @@ class StructuralCausalModel(nn.Module):
                     f"Expected one value for do({name}) beside evidence, which resamples the units; got one per unit. "
                     "Ask for one value at a time."
                 )
+        require_fitted(self, [name for name in self.graph.nodes if name not in do or listens(do[name])])
         self.eval()
         with seeded(seed, self.like.device):
             if not evidence:
@@ -157,9 +170,11 @@ class StructuralCausalModel(nn.Module):
             seed: Seed; None uses torch's global state.
 
         Raises:
+            NotFittedError: A mechanism of the model is not fitted.
             MissingValueError: A node is absent or NaN.
             DataError, SupportError: Values that do not fit their variables.
         """
+        require_fitted(self)
         self.eval()
         observed = as_values(self.graph, factual, self.like)
         if particles is not None:
@@ -184,8 +199,10 @@ class StructuralCausalModel(nn.Module):
         """Joint log density of complete units `(B,)`, natural units.
 
         Raises:
+            NotFittedError: A mechanism of the model is not fitted.
             NotObservableError: A mechanism has no exact density, such as a VAE; its bound is in its `objectives`.
         """
+        require_fitted(self)
         tensors = as_values(self.graph, values, self.like)
         total = self.like.new_zeros(len(next(iter(tensors.values()))))
         for name, mechanism in self.mechanisms.items():
@@ -206,7 +223,11 @@ class StructuralCausalModel(nn.Module):
         Args:
             n: Number of units.
             values: Observed tensors by node, codes and natural units.
+
+        Raises:
+            NotFittedError: A mechanism of the model is not fitted.
         """
+        require_fitted(self)
         values = dict(values or {})
         world: dict[str, Tensor] = {}
         with pyro.plate("units", n):
@@ -228,7 +249,7 @@ class StructuralCausalModel(nn.Module):
         """The model as a table, one row a node in topological order, under its name.
 
         Columns: kind, mechanism (the study file's word), parents, abduction (how noise is found), parameters
-        (trainable ones), fitted (whether `fit`, or `initialize` alone, has seen data).
+        (trainable ones), fitted (see `Mechanism.fitted`).
         """
         return summarize(self)
 

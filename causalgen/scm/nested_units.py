@@ -14,6 +14,7 @@ from ..errors import AbductionError
 from ..graph import CausalGraph
 from ..nn import seeded
 from ..typing import Noise
+from .fitted import require_fitted
 from .model import StructuralCausalModel
 
 __all__ = ["Units", "ancestral_model"]
@@ -61,6 +62,7 @@ class Units:
         The ancestors of `given` are drawn by importance weighting and carry no noise.
         """
         given = given or {}
+        require_fitted(scm)
         own: dict[str, Tensor] = {}
         noise: dict[str, Noise] = {}
         with seeded(seed, scm.like.device):

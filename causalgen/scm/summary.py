@@ -27,7 +27,7 @@ def summarize(scm: "StructuralCausalModel") -> pd.DataFrame:
             "parents": ", ".join(mechanism.parents),
             "abduction": mechanism.abduction.value,
             "parameters": _parameters(mechanism),
-            "fitted": scm.supports[name].fitted,
+            "fitted": mechanism.fitted,
         }
         for name, mechanism in scm.mechanisms.items()
     ]
@@ -55,7 +55,7 @@ def as_html(scm: "StructuralCausalModel") -> str:
 
 def _totals(scm: "StructuralCausalModel") -> str:
     count = sum(map(_parameters, scm.mechanisms.values()))
-    fitted = "fitted" if all(support.fitted for support in scm.supports.values()) else "not fitted"
+    fitted = "fitted" if all(mechanism.fitted for mechanism in scm.mechanisms.values()) else "not fitted"
     return f"{len(scm.graph)} node{'s' * (len(scm.graph) != 1)}, {count:,} trainable parameters, {fitted}"
 
 

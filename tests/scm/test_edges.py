@@ -70,15 +70,18 @@ def test_wrong_option_values_are_refused(name: str, options: dict, message: str)
 
 def test_a_replacing_mechanism_comes_to_the_models_device_and_dtype_and_stays_itself() -> None:
     graph = CausalGraph("a -> x; x -> y", [Variable(name, "continuous") for name in "axy"])
-    replacement = build("spline-flow", graph["x"], {"a": graph["a"]})
-    scm = StructuralCausalModel(graph).double()
+    replacement = build("spline-flow", graph["x"], {"a": graph["a"]}).declare_fitted()
+    scm = StructuralCausalModel(graph).double().declare_fitted()
     assert scm.sample(3, do={"x": replacement}, seed=0)["x"].dtype == torch.float64
     assert next(replacement.parameters()).dtype == torch.float32
 
 
 def test_an_edit_of_a_guided_image_is_labelled_as_one() -> None:
     graph = CausalGraph("x -> im", [Variable("x", "continuous"), Variable("im", "image", shape=(1, 8, 8))])
-    scm = StructuralCausalModel(graph, {"im": {"mechanism": "diffusion", "width": 8, "steps": 1, "guidance": 2.0}})
+    scm = StructuralCausalModel(
+        graph, {"im": {"mechanism": "diffusion", "width": 8, "steps": 1, "guidance": 2.0}}
+    ).declare_fitted()
+    replacement = build("conv-vae", graph["im"], {"x": graph["x"]}).declare_fitted()
     posterior = scm.abduct({"x": [0.0, 1.0], "im": torch.full((2, 1, 8, 8), 90.0)})
 
     def darker(value: torch.Tensor, parents: dict[str, torch.Tensor]) -> torch.Tensor:
@@ -88,4 +91,4 @@ def test_an_edit_of_a_guided_image_is_labelled_as_one() -> None:
     assert posterior.counterfactual({"x": 2.0}).guided == ("im",)
     assert posterior.counterfactual({"im": darker}).guided == ()
     assert posterior.counterfactual({"x": 2.0, "im": torch.zeros(1, 8, 8)}).guided == ()
-    assert posterior.counterfactual({"x": 2.0, "im": build("conv-vae", graph["im"], {"x": graph["x"]})}).guided == ()
+    assert posterior.counterfactual({"x": 2.0, "im": replacement}).guided == ()

@@ -129,7 +129,7 @@ def test_a_callable_sees_the_value_in_this_world(scm: StructuralCausalModel) -> 
 
 
 def test_a_mechanism_replaces_a_mechanism(scm: StructuralCausalModel) -> None:
-    other = Categorical(GRAPH["pen"], {"kind": GRAPH["kind"]})
+    other = Categorical(GRAPH["pen"], {"kind": GRAPH["kind"]}).declare_fitted()
     first = scm.counterfactual(observed(), {"pen": other}, seed=7)
     second = scm.counterfactual(observed(), {"pen": other}, seed=7)
     assert torch.equal(first["pen"], second["pen"])
@@ -208,7 +208,7 @@ class Score(Mechanism):
 def scored() -> StructuralCausalModel:
     scan, score = GRAPH["scan"], Variable("score", "continuous")
     graph = CausalGraph("scan -> score", [scan, score])
-    return StructuralCausalModel(graph, {"scan": IMAGE, "score": Score(score, {"scan": scan})})
+    return StructuralCausalModel(graph, {"scan": IMAGE, "score": Score(score, {"scan": scan})}).declare_fitted()
 
 
 def test_evidence_on_a_node_without_likelihood_is_refused(scored: StructuralCausalModel) -> None:

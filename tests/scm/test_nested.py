@@ -48,7 +48,7 @@ def binary(seed: int = 0) -> StructuralCausalModel:
         for mechanism in scm.mechanisms.values():
             for weight in mechanism.parameters():
                 weight.mul_(2.5)
-    return scm
+    return scm.declare_fitted()
 
 
 def table(scm: StructuralCausalModel, name: str) -> dict[tuple[int, ...], float]:
@@ -207,7 +207,9 @@ def test_probabilities_of_causation_of_gumbel_max_are_those_of_a_threshold(seed:
     """z -> {x, y}; x -> y. With two labels Gumbel-max is a threshold on one logistic noise, so given z the response to
     x is monotone: P(Y(a)=0, Y(b)=1 | z) = max(0, p_b(z) - p_a(z)). Estimand: PN, PS, PNS by enumeration."""
     torch.manual_seed(seed)
-    scm = StructuralCausalModel(CausalGraph("z -> {x, y}; x -> y", [Variable(name, "binary") for name in "zxy"]))
+    scm = StructuralCausalModel(
+        CausalGraph("z -> {x, y}; x -> y", [Variable(name, "binary") for name in "zxy"])
+    ).declare_fitted()
     with torch.no_grad():
         for weight in scm.mechanisms["y"].parameters():
             weight.mul_(2.5)
