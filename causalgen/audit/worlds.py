@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from ..errors import DataError, SupportWarning
+from ..grammar import read_texts
 from ..graph import CausalGraph
 from ..metrics import to_bytes
 from ..scm import Counterfactual, Posterior, StructuralCausalModel
@@ -97,7 +98,7 @@ def check_interventions(
                     f"Expected attributes that reach '{image}'; got '{name}', of which it is no descendant, so that no "
                     "classifier of the image can respond. Leave it out."
                 )
-    return [dict(do) for do in interventions]
+    return [read_texts(scm.graph, do) for do in interventions]
 
 
 def mediators(graph: CausalGraph, do: Sequence[str], image: str) -> tuple[str, ...]:

@@ -82,9 +82,9 @@ def audit(
         from ..audit import as_classifier
         from ..audit import audit as audit_classifier
         from ..audit.images import image_node
+        from ..grammar import parse_do
         from ..studies.asking import fitted_data, fitted_model
         from ..studies.audit_page import write_audit
-        from ..studies.interventions import parse_do
         from ..studies.measurements import MEASUREMENTS
         from ..studies.queries import image_node as measured_image
         from ..studies.reporting import SMOKE_WARNING

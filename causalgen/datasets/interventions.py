@@ -60,7 +60,14 @@ def remorph_values(do: Mapping[str, Any], known: tuple[str, ...], count: int) ->
                 f"Expected attributes among {', '.join(known)} to redraw images with; got {name!r}."
                 + nearest(name, known)
             )
-    values = {name: np.asarray(value, np.float64) for name, value in do.items()}
+    values = {}
+    for name, value in do.items():
+        array = np.asarray(value)
+        if array.dtype.kind not in "biuf":
+            raise DataError(
+                f"Expected numbers for {name}; got {value!r}. A truth takes values, neither texts nor shifts."
+            )
+        values[name] = array.astype(np.float64)
     for name, value in values.items():
         if value.shape not in ((), (count,)):
             raise DataError(f"Expected one {name} or {count} of them; got an array of shape {value.shape}.")

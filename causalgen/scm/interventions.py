@@ -1,7 +1,8 @@
 """Interventions: what `do` may hold for a node, and how it acts in a world.
 
 A value, one value per unit, a callable `(value, parents) -> value` that sees what the node would have been in this world,
-or a `Mechanism` that replaces the node's own and draws fresh noise.
+or a `Mechanism` that replaces the node's own and draws fresh noise. A text means what it means on the command line and in a
+study file (see `causalgen.grammar`): a label, a number, a shift such as "+1", or an expression over the node and its parents.
 """
 
 import copy
@@ -15,6 +16,7 @@ from torch import Tensor
 
 from .. import errors
 from ..errors import GraphError
+from ..grammar import read_texts
 from ..graph import CausalGraph, Variable
 from ..mechanisms import Mechanism
 from ..typing import Values
@@ -24,10 +26,11 @@ __all__ = ["act", "check_interventions", "describe", "listens", "world_graph"]
 
 
 def check_interventions(graph: CausalGraph, do: Mapping[str, Any] | None) -> dict[str, Any]:
-    """The interventions in topological order.
+    """The interventions in topological order, with texts read.
 
     Raises:
-        UnknownNameError: A name that is no node.
+        UnknownNameError: A name that is no node, or in an expression neither the node nor a parent.
+        DataError, SupportError: A text that is no label, number, shift or expression, or outside the support.
         GraphError: A replacing mechanism listens to a descendant of its node.
         NotFittedError: A replacing mechanism is not fitted.
     """
@@ -49,6 +52,7 @@ def check_interventions(graph: CausalGraph, do: Mapping[str, Any] | None) -> dic
                     f"Expected a fitted mechanism in do({name}); got a {type(what).__name__} that has seen no data. "
                     "Call its initialize(value, parents), or declare_fitted() if you have set its parameters by hand."
                 )
+    do = read_texts(graph, do)
     return {name: do[name] for name in graph.nodes if name in do}
 
 

@@ -20,6 +20,7 @@ from ..errors import (
     nearest,
     warn,
 )
+from ..grammar import check_value
 from ..graph import CausalGraph
 from ..mechanisms import Abductive, Density, Mechanism, build
 from ..nn import seeded
@@ -130,7 +131,8 @@ class StructuralCausalModel(nn.Module):
         Args:
             n: Number of units.
             do: Interventions by node (see `Posterior.counterfactual`).
-            given: Observed values by node, in the world under `do`: one value, or a label.
+            given: Observed values by node, in the world under `do`: one value, or a label. A text such as "+1" is
+                refused: what was observed is no shift.
             seed: Seed; None uses torch's global state.
 
         Raises:
@@ -141,8 +143,10 @@ class StructuralCausalModel(nn.Module):
             raise ValueError(f"Expected at least one unit to sample; got n={n}.")
         do = check_interventions(self.graph, do)
         evidence = dict(given or {})
-        for name in evidence:
+        for name, observed in evidence.items():
             self.graph.require(name)
+            if isinstance(observed, str):
+                evidence[name] = check_value(self.graph[name], observed)
             if name in do:
                 raise ValueError(f"Expected '{name}' in either do or given; got it in both. Leave one out.")
         for name, what in do.items():

@@ -56,7 +56,8 @@ class Posterior:
 
         Args:
             do: Interventions by node: a value or label, one per unit, a callable `(value, parents) -> value` where `value`
-                is what the node would have been in this world, or a replacing `Mechanism`.
+                is what the node would have been in this world, a replacing `Mechanism`, or a text as on the command
+                line: "felt-tip", "4", the shift "+1", or "thickness*1.2".
             seed: Seed of replacing mechanisms, the only fresh randomness.
 
         Raises:

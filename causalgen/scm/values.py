@@ -117,7 +117,9 @@ def _scalar(variable: Variable, item: Any) -> Any:
 
 def _numbers(variable: Variable, value: Any, like: Tensor) -> Tensor:
     try:
-        tensor = torch.as_tensor(value if isinstance(value, Tensor) else np.asarray(value, dtype=np.float64))
+        tensor = torch.as_tensor(value if isinstance(value, Tensor) else _array(variable, value))
+    except DataError:
+        raise
     except (TypeError, ValueError):
         what = "pixels" if variable.is_image else "numbers"
         raise DataError(f"Expected {what} for '{variable.name}'; got {_show(value)}.") from None
@@ -144,6 +146,19 @@ def _numbers(variable: Variable, value: Any, like: Tensor) -> Tensor:
                 "Choose a value inside, or declare a wider support."
             )
     return tensor
+
+
+def _array(variable: Variable, value: Any) -> np.ndarray:
+    """Numbers in double precision; a text with a plus sign, which numpy would take for a number, is a shift elsewhere."""
+    array = np.asarray(value)
+    texts = array.reshape(-1) if array.dtype.kind in "OU" else ()
+    shift = next((text for text in texts if isinstance(text, str) and text.strip().startswith("+")), None)
+    if shift is not None:
+        raise DataError(
+            f"Expected numbers for '{variable.name}'; got the text {str(shift)!r}, which is a shift where interventions are "
+            "written. Values are numbers without a plus sign; a shift holds for all units, as in do={...: '+1'}."
+        )
+    return array.astype(np.float64)
 
 
 def _check_shape(variable: Variable, tensor: Tensor, count: int | None) -> None:

@@ -4,7 +4,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from .interventions import parse_do
+    from ..grammar import parse_do
     from .runfolder import RunFolder, read_run
     from .runner import run_study
     from .schema import Study, load_study
@@ -15,7 +15,7 @@ _HOMES = {
     "RunFolder": "runfolder",
     "Study": "schema",
     "load_study": "schema",
-    "parse_do": "interventions",
+    "parse_do": ".grammar",
     "read_run": "runfolder",
     "run_study": "runner",
 }

@@ -10,9 +10,9 @@ import pandas as pd
 
 from ..datasets import Dataset
 from ..errors import CheckpointError, DataError, SupportWarning
+from ..grammar import parse_do, parse_values
 from ..reports.counterfactual_files import write_counterfactual
 from ..scm import Counterfactual, StructuralCausalModel, load
-from .interventions import parse_do, parse_values
 from .output import answer_folder
 from .outside import outside_unit, read_paths
 from .queries import true_counterfactual

@@ -12,9 +12,9 @@ from ..datasets.table.declare import Fit
 from ..datasets.table.headers import read_header
 from ..datasets.table.images import decode_image
 from ..errors import DataError, MissingValueError, SupportError
+from ..grammar import check_value
 from ..graph import CausalGraph, Variable
 from ..scm import StructuralCausalModel, ancestral_model
-from .interventions import check_value
 from .measurements import MEASUREMENTS
 from .queries import image_node
 

@@ -11,10 +11,10 @@ from torch import Tensor
 
 from ..datasets import Dataset
 from ..errors import DataError, InterventionWarning, SupportError, SupportWarning, warn
+from ..grammar import read_do
 from ..graph import CausalGraph, Variable
 from ..reports import Gallery, ResponseCurve
 from ..scm import Counterfactual, StructuralCausalModel
-from .interventions import read_do
 from .measurements import MEASUREMENTS
 from .schema import Curve, Study
 

@@ -8,13 +8,13 @@ from typing import Any
 import pandas as pd
 
 from ..errors import DataError
+from ..grammar import parse_do, parse_values
 from ..graph import CausalGraph, Variable
 from ..reports import plot_samples
 from ..reports.image_files import write_images
 from ..scm import Samples
 from ..scm.interventions import describe
 from .asking import fitted_model
-from .interventions import parse_do, parse_values
 from .output import answer_folder, writing
 from .runfolder import RunFolder
 

@@ -5,8 +5,8 @@ from functools import partial
 from typing import Any
 
 from ..errors import CausalgenError, DataError, StudyError, nearest
+from ..grammar import check_value, read_intervention
 from ..graph import CausalGraph, Estimand, Variable, identify
-from .interventions import check_value, read_intervention
 from .measurements import MEASUREMENTS
 from .schema import GROUP, Curve, Effect, Score, Study
 from .scores import reader, with_score

@@ -11,11 +11,11 @@ import pandas as pd
 from scipy.stats import binomtest, t
 
 from ..errors import DataError
+from ..grammar import parse_do
 from ..graph import CausalGraph
 from ..reports import plot_worlds
 from ..scm import Samples, StructuralCausalModel, attribute_model
 from .asking import fitted_model
-from .interventions import parse_do
 from .output import answer_folder, writing
 from .runfolder import RunFolder
 from .sampling import check_count, world_title

@@ -2,7 +2,7 @@
 
 Plain words are read by the rules of YAML 1.2: only `true` and `false` are booleans, so that the labels `no`, `on` and
 `off` stay words, and `1e-3` is a number. One difference: a plus sign makes a word, since `+1` is a shift (see
-`interventions`).
+`causalgen.grammar`).
 """
 
 import re

@@ -28,6 +28,7 @@ ROOMS = (
     "reports",
     "studies",
     "morphology",
+    "grammar",
     "nn",
     "errors",
     "typing",

@@ -282,7 +282,8 @@ MISTAKES = [
     (dict, {"pen": "biro"}, DataError, "got 'biro'"),
     (dict, {"scan": 3.0}, DataError, "a single number"),
     (dict, {"size": torch.zeros(7)}, DataError, f"one value or {N} values"),
-    (dict, {"size": "big"}, DataError, "Expected numbers for 'size'; got 'big'"),
+    (dict, {"size": "big"}, UnknownNameError, "got the name 'big'"),
+    (dict, {"size": ["1", "+1"] * (N // 2)}, DataError, r"got the text '\+1', which is a shift"),
     (dict, {"age": lambda value, parents: value + 200}, SupportError, "support"),
 ]
 

@@ -7,8 +7,8 @@ import pytest
 from study_cases import TINY
 
 from causalgen.errors import DataError, StudyError, SupportError, UnknownNameError
+from causalgen.grammar import parse_do
 from causalgen.graph import CausalGraph, Variable
-from causalgen.studies.interventions import parse_do
 from causalgen.studies.schema import Study, load_study
 from causalgen.studies.sources import study_graph
 from causalgen.studies.validate import check_study

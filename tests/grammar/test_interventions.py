@@ -3,22 +3,17 @@
 import math
 import operator
 from collections.abc import Callable
-from pathlib import Path
 
 import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from study_cases import TINY
 
 from causalgen.errors import CausalgenError, DataError, InterventionWarning, SupportError, UnknownNameError
+from causalgen.grammar import parse_do, parse_values, read_do
+from causalgen.grammar.expressions import DEEPEST, LONGEST, compile_expression
 from causalgen.graph import CausalGraph, Variable
 from causalgen.scm.interventions import describe
-from causalgen.studies.expressions import DEEPEST, LONGEST, compile_expression
-from causalgen.studies.interventions import parse_do, parse_values, read_do
-from causalgen.studies.schema import load_study
-from causalgen.studies.sources import study_graph
-from causalgen.studies.validate import check_study
 
 GRAPH = CausalGraph(
     [("pen", "thickness"), ("dose", "thickness"), ("age at scan", "thickness"), ("grade", "thickness"),
@@ -204,27 +199,6 @@ def test_a_study_file_says_the_same_after_a_colon() -> None:
     shown = [describe(GRAPH[name], what) for name, what in read.items()]
     assert shown == ["thickness = +1 px", "dose -= 1", "score = score*2", "CD4+ -= 0.5", "pen = felt-tip"]
     assert read_do(GRAPH, {"score": -2}) == {"score": -2.0}
-
-
-@pytest.mark.parametrize(
-    ("added", "message"),
-    [
-        ("gallery: [{do: {thickness: +1}}, {do: {intensity: thickness*40}}, {do: {thickness: -= 0.5}}]", None),
-        ("gallery: [{do: {intensity: thicknes*40}}]", "line 8: .* Did you mean 'thickness'"),
-        ("gallery: [{do: {thickness: digit*2}}]", "line 8: .* got the name 'digit'"),
-    ],
-)
-def test_a_study_is_checked_with_its_expressions(study_file: Path, added: str, message: str | None) -> None:
-    study_file.write_text(TINY + added)
-    study = load_study(study_file)
-    if message is None:
-        check_study(study, study_graph(study))
-        assert study.gallery[0].do == {"thickness": "+1"}  # not the number 1
-        study_file.write_text(study.to_yaml())
-        assert load_study(study_file) == study
-        return
-    with pytest.raises(CausalgenError, match=message):
-        check_study(study, study_graph(study))
 
 
 BINARY: dict[str, Callable[[float, float], float]] = {

@@ -8,9 +8,10 @@
     intensity=thickness*40      an expression of numbers, + - * / **, parentheses, min, max, abs, exp, log, sqrt, the
                                 node's parents, and the node itself: what it would have been without this intervention
 
-On a discrete node the text is a label wherever there is such a label, and never an expression. Names with spaces or signs
-may stand in quotes: `"age at scan"=40`, `volume="age at scan"*2`. A study file writes the same after a colon: `thickness: 4`,
-`thickness: +1`, `thickness: -= 0.5`, `thickness: thickness*1.2`.
+On a discrete node the text is a label wherever there is exactly such a label, even one like "+1", and never an expression.
+Names with spaces or signs may stand in quotes: `"age at scan"=40`, `volume="age at scan"*2`. A study file writes the same
+after a colon, `thickness: 4`, `thickness: +1`, `thickness: -= 0.5`, `thickness: thickness*1.2`, and Python as a text under
+the node's name: `{"thickness": "+1"}`. What was observed (`given`, `--set`) is a label or a number, never a shift.
 """
 
 import math
@@ -21,7 +22,7 @@ from typing import Any
 from ..errors import DataError, SupportError
 from ..graph import CausalGraph, Variable
 
-__all__ = ["check_value", "parse_do", "parse_values", "read_do", "read_intervention"]
+__all__ = ["check_value", "parse_do", "parse_values", "read_do", "read_intervention", "read_texts"]
 
 ASSIGNMENT = re.compile(
     r"""\s*(?:(["'])(?P<quoted>.+?)\1|(?P<name>[^=]+?))\s*(?P<operator>[-+*/]?)=(?P<value>.*)""", re.S
@@ -86,19 +87,27 @@ def read_intervention(graph: CausalGraph, name: str, value: Any) -> Any:
         DataError, UnknownNameError, SupportError: As `parse_do`.
     """
     graph.require(name)
-    if not isinstance(value, str):
+    if not isinstance(value, str) or (graph[name].is_discrete and value in map(str, graph[name].labels or ())):
         return check_value(graph[name], value)
     change = CHANGE.fullmatch(value)
-    is_label = graph[name].is_discrete and value in map(str, graph[name].labels or ())
-    operator, text = ("", value) if change is None or is_label else (change["operator"], change["value"])
+    operator, text = ("", value) if change is None else (change["operator"], change["value"])
     return _intervention(graph, name, operator, text.strip())
 
 
-def check_value(variable: Variable, value: Any) -> Any:
-    """The declared label or the number that `value` names.
+def read_texts(graph: CausalGraph, do: Mapping[str, Any]) -> dict[str, Any]:
+    """Interventions given in Python: texts are read as in a study file, everything else stays as it is.
 
     Raises:
-        DataError: An image, an undeclared label, or no finite number.
+        DataError, UnknownNameError, SupportError: As `parse_do`.
+    """
+    return {name: read_intervention(graph, name, what) if isinstance(what, str) else what for name, what in do.items()}
+
+
+def check_value(variable: Variable, value: Any) -> Any:
+    """The declared label or the number that `value` names; a text with a plus sign names no number.
+
+    Raises:
+        DataError: An image, an undeclared label, a shift, or no finite number.
         SupportError: A number outside the support.
     """
     if variable.is_image:
@@ -107,6 +116,11 @@ def check_value(variable: Variable, value: Any) -> Any:
         if str(value).lower() in ("false", "true") and set(variable.labels or ()) == {False, True}:
             value = str(value).capitalize()  # tables and shells write true
         return variable.decode(variable.encode(value))
+    if isinstance(value, str) and value.strip().startswith("+"):
+        raise DataError(
+            f"Expected a value of '{variable.name}'; got {value!r}, which is a shift where interventions are written. "
+            "A value is a number without a plus sign."
+        )
     number = float(value) if _is_number(value) else math.nan
     if not math.isfinite(number):
         raise DataError(f"Expected a number for '{variable.name}'; got {value!r}. Give one{_unit(variable, ' in {}')}.")

@@ -1,0 +1,5 @@
+"""Interventions and values as people write them: one grammar for Python, the command line and study files."""
+
+from .interventions import check_value, parse_do, parse_values, read_do, read_intervention, read_texts
+
+__all__ = ["check_value", "parse_do", "parse_values", "read_do", "read_intervention", "read_texts"]
