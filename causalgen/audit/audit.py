@@ -6,7 +6,8 @@ For every intervention, with u the abducted noise of a unit and f the classifier
 
 The subtracted null intervention is the reconstruction of the factual image, so that what the generator does to every image is
 no effect. *Total*: descendants of a follow. *Direct*: those that are parents of the image are held at their factual values.
-The mean absolute change and the share of flipped decisions measure the departure from counterfactual fairness.
+The mean absolute change and the share of flipped decisions measure the departure from counterfactual fairness. The verdict on
+a change weighs its interval against all other evidence (`causalgen.audit.verdict`).
 
 Source: Kusner, Loftus, Russell and Silva, Counterfactual fairness, 2017; direct and total effects: Pearl, Direct and indirect
 effects, 2001.
@@ -22,15 +23,15 @@ from torch import Tensor
 from ..datasets import Dataset
 from ..errors import DataError
 from ..metrics import Measure
-from ..predictors import Classifier
+from ..predictors import AttributePredictor, Classifier
 from ..scm import StructuralCausalModel
 from .images import ROWS, CounterfactualImages, counterfactual_images, image_node
 from .movers import moving_most
 from .report import AuditReport
-from .rows import ALL, FEWEST_GROUPS, WITHIN, AuditRow, UnitScores
+from .rows import UnitScores
 from .scorer import PROBABILITY, PROBE, Scorer, Scores, as_classifier
-from .subgroups import EVERYONE, Subgroups, split_units
-from .trust import Trust
+from .subgroups import Subgroups, split_units
+from .verdict import judged
 from .worlds import Question
 
 __all__ = ["MARGIN", "audit", "audit_images"]
@@ -38,15 +39,7 @@ __all__ = ["MARGIN", "audit", "audit_images"]
 MARGIN = 0.05
 """Default margin for probabilities: five percentage points."""
 MOVERS = 8
-SAME = 1e-3
-"""A spread of factual scores below which a classifier hardly tells images apart."""
 STRATA = 2
-READ = 0.9
-"""Share of the images on which an attribute must be readable."""
-DRIFT = 0.1
-"""Standard deviations, or share of units, by which an attribute that is left alone may err more than after reconstruction."""
-FOLLOWS = 0.5
-"""Error of a shown attribute, relative to that of unchanged images, above which the intervention has failed."""
 
 
 def audit(
@@ -61,7 +54,7 @@ def audit(
     groups: Any = None,
     particles: int | None = None,
     measure: Mapping[str, Measure] | None = None,
-    classifiers: Mapping[str, Classifier] | None = None,
+    classifiers: Mapping[str, Classifier | AttributePredictor] | None = None,
     margin: float | None = None,
     level: float = 0.95,
     movers: int = MOVERS,
@@ -82,7 +75,8 @@ def audit(
         groups: Group of each unit of a mapping, `(N,)`; intervals are bootstrapped over groups. None: units are independent.
         particles: Draws of the noise of each unit; None for 4 where the noise of a recomputed node is uncertain, else one.
         measure: Measurements of continuous attributes on uint8 images `(N, C, H, W)`, to see whether the images show them.
-        classifiers: Classifiers of discrete attributes on images, for the same purpose.
+        classifiers: Classifiers and predictors of attributes on images, for the same purpose. `causalgen.studies.readers` finds
+            those that a run trained.
         margin: Margin of practical size, in the unit of the score; None for 0.05 of a probability.
         level: Level of the intervals.
         movers: How many of the images that move most are kept for each intervention and effect.
@@ -143,7 +137,7 @@ def audit_images(
         scorer.unit,
         margin,
         level,
-        tuple(rows),
+        judged(rows, images.trust, factual.values, margin),
         images.trust,
         tuple(moving_most(entry, images.rows, images.images, movers) for entry in scores),
         len(images.images),
@@ -151,7 +145,6 @@ def audit_images(
         images.particles,
         images.seed,
         (*images.notes, *_notes(tests, level, images.particles)),
-        tuple(_warnings(factual, rows, images.trust, margin)),
     )
 
 
@@ -201,52 +194,3 @@ def _notes(tests: int, level: float, particles: int | None) -> list[str]:
         "The audit concerns this classifier on images of this generator: image counterfactuals are not identified from data, "
         "and what the generator cannot draw the audit cannot find. See how far its images can be trusted.",
     ]
-
-
-def _warnings(factual: Scores, rows: Sequence[AuditRow], trust: Sequence[Trust], margin: float) -> list[str]:
-    found = []
-    if float(np.ptp(factual.values)) < SAME * max(1.0, float(np.abs(factual.values).max())):
-        found.append(
-            f"The classifier gives all factual images nearly the same score, {factual.values.mean():.3g}: check the scale of "
-            "the pixels (scale=...) and the class of interest."
-        )
-    found += [
-        f"{entry.intervention}, {entry.effect}: the images miss the {shown.attribute} asked for by {shown.error:.3g} "
-        f"{shown.unit}".rstrip()
-        + f"; left as they are they would miss it by {shown.unchanged:.3g}. The generator does not do "
-        "what was asked: do not build on these rows."
-        for entry in trust
-        for shown in entry.shown
-        if shown.unchanged > 2 * shown.floor and shown.error > FOLLOWS * shown.unchanged
-    ]
-    found += [
-        f"{entry.intervention}, {entry.effect}: the {shown.attribute} should stay, but the images move it: they miss it by "
-        f"{shown.error:.3g} {shown.unit}".rstrip()
-        + ", more than reconstruction does. Part of the change is its doing."
-        for entry in trust
-        for shown in entry.shown
-        if shown.drift > DRIFT
-    ]
-    found += [
-        f"{entry.intervention}, {entry.effect}: the {shown.attribute} can be {shown.how} on {shown.read:.0%} of the images "
-        "only; what the others show is unknown."
-        for entry in trust
-        for shown in entry.shown
-        if shown.read < READ
-    ]
-    found += [
-        f"{row.intervention}, {row.effect}: the mean change is within the margin, but changes of opposite signs cancel in it: "
-        f"a unit changes by {row.gap.value:.3g} on average. Look at subgroups and at the images that move most."
-        for row in rows
-        if (row.subgroup, row.stratum, row.verdict) == (EVERYONE, ALL, WITHIN) and row.gap.low > margin
-    ]
-    rebuilt = {row.intervention: row.null_change.value for row in rows if abs(row.null_change.value) > margin}
-    found += [
-        f"{label}: reconstruction alone changes the mean score of some units by {change:+.3g}, more than the "
-        "margin: the classifier hardly knows these images."
-        for label, change in rebuilt.items()
-    ]
-    few = [row for row in rows if row.groups < FEWEST_GROUPS]
-    if few:
-        found.append(f"{len(few)} of {len(rows)} rows have fewer than {FEWEST_GROUPS} groups and stay undecided.")
-    return found

@@ -13,7 +13,7 @@ from ..datasets import Dataset
 from ..errors import DataError, UnknownNameError, nearest
 from ..graph import CausalGraph
 from ..metrics import Measure
-from ..predictors import Classifier
+from ..predictors import AttributePredictor, Classifier
 from ..scm import StructuralCausalModel
 from .trust import Trust, check_readers, trust
 from .worlds import Question, check_interventions, needs_particles, pixels, pose
@@ -70,7 +70,7 @@ def counterfactual_images(
     groups: Any = None,
     particles: int | None = None,
     measure: Mapping[str, Measure] | None = None,
-    classifiers: Mapping[str, Classifier] | None = None,
+    classifiers: Mapping[str, Classifier | AttributePredictor] | None = None,
     seed: int = 0,
 ) -> CounterfactualImages:
     """Make the images of an audit; see `audit` for the arguments."""
@@ -94,7 +94,7 @@ def counterfactual_images(
         )
     if not readers:
         notes += ("No measurement and no classifier of an attribute was given: whether the images show it is unknown.",)
-    trusted = trust(questions, own, images, readers, scm.graph)
+    trusted = trust(questions, own, images, readers, scm.graph, image=node, groups=group, seed=seed)
     return CounterfactualImages(
         scm.graph, node, images, own, index, group, questions, trusted, particles, seed, notes
     )  # fmt: skip

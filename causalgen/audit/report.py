@@ -10,9 +10,10 @@ import pandas as pd
 
 from ..errors import RunFolderError, UnknownNameError
 from .movers import Movers
-from .rows import ALL, BEYOND, AuditRow
+from .rows import ALL, BEYOND, CANNOT_TELL, WITHIN, AuditRow, Verdict
 from .subgroups import EVERYONE
-from .trust import Trust
+from .trust import Shown, Trust
+from .verdict import sentence
 from .worlds import TOTAL
 
 __all__ = ["AuditReport"]
@@ -35,7 +36,7 @@ class AuditReport:
         particles: Particles of each unit; None for one noise per unit.
         seed: Seed of units, abduction and bootstrap.
         notes: How the numbers arise.
-        warnings: What a reader must know before using them.
+        warnings: What a reader must know about the run before using them.
     """
 
     image: str
@@ -64,6 +65,22 @@ class AuditReport:
         """Rows whose change is beyond the margin."""
         return tuple(row for row in self.rows if row.verdict == BEYOND)
 
+    @property
+    def headline(self) -> tuple[AuditRow, ...]:
+        """The rows of all units, one for each intervention and effect; changes beyond the margin first."""
+        rows = [row for row in self.rows if row.subgroup == EVERYONE and row.stratum == ALL]
+        return tuple(sorted(rows, key=lambda row: row.verdict != BEYOND))
+
+    @property
+    def verdict(self) -> Verdict:
+        """The audit in one verdict: "beyond the margin" if any headline is, "within the margin" only if all are."""
+        found = {row.verdict for row in self.headline}
+        return BEYOND if BEYOND in found else WITHIN if found == {WITHIN} else CANNOT_TELL
+
+    def sentence(self, row: AuditRow) -> str:
+        """The verdict of a row in words, with its numbers and reasons."""
+        return f"{row.intervention}, {row.effect}: {sentence(row, self.outcome, self.margin)}"
+
     def row(self, intervention: str, effect: str = TOTAL, subgroup: str = EVERYONE, stratum: str = ALL) -> AuditRow:
         """The row of these fields.
 
@@ -86,7 +103,8 @@ class AuditReport:
         entries = []
         for entry in self.trust:
             base = {"intervention": entry.intervention, "effect": entry.effect, "supported": entry.supported}
-            entries += [base | asdict(shown) for shown in entry.shown] or [base]
+            base |= {"moved_units": entry.moved, "unread": ", ".join(entry.unread)}
+            entries += [base | _flat_shown(shown) for shown in entry.shown] or [base]
         return pd.DataFrame(entries)
 
     def movers_frame(self) -> pd.DataFrame:
@@ -123,7 +141,17 @@ class AuditReport:
         tables = {
             name: json.loads(frame.to_json(orient="records", double_precision=15)) for name, frame in frames.items()
         }
-        return json.loads(json.dumps(plain)) | tables
+        headline = [
+            {
+                "intervention": row.intervention,
+                "effect": row.effect,
+                "verdict": row.verdict,
+                "reasons": list(row.reasons),
+                "sentence": self.sentence(row),
+            }
+            for row in self.headline
+        ]
+        return {"verdict": self.verdict, "headline": headline} | json.loads(json.dumps(plain)) | tables
 
     def write(self, folder: Path | str) -> list[Path]:
         """Write `audit.json`, `changes.csv`, `trust.csv` and `movers.csv` into `folder`, which is created.
@@ -145,7 +173,8 @@ class AuditReport:
         return paths
 
     def __str__(self) -> str:
-        lines = [f"Change of {self.outcome} [{self.unit}] on {self.units} units, margin {self.margin:g}"]
+        title = f"Change of {self.outcome} [{self.unit}] on {self.units} units, margin {self.margin:g}: {self.verdict}"
+        lines = [title, *(f"  {self.sentence(row)}" for row in self.headline), "All rows:"]
         for row in self.rows:
             place = ", ".join((row.intervention, row.effect, row.subgroup, row.stratum))
             interval = f"[{row.adjusted_low:+.3g}, {row.adjusted_high:+.3g}]"
@@ -156,6 +185,11 @@ class AuditReport:
         return f"AuditReport({self.outcome}; {self.units} units; {len(self.beyond)} of {len(self)} rows beyond {self.margin:g})"
 
 
+def _flat_shown(shown: Shown) -> dict[str, Any]:
+    value, low, high = shown.reached
+    return asdict(shown) | {"reached": value, "reached_low": low, "reached_high": high}
+
+
 def _flat(row: AuditRow) -> dict[str, Any]:
     flat: dict[str, Any] = {}
     for name, value in vars(row).items():
@@ -163,5 +197,5 @@ def _flat(row: AuditRow) -> dict[str, Any]:
             value, low, high = value or (None, None, None)
             flat |= {name: value, f"{name}_low": low, f"{name}_high": high}
         else:
-            flat[name] = value
+            flat[name] = "; ".join(value) if name == "reasons" else value
     return flat

@@ -3,7 +3,8 @@
 The change of a unit is score(counterfactual) - score(null counterfactual), averaged over its particles. Units bring their own
 particles, so that the bootstrap over groups of units carries both sources of uncertainty.
 
-The verdict compares the Bonferroni-adjusted interval of the mean change with the margin: each of m rows has an interval of
+The first verdict compares the Bonferroni-adjusted interval of the mean change with the margin (`causalgen.audit.verdict` then
+weighs it against all other evidence): each of m rows has an interval of
 level 1 - (1 - level) / m, so that all of them hold at once with probability `level`. Far in the tails percentile intervals of
 few groups are too narrow, so their percentiles are moved outwards as the t distribution is wider than the normal one;
 percentiles too far out for the number of samples are extrapolated from the last resolved ones like those of a normal.
@@ -22,13 +23,24 @@ from scipy.stats import norm, t
 from ..metrics import Interval, bootstrap
 from .worlds import Question
 
-__all__ = ["ALL", "BEYOND", "FEWEST_GROUPS", "SUPPORTED", "UNDECIDED", "WITHIN", "AuditRow", "UnitScores", "verdict"]
+__all__ = [
+    "ALL",
+    "BEYOND",
+    "CANNOT_TELL",
+    "FEWEST_GROUPS",
+    "SUPPORTED",
+    "WITHIN",
+    "AuditRow",
+    "UnitScores",
+    "Verdict",
+    "verdict",
+]
 
 ALL, SUPPORTED = "all units", "within support"
-Verdict = Literal["beyond the margin", "within the margin", "undecided"]
+Verdict = Literal["beyond the margin", "within the margin", "cannot tell"]
 BEYOND: Verdict = "beyond the margin"
 WITHIN: Verdict = "within the margin"
-UNDECIDED: Verdict = "undecided"
+CANNOT_TELL: Verdict = "cannot tell"
 FEWEST_GROUPS = 20
 """The percentiles of a bootstrap over fewer groups are no basis for a verdict."""
 TAIL_DRAWS = 20
@@ -48,12 +60,14 @@ class AuditRow:
         units, groups: Numbers of units and of groups.
         change: Mean of score(counterfactual) - score(null), with the interval of this row alone.
         adjusted_low, adjusted_high: Interval of the change, adjusted for the number of rows.
-        verdict: "beyond the margin", "within the margin" or "undecided".
+        verdict: "beyond the margin", "within the margin" or "cannot tell".
         null_change: Mean of score(null) - score(factual): what reconstruction alone changes.
+        null_gap: Mean of its absolute value.
         gap: Counterfactual-fairness gap: mean absolute change.
         flips: Share of units whose decision differs between null and counterfactual; None without a decision.
         null_flips: Share of units whose decision reconstruction alone flips.
         particle_spread: Standard deviation of a unit's change over its particles; None without particles.
+        reasons: Why the verdict cannot be told, or what stands against it (see `causalgen.audit.verdict`).
     """
 
     intervention: str
@@ -67,10 +81,12 @@ class AuditRow:
     adjusted_high: float
     verdict: Verdict
     null_change: Interval
+    null_gap: float
     gap: Interval
     flips: Interval | None
     null_flips: float | None
     particle_spread: float | None
+    reasons: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -133,7 +149,7 @@ class UnitScores:
     ) -> AuditRow:  # fmt: skip
         chosen, count = groups[inside], len(np.unique(groups[inside]))
         tail = _expanded((1 - level) / tests, count)
-        change = self.change[inside]
+        change, rebuilt = self.change[inside], (self.null.mean(0) - self.factual)[inside]
         adjusted = _adjusted(change, chosen, tail, seed)
         flips, null_flips = self._flips(inside, chosen, level=level, seed=seed)
         difference = (self.counterfactual - self.null)[:, inside]
@@ -149,7 +165,8 @@ class UnitScores:
             adjusted_low=adjusted.low,
             adjusted_high=adjusted.high,
             verdict=verdict(adjusted, margin, count),
-            null_change=bootstrap((self.null.mean(0) - self.factual)[inside], chosen, level=level, seed=seed),
+            null_change=bootstrap(rebuilt, chosen, level=level, seed=seed),
+            null_gap=float(np.abs(rebuilt).mean()) if count else float("nan"),
             gap=bootstrap(np.abs(difference).mean(0), chosen, level=level, seed=seed),
             flips=flips,
             null_flips=null_flips,
@@ -184,15 +201,15 @@ def _expanded(tails: float, groups: int) -> float:
 
 
 def verdict(adjusted: Interval, margin: float, groups: int) -> Verdict:
-    """What an adjusted interval says of a change against [-margin, margin].
+    """What an adjusted interval alone says of a change against [-margin, margin].
 
     >>> verdict(Interval(0.09, 0.06, 0.12), margin=0.05, groups=100)
     'beyond the margin'
     >>> verdict(Interval(0.09, 0.04, 0.12), margin=0.05, groups=100)
-    'undecided'
+    'cannot tell'
     """
     if groups < FEWEST_GROUPS:
-        return UNDECIDED
+        return CANNOT_TELL
     if adjusted.low > margin or adjusted.high < -margin:
         return BEYOND
-    return WITHIN if -margin <= adjusted.low and adjusted.high <= margin else UNDECIDED
+    return WITHIN if -margin <= adjusted.low and adjusted.high <= margin else CANNOT_TELL

@@ -1,7 +1,17 @@
-"""How far the counterfactual images can be trusted: do they show what was asked, and was it seen in training?"""
+"""How far the counterfactual images can be trusted: do they show what was asked, and was it seen in training?
+
+With e the error of what is read off a counterfactual image, n that of the factual image against the same target (what an image
+that is left unchanged shows) and f that of the factual image against its own attribute (what reading alone errs), the share of
+the requested change that the images show is
+
+    reached = sum(n - e) / sum(n - f)    over the units whose attribute the intervention moves,
+
+0 for a generator that returns the factual image, 1 for images that read as well as real ones.
+"""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import torch
@@ -10,13 +20,15 @@ from torch import Tensor
 
 from ..errors import DataError
 from ..graph import CausalGraph, Variable
-from ..metrics import Measure
-from ..predictors import Classifier
-from .worlds import Question
+from ..metrics import Interval, Measure, bootstrap
+from ..predictors import AttributePredictor, Classifier
+from ..typing import Values
+from .worlds import Question, World
 
-__all__ = ["Shown", "Trust", "check_readers", "trust"]
+__all__ = ["PREDICTED", "Reader", "Shown", "Trust", "check_readers", "trust"]
 
-Reader = Callable[[Tensor], NDArray]
+MEASURED, PREDICTED = "measured", "predicted"
+UNKNOWN = Interval(np.nan, np.nan, np.nan)
 
 
 @dataclass(frozen=True)
@@ -32,7 +44,14 @@ class Shown:
         drift: Where the intervention leaves the attribute alone: how much more the counterfactual images err than those of
             the null intervention, in standard deviations of the attribute, for a discrete one as a share. NaN elsewhere.
         read: Share of the counterfactual images on which the attribute can be measured; errors are over these.
+        moved: Share of the units whose attribute the intervention changes.
+        reached: Share of the requested change that the images show, over the units that it moves; NaN where it moves none.
+        readable: Whether reading tells images with the change from images without it. False also where the images seem to show
+            nothing of the change, and reading factual images is no better than one guess for all.
         unit: Unit of the errors, "" for shares.
+        discrete: Whether errors are shares of wrong labels.
+        drawn: Whether the attribute is a parent of the image. What is read of any other attribute is shown, and judges nothing:
+            a reader finds it through the parents of the image.
     """
 
     attribute: str
@@ -42,7 +61,12 @@ class Shown:
     floor: float
     drift: float
     read: float
+    moved: float = 0.0
+    reached: Interval = UNKNOWN
+    readable: bool = True
     unit: str = ""
+    discrete: bool = False
+    drawn: bool = True
 
 
 @dataclass(frozen=True)
@@ -53,18 +77,58 @@ class Trust:
         intervention, effect: As in the rows of the report.
         supported: Share of the units within joint support of training.
         shown: Effectiveness, one entry for each attribute that can be read.
+        moved: Share of the units of which the intervention changes an attribute.
+        unread: Parents of the image that the intervention changes and that nothing reads.
     """
 
     intervention: str
     effect: str
     supported: float
     shown: tuple[Shown, ...]
+    moved: float = 1.0
+    unread: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Reader:
+    """Reads one attribute off images.
+
+    Args:
+        variable: The attribute.
+        how: "measured" or "predicted".
+        function: Images `(N, C, H, W)` and the attributes that they should show to one number each, `(N,)`.
+    """
+
+    variable: Variable
+    how: str
+    function: Callable[[Tensor, Values], Any]
+
+    def __call__(self, images: Tensor, values: Values) -> NDArray[np.float64]:
+        """What the images show, `(N,)`; NaN where it cannot be read.
+
+        Raises:
+            DataError: Not one number for each image.
+        """
+        numbers = np.asarray(torch.as_tensor(self.function(images, values)), dtype=np.float64)
+        if numbers.shape != (len(images),):
+            raise DataError(
+                f"Expected the measurement of '{self.variable.name}' to give one number per image, ({len(images)},); got "
+                f"{numbers.shape}."
+            )
+        return numbers
+
+    def errors(self, found: NDArray, wanted: NDArray) -> NDArray[np.float64]:
+        """Error of each image, `(N,)`: an absolute difference, or whether the label is wrong; NaN where nothing was read."""
+        difference = (found != wanted).astype(np.float64) if self.variable.is_discrete else np.abs(found - wanted)
+        return np.where(np.isfinite(found), difference, np.nan)
 
 
 def check_readers(
-    graph: CausalGraph, measure: Mapping[str, Measure], classifiers: Mapping[str, Classifier]
-) -> dict[str, tuple[str, Reader]]:
-    """How each attribute is read off images: "measured" or "predicted", and the function.
+    graph: CausalGraph,
+    measure: Mapping[str, Measure],
+    classifiers: Mapping[str, Classifier | AttributePredictor],
+) -> dict[str, Reader]:
+    """How each attribute is read off images; a measurement goes before a predictor.
 
     Raises:
         UnknownNameError: A name that is no node.
@@ -76,20 +140,30 @@ def check_readers(
         if graph[name].kind != "continuous":
             raise DataError(f"Expected measurements of continuous attributes; got '{name}'. Pass a classifier of it.")
     for name, classifier in classifiers.items():
-        if classifier.variable.labels != graph[name].labels:
+        if (classifier.variable.kind, classifier.variable.labels) != (graph[name].kind, graph[name].labels):
             raise DataError(
-                f"Expected a classifier with the labels of '{name}'; got one of {classifier.variable.labels}."
+                f"Expected a classifier with the labels of '{name}'; got one of '{classifier.variable.name}', "
+                f"{classifier.variable.labels or 'which is continuous'}."
             )
-    measured = {name: ("measured", function) for name, function in measure.items()}
-    return measured | {name: ("predicted", _predictor(classifier)) for name, classifier in classifiers.items()}
+        if isinstance(classifier, AttributePredictor) and not set(classifier.given) <= set(graph.nodes):
+            raise DataError(
+                f"Expected a predictor of '{name}' that needs attributes of the graph only; got one that needs "
+                f"{', '.join(classifier.given)}."
+            )
+    readers = {name: Reader(graph[name], PREDICTED, _predictor(reader)) for name, reader in classifiers.items()}
+    return readers | {name: Reader(graph[name], MEASURED, _measurement(function)) for name, function in measure.items()}
 
 
 def trust(
     questions: Sequence[Question],
-    factual: Mapping[str, Tensor],
+    factual: Values,
     images: Tensor,
-    readers: Mapping[str, tuple[str, Reader]],
+    readers: Mapping[str, Reader],
     graph: CausalGraph,
+    *,
+    image: str,
+    groups: NDArray,
+    seed: int = 0,
 ) -> tuple[Trust, ...]:
     """Read the attributes off the first particle of every counterfactual image.
 
@@ -98,43 +172,119 @@ def trust(
         factual: Factual attributes `(N,)`.
         images: Factual images `(N, C, H, W)`.
         readers: See `check_readers`.
-        graph: The graph, for units and kinds.
+        graph: The graph.
+        image: The image node.
+        groups: Group of each unit `(N,)`, over which intervals are bootstrapped.
+        seed: Seed of the bootstrap.
     """
-    before = {name: _read(name, function, images) for name, (_, function) in readers.items()}
+    attributes = {
+        name: _Attribute(
+            reader,
+            reader(images, factual),
+            factual[name].cpu().numpy(),
+            groups,
+            seed,
+            drawn=name in graph.parents(image),
+        )
+        for name, reader in readers.items()
+    }
     trusted = []
     for question in questions:
-        null = {name: _read(name, function, question.null.images[0]) for name, (_, function) in readers.items()}
+        rebuilt = {name: reader(question.null.images[0], question.null.values) for name, reader in readers.items()}
         for effect, world in question.worlds.items():
-            shown = []
-            for name, (how, function) in readers.items():
-                after, variable = _read(name, function, world.images[0]), graph[name]
-                wanted, own = world.values[name].numpy(), factual[name].cpu().numpy()
-                error, unchanged = (_error(variable, found, wanted) for found in (after, before[name]))
-                floor, read = _error(variable, before[name], own), float(np.isfinite(after).mean())
-                excess = error - _error(variable, null[name], own)
-                drift = excess / (1.0 if variable.is_discrete else own.std()) if np.array_equal(wanted, own) else np.nan
-                unit = "" if variable.is_discrete else variable.unit or ""
-                shown.append(Shown(name, how, error, unchanged, floor, float(drift), read, unit))
-            trusted.append(Trust(question.label, effect, float(world.supported.mean()), tuple(shown)))
+            moved = _moved(world, question.null)
+            shown = tuple(entry.shown(rebuilt[name], world, moved[name]) for name, entry in attributes.items())
+            changed = [moved[name] for name in question.do]
+            unread = [name for name in graph.parents(image) if name in moved and name not in readers]
+            trusted.append(
+                Trust(
+                    question.label,
+                    effect,
+                    float(world.supported.mean()),
+                    shown,
+                    float(np.any(changed, axis=0).mean()),
+                    tuple(name for name in unread if moved[name].any()),
+                )
+            )
     return tuple(trusted)
 
 
-def _predictor(classifier: Classifier) -> Reader:
-    return lambda images: classifier.predict(images).numpy()
+@dataclass(frozen=True, eq=False)
+class _Attribute:
+    """One attribute of the audited units.
 
+    Args:
+        reader: What reads it.
+        before: What it reads off the factual images, `(N,)`.
+        own: The factual attribute `(N,)`.
+        groups: Group of each unit `(N,)`.
+        seed: Seed of the bootstrap.
+        drawn: Whether it is a parent of the image.
+    """
 
-def _read(name: str, function: Reader, images: Tensor) -> NDArray[np.float64]:
-    numbers = np.asarray(torch.as_tensor(function(images)), dtype=np.float64)
-    if numbers.shape != (len(images),):
-        raise DataError(
-            f"Expected the measurement of '{name}' to give one number per image, ({len(images)},); got {numbers.shape}."
+    reader: Reader
+    before: NDArray[np.float64]
+    own: NDArray
+    groups: NDArray
+    seed: int
+    drawn: bool
+
+    def shown(self, rebuilt: NDArray[np.float64], world: World, moved: NDArray[np.bool_]) -> Shown:
+        """What the counterfactual images show of it.
+
+        Args:
+            rebuilt: What is read off the images of the null intervention `(N,)`.
+            world: The counterfactual world.
+            moved: Units whose attribute the intervention changes, bool `(N,)`.
+        """
+        variable, errors = self.reader.variable, self.reader.errors
+        after, wanted = self.reader(world.images[0], world.values), world.values[self.reader.variable.name].numpy()
+        error, unchanged, floor = errors(after, wanted), errors(self.before, wanted), errors(self.before, self.own)
+        read = np.isfinite(error + unchanged + floor) & moved
+        gained, possible = (unchanged - error)[read], (unchanged - floor)[read]
+        spread = 1.0 if variable.is_discrete else float(self.own.std()) or 1.0
+        reached = bootstrap(gained, self.groups[read], denominator=possible, seed=self.seed)
+        apart = bootstrap(possible, self.groups[read], seed=self.seed).low > 0
+        return Shown(
+            variable.name,
+            self.reader.how,
+            error=_mean(error),
+            unchanged=_mean(unchanged),
+            floor=_mean(floor),
+            drift=np.nan if moved.any() else (_mean(error) - _mean(errors(rebuilt, self.own))) / spread,
+            read=float(np.isfinite(after).mean()),
+            moved=float(moved.mean()),
+            reached=reached,
+            readable=bool(apart) and (reached.low > 0 or self._skilled(floor)),
+            unit="" if variable.is_discrete else variable.unit or "",
+            discrete=variable.is_discrete,
+            drawn=self.drawn,
         )
-    return numbers
+
+    def _skilled(self, floor: NDArray[np.float64]) -> bool:
+        """Whether the errors on factual images, `(N,)`, are below those of one guess for all."""
+        values, counts = np.unique(self.own, return_counts=True)
+        guess = values[counts.argmax()] if self.reader.variable.is_discrete else np.median(self.own)
+        gained = self.reader.errors(np.full(len(self.own), guess, dtype=np.float64), self.own) - floor
+        known = np.isfinite(gained)
+        return bool(bootstrap(gained[known], self.groups[known], seed=self.seed).low > 0)
 
 
-def _error(variable: Variable, found: NDArray, wanted: NDArray) -> float:
-    valid = np.isfinite(found)
-    if not valid.any():
-        return float("nan")
-    difference = found[valid] != wanted[valid] if variable.is_discrete else np.abs(found[valid] - wanted[valid])
-    return float(difference.mean())
+def _moved(world: World, null: World) -> dict[str, NDArray[np.bool_]]:
+    """Which units' attributes the intervention changes, bool `(N,)` by attribute."""
+    return {name: (value != null.values[name]).numpy() for name, value in world.values.items()}
+
+
+def _measurement(function: Measure) -> Callable[[Tensor, Values], Any]:
+    return lambda images, values: function(images)
+
+
+def _predictor(reader: Classifier | AttributePredictor) -> Callable[[Tensor, Values], Any]:
+    if isinstance(reader, AttributePredictor):
+        return lambda images, values: reader.predict(images, values)
+    return lambda images, values: reader.predict(images)
+
+
+def _mean(errors: NDArray[np.float64]) -> float:
+    """Mean error over the images that could be read; NaN without any."""
+    return float(np.nanmean(errors)) if np.isfinite(errors).any() else float("nan")

@@ -21,6 +21,8 @@ __all__ = ["audit"]
 JOINT = re.compile(r",(?=[^,=]+=)")
 """Commas between interventions; labels may hold commas too."""
 MOST_FOLDERS = 1000
+EXIT = {"within the margin": 0, "beyond the margin": 3, "cannot tell": 4}
+"""Exit codes by verdict, on request."""
 COLUMNS = ("units", "change", "adjusted interval", "margin", "flipped", "rebuilding")
 
 
@@ -68,10 +70,18 @@ def audit(
     out: Annotated[
         Path | None, typer.Option(help="Folder for page and tables.", show_default="RUN/audits/CLASSIFIER")
     ] = None,
+    exit_code: Annotated[
+        bool,
+        typer.Option("--exit-code", help="Exit with 3 if a change is beyond the margin, with 4 if it cannot be told."),
+    ] = False,
 ) -> None:
     """Audit a classifier of images with the model of a run.
 
-    Every intervention is asked in full (total) and with the mediators held (direct), net of what reconstruction changes.
+    Every intervention is asked in full (total) and with the mediators held (direct), net of what reconstruction changes. The
+    verdict is "beyond the margin", "within the margin", or "cannot tell" where other evidence stands against the number.
+
+    Exit codes: 0 audited, 1 failed, 2 bad input. With --exit-code: 0 only if every change is within the margin, 3 if one is
+    beyond it, 4 if none is but one cannot be told.
 
     Example: causalgen audit runs/morphodigits --classifier model.onnx --outcome 1 --do pen=felt-tip --margin 0.05
     """
@@ -126,6 +136,8 @@ def audit(
         _print(report)
         for path in written.values():
             typer.echo(path)
+        if exit_code and (code := EXIT[report.verdict]):
+            raise typer.Exit(code)
 
 
 def _loaded(classifier: str, trust_pickle: bool) -> object:
@@ -175,8 +187,10 @@ def _print(report: "AuditReport") -> None:
     from rich.text import Text
 
     console = Console()
+    for row in report.headline:
+        console.print(report.sentence(row), style="bold", markup=False, highlight=False)
     title = f"Change of {report.outcome} [{report.unit}], margin {report.margin:g}, {report.units} test units"
-    console.print(title, style="bold", markup=False, highlight=False)
+    console.print(title, markup=False, highlight=False)
     for intervention, effect in dict.fromkeys((row.intervention, row.effect) for row in report):
         table = Table(title=Text(f"{intervention}, {effect}"), title_justify="left")
         for column in COLUMNS:
@@ -189,7 +203,7 @@ def _print(report: "AuditReport") -> None:
         inside = f"{trust.intervention}, {trust.effect}: {trust.supported:.0%} of the images within joint support"
         shown = [
             f"{entry.attribute} {entry.how} with error {entry.error:.3g} {entry.unit}".rstrip()
-            + f" (if nothing changed {entry.unchanged:.3g}, floor {entry.floor:.3g})"
+            + f" (images left unchanged {entry.unchanged:.3g}, real images {entry.floor:.3g})"
             for entry in trust.shown
         ]
         console.print("; ".join([inside, *shown]), markup=False, highlight=False)

@@ -7,7 +7,7 @@ import pandas as pd
 import torch
 
 from ..audit import AuditReport, AuditRow, Movers
-from ..audit.rows import ALL, BEYOND
+from ..audit.rows import ALL, BEYOND, CANNOT_TELL
 from ..audit.subgroups import EVERYONE
 from ..graph import CausalGraph
 from ..reports import Highlight, plot_changes, plot_graph, plot_samples
@@ -72,17 +72,24 @@ def write_audit(
 
 
 def _answers(report: AuditReport) -> list[Highlight]:
-    """One line for each intervention and effect, everyone and all units."""
-    whole = [row for row in report if row.subgroup == EVERYONE and row.stratum == ALL]
-    whole.sort(key=lambda row: row.verdict != BEYOND)
+    """One line for each intervention and effect, of everyone and all units: the verdict, and its reasons."""
     return [
         Highlight(
             f"{row.intervention}, {row.effect}",
-            change_text(row),
-            f"{row.verdict} of {number(report.margin)}{_flipped(row)}",
+            "cannot tell" if row.verdict == CANNOT_TELL else f"changes by {change_text(row)}, {row.verdict}",
+            f"{_against(row, report)}{_flipped(row)}",
         )
-        for row in whole[:MOST_ANSWERS]
+        for row in report.headline[:MOST_ANSWERS]
     ]
+
+
+def _against(row: AuditRow, report: AuditReport) -> str:
+    """What a verdict rests on: the margin, and the reasons against the number."""
+    reasons = "; ".join(row.reasons)
+    if row.verdict == CANNOT_TELL:
+        shown = f"; the number, not to be used as it stands: {change_text(row)}" if row.units else ""
+        return f"{reasons}{shown}"
+    return f"margin {number(report.margin)}" + (f"; but {reasons}" if reasons else "")
 
 
 def _sections(report: AuditReport, graph: CausalGraph, folder: ReportFolder) -> list[Section]:
@@ -107,15 +114,15 @@ def _changes(report: AuditReport, folder: ReportFolder) -> Section:
     caption = f"Mean changes of all units with intervals adjusted for {len(report)} rows; the band is the margin."
     alt = f"Changes of {score}: {'; '.join(f'{row.intervention}, {row.effect}: {change_text(row)}' for row in shown)}."
     picture = folder.picture(plot_changes(frame, margin=report.margin, score=score), "changes", alt, caption)
-    alert = (
-        [Part(alert="Before using these numbers", points=[(text, "") for text in report.warnings])]
-        if report.warnings
-        else []
-    )
+    doubts = [(f"{row.intervention}, {row.effect}", "; ".join(row.reasons)) for row in report.headline if row.reasons]
+    points = [*((text, "") for text in report.warnings), *doubts]
+    alert = [Part(alert="Before using these numbers", points=points)] if points else []
     beyond = sum(row.verdict == BEYOND for row in report)
+    unknown = sum(row.verdict == CANNOT_TELL for row in report)
     text = (
         f"{report.units:,} test units in {report.groups:,} groups. Margin of practical size: {number(report.margin)} "
-        f"[{report.unit}]; {beyond} of {len(report)} changes are beyond it."
+        f"[{report.unit}]. Of {len(report)} changes, {beyond} are beyond it, {len(report) - beyond - unknown} are within it, "
+        f"and {unknown} cannot be told."
     )
     table = change_table(report, rows, "Changes of everyone")
     parts = [
@@ -138,7 +145,9 @@ def _subgroups(report: AuditReport) -> Section:
 
 
 def _flipped(row: AuditRow) -> str:
-    return f"; {row.flips.value:.1%} of the decisions flip" if row.flips and row.units else ""
+    if row.flips is None or not row.units or row.verdict == CANNOT_TELL:
+        return ""
+    return f"; {row.flips.value:.1%} of the decisions flip"
 
 
 def _movers(report: AuditReport, graph: CausalGraph, folder: ReportFolder) -> Section:

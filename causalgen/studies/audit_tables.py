@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from ..audit import AuditReport, AuditRow, Trust
+from ..audit import AuditReport, AuditRow, Shown, Trust
 from ..audit.rows import ALL, BEYOND
 from ..audit.subgroups import EVERYONE
 from ..reports.folder import Group, Row, Table
@@ -57,7 +57,15 @@ def change_text(row: AuditRow) -> str:
 
 def trust_table(report: AuditReport) -> Table:
     """What was read off the counterfactual images, by intervention."""
-    header = ["Attribute", "Readable on", "Misses what was asked by", "Left as they are, by", "Reading alone errs by"]
+    header = [
+        "Attribute",
+        "Changed in",
+        "Change shown",
+        "Readable on",
+        "Error",
+        "Error if unchanged",
+        "Error of reading alone",
+    ]
     groups = [_trust_group(entry, len(header)) for entry in report.trust]
     return Table("How well the counterfactual images show the attributes", header, groups, "trust.csv")
 
@@ -67,6 +75,8 @@ def _trust_group(entry: Trust, columns: int) -> Group:
         Row(
             [
                 f"{shown.attribute} ({shown.how})",
+                f"{shown.moved:.0%} of units" if shown.moved else "stays",
+                _reached(shown),
                 f"{shown.read:.0%}",
                 *(_error(value, shown.unit) for value in (shown.error, shown.unchanged, shown.floor)),
             ]
@@ -76,6 +86,13 @@ def _trust_group(entry: Trust, columns: int) -> Group:
     inside = f"{entry.supported:.0%} of the units have attributes that training saw together."
     heading = f"{entry.intervention}, {entry.effect}"
     return Group(rows or [Row(["no attribute was read", *["–"] * (columns - 1)])], heading, inside)
+
+
+def _reached(shown: Shown) -> str:
+    """Share of the requested change that the images show; nothing for an attribute that stays."""
+    if not shown.moved:
+        return "–"
+    return with_interval(*(100 * value for value in shown.reached)) + " %" if shown.readable else "unknown"
 
 
 def _error(value: float, unit: str) -> str:

@@ -20,8 +20,10 @@ WORDS = [
     ("Flipped", "Share of the units whose decision differs between the reconstructed and the counterfactual image."),
     (
         "Verdict",
-        "Beyond the margin: the whole adjusted interval is. Within the margin: the whole interval is. Undecided: neither; "
-        "more units may tell.",
+        "Beyond the margin: the whole adjusted interval lies beyond it. Within the margin: the whole interval lies within it, "
+        "the images show the intervention, keep the other attributes, and reconstruction alone moves no score by more than "
+        "the margin. Cannot tell: the interval reaches across the margin, or evidence in another section stands against the "
+        "number.",
     ),
     ("Within support", "Units whose attributes under the intervention were seen together in training."),
 ]
@@ -42,6 +44,7 @@ MOVERS = (
 )
 
 TRUST = (
-    "An audit is as good as the images that it shows. Read off them, an attribute should miss the value asked for by "
-    "little more than reading errs on real images, and by much less than images that were left as they are."
+    "An audit is only as good as the images that it shows. Change shown is the share of the requested change that can be read "
+    "off the images: 0 % for images that were left unchanged, 100 % for images that read as well as real ones. Below 50 %, or "
+    "where an attribute moves that should stay, the verdict is “cannot tell”."
 )

@@ -67,6 +67,14 @@ def train(data: Dataset, *, rows: int, epochs: int, biased: bool, seed: int) -> 
     return fit_classifier(LABEL, images[fitted], label(data, fitted), validation=validation, epochs=epochs, seed=seed)
 
 
+def reader(data: Dataset, name: str) -> Classifier:
+    """What reads a discrete attribute off the counterfactual images, to see whether they show and keep it."""
+    train, validation = data.part("train"), data.part("validation")
+    return fit_classifier(
+        data.graph[name], train["image"], train[name], validation=(validation["image"], validation[name]), epochs=4
+    )
+
+
 def alarmed(report: AuditReport) -> bool:
     """Whether any row is beyond the margin."""
     return len(report.beyond) > 0
@@ -85,7 +93,10 @@ def run(
     data = cg.load("morphodigits", rows=3000 if smoke else 10_000)
     scm = load(model) if model else fit_model(data, epochs=20 if smoke else 12)
     measure = {name: stroke_measures()[name] for name in ("thickness", "intensity")}
-    images = counterfactual_images(scm, data, interventions=INTERVENTIONS, rows=150 if smoke else 500, measure=measure)
+    images = counterfactual_images(
+        scm, data, interventions=INTERVENTIONS, rows=150 if smoke else 500, measure=measure,
+        classifiers={name: reader(data, name) for name in ("digit",)},
+    )  # fmt: skip
     print(f"model and counterfactual images: {time.perf_counter() - began:.0f} s")
     reports: dict[bool, list[AuditReport]] = {True: [], False: []}
     for seed in range(seeds):

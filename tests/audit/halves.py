@@ -4,7 +4,7 @@ size = 2 tone + e;  the top half of the image is 10 tone + 4 [ink = blue], the b
 unit. The pixels may be negative, so that nothing is clipped or rounded.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
 import numpy as np
 import pyro.distributions as dist
@@ -13,6 +13,7 @@ from torch import Tensor
 
 from causalgen.graph import CausalGraph, Variable
 from causalgen.mechanisms import Abduction, Abductive, LinearGaussian
+from causalgen.predictors import AttributePredictor
 from causalgen.scm import StructuralCausalModel
 
 SHAPE = (1, 4, 4)
@@ -126,3 +127,32 @@ def probability(images: Tensor) -> np.ndarray:
     """Probabilities (N, 2) of a dark and a bright image."""
     bright = torch.sigmoid(brightness(images) / 20)
     return torch.stack([1 - bright, bright], dim=1).numpy()
+
+
+class Known(AttributePredictor):
+    """A predictor that reads an attribute of the made images as well as their pattern allows."""
+
+    def __init__(self, name: str, read: Callable[[Tensor, Mapping[str, Tensor]], Tensor]) -> None:
+        super().__init__(GRAPH[name], SHAPE)
+        self.read = read
+
+    def predict(self, images: Tensor, attributes: Mapping[str, Tensor], *, batch_statistics: bool = False) -> Tensor:
+        return self.read(images, attributes)
+
+
+def place() -> dict[str, AttributePredictor]:
+    """A reader of an attribute that no image shows, but through the tone."""
+    return readers() | {"place": Known("place", lambda images, values: top(images) / TONE)}
+
+
+def top(images: Tensor) -> Tensor:
+    return images[:, 0, :2].mean((1, 2))
+
+
+def readers() -> dict[str, AttributePredictor]:
+    """A reader of every parent of the image."""
+    return {
+        "tone": Known("tone", lambda images, values: (top(images) - BLUE * values["ink"]) / TONE),
+        "size": Known("size", lambda images, values: images[:, 0, 2:].mean((1, 2)) / SIZE),
+        "ink": Known("ink", lambda images, values: (top(images) - TONE * values["tone"] > BLUE / 2).long()),
+    }

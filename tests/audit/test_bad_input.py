@@ -89,4 +89,5 @@ def test_a_score_that_is_no_probability_wants_a_margin_of_its_own() -> None:
 def test_a_classifier_that_sees_nothing_is_named() -> None:
     blind = as_classifier(lambda images: torch.full((len(images),), 0.5))
     report = audit(blind, model(), units(), interventions=[{"tone": 2}])
-    assert any("nearly the same score, 0.5: check the scale" in text for text in report.warnings)
+    assert report.verdict == "cannot tell"
+    assert any("nearly the same score, 0.5: check the scale" in text for text in report.rows[0].reasons)

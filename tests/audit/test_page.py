@@ -54,9 +54,16 @@ def test_every_row_stands_on_the_page_and_beyond_stands_first(page: Page, report
     for row in report:
         if row.units:
             assert number(row.gap.value) in words
-    answers = re.findall(r"(beyond|within) the margin of 0.05|undecided of 0.05", words)
-    assert len(answers) == 5
-    assert sorted(answers, key=lambda word: word != "beyond") == answers
+    first = words[words.index("In short") : words.index("What changes")]
+    verdicts = re.findall(r"(beyond the margin|within the margin)(?= margin 0.05)|(cannot tell)", first)
+    assert ["".join(verdict) for verdict in verdicts] == [row.verdict for row in report.headline]
+    assert len(verdicts) == 5
+    order = [row.verdict != "beyond the margin" for row in report.headline]
+    assert order == sorted(order)
+    assert set(order) == {False, True}
+    for row in report.headline:
+        for reason in row.reasons:
+            assert reason in first
 
 
 def test_latex_and_markdown_are_whole(written: dict[str, Path]) -> None:

@@ -1,0 +1,247 @@
+"""The verdict on a change, from all evidence about it, in one place.
+
+The interval of a change is compared with the margin: *beyond* it, *within* it, or reaching across it. Everything else that the
+audit found may then take the verdict back. A concern against the change itself, such as images that do not show the
+intervention, leaves "cannot tell" whatever the interval says. A concern against equivalence leaves a change beyond the margin
+standing, with the concern next to it: an image that does not show the intervention, or scores that reconstruction scatters, can
+hide a change, so that "within the margin" needs evidence that nothing was hidden.
+"""
+
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from .rows import ALL, BEYOND, CANNOT_TELL, FEWEST_GROUPS, SUPPORTED, WITHIN, AuditRow
+from .subgroups import EVERYONE
+from .trust import Shown, Trust
+
+__all__ = ["Concern", "judged", "sentence"]
+
+SAME = 1e-3
+"""A spread of factual scores below which a classifier gives all images the same score."""
+READ = 0.9
+"""Share of the images on which an attribute must be readable."""
+DRIFT = 0.1
+"""Standard deviations, or share of units, by which an attribute that is left alone may err more than after reconstruction."""
+REACHED = 0.5
+"""Share of the requested change that the images must show."""
+INSIDE = 0.5
+"""Share of the units that must be within joint support of training."""
+
+
+class Concern(NamedTuple):
+    """A reason not to believe a verdict.
+
+    Args:
+        text: The reason in words.
+        decisive: Whether it takes back any verdict; otherwise only "within the margin".
+    """
+
+    text: str
+    decisive: bool = True
+
+
+def judged(
+    rows: Sequence[AuditRow], trust: Sequence[Trust], factual: NDArray[np.float64], margin: float
+) -> tuple[AuditRow, ...]:
+    """The rows with their final verdicts and reasons.
+
+    Args:
+        rows: Rows with the verdict of their interval alone.
+        trust: What the images of each intervention and effect show.
+        factual: Scores of the factual images `(N,)`.
+        margin: Margin of practical size.
+    """
+    blind = _blind(factual)
+    images = {(entry.intervention, entry.effect): entry for entry in trust}
+    found = []
+    for row in rows:
+        entry = images[row.intervention, row.effect]
+        concerns = [*blind, *_images(entry), *_support(row, entry, rows), *_row(row, margin), *_others(row, rows)]
+        found.append(_settled(row, concerns))
+    return tuple(found)
+
+
+def sentence(row: AuditRow, outcome: str, margin: float) -> str:
+    """The verdict of a row with its numbers and reasons, such as "the score changes by +0.2 [+0.1, +0.3], ..."."""
+    where = " ".join(f"among {place}" for place in _places(row))
+    reasons = "; ".join(row.reasons)
+    if row.verdict == CANNOT_TELL:
+        question = f"cannot tell whether {outcome} changes by more than the margin of {margin:g}"
+        return " ".join(filter(None, (question, where))) + f": {reasons}."
+    change = f"{row.change.value:+.3g} [{row.adjusted_low:+.3g}, {row.adjusted_high:+.3g}]"
+    told = " ".join(filter(None, (f"{outcome} changes by {change}", where))) + f", {row.verdict} of {margin:g}"
+    return f"{told}; but {reasons}." if reasons else f"{told}."
+
+
+def _places(row: AuditRow) -> list[str]:
+    return [place for place, whole in ((row.subgroup, EVERYONE), (row.stratum, ALL)) if place != whole]
+
+
+def _settled(row: AuditRow, concerns: Sequence[Concern]) -> AuditRow:
+    decisive = [concern for concern in concerns if concern.decisive or row.verdict == WITHIN]
+    verdict = CANNOT_TELL if decisive else row.verdict
+    return replace(row, verdict=verdict, reasons=tuple(concern.text for concern in decisive or concerns))
+
+
+def _blind(factual: NDArray[np.float64]) -> list[Concern]:
+    if float(np.ptp(factual)) >= SAME * max(1.0, float(np.abs(factual).max())):
+        return []
+    return [
+        Concern(
+            f"the classifier gives all factual images nearly the same score, {factual.mean():.3g}: check the scale of the "
+            "pixels (scale=...) and the class of interest"
+        )
+    ]
+
+
+def _images(entry: Trust) -> list[Concern]:
+    """Do the images show the intervention, and keep the rest?"""
+    if not entry.moved:
+        return [Concern("the intervention sets every unit to the value that it already has, so that nothing was asked")]
+    drawn = [shown for shown in entry.shown if shown.drawn]
+    found = [concern for shown in drawn for concern in (*_effectiveness(shown), *_kept(shown))]
+    if entry.unread:
+        names = ", ".join(entry.unread)
+        found.append(
+            Concern(f"nothing reads {names} off the images, so that it is unknown whether they show it", decisive=False)
+        )
+    return found
+
+
+def _effectiveness(shown: Shown) -> list[Concern]:
+    found = []
+    if shown.moved and not shown.readable:
+        found.append(
+            Concern(
+                f"the {shown.attribute} {shown.how} on real images errs too much to tell whether the counterfactual images "
+                "show the intervention",
+                decisive=False,
+            )
+        )
+    elif shown.moved and not shown.reached.value >= REACHED:
+        found.append(
+            Concern(
+                f"the images do not show the intervention: of the requested change in {shown.attribute} they show "
+                f"{_share(shown)}, and images left unchanged show 0%"
+            )
+        )
+    elif shown.moved and not shown.reached.low >= REACHED:
+        found.append(
+            Concern(
+                f"it is unclear whether the images show the intervention: of the requested change in {shown.attribute} they "
+                f"show {_share(shown)}",
+                decisive=False,
+            )
+        )
+    if shown.read < READ:
+        found.append(
+            Concern(
+                f"the {shown.attribute} can be {shown.how} on only {shown.read:.0%} of the images; what the others show is "
+                "unknown",
+                decisive=False,
+            )
+        )
+    return found
+
+
+def _share(shown: Shown) -> str:
+    value, low, high = shown.reached
+    return f"{value:.0%} [{low:.0%}, {high:.0%}]" if np.isfinite(low) else f"{value:.0%}"
+
+
+def _kept(shown: Shown) -> list[Concern]:
+    if not shown.drift > DRIFT:
+        return []
+    excess = f"on {shown.drift:.0%} of them" if shown.discrete else f"by {shown.drift:.2g} standard deviations"
+    return [
+        Concern(
+            f"the {shown.attribute} should stay, but the images move it ({excess} more than reconstruction does), so that "
+            "the change may be due to it"
+        )
+    ]
+
+
+def _support(row: AuditRow, entry: Trust, rows: Sequence[AuditRow]) -> list[Concern]:
+    """Are most units within support, or do at least those that are say the same?"""
+    if row.stratum == SUPPORTED or entry.supported >= INSIDE:
+        return []
+    share = f"{entry.supported:.0%}"
+    text = f"only {share} of the units have attributes that training saw together; the other images are extrapolated"
+    inside = next(other for other in _alike(row, rows) if (other.subgroup, other.stratum) == (row.subgroup, SUPPORTED))
+    return [Concern(text, decisive=inside.verdict != BEYOND)]
+
+
+def _row(row: AuditRow, margin: float) -> list[Concern]:
+    """Is the row's own evidence enough?"""
+    if not row.units:
+        return [Concern("there is no unit")]
+    found = []
+    if row.groups < FEWEST_GROUPS:
+        found.append(Concern(f"only {row.groups} groups of units; a verdict needs {FEWEST_GROUPS}"))
+    elif row.verdict == CANNOT_TELL:
+        found.append(
+            Concern(
+                f"the interval of the change, {row.adjusted_low:+.3g} to {row.adjusted_high:+.3g}, reaches across the margin; "
+                "more units may tell"
+            )
+        )
+    found += _reconstruction(row, margin)
+    if row.verdict == WITHIN and row.gap.value > margin:
+        text = f"changes of opposite signs cancel in the mean: a unit changes by {row.gap.value:.3g} on average"
+        found.append(Concern(text, decisive=False))
+    return found
+
+
+def _reconstruction(row: AuditRow, margin: float) -> list[Concern]:
+    """How far reconstruction alone moves the score: in the mean, and of each unit."""
+    mean, unit = abs(row.null_change.value), row.null_gap
+    if mean > margin:
+        beyond = min(abs(row.adjusted_low), abs(row.adjusted_high))
+        text = (
+            f"rebuilding the images alone changes the score by {row.null_change.value:+.3g}, more than the margin: the "
+            "classifier does not read generated images as it reads real ones"
+        )
+        return [Concern(text, decisive=not (row.verdict == BEYOND and beyond > margin + mean))]
+    if unit > margin:
+        return [
+            Concern(
+                f"rebuilding an image alone changes its score by {unit:.3g} on average, more than the margin",
+                decisive=False,
+            )
+        ]
+    return []
+
+
+def _others(row: AuditRow, rows: Sequence[AuditRow]) -> list[Concern]:
+    """Do the rows below this one, its supported units and the subgroups, say the opposite?"""
+    alike, found = _alike(row, rows), []
+    if row.stratum == ALL:
+        inside = [other for other in alike if other.subgroup == row.subgroup and other.stratum == SUPPORTED]
+        found += [
+            Concern(
+                f"within support the change is {other.change.value:+.3g}, {other.verdict}: the units outside it, whose "
+                "images are extrapolated, decide"
+            )
+            for other in inside
+            if {row.verdict, other.verdict} == {BEYOND, WITHIN}
+        ]
+    if row.subgroup == EVERYONE:
+        apart = [other for other in alike if other.stratum == row.stratum and other.subgroup != EVERYONE]
+        found += [
+            Concern(
+                f"the mean hides a change of {other.change.value:+.3g}, {other.verdict}, among {other.subgroup}",
+                decisive=False,
+            )
+            for other in apart
+            if other.verdict == BEYOND
+        ]
+    return found
+
+
+def _alike(row: AuditRow, rows: Sequence[AuditRow]) -> list[AuditRow]:
+    """Rows of the same intervention and effect."""
+    return [other for other in rows if (other.intervention, other.effect) == (row.intervention, row.effect)]
