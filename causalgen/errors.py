@@ -20,6 +20,7 @@ __all__ = [
     "CausalgenWarning",
     "CheckpointError",
     "DataError",
+    "DataWarning",
     "DivergenceError",
     "EvidenceWarning",
     "GraphError",
@@ -107,6 +108,10 @@ class RunFolderError(CausalgenError, OSError):
 
 class CausalgenWarning(UserWarning):
     """Base of all warnings that causalgen gives on purpose."""
+
+
+class DataWarning(CausalgenWarning):
+    """Data that were read otherwise than their owner may expect."""
 
 
 class SupportWarning(CausalgenWarning):

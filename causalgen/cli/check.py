@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from .failures import BAD_INPUT, failures
+from .listing import some
 from .run import Device
 
 if TYPE_CHECKING:
@@ -74,11 +75,13 @@ def _lines(found: "StudyCheck") -> list[str]:
     study = found.study
     lines = [f"Graph: {found.graph}"]
     if found.rows is not None:
-        lines.append("Rows: " + ", ".join(f"{count:,} {name}" for name, count in found.rows.items()))
+        by = f", as the column '{found.data.split_by}' says" if found.data is not None and found.data.split_by else ""
+        lines.append("Rows: " + ", ".join(f"{count:,} {name}" for name, count in found.rows.items()) + by)
     if found.data is not None:
         lines.append(found.data.source)
+        lines += [f"Note: {note}" for note in found.data.notes]
         if found.data.unused:
-            lines.append(f"Columns that the graph leaves out: {_some(found.data.unused)}")
+            lines.append(f"Columns that the graph leaves out: {some(found.data.unused)}")
         if "inferred" in found.variables and found.variables["inferred"].any():
             lines.append("What was inferred can be corrected under `data: variables:` in the study file.")
     asked: list[tuple[str, Any]] = [
@@ -88,7 +91,3 @@ def _lines(found: "StudyCheck") -> list[str]:
         ("effects", study.effects),
     ]
     return [*lines, "Asked: " + ", ".join(f"{len(items)} {what}" for what, items in asked)]
-
-
-def _some(names: tuple[str, ...]) -> str:
-    return ", ".join(names[:10]) + (f" and {len(names) - 10} more" if len(names) > 10 else "")

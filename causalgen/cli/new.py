@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from .failures import failures
+from .listing import some
 from .signals import exit_code
 
 if TYPE_CHECKING:
@@ -46,20 +47,27 @@ def new(
         if table is None:
             question = "Table of attributes and image paths (CSV, Parquet), or folder of images"
             table = Path(_ask(question)).expanduser()
+        from ..datasets.table.matching import match_one
+        from ..datasets.table.splits import given_split
         from ..studies.starting import propose_edges, starter_study, table_columns
 
         columns = table_columns(table)
         _show(columns)
         if edges is None:
             image = image or _image(columns, yes=yes)
-            proposal = propose_edges([x for x in columns.attributes if x not in (group, image, "split")], image)
+            group = group and match_one(group, "the group", list(columns.frame.columns)).title
+            kept_apart = (group, image, given_split(columns.frame, ()))
+            proposal = propose_edges([x for x in columns.attributes if x not in kept_apart], image)
             edges = proposal if yes else _ask("Causal graph", proposal, _read_graph)
         name = "".join(c if c.isascii() and (c.isalnum() or c in "._-") else "-" for c in table.absolute().stem)
-        text = starter_study(
-            table, edges, name=name.strip("._-") or "study", image=image, group=group, below=out.parent
-        )
+        name = name.strip("._-") or "study"
+        starter = starter_study(table, columns, edges, name=name, image=image, group=group, below=out.parent)
         with writing(out.parent):
-            out.write_text(text, encoding="utf-8")
+            out.write_text(starter.text, encoding="utf-8")
+        for note in starter.notes:
+            typer.echo(f"Note: {note}")
+        if starter.unused:
+            typer.echo(f"Columns that the graph leaves out: {some(starter.unused)}")
         typer.echo(f"{out}\nLook at it, then: causalgen check {out}")
 
 
@@ -91,7 +99,10 @@ def _image(columns: "Columns", *, yes: bool) -> str | None:
 
 
 def _show(columns: "Columns") -> None:
-    typer.echo("Attributes: " + (", ".join(columns.attributes) or "none"))
-    typer.echo("Images: " + (", ".join(columns.images) or "none"))
-    for name, reason in columns.unusable.items():
+    typer.echo("Attributes: " + (some(columns.attributes, 50) or "none"))
+    typer.echo("Images: " + (some(columns.images, 50) or "none"))
+    unusable = list(columns.unusable.items())
+    for name, reason in unusable[:50]:
         typer.echo(f"Not usable: {name} ({reason})")
+    if len(unusable) > 50:
+        typer.echo(f"Not usable: {len(unusable) - 50} more")

@@ -50,6 +50,7 @@ class StudyCheck:
             "rows": self.rows,
             "dropped": None if self.data is None else self.data.dropped,
             "unused_columns": None if self.data is None else list(self.data.unused),
+            "notes": None if self.data is None else list(self.data.notes),
             "training_seconds": {stage: round(seconds, 1) for stage, seconds in self.training_seconds.items()},
         }
 

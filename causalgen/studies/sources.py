@@ -44,7 +44,9 @@ def load_data(study: Study, bars: Progress | None = None) -> Dataset:
     if isinstance(study.data, OwnData):
         from ..datasets.table import load_index
 
-        return load_index(own_index(study), progress=progress)
+        index = own_index(study)
+        index.warn()
+        return load_index(index, progress=progress)
     options = study.data.options
     if progress is not None:
         options["progress"] = progress

@@ -3,24 +3,26 @@
 import json
 import math
 import os
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pandas as pd
 import yaml
 
 from ..datasets.table import TableIndex, describe_columns, index_table
-from ..datasets.table.columns import as_frame, image_folder, name_and_unit
+from ..datasets.table.columns import as_frame, image_folder
 from ..datasets.table.declare import Declaration
 from ..datasets.table.faults import Faults
 from ..datasets.table.images import index_images, looks_like_paths
+from ..datasets.table.matching import match_columns, name_and_unit
 from ..errors import DataError
 from ..graph import Variable
 from ..graph.parse import read_edges, write_name
 
-__all__ = ["Columns", "propose_edges", "starter_study", "table_columns"]
+__all__ = ["Columns", "Starter", "propose_edges", "starter_study", "table_columns"]
 
 STEPS = 2500
 """Training steps that a starter study aims at, within `EPOCHS`."""
@@ -43,11 +45,28 @@ class Columns:
         attributes: Usable as attributes.
         images: Hold paths of images.
         unusable: Column and why it cannot be a variable.
+        frame: The table.
     """
 
     attributes: tuple[str, ...]
     images: tuple[str, ...]
     unusable: dict[str, str]
+    frame: pd.DataFrame = field(repr=False)
+
+
+@dataclass(frozen=True)
+class Starter:
+    """A starter study.
+
+    Args:
+        text: The study file.
+        notes: What was read otherwise than a user may expect, a sentence each.
+        unused: Columns that the graph leaves out.
+    """
+
+    text: str
+    notes: tuple[str, ...]
+    unused: tuple[str, ...]
 
 
 def table_columns(table: Path) -> Columns:
@@ -56,12 +75,14 @@ def table_columns(table: Path) -> Columns:
     Raises:
         DataError: The table cannot be read.
     """
-    found = describe_columns(table)
+    frame = as_frame(table)
+    found = describe_columns(frame)
     found |= {name: "a name with a quotation mark or semicolon" for name in found if set(name) & set('";\n')}
     return Columns(
         attributes=tuple(name for name, what in found.items() if what == "attribute"),
         images=tuple(name for name, what in found.items() if what == "image"),
         unusable={name: what for name, what in found.items() if what not in ("attribute", "image")},
+        frame=frame,
     )
 
 
@@ -83,36 +104,58 @@ def propose_edges(attributes: Sequence[str], image: str | None) -> str:
 
 
 def starter_study(
-    table: Path, edges: str, *, name: str, image: str | None = None, group: str | None = None, below: Path
-) -> str:
-    """A study file about `table`; its paths are relative to the folder `below`, and its node `image` is one.
+    table: Path, columns: Columns, edges: str, *, name: str, image: str | None, group: str | None, below: Path
+) -> Starter:
+    """A study file about `table`.
+
+    Args:
+        table: File or folder.
+        columns: Its columns.
+        edges: The graph.
+        name: Name of the study.
+        image: Column of images that does not look like one, or None.
+        group: Column whose rows belong together.
+        below: Folder that paths in the study are relative to.
 
     Raises:
         DataFaultsError: Anything is wrong with the table; it lists everything.
         DataError, UnknownNameError, GraphError: The table or the graph cannot be read, or do not fit.
     """
-    variables = _images(table, read_edges(edges).nodes, image)
-    index = index_table(table, edges, variables=variables, group=group, missing="drop")
+    variables = _images(table, columns.frame, read_edges(edges).nodes, image)
+    index = index_table(
+        columns.frame,
+        edges,
+        variables=variables,
+        root=image_folder(table, None),
+        group=group,
+        missing="drop",
+        name=table.absolute().name,
+    )
     parts = [
         _head(name),
-        _data(index, _relative(table, below), edges, group),
+        _data(index, _relative(table, below), edges),
         _training(index),
         _questions(index),
         _effects(index),
         "seed: 0\n",
     ]
-    return "\n".join(part for part in parts if part)
+    return Starter("\n".join(part for part in parts if part), index.notes, index.unused)
 
 
-def _images(table: Path, nodes: Sequence[str], image: str | None) -> dict[str, dict[str, Any]]:
+def _images(table: Path, frame: pd.DataFrame, nodes: Sequence[str], image: str | None) -> dict[str, dict[str, Any]]:
     """A declaration of every image: the size of the first one that can be read, since there may be several."""
-    frame, said = as_frame(table), {}
-    for node in nodes:
-        if node in frame and (node == image or looks_like_paths(frame[node])):
-            cells = frame[node].dropna().head(LOOKED_AT)
+    matches = match_columns({node: Declaration() for node in nodes}, list(frame.columns), _looks(frame))
+    said: dict[str, dict[str, Any]] = {}
+    for node, match in matches.items():
+        if match.title == image or looks_like_paths(frame[match.title]):
+            cells = frame[match.title].dropna().head(LOOKED_AT)
             found = index_images(node, cells, image_folder(table, None), Declaration(), Faults(str(table)))
             said[node] = {"kind": "image"} | ({} if found is None else {"size": found.variable.shape[1:]})
     return said
+
+
+def _looks(frame: pd.DataFrame) -> Callable[[str], bool]:
+    return lambda title: looks_like_paths(frame[title])
 
 
 def _head(name: str) -> str:
@@ -127,7 +170,7 @@ question: ""                  # in words, for the report
 """
 
 
-def _data(index: TableIndex, table: str, edges: str, group: str | None) -> str:
+def _data(index: TableIndex, table: str, edges: str) -> str:
     lines = ["data:", f"  table: {_flow(table)}"]
     lines += [
         "  # An arrow says: may act on directly. What is not joined does not. These assumptions carry every answer."
@@ -141,10 +184,12 @@ def _data(index: TableIndex, table: str, edges: str, group: str | None) -> str:
         note = f"   # files have {sizes}" if "," in sizes else ""
         lines.append(f"    {_flow(node)}: {_flow(_said(index, node))}{note}")
     lines += [
-        f"  group: {_flow(group)}"
-        if group
+        f"  group: {_flow(index.group_by)}"
+        if index.group_by
         else "  # group: patient            # a column whose rows must not be split apart"
     ]
+    if index.split_by:
+        lines += [f"  split: {_flow(index.split_by)}               # the column that names train, validation and test"]
     if index.dropped:
         counts = ", ".join(f"{node} {count:,}" for node, count in index.dropped.items())
         lines += [f"  missing: drop               # rows with missing values: {counts}"]
@@ -153,12 +198,13 @@ def _data(index: TableIndex, table: str, edges: str, group: str | None) -> str:
 
 def _said(index: TableIndex, node: str) -> dict[str, Any]:
     variable = index.graph[node]
+    column = {"column": index.titles[node]} if node in index.proposed else {}
     if variable.is_image:
         height, width = variable.shape[1:]
         scale = min(1.0, LONGEST_SIDE / max(height, width))
         size = [max(1, round(height * scale)), max(1, round(width * scale))]
-        return {"kind": "image", "size": size, "colour": variable.shape[0] == 3, "fit": "crop"}
-    said: dict[str, Any] = {"kind": variable.kind}
+        return column | {"kind": "image", "size": size, "colour": variable.shape[0] == 3, "fit": "crop"}
+    said: dict[str, Any] = column | {"kind": variable.kind}
     if variable.labels is not None:
         said["labels"] = list(variable.labels)
     if variable.unit:

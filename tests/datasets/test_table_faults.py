@@ -1,16 +1,30 @@
 """Whatever is wrong with a user's table: one listing that names column, row, found and expected."""
 
+import contextlib
+import gzip
+import io
 import os
+import time
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
+import pyarrow as pa
 import pytest
 from own_table import GRAPH, make
 from PIL import Image
+from pyarrow import parquet
 
-from causalgen.datasets.table import DataFaultsError, from_arrays, from_torch, index_table, load_table
+from causalgen.datasets.table import (
+    DataFaultsError,
+    from_arrays,
+    from_torch,
+    index_table,
+    load_table,
+    read_table,
+    reading,
+)
 from causalgen.errors import DataError
 
 
@@ -246,3 +260,65 @@ def test_arrays_that_do_not_fit() -> None:
         from_torch([(1, 2, 3)], ["x", "y"], "x -> y")
     with pytest.raises(DataError, match=r"Expected 'x' of one shape in every item; got \(2,\) and \(3,\)"):
         from_torch([(np.zeros(2), 1), (np.zeros(3), 2)], ["x", "y"], "x -> y")
+
+
+def crafted_parquet() -> bytes:
+    """Two billion equal rows in a few kilobytes, as run-length encoding allows."""
+    file = io.BytesIO()
+    one = pa.table({"a": pa.DictionaryArray.from_arrays(pa.array([0] * 1000, pa.int32()), ["x"])})
+    with parquet.ParquetWriter(file, one.schema) as writer:
+        for _ in range(3):
+            writer.write_table(one)
+    return file.getvalue()
+
+
+UNREADABLE: dict[str, tuple[str, bytes, str]] = {
+    "zip": ("t.csv", b"PK\x03\x04" + bytes(400), "got a zip archive or a workbook. Unpack it"),
+    "gzip": ("t.csv", gzip.compress(b"a,b\n1,2\n3,4\n"), "got a gzip archive"),
+    "parquet called csv": ("t.csv", crafted_parquet(), "got a Parquet file"),
+    "workbook": ("t.csv", b"\xd0\xcf\x11\xe0" + bytes(400), "got a workbook"),
+    "one line": ("t.csv", b"1," * 30_000_000, "got more than 17 MB without a line break"),
+    "one quoted line": ("t.csv", b'"' + b"x" * 30_000_000, "got more than 17 MB without a line break"),
+    "giant cell": ("t.csv", b"a,b\n1,2\n" + b"x" * 18_000_000, "Expected a CSV table at .* it cannot be read"),
+    "deep JSON": ("t.jsonl", b"[" * 1_000_000, "Expected a JSON Lines table"),
+    "half a parquet": ("t.parquet", crafted_parquet()[:-40], "Expected a Parquet table"),
+    "turned bytes": ("t.parquet", crafted_parquet()[:-60] + crafted_parquet()[-60:][::-1], "Expected a Parquet table"),
+    "no header": ("t.csv", b"\n1,2\n3,4\n", "Expected a header line"),
+    "UTF-16 cut short": ("t.csv", "a,b\n1,2\n3,4\n".encode("utf-16")[:-1], "Expected UTF-8 text"),
+}
+
+
+@pytest.mark.parametrize("name", UNREADABLE)
+def test_files_that_are_no_tables_are_refused_at_once(tmp_path: Path, name: str) -> None:
+    file, content, message = UNREADABLE[name]
+    (tmp_path / file).write_bytes(content)
+    began = time.process_time()
+    with pytest.raises(DataError, match=message) as caught:
+        index_table(tmp_path / file, "a -> b")
+    assert time.process_time() - began < 2
+    assert len(str(caught.value)) < 1000
+
+
+def test_a_parquet_of_too_many_cells_is_refused_by_its_head(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "t.parquet").write_bytes(crafted_parquet())
+    monkeypatch.setattr(reading, "MOST_CELLS", 2999)
+    with pytest.raises(DataError, match=r"Expected at most 2,999 cells in .*; got 3,000 rows of 1 columns"):
+        index_table(tmp_path / "t.parquet", "a -> b")
+
+
+@pytest.mark.parametrize("place", range(0, 1000, 37))
+def test_damaged_bytes_in_a_parquet_lead_to_our_error_or_to_a_table(tmp_path: Path, place: int) -> None:
+    content = bytearray(crafted_parquet())
+    content[-1 - place % len(content)] ^= 0xFF
+    (tmp_path / "t.parquet").write_bytes(content)
+    with contextlib.suppress(DataError):
+        read_table(tmp_path / "t.parquet")
+
+
+def test_utf_16_and_long_rows_are_read(tmp_path: Path) -> None:
+    (tmp_path / "t.csv").write_bytes("größe;b\n1,5;x\n2,5;y\n3,5;x\n".encode("utf-16"))
+    index = index_table(tmp_path / "t.csv", "größe -> b", variables={"größe": {"kind": "continuous"}})
+    assert index.attributes["größe"].values.tolist() == [1.5, 2.5, 3.5]
+    long = "x" * 700_000
+    (tmp_path / "long.csv").write_text("a,b,c\n" + "".join(f"{row * 0.5},{row % 2},{long}\n" for row in range(4)))
+    assert index_table(tmp_path / "long.csv", "a -> b").count == 4

@@ -79,6 +79,7 @@ def from_arrays(
         rows=rows,
         seed=seed,
     )
+    index.warn()
     return load_index(index)
 
 

@@ -9,14 +9,14 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from ...errors import DataError, UnknownNameError, nearest
+from ...errors import DataError
 from ...graph import CausalGraph
 from ...graph.parse import EdgesLike
 from .attributes import Attribute, read_attribute
 from .declare import Declaration
 from .faults import Faults
 from .images import ImageColumn, PixelColumn, index_images, looks_like_paths
-from .layouts import IMAGE
+from .matching import match_columns
 from .reading import numbers_rows, read_table
 
 __all__ = [
@@ -24,14 +24,11 @@ __all__ = [
     "TableLike",
     "as_frame",
     "describe_columns",
-    "find_column",
     "image_folder",
-    "name_and_unit",
     "read_columns",
 ]
 
 TableLike: TypeAlias = "str | Path | pd.DataFrame"
-UNIT_MARKS = (("(", ")"), ("[", "]"))
 
 
 @dataclass
@@ -42,11 +39,13 @@ class Columns:
         attributes: Attributes.
         images: Images.
         titles: Column of the table; images in memory have none.
+        proposed: Nodes whose column has another name than theirs.
     """
 
     attributes: dict[str, Attribute] = field(default_factory=dict)
     images: dict[str, ImageColumn | PixelColumn] = field(default_factory=dict)
     titles: dict[str, str] = field(default_factory=dict)
+    proposed: tuple[str, ...] = ()
 
     def missing(self) -> dict[str, NDArray[np.bool_]]:
         """Where values are missing, `(N,)`, of the nodes that miss any."""
@@ -104,14 +103,17 @@ def read_columns(
         faults: Takes what is wrong.
 
     Raises:
+        DataError: A node for which several columns may be meant.
         UnknownNameError: A node without a column.
     """
-    columns = Columns()
+    named = {node: said for node, said in declared.items() if node not in pixels}
+    matches = match_columns(named, list(frame.columns), lambda title: looks_like_paths(frame[title]))
+    columns = Columns(proposed=tuple(node for node, match in matches.items() if match.proposed))
     for node, said in declared.items():
         if node in pixels:
             columns.images[node] = PixelColumn.of(node, pixels[node], said)
             continue
-        title, unit = _column(node, said, frame)
+        title, unit = matches[node].title, matches[node].unit
         columns.titles[node] = title
         if said.is_image or (said.kind is None and said.labels is None and looks_like_paths(frame[title])):
             image = index_images(node, frame[title], folder, said, faults)
@@ -121,40 +123,6 @@ def read_columns(
             attribute = read_attribute(node, frame[title], said, faults)
             columns.attributes |= {} if attribute is None else {node: attribute}
     return columns
-
-
-def find_column(title: str, what: str, frame: pd.DataFrame, remedy: str = "Name a column of the table.") -> str:
-    """The column called `title`.
-
-    Args:
-        title: Its name.
-        what: What it is wanted for.
-        frame: The table.
-        remedy: What to do where there is none.
-
-    Raises:
-        UnknownNameError: There is none.
-    """
-    if title not in frame.columns:
-        titles = list(frame.columns)
-        shown = ", ".join(titles[:30]) + (", ..." if len(titles) > 30 else "")
-        raise UnknownNameError(
-            f"Expected a column for {what} among {shown}; got '{title}'.{nearest(title, titles)} {remedy}"
-        )
-    return title
-
-
-def name_and_unit(title: str) -> tuple[str, str | None]:
-    """Name and unit that the title of a column gives.
-
-    >>> name_and_unit("age (years)"), name_and_unit("age")
-    (('age', 'years'), ('age', None))
-    """
-    for opening, closing in UNIT_MARKS:
-        stem, _, rest = title.partition(opening)
-        if stem.strip() and len(rest) > 1 and rest.endswith(closing):
-            return stem.strip(), rest[:-1].strip()
-    return title, None
 
 
 def describe_columns(table: TableLike) -> dict[str, str]:
@@ -175,19 +143,3 @@ def _describe(column: pd.Series) -> str:
     faults = Faults(str(column.name))
     read_attribute(str(column.name), column, Declaration(), faults)
     return f"{faults.found[0].found}; expected {faults.found[0].expected}" if faults.found else "attribute"
-
-
-def _column(node: str, said: Declaration, frame: pd.DataFrame) -> tuple[str, str | None]:
-    """Column of a node, and the unit that its title gives: "age (years)" is a column of age."""
-    if said.column is not None:
-        return find_column(said.column, f"'{node}'", frame), None
-    if node in frame.columns:
-        return node, None
-    for title in frame.columns:
-        stem, unit = name_and_unit(title)
-        if unit and stem == node:
-            return title, unit
-    if said.is_image and IMAGE in frame.columns:
-        return IMAGE, None
-    remedy = f"Rename the node, or name its column: `variables: {{{node}: {{column: ...}}}}`."
-    return find_column(node, f"'{node}'", frame, remedy), None

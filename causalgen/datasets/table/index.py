@@ -10,16 +10,17 @@ import pandas as pd
 from numpy.typing import NDArray
 from torch import Tensor
 
-from ...errors import DataError
+from ...errors import DataError, DataWarning, warn
 from ...graph import CausalGraph
 from ...graph.parse import EdgesLike
 from .attributes import Attribute
-from .columns import Columns, TableLike, as_frame, find_column, image_folder, read_columns
+from .columns import Columns, TableLike, as_frame, image_folder, read_columns
 from .declare import VariablesLike, read_declarations
 from .faults import Faults
 from .images import ImageColumn, PixelColumn
-from .layouts import SPLIT
-from .splits import SHARES, SplitLike, draw_rows, named_splits, names_splits, split_groups
+from .matching import find_column, match_one
+from .splits import SHARES, SplitLike, draw_rows, given_split, named_splits, split_groups
+from .unlisted import unlisted_images
 
 __all__ = ["Missing", "TableIndex", "index_table"]
 
@@ -42,6 +43,11 @@ class TableIndex:
         group: `(len(rows),)` group of each kept row.
         unused: Columns that are no part of the graph.
         group_meaning: What the rows of one group share.
+        titles: Column of the table by node; images in memory have none.
+        group_by: Column of the groups; None where every row is one.
+        split_by: Column of the splits; None where they were drawn.
+        proposed: Nodes whose column has another name than theirs.
+        notes: What was read otherwise than a user may expect, a sentence each.
     """
 
     name: str
@@ -55,6 +61,11 @@ class TableIndex:
     group: NDArray[np.int64] = field(repr=False)
     unused: tuple[str, ...]
     group_meaning: str
+    titles: dict[str, str] = field(default_factory=dict, repr=False)
+    group_by: str | None = None
+    split_by: str | None = None
+    proposed: tuple[str, ...] = ()
+    notes: tuple[str, ...] = field(default=(), repr=False)
 
     def to_frame(self) -> pd.DataFrame:
         """One row a variable: column, kind, labels or range, unit, missing cells, and what was inferred."""
@@ -72,6 +83,11 @@ class TableIndex:
             row |= {"values": column.summary(), "missing": int(column.missing.sum())}
             row["inferred"] = ", ".join(column.guessed)
         return row | {"unit": variable.unit or ""}
+
+    def warn(self) -> None:
+        """Give every note as a `DataWarning`."""
+        for note in self.notes:
+            warn(note, DataWarning)
 
     @property
     def source(self) -> str:
@@ -120,10 +136,18 @@ def index_table(
     declared = read_declarations(variables or {}, graph)
     if not declared:
         raise DataError("Expected a graph over columns of the table; got one without nodes. Write 'age -> image'.")
-    columns = read_columns(frame, declared, image_folder(table, root), pixels or {}, faults)
+    folder = image_folder(table, root)
+    columns = read_columns(frame, declared, folder, pixels or {}, faults)
+    notes = _matched(columns)
+    group = None if group is None else _option(group, "group", frame, notes)
     if split is None:
-        given = SPLIT in frame and SPLIT not in columns.titles.values() and names_splits(frame[SPLIT])
-        split = SPLIT if given else SHARES
+        found = given_split(frame, {*columns.titles.values()})
+        if found is not None and found != "split":
+            notes.append(f"Column '{found}' names the split of every row; `split` draws another one.")
+        split = SHARES if found is None else found
+    elif isinstance(split, str):
+        split = _option(split, "split", frame, notes)
+    notes += unlisted_images(frame, columns.images, folder)
     absent = columns.missing() | _without_key(frame, group, split, columns)
     if missing == "refuse":
         for node, cells in absent.items():
@@ -135,7 +159,7 @@ def index_table(
         kept = draw_rows(kept, rows, frame[split] if isinstance(split, str) else None, seed)
     _check_kept(kept, columns, name, faults)
     groups = np.arange(len(kept)) if group is None else _groups(frame[group].iloc[kept])
-    parts = _split(frame, split, group, groups, kept, seed, faults)
+    parts = _split(frame, split, group, groups, kept, seed, faults, notes)
     faults.refuse()
     used = {*columns.titles.values(), group, split if isinstance(split, str) else None}
     return TableIndex(
@@ -150,7 +174,30 @@ def index_table(
         group=groups,
         unused=tuple(title for title in frame.columns if title not in used),
         group_meaning=f"one {group}" if group else "",
+        titles=columns.titles,
+        group_by=group,
+        split_by=split if isinstance(split, str) else None,
+        proposed=columns.proposed,
+        notes=tuple(notes),
     )
+
+
+def _matched(columns: Columns) -> list[str]:
+    """Say which nodes were matched with columns of other names."""
+    if not columns.proposed:
+        return []
+    pairs = [(node, columns.titles[node]) for node in columns.proposed]
+    said = ", ".join(f'{node}: {{column: "{title}"}}' for node, title in pairs)
+    shown = ", ".join(f"'{node}' from '{title}'" for node, title in pairs)
+    return [f"Columns were matched by their short names: {shown}. Confirm or correct it: `variables: {{{said}}}`."]
+
+
+def _option(name: str, what: str, frame: pd.DataFrame, notes: list[str]) -> str:
+    """The column that the group or the split is read from."""
+    match = match_one(name, f"the {what}", list(frame.columns))
+    if match.proposed:
+        notes.append(f"The {what} '{name}' was read from '{match.title}': `{what}: \"{match.title}\"`.")
+    return match.title
 
 
 def _groups(column: pd.Series) -> NDArray[np.int64]:
@@ -165,7 +212,7 @@ def _without_key(
     absent = {}
     for what, title in (("the group", group), ("the split", split)):
         if isinstance(title, str):
-            cells = frame[find_column(title, what, frame)].isna().to_numpy(dtype=bool)
+            cells = frame[find_column(title, what, frame.columns)].isna().to_numpy(dtype=bool)
             if cells.any() and title not in columns.titles.values():
                 absent[title] = cells
     return absent
@@ -194,11 +241,12 @@ def _split(
     kept: NDArray[np.int64],
     seed: int,
     faults: Faults,
+    notes: list[str],
 ) -> dict[str, Tensor]:
     if not isinstance(split, str):
         faults.refuse()  # what is wrong with the columns comes before too few groups
         return split_groups(groups, split, seed, "rows" if group is None else f"groups of '{group}'")
-    parts = named_splits(frame[split].iloc[kept], faults)
+    parts = named_splits(frame[split].iloc[kept], groups, seed, faults, notes)
     for place, first in enumerate(parts):
         for second in list(parts)[place + 1 :]:
             both = np.intersect1d(groups[parts[first]], groups[parts[second]])

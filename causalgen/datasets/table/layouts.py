@@ -1,97 +1,157 @@
-"""Image folders in the layouts that people have: metadata file, CelebA's lists, a folder per class."""
+"""Image folders in the layouts that people have: metadata files, split folders, CelebA's lists, a folder per class."""
 
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import pandas as pd
 
 from ...errors import DataError
+from .celeba import celeba_lists, read_celeba
 from .headers import SUFFIXES
+from .names import FILE_NAME, IMAGE, LABEL, SPLIT
+from .splits import split_name
 
-__all__ = ["IMAGE", "LABEL", "SPLIT", "read_folder"]
+__all__ = ["read_folder"]
 
-IMAGE, LABEL, SPLIT = "image", "label", "split"
-"""Columns of what is read from a folder: the path of the image, the name of its class folder, the name of its split."""
-METADATA = ("metadata.csv", "metadata.parquet")
-FILE_NAME = "file_name"
-CELEBA, CELEBA_SPLITS = "list_attr_celeba.txt", "list_eval_partition.txt"
-CELEBA_FOLDERS = ("img_align_celeba", "img_celeba")
-SPLIT_FOLDERS = {
-    "train": "train",
-    "val": "validation",
-    "valid": "validation",
-    "validation": "validation",
-    "test": "test",
-}
+METADATA = ("metadata.csv", "metadata.parquet", "metadata.jsonl")
+TABLES = (".csv", ".tsv", ".parquet", ".jsonl")
+LOOKED_AT = 20
+"""Cells that tell whether a column holds paths of images."""
 
 
 def read_folder(folder: Path) -> pd.DataFrame:
     """The table that a folder of images amounts to; paths are relative to the folder.
 
-    - `metadata.csv` or `metadata.parquet` with a column `file_name`: its columns, the path as column `image`.
-    - `list_attr_celeba.txt` (CelebA; Liu et al., 2015): its attributes as labels no and yes, the split from
-      `list_eval_partition.txt` where that is there.
-    - Else a folder per class: columns `image` and `label`; and `split`, where folders called train, validation and test
-      hold the class folders.
+    - `metadata.csv`, `.parquet` or `.jsonl`, or the only table in the folder, with a column of image paths; a column
+      `file_name` becomes `image`.
+    - `list_attr_celeba` as .txt or .csv (CelebA; Liu et al., 2015): its attributes as labels no and yes, the split from
+      `list_eval_partition` where that is there.
+    - Folders called train, validation (val, valid, dev) and test: their names become the column `split`. Each holds its
+      own metadata file, or a folder per class.
+    - Else a folder per class: columns `image` and `label`.
 
     Raises:
         DataError: The folder is none of these.
     """
-    for name in METADATA:
-        if (folder / name).is_file():
-            return _with_metadata(folder / name)
-    if (folder / CELEBA).is_file():
-        return _celeba(folder)
-    return _classes(folder)
+    path = _table_in(folder)
+    if path is not None:
+        return _split_by_folders(_with_metadata(path))
+    if celeba_lists(folder):
+        return read_celeba(folder)
+    found = sorted(_images(folder))
+    tops = sorted({path.parts[0] for path in found if len(path.parts) > 1})
+    splits = {name: split_name(name) for name in tops}
+    if tops and all(splits.values()):
+        return _of_splits(folder, found, tops)
+    if "train" in splits.values() or max((len(path.parts) for path in found), default=0) == 3:
+        other = next((name for name, split in splits.items() if split is None), None)
+        if other is not None:
+            raise DataError(
+                f"Expected split folders among train, val, valid, validation, dev, test in '{folder}'; got '{other}'. "
+                "Rename it, or move it away."
+            )
+    return _classes(folder, found)
 
 
-def _with_metadata(path: Path) -> pd.DataFrame:
+def _table_in(folder: Path) -> Path | None:
+    """The metadata file of a folder, or its only table where that names images."""
+    found = next((folder / name for name in METADATA if (folder / name).is_file()), None)
+    if found is not None or celeba_lists(folder):
+        return found
+    tables = [path for path in sorted(folder.iterdir()) if path.suffix.lower() in TABLES and path.is_file()]
+    return tables[0] if len(tables) == 1 and any(map(_holds_paths, _columns(tables[0]))) else None
+
+
+def _columns(path: Path) -> list[pd.Series]:
     from .reading import read_table  # which reads folders through this file
 
     table = read_table(path)
-    if FILE_NAME not in table:
+    return [table[title] for title in table.columns]
+
+
+def _holds_paths(column: pd.Series) -> bool:
+    words = column.dropna().head(LOOKED_AT).astype(str).str.strip().str.lower()
+    return bool(len(words)) and words.str.endswith(SUFFIXES).mean() > 0.5
+
+
+def _with_metadata(path: Path) -> pd.DataFrame:
+    columns = _columns(path)
+    titles = [str(column.name) for column in columns]
+    if FILE_NAME not in titles and not any(map(_holds_paths, columns)):
         raise DataError(
-            f"Expected a column '{FILE_NAME}' with image paths in '{path}'; got {', '.join(map(str, table.columns))}."
+            f"Expected a column '{FILE_NAME}', or another one with image paths, in '{path}'; got {', '.join(titles)}. "
+            "Add it."
         )
+    table = pd.concat(columns, axis=1)
     return table.rename(columns={FILE_NAME: IMAGE}) if IMAGE not in table else table
 
 
-def _celeba(folder: Path) -> pd.DataFrame:
-    path = folder / CELEBA
-    try:
-        with path.open(encoding="utf-8") as lines:
-            next(lines)
-            names = next(lines).split()
-        table = pd.read_csv(path, sep=r"\s+", skiprows=2, header=None, names=[IMAGE, *names], index_col=False)
-    except (StopIteration, ValueError) as error:
-        raise DataError(f"Expected CelebA's list of attributes in '{path}'; it cannot be read: {error}.") from None
-    if not names or not table[names].isin([-1, 1]).all(axis=None):
-        raise DataError(f"Expected -1 and 1 for every attribute in '{path}'; got other values. Restore the file.")
-    table[names] = table[names].replace({-1: "no", 1: "yes"})
-    if (folder / CELEBA_SPLITS).is_file():
-        parts = pd.read_csv(folder / CELEBA_SPLITS, sep=r"\s+", header=None, names=[IMAGE, SPLIT])
-        parts[SPLIT] = parts[SPLIT].map({0: "train", 1: "validation", 2: "test"})
-        table = table.merge(parts, on=IMAGE, how="left")
-    below = next((name for name in CELEBA_FOLDERS if (folder / name).is_dir()), None)
-    if below is not None:
-        table[IMAGE] = below + "/" + table[IMAGE]
+def _split_by_folders(table: pd.DataFrame) -> pd.DataFrame:
+    """With a column of splits, where the paths of the images begin with train/, validation/ and test/."""
+    if SPLIT in table:
+        return table
+    for title in table.columns:
+        if _holds_paths(table[title]):
+            first = [str(cell).strip().replace("\\", "/").partition("/") for cell in table[title]]
+            splits = [split_name(name) if below else None for name, below, _ in first]
+            if None not in splits and len(set(splits)) > 1:
+                return table.assign(split=pd.Series(splits, table.index))
     return table
 
 
-def _classes(folder: Path) -> pd.DataFrame:
-    found = sorted(_images(folder))
+def _of_splits(folder: Path, found: Sequence[Path], tops: Sequence[str]) -> pd.DataFrame:
+    """One table of the split folders, each with a metadata file or a folder per class."""
+    loose = [path.name for path in found if len(path.parts) == 1]
+    if loose:
+        raise DataError(
+            f"Expected images within the split folders {', '.join(tops)} of '{folder}'; got '{loose[0]}' next to them. "
+            "Move it into one."
+        )
+    described = [name for name in tops if _table_in(folder / name) is not None]
+    if described and len(described) < len(tops):
+        lacking = next(name for name in tops if name not in described)
+        raise DataError(
+            f"Expected a metadata file in each split folder of '{folder}'; got one in {', '.join(described)} and none "
+            f"in '{lacking}'. Add '{lacking}/{METADATA[0]}', or move the folder away."
+        )
+    return pd.concat([_of_split(folder, name, found) for name in tops], ignore_index=True)
+
+
+def _of_split(folder: Path, name: str, found: Sequence[Path]) -> pd.DataFrame:
+    path, split = _table_in(folder / name), split_name(name)
+    if path is None:
+        below = [Path(*path.parts[1:]) for path in found if path.parts[0] == name]
+        if {len(path.parts) for path in below} == {1}:
+            raise DataError(
+                f"Expected attributes of the images in '{folder / name}'; got images alone. The name of the folder is "
+                f"their split, not a label. Write the columns {FILE_NAME} and your attributes into "
+                f"'{folder / name / METADATA[0]}', and likewise for the other splits."
+            )
+        table = _classes(folder / name, below)
+    else:
+        table = _with_metadata(path)
+    if SPLIT in table and {split_name(word) for word in table[SPLIT].dropna().unique()} - {split}:
+        raise DataError(
+            f"Expected the split '{split}' for all images in '{folder / name}'; its metadata say otherwise. Remove "
+            f"their column '{SPLIT}', or move the images."
+        )
+    for title in table.columns:
+        if _holds_paths(table[title]):
+            table[title] = f"{name}/" + table[title].astype("string")
+    table[SPLIT] = split
+    return table
+
+
+def _classes(folder: Path, found: Sequence[Path]) -> pd.DataFrame:
     depths = {len(path.parts) for path in found}
-    if not found or len(depths) > 1 or depths == {1} or max(depths) > 3:
+    if depths != {2}:
         shown = "no images" if not found else f"images {' and '.join(str(d - 1) for d in sorted(depths))} folders down"
         raise DataError(
-            f"Expected {METADATA[0]}, {CELEBA}, or a folder per class in '{folder}'; got {shown}. "
+            f"Expected {METADATA[0]}, list_attr_celeba.txt, or a folder per class in '{folder}'; got {shown}. "
             "Name a table of attributes with a column of image paths instead."
         )
-    columns = {IMAGE: [path.as_posix() for path in found], LABEL: [path.parts[-2] for path in found]}
-    if depths == {3}:
-        columns[SPLIT] = [_split_of(folder, path.parts[0]) for path in found]
-    return pd.DataFrame(columns)
+    return pd.DataFrame({IMAGE: [path.as_posix() for path in found], LABEL: [path.parts[0] for path in found]})
 
 
 def _images(folder: Path) -> Iterator[Path]:
@@ -105,12 +165,3 @@ def _images(folder: Path) -> Iterator[Path]:
         for name in files:
             if Path(name).suffix.lower() in SUFFIXES and not name.startswith("."):
                 yield (Path(place) / name).relative_to(folder)
-
-
-def _split_of(folder: Path, name: str) -> str:
-    if name.lower() not in SPLIT_FOLDERS:
-        known = ", ".join(SPLIT_FOLDERS)
-        raise DataError(
-            f"Expected split folders among {known} in '{folder}'; got '{name}'. Rename it, or move it away."
-        )
-    return SPLIT_FOLDERS[name.lower()]

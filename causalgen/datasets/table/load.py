@@ -66,6 +66,7 @@ def load_table(
     index = index_table(
         table, graph, variables=variables, root=images, group=group, split=split, missing=missing, rows=rows, seed=seed
     )
+    index.warn()
     return load_index(index, root=root, progress=progress)
 
 

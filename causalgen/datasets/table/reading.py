@@ -1,6 +1,5 @@
 """Read the user's table: CSV in the forms that spreadsheets write, or Parquet; or an image folder in a usual layout."""
 
-import re
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -9,29 +8,33 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pyarrow as pa
-from pyarrow import csv, parquet
+from pyarrow import csv, json, parquet
 
 from ...errors import DataError
 from .layouts import read_folder
+from .text import text_form
 
 __all__ = ["numbers_rows", "read_table"]
 
-SEPARATORS = ",;\t|"
+CSV = (".csv", ".tsv", ".txt")
 PARQUET = (".parquet", ".pq")
-LOOKED_AT = 1000
-"""Lines at the top of a file from which its form is told."""
-DECIMAL_COMMA = re.compile(r"-?\d+,\d+")
-DECIMAL_POINT = re.compile(r"-?\d+\.\d+")
+JSON_LINES = (".jsonl", ".ndjson")
+BLOCK, LONG = 1 << 20, 8
+"""Bytes that are parsed at a time, at least; lines that go into them."""
+MOST_CELLS = 300_000_000
+"""Cells of a Parquet file that are read: 2.4 GB of numbers."""
+MOST_SHOWN = 300
+"""Characters of a library's message that are shown."""
 MISSING = ["", "NA", "N/A", "NaN", "nan", "null", "NULL", "None"]
 
 
 def read_table(path: str | Path, *, arrow: bool = False) -> pd.DataFrame:
-    """The table at `path`: a .csv (or .tsv, .txt) or .parquet file, or an image folder.
+    """The table at `path`: a .csv (or .tsv, .txt), .parquet or .jsonl file, or an image folder.
 
-    CSV is UTF-8, with or without byte order mark; columns are separated by commas, semicolons, tabs or bars, as the
+    CSV is UTF-8, or UTF-16 with its byte order mark; columns are separated by commas, semicolons, tabs or bars, as the
     header says. Where it is not commas, numbers may have a decimal comma. Empty cells, NA, NaN, null and None are missing,
-    unless in quotes: a label may be called so. Spaces around column names are cut. A first column without a name that
-    numbers the rows is left out, and so are empty columns without a name.
+    unless in quotes: a label may be called so. Spaces and line breaks in column names become one space. A first column
+    without a name that numbers the rows is left out, and so are empty columns without a name.
 
     Args:
         path: File or folder.
@@ -45,8 +48,7 @@ def read_table(path: str | Path, *, arrow: bool = False) -> pd.DataFrame:
         table = read_folder(path)
     else:
         with _refusing(path):
-            parsed = parquet.read_table(path) if path.suffix.lower() in PARQUET else _csv(path)
-            table = _as_frame(parsed, path, arrow=arrow)
+            table = _as_frame(_parsed(path), path, arrow=arrow)
     if len(table) < 2:
         count = "one row" if len(table) else "none"
         raise DataError(f"Expected rows to learn from in '{path}'; got {count}. Check that it is the right file.")
@@ -58,68 +60,60 @@ def _refusing(path: Path) -> Iterator[None]:
     """One message for whatever is wrong with a file."""
     try:
         yield
-    except UnicodeDecodeError as error:
-        byte = error.object[error.start]
-        raise DataError(
-            f"Expected UTF-8 text in '{path}'; got the byte 0x{byte:02x} at position {error.start}, as in Latin-1 or "
-            "Windows files. Save it as UTF-8 (in a spreadsheet: CSV UTF-8)."
-        ) from None
+    except DataError:
+        raise
     except OSError as error:
+        if error.errno is not None:
+            raise DataError(
+                f"Expected a table at '{path}'; it cannot be read: {error.strerror or error}. Mind that a study's "
+                "path starts at the study file."
+            ) from None
+        raise _unreadable(path, error) from None
+    except (pa.ArrowException, ValueError, MemoryError, OverflowError, RecursionError) as error:
+        raise _unreadable(path, error) from None
+
+
+def _unreadable(path: Path, error: BaseException) -> DataError:
+    suffix = path.suffix.lower()
+    kind = "Parquet" if suffix in PARQUET else "JSON Lines" if suffix in JSON_LINES else "CSV"
+    shown = str(error) if len(str(error)) < MOST_SHOWN else str(error)[:MOST_SHOWN] + "..."
+    return DataError(f"Expected a {kind} table at '{path}'; it cannot be read: {shown}. Write it anew.")
+
+
+def _parsed(path: Path) -> pa.Table:
+    suffix = path.suffix.lower()
+    if suffix in PARQUET:
+        return _parquet(path)
+    if suffix in JSON_LINES:
+        return json.read_json(path)
+    if suffix not in CSV:
         raise DataError(
-            f"Expected a table at '{path}'; it cannot be read: {error.strerror or error}. Mind that a study's "
-            "path starts at the study file."
-        ) from None
-    except (pa.ArrowException, ValueError) as error:
-        if isinstance(error, DataError):
-            raise
-        kind = "Parquet" if path.suffix.lower() in PARQUET else "CSV"
-        raise DataError(f"Expected a {kind} table at '{path}'; it cannot be read: {error}") from None
-
-
-def _csv(path: Path) -> pa.Table:
-    if path.suffix.lower() not in (".csv", ".tsv", ".txt"):
-        raise DataError(f"Expected a .csv or .parquet file, or a folder of images; got '{path}'.")
-    head = _head(path)
-    if not head or not head[0].strip():
-        raise DataError(f"Expected a header line in '{path}'; got an empty file. Write the column names into line 1.")
-    if len(head) == 1:
-        raise DataError(f"Expected rows below the header of '{path}'; got none. Check that it is the right file.")
-    separator = max(SEPARATORS, key=head[0].count)
+            f"Expected a .csv or .parquet file, or a folder of images; got '{path}'. Save the table as CSV."
+        )
+    form = text_form(path)
     return csv.read_csv(
         path,
-        parse_options=csv.ParseOptions(delimiter=separator, newlines_in_values=True),
+        read_options=csv.ReadOptions(encoding=form.encoding, block_size=max(BLOCK, LONG * form.longest)),
+        parse_options=csv.ParseOptions(delimiter=form.separator, newlines_in_values=True),
         convert_options=csv.ConvertOptions(
             null_values=MISSING,
             strings_can_be_null=True,
             quoted_strings_can_be_null=False,
-            decimal_point=_decimal_point(path, head[1:], separator),
+            decimal_point=form.decimal,
         ),
     )
 
 
-def _head(path: Path) -> list[str]:
-    """The first lines. The whole file is decoded, so that a wrong encoding is found wherever it stands."""
-    head: list[str] = []
-    with path.open(encoding="utf-8-sig", newline="") as lines:
-        for number, line in enumerate(lines):
-            if number < LOOKED_AT:
-                head.append(line)
-            if "\0" in line:
-                raise DataError(f"Expected text in '{path}'; got binary data in line {number + 1}. Save it as CSV.")
-    return head
-
-
-def _decimal_point(path: Path, lines: list[str], separator: str) -> str:
-    if separator == ",":
-        return "."
-    cells = [cell.strip().strip('"') for line in lines for cell in line.split(separator)]
-    commas = any(DECIMAL_COMMA.fullmatch(cell) for cell in cells)
-    if commas and any(DECIMAL_POINT.fullmatch(cell) for cell in cells):
-        raise DataError(
-            f"Expected one decimal mark in '{path}'; got numbers with a comma and numbers with a point. "
-            "Write all of them with a point."
-        )
-    return "," if commas else "."
+def _parquet(path: Path) -> pa.Table:
+    """The table of a Parquet file, whose head says how large it is: a few kilobytes may hold a billion equal rows."""
+    with parquet.ParquetFile(path) as file:
+        rows, columns = file.metadata.num_rows, file.metadata.num_columns
+        if rows * columns > MOST_CELLS:
+            raise DataError(
+                f"Expected at most {MOST_CELLS:,} cells in '{path}'; got {rows:,} rows of {columns:,} columns. Keep the "
+                "rows and columns that the study needs."
+            )
+        return file.read()
 
 
 def _as_frame(table: pa.Table, path: Path, *, arrow: bool) -> pd.DataFrame:

@@ -1,6 +1,6 @@
 """Which rows are learned from, which say when to stop, and which are asked: no group is split apart."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import TypeAlias
 
 import numpy as np
@@ -13,14 +13,21 @@ from ...errors import DataError, nearest
 from ..dataset import SPLITS
 from .faults import Faults
 
-__all__ = ["SHARES", "SplitLike", "draw_rows", "named_splits", "names_splits", "split_groups"]
+__all__ = ["SHARES", "SplitLike", "draw_rows", "given_split", "named_splits", "split_groups", "split_name"]
 
 SplitLike: TypeAlias = Mapping[str, float] | str
 """Shares of the rows by split, or the column that names the split of every row."""
 SHARES = {"train": 0.7, "validation": 0.15, "test": 0.15}
-NAMES = {"train": "train", "training": "train", "val": "validation", "valid": "validation", "dev": "validation"}
-NAMES |= {"validation": "validation", "test": "test", "testing": "test"}
-"""Words for the splits in a column, in small letters."""
+NAMES = {"train": "train", "training": "train", "trn": "train"}
+NAMES |= {"val": "validation", "valid": "validation", "validation": "validation", "dev": "validation"}
+NAMES |= {"test": "test", "testing": "test", "tst": "test"}
+"""Words for the splits in a column or in names of folders, in small letters."""
+CODES = {"0": "train", "1": "validation", "2": "test"}
+"""Numbers for the splits in a column, as CelebA and WILDS have them."""
+CODED = ("split", "splits", "partition", "set", "subset", "data split")
+"""Names of columns in which the numbers 0, 1 and 2 may stand for the splits."""
+HELD_OUT = 0.15
+"""Share of the training groups that become the validation split where a column names none."""
 
 
 def split_groups(
@@ -60,10 +67,54 @@ def split_groups(
     return {name: torch.from_numpy(np.flatnonzero(of_group[place] == code)) for code, name in enumerate(SPLITS)}
 
 
+def split_name(word: object) -> str | None:
+    """The split that a word names.
+
+    >>> split_name(" Val "), split_name("folder")
+    ('validation', None)
+    """
+    return NAMES.get(str(word).strip().lower())
+
+
 def names_splits(column: pd.Series) -> bool:
-    """Whether every word of a column names a split."""
-    words = {str(word).strip().lower() for word in column.dropna().unique()}
-    return bool(words) and words <= set(NAMES)
+    """Whether every cell of a column that is not empty names a split, in words or as 0, 1 and 2."""
+    found = set(_words(column).dropna().unique())
+    return bool(found) and (found <= set(NAMES) or found <= set(CODES))
+
+
+def given_split(frame: pd.DataFrame, nodes: Collection[str]) -> str | None:
+    """The column that names the split of every row, where the table has one.
+
+    Args:
+        frame: The table.
+        nodes: Columns that are part of the graph.
+
+    Raises:
+        DataError: There are several, or a column called "split" holds other things.
+    """
+    found = []
+    for title in frame.columns:
+        if title in nodes:
+            continue
+        called = title.strip().lower().replace("_", " ")
+        column = frame[title]
+        if called in CODED:
+            if names_splits(column):
+                found.append(title)
+            elif called == "split":
+                raise DataError(
+                    f"Expected the splits train, validation and test (or 0, 1 and 2) in the column '{title}'; got "
+                    f"{_some(column)}. Name the splits so, draw them with `split: {{train: 0.7, validation: 0.15, "
+                    "test: 0.15}`, or add the column to the graph."
+                )
+        elif _may_be_words(column) and {"train", "test"} <= {split_name(word) for word in column.dropna().unique()}:
+            found += [title] if names_splits(column) else []
+    if len(found) > 1:
+        raise DataError(
+            f"Expected one column that names the splits; got {' and '.join(map(repr, found))}. Choose one: "
+            f"`split: {found[0]}`."
+        )
+    return found[0] if found else None
 
 
 def draw_rows(rows: NDArray[np.int64], count: int, names: pd.Series | None, seed: int) -> NDArray[np.int64]:
@@ -79,17 +130,53 @@ def draw_rows(rows: NDArray[np.int64], count: int, names: pd.Series | None, seed
     return np.sort(place.sort_values(kind="stable").index.to_numpy()[:count])
 
 
-def named_splits(column: pd.Series, faults: Faults) -> dict[str, Tensor]:
-    """Rows of each split as a column names them: train, validation (val, valid, dev) and test."""
-    words = column.astype("string").str.strip().str.lower()
-    names = words.map(NAMES)
+def named_splits(
+    column: pd.Series, groups: NDArray[np.int64], seed: int, faults: Faults, notes: list[str]
+) -> dict[str, Tensor]:
+    """Rows of each split as a column names them.
+
+    Where it names no validation rows, they are drawn from the training rows, and a note says so.
+
+    Args:
+        column: `(N,)`: train, validation (val, valid, dev) and test; or 0, 1 and 2.
+        groups: `(N,)` group of each row: none is split apart by a draw.
+        seed: Seed of that draw.
+        faults: Takes what is wrong.
+        notes: Takes what was drawn.
+    """
+    title, words = str(column.name), _words(column)
+    coded = set(words.dropna().unique()) <= set(CODES)
+    names = words.map(CODES if coded else NAMES)
     wrong = column.index[(names.isna() & column.notna()).to_numpy(dtype=bool)]
     if len(wrong):
-        faults.rows(str(column.name), wrong.tolist(), lambda row: repr(column.loc[row]), "train, validation or test")
-    split = {
-        name: torch.from_numpy(np.flatnonzero((names == name).to_numpy(dtype=bool, na_value=False))) for name in SPLITS
-    }
-    for name, rows in split.items():
-        if not len(rows) and not len(wrong):
-            faults.column(str(column.name), f"no row of {name}", "rows of train, validation and test")
-    return split
+        faults.rows(title, wrong.tolist(), lambda row: repr(column.loc[row]), "train, validation or test; or 0, 1, 2")
+    rows = {name: np.flatnonzero((names == name).to_numpy(dtype=bool, na_value=False)) for name in SPLITS}
+    trained = np.unique(groups[rows["train"]])
+    if not len(wrong) and not len(rows["validation"]) and len(rows["test"]) and len(trained) > 1:
+        count = min(max(1, round(HELD_OUT * len(trained))), len(trained) - 1)
+        drawn = np.random.default_rng(seed).permutation(trained)[:count]
+        apart = np.isin(groups[rows["train"]], drawn)
+        rows |= {"validation": rows["train"][apart], "train": rows["train"][~apart]}
+        notes.append(
+            f"Column '{title}' names no validation rows: {len(rows['validation']):,} of its training rows were drawn "
+            "as such."
+        )
+    for name, found in rows.items():
+        if not len(found) and not len(wrong):
+            faults.column(title, f"no row of {name}", "rows of train, validation and test")
+    return {name: torch.from_numpy(found) for name, found in rows.items()}
+
+
+def _words(column: pd.Series) -> pd.Series:
+    """Cells in small letters; whole numbers without a decimal point."""
+    return column.astype("string").str.strip().str.lower().str.removesuffix(".0")
+
+
+def _may_be_words(column: pd.Series) -> bool:
+    first = column.first_valid_index()
+    return first is not None and isinstance(column.loc[first], str) and split_name(column.loc[first]) is not None
+
+
+def _some(column: pd.Series) -> str:
+    words = column.dropna().unique()[:4]
+    return ", ".join(repr(str(word)) for word in words) or "empty cells only"
