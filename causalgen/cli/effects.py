@@ -92,7 +92,7 @@ def effects(
             **arguments,
         )
         found = _doubt(assumed, rows, report, names(negative_controls or ""), seed) if doubt else None
-        _print(report, found)
+        typer.echo(report.describe(found))
         if out is not None:
             written = report.save(out, doubt=found, graph=assumed, table=rows, arguments=arguments, formats=chosen)
             for path in written.values():
@@ -118,9 +118,3 @@ def _doubt(
     from ..effects.doubt import examine
 
     return examine(graph, table, report, negative_controls=controls, seed=seed)
-
-
-def _print(report: "EffectReport", doubt: "Doubt | None") -> None:
-    typer.echo(report)
-    for text in doubt.summary if doubt is not None else ():
-        typer.echo(f"  {text}")

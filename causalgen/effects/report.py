@@ -8,9 +8,13 @@ from typing import TYPE_CHECKING, Any, Literal
 import pandas as pd
 
 from ..graph import Estimand
+from .concerns import Check, concerns_of, headline, report_checks
+from .recommended import recommend, why
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
+
+    from .doubt import Doubt
 
 __all__ = ["EffectReport", "Estimate", "Refutation", "Verdict"]
 
@@ -160,6 +164,42 @@ class EffectReport:
         return effect + among
 
     @property
+    def estimate(self) -> Estimate:
+        """The one estimate that answers the question; `recommended` says why. The others are comparisons.
+
+        Where the graph has no path from treatment to outcome it is 0, by assumption and without an interval.
+        """
+        chosen = recommend(self)
+        return chosen or Estimate("the graph", 0.0, kind="adjusted", note=why(self), population=self.population)
+
+    @property
+    def recommended(self) -> str:
+        """Why `estimate` is the estimate to take, in one sentence."""
+        return why(self)
+
+    @property
+    def others(self) -> tuple[Estimate, ...]:
+        """What the estimate is compared with: the other methods, the naive estimate, and the other sources."""
+        chosen = self.estimate
+        rows = [row for row in self.estimates if row != chosen]
+        return (*sorted(rows, key=lambda row: row.kind == "naive"), *self.comparisons)
+
+    @property
+    def checks(self) -> tuple[Check, ...]:
+        """The checks that this report holds: refuters, methods against one another, interval, truth, warnings."""
+        return report_checks(self)
+
+    @property
+    def concerns(self) -> tuple[str, ...]:
+        """What speaks against the estimate, in full; `causalgen.effects.doubt.examine` finds more."""
+        return concerns_of(self.checks)
+
+    @property
+    def headline(self) -> str:
+        """How many checks speak against the estimate, and which."""
+        return headline(self.checks)
+
+    @property
     def truth(self) -> float | None:
         """The true effect, where a comparison states it."""
         return next((row.value for row in self.comparisons if row.kind == "truth"), None)
@@ -178,7 +218,7 @@ class EffectReport:
         return replace(self, comparisons=self.comparisons + comparisons)
 
     def to_frame(self) -> pd.DataFrame:
-        """Estimates and comparisons, one row each, as for a forest plot.
+        """The recommended estimate first, then what it is compared with; one row each, as for a forest plot.
 
         Columns source, kind, population, estimate, low, high, covers_truth (None without truth or interval, or where
         the row's population is not the one asked for), note.
@@ -195,7 +235,7 @@ class EffectReport:
                 "covers_truth": None if truth is None or row.population != self.population else row.covers(truth),
                 "note": row.note,
             }
-            for row in (*self.estimates, *self.comparisons)
+            for row in (self.estimate, *self.others)
         ]
         return pd.DataFrame(rows).astype({"low": float, "high": float, "covers_truth": object})
 
@@ -221,24 +261,35 @@ class EffectReport:
 
     def to_dict(self) -> dict[str, Any]:
         """JSON-able form of everything in the report."""
-        fields = asdict(self) | {"question": self.question}
+        fields = asdict(self) | {"question": self.question, "estimate": asdict(self.estimate)}
+        fields |= {"recommended": self.recommended, "headline": self.headline, "concerns": self.concerns}
         for name in ("text", "formula", "latex", "assumptions"):
             fields["estimand"][name] = getattr(self.estimand, name)
         for row, values in zip(self.refutations, fields["refutations"], strict=True):
             values["reading"] = row.reading
         return json.loads(json.dumps(fields, default=str))
 
-    def __str__(self) -> str:
-        rows = [self.question, f"  {self.estimand.text}", f"  {self.rows_used} rows used, {self.rows_dropped} dropped"]
-        rows += [f"  {row}" for row in (*self.estimates, *self.comparisons)]
+    def describe(self, doubt: "Doubt | None" = None) -> str:
+        """The report in words: question, estimate, what speaks against it, then everything else.
+
+        Args:
+            doubt: What `causalgen.effects.doubt.examine` found, which then counts as well.
+        """
+        line = self.headline if doubt is None else headline((*self.checks, *doubt.examined), doubt.fragile)
+        rows = [self.question, f"  {self.estimate}", f"  {line}"]
+        rows += [f"  {self.recommended}", f"  {self.estimand.text}"]
+        rows += [f"  {self.rows_used} rows used, {self.rows_dropped} dropped"]
+        rows += [f"  compared with {row}" for row in self.others]
         rows += [f"  {row.refuter} on {row.estimate}: {row.reading}" for row in self.refutations]
-        return "\n".join(rows + [f"  warning: {text}" for text in self.warnings])
+        rows += [f"  warning: {text}" for text in self.warnings]
+        return "\n".join(rows + [f"  {text}" for text in (() if doubt is None else doubt.summary[1:])])
+
+    def __str__(self) -> str:
+        return self.describe()
 
     def __repr__(self) -> str:
-        rows = [f"EffectReport({self.question}; {self.rows_used:,} rows)"]
-        rows += [f"  {row}" for row in (*self.estimates, *self.comparisons)]
-        told = [f"  {len(self.warnings)} warning{'s' * (len(self.warnings) > 1)}"] if self.warnings else []
-        return "\n".join(rows + told)
+        rows = [f"EffectReport({self.question}; {self.rows_used:,} rows)", f"  {self.estimate}", f"  {self.headline}"]
+        return "\n".join(rows + [f"  compared with {row}" for row in self.others])
 
     def _repr_html_(self) -> str:
         from ..reports.display import effect_html

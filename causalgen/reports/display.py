@@ -34,12 +34,13 @@ def as_png(figure: Figure) -> tuple[bytes, dict[str, int]]:
 
 
 def effect_html(report: "EffectReport") -> str:
-    """The question, what identifies it, the forest plot, every refuter's verdict, and the warnings."""
+    """The question, the estimate and what speaks against it, the forest plot, every refuter's verdict, the warnings."""
     rows = [f"{row.refuter} on {row.estimate}: {row.reading}" for row in report.refutations]
     listed = "".join(f"<li>{escape(text)}</li>" for text in rows)
     warned = "".join(f"<p><b>Warning:</b> {escape(text)}</p>" for text in report.warnings)
     used = f"{report.rows_used:,} rows used, {report.rows_dropped:,} dropped"
     return (
-        f"<div><p><b>{escape(report.question)}</b><br/>{escape(report.estimand.text)}<br/>{used}</p>"
+        f"<div><p><b>{escape(report.question)}</b><br/>{escape(str(report.estimate))}<br/>"
+        f"<b>{escape(report.headline)}</b><br/>{escape(report.recommended)}<br/>{escape(report.estimand.text)}<br/>{used}</p>"
         f"{as_svg(plot_forest(report))}{f'<ul>{listed}</ul>' if rows else ''}{warned}</div>"
     )

@@ -18,8 +18,6 @@ __all__ = ["answers", "effect_highlight", "headline_metrics", "metric_highlight"
 
 STRATUM = "within support"
 BESIDE = ("identity control", "oracle")
-TRUSTED = ("doubly robust", "g-computation")
-"""Estimates that rest on the weakest models, where there are several."""
 
 
 def answers(content: ReportContent) -> list[Highlight]:
@@ -32,26 +30,22 @@ def answers(content: ReportContent) -> list[Highlight]:
 
 
 def effect_highlight(findings: EffectFindings) -> Highlight:
-    """An adjusted estimate, with truth and naive estimate beside it, and whether doubt is due."""
+    """The recommended estimate, with truth and naive estimate next to it, and what speaks against it."""
     report = findings.report
-    adjusted = [row for row in report.estimates if row.kind == "adjusted" and row.population == report.population]
-    adjusted = adjusted or [row for row in report.estimates if row.kind == "adjusted"]
-    naive = next((row for row in report.estimates if row.kind == "naive"), None)
-    trusted = [row for row in adjusted if row.source in TRUSTED]
-    chosen = (trusted or adjusted or list(report.estimates))[-1]
-    parts = (
-        [f"{chosen.source}, {report.level:.0%} interval"] if adjusted else ["unadjusted: an association, not an effect"]
-    )
-    if adjusted and chosen.population != "whole":
+    chosen, naive = report.estimate, next((row for row in report.others if row.kind == "naive"), None)
+    parts = [f"{chosen.source}, {report.level:.0%} interval" if chosen.covers(0) is not None else chosen.source]
+    if report.estimand.method == "no effect":
+        parts = ["by assumption: the graph has no directed path"]
+    if chosen.population != "whole":
         parts.append(f"averaged over {POPULATIONS[chosen.population]}")
     if report.truth is not None:
         parts.append(f"truth {number(report.truth)} ({_place(chosen, report.truth)})")
-    if adjusted and naive is not None:
+    if naive is not None:
         place = f" ({_place(naive, report.truth)})" if report.truth is not None else ""
-        parts.append(f"without adjustment {number(naive.value)}{place}")
-    if findings.doubt is not None and findings.doubt.reasons:
-        due = findings.doubt.summary[0].rstrip(".")
-        parts.append(due[0].lower() + due[1:])
+        association = ", an association" * (report.estimand.method == "no effect")
+        parts.append(f"without adjustment {number(naive.value)}{association}{place}")
+    verdict = findings.headline.rstrip(".")
+    parts.append(verdict[0].lower() + verdict[1:])
     return Highlight(report.question, with_interval(chosen.value, chosen.low, chosen.high), "; ".join(parts))
 
 

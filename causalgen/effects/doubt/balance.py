@@ -83,8 +83,20 @@ class Balance:
     @property
     def doubtful(self) -> bool:
         """Whether a covariate stays out of balance (0.1), or a twentieth of the population lacks likes in an arm."""
-        out = self.worst is not None and abs(self.worst.after) > BALANCED
-        return out or max(arm.share_outside for arm in self.arms) > RARE
+        return self._unbalanced or max(arm.share_outside for arm in self.arms) > RARE
+
+    @property
+    def _unbalanced(self) -> bool:
+        return self.worst is not None and abs(self.worst.after) > BALANCED
+
+    @property
+    def flaw(self) -> str:
+        """What is wrong with overlap or balance, in a few words."""
+        if self._unbalanced:
+            assert self.worst is not None
+            return f"{self.worst.covariate} stays out of balance ({self.kind} {self.worst.after:.2f})"
+        arm = max(self.arms, key=lambda arm: arm.share_outside)
+        return f"poor overlap at {self.treatment} = {arm.value} for {percent(arm.share_outside)} of the rows"
 
     @property
     def reading(self) -> str:
@@ -108,8 +120,8 @@ class Balance:
             return f"{shown} lies outside what is seen among similar rows for {percent(arm.share_outside)} of the rows."
         among = "all rows" if self.population == "whole" else f"the {self.population} population"
         return (
-            f"{shown} has {arm.rows} rows, after weighting worth {arm.effective:.0f}, and a propensity below {RARE:.0%} "
-            f"for {percent(arm.share_outside)} of {among}."
+            f"{shown} has {arm.rows} rows, an effective sample size of {arm.effective:.0f} after weighting, and a "
+            f"propensity below {RARE:.0%} for {percent(arm.share_outside)} of {among}."
         )
 
     def to_frame(self) -> pd.DataFrame:

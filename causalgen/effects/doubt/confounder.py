@@ -14,13 +14,13 @@ every estimate to 0, confounded or not, so u is drawn here and the estimators ar
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from itertools import pairwise
+from typing import Literal
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
 from ...errors import DataError
-from ..report import Verdict
 from ..table import EncodedTable
 from .columns import compared, covariate_columns, other_labels
 from .refit import NAIVE, refit, with_covariate
@@ -36,6 +36,13 @@ STRENGTHS = (0.02, 0.05, 0.1, 0.2, 0.3, 0.4)
 MOST_ROWS = 5_000
 SALT = 20  # the noise must not repeat a table that was drawn under the same seed
 LEAST_SIMULATIONS = 2
+
+Benchmarked = Literal["sign lost", "sign kept", "no benchmark"]
+READINGS: dict[Benchmarked, str] = {
+    "sign lost": "A hidden cause as strong as observed covariates would take the sign",
+    "sign kept": "A hidden cause as strong as observed covariates would leave the sign",
+    "no benchmark": "There is no observed covariate of comparable strength",
+}
 
 
 @dataclass(frozen=True)
@@ -90,21 +97,19 @@ class SimulatedConfounder:
                 return before + (after - before) * above / (above - below)
         return None
 
-    def verdict(self, source: str) -> Verdict:
-        """Rejected where a confounder as strong as observed covariates takes the sign away."""
+    def verdict(self, source: str) -> Benchmarked:
+        """Whether a confounder as strong as observed covariates takes the sign away: a strength, never a rejection."""
         compared = [row.value for row in self._of(source) if row.like]
         if not compared:
-            return "no verdict"
-        return "rejected" if min(value * self.original[source] for value in compared) <= 0 else "not rejected"
+            return "no benchmark"
+        return "sign lost" if min(value * self.original[source] for value in compared) <= 0 else "sign kept"
 
     def reading(self, source: str) -> str:
         """The verdict and the tipping strengths in words, and what they cannot show."""
-        words: str = self.verdict(source)
-        if source != NAIVE and "rejected" not in (words, self.verdict(NAIVE)):
-            words = f"{words}; not informative here (the naive estimate is not rejected either)"
+        words = READINGS[self.verdict(source)]
         half, gone = self._strength(self.tipping(source, 0.5)), self._strength(self.tipping(source))
         return (
-            f"{words}. A simulated hidden cause halves the estimate {self.original[source]:.4g} at {half} and takes "
+            f"{words}. A simulated one halves the estimate {self.original[source]:.4g} at {half} and takes "
             f"its sign at {gone}. It cannot show whether such a cause exists."
         )
 

@@ -65,6 +65,16 @@ class ControlTest:
     hypothesis: str
 
     @property
+    def informative(self) -> bool:
+        """Whether the control rejects this estimate or the naive one."""
+        return "rejected" in (self.verdict, self.naive_verdict)
+
+    @property
+    def concern(self) -> str:
+        """What speaks against the method; empty where nothing does."""
+        return f"Negative control: {self.reading}" if self.verdict == "rejected" else ""
+
+    @property
     def reading(self) -> str:
         """The verdict in words, and what it cannot show."""
         test = f"{self.verdict}: {self.hypothesis} (found {self.estimate.value:.4g}"

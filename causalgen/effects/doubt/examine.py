@@ -9,6 +9,7 @@ import pandas as pd
 
 from ...errors import DataError
 from ...graph import CausalGraph
+from ..concerns import Check, concerns_of, headline
 from ..estimators.methods import METHODS
 from ..report import EffectReport
 from ..table import check_names, encode_table
@@ -38,6 +39,7 @@ class Doubt:
         negative_controls: One row for each control and method.
         independencies: What the graph implies among the observed attributes, tested.
         seed: Seed of simulations, folds and draws.
+        of_report: The report's own checks: refuters, methods against one another, interval, warnings.
         left_out: What the report took into account and these parts do not; empty when nothing.
     """
 
@@ -49,38 +51,51 @@ class Doubt:
     negative_controls: tuple[ControlTest, ...]
     independencies: ImpliedIndependencies
     seed: int
+    of_report: tuple[Check, ...] = ()
     left_out: str = ""
 
     @property
+    def examined(self) -> tuple[Check, ...]:
+        """The checks that were made here, beyond those of the report; sensitivity is a benchmark, and no check."""
+        checks = []
+        if self.balance is not None:
+            text = f"Poor overlap or balance. {self.balance.reading}"
+            checks.append(Check(self.balance.flaw, text if self.balance.doubtful else ""))
+        checks += [
+            Check(f"'{row.control.name}' as negative control rejects {row.estimate.source}", row.concern)
+            for row in self.negative_controls
+            if row.informative
+        ]
+        checks += [
+            Check(f"the data reject that {row.hypothesis}", f"Implied independence: {row.reading}" * row.is_rejected)
+            for row in self.independencies.tests
+            if row.p_value is not None
+        ]
+        return tuple(checks)
+
+    @property
+    def fragile(self) -> str:
+        """What a hidden cause as strong as observed ones would do to the estimate; empty where it would stand."""
+        if self.sensitivity is not None and self.sensitivity.weakness:
+            return self.sensitivity.weakness
+        original = {} if self.confounder is None else self.confounder.original
+        lost = [name for name in original if name != NAIVE and self.confounder.verdict(name) == "sign lost"]  # type: ignore[union-attr]
+        return f"one as strong as observed ones would take the sign of {', '.join(lost)}" if lost else ""
+
+    @property
+    def checks(self) -> tuple[Check, ...]:
+        """All checks: those of the report, and those that were made here."""
+        return (*self.of_report, *self.examined)
+
+    @property
     def reasons(self) -> tuple[str, ...]:
-        """What gives reason to doubt; empty when nothing was found, which proves nothing."""
-        found = []
-        if self.sensitivity is not None and self.sensitivity.doubtful:
-            found.append(
-                f"Hidden confounding no stronger than observed causes would change it. {self.sensitivity.reading}"
-            )
-        if self.confounder is not None:
-            sources = [name for name in self.confounder.original if name != NAIVE]
-            found += [
-                f"Simulated confounder, {name}: {self.confounder.reading(name)}"
-                for name in sources
-                if self.confounder.verdict(name) == "rejected"
-            ]
-        if self.balance is not None and self.balance.doubtful:
-            found.append(f"Poor overlap or balance. {self.balance.reading}")
-        found += [f"Negative control: {row.reading}" for row in self.negative_controls if row.verdict == "rejected"]
-        found += [f"Implied independence: {row.reading}" for row in self.independencies.rejected]
-        return tuple(found)
+        """What speaks against the number, in full; empty where nothing was found, which proves nothing."""
+        return concerns_of(self.checks)
 
     @property
     def summary(self) -> tuple[str, ...]:
-        """Short sentences: first whether doubt is due, then every part in words."""
-        due = len(self.reasons)
-        words = [
-            f"Doubt is due for {due} reason{'s' * (due > 1)}."
-            if due
-            else "No reason for doubt was found, which proves nothing."
-        ]
+        """Short sentences: first how many checks speak against the number and which, then every part in words."""
+        words = [headline(self.checks, self.fragile)]
         if self.left_out:
             words.append(self.left_out)
         if self.sensitivity is not None:
@@ -172,7 +187,7 @@ def examine(
                 "Expected negative controls beside an effect identified by adjustment; this one is identified as "
                 f"'{report.estimand.method}'. Leave them out."
             )
-        return Doubt(report.question, None, None, (), None, (), independencies, seed, _left_out(report))
+        return Doubt(report.question, None, None, (), None, (), independencies, seed, report.checks, _left_out(report))
     adjusted = [row for row in report.estimates if row.kind == "adjusted" and row.source in METHODS]
     if not adjusted:
         raise DataError(
@@ -202,6 +217,7 @@ def examine(
         negative_controls=check_controls(graph, table, report, controls, seed=seed) if controls else (),
         independencies=independencies,
         seed=seed,
+        of_report=report.checks,
         left_out=_left_out(report),
     )
 

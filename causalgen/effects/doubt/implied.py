@@ -37,6 +37,10 @@ class TestedIndependence:
     rows: int
 
     @property
+    def is_rejected(self) -> bool:
+        return self.verdict == "rejected"
+
+    @property
     def hypothesis(self) -> str:
         x, y, given = self.independence
         return f"{x} is independent of {y}" + (f" among rows with equal {', '.join(given)}" if given else "")
@@ -67,7 +71,7 @@ class ImpliedIndependencies:
 
     @property
     def rejected(self) -> tuple[TestedIndependence, ...]:
-        return tuple(row for row in self.tests if row.verdict == "rejected")
+        return tuple(row for row in self.tests if row.is_rejected)
 
     @property
     def reading(self) -> str:

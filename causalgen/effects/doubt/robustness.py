@@ -147,6 +147,15 @@ class Robustness:
         return not rows or any(self.left(row) != "more than half" for row in rows)
 
     @property
+    def weakness(self) -> str:
+        """What a hidden cause as strong as observed ones would do, in a few words; empty where the estimate stands."""
+        for row in (self.strongest, self.together):
+            if row is not None and (left := self.left(row)) != "more than half":
+                name = "all observed ones together" if row.covariate == ALL else row.covariate
+                return f"one as strong as {name} would {'take its sign' if left == 'nothing' else 'at least halve it'}"
+        return ""
+
+    @property
     def reading(self) -> str:
         """The robustness values in words, against what the covariates explain."""
         words = (

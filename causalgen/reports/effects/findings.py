@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+from ...effects.concerns import Check, concerns_of, headline
 from ...graph import CausalGraph
 
 if TYPE_CHECKING:
@@ -36,3 +37,30 @@ class EffectFindings:
     table: "pd.DataFrame | None" = None
     arguments: Mapping[str, Any] = field(default_factory=dict)
     page: str = ""
+
+    @property
+    def checks(self) -> tuple[Check, ...]:
+        """All checks: those of the report, of `examine`, and of the estimate against the fitted model and its images."""
+        examined = () if self.doubt is None else self.doubt.examined
+        return (*self.report.checks, *examined, *self._compared())
+
+    @property
+    def headline(self) -> str:
+        """How many checks speak against the number, and which."""
+        return headline(self.checks, "" if self.doubt is None else self.doubt.fragile)
+
+    @property
+    def concerns(self) -> tuple[str, ...]:
+        """What speaks against the number, in full."""
+        return concerns_of(self.checks)
+
+    def _compared(self) -> list[Check]:
+        pairs = () if self.agreement is None else self.agreement.pairs
+        return [
+            Check(
+                f"{pair.first} and {pair.second} differ",
+                f"Sources differ by more than the margin. {pair}" if pair.verdict == "differ" else "",
+            )
+            for pair in pairs
+            if pair.verdict != "undecided"
+        ]

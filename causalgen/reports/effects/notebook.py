@@ -69,7 +69,7 @@ DOUBTS = (
 def _title(findings: EffectFindings, answers: Sequence[Highlight]) -> str:
     lines = [f"# {escape(findings.report.question)}"]
     lines += [f"**{escape(line.value)}** ({escape(line.note)})" for line in answers]
-    lines += [f"> {escape(text)}" for text in findings.report.warnings]
+    lines += [f"> **{escape(findings.headline)}**", *(f"> {escape(text)}" for text in findings.concerns)]
     return "\n\n".join(lines)
 
 

@@ -79,9 +79,9 @@ class _Sections:
         self.findings, self.report, self.folder, self.name = findings, findings.report, folder, name
 
     def answer(self) -> Section:
-        """Warnings and reasons for doubt, then the estimates."""
+        """What speaks against the estimate, then the estimate and what it is compared with."""
         report = self.report
-        sources = (*report.estimates, *report.comparisons)
+        sources = (report.estimate, *report.others)
         truth = "the line is the truth, hollow points miss it" if report.truth is not None else "the truth is not known"
         forest = self._picture(
             plot_forest(report),
@@ -90,7 +90,7 @@ class _Sections:
             f"Estimates with {report.level:.0%} intervals; {truth}.",
         )
         used = f"{report.rows_used:,} rows used, {report.rows_dropped:,} dropped. Seed {report.seed}."
-        text = f"{report.estimand.text} Averaged over {POPULATIONS[report.population]}. {used}"
+        text = f"{report.recommended} {report.estimand.text} Averaged over {POPULATIONS[report.population]}. {used}"
         table = estimate_table(report, self._file(report.to_frame(), "effect"))
         parts = [*self._alerts(), Part(text=text, pictures=[forest], beside="after"), Part(tables=[table])]
         return Section("effect", "The effect", parts)
@@ -98,14 +98,11 @@ class _Sections:
     def _alerts(self) -> list[Part]:
         """What a reader must know before the numbers."""
         parts = []
-        if self.report.warnings:
-            points = [(text, "") for text in self.report.warnings]
-            parts.append(Part(alert="Before using these numbers", points=points))
-        doubt = self.findings.doubt
-        if doubt is not None and doubt.reasons:
-            parts.append(Part(alert=doubt.summary[0], points=[_titled(reason) for reason in doubt.reasons]))
-        elif doubt is not None:
-            parts.append(Part(text=doubt.summary[0]))
+        concerns = self.findings.concerns
+        if concerns:
+            parts.append(Part(alert=self.findings.headline, points=[_titled(text) for text in concerns]))
+        else:
+            parts.append(Part(text=self.findings.headline))
         return parts
 
     def assumptions(self) -> Section:
@@ -157,11 +154,11 @@ class _Sections:
         if doubt.confounder is not None:
             confounder = doubt.confounder
             names = [name for name in confounder.original if name != "naive"]
-            rejected = [name for name in names if confounder.verdict(name) == "rejected"]
+            lost = [name for name in names if confounder.verdict(name) == "sign lost"]
             parts.append(
                 Part(
-                    fold=f"A simulated hidden cause rejects {len(rejected)} of {len(names)} estimates"
-                    + (f": {', '.join(rejected)}" if rejected else ""),
+                    fold=f"A simulated hidden cause as strong as observed ones takes the sign of {len(lost)} of "
+                    f"{len(names)} estimates" + (f": {', '.join(lost)}" if lost else ""),
                     points=[(name, confounder.reading(name)) for name in names],
                     tables=[confounder_table(confounder, self._file(confounder.to_frame(), "confounder"))],
                 )

@@ -35,9 +35,9 @@ MOST_ROWS = 20
 
 
 def estimate_table(report: "EffectReport", file: str = "") -> Table:
-    """Estimates and comparisons, with their agreement with the truth where it is known."""
+    """The recommended estimate first, then what it is compared with, with their agreement with the truth where it is known."""
     truth = report.truth
-    shared = (*report.estimates, *report.comparisons)
+    shared = (report.estimate, *report.others)
     several = {row.population for row in shared} != {"whole"}
     header = ["Source", f"Effect{_unit(report.outcome_unit)}", f"{report.level:.0%} interval"]
     header += ["Averaged over"] if several else []
@@ -49,7 +49,7 @@ def estimate_table(report: "EffectReport", file: str = "") -> Table:
             cells.append(row.population)
         if truth is not None:
             cells.append(_holds(row, truth, report.population))
-        rows.append(Row(cells, note=row.note, strong=row.kind == "truth"))
+        rows.append(Row(cells, note=row.note, strong=row == report.estimate or row.kind == "truth"))
     return Table(f"{report.question}: estimates", header, [Group(rows)], file)
 
 

@@ -1,0 +1,139 @@
+"""Every check of an effect, and the one sentence that says what speaks against its number."""
+
+import re
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from itertools import combinations
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from .report import EffectReport, Estimate
+
+__all__ = ["Check", "concerns_of", "headline", "report_checks"]
+
+
+@dataclass(frozen=True)
+class Check:
+    """One check of an effect.
+
+    Attributes:
+        about: What was found, in the few words that the headline uses.
+        concern: What speaks against the number, in full; empty where nothing does.
+    """
+
+    about: str
+    concern: str = ""
+
+
+def headline(checks: Sequence[Check], fragile: str = "") -> str:
+    """How many checks speak against the number, and which.
+
+    Args:
+        checks: The checks that were made.
+        fragile: What a hidden cause as strong as observed ones would do; it is a benchmark, and no concern is counted.
+
+    >>> headline([Check("placebo treatment rejects weighting", "It finds 0.3."), Check("balance")])
+    '1 concern among 2 checks: placebo treatment rejects weighting.'
+    >>> headline([Check("balance")], "one as strong as age would take its sign")
+    'No concern was found among 1 check; hidden causes cannot be excluded: one as strong as age would take its sign.'
+    """
+    count = f"{len(checks)} check{'s' * (len(checks) != 1)}"
+    found = [check.about for check in checks if check.concern]
+    if found:
+        more = f". Hidden causes cannot be excluded: {fragile}" if fragile else ""
+        return f"{len(found)} concern{'s' * (len(found) > 1)} among {count}: {'; '.join(found)}{more}."
+    if not checks:
+        return "No check was made that can tell; hidden causes cannot be excluded. Run the refuters, and examine the report."
+    more = f": {fragile}" if fragile else ""
+    return f"No concern was found among {count}; hidden causes cannot be excluded{more}."
+
+
+def concerns_of(checks: Iterable[Check]) -> tuple[str, ...]:
+    """What speaks against the number, in full."""
+    return tuple(check.concern for check in checks if check.concern)
+
+
+def report_checks(report: "EffectReport") -> tuple[Check, ...]:
+    """The checks that a report holds itself: refuters, its methods against one another, interval, truth, warnings."""
+    return (
+        *_refuters(report),
+        *_agreement(report),
+        *_interval(report),
+        *_truth(report),
+        *_passed(report),
+        *(Check(_short(text), text) for text in report.warnings),
+    )
+
+
+def _refuters(report: "EffectReport") -> list[Check]:
+    """The refuters that can tell; one that passes the naive estimate as well checks nothing here."""
+    found = []
+    for row in report.refutations:
+        about = f"'{row.refuter}' rejects {row.estimate}"
+        if row.verdict == "rejected":
+            p_value = "" if row.p_value is None else f" (p = {row.p_value:.2g})"
+            told = f"The refuter expects {row.expected:.4g} and finds {row.found:.4g}{p_value}. {row.checks}"
+            found.append(Check(about, f"{about[:1].upper()}{about[1:]}. {told}"))
+        elif row.informative and row.verdict == "not rejected":
+            found.append(Check(f"'{row.refuter}' on {row.estimate}"))
+    return found
+
+
+def _agreement(report: "EffectReport") -> list[Check]:
+    """The methods against one another; they share the rows, so each interval should hold the other's estimate."""
+    rows = [row for row in report.estimates if row.kind == "adjusted" and row.population == report.estimate.population]
+    pairs = [pair for pair in combinations(rows, 2) if None not in (pair[0].low, pair[1].low)]
+    if not pairs:
+        return []
+    apart = [pair for pair in pairs if not any(_holds(*ordered) for ordered in (pair, pair[::-1]))]
+    if not apart:
+        return [Check("agreement of the methods")]
+    named = "; ".join(f"{one} and {other}" for one, other in apart)
+    about = ", ".join(f"{one.source} and {other.source} disagree" for one, other in apart)
+    text = (
+        f"Methods disagree beyond their intervals. {named}: neither interval holds the other's estimate, so at least one "
+        "rests on a model of the wrong form."
+    )
+    return [Check(about, text)]
+
+
+def _holds(one: "Estimate", other: "Estimate") -> bool:
+    return bool(one.covers(other.value))
+
+
+def _interval(report: "EffectReport") -> list[Check]:
+    chosen = report.estimate
+    if report.estimand.method == "no effect":
+        return []
+    if chosen.low is None or chosen.high is None:
+        about = f"{chosen.source} has no finite interval"
+        text = f"{about[:1].upper()}{about[1:]}. The data cannot tell how large the effect is."
+        return [Check(about, text)]
+    return []
+
+
+def _truth(report: "EffectReport") -> list[Check]:
+    truth, chosen = report.truth, report.estimate
+    if truth is None or chosen.population != report.population or (held := chosen.covers(truth)) is None:
+        return []
+    about = f"the interval of {chosen.source} misses the truth"
+    return [Check("truth" if held else about, "" if held else f"The truth {truth:.4g} is known, and {about}.")]
+
+
+def _passed(report: "EffectReport") -> list[Check]:
+    """What every estimate looks at, and warns of where it fails: overlap, or the strength of an instrument."""
+    warned = " ".join(report.warnings)
+    if report.estimand.method == "instrument" and "Weak instrument" not in warned:
+        return [Check("strength of the instrument")]
+    if report.estimand.method == "backdoor" and report.estimand.adjustment and "Poor overlap" not in warned:
+        return [Check("overlap")]
+    return []
+
+
+def _short(text: str) -> str:
+    """The first clause of a warning.
+
+    >>> _short("Poor overlap: for 3 % of the rows."), _short("12 rows were dropped; unless they are like the others.")
+    ('Poor overlap', '12 rows were dropped')
+    """
+    return re.split(r"[:;.] ", text, maxsplit=1)[0].rstrip(".")

@@ -1,0 +1,51 @@
+"""Which of several estimates answers the question: one number, and why that one."""
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from .report import EffectReport, Estimate
+
+__all__ = ["PREFERENCE", "recommend", "why"]
+
+PREFERENCE = {
+    "doubly robust": "it is right where the outcome model or the propensity model is, and needs only one of them",
+    "g-computation": "its outcome model is flexible in treatment and covariates",
+    "instrumental variables": "it needs no measured confounder, and its interval covers however weak the instrument is",
+    "front-door": "it is the method for a front door",
+    "prediction-powered": "it is right whatever the predictor is",
+    "predict-then-debias": "it is right whatever the predictors are",
+    "calibrated measurement": "it corrects the measurement by its calibration",
+    "regression calibration": "it corrects the measurements by their calibration",
+    "causal forest": "its models are flexible in treatment and covariates",
+    "double machine learning": "it is flexible in the covariates, and linear in the treatment alone",
+    "weighting": "its propensity model is flexible, and it needs no outcome model",
+    "matching": "it compares like with like, and needs no outcome model",
+    "generalized linear adjustment": "its model keeps the outcome in its range",
+    "linear adjustment": "no method with weaker assumptions ran; it is right only where the outcome is linear",
+}
+"""Methods from weak assumptions to strong ones, and why one is taken."""
+
+
+def recommend(report: "EffectReport") -> "Estimate | None":
+    """The adjusted estimate that rests on the weakest assumptions; None where nothing was adjusted.
+
+    Estimates in the population that was asked for come first; methods that `PREFERENCE` lacks come last, in their order.
+    """
+    adjusted = [row for row in report.estimates if row.kind == "adjusted"]
+    asked = [row for row in adjusted if row.population == report.population]
+    ranks = {source: rank for rank, source in enumerate(PREFERENCE)}
+    return min(asked or adjusted, key=lambda row: ranks.get(row.source, len(ranks)), default=None)
+
+
+def why(report: "EffectReport") -> str:
+    """Why the recommended estimate is recommended, in one sentence."""
+    chosen = recommend(report)
+    if chosen is None:
+        return (
+            f"0 by assumption: the graph has no directed path from {report.treatment} to {report.outcome}, so nothing "
+            "is estimated."
+        )
+    others = sum(row.kind == "adjusted" for row in report.estimates) - 1
+    reason = PREFERENCE.get(chosen.source, "it is the first method that was asked for")
+    among = f", of {others + 1} methods," if others else ""
+    return f"The estimate by {chosen.source}{among} is recommended: {reason}."
