@@ -95,8 +95,7 @@ def audit(
         from ..grammar import parse_do
         from ..studies.asking import fitted_data, fitted_model
         from ..studies.audit_page import write_audit
-        from ..studies.measurements import MEASUREMENTS
-        from ..studies.queries import image_node as measured_image
+        from ..studies.readers import readers_of
         from ..studies.reporting import SMOKE_WARNING
 
         scorer = as_classifier(
@@ -111,7 +110,7 @@ def audit(
         scm = fitted_model(folder)
         interventions = [parse_do(scm.graph, JOINT.split(text)) for text in do]
         node = image_node(scm.graph, image)
-        measured = folder.study.measurements if node == measured_image(scm.graph) else {}
+        readers = readers_of(folder, scm.graph, node)
         report = audit_classifier(
             scorer,
             scm,
@@ -121,11 +120,13 @@ def audit(
             image=node,
             rows=rows,
             particles=particles,
-            measure={name: MEASUREMENTS[word] for name, word in measured.items()},
+            measure=readers.measure,
+            classifiers=readers.trained,
             margin=margin,
             level=level,
             seed=seed,
         )
+        report = replace(report, notes=(*readers.notes, *report.notes))
         if folder.record.get("smoke"):
             report = replace(report, warnings=(SMOKE_WARNING, *report.warnings))
         about = {"run": str(run), "classifier": classifier, "factor on the pixels": scale}

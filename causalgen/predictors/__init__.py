@@ -5,7 +5,7 @@ from .fit import fit_classifier
 from .fit_predictor import enough_epochs, fit_predictor
 from .predictor import AttributePredictor
 from .regressor import Regressor, fit_regressor
-from .storage import load, save
+from .storage import load, load_predictor, save, save_predictor
 
 __all__ = [
     "AttributePredictor",
@@ -16,5 +16,7 @@ __all__ = [
     "fit_predictor",
     "fit_regressor",
     "load",
+    "load_predictor",
     "save",
+    "save_predictor",
 ]

@@ -13,10 +13,10 @@ from rich.progress import Progress
 from torch import Tensor
 
 from ..datasets import Dataset, Truth
-from ..graph import CausalGraph, Variable
+from ..graph import CausalGraph
 from ..metrics import Space, fit_latents, latent_space
-from ..nn import load_module, save_module, seeded
-from ..predictors import AttributePredictor, fit_predictor
+from ..nn import seeded
+from ..predictors import AttributePredictor, fit_predictor, load_predictor, save_predictor
 from ..scm import StructuralCausalModel, load, save
 from ..training import FitConfig, Stage, fit
 from .measurements import Measurement
@@ -95,23 +95,9 @@ def attribute_predictors(
             predictor = fit_predictor(
                 data, name, image=image, given=given, epochs=epochs, seed=seed, device=device, bars=bars
             )
-            save_module(predictor, place, "predictor", _description(predictor))
-        predictors[name] = load_module(place, "predictor", _rebuild).to(device)
+            save_predictor(predictor, place)
+        predictors[name] = load_predictor(place).to(device)
     return predictors
-
-
-def _description(predictor: AttributePredictor) -> dict[str, Any]:
-    return {
-        "variable": predictor.variable.to_dict(),
-        "shape": list(predictor.shape),
-        "given": [variable.to_dict() for variable in predictor.given.values()],
-    }
-
-
-def _rebuild(description: dict[str, Any]) -> AttributePredictor:
-    given = [Variable.from_dict(entry) for entry in description["given"]]
-    variable = Variable.from_dict(description["variable"])
-    return AttributePredictor(variable, tuple(description["shape"]), {v.name: v for v in given})
 
 
 def latents(

@@ -72,7 +72,7 @@ def evaluate_run(
     epochs = (1, 1) if run.record.get("smoke") else (enough, LATENT_EPOCHS)
     with bars(console or Console(stderr=True)) as progress:
         predictors = attribute_predictors(
-            data, run.path / "predictors", image=image, epochs=epochs[0], seed=study.seed, bars=progress
+            data, run.predictors, image=image, epochs=epochs[0], seed=study.seed, bars=progress
         )
         space = latents(data, run.path / "latents", image=image, epochs=epochs[1], bars=progress)
         table = evaluate(

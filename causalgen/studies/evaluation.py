@@ -1,6 +1,7 @@
 """The metrics step: what reads attributes from images, then everything that `causalgen.metrics` measures."""
 
 from collections.abc import Callable
+from pathlib import Path
 
 from rich.progress import Progress
 
@@ -12,6 +13,7 @@ from ..predictors.fit import LEAST_EPOCHS, classifier_epochs
 from ..scm import StructuralCausalModel
 from .measurements import MEASUREMENTS
 from .queries import image_node
+from .readers import keep_readers
 from .schema import OwnData, Study
 
 __all__ = ["classified", "evaluate_model", "headline", "regressed"]
@@ -21,18 +23,36 @@ MOST_LABELS = 20
 
 
 def evaluate_model(
-    study: Study, scm: StructuralCausalModel, data: Dataset, *, smoke: bool = False, bars: Progress | None = None
+    study: Study,
+    scm: StructuralCausalModel,
+    data: Dataset,
+    *,
+    keep: Path | None = None,
+    smoke: bool = False,
+    bars: Progress | None = None,
 ) -> MetricTable | None:
-    """Metrics of the study's queries on test units; None without queries."""
+    """Metrics of the study's queries on test units; None without queries.
+
+    Args:
+        study: The study.
+        scm: The fitted model.
+        data: The data.
+        keep: Folder for the trained classifiers and regressors, which an audit of the run uses again.
+        smoke: Whether they are trained for a moment only.
+        bars: Rich progress bars.
+    """
     if not study.evaluation.queries:
         return None
+    regressors = {name: _regressor(study, name, data, smoke, bars) for name in regressed(study, data.graph)}
+    classifiers = {name: _classifier(study, name, data, smoke, bars) for name in classified(study, data.graph)}
+    if keep is not None:
+        keep_readers(keep, {**regressors, **classifiers})
     return evaluate(
         scm,
         data,
         queries=[query[0] if len(query) == 1 else query for query in study.evaluation.queries],
-        measure={name: MEASUREMENTS[measurement] for name, measurement in study.measurements.items()}
-        | {name: _regressor(study, name, data, smoke, bars) for name in regressed(study, data.graph)},
-        classifiers={name: _classifier(study, name, data, smoke, bars) for name in classified(study, data.graph)},
+        measure={name: MEASUREMENTS[measurement] for name, measurement in study.measurements.items()} | regressors,
+        classifiers=classifiers,
         rows=study.evaluation.rows,
         seed=study.seed,
         bars=bars,

@@ -4,6 +4,7 @@
     study.resolved.yaml  the study with every default filled in; runs as it stands
     checkpoints/         unfinished training
     model/               the fitted model
+    readers/             classifiers and regressors that read attributes off the images
     tables/ figures/ report.html
     effects/             every effect as a report of its own
     audits/              what `causalgen audit` found
@@ -52,6 +53,16 @@ class RunFolder:
     def model(self) -> Path:
         """Folder of the fitted model."""
         return self.path / "model"
+
+    @property
+    def readers(self) -> Path:
+        """Folder of the classifiers and regressors that the metrics step trained."""
+        return self.path / "readers"
+
+    @property
+    def predictors(self) -> Path:
+        """Folder of the attribute predictors that `causalgen evaluate` trained."""
+        return self.path / "predictors"
 
     @property
     def tables(self) -> Path:

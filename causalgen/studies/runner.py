@@ -107,7 +107,9 @@ def run_study(
             found.galleries = step(GRIDS, gallery, study, scm, data)
             curves, effects = bars.each("curves", study.curves), bars.each("effects", study.effects)
             found.curves = step(CURVES, lambda: [response_curve(study, curve, scm, data) for curve in curves])
-            found.metrics = step(METRICS, evaluate_model, study, scm, data, smoke=smoke, bars=bars.progress)
+            found.metrics = step(
+                METRICS, evaluate_model, study, scm, data, keep=folder.readers, smoke=smoke, bars=bars.progress
+            )
             found.effects = step(EFFECTS, lambda: [effect_findings(study, effect, scm, data) for effect in effects])
             folder.update(headline=[] if found.metrics is None else headline(study, found.metrics))
             step(REPORT, _write, study, folder, found)

@@ -1,0 +1,105 @@
+"""What reads attributes off the images of a run: its measurements, and the classifiers and predictors that it trained.
+
+readers/     from the metrics step: a classifier of each discrete attribute, a regressor of each continuous one
+predictors/  from `causalgen evaluate`: a predictor of each parent of the image
+"""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from ..graph import CausalGraph
+from ..metrics import Measure
+from ..predictors import AttributePredictor, Classifier, Regressor, load, load_predictor, save, save_predictor
+from .measurements import MEASUREMENTS
+from .queries import image_node
+from .runfolder import RunFolder
+
+__all__ = ["Readers", "keep_readers", "readers_of"]
+
+
+@dataclass(frozen=True)
+class Readers:
+    """What reads the attributes of a run's images.
+
+    Args:
+        measure: Measurements by continuous attribute.
+        trained: Classifiers and predictors by attribute.
+        notes: Which reader an attribute has, and what has none, in sentences.
+    """
+
+    measure: Mapping[str, Measure]
+    trained: Mapping[str, Classifier | AttributePredictor]
+    notes: tuple[str, ...]
+
+
+def keep_readers(folder: Path, readers: Mapping[str, Classifier | Regressor | Measure]) -> None:
+    """Write the trained readers into `folder`, each into one of its own; measurements need no file."""
+    for place, (name, reader) in enumerate(readers.items()):
+        target = folder / f"{place}-{_slug(name)}"
+        if isinstance(reader, Classifier):
+            save(reader, target)
+        elif isinstance(reader, Regressor):
+            save_predictor(reader.predictor, target)
+
+
+def readers_of(run: RunFolder, graph: CausalGraph, image: str) -> Readers:
+    """The readers of a run, of which nothing is trained anew.
+
+    An attribute is read by the study's measurement, else by the reader of the metrics step, else by the predictor of
+    `causalgen evaluate`.
+
+    Args:
+        run: The run.
+        graph: The graph of its model.
+        image: The image to read; readers belong to the first image of the graph.
+
+    Raises:
+        CheckpointError: A saved reader is damaged.
+    """
+    if image != image_node(graph):
+        return Readers({}, {}, (f"The run has no readers of '{image}': they were trained on '{image_node(graph)}'.",))
+    measure = {name: MEASUREMENTS[word] for name, word in run.study.measurements.items()}
+    trained = dict(_saved(run.predictors)) | dict(_saved(run.readers))
+    used = {name: reader for name, reader in trained.items() if name in graph and name not in measure}
+    return Readers(measure, used, _notes(graph, image, measure, used))
+
+
+def _saved(folder: Path) -> Iterator[tuple[str, Classifier | AttributePredictor]]:
+    for path in sorted(folder.rglob("classifier.json")):
+        classifier = load(path.parent)
+        yield classifier.variable.name, classifier
+    for path in sorted(folder.rglob("predictor.json")):
+        predictor = load_predictor(path.parent)
+        yield predictor.variable.name, predictor
+
+
+def _notes(
+    graph: CausalGraph,
+    image: str,
+    measure: Mapping[str, Measure],
+    trained: Mapping[str, Classifier | AttributePredictor],
+) -> tuple[str, ...]:
+    missing = [name for name in graph.parents(image) if name not in measure and name not in trained]
+    notes = []
+    if measure:
+        notes.append(f"Read off the images by a measurement of the study: {', '.join(measure)}.")
+    if trained:
+        notes.append(
+            f"Read off the images by networks that the run trained on its training images: {', '.join(trained)}."
+        )
+    if missing:
+        notes.append(
+            f"The run trained nothing that reads {', '.join(missing)} off the images. `causalgen evaluate RUN` trains "
+            "predictors of all parents of the image and keeps them; the next audit uses them."
+        )
+    return tuple(notes)
+
+
+def _slug(name: str) -> str:
+    """A folder name.
+
+    >>> _slug("Age (years)/visit")
+    'Age--years--visit'
+    """
+    return "".join(letter if letter.isalnum() or letter in "-_" else "-" for letter in name)[:60]
