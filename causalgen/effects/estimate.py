@@ -8,6 +8,7 @@ from typing import Any, Literal
 import numpy as np
 import pandas as pd
 
+from ..datasets.declared import KindsLike, declare_kinds
 from ..errors import DataError, NotIdentifiableError, nearest
 from ..graph import CausalGraph, Estimand, check_adjustment_set, check_instrument, identify, instruments
 from .report import EffectReport
@@ -47,6 +48,7 @@ def estimate_effect(
     instrument: str | None = None,
     weights: str | None = None,
     cluster: str | None = None,
+    variables: KindsLike | None = None,
     interval: Literal["analytic", "bootstrap"] = "analytic",
     resamples: int = 400,
     refute: bool = True,
@@ -61,7 +63,8 @@ def estimate_effect(
     poor in the whole population, the effect in the overlap population stands beside it, and a warning says where.
 
     Args:
-        graph: The assumed causal graph. Attributes without a kind are read off their columns.
+        graph: The assumed causal graph. Attributes without a kind are read off their columns, by the rule of
+            `causalgen.datasets.kinds`; the report says as what.
         table: One row per unit; a column of labels or natural units for every attribute of the graph.
         treatment: A binary, categorical, ordinal or continuous variable.
         outcome: A binary or continuous variable.
@@ -74,6 +77,7 @@ def estimate_effect(
         instrument: An instrument of the graph, to use it instead of adjustment; what to hold equal beside it is found.
         weights: Column of sampling weights (positive; brought to mean 1).
         cluster: Column that tells which rows belong together, such as the images of one patient.
+        variables: Kinds of columns, over what the graph declares and the rule decides: {"clinic": "categorical"}.
         interval: "analytic" (influence function) or "bootstrap" (percentiles of refits; clusters are drawn whole). A
             front door has a bootstrap interval either way, an instrument only its own.
         resamples: Resampled tables of the bootstrap, at least 100 and 4 / (1 - level).
@@ -95,6 +99,7 @@ def estimate_effect(
     plan = Plan(methods, population, interval, resamples, simulations if refute else 0, level, seed)
     _check(plan)
     check_names(graph, table, treatment, outcome)
+    graph = declare_kinds(graph, table, variables)
     attributes = graph.project([name for name in graph.nodes if not graph[name].is_image])
     estimand = find_estimand(attributes, treatment, outcome, adjustment=adjustment, instrument=instrument)
     beside = [estimand.instrument] if estimand.instrument else []
@@ -118,6 +123,7 @@ def estimate_effect(
         population=population,
         weights=weights,
         cluster=cluster,
+        variables=encoded.variables,
     )
 
 
@@ -195,7 +201,7 @@ def find_estimand(
 
 
 def _warnings(table: EncodedTable, estimand: Estimand) -> tuple[str, ...]:
-    messages: list[str] = []
+    messages = list(table.notes)
     if table.dropped:
         messages.append(
             f"{table.dropped} rows were dropped because a used column is missing; unless they are missing at random, "

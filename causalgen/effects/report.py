@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import pandas as pd
 
-from ..graph import Estimand
+from ..datasets.kinds import columns_line
+from ..graph import Estimand, Variable
 from .concerns import Check, concerns_of, headline, report_checks
 from .recommended import recommend, why
 
@@ -133,6 +134,7 @@ class EffectReport:
         population: Population that was asked for; every estimate names its own.
         weights: Column of sampling weights; None without.
         cluster: Column of clusters; None when rows are independent.
+        variables: What every used column was read as.
     """
 
     treatment: str
@@ -152,6 +154,12 @@ class EffectReport:
     population: str = "whole"
     weights: str | None = None
     cluster: str | None = None
+    variables: tuple[Variable, ...] = ()
+
+    @property
+    def columns(self) -> str:
+        """What every used column was read as, in words; empty where it is not known."""
+        return columns_line(self.variables)
 
     @property
     def question(self) -> str:
@@ -263,6 +271,7 @@ class EffectReport:
         """JSON-able form of everything in the report."""
         fields = asdict(self) | {"question": self.question, "estimate": asdict(self.estimate)}
         fields |= {"recommended": self.recommended, "headline": self.headline, "concerns": self.concerns}
+        fields |= {"columns": self.columns, "variables": [variable.to_dict() for variable in self.variables]}
         for name in ("text", "formula", "latex", "assumptions"):
             fields["estimand"][name] = getattr(self.estimand, name)
         for row, values in zip(self.refutations, fields["refutations"], strict=True):
@@ -279,6 +288,7 @@ class EffectReport:
         rows = [self.question, f"  {self.estimate}", f"  {line}"]
         rows += [f"  {self.recommended}", f"  {self.estimand.text}"]
         rows += [f"  {self.rows_used} rows used, {self.rows_dropped} dropped"]
+        rows += [f"  {self.columns}"] if self.columns else []
         rows += [f"  compared with {row}" for row in self.others]
         rows += [f"  {row.refuter} on {row.estimate}: {row.reading}" for row in self.refutations]
         rows += [f"  warning: {text}" for text in self.warnings]

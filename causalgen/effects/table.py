@@ -8,6 +8,9 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from ..datasets.declared import type_columns
+from ..datasets.hints import declare_remedy
+from ..datasets.kinds import describe
 from ..errors import DataError, SupportError, nearest
 from ..graph import CausalGraph, Variable
 
@@ -16,7 +19,6 @@ __all__ = ["CLUSTER", "DRAW", "WEIGHTS", "EncodedTable", "check_names", "encode_
 LEAST_ROWS = 50
 LEAST_ROWS_PER_ARM = 10
 LEAST_CLUSTERS, LEAST_CLUSTERS_PER_ARM = 10, 5
-MOST_LABELS = 1_000
 CLUSTER, WEIGHTS = "(cluster)", "(weights)"  # columns that an encoded table adds
 DRAW = "(draw)"  # column that a bootstrap adds: which draw a row comes from
 RESERVED = ("placebo", "w_random", CLUSTER, WEIGHTS, DRAW)  # the first two are columns that DoWhy's refuters add
@@ -39,6 +41,8 @@ class EncodedTable:
         dropped: Number of rows left out because a used column is missing.
         names: Treatment and outcome.
         labels: Labels of the discrete covariates, in the order of their codes.
+        variables: Every used variable with the kind that was declared or decided, in the order of `data`.
+        notes: What a reader should know about the kinds that were decided.
     """
 
     data: pd.DataFrame
@@ -51,6 +55,8 @@ class EncodedTable:
     dropped: int
     names: tuple[str, str] = ("", "")
     labels: Mapping[str, tuple[Hashable, ...]] = field(default_factory=dict)
+    variables: tuple[Variable, ...] = ()
+    notes: tuple[str, ...] = ()
 
     @property
     def covariates(self) -> pd.DataFrame:
@@ -169,15 +175,18 @@ def encode_table(
                 f"Expected a column for weights and cluster; '{name}' has none."
                 + nearest(name, map(str, table.columns))
             )
-    complete = table.loc[table[[*used, *extra]].notna().all(axis=1), list(dict.fromkeys([*used, *extra]))]
-    complete = complete.reset_index(drop=True).infer_objects()
+    present = np.array(table[[*used, *extra]].notna().all(axis=1), dtype=bool)
+    typed = type_columns(graph, table, used)[1] if present.any() else {}
+    for column in typed.values():
+        present &= ~column.reading.missing
+    complete = table.loc[present, list(dict.fromkeys([*used, *extra]))].reset_index(drop=True)
     if len(complete) < LEAST_ROWS:
         raise DataError(
             f"Expected at least {LEAST_ROWS} rows with {', '.join([*used, *extra])}; got {len(complete)} "
             f"({len(table) - len(complete)} of {len(table)} rows lack one)."
         )
-    variables = {name: _declared(graph[name], complete[name], treatment) for name in used}
-    data = pd.DataFrame({name: _numbers(variables[name], complete[name]) for name in used})
+    variables = {name: typed[name].variable for name in used}
+    data = pd.DataFrame({name: typed[name].reading.values[present] for name in used})
     for name in (treatment, outcome):
         if data[name].nunique() < 2:
             raise DataError(f"Expected '{name}' to vary; every row has {complete[name].tolist()[0]!r}.")
@@ -225,6 +234,8 @@ def encode_table(
         dropped=len(table) - len(complete),
         names=(treatment, outcome),
         labels={name: variables[name].labels or () for name in adjustment if variables[name].is_discrete},
+        variables=tuple(variables.values()),
+        notes=tuple(note for column in typed.values() for note in column.reading.notes),
     )
 
 
@@ -263,53 +274,6 @@ def _check_clusters_of_arms(data: pd.DataFrame, treatment: str, cluster: str, ar
                 f"Expected {treatment}={label!r} in at least {LEAST_CLUSTERS_PER_ARM} clusters of '{cluster}'; got "
                 f"{count}. What so few have in common cannot be told from the effect: collect more clusters."
             )
-
-
-def _declared(variable: Variable, column: pd.Series, treatment: str) -> Variable:
-    """The variable itself, or what its column shows when the graph declares no kind."""
-    if variable.kind is not None:
-        return variable
-    numeric = pd.api.types.is_numeric_dtype(column) and not pd.api.types.is_bool_dtype(column)
-    if numeric and (variable.name != treatment or column.nunique() != 2):
-        return Variable(variable.name, "continuous", support=variable.support, unit=variable.unit)
-    values = _labels_of(variable, column)
-    if len(values) > MOST_LABELS:
-        raise DataError(
-            f"Expected at most {MOST_LABELS:,} different labels in column '{variable.name}'; got {len(values):,}. "
-            "Merge rare labels, store numbers as numbers, or give a column that groups the rows as cluster=."
-        )
-    labels: tuple[Hashable, ...] = tuple(sorted(values.tolist(), key=lambda value: (str(type(value)), value)))
-    if len(labels) < 2:
-        raise DataError(
-            f"Expected '{variable.name}' to vary; every row has {labels[0]!r}. A constant needs no node: leave it out."
-        )
-    return Variable(variable.name, "binary" if len(labels) == 2 else "categorical", labels=labels)
-
-
-def _labels_of(variable: Variable, column: pd.Series) -> Any:
-    """The different values of a column of labels."""
-    try:
-        return column.unique()
-    except TypeError:
-        raise DataError(
-            f"Expected a label or a number in every row of column '{variable.name}'; got {column.tolist()[0]!r}. "
-            "Spread lists over columns of their own."
-        ) from None
-
-
-def _numbers(variable: Variable, column: pd.Series) -> pd.Series:
-    """A column as float64: codes of a discrete variable, values of a continuous one."""
-    if variable.is_discrete:
-        codes = {value: variable.encode(value) for value in _labels_of(variable, column).tolist()}
-        return column.map(codes).astype(float)
-    numbers = pd.to_numeric(column, errors="coerce").astype(float)
-    wrong = np.flatnonzero(~np.isfinite(numbers))
-    if len(wrong):
-        raise DataError(
-            f"Expected finite numbers in column '{variable.name}'; got {column.tolist()[wrong[0]]!r}. "
-            "Leave missing values empty (NaN), or declare the variable's labels in the graph."
-        )
-    return numbers
 
 
 def _contrast(treatment: Variable, contrast: Any) -> tuple[tuple[Any, Any], float, float]:
@@ -353,8 +317,9 @@ def _outcome_range(outcome: Variable, values: pd.Series) -> tuple[tuple[float, f
         return (0.0, 1.0), f"probability of {outcome.labels[1]}"
     if outcome.is_discrete:
         raise DataError(
-            f"Expected a continuous or binary outcome; '{outcome.name}' is {outcome.kind}. "
-            "Ask for the probability of one label: recode it as binary."
+            f"Expected a continuous or binary outcome; '{outcome.name}' is {describe(outcome)}. Declare it continuous if "
+            f"its numbers are quantities ({declare_remedy(outcome.name, 'continuous')}), or ask for the probability of "
+            "one label: recode it as binary."
         )
     if outcome.support is not None and not values.between(*outcome.support).all():
         low, high = outcome.support

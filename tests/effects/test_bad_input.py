@@ -9,7 +9,7 @@ import pytest
 
 from causalgen.effects import estimate_effect
 from causalgen.errors import DataError, GraphError, NotIdentifiableError, SupportError, UnknownNameError
-from causalgen.graph import CausalGraph, Variable
+from causalgen.graph import CausalGraph
 
 from .generator import binary_table, digits_graph, digits_table, exploding_table, linear_table
 
@@ -60,10 +60,10 @@ def test_bad_question(question: dict, error: type, message: str) -> None:
             PEN,
             lambda t: t.assign(pen="marker"),
             DataError,
-            "label of 'pen' among 'ballpoint', 'felt-tip'; got 'marker'",
+            "one of ballpoint, felt-tip in every row of column 'pen'; got 'marker'",
         ),
-        (PEN, lambda t: t.assign(hurry="low"), DataError, "finite numbers in column 'hurry'; got 'low'"),
-        (PEN, lambda t: t.assign(hurry=np.inf), DataError, "finite numbers in column 'hurry'; got inf"),
+        (PEN, lambda t: t.assign(hurry="low"), DataError, "a number in every row of column 'hurry'; got 'low'"),
+        (PEN, lambda t: t.assign(hurry=np.inf), DataError, "a finite number in every row of column 'hurry'; got inf"),
         (PEN, lambda t: t.assign(hurry=np.nan), DataError, r"at least 50 rows.*got 0 \(100 of 100 rows lack one"),
         (PEN, lambda t: t.head(20), DataError, "Expected at least 50 rows"),
         (
@@ -101,10 +101,11 @@ def test_names_that_dowhy_takes_are_refused() -> None:
 def test_labels_by_the_hundred_need_rows() -> None:
     table = digits_table(200, seed=0)
     table["site"] = [f"site {i % 100}" for i in range(200)]
-    variables = [Variable("site"), Variable("pen"), Variable("intensity")]
-    graph = CausalGraph("site -> {pen, intensity}; pen -> intensity", variables)
-    with pytest.raises(DataError, match="at least 5 rows for each of 100 columns"):
+    graph = CausalGraph("site -> {pen, intensity}; pen -> intensity")
+    with pytest.raises(DataError, match="100 different words in 200 rows, as names of the rows are"):
         estimate_effect(graph, table, **PEN)
+    with pytest.raises(DataError, match="at least 5 rows for each of 100 columns"):
+        estimate_effect(graph, table, **PEN, variables={"site": "categorical"})
 
 
 def test_effects_that_no_estimator_can_reach_are_refused() -> None:
@@ -218,7 +219,10 @@ def test_a_given_set_without_a_path_to_the_outcome_says_no_effect() -> None:
 
 @pytest.mark.parametrize(
     ("value", "message"),
-    [([1], r"a label or a number in every row of column 'z'; got \[1\]"), ("a", "Expected 'z' to vary.*leave it out")],
+    [
+        ([1], "one value per cell in column 'z'; got a list per cell. Spread them"),
+        ("a", "Expected 'z' to vary.*leave it out"),
+    ],
 )
 def test_columns_that_are_neither_labels_nor_numbers(value: object, message: str) -> None:
     table = binary_table(100, seed=0)
@@ -242,7 +246,10 @@ def test_a_million_labels_are_refused_at_once() -> None:
     table = pd.concat([binary_table(1_000, seed=0)] * 1_000, ignore_index=True)
     table["z"] = np.char.add("unit ", np.arange(len(table)).astype(str))
     start = time.perf_counter()
-    with pytest.raises(DataError, match=r"at most 1,000 different labels in column 'z'; got 1,000,000.*cluster="):
+    with pytest.raises(
+        DataError,
+        match=r"column 'z'; got 1,000,000 different words in 1,000,000 rows, as names of the rows are.*cluster=",
+    ):
         estimate_effect(GRAPH, table, **SHORT)
     assert time.perf_counter() - start < 10
 

@@ -60,9 +60,10 @@ def independence_p_value(
     """
     columns = [_inputs(table[variable.name], variable) for variable in given]
     condition = np.hstack([np.zeros((len(table), 0)), *columns])
-    features = _features(condition)
-    of_x = _residuals(features, _functions(table[x.name], x))
-    of_y = _residuals(features, _functions(table[y.name], y))
+    features, tested = _features(condition), [_functions(table[variable.name], variable) for variable in (x, y)]
+    if not all(functions.shape[1] for functions in tested):
+        return None
+    of_x, of_y = (_residuals(features, functions) for functions in tested)
     products = np.einsum("ni,nj->nij", of_x, of_y).reshape(len(table), -1)
     if not products.shape[1]:
         return None

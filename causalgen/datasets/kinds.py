@@ -1,0 +1,379 @@
+"""The typing rule: what the column of a table is, for every door that reads one.
+
+- Truth values, words, and whole numbers with at most ten different values are labels: binary with two, categorical with
+  more. A pandas categorical is what it says, ordinal when its order is declared.
+- Two different numbers are labels as well, whole or not.
+- All other numbers are continuous. Text that spells numbers counts as numbers.
+- Dates, times, complex numbers and nested values are refused, and so are words that name the rows.
+
+What is declared goes before what is guessed. Whole numbers with more than ten but few different values might be codes
+all the same: `Reading.notes` says so, and how to declare the column.
+"""
+
+import re
+from collections.abc import Hashable, Sequence
+from dataclasses import dataclass, replace
+from datetime import timedelta
+from decimal import Decimal
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from ..graph import Variable
+from .hints import alike, maybe_codes
+
+__all__ = [
+    "FEW_NUMBERS",
+    "MOST_LABELS",
+    "Fault",
+    "Reading",
+    "columns_line",
+    "describe",
+    "out_of_reach",
+    "plain",
+    "read_values",
+]
+
+Array = NDArray[np.float64]
+
+FEW_NUMBERS = 10
+"""Whole numbers with at most this many different values are read as labels."""
+FEW_LABELS = 50
+"""Up to this many words are labels however few rows have each of them."""
+ROWS_PER_LABEL = 10
+"""More words than that are labels where each of them has this many rows on average; otherwise they name the rows."""
+MOST_LABELS = 1_000
+"""Most labels of a column that does not list them."""
+MOSTLY = 0.8
+"""Share of the cells that must be numbers, or dates, for the column to be one of numbers, or dates."""
+LOOKED_AT = 1_000
+"""Different words that are looked at to tell whether they are dates."""
+EXACT = 2**53
+"""Above this, double precision does not hold every whole number."""
+FINEST = 0.01
+"""A precision must tell numbers apart that differ by this share of their spread."""
+SMALLEST, LARGEST = 1e-100, 1e100
+"""Least and greatest spread of numbers whose squares double precision holds with room to spare."""
+DATE = re.compile(
+    r"\d{4}[-/.](0?[1-9]|1[0-2])([-/.](0?[1-9]|[12]\d|3[01]))?([T ].*)?"
+    r"|\d{1,2}[-/.]\d{1,2}[-/.](\d{2}|\d{4})([T ].*)?|\d{1,2}[ -][A-Za-z]{3,9}[ ,-]+\d{2,4}|\d{1,2}:\d{2}(:\d{2})?"
+)
+NO_DATES = "turn dates into a number, such as years since a day of reference, and durations into hours or days"
+SPREAD = "spread them over columns"
+
+
+@dataclass(frozen=True)
+class Fault:
+    """Why a column, or some of its cells, cannot be read.
+
+    Args:
+        found: What is there; for cells the first of them.
+        expected: What should be.
+        remedy: What to do, as an instruction; may be empty.
+        rows: Positions of the cells; empty for a fault of the whole column.
+    """
+
+    found: str
+    expected: str
+    remedy: str = ""
+    rows: tuple[int, ...] = ()
+
+
+@dataclass(frozen=True)
+class Reading:
+    """A column, read.
+
+    Args:
+        kind: continuous, binary, categorical or ordinal; None where it cannot be read.
+        labels: Labels in code order; None for numbers.
+        values: `(rows,)` float64: numbers, or codes into the labels; NaN where missing or faulty.
+        missing: `(rows,)` bool.
+        faults: What is wrong.
+        notes: What a reader of results should know about the choice.
+    """
+
+    kind: str | None
+    labels: tuple[Hashable, ...] | None
+    values: Array
+    missing: NDArray[np.bool_]
+    faults: tuple[Fault, ...] = ()
+    notes: tuple[str, ...] = ()
+
+    @property
+    def constant(self) -> bool:
+        """Whether all present values are equal."""
+        present = self.values[~self.missing]
+        return bool(len(present)) and bool((present == present[0]).all())
+
+
+def read_values(column: pd.Series, *, kind: str | None = None, labels: Sequence[Hashable] | None = None) -> Reading:
+    """What a column is, and its values.
+
+    Args:
+        column: The column of a table.
+        kind: Declared kind; None to have it decided.
+        labels: Declared labels in code order; None for those of the column.
+
+    >>> read_values(pd.Series([0, 1, 2, 1], name="clinic")).kind
+    'categorical'
+    >>> read_values(pd.Series([0, 1, 2, 1], name="visits"), kind="continuous").kind
+    'continuous'
+    """
+    column = _dense(column)
+    nothing = np.full(len(column), np.nan)
+    missing = column.isna().to_numpy(dtype=bool)
+    refused = _refused(column)
+    if refused is None and missing.all():
+        refused = Fault("missing values only", "values")
+    if refused is not None:
+        return Reading(None, None, nothing, missing, (refused,))
+    exact = _exact(column[~missing])
+    numbers = nothing.copy()
+    numbers[~missing] = exact.astype(float)
+    if pd.api.types.is_numeric_dtype(column) and not _is_truth(column[~missing]):
+        missing = missing | np.isnan(numbers)  # Arrow tells NaN from a missing value
+        exact = exact[~np.isnan(exact.astype(float))]
+    if missing.all():
+        return Reading(None, None, nothing, missing, (Fault("missing values only", "values"),))
+    guessed = kind is None and labels is None
+    if guessed and _are_dates(column[~missing], numbers[~missing]):
+        return Reading(None, None, nothing, missing, (_dates(),))
+    kind = kind or ("categorical" if labels is not None else _decide(column, exact))
+    if kind == "continuous":
+        return _numbers(column, numbers, missing, exact, guessed)
+    return _labels(column, kind, numbers, missing, exact, labels, guessed)
+
+
+def describe(variable: Variable) -> str:
+    """The kind in words, with what the labels are.
+
+    >>> describe(Variable("clinic", "categorical", labels=(0, 1, 2)))
+    'categorical (3 whole-number codes)'
+    """
+    labels = variable.labels or ()
+    if variable.kind == "binary":
+        return f"binary ({labels[0]}, {labels[1]})"
+    if not variable.is_discrete:
+        return str(variable.kind or "of no kind")
+    codes = all(isinstance(label, int) and not isinstance(label, bool) for label in labels)
+    return f"{variable.kind} ({len(labels)} {'whole-number codes' if codes else 'labels'})"
+
+
+def columns_line(variables: Sequence[Variable]) -> str:
+    """What columns were read as, in one line; empty without any.
+
+    >>> columns_line([Variable("t", "binary", labels=("no", "yes")), Variable("y", "continuous")])
+    'Columns: t binary (no, yes), y continuous.'
+    """
+    listed = ", ".join(f"{variable.name} {describe(variable)}" for variable in variables)
+    return f"Columns: {listed}." if listed else ""
+
+
+def plain(item: Any) -> Any:
+    """A label as plain Python: numbers as they are, everything else as text without the spaces around it."""
+    item = item.item() if isinstance(item, np.generic) else item
+    return item if isinstance(item, bool | int | float | Decimal) else str(item).strip()
+
+
+def out_of_reach(numbers: Array, precision: type = np.float64) -> Fault | None:
+    """Why a precision cannot compute with these finite numbers; None where it can.
+
+    Args:
+        numbers: `(rows,)`, at least two of them different.
+        precision: `numpy.float64`, in which effects are estimated, or `numpy.float32`, in which models are trained.
+    """
+    low, high = float(numbers.min()), float(numbers.max())
+    shown = f"{low:.15g} to {high:.15g}"
+    name, limits = ("single", (1e-30, 1e30)) if precision is np.float32 else ("double", (SMALLEST, LARGEST))
+    if max(abs(low), abs(high)) > limits[1]:
+        return Fault(f"{shown}, beyond the range of {name} precision", f"numbers up to {limits[1]:g}", "rescale them")
+    if high - low < limits[0]:
+        expected = f"numbers that differ by more than {limits[0]:g}"
+        return Fault(f"{shown}, which differ by less than {name} precision can compute with", expected, "rescale them")
+    if float(np.spacing(precision(max(abs(low), abs(high))))) > FINEST * numbers.std():
+        found = f"{shown}, too large for how little they differ"
+        return Fault(
+            found, f"numbers that {name} precision tells apart", "subtract one number from all of them, or rescale them"
+        )
+    return None
+
+
+def _dense(column: pd.Series) -> pd.Series:
+    column = column.reset_index(drop=True)
+    return column.astype(column.dtype.subtype) if isinstance(column.dtype, pd.SparseDtype) else column
+
+
+def _dates() -> Fault:
+    return Fault("dates or times", "numbers or labels", NO_DATES)
+
+
+def _refused(column: pd.Series) -> Fault | None:
+    """Why no variable can be read from a column of this type."""
+    if isinstance(column.dtype, pd.ArrowDtype):
+        import pyarrow as pa
+
+        kind = column.dtype.pyarrow_dtype
+        if pa.types.is_nested(kind):
+            return Fault(f"lists or records ({kind})", "one value per cell", SPREAD)
+        return _dates() if pa.types.is_temporal(kind) else None
+    dtype = column.dtype.categories.dtype if isinstance(column.dtype, pd.CategoricalDtype) else column.dtype
+    if dtype.kind in "mM" or isinstance(dtype, pd.PeriodDtype | pd.DatetimeTZDtype):
+        return _dates()
+    if dtype.kind == "c":
+        return _complex()
+    if column.dtype == object:
+        for item in column:
+            if isinstance(item, list | dict | tuple | set | np.ndarray):
+                return Fault(f"a {type(item).__name__} per cell", "one value per cell", SPREAD)
+            if hasattr(item, "isoformat") or isinstance(item, timedelta | np.datetime64 | np.timedelta64):
+                return _dates()
+            if isinstance(item, complex | np.complexfloating):
+                return _complex()
+    return None
+
+
+def _complex() -> Fault:
+    return Fault("complex numbers", "numbers or labels", "give their parts, or size and angle, a column each")
+
+
+def _exact(present: pd.Series) -> NDArray[Any]:
+    """Present cells as numbers, whole ones exact; NaN where a cell holds none. Truth values are labels, not numbers."""
+    if _is_truth(present):
+        return np.full(len(present), np.nan)
+    if present.dtype == object and pd.api.types.infer_dtype(present) == "integer":
+        return present.map(int).to_numpy(dtype=object)
+    read = pd.to_numeric(present, errors="coerce")
+    if pd.api.types.is_integer_dtype(read) and not read.isna().any():
+        return read.to_numpy(dtype=np.uint64 if read.min() >= 0 else np.int64)
+    with np.errstate(over="ignore"):
+        return read.to_numpy(dtype=np.float64, na_value=np.nan)
+
+
+def _is_truth(present: pd.Series) -> bool:
+    return pd.api.types.is_bool_dtype(present) or pd.api.types.infer_dtype(present, skipna=True) == "boolean"
+
+
+def _are_dates(present: pd.Series, numbers: Array) -> bool:
+    """Whether most cells are dates or times written as text."""
+    if not np.isnan(numbers).mean() > 1 - MOSTLY or _is_truth(present):
+        return False
+    words = [str(word).strip() for word in present.unique()[:LOOKED_AT]]
+    return sum(DATE.fullmatch(word) is not None for word in words) >= MOSTLY * len(words)
+
+
+def _decide(column: pd.Series, exact: NDArray[Any]) -> str:
+    """Kind of a column of which nothing is declared; `exact` holds its present cells as numbers."""
+    if isinstance(column.dtype, pd.CategoricalDtype):
+        return "ordinal" if column.dtype.ordered else "categorical"
+    present = exact.astype(float)
+    wordy = np.isnan(present)
+    if wordy.mean() > 1 - MOSTLY:
+        return "categorical"
+    if wordy.any() or not np.isfinite(present).all():
+        return "continuous"
+    different = np.unique(exact)
+    whole = bool((present == np.round(present)).all())
+    if len(different) == 1:
+        return "continuous"  # a constant, which every door refuses or passes over in its own words
+    return "categorical" if len(different) == 2 or (whole and len(different) <= FEW_NUMBERS) else "continuous"
+
+
+def _numbers(
+    column: pd.Series, numbers: Array, missing: NDArray[np.bool_], exact: NDArray[Any], guessed: bool
+) -> Reading:
+    if _is_truth(column[~missing]):
+        numbers = numbers.copy()
+        numbers[~missing] = column[~missing].astype(float)
+    faults = []
+    for wrong, expected in ((np.isnan(numbers) & ~missing, "a number"), (np.isinf(numbers), "a finite number")):
+        if wrong.any():
+            rows = np.flatnonzero(wrong)
+            faults.append(Fault(repr(plain(column.iloc[rows[0]])), expected, rows=tuple(rows.tolist())))
+    present = numbers[~missing]
+    if not faults and np.abs(present).max() > EXACT and len(np.unique(exact)) > len(np.unique(present)):
+        faults.append(
+            Fault(
+                f"whole numbers up to {max(exact.tolist(), key=abs)}, of which double precision cannot tell "
+                f"{len(np.unique(exact)) - len(np.unique(present))} from others",
+                f"numbers up to {EXACT}",
+                "declare the column categorical where its numbers are names, or subtract the least number from all",
+            )
+        )
+    note = maybe_codes(column.name, present, FEW_NUMBERS, FEW_LABELS) if guessed and not faults else ""
+    return Reading("continuous", None, numbers, missing, tuple(faults), (note,) if note else ())
+
+
+def _labels(
+    column: pd.Series,
+    kind: str,
+    numbers: Array,
+    missing: NDArray[np.bool_],
+    exact: NDArray[Any],
+    declared: Sequence[Hashable] | None,
+    guessed: bool,
+) -> Reading:
+    """A column of labels; `exact` holds its present cells as numbers."""
+    present, values = column[~missing], np.full(len(column), np.nan)
+    numeric = not np.isnan(numbers[~missing]).any()
+    what, nothing = "numbers" if numeric else "words", Reading(None, None, values, missing)
+    if declared is None and (raw := present.nunique()) > 10 * MOST_LABELS:  # a million need not be spelled first
+        return _with(nothing, _too_many(raw, len(present), what, guessed))
+    codes, found = pd.factorize(present)
+    written = [plain(item) for item in found.tolist()]
+    words = [_number(exact[row]) for row in np.unique(codes, return_index=True)[1]] if numeric else written
+    if numeric and not np.isfinite(numbers[~missing]).all():
+        rows = np.flatnonzero(np.isinf(numbers))
+        return _with(nothing, Fault(repr(plain(column.iloc[rows[0]])), "a finite number", rows=tuple(rows.tolist())))
+    ordered = isinstance(column.dtype, pd.CategoricalDtype)
+    if declared is None and kind == "ordinal" and not numeric and not ordered:
+        return _with(nothing, Fault("words whose order is not known", "`labels: [...]` from the lowest to the highest"))
+    labels = list(declared) if declared is not None else _in_order(column, words)
+    if declared is None and (fault := _too_many(len(labels), len(present), what, guessed)):
+        return _with(nothing, fault)
+    place = {key: code for code, label in enumerate(labels) for key in (str(label), label)}
+    spellings = [(word, str(word), str(raw)) for word, raw in zip(words, written, strict=True)]
+    table = [next((place[key] for key in keys if key in place), np.nan) for keys in spellings]
+    values[~missing] = np.array([*table, np.nan])[codes]
+    faults: tuple[Fault, ...] = ()
+    unknown = np.flatnonzero(np.isnan(values) & ~missing)
+    if len(unknown):
+        shown = ", ".join(map(str, labels[:8])) + (", ..." if len(labels) > 8 else "")
+        faults = (Fault(repr(plain(column.iloc[unknown[0]])), f"one of {shown}", rows=tuple(unknown.tolist())),)
+    if len(labels) == 2 and kind in ("categorical", "ordinal") and guessed:
+        kind = "binary"
+    note = alike(column.name, labels) if guessed and not numeric else ""
+    return Reading(kind, tuple(labels), values, missing, faults, (note,) if note else ())
+
+
+def _with(reading: Reading, fault: Fault | None) -> Reading:
+    return replace(reading, faults=() if fault is None else (fault,))
+
+
+def _number(value: Any) -> int | float:
+    """A whole number as int, exactly."""
+    return int(value) if isinstance(value, int) or float(value).is_integer() else float(value)
+
+
+def _in_order(column: pd.Series, words: Sequence[Any]) -> list[Any]:
+    """The categories of a pandas categorical as they are; else numbers before words, each ascending."""
+    if isinstance(column.dtype, pd.CategoricalDtype):
+        return [_number(item) if _is_number(item) else plain(item) for item in column.dtype.categories]
+    return sorted(dict.fromkeys(words), key=lambda word: (isinstance(word, str), word))
+
+
+def _is_number(item: Any) -> bool:
+    return isinstance(item, int | float | np.number) and not isinstance(item, bool) and bool(np.isfinite(item))
+
+
+def _too_many(labels: int, rows: int, what: str, guessed: bool) -> Fault | None:
+    if guessed and labels > FEW_LABELS and rows < ROWS_PER_LABEL * labels:
+        return Fault(
+            f"{labels:,} different {what} in {rows:,} rows, as names of the rows are",
+            f"at most {FEW_LABELS} labels, or {ROWS_PER_LABEL} rows for each",
+            "leave the column out (of an effect: give it as cluster=), merge rare labels, or declare it categorical",
+        )
+    if labels > MOST_LABELS:
+        return Fault(f"{labels:,} different {what}", f"at most {MOST_LABELS:,} labels", "list its labels to have more")
+    return None
