@@ -65,6 +65,11 @@ DEFAULTS: dict[str, str] = {
 }
 """Mechanism of a variable for which the user names none."""
 
+MOST = {"blocks": 256, "couplings": 256, "knots": 1_000_000, "levels": 16, "steps": 10_000}
+"""Upper bounds of whole-number options; `GREATEST` for all others."""
+GREATEST, LONGEST = 16_384, 64
+"""Upper bound of a whole number, and of the length of a list of them."""
+
 
 def build(
     name: str | None, variable: Variable, parents: Mapping[str, Variable], options: Mapping[str, Any] | None = None
@@ -107,7 +112,7 @@ def _construct(
                 f"Expected an option of '{name}' among {', '.join(known) or '(none)'}; got {option!r} "
                 f"for '{variable.name}'." + nearest(option, known)
             )
-        wanted = _wanted(known[option], value)
+        wanted = _wanted(option, known[option], value)
         if wanted:
             raise ValueError(
                 f"Expected {wanted} for the option '{option}' of '{name}'; got {value!r} for '{variable.name}'."
@@ -115,18 +120,20 @@ def _construct(
     return cls(variable, parents, **options)
 
 
-def _wanted(default: Any, value: Any) -> str:
+def _wanted(option: str, default: Any, value: Any) -> str:
     """What an option with this default expects, if `value` is not it, else an empty string."""
     number = isinstance(value, int | float) and not isinstance(value, bool)
     if isinstance(default, str):
         return "" if isinstance(value, str) else "a word"
     if isinstance(default, int):
-        least = min(default, 1)  # 0 is for what can be left out
-        return "" if isinstance(value, int) and number and value >= least else f"a whole number of at least {least}"
+        least, most = min(default, 1), MOST.get(option, GREATEST)  # 0 is for what can be left out
+        fits = isinstance(value, int) and number and least <= value <= most
+        return "" if fits else f"a whole number of at least {least} and at most {most}"
     if isinstance(default, float):
         return "" if number and 0 <= value < math.inf else "a number of at least 0 that is finite"
-    widths = isinstance(value, list | tuple) and all(isinstance(v, int) and v >= 1 for v in value)
-    return "" if widths else "a list of whole numbers of at least 1"
+    widths = isinstance(value, list | tuple) and len(value) <= LONGEST
+    widths = widths and all(isinstance(v, int) and not isinstance(v, bool) and 1 <= v <= GREATEST for v in value)
+    return "" if widths else f"a list of at most {LONGEST} whole numbers of at least 1 and at most {GREATEST}"
 
 
 def name_of(mechanism: Mechanism) -> str:

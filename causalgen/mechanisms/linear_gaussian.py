@@ -25,6 +25,7 @@ class LinearGaussian(ScalarFlow):
         parents: Continuous or binary parents (a binary code counts as 0 or 1).
     """
 
+    must_be_positive = ("scale",)
     intercept: Tensor
     weight: Tensor
     scale: Tensor

@@ -28,6 +28,7 @@ class Standardiser(nn.Module):
         support: Bounds in natural units, or None.
     """
 
+    must_be_positive = ("scale", "margin")
     loc: Tensor
     scale: Tensor
     margin: Tensor

@@ -7,17 +7,20 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from safetensors import SafetensorError
-from safetensors.torch import load as load_tensors
+from safetensors.torch import load_file as load_tensors
 from safetensors.torch import save as save_tensors
 from torch import nn
 
 from .._version import __version__
 from ..errors import CausalgenError, CheckpointError
+from .blueprint import check_blueprint, check_values, is_zero, read_header
 
 __all__ = ["load_module", "save_module"]
 
 M = TypeVar("M", bound=nn.Module)
 FORMAT = 1
+MOST_BYTES = 16_000_000
+"""Of a description; that of a large model has some thousands."""
 
 
 def save_module(module: nn.Module, folder: Path | str, stem: str, description: Mapping[str, Any]) -> Path:
@@ -38,46 +41,71 @@ def save_module(module: nn.Module, folder: Path | str, stem: str, description: M
     return folder
 
 
-def load_module(folder: Path | str, stem: str, rebuild: Callable[[dict[str, Any]], M]) -> M:
-    """Rebuild what `save_module` wrote, in eval mode.
+def load_module(
+    folder: Path | str,
+    stem: str,
+    rebuild: Callable[[dict[str, Any]], M],
+    parts: Callable[[M], Mapping[str, nn.Module]] = lambda module: {"it": module},
+) -> M:
+    """Rebuild what `save_module` wrote, in eval mode and in the floating dtype in which it was saved.
+
+    Shapes and dtypes are compared before anything large is built (see `blueprint`), and every number has to be finite.
 
     Args:
         folder: Holds the two files.
         stem: Name of the files.
         rebuild: Makes the untrained module from the description.
+        parts: Modules by the names that a message uses, none of which is fitted where all its weights are zero.
 
     Raises:
-        CheckpointError: A file is missing, corrupted, from another format, or does not fit its description.
+        CheckpointError: A file is missing, corrupted, from another format, or does not fit its description; weights that
+            are not finite, or all zero.
     """
     folder = Path(folder)
-    path = folder / f"{stem}.json"
+    path, weights = folder / f"{stem}.json", folder / f"{stem}.safetensors"
     try:
-        description = json.loads(path.read_text(encoding="utf-8"))
-        weights = (folder / f"{stem}.safetensors").read_bytes()
+        size = path.stat().st_size
+        description = json.loads(path.read_text(encoding="utf-8")) if size <= MOST_BYTES else None
+        digest = _digest(weights)
     except OSError as error:
         raise CheckpointError(
             f"Expected a saved {stem} ({stem}.json and {stem}.safetensors) in '{folder}'; got none. Save one first."
         ) from error
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise CheckpointError(f"Expected JSON in '{path}'; got something else ({error}).") from error
+    if size > MOST_BYTES:
+        raise CheckpointError(f"Expected at most {MOST_BYTES:,} bytes in '{path}'; got {size:,}. Restore the folder.")
     if not isinstance(description, dict) or (description.get("holds"), description.get("format")) != (stem, FORMAT):
         raise CheckpointError(
             f"Expected a causalgen {stem} of format {FORMAT} in '{folder}'; got another kind of file."
         )
-    if hashlib.sha256(weights).hexdigest() != description.get("sha256"):
+    if digest != description.get("sha256"):
         raise CheckpointError(
             f"Expected the weights that '{path}' describes; got a file with another checksum. "
             "It was changed or cut off: restore it, or fit again."
         )
     try:
+        dtype = check_blueprint(lambda: rebuild(description), read_header(weights))
         module = rebuild(description)
-        module.load_state_dict(load_tensors(weights))
-    except (CausalgenError, SafetensorError, RuntimeError, KeyError, TypeError, ValueError) as error:
+        if dtype is not None:
+            module.to(dtype)
+        tensors = load_tensors(weights)
+        check_values(module, tensors)
+        fresh = {name for name, part in parts(module).items() if is_zero(part)}
+        module.load_state_dict(tensors)
+        if zero := [name for name, part in parts(module).items() if name not in fresh and is_zero(part)]:
+            raise CheckpointError(f"Expected fitted weights; got zeros only for {', '.join(zero)}.")
+    except (CausalgenError, SafetensorError, LookupError, RuntimeError, AttributeError, TypeError, ValueError) as error:
         raise CheckpointError(
             f"Expected a {stem} that this version can rebuild in '{folder}'; got: {error}. Restore the "
             "folder, or fit again."
         ) from error
     return module.eval()
+
+
+def _digest(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def _replace(path: Path, content: bytes) -> None:

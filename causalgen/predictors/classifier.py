@@ -28,6 +28,7 @@ class Classifier(nn.Module):
         DataError: The variable has no labels.
     """
 
+    must_be_positive = ("deviation",)
     mean: Tensor
     deviation: Tensor
 

@@ -30,7 +30,9 @@ def load(folder: Path | str) -> StructuralCausalModel:
     Raises:
         CheckpointError: A file is missing, corrupted, from another format, or does not fit its description.
     """
-    return load_module(folder, "model", _rebuild)
+    return load_module(
+        folder, "model", _rebuild, lambda scm: {f"'{name}'": part for name, part in scm.mechanisms.items()}
+    )
 
 
 def _rebuild(description: dict[str, Any]) -> StructuralCausalModel:

@@ -28,6 +28,7 @@ class JointSupport(nn.Module):
         parents: Parents of one node.
     """
 
+    may_be_infinite = ("threshold",)
     reference: Tensor
     threshold: Tensor
 

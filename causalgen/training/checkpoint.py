@@ -84,22 +84,32 @@ class Checkpoint:
                 numbers = json.loads((file.metadata() or {})["causalgen"])
                 tensors = {key: file.get_tensor(key) for key in file.keys()}  # noqa: SIM118
         except (SafetensorError, KeyError, ValueError, OSError) as error:
-            raise CheckpointError(
-                f"Expected a readable checkpoint in '{path}'; got: {error}. Delete the file to train afresh."
-            ) from error
+            raise _damaged(path, str(error)) from error
         if numbers.get("fingerprint") != self.fingerprint:
             raise CheckpointError(
                 f"Expected the checkpoint '{path}' to belong to this model, these settings and these data; got another's. "
                 "Choose another folder, or delete the file to train afresh."
             )
+        damaged = [key for key, tensor in tensors.items() if not torch.isfinite(tensor).all()]
+        if damaged:
+            raise _damaged(path, f"numbers that are not finite in '{damaged[0]}'")
         device = trainers[0].fabric.device
-        for i, trainer in enumerate(trainers):
-            own = {k.removeprefix(f"{i}."): t.to(device) for k, t in tensors.items() if k.startswith(f"{i}.")}
-            trainer.load(own, numbers["nodes"][trainer.name])
-        torch.set_rng_state(tensors["random.cpu"])
+        try:
+            for i, trainer in enumerate(trainers):
+                own = {k.removeprefix(f"{i}."): t.to(device) for k, t in tensors.items() if k.startswith(f"{i}.")}
+                trainer.load(own, numbers["nodes"][trainer.name])
+            torch.set_rng_state(tensors["random.cpu"])
+        except (RuntimeError, LookupError, TypeError, ValueError) as error:
+            raise _damaged(path, str(error)) from error
         if "random.cuda" in tensors and device.type == "cuda":
             torch.cuda.set_rng_state(tensors["random.cuda"], device)
         return int(numbers["epoch"])
 
     def _path(self, label: str) -> Path:
         return self.folder / f"training-{quote(label, safe='')}.safetensors"
+
+
+def _damaged(path: Path, found: str) -> CheckpointError:
+    return CheckpointError(
+        f"Expected a readable checkpoint in '{path}'; got: {found}. Delete the file to train afresh."
+    )

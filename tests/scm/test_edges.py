@@ -57,8 +57,8 @@ def test_a_perfect_fit_is_refused() -> None:
 @pytest.mark.parametrize(
     ("name", "options", "message"),
     [
-        ("spline-flow", {"bins": 0}, "whole number of at least 1 for the option 'bins'"),
-        ("spline-flow", {"hidden": [8, "a"]}, "list of whole numbers"),
+        ("spline-flow", {"bins": 0}, "whole number of at least 1 and at most 16384 for the option 'bins'"),
+        ("spline-flow", {"hidden": [8, "a"]}, "at most 64 whole numbers"),
         ("empirical", {"knots": 1}, "at least 2 knots"),
         ("additive-noise", {"function": 3}, "a word for the option 'function'"),
     ],

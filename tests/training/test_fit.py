@@ -4,6 +4,8 @@ from dataclasses import replace
 
 import pytest
 import torch
+from safetensors import safe_open
+from safetensors.torch import save_file
 from torch import Tensor
 
 from causalgen.errors import CheckpointError, DataError, DivergenceError, MissingValueError
@@ -103,6 +105,14 @@ def test_checkpoints_of_another_fit_or_damaged_ones_are_refused(tmp_path) -> Non
     with pytest.raises(CheckpointError, match="these data"):
         fit(model(), other, CONFIG, out=tmp_path)
     file = tmp_path / "training-im.safetensors"
+    with safe_open(file, "pt") as opened:
+        metadata, tensors = opened.metadata(), {key: opened.get_tensor(key) for key in opened.keys()}  # noqa: SIM118
+    key = next(key for key in tensors if key.startswith("0.now.") and tensors[key].dim() > 1)
+    for value in (torch.full_like(tensors[key], torch.nan), tensors[key][:1], None):
+        changed = {k: t for k, t in (tensors | {key: value}).items() if t is not None}
+        save_file(changed, file, metadata)
+        with pytest.raises(CheckpointError, match="readable checkpoint"):
+            fit(model(), data(), CONFIG, out=tmp_path)
     file.write_bytes(file.read_bytes()[:500])
     with pytest.raises(CheckpointError, match="readable checkpoint"):
         fit(model(), data(), CONFIG, out=tmp_path)
