@@ -9,6 +9,7 @@ from typing import Any
 import pandas as pd
 
 from ..datasets import Dataset
+from ..datasets.table.pixels import GROUND, Rendering
 from ..errors import CheckpointError, DataError, SupportWarning
 from ..grammar import parse_do, parse_values
 from ..reports.counterfactual_files import write_counterfactual
@@ -115,8 +116,8 @@ def answer_outside(
     _check_particles(particles)
     folder = _folder(run, [*do, *(path.name for path in paths.values()), *values], particles, out)
     unit = outside_unit(
-        scm, paths, given, asked=interventions, measurements=study.measurements, fits=_fits(study)
-    )  # fmt: skip
+        scm, paths, given, asked=interventions, measurements=study.measurements, renderings=_renderings(study)
+    )
     result, notes = _counterfactual(unit.scm, unit.factual, interventions, particles, study.seed)
     name = next(iter(paths.values()))
     return _write(folder, result, {"file": [name.name]}, [name.stem], None, (*unit.notes, *notes))
@@ -167,11 +168,14 @@ def _check_particles(particles: int | None) -> None:
         )
 
 
-def _fits(study: Study) -> dict[str, Any]:
-    """How the study's own images get their size, by node."""
+def _renderings(study: Study) -> dict[str, Rendering]:
+    """How the files of the study's images become pixels, by node."""
     if not isinstance(study.data, OwnData):
         return {}
-    return {name: variable.fit for name, variable in study.data.variables.items() if variable.fit is not None}
+    return {
+        name: Rendering(variable.fit or "crop", variable.window, variable.ground or GROUND)
+        for name, variable in study.data.variables.items()
+    }
 
 
 def _counterfactual(

@@ -79,6 +79,10 @@ class OwnVariable(Section):
     """Whether an image has colours; left out: whether any file has."""
     fit: Literal["crop", "pad", "stretch"] | None = None
     """How an image of another shape gets that size; left out: crop."""
+    window: Annotated[tuple[float, float], Field(strict=False)] | None = None
+    """Grey values that become 0 and 255, one pair for all images; left out: the range found in files of 16 bits and more."""
+    ground: str | None = None
+    """Colour behind transparent pixels, such as white or "#808080"; left out: white."""
 
 
 GRAPH_FILES = (".dot", ".gv", ".gml", ".graphml", ".yaml", ".yml", ".json")

@@ -8,9 +8,8 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from ..datasets.table.declare import Fit
-from ..datasets.table.headers import read_header
-from ..datasets.table.images import decode_image
+from ..datasets.table.headers import Header, read_header
+from ..datasets.table.pixels import Rendering, decode_image
 from ..errors import DataError, MissingValueError, SupportError
 from ..grammar import check_value
 from ..graph import CausalGraph, Variable
@@ -68,7 +67,7 @@ def outside_unit(
     *,
     asked: Collection[str],
     measurements: Mapping[str, str] | None = None,
-    fits: Mapping[str, Fit] | None = None,
+    renderings: Mapping[str, Rendering] | None = None,
 ) -> OutsideUnit:
     """A unit made of image files and attribute values.
 
@@ -81,7 +80,7 @@ def outside_unit(
         values: Values of attributes, labels or numbers.
         asked: Nodes that the query intervenes on.
         measurements: By attribute the word of its measurement on the first image.
-        fits: By image node how an image of another shape gets the model's.
+        renderings: By image node how its files become pixels; they must become those that the model learned from.
 
     Raises:
         DataError: A file is no usable image, or a measurement gives no value that the attribute can have.
@@ -94,7 +93,7 @@ def outside_unit(
     factual: dict[str, Any] = {name: [value] for name, value in values.items()}
     notes: list[str] = []
     for name, path in paths.items():
-        factual[name], note = _read(path, graph[name], (fits or {}).get(name, "crop"))
+        factual[name], note = _read(path, graph[name], (renderings or {}).get(name, Rendering()))
         notes += note
     for name in measured:
         factual[name] = [_measure(graph[name], (measurements or {})[name], factual[image_node(graph)])]
@@ -132,17 +131,21 @@ def _option(variable: Variable) -> str:
     return f"--set {variable.name}=({', '.join(span) or 'a number'})"
 
 
-def _read(path: Path, variable: Variable, fit: Fit) -> tuple[Tensor, list[str]]:
+def _read(path: Path, variable: Variable, rendering: Rendering) -> tuple[Tensor, list[str]]:
     """Pixels, uint8 `(1, C, H, W)`, and what was done to them."""
     channels, height, width = variable.shape
     header = read_header(path)
-    pixels = header if isinstance(header, str) else decode_image(path, variable.shape, fit)
+    pixels = header if isinstance(header, str) else decode_image(path, variable.shape, rendering)
     if isinstance(header, str) or isinstance(pixels, str):
-        remedy = "Save it as PNG without transparency." if path.is_file() else "Check the path."
-        raise DataError(f"Expected a grey or colour image with 8 bits per channel in '{path}'; got {pixels}. {remedy}")
+        remedy = "Save it as PNG." if path.is_file() else "Check the path."
+        if isinstance(header, Header) and header.wide and rendering.window is None:
+            remedy = f"Declare `window: [low, high]` of '{variable.name}' in the study, as for the images of its table."
+        raise DataError(f"Expected an image like those of '{variable.name}' in '{path}'; got {pixels}. {remedy}")
     notes = []
+    if header.alpha:
+        notes.append(f"Transparent pixels of {path.name} show the ground, {rendering.ground}.")
     if (header.height, header.width) != (height, width):
-        how = {"crop": "cut and resized", "pad": "padded and resized", "stretch": "stretched"}[fit]
+        how = {"crop": "cut and resized", "pad": "padded and resized", "stretch": "stretched"}[rendering.fit]
         if header.height * width == header.width * height:
             how = "resized"
         notes.append(

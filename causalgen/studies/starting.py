@@ -3,6 +3,7 @@
 import json
 import math
 import os
+from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -16,13 +17,13 @@ from ..datasets.table import TableIndex, describe_columns, index_table
 from ..datasets.table.columns import as_frame, image_folder
 from ..datasets.table.declare import Declaration
 from ..datasets.table.faults import Faults
-from ..datasets.table.images import index_images, looks_like_paths
+from ..datasets.table.images import ImageColumn, index_images, looks_like_paths
 from ..datasets.table.matching import match_columns, name_and_unit
 from ..errors import DataError
 from ..graph import Variable
 from ..graph.parse import read_edges, write_name
 
-__all__ = ["Columns", "Starter", "propose_edges", "starter_study", "table_columns"]
+__all__ = ["Columns", "Starter", "propose_edges", "propose_size", "starter_study", "table_columns"]
 
 STEPS = 2500
 """Training steps that a starter study aims at, within `EPOCHS`."""
@@ -30,6 +31,8 @@ EPOCHS = (10, 150)
 BATCH = 32
 LONGEST_SIDE = 64
 """Larger images are made this large at first: training time grows with the pixels."""
+NEARLY_SQUARE = 0.12
+"""Logarithm of height / width up to which an image counts as square."""
 LOOKED_AT = 20
 """Images at the head of a table among which one with a size is looked for."""
 MOST = 4
@@ -143,14 +146,15 @@ def starter_study(
 
 
 def _images(table: Path, frame: pd.DataFrame, nodes: Sequence[str], image: str | None) -> dict[str, dict[str, Any]]:
-    """A declaration of every image: the size of the first one that can be read, since there may be several."""
+    """A declaration of every image: the usual size of the first ones that can be read, since there may be several."""
     matches = match_columns({node: Declaration() for node in nodes}, list(frame.columns), _looks(frame))
     said: dict[str, dict[str, Any]] = {}
     for node, match in matches.items():
         if match.title == image or looks_like_paths(frame[match.title]):
             cells = frame[match.title].dropna().head(LOOKED_AT)
             found = index_images(node, cells, image_folder(table, None), Declaration(), Faults(str(table)))
-            said[node] = {"kind": "image"} | ({} if found is None else {"size": found.variable.shape[1:]})
+            size = {} if found is None else {"size": Counter(found.found).most_common(1)[0][0]}
+            said[node] = {"kind": "image"} | size
     return said
 
 
@@ -198,18 +202,48 @@ def _data(index: TableIndex, table: str, edges: str) -> str:
 
 def _said(index: TableIndex, node: str) -> dict[str, Any]:
     variable = index.graph[node]
-    column = {"column": index.titles[node]} if node in index.proposed else {}
+    said: dict[str, Any]
+    column: dict[str, Any] = {"column": index.titles[node]} if node in index.proposed else {}
     if variable.is_image:
-        height, width = variable.shape[1:]
-        scale = min(1.0, LONGEST_SIDE / max(height, width))
-        size = [max(1, round(height * scale)), max(1, round(width * scale))]
-        return column | {"kind": "image", "size": size, "colour": variable.shape[0] == 3, "fit": "crop"}
-    said: dict[str, Any] = column | {"kind": variable.kind}
+        image = index.images[node]
+        said = column | {"kind": "image", "size": list(propose_size(image.found)), "colour": variable.shape[0] == 3}
+        said |= {"fit": "crop"} | ({} if image.window is None else {"window": [_plain(n) for n in image.window]})
+        return said | ({"ground": image.rendering.ground} if isinstance(image, ImageColumn) and image.alpha else {})
+    said = column | {"kind": variable.kind}
     if variable.labels is not None:
         said["labels"] = list(variable.labels)
     if variable.unit:
         said["unit"] = variable.unit
     return said
+
+
+def _plain(number: float) -> float:
+    """A whole number without a decimal point."""
+    return int(number) if float(number).is_integer() else number
+
+
+def propose_size(sizes: Sequence[tuple[int, int]]) -> tuple[int, int]:
+    """Height and width for images of the given sizes: theirs where all are small, else at most `LONGEST_SIDE` pixels a side.
+
+    The size follows the usual shape, and is square where that is nearly so.
+
+    >>> propose_size([(28, 28)] * 3), propose_size([(512, 500), (512, 512), (480, 512)]), propose_size([(218, 178)])
+    ((28, 28), (64, 64), (64, 52))
+    """
+    (height, width), count = Counter(sizes).most_common(1)[0]
+    if 2 * count < len(sizes):
+        height, width = (round(float(np.median(sides))) for sides in zip(*sizes))
+    if max(height, width) <= LONGEST_SIDE and 2 * count >= len(sizes):
+        return height, width
+    side = min(LONGEST_SIDE, max(height, width))
+    if abs(math.log(height / width)) < NEARLY_SQUARE:
+        return side, side
+    scale = side / max(height, width)
+    return _in_fours(height * scale), _in_fours(width * scale)
+
+
+def _in_fours(side: float) -> int:
+    return max(4, 4 * round(side / 4))
 
 
 def _training(index: TableIndex) -> str:

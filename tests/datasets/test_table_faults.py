@@ -154,8 +154,8 @@ def wrong_image(place: Path, what: str) -> None:
         place.mkdir()
     elif what == "16-bit":
         Image.fromarray(np.full((12, 10), 999, np.uint16)).save(place)
-    elif what == "CMYK":
-        grey.convert("CMYK").save(place, format="JPEG")
+    elif what == "LAB":
+        Image.new("LAB", (10, 12)).save(place, format="TIFF")
     elif what == "animated":
         grey.save(
             place, format="GIF", save_all=True, append_images=[Image.fromarray(np.eye(12, 10, dtype=np.uint8) * 255)]
@@ -172,9 +172,9 @@ def wrong_image(place: Path, what: str) -> None:
     ("what", "found"),
     [
         ("folder", "a folder"),
-        ("16-bit", "an image with 16 bits or more per pixel"),
-        ("CMYK", "a CMYK image"),
-        ("animated", "2 images in one file"),
+        ("16-bit", "found 1 images with 16 bits or more and 23 with 8 bits, expected one depth"),
+        ("LAB", "an image in the colour space LAB; save it as RGB"),
+        ("animated", "2 images in one file; save each as a file with a row of the table"),
         ("empty", "an empty file"),
         ("bomb", "an image of"),
         ("larger", r"images of 2 sizes: 12x10 \(23 images\), 30x30 \(1 image\), expected one size; declare `size"),
@@ -186,14 +186,14 @@ def test_images_that_are_none_show_before_decoding(folder: Path, what: str, foun
         index_table(folder / "table.csv", GRAPH)
 
 
-def test_damaged_and_transparent_images_show_when_decoded(folder: Path) -> None:
-    whole = (folder / "scans" / "003.png").read_bytes()
-    (folder / "scans" / "003.png").write_bytes(whole[: len(whole) - 30])
-    Image.new("LA", (10, 12), (90, 100)).save(folder / "scans" / "004.png")
+def test_damaged_images_show_when_decoded(folder: Path) -> None:
+    for row in (3, 4):
+        whole = (folder / "scans" / f"00{row}.png").read_bytes()
+        (folder / "scans" / f"00{row}.png").write_bytes(whole[: len(whole) - 30])
     with pytest.raises(DataFaultsError, match="got 2") as caught:
         load_table(folder / "table.csv", GRAPH, root=folder / "cache")
     assert "row 3, column 'scan': found a damaged image ('003.png'" in str(caught.value)
-    assert "row 4, column 'scan': found transparent pixels ('004.png')" in str(caught.value)
+    assert "row 4, column 'scan': found a damaged image ('004.png'" in str(caught.value)
     assert not list((folder / "cache").rglob("*.np*")), "nothing half decoded stays behind"
 
 
@@ -239,7 +239,7 @@ def test_folders_that_are_no_data(tmp_path: Path) -> None:
         ({"missing": "impute"}, "Expected missing to be 'refuse' or 'drop'"),
         (
             {"variables": {"scan": {"kind": "continuous", "size": [3, 3]}}},
-            "Expected size, colour and fit for images only",
+            "Expected size, colour, fit, window and ground for images only",
         ),
         ({"variables": {"scan": {"fit": "zoom"}}}, "Expected the fit of 'scan' among crop, pad, stretch; got 'zoom'"),
     ],
@@ -255,7 +255,9 @@ def test_arrays_that_do_not_fit() -> None:
         ({"a": numbers, "b": numbers[:5]}, "Expected one length for all arrays"),
         ({"a": numbers, "b": np.zeros((6, 4))}, r"Expected 'b' as \(N,\) values or \(N, height, width\) images"),
         ({"a": numbers, "b": np.zeros((6, 2, 4, 7))}, "with 1 or 3 channels"),
-        ({"a": numbers, "b": np.random.default_rng(0).normal(size=(6, 4, 4))}, "Expected pixels of 'b' from 0 to 255"),
+        ({"a": numbers, "b": np.full((6, 4, 4), np.nan)}, "Expected finite pixels of 'b'; got NaN or infinity"),
+        ({"a": numbers, "b": np.full((6, 4, 4), 999)}, "Expected pixels of 'b' that vary; got 999 in all of them"),
+        ({"a": numbers, "b": np.full((6, 4, 4), "x")}, "Expected numbers as pixels of 'b'; got <U1"),
     ):
         with pytest.raises(DataError, match=message):
             from_arrays(values, "a -> b")

@@ -7,6 +7,7 @@ import pytest
 import torch
 from PIL import Image
 
+from causalgen.datasets.table.pixels import Rendering
 from causalgen.errors import DataError, MissingValueError
 from causalgen.graph import CausalGraph, Variable
 from causalgen.scm import StructuralCausalModel
@@ -109,9 +110,12 @@ def test_another_size_is_made_to_fit_and_said(scm: StructuralCausalModel, tmp_pa
     path = tmp_path / "wide.png"
     Image.new("RGB", (40, 20), (255, 255, 255)).save(path)
     values = {"age": 40.0, "size": 1.0, "site": "Rome"}
-    unit = outside_unit(scm, {"scan": path}, values, asked=(), fits={"scan": fit})
+    unit = outside_unit(scm, {"scan": path}, values, asked=(), renderings={"scan": Rendering(fit)})
     assert f"wide.png has 20x40 pixels (height x width) and was {word} to 8x6" in unit.notes[0]
     assert "has colours and was made grey" in unit.notes[1]
     assert (unit.factual["scan"].min() < 0) == (fit == "pad")  # black bars
     Image.new("L", (12, 16)).save(path)
-    assert "and was resized to 8x6" in outside_unit(scm, {"scan": path}, values, asked=(), fits={"scan": fit}).notes[0]
+    assert (
+        "and was resized to 8x6"
+        in outside_unit(scm, {"scan": path}, values, asked=(), renderings={"scan": Rendering(fit)}).notes[0]
+    )

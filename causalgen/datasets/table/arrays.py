@@ -1,6 +1,8 @@
 """Data that are in memory already: arrays and tensors by name, or any PyTorch dataset."""
 
+import math
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -8,13 +10,15 @@ import pandas as pd
 import torch
 from numpy.typing import NDArray
 
-from ...errors import DataError
+from ...errors import DataError, DataWarning, warn
 from ...graph import CausalGraph
 from ...graph.parse import EdgesLike
 from ..dataset import Dataset
-from .declare import VariablesLike
+from .declare import Declaration, VariablesLike, read_declarations
+from .images import window_note
 from .index import Missing, index_table
 from .load import load_index
+from .pixels import through_window
 from .splits import SplitLike
 
 __all__ = ["from_arrays", "from_torch"]
@@ -38,7 +42,9 @@ def from_arrays(
 
     Args:
         values: By name, all of one length N: attributes `(N,)`, numbers or labels; images `(N, H, W)`, `(N, C, H, W)` or
-            `(N, H, W, C)`, bytes, or floats from 0 to 255 or from 0 to 1. Names that are no node may be group and split.
+            `(N, H, W, C)`: bytes, or floats from 0 to 255 or from 0 to 1. Other numbers, such as uint16, go through the
+            declared `window`, or through their own range, and a `DataWarning` says so. Names that are no node may be
+            group and split.
         graph, variables, group, split, missing, rows, seed: As in `load_table`.
 
     Raises:
@@ -53,10 +59,16 @@ def from_arrays(
     """
     columns: dict[str, Any] = {}
     pixels: dict[str, NDArray[np.uint8]] = {}
+    declared = read_declarations(variables or {}, graph)
     for name, column in values.items():
         array = _array(column)
         if array.ndim >= 3:
-            pixels[name] = _pixels(name, array)
+            array = _channels_first(name, array)
+            said = declared.get(name, Declaration())
+            window = said.window or _found_window(name, array)
+            pixels[name] = _bytes(array, window)
+            if name in declared:
+                declared[name] = replace(said, window=window)
         elif array.ndim == 1:
             columns[name] = column.reset_index(drop=True) if isinstance(column, pd.Series) else array
         else:
@@ -72,7 +84,7 @@ def from_arrays(
         graph,
         pixels=pixels,
         name="arrays",
-        variables=variables,
+        variables=declared,
         group=group,
         split=split,
         missing=missing,
@@ -131,8 +143,8 @@ def _array(column: Any) -> NDArray[Any]:
     return (column.float() if column.dtype == torch.bfloat16 else column).numpy()  # which NumPy does not know
 
 
-def _pixels(name: str, array: NDArray[Any]) -> NDArray[np.uint8]:
-    """Images as bytes `(N, C, H, W)`."""
+def _channels_first(name: str, array: NDArray[Any]) -> NDArray[Any]:
+    """Images as `(N, C, H, W)`."""
     if array.ndim == 3:
         array = array[:, None]
     elif array.ndim == 4 and array.shape[1] not in (1, 3) and array.shape[3] in (1, 3):
@@ -142,15 +154,32 @@ def _pixels(name: str, array: NDArray[Any]) -> NDArray[np.uint8]:
             f"Expected the images '{name}' as (N, H, W), (N, C, H, W) or (N, H, W, C) with 1 or 3 channels; got "
             f"{array.shape}."
         )
-    if array.dtype == np.uint8:
+    return array
+
+
+def _found_window(name: str, array: NDArray[Any]) -> tuple[float, float] | None:
+    """The range of values that are no bytes; None where they are, or go from 0 to 1 or 255."""
+    if array.dtype in (np.uint8, bool) or not array.size:
+        return None
+    if array.dtype.kind not in "uif":
+        raise DataError(f"Expected numbers as pixels of '{name}'; got {array.dtype}. Convert them.")
+    low, high = float(array.min()), float(array.max())
+    if not math.isfinite(high - low):
+        raise DataError(f"Expected finite pixels of '{name}'; got NaN or infinity. Fill them.")
+    if low >= 0 and high <= 255:
+        return None
+    if low == high:
+        raise DataError(f"Expected pixels of '{name}' that vary; got {low:g} in all of them. Check the arrays.")
+    warn(window_note(name, (low, high)), DataWarning)
+    return low, high
+
+
+def _bytes(array: NDArray[Any], window: tuple[float, float] | None) -> NDArray[np.uint8]:
+    if array.dtype == np.uint8 and window is None:
         return array
     if array.dtype == bool:
         return array.astype(np.uint8) * 255
-    least, most = (float(array.min()), float(array.max())) if array.size else (0.0, 0.0)
-    if not (least >= 0 and most <= 255):
-        raise DataError(
-            f"Expected pixels of '{name}' from 0 to 255, or from 0 to 1; got {least:g} to {most:g}. Rescale."
-        )
-    scale = 255 if np.issubdtype(array.dtype, np.floating) and most <= 1 else 1
+    scale = 255 if np.issubdtype(array.dtype, np.floating) and array.size and array.max() <= 1 else 1
     parts = np.array_split(array, max(1, len(array) // PIECE))
-    return np.concatenate([np.round(part * scale).astype(np.uint8) for part in parts])
+    scaled = (part * scale if window is None else through_window(part, window) for part in parts)
+    return np.concatenate([np.round(part).astype(np.uint8) for part in scaled])

@@ -1,6 +1,7 @@
 """What a user may say about a variable; everything that is left out is inferred."""
 
-from collections.abc import Mapping
+import math
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields
 from typing import Any, Literal, TypeAlias, get_args
 
@@ -27,6 +28,8 @@ class Declaration:
         size: (height, width) of an image in pixels.
         colour: Whether an image has colours.
         fit: How an image of another shape gets that size: crop, pad or stretch.
+        window: Grey values of an image that become 0 and 255, one pair for the whole column.
+        ground: Colour behind transparent pixels, such as "white" or "#808080".
     """
 
     kind: Kind | None = None
@@ -37,11 +40,14 @@ class Declaration:
     size: tuple[int, int] | None = None
     colour: bool | None = None
     fit: Fit | None = None
+    window: tuple[float, float] | None = None
+    ground: str | None = None
 
     @property
     def is_image(self) -> bool:
         """Whether it speaks of an image."""
-        return self.kind == "image" or (self.size, self.colour, self.fit) != (None, None, None)
+        said = (self.size, self.colour, self.fit, self.window, self.ground)
+        return self.kind == "image" or any(entry is not None for entry in said)
 
     def check(self, name: str) -> None:
         """Raise `DataError` where the declaration of `name` contradicts itself."""
@@ -53,13 +59,39 @@ class Declaration:
                     + nearest(str(value), choices)
                 )
         if self.is_image and self.kind not in (None, "image"):
-            raise DataError(f"Expected size, colour and fit for images only; '{name}' is declared {self.kind}.")
+            raise DataError(
+                f"Expected size, colour, fit, window and ground for images only; '{name}' is declared {self.kind}."
+            )
         if self.is_image and (self.labels or self.support or self.unit):
             raise DataError(f"Expected no labels, support or unit for the image '{name}'. Remove them.")
         if self.support is not None and not (len(self.support) == 2 and self.support[0] < self.support[1]):
             raise DataError(f"Expected the support of '{name}' as [low, high]; got {list(self.support)}.")
         if self.size is not None and (len(self.size) != 2 or min(self.size) < 1):
             raise DataError(f"Expected the size of '{name}' as [height, width] in pixels; got {list(self.size)}.")
+        if self.window is not None and not _is_span(self.window):
+            raise DataError(
+                f"Expected the window of '{name}' as [low, high], two grey values with low < high; got "
+                f"{list(self.window)}."
+            )
+        if self.ground is not None and not _is_colour(self.ground):
+            raise DataError(
+                f"Expected the ground of '{name}' as a colour such as white, black or '#808080'; got {self.ground!r}."
+            )
+
+
+def _is_span(window: Sequence[Any]) -> bool:
+    numbers = len(window) == 2 and all(isinstance(bound, int | float) for bound in window)
+    return numbers and math.isfinite(window[1] - window[0]) and window[0] < window[1]
+
+
+def _is_colour(word: object) -> bool:
+    from PIL import ImageColor
+
+    try:
+        ImageColor.getrgb(str(word))
+    except ValueError:
+        return False
+    return isinstance(word, str)
 
 
 VariablesLike: TypeAlias = Mapping[str, Declaration | Mapping[str, Any]]

@@ -8,14 +8,16 @@ from pathlib import Path
 
 from PIL import ExifTags, Image, UnidentifiedImageError
 
-__all__ = ["ABSENT", "FORMATS", "MOST_PIXELS", "SUFFIXES", "Header", "most_common", "read_header"]
+__all__ = ["ABSENT", "FORMATS", "MOST_PIXELS", "SUFFIXES", "WIDE", "Header", "most_common", "read_header"]
 
 FORMATS = ("PNG", "JPEG", "BMP", "GIF", "TIFF", "WEBP", "PPM")
 SUFFIXES = (".png", ".jpg", ".jpeg", ".bmp", ".gif", ".tif", ".tiff", ".webp", ".ppm", ".pgm", ".pbm")
 ABSENT = "no such file"
 MOST_PIXELS = 100_000_000
 """More are taken for a decompression bomb."""
-GREY, COLOUR = ("1", "L", "LA"), ("RGB", "RGBA", "P", "PA", "YCbCr")
+GREY, COLOUR = ("1", "L", "LA"), ("RGB", "RGBA", "P", "PA", "YCbCr", "CMYK")
+WIDE = ("I;16", "I;16B", "I;16L", "I;16N", "I", "F")
+"""Grey values of 16 bits and more."""
 EXIF = {"exif", "xmp", "XML:com.adobe.xmp", "Raw profile type exif"}
 """Where files of any format say how they are to be turned."""
 ROTATED = (5, 6, 7, 8)
@@ -29,12 +31,20 @@ class Header:
     Args:
         height: Pixels, upright.
         width: Pixels, upright.
-        colour: Whether it has colours; a palette counts as such.
+        colour: Whether it has colours.
+        wide: Whether its grey values have 16 bits or more.
+        alpha: Whether pixels can be transparent.
+        cut: Whether its channels have 16 bits, of which the reader keeps the upper 8.
+        inks: Whether it is a CMYK image.
     """
 
     height: int
     width: int
     colour: bool
+    wide: bool = False
+    alpha: bool = False
+    cut: bool = False
+    inks: bool = False
 
 
 def read_header(path: Path) -> Header | str:
@@ -70,12 +80,23 @@ def _judge(image: Image.Image) -> Header | str:
     width, height = image.size
     if width * height > MOST_PIXELS:
         return f"an image of {width * height:,} pixels"
-    if image.mode == "CMYK":
-        return "a CMYK image"
-    if image.mode not in (*GREY, *COLOUR):
-        return f"an image with 16 bits or more per pixel (mode {image.mode})"
+    if image.mode not in (*GREY, *COLOUR, *WIDE):
+        return f"an image in the colour space {image.mode}; save it as RGB"
     if image.format != "MPO" and getattr(image, "n_frames", 1) > 1:  # a phone's photograph carries a preview
-        return f"{getattr(image, 'n_frames', 1)} images in one file"
+        return f"{getattr(image, 'n_frames', 1)} images in one file; save each as a file with a row of the table"
+    wide, alpha = image.mode in WIDE, image.has_transparency_data
+    if wide and alpha:
+        return "transparent pixels in an image of 16 bits; fill them, and save it without transparency"
     if EXIF & image.info.keys() and image.getexif().get(ExifTags.Base.Orientation) in ROTATED:
         width, height = height, width
-    return Header(height, width, image.mode in COLOUR)
+    colour = image.mode in COLOUR and not _grey_palette(image)
+    cut = not wide and any("16" in str(part[3]) for part in getattr(image, "tile", ()))
+    return Header(height, width, colour, wide=wide, alpha=alpha, cut=cut, inks=image.mode == "CMYK")
+
+
+def _grey_palette(image: Image.Image) -> bool:
+    palette = image.palette if image.mode == "P" else None
+    if palette is None or palette.mode != "RGB":
+        return False
+    colours = bytes(palette.palette)
+    return colours[0::3] == colours[1::3] == colours[2::3]

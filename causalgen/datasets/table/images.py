@@ -13,22 +13,23 @@ import pandas as pd
 import torch
 from joblib import Parallel, delayed
 from numpy.typing import NDArray
-from PIL import Image, ImageOps
 from torch import Tensor
 
 from ...errors import DataError
 from ...graph import Variable
 from ..cache import cache_folder, content_hash
-from .declare import Declaration, Fit
+from .declare import Declaration
 from .faults import Faults
-from .headers import ABSENT, FORMATS, SUFFIXES, Header, most_common, read_header
+from .headers import ABSENT, SUFFIXES, Header, most_common, read_header
+from .pixels import GROUND, Rendering, decode_image
+from .window import find_window
 
-__all__ = ["ImageColumn", "decode_image", "index_images", "looks_like_paths"]
+__all__ = ["ImageColumn", "PixelColumn", "index_images", "looks_like_paths", "window_note"]
 
 Progress = Callable[[int, int], None]
 
 OUTSIDE = "a path that leaves the folder of images"
-USABLE = "a grey or colour image with 8 bits per channel"
+USABLE = "one image that can be read; restore the file, or drop its row"
 LOOKED_AT = 20
 """Cells that tell whether a column holds paths of images."""
 CHUNK = 512
@@ -44,16 +45,30 @@ class ImageColumn:
         title: Column of the table.
         paths: `(N,)` files; None where the cell is empty.
         missing: `(N,)` bool.
-        fit: How another shape becomes this one.
-        sizes: Sizes found, in words.
+        rendering: How files become pixels.
+        found: Height and width of every file that could be looked at.
+        alpha: Whether any file can be transparent.
+        notes: What is done to the files that a user may not expect, a sentence each.
     """
 
     variable: Variable
     title: str
     paths: tuple[Path | None, ...] = field(repr=False)
     missing: NDArray[np.bool_] = field(repr=False)
-    fit: Fit
-    sizes: str
+    rendering: Rendering
+    found: tuple[tuple[int, int], ...] = field(repr=False)
+    alpha: bool = False
+    notes: tuple[str, ...] = field(default=(), repr=False)
+
+    @property
+    def sizes(self) -> str:
+        """Sizes found, in words."""
+        return most_common(self.found)
+
+    @property
+    def window(self) -> tuple[float, float] | None:
+        """Grey values that are stored as 0 and 255; None for those of 8-bit images."""
+        return self.rendering.window
 
     def load(
         self, rows: Sequence[int], faults: Faults, *, root: str | Path | None = None, progress: Progress | None = None
@@ -77,11 +92,11 @@ class ImageColumn:
             stat = path.stat()
             return f"{path}\0{stat.st_mtime_ns}\0{stat.st_size}".encode()
 
-        return content_hash([f"{self.variable.shape} {self.fit}".encode(), *map(stamp, files)])
+        return content_hash([f"{self.variable.shape} {self.rendering}".encode(), *map(stamp, files)])
 
     def _decode(self, path: Path | None) -> NDArray[np.uint8] | str:
         assert path is not None
-        return decode_image(path, self.variable.shape, self.fit)
+        return decode_image(path, self.variable.shape, self.rendering)
 
     def _decode_all(
         self,
@@ -124,12 +139,15 @@ class PixelColumn:
         variable: The image variable.
         pixels: uint8 `(N, C, H, W)`.
         missing: `(N,)` bool; none is.
+        window: Values that are stored as 0 and 255; None where they were such already.
+        notes: What was done to the values that a user may not expect, a sentence each.
     """
 
     variable: Variable
     pixels: NDArray[np.uint8] = field(repr=False)
     missing: NDArray[np.bool_] = field(repr=False)
-    fit: Fit = "crop"
+    window: tuple[float, float] | None = None
+    notes: tuple[str, ...] = field(default=(), repr=False)
 
     @classmethod
     def of(cls, name: str, pixels: NDArray[np.uint8], declared: Declaration) -> "PixelColumn":
@@ -144,36 +162,23 @@ class PixelColumn:
             said = getattr(declared, what)
             if said not in (None, value):
                 raise DataError(f"Expected '{name}' with {what} {said}; its arrays have {value}. Convert them first.")
-        return cls(Variable(name, "image", shape=pixels.shape[1:]), pixels, np.zeros(len(pixels), bool))
+        variable = Variable(name, "image", shape=pixels.shape[1:])
+        return cls(variable, pixels, np.zeros(len(pixels), bool), declared.window)
+
+    @property
+    def found(self) -> tuple[tuple[int, int], ...]:
+        """Height and width of every image."""
+        height, width = self.pixels.shape[2:]
+        return ((height, width),) * len(self.pixels)
 
     @property
     def sizes(self) -> str:
         """Sizes found, in words."""
-        return most_common([self.pixels.shape[2:]] * len(self.pixels))
+        return most_common(self.found)
 
     def load(self, rows: Sequence[int], faults: Faults, **_: object) -> Tensor:
         """Images of `rows`, uint8 `(len(rows), C, H, W)`."""
         return torch.from_numpy(self.pixels[np.asarray(rows)])
-
-
-def decode_image(path: Path, shape: tuple[int, ...], fit: Fit = "crop") -> NDArray[np.uint8] | str:
-    """Pixels of one image file, uint8 of `shape` (C, H, W), upright; or what was found instead of a usable image."""
-    channels, height, width = shape
-    try:
-        with Image.open(path, formats=FORMATS) as opened:
-            opened.load()
-            image = ImageOps.exif_transpose(opened)
-    except Exception as error:  # Pillow's readers raise whatever broken bytes lead to
-        return f"a damaged image ('{path.name}': {getattr(error, 'strerror', None) or error})"
-    if image.has_transparency_data:
-        image = image.convert("RGBA")
-        least = image.getchannel("A").getextrema()[0]
-        if isinstance(least, int | float) and least < 255:
-            return f"transparent pixels ('{path.name}')"
-    image = image.convert("L" if channels == 1 else "RGB")
-    if (image.height, image.width) != (height, width):
-        image = _fitted(image, (width, height), fit)
-    return np.asarray(image).reshape(height, width, channels).transpose(2, 0, 1)
 
 
 def looks_like_paths(column: pd.Series) -> bool:
@@ -210,11 +215,77 @@ def index_images(
             f"images of {len(set(sizes))} sizes: {most_common(sizes)}",
             "one size; declare `size: [height, width]`",
         )
-    fit = declared.fit or "crop"
     colour = declared.colour if declared.colour is not None else any(header.colour for header in headers)
     variable = Variable(name, "image", shape=(3 if colour else 1, *size))
+    window, notes = _window(name, title, [path for path, _ in found], headers, declared, faults)
+    rendering = Rendering(declared.fit or "crop", window, declared.ground or GROUND)
+    notes += _converted(name, headers, declared)
     missing = np.array([cell is None for cell in cells])
-    return ImageColumn(variable, title, tuple(path for path, _ in found), missing, fit, most_common(sizes))
+    return ImageColumn(
+        variable=variable,
+        title=title,
+        paths=tuple(path for path, _ in found),
+        missing=missing,
+        rendering=rendering,
+        found=tuple(sizes),
+        alpha=any(header.alpha for header in headers),
+        notes=tuple(notes),
+    )
+
+
+def _window(
+    name: str,
+    title: str,
+    paths: Sequence[Path | None],
+    headers: Sequence[Header],
+    declared: Declaration,
+    faults: Faults,
+) -> tuple[tuple[float, float] | None, list[str]]:
+    """The window of a column of grey images, and a note where it had to be found."""
+    wide = sum(header.wide for header in headers)
+    narrow = len(headers) - wide
+    if wide and narrow:
+        found = f"{wide:,} images with 16 bits or more and {narrow:,} with 8 bits"
+        faults.column(title, found, "one depth: their grey values have different units; convert the files of one")
+    if declared.window is not None and any(header.colour for header in headers):
+        faults.column(title, "colour images", "grey images for `window`; remove it, or convert the files")
+    if declared.window is not None or not wide or narrow:
+        return declared.window, []
+    window = find_window([path for path in paths if path is not None])
+    if window is None:
+        faults.column(title, "one grey value in all images", "grey values that vary; check the files")
+        return None, []
+    return window, [window_note(name, window)]
+
+
+def window_note(name: str, window: tuple[float, float]) -> str:
+    """What a window that was found does."""
+    low, high = window
+    return (
+        f"'{name}' has grey values from {low:g} to {high:g}, which are stored as 0 to 255: one level is "
+        f"{(high - low) / 255:.3g}, and finer differences are lost. Confirm or correct it: "
+        f"`variables: {{{name}: {{window: [{low:g}, {high:g}]}}}}`."
+    )
+
+
+def _converted(name: str, headers: Sequence[Header], declared: Declaration) -> list[str]:
+    """Say what is converted without having been declared."""
+    count, notes = len(headers), []
+    alpha = sum(header.alpha for header in headers)
+    if alpha and declared.ground is None:
+        which = "All" if alpha == count else f"{alpha:,} of {count:,}"
+        mixed = "" if alpha == count else ", the others do not (mixed transparency)"
+        notes.append(
+            f"{which} images of '{name}' may be transparent{mixed}: transparent pixels show the ground, {GROUND}. Confirm or "
+            f"correct it: `variables: {{{name}: {{ground: {GROUND}}}}}`."
+        )
+    inks = sum(header.inks for header in headers)
+    if inks:
+        notes.append(f"{inks:,} CMYK images of '{name}' are converted to RGB without a colour profile.")
+    cut = sum(header.cut for header in headers)
+    if cut:
+        notes.append(f"{cut:,} images of '{name}' have channels of 16 bits, of which the upper 8 are kept.")
+    return notes
 
 
 def _headers(cells: Sequence[str | None], folder: Path) -> list[tuple[Path | None, Header | str | None]]:
@@ -251,11 +322,3 @@ def _make_room(folder: Path, size: int) -> None:
             f"Expected {size / 1e6:.1f} MB for decoded images in '{folder}'; {found}. "
             "Set CAUSALGEN_CACHE to another folder."
         )
-
-
-def _fitted(image: Image.Image, size: tuple[int, int], fit: Fit) -> Image.Image:
-    if fit == "crop":
-        return ImageOps.fit(image, size, Image.Resampling.LANCZOS)
-    if fit == "pad":
-        return ImageOps.pad(image, size, Image.Resampling.LANCZOS)
-    return image.resize(size, Image.Resampling.LANCZOS)

@@ -77,7 +77,12 @@ class TableIndex:
         if node in self.images:
             image = self.images[node]
             shape = "x".join(map(str, variable.shape))
-            row |= {"values": f"{shape}, from {image.sizes}", "missing": int(image.missing.sum()), "inferred": ""}
+            scale = "" if image.window is None else ", grey values {:g} to {:g}".format(*image.window)
+            row |= {
+                "values": f"{shape}, from {image.sizes}{scale}",
+                "missing": int(image.missing.sum()),
+                "inferred": "",
+            }
         else:
             column = self.attributes[node]
             row |= {"values": column.summary(), "missing": int(column.missing.sum())}
@@ -93,10 +98,17 @@ class TableIndex:
     def source(self) -> str:
         """The table and what was left out of it, in a sentence for reports."""
         left = self.count - len(self.rows)
-        if not self.dropped:
-            return f"{self.name}, {self.count:,} rows" + (f", {len(self.rows):,} of them used." if left else ".")
-        names = ", ".join(f"{name} {count:,}" for name, count in self.dropped.items())
-        return f"{self.name}, {self.count:,} rows; rows with missing values were dropped ({names}): {len(self.rows):,} used."
+        said = f"{self.name}, {self.count:,} rows"
+        if self.dropped:
+            names = ", ".join(f"{name} {count:,}" for name, count in self.dropped.items())
+            said += f"; rows with missing values were dropped ({names}): {len(self.rows):,} used."
+        else:
+            said += f", {len(self.rows):,} of them used." if left else "."
+        windows = {node: image.window for node, image in self.images.items() if image.window is not None}
+        return said + "".join(
+            f" Values 0 to 255 of '{node}' stand for grey values {low:g} to {high:g} of its files."
+            for node, (low, high) in windows.items()
+        )
 
 
 def index_table(
@@ -147,6 +159,7 @@ def index_table(
         split = SHARES if found is None else found
     elif isinstance(split, str):
         split = _option(split, "split", frame, notes)
+    notes += [note for image in columns.images.values() for note in image.notes]
     notes += unlisted_images(frame, columns.images, folder)
     absent = columns.missing() | _without_key(frame, group, split, columns)
     if missing == "refuse":

@@ -1,0 +1,112 @@
+"""Pixels of any image as bytes: grey values of 16 bits and more go through one window, transparency over a ground.
+
+A window [low, high] is the same for a whole column: a grey value v becomes
+
+    255 (v - low) / (high - low)      rounded, and cut to 0..255
+
+so that v = low + (high - low) p / 255 gives the original unit of a stored value p, to within half of (high - low) / 255.
+Models store bytes: finer differences are lost.
+"""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image, ImageColor, ImageOps
+
+from .declare import Fit
+from .headers import FORMATS, WIDE
+
+__all__ = ["GROUND", "Rendering", "decode_image", "grey_range", "grey_values", "through_window"]
+
+GROUND = "white"
+"""What transparent pixels show where nothing is declared."""
+
+
+@dataclass(frozen=True)
+class Rendering:
+    """How image files become pixels.
+
+    Args:
+        fit: How another shape becomes the declared one.
+        window: Grey values that become 0 and 255; None for those of 8-bit images as they are.
+        ground: Colour behind transparent pixels.
+    """
+
+    fit: Fit = "crop"
+    window: tuple[float, float] | None = None
+    ground: str = GROUND
+
+
+def decode_image(path: Path, shape: tuple[int, ...], rendering: Rendering | None = None) -> NDArray[np.uint8] | str:
+    """Pixels of one image file, uint8 of `shape` (C, H, W), upright; or what was found instead of a usable image."""
+    rendering = rendering or Rendering()
+    image = _upright(path)
+    if isinstance(image, str):
+        return image
+    channels, height, width = shape
+    if image.mode in WIDE or rendering.window is not None:
+        if rendering.window is None:
+            return f"grey values of more than 8 bits without a window ('{path.name}')"
+        values = grey_values(image)
+        if not np.isfinite(values).all():
+            return f"grey values that are not finite ('{path.name}')"
+        image = Image.fromarray(through_window(values, rendering.window).astype(np.float32))
+    else:
+        image = _plain(image, rendering.ground).convert("L" if channels == 1 else "RGB")
+    if (image.height, image.width) != (height, width):
+        image = _fitted(image, (width, height), rendering.fit)
+    pixels = np.asarray(image)
+    if pixels.dtype != np.uint8:
+        pixels = np.clip(np.round(pixels), 0, 255).astype(np.uint8)
+        pixels = np.repeat(pixels[..., None], channels, axis=2)
+    return pixels.reshape(height, width, channels).transpose(2, 0, 1)
+
+
+def grey_range(path: Path) -> tuple[float, float] | None:
+    """Least and greatest grey value of a file; None where there is none that is finite."""
+    image = _upright(path)
+    if isinstance(image, str):
+        return None
+    values = grey_values(image)
+    finite = values[np.isfinite(values)]
+    return (float(finite.min()), float(finite.max())) if finite.size else None
+
+
+def grey_values(image: Image.Image) -> NDArray[np.float64]:
+    """Grey values `(H, W)` as the file holds them."""
+    return np.asarray(image if image.mode in WIDE else image.convert("L")).astype(np.float64)
+
+
+def through_window(values: NDArray[Any], window: tuple[float, float]) -> NDArray[np.float64]:
+    """Values from 0 to 255, not yet rounded."""
+    low, high = window
+    return np.clip((values.astype(np.float64) - low) / (high - low), 0, 1) * 255
+
+
+def _upright(path: Path) -> Image.Image | str:
+    try:
+        with Image.open(path, formats=FORMATS) as opened:
+            opened.load()
+            return ImageOps.exif_transpose(opened)
+    except Exception as error:  # Pillow's readers raise whatever broken bytes lead to
+        return f"a damaged image ('{path.name}': {getattr(error, 'strerror', None) or error})"
+
+
+def _plain(image: Image.Image, ground: str) -> Image.Image:
+    """The image over the ground, where it is transparent."""
+    if not image.has_transparency_data:
+        return image.convert("RGB") if image.mode in ("CMYK", "YCbCr") else image
+    layer = image.convert("RGBA")
+    behind = Image.new("RGBA", layer.size, (*ImageColor.getrgb(ground)[:3], 255))
+    return Image.alpha_composite(behind, layer).convert("RGB")
+
+
+def _fitted(image: Image.Image, size: tuple[int, int], fit: Fit) -> Image.Image:
+    if fit == "crop":
+        return ImageOps.fit(image, size, Image.Resampling.LANCZOS)
+    if fit == "pad":
+        return ImageOps.pad(image, size, Image.Resampling.LANCZOS)
+    return image.resize(size, Image.Resampling.LANCZOS)
