@@ -29,11 +29,13 @@ __all__ = [
     "NotFittedError",
     "NotIdentifiableError",
     "NotObservableError",
+    "RenamedWarning",
     "RunFolderError",
     "StudyError",
     "SupportError",
     "SupportWarning",
     "UnknownNameError",
+    "UntrustedCodeError",
     "nearest",
     "warn",
 ]
@@ -74,6 +76,10 @@ class SupportError(CausalgenError, ValueError):
 
 class DataError(CausalgenError, ValueError):
     """The data do not fit the variables that describe them."""
+
+
+class UntrustedCodeError(DataError):
+    """A file names Python code, which nobody has said to trust."""
 
 
 class AbductionError(CausalgenError, RuntimeError):
@@ -128,6 +134,10 @@ class EvidenceWarning(CausalgenWarning):
 
 class InterventionWarning(CausalgenWarning):
     """An intervention that could not act on every unit as it was written."""
+
+
+class RenamedWarning(CausalgenWarning, DeprecationWarning):
+    """A word that has another name now and will be gone one day."""
 
 
 OWN = ("causalgen", "torch")

@@ -1,6 +1,5 @@
 """Classifiers from files, without running code that a file brings along, and from `module:function`."""
 
-import importlib
 import sys
 import warnings
 import zipfile
@@ -10,28 +9,33 @@ from typing import Any
 
 import torch
 
-from ..errors import DataError
+from ..errors import DataError, RenamedWarning, UntrustedCodeError, warn
+from ..own_code import FLAGS, import_code
 
 __all__ = ["load_classifier"]
 
 PICKLES = (".pkl", ".pickle", ".joblib")
 
 
-def load_classifier(source: str | Path, *, trust_pickle: bool = False) -> Any:
+def load_classifier(source: str | Path, *, trust_code: bool = False, trust_pickle: bool | None = None) -> Any:
     """The classifier behind a name, for `as_classifier`.
 
     Args:
         source: A folder of `causalgen.predictors.save`; a file `.onnx`; a file `.pt`, `.pt2` or `.pth` of TorchScript,
             `torch.export.save` or `torch.save`; a pickle `.pkl` or `.joblib`; or `module:name`, a function, module or
             estimator that is imported, from the working directory too.
-        trust_pickle: Whether pickles are read, and exported programs, which hold some. Reading one runs whatever code it
+        trust_code: Whether pickles are read, and exported programs, which hold some. Reading one runs whatever code it
             holds.
+        trust_pickle: The earlier name of `trust_code`.
 
     Raises:
         DataError: There is no such thing, it cannot be read, or it is a pickle that is not trusted.
         CheckpointError: A folder without a classifier of causalgen.
         ImportError: onnxruntime is missing.
     """
+    if trust_pickle is not None:
+        warn("trust_pickle is called trust_code now: it trusts all code that comes with files.", RenamedWarning)
+        trust_code = trust_code or trust_pickle
     path = Path(source)
     if path.is_dir():
         from ..predictors import load
@@ -50,34 +54,26 @@ def load_classifier(source: str | Path, *, trust_pickle: bool = False) -> Any:
 
         return load_onnx(path)
     if suffix in (".pt", ".pt2", ".pth"):
-        return _torch(path, trust_pickle)
+        return _torch(path, trust_code)
     if suffix in PICKLES:
-        return _pickled(path, trust_pickle)
+        return _pickled(path, trust_code)
     raise DataError(f"Expected a classifier as .onnx, .pt, .pt2, .pth, {', '.join(PICKLES)}; got '{path}'.")
 
 
 def _imported(source: str) -> Any:
-    module, _, name = source.partition(":")
+    """What the caller names by module:name; the working directory is on the path."""
     if "" not in sys.path and str(Path.cwd()) not in sys.path:
         sys.path.append(str(Path.cwd()))
-    try:
-        found = importlib.import_module(module)
-        for part in name.split("."):
-            found = getattr(found, part)
-    except (Exception, SystemExit) as error:  # a script without a main guard may even leave
-        raise DataError(
-            f"Expected a classifier at '{source}', as module:function; got {type(error).__name__}: {error}."
-        ) from error
-    return found
+    return import_code(source, trust=True, what="a classifier")
 
 
-def _torch(path: Path, trust_pickle: bool) -> Any:
+def _torch(path: Path, trust_code: bool) -> Any:
     """TorchScript, which has an interpreter of its own; else, where trusted, an exported program or a pickled module."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         with suppress(RuntimeError, ValueError):
             return torch.jit.load(path, map_location="cpu")
-        if not trust_pickle:
+        if not trust_code:
             raise _untrusted(path)
         try:
             return _exported(path) if _is_exported(path) else _module(path)
@@ -104,8 +100,8 @@ def _module(path: Path) -> torch.nn.Module:
     return found
 
 
-def _pickled(path: Path, trust_pickle: bool) -> Any:
-    if not trust_pickle:
+def _pickled(path: Path, trust_code: bool) -> Any:
+    if not trust_code:
         raise _untrusted(path)
     import joblib
 
@@ -115,8 +111,8 @@ def _pickled(path: Path, trust_pickle: bool) -> Any:
         raise DataError(f"Expected a pickled classifier in '{path}'; it cannot be read: {error}.") from None
 
 
-def _untrusted(path: Path) -> DataError:
-    return DataError(
+def _untrusted(path: Path) -> UntrustedCodeError:
+    return UntrustedCodeError(
         f"Expected a file that can be read without running its code, ONNX or TorchScript; '{path}' is neither. Pickles, and "
-        "exported programs, which hold some, are read only if you trust who wrote them (trust_pickle=True, --trust-pickle)."
+        f"exported programs, which hold some, are read only if you trust who wrote them ({FLAGS})."
     )

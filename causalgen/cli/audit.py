@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from .failures import failures
+from .options import TrustCode
 
 if TYPE_CHECKING:
     from ..audit import AuditReport, AuditRow
@@ -64,9 +65,8 @@ def audit(
     ] = None,
     level: Annotated[float, typer.Option(help="Level of the intervals.")] = 0.95,
     seed: Annotated[int, typer.Option(min=0, help="Seed of units, abduction and bootstrap.")] = 0,
-    trust_pickle: Annotated[
-        bool, typer.Option("--trust-pickle", help="Read pickles, which run the code that they hold.")
-    ] = False,
+    trust_code: TrustCode = False,
+    trust_pickle: Annotated[bool, typer.Option("--trust-pickle", hidden=True)] = False,
     out: Annotated[
         Path | None, typer.Option(help="Folder for page and tables.", show_default="RUN/audits/CLASSIFIER")
     ] = None,
@@ -86,9 +86,12 @@ def audit(
     Example: causalgen audit runs/morphodigits --classifier model.onnx --outcome 1 --do pen=felt-tip --margin 0.05
     """
     with failures():
+        from ..errors import RenamedWarning, warn
         from ..studies.runfolder import read_run
 
-        folder = read_run(run)
+        if trust_pickle:
+            warn("--trust-pickle is called --trust-code now: it trusts all code that comes with files.", RenamedWarning)
+        folder = read_run(run, trust_code=trust_code)
         from ..audit import as_classifier
         from ..audit import audit as audit_classifier
         from ..audit.images import image_node
@@ -99,7 +102,7 @@ def audit(
         from ..studies.reporting import SMOKE_WARNING
 
         scorer = as_classifier(
-            _loaded(classifier, trust_pickle),
+            _loaded(classifier, trust_code or trust_pickle),
             outcome=int(outcome) if outcome and outcome.isdecimal() else outcome,
             labels=[name.strip() for name in labels.split(",")] if labels else None,
             scale=_factor(scale),
@@ -141,12 +144,12 @@ def audit(
             raise typer.Exit(code)
 
 
-def _loaded(classifier: str, trust_pickle: bool) -> object:
+def _loaded(classifier: str, trust_code: bool) -> object:
     from ..audit import load_classifier
     from ..errors import DataError
 
     try:
-        return load_classifier(classifier, trust_pickle=trust_pickle)
+        return load_classifier(classifier, trust_code=trust_code)
     except ImportError as error:
         raise DataError(str(error)) from None
 

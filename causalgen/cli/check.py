@@ -7,6 +7,7 @@ import typer
 
 from .failures import BAD_INPUT, failures
 from .listing import some
+from .options import TrustCode
 from .run import Device
 
 if TYPE_CHECKING:
@@ -19,6 +20,7 @@ def check(
     study: Annotated[str, typer.Argument(help="The study file, or the name of a shipped study.", show_default=False)],
     device: Annotated[Device, typer.Option(help="Where the run would compute.")] = Device.auto,
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object for machines.")] = False,
+    trust_code: TrustCode = False,
 ) -> None:
     """Check a study, its graph and its data without training: every fault in one listing, then what a run will do.
 
@@ -32,7 +34,7 @@ def check(
         from ..studies.schema import load_study
 
         try:
-            found = check_study(load_study(study_path(study)), device)
+            found = check_study(load_study(study_path(study), trust_code=trust_code), device)
         except (DataFaultsError, StudyError) as error:
             if not as_json:
                 raise

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from .failures import failures
-from .options import AsJson, Do, RunArgument, print_files, print_json, print_notes, records, split
+from .options import AsJson, Do, RunArgument, TrustCode, print_files, print_json, print_notes, records, split
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -43,6 +43,7 @@ def counterfactual(
         Path | None, typer.Option(help="Folder for images, grid and table.", show_default="RUN/counterfactuals/QUERY")
     ] = None,
     as_json: AsJson = False,
+    trust_code: TrustCode = False,
 ) -> None:
     """Ask the model of a run what rows of its data, or an image from outside, would have been under an intervention.
 
@@ -60,7 +61,7 @@ def counterfactual(
     with failures():
         from ..studies.runfolder import read_run
 
-        folder = read_run(run)
+        folder = read_run(run, trust_code=trust_code)
         from ..studies.asking import answer, answer_outside
 
         if image:

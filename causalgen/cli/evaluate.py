@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from .failures import failures
+from .options import TrustCode
 
 if TYPE_CHECKING:
     from ..metrics import MetricTable
@@ -21,6 +22,7 @@ def evaluate(
     run: Annotated[Path, typer.Argument(help="The run folder.", show_default=False)],
     protocol: Annotated[str, typer.Option(help="causalgen or published.")] = "causalgen",
     rows: Annotated[int | None, typer.Option(help="Test units.", show_default="the study's number")] = None,
+    trust_code: TrustCode = False,
 ) -> None:
     """Evaluate the model of a finished run: attributes, truth, axioms, minimality, realism, calibration, noise leak.
 
@@ -29,7 +31,7 @@ def evaluate(
     with failures():
         from ..studies.runfolder import read_run
 
-        folder = read_run(run)
+        folder = read_run(run, trust_code=trust_code)
         from ..studies.evaluating import evaluate_run
 
         found = evaluate_run(folder, protocol=protocol, rows=rows)

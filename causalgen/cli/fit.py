@@ -1,5 +1,6 @@
 """`causalgen fit`: the first half of a run, up to the fitted model."""
 
+from .options import TrustCode
 from .run import Device, Fresh, Out, Seed, Smoke, StudyArgument, Where, execute
 
 __all__ = ["fit"]
@@ -12,9 +13,10 @@ def fit(
     device: Where = Device.auto,
     seed: Seed = None,
     fresh: Fresh = False,
+    trust_code: TrustCode = False,
 ) -> None:
     """Fit the model of a study and save it; sample, intervene and counterfactual can then ask it.
 
     `causalgen run` with the same study and options goes on from there: evaluation, effects, report.
     """
-    execute(study, out, smoke=smoke, device=device, seed=seed, fresh=fresh, only_fit=True)
+    execute(study, out, smoke=smoke, device=device, seed=seed, fresh=fresh, trust_code=trust_code, only_fit=True)

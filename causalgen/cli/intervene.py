@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from .failures import failures
-from .options import AsJson, Do, RunArgument, Seed, print_files, print_json, print_notes, records, split
+from .options import AsJson, Do, RunArgument, Seed, TrustCode, print_files, print_json, print_notes, records, split
 
 if TYPE_CHECKING:
     from ..studies.worlds import Comparison
@@ -29,6 +29,7 @@ def intervene(
         Path | None, typer.Option(help="Folder for grid and table.", show_default="RUN/interventions/QUERY")
     ] = None,
     as_json: AsJson = False,
+    trust_code: TrustCode = False,
 ) -> None:
     """Show what an intervention does to every attribute, and to images, in the model of a run.
 
@@ -41,7 +42,7 @@ def intervene(
     with failures():
         from ..studies.runfolder import read_run
 
-        folder = read_run(run)
+        folder = read_run(run, trust_code=trust_code)
         from ..studies.worlds import compare_worlds
 
         found = compare_worlds(folder, split(do), against=split(against), n=n, seed=seed, out=out)

@@ -11,7 +11,18 @@ import typer
 if TYPE_CHECKING:
     import pandas as pd
 
-__all__ = ["AsJson", "Do", "RunArgument", "Seed", "print_files", "print_json", "print_notes", "records", "split"]
+__all__ = [
+    "AsJson",
+    "Do",
+    "RunArgument",
+    "Seed",
+    "TrustCode",
+    "print_files",
+    "print_json",
+    "print_notes",
+    "records",
+    "split",
+]
 
 JOINT = re.compile(r""",(?=\s*(?:"[^"]*"|'[^']*'|[^,="']+)\s*[-+*/]?=)""")
 """Commas before another name=; labels, expressions and names in quotes may hold commas too."""
@@ -27,6 +38,14 @@ Do = Annotated[
     ),
 ]
 Seed = Annotated[int | None, typer.Option(min=0, max=2**32 - 1, help="Seed.", show_default="the study's")]
+TrustCode = Annotated[
+    bool,
+    typer.Option(
+        "--trust-code",
+        help="Run Python code that comes with files: own measurements and mechanisms that the study or its model names, "
+        "and pickles. Only if you trust who wrote them.",
+    ),
+]
 AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON object for machines.")]
 
 

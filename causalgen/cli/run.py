@@ -9,6 +9,7 @@ from typing import Annotated
 import typer
 
 from .failures import failures
+from .options import TrustCode
 from .signals import exit_code, stopped_by
 
 __all__ = ["Device", "Fresh", "Out", "Seed", "Smoke", "StudyArgument", "Where", "execute", "run"]
@@ -42,12 +43,13 @@ def run(
     device: Where = Device.auto,
     seed: Seed = None,
     fresh: Fresh = False,
+    trust_code: TrustCode = False,
 ) -> None:
     """Run a study: fit the model, ask it, measure it, estimate effects, write the report.
 
     An unfinished run of the same study in the same folder is resumed.
     """
-    execute(study, out, smoke=smoke, device=device, seed=seed, fresh=fresh)
+    execute(study, out, smoke=smoke, device=device, seed=seed, fresh=fresh, trust_code=trust_code)
 
 
 def execute(
@@ -58,6 +60,7 @@ def execute(
     device: Device,
     seed: int | None,
     fresh: bool,
+    trust_code: bool,
     only_fit: bool = False,
 ) -> None:
     """Run a study, or fit its model only, and print what came of it."""
@@ -66,7 +69,7 @@ def execute(
         from ..studies.library import study_path
         from ..studies.schema import load_study
 
-        plan = load_study(study_path(study))
+        plan = load_study(study_path(study), trust_code=trust_code)
         if seed is not None:
             plan = plan.model_copy(update={"seed": seed})
         folder = out or Path("runs") / (f"{plan.name}-smoke" if smoke else plan.name)

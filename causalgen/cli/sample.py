@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 
 from .failures import failures
-from .options import AsJson, Do, RunArgument, Seed, print_files, print_json, print_notes, records, split
+from .options import AsJson, Do, RunArgument, Seed, TrustCode, print_files, print_json, print_notes, records, split
 
 __all__ = ["sample"]
 
@@ -27,6 +27,7 @@ def sample(
         Path | None, typer.Option(help="Folder for images, grid and table.", show_default="RUN/samples/QUERY")
     ] = None,
     as_json: AsJson = False,
+    trust_code: TrustCode = False,
 ) -> None:
     """Draw units from the model of a run: as observed, under an intervention, or given what was observed.
 
@@ -35,7 +36,7 @@ def sample(
     with failures():
         from ..studies.runfolder import read_run
 
-        folder = read_run(run)
+        folder = read_run(run, trust_code=trust_code)
         from ..studies.sampling import draw_samples
 
         found = draw_samples(folder, n, do=split(do), given=split(given), seed=seed, out=out)

@@ -4,8 +4,9 @@ import math
 from collections.abc import Mapping
 from typing import Any
 
-from ..errors import UnknownNameError, nearest
+from ..errors import CausalgenError, DataError, UnknownNameError, nearest
 from ..graph import Variable
+from ..own_code import import_code, is_code, name_of_code
 from .additive_noise import AdditiveNoise
 from .base import Mechanism
 from .categorical import Categorical
@@ -20,7 +21,7 @@ from .linear_gaussian import LinearGaussian
 from .ordinal import Ordinal
 from .spline_flow import SplineFlow
 
-__all__ = ["DEFAULTS", "KINDS", "MECHANISMS", "build", "name_of"]
+__all__ = ["DEFAULTS", "KINDS", "MECHANISMS", "build", "mechanism_class", "name_of"]
 
 MECHANISMS: dict[str, type[Mechanism]] = {
     "spline-flow": SplineFlow,
@@ -71,10 +72,30 @@ GREATEST, LONGEST = 16_384, 64
 """Upper bound of a whole number, and of the length of a list of them."""
 
 
+def mechanism_class(name: Any, variable: str, *, trust_code: bool) -> Any:
+    """The class that a text names as module:Class; a word of the catalog, a class or None as it is.
+
+    Raises:
+        UntrustedCodeError: The text names code, which is not trusted.
+        DataError: It cannot be imported, or is no mechanism that can be built.
+    """
+    if not isinstance(name, str) or not is_code(name):
+        return name
+    found = import_code(name, trust=trust_code, what=f"the mechanism of '{variable}'")
+    if not (isinstance(found, type) and issubclass(found, Mechanism)):
+        raise DataError(f"Expected a subclass of causalgen.mechanisms.Mechanism at '{name}'; got {found!r}.")
+    if missing := sorted(found.__abstractmethods__):
+        raise DataError(f"Expected a complete mechanism at '{name}'; it lacks {', '.join(missing)}. Write them.")
+    return found
+
+
 def build(
-    name: str | None, variable: Variable, parents: Mapping[str, Variable], options: Mapping[str, Any] | None = None
+    name: str | type[Mechanism] | None,
+    variable: Variable,
+    parents: Mapping[str, Variable],
+    options: Mapping[str, Any] | None = None,
 ) -> Mechanism:
-    """Build the mechanism called `name` (None: the default of the variable's kind).
+    """Build the mechanism called `name` (None: the default of the variable's kind), or of a class.
 
     Raises:
         UnknownNameError: No mechanism or no option of that name.
@@ -88,6 +109,13 @@ def build(
     if variable.kind is None:
         raise ValueError(f"Expected '{variable.name}' to have a kind; got none. Declare it as a Variable with a kind.")
     name = name or DEFAULTS[variable.kind]
+    if isinstance(name, type):
+        return _construct_own(name, variable, parents, dict(options or {}))
+    if is_code(name):
+        raise UnknownNameError(
+            f"Expected a mechanism for '{variable.name}' by a word or as a class; got {name!r}, which names code. Pass the "
+            "class, or load the study with trust_code=True."
+        )
     if name not in MECHANISMS:
         raise UnknownNameError(
             f"Expected a mechanism for '{variable.name}' among {', '.join(MECHANISMS)}; got {name!r}."
@@ -100,6 +128,27 @@ def build(
             f"got {name!r}, which is for {' or '.join(KINDS[name])}."
         )
     return _construct(MECHANISMS[name], name, variable, parents, dict(options or {}))
+
+
+def _construct_own(
+    cls: type[Mechanism], variable: Variable, parents: Mapping[str, Variable], options: dict[str, Any]
+) -> Mechanism:
+    """A mechanism of a class that is not in the catalog; what its code raises becomes one message."""
+    name = name_of(cls)
+    try:
+        built = _construct(cls, name, variable, parents, options)
+    except (CausalgenError, ValueError):
+        raise
+    except Exception as error:
+        raise DataError(
+            f"Expected '{name}' to build the mechanism of '{variable.name}'; it failed with {type(error).__name__}: {error}"
+        ) from error
+    if lost := [option for option in options if option not in built.spec()]:
+        raise DataError(
+            f"Expected '{name}' to keep the options {', '.join(lost)}, so that a saved model can be rebuilt; they are not in "
+            "its spec(). Pass them on to super().__init__."
+        )
+    return built
 
 
 def _construct(
@@ -136,12 +185,7 @@ def _wanted(option: str, default: Any, value: Any) -> str:
     return "" if widths else f"a list of at most {LONGEST} whole numbers of at least 1 and at most {GREATEST}"
 
 
-def name_of(mechanism: Mechanism) -> str:
-    """Catalog name of a mechanism; its import path when it is not in the catalog.
-
-    A class from elsewhere can be used but not saved by name: put it into `MECHANISMS` first.
-    """
-    for name, cls in MECHANISMS.items():
-        if type(mechanism) is cls:
-            return name
-    return f"{type(mechanism).__module__}.{type(mechanism).__qualname__}"
+def name_of(mechanism: Mechanism | type[Mechanism]) -> str:
+    """Catalog name of a mechanism or its class; module:Class where it is not in the catalog."""
+    cls = mechanism if isinstance(mechanism, type) else type(mechanism)
+    return next((name for name, known in MECHANISMS.items() if known is cls), None) or name_of_code(cls)

@@ -12,7 +12,7 @@ from safetensors.torch import save as save_tensors
 from torch import nn
 
 from .._version import __version__
-from ..errors import CausalgenError, CheckpointError
+from ..errors import CausalgenError, CheckpointError, UntrustedCodeError
 from .blueprint import check_blueprint, check_values, is_zero, read_header
 
 __all__ = ["load_module", "save_module"]
@@ -60,6 +60,7 @@ def load_module(
     Raises:
         CheckpointError: A file is missing, corrupted, from another format, or does not fit its description; weights that
             are not finite, or all zero.
+        UntrustedCodeError: The description names code that is not trusted.
     """
     folder = Path(folder)
     path, weights = folder / f"{stem}.json", folder / f"{stem}.safetensors"
@@ -95,6 +96,8 @@ def load_module(
         module.load_state_dict(tensors)
         if zero := [name for name, part in parts(module).items() if name not in fresh and is_zero(part)]:
             raise CheckpointError(f"Expected fitted weights; got zeros only for {', '.join(zero)}.")
+    except UntrustedCodeError:
+        raise
     except (CausalgenError, SafetensorError, LookupError, RuntimeError, AttributeError, TypeError, ValueError) as error:
         raise CheckpointError(
             f"Expected a {stem} that this version can rebuild in '{folder}'; got: {error}. Restore the "

@@ -1,10 +1,11 @@
 """Saved models: graph and mechanisms in `model.json`, weights in `model.safetensors`."""
 
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 from ..graph import CausalGraph
-from ..mechanisms.catalog import name_of
+from ..mechanisms.catalog import mechanism_class, name_of
 from ..nn import load_module, save_module
 from .model import StructuralCausalModel
 
@@ -24,16 +25,28 @@ def save(scm: StructuralCausalModel, folder: Path | str) -> Path:
     return save_module(scm, folder, "model", specification(scm))
 
 
-def load(folder: Path | str) -> StructuralCausalModel:
+def load(folder: Path | str, *, trust_code: bool = False) -> StructuralCausalModel:
     """Rebuild a model that `save` wrote.
 
+    Args:
+        folder: The folder.
+        trust_code: Whether mechanisms that are not causalgen's are imported, which runs their code.
+
     Raises:
+        UntrustedCodeError: A mechanism is not causalgen's, and `trust_code` is False.
         CheckpointError: A file is missing, corrupted, from another format, or does not fit its description.
     """
     return load_module(
-        folder, "model", _rebuild, lambda scm: {f"'{name}'": part for name, part in scm.mechanisms.items()}
+        folder,
+        "model",
+        partial(_rebuild, trust_code=trust_code),
+        lambda scm: {f"'{name}'": part for name, part in scm.mechanisms.items()},
     )
 
 
-def _rebuild(description: dict[str, Any]) -> StructuralCausalModel:
-    return StructuralCausalModel(CausalGraph.from_dict(description["graph"]), description["mechanisms"])
+def _rebuild(description: dict[str, Any], *, trust_code: bool) -> StructuralCausalModel:
+    mechanisms = {
+        name: entry | {"mechanism": mechanism_class(entry["mechanism"], name, trust_code=trust_code)}
+        for name, entry in description["mechanisms"].items()
+    }
+    return StructuralCausalModel(CausalGraph.from_dict(description["graph"]), mechanisms)

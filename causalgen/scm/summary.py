@@ -61,7 +61,7 @@ def _totals(scm: "StructuralCausalModel") -> str:
 
 def _mechanism_name(mechanism: Mechanism) -> str:
     """The study file's word, or the class where it is not in the catalog."""
-    return name_of(mechanism).rpartition(".")[2]
+    return name_of(mechanism).rpartition(":")[2]
 
 
 def _parameters(mechanism: Mechanism) -> int:

@@ -14,6 +14,7 @@ from ..errors import CheckpointError, DataError, SupportWarning
 from ..grammar import parse_do, parse_values
 from ..reports.counterfactual_files import write_counterfactual
 from ..scm import Counterfactual, StructuralCausalModel, load
+from .measurements import measurement_of
 from .output import answer_folder
 from .outside import outside_unit, read_paths
 from .queries import true_counterfactual
@@ -115,8 +116,9 @@ def answer_outside(
     given = parse_values(scm.graph, values)
     _check_particles(particles)
     folder = _folder(run, [*do, *(path.name for path in paths.values()), *values], particles, out)
+    measurements = {name: measurement_of(study, name) for name in study.measurements}
     unit = outside_unit(
-        scm, paths, given, asked=interventions, measurements=study.measurements, renderings=_renderings(study)
+        scm, paths, given, asked=interventions, measurements=measurements, renderings=_renderings(study)
     )
     result, notes = _counterfactual(unit.scm, unit.factual, interventions, particles, study.seed)
     name = next(iter(paths.values()))
@@ -133,7 +135,7 @@ def fitted_model(run: RunFolder) -> StructuralCausalModel:
         raise CheckpointError(
             f"Expected a fitted model in '{run.model}'; the run is {run.status} and has none yet. Let it finish first."
         )
-    return load(run.model)
+    return load(run.model, trust_code=run.trust_code)
 
 
 def fitted_data(run: RunFolder, scm: StructuralCausalModel) -> Dataset:

@@ -24,7 +24,7 @@ from ..errors import AbductionError, DataError, SupportWarning
 from ..graph import CausalGraph
 from ..reports import EffectFindings
 from ..scm import StructuralCausalModel, attribute_model
-from .measurements import MEASUREMENTS
+from .measurements import measurement_of
 from .queries import image_node, test_rows
 from .schema import GROUP, Effect, Study
 from .scores import add_scores, reader, with_score
@@ -138,7 +138,7 @@ def _images(study: Study, effect: Effect, data: Dataset) -> Images | None:
     if effect.outcome not in study.measurements:
         return None
     rows = test_rows(data, study.evaluation.rows, study.seed)
-    measure = MEASUREMENTS[study.measurements[effect.outcome]]
+    measure = measurement_of(study, effect.outcome)
     return Images(image_node(data.graph), measure, data.rows(rows), rows.tolist())
 
 
@@ -161,13 +161,12 @@ def _scored(
     study: Study, effect: Effect, scm: StructuralCausalModel, data: Dataset, notes: list[str]
 ) -> list[Estimate]:
     """The effect on a score, read from counterfactual images of test units."""
-    score = study.scores[effect.outcome]
     rows = test_rows(data, study.evaluation.rows, study.seed)
     try:
         found = scored_effect(
             scm,
-            image=score.image or image_node(data.graph),
-            score=reader(score),
+            image=study.scores[effect.outcome].image or image_node(data.graph),
+            score=reader(study, effect.outcome),
             factual=data.rows(rows),
             treatment=effect.treatment,
             contrast=effect.contrast,

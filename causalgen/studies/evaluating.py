@@ -11,7 +11,7 @@ from ..predictors import enough_epochs
 from ..training import bars
 from .asking import fitted_data, fitted_model
 from .benchmark_shared import attribute_predictors, latents
-from .measurements import MEASUREMENTS
+from .measurements import measurement_of
 from .queries import image_node
 from .runfolder import RunFolder
 
@@ -77,7 +77,7 @@ def evaluate_run(
         space = latents(data, run.path / "latents", image=image, epochs=epochs[1], bars=progress)
         table = evaluate(
             scm, data, queries=list(predictors), predictors=predictors, latents=space, protocol=rules,
-            measure={name: MEASUREMENTS[word] for name, word in study.measurements.items()}, particles=PARTICLES,
+            measure={name: measurement_of(study, name) for name in study.measurements}, particles=PARTICLES,
             image=image, rows=study.evaluation.rows if rows is None else rows, cycle_rows=CYCLE_ROWS,
             seed=study.seed, bars=progress,
         )  # fmt: skip

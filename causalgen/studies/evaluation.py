@@ -11,7 +11,7 @@ from ..metrics import MetricTable, evaluate
 from ..predictors import Classifier, Regressor, fit_classifier, fit_regressor
 from ..predictors.fit import LEAST_EPOCHS, classifier_epochs
 from ..scm import StructuralCausalModel
-from .measurements import MEASUREMENTS
+from .measurements import measurement_of
 from .queries import image_node
 from .readers import keep_readers
 from .schema import OwnData, Study
@@ -51,7 +51,7 @@ def evaluate_model(
         scm,
         data,
         queries=[query[0] if len(query) == 1 else query for query in study.evaluation.queries],
-        measure={name: MEASUREMENTS[measurement] for name, measurement in study.measurements.items()} | regressors,
+        measure={name: measurement_of(study, name) for name in study.measurements} | regressors,
         classifiers=classifiers,
         rows=study.evaluation.rows,
         seed=study.seed,

@@ -4,6 +4,7 @@ import shutil
 import time
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 import torch
@@ -12,6 +13,7 @@ from rich.progress import Progress
 from ..datasets import Dataset
 from ..errors import CheckpointError
 from ..graph import CausalGraph
+from ..mechanisms.catalog import mechanism_class
 from ..nn import seeded
 from ..predictors import enough_epochs
 from ..scm import StructuralCausalModel, save
@@ -23,7 +25,7 @@ from .runfolder import RunFolder
 from .schema import Study
 from .settings import fit_config
 
-__all__ = ["FIT", "TUTOR_EPOCHS", "build_model", "fit_model"]
+__all__ = ["FIT", "TUTOR_EPOCHS", "build_model", "fit_model", "mechanisms_of"]
 
 TUTOR_EPOCHS = 15
 FIT = "fit the model"
@@ -33,7 +35,20 @@ FIT = "fit the model"
 def build_model(study: Study, graph: CausalGraph) -> StructuralCausalModel:
     """The model of a study before training; the same seed gives the same weights."""
     with seeded(study.seed):
-        return StructuralCausalModel(graph, study.mechanisms)
+        return StructuralCausalModel(graph, mechanisms_of(study))
+
+
+def mechanisms_of(study: Study) -> dict[str, dict[str, Any]]:
+    """The mechanisms that a study names, with the classes of those that are its own.
+
+    Raises:
+        UntrustedCodeError: It names code, which is not trusted.
+        DataError: The code cannot be imported, or is no mechanism.
+    """
+    return {
+        name: given | {"mechanism": mechanism_class(given.get("mechanism"), name, trust_code=study.trust_code)}
+        for name, given in study.mechanisms.items()
+    }
 
 
 def fit_model(
@@ -49,7 +64,7 @@ def fit_model(
     history = folder.tables / "training.csv"
     if folder.finished_step(FIT):
         kept = folder.record["training"]
-        scm = load_model(folder.model).to(_torch_device(device))
+        scm = load_model(folder.model, trust_code=study.trust_code).to(_torch_device(device))
         return scm, FitResult(_read_history(history), kept["seconds"], kept["best_epochs"])
     scm = build_model(study, data.graph)
     result = fit(scm, data, config, out=folder.checkpoints, bars=bars)

@@ -46,7 +46,7 @@ def open_run(
         lock.release()
         lock = FolderLock(path)
     record = _record(study, smoke, command) if earlier is None else earlier.record
-    folder = RunFolder(path, record)
+    folder = RunFolder(path, record, trust_code=study.trust_code)
     try:
         folder.lock = lock
         write_text(path / STUDY, study.to_yaml())
@@ -79,7 +79,7 @@ def inspect_run(path: Path | str, study: Study, *, fresh: bool = False) -> RunFo
             f"Expected an empty folder or an earlier run in '{path}'; got a folder with other things. "
             "Choose another with --out."
         )
-    earlier = read_run(path)
+    earlier = read_run(path, trust_code=study.trust_code)
     if not fresh:
         _refuse_finished_or_different(earlier, study)
     return earlier

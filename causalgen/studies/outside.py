@@ -14,7 +14,7 @@ from ..errors import DataError, MissingValueError, SupportError
 from ..grammar import check_value
 from ..graph import CausalGraph, Variable
 from ..scm import StructuralCausalModel, ancestral_model
-from .measurements import MEASUREMENTS
+from .measurements import Measurement
 from .queries import image_node
 
 __all__ = ["OutsideUnit", "outside_unit", "read_paths"]
@@ -66,7 +66,7 @@ def outside_unit(
     values: Mapping[str, Any],
     *,
     asked: Collection[str],
-    measurements: Mapping[str, str] | None = None,
+    measurements: Mapping[str, Measurement] | None = None,
     renderings: Mapping[str, Rendering] | None = None,
 ) -> OutsideUnit:
     """A unit made of image files and attribute values.
@@ -79,7 +79,7 @@ def outside_unit(
         paths: Image files by node.
         values: Values of attributes, labels or numbers.
         asked: Nodes that the query intervenes on.
-        measurements: By attribute the word of its measurement on the first image.
+        measurements: By attribute its measurement on the first image.
         renderings: By image node how its files become pixels; they must become those that the model learned from.
 
     Raises:
@@ -157,13 +157,13 @@ def _read(path: Path, variable: Variable, rendering: Rendering) -> tuple[Tensor,
     return torch.from_numpy(pixels.copy())[None], notes
 
 
-def _measure(variable: Variable, word: str, images: Tensor) -> float:
-    value = float(MEASUREMENTS[word](images)[0])
+def _measure(variable: Variable, measurement: Measurement, images: Tensor) -> float:
+    value = float(measurement(images)[0])
     try:
         return float(check_value(variable, value))
     except (DataError, SupportError) as error:
         raise DataError(
-            f"Expected to measure '{variable.name}' on the image ({word}); got {value:g}. {error} "
+            f"Expected to measure '{variable.name}' on the image; got {value:g}. {error} "
             f"Give it with --set {variable.name}=..., or check that the image is of the kind that the model learned."
         ) from None
 

@@ -15,7 +15,7 @@ from ..grammar import read_do
 from ..graph import CausalGraph, Variable
 from ..reports import Gallery, ResponseCurve
 from ..scm import Counterfactual, StructuralCausalModel
-from .measurements import MEASUREMENTS
+from .measurements import measurement_of
 from .schema import Curve, Study
 
 __all__ = ["ask", "gallery", "image_node", "response_curve", "test_rows", "true_counterfactual"]
@@ -153,7 +153,7 @@ def _responses(study: Study, curve: Curve, worlds: list[Counterfactual]) -> tupl
     graph = worlds[0].graph
     if curve.outcome in study.measurements:
         images = torch.cat([world[image_node(graph)] for world in worlds])
-        measured = MEASUREMENTS[study.measurements[curve.outcome]](images)
+        measured = measurement_of(study, curve.outcome)(images)
         return measured.reshape(len(worlds), -1), "measured on the image"
     return torch.stack([world[curve.outcome].double() for world in worlds]).cpu().numpy(), "by the model"
 

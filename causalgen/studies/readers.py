@@ -11,7 +11,7 @@ from pathlib import Path
 from ..graph import CausalGraph
 from ..metrics import Measure
 from ..predictors import AttributePredictor, Classifier, Regressor, load, load_predictor, save, save_predictor
-from .measurements import MEASUREMENTS
+from .measurements import measurement_of
 from .queries import image_node
 from .runfolder import RunFolder
 
@@ -59,7 +59,7 @@ def readers_of(run: RunFolder, graph: CausalGraph, image: str) -> Readers:
     """
     if image != image_node(graph):
         return Readers({}, {}, (f"The run has no readers of '{image}': they were trained on '{image_node(graph)}'.",))
-    measure = {name: MEASUREMENTS[word] for name, word in run.study.measurements.items()}
+    measure: dict[str, Measure] = {name: measurement_of(run.study, name) for name in run.study.measurements}
     trained = dict(_saved(run.predictors)) | dict(_saved(run.readers))
     used = {name: reader for name, reader in trained.items() if name in graph and name not in measure}
     return Readers(measure, used, _notes(graph, image, measure, used))

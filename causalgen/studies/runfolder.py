@@ -36,11 +36,13 @@ class RunFolder:
     Args:
         path: The folder.
         record: Content of `run.json`.
+        trust_code: Whether the code that study and model name may be imported.
     """
 
-    def __init__(self, path: Path, record: dict[str, Any]) -> None:
+    def __init__(self, path: Path, record: dict[str, Any], *, trust_code: bool = False) -> None:
         self.path = path
         self.record = record
+        self.trust_code = trust_code
         self.lock: FolderLock | None = None
         self.ends_as = "finished"
 
@@ -93,7 +95,7 @@ class RunFolder:
             RunFolderError: It cannot be read any more.
         """
         try:
-            return load_study(self.path / STUDY)
+            return load_study(self.path / STUDY, trust_code=self.trust_code)
         except StudyError as error:
             raise RunFolderError(f"Expected the study of a run in '{self.path}'; got: {error}") from error
 
@@ -137,8 +139,12 @@ class RunFolder:
             self.lock.release()
 
 
-def read_run(path: Path | str) -> RunFolder:
+def read_run(path: Path | str, *, trust_code: bool = False) -> RunFolder:
     """The run in a folder.
+
+    Args:
+        path: The folder.
+        trust_code: Whether Python code that its study and its model name may be imported.
 
     Raises:
         RunFolderError: The folder holds no run, or its `run.json` cannot be read.
@@ -157,7 +163,7 @@ def read_run(path: Path | str) -> RunFolder:
         raise RunFolderError(
             f"Expected a run.json that causalgen wrote in '{path}'; it cannot be read: {error}."
         ) from None
-    return RunFolder(path, record)
+    return RunFolder(path, record, trust_code=trust_code)
 
 
 def write_text(path: Path, text: str) -> None:

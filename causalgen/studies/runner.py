@@ -26,6 +26,7 @@ from .queries import gallery, response_curve
 from .reporting import SMOKE_WARNING, Findings, report_content
 from .runfolder import RunFolder
 from .schema import OwnData, Study
+from .scores import try_readers
 from .settings import fit_config, resolve, shrink
 from .sources import load_data, own_index, study_graph
 from .validate import check_study
@@ -91,6 +92,7 @@ def run_study(
         checked = time.perf_counter()
         with bars.step(DATA):
             data = load_data(study, bars.progress)
+            try_readers(study, data)
         with open_run(out, study, smoke=smoke, fresh=fresh, command=command, lock=lock) as folder:
             folder.check_rows(data)
             folder.update(versions=versions(), device=device, data=data.digest())

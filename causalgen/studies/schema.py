@@ -8,6 +8,7 @@ from typing import Annotated, Any, Literal, Self
 import yaml
 from pydantic import (
     BeforeValidator,
+    ConfigDict,
     Field,
     PrivateAttr,
     ValidationError,
@@ -16,6 +17,7 @@ from pydantic import (
 from pydantic_core import PydanticCustomError
 
 from ..errors import StudyError
+from ..own_code import code_near
 from .data_section import CATALOG, OWN, Count, DataSource, OwnData, OwnVariable, Scalar, Section, Source
 from .schema_errors import study_error
 from .yaml_source import YamlSource, parse_yaml
@@ -140,8 +142,10 @@ class Curve(Section):
 class Score(Section):
     """A number read from every image, a child of the image in the graph: a measurement, or what a model says."""
 
+    model_config = ConfigDict(extra="allow")
+
     measure: str | None = None
-    """A name in `causalgen.studies.measurements.MEASUREMENTS`."""
+    """A name in `causalgen.studies.measurements.MEASUREMENTS`, or module:function; further keys are its options."""
     classifier: str | None = None
     """A .onnx or .pt file relative to the study file, a folder of a causalgen classifier, or module:function."""
     outcome: str | int | None = None
@@ -155,15 +159,40 @@ class Score(Section):
 
     def below(self, folder: Path) -> "Score":
         """The same with a path that no longer depends on where the study file stands."""
+        if self.measure is not None:
+            return self.model_copy(update={"measure": code_near(self.measure, folder)})
         if self.classifier is None or not (folder / self.classifier).exists():
-            return self  # module:function, or a file that is missing and will be told so
+            return self.model_copy(update={"classifier": self.classifier and code_near(self.classifier, folder)})
         return self.model_copy(update={"classifier": str((folder / self.classifier).resolve())})
+
+    @property
+    def options(self) -> dict[str, Any]:
+        """Options of the measurement."""
+        return dict(self.model_extra or {})
 
     @model_validator(mode="after")
     def _one_way_of_reading(self) -> Self:
         if (self.measure is None) == (self.classifier is None):
             raise PydanticCustomError("score", "Input should have either a measure or a classifier")
+        if self.classifier is not None and self.options:
+            raise PydanticCustomError(
+                "score", "Input should have options for a measure only", {"got": next(iter(self.options))}
+            )
         return self
+
+
+class Measured(Section):
+    """How an attribute is measured on the image."""
+
+    model_config = ConfigDict(extra="allow")
+
+    measure: str
+    """A name in `causalgen.studies.measurements.MEASUREMENTS`, or module:function; further keys are its options."""
+
+    @property
+    def options(self) -> dict[str, Any]:
+        """Options of the measurement."""
+        return dict(self.model_extra or {})
 
 
 class Effect(Section):
@@ -215,9 +244,10 @@ class Study(Section):
     data: Source
     """Where the data come from: a data set by name, or the user's own table."""
     mechanisms: dict[str, Annotated[dict[str, Any], BeforeValidator(_mechanism)]] = {}
-    """By node: a mechanism's name, or `{mechanism: name, option: value}`; left out: the default of the node's kind."""
-    measurements: dict[str, str] = {}
-    """By attribute: how it is measured on the image, a name in `causalgen.studies.measurements.MEASUREMENTS`."""
+    """By node: a mechanism's name or module:Class, or `{mechanism: name, option: value}`; left out: the default of its kind."""
+    measurements: dict[str, str | Measured] = {}
+    """By attribute: how it is measured on the image, the name of a measurement or module:function, where it has options as \
+`{measure: name, option: value}`."""
     scores: dict[str, Score] = {}
     """By name: numbers read from every image, which may be outcomes of effects."""
     training: TrainingPlan = TrainingPlan()
@@ -234,6 +264,7 @@ class Study(Section):
     """Seed of everything random but the data."""
 
     _source: YamlSource = PrivateAttr(default=YamlSource("study"))
+    _trust_code: bool = PrivateAttr(default=False)
 
     @model_validator(mode="after")
     def _contrasts_differ(self) -> Self:
@@ -245,6 +276,30 @@ class Study(Section):
                     {"loc": ("effects", position, "contrast"), "got": list(effect.contrast)},
                 )
         return self
+
+    @property
+    def trust_code(self) -> bool:
+        """Whether the code that the study names may be imported; the caller of `load_study` says so, never the file."""
+        return self._trust_code
+
+    def below(self, folder: Path) -> "Study":
+        """The same with paths that no longer depend on where the study file stands."""
+        data = self.data.below(folder) if isinstance(self.data, OwnData) else self.data
+        scores = {name: score.below(folder) for name, score in self.scores.items()}
+        measurements = {
+            name: code_near(given, folder)
+            if isinstance(given, str)
+            else given.model_copy(update={"measure": code_near(given.measure, folder)})
+            for name, given in self.measurements.items()
+        }
+        mechanisms = {
+            name: given | {"mechanism": code_near(given["mechanism"], folder)}
+            if isinstance(given.get("mechanism"), str)
+            else given
+            for name, given in self.mechanisms.items()
+        }
+        found = {"data": data, "scores": scores, "measurements": measurements, "mechanisms": mechanisms}
+        return self.model_copy(update=found)
 
     def error(self, loc: tuple, message: str) -> StudyError:
         """A `StudyError` at an entry of the file this study was read from."""
@@ -264,8 +319,12 @@ class Study(Section):
         return hashlib.sha256(json.dumps(self.plain(), sort_keys=True).encode()).hexdigest()
 
 
-def load_study(path: Path | str) -> Study:
+def load_study(path: Path | str, *, trust_code: bool = False) -> Study:
     """Read a study file.
+
+    Args:
+        path: The file.
+        trust_code: Whether Python code that the study names may be imported: own measurements, mechanisms and classifiers.
 
     Raises:
         StudyError: The file cannot be read, is not YAML, or does not follow the schema. The message holds one line for
@@ -287,9 +346,6 @@ def load_study(path: Path | str) -> Study:
         study = Study.model_validate(source.data)
     except ValidationError as error:
         raise study_error(error, Study, source) from None
-    folder = Path(path).parent
-    scores = {name: score.below(folder) for name, score in study.scores.items()}
-    data = study.data.below(folder) if isinstance(study.data, OwnData) else study.data
-    study = study.model_copy(update={"data": data, "scores": scores})
-    study._source = source
+    study = study.below(Path(path).parent)
+    study._source, study._trust_code = source, trust_code
     return study

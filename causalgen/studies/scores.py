@@ -4,44 +4,74 @@ In the graph such a number is a child of its image, and nothing else acts on it.
 """
 
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import numpy as np
 import pandas as pd
 import torch
 from numpy.typing import NDArray
+from torch import Tensor
 
 from ..datasets import Dataset
-from ..errors import DataError, UnknownNameError, nearest
+from ..errors import CausalgenError, DataError
 from ..graph import CausalGraph, Variable
-from .measurements import MEASUREMENTS
+from ..own_code import import_code, is_code
+from .measurements import find_measurement, measurement_of
 from .queries import image_node
-from .schema import Score, Study
+from .schema import Study
 
-__all__ = ["Reader", "add_scores", "reader", "with_score"]
+__all__ = ["Reader", "add_scores", "read_images", "reader", "try_readers", "with_score"]
 
+AT_ONCE = 1024
+TRIED = 8
+"""Images that measurements and scores are tried on."""
 Reader = Callable[[Any], NDArray[np.float64]]
 """Images `(N, C, H, W)`, pixels in 0..255, to one number each, `(N,)`; NaN where there is none."""
 
 
-def reader(score: Score) -> Reader:
+def reader(study: Study, name: str) -> Reader:
     """The function that reads a score from images.
 
     Raises:
-        DataError: There is no such classifier, or it does not say which class is meant.
-        UnknownNameError: No measurement of that name.
+        DataError: There is no such classifier, it does not say which class is meant, or code is not trusted.
+        UnknownNameError: No measurement or option of that name.
     """
+    score = study.scores[name]
     if score.measure is not None:
-        if score.measure not in MEASUREMENTS:
-            raise UnknownNameError(
-                f"Expected a measurement among {', '.join(MEASUREMENTS)}; got {score.measure!r}."
-                + nearest(score.measure, MEASUREMENTS)
-            )
-        return MEASUREMENTS[score.measure]
-    from ..audit import as_classifier  # loads what classifiers need, which a study without scores does not
+        return find_measurement(score.measure, score.options, name=name, trust_code=study.trust_code)
+    from ..audit import as_classifier, load_classifier  # a study without classifiers does not need it
 
-    scorer = as_classifier(score.classifier, outcome=score.outcome, scale=score.scale, logits=score.logits)
+    source = str(score.classifier)
+    classifier = (
+        import_code(source, trust=study.trust_code, what=f"the score '{name}'")
+        if is_code(source)
+        else load_classifier(source, trust_code=study.trust_code)
+    )
+    scorer = as_classifier(classifier, outcome=score.outcome, scale=score.scale, logits=score.logits)
     return lambda images: scorer(torch.as_tensor(images)).values
+
+
+def read_images(read: Reader, images: Tensor) -> NDArray[np.float64]:
+    """What a reader says of images `(N, C, H, W)`, some at a time, `(N,)`."""
+    return np.concatenate([np.asarray(read(part), dtype=np.float64).reshape(-1) for part in images.split(AT_ONCE)])
+
+
+def try_readers(study: Study, data: Dataset) -> None:
+    """Read a few training images by the measurements and scores of a study, so that a failure shows before training.
+
+    Raises:
+        StudyError: One of them fails, or gives something else than one number for each image.
+    """
+    rows = data.split["train"][:TRIED]
+    readers = {("measurements", name): partial(measurement_of, study, name) for name in study.measurements}
+    readers |= {("scores", name): partial(reader, study, name) for name in study.scores}
+    for (section, name), find in readers.items():
+        image = _image(study, data.graph, name) if section == "scores" else image_node(data.graph)
+        try:
+            read_images(find(), data.rows(rows)[image])
+        except CausalgenError as error:
+            raise study.error((section, name), str(error)) from error
 
 
 def with_score(study: Study, graph: CausalGraph, name: str) -> CausalGraph:
@@ -60,8 +90,7 @@ def add_scores(study: Study, data: Dataset, table: pd.DataFrame, name: str) -> p
     """
     if name in data.graph or name not in study.scores:
         return table
-    read, images = reader(study.scores[name]), data.values[_image(study, data.graph, name)]
-    values = np.concatenate([np.asarray(read(part), dtype=np.float64).reshape(-1) for part in images.split(1024)])
+    values = read_images(reader(study, name), data.values[_image(study, data.graph, name)])
     if len(np.unique(values[np.isfinite(values)])) < 2:
         raise DataError(f"Expected '{name}' to differ between images; got the same, or no number, on all of them.")
     return table.assign(**{name: values})

@@ -2,15 +2,18 @@
 
 from collections.abc import Callable, Iterator
 from functools import partial
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from ..errors import CausalgenError, DataError, StudyError, nearest
+from ..errors import CausalgenError, DataError, StudyError
 from ..grammar import check_value, read_intervention
 from ..graph import CausalGraph, Estimand, Variable, identify
-from .measurements import MEASUREMENTS
-from .schema import GROUP, Curve, Effect, Score, Study
+from .measurements import measurement_of
+from .schema import GROUP, Curve, Effect, Study
 from .scores import reader, with_score
 from .yaml_source import Loc
+
+if TYPE_CHECKING:
+    from ..mechanisms import Mechanism
 
 __all__ = ["check_study"]
 
@@ -40,10 +43,10 @@ def _checks(study: Study, graph: CausalGraph) -> Iterator[Check]:
         yield ("mechanisms", name), partial(_build, study, graph, name)
     if study.training.tuning is not None:
         yield ("training", "tuning"), partial(_tunable, study, graph)
-    for name, measurement in study.measurements.items():
-        yield ("measurements", name), partial(_measurement, graph, name, measurement)
-    for name, score in study.scores.items():
-        yield ("scores", name), partial(_score, graph, name, score)
+    for name in study.measurements:
+        yield ("measurements", name), partial(_measurement, study, graph, name)
+    for name in study.scores:
+        yield ("scores", name), partial(_score, study, graph, name)
     for i, query in enumerate(study.evaluation.queries):
         for name in query:
             yield ("evaluation", "queries", i), partial(_attribute, graph, name)
@@ -98,11 +101,18 @@ def _no_hidden_confounding(graph: CausalGraph) -> None:
 
 
 def _build(study: Study, graph: CausalGraph, name: str) -> None:
-    from ..mechanisms import build
-
-    options = dict(study.mechanisms[name])
     graph.require(name)
-    build(options.pop("mechanism", None), graph[name], {p: graph[p] for p in graph.parents(name)}, options)
+    _mechanism(study, graph, name)
+
+
+def _mechanism(study: Study, graph: CausalGraph, name: str) -> "Mechanism":
+    """The mechanism of a node before training."""
+    from ..mechanisms import build
+    from ..mechanisms.catalog import mechanism_class
+
+    options = dict(study.mechanisms.get(name, {}))
+    word = mechanism_class(options.pop("mechanism", None), name, trust_code=study.trust_code)
+    return build(word, graph[name], {p: graph[p] for p in graph.parents(name)}, options)
 
 
 def _attribute(graph: CausalGraph, name: str) -> Variable:
@@ -149,14 +159,12 @@ def _response(study: Study, graph: CausalGraph, curve: Curve) -> None:
 
 
 def _tunable(study: Study, graph: CausalGraph) -> None:
-    from ..mechanisms import Abductive, build
+    from ..mechanisms import Abductive
 
     images = [node for node in graph.nodes if graph[node].is_image]
     if not images:
         raise DataError("Expected an image to fine-tune; got a graph without one. Remove the tuning.")
-    options = dict(study.mechanisms.get(images[0], {}))
-    parents = {p: graph[p] for p in graph.parents(images[0])}
-    mechanism = build(options.pop("mechanism", None), graph[images[0]], parents, options)
+    mechanism = _mechanism(study, graph, images[0])
     if not isinstance(mechanism, Abductive):
         raise DataError(
             f"Expected a mechanism with counterfactuals to fine-tune; '{images[0]}' has {type(mechanism).__name__}. "
@@ -164,7 +172,8 @@ def _tunable(study: Study, graph: CausalGraph) -> None:
         )
 
 
-def _score(graph: CausalGraph, name: str, score: Score) -> None:
+def _score(study: Study, graph: CausalGraph, name: str) -> None:
+    score = study.scores[name]
     images = [node for node in graph.nodes if graph[node].is_image]
     if name in graph:
         raise DataError(f"Expected a new name for a score; '{name}' is a node of the graph. Rename the score.")
@@ -172,19 +181,15 @@ def _score(graph: CausalGraph, name: str, score: Score) -> None:
         raise DataError("Expected an image to read a score from; got a graph without one. Remove the scores.")
     if score.image is not None and score.image not in images:
         raise DataError(f"Expected an image among {', '.join(images)}; got '{score.image}'.")
-    reader(score)
+    reader(study, name)
 
 
-def _measurement(graph: CausalGraph, name: str, measurement: str) -> None:
+def _measurement(study: Study, graph: CausalGraph, name: str) -> None:
     if not any(variable.is_image for variable in graph.variables.values()):
         raise DataError("Expected an image to measure on; got a graph without one. Remove the measurements.")
     if _attribute(graph, name).kind != "continuous":
         raise DataError(f"Expected a continuous attribute to measure on the image; '{name}' is {graph[name].kind}.")
-    if measurement not in MEASUREMENTS:
-        raise DataError(
-            f"Expected a measurement among {', '.join(MEASUREMENTS)}; got '{measurement}'."
-            + nearest(measurement, MEASUREMENTS)
-        )
+    measurement_of(study, name)
 
 
 def _classified(graph: CausalGraph, name: str) -> None:

@@ -10,12 +10,13 @@ from collections.abc import Callable
 from command_line import command_line
 from rooms import room, top_level
 from sphinx.application import Sphinx
-from study_file import mechanism_words, method_words, study_file
+from study_file import measurement_words, mechanism_words, method_words, study_file
 
 __all__ = ["GENERATORS", "fill", "setup"]
 
 GENERATORS: dict[str, Callable[..., str]] = {
     "command-line": command_line,
+    "measurement-words": measurement_words,
     "mechanism-words": mechanism_words,
     "method-words": method_words,
     "room": room,

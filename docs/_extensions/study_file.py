@@ -7,9 +7,10 @@ from typing import Any
 from causalgen.effects.estimators.methods import METHODS
 from causalgen.graph import Kind, Variable
 from causalgen.mechanisms.catalog import DEFAULTS, KINDS, MECHANISMS, build
+from causalgen.studies.measurements import MEASUREMENTS
 from causalgen.studies.schema import Study
 
-__all__ = ["mechanism_words", "method_words", "study_file"]
+__all__ = ["measurement_words", "mechanism_words", "method_words", "study_file"]
 
 Schema = dict[str, Any]
 EXAMPLES: dict[Kind, dict[str, Any]] = {
@@ -48,6 +49,16 @@ def mechanism_words() -> str:
         options = inspect.signature(mechanism.__init__).parameters.values()
         defaults = [f"`{o.name}: {_yaml(o.default)}`" for o in options if o.kind is o.KEYWORD_ONLY]
         rows.append(f"| `{word}` | {', '.join(kinds)} | {built.abduction.value} | {', '.join(defaults)} |")
+    return "\n".join(rows)
+
+
+def measurement_words() -> str:
+    """The measurements, what they say of an image, and their options with defaults."""
+    rows = ["| word | one number for each image | options and their defaults |", "|---|---|---|"]
+    for word, measure in MEASUREMENTS.items():
+        options = [o for o in inspect.signature(measure).parameters.values() if o.kind is o.KEYWORD_ONLY]
+        defaults = ", ".join(f"`{o.name}: {_yaml(o.default)}`" for o in options)
+        rows.append(f"| `{word}` | {_cell((measure.__doc__ or '').split(chr(10) * 2)[0])} | {defaults} |")
     return "\n".join(rows)
 
 

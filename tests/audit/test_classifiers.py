@@ -14,7 +14,7 @@ from sklearn.preprocessing import StandardScaler
 from torch import nn
 
 from causalgen.audit import Scorer, as_classifier, load_classifier
-from causalgen.errors import CausalgenError, CheckpointError, DataError, UnknownNameError
+from causalgen.errors import CausalgenError, CheckpointError, DataError, RenamedWarning, UnknownNameError
 from causalgen.graph import Variable
 from causalgen.predictors import Classifier, save
 
@@ -112,12 +112,19 @@ def test_torch_files_are_read_and_pickles_only_when_trusted(tmp_path: Path, kind
     else:
         torch.save(module, path)
     if kind != "script":
-        with pytest.raises(DataError, match="--trust-pickle"):
+        with pytest.raises(DataError, match="--trust-code"):
             load_classifier(path)
-    found = as_classifier(load_classifier(path, trust_pickle=kind != "script"), outcome=1, scale=1 / 255, logits=True)
+    found = as_classifier(load_classifier(path, trust_code=kind != "script"), outcome=1, scale=1 / 255, logits=True)
     assert found(IMAGES[:7]).values == pytest.approx(
         module(IMAGES[:7] / 255).softmax(1)[:, 1].detach().numpy(), abs=1e-5
     )
+
+
+def test_the_earlier_name_of_the_flag_works_with_a_warning(tmp_path: Path) -> None:
+    torch.save(torch.nn.Linear(2, 1), tmp_path / "net.pt")
+    with pytest.warns(RenamedWarning, match="trust_pickle is called trust_code now"):
+        found = load_classifier(tmp_path / "net.pt", trust_pickle=True)
+    assert isinstance(found, torch.nn.Module)
 
 
 def test_a_pickle_runs_nothing_unless_it_is_trusted(tmp_path: Path) -> None:
@@ -127,11 +134,11 @@ def test_a_pickle_runs_nothing_unless_it_is_trusted(tmp_path: Path) -> None:
 
     for name in ("model.pkl", "model.pt", "model.joblib"):
         (tmp_path / name).write_bytes(pickle.dumps(Trap()))
-        with pytest.raises(DataError, match="trust-pickle"):
+        with pytest.raises(DataError, match="trust-code"):
             load_classifier(tmp_path / name)
     assert not (tmp_path / "sprung").exists()
     joblib.dump(pipeline(), tmp_path / "good.joblib")
-    trusted = load_classifier(tmp_path / "good.joblib", trust_pickle=True)
+    trusted = load_classifier(tmp_path / "good.joblib", trust_code=True)
     assert as_classifier(trusted, outcome="dog")(IMAGES).values.shape == (12,)
 
 
@@ -253,8 +260,8 @@ def test_a_classifier_that_draws_is_refused() -> None:
         ({"unit": ""}, "unit of the score in words"),
         ({"labels": ["a", "b"], "outcome": "c"}, "Expected the class of interest among 'a', 'b'; got 'c'"),
         ({"classifier": "absent.onnx"}, "there is no such file"),
-        ({"classifier": "absent_module:function"}, "as module:function; got ModuleNotFoundError: No module named"),
-        ({"classifier": "math:absent"}, "has no attribute 'absent'"),
+        ({"classifier": "absent_module:function"}, "importing it gave ModuleNotFoundError: No module named"),
+        ({"classifier": "math:absent"}, "Expected 'absent' in 'math' for a classifier; there is none"),
         ({"classifier": Scorer(lambda images: images)}, "got one that already is"),
     ],
 )
@@ -270,13 +277,13 @@ def test_files_of_other_kinds_are_refused(tmp_path: Path, monkeypatch: pytest.Mo
         load_classifier("leaves:model")
     (tmp_path / "nothing.pt").write_bytes(b"")
     with pytest.raises(DataError, match=r"Expected a torch module in .* it cannot be read"):
-        load_classifier(tmp_path / "nothing.pt", trust_pickle=True)
+        load_classifier(tmp_path / "nothing.pt", trust_code=True)
     (tmp_path / "model.h5").write_bytes(b"")
     with pytest.raises(DataError, match=r"Expected a classifier as \.onnx"):
         load_classifier(tmp_path / "model.h5")
     torch.save(network().state_dict(), tmp_path / "weights.pt")
     with pytest.raises(DataError, match="weights alone are no classifier"):
-        load_classifier(tmp_path / "weights.pt", trust_pickle=True)
+        load_classifier(tmp_path / "weights.pt", trust_code=True)
     with pytest.raises(CheckpointError):
         load_classifier(tmp_path)
     with pytest.raises(UnknownNameError, match="Expected the class of interest among the 2 outputs"):

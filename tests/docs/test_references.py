@@ -11,6 +11,7 @@ import typer
 from causalgen.cli.app import app
 from causalgen.effects.estimators.methods import METHODS
 from causalgen.mechanisms.catalog import MECHANISMS
+from causalgen.studies.measurements import MEASUREMENTS
 from causalgen.studies.schema import Study
 
 DOCS = Path(__file__).parents[2] / "docs"
@@ -42,6 +43,8 @@ def test_every_word_for_a_mechanism_and_an_estimator_is_listed(extension) -> Non
     module = extension("study_file")
     assert all(f"| `{word}` |" in module.mechanism_words() for word in MECHANISMS)
     assert all(f"`{word}`" in module.method_words() for word in METHODS)
+    rows = module.measurement_words().splitlines()
+    assert all(any(row.startswith(f"| `{word}` | ") and row.split(" | ")[1] for row in rows) for word in MEASUREMENTS)
 
 
 def test_every_command_and_option_is_listed(extension) -> None:
@@ -53,7 +56,8 @@ def test_every_command_and_option_is_listed(extension) -> None:
             waiting += [(f"{path} {name}", inner) for name, inner in command.commands.items()]
             continue
         assert f"## `{path}`" in page
-        options = [option for parameter in command.params for option in parameter.opts if option.startswith("--")]
+        shown = [parameter for parameter in command.params if not getattr(parameter, "hidden", False)]
+        options = [option for parameter in shown for option in parameter.opts if option.startswith("--")]
         assert all(f"`{option}`" in page for option in options)
 
 
