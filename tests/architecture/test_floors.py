@@ -11,8 +11,8 @@ import causalgen
 
 PACKAGE = Path(causalgen.__file__).parent
 FLOORS = {
-    "errors": 0, "typing": 0, "own_code": 0, "_version": 0,
-    "graph": 1, "morphology": 1,
+    "errors": 0, "typing": 0, "_version": 0,
+    "graph": 1, "morphology": 1, "own_code": 1,
     "grammar": 2, "nn": 2,
     "mechanisms": 3,
     "scm": 4,
