@@ -273,7 +273,7 @@ def test_wrong_arguments_are_refused(arguments: dict, message: str) -> None:
 def test_files_of_other_kinds_are_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "leaves.py").write_text("raise SystemExit(3)\n")
     monkeypatch.syspath_prepend(tmp_path)
-    with pytest.raises(DataError, match="got SystemExit: 3"):
+    with pytest.raises(DataError, match="importing it gave SystemExit: 3"):
         load_classifier("leaves:model")
     (tmp_path / "nothing.pt").write_bytes(b"")
     with pytest.raises(DataError, match=r"Expected a torch module in .* it cannot be read"):
