@@ -2,14 +2,15 @@
 
 import hashlib
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, TypeVar
 
+import torch
 from safetensors import SafetensorError
 from safetensors.torch import load_file as load_tensors
 from safetensors.torch import save as save_tensors
-from torch import nn
+from torch import Tensor, nn
 
 from .._version import __version__
 from ..errors import CausalgenError, CheckpointError, UntrustedCodeError
@@ -36,6 +37,7 @@ def save_module(module: nn.Module, folder: Path | str, stem: str, description: M
     folder.mkdir(parents=True, exist_ok=True)
     weights = save_tensors({key: tensor.detach().cpu().contiguous() for key, tensor in module.state_dict().items()})
     header = {"holds": stem, "format": FORMAT, "causalgen": __version__, "sha256": hashlib.sha256(weights).hexdigest()}
+    header |= {"channels_last": _channels_last(module)}
     _replace(folder / f"{stem}.safetensors", weights)
     _replace(folder / f"{stem}.json", json.dumps({**header, **description}, indent=2).encode())
     return folder
@@ -94,6 +96,7 @@ def load_module(
         check_values(module, tensors)
         fresh = {name for name, part in parts(module).items() if is_zero(part)}
         module.load_state_dict(tensors)
+        _lay_out(module, description.get("channels_last", ()))
         if zero := [name for name, part in parts(module).items() if name not in fresh and is_zero(part)]:
             raise CheckpointError(f"Expected fitted weights; got zeros only for {', '.join(zero)}.")
     except UntrustedCodeError:
@@ -109,6 +112,27 @@ def load_module(
 def _digest(path: Path) -> str:
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def _channels_last(module: nn.Module) -> list[str]:
+    """Tensors that lie in memory with their channels last: convolutions add up in another order for them."""
+    weights = {name: tensor for name, tensor in module.state_dict().items() if tensor.dim() == 4}
+    return [
+        name
+        for name, tensor in weights.items()  # by strides: with one channel or pixel, both layouts count as contiguous
+        if tensor.stride() == _empty_channels_last(tensor).stride() != torch.empty(tensor.shape).stride()
+    ]
+
+
+def _empty_channels_last(like: Tensor) -> Tensor:
+    return torch.empty(like.shape, dtype=like.dtype, device=like.device, memory_format=torch.channels_last)
+
+
+def _lay_out(module: nn.Module, channels_last: Sequence[str]) -> None:
+    """Give the tensors the memory layout that they had, so that answers equal those before saving bit for bit."""
+    for name, tensor in [*module.named_parameters(), *module.named_buffers()]:
+        if name in channels_last and tensor.dim() == 4:
+            tensor.data = _empty_channels_last(tensor).copy_(tensor.data)
 
 
 def _replace(path: Path, content: bytes) -> None:

@@ -107,7 +107,7 @@ def _tune(study: Study, scm: StructuralCausalModel, data: Dataset, folder: RunFo
 
 def _read_history(path: Path) -> pd.DataFrame:
     try:
-        return pd.read_csv(path)
+        return pd.read_csv(path, float_precision="round_trip")
     except (OSError, ValueError) as error:
         raise CheckpointError(
             f"Expected the training history of this run in '{path}'; it cannot be read: {error}. "
