@@ -24,17 +24,22 @@ def check(
 ) -> None:
     """Check a study, its graph and its data without training: every fault in one listing, then what a run will do.
 
-    Images are looked at by their headers; one whose pixels are damaged shows when a run decodes it.
+    Images are decoded, and a run reuses them.
     """
     with failures():
+        from rich.console import Console
+        from rich.progress import Progress
+
         from ..datasets.table import DataFaultsError
         from ..errors import StudyError
         from ..studies.checking import check as check_study
         from ..studies.library import study_path
         from ..studies.schema import load_study
 
+        console = Console(stderr=True)
         try:
-            found = check_study(load_study(study_path(study), trust_code=trust_code), device)
+            with Progress(console=console, transient=True, disable=not console.is_terminal) as bars:
+                found = check_study(load_study(study_path(study), trust_code=trust_code), device, bars)
         except (DataFaultsError, StudyError) as error:
             if not as_json:
                 raise

@@ -5,6 +5,7 @@ from typing import Any
 
 import pandas as pd
 import torch
+from rich.progress import Progress
 
 from ..datasets.table import TableIndex
 from ..graph import CausalGraph
@@ -12,7 +13,7 @@ from ..training import FitConfig, step_seconds
 from .modelling import build_model
 from .schema import OwnData, Study
 from .settings import fit_config, resolve
-from .sources import own_index, study_graph
+from .sources import load_data, own_index, study_graph
 from .validate import check_study
 
 __all__ = ["StudyCheck", "check"]
@@ -55,8 +56,13 @@ class StudyCheck:
         }
 
 
-def check(study: Study, device: str = "auto") -> StudyCheck:
-    """Check a study, its data and its graph; images are looked at by their headers, nothing is trained.
+def check(study: Study, device: str = "auto", bars: Progress | None = None) -> StudyCheck:
+    """Check a study, its graph and its data as a run would load them: images are decoded, nothing is trained.
+
+    Args:
+        study: The study.
+        device: Where the run would compute.
+        bars: Where a bar shows how many images are decoded.
 
     Raises:
         StudyError: The study does not fit its graph.
@@ -67,6 +73,8 @@ def check(study: Study, device: str = "auto") -> StudyCheck:
     check_study(study, graph)
     study = resolve(study)
     data = own_index(study) if isinstance(study.data, OwnData) else None
+    if data is not None:
+        load_data(study, bars, warns=False)
     rows = None if data is None else {name: len(part) for name, part in data.split.items()}
     return StudyCheck(
         study=study,

@@ -34,8 +34,14 @@ def study_graph(study: Study) -> CausalGraph:
     return load_graph(data.name, colour=bool(data.colour))
 
 
-def load_data(study: Study, bars: Progress | None = None) -> Dataset:
-    """The data of a study; a bar shows how far they are, where they have to be made or decoded."""
+def load_data(study: Study, bars: Progress | None = None, *, warns: bool = True) -> Dataset:
+    """The data of a study; a bar shows how far they are, where they have to be made or decoded.
+
+    Args:
+        study: The study.
+        bars: Where the bar goes.
+        warns: Whether what was read otherwise than a user may expect is given as warnings.
+    """
     progress = None
     if bars is not None:
         verb = "make" if isinstance(study.data, DataSource) else "decode the images of"
@@ -45,7 +51,8 @@ def load_data(study: Study, bars: Progress | None = None) -> Dataset:
         from ..datasets.table import load_index
 
         index = own_index(study)
-        index.warn()
+        if warns:
+            index.warn()
         return load_index(index, progress=progress)
     options = study.data.options
     if progress is not None:
@@ -90,6 +97,7 @@ def _indexed(said: str, stamps: tuple[int, ...]) -> Any:
         missing=data.missing,
         rows=data.rows,
         seed=data.seed,
+        thorough=True,
     )
 
 

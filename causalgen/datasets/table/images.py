@@ -47,6 +47,7 @@ class ImageColumn:
         missing: `(N,)` bool.
         rendering: How files become pixels.
         found: Height and width of every file that could be looked at.
+        readable: `(N,)` bool: files whose header was that of a usable image.
         alpha: Whether any file can be transparent.
         notes: What is done to the files that a user may not expect, a sentence each.
     """
@@ -57,6 +58,7 @@ class ImageColumn:
     missing: NDArray[np.bool_] = field(repr=False)
     rendering: Rendering
     found: tuple[tuple[int, int], ...] = field(repr=False)
+    readable: NDArray[np.bool_] = field(repr=False)
     alpha: bool = False
     notes: tuple[str, ...] = field(default=(), repr=False)
 
@@ -85,6 +87,17 @@ class ImageColumn:
             self._decode_all(files, rows, store, faults, progress)
             images = _stored(store)
         return torch.empty(0, *self.variable.shape, dtype=torch.uint8) if images is None else torch.from_numpy(images)
+
+    def verify(self, faults: Faults) -> None:
+        """Decode every file and keep nothing; damaged ones are noted."""
+        rows = np.flatnonzero(self.readable).tolist()
+        decoded = Parallel(n_jobs=-1, prefer="threads")(delayed(self._fault_of)(self.paths[row]) for row in rows)
+        damaged = {row: found for row, found in zip(rows, decoded) if found is not None}
+        faults.rows(self.title, sorted(damaged), damaged.__getitem__, USABLE)
+
+    def _fault_of(self, path: Path | None) -> str | None:
+        found = self._decode(path)
+        return found if isinstance(found, str) else None
 
     def _key(self, files: Sequence[Path | None]) -> str:
         def stamp(path: Path | None) -> bytes:
@@ -176,6 +189,9 @@ class PixelColumn:
         """Sizes found, in words."""
         return most_common(self.found)
 
+    def verify(self, faults: Faults) -> None:
+        """Nothing can be damaged in memory."""
+
     def load(self, rows: Sequence[int], faults: Faults, **_: object) -> Tensor:
         """Images of `rows`, uint8 `(len(rows), C, H, W)`."""
         return torch.from_numpy(self.pixels[np.asarray(rows)])
@@ -228,6 +244,7 @@ def index_images(
         missing=missing,
         rendering=rendering,
         found=tuple(sizes),
+        readable=np.array([isinstance(header, Header) for _, header in found]),
         alpha=any(header.alpha for header in headers),
         notes=tuple(notes),
     )

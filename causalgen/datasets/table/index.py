@@ -14,12 +14,13 @@ from ...errors import DataError, DataWarning, warn
 from ...graph import CausalGraph
 from ...graph.parse import EdgesLike
 from .attributes import Attribute
+from .chosen import Choice, choose_rows
 from .columns import Columns, TableLike, as_frame, image_folder, read_columns
 from .declare import VariablesLike, read_declarations
 from .faults import Faults
 from .images import ImageColumn, PixelColumn
 from .matching import find_column, match_one
-from .splits import SHARES, SplitLike, draw_rows, given_split, named_splits, split_groups
+from .splits import SHARES, SplitLike, given_split
 from .unlisted import unlisted_images
 
 __all__ = ["Missing", "TableIndex", "index_table"]
@@ -124,6 +125,7 @@ def index_table(
     seed: int = 0,
     name: str | None = None,
     pixels: Mapping[str, NDArray[np.uint8]] | None = None,
+    thorough: bool = False,
 ) -> TableIndex:
     """Find out what a table holds.
 
@@ -132,6 +134,7 @@ def index_table(
         root: Folder that image paths are relative to; None for the table's own.
         name: Name of the table; None for that of its file.
         pixels: Images in memory by node, `(N, C, H, W)`.
+        thorough: Where anything is wrong, decode every image too, so that the listing has the damaged ones.
 
     Raises:
         DataFaultsError: Anything is wrong with the table; it lists everything.
@@ -167,12 +170,11 @@ def index_table(
             title = columns.titles.get(node, node)
             faults.rows(title, np.flatnonzero(cells).tolist(), lambda row: "nothing", "a value")
     lost = [*absent.values()] if missing == "drop" else []
-    kept = np.flatnonzero(~np.any([np.zeros(len(frame), bool), *lost], axis=0))
-    if rows is not None:
-        kept = draw_rows(kept, rows, frame[split] if isinstance(split, str) else None, seed)
-    _check_kept(kept, columns, name, faults)
-    groups = np.arange(len(kept)) if group is None else _groups(frame[group].iloc[kept])
-    parts = _split(frame, split, group, groups, kept, seed, faults, notes)
+    usable = ~np.any([np.zeros(len(frame), bool), *lost], axis=0)
+    chosen = choose_rows(frame, columns, usable, Choice(split, group, rows, seed), faults, notes)
+    if faults.found and thorough:
+        for image in columns.images.values():
+            image.verify(faults)
     faults.refuse()
     used = {*columns.titles.values(), group, split if isinstance(split, str) else None}
     return TableIndex(
@@ -180,11 +182,11 @@ def index_table(
         graph=columns.graph(graph),
         attributes=columns.attributes,
         images=columns.images,
-        rows=kept,
+        rows=chosen.kept,
         count=len(frame),
         dropped={node: int(cells.sum()) for node, cells in absent.items()},
-        split=parts,
-        group=groups,
+        split=chosen.split,
+        group=chosen.groups,
         unused=tuple(title for title in frame.columns if title not in used),
         group_meaning=f"one {group}" if group else "",
         titles=columns.titles,
@@ -213,11 +215,6 @@ def _option(name: str, what: str, frame: pd.DataFrame, notes: list[str]) -> str:
     return match.title
 
 
-def _groups(column: pd.Series) -> NDArray[np.int64]:
-    """A number for every group; spaces around its name do not make another one."""
-    return pd.factorize(column.astype("string").str.strip())[0].astype(np.int64)
-
-
 def _without_key(
     frame: pd.DataFrame, group: str | None, split: SplitLike, columns: Columns
 ) -> dict[str, NDArray[np.bool_]]:
@@ -229,42 +226,3 @@ def _without_key(
             if cells.any() and title not in columns.titles.values():
                 absent[title] = cells
     return absent
-
-
-def _check_kept(kept: NDArray[np.int64], columns: Columns, name: str, faults: Faults) -> None:
-    """Note attributes that no longer vary over the rows that are left."""
-    if faults.found:
-        return
-    if len(kept) < 2:
-        raise DataError(
-            f"Expected at least 2 rows without missing values in {name}; got {len(kept)}. "
-            "Use more rows, or leave out the column that misses values."
-        )
-    for node, attribute in columns.attributes.items():
-        if (attribute.values[kept] == attribute.values[kept[0]]).all():
-            found = f"the same value in all {len(kept)} rows that are used, out of {len(attribute.values)}"
-            faults.column(columns.titles[node], found, "values that vary")
-
-
-def _split(
-    frame: pd.DataFrame,
-    split: SplitLike,
-    group: str | None,
-    groups: NDArray[np.int64],
-    kept: NDArray[np.int64],
-    seed: int,
-    faults: Faults,
-    notes: list[str],
-) -> dict[str, Tensor]:
-    if not isinstance(split, str):
-        faults.refuse()  # what is wrong with the columns comes before too few groups
-        return split_groups(groups, split, seed, "rows" if group is None else f"groups of '{group}'")
-    parts = named_splits(frame[split].iloc[kept], groups, seed, faults, notes)
-    for place, first in enumerate(parts):
-        for second in list(parts)[place + 1 :]:
-            both = np.intersect1d(groups[parts[first]], groups[parts[second]])
-            if group is not None and len(both):
-                faults.column(
-                    split, f"{len(both)} groups of '{group}' in both {first} and {second}", "each group in one split"
-                )
-    return parts

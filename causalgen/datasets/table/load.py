@@ -18,6 +18,9 @@ from .splits import SplitLike
 
 __all__ = ["load_index", "load_table"]
 
+PIECE = 4096
+"""Images that are compared at a time."""
+
 
 def load_table(
     table: TableLike,
@@ -86,6 +89,10 @@ def load_index(
     for node in index.graph.nodes:
         if node in index.images:
             values[node] = index.images[node].load(rows.tolist(), faults, root=root, progress=progress)
+            if len(values[node]) > 1 and all(
+                bool((part == values[node][:1]).all()) for part in values[node].split(PIECE)
+            ):
+                faults.column(index.titles.get(node, node), "the same pixels in every image", "images that vary")
         else:
             attribute = index.attributes[node]
             column = attribute.values[rows]

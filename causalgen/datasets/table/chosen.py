@@ -1,0 +1,180 @@
+"""Which rows of a table are used, and in which split: what is dropped, drawn and kept together."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from ...errors import DataError
+from ..dataset import SPLITS
+from .attributes import Attribute
+from .columns import Columns
+from .faults import Faults
+from .splits import SplitLike, draw_rows, named_splits, split_groups
+
+__all__ = ["ChosenRows", "Choice", "choose_rows"]
+
+SHOWN = 5
+FEW = 10
+"""Fewer training rows can hold one label by chance."""
+
+
+@dataclass(frozen=True)
+class Choice:
+    """How rows are chosen.
+
+    Args:
+        split: Shares of the splits, or the column that names them.
+        group: Column whose rows belong together.
+        rows: Greatest number of rows.
+        seed: Seed of every draw.
+    """
+
+    split: SplitLike
+    group: str | None
+    rows: int | None
+    seed: int
+
+
+@dataclass(frozen=True)
+class ChosenRows:
+    """Rows that are used.
+
+    Args:
+        kept: `(n,)` rows of the table.
+        groups: `(n,)` group of each.
+        split: Positions among `kept`, by split.
+    """
+
+    kept: NDArray[np.int64]
+    groups: NDArray[np.int64]
+    split: dict[str, Tensor]
+
+
+def choose_rows(
+    frame: pd.DataFrame, columns: Columns, usable: NDArray[np.bool_], choice: Choice, faults: Faults, notes: list[str]
+) -> ChosenRows:
+    """Split the usable rows, then draw as many as are wanted from every split.
+
+    Args:
+        frame: The table.
+        columns: What was read from it.
+        usable: `(N,)`: rows without missing values, or all.
+        choice: How rows are chosen.
+        faults: Takes what is wrong.
+        notes: Takes what a user may not expect.
+
+    Raises:
+        DataError: Too few rows or groups, or shares that are none.
+    """
+    kept = np.flatnonzero(usable)
+    if not faults.found:
+        _refuse_few(kept, faults.source)
+        _vary(columns, kept, f"rows that are used, out of {len(frame)}", faults)
+    groups = np.arange(len(kept)) if choice.group is None else _groups(frame[choice.group].iloc[kept])
+    chosen = ChosenRows(kept, groups, _split(frame, kept, groups, choice, faults, notes))
+    if faults.found or not chosen.split:
+        return chosen
+    if choice.rows is not None and choice.rows < len(kept):
+        chosen = _drawn(chosen, columns.attributes, choice.rows, choice.seed)
+    train = chosen.kept[chosen.split["train"].numpy()]
+    if len(train) >= FEW:
+        _vary(columns, train, "training rows", faults)
+    notes += _unseen(columns, chosen)
+    return chosen
+
+
+def _refuse_few(kept: NDArray[np.int64], name: str) -> None:
+    if len(kept) < 2:
+        raise DataError(
+            f"Expected at least 2 rows without missing values in {name}; got {len(kept)}. "
+            "Use more rows, or leave out the column that misses values."
+        )
+
+
+def _groups(column: pd.Series) -> NDArray[np.int64]:
+    """A number for every group; spaces around its name do not make another one."""
+    return pd.factorize(column.astype("string").str.strip())[0].astype(np.int64)
+
+
+def _split(
+    frame: pd.DataFrame,
+    kept: NDArray[np.int64],
+    groups: NDArray[np.int64],
+    choice: Choice,
+    faults: Faults,
+    notes: list[str],
+) -> dict[str, Tensor]:
+    if not isinstance(choice.split, str):
+        what = "rows" if choice.group is None else f"groups of '{choice.group}'"
+        try:
+            return split_groups(groups, choice.split, choice.seed, what)
+        except DataError as error:
+            if not faults.found:
+                raise
+            faults.column(choice.group or "split", str(error), "rows that can be split")
+            return {}
+    parts = named_splits(frame[choice.split].iloc[kept], groups, choice.seed, faults, notes)
+    for place, first in enumerate(parts):
+        for second in list(parts)[place + 1 :]:
+            both = np.intersect1d(groups[parts[first]], groups[parts[second]])
+            if choice.group is not None and len(both):
+                found = f"{len(both)} groups of '{choice.group}' in both {first} and {second}"
+                faults.column(choice.split, found, "each group in one split")
+    return parts
+
+
+def _drawn(chosen: ChosenRows, attributes: Mapping[str, Attribute], count: int, seed: int) -> ChosenRows:
+    """At most `count` of the rows; each split keeps its share, and what varies in training still does."""
+    part = np.empty(len(chosen.kept), np.int64)
+    for code, name in enumerate(SPLITS):
+        part[chosen.split[name].numpy()] = code
+    places = draw_rows(np.arange(len(part)), count, pd.Series(part), seed)
+    places = _varying(places, chosen, attributes)
+    split = {name: torch.from_numpy(np.flatnonzero(part[places] == code)) for code, name in enumerate(SPLITS)}
+    return ChosenRows(chosen.kept[places], pd.factorize(chosen.groups[places])[0].astype(np.int64), split)
+
+
+def _varying(places: NDArray[np.int64], chosen: ChosenRows, attributes: Mapping[str, Attribute]) -> NDArray[np.int64]:
+    """The places, with training rows exchanged for others where an attribute would not vary, such as a rare label."""
+    train = chosen.split["train"].numpy()
+    drawn = [place for place in places.tolist() if place in set(train.tolist())]
+    wanted: list[int] = []
+    for attribute in attributes.values():
+        values = attribute.values[chosen.kept]
+        if drawn and (values[drawn] == values[drawn[0]]).all():
+            wanted += train[values[train] != values[drawn[0]]][:1].tolist()
+    wanted = list(dict.fromkeys(wanted))[: max(0, len(drawn) - 1)]
+    given_up = drawn[len(drawn) - len(wanted) :] if wanted else []
+    return np.array(sorted({*places.tolist(), *wanted} - set(given_up)), np.int64)
+
+
+def _vary(columns: Columns, rows: NDArray[np.int64], what: str, faults: Faults) -> None:
+    """Note attributes with a single value in the rows, where nothing was noted about them before."""
+    known = {fault.column for fault in faults.found}
+    for node, attribute in columns.attributes.items():
+        values = attribute.values[rows]
+        if columns.titles[node] not in known and len(rows) and (values == values[0]).all():
+            faults.column(columns.titles[node], f"the same value in all {len(rows)} {what}", "values that vary")
+
+
+def _unseen(columns: Columns, chosen: ChosenRows) -> list[str]:
+    """Say which labels occur in validation or test rows and in no training row."""
+    train = chosen.kept[chosen.split["train"].numpy()]
+    notes = []
+    for node, attribute in columns.attributes.items():
+        labels = attribute.variable.labels
+        if labels is not None:
+            codes = np.setdiff1d(attribute.values[chosen.kept], attribute.values[train])
+            names = [repr(str(labels[int(code)])) for code in codes if code >= 0]
+            if names:
+                shown = ", ".join(names[:SHOWN]) + (", ..." if len(names) > SHOWN else "")
+                notes.append(
+                    f"{len(names)} label{'s' * (len(names) > 1)} of '{node}' in no training row ({shown}): the model cannot "
+                    "learn what they do. Merge rare labels, or name splits that hold every label."
+                )
+    return notes
