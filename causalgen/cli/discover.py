@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any, NamedTuple
 import typer
 
 from .failures import failures
-from .tables import names
+from .tables import kinds, names
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -48,6 +48,12 @@ def discover(
         str | None, typer.Option(help="Columns to search, such as 'a, b, c'.", show_default="all")
     ] = None,
     discrete: Annotated[str | None, typer.Option(help="Columns of numbers that are codes, such as 'a, b'.")] = None,
+    kind: Annotated[
+        list[str] | None,
+        typer.Option(
+            help="What a column is: clinic=categorical, or continuous, binary, ordinal.", show_default="by its values"
+        ),
+    ] = None,
     group: Annotated[str | None, typer.Option(help="Column that says which rows share a source.")] = None,
     tiers: Annotated[str | None, typer.Option(help="Order in time, such as 'a, b; c; d'.")] = None,
     ordered: Annotated[bool, typer.Option("--ordered", help="Take the order of the compared graph as tiers.")] = False,
@@ -80,7 +86,7 @@ def discover(
             source.table,
             algorithm=algorithm,
             columns=names(columns) if columns else None,
-            kinds=dict.fromkeys(names(discrete or ""), "discrete"),
+            kinds=dict.fromkeys(names(discrete or ""), "discrete") | kinds(kind or ()),
             graph=source.graph,
             knowledge=_knowledge(tiers, ordered, require, forbid, graph, source.table),
             group=group or source.group,
@@ -180,6 +186,7 @@ def _print(result: "Discovery", comparison: "Comparison | None") -> None:
     tested = f", test {result.test} at level {result.alpha:g}" if result.test else ""
     dropped = f", {result.rows_dropped:,} dropped" if result.rows_dropped else ""
     console.print(f"{result.algorithm}{tested}; {result.rows_used:,} rows{dropped}", highlight=False)
+    console.print(result.columns, markup=False, highlight=False, soft_wrap=True)
     _print_table(console, f"What the data say, under the assumptions below ({result.found.kind})", result.to_frame())
     console.print(str(result.found), markup=False, highlight=False, soft_wrap=True)
     if comparison is not None:

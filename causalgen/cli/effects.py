@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from .failures import failures
-from .tables import names
+from .tables import kinds, names
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -40,6 +40,12 @@ def effects(
     ] = "whole",
     cluster: Annotated[str | None, typer.Option(help="Column that says which rows belong together.")] = None,
     weights: Annotated[str | None, typer.Option(help="Column of sampling weights.")] = None,
+    kind: Annotated[
+        list[str] | None,
+        typer.Option(
+            help="What a column is: clinic=categorical, or continuous, binary, ordinal.", show_default="by its values"
+        ),
+    ] = None,
     negative_controls: Annotated[
         str | None, typer.Option(help="Columns that the treatment does not act on, such as 'a, b'.")
     ] = None,
@@ -74,9 +80,11 @@ def effects(
         from ..datasets.table import read_table
 
         rows = read_table(table)
+        from ..datasets.declared import declare_kinds
         from ..effects import estimate_effect
         from ..reports.effects.write import check_formats
 
+        assumed = declare_kinds(assumed, rows, kinds(kind or ()))
         chosen = check_formats(names(formats)) if formats else None
         arguments: dict[str, Any] = {"simulations": simulations} if simulations else {"refute": False}
         given = {"methods": names(methods or "") or None, "cluster": cluster, "weights": weights}
@@ -86,7 +94,7 @@ def effects(
             rows,
             treatment=treatment,
             outcome=outcome,
-            contrast=tuple(_value(rows, treatment, value) for value in contrast),
+            contrast=contrast,
             level=level,
             seed=seed,
             **arguments,
@@ -97,19 +105,6 @@ def effects(
             written = report.save(out, doubt=found, graph=assumed, table=rows, arguments=arguments, formats=chosen)
             for path in written.values():
                 typer.echo(path)
-
-
-def _value(table: "pd.DataFrame", name: str, text: str) -> Any:
-    """The value of a column that is written so; a number where no value of the column is."""
-    if name not in table.columns:
-        return text  # the library says which columns there are
-    values = {str(value): value for value in table[name].dropna().unique().tolist()}
-    if text in values:
-        return values[text]
-    try:
-        return float(text)
-    except ValueError:
-        return text
 
 
 def _doubt(

@@ -151,6 +151,8 @@ def _message(variable: Variable, fault: Fault) -> str:
     more = f" and {len(fault.rows) - 1:,} more" if len(fault.rows) > 1 else ""
     if not remedy and variable.is_discrete:
         remedy = " Correct the cells, or declare the labels that occur."
+    elif not remedy and fault.expected == "a finite number":
+        remedy = " Correct the cells, or leave them empty (NaN) to leave out their rows."
     elif not remedy:
         remedy = (
             " Leave missing values empty (NaN), or declare the column categorical where it holds labels: "

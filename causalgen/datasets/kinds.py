@@ -33,6 +33,7 @@ __all__ = [
     "describe",
     "out_of_reach",
     "plain",
+    "refused",
     "read_values",
 ]
 
@@ -124,11 +125,11 @@ def read_values(column: pd.Series, *, kind: str | None = None, labels: Sequence[
     column = _dense(column)
     nothing = np.full(len(column), np.nan)
     missing = column.isna().to_numpy(dtype=bool)
-    refused = _refused(column)
-    if refused is None and missing.all():
-        refused = Fault("missing values only", "values")
-    if refused is not None:
-        return Reading(None, None, nothing, missing, (refused,))
+    fault = refused(column)
+    if fault is None and missing.all():
+        fault = Fault("missing values only", "values")
+    if fault is not None:
+        return Reading(None, None, nothing, missing, (fault,))
     exact = _exact(column[~missing])
     numbers = nothing.copy()
     numbers[~missing] = exact.astype(float)
@@ -209,7 +210,7 @@ def _dates() -> Fault:
     return Fault("dates or times", "numbers or labels", NO_DATES)
 
 
-def _refused(column: pd.Series) -> Fault | None:
+def refused(column: pd.Series) -> Fault | None:
     """Why no variable can be read from a column of this type."""
     if isinstance(column.dtype, pd.ArrowDtype):
         import pyarrow as pa

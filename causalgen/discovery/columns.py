@@ -7,8 +7,10 @@ from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 
+from ..datasets.declared import type_column
+from ..datasets.kinds import read_values
 from ..errors import DataError, UnknownNameError, nearest
-from ..graph import CausalGraph
+from ..graph import CausalGraph, Variable
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -18,8 +20,7 @@ __all__ = ["Columns", "ColumnKind", "embed", "read_columns"]
 ColumnKind = Literal["continuous", "discrete"]
 LEVELS = 50
 """Most levels of a discrete column; more are an identifier or a text."""
-FEW = 10
-"""Whole numbers with at most this many values might be codes."""
+KINDS = ("continuous", "discrete", "binary", "categorical", "ordinal")
 TOLERANCE = 1e-8
 
 
@@ -34,6 +35,7 @@ class Columns:
         groups: `(rows,)` codes of the groups that are resampled together, or None.
         dropped: Rows left out because a value was missing.
         warnings: What the reader should know about the table.
+        variables: What each column was read as.
     """
 
     names: tuple[str, ...]
@@ -42,6 +44,7 @@ class Columns:
     groups: np.ndarray | None = None
     dropped: int = 0
     warnings: tuple[str, ...] = ()
+    variables: tuple[Variable, ...] = ()
 
     def __len__(self) -> int:
         return len(self.values)
@@ -60,19 +63,19 @@ def read_columns(
     table: "pd.DataFrame",
     *,
     columns: str | int | Iterable[str | int] | None = None,
-    kinds: Mapping[str, ColumnKind] | None = None,
+    kinds: Mapping[str, str] | None = None,
     graph: CausalGraph | None = None,
     group: str | int | Sequence | None = None,
 ) -> Columns:
     """Check a table and encode it.
 
-    A column is discrete when `kinds`, or the variable in `graph`, says so; otherwise when it holds labels, truth values or
-    only two numbers. Everything else is continuous.
+    A column is discrete when `kinds`, or the variable in `graph`, says so, otherwise when the rule of
+    `causalgen.datasets.kinds` reads labels: words, truth values, two numbers or a few whole ones.
 
     Args:
         table: One row per unit.
         columns: The columns to use, all but `group` when left out.
-        kinds: "continuous" or "discrete" by column, over what is seen in the table.
+        kinds: "continuous" or "discrete" (also "binary", "categorical" or "ordinal") by column, over what the table shows.
         graph: A graph whose variables declare kinds.
         group: A column, or one value per row, that says which rows share a source, such as a patient.
 
@@ -84,25 +87,30 @@ def read_columns(
     table = _check_table(table)
     chosen, groups = _choose(table, columns, group)
     overrides = _read_kinds({str(name): kind for name, kind in (kinds or {}).items()}, chosen)
-    part = table[list(chosen)]
-    complete = part.notna().all(axis=1).to_numpy() & (True if groups is None else groups.notna().to_numpy())
-    part, dropped = part[complete], int((~complete).sum())
-    if len(part) < len(chosen) + 5:
+    typed = {name: type_column(_variable(table[name], name, overrides, graph), table[name]) for name in chosen}
+    missing = np.any([column.reading.missing for column in typed.values()], axis=0)
+    complete = ~missing & (True if groups is None else groups.notna().to_numpy(dtype=bool))
+    dropped = int((~complete).sum())
+    if complete.sum() < len(chosen) + 5:
         lost = f" ({dropped} rows lack a value)" if dropped else ""
         raise DataError(
-            f"Expected at least {len(chosen) + 5} complete rows for {len(chosen)} columns; got {len(part)}{lost}."
+            f"Expected at least {len(chosen) + 5} complete rows for {len(chosen)} columns; got {complete.sum()}{lost}."
         )
-    decided = [overrides.get(name) or _kind(part[name], name, graph) for name in chosen]
-    encoded = [_encode(part[name], name, kind) for name, kind in zip(chosen, decided)]
-    values = np.column_stack(encoded)
+    variables = tuple(column.variable for column in typed.values())
+    decided: list[ColumnKind] = ["discrete" if variable.is_discrete else "continuous" for variable in variables]
+    values = np.column_stack(
+        [_encode(column.reading.values[complete], variable) for variable, column in zip(variables, typed.values())]
+    )
     _refuse_determined(chosen, decided, values)
+    notes = [note for column in typed.values() for note in column.reading.notes]
     return Columns(
         chosen,
         tuple(decided),
         values,
         None if groups is None else _codes(groups[complete]),
         dropped,
-        tuple(_warnings(part, chosen, decided, overrides, graph, dropped)),
+        (*notes, *_warnings(values, decided, dropped)),
+        variables,
     )
 
 
@@ -145,46 +153,48 @@ def _choose(
     return tuple(wanted), groups
 
 
-def _read_kinds(kinds: Mapping[str, ColumnKind], columns: Sequence[str]) -> dict[str, ColumnKind]:
+def _read_kinds(kinds: Mapping[str, str], columns: Sequence[str]) -> dict[str, str]:
     for name, kind in kinds.items():
         if name not in columns:
             raise UnknownNameError(
                 f"Expected kinds for the columns {', '.join(columns)}; got '{name}'." + nearest(name, columns)
             )
-        if kind not in ("continuous", "discrete"):
-            raise DataError(f"Expected '{name}' to be continuous or discrete; got {kind!r}.")
+        if kind not in KINDS:
+            raise DataError(
+                f"Expected '{name}' to be continuous or discrete (binary, categorical, ordinal); got {kind!r}."
+                + nearest(str(kind), KINDS)
+            )
     return dict(kinds)
 
 
-def _kind(column: "pd.Series", name: str, graph: CausalGraph | None) -> ColumnKind:
-    from pandas.api.types import is_bool_dtype, is_numeric_dtype
+def _variable(column: "pd.Series", name: str, overrides: Mapping[str, str], graph: CausalGraph | None) -> Variable:
+    """The variable as it is declared; without a kind where nothing is."""
+    known = graph[name] if graph is not None and name in graph else Variable(name)
+    if name not in overrides:
+        return known
+    kind = "categorical" if overrides[name] == "discrete" else overrides[name]
+    if kind == "continuous":
+        return Variable(name, "continuous", unit=known.unit)
+    reading = read_values(column.rename(name), kind=kind)
+    if reading.labels is None or len(reading.labels) < 2:
+        return Variable(name)  # what is wrong is said where the column is read
+    return Variable(name, "binary" if len(reading.labels) == 2 else kind, labels=reading.labels)  # type: ignore[arg-type]
 
-    declared = graph[name].kind if graph is not None and name in graph else None
-    if declared is not None:
-        return "continuous" if declared == "continuous" else "discrete"
-    if is_bool_dtype(column) or not is_numeric_dtype(column):
-        return "discrete"
-    return "discrete" if column.nunique() == 2 else "continuous"
 
-
-def _encode(column: "pd.Series", name: str, kind: ColumnKind) -> np.ndarray:
-    if column.nunique() < 2:
-        raise DataError(f"Expected columns that vary; '{name}' is always {column.iloc[0]}. Leave it out.")
-    if kind == "discrete":
-        codes = _codes(column)
-        if codes.max() >= LEVELS:
-            raise DataError(
-                f"Expected at most {LEVELS} levels in a discrete column; '{name}' has {int(codes.max()) + 1}. "
-                "Group them, leave it out, or call it continuous."
-            )
-        return codes.astype(float)
-    try:
-        values = column.to_numpy(dtype=float)
-    except (TypeError, ValueError):
-        raise DataError(f"Expected numbers in the continuous column '{name}'; got {column.iloc[0]!r}.") from None
-    if not np.isfinite(values).all():
-        raise DataError(f"Expected finite numbers in '{name}'; got {int((~np.isfinite(values)).sum())} infinite ones.")
-    return values
+def _encode(values: np.ndarray, variable: Variable) -> np.ndarray:
+    """Complete values, codes without gaps."""
+    different, codes = np.unique(values, return_inverse=True)
+    if len(different) < 2:
+        shown = variable.decode(int(values[0])) if variable.is_discrete else values[0]
+        raise DataError(f"Expected columns that vary; '{variable.name}' is always {shown}. Leave it out.")
+    if not variable.is_discrete:
+        return values
+    if len(different) > LEVELS:
+        raise DataError(
+            f"Expected at most {LEVELS} levels in a discrete column; '{variable.name}' has {len(different)}. "
+            "Group them, leave it out, or call it continuous."
+        )
+    return codes.astype(float)
 
 
 def _codes(column: "pd.Series") -> np.ndarray:
@@ -231,32 +241,19 @@ def embed(kinds: Sequence[ColumnKind], values: np.ndarray) -> tuple[np.ndarray, 
     return np.hstack(blocks), np.repeat(np.arange(len(kinds)), [block.shape[1] for block in blocks])
 
 
-def _warnings(
-    part: "pd.DataFrame",
-    names: Sequence[str],
-    kinds: Sequence[ColumnKind],
-    overrides: Mapping[str, ColumnKind],
-    graph: CausalGraph | None,
-    dropped: int,
-) -> Iterable[str]:
-    rows = len(part)
+def _warnings(values: np.ndarray, kinds: Sequence[ColumnKind], dropped: int) -> Iterable[str]:
+    rows, width = values.shape
     if dropped > 0.05 * (rows + dropped):
         yield (
             f"{dropped:,} of {rows + dropped:,} rows lack a value and were dropped; the result holds for complete rows, which "
             "may differ from the others."
         )
-    for name, kind in zip(names, kinds):
-        told = name in overrides or (graph is not None and name in graph and graph[name].kind is not None)
-        if kind == "continuous" and not told and part[name].nunique() <= FEW and (part[name] % 1 == 0).all():
-            yield (
-                f"'{name}' holds {part[name].nunique()} whole numbers and is taken as continuous; say it is discrete if these "
-                "are codes."
-            )
-    levels = sorted((part[name].nunique() for name, kind in zip(names, kinds) if kind == "discrete"), reverse=True)[:3]
+    discrete = [values[:, place] for place, kind in enumerate(kinds) if kind == "discrete"]
+    levels = sorted((int(column.max()) + 1 for column in discrete), reverse=True)[:3]
     if len(levels) == 3 and rows < 5 * np.prod(levels):
         yield (
             f"{rows:,} rows in {int(np.prod(levels)):,} cells of three columns: tests that condition on a discrete column have "
             "little power, and miss edges."
         )
-    if rows < 10 * len(names):
-        yield f"Only {rows} rows for {len(names)} columns: expect missing edges and unstable directions."
+    if rows < 10 * width:
+        yield f"Only {rows} rows for {width} columns: expect missing edges and unstable directions."

@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from scipy.stats import norm
 
+from ..datasets.kinds import columns_line
 from ..errors import DataError
-from ..graph import CausalGraph
+from ..graph import CausalGraph, Variable
 from .catalog import Algorithm, assumptions, choose_test, find, refuse_unfit, run
 from .columns import ColumnKind, Columns, read_columns
 from .comparison import Comparison, compare
@@ -46,6 +47,7 @@ class Discovery:
         warnings: What the reader should know.
         seed: Seed of resamples and of ICA.
         versions: Of the libraries that did the work.
+        variables: What each column was read as.
     """
 
     found: EquivalenceClass
@@ -61,6 +63,12 @@ class Discovery:
     warnings: tuple[str, ...]
     seed: int
     versions: Mapping[str, str]
+    variables: tuple[Variable, ...] = ()
+
+    @property
+    def columns(self) -> str:
+        """What each column was read as, in words."""
+        return columns_line(self.variables)
 
     def compare(self, graph: CausalGraph) -> Comparison:
         """Compare with a graph, refined by the same knowledge.
@@ -91,6 +99,7 @@ class Discovery:
             "resamples": 0 if self.frequencies is None else self.frequencies.resamples,
             "frequencies": [] if self.frequencies is None else self.frequencies.to_frame().to_dict("records"),
             "kinds": dict(self.kinds),
+            "columns": self.columns,
             "rows_used": self.rows_used,
             "rows_dropped": self.rows_dropped,
             "assumptions": list(self.assumptions),
@@ -112,7 +121,7 @@ def discover(
     *,
     algorithm: str = "pc",
     columns: str | int | Iterable[str | int] | None = None,
-    kinds: Mapping[str, ColumnKind] | None = None,
+    kinds: Mapping[str, str] | None = None,
     graph: CausalGraph | None = None,
     knowledge: Knowledge | None = None,
     group: str | int | Sequence | None = None,
@@ -129,7 +138,7 @@ def discover(
         algorithm: "pc" (no hidden causes), "fci" (hidden causes allowed), "ges" (a score instead of tests), "lingam" or
             "ica-lingam" (linear, non-Gaussian noise).
         columns: The columns to search; all when left out.
-        kinds: "continuous" or "discrete" by column, over what the table shows.
+        kinds: "continuous" or "discrete" (also "binary", "categorical" or "ordinal") by column, over what the table shows.
         graph: A graph whose variables declare kinds; its edges are not read.
         knowledge: Required and forbidden edges, tiers.
         group: A column, or one value per row, that says which rows share a source; they are resampled together.
@@ -181,6 +190,7 @@ def discover(
         (*read.warnings, *found.conflicts, *_warnings(chosen, read, found, shares, alpha)),
         seed,
         {name: version(name) for name in ("causal-learn", "numpy", "scipy")},
+        read.variables,
     )
 
 

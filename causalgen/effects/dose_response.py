@@ -6,10 +6,13 @@ import numpy as np
 import pandas as pd
 from scipy.stats import t as student
 
+from ..datasets.declared import KindsLike, declare_kinds, type_columns
+from ..datasets.hints import declare_remedy
+from ..datasets.kinds import describe
 from ..errors import DataError, NotIdentifiableError, SupportError
-from ..graph import CausalGraph
+from ..graph import CausalGraph, Variable
 from .estimate import check_level, find_estimand
-from .table import check_names, encode_table
+from .table import check_names, encode_table, say
 
 __all__ = ["dose_response"]
 
@@ -27,6 +30,7 @@ def dose_response(
     adjustment: Sequence[str] | None = None,
     weights: str | None = None,
     cluster: str | None = None,
+    variables: KindsLike | None = None,
     level: float = 0.95,
     seed: int = 0,
 ) -> pd.DataFrame:
@@ -41,13 +45,14 @@ def dose_response(
         adjustment: Adjustment set of your own; None to have one found.
         weights: Column of sampling weights.
         cluster: Column that tells which rows belong together.
+        variables: Kinds of columns, over what the graph declares and the rule decides: {"clinic": "categorical"}.
         level: Level of the bands.
         seed: Seed of folds and draws.
 
     Returns:
         One row per value: value, mean, low, high (pointwise), low_all, high_all (the whole curve at once: the largest
         of the correlated errors, from 2,000 normal draws with the influence functions' covariance; with clusters
-        Student's).
+        Student's). Its `attrs["columns"]` says what every column was read as.
 
     Raises:
         DataError: The treatment is not continuous, or the table does not fit.
@@ -61,6 +66,7 @@ def dose_response(
 
     check_level(level)
     check_names(graph, table, treatment, outcome)
+    graph = declare_kinds(graph, table, variables)
     attributes = graph.project([name for name in graph.nodes if not graph[name].is_image])
     estimand = find_estimand(attributes, treatment, outcome, adjustment=adjustment)
     if estimand.method != "backdoor":
@@ -68,13 +74,13 @@ def dose_response(
             f"Expected an effect that adjustment identifies; that of '{treatment}' on '{outcome}' is identified by "
             f"{estimand.method}."
         )
-    grid = _grid(graph, table, treatment, values)
+    typed, columns = type_columns(graph, table, [treatment])
+    grid = _grid(typed[treatment], columns[treatment].reading.values, values)
     ends = (float(grid.min()), float(grid.max()))
     encoded = encode_table(
         attributes, table, treatment, outcome, estimand.adjustment, ends, weights=weights, cluster=cluster
     )
-    if encoded.kind != "continuous":
-        raise DataError(f"Expected a continuous treatment; '{treatment}' is {encoded.kind}. Use estimate_effect.")
+    say(encoded)
     with quiet_dowhy():
         model = OutcomeModel(encoded.bounds)
         estimator = GComputation(dowhy_estimand(attributes, estimand), outcome_model=model, seed=seed).fit(encoded.data)
@@ -91,7 +97,7 @@ def dose_response(
     if arrays.clusters is not None:
         draws /= np.sqrt(rng.chisquare(freedom, DRAWS) / freedom)
     reach, reach_all = student.ppf(0.5 + level / 2, freedom), np.quantile(draws, level)
-    return pd.DataFrame(
+    curve = pd.DataFrame(
         {
             "value": grid,
             "mean": mean,
@@ -101,13 +107,18 @@ def dose_response(
             "high_all": mean + reach_all * error,
         }
     )
+    curve.attrs["columns"] = encoded.columns
+    return curve
 
 
-def _grid(graph: CausalGraph, table: pd.DataFrame, treatment: str, values: Sequence[float] | None) -> np.ndarray:
-    if graph[treatment].is_discrete or not pd.api.types.is_numeric_dtype(table[treatment]):
-        raise DataError(f"Expected a continuous treatment; '{treatment}' has labels. Use estimate_effect.")
+def _grid(treatment: Variable, column: np.ndarray, values: Sequence[float] | None) -> np.ndarray:
+    if treatment.is_discrete:
+        raise DataError(
+            f"Expected a continuous treatment; '{treatment.name}' is {describe(treatment)}. Use estimate_effect, or "
+            f"declare it continuous if its numbers are quantities ({declare_remedy(treatment.name, 'continuous')})."
+        )
     if values is None:
-        low, high = np.nanquantile(table[treatment].to_numpy(dtype=float, na_value=np.nan), [0.05, 0.95])
+        low, high = np.nanquantile(column, [0.05, 0.95])
         return np.linspace(low, high, POINTS)
     try:
         grid = np.unique(np.asarray(values, dtype=float))
@@ -115,10 +126,10 @@ def _grid(graph: CausalGraph, table: pd.DataFrame, treatment: str, values: Seque
         grid = np.zeros(0)
     if len(grid) < 2 or not np.isfinite(grid).all():
         raise DataError(f"Expected at least two different finite treatment values; got {values!r}.")
-    low, high = graph[treatment].support or (-np.inf, np.inf)
+    low, high = treatment.support or (-np.inf, np.inf)
     if grid[0] < low or grid[-1] > high:
         raise SupportError(
-            f"Expected treatment values inside the support [{low:g}, {high:g}] of '{treatment}'; got {grid[0]:g} to "
+            f"Expected treatment values inside the support [{low:g}, {high:g}] of '{treatment.name}'; got {grid[0]:g} to "
             f"{grid[-1]:g}."
         )
     return grid

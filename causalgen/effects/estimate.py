@@ -201,12 +201,7 @@ def find_estimand(
 
 
 def _warnings(table: EncodedTable, estimand: Estimand) -> tuple[str, ...]:
-    messages = list(table.notes)
-    if table.dropped:
-        messages.append(
-            f"{table.dropped} rows were dropped because a used column is missing; unless they are missing at random, "
-            "the effect is that of the complete rows."
-        )
+    messages = list(table.warnings)
     if table.clusters is not None and (count := int(table.clusters.max()) + 1) < MANY_CLUSTERS:
         messages.append(
             f"Only {count} clusters: below some {MANY_CLUSTERS} of them a cluster-robust interval may be too narrow, "

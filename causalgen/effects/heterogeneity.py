@@ -7,10 +7,11 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from ..datasets.declared import KindsLike, declare_kinds, with_variables
 from ..errors import DataError, NotIdentifiableError
 from ..graph import CausalGraph, Estimand
 from .estimate import check_level, find_estimand
-from .table import EncodedTable, check_names, encode_table
+from .table import EncodedTable, check_names, encode_table, say
 
 __all__ = ["effects_by_group", "effects_by_unit"]
 
@@ -29,6 +30,7 @@ def effects_by_group(
     adjustment: Sequence[str] | None = None,
     weights: str | None = None,
     cluster: str | None = None,
+    variables: KindsLike | None = None,
     level: float = 0.95,
     seed: int = 0,
 ) -> pd.DataFrame:
@@ -49,11 +51,13 @@ def effects_by_group(
         adjustment: Adjustment set of your own; None to have one found.
         weights: Column of sampling weights.
         cluster: Column that tells which rows belong together.
+        variables: Kinds of columns, over what the graph declares and the rule decides: {"clinic": "categorical"}.
         level: Level of the intervals.
         seed: Seed of folds.
 
     Returns:
-        One row per group: group, rows, effect, low, high, low_all, high_all.
+        One row per group: group, rows, effect, low, high, low_all, high_all. Its `attrs["columns"]` says what every
+        column was read as.
 
     Raises:
         DataError: The treatment is continuous, or a group has fewer than 30 rows.
@@ -70,9 +74,10 @@ def effects_by_group(
     check_names(graph, table, treatment, outcome)
     if not isinstance(bins, int) or bins < 2:
         raise DataError(f"Expected at least 2 bins; got {bins!r}.")
+    graph = declare_kinds(graph, table, variables)
     attributes = graph.project([name for name in graph.nodes if not graph[name].is_image])
-    found = find_estimand(attributes, treatment, outcome, adjustment=adjustment)
-    held = list(dict.fromkeys([*found.adjustment, attributes.require(by)]))
+    given = find_estimand(attributes, treatment, outcome, adjustment=adjustment)
+    held = list(dict.fromkeys([*given.adjustment, attributes.require(by)]))
     estimand = _by_adjustment(find_estimand(attributes, treatment, outcome, adjustment=held))
     encoded = encode_table(
         attributes, table, treatment, outcome, estimand.adjustment, contrast, weights=weights, cluster=cluster
@@ -84,7 +89,8 @@ def effects_by_group(
         )
     if (overlap := treatment_overlap(encoded, seed=seed)) is not None:
         require_overlap(overlap, treatment, population="whole", weighs=True)
-    groups, names = _groups(attributes, encoded, by, bins)
+    say(encoded)
+    groups, names = _groups(with_variables(attributes, encoded.variables), encoded, by, bins)
     with quiet_dowhy():
         model = OutcomeModel(encoded.bounds, penalty=None)
         estimator = DoublyRobust(dowhy_estimand(attributes, estimand), outcome_model=model, seed=seed).fit(encoded.data)
@@ -98,7 +104,9 @@ def effects_by_group(
         influence = share * (scores.pull - effect) / share.mean()
         result = Influence(effect, influence, arrays.clusters)
         rows.append([name, int((groups == group).sum()), effect, *(e for one in levels for e in result.interval(one))])
-    return pd.DataFrame(rows, columns=["group", "rows", "effect", "low", "high", "low_all", "high_all"])
+    found = pd.DataFrame(rows, columns=["group", "rows", "effect", "low", "high", "low_all", "high_all"])
+    found.attrs["columns"] = encoded.columns
+    return found
 
 
 def effects_by_unit(
@@ -109,6 +117,7 @@ def effects_by_unit(
     outcome: str,
     contrast: tuple[Any, Any],
     adjustment: Sequence[str] | None = None,
+    variables: KindsLike | None = None,
     level: float = 0.95,
     seed: int = 0,
 ) -> pd.DataFrame:
@@ -121,11 +130,13 @@ def effects_by_unit(
         outcome: A binary or continuous variable.
         contrast: (a, b), labels or natural units; of a continuous treatment the forest's slope is multiplied by b - a.
         adjustment: Adjustment set of your own; None to have one found. Its members are what effects may depend on.
+        variables: Kinds of columns, over what the graph declares and the rule decides: {"clinic": "categorical"}.
         level: Level of the intervals, which hold for one row at a time.
         seed: Seed of the forest.
 
     Returns:
         The covariates as the forest saw them, with effect, low and high; rows with a missing value are left out.
+        Its `attrs["columns"]` says what every column was read as.
 
     Raises:
         DataError: The table or the contrast does not fit, or the treatment has more than two labels.
@@ -137,6 +148,7 @@ def effects_by_unit(
 
     check_level(level)
     check_names(graph, table, treatment, outcome)
+    graph = declare_kinds(graph, table, variables)
     attributes = graph.project([name for name in graph.nodes if not graph[name].is_image])
     estimand = _by_adjustment(find_estimand(attributes, treatment, outcome, adjustment=adjustment))
     encoded = encode_table(attributes, table, treatment, outcome, estimand.adjustment, contrast)
@@ -152,7 +164,10 @@ def effects_by_unit(
         ends = {"T0": encoded.control, "T1": encoded.treated}
         inference = estimator.forest(arrays).effect_inference(modifiers(arrays), **ends)
     low, high = inference.conf_int(alpha=1 - level)
-    return encoded.covariates.assign(effect=inference.point_estimate, low=low, high=high)
+    say(encoded)
+    found = encoded.covariates.assign(effect=inference.point_estimate, low=low, high=high)
+    found.attrs["columns"] = encoded.columns
+    return found
 
 
 def _by_adjustment(estimand: Estimand) -> Estimand:

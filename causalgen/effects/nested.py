@@ -13,6 +13,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from ..datasets.declared import KindsLike, declare_kinds
 from ..errors import DataError, NotIdentifiableError
 from ..graph import (
     Bounds,
@@ -53,6 +54,7 @@ def estimate_natural_effects(
     outcome: str,
     contrast: tuple[Any, Any],
     mediators: str | Iterable[str] | None = None,
+    variables: KindsLike | None = None,
     level: float = 0.95,
     seed: int = 0,
 ) -> NestedReport:
@@ -65,6 +67,7 @@ def estimate_natural_effects(
         outcome: Y, binary or continuous.
         contrast: (a, b), labels or natural units.
         mediators: M; by default every attribute on a causal path.
+        variables: Kinds of columns, over what the graph declares and the rule decides: {"clinic": "categorical"}.
         level: Level of the intervals.
         seed: Seed of folds and bootstrap.
 
@@ -77,6 +80,7 @@ def estimate_natural_effects(
         UnknownNameError, GraphError, DataError, SupportError: Question, table or contrast does not fit.
     """
     check_names(graph, table, treatment, outcome)
+    graph = declare_kinds(graph, table, variables)
     estimand = identify_natural_effects(graph, treatment=treatment, outcome=outcome, mediators=mediators)
     asked = Question(graph, table, estimand, contrast, level, seed)
     direct = tuple(value for _, value in estimand.stages)
@@ -102,6 +106,7 @@ def estimate_path_specific_effect(
     contrast: tuple[Any, Any],
     paths: PathsLike | None = None,
     edges: EdgesLike | None = None,
+    variables: KindsLike | None = None,
     level: float = 0.95,
     seed: int = 0,
 ) -> NestedReport:
@@ -114,6 +119,7 @@ def estimate_path_specific_effect(
     The other arguments and errors are those of `estimate_natural_effects`.
     """
     check_names(graph, table, treatment, outcome)
+    graph = declare_kinds(graph, table, variables)
     estimand = identify_path_specific_effect(graph, treatment=treatment, outcome=outcome, paths=paths, edges=edges)
     asked = Question(graph, table, estimand, contrast, level, seed)
     levels = tuple(value for _, value in estimand.stages)
@@ -129,6 +135,7 @@ def estimate_controlled_direct_effect(
     outcome: str,
     contrast: tuple[Any, Any],
     mediators: Mapping[str, Any],
+    variables: KindsLike | None = None,
     level: float = 0.95,
     seed: int = 0,
 ) -> NestedReport:
@@ -140,6 +147,7 @@ def estimate_controlled_direct_effect(
     The other arguments and errors are those of `estimate_natural_effects`.
     """
     check_names(graph, table, treatment, outcome)
+    graph = declare_kinds(graph, table, variables)
     if not isinstance(mediators, Mapping):
         raise DataError(f"Expected mediators as a mapping such as {{'name': value}}; got {mediators!r}.")
     estimand = identify_controlled_direct_effect(graph, treatment=treatment, outcome=outcome, mediators=mediators)
@@ -156,6 +164,7 @@ def estimate_effect_on_treated(
     treatment: str,
     outcome: str,
     contrast: tuple[Any, Any],
+    variables: KindsLike | None = None,
     level: float = 0.95,
     seed: int = 0,
 ) -> NestedReport:
@@ -164,6 +173,7 @@ def estimate_effect_on_treated(
     The treatment must be binary; the other arguments and errors are those of `estimate_natural_effects`.
     """
     check_names(graph, table, treatment, outcome)
+    graph = declare_kinds(graph, table, variables)
     estimand = identify_effect_on_treated(graph, treatment=treatment, outcome=outcome)
     asked = Question(graph, table, estimand, contrast, level, seed)
     asked.require_binary()
@@ -179,6 +189,7 @@ def bound_probabilities_of_causation(
     treatment: str,
     outcome: str,
     contrast: tuple[Any, Any],
+    variables: KindsLike | None = None,
     level: float = 0.95,
     seed: int = 0,
 ) -> CausationReport:
@@ -195,6 +206,7 @@ def bound_probabilities_of_causation(
     The other arguments and errors are those of `estimate_natural_effects`.
     """
     check_names(graph, table, treatment, outcome)
+    graph = declare_kinds(graph, table, variables)
     estimand = identify_probabilities_of_causation(graph, treatment=treatment, outcome=outcome)
     effect = identify(graph, treatment=treatment, outcome=outcome)
     if effect.method not in ("backdoor", "no effect"):
@@ -231,7 +243,8 @@ def bound_probabilities_of_causation(
     )
     used, dropped = len(asked.encoded.data), asked.encoded.dropped
     warnings = (*asked.warnings, *uneven(scores))
-    return CausationReport(asked.question, estimand, bounds, used, dropped, level, seed, warnings)
+    read = asked.encoded.variables
+    return CausationReport(asked.question, estimand, bounds, used, dropped, level, seed, warnings, read)
 
 
 def _causation(means: Array) -> dict[str, Bounds]:

@@ -9,6 +9,7 @@ from joblib import Parallel, delayed
 from numpy.typing import NDArray
 from scipy.stats import norm
 
+from ..datasets.declared import with_variables
 from ..errors import DataError, NotIdentifiableError
 from ..graph import CausalGraph, NestedEstimand
 from .nested_report import NestedReport
@@ -58,6 +59,7 @@ class Question:
         between = [node for nodes, _ in estimand.stages for node in nodes if node != estimand.outcome]
         used = [*estimand.adjustment, *graph.select([*between, *self.held])]
         self.encoded = encode_table(graph, table, estimand.treatment, estimand.outcome, used, contrast)
+        self.graph = with_variables(graph, self.encoded.variables)
         if self.encoded.kind not in ("binary", "continuous"):
             raise DataError(
                 f"Expected a binary or continuous treatment; '{estimand.treatment}' is {self.encoded.kind}. Recode it "
@@ -84,12 +86,7 @@ class Question:
 
     @property
     def warnings(self) -> tuple[str, ...]:
-        dropped = self.encoded.dropped
-        incomplete = (
-            f"{dropped} rows were dropped because a used column is missing; unless they are missing at random, the "
-            "answer is that of the complete rows."
-        )
-        return (incomplete,) if dropped else ()
+        return self.encoded.warnings
 
     def design(self) -> Design:
         """The columns of every stage; a single stage of covariates where the query has none."""
@@ -175,6 +172,7 @@ class Question:
             level=self.level,
             seed=self.seed,
             warnings=(*self.warnings, *warnings),
+            variables=self.encoded.variables,
         )
 
 

@@ -4,7 +4,8 @@ from dataclasses import dataclass
 
 import pandas as pd
 
-from ..graph import NestedEstimand
+from ..datasets.kinds import columns_line
+from ..graph import NestedEstimand, Variable
 from .report import Estimate
 
 __all__ = ["CausationBounds", "CausationReport", "NestedReport"]
@@ -24,6 +25,7 @@ class NestedReport:
         level: Level of the intervals.
         seed: Seed of folds and bootstrap.
         warnings: What a reader must know before using the numbers.
+        variables: What every used column was read as.
     """
 
     question: str
@@ -35,6 +37,12 @@ class NestedReport:
     level: float
     seed: int
     warnings: tuple[str, ...] = ()
+    variables: tuple[Variable, ...] = ()
+
+    @property
+    def columns(self) -> str:
+        """What every used column was read as, in words."""
+        return columns_line(self.variables)
 
     def __getitem__(self, name: str) -> Estimate:
         """The estimate of that name."""
@@ -60,6 +68,7 @@ class NestedReport:
 
     def __str__(self) -> str:
         rows = [self.question, f"  {self.estimand.text}", f"  {self.rows_used} rows used, {self.rows_dropped} dropped"]
+        rows += [f"  {self.columns}"] if self.columns else []
         return "\n".join([*rows, *(f"  {row}" for row in self.estimates), *(f"  warning: {w}" for w in self.warnings)])
 
     __repr__ = __str__
@@ -109,6 +118,7 @@ class CausationReport:
         level: Level of the intervals.
         seed: Seed of folds and bootstrap.
         warnings: What a reader must know before using the numbers.
+        variables: What every used column was read as.
     """
 
     question: str
@@ -119,6 +129,12 @@ class CausationReport:
     level: float
     seed: int
     warnings: tuple[str, ...] = ()
+    variables: tuple[Variable, ...] = ()
+
+    @property
+    def columns(self) -> str:
+        """What every used column was read as, in words."""
+        return columns_line(self.variables)
 
     def __getitem__(self, name: str) -> CausationBounds:
         """The bounds of that name."""

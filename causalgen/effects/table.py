@@ -1,6 +1,7 @@
 """From a table with labels to the numbers that estimators take, every fault named."""
 
 from collections.abc import Hashable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
@@ -10,11 +11,11 @@ from numpy.typing import NDArray
 
 from ..datasets.declared import type_columns
 from ..datasets.hints import declare_remedy
-from ..datasets.kinds import describe
-from ..errors import DataError, SupportError, nearest
+from ..datasets.kinds import SPREAD, columns_line, describe, read_values, refused
+from ..errors import DataError, DataWarning, SupportError, nearest, warn
 from ..graph import CausalGraph, Variable
 
-__all__ = ["CLUSTER", "DRAW", "WEIGHTS", "EncodedTable", "check_names", "encode_table", "numeric"]
+__all__ = ["CLUSTER", "DRAW", "WEIGHTS", "EncodedTable", "check_names", "encode_table", "numeric", "say"]
 
 LEAST_ROWS = 50
 LEAST_ROWS_PER_ARM = 10
@@ -59,6 +60,23 @@ class EncodedTable:
     notes: tuple[str, ...] = ()
 
     @property
+    def columns(self) -> str:
+        """What every used column was read as, in one line."""
+        return columns_line(self.variables)
+
+    @property
+    def warnings(self) -> tuple[str, ...]:
+        """What a reader must know about the columns and the rows."""
+        if not self.dropped:
+            return self.notes
+        share = self.dropped / (self.dropped + len(self.data))
+        return (
+            *self.notes,
+            f"{self.dropped:,} rows were dropped ({share:.0%}) because a used column is missing; unless they are missing at "
+            "random, the effect is that of the complete rows. Fill them in, impute them, or say why they are missing.",
+        )
+
+    @property
     def covariates(self) -> pd.DataFrame:
         """The columns adjusted for."""
         return self.data.drop(columns=[*self.names, CLUSTER, WEIGHTS], errors="ignore")
@@ -97,6 +115,12 @@ def numeric(covariates: pd.DataFrame) -> NDArray[np.float64]:
     if "category" in covariates.dtypes.astype(str).to_numpy():
         covariates = pd.get_dummies(covariates, drop_first=True)
     return covariates.to_numpy(dtype=float)
+
+
+def say(table: EncodedTable) -> None:
+    """Warn of what an answer without warnings, such as a data frame, cannot hold."""
+    for text in table.warnings:
+        warn(text, DataWarning)
 
 
 def check_names(graph: CausalGraph, table: pd.DataFrame, treatment: str, outcome: str) -> None:
@@ -240,13 +264,15 @@ def encode_table(
 
 
 def _weights(column: pd.Series) -> pd.Series:
-    numbers = pd.to_numeric(column, errors="coerce").astype(float)
-    wrong = np.flatnonzero(~np.isfinite(numbers) | (numbers <= 0))
+    reading = read_values(column, kind="continuous")
+    wrong = np.flatnonzero(~np.isfinite(reading.values) | (reading.values <= 0))
     if len(wrong):
+        found = reading.faults[0].found if reading.kind is None else repr(column.tolist()[wrong[0]])
         raise DataError(
-            f"Expected positive sampling weights in column '{column.name}'; got {column.tolist()[wrong[0]]!r}. "
+            f"Expected positive sampling weights in column '{column.name}'; got {found}. "
             "Leave out rows that stand for nobody."
         )
+    numbers = pd.Series(reading.values / reading.values.max())  # weights of any size have squares
     if (worth := numbers.sum() ** 2 / (numbers**2).sum()) < LEAST_ROWS:
         raise DataError(
             f"Expected sampling weights in column '{column.name}' that leave the table worth at least {LEAST_ROWS} rows; "
@@ -257,7 +283,12 @@ def _weights(column: pd.Series) -> pd.Series:
 
 
 def _clusters(column: pd.Series) -> NDArray[np.int64]:
-    codes, labels = pd.factorize(column)
+    if (fault := refused(column)) is not None and fault.remedy == SPREAD:
+        raise DataError(
+            f"Expected one value per cell in column '{column.name}' of clusters; got {fault.found}. Join them into one name."
+        )
+    words = column.map(lambda cell: cell.strip() if isinstance(cell, str) else cell)
+    codes, labels = pd.factorize(words)
     if len(labels) < LEAST_CLUSTERS:
         raise DataError(
             f"Expected at least {LEAST_CLUSTERS} clusters in column '{column.name}'; got {len(labels)}. With so few, "
@@ -284,7 +315,7 @@ def _contrast(treatment: Variable, contrast: Any) -> tuple[tuple[Any, Any], floa
             f"got {contrast!r}."
         )
     if treatment.is_discrete:
-        control, treated = (treatment.encode(value) for value in contrast)
+        control, treated = (_code(treatment, value) for value in contrast)
         shown: tuple[Any, Any] = (treatment.decode(control), treatment.decode(treated))
     else:
         control, treated = shown = tuple(_finite(treatment.name, value) for value in contrast)  # type: ignore[assignment]
@@ -298,6 +329,23 @@ def _contrast(treatment: Variable, contrast: Any) -> tuple[tuple[Any, Any], floa
     if control == treated:
         raise DataError(f"Expected two different values of '{treatment.name}' in the contrast; got {contrast!r}.")
     return shown, float(control), float(treated)
+
+
+def _code(treatment: Variable, value: Any) -> int:
+    """Code of a label, which may be written as text: "1" or "1.0" for 1."""
+    value = value.strip() if isinstance(value, str) else value
+    if value not in (treatment.labels or ()) and isinstance(value, str):
+        with suppress(ValueError, OverflowError):
+            value = float(value) if float(value) in (treatment.labels or ()) else value
+    try:
+        return treatment.encode(value)
+    except DataError as error:
+        if not all(isinstance(label, int | float) for label in treatment.labels or ()):
+            raise
+        remedy = (
+            f" Or declare it continuous, if its numbers are quantities: {declare_remedy(treatment.name, 'continuous')}."
+        )
+        raise DataError(f"{error}{remedy}") from None
 
 
 def _finite(name: str, value: Any) -> float:

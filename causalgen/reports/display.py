@@ -38,7 +38,7 @@ def effect_html(report: "EffectReport") -> str:
     rows = [f"{row.refuter} on {row.estimate}: {row.reading}" for row in report.refutations]
     listed = "".join(f"<li>{escape(text)}</li>" for text in rows)
     warned = "".join(f"<p><b>Warning:</b> {escape(text)}</p>" for text in report.warnings)
-    used = f"{report.rows_used:,} rows used, {report.rows_dropped:,} dropped"
+    used = f"{report.rows_used:,} rows used, {report.rows_dropped:,} dropped<br/>{escape(report.columns)}"
     return (
         f"<div><p><b>{escape(report.question)}</b><br/>{escape(str(report.estimate))}<br/>"
         f"<b>{escape(report.headline)}</b><br/>{escape(report.recommended)}<br/>{escape(report.estimand.text)}<br/>{used}</p>"

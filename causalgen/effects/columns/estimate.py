@@ -101,6 +101,7 @@ def estimate_with_proxies(
         warnings=(*(column.reading for column in used), *warnings),
         versions={name: version(name) for name in ("dowhy", "scikit-learn")},
         cluster=cluster,
+        variables=split.assigned.variables,
     )
 
 

@@ -11,8 +11,8 @@ from typing import Any, Literal
 
 import networkx as nx
 import pandas as pd
-from pandas.api.types import is_numeric_dtype
 
+from ...datasets.declared import type_column, with_variables
 from ...errors import DataError, nearest
 from ...graph import CausalGraph
 from ...graph.separation import open_path, write_path
@@ -112,6 +112,7 @@ def check_controls(
         UnknownNameError: A control is no node of the graph.
         DataError: By the graph a control is none (the message shows the path), or its column does not suit.
     """
+    graph = with_variables(graph, report.variables)
     attributes = graph.project([name for name in graph.nodes if not graph[name].is_image])
     for control in controls:
         _verify(graph, attributes, report, control)
@@ -225,11 +226,9 @@ def _suited(names: Sequence[str], table: EncodedTable) -> list[str]:
 
 
 def _usual_contrast(graph: CausalGraph, column: pd.Series, name: str) -> tuple[Any, Any]:
-    labels = graph[name].labels
-    if labels is not None or not is_numeric_dtype(column) or column.nunique() == 2:
-        values = labels or tuple(sorted(column.dropna().unique().tolist(), key=str))
-        if len(values) < 2:
-            raise DataError(f"Expected '{name}' to vary; every row has {values[0]!r}.")
-        return values[0], values[1]
-    centre, spread = float(column.mean()), float(column.std())
+    typed = type_column(graph[name], column)
+    if typed.variable.labels is not None:
+        return typed.variable.labels[0], typed.variable.labels[1]
+    numbers = pd.Series(typed.reading.values)
+    centre, spread = float(numbers.mean()), float(numbers.std())
     return centre - spread / 2, centre + spread / 2

@@ -7,7 +7,7 @@ from typing import Any
 
 import pandas as pd
 
-from ...datasets.declared import type_columns, with_variables
+from ...datasets.declared import with_variables
 from ...errors import DataError
 from ...graph import CausalGraph
 from ..concerns import Check, concerns_of, headline
@@ -182,7 +182,6 @@ def examine(
     controls = [NegativeControl(one) if isinstance(one, str) else one for one in negative_controls]
     graph = with_variables(graph, report.variables)
     attributes = graph.project([name for name in graph.nodes if not graph[name].is_image])
-    attributes, _ = type_columns(attributes, table, attributes.nodes)
     independencies = check_independencies(attributes, table, cluster=report.cluster, seed=seed)
     if report.estimand.method != "backdoor":
         if controls:

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
+from ...datasets.declared import type_columns
 from ...errors import DataError, nearest
 from ...graph import CausalGraph, Independence
 from ..report import Verdict
@@ -121,6 +122,7 @@ def check_independencies(
             f"Expected a column for every attribute of the graph and for the clusters; '{missing[0]}' has none."
             + nearest(missing[0], map(str, table.columns))
         )
+    attributes, _ = type_columns(attributes, table, attributes.nodes)
     implied = sorted(attributes.independencies(), key=lambda row: len(row.given))
     tested = [(row, *_test(attributes, table, row, cluster, seed)) for row in implied[:MOST_TESTS]]
     adjusted = holm([p_value for _, p_value, _ in tested])

@@ -90,6 +90,7 @@ class _Sections:
             f"Estimates with {report.level:.0%} intervals; {truth}.",
         )
         used = f"{report.rows_used:,} rows used, {report.rows_dropped:,} dropped. Seed {report.seed}."
+        used += f" {report.columns}" if report.columns else ""
         text = f"{report.recommended} {report.estimand.text} Averaged over {POPULATIONS[report.population]}. {used}"
         table = estimate_table(report, self._file(report.to_frame(), "effect"))
         parts = [*self._alerts(), Part(text=text, pictures=[forest], beside="after"), Part(tables=[table])]
