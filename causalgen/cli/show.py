@@ -38,6 +38,8 @@ def print_run(folder: "RunFolder") -> None:
         console.print("[yellow]Smoke run: the numbers mean nothing.[/]")
     if record.get("error"):
         console.print(record["error"], style="red", markup=False, highlight=False)
+    for sentence in record.get("changes", ()):
+        console.print(sentence, markup=False, highlight=False)
     for path in sorted(folder.tables.glob("effect-*.csv")):
         _print_effect(console, path)
     if record.get("headline") and (folder.tables / "metrics.csv").exists():

@@ -8,6 +8,7 @@ from .collapse import collapsed, mode_collapse
 from .controls import untrained_control
 from .effectiveness import Measure, effectiveness
 from .evaluate import evaluate
+from .image_change import ImageChange, image_changes
 from .images import l1, ssim, to_bytes
 from .kept import classifier_accuracy, kept
 from .leak import noise_leak, predictability
@@ -29,6 +30,7 @@ __all__ = [
     "PUBLISHED",
     "Answer",
     "Case",
+    "ImageChange",
     "Interval",
     "Measure",
     "MetricResult",
@@ -53,6 +55,7 @@ __all__ = [
     "feature_space",
     "fit_latents",
     "frechet_distance",
+    "image_changes",
     "image_error_to_truth",
     "kept",
     "kernel_distance",

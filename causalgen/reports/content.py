@@ -14,7 +14,7 @@ from .effects.findings import EffectFindings
 
 if TYPE_CHECKING:
     from ..datasets import Dataset
-    from ..metrics import MetricTable
+    from ..metrics import ImageChange, MetricTable
     from ..scm import Counterfactual, StructuralCausalModel
 
 __all__ = ["DataSummary", "Gallery", "Highlight", "MechanismSummary", "ReportContent"]
@@ -154,6 +154,7 @@ class ReportContent:
         history: `FitResult.history`.
         galleries: Counterfactual grids.
         curves: Response curves.
+        changes: What interventions change on the image; the answer box begins with them.
         metrics: The metrics with their controls.
         quality: (metric, query) of the metrics that the answer box and the metric figures show; empty for the first
             metric of each query.
@@ -176,6 +177,7 @@ class ReportContent:
     history: pd.DataFrame | None = None
     galleries: Sequence[Gallery] = ()
     curves: Sequence[ResponseCurve] = ()
+    changes: "Sequence[ImageChange]" = ()
     metrics: "MetricTable | None" = None
     quality: Sequence[tuple[str, str]] = ()
     effects: Sequence[EffectFindings] = ()

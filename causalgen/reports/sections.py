@@ -13,6 +13,7 @@ from .effects.works import effect_keys
 from .folder import ReportFolder
 from .graph_plot import plot_graph
 from .highlights import headline_metrics
+from .image_changes import change_table
 from .images import plot_samples
 from .marginals import plot_data
 from .metric_plot import plot_metrics
@@ -36,6 +37,7 @@ def sections(content: ReportContent, folder: ReportFolder) -> list[Section]:
         _data(content, folder) if content.data is not None else None,
         _training(content, folder) if content.history is not None or content.mechanisms else None,
         _counterfactuals(content, folder) if content.galleries else None,
+        _changes(content, folder) if content.changes else None,
         _curves(content, folder) if content.curves else None,
         _metrics(content, folder) if content.metrics is not None and len(content.metrics) else None,
         _effects(content, folder) if content.effects else None,
@@ -116,6 +118,12 @@ def _counterfactuals(content: ReportContent, folder: ReportFolder) -> Section:
     return Section(
         "counterfactuals", "Counterfactual images", [Part(pictures=pictures, small=False)], READING["counterfactuals"]
     )
+
+
+def _changes(content: ReportContent, folder: ReportFolder) -> Section:
+    frame = pd.DataFrame([change.to_dict() for change in content.changes])
+    table = change_table(content.changes, folder.table(frame, "image-changes"))
+    return Section("changes", "What changes on the image", [Part(tables=[table])], READING["changes"])
 
 
 def _curves(content: ReportContent, folder: ReportFolder) -> Section:

@@ -38,6 +38,9 @@ READING = {
     "split are kept; that choice never sees the test split.",
     "counterfactuals": "Each row is one unit of the test split. What stays the same between the first two columns is "
     "that unit's exogenous noise; what differs is due to the intervention. Red: brighter; blue: darker.",
+    "changes": "A number is read from three images of each test unit: the factual one, the one that the model redraws without "
+    "a change, and the counterfactual one. The change is the difference of the last two, over the units of which the "
+    "intervention changes an attribute. The floor is the difference of the first two: what redrawing alone does.",
     "curves": "The attribute is imposed on the same units, value by value, and the response is read off. Dashed or "
     "barred: what a perfect model would give. Hollow points: fewer than half of the units have attributes jointly "
     "seen in training.",

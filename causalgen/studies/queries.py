@@ -18,7 +18,7 @@ from ..scm import Counterfactual, StructuralCausalModel
 from .measurements import measurement_of
 from .schema import Curve, Study
 
-__all__ = ["ask", "gallery", "image_node", "response_curve", "test_rows", "true_counterfactual"]
+__all__ = ["answerable", "ask", "gallery", "image_node", "response_curve", "test_rows", "true_counterfactual"]
 
 CURVE_UNITS = 60
 CURVE_RANGE = (0.05, 0.95)
@@ -34,7 +34,7 @@ def gallery(study: Study, scm: StructuralCausalModel, data: Dataset) -> list[Gal
     for item in study.gallery:
         rows = _changed_first(data, test_rows(data, len(data), study.seed), item.do)[: item.units]
         do = read_do(scm.graph, item.do)
-        rows = _answerable(scm, data, rows, do, study.seed)
+        rows = answerable(scm, data, rows, do, study.seed)
         if not len(rows):
             continue
         result = ask(scm, data, rows, do, seed=study.seed)
@@ -107,7 +107,7 @@ def test_rows(data: Dataset, count: int, seed: int) -> Tensor:
     return test[order[:count]]
 
 
-def _answerable(scm: StructuralCausalModel, data: Dataset, rows: Tensor, do: Mapping[str, Any], seed: int) -> Tensor:
+def answerable(scm: StructuralCausalModel, data: Dataset, rows: Tensor, do: Mapping[str, Any], seed: int) -> Tensor:
     """The rows for which every shift and expression in `do` has a value."""
     if not any(callable(what) for what in do.values()):
         return rows

@@ -4,7 +4,7 @@ import shlex
 from dataclasses import dataclass, field
 
 from ..datasets import Dataset
-from ..metrics import MetricTable
+from ..metrics import ImageChange, MetricTable
 from ..reports import DataSummary, EffectFindings, Gallery, Highlight, MechanismSummary, ReportContent, ResponseCurve
 from ..scm import StructuralCausalModel
 from ..training import FitResult
@@ -27,6 +27,7 @@ class Findings:
     training: FitResult
     galleries: list[Gallery] = field(default_factory=list)
     curves: list[ResponseCurve] = field(default_factory=list)
+    changes: list[ImageChange] = field(default_factory=list)
     metrics: MetricTable | None = None
     effects: list[EffectFindings] = field(default_factory=list)
 
@@ -44,6 +45,7 @@ def report_content(study: Study, folder: RunFolder, found: Findings) -> ReportCo
         history=found.training.history,
         galleries=found.galleries,
         curves=found.curves,
+        changes=found.changes,
         metrics=found.metrics,
         quality=[] if found.metrics is None else headline(study, found.metrics),
         effects=found.effects,

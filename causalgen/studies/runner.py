@@ -11,7 +11,7 @@ from rich.markup import escape
 
 from ..graph import CausalGraph
 from ..predictors import enough_epochs
-from ..reports import write_report
+from ..reports import change_sentence, write_report
 from ..training import TuningConfig
 from ..training.progress import can_draw, duration
 from .effect_pages import write_effects
@@ -26,6 +26,7 @@ from .queries import gallery, response_curve
 from .reporting import SMOKE_WARNING, Findings, report_content
 from .runfolder import RunFolder
 from .schema import OwnData, Study
+from .score_changes import score_changes
 from .scores import try_readers
 from .settings import fit_config, resolve, shrink
 from .sources import load_data, own_index, study_graph
@@ -109,11 +110,13 @@ def run_study(
             found.galleries = step(GRIDS, gallery, study, scm, data)
             curves, effects = bars.each("curves", study.curves), bars.each("effects", study.effects)
             found.curves = step(CURVES, lambda: [response_curve(study, curve, scm, data) for curve in curves])
-            found.metrics = step(
-                METRICS, evaluate_model, study, scm, data, keep=folder.readers, smoke=smoke, bars=bars.progress
+            measured = {"keep": folder.readers, "smoke": smoke, "bars": bars.progress}
+            found.metrics, found.changes = step(
+                METRICS, lambda: (evaluate_model(study, scm, data, **measured), score_changes(study, scm, data))
             )
             found.effects = step(EFFECTS, lambda: [effect_findings(study, effect, scm, data) for effect in effects])
             folder.update(headline=[] if found.metrics is None else headline(study, found.metrics))
+            folder.update(changes=[change_sentence(change) for change in found.changes])
             step(REPORT, _write, study, folder, found)
     return folder
 

@@ -4,6 +4,7 @@ import os
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import pytest
 import torch
 from own_table import GRAPH, make
@@ -193,7 +194,20 @@ def test_a_run_measures_by_a_function_and_tells_its_failure_before_training(fold
         run_study(study, folder / "run")
     assert not (folder / "run").exists()
     effects = "effects: [{treatment: sex, outcome: bright, contrast: [female, male], doubt: false, simulations: 10}]\n"
-    path = write(folder, quick + effects + 'scores: {bright: {measure: "areas:area", above: 180}}')
+    path = write(
+        folder,
+        quick
+        + effects
+        + 'scores: {bright: {measure: "areas:area", above: 180}}\ngallery: [{do: {sex: male}, units: 2}]',
+    )
     done = CliRunner().invoke(app, ["run", str(path), "--out", str(folder / "run"), "--trust-code"])
     assert done.exit_code == 0, done.output
-    assert "bright" in (folder / "run" / "report.html").read_text(encoding="utf-8")
+    first, _, rest = (folder / "run" / "report.html").read_text(encoding="utf-8").partition("<nav")
+    assert "On the image, do(sex = male) changes bright by" in first
+    assert "Floor: redrawing the same images without a change moves it by" in first
+    assert "What changes on the image" in rest
+    changes = pd.read_csv(folder / "run" / "tables" / "image-changes.csv")
+    assert (changes["low"] <= changes["change"]).all()
+    assert (changes["change"] <= changes["high"]).all()
+    shown = CliRunner().invoke(app, ["show", str(folder / "run")])
+    assert "do(sex = male) changes bright by" in " ".join(shown.output.split())

@@ -1,0 +1,34 @@
+"""By how much the interventions of a study change its scores on the image."""
+
+import torch
+
+from ..datasets import Dataset
+from ..errors import AbductionError, DataError, InterventionWarning, SupportError, warn
+from ..grammar import read_do
+from ..metrics import ImageChange, image_changes
+from ..scm import StructuralCausalModel
+from .queries import answerable, image_node, test_rows
+from .schema import Study
+from .scores import reader
+
+__all__ = ["score_changes"]
+
+
+def score_changes(study: Study, scm: StructuralCausalModel, data: Dataset) -> list[ImageChange]:
+    """Every score under the interventions of every grid, on test units; empty without scores or abduction."""
+    readers = {
+        name: (score.image or image_node(data.graph), reader(study, name)) for name, score in study.scores.items()
+    }
+    if not readers:
+        return []
+    rows = test_rows(data, study.evaluation.rows, study.seed).sort().values
+    found = []
+    for item in study.gallery:
+        do = read_do(scm.graph, item.do)
+        try:
+            units = answerable(scm, data, rows, do, study.seed)
+            if len(units):
+                found += image_changes(scm, data, torch.as_tensor(units), do, readers, seed=study.seed)
+        except (AbductionError, DataError, SupportError) as error:
+            warn(f"Scores were not read from counterfactual images. {error}", InterventionWarning)
+    return found
