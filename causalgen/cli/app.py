@@ -17,6 +17,7 @@ from .fit import fit
 from .graph import graph
 from .intervene import intervene
 from .new import new
+from .once import Once
 from .run import run
 from .sample import sample
 from .show import show
@@ -32,25 +33,25 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-app.command(epilog=EPILOG)(new)
-app.command(epilog=EPILOG)(check)
-app.command(epilog=EPILOG)(run)
-app.command(epilog=EPILOG)(fit)
-app.command(epilog=EPILOG)(show)
-app.command(epilog=EPILOG)(sample)
-app.command(epilog=EPILOG)(intervene)
-app.command(epilog=EPILOG)(counterfactual)
-app.command(epilog=EPILOG)(evaluate)
-app.command(epilog=EPILOG)(benchmark)
-app.command(epilog=EPILOG)(discover)
-app.command(epilog=EPILOG)(effects)
-app.command(epilog=EPILOG)(graph)
-app.command(epilog=EPILOG)(audit)
+app.command(cls=Once, epilog=EPILOG)(new)
+app.command(cls=Once, epilog=EPILOG)(check)
+app.command(cls=Once, epilog=EPILOG)(run)
+app.command(cls=Once, epilog=EPILOG)(fit)
+app.command(cls=Once, epilog=EPILOG)(show)
+app.command(cls=Once, epilog=EPILOG)(sample)
+app.command(cls=Once, epilog=EPILOG)(intervene)
+app.command(cls=Once, epilog=EPILOG)(counterfactual)
+app.command(cls=Once, epilog=EPILOG)(evaluate)
+app.command(cls=Once, epilog=EPILOG)(benchmark)
+app.command(cls=Once, epilog=EPILOG)(discover)
+app.command(cls=Once, epilog=EPILOG)(effects)
+app.command(cls=Once, epilog=EPILOG)(graph)
+app.command(cls=Once, epilog=EPILOG)(audit)
 
 data = typer.Typer(help="List, fetch and show the data sets of the catalog.", epilog=EPILOG, no_args_is_help=True)
-data.command("list", epilog=EPILOG)(list_data)
-data.command("get", epilog=EPILOG)(get_data)
-data.command("show", epilog=EPILOG)(show_data)
+data.command("list", cls=Once, epilog=EPILOG)(list_data)
+data.command("get", cls=Once, epilog=EPILOG)(get_data)
+data.command("show", cls=Once, epilog=EPILOG)(show_data)
 app.add_typer(data, name="data")
 
 

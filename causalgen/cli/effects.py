@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from .failures import failures
-from .tables import kinds, names
+from .tables import kinds, names, sides, treatments
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -27,10 +27,18 @@ def effects(
             show_default=False,
         ),
     ],
-    treatment: Annotated[str, typer.Option(help="The column that is set.", show_default=False)],
+    treatment: Annotated[
+        list[str],
+        typer.Option(
+            help="The column that is set; several times, or joined by commas, for several.", show_default=False
+        ),
+    ],
     outcome: Annotated[str, typer.Option(help="The column that responds.", show_default=False)],
     contrast: Annotated[
-        tuple[str, str], typer.Option(help="Two values: the effect is of the second against the first.")
+        tuple[str, str],
+        typer.Option(
+            help="Two values: the effect is of the second against the first. Of several columns '0,0' '1,1', in their order."
+        ),
     ],
     methods: Annotated[
         str | None, typer.Option(help="Estimators, such as 'doubly robust, linear adjustment'.", show_default="all")
@@ -75,8 +83,10 @@ def effects(
                 "Expected no negative controls beside --no-doubt, which leaves them out; got some. Choose one."
             )
         assumed = find_graph(graph)
-        assumed.require(treatment)
-        assumed.require(outcome)
+        asked = treatments(treatment, assumed)
+        for name in (*asked, outcome):
+            assumed.require(name)
+        given_sides = sides(contrast, asked)
         from ..datasets.table import read_table
 
         rows = read_table(table)
@@ -92,9 +102,9 @@ def effects(
         report = estimate_effect(
             assumed,
             rows,
-            treatment=treatment,
+            treatment=asked,
             outcome=outcome,
-            contrast=contrast,
+            contrast=(given_sides[0], given_sides[1]) if len(asked) > 1 else contrast,
             level=level,
             seed=seed,
             **arguments,

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from .failures import failures
+from .tables import treatments
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -31,7 +32,12 @@ def graph(
             show_default=False,
         ),
     ],
-    treatment: Annotated[str | None, typer.Option(help="What is intervened on.", show_default=False)] = None,
+    treatment: Annotated[
+        list[str] | None,
+        typer.Option(
+            help="What is intervened on; several times, or joined by commas, for several.", show_default=False
+        ),
+    ] = None,
     outcome: Annotated[str | None, typer.Option(help="What may respond.", show_default=False)] = None,
     draw: Annotated[Path | None, typer.Option(help="Draw it: .png, .svg or .pdf.", show_default=False)] = None,
     out: Annotated[
@@ -49,7 +55,7 @@ def graph(
         from ..studies.graphs import find_graph
         from .pictures import check_folder, check_picture
 
-        if (treatment is None) != (outcome is None):
+        if (not treatment) != (outcome is None):
             raise GraphError("Expected both --treatment and --outcome, or neither; got one of them.")
         check_picture("--draw", draw)
         if out is not None:
@@ -58,7 +64,7 @@ def graph(
         found = find_graph(source)
         if not found.nodes:
             raise GraphError(f"Expected a graph with at least one variable; got none in '{source}'.")
-        record = _record(found, treatment, outcome)
+        record = _record(found, treatments(treatment or (), found), outcome)
         if as_json:
             typer.echo(json.dumps(record, indent=2, ensure_ascii=False))
         else:
@@ -73,24 +79,23 @@ def graph(
             typer.echo(out, err=as_json)
 
 
-def _record(graph: "CausalGraph", treatment: str | None, outcome: str | None) -> dict[str, Any]:
+def _record(graph: "CausalGraph", treatment: tuple[str, ...], outcome: str | None) -> dict[str, Any]:
     """Everything that is printed, JSON-able."""
     independencies = [independence._asdict() | {"text": str(independence)} for independence in graph.independencies()]
-    effect = None if treatment is None or outcome is None else _effect(graph, treatment, outcome)
+    effect = None
+    if outcome is not None:
+        effect = (
+            _effect(graph, *treatment, outcome) if len(treatment) == 1 else _joint_effect(graph, treatment, outcome)
+        )
     return {"graph": graph.to_dict(), "edges": str(graph), "independencies": independencies, "effect": effect}
 
 
 def _effect(graph: "CausalGraph", treatment: str, outcome: str) -> dict[str, Any]:
-    from ..errors import NotIdentifiableError
-    from ..graph import adjustment_sets, efficient_adjustment_set, identify, instruments
+    from ..graph import adjustment_sets, efficient_adjustment_set, instruments
 
     sets = [list(names) for names in adjustment_sets(graph, treatment, outcome, limit=SETS)]
     efficient = efficient_adjustment_set(graph, treatment, outcome)
     ways = [{"instrument": e.instrument, "given": list(e.adjustment)} for e in instruments(graph, treatment, outcome)]
-    try:
-        answer = _identified(identify(graph, treatment=treatment, outcome=outcome))
-    except NotIdentifiableError as error:
-        answer = _not_identified(error)
     return {
         "treatment": treatment,
         "outcome": outcome,
@@ -98,8 +103,34 @@ def _effect(graph: "CausalGraph", treatment: str, outcome: str) -> dict[str, Any
         "more_adjustment_sets": len(sets) == SETS,
         "efficient_adjustment_set": None if efficient is None else list(efficient),
         "instruments": ways,
-        **answer,
+        **_answer(graph, treatment, outcome),
     }
+
+
+def _joint_effect(graph: "CausalGraph", treatments: tuple[str, ...], outcome: str) -> dict[str, Any]:
+    from ..graph import joint_adjustment_set
+
+    found = joint_adjustment_set(graph, treatments, outcome)
+    chosen = list(found) if isinstance(found, tuple) else None
+    return {
+        "treatment": list(treatments),
+        "outcome": outcome,
+        "adjustment_sets": [] if chosen is None else [chosen],
+        "more_adjustment_sets": False,
+        "efficient_adjustment_set": None,
+        "instruments": [],
+        **_answer(graph, treatments, outcome),
+    }
+
+
+def _answer(graph: "CausalGraph", treatment: str | tuple[str, ...], outcome: str) -> dict[str, Any]:
+    from ..errors import NotIdentifiableError
+    from ..graph import identify
+
+    try:
+        return _identified(identify(graph, treatment=treatment, outcome=outcome))
+    except NotIdentifiableError as error:
+        return _not_identified(error)
 
 
 def _identified(estimand: "Estimand") -> dict[str, Any]:
@@ -137,19 +168,23 @@ def _print(graph: "CausalGraph", record: dict[str, Any]) -> None:
 
 
 def _print_effect(console: "Console", effect: dict[str, Any]) -> None:
-    console.print(f"The effect of {effect['treatment']} on {effect['outcome']}", style="bold")
+    asked = [effect["treatment"]] if isinstance(effect["treatment"], str) else effect["treatment"]
+    joint = "joint " * (len(asked) > 1)
+    console.print(f"The {joint}effect of {' and '.join(asked)} on {effect['outcome']}", style="bold")
     efficient, sets = effect["efficient_adjustment_set"], effect["adjustment_sets"]
     texts = [_braces(names) + ("  (efficient)" if names == efficient else "") for names in sets]
     if efficient is not None and efficient not in sets:
         texts.append(f"{_braces(efficient)}  (efficient, not minimal)")
     more = [f"and perhaps more than these {SETS}"] if effect["more_adjustment_sets"] else []
-    console.print("Minimal adjustment sets" + ("" if texts else ": none"))
+    title = "Minimal adjustment sets" if not joint else "One adjustment set for all treatments"
+    console.print(title + ("" if texts else ": none"))
     _lines(console, texts + more)
     ways = [
         f"{w['instrument']}" + (f" given {_braces(w['given'])}" if w["given"] else "") for w in effect["instruments"]
     ]
-    console.print("Instruments" + ("" if ways else ": none"))
-    _lines(console, ways)
+    if not joint:
+        console.print("Instruments" + ("" if ways else ": none"))
+        _lines(console, ways)
     if not effect["identified"]:
         console.print("Not identified", style="bold")
         _lines(console, [effect["text"]])

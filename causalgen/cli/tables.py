@@ -1,10 +1,11 @@
 """Lists that the user writes on the command line."""
 
-from collections.abc import Iterable
+import csv
+from collections.abc import Container, Iterable, Sequence
 
 from ..errors import DataError, nearest
 
-__all__ = ["kinds", "names"]
+__all__ = ["kinds", "names", "sides", "treatments"]
 
 KINDS = ("continuous", "binary", "categorical", "ordinal")
 
@@ -36,4 +37,34 @@ def kinds(texts: Iterable[str]) -> dict[str, str]:
                 f"{text!r}." + nearest(kind, KINDS)
             )
         found[name] = kind
+    return found
+
+
+def treatments(texts: Sequence[str], nodes: Container[str]) -> tuple[str, ...]:
+    """Treatments that were given one by one, or joined by commas; a node whose name holds a comma stays whole.
+
+    >>> treatments(["drug,dose"], ["drug", "dose"]), treatments(["a, b", "c"], ["a, b", "c"])
+    (('drug', 'dose'), ('a, b', 'c'))
+    """
+    return tuple(name for text in texts for name in ([text] if text in nodes else names(text) or [text]))
+
+
+def sides(contrast: Sequence[str], asked: Sequence[str]) -> list[tuple[str, ...]]:
+    """Both sides of a contrast: one value for each treatment that is asked for; quotes keep a value with commas whole.
+
+    Raises:
+        DataError: Another number of values.
+
+    >>> sides(("0, no", "1, yes"), ["dose", "drug"]), sides(("a, b", "c"), ["drug"])
+    ([('0', 'no'), ('1', 'yes')], [('a, b',), ('c',)])
+    """
+    if len(asked) == 1:
+        return [(text,) for text in contrast]
+    found = [tuple(cell.strip() for cell in next(csv.reader([text], skipinitialspace=True))) for text in contrast]
+    for side, text in zip(found, contrast, strict=True):
+        if len(side) != len(asked):
+            raise DataError(
+                f"Expected on both sides of --contrast one value for each of {', '.join(asked)}, joined by commas, such as "
+                f"--contrast '{','.join('0' * len(asked))}' '{','.join('1' * len(asked))}'; got '{text}'."
+            )
     return found

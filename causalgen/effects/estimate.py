@@ -11,8 +11,9 @@ import pandas as pd
 from ..datasets.declared import KindsLike, declare_kinds
 from ..errors import DataError, NotIdentifiableError, nearest
 from ..graph import CausalGraph, Estimand, check_adjustment_set, check_instrument, identify, instruments
+from .joint import as_treatment, encode_question, joint_estimand
 from .report import EffectReport
-from .table import EncodedTable, check_names, encode_table
+from .table import EncodedTable, check_names
 
 __all__ = ["INTERVALS", "POPULATIONS", "Plan", "check_level", "estimate_effect", "find_estimand"]
 
@@ -39,7 +40,7 @@ def estimate_effect(
     graph: CausalGraph,
     table: pd.DataFrame,
     *,
-    treatment: str,
+    treatment: str | Sequence[str],
     outcome: str,
     contrast: tuple[Any, Any] | None = None,
     methods: Sequence[str] | None = None,
@@ -66,9 +67,10 @@ def estimate_effect(
         graph: The assumed causal graph. Attributes without a kind are read off their columns, by the rule of
             `causalgen.datasets.kinds`; the report says as what.
         table: One row per unit; a column of labels or natural units for every attribute of the graph.
-        treatment: A binary, categorical, ordinal or continuous variable.
+        treatment: A binary, categorical, ordinal or continuous variable; or several, such as ("drug", "dose"), whose
+            joint effect one adjustment set must identify.
         outcome: A binary or continuous variable.
-        contrast: (a, b), labels or natural units.
+        contrast: (a, b), labels or natural units; of several treatments ((a1, a2), (b1, b2)).
         methods: Keys of `causalgen.effects.estimators.methods.METHODS`; None for those that run by default.
         population: Whom the effect is averaged over: "whole" (all rows, ATE), "overlap" (rows weighted by how much
             they could have had either value, ATO), "treated" or "control" (rows with value b or a, ATT and ATC). Of a
@@ -98,18 +100,20 @@ def estimate_effect(
 
     plan = Plan(methods, population, interval, resamples, simulations if refute else 0, level, seed)
     _check(plan)
-    check_names(graph, table, treatment, outcome)
+    treatment = as_treatment(treatment)
+    for name in (treatment,) if isinstance(treatment, str) else treatment:
+        check_names(graph, table, name, outcome)
     graph = declare_kinds(graph, table, variables)
     attributes = graph.project([name for name in graph.nodes if not graph[name].is_image])
     estimand = find_estimand(attributes, treatment, outcome, adjustment=adjustment, instrument=instrument)
     beside = [estimand.instrument] if estimand.instrument else []
     used = [*estimand.adjustment, *beside, *estimand.mediators]
-    encoded = encode_table(attributes, table, treatment, outcome, used, contrast, weights=weights, cluster=cluster)
+    encoded = encode_question(attributes, table, treatment, outcome, used, contrast, weights=weights, cluster=cluster)
     estimates, refutations, warnings = through_dowhy(attributes, encoded, estimand, plan)
     return EffectReport(
         treatment=treatment,
         outcome=outcome,
-        contrast=encoded.contrast,
+        contrast=encoded.contrast if isinstance(treatment, str) else (encoded.sides[0], encoded.sides[1]),
         outcome_unit=encoded.outcome_unit,
         estimand=estimand,
         estimates=estimates,
@@ -157,7 +161,7 @@ def _check(plan: Plan) -> None:
 
 def find_estimand(
     graph: CausalGraph,
-    treatment: str,
+    treatment: str | tuple[str, ...],
     outcome: str,
     *,
     adjustment: Sequence[str] | None = None,
@@ -174,6 +178,10 @@ def find_estimand(
         raise DataError(
             "Expected an adjustment set or an instrument; got both. The set to hold equal is found for you."
         )
+    if not isinstance(treatment, str):
+        if instrument is not None:
+            raise DataError("Expected one treatment with an instrument; got several. Leave instrument= out.")
+        return joint_estimand(graph, treatment, outcome, adjustment)
     if instrument is not None:
         for found in instruments(graph, treatment, outcome):
             if found.instrument == instrument:
@@ -209,7 +217,7 @@ def _warnings(table: EncodedTable, estimand: Estimand) -> tuple[str, ...]:
         )
     if estimand.method == "no effect":
         messages.append(
-            f"The graph has no directed path from {estimand.treatment} to {estimand.outcome}: by assumption the "
+            f"The graph has no directed path from {table.names[0]} to {estimand.outcome}: by assumption the "
             "effect is 0, and nothing is estimated. The naive estimate shows association."
         )
     return tuple(messages)

@@ -10,7 +10,14 @@ from ..errors import NotIdentifiableError
 from ..graph import CausalGraph, Estimand
 from .quiet import quiet_dowhy
 
-__all__ = ["dowhy_estimand", "dowhy_graph", "front_door_estimand", "instrument_estimand", "unadjusted_estimand"]
+__all__ = [
+    "adjusted_estimand",
+    "dowhy_estimand",
+    "dowhy_graph",
+    "front_door_estimand",
+    "instrument_estimand",
+    "unadjusted_estimand",
+]
 
 
 def dowhy_graph(graph: CausalGraph) -> nx.DiGraph:
@@ -38,6 +45,8 @@ def dowhy_estimand(graph: CausalGraph, estimand: Estimand) -> IdentifiedEstimand
         NotIdentifiableError: DoWhy does not agree.
     """
     treatment, outcome, adjustment = estimand.treatment, estimand.outcome, list(estimand.adjustment)
+    assert isinstance(treatment, str)
+    assert isinstance(outcome, str)
     with quiet_dowhy():
         found = identify_effect_auto(
             dowhy_graph(graph),
@@ -79,6 +88,13 @@ def unadjusted_estimand(
         identifier_method="backdoor",
     )
     found.frontdoor_variables = list(mediators)
+    return found
+
+
+def adjusted_estimand(treatment: str, outcome: str, adjustment: Sequence[str]) -> IdentifiedEstimand:
+    """The back-door estimand for DoWhy with a set that causalgen found, as for several treatments encoded as one."""
+    found = unadjusted_estimand(treatment, outcome)
+    found.set_adjustment_set(list(adjustment))
     return found
 
 

@@ -106,11 +106,23 @@ def propensities(table: EncodedTable, *, seed: int = 0) -> Array:
 
 def cross_fitted_mean(table: EncodedTable, *, seed: int = 0) -> Array:
     """Expected value of a continuous treatment given the covariates, `(rows,)`, by models fitted on other rows."""
-    clusters, weights, features = table.clusters, table.weights, _features(table)
-    treatment, found = table.data[table.names[0]].to_numpy(), np.zeros(len(weights))
+    return _cross_fitted(table, _features(table), seed)[0]
+
+
+def cross_fitted_means(table: EncodedTable, *, seed: int = 0) -> tuple[Array, Array]:
+    """`cross_fitted_mean`, as the rows are and where the contrast holds what it holds of several treatments."""
+    seen, held = _features(table), _features(table, held=True) if table.held else None
+    return _cross_fitted(table, seen, seed, held)
+
+
+def _cross_fitted(table: EncodedTable, seen: Array, seed: int, held: Array | None = None) -> tuple[Array, Array]:
+    clusters, weights, treatment = table.clusters, table.weights, table.data[table.names[0]].to_numpy()
+    found = np.zeros((2, len(weights)))
     for fit, score in cross_folds(len(weights), 5, seed, clusters=clusters):
-        found[score] = OutcomeModel().fit(features[fit], treatment[fit], weights[fit]).predict(features[score])
-    return found
+        model = OutcomeModel().fit(seen[fit], treatment[fit], weights[fit])
+        found[0, score] = model.predict(seen[score])
+        found[1, score] = found[0, score] if held is None else model.predict(held[score])
+    return found[0], found[1]
 
 
 def population_weights(table: EncodedTable, population: str, propensity: Array) -> Array:
@@ -131,9 +143,10 @@ def _members(table: EncodedTable) -> NDArray[np.bool_]:
     return np.stack([values == table.control, values == table.treated])
 
 
-def _features(table: EncodedTable) -> Array:
+def _features(table: EncodedTable, *, held: bool = False) -> Array:
     columns, clusters = numeric(table.covariates), table.clusters
-    return FlexibleBasis(columns, units=None if clusters is None else int(clusters.max()) + 1)(columns)
+    basis = FlexibleBasis(columns, units=None if clusters is None else int(clusters.max()) + 1)
+    return basis(numeric(table.covariates.assign(**table.held)) if held else columns)
 
 
 def require_overlap(overlap: Overlap, treatment: str, *, population: str, weighs: bool) -> None:
@@ -177,14 +190,17 @@ def overlap_warnings(table: EncodedTable, overlap: Overlap | None) -> tuple[str,
 
 def _unseen_values(table: EncodedTable) -> tuple[str, ...]:
     treatment, values, features = table.names[0], table.data[table.names[0]].to_numpy(), _features(table)
-    expected = OutcomeModel().fit(features, values, table.weights).predict(features)
+    model = OutcomeModel().fit(features, values, table.weights)
+    expected = model.predict(features)
     low, high = np.quantile(values - expected, [0.005, 0.995])
+    expected = model.predict(_features(table, held=True)) if table.held else expected
     messages = []
-    for value in (table.control, table.treated):
+    for value, shown in zip((table.control, table.treated), table.contrast, strict=True):
+        text = shown if table.held else f"{value:g}"
         unseen = (value - expected < low) | (value - expected > high)
         if unseen.mean() >= SHARE_WORTH_A_WARNING:
             messages.append(
-                f"Poor overlap: do({treatment}={value:g}) lies outside the {treatment} seen among similar rows for "
+                f"Poor overlap: do({treatment}={text}) lies outside the {treatment} seen among similar rows for "
                 f"{unseen.mean():.0%} of the rows, mostly where {region(table.readable, unseen)}; for these the "
                 "estimate is an extrapolation of the fitted model."
             )

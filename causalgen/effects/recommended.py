@@ -42,7 +42,7 @@ def why(report: "EffectReport") -> str:
     chosen = recommend(report)
     if chosen is None:
         return (
-            f"0 by assumption: the graph has no directed path from {report.treatment} to {report.outcome}, so nothing "
+            f"0 by assumption: the graph has no directed path from {report.treatment_name} to {report.outcome}, so nothing "
             "is estimated."
         )
     others = sum(row.kind == "adjusted" for row in report.estimates) - 1

@@ -117,9 +117,10 @@ class EffectReport:
     """The effect of one contrast, estimated, doubted and compared.
 
     Attributes:
-        treatment: Name of the treatment.
+        treatment: Name of the treatment, or names of several.
         outcome: Name of the outcome.
-        contrast: (a, b): the effect is of do(treatment=b) against do(treatment=a), in labels or natural units.
+        contrast: (a, b): the effect is of do(treatment=b) against do(treatment=a), in labels or natural units; of several
+            treatments a tuple on both sides.
         outcome_unit: Unit of every number; "probability of ..." for a binary outcome.
         estimand: What identifies the effect, in words and as a formula, with its assumptions.
         estimates: The naive estimate first, then the adjusted ones.
@@ -137,7 +138,7 @@ class EffectReport:
         variables: What every used column was read as.
     """
 
-    treatment: str
+    treatment: str | tuple[str, ...]
     outcome: str
     contrast: tuple[Any, Any]
     outcome_unit: str
@@ -164,12 +165,22 @@ class EffectReport:
     @property
     def question(self) -> str:
         """The effect asked for, in words."""
-        a, b = self.contrast
         unit = f" [{self.outcome_unit}]" if self.outcome_unit else ""
-        first, second = (f"{level:g}" if isinstance(level, float) else level for level in (a, b))
+        first, second = map(self._written, self.contrast)
         among = "" if self.population == "whole" else f", in the {self.population} population"
-        effect = f"Effect of do({self.treatment}={second}) against do({self.treatment}={first}) on {self.outcome}{unit}"
-        return effect + among
+        return f"Effect of do({second}) against do({first}) on {self.outcome}{unit}{among}"
+
+    def _written(self, side: Any) -> str:
+        """One side of the contrast, as inside do()."""
+        pairs = ((self.treatment, side),) if isinstance(self.treatment, str) else zip(self.treatment, side, strict=True)
+        return ", ".join(
+            f"{name}={value:g}" if isinstance(value, float) else f"{name}={value}" for name, value in pairs
+        )
+
+    @property
+    def treatment_name(self) -> str:
+        """The treatment, or the treatments, as text."""
+        return self.treatment if isinstance(self.treatment, str) else ", ".join(self.treatment)
 
     @property
     def estimate(self) -> Estimate:

@@ -42,8 +42,10 @@ class EncodedTable:
         dropped: Number of rows left out because a used column is missing.
         names: Treatment and outcome.
         labels: Labels of the discrete covariates, in the order of their codes.
+        held: Of several treatments: the covariates that the contrast holds, and the value at which it holds them.
+        sides: Of several treatments: the contrast as two tuples of labels or floats.
         variables: Every used variable with the kind that was declared or decided, in the order of `data`.
-        notes: What a reader should know about the kinds that were decided.
+        notes: What a reader should know about the columns.
     """
 
     data: pd.DataFrame
@@ -56,6 +58,8 @@ class EncodedTable:
     dropped: int
     names: tuple[str, str] = ("", "")
     labels: Mapping[str, tuple[Hashable, ...]] = field(default_factory=dict)
+    held: Mapping[str, float] = field(default_factory=dict)
+    sides: tuple[tuple[Any, ...], ...] = ()
     variables: tuple[Variable, ...] = ()
     notes: tuple[str, ...] = ()
 

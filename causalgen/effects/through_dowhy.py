@@ -15,7 +15,13 @@ from .estimate import INTERVALS, Plan
 from .estimators.adjustment import TARGET_UNITS
 from .estimators.linear import LinearAdjustment
 from .estimators.methods import Method, check_method_names, check_table, choose_methods
-from .identification import dowhy_estimand, front_door_estimand, instrument_estimand, unadjusted_estimand
+from .identification import (
+    adjusted_estimand,
+    dowhy_estimand,
+    front_door_estimand,
+    instrument_estimand,
+    unadjusted_estimand,
+)
 from .overlap import SHARE_WORTH_A_WARNING, Overlap, overlap_warnings, require_overlap, treatment_overlap
 from .quiet import quiet_dowhy
 from .report import Estimate, Refutation
@@ -45,7 +51,7 @@ def through_dowhy(
         chosen = choose_methods(
             plan.methods,
             table.kind,
-            estimand.treatment,
+            table.names[0],
             identified=estimand.method,
             population=plan.population,
         )
@@ -53,9 +59,11 @@ def through_dowhy(
     _check_beside(estimand, table)
     overlap = _overlap(table, estimand, chosen, plan)
     with quiet_dowhy():
-        identified = _identified(graph, estimand)
+        identified = _identified(graph, table, estimand)
         discrete = table.kind == "categorical"
         bare = unadjusted_estimand(*table.names, instrument=estimand.instrument, mediators=estimand.mediators)
+        if table.held:
+            bare.set_adjustment_set(list(table.held))
         naive = _fit(LinearAdjustment(bare, discrete=discrete), table, "whole")
         adjusted = {
             name: _fit(method.build(identified, table, plan.seed), table, plan.population)
@@ -112,7 +120,9 @@ def _overlap(table: EncodedTable, estimand: Estimand, chosen: dict[str, Method],
     return overlap
 
 
-def _identified(graph: CausalGraph, estimand: Estimand) -> IdentifiedEstimand:
+def _identified(graph: CausalGraph, table: EncodedTable, estimand: Estimand) -> IdentifiedEstimand:
+    if not isinstance(estimand.treatment, str):
+        return adjusted_estimand(*table.names, [*table.held, *estimand.adjustment])
     if estimand.method == "instrument":
         return instrument_estimand(estimand)
     if estimand.method == "frontdoor":

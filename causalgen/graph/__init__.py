@@ -17,6 +17,7 @@ from .graph import CausalGraph
 from .hedge import Hedge
 from .identify import identify
 from .instruments import InstrumentCheck, check_instrument, instruments
+from .joint import check_joint_adjustment_set, joint_adjustment_set
 from .nested import (
     identify_controlled_direct_effect,
     identify_effect_on_treated,
@@ -57,6 +58,7 @@ __all__ = [
     "causation_bounds",
     "check_adjustment_set",
     "check_instrument",
+    "check_joint_adjustment_set",
     "efficient_adjustment_set",
     "exchange_of_action_and_observation",
     "format_graph",
@@ -70,6 +72,7 @@ __all__ = [
     "insertion_of_actions",
     "insertion_of_observations",
     "instruments",
+    "joint_adjustment_set",
     "parse_graph",
     "read_graph",
     "write_graph",

@@ -102,3 +102,24 @@ def test_what_is_no_table_is_refused(
     done = causalgen("effects", tmp_path / name, *ASKED)
     assert done.exit_code == 2
     assert message in done.stderr
+
+
+@pytest.mark.parametrize("asked", [["--treatment", "drug", "--treatment", "dose"], ["--treatment", "drug,dose"]])
+def test_several_treatments_are_one_question(causalgen: Command, trial: Path, asked: list[str]) -> None:
+    graph = ["--graph", "age -> {drug, dose, health}; {drug, dose} -> health", *asked, "--outcome", "health"]
+    done = causalgen("effects", trial, *graph, "--contrast", "no, 0", "yes, 1", "--simulations", "0", "--no-doubt")
+    assert done.exit_code == 0, done.stderr
+    assert "Effect of do(drug=yes, dose=1) against do(drug=no, dose=0) on health" in done.stdout
+    assert "back-door adjustment for age" in done.stdout
+    done = causalgen("effects", trial, *graph, "--contrast", "no", "yes", *QUICK)
+    assert done.exit_code == 2
+    assert "one value for each of drug, dose" in done.stderr
+
+
+@pytest.mark.parametrize(
+    "twice", [["--outcome", "age"], ["--contrast", "no", "yes"], ["--seed", "1"], ["--doubt"], ["--graph", GRAPH]]
+)
+def test_an_option_given_twice_is_refused(causalgen: Command, trial: Path, twice: list[str]) -> None:
+    done = causalgen("effects", trial, *ASKED, "--seed", "0", "--no-doubt", *twice)
+    assert done.exit_code == 2
+    assert "once; got it 2 times" in " ".join(done.stderr.replace("│", " ").split())

@@ -112,3 +112,13 @@ def test_what_it_cannot_do_is_said(causalgen: Command, arguments: list[str], mes
     assert (done.exit_code, done.stdout) == (2, "")
     assert message in done.stderr
     assert "Traceback" not in done.output
+
+
+@pytest.mark.parametrize("asked", [["--treatment", "E1", "--treatment", "E2"], ["--treatment", "E1,E2"]])
+def test_several_treatments_are_identified_together(causalgen: Command, asked: list[str]) -> None:
+    done = causalgen("graph", "W -> {E1, E2, Y}; E1 -> Y; E2 -> Y", *asked, "--outcome", "Y")
+    assert done.exit_code == 0, done.stderr
+    for words in ("The joint effect of E1 and E2 on Y", "One adjustment set for all treatments\n  {W}", "do(E1, E2)"):
+        assert words in done.stdout
+    record = json.loads(causalgen("graph", "E1 -> L -> E2 -> Y; L <-> Y", *asked, "--outcome", "Y", "--json").stdout)
+    assert (record["effect"]["treatment"], record["effect"]["adjustment_sets"]) == (["E1", "E2"], [])

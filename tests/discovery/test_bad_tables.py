@@ -26,7 +26,11 @@ BAD: list[tuple[Callable[[], pd.DataFrame], dict, str]] = [
         {"kinds": {"e": "continuous"}},
         "'e' is one of pen",
     ),
-    (lambda: good().assign(c=lambda t: t.c.where(t.index > 3, np.inf)), {}, "a finite number in every row of column 'c'; got inf in row 0 and 3 more"),
+    (
+        lambda: good().assign(c=lambda t: t.c.where(t.index > 3, np.inf)),
+        {},
+        "a finite number in every row of column 'c'; got inf in row 0 and 3 more",
+    ),
     (lambda: good().head(7), {}, "at least 8 complete rows for 3 columns; got 7"),
     (lambda: good().assign(c=lambda t: t.c.where(t.index > 95)), {}, r"got 4 \(96 rows lack a value\)"),
     (lambda: good()[["a"]], {}, "at least two columns; got a"),

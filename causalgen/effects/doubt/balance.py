@@ -7,7 +7,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from ..estimators.weighting import balancing_weights
-from ..overlap import cross_fitted_mean, population_weights, propensities
+from ..overlap import cross_fitted_means, population_weights, propensities
 from ..table import EncodedTable
 from .columns import covariate_columns
 from .words import percent
@@ -19,6 +19,7 @@ Array = NDArray[np.float64]
 BINS = 20
 RARE = 0.05
 BALANCED = 0.1
+CHANCE = 1.96
 
 
 @dataclass(frozen=True)
@@ -82,12 +83,19 @@ class Balance:
 
     @property
     def doubtful(self) -> bool:
-        """Whether a covariate stays out of balance (0.1), or a twentieth of the population lacks likes in an arm."""
+        """Whether a covariate stays out of balance, or a twentieth of the population lacks likes in an arm."""
         return self._unbalanced or max(arm.share_outside for arm in self.arms) > RARE
 
     @property
     def _unbalanced(self) -> bool:
-        return self.worst is not None and abs(self.worst.after) > BALANCED
+        return self.worst is not None and abs(self.worst.after) > self.limit
+
+    @property
+    def limit(self) -> float:
+        """Where imbalance starts: 0.1, or what chance alone leaves in so few rows (95 %) where that is more."""
+        sizes = [arm.rows if arm.effective is None else arm.effective for arm in self.arms]
+        error = sizes[0] ** -0.5 if self.kind == "correlation" else sum(1 / size for size in sizes) ** 0.5
+        return max(BALANCED, CHANCE * error)
 
     @property
     def flaw(self) -> str:
@@ -108,7 +116,7 @@ class Balance:
             before = max(self.rows, key=lambda row: abs(row.before))
             parts.append(
                 f"Largest {self.kind}: {before.before:.2f} ({before.covariate}) before, {self.worst.after:.2f} "
-                f"({self.worst.covariate}) after; beyond {BALANCED} the arms still differ."
+                f"({self.worst.covariate}) after; beyond {self.limit:.2g} the arms still differ."
             )
         return " ".join(parts) + " It cannot show balance of what was not observed."
 
@@ -130,7 +138,7 @@ class Balance:
         return pd.DataFrame(rows, columns=["covariate", "before", "after", "reading"])
 
     def _row_reading(self, row: BalanceRow) -> str:
-        state = "balanced" if abs(row.after) <= BALANCED else "out of balance"
+        state = "balanced" if abs(row.after) <= self.limit else "out of balance"
         return (
             f"{row.covariate}: {self.kind} {row.before:.2f} before and {row.after:.2f} after, {state} in its mean; "
             "whether its joint distribution with the others is, this cannot show."
@@ -192,8 +200,8 @@ def _of_arms(table: EncodedTable, columns: pd.DataFrame, population: str, seed: 
 
 def _of_residual(table: EncodedTable, columns: pd.DataFrame, seed: int) -> Balance:
     treatment = table.data[table.names[0]].to_numpy()
-    expected = cross_fitted_mean(table, seed=seed)
-    left = treatment - expected
+    seen, expected = cross_fitted_means(table, seed=seed)
+    left = treatment - seen
     low, high = np.quantile(left, [0.005, 0.995])
     shares = [
         float(np.average((v - expected < low) | (v - expected > high), weights=table.weights))

@@ -13,7 +13,9 @@ def covariate_columns(table: EncodedTable) -> pd.DataFrame:
     """Floats; a covariate of k > 2 labels becomes k - 1 indicator columns; columns that do not vary are left out."""
     if not len(table.covariates.columns):
         return pd.DataFrame(index=table.data.index)
-    columns = pd.get_dummies(table.covariates, drop_first=True, prefix_sep=BETWEEN).astype(float)
+    columns = pd.get_dummies(
+        table.covariates.drop(columns=list(table.held)), drop_first=True, prefix_sep=BETWEEN
+    ).astype(float)
     return columns.loc[:, columns.nunique() > 1]
 
 
@@ -26,7 +28,9 @@ def compared(table: EncodedTable) -> tuple[pd.Series, float]:
 
 
 def other_labels(table: EncodedTable) -> pd.DataFrame:
-    """Indicators of the labels of a categorical treatment that are not compared, which a linear model holds equal."""
+    """What a linear model holds equal: indicators of labels that are not compared, and held columns of treatments."""
+    if table.held:
+        return table.data[list(table.held)].astype(float)
     treatment = table.data[table.names[0]]
     others = set() if table.kind != "categorical" else {*treatment} - {table.control, table.treated}
     indicators = {f"({table.names[0]}{BETWEEN}{code:g})": treatment == code for code in sorted(others)}
@@ -36,7 +40,7 @@ def other_labels(table: EncodedTable) -> pd.DataFrame:
 def owners(table: EncodedTable) -> dict[str, list[str]]:
     """Covariate -> its columns, for the covariates that vary."""
     columns = covariate_columns(table)
-    names, covariates = list(map(str, columns)), list(map(str, table.covariates))
+    names, covariates = list(map(str, columns)), [str(name) for name in table.covariates if name not in table.held]
     groups = {
         name: [name] if name in names else [column for column in names if column.startswith(f"{name}{BETWEEN}")]
         for name in covariates

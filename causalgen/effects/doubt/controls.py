@@ -141,8 +141,14 @@ def check_controls(
 
 
 def _hypothesis(report: EffectReport, control: NegativeControl, source: str) -> str:
-    cause, outcome = (report.treatment, control.name) if control.role == "outcome" else (control.name, report.outcome)
+    cause, outcome = (_treatment(report), control.name) if control.role == "outcome" else (control.name, report.outcome)
     return f"{source} finds no effect of {cause} on {outcome}"
+
+
+def _treatment(report: EffectReport) -> str:
+    if not isinstance(report.treatment, str):
+        raise DataError("Expected a report about one treatment for negative controls; got one about several.")
+    return report.treatment
 
 
 def _verify(graph: CausalGraph, attributes: CausalGraph, report: EffectReport, control: NegativeControl) -> None:
@@ -152,18 +158,22 @@ def _verify(graph: CausalGraph, attributes: CausalGraph, report: EffectReport, c
     graph.require(control.name)
     if graph[control.name].is_image:
         raise DataError(f"Expected an attribute as negative control; got the image '{control.name}'.")
-    if control.name in (report.treatment, report.outcome, *report.estimand.adjustment):
+    if control.name in (_treatment(report), report.outcome, *report.estimand.adjustment):
         raise DataError(
             f"Expected a negative control beside treatment, outcome and adjustment set; got '{control.name}', which is "
             "one of them."
         )
     given = list(report.estimand.adjustment)
     if control.role == "outcome":
-        cause, outcome, remedy = report.treatment, control.name, "Choose a variable that the treatment does not cause."
+        cause, outcome, remedy = (
+            _treatment(report),
+            control.name,
+            "Choose a variable that the treatment does not cause.",
+        )
     else:
         cause, outcome, remedy = control.name, report.outcome, "Choose a variable that does not cause the outcome."
-        given.append(report.treatment)
-    _refuse_directed_path(attributes, cause, outcome, control, report.treatment, remedy)
+        given.append(_treatment(report))
+    _refuse_directed_path(attributes, cause, outcome, control, _treatment(report), remedy)
     if attributes.d_separated(cause, outcome):
         raise DataError(
             f"Expected a negative control that shares causes with what it is compared with; by the graph '{cause}' and "
@@ -208,10 +218,10 @@ def _estimates(
         )
     adjustment, rows = list(report.estimand.adjustment), {"weights": report.weights, "cluster": report.cluster}
     if control.role == "outcome":
-        encoded = encode_table(graph, table, report.treatment, control.name, adjustment, report.contrast, **rows)
+        encoded = encode_table(graph, table, _treatment(report), control.name, adjustment, report.contrast, **rows)
         return refit(encoded, _suited(names, encoded), population=report.population, seed=seed), encoded
     contrast = control.contrast or _usual_contrast(graph, table[control.name], control.name)
-    held = [*adjustment, report.treatment]
+    held = [*adjustment, _treatment(report)]
     encoded = encode_table(graph, table, control.name, report.outcome, held, contrast, **rows)
     return refit(encoded, _suited(names, encoded), seed=seed), encoded
 

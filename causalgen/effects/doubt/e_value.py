@@ -117,10 +117,11 @@ def _of(row: Estimate, ratio: float, limit: float | None, scale: str) -> EValue:
 def _risk_under_control(table: EncodedTable, population: str, seed: int) -> float:
     """Mean over a population of a logistic model of the outcome, every treatment set to the contrast's first value."""
     outcome = table.data[table.names[1]].to_numpy(dtype=float)
-    covariates, others = numeric(table.covariates), other_labels(table)
+    covariates, others = numeric(table.covariates.drop(columns=list(table.held))), other_labels(table)
     first = 0.0 if table.kind == "categorical" else table.control
     seen = np.column_stack([compared(table)[0], others, covariates])
-    unset = np.column_stack([np.full(len(seen), first), np.zeros(others.shape), covariates])
+    held = others.assign(**table.held) if table.held else np.zeros(others.shape)
+    unset = np.column_stack([np.full(len(seen), first), held, covariates])
     basis = FlexibleBasis(seen)
     model = OutcomeModel((0.0, 1.0)).fit(basis(seen), outcome, table.weights)
     propensity = propensities(table, seed=seed) if population == "overlap" else np.zeros((2, len(seen)))

@@ -12,8 +12,9 @@ from ...errors import DataError
 from ...graph import CausalGraph
 from ..concerns import Check, concerns_of, headline
 from ..estimators.methods import METHODS
+from ..joint import encode_question
 from ..report import EffectReport
-from ..table import check_names, encode_table
+from ..table import check_names
 from .balance import Balance, balance
 from .confounder import SimulatedConfounder, check_simulations, simulate_confounder
 from .controls import ControlTest, NegativeControl, check_controls
@@ -178,7 +179,13 @@ def examine(
     if not isinstance(report, EffectReport):
         raise DataError(f"Expected the report as an EffectReport from estimate_effect; got {type(report).__name__}.")
     check_simulations(simulations)
-    check_names(graph, table, report.treatment, report.outcome)
+    asked = (report.treatment,) if isinstance(report.treatment, str) else report.treatment
+    for name in asked:
+        check_names(graph, table, name, report.outcome)
+    if len(asked) > 1 and negative_controls:
+        raise DataError(
+            "Expected negative controls for one treatment; the report is about several. Examine the effect of each."
+        )
     controls = [NegativeControl(one) if isinstance(one, str) else one for one in negative_controls]
     graph = with_variables(graph, report.variables)
     attributes = graph.project([name for name in graph.nodes if not graph[name].is_image])
@@ -196,7 +203,7 @@ def examine(
             "Expected a report with an estimate by one of the methods of estimate_effect, which can be made again; got "
             f"{', '.join(row.source for row in report.estimates)}."
         )
-    encoded = encode_table(
+    encoded = encode_question(
         attributes,
         table,
         report.treatment,

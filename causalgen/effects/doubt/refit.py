@@ -50,7 +50,9 @@ def refit(
         for name in names:
             if name == NAIVE:
                 discrete = table.kind == "categorical"
-                estimator: CausalEstimator = LinearAdjustment(_estimand(table, adjust_naive), discrete=discrete)
+                estimator: CausalEstimator = LinearAdjustment(
+                    _estimand(table, [*table.held, *adjust_naive]), discrete=discrete
+                )
                 estimates[name] = _as_estimate(name, _fit(estimator, table, "whole"), "whole")
             else:
                 estimator = METHODS[name].build(_estimand(table, [str(name) for name in table.covariates]), table, seed)

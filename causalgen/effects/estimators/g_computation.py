@@ -28,12 +28,19 @@ class GComputation(AdjustmentEstimator):
     Args:
         identified_estimand: DoWhy's estimand with its identifier method set to "backdoor".
         outcome_model: Regression on features; `OutcomeModel(bounds)` for a bounded outcome.
+        held: Values at which the first covariates are held, together with the treatment.
     """
 
     def __init__(
-        self, identified_estimand: IdentifiedEstimand, *, outcome_model: OutcomeModel | None = None, **options: Any
+        self,
+        identified_estimand: IdentifiedEstimand,
+        *,
+        outcome_model: OutcomeModel | None = None,
+        held: Sequence[float] = (),
+        **options: Any,
     ) -> None:
         super().__init__(identified_estimand, **options)
+        self.held = tuple(held)
         self.outcome_model = OutcomeModel() if outcome_model is None else outcome_model
 
     def means(self, arrays: Arrays, values: Sequence[float]) -> tuple[Array, Array]:
@@ -43,7 +50,7 @@ class GComputation(AdjustmentEstimator):
         seen = basis(columns)
         under = []
         for value in values:
-            columns[:, 0] = value
+            columns[:, : 1 + len(self.held)] = (value, *self.held)
             under.append(basis(columns))
         mean, correction = np.zeros((2, len(columns), len(values)))
         for fit, score in cross_folds(len(columns), self.folds, self.seed, clusters=arrays.clusters):

@@ -41,6 +41,7 @@ class Method:
         weighs: Whether inverse propensities weigh rows, so that poor overlap makes it explode.
         intervals: Intervals that it can state.
         sampling: Why sampling weights are refused; empty where they are taken.
+        joint: Whether it can hold what a contrast of several treatments holds, where one is continuous.
         clustering: Why clusters are refused; empty where they are taken.
     """
 
@@ -55,6 +56,7 @@ class Method:
     intervals: tuple[str, ...] = ("analytic", "bootstrap")
     sampling: str = ""
     clustering: str = ""
+    joint: bool = False
 
 
 METHODS: dict[str, Method] = {
@@ -65,6 +67,7 @@ METHODS: dict[str, Method] = {
         "one effect for all rows, so that the population makes no difference. Robust interval (HC1).",
         populations=("whole", "overlap", "treated", "control"),
         default=True,
+        joint=True,
     ),
     "generalized linear adjustment": Method(
         kinds=ALL,
@@ -107,10 +110,13 @@ METHODS: dict[str, Method] = {
     ),
     "g-computation": Method(
         kinds=("continuous",),
-        build=lambda estimand, table, seed: GComputation(estimand, outcome_model=OutcomeModel(table.bounds), seed=seed),
+        build=lambda estimand, table, seed: GComputation(
+            estimand, outcome_model=OutcomeModel(table.bounds), held=tuple(table.held.values()), seed=seed
+        ),
         note="Outcome regression with splines and products, cross-fitted over 5 folds, averaged over the rows under "
         "both treatment values; right where that regression is. Delta-method interval.",
         default=True,
+        joint=True,
     ),
     "double machine learning": Method(
         kinds=("continuous",),
@@ -217,6 +223,11 @@ def check_table(name: str, table: EncodedTable) -> None:
         DataError: It needs a bounded outcome, or takes no weights or clusters.
     """
     method = METHODS[name]
+    if table.held and not method.joint:
+        able = ", ".join(other for other, known in METHODS.items() if known.joint)
+        raise DataError(
+            f"Expected a method for several treatments of which one is continuous; got {name!r}. Choose among {able}."
+        )
     if method.bounded and table.bounds is None:
         raise DataError(
             f"Expected a binary outcome, or one whose variable declares a finite support, for {name!r}; "

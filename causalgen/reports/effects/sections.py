@@ -40,7 +40,7 @@ WIDEST = 620
 def effect_parts(findings: EffectFindings, number: int, folder: ReportFolder) -> list[Part]:
     """The parts of an effect inside the report of a study."""
     report = findings.report
-    first, *rest = effect_sections(findings, folder, f"{number}-{report.treatment}-{report.outcome}")
+    first, *rest = effect_sections(findings, folder, f"{number}-{report.treatment_name}-{report.outcome}")
     first.parts[0].heading = report.question
     for section in rest:
         section.parts[0].heading = section.title

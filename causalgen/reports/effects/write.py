@@ -90,7 +90,7 @@ def write_effect_report(
     )
     root = ReportFolder(folder, figures=bool(ILLUSTRATED.intersection(chosen)), tables="csv" in chosen)
     sections = [*effect_sections(findings, root), _provenance(findings), _methods(findings)]
-    title = f"Effect of {report.treatment} on {report.outcome}"
+    title = f"Effect of {report.treatment_name} on {report.outcome}"
     answers = [replace(effect_highlight(findings), label="Estimate")]
     pages = {one: write(findings, title, answers, sections) for one, (_, write) in PAGES.items() if one in chosen}
     written = {one: root.write(PAGES[one][0], page.encode()) for one, page in pages.items()}

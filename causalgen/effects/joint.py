@@ -1,0 +1,233 @@
+"""Several treatments at once: do(first=b1, second=b2) against do(first=a1, second=a2).
+
+Discrete treatments become one categorical treatment, whose values are the cells of their product: every estimator of
+categorical treatments applies, and each compared cell needs rows of its own. Where a treatment is continuous, the
+treatments turn into one column that moves from 0 to 1 along the contrast, and columns that the contrast does not move.
+The map is linear and invertible, so linear adjustment is that on the treatments themselves; g-computation sets the
+columns that do not move to their value under the contrast.
+"""
+
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import Any, Literal, NamedTuple
+
+import numpy as np
+import pandas as pd
+
+from ..errors import DataError, NotIdentifiableError
+from ..graph import CausalGraph, Estimand, check_joint_adjustment_set, identify, joint_adjustment_set
+from ..graph.adjustment import AdjustmentCheck
+from .table import CLUSTER, LEAST_CLUSTERS_PER_ARM, LEAST_ROWS_PER_ARM, EncodedTable, encode_table
+
+__all__ = ["as_treatment", "encode_joint", "encode_question", "joint_estimand"]
+
+NEAR = 1.0  # standard deviations of every continuous treatment
+LEAST_NEAR = 10
+
+
+def as_treatment(treatment: str | Sequence[str]) -> str | tuple[str, ...]:
+    """One name, or a tuple of several different ones.
+
+    Raises:
+        DataError: Not a name or names, none, or one twice.
+    """
+    if isinstance(treatment, str):
+        return treatment
+    if not isinstance(treatment, list | tuple) or not all(isinstance(name, str) for name in treatment):
+        raise DataError(f"Expected the treatment as a name or a tuple of names; got {treatment!r}.")
+    names = tuple(treatment)
+    if not names or len(set(names)) < len(names):
+        raise DataError(f"Expected different names of treatments; got {', '.join(names) or 'none'}.")
+    return names[0] if len(names) == 1 else names
+
+
+def joint_estimand(
+    graph: CausalGraph, treatments: tuple[str, ...], outcome: str, adjustment: Sequence[str] | None = None
+) -> Estimand:
+    """What identifies the joint effect of several treatments by one adjustment set.
+
+    Raises:
+        NotIdentifiableError: No set does, or the given one does not; the message shows the open path.
+    """
+    if not any(outcome in graph.descendants(name) for name in treatments):
+        return Estimand("no effect", treatments, outcome)
+    names = ", ".join(treatments)
+    if adjustment is not None:
+        check = check_joint_adjustment_set(graph, treatments, outcome, adjustment)
+        if not check:
+            raise NotIdentifiableError(
+                f"Expected a set that is valid to adjust for the joint effect of {names}; {check} Leave adjustment= out "
+                "to have one found."
+            )
+        return Estimand("backdoor", treatments, outcome, adjustment=check.adjustment)
+    found = joint_adjustment_set(graph, treatments, outcome)
+    if isinstance(found, AdjustmentCheck):
+        formula = identify(graph, treatment=treatments, outcome=outcome).formula
+        raise NotIdentifiableError(
+            f"Expected a joint effect that one adjustment set identifies; that of {names} on '{outcome}' has none: {found} "
+            "A cause of the later treatment that the earlier one changes (time-varying confounding) has this form. The "
+            f"effect has another formula, {formula}, which no estimator here uses; ask for one treatment at a time."
+        )
+    derivation = identify(graph, treatment=treatments, outcome=outcome).derivation
+    return Estimand("backdoor", treatments, outcome, adjustment=found, choice="minimal", derivation=derivation)
+
+
+def encode_question(
+    graph: CausalGraph,
+    table: pd.DataFrame,
+    treatment: str | tuple[str, ...],
+    outcome: str,
+    used: Sequence[str],
+    contrast: Any,
+    *,
+    weights: str | None = None,
+    cluster: str | None = None,
+) -> EncodedTable:
+    """`encode_table` of one treatment, `encode_joint` of several."""
+    encode: Any = encode_table if isinstance(treatment, str) else encode_joint
+    return encode(graph, table, treatment, outcome, used, contrast, weights=weights, cluster=cluster)
+
+
+def encode_joint(
+    graph: CausalGraph,
+    table: pd.DataFrame,
+    treatments: tuple[str, ...],
+    outcome: str,
+    adjustment: Sequence[str],
+    contrast: Any,
+    *,
+    weights: str | None = None,
+    cluster: str | None = None,
+) -> EncodedTable:
+    """Encode several treatments as one; arguments as of `encode_table`, the contrast as two tuples in their order.
+
+    Raises:
+        DataError: As `encode_table`, for each treatment; or a compared cell of discrete treatments has too few rows.
+    """
+    control, treated = _check_contrast(treatments, contrast)
+    parts, shown = [], []
+    for name, a, b in zip(treatments, control, treated, strict=True):
+        others = [other for other in treatments if other != name]
+        same = str(a) == str(b)
+        compared = (a, _another(table, name, a)) if same else (a, b)
+        part = encode_table(
+            graph, table, name, outcome, [*others, *adjustment], compared, weights=weights, cluster=cluster
+        )
+        end = part.control if same else part.treated
+        shown.append((part.contrast[0], part.contrast[0 if same else 1]))
+        parts.append(_Part(name, part.kind, part.data[name], part.control, end))
+    label = ", ".join(treatments)
+    rest = part.data.drop(columns=list(treatments))
+    sides = tuple(zip(*shown, strict=True))
+    base = replace(
+        part,
+        data=rest,
+        contrast=(", ".join(map(_written, sides[0])), ", ".join(map(_written, sides[1]))),
+        sides=sides,
+        names=(label, outcome),
+        labels={name: known for name, known in part.labels.items() if name not in treatments},
+    )
+    joined = _cells if all(one.kind != "continuous" for one in parts) else _direction
+    return joined(base, parts, label)
+
+
+class _Part(NamedTuple):
+    """One treatment: its column, and its value under both sides of the contrast."""
+
+    name: str
+    kind: str
+    column: pd.Series
+    control: float
+    treated: float
+
+
+def _check_contrast(treatments: tuple[str, ...], contrast: Any) -> tuple[tuple[Any, ...], tuple[Any, ...]]:
+    sides = tuple(contrast) if isinstance(contrast, tuple | list) else ()
+    if len(sides) != 2 or not all(isinstance(side, tuple | list) and len(side) == len(treatments) for side in sides):
+        a, b = (", ".join(f"{letter}{place + 1}" for place in range(len(treatments))) for letter in "ab")
+        raise DataError(
+            f"Expected contrast=(({a}), ({b})), one value for each of {', '.join(treatments)} on both sides; got "
+            f"{contrast!r}."
+        )
+    if tuple(sides[0]) == tuple(sides[1]):
+        raise DataError(f"Expected two different sides of the contrast; got {contrast!r}.")
+    return tuple(sides[0]), tuple(sides[1])
+
+
+def _another(table: pd.DataFrame, name: str, value: Any) -> Any:
+    """A value of a column other than `value`, for a treatment that the contrast holds."""
+    return next((other for other in table[name].dropna().unique().tolist() if str(other) != str(value)), value)
+
+
+def _written(value: Any) -> str:
+    return f"{value:g}" if isinstance(value, float) else str(value)
+
+
+def _cells(base: EncodedTable, parts: list[_Part], label: str) -> EncodedTable:
+    """The cells of discrete treatments as the codes of one categorical treatment."""
+    columns = pd.DataFrame({one.name: one.column for one in parts})
+    sides = [tuple(one.control for one in parts), tuple(one.treated for one in parts)]
+    cells = [*sides, *sorted(set(columns.itertuples(index=False, name=None)) - set(sides))]
+    codes = columns.apply(tuple, axis=1).map({cell: float(code) for code, cell in enumerate(cells)})
+    data = pd.concat([codes.rename(label), base.data], axis=1)
+    for code, shown in enumerate(base.contrast):
+        rows = data[codes == code]
+        if len(rows) < LEAST_ROWS_PER_ARM:
+            raise DataError(
+                f"Expected at least {LEAST_ROWS_PER_ARM} rows in each compared cell; {label} = {shown} has {len(rows)} "
+                f"({len(cells)} cells, {len(data)} rows). Compare cells that occur, or collect more rows."
+            )
+        if CLUSTER in rows and rows[CLUSTER].nunique() < LEAST_CLUSTERS_PER_ARM:
+            raise DataError(
+                f"Expected at least {LEAST_CLUSTERS_PER_ARM} clusters in each compared cell; {label} = {shown} has "
+                f"{rows[CLUSTER].nunique()}. Collect more clusters."
+            )
+    kind: Literal["binary", "categorical"] = "binary" if len(cells) == 2 else "categorical"
+    return replace(base, data=data, kind=kind, control=0.0, treated=1.0)
+
+
+def _direction(base: EncodedTable, parts: list[_Part], label: str) -> EncodedTable:
+    """Continuous treatments, among others perhaps discrete ones: the direction of the contrast, and what it leaves."""
+    columns = [column for one in parts for column in _numeric(one)]
+    moving = [one for one in columns if one.control != one.treated]
+    pivot = next((one for one in moving if one.kind == "continuous"), moving[0])
+    along = (pivot.column - pivot.control) / (pivot.treated - pivot.control)
+    left = {
+        f"{one.name} (held)": one.column - (one.treated - one.control) * along for one in columns if one is not pivot
+    }
+    held = {f"{one.name} (held)": float(one.control) for one in columns if one is not pivot}
+    data = pd.concat([along.rename(label), pd.DataFrame(left), base.data], axis=1)
+    base = replace(base, data=data, kind="continuous", control=0.0, treated=1.0, held=held)
+    return replace(base, notes=(*base.notes, *_far(columns, base.contrast, label)))
+
+
+def _numeric(one: _Part) -> list[_Part]:
+    """A treatment as numbers: indicators of the labels of a categorical one."""
+    if one.kind != "categorical":
+        return [one]
+    return [
+        _Part(
+            f"{one.name}={code:g}",
+            "indicator",
+            (one.column == code).astype(float),
+            float(one.control == code),
+            float(one.treated == code),
+        )
+        for code in sorted(one.column.unique())[1:]
+    ]
+
+
+def _far(columns: list[_Part], contrast: tuple[Any, Any], label: str) -> list[str]:
+    """Warnings where hardly a row lies near a side of the contrast."""
+    found = []
+    for side, shown in zip(("control", "treated"), contrast, strict=True):
+        near = np.ones(len(columns[0].column), dtype=bool)
+        for one in columns:
+            reach = NEAR * one.column.std() if one.kind == "continuous" else 0.0
+            near &= (one.column - getattr(one, side)).abs().to_numpy() <= reach
+        if near.sum() < LEAST_NEAR:
+            found.append(
+                f"Few rows near the contrast: {near.sum()} lie within a standard deviation of {label} = {shown}; the "
+                "estimate there is an extrapolation of the fitted model."
+            )
+    return found
