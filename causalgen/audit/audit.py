@@ -145,6 +145,7 @@ def audit_images(
         images.particles,
         images.seed,
         (*images.notes, *_notes(tests, level, images.particles)),
+        assumptions=images.assumptions,
     )
 
 
@@ -191,6 +192,5 @@ def _notes(tests: int, level: float, particles: int | None) -> list[str]:
     return [
         noise,
         f"Verdicts use intervals adjusted for {tests} rows (Bonferroni): all hold at once with probability {level:g}.",
-        "The audit concerns this classifier on images of this generator: image counterfactuals are not identified from data, "
-        "and what the generator cannot draw the audit cannot find. See how far its images can be trusted.",
+        "The audit concerns this classifier on images of this generator: it cannot find what the generator cannot draw.",
     ]

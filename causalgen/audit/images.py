@@ -41,6 +41,7 @@ class CounterfactualImages:
         particles: Particles of each unit, or None.
         seed: Seed of units and abduction.
         notes: What a reader must know.
+        assumptions: What the mechanisms assume that made the images, in sentences.
     """
 
     graph: CausalGraph
@@ -54,6 +55,7 @@ class CounterfactualImages:
     particles: int | None
     seed: int
     notes: tuple[str, ...]
+    assumptions: tuple[str, ...] = ()
 
     def __repr__(self) -> str:
         asked = ", ".join(question.label for question in self.questions)
@@ -96,8 +98,18 @@ def counterfactual_images(
         notes += ("No measurement and no classifier of an attribute was given: whether the images show it is unknown.",)
     trusted = trust(questions, own, images, readers, scm.graph, image=node, groups=group, seed=seed)
     return CounterfactualImages(
-        scm.graph, node, images, own, index, group, questions, trusted, particles, seed, notes
+        scm.graph, node, images, own, index, group, questions, trusted, particles, seed, notes, _assumptions(scm, asked)
     )  # fmt: skip
+
+
+def _assumptions(scm: StructuralCausalModel, asked: Sequence[Mapping[str, Any]]) -> tuple[str, ...]:
+    """What the abduction of every mechanism assumes that some intervention runs again, in topological order."""
+    below = {name for do in asked for node in do for name in scm.graph.descendants(node)}
+    claims = {name: scm.mechanisms[name].identification for name in scm.graph.nodes if name in below}
+    return tuple(
+        f"The counterfactual {name} is {claim.kind.value}: its mechanism assumes {claim.assumption}."
+        for name, claim in claims.items()
+    )
 
 
 def _particles(wanted: int | None, *, is_random: bool) -> int | None:

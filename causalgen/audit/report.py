@@ -37,6 +37,7 @@ class AuditReport:
         seed: Seed of units, abduction and bootstrap.
         notes: How the numbers arise.
         warnings: What a reader must know about the run before using them.
+        assumptions: What the mechanisms assume that made the images, in sentences.
     """
 
     image: str
@@ -53,6 +54,7 @@ class AuditReport:
     seed: int
     notes: tuple[str, ...] = ()
     warnings: tuple[str, ...] = ()
+    assumptions: tuple[str, ...] = ()
 
     def __iter__(self) -> Iterator[AuditRow]:
         return iter(self.rows)
@@ -135,6 +137,7 @@ class AuditReport:
                 "seed",
                 "notes",
                 "warnings",
+                "assumptions",
             )
         }
         frames = {"rows": self.to_frame(), "trust": self.trust_frame(), "movers": self.movers_frame()}

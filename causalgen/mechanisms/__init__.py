@@ -6,6 +6,7 @@ from .catalog import MECHANISMS, build
 from .categorical import Categorical
 from .conv_vae import ConvVAE
 from .empirical import Empirical
+from .identification import Identifiability, Identification
 from .linear_gaussian import LinearGaussian
 from .ordinal import Ordinal
 from .scalar_flow import ScalarFlow
@@ -20,6 +21,8 @@ __all__ = [
     "ConvVAE",
     "Density",
     "Empirical",
+    "Identifiability",
+    "Identification",
     "LinearGaussian",
     "Mechanism",
     "Observable",

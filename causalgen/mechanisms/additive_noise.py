@@ -16,6 +16,7 @@ from torch.distributions.transforms import AffineTransform, ComposeTransform, Tr
 from ..graph import Variable
 from ..nn import Features, MonotonicRQSTransform, Standardiser, mlp
 from ..typing import Values
+from .identification import Identifiability, Identification
 from .scalar_flow import ScalarFlow
 
 __all__ = ["AdditiveNoise"]
@@ -51,6 +52,12 @@ class AdditiveNoise(ScalarFlow):
         self.heights = nn.Parameter(torch.zeros(bins))
         self.derivatives = nn.Parameter(torch.zeros(bins - 1))
         self.log_scale = nn.Parameter(torch.zeros(()))
+
+    @property
+    def identification(self) -> Identification:
+        return Identification(
+            Identifiability.ASSUMED, "a function of the parents plus one scalar noise, and no hidden confounding"
+        )
 
     def initialize(self, value: Tensor, parents: Values) -> None:
         self.scaler.fit(value)

@@ -17,6 +17,7 @@ from torch.distributions import Distribution
 
 from ..graph import Variable
 from ..typing import Noise, Values
+from .identification import Identifiability, Identification
 
 M = TypeVar("M", bound="Mechanism")
 
@@ -41,6 +42,15 @@ class Abduction(Enum):
     def is_random(self) -> bool:
         """Whether repeated abduction gives different noise, so that particles carry information."""
         return self in (Abduction.POSTERIOR, Abduction.VARIATIONAL)
+
+
+CONVENTIONS = {
+    Abduction.BIJECTIVE: "one of many invertible maps with the same distribution",
+    Abduction.POSTERIOR: "one of many noises with the same distribution of the variable",
+    Abduction.VARIATIONAL: "an approximate posterior of a latent, which is one of many with the same distribution",
+    Abduction.POINT: "one fitted noise, which is one of many with the same distribution",
+}
+"""What a mechanism assumes that says nothing more, by its kind of abduction."""
 
 
 class Mechanism(nn.Module, ABC):
@@ -137,6 +147,18 @@ class Mechanism(nn.Module, ABC):
         """
         parameters = [p for p in self.parameters() if p.requires_grad]
         return {"loss": parameters} if parameters else {}
+
+    @property
+    def identification(self) -> Identification:
+        """What this mechanism assumes when it abducts, and what that makes of its counterfactuals.
+
+        A subclass whose counterfactuals are identified or bounded says so here; all others are conventions.
+        """
+        if self.abduction is Abduction.NONE:
+            return Identification(Identifiability.NONE, "no noise is abducted")
+        if self.variable.is_discrete:
+            return Identification(Identifiability.BOUNDED, "a coupling of the labels under different parents")
+        return Identification(Identifiability.CONVENTION, CONVENTIONS[self.abduction])
 
     @property
     def selection(self) -> tuple[str, ...]:

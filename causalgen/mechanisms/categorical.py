@@ -20,6 +20,7 @@ from ..graph import Variable
 from ..nn import Features, mlp
 from ..typing import Noise, Values
 from .base import Abduction, Abductive, Density
+from .identification import Identifiability, Identification
 
 __all__ = ["Categorical"]
 
@@ -57,6 +58,10 @@ class Categorical(Abductive, Density):
     def logits(self, parents: Values) -> Tensor:
         """Log probabilities `(B, K)`, or `(1, K)` without parents."""
         return F.log_softmax(self.network(self.features(parents)), dim=-1)
+
+    @property
+    def identification(self) -> Identification:
+        return Identification(Identifiability.BOUNDED, "the Gumbel-max coupling of the labels under different parents")
 
     def noise(self, batch_shape: tuple[int, ...] = ()) -> dict[str, Distribution]:
         device, dtype = self.device_and_dtype()

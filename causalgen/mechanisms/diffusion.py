@@ -19,6 +19,7 @@ from torch import Tensor
 from ..graph import Variable
 from ..typing import Values
 from .base import Abduction
+from .identification import Identifiability, Identification
 from .transport import Field, TransportMechanism
 
 __all__ = ["Diffusion"]
@@ -61,6 +62,14 @@ class Diffusion(TransportMechanism):
             variable, parents, width=width, blocks=blocks, steps=steps, guidance=guidance,
             guidance_unchanged=guidance_unchanged, dropout=dropout,
         )  # fmt: skip
+
+    @property
+    def identification(self) -> Identification:
+        if self.guided:
+            return Identification(Identifiability.CONVENTION, "a guided edit, which is no counterfactual of the model")
+        return Identification(
+            Identifiability.CONVENTION, "the deterministic path of DDIM, one of many maps with the same distribution"
+        )
 
     def objectives(self, value: Tensor, parents: Values, progress: float) -> dict[str, Tensor]:
         data = self.to_unit(value)

@@ -25,6 +25,7 @@ from ..graph import Variable
 from ..nn import Features
 from ..typing import Values
 from .base import Abduction
+from .identification import Identifiability, Identification
 from .transport import Field, TransportMechanism
 
 __all__ = ["FlowMatching"]
@@ -89,6 +90,21 @@ class FlowMatching(TransportMechanism):
         else:
             self.abduction = Abduction.POINT
         self.conditions = Features({name: v for name, v in self.parents.items() if not v.is_image})
+
+    @property
+    def identification(self) -> Identification:
+        if self.guided:
+            return Identification(Identifiability.CONVENTION, "a guided edit, which is no counterfactual of the model")
+        if not self.pairs:
+            return Identification(
+                Identifiability.CONVENTION,
+                "flow matching with independent pairs, one of many maps with the same distribution",
+            )
+        return Identification(
+            Identifiability.ASSUMED,
+            "the gradient of a convex function of the noise, which optimal-transport pairs within batches approximate, and no "
+            "hidden confounding",
+        )
 
     def initialize(self, value: Tensor, parents: Values) -> None:
         super().initialize(value, parents)

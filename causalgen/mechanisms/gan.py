@@ -25,6 +25,7 @@ from ..graph import Variable
 from ..nn import Critic, Generator, ParentEmbedding, gradient_penalty, saturation
 from ..typing import Noise, Values
 from .base import Abduction, Abductive, Mechanism
+from .identification import Identifiability, Identification
 
 __all__ = ["DCGAN", "GAN"]
 
@@ -112,6 +113,13 @@ class GAN(_Adversarial, Abductive):
     def initialize(self, value: Tensor, parents: Values) -> None:
         super().initialize(value, parents)
         self.encoder_embed.fit(parents)
+
+    @property
+    def identification(self) -> Identification:
+        return Identification(
+            Identifiability.CONVENTION,
+            "the noise that an encoder finds, for one of many generators with the same distribution",
+        )
 
     def abduct(self, value: Tensor, parents: Values, *, draw: bool = True) -> Noise:
         """The encoder's point; nothing is drawn."""

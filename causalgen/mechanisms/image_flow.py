@@ -21,6 +21,7 @@ from ..graph import Variable
 from ..nn import CouplingStack, ParentEmbedding
 from ..typing import Noise, Values
 from .base import Abduction, Abductive, Density
+from .identification import Identifiability, Identification
 
 __all__ = ["ImageFlow"]
 
@@ -64,6 +65,12 @@ class ImageFlow(Abductive, Density):
 
     def initialize(self, value: Tensor, parents: Values) -> None:
         self.embed.fit(parents)
+
+    @property
+    def identification(self) -> Identification:
+        return Identification(
+            Identifiability.CONVENTION, "a stack of couplings, one of many invertible maps with the same distribution"
+        )
 
     def noise(self, batch_shape: tuple[int, ...] = ()) -> dict[str, Distribution]:
         device, dtype = self.device_and_dtype()

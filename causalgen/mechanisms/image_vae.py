@@ -22,6 +22,7 @@ from ..graph import Variable
 from ..nn import ParentEmbedding
 from ..typing import Noise, Values
 from .base import Abduction, Abductive, Observable
+from .identification import Identifiability, Identification
 from .likelihoods import LIKELIHOODS
 
 __all__ = ["CONTEXT", "ImageVAE", "Inference", "infer_gaussian"]
@@ -100,6 +101,15 @@ class ImageVAE(Abductive, Observable):
 
     def initialize(self, value: Tensor, parents: Values) -> None:
         self.embed.fit(parents)
+
+    @property
+    def identification(self) -> Identification:
+        carried = f"; {self.residual:.0%} of the pixel residual is carried over" if self.residual else ""
+        return Identification(
+            Identifiability.CONVENTION,
+            "an approximate posterior of Gaussian latents, one of many parametrisations with the same distribution"
+            + carried,
+        )
 
     def noise(self, batch_shape: tuple[int, ...] = ()) -> dict[str, Distribution]:
         device, dtype = self.device_and_dtype()

@@ -12,6 +12,7 @@ from torch.distributions.transforms import AffineTransform, Transform
 from ..errors import DataError
 from ..graph import Variable
 from ..typing import Values
+from .identification import Identifiability, Identification
 from .scalar_flow import ScalarFlow
 
 __all__ = ["LinearGaussian"]
@@ -49,6 +50,13 @@ class LinearGaussian(ScalarFlow):
         for i, name in enumerate(self.parents):
             self.weight[i] = weights[name]
         return self.declare_fitted()
+
+    @property
+    def identification(self) -> Identification:
+        return Identification(
+            Identifiability.ASSUMED,
+            "a linear function of the parents plus one Gaussian noise, and no hidden confounding",
+        )
 
     def initialize(self, value: Tensor, parents: Values) -> None:
         design = (

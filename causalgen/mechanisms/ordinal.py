@@ -19,6 +19,7 @@ from ..graph import Variable
 from ..nn import Features, mlp
 from ..typing import Noise, Values
 from .base import Abduction, Abductive, Density
+from .identification import Identifiability, Identification
 
 __all__ = ["Ordinal"]
 
@@ -60,6 +61,10 @@ class Ordinal(Abductive, Density):
     def thresholds(self) -> Tensor:
         """Ascending thresholds `(K - 1,)` on the latent scale."""
         return torch.cat([self.first, self.first + F.softplus(self.gaps).cumsum(0)])
+
+    @property
+    def identification(self) -> Identification:
+        return Identification(Identifiability.BOUNDED, "ordered thresholds on one logistic noise")
 
     def noise(self, batch_shape: tuple[int, ...] = ()) -> dict[str, Distribution]:
         zero = torch.zeros_like(self.first[0])

@@ -17,6 +17,7 @@ from torch.distributions.transforms import Transform
 
 from ..typing import Noise, Values
 from .base import Abduction, Abductive, Density
+from .identification import Identifiability, Identification
 
 __all__ = ["ScalarFlow"]
 
@@ -28,6 +29,12 @@ class ScalarFlow(Abductive, Density):
     """
 
     abduction = Abduction.BIJECTIVE
+
+    @property
+    def identification(self) -> Identification:
+        return Identification(
+            Identifiability.ASSUMED, "an increasing function of one scalar noise, and no hidden confounding"
+        )
 
     @abstractmethod
     def transform(self, parents: Values) -> Transform:

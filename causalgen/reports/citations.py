@@ -47,7 +47,13 @@ CITATIONS: dict[str, Citation] = {
         "A. Nasr-Esfahany, M. Alizadeh, D. Shah. Counterfactual identifiability of bijective causal models. ICML, "
         "2023.",
         "https://arxiv.org/abs/2302.02228",
-        "when counterfactuals are identified",
+        "when scalar counterfactuals are identified",
+    ),
+    "image identification": Citation(
+        "F. De Sousa Ribeiro, A. Santhirasekaram, B. Glocker. Counterfactual identifiability via dynamic optimal transport. "
+        "NeurIPS, 2025.",
+        "https://arxiv.org/abs/2510.08294",
+        "when image counterfactuals are identified",
     ),
     "axioms": Citation(
         "M. Monteiro, F. De Sousa Ribeiro, N. Pawlowski, D. C. Castro, B. Glocker. Measuring axiomatic soundness of "

@@ -89,6 +89,8 @@ class MechanismSummary:
         options: Its options.
         parameters: Number of trained parameters.
         best_epoch: Epoch whose weights were kept; None without training.
+        identified: What the data say about its counterfactuals: the value of its `Identifiability`.
+        assumption: What its abduction assumes.
     """
 
     node: str
@@ -97,6 +99,8 @@ class MechanismSummary:
     options: Mapping[str, Any] = field(default_factory=dict)
     parameters: int = 0
     best_epoch: int | None = None
+    identified: str = ""
+    assumption: str = ""
 
     @classmethod
     def of(
@@ -118,6 +122,8 @@ class MechanismSummary:
                 options=mechanism.spec(),
                 parameters=sum(p.numel() for p in mechanism.parameters() if p.requires_grad),
                 best_epoch=(best_epochs or {}).get(node),
+                identified=mechanism.identification.kind.value,
+                assumption=mechanism.identification.assumption,
             )
             for node, mechanism in scm.mechanisms.items()
         )

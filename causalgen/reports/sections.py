@@ -169,7 +169,7 @@ def _effects(content: ReportContent, folder: ReportFolder) -> Section:
 
 
 def _assumptions(content: ReportContent) -> Section:
-    parts = [Part("What is identified, and what is not", points=identification(content.graph))]
+    parts = [Part("What is identified, and what is not", points=identification(content.graph, content.mechanisms))]
     if content.warnings:
         parts.append(Part("Warnings of this run", points=[(text, "") for text in content.warnings]))
     if content.limits:
@@ -197,7 +197,7 @@ def _works(content: ReportContent) -> list[Citation]:
     """Works behind the methods that this report used, then the content's own."""
     keys = {"causality", *(row.mechanism for row in content.mechanisms)}
     kinds: Iterable[str | None] = [content.graph[row.node].kind for row in content.mechanisms]
-    keys |= {"image"} if "image" in kinds else set()
+    keys |= {"image", "image identification"} if "image" in kinds else set()
     keys |= {"discrete"} if {"binary", "categorical", "ordinal"}.intersection(kinds) else set()
     keys |= {"identification"} if content.mechanisms else set()
     if content.metrics is not None:

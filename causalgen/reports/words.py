@@ -1,8 +1,12 @@
 """What every report says in the same words: what is identified, what is not, and how to read figures and tables."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
+from typing import TYPE_CHECKING
 
 from ..graph import CausalGraph
+
+if TYPE_CHECKING:
+    from .content import MechanismSummary
 
 __all__ = ["ABDUCTION", "POPULATIONS", "P_VALUE", "READING", "identification"]
 
@@ -56,19 +60,57 @@ READING = {
 }
 """How to read each section."""
 
+MEANING = {
+    "identified under assumptions": "The data determine the answer if that holds, and they cannot show whether it does.",
+    "bounded, not identified": "Data and experiments bound a discrete counterfactual and do not identify it; the single answer "
+    "within the bounds is the mechanism's.",
+    "a convention": "Another mechanism that fits the data equally well may answer differently, however good the images look. "
+    "Where the generator is known the report compares the answers with the truth.",
+    "no counterfactuals": "The model samples it and answers interventions.",
+}
+"""What each `causalgen.mechanisms.Identifiability` means for a reader."""
 
-def identification(graph: CausalGraph) -> list[tuple[str, str]]:
-    """What the data can and cannot determine, by kind of variable: pairs of heading and statement."""
-    kinds = {
-        "continuous": [name for name, v in graph.variables.items() if v.kind == "continuous"],
-        "discrete": [name for name, v in graph.variables.items() if v.is_discrete],
-        "image": [name for name, v in graph.variables.items() if v.is_image],
-    }
+BY_KIND = (
+    (
+        "continuous",
+        "continuous attributes",
+        "identified under assumptions",
+        "Scalar continuous counterfactuals are identified only under monotone scalar noise and no hidden confounding. The data "
+        "can show neither.",
+    ),
+    (
+        "discrete",
+        "discrete attributes",
+        "bounded, not identified",
+        "Data and experiments bound discrete counterfactuals and do not identify them. The single answer within the bounds is "
+        "the mechanism's; another that fits the data equally well may answer differently.",
+    ),
+    (
+        "image",
+        "images",
+        "a convention, but for optimal transport",
+        "Image counterfactuals are identified only where the mechanism is the gradient of a convex function of its noise, as "
+        "optimal-transport flow matching is in the limit, and the model is Markovian. Every other image mechanism is a "
+        "convention: another that fits the data equally well may answer differently, however good its images look. Where the "
+        "generator is known the report compares them with the truth.",
+    ),
+)
+"""Kind of variable, its name in a heading, the claim, and the statement."""
+
+
+def identification(graph: CausalGraph, mechanisms: Sequence["MechanismSummary"] = ()) -> list[tuple[str, str]]:
+    """What the data can and cannot determine: pairs of heading and statement.
+
+    Args:
+        graph: The graph.
+        mechanisms: The mechanisms of a model, each with the assumption of its abduction; without them the statements are by
+            kind of variable.
+    """
     statements = [
         (
             "The graph is assumed",
             "Every causal statement here holds only if the graph does: no missing arrow, no wrong direction, no hidden "
-            "common cause besides those drawn. The data alone cannot confirm it.",
+            "common cause except those drawn. The data alone cannot confirm it.",
         ),
         (
             "Interventional quantities: identified where the effect section says how",
@@ -76,32 +118,52 @@ def identification(graph: CausalGraph) -> list[tuple[str, str]]:
             "had every treatment value that is compared.",
         ),
     ]
-    if kinds["continuous"]:
+    return statements + (_by_mechanism(graph, mechanisms) if any(m.assumption for m in mechanisms) else _by_kind(graph))
+
+
+def _by_mechanism(graph: CausalGraph, mechanisms: Sequence["MechanismSummary"]) -> list[tuple[str, str]]:
+    """One statement for each assumption that a mechanism of the model makes."""
+    roots = [row.node for row in mechanisms if not graph.parents(row.node)]
+    alike: dict[tuple[str, str], list[MechanismSummary]] = {}
+    for row in mechanisms:
+        if row.node not in roots:
+            alike.setdefault((row.identified, row.assumption), []).append(row)
+    statements = [
+        (
+            f"Counterfactuals of {_join(row.node for row in rows)}: {identified}",
+            f"{_join(dict.fromkeys(row.mechanism for row in rows))} assumes: {assumption}. {MEANING[identified]}",
+        )
+        for (identified, assumption), rows in alike.items()
+    ]
+    if roots:
         statements.append(
             (
-                f"Counterfactuals of continuous attributes ({_join(kinds['continuous'])}): identified under "
-                "assumptions",
-                "Scalar continuous counterfactuals are identified only under monotone scalar noise and no hidden "
-                "confounding. Neither can be tested on these data.",
+                f"Without parents: {_join(roots)}",
+                "No intervention on another variable changes them, so that their mechanisms answer no counterfactual.",
             )
         )
-    if kinds["discrete"]:
+    if alike:
         statements.append(
             (
-                f"Counterfactuals of discrete attributes ({_join(kinds['discrete'])}): not identified",
-                "Discrete counterfactuals are not identified from data by any mechanism. They rest on the chosen "
-                "mechanism; another that fits the data equally well may answer differently.",
-            )
-        )
-    if kinds["image"]:
-        statements.append(
-            (
-                f"Counterfactual images ({_join(kinds['image'])}): not identified",
-                "Image counterfactuals are not identified from data by any mechanism, however good they look. Where "
-                "the generator is known the report compares them with the truth; elsewhere they are a model's answer.",
+                "Along a path",
+                "A counterfactual runs every mechanism between the intervention and the variable. It is identified only if "
+                "each of them is: the weakest statement above holds for the whole path.",
             )
         )
     return statements
+
+
+def _by_kind(graph: CausalGraph) -> list[tuple[str, str]]:
+    kinds = {
+        "continuous": [name for name, v in graph.variables.items() if v.kind == "continuous"],
+        "discrete": [name for name, v in graph.variables.items() if v.is_discrete],
+        "image": [name for name, v in graph.variables.items() if v.is_image],
+    }
+    return [
+        (f"Counterfactuals of {heading} ({_join(kinds[kind])}): {claim}", text)
+        for kind, heading, claim, text in BY_KIND
+        if kinds[kind]
+    ]
 
 
 def _join(names: Iterable[str]) -> str:

@@ -252,8 +252,9 @@ class StructuralCausalModel(nn.Module):
     def summary(self) -> pd.DataFrame:
         """The model as a table, one row a node in topological order, under its name.
 
-        Columns: kind, mechanism (the study file's word), parents, abduction (how noise is found), parameters
-        (trainable ones), fitted (see `Mechanism.fitted`).
+        Columns: kind, mechanism (the study file's word), parents, abduction (how noise is found), counterfactuals (how far the
+        data determine them), assumption (what the abduction assumes), parameters (trainable ones), fitted (see
+        `Mechanism.fitted`).
         """
         return summarize(self)
 

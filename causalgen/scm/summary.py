@@ -26,6 +26,8 @@ def summarize(scm: "StructuralCausalModel") -> pd.DataFrame:
             "mechanism": _mechanism_name(mechanism),
             "parents": ", ".join(mechanism.parents),
             "abduction": mechanism.abduction.value,
+            "counterfactuals": mechanism.identification.kind.value,
+            "assumption": mechanism.identification.assumption,
             "parameters": _parameters(mechanism),
             "fitted": mechanism.fitted,
         }

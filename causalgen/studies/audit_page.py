@@ -28,7 +28,7 @@ __all__ = ["write_audit"]
 MOST_ANSWERS = 8
 FEW = 6
 """Changes of subgroups that are named in a sentence."""
-CITED = ("causality", "image", "audit", "direct effect", "bootstrap")
+CITED = ("causality", "image", "identification", "image identification", "audit", "direct effect", "bootstrap")
 OPEN_ROWS = 24
 """Rows of subgroups that stand open; longer tables are folded."""
 
@@ -182,9 +182,11 @@ def _assumptions(report: AuditReport, graph: CausalGraph, folder: ReportFolder) 
     alt = f"Causal graph: {graph}."
     picture = folder.picture(plot_graph(graph), "graph", alt, "The assumed causal graph.")
     margin = f"A change of {number(report.margin)} [{report.unit}] is the least that matters."
-    text = "Tick what you can defend; where one fails, so do the numbers."
+    text = "Tick what you can defend. Where an assumption fails, the numbers fail with it."
     return Section(
-        "assumptions", "Assumptions", [Part(text=text, ticks=(*TICKS, margin), pictures=[picture], beside="after")]
+        "assumptions",
+        "Assumptions",
+        [Part(text=text, ticks=(*TICKS, *report.assumptions, margin), pictures=[picture], beside="after")],
     )
 
 

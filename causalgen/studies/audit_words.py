@@ -28,12 +28,10 @@ WORDS = [
     ("Within support", "Units whose attributes under the intervention were seen together in training."),
 ]
 TICKS = (
-    "The graph holds: no arrow is missing or turned round, and no hidden cause acts on two of the attributes or on one of them "
-    "and the image.",
-    "The generator draws what the intervention would have made of these units. No data can confirm that: counterfactual "
-    "images are not identified by any mechanism.",
-    "The classifier meets real images as it met these: of this size, these colours and this scale of the pixels.",
-    "The audited units stand for those on whom the classifier will be used.",
+    "The graph holds: no arrow is missing or reversed, and no hidden cause acts on two attributes, or on an attribute and the "
+    "image.",
+    "The classifier will see images of the size, the colours and the pixel scale of these.",
+    "The audited units represent those on whom the classifier will be used.",
     "Groups of units are independent of one another.",
 )
 

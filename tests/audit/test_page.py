@@ -11,6 +11,7 @@ from causalgen.audit import AuditReport, as_classifier, audit
 from causalgen.reports import plot_changes
 from causalgen.reports.style import number
 from causalgen.studies.audit_page import write_audit
+from causalgen.studies.audit_words import TICKS
 
 from .halves import GRAPH, SIZE, model, probability, units
 
@@ -40,11 +41,13 @@ def page(written: dict[str, Path]) -> Page:
 def test_the_page_has_every_part_in_its_order(page: Page, report: AuditReport) -> None:
     assert page.open == []
     assert [a["id"] for a in page.all("section") if "id" in a] == SECTIONS
-    assert len(page.all("input")) == 6
+    assert len(page.all("input")) == len(TICKS) + len(report.assumptions) + 1
     assert len(page.all("img")) == 1 + len(report.movers) + 1  # changes, movers, graph
     words = " ".join(page.text.split())
     for text in (HOSTILE, "<b>model</b>.onnx", "causalgen audit run_1", "Kusner", "adjusted for 30 rows (Bonferroni)",
                  "do(tone = 2 lx), direct: size held at each unit's own value"):  # fmt: skip
+        assert text in words
+    for text in report.assumptions:
         assert text in words
     assert f"{sum(row.subgroup != 'everyone' for row in report.beyond)} of 20 changes are beyond the margin" in words
 

@@ -107,8 +107,8 @@ def test_effect_section_says_what_it_rests_on(page: Page) -> None:
 
 def test_what_is_not_identified_is_said(page: Page) -> None:
     assert "monotone scalar noise and no hidden confounding" in page.text
-    assert "Image counterfactuals are not identified from data by any mechanism" in page.text
-    assert "Discrete counterfactuals are not identified from data by any mechanism" in page.text
+    assert "only where the mechanism is the gradient of a convex function of its noise" in page.text
+    assert "bound discrete counterfactuals and do not identify them" in page.text
 
 
 def test_methods_used_are_cited_and_others_are_not(page: Page, bare: ReportContent, tmp_path: Path) -> None:

@@ -33,7 +33,10 @@ def test_the_nouns_print_few_lines(tmp_path) -> None:
     save(scm, tmp_path)
     summary = load(tmp_path).summary()
     assert summary["fitted"].all()
-    assert summary.loc["scan"].drop("parameters").tolist() == ["image", "conv-vae", "dose", "variational", True]
+    assert summary.loc["scan"].drop(["parameters", "assumption"]).tolist() == [
+        "image", "conv-vae", "dose", "variational", "a convention", True
+    ]  # fmt: skip
+    assert "Gaussian latents" in summary.loc["scan", "assumption"]
     assert summary["parameters"].sum() == count
     assert isinstance(summary, pd.DataFrame)
     posterior = scm.abduct(data.rows([0, 1]), particles=3, seed=0)
