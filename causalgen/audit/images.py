@@ -15,6 +15,7 @@ from ..graph import CausalGraph
 from ..metrics import Measure
 from ..predictors import AttributePredictor, Classifier
 from ..scm import StructuralCausalModel
+from ..typing import UnitValues
 from .trust import Trust, check_readers, trust
 from .worlds import Question, check_interventions, needs_particles, pixels, pose
 
@@ -34,7 +35,7 @@ class CounterfactualImages:
         image: Name of the image node.
         images: Factual images `(N, C, H, W)`.
         factual: Factual attributes `(N,)` by node.
-        rows: Row number of each unit, `(N,)`.
+        rows: Row label of each unit, `(N,)`.
         groups: Group of each unit, `(N,)`.
         questions: One for each intervention.
         trust: How far the images can be trusted.
@@ -48,7 +49,7 @@ class CounterfactualImages:
     image: str
     images: Tensor
     factual: Mapping[str, Tensor]
-    rows: NDArray[np.int64]
+    rows: NDArray[Any]
     groups: NDArray
     questions: tuple[Question, ...]
     trust: tuple[Trust, ...]
@@ -141,8 +142,8 @@ def image_node(graph: CausalGraph, name: str | None) -> str:
 
 def _units(
     scm: StructuralCausalModel, data: Any, rows: int | None, groups: Any, seed: int
-) -> tuple[Mapping[str, Any], NDArray[np.int64], NDArray]:
-    """Factual values, row numbers and groups of the audited units."""
+) -> tuple[Mapping[str, Any], NDArray[Any], NDArray]:
+    """Factual values, row labels and groups of the audited units."""
     if isinstance(data, Dataset):
         if groups is not None:
             raise DataError("Expected no groups beside a data set, which has its own; got some. Leave them out.")
@@ -153,19 +154,21 @@ def _units(
         test = data.split["test"]
         if not len(test):
             raise DataError(f"Expected units in the test split of '{data.name}'; it is empty. Split the data again.")
-        index = test[_chosen(len(test), rows, seed)]
-        return data.rows(index), index.numpy(), data.group[index].numpy()
+        index = test[_chosen(len(test), rows, seed).numpy()]
+        return data.rows(index), np.asarray(index), data.groups(index).numpy()
     factual = {name: scm.tensor(name, data[name]).cpu() for name in data} if isinstance(data, Mapping) else data
     if not isinstance(factual, Mapping) or not factual:
         raise DataError(f"Expected a data set, or a mapping with a value of every node; got {type(data).__name__}.")
     count = len(next(iter(factual.values())))
+    labels = np.asarray(data.labels) if isinstance(data, UnitValues) else np.arange(count)
     group = np.arange(count) if groups is None else np.asarray(groups)
     if group.shape != (count,):
         raise DataError(f"Expected one group for each of {count} units; got shape {group.shape}.")
     if len({len(tensor) for tensor in factual.values()}) > 1:
-        return factual, np.arange(count), group  # abduction says what is wrong
+        return factual, labels, group  # abduction says what is wrong
     index = _chosen(count, rows, seed)
-    return {name: tensor[index] for name, tensor in factual.items()}, index.numpy(), group[index.numpy()]
+    kept = {name: tensor[index] for name, tensor in factual.items()}
+    return kept, labels[index.numpy()], group[index.numpy()]
 
 
 def _chosen(count: int, rows: int | None, seed: int) -> Tensor:

@@ -1,6 +1,7 @@
 """The images that move most: the units whose score an intervention changes most, kept for a grid."""
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,7 +20,7 @@ class Movers:
 
     Args:
         intervention, effect: As in the rows of the report.
-        rows: Row numbers of the data (positions, where units were passed in), `(n,)`.
+        rows: Row labels of the data (positions, where units were passed in), `(n,)`.
         factual, null, counterfactual: Scores `(n,)`.
         supported: Bool `(n,)`: within joint support of training.
         factual_images, null_images, counterfactual_images: `(n, C, H, W)`, natural units.
@@ -27,7 +28,7 @@ class Movers:
 
     intervention: str
     effect: str
-    rows: NDArray[np.int64]
+    rows: NDArray[Any]
     factual: NDArray[np.float64]
     null: NDArray[np.float64]
     counterfactual: NDArray[np.float64]
@@ -37,12 +38,12 @@ class Movers:
     counterfactual_images: Tensor
 
 
-def moving_most(scores: UnitScores, rows: NDArray[np.int64], images: Tensor, count: int) -> Movers:
+def moving_most(scores: UnitScores, rows: NDArray[Any], images: Tensor, count: int) -> Movers:
     """At most `count` units whose change is greatest.
 
     Args:
         scores: Scores under one question and effect.
-        rows: Row number of each unit, `(N,)`.
+        rows: Row label of each unit, `(N,)`.
         images: Factual images `(N, C, H, W)`.
         count: Greatest number of units.
     """

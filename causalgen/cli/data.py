@@ -153,9 +153,9 @@ def _draw(data: "Dataset", path: Path) -> None:
 
     image = next(variable for variable in data.graph.variables.values() if variable.is_image)
     rows = data.split["test"][:: max(1, len(data.split["test"]) // PICTURES)][:PICTURES]
-    table = data.frame().loc[rows.numpy(), list(data.graph.parents(image.name))]
+    table = data.frame().loc[rows.tolist(), list(data.graph.parents(image.name))]
     captions = [
         "\n".join(f"{key} {number(value) if isinstance(value, float) else value}" for key, value in row.items())
         for row in table.to_dict("records")
     ]
-    plot_samples(data.values[image.name][rows], captions, variable=image).savefig(path, dpi=200)
+    plot_samples(data.rows(rows)[image.name], captions, variable=image).savefig(path, dpi=200)

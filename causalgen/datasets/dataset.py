@@ -1,15 +1,19 @@
 """What a data set is: an assumed graph, columns, splits, groups and, where known, the truth."""
 
 import hashlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Protocol, runtime_checkable
+from functools import cached_property
+from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 
 import torch
 from torch import Tensor
 
-from ..errors import DataError, UnknownNameError, nearest
+from ..errors import UnknownNameError, nearest
 from ..graph import CausalGraph
+from ..typing import UnitValues
+from .labels import ROW, RowLabels, find_rows
+from .store import Store
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -28,8 +32,11 @@ class Truth(Protocol):
         """Attributes that `remorph` can set on an image."""
         ...
 
-    def counterfactual(self, rows: Tensor, do: Mapping[str, object]) -> dict[str, Tensor]:
-        """True attributes and image of data set rows `(B,)` under `do`: scalars, labels, or one value per row."""
+    def counterfactual(self, rows: Any, do: Mapping[str, object]) -> dict[str, Tensor]:
+        """True attributes and image of rows of the data set under `do`: scalars, labels, or one value per row.
+
+        Rows are given as for `Dataset.rows`.
+        """
         ...
 
     def effect(self, treatment: str, outcome: str, contrast: tuple) -> float:
@@ -52,31 +59,37 @@ class Truth(Protocol):
 class Dataset:
     """Columns of data under a causal graph.
 
+    A row has one name everywhere: its number in the table, counted from 0 and including rows that were left out, or the
+    label of the data frame's own index. `frame` shows these labels, `split` holds them, and `rows`, the command line, the
+    report and saved files mean them.
+
     Args:
         name: Name of the data set.
         graph: The assumed graph, its variables declared.
-        values: Whole columns by variable: float32 `(N,)`, int64 codes `(N,)`, uint8 images `(N, C, H, W)`.
-        split: Row indices, int64, of "train", "validation" and "test".
-        group: `(N,)` int64; rows of one group share a source, and intervals are bootstrapped over groups.
+        values: Whole columns by variable, in the order of `frame()`: float32 `(N,)`, int64 codes `(N,)`, uint8 images
+            `(N, C, H, W)`.
+        split: Labels of the rows of "train", "validation" and "test": int64 tensors, or arrays of labels.
+        group: `(N,)` int64, in the order of `frame()`; rows of one group share a source, and intervals are bootstrapped
+            over groups.
         truth: The generator, where it is known.
         group_meaning: What one group is, for reports, such as "one patient".
         source: Origin and licence in a sentence, for reports.
-        origin: `(N,)` int64, what a user calls each row, such as its number in the table; None for 0, 1, 2, ...
+        labels: What the rows are called, in the order of `frame()`, each row otherwise; None for 0, 1, 2, ...
 
     Raises:
         DataError: A column is missing or unknown, has the wrong length, shape or codes, holds NaN or values outside its
-            support, or is constant; or the splits overlap or leave the table.
+            support, or is constant; or the splits overlap or leave the table; or two rows have one label.
     """
 
     name: str
     graph: CausalGraph
-    values: dict[str, Tensor]
-    split: dict[str, Tensor]
+    values: Mapping[str, Tensor]
+    split: Mapping[str, RowLabels]
     group: Tensor
     truth: Truth | None = None
     group_meaning: str = ""
     source: str = ""
-    origin: Tensor | None = None
+    labels: "pd.Index | None" = None
 
     def __post_init__(self) -> None:
         from .validate import check_dataset
@@ -90,61 +103,77 @@ class Dataset:
         parts = ", ".join(f"{name} {len(rows):,}" for name, rows in self.split.items())
         return f"Dataset({self.name!r}, {len(self):,} rows ({parts}), nodes {', '.join(self.graph.nodes)})"
 
-    def part(self, split: str) -> dict[str, Tensor]:
-        """Columns of one split; images stay uint8, and a split whose rows follow one another is not copied.
+    def rows(self, labels: Any) -> UnitValues:
+        """Values of some rows, in the order asked, with the labels that results carry.
+
+        Args:
+            labels: What `frame().index` shows: one label or several, as a list, array, tensor or index.
+
+        Raises:
+            DataError: There is no such row, or it was left out.
+        """
+        positions = self._positions(labels)
+        return UnitValues(self._store.take(positions), self._index(positions))
+
+    def part(self, split: str) -> UnitValues:
+        """Values of one split; images stay uint8, and images that are read from a file are not copied.
 
         Raises:
             UnknownNameError: The data set has no such split.
         """
-        index = self._split(split)
-        first, last = int(index[0]), int(index[-1])
-        follow = last - first + 1 == len(index) and bool((index.diff() == 1).all())
-        return self.rows(slice(first, last + 1) if follow else index)
+        positions = self._positions(self._split(split))
+        return UnitValues(self._store.view(positions), self._index(positions))
 
-    def numbers(self, index: Tensor) -> list[int]:
-        """What a user calls the rows at `index`."""
-        return (index if self.origin is None else self.origin[index]).tolist()
+    def groups(self, labels: Any) -> Tensor:
+        """The group of some rows, int64 `(B,)`; labels and errors as for `rows`."""
+        return self.group[self._positions(labels)]
 
-    def find(self, numbers: Sequence[int]) -> Tensor:
-        """Where the rows are that a user calls so, int64.
+    def frame(self, split: str | None = None) -> "pd.DataFrame":
+        """Attributes as a table, categories by name; its index holds the row labels, images are left out.
 
         Raises:
-            DataError: There is no such row.
+            UnknownNameError: The data set has no such split.
         """
-        known = range(len(self)) if self.origin is None else {n: place for place, n in enumerate(self.origin.tolist())}
-        for number in numbers:
-            if number not in known:
-                some = ", ".join(map(str, sorted(known)[:5]))
-                few = "" if self.origin is None else ", not all of which are used (missing values, or a limit of rows)"
-                raise DataError(
-                    f"Expected rows among 0..{max(known)}{few}; got {number}. Choose others, such as {some}."
-                )
-        return torch.tensor([known[number] for number in numbers])
+        from ..scm.values import to_frame  # loading it takes seconds, loading the data none
+
+        positions = torch.arange(len(self)) if split is None else self._positions(self._split(split))
+        stored, places = self._store.stored, self._store.places(positions)
+        attributes = {name: column[places] for name, column in stored.items() if not self.graph[name].is_image}
+        return to_frame(self.graph, attributes).set_index(self._index(positions))
 
     def digest(self) -> str:
-        """What the attributes are and how the rows are split, in 16 characters; pixels are left out."""
-        found = hashlib.sha256()
-        columns = {name: column for name, column in self.values.items() if not self.graph[name].is_image}
-        for name, column in sorted((columns | self.split | {"group": self.group}).items()):
+        """What the attributes are and how the rows are split, in 16 characters; pixels and row labels are left out."""
+        found, store = hashlib.sha256(), self._store
+        columns = {name: column for name, column in store.stored.items() if not self.graph[name].is_image}
+        places = {name: store.places(self._positions(rows)) for name, rows in self.split.items()}
+        for name, column in sorted((columns | places | {"group": store.in_order_of_storage(self.group)}).items()):
             found.update(name.encode() + column.contiguous().numpy().tobytes())
         return found.hexdigest()[:16]
 
-    def rows(self, index: Tensor | list[int] | slice) -> dict[str, Tensor]:
-        """Columns of the rows at `index`."""
-        index = torch.as_tensor(index) if isinstance(index, list) else index
-        return {name: column[index] for name, column in self.values.items()}
+    @cached_property
+    def _store(self) -> Store:
+        return self.values if isinstance(self.values, Store) else Store(self.values)
 
-    def frame(self, split: str | None = None) -> "pd.DataFrame":
-        """Attributes as a table, labels decoded; the index is the row number, images are left out."""
+    @cached_property
+    def _known(self) -> Mapping[Any, int] | range:
+        """Position of every row by its label."""
+        if self.labels is None:
+            return range(len(self))
+        return {label: position for position, label in enumerate(self.labels.tolist())}
+
+    def _positions(self, labels: Any) -> Tensor:
+        """Where rows stand in the table without the rows that were left out, int64: for this package alone."""
+        return find_rows(labels, self._known, self.name)
+
+    def _index(self, positions: Tensor) -> "pd.Index":
+        """What the rows at some positions are called."""
         import pandas as pd
 
-        from ..scm.values import to_frame  # loading it takes seconds, loading the data none
+        if self.labels is None:
+            return pd.Index(positions.numpy(), name=ROW)
+        return self.labels[positions.numpy()]
 
-        index = torch.arange(len(self)) if split is None else self._split(split)
-        table = to_frame(self.graph, self.rows(index))
-        return table.set_index(pd.Index(self.numbers(index), name="row"))
-
-    def _split(self, name: str) -> Tensor:
+    def _split(self, name: str) -> RowLabels:
         if name not in self.split:
             raise UnknownNameError(
                 f"Expected a split among {', '.join(self.split)}; got {name!r}." + nearest(str(name), self.split)

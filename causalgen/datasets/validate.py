@@ -1,13 +1,16 @@
 """Check columns against the variables that describe them, before anything learns from them."""
 
+from collections.abc import Mapping
 from itertools import combinations
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import torch
 from torch import Tensor
 
 from ..errors import DataError, nearest
 from ..graph import Variable
+from .labels import read_labels
+from .store import Store
 
 if TYPE_CHECKING:
     from .dataset import Dataset
@@ -31,8 +34,21 @@ def check_dataset(data: "Dataset") -> None:
             raise DataError(
                 f"Expected a column for every node; '{name}' has none. Add it or project it out of the graph."
             )
-        check_column(variable, data.values[name], len(data.group))
-    _check_split(data.split, len(data.group))
+        stored = variable.is_image and isinstance(data.values, Store)
+        column = data.values.stored[name] if stored else data.values[name]  # type: ignore[attr-defined]
+        check_column(variable, column, len(data.group))
+    _check_labels(data)
+    _check_split(data.split, data._known)
+
+
+def _check_labels(data: "Dataset") -> None:
+    if data.labels is None:
+        return
+    if len(data.labels) != len(data.group):
+        raise DataError(f"Expected a label for each of {len(data.group)} rows; got {len(data.labels)}.")
+    if not data.labels.is_unique:
+        twice = data.labels[data.labels.duplicated()][0]
+        raise DataError(f"Expected every row label once; got {str(twice)!r} again. Reset the index.")
 
 
 def check_column(variable: Variable, column: Tensor, length: int) -> None:
@@ -78,15 +94,17 @@ def _check_codes(variable: Variable, column: Tensor) -> None:
         )
 
 
-def _check_split(split: dict[str, Tensor], length: int) -> None:
-    for name, rows in split.items():
-        if not len(rows):
+def _check_split(split: Mapping[str, Any], known: Mapping[Any, int] | range) -> None:
+    parts = {name: read_labels(rows) for name, rows in split.items()}
+    for name, rows in parts.items():
+        if not rows:
             raise DataError(f"Expected rows in split '{name}'; got none.")
-        if int(rows.min()) < 0 or int(rows.max()) >= length:
-            raise DataError(
-                f"Expected rows 0 to {length - 1} in split '{name}'; got {int(rows.min())} to {int(rows.max())}."
-            )
-    for first, second in combinations(split, 2):
-        shared = set(split[first].tolist()) & set(split[second].tolist())
+        unknown = [row for row in rows if row not in known]
+        if unknown and isinstance(known, range):
+            raise DataError(f"Expected rows 0 to {len(known) - 1} in split '{name}'; got {unknown[0]}.")
+        if unknown:
+            raise DataError(f"Expected labels of rows in split '{name}'; got {unknown[0]!r}, which no row has.")
+    for first, second in combinations(parts, 2):
+        shared = sorted(set(parts[first]) & set(parts[second]), key=str)
         if shared:
-            raise DataError(f"Expected disjoint splits; row {min(shared)} is in both '{first}' and '{second}'.")
+            raise DataError(f"Expected disjoint splits; row {shared[0]} is in both '{first}' and '{second}'.")

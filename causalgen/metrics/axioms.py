@@ -14,6 +14,7 @@ import numpy as np
 from torch import Tensor
 
 from ..datasets import Dataset
+from ..datasets.labels import RowLabels
 from ..errors import SupportWarning
 from ..graph import CausalGraph
 from ..mechanisms import Abduction
@@ -33,7 +34,7 @@ BY_CONSTRUCTION = "by construction"
 def composition(
     models: Mapping[str, StructuralCausalModel],
     data: Dataset,
-    rows: Tensor,
+    rows: RowLabels,
     nodes: Sequence[str],
     *,
     image: str,
@@ -48,7 +49,7 @@ def composition(
     Args:
         models: Models by row, "model" among them.
         data: The data set.
-        rows: Row numbers of the units, `(N,)`.
+        rows: Row labels of the units, `(N,)`.
         nodes: Nodes that the queries intervene on.
         image: Name of the image node.
         cycles: After how many cycles to compare.
@@ -69,7 +70,9 @@ def composition(
                     supported = world.supported.cpu().numpy()
                 if cycle in cycles:
                     errors[row][cycle] = l1(to_bytes(world[image]), factual[image])
-    units = Units(f"do({', '.join(f'{name} = own value' for name in null)})", data.group[rows].numpy(), supported, seed)
+    units = Units(
+        f"do({', '.join(f'{name} = own value' for name in null)})", data.groups(rows).numpy(), supported, seed
+    )
     errors[IDENTITY] = {cycle: np.zeros(len(rows)) for cycle in cycles}
     if data.truth is not None and 1 in cycles:
         errors[ORACLE] = {1: l1(redraw(data.truth, factual[image], factual), factual[image])}

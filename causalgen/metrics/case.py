@@ -4,10 +4,10 @@ import warnings
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-import numpy as np
 from torch import Tensor
 
 from ..datasets import Dataset
+from ..datasets.labels import RowLabels
 from ..errors import DataError, SupportWarning
 from ..graph import CausalGraph
 from ..scm import Counterfactual, Posterior
@@ -69,7 +69,7 @@ class Case:
 
 
 def ask(
-    query: Query, posteriors: Mapping[str, Posterior], data: Dataset, rows: Tensor, *, image: str, seed: int
+    query: Query, posteriors: Mapping[str, Posterior], data: Dataset, rows: RowLabels, *, image: str, seed: int
 ) -> Case:
     """Ask one query of all.
 
@@ -77,7 +77,7 @@ def ask(
         query: The intervention.
         posteriors: Abducted units by row, "model" among them.
         data: The data set, for the factual values and the truth.
-        rows: Row numbers of the units, `(N,)`.
+        rows: Row labels of the units, `(N,)`.
         image: Name of the image node.
         seed: Seed of the bootstrap.
     """
@@ -97,7 +97,7 @@ def ask(
         except DataError as error:
             note = f"{query.label}: the generator cannot say what would have been ({error})"
     supported = worlds[MODEL].supported.cpu().numpy().astype(bool)
-    units = Units(query.label, np.asarray(data.group[rows]), supported, seed)
+    units = Units(query.label, data.groups(rows).numpy(), supported, seed)
     return Case(query, data.graph, image, factual, units, tuple(answers), truth, note)
 
 

@@ -8,6 +8,7 @@ from rich.progress import Progress
 from torch import Tensor, nn
 
 from ..datasets import Dataset
+from ..datasets.labels import RowLabels
 from ..errors import DataError, UnknownNameError, nearest
 from ..graph import CausalGraph
 from ..mechanisms import Abductive
@@ -93,7 +94,7 @@ def evaluate(
         scm = with_residual(scm, image, protocol.residual.get(name_of(scm.mechanisms[image]), 0.0))
     rules = protocol or CAUSALGEN
     index = _choose(data.split["test"], rows, seed)
-    factual, groups = data.rows(index), data.group[index].numpy()
+    factual, groups = data.rows(index), data.groups(index).numpy()
     drawn = [_draw(spec, scm, data, factual, groups, rules, seed) for spec in queries]
     models = {MODEL: scm, UNTRAINED: untrained or untrained_control(scm, data, seed=seed)}
     features = feature_space(predictors, data, image=image) if predictors else None
@@ -160,11 +161,11 @@ def _draw(
     if not isinstance(spec, str):
         raise DataError(f"Expected one node at a time under the protocol '{rules.name}'; got {spec!r}.")
     scm.graph.require(spec)
-    return draw_from_other_bin(spec, scm, factual, data.values[spec][data.split["test"]], seed=seed)
+    return draw_from_other_bin(spec, scm, factual, data.part("test")[spec], seed=seed)
 
 
-def _references(data: Dataset, seed: int) -> tuple[dict[str, Tensor], Tensor]:
-    """Test units that minimality compares with, and their row numbers."""
+def _references(data: Dataset, seed: int) -> tuple[dict[str, Tensor], RowLabels]:
+    """Test units that minimality compares with, and their row labels."""
     index = _choose(data.split["test"], REFERENCES, seed)
     return data.rows(index), index
 
@@ -180,13 +181,13 @@ def _image(graph: CausalGraph, name: str | None) -> str:
     return name
 
 
-def _choose(test: Tensor, rows: int | None, seed: int) -> Tensor:
+def _choose(test: RowLabels, rows: int | None, seed: int) -> RowLabels:
     if rows is None or rows >= len(test):
         return test
     if rows < 1:
         raise DataError(f"Expected at least one row to evaluate; got {rows}.")
     chosen = torch.randperm(len(test), generator=torch.Generator().manual_seed(seed))[:rows]
-    return test[chosen.sort().values]
+    return test[chosen.sort().values.numpy()]
 
 
 def _missing(data: Dataset, measure: Mapping[str, Measure], readers: Mapping[str, nn.Module]) -> list[str]:

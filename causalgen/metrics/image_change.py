@@ -20,6 +20,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from ..datasets import Dataset
+from ..datasets.labels import RowLabels
 from ..errors import SupportWarning
 from ..scm import Counterfactual, StructuralCausalModel
 from .bootstrap import bootstrap
@@ -68,7 +69,7 @@ class ImageChange:
 def image_changes(
     scm: StructuralCausalModel,
     data: Dataset,
-    rows: Tensor,
+    rows: RowLabels,
     do: Mapping[str, Any],
     readers: Mapping[str, tuple[str, Measure]],
     *,
@@ -79,7 +80,7 @@ def image_changes(
     Args:
         scm: A fitted model whose image can be abducted.
         data: The data.
-        rows: Rows of the units, `(N,)`.
+        rows: Row labels of the units, `(N,)`.
         do: The intervention.
         readers: By name, the image that is read and the function that reads it.
         seed: Seed of abduction and bootstrap.
@@ -100,7 +101,7 @@ def image_changes(
         numbers = [_read(read, images) for images in (factual[image], redrawn[image], imposed[image])]
         use = moved & np.isfinite(numbers).all(axis=0)
         if use.any():
-            groups = data.group[rows].numpy()[use]
+            groups = data.groups(rows).numpy()[use]
             before, same, after = (column[use] for column in numbers)
             change, floor = bootstrap(after - same, groups, seed=seed), bootstrap(same - before, groups, seed=seed)
             means = (float(before.mean()), float(same.mean()), float(after.mean()))

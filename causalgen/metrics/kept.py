@@ -18,7 +18,7 @@ __all__ = ["classifier_accuracy", "kept"]
 
 def classifier_accuracy(classifier: Classifier, data: Dataset, *, image: str, seed: int = 0) -> MetricResult:
     """Accuracy of the classifier on the factual images of the whole test split, which it never saw."""
-    test, groups = data.part("test"), data.group[data.split["test"]].numpy()
+    test, groups = data.part("test"), data.groups(data.split["test"]).numpy()
     name = classifier.variable.name
     interval = bootstrap(_hits(classifier, test[image], test[name]), groups, seed=seed)
     return MetricResult(f"{name} classifier accuracy", "", FLOOR, ALL, *interval, len(groups), better="higher")

@@ -20,6 +20,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from ..datasets.labels import RowLabels
 from ..graph import Variable
 from .case import Case
 from .queries import bin_edges
@@ -35,7 +36,7 @@ LEAST = 5
 
 
 def minimality(
-    case: Case, latents: Space, references: Mapping[str, Tensor], reference_rows: Tensor, rows: Tensor
+    case: Case, latents: Space, references: Mapping[str, Tensor], reference_rows: RowLabels, rows: RowLabels
 ) -> list[MetricResult]:
     """CLD of every row.
 
@@ -43,12 +44,12 @@ def minimality(
         case: A query with its answers.
         latents: Where distances are taken.
         references: Test units to compare with, the image and the attributes.
-        reference_rows: Their row numbers; a unit is not compared with itself.
-        rows: Row numbers of the case's units.
+        reference_rows: Their row labels; a unit is not compared with itself.
+        rows: Row labels of the case's units.
     """
     there, here = latents(references[case.image]), latents(case.factual[case.image])
     others = _distances(here, there)
-    itself = rows[:, None].numpy() == reference_rows[None].numpy()
+    itself = np.asarray(rows)[:, None] == np.asarray(reference_rows)[None]
     asked, had = ~itself, ~itself
     for name, value in case.query.do.items():
         variable, column = case.graph[name], references[name]

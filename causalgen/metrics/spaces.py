@@ -36,7 +36,7 @@ def feature_space(predictors: Mapping[str, AttributePredictor], data: Dataset, *
     """
     if not predictors:
         raise DataError("Expected at least one attribute predictor to take features from; got none.")
-    train = data.values[image][data.split["train"][:REFERENCES]]
+    train = data.rows(data.split["train"][:REFERENCES])[image]
     scale = np.maximum(_features(predictors, train).std(axis=0), 1e-6)
     return lambda images: _features(predictors, images) / scale
 

@@ -64,8 +64,7 @@ class DataSummary:
         """Summary of a data set with a random choice of its training images."""
         rows = dataset.split["train"]
         order = np.random.default_rng(seed).choice(len(rows), size=min(samples, len(rows)), replace=False)
-        chosen = rows[np.sort(order)]
-        values = dataset.rows(chosen)
+        values = dataset.rows(rows[np.sort(order)])
         return cls(
             name=dataset.name,
             rows={split: len(index) for split, index in dataset.split.items()},
@@ -73,7 +72,7 @@ class DataSummary:
             groups=None if len(dataset.group.unique()) == len(dataset) else int(dataset.group.unique().numel()),
             group_meaning=dataset.group_meaning,
             images={name: values[name].numpy() for name, v in dataset.graph.variables.items() if v.is_image},
-            captions=tuple(f"row {row}" for row in dataset.numbers(chosen)),
+            captions=tuple(f"row {row}" for row in values.labels),
             note=dataset.source,
         )
 

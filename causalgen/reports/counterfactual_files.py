@@ -1,5 +1,6 @@
 """A counterfactual as files: a table, a PNG for each image, and the grid."""
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -14,8 +15,12 @@ from .image_files import write_images
 if TYPE_CHECKING:
     from ..scm import Counterfactual
 
-__all__ = ["CounterfactualFiles", "write_counterfactual"]
+__all__ = ["CounterfactualFiles", "file_names", "write_counterfactual"]
 
+ROW = "row"
+"""Column of row labels."""
+UNSAFE = re.compile(r"[^\w.+=-]|^\.+")
+LONGEST_NAME = 80
 MOST_SHOWN = 24
 """Units in the grid; the table and the images hold all."""
 
@@ -54,8 +59,9 @@ def write_counterfactual(
         folder: The folder; files of these names are replaced, others are left alone.
         counterfactual: The counterfactual.
         truth: True counterfactual values by node for the same units.
-        units: Column that tells the units apart, with a value each; None for "unit" with 0, 1, 2, ...
-        names: Name of each unit's files; None for "unit-0", "unit-1", ...
+        units: Column that tells the units apart, with a value each; None for their row labels where they have some, else
+            "unit" with 0, 1, 2, ...
+        names: Name of each unit's files; None for the same in words, such as "row-17" or "unit-0".
 
     Raises:
         DataError: A number of names other than the number of units.
@@ -63,10 +69,11 @@ def write_counterfactual(
     """
     folder = Path(folder)
     count = len(next(iter(counterfactual.factual.values())))
-    names = [f"unit-{unit}" for unit in range(count)] if names is None else names
+    units = units or _units(counterfactual, count)
+    names = file_names(*next(iter(units.items()))) if names is None else names
     if len(set(names)) != count:
         raise DataError(f"Expected {count} different names, one a unit; got {len(set(names))}.")
-    table = _table(counterfactual, units or {"unit": range(count)}, truth)
+    table = _table(counterfactual, units, truth)
     grid, images = None, []
     nodes = [name for name, variable in counterfactual.graph.variables.items() if variable.is_image]
     shown = min(count, MOST_SHOWN)
@@ -87,11 +94,37 @@ def write_counterfactual(
     return CounterfactualFiles(table, folder / "counterfactual.csv", grid, tuple(images), shown)
 
 
+def file_names(column: str, labels: Sequence[Any]) -> list[str]:
+    """A different file name for each label: what a file system might misread is replaced.
+
+    >>> file_names("row", [3, 17]), file_names("row", ["a/b", "a:b"])
+    (['row-3', 'row-17'], ['row-a_b', 'row-a_b-2'])
+    """
+    found: list[str] = []
+    taken: set[str] = set()
+    for label in labels:
+        plain = UNSAFE.sub("_", f"{column}-{label}")[:LONGEST_NAME]
+        name, again = plain, 2
+        while name.lower() in taken:
+            name, again = f"{plain}-{again}", again + 1
+        taken.add(name.lower())
+        found.append(name)
+    return found
+
+
+def _units(counterfactual: "Counterfactual", count: int) -> dict[str, Sequence[Any]]:
+    """The column that tells the units apart: their row labels, or their numbers."""
+    labels = counterfactual.labels
+    if labels is None or len(set(labels)) < count:
+        return {"unit": range(count)}
+    return {ROW: labels.tolist()}
+
+
 def _table(
     counterfactual: "Counterfactual", units: Mapping[str, Sequence[Any]], truth: Mapping[str, Any] | None
 ) -> pd.DataFrame:
     """One row a unit and particle."""
-    table = counterfactual.to_frame()
+    table = counterfactual.to_frame().reset_index(drop=True)
     unit = table.pop("unit")
     for position, (column, values) in enumerate(units.items()):
         table.insert(position, column, [values[number] for number in unit])

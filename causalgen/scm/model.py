@@ -32,7 +32,7 @@ from .posterior import Posterior
 from .program import emit, log_likelihood
 from .summary import as_html, as_text, summarize
 from .support import JointSupport
-from .values import as_tensor, as_values
+from .values import as_tensor, as_values, unit_labels
 from .worlds import Counterfactual, Samples
 
 __all__ = ["StructuralCausalModel"]
@@ -168,7 +168,8 @@ class StructuralCausalModel(nn.Module):
         """Abduct the noise of observed units, for any number of counterfactual queries.
 
         Args:
-            factual: Mapping or data frame with a value of every node, `(B, ...)`.
+            factual: Mapping or data frame with a value of every node, `(B, ...)`. Row labels, of `Dataset.rows` or of a
+                data frame's own index, are carried to the results.
             particles: None for one noise per unit: the solution, the mean of a variational posterior, or one draw from an
                 exact posterior. Else the number of draws.
             seed: Seed; None uses torch's global state.
@@ -191,7 +192,7 @@ class StructuralCausalModel(nn.Module):
                     parents = {p: repeated[p] for p in self.graph.parents(name)}
                     abduct = partial(mechanism.abduct, draw=particles is not None)
                     noise[name] = self._chunked(name, abduct, repeated[name], parents)
-        return Posterior(self, observed, noise, particles)
+        return Posterior(self, observed, noise, particles, unit_labels(factual))
 
     def counterfactual(
         self, factual: Any, do: Mapping[str, Any], *, particles: int | None = None, seed: int | None = None

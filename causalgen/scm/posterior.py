@@ -20,6 +20,8 @@ from .interventions import act, check_interventions, world_graph
 from .worlds import Counterfactual
 
 if TYPE_CHECKING:
+    import pandas as pd
+
     from .model import StructuralCausalModel
 
 __all__ = ["Posterior"]
@@ -33,15 +35,22 @@ class Posterior:
         factual: Observed values `(B, ...)` by node.
         noise: Abducted noise by node, `(k * B, ...)`, particle-major.
         particles: Number of particles k, or None.
+        labels: Row label of each unit, `(B,)`, where they have some.
     """
 
     def __init__(
-        self, scm: "StructuralCausalModel", factual: dict[str, Tensor], noise: dict[str, Noise], particles: int | None
+        self,
+        scm: "StructuralCausalModel",
+        factual: dict[str, Tensor],
+        noise: dict[str, Noise],
+        particles: int | None,
+        labels: "pd.Index | None" = None,
     ) -> None:
         self.scm = scm
         self.factual = factual
         self.noise = noise
         self.particles = particles
+        self.labels = labels
 
     @property
     def units(self) -> int:
@@ -95,6 +104,7 @@ class Posterior:
             do,
             self._restore(inside),
             self.particles,
+            labels=self.labels,
             guided=tuple(
                 n
                 for n, mechanism in self.scm.mechanisms.items()

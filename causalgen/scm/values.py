@@ -10,8 +10,9 @@ from torch import Tensor
 
 from ..errors import DataError, MissingValueError, SupportError, UnknownNameError, nearest
 from ..graph import CausalGraph, Variable
+from ..typing import UnitValues
 
-__all__ = ["as_tensor", "as_values", "to_frame"]
+__all__ = ["as_tensor", "as_values", "to_frame", "unit_labels"]
 
 
 def as_values(graph: CausalGraph, values: Any, like: Tensor) -> dict[str, Tensor]:
@@ -50,6 +51,16 @@ def as_values(graph: CausalGraph, values: Any, like: Tensor) -> dict[str, Tensor
     if len(set(sizes.values())) > 1:
         raise DataError(f"Expected one batch size for all nodes; got {sizes}.")
     return tensors
+
+
+def unit_labels(values: Any) -> pd.Index | None:
+    """What the units of a factual are called: `Dataset.rows` and data frames with their own index say so."""
+    if isinstance(values, UnitValues):
+        sizes = {len(column) for column in values.values()}
+        return values.labels if sizes == {len(values.labels)} else None
+    if isinstance(values, pd.DataFrame) and not values.index.equals(pd.RangeIndex(len(values))):
+        return values.index
+    return None
 
 
 def as_tensor(variable: Variable, value: Any, like: Tensor, *, count: int | None = None) -> Tensor:

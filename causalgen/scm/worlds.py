@@ -85,6 +85,7 @@ class Counterfactual(_Values):
         supported: Bool of the leading shape: all recomputed nodes have parents inside the joint range of training.
         particles: Number of particles, or None.
         guided: Nodes whose mechanism gives changed parents more weight than the distribution does: guided edits.
+        labels: Row label of each unit, `(B,)`, where the factual values came with some (`Dataset.rows`, a data frame).
     """
 
     graph: CausalGraph
@@ -94,6 +95,7 @@ class Counterfactual(_Values):
     supported: Tensor
     particles: int | None = None
     guided: tuple[str, ...] = ()
+    labels: pd.Index | None = None
 
     @property
     def title(self) -> str:
@@ -121,7 +123,10 @@ class Counterfactual(_Values):
         return after - before
 
     def to_frame(self) -> pd.DataFrame:
-        """One row a unit (and particle): factual attributes, counterfactual ones with the suffix `_cf`, support flag."""
+        """One row a unit (and particle): factual attributes, counterfactual ones with the suffix `_cf`, support flag.
+
+        The column `unit` numbers the units from 0; the index holds their row labels, where they have some.
+        """
         repeat = self.particles or 1
         factual = {n: t.repeat(repeat, *[1] * (t.dim() - 1)) for n, t in self.factual.items()}
         flat = {n: t.flatten(0, 1) if self.particles else t for n, t in self.tensors.items()}
@@ -131,7 +136,7 @@ class Counterfactual(_Values):
         frame.insert(0, "unit", torch.arange(units).repeat(repeat).numpy())
         if self.particles:
             frame.insert(1, "particle", torch.arange(repeat).repeat_interleave(units).numpy())
-        return frame
+        return frame if self.labels is None else frame.set_index(self.labels.take(frame["unit"].to_numpy()))
 
     def plot(self, units: int | Sequence[int] = 6, **options: Any) -> "Figure":
         """Grid of factual, counterfactual and difference images; see `causalgen.reports.plot_counterfactual`."""

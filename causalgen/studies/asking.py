@@ -12,12 +12,13 @@ from ..datasets import Dataset
 from ..datasets.table.pixels import GROUND, Rendering
 from ..errors import CheckpointError, DataError, SupportWarning
 from ..grammar import parse_do, parse_values
-from ..reports.counterfactual_files import write_counterfactual
+from ..reports.counterfactual_files import file_names, write_counterfactual
 from ..scm import Counterfactual, StructuralCausalModel, load
 from .measurements import measurement_of
 from .output import answer_folder
 from .outside import outside_unit, read_paths
 from .queries import true_counterfactual
+from .reading_rows import read_rows
 from .runfolder import RunFolder
 from .schema import OwnData, Study
 from .sources import load_data
@@ -53,13 +54,13 @@ class Answer:
 
 
 def answer(
-    run: RunFolder, rows: Sequence[int], do: Sequence[str], out: Path | None = None, *, particles: int | None = None
+    run: RunFolder, rows: Sequence[Any], do: Sequence[str], out: Path | None = None, *, particles: int | None = None
 ) -> Answer:
     """What rows of the run's data would have been under `do`.
 
     Args:
         run: A run with a fitted model.
-        rows: Row numbers of the data; one that stands twice is asked once.
+        rows: Row labels of the data, as themselves or in words (see `read_rows`); one that stands twice is asked once.
         do: Interventions as text, "thickness=4" (see `parse_do`).
         out: Folder for what is written; None for one named after the query below the run's `counterfactuals`.
         particles: Draws of each unit's noise; None for one.
@@ -72,16 +73,15 @@ def answer(
     scm = fitted_model(run)
     interventions = parse_do(scm.graph, do)
     _check_particles(particles)
-    if not 1 <= len(rows) <= MOST_ROWS:
-        raise DataError(f"Expected 1 to {MOST_ROWS} rows; got {len(rows)}. Write them as 3,7 or 3-7.")
-    rows = list(dict.fromkeys(rows))
-    words = [*do, "rows", *map(str, rows)]
+    words = [*do, "rows", *map(str, dict.fromkeys(rows))]
     folder = _folder(run, words, particles, out)
     data = fitted_data(run, scm)
-    index = data.find(rows)
-    result, notes = _counterfactual(scm, data.rows(index), interventions, particles, run.study.seed)
-    truth = true_counterfactual(data, index, interventions)
-    return _write(folder, result, {"row": list(rows)}, [f"row-{row}" for row in rows], truth, notes)
+    asked = read_rows(data, rows)
+    if not 1 <= len(asked) <= MOST_ROWS:
+        raise DataError(f"Expected 1 to {MOST_ROWS} rows; got {len(asked)}. Write them as 3,7 or 3-7.")
+    result, notes = _counterfactual(scm, data.rows(asked), interventions, particles, run.study.seed)
+    truth = true_counterfactual(data, asked, interventions)
+    return _write(folder, result, {"row": asked}, file_names("row", asked), truth, notes)
 
 
 def answer_outside(

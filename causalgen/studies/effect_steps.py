@@ -170,7 +170,7 @@ def _scored(
             factual=data.rows(rows),
             treatment=effect.treatment,
             contrast=effect.contrast,
-            groups=data.group[rows],
+            groups=data.groups(rows),
             seed=study.seed,
         )
     except (AbductionError, DataError) as error:
@@ -193,7 +193,7 @@ def _measured(study: Study, effect: Effect, scm: StructuralCausalModel, data: Da
         image=images.name,
         measure=images.measure,
         factual=images.factual,
-        groups=data.group[list(images.rows or ())],
+        groups=data.groups(images.rows),
         **_asked(effect),
         seed=study.seed,
     )

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from ..datasets import Dataset
+from ..datasets.labels import RowLabels
 from ..errors import DataError, InterventionWarning, SupportError, SupportWarning, warn
 from ..grammar import read_do
 from ..graph import CausalGraph, Variable
@@ -39,20 +40,18 @@ def gallery(study: Study, scm: StructuralCausalModel, data: Dataset) -> list[Gal
             continue
         result = ask(scm, data, rows, do, seed=study.seed)
         truth = true_counterfactual(data, rows, do)
-        galleries.append(
-            Gallery(result, truth, units=len(rows), note=f"Rows {', '.join(map(str, data.numbers(rows)))}.")
-        )
+        galleries.append(Gallery(result, truth, units=len(rows), note=f"Rows {', '.join(map(str, rows.tolist()))}."))
     return galleries
 
 
-def ask(scm: StructuralCausalModel, data: Dataset, rows: Tensor, do: Mapping[str, Any], *, seed: int) -> Counterfactual:
+def ask(scm: StructuralCausalModel, data: Dataset, rows: Any, do: Mapping[str, Any], *, seed: int) -> Counterfactual:
     """What rows of the data would have been under `do`; units outside the joint support are flagged, not warned of."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", SupportWarning)
         return scm.counterfactual(data.rows(rows), do, seed=seed)
 
 
-def true_counterfactual(data: Dataset, rows: Tensor, do: Mapping[str, Any]) -> dict[str, Tensor] | None:
+def true_counterfactual(data: Dataset, rows: Any, do: Mapping[str, Any]) -> dict[str, Tensor] | None:
     """What really would have been; None where the generator is unknown or has no answer.
 
     Shifts and expressions act on what the generator says each unit's own value and parents would have been.
@@ -100,40 +99,43 @@ def response_curve(study: Study, curve: Curve, scm: StructuralCausalModel, data:
     )
 
 
-def test_rows(data: Dataset, count: int, seed: int) -> Tensor:
+def test_rows(data: Dataset, count: int, seed: int) -> RowLabels:
     """At most `count` rows of the test split, drawn by the seed."""
     test = data.split["test"]
     order = torch.randperm(len(test), generator=torch.Generator().manual_seed(seed))
-    return test[order[:count]]
+    return test[order[:count].numpy()]
 
 
-def answerable(scm: StructuralCausalModel, data: Dataset, rows: Tensor, do: Mapping[str, Any], seed: int) -> Tensor:
+def answerable(
+    scm: StructuralCausalModel, data: Dataset, rows: RowLabels, do: Mapping[str, Any], seed: int
+) -> RowLabels:
     """The rows for which every shift and expression in `do` has a value."""
     if not any(callable(what) for what in do.values()):
         return rows
-    kept, reason = [], ""
-    for row in rows.tolist():
+    kept: list[int] = []
+    reason = ""
+    for place, row in enumerate(rows.tolist()):
         try:
-            ask(scm, data, torch.tensor([row]), do, seed=seed)
-            kept.append(row)
+            ask(scm, data, [row], do, seed=seed)
+            kept.append(place)
         except (DataError, SupportError) as error:
             reason = str(error)
     if reason:
         missing = len(rows) - len(kept)
         warn(f"A grid leaves out {missing} of {len(rows)} units. {reason}", InterventionWarning)
-    return torch.tensor(kept, dtype=torch.int64)
+    return rows[kept]
 
 
-def _changed_first(data: Dataset, rows: Tensor, do: Mapping[str, Any]) -> Tensor:
+def _changed_first(data: Dataset, rows: RowLabels, do: Mapping[str, Any]) -> RowLabels:
     """The rows in their order, but those that have all the labels in `do` already come last."""
     labels = {name: str(value) for name, value in do.items() if data.graph[name].is_discrete}
     if not labels:
         return rows
-    has = torch.ones(len(rows), dtype=torch.bool)
+    has, values = torch.ones(len(rows), dtype=torch.bool), data.rows(rows)
     for name, label in labels.items():
         codes = [code for code, known in enumerate(data.graph[name].labels or ()) if str(known) == label]
-        has &= torch.isin(data.values[name][rows], torch.tensor(codes))
-    return torch.cat([rows[~has], rows[has]])
+        has &= torch.isin(values[name], torch.tensor(codes))
+    return rows[has.int().argsort(stable=True).numpy()]
 
 
 def image_node(graph: CausalGraph) -> str:
@@ -158,7 +160,7 @@ def _responses(study: Study, curve: Curve, worlds: list[Counterfactual]) -> tupl
     return torch.stack([world[curve.outcome].double() for world in worlds]).cpu().numpy(), "by the model"
 
 
-def _ideal(curve: Curve, data: Dataset, rows: Tensor, values: list[Any]) -> list[float]:
+def _ideal(curve: Curve, data: Dataset, rows: RowLabels, values: list[Any]) -> list[float]:
     """The right answer at each value; empty where it is unknown."""
     if curve.outcome == curve.node:
         return [float(value) for value in values]

@@ -1,7 +1,5 @@
 """By how much the interventions of a study change its scores on the image."""
 
-import torch
-
 from ..datasets import Dataset
 from ..errors import AbductionError, DataError, InterventionWarning, SupportError, warn
 from ..grammar import read_do
@@ -21,14 +19,15 @@ def score_changes(study: Study, scm: StructuralCausalModel, data: Dataset) -> li
     }
     if not readers:
         return []
-    rows = test_rows(data, study.evaluation.rows, study.seed).sort().values
+    asked, test = set(test_rows(data, study.evaluation.rows, study.seed).tolist()), data.split["test"]
+    rows = test[[place for place, row in enumerate(test.tolist()) if row in asked]]
     found = []
     for item in study.gallery:
         do = read_do(scm.graph, item.do)
         try:
             units = answerable(scm, data, rows, do, study.seed)
             if len(units):
-                found += image_changes(scm, data, torch.as_tensor(units), do, readers, seed=study.seed)
+                found += image_changes(scm, data, units, do, readers, seed=study.seed)
         except (AbductionError, DataError, SupportError) as error:
             warn(f"Scores were not read from counterfactual images. {error}", InterventionWarning)
     return found

@@ -46,7 +46,7 @@ def picked(data: Dataset, count: int, *, biased: bool, seed: int) -> Tensor:
     generator = torch.Generator().manual_seed(seed)
     if not biased:
         return rows[torch.randperm(len(rows), generator=generator)[:count]]
-    thickness = data.values["thickness"][rows]
+    thickness = data.rows(rows)["thickness"]
     standardised = (thickness - thickness.median()) / thickness.std()
     side = 2 * label(data, rows) - 1
     weight = torch.sigmoid(STRENGTH * side * standardised)
@@ -55,16 +55,15 @@ def picked(data: Dataset, count: int, *, biased: bool, seed: int) -> Tensor:
 
 def label(data: Dataset, rows: Tensor) -> Tensor:
     """Codes of LABEL, int64 `(N,)`."""
-    return (data.values["digit"][rows] >= 5).long()
+    return (data.rows(rows)["digit"] >= 5).long()
 
 
 def train(data: Dataset, *, rows: int, epochs: int, biased: bool, seed: int) -> Classifier:
     """A classifier on its own choice of images; the last fifth of them decides when to stop."""
     chosen = picked(data, rows, biased=biased, seed=seed)
     fitted, kept = chosen[: rows * 4 // 5], chosen[rows * 4 // 5 :]
-    images = data.values["image"]
-    validation = (images[kept], label(data, kept))
-    return fit_classifier(LABEL, images[fitted], label(data, fitted), validation=validation, epochs=epochs, seed=seed)
+    images, validation = data.rows(fitted)["image"], (data.rows(kept)["image"], label(data, kept))
+    return fit_classifier(LABEL, images, label(data, fitted), validation=validation, epochs=epochs, seed=seed)
 
 
 def reader(data: Dataset, name: str) -> Classifier:
@@ -103,7 +102,7 @@ def run(
         for biased in reports:
             classifier = train(data, rows=1500 if smoke else rows, epochs=6, biased=biased, seed=seed)
             test = data.split["test"]
-            accuracy = classifier.accuracy(data.values["image"][test], label(data, test))
+            accuracy = classifier.accuracy(data.rows(test)["image"], label(data, test))
             report = audited(classifier, images)
             reports[biased].append(report)
             kind = "thickness predicts the label" if biased else "picked at random"

@@ -68,7 +68,7 @@ def test_every_form_of_a_table_gives_the_same_data(folder: Path, kind: str) -> N
     assert data.frame()["size"].sort_index().to_numpy() == pytest.approx(frame["size"].to_numpy(np.float32))
     for row in (0, 23):
         pixels = np.asarray(Image.open(folder / frame["scan"][row]))
-        assert np.array_equal(data.rows(data.find([row]))["scan"][0, 0].numpy(), pixels)
+        assert np.array_equal(data.rows([row])["scan"][0, 0].numpy(), pixels)
 
 
 def test_images_are_read_from_disk_and_decoded_once(folder: Path) -> None:
@@ -92,7 +92,7 @@ def test_no_group_is_split_apart_and_shares_are_met() -> None:
         patient = rng.integers(0, groups, 600)
         values = {"patient": patient, "a": rng.normal(size=600), "b": rng.normal(size=600)}
         data = from_arrays(values, "a -> b", group="patient", seed=groups)
-        parts = {name: set(patient[data.numbers(rows)]) for name, rows in data.split.items()}
+        parts = {name: set(patient[rows.tolist()]) for name, rows in data.split.items()}
         assert not parts["train"] & parts["test"]
         assert not parts["train"] & parts["validation"]
         assert not parts["validation"] & parts["test"]
@@ -105,7 +105,7 @@ def test_a_column_may_name_the_split(folder: Path) -> None:
     table = pd.read_csv(folder / "table.csv").assign(split=["train"] * 16 + ["val"] * 4 + ["test"] * 4)
     table.to_csv(folder / "table.csv", index=False)
     data = load_table(folder / "table.csv", GRAPH, root=folder / "cache")
-    assert data.numbers(data.split["validation"]) == [16, 17, 18, 19]
+    assert data.split["validation"].tolist() == [16, 17, 18, 19]
     assert data.part("validation")["scan"].data_ptr() == data.values["scan"][16:].data_ptr(), "a view, no copy"
     table["patient"] = [*range(15), 99, 99, *range(17, 24)]
     with pytest.raises(DataError, match="1 groups of 'patient' in both train and validation"):
@@ -122,11 +122,12 @@ def test_rows_with_missing_values_are_dropped_and_counted(folder: Path) -> None:
     assert "rows with missing values were dropped (age 2, sex 2): 21 used" in data.source
     kept = table.drop(index=[2, 5, 7])
     assert data.frame().sort_index()["sex"].to_dict() == kept["sex"].to_dict()
-    assert data.numbers(data.find([8, 3])) == [8, 3]
+    assert data.rows([8, 3]).labels.tolist() == [8, 3]
     with pytest.raises(
-        DataError, match=r"Expected rows among 0..23, not all .*; got 5. Choose others, such as 0, 1, 3, 4, 6"
+        DataError,
+        match=r"Expected rows of .table.csv. among 0..23, not all .*; got 5. Choose others, such as 0, 1, 3, 4, 6",
     ):
-        data.find([5])
+        data.rows([5])
 
 
 @pytest.mark.parametrize(
@@ -140,7 +141,7 @@ def test_an_image_of_another_shape_is_cut_padded_or_stretched(tmp_path: Path, fi
     said = {"scan": {"size": [8, 8], "fit": fit}}
     data = load_table(table, "a -> scan", images=tmp_path, variables=said, root=tmp_path / "cache")
     assert data.graph["scan"].shape == (1, 8, 8)
-    first = data.rows(data.find([0]))["scan"][0, 0]
+    first = data.rows([0])["scan"][0, 0]
     assert int(first[0, 0]) == corner
     assert abs(int(first[4, 4]) - 200) <= 1
 
@@ -197,7 +198,7 @@ def test_celeba_lists(tmp_path: Path) -> None:
     (tmp_path / "list_eval_partition.txt").write_text("\n".join(parts) + "\n")
     data = load_table(tmp_path, "Young -> Smiling; {Young, Smiling} -> image", root=tmp_path / "cache")
     assert data.frame().sort_index()["Smiling"].tolist() == ["yes", "no"] * 3
-    assert data.numbers(data.split["test"]) == [4, 5]
+    assert data.split["test"].tolist() == [4, 5]
     assert data.values["image"].shape == (6, 3, 12, 10)
 
 
@@ -214,7 +215,7 @@ class Items(torch.utils.data.Dataset):
 def test_a_pytorch_dataset() -> None:
     data = from_torch(Items(), ["image", "label"], "label -> image")
     assert data.values["image"].shape == (10, 3, 4, 5)
-    item = data.rows(data.find([7]))
+    item = data.rows([7])
     assert item["image"].unique().tolist() == [round(255 * 0.7)]
     assert item["label"].tolist() == [1]
 

@@ -187,7 +187,7 @@ def test_photographs_from_phones_are_turned(tmp_path: Path) -> None:
     frame = pd.DataFrame({"a": np.arange(len(names)) * 0.5, "x": names})
     data = load_table(frame, "a -> x", images=tmp_path, root=tmp_path / "cache")
     assert data.graph["x"].shape == (3, 6, 4)
-    assert torch.equal(data.rows(data.find([0]))["x"], data.rows(data.find([6]))["x"])
+    assert torch.equal(data.rows([0])["x"], data.rows([6])["x"])
 
 
 @pytest.mark.parametrize(

@@ -1,7 +1,7 @@
 """The truth of morphodigits: the exogenous noise of every row is known, so its counterfactuals are too."""
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
@@ -12,6 +12,7 @@ from ...errors import DataError
 from ...graph import CausalGraph
 from ...morphology import set_all
 from ..interventions import as_array, remorph_values, resolve
+from ..labels import find_rows
 from .equations import attributes, draw_noise
 
 if TYPE_CHECKING:
@@ -45,21 +46,21 @@ class MorphodigitsTruth:
     def __repr__(self) -> str:
         return f"MorphodigitsTruth({len(self.base):,} rows of {len(self.digits):,} base digits)"
 
-    def counterfactual(self, rows: Tensor, do: Mapping[str, object]) -> dict[str, Tensor]:
-        """Every variable of `rows` `(B,)` as it would have been under `do`; `do={}` gives the rows themselves.
+    def counterfactual(self, rows: Any, do: Mapping[str, object]) -> dict[str, Tensor]:
+        """Every variable of `rows` as it would have been under `do`; `do={}` gives the rows themselves.
 
         Args:
-            rows: Row numbers of the data set.
+            rows: Row numbers of the data set, as for `Dataset.rows`.
             do: Values by variable: a number or label for all, or one per row. Integer tensors are codes.
 
         Raises:
             UnknownNameError: `do` names no variable.
             SupportError: A value is outside its support.
             MissingValueError: A value is missing.
-            DataError: A label is unknown, or there is neither one value nor one per row; `do` sets the image, or
-                another digit, which the generator does not know how this writer would have written.
+            DataError: There is no such row; a label is unknown, or there is neither one value nor one per row; `do` sets
+                the image, or another digit, which the generator does not know how this writer would have written.
         """
-        index = torch.as_tensor(rows).reshape(-1).numpy()
+        index = find_rows(rows, range(len(self.base)), "morphodigits").numpy()
         values = resolve(self.graph, do, self.digits[self.base[index]])
         noise = {name: column[index] for name, column in self.noise.items()}
         columns: dict[str, Tensor] = {}

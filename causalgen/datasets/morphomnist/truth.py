@@ -1,7 +1,7 @@
 """The truth of MorphoMNIST: noises follow from the attributes, images from the handwritten digit of each row."""
 
 from collections.abc import Callable, Mapping
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
@@ -12,6 +12,7 @@ from ...errors import DataError
 from ...graph import CausalGraph
 from ...morphology import grey_levels, measure_hue, set_hue
 from ..interventions import as_array, remorph_values, resolve
+from ..labels import find_rows
 from .equations import attributes, draw_noise, hue_of, intensity_noise, intensity_of
 from .process import draw
 
@@ -49,24 +50,24 @@ class MorphomnistTruth:
     def __repr__(self) -> str:
         return f"MorphomnistTruth({len(self.base):,} rows, {', '.join(self.graph.nodes)})"
 
-    def counterfactual(self, rows: Tensor, do: Mapping[str, object]) -> dict[str, Tensor]:
-        """Every variable of `rows` `(B,)` as it would have been under `do`.
+    def counterfactual(self, rows: Any, do: Mapping[str, object]) -> dict[str, Tensor]:
+        """Every variable of `rows` as it would have been under `do`.
 
         What keeps its parents keeps its value, the image too; so `do={}` gives the rows themselves.
 
         Args:
-            rows: Row numbers of the data set.
+            rows: Row numbers of the data set, as for `Dataset.rows`.
             do: Values by variable: a number or label for all, or one per row. Integer tensors are codes.
 
         Raises:
             UnknownNameError: `do` names no variable.
             SupportError: A value is outside its support.
             MissingValueError: A value is missing.
-            DataError: A label is unknown, or there is neither one value nor one per row; `do` sets the image, or
-                another digit, which the generator does not know how this writer would have written; or the MNIST
+            DataError: There is no such row; a label is unknown, or there is neither one value nor one per row; `do` sets
+                the image, or another digit, which the generator does not know how this writer would have written; or the MNIST
                 files, from which images are redrawn, are not found.
         """
-        index = torch.as_tensor(rows).reshape(-1)
+        index = find_rows(rows, range(len(self.base)), "morphomnist")
         world = self.attributes(index, do)
         factual = self.values["image"][index]
         grey = _grey(factual)
@@ -80,9 +81,9 @@ class MorphomnistTruth:
         world["image"] = torch.from_numpy(grey[:, None] if "hue" not in world else set_hue(grey, world["hue"].numpy()))
         return {name: world[name] for name in self.graph.nodes}
 
-    def attributes(self, rows: Tensor, do: Mapping[str, object]) -> dict[str, Tensor]:
+    def attributes(self, rows: Any, do: Mapping[str, object]) -> dict[str, Tensor]:
         """`counterfactual` without the image: needs no files, takes no time."""
-        index = torch.as_tensor(rows).reshape(-1)
+        index = find_rows(rows, range(len(self.base)), "morphomnist")
         factual = {name: column[index] for name, column in self.values.items() if name != "image"}
         wanted = resolve(self.graph, do, factual["digit"].numpy())
         before = {name: factual[name].numpy().astype(float) for name in self.remorphs}

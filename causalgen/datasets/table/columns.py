@@ -61,7 +61,7 @@ class Columns:
 
 
 def as_frame(table: TableLike) -> pd.DataFrame:
-    """The table, with text as column names and rows numbered from 0.
+    """The table, with text as column names and rows numbered from 0; `row_labels` has the index that it came with.
 
     Raises:
         DataError: It cannot be read, has fewer than two rows, or a column name twice.

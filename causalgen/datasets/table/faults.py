@@ -5,6 +5,9 @@ from dataclasses import dataclass, replace
 from itertools import groupby
 from typing import Any
 
+import numpy as np
+import pandas as pd
+
 from ...errors import DataError
 
 __all__ = ["DataFaultsError", "Fault", "Faults"]
@@ -21,14 +24,15 @@ class Fault:
 
     Args:
         column: Column of the table.
-        row: Row from 0, the first below the header; None for a fault of the whole column.
+        row: Row from 0, the first below the header, or its label in a data frame's own index; None for a fault of the whole
+            column.
         found: What is there.
         expected: What should be.
         more: Further rows with a fault for the same reason that are not named.
     """
 
     column: str
-    row: int | None
+    row: int | str | None
     found: str
     expected: str
     more: int = 0
@@ -44,14 +48,16 @@ class DataFaultsError(DataError):
     Args:
         faults: At least one.
         source: Name of the table.
+        numbered: Whether rows are called by their numbers; else by the table's index.
     """
 
-    def __init__(self, faults: Sequence[Fault], source: str) -> None:
+    def __init__(self, faults: Sequence[Fault], source: str, *, numbered: bool = True) -> None:
         self.faults = tuple(faults)
         count = sum(1 + fault.more for fault in faults)
+        called = "row 0 is the first below the header" if numbered else "rows by the table's index"
         lines = [line for _, group in groupby(faults, _reason) for line in _lines(list(group))]
         super().__init__(
-            f"Expected data without faults in {source}; got {count:,} (row 0 is the first below the header):\n  "
+            f"Expected data without faults in {source}; got {count:,} ({called}):\n  "
             + "\n  ".join(lines)
             + "\nMend them, or leave the columns out of the graph; rows with missing values go with `missing: drop`."
         )
@@ -62,10 +68,11 @@ class Faults:
 
     Args:
         source: Name of the table.
+        labels: What the rows are called; None for 0, 1, 2, ...
     """
 
-    def __init__(self, source: str) -> None:
-        self.source = source
+    def __init__(self, source: str, labels: pd.Index | None = None) -> None:
+        self.source, self.labels = source, labels
         self.found: list[Fault] = []
 
     def column(self, column: str, found: str, expected: str) -> None:
@@ -73,11 +80,19 @@ class Faults:
         self.found.append(Fault(column, None, found, expected))
 
     def rows(self, column: str, rows: Sequence[int], found: Callable[[int], str], expected: str) -> None:
-        """Note that `rows` of a column hold what they should not; `found` tells in words what a row holds."""
-        named = [Fault(column, int(row), _short(found(int(row))), expected) for row in rows[:KEPT]]
+        """Note that rows at some positions hold what they should not; `found` tells in words what one holds."""
+        named = [Fault(column, self._label(int(row)), _short(found(int(row))), expected) for row in rows[:KEPT]]
         if len(rows) > KEPT:
             named[-1] = replace(named[-1], more=len(rows) - KEPT)
         self.found += named
+
+    @property
+    def _numbered(self) -> bool:
+        return self.labels is None or self.labels.equals(pd.RangeIndex(len(self.labels)))
+
+    def _label(self, row: int) -> int | str:
+        label = row if self.labels is None else self.labels[row]
+        return int(label) if isinstance(label, int | np.integer) else str(label)
 
     def refuse(self) -> None:
         """Raise what was found.
@@ -86,7 +101,7 @@ class Faults:
             DataFaultsError: There is any fault.
         """
         if self.found:
-            raise DataFaultsError(self.found, self.source)
+            raise DataFaultsError(self.found, self.source, numbered=self._numbered)
 
 
 def _reason(fault: Fault) -> tuple[str, str, bool]:

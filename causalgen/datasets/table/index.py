@@ -20,6 +20,7 @@ from .declare import VariablesLike, read_declarations
 from .faults import Faults
 from .images import ImageColumn, PixelColumn
 from .matching import find_column, match_one
+from .row_labels import row_labels
 from .splits import SHARES, SplitLike, given_split
 from .unlisted import unlisted_images
 
@@ -39,6 +40,7 @@ class TableIndex:
         images: Image columns by node.
         rows: Rows that are kept, of the table's `count`.
         count: Rows in the table.
+        labels: What the table's rows are called, `(count,)`: 0, 1, 2, ..., or the data frame's own index.
         dropped: Rows dropped for a missing value, by node; a row may miss several.
         split: Rows of each split, as positions among `rows`.
         group: `(len(rows),)` group of each kept row.
@@ -57,6 +59,7 @@ class TableIndex:
     images: dict[str, ImageColumn | PixelColumn] = field(repr=False)
     rows: NDArray[np.int64] = field(repr=False)
     count: int
+    labels: pd.Index = field(repr=False)
     dropped: dict[str, int]
     split: dict[str, Tensor] = field(repr=False)
     group: NDArray[np.int64] = field(repr=False)
@@ -147,7 +150,8 @@ def index_table(
     frame = as_frame(table)
     if name is None:
         name = "table" if isinstance(table, pd.DataFrame) else Path(table).absolute().name
-    faults = Faults(name)
+    labels = row_labels(table, len(frame))
+    faults = Faults(name, labels)
     declared = read_declarations(variables or {}, graph)
     if not declared:
         raise DataError("Expected a graph over columns of the table; got one without nodes. Write 'age -> image'.")
@@ -184,6 +188,7 @@ def index_table(
         images=columns.images,
         rows=chosen.kept,
         count=len(frame),
+        labels=labels,
         dropped={node: int(cells.sum()) for node, cells in absent.items()},
         split=chosen.split,
         group=chosen.groups,

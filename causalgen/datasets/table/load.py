@@ -4,12 +4,15 @@ from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import torch
 from torch import Tensor
 
 from ...graph import CausalGraph
 from ...graph.parse import EdgesLike
 from ..dataset import SPLITS, Dataset
+from ..labels import ROW, numbered
+from ..store import Store
 from .columns import TableLike
 from .declare import VariablesLike
 from .faults import Faults
@@ -81,10 +84,11 @@ def load_index(
     Raises:
         DataFaultsError: Images that cannot be decoded.
     """
-    faults = Faults(index.name)
+    faults = Faults(index.name, index.labels)
     order = torch.cat([index.split[name] for name in SPLITS])  # a split that follows on needs no copy of its images
-    places = dict(zip(SPLITS, torch.arange(len(order)).split([len(index.split[name]) for name in SPLITS])))
+    kept, place = order.sort()  # in the table's order, and where each row is stored
     rows = index.rows[order.numpy()]
+    labels = index.labels[index.rows[kept.numpy()]]
     values: dict[str, Tensor] = {}
     for node in index.graph.nodes:
         if node in index.images:
@@ -101,10 +105,10 @@ def load_index(
     return Dataset(
         name=index.name,
         graph=index.graph,
-        values=values,
-        split=places,
-        group=torch.from_numpy(index.group)[order],
+        values=Store(values, None if torch.equal(order, kept) else place),
+        split={name: numbered(index.labels[index.rows[index.split[name].numpy()]]) for name in SPLITS},
+        group=torch.from_numpy(index.group)[kept],
         group_meaning=index.group_meaning,
         source=index.source,
-        origin=torch.from_numpy(rows),
+        labels=None if labels.equals(pd.RangeIndex(len(labels))) and labels.name == ROW else labels,
     )

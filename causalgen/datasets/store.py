@@ -1,0 +1,59 @@
+"""Columns that lie in memory, or on disk, in another order than the rows of their table.
+
+Rows of a split lie next to one another, so that a split of memory-mapped images is a view and no copy.
+"""
+
+from collections.abc import Iterator, Mapping
+
+import torch
+from torch import Tensor
+
+__all__ = ["Store"]
+
+
+class Store(Mapping[str, Tensor]):
+    """Columns by name in the order of the table's rows, whatever the order in which they are stored.
+
+    Reading a whole column of images copies it where the two orders differ; `take` and `view` copy what they return at most.
+
+    Args:
+        stored: Columns as they are stored.
+        place: `(N,)` int64, the place in `stored` of each row; None where the orders agree.
+    """
+
+    def __init__(self, stored: Mapping[str, Tensor], place: Tensor | None = None) -> None:
+        self.stored, self.place = dict(stored), place
+
+    def __getitem__(self, name: str) -> Tensor:
+        column = self.stored[name]
+        return column if self.place is None else column[self.place]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self.stored)
+
+    def __len__(self) -> int:
+        return len(self.stored)
+
+    def places(self, positions: Tensor) -> Tensor:
+        """Where the rows at `positions` of the table are stored, int64."""
+        return positions if self.place is None else self.place[positions]
+
+    def take(self, positions: Tensor) -> dict[str, Tensor]:
+        """Columns of the rows at `positions` of the table, copied."""
+        index = self.places(positions)
+        return {name: column[index] for name, column in self.stored.items()}
+
+    def view(self, positions: Tensor) -> dict[str, Tensor]:
+        """The same, not copied where the rows are stored one after another."""
+        index = self.places(positions)
+        if not len(index) or not bool((index.diff() == 1).all()):
+            return self.take(positions)
+        return {name: column[int(index[0]) : int(index[-1]) + 1] for name, column in self.stored.items()}
+
+    def in_order_of_storage(self, column: Tensor) -> Tensor:
+        """A column `(N,)` in the order of the table's rows, reordered as the others are stored."""
+        if self.place is None:
+            return column
+        stored = torch.empty_like(column)
+        stored[self.place] = column
+        return stored

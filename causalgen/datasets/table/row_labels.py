@@ -1,0 +1,61 @@
+"""What the rows of a user's table are called: their numbers, or a data frame's own index."""
+
+from pathlib import Path
+
+import pandas as pd
+from pyarrow import ArrowException, parquet
+
+from ...errors import DataWarning, warn
+from ..labels import ROW
+from .columns import TableLike
+from .reading import PARQUET
+
+__all__ = ["row_labels"]
+
+
+def row_labels(table: TableLike, count: int) -> pd.Index:
+    """The labels of a table's rows, each different.
+
+    A data frame, also one saved as Parquet, keeps its index. Where an index cannot tell the rows apart (labels that stand
+    twice, are missing or are truth values), the rows are numbered from 0, with a warning.
+
+    Args:
+        table: As for `load_table`.
+        count: Number of rows.
+    """
+    numbers = pd.RangeIndex(count, name=ROW)
+    index = table.index if isinstance(table, pd.DataFrame) else _saved_index(Path(table))
+    if index is None or len(index) != count or (isinstance(index, pd.RangeIndex) and index.equals(numbers)):
+        return numbers
+    if not index.is_unique:
+        return _numbers(numbers, f"the label {str(index[index.duplicated()][0])!r} stands twice")
+    if any(index.get_level_values(level).hasnans for level in range(index.nlevels)):
+        return _numbers(numbers, "a label is missing")
+    if index.inferred_type == "boolean":
+        return _numbers(numbers, "truth values name no rows")
+    return index
+
+
+def _numbers(numbers: pd.RangeIndex, reason: str) -> pd.RangeIndex:
+    warn(
+        f"The rows are numbered from 0, because the index of the table cannot tell them apart: {reason}. "
+        "Give the table an index of different labels to keep it.",
+        DataWarning,
+    )
+    return numbers
+
+
+def _saved_index(path: Path) -> pd.Index | None:
+    """The index that pandas saved in a Parquet file; None where there is none."""
+    if path.suffix.lower() not in PARQUET:
+        return None
+    try:
+        metadata = parquet.read_schema(path).pandas_metadata or {}
+        names = metadata.get("index_columns", [])
+        if len(names) != 1 or not isinstance(names[0], str):
+            return None
+        column = parquet.read_table(path, columns=[names[0]]).column(names[0])
+    except (ArrowException, OSError, ValueError, KeyError):
+        return None
+    title = None if names[0].startswith("__index_level_") else names[0]
+    return pd.Index(column.to_pylist(), name=title)

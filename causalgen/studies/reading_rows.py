@@ -1,0 +1,47 @@
+"""Rows as a user writes them on the command line: 3,7 or 3-7, or the labels of the table's own index."""
+
+import re
+from collections.abc import Iterable
+from typing import Any
+
+from ..datasets import Dataset
+from ..errors import DataError
+
+__all__ = ["read_rows"]
+
+RANGE = re.compile(r"(\d+)\s*-\s*(\d+)")
+MOST = 10_000
+"""Rows in a range."""
+
+
+def read_rows(data: Dataset, rows: Iterable[Any]) -> list[Any]:
+    """Row labels of the data, each once, in the order asked.
+
+    Args:
+        data: The data set.
+        rows: Row labels, or words for them: "17", "3-7" for five numbered rows, "p012".
+
+    Raises:
+        DataError: A word that is neither a label nor numbers. Whether there is such a row is for `Dataset.rows` to say.
+    """
+    index = data.frame().index
+    labels = {str(label): label for label in index}
+    if len(labels) < len(index):
+        raise DataError(f"Expected row labels of '{data.name}' that differ in writing; some do not. Ask in Python.")
+    numbers = index.inferred_type == "integer"
+    found: dict[Any, None] = {}
+    for row in rows:
+        listed = _read(row, labels, numbers=numbers) if isinstance(row, str) else [row]
+        found |= dict.fromkeys(listed)
+    return list(found)
+
+
+def _read(word: str, labels: dict[str, Any], *, numbers: bool) -> list[Any]:
+    if word in labels or not numbers:
+        return [labels.get(word, word)]
+    if word.isdecimal():
+        return [int(word)]
+    span = RANGE.fullmatch(word)
+    if span is None or not 0 <= int(span[2]) - int(span[1]) <= MOST:
+        raise DataError(f"Expected row numbers such as 3,7 or 3-7; got '{word}'.")
+    return list(range(int(span[1]), int(span[2]) + 1))
