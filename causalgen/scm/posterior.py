@@ -80,6 +80,7 @@ class Posterior:
         changed = set(do).union(*(nx.descendants(world, name) for name in do))
         values = {name: self._repeat(tensor) for name, tensor in self.factual.items()}
         inside = torch.ones(self.units * (self.particles or 1), dtype=torch.bool, device=self.scm.like.device)
+        strained = []
         with seeded(seed, self.scm.like.device):
             for name in world:
                 if name in do:
@@ -94,9 +95,11 @@ class Posterior:
                     )
                 elif name in changed:
                     values[name] = self._predict(name, values, changed)
-                    inside &= self.scm.supports[name](values, len(inside))
-        if not inside.all():
-            _warn_of_support(inside, do)
+                    known = self.scm.supports[name](values, len(inside))
+                    strained += [name] if not known.all() else []
+                    inside &= known
+        if strained:
+            _warn_of_support(inside, do, strained)
         return Counterfactual(
             graph,
             self.factual,
@@ -143,10 +146,11 @@ class Posterior:
         return f"Posterior({self.units} units{particles}; abduction: {kinds})"
 
 
-def _warn_of_support(inside: Tensor, do: Mapping[str, Any]) -> None:
+def _warn_of_support(inside: Tensor, do: Mapping[str, Any], strained: list[str]) -> None:
     outside = int((~inside).sum())
     warn(
         f"{outside} of {inside.numel()} counterfactuals under do({', '.join(do)}) have parents outside the joint range seen "
-        "in training; their images are extrapolated. They are flagged in `supported`.",
+        f"in training, those of {', '.join(strained)}: these values, and what follows from them, are extrapolated. "
+        "They are flagged in `supported`.",
         SupportWarning,
     )

@@ -1,6 +1,7 @@
 """Joint support: were parents like these seen in training?"""
 
 from collections.abc import Mapping
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -13,6 +14,10 @@ __all__ = ["JointSupport"]
 
 REFERENCES = 2048
 QUANTILE = 0.99
+NEIGHBOUR, WIDEST = 5, 1.25
+"""A reference unit reaches as far as its fifth neighbour, but at most a quarter farther than the threshold."""
+SAME = 0.01
+"""Rounding within which two combinations of labels are the same."""
 DISCRETE_SCALE = 0.35
 """Two different labels are half a standard deviation apart."""
 
@@ -20,9 +25,12 @@ DISCRETE_SCALE = 0.35
 class JointSupport(nn.Module):
     """Flags parents that are farther from every training unit than training units are from one another.
 
-    The distance is Euclidean over standardised continuous and scaled one-hot discrete parents; the threshold is the 99 %
-    quantile of the distance from a training unit to its nearest neighbour among 2,048 reference units. Image parents do
-    not take part.
+    The distance is Euclidean over standardised continuous and scaled one-hot discrete parents. The threshold is the 99 %
+    quantile of the distance from a training unit to the nearest one with other values, among 2,048 reference units. Each
+    of these reaches as far as the threshold, and in sparse regions as far as its fifth neighbour (at most 1.25 times the
+    threshold). Units are inside where the nearest reference unit reaches them, so that about one in a hundred units like
+    those of training is flagged, or fewer. Combinations of labels alone are inside where training has them. Image parents
+    do not take part.
 
     Args:
         parents: Parents of one node.
@@ -38,6 +46,7 @@ class JointSupport(nn.Module):
         self.features = Features(self.parents)
         self.register_buffer("reference", torch.zeros(REFERENCES, self.features.width))
         self.register_buffer("threshold", torch.tensor(torch.inf))
+        self._reached: tuple[tuple[Any, ...], Tensor, Tensor] | None = None
 
     @property
     def fitted(self) -> bool:
@@ -55,17 +64,37 @@ class JointSupport(nn.Module):
         generator = torch.Generator().manual_seed(0)
         chosen = torch.randperm(len(points), generator=generator)[:count].to(points.device)
         reference = points[chosen]
-        distance = torch.cdist(reference, reference)
-        distance.fill_diagonal_(torch.inf)
-        self.threshold.copy_(distance.min(dim=1).values.quantile(QUANTILE))
+        different, counts = reference.unique(dim=0, return_counts=True)
+        if all(variable.is_discrete for variable in self.parents.values()):
+            self.threshold.fill_(SAME)
+        else:
+            nearest = _neighbours(different, 1).repeat_interleave(counts)
+            self.threshold.copy_(nearest.quantile(QUANTILE))
         self.reference.copy_(reference[torch.arange(REFERENCES) % count])
 
     def forward(self, values: Values, count: int) -> Tensor:
         """Whether each of `count` units is inside, bool `(B,)`."""
         if not self.parents or not self.fitted:
             return torch.ones(count, dtype=torch.bool, device=self.reference.device)
-        nearest = [torch.cdist(part, self.reference).min(dim=1).values for part in self._points(values).split(4096)]
-        return torch.cat(nearest) <= self.threshold
+        reference, reach = self._reach()
+        inside = []
+        for part in self._points(values).split(4096):
+            distance, nearest = torch.cdist(part, reference).min(dim=1)
+            inside.append(distance <= reach[nearest])
+        return torch.cat(inside)
+
+    def _reach(self) -> tuple[Tensor, Tensor]:
+        """Different reference units and how far each reaches; computed again where the buffers have changed."""
+        buffers = (self.reference, self.threshold)
+        state = tuple((tensor.data_ptr(), tensor._version, tensor.dtype, tensor.device) for tensor in buffers)
+        if self._reached is None or self._reached[0] != state:
+            reference = self.reference.unique(dim=0)
+            reach = _neighbours(reference, NEIGHBOUR).clamp(self.threshold, WIDEST * self.threshold)
+            self._reached = state, reference, reach
+        return self._reached[1:]
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {**self.__dict__, "_reached": None}
 
     def _points(self, values: Values) -> Tensor:
         scale = torch.cat(
@@ -75,3 +104,11 @@ class JointSupport(nn.Module):
             ]
         )
         return self.features(values) * scale.to(self.reference)
+
+
+def _neighbours(points: Tensor, position: int) -> Tensor:
+    """Distance `(N,)` from each of different points to its nearest neighbour, or to the one at `position`."""
+    if len(points) == 1:
+        return points.new_zeros(1)
+    distance = torch.cdist(points, points).fill_diagonal_(torch.inf)
+    return distance.kthvalue(min(position, len(points) - 1), dim=1).values
