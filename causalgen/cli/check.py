@@ -86,6 +86,7 @@ def _lines(found: "StudyCheck") -> list[str]:
         lines.append("Rows: " + ", ".join(f"{count:,} {name}" for name, count in found.rows.items()) + by)
     if found.data is not None:
         lines.append(found.data.source)
+        lines += [_missing(node, counts) for node, counts in found.data.words.items()]
         lines += [f"Note: {note}" for note in found.data.notes]
         if found.data.unused:
             lines.append(f"Columns that the graph leaves out: {some(found.data.unused)}")
@@ -98,3 +99,7 @@ def _lines(found: "StudyCheck") -> list[str]:
         ("effects", study.effects),
     ]
     return [*lines, "Asked: " + ", ".join(f"{len(items)} {what}" for what, items in asked)]
+
+
+def _missing(node: str, counts: dict[str, int]) -> str:
+    return f"Read as missing in {node}: " + ", ".join(f"{word} {count:,}" for word, count in counts.items())

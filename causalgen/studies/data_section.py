@@ -83,6 +83,8 @@ class OwnVariable(Section):
     """Grey values that become 0 and 255, one pair for all images; left out: the range found in files of 16 bits and more."""
     ground: str | None = None
     """Colour behind transparent pixels, such as white or "#808080"; left out: white."""
+    missing_words: Annotated[tuple[Scalar, ...], Field(strict=False)] = ()
+    """Words and numbers that stand for a missing value in this column, such as "n/a" or -999."""
 
 
 GRAPH_FILES = (".dot", ".gv", ".gml", ".graphml", ".yaml", ".yml", ".json")
@@ -105,6 +107,8 @@ class OwnData(Section):
     """Shares of train, validation and test, or the column that names each row's split; left out: 0.7, 0.15, 0.15."""
     missing: Literal["refuse", "drop"] = "refuse"
     """What happens to rows with missing values."""
+    missing_words: Annotated[tuple[Scalar, ...], Field(strict=False)] = ()
+    """Words and numbers that stand for missing values in every column, except where they are declared labels."""
     rows: Count | None = None
     """Greatest number of rows, drawn at random; left out: all."""
     seed: int = 0

@@ -95,6 +95,7 @@ def _indexed(said: str, stamps: tuple[int, ...]) -> Any:
         group=data.group,
         split=data.split,
         missing=data.missing,
+        missing_words=data.missing_words,
         rows=data.rows,
         seed=data.seed,
         thorough=True,

@@ -4,7 +4,7 @@ import json
 import math
 import os
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -18,12 +18,13 @@ from ..datasets.table.columns import as_frame, image_folder
 from ..datasets.table.declare import Declaration
 from ..datasets.table.faults import Faults
 from ..datasets.table.images import ImageColumn, index_images, looks_like_paths
-from ..datasets.table.matching import match_columns, name_and_unit
+from ..datasets.table.matching import match_columns, name_and_unit, words_of
+from ..datasets.table.words import count_words, missing_words
 from ..errors import DataError
 from ..graph import Variable
 from ..graph.parse import read_edges, write_name
 
-__all__ = ["Columns", "Starter", "propose_edges", "propose_size", "starter_study", "table_columns"]
+__all__ = ["Columns", "Starter", "propose_edges", "propose_group", "propose_size", "starter_study", "table_columns"]
 
 STEPS = 2500
 """Training steps that a starter study aims at, within `EPOCHS`."""
@@ -31,6 +32,8 @@ EPOCHS = (10, 150)
 BATCH = 32
 LONGEST_SIDE = 64
 """Larger images are made this large at first: training time grows with the pixels."""
+PERSONS = {"patient", "subject", "person", "participant", "case", "individual", "animal", "mouse", "donor"}
+"""Words in the name of a column that tell whose rows belong together."""
 NEARLY_SQUARE = 0.12
 """Logarithm of height / width up to which an image counts as square."""
 LOOKED_AT = 20
@@ -125,24 +128,31 @@ def starter_study(
         DataError, UnknownNameError, GraphError: The table or the graph cannot be read, or do not fit.
     """
     variables = _images(table, columns.frame, read_edges(edges).nodes, image)
+    variables, notes = _with_words(columns.frame, read_edges(edges).nodes, variables)
+    proposed = group or propose_group(columns.frame, read_edges(edges).nodes)
+    if proposed is not None and group is None:
+        notes.append(
+            f"Rows with the same '{proposed}' are kept in one split: `group: \"{proposed}\"`. Remove it where each row is a "
+            "unit of its own."
+        )
     index = index_table(
         columns.frame,
         edges,
         variables=variables,
         root=image_folder(table, None),
-        group=group,
+        group=proposed,
         missing="drop",
         name=table.absolute().name,
     )
     parts = [
         _head(name),
-        _data(index, _relative(table, below), edges),
+        _data(index, _relative(table, below), edges, variables),
         _training(index),
         _questions(index),
         _effects(index),
         "seed: 0\n",
     ]
-    return Starter("\n".join(part for part in parts if part), index.notes, index.unused)
+    return Starter("\n".join(part for part in parts if part), (*notes, *index.notes), index.unused)
 
 
 def _images(table: Path, frame: pd.DataFrame, nodes: Sequence[str], image: str | None) -> dict[str, dict[str, Any]]:
@@ -156,6 +166,32 @@ def _images(table: Path, frame: pd.DataFrame, nodes: Sequence[str], image: str |
             size = {} if found is None else {"size": Counter(found.found).most_common(1)[0][0]}
             said[node] = {"kind": "image"} | size
     return said
+
+
+def _with_words(
+    frame: pd.DataFrame, nodes: Sequence[str], variables: dict[str, dict[str, Any]]
+) -> tuple[dict[str, dict[str, Any]], list[str]]:
+    """The declarations with words that are likely to stand for missing values, and a sentence for each column with some."""
+    matches = match_columns({node: Declaration() for node in nodes}, list(frame.columns), _looks(frame))
+    notes = []
+    for node, match in matches.items():
+        words = [] if node in variables else missing_words(frame[match.title])
+        if words:
+            variables = variables | {node: {"missing_words": tuple(words)}}
+            counts = ", ".join(f"{word} {count:,}" for word, count in count_words(frame[match.title], words).items())
+            notes.append(
+                f"Proposed as missing in '{match.title}': {counts}. Remove `missing_words` where they are values."
+            )
+    return variables, notes
+
+
+def propose_group(frame: pd.DataFrame, nodes: Sequence[str]) -> str | None:
+    """A column that numbers persons and repeats them, and that the graph does not use; None where there is none or several."""
+    matches = match_columns({node: Declaration() for node in nodes}, list(frame.columns), _looks(frame))
+    used = {match.title for match in matches.values()}
+    found = [title for title in frame.columns if title not in used and set(words_of(title)) & PERSONS]
+    found = [title for title in found if 3 <= frame[title].nunique() < frame[title].count()]
+    return found[0] if len(found) == 1 else None
 
 
 def _looks(frame: pd.DataFrame) -> Callable[[str], bool]:
@@ -174,7 +210,7 @@ question: ""                  # in words, for the report
 """
 
 
-def _data(index: TableIndex, table: str, edges: str) -> str:
+def _data(index: TableIndex, table: str, edges: str, declared: Mapping[str, dict[str, Any]]) -> str:
     lines = ["data:", f"  table: {_flow(table)}"]
     lines += [
         "  # An arrow says: may act on directly. What is not joined does not. These assumptions carry every answer."
@@ -186,7 +222,7 @@ def _data(index: TableIndex, table: str, edges: str) -> str:
     for node in index.graph.nodes:
         sizes = index.images[node].sizes if node in index.images else ""
         note = f"   # files have {sizes}" if "," in sizes else ""
-        lines.append(f"    {_flow(node)}: {_flow(_said(index, node))}{note}")
+        lines.append(f"    {_flow(node)}: {_flow(_said(index, node, declared))}{note}")
     lines += [
         f"  group: {_flow(index.group_by)}"
         if index.group_by
@@ -200,10 +236,11 @@ def _data(index: TableIndex, table: str, edges: str) -> str:
     return "\n".join(lines) + "\n"
 
 
-def _said(index: TableIndex, node: str) -> dict[str, Any]:
+def _said(index: TableIndex, node: str, declared: Mapping[str, dict[str, Any]]) -> dict[str, Any]:
     variable = index.graph[node]
     said: dict[str, Any]
     column: dict[str, Any] = {"column": index.titles[node]} if node in index.proposed else {}
+    words = list(declared.get(node, {}).get("missing_words", ()))
     if variable.is_image:
         image = index.images[node]
         said = column | {"kind": "image", "size": list(propose_size(image.found)), "colour": variable.shape[0] == 3}
@@ -214,7 +251,7 @@ def _said(index: TableIndex, node: str) -> dict[str, Any]:
         said["labels"] = list(variable.labels)
     if variable.unit:
         said["unit"] = variable.unit
-    return said
+    return said | ({"missing_words": words} if words else {})
 
 
 def _plain(number: float) -> float:

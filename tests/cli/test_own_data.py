@@ -85,7 +85,9 @@ def test_the_graph_may_be_a_file(folder: Path) -> None:
 
 
 def test_check_shows_data_and_time(folder: Path) -> None:
-    new(folder, "--edges", GRAPH)
+    assert "Rows with the same 'patient' are kept in one split" in new(folder, "--edges", GRAPH)
+    lines = (folder / "study.yaml").read_text().splitlines(keepends=True)
+    (folder / "study.yaml").write_text("".join(line for line in lines if line.strip() != "group: patient"))
     result = runner.invoke(app, ["check", str(folder / "study.yaml")])
     assert result.exit_code == 0, result.output
     for part in ("female, male", "42 train, 9 validation, 9 test", "leaves out: patient", "Training takes at most"):

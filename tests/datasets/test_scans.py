@@ -1,5 +1,6 @@
 """A hospital's table of 16-bit scans: what the generator promises, and the way from the table to a study."""
 
+import json
 from pathlib import Path
 
 import numpy as np
@@ -7,6 +8,10 @@ import pandas as pd
 import pytest
 import scans
 from PIL import Image
+from typer.testing import CliRunner
+
+from causalgen.cli.app import app
+from causalgen.studies.schema import OwnData, load_study
 
 
 @pytest.mark.parametrize(
@@ -31,3 +36,28 @@ def test_files_hold_what_was_drawn(tmp_path: Path) -> None:
     first = np.asarray(Image.open(tmp_path / "data" / rows["file"][0]))
     assert first.dtype == np.uint16
     assert np.array_equal(first, scans.draw(rows.iloc[:1])[0])
+
+
+def test_a_hospital_s_table_passes_new_and_check_as_it_is(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("CAUSALGEN_CACHE", str(tmp_path / "cache"))
+    scans.make(tmp_path / "data")
+    study = tmp_path / "study.yaml"
+    made = CliRunner().invoke(
+        app, ["new", str(tmp_path / "data" / "scans.csv"), "--edges", scans.GRAPH, "--out", str(study)]
+    )
+    assert made.exit_code == 0, made.output
+    data = load_study(study).data
+    assert isinstance(data, OwnData)
+    assert {name: said.column for name, said in data.variables.items()} == {
+        "age": "Age at scan (years)",
+        "sex": "Sex",
+        "scan": "File name",
+    }
+    assert (data.group, data.missing, data.variables["age"].unit) == ("Patient ID", "drop", "years")
+    assert (data.variables["scan"].size, data.variables["scan"].colour) == ((64, 64), False)
+    checked = CliRunner().invoke(app, ["check", str(study), "--json"])
+    assert checked.exit_code == 0, checked.output
+    found = json.loads(checked.output)
+    assert sum(found["rows"].values()) == 399
+    assert found["dropped"] == {"age": 1}
+    assert found["notes"] == []

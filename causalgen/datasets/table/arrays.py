@@ -20,6 +20,7 @@ from .index import Missing, index_table
 from .load import load_index
 from .pixels import through_window
 from .splits import SplitLike
+from .words import MissingWord
 
 __all__ = ["from_arrays", "from_torch"]
 
@@ -35,6 +36,7 @@ def from_arrays(
     group: str | None = None,
     split: SplitLike | None = None,
     missing: Missing = "refuse",
+    missing_words: Sequence[MissingWord] = (),
     rows: int | None = None,
     seed: int = 0,
 ) -> Dataset:
@@ -45,7 +47,7 @@ def from_arrays(
             `(N, H, W, C)`: bytes, or floats from 0 to 255 or from 0 to 1. Other numbers, such as uint16, go through the
             declared `window`, or through their own range, and a `DataWarning` says so. Names that are no node may be
             group and split.
-        graph, variables, group, split, missing, rows, seed: As in `load_table`.
+        graph, variables, group, split, missing, missing_words, rows, seed: As in `load_table`.
 
     Raises:
         DataFaultsError: Anything is wrong with the values; it lists everything.
@@ -88,6 +90,7 @@ def from_arrays(
         group=group,
         split=split,
         missing=missing,
+        missing_words=missing_words,
         rows=rows,
         seed=seed,
     )

@@ -1,6 +1,7 @@
 """Columns of a table for the nodes of a graph."""
 
-from collections.abc import Mapping
+import json
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TypeAlias
@@ -18,6 +19,7 @@ from .faults import Faults
 from .images import ImageColumn, PixelColumn, index_images, looks_like_paths
 from .matching import match_columns
 from .reading import numbers_rows, read_table
+from .words import MissingWord, cells_of, count_words, missing_words, without_words
 
 __all__ = [
     "Columns",
@@ -40,12 +42,16 @@ class Columns:
         images: Images.
         titles: Column of the table; images in memory have none.
         proposed: Nodes whose column has another name than theirs.
+        suspects: By node, words that are likely to stand for missing values and are not declared so.
+        words: By node, cells that hold each of the declared words.
     """
 
     attributes: dict[str, Attribute] = field(default_factory=dict)
     images: dict[str, ImageColumn | PixelColumn] = field(default_factory=dict)
     titles: dict[str, str] = field(default_factory=dict)
     proposed: tuple[str, ...] = ()
+    suspects: dict[str, list[MissingWord]] = field(default_factory=dict)
+    words: dict[str, dict[str, int]] = field(default_factory=dict)
 
     def missing(self) -> dict[str, NDArray[np.bool_]]:
         """Where values are missing, `(N,)`, of the nodes that miss any."""
@@ -92,12 +98,14 @@ def read_columns(
     folder: Path,
     pixels: Mapping[str, NDArray[np.uint8]],
     faults: Faults,
+    words: Sequence[MissingWord] = (),
 ) -> Columns:
     """Read the column of every declared node; what is wrong is noted.
 
     Args:
         frame: The table.
         declared: What is said, by node; nothing may be.
+        words: Words that stand for missing values in every column.
         folder: Where image paths start.
         pixels: Images in memory.
         faults: Takes what is wrong.
@@ -115,14 +123,41 @@ def read_columns(
             continue
         title, unit = matches[node].title, matches[node].unit
         columns.titles[node] = title
-        if said.is_image or (said.kind is None and said.labels is None and looks_like_paths(frame[title])):
-            image = index_images(node, frame[title], folder, said, faults)
+        gone = [word for word in (*words, *said.missing_words) if word not in (said.labels or ())]
+        if counts := count_words(frame[title], gone):
+            columns.words[node] = counts
+        column = without_words(frame[title], gone)
+        if said.is_image or (said.kind is None and said.labels is None and looks_like_paths(column)):
+            image = index_images(node, column, folder, said, faults)
             columns.images |= {} if image is None else {node: image}
         else:
             said = replace(said, unit=said.unit or unit)
-            attribute = read_attribute(node, frame[title], said, faults)
+            suspects = missing_words(column, said.labels or ())
+            columns.suspects |= {node: suspects} if suspects else {}
+            attribute = _read(node, column, said, suspects, faults)
             columns.attributes |= {} if attribute is None else {node: attribute}
     return columns
+
+
+def _read(
+    node: str, column: pd.Series, said: Declaration, suspects: Sequence[MissingWord], faults: Faults
+) -> Attribute | None:
+    """Read an attribute; words among its numbers that are likely to stand for missing values are faults with a remedy."""
+    words = [word for word in suspects if isinstance(word, str)]
+    trial = Faults(faults.source)
+    attribute = read_attribute(node, column, said, trial)
+    if not words or not any(fault.row is not None for fault in trial.found):
+        faults.found += trial.found
+        return attribute
+    rows = np.flatnonzero(cells_of(column, words)).tolist()
+    faults.rows(
+        str(column.name),
+        rows,
+        lambda row: repr(str(column.iloc[row])),
+        f"a number; if it stands for a missing value, declare `missing_words: {json.dumps(words, ensure_ascii=False)}`",
+    )
+    attribute = read_attribute(node, without_words(column, words), said, faults)
+    return attribute and replace(attribute, missing=column.isna().to_numpy(dtype=bool))
 
 
 def describe_columns(table: TableLike) -> dict[str, str]:
@@ -141,5 +176,5 @@ def _describe(column: pd.Series) -> str:
     if numbers_rows(column):
         return "the numbers of the rows"
     faults = Faults(str(column.name))
-    read_attribute(str(column.name), column, Declaration(), faults)
+    read_attribute(str(column.name), without_words(column, missing_words(column)), Declaration(), faults)
     return f"{faults.found[0].found}; expected {faults.found[0].expected}" if faults.found else "attribute"

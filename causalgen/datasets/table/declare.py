@@ -9,7 +9,7 @@ from ...errors import DataError, UnknownNameError, nearest
 from ...graph import CausalGraph, Kind
 from ...graph.parse import EdgesLike, read_edges
 
-__all__ = ["Declaration", "Fit", "VariablesLike", "read_declarations"]
+__all__ = ["Declaration", "Fit", "VariablesLike", "check_words", "read_declarations"]
 
 Fit: TypeAlias = Literal["crop", "pad", "stretch"]
 """How an image gets a size of another shape: cut the longer sides, fill the shorter ones with black, or distort."""
@@ -30,6 +30,7 @@ class Declaration:
         fit: How an image of another shape gets that size: crop, pad or stretch.
         window: Grey values of an image that become 0 and 255, one pair for the whole column.
         ground: Colour behind transparent pixels, such as "white" or "#808080".
+        missing_words: Words and numbers that stand for a missing value, such as "n/a" or -999.
     """
 
     kind: Kind | None = None
@@ -42,6 +43,7 @@ class Declaration:
     fit: Fit | None = None
     window: tuple[float, float] | None = None
     ground: str | None = None
+    missing_words: tuple[Any, ...] = ()
 
     @property
     def is_image(self) -> bool:
@@ -68,6 +70,7 @@ class Declaration:
             raise DataError(f"Expected the support of '{name}' as [low, high]; got {list(self.support)}.")
         if self.size is not None and (len(self.size) != 2 or min(self.size) < 1):
             raise DataError(f"Expected the size of '{name}' as [height, width] in pixels; got {list(self.size)}.")
+        check_words(self.missing_words, f"the missing words of '{name}'")
         if self.window is not None and not _is_span(self.window):
             raise DataError(
                 f"Expected the window of '{name}' as [low, high], two grey values with low < high; got "
@@ -77,6 +80,13 @@ class Declaration:
             raise DataError(
                 f"Expected the ground of '{name}' as a colour such as white, black or '#808080'; got {self.ground!r}."
             )
+
+
+def check_words(words: Sequence[Any], what: str) -> None:
+    """Raise `DataError` unless `words` is a list of words and numbers."""
+    wrong = isinstance(words, str) or not all(isinstance(word, str | int | float) for word in words)
+    if wrong:
+        raise DataError(f"Expected {what} as a list such as ['n/a', -999]; got {words!r}.")
 
 
 def _is_span(window: Sequence[Any]) -> bool:

@@ -1,6 +1,7 @@
 """Find out what a table holds, and all that is wrong with it, without decoding images or learning anything."""
 
-from collections.abc import Mapping
+import json
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal, TypeAlias
@@ -16,13 +17,14 @@ from ...graph.parse import EdgesLike
 from .attributes import Attribute
 from .chosen import Choice, choose_rows
 from .columns import Columns, TableLike, as_frame, image_folder, read_columns
-from .declare import VariablesLike, read_declarations
+from .declare import VariablesLike, check_words, read_declarations
 from .faults import Faults
 from .images import ImageColumn, PixelColumn
 from .matching import find_column, match_one
 from .row_labels import row_labels
 from .splits import SHARES, SplitLike, given_split
 from .unlisted import unlisted_images
+from .words import MissingWord, without_words
 
 __all__ = ["Missing", "TableIndex", "index_table"]
 
@@ -51,6 +53,8 @@ class TableIndex:
         split_by: Column of the splits; None where they were drawn.
         proposed: Nodes whose column has another name than theirs.
         notes: What was read otherwise than a user may expect, a sentence each.
+        suspects: By node, words that are likely to stand for missing values and are not declared so.
+        words: By node, cells that hold each of the words declared to stand for missing values.
     """
 
     name: str
@@ -70,6 +74,8 @@ class TableIndex:
     split_by: str | None = None
     proposed: tuple[str, ...] = ()
     notes: tuple[str, ...] = field(default=(), repr=False)
+    suspects: dict[str, list[MissingWord]] = field(default_factory=dict, repr=False)
+    words: dict[str, dict[str, int]] = field(default_factory=dict, repr=False)
 
     def to_frame(self) -> pd.DataFrame:
         """One row a variable: column, kind, labels or range, unit, missing cells, and what was inferred."""
@@ -124,6 +130,7 @@ def index_table(
     group: str | None = None,
     split: SplitLike | None = None,
     missing: Missing = "refuse",
+    missing_words: Sequence[MissingWord] = (),
     rows: int | None = None,
     seed: int = 0,
     name: str | None = None,
@@ -133,7 +140,7 @@ def index_table(
     """Find out what a table holds.
 
     Args:
-        table, graph, variables, group, split, missing, rows, seed: As in `load_table`.
+        table, graph, variables, group, split, missing, missing_words, rows, seed: As in `load_table`.
         root: Folder that image paths are relative to; None for the table's own.
         name: Name of the table; None for that of its file.
         pixels: Images in memory by node, `(N, C, H, W)`.
@@ -147,6 +154,7 @@ def index_table(
     """
     if missing not in ("refuse", "drop"):
         raise DataError(f"Expected missing to be 'refuse' or 'drop'; got {missing!r}.")
+    check_words(missing_words, "the missing words")
     frame = as_frame(table)
     if name is None:
         name = "table" if isinstance(table, pd.DataFrame) else Path(table).absolute().name
@@ -156,7 +164,7 @@ def index_table(
     if not declared:
         raise DataError("Expected a graph over columns of the table; got one without nodes. Write 'age -> image'.")
     folder = image_folder(table, root)
-    columns = read_columns(frame, declared, folder, pixels or {}, faults)
+    columns = read_columns(frame, declared, folder, pixels or {}, faults, missing_words)
     notes = _matched(columns)
     group = None if group is None else _option(group, "group", frame, notes)
     if split is None:
@@ -168,6 +176,9 @@ def index_table(
         split = _option(split, "split", frame, notes)
     notes += [note for image in columns.images.values() for note in image.notes]
     notes += unlisted_images(frame, columns.images, folder)
+    notes += _suspected(columns)
+    for title in {group, split if isinstance(split, str) else None} - {None, *columns.titles.values()}:
+        frame = frame.assign(**{str(title): without_words(frame[title], missing_words)})
     absent = columns.missing() | _without_key(frame, group, split, columns)
     if missing == "refuse":
         for node, cells in absent.items():
@@ -199,6 +210,8 @@ def index_table(
         split_by=split if isinstance(split, str) else None,
         proposed=columns.proposed,
         notes=tuple(notes),
+        suspects=columns.suspects,
+        words=columns.words,
     )
 
 
@@ -210,6 +223,23 @@ def _matched(columns: Columns) -> list[str]:
     said = ", ".join(f'{node}: {{column: "{title}"}}' for node, title in pairs)
     shown = ", ".join(f"'{node}' from '{title}'" for node, title in pairs)
     return [f"Columns were matched by their short names: {shown}. Confirm or correct it: `variables: {{{said}}}`."]
+
+
+def _suspected(columns: Columns) -> list[str]:
+    """Say which words may stand for missing values; words among numbers are faults instead."""
+    notes = []
+    for node, attribute in columns.attributes.items():
+        words = [
+            word for word in columns.suspects.get(node, []) if not isinstance(word, str) or attribute.variable.labels
+        ]
+        if words:
+            said = json.dumps(words, ensure_ascii=False)
+            shown = " and ".join(map(str, words))
+            notes.append(
+                f"{shown} in '{node}' may stand for missing values, and the cells were read as they are. If so, declare "
+                f"`variables: {{{node}: {{missing_words: {said}}}}}`."
+            )
+    return notes
 
 
 def _option(name: str, what: str, frame: pd.DataFrame, notes: list[str]) -> str:

@@ -1,6 +1,6 @@
 """Load a user's own data: a table with paths of images, an image folder, arrays, or a PyTorch dataset."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -18,6 +18,7 @@ from .declare import VariablesLike
 from .faults import Faults
 from .index import Missing, TableIndex, index_table
 from .splits import SplitLike
+from .words import MissingWord
 
 __all__ = ["load_index", "load_table"]
 
@@ -34,6 +35,7 @@ def load_table(
     group: str | None = None,
     split: SplitLike | None = None,
     missing: Missing = "refuse",
+    missing_words: Sequence[MissingWord] = (),
     rows: int | None = None,
     seed: int = 0,
     root: str | Path | None = None,
@@ -58,6 +60,8 @@ def load_table(
         split: Shares of train, validation and test, or the column that names each row's split; None for a column
             "split" where there is one, else .7, .15 and .15.
         missing: "refuse" rows with missing values, or "drop" them and tell how many.
+        missing_words: Words and numbers that stand for missing values in every column, such as "n/a" or -999, except where
+            they are declared labels; `variables` may name more for one column.
         rows: Use at most so many rows, drawn at random.
         seed: Seed of the split and of the choice of rows.
         root: Cache folder; None for CAUSALGEN_CACHE or the user's cache folder.
@@ -70,7 +74,16 @@ def load_table(
         GraphError: The graph is not valid.
     """
     index = index_table(
-        table, graph, variables=variables, root=images, group=group, split=split, missing=missing, rows=rows, seed=seed
+        table,
+        graph,
+        variables=variables,
+        root=images,
+        group=group,
+        split=split,
+        missing=missing,
+        missing_words=missing_words,
+        rows=rows,
+        seed=seed,
     )
     index.warn()
     return load_index(index, root=root, progress=progress)

@@ -9,7 +9,7 @@ from ...errors import DataError, UnknownNameError, nearest
 from .declare import Declaration
 from .names import FILE_NAME, IMAGE
 
-__all__ = ["Match", "find_column", "match_columns", "match_one", "name_and_unit"]
+__all__ = ["Match", "find_column", "match_columns", "match_one", "name_and_unit", "words_of"]
 
 UNIT_MARKS = (("(", ")"), ("[", "]"))
 ENDS_HEAD = {"at", "by", "for", "from", "in", "of", "on", "per", "since", "when"}
@@ -131,11 +131,11 @@ def _by_titles(
 ) -> dict[str, Match]:
     """Nodes that one title matches best, and no other node as well."""
     stems = {title: name_and_unit(title) for title in titles}
-    words = {title: _words(stem) for title, (stem, _) in stems.items()}
+    words = {title: words_of(stem) for title, (stem, _) in stems.items()}
     found: dict[str, Match] = {}
     for kind in (_same_stem, _same_words, _head):
         for node in (node for node in nodes if node not in found):
-            own, taken = _words(node), {match.title for match in found.values()}
+            own, taken = words_of(node), {match.title for match in found.values()}
             image = node in declared and declared[node].is_image
             candidates = [
                 title
@@ -169,6 +169,6 @@ def _head(node: str, own: tuple[str, ...], stem: tuple[str, str | None], words: 
     return bool(own) and own in (head[: len(own)], head[-len(own) :])
 
 
-def _words(text: str) -> tuple[str, ...]:
+def words_of(text: str) -> tuple[str, ...]:
     """The words of a name in small letters: "PatientID" and "patient_id" have the same."""
     return tuple(word.lower() for word in WORD.findall(text))

@@ -1,0 +1,146 @@
+"""Words and numbers that stand for a missing value: which are likely, and a column without them."""
+
+from collections.abc import Collection, Sequence
+from typing import Any, TypeAlias
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+__all__ = ["MissingWord", "cells_of", "count_words", "missing_words", "without_words"]
+
+MissingWord: TypeAlias = "str | float"
+
+SURE: tuple[str, ...] = (
+    "n/a",
+    "na",
+    "n.a.",
+    "nan",
+    "null",
+    "nil",
+    "missing",
+    "not available",
+    "not applicable",
+    "not known",
+)
+SURE += ("unknown", "unk", "undefined", "?", "??", ".", "..", "#n/a", "#null!", "#value!", "#ref!", "#div/0!", "#num!")
+"""Words that are hardly ever labels."""
+AMONG_NUMBERS: tuple[str, ...] = (
+    *SURE,
+    "-",
+    "--",
+    "---",
+    "none",
+    "no data",
+    "nd",
+    "n.d.",
+    "*",
+    "x",
+    "tbd",
+    "inf?",
+    "(null)",
+)
+"""Words that can be labels elsewhere."""
+SENTINELS = (-9, -99, -999, -9999, -99999, 99, 999, 9999, 99999)
+MOSTLY = 0.8
+"""Share of numbers among the cells that makes a column one of numbers."""
+
+
+def missing_words(column: pd.Series, known: Collection[MissingWord] = ()) -> list[MissingWord]:
+    """Words and numbers in a column that are likely to stand for missing values.
+
+    Args:
+        column: Cells.
+        known: Words that were judged already, such as labels.
+
+    >>> missing_words(pd.Series(["1.5", "2", "n/a", "3", "-999", "4", "6", "7", "8"]))
+    ['n/a', -999]
+    >>> missing_words(pd.Series(["yes", "no", "unknown", "no"])), missing_words(pd.Series(["+", "-", "+"]))
+    (['unknown'], [])
+    """
+    if pd.api.types.is_bool_dtype(column) or column.dtype.kind in "mMc":
+        return []
+    judged = {_folded(word) for word in known}
+    numbers = _numbers(column)
+    found: list[MissingWord] = []
+    words = {} if pd.api.types.is_numeric_dtype(column) else _spellings(column[np.isnan(numbers)])
+    likely = [folded for folded in words if folded in AMONG_NUMBERS]
+    count = int((~np.isnan(numbers)).sum())
+    others = int(column.notna().sum()) - count - sum(words[folded][1] for folded in likely)
+    if count > 2 and count >= MOSTLY * (count + others):
+        found += [words[folded][0] for folded in likely if folded not in judged]
+        found += [number for number in _sentinels(numbers) if _folded(number) not in judged]
+    elif len(words) + (count > 0) > 2:
+        labels = [folded for folded in words if folded in SURE]
+        if len(words) - len(labels) > 1:
+            found += [words[folded][0] for folded in labels if folded not in judged]
+    return found
+
+
+def cells_of(column: pd.Series, words: Sequence[MissingWord]) -> NDArray[np.bool_]:
+    """Where a column holds one of the words, whatever its capitals and the spaces around it; or one of the numbers."""
+    numeric = pd.api.types.is_numeric_dtype(column)
+    numbers = [float(word) for word in words if not isinstance(word, str)]
+    numbers += [float(word) for word in words if isinstance(word, str) and _is_number(word)]
+    found = np.isin(_numbers(column), numbers) if numbers else np.zeros(len(column), bool)
+    folded = {_folded(word) for word in words}
+    if numeric or not folded:
+        return found
+    cells = column.astype("string").str.strip().str.casefold()
+    return found | cells.isin(folded).to_numpy(dtype=bool, na_value=False)
+
+
+def without_words(column: pd.Series, words: Sequence[MissingWord]) -> pd.Series:
+    """The column, its cells with one of the words empty."""
+    gone = cells_of(column, words) if words else np.zeros(0, bool)
+    return column.mask(gone) if gone.any() else column
+
+
+def count_words(column: pd.Series, words: Sequence[MissingWord]) -> dict[str, int]:
+    """Cells that hold each of the words; those that none holds are left out."""
+    counts = {
+        repr(word) if isinstance(word, str) else f"{word:g}": int(cells_of(column, [word]).sum()) for word in words
+    }
+    return {word: count for word, count in counts.items() if count}
+
+
+def _spellings(column: pd.Series) -> dict[str, tuple[str, int]]:
+    """Words by their small letters: the first spelling, and the number of cells."""
+    found: dict[str, tuple[str, int]] = {}
+    for word, count in column.dropna().astype("string").str.strip().value_counts().items():
+        spelling, before = found.get(_folded(str(word)), (str(word), 0))
+        found[_folded(str(word))] = spelling, before + int(count)
+    return found
+
+
+def _sentinels(numbers: NDArray[np.float64]) -> list[MissingWord]:
+    if not np.isin(numbers, SENTINELS).any():
+        return []
+    finite = numbers[np.isfinite(numbers)]
+    rest = np.unique(finite[~np.isin(finite, SENTINELS)])
+    if len(rest) < 3:
+        return []
+    low, high = rest[0], rest[-1]
+    found: list[MissingWord] = []
+    for number in SENTINELS:
+        apart = low - number if number < 0 else number - high
+        if (finite == number).any() and (apart > high - low or (number < 0 <= low)):
+            found.append(number)
+    return found
+
+
+def _numbers(column: pd.Series) -> NDArray[np.float64]:
+    if pd.api.types.is_numeric_dtype(column):
+        return column.to_numpy(dtype=np.float64, na_value=np.nan)
+    return pd.to_numeric(column, errors="coerce").to_numpy(dtype=np.float64, na_value=np.nan)
+
+
+def _is_number(word: str) -> bool:
+    try:
+        return bool(np.isfinite(float(word)))
+    except ValueError:
+        return False
+
+
+def _folded(word: Any) -> str:
+    return f"{word:g}" if isinstance(word, int | float) and not isinstance(word, bool) else str(word).strip().casefold()
