@@ -104,9 +104,25 @@ def image_changes(
             groups = data.groups(rows).numpy()[use]
             before, same, after = (column[use] for column in numbers)
             change, floor = bootstrap(after - same, groups, seed=seed), bootstrap(same - before, groups, seed=seed)
-            means = (float(before.mean()), float(same.mean()), float(after.mean()))
-            counts = (int(use.sum()), len(use), len(np.unique(groups)), float(supported[use].mean()))
-            found.append(ImageChange(imposed.title, name, *means, *change, *floor, *counts))
+            found.append(
+                ImageChange(
+                    query=imposed.title,
+                    name=name,
+                    factual=float(before.mean()),
+                    redrawn=float(same.mean()),
+                    counterfactual=float(after.mean()),
+                    change=change.value,
+                    low=change.low,
+                    high=change.high,
+                    floor=floor.value,
+                    floor_low=floor.low,
+                    floor_high=floor.high,
+                    units=int(use.sum()),
+                    asked=len(use),
+                    groups=len(np.unique(groups)),
+                    supported=float(supported[use].mean()),
+                )
+            )
     return found
 
 

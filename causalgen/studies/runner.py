@@ -110,7 +110,7 @@ def run_study(
             found.galleries = step(GRIDS, gallery, study, scm, data)
             curves, effects = bars.each("curves", study.curves), bars.each("effects", study.effects)
             found.curves = step(CURVES, lambda: [response_curve(study, curve, scm, data) for curve in curves])
-            measured = {"keep": folder.readers, "smoke": smoke, "bars": bars.progress}
+            measured: dict[str, Any] = {"keep": folder.readers, "smoke": smoke, "bars": bars.progress}
             found.metrics, found.changes = step(
                 METRICS, lambda: (evaluate_model(study, scm, data, **measured), score_changes(study, scm, data))
             )

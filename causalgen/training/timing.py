@@ -28,6 +28,8 @@ def step_seconds(scm: StructuralCausalModel, name: str, batch: Mapping[str, Tens
     """
     fabric = fabric_for(config, image=True)
     mechanism = scm.to(fabric.device).mechanisms[name].train()
+    if not mechanism.parameter_groups():
+        return 0.0  # `initialize` fits it completely
     values = {key: as_float(value.to(fabric.device)) for key, value in batch.items()}
     with seeded(config.seed, fabric.device):
         mechanism.initialize(values[name], {parent: values[parent] for parent in mechanism.parents})

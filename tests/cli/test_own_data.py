@@ -36,6 +36,7 @@ def test_a_starter_study_checks_and_runs(folder: Path) -> None:
     assert [(effect.treatment, effect.outcome) for effect in study.effects] == [("age", "size")]
     assert study.evaluation.classify == ("sex",)
     assert study.evaluation.regress == ("age", "size")
+    assert study.mechanisms["scan"] == {"mechanism": "conv-vae", "free": 0.0, "beta": 2.0}
     checked = runner.invoke(app, ["check", str(folder / "study.yaml"), "--json"])
     assert checked.exit_code == 0, checked.output
     found = json.loads(checked.output)

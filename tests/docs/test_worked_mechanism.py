@@ -1,24 +1,28 @@
-"""The worked mechanism of the page "Add a mechanism" keeps the laws of every mechanism."""
+"""The worked mechanisms of the page "Add a mechanism" keep the laws of every mechanism."""
 
-import importlib.util
 from collections.abc import Callable
 from inspect import signature
 from pathlib import Path
 
 import pytest
 import torch
-from mechanism_cases import ALL, LENGTH, PEN, SCALARS, SHARE, WAIT, Case, data
+from mechanism_cases import AGE, ALL, COLOUR, GREY, KIND, LENGTH, PEN, SCALARS, SHARE, UNIT, WAIT, Case, data
 from mechanisms import test_laws
 
 from causalgen.mechanisms.catalog import KINDS, MECHANISMS
+from causalgen.own_code import import_code
 
-FILE = Path(__file__).parents[2] / "docs" / "worked" / "location_scale.py"
-WORD = "location-scale"
+FOLDER = Path(__file__).parents[2] / "docs" / "worked"
+WORDS = {"location-scale": ("LocationScale", "continuous"), "principal-components": ("PrincipalComponents", "image")}
 ROWS = [
-    Case(WORD, LENGTH, ALL, {}),
-    Case(WORD, SHARE, SCALARS, {"hidden": [8]}),
-    Case(WORD, WAIT, {"pen": PEN}, {}),
-    Case(WORD, LENGTH, {}, {}),
+    Case("location-scale", LENGTH, ALL, {}),
+    Case("location-scale", SHARE, SCALARS, {"hidden": [8]}),
+    Case("location-scale", WAIT, {"pen": PEN}, {}),
+    Case("location-scale", LENGTH, {}, {}),
+    Case("principal-components", GREY, SCALARS, {}),
+    Case("principal-components", COLOUR, {"kind": KIND}, {"components": 3}),
+    Case("principal-components", UNIT, {"age": AGE}, {"components": 60}),
+    Case("principal-components", GREY, {}, {}),
 ]
 
 
@@ -32,13 +36,10 @@ LAWS = [law for name, law in vars(test_laws).items() if name.startswith("test_")
 
 @pytest.fixture(autouse=True)
 def _in_the_catalog(monkeypatch: pytest.MonkeyPatch) -> None:
-    spec = importlib.util.spec_from_file_location("location_scale", FILE)
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    monkeypatch.setitem(MECHANISMS, WORD, module.LocationScale)
-    monkeypatch.setitem(KINDS, WORD, ("continuous",))
+    for word, (name, kind) in WORDS.items():
+        file = FOLDER / f"{word.replace('-', '_')}.py"
+        monkeypatch.setitem(MECHANISMS, word, import_code(f"{file}:{name}", trust=True, what=word))
+        monkeypatch.setitem(KINDS, word, (kind,))
 
 
 def test_there_are_laws() -> None:
