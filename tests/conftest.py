@@ -4,6 +4,7 @@ import os
 from pathlib import Path
 
 os.environ.setdefault("OMP_NUM_THREADS", "1")  # tensors here are small: more threads only wait for one another
+os.environ.setdefault("GOMP_SPINCOUNT", "0")  # tests of several threads must not wait in busy loops
 
 import pytest
 import torch

@@ -6,8 +6,10 @@ __all__ = ["main"]
 def main() -> None:
     """Run the command line."""
     from .signals import stop_on_signals
+    from .threads import wait_asleep
 
     stop_on_signals()
+    wait_asleep()
     from .app import app
 
     app(prog_name="causalgen")

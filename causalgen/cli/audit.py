@@ -13,6 +13,7 @@ import typer
 
 from .failures import failures
 from .options import TrustCode
+from .threads import Threads
 
 if TYPE_CHECKING:
     from ..audit import AuditReport, AuditRow
@@ -74,6 +75,7 @@ def audit(
         bool,
         typer.Option("--exit-code", help="Exit with 3 if a change is beyond the margin, with 4 if it cannot be told."),
     ] = False,
+    threads: Threads = None,
 ) -> None:
     """Audit a classifier of images with the model of a run.
 

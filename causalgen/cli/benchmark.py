@@ -10,6 +10,7 @@ import typer
 
 from .failures import FAILED, failures
 from .signals import exit_code, stopped_by
+from .threads import Threads
 
 __all__ = ["benchmark"]
 
@@ -44,6 +45,7 @@ def benchmark(
         Path | None, typer.Option(help="Folder.", show_default="benchmarks/DATA, or benchmarks/DATA-smoke")
     ] = None,
     docs: Annotated[Path | None, typer.Option(help="Copy the page to this file.", show_default=False)] = None,
+    threads: Threads = None,
 ) -> None:
     """Train, time and evaluate image mechanisms alike, and write one table.
 

@@ -8,6 +8,7 @@ import typer
 
 from .failures import failures
 from .options import AsJson, Do, RunArgument, TrustCode, print_files, print_json, print_notes, records, split
+from .threads import Threads
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -47,6 +48,7 @@ def counterfactual(
     ] = None,
     as_json: AsJson = False,
     trust_code: TrustCode = False,
+    threads: Threads = None,
 ) -> None:
     """Ask the model of a run what rows of its data, or an image from outside, would have been under an intervention.
 

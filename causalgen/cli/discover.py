@@ -9,6 +9,7 @@ import typer
 
 from .failures import failures
 from .tables import kinds, names
+from .threads import Threads
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -70,6 +71,7 @@ def discover(
     seed: Annotated[int, typer.Option(min=0, max=2**32 - 1, help="Seed of everything random.")] = 0,
     out: Annotated[Path | None, typer.Option(help="Folder for the tables, as CSV and JSON, and a drawing.")] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON instead of tables.")] = False,
+    threads: Threads = None,
 ) -> None:
     """Find the class of causal graphs that fits a table, under assumptions that are printed with it.
 

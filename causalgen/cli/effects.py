@@ -7,6 +7,7 @@ import typer
 
 from .failures import failures
 from .tables import kinds, names, sides, treatments
+from .threads import Threads
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -67,6 +68,7 @@ def effects(
     formats: Annotated[
         str | None, typer.Option(help="Of html, markdown, latex, notebook, csv.", show_default="all")
     ] = None,
+    threads: Threads = None,
 ) -> None:
     """Estimate the effect of one column of a table on another under an assumed graph, and put it in doubt.
 

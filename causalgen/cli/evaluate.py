@@ -7,6 +7,7 @@ import typer
 
 from .failures import failures
 from .options import TrustCode
+from .threads import Threads
 
 if TYPE_CHECKING:
     from ..metrics import MetricTable
@@ -23,6 +24,7 @@ def evaluate(
     protocol: Annotated[str, typer.Option(help="causalgen or published.")] = "causalgen",
     rows: Annotated[int | None, typer.Option(help="Test units.", show_default="the study's number")] = None,
     trust_code: TrustCode = False,
+    threads: Threads = None,
 ) -> None:
     """Evaluate the model of a finished run: attributes, truth, axioms, minimality, realism, calibration, noise leak.
 

@@ -2,6 +2,7 @@
 
 from .options import TrustCode
 from .run import Device, Fresh, Out, Seed, Smoke, StudyArgument, Where, execute
+from .threads import Threads
 
 __all__ = ["fit"]
 
@@ -14,6 +15,7 @@ def fit(
     seed: Seed = None,
     fresh: Fresh = False,
     trust_code: TrustCode = False,
+    threads: Threads = None,
 ) -> None:
     """Fit the model of a study and save it; sample, intervene and counterfactual can then ask it.
 

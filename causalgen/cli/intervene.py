@@ -7,6 +7,7 @@ import typer
 
 from .failures import failures
 from .options import AsJson, Do, RunArgument, Seed, TrustCode, print_files, print_json, print_notes, records, split
+from .threads import Threads
 
 if TYPE_CHECKING:
     from ..studies.worlds import Comparison
@@ -30,6 +31,7 @@ def intervene(
     ] = None,
     as_json: AsJson = False,
     trust_code: TrustCode = False,
+    threads: Threads = None,
 ) -> None:
     """Show what an intervention does to every attribute, and to images, in the model of a run.
 

@@ -11,6 +11,7 @@ import typer
 from .failures import failures
 from .options import TrustCode
 from .signals import exit_code, stopped_by
+from .threads import Threads
 
 __all__ = ["Device", "Fresh", "Out", "Seed", "Smoke", "StudyArgument", "Where", "execute", "run"]
 
@@ -44,6 +45,7 @@ def run(
     seed: Seed = None,
     fresh: Fresh = False,
     trust_code: TrustCode = False,
+    threads: Threads = None,
 ) -> None:
     """Run a study: fit the model, ask it, measure it, estimate effects, write the report.
 

@@ -7,6 +7,7 @@ import typer
 
 from .failures import failures
 from .options import AsJson, Do, RunArgument, Seed, TrustCode, print_files, print_json, print_notes, records, split
+from .threads import Threads
 
 __all__ = ["sample"]
 
@@ -28,6 +29,7 @@ def sample(
     ] = None,
     as_json: AsJson = False,
     trust_code: TrustCode = False,
+    threads: Threads = None,
 ) -> None:
     """Draw units from the model of a run: as observed, under an intervention, or given what was observed.
 

@@ -26,6 +26,7 @@ from ..datasets import load
 from ..errors import DataError, RunFolderError
 from ..training import FitConfig, bars
 from ..training.progress import duration
+from ..training.threads import limited, threads_after
 from .benchmark_cell import has_model, run_cell
 from .benchmark_page import page
 from .benchmark_settings import SMOKE_ROWS, Benchmark, Cell, Form, check_words, load_benchmark
@@ -119,7 +120,7 @@ def run_benchmark(
     _keep_settings(folder, benchmark, form, device, smoke)
     _check_recipes(folder, plan)
     began = time.perf_counter()
-    with bars(console) as progress:
+    with bars(console) as progress, limited(threads_after({})):
         shared = _shared(benchmark, form, folder / "shared", device, any(cell.tuned for cell in plan), smoke, progress)
         for number, cell in enumerate(plan, 1):
             _run(cell, shared, folder, form, benchmark, smoke, progress)

@@ -9,6 +9,7 @@ from ..errors import RunFolderError
 from ..metrics import MetricTable, evaluate, protocol_named
 from ..predictors import enough_epochs
 from ..training import bars
+from ..training.threads import limited, threads_after
 from .asking import fitted_data, fitted_model
 from .benchmark_shared import attribute_predictors, latents
 from .measurements import measurement_of
@@ -70,7 +71,8 @@ def evaluate_run(
     image = image_node(data.graph)
     enough = enough_epochs(len(data.split["train"]), PREDICTOR_EPOCHS)
     epochs = (1, 1) if run.record.get("smoke") else (enough, LATENT_EPOCHS)
-    with bars(console or Console(stderr=True)) as progress:
+    threads = run.record.get("threads", {}).get("training", {})
+    with bars(console or Console(stderr=True)) as progress, limited(threads_after(threads)):
         predictors = attribute_predictors(
             data, run.predictors, image=image, epochs=epochs[0], seed=study.seed, bars=progress
         )

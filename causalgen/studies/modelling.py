@@ -19,6 +19,7 @@ from ..predictors import enough_epochs
 from ..scm import StructuralCausalModel, save
 from ..scm import load as load_model
 from ..training import FitResult, TuningConfig, fit, tune_counterfactuals
+from ..training.threads import limited, threads_after
 from .benchmark_shared import TUTOR_SEED, attribute_predictors
 from .queries import image_node
 from .runfolder import RunFolder
@@ -65,17 +66,18 @@ def fit_model(
     if folder.finished_step(FIT):
         kept = folder.record["training"]
         scm = load_model(folder.model, trust_code=study.trust_code).to(_torch_device(device))
-        return scm, FitResult(_read_history(history), kept["seconds"], kept["best_epochs"])
+        return scm, FitResult(_read_history(history), kept["seconds"], kept["best_epochs"], kept.get("threads", {}))
     scm = build_model(study, data.graph)
     result = fit(scm, data, config, out=folder.checkpoints, bars=bars)
     folder.tables.mkdir(exist_ok=True)
     if study.training.tuning is not None:
         began = time.perf_counter()
-        _tune(study, scm, data, folder, bars)
+        with limited(threads_after(result.threads)):
+            _tune(study, scm, data, folder, bars)
         result = replace(result, seconds=result.seconds | {"tuning": time.perf_counter() - began})
     save(scm, folder.model)
     result.history.to_csv(history, index=False)
-    folder.update(training={"seconds": result.seconds, "best_epochs": result.best_epochs})
+    folder.update(training={"seconds": result.seconds, "best_epochs": result.best_epochs, "threads": result.threads})
     shutil.rmtree(folder.checkpoints)
     return scm, result
 

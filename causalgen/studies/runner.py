@@ -3,6 +3,7 @@
 import math
 import time
 from collections.abc import Callable
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
@@ -12,8 +13,9 @@ from rich.markup import escape
 from ..graph import CausalGraph
 from ..predictors import enough_epochs
 from ..reports import change_sentence, write_report
-from ..training import TuningConfig
+from ..training import FitResult, TuningConfig
 from ..training.progress import can_draw, duration
+from ..training.threads import given_threads, limited, threads_after
 from .effect_pages import write_effects
 from .effect_steps import effect_findings
 from .evaluation import evaluate_model, headline
@@ -94,7 +96,7 @@ def run_study(
         with bars.step(DATA):
             data = load_data(study, bars.progress)
             try_readers(study, data)
-        with open_run(out, study, smoke=smoke, fresh=fresh, command=command, lock=lock) as folder:
+        with open_run(out, study, smoke=smoke, fresh=fresh, command=command, lock=lock) as folder, ExitStack() as stack:
             folder.check_rows(data)
             folder.update(versions=versions(), device=device, data=data.digest())
             if folder.record["moved_aside"]:
@@ -103,6 +105,7 @@ def run_study(
             folder.record_step(DATA, time.perf_counter() - checked, finished=True)
             step = _Stepper(folder, bars)
             scm, training = step(FIT, fit_model, study, data, folder, device=device, bars=bars.progress)
+            stack.enter_context(limited(_threads(folder, training, console)))
             if only_fit:
                 folder.ends_as = "fitted"
                 return folder
@@ -119,6 +122,16 @@ def run_study(
             folder.update(changes=[change_sentence(change) for change in found.changes])
             step(REPORT, _write, study, folder, found)
     return folder
+
+
+def _threads(folder: RunFolder, training: FitResult, console: Console) -> int:
+    """Threads of the steps after the fit, put on record."""
+    threads, earlier = threads_after(training.threads), folder.record.get("threads", {}).get("afterwards")
+    if earlier not in (None, threads):
+        console.print(f"This run computed with {earlier} threads and goes on with {threads}: last digits may differ.")
+    chosen = "OMP_NUM_THREADS or --threads" if given_threads() else "measurement"
+    folder.update(threads={"training": training.threads, "afterwards": threads, "chosen by": chosen})
+    return threads
 
 
 def _write(study: Study, folder: RunFolder, found: Findings) -> None:

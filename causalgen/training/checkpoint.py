@@ -34,7 +34,7 @@ class Checkpoint:
     Args:
         folder: Where the files go; created.
         scm: The model, for its specification.
-        config: Settings; a checkpoint resumes only under the same ones (the device may differ).
+        config: Settings; a checkpoint resumes only under the same ones (device and threads may differ).
         data: The splits; a checkpoint resumes only on the same ones.
     """
 
@@ -43,7 +43,7 @@ class Checkpoint:
     ) -> None:
         self.folder = folder
         self.folder.mkdir(parents=True, exist_ok=True)
-        settings = {**asdict(config), "device": None, "version": __version__, **specification(scm)}
+        settings = {**asdict(config), "device": None, "threads": None, "version": __version__, **specification(scm)}
         digest = hashlib.sha256(json.dumps(settings, sort_keys=True).encode())
         for values in data:
             for name in sorted(values):
@@ -52,6 +52,8 @@ class Checkpoint:
                     digest.update(part.detach().cpu().contiguous().numpy().tobytes())
         self.fingerprint = digest.hexdigest()
         self.saved_at = time.monotonic()
+        self.threads: int | None = None
+        """Threads that the stage which was resumed last had."""
 
     def save(self, label: str, epoch: int, trainers: Sequence[NodeTrainer], *, force: bool = False) -> None:
         """Save a stage after `epoch` epochs, if the last checkpoint is old enough."""
@@ -59,6 +61,7 @@ class Checkpoint:
             return
         tensors: dict[str, Tensor] = {"random.cpu": torch.get_rng_state()}
         numbers: dict[str, Any] = {"fingerprint": self.fingerprint, "epoch": epoch, "nodes": {}}
+        numbers["threads"] = torch.get_num_threads()
         if trainers[0].fabric.device.type == "cuda":
             tensors["random.cuda"] = torch.cuda.get_rng_state(trainers[0].fabric.device)
         for i, trainer in enumerate(trainers):
@@ -76,7 +79,7 @@ class Checkpoint:
         Raises:
             CheckpointError: The file is corrupted or belongs to another fit.
         """
-        path = self._path(label)
+        path, self.threads = self._path(label), None
         if not path.exists():
             return 0
         try:
@@ -103,6 +106,7 @@ class Checkpoint:
             raise _damaged(path, str(error)) from error
         if "random.cuda" in tensors and device.type == "cuda":
             torch.cuda.set_rng_state(tensors["random.cuda"], device)
+        self.threads = numbers.get("threads")
         return int(numbers["epoch"])
 
     def _path(self, label: str) -> Path:

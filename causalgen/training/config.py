@@ -70,6 +70,8 @@ class FitConfig:
         precision: Precision of the image stages: "32-true", "bf16-mixed", or "auto", which is the latter where the hardware
             multiplies bfloat16 matrices. Attributes always train in 32 bits.
         seed: Seed of initialisation order, batches and noise.
+        threads: Threads of a CPU to compute with; None to time a few steps and choose (see `causalgen.training.threads`).
+            The number decides the last digits of sums, so that only runs with the same one are equal bit for bit.
     """
 
     attributes: Stage = field(default_factory=Stage)
@@ -79,7 +81,10 @@ class FitConfig:
     device: str = "auto"
     precision: str = "auto"
     seed: int = 0
+    threads: int | None = None
 
     def __post_init__(self) -> None:
         if self.precision not in PRECISIONS:
             raise ValueError(f"Expected precision among {', '.join(PRECISIONS)}; got {self.precision!r}.")
+        if self.threads is not None and self.threads < 1:
+            raise ValueError(f"Expected at least 1 thread; got {self.threads}. Leave it out to choose by measurement.")

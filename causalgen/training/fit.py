@@ -7,7 +7,8 @@ device; so do images that take at most half of what is free there, and others co
 import logging
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any, TypeAlias
 
@@ -30,6 +31,7 @@ from .checkpoint import Checkpoint
 from .config import FitConfig, Stage
 from .memory import in_memory
 from .stage import NodeTrainer, Row, as_float
+from .threads import LEAST_STEPS, StageThreads, Step, given_threads, steps_of_copies, threads_to_try, usable_threads
 
 __all__ = ["FitResult", "OnEpoch", "fabric_for", "fit", "precision_on"]
 
@@ -48,11 +50,13 @@ class FitResult:
         history: Columns node, epoch, split, objective, value.
         seconds: Wall time by stage.
         best_epochs: Epoch (from 1) whose averaged weights each node keeps.
+        threads: Threads of the processor by stage, at its end; see `causalgen.training.threads`.
     """
 
     history: pd.DataFrame
     seconds: dict[str, float]
     best_epochs: dict[str, int]
+    threads: dict[str, int] = field(default_factory=dict)
 
     def __repr__(self) -> str:
         stages = ", ".join(f"{label} {seconds:.1f} s" for label, seconds in self.seconds.items())
@@ -96,20 +100,23 @@ def fit(
     rows: list[Row] = []
     seconds: dict[str, float] = {}
     best: dict[str, int] = {}
+    threads: dict[str, int] = {}
     with seeded(config.seed, device):
         for label, nodes, stage in _stages(scm, config):
             started = time.perf_counter()
             fabric = fabric_for(config, image=label != ATTRIBUTES)
             size = stage.units(len(train[nodes[0]]))
             with in_memory(size, f"train {label}", kept=checkpoint is not None):
-                trainers = _train(
-                    scm, label, nodes, stage, train, validation, fabric, config.seed, checkpoint, bars, on_epoch
+                trainers, threads[label] = _train(
+                    scm, label, nodes, stage, train, validation, fabric, config, checkpoint, bars, on_epoch
                 )
             seconds[label] = time.perf_counter() - started
             rows += [row for trainer in trainers for row in trainer.rows]
             best |= {trainer.name: trainer.best_epoch + 1 for trainer in trainers}
     scm.eval()
-    return FitResult(pd.DataFrame([vars(row) for row in rows], columns=list(Row.__annotations__)), seconds, best)
+    return FitResult(
+        pd.DataFrame([vars(row) for row in rows], columns=list(Row.__annotations__)), seconds, best, threads
+    )
 
 
 def precision_on(device: torch.device, precision: str) -> str:
@@ -156,11 +163,11 @@ def _train(
     train: dict[str, Tensor],
     validation: dict[str, Tensor],
     fabric: Fabric,
-    seed: int,
+    config: FitConfig,
     checkpoint: Checkpoint | None,
     bars: Progress | None,
     on_epoch: OnEpoch | None,
-) -> list[NodeTrainer]:
+) -> tuple[list[NodeTrainer], int]:
     count = len(train[nodes[0]])
     size = stage.units(count)
     per_epoch = max(1, count // size)
@@ -170,36 +177,61 @@ def _train(
     first = checkpoint.resume(label, trainers) if checkpoint else 0
     active = [t for t in trainers if first - 1 - t.best_epoch < stage.patience] if first else list(trainers)
     task = bars.add_task(f"train {label}", total=stage.epochs, completed=first, note="") if bars else None
-    for epoch in range(first, stage.epochs):
-        if not active:
-            break
-        scm.train()
-        order = torch.randperm(count, device=fabric.device)
-        for start in range(0, per_epoch * size, size):
-            index = order[start : start + size]
-            batch = {name: as_float(tensor[index.to(tensor.device)].to(index.device)) for name, tensor in train.items()}
-            for trainer in active:
-                if stage.shift and scm.graph[trainer.name].is_image:
-                    batch[trainer.name] = shifted(batch[trainer.name], stage.shift)
-                trainer.train_batch(batch)
-        scm.eval()
-        active = [trainer for trainer in active if trainer.end_epoch(epoch, validation, seed)]
+    steps = (stage.epochs - first) * per_epoch
+    trial = partial(steps_of_copies, trainers, {n: as_float(tensor[:size]) for n, tensor in train.items()}, config.seed)
+    with _stage_threads(config, checkpoint, trial if steps >= LEAST_STEPS else None, fabric, bars) as threads:
+        threads.start(label)
+        for epoch in range(first, stage.epochs):
+            if not active:
+                break
+            began = time.perf_counter()
+            scm.train()
+            order = torch.randperm(count, device=fabric.device)
+            for start in range(0, per_epoch * size, size):
+                index = order[start : start + size]
+                batch = {n: as_float(tensor[index.to(tensor.device)].to(index.device)) for n, tensor in train.items()}
+                for trainer in active:
+                    if stage.shift and scm.graph[trainer.name].is_image:
+                        batch[trainer.name] = shifted(batch[trainer.name], stage.shift)
+                    trainer.train_batch(batch)
+            scm.eval()
+            active = [trainer for trainer in active if trainer.end_epoch(epoch, validation, config.seed)]
+            took = time.perf_counter() - began
+            if checkpoint:
+                checkpoint.save(label, epoch + 1, trainers)
+            if on_epoch and label != ATTRIBUTES:
+                with seeded(config.seed, fabric.device):
+                    on_epoch(label, epoch + 1, trainers[0].averaged.eval())
+            if bars and task is not None:
+                bars.update(task, completed=epoch + 1, note=f"validation loss {sum(t.best for t in trainers):.1f}")
+            threads.epoch_took(took, label)
+        for trainer in trainers:
+            trainer.finish()
         if checkpoint:
-            checkpoint.save(label, epoch + 1, trainers)
-        if on_epoch and label != ATTRIBUTES:
-            averaged = trainers[0].average.module
-            assert isinstance(averaged, Mechanism)
-            with seeded(seed, fabric.device):
-                on_epoch(label, epoch + 1, averaged.eval())
-        if bars and task is not None:
-            bars.update(task, completed=epoch + 1, note=f"validation loss {sum(t.best for t in trainers):.1f}")
-    for trainer in trainers:
-        trainer.finish()
-    if checkpoint:
-        checkpoint.save(label, stage.epochs, trainers, force=True)
+            checkpoint.save(label, stage.epochs, trainers, force=True)
     if bars and task is not None:
         bars.update(task, completed=stage.epochs)
-    return trainers
+    return trainers, threads.threads
+
+
+def _stage_threads(
+    config: FitConfig,
+    checkpoint: Checkpoint | None,
+    trial: Callable[[], Step] | None,
+    fabric: Fabric,
+    bars: Progress | None,
+) -> StageThreads:
+    """The number that is given, else that of the checkpoint, else the measured one; an accelerator leaves no choice."""
+    given = config.threads or given_threads() or (checkpoint.threads if checkpoint else None)
+    if given or fabric.device.type != "cpu":
+        return StageThreads([given or usable_threads()])
+    return StageThreads(threads_to_try(), trial, _sayer(bars))
+
+
+def _sayer(bars: Progress | None) -> Callable[[str], object]:
+    if bars is None:
+        return lambda _: None
+    return lambda text: bars.console.print(f"  {text}", markup=False, highlight=False, soft_wrap=True)
 
 
 def _part(data: Any, split: str) -> Mapping[str, Tensor]:

@@ -75,6 +75,13 @@ class NodeTrainer:
         self.batches = 0
 
     @property
+    def averaged(self) -> Mechanism:
+        """The mechanism with averaged weights."""
+        module = self.average.module
+        assert isinstance(module, Mechanism)
+        return module
+
+    @property
     def progress(self) -> float:
         return min(1.0, self.step / max(1, self.steps))
 
@@ -174,8 +181,7 @@ class NodeTrainer:
         self.rows = [Row(self.name, *row) for row in numbers["rows"]]
 
     def _validate(self, values: Mapping[str, Tensor]) -> dict[str, float]:
-        averaged = self.average.module
-        assert isinstance(averaged, Mechanism)
+        averaged = self.averaged
         averaged.eval()
         count = len(values[self.name])
         variables = (self.mechanism.variable, *self.mechanism.parents.values())

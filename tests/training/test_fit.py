@@ -6,48 +6,12 @@ import pytest
 import torch
 from safetensors import safe_open
 from safetensors.torch import save_file
-from torch import Tensor
+from small_fit import CONFIG, data, model, same
 
 from causalgen.errors import CheckpointError, DataError, DivergenceError, MissingValueError
-from causalgen.graph import CausalGraph, Variable
-from causalgen.scm import StructuralCausalModel
-from causalgen.training import FitConfig, Stage, fit
+from causalgen.training import Stage, fit
 from causalgen.training import checkpoint as checkpoint_module
 from causalgen.training.augment import shifted
-
-GRAPH = CausalGraph(
-    "x -> y; {x, g} -> im",
-    [
-        Variable("x", "continuous"),
-        Variable("y", "continuous"),
-        Variable("g", "categorical", labels=("a", "b", "c")),
-        Variable("im", "image", shape=(1, 10, 10)),
-    ],
-)
-IMAGE = {"mechanism": "conv-vae", "latent": 3, "local": 2, "width": 8, "blocks": 1}
-CONFIG = FitConfig(
-    attributes=Stage(epochs=6, batch_size=64), images=Stage(epochs=4, batch_size=64, ema=0.9, patience=4), device="cpu"
-)
-
-
-def data(n: int = 600) -> dict[str, dict[str, Tensor]]:
-    generator = torch.Generator().manual_seed(0)
-    x = torch.randn(n, generator=generator)
-    g = torch.randint(0, 3, (n,), generator=generator)
-    y = torch.where(x > 0, 3 * x, 0.5 * x) + 0.2 * torch.randn(n, generator=generator)
-    noise = torch.rand(n, 1, 10, 10, generator=generator)
-    im = (120 + 30 * x.clamp(-2, 2)[:, None, None, None] + 20 * noise).to(torch.uint8)
-    values = {"x": x, "y": y, "g": g, "im": im}
-    return {"train": {k: v[:500] for k, v in values.items()}, "validation": {k: v[500:] for k, v in values.items()}}
-
-
-def model() -> StructuralCausalModel:
-    torch.manual_seed(0)
-    return StructuralCausalModel(GRAPH, {"im": IMAGE})
-
-
-def same(a: StructuralCausalModel, b: StructuralCausalModel) -> bool:
-    return all(torch.equal(p, q) for p, q in zip(a.state_dict().values(), b.state_dict().values(), strict=True))
 
 
 def test_fitting_improves_every_mechanism_and_learns_the_conditional() -> None:
