@@ -6,6 +6,7 @@ from typing import Any, NamedTuple
 
 from ..errors import GraphError
 from .graph import CausalGraph
+from .limits import check_count, check_names
 from .variable import Variable
 
 __all__ = ["AnnotatedGraph", "annotate", "interpret"]
@@ -43,6 +44,8 @@ def interpret(annotated: AnnotatedGraph) -> CausalGraph:
     Raises:
         GraphError: An attribute has no such value, an edge no direction, or the graph is not valid.
     """
+    check_count(len(annotated.edges), len(annotated.nodes))
+    check_names(annotated.nodes)
     directed, bidirected = [], []
     for a, b, attributes in annotated.edges:
         match attributes.get("dir", "forward").lower():
@@ -73,6 +76,12 @@ def _variable(name: str, attributes: Mapping[str, str]) -> Variable:
         raise GraphError(
             f"Expected a graph of a whole population; got '{name}', on which the units are selected. No estimand here "
             "corrects for selection: remove the node only if nobody was left out because of it."
+        )
+    if _says_yes(attributes.get("adjusted", "no")):
+        raise GraphError(
+            f"Expected a graph without adjustment; got '{name}', which DAGitty marks as adjusted. What is adjusted for belongs "
+            f"to the question: remove the word from the graph, and ask with adjustment=['{name}'] in Python or in a study, "
+            "where the set is checked, or let a set be found."
         )
     fields: dict[str, Any] = {key: attributes[key] for key in ("kind", "unit") if key in attributes}
     fields |= {field: _listed(name, key, attributes[key]) for key, field in AS_JSON.items() if key in attributes}

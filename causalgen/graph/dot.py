@@ -13,6 +13,7 @@ from itertools import product
 
 from ..errors import GraphError
 from .annotated import AnnotatedGraph, Attributes
+from .limits import check_count
 
 __all__ = ["is_dot", "read_dot", "write_dot"]
 
@@ -20,7 +21,7 @@ STRICT = r"(?i:strict)(?!\w)"
 KIND = r"(?i:digraph|dag|graph|pdag|mag|pag)(?!\w)"
 SPACE = re.compile(r"(?:\s|//[^\n]*|/\*.*?\*/|(?m:^)#[^\n]*)*", re.DOTALL)
 TEXT = r'"(?:\\.|[^"\\])*"|<(?!-)(?:[^<>]|<[^<>]*>)*>'
-NAME = rf"{TEXT}|[\w.]+"
+NAME = rf"{TEXT}|-(?:\.\d+|\d+(?:\.\d*)?)(?![\w.])|[\w.]+"
 VALUE = rf"{TEXT}|[-+\w.]+"
 ARROW = r"<->|->|<-|--"
 KEYWORDS = ("node", "edge", "graph", "digraph", "subgraph", "strict")
@@ -32,7 +33,7 @@ def is_dot(text: str) -> bool:
     >>> is_dot("dag { x -> y }"), is_dot("dag -> y")
     (True, False)
     """
-    return re.match(rf'\s*(?:{STRICT})?\s*{KIND}\s*(?:"[^"]*"|\w*)\s*\{{', text) is not None
+    return re.match(rf'\s*(?:{STRICT}\s*)?{KIND}\s*(?:(?:"[^"]*"|[-\w.]+)\s*)?\{{', text) is not None
 
 
 def read_dot(text: str) -> AnnotatedGraph:
@@ -119,13 +120,16 @@ class _Reader:
         if self.take(rf"(?:{NAME})\s*=(?!=)"):  # of the graph as a whole, such as rankdir=LR
             self.text_of(VALUE, "a value")
             return []
-        names = left = self.operand(defaults)
+        left = self.operand(defaults)
+        names = list(left)
         found: list[tuple[str, str, Attributes]] = []
         while arrow := self.arrow():
             right = self.operand(defaults)
             pairs = product(right, left) if arrow == "<-" else product(left, right)
+            check_count(len(self.edges) + len(found) + len(left) * len(right))
             found += [(a, b, {"dir": "both"} if arrow == "<->" else {}) for a, b in pairs]
-            names, left = names + right, right
+            names += right
+            left = right
         attributes = self.attributes()
         if found:
             self.edges += [(a, b, defaults["edge"] | attributes | own) for a, b, own in found]
@@ -167,7 +171,12 @@ class _Reader:
 
     def text_of(self, pattern: str, wanted: str) -> str:
         text = self.expect(pattern, wanted)
-        return re.sub(r'\\(["\\]|\n)', lambda m: m[1].strip("\n"), text[1:-1]) if text.startswith('"') else text
+        if not text.startswith('"'):
+            return text
+        parts = [text]
+        while self.take(r"\+"):  # "a" + "b" is "ab"
+            parts.append(self.expect(r'"(?:\\.|[^"\\])*"', "a text in double quotes after '+'"))
+        return "".join(re.sub(r'\\(["\\]|\n)', lambda m: m[1].strip("\n"), part[1:-1]) for part in parts)
 
     def expect(self, pattern: str, wanted: str) -> str:
         text = self.take(pattern)

@@ -11,7 +11,9 @@ from ..errors import GraphError, nearest
 from .annotated import annotate, interpret
 from .dot import read_dot, write_dot
 from .graph import CausalGraph
+from .limits import MOST_CHARACTERS, check_count, check_names, check_text
 from .networks import read_gml, read_graphml, write_gml, write_graphml
+from .strict_yaml import BROKEN_YAML, StrictLoader
 
 __all__ = ["FORMATS", "format_graph", "format_of", "parse_graph", "read_graph", "write_graph"]
 
@@ -33,14 +35,22 @@ def read_graph(path: str | Path) -> CausalGraph:
       a hidden common cause becomes a bidirected edge, a hidden variable between others an edge past it.
     - The attributes `kind`, `unit`, and, as JSON, `labels`, `support` and `image_shape` declare a variable. Other
       attributes, ports and the borders of subgraphs have no causal meaning and are left out.
-    - The same edge twice is one edge. Undirected edges, cycles, and nodes `selected` by DAGitty are errors.
+    - The same edge twice is one edge. Undirected edges, cycles, and nodes `selected` or `adjusted` by DAGitty are errors:
+      what to adjust for belongs to the question, not to the graph.
+    - A text has at most 100,000 edges, 10,000 nodes, 1,000 characters a name, and 400,000 (YAML, GML) to 2,000,000 (JSON)
+      characters.
 
     Raises:
         GraphError: The file cannot be read, is malformed, or holds no valid graph.
     """
     path = Path(path)
     name = format_of(path)
+    most = 4 * MOST_CHARACTERS[name]  # bytes of a character in UTF-8
     try:
+        if path.stat().st_size > most:
+            raise GraphError(
+                f"Expected a graph file of at most {most:,} bytes at '{path}'; got {path.stat().st_size:,}."
+            )
         text = path.read_bytes().decode("utf-8-sig")  # line ends may be part of a name
     except (OSError, UnicodeDecodeError) as error:
         reason = getattr(error, "strerror", None) or "it is not UTF-8 text"
@@ -74,7 +84,9 @@ def parse_graph(text: str, format: str) -> CausalGraph:
     >>> print(parse_graph("dag { x -> y; U [latent]; x <- U -> y }", "dot"))
     x -> y; x <-> y
     """
-    return _format(format).parse(text)
+    chosen = _format(format)
+    check_text(text, format)
+    return chosen.parse(text)
 
 
 def format_graph(graph: CausalGraph, format: str) -> str:
@@ -129,13 +141,16 @@ def _format(name: str) -> Format:
     return FORMATS[name]
 
 
-class _Loader(yaml.SafeLoader):
-    """PyYAML's safe loader without aliases, dates, and words other than true and false for booleans."""
+class _Loader(StrictLoader):
+    """The strict loader without dates, repeated keys, and words other than true and false for booleans."""
 
-    def compose_node(self, parent: Any, index: Any) -> Any:
-        if self.check_event(yaml.AliasEvent):
-            raise yaml.composer.ComposerError(None, None, "it holds an alias", self.peek_event().start_mark)
-        return super().compose_node(parent, index)
+    def construct_mapping(self, node: Any, deep: bool = False) -> Any:
+        known: set[str] = set()
+        for key, _ in node.value:
+            if isinstance(key.value, str) and key.value in known:
+                raise yaml.constructor.ConstructorError(None, None, f"the key {key.value!r} again", key.start_mark)
+            known |= {key.value} if isinstance(key.value, str) else set()
+        return super().construct_mapping(node, deep)
 
 
 _Loader.yaml_implicit_resolvers = {
@@ -149,17 +164,26 @@ _Loader.yaml_implicit_resolvers = {
 def _parse_yaml(text: str) -> CausalGraph:
     try:
         data = yaml.load(text, Loader=_Loader)
-    except (yaml.YAMLError, ValueError, RecursionError) as error:
+    except BROKEN_YAML as error:
         raise GraphError(f"Expected YAML; it cannot be read: {' '.join(str(error).split())}.") from None
     return _from_plain(data)
 
 
 def _parse_json(text: str) -> CausalGraph:
     try:
-        data = json.loads(text)
+        data = json.loads(text, object_pairs_hook=_once)
     except (ValueError, RecursionError) as error:
         raise GraphError(f"Expected JSON; it cannot be read: {error}.") from None
     return _from_plain(data)
+
+
+def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    """The mapping of a JSON object, each of whose keys stands once."""
+    found = dict(pairs)
+    if len(found) < len(pairs):
+        keys = [key for key, _ in pairs]
+        raise ValueError(f"the key {next(key for key in keys if keys.count(key) > 1)!r} stands twice")
+    return found
 
 
 def _from_plain(data: Any) -> CausalGraph:
@@ -171,6 +195,9 @@ def _from_plain(data: Any) -> CausalGraph:
         variables = [{"name": name, **_mapping(name, entry)} for name, entry in variables.items()]
     if not isinstance(variables, list):
         raise GraphError(f"Expected the variables as a mapping from names to what they are; got {variables!r}.")
+    if isinstance(edges := data.get("edges"), list | str):
+        check_count(len(edges) if isinstance(edges, list) else 0, len(variables))
+    check_names(str(entry["name"]) for entry in variables if isinstance(entry, dict) and "name" in entry)
     entries = [_mapping(f"variable {place}", entry) for place, entry in enumerate(variables, start=1)]
     return CausalGraph.from_dict(data | {"variables": entries})
 

@@ -8,6 +8,7 @@ from typing import NamedTuple, TypeAlias
 import networkx as nx
 
 from ..errors import GraphError
+from .limits import check_count, check_names, check_text
 
 __all__ = ["Edges", "EdgesLike", "Pair", "read_confounded", "read_edges", "write_name"]
 
@@ -108,7 +109,7 @@ class _Reader:
         return match[1]
 
     def at_end(self) -> bool:
-        return not self.text[self.position :].strip(" \t")
+        return re.compile(r"[ \t]*\Z").match(self.text, self.position) is not None
 
     def name(self) -> str:
         name = self.take(NAME)
@@ -137,6 +138,7 @@ class _Reader:
 
 
 def _read_string(text: str) -> Edges:
+    check_text(text, "edges")
     reader = _Reader(text)
     nodes: list[str] = []
     directed: list[Pair] = []
@@ -149,6 +151,7 @@ def _read_string(text: str) -> Edges:
         while arrow := reader.take(ARROW):
             right = reader.group()
             nodes += right
+            check_count(len(directed) + len(bidirected) + len(left) * len(right))
             for a, b in product(left, right):
                 match UNICODE_ARROWS.get(arrow, arrow):
                     case "->":
@@ -160,6 +163,8 @@ def _read_string(text: str) -> Edges:
             left = right
         if not reader.take(BREAK) and not reader.at_end():
             raise reader.error("'->', '<-', '<->' or ';'")
+    check_count(0, len(set(nodes)))
+    check_names(nodes)
     return _edges(nodes, directed, bidirected)
 
 

@@ -13,9 +13,11 @@ from typing import Any
 import yaml
 
 from ..errors import StudyError
+from ..graph.strict_yaml import BROKEN_YAML, StrictLoader
 
 __all__ = ["Loc", "YamlSource", "parse_yaml"]
 
+MOST_CHARACTERS, MOST_DIGITS = 400_000, 300
 Loc = tuple[Hashable, ...]
 """Path to an entry: keys and list positions."""
 
@@ -49,18 +51,14 @@ class YamlSource:
         return StudyError(f"{self.place(loc)}: {message}")
 
 
-class _Loader(yaml.SafeLoader):
-    """PyYAML's safe loader with the plain words of YAML 1.2."""
-
-    def compose_node(self, parent: Any, index: Any) -> Any:
-        if self.check_event(yaml.AliasEvent):
-            raise yaml.composer.ComposerError(
-                None, None, "an alias; write the value again", self.peek_event().start_mark
-            )
-        return super().compose_node(parent, index)
+class _Loader(StrictLoader):
+    """The strict loader with the plain words of YAML 1.2."""
 
     def plain_int(self, node: Any) -> int:
-        return int(self.construct_scalar(node))
+        text = self.construct_scalar(node)
+        if len(text) > MOST_DIGITS:
+            raise yaml.constructor.ConstructorError(None, None, f"a number of {len(text)} digits", node.start_mark)
+        return int(text)
 
     def plain_float(self, node: Any) -> float:
         return float(str(self.construct_scalar(node)).lower().replace(".inf", "inf").replace(".nan", "nan"))
@@ -88,7 +86,7 @@ def parse_yaml(text: str, path: str) -> YamlSource:
     """Read YAML text.
 
     Raises:
-        StudyError: Not YAML, a key that stands twice, or a key that is no word.
+        StudyError: Not YAML, too long, nested too deep, a tag or alias, a key that stands twice, or that is no word.
 
     >>> source = parse_yaml("training:\\n  rate: 1e-3\\n  labels: [no, on]", "study.yaml")
     >>> source.data
@@ -96,11 +94,13 @@ def parse_yaml(text: str, path: str) -> YamlSource:
     >>> source.place(("training", "rate"))
     'study.yaml, line 2'
     """
+    if len(text) > MOST_CHARACTERS:
+        raise StudyError(f"{path}: Expected at most {MOST_CHARACTERS:,} characters; got {len(text):,}. Shorten it.")
     try:
         loader = _Loader(text)
         node = loader.get_single_node()
         source = YamlSource(path, None if node is None else loader.construct_document(node), {(): 1})
-    except (yaml.YAMLError, RecursionError) as error:
+    except BROKEN_YAML as error:
         raise _not_yaml(error, path) from None
     if node is not None:
         _record(node, (), source)

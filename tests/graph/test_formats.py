@@ -303,7 +303,7 @@ def test_graphml_calls_nodes_by_their_names():
         ("yaml", "edges: a -> b\nvariables: a", "Expected the variables as a mapping"),
         ("yaml", "edges: a -> b\nvariables: {a: {kind: continuous}}", "declared variables a; got 'b'"),
         ("yaml", "edges: []\nvariables: {1: {}}", "variable name that is a non-empty string; got 1"),
-        ("yaml", "edges: &e [a -> b]\nconfounded: *e", "it holds an alias"),
+        ("yaml", "edges: &e [a -> b]\nconfounded: *e", "an alias"),
         ("yaml", "edges: !!python/object/apply:os.system [ls]", "Expected YAML; it cannot be read"),
         ("yaml", "[" * 5000, "Expected YAML; it cannot be read"),
         ("json", "{", "Expected JSON; it cannot be read"),
