@@ -23,6 +23,12 @@ def adapted(classifier: Any) -> tuple[Callable[[Tensor], Any], Sequence[Any] | N
         return _estimator(classifier), getattr(classifier, "classes_", None)
     if callable(classifier):
         return classifier, None
+    if hasattr(classifier, "predict"):
+        raise DataError(
+            f"Expected an estimator with predict_proba; {type(classifier).__name__} gives decisions without probabilities. "
+            "Calibrate it (sklearn.calibration.CalibratedClassifierCV), or pass a function of images that returns its score, "
+            "with unit=... and margin=...."
+        )
     raise DataError(
         f"Expected a classifier: a torch module, an estimator with predict_proba, a file or a function of images; got "
         f"{classifier!r:.80}. Wrap what you have in a function from images (B, C, H, W) to scores."

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+import pandas as pd
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
@@ -158,10 +159,17 @@ def _units(
         return data.rows(index), np.asarray(index), data.groups(index).numpy()
     factual = {name: scm.tensor(name, data[name]).cpu() for name in data} if isinstance(data, Mapping) else data
     if not isinstance(factual, Mapping) or not factual:
-        raise DataError(f"Expected a data set, or a mapping with a value of every node; got {type(data).__name__}.")
+        raise DataError(
+            f"Expected a data set, or a mapping with a value of every node; got {type(data).__name__}. Pass the data "
+            "set, or data.rows(...)."
+        )
     count = len(next(iter(factual.values())))
     labels = np.asarray(data.labels) if isinstance(data, UnitValues) else np.arange(count)
     group = np.arange(count) if groups is None else np.asarray(groups)
+    if group.shape == (count,) and pd.isna(group).any():
+        raise DataError(
+            f"Expected a group for every unit; got none for {int(pd.isna(group).sum())} of {count}. Give each of them a group."
+        )
     if group.shape != (count,):
         raise DataError(f"Expected one group for each of {count} units; got shape {group.shape}.")
     if len({len(tensor) for tensor in factual.values()}) > 1:

@@ -107,7 +107,7 @@ class Scorer:
         except DataError:
             raise
         except Exception as error:
-            reason = " ".join(str(error).split())[:300]
+            reason = _reason(error)
             raise DataError(
                 f"Expected a classifier of images {shape_of(images)}; it failed with {type(error).__name__}: {reason}. "
                 "Check the size, the channels and the kind of input that it takes."
@@ -158,6 +158,13 @@ class Scorer:
                 "Name it with outcome=..., a position or a label."
             )
         return self.column
+
+
+def _reason(error: Exception) -> str:
+    """The message of an error; of TorchScript's, which shows its program first, the last line."""
+    text = str(error).strip()
+    text = text.splitlines()[-1] if "TorchScript" in text else text
+    return " ".join(text.split())[:300]
 
 
 def as_classifier(

@@ -67,6 +67,7 @@ def judged(
 
 def sentence(row: AuditRow, outcome: str, margin: float) -> str:
     """The verdict of a row with its numbers and reasons, such as "the score changes by +0.2 [+0.1, +0.3], ..."."""
+    outcome = f"the score “{outcome}”"
     where = " ".join(f"among {place}" for place in _places(row))
     reasons = "; ".join(row.reasons)
     if row.verdict == CANNOT_TELL:
@@ -82,13 +83,15 @@ def _places(row: AuditRow) -> list[str]:
 
 
 def _settled(row: AuditRow, concerns: Sequence[Concern]) -> AuditRow:
-    decisive = [concern for concern in concerns if concern.decisive or row.verdict == WITHIN]
-    verdict = CANNOT_TELL if decisive else row.verdict
-    return replace(row, verdict=verdict, reasons=tuple(concern.text for concern in decisive or concerns))
+    decisive = any(concern.decisive or row.verdict == WITHIN for concern in concerns)
+    ordered = sorted(concerns, key=lambda concern: not concern.decisive)
+    return replace(
+        row, verdict=CANNOT_TELL if decisive else row.verdict, reasons=tuple(concern.text for concern in ordered)
+    )
 
 
 def _blind(factual: NDArray[np.float64]) -> list[Concern]:
-    if float(np.ptp(factual)) >= SAME * max(1.0, float(np.abs(factual).max())):
+    if len(factual) < 2 or float(np.ptp(factual)) >= SAME * max(1.0, float(np.abs(factual).max())):
         return []
     return [
         Concern(
@@ -181,7 +184,8 @@ def _row(row: AuditRow, margin: float) -> list[Concern]:
         return [Concern("there is no unit")]
     found = []
     if row.groups < FEWEST_GROUPS:
-        found.append(Concern(f"only {row.groups} groups of units; a verdict needs {FEWEST_GROUPS}"))
+        plural = "s" * (row.groups != 1)
+        found.append(Concern(f"only {row.groups} group{plural} of units; a verdict needs {FEWEST_GROUPS}"))
     elif row.verdict == CANNOT_TELL:
         found.append(
             Concern(

@@ -1,5 +1,6 @@
 """Bad input of an audit: one message that names thing, place and remedy."""
 
+import pandas as pd
 import pytest
 import torch
 
@@ -39,6 +40,9 @@ BRIGHT = as_classifier(probability, outcome=1)
         ({"rows": 0}, "at least one row to audit"),
         ({"rows": True}, "at least one row to audit"),
         ({"groups": [1, 2]}, "Expected one group for each of 60 units"),
+        ({"groups": [float("nan"), *range(59)]}, "got none for 1 of 60"),
+        ({"groups": [None] * 60}, "got none for 60 of 60"),
+        ({"data": pd.DataFrame({"tone": [1.0]})}, r"got DataFrame\. Pass the data set, or data\.rows"),
         ({"image": "picture"}, "Expected an image among image; got 'picture'"),
         ({"particles": 0}, "at least one particle"),
         (

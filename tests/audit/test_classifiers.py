@@ -11,6 +11,7 @@ import torch
 from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
+from sklearn.svm import LinearSVC
 from torch import nn
 
 from causalgen.audit import Scorer, as_classifier, load_classifier
@@ -201,6 +202,11 @@ def test_a_function_of_a_module_in_the_working_directory(tmp_path: Path, monkeyp
     assert found(IMAGES).values == pytest.approx(1 - IMAGES.double().mean((1, 2, 3)).numpy() / 255, abs=1e-5)
 
 
+def of_another_size() -> torch.jit.ScriptModule:
+    module = nn.Sequential(nn.Conv2d(3, 2, 3), nn.Flatten(), nn.Linear(2 * 30 * 30, 2)).eval()
+    return torch.jit.trace(module, torch.zeros(1, 3, 32, 32))
+
+
 NOISE = torch.Generator().manual_seed(0)
 BAD_OUTPUTS = {
     "a single number": (lambda images: 0.5, "Expected one score"),
@@ -210,6 +216,11 @@ BAD_OUTPUTS = {
     "logits": (lambda images: torch.full((len(images),), 4.0), "Say logits=True"),
     "words": (lambda images: ["cat"] * len(images), "failed with ValueError"),
     "another size": (nn.Sequential(nn.Flatten(), nn.Linear(9, 1)), "Check the size, the channels"),
+    "another size in TorchScript": (of_another_size(), r"expected input\[12, 1, 4, 4\] to have 3 channels"),
+    "NaN for one": (
+        lambda images: torch.where(torch.arange(len(images)) == 3, torch.nan, 0.5),
+        "infinity for 1 outputs",
+    ),
     "no class named": (lambda images: torch.full((len(images), 2), 0.5), "Name it with outcome="),
 }
 
@@ -246,6 +257,7 @@ def test_a_classifier_that_draws_is_refused() -> None:
     [
         ({"classifier": 3}, "Expected a classifier: a torch module"),
         ({"classifier": nn.Linear}, "got the class Linear. Make and fit one first"),
+        ({"classifier": LinearSVC()}, "LinearSVC gives decisions without probabilities. Calibrate it"),
         ({"classifier": LogisticRegression}, "got the class LogisticRegression"),
         ({"classifier": LogisticRegression()}, "failed with NotFittedError"),
         ({"labels": ["a"], "outcome": "a"}, "two or more classes with different names; got 'a'"),

@@ -133,6 +133,8 @@ CASES = {
     ),
     "few rows": Case(CANNOT_TELL, "only 12 groups of units", rows=12, score=bottom_only),
     "few groups": Case(CANNOT_TELL, "only 10 groups of units", groups=20, score=bottom_only),
+    "one row": Case(CANNOT_TELL, "only 1 group of units", rows=1, score=bottom_only),
+    "few rows, and nothing reads the attribute": Case(CANNOT_TELL, "nothing reads ink", rows=12, read=no_ink),
     "an interval across the margin": Case(CANNOT_TELL, "reaches across the margin", margin=MEAN),
     "far from training": Case(CANNOT_TELL, "only 0% of the units have attributes that training saw", do={"tone": 19.0}),
     "half far from training, a change beyond": Case(
