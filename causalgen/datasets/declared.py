@@ -16,6 +16,8 @@ __all__ = ["KINDS", "KindsLike", "TypedColumn", "declare_kinds", "type_column", 
 KINDS = ("continuous", "binary", "categorical", "ordinal")
 KindsLike: TypeAlias = Mapping[str, str | Variable | Mapping[str, Any]]
 """By column: a kind, a Variable, or a mapping with kind, labels, support and unit."""
+LONG = 60
+"""Letters of a cell that a message shows."""
 FIELDS = ("kind", "labels", "support", "unit")
 
 
@@ -148,6 +150,7 @@ def _message(variable: Variable, fault: Fault) -> str:
     remedy = f" {fault.remedy[0].upper()}{fault.remedy[1:]}." if fault.remedy else ""
     if not fault.rows:
         return f"Expected {fault.expected} in column '{variable.name}'; got {fault.found}.{remedy}"
+    cell = fault.found if len(fault.found) < LONG else fault.found[:LONG] + "..."
     more = f" and {len(fault.rows) - 1:,} more" if len(fault.rows) > 1 else ""
     if not remedy and variable.is_discrete:
         remedy = " Correct the cells, or declare the labels that occur."
@@ -158,5 +161,5 @@ def _message(variable: Variable, fault: Fault) -> str:
             " Leave missing values empty (NaN), or declare the column categorical where it holds labels: "
             f"{declare_remedy(variable.name, 'categorical')}."
         )
-    found = f"{fault.found} in row {fault.rows[0]}{more}"
+    found = f"{cell} in row {fault.rows[0]}{more}"
     return f"Expected {fault.expected} in every row of column '{variable.name}'; got {found}.{remedy}"

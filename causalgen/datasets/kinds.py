@@ -132,10 +132,10 @@ def read_values(column: pd.Series, *, kind: str | None = None, labels: Sequence[
         return Reading(None, None, nothing, missing, (fault,))
     exact = _exact(column[~missing])
     numbers = nothing.copy()
-    numbers[~missing] = exact.astype(float)
+    numbers[~missing] = _floats(exact)
     if pd.api.types.is_numeric_dtype(column) and not _is_truth(column[~missing]):
         missing = missing | np.isnan(numbers)  # Arrow tells NaN from a missing value
-        exact = exact[~np.isnan(exact.astype(float))]
+        exact = exact[~np.isnan(_floats(exact))]
     if missing.all():
         return Reading(None, None, nothing, missing, (Fault("missing values only", "values"),))
     guessed = kind is None and labels is None
@@ -189,10 +189,14 @@ def out_of_reach(numbers: Array, precision: type = np.float64) -> Fault | None:
     shown = f"{low:.15g} to {high:.15g}"
     name, limits = ("single", (1e-30, 1e30)) if precision is np.float32 else ("double", (SMALLEST, LARGEST))
     if max(abs(low), abs(high)) > limits[1]:
-        return Fault(f"{shown}, beyond the range of {name} precision", f"numbers up to {limits[1]:g}", "rescale them")
+        return Fault(
+            f"{shown}, too large to compute with in {name} precision", f"numbers up to {limits[1]:g}", "rescale them"
+        )
     if high - low < limits[0]:
         expected = f"numbers that differ by more than {limits[0]:g}"
-        return Fault(f"{shown}, which differ by less than {name} precision can compute with", expected, "rescale them")
+        return Fault(
+            f"{shown}, which differ by too little to compute with in {name} precision", expected, "rescale them"
+        )
     if float(np.spacing(precision(max(abs(low), abs(high))))) > FINEST * numbers.std():
         found = f"{shown}, too large for how little they differ"
         return Fault(
@@ -252,6 +256,13 @@ def _exact(present: pd.Series) -> NDArray[Any]:
         return read.to_numpy(dtype=np.float64, na_value=np.nan)
 
 
+def _floats(exact: NDArray[Any]) -> Array:
+    """Numbers in double precision; whole numbers beyond its range become infinite."""
+    if exact.dtype != object:
+        return exact.astype(float)
+    return np.array([float(item) if abs(item) < 10**308 else (np.inf if item > 0 else -np.inf) for item in exact])
+
+
 def _is_truth(present: pd.Series) -> bool:
     return pd.api.types.is_bool_dtype(present) or pd.api.types.infer_dtype(present, skipna=True) == "boolean"
 
@@ -268,7 +279,7 @@ def _decide(column: pd.Series, exact: NDArray[Any]) -> str:
     """Kind of a column of which nothing is declared; `exact` holds its present cells as numbers."""
     if isinstance(column.dtype, pd.CategoricalDtype):
         return "ordinal" if column.dtype.ordered else "categorical"
-    present = exact.astype(float)
+    present = _floats(exact)
     wordy = np.isnan(present)
     if wordy.mean() > 1 - MOSTLY:
         return "categorical"

@@ -35,6 +35,7 @@ class Estimate:
         note: In words, how the number and its interval arise.
         population: Whom the effect is averaged over: "whole", "overlap" (rows weighted by how much they could have had
             either treatment value), "treated", "control", or "compliers" (those whom an instrument moves).
+        caution: In a few words, why the number only approximates the effect that was asked for; empty where it does not.
     """
 
     source: str
@@ -44,6 +45,7 @@ class Estimate:
     kind: Literal["naive", "adjusted", "comparison", "truth"] = "comparison"
     note: str = ""
     population: str = "whole"
+    caution: str = ""
 
     def covers(self, value: float) -> bool | None:
         """Whether the interval holds `value`; None without an interval."""
@@ -51,7 +53,7 @@ class Estimate:
 
     def __str__(self) -> str:
         interval = "" if self.low is None or self.high is None else f" [{self.low:.4g}, {self.high:.4g}]"
-        return f"{self.source}: {self.value:.4g}{interval}"
+        return f"{self.source}: {self.value:.4g}{interval}" + (f" ({self.caution})" if self.caution else "")
 
     def __repr__(self) -> str:
         among = "" if self.population == "whole" else f", {self.population} population"

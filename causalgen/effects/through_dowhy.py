@@ -33,6 +33,8 @@ STRONG_INSTRUMENT = 10
 LEAST_RESAMPLES = 100
 LEAST_IN_TAILS = 4  # resamples beyond the ends of a bootstrap interval, on both sides together
 NAIVE = "naive"
+LINEAR = ("linear adjustment", "double machine learning")
+"""Methods whose effect of a continuous treatment is one slope times the contrast."""
 NAIVE_NOTES = {
     "binary": "Difference of the two groups' means, adjusted for nothing: an association. Robust interval (HC1).",
     "categorical": "Difference of the two groups' means, adjusted for nothing: an association. Robust interval (HC1).",
@@ -173,8 +175,18 @@ def _estimate(
     else:
         ends = estimate.get_confidence_intervals(confidence_level=plan.level)
     low, high = (float(end) if np.isfinite(end) else None for end in ends)
+    caution = _caution(source, table)
+    note = f"{caution[0].upper()}{caution[1:]}. {note}" if caution else note
     named = "compliers" if source == "instrumental variables" else population
-    return Estimate(source, float(estimate.value), low, high, kind, note, named)
+    return Estimate(source, float(estimate.value), low, high, kind, note, named, caution)
+
+
+def _caution(source: str, table: EncodedTable) -> str:
+    """Of a method that is linear in a continuous treatment: that it approximates a curve by a straight line."""
+    if table.kind != "continuous" or source not in LINEAR:
+        return ""
+    reason = "" if table.bounds is None else ", and this outcome, which has limits, follows a curve"
+    return f"a straight-line approximation{reason}"
 
 
 def _doubts(

@@ -86,7 +86,7 @@ def _varies(title: str, column: pd.Series, reading: Reading, declared: Declarati
         shown = f"{values[0]:g}" if reading.kind == "continuous" else repr(first)
         faults.column(title, f"the same value ({shown}) in every row", "values that vary")
         return False
-    if reading.kind == "continuous" and (fault := out_of_reach(values, np.float32)) is not None:
+    if reading.kind == "continuous" and not reading.faults and (fault := out_of_reach(values, np.float32)) is not None:
         _note(title, column, fault, faults)
     return True
 
