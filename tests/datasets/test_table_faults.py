@@ -327,3 +327,30 @@ def test_utf_16_and_long_rows_are_read(tmp_path: Path) -> None:
     long = "x" * 700_000
     (tmp_path / "long.csv").write_text("a,b,c\n" + "".join(f"{row * 0.5},{row % 2},{long}\n" for row in range(4)))
     assert index_table(tmp_path / "long.csv", "a -> b").count == 4
+
+
+@pytest.mark.parametrize(
+    ("cells", "found"),
+    [
+        ([f'"{n},5"' for n in range(30)], r"numbers with commas \('0,5'\), expected numbers with a decimal point"),
+        ([f'"1,{n:03d}"' for n in range(30)], r"numbers with commas \('1,000'\)"),
+        ([f"{n}.5%" for n in range(30)], r"numbers with '%' .*the unit in the name of the column: 'a \(%\)'"),
+        ([f"{n}.5 px" for n in range(30)], r"numbers with 'px' \('0.5 px'\)"),
+    ],
+)
+def test_numbers_written_as_words_are_no_labels(tmp_path: Path, cells: list[str], found: str) -> None:
+    text = "a,b\n" + "".join(f"{cell},{row * 0.5}\n" for row, cell in enumerate(cells))
+    with pytest.raises(DataFaultsError, match=found):
+        index_table(write(tmp_path, text), "a -> b")
+
+
+@pytest.mark.parametrize("cells", [["3T", "1.5T", "7T"] * 10, ["1a", "2b", "3c"] * 10, ["2,3", "2;3"] * 15])
+def test_labels_may_hold_numbers(cells: list[str]) -> None:
+    assert index_table(pd.DataFrame({"a": cells, "b": np.arange(30) * 0.5}), "a -> b").graph["a"].is_discrete
+
+
+def test_spreadsheets_say_their_separator(tmp_path: Path) -> None:
+    text = "sep=;\r\na;b\r\n" + "".join(f"{n},5;{n % 2}\r\n" for n in range(20))
+    assert index_table(write(tmp_path, text), "a -> b").attributes["a"].values[1] == 1.5
+    with pytest.raises(DataError, match="Line 1 has to hold the column names, and every row as many cells"):
+        index_table(write(tmp_path, "# made today\na,b\n1,2\n3,4\n"), "a -> b")

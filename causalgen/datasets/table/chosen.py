@@ -173,8 +173,9 @@ def _unseen(columns: Columns, chosen: ChosenRows) -> list[str]:
             names = [repr(str(labels[int(code)])) for code in codes if code >= 0]
             if names:
                 shown = ", ".join(names[:SHOWN]) + (", ..." if len(names) > SHOWN else "")
+                which, what = ("1 label", "it does") if len(names) == 1 else (f"{len(names)} labels", "they do")
                 notes.append(
-                    f"{len(names)} label{'s' * (len(names) > 1)} of '{node}' in no training row ({shown}): the model cannot "
-                    "learn what they do. Merge rare labels, or name splits that hold every label."
+                    f"{which} of '{node}' in no training row ({shown}): the model cannot learn what {what}. Merge rare "
+                    "labels, or name splits that hold every label."
                 )
     return notes

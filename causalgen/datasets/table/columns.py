@@ -19,6 +19,7 @@ from .faults import Faults
 from .images import ImageColumn, PixelColumn, index_images, looks_like_paths
 from .matching import match_columns
 from .reading import numbers_rows, read_table
+from .spelled import spelled_numbers
 from .words import MissingWord, cells_of, count_words, missing_words, without_words
 
 __all__ = [
@@ -143,6 +144,10 @@ def _read(
     node: str, column: pd.Series, said: Declaration, suspects: Sequence[MissingWord], faults: Faults
 ) -> Attribute | None:
     """Read an attribute; words among its numbers that are likely to stand for missing values are faults with a remedy."""
+    spelled = spelled_numbers(column) if said.labels is None and said.kind in (None, "continuous") else None
+    if spelled is not None:
+        faults.column(str(column.name), *spelled)
+        return None
     words = [word for word in suspects if isinstance(word, str)]
     trial = Faults(faults.source)
     attribute = read_attribute(node, column, said, trial)
@@ -176,5 +181,5 @@ def _describe(column: pd.Series) -> str:
     if numbers_rows(column):
         return "the numbers of the rows"
     faults = Faults(str(column.name))
-    read_attribute(str(column.name), without_words(column, missing_words(column)), Declaration(), faults)
+    _read(str(column.name), without_words(column, missing_words(column)), Declaration(), (), faults)
     return f"{faults.found[0].found}; expected {faults.found[0].expected}" if faults.found else "attribute"

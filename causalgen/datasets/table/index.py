@@ -220,7 +220,7 @@ def _matched(columns: Columns) -> list[str]:
     if not columns.proposed:
         return []
     pairs = [(node, columns.titles[node]) for node in columns.proposed]
-    said = ", ".join(f'{node}: {{column: "{title}"}}' for node, title in pairs)
+    said = ", ".join(f"{node}: {{column: {json.dumps(title, ensure_ascii=False)}}}" for node, title in pairs)
     shown = ", ".join(f"'{node}' from '{title}'" for node, title in pairs)
     return [f"Columns were matched by their short names: {shown}. Confirm or correct it: `variables: {{{said}}}`."]
 

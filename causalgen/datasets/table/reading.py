@@ -77,7 +77,8 @@ def _unreadable(path: Path, error: BaseException) -> DataError:
     suffix = path.suffix.lower()
     kind = "Parquet" if suffix in PARQUET else "JSON Lines" if suffix in JSON_LINES else "CSV"
     shown = str(error) if len(str(error)) < MOST_SHOWN else str(error)[:MOST_SHOWN] + "..."
-    return DataError(f"Expected a {kind} table at '{path}'; it cannot be read: {shown}. Write it anew.")
+    remedy = "Line 1 has to hold the column names, and every row as many cells." if kind == "CSV" else "Write it anew."
+    return DataError(f"Expected a {kind} table at '{path}'; it cannot be read: {shown.rstrip('.')}. {remedy}")
 
 
 def _parsed(path: Path) -> pa.Table:
@@ -93,7 +94,9 @@ def _parsed(path: Path) -> pa.Table:
     form = text_form(path)
     return csv.read_csv(
         path,
-        read_options=csv.ReadOptions(encoding=form.encoding, block_size=max(BLOCK, LONG * form.longest)),
+        read_options=csv.ReadOptions(
+            encoding=form.encoding, skip_rows=form.skipped, block_size=max(BLOCK, LONG * form.longest)
+        ),
         parse_options=csv.ParseOptions(delimiter=form.separator, newlines_in_values=True),
         convert_options=csv.ConvertOptions(
             null_values=MISSING,
@@ -117,7 +120,9 @@ def _parquet(path: Path) -> pa.Table:
 
 
 def _as_frame(table: pa.Table, path: Path, *, arrow: bool) -> pd.DataFrame:
-    names = [" ".join(name.split()) for name in table.column_names]  # Arrow makes this list anew at every look
+    names = [
+        " ".join(name.strip().strip('"').split()) for name in table.column_names
+    ]  # Arrow makes this list anew at every look
     columns = table.columns
     kept = [place for place, name in enumerate(names) if name or columns[place].null_count < len(columns[place])]
     if kept and kept[0] == 0 and not names[0] and numbers_rows(columns[0].to_pandas()):

@@ -16,6 +16,7 @@ DECIMAL_COMMA = re.compile(r"[-+]?\d+,\d+")
 DECIMAL_POINT = re.compile(r"[-+]?\d+\.\d+")
 QUOTED = re.compile(r'"(?:[^"]|"")*"')
 RECORD = re.compile(r'(?:"(?:[^"]|"")*"|[^"\r\n])*(?=[\r\n]|\Z)')
+SAID = re.compile(r"sep=(?P<separator>[,;\t|])\r?\n", re.IGNORECASE)
 LOOKED_AT = 1000
 """Lines at the top of a file from which its form is told."""
 PIECE = 1 << 22
@@ -48,12 +49,14 @@ class TextForm:
         separator: What stands between two cells.
         decimal: The decimal mark.
         longest: Bytes of the longest of the first lines.
+        skipped: Lines above the header: spreadsheets write `sep=;` there.
     """
 
     encoding: str
     separator: str
     decimal: str
     longest: int
+    skipped: int = 0
 
 
 def text_form(path: Path) -> TextForm:
@@ -64,6 +67,8 @@ def text_form(path: Path) -> TextForm:
         OSError: It cannot be read.
     """
     encoding, head = _decoded(path)
+    said = SAID.match(head)
+    head = head[said.end() :] if said else head
     lines = head.splitlines()
     if not lines or not lines[0].strip():
         raise DataError(f"Expected a header line in '{path}'; got an empty file. Write the column names into line 1.")
@@ -71,9 +76,9 @@ def text_form(path: Path) -> TextForm:
         raise DataError(f"Expected rows below the header of '{path}'; got none. Check that it is the right file.")
     record = RECORD.match(head)
     header = QUOTED.sub("", record.group() if record else lines[0])
-    separator = max(SEPARATORS, key=header.count)
+    separator = said["separator"] if said else max(SEPARATORS, key=header.count)
     longest = max(len(line.encode("utf-8", "replace")) for line in lines)
-    return TextForm(encoding, separator, _decimal(path, head, separator), longest)
+    return TextForm(encoding, separator, _decimal(path, head, separator), longest, 1 if said else 0)
 
 
 def _decoded(path: Path) -> tuple[str, str]:
