@@ -34,6 +34,26 @@ _HOMES = {
     "load_table": "datasets",
 }
 
+_ROOMS = (
+    "audit",
+    "datasets",
+    "discovery",
+    "effects",
+    "errors",
+    "graph",
+    "mechanisms",
+    "metrics",
+    "morphology",
+    "nn",
+    "predictors",
+    "reports",
+    "scm",
+    "studies",
+    "training",
+    "typing",
+)
+"""Packages that are loaded when they are first named, as in `causalgen.effects`."""
+
 __all__ = [
     "CausalGraph",
     "Counterfactual",
@@ -58,8 +78,10 @@ __all__ = [
 def __getattr__(name: str) -> Any:
     if name in _HOMES:
         return getattr(importlib.import_module(f".{_HOMES[name]}", __name__), name)
+    if name in _ROOMS:
+        return importlib.import_module(f".{name}", __name__)
     raise AttributeError(f"module 'causalgen' has no attribute '{name}'")
 
 
 def __dir__() -> list[str]:
-    return sorted(__all__)
+    return sorted([*__all__, *_ROOMS])

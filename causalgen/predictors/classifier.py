@@ -3,6 +3,7 @@
 import torch
 from torch import Tensor, nn
 
+from ..columns import as_column
 from ..errors import DataError
 from ..graph import Variable
 
@@ -70,7 +71,10 @@ class Classifier(nn.Module):
         return self.probabilities(images).argmax(1).to(images.device)
 
     def accuracy(self, images: Tensor, codes: Tensor) -> float:
-        """Share of `images` whose predicted code is the one in `codes` `(N,)`."""
+        """Share of `images` whose predicted code is the one in `codes` `(N,)` or `(N, 1)`."""
+        codes = as_column(self.variable.name, codes)
+        if len(codes) != len(images):
+            raise DataError(f"Expected one code for each of {len(images)} images; got {len(codes)}.")
         return float((self.predict(images) == codes).double().mean())
 
     def extra_repr(self) -> str:

@@ -10,6 +10,7 @@ from torch.nn import functional as F
 from torch.optim import AdamW
 from torch.optim.lr_scheduler import OneCycleLR
 
+from ..columns import as_column
 from ..errors import DataError
 from ..graph import Variable
 from ..nn import seeded
@@ -43,7 +44,7 @@ def fit_classifier(
     Args:
         variable: The discrete variable that the codes belong to.
         images: Training images `(N, C, H, W)`, uint8 or float.
-        codes: Their codes, int64 `(N,)`.
+        codes: Their codes, int64 `(N,)` or `(N, 1)`.
         validation: Images and codes that decide when to stop; never the test split.
         epochs: Greatest number of passes.
         seed: Seed of weights, batches and dropout.
@@ -52,6 +53,8 @@ def fit_classifier(
     Raises:
         DataError: Images and codes do not belong together, or the training codes are all the same.
     """
+    codes = as_column(variable.name, codes)
+    validation = validation[0], as_column(variable.name, validation[1])
     for name, (some_images, some_codes) in {"training": (images, codes), "validation": validation}.items():
         _check(variable, name, some_images, some_codes)
     if codes.unique().numel() < 2:

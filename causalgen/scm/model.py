@@ -2,7 +2,8 @@
 
 from collections.abc import Callable, Mapping
 from functools import partial
-from typing import Any
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import networkx as nx
 import pandas as pd
@@ -34,6 +35,9 @@ from .summary import as_html, as_text, summarize
 from .support import JointSupport
 from .values import as_tensor, as_values, unit_labels
 from .worlds import Counterfactual, Samples
+
+if TYPE_CHECKING:
+    from ..training import FitConfig, FitResult
 
 __all__ = ["StructuralCausalModel"]
 
@@ -249,6 +253,29 @@ class StructuralCausalModel(nn.Module):
             return mechanism(noise, parents, changed=changed)
 
         return self._chunked(name, run, noise, parents)
+
+    def fit(self, data: Any, config: "FitConfig | None" = None, **options: Any) -> "FitResult":
+        """Fit every mechanism in place; see `causalgen.fit`, which this calls."""
+        from ..training import fit
+
+        return fit(self, data, config, **options)
+
+    def save(self, folder: Path | str) -> Path:
+        """Write the model into `folder`, which is created, and return it: `model.json` and `model.safetensors`."""
+        from .storage import save
+
+        return save(self, folder)
+
+    @classmethod
+    def load(cls, folder: Path | str) -> "StructuralCausalModel":
+        """The model that `save` wrote into `folder`.
+
+        Raises:
+            CheckpointError: A file is missing, corrupted, from another format, or does not fit its description.
+        """
+        from .storage import load
+
+        return load(folder)
 
     def summary(self) -> pd.DataFrame:
         """The model as a table, one row a node in topological order, under its name.

@@ -8,6 +8,7 @@ import pandas as pd
 import torch
 from torch import Tensor
 
+from ..columns import as_column
 from ..errors import DataError, MissingValueError, SupportError, UnknownNameError, nearest
 from ..graph import CausalGraph, Variable
 from ..typing import UnitValues
@@ -74,6 +75,8 @@ def as_tensor(variable: Variable, value: Any, like: Tensor, *, count: int | None
     """
     if isinstance(value, pd.Series):
         value = value.to_numpy()
+    if not variable.shape:
+        value = _column(variable, value)
     if variable.is_discrete:
         tensor = _codes(variable, value, like)
     else:
@@ -82,6 +85,17 @@ def as_tensor(variable: Variable, value: Any, like: Tensor, *, count: int | None
     if tensor.dim() == len(variable.shape):
         tensor = tensor[None].expand(count or 1, *tensor.shape)
     return tensor
+
+
+def _column(variable: Variable, value: Any) -> Any:
+    """One value a unit, of what may hold a list of one for each."""
+    if not isinstance(value, Tensor | np.ndarray):
+        if not (
+            isinstance(value, list | tuple) and len(value) and isinstance(value[0], list | tuple | Tensor | np.ndarray)
+        ):
+            return value
+        value = np.array([np.asarray(item) for item in value])
+    return as_column(variable.name, value)
 
 
 def to_frame(graph: CausalGraph, values: Mapping[str, Tensor]) -> pd.DataFrame:

@@ -30,6 +30,7 @@ from .augment import shifted
 from .checkpoint import Checkpoint
 from .config import FitConfig, Stage
 from .memory import in_memory
+from .splitting import splits_of
 from .stage import NodeTrainer, Row, as_float
 from .threads import LEAST_STEPS, StageThreads, Step, given_threads, steps_of_copies, threads_to_try, usable_threads
 
@@ -51,12 +52,14 @@ class FitResult:
         seconds: Wall time by stage.
         best_epochs: Epoch (from 1) whose averaged weights each node keeps.
         threads: Threads of the processor by stage, at its end; see `causalgen.training.threads`.
+        data: The data set that was fitted on, with its splits; None where splits were given as mappings.
     """
 
     history: pd.DataFrame
     seconds: dict[str, float]
     best_epochs: dict[str, int]
     threads: dict[str, int] = field(default_factory=dict)
+    data: Dataset | None = None
 
     def __repr__(self) -> str:
         stages = ", ".join(f"{label} {seconds:.1f} s" for label, seconds in self.seconds.items())
@@ -66,7 +69,7 @@ class FitResult:
 
 def fit(
     scm: StructuralCausalModel,
-    data: Dataset | Mapping[str, Mapping[str, Tensor]],
+    data: Dataset | pd.DataFrame | Mapping[str, Any],
     config: FitConfig | None = None,
     *,
     out: Path | str | None = None,
@@ -77,7 +80,9 @@ def fit(
 
     Args:
         scm: The model.
-        data: A `Dataset`, or a mapping with complete tensors under "train" and "validation".
+        data: A `Dataset`, or a mapping with complete values by name under "train" and "validation". A data frame, or arrays
+            by name, are split as `load_table` splits them, by the seed of the settings, with a warning that says so;
+            the result holds the split data.
         config: Settings.
         out: Folder for checkpoints; if it holds an unfinished fit of the same model and settings, training resumes there.
         bars: Rich progress bars (see `causalgen.training.bars`).
@@ -93,7 +98,8 @@ def fit(
     config = config or FitConfig()
     device = fabric_for(config, image=False).device
     scm.to(device)
-    train, validation = (_tensors(scm, _part(data, split)) for split in ("train", "validation"))
+    parts = splits_of(scm.graph, data, config.seed)
+    train, validation = (_tensors(scm, _part(parts, split)) for split in ("train", "validation"))
     _check_variation(scm, train)
     scm.initialize(train)
     checkpoint = Checkpoint(Path(out), scm, config, (train, validation)) if out is not None else None
@@ -114,9 +120,8 @@ def fit(
             rows += [row for trainer in trainers for row in trainer.rows]
             best |= {trainer.name: trainer.best_epoch + 1 for trainer in trainers}
     scm.eval()
-    return FitResult(
-        pd.DataFrame([vars(row) for row in rows], columns=list(Row.__annotations__)), seconds, best, threads
-    )
+    history = pd.DataFrame([vars(row) for row in rows], columns=list(Row.__annotations__))
+    return FitResult(history, seconds, best, threads, parts if isinstance(parts, Dataset) else None)
 
 
 def precision_on(device: torch.device, precision: str) -> str:
@@ -234,12 +239,9 @@ def _sayer(bars: Progress | None) -> Callable[[str], object]:
     return lambda text: bars.console.print(f"  {text}", markup=False, highlight=False, soft_wrap=True)
 
 
-def _part(data: Any, split: str) -> Mapping[str, Tensor]:
-    if isinstance(data, Dataset):
-        return data.part(split)
-    if split not in data:
-        raise DataError(f"Expected data with the splits 'train' and 'validation'; got {list(data)}.")
-    return data[split]
+def _part(data: Dataset | Mapping[str, Any], split: str) -> Mapping[str, Any]:
+    part: Mapping[str, Any] = data.part(split) if isinstance(data, Dataset) else data[split]
+    return part
 
 
 def _tensors(scm: StructuralCausalModel, values: Mapping[str, Any]) -> dict[str, Tensor]:

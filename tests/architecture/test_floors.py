@@ -12,7 +12,7 @@ import causalgen
 PACKAGE = Path(causalgen.__file__).parent
 FLOORS = {
     "errors": 0, "typing": 0, "_version": 0,
-    "graph": 1, "morphology": 1, "own_code": 1,
+    "graph": 1, "morphology": 1, "own_code": 1, "columns": 1,
     "grammar": 2, "nn": 2,
     "mechanisms": 3,
     "scm": 4,
@@ -24,8 +24,14 @@ FLOORS = {
     "studies": 10,
     "cli": 11, "app": 11,
 }  # fmt: skip
-UPWARD = {("graph/graph.py", "reports"), ("scm/worlds.py", "reports"), ("effects/report.py", "reports")}
-"""The allowed steps up: graph, counterfactual and effect report load plots and pages when they are asked to show or save."""
+UPWARD = {
+    ("graph/graph.py", "reports"),
+    ("scm/worlds.py", "reports"),
+    ("effects/report.py", "reports"),
+    ("scm/model.py", "training"),
+}
+"""The allowed steps up: graph, counterfactual and effect report load plots and pages when they are asked to show or save,
+and a model loads training when it is asked to fit."""
 ENTRANCES = {"__init__.py", "__main__.py"}
 """The package's own lazy namespace and its command line entrance."""
 HEAVY = {"graph": {"torch", "pyro", "dowhy"}, "morphology": {"torch", "pyro", "dowhy"}}

@@ -10,6 +10,7 @@ import pandas as pd
 import torch
 from numpy.typing import NDArray
 
+from ...columns import as_column
 from ...errors import DataError, DataWarning, warn
 from ...graph import CausalGraph
 from ...graph.parse import EdgesLike
@@ -43,10 +44,10 @@ def from_arrays(
     """A data set of arrays or tensors by name.
 
     Args:
-        values: By name, all of one length N: attributes `(N,)`, numbers or labels; images `(N, H, W)`, `(N, C, H, W)` or
-            `(N, H, W, C)`: bytes, or floats from 0 to 255 or from 0 to 1. Other numbers, such as uint16, go through the
-            declared `window`, or through their own range, and a `DataWarning` says so. Names that are no node may be
-            group and split.
+        values: By name, all of one length N: attributes `(N,)` or `(N, 1)`, numbers or labels; images `(N, H, W)`,
+            `(N, C, H, W)` or `(N, H, W, C)`: bytes, or floats from 0 to 255 or from 0 to 1. Other
+            numbers, such as uint16, go through the declared `window`, or through their own range, and a `DataWarning`
+            says so. Names that are no node may be group and split.
         graph, variables, group, split, missing, missing_words, rows, seed: As in `load_table`.
 
     Raises:
@@ -64,6 +65,8 @@ def from_arrays(
     declared = read_declarations(variables or {}, graph)
     for name, column in values.items():
         array = _array(column)
+        if array.ndim == 2:
+            array = column = as_column(name, array)
         if array.ndim >= 3:
             array = _channels_first(name, array)
             said = declared.get(name, Declaration())
