@@ -31,6 +31,7 @@ __all__ = [
     "NotObservableError",
     "RenamedWarning",
     "RunFolderError",
+    "StorageError",
     "StudyError",
     "SupportError",
     "SupportWarning",
@@ -110,6 +111,10 @@ class StudyError(CausalgenError, ValueError):
 
 class RunFolderError(CausalgenError, OSError):
     """A run folder that cannot be written, or that holds another run."""
+
+
+class StorageError(RunFolderError):
+    """A file that cannot be written: the disk is full, or read-only."""
 
 
 class CausalgenWarning(UserWarning):

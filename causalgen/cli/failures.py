@@ -7,7 +7,7 @@ from contextlib import contextmanager
 
 import typer
 
-from ..errors import AbductionError, CausalgenError, CausalgenWarning, DivergenceError, NotObservableError
+from ..errors import AbductionError, CausalgenError, CausalgenWarning, DivergenceError, NotObservableError, StorageError
 from .signals import exit_code, stopped_by
 
 __all__ = ["BAD_INPUT", "FAILED", "TRACEBACK", "failures"]
@@ -34,7 +34,7 @@ def failures() -> Iterator[None]:
     except KeyboardInterrupt as stop:
         typer.echo(f"\n{stopped_by(stop)}", err=True)
         raise typer.Exit(exit_code(stop)) from None
-    except (DivergenceError, AbductionError, NotObservableError) as error:
+    except (DivergenceError, AbductionError, NotObservableError, StorageError) as error:
         _say(str(error))
         raise typer.Exit(FAILED) from None
     except CausalgenError as error:

@@ -14,6 +14,7 @@ from torch import Tensor, nn
 
 from .._version import __version__
 from ..errors import CausalgenError, CheckpointError, UntrustedCodeError
+from ..files import write_whole
 from .blueprint import check_blueprint, check_values, is_zero, read_header
 
 __all__ = ["load_module", "save_module"]
@@ -38,8 +39,8 @@ def save_module(module: nn.Module, folder: Path | str, stem: str, description: M
     weights = save_tensors({key: tensor.detach().cpu().contiguous() for key, tensor in module.state_dict().items()})
     header = {"holds": stem, "format": FORMAT, "causalgen": __version__, "sha256": hashlib.sha256(weights).hexdigest()}
     header |= {"channels_last": _channels_last(module)}
-    _replace(folder / f"{stem}.safetensors", weights)
-    _replace(folder / f"{stem}.json", json.dumps({**header, **description}, indent=2).encode())
+    write_whole(folder / f"{stem}.safetensors", weights)
+    write_whole(folder / f"{stem}.json", json.dumps({**header, **description}, indent=2).encode())
     return folder
 
 
@@ -133,9 +134,3 @@ def _lay_out(module: nn.Module, channels_last: Sequence[str]) -> None:
     for name, tensor in [*module.named_parameters(), *module.named_buffers()]:
         if name in channels_last and tensor.dim() == 4:
             tensor.data = _empty_channels_last(tensor).copy_(tensor.data)
-
-
-def _replace(path: Path, content: bytes) -> None:
-    temporary = path.with_name(path.name + ".part")
-    temporary.write_bytes(content)
-    temporary.replace(path)

@@ -12,6 +12,7 @@ import pandas as pd
 from matplotlib.figure import Figure
 
 from ..errors import RunFolderError
+from ..files import write_whole
 
 __all__ = ["Group", "Picture", "ReportFolder", "Row", "Table", "slug"]
 
@@ -113,14 +114,7 @@ class ReportFolder:
 
     def write(self, file: str, content: bytes) -> Path:
         """Write a file as a whole: a reader sees the old one or the new one."""
-        path = self.root / file
-        partial = path.with_name(path.name + ".partial")
-        try:
-            partial.write_bytes(content)
-            partial.replace(path)
-        except OSError as error:
-            raise RunFolderError(f"Expected to write '{path}'; got: {error}. Choose another folder.") from error
-        return path
+        return write_whole(self.root / file, content)
 
 
 def slug(text: str) -> str:

@@ -24,6 +24,7 @@ from rich.progress import Progress
 
 from ..datasets import load
 from ..errors import DataError, RunFolderError
+from ..files import write_whole
 from ..training import FitConfig, bars
 from ..training.progress import duration
 from ..training.threads import limited, threads_after
@@ -43,7 +44,6 @@ from .benchmark_table import cells, collect, costs, notes, summarise
 from .machine import versions
 from .measurements import MEASUREMENTS
 from .queries import image_node
-from .runfolder import write_text
 from .schema import DataSource
 
 __all__ = ["BenchmarkResult", "run_benchmark"]
@@ -197,7 +197,7 @@ def _finish(
     benchmark: Benchmark, folder: Path, plan: Sequence[Cell], device: str, smoke: bool, command: Sequence[str]
 ) -> BenchmarkResult:
     table = summarise(collect(folder))
-    table.to_csv(folder / "benchmark.csv", index=False)
+    write_whole(folder / "benchmark.csv", table.to_csv(index=False))
     failures = tuple(
         f"{record['path'].name} failed. {record['error']}" for record in cells(folder) if record["status"] == "failed"
     )
@@ -213,7 +213,7 @@ def _finish(
     if smoke:
         facts["smoke run"] = "the numbers mean nothing"
     text = page(benchmark, table, costs(folder), facts, failures, notes(folder))
-    write_text(folder / "benchmark.md", text)
+    write_whole(folder / "benchmark.md", text)
     content = {
         "benchmark": benchmark.name,
         "smoke": smoke,
@@ -221,7 +221,7 @@ def _finish(
         "command": list(command),
         "versions": versions(),
     }
-    write_text(folder / "benchmark.json", json.dumps(content, indent=2) + "\n")
+    write_whole(folder / "benchmark.json", json.dumps(content, indent=2) + "\n")
     return BenchmarkResult(folder, table, text, failures)
 
 
@@ -249,7 +249,7 @@ def _keep_settings(folder: Path, benchmark: Benchmark, form: Form, device: str, 
     path = folder / "shared" / "settings.json"
     if not path.exists():
         path.parent.mkdir(exist_ok=True)
-        write_text(path, json.dumps(settings, indent=2) + "\n")
+        write_whole(path, json.dumps(settings, indent=2) + "\n")
         return
     try:
         found = dict(json.loads(path.read_text(encoding="utf-8")))

@@ -20,6 +20,7 @@ import torch
 from rich.progress import Progress
 
 from ..errors import DivergenceError, RunFolderError, SupportWarning
+from ..files import write_whole
 from ..mechanisms import Abductive
 from ..metrics import evaluate, protocol_named
 from ..nn import seeded
@@ -29,7 +30,6 @@ from .benchmark_grids import grid_hook
 from .benchmark_settings import Cell, Form
 from .benchmark_shared import Shared
 from .machine import MemoryMeter
-from .runfolder import write_text
 
 __all__ = ["CELL", "has_model", "read_cell", "run_cell"]
 
@@ -171,7 +171,7 @@ def _model(
                 seed=cell.seed,
                 bars=bars,
             )
-            history.to_csv(folder / "tuning.csv", index=False)
+            write_whole(folder / "tuning.csv", history.to_csv(index=False))
     finally:
         record["seconds"] = round(record.get("seconds", 0.0) + time.perf_counter() - began, 2)
         record["memory_mib"] = max(record.get("memory_mib") or 0.0, meter.peak() or 0.0) or None
@@ -271,4 +271,4 @@ def _out_of_memory(cell: Cell) -> str:
 
 
 def _write(folder: Path, record: dict[str, Any]) -> None:
-    write_text(folder / CELL, json.dumps(record, indent=2) + "\n")
+    write_whole(folder / CELL, json.dumps(record, indent=2) + "\n")

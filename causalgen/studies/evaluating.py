@@ -6,6 +6,7 @@ from pathlib import Path
 from rich.console import Console
 
 from ..errors import RunFolderError
+from ..files import write_whole
 from ..metrics import MetricTable, evaluate, protocol_named
 from ..predictors import enough_epochs
 from ..training import bars
@@ -85,5 +86,5 @@ def evaluate_run(
         )  # fmt: skip
     csv = run.tables / f"evaluation-{protocol}.csv"
     csv.parent.mkdir(exist_ok=True)
-    table.to_frame().to_csv(csv, index=False)
+    write_whole(csv, table.to_frame().to_csv(index=False))
     return Evaluation(table, csv)

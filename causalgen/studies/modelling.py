@@ -12,6 +12,7 @@ from rich.progress import Progress
 
 from ..datasets import Dataset
 from ..errors import CheckpointError
+from ..files import write_whole
 from ..graph import CausalGraph
 from ..mechanisms.catalog import mechanism_class
 from ..nn import seeded
@@ -76,7 +77,7 @@ def fit_model(
             _tune(study, scm, data, folder, bars)
         result = replace(result, seconds=result.seconds | {"tuning": time.perf_counter() - began})
     save(scm, folder.model)
-    result.history.to_csv(history, index=False)
+    write_whole(history, result.history.to_csv(index=False))
     folder.update(training={"seconds": result.seconds, "best_epochs": result.best_epochs, "threads": result.threads})
     shutil.rmtree(folder.checkpoints)
     return scm, result
@@ -104,7 +105,7 @@ def _tune(study: Study, scm: StructuralCausalModel, data: Dataset, folder: RunFo
         seed=study.seed,
         bars=bars,
     )
-    history.to_csv(folder.tables / "tuning.csv", index=False)
+    write_whole(folder.tables / "tuning.csv", history.to_csv(index=False))
 
 
 def _read_history(path: Path) -> pd.DataFrame:

@@ -6,10 +6,11 @@ from pathlib import Path
 from typing import Any
 
 from .._version import __version__
-from ..errors import RunFolderError
+from ..errors import RunFolderError, StorageError
+from ..files import write_whole
 from .lock import LOCK, FolderLock
 from .output import check_writable
-from .runfolder import RUN, STUDY, RunFolder, now, read_run, write_text
+from .runfolder import RUN, STUDY, RunFolder, now, read_run
 from .schema import Study
 
 __all__ = ["inspect_run", "open_run"]
@@ -49,13 +50,11 @@ def open_run(
     folder = RunFolder(path, record, trust_code=study.trust_code)
     try:
         folder.lock = lock
-        write_text(path / STUDY, study.to_yaml())
+        write_whole(path / STUDY, study.to_yaml())
         folder.update(status="running", attempts=int(record["attempts"]) + 1, error=None, moved_aside=moved)
-    except OSError as error:
+    except StorageError:
         lock.release()
-        raise RunFolderError(
-            f"Expected an output folder that can be written; got '{path}': {error.strerror}. Choose another with --out."
-        ) from None
+        raise
     return folder
 
 

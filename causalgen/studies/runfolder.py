@@ -14,17 +14,19 @@ Nothing is ever deleted but the checkpoints of finished training.
 """
 
 import json
+from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
 from ..datasets import Dataset
-from ..errors import RunFolderError, StudyError
+from ..errors import CausalgenError, RunFolderError, StorageError, StudyError
+from ..files import FULL, no_room, write_whole
 from .lock import FolderLock, in_use
 from .schema import OwnData, Study, load_study
 
-__all__ = ["RUN", "STUDY", "RunFolder", "now", "read_run", "write_text"]
+__all__ = ["RUN", "STUDY", "RunFolder", "now", "read_run"]
 
 RUN = "run.json"
 STUDY = "study.resolved.yaml"
@@ -119,7 +121,7 @@ class RunFolder:
     def update(self, **entries: Any) -> None:
         """Change entries of `run.json`, atomically."""
         self.record |= entries
-        write_text(self.path / RUN, json.dumps(self.record, indent=2, default=str) + "\n")
+        write_whole(self.path / RUN, json.dumps(self.record, indent=2, default=str) + "\n")
 
     def record_step(self, name: str, seconds: float, *, finished: bool) -> None:
         """Add the seconds of a step, over all attempts, and whether it ended well in one of them."""
@@ -134,9 +136,16 @@ class RunFolder:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         status = self.ends_as if kind is None else "interrupted" if issubclass(kind, KeyboardInterrupt) else "failed"
-        self.update(status=status, ended=now(), error=None if kind is None else f"{kind.__name__}: {error}")
+        if self.lock is not None:
+            self.lock.give_room()
+        with suppress(
+            StorageError
+        ):  # the disk may be full, and the status that stands there says that the run is unfinished
+            self.update(status=status, ended=now(), error=None if kind is None else f"{kind.__name__}: {error}")
         if self.lock is not None:
             self.lock.release()
+        if isinstance(error, OSError) and not isinstance(error, CausalgenError) and error.errno in FULL:
+            raise no_room(Path(error.filename or self.path), error) from error
 
 
 def read_run(path: Path | str, *, trust_code: bool = False) -> RunFolder:
@@ -164,13 +173,6 @@ def read_run(path: Path | str, *, trust_code: bool = False) -> RunFolder:
             f"Expected a run.json that causalgen wrote in '{path}'; it cannot be read: {error}."
         ) from None
     return RunFolder(path, record, trust_code=trust_code)
-
-
-def write_text(path: Path, text: str) -> None:
-    """Write a file so that readers see the whole of it or nothing."""
-    temporary = path.with_name(path.name + ".part")
-    temporary.write_text(text, encoding="utf-8")
-    temporary.replace(path)
 
 
 def now() -> str:

@@ -3,13 +3,14 @@
 import math
 import time
 from collections.abc import Callable
-from contextlib import ExitStack
+from contextlib import ExitStack, nullcontext, suppress
 from pathlib import Path
 from typing import Any
 
 from rich.console import Console
 from rich.markup import escape
 
+from ..errors import StorageError
 from ..graph import CausalGraph
 from ..predictors import enough_epochs
 from ..reports import change_sentence, write_report
@@ -156,8 +157,9 @@ class _Stepper:
                 result = function(*arguments, **options)
             finished = True
         finally:
-            self.folder.record_step(name, time.perf_counter() - started, finished=finished)
-            self.folder.update(peak_memory_mib=peak_memory())
+            with nullcontext() if finished else suppress(StorageError):  # the error of the step is the one to report
+                self.folder.record_step(name, time.perf_counter() - started, finished=finished)
+                self.folder.update(peak_memory_mib=peak_memory())
         return result
 
 

@@ -16,6 +16,7 @@ from torch import Tensor
 
 from .._version import __version__
 from ..errors import CheckpointError
+from ..files import write_whole
 from ..scm import StructuralCausalModel, specification
 from .config import FitConfig
 from .stage import NodeTrainer
@@ -68,9 +69,7 @@ class Checkpoint:
             state, numbers["nodes"][trainer.name] = trainer.state()
             tensors |= {f"{i}.{key}": tensor.detach().cpu().contiguous().clone() for key, tensor in state.items()}
         path = self._path(label)
-        temporary = path.with_suffix(".part")
-        temporary.write_bytes(save_tensors(tensors, metadata={"causalgen": json.dumps(numbers)}))
-        temporary.replace(path)
+        write_whole(path, save_tensors(tensors, metadata={"causalgen": json.dumps(numbers)}))
         self.saved_at = time.monotonic()
 
     def resume(self, label: str, trainers: Sequence[NodeTrainer]) -> int:

@@ -89,7 +89,7 @@ def test_figures_and_tables_lie_beside_the_page(page: Page, run: Path) -> None:
     tables = {path.name for path in (run / "tables").glob("*.csv")}
     assert {"metrics.csv", "attributes.csv", "training.csv", "response-curves.csv", "timings.csv"} <= tables
     assert len(pd.read_csv(run / "tables/metrics.csv")) == 9
-    assert not list(run.rglob("*.partial"))
+    assert not list(run.rglob("*.part"))
 
 
 def test_effect_section_says_what_it_rests_on(page: Page) -> None:
