@@ -9,6 +9,7 @@ from typing import Annotated
 import typer
 
 from .failures import FAILED, failures
+from .options import TrustCode
 from .signals import exit_code, stopped_by
 from .threads import Threads
 
@@ -24,9 +25,15 @@ class Device(StrEnum):
 
 
 def benchmark(
-    data: Annotated[str, typer.Argument(help="morphomnist or morphodigits.", show_default=False)],
+    data: Annotated[
+        str, typer.Argument(help="morphomnist, morphodigits, or a study file about any data.", show_default=False)
+    ],
     mechanisms: Annotated[
-        str | None, typer.Option(help="Image mechanisms, such as conv-vae,diffusion.", show_default="all")
+        str | None,
+        typer.Option(
+            help="Image mechanisms, such as conv-vae,diffusion; with a study also module:Class.",
+            show_default="all; with a study its own and conv-vae,flow-matching,gan",
+        ),
     ] = None,
     seeds: Annotated[str, typer.Option(help="Seeds of training, such as 0,1,2.")] = "0",
     protocols: Annotated[
@@ -44,23 +51,34 @@ def benchmark(
     out: Annotated[
         Path | None, typer.Option(help="Folder.", show_default="benchmarks/DATA, or benchmarks/DATA-smoke")
     ] = None,
+    trust_code: TrustCode = False,
     docs: Annotated[Path | None, typer.Option(help="Copy the page to this file.", show_default=False)] = None,
     threads: Threads = None,
 ) -> None:
     """Train, time and evaluate image mechanisms alike, and write one table.
 
+    With a study file the data and the questions are the study's; what needs a known truth is left out.
+
     What is finished in the folder is not repeated, and training goes on from its checkpoint. Cells of several calls add up.
 
     Example: causalgen benchmark morphodigits --mechanisms conv-vae,flow-matching --seeds 0,1,2
+
+    Example: causalgen benchmark study.yaml --mechanisms conv-vae,gan
     """
-    folder = out or Path("benchmarks") / (f"{data}-smoke" if smoke else data)
     numbers = [_seed(word) for word in _words(seeds)]
     with failures():
         from ..studies.benchmark import run_benchmark
+        from ..studies.benchmark_settings import BENCHMARKS
+        from ..studies.schema import load_study
+
+        is_study = data not in BENCHMARKS and Path(data).suffix in (".yaml", ".yml")
+        source = load_study(data, trust_code=trust_code) if is_study else data
+        name = data if isinstance(source, str) else source.name
+        folder = out or Path("benchmarks") / (f"{name}-smoke" if smoke else name)
 
         try:
             result = run_benchmark(
-                data, folder, mechanisms=_words(mechanisms) if mechanisms is not None else None, seeds=numbers,
+                source, folder, mechanisms=_words(mechanisms) if mechanisms is not None else None, seeds=numbers,
                 protocols=_words(protocols) if protocols is not None else None, rows=rows, epochs=epochs,
                 batch_size=batch_size, device=device, smoke=smoke, command=["causalgen", *sys.argv[1:]],
             )  # fmt: skip

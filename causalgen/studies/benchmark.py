@@ -22,7 +22,7 @@ import torch
 from rich.console import Console
 from rich.progress import Progress
 
-from ..datasets import load
+from ..datasets import Dataset, load
 from ..errors import DataError, RunFolderError
 from ..files import write_whole
 from ..training import FitConfig, bars
@@ -40,11 +40,13 @@ from .benchmark_shared import (
     remembered,
     with_memory,
 )
+from .benchmark_study import study_benchmark
 from .benchmark_table import cells, collect, costs, notes, summarise
 from .machine import versions
-from .measurements import MEASUREMENTS
+from .measurements import MEASUREMENTS, measurement_of
 from .queries import image_node
-from .schema import DataSource
+from .schema import DataSource, OwnData, Study
+from .sources import load_data
 
 __all__ = ["BenchmarkResult", "run_benchmark"]
 
@@ -71,7 +73,7 @@ class BenchmarkResult:
 
 
 def run_benchmark(
-    name: str,
+    source: str | Study,
     out: Path | str,
     *,
     mechanisms: Sequence[str] | None = None,
@@ -85,12 +87,12 @@ def run_benchmark(
     command: Sequence[str] = (),
     console: Console | None = None,
 ) -> BenchmarkResult:
-    """Run the benchmark on the data set `name`, or go on with what `out` holds; finished cells are not repeated.
+    """Run a benchmark, or go on with what `out` holds; finished cells are not repeated.
 
     Args:
-        name: A key of `BENCHMARKS`.
+        source: A key of `BENCHMARKS`, or a study about any data.
         out: The folder.
-        mechanisms: Image mechanisms; None for all of the benchmark.
+        mechanisms: Image mechanisms, with a study also module:Class; None for all of the benchmark.
         seeds: Seeds of training. Units and queries of the evaluation are the same for all.
         protocols: Protocols of the evaluation; None for those of the benchmark.
         rows: Test units that are evaluated; None for the benchmark's number.
@@ -106,22 +108,26 @@ def run_benchmark(
         DataError: No seed, a negative one, or one twice; a number too small; a device that is not there.
         RunFolderError: The folder holds a benchmark or cells of other settings, or cannot be written.
     """
-    benchmark = load_benchmark(name)
+    study = source if isinstance(source, Study) else None
+    benchmark = load_benchmark(str(source)) if study is None else study_benchmark(study, mechanisms)
     if protocols is not None:
         benchmark = benchmark.model_copy(update={"protocols": tuple(protocols)})
     check_words(benchmark.protocols, PROTOCOL_WORDS, "protocols")
     _check_numbers(seeds, rows=rows, epochs=epochs, batch_size=batch_size)
     device = _device(device)
     form = _form(benchmark, device, smoke, rows)
-    chosen = tuple(form.mechanisms if mechanisms is None else mechanisms)
+    chosen = tuple(form.mechanisms if mechanisms is None or study is not None else mechanisms)
     check_words(chosen, tuple(form.mechanisms), "mechanisms of the benchmark")
     plan = _plan(form, chosen, seeds, epochs, batch_size)
+    _check_labels(plan)
     console, folder = console or Console(stderr=True), _folder(Path(out))
     _keep_settings(folder, benchmark, form, device, smoke)
     _check_recipes(folder, plan)
     began = time.perf_counter()
     with bars(console) as progress, limited(threads_after({})):
-        shared = _shared(benchmark, form, folder / "shared", device, any(cell.tuned for cell in plan), smoke, progress)
+        data = _load(benchmark, study, smoke, progress)
+        settings = _Settings(benchmark, form, device, any(cell.tuned for cell in plan))
+        shared = _shared(settings, study, data, folder / "shared", progress)
         for number, cell in enumerate(plan, 1):
             _run(cell, shared, folder, form, benchmark, smoke, progress)
             console.print(f"  {number} of {len(plan)}: {cell.folder}  [dim]{duration(time.perf_counter() - began)}[/]")
@@ -149,12 +155,31 @@ def _run(
         progress.remove_task(task)
 
 
-def _shared(
-    benchmark: Benchmark, form: Form, folder: Path, device: str, tune: bool, smoke: bool, progress: Progress
-) -> Shared:
+@dataclass(frozen=True)
+class _Settings:
+    """What is measured how, on which device, and whether fine-tuning needs tutors."""
+
+    benchmark: Benchmark
+    form: Form
+    device: str
+    tune: bool
+
+
+def _load(benchmark: Benchmark, study: Study | None, smoke: bool, progress: Progress) -> Dataset:
     source = _source(benchmark, smoke)
-    data = with_memory(load(source.name, **source.options))
+    if study is not None:
+        return with_memory(load_data(study.model_copy(update={"data": source}), progress))
+    assert isinstance(source, DataSource)
+    return with_memory(load(source.name, **source.options))
+
+
+def _shared(settings: _Settings, study: Study | None, data: Dataset, folder: Path, progress: Progress) -> Shared:
+    benchmark, form, device = settings.benchmark, settings.form, settings.device
     image = image_node(data.graph)
+    measure = {
+        name: MEASUREMENTS[word] if study is None else measurement_of(study, name)
+        for name, word in benchmark.measurements.items()
+    }
     predict = partial(
         attribute_predictors,
         data,
@@ -166,18 +191,29 @@ def _shared(
     return Shared(
         data=data,
         image=image,
-        measure={name: remembered(MEASUREMENTS[word]) for name, word in benchmark.measurements.items()},
+        measure={name: remembered(function) for name, function in measure.items()},
         predictors=predict(folder / "predictors"),
         tutors={n: p.requires_grad_(False) for n, p in predict(folder / "tutors", seed=TUTOR_SEED).items()}
-        if tune
+        if settings.tune
         else {},
         latents=latents(data, folder / "latents", image=image, epochs=form.latent_epochs, device=device, bars=progress),
         device=device,
+        trust_code=study is not None and study.trust_code,
     )
 
 
-def _source(benchmark: Benchmark, smoke: bool) -> DataSource:
+def _source(benchmark: Benchmark, smoke: bool) -> DataSource | OwnData:
     return benchmark.data.model_copy(update={"rows": SMOKE_ROWS}) if smoke else benchmark.data
+
+
+def _check_labels(plan: Sequence[Cell]) -> None:
+    """Refuse two classes of one name, which would share a folder and a row."""
+    known: dict[str, str] = {}
+    for cell in plan:
+        if known.setdefault(cell.word, cell.mechanism) != cell.mechanism:
+            raise DataError(
+                f"Expected mechanisms of different names; got {known[cell.word]} and {cell.mechanism}. Rename a class."
+            )
 
 
 def _plan(
@@ -210,6 +246,10 @@ def _finish(
         "machine": f"{machine}; Python {platform.python_version()}, torch {torch.__version__}",
         "evaluation": f"{units:.0f} test units, the same for all mechanisms and seeds",
     }
+    if "oracle" not in set(table["row"]):
+        facts["truth"] = (
+            "the generator of these data is unknown; what needs the true counterfactual (error left, oracle) is left out"
+        )
     if smoke:
         facts["smoke run"] = "the numbers mean nothing"
     text = page(benchmark, table, costs(folder), facts, failures, notes(folder))

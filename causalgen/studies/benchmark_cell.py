@@ -22,6 +22,7 @@ from rich.progress import Progress
 from ..errors import DivergenceError, RunFolderError, SupportWarning
 from ..files import write_whole
 from ..mechanisms import Abductive
+from ..mechanisms.catalog import mechanism_class
 from ..metrics import evaluate, protocol_named
 from ..nn import seeded
 from ..scm import StructuralCausalModel, load, save
@@ -151,7 +152,7 @@ def _model(
 ) -> StructuralCausalModel:
     """The fitted model, trained or read."""
     if has_model(folder):
-        return _on_device(load(folder / "model"), shared)
+        return _on_device(load(folder / "model", trust_code=shared.trust_code), shared)
     fitted = attributes() if base is None else None  # shared by all cells of a seed: no part of this one's price
     meter, began = MemoryMeter(shared.device), time.perf_counter()
     try:
@@ -160,7 +161,7 @@ def _model(
             checkpoints = folder / f"checkpoints-{record['fingerprint']}"
             scm = _trained(cell, shared, folder, checkpoints, form, fitted, bars)
         else:
-            scm = _on_device(load(base / "model"), shared)
+            scm = _on_device(load(base / "model", trust_code=shared.trust_code), shared)
             record.setdefault("seconds", read_cell(base)["seconds"])  # what came before is part of the price
             history = tune_counterfactuals(
                 scm,
@@ -196,7 +197,8 @@ def _trained(
     """Only the image learns: the attribute mechanisms are fitted already, and rest."""
     fitted.requires_grad_(False)
     with seeded(cell.seed):
-        image = {"mechanism": cell.mechanism, **cell.recipe.options}
+        mechanism = mechanism_class(cell.mechanism, shared.image, trust_code=shared.trust_code)
+        image = {"mechanism": mechanism, **cell.recipe.options}
         scm = StructuralCausalModel(shared.data.graph, {**fitted.mechanisms, shared.image: image})
     default = FitConfig(device=shared.device, seed=cell.seed)
     stage: Stage = replace(default.images, **cell.recipe.images.model_dump(exclude_none=True))

@@ -76,7 +76,7 @@ def page(
         failures: What did not finish, and why.
         notes: Result of `notes`.
     """
-    lines = [f"# Which image mechanism? Measured on {benchmark.data.name}", ""]
+    lines = [f"# Which image mechanism? Measured on {benchmark.data.label}", ""]
     lines += [f"- {name}: {text}" for name, text in facts.items()] + [""]
     lines += [f"**{failure}**\n" for failure in failures]
     protocol = DEFAULT if DEFAULT in set(summary["protocol"]) else benchmark.protocols[0]
@@ -117,6 +117,11 @@ def _columns(benchmark: Benchmark, summary: pd.DataFrame) -> list[Column]:
             Column(f"{name}, {query}", f"{name} MAE", query, control="floor"),
             Column(f"{name}, {query}", f"{name} accuracy by predictor", query, "higher", control="floor"),
         ]
+        columns += (
+            []
+            if name in benchmark.measurements
+            else [Column(f"{name}, {query}", f"{name} MAE by predictor", query, control="floor")]
+        )
     columns += [Column("digit kept, do(thickness)", "digit accuracy by predictor", "do(thickness)", "higher", "floor")]
     columns += [Column("realism / floor", "Frechet distance", "samples", over_floor=True)]
     columns += [Column("composition, 10 cycles", "composition L1 (10 cycles)")]
@@ -142,7 +147,8 @@ def _overview(
         shown = [_cell(own, column, "model") for column in columns]
         prices = [_number(cost[name]) for name in ("seconds", "seconds_per_1000", "memory_mib")] if priced else []
         yield _line([label, cost["abduction"], cost["seeds"], *shown, *prices])
-    for control in () if priced else ("identity control", "oracle"):
+    controls = [row for row in ("identity control", "oracle") if (part["row"] == row).any()]
+    for control in () if priced else controls:
         shown = [_cell(_richest(part, column, control), column, control) for column in columns]
         yield _line([f"*{control}*", "", "", *shown])
 
@@ -218,7 +224,7 @@ def _protocol(benchmark: Benchmark, part: pd.DataFrame) -> Iterator[str]:
     for label in dict.fromkeys(part["label"]):
         own = part[part["label"] == label]
         yield _line([label, *(_cell(own, Column("", *place), "model") for place in places)])
-    for control in ("identity control", "untrained control", "oracle"):
+    for control in [c for c in ("identity control", "untrained control", "oracle") if (part["row"] == c).any()]:
         rows = [_richest(part, Column("", *place), control) for place in places]
         yield _line([f"*{control}*", *(_cell(own, Column("", *place), control) for own, place in zip(rows, places))])
     floors = [

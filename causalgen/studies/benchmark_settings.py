@@ -14,7 +14,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 
 from ..errors import DataError, UnknownNameError, nearest
 from ..training import TuningConfig
-from .schema import Count, DataSource, TrainingStage
+from .schema import Count, DataSource, OwnData, TrainingStage
 
 __all__ = ["BENCHMARKS", "Benchmark", "Cell", "Form", "Published", "Recipe", "load_benchmark"]
 
@@ -79,12 +79,12 @@ class Benchmark(_Section):
     """A benchmark file."""
 
     name: str
-    data: DataSource
-    """The data set."""
+    data: DataSource | OwnData
+    """The data set, or the user's own table."""
     queries: tuple[str, ...]
     """Attributes that are intervened on, one at a time."""
-    measurements: dict[str, str] = {}
-    """Measurements on images by attribute."""
+    measurements: dict[str, Any] = {}
+    """Measurements on images by attribute, as a study says them."""
     protocols: tuple[Literal["causalgen", "published"], ...] = ("causalgen",)
     """Protocols under which every mechanism is evaluated."""
     published: Published | None = None
@@ -125,14 +125,23 @@ class Cell(_Section):
     @property
     def label(self) -> str:
         """Name of the row in tables."""
-        return f"{self.mechanism}, fine-tuned" if self.tuned else self.mechanism
+        return f"{self.word}, fine-tuned" if self.tuned else self.word
+
+    @property
+    def word(self) -> str:
+        """The mechanism's word; of module:Class the class.
+
+        >>> Cell(mechanism="package.images:Decoder", seed=0, recipe=Recipe()).word
+        'Decoder'
+        """
+        return self.mechanism.rpartition(":")[2]
 
     @property
     def folder(self) -> str:
         """Name of the cell's folder."""
-        return f"{self.mechanism}-seed{self.seed}" + ("-tuned" if self.tuned else "")
+        return f"{self.word}-seed{self.seed}" + ("-tuned" if self.tuned else "")
 
-    def fingerprint(self, form: Form, data: DataSource) -> str:
+    def fingerprint(self, form: Form, data: DataSource | OwnData) -> str:
         """Hash of all that the cell's figures depend on, besides the library."""
         own = self.model_dump(mode="json", exclude=None if self.tuned else {"recipe": {"tuning"}})
         rest = form.model_dump(mode="json", exclude={"mechanisms", "grids"})

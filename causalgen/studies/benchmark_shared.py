@@ -48,6 +48,7 @@ class Shared:
         tutors: Other attribute predictors, from another seed, that fine-tuning learns from; empty without it.
         latents: Where minimality is measured.
         device: Where to compute.
+        trust_code: Whether mechanisms that are not causalgen's may be imported.
     """
 
     data: Dataset
@@ -57,6 +58,7 @@ class Shared:
     tutors: Mapping[str, AttributePredictor]
     latents: Space
     device: str
+    trust_code: bool = False
 
 
 def told(graph: CausalGraph, image: str, attribute: str) -> list[str]:

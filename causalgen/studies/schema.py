@@ -282,6 +282,11 @@ class Study(Section):
         """Whether the code that the study names may be imported; the caller of `load_study` says so, never the file."""
         return self._trust_code
 
+    @property
+    def folder(self) -> Path:
+        """Folder of the file that the study was read from; the working directory for a study made in Python."""
+        return Path(self._source.path).parent
+
     def below(self, folder: Path) -> "Study":
         """The same with paths that no longer depend on where the study file stands."""
         data = self.data.below(folder) if isinstance(self.data, OwnData) else self.data

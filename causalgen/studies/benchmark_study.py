@@ -1,0 +1,101 @@
+"""A benchmark on the data of a study: the study's questions, any list of image mechanisms, no truth needed."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from ..errors import CausalgenError, DataError
+from ..graph import CausalGraph
+from ..mechanisms import build
+from ..mechanisms.catalog import mechanism_class
+from ..own_code import code_near
+from ..predictors import enough_epochs
+from ..training import TuningConfig
+from .benchmark_settings import Benchmark, Form, Recipe
+from .queries import image_node
+from .schema import OwnData, Study
+from .sources import own_index, study_graph
+from .validate import check_study
+
+__all__ = ["COMPARED", "study_benchmark"]
+
+COMPARED = ("conv-vae", "flow-matching", "gan")
+"""Mechanisms that are compared with the study's when none are named: one of each kind of abduction."""
+PREDICTOR_EPOCHS, LATENT_EPOCHS = 15, 5
+TRAINING_SHARE, ROWS = 0.7, 10_000
+
+
+def study_benchmark(study: Study, mechanisms: Sequence[str] | None = None) -> Benchmark:
+    """The benchmark that a study describes.
+
+    Its queries are those of the study that set one attribute, else every attribute that is a parent of the image. Every
+    mechanism is trained as the study trains its image; options in the study belong to the mechanism that it names.
+
+    Args:
+        study: The study.
+        mechanisms: Words, or module:Class, whose modules may lie next to the study file or in the working directory; None
+            for the study's mechanism and `COMPARED`.
+
+    Raises:
+        StudyError: The study does not fit its graph.
+        DataError: It has no image with attributes as parents, or a mechanism cannot be built.
+        UntrustedCodeError: A mechanism is code, which is not trusted.
+        UnknownNameError: No mechanism of that name.
+    """
+    graph = study_graph(study)
+    check_study(study, graph)
+    image, parents = _image(graph)
+    own = dict(study.mechanisms.get(image, {}))
+    word = own.pop("mechanism", None) or COMPARED[0]
+    given = (word, *COMPARED) if mechanisms is None else mechanisms
+    words = tuple(dict.fromkeys(code_near(code_near(name, study.folder), Path.cwd()) for name in given))
+    recipes = {name: _recipe(study, own if name == word else {}) for name in words}
+    for name, recipe in recipes.items():
+        found = mechanism_class(name, image, trust_code=study.trust_code)
+        try:
+            build(found, graph[image], {p: graph[p] for p in graph.parents(image)}, recipe.options)
+        except CausalgenError:
+            raise
+        except ValueError as error:  # the wrong kind of variable, or an option with a wrong value
+            raise DataError(str(error)) from None
+    form = Form(
+        attributes=study.training.attributes,
+        predictor_epochs=enough_epochs(_training_rows(study), PREDICTOR_EPOCHS),
+        latent_epochs=LATENT_EPOCHS,
+        rows=study.evaluation.rows,
+        mechanisms=recipes,
+    )
+    alone = [query[0] for query in study.evaluation.queries if len(query) == 1]
+    return Benchmark(
+        name=study.name,
+        data=study.data,
+        queries=tuple(alone or parents),
+        measurements={
+            n: given if isinstance(given, str) else given.model_dump() for n, given in study.measurements.items()
+        },
+        gpu=form,
+        cpu=form,
+    )
+
+
+def _image(graph: CausalGraph) -> tuple[str, list[str]]:
+    """The image and its parents that are attributes."""
+    if not any(variable.is_image for variable in graph.variables.values()):
+        raise DataError("Expected a study with an image to benchmark; got a graph without one. Name an image column.")
+    image = image_node(graph)
+    parents = [name for name in graph.parents(image) if not graph[name].is_image]
+    if not parents:
+        raise DataError(f"Expected attributes that act on '{image}'; got none. Add arrows to it in the graph.")
+    return image, parents
+
+
+def _recipe(study: Study, options: dict[str, Any]) -> Recipe:
+    tuning = study.training.tuning
+    tuned = None if tuning is None else TuningConfig(**tuning.model_dump(exclude_none=True))
+    return Recipe(options=options, images=study.training.images, tuning=tuned)
+
+
+def _training_rows(study: Study) -> int:
+    if isinstance(study.data, OwnData):
+        return len(own_index(study).split["train"])
+    return round(TRAINING_SHARE * (study.data.rows or ROWS))
