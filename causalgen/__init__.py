@@ -11,9 +11,11 @@ from ._version import __version__
 if TYPE_CHECKING:
     from .datasets import Dataset, from_arrays, from_torch, load, load_table
     from .effects import EffectReport, estimate_effect
-    from .graph import CausalGraph, Variable, identify
+    from .graph import CausalGraph, Variable
+    from .graph.identify import identify
     from .scm import Counterfactual, Posterior, StructuralCausalModel
-    from .training import FitConfig, Stage, fit
+    from .training import FitConfig, Stage
+    from .training.fit import fit
 
 _HOMES = {
     "CausalGraph": "graph",
