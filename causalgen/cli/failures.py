@@ -43,6 +43,11 @@ def failures() -> Iterator[None]:
     except OSError as error:
         _say(f"{error.strerror or error}" + (f": '{error.filename}'" if error.filename else ""))
         raise typer.Exit(FAILED) from None
+    except ImportError as error:
+        if not str(error).startswith("Expected "):  # other than a missing extra, which the message names
+            raise
+        _say(str(error))
+        raise typer.Exit(BAD_INPUT) from None
     except Exception as error:
         _say(f"an unexpected {type(error).__name__}: {error}\nSet {TRACEBACK}=1 and run again to see where.")
         raise typer.Exit(FAILED) from None

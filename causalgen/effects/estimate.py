@@ -59,8 +59,10 @@ def estimate_effect(
 ) -> EffectReport:
     """Estimate the average effect of do(treatment=b) against do(treatment=a) in a population, and put it in doubt.
 
-    Image nodes are projected out of the graph, the effect is identified (by causalgen, and adjustment by DoWhy as
-    well), estimated naively and by DoWhy estimators, and every estimate runs through DoWhy's refuters. Where overlap is
+    Image nodes are projected out of the graph, the effect is identified (by causalgen, and adjustment of one
+    treatment by DoWhy as well), estimated naively and by this package's estimators, which have DoWhy's estimator interface,
+    or by those of DoWhy or EconML that `methods` names, and every estimate runs through refuters: DoWhy's placebo
+    treatment, random common cause and data subset, and a dummy outcome of this package in DoWhy's form. Where overlap is
     poor in the whole population, the effect in the overlap population stands beside it, and a warning says where.
 
     Args:
@@ -71,7 +73,8 @@ def estimate_effect(
             joint effect one adjustment set must identify.
         outcome: A binary or continuous variable.
         contrast: (a, b), labels or natural units; of several treatments ((a1, a2), (b1, b2)).
-        methods: Keys of `causalgen.effects.estimators.methods.METHODS`; None for those that run by default.
+        methods: Keys of `causalgen.effects.estimators.methods.METHODS`, such as "doubly robust",
+            "dowhy:propensity_score_weighting" or "econml:dml.LinearDML"; None for those that run by default.
         population: Whom the effect is averaged over: "whole" (all rows, ATE), "overlap" (rows weighted by how much
             they could have had either value, ATO), "treated" or "control" (rows with value b or a, ATT and ATC). Of a
             continuous treatment, an instrument or a front door only "whole".

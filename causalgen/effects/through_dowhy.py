@@ -1,4 +1,9 @@
-"""Estimates, refuters and warnings for one encoded question, by DoWhy estimators; importing it loads DoWhy."""
+"""Estimates, refuters and warnings for one encoded question; importing it loads DoWhy.
+
+DoWhy's are the second opinion on the adjustment set, the estimand and estimator classes that everything is written in, and
+the refuters (but for the dummy outcome). The estimators are this package's, unless a word such as
+"dowhy:linear_regression" or "econml:dml.LinearDML" asks for another's.
+"""
 
 import math
 from typing import Literal

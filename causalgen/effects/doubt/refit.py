@@ -98,4 +98,5 @@ def _fit(estimator: CausalEstimator, table: EncodedTable, population: str) -> Ca
 def _as_estimate(name: str, estimate: CausalEstimate, population: str) -> Estimate:
     low, high = estimate.get_confidence_intervals(confidence_level=LEVEL)
     kind: Literal["naive", "adjusted"] = "naive" if name == NAIVE else "adjusted"
-    return Estimate(name, float(estimate.value), float(low), float(high), kind, population=population)
+    ends = (float(low), float(high)) if np.isfinite([low, high]).all() else (None, None)
+    return Estimate(name, float(estimate.value), *ends, kind, population=population)

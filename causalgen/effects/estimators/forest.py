@@ -1,19 +1,13 @@
-"""Causal forest of econml, the optional extra; the only module that imports it."""
+"""Causal forest of econml, the optional extra."""
 
 from typing import Any
 
 import numpy as np
 from dowhy.causal_identifier import IdentifiedEstimand
-
-try:
-    from econml.dml import CausalForestDML
-except ImportError as error:  # pragma: no cover - depends on the installation
-    raise ImportError(
-        "Expected econml for the causal forest; it is not installed. Install the extra: pip install 'causalgen[econml]'."
-    ) from error
 from sklearn.ensemble import RandomForestClassifier, RandomForestRegressor
 
 from .adjustment import AdjustmentEstimator, Array, Arrays, Stated
+from .econml_parts import CausalForestDML
 
 __all__ = ["CausalForest"]
 
