@@ -98,5 +98,6 @@ def _fit(estimator: CausalEstimator, table: EncodedTable, population: str) -> Ca
 def _as_estimate(name: str, estimate: CausalEstimate, population: str) -> Estimate:
     low, high = estimate.get_confidence_intervals(confidence_level=LEVEL)
     kind: Literal["naive", "adjusted"] = "naive" if name == NAIVE else "adjusted"
-    ends = (float(low), float(high)) if np.isfinite([low, high]).all() else (None, None)
-    return Estimate(name, float(estimate.value), *ends, kind, population=population)
+    finite = bool(np.isfinite([low, high]).all())
+    ends = (float(low), float(high)) if finite else (None, None)
+    return Estimate(name, float(estimate.value), ends[0], ends[1], kind, population=population)

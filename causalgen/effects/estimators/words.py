@@ -61,7 +61,7 @@ def _dml(final: str) -> str:
 
 
 FOREIGN: dict[str, Method] = {
-    word: _method(word, *described, **more)  # type: ignore[arg-type]
+    word: _method(word, *described, **more)
     for word, described, more in (
         (
             "dowhy:linear_regression",
