@@ -9,6 +9,7 @@ from typing import Any
 import pandas as pd
 
 from ..errors import RunFolderError, UnknownNameError
+from ..spreadsheets import write_csv
 from .movers import Movers
 from .rows import ALL, BEYOND, CANNOT_TELL, WITHIN, AuditRow, Verdict
 from .subgroups import EVERYONE
@@ -168,7 +169,7 @@ class AuditReport:
             folder.mkdir(parents=True, exist_ok=True)
             paths[0].write_text(json.dumps(self.to_dict(), indent=2) + "\n", encoding="utf-8")
             for path, frame in zip(paths[1:], (self.to_frame(), self.trust_frame(), self.movers_frame())):
-                frame.to_csv(path, index=False)
+                write_csv(frame, path)
         except OSError as error:
             raise RunFolderError(
                 f"Expected a folder that can be written; got '{folder}': {error.strerror}. Choose another one."

@@ -159,17 +159,18 @@ def _record(result: "Discovery", comparison: "Comparison | None") -> dict[str, A
 
 def _write(folder: Path, result: "Discovery", comparison: "Comparison | None") -> list[Path]:
     from ..errors import NotIdentifiableError
+    from ..spreadsheets import write_csv
 
     folder.mkdir(parents=True, exist_ok=True)
     paths = [folder / "edges.csv", folder / "discovery.json"]
-    result.to_frame().to_csv(paths[0], index=False)
+    write_csv(result.to_frame(), paths[0])
     paths[1].write_text(json.dumps(_record(result, comparison), indent=2), encoding="utf-8")
     if result.frequencies is not None:
         paths.append(folder / "frequencies.csv")
-        result.frequencies.to_frame().to_csv(paths[-1], index=False)
+        write_csv(result.frequencies.to_frame(), paths[-1])
     if comparison is not None:
         paths.append(folder / "comparison.csv")
-        comparison.to_frame().to_csv(paths[-1], index=False)
+        write_csv(comparison.to_frame(), paths[-1])
     try:
         graph = result.found.graph()
     except NotIdentifiableError:  # a class is no graph to draw

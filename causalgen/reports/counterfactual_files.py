@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import pandas as pd
 
 from ..errors import DataError, RunFolderError
+from ..spreadsheets import write_csv
 from .counterfactual_plot import plot_counterfactual
 from .image_files import write_images
 
@@ -83,7 +84,7 @@ def write_counterfactual(
             files = _write_images(folder / "images", node if len(nodes) > 1 else "", counterfactual, node, names)
             table[f"{node}_file"] = [path.relative_to(folder).as_posix() for path in files[count:]]
             images += files
-        table.to_csv(folder / "counterfactual.csv", index=False)
+        write_csv(table, folder / "counterfactual.csv")
         if nodes:
             grid = folder / "grid.png"
             plot_counterfactual(counterfactual, shown, truth, names=names[:shown]).savefig(grid, dpi=160)

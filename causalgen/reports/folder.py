@@ -13,6 +13,7 @@ from matplotlib.figure import Figure
 
 from ..errors import RunFolderError
 from ..files import write_whole
+from ..spreadsheets import csv_text
 
 __all__ = ["Group", "Picture", "ReportFolder", "Row", "Table", "slug"]
 
@@ -109,7 +110,7 @@ class ReportFolder:
         if not self.tables:
             return ""
         file = self._file("tables", name, ".csv")
-        self.write(file, frame.to_csv(index=index).encode())
+        self.write(file, csv_text(frame, index=index).encode())
         return file
 
     def write(self, file: str, content: bytes) -> Path:

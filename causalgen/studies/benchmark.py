@@ -25,6 +25,7 @@ from rich.progress import Progress
 from ..datasets import Dataset, load
 from ..errors import DataError, RunFolderError
 from ..files import write_whole
+from ..spreadsheets import write_csv
 from ..training import FitConfig, bars
 from ..training.progress import duration
 from ..training.threads import limited, threads_after
@@ -233,7 +234,7 @@ def _finish(
     benchmark: Benchmark, folder: Path, plan: Sequence[Cell], device: str, smoke: bool, command: Sequence[str]
 ) -> BenchmarkResult:
     table = summarise(collect(folder))
-    write_whole(folder / "benchmark.csv", table.to_csv(index=False))
+    write_csv(table, folder / "benchmark.csv")
     failures = tuple(
         f"{record['path'].name} failed. {record['error']}" for record in cells(folder) if record["status"] == "failed"
     )

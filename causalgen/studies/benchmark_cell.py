@@ -26,6 +26,7 @@ from ..mechanisms.catalog import mechanism_class
 from ..metrics import evaluate, protocol_named
 from ..nn import seeded
 from ..scm import StructuralCausalModel, load, save
+from ..spreadsheets import write_csv
 from ..training import FitConfig, Stage, fit, tune_counterfactuals
 from .benchmark_grids import grid_hook
 from .benchmark_settings import Cell, Form
@@ -172,7 +173,7 @@ def _model(
                 seed=cell.seed,
                 bars=bars,
             )
-            write_whole(folder / "tuning.csv", history.to_csv(index=False))
+            write_csv(history, folder / "tuning.csv")
     finally:
         record["seconds"] = round(record.get("seconds", 0.0) + time.perf_counter() - began, 2)
         record["memory_mib"] = max(record.get("memory_mib") or 0.0, meter.peak() or 0.0) or None
@@ -254,7 +255,7 @@ def _measure(
             rows=form.rows, cycle_rows=form.cycle_rows, bars=bars,
         )  # fmt: skip
         temporary = path.with_suffix(".part")
-        table.to_frame().to_csv(temporary, index=False)
+        write_csv(table.to_frame(), temporary)
         temporary.replace(path)
         notes[name] = list(table.notes)
 

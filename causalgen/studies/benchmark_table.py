@@ -5,6 +5,7 @@ from typing import Any
 
 import pandas as pd
 
+from ..spreadsheets import restored
 from .benchmark_cell import CELL, read_cell
 
 __all__ = ["cells", "collect", "costs", "notes", "summarise", "value"]
@@ -28,6 +29,7 @@ def collect(folder: Path) -> pd.DataFrame:
             frame = pd.read_csv(
                 path, keep_default_na=False, na_values={"floor": "", "low": "", "high": "", "value": ""}
             )
+            frame = restored(frame)
             keys = {"label": record["label"], "seed": record["seed"], "abduction": record["abduction"]}
             frames.append(frame.assign(protocol=path.stem.removeprefix("metrics-"), **keys))
     return pd.concat(frames, ignore_index=True) if frames else pd.DataFrame(columns=[*KEYS, "seed", "value", "floor"])

@@ -6,9 +6,9 @@ from pathlib import Path
 from rich.console import Console
 
 from ..errors import RunFolderError
-from ..files import write_whole
 from ..metrics import MetricTable, evaluate, protocol_named
 from ..predictors import enough_epochs
+from ..spreadsheets import write_csv
 from ..training import bars
 from ..training.threads import limited, threads_after
 from .asking import fitted_data, fitted_model
@@ -86,5 +86,5 @@ def evaluate_run(
         )  # fmt: skip
     csv = run.tables / f"evaluation-{protocol}.csv"
     csv.parent.mkdir(exist_ok=True)
-    write_whole(csv, table.to_frame().to_csv(index=False))
+    write_csv(table.to_frame(), csv)
     return Evaluation(table, csv)

@@ -12,13 +12,13 @@ from rich.progress import Progress
 
 from ..datasets import Dataset
 from ..errors import CheckpointError
-from ..files import write_whole
 from ..graph import CausalGraph
 from ..mechanisms.catalog import mechanism_class
 from ..nn import seeded
 from ..predictors import enough_epochs
 from ..scm import StructuralCausalModel, save
 from ..scm import load as load_model
+from ..spreadsheets import restored, write_csv
 from ..training import FitResult, TuningConfig, fit, tune_counterfactuals
 from ..training.threads import limited, threads_after
 from .benchmark_shared import TUTOR_SEED, attribute_predictors
@@ -77,7 +77,7 @@ def fit_model(
             _tune(study, scm, data, folder, bars)
         result = replace(result, seconds=result.seconds | {"tuning": time.perf_counter() - began})
     save(scm, folder.model)
-    write_whole(history, result.history.to_csv(index=False))
+    write_csv(result.history, history)
     folder.update(training={"seconds": result.seconds, "best_epochs": result.best_epochs, "threads": result.threads})
     shutil.rmtree(folder.checkpoints)
     return scm, result
@@ -105,12 +105,12 @@ def _tune(study: Study, scm: StructuralCausalModel, data: Dataset, folder: RunFo
         seed=study.seed,
         bars=bars,
     )
-    write_whole(folder.tables / "tuning.csv", history.to_csv(index=False))
+    write_csv(history, folder.tables / "tuning.csv")
 
 
 def _read_history(path: Path) -> pd.DataFrame:
     try:
-        return pd.read_csv(path, float_precision="round_trip")
+        return restored(pd.read_csv(path, float_precision="round_trip"))
     except (OSError, ValueError) as error:
         raise CheckpointError(
             f"Expected the training history of this run in '{path}'; it cannot be read: {error}. "

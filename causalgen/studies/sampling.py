@@ -14,6 +14,7 @@ from ..reports import plot_samples
 from ..reports.image_files import write_images
 from ..scm import Samples
 from ..scm.interventions import describe
+from ..spreadsheets import write_csv
 from .asking import fitted_model
 from .output import answer_folder, writing
 from .runfolder import RunFolder
@@ -127,7 +128,7 @@ def _write_draw(folder: Path, title: str, samples: Samples, notes: Sequence[str]
             files = write_images(folder / "images", stems, samples[node], graph[node])
             table[f"{node}_file"] = [str(path.relative_to(folder)) for path in files]
             images += files
-        table.to_csv(folder / "samples.csv", index=False)
+        write_csv(table, folder / "samples.csv")
         if pictures:
             grid, shown = folder / "grid.png", min(len(table), MOST_SHOWN)
             captions = _captions(graph, pictures[0], table[:shown])

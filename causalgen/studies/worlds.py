@@ -15,6 +15,7 @@ from ..grammar import parse_do
 from ..graph import CausalGraph
 from ..reports import plot_worlds
 from ..scm import Samples, StructuralCausalModel, attribute_model
+from ..spreadsheets import write_csv
 from .asking import fitted_model
 from .output import answer_folder, writing
 from .runfolder import RunFolder
@@ -90,7 +91,7 @@ def compare_worlds(
         notes.append(f"The same in both worlds, since not downstream: {', '.join(same)}.")
     grid = None
     with writing(folder):
-        table.to_csv(folder / "intervene.csv", index=False)
+        write_csv(table, folder / "intervene.csv")
         if node := next((name for name in scm.graph.nodes if scm.graph[name].is_image), None):
             grid = folder / "grid.png"
             shown = _draws(scm, worlds, SHOWN, seed)

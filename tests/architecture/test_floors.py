@@ -13,7 +13,7 @@ PACKAGE = Path(causalgen.__file__).parent
 FLOORS = {
     "errors": 0, "typing": 0, "_version": 0,
     "files": 1, "graph": 1, "morphology": 1, "own_code": 1, "columns": 1,
-    "grammar": 2, "nn": 2,
+    "grammar": 2, "nn": 2, "spreadsheets": 2,
     "mechanisms": 3,
     "scm": 4,
     "datasets": 5,

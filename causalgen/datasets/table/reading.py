@@ -1,5 +1,6 @@
 """Read the user's table: CSV in the forms that spreadsheets write, or Parquet; or an image folder in a usual layout."""
 
+import re
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -8,9 +9,10 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pyarrow as pa
-from pyarrow import csv, json, parquet
+from pyarrow import compute, csv, json, parquet
 
 from ...errors import DataError
+from ...spreadsheets import MARKED
 from .layouts import read_folder
 from .text import text_form
 
@@ -33,7 +35,8 @@ def read_table(path: str | Path, *, arrow: bool = False) -> pd.DataFrame:
 
     CSV is UTF-8, or UTF-16 with its byte order mark; columns are separated by commas, semicolons, tabs or bars, as the
     header says. Where it is not commas, numbers may have a decimal comma. Empty cells, NA, NaN, null and None are missing,
-    unless in quotes: a label may be called so. Spaces and line breaks in column names become one space. A first column
+    unless in quotes: a label may be called so. An apostrophe before =, +, - or @ marks text for spreadsheets and is left
+    out (see `causalgen.spreadsheets`). Spaces and line breaks in column names become one space. A first column
     without a name that numbers the rows is left out, and so are empty columns without a name.
 
     Args:
@@ -92,7 +95,7 @@ def _parsed(path: Path) -> pa.Table:
             f"Expected a .csv or .parquet file, or a folder of images; got '{path}'. Save the table as CSV."
         )
     form = text_form(path)
-    return csv.read_csv(
+    table = csv.read_csv(
         path,
         read_options=csv.ReadOptions(
             encoding=form.encoding, skip_rows=form.skipped, block_size=max(BLOCK, LONG * form.longest)
@@ -105,6 +108,17 @@ def _parsed(path: Path) -> pa.Table:
             decimal_point=form.decimal,
         ),
     )
+    return _without_marks(table)
+
+
+def _without_marks(table: pa.Table) -> pa.Table:
+    """The texts as they were before an apostrophe kept a spreadsheet from running them."""
+    for place, column in enumerate(table.columns):
+        if pa.types.is_string(column.type) and compute.any(compute.match_substring_regex(column, MARKED)).as_py():
+            table = table.set_column(
+                place, table.column_names[place], compute.replace_substring_regex(column, MARKED, r"\1")
+            )
+    return table.rename_columns([re.sub(MARKED, r"\1", name) for name in table.column_names])
 
 
 def _parquet(path: Path) -> pa.Table:

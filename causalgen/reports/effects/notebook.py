@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 
 from ...errors import DataError
+from ...spreadsheets import neutral
 from ..content import Highlight
 from ..parts import Section
 from .findings import EffectFindings
@@ -83,7 +84,7 @@ def _words(section: Section) -> str:
 def _setup(findings: EffectFindings) -> str:
     assert findings.graph is not None
     assert findings.table is not None
-    text = {name: "str" for name in used_columns(findings) if _is_text(findings.table[name])}
+    marked = {neutral(name): "str" for name in used_columns(findings) if _is_text(findings.table[name])}
     return "\n".join(
         [
             "from math import inf",
@@ -95,11 +96,13 @@ def _setup(findings: EffectFindings) -> str:
             "from causalgen.effects.doubt import NegativeControl, examine",
             "from causalgen.graph import CausalGraph",
             "from causalgen.reports import plot_balance, plot_forest, plot_sensitivity",
+            "from causalgen.spreadsheets import restored",
             "",
             f"graph = CausalGraph.from_dict({pformat(findings.graph.to_dict(), width=100, sort_dicts=False)})",
             "table = pd.read_csv(",
-            f'    "{TABLE}", dtype={text!r}, keep_default_na=False, na_values=[""], float_precision="round_trip"',
+            f'    "{TABLE}", dtype={marked!r}, keep_default_na=False, na_values=[""], float_precision="round_trip"',
             ")",
+            "table = restored(table)  # texts that a spreadsheet would run carry an apostrophe in the file",
         ]
     )
 

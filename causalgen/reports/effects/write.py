@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from ...errors import UnknownNameError, nearest
 from ...graph import CausalGraph
+from ...spreadsheets import csv_text
 from ..content import Highlight
 from ..folder import ReportFolder
 from ..highlights import effect_highlight
@@ -95,7 +96,7 @@ def write_effect_report(
     pages = {one: write(findings, title, answers, sections) for one, (_, write) in PAGES.items() if one in chosen}
     written = {one: root.write(PAGES[one][0], page.encode()) for one, page in pages.items()}
     if "notebook" in written and table is not None:
-        root.write(TABLE, table[used_columns(findings)].to_csv(index=False).encode())
+        root.write(TABLE, csv_text(table[used_columns(findings)]).encode())
     if "csv" in chosen:
         written["csv"] = root.root / "tables" / "effect.csv"
     return written

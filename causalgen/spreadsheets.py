@@ -1,0 +1,69 @@
+"""CSV that is safe to open in a spreadsheet: text that would run as a formula gets an apostrophe, and loses it when read.
+
+Spreadsheets run a cell that begins with `=`, `+`, `-`, `@`, a tab or a carriage return, whatever program wrote the file.
+Every CSV of causalgen is written here: such labels and column names get an apostrophe in front, as spreadsheets mark text.
+Numbers stay numbers, and texts that are plain negative numbers stay as they are. A text that has the apostrophe already
+gets another one, so that `restored` gives back exactly what was written.
+"""
+
+import csv
+import re
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from .files import write_whole
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+__all__ = ["MARKED", "csv_text", "neutral", "restored", "write_csv"]
+
+FORMULA = re.compile("'*[=+\\-@\t\r＝＋－＠]")
+NUMBER = re.compile(r"-\d+(\.\d*)?([eE][-+]?\d+)?")
+MARKED = "^'('*[=+\\-@\t\r＝＋－＠])"
+"""Pattern of a text with the apostrophe, whose group is the text without it; Arrow's expressions read it, too."""
+
+
+def neutral(cell: Any) -> Any:
+    """The cell with an apostrophe in front where a spreadsheet would run it.
+
+    >>> neutral("=1+1"), neutral("felt-tip"), neutral("-0.5"), neutral(-2)
+    ("'=1+1", 'felt-tip', '-0.5', -2)
+    """
+    runs = isinstance(cell, str) and FORMULA.match(cell) and not NUMBER.fullmatch(cell)
+    return "'" + cell if runs else cell
+
+
+def csv_text(frame: "pd.DataFrame", *, index: bool = False) -> str:
+    """The data frame as CSV, with neutral texts in cells, column names and index."""
+    safe, breaks = frame.copy(deep=False), False
+    for place, dtype in enumerate(frame.dtypes):
+        if dtype.kind in "OUS":  # words, and columns of several kinds; a categorical column counts as one
+            column = frame.iloc[:, place].astype(object).map(neutral)
+            breaks = breaks or any(isinstance(cell, str) and "\r" in cell for cell in column)
+            safe.isetitem(place, column)
+    safe.columns = frame.columns.map(neutral)
+    if index:
+        safe.index = frame.index.map(neutral)
+        safe.index.names = [neutral(name) for name in frame.index.names]
+    # pandas leaves a lone carriage return without quotes, and readers would begin a new row there
+    return safe.to_csv(index=index, quoting=csv.QUOTE_NONNUMERIC if breaks else csv.QUOTE_MINIMAL)
+
+
+def write_csv(frame: "pd.DataFrame", path: Path | str, *, index: bool = False) -> None:
+    """Write `csv_text` to a file, in UTF-8 and as a whole."""
+    write_whole(Path(path), csv_text(frame, index=index))
+
+
+def restored(frame: "pd.DataFrame") -> "pd.DataFrame":
+    """A data frame that was read from such a CSV, with the texts that were written."""
+    result = frame.copy(deep=False)
+    for place, dtype in enumerate(frame.dtypes):
+        if dtype.kind in "OUS":
+            result.isetitem(place, frame.iloc[:, place].map(_plain))
+    result.columns = frame.columns.map(_plain)
+    return result
+
+
+def _plain(cell: Any) -> Any:
+    return re.sub(MARKED, r"\1", cell) if isinstance(cell, str) else cell
