@@ -192,7 +192,7 @@ def trust(
     for question in questions:
         rebuilt = {name: reader(question.null.images[0], question.null.values) for name, reader in readers.items()}
         for effect, world in question.worlds.items():
-            moved = _moved(world, question.null)
+            moved = _moved(world, question.null, factual)
             shown = tuple(entry.shown(rebuilt[name], world, moved[name]) for name, entry in attributes.items())
             changed = [moved[name] for name in question.do]
             unread = [name for name in graph.parents(image) if name in moved and name not in readers]
@@ -270,9 +270,16 @@ class _Attribute:
         return bool(bootstrap(gained[known], self.groups[known], seed=self.seed).low > 0)
 
 
-def _moved(world: World, null: World) -> dict[str, NDArray[np.bool_]]:
-    """Which units' attributes the intervention changes, bool `(N,)` by attribute."""
-    return {name: (value != null.values[name]).numpy() for name, value in world.values.items()}
+def _moved(world: World, null: World, factual: Values) -> dict[str, NDArray[np.bool_]]:
+    """Which units' attributes the intervention changes, bool `(N,)` by attribute.
+
+    A mechanism that runs again gives a value back up to rounding: what is held at its own value differs from the null world's
+    by that much, and what runs again without a change differs from its own.
+    """
+    return {
+        name: ((value != null.values[name]) & (value != factual[name].cpu())).numpy()
+        for name, value in world.values.items()
+    }
 
 
 def _measurement(function: Measure) -> Callable[[Tensor, Values], Any]:

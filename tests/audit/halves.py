@@ -93,9 +93,16 @@ class Uncertain(Halves):
         return {"pattern": pattern + torch.randn(len(value), 1, 1, 1) if draw else pattern}
 
 
-def model(image: type[Halves] = Halves) -> StructuralCausalModel:
+class Rounding(LinearGaussian):
+    """Gives its value back up to rounding only, as a flow does."""
+
+    def forward(self, noise: Mapping[str, Tensor], parents: Mapping[str, Tensor], *, changed=frozenset()) -> Tensor:
+        return super().forward(noise, parents, changed=changed) + 1e-5
+
+
+def model(image: type[Halves] = Halves, size: type[LinearGaussian] = LinearGaussian) -> StructuralCausalModel:
     """The true attribute mechanisms with an image mechanism of choice, supports fitted to 500 units."""
-    size = LinearGaussian(GRAPH["size"], {"tone": GRAPH["tone"]})
+    size = size(GRAPH["size"], {"tone": GRAPH["tone"]})
     parents = {name: GRAPH[name] for name in GRAPH.parents("image")}
     mechanisms = {
         "place": "linear-gaussian",

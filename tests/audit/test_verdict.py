@@ -23,6 +23,7 @@ from .halves import (
     Halves,
     Idle,
     Known,
+    Rounding,
     Uncertain,
     brightness,
     model,
@@ -269,6 +270,16 @@ def test_what_the_images_show_is_a_share_of_what_was_asked() -> None:
     assert good.moved == idle.moved == 0.5
     assert np.isnan(shares[Halves]["size"].reached.value)
     assert shares[Halves]["size"].moved == 0
+
+
+def test_rounding_of_a_mechanism_is_no_change() -> None:
+    """The size is held at its own value, from which the null world differs by rounding."""
+    options = {"interventions": [{"tone": 0.0}], "classifiers": readers(), "margin": 1.0}
+    report = audit(as_classifier(bottom_only, unit="grey levels"), model(size=Rounding), units(200), **options)
+    size = {entry.effect: next(shown for shown in entry.shown if shown.attribute == "size") for entry in report.trust}
+    assert size["total"].moved == 1
+    assert size["direct"].moved == 0
+    assert report.row("do(tone = 0 lx)", "direct").verdict == WITHIN
 
 
 def test_the_strata_are_judged_like_everyone() -> None:
