@@ -12,6 +12,7 @@ from ..graph import CausalGraph
 from ..training import FitConfig, step_seconds
 from .modelling import build_model
 from .schema import OwnData, Study
+from .scores import try_readers
 from .settings import fit_config, resolve
 from .sources import load_data, own_index, study_graph
 from .validate import check_study
@@ -65,7 +66,7 @@ def check(study: Study, device: str = "auto", bars: Progress | None = None) -> S
         bars: Where a bar shows how many images are decoded.
 
     Raises:
-        StudyError: The study does not fit its graph.
+        StudyError: The study does not fit its graph, or a measurement or score cannot read its images.
         DataFaultsError: Anything is wrong with the user's table; it lists everything.
         DataError: This machine has no such device.
     """
@@ -74,7 +75,7 @@ def check(study: Study, device: str = "auto", bars: Progress | None = None) -> S
     study = resolve(study)
     data = own_index(study) if isinstance(study.data, OwnData) else None
     if data is not None:
-        load_data(study, bars, warns=False)
+        try_readers(study, load_data(study, bars, warns=False))
     rows = None if data is None else {name: len(part) for name, part in data.split.items()}
     return StudyCheck(
         study=study,

@@ -13,13 +13,14 @@ from rich.markup import escape
 from ..errors import StorageError
 from ..graph import CausalGraph
 from ..predictors import enough_epochs
+from ..predictors.regressor import EPOCHS as REGRESSOR_EPOCHS
 from ..reports import change_sentence, write_report
 from ..training import FitResult, TuningConfig
 from ..training.progress import can_draw, duration
 from ..training.threads import given_threads, limited, threads_after
 from .effect_pages import write_effects
 from .effect_steps import effect_findings
-from .evaluation import evaluate_model, headline
+from .evaluation import evaluate_model, headline, regressed
 from .lock import FolderLock, refuse_in_use
 from .machine import peak_memory, versions
 from .modelling import FIT, TUTOR_EPOCHS, fit_model
@@ -87,7 +88,8 @@ def run_study(
     study = resolve(shrink(study) if smoke else study)
     fit_config(study, device)  # refuses a device that this machine lacks
     earlier = inspect_run(out, study, fresh=fresh)
-    expected = _expected_seconds(study, graph, fitted=earlier is not None and not fresh and earlier.finished_step(FIT))
+    fitted = earlier is not None and not fresh and earlier.finished_step(FIT)
+    expected = _expected_seconds(study, graph, fitted=fitted, smoke=smoke)
     if only_fit:
         expected = {name: expected[name] for name in (DATA, FIT)}
     announced = _announcement(study, out, smoke, expected, resumes=earlier is not None and not fresh)
@@ -169,19 +171,23 @@ def _size(study: Study, graph: CausalGraph) -> tuple[int, int]:
     return rows, sum(math.prod(variable.shape) for variable in graph.variables.values() if variable.is_image)
 
 
-def _expected_seconds(study: Study, graph: CausalGraph, *, fitted: bool) -> dict[str, float]:
+def _expected_seconds(study: Study, graph: CausalGraph, *, fitted: bool, smoke: bool) -> dict[str, float]:
     """Rough seconds of each step on two cores, for the first estimate of the time left; bars correct it as they run."""
     rows, pixels = _size(study, graph)
     images, attributes = study.training.images.epochs or 1, study.training.attributes.epochs or 1
     if study.training.tuning is not None:
         # A step of tuning asks for a counterfactual, and is worth about four; the predictors together are worth one.
         images += 4 * (study.training.tuning.epochs or TuningConfig().epochs) + enough_epochs(rows, TUTOR_EPOCHS)
+    passes = 0 if smoke else len(regressed(study, graph)) * enough_epochs(round(0.7 * rows), REGRESSOR_EPOCHS)
     return {
         DATA: 3.0,
         FIT: 0.0 if fitted else 0.7 * rows * (6e-7 * pixels * images + 0.00002 * attributes),
         GRIDS: 0.3 * len(study.gallery),
         CURVES: 2.0 * len(study.curves),
-        METRICS: 3.0 + 2e-6 * pixels * rows + 0.008 * study.evaluation.rows * len(study.evaluation.queries),
+        METRICS: 3.0
+        + 2e-6 * pixels * rows
+        + 1.6e-7 * pixels * rows * passes
+        + 0.008 * study.evaluation.rows * len(study.evaluation.queries),
         EFFECTS: sum(2.0 + 0.4 * e.simulations + (2.0 + 0.5 * e.replicates) * e.doubt for e in study.effects),
         REPORT: 6.0 + 3.0 * len(study.effects),
     }

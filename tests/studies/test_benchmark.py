@@ -232,6 +232,8 @@ def test_the_last_grid_is_drawn_after_the_last_epoch(
     monkeypatch.setattr(benchmark_grids, "plot_samples", lambda *_, **__: Drawn())
     data = load("morphodigits", rows=100)
     scm = StructuralCausalModel(data.graph, {"image": {"mechanism": "dcgan", "width": 8}})
+    for mechanism in scm.mechanisms.values():
+        mechanism.declare_fitted()
     hook = benchmark_grids.grid_hook(scm, data, "image", tmp_path, epochs=epochs, grids=grids)
     for epoch in range(1, epochs + 1):
         hook("image", epoch, scm.mechanisms["image"])

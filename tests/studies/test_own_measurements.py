@@ -185,6 +185,13 @@ def test_unknown_words_name_the_nearest() -> None:
         find_measurement("sharpnes", name="x")
 
 
+def test_check_finds_a_function_that_fails_on_the_images(folder: Path) -> None:
+    path = write(folder, 'scores: {bright: {measure: "areas:broken"}}')
+    done = CliRunner().invoke(app, ["check", str(path), "--trust-code"])
+    assert done.exit_code == 2
+    assert "my scanner is off" in " ".join(done.output.split())
+
+
 def test_a_run_measures_by_a_function_and_tells_its_failure_before_training(folder: Path) -> None:
     quick = "training: {attributes: {epochs: 2}, images: {epochs: 1}}\n"
     quick += "mechanisms: {scan: {mechanism: conv-vae, latent: 4, local: 2, width: 8, blocks: 1}}\n"
