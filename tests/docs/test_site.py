@@ -29,7 +29,8 @@ def test_every_page_is_in_a_table_of_contents() -> None:
 @pytest.mark.slow
 def test_the_site_builds_without_a_warning(tmp_path: Path) -> None:
     """Sphinx with warnings as errors, in a fresh folder: internal links and anchors resolve, docstrings parse."""
-    pytest.importorskip("sphinx", reason="the site needs the extra docs")
+    for module in ("sphinx", "furo", "myst_nb"):
+        pytest.importorskip(module, reason="the site needs the extra docs")
     command = [sys.executable, "-m", "sphinx", "-W", "-q", "-b", "html", str(DOCS), str(tmp_path / "site")]
     done = subprocess.run(command, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
