@@ -29,6 +29,7 @@ __all__ = [
     "MOST_LABELS",
     "Fault",
     "Reading",
+    "cell_numbers",
     "columns_line",
     "describe",
     "out_of_reach",
@@ -162,6 +163,14 @@ def describe(variable: Variable) -> str:
     return f"{variable.kind} ({len(labels)} {'whole-number codes' if codes else 'labels'})"
 
 
+def cell_numbers(column: pd.Series) -> Array:
+    """Numbers of the cells, `(rows,)`; NaN where a cell is missing or holds none."""
+    missing = column.isna().to_numpy(dtype=bool)
+    numbers = np.full(len(column), np.nan)
+    numbers[~missing] = _floats(_exact(column[~missing]))
+    return numbers
+
+
 def columns_line(variables: Sequence[Variable]) -> str:
     """What columns were read as, in one line; empty without any.
 
@@ -250,7 +259,7 @@ def _exact(present: pd.Series) -> NDArray[Any]:
     if present.dtype == object and pd.api.types.infer_dtype(present) == "integer":
         return present.map(int).to_numpy(dtype=object)
     read = pd.to_numeric(present, errors="coerce")
-    if pd.api.types.is_integer_dtype(read) and not read.isna().any():
+    if len(read) and pd.api.types.is_integer_dtype(read) and not read.isna().any():
         return read.to_numpy(dtype=np.uint64 if read.min() >= 0 else np.int64)
     with np.errstate(over="ignore"):
         return read.to_numpy(dtype=np.float64, na_value=np.nan)

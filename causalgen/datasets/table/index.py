@@ -174,7 +174,7 @@ def index_table(
         split = SHARES if found is None else found
     elif isinstance(split, str):
         split = _option(split, "split", frame, notes)
-    notes += [note for image in columns.images.values() for note in image.notes]
+    notes += [note for column in (*columns.attributes.values(), *columns.images.values()) for note in column.notes]
     notes += unlisted_images(frame, columns.images, folder)
     notes += _suspected(columns)
     for title in {group, split if isinstance(split, str) else None} - {None, *columns.titles.values()}:

@@ -44,7 +44,8 @@ def load_table(
     """Load a table of attributes and image paths under a causal graph.
 
     What is not declared is inferred: a column of image paths is an image; words, truth values and up to ten different
-    whole numbers are labels; other numbers are continuous; "age (years)" is a column of age in years.
+    whole numbers (or two numbers of any kind) are labels; other numbers are continuous; "age (years)" is a column of
+    age in years.
     `index_table` shows what was inferred. Images are decoded once, into the cache folder, and read from there as they
     are needed.
 

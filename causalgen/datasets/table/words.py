@@ -7,6 +7,8 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from ..kinds import cell_numbers, refused
+
 __all__ = ["MissingWord", "cells_of", "count_words", "missing_words", "without_words"]
 
 MissingWord: TypeAlias = "str | float"
@@ -58,7 +60,7 @@ def missing_words(column: pd.Series, known: Collection[MissingWord] = ()) -> lis
     >>> missing_words(pd.Series(["yes", "no", "unknown", "no"])), missing_words(pd.Series(["+", "-", "+"]))
     (['unknown'], [])
     """
-    if pd.api.types.is_bool_dtype(column) or column.dtype.kind in "mMc":
+    if pd.api.types.is_bool_dtype(column) or refused(column) is not None:
         return []
     judged = {_folded(word) for word in known}
     numbers = _numbers(column)
@@ -132,7 +134,7 @@ def _sentinels(numbers: NDArray[np.float64]) -> list[MissingWord]:
 def _numbers(column: pd.Series) -> NDArray[np.float64]:
     if pd.api.types.is_numeric_dtype(column):
         return column.to_numpy(dtype=np.float64, na_value=np.nan)
-    return pd.to_numeric(column, errors="coerce").to_numpy(dtype=np.float64, na_value=np.nan)
+    return cell_numbers(column)
 
 
 def _is_number(word: str) -> bool:
