@@ -10,6 +10,8 @@ __all__ = ["FULL", "no_room", "write_whole"]
 
 FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS, errno.EIO)
 """Errors of the disk, not of what is written."""
+SPACE = "Free some space there"
+REMEDIES = {errno.ENOSPC: SPACE, errno.EDQUOT: SPACE, errno.EFBIG: SPACE, errno.EIO: "Check the disk"}
 
 
 def write_whole(path: Path, content: bytes | str) -> Path:
@@ -36,7 +38,7 @@ def write_whole(path: Path, content: bytes | str) -> Path:
 def no_room(path: Path, error: OSError) -> StorageError:
     """The error that says which path cannot be written, why, and what to do."""
     reason = error.strerror or str(error)
-    remedy = "Free some space there" if error.errno in FULL[:3] else "Make it writable"
+    remedy = REMEDIES.get(error.errno or 0, "Make it writable")
     return StorageError(
         f"Expected to write '{path}'; got: {reason}. {remedy} and run the same command again; a run goes on from what it has "
         "kept."

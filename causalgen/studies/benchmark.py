@@ -43,6 +43,7 @@ from .benchmark_shared import (
 )
 from .benchmark_study import study_benchmark
 from .benchmark_table import cells, collect, costs, notes, summarise
+from .lock import LOCK, FolderLock, refuse_in_use
 from .machine import versions
 from .measurements import MEASUREMENTS, measurement_of
 from .queries import image_node
@@ -107,7 +108,7 @@ def run_benchmark(
     Raises:
         UnknownNameError: No benchmark, mechanism or protocol of that name.
         DataError: No seed, a negative one, or one twice; a number too small; a device that is not there.
-        RunFolderError: The folder holds a benchmark or cells of other settings, or cannot be written.
+        RunFolderError: The folder holds a benchmark or cells of other settings, is in use, or cannot be written.
     """
     study = source if isinstance(source, Study) else None
     benchmark = load_benchmark(str(source)) if study is None else study_benchmark(study, mechanisms)
@@ -125,7 +126,7 @@ def run_benchmark(
     _keep_settings(folder, benchmark, form, device, smoke)
     _check_recipes(folder, plan)
     began = time.perf_counter()
-    with bars(console) as progress, limited(threads_after({})):
+    with FolderLock(folder), bars(console) as progress, limited(threads_after({})):
         data = _load(benchmark, study, smoke, progress)
         settings = _Settings(benchmark, form, device, any(cell.tuned for cell in plan))
         shared = _shared(settings, study, data, folder / "shared", progress)
@@ -334,7 +335,8 @@ def _check_numbers(seeds: Sequence[int], **numbers: int | None) -> None:
 def _folder(out: Path) -> Path:
     """The folder, created; refuses one with other things in it."""
     try:
-        known = {"benchmark.json", "benchmark.csv", "benchmark.md", "cells", "shared"}
+        known = {"benchmark.json", "benchmark.csv", "benchmark.md", "cells", "shared", LOCK}
+        refuse_in_use(out)
         if out.exists() and (strange := {path.name for path in out.iterdir()} - known):
             raise RunFolderError(
                 f"Expected an empty folder or an earlier benchmark in '{out}'; got {min(strange)}. Choose another with --out."

@@ -131,7 +131,7 @@ def _threads(folder: RunFolder, training: FitResult, console: Console) -> int:
     """Threads of the steps after the fit, put on record."""
     threads, earlier = threads_after(training.threads), folder.record.get("threads", {}).get("afterwards")
     if earlier not in (None, threads):
-        console.print(f"This run computed with {earlier} threads and goes on with {threads}: last digits may differ.")
+        console.print(f"The number of threads was {earlier} and is {threads} from here on: last digits may differ.")
     chosen = "OMP_NUM_THREADS or --threads" if given_threads() else "measurement"
     folder.update(threads={"training": training.threads, "afterwards": threads, "chosen by": chosen})
     return threads

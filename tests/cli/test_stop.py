@@ -14,6 +14,7 @@ from study_cases import TINY
 
 from causalgen.cli.signals import Terminated, exit_code
 from causalgen.errors import RunFolderError
+from causalgen.studies.benchmark import run_benchmark
 from causalgen.studies.lock import LOCK, FolderLock, in_use
 from causalgen.studies.opening import open_run
 from causalgen.studies.runfolder import read_run
@@ -161,6 +162,12 @@ def test_without_locks_the_process_in_the_file_decides(tmp_path: Path, monkeypat
     assert in_use(tmp_path)
     with pytest.raises(RunFolderError, match="another process"):
         FolderLock(tmp_path)
+
+
+def test_a_benchmark_refuses_a_folder_in_use(tmp_path: Path) -> None:
+    with FolderLock(tmp_path / "b"), pytest.raises(RunFolderError, match=r"another process .* is running in it"):
+        run_benchmark("morphodigits", tmp_path / "b", smoke=True, device="cpu")
+    assert not (tmp_path / "b").exists()
 
 
 def test_exit_codes_say_which_signal_came() -> None:

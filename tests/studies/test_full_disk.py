@@ -90,6 +90,9 @@ def test_what_was_there_before_is_still_there(number: int, full: dict[str, Any],
     assert [item.name for item in tmp_path.iterdir()] == ["file"]
 
 
-@pytest.mark.parametrize(("number", "remedy"), [(errno.ENOSPC, "Free some space"), (errno.EROFS, "Make it writable")])
+@pytest.mark.parametrize(
+    ("number", "remedy"),
+    [(errno.ENOSPC, "Free some space"), (errno.EROFS, "Make it writable"), (errno.EIO, "Check the disk")],
+)
 def test_the_remedy_fits_the_fault(number: int, remedy: str) -> None:
     assert remedy in str(no_room(Path("x"), OSError(number, os.strerror(number))))
