@@ -41,7 +41,7 @@ def csv_text(frame: "pd.DataFrame", *, index: bool = False) -> str:
         if dtype.kind in "OUS":  # words, and columns of several kinds; a categorical column counts as one
             column = frame.iloc[:, place].astype(object).map(neutral)
             breaks = breaks or any(isinstance(cell, str) and "\r" in cell for cell in column)
-            safe.isetitem(place, column)
+            safe.isetitem(place, column.array)
     safe.columns = frame.columns.map(neutral)
     if index:
         safe.index = frame.index.map(neutral)
@@ -60,7 +60,7 @@ def restored(frame: "pd.DataFrame") -> "pd.DataFrame":
     result = frame.copy(deep=False)
     for place, dtype in enumerate(frame.dtypes):
         if dtype.kind in "OUS":
-            result.isetitem(place, frame.iloc[:, place].map(_plain))
+            result.isetitem(place, frame.iloc[:, place].map(_plain).array)
     result.columns = frame.columns.map(_plain)
     return result
 
