@@ -104,7 +104,7 @@ def load_module(
         raise
     except (CausalgenError, SafetensorError, LookupError, RuntimeError, AttributeError, TypeError, ValueError) as error:
         raise CheckpointError(
-            f"Expected a {stem} that this version can rebuild in '{folder}'; got: {error}. Restore the "
+            f"Expected a {stem} that this version can rebuild in '{folder}'; got: {str(error).rstrip('.')}. Restore the "
             "folder, or fit again."
         ) from error
     return module.eval()
