@@ -170,10 +170,10 @@ def _check_particles(particles: int | None) -> None:
         )
 
 
-def _renderings(study: Study) -> dict[str, Rendering]:
-    """How the files of the study's images become pixels, by node."""
+def _renderings(study: Study) -> dict[str, Rendering] | None:
+    """How the files of the study's images become pixels, by node; None where its data come from no files."""
     if not isinstance(study.data, OwnData):
-        return {}
+        return None
     return {
         name: Rendering(variable.fit or "crop", variable.window, variable.ground or GROUND)
         for name, variable in study.data.variables.items()

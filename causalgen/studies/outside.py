@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from PIL import Image
 from torch import Tensor
 
 from ..datasets.table.headers import Header, read_header
@@ -80,7 +81,8 @@ def outside_unit(
         values: Values of attributes, labels or numbers.
         asked: Nodes that the query intervenes on.
         measurements: By attribute its measurement on the first image.
-        renderings: By image node how its files become pixels; they must become those that the model learned from.
+        renderings: By image node how its files become pixels, as those that the model learned from did; None where that is
+            not known, and transparent images are refused.
 
     Raises:
         DataError: A file is no usable image, or a measurement gives no value that the attribute can have.
@@ -93,7 +95,9 @@ def outside_unit(
     factual: dict[str, Any] = {name: [value] for name, value in values.items()}
     notes: list[str] = []
     for name, path in paths.items():
-        factual[name], note = _read(path, graph[name], (renderings or {}).get(name, Rendering()))
+        factual[name], note = _read(
+            path, graph[name], None if renderings is None else renderings.get(name, Rendering())
+        )
         notes += note
     for name in measured:
         factual[name] = [_measure(graph[name], (measurements or {})[name], factual[image_node(graph)])]
@@ -131,16 +135,28 @@ def _option(variable: Variable) -> str:
     return f"--set {variable.name}=({', '.join(span) or 'a number'})"
 
 
-def _read(path: Path, variable: Variable, rendering: Rendering) -> tuple[Tensor, list[str]]:
+def _read(path: Path, variable: Variable, known: Rendering | None) -> tuple[Tensor, list[str]]:
     """Pixels, uint8 `(1, C, H, W)`, and what was done to them."""
     channels, height, width = variable.shape
-    header = read_header(path)
+    rendering, header = known or Rendering(), read_header(path)
     pixels = header if isinstance(header, str) else decode_image(path, variable.shape, rendering)
     if isinstance(header, str) or isinstance(pixels, str):
         remedy = "Save it as PNG." if path.is_file() else "Check the path."
         if isinstance(header, Header) and header.wide and rendering.window is None:
-            remedy = f"Declare `window: [low, high]` of '{variable.name}' in the study, as for the images of its table."
+            declared = f", or declare `window: [low, high]` of '{variable.name}' in the study" if known else ""
+            remedy = f"Save it with 8 bits{declared}."
         raise DataError(f"Expected an image like those of '{variable.name}' in '{path}'; got {pixels}. {remedy}")
+    if known is None and _is_transparent(path):
+        raise DataError(
+            f"Expected an image like those of '{variable.name}' in '{path}'; got transparent pixels, and what is behind them "
+            "is not known. Fill them, and save it without transparency."
+        )
+    if rendering.window is not None and not header.wide and rendering.window[1] > 255:
+        low, high = rendering.window
+        raise DataError(
+            f"Expected grey values from {low:g} to {high:g} in '{path}', as '{variable.name}' has them; got an image of 8 "
+            "bits. Save the original grey values, with 16 bits."
+        )
     notes = []
     if header.alpha:
         notes.append(f"Transparent pixels of {path.name} show the ground, {rendering.ground}.")
@@ -155,6 +171,12 @@ def _read(path: Path, variable: Variable, rendering: Rendering) -> tuple[Tensor,
     if header.colour and channels == 1:
         notes.append(f"{path.name} has colours and was made grey, which the model knows.")
     return torch.from_numpy(pixels.copy())[None], notes
+
+
+def _is_transparent(path: Path) -> bool:
+    """Whether any pixel of a readable image is transparent."""
+    with Image.open(path) as image:
+        return image.has_transparency_data and image.convert("RGBA").getchannel("A").getextrema()[0] != 255
 
 
 def _measure(variable: Variable, measurement: Measurement, images: Tensor) -> float:

@@ -172,6 +172,16 @@ def test_half_transparent_pixels_are_mixed_and_mixed_columns_are_said(tmp_path: 
     assert shown.values["x"].max() == round(100 * 128 / 255 + 255 * 127 / 255)
 
 
+def test_grey_and_colour_images_in_one_column_are_said(tmp_path: Path) -> None:
+    table = table_of(tmp_path, lambda row, path: save_mode("L" if row % 2 else "RGB", path, row), ".png")
+    assert (
+        index_table(table, "a -> x", root=tmp_path)
+        .notes[0]
+        .startswith("6 of 12 images of 'x' have colours, the others are")
+    )
+    assert index_table(table, "a -> x", root=tmp_path, variables={"x": {"colour": False}}).notes == ()
+
+
 @pytest.mark.parametrize("dtype", [np.uint8, np.uint16])
 def test_wide_images_are_turned_too(tmp_path: Path, dtype: Any) -> None:
     exif = Image.Exif()

@@ -119,3 +119,30 @@ def test_another_size_is_made_to_fit_and_said(scm: StructuralCausalModel, tmp_pa
         "and was resized to 8x6"
         in outside_unit(scm, {"scan": path}, values, asked=(), renderings={"scan": Rendering(fit)}).notes[0]
     )
+
+
+def test_an_image_from_outside_goes_through_the_window_of_the_table(scm: StructuralCausalModel, tmp_path: Path) -> None:
+    path, values = tmp_path / "wide.png", {"age": 40.0, "size": 1.0, "site": "Rome"}
+    Image.fromarray((np.arange(48).reshape(8, 6) * 80).astype(np.uint16)).save(path)
+    read = {"scan": Rendering(window=(0, 3760))}
+    unit = outside_unit(scm, {"scan": path}, values, asked=(), renderings=read)
+    expected = np.round(np.arange(48) / 47 * 255) / 255 * 2 - 1
+    assert unit.factual["scan"].flatten().numpy() == pytest.approx(expected, abs=1e-6)
+    remedies = ((None, r"with 8 bits\."), ({}, r"with 8 bits, or declare `window: \[low, high\]` of 'scan' in the"))
+    for renderings, remedy in remedies:
+        with pytest.raises(DataError, match=f"got grey values of 16 bits or more, .*Save it {remedy}"):
+            outside_unit(scm, {"scan": path}, values, asked=(), renderings=renderings)
+    Image.new("L", (6, 8), 99).save(path)
+    with pytest.raises(DataError, match=r"Expected grey values from 0 to 3760 in .*; got an image of 8 bits"):
+        outside_unit(scm, {"scan": path}, values, asked=(), renderings=read)
+
+
+def test_transparent_images_from_outside_show_the_ground(scm: StructuralCausalModel, tmp_path: Path) -> None:
+    path, values = tmp_path / "clear.png", {"age": 40.0, "size": 1.0, "site": "Rome"}
+    Image.new("LA", (6, 8), (9, 0)).save(path)
+    with pytest.raises(DataError, match=r"got transparent pixels, and what is behind them is not known. Fill them"):
+        outside_unit(scm, {"scan": path}, values, asked=())
+    for ground, level in (("white", 1.0), ("black", -1.0)):
+        unit = outside_unit(scm, {"scan": path}, values, asked=(), renderings={"scan": Rendering(ground=ground)})
+        assert unit.factual["scan"].unique().tolist() == [level]
+        assert unit.notes[0] == f"Transparent pixels of clear.png show the ground, {ground}."

@@ -266,6 +266,9 @@ def _window(
         faults.column(title, found, "one depth: their grey values have different units; convert the files of one")
     if declared.window is not None and any(header.colour for header in headers):
         faults.column(title, "colour images", "grey images for `window`; remove it, or convert the files")
+    if declared.window is not None and not wide and not 0 <= declared.window[0] < declared.window[1] <= 255:
+        low, high = declared.window
+        faults.column(title, f"grey values of 8 bits for the window {low:g} to {high:g}", "a window within 0 to 255")
     if declared.window is not None or not wide or narrow:
         return declared.window, []
     window = find_window([path for path in paths if path is not None])
@@ -295,6 +298,12 @@ def _converted(name: str, headers: Sequence[Header], declared: Declaration) -> l
         notes.append(
             f"{which} images of '{name}' may be transparent{mixed}: transparent pixels show the ground, {GROUND}. Confirm or "
             f"correct it: `variables: {{{name}: {{ground: {GROUND}}}}}`."
+        )
+    colour = sum(header.colour for header in headers)
+    if 0 < colour < count and declared.colour is None:
+        notes.append(
+            f"{colour:,} of {count:,} images of '{name}' have colours, the others are grey: all are read with colours. Confirm "
+            f"or correct it: `variables: {{{name}: {{colour: true}}}}`."
         )
     inks = sum(header.inks for header in headers)
     if inks:

@@ -49,7 +49,7 @@ def decode_image(path: Path, shape: tuple[int, ...], rendering: Rendering | None
     channels, height, width = shape
     if image.mode in WIDE or rendering.window is not None:
         if rendering.window is None:
-            return f"grey values of more than 8 bits without a window ('{path.name}')"
+            return f"grey values of 16 bits or more, and no window for them ('{path.name}')"
         values = grey_values(image)
         if not np.isfinite(values).all():
             return f"grey values that are not finite ('{path.name}')"
