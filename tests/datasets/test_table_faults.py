@@ -253,7 +253,7 @@ def test_arrays_that_do_not_fit() -> None:
     numbers = np.arange(6) * 0.5
     for values, message in (
         ({"a": numbers, "b": numbers[:5]}, "Expected one length for all arrays"),
-        ({"a": numbers, "b": np.zeros((6, 4))}, r"Expected 'b' as \(N,\) values or \(N, height, width\) images"),
+        ({"a": numbers, "b": np.zeros((6, 4))}, r"Expected one value of 'b' for each unit, \(N,\) or \(N, 1\); got"),
         ({"a": numbers, "b": np.zeros((6, 2, 4, 7))}, "with 1 or 3 channels"),
         ({"a": numbers, "b": np.full((6, 4, 4), np.nan)}, "Expected finite pixels of 'b'; got NaN or infinity"),
         ({"a": numbers, "b": np.full((6, 4, 4), 999)}, "Expected pixels of 'b' that vary; got 999 in all of them"),
