@@ -17,6 +17,7 @@ from scipy.stats import norm, rankdata
 from sklearn.kernel_approximation import RBFSampler
 from sklearn.preprocessing import StandardScaler
 
+from ...datasets.kinds import read_values
 from ...graph import Variable
 
 __all__ = ["independence_p_value", "is_discrete"]
@@ -81,10 +82,10 @@ def independence_p_value(
 
 
 def is_discrete(column: pd.Series, variable: Variable) -> bool:
-    """Whether labels, not numbers, are compared: by the declared kind, else by the column."""
+    """Whether labels, not numbers, are compared: by the declared kind, else by the typing rule."""
     if variable.kind is not None:
         return variable.is_discrete
-    return not pd.api.types.is_numeric_dtype(column) or column.nunique() == 2
+    return read_values(column).kind != "continuous"
 
 
 def _functions(column: pd.Series, variable: Variable) -> Array:
