@@ -238,7 +238,7 @@ def test_dose_response_follows_the_curve() -> None:
     difference = curve.set_index("value")["mean"].loc[2.0] - curve.set_index("value")["mean"].loc[0.0]
     assert effect["g-computation"].value == pytest.approx(difference, rel=1e-9)
     labelled = table.assign(t=np.where(table["t"] > 0, "a", "b"))
-    with pytest.raises(DataError, match="has labels"):
+    with pytest.raises(DataError, match="Expected a continuous treatment"):
         dose_response(GRAPH, labelled, treatment="t", outcome="y")
 
 

@@ -77,8 +77,10 @@ def scm(data: Dataset) -> StructuralCausalModel:
 
 @pytest.fixture
 def study(monkeypatch: pytest.MonkeyPatch) -> Study:
-    brightness = {"brightness": lambda images: (torch.as_tensor(images).double().mean((1, 2, 3)).numpy() - 128) / 10}
-    monkeypatch.setattr(effect_steps, "MEASUREMENTS", brightness)
+    def brightness(images: np.ndarray) -> np.ndarray:
+        return (torch.as_tensor(images).double().mean((1, 2, 3)).numpy() - 128) / 10
+
+    monkeypatch.setattr(effect_steps, "measurement_of", lambda study, name: brightness)
     return Study.model_validate(
         {"name": "made", "data": {"name": "morphodigits"}, "measurements": {"y": "brightness"}}, strict=False
     )
