@@ -1,7 +1,7 @@
 """Arithmetic over a node's natural value and its parents, such as `thickness*1.2`: parsed and walked, never run as code.
 
 An expression is made of numbers, `+ - * / **`, parentheses, `min`, `max`, `abs`, `exp`, `log`, `sqrt`, and the names of the
-node itself (its natural value: what it would have been in this world) and of its parents; names that are no Python
+node itself (its natural value: what it would have been in this world) and of its parents; names that are not valid Python
 names, such as `"age at scan"`, go in quotes. Computation is in double precision; every step has to be finite.
 """
 
@@ -74,7 +74,7 @@ class Expression:
         return result.expand(len(value))
 
     def constant(self) -> float | None:
-        """The number that it always gives; None where it names the node or a parent."""
+        """The number that it always gives; None if it names the node or a parent."""
         return None if self.inputs else float(_compute(self.tree, {}, self.words))
 
     def _check_support(self, result: Tensor) -> None:
@@ -93,7 +93,7 @@ class Expression:
 
 @dataclass(frozen=True, eq=False, repr=False)
 class LabelShift:
-    """So many labels up or down as an intervention on an ordinal node; the last label stays.
+    """A shift by a number of labels on an ordinal node, up to the last label.
 
     Args:
         variable: An ordinal variable.
@@ -135,7 +135,7 @@ def compile_expression(
         words: The intervention as it was written; left out: made from the others.
 
     Raises:
-        DataError: No expression, too long or too deep, or something in it that is not offered.
+        DataError: The text is no expression, is too long or too deep, or uses an operation that the grammar lacks.
         UnknownNameError: A name that is neither the node nor a parent.
 
     >>> thickness = Variable("thickness", "continuous", unit="px")
@@ -153,23 +153,23 @@ def compile_expression(
 
 
 def _parse(text: str, known: Mapping[str, Variable]) -> ast.expr:
-    """The tree of a text, whatever is in it."""
+    """The unchecked tree of a text."""
     if len(text) > LONGEST:
         raise DataError(f"Expected an expression of at most {LONGEST} characters; got {len(text)}. Shorten it.")
     try:
         with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # Python's own remarks on odd literals
+            warnings.simplefilter("ignore")  # Python warns about unusual literals
             tree = ast.parse(text, mode="eval").body
     except (SyntaxError, ValueError, MemoryError, RecursionError):
         raise _no_expression(text, known) from None
     for part in ast.walk(tree):
-        if isinstance(part, ast.Name):  # Python exchanges some letters of names for their plain forms
+        if isinstance(part, ast.Name):  # Python normalises some letters of names
             part.id = ast.get_source_segment(text, part) or part.id
     return tree
 
 
 def _check(tree: ast.AST, text: str, known: Mapping[str, Variable], used: dict[str, Variable], depth: int = 0) -> None:
-    """Refuse everything that is not offered, and note in `used` what is named."""
+    """Refuse everything that the grammar lacks, and note the names in `used`."""
     if depth > DEEPEST:
         raise DataError(
             f"Expected an expression nested at most {DEEPEST} deep; got more in {_short(text)}. Simplify it."
@@ -189,7 +189,7 @@ def _check(tree: ast.AST, text: str, known: Mapping[str, Variable], used: dict[s
         case ast.Call(func=ast.Name(id=name), args=arguments, keywords=[]) if name in FUNCTIONS:
             if not arguments or (len(arguments) == 1) == (name in CHOICES):
                 wanted = "two or more arguments" if name in CHOICES else "one argument"
-                raise DataError(f"Expected {wanted} in {name}(...); got {len(arguments)} in {_short(text)}. Mend it.")
+                raise DataError(f"Expected {wanted} in {name}(...); got {len(arguments)} in {_short(text)}. Fix it.")
             parts = arguments
         case _:
             raise _no_expression(ast.get_source_segment(text, tree) or text, known)
@@ -224,7 +224,7 @@ def _input(name: str, known: Mapping[str, Variable]) -> Variable:
         raise DataError(f"Expected attributes in an expression; got the image '{name}'. Leave it out.")
     if variable.is_discrete and not all(isinstance(label, bool | int | float) for label in variable.labels or ()):
         raise DataError(
-            f"Expected numbers in an expression; got '{name}', whose labels are words. Ask about each label by itself."
+            f"Expected numbers in an expression; got '{name}', whose labels are words. Ask about each label separately."
         )
     return variable
 
@@ -262,7 +262,7 @@ def _finite(tree: ast.AST, words: str, result: Tensor) -> Tensor:
     if wrong.any():
         raise DataError(
             f"Expected finite numbers under {words}; got {float(result[wrong].flatten()[0]):g} from "
-            f"{_short(ast.unparse(tree))}{_where(wrong)}. Mind division by zero, logarithms, roots and growth; "
+            f"{_short(ast.unparse(tree))}{_where(wrong)}. Check divisions by zero, logarithms, roots and growth; "
             "max(..., 0.01) or min(..., 100) keeps a part in bounds."
         )
     return result
@@ -274,7 +274,8 @@ def _where(mask: Tensor) -> str:
 
 def _no_expression(found: str, known: Mapping[str, Variable]) -> DataError:
     return DataError(
-        f"Expected {_offer(known)}; got {_short(found)}. Write names with spaces or signs, or such as lambda, in quotes."
+        f"Expected {_offer(known)}; got {_short(found)}. Write names with spaces or signs, "
+        "and Python keywords such as lambda, in quotes."
     )
 
 

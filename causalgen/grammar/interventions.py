@@ -4,12 +4,12 @@
     thickness=4  z=-0.5         a number, in the node's unit; a minus belongs to the number
     thickness=+1                a shift: one more than it would have been; the same as thickness+=1
     thickness-=0.5  x*=2  x/=2  less by, times, divided by; on the right side any expression
-    grade+=1  grade=+1          ordinal nodes: so many labels up; -= down; the last label stays
+    grade+=1  grade=+1          ordinal nodes: that many labels up; -= down; stops at the last
     intensity=thickness*40      an expression of numbers, + - * / **, parentheses, min, max, abs, exp, log, sqrt, the
                                 node's parents, and the node itself: what it would have been without this intervention
 
 On a discrete node the text is a label wherever there is exactly such a label, even one like "+1", and never an expression.
-Names with spaces or signs may stand in quotes: `"age at scan"=40`, `volume="age at scan"*2`. A study file writes the same
+Names with spaces or signs go in quotes: `"age at scan"=40`, `volume="age at scan"*2`. A study file writes the same
 after a colon, `thickness: 4`, `thickness: +1`, `thickness: -= 0.5`, `thickness: thickness*1.2`, and Python as a text under
 the node's name: `{"thickness": "+1"}`. What was observed (`given`, `--set`) is a label or a number, never a shift.
 """
@@ -40,7 +40,7 @@ def parse_do(graph: CausalGraph, texts: Iterable[str]) -> dict[str, Any]:
         texts: One intervention each.
 
     Returns:
-        By node a label, a number, or a callable `(value, parents) -> value` that shows itself as it was written.
+        By node a label, a number, or a callable `(value, parents) -> value` whose `repr` is the text as written.
 
     Raises:
         DataError: No intervention, a node named twice, a label that is not declared, no number and no expression.
@@ -72,7 +72,7 @@ def parse_values(graph: CausalGraph, texts: Iterable[str]) -> dict[str, Any]:
 
 
 def read_do(graph: CausalGraph, do: Mapping[str, Any]) -> dict[str, Any]:
-    """Interventions of a study file, by node: what stands after the colon.
+    """Interventions of a study file, by node: the texts after the colons.
 
     Raises:
         DataError, UnknownNameError, SupportError: As `parse_do`.
@@ -81,7 +81,7 @@ def read_do(graph: CausalGraph, do: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def read_intervention(graph: CausalGraph, name: str, value: Any) -> Any:
-    """One intervention of a study file: what stands after the colon.
+    """One intervention of a study file: the text after the colon.
 
     Raises:
         DataError, UnknownNameError, SupportError: As `parse_do`.

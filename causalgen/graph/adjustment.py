@@ -8,7 +8,7 @@ Z is valid (generalised adjustment criterion) when
    removed (the *back-door graph*).
 
 Then P(y | do(x)) = Σ_z P(y | x, z) P(z). The criterion is complete: no other set satisfies this formula in every
-model of the graph. Bidirected edges count as the hidden common causes that they stand for.
+model of the graph. Bidirected edges count as the hidden common causes that they represent.
 
 References:
     Perković, Textor, Kalisch and Maathuis, Complete graphical characterization and construction of adjustment sets
@@ -31,7 +31,7 @@ __all__ = ["AdjustmentCheck", "adjustment_sets", "check_adjustment_set", "effici
 
 @dataclass(frozen=True)
 class AdjustmentCheck:
-    """Whether a set is valid for adjustment; true or false as a condition.
+    """Whether a set is valid for adjustment; its truth value is the verdict.
 
     Args:
         adjustment: The set that was checked, in topological order.
@@ -93,7 +93,7 @@ def adjustment_sets(
 def check_adjustment_set(
     graph: CausalGraph, treatment: str, outcome: str, adjustment: str | Iterable[str]
 ) -> AdjustmentCheck:
-    """Check one set, and say what is wrong with it: the variable that must not be in it, the path left open.
+    """Check one set, and name any variable that must not be in it and any path that it leaves open.
 
     Raises:
         UnknownNameError: A name is not a node.

@@ -1,4 +1,4 @@
-"""A graph as DOT, GML and GraphML hold it: names and arrows with attributes of text, and what these mean."""
+"""A graph as DOT, GML and GraphML store it: names and arrows with text attributes, and their meaning."""
 
 import json
 from collections.abc import Mapping
@@ -14,7 +14,7 @@ __all__ = ["AnnotatedGraph", "annotate", "interpret"]
 Attributes = dict[str, str]
 
 AS_JSON = {"labels": "labels", "support": "support", "image_shape": "shape"}
-"""Attributes whose text is JSON, and the field of `Variable` that each holds; `shape` is taken, by Graphviz."""
+"""Attributes whose text is JSON, and the field of `Variable` that each holds; Graphviz already uses `shape`."""
 HIDDEN_BY_DOWHY = "Unobserved Confounders"
 """DoWhy's label of a hidden node."""
 

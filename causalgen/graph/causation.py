@@ -2,7 +2,7 @@ r"""Probabilities of causation of a binary treatment and a binary outcome: sharp
 
 With treatment values a (control) and b, and outcome values 0 and 1,
 
-- PN, necessity: P(Y(a) = 0 | X = b, Y = 1): would the outcome have stayed away without the treatment?
+- PN, necessity: P(Y(a) = 0 | X = b, Y = 1): would the outcome have been absent without the treatment?
 - PS, sufficiency: P(Y(b) = 1 | X = a, Y = 0): would the treatment have brought it about?
 - PNS, both: P(Y(a) = 0, Y(b) = 1): the share of units that respond.
 
@@ -30,7 +30,7 @@ DEFINITIONS = {
 
 
 class Bounds(NamedTuple):
-    """Sharp bounds of a probability of causation, and its value were the treatment never to prevent the outcome."""
+    """Sharp bounds of a probability of causation, and its value if the treatment never prevents the outcome."""
 
     low: NDArray[np.float64]
     high: NDArray[np.float64]

@@ -17,13 +17,13 @@ __all__ = ["Derivation", "Proof", "Step", "derive_back_door", "derive_front_door
 
 @dataclass(frozen=True)
 class Step:
-    """One step: in every place, `before` becomes `after`, which is equal to it.
+    """One step: `before` becomes `after`, which is equal to it, wherever it occurs.
 
     Args:
         before: The part of the formula that changes.
         after: What it becomes.
-        law: The law of probability that makes them equal; empty where a rule does.
-        check: The rule of do-calculus with its separation; None where a law does.
+        law: The law of probability that makes them equal; empty if a rule does.
+        check: The rule of do-calculus with its separation; None if a law does.
     """
 
     before: Expression
@@ -71,10 +71,10 @@ class Derivation:
 
 
 class Proof:
-    """A derivation in the making; `state` is the whole formula so far.
+    """A derivation under construction; `state` is the whole formula so far.
 
     Args:
-        graph: The graph that answers for the rules.
+        graph: The graph in which the rules are checked.
         start: The probability to derive.
     """
 
@@ -102,7 +102,7 @@ class Proof:
             self._steps.append(step)
 
     def done(self) -> Derivation:
-        """The derivation as far as it went."""
+        """The derivation so far."""
         return Derivation(self.start, tuple(self._steps))
 
 
@@ -114,7 +114,7 @@ def derive_no_effect(graph: CausalGraph, effect: Probability) -> Derivation:
 
 
 def derive_back_door(graph: CausalGraph, treatment: str, outcome: str, adjustment: tuple[str, ...]) -> Derivation:
-    """Condition on the adjustment set, exchange the action, and take it from the set's own distribution."""
+    """Condition on the adjustment set, exchange the action, and delete it from the distribution of the set."""
     x, y, z = (treatment,), (outcome,), adjustment
     proof = Proof(graph, Probability(y, (), x))
     if z:

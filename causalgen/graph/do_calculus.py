@@ -8,7 +8,7 @@ the arrows out of it:
 2. Exchange of action and observation: P(y | do(x), do(z), w) = P(y | do(x), z, w) if Y ⊥ Z | X, W where nothing points
    into X or out of Z.
 3. Insertion and deletion of actions: P(y | do(x), do(z), w) = P(y | do(x), w) if Y ⊥ Z | X, W where nothing points into
-   X or into those of Z that are no ancestor of W once nothing points into X.
+   X or into the members of Z that are not ancestors of W once nothing points into X.
 
 A bidirected edge is a hidden common cause: it points into both of its ends.
 
@@ -53,7 +53,7 @@ class RuleCheck:
         rule: 1, 2 or 3.
         before: The longer side: with the observation z (rule 1), or with do(z) (rules 2 and 3).
         after: The other side, equal where the rule applies.
-        separation: What must be separated, such as "y ⊥ z | x, w".
+        separation: The separation that is required, such as "y ⊥ z | x, w".
         cut_into: The variables into which nothing points in the graph of the separation.
         cut_out_of: The variables out of which nothing points there.
         open_path: A path that stays open, as an edge string; None where the rule applies.
@@ -77,7 +77,7 @@ class RuleCheck:
 
     @property
     def graph(self) -> str:
-        """The graph of the separation, in words."""
+        """The graph of the separation, as text."""
         into = [f"into {', '.join(self.cut_into)}"] if self.cut_into else []
         out_of = [f"out of {', '.join(self.cut_out_of)}"] if self.cut_out_of else []
         return "the graph" + (f" without arrows {' or '.join(into + out_of)}" if into or out_of else "")
@@ -104,7 +104,7 @@ def insertion_of_observations(graph: CausalGraph, *, y: Names, z: Names, x: Name
 
     Raises:
         UnknownNameError: A name is not a node.
-        GraphError: `y` or `z` is empty, or a name stands in two of the sets.
+        GraphError: `y` or `z` is empty, or two of the sets share a name.
 
     >>> bool(insertion_of_observations(CausalGraph("x -> m -> y"), y="y", z="x", w="m"))
     True
@@ -143,7 +143,7 @@ def rule_between(graph: CausalGraph, one: Probability, other: Probability) -> Ru
     """The check of the rule that would make two probabilities of the same variables equal.
 
     Raises:
-        GraphError: They differ by more than one rule can change.
+        GraphError: The probabilities differ by more than one rule can change.
 
     >>> graph = CausalGraph("x -> y")
     >>> rule_between(graph, Probability(("y",), (), ("x",)), Probability(("y",), ("x",))).rule

@@ -40,7 +40,7 @@ def read_dot(text: str) -> AnnotatedGraph:
     """Names and arrows of a graph in DOT.
 
     Raises:
-        GraphError: It is malformed (the message says where), or has an edge without direction.
+        GraphError: The text is malformed (the message gives the place), or an edge has no direction.
 
     >>> read_dot('dag { u [latent, pos="0,1"]; x <- u -> {y z} }').edges
     [('u', 'x', {}), ('u', 'y', {}), ('u', 'z', {})]
@@ -80,7 +80,7 @@ def _list(attributes: Attributes) -> str:
 
 
 class _Reader:
-    """Reads a graph from left to right, statement by statement, and knows where it stands."""
+    """Reads a graph from left to right, statement by statement, and keeps its position."""
 
     def __init__(self, text: str) -> None:
         self.text = text
@@ -139,7 +139,7 @@ class _Reader:
         return names
 
     def operand(self, defaults: dict[str, Attributes]) -> list[str]:
-        """What an arrow can join: one name, or a group in braces."""
+        """One end of an arrow: a name, or a group in braces."""
         if self.take(r"(?i:subgraph)(?=\W)"):
             self.take(VALUE)
             self.expect(r"\{", "'{'")

@@ -5,7 +5,7 @@ ancestors of the outcome once the treatment is taken away, and its *districts* D
 
 .. math:: P(y \text{ in the nested world}) = \sum_{V^* \setminus y} \prod_D P(D \mid \mathrm{do}(pa(D) \setminus D))
 
-in which the treatment stands at the value that its arrows into D carry. This is an answer exactly when
+in which the treatment has the value that its arrows into D carry. The formula identifies the effect exactly when
 
 1. no node passes both values on (a *recanting witness*), nor do two nodes of one district (a *recanting district*), and
 2. every factor is identified from the observational distribution (Tian's algorithm).
@@ -38,7 +38,7 @@ class Factor:
     Args:
         nodes: A district.
         given: Its parents outside, without the treatment.
-        level: The treatment value that it listens to, "a" or "b"; empty when the treatment is no parent of it.
+        level: The treatment value on which it depends, "a" or "b"; empty when the treatment is no parent of it.
         plain: Whether it is the conditional distribution P(node | given) itself. Otherwise it is a distribution
             under do(given) that Tian's algorithm computes from the observed one.
     """
@@ -80,7 +80,7 @@ def factors(
         graph: The graph, hidden variables projected out.
         treatment: The treatment.
         outcome: The outcome.
-        levels: Child of the treatment -> the value that it listens to.
+        levels: Child of the treatment -> the value on which it depends.
         held: Further variables set to a value (controlled direct effect).
 
     Raises:
@@ -131,7 +131,7 @@ def _recanting(active: Path, inactive: Path) -> str:
 def _indistinct(path: Path, other: Path, observed: Collection[str]) -> str:
     hidden = [name for name in dict.fromkeys((*path, *other)) if name not in observed]
     return (
-        f"Expected paths that the observed variables tell apart; got {write_directed(path)} and "
+        f"Expected paths that the observed variables distinguish; got {write_directed(path)} and "
         f"{write_directed(other)}, one active and one not. Measure {' or '.join(hidden)}."
     )
 
@@ -142,7 +142,7 @@ def _recanting_district(
     carriers = {level: node for node in district if treatment in graph.parents(node) for level in [levels[node]]}
     joined = ", ".join(f"{a} <-> {b}" for a, b in graph.confounded if a in district and b in district)
     return (
-        f"Expected '{carriers['b']}' and '{carriers['a']}' to share no hidden cause, since they listen to different "
+        f"Expected '{carriers['b']}' and '{carriers['a']}' to share no hidden cause, since they depend on different "
         f"values of '{treatment}'; got the recanting district {write_set(district)} joined by {joined}. "
         "Measure the common cause and draw it as a variable, or ask a fitted model."
     )

@@ -1,4 +1,4 @@
-"""The estimand: what identification returns, in words, as a formula to read and as one to evaluate."""
+"""The estimand: the result of identification, as text, as a formula to read, and as a formula to evaluate."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -19,14 +19,14 @@ Asked: TypeAlias = Any
 
 CHOICES = {
     "efficient": "the other parents of the variables on causal paths, the most efficient set when nothing is hidden",
-    "minimal": "a minimal set: no smaller part of it would do",
+    "minimal": "a minimal set: no proper subset of it suffices",
     "": "chosen by hand",
 }
 
 
 @dataclass(frozen=True)
 class Estimand:
-    """P(outcome | do(treatment), given) in terms of the observational distribution.
+    """P(outcome | do(treatment), given) as a function of the observational distribution.
 
     Args:
         method: "backdoor", "frontdoor", "general" (the ID algorithm, or IDC with a condition), "no effect" (setting the
@@ -65,17 +65,17 @@ class Estimand:
 
     @property
     def effect(self) -> Probability:
-        """What was asked for."""
+        """The probability that was asked for."""
         return Probability(as_names(self.outcome), self.given, as_names(self.treatment))
 
     @property
     def arbitrary(self) -> tuple[str, ...]:
-        """Variables of the formula whose value does not matter: it is the same at each of them."""
+        """Variables of the formula whose value does not matter: the formula is the same at every value."""
         return () if self.expression is None else tuple(sorted(self.expression.free - self.effect.free))
 
     @property
     def text(self) -> str:
-        """The estimand in words."""
+        """The estimand as text."""
         x, y = _quoted(self.treatment), _quoted(self.outcome)
         among = f" among units with equal {_join(self.given)}" if self.given else ""
         match self.method:
@@ -124,7 +124,7 @@ class Estimand:
         match self.method:
             case "no effect" if self.given:
                 return [
-                    f"The graph is right that setting {x} tells nothing about {y} once {_join(self.given)} is known."
+                    f"The graph is right that setting {x} carries no information about {y} once {_join(self.given)} is known."
                 ]
             case "no effect":
                 return [f"The graph is right that {x} causes {y} neither directly nor through another variable."]
@@ -132,7 +132,7 @@ class Estimand:
                 m = _join(self.mediators)
                 return [
                     f"Full mediation: {x} acts on {y} only through {m}.",
-                    f"No hidden common cause of {x} and {m}, and none of {m} and {y} beside {x}.",
+                    f"No hidden common cause of {x} and {m}, and none of {m} and {y} besides {x}.",
                     f"Positivity: every value of {m} occurs at every value of {x}.",
                     consistency,
                 ]
@@ -212,7 +212,7 @@ class Estimand:
             f"Relevance: {z} and {x} are associated{held}.",
             f"Exclusion and independence: {z} and {y} are associated{held} through the effect of {x} alone.",
             f"Linearity: a unit more of {x} changes {y} by the same amount in every unit. Or, with {z} and {x} binary, "
-            f"monotonicity: no unit moves against {z}; then the ratio is the effect among those whom {z} moves (LATE).",
+            f"monotonicity: no unit moves against {z}; then the ratio is the effect among the units that {z} moves (LATE).",
             consistency,
         ]
 

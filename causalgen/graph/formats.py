@@ -26,7 +26,7 @@ class Format(NamedTuple):
 
 
 def read_graph(path: str | Path) -> CausalGraph:
-    """The graph in a file; the suffix says the format: .dot, .gv, .gml, .graphml, .yaml, .yml or .json.
+    """The graph in a file; the suffix gives the format: .dot, .gv, .gml, .graphml, .yaml, .yml or .json.
 
     How files of other programs are read (DOT with the arrows and words of DAGitty and DoWhy):
 
@@ -62,10 +62,10 @@ def read_graph(path: str | Path) -> CausalGraph:
 
 
 def write_graph(graph: CausalGraph, path: str | Path) -> None:
-    """Write a graph to a file, in the format that the suffix says; `read_graph` gives an equal graph.
+    """Write a graph to a file, in the format of its suffix; `read_graph` gives an equal graph.
 
     Raises:
-        GraphError: The suffix is none of a format, or the format cannot hold a name, a unit or a label.
+        GraphError: The suffix belongs to no format, or the format cannot hold a name, a unit or a label.
     """
     text = format_graph(graph, format_of(path))
     Path(path).write_bytes(text.encode())
@@ -114,7 +114,7 @@ def format_graph(graph: CausalGraph, format: str) -> str:
         if chosen.parse(text) == graph:
             return text
     except (GraphError, TypeError, ValueError, yaml.YAMLError):
-        pass  # said below, in words of the graph
+        pass  # reported below, in terms of the graph
     raise GraphError(
         f"Expected names, units and labels that {format} can hold; got a graph that would read back as another. "
         "Remove control characters, and use labels that are text, numbers, true or false."
@@ -122,10 +122,10 @@ def format_graph(graph: CausalGraph, format: str) -> str:
 
 
 def format_of(path: str | Path) -> str:
-    """The name of the format that the suffix of a file says.
+    """The name of the format that belongs to the suffix of a file.
 
     Raises:
-        GraphError: It says none.
+        GraphError: The suffix belongs to no format.
     """
     suffix = Path(path).suffix.lower()
     if suffix not in SUFFIXES:
@@ -178,11 +178,11 @@ def _parse_json(text: str) -> CausalGraph:
 
 
 def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    """The mapping of a JSON object, each of whose keys stands once."""
+    """The mapping of a JSON object, whose keys must be distinct."""
     found = dict(pairs)
     if len(found) < len(pairs):
         keys = [key for key, _ in pairs]
-        raise ValueError(f"the key {next(key for key in keys if keys.count(key) > 1)!r} stands twice")
+        raise ValueError(f"the key {next(key for key in keys if keys.count(key) > 1)!r} appears twice")
     return found
 
 
@@ -194,7 +194,7 @@ def _from_plain(data: Any) -> CausalGraph:
     if isinstance(variables, dict):
         variables = [{"name": name, **_mapping(name, entry)} for name, entry in variables.items()]
     if not isinstance(variables, list):
-        raise GraphError(f"Expected the variables as a mapping from names to what they are; got {variables!r}.")
+        raise GraphError(f"Expected the variables as a mapping from names to their fields; got {variables!r}.")
     if isinstance(edges := data.get("edges"), list | str):
         check_count(len(edges) if isinstance(edges, list) else 0, len(variables))
     check_names(str(entry["name"]) for entry in variables if isinstance(entry, dict) and "name" in entry)

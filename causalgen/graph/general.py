@@ -6,11 +6,11 @@ the outcome Y, let D be those that still reach Y once the treatment is cut out. 
     P(y | do(x)) = Σ_{D \\ Y} Π_i Q[D_i],
 
 where the D_i are the *districts* of D, its parts joined by bidirected edges. The data give Q[T] for each district T of the
-whole graph, and Q[D_i] follows from that of the district around it by turns of two steps: sum out what is no ancestor of
+whole graph, and Q[D_i] follows from that of the district around it by alternating two steps: sum out all that is no ancestor of
 D_i (`A` below), and keep the district of D_i in what remains. Where neither step makes T smaller, T and D_i are a hedge and
 no formula exists.
 
-Each step is spelt out in rules of do-calculus and laws of probability; the formula is the last line of the derivation.
+Each step is written as a rule of do-calculus or a law of probability; the formula is the last line of the derivation.
 
 References:
     Tian and Pearl, A general identification condition for causal effects (2002).
@@ -55,8 +55,8 @@ class Plan:
 
     Args:
         graph: The subgraph of the outcome's ancestors.
-        outcome: The variables whose distribution is asked for, Y and what could not be moved out of the condition.
-        treatment: The treatment, less what does not reach the outcome, with the observations exchanged for actions.
+        outcome: The variables whose distribution is asked for: Y and the conditions that could not become actions.
+        treatment: The treatments that reach the outcome, and the observations exchanged for actions.
         exchanged: Those observations, in order of exchange.
         relevant: D: the variables that reach the outcome without passing through the treatment.
         descents: One for each district of D.
@@ -231,7 +231,7 @@ def districts(graph: CausalGraph, within: Collection[str]) -> list[tuple[str, ..
 
 
 def _blanket(graph: CausalGraph, within: Collection[str], name: str) -> tuple[str, ...]:
-    """What separates the last of `within` from the others: its district there and the district's parents."""
+    """The separator of the last of `within` from the others: its district there and the district's parents."""
     district = next(names for names in districts(graph, within) if name in names)
     parents = {parent for member in district for parent in graph.parents(member) if parent in within}
     return graph.select((parents | set(district)) - {name})

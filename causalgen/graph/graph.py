@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 __all__ = ["CausalGraph"]
 
 MOST_SAID, MOST_DRAWN = 24, 40
-"""Nodes of a graph that `repr` spells out, and that a notebook draws unasked."""
+"""Number of nodes up to which `repr` lists a graph and a notebook draws it."""
 
 
 @dataclass(frozen=True, init=False, repr=False, eq=False)
@@ -167,7 +167,7 @@ class CausalGraph:
         return CausalGraph(edges, self._variables.values(), confounded)
 
     def project(self, keep: str | Iterable[str]) -> "CausalGraph":
-        """The latent projection on `keep`: the other nodes become hidden, and what they carried stays.
+        """The latent projection on `keep`: the other nodes become hidden, and the dependences through them stay.
 
         >>> print(CausalGraph("x -> image -> {score, label}").project(["x", "score", "label"]))
         x -> {score, label}; score <-> label
@@ -191,7 +191,7 @@ class CausalGraph:
 
         Raises:
             UnknownNameError: A name is not a node.
-            GraphError: A node stands in two of the three sets.
+            GraphError: Two of the three sets share a node.
 
         >>> graph = CausalGraph("hurry -> {pen, thickness}")
         >>> graph.d_separated("pen", "thickness"), graph.d_separated("pen", "thickness", given="hurry")
@@ -246,7 +246,7 @@ class CausalGraph:
 
     @classmethod
     def read(cls, path: str | Path) -> "CausalGraph":
-        """The graph in a .dot, .gv, .gml, .graphml, .yaml or .json file; `causalgen.graph.read_graph` says how it is read.
+        """The graph in a .dot, .gv, .gml, .graphml, .yaml or .json file; see `causalgen.graph.read_graph`.
 
         Raises:
             GraphError: The file cannot be read, is malformed, or holds no valid graph.
@@ -259,14 +259,14 @@ class CausalGraph:
         """Write the graph to a file in the format of its suffix; `read` gives an equal graph.
 
         Raises:
-            GraphError: The suffix is none of a format, or the format cannot hold a name, a unit or a label.
+            GraphError: The suffix belongs to no format, or the format cannot hold a name, a unit or a label.
         """
         from .formats import write_graph
 
         write_graph(self, path)
 
     def __eq__(self, other: object) -> bool:
-        """Same variables and same edges; the order of declaration does not count."""
+        """Same variables and same edges; the order of declaration does not matter."""
         return isinstance(other, CausalGraph) and self._content == other._content
 
     def __hash__(self) -> int:

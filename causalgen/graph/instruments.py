@@ -6,7 +6,7 @@ A variable Z is an instrument for the total effect of X on Y given W when
 2. Z and X are associated given W, and
 3. W separates Z from Y once the first edge of every causal path from X to Y is removed.
 
-In a linear model the effect is then Cov(z, y | w) / Cov(z, x | w). Without linearity or a like assumption an instrument
+In a linear model the effect is then Cov(z, y | w) / Cov(z, x | w). Without linearity or a similar assumption an instrument
 does not identify an effect: it only bounds it.
 
 References:
@@ -35,8 +35,8 @@ class InstrumentCheck:
 
     Args:
         instrument: The variable that was checked.
-        given: What is held equal.
-        problems: One sentence for each reason why it is none.
+        given: The variables held equal.
+        problems: One sentence for each reason why it is no instrument.
     """
 
     instrument: str
@@ -54,7 +54,7 @@ class InstrumentCheck:
 def check_instrument(
     graph: CausalGraph, treatment: str, outcome: str, instrument: str, *, given: str | Iterable[str] = ()
 ) -> InstrumentCheck:
-    """Check one variable, and say what is wrong with it.
+    """Check one variable, and list the reasons why it is no instrument.
 
     Raises:
         UnknownNameError: A name is not a node.
@@ -89,7 +89,7 @@ def check_instrument(
 def instruments(
     graph: CausalGraph, treatment: str, outcome: str, *, observed: Iterable[str] | None = None
 ) -> tuple[Estimand, ...]:
-    """Every observed instrument with a set to hold equal: the empty one where it will do.
+    """Every observed instrument with a set to hold equal: the empty set where it suffices.
 
     Otherwise the set is the separator nearest to the outcome: where any set of ancestors of instrument and outcome
     makes the variable an instrument, this one does. If there is an instrument with any set at all, one is found.
@@ -101,7 +101,7 @@ def instruments(
         observed: The measured variables; by default all but images.
 
     Returns:
-        Estimands of the method "instrument", those with the fewest variables to hold equal first; empty without any.
+        Estimands of the method "instrument", those with the fewest variables to hold equal first; empty if there is none.
 
     Raises:
         UnknownNameError: A name is not a node.

@@ -21,7 +21,7 @@ __all__ = ["check_joint_adjustment_set", "joint_adjustment_set"]
 def check_joint_adjustment_set(
     graph: CausalGraph, treatments: Iterable[str], outcome: str, adjustment: str | Iterable[str]
 ) -> AdjustmentCheck:
-    """Check one set for the effect of several treatments, and say what is wrong with it.
+    """Check one set for the effect of several treatments, and name any fault.
 
     Raises:
         UnknownNameError: A name is not a node.
@@ -59,7 +59,7 @@ def joint_adjustment_set(
         observed: Variables that may be adjusted for; by default all but images.
 
     Returns:
-        The set; where none exists, the check of the best attempt, which says which path stays open.
+        The set; if none exists, the check of the best attempt, which names the open path.
 
     Raises:
         UnknownNameError: A name is not a node.

@@ -23,11 +23,11 @@ def check_text(text: str, format: str) -> None:
     """Refuse a text that is longer than its format allows.
 
     Raises:
-        GraphError: It is.
+        GraphError: The text is longer.
     """
     if len(text) > MOST_CHARACTERS[format]:
         raise GraphError(
-            f"Expected at most {MOST_CHARACTERS[format]:,} characters of {format}; got {len(text):,}. Leave out what is "
+            f"Expected at most {MOST_CHARACTERS[format]:,} characters of {format}; got {len(text):,}. Leave out all that is "
             "no node or edge, or build the graph in Python."
         )
 
@@ -47,10 +47,10 @@ def check_count(edges: int, nodes: int = 0) -> None:
 
 
 def check_names(names: Iterable[str] | Collection[str]) -> None:
-    """Refuse names that nobody could read.
+    """Refuse names that are too long to read.
 
     Raises:
-        GraphError: One is longer than `LONGEST_NAME` characters.
+        GraphError: A name is longer than `LONGEST_NAME` characters.
     """
     for name in names:
         if len(name) > LONGEST_NAME:

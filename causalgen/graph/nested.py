@@ -113,7 +113,7 @@ def identify_path_specific_effect(
 ) -> NestedEstimand:
     """Find a formula for the outcome when X=b acts along the active paths and X=a along all others.
 
-    Complete: a refusal means that no formula in the observed variables exists (Shpitser 2013).
+    Complete: an error means that no formula in the observed variables exists (Shpitser 2013).
 
     Args:
         graph: The causal graph.
@@ -224,7 +224,7 @@ def identify_effect_on_treated(
     Raises:
         NotIdentifiableError: No observed set blocks every back-door path; the message names one.
         UnknownNameError: A name is not a node.
-        GraphError: Treatment and outcome are the same, or have nothing but open back-door paths between them.
+        GraphError: Treatment and outcome are the same, or only open back-door paths connect them.
 
     >>> graph = CausalGraph("hurry -> {pen, intensity}; pen -> intensity")
     >>> print(identify_effect_on_treated(graph, treatment="pen", outcome="intensity").formula)

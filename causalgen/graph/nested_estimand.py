@@ -1,4 +1,4 @@
-"""The estimand of a nested counterfactual: what is asked, in words, and what answers it from data."""
+"""The estimand of a nested counterfactual: the query as text, and the formula that answers it from data."""
 
 from dataclasses import dataclass
 from typing import Literal, NamedTuple
@@ -16,7 +16,7 @@ Query = Literal[
     "probabilities of causation",
 ]
 Stage = tuple[tuple[str, ...], str]
-"""Variables that are averaged over together, and the treatment value, "a" or "b", that they listen to."""
+"""Variables that are averaged over together, and the value of the treatment, "a" or "b", on which they depend."""
 
 
 class Formula(NamedTuple):
@@ -31,15 +31,15 @@ class NestedEstimand:
     """A nested counterfactual in terms of the observational distribution. Contrasts compare X=b with X=a.
 
     Args:
-        query: What is asked.
+        query: The kind of query.
         method: "mediation formula", "edge g-formula", "g-formula", "back-door" or "bounds".
         treatment: The variable X whose values a and b are compared.
         outcome: The variable Y whose response is asked for.
-        text: The query as nested counterfactuals, in words.
-        written: What answers it, as plain text and as LaTeX.
+        text: The query as text.
+        written: The formula that answers it, as plain text and as LaTeX.
         assumptions: What must hold, beyond the data, for the formula to be the answer.
         mediators: Variables that are kept in another world, or set.
-        adjustment: Variables, not affected by the treatment, among whose equals units are compared.
+        adjustment: Variables, not affected by the treatment, that are held equal in the comparison.
         paths: The active paths of a path-specific effect.
         factors: The factors of the formula.
         stages: How to compute it by regression on regression, outcome last; empty where a factor is no plain

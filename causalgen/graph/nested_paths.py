@@ -1,4 +1,4 @@
-"""Directed paths from a treatment to an outcome, and which of them a path-specific effect switches on."""
+"""Directed paths from a treatment to an outcome, and which of them a path-specific effect activates."""
 
 import re
 from collections.abc import Iterable

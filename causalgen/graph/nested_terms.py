@@ -17,7 +17,7 @@ def mediation_set(
 ) -> tuple[str, ...] | None:
     """A set W unaffected by X with (Y(b, m), M(a)) ⊥ X | W and Y(b, m) ⊥ M(a) | W; no member can be dropped.
 
-    Both read off the graph without the arrows out of X; for the second those out of M are removed as well. What X
+    Both are read off the graph without the arrows out of X; for the second those out of M are removed as well. What X
     affects cannot be in W, so a variable that X affects and that confounds M and Y leaves a path open.
     """
     dag = graph.canonical()
@@ -58,7 +58,7 @@ def early(graph: CausalGraph, treatment: str, terms: Iterable[Factor]) -> tuple[
 def stages(graph: CausalGraph, treatment: str, terms: tuple[Factor, ...], *, joined: bool = True) -> tuple[Stage, ...]:
     """Descendants of the treatment, neighbours of one treatment value joined; nothing unless every factor is plain.
 
-    Where a variable is set it may stand between neighbours and depend on the first, so that they cannot be joined.
+    A variable that is set may lie between neighbours and depend on the first, so that they cannot be joined.
     """
     if not all(term.plain for term in terms):
         return ()

@@ -1,4 +1,4 @@
-"""Nested counterfactuals in formulas, and their assumptions in words."""
+"""Nested counterfactuals as formulas, and their assumptions as text."""
 
 from collections.abc import Callable, Iterable, Sequence
 
@@ -35,7 +35,7 @@ def assume(query: Query, x: str, y: str, mediators: tuple[str, ...], adjustment:
             consistency,
         )
     across = (
-        f"Cross-world independence: {equal}, how the variables that keep {x}=a would turn out says nothing about how "
+        f"Cross-world independence: {equal}, how the variables that keep {x}=a would turn out is independent of how "
         f"the others would respond to {x}=b. No experiment can test it, since no unit is seen under both; it holds "
         "when the arrows are structural equations with independent noises."
     )

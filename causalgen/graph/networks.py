@@ -10,14 +10,14 @@ from .annotated import AnnotatedGraph, Attributes
 __all__ = ["read_gml", "read_graphml", "write_gml", "write_graphml"]
 
 FAULTS = (nx.NetworkXException, ParseError, ValueError, KeyError, TypeError, AttributeError, IndexError, RecursionError)
-"""What networkx raises for a text that is not what it should be."""
+"""Errors that networkx raises for a malformed text."""
 
 
 def read_gml(text: str) -> AnnotatedGraph:
-    """Names and arrows of a graph in GML; a node is called by its label.
+    """Names and arrows of a graph in GML; a node is named by its label.
 
     Raises:
-        GraphError: It is malformed, or its edges do not point.
+        GraphError: The text is malformed, or its edges have no direction.
 
     >>> read_gml('graph [directed 1 node [id 0 label "x"] node [id 1 label "y"] edge [source 0 target 1]]').edges
     [('x', 'y', {})]
@@ -30,12 +30,12 @@ def read_gml(text: str) -> AnnotatedGraph:
 
 
 def read_graphml(text: str) -> AnnotatedGraph:
-    """Names and arrows of a graph in GraphML; a node is called by its name (igraph) or label (yEd), else by its id.
+    """Names and arrows of a graph in GraphML; a node is named by its name (igraph) or label (yEd), else by its id.
 
     A document type is refused: it can define entities that grow without bound or point elsewhere.
 
     Raises:
-        GraphError: It is malformed, has a document type, or its edges do not point.
+        GraphError: The text is malformed, has a document type, or its edges have no direction.
     """
     if "<!DOCTYPE" in text:
         raise GraphError("Expected GraphML without a document type; got <!DOCTYPE. Remove it.")
@@ -69,7 +69,9 @@ def _network(annotated: AnnotatedGraph) -> nx.MultiDiGraph:
 
 def _annotated(network: nx.Graph, remedy: str) -> AnnotatedGraph:
     if not network.is_directed():
-        raise GraphError(f"Expected a directed graph; got one whose edges do not point. If they do, say {remedy}.")
+        raise GraphError(
+            f"Expected a directed graph; got one whose edges have no direction. If they have one, write {remedy}."
+        )
     nodes = {str(node): _texts(data) for node, data in network.nodes(data=True)}
     return AnnotatedGraph(nodes, [(str(a), str(b), _texts(data)) for a, b, data in network.edges(data=True)])
 

@@ -65,7 +65,7 @@ def read_confounded(confounded: str | Iterable[str | Iterable[str]]) -> Edges:
     """Read pairs of variables that share a hidden common cause: pairs, or strings with `<->` alone.
 
     Raises:
-        GraphError: It is neither, or an edge is directed.
+        GraphError: The form is neither, or an edge is directed.
 
     >>> read_confounded([("a", "b"), "b <-> c"]).bidirected
     (('a', 'b'), ('b', 'c'))
@@ -85,7 +85,7 @@ def read_confounded(confounded: str | Iterable[str | Iterable[str]]) -> Edges:
 
 
 def write_name(name: str) -> str:
-    """The name as an edge string spells it: quoted where it must be.
+    """The name as written in an edge string, quoted if necessary.
 
     >>> write_name("age"), write_name("age at scan")
     ('age', '"age at scan"')
@@ -95,7 +95,7 @@ def write_name(name: str) -> str:
 
 
 class _Reader:
-    """Reads a string from left to right and knows where it stands."""
+    """Reads a string from left to right and keeps its position."""
 
     def __init__(self, text: str) -> None:
         self.text = text

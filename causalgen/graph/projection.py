@@ -1,4 +1,4 @@
-"""Latent projection: forgetting variables without forgetting what they did to the others.
+"""Latent projection: removing variables while keeping the dependences that they cause.
 
 Reference:
     Verma and Pearl, Equivalence and synthesis of causal models (1990).
@@ -17,8 +17,8 @@ def latent_projection(
 ) -> tuple[list[Pair], list[Pair]]:
     """Directed and bidirected edges among the nodes in `keep`; `nodes` in topological order.
 
-    Forgotten nodes go one at a time. The parents of a forgotten node become parents of its children, and its
-    children become confounded with one another and with whatever the node itself was confounded with.
+    Nodes are removed one at a time. The parents of a removed node become parents of its children, and its
+    children become confounded with one another and with every node with which it was confounded.
 
     >>> latent_projection("xlyz", [("x", "l"), ("l", "y"), ("l", "z")], [], keep="xyz")
     ([('x', 'y'), ('x', 'z')], [('y', 'z')])

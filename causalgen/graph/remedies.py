@@ -14,7 +14,7 @@ __all__ = ["Query", "why_not"]
 
 @dataclass(frozen=True)
 class Query:
-    """P(outcome | do(treatment), given), asked of the distribution of the measured variables.
+    """P(outcome | do(treatment), given), to be computed from the distribution of the measured variables.
 
     Args:
         graph: The causal graph, hidden variables included.
@@ -32,16 +32,16 @@ class Query:
 
     @property
     def is_plain(self) -> bool:
-        """Whether it asks for one treatment, one outcome and no condition."""
+        """Whether the query has one treatment, one outcome and no condition."""
         return len(self.treatment) == len(self.outcome) == 1 and not self.given
 
     def plan(self) -> Plan | Hedge:
-        """The way to the answer, or the hedge in the way."""
+        """The plan of the identification, or the hedge that prevents it."""
         return plan(self.graph.project(self.measured), self.treatment, self.outcome, self.given)
 
 
 def why_not(query: Query, hedge: Hedge) -> str:
-    """The message: the path that stays open, the hedge, and what would help."""
+    """The message: the open path, the hedge, and a remedy."""
     treatment, outcome = (" and ".join(f"'{name}'" for name in names) for names in (query.treatment, query.outcome))
     condition = f" given {write_set(query.given)}" if query.given else ""
     path = _open_path(query) if query.is_plain else ""
@@ -65,13 +65,13 @@ def _remedy(query: Query, hedge: Hedge) -> str:
         return f"Measure {', or '.join(options)}: then the effect is identified."
     within = [pair for pair in query.graph.project(query.measured).confounded if set(pair) <= set(hedge.larger)]
     return (
-        "No single measurement would do: measure several of the hidden common causes behind "
+        "No single measurement suffices: measure several of the hidden common causes behind "
         f"{', '.join(map(_arrow, within))} and draw them as variables."
     )
 
 
 def _sets_to_measure(query: Query) -> Iterator[tuple[str, ...]]:
-    """Hidden variables of the graph each of which would be enough; else the smallest set for adjustment."""
+    """Hidden variables each of which would suffice; else the smallest adjustment set."""
     graph, hidden = query.graph, [name for name in query.graph if name not in query.measured]
     enough = [(name,) for name in hidden if _is_identified(replace(query, measured=(*query.measured, name)))]
     yield from enough
@@ -84,7 +84,7 @@ def _sets_to_measure(query: Query) -> Iterator[tuple[str, ...]]:
 def _decisive_edges(query: Query) -> Iterator[Pair]:
     """The bidirected edges without any one of which the effect is identified.
 
-    Measuring the cause behind the edge is worth as much as its absence: at each of its values the edge is gone.
+    Measuring the cause behind an edge has the same effect as removing it: given its value, the edge is gone.
     """
     graph = query.graph
     for pair in graph.confounded:

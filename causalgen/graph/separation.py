@@ -1,6 +1,6 @@
 """d-separation in graphs with hidden common causes.
 
-A bidirected edge a <-> b says that a hidden variable causes both. In the *canonical* DAG that variable is a node
+A bidirected edge a <-> b means that a hidden variable causes both. In the *canonical* DAG that variable is a node
 like any other, a <- Latent(a, b) -> b, so every question about the mixed graph is one about a DAG, where networkx
 answers it. The functions of this module work on such DAGs.
 

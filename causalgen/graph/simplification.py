@@ -42,7 +42,7 @@ def _reduced(above: list[Expression], below: list[Expression]) -> Expression:
 
 
 def _sum(over: tuple[str, ...], body: Expression) -> Expression:
-    """The sum, without the variables over which it can be carried out; one can make way for another."""
+    """The sum, without the variables over which it can be carried out; removing one can enable another."""
     for name in over:
         shorter = _summed_out(body, name)
         if shorter is not None:

@@ -1,4 +1,4 @@
-"""PyYAML's safe loader without what plain data do not need: aliases, explicit tags and deep nesting."""
+"""PyYAML's safe loader without features that plain data do not need: aliases, explicit tags and deep nesting."""
 
 from typing import Any
 
@@ -8,7 +8,7 @@ __all__ = ["BROKEN_YAML", "StrictLoader"]
 
 DEEPEST = 50
 BROKEN_YAML = (yaml.YAMLError, ValueError, LookupError, AttributeError, TypeError, RecursionError)
-"""What PyYAML raises for a text that it cannot read."""
+"""Errors that PyYAML raises for a text that it cannot read."""
 
 
 class StrictLoader(yaml.SafeLoader):

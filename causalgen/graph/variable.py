@@ -30,7 +30,7 @@ class Variable:
         shape: Shape of one value: `()` for attributes, `(C, H, W)` for images.
         labels: Labels of a discrete variable, in code order (for ordinal: ascending).
         support: Least and greatest allowed value of a continuous variable or of a pixel; an image has
-            (0, 255) unless told otherwise.
+            (0, 255) by default.
         unit: Unit for axes and tables, such as "px" or "years".
 
     Raises:

@@ -3,7 +3,7 @@ r"""Additive noise: x = f(pa) + e, with the noise shaped by an unconditional spl
 .. math:: x = f(pa) + S(u), \qquad u \sim N(0, 1)
 
 The effect of the parents is confined to a shift, which makes the model identifiable in many cases (Hoyer et al.,
-Nonlinear causal discovery with additive noise models, 2008) and extrapolates more soberly than a free flow.
+Nonlinear causal discovery with additive noise models, 2008) and extrapolates more conservatively than a free flow.
 """
 
 from collections.abc import Mapping, Sequence

@@ -1,8 +1,8 @@
 """The contract of every mechanism: a structural assignment x := f(u, pa) with noise u ~ p(u).
 
 A mechanism knows its own `Variable` and those of its parents, never a graph. Values arrive in natural units and leave
-in natural units; scaling is the mechanism's own business, fitted once by `initialize` and kept in buffers. Discrete
-values are int64 codes. The first dimension of every tensor is the unit; particles are flattened by the caller.
+in natural units; scaling is internal to the mechanism, fitted once by `initialize` and kept in buffers. Discrete
+values are int64 codes. The first dimension of every tensor is the unit; the caller flattens particles.
 """
 
 from abc import ABC, abstractmethod
@@ -50,7 +50,7 @@ CONVENTIONS = {
     Abduction.VARIATIONAL: "an approximate posterior of a latent, which is one of many with the same distribution",
     Abduction.POINT: "one fitted noise, which is one of many with the same distribution",
 }
-"""What a mechanism assumes that says nothing more, by its kind of abduction."""
+"""Default assumption of a mechanism, by its kind of abduction."""
 
 
 class Mechanism(nn.Module, ABC):
@@ -66,12 +66,12 @@ class Mechanism(nn.Module, ABC):
     tolerance: float = 1e-4
     """Greatest error, in natural units, that bijective abduction leaves in a null intervention."""
     pace: float = 1.0
-    """Factor on the learning rate, for losses that bear less."""
+    """Factor on the learning rate, for losses that need a smaller one."""
     momentum: float = 0.9
     """Decay of the optimizer's running mean of gradients."""
     _initialized: Tensor
     guided: bool = False
-    """Whether changed parents weigh more than the distribution gives them: the result is then an edit, not a counterfactual."""
+    """Whether changed parents have more weight than in the distribution: the result is then an edit, not a counterfactual."""
 
     def __init__(self, variable: Variable, parents: Mapping[str, Variable], **options: Any) -> None:
         super().__init__()
@@ -97,7 +97,7 @@ class Mechanism(nn.Module, ABC):
         return has_nothing or bool(self._initialized)
 
     def declare_fitted(self: M) -> M:
-        """Declare that the parameters and scalers, set by hand or copied from elsewhere, are right; returns the mechanism."""
+        """Declare parameters and scalers, set by hand or copied, as fitted; returns the mechanism."""
         self._initialized.fill_(True)
         return self
 
@@ -127,7 +127,7 @@ class Mechanism(nn.Module, ABC):
         Args:
             noise: Named noise, `(B, ...)` each.
             parents: Values of the parents, `(B, ...)` each.
-            changed: Names of parents whose values differ from the factual ones; most mechanisms need not know.
+            changed: Names of parents whose values differ from the factual ones; most mechanisms ignore this.
         """
 
     def objectives(self, value: Tensor, parents: Values, progress: float) -> dict[str, Tensor]:
@@ -143,16 +143,16 @@ class Mechanism(nn.Module, ABC):
     def parameter_groups(self) -> dict[str, list[nn.Parameter]]:
         """Parameters that each objective trains; empty for a mechanism that `initialize` fits completely.
 
-        An objective reaches its own group only, and one without a gradient lets its group rest.
+        An objective updates its own group only; without a gradient, its group is not updated.
         """
         parameters = [p for p in self.parameters() if p.requires_grad]
         return {"loss": parameters} if parameters else {}
 
     @property
     def identification(self) -> Identification:
-        """What this mechanism assumes when it abducts, and what that makes of its counterfactuals.
+        """The assumption of this mechanism's abduction, and the resulting status of its counterfactuals.
 
-        A subclass whose counterfactuals are identified or bounded says so here; all others are conventions.
+        A subclass overrides this if its counterfactuals are identified or bounded; all others are conventions.
         """
         if self.abduction is Abduction.NONE:
             return Identification(Identifiability.NONE, "no noise is abducted")

@@ -1,4 +1,4 @@
-"""The mechanisms by the words that a study file uses for them."""
+"""The mechanisms by their names in a study file."""
 
 import math
 from collections.abc import Mapping
@@ -64,7 +64,7 @@ DEFAULTS: dict[str, str] = {
     "ordinal": "ordinal",
     "image": "conv-vae",
 }
-"""Mechanism of a variable for which the user names none."""
+"""Default mechanism of each kind of variable."""
 
 MOST = {"blocks": 256, "couplings": 256, "knots": 1_000_000, "levels": 16, "steps": 10_000}
 """Upper bounds of whole-number options; `GREATEST` for all others."""
@@ -133,7 +133,7 @@ def build(
 def _construct_own(
     cls: type[Mechanism], variable: Variable, parents: Mapping[str, Variable], options: dict[str, Any]
 ) -> Mechanism:
-    """A mechanism of a class that is not in the catalog; what its code raises becomes one message."""
+    """A mechanism of a class that is not in the catalog; an error in its code becomes one message."""
     name = name_of(cls)
     try:
         built = _construct(cls, name, variable, parents, options)
@@ -170,12 +170,12 @@ def _construct(
 
 
 def _wanted(option: str, default: Any, value: Any) -> str:
-    """What an option with this default expects, if `value` is not it, else an empty string."""
+    """What an option with this default expects, if `value` does not fit; else an empty string."""
     number = isinstance(value, int | float) and not isinstance(value, bool)
     if isinstance(default, str):
         return "" if isinstance(value, str) else "a word"
     if isinstance(default, int):
-        least, most = min(default, 1), MOST.get(option, GREATEST)  # 0 is for what can be left out
+        least, most = min(default, 1), MOST.get(option, GREATEST)  # 0 switches an optional part off
         fits = isinstance(value, int) and number and least <= value <= most
         return "" if fits else f"a whole number of at least {least} and at most {most}"
     if isinstance(default, float):

@@ -2,8 +2,8 @@ r"""Convolutional conditional variational autoencoder for one image, with a glob
 
 .. math:: x = m_\theta(z, l, pa), \qquad q(z, l \mid x, pa) = q(z \mid x, pa)\, q(l \mid x, z, pa)
 
-The vector `z` holds what the whole image shares, the coarse map `l` what is local, so that unseen images are told apart by
-parts that were seen.
+The vector `z` holds global features, the coarse map `l` local ones, so that unseen images are distinguished by
+parts that occurred in training.
 """
 
 import math

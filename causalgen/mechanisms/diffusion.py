@@ -6,8 +6,8 @@ r"""Diffusion model of one image, run deterministically in both directions.
 The network predicts v (Salimans and Ho, Progressive distillation, 2022). A step of DDIM (Song, Meng and Ermon, Denoising
 diffusion implicit models, 2021) turns the angle, :math:`x_{\phi'} = \cos(\phi' - \phi)\, x_\phi + \sin(\phi' - \phi)\, v`.
 Abduction takes the same steps from data to noise (as a structural mechanism: Sanchez and Tsaftaris, Diffusion causal models for
-counterfactual estimation, 2022). Each step trusts the field at its own end, so the way back is close to the way there and not
-the same: the noise is one fitted point.
+counterfactual estimation, 2022). Each step evaluates the field at its own start, so the way back is close to the way
+there but not the same: the noise is one fitted point.
 """
 
 import math

@@ -2,12 +2,13 @@ r"""Generative adversarial mechanisms for one image, with an encoder for abducti
 
 .. math:: x = G(z, pa), \qquad z \sim N(0, I)
 
-With an encoder, one critic tells pairs (image, E(image)) from pairs (G(z), z), so that E becomes the inverse of G (Donahue,
-Krähenbühl and Darrell, Adversarial feature learning, 2017; Dumoulin et al., Adversarially learned inference, 2017; as a
-structural mechanism: Dash, Balasubramanian and Sharma, Evaluating and mitigating bias in image classifiers, 2022). That inverse
-alone is loose, so both cycles join the game: the encoder learns to give back z, encoder and generator to give back the image
+With an encoder, one critic distinguishes pairs (image, E(image)) from pairs (G(z), z), so that E becomes the inverse of
+G (Donahue, Krähenbühl and Darrell, Adversarial feature learning, 2017; Dumoulin et al., Adversarially learned
+inference, 2017; as a structural mechanism: Dash, Balasubramanian and Sharma, Evaluating and mitigating bias in image
+classifiers, 2022). This inverse alone is inaccurate, so both cycles are added: the encoder learns to reconstruct z,
+encoder and generator to reconstruct x
 (Li et al., ALICE: Towards understanding adversarial learning for joint distribution matching, 2017). In the last part of
-training the generator rests and the encoder alone goes on with the cycles.
+training the generator is frozen and only the encoder is trained on the cycles.
 
 The critic compares a real with a generated image rather than judging each alone, and pays for steepness at both, which makes
 training converge (Huang et al., The GAN is dead; long live the GAN!, 2024).
@@ -32,11 +33,11 @@ __all__ = ["DCGAN", "GAN"]
 CONTEXT = 64
 """Width of the embedding of the parents."""
 SATURATION = 0.1
-"""Weight that brings back a generator of one flat tone, and leaves an even ground within a grey level."""
+"""Weight that recovers a generator stuck at one tone, and keeps an even ground within a grey level."""
 
 
 class _Adversarial(Mechanism):
-    """What both share: generator, critic, noise and assignment. Noise: `z`, `(B, latent)`, standard normal."""
+    """Common base: generator, critic, noise and assignment. Noise: `z`, `(B, latent)`, standard normal."""
 
     pace = 0.2
     momentum = 0.0
@@ -83,7 +84,7 @@ class GAN(_Adversarial, Abductive):
         latent: Dimensions of z.
         width: Channels at the coarse resolution.
         penalty: Weight of the critic's gradient penalty.
-        cycle: Weight of the image that encoder and generator give back; the latent given back has weight 1.
+        cycle: Weight of the reconstruction of the image; the reconstruction of the latent has weight 1.
         tuning: Last fraction of training, in which the encoder alone learns from cycles.
     """
 
@@ -134,7 +135,7 @@ class GAN(_Adversarial, Abductive):
 
     @property
     def selection(self) -> tuple[str, ...]:
-        return ()  # cycles do not say which epoch was best: what poor generators draw is given back most easily
+        return ()  # cycles do not show which epoch was best: images of poor generators are the easiest to reconstruct
 
     def objectives(self, value: Tensor, parents: Values, progress: float) -> dict[str, Tensor]:
         """Adversarial losses and cycles; in the last part of training the encoder's cycles alone have a gradient."""
@@ -155,7 +156,7 @@ class GAN(_Adversarial, Abductive):
         }
 
     def _game(self, image: Tensor, code: Tensor, drawn: Tensor, z: Tensor, parents: Values) -> dict[str, Tensor]:
-        """Adversarial losses: real images and their codes against drawn ones and what they were drawn from."""
+        """Adversarial losses: real images with their codes against generated images with their latents."""
         real, fake = image.detach().requires_grad_(), drawn.detach().requires_grad_()
         found, given = code.detach().requires_grad_(), z.clone().requires_grad_()
         context = self.critic_embed(parents, len(image))
@@ -213,7 +214,7 @@ class DCGAN(_Adversarial):
 
     @property
     def selection(self) -> tuple[str, ...]:
-        return ()  # adversarial losses do not say which epoch was best
+        return ()  # adversarial losses do not show which epoch was best
 
     def objectives(self, value: Tensor, parents: Values, progress: float) -> dict[str, Tensor]:
         drawn = self._draw(torch.randn(len(value), self.latent, device=value.device, dtype=value.dtype), parents)

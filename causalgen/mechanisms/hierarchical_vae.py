@@ -163,7 +163,7 @@ class _Level(nn.Module):
     def __init__(self, width: int, channels: int, shared: int, blocks: int, *, learned: bool) -> None:
         super().__init__()
         self.channels = channels
-        self.modulation = Modulation(shared, width)  # what a latent draws is scaled by the parents, too
+        self.modulation = Modulation(shared, width)  # the parents scale the contribution of the latent, too
         self.blocks = nn.ModuleList(ConvBlock(width, shared) for _ in range(blocks))
         self.prior: nn.Module | None = None
         if channels:

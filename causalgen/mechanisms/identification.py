@@ -1,7 +1,7 @@
-"""What a mechanism's abduction assumes, and what that makes of its counterfactuals.
+"""The assumption of a mechanism's abduction, and the resulting status of its counterfactuals.
 
 Two mechanisms can agree on all data, and on all experiments, and still disagree about a counterfactual: the data fix the
-distribution of x given its parents, and not which noise stands behind an observed x. Three cases are known:
+distribution of x given its parents, but not the noise behind an observed x. Three cases are known:
 
 - a continuous scalar is identified if it is an increasing function of one scalar noise and no hidden cause confounds it
 - an image (or any vector) is identified if it is the gradient of a convex function of its noise, and the model is Markovian
@@ -21,7 +21,7 @@ __all__ = ["Identifiability", "Identification"]
 
 
 class Identifiability(Enum):
-    """What the data say about the counterfactuals of a mechanism."""
+    """Whether data determine the counterfactuals of a mechanism."""
 
     ASSUMED = "identified under assumptions"
     """The distribution of the data gives the answer, if the assumption holds."""
@@ -34,7 +34,7 @@ class Identifiability(Enum):
 
 
 class Identification(NamedTuple):
-    """What the data say about the counterfactuals of a mechanism, and under which assumption.
+    """Whether data determine the counterfactuals of a mechanism, and under which assumption.
 
     Args:
         kind: How far the data determine them.

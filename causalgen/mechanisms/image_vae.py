@@ -1,4 +1,4 @@
-r"""What the variational autoencoders for images share: bound, residual, Pyro sites; a subclass brings the networks.
+r"""The common base of the variational autoencoders for images: bound, residual, Pyro sites; a subclass adds networks.
 
 .. math:: u_k \sim N(0, I), \qquad x = m_\theta(u, pa) + r\, s\, \epsilon, \qquad
           q(u \mid x, pa) = \prod_k q(u_k \mid u_{<k}, x, pa)
@@ -93,7 +93,7 @@ class ImageVAE(Abductive, Observable):
 
     @abstractmethod
     def infer(self, value: Tensor, parents: Values, *, draw: bool) -> Inference:
-        """Latents of images `(B, C, H, W)` in natural units, and what the decoder makes of them."""
+        """Latents of images `(B, C, H, W)` in natural units, and the decoder's output for them."""
 
     @abstractmethod
     def decode(self, noise: Noise, parents: Values) -> Tensor:
@@ -155,7 +155,7 @@ class ImageVAE(Abductive, Observable):
 
 def infer_gaussian(output: Tensor, draw: bool) -> tuple[Tensor, Tensor]:
     """Draw or mean of the Gaussian whose parameters `output` holds in its channels, and its divergence from N(0, I)."""
-    full = torch.promote_types(output.dtype, torch.float32)  # in bfloat16 a sum of 20 nats is known to an eighth
+    full = torch.promote_types(output.dtype, torch.float32)  # bfloat16 represents a sum of 20 nats to an eighth only
     mean, log_scale = output.to(full).chunk(2, dim=1)
     log_scale = log_scale.clamp(-7.0, 3.0)
     rate = 0.5 * (mean.square() + (2 * log_scale).exp() - 1 - 2 * log_scale).flatten(1).sum(1)

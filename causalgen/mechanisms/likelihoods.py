@@ -1,6 +1,6 @@
 r"""Likelihoods of an image given a decoder's output: parts of an image mechanism.
 
-Pixels are in natural units over [low, high]; the decoder speaks on the scale where that range is [-1, 1].
+Pixels are in natural units over [low, high]; the decoder's output is on the scale where that range is [-1, 1].
 """
 
 import math
@@ -144,7 +144,7 @@ class DiscretisedGaussian(Gaussian):
 
 
 class PixelwiseGaussian(DiscretisedGaussian):
-    """Discretised Gaussian whose scale the decoder draws for every pixel: sure of flat areas, unsure of edges."""
+    """Discretised Gaussian whose scale the decoder predicts for every pixel: small in flat areas, large at edges."""
 
     outputs = 2
 

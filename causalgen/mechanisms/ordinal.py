@@ -24,7 +24,7 @@ from .identification import Identifiability, Identification
 __all__ = ["Ordinal"]
 
 FAR = 30.0
-"""Where the logistic distribution function is 0 or 1 in double precision's practical sense."""
+"""Beyond this, the logistic distribution function is practically 0 or 1 in double precision."""
 
 
 class Ordinal(Abductive, Density):

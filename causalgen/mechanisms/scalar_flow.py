@@ -23,9 +23,9 @@ __all__ = ["ScalarFlow"]
 
 
 class ScalarFlow(Abductive, Density):
-    """Base of the scalar flows; a subclass says what `transform` is.
+    """Base of the scalar flows; a subclass defines `transform`.
 
-    Noise: `u`, `(B,)`, standard normal unless `base` says otherwise.
+    Noise: `u`, `(B,)`, standard normal unless a subclass overrides `base`.
     """
 
     abduction = Abduction.BIJECTIVE

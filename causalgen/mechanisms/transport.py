@@ -1,6 +1,6 @@
-r"""What diffusion and flow matching share: an image is carried to Gaussian noise and back by a learned field.
+r"""The common base of diffusion and flow matching: an image is carried to Gaussian noise and back by a learned field.
 
-A network :math:`f(x_t, t, pa)` says where an image between noise (t = 0) and data (t = 1) is heading. Following it from
+A network :math:`f(x_t, t, pa)` gives the direction of an image between noise (t = 0) and data (t = 1). Following it from
 noise to data is the structural assignment; following it back is abduction.
 
 Guidance makes changed parents count more than they do in the distribution (Ho and Salimans, Classifier-free diffusion guidance,
@@ -9,8 +9,8 @@ Guidance makes changed parents count more than they do in the distribution (Ho a
 .. math:: f = f(\varnothing) + w_{\text{unchanged}} \bigl(f(pa_{\text{unchanged}}) - f(\varnothing)\bigr)
           + w_{\text{changed}} \bigl(f(pa) - f(pa_{\text{unchanged}})\bigr)
 
-With both weights 1 that is f(pa). Any other weights are another mechanism than the one that abduction inverts: the result is a
-guided edit, not a counterfactual of the model, and is labelled so.
+With both weights 1 that is f(pa). Any other weights define a different mechanism from the one that abduction inverts:
+the result is a guided edit, not a counterfactual of the model, and is labelled as such.
 """
 
 from abc import abstractmethod

@@ -1,4 +1,4 @@
-"""The same on many images, over several processes."""
+"""Measurement and redrawing of many images in several processes."""
 
 from collections.abc import Callable, Iterable, Sequence
 from functools import partial
@@ -25,12 +25,12 @@ ATTRIBUTES: dict[str, Callable[[Grey], float]] = {
     "width": width_of,
     "height": height_of,
 }
-"""What can be measured: px, grey levels, px^2, px, radians, px, px."""
+"""The attributes that can be measured, in px, grey levels, px^2, px, radians, px and px."""
 
 REDRAWN, MEASURED = 200, 1_200
 """Images that one process takes at a time, about half a second of work either way."""
 SERIAL = 4
-"""Up to so many chunks, starting processes costs more than it saves."""
+"""Up to this many chunks, starting processes costs more than it saves."""
 
 
 def measure(

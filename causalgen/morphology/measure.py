@@ -15,7 +15,7 @@ from .raster import SCALE, Grey, Mask, as_grey, ink_level, ink_mask
 __all__ = ["measure_intensity", "measure_thickness", "skeleton_radii", "thickness_of"]
 
 OFFSET = np.float32(0.25)
-"""What the distance to the nearest pixel outside exceeds half the stroke's width by, in fine pixels: a half where the
+"""Excess, in fine pixels, of the distance to the nearest pixel outside over half the stroke's width: a half where the
 width is odd, nothing where it is even and the axis falls between two pixels."""
 
 

@@ -119,12 +119,12 @@ def measure_saturation(images: NDArray) -> Floats:
 
 
 def _each(images: NDArray, measure: Callable[[Floats], NDArray]) -> Floats:
-    """What a measure of grey images `(n, H, W)` says of all."""
+    """A measure of grey images `(n, H, W)`, applied to all images."""
     return np.concatenate([np.asarray(measure(part.mean(1)), dtype=np.float64) for part in _pieces(images)])
 
 
 def _pieces(images: NDArray) -> Iterator[Floats]:
-    """The images in floats, some at a time.
+    """The images as floats, in pieces.
 
     Raises:
         DataError: The array is not a batch of images.

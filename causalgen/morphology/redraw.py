@@ -2,9 +2,9 @@
 
 Let m be the measured thickness and w the one drawn. For w >= m the ink is what lies within (w - m) / 2 of the mask
 (a true dilation). For w < m it is what lies within r w / m of the skeleton, where r is the stroke's radius at the
-nearest skeleton point: erosion would break thin strokes, this never does. The ink's coverage of each pixel times
-the brightness is the image. Because pixels blur and loops fill, w is not what will be measured; a few secant steps
-find the w whose image measures as asked.
+nearest skeleton point: erosion would break thin strokes; this does not. The ink's coverage of each pixel times
+the brightness is the image. Because pixels blur and loops fill, the measured thickness differs from w; a few secant steps
+find the w whose image has the requested thickness.
 """
 
 from functools import cached_property
@@ -51,7 +51,7 @@ def redraw(image: Grey, thickness: float, intensity: float) -> NDArray[np.uint8]
     best = _brighten(image, _checked_intensity(intensity))
     best_error = thickness_of(best.astype(np.float32)) - thickness
     if abs(best_error) <= TOLERANCE:
-        return best  # only brightened: what is already as asked keeps its hand
+        return best  # only the brightness changes: the thickness is already as requested
     stroke, width, tried = Stroke(image), float(thickness), []
     for _ in range(STEPS):
         drawn = _brighten(stroke.draw(width), intensity)
@@ -97,7 +97,7 @@ class Stroke:
 
 
 def _next_width(tried: list[tuple[float, float]]) -> float:
-    """Secant step, kept between half and twice the plain correction and inside what brackets the answer."""
+    """Secant step, kept between half and twice the plain correction and inside the bracket of the solution."""
     width, error = tried[-1]
     slope = 1.0
     if len(tried) > 1:

@@ -1,4 +1,4 @@
-"""Network parts; nothing here knows about causality."""
+"""Network parts without any causal content."""
 
 from .adversarial import Critic, Generator, gradient_penalty, saturation
 from .averaging import growing_average

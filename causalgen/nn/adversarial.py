@@ -48,7 +48,7 @@ class Critic(nn.Module):
         outputs: How many numbers.
         width: Channels at the coarse resolution.
         code: Width of a vector that only the head takes.
-        offset: Whether the numbers have an offset of their own; scores that are only compared have none.
+        offset: Whether each number has a bias; scores that are only compared need none.
     """
 
     def __init__(
@@ -66,15 +66,15 @@ class Critic(nn.Module):
         return self.head(self.features(image, context))
 
     def features(self, image: Tensor, context: Tensor) -> Tensor:
-        """What the head takes apart from a code: `(B, features + context)`."""
+        """The input of the head, without the code: `(B, features + context)`."""
         features = F.silu(self.squeeze(F.silu(self.encoder(image, context)))).flatten(1)
         return torch.cat([features, context], dim=1)
 
 
 def gradient_penalty(score: Tensor, *inputs: Tensor) -> Tensor:
-    """Squared gradient of scores by all that was scored, `(B,)`; 0 where gradients are off.
+    """Squared gradient of scores with respect to their inputs, `(B,)`; 0 if gradients are off.
 
-    Keeps the critic from growing ever steeper (R1: Mescheder, Geiger and Nowozin, Which training methods for GANs do actually
+    Keeps the critic from becoming ever steeper (R1: Mescheder, Geiger and Nowozin, Which training methods for GANs do actually
     converge?, 2018). `inputs`, `(B, ...)` each, must require a gradient.
 
     >>> image, code = torch.ones(2, 3, requires_grad=True), torch.ones(2, 1, requires_grad=True)
@@ -88,10 +88,10 @@ def gradient_penalty(score: Tensor, *inputs: Tensor) -> Tensor:
 
 
 def saturation(logits: Tensor) -> Tensor:
-    """Mean squared excess of logits over what leaves tanh a slope, `(B,)`.
+    """Mean squared excess of logits over the range in which tanh has a slope, `(B,)`.
 
-    Most pixels of a drawing on empty ground have one and the same colour. A generator that is told so overshoots, and behind a
-    flat tanh no critic can call it back.
+    Most pixels of a drawing on an empty ground have the same colour. A generator that learns this overshoots, and where
+    tanh is flat, the critic has no gradient to correct it.
 
     >>> saturation(torch.tensor([[0.0, -3.0], [2.0, 5.0]])).tolist()
     [0.0, 2.0]

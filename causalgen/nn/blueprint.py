@@ -1,4 +1,4 @@
-"""What a saved module claims to be, compared with its weights before anything large is built.
+"""The description of a saved module, compared with its weights before anything large is built.
 
 A description such as `{"latent": 1000000}` would take gigabytes to build. It is built on torch's meta device first, where
 tensors have shapes and no memory, and its shapes have to be those in the header of the weights file.
@@ -20,12 +20,12 @@ from ..errors import CheckpointError
 __all__ = ["Entry", "check_blueprint", "check_values", "is_zero", "read_header"]
 
 MODULES_PER_TENSOR, MORE_MODULES = 20, 1000
-"""Bound on the modules that a description may make: so many for each saved tensor, and so many more."""
+"""Bound on the modules of a description: a number per saved tensor, plus a constant."""
 DTYPES = {
     "F64": torch.float64, "F32": torch.float32, "F16": torch.float16, "BF16": torch.bfloat16, "I64": torch.int64,
     "I32": torch.int32, "I16": torch.int16, "I8": torch.int8, "U8": torch.uint8, "BOOL": torch.bool,
 }  # fmt: skip
-"""Dtypes by the words of a safetensors header."""
+"""Dtypes by their names in a safetensors header."""
 
 
 class Entry(NamedTuple):
@@ -39,7 +39,7 @@ def read_header(path: Path) -> dict[str, Entry]:
     """Names, shapes and dtypes of the tensors in a safetensors file, whose contents are not read.
 
     Raises:
-        SafetensorError: The file is no such file, or cut off.
+        SafetensorError: The file is not a safetensors file, or is cut off.
     """
     with safe_open(path, framework="pt") as file:
         slices = {name: file.get_slice(name) for name in file.keys()}  # noqa: SIM118
@@ -63,12 +63,12 @@ def check_blueprint(rebuild: Callable[[], nn.Module], header: Mapping[str, Entry
         module = _without_memory(rebuild)
     wanted = {name: Entry(tuple(t.shape), t.dtype) for name, t in module.state_dict().items()}
     for name, entry in wanted.items():
-        if name not in header and entry.shape:  # a scalar that an older version did not save is its module's business
+        if name not in header and entry.shape:  # older versions did not save some scalars: their modules handle that
             raise CheckpointError(f"Expected the tensor '{name}' of shape {entry.shape}, as described; got none.")
     dtypes = set()
     for name, saved in header.items():
         if name not in wanted:
-            raise CheckpointError(f"Expected the tensors that are described; got another one, '{name}'.")
+            raise CheckpointError(f"Expected the tensors that are described; got an additional one, '{name}'.")
         if saved.shape != wanted[name].shape:
             raise CheckpointError(
                 f"Expected '{name}' with the shape {wanted[name].shape}, as described; got {saved.shape}."
@@ -82,7 +82,7 @@ def check_blueprint(rebuild: Callable[[], nn.Module], header: Mapping[str, Entry
 
 
 def check_values(module: nn.Module, tensors: Mapping[str, Tensor]) -> None:
-    """Refuse numbers that no fitted module has.
+    """Refuse numbers that cannot occur in a fitted module.
 
     A module may name buffers that can be infinite (`may_be_infinite`) and ones that have to be greater than zero
     (`must_be_positive`).
@@ -113,7 +113,7 @@ def is_zero(module: nn.Module) -> bool:
 
 
 def _without_memory(rebuild: Callable[[], nn.Module]) -> nn.Module:
-    """The module on the meta device; a class from elsewhere whose constructor reads numbers from tensors has to be built."""
+    """The module on the meta device; built for real if it is a user's class whose constructor reads numbers from tensors."""
     try:
         with torch.device("meta"):
             return rebuild()

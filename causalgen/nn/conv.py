@@ -144,10 +144,10 @@ class ConvDecoder(nn.Module):
         shape: (C, H, W) of the image.
         inputs: Channels of the coarse map.
         context: Width of the context vector.
-        outputs: Channels of the result; as many as the image has unless told otherwise.
+        outputs: Channels of the result; by default those of the image.
         width: Channels at the coarse resolution.
         blocks: Residual blocks at the coarse resolution; the finer ones have one each.
-        fine: Channels at the resolution of the image, with a residual block of their own; 0 draws the image straight from
+        fine: Channels at the resolution of the image, with a separate residual block; 0 draws the image straight from
             half its resolution, which is faster and leaves edges to a linear layer.
     """
 

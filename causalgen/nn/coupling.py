@@ -19,7 +19,7 @@ class CouplingStack(nn.Module):
     Kingma and Dhariwal, Glow, 2018).
 
     At each level, blocks of 2x2 pixels become channels, while both sides are even; then come the couplings; then half of the
-    channels are left as they are, and the next level goes on with the other half.
+    channels are left unchanged, and the next level processes the other half.
 
     Args:
         shape: (C, H, W) of the image.
@@ -65,7 +65,7 @@ class CouplingStack(nn.Module):
 
 
 def level_shapes(shape: Sequence[int], levels: int) -> list[tuple[int, int, int]]:
-    """(C, H, W) that enters each level; the first stands even where the sides are odd.
+    """(C, H, W) of the input of each level; there is a first level even if the sides are odd.
 
     >>> level_shapes((1, 28, 28), 3)
     [(1, 28, 28), (2, 14, 14)]
@@ -109,7 +109,7 @@ class _Level(nn.Module):
 
 
 def _mixed(matrix: Tensor, x: Tensor) -> Tensor:
-    """1x1 convolution outside autocast: what bfloat16 rounds off here never comes back."""
+    """1x1 convolution outside autocast: an error from rounding to bfloat16 could not be undone."""
     with torch.autocast(x.device.type, enabled=False):
         return torch.einsum("ij,bjhw->bihw", matrix, x)
 

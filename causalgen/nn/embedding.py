@@ -1,4 +1,4 @@
-"""Embedding of parents that composes: combinations never seen are made of parts that were."""
+"""Compositional embedding of parents: unseen combinations consist of parts that were seen."""
 
 from collections.abc import Mapping
 
@@ -16,13 +16,13 @@ __all__ = ["ParentEmbedding"]
 class ParentEmbedding(nn.Module):
     """Sum of one embedding for each variable, `(B, width)`.
 
-    An intervention asks for combinations of values that training never showed together. A network of all values at once is
-    free to answer anything there; a sum is not.
+    An intervention can combine values that never occur together in training. A joint network of all values is
+    unconstrained there; a sum is not.
 
     Args:
         variables: Variables by name.
         width: Width of the embedding.
-        droppable: Learn what stands for each absent variable, for `keep`.
+        droppable: Learn a replacement for each absent variable, for `keep`.
     """
 
     def __init__(self, variables: Mapping[str, Variable], width: int, *, droppable: bool = False) -> None:

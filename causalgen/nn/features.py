@@ -20,7 +20,7 @@ class Features(nn.Module):
     """Features `(B, width)` of the variables in `variables`, in their order.
 
     Continuous variables are standardised, discrete ones one-hot encoded, ordinal ones given as equally spaced scores
-    beside the one-hot code, and images summarised by a small convolutional network that trains with its user.
+    in addition to the one-hot code, and images summarised by a small convolutional network that trains with its user.
 
     Args:
         variables: Variables by name.
@@ -71,7 +71,7 @@ class Features(nn.Module):
 
 
 def _key(i: int) -> str:
-    return f"parent{i}"  # a module name must not contain a dot, a variable's may
+    return f"parent{i}"  # a module name must not contain a dot, the name of a variable may
 
 
 def _width(variable: Variable) -> int:

@@ -1,4 +1,4 @@
-"""One seed at a public door, random state forked inside (Pyro and zuko take no generator)."""
+"""One seed per public function, random state forked inside (Pyro and zuko accept no generator)."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -10,7 +10,7 @@ __all__ = ["seeded"]
 
 @contextmanager
 def seeded(seed: int | None, device: torch.device | str = "cpu") -> Iterator[None]:
-    """Run a block under `seed` and restore torch's random state; None leaves the global state in charge.
+    """Run a block under `seed` and restore torch's random state; None uses the global state.
 
     >>> with seeded(3): a = torch.rand(2)
     >>> with seeded(3): b = torch.rand(2)

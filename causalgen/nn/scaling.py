@@ -1,4 +1,4 @@
-"""Invertible maps between natural units and the unbounded, standardised scale that networks like."""
+"""Invertible maps between natural units and an unbounded, standardised scale for networks."""
 
 import math
 

@@ -1,4 +1,4 @@
-"""The only door to zuko: its import switches off torch's distribution validation, so it is restored here."""
+"""The only import of zuko: it switches off torch's validation of distributions, which is restored here."""
 
 from torch.distributions import Distribution
 

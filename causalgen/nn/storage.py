@@ -22,7 +22,7 @@ __all__ = ["load_module", "save_module"]
 M = TypeVar("M", bound=nn.Module)
 FORMAT = 1
 MOST_BYTES = 16_000_000
-"""Of a description; that of a large model has some thousands."""
+"""Greatest size of a description; that of a large model has some thousands of bytes."""
 
 
 def save_module(module: nn.Module, folder: Path | str, stem: str, description: Mapping[str, Any]) -> Path:
@@ -31,7 +31,7 @@ def save_module(module: nn.Module, folder: Path | str, stem: str, description: M
     Args:
         module: Its state dict is saved.
         folder: Where the two files go; each is replaced at once, never half-written.
-        stem: Name of the files, which also says what kind of thing they hold.
+        stem: Name of the files; it also names the kind of object that they hold.
         description: JSON-able; all that `load_module` needs to rebuild the module.
     """
     folder = Path(folder)
@@ -58,7 +58,7 @@ def load_module(
         folder: Holds the two files.
         stem: Name of the files.
         rebuild: Makes the untrained module from the description.
-        parts: Modules by the names that a message uses, none of which is fitted where all its weights are zero.
+        parts: Modules by their names in messages; a module whose weights are all zero counts as not fitted.
 
     Raises:
         CheckpointError: A file is missing, corrupted, from another format, or does not fit its description; weights that

@@ -1,4 +1,4 @@
-"""Predictors: what a small network, trained on real images, says an image shows."""
+"""Predictors: small networks, trained on real images, that read attributes off an image."""
 
 from .classifier import Classifier
 from .fit import fit_classifier

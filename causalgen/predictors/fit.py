@@ -1,4 +1,4 @@
-"""Train a classifier on real images, and stop when the validation images say so."""
+"""Train a classifier on real images, with early stopping on the validation images."""
 
 import copy
 import math
@@ -39,7 +39,7 @@ def fit_classifier(
 ) -> Classifier:
     """Fit a classifier of `variable`; the weights of the epoch with the best validation loss are kept.
 
-    Training runs on the device of `images`, without augmentation, so that the classifier sees what is there.
+    Training runs on the device of `images`, without augmentation, so that the classifier sees the images as they are.
 
     Args:
         variable: The discrete variable that the codes belong to.

@@ -42,7 +42,7 @@ def fit_predictor(
         data: The data set; its training and validation splits are used.
         attribute: The attribute to read off the image.
         image: Name of the image node.
-        given: Attributes that the predictor is told.
+        given: Attributes that are inputs besides the image.
         epochs: Passes over the training split.
         seed: Seed of weights and batches.
         device: Where to train.
@@ -53,7 +53,7 @@ def fit_predictor(
     """
     if attribute in given:
         raise DataError(
-            f"Expected the predictor of '{attribute}' to be told other attributes; got itself among {list(given)}."
+            f"Expected other attributes as inputs of the predictor of '{attribute}'; got itself among {list(given)}."
         )
     train, validation = ({k: v.to(device) for k, v in data.part(split).items()} for split in ("train", "validation"))
     with seeded(seed, torch.device(device)):

@@ -22,12 +22,12 @@ BATCH = 1000
 
 
 class AttributePredictor(nn.Module):
-    """What an image shows of an attribute: logits of a discrete one, the value of a continuous one in natural units.
+    """An attribute read off an image: logits if it is discrete, the value in natural units if it is continuous.
 
     Args:
         variable: The attribute.
         shape: (C, H, W) of the images, of any size.
-        given: Attributes by name that the predictor is told beside the image, such as the intensity when it reads thickness.
+        given: Attributes by name that are inputs besides the image, such as the intensity when it reads thickness.
 
     Raises:
         DataError: The attribute is an image or has no kind.
@@ -92,10 +92,10 @@ class AttributePredictor(nn.Module):
             images: `(N, C, H, W)`.
             attributes: The attributes in `given`, `(N,)` each.
             batch_statistics: Normalise by the images at hand, in even batches of at most 1,000, instead of by the running
-                averages of training. Published scores do; it makes a prediction depend on its neighbours.
+                averages of training. Published scores use batch statistics, which make a prediction depend on the other images.
 
         Raises:
-            DataError: The images have another shape than those of training, or one image has no statistics of its own.
+            DataError: The images have another shape than those of training, or a single image, which has no batch statistics.
         """
         if images.dim() != 4 or tuple(images.shape[1:]) != self.shape:
             raise DataError(

@@ -1,4 +1,4 @@
-"""A regressor of one continuous attribute: what the image alone shows of it, as a measurement."""
+"""A regressor of one continuous attribute from the image alone, used as a measurement."""
 
 from dataclasses import dataclass
 
@@ -23,7 +23,7 @@ class Regressor:
     """A measurement that was learned: images `(N, C, H, W)` on 0 to 255 to values of the attribute, `(N,)`.
 
     Args:
-        predictor: Predictor of a continuous attribute that is given nothing but the image.
+        predictor: Predictor of a continuous attribute whose only input is the image.
 
     Raises:
         DataError: The attribute is discrete, or the predictor is given other attributes.
@@ -42,7 +42,7 @@ class Regressor:
             )
 
     def __call__(self, images: Tensor) -> NDArray[np.float64]:
-        """What the images show, in the unit of the attribute, `(N,)`."""
+        """The attribute read off the images, in its unit, `(N,)`."""
         return self.predictor.predict(images, {}).double().cpu().numpy()
 
 

@@ -1,4 +1,4 @@
-"""Parts of a model that answer by themselves."""
+"""Parts of a model that can answer on their own."""
 
 from collections.abc import Iterable
 
@@ -8,7 +8,7 @@ __all__ = ["ancestral_model", "attribute_model"]
 
 
 def attribute_model(scm: StructuralCausalModel) -> StructuralCausalModel:
-    """The same mechanisms without the images, where nothing depends on them: it answers about attributes much faster.
+    """The same model without its images, if nothing depends on them; queries about attributes run much faster on it.
 
     A model in which an attribute has an image among its parents is returned as it is.
     """
@@ -19,10 +19,10 @@ def attribute_model(scm: StructuralCausalModel) -> StructuralCausalModel:
 
 
 def ancestral_model(scm: StructuralCausalModel, nodes: Iterable[str]) -> StructuralCausalModel:
-    """The same mechanisms on `nodes` and their ancestors: about these it answers as the whole model does.
+    """The same mechanisms on `nodes` and their ancestors: its answers about these are those of the whole model.
 
     Raises:
-        UnknownNameError: A name that is no node.
+        UnknownNameError: A name is not a node.
     """
     kept = {ancestor for name in nodes for ancestor in (name, *scm.graph.ancestors(name))}
     part = scm.graph.project([name for name in scm.graph.nodes if name in kept])

@@ -11,11 +11,11 @@ __all__ = ["in_chunks", "units_at_once"]
 CHUNK = 1024
 """Units that pass through an image network at once."""
 SMALL = 32 * 32
-"""Pixels of an image of which so many fit."""
+"""Pixels of an image for which that number applies."""
 
 
 def units_at_once(shape: Sequence[int], most: int = CHUNK) -> int:
-    """Of how many images `(C, H, W)` a network holds the activations at once: `most`, and fewer of larger ones.
+    """Number of images `(C, H, W)` that pass through a network at once: `most`, or fewer if they are large.
 
     >>> units_at_once((1, 28, 28)), units_at_once((3, 256, 256))
     (1024, 16)

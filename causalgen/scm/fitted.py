@@ -1,4 +1,4 @@
-"""Queries are for fitted mechanisms: an unfitted one would answer with noise."""
+"""Check that a query runs fitted mechanisms only: an unfitted one would return noise."""
 
 from collections.abc import Iterable
 from typing import TYPE_CHECKING

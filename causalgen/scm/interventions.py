@@ -1,7 +1,7 @@
 """Interventions: what `do` may hold for a node, and how it acts in a world.
 
 A value, one value per unit, a callable `(value, parents) -> value` that sees what the node would have been in this world,
-or a `Mechanism` that replaces the node's own and draws fresh noise. A text means what it means on the command line and in a
+or a `Mechanism` that replaces the node's own and draws fresh noise. A text has the same meaning as on the command line and in a
 study file (see `causalgen.grammar`): a label, a number, a shift such as "+1", or an expression over the node and its parents.
 """
 
@@ -31,7 +31,7 @@ def check_interventions(graph: CausalGraph, do: Mapping[str, Any] | None) -> dic
     Raises:
         UnknownNameError: A name that is no node, or in an expression neither the node nor a parent.
         DataError, SupportError: A text that is no label, number, shift or expression, or outside the support.
-        GraphError: A replacing mechanism listens to a descendant of its node.
+        GraphError: A replacing mechanism has a descendant of its node as a parent.
         NotFittedError: A replacing mechanism is not fitted.
     """
     if do is not None and not isinstance(do, Mapping):
@@ -57,12 +57,12 @@ def check_interventions(graph: CausalGraph, do: Mapping[str, Any] | None) -> dic
 
 
 def listens(what: Any) -> bool:
-    """Whether an intervention sees what the node would have been, so that the node's own mechanism runs."""
+    """Whether an intervention uses the node's natural value, so that the node's own mechanism runs."""
     return callable(what) and not isinstance(what, Mechanism)
 
 
 def world_graph(graph: CausalGraph, do: Mapping[str, Any]) -> nx.DiGraph:
-    """The graph of the world under `do`, its nodes in topological order: intervened nodes listen only to what replaces them."""
+    """The graph under `do`, in topological order: intervened nodes have only the parents of their replacement."""
     world = graph.networkx()
     for name, what in do.items():
         own = graph.parents(name) if listens(what) else ()
@@ -97,7 +97,7 @@ def act(
         like: Tensor whose device and dtype the result takes.
     """
     if isinstance(what, Mechanism):
-        what = copy.deepcopy(what).to(like)  # the user's own stays where it is
+        what = copy.deepcopy(what).to(like)  # the user's mechanism keeps its device
         noise = {name: p.sample() for name, p in what.noise((count,)).items()}
         what = what(noise, {name: values[name] for name in what.parents})
     elif callable(what):
@@ -109,7 +109,7 @@ def act(
 
 
 def describe(variable: Variable, what: Any) -> str:
-    """The intervention in words for titles and tables, such as "pen = felt-tip" or "thickness = 3 px".
+    """The intervention as text for titles and tables, such as "pen = felt-tip" or "thickness = 3 px".
 
     >>> describe(Variable("thickness", "continuous", unit="px"), 3)
     'thickness = 3 px'
@@ -117,7 +117,7 @@ def describe(variable: Variable, what: Any) -> str:
     unit = f" {variable.unit}" if variable.unit else ""
     if isinstance(what, Mechanism):
         return f"{variable.name} ~ {type(what).__name__}"
-    if callable(what):  # what a study file or the command line wrote keeps its words
+    if callable(what):  # an intervention from a study file or the command line keeps its text
         return getattr(what, "words", f"{variable.name} = {getattr(what, '__name__', 'function')}(...)")
     if isinstance(what, Tensor) and what.numel() == 1 and not variable.is_image:
         what = what.item() if not variable.is_discrete else variable.decode(int(what))

@@ -140,7 +140,7 @@ class StructuralCausalModel(nn.Module):
             seed: Seed; None uses torch's global state.
 
         Raises:
-            NotFittedError: A mechanism that has to run is not fitted; that of a node set to a value need not be.
+            NotFittedError: A mechanism that has to run is not fitted; a node set to a value needs no fitted mechanism.
             NotObservableError: Evidence on a node whose mechanism has no likelihood.
         """
         if not isinstance(n, int) or n < 1:
@@ -156,7 +156,7 @@ class StructuralCausalModel(nn.Module):
         for name, what in do.items():
             if evidence and not callable(what) and len(self.tensor(name, what)) > 1:
                 raise ValueError(
-                    f"Expected one value for do({name}) beside evidence, which resamples the units; got one per unit. "
+                    f"Expected one value for do({name}) together with evidence, which resamples the units; got one per unit. "
                     "Ask for one value at a time."
                 )
         require_fitted(self, [name for name in self.graph.nodes if name not in do or listens(do[name])])
@@ -342,8 +342,8 @@ class StructuralCausalModel(nn.Module):
         size = float(1 / weight.square().sum())
         if size < n / 10:
             warn(
-                f"The evidence {', '.join(evidence)} is rare under the model: {proposals} proposals are worth about "
-                f"{size:.0f} independent draws. Sample more units.",
+                f"The evidence {', '.join(evidence)} is rare under the model: {proposals} proposals have an effective "
+                f"sample size of {size:.0f}. Sample more units.",
                 EvidenceWarning,
             )
         chosen = torch.multinomial(weight, n, replacement=True)

@@ -2,8 +2,8 @@
 
 Y(b, M(a)) is computed as it reads: run the model under do(X=a), keep M; run it under do(X=b, M=those) on the same noise.
 Units are drawn from the model, or are the observed units of a factual table with abducted noise. What the graph
-identifies from data, and under which assumptions, is said by `causalgen.graph.identify_natural_effects` and its kin; a
-model answers every question, by the coupling of worlds that its mechanisms happen to have.
+identifies from data, and under which assumptions, is answered by `causalgen.graph.identify_natural_effects` and related
+functions; a model answers every question, by the coupling of worlds that its mechanisms happen to have.
 """
 
 from collections.abc import Iterable, Mapping
@@ -152,7 +152,7 @@ def path_specific_effect(
 ) -> NestedEffects:
     """The effect along some paths: X=b acts along these and X=a along all others, against X=a along all.
 
-    A model answers even where a recanting witness leaves data silent; the reading then says so.
+    A model answers even if a recanting witness rules out an answer from data; the reading then states this.
 
     Args:
         paths: The active paths, such as ["x -> m -> y"].
@@ -220,7 +220,7 @@ def probability_of_causation(
         scm: A fitted model.
         treatment: X, binary.
         outcome: Y, binary; its second label is the outcome that may be caused.
-        contrast: (a, b): b is the cause, a what it is compared with.
+        contrast: (a, b): b is the cause, a the reference.
         factual: Observed units; PN is then averaged over those with X=b and the outcome, each conditioned on all
             that is observed of it, PS over those with neither. None draws units.
         particles: Draws of the noise of each observed unit.
@@ -229,7 +229,7 @@ def probability_of_causation(
         seed: Seed.
 
     Raises:
-        DataError: Treatment or outcome is not binary, or no unit is in the group that a probability is about.
+        DataError: Treatment or outcome is not binary, or no unit is in the group to which a probability refers.
         GraphError, UnknownNameError, SupportError, MissingValueError: A name or value that does not fit.
     """
     for name in (treatment, outcome):

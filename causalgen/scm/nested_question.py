@@ -1,4 +1,4 @@
-"""A contrast put to the units of a model, and the answer in numbers and words."""
+"""A contrast evaluated on the units of a model, and the answer as numbers and text."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -19,14 +19,14 @@ from .nested_units import Units, ancestral_model
 __all__ = ["COUPLING", "Question"]
 
 COUPLING = (
-    "How the worlds of one unit go together is the model's: no data identify the coupling of the noises of discrete "
+    "The coupling between the worlds of one unit is the model's: no data identify the coupling of the noises of discrete "
     "variables and images, and that of continuous ones only under monotone noise without hidden confounding."
 )
 
 
 @dataclass(frozen=True)
 class Question:
-    """A contrast put to the units of a model."""
+    """A contrast evaluated on the units of a model."""
 
     scm: StructuralCausalModel
     treatment: str
@@ -99,8 +99,8 @@ class Question:
     def question(self) -> str:
         graph, x = self.scm.graph, self.treatment
         a, b = (describe(graph[x], value) for value in self.contrast)
-        whom = f"{self.n} drawn units" if self.factual is None else f"{len(self.by_unit(self.a))} observed units"
-        return f"{self.outcome} under b: {b} against a: {a}, {whom}"
+        units = f"{self.n} drawn units" if self.factual is None else f"{len(self.by_unit(self.a))} observed units"
+        return f"{self.outcome} under b: {b} against a: {a}, {units}"
 
     def set(self, name: str, value: Any) -> Tensor:
         """One value of a node, repeated for every unit."""
@@ -116,7 +116,7 @@ class Question:
         return values.double().reshape(self.particles or 1, -1).mean(0)
 
     def first(self, values: Tensor) -> Tensor:
-        """What is the same for all particles of a unit, `(units,)`."""
+        """A quantity that is the same for all particles of a unit, `(units,)`."""
         return values.reshape(self.particles or 1, -1)[0]
 
     def answer(
@@ -139,15 +139,15 @@ class Question:
             effects=effects,
             by_unit=pd.DataFrame({name: values.cpu().numpy() for name, values in by_unit.items()}),
             supported=supported,
-            reading=f"{found} ({remark}).{outside} {self._identified(identify)} Intervals hold the variation over units, "
+            reading=f"{found} ({remark}).{outside} {self._identified(identify)} Intervals cover the variation over units, "
             f"not the uncertainty of the fit. {COUPLING}",
         )
 
     def _identified(self, identify: Callable[..., NestedEstimand]) -> str:
         if self.outcome not in self.scm.graph.descendants(self.treatment):
-            return "The graph says that it is 0: no directed path leads from treatment to outcome."
+            return "It is 0 by the graph: no directed path leads from treatment to outcome."
         try:
             estimand = identify(self.scm.graph, treatment=self.treatment, outcome=self.outcome)
         except NotIdentifiableError as error:
-            return f"The graph does not identify it from data, so the answer is the model's alone: {error}"
+            return f"The graph does not identify it from data, so the answer rests on the model alone: {error}"
         return f"The graph identifies it from data: {estimand.formula}."

@@ -1,4 +1,4 @@
-"""Answers of a model to nested counterfactual questions: numbers, their intervals, and what they rest on."""
+"""Answers of a model to nested counterfactual questions: numbers, their intervals, and their assumptions."""
 
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass
@@ -44,7 +44,7 @@ class NestedEffects:
         effects: One entry for each effect; also by name: `answer["natural direct"]`.
         by_unit: Effects of each unit (mean over particles), in the order of the factual table or of the draws.
         supported: Share of units whose recomputed nodes all had parents inside the joint range of training.
-        reading: In words, what was found and what it rests on.
+        reading: The findings and their assumptions as text.
     """
 
     question: str
@@ -68,18 +68,18 @@ class NestedEffects:
 
 @dataclass(frozen=True)
 class CausationProbability:
-    """One probability of causation as the model answers it, beside the bounds that hold for every coupling.
+    """One probability of causation under the model, with the bounds that hold for every coupling.
 
     Attributes:
         name: "PN", "PS" or "PNS".
-        value: Share among the units that it is about; it rests on the model's coupling of noises.
+        value: Share of the units to which it refers; it depends on the model's coupling of noises.
         low: Lower end of the interval over units.
         high: Upper end.
         bound_low: Tian and Pearl's lower bound, from the model's P(X, Y) and P(Y | do(X)).
         bound_high: Their upper bound.
         monotone: The value if the treatment never prevents the outcome.
-        units: Number of units that it is about.
-        definition: What it is, in words.
+        units: Number of units to which it refers.
+        definition: Its definition as text.
     """
 
     name: str
@@ -104,7 +104,7 @@ class ProbabilitiesOfCausation:
     Attributes:
         question: What was asked.
         probabilities: PN, PS and PNS; also by name: `answer["PN"]`.
-        reading: In words, what the numbers rest on.
+        reading: The assumptions behind the numbers as text.
     """
 
     question: str

@@ -1,7 +1,7 @@
 """Units of a model with one noise each, whose value of any node can be asked for in any nested world.
 
-Every world of a unit runs the model's mechanisms under the *same* noise. Only the ancestors of what is asked for are
-run: an image that the outcome does not listen to is never generated.
+Every world of a unit runs the model's mechanisms under the *same* noise. Only the ancestors of the queried nodes are
+run: an image on which the outcome does not depend is never generated.
 """
 
 from collections.abc import Collection, Iterable, Mapping
@@ -57,7 +57,7 @@ class Units:
     def drawn(
         cls, scm: StructuralCausalModel, n: int, *, given: Mapping[str, Any] | None = None, seed: int = 0
     ) -> "Units":
-        """`n` units of the population, or of that part of it in which the nodes in `given` have these values.
+        """`n` units of the population, or of the part in which the nodes in `given` have these values.
 
         The ancestors of `given` are drawn by importance weighting and carry no noise.
         """

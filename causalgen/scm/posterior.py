@@ -1,4 +1,4 @@
-"""Pearl's three steps: abduct the noise once, then act and predict as often as you like.
+"""Pearl's three steps: abduct the noise once, then act and predict any number of times.
 
 1. abduction: the noise of the observed units, `StructuralCausalModel.abduct`
 2. action: replace the mechanisms of the nodes in `do`
@@ -35,7 +35,7 @@ class Posterior:
         factual: Observed values `(B, ...)` by node.
         noise: Abducted noise by node, `(k * B, ...)`, particle-major.
         particles: Number of particles k, or None.
-        labels: Row label of each unit, `(B,)`, where they have some.
+        labels: Row label of each unit, `(B,)`, if there are any.
     """
 
     def __init__(

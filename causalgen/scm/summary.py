@@ -1,4 +1,4 @@
-"""A model at a glance: which mechanism each node has, what it listens to, how it abducts."""
+"""A model at a glance: the mechanism of each node, its parents, and its abduction."""
 
 from html import escape
 from typing import TYPE_CHECKING
@@ -37,7 +37,7 @@ def summarize(scm: "StructuralCausalModel") -> pd.DataFrame:
 
 
 def as_text(scm: "StructuralCausalModel") -> str:
-    """The structural assignments, one line each, below what they add up to."""
+    """The structural assignments, one line each, below the totals."""
     nodes = scm.graph.nodes
     shown = nodes[:MOST_LINES]
     width = max(len(name) for name in shown)

@@ -1,4 +1,4 @@
-"""Joint support: were parents like these seen in training?"""
+"""Joint support: are parents similar to those seen in training?"""
 
 from collections.abc import Mapping
 from typing import Any
@@ -28,9 +28,9 @@ class JointSupport(nn.Module):
     The distance is Euclidean over standardised continuous and scaled one-hot discrete parents. The threshold is the 99 %
     quantile of the distance from a training unit to the nearest one with other values, among 2,048 reference units. Each
     of these reaches as far as the threshold, and in sparse regions as far as its fifth neighbour (at most 1.25 times the
-    threshold). Units are inside where the nearest reference unit reaches them, so that about one in a hundred units like
-    those of training is flagged, or fewer. Combinations of labels alone are inside where training has them. Image parents
-    do not take part.
+    threshold). Units are inside if the nearest reference unit reaches them, so that about one in a hundred units like
+    those of training is flagged, or fewer. Combinations of labels alone are inside if they occur in training. Image parents
+    are ignored.
 
     Args:
         parents: Parents of one node.

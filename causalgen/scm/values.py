@@ -1,4 +1,4 @@
-"""The public door for values: labels to codes, natural units to tensors, and every check on the way."""
+"""Conversion of a user's values: labels to codes, natural units to tensors, with all checks."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -55,7 +55,7 @@ def as_values(graph: CausalGraph, values: Any, like: Tensor) -> dict[str, Tensor
 
 
 def unit_labels(values: Any) -> pd.Index | None:
-    """What the units of a factual are called: `Dataset.rows` and data frames with their own index say so."""
+    """Row labels of the units of a factual, from `Dataset.rows` or the index of a data frame."""
     if isinstance(values, UnitValues):
         sizes = {len(column) for column in values.values()}
         return values.labels if sizes == {len(values.labels)} else None
@@ -88,7 +88,7 @@ def as_tensor(variable: Variable, value: Any, like: Tensor, *, count: int | None
 
 
 def _column(variable: Variable, value: Any) -> Any:
-    """One value a unit, of what may hold a list of one for each."""
+    """One value per unit; a list with one element per unit is flattened."""
     if not isinstance(value, Tensor | np.ndarray):
         if not (
             isinstance(value, list | tuple) and len(value) and isinstance(value[0], list | tuple | Tensor | np.ndarray)
@@ -174,7 +174,7 @@ def _numbers(variable: Variable, value: Any, like: Tensor) -> Tensor:
 
 
 def _array(variable: Variable, value: Any) -> np.ndarray:
-    """Numbers in double precision; a text with a plus sign, which numpy would take for a number, is a shift elsewhere."""
+    """Numbers in double precision; refuses a text with a plus sign, which numpy reads as a number and `do` as a shift."""
     array = np.asarray(value)
     texts = array.reshape(-1) if array.dtype.kind in "OU" else ()
     shift = next((text for text in texts if isinstance(text, str) and text.strip().startswith("+")), None)

@@ -1,4 +1,4 @@
-"""Results: units sampled from a world, and counterfactuals beside their factuals."""
+"""Results: units sampled from a world, and counterfactuals with their factuals."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -53,7 +53,7 @@ class Samples(_Values):
         graph: Graph of the model.
         tensors: Tensors by node.
         do: Interventions under which the units were drawn.
-        effective_sample_size: With evidence, how many independent proposals the draws are worth; else n.
+        effective_sample_size: With evidence, the effective sample size of the proposals; else n.
     """
 
     graph: CausalGraph
@@ -99,7 +99,7 @@ class Counterfactual(_Values):
 
     @property
     def title(self) -> str:
-        """The intervention in words, such as "do(thickness = 3 px)"; a guided edit says so."""
+        """The intervention as text, such as "do(thickness = 3 px)"; a guided edit is labelled."""
         inner = ", ".join(describe(self.graph[name], what) for name, what in self.do.items())
         return f"do({inner})" + (", guided edit" if self.guided else "")
 

@@ -252,7 +252,7 @@ def test_files_that_are_no_usable_images_are_refused(
         (["counterfactual", "--rows", "1", "--do", "thickness=4", "--particles", "1"], "Expected 2 to 1000 particles"),
         (["counterfactual", "--rows", "1", "--do", "thickness=thicknes*2"], "Did you mean 'thickness'?"),
         (["counterfactual", "--rows", "1", "--do", "thickness*=9"], "Bound it with min(..., 7)"),
-        (["counterfactual", "--rows", "1", "--do", "thickness=1/0"], "Mind division by zero"),
+        (["counterfactual", "--rows", "1", "--do", "thickness=1/0"], "Check divisions by zero"),
         (["counterfactual", "--image", "a.png", "--set", "digit+=1", "--do", "thickness=4"], "Write digit=1"),
         (["counterfactual", "--image", "a.png", "--set", "digt=1", "--do", "thickness=4"], "Did you mean 'digit'?"),
         (["sample", "-n", "0"], "Expected 1 to 10,000 units; got 0"),

@@ -180,7 +180,7 @@ def test_what_means_nothing_is_refused(text: str, error: type[Exception] | None,
 
 
 def test_results_that_are_no_values_are_refused_with_the_units_and_the_remedy() -> None:
-    with pytest.raises(DataError, match=r"got inf from '1 / score' in 1 of 2 units\. Mind division by zero"):
+    with pytest.raises(DataError, match=r"got inf from '1 / score' in 1 of 2 units\. Check divisions by zero"):
         _act("score=1/score", [0.0, 2.0])
     with pytest.raises(SupportError, match=r"under thickness \*= 2; got 12 in 1 of 2 units\. Bound it with min"):
         _act("thickness*=2", [2.0, 6.0])

@@ -195,7 +195,7 @@ def test_what_does_not_matter_does_not_matter():
         (
             "{s, t} -> y; s <-> y; t <-> y", {"treatment": ("s", "t")},
             "Expected the effect of 's' and 't' on 'y' to be identified from {s, t, y}; got no formula for it: "
-            "F = {s, t, y} and F′ = {y} with root y are a hedge. No single measurement would do: measure several of the "
+            "F = {s, t, y} and F′ = {y} with root y are a hedge. No single measurement suffices: measure several of the "
             "hidden common causes behind s <-> y, t <-> y and draw them as variables.",
         ),
         ("x -> s; y -> s; x -> y; x <-> s", {"given": "s"}, "given {s} to be identified"),

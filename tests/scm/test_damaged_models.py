@@ -157,7 +157,7 @@ WEIGHTS: dict[str, tuple[Callable[[dict[str, Tensor]], Any], str]] = {
     "integers": (_replace("weight", lambda t: t.long()), "of the dtype torch.float32; got torch.int64"),
     "one tensor in double": (_replace("weight", lambda t: t.double()), "weights of one dtype"),
     "a tensor less": (_drop("weight"), "got none"),
-    "a tensor more": (lambda tensors: tensors.update(more=torch.zeros(3)), "another one, 'more'"),
+    "a tensor more": (lambda tensors: tensors.update(more=torch.zeros(3)), "an additional one, 'more'"),
     "a mark of another dtype": (
         lambda t: t.update({f"{POSITIONS['sex']}_initialized": torch.tensor(1.0)}),
         "of the dtype",

@@ -305,7 +305,7 @@ def test_other_bad_questions_get_one_clear_message() -> None:
 def test_an_outcome_upstream_of_the_treatment_does_not_move() -> None:
     answer = effect_on_treated(linear(), treatment="y", outcome="x", contrast=(0.0, 1.0), n=100)
     assert answer["effect on the treated"].value == 0
-    assert "The graph says that it is 0" in answer.reading
+    assert "It is 0 by the graph" in answer.reading
 
 
 def test_values_outside_the_support_are_refused() -> None:
