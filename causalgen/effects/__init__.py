@@ -1,4 +1,4 @@
-"""Effects of one attribute on another: identified, estimated, doubted, compared. DoWhy loads on the first estimate."""
+"""Effects of one attribute on another: identification, estimates, checks, comparison. DoWhy loads on the first estimate."""
 
 from .agreement import Images, agreement
 from .agreement_result import Agreement

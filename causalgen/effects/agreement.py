@@ -75,16 +75,16 @@ def agreement(
 
     Args:
         scm: The fitted model.
-        table: Rows on which the data estimate rests, a column for every attribute.
+        table: Rows that the data estimate uses, with a column for every attribute.
         treatment: Name of the treatment.
         outcome: Name of a continuous or binary outcome.
         contrast: (a, b), labels or natural units.
         images: Units to measure on counterfactual images; None leaves this source out.
-        margin: Differences up to this size do not matter, in the outcome's unit; None for a tenth of the outcome's
+        margin: Largest difference that does not matter, in the outcome's unit; None for a tenth of the outcome's
             standard deviation, half of what is conventionally called a small effect.
         method: Key of `causalgen.effects.estimators.methods.METHODS`; None for doubly robust (discrete treatment) or
             g-computation (continuous).
-        cluster: Column that tells which rows belong together.
+        cluster: Column that names the cluster of each row.
         fitted_on: Index labels of the rows on which the model was fitted; None for all.
         replicates: Bootstrap replicates.
         iterations: L-BFGS iterations of every refit.
@@ -93,7 +93,7 @@ def agreement(
         seed: Seed of resamples, folds and samples.
 
     Raises:
-        DataError: A fault of the table, the question or an option; an image among the causes of the outcome; or more
+        DataError: The table, the question or an option is faulty; an image is among the causes of the outcome; or more
             than a fifth of the replicates diverge.
         NotIdentifiableError: The graph does not identify the effect by adjustment.
     """
@@ -156,7 +156,7 @@ def agreement(
 
 
 def _or_lost(replicate: Callable[..., list[float]], counts: NDArray[np.int64], sources: int) -> list[float]:
-    """One replicate's effects; nan for each where it cannot be had."""
+    """One replicate's effects; nan where one cannot be computed."""
     try:
         return replicate(counts, False)
     except (DataError, DivergenceError):
@@ -164,10 +164,10 @@ def _or_lost(replicate: Callable[..., list[float]], counts: NDArray[np.int64], s
 
 
 def _kept(draws: Array) -> Array:
-    """The replicates that are numbers.
+    """The finite replicates.
 
     Raises:
-        DataError: More than a fifth are not.
+        DataError: More than a fifth are not finite.
     """
     kept = draws[np.isfinite(draws).all(axis=1)]
     lost = len(draws) - len(kept)
@@ -193,7 +193,7 @@ class _Resampling:
 
 @dataclass(frozen=True, eq=False)
 class _Question:
-    """A model of attributes, asked under both values of the contrast with common noise."""
+    """A model of attributes, evaluated under both values of the contrast with common noise."""
 
     model: "StructuralCausalModel"
     treatment: str
@@ -254,14 +254,14 @@ class _Units:
         return np.ones(len(self._measured.factual), dtype=np.int64)
 
     def counts(self, rows: NDArray[np.int64], rng: np.random.Generator) -> NDArray[np.int64]:
-        """How often every unit is drawn when the table's rows are drawn `rows` times."""
+        """How often each unit is drawn when the table's rows are drawn `rows` times."""
         if self._rows is not None:
             return rows[self._rows]
         units = len(self._measured.factual)
         return rng.multinomial(units, np.full(units, 1 / units))
 
     def refitted(self) -> Array:
-        """By how much the model as it stands moves the outcomes under both values, `(2, units)`."""
+        """Change of the outcomes that the refitted model makes under both values, `(2, units)`."""
         return self._question.counterfactuals(self._factual) - self._start
 
     def effect(self, counts: NDArray[np.int64], moved: Array) -> float:
@@ -311,11 +311,11 @@ class _Compared:
         return tuple(rows)
 
     def _quantile(self, probability: float) -> float:
-        """Student's, since the standard deviation comes from few replicates."""
+        """Student's t interval, since the standard deviation comes from few replicates."""
         return float(student.ppf(probability, len(self.draws) - 1))
 
     def _error(self, draws: Array, *, model: bool) -> float:
-        """Standard deviation of the draws, with the Monte Carlo error of the model's samples where they take part."""
+        """Standard deviation of the draws, including the Monte Carlo error of the model's samples where they are used."""
         return float(np.hypot(draws.std(ddof=1), self.sampling if model else 0.0))
 
 
@@ -340,7 +340,7 @@ def _positions(index: pd.Index, rows: Sequence[Hashable], units: int) -> NDArray
     if len(positions) != units or (positions < 0).any():
         raise DataError(
             f"Expected an index label of a complete row of the table for each of {units} units; got {len(positions)} "
-            f"labels, {(positions < 0).sum()} of them unknown. Leave rows out to resample the units by themselves."
+            f"labels, {(positions < 0).sum()} of them unknown. Leave rows out to resample the units separately."
         )
     return positions
 

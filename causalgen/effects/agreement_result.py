@@ -1,4 +1,4 @@
-"""What an agreement of sources says: pairs, verdicts, and what it cannot show."""
+"""The result of comparing sources: pairs, verdicts, and what agreement cannot show."""
 
 from dataclasses import dataclass
 from typing import Any, Literal
@@ -18,8 +18,8 @@ VERDICTS = {
 }
 CANNOT_SHOW = (
     "All sources share the graph and the rows: agreement tests whether the mechanisms have the right functional form "
-    "and the images follow their attributes. It cannot show that a confounder is missing, or that an arrow is wrong: "
-    "then all sources are wrong together."
+    "and the images follow their attributes. It cannot show that a confounder is missing or that an arrow is wrong, "
+    "because all sources would then be wrong together."
 )
 
 
@@ -59,14 +59,14 @@ class Agreement:
         outcome: Name of the outcome.
         contrast: (a, b).
         outcome_unit: Unit of every number.
-        margin: Differences up to this size do not matter, in the outcome's unit.
-        margin_reason: Who says so.
+        margin: Largest difference that does not matter, in the outcome's unit.
+        margin_reason: Why the margin has this size.
         sources: The effect from each source, with its bootstrap interval.
         pairs: Every two sources compared.
-        draws: Joint bootstrap distribution, one row a replicate, one column a source.
+        draws: Joint bootstrap distribution, one row per replicate, one column per source.
         level: Level of the intervals; each one-sided test of a margin has size 1 - level.
         iterations: L-BFGS iterations of every refit.
-        cannot_show: What agreement cannot show, in words.
+        cannot_show: What agreement cannot show, as text.
         lost: Replicates left out because a refit diverged or the images followed no line.
     """
 
@@ -86,19 +86,19 @@ class Agreement:
 
     @property
     def verdict(self) -> Verdict:
-        """Agree within the margin when every pair does, differ when one differs, else undecided."""
+        """Agreement when every pair agrees within the margin, difference when one pair differs, else undecided."""
         verdicts = {pair.verdict for pair in self.pairs}
         order: tuple[Verdict, ...] = ("differ", "undecided", "agree within the margin")
         return next(verdict for verdict in order if verdict in verdicts)
 
     @property
     def monte_carlo_error(self) -> float:
-        """Relative Monte Carlo error of every bootstrap standard deviation, and so of the intervals' widths."""
+        """Relative Monte Carlo error of each bootstrap standard deviation, and so of each interval's width."""
         return float(1 / np.sqrt(2 * (len(self.draws) - 1)))
 
     @property
     def reading(self) -> str:
-        """The result in words."""
+        """The result as text."""
         unit = f" {self.outcome_unit}" if self.outcome_unit else ""
         lost = f" ({self.lost} more diverged and are left out, so that intervals may be too narrow)" * bool(self.lost)
         return (
@@ -110,7 +110,7 @@ class Agreement:
         )
 
     def to_frame(self) -> pd.DataFrame:
-        """Pairs, one row each: first, second, difference, low, high, margin, verdict."""
+        """One row per pair: first, second, difference, low, high, margin, verdict."""
         return pd.DataFrame([vars(pair) | {"margin": self.margin} for pair in self.pairs])
 
     def __repr__(self) -> str:

@@ -1,4 +1,4 @@
-"""Bootstrap intervals: the estimator fitted again on resampled rows, or on resampled clusters."""
+"""Bootstrap intervals: the estimator refitted on resampled rows or resampled clusters."""
 
 import numpy as np
 import pandas as pd
@@ -17,10 +17,10 @@ MOST_LOST = 0.1
 def bootstrap_interval(
     estimate: CausalEstimate, table: EncodedTable, *, level: float = 0.95, resamples: int = 400, seed: int = 0
 ) -> tuple[tuple[float, float], int]:
-    """Percentile interval of an estimate, refitted on resampled rows, and the number of resamples that it lacks.
+    """Percentile interval of an estimate refitted on resampled rows, and the number of failed resamples.
 
     With clusters, whole clusters are drawn. Copies of a row or cluster count as one cluster when folds are split, so
-    that no model is scored on a copy of a row it has seen. A resample in which a compared value of a discrete treatment
+    that no model is scored on a copy of a row that it has seen. A resample in which a compared value of a discrete treatment
     is in fewer than two rows (clusters) cannot be cross-fitted and is left out. The loop runs through joblib: its
     backend is the user's choice (`joblib.parallel_config`), and without one it starts no process.
 
@@ -61,7 +61,7 @@ def _again(
     needed: tuple[float, ...],
     seed: np.random.SeedSequence,
 ) -> float:
-    """The estimate on one resample; nan where a needed value of the treatment is in fewer than two of its clusters."""
+    """The estimate on one resample; nan where fewer than two of its clusters have a compared treatment value."""
     drawn = np.random.default_rng(seed).integers(0, len(groups), len(groups))
     rows = data.iloc[np.concatenate([groups[group] for group in drawn])]
     rows = rows.assign(**{DRAW: np.repeat(np.arange(len(drawn)), [len(groups[group]) for group in drawn])})

@@ -28,13 +28,13 @@ Measure = Callable[[NDArray], Any]
 
 
 class Samples(Protocol):
-    """What is asked of a structural causal model: samples under an intervention, by name."""
+    """The part of a structural causal model used here: samples under an intervention, by name."""
 
     def sample(self, n: int, *, do: Mapping[str, Any], seed: int) -> Mapping[str, Any]: ...
 
 
 class Counterfactuals(Protocol):
-    """What is asked of a structural causal model: abduct real units, whose posterior has `counterfactual(do, seed=...)`."""
+    """The part of a structural causal model used here: `abduct`, whose posterior has `counterfactual(do, seed=...)`."""
 
     def abduct(self, factual: Any, *, seed: int) -> Any: ...
 
@@ -75,10 +75,10 @@ class MeasuredUnits:
         return calibrate(self.factual, self.assigned)
 
     def of(self, groups: Any) -> NDArray:
-        """Groups `(units,)` of the kept units; every unit its own when None.
+        """Groups `(units,)` of the kept units; when None, every unit is one.
 
         Raises:
-            DataError: Another number of groups than units.
+            DataError: The number of groups differs from the number of units.
         """
         if groups is None:
             return np.flatnonzero(self.kept)
@@ -134,8 +134,8 @@ def measured_effect(
     """Effect measured on counterfactual images of real units under do(b) and do(a), corrected by the measurement's bias.
 
     The bias is read off the factual images: a straight line of measured on assigned outcomes. Differences between the
-    two counterfactual images of a unit are divided by its slope. Counterfactuals keep what is sharp about a real
-    image; images sampled from the prior are softer, and a measurement on them is off by more than the line knows.
+    two counterfactual images of a unit are divided by its slope. Counterfactuals keep the sharpness of a real
+    image; images sampled from the prior are softer, so a measurement on them has more bias than the line corrects.
 
     Args:
         scm: Model with `abduct(factual, seed=...)`.
@@ -190,8 +190,8 @@ def scored_effect(
 ) -> Estimate:
     """Effect on a score of the image: its mean difference between the counterfactual images of real units.
 
-    The outcome is what is read from an image, so there is nothing to correct for; how far the generator's images can be
-    trusted is another question, which its metrics answer.
+    The outcome is the score itself, so there is nothing to correct for. The generator's metrics tell how far its images
+    can be trusted.
 
     Args:
         scm: Model with `abduct(factual, seed=...)`.

@@ -1,4 +1,4 @@
-"""Every check of an effect, and the one sentence that says what speaks against its number."""
+"""The checks of an effect, and the one sentence that summarises them."""
 
 import re
 from collections.abc import Iterable, Sequence
@@ -17,8 +17,8 @@ class Check:
     """One check of an effect.
 
     Attributes:
-        about: What was found, in the few words that the headline uses.
-        concern: What speaks against the number, in full; empty where nothing does.
+        about: The finding in the few words that the headline uses.
+        concern: The concern in full; empty where the check passed.
     """
 
     about: str
@@ -26,11 +26,11 @@ class Check:
 
 
 def headline(checks: Sequence[Check], fragile: str = "") -> str:
-    """How many checks speak against the number, and which.
+    """How many checks raise a concern, and which.
 
     Args:
         checks: The checks that were made.
-        fragile: What a hidden cause as strong as observed ones would do; it is a benchmark, and no concern is counted.
+        fragile: What a hidden cause as strong as observed ones would do; a benchmark, never counted as a concern.
 
     >>> headline([Check("placebo treatment rejects weighting", "It finds 0.3."), Check("balance")])
     '1 concern among 2 checks: placebo treatment rejects weighting.'
@@ -49,12 +49,12 @@ def headline(checks: Sequence[Check], fragile: str = "") -> str:
 
 
 def concerns_of(checks: Iterable[Check]) -> tuple[str, ...]:
-    """What speaks against the number, in full."""
+    """The concerns, in full."""
     return tuple(check.concern for check in checks if check.concern)
 
 
 def report_checks(report: "EffectReport") -> tuple[Check, ...]:
-    """The checks that a report holds itself: refuters, its methods against one another, interval, truth, warnings."""
+    """The checks in the report itself: refuters, agreement of its methods, interval, truth, warnings."""
     return (
         *_refuters(report),
         *_agreement(report),
@@ -66,7 +66,7 @@ def report_checks(report: "EffectReport") -> tuple[Check, ...]:
 
 
 def _refuters(report: "EffectReport") -> list[Check]:
-    """The refuters that can tell; one that passes the naive estimate as well checks nothing here."""
+    """The informative refuters; one that passes the naive estimate as well is not informative."""
     found = []
     for row in report.refutations:
         about = f"'{row.refuter}' rejects {row.estimate}"
@@ -80,7 +80,7 @@ def _refuters(report: "EffectReport") -> list[Check]:
 
 
 def _agreement(report: "EffectReport") -> list[Check]:
-    """The methods against one another; they share the rows, so each interval should hold the other's estimate."""
+    """Agreement of the methods; they share the rows, so each interval should hold the other's estimate."""
     rows = [row for row in report.estimates if row.kind == "adjusted" and row.population == report.estimate.population]
     pairs = [pair for pair in combinations(rows, 2) if None not in (pair[0].low, pair[1].low)]
     if not pairs:
@@ -121,7 +121,7 @@ def _truth(report: "EffectReport") -> list[Check]:
 
 
 def _passed(report: "EffectReport") -> list[Check]:
-    """What every estimate looks at, and warns of where it fails: overlap, or the strength of an instrument."""
+    """What every estimate depends on and warns about: overlap, or the strength of an instrument."""
     warned = " ".join(report.warnings)
     if report.estimand.method == "instrument" and "Weak instrument" not in warned:
         return [Check("strength of the instrument")]

@@ -42,17 +42,17 @@ def dose_response(
         treatment: A continuous variable.
         outcome: A binary or continuous variable.
         values: Treatment values; None for 20 between its 5 % and 95 % quantiles.
-        adjustment: Adjustment set of your own; None to have one found.
+        adjustment: Your adjustment set; None to have one found.
         weights: Column of sampling weights.
-        cluster: Column that tells which rows belong together.
-        variables: Kinds of columns, over what the graph declares and the rule decides: {"clinic": "categorical"}.
+        cluster: Column that names the cluster of each row.
+        variables: Kinds of columns, which override the graph and the typing rule: {"clinic": "categorical"}.
         level: Level of the bands.
         seed: Seed of folds and draws.
 
     Returns:
         One row per value: value, mean, low, high (pointwise), low_all, high_all (the whole curve at once: the largest
         of the correlated errors, from 2,000 normal draws with the influence functions' covariance; with clusters
-        Student's). Its `attrs["columns"]` says what every column was read as.
+        Student's t). Its `attrs["columns"]` states the kind each column was read as.
 
     Raises:
         DataError: The treatment is not continuous, or the table does not fit.

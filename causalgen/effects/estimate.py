@@ -25,7 +25,7 @@ INTERVALS = ("analytic", "bootstrap")
 
 @dataclass(frozen=True)
 class Plan:
-    """How an effect is estimated and doubted; arguments of `estimate_effect`."""
+    """How an effect is estimated and checked; arguments of `estimate_effect`."""
 
     methods: Sequence[str] | None
     population: str
@@ -57,34 +57,34 @@ def estimate_effect(
     level: float = 0.95,
     seed: int = 0,
 ) -> EffectReport:
-    """Estimate the average effect of do(treatment=b) against do(treatment=a) in a population, and put it in doubt.
+    """Estimate the average effect of do(treatment=b) against do(treatment=a) in a population, and check it.
 
-    Image nodes are projected out of the graph, the effect is identified (by causalgen, and adjustment of one
-    treatment by DoWhy as well), estimated naively and by this package's estimators, which have DoWhy's estimator interface,
-    or by those of DoWhy or EconML that `methods` names, and every estimate runs through refuters: DoWhy's placebo
-    treatment, random common cause and data subset, and a dummy outcome of this package in DoWhy's form. Where overlap is
-    poor in the whole population, the effect in the overlap population stands beside it, and a warning says where.
+    Image nodes are projected out of the graph. The effect is identified by causalgen (and by DoWhy too, for adjustment
+    of one treatment), then estimated naively and by this package's estimators, or by those of DoWhy or EconML that
+    `methods` names; all have DoWhy's estimator interface. Refuters test every estimate: DoWhy's placebo treatment, random
+    common cause and data subset, and this package's dummy outcome. Where overlap is poor in the whole population, the
+    effect in the overlap population is added, and a warning says where.
 
     Args:
-        graph: The assumed causal graph. Attributes without a kind are read off their columns, by the rule of
-            `causalgen.datasets.kinds`; the report says as what.
+        graph: The assumed causal graph. The typing rule of `causalgen.datasets.kinds` gives attributes without a kind
+            the kind of their columns; the report states it.
         table: One row per unit; a column of labels or natural units for every attribute of the graph.
         treatment: A binary, categorical, ordinal or continuous variable; or several, such as ("drug", "dose"), whose
             joint effect one adjustment set must identify.
         outcome: A binary or continuous variable.
         contrast: (a, b), labels or natural units; of several treatments ((a1, a2), (b1, b2)).
         methods: Keys of `causalgen.effects.estimators.methods.METHODS`, such as "doubly robust",
-            "dowhy:propensity_score_weighting" or "econml:dml.LinearDML"; None for those that run by default.
-        population: Whom the effect is averaged over: "whole" (all rows, ATE), "overlap" (rows weighted by how much
-            they could have had either value, ATO), "treated" or "control" (rows with value b or a, ATT and ATC). Of a
-            continuous treatment, an instrument or a front door only "whole".
-        adjustment: Adjustment set of your own; checked against the graph.
-        instrument: An instrument of the graph, to use it instead of adjustment; what to hold equal beside it is found.
-        weights: Column of sampling weights (positive; brought to mean 1).
-        cluster: Column that tells which rows belong together, such as the images of one patient.
-        variables: Kinds of columns, over what the graph declares and the rule decides: {"clinic": "categorical"}.
+            "dowhy:propensity_score_weighting" or "econml:dml.LinearDML"; None for the defaults.
+        population: Population that the effect averages over: "whole" (all rows, ATE), "overlap" (rows weighted by the
+            product of both propensities, ATO), "treated" or "control" (rows with value b or a, ATT and ATC). Only
+            "whole" for a continuous treatment, an instrument or a front door.
+        adjustment: Your adjustment set, checked against the graph; None to have one found.
+        instrument: An instrument of the graph, used instead of adjustment; its conditioning set is found.
+        weights: Column of sampling weights (positive; scaled to mean 1).
+        cluster: Column that names the cluster of each row, such as the patient of an image.
+        variables: Kinds of columns, which override the graph and the typing rule: {"clinic": "categorical"}.
         interval: "analytic" (influence function) or "bootstrap" (percentiles of refits; clusters are drawn whole). A
-            front door has a bootstrap interval either way, an instrument only its own.
+            front door always has a bootstrap interval, an instrument always Anderson and Rubin's.
         resamples: Resampled tables of the bootstrap, at least 100 and 4 / (1 - level).
         refute: Whether to run the refuters.
         simulations: Simulated tables per refuter.
@@ -97,7 +97,7 @@ def estimate_effect(
             group's effective size is below 5 % of its rows); the message names place and remedy.
         SupportError: A value lies outside the support that its variable declares.
         NotIdentifiableError: The graph does not identify the effect in a way that an estimator here uses, or the given
-            adjustment set or instrument is none; the message shows the open path.
+            adjustment set or instrument is not valid; the message shows the open path.
     """
     from .through_dowhy import through_dowhy
 
@@ -135,7 +135,7 @@ def estimate_effect(
 
 
 def check_level(level: float) -> None:
-    """Refuse what is no level of an interval.
+    """Refuse an invalid level of an interval.
 
     Raises:
         DataError: Not a number between 0 and 1.
@@ -170,11 +170,11 @@ def find_estimand(
     adjustment: Sequence[str] | None = None,
     instrument: str | None = None,
 ) -> Estimand:
-    """What identifies the effect: the given adjustment set or instrument where valid, else what `identify` finds.
+    """The estimand: by the given adjustment set or instrument where valid, else by what `identify` finds.
 
     Raises:
         DataError: Adjustment set and instrument are both given.
-        NotIdentifiableError: Nothing does that an estimator here uses; the message shows the open path.
+        NotIdentifiableError: No estimator here can use what identifies the effect; the message shows the open path.
         UnknownNameError: A name is no node of the graph.
     """
     if adjustment is not None and instrument is not None:

@@ -1,4 +1,4 @@
-"""Effects that differ: by groups of rows from doubly robust scores, and row by row from a causal forest."""
+"""Heterogeneous effects: by groups of rows from doubly robust scores, and row by row from a causal forest."""
 
 from collections.abc import Hashable, Sequence
 from typing import Any
@@ -36,8 +36,8 @@ def effects_by_group(
 ) -> pd.DataFrame:
     """Average effect within the groups of an attribute, from cross-fitted doubly robust scores.
 
-    The attribute joins the adjustment set, which must stay valid with it. Intervals hold one at a time (low, high) and
-    all at once (low_all, high_all; Šidák). Differences between groups whose simultaneous intervals do not overlap are
+    The attribute joins the adjustment set, which must stay valid with it. Intervals are pointwise (low, high) and
+    simultaneous (low_all, high_all; Šidák). Differences between groups whose simultaneous intervals do not overlap are
     beyond chance; how the effect *depends* on the attribute is not a causal claim about it.
 
     Args:
@@ -48,10 +48,10 @@ def effects_by_group(
         contrast: (a, b), labels or natural units.
         by: Attribute that forms the groups: its labels, or quantile bins of a continuous one.
         bins: Number of bins.
-        adjustment: Adjustment set of your own; None to have one found.
+        adjustment: Your adjustment set; None to have one found.
         weights: Column of sampling weights.
-        cluster: Column that tells which rows belong together.
-        variables: Kinds of columns, over what the graph declares and the rule decides: {"clinic": "categorical"}.
+        cluster: Column that names the cluster of each row.
+        variables: Kinds of columns, which override the graph and the typing rule: {"clinic": "categorical"}.
         level: Level of the intervals.
         seed: Seed of folds.
 
@@ -129,14 +129,14 @@ def effects_by_unit(
         treatment: A binary or continuous variable.
         outcome: A binary or continuous variable.
         contrast: (a, b), labels or natural units; of a continuous treatment the forest's slope is multiplied by b - a.
-        adjustment: Adjustment set of your own; None to have one found. Its members are what effects may depend on.
-        variables: Kinds of columns, over what the graph declares and the rule decides: {"clinic": "categorical"}.
+        adjustment: Your adjustment set; None to have one found. Its members are what effects may depend on.
+        variables: Kinds of columns, which override the graph and the typing rule: {"clinic": "categorical"}.
         level: Level of the intervals, which hold for one row at a time.
         seed: Seed of the forest.
 
     Returns:
         The covariates as the forest saw them, with effect, low and high; rows with a missing value are left out.
-        Its `attrs["columns"]` says what every column was read as.
+        Its `attrs["columns"]` states the kind each column was read as.
 
     Raises:
         DataError: The table or the contrast does not fit, or the treatment has more than two labels.

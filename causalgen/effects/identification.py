@@ -34,8 +34,8 @@ def dowhy_graph(graph: CausalGraph) -> nx.DiGraph:
 def dowhy_estimand(graph: CausalGraph, estimand: Estimand) -> IdentifiedEstimand:
     """Let DoWhy identify the same effect when only treatment, outcome and adjustment set are observed.
 
-    That asks DoWhy for a verdict of its own on this adjustment set. With every column observed it would search
-    subsets, about a minute for 20 common causes, and might answer with another valid set.
+    DoWhy thus judges exactly this adjustment set. With every column observed it would search subsets, about a minute
+    for 20 common causes, and might answer with another valid set.
 
     Returns:
         DoWhy's estimand with identifier method "backdoor" (without it, DoWhy's random-common-cause refuter ignores
@@ -74,7 +74,7 @@ def unadjusted_estimand(
 ) -> IdentifiedEstimand:
     """The naive estimand for DoWhy: an empty adjustment set, whatever the graph says.
 
-    Instrument and mediators are named where the table holds them: they are no covariates of its outcome.
+    Instrument and mediators are named where the table holds them: they are not covariates of its outcome.
     """
     found = IdentifiedEstimand(
         None,

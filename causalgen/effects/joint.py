@@ -1,9 +1,9 @@
 """Several treatments at once: do(first=b1, second=b2) against do(first=a1, second=a2).
 
 Discrete treatments become one categorical treatment, whose values are the cells of their product: every estimator of
-categorical treatments applies, and each compared cell needs rows of its own. Where a treatment is continuous, the
-treatments turn into one column that moves from 0 to 1 along the contrast, and columns that the contrast does not move.
-The map is linear and invertible, so linear adjustment is that on the treatments themselves; g-computation sets the
+categorical treatments applies, and each compared cell needs enough rows. Where a treatment is continuous, the
+treatments become one column that moves from 0 to 1 along the contrast, and columns that the contrast does not move.
+The map is linear and invertible, so linear adjustment equals that on the original treatments; g-computation sets the
 columns that do not move to their value under the contrast.
 """
 
@@ -44,7 +44,7 @@ def as_treatment(treatment: str | Sequence[str]) -> str | tuple[str, ...]:
 def joint_estimand(
     graph: CausalGraph, treatments: tuple[str, ...], outcome: str, adjustment: Sequence[str] | None = None
 ) -> Estimand:
-    """What identifies the joint effect of several treatments by one adjustment set.
+    """The estimand of the joint effect of several treatments, identified by one adjustment set.
 
     Raises:
         NotIdentifiableError: No set does, or the given one does not; the message shows the open path.
@@ -155,7 +155,7 @@ def _check_contrast(treatments: tuple[str, ...], contrast: Any) -> tuple[tuple[A
 
 
 def _another(table: pd.DataFrame, name: str, value: Any) -> Any:
-    """A value of a column other than `value`, for a treatment that the contrast holds."""
+    """A value of a column other than `value`, for a treatment that the contrast holds fixed."""
     return next((other for other in table[name].dropna().unique().tolist() if str(other) != str(value)), value)
 
 
@@ -187,7 +187,7 @@ def _cells(base: EncodedTable, parts: list[_Part], label: str) -> EncodedTable:
 
 
 def _direction(base: EncodedTable, parts: list[_Part], label: str) -> EncodedTable:
-    """Continuous treatments, among others perhaps discrete ones: the direction of the contrast, and what it leaves."""
+    """Treatments of which at least one is continuous: the direction of the contrast, and the columns it leaves."""
     columns = [column for one in parts for column in _numeric(one)]
     moving = [one for one in columns if one.control != one.treated]
     pivot = next((one for one in moving if one.kind == "continuous"), moving[0])
@@ -218,7 +218,7 @@ def _numeric(one: _Part) -> list[_Part]:
 
 
 def _far(columns: list[_Part], contrast: tuple[Any, Any], label: str) -> list[str]:
-    """Warnings where hardly a row lies near a side of the contrast."""
+    """Warnings where few rows lie near a side of the contrast."""
     found = []
     for side, shown in zip(("control", "treated"), contrast, strict=True):
         near = np.ones(len(columns[0].column), dtype=bool)

@@ -1,7 +1,7 @@
 """Nested counterfactuals from data, where the graph identifies them: parts of an effect, effects on the treated, causes.
 
-Each function identifies first (`causalgen.graph.identify_natural_effects` and its kin) and estimates what the formula
-says: by multiply robust scores for a binary treatment, by flexible g-computation with a bootstrap for a continuous one.
+Each function first identifies the effect (see `causalgen.graph.identify_natural_effects`) and then estimates the formula:
+by multiply robust scores for a binary treatment, by flexible g-computation with a bootstrap for a continuous one.
 Probabilities of causation are bounded, since no data determine them.
 """
 
@@ -67,7 +67,7 @@ def estimate_natural_effects(
         outcome: Y, binary or continuous.
         contrast: (a, b), labels or natural units.
         mediators: M; by default every attribute on a causal path.
-        variables: Kinds of columns, over what the graph declares and the rule decides: {"clinic": "categorical"}.
+        variables: Kinds of columns, which override the graph and the typing rule: {"clinic": "categorical"}.
         level: Level of the intervals.
         seed: Seed of folds and bootstrap.
 
@@ -77,7 +77,7 @@ def estimate_natural_effects(
 
     Raises:
         NotIdentifiableError: The graph does not identify them, or only by a formula that no estimator here uses.
-        UnknownNameError, GraphError, DataError, SupportError: Question, table or contrast does not fit.
+        UnknownNameError, GraphError, DataError, SupportError: The question, the table or the contrast does not fit.
     """
     check_names(graph, table, treatment, outcome)
     graph = declare_kinds(graph, table, variables)
@@ -219,7 +219,7 @@ def bound_probabilities_of_causation(
     design = asked.design()
     if not np.isin(design.outcome, (0, 1)).all():
         raise DataError(f"Expected a binary outcome for probabilities of causation; '{outcome}' is continuous.")
-    if effect.method == "no effect":  # P(Y | do(X)) = P(Y): no adjustment set was looked for
+    if effect.method == "no effect":  # P(Y | do(X)) = P(Y): no adjustment set was searched for
         scores = [Scores(design.outcome, 1.0)] * 2
     else:
         design = replace(design, bounds=(0.0, 1.0))

@@ -1,4 +1,4 @@
-"""A contrast put to a table: its columns in stages, and estimates with their intervals."""
+"""A contrast evaluated on a table: its columns in stages, and estimates with their intervals."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
@@ -36,7 +36,7 @@ COMPUTED_NOTE = f"Flexible g-computation, regression on regression. Percentile i
 
 
 class Question:
-    """A contrast put to a table."""
+    """A contrast evaluated on a table."""
 
     def __init__(
         self,
@@ -177,23 +177,23 @@ class Question:
 
 
 def uneven(scores: Iterable[Scores]) -> tuple[str, ...]:
-    """A warning where the weights are worth few rows, or where the treatment of many rows could not have been another."""
+    """A warning where the effective sample size is small, or where the treatment of many rows is determined."""
     found = list(scores)
     effective, determined = min(score.effective for score in found), max(score.determined for score in found)
     if determined > MOST_DETERMINED:
         return (
             f"Poor overlap: for {determined:.0%} of the rows covariates or mediators all but determine the treatment, so "
-            "that regressions alone say what another treatment would have given. The intervals do not hold that.",
+            "their outcome under another treatment is extrapolated. The intervals do not include that uncertainty.",
         )
     if effective >= LEAST_EFFECTIVE:
         return ()
     return (
-        "Poor overlap: covariates and mediators under one treatment value rarely look as under the other, so that few "
-        f"rows carry the estimate (the rows of one arm are worth {effective:.0%} of their number). The intervals are "
-        "then too narrow.",
+        "Poor overlap: covariates and mediators under one treatment value rarely resemble those under the other, so few "
+        f"rows carry the estimate (the effective sample size of one arm is {effective:.0%} of its rows). The intervals "
+        "are then too narrow.",
     )
 
 
 def quantile(values: Array, share: float) -> float:
-    """A quantile; draws without the group in question do not count."""
+    """A quantile; draws that lack the group are skipped."""
     return float(np.nanquantile(values, share))

@@ -1,4 +1,4 @@
-"""What was estimated of a nested counterfactual, or how far it is bounded."""
+"""Estimates or bounds of nested counterfactuals."""
 
 from dataclasses import dataclass
 
@@ -17,7 +17,7 @@ class NestedReport:
 
     Attributes:
         question: What was asked.
-        estimand: What identifies it, with its assumptions.
+        estimand: How the effects are identified, with the assumptions.
         estimates: One entry for each effect; also by name: `report["natural direct"]`.
         outcome_unit: Unit of every number.
         rows_used: Rows that the estimates use.
@@ -25,7 +25,7 @@ class NestedReport:
         level: Level of the intervals.
         seed: Seed of folds and bootstrap.
         warnings: What a reader must know before using the numbers.
-        variables: What every used column was read as.
+        variables: Every used variable with the kind its column was read as.
     """
 
     question: str
@@ -41,7 +41,7 @@ class NestedReport:
 
     @property
     def columns(self) -> str:
-        """What every used column was read as, in words."""
+        """The kind that each used column was read as, as text."""
         return columns_line(self.variables)
 
     def __getitem__(self, name: str) -> Estimate:
@@ -62,7 +62,7 @@ class NestedReport:
 
     @property
     def reading(self) -> str:
-        """In words, what was found and what it rests on."""
+        """The findings and their assumptions, as text."""
         found = "; ".join(map(str, self.estimates))
         return f"{self.question}: {found}. It rests on: {' '.join(self.estimand.assumptions)}"
 
@@ -85,7 +85,7 @@ class CausationBounds:
         monotone: Value if the treatment never prevents the outcome; below 0 it contradicts that.
         interval: Covers both bounds.
         monotone_interval: Interval of `monotone`.
-        definition: What it is, in words.
+        definition: Its definition, as text.
     """
 
     name: str
@@ -111,14 +111,14 @@ class CausationReport:
 
     Attributes:
         question: What was asked.
-        estimand: What bounds them, with its assumptions.
+        estimand: How the bounds are identified, with the assumptions.
         bounds: PN, PS and PNS; also by name: `report["PN"]`.
         rows_used: Rows that the estimates use.
         rows_dropped: Rows left out because a used column is missing.
         level: Level of the intervals.
         seed: Seed of folds and bootstrap.
         warnings: What a reader must know before using the numbers.
-        variables: What every used column was read as.
+        variables: Every used variable with the kind its column was read as.
     """
 
     question: str
@@ -133,7 +133,7 @@ class CausationReport:
 
     @property
     def columns(self) -> str:
-        """What every used column was read as, in words."""
+        """The kind that each used column was read as, as text."""
         return columns_line(self.variables)
 
     def __getitem__(self, name: str) -> CausationBounds:
@@ -164,7 +164,7 @@ class CausationReport:
 
     @property
     def reading(self) -> str:
-        """In words, what was found and what it rests on."""
+        """The findings and their assumptions, as text."""
         found = "; ".join(map(str, self.bounds))
         return f"{self.question}: {found}. It rests on: {' '.join(self.estimand.assumptions)}"
 

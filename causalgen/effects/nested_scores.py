@@ -1,6 +1,6 @@
 r"""Means of nested counterfactuals by regression on regression, and their multiply robust scores.
 
-The variables come in stages, outcome last; stage j listens to the treatment value :math:`v_j`. With :math:`H_j` the
+The variables come in stages, outcome last; stage j responds to the treatment value :math:`v_j`. With :math:`H_j` the
 covariates and the first j stages, :math:`m_{K+1} = Y` and
 
 .. math:: m_j(H_{j-1}) = E[m_{j+1}(H_j) \mid X = v_j, H_{j-1}]
@@ -41,13 +41,13 @@ CLIP = 0.01
 
 @dataclass(frozen=True)
 class Design:
-    """What the regressions see.
+    """Input of the regressions.
 
     Args:
         treatment: `(rows,)`; 0 or 1 for a binary one.
         outcome: `(rows,)`.
         histories: For every stage, the columns that precede it: covariates and earlier stages, `(rows, columns)`.
-        settings: The same with variables that are set at their values; equal to `histories` where none is.
+        settings: The same, with fixed variables set to their values; equal to `histories` where none is fixed.
         bounds: Range of the outcome; None when it has none.
     """
 
@@ -63,7 +63,7 @@ class NestedMean:
 
     Args:
         design: The columns.
-        values: Treatment values that a stage may listen to.
+        values: Treatment values that a stage may respond to.
     """
 
     def __init__(self, design: Design, values: Sequence[float]) -> None:
@@ -78,7 +78,7 @@ class NestedMean:
             self._set.append({value: basis(columns) for value, columns in fixed.items()})
 
     def __call__(self, levels: Sequence[float], weights: Array) -> float:
-        """The mean when each stage listens to its level.
+        """The mean when each stage responds to its level.
 
         Args:
             levels: Treatment value of every stage.
@@ -92,11 +92,11 @@ class NestedMean:
 
 
 class Scores(NamedTuple):
-    """Score of every row `(rows,)`, whose mean is the estimate, and how evenly rows carry it.
+    """Score of every row `(rows,)`, whose mean is the estimate, and how evenly the rows contribute to it.
 
     `effective` is the effective sample size of the least even stage's weights, as a share of the rows with weight;
-    `determined` the share of rows whose treatment covariates or mediators all but determine: clipping hides these
-    from the weights.
+    `determined` the share of rows whose treatment is all but determined by covariates or mediators: after clipping, the
+    weights do not show these.
     """
 
     values: Array
@@ -109,7 +109,7 @@ def nested_scores(design: Design, questions: Sequence[Sequence[float]], *, folds
 
     Args:
         design: The columns.
-        questions: For each mean that is asked for, the treatment value of every stage.
+        questions: For each requested mean, the treatment value of every stage.
         folds: Number of folds.
         seed: Seed of the folds.
     """

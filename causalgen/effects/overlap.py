@@ -1,4 +1,4 @@
-"""Whether the rows say anything about the contrast: where do both treatment values occur among similar rows?"""
+"""Overlap: do both treatment values occur among similar rows, and where do they not?"""
 
 from dataclasses import dataclass, replace
 
@@ -40,11 +40,11 @@ class Overlap:
 
     Attributes:
         poor: Share of rows for which one of the two values has a propensity below 5 %.
-        where: The region of the covariates that holds most of those rows, in words; empty without any.
+        where: The region of the covariates that holds most of those rows, as text; empty without any.
         effective: Kish's effective size of each group's weights in the whole population, as a share of the group's
             rows, (control, treated); 1 when all weights are equal.
         comparable: Rows of each group whose propensities all lie in [0.01, 0.99], (control, treated).
-        told_by: The region of the covariates that tells the groups apart best, in words.
+        told_by: The region of the covariates that separates the groups best, as text.
     """
 
     poor: float
@@ -55,19 +55,19 @@ class Overlap:
 
     @property
     def separated(self) -> bool:
-        """Whether hardly any row of a group has a counterpart in the other."""
+        """Whether almost no row of a group has a counterpart in the other."""
         return min(self.comparable) < LEAST_COMPARABLE
 
     @property
     def explodes(self) -> bool:
-        """Whether a group's weights in the whole population rest on less than 5 % of its rows."""
+        """Whether a group's effective sample size in the whole population is below 5 % of its rows."""
         return min(self.effective) < LEAST_EFFECTIVE_SHARE
 
 
 def treatment_overlap(table: EncodedTable, *, seed: int = 0) -> Overlap | None:
     """Overlap for a binary or categorical treatment, from cross-fitted propensities; None without covariates.
 
-    Of more than 20,000 rows, 20,000 are looked at.
+    Of more than 20,000 rows, a sample of 20,000 is used.
     """
     if not len(table.covariates.columns):
         return None
@@ -110,7 +110,7 @@ def cross_fitted_mean(table: EncodedTable, *, seed: int = 0) -> Array:
 
 
 def cross_fitted_means(table: EncodedTable, *, seed: int = 0) -> tuple[Array, Array]:
-    """`cross_fitted_mean`, as the rows are and where the contrast holds what it holds of several treatments."""
+    """`cross_fitted_mean` of the rows as they are, and with the columns that a joint contrast holds set to their values."""
     seen, held = _features(table), _features(table, held=True) if table.held else None
     return _cross_fitted(table, seen, seed, held)
 
@@ -150,7 +150,7 @@ def _features(table: EncodedTable, *, held: bool = False) -> Array:
 
 
 def require_overlap(overlap: Overlap, treatment: str, *, population: str, weighs: bool) -> None:
-    """Refuse an effect that no comparable rows carry.
+    """Refuse an effect without comparable rows.
 
     Raises:
         DataError: The covariates separate the two groups, or weights explode in the whole population: a group's
@@ -159,20 +159,20 @@ def require_overlap(overlap: Overlap, treatment: str, *, population: str, weighs
     if overlap.separated:
         raise DataError(
             f"Expected rows with both values of '{treatment}' among similar rows; got (nearly) perfect separation: "
-            f"{overlap.told_by} tells '{treatment}', and {min(overlap.comparable)} rows of one group have a propensity "
+            f"{overlap.told_by} predicts '{treatment}', and {min(overlap.comparable)} rows of one group have a propensity "
             "between 1 % and 99 %. Leave out a covariate that decides the treatment if the graph allows it, collect rows "
             "where both values occur, or ask for population='overlap' with a coarser adjustment set."
         )
     if weighs and population == "whole" and overlap.explodes:
         raise DataError(
-            f"Expected weights that at least {LEAST_EFFECTIVE_SHARE:.0%} of each group's rows carry; in the whole "
-            f"population the weights of '{treatment}' explode: they rest on {min(overlap.effective):.1%} of a group's "
-            f"rows (overlap fails where {overlap.where}). Ask for population='overlap', or for 'treated' or 'control'."
+            f"Expected an effective sample size of at least {LEAST_EFFECTIVE_SHARE:.0%} of each group's rows; in the whole "
+            f"population the weights of '{treatment}' explode and leave {min(overlap.effective):.1%} of a group's rows "
+            f"(overlap fails where {overlap.where}). Ask for population='overlap', or for 'treated' or 'control'."
         )
 
 
 def overlap_warnings(table: EncodedTable, overlap: Overlap | None) -> tuple[str, ...]:
-    """Say where the estimate rests on the shape of a model instead of on comparable rows.
+    """Warn where the estimate extrapolates a model instead of comparing similar rows.
 
     For a discrete treatment: rows for which a compared value has a propensity below 5 %. For a continuous one: rows
     for which a contrast value lies outside 99 % of the treatment's spread around its mean given the covariates.
@@ -208,7 +208,7 @@ def _unseen_values(table: EncodedTable) -> tuple[str, ...]:
 
 
 def region(covariates: pd.DataFrame, chosen: NDArray[np.bool_]) -> str:
-    """The part of the covariates' space that holds most of the chosen rows, in words: a leaf of a tree of depth 2.
+    """The region of the covariates that holds most of the chosen rows, as text: a leaf of a tree of depth 2.
 
     >>> z = np.linspace(0, 1, 100)
     >>> region(pd.DataFrame({"z": z}), z > 0.8)

@@ -1,4 +1,4 @@
-"""DoWhy without its log lines, warnings and draws from numpy's global generator; nothing stays changed."""
+"""DoWhy without its log lines, warnings and draws from numpy's global generator; all settings are restored."""
 
 import logging
 import warnings

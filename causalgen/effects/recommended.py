@@ -1,4 +1,4 @@
-"""Which of several estimates answers the question: one number, and why that one."""
+"""The recommended one of several estimates, and the reason."""
 
 from typing import TYPE_CHECKING
 
@@ -23,13 +23,13 @@ PREFERENCE = {
     "generalized linear adjustment": "its model keeps the outcome in its range",
     "linear adjustment": "no method with weaker assumptions ran; it is right only where the outcome is linear",
 }
-"""Methods from weak assumptions to strong ones, and why one is taken."""
+"""Methods from weak assumptions to strong ones, with the reason to prefer each."""
 
 
 def recommend(report: "EffectReport") -> "Estimate | None":
-    """The adjusted estimate that rests on the weakest assumptions; None where nothing was adjusted.
+    """The adjusted estimate that makes the weakest assumptions; None where nothing was adjusted.
 
-    Estimates in the population that was asked for come first; methods that `PREFERENCE` lacks come last, in their order.
+    Estimates in the requested population come first; methods that are not in `PREFERENCE` come last, in their order.
     """
     adjusted = [row for row in report.estimates if row.kind == "adjusted"]
     asked = [row for row in adjusted if row.population == report.population]

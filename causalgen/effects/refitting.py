@@ -1,4 +1,4 @@
-"""Attribute mechanisms refitted to resampled rows, from where they stand: the bootstrap of a fitted model."""
+"""Attribute mechanisms refitted to resampled rows, starting from their fitted weights: a fitted model's bootstrap."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -19,10 +19,10 @@ ROUNDING = 1e-5
 
 
 def ancestral_model(scm: StructuralCausalModel, treatment: str, outcome: str) -> StructuralCausalModel:
-    """The part of a model that decides treatment and outcome; mechanisms are shared.
+    """The part of a model that determines treatment and outcome; mechanisms are shared.
 
     Raises:
-        DataError: An image is part of it.
+        DataError: It contains an image.
     """
     graph = scm.graph
     kept = graph.select({treatment, outcome, *graph.ancestors(treatment), *graph.ancestors(outcome)})
@@ -36,16 +36,16 @@ def ancestral_model(scm: StructuralCausalModel, treatment: str, outcome: str) ->
 
 
 class Refitting:
-    """Refits the mechanisms between treatment and outcome, any number of times; leaving the block undoes it.
+    """Refits the mechanisms between treatment and outcome any number of times; leaving the block restores them.
 
     A mechanism without trainable weights is fitted anew in closed form. Any other first settles on all rows, and every
     refit then takes a few L-BFGS iterations from there with the curvature learned while settling: refits differ by the
-    resample, not by the luck of training. A refit that diverges raises `DivergenceError`; the next starts afresh.
+    resample, not by the randomness of training. A refit that diverges raises `DivergenceError`; the next one starts afresh.
 
     Args:
         model: Attributes only.
         values: `(rows,)` of every node.
-        treatment: Its mechanism plays no part under do(treatment).
+        treatment: Its mechanism is unused under do(treatment).
         outcome: Only its ancestors under do(treatment) are refitted.
         iterations: L-BFGS iterations of every refit; settling takes `SETTLING`.
     """
@@ -67,10 +67,10 @@ class Refitting:
         self.model.zero_grad(set_to_none=True)
 
     def settle(self, counts: NDArray[np.int64]) -> None:
-        """Bring the mechanisms to rest on the rows, each counted `counts` times; refits start there.
+        """Train the mechanisms to convergence on the rows, each counted `counts` times; refits start there.
 
         Raises:
-            DataError: A mechanism diverges on the very rows.
+            DataError: A mechanism diverges on these rows.
         """
         try:
             self._run(counts, SETTLING)
@@ -122,7 +122,7 @@ def _descend(
     iterations: int,
     memory: dict[str, Any] | None,
 ) -> dict[str, Any] | None:
-    """Minimise the weighted losses; returns L-BFGS's memory of the curvature, with which another descent may start.
+    """Minimise the weighted losses; returns L-BFGS's memory of the curvature, from which another descent may start.
 
     None, and the weights as they were, where the losses do not fall.
     """

@@ -1,4 +1,4 @@
-"""What an effect estimate says, to whom it may be compared, and how far it was doubted."""
+"""The effect report: estimates, comparisons and checks."""
 
 import json
 from dataclasses import asdict, dataclass, field, replace
@@ -31,11 +31,11 @@ class Estimate:
         value: The effect, in the outcome's unit.
         low: Lower end of the interval; None when the source states none.
         high: Upper end of the interval.
-        kind: "naive" (unadjusted), "adjusted", "comparison" (another source beside the estimates) or "truth".
-        note: In words, how the number and its interval arise.
-        population: Whom the effect is averaged over: "whole", "overlap" (rows weighted by how much they could have had
-            either treatment value), "treated", "control", or "compliers" (those whom an instrument moves).
-        caution: In a few words, why the number only approximates the effect that was asked for; empty where it does not.
+        kind: "naive" (unadjusted), "adjusted", "comparison" (another source) or "truth".
+        note: How the number and its interval arise, as text.
+        population: Population that the effect averages over: "whole", "overlap" (rows weighted by the product of both
+            propensities), "treated", "control", or "compliers" (units that an instrument moves).
+        caution: Why the number only approximates the requested effect, in a few words; empty where it does not.
     """
 
     source: str
@@ -62,9 +62,9 @@ class Estimate:
 
 @dataclass(frozen=True, repr=False)
 class Refutation:
-    """One refuter run on one adjusted estimate, and on the naive estimate beside it.
+    """One refuter run on one adjusted estimate and on the naive estimate.
 
-    A verdict is "rejected" or "not rejected": a refuter can show an estimate wrong and never right.
+    A verdict is "rejected" or "not rejected": a refuter can show that an estimate is wrong, never that it is right.
 
     Attributes:
         refuter: "placebo treatment", "random common cause", "data subset" or "dummy outcome".
@@ -77,8 +77,8 @@ class Refutation:
         naive_found: Mean over the simulations for the naive estimate.
         naive_p_value: The same p-value for the naive estimate.
         naive_verdict: Verdict on the naive estimate.
-        checks: In words, what the refuter checks.
-        cannot_show: In words, what it cannot show.
+        checks: What the refuter checks, as text.
+        cannot_show: What it cannot show, as text.
     """
 
     refuter: str
@@ -95,7 +95,7 @@ class Refutation:
 
     @property
     def hypothesis(self) -> str:
-        """What the p-values test, in words."""
+        """The hypothesis that the p-values test, as text."""
         return f"{self.expected:.4g} is a draw from the estimates that '{self.refuter}' simulates"
 
     @property
@@ -116,7 +116,7 @@ class Refutation:
 
 @dataclass(frozen=True, repr=False)
 class EffectReport:
-    """The effect of one contrast, estimated, doubted and compared.
+    """The effect of one contrast: estimates, checks and comparisons.
 
     Attributes:
         treatment: Name of the treatment, or names of several.
@@ -124,7 +124,7 @@ class EffectReport:
         contrast: (a, b): the effect is of do(treatment=b) against do(treatment=a), in labels or natural units; of several
             treatments a tuple on both sides.
         outcome_unit: Unit of every number; "probability of ..." for a binary outcome.
-        estimand: What identifies the effect, in words and as a formula, with its assumptions.
+        estimand: How the effect is identified, as text and as a formula, with the assumptions.
         estimates: The naive estimate first, then the adjusted ones.
         refutations: One row for each adjusted estimate and refuter.
         comparisons: Effects from other sources, the truth among them where the generator is known.
@@ -134,10 +134,10 @@ class EffectReport:
         seed: Seed of folds and refuters.
         warnings: What a reader must know before using the numbers.
         versions: Versions of the libraries that made the numbers.
-        population: Population that was asked for; every estimate names its own.
+        population: The requested population; each estimate names the one it averages over.
         weights: Column of sampling weights; None without.
         cluster: Column of clusters; None when rows are independent.
-        variables: What every used column was read as.
+        variables: Every used variable with the kind its column was read as.
     """
 
     treatment: str | tuple[str, ...]
@@ -161,12 +161,12 @@ class EffectReport:
 
     @property
     def columns(self) -> str:
-        """What every used column was read as, in words; empty where it is not known."""
+        """The kind that each used column was read as, as text; empty where it is not known."""
         return columns_line(self.variables)
 
     @property
     def question(self) -> str:
-        """The effect asked for, in words."""
+        """The requested effect, as text."""
         unit = f" [{self.outcome_unit}]" if self.outcome_unit else ""
         first, second = map(self._written, self.contrast)
         among = "" if self.population == "whole" else f", in the {self.population} population"
@@ -188,36 +188,36 @@ class EffectReport:
     def estimate(self) -> Estimate:
         """The one estimate that answers the question; `recommended` says why. The others are comparisons.
 
-        Where the graph has no path from treatment to outcome it is 0, by assumption and without an interval.
+        Where the graph has no path from treatment to outcome, it is 0 by assumption and has no interval.
         """
         chosen = recommend(self)
         return chosen or Estimate("the graph", 0.0, kind="adjusted", note=why(self), population=self.population)
 
     @property
     def recommended(self) -> str:
-        """Why `estimate` is the estimate to take, in one sentence."""
+        """Why `estimate` is recommended, in one sentence."""
         return why(self)
 
     @property
     def others(self) -> tuple[Estimate, ...]:
-        """What the estimate is compared with: the other methods, the naive estimate, and the other sources."""
+        """Comparisons of the estimate: the other methods, the naive estimate, and the other sources."""
         chosen = self.estimate
         rows = [row for row in self.estimates if row != chosen]
         return (*sorted(rows, key=lambda row: row.kind == "naive"), *self.comparisons)
 
     @property
     def checks(self) -> tuple[Check, ...]:
-        """The checks that this report holds: refuters, methods against one another, interval, truth, warnings."""
+        """The checks in this report: refuters, agreement of methods, interval, truth, warnings."""
         return report_checks(self)
 
     @property
     def concerns(self) -> tuple[str, ...]:
-        """What speaks against the estimate, in full; `causalgen.effects.doubt.examine` finds more."""
+        """The concerns about the estimate, in full; `causalgen.effects.doubt.examine` checks more."""
         return concerns_of(self.checks)
 
     @property
     def headline(self) -> str:
-        """How many checks speak against the estimate, and which."""
+        """How many checks raise a concern, and which."""
         return headline(self.checks)
 
     @property
@@ -233,7 +233,7 @@ class EffectReport:
         return rows[source]
 
     def compare(self, *comparisons: Estimate, truth: float | None = None) -> "EffectReport":
-        """The same report with effects from other sources, and the true effect, beside the estimates."""
+        """The same report with effects from other sources, and the true effect, added."""
         if truth is not None:
             comparisons = (*comparisons, Estimate("truth", float(truth), kind="truth", note="The generator is known."))
         return replace(self, comparisons=self.comparisons + comparisons)
@@ -261,27 +261,27 @@ class EffectReport:
         return pd.DataFrame(rows).astype({"low": float, "high": float, "covers_truth": object})
 
     def refutation_frame(self) -> pd.DataFrame:
-        """Refutations, one row each, with hypothesis and reading in words."""
+        """Refutations, one row each, with hypothesis and reading as text."""
         rows = [{**asdict(row), "hypothesis": row.hypothesis, "reading": row.reading} for row in self.refutations]
         return pd.DataFrame(rows)
 
     def save(self, folder: str | Path, **options: Any) -> dict[str, Path]:
         """Write the report as a page, Markdown, LaTeX and tables; see `causalgen.reports.write_effect_report`.
 
-        With `graph=` and `table=` comes a notebook that makes the numbers again, with `doubt=` what `examine` found.
+        `graph=` and `table=` add a notebook that reproduces the numbers; `doubt=` adds the result of `examine`.
         """
         from ..reports import write_effect_report
 
         return write_effect_report(folder, self, **options)
 
     def plot(self) -> "Figure":
-        """Forest plot of the estimates and what they are compared with."""
+        """Forest plot of the estimates and their comparisons."""
         from ..reports import plot_forest
 
         return plot_forest(self)
 
     def to_dict(self) -> dict[str, Any]:
-        """JSON-able form of everything in the report."""
+        """JSON-serialisable form of everything in the report."""
         fields = asdict(self) | {"question": self.question, "estimate": asdict(self.estimate)}
         fields |= {"recommended": self.recommended, "headline": self.headline, "concerns": self.concerns}
         fields |= {"columns": self.columns, "variables": [variable.to_dict() for variable in self.variables]}
@@ -292,10 +292,10 @@ class EffectReport:
         return json.loads(json.dumps(fields, default=str))
 
     def describe(self, doubt: "Doubt | None" = None) -> str:
-        """The report in words: question, estimate, what speaks against it, then everything else.
+        """The report as text: question, estimate, concerns, then everything else.
 
         Args:
-            doubt: What `causalgen.effects.doubt.examine` found, which then counts as well.
+            doubt: Result of `causalgen.effects.doubt.examine`, whose checks are then counted as well.
         """
         line = self.headline if doubt is None else headline((*self.checks, *doubt.examined), doubt.fragile)
         rows = [self.question, f"  {self.estimate}", f"  {line}"]

@@ -1,4 +1,4 @@
-"""From a table with labels to the numbers that estimators take, every fault named."""
+"""Encoding of a table with labels as the numbers that estimators take; every fault is named."""
 
 from collections.abc import Hashable, Mapping, Sequence
 from contextlib import suppress
@@ -38,7 +38,7 @@ class EncodedTable:
         treated: Treatment value of interest, as in `data`.
         contrast: The contrast as declared labels or floats.
         bounds: Range of the outcome in `data`; None when its variable declares no support.
-        outcome_unit: What a unit of the outcome is.
+        outcome_unit: Unit of the outcome.
         dropped: Number of rows left out because a used column is missing.
         names: Treatment and outcome.
         labels: Labels of the discrete covariates, in the order of their codes.
@@ -65,7 +65,7 @@ class EncodedTable:
 
     @property
     def columns(self) -> str:
-        """What every used column was read as, in one line."""
+        """The kind that each used column was read as, in one line."""
         return columns_line(self.variables)
 
     @property
@@ -108,7 +108,7 @@ class EncodedTable:
 
     @property
     def clustered(self) -> bool:
-        """Whether rows come in clusters."""
+        """Whether rows are clustered."""
         return CLUSTER in self.data
 
 
@@ -122,7 +122,7 @@ def numeric(covariates: pd.DataFrame) -> NDArray[np.float64]:
 
 
 def say(table: EncodedTable) -> None:
-    """Warn of what an answer without warnings, such as a data frame, cannot hold."""
+    """Emit the warnings that a result without a place for them, such as a data frame, cannot hold."""
     for text in table.warnings:
         warn(text, DataWarning)
 
@@ -132,7 +132,7 @@ def check_names(graph: CausalGraph, table: pd.DataFrame, treatment: str, outcome
 
     Raises:
         UnknownNameError: Treatment or outcome is no node of the graph.
-        DataError: They are equal or images, or an attribute of the graph has no column.
+        DataError: Treatment and outcome are equal or images, or an attribute of the graph has no column.
     """
     if not isinstance(graph, CausalGraph):
         raise DataError(f"Expected the graph as a CausalGraph; got {type(graph).__name__}.")
@@ -184,11 +184,11 @@ def encode_table(
         adjustment: Names of the other variables that the estimators use.
         contrast: (a, b), labels or natural units.
         weights: Column of sampling weights.
-        cluster: Column that tells which rows belong together.
+        cluster: Column that names the cluster of each row.
 
     Raises:
-        DataError: A value is no label or no finite number, a column does not vary, the contrast is not two distinct
-            values of the treatment, the kinds do not suit, or too few rows remain.
+        DataError: A value is neither a label nor a finite number, a column does not vary, the contrast is not two
+            distinct values of the treatment, the kinds do not suit, or too few rows remain.
         SupportError: The contrast or an outcome lies outside the declared support.
     """
     used = [treatment, outcome, *adjustment]
@@ -197,7 +197,7 @@ def encode_table(
         if not isinstance(name, str):
             raise DataError(f"Expected the name of a column for weights and cluster; got {type(name).__name__}.")
         if name in (treatment, outcome):
-            raise DataError(f"Expected a column of its own for weights and cluster; got '{name}', which is compared.")
+            raise DataError(f"Expected a separate column for weights and cluster; got '{name}', which is compared.")
         if name not in table.columns:
             raise DataError(
                 f"Expected a column for weights and cluster; '{name}' has none."
@@ -274,14 +274,14 @@ def _weights(column: pd.Series) -> pd.Series:
         found = reading.faults[0].found if reading.kind is None else repr(column.tolist()[wrong[0]])
         raise DataError(
             f"Expected positive sampling weights in column '{column.name}'; got {found}. "
-            "Leave out rows that stand for nobody."
+            "Leave out rows without a positive weight."
         )
     numbers = pd.Series(reading.values / reading.values.max())  # weights of any size have squares
     if (worth := numbers.sum() ** 2 / (numbers**2).sum()) < LEAST_ROWS:
         raise DataError(
-            f"Expected sampling weights in column '{column.name}' that leave the table worth at least {LEAST_ROWS} rows; "
-            f"got weights so unequal (up to {numbers.max() / numbers.mean():.3g} times their mean) that they are worth "
-            f"{worth:.1f}. Trim the largest, or collect more rows of those who stand for many."
+            f"Expected sampling weights in column '{column.name}' with an effective sample size of at least {LEAST_ROWS}; "
+            f"got weights so unequal (up to {numbers.max() / numbers.mean():.3g} times their mean) that it is "
+            f"{worth:.1f}. Trim the largest weights, or collect more rows like those with large weights."
         )
     return numbers / numbers.mean()
 
@@ -307,7 +307,7 @@ def _check_clusters_of_arms(data: pd.DataFrame, treatment: str, cluster: str, ar
         if count < LEAST_CLUSTERS_PER_ARM:
             raise DataError(
                 f"Expected {treatment}={label!r} in at least {LEAST_CLUSTERS_PER_ARM} clusters of '{cluster}'; got "
-                f"{count}. What so few have in common cannot be told from the effect: collect more clusters."
+                f"{count}. With so few clusters, what they share cannot be separated from the effect. Collect more clusters."
             )
 
 
@@ -336,7 +336,7 @@ def _contrast(treatment: Variable, contrast: Any) -> tuple[tuple[Any, Any], floa
 
 
 def _code(treatment: Variable, value: Any) -> int:
-    """Code of a label, which may be written as text: "1" or "1.0" for 1."""
+    """Code of a label, which may be given as text: "1" or "1.0" for 1."""
     value = value.strip() if isinstance(value, str) else value
     if value not in (treatment.labels or ()) and isinstance(value, str):
         with suppress(ValueError, OverflowError):
@@ -363,7 +363,7 @@ def _finite(name: str, value: Any) -> float:
 
 
 def _outcome_range(outcome: Variable, values: pd.Series) -> tuple[tuple[float, float] | None, str]:
-    """Range and unit of the outcome as the estimators see it."""
+    """Range and unit of the encoded outcome."""
     if outcome.kind == "binary":
         assert outcome.labels is not None
         return (0.0, 1.0), f"probability of {outcome.labels[1]}"

@@ -1,8 +1,8 @@
 """Estimates, refuters and warnings for one encoded question; importing it loads DoWhy.
 
-DoWhy's are the second opinion on the adjustment set, the estimand and estimator classes that everything is written in, and
-the refuters (but for the dummy outcome). The estimators are this package's, unless a word such as
-"dowhy:linear_regression" or "econml:dml.LinearDML" asks for another's.
+DoWhy provides the second opinion on the adjustment set, the estimand and estimator classes, and the refuters (except the
+dummy outcome). The estimators are this package's, unless a word such as "dowhy:linear_regression" or
+"econml:dml.LinearDML" names another's.
 """
 
 import math
@@ -36,13 +36,13 @@ __all__ = ["through_dowhy"]
 
 STRONG_INSTRUMENT = 10
 LEAST_RESAMPLES = 100
-LEAST_IN_TAILS = 4  # resamples beyond the ends of a bootstrap interval, on both sides together
+LEAST_IN_TAILS = 4  # resamples beyond the ends of a bootstrap interval, both sides together
 NAIVE = "naive"
 LINEAR = ("linear adjustment", "double machine learning")
 """Methods whose effect of a continuous treatment is one slope times the contrast."""
 NAIVE_NOTES = {
-    "binary": "Difference of the two groups' means, adjusted for nothing: an association. Robust interval (HC1).",
-    "categorical": "Difference of the two groups' means, adjusted for nothing: an association. Robust interval (HC1).",
+    "binary": "Difference of the two groups' means, unadjusted: an association. Robust interval (HC1).",
+    "categorical": "Difference of the two groups' means, unadjusted: an association. Robust interval (HC1).",
     "continuous": "Slope of the outcome on the treatment alone, times the contrast: an association. Robust interval "
     "(HC1).",
 }
@@ -106,10 +106,10 @@ def _check_methods(chosen: dict[str, Method], table: EncodedTable, plan: Plan) -
 
 
 def _check_beside(estimand: Estimand, table: EncodedTable) -> None:
-    """Refuse an instrument or a mediator that does not vary, and an instrument of many labels."""
+    """Refuse an instrument or a mediator that does not vary, and an instrument with more than two labels."""
     for name in (estimand.instrument, *estimand.mediators):
         if name and table.data[name].nunique() < 2:
-            raise DataError(f"Expected '{name}' to vary, on which the effect's identification rests; it is constant.")
+            raise DataError(f"Expected '{name}' to vary, since the effect's identification uses it; it is constant.")
     if len(table.labels.get(estimand.instrument, ())) > 2:
         raise DataError(
             f"Expected a binary or continuous instrument; '{estimand.instrument}' has "
@@ -144,7 +144,7 @@ def _in_overlap(
     overlap: Overlap | None,
     plan: Plan,
 ) -> dict[str, tuple[CausalEstimate, Method, str]]:
-    """Where overlap is poor in the whole population: the weighing methods again, in the overlap population."""
+    """The weighting methods repeated in the overlap population, where overlap in the whole population is poor."""
     if overlap is None or overlap.poor < SHARE_WORTH_A_WARNING or plan.population != "whole":
         return {}
     able = {name: method for name, method in chosen.items() if method.weighs}
@@ -187,7 +187,7 @@ def _estimate(
 
 
 def _caution(source: str, table: EncodedTable) -> str:
-    """Of a method that is linear in a continuous treatment: that it approximates a curve by a straight line."""
+    """The caution for a method linear in a continuous treatment: it approximates a curve by a straight line."""
     if table.kind != "continuous" or source not in LINEAR:
         return ""
     reason = "" if table.bounds is None else ", and this outcome, which has limits, follows a curve"
@@ -197,7 +197,7 @@ def _caution(source: str, table: EncodedTable) -> str:
 def _doubts(
     table: EncodedTable, estimand: Estimand, overlap: Overlap | None, adjusted: dict[str, CausalEstimate]
 ) -> tuple[str, ...]:
-    """Where overlap is poor, and whether the instrument is weak."""
+    """Warnings about poor overlap and weak instruments."""
     if estimand.method == "backdoor":
         return overlap_warnings(table, overlap)
     return tuple(

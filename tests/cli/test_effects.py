@@ -62,7 +62,10 @@ def test_numbers_of_a_contrast_are_numbers(causalgen: Command, trial: Path) -> N
         ({"--formats": ["htlm"], "--out": ["OUT"]}, "Did you mean 'html'?"),
         ({"--formats": ["html"]}, "Name one with --out"),
         ({"--negative-controls": ["age"], "--no-doubt": []}, "which leaves them out"),
-        ({"--negative-controls": ["age"]}, "Expected a negative control beside treatment, outcome and adjustment set"),
+        (
+            {"--negative-controls": ["age"]},
+            "Expected a negative control other than treatment, outcome and adjustment set",
+        ),
         ({"--simulations": ["3"]}, "Expected at least 10 simulations"),
         ({"--level": ["95"]}, "Expected level between 0 and 1"),
         ({"--population": ["everyone"]}, "Expected population among"),

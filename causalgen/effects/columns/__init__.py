@@ -1,4 +1,4 @@
-"""What stands behind a column, assigned, measured or predicted, and estimates that correct for it."""
+"""The source of a column (assigned, measured or predicted), and estimates that correct for it."""
 
 from .declare import Column, with_proxies
 from .estimate import estimate_with_proxies

@@ -1,4 +1,4 @@
-r"""Predict-then-debias: proxies on all rows, put right by a random sample of rows with assigned values.
+r"""Predict-then-debias: proxies on all rows, corrected by a random sample of rows with assigned values.
 
 .. math:: \hat\theta = \hat\theta_{lab}(x) + \omega\,\bigl(\hat\theta_{all}(\hat x) - \hat\theta_{lab}(\hat x)\bigr)
 

@@ -1,4 +1,4 @@
-"""Declarations of what stands behind the columns of a table, checked against graph and table."""
+"""Declarations of where the columns of a table come from, checked against graph and table."""
 
 from collections.abc import Collection, Hashable, Sequence
 from dataclasses import dataclass, field
@@ -22,7 +22,7 @@ class Column:
         name: Node of the graph. The table's column of this name holds assigned values, missing where unknown.
         source: "assigned" in the table, "measured" on the image, or "predicted" from the image by a fitted model.
         proxy: Column that holds the measurement or prediction, in every row.
-        by: What measures or predicts, for reports.
+        by: Name of the measurement or predictor, for reports.
         labelled_at_random: Whether the rows whose assigned value is known are a random sample of all rows.
         fitted_on: Of a prediction: index labels of the table's rows on which the predictor was fitted; empty when it
             was fitted on other data.
@@ -56,7 +56,7 @@ class Column:
             return
         if not self.proxy or self.proxy == self.name:
             raise DataError(
-                f"Expected the column of the {self.source} values of '{self.name}' as proxy, beside the assigned values; "
+                f"Expected the column of the {self.source} values of '{self.name}' as proxy, next to the assigned values; "
                 f"got {self.proxy!r}. Without assigned values for some rows its bias cannot be known."
             )
         if self.source == "predicted" and self.fitted_on is None:
@@ -69,7 +69,7 @@ class Column:
 
     @property
     def reading(self) -> str:
-        """What stands behind the column, in words."""
+        """The column's source, as text."""
         if self.source == "assigned":
             return f"{self.name}: assigned in the table."
         by = f" by {self.by}" if self.by else ""
@@ -84,7 +84,7 @@ def check_columns(graph: CausalGraph, table: pd.DataFrame, treatment: str, colum
     Raises:
         UnknownNameError: A declared name is no node.
         DataError: A name is declared twice or without a kind, a proxy has no column, or the treatment is a proxy.
-        GraphError: The graph holds a proxy as something else than a child of an image.
+        GraphError: A proxy in the graph is not a child of an image.
     """
     names = [column.name for column in columns]
     if len(set(names)) < len(names):
@@ -112,7 +112,7 @@ def check_columns(graph: CausalGraph, table: pd.DataFrame, treatment: str, colum
             parents = graph.parents(column.proxy)
             if not parents or not all(graph[parent].is_image for parent in parents) or graph.children(column.proxy):
                 raise GraphError(
-                    f"Expected the proxy '{column.proxy}' as a child of an image without children of its own; got parents "
+                    f"Expected the proxy '{column.proxy}' as a childless child of an image; got parents "
                     f"{list(parents)} and children {list(graph.children(column.proxy))}. A reading causes nothing here."
                 )
 

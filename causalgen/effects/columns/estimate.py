@@ -1,4 +1,4 @@
-"""One effect where some columns are known by proxy only: as if the proxies were true, and corrected."""
+"""One effect where some columns are known by proxy only: uncorrected and corrected."""
 
 from collections.abc import Sequence
 from importlib.metadata import version
@@ -38,10 +38,10 @@ def estimate_with_proxies(
 ) -> EffectReport:
     """Estimate the average effect of do(treatment=b) against do(treatment=a) where columns are known by proxy.
 
-    The first estimate takes the proxies as if they were assigned. The last one corrects it, by what is declared:
+    The first estimate treats the proxies as assigned values. The last one corrects it, depending on the declarations:
 
     - a predicted outcome: prediction-powered inference on doubly robust or g-computation scores (with clusters,
-      predict-then-debias, since the library behind it knows none);
+      predict-then-debias, since the library behind it does not support clusters);
     - a predicted treatment or confounder: predict-then-debias;
     - a measured outcome: its calibration line on rows with assigned values;
     - a measured treatment or confounder: regression calibration in a linear outcome model.
@@ -52,16 +52,16 @@ def estimate_with_proxies(
         treatment: A binary, categorical or continuous variable.
         outcome: A binary or continuous variable. A prediction of a binary one may be a label or a probability.
         contrast: (a, b), labels or natural units.
-        columns: What stands behind the columns; those left out are assigned.
+        columns: Sources of the columns; those left out are assigned.
         method: Key of `causalgen.effects.estimators.methods.METHODS`; None for doubly robust (discrete treatment) or
-            g-computation (continuous). Regression calibration is linear whatever it says.
-        cluster: Column that tells which rows belong together.
+            g-computation (continuous). Regression calibration is always linear.
+        cluster: Column that names the cluster of each row.
         resamples: Bootstrap resamples of regression calibration.
         level: Level of the intervals.
         seed: Seed of folds and resamples.
 
     Returns:
-        A report without refutations; its warnings say what stands behind every column.
+        A report without refutations; its warnings name the source of every column.
 
     Raises:
         DataError: The treatment is a proxy, the labelled rows are not declared random, a predictor was fitted on them,
@@ -128,8 +128,8 @@ def _used(columns: Sequence[Column], names: Sequence[str]) -> list[Column]:
     if predicted and not_random:
         raise DataError(
             f"Expected the labelled rows of {', '.join(not_random)} declared a random sample (labelled_at_random=True), "
-            f"which the correction for predicted {', '.join(predicted)} rests on. Where they were chosen otherwise, "
-            "nothing says how wrong the predictions are on the other rows."
+            f"which the correction for predicted {', '.join(predicted)} rests on. Without a random sample "
+            "the error of the predictions on the other rows is unknown."
         )
     return used
 
@@ -141,7 +141,7 @@ def _debiased(
     used: Sequence[Column],
     options: _Options,
 ) -> tuple[tuple[Estimate, ...], tuple[str, ...]]:
-    """Proxies put right by a random sample of labelled rows."""
+    """Proxies corrected by a random sample of labelled rows."""
     from ..estimators.adjustment import interval
     from .debias import predict_then_debias
     from .prediction_powered import prediction_powered_mean
@@ -239,7 +239,7 @@ def _regression(
     table, treatment, outcome = split.everywhere, estimand.treatment, estimand.outcome
     if table.kind == "categorical":
         raise DataError(
-            f"Expected a binary or continuous treatment beside a measured confounder; '{treatment}' is categorical. "
+            f"Expected a binary or continuous treatment with a measured confounder; '{treatment}' is categorical. "
             "Recode it into two labels."
         )
     for name in names:

@@ -1,8 +1,8 @@
-r"""Estimates that correct for a measurement whose error says nothing about treatment or outcome.
+r"""Estimates that correct for a measurement whose error is independent of treatment and outcome.
 
 A measured **outcome**: on rows with assigned values, :math:`\text{measured} = \alpha + \beta\,\text{assigned} + e`, so an
 effect on the measured outcome is :math:`\beta` times the effect. A measured **treatment or confounder** attenuates:
-regression calibration puts :math:`E[\text{assigned} \mid \text{measured}, \text{the rest}]` in its place where the
+regression calibration substitutes :math:`E[\text{assigned} \mid \text{measured}, \text{the rest}]` where the
 assigned value is unknown, which is right for a linear outcome model.
 
 References:
@@ -48,7 +48,7 @@ class Regression(NamedTuple):
 def calibrated_outcome(
     raw: Influence, measured: Array, assigned: Array, labelled: NDArray[np.bool_], groups: NDArray
 ) -> tuple[Corrected, Calibration]:
-    """Divide the effect on the measured outcome by the slope of the line, both uncertain and from common rows.
+    """Divide the effect on the measured outcome by the slope of the line; both are uncertain and share rows.
 
     Args:
         raw: Effect on the measured outcome, all rows.

@@ -1,4 +1,4 @@
-"""An effect with the influence of every row, by one of the estimators on offer."""
+"""An effect with the influence of every row, by one of the available estimators."""
 
 from ...graph import CausalGraph, Estimand
 from ..estimators.adjustment import AdjustmentEstimator, Influence
@@ -29,11 +29,11 @@ class Scorer:
         self.name = method or ""
 
     def __call__(self, table: EncodedTable) -> Influence:
-        """Effect and influences on one version of the table.
+        """Effect and row influences on one version of the table.
 
         Raises:
             UnknownNameError: The method does not exist.
-            DataError: It does not suit the treatment or the table.
+            DataError: The method does not suit the treatment or the table.
         """
         self.name = self.name or DEFAULT_METHOD[table.kind]
         method = choose_methods([self.name], table.kind, self._treatment)[self.name]

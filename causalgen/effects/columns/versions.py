@@ -1,4 +1,4 @@
-"""One table in its versions: assigned values where they are known, proxies everywhere."""
+"""Versions of one table: assigned values where they are known, proxies everywhere."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
@@ -39,7 +39,7 @@ class Versions:
 
     @property
     def groups(self) -> NDArray:
-        """`(rows,)`, number of each row's cluster; every row its own without clusters."""
+        """`(rows,)`, number of each row's cluster; without clusters every row is one."""
         data = self.everywhere.data
         return data[CLUSTER].to_numpy() if CLUSTER in data else np.arange(len(data))
 
@@ -58,9 +58,9 @@ def versions(
         graph: Attributes without the proxies.
         table: One row per unit.
         columns: The used columns that have a proxy.
-        estimand: Says which columns are used.
+        estimand: Determines which columns are used.
         contrast: (a, b).
-        cluster: Column that tells which rows belong together.
+        cluster: Column that names the cluster of each row.
 
     Raises:
         DataError: Too few rows are labelled, all are, a predictor was fitted on labelled rows, or a value does not fit.
@@ -115,7 +115,7 @@ def versions(
 
 
 def _checked(variable: Variable, proxy: pd.Series, outcome: str) -> pd.Series:
-    """A proxy in the terms of its variable: labels, numbers, or for a binary outcome the second label's probability."""
+    """A proxy in its variable's terms: labels, numbers, or for a binary outcome the second label's probability."""
     if not variable.is_discrete:
         return proxy
     assert variable.labels is not None
@@ -139,7 +139,7 @@ def _checked(variable: Variable, proxy: pd.Series, outcome: str) -> pd.Series:
 
 
 def _loosened(graph: CausalGraph, outcome: str) -> CausalGraph:
-    """The graph with an outcome of any number: a reading may leave the range of what it reads."""
+    """The graph with an unbounded outcome: a reading may leave the range of what it reads."""
     number = Variable(outcome, "continuous", unit=graph[outcome].unit)
     variables = [number if v.name == outcome else v for v in graph.variables.values()]
     return CausalGraph(graph.edges, variables, confounded=graph.confounded)

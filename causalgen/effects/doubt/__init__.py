@@ -1,4 +1,4 @@
-"""How far to doubt an effect: refuters, hidden confounding, overlap and balance, negative controls, independencies."""
+"""Checks of an effect: refuters, hidden confounding, overlap and balance, negative controls, independencies."""
 
 from .controls import NegativeControl
 from .examine import Doubt, examine

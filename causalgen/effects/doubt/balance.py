@@ -45,8 +45,8 @@ class Arm:
         value: The value of the contrast.
         rows: Rows with it (discrete treatment), or all rows.
         effective: Effective sample size after weighting (sampling weights included); None for a continuous treatment.
-        share_outside: Share of the population among whose likes the value is rare: propensity below 0.05, or the value
-            outside 99 % of the treatment's spread around its mean given the covariates.
+        share_outside: Share of the population for which the value is rare given the covariates: its propensity is below
+            0.05, or it lies outside 99 % of the treatment's spread around the conditional mean.
         histogram: Counts of the arm's rows by their propensity of the second value, in 20 bins over [0, 1]; empty for
             a continuous treatment.
     """
@@ -83,7 +83,7 @@ class Balance:
 
     @property
     def doubtful(self) -> bool:
-        """Whether a covariate stays out of balance, or a twentieth of the population lacks likes in an arm."""
+        """Whether a covariate stays out of balance, or more than a twentieth of the population lacks overlap."""
         return self._unbalanced or max(arm.share_outside for arm in self.arms) > RARE
 
     @property
@@ -92,14 +92,14 @@ class Balance:
 
     @property
     def limit(self) -> float:
-        """Where imbalance starts: 0.1, or what chance alone leaves in so few rows (95 %) where that is more."""
+        """Where imbalance starts: 0.1, or the 95 % limit of chance imbalance at this sample size if that is larger."""
         sizes = [arm.rows if arm.effective is None else arm.effective for arm in self.arms]
         error = sizes[0] ** -0.5 if self.kind == "correlation" else sum(1 / size for size in sizes) ** 0.5
         return max(BALANCED, CHANCE * error)
 
     @property
     def flaw(self) -> str:
-        """What is wrong with overlap or balance, in a few words."""
+        """The problem with overlap or balance, in a few words."""
         if self._unbalanced:
             assert self.worst is not None
             return f"{self.worst.covariate} stays out of balance ({self.kind} {self.worst.after:.2f})"
@@ -108,7 +108,7 @@ class Balance:
 
     @property
     def reading(self) -> str:
-        """Overlap and balance in words, and what they cannot show."""
+        """Overlap and balance as text, and what they cannot show."""
         parts = [self._arm_reading(arm) for arm in self.arms]
         if self.worst is None:
             parts.append("There are no covariates to balance.")
@@ -133,7 +133,7 @@ class Balance:
         )
 
     def to_frame(self) -> pd.DataFrame:
-        """The love plot's table: covariate, before, after, with a reading in words."""
+        """The love plot's table: covariate, before, after and a sentence that reads them."""
         rows = [(row.covariate, row.before, row.after, self._row_reading(row)) for row in self.rows]
         return pd.DataFrame(rows, columns=["covariate", "before", "after", "reading"])
 
@@ -141,7 +141,7 @@ class Balance:
         state = "balanced" if abs(row.after) <= self.limit else "out of balance"
         return (
             f"{row.covariate}: {self.kind} {row.before:.2f} before and {row.after:.2f} after, {state} in its mean; "
-            "whether its joint distribution with the others is, this cannot show."
+            "this cannot show whether its joint distribution with the others is."
         )
 
     def histogram_frame(self) -> pd.DataFrame:

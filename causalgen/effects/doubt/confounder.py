@@ -51,7 +51,7 @@ class ConfounderRow:
 
     Attributes:
         estimate: Source of the estimate.
-        like: What the confounder is as strong as; "" where both strengths are set equal.
+        like: Covariate whose strength the confounder has; "" where both strengths are set equal.
         r2_treatment: Its partial R2 with the treatment.
         r2_outcome: Its partial R2 with the outcome.
         value: Mean of the estimates over the simulations.
@@ -83,9 +83,9 @@ class SimulatedConfounder:
     simulations: int
 
     def tipping(self, source: str, share: float = 1.0) -> float | None:
-        """The equal strength that takes away `share` of an estimate, interpolated; None where none tried does.
+        """The equal strength that removes `share` of an estimate, interpolated; None where no tried strength does.
 
-        `share` 1 is the strength at which the effect becomes 0 and beyond which it has lost its sign.
+        `share` 1 is the strength at which the effect becomes 0; beyond it the sign changes.
         """
         start = self.original[source]
         curve = [(0.0, start)] + [(row.r2_outcome, row.value) for row in self._of(source) if not row.like]
@@ -98,14 +98,14 @@ class SimulatedConfounder:
         return None
 
     def verdict(self, source: str) -> Benchmarked:
-        """Whether a confounder as strong as observed covariates takes the sign away: a strength, never a rejection."""
+        """Whether a confounder as strong as observed covariates would take the sign: a benchmark, not a rejection."""
         compared = [row.value for row in self._of(source) if row.like]
         if not compared:
             return "no benchmark"
         return "sign lost" if min(value * self.original[source] for value in compared) <= 0 else "sign kept"
 
     def reading(self, source: str) -> str:
-        """The verdict and the tipping strengths in words, and what they cannot show."""
+        """The verdict and the tipping strengths as text, and what they cannot show."""
         words = READINGS[self.verdict(source)]
         half, gone = self._strength(self.tipping(source, 0.5)), self._strength(self.tipping(source))
         return (
@@ -127,7 +127,7 @@ class SimulatedConfounder:
         return [row for row in self.rows if row.estimate == source]
 
     def to_frame(self) -> pd.DataFrame:
-        """One row for each estimate and strength, with a reading in words."""
+        """One row for each estimate and strength, with a sentence that reads it."""
         columns = ["estimate", "like", "r2_treatment", "r2_outcome", "value", "spread", "reading"]
         return pd.DataFrame([(*vars(row).values(), self._row_reading(row)) for row in self.rows], columns=columns)
 
@@ -136,7 +136,7 @@ class SimulatedConfounder:
         return (
             f"A simulated hidden cause{like} that explains {percent(row.r2_treatment)} of the treatment and "
             f"{percent(row.r2_outcome)} of the outcome turns {self.original[row.estimate]:.4g} into {row.value:.4g}; "
-            "whether one exists, this cannot show."
+            "this cannot show whether one exists."
         )
 
 
@@ -156,13 +156,13 @@ def simulate_confounder(
 ) -> SimulatedConfounder:
     """Adjust every estimate, and the naive one, for simulated confounders of growing strength.
 
-    From more than 5,000 rows as many are drawn: the refits are many, and their spread is shown.
+    Tables of more than 5,000 rows are sampled down to 5,000, since there are many refits; the spread is reported.
 
     Args:
         table: Treatment, outcome and covariates.
         sources: Methods of the adjusted estimates.
-        robust: Partial R2 of the observed covariates, whose strength the confounder takes as well.
-        population: Whom the adjusted estimates are averaged over.
+        robust: Partial R2 of the observed covariates; the confounder is also given their strengths.
+        population: Population that the adjusted estimates average over.
         simulations: Draws for each strength.
         seed: Seed of the draws.
 
@@ -191,7 +191,7 @@ def simulate_confounder(
 
 
 def check_simulations(simulations: int) -> None:
-    """Refuse fewer than 2 draws, which have no spread."""
+    """Refuse fewer than 2 draws, because they have no spread."""
     if not isinstance(simulations, int) or simulations < LEAST_SIMULATIONS:
         raise DataError(
             f"Expected at least {LEAST_SIMULATIONS} simulations of the hidden confounder; got {simulations!r}."
@@ -210,7 +210,7 @@ def _residuals(table: EncodedTable) -> tuple[Array, Array, float]:
 
 
 def _left(design: Array, target: Array, weights: Array) -> Array:
-    """What a linear regression leaves of the target, brought to variance 1."""
+    """Residual of a linear regression of the target, scaled to variance 1."""
     root = np.sqrt(weights)
     left = target - design @ np.linalg.lstsq(design * root[:, None], target * root, rcond=None)[0]
     return left / np.sqrt(np.average(left**2, weights=weights))

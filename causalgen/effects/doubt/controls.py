@@ -29,7 +29,7 @@ Role = Literal["outcome", "exposure"]
 
 @dataclass(frozen=True)
 class NegativeControl:
-    """A column on which, or by which, there must be no effect.
+    """A column that the treatment must not affect, or that must not affect the outcome.
 
     Attributes:
         name: A variable of the graph.
@@ -48,12 +48,12 @@ class ControlTest:
 
     Attributes:
         control: The control.
-        estimate: The method's estimate of an effect that the graph says is 0.
+        estimate: The method's estimate of an effect that is 0 by the graph.
         p_value: Two-sided; hypothesis: that effect is 0. None without an interval.
         adjusted: The p-value after Holm's correction for the method's controls.
         verdict: "rejected" when `adjusted` <= 0.05.
         naive_verdict: Verdict on the naive estimate.
-        hypothesis: In words.
+        hypothesis: The hypothesis, as text.
     """
 
     control: NegativeControl
@@ -71,18 +71,18 @@ class ControlTest:
 
     @property
     def concern(self) -> str:
-        """What speaks against the method; empty where nothing does."""
+        """The concern about the method; empty where the control is not rejected."""
         return f"Negative control: {self.reading}" if self.verdict == "rejected" else ""
 
     @property
     def reading(self) -> str:
-        """The verdict in words, and what it cannot show."""
+        """The verdict as text, and what it cannot show."""
         test = f"{self.verdict}: {self.hypothesis} (found {self.estimate.value:.4g}"
         test += ")." if self.p_value is None or self.adjusted is None else f", p = {self.adjusted:.2g} after Holm)."
         if self.verdict == "rejected":
             return (
                 f"{test} Something other than an effect ties them: a hidden common cause, which may bias the estimate "
-                "as well, a wrong graph, or a model of the wrong form. Which, it cannot show."
+                "as well, a wrong graph, or a model of the wrong form. It cannot show which."
             )
         if self.naive_verdict != "rejected":
             test += " Not informative here: the naive estimate is not rejected either."
@@ -102,15 +102,14 @@ def check_controls(
     Args:
         graph: The assumed graph; images are projected out.
         table: A column for every control.
-        report: The report in doubt; its adjustment set, methods, weights, clusters and, for a negative-control outcome,
-            population are used. Whoever is exposed to a negative-control exposure, its effect is that in the whole
-            population.
+        report: The report to check. Its adjustment set, methods, weights and clusters are used, and its population for a
+            negative-control outcome; the effect of a negative-control exposure is that in the whole population.
         controls: The controls.
         seed: Seed of folds.
 
     Raises:
         UnknownNameError: A control is no node of the graph.
-        DataError: By the graph a control is none (the message shows the path), or its column does not suit.
+        DataError: By the graph the column is no negative control (the message shows the path), or it does not suit.
     """
     graph = with_variables(graph, report.variables)
     attributes = graph.project([name for name in graph.nodes if not graph[name].is_image])
@@ -152,7 +151,7 @@ def _treatment(report: EffectReport) -> str:
 
 
 def _verify(graph: CausalGraph, attributes: CausalGraph, report: EffectReport, control: NegativeControl) -> None:
-    """Refuse a control that, by the graph, is none."""
+    """Refuse a column that is no negative control by the graph."""
     if control.role not in ("outcome", "exposure"):
         raise DataError(f"Expected the role of a negative control to be 'outcome' or 'exposure'; got {control.role!r}.")
     graph.require(control.name)
@@ -160,7 +159,7 @@ def _verify(graph: CausalGraph, attributes: CausalGraph, report: EffectReport, c
         raise DataError(f"Expected an attribute as negative control; got the image '{control.name}'.")
     if control.name in (_treatment(report), report.outcome, *report.estimand.adjustment):
         raise DataError(
-            f"Expected a negative control beside treatment, outcome and adjustment set; got '{control.name}', which is "
+            f"Expected a negative control other than treatment, outcome and adjustment set; got '{control.name}', which is "
             "one of them."
         )
     given = list(report.estimand.adjustment)
@@ -192,7 +191,7 @@ def _verify(graph: CausalGraph, attributes: CausalGraph, report: EffectReport, c
 def _refuse_directed_path(
     graph: CausalGraph, cause: str, outcome: str, control: NegativeControl, treatment: str, remedy: str
 ) -> None:
-    """A directed path, for an exposure one that does not lead through the treatment, which is held."""
+    """A directed path; for an exposure, one that avoids the treatment, which is held fixed."""
     arrows = nx.DiGraph(graph.edges)
     arrows.add_nodes_from(graph.nodes)
     if control.role == "exposure":
@@ -210,7 +209,7 @@ def _estimates(
     names: Sequence[str],
     seed: int,
 ) -> tuple[dict[str, Estimate], EncodedTable]:
-    """Effects of, or on, one control, and the table that they were made from."""
+    """Effects of, or on, one control, and the table behind them."""
     if control.name not in table.columns:
         raise DataError(
             f"Expected a column for the negative control '{control.name}'; got none."
@@ -227,7 +226,7 @@ def _estimates(
 
 
 def _suited(names: Sequence[str], table: EncodedTable) -> list[str]:
-    """The methods for a treatment of this kind and an outcome of this range; the naive one suits always."""
+    """The methods for a treatment of this kind and an outcome of this range; the naive one always suits."""
 
     def suits(name: str) -> bool:
         return table.kind in METHODS[name].kinds and (table.bounds is not None or not METHODS[name].bounded)

@@ -1,4 +1,4 @@
-"""A refuter: an outcome on which the treatment has no effect, in the place of the observed one."""
+"""A refuter that replaces the observed outcome by one on which the treatment has no effect."""
 
 from typing import Any
 
@@ -30,8 +30,8 @@ def refute_dummy_outcome(
     """Replace the outcome by f(covariates) + noise, on which the treatment has no effect.
 
     DoWhy's own refuter cannot do this: it groups the rows by treatment to fit f, which fails on a float treatment, and
-    its noise leaves the range of a bounded outcome. So the outcome is simulated here and refitted as DoWhy does it.
-    An instrument and the mediators of a front door are no covariates: an outcome that listens to them has an effect.
+    its noise leaves the range of a bounded outcome. So the outcome is simulated here, and estimators are refitted as in DoWhy.
+    An instrument and front-door mediators are not covariates: an outcome that depends on them has an effect.
     """
     (outcome,), (treatment,) = estimand.outcome_variable, estimand.treatment_variable
     observed = data[outcome].to_numpy(dtype=float)
@@ -54,16 +54,16 @@ def refute_dummy_outcome(
 
 
 class _Zero:
-    """The effect that a dummy outcome has, in the form that DoWhy's test reads."""
+    """The effect on a dummy outcome, in the form that DoWhy's test reads."""
 
     value = 0.0
 
 
 def _from_covariates(columns: Array, outcome: Array, clusters: Rows | None) -> Array:
-    """The outcome as boosted trees predict it without the treatment: of another form than any estimator's model.
+    """Boosted trees' prediction of the outcome without the treatment, of a form that no estimator's model has.
 
-    A row is predicted by trees grown without it and its cluster. Trees that had seen it would take in a part of its
-    residual, in which the treatment's effect is: the dummy outcome would listen to the treatment.
+    A row is predicted by trees grown without it and its cluster. Trees that had seen it would absorb part of its
+    residual, which contains the treatment's effect, so the dummy outcome would depend on the treatment.
     """
     if not columns.shape[1]:
         return np.full(len(outcome), outcome.mean())
@@ -83,10 +83,10 @@ def _from_covariates(columns: Array, outcome: Array, clusters: Rows | None) -> A
 def draw_outcome(
     expected: Array, observed: Array, random: np.random.RandomState, clusters: Rows | None = None
 ) -> Array:
-    """Coins for an outcome of two values, else expectation plus random residuals inside the observed range.
+    """Bernoulli draws for an outcome of two values, else expectation plus random residuals within the observed range.
 
-    Residuals are shuffled over the rows. Those of a cluster belong together: there each cluster keeps its own, all
-    with one random sign, so that the simulated estimates vary as those of clustered rows do. Coins do not know clusters.
+    Residuals are shuffled over the rows. With clusters, each cluster keeps its residuals, all with one random sign, so
+    that the simulated estimates vary as those of clustered rows do. Bernoulli draws ignore clusters.
     """
     low, high = observed.min(), observed.max()
     if np.isin(observed, [low, high]).all():

@@ -25,7 +25,7 @@ PER_STANDARD_DEVIATION = 0.91
 
 @dataclass(frozen=True)
 class EValue:
-    """What a hidden confounder would need to explain one estimate away.
+    """How strong a hidden confounder must be to explain one estimate away.
 
     Attributes:
         estimate: Source of the estimate.
@@ -33,7 +33,7 @@ class EValue:
         risk_ratio_limit: The end of its interval nearest to 1; None without an interval.
         value: E-value of the estimate, at least 1.
         limit: E-value of that end, 1 where the interval holds "no effect"; None without an interval.
-        scale: In words, how the risk ratio arises.
+        scale: How the risk ratio arises, as text.
     """
 
     estimate: str
@@ -45,7 +45,7 @@ class EValue:
 
     @property
     def reading(self) -> str:
-        """The E-values in words, and what they cannot show."""
+        """The E-values as text, and what they cannot show."""
         words = (
             f"To move the estimate to no effect, a hidden common cause must multiply the outcome's risk by "
             f"{self.value:.2f} and be as strongly tied to the treatment, beyond the adjustment set"
@@ -80,9 +80,9 @@ def risk_ratio_of_difference(difference: float, deviation: float) -> float:
 def e_values(
     table: EncodedTable, estimates: Sequence[Estimate], *, population: str = "whole", seed: int = 0
 ) -> tuple[EValue, ...]:
-    """E-values of estimates made from `table`, which must have the contrast and population that the estimates have.
+    """E-values of estimates made from `table`, whose contrast and population must be those of the estimates.
 
-    `seed` splits the folds of the propensities that tell what the overlap population is.
+    `seed` splits the folds of the propensities that define the overlap population.
     """
     values = table.data[table.names[1]].to_numpy(dtype=float)
     if np.isin(values, [0, 1]).all():

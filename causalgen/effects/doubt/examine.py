@@ -1,4 +1,4 @@
-"""A finished effect report put in doubt from every side that its graph and table allow."""
+"""All checks of a finished effect report that its graph and table allow."""
 
 import json
 from collections.abc import Sequence
@@ -28,9 +28,9 @@ __all__ = ["Doubt", "examine"]
 
 @dataclass(frozen=True)
 class Doubt:
-    """What speaks against an effect report, and what cannot be known.
+    """Concerns about an effect report, and what cannot be known.
 
-    The first five parts are for an effect identified by adjustment; elsewhere they are None or empty.
+    The first five parts are for effects identified by adjustment; for others they are None or empty.
 
     Attributes:
         question: The report's question.
@@ -39,10 +39,10 @@ class Doubt:
         e_values: E-values of the estimates.
         balance: Overlap of the compared values and balance of the covariates.
         negative_controls: One row for each control and method.
-        independencies: What the graph implies among the observed attributes, tested.
+        independencies: Tests of the independencies that the graph implies among the observed attributes.
         seed: Seed of simulations, folds and draws.
-        of_report: The report's own checks: refuters, methods against one another, interval, warnings.
-        left_out: What the report took into account and these parts do not; empty when nothing.
+        of_report: The report's own checks: refuters, agreement of methods, interval, warnings.
+        left_out: Parts of the report that these checks do not take into account; empty when there are none.
     """
 
     question: str
@@ -58,7 +58,7 @@ class Doubt:
 
     @property
     def examined(self) -> tuple[Check, ...]:
-        """The checks that were made here, beyond those of the report; sensitivity is a benchmark, and no check."""
+        """The checks made here, beyond those of the report; sensitivity is a benchmark, not a check."""
         checks = []
         if self.balance is not None:
             text = f"Poor overlap or balance. {self.balance.reading}"
@@ -77,7 +77,7 @@ class Doubt:
 
     @property
     def fragile(self) -> str:
-        """What a hidden cause as strong as observed ones would do to the estimate; empty where it would stand."""
+        """What a hidden cause as strong as observed ones would do to the estimate; empty where the estimate holds."""
         if self.sensitivity is not None and self.sensitivity.weakness:
             return self.sensitivity.weakness
         original = {} if self.confounder is None else self.confounder.original
@@ -86,17 +86,17 @@ class Doubt:
 
     @property
     def checks(self) -> tuple[Check, ...]:
-        """All checks: those of the report, and those that were made here."""
+        """All checks: those of the report, and those made here."""
         return (*self.of_report, *self.examined)
 
     @property
     def reasons(self) -> tuple[str, ...]:
-        """What speaks against the number, in full; empty where nothing was found, which proves nothing."""
+        """The concerns, in full; an empty result does not prove the estimate right."""
         return concerns_of(self.checks)
 
     @property
     def summary(self) -> tuple[str, ...]:
-        """Short sentences: first how many checks speak against the number and which, then every part in words."""
+        """Short sentences: first how many checks raise a concern and which, then every part as text."""
         words = [headline(self.checks, self.fragile)]
         if self.left_out:
             words.append(self.left_out)
@@ -116,11 +116,11 @@ class Doubt:
         return tuple(words)
 
     def e_value_frame(self) -> pd.DataFrame:
-        """E-values, one row for each estimate, with their reading in words."""
+        """E-values, one row for each estimate, with a sentence that reads them."""
         return pd.DataFrame([{**asdict(row), "reading": row.reading} for row in self.e_values])
 
     def control_frame(self) -> pd.DataFrame:
-        """Negative controls, one row for each control and method, with hypothesis and reading in words."""
+        """Negative controls, one row for each control and method, with hypothesis and reading as text."""
         rows = [
             {
                 "control": row.control.name,
@@ -140,7 +140,7 @@ class Doubt:
         return pd.DataFrame(rows)
 
     def to_dict(self) -> dict[str, Any]:
-        """JSON-able form of everything, with reasons and summary."""
+        """JSON-serialisable form of everything, with reasons and summary."""
         fields = asdict(self) | {"reasons": self.reasons, "summary": self.summary}
         return json.loads(json.dumps(fields, default=str))
 
@@ -160,13 +160,13 @@ def examine(
     simulations: int = 3,
     seed: int = 0,
 ) -> Doubt:
-    """Put a finished report in doubt: hidden confounding, overlap, balance, controls, implied independencies.
+    """Examine a finished report: hidden confounding, overlap, balance, controls, implied independencies.
 
-    Weights, clusters and population are those of the report; where a part cannot honour them, `left_out` says so.
+    Weights, clusters and population are those of the report; `left_out` names the parts that cannot honour them.
 
     Args:
         graph: The graph that the report was made with.
-        table: The table that the report was made with, and columns of the negative controls.
+        table: The table that the report was made with, plus a column for each negative control.
         report: From `estimate_effect`.
         negative_controls: Controls; a name stands for a negative-control outcome.
         simulations: Draws of the simulated hidden confounder for each strength.
@@ -174,7 +174,7 @@ def examine(
 
     Raises:
         UnknownNameError: A control is no node of the graph.
-        DataError: The table does not suit, a control is none by the graph, or `simulations` is below 2.
+        DataError: The table does not suit, a column is no negative control by the graph, or `simulations` is below 2.
     """
     if not isinstance(report, EffectReport):
         raise DataError(f"Expected the report as an EffectReport from estimate_effect; got {type(report).__name__}.")
@@ -193,7 +193,7 @@ def examine(
     if report.estimand.method != "backdoor":
         if controls:
             raise DataError(
-                "Expected negative controls beside an effect identified by adjustment; this one is identified as "
+                "Expected negative controls with an effect identified by adjustment; this one is identified as "
                 f"'{report.estimand.method}'. Leave them out."
             )
         return Doubt(report.question, None, None, (), None, (), independencies, seed, report.checks, _left_out(report))

@@ -48,7 +48,7 @@ class TestedIndependence:
 
     @property
     def reading(self) -> str:
-        """The verdict in words, and what it cannot show."""
+        """The verdict as text, and what it cannot show."""
         if self.p_value is None or self.adjusted is None:
             return f"no verdict on: {self.hypothesis}. Nothing varies once the rest is known."
         test = f"{self.verdict}: {self.hypothesis} (p = {self.p_value:.2g}, {self.adjusted:.2g} corrected by Holm)."
@@ -56,7 +56,7 @@ class TestedIndependence:
             x, y, _ = self.independence
             return (
                 f"{test} The graph lacks an edge or a hidden common cause that ties {x} to {y}, or an arrow points the "
-                "wrong way; which of these, it cannot show."
+                "wrong way; it cannot show which of these."
             )
         return (
             f"{test} It cannot show that the graph is right: other graphs imply the same, and small samples hide much."
@@ -87,7 +87,7 @@ class ImpliedIndependencies:
         return f"{words}. What is not rejected is not shown: the missing edges stay an assumption."
 
     def to_frame(self) -> pd.DataFrame:
-        """One row for each test, with its hypothesis and its reading in words."""
+        """One row for each test, with its hypothesis and reading as text."""
         columns = ["independence", "hypothesis", "p_value", "adjusted", "verdict", "rows", "reading"]
         rows = [
             (str(row.independence), row.hypothesis, row.p_value, row.adjusted, row.verdict, row.rows, row.reading)
@@ -102,13 +102,13 @@ def check_independencies(
     """Test every independence that the graph implies among its attributes.
 
     Images are projected out, which keeps the paths through them; a hidden common cause (a <-> b) implies no
-    independence of the two. One separating set is tested for each pair. From more than 10,000 rows as many are drawn:
-    a violation that they do not show is a small one.
+    independence of the two. One separating set is tested for each pair. Tables of more than 10,000 rows are sampled down
+    to 10,000: a violation that these do not show is small.
 
     Args:
         graph: The assumed graph.
         table: A column for every attribute.
-        cluster: Column that tells which rows belong together; None when rows are independent.
+        cluster: Column that names the cluster of each row; None when rows are independent.
         seed: Seed of the draw of rows.
 
     Raises:

@@ -43,14 +43,14 @@ def independence_p_value(
 
     Args:
         table: The columns without missing values.
-        x: One variable; without a kind, its column tells.
+        x: One variable; without a kind, its column decides.
         y: The other.
         given: The variables conditioned on.
         clusters: Number of each row's cluster, whose products are added up before they are tested; None when rows are
             independent.
 
     Returns:
-        The p-value; None where nothing varies once the given variables are known.
+        The p-value; None where nothing varies given the conditioning variables.
 
     >>> random = np.random.default_rng(0)
     >>> z, e = random.normal(size=(2, 500))
@@ -127,10 +127,10 @@ def _features(condition: Array) -> Array:
 
 
 def _residuals(features: Array, targets: Array) -> Array:
-    """What ridge regression on the features leaves of the targets, without columns of which it leaves nothing.
+    """Residuals of a ridge regression of the targets on the features, without columns whose residual is 0.
 
-    Each target has the penalty of least generalised cross-validation error. sklearn's RidgeCV decomposes all rows for
-    that and takes ten times as long; the features' second moments suffice.
+    Each target has the penalty of least generalised cross-validation error, found from the features' second moments.
+    sklearn's RidgeCV decomposes all rows instead, which takes ten times as long.
     """
     features, centred = features - features.mean(axis=0), targets - targets.mean(axis=0)
     eigenvalues, directions = np.linalg.eigh(features.T @ features)

@@ -38,8 +38,8 @@ def refit(
     Args:
         table: Treatment, outcome and covariates.
         names: Keys of `METHODS`; "naive" is the linear estimate without the covariates.
-        adjust_naive: The covariates that the naive estimate adjusts for all the same.
-        population: Whom the adjusted effects are averaged over.
+        adjust_naive: The covariates that even the naive estimate adjusts for.
+        population: Population that the adjusted effects average over.
         seed: Seed of folds.
 
     Returns:
@@ -66,7 +66,7 @@ def with_covariate(table: EncodedTable, name: str, values: np.ndarray) -> Encode
 
 
 def freedom_of(table: EncodedTable) -> float:
-    """Degrees of freedom of the estimates' standard errors: clusters less one; without limit where rows are independent."""
+    """Degrees of freedom of the standard errors: clusters minus one; infinite where rows are independent."""
     clusters = table.clusters
     return np.inf if clusters is None else float(clusters.max())
 

@@ -1,4 +1,4 @@
-"""DoWhy's refuters on an estimate and on the naive estimate beside it."""
+"""DoWhy's refuters on an estimate and on the naive estimate."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -19,12 +19,12 @@ from .dummy_outcome import refute_dummy_outcome
 __all__ = ["REFUTERS", "Refuter", "refute", "run_refuter"]
 
 SIGNIFICANCE = 0.05
-DOWHY_BOOTSTRAP_TEST = 100  # from so many simulations on, DoWhy's test is two-sided; below it is one-sided
+DOWHY_BOOTSTRAP_TEST = 100  # from this number of simulations on, DoWhy's test is two-sided; below it, one-sided
 
 
 @dataclass(frozen=True)
 class Refuter:
-    """One of DoWhy's refuters, in words and as a function."""
+    """One of DoWhy's refuters, as text and as a function."""
 
     run: Callable[..., CausalRefutation]
     checks: str
@@ -125,7 +125,7 @@ def refute(
 
 
 def _of_one_split(estimate: CausalEstimate) -> CausalEstimate:
-    """The doubly robust estimate from one split into folds: where it takes several, so would every simulated table."""
+    """The doubly robust estimate from one split into folds: several splits would slow every simulated table."""
     estimator = estimate.estimator
     if not isinstance(estimator, DoublyRobust) or estimator.splits(len(estimate._data)) == 1:
         return estimate

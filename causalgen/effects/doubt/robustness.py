@@ -5,7 +5,7 @@ share r2_d of the residual variance of d (given x) and r2_y of that of y (given 
 
     |bias| = se sqrt(df) sqrt(r2_y r2_d / (1 - r2_d)).
 
-DoWhy's analyzer of the same name keeps only the last benchmark it computes, so the closed forms stand here.
+DoWhy's analyzer of the same name keeps only the last benchmark it computes, so this module has the closed forms.
 
 With sampling weights all shares are those of the weighted table. Weights and clusters also widen the interval; by how
 much (the robust standard error over the classical one) is taken to be the same with and without the hidden variable.
@@ -74,10 +74,10 @@ class Robustness:
         value_half: The same for half the estimate.
         value_level: The same for an interval that reaches 0.
         r2_treatment_covariates: Share of the treatment's variance that all covariates explain.
-        r2_outcome_covariates: Share of the outcome's variance that they explain beside the treatment.
+        r2_outcome_covariates: Share of the outcome's variance that they explain in addition to the treatment.
         benchmarks: Hidden confounders 1, 2 and 3 times as strong as each covariate and as all together.
         design: Robust standard error over the classical one where rows have weights or clusters, else 1. Intervals and
-            t-values stand on the robust one.
+            t-values use the robust one.
     """
 
     effect: float
@@ -130,7 +130,7 @@ class Robustness:
 
     @property
     def strongest(self) -> Benchmark | None:
-        """The single covariate as strong as which a hidden confounder would move the estimate most."""
+        """The single covariate whose strength, in a hidden confounder, would move the estimate most."""
         single = [row for row in self.benchmarks if row.times == 1 and row.covariate != ALL]
         return min(single, key=lambda row: row.estimate / self.effect if self.effect else 0, default=None)
 
@@ -142,13 +142,13 @@ class Robustness:
 
     @property
     def doubtful(self) -> bool:
-        """Whether a confounder as strong as all covariates, or as the strongest, leaves half or less; True without."""
+        """Whether a confounder as strong as all covariates, or the strongest, leaves half or less; True without any."""
         rows = [row for row in (self.together, self.strongest) if row is not None]
         return not rows or any(self.left(row) != "more than half" for row in rows)
 
     @property
     def weakness(self) -> str:
-        """What a hidden cause as strong as observed ones would do, in a few words; empty where the estimate stands."""
+        """What a hidden cause as strong as observed ones would do, in a few words; empty where the estimate holds."""
         for row in (self.strongest, self.together):
             if row is not None and (left := self.left(row)) != "more than half":
                 name = "all observed ones together" if row.covariate == ALL else row.covariate
@@ -157,7 +157,7 @@ class Robustness:
 
     @property
     def reading(self) -> str:
-        """The robustness values in words, against what the covariates explain."""
+        """The robustness values as text, compared with what the covariates explain."""
         words = (
             f"A hidden common cause that explains {percent(self.value)} of what the covariates leave unexplained in "
             f"treatment and outcome alike would bring the linear estimate {self.effect:.4g} to 0, "
@@ -183,13 +183,13 @@ class Robustness:
         return f"{row.estimate:.4g} ({'its sign is lost' if left == 'nothing' else left})"
 
     def to_frame(self) -> pd.DataFrame:
-        """Benchmarks, one row each, with a reading in words."""
+        """Benchmarks, one row each, with a sentence that reads them."""
         columns = ["covariate", "times", "r2_treatment", "r2_outcome", "estimate", "t", "reading"]
         rows = [
             (
                 *(row.covariate, row.times, row.r2_treatment, row.r2_outcome, row.estimate, row.t),
                 f"A hidden cause {row.times:g} times as strong as {row.covariate} would leave {self._leaves(row)}; "
-                "whether one exists, this cannot show.",
+                "this cannot show whether one exists.",
             )
             for row in self.benchmarks
         ]
@@ -213,7 +213,7 @@ def robustness_value(
         share: The part q of the estimate that the confounder takes away.
         level: Level of the interval that is to reach the remaining part; None for the estimate itself.
         design: Robust standard error over the classical one.
-        freedom: Degrees of freedom of the robust one; None for those left by the confounder.
+        freedom: Degrees of freedom of the robust one; None for those that the confounder leaves.
 
     >>> round(robustness_value(4.18, 783), 3), round(robustness_value(4.18, 783, level=0.95), 3)
     (0.139, 0.076)
@@ -310,7 +310,7 @@ class _Moments:
         self._place = {name: place for place, name in enumerate([*columns, TREATMENT, OUTCOME])}
 
     def left(self, target: str, given: Sequence[str]) -> float:
-        """Share of the target's variance that a linear regression on `given` leaves."""
+        """Share of the target's variance that a linear regression on `given` leaves unexplained."""
         return float(1 - self._covariance(target, given) @ self._coefficients(target, given))
 
     def partial_r2(self, target: str, group: Sequence[str], given: Sequence[str]) -> float:
@@ -319,7 +319,7 @@ class _Moments:
         return max(0.0, 1 - self.left(target, [*given, *group]) / without) if without > NOTHING else 0.0
 
     def slope(self, covariates: Sequence[str]) -> tuple[float, float, int]:
-        """Coefficient of the treatment beside the covariates, its classical standard error, degrees of freedom."""
+        """Coefficient of the treatment given the covariates, its classical standard error, degrees of freedom."""
         used = [self._place[name] for name in covariates]
         df = (
             self._rows

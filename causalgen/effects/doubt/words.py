@@ -1,4 +1,4 @@
-"""Numbers as readers read them, and the one rule that turns p-values into verdicts."""
+"""Numbers formatted for readers, and the one rule that turns p-values into verdicts."""
 
 from collections.abc import Sequence
 

@@ -1,1 +1,1 @@
-"""Estimators of an effect, each behind DoWhy's estimator interface, and their catalog."""
+"""Estimators of an effect, each with DoWhy's estimator interface, and their catalog."""

@@ -1,4 +1,4 @@
-"""What our estimators share: DoWhy's estimator interface around one effect and its influence function."""
+"""Base of our estimators: DoWhy's estimator interface around one effect and its influence function."""
 
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
@@ -23,7 +23,7 @@ TARGET_UNITS = {"whole": "ate", "treated": "att", "control": "atc", "overlap": "
 
 
 class Arrays(NamedTuple):
-    """What an estimator reads off a table.
+    """What an estimator reads from a table.
 
     Attributes:
         treatment: Treatment, shape `(rows,)`.
@@ -53,7 +53,7 @@ class Influence(NamedTuple):
 
     @property
     def standard_error(self) -> float:
-        """Root of the summed squared influences, added up within clusters before they are squared."""
+        """Root of the summed squared influences, which are added up within clusters before squaring."""
         rows = len(self.influence)
         if self.clusters is None:
             return float(self.influence.std(ddof=1) / np.sqrt(rows))
@@ -62,16 +62,16 @@ class Influence(NamedTuple):
 
     @property
     def freedom(self) -> float:
-        """Degrees of freedom of the standard error: clusters less one; without limit where rows are independent."""
+        """Degrees of freedom of the standard error: clusters minus one; infinite where rows are independent."""
         return np.inf if self.clusters is None else float(self.clusters.max())
 
     def interval(self, level: float) -> tuple[float, float]:
-        """Student's interval with these degrees of freedom, which is the normal one where rows are independent."""
+        """Student's t interval with these degrees of freedom; the normal one where rows are independent."""
         return interval(self.effect, self.standard_error, level, self.freedom)
 
 
 class Stated(NamedTuple):
-    """An effect whose standard error the estimator states itself, nan where only a bootstrap can tell."""
+    """An effect with the estimator's standard error, nan where only a bootstrap gives one."""
 
     effect: float
     standard_error: float
@@ -82,7 +82,7 @@ class Stated(NamedTuple):
 
 
 def interval(effect: float, error: float, level: float, freedom: float = np.inf) -> tuple[float, float]:
-    """Student's interval of an effect with a standard error; the normal one without limit to the degrees of freedom."""
+    """Student's t interval of an effect with a standard error; the normal one for infinite degrees of freedom."""
     reach = float(student.ppf(0.5 + level / 2, freedom)) * error
     return effect - reach, effect + reach
 
@@ -92,7 +92,7 @@ class AdjustmentEstimator(CausalEstimator, ABC):
 
     Because it is a DoWhy estimator, DoWhy's refuters refit it on changed tables. `fit` only reads which columns to
     adjust for: cross-fitting fits and averages over the same rows, so the nuisance models are fitted inside
-    `estimate_effect`. Sampling weights and clusters are read off the table, from the columns that
+    `estimate_effect`. Sampling weights and clusters are read from the table, from the columns that
     `causalgen.effects.table` adds. A subclass gives `_influence`.
 
     Args:
@@ -153,7 +153,7 @@ class AdjustmentEstimator(CausalEstimator, ABC):
         return estimate
 
     def influence(self, data: pd.DataFrame, *, control: float, treated: float, population: str = "whole") -> Influence:
-        """The effect with the influence of every row, for estimates that combine tables.
+        """The effect with the influence of every row, for estimates that combine several tables.
 
         Raises:
             DataError: The method states no influence function.
@@ -168,7 +168,7 @@ class AdjustmentEstimator(CausalEstimator, ABC):
         return f"{type(self).__name__}: {estimand.outcome_variable[0]} ~ {', '.join(inputs)}"
 
     def arrays(self, data: pd.DataFrame, target_units: str = "ate") -> Arrays:
-        """The table as arrays; weights are brought to mean 1."""
+        """The table as arrays; weights are scaled to mean 1."""
         treatment, outcome = self._target_estimand.treatment_variable[0], self._target_estimand.outcome_variable[0]
         weights = data[WEIGHTS].to_numpy() if WEIGHTS in data else np.ones(len(data))
         clusters = np.unique(data[CLUSTER], return_inverse=True)[1] if CLUSTER in data else None

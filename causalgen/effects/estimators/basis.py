@@ -19,9 +19,9 @@ class FlexibleBasis:
     r"""Map columns :math:`x` to features :math:`\varphi(x)`, standardised on the columns seen first.
 
     Features are the columns, a quadratic spline of each continuous column (knots at quantiles, linear beyond the
-    outer ones) and all pairwise products of columns. Where that would leave fewer than 20 rows a feature, or fill more
-    than 1 GB (120 million numbers), the products are left out first, the splines next. Knots, means and spreads are
-    those of at most 50,000 rows. No outcome enters, so a basis may be built once for all folds.
+    outer ones) and all pairwise products of columns. Where that would leave fewer than 20 rows per feature, or fill
+    more than 1 GB (120 million numbers), the products are left out first, then the splines. Knots, means and spreads come
+    from at most 50,000 rows. The basis does not use the outcome, so it may be built once for all folds.
 
     Args:
         columns: Numeric columns, shape `(rows, columns)`; zero columns give one feature that is always 0.

@@ -14,10 +14,10 @@ __all__ = ["DoubleMachineLearning"]
 class DoubleMachineLearning(AdjustmentEstimator):
     r"""Partially linear model :math:`y = \theta t + g(z) + \varepsilon`: flexible in the covariates, linear in t.
 
-    Treatment and outcome are predicted from the covariates by cross-fitted regressions; the slope of what is left of
-    the outcome on what is left of the treatment, times the contrast, is the effect. Where the effect is not linear or
-    differs between rows it is the slope averaged over rows with weights :math:`(t - E[t | z])^2`: rows whose treatment
-    the covariates predict well hardly count, and the contrast's own values play no part.
+    Cross-fitted regressions predict treatment and outcome from the covariates; the effect is the slope of the outcome's
+    residuals on the treatment's residuals, times the contrast. Where the effect is not linear or differs between rows,
+    it is the slope averaged over rows with weights :math:`(t - E[t | z])^2`: rows whose treatment the covariates predict
+    well get little weight, and only the difference of the contrast's values matters.
 
     References:
         Robinson (1988); Chernozhukov et al. (2018), Double/debiased machine learning.

@@ -19,7 +19,7 @@ ROWS_TO_SCORE = 5_000
 
 
 class Scores(NamedTuple):
-    """Doubly robust scores of every row: the effect in any group of rows is sum(pull) / sum(share) over the group.
+    """Doubly robust scores of every row: the effect in any group of rows is its sum(pull) / sum(share).
 
     Attributes:
         pull: Contribution to the effect, shape `(rows,)`.
@@ -42,8 +42,8 @@ class DoublyRobust(AdjustmentEstimator):
     control h = e_a, s = 1[t = a]; overlap h = e_a e_b, s = h + e_a (1[t = b] - e_b) + e_b (1[t = a] - e_a).
     In the whole population it is consistent when the outcome models m or the propensities are right; in the others
     the tilt itself needs the propensities. Rows are scored by models that were fitted without them. In a small table
-    the split into folds moves the estimate: there the scores are averaged over up to 5 splits, as many as leave 5,000
-    rows to score.
+    the estimate depends on the split into folds, so the scores are averaged over up to 5 splits, as long as they
+    score at most 5,000 rows in total.
 
     References:
         Robins, Rotnitzky and Zhao (1994); Chernozhukov et al. (2018), Double/debiased machine learning; Li, Morgan
@@ -71,7 +71,7 @@ class DoublyRobust(AdjustmentEstimator):
         self.most_splits = most_splits
 
     def splits(self, rows: int) -> int:
-        """Over how many splits into folds the scores of a table of so many rows are averaged."""
+        """Number of splits into folds over which the scores of a table with `rows` rows are averaged."""
         return int(np.clip(ROWS_TO_SCORE // rows, 1, self.most_splits))
 
     def scores(self, arrays: Arrays, control: float, treated: float) -> Scores:

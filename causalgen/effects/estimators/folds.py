@@ -1,4 +1,4 @@
-"""Which rows are scored by models fitted on the others."""
+"""Folds for cross-fitting: models fitted on the other rows score each row."""
 
 import warnings
 from collections.abc import Iterator
@@ -22,8 +22,8 @@ def cross_folds(
 ) -> Iterator[tuple[Rows, Rows]]:
     """Yield rows to fit on and rows to score, `folds` times; every row is scored once.
 
-    Rows of a cluster stay together, so that no model sees a relative of the row it scores. The folds hold equal shares
-    of every `arm`; with clusters, equal numbers of those whose rows are in the same arms.
+    Rows of a cluster stay together, so that no model sees the cluster of a row it scores. The folds hold equal shares
+    of every `arm`; with clusters, equal numbers of the clusters whose rows are in the same arms.
 
     >>> clusters = np.repeat(np.arange(6), 2)
     >>> [set(clusters[fit]) & set(clusters[score]) for fit, score in cross_folds(12, 3, 0, clusters=clusters)]

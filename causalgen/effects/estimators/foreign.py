@@ -1,8 +1,8 @@
-"""DoWhy's own estimators, and EconML's through DoWhy, in the form that reports and refuters of this package take.
+"""DoWhy's own estimators, and EconML's through DoWhy, in the form that this package's reports and refuters take.
 
 Each sees a plain table of floats (treatment, outcome, covariates x0, x1, ... with an indicator for every label but the
-first) and DoWhy's estimand for it, so that names, categories and weights of the user's table cannot trip it. DoWhy's
-estimators return what they return; only slopes that ignore the contrast are multiplied by it here.
+first) and DoWhy's estimand for it, so that names, categories and weights of the user's table cannot trip it. The
+estimates are returned unchanged; only slopes that ignore the contrast are multiplied by it here.
 """
 
 from collections.abc import Callable
@@ -66,7 +66,7 @@ class Problem:
 
 
 Make = Callable[[Problem], Stated]
-"""Runs a foreign estimator: its effect, with the standard error that it states, nan where only a bootstrap can tell."""
+"""Runs a foreign estimator: its effect, with its standard error, nan where only a bootstrap gives one."""
 
 
 class ForeignEstimator(AdjustmentEstimator):
@@ -74,8 +74,8 @@ class ForeignEstimator(AdjustmentEstimator):
 
     Args:
         identified_estimand: DoWhy's estimand on the user's columns.
-        make: Runs it.
-        name: Its word, for messages.
+        make: Runs the estimator.
+        name: The estimator's word, for messages.
         beside: Column of the instrument or the mediator; empty without.
     """
 

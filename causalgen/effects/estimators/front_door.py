@@ -23,7 +23,7 @@ class FrontDoor(AdjustmentEstimator):
     .. math:: \nu(m) = \sum_{t'} E[y \mid m, t'] P(t'), \qquad \hat\tau = E[\nu(m) \mid t = b] - E[\nu(m) \mid t = a]
 
     Both expectations are flexible regressions, so no density of the mediators is fitted. There is no analytic standard
-    error: the interval is always a bootstrap's (percentiles), which fits both again.
+    error: the interval always comes from a bootstrap (percentiles) that refits both.
 
     References:
         Pearl (1995); Fulcher, Shpitser, Marealle and Tchetgen Tchetgen (2020), Robust inference on population indirect
@@ -62,7 +62,7 @@ class FrontDoor(AdjustmentEstimator):
 
 
 class _Regression:
-    """A flexible regression on treatment and other columns, to be read at a treatment value."""
+    """A flexible regression on treatment and other columns, evaluated at a treatment value."""
 
     def __init__(self, arrays: Arrays, rest: Array, target: Array, bounds: tuple[float, float] | None) -> None:
         self._columns = np.column_stack([arrays.treatment, rest])

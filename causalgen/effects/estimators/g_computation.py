@@ -21,9 +21,9 @@ class GComputation(AdjustmentEstimator):
     .. math:: \hat\tau = \frac1n \sum_i m(b, z_i) - m(a, z_i)
 
     The regression m, on splines and products of treatment and covariates, is cross-fitted: a row is predicted by a
-    model fitted without it. The interval adds what the coefficients leave uncertain (delta method, robust to unequal
-    residual variance) to the variation of the effect over rows. The regression is hardly shrunken: a penalty's bias
-    would enter the effect undiminished.
+    model fitted without it. The interval adds the uncertainty of the coefficients (delta method, robust to unequal
+    residual variance) to the variation of the effect over rows. The penalty is nearly 0, because its bias would carry
+    over to the effect in full.
 
     Args:
         identified_estimand: DoWhy's estimand with its identifier method set to "backdoor".
@@ -72,6 +72,6 @@ class GComputation(AdjustmentEstimator):
 
 
 def _mean_gradient(model: OutcomeModel, features: Array, weights: Array) -> Array:
-    """Derivative of the weighted mean prediction by intercept and coefficients."""
+    """Derivative of the weighted mean prediction with respect to intercept and coefficients."""
     slope = weights * model.slope(features) / weights.mean()
     return np.concatenate([[slope.mean()], slope @ features / len(features)])

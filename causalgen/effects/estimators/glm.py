@@ -10,7 +10,7 @@ from .outcome_model import OutcomeModel
 
 __all__ = ["GeneralizedLinear"]
 
-PENALTY = 1e-6  # keeps a separated outcome finite; no estimate notices it
+PENALTY = 1e-6  # keeps the fit finite when the outcome is separated; too small to change an estimate
 
 
 class GeneralizedLinear(AdjustmentEstimator):
@@ -18,8 +18,8 @@ class GeneralizedLinear(AdjustmentEstimator):
 
     .. math:: \hat\tau = \frac{\sum_i s_i (m(b, z_i) - m(a, z_i))}{\sum_i s_i}
 
-    where m has the treatment and every covariate as main effects and s marks the rows of the population. Right where
-    that model is. The interval adds the uncertainty of the coefficients (M-estimation, robust) to that of the average.
+    where m has the treatment and every covariate as main effects and s marks the rows of the population. It is right
+    where m is. The interval adds the uncertainty of the coefficients (M-estimation, robust) to that of the average.
 
     References:
         Papke and Wooldridge (1996).
@@ -27,7 +27,7 @@ class GeneralizedLinear(AdjustmentEstimator):
     Args:
         identified_estimand: DoWhy's estimand with its identifier method set to "backdoor".
         bounds: Least and greatest value of the outcome.
-        discrete: Whether treatment values are codes, each of which then has a coefficient of its own.
+        discrete: Whether treatment values are codes, each with a separate coefficient.
     """
 
     def __init__(
@@ -70,6 +70,6 @@ def _design(treatment: Array, covariates: Array, levels: Array | None) -> Array:
 
 
 def _mean_gradient(model: OutcomeModel, features: Array, share: Array) -> Array:
-    """Derivative of the mean prediction by intercept and coefficients."""
+    """Derivative of the mean prediction with respect to intercept and coefficients."""
     slope = share * model.slope(features)
     return np.concatenate([[slope.mean()], slope @ features / len(features)])

@@ -1,4 +1,4 @@
-"""Two-stage least squares with one instrument, and an interval that a weak instrument cannot fool."""
+"""Two-stage least squares with one instrument, and an interval that stays valid when the instrument is weak."""
 
 from typing import Any, NamedTuple
 
@@ -27,15 +27,15 @@ class _Moments(NamedTuple):
 
 
 class InstrumentalVariables(AdjustmentEstimator):
-    r"""How the instrument moves the outcome, divided by how it moves the treatment (Wald), times the contrast.
+    r"""Effect of the instrument on the outcome, divided by its effect on the treatment (Wald), times the contrast.
 
     .. math:: \hat\tau = (b - a) \frac{\sum_i w_i \tilde z_i \tilde y_i}{\sum_i w_i \tilde z_i \tilde t_i}
 
-    where a tilde marks what a linear regression on the variables held equal leaves over. With a binary treatment and
-    an instrument that pushes nobody the other way it is the average effect among the compliers. The interval is
-    Anderson and Rubin's: it covers however weak the instrument is, and may be unbounded; both it and the standard
-    error are robust to unequal variance and to clusters. DoWhy's estimator has the same number without covariates, and
-    a standard error by bootstrap alone, which a weak instrument breaks.
+    where a tilde marks the residual of a linear regression on the variables held equal. With a binary treatment and
+    a monotone instrument (no defiers), it is the average effect among the compliers. The interval is Anderson and
+    Rubin's: it keeps its level however weak the instrument is, and may be unbounded. Interval and standard error are
+    robust to unequal variance and to clusters. DoWhy's estimator gives the same number without covariates, but only a
+    bootstrap standard error, which fails when the instrument is weak.
 
     References:
         Imbens and Angrist (1994); Anderson and Rubin (1949); Andrews, Stock and Sun (2019), Weak instruments in
@@ -47,7 +47,7 @@ class InstrumentalVariables(AdjustmentEstimator):
 
     def fit(self, data: pd.DataFrame, effect_modifier_names: Any = None) -> "InstrumentalVariables":
         super().fit(data, effect_modifier_names)
-        # DoWhy's placebo refuter reads this name, and shuffles the instrument together with the treatment.
+        # DoWhy's placebo refuter reads this name and shuffles the instrument together with the treatment.
         self.estimating_instrument_names = list(self._target_estimand.instrumental_variables)
         return self
 

@@ -1,4 +1,4 @@
-"""Linear regression on treatment and covariates, by partialling the covariates out."""
+"""Linear regression on treatment and covariates, computed by partialling the covariates out."""
 
 from typing import Any
 
@@ -16,7 +16,7 @@ class LinearAdjustment(AdjustmentEstimator):
 
     .. math:: \hat\tau = (b - a) \frac{\sum_i w_i \tilde t_i \tilde y_i}{\sum_i w_i \tilde t_i^2}
 
-    where a tilde marks what a linear regression on the covariates leaves over (Frisch, Waugh and Lovell). Robust
+    where a tilde marks the residual of a linear regression on the covariates (Frisch, Waugh and Lovell). Robust
     interval: HC1, or Stata's cluster-robust one. With an empty adjustment set this is the naive difference (binary)
     or the naive slope (continuous). DoWhy's linear estimator gives the same number, but takes neither weights nor
     clusters, and writes a summary of the regression whenever a refuter fits it.
@@ -24,7 +24,7 @@ class LinearAdjustment(AdjustmentEstimator):
     Args:
         identified_estimand: DoWhy's estimand with its identifier method set to "backdoor".
         discrete: Whether treatment values are codes: the two compared ones become an indicator, every other one a
-            covariate of its own.
+            separate covariate.
     """
 
     def __init__(self, identified_estimand: IdentifiedEstimand, *, discrete: bool = False, **options: Any) -> None:
@@ -45,20 +45,20 @@ class LinearAdjustment(AdjustmentEstimator):
 
 
 def partialled_out(treatment: Array, outcome: Array, arrays: Arrays, change: float) -> Influence:
-    """Slope of the outcome's remainder on the treatment's, times the change of the treatment."""
+    """Slope of the outcome's residuals on the treatment's, times the change of the treatment."""
     slope = np.sum(arrays.weights * treatment * outcome) / (information := np.sum(arrays.weights * treatment**2))
     influence = arrays.weights * treatment * (outcome - slope * treatment) * (len(outcome) / information)
     return Influence(float(change * slope), change * (influence - influence.mean()), arrays.clusters)
 
 
 def _rank(covariates: Array) -> int:
-    """How many columns the covariates are worth: constants count for nothing, repetitions once."""
+    """Rank of the covariates: constant columns do not count, repeated ones count once."""
     features = _standardised(covariates)
     return int(np.linalg.matrix_rank(features.T @ features / len(features), tol=1e-10, hermitian=True))
 
 
 def remainder(covariates: Array, values: Array, weights: Array) -> Array:
-    """What a linear regression on the covariates leaves over."""
+    """Residuals of a linear regression on the covariates."""
     features = _standardised(covariates)
     return values - OutcomeModel(penalty=0.0).fit(features, values, weights).predict(features)
 

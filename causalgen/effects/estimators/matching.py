@@ -14,7 +14,7 @@ __all__ = ["Matching"]
 
 
 class Matching(AdjustmentEstimator):
-    r"""Match every row with its nearest neighbours under the other value, and correct what distance is left.
+    r"""Match every row with its nearest neighbours under the other value, and correct for the remaining distance.
 
     Neighbours are found with replacement, by the Mahalanobis distance of the covariates; rows with equal covariates are
     neighbours together, so that no order of the rows decides. With :math:`s` marking the
@@ -24,9 +24,9 @@ class Matching(AdjustmentEstimator):
     .. math:: \hat\tau = \frac{1}{\sum_i s_i} \sum_i s_i (\mu_b - \mu_a)
         + (1[t_i = b] - 1[t_i = a]) (s_i + K_i / M) (y_i - \mu_{t_i})
 
-    which is the bias-corrected matching estimator, written as a sum whose terms are as good as independent: their
-    spread is a consistent standard error. The ordinary bootstrap is not valid for matching. DoWhy's matching
-    estimators state no standard error and correct no bias.
+    which is the bias-corrected matching estimator, written as a sum of asymptotically independent terms: their
+    spread gives a consistent standard error. The ordinary bootstrap is not valid for matching. DoWhy's matching
+    estimators give no standard error and do not correct the bias.
 
     References:
         Abadie and Imbens (2006, 2008, 2011); Otsu and Rai (2017), Bootstrap inference of matching estimators.
@@ -55,14 +55,14 @@ class Matching(AdjustmentEstimator):
         return Influence(effect, (score - effect * belongs) / size, arrays.clusters)
 
     def _used(self, features: Array, own: NDArray[np.bool_], seekers: NDArray[np.bool_]) -> Array:
-        """How often each row served as a neighbour, in units of the seeker's number of neighbours."""
+        """How often each row served as a neighbour, as a share of the matched row's number of neighbours."""
         used = np.zeros(len(own))
         if seekers.any():
             places, place, rows = np.unique(features[own], axis=0, return_inverse=True, return_counts=True)
             nearest = NearestNeighbors(n_neighbors=min(self.neighbours, len(places))).fit(places)
             found = nearest.kneighbors(features[seekers], return_distance=False)
             before = np.cumsum(rows[found], axis=1) - rows[found]
-            taken = before < self.neighbours  # whole places, until M rows or more are found
+            taken = before < self.neighbours  # rows at equal covariates are taken together, until M or more are found
             share = taken / np.sum(rows[found] * taken, axis=1, keepdims=True)
             used[own] = np.bincount(found.ravel(), weights=share.ravel(), minlength=len(places))[place.ravel()]
         return used

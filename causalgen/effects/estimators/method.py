@@ -1,4 +1,4 @@
-"""What the catalog of estimators says of each."""
+"""An entry in the catalog of estimators."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -15,21 +15,21 @@ Build = Callable[[IdentifiedEstimand, EncodedTable, int], AdjustmentEstimator]
 
 @dataclass(frozen=True)
 class Method:
-    """An estimator, what it does in words, and what it is for.
+    """An estimator, what it does, and what it is for.
 
     Attributes:
         kinds: Kinds of treatment.
         build: Makes the estimator from DoWhy's estimand, the encoded table and a seed.
-        note: In words, what it does and when it is right.
+        note: What it does and when it is right, as text.
         populations: Populations that it can average over; the first is what it estimates unless another is asked for.
         identified: The estimand's method that it needs.
         default: Whether it runs when no method is named.
         bounded: Whether the outcome must be binary or declare a finite support.
-        weighs: Whether inverse propensities weigh rows, so that poor overlap makes it explode.
+        weighs: Whether it weights rows by inverse propensities, which poor overlap makes extreme.
         intervals: Intervals that it can state.
-        sampling: Why sampling weights are refused; empty where they are taken.
-        joint: Whether it can hold what a contrast of several treatments holds, where one is continuous.
-        clustering: Why clusters are refused; empty where they are taken.
+        sampling: Why it refuses sampling weights; empty where it accepts them.
+        joint: Whether it can hold fixed the columns that a contrast of several treatments, one continuous, does not move.
+        clustering: Why it refuses clusters; empty where it accepts them.
     """
 
     kinds: tuple[str, ...]

@@ -1,4 +1,4 @@
-"""The estimators on offer, by the names that reports and study files use."""
+"""The available estimators, by the names that reports and study files use."""
 
 from collections.abc import Sequence
 
@@ -105,7 +105,7 @@ METHODS: dict[str, Method] = {
         kinds=("binary", "continuous"),
         build=lambda estimand, table, seed: InstrumentalVariables(estimand, seed=seed),
         note="Two-stage least squares. With one effect for all rows it is that effect; with a binary treatment and an "
-        "instrument that pushes nobody the other way, the average effect among compliers, those whom the instrument "
+        "monotone instrument (no defiers), the average effect among compliers, the units that the instrument "
         "moves. Anderson and Rubin's interval, right however weak the instrument is.",
         populations=("compliers",),
         identified="instrument",
@@ -158,8 +158,8 @@ def choose_methods(
         )
     if kind == "continuous" and population != "whole":
         raise DataError(
-            f"Expected population='whole' for the continuous treatment '{treatment}'; got {population!r}. Hardly a row "
-            "has either value of the contrast, so neither the treated nor an overlap are rows that can be named."
+            f"Expected population='whole' for the continuous treatment '{treatment}'; got {population!r}. Almost no row "
+            "has exactly a value of the contrast, so neither the treated nor the overlap can be selected."
         )
     check_method_names(names)
     if names is None:
@@ -185,10 +185,10 @@ def choose_methods(
 
 
 def check_table(name: str, table: EncodedTable) -> None:
-    """Refuse a method that the table's outcome, weights or clusters do not suit.
+    """Refuse a method that does not suit the table's outcome, weights or clusters.
 
     Raises:
-        DataError: It needs a bounded outcome, or takes no weights or clusters.
+        DataError: The method needs a bounded outcome, or accepts no weights or clusters.
     """
     method = METHODS[name]
     if table.held and not method.joint:
@@ -208,7 +208,7 @@ def check_table(name: str, table: EncodedTable) -> None:
 
 
 def check_method_names(names: Sequence[str] | None) -> None:
-    """Refuse what is no list of keys of `METHODS`.
+    """Refuse anything but a list of keys of `METHODS`.
 
     Raises:
         UnknownNameError: A name is no method.

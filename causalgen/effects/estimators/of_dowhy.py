@@ -1,4 +1,4 @@
-"""DoWhy's own estimators by word: "dowhy:linear_regression" and its like.
+"""DoWhy's own estimators by word, such as "dowhy:linear_regression".
 
 A word is the name that DoWhy gives the estimator, with "dowhy:" before it.
 """

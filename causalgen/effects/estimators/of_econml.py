@@ -1,8 +1,8 @@
-"""EconML's estimators through DoWhy by word: "econml:dml.LinearDML" and its like; needs the extra `econml`.
+"""EconML's estimators through DoWhy by word, such as "econml:dml.LinearDML"; needs the extra `econml`.
 
 A word is the estimator's place inside econml, with "econml:" before it. Nuisance models are splines with ridge or
 logistic regression; the effect may depend on every covariate, and is averaged over the rows. Where EconML states a
-standard error of that average, it gives the interval; the others have a bootstrap's.
+standard error of that average, it gives the interval; the others use a bootstrap.
 """
 
 from collections.abc import Callable

@@ -1,4 +1,4 @@
-"""A shrunken regression of a variable on features, which respects the variable's declared range."""
+"""A penalised regression of a variable on features that respects the variable's declared range."""
 
 from collections.abc import Iterator
 
@@ -13,7 +13,7 @@ __all__ = ["OutcomeModel"]
 Array = NDArray[np.float64]
 
 PENALTIES = tuple(10.0**power for power in (0, -1, -2, -3, -4, -5))
-"""Ridge penalties from which leave-one-out prediction chooses, as a share of the rows it looks at, greatest first."""
+"""Ridge penalties among which leave-one-out prediction chooses, as a share of the rows it uses, greatest first."""
 ROWS_FOR_CHOICE = 1_000
 CHUNK = 20_000
 MOST_STEPS = 50
@@ -52,7 +52,7 @@ class OutcomeModel(RegressorMixin, BaseEstimator):
         sample_weight: Array | None = None,
         clusters: NDArray[np.int64] | None = None,
     ) -> "OutcomeModel":
-        """Fit on features `(rows, features)` and values `(rows,)`; `sample_weight` counts a row so many times.
+        """Fit on features `(rows, features)` and values `(rows,)`; a row counts `sample_weight` times.
 
         With `clusters` (a number for each row) the penalty is chosen on one row of each: others would give it away.
         """

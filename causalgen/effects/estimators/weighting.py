@@ -22,8 +22,8 @@ POWERS = {
 def balancing_weights(propensity: Array, population: str) -> Array:
     """Weights under which the rows with either value resemble the population, shape `(2, rows)`.
 
-    Only what is divided by is kept from 0: rows that could hardly have had a value count for next to nothing where the
-    population holds next to none of their likes.
+    Only the divisor is kept away from 0: rows with a near-zero propensity get near-zero weight where the population
+    weights them near zero too.
 
     Args:
         propensity: Probabilities of the two values, shape `(2, rows)`.
@@ -48,7 +48,7 @@ class Weighting(AdjustmentEstimator):
 
     With the propensities e of both values, a row with value v has the weight :math:`h / e_v`: h is 1 for the whole
     population, :math:`e_b` for the treated, :math:`e_a` for the controls and :math:`e_a e_b` for the overlap. The
-    interval knows that the logistic propensity models were fitted (M-estimation). Right where these models are.
+    interval allows for the fit of the logistic propensity models (M-estimation). Right where these models are.
 
     References:
         Lunceford and Davidian (2004); Li, Morgan and Zaslavsky (2018); Li and Li (2019) for several values.
@@ -72,7 +72,7 @@ class Weighting(AdjustmentEstimator):
             pull = sign * weight * (arrays.outcome - mean) / weight.mean()
             effect, influence = effect + sign * mean, influence + pull
             for change, power, propensity in zip(changes, powers, fitted, strict=True):
-                moving = (propensity > CLIP) | (power > 0)  # what is kept from 0 does not move with the coefficients
+                moving = (propensity > CLIP) | (power > 0)  # a clipped propensity does not move with the coefficients
                 change += power * (1 - propensity) * pull * moving
         for model, member, propensity, change in zip(models, members, fitted, changes, strict=True):
             influence += _through(model, basis, change, arrays.weights, member - propensity)

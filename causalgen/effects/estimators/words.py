@@ -1,4 +1,4 @@
-"""Methods that others wrote, by word: DoWhy's own estimators, and EconML's through DoWhy."""
+"""Estimators of other libraries, by word: DoWhy's own, and EconML's through DoWhy."""
 
 from dowhy.causal_identifier import IdentifiedEstimand
 
