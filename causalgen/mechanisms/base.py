@@ -53,6 +53,17 @@ CONVENTIONS = {
 """Default assumption of a mechanism, by its kind of abduction."""
 
 
+def _marking(initialize: Callable[..., None]) -> Callable[..., None]:
+    """An `initialize` after which the mechanism counts as fitted, unless it has to be trained (again)."""
+
+    @wraps(initialize)
+    def marked(self: "Mechanism", value: Tensor, parents: Values) -> None:
+        initialize(self, value, parents)
+        self._initialized.fill_(not self.trainable)
+
+    return marked
+
+
 class Mechanism(nn.Module, ABC):
     """Structural assignment of one variable given its parents.
 
@@ -87,14 +98,17 @@ class Mechanism(nn.Module, ABC):
 
     @property
     def fitted(self) -> bool:
-        """Whether `initialize` has seen data, or `declare_fitted` was called.
+        """Whether training has ended, or `initialize` where nothing is trained, or `declare_fitted` was called.
 
         A mechanism that has no trainable parameter and no `initialize` method has nothing to fit: it counts as fitted.
         """
-        has_nothing = type(self).initialize is Mechanism.initialize and not any(
-            p.requires_grad for p in self.parameters()
-        )
+        has_nothing = type(self).initialize is Mechanism.initialize and not self.trainable
         return has_nothing or bool(self._initialized)
+
+    @property
+    def trainable(self) -> bool:
+        """Whether training would change a parameter; a mechanism that is frozen has none."""
+        return any(p.requires_grad for group in self.parameter_groups().values() for p in group)
 
     def declare_fitted(self: M) -> M:
         """Declare parameters and scalers, set by hand or copied, as fitted; returns the mechanism."""
@@ -105,6 +119,7 @@ class Mechanism(nn.Module, ABC):
         """JSON-able options that rebuild this mechanism (see `catalog.build`)."""
         return dict(self.options)
 
+    @_marking
     def initialize(self, value: Tensor, parents: Values) -> None:
         """Fit scalers and similar buffers to the training split.
 
@@ -221,14 +236,3 @@ class Density(Observable):
 
     def objectives(self, value: Tensor, parents: Values, progress: float) -> dict[str, Tensor]:
         return {"loss": -self.log_prob(value, parents)}
-
-
-def _marking(initialize: Callable[..., None]) -> Callable[..., None]:
-    """An `initialize` after which the mechanism counts as fitted."""
-
-    @wraps(initialize)
-    def marked(self: Mechanism, value: Tensor, parents: Values) -> None:
-        initialize(self, value, parents)
-        self.declare_fitted()
-
-    return marked

@@ -30,7 +30,7 @@ def untrained_control(scm: StructuralCausalModel, data: Dataset, *, seed: int = 
         fresh = {name: type(m)(m.variable, m.parents, **m.spec()) for name, m in scm.mechanisms.items()}
         untrained = StructuralCausalModel(scm.graph, fresh).to(scm.like)
         untrained.initialize(data.part("train"))
-    return untrained.eval()
+    return untrained.declare_fitted().eval()
 
 
 def redraw(truth: Truth, images: Tensor, attributes: Values) -> Tensor:

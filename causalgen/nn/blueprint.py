@@ -8,7 +8,7 @@ import threading
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeVar
 
 import torch
 from safetensors import safe_open
@@ -17,8 +17,9 @@ from torch.nn.modules.module import register_module_module_registration_hook
 
 from ..errors import CheckpointError
 
-__all__ = ["Entry", "check_blueprint", "check_values", "is_zero", "read_header"]
+__all__ = ["Entry", "Titles", "check_blueprint", "check_values", "read_header", "zeros"]
 
+M = TypeVar("M", bound=nn.Module)
 MODULES_PER_TENSOR, MORE_MODULES = 20, 1000
 """Bound on the modules of a description: a number per saved tensor, plus a constant."""
 DTYPES = {
@@ -35,6 +36,26 @@ class Entry(NamedTuple):
     dtype: torch.dtype | None
 
 
+class Titles:
+    """Names of tensors as messages give them, such as "'0.weight' of 'scan'".
+
+    Args:
+        module: The whole.
+        parts: Some of its submodules by the names that messages give them; the name of the whole is "".
+    """
+
+    def __init__(self, module: nn.Module, parts: Mapping[str, nn.Module]) -> None:
+        prefixes = {part: prefix for prefix, part in module.named_modules()}
+        self.parts = {f"{prefixes[part]}.": (title, part) for title, part in parts.items() if title}
+
+    def __call__(self, name: str) -> str:
+        """The title of the tensor that the state dict calls `name`."""
+        for prefix, (title, _) in self.parts.items():
+            if name.startswith(prefix):
+                return f"'{name.removeprefix(prefix)}' of {title}"
+        return f"'{name}'"
+
+
 def read_header(path: Path) -> dict[str, Entry]:
     """Names, shapes and dtypes of the tensors in a safetensors file, whose contents are not read.
 
@@ -46,12 +67,15 @@ def read_header(path: Path) -> dict[str, Entry]:
         return {name: Entry(tuple(s.get_shape()), DTYPES.get(s.get_dtype())) for name, s in slices.items()}
 
 
-def check_blueprint(rebuild: Callable[[], nn.Module], header: Mapping[str, Entry]) -> torch.dtype | None:
+def check_blueprint(
+    rebuild: Callable[[], M], header: Mapping[str, Entry], parts: Callable[[M], Mapping[str, nn.Module]]
+) -> torch.dtype | None:
     """Compare the module that `rebuild` would make with the tensors that were saved.
 
     Args:
         rebuild: Makes the module; called on the meta device.
         header: What was saved.
+        parts: Submodules by the names that messages give them.
 
     Returns:
         The floating dtype of the weights where it is not the one that the module is built in, else None.
@@ -61,19 +85,20 @@ def check_blueprint(rebuild: Callable[[], nn.Module], header: Mapping[str, Entry
     """
     with _at_most(MODULES_PER_TENSOR * len(header) + MORE_MODULES), torch.random.fork_rng(devices=[]):
         module = _without_memory(rebuild)
+    title = Titles(module, parts(module))
     wanted = {name: Entry(tuple(t.shape), t.dtype) for name, t in module.state_dict().items()}
     for name, entry in wanted.items():
         if name not in header and entry.shape:  # older versions did not save some scalars: their modules handle that
-            raise CheckpointError(f"Expected the tensor '{name}' of shape {entry.shape}, as described; got none.")
+            raise CheckpointError(f"Expected the tensor {title(name)} of shape {entry.shape}, as described; got none.")
     dtypes = set()
     for name, saved in header.items():
         if name not in wanted:
-            raise CheckpointError(f"Expected the tensors that are described; got an additional one, '{name}'.")
+            raise CheckpointError(f"Expected the tensors that are described; got an additional one, {title(name)}.")
         if saved.shape != wanted[name].shape:
             raise CheckpointError(
-                f"Expected '{name}' with the shape {wanted[name].shape}, as described; got {saved.shape}."
+                f"Expected {title(name)} with the shape {wanted[name].shape}, as described; got {saved.shape}."
             )
-        _check_dtype(name, saved.dtype, wanted[name].dtype)
+        _check_dtype(title(name), saved.dtype, wanted[name].dtype)
         if wanted[name].dtype == torch.get_default_dtype():
             dtypes.add(saved.dtype)
     if len(dtypes) > 1:
@@ -81,7 +106,7 @@ def check_blueprint(rebuild: Callable[[], nn.Module], header: Mapping[str, Entry
     return None if not dtypes or torch.get_default_dtype() in dtypes else dtypes.pop()
 
 
-def check_values(module: nn.Module, tensors: Mapping[str, Tensor]) -> None:
+def check_values(module: nn.Module, tensors: Mapping[str, Tensor], title: Titles) -> None:
     """Refuse numbers that cannot occur in a fitted module.
 
     A module may name buffers that can be infinite (`may_be_infinite`) and ones that have to be greater than zero
@@ -98,21 +123,29 @@ def check_values(module: nn.Module, tensors: Mapping[str, Tensor]) -> None:
         wrong = torch.isnan(tensor) if name in infinite else ~torch.isfinite(tensor)
         if wrong.any():
             raise CheckpointError(
-                f"Expected finite weights; got {float(tensor[wrong][0])} in {int(wrong.sum())} of {tensor.numel()} numbers "
-                f"of '{name}'."
+                f"Expected finite weights; got {float(tensor[wrong][0])} among the {tensor.numel()} numbers in {title(name)}."
             )
         if name in positive and not (tensor > 0).all():
-            raise CheckpointError(f"Expected '{name}' greater than zero; got {float(tensor.min()):g}.")
+            raise CheckpointError(f"Expected {title(name)} greater than zero; got {float(tensor.min()):g}.")
 
 
-def is_zero(module: nn.Module) -> bool:
-    """Whether every parameter of a module is zero; without parameters, every floating buffer."""
-    tensors: list[Tensor] = list(module.parameters())
-    tensors = tensors or [buffer for buffer in module.buffers() if buffer.is_floating_point()]
-    return bool(tensors) and not any(bool(tensor.any()) for tensor in tensors)
+def zeros(module: nn.Module, titles: Titles) -> list[str]:
+    """Titles of what holds nothing but zeros: parts that have buffers only, and parameters.
+
+    Training moves the parameters that are not zero to begin with, and leaves none of several numbers at exact zero.
+    """
+    groups: list[tuple[str, list[Tensor]]] = [(titles(name), [p]) for name, p in module.named_parameters()]
+    for title, part in titles.parts.values():
+        if not list(part.parameters()):
+            groups.append((title, [buffer for buffer in part.buffers() if buffer.is_floating_point()]))
+    return [
+        title
+        for title, tensors in groups
+        if sum(tensor.numel() for tensor in tensors) > 1 and not any(bool(tensor.any()) for tensor in tensors)
+    ]
 
 
-def _without_memory(rebuild: Callable[[], nn.Module]) -> nn.Module:
+def _without_memory(rebuild: Callable[[], M]) -> M:
     """The module on the meta device; built for real if it is a user's class whose constructor reads numbers from tensors."""
     try:
         with torch.device("meta"):
@@ -123,10 +156,10 @@ def _without_memory(rebuild: Callable[[], nn.Module]) -> nn.Module:
         return rebuild()
 
 
-def _check_dtype(name: str, saved: torch.dtype | None, wanted: torch.dtype | None) -> None:
+def _check_dtype(title: str, saved: torch.dtype | None, wanted: torch.dtype | None) -> None:
     floating = saved is not None and saved.is_floating_point and wanted is not None and wanted.is_floating_point
     if saved != wanted and not (floating and wanted == torch.get_default_dtype()):
-        raise CheckpointError(f"Expected '{name}' of the dtype {wanted}; got {saved}.")
+        raise CheckpointError(f"Expected {title} of the dtype {wanted}; got {saved}.")
 
 
 def _named(module: nn.Module, attribute: str) -> set[str]:

@@ -15,7 +15,7 @@ from torch import Tensor, nn
 from .._version import __version__
 from ..errors import CausalgenError, CheckpointError, UntrustedCodeError
 from ..files import write_whole
-from .blueprint import check_blueprint, check_values, is_zero, read_header
+from .blueprint import Titles, check_blueprint, check_values, read_header, zeros
 
 __all__ = ["load_module", "save_module"]
 
@@ -48,7 +48,7 @@ def load_module(
     folder: Path | str,
     stem: str,
     rebuild: Callable[[dict[str, Any]], M],
-    parts: Callable[[M], Mapping[str, nn.Module]] = lambda module: {"it": module},
+    parts: Callable[[M], Mapping[str, nn.Module]] = lambda module: {"": module},
 ) -> M:
     """Rebuild what `save_module` wrote, in eval mode and in the floating dtype in which it was saved.
 
@@ -58,11 +58,11 @@ def load_module(
         folder: Holds the two files.
         stem: Name of the files.
         rebuild: Makes the untrained module from the description.
-        parts: Modules by their names in messages; a module whose weights are all zero counts as not fitted.
+        parts: Modules by their names in messages; one with a layer of zeros counts as not fitted.
 
     Raises:
         CheckpointError: A file is missing, corrupted, from another format, or does not fit its description; weights that
-            are not finite, or all zero.
+            are not finite, or a layer of zeros.
         UntrustedCodeError: The description names code that is not trusted.
     """
     folder = Path(folder)
@@ -89,17 +89,18 @@ def load_module(
             "It was changed or cut off: restore it, or fit again."
         )
     try:
-        dtype = check_blueprint(lambda: rebuild(description), read_header(weights))
+        dtype = check_blueprint(lambda: rebuild(description), read_header(weights), parts)
         module = rebuild(description)
         if dtype is not None:
             module.to(dtype)
         tensors = load_tensors(weights)
-        check_values(module, tensors)
-        fresh = {name for name, part in parts(module).items() if is_zero(part)}
+        titles = Titles(module, parts(module))
+        check_values(module, tensors, titles)
+        fresh = zeros(module, titles)
         module.load_state_dict(tensors)
         _lay_out(module, description.get("channels_last", ()))
-        if zero := [name for name, part in parts(module).items() if name not in fresh and is_zero(part)]:
-            raise CheckpointError(f"Expected fitted weights; got zeros only for {', '.join(zero)}.")
+        if zero := [title for title in zeros(module, titles) if title not in fresh]:
+            raise CheckpointError(f"Expected fitted weights; got nothing but zeros in {zero[0]}.")
     except UntrustedCodeError:
         raise
     except (CausalgenError, SafetensorError, LookupError, RuntimeError, AttributeError, TypeError, ValueError) as error:

@@ -21,7 +21,7 @@ def require_fitted(scm: "StructuralCausalModel", nodes: Iterable[str] | None = N
         nodes: Nodes whose mechanisms the query runs; None for all.
 
     Raises:
-        NotFittedError: A mechanism has seen no data and was not declared fitted.
+        NotFittedError: A mechanism was not fitted to its end, and was not declared fitted.
     """
     mechanisms = scm.mechanisms
     missing = [name for name in (mechanisms if nodes is None else nodes) if not mechanisms[name].fitted]

@@ -97,7 +97,8 @@ class StructuralCausalModel(nn.Module):
     def initialize(self, values: Any) -> None:
         """Fit every mechanism's scalers and the joint supports to the training split; images are taken as they are stored.
 
-        A mechanism whose parameters are all frozen keeps what it has learned.
+        A mechanism that has nothing to train is fitted then; the others are fitted by `causalgen.fit`. A mechanism whose
+        parameters are all frozen keeps what it has learned, and counts as fitted.
         """
         images = {name: torch.as_tensor(values[name]) for name in self.graph.nodes if self.graph[name].is_image}
         tensors = {name: self.tensor(name, values[name]) for name in self.graph.nodes if name not in images} | images
@@ -106,7 +107,8 @@ class StructuralCausalModel(nn.Module):
             parameters = list(mechanism.parameters())
             if not parameters or any(parameter.requires_grad for parameter in parameters):
                 mechanism.initialize(tensors[name], parents)
-            mechanism.declare_fitted()
+            else:
+                mechanism.declare_fitted()
             self.supports[name].fit(parents)
 
     def declare_fitted(self) -> "StructuralCausalModel":

@@ -4,6 +4,8 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+from torch import nn
+
 from ..graph import CausalGraph
 from ..mechanisms.catalog import mechanism_class, name_of
 from ..nn import load_module, save_module
@@ -40,8 +42,14 @@ def load(folder: Path | str, *, trust_code: bool = False) -> StructuralCausalMod
         folder,
         "model",
         partial(_rebuild, trust_code=trust_code),
-        lambda scm: {f"'{name}'": part for name, part in scm.mechanisms.items()},
+        _parts,
     )
+
+
+def _parts(scm: StructuralCausalModel) -> dict[str, nn.Module]:
+    """Parts of the model as messages name them."""
+    mechanisms = {f"the mechanism of '{name}'": part for name, part in scm.mechanisms.items()}
+    return mechanisms | {f"the support of the parents of '{name}'": part for name, part in scm.supports.items()}
 
 
 def _rebuild(description: dict[str, Any], *, trust_code: bool) -> StructuralCausalModel:

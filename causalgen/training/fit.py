@@ -206,7 +206,7 @@ def _train(
                 checkpoint.save(label, epoch + 1, trainers)
             if on_epoch and label != ATTRIBUTES:
                 with seeded(config.seed, fabric.device):
-                    on_epoch(label, epoch + 1, trainers[0].averaged.eval())
+                    on_epoch(label, epoch + 1, trainers[0].averaged.eval().declare_fitted())
             if bars and task is not None:
                 bars.update(task, completed=epoch + 1, note=f"validation loss {sum(t.best for t in trainers):.1f}")
             threads.epoch_took(took, label)

@@ -143,8 +143,9 @@ class NodeTrainer:
         return epoch - self.best_epoch < self.stage.patience
 
     def finish(self) -> None:
-        """Give the mechanism the best averaged weights."""
+        """Give the mechanism the best averaged weights: it is fitted now."""
         self.mechanism.load_state_dict(self.best_state)
+        self.mechanism.declare_fitted()
 
     def state(self) -> tuple[dict[str, Tensor], dict[str, Any]]:
         """Tensors and JSON-able numbers from which `load` resumes exactly."""
@@ -201,7 +202,7 @@ class NodeTrainer:
                 self._diverge(losses[objective], epoch)
 
     def _diverge(self, loss: float, epoch: int) -> NoReturn:
-        self.finish()
+        self.mechanism.load_state_dict(self.best_state)
         raise DivergenceError(
             f"Expected a finite loss while training '{self.name}'; got {loss} in epoch {epoch + 1}. "
             "The last good weights are kept. Lower the learning rate, or look for extreme values in its data."

@@ -30,6 +30,7 @@ def model() -> StructuralCausalModel:
     graph = CausalGraph("cause -> effect", [Variable(name, "continuous") for name in names])
     scm = StructuralCausalModel(graph, dict.fromkeys(names, "linear-gaussian"))
     scm.initialize({"cause": [0.0, 1.0, 2.0, 3.0], "effect": [0.1, 0.9, 2.1, 2.9]})
+    scm.declare_fitted()
     return scm
 
 

@@ -112,6 +112,7 @@ def model(image: type[Halves] = Halves, size: type[LinearGaussian] = LinearGauss
     }
     scm = StructuralCausalModel(GRAPH, mechanisms)
     scm.initialize(units(500, seed=1))
+    scm.declare_fitted()
     size.set(0.0, {"tone": SLOPE}, 1.0)
     return scm.eval()
 

@@ -31,6 +31,7 @@ def run(tmp_path_factory: pytest.TempPathFactory) -> Path:
     data = load_data(plan)
     scm = build_model(plan, data.graph)
     scm.initialize(data.part("train"))
+    scm.declare_fitted()
     save(scm.eval(), folder / "model")
     record = {
         "causalgen": "0",

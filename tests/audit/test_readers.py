@@ -36,6 +36,7 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> tuple[RunFolder, Structura
     data = load_data(plan)
     scm = build_model(plan, data.graph)
     scm.initialize(data.part("train"))
+    scm.declare_fitted()
     save(scm.eval(), folder / "model")
     record = {
         "causalgen": "0",

@@ -58,6 +58,7 @@ def scm() -> cg.StructuralCausalModel:
     word, x, y = cg.Variable("s", "categorical", labels=("a", "b", "c")), *(cg.Variable(n, "continuous") for n in "xy")
     model = cg.StructuralCausalModel(cg.CausalGraph("s -> y; x -> y", [word, x, y]), {"y": "additive-noise"})
     model.initialize({"s": list("abc" * 9), "x": RNG.normal(size=27), "y": RNG.normal(size=27)})
+    model.declare_fitted()
     return model
 
 

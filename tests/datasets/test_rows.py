@@ -190,6 +190,7 @@ def test_results_files_and_report_name_the_rows(case: Case, tmp_path: Path) -> N
     labels = asked(case)
     scm = cg.StructuralCausalModel(case.data.graph)
     scm.initialize(case.data.part("train"))
+    scm.declare_fitted()
     result = scm.counterfactual(case.data.rows(labels), {}, seed=0)
     table = result.to_frame()
     assert table.index.tolist() == labels.tolist()
@@ -209,6 +210,7 @@ def test_results_files_and_report_name_the_rows(case: Case, tmp_path: Path) -> N
 def test_an_audit_names_the_test_rows_that_it_shows(case: Case) -> None:
     scm = cg.StructuralCausalModel(case.data.graph)
     scm.initialize(case.data.part("train"))
+    scm.declare_fitted()
     value = case.data.frame()[case.column].iloc[0]
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("causalgen.scm.posterior.warn", lambda *_: None)  # the model is no more than initialised
@@ -274,6 +276,7 @@ def test_frames_give_their_index_to_results() -> None:
     data = cg.load_table(table, "a -> b")
     scm = cg.StructuralCausalModel(data.graph, {"a": "linear-gaussian", "b": "linear-gaussian"})
     scm.initialize(data.part("train"))
+    scm.declare_fitted()
     test = data.frame("test")
     for factual in (test, data.part("test"), data.rows(test.index)):
         assert scm.counterfactual(factual, {"a": 0.1}).to_frame().index.tolist() == test.index.tolist()

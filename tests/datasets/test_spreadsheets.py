@@ -89,6 +89,7 @@ def test_a_counterfactual_and_its_files_are_neutral(tmp_path: Path) -> None:
     scm = StructuralCausalModel(CausalGraph("group -> y", [group, Variable("y", "continuous")])).eval()
     units = {"group": torch.arange(30) % 3, "y": torch.linspace(-1, 1, 30)}
     scm.initialize(units)
+    scm.declare_fitted()
     written = scm.counterfactual(units, {"group": "-"}, seed=0).save(tmp_path / "out").csv
     cells = [cell for row in csv.reader(written.open(newline="")) for cell in row]
     assert "'=1+1" in cells

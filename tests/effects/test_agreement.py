@@ -64,6 +64,7 @@ def linear_model(data: pd.DataFrame) -> StructuralCausalModel:
     mechanisms = dict.fromkeys("zty", "linear-gaussian") | {"image": Painted(image, parents)}
     scm = StructuralCausalModel(graph, mechanisms)
     scm.initialize(data[["z", "t", "y"]].to_dict("list") | {"image": torch.zeros(len(data), 1, 2, 2)})
+    scm.declare_fitted()
     return scm
 
 
@@ -164,6 +165,7 @@ def test_trained_mechanisms_move_with_the_resample() -> None:
     graph = CausalGraph("z -> {t, y}; t -> y", [Variable(name, "continuous") for name in "zty"])
     scm = StructuralCausalModel(graph, {"z": "linear-gaussian", "t": "linear-gaussian", "y": "additive-noise"})
     scm.initialize(data.to_dict("list"))
+    scm.declare_fitted()
     values = {name: torch.tensor(data[name].to_numpy()).float() for name in "zty"}
     high = (data["y"] > data["y"].median()).to_numpy().astype(int)
     mean = scm.sample(500, seed=0)["y"].mean()
@@ -191,6 +193,7 @@ def test_replicates_that_diverge_are_counted_and_told() -> None:
     fragile = Fragile(graph["y"], {name: graph[name] for name in ("z", "t")}, function="linear")
     scm = StructuralCausalModel(graph, {"z": "linear-gaussian", "t": "linear-gaussian", "y": fragile})
     scm.initialize(data.to_dict("list"))
+    scm.declare_fitted()
     before = {key: value.clone() for key, value in scm.state_dict().items()}
     options = QUESTION | QUICK | {"replicates": 20, "n": 1_000, "iterations": 1}
 

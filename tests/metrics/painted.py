@@ -111,6 +111,7 @@ def model(data: Dataset, image: type[Painter] = Painter) -> StructuralCausalMode
     mechanisms = {"light": "linear-gaussian", "brightness": brightness, "image": image(GRAPH["image"], parents)}
     scm = StructuralCausalModel(GRAPH, mechanisms)
     scm.initialize(data.part("train"))
+    scm.declare_fitted()
     brightness.set(60.0, {"light": 20.0}, 10.0)
     return scm.eval()
 

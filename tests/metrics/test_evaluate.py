@@ -40,6 +40,7 @@ def untrained(data: Dataset) -> StructuralCausalModel:
     small = {"mechanism": "conv-vae", "latent": 4, "local": 2, "width": 8, "blocks": 1}
     scm = StructuralCausalModel(data.graph, {"light": "linear-gaussian", "image": small})
     scm.initialize(data.part("train"))
+    scm.declare_fitted()
     return scm.eval()
 
 

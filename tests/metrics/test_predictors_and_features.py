@@ -133,6 +133,7 @@ def test_an_image_without_abduction_is_asked_for_samples(
 ) -> None:
     scm = StructuralCausalModel(data.graph, {"image": {"mechanism": "dcgan", "latent": 4, "width": 8}})
     scm.initialize(data.part("train"))
+    scm.declare_fitted()
     made = evaluate(scm.eval(), data, queries=["light"], predictors=predictors, untrained=scm, rows=60)
     assert [note for note in made.notes if "DCGAN has no abduction: samples only" in note]
     assert {result.query for result in made} == {"samples"}

@@ -70,6 +70,7 @@ def test_the_residual_belongs_to_the_protocol() -> None:
     scm = StructuralCausalModel(GRAPH, {"image": {"mechanism": "conv-vae", **small}})
     data = painted()
     scm.initialize(data.part("train"))
+    scm.declare_fitted()
     assert with_residual(scm, "image", 0.5) is scm
     bare = with_residual(scm, "image", 0.0)
     assert "pixel" not in bare.mechanisms["image"].noise()

@@ -139,19 +139,26 @@ def _drop(ending: str) -> Callable[[dict[str, Tensor]], Any]:
 
 POSITIONS = {name: f"_modules_by_position.{i}." for i, name in enumerate(GRAPH.nodes)}
 WEIGHTS: dict[str, tuple[Callable[[dict[str, Tensor]], Any], str]] = {
-    "NaN in a weight": (_fill("weight", float("nan")), "finite weights; got nan in 1 of"),
+    "NaN in a weight": (
+        _fill("weight", float("nan")),
+        "finite weights; got nan among the .* numbers in '.*weight' of the mechanism of 'sex'",
+    ),
     "infinity in a weight": (_fill("weight", float("inf")), "finite weights; got inf"),
     "minus infinity in a bias": (_fill("bias", float("-inf")), "finite weights; got -inf"),
     "NaN in a scaler": (_fill("loc", float("nan")), "finite weights; got nan"),
-    "NaN in the support": (_fill("threshold", float("nan")), "finite weights; got nan"),
+    "NaN in the support": (_fill("threshold", float("nan")), "got nan .* of the support of the parents of '"),
     "infinity in the support": (_fill("reference", float("inf")), "finite weights; got inf"),
     "a scale of zero": (_fill("scaler.scale", 0.0), "greater than zero"),
     "a negative scale": (_fill("scaler.scale", -1.0), "greater than zero; got -1"),
     "everything zero": (_all_zero(""), "Expected"),
     "an image mechanism of zeros": (_all_zero(POSITIONS["scan"]), "Expected fitted weights|greater than zero"),
-    "a class mechanism of zeros": (_all_zero(POSITIONS["sex"]), "zeros only for 'sex'"),
-    "quantiles of zeros": (_all_zero(POSITIONS["age"]), "zeros only for 'age'"),
-    "coefficients of zeros": (_all_zero(POSITIONS["height"]), "greater than zero|zeros only"),
+    "a class mechanism of zeros": (_all_zero(POSITIONS["sex"]), "nothing but zeros in '.*' of the mechanism of 'sex'"),
+    "quantiles of zeros": (_all_zero(POSITIONS["age"]), "nothing but zeros in the mechanism of 'age'"),
+    "coefficients of zeros": (_all_zero(POSITIONS["height"]), "greater than zero|nothing but zeros"),
+    "one layer of zeros": (
+        _replace("decoder.first.weight", torch.zeros_like),
+        "in 'decoder.first.weight' of the mechanism of 'scan'",
+    ),
     "another shape": (_replace("weight", lambda t: t.flatten()), "with the shape"),
     "one row more": (_replace("weight", lambda t: torch.cat([t, t[:1]])), "with the shape"),
     "integers": (_replace("weight", lambda t: t.long()), "of the dtype torch.float32; got torch.int64"),
@@ -234,7 +241,7 @@ def test_a_classifier_of_zeros_or_of_nan_is_refused(tmp_path: Path) -> None:
     with torch.no_grad():
         for parameter in classifier.parameters():
             parameter.zero_()
-    with pytest.raises(CheckpointError, match="zeros only"):
+    with pytest.raises(CheckpointError, match="nothing but zeros"):
         load_classifier(save_classifier(classifier, tmp_path / "zero"))
 
 

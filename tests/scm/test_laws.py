@@ -62,6 +62,7 @@ def scm() -> StructuralCausalModel:
     torch.manual_seed(0)
     model = StructuralCausalModel(GRAPH, {"scan": IMAGE, "photo": IMAGE})
     model.initialize(observed())
+    model.declare_fitted()
     return model.eval()
 
 

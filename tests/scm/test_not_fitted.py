@@ -26,6 +26,8 @@ from causalgen.scm import (
     natural_effects,
     save,
 )
+from causalgen.training import FitConfig, Stage, fit
+from causalgen.training.stage import NodeTrainer
 
 LABELS = ("a", "b", "c")
 IMAGE = {"mechanism": "conv-vae", "latent": 2, "width": 4, "blocks": 1}
@@ -96,7 +98,7 @@ def test_only_the_unfitted_nodes_are_named_and_only_where_they_would_run() -> No
     scm, values = _model(), _values()
     for name, mechanism in scm.mechanisms.items():
         if name != "size":
-            mechanism.initialize(values[name], {parent: values[parent] for parent in mechanism.parents})
+            mechanism.declare_fitted()
     with pytest.raises(NotFittedError, match=r"unfitted ones for 'size' \(1 of 5 nodes\)"):
         scm.sample(3)
     assert len(scm.sample(3, do={"size": 1.0}, seed=0)["score"]) == 3  # nobody asks the mechanism of 'size'
@@ -134,6 +136,7 @@ def test_the_state_is_kept(way: str, fitted: bool, tmp_path: Path) -> None:
     scm = _model()
     if fitted:
         scm.initialize(_values())
+        scm.declare_fitted()
     twin = COPIES[way](scm, tmp_path / "model")
     assert [m.fitted for m in twin.mechanisms.values()] == [fitted] * 5
     with warnings.catch_warnings():
@@ -148,6 +151,7 @@ def test_the_state_is_kept(way: str, fitted: bool, tmp_path: Path) -> None:
 def test_weights_from_before_the_mark_count_as_fitted() -> None:
     scm = _bare()
     scm.initialize(_values())
+    scm.declare_fitted()
     old = {key: value for key, value in scm.state_dict().items() if not key.endswith("_initialized")}
     assert len(old) == len(scm.state_dict()) - 4
     twin = _bare()
@@ -190,9 +194,54 @@ def test_what_has_nothing_to_fit_is_fitted_and_what_is_set_by_hand_can_be_declar
     assert torch.equal(drawn["y"], 2 * drawn["x"])
 
 
+def _fitted(scm: StructuralCausalModel) -> dict[str, bool]:
+    return {name: mechanism.fitted for name, mechanism in scm.mechanisms.items()}
+
+
+def test_initialize_fits_only_what_is_not_trained() -> None:
+    scm = _model()
+    scm.mechanisms["group"].requires_grad_(False)  # frozen: it keeps what it has learned
+    scm.initialize(_values())
+    assert [name for name, fitted in _fitted(scm).items() if fitted] == ["group"]
+    closed = StructuralCausalModel(CausalGraph("x -> y", [X, Y]), {"x": "empirical", "y": "spline-flow"})
+    closed.initialize({"x": [0.0, 1.0, 2.0], "y": [1.0, 0.0, 4.0]})
+    assert _fitted(closed) == {"x": True, "y": False}
+
+
+@pytest.mark.parametrize("stage", ["attributes", "scan"])
+def test_an_interrupted_fit_leaves_its_stage_unfitted(stage: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Ctrl-C in an epoch: what the stage trains answers no query, also where it was fitted before."""
+    scm, values = _model(), _values()
+    one = Stage(epochs=1, batch_size=12)
+    splits, config = {"train": values, "validation": values}, FitConfig(one, one, threads=1)
+    fit(scm, splits, config)
+    assert all(_fitted(scm).values())
+    names = ["scan"] if stage == "scan" else ["group", "grade", "size", "score"]
+    end_epoch = NodeTrainer.end_epoch
+
+    def interrupted(trainer: NodeTrainer, *arguments: Any) -> bool:
+        if trainer.name == names[-1]:
+            raise KeyboardInterrupt
+        return end_epoch(trainer, *arguments)
+
+    monkeypatch.setattr(NodeTrainer, "end_epoch", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        fit(scm, splits, config)
+    monkeypatch.undo()
+    assert [name for name, fitted in _fitted(scm).items() if not fitted] == [
+        name for name in scm.graph.nodes if name in names or name == "scan"
+    ]
+    with pytest.raises(NotFittedError, match=f"'{names[-1]}'"):
+        scm.sample(3)
+    fit(scm, splits, config)
+    assert len(scm.sample(3, seed=0)["scan"]) == 3
+
+
 def test_an_unfitted_mechanism_is_no_intervention() -> None:
     scm = _bare()
     scm.initialize(_values())
+    scm.declare_fitted()
+    scm.declare_fitted()
     with pytest.raises(NotFittedError, match=r"do\(size\); got a SplineFlow"):
         scm.sample(3, do={"size": build("spline-flow", scm.graph["size"], {})})
 

@@ -137,6 +137,7 @@ def test_the_warning_names_what_is_extrapolated(image: bool, tmp_path) -> None:
     values["y"] = values["x"] - values["z"] + torch.randn(400)
     values |= {"scan": torch.rand(400, 1, 4, 4) * 255} if image else {}
     scm.initialize(values)
+    scm.declare_fitted()
     twin = load(save(scm, tmp_path))
     few = {name: tensor[:40] for name, tensor in values.items()}
     for model in (scm, twin):

@@ -72,6 +72,7 @@ def scm(data: Dataset) -> StructuralCausalModel:
     painted = Painted(image, {"y": data.graph["y"]})
     model = StructuralCausalModel(data.graph, dict.fromkeys("ztyw", "linear-gaussian") | {"image": painted})
     model.initialize(data.rows(data.split["train"]))
+    model.declare_fitted()
     return model
 
 

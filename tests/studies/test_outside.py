@@ -39,6 +39,7 @@ def scm() -> StructuralCausalModel:
     values = {name: torch.randn(n) for name in ("size", "income", "score")}
     values |= {"age": torch.rand(n) * 100, "site": torch.randint(0, 3, (n,))}
     model.initialize(values | {"scan": torch.rand(n, 1, 8, 6) * 2 - 1, "photo": torch.rand(n, 3, 8, 6) * 255})
+    model.declare_fitted()
     return model
 
 

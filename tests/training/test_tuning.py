@@ -114,6 +114,7 @@ def test_the_bound_is_measured_as_the_objective_is_in_training() -> None:
     data = _data()
     scm = StructuralCausalModel(data.graph, {"image": {"mechanism": "diffusion", "width": 8, "steps": 2}})
     scm.initialize(data.part("train"))
+    scm.declare_fitted()
     held_out = data.part("validation")
     image, parents = held_out["image"].float(), {"glow": held_out["glow"]}
     with torch.no_grad(), seeded(0):
