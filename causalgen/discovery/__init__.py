@@ -1,6 +1,6 @@
-"""Causal discovery: which graphs fit the data, how stable that is, and how it compares with the user's graph.
+"""Causal discovery: the graphs that fit the data, their stability, and their agreement with the user's graph.
 
-No algorithm returns a graph that is simply right: each returns a class of graphs under assumptions, which are listed.
+No algorithm returns the one right graph: each returns a class of graphs under assumptions, which are listed.
 """
 
 from .comparison import Comparison, PairComparison, class_of_graph, compare, shd

@@ -1,4 +1,4 @@
-"""The algorithms: what each finds, takes and assumes. Nothing heavy is loaded before one runs."""
+"""The algorithms, with their inputs, results and assumptions. Heavy libraries are loaded when one runs."""
 
 from dataclasses import dataclass, replace
 
@@ -20,10 +20,10 @@ class Algorithm:
     """An algorithm of the catalog.
 
     Args:
-        name: The word for it.
+        name: Its short name.
         title: Its full name.
-        assumptions: In words, without those of the test or score.
-        takes_knowledge: Whether background knowledge is respected.
+        assumptions: Its assumptions as text, without those of the test or score.
+        takes_knowledge: Whether it respects background knowledge.
         tested: Whether it tests independences, and so takes `test` and `alpha`.
         kinds: Kinds of columns it can work on.
         mixed: Whether it can work on both kinds at once.
@@ -72,7 +72,7 @@ def find(name: str) -> Algorithm:
     """The algorithm of that name.
 
     Raises:
-        UnknownNameError: There is none.
+        UnknownNameError: There is no such algorithm.
     """
     if name not in ALGORITHMS:
         known = ", ".join(ALGORITHMS)
@@ -81,10 +81,10 @@ def find(name: str) -> Algorithm:
 
 
 def refuse_unfit(algorithm: Algorithm, columns: Columns, knowledge: Knowledge, test: str) -> None:
-    """Refuse what the algorithm would ignore or get wrong.
+    """Refuse inputs that the algorithm would ignore or treat wrongly.
 
     Raises:
-        DataError: Kinds of columns, background knowledge or a test that it does not take.
+        DataError: The algorithm does not accept these kinds of columns, background knowledge or a test.
     """
     if knowledge and not algorithm.takes_knowledge:
         able = ", ".join(entry.name for entry in ALGORITHMS.values() if entry.takes_knowledge)
@@ -100,7 +100,7 @@ def refuse_unfit(algorithm: Algorithm, columns: Columns, knowledge: Knowledge, t
     if columns.mixed and not algorithm.mixed:
         raise DataError(
             f"Expected columns of one kind for {algorithm.title}; got the discrete "
-            f"{', '.join(columns.of_kind('discrete'))} beside continuous ones. Use pc or fci, whose test takes both."
+            f"{', '.join(columns.of_kind('discrete'))} together with continuous ones. Use pc or fci, whose test takes both."
         )
     if test != "auto" and not algorithm.tested:
         raise DataError(f"Expected no test for {algorithm.title}, which tests no independences; got {test!r}.")
@@ -111,7 +111,7 @@ def choose_test(columns: Columns, test: str) -> str:
 
     Raises:
         UnknownNameError: No test has that name.
-        DataError: It does not take these columns.
+        DataError: The test does not accept these columns.
     """
     if test == "auto":
         return "mixed" if columns.mixed else {"continuous": "fisherz", "discrete": "gsq"}[columns.kinds[0]]
@@ -126,7 +126,7 @@ def choose_test(columns: Columns, test: str) -> str:
 
 
 def assumptions(algorithm: Algorithm, columns: Columns, test: str | None) -> tuple[str, ...]:
-    """What has to hold for the result to mean what it says, in words."""
+    """The assumptions of the result as text."""
     if test is not None:
         return (*algorithm.assumptions, TESTS[test])
     return (*algorithm.assumptions, SCORES[columns.kinds[0]]) if algorithm.name == "ges" else algorithm.assumptions
@@ -135,7 +135,7 @@ def assumptions(algorithm: Algorithm, columns: Columns, test: str | None) -> tup
 def run(
     algorithm: Algorithm, columns: Columns, knowledge: Knowledge, test: str | None, alpha: float, seed: int
 ) -> EquivalenceClass:
-    """Run the algorithm on the columns; `test` is a name from `choose_test`, or None for those that test nothing."""
+    """Run the algorithm on the columns; `test` is a name from `choose_test`, or None for algorithms without tests."""
     if test is not None:
         from .constraint import fci, pc
         from .independence import independence_test

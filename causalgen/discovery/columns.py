@@ -1,4 +1,4 @@
-"""A table as the algorithms want it: complete rows, a kind for each column, nothing that would break a test."""
+"""A table prepared for the algorithms: complete rows, a kind for each column, nothing that would break a test."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -34,8 +34,8 @@ class Columns:
         values: `(rows, columns)` float64; a discrete column holds codes 0, 1, ...
         groups: `(rows,)` codes of the groups that are resampled together, or None.
         dropped: Rows left out because a value was missing.
-        warnings: What the reader should know about the table.
-        variables: What each column was read as.
+        warnings: Remarks on the table for the reader.
+        variables: The variable that each column was read as.
     """
 
     names: tuple[str, ...]
@@ -69,15 +69,15 @@ def read_columns(
 ) -> Columns:
     """Check a table and encode it.
 
-    A column is discrete when `kinds`, or the variable in `graph`, says so, otherwise when the rule of
+    A column is discrete when `kinds`, or the variable in `graph`, declares it so, otherwise when the rule of
     `causalgen.datasets.kinds` reads labels: words, truth values, two numbers or a few whole ones.
 
     Args:
         table: One row per unit.
         columns: The columns to use, all but `group` when left out.
-        kinds: "continuous" or "discrete" (also "binary", "categorical" or "ordinal") by column, over what the table shows.
+        kinds: "continuous" or "discrete" (also "binary", "categorical" or "ordinal") by column, overriding the table.
         graph: A graph whose variables declare kinds.
-        group: A column, or one value per row, that says which rows share a source, such as a patient.
+        group: A column, or one value per row, that identifies rows from one source, such as a patient.
 
     Raises:
         UnknownNameError: A column or a kind does not exist.
@@ -168,7 +168,7 @@ def _read_kinds(kinds: Mapping[str, str], columns: Sequence[str]) -> dict[str, s
 
 
 def _variable(column: "pd.Series", name: str, overrides: Mapping[str, str], graph: CausalGraph | None) -> Variable:
-    """The variable as it is declared; without a kind where nothing is."""
+    """The declared variable; without a kind if nothing is declared."""
     known = graph[name] if graph is not None and name in graph else Variable(name)
     if name not in overrides:
         return known
@@ -177,7 +177,7 @@ def _variable(column: "pd.Series", name: str, overrides: Mapping[str, str], grap
         return Variable(name, "continuous", unit=known.unit)
     reading = read_values(column.rename(name), kind=kind)
     if reading.labels is None or len(reading.labels) < 2:
-        return Variable(name)  # what is wrong is said where the column is read
+        return Variable(name)  # the fault is reported when the column is read
     return Variable(name, "binary" if len(reading.labels) == 2 else kind, labels=reading.labels)  # type: ignore[arg-type]
 
 
@@ -202,11 +202,11 @@ def _codes(column: "pd.Series") -> np.ndarray:
 
 
 def _refuse_determined(names: Sequence[str], kinds: Sequence[ColumnKind], values: np.ndarray) -> None:
-    """No test can tell a column from what determines it."""
+    """Refuse columns that others determine: no test can separate them."""
     for i, j in combinations([k for k, kind in enumerate(kinds) if kind == "discrete"], 2):
         pairs = len(np.unique(values[:, [i, j]], axis=0))
         if pairs == values[:, i].max() + 1 == values[:, j].max() + 1:
-            raise DataError(f"Expected columns that differ; '{names[j]}' says the same as '{names[i]}'. Leave one out.")
+            raise DataError(f"Expected columns that differ; '{names[j]}' repeats '{names[i]}'. Leave one out.")
     if "continuous" in kinds:
         _refuse_collinear(names, *embed(kinds, values))
 
@@ -229,7 +229,7 @@ def embed(kinds: Sequence[ColumnKind], values: np.ndarray) -> tuple[np.ndarray, 
     """Continuous columns as they are, discrete ones as an indicator of each level but the first.
 
     Returns:
-        The embedding, `(rows, width)`, and the position of the column that each of its columns stands for.
+        The embedding, `(rows, width)`, and the position of the original column of each of its columns.
 
     >>> embed(("discrete", "continuous"), np.array([[0, 1.5], [1, 2.5], [2, 3.5]]))[1]
     array([0, 0, 1])
@@ -245,7 +245,7 @@ def _warnings(values: np.ndarray, kinds: Sequence[ColumnKind], dropped: int) -> 
     rows, width = values.shape
     if dropped > 0.05 * (rows + dropped):
         yield (
-            f"{dropped:,} of {rows + dropped:,} rows lack a value and were dropped; the result holds for complete rows, which "
+            f"{dropped:,} of {rows + dropped:,} rows lack a value and were dropped; the result applies to complete rows, which "
             "may differ from the others."
         )
     discrete = [values[:, place] for place, kind in enumerate(kinds) if kind == "discrete"]

@@ -1,4 +1,4 @@
-"""A user's graph beside what the data say: classes are compared, so that what no data could orient is no error."""
+"""A user's graph compared with the data: classes are compared, so that an edge that no data can orient is no error."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -32,7 +32,7 @@ class PairComparison:
         found: The mark that the data gave.
         adjacent: Share of resamples in which the two are adjacent; None without resamples.
         as_expected: Share of resamples with the expected mark, or without an edge where none is expected.
-        reading: What this says.
+        reading: The comparison as text.
     """
 
     a: str
@@ -51,7 +51,7 @@ class Comparison:
 
     Args:
         expected: The class of the user's graph: what the algorithm would find from infinite data if the graph were right.
-        found: What it found.
+        found: The class that it found.
         pairs: Every pair that is adjacent in one of the two.
         shd: Structural Hamming distance: pairs whose marks differ between the classes.
         precision: Share of the found adjacencies that the graph has; None where nothing was found.
@@ -120,8 +120,8 @@ def compare(
 
     Args:
         found: The class.
-        graph: The user's graph; its nodes that are no columns are projected away.
-        knowledge: What the search was told; the graph's class is refined by it too.
+        graph: The user's graph; its nodes that are not columns are projected out.
+        knowledge: The background knowledge of the search; it refines the graph's class, too.
         frequencies: Shares of resamples.
 
     Raises:
@@ -131,7 +131,7 @@ def compare(
     >>> found = EquivalenceClass("CPDAG", ("a", "b", "c"), (("a", "---", "b"), ("b", "---", "c")))
     >>> comparison = compare(found, CausalGraph("a -> b -> c"))
     >>> comparison.shd, comparison.pairs[0].reading
-    (0, 'agrees; no data of this kind could tell the rest')
+    (0, 'agrees; no data of this kind can determine the rest')
     """
     knowledge = knowledge or Knowledge()
     projected = _project(graph, found.nodes)
@@ -172,7 +172,7 @@ def shd(first: EquivalenceClass, second: EquivalenceClass) -> int:
 def class_of_graph(
     graph: CausalGraph, kind: ClassKind, columns: Iterable[str], knowledge: Knowledge | None = None
 ) -> EquivalenceClass:
-    """What an algorithm that finds this kind of class would find if the graph were right and the rows without number.
+    """The class of this kind that an algorithm would find from infinite data if the graph were right.
 
     Raises:
         GraphError: The graph contradicts the knowledge, or has bidirected edges and the kind allows none.
@@ -245,10 +245,10 @@ def _reading(wanted: str, got: str, why: str) -> str:
     if not got:
         return f"not found{why}; no effect, effects that cancel, too few rows, or the wrong test"
     if not wanted:
-        return "not in the graph: found dependent where the graph says independent"
+        return "not in the graph: found dependent, but independent in the graph"
     if wanted == got:
         return "agrees" + (
-            "; no data of this kind could tell the rest" if OPEN in _ends(got) else ", with its direction"
+            "; no data of this kind can determine the rest" if OPEN in _ends(got) else ", with its direction"
         )
     pairs = list(zip(_ends(wanted), _ends(got)))
     if any(x != y and OPEN not in (x, y) for x, y in pairs):
@@ -259,7 +259,7 @@ def _reading(wanted: str, got: str, why: str) -> str:
 
 
 def _ends(mark: str) -> tuple[str, str]:
-    """What stands at the two ends: tail, arrowhead, or open."""
+    """The marks at the two ends: tail, arrowhead, or open."""
     if mark == "---":
         return OPEN, OPEN
     names = {"-": "tail", "<": "arrowhead", ">": "arrowhead", "o": OPEN}

@@ -1,10 +1,10 @@
 """PC and FCI on causal-learn's searches, with background knowledge that is respected.
 
-causal-learn looks for the skeleton and the separating sets, and has FCI's orientation rules. Two of its habits are not taken
+causal-learn finds the skeleton and the separating sets, and has FCI's orientation rules. Two of its properties are not taken
 over: it drops a required edge that a test calls independent, and its FCI turns a forbidden b -> a into the *directed* edge
-a -> b, although a hidden common cause remains possible. So knowledge enters here: required pairs stay adjacent, and in FCI
-a forbidden b -> a puts an arrowhead at b and no more. FCI's rules 5 to 7 serve selection bias, which is assumed away, and
-rule 10 is left out: causal-learn's does not check that its paths are uncovered, so it can orient what is not implied.
+a -> b, although a hidden common cause remains possible. So knowledge is applied here: required pairs stay adjacent, and in FCI
+a forbidden b -> a only puts an arrowhead at b. FCI's rules 5 to 7 serve selection bias, which is assumed away, and
+rule 10 is left out: causal-learn's does not check that its paths are uncovered, so it can orient edges that are not implied.
 """
 
 from itertools import combinations
@@ -62,7 +62,7 @@ def pc(names: tuple[str, ...], test: CIT_Base, alpha: float, knowledge: Knowledg
 def _colliders(
     adjacent: set[Pair], separators: dict[Pair, set[str]], knowledge: Knowledge
 ) -> tuple[set[Pair], list[str]]:
-    """Arrows of the unshielded colliders; where two of them disagree about an edge it stays open, whatever the order."""
+    """Arrows of the unshielded colliders; if two of them disagree about an edge, it stays open, independently of the order."""
     neighbours: dict[str, set[str]] = {}
     for a, b in adjacent:
         neighbours.setdefault(a, set()).add(b)
@@ -73,7 +73,7 @@ def _colliders(
             if not (knowledge.forbids(a, middle) or knowledge.forbids(b, middle)):
                 wanted |= {(a, middle), (b, middle)}
     both = {(a, b) for a, b in wanted if (b, a) in wanted}
-    conflicts = [f"The tests want both {a} -> {b} and {b} -> {a}." for a, b in sorted(both) if a < b]
+    conflicts = [f"The tests imply both {a} -> {b} and {b} -> {a}." for a, b in sorted(both) if a < b]
     return wanted - both, conflicts
 
 
@@ -87,7 +87,7 @@ def fci(names: tuple[str, ...], test: CIT_Base, alpha: float, knowledge: Knowled
     rules.rule0(graph, nodes, separators, None, False)
     rules.removeByPossibleDsep(graph, test, alpha, separators)
     for (i, j), separator in list(separators.items()):
-        separators[j, i] = separator  # causal-learn notes the sets of its second search in one order only
+        separators[j, i] = separator  # causal-learn stores the sets of its second search in one order only
     rules.rule0(graph, nodes, separators, None, False)
     _mark_knowledge(graph, nodes, names, knowledge)
     changed = True
@@ -103,7 +103,7 @@ def fci(names: tuple[str, ...], test: CIT_Base, alpha: float, knowledge: Knowled
 
 
 def _mark_knowledge(graph: GeneralGraph, nodes: list[GraphNode], names: tuple[str, ...], knowledge: Knowledge) -> None:
-    """An end that is no cause gets an arrowhead; the cause of a required edge a tail."""
+    """Put an arrowhead at an end that is no cause, and a tail at the cause of a required edge."""
     for edge in list(graph.get_graph_edges()):
         first, second = edge.get_node1(), edge.get_node2()
         a, b = (names[nodes.index(node)] for node in (first, second))

@@ -1,4 +1,4 @@
-"""From a table to an equivalence class, with what it rests on."""
+"""From a table to an equivalence class, with its assumptions."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -31,23 +31,23 @@ KERNEL_ROWS = 300
 
 @dataclass(frozen=True, repr=False)
 class Discovery:
-    """What an algorithm found in a table, and under which assumptions.
+    """The result of an algorithm on a table, with its assumptions.
 
     Args:
         found: The equivalence class.
         algorithm: Name in the catalog.
         test: Name of the independence test; None for an algorithm that tests none.
         alpha: Level of the test; None likewise.
-        knowledge: What the algorithm was told.
+        knowledge: The background knowledge of the search.
         frequencies: Shares of resamples; None when there were none.
         kinds: Kind by column.
         rows_used: Rows searched.
         rows_dropped: Rows left out because a value was missing.
-        assumptions: In words; without them the class means nothing.
-        warnings: What the reader should know.
+        assumptions: The assumptions as text; without them the class has no meaning.
+        warnings: Remarks for the reader.
         seed: Seed of resamples and of ICA.
-        versions: Of the libraries that did the work.
-        variables: What each column was read as.
+        versions: Versions of the libraries used.
+        variables: The variable that each column was read as.
     """
 
     found: EquivalenceClass
@@ -67,7 +67,7 @@ class Discovery:
 
     @property
     def columns(self) -> str:
-        """What each column was read as, in words."""
+        """The kinds that the columns were read as, as text."""
         return columns_line(self.variables)
 
     def compare(self, graph: CausalGraph) -> Comparison:
@@ -138,18 +138,18 @@ def discover(
         algorithm: "pc" (no hidden causes), "fci" (hidden causes allowed), "ges" (a score instead of tests), "lingam" or
             "ica-lingam" (linear, non-Gaussian noise).
         columns: The columns to search; all when left out.
-        kinds: "continuous" or "discrete" (also "binary", "categorical" or "ordinal") by column, over what the table shows.
+        kinds: "continuous" or "discrete" (also "binary", "categorical" or "ordinal") by column, overriding the table.
         graph: A graph whose variables declare kinds; its edges are not read.
         knowledge: Required and forbidden edges, tiers.
-        group: A column, or one value per row, that says which rows share a source; they are resampled together.
+        group: A column, or one value per row, that identifies rows from one source; they are resampled together.
         test: "auto" (Fisher's z, G² or mixed, by kinds), "fisherz", "kci", "gsq", "chisq" or "mixed".
-        alpha: Level of the test. There is no right one: fewer rows want a larger one.
+        alpha: Level of the test. No level is always right: fewer rows need a larger one.
         bootstrap: Resamples for the frequencies of edges.
         seed: Seed of everything random.
         jobs: Processes for the resamples, as joblib counts them.
 
     Raises:
-        DataError: The table, or what the algorithm is to do with it, is not possible; the message says what is.
+        DataError: The table or an argument does not fit; the message lists what is possible.
         UnknownNameError: A column, algorithm or test does not exist.
 
     >>> import numpy as np, pandas as pd
@@ -213,7 +213,7 @@ def _warnings(
         if len(gaussian) > 1:
             yield (
                 f"The noises of {', '.join(gaussian)} were not rejected as Gaussian (Jarque-Bera, level 0.05); with more than "
-                "one Gaussian noise, LiNGAM's directions among these columns rest on nothing."
+                "one Gaussian noise, LiNGAM's directions among these columns have no basis."
             )
     if columns.groups is not None and len(np.unique(columns.groups)) < len(columns):
         yield "The search itself treats the rows of one group as independent and so finds too many edges; the resamples do not."
@@ -221,5 +221,5 @@ def _warnings(
         chance = 2 * norm.sf(norm.isf(alpha / 2) / np.sqrt(2))
         yield (
             f"Resamples repeat rows: at level {alpha:g} about {chance:.0%} of them join two independent columns. A share near "
-            "that says nothing."
+            "that is no evidence of an edge."
         )

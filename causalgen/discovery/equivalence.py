@@ -1,4 +1,4 @@
-"""What data can say about a graph: a class of graphs, written as marks on edges."""
+"""What data can reveal about a graph: a class of graphs, written as marks on edges."""
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
@@ -22,10 +22,10 @@ Edge = tuple[str, Mark, str]
 
 MEANING = {
     "->": "{a} causes {b}",
-    "---": "{a} causes {b} or {b} causes {a}; the data do not tell which",
+    "---": "{a} causes {b} or {b} causes {a}; the data do not show which",
     "<->": "neither causes the other; a hidden common cause acts on both",
     "o->": "{b} does not cause {a}; {a} causes {b}, or a hidden common cause acts on both",
-    "o-o": "some causal connection; the data do not tell which",
+    "o-o": "some causal connection; the data do not show which",
 }
 
 
@@ -53,7 +53,7 @@ class Separation(NamedTuple):
 
 @dataclass(frozen=True, repr=False)
 class EquivalenceClass:
-    """The graphs that the data cannot tell apart, under stated assumptions.
+    """The graphs that the data cannot distinguish, under stated assumptions.
 
     Args:
         kind: "CPDAG": DAGs without hidden common causes. "PAG": graphs that may have them. "DAG under LiNGAM's
@@ -62,7 +62,7 @@ class EquivalenceClass:
         edges: `(a, mark, b)`, one for each adjacent pair: "->", "---" (a or b is the cause), "<->" (hidden common
             cause), "o->" and "o-o" (a circle: unknown whether arrowhead or tail). What is not listed is not adjacent:
             some set of columns made the two independent.
-        conflicts: What speaks against reading this as a class at all, in words; finite data can contradict themselves.
+        conflicts: Contradictions that rule out a class, as text; finite data can contradict themselves.
         separations: Why pairs are not adjacent, from the algorithms that test.
 
     >>> found = EquivalenceClass("CPDAG", ("a", "b", "c"), (("a", "---", "b"), ("b", "---", "c")))
@@ -139,7 +139,7 @@ class EquivalenceClass:
             variables: Declarations for the nodes.
 
         Raises:
-            NotIdentifiableError: An edge is not oriented, the class is a PAG, or no graph fits; the message says what would
+            NotIdentifiableError: An edge is not oriented, the class is a PAG, or no graph fits; the message proposes how to
                 orient it.
         """
         self._refuse_pag()
@@ -159,7 +159,7 @@ class EquivalenceClass:
         """The members of the class, found one at a time; at most `limit` of them.
 
         Raises:
-            NotIdentifiableError: The class is a PAG, whose members are without number: hidden causes may be anywhere.
+            NotIdentifiableError: The class is a PAG, which has infinitely many members: hidden causes may be anywhere.
         """
         self._refuse_pag()
         variables = [Variable(name) for name in self.nodes]

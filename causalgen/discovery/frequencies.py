@@ -1,4 +1,4 @@
-"""How often each edge, and each orientation of it, comes back when the rows are drawn anew."""
+"""How often each edge, and each of its orientations, is found again in resampled rows."""
 
 from collections import Counter
 from collections.abc import Mapping
@@ -40,7 +40,7 @@ class Frequencies:
     shares: Mapping[Pair, Mapping[str, float]]
 
     def adjacent(self, a: str, b: str) -> float:
-        """Share of the resamples in which the two are adjacent, whatever the mark."""
+        """Share of the resamples in which the two are adjacent, with any mark."""
         return min(sum(self._of(a, b).values()), 1.0)
 
     def share(self, a: str, mark: str, b: str) -> float:
@@ -92,8 +92,8 @@ def bootstrap(
     searched = [marks for marks in found if marks is not None]
     if not searched:
         raise DataError(
-            "Expected columns that vary in resamples of the rows, each by itself; got none. Leave out the nearly constant "
-            "ones and those that nearly repeat others."
+            "Expected columns that vary, and are not determined by others, in resamples of the rows; got none. "
+            "Leave out the nearly constant ones and those that nearly repeat others."
         )
     counts = {pair: Counter(marks[pair] for marks in searched) for pair in searched[0]}
     shares = {

@@ -3,7 +3,7 @@
 Continuous columns: Fisher's z of the partial correlation (linear relations, Gaussian noise), or the kernel test KCI (any smooth
 relation; slow). Discrete columns: G² or Pearson's chi². Mixed columns: the likelihood ratio of the degenerate Gaussian model,
 in which a discrete column enters as indicators of its levels: n log(1 - R²) summed over canonical correlations. Cutting the
-continuous columns into bins instead would leave dependence within the bins, and so find edges that are not there.
+continuous columns into bins instead would leave dependence within the bins, and so produce false edges.
 
 Reference: Andrews, Ramsey, Cooper, Learning high-dimensional directed acyclic graphs with mixed data-types, CD 2019.
 """
@@ -47,7 +47,7 @@ class DegenerateGaussian(CIT_Base):
         x, y = self._places[X], self._places[Y]
         given = np.concatenate([self._places[k] for k in condition_set or ()] or [np.empty(0, dtype=int)])
         free = len(x) * len(y)
-        if free == 0:  # a column that a resample made constant
+        if free == 0:  # a column that is constant in a resample
             return 1.0
         joint, without_y, without_x = (np.concatenate(parts) for parts in ((x, y, given), (x, given), (y, given)))
         ratio = self._volume(without_y) + self._volume(without_x) - self._volume(joint) - self._volume(given)
@@ -61,13 +61,13 @@ class DegenerateGaussian(CIT_Base):
 
 
 class Noted(CIT_Base):
-    """Another test that remembers what separates, and calls the ends of required edges dependent.
+    """A wrapper that stores the separating sets, and treats the ends of required edges as dependent.
 
     causal-learn itself would drop a required edge, and keeps the union of all separating sets instead of one.
     """
 
     def __init__(self, test: CIT_Base, names: tuple[str, ...], required: Iterable[Pair]) -> None:
-        super().__init__(np.empty((0, 0)))  # the base class would print the data to know them again
+        super().__init__(np.empty((0, 0)))  # the base class would hash a printout of the data
         self.data, self.method = test.data, test.method
         self._test, self._names = test, names
         self._kept = {frozenset((names.index(a), names.index(b))) for a, b in required}
@@ -90,7 +90,7 @@ class Noted(CIT_Base):
 
 
 class Oracle(CIT_Base):
-    """The separations of a graph, in place of tests: what infinite data would say."""
+    """The separations of a graph, in place of tests: the result for infinite data."""
 
     def __init__(self, graph: CausalGraph, names: tuple[str, ...]) -> None:
         super().__init__(np.zeros((len(names) + 1, len(names))))

@@ -15,21 +15,21 @@ __all__ = ["Knowledge"]
 
 @dataclass(frozen=True, init=False)
 class Knowledge:
-    """What is known before the data are seen. It is never weighed against the data: it wins.
+    """Background knowledge. It overrides the data.
 
-    For PC and LiNGAM, which assume no hidden common causes, an edge a -> b says that a is a direct cause of b. For
-    FCI, which does not, it says that a is a cause of b, perhaps through columns that were not measured; there,
+    For PC and LiNGAM, which assume no hidden common causes, an edge a -> b means that a is a direct cause of b. For
+    FCI, which does not, it means that a is a cause of b, perhaps through columns that were not measured; there,
     forbidding a -> b leaves a <-> b, a hidden common cause, possible.
 
     Args:
         required: Edges that are there, in any form that `CausalGraph` reads, such as "age -> volume".
         forbidden: Edges that are not there; "a -> b; b -> a" forbids both directions.
         tiers: Groups of columns in temporal order; a column of a later tier is no cause of one of an earlier tier.
-            Columns may be left out, which leaves them free.
+            Columns that are left out are unconstrained.
 
     Raises:
         GraphError: The knowledge contradicts itself: an edge is required and forbidden, required edges form a cycle
-            or go back in time, or a column stands in two tiers.
+            or go back in time, or a column is in two tiers.
 
     >>> knowledge = Knowledge(required="age -> volume", tiers=[["age", "sex"], ["volume"]])
     >>> knowledge.forbids("volume", "sex"), knowledge.forbids("age", "sex")
@@ -56,7 +56,7 @@ class Knowledge:
 
     @classmethod
     def from_order(cls, order: CausalGraph | Iterable[str]) -> "Knowledge":
-        """Each node a tier of its own, in the order of the graph's nodes or of the names given.
+        """Each node as a separate tier, in the order of the graph's nodes or of the names given.
 
         >>> Knowledge.from_order(CausalGraph("hurry -> pen -> thickness")).tiers
         (('hurry',), ('pen',), ('thickness',))
@@ -83,7 +83,7 @@ class Knowledge:
         return (a, b) in self.forbidden or (b, a) in self.required or backwards
 
     def within(self, columns: Iterable[str]) -> "Knowledge":
-        """The same knowledge, after a check that it speaks of these columns only.
+        """The same knowledge, after a check that it names these columns only.
 
         Raises:
             UnknownNameError: It names another column.

@@ -2,7 +2,7 @@
 
 The order of the columns comes from causal-learn's DirectLiNGAM or ICALiNGAM, the edges from its adaptive lasso along that
 order. Forbidden edges are left out of the lasso: as prior knowledge causal-learn would read a forbidden a -> b as "b comes
-before a", which is more than was said. Tiers and required edges are such statements about the order.
+before a", which is a stronger statement. Tiers and required edges are such statements about the order.
 """
 
 import warnings
@@ -56,7 +56,7 @@ def ica_lingam(columns: Columns, seed: int) -> EquivalenceClass:
 def gaussian_noises(columns: Columns, found: EquivalenceClass, level: float = 0.05) -> tuple[str, ...]:
     """The columns whose residual given their parents is not rejected as Gaussian (Jarque-Bera).
 
-    With two of them, directions between these rest on nothing.
+    With two of them, the directions between these have no basis.
     """
     values = _scaled(columns)
     kept = []
@@ -79,7 +79,7 @@ def _scaled(columns: Columns) -> np.ndarray:
 
 
 def _edges(columns: Columns, order: list[int], knowledge: Knowledge, conflicts: Iterable[str] = ()) -> EquivalenceClass:
-    """The parents of each column among those before it, by the adaptive lasso; a required one stays whatever it says."""
+    """The parents of each column among those before it, by the adaptive lasso; a required one always stays."""
     names, values = columns.names, _scaled(columns)
     edges: list[Edge] = []
     for place, effect in enumerate(order):

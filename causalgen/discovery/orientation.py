@@ -1,8 +1,8 @@
 """Which orientations a skeleton, its colliders and background knowledge imply: Meek's rules.
 
 A partially directed graph is a pair of sets here: directed edges (a, b) for a -> b, and undirected pairs. Meek's four rules
-(Causal inference and causal explanation with background knowledge, UAI 1995) orient whatever every member of the
-class shares. They are written out because causal-learn lacks the fourth, without which knowledge is not used up.
+(Causal inference and causal explanation with background knowledge, UAI 1995) orient every edge on which all members of the
+class agree. They are implemented here because causal-learn lacks the fourth, without which knowledge is not fully used.
 """
 
 from collections.abc import Iterable, Iterator
@@ -43,7 +43,7 @@ def colliders(nodes: Iterable[str], directed: Iterable[Pair], undirected: Iterab
 
 
 def complete(directed: Iterable[Pair], undirected: Iterable[Pair], knowledge: Knowledge | None = None) -> Partial:
-    """Orient what knowledge says, then close under Meek's rules; directed edges are kept as they are."""
+    """Orient edges by knowledge, then close under Meek's rules; directed edges stay unchanged."""
     arrows = set(directed)
     lines = {_pair(a, b) for a, b in undirected}
     if knowledge:
@@ -61,7 +61,7 @@ def complete(directed: Iterable[Pair], undirected: Iterable[Pair], knowledge: Kn
 def members(nodes: Iterable[str], directed: Iterable[Pair], undirected: Iterable[Pair]) -> Iterator[frozenset[Pair]]:
     """The DAGs of a class, one at a time: every orientation of the undirected pairs without a cycle or new collider.
 
-    Nothing comes out of a graph that no DAG extends, which finite data can produce.
+    Yields nothing for a graph that no DAG extends, which finite data can produce.
     """
     nodes = tuple(nodes)
     arrows, lines = complete(directed, undirected)
@@ -82,13 +82,13 @@ def extendable(nodes: Iterable[str], directed: Iterable[Pair], undirected: Itera
 
 
 def _may_be_sink(node: str, arrows: set[Pair], lines: set[Pair]) -> bool:
-    """Nothing leaves it, and whatever a line joins to it is joined to all its neighbours."""
+    """No arrow leaves the node, and each node joined to it by a line is adjacent to all its neighbours."""
     if any(a == node for a, _ in arrows):
         return False
     joined = {frozenset(pair) for pair in arrows | lines}
     around = {other for pair in joined if node in pair for other in pair if other != node}
-    beside = {other for pair in lines if node in pair for other in pair if other != node}
-    return all(frozenset((x, y)) in joined for x in beside for y in around - {x})
+    joined_by_line = {other for pair in lines if node in pair for other in pair if other != node}
+    return all(frozenset((x, y)) in joined for x in joined_by_line for y in around - {x})
 
 
 def _members(
@@ -105,7 +105,7 @@ def _members(
 
 
 def _next(arrows: set[Pair], lines: set[Pair], joined: set[frozenset[str]]) -> Pair | None:
-    """An orientation that one of the rules implies now."""
+    """An orientation that one of the rules implies."""
     for line in sorted(lines):
         for a, b in (line, line[::-1]):
             if _implied(a, b, arrows, lines, joined):
@@ -126,7 +126,7 @@ def _implied(a: str, b: str, arrows: set[Pair], lines: set[Pair], joined: set[fr
         any(apart(x, b) for x in into_a)  # 1: x -> a - b would become a collider
         or bool(from_a & into_b)  # 2: a -> x -> b would become a cycle
         or any(apart(x, y) for x, y in combinations(sorted(beside_a & into_b), 2))  # 3: two ways to the same collider
-        or any(  # 4: a - x -> y -> b, with x and b apart, and a beside y
+        or any(  # 4: a - x -> y -> b, with x and b not adjacent, and a and y adjacent
             apart(x, b) and (x, y) in arrows and not apart(a, y) and a != y for x in beside_a for y in into_b
         )
     )

@@ -1,4 +1,4 @@
-"""Composition and reversibility: what the axioms of structural counterfactuals demand of any model.
+"""Composition and reversibility: axioms of structural counterfactuals that hold for any model.
 
 - composition: do(v = its own value) changes nothing, however often it is repeated
 - reversibility: doing and then undoing changes nothing
@@ -52,7 +52,7 @@ def composition(
         rows: Row labels of the units, `(N,)`.
         nodes: Nodes that the queries intervene on.
         image: Name of the image node.
-        cycles: After how many cycles to compare.
+        cycles: Numbers of cycles after which to compare.
         seed: Seed of abduction and bootstrap.
     """
     factual = data.rows(rows)

@@ -1,4 +1,4 @@
-"""Calibration: do intervals over particles hold what would really have been, as often as they claim?"""
+"""Calibration: do intervals over particles cover the true counterfactual as often as their level states?"""
 
 import warnings
 from collections.abc import Mapping
@@ -33,7 +33,7 @@ def calibration(
     """Share of units whose attribute, measured on the true counterfactual image, lies in the interval over particles.
 
     The interval holds the central 90 % of the attribute measured on the particles' images, and with fewer than 19 of them all
-    that they span; the floor is the share that a calibrated model reaches. At most 100 units are asked.
+    that they span; the floor is the share that a calibrated model reaches. At most 100 units are used.
 
     Args:
         case: A query with its answers; its truth must be known.

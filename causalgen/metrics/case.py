@@ -1,4 +1,4 @@
-"""One query, asked of the evaluated units and answered by the model, its controls and, where known, the truth."""
+"""One query on the evaluated units, with the answers of the model, its controls and, if known, the truth."""
 
 import warnings
 from collections.abc import Mapping
@@ -21,10 +21,10 @@ __all__ = ["Answer", "Case", "ask"]
 
 @dataclass(frozen=True)
 class Answer:
-    """What one row says the units would have been.
+    """The counterfactual units according to one row.
 
     Args:
-        row: Who answers.
+        row: Name of the row: the model, a control or the oracle.
         images: uint8 `(N, C, H, W)`.
         values: Attributes `(N,)` by node.
         world: The counterfactual of a model; None for the identity, the oracle and the truth.
@@ -47,7 +47,7 @@ class Case:
         factual: Observed values, the image uint8.
         units: The units, labelled with the query.
         answers: One for each row of the tables.
-        truth: What would really have been, where the generator is known and can say.
+        truth: The true counterfactual, if the generator is known and determines it.
         note: Why there is no truth, or "".
     """
 
@@ -64,14 +64,14 @@ class Case:
         return next(answer for answer in self.answers if answer.row == row)
 
     def shown(self, answer: Answer) -> Mapping[str, Tensor]:
-        """The attributes that the image of an answer has to show: its own, for the identity control the model's."""
+        """The attributes that the image of an answer should show: its own; for the identity control, the model's."""
         return self[MODEL].values if answer.row == IDENTITY else answer.values
 
 
 def ask(
     query: Query, posteriors: Mapping[str, Posterior], data: Dataset, rows: RowLabels, *, image: str, seed: int
 ) -> Case:
-    """Ask one query of all.
+    """Evaluate one query for all rows.
 
     Args:
         query: The intervention.
@@ -95,7 +95,7 @@ def ask(
             truth = Answer(FLOOR, true[image], true)
             answers.append(Answer(ORACLE, redraw(data.truth, factual[image], true), true))
         except DataError as error:
-            note = f"{query.label}: the generator cannot say what would have been ({error})"
+            note = f"{query.label}: the generator does not determine the counterfactual ({error})"
     supported = worlds[MODEL].supported.cpu().numpy().astype(bool)
     units = Units(query.label, data.groups(rows).numpy(), supported, seed)
     return Case(query, data.graph, image, factual, units, tuple(answers), truth, note)

@@ -1,4 +1,4 @@
-"""Mode collapse: does a generator draw the variety that the data have, or a few images over and over?
+"""Mode collapse: does a generator reach the variety of the data, or repeat a few images?
 
 Two statistics, since a generator can fail in two ways:
 
@@ -6,9 +6,9 @@ Two statistics, since a generator can fail in two ways:
   (Naeem, Oh, Uh, Choi and Yoo, Reliable fidelity and diversity metrics for generative models, 2020). Whole kinds of images
   that are never drawn lower it.
 - diversity within conditions: distance between two images drawn for the same parents, relative to that between two real images
-  whose parents are as like as the data allow. Noise that is ignored lowers it, even where the parents alone spread the images.
+  whose parents are as similar as possible. Ignored noise lowers it, even if the parents alone spread the images.
 
-Either below half of what real images reach is flagged.
+Either is flagged if it is below half of the value for real images.
 """
 
 from collections.abc import Mapping
@@ -31,7 +31,7 @@ __all__ = ["COVERAGE", "DIVERSITY", "THRESHOLD", "collapsed", "coverage", "mode_
 COVERAGE = "coverage of real images"
 DIVERSITY = "diversity within conditions"
 THRESHOLD = 0.5
-"""A statistic below this share of what real images reach is flagged."""
+"""A statistic below this share of the value for real images is flagged."""
 NEIGHBOURS = 5
 OTHER_LABEL = 100.0
 """Distance between units of different labels, in standard deviations of continuous parents."""
@@ -47,7 +47,7 @@ def mode_collapse(
     image: str,
     seed: int = 0,
 ) -> list[MetricResult]:
-    """Coverage and diversity of generated images; a flagged result says "mode collapse" in its note.
+    """Coverage and diversity of generated images; a flagged result has "mode collapse" in its note.
 
     Args:
         draws: By row, two batches of uint8 images `(N, C, H, W)` drawn for the units' own parents with fresh noise.

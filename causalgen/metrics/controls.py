@@ -1,10 +1,10 @@
-"""The rows of every table: the model, and what it has to be compared with.
+"""The rows of every table: the model and its controls.
 
-- identity control: the factual image is given out as the counterfactual one
+- identity control: the factual image is returned as the counterfactual one
 - untrained control: the same model, freshly initialised
 - oracle: the factual image redrawn by the generator's own operator with the true counterfactual attributes
 - floor: the same measurement where nothing is generated
-- permutation control: noise and parents of different units are put together
+- permutation control: noise and parents of different units are combined
 """
 
 from torch import Tensor

@@ -60,25 +60,25 @@ def evaluate(
 
     Every query: effectiveness, distance to the truth, attributes kept, minimality, realism, calibration, reversibility.
     Once: composition, noise leak, and quality and variety of samples. Metrics whose ingredients are missing (truth,
-    measurements, classifiers, predictors) are left out, and an image that cannot be abducted is asked for samples only;
-    the notes say so.
+    measurements, classifiers, predictors) are left out, and an image that cannot be abducted is evaluated on samples only;
+    the notes list them.
 
     Args:
         scm: A fitted model.
-        data: The data set; only its test split is asked, its training split initialises the untrained control.
+        data: The data set; its test split is evaluated, its training split initialises the untrained control.
         queries: Each a node ("thickness") or nodes set together (("thickness", "intensity")), whose values are drawn
             from units of other groups, or fixed values ({"thickness": 4}).
         measure: Functions of uint8 images `(N, C, H, W)` to `(N,)`, by continuous attribute; NaN where one cannot
             measure.
         classifiers: Classifiers of the image by discrete attribute.
         predictors: Attribute predictors; their features also measure realism and variety.
-        latents: Where minimality is measured, see `latent_space`.
+        latents: Space in which minimality is measured, see `latent_space`.
         protocol: How to evaluate; None for "causalgen" with the model's own residual.
         particles: Draws of each unit's noise for calibration; None leaves it out.
         untrained: The untrained control; None builds it.
         image: The image node; may be left out if there is only one.
         rows: Number of test units, drawn at random; None for all.
-        cycle_rows: Number of those units that composition is asked about; None for all.
+        cycle_rows: Number of those units on which composition is evaluated; None for all.
         seed: Seed of units, queries, abduction and bootstrap.
         bars: Rich progress bars (see `causalgen.training.bars`).
 

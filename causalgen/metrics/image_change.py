@@ -1,12 +1,12 @@
-"""By how much an intervention changes a number that is read from the image.
+"""The change that an intervention makes to a number read from the image.
 
 With x the factual image, x' the image redrawn by the model without a change, and x* the counterfactual image, all with the
 same noise, and m what is read,
 
     change = mean of m(x*) - m(x'),        floor = mean of m(x') - m(x)
 
-over the units of which the intervention changes an attribute. Taking the redrawn image instead of the factual one keeps what
-redrawing alone does to an image, such as smoothing, out of the change; the floor says how much that is.
+over the units of which the intervention changes an attribute. Using the redrawn image instead of the factual one keeps
+the effect of redrawing itself, such as smoothing, out of the change; the floor measures that effect.
 """
 
 import warnings
@@ -35,7 +35,7 @@ class ImageChange:
 
     Args:
         query: The intervention, such as "do(age = 80 years)".
-        name: What is read.
+        name: The number that is read.
         factual, redrawn, counterfactual: Mean of what is read from the images of each kind.
         change, low, high: Mean change with its 95 % interval, bootstrapped over groups.
         floor, floor_low, floor_high: The same for redrawing without a change.
@@ -75,7 +75,7 @@ def image_changes(
     *,
     seed: int = 0,
 ) -> list[ImageChange]:
-    """What an intervention changes on the images of some units, for every number that is read.
+    """The change that an intervention makes to the images of some units, for every number that is read.
 
     Args:
         scm: A fitted model whose image can be abducted.

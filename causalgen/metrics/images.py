@@ -1,4 +1,4 @@
-"""Images as people see them: rounded to bytes, then compared pixel by pixel or by structure."""
+"""Images rounded to bytes and compared pixel by pixel or by structure."""
 
 import numpy as np
 import torch
@@ -15,7 +15,7 @@ def to_bytes(images: Tensor) -> Tensor:
     """Images `(N, C, H, W)` rounded and clipped to uint8, on the CPU.
 
     Raises:
-        DivergenceError: A pixel is NaN, which would pass for black.
+        DivergenceError: A pixel is NaN, which would be rounded to black.
 
     >>> to_bytes(torch.tensor([-3.0, 1.6, 300.0]))
     tensor([  0,   2, 255], dtype=torch.uint8)

@@ -1,4 +1,4 @@
-"""Discrete attributes of the image: does a classifier trained on real images still see what should be there?"""
+"""Discrete attributes of the image: does a classifier trained on real images still see the right label?"""
 
 from collections.abc import Mapping
 
@@ -27,10 +27,10 @@ def classifier_accuracy(classifier: Classifier, data: Dataset, *, image: str, se
 def kept(
     case: Case, classifiers: Mapping[str, Classifier], accuracies: Mapping[str, MetricResult]
 ) -> list[MetricResult]:
-    """Share of counterfactual images on which the classifier says what should be there.
+    """Share of counterfactual images on which the classifier predicts the right label.
 
-    "digit kept" where the query leaves the digit alone, "digit shown" where it moves it. The floor is the classifier's
-    held-out accuracy on factual images, which is also what the identity control shows, up to the choice of units.
+    "digit kept" if the query does not change the digit, "digit shown" if it does. The floor is the classifier's
+    held-out accuracy on factual images, which is also the value of the identity control, up to the choice of units.
 
     Args:
         case: A query with its answers.

@@ -1,6 +1,6 @@
-"""Noise leak: abducted noise should know nothing of the parents; how well does it predict them?
+"""Noise leak: abducted noise should be independent of the parents; how well does it predict them?
 
-What leaks stays behind when a parent is changed, and the counterfactual image contradicts its attributes.
+Leaked information stays when a parent is changed, and the counterfactual image then contradicts its attributes.
 """
 
 from collections.abc import Mapping
@@ -32,8 +32,8 @@ def noise_leak(
 ) -> list[MetricResult]:
     """How well a linear model predicts each parent of the image from the image's abducted noise; see `predictability`.
 
-    A linear model bounds the leak from below. The permutation control, the model's noise dealt to other units, says
-    what chance gives.
+    A linear model bounds the leak from below. The permutation control, the model's noise permuted among units, shows
+    the level of chance.
 
     Args:
         posteriors: Abducted units by row, the first is permuted for the control.

@@ -1,14 +1,14 @@
-r"""Minimality: does a counterfactual change no more than it must? Counterfactual latent divergence (CLD).
+r"""Minimality: does a counterfactual change only what it must? Counterfactual latent divergence (CLD).
 
 .. math:: \log\bigl(0.8\, e^{P(d(x, x') \le d(x, x^*))} + 0.2\, e^{P(d(x, x'') \ge d(x, x^*))}\bigr)
 
-`x*` is the counterfactual of `x`; `x'` are test images that have the value asked for and `x''` test images that have the
-factual one (for a continuous attribute: that lie in the same of nine bins). A small value says that the counterfactual is
+`x*` is the counterfactual of `x`; `x'` are test images with the counterfactual value and `x''` test images with the
+factual one (for a continuous attribute: that lie in the same of nine bins). A small value means that the counterfactual is
 nearer to its factual than others with its value are, and not nearer than others with the factual value. `d` is here the
-Euclidean distance between posterior means of a VAE that knows no attribute; the published code takes a divergence between
-Gaussians and passes the mean in the place of the log-scale, so its values do not compare.
+Euclidean distance between posterior means of a VAE that knows no attribute; the published code uses a divergence between
+Gaussians and passes the mean in the place of the log-scale, so its values are not comparable.
 
-Giving back the factual image scores log(.8 + .2 e) = .295 (Melistas et al., Benchmarking counterfactual image generation,
+Returning the factual image scores log(.8 + .2 e) = .295 (Melistas et al., Benchmarking counterfactual image generation,
 2024): the identity control shows it, and it is no target.
 """
 

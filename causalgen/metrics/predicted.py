@@ -1,4 +1,4 @@
-"""Effectiveness by predictors: what networks trained on real images read off a counterfactual one, with their floor.
+"""Effectiveness by predictors: attributes that networks trained on real images read off counterfactual ones, with a floor.
 
 Source: Monteiro, De Sousa Ribeiro, Pawlowski, Castro and Glocker, Measuring axiomatic soundness of counterfactual image
 models, 2023.
@@ -23,8 +23,8 @@ def predicted_effectiveness(
 ) -> list[MetricResult]:
     """Mean absolute error, or accuracy, of predicted against counterfactual attributes, in the attribute's unit.
 
-    A predictor that is told other attributes is told the counterfactual ones. The floor is the same predictor's error on the
-    factual images of the same units: a value below it says that images are easier to read than real ones.
+    A predictor with further attributes as inputs gets the counterfactual ones. The floor is the same predictor's error on the
+    factual images of the same units: a value below it means that the images are easier to read than real ones.
 
     Args:
         case: A query with its answers.

@@ -1,7 +1,7 @@
 """Protocols: how queries are drawn, how predictors normalise, what residual is carried, and over what L1 is taken.
 
 - causalgen: the default. Values of other units, predictors in evaluation mode, no residual, L1 over the image.
-- published: lets numbers stand beside those of Melistas et al., Benchmarking counterfactual image generation (NeurIPS 2024
+- published: gives numbers comparable to those of Melistas et al., Benchmarking counterfactual image generation (NeurIPS 2024
   Datasets and Benchmarks). Values from another bin, predictors with batch statistics, a residual, L1 over the padded image.
 """
 
@@ -73,7 +73,7 @@ def protocol_named(name: str) -> Protocol:
     """The protocol called `name`.
 
     Raises:
-        UnknownNameError: There is none.
+        UnknownNameError: There is no such protocol.
     """
     if name not in PROTOCOLS:
         raise UnknownNameError(

@@ -1,4 +1,4 @@
-"""Queries that a model is evaluated on, drawn without looking at the model."""
+"""Queries on which a model is evaluated, drawn independently of the model."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -36,7 +36,7 @@ class Query:
 
 
 def donors(groups: NDArray, *, seed: int) -> NDArray[np.int64]:
-    """A random permutation `(N,)` in which every unit meets one of another group.
+    """A random permutation `(N,)` that maps every unit to one of another group.
 
     Raises:
         DataError: One group holds more than half of the units.

@@ -1,6 +1,6 @@
 """Realism: how far the distribution of generated images is from that of real ones, in the project's own features.
 
-Two distances, each beside its floor, real images against other real images: the Frechet distance between Gaussians fitted to
+Two distances, each with a floor (real images against other real images): the Frechet distance between Gaussians fitted to
 the features (Heusel et al., GANs trained by a two time-scale update rule, 2017), and the kernel distance, an unbiased squared
 maximum mean discrepancy with the kernel (x'y / d + 1)^3 (Binkowski et al., Demystifying MMD GANs, 2018). Neither is comparable
 to a figure in Inception features, and the Frechet distance grows as images get fewer: read it against the floor.
@@ -30,7 +30,7 @@ SUBSETS, SUBSET = 50, 200
 
 
 class _Given(nn.Module):
-    """Stands where torchmetrics wants a feature network; what it is given are features already."""
+    """Replaces the feature network of torchmetrics; its inputs are features already."""
 
     def __init__(self, dimensions: int) -> None:
         super().__init__()
@@ -51,7 +51,7 @@ def kernel_distance(points: NDArray, others: NDArray, *, seed: int = 0) -> float
     """Kernel distance between points `(N, D)` and `(M, D)`: near 0, and as often below it as above, for one distribution."""
     size = min(SUBSET, len(points), len(others))
     with warnings.catch_warnings(), seeded(seed):
-        warnings.simplefilter("ignore", UserWarning)  # that it keeps all features, which is what is wanted
+        warnings.simplefilter("ignore", UserWarning)  # it warns that it keeps all features, as intended here
         metric = KernelInceptionDistance(feature=_Given(points.shape[1]), subsets=SUBSETS, subset_size=size)
         return _distance(metric, points, others)
 
@@ -73,7 +73,7 @@ def realism(
     """Frechet and kernel distance of generated images to real ones.
 
     Units are split into two halves of whole groups. Images generated for the first half are compared with the factual images of
-    the second; the floor are the factual images of the first half.
+    the second; the floor uses the factual images of the first half.
 
     Args:
         images: Generated uint8 images of the units by row, `(N, C, H, W)` each.

@@ -1,4 +1,4 @@
-"""One number with everything that is needed to read it, and tables of such numbers."""
+"""One number with the information needed to read it, and tables of such numbers."""
 
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass, fields
@@ -21,17 +21,17 @@ class MetricResult:
     """One number.
 
     Args:
-        metric: What is measured, such as "thickness MAE".
+        metric: The metric, such as "thickness MAE".
         query: The intervention, such as "do(thickness)"; "" where there is none.
-        row: Who answers: "model", "identity control", "untrained control", "oracle", "floor", "permutation control".
+        row: "model", "identity control", "untrained control", "oracle", "floor", "permutation control".
         stratum: "all units", or "within support" of the model.
         value: The estimate.
         low, high: 95 % interval, bootstrapped over groups; NaN where the units do not determine it.
         units: Number of units.
         unit: Unit of the value, "" for a bare number.
         better: "lower", "higher" or "".
-        floor: The same measurement where nothing is generated: the best value that can be asked for; None without one.
-        note: What a reader must know, such as "by construction".
+        floor: The same measurement where nothing is generated: the best value that can be expected; None without one.
+        note: A remark for the reader, such as "by construction".
     """
 
     metric: str

@@ -1,4 +1,4 @@
-"""Metrics of images drawn for given attributes: all that a mechanism without abduction can be asked."""
+"""Metrics of images sampled for given attributes: the only ones for a mechanism without abduction."""
 
 from collections.abc import Mapping
 
@@ -19,7 +19,7 @@ from .units import Units
 __all__ = ["SAMPLES", "draw_samples", "sample_quality"]
 
 SAMPLES = "samples"
-"""What stands in the place of a query."""
+"""Replaces the label of a query."""
 
 
 def draw_samples(scm: StructuralCausalModel, factual: Mapping[str, Tensor], *, image: str, seed: int) -> Tensor:

@@ -27,7 +27,7 @@ REFERENCES = 5000
 
 
 def feature_space(predictors: Mapping[str, AttributePredictor], data: Dataset, *, image: str) -> Space:
-    """Features on which the heads of attribute predictors rest, side by side, each of unit spread over training images.
+    """Last features of attribute predictors, concatenated, each with unit spread over the training images.
 
     Distances in it are not comparable to those in the features of an Inception network.
 
@@ -63,7 +63,7 @@ def fit_latents(
     device: str = "auto",
     bars: Progress | None = None,
 ) -> StructuralCausalModel:
-    """A VAE of the images alone, which knows no attribute: its latent is where minimality is measured.
+    """A VAE of the images alone, without attributes: minimality is measured in its latent space.
 
     Args:
         data: The data set; training and validation splits are used.

@@ -1,4 +1,4 @@
-"""Thickness, intensity and hue of generated handwriting, as `evaluate` wants its measurements."""
+"""Thickness, intensity and hue of generated handwriting, as measurements for `evaluate`."""
 
 import numpy as np
 from numpy.typing import NDArray

@@ -1,4 +1,4 @@
-"""Distance to what would really have been, where the generator is known."""
+"""Distance to the true counterfactual, if the generator is known."""
 
 import numpy as np
 from numpy.typing import NDArray
@@ -38,7 +38,7 @@ def image_error_to_truth(case: Case) -> list[MetricResult]:
 def attribute_error_to_truth(case: Case) -> list[MetricResult]:
     """Mean absolute error (for discrete attributes the share of wrong labels) of every attribute that the query moves.
 
-    The identity control keeps the factual attributes; the oracle is told the true ones.
+    The identity control keeps the factual attributes; the oracle has the true ones.
 
     Raises:
         DataError: The truth of this query is unknown.

@@ -1,4 +1,4 @@
-"""The evaluated units: their groups, the strata they fall into, and the way from one number per unit to results."""
+"""The evaluated units: their groups, the strata they fall into, and the results from one number per unit."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass

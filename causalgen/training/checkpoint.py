@@ -24,7 +24,7 @@ from .stage import NodeTrainer
 __all__ = ["Checkpoint"]
 
 PIECE = 4096
-"""Rows that are hashed at a time: images may be more than fits in memory."""
+"""Rows that are hashed at a time: all images may not fit in memory."""
 INTERVAL = 10.0
 """Least seconds between two checkpoints of a stage."""
 
@@ -54,7 +54,7 @@ class Checkpoint:
         self.fingerprint = digest.hexdigest()
         self.saved_at = time.monotonic()
         self.threads: int | None = None
-        """Threads that the stage which was resumed last had."""
+        """Number of threads of the last resumed stage."""
 
     def save(self, label: str, epoch: int, trainers: Sequence[NodeTrainer], *, force: bool = False) -> None:
         """Save a stage after `epoch` epochs, if the last checkpoint is old enough."""

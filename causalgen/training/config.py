@@ -7,7 +7,7 @@ __all__ = ["FitConfig", "Stage"]
 PRECISIONS = ("auto", "32-true", "bf16-mixed")
 LEAST_BATCH = 32
 LEAST_STEPS = 10
-"""Steps of an epoch, where batches need not become smaller than the least for it."""
+"""Steps of an epoch, as far as the least batch size allows."""
 
 
 @dataclass(frozen=True)
@@ -17,7 +17,7 @@ class Stage:
     Args:
         epochs: Greatest number of passes.
         batch_size: Units per step at most; a step takes no more than a tenth of the training split, or 32 units if that is
-            more, so that small data are learned from in more than a few steps.
+            more, so that small data give more than a few steps.
         learning_rate: Peak of a short linear warm-up followed by a cosine decay to zero.
         weight_decay: Decoupled weight decay of AdamW.
         clip: Greatest norm of the gradient.

@@ -1,7 +1,7 @@
 """Training: the likelihood factorises over the nodes, so every mechanism learns its own conditional.
 
-The attribute mechanisms share one pass over the table; each image mechanism has a stage of its own. Attributes lie on the
-device; so do images that take at most half of what is free there, and others come batch by batch.
+The attribute mechanisms share one stage; each image mechanism has a separate stage. Attributes are stored on the
+device, and so are images that take at most half of its free memory; other images are moved batch by batch.
 """
 
 import logging
@@ -38,14 +38,14 @@ __all__ = ["FitResult", "OnEpoch", "fabric_for", "fit", "precision_on"]
 
 ATTRIBUTES = "attributes"
 PIECE = 4096
-"""Images that are checked at a time: they may be more than fits in memory as numbers."""
+"""Images that are checked at a time: all of them may not fit in memory as floats."""
 OnEpoch: TypeAlias = Callable[[str, int, Mechanism], None]
-"""Takes the image's node, the number of finished epochs, and its mechanism with averaged weights, in eval mode."""
+"""Receives the image's node, the number of finished epochs, and its mechanism with averaged weights, in eval mode."""
 
 
 @dataclass(frozen=True, repr=False)
 class FitResult:
-    """What training did.
+    """The outcome of training.
 
     Args:
         history: Columns node, epoch, split, objective, value.
@@ -81,7 +81,7 @@ def fit(
     Args:
         scm: The model.
         data: A `Dataset`, or a mapping with complete values by name under "train" and "validation". A data frame, or arrays
-            by name, are split as `load_table` splits them, by the seed of the settings, with a warning that says so;
+            by name, are split as in `load_table`, with the seed of the settings and a warning;
             the result holds the split data.
         config: Settings.
         out: Folder for checkpoints; if it holds an unfinished fit of the same model and settings, training resumes there.
@@ -125,7 +125,7 @@ def fit(
 
 
 def precision_on(device: torch.device, precision: str) -> str:
-    """What "auto" means on a device: bfloat16 where its matrix units exist, else 32 bits."""
+    """The meaning of "auto" on a device: bfloat16 if it has matrix units for it, else 32 bits."""
     if precision != "auto":
         return precision
     if device.type == "cuda":
@@ -136,7 +136,7 @@ def precision_on(device: torch.device, precision: str) -> str:
 
 
 def _not_about_precision(record: logging.LogRecord) -> bool:
-    """Fabric announces the precision at every start; the run's record says it once."""
+    """Drops Fabric's repeated message about the precision, which the record of the run holds."""
     return "Automatic Mixed Precision" not in record.getMessage()
 
 
@@ -226,7 +226,7 @@ def _stage_threads(
     fabric: Fabric,
     bars: Progress | None,
 ) -> StageThreads:
-    """The number that is given, else that of the checkpoint, else the measured one; an accelerator leaves no choice."""
+    """The given number, else that of the checkpoint, else the measured one; an accelerator needs no choice."""
     given = config.threads or given_threads() or (checkpoint.threads if checkpoint else None)
     if given or fabric.device.type != "cpu":
         return StageThreads([given or usable_threads()])

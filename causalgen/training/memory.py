@@ -1,4 +1,4 @@
-"""What to do when a device is out of memory."""
+"""The error for a device that is out of memory."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -16,11 +16,11 @@ class DeviceMemoryError(CausalgenError, torch.OutOfMemoryError):
 
 @contextmanager
 def in_memory(units: int, task: str, *, kept: bool = False) -> Iterator[None]:
-    """Run a block that computes on `units` at once; out of memory says which batch size to try.
+    """Run a block that computes on `units` at once; if memory runs out, the error proposes a batch size.
 
     Args:
         units: Units of a batch.
-        task: What the block does, such as "train image".
+        task: The task of the block, such as "train image".
         kept: Whether checkpoints were written.
 
     Raises:

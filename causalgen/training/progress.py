@@ -1,4 +1,4 @@
-"""Progress that says what runs and how long it will take: bars in a terminal or notebook, plain lines in a log file."""
+"""Progress with the current task and the remaining time: bars in a terminal or notebook, plain lines in a log file."""
 
 import time
 from importlib.util import find_spec
@@ -10,7 +10,7 @@ from rich.progress import BarColumn, Progress, Task, TaskID, TextColumn, TimeEla
 __all__ = ["LogLines", "bars", "can_draw", "duration"]
 
 EVERY = 30.0
-"""Seconds between two lines of a log file about what still runs."""
+"""Seconds between two lines of a log file about a running task."""
 
 
 def bars(console: Console | None = None) -> Progress:
@@ -38,7 +38,7 @@ def can_draw(console: Console) -> bool:
 
 
 def duration(seconds: float) -> str:
-    """Seconds in words.
+    """A duration as text.
 
     >>> duration(3.21), duration(32.1), duration(185)
     ('3.2 s', '32 s', '3 min 5 s')
@@ -58,7 +58,7 @@ class LogLines(Progress):
         self._ended: set[TaskID] = set()
 
     def say(self, text: str) -> None:
-        """Print a line, whatever characters it holds; it is never broken."""
+        """Print a line with any characters, without wrapping it."""
         self._last = time.monotonic()
         self.console.print(text, markup=False, highlight=False, soft_wrap=True)
 

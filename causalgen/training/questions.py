@@ -1,4 +1,4 @@
-"""The counterfactual questions that fine-tuning asks its units."""
+"""The counterfactual queries of fine-tuning."""
 
 import warnings
 from dataclasses import dataclass
@@ -20,7 +20,7 @@ class Questions:
     Args:
         image: Factual images `(B, C, H, W)`.
         factual: Attributes `(B,)` by name.
-        asked: The attributes of the counterfactual world, descendants of what was set included.
+        asked: The attributes of the counterfactual world, including descendants of the intervened node.
         inside: Whether the image's parents stay within the joint support of training, bool `(B,)`.
     """
 
@@ -39,7 +39,7 @@ class Questions:
 
 @torch.no_grad()
 def ask_at_random(scm: StructuralCausalModel, values: Values, *, image: str, causes: list[str]) -> Questions:
-    """Ask every unit what it would have been under do(a random cause = another unit's value).
+    """For every unit, the attributes under do(a random cause = another unit's value).
 
     Args:
         scm: The model; its attribute mechanisms answer for the attributes.

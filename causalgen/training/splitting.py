@@ -1,4 +1,4 @@
-"""Data without splits, such as a data frame: split before anything learns from them."""
+"""Data without splits, such as a data frame: they are split before any training."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -25,7 +25,7 @@ def splits_of(graph: CausalGraph, data: Any, seed: int) -> Dataset | Mapping[str
         seed: Seed of the split.
 
     Raises:
-        DataError: They are something else, or splits of which one is missing.
+        DataError: The data have another form, or lack a split.
     """
     if isinstance(data, Dataset):
         return data
@@ -45,7 +45,7 @@ def splits_of(graph: CausalGraph, data: Any, seed: int) -> Dataset | Mapping[str
 
 
 def _labels(variable: Variable, column: Any) -> Any:
-    """Integer tensors of a discrete variable hold codes, as at every other door."""
+    """Integer tensors of a discrete variable hold codes, as in all other functions."""
     if variable.labels is None or not isinstance(column, Tensor) or column.is_floating_point():
         return column
     labels = np.empty(len(variable.labels), dtype=object)
@@ -58,7 +58,7 @@ def _unused(graph: CausalGraph, data: Any) -> list[str]:
 
 
 def _said(data: Dataset, unused: list[str], seed: int) -> Dataset:
-    """Say how the rows were split, and what was not used."""
+    """Warn how the rows were split, and which columns were not used."""
     counts = ", ".join(f"{len(rows):,} for {name}" for name, rows in data.split.items())
     left = f" Columns that are no node were not used: {', '.join(unused)}." if unused else ""
     warn(

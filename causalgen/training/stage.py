@@ -86,7 +86,7 @@ class NodeTrainer:
         return min(1.0, self.step / max(1, self.steps))
 
     def train_batch(self, batch: Mapping[str, Tensor]) -> None:
-        """One step on every parameter group: all gradients first, each objective's by its own parameters only.
+        """One step on every parameter group: all gradients first, each objective's with respect to its own parameters only.
 
         Raises:
             DivergenceError: An earlier step made the weights NaN; the mechanism holds the last good ones.
@@ -97,7 +97,7 @@ class NodeTrainer:
         try:
             with self.fabric.autocast():  # a method other than forward is not wrapped on a single device
                 losses = self.module.objectives(value, parents, self.progress)
-        except ValueError:  # how distributions refuse what NaN weights make
+        except ValueError:  # distributions reject parameters computed from NaN weights
             if all(bool(torch.isfinite(parameter).all()) for parameter in self.mechanism.parameters()):
                 raise
             self._diverge(math.nan, self.step // max(1, self.steps // self.stage.epochs))
@@ -129,7 +129,7 @@ class NodeTrainer:
         self.running, self.batches = {}, 0
         self._require_finite(means, epoch)
         if not all(bool(torch.isfinite(parameter).all()) for parameter in self.average.parameters()):
-            self._diverge(math.nan, epoch)  # distributions would refuse what such weights make
+            self._diverge(math.nan, epoch)  # distributions would reject parameters computed from such weights
         with seeded(seed, self.fabric.device):
             held_out = self._validate(validation)
         self._require_finite(held_out, epoch)

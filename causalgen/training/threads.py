@@ -1,6 +1,6 @@
-"""How many threads to compute with: measured, because threads wait for one another where other processes run.
+"""The number of threads to compute with: measured, because threads wait for one another if other processes run.
 
-An operation that is split among threads ends with the last of them. Where another process holds one of the cores, the
+An operation that is split among threads ends with the last of them. If another process occupies one of the cores, the
 others wait, in the worst case for a time slice of the system at every operation, and one thread is many times as fast as
 all. So a few steps are timed with one thread, half of them and all, before a stage begins, and again when it slows down.
 
@@ -42,16 +42,16 @@ __all__ = [
 Step: TypeAlias = Callable[[], object]
 VARIABLE = "OMP_NUM_THREADS"
 GAIN = 1.5
-"""How many times as fast fewer threads must be."""
+"""Speed-up at which fewer threads are preferred."""
 SLOWER = 2.0
-"""How many times as long as its fastest epoch an epoch must take before threads are timed again."""
+"""Threads are timed again when an epoch takes this many times as long as the fastest one."""
 ROUNDS = 5
 HOPELESS = 3.0
-"""How many times as long as the fastest a step must take for a number of threads to be tried no more."""
+"""A number of threads is no longer tried once a step takes this many times as long as the fastest."""
 LEAST_STEPS = 100
 """Steps of a stage below which timing costs more than it saves."""
 LEAST_SECONDS = 1.0
-"""Epochs shorter than this say nothing about the machine."""
+"""Shorter epochs are too noisy to judge the machine."""
 
 
 def usable_threads() -> int:
@@ -60,10 +60,10 @@ def usable_threads() -> int:
 
 
 def given_threads() -> int | None:
-    """The number that OMP_NUM_THREADS sets, as `--threads` does; None where it sets none.
+    """The number set by OMP_NUM_THREADS, or by `--threads`; None if neither is set.
 
     Raises:
-        DataError: It is no number of threads.
+        DataError: The value is not a number of threads.
     """
     text = os.environ.get(VARIABLE, "").partition(",")[0].strip()
     if not text:
@@ -97,7 +97,7 @@ def limited(threads: int) -> Iterator[None]:
 
 
 def step_times(step: Step, candidates: Sequence[int]) -> dict[int, float]:
-    """Median seconds of a step by number of threads; rounds are interleaved, so that all meet the same neighbours."""
+    """Median seconds of a step by number of threads; rounds are interleaved, so that all run under the same load."""
     times: dict[int, list[float]] = {threads: [] for threads in sorted(candidates)}
     for _ in range(ROUNDS + 1):
         for threads, seconds in times.items():
@@ -112,12 +112,12 @@ def step_times(step: Step, candidates: Sequence[int]) -> dict[int, float]:
 
 
 def _typical(seconds: Sequence[float]) -> float:
-    """Median without the first step, which pays for what later ones find ready."""
+    """Median without the first step, which includes one-time costs."""
     return statistics.median(seconds[1:] or seconds)
 
 
 def steps_of_copies(trainers: Sequence[NodeTrainer], batch: Mapping[str, Tensor], seed: int) -> Step:
-    """A step of training on copies of what is trained: weights, optimizers and random states stay as they are.
+    """A step of training on copies: weights, optimizers and random states stay unchanged.
 
     Args:
         trainers: Trainers of the stage.
@@ -150,7 +150,7 @@ class StageThreads:
     Args:
         candidates: Numbers to choose from; the greatest holds until they are timed, a single one is not timed.
         trial: Makes the step to time, see `steps_of_copies`; None where nothing is timed.
-        say: Takes a sentence about a choice.
+        say: Receives a sentence about each choice.
     """
 
     candidates: Sequence[int]
@@ -175,14 +175,14 @@ class StageThreads:
         self._choose(f"to train {label}")
 
     def epoch_took(self, seconds: float, label: str) -> None:
-        """Time the candidates again where an epoch took much longer than the fastest one."""
+        """Time the candidates again if an epoch took much longer than the fastest one."""
         slow = seconds > max(LEAST_SECONDS, SLOWER * self.best)
         self.best = min(self.best, seconds)
         if slow and self._choose(f"to train {label}, which has slowed down"):
             self.best = float("inf")
 
     def _choose(self, task: str) -> bool:
-        """Time the candidates, if there is a choice; whether the number changed."""
+        """Time the candidates, if there are several; return whether the number changed."""
         if self.trial is None or len(self.candidates) < 2:
             return False
         before, seconds = self.threads, step_times(self.trial(), self.candidates)

@@ -1,4 +1,4 @@
-"""How long training takes here, told from a few of its own steps."""
+"""An estimate of the training time, from a few training steps."""
 
 import time
 from collections.abc import Mapping
@@ -41,4 +41,4 @@ def step_seconds(scm: StructuralCausalModel, name: str, batch: Mapping[str, Tens
             if fabric.device.type == "cuda":
                 torch.cuda.synchronize(fabric.device)
             seconds.append(time.perf_counter() - began)
-        return min(seconds)  # the first steps pay for what later ones find ready
+        return min(seconds)  # the first steps include one-time costs

@@ -1,19 +1,19 @@
-r"""Counterfactual fine-tuning: teach an image mechanism that its counterfactuals show what was asked.
+r"""Counterfactual fine-tuning: train an image mechanism until its counterfactuals show the attributes asked for.
 
-Likelihood sees factual images only. Here each training unit is asked a random counterfactual, and predictors with frozen
-weights say what its image shows (De Sousa Ribeiro et al., High fidelity image counterfactuals, 2023):
+Likelihood sees factual images only. Here each training unit gets a random counterfactual, and predictors with frozen
+weights read its image (De Sousa Ribeiro et al., High fidelity image counterfactuals, 2023):
 
 .. math:: \min_\theta \; \mathbb{E} \sum_k d\bigl(h_k(\tilde x), t_k\bigr) \quad \text{subject to} \quad
           \mathbb{E}\, \text{objective}_\theta(x) \le c
 
 - The graph is respected: descendants of the intervened node take their counterfactual values before the image does.
-- Predictors are asked within the joint support of training only: outside it they have seen as little as the mechanism, and
-  tuning would teach their mistakes. There, d is the distance from the image that the mechanism gave before tuning.
+- Predictors are used within the joint support of training only: outside it they are as unreliable as the mechanism, and
+  tuning would copy their errors. There, d is the distance from the image that the mechanism gave before tuning.
 - Targets are soft, h_k(x) moved by what the intervention changes: labels taken as certain would amplify every attribute (Xia
   et al., Mitigating attribute amplification in counterfactual image generation, 2024), and a biased predictor would spread its
   bias.
-- The constraint keeps the original objective within a margin of where training left it, by a damped multiplier (Platt and Barr,
-  Constrained differential optimization, 1988).
+- The constraint keeps the original objective within a margin of its value after training, by a damped multiplier (Platt
+  and Barr, Constrained differential optimization, 1988).
 """
 
 import copy
@@ -89,13 +89,13 @@ def tune_counterfactuals(
 ) -> pd.DataFrame:
     """Fine-tune the mechanism of `image` in place.
 
-    Kept are the averaged weights of the epoch with the least prediction loss on the validation split among those within the
-    constraint; where no epoch is, the weights stay what they were.
+    The result has the averaged weights of the epoch with the least prediction loss on the validation split among those
+    within the constraint; if there is no such epoch, the weights stay unchanged.
 
     Args:
         scm: A fitted model.
         data: Its data; training and validation splits are used.
-        predictors: By attribute, an ancestor of the image: what it says of an image, with gradients through the image.
+        predictors: By attribute, an ancestor of the image: a function that reads it, with gradients through the image.
         image: Name of the image node.
         config: Settings.
         seed: Seed of queries, batches and noise.
@@ -209,7 +209,7 @@ class _Tuner:
         return total / len(asked), torch.stack([objectives[o] for o in self.objectives]).sum(0)
 
     def _missed(self, counterfactual: Tensor, asked: Questions) -> Tensor:
-        """How far what counterfactual images show is from what was asked, `(B,)`."""
+        """Distance of the attributes that counterfactual images show from those asked for, `(B,)`."""
         missed = counterfactual.new_zeros(len(asked))
         for name, predictor in self.predictors.items():
             with torch.no_grad():
@@ -228,7 +228,7 @@ class _Tuner:
 
     @torch.no_grad()
     def _error(self, values: Values) -> float:
-        """Mean absolute error of factual images given back, the unit in which images are told apart."""
+        """Mean absolute error of reconstructed factual images, the unit of distances between images."""
         image = as_float(values[self.image][: self.at_once])
         parents = {p: values[p][: self.at_once] for p in self.mechanism.parents}
         again = self.origin(self.origin.abduct(image, parents, draw=False), parents)
@@ -264,7 +264,7 @@ class _Tuner:
 def _distance(
     variable: Variable, after: Tensor, before: Tensor, factual: Tensor, asked: Tensor, scale: float
 ) -> Tensor:
-    """How far what each counterfactual shows is from what its factual shows, moved by what was asked, `(B,)`."""
+    """Distance between the counterfactual's prediction and the factual's, moved by the intervention, `(B,)`."""
     if variable.is_discrete:
         target = before.softmax(1)
         rows = torch.arange(len(target), device=target.device)

@@ -20,7 +20,7 @@ def good() -> pd.DataFrame:
 BAD: list[tuple[Callable[[], pd.DataFrame], dict, str]] = [
     (lambda: good().assign(c=1.0), {}, "columns that vary; 'c' is always 1.0"),
     (lambda: good().assign(c=lambda t: t.a - 2 * t.b + 3), {}, "'c' is one of a, b. Leave one of them out"),
-    (lambda: discrete_table(200).assign(e=lambda t: t.c.str.upper()), {}, "'e' says the same as 'c'"),
+    (lambda: discrete_table(200).assign(e=lambda t: t.c.str.upper()), {}, "'e' repeats 'c'"),
     (
         lambda: mixed_table(200).assign(e=lambda t: (t.pen == "felt") * 2.5 + 1),
         {"kinds": {"e": "continuous"}},
@@ -52,7 +52,11 @@ BAD: list[tuple[Callable[[], pd.DataFrame], dict, str]] = [
         {"algorithm": "lingam"},
         "Expected continuous columns for DirectLiNGAM; got the discrete a, b, c, d",
     ),
-    (mixed_table, {"algorithm": "ges"}, "columns of one kind for GES; got the discrete pen beside continuous ones"),
+    (
+        mixed_table,
+        {"algorithm": "ges"},
+        "columns of one kind for GES; got the discrete pen together with continuous ones",
+    ),
     (discrete_table, {"test": "fisherz"}, "no discrete columns for the test fisherz; got a, b, c, d"),
     (good, {"test": "gsq"}, "no continuous columns for the test gsq; got a, b, c. Use the test mixed"),
     (good, {"test": "gsq", "algorithm": "ges"}, "no test for GES"),

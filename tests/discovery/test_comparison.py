@@ -56,9 +56,9 @@ def test_every_reading() -> None:
     readings = {(pair.a, pair.b): pair.reading for pair in comparison.pairs}
     assert readings["a", "b"] == "agrees, with its direction"
     assert readings["d", "e"] == "adjacent as in the graph; a direction was found that the graph leaves open"
-    assert readings["e", "f"] == "not in the graph: found dependent where the graph says independent"
+    assert readings["e", "f"] == "not in the graph: found dependent, but independent in the graph"
     assert readings["a", "f"].startswith("not found; no effect")
-    assert readings["e", "g"] == "agrees; no data of this kind could tell the rest"
+    assert readings["e", "g"] == "agrees; no data of this kind can determine the rest"
     assert (comparison.precision, comparison.recall, comparison.consistency) == (4 / 5, 4 / 6, None)
     turned = compare(
         EquivalenceClass("DAG under LiNGAM's assumptions", ("a", "b"), (("b", "->", "a"),)), CausalGraph("a -> b")
