@@ -62,7 +62,7 @@ def test_no_batch_is_too_small_for_statistics(data: Dataset) -> None:
 
 
 def test_wrong_attributes_are_refused(data: Dataset) -> None:
-    with pytest.raises(DataError, match="told other attributes"):
+    with pytest.raises(DataError, match="other attributes as inputs"):
         fit_predictor(data, "glow", image="image", given=["glow"])
     with pytest.raises(DataError, match="attribute to predict"):
         AttributePredictor(IMAGE, IMAGE.shape)
