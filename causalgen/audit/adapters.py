@@ -1,4 +1,4 @@
-"""What a classifier is made of, adapted: torch modules, estimators and classifiers of causalgen as functions of images."""
+"""Adapters: torch modules, estimators and classifiers of causalgen as functions of images."""
 
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -43,7 +43,7 @@ def _module(module: nn.Module) -> Callable[[Tensor], Any]:
         try:
             return module(images.to(own))
         finally:
-            for part in training:  # train() would wake up parts that were frozen
+            for part in training:  # train() would unfreeze parts that were frozen
                 part.training = True
 
     return call
@@ -64,5 +64,5 @@ def _estimator(estimator: Any) -> Callable[[Tensor], Any]:
 
 
 def shape_of(images: Tensor) -> str:
-    """The shape of images in words, `(B, C, H, W)`."""
+    """The shape of images as text, `(B, C, H, W)`."""
     return f"(B, {', '.join(map(str, images.shape[1:]))})"

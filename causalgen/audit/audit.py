@@ -4,10 +4,10 @@ For every intervention, with u the abducted noise of a unit and f the classifier
 
     change = f(image(do(a = value), u)) - f(image(do(a = own value), u))
 
-The subtracted null intervention is the reconstruction of the factual image, so that what the generator does to every image is
-no effect. *Total*: descendants of a follow. *Direct*: those that are parents of the image are held at their factual values.
-The mean absolute change and the share of flipped decisions measure the departure from counterfactual fairness. The verdict on
-a change weighs its interval against all other evidence (`causalgen.audit.verdict`).
+The subtracted null intervention is the reconstruction of the factual image, so that changes the generator makes to every image
+do not count as effects. *Total*: descendants of a respond. *Direct*: those that are parents of the image keep their factual
+values. The mean absolute change and the share of flipped decisions measure the departure from counterfactual fairness. The
+verdict on a change weighs its interval against all other evidence (`causalgen.audit.verdict`).
 
 Source: Kusner, Loftus, Russell and Silva, Counterfactual fairness, 2017; direct and total effects: Pearl, Direct and indirect
 effects, 2001.
@@ -63,13 +63,13 @@ def audit(
     """How the output of a classifier on the same unit changes under interventions.
 
     Args:
-        classifier: Anything that `as_classifier` takes, or what it returned; use it to name the class of interest, the scale
-            of the pixels, logits, or the unit of a score.
+        classifier: Anything that `as_classifier` takes or returns; call it to name the class of interest, the scale of the
+            pixels, logits, or the unit of a score.
         scm: A fitted model with an image node.
         data: A data set, whose test split is audited, or factual values of every node.
         interventions: Each a mapping from nodes to values, as for `Posterior.counterfactual`; a callable `(value, parents)`
-            shifts every unit from where it is.
-        subgroups: Attributes whose labels or terciles are shown apart; a mapping sets cut points, `{"age": [40, 60]}`.
+            shifts every unit from its factual value.
+        subgroups: Attributes whose labels or terciles form subgroups; a mapping sets cut points, `{"age": [40, 60]}`.
         image: The image node; may be left out if there is only one.
         rows: Greatest number of units, drawn at random; None for all.
         groups: Group of each unit of a mapping, `(N,)`; intervals are bootstrapped over groups. None: units are independent.
@@ -79,19 +79,19 @@ def audit(
             those that a run trained.
         margin: Margin of practical size, in the unit of the score; None for 0.05 of a probability.
         level: Level of the intervals.
-        movers: How many of the images that move most are kept for each intervention and effect.
+        movers: Number of images with the largest change to keep for each intervention and effect.
         seed: Seed of units, abduction and bootstrap.
 
     Raises:
-        DataError: Interventions, data, classifier, margin or subgroups that cannot be audited; the message says which and why.
-        UnknownNameError: A name that is no node, or a class that the classifier does not have.
-        SupportError: An intervention outside its variable's support.
-        AbductionError: A node to recompute has a mechanism that cannot abduct.
+        DataError: Interventions, data, classifier, margin or subgroups cannot be audited; the message says which and why.
+        UnknownNameError: A name is not a node, or the classifier lacks the class.
+        SupportError: An intervention lies outside its variable's support.
+        AbductionError: The mechanism of a node to recompute cannot abduct.
     """
     scorer = classifier if isinstance(classifier, Scorer) else as_classifier(classifier)
     margin = _check_numbers(scorer, margin, level, movers)
     if isinstance(data, Dataset) and data.graph == scm.graph:
-        few = data.rows(data.split["test"][:PROBE])  # what would fail after the long work fails now
+        few = data.rows(data.split["test"][:PROBE])  # fail now rather than after the long work
         scorer.check(few[image_node(scm.graph, image)])
         split_units(scm.graph, few, subgroups)
     shown = counterfactual_images(
@@ -118,7 +118,7 @@ def audit_images(
     level: float = 0.95,
     movers: int = MOVERS,
 ) -> AuditReport:
-    """`audit` on images that `counterfactual_images` made, so that several classifiers see the same ones."""
+    """`audit` on images from `counterfactual_images`, so that several classifiers see the same images."""
     scorer = classifier if isinstance(classifier, Scorer) else as_classifier(classifier)
     margin = _check_numbers(scorer, margin, level, movers)
     members = split_units(images.graph, images.factual, subgroups)
@@ -179,7 +179,7 @@ def _check_numbers(scorer: Scorer, margin: float | None, level: float, movers: i
     if not isinstance(level, float) or not 0 < level < 1:
         raise DataError(f"Expected the level of the intervals between 0 and 1; got {level!r}. Write 95 % as 0.95.")
     if isinstance(movers, bool) or not isinstance(movers, int) or movers < 1:
-        raise DataError(f"Expected at least one image that moves most; got movers={movers!r}.")
+        raise DataError(f"Expected at least one image to show per intervention; got movers={movers!r}.")
     return float(margin)
 
 
@@ -192,5 +192,5 @@ def _notes(tests: int, level: float, particles: int | None) -> list[str]:
     return [
         noise,
         f"Verdicts use intervals adjusted for {tests} rows (Bonferroni): all hold at once with probability {level:g}.",
-        "The audit concerns this classifier on images of this generator: it cannot find what the generator cannot draw.",
+        "The audit concerns this classifier on images of this generator: it cannot find what that generator cannot draw.",
     ]

@@ -1,4 +1,4 @@
-"""Classifiers from files, without running code that a file brings along, and from `module:function`."""
+"""Classifiers from files, without running code that they contain, and from `module:function`."""
 
 import sys
 import warnings
@@ -29,12 +29,12 @@ def load_classifier(source: str | Path, *, trust_code: bool = False, trust_pickl
         trust_pickle: The earlier name of `trust_code`.
 
     Raises:
-        DataError: There is no such thing, it cannot be read, or it is a pickle that is not trusted.
-        CheckpointError: A folder without a classifier of causalgen.
+        DataError: The source does not exist, cannot be read, or is a pickle that is not trusted.
+        CheckpointError: The folder holds no classifier of causalgen.
         ImportError: onnxruntime is missing.
     """
     if trust_pickle is not None:
-        warn("trust_pickle is called trust_code now: it trusts all code that comes with files.", RenamedWarning)
+        warn("trust_pickle is now called trust_code: it trusts all code that comes with files.", RenamedWarning)
         trust_code = trust_code or trust_pickle
     path = Path(source)
     if path.is_dir():
@@ -61,14 +61,14 @@ def load_classifier(source: str | Path, *, trust_code: bool = False, trust_pickl
 
 
 def _imported(source: str) -> Any:
-    """What the caller names by module:name; the working directory is on the path."""
+    """The object that module:name refers to; the working directory is on the path."""
     if "" not in sys.path and str(Path.cwd()) not in sys.path:
         sys.path.append(str(Path.cwd()))
     return import_code(source, trust=True, what="a classifier")
 
 
 def _torch(path: Path, trust_code: bool) -> Any:
-    """TorchScript, which has an interpreter of its own; else, where trusted, an exported program or a pickled module."""
+    """TorchScript, which runs in a separate interpreter; else, where trusted, an exported program or a pickled module."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         with suppress(RuntimeError, ValueError):

@@ -23,13 +23,13 @@ from .worlds import Question, check_interventions, needs_particles, pixels, pose
 __all__ = ["ROWS", "CounterfactualImages", "counterfactual_images", "image_node"]
 
 PARTICLES = 4
-"""Particles where nothing is said and a recomputed node's noise is uncertain."""
+"""Default number of particles where a recomputed node's noise is uncertain."""
 ROWS = 1000
 
 
 @dataclass(frozen=True, eq=False, repr=False)
 class CounterfactualImages:
-    """What a classifier is shown.
+    """Input of an audited classifier.
 
     Args:
         graph: The graph.
@@ -38,12 +38,12 @@ class CounterfactualImages:
         factual: Factual attributes `(N,)` by node.
         rows: Row label of each unit, `(N,)`.
         groups: Group of each unit, `(N,)`.
-        questions: One for each intervention.
-        trust: How far the images can be trusted.
+        questions: One entry for each intervention.
+        trust: Evidence on how far the images can be trusted.
         particles: Particles of each unit, or None.
         seed: Seed of units and abduction.
         notes: What a reader must know.
-        assumptions: What the mechanisms assume that made the images, in sentences.
+        assumptions: Assumptions of the mechanisms that made the images, in sentences.
     """
 
     graph: CausalGraph
@@ -105,7 +105,7 @@ def counterfactual_images(
 
 
 def _assumptions(scm: StructuralCausalModel, asked: Sequence[Mapping[str, Any]]) -> tuple[str, ...]:
-    """What the abduction of every mechanism assumes that some intervention runs again, in topological order."""
+    """Assumptions of the abduction of each mechanism that some intervention reruns, in topological order."""
     below = {name for do in asked for node in do for name in scm.graph.descendants(node)}
     claims = {name: scm.mechanisms[name].identification for name in scm.graph.nodes if name in below}
     return tuple(
@@ -115,7 +115,7 @@ def _assumptions(scm: StructuralCausalModel, asked: Sequence[Mapping[str, Any]])
 
 
 def _particles(wanted: int | None, *, is_random: bool) -> int | None:
-    """Particles of each unit; None where all would agree."""
+    """Particles per unit; None where all would agree."""
     if wanted is not None and (isinstance(wanted, bool) or not isinstance(wanted, int) or wanted < 1):
         raise DataError(f"Expected at least one particle; got {wanted!r}.")
     return (wanted or PARTICLES) if is_random else None
@@ -147,7 +147,7 @@ def _units(
     """Factual values, row labels and groups of the audited units."""
     if isinstance(data, Dataset):
         if groups is not None:
-            raise DataError("Expected no groups beside a data set, which has its own; got some. Leave them out.")
+            raise DataError("Expected no groups with a data set, which has its own; got some. Leave them out.")
         if data.graph != scm.graph:
             raise DataError(
                 f"Expected data of the model's graph; '{data.name}' has another. Fit a model to these data."

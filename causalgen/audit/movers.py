@@ -1,4 +1,4 @@
-"""The images that move most: the units whose score an intervention changes most, kept for a grid."""
+"""The units whose score an intervention changes most, with their images, kept for a grid."""
 
 from dataclasses import dataclass
 from typing import Any

@@ -32,7 +32,7 @@ def load_onnx(path: Path) -> Callable[[Tensor], NDArray]:
             "Expected onnxruntime, which reads ONNX files; it is not installed. Run: pip install 'causalgen[onnx]'"
         ) from None
     options = onnxruntime.SessionOptions()
-    options.log_severity_level = 4  # failures become errors of ours
+    options.log_severity_level = 4  # failures are raised as DataError
     try:
         session = onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
     except Exception as error:

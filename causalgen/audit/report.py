@@ -1,4 +1,4 @@
-"""The result of an audit, with everything that is needed to read it."""
+"""The result of an audit, with everything needed to read it."""
 
 import json
 from collections.abc import Iterator
@@ -32,13 +32,13 @@ class AuditReport:
         level: Level of the intervals.
         rows: One for each intervention, effect, subgroup and stratum.
         trust: One for each intervention and effect.
-        movers: The images that move most, one entry for each intervention and effect.
+        movers: The images with the largest change, one entry for each intervention and effect.
         units, groups: Numbers of audited units and of their groups.
-        particles: Particles of each unit; None for one noise per unit.
+        particles: Particles per unit; None for one noise value per unit.
         seed: Seed of units, abduction and bootstrap.
         notes: How the numbers arise.
         warnings: What a reader must know about the run before using them.
-        assumptions: What the mechanisms assume that made the images, in sentences.
+        assumptions: Assumptions of the mechanisms that made the images, in sentences.
     """
 
     image: str
@@ -81,14 +81,14 @@ class AuditReport:
         return BEYOND if BEYOND in found else WITHIN if found == {WITHIN} else CANNOT_TELL
 
     def sentence(self, row: AuditRow) -> str:
-        """The verdict of a row in words, with its numbers and reasons."""
+        """The verdict of a row as text, with its numbers and reasons."""
         return f"{row.intervention}, {row.effect}: {sentence(row, self.outcome, self.margin)}"
 
     def row(self, intervention: str, effect: str = TOTAL, subgroup: str = EVERYONE, stratum: str = ALL) -> AuditRow:
-        """The row of these fields.
+        """The row with these fields.
 
         Raises:
-            UnknownNameError: There is none.
+            UnknownNameError: No row has these fields.
         """
         wanted = (intervention, effect, subgroup, stratum)
         for row in self.rows:
@@ -98,11 +98,11 @@ class AuditReport:
         raise UnknownNameError(f"Expected a row among {'; '.join(known)}; got {', '.join(wanted)}.")
 
     def to_frame(self) -> pd.DataFrame:
-        """One row a row of the report; an interval is three columns: change, change_low, change_high."""
+        """One row for each row of the report; an interval is three columns: change, change_low, change_high."""
         return pd.DataFrame([_flat(row) for row in self.rows])
 
     def trust_frame(self) -> pd.DataFrame:
-        """One row for each intervention, effect and attribute that was read off the images."""
+        """One row for each intervention, effect and attribute that was read from the images."""
         entries = []
         for entry in self.trust:
             base = {"intervention": entry.intervention, "effect": entry.effect, "supported": entry.supported}
@@ -111,7 +111,7 @@ class AuditReport:
         return pd.DataFrame(entries)
 
     def movers_frame(self) -> pd.DataFrame:
-        """One row for each unit that moves most, without its images."""
+        """One row for each kept unit, without its images."""
         columns = ("rows", "factual", "null", "counterfactual", "supported")
         parts = [
             pd.DataFrame({name: getattr(entry, name) for name in columns}).assign(
@@ -123,7 +123,7 @@ class AuditReport:
         return table[["intervention", "effect", "row", "factual", "null", "counterfactual", "supported"]]
 
     def to_dict(self) -> dict[str, Any]:
-        """JSON-able form of everything but the images; numbers that do not exist are null."""
+        """JSON-serialisable form of everything but the images; missing numbers are null."""
         plain = {
             name: getattr(self, name)
             for name in (

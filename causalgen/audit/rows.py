@@ -1,7 +1,7 @@
 """From scores of the same units under two worlds to rows: change, gap, flips, intervals and a verdict.
 
-The change of a unit is score(counterfactual) - score(null counterfactual), averaged over its particles. Units bring their own
-particles, so that the bootstrap over groups of units carries both sources of uncertainty.
+The change of a unit is score(counterfactual) - score(null counterfactual), averaged over its particles. Each unit has separate
+particles, so the bootstrap over groups of units covers both sources of uncertainty.
 
 The first verdict compares the Bonferroni-adjusted interval of the mean change with the margin (`causalgen.audit.verdict` then
 weighs it against all other evidence): each of m rows has an interval of
@@ -42,7 +42,7 @@ BEYOND: Verdict = "beyond the margin"
 WITHIN: Verdict = "within the margin"
 CANNOT_TELL: Verdict = "cannot tell"
 FEWEST_GROUPS = 20
-"""The percentiles of a bootstrap over fewer groups are no basis for a verdict."""
+"""Bootstrap percentiles over fewer groups do not support a verdict."""
 TAIL_DRAWS = 20
 """Bootstrap samples that lie beyond a bound of the adjusted interval, on average."""
 MOST_DRAWS = 20_000
@@ -53,7 +53,7 @@ class AuditRow:
     """How the score of the same units changes under one intervention.
 
     Args:
-        intervention: In words, such as "do(thickness = 3 px)".
+        intervention: The intervention as text, such as "do(thickness = 3 px)".
         effect: "total" or "direct".
         subgroup: "everyone", or units by factual attribute, such as "pen = felt-tip".
         stratum: "all units", or "within support" of training.
@@ -61,13 +61,13 @@ class AuditRow:
         change: Mean of score(counterfactual) - score(null), with the interval of this row alone.
         adjusted_low, adjusted_high: Interval of the change, adjusted for the number of rows.
         verdict: "beyond the margin", "within the margin" or "cannot tell".
-        null_change: Mean of score(null) - score(factual): what reconstruction alone changes.
+        null_change: Mean of score(null) - score(factual): the change from reconstruction alone.
         null_gap: Mean of its absolute value.
         gap: Counterfactual-fairness gap: mean absolute change.
         flips: Share of units whose decision differs between null and counterfactual; None without a decision.
-        null_flips: Share of units whose decision reconstruction alone flips.
+        null_flips: Share of units whose decision flips through reconstruction alone.
         particle_spread: Standard deviation of a unit's change over its particles; None without particles.
-        reasons: Why the verdict cannot be told, or what stands against it (see `causalgen.audit.verdict`).
+        reasons: Why there is no verdict, or the concerns about it (see `causalgen.audit.verdict`).
     """
 
     intervention: str
@@ -131,7 +131,7 @@ class UnitScores:
         Args:
             members: Which units belong to each subgroup, bool `(N,)`.
             groups: Group of each unit, `(N,)`.
-            tests: Rows of the whole report, for which the intervals are adjusted.
+            tests: Number of rows of the whole report, for which the intervals are adjusted.
             margin: Margin of practical size.
             level: Level of the intervals.
             seed: Seed of the bootstrap.
@@ -185,7 +185,7 @@ class UnitScores:
 
 
 def _adjusted(change: NDArray[np.float64], groups: NDArray, tail: float, seed: int) -> Interval:
-    """Interval of the mean change that leaves out `tail`, in both tails together."""
+    """Interval of the mean change with total tail probability `tail`."""
     draws = int(np.clip(2 * TAIL_DRAWS / tail, 1000, MOST_DRAWS))
     resolved = max(tail, 2 * TAIL_DRAWS / draws)
     value, low, high = bootstrap(change, groups, level=1 - resolved, draws=draws, seed=seed)
@@ -194,14 +194,14 @@ def _adjusted(change: NDArray[np.float64], groups: NDArray, tail: float, seed: i
 
 
 def _expanded(tails: float, groups: int) -> float:
-    """Probability in both tails at which percentiles of a bootstrap over groups have to be taken to leave `tails`."""
+    """Total tail probability at which to take bootstrap percentiles over groups so that the interval leaves `tails`."""
     if groups < 2:
         return tails
     return float(2 * norm.sf(np.sqrt(groups / (groups - 1)) * t.isf(tails / 2, groups - 1)))
 
 
 def verdict(adjusted: Interval, margin: float, groups: int) -> Verdict:
-    """What an adjusted interval alone says of a change against [-margin, margin].
+    """Verdict of an adjusted interval alone on a change against [-margin, margin].
 
     >>> verdict(Interval(0.09, 0.06, 0.12), margin=0.05, groups=100)
     'beyond the margin'

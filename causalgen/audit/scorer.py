@@ -21,13 +21,13 @@ PROBABILITY = "probability"
 BATCH = 1000
 """Images that pass through a classifier at once."""
 PROBE = 64
-"""Images on which a classifier is called twice, the second time half by half."""
+"""Number of images on which a classifier is called twice, the second time in two halves."""
 TOLERANCE = 1e-4
-"""By how much a score may leave [0, 1], or differ between two calls, through rounding."""
+"""How far rounding may move a score outside [0, 1] or between two calls."""
 
 
 class Scores(NamedTuple):
-    """What a classifier says of images: the score of interest and the decision, `(N,)` each."""
+    """A classifier's output on images: the score of interest and the decision, `(N,)` each."""
 
     values: NDArray[np.float64]
     decisions: NDArray[np.bool_]
@@ -80,11 +80,11 @@ class Scorer:
 
     @property
     def decides(self) -> bool:
-        """Whether there is a decision beside the score."""
+        """Whether there is a decision as well as a score."""
         return self.threshold is not None or self.unit == PROBABILITY
 
     def check(self, images: Tensor) -> None:
-        """Call the classifier on a few images at once, and again half by half.
+        """Call the classifier on a few images at once, and again in two halves.
 
         Raises:
             DataError: The scores differ, or are not what `__call__` expects.
@@ -133,12 +133,12 @@ class Scorer:
         if self.unit == PROBABILITY and (low < -TOLERANCE or high > 1 + TOLERANCE):
             raise DataError(
                 f"Expected probabilities in [0, 1]; got outputs from {low:.3g} to {high:.3g}. "
-                "Say logits=True if they are logits, or name the unit of the score (unit=...)."
+                "Pass logits=True if they are logits, or name the unit of the score (unit=...)."
             )
         return outputs
 
     def _check_single(self) -> None:
-        """Refuse a class of interest where there is one score: it may be that of another class."""
+        """Refuse a class of interest where there is one score, which may belong to another class."""
         if self.column is not None:
             raise UnknownNameError(
                 f"Expected one output for each class, since the class of interest is {self.outcome}; got one score per "
@@ -177,7 +177,7 @@ def as_classifier(
     unit: str = PROBABILITY,
     threshold: float | None = None,
 ) -> Scorer:
-    """A classifier of any make as a `Scorer`.
+    """A classifier of any kind as a `Scorer`.
 
     Args:
         classifier: A torch module, anything with `predict_proba` over flattened pixels (scikit-learn), a classifier of
@@ -192,9 +192,9 @@ def as_classifier(
         threshold: Least score of a positive decision (see `Scorer`).
 
     Raises:
-        DataError: No classifier, a scale or threshold that is no number, logits with another unit, or labels that cannot be
-            those of the classifier.
-        UnknownNameError: The outcome is none of the labels.
+        DataError: Not a classifier, a scale or threshold that is not a number, logits with another unit, or labels that do
+            not fit the classifier.
+        UnknownNameError: The outcome is not among the labels.
 
     >>> darkness = as_classifier(lambda images: 1 - images.mean((1, 2, 3)), outcome="darkness", scale=1 / 255)
     >>> darkness(torch.full((2, 1, 4, 4), 51, dtype=torch.uint8)).values.round(3)
@@ -224,10 +224,10 @@ def _check_numbers(scale: float, threshold: float | None, unit: str, *, logits: 
     if threshold is not None and unit == PROBABILITY and not 0 <= threshold <= 1:
         raise DataError(f"Expected the threshold of a probability in [0, 1]; got {threshold:g}. Write 50 % as 0.5.")
     if not unit:
-        raise DataError("Expected the unit of the score in words; got an empty text.")
+        raise DataError("Expected the unit of the score as text; got an empty one.")
     if logits and unit != PROBABILITY:
         raise DataError(
-            f"Expected no unit beside logits, which become probabilities; got {unit!r}. Leave one of them out."
+            f"Expected no unit with logits, which become probabilities; got {unit!r}. Leave one of them out."
         )
 
 
@@ -244,7 +244,7 @@ def _names(given: Sequence[Any] | None, known: Sequence[Any] | None) -> tuple[st
     if len(names) < 2 or len(set(names)) < len(names):
         raise DataError(
             f"Expected two or more classes with different names; got {', '.join(map(repr, names)) or 'none'}. A classifier "
-            "of one class has nothing to tell apart."
+            "with one class has nothing to distinguish."
         )
     if own is not None and names != own and set(names) == set(own):
         raise DataError(
@@ -254,7 +254,7 @@ def _names(given: Sequence[Any] | None, known: Sequence[Any] | None) -> tuple[st
 
 
 def _column(outcome: Any, labels: tuple[str, ...] | None) -> int | None:
-    """Position of the class of interest; None where the outcome is no more than a name."""
+    """Position of the class of interest; None where the outcome is only a name."""
     if labels is not None and outcome is not None and str(outcome) in labels:
         return labels.index(str(outcome))
     if isinstance(outcome, Integral) and not isinstance(outcome, bool):

@@ -30,7 +30,7 @@ def split_units(
             points, a continuous attribute is cut at its terciles.
 
     Raises:
-        UnknownNameError: A name that is no node.
+        UnknownNameError: A name is not a node.
         DataError: An image, cut points of a discrete attribute, or cut points that do not increase.
     """
     if isinstance(subgroups, str):
@@ -69,7 +69,7 @@ def _by_bin(variable: Variable, values: NDArray, points: Sequence[float] | None)
 
 
 def _shown(edges: NDArray[np.float64]) -> list[str]:
-    """Edges with as few digits as tell them apart, and no fewer than stand before the point.
+    """Edges with as few digits as distinguish them, and all digits before the decimal point.
 
     >>> _shown(np.array([1981.31, 1984.02])), _shown(np.array([0.123456, 0.123567]))
     (['1981', '1984'], ['0.123', '0.124'])

@@ -1,8 +1,8 @@
-"""How far the counterfactual images can be trusted: do they show what was asked, and was it seen in training?
+"""How far the counterfactual images can be trusted: do they show the intervention, and was it seen in training?
 
-With e the error of what is read off a counterfactual image, n that of the factual image against the same target (what an image
-that is left unchanged shows) and f that of the factual image against its own attribute (what reading alone errs), the share of
-the requested change that the images show is
+With e the error of the value read from a counterfactual image, n that of the factual image against the same target (the error
+of an image left unchanged) and f that of the factual image against its own attribute (the reading error), the share of the
+requested change that the images show is
 
     reached = sum(n - e) / sum(n - f)    over the units whose attribute the intervention moves,
 
@@ -33,25 +33,25 @@ UNKNOWN = Interval(np.nan, np.nan, np.nan)
 
 @dataclass(frozen=True)
 class Shown:
-    """One attribute, read off the counterfactual images.
+    """One attribute, read from the counterfactual images.
 
     Args:
         attribute: Its name.
         how: "measured", or "predicted" by a classifier of the attribute.
         error: Mean absolute difference to the counterfactual attribute; for a discrete one the share of wrong labels.
-        unchanged: The same error of the factual images: what a generator that does nothing would reach.
-        floor: The same error of the factual images against their own attributes: what reading alone errs.
-        drift: Where the intervention leaves the attribute alone: how much more the counterfactual images err than those of
-            the null intervention, in standard deviations of the attribute, for a discrete one as a share. NaN elsewhere.
+        unchanged: The same error of the factual images: that of a generator that changes nothing.
+        floor: The same error of the factual images against their own attributes: the reading error.
+        drift: For an attribute that the intervention does not change: the excess error of the counterfactual images over
+            those of the null intervention, in standard deviations of the attribute, for a discrete one as a share; else NaN.
         read: Share of the counterfactual images on which the attribute can be measured; errors are over these.
         moved: Share of the units whose attribute the intervention changes.
         reached: Share of the requested change that the images show, over the units that it moves; NaN where it moves none.
-        readable: Whether reading tells images with the change from images without it. False also where the images seem to show
-            nothing of the change, and reading factual images is no better than one guess for all.
+        readable: Whether reading distinguishes images with the change from images without it. Also False where the images
+            seem to show none of the change and reading factual images is no better than one guess for all.
         unit: Unit of the errors, "" for shares.
         discrete: Whether errors are shares of wrong labels.
-        drawn: Whether the attribute is a parent of the image. What is read of any other attribute is shown, and judges nothing:
-            a reader finds it through the parents of the image.
+        drawn: Whether the attribute is a parent of the image. Readings of other attributes are reported but do not affect the
+            verdict: a reader finds them through the parents of the image.
     """
 
     attribute: str
@@ -77,8 +77,8 @@ class Trust:
         intervention, effect: As in the rows of the report.
         supported: Share of the units within joint support of training.
         shown: Effectiveness, one entry for each attribute that can be read.
-        moved: Share of the units of which the intervention changes an attribute.
-        unread: Parents of the image that the intervention changes and that nothing reads.
+        moved: Share of the units with an attribute that the intervention changes.
+        unread: Parents of the image that the intervention changes and that no reader covers.
     """
 
     intervention: str
@@ -91,7 +91,7 @@ class Trust:
 
 @dataclass(frozen=True)
 class Reader:
-    """Reads one attribute off images.
+    """Reads one attribute from images.
 
     Args:
         variable: The attribute.
@@ -104,7 +104,7 @@ class Reader:
     function: Callable[[Tensor, Values], Any]
 
     def __call__(self, images: Tensor, values: Values) -> NDArray[np.float64]:
-        """What the images show, `(N,)`; NaN where it cannot be read.
+        """The attribute that the images show, `(N,)`; NaN where it cannot be read.
 
         Raises:
             DataError: Not one number for each image.
@@ -128,11 +128,11 @@ def check_readers(
     measure: Mapping[str, Measure],
     classifiers: Mapping[str, Classifier | AttributePredictor],
 ) -> dict[str, Reader]:
-    """How each attribute is read off images; a measurement goes before a predictor.
+    """The reader of each attribute; a measurement takes precedence over a predictor.
 
     Raises:
-        UnknownNameError: A name that is no node.
-        DataError: A measurement of a discrete attribute, or a classifier of another one.
+        UnknownNameError: A name is not a node.
+        DataError: A measurement is of a discrete attribute, or a classifier is of another attribute.
     """
     for name in (*measure, *classifiers):
         graph.require(name)
@@ -165,7 +165,7 @@ def trust(
     groups: NDArray,
     seed: int = 0,
 ) -> tuple[Trust, ...]:
-    """Read the attributes off the first particle of every counterfactual image.
+    """Read the attributes from the first particle of every counterfactual image.
 
     Args:
         questions: The posed interventions.
@@ -214,8 +214,8 @@ class _Attribute:
     """One attribute of the audited units.
 
     Args:
-        reader: What reads it.
-        before: What it reads off the factual images, `(N,)`.
+        reader: Its reader.
+        before: Readings of the factual images, `(N,)`.
         own: The factual attribute `(N,)`.
         groups: Group of each unit `(N,)`.
         seed: Seed of the bootstrap.
@@ -230,10 +230,10 @@ class _Attribute:
     drawn: bool
 
     def shown(self, rebuilt: NDArray[np.float64], world: World, moved: NDArray[np.bool_]) -> Shown:
-        """What the counterfactual images show of it.
+        """How far the counterfactual images show it.
 
         Args:
-            rebuilt: What is read off the images of the null intervention `(N,)`.
+            rebuilt: Readings of the images of the null intervention `(N,)`.
             world: The counterfactual world.
             moved: Units whose attribute the intervention changes, bool `(N,)`.
         """
@@ -273,8 +273,7 @@ class _Attribute:
 def _moved(world: World, null: World, factual: Values) -> dict[str, NDArray[np.bool_]]:
     """Which units' attributes the intervention changes, bool `(N,)` by attribute.
 
-    A mechanism that runs again gives a value back up to rounding: what is held at its own value differs from the null world's
-    by that much, and what runs again without a change differs from its own.
+    A mechanism that runs again reproduces a value only up to rounding, so a difference of that size is no change.
     """
     return {
         name: ((value != null.values[name]) & (value != factual[name].cpu())).numpy()

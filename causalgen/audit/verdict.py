@@ -1,10 +1,10 @@
 """The verdict on a change, from all evidence about it, in one place.
 
-The interval of a change is compared with the margin: *beyond* it, *within* it, or reaching across it. Everything else that the
-audit found may then take the verdict back. A concern against the change itself, such as images that do not show the
-intervention, leaves "cannot tell" whatever the interval says. A concern against equivalence leaves a change beyond the margin
-standing, with the concern next to it: an image that does not show the intervention, or scores that reconstruction scatters, can
-hide a change, so that "within the margin" needs evidence that nothing was hidden.
+The interval of a change is compared with the margin: *beyond* it, *within* it, or reaching across it. Other findings of the
+audit may then withdraw the verdict. A concern about the change itself, such as images that do not show the intervention,
+leaves "cannot tell" whatever the interval is. A concern about equivalence keeps a verdict "beyond the margin" and is reported
+next to it: an image that does not show the intervention, or noisy reconstruction, can hide a change, so "within the margin"
+needs evidence that nothing was hidden.
 """
 
 from collections.abc import Sequence
@@ -21,11 +21,11 @@ from .trust import Shown, Trust
 __all__ = ["Concern", "judged", "sentence"]
 
 SAME = 1e-3
-"""A spread of factual scores below which a classifier gives all images the same score."""
+"""Spread of factual scores below which a classifier counts as giving all images the same score."""
 READ = 0.9
 """Share of the images on which an attribute must be readable."""
 DRIFT = 0.1
-"""Standard deviations, or share of units, by which an attribute that is left alone may err more than after reconstruction."""
+"""Allowed excess error of an attribute that should not change, in standard deviations or as a share of units."""
 REACHED = 0.5
 """Share of the requested change that the images must show."""
 INSIDE = 0.5
@@ -36,8 +36,8 @@ class Concern(NamedTuple):
     """A reason not to believe a verdict.
 
     Args:
-        text: The reason in words.
-        decisive: Whether it takes back any verdict; otherwise only "within the margin".
+        text: The reason, as text.
+        decisive: Whether it withdraws any verdict; otherwise only "within the margin".
     """
 
     text: str
@@ -104,13 +104,13 @@ def _blind(factual: NDArray[np.float64]) -> list[Concern]:
 def _images(entry: Trust) -> list[Concern]:
     """Do the images show the intervention, and keep the rest?"""
     if not entry.moved:
-        return [Concern("the intervention sets every unit to the value that it already has, so that nothing was asked")]
+        return [Concern("the intervention sets every unit to the value that it already has, so nothing changes")]
     drawn = [shown for shown in entry.shown if shown.drawn]
     found = [concern for shown in drawn for concern in (*_effectiveness(shown), *_kept(shown))]
     if entry.unread:
         names = ", ".join(entry.unread)
         found.append(
-            Concern(f"nothing reads {names} off the images, so that it is unknown whether they show it", decisive=False)
+            Concern(f"nothing reads {names} from the images, so it is unknown whether they show it", decisive=False)
         )
     return found
 
@@ -169,7 +169,7 @@ def _kept(shown: Shown) -> list[Concern]:
 
 
 def _support(row: AuditRow, entry: Trust, rows: Sequence[AuditRow]) -> list[Concern]:
-    """Are most units within support, or do at least those that are say the same?"""
+    """Are most units within support, or do the supported ones at least lead to the same verdict?"""
     if row.stratum == SUPPORTED or entry.supported >= INSIDE:
         return []
     share = f"{entry.supported:.0%}"
@@ -179,7 +179,7 @@ def _support(row: AuditRow, entry: Trust, rows: Sequence[AuditRow]) -> list[Conc
 
 
 def _row(row: AuditRow, margin: float) -> list[Concern]:
-    """Is the row's own evidence enough?"""
+    """Does the row itself hold enough evidence?"""
     if not row.units:
         return [Concern("there is no unit")]
     found = []
@@ -190,7 +190,7 @@ def _row(row: AuditRow, margin: float) -> list[Concern]:
         found.append(
             Concern(
                 f"the interval of the change, {row.adjusted_low:+.3g} to {row.adjusted_high:+.3g}, reaches across the margin; "
-                "more units may tell"
+                "more units may decide it"
             )
         )
     found += _reconstruction(row, margin)
@@ -201,13 +201,13 @@ def _row(row: AuditRow, margin: float) -> list[Concern]:
 
 
 def _reconstruction(row: AuditRow, margin: float) -> list[Concern]:
-    """How far reconstruction alone moves the score: in the mean, and of each unit."""
+    """How far reconstruction alone changes the score: on average, and for each unit."""
     mean, unit = abs(row.null_change.value), row.null_gap
     if mean > margin:
         beyond = min(abs(row.adjusted_low), abs(row.adjusted_high))
         text = (
             f"rebuilding the images alone changes the score by {row.null_change.value:+.3g}, more than the margin: the "
-            "classifier does not read generated images as it reads real ones"
+            "classifier scores generated images differently from real ones"
         )
         return [Concern(text, decisive=not (row.verdict == BEYOND and beyond > margin + mean))]
     if unit > margin:
@@ -221,7 +221,7 @@ def _reconstruction(row: AuditRow, margin: float) -> list[Concern]:
 
 
 def _others(row: AuditRow, rows: Sequence[AuditRow]) -> list[Concern]:
-    """Do the rows below this one, its supported units and the subgroups, say the opposite?"""
+    """Do the rows below this one (its supported units and the subgroups) contradict it?"""
     alike, found = _alike(row, rows), []
     if row.stratum == ALL:
         inside = [other for other in alike if other.subgroup == row.subgroup and other.stratum == SUPPORTED]

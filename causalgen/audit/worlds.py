@@ -1,8 +1,8 @@
 """The images that an audit shows to a classifier: the same units under null, total and direct interventions.
 
-- null: do(a = its own value), which runs the mechanisms below a: what reconstruction alone changes
-- total: do(a = value); everything that descends from a follows
-- direct: do(a = value, m = own value) for every parent m of the image that descends from a: only the image follows
+- null: do(a = its own value), which runs the mechanisms below a: the change from reconstruction alone
+- total: do(a = value); all descendants of a respond
+- direct: do(a = value, m = own value) for every parent m of the image that descends from a: only the image responds
 
 All three start from the same abducted noise.
 """
@@ -39,7 +39,7 @@ TOTAL, DIRECT = "total", "direct"
 
 @dataclass(frozen=True)
 class World:
-    """What the units would have been.
+    """The units in one counterfactual world.
 
     Args:
         images: `(k, N, C, H, W)`, k = 1 without particles; uint8 where pixels go from 0 to 255.
@@ -54,15 +54,15 @@ class World:
 
 @dataclass(frozen=True)
 class Question:
-    """One intervention, asked of the same units in several ways.
+    """One intervention on the same units, as null, total and direct effect.
 
     Args:
-        label: The intervention in words, such as "do(thickness = 3 px)".
+        label: The intervention as text, such as "do(thickness = 3 px)".
         do: The intervened nodes.
         null: The world under the null intervention.
         worlds: By effect: "total", and "direct" where it differs.
         held: Mediators that "direct" holds.
-        note: What "direct" holds, or why there is no direct effect of its own.
+        note: What "direct" holds fixed, or why there is no separate direct effect.
     """
 
     label: str
@@ -79,8 +79,8 @@ def check_interventions(
     """The interventions as dicts.
 
     Raises:
-        DataError: No list of non-empty mappings, an image among the nodes, or a node that does not reach the image.
-        UnknownNameError: A name that is no node.
+        DataError: Not a list of non-empty mappings, an image among the nodes, or a node that does not reach the image.
+        UnknownNameError: A name is not a node.
     """
     if isinstance(interventions, Mapping | str) or not len(interventions):
         raise DataError(f"Expected a list of interventions such as [{{'node': value}}]; got {interventions!r}.")
@@ -95,7 +95,7 @@ def check_interventions(
                 )
             if name not in scm.graph.ancestors(image):
                 raise DataError(
-                    f"Expected attributes that reach '{image}'; got '{name}', of which it is no descendant, so that no "
+                    f"Expected attributes that reach '{image}'; got '{name}', which is no ancestor of it, so no "
                     "classifier of the image can respond. Leave it out."
                 )
     return [read_texts(scm.graph, do) for do in interventions]
@@ -114,7 +114,7 @@ def needs_particles(scm: StructuralCausalModel, interventions: Sequence[Mapping[
 
 
 def pose(posterior: Posterior, do: Mapping[str, Any], image: str, *, seed: int) -> Question:
-    """Ask one intervention of abducted units."""
+    """Apply one intervention to abducted units."""
     graph, own = posterior.scm.graph, posterior.factual
     held = mediators(graph, list(do), image)
     parents = graph.parents(image)

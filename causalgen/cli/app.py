@@ -1,4 +1,4 @@
-"""The commands, and what is common to them."""
+"""The commands and their common options."""
 
 from typing import Annotated
 

@@ -39,7 +39,7 @@ def audit(
     do: Annotated[
         list[str],
         typer.Option(
-            help="Intervention name=value; several times for several questions; a=1,b=2 sets both at once.",
+            help="Intervention name=value; repeat the option for several questions; a=1,b=2 sets both at once.",
             show_default=False,
         ),
     ],
@@ -56,7 +56,7 @@ def audit(
     margin: Annotated[
         float | None, typer.Option(help="Margin of practical size, in the unit of the score.", show_default="0.05")
     ] = None,
-    subgroup: Annotated[list[str] | None, typer.Option(help="Attribute whose groups are shown apart.")] = None,
+    subgroup: Annotated[list[str] | None, typer.Option(help="Attribute that defines subgroups.")] = None,
     image: Annotated[
         str | None, typer.Option(help="The image that the classifier sees.", show_default="the only one")
     ] = None,
@@ -73,17 +73,19 @@ def audit(
     ] = None,
     exit_code: Annotated[
         bool,
-        typer.Option("--exit-code", help="Exit with 3 if a change is beyond the margin, with 4 if it cannot be told."),
+        typer.Option(
+            "--exit-code", help="Exit with 3 if a change is beyond the margin, with 4 if no verdict is possible."
+        ),
     ] = False,
     threads: Threads = None,
 ) -> None:
     """Audit a classifier of images with the model of a run.
 
-    Every intervention is asked in full (total) and with the mediators held (direct), net of what reconstruction changes. The
-    verdict is "beyond the margin", "within the margin", or "cannot tell" where other evidence stands against the number.
+    Each intervention has a total effect and a direct one (mediators held fixed), net of the change from reconstruction. The
+    verdict is "beyond the margin", "within the margin", or "cannot tell" where other evidence raises a concern.
 
     Exit codes: 0 audited, 1 failed, 2 bad input. With --exit-code: 0 only if every change is within the margin, 3 if one is
-    beyond it, 4 if none is but one cannot be told.
+    beyond it, 4 if none is but one has no verdict.
 
     Example: causalgen audit runs/morphodigits --classifier model.onnx --outcome 1 --do pen=felt-tip --margin 0.05
     """
@@ -92,7 +94,7 @@ def audit(
         from ..studies.runfolder import read_run
 
         if trust_pickle:
-            warn("--trust-pickle is called --trust-code now: it trusts all code that comes with files.", RenamedWarning)
+            warn("--trust-pickle is now called --trust-code: it trusts all code that comes with files.", RenamedWarning)
         folder = read_run(run, trust_code=trust_code)
         from ..audit import as_classifier
         from ..audit import audit as audit_classifier
@@ -157,7 +159,7 @@ def _loaded(classifier: str, trust_code: bool) -> object:
 
 
 def _factor(text: str) -> float:
-    """A number that may be written as a fraction.
+    """A number, which may be given as a fraction.
 
     >>> _factor("1/255") * 255
     1.0
@@ -218,7 +220,7 @@ def _print(report: "AuditReport") -> None:
 
 
 def _cells(row: "AuditRow") -> tuple[str, ...]:
-    """A row of the report as the table shows it; what its units do not determine is empty."""
+    """A row of the report as the table shows it; values that do not exist are empty."""
     group = "" if row.subgroup == "everyone" else f"{row.subgroup}, "
     known = math.isfinite(row.adjusted_low)
     interval = f"{row.adjusted_low:+.3g} to {row.adjusted_high:+.3g}" if known else ""

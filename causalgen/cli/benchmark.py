@@ -1,4 +1,4 @@
-"""`causalgen benchmark`: every image mechanism trained and evaluated alike, in one table."""
+"""`causalgen benchmark`: every image mechanism trained and evaluated in the same way, in one table."""
 
 import shutil
 import sys
@@ -47,7 +47,7 @@ def benchmark(
         int | None, typer.Option(help="Units per step of every mechanism.", show_default="the benchmark's")
     ] = None,
     device: Annotated[Device, typer.Option(help="Where to compute.")] = Device.auto,
-    smoke: Annotated[bool, typer.Option("--smoke", help="Everything tiny; the numbers mean nothing.")] = False,
+    smoke: Annotated[bool, typer.Option("--smoke", help="Everything tiny, to test the setup.")] = False,
     out: Annotated[
         Path | None, typer.Option(help="Folder.", show_default="benchmarks/DATA, or benchmarks/DATA-smoke")
     ] = None,
@@ -55,11 +55,11 @@ def benchmark(
     docs: Annotated[Path | None, typer.Option(help="Copy the page to this file.", show_default=False)] = None,
     threads: Threads = None,
 ) -> None:
-    """Train, time and evaluate image mechanisms alike, and write one table.
+    """Train, time and evaluate image mechanisms in the same way, and write one table.
 
-    With a study file the data and the questions are the study's; what needs a known truth is left out.
+    With a study file, data and questions are the study's, and metrics that need a known truth are left out.
 
-    What is finished in the folder is not repeated, and training goes on from its checkpoint. Cells of several calls add up.
+    Finished cells in the folder are kept, training resumes from its checkpoint, and several calls share one table.
 
     Example: causalgen benchmark morphodigits --mechanisms conv-vae,flow-matching --seeds 0,1,2
 
@@ -84,7 +84,7 @@ def benchmark(
             )  # fmt: skip
         except KeyboardInterrupt as stop:
             typer.echo(
-                f"\n{stopped_by(stop)} What was done is kept in {folder}; the same command goes on from there.",
+                f"\n{stopped_by(stop)} Finished work is kept in {folder}; the same command continues from there.",
                 err=True,
             )
             raise typer.Exit(exit_code(stop)) from None

@@ -1,4 +1,4 @@
-"""`causalgen check`: is a study right, what is in its data, what will it do, and how long does it take?"""
+"""`causalgen check`: is a study valid, what is in its data, what will it do, and how long does it take?"""
 
 import json
 from typing import TYPE_CHECKING, Annotated, Any
@@ -22,7 +22,7 @@ def check(
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object for machines.")] = False,
     trust_code: TrustCode = False,
 ) -> None:
-    """Check a study, its graph and its data without training: every fault in one listing, then what a run will do.
+    """Check a study, its graph and its data without training: list every fault, then what a run will do.
 
     Images are decoded, and a run reuses them.
     """
@@ -72,7 +72,7 @@ def _print(found: "StudyCheck", name: str) -> None:
         console.print(line, markup=False, highlight=False)
     seconds = sum(found.training_seconds.values())
     console.print(
-        f"Training takes at most about {duration(seconds)} here. Nothing is wrong: causalgen run {name}",
+        f"Training takes at most about {duration(seconds)} here. No faults found. Next: causalgen run {name}",
         markup=False,
         highlight=False,
     )
@@ -82,7 +82,7 @@ def _lines(found: "StudyCheck") -> list[str]:
     study = found.study
     lines = [f"Graph: {found.graph}"]
     if found.rows is not None:
-        by = f", as the column '{found.data.split_by}' says" if found.data is not None and found.data.split_by else ""
+        by = f", by the column '{found.data.split_by}'" if found.data is not None and found.data.split_by else ""
         lines.append("Rows: " + ", ".join(f"{count:,} {name}" for name, count in found.rows.items()) + by)
     if found.data is not None:
         lines.append(found.data.source)
@@ -91,7 +91,7 @@ def _lines(found: "StudyCheck") -> list[str]:
         if found.data.unused:
             lines.append(f"Columns that the graph leaves out: {some(found.data.unused)}")
         if "inferred" in found.variables and found.variables["inferred"].any():
-            lines.append("What was inferred can be corrected under `data: variables:` in the study file.")
+            lines.append("Correct anything inferred under `data: variables:` in the study file.")
     asked: list[tuple[str, Any]] = [
         ("counterfactual queries measured", study.evaluation.queries),
         ("grids", study.gallery),

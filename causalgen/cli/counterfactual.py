@@ -25,9 +25,7 @@ def counterfactual(
     run: RunArgument,
     rows: Annotated[
         str | None,
-        typer.Option(
-            help="Row numbers of the table, such as 3,7 or 3-7, or labels of its own index.", show_default=False
-        ),
+        typer.Option(help="Row numbers of the table, such as 3,7 or 3-7, or labels of its index.", show_default=False),
     ] = None,
     image: Annotated[
         list[str] | None,
@@ -36,7 +34,7 @@ def counterfactual(
     given: Annotated[
         list[str] | None,
         typer.Option(
-            "--set", help="Attribute of that image, name=value; what a study can measure on it may be left out."
+            "--set", help="Attribute of that image, name=value; attributes that the study measures may be left out."
         ),
     ] = None,
     do: Do = None,
@@ -50,7 +48,7 @@ def counterfactual(
     trust_code: TrustCode = False,
     threads: Threads = None,
 ) -> None:
-    """Ask the model of a run what rows of its data, or an image from outside, would have been under an intervention.
+    """Show what rows of the data, or an image from outside, would have been under an intervention, by a run's model.
 
     Example: causalgen counterfactual runs/morphodigits --rows 3,7 --do thickness+=1 --do pen=felt-tip
 
@@ -59,7 +57,7 @@ def counterfactual(
     if (rows is None) == (not image):
         raise typer.BadParameter("Expected either --rows or --image; got both or neither.", param_hint="--rows")
     if given and not image:
-        raise typer.BadParameter("Expected --set beside --image; rows have their values.", param_hint="--set")
+        raise typer.BadParameter("Expected --set together with --image; rows have their values.", param_hint="--set")
     if not do:
         raise typer.BadParameter("Expected an intervention, such as --do thickness=4.", param_hint="--do")
     words = _words(rows) if rows is not None else []
@@ -82,7 +80,7 @@ def counterfactual(
 
 
 def _words(text: str) -> list[str]:
-    """The parts of "3, 7-9": what they mean is for the data to say.
+    """The parts of "3, 7-9"; the data decide what they mean.
 
     >>> _words("3, 7-9")
     ['3', '7-9']
@@ -130,7 +128,7 @@ def _print_table(found: "Answer") -> None:
 
 
 def _spread(values: "pd.Series") -> str:
-    """Particles of one attribute in words: the mean and where the central 95 % lie, or the most frequent label."""
+    """Particles of one attribute as text: the mean and the central 95 %, or the most frequent label."""
     if values.dtype.kind != "f":
         shares = values.value_counts(normalize=True)
         return f"{shares.index[0]}" + (f" ({shares.iloc[0]:.0%})" if len(shares) > 1 else "")

@@ -1,4 +1,4 @@
-"""`causalgen data`: which data sets there are, what they hold, and where they are."""
+"""`causalgen data`: the available data sets, their contents and their location."""
 
 import json
 from pathlib import Path
@@ -50,9 +50,9 @@ def list_data(as_json: AsJson = False) -> None:
 
 
 def get_data(name: Name) -> None:
-    """Fetch or generate a data set, check it, and say where it is kept.
+    """Fetch or generate a data set, check it, and print where it is kept.
 
-    Looked for below CAUSALGEN_DATA first, where files have to be fetched. Kept in CAUSALGEN_CACHE, else in the user's cache.
+    Files to fetch are first looked for below CAUSALGEN_DATA. Data sets are kept in CAUSALGEN_CACHE, else in the user's cache.
 
     Example: causalgen data get morphodigits
     """
@@ -61,7 +61,7 @@ def get_data(name: Name) -> None:
         from ..datasets.catalog import stored_at
 
         typer.echo(data)
-        typer.echo(stored_at(name) or "It could not be kept: set CAUSALGEN_CACHE to a folder that can be written.")
+        typer.echo(stored_at(name) or "It could not be stored: set CAUSALGEN_CACHE to a folder that can be written.")
 
 
 def show_data(
@@ -147,7 +147,7 @@ def _print_card(entry: "Entry") -> None:
 
 
 def _draw(data: "Dataset", path: Path) -> None:
-    """Test images, evenly spaced, with the attributes that make them."""
+    """Evenly spaced test images, with their attributes."""
     from ..reports.images import plot_samples
     from ..reports.style import number
 

@@ -31,7 +31,7 @@ class Algorithm(StrEnum):
 
 
 class Source(NamedTuple):
-    """A table with what its data set declares."""
+    """A table and the declarations of its data set."""
 
     table: "pd.DataFrame"
     graph: "CausalGraph | None" = None
@@ -55,11 +55,11 @@ def discover(
             help="What a column is: clinic=categorical, or continuous, binary, ordinal.", show_default="by its values"
         ),
     ] = None,
-    group: Annotated[str | None, typer.Option(help="Column that says which rows share a source.")] = None,
+    group: Annotated[str | None, typer.Option(help="Column that names the cluster of each row.")] = None,
     tiers: Annotated[str | None, typer.Option(help="Order in time, such as 'a, b; c; d'.")] = None,
     ordered: Annotated[bool, typer.Option("--ordered", help="Take the order of the compared graph as tiers.")] = False,
-    require: Annotated[list[str] | None, typer.Option(help="Edges that are there: 'a -> b'.")] = None,
-    forbid: Annotated[list[str] | None, typer.Option(help="Edges that are not there: 'a -> b'.")] = None,
+    require: Annotated[list[str] | None, typer.Option(help="Required edges: 'a -> b'.")] = None,
+    forbid: Annotated[list[str] | None, typer.Option(help="Forbidden edges: 'a -> b'.")] = None,
     compare: Annotated[
         str | None,
         typer.Option(help="Edges 'a -> b; b -> c', or a study or graph file.", show_default="the data set's graph"),
@@ -73,7 +73,7 @@ def discover(
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON instead of tables.")] = False,
     threads: Threads = None,
 ) -> None:
-    """Find the class of causal graphs that fits a table, under assumptions that are printed with it.
+    """Find the class of causal graphs that fits a table, and print it with its assumptions.
 
     Example: causalgen discover scans.csv --tiers "age, sex; volume" --compare "age -> volume; sex -> volume" --bootstrap 50
     """
@@ -121,7 +121,7 @@ def _read(table: str) -> Source:
 
 
 def _compare(result: "Discovery", graph: "CausalGraph | None", *, asked: bool) -> "Comparison | None":
-    """A comparison nobody asked for, with a data set's own graph, may be impossible without failing."""
+    """A comparison that was not requested, with the data set's graph, may be impossible without failing the command."""
     from ..errors import GraphError
 
     try:
@@ -173,7 +173,7 @@ def _write(folder: Path, result: "Discovery", comparison: "Comparison | None") -
         write_csv(comparison.to_frame(), paths[-1])
     try:
         graph = result.found.graph()
-    except NotIdentifiableError:  # a class is no graph to draw
+    except NotIdentifiableError:  # a class is not a single graph to draw
         return paths
     from ..reports.graph_plot import plot_graph
 
@@ -193,9 +193,9 @@ def _print(result: "Discovery", comparison: "Comparison | None") -> None:
     _print_table(console, f"What the data say, under the assumptions below ({result.found.kind})", result.to_frame())
     console.print(str(result.found), markup=False, highlight=False, soft_wrap=True)
     if comparison is not None:
-        _print_table(console, "Beside the graph", comparison.to_frame())
+        _print_table(console, "Compared with the graph", comparison.to_frame())
         console.print(str(comparison), markup=False, highlight=False, soft_wrap=True)
-    console.print("This means what it says only if:", highlight=False)
+    console.print("These results hold only if:", highlight=False)
     for line in result.assumptions:
         console.print(f"  - {line}", markup=False, highlight=False, soft_wrap=True)
     for line in result.warnings:

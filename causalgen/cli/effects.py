@@ -1,4 +1,4 @@
-"""`causalgen effects`: the effect of one column of a table on another, with everything that puts it in doubt."""
+"""`causalgen effects`: the effect of one column of a table on another, with every check of it."""
 
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -31,7 +31,7 @@ def effects(
     treatment: Annotated[
         list[str],
         typer.Option(
-            help="The column that is set; several times, or joined by commas, for several.", show_default=False
+            help="The column that is set; repeat the option, or join names by commas, for several.", show_default=False
         ),
     ],
     outcome: Annotated[str, typer.Option(help="The column that responds.", show_default=False)],
@@ -45,9 +45,9 @@ def effects(
         str | None, typer.Option(help="Estimators, such as 'doubly robust, linear adjustment'.", show_default="all")
     ] = None,
     population: Annotated[
-        str, typer.Option(help="Whom to average over: whole, overlap, treated or control.")
+        str, typer.Option(help="Population to average over: whole, overlap, treated or control.")
     ] = "whole",
-    cluster: Annotated[str | None, typer.Option(help="Column that says which rows belong together.")] = None,
+    cluster: Annotated[str | None, typer.Option(help="Column that names the cluster of each row.")] = None,
     weights: Annotated[str | None, typer.Option(help="Column of sampling weights.")] = None,
     kind: Annotated[
         list[str] | None,
@@ -70,7 +70,7 @@ def effects(
     ] = None,
     threads: Threads = None,
 ) -> None:
-    """Estimate the effect of one column of a table on another under an assumed graph, and put it in doubt.
+    """Estimate the effect of one column of a table on another under an assumed graph, and check it.
 
     Example: causalgen effects t.csv --graph "age -> {dose, pain}; dose -> pain" --treatment dose --outcome pain --contrast 1 2
     """
@@ -79,10 +79,10 @@ def effects(
         from ..studies.graphs import find_graph
 
         if formats and out is None:
-            raise DataError("Expected a folder for the report beside --formats; got none. Name one with --out.")
+            raise DataError("Expected a folder for the report with --formats; got none. Name one with --out.")
         if negative_controls and not doubt:
             raise DataError(
-                "Expected no negative controls beside --no-doubt, which leaves them out; got some. Choose one."
+                "Expected no negative controls with --no-doubt, which leaves them out; got some. Choose one."
             )
         assumed = find_graph(graph)
         asked = treatments(treatment, assumed)

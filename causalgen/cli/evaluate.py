@@ -16,7 +16,7 @@ __all__ = ["evaluate"]
 
 ROWS = ("model", "identity control", "untrained control", "permutation control", "oracle")
 SHOWN = ("MAE", "accuracy", "relative to identity", "composition", "CLD", "Frechet", "leak", "coverage", "diversity")
-"""Words of the metrics that the terminal shows; the file has all of them."""
+"""Words in the names of the metrics that the terminal shows; the file has all metrics."""
 
 
 def evaluate(

@@ -17,8 +17,8 @@ def fit(
     trust_code: TrustCode = False,
     threads: Threads = None,
 ) -> None:
-    """Fit the model of a study and save it; sample, intervene and counterfactual can then ask it.
+    """Fit the model of a study and save it, for sample, intervene and counterfactual.
 
-    `causalgen run` with the same study and options goes on from there: evaluation, effects, report.
+    `causalgen run` with the same study and options continues from there: evaluation, effects, report.
     """
     execute(study, out, smoke=smoke, device=device, seed=seed, fresh=fresh, trust_code=trust_code, only_fit=True)

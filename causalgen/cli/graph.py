@@ -35,10 +35,11 @@ def graph(
     treatment: Annotated[
         list[str] | None,
         typer.Option(
-            help="What is intervened on; several times, or joined by commas, for several.", show_default=False
+            help="The node to intervene on; repeat the option, or join names by commas, for several.",
+            show_default=False,
         ),
     ] = None,
-    outcome: Annotated[str | None, typer.Option(help="What may respond.", show_default=False)] = None,
+    outcome: Annotated[str | None, typer.Option(help="The node that may respond.", show_default=False)] = None,
     draw: Annotated[Path | None, typer.Option(help="Draw it: .png, .svg or .pdf.", show_default=False)] = None,
     out: Annotated[
         Path | None, typer.Option(help="Convert it: .dot, .gml, .graphml, .yaml or .json.", show_default=False)
@@ -80,7 +81,7 @@ def graph(
 
 
 def _record(graph: "CausalGraph", treatment: tuple[str, ...], outcome: str | None) -> dict[str, Any]:
-    """Everything that is printed, JSON-able."""
+    """Everything that is printed, JSON-serialisable."""
     independencies = [independence._asdict() | {"text": str(independence)} for independence in graph.independencies()]
     effect = None
     if outcome is not None:
@@ -216,7 +217,7 @@ def print_graph(console: "Console", graph: "CausalGraph") -> None:
 
 
 def _values(variable: "Variable") -> str:
-    """The values that a variable can have, in words."""
+    """The values that a variable can have, as text."""
     span = "" if variable.support is None else "{:g} to {:g}".format(*variable.support)
     if variable.is_image:
         return f"{'×'.join(map(str, variable.shape))}, {span}"

@@ -1,4 +1,4 @@
-"""`causalgen intervene`: a world under an intervention beside the observational one, by the model of a run."""
+"""`causalgen intervene`: a world under an intervention next to the observational one, by the model of a run."""
 
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -21,10 +21,10 @@ def intervene(
     against: Annotated[
         list[str] | None,
         typer.Option(
-            help="Compare with another intervention, written alike.", show_default="the observational distribution"
+            help="Compare with another intervention, in the same form.", show_default="the observational distribution"
         ),
     ] = None,
-    n: Annotated[int, typer.Option("-n", help="Draws in each world.")] = 1000,
+    n: Annotated[int, typer.Option("-n", help="Number of draws in each world.")] = 1000,
     seed: Seed = None,
     out: Annotated[
         Path | None, typer.Option(help="Folder for grid and table.", show_default="RUN/interventions/QUERY")
@@ -35,7 +35,7 @@ def intervene(
 ) -> None:
     """Show what an intervention does to every attribute, and to images, in the model of a run.
 
-    It is the model's answer, not an estimate from data; `causalgen effects` estimates.
+    The answer comes from the model; `causalgen effects` estimates effects from data.
 
     Example: causalgen intervene runs/morphodigits --do pen=felt-tip --against pen=ballpoint
     """

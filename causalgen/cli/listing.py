@@ -1,4 +1,4 @@
-"""Names in one line, the last of many counted."""
+"""Names in one line; beyond a limit they are counted."""
 
 from collections.abc import Sequence
 
@@ -6,7 +6,7 @@ __all__ = ["some"]
 
 
 def some(names: Sequence[str], most: int = 10) -> str:
-    """The first names, and how many there are more.
+    """The first names, and the number of the remaining ones.
 
     >>> some(["a", "b", "c"], 2)
     'a, b and 1 more'

@@ -28,10 +28,11 @@ def new(
         str | None, typer.Option(help='The graph, as "age -> {volume, scan}; volume -> scan".', show_default="asked")
     ] = None,
     group: Annotated[
-        str | None, typer.Option(help="Column whose rows belong together, such as the patient.", show_default="none")
+        str | None,
+        typer.Option(help="Column of groups whose rows belong together, such as the patient.", show_default="none"),
     ] = None,
     out: Annotated[Path, typer.Option(help="The study file.")] = Path("study.yaml"),
-    yes: Annotated[bool, typer.Option("--yes", "-y", help="Ask nothing; take the proposals.")] = False,
+    yes: Annotated[bool, typer.Option("--yes", "-y", help="Accept all proposals without asking.")] = False,
 ) -> None:
     """Write a commented starter study about your own images and attributes.
 
@@ -68,15 +69,15 @@ def new(
             typer.echo(f"Note: {note}")
         if starter.unused:
             typer.echo(f"Columns that the graph leaves out: {some(starter.unused)}")
-        typer.echo(f"{out}\nLook at it, then: causalgen check {out}")
+        typer.echo(f"{out}\nReview it, then run: causalgen check {out}")
 
 
 def _ask(question: str, proposal: str | None = None, read: Callable[[str], str] = str) -> str:
-    """An answer from the terminal; `read` refuses one with `typer.BadParameter`, and it is asked again."""
+    """An answer from the terminal; if `read` raises `typer.BadParameter`, the question is asked again."""
     try:
         return str(typer.prompt(question, default=proposal, value_proc=read))
     except typer.Abort as stop:
-        typer.echo("\nNothing was written. Say what is asked with TABLE, --image and --edges, or add --yes.", err=True)
+        typer.echo("\nNothing was written. Answer with TABLE, --image and --edges, or add --yes.", err=True)
         raise typer.Exit(exit_code(stop.__context__)) from None
 
 

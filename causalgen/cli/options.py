@@ -1,4 +1,4 @@
-"""What the commands that ask a fitted model have in common."""
+"""Options common to the commands that query a fitted model."""
 
 import json
 import re
@@ -32,8 +32,8 @@ Do = Annotated[
     list[str] | None,
     typer.Option(
         help="Intervention: a label pen=felt-tip, a number thickness=4 or z=-0.5, a shift thickness+=1 (or =+1) or "
-        "thickness-=0.5, an expression over the node itself and its parents thickness=thickness*1.2. Several times, or "
-        "joined by commas, for several nodes at once. Quote what the shell would read, such as * and spaces.",
+        "thickness-=0.5, an expression over the node itself and its parents thickness=thickness*1.2. Repeat it, or "
+        "join by commas, for several nodes at once. Quote characters that the shell reads, such as * and spaces.",
         show_default=False,
     ),
 ]
@@ -50,7 +50,7 @@ AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON object for 
 
 
 def split(texts: Iterable[str] | None) -> list[str]:
-    """Assignments that were given one by one, or joined by commas.
+    """Assignments, given one by one or joined by commas.
 
     >>> split(["thickness=min(thickness, 4),pen=felt-tip", "digit=3"])
     ['thickness=min(thickness, 4)', 'pen=felt-tip', 'digit=3']
@@ -61,7 +61,7 @@ def split(texts: Iterable[str] | None) -> list[str]:
 
 
 def records(table: "pd.DataFrame") -> list[dict[str, Any]]:
-    """Rows of a table for JSON: numbers with 7 digits, what is missing null."""
+    """Rows of a table for JSON: numbers with 7 digits, missing values as null."""
     found: list[dict[str, Any]] = json.loads(table.to_json(orient="records", double_precision=15))
     return [{k: float(f"{v:.7g}") if isinstance(v, float) else v for k, v in row.items()} for row in found]
 
@@ -72,7 +72,7 @@ def print_json(content: dict[str, Any]) -> None:
 
 
 def print_notes(notes: Iterable[str]) -> None:
-    """Notes for people on standard error, so that the last lines of standard output are files."""
+    """Print notes to standard error, so that the last lines of standard output are files."""
     for note in notes:
         typer.echo(typer.style("Note: ", fg="cyan") + note, err=True)
 

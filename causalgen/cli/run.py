@@ -32,9 +32,7 @@ Out = Annotated[Path | None, typer.Option(help="Run folder.", show_default="runs
 Smoke = Annotated[bool, typer.Option("--smoke", help="Shrink the study to well under a minute.")]
 Where = Annotated[Device, typer.Option(help="Where to compute.")]
 Seed = Annotated[int | None, typer.Option(min=0, max=2**32 - 1, help="Replace the study's seed.")]
-Fresh = Annotated[
-    bool, typer.Option("--fresh", help="Start anew; an earlier run in that folder is kept beside it as NAME.1.")
-]
+Fresh = Annotated[bool, typer.Option("--fresh", help="Start over; an earlier run in that folder is kept as NAME.1.")]
 
 
 def run(
@@ -47,7 +45,7 @@ def run(
     trust_code: TrustCode = False,
     threads: Threads = None,
 ) -> None:
-    """Run a study: fit the model, ask it, measure it, estimate effects, write the report.
+    """Run a study: fit the model, query and evaluate it, estimate effects, write the report.
 
     An unfinished run of the same study in the same folder is resumed.
     """
@@ -65,7 +63,7 @@ def execute(
     trust_code: bool,
     only_fit: bool = False,
 ) -> None:
-    """Run a study, or fit its model only, and print what came of it."""
+    """Run a study, or fit its model only, and print the result."""
     began = time.perf_counter()
     with failures():
         from ..studies.library import study_path
@@ -90,7 +88,7 @@ def execute(
                 began=began,
             )
         except KeyboardInterrupt as stop:
-            kept = f" What was done is kept in {folder}; the same command goes on from there."
+            kept = f" Finished work is kept in {folder}; the same command continues from there."
             typer.echo(f"\n{stopped_by(stop)}" + (kept if (folder / "run.json").exists() else ""), err=True)
             raise typer.Exit(exit_code(stop)) from None
         from .show import print_run
@@ -98,4 +96,4 @@ def execute(
         print_run(finished)
         if only_fit:
             typer.echo(f"Model: {finished.model}")
-            typer.echo(f"Ask it: causalgen sample {folder}. Go on: causalgen run {study} --out {folder}.")
+            typer.echo(f"Query it: causalgen sample {folder}. Continue: causalgen run {study} --out {folder}.")

@@ -31,7 +31,7 @@ def sample(
     trust_code: TrustCode = False,
     threads: Threads = None,
 ) -> None:
-    """Draw units from the model of a run: as observed, under an intervention, or given what was observed.
+    """Draw units from the model of a run: observational, under an intervention, or given observed values.
 
     Example: causalgen sample runs/morphodigits -n 16 --do thickness=4 --given pen=felt-tip
     """

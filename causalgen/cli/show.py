@@ -19,7 +19,7 @@ STATUS_STYLE = {"finished": "green", "failed": "red"}
 
 
 def show(run: Annotated[Path, typer.Argument(help="The run folder.", show_default=False)]) -> None:
-    """Show what a run found: effects, key metrics, time, and where report and audits are."""
+    """Show the results of a run: effects, key metrics, time, and where report and audits are."""
     with failures():
         from ..studies.runfolder import read_run
 

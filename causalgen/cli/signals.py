@@ -1,4 +1,4 @@
-"""SIGTERM ends a command as Ctrl-C does: what was done is kept, and the exit code says which signal came."""
+"""SIGTERM ends a command as Ctrl-C does: finished work is kept, and the exit code names the signal."""
 
 import signal
 import time
@@ -8,7 +8,7 @@ __all__ = ["INTERRUPTED", "TERMINATED", "Terminated", "exit_code", "stop_on_sign
 
 INTERRUPTED, TERMINATED = 130, 143
 GRACE = 5.0
-"""Seconds after a signal in which further signals are ignored, so that they cannot cut off what the first one saves."""
+"""Seconds after a signal in which further signals are ignored, so that they cannot interrupt saving."""
 
 
 class Terminated(KeyboardInterrupt):
@@ -16,7 +16,7 @@ class Terminated(KeyboardInterrupt):
 
 
 def stop_on_signals() -> None:
-    """Let SIGINT and SIGTERM end this process by an exception, once: a second signal does not disturb the saving.
+    """Let SIGINT and SIGTERM end this process by an exception, once: a second signal does not interrupt saving.
 
     A signal that this process was started to ignore stays ignored.
     """
@@ -39,5 +39,5 @@ def exit_code(error: BaseException | None) -> int:
 
 
 def stopped_by(error: KeyboardInterrupt) -> str:
-    """What to say about it."""
+    """The message about it."""
     return "Interrupted by SIGTERM." if isinstance(error, Terminated) else "Interrupted."

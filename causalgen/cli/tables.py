@@ -1,4 +1,4 @@
-"""Lists that the user writes on the command line."""
+"""Lists given on the command line."""
 
 import csv
 from collections.abc import Container, Iterable, Sequence
@@ -23,7 +23,7 @@ def kinds(texts: Iterable[str]) -> dict[str, str]:
     """Kinds of columns, each written as column=kind; several may share a text, with commas between them.
 
     Raises:
-        DataError: A text is not of that form, or a kind is unknown.
+        DataError: A text is not in that form, or a kind is unknown.
 
     >>> kinds(["visits=continuous, clinic=categorical"])
     {'visits': 'continuous', 'clinic': 'categorical'}
@@ -41,7 +41,7 @@ def kinds(texts: Iterable[str]) -> dict[str, str]:
 
 
 def treatments(texts: Sequence[str], nodes: Container[str]) -> tuple[str, ...]:
-    """Treatments that were given one by one, or joined by commas; a node whose name holds a comma stays whole.
+    """Treatments, given one by one or joined by commas; a node whose name holds a comma stays whole.
 
     >>> treatments(["drug,dose"], ["drug", "dose"]), treatments(["a, b", "c"], ["a, b", "c"])
     (('drug', 'dose'), ('a, b', 'c'))
@@ -50,10 +50,10 @@ def treatments(texts: Sequence[str], nodes: Container[str]) -> tuple[str, ...]:
 
 
 def sides(contrast: Sequence[str], asked: Sequence[str]) -> list[tuple[str, ...]]:
-    """Both sides of a contrast: one value for each treatment that is asked for; quotes keep a value with commas whole.
+    """Both sides of a contrast: one value for each treatment; quotes keep a value with commas whole.
 
     Raises:
-        DataError: Another number of values.
+        DataError: The number of values differs from the number of treatments.
 
     >>> sides(("0, no", "1, yes"), ["dose", "drug"]), sides(("a, b", "c"), ["drug"])
     ([('0', 'no'), ('1', 'yes')], [('a, b',), ('c',)])

@@ -1,4 +1,4 @@
-"""Threads of a command: how many, and how they wait for one another. Both are settled before anything is imported."""
+"""Threads of a command: their number, and how they wait. Both are set before the libraries are imported."""
 
 import os
 import sys
@@ -9,17 +9,16 @@ import typer
 __all__ = ["Threads", "wait_asleep"]
 
 NUMBERS = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS", "LOKY_MAX_CPU_COUNT")
-"""What the libraries read when they are imported: torch, linear algebra, and joblib's worker processes."""
+"""Variables that torch, the linear algebra libraries and joblib's worker processes read on import."""
 WAITING = {"GOMP_SPINCOUNT": "2000", "KMP_BLOCKTIME": "0"}
-"""Threads that wait for another look for it so many times, some microseconds long, and sleep then."""
+"""Number of times, microseconds in total, that a waiting thread spins before it sleeps."""
 POLICY = "OMP_WAIT_POLICY"
 
 
 def wait_asleep() -> None:
-    """Let threads wait asleep, unless the user has said how they wait.
+    """Let waiting threads sleep, unless the user has set how they wait.
 
-    By default they look for one another in a busy loop for milliseconds, and keep the one that they wait for from the core
-    that another process left.
+    By default they spin for milliseconds, which keeps the thread that they wait for from a core that another process left.
     """
     if not any(name in os.environ for name in (POLICY, *WAITING)):
         os.environ.update(WAITING)

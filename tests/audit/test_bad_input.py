@@ -36,7 +36,7 @@ BRIGHT = as_classifier(probability, outcome=1)
         ({"margin": 5}, "Write 5 % as 0.05"),
         ({"margin": float("nan")}, "margin as a positive number"),
         ({"level": 95}, "Write 95 % as 0.95"),
-        ({"movers": 0}, "at least one image that moves most"),
+        ({"movers": 0}, "at least one image to show"),
         ({"rows": 0}, "at least one row to audit"),
         ({"rows": True}, "at least one row to audit"),
         ({"groups": [1, 2]}, "Expected one group for each of 60 units"),

@@ -123,7 +123,7 @@ def test_torch_files_are_read_and_pickles_only_when_trusted(tmp_path: Path, kind
 
 def test_the_earlier_name_of_the_flag_works_with_a_warning(tmp_path: Path) -> None:
     torch.save(torch.nn.Linear(2, 1), tmp_path / "net.pt")
-    with pytest.warns(RenamedWarning, match="trust_pickle is called trust_code now"):
+    with pytest.warns(RenamedWarning, match="trust_pickle is now called trust_code"):
         found = load_classifier(tmp_path / "net.pt", trust_pickle=True)
     assert isinstance(found, torch.nn.Module)
 
@@ -213,7 +213,7 @@ BAD_OUTPUTS = {
     "too few": (lambda images: torch.zeros(3), r"Expected one score \(12,\)"),
     "an image each": (lambda images: images, "got shape"),
     "NaN": (lambda images: torch.full((len(images),), torch.nan), "Expected finite scores"),
-    "logits": (lambda images: torch.full((len(images),), 4.0), "Say logits=True"),
+    "logits": (lambda images: torch.full((len(images),), 4.0), "Pass logits=True"),
     "words": (lambda images: ["cat"] * len(images), "failed with ValueError"),
     "another size": (nn.Sequential(nn.Flatten(), nn.Linear(9, 1)), "Check the size, the channels"),
     "another size in TorchScript": (of_another_size(), r"expected input\[12, 1, 4, 4\] to have 3 channels"),
@@ -263,13 +263,13 @@ def test_a_classifier_that_draws_is_refused() -> None:
         ({"labels": ["a"], "outcome": "a"}, "two or more classes with different names; got 'a'"),
         ({"labels": ["a", "a"], "outcome": "a"}, "two or more classes with different names"),
         ({"classifier": pipeline(), "labels": ["dog", "cat"], "outcome": "cat"}, "own order, cat, dog; got dog, cat"),
-        ({"logits": True, "unit": "grey levels"}, "no unit beside logits"),
+        ({"logits": True, "unit": "grey levels"}, "no unit with logits"),
         ({"threshold": 50}, "threshold of a probability in \\[0, 1\\]; got 50"),
         ({"threshold": "0.5"}, "Expected a finite threshold"),
         ({"scale": 0}, "scale of the pixels as a positive number"),
         ({"scale": "1/255"}, "scale of the pixels as a positive number"),
         ({"threshold": float("nan")}, "Expected a finite threshold"),
-        ({"unit": ""}, "unit of the score in words"),
+        ({"unit": ""}, "unit of the score as text"),
         ({"labels": ["a", "b"], "outcome": "c"}, "Expected the class of interest among 'a', 'b'; got 'c'"),
         ({"classifier": "absent.onnx"}, "there is no such file"),
         ({"classifier": "absent_module:function"}, "importing it gave ModuleNotFoundError: No module named"),

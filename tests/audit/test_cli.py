@@ -127,7 +127,7 @@ def test_a_function_is_audited_from_the_working_directory(
     [
         (["--classifier", "absent.onnx", *DO], "there is no such file"),
         (["--classifier", "NETWORK", "--logits", *DO], "Name it with outcome="),
-        (["--classifier", "NETWORK", "--outcome", "1", *DO], "Say logits=True"),
+        (["--classifier", "NETWORK", "--outcome", "1", *DO], "Pass logits=True"),
         (["--classifier", "NETWORK", "--outcome", "1", "--scale", "1/0", *DO], "a fraction such as 1/255; got '1/0'"),
         (["--classifier", "NETWORK", "--outcome", "1", "--image", "photo", *DO], "Expected an image among image"),
         (["--classifier", "NETWORK", "--outcome", "1", "--logits", "--do", "thicknes=3"], "Did you mean 'thickness'?"),

@@ -120,7 +120,7 @@ CASES = {
         CANNOT_TELL, "rebuilding the images alone changes the score by +0.5", Blurred, margin=0.9 * BIAS, score=bottom_only
     ),
     "reconstruction beyond the margin and the change": Case(
-        CANNOT_TELL, "does not read generated images as it reads real ones", Blurred, margin=0.9
+        CANNOT_TELL, "scores generated images differently from real ones", Blurred, margin=0.9
     ),
     "reconstruction that scatters": Case(CANNOT_TELL, "changes its score by 1.5 on average", Speckled, score=bottom_only),
     "a change far beyond what reconstruction does": Case(
@@ -145,9 +145,9 @@ CASES = {
         CANNOT_TELL, "only 43% of the units", do=TO_TWO, effect="direct", score=bottom_only
     ),
     "a classifier that says the same of all": Case(CANNOT_TELL, "nearly the same score, 0.7", score=constant),
-    "nothing reads the attribute": Case(CANNOT_TELL, "nothing reads ink off the images", score=bottom_only, read=no_ink),
+    "nothing reads the attribute": Case(CANNOT_TELL, "nothing reads ink from the images", score=bottom_only, read=no_ink),
     "nothing reads anything": Case(CANNOT_TELL, "nothing reads ink", score=bottom_only, read=dict),
-    "nothing reads the attribute, a change beyond": Case(BEYOND, "but nothing reads ink off the images", read=no_ink),
+    "nothing reads the attribute, a change beyond": Case(BEYOND, "but nothing reads ink from the images", read=no_ink),
     "a reader that guesses": Case(CANNOT_TELL, "the ink predicted on real images errs too much", score=bottom_only, read=coin),
     "a reader that says the same of all": Case(
         CANNOT_TELL, "the ink predicted on real images errs too much", score=bottom_only, read=majority
@@ -157,7 +157,7 @@ CASES = {
         CANNOT_TELL, "the size can be predicted on only 75% of the images", score=bottom_only, read=half_blind
     ),
     "a reader of what no image shows": Case(WITHIN, do={"tone": 0.0}, effect="direct", score=bottom_only, read=place),
-    "nothing asked": Case(CANNOT_TELL, "so that nothing was asked", do={"ink": lambda value, parents: value}),
+    "nothing asked": Case(CANNOT_TELL, "so nothing changes", do={"ink": lambda value, parents: value}),
     "changes that cancel": Case(
         CANNOT_TELL, "changes of opposite signs cancel", do={"tone": 0.0}, margin=12.0, groups=1
     ),

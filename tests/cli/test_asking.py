@@ -39,7 +39,7 @@ def fitted(causalgen: Command, study: Path) -> Path:
     done = causalgen("fit", study, "--out", out)
     assert done.exit_code == 0, done.output
     assert "fitted" in done.stdout
-    assert "Go on: causalgen run" in done.stdout
+    assert "Continue: causalgen run" in done.stdout
     return out
 
 
@@ -247,7 +247,7 @@ def test_files_that_are_no_usable_images_are_refused(
     [
         (["counterfactual", "--do", "thickness=4"], "Expected either --rows or --image"),
         (["counterfactual", "--rows", "1", "--image", "a.png", "--do", "thickness=4"], "either --rows or --image"),
-        (["counterfactual", "--rows", "1", "--set", "digit=3", "--do", "thickness=4"], "--set beside --image"),
+        (["counterfactual", "--rows", "1", "--set", "digit=3", "--do", "thickness=4"], "--set together with --image"),
         (["counterfactual", "--rows", "1"], "Expected an intervention"),
         (["counterfactual", "--rows", "1", "--do", "thickness=4", "--particles", "1"], "Expected 2 to 1000 particles"),
         (["counterfactual", "--rows", "1", "--do", "thickness=thicknes*2"], "Did you mean 'thickness'?"),

@@ -66,7 +66,7 @@ def test_data_that_cannot_be_kept_are_loaded_all_the_same(
     cache.write_text("a file where the folder should be")
     done = causalgen("data", "get", "morphodigits")
     assert done.exit_code == 0, done.output
-    assert "It could not be kept: set CAUSALGEN_CACHE" in done.stdout
+    assert "It could not be stored: set CAUSALGEN_CACHE" in done.stdout
 
 
 def test_a_card_is_shown_with_graph_and_columns(causalgen: Command) -> None:

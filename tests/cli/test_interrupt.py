@@ -50,7 +50,7 @@ def interrupted(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, subproc
 def test_ctrl_c_says_how_to_go_on(interrupted: tuple[Path, subprocess.CompletedProcess[str]]) -> None:
     folder, done = interrupted
     assert done.returncode == 130, done.stderr
-    assert "Interrupted. What was done is kept in run; the same command goes on from there." in done.stderr
+    assert "Interrupted. Finished work is kept in run; the same command continues from there." in done.stderr
     assert "Traceback" not in done.stderr
     record = json.loads((folder / "run" / "run.json").read_text())
     assert record["status"] == "interrupted"

@@ -76,7 +76,7 @@ def test_a_wrong_graph_is_asked_again_and_nothing_is_lost_without_answers(folder
     assert "got the cycle age -> scan -> age" in output
     code, output = new("data/table.csv", "--out", "other.yaml", answers="")
     assert code == 130
-    assert "Nothing was written. Say what is asked with TABLE, --image and --edges, or add --yes." in output
+    assert "Nothing was written. Answer with TABLE, --image and --edges, or add --yes." in output
     assert not Path("other.yaml").exists()
 
 

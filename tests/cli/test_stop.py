@@ -79,7 +79,7 @@ def terminated(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, subproce
 def test_sigterm_ends_like_ctrl_c(terminated: tuple[Path, subprocess.Popen[str], str, str]) -> None:
     folder, process, stderr, _ = terminated
     assert process.returncode == 143, stderr
-    assert "Interrupted by SIGTERM. What was done is kept in run; the same command goes on from there." in stderr
+    assert "Interrupted by SIGTERM. Finished work is kept in run; the same command continues from there." in stderr
     assert "Traceback" not in stderr
     record = json.loads((folder / "run" / "run.json").read_text())
     assert record["status"] == "interrupted"

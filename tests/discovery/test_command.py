@@ -31,7 +31,7 @@ def test_the_terminal_shows_edges_comparison_and_assumptions(scans: Path) -> Non
     for text in (
         "age --- volume; volume --- score",
         "SHD 0 of 3 pairs",
-        "This means what it says only if",
+        "These results hold only if",
         "Faithfulness",
     ):
         assert text in done.stdout

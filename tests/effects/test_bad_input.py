@@ -171,9 +171,9 @@ def test_a_false_instrument_is_refused_with_its_path() -> None:
         ({"seed": "a"}, "seed as a whole number of at least 0; got 'a'"),
         ({"seed": 2**32}, "a seed below"),
         ({"interval": "bootstrap", "level": 0.999}, "at least 4000 resamples for a bootstrap at level 0.999; got 400"),
-        ({"weights": "y"}, "a column of its own for weights and cluster; got 'y'"),
+        ({"weights": "y"}, "a separate column for weights and cluster; got 'y'"),
         ({"weights": ["one"]}, "name of a column for weights and cluster; got list"),
-        ({"weights": "uneven"}, "at least 50 rows; got weights so unequal .* worth 1.0"),
+        ({"weights": "uneven"}, "size of at least 50; got weights so unequal .* it is 1.0"),
         ({"cluster": "twenty", "treatment": "rare"}, "rare=1 in at least 5 clusters of 'twenty'; got 3"),
     ],
 )
@@ -264,7 +264,7 @@ def test_fewer_rows_than_covariates_are_refused() -> None:
 
 def test_perfect_separation_is_named() -> None:
     table = binary_table(400, seed=0).assign(t=lambda frame: (frame["z"] > 0.1).astype(int))
-    with pytest.raises(DataError, match=r"perfect separation: z > 0\.09.* tells 't'.*population='overlap'"):
+    with pytest.raises(DataError, match=r"perfect separation: z > 0\.09.* predicts 't'.*population='overlap'"):
         estimate_effect(GRAPH, table, **SHORT, refute=False)
 
 
