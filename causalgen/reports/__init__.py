@@ -1,4 +1,4 @@
-"""Results become figures, tables and one page that a person would like to read."""
+"""Results as figures, tables and one readable page."""
 
 from .changes_plot import plot_changes
 from .citations import CITATIONS, Citation

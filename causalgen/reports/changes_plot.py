@@ -21,7 +21,7 @@ def plot_changes(rows: pd.DataFrame, *, margin: float, score: str) -> Figure:
     """Mean changes with their adjusted intervals; the band is the margin on both sides of no change.
 
     Args:
-        rows: One row a change: label, change, adjusted_low, adjusted_high, verdict; NaN where units do not determine it.
+        rows: One row per change: label, change, adjusted_low, adjusted_high, verdict; NaN where the units leave it open.
         margin: Margin of practical size.
         score: Name and unit of the score.
     """

@@ -8,7 +8,7 @@ __all__ = ["CITATIONS", "Citation", "cite"]
 
 @dataclass(frozen=True)
 class Citation:
-    """A work: its text, where to find it, and what it is cited for."""
+    """A work: its reference, its address, and what it is cited for."""
 
     text: str
     url: str = ""
@@ -121,7 +121,7 @@ CITATIONS: dict[str, Citation] = {
         "G. W. Imbens, J. D. Angrist. Identification and estimation of local average treatment effects. Econometrica "
         "62(2), 1994.",
         "https://doi.org/10.2307/2951620",
-        "the effect among those whom an instrument moves",
+        "the effect among the units that an instrument moves",
     ),
     "front-door": Citation(
         "J. Pearl. Causal diagrams for empirical research. Biometrika 82(4), 1995.",
@@ -178,7 +178,7 @@ CITATIONS: dict[str, Citation] = {
 
 
 def cite(keys: Iterable[str]) -> list[Citation]:
-    """The works for these keys, in the order of `CITATIONS`; keys without a work are passed over.
+    """The works for these keys, in the order of `CITATIONS`; keys without a work are skipped.
 
     >>> [work.use for work in cite(["dowhy", "causality", "empirical"])][1]
     'identification, estimation, refutation'

@@ -1,4 +1,4 @@
-"""What a report is made of. Every part but name, question and graph may be absent, and then has no section."""
+"""The content of a report. Every part except name, question and graph is optional; a missing part has no section."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -25,9 +25,9 @@ class Highlight:
     """One line of the answer box.
 
     Args:
-        label: What was asked, such as "Effect of ...".
-        value: The number in words, with interval and unit.
-        note: What it is to be held against: truth, control, floor.
+        label: The question, such as "Effect of ...".
+        value: The number as text, with interval and unit.
+        note: What to compare it with: truth, control, floor.
     """
 
     label: str
@@ -37,17 +37,17 @@ class Highlight:
 
 @dataclass(frozen=True, eq=False)
 class DataSummary:
-    """The data, as far as the report shows them.
+    """The data that the report shows.
 
     Args:
         name: Name of the data set.
         rows: Number of rows by split.
         frame: Attributes of all rows, labels decoded.
-        groups: Number of groups, the units of the bootstrap; None when every row is its own.
+        groups: Number of groups, the units of the bootstrap; None when every row is a group.
         group_meaning: What the rows of one group share, such as "one base digit".
         images: By image node, some images `(n, C, H, W)`.
         captions: One text per shown image.
-        note: Source and licence, or whatever a reader should know first.
+        note: Source and licence, or other information that a reader needs first.
     """
 
     name: str
@@ -88,7 +88,7 @@ class MechanismSummary:
         options: Its options.
         parameters: Number of trained parameters.
         best_epoch: Epoch whose weights were kept; None without training.
-        identified: What the data say about its counterfactuals: the value of its `Identifiability`.
+        identified: Whether the data determine its counterfactuals: the value of its `Identifiability`.
         assumption: What its abduction assumes.
     """
 
@@ -135,8 +135,8 @@ class Gallery:
     Args:
         counterfactual: The counterfactual of some units.
         truth: True counterfactual values of the same units by node.
-        units: The first so many units, or their positions.
-        note: What to look at.
+        units: Number of units from the start, or their positions.
+        note: What a reader should look at.
     """
 
     counterfactual: "Counterfactual"
@@ -159,13 +159,13 @@ class ReportContent:
         history: `FitResult.history`.
         galleries: Counterfactual grids.
         curves: Response curves.
-        changes: What interventions change on the image; the answer box begins with them.
+        changes: Changes that interventions make on the image; the answer box begins with them.
         metrics: The metrics with their controls.
         quality: (metric, query) of the metrics that the answer box and the metric figures show; empty for the first
             metric of each query.
-        effects: Effects, with what puts them in doubt.
+        effects: Effects, with their checks.
         warnings: Warnings of the run, such as units outside joint support.
-        limits: What the study cannot say, in sentences.
+        limits: What the study cannot answer, in sentences.
         timings: Seconds by part of the run.
         versions: Versions of the libraries.
         seeds: Seeds by use.

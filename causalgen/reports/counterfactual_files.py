@@ -31,11 +31,11 @@ class CounterfactualFiles:
     """What `write_counterfactual` wrote.
 
     Args:
-        table: One row a unit (and particle): the unit, factual and counterfactual attributes, the true ones where given,
+        table: One row per unit (and particle): the unit, factual and counterfactual attributes, the true ones where given,
             support, and the file of the counterfactual image.
         csv: The table as CSV.
         grid: The PNG grid; None for a graph without images.
-        images: Factual and counterfactual images, a PNG each.
+        images: Factual and counterfactual images, one PNG each.
         shown: Units in the grid.
     """
 
@@ -57,15 +57,15 @@ def write_counterfactual(
     """Write `counterfactual.csv`, and for a graph with images `grid.png` and `images/`, into a folder, which is created.
 
     Args:
-        folder: The folder; files of these names are replaced, others are left alone.
+        folder: The folder; files with these names are replaced, others are kept.
         counterfactual: The counterfactual.
         truth: True counterfactual values by node for the same units.
-        units: Column that tells the units apart, with a value each; None for their row labels where they have some, else
+        units: Column that identifies the units, with a value each; None for their row labels where they have some, else
             "unit" with 0, 1, 2, ...
-        names: Name of each unit's files; None for the same in words, such as "row-17" or "unit-0".
+        names: Name of each unit's files; None for names from `units`, such as "row-17" or "unit-0".
 
     Raises:
-        DataError: A number of names other than the number of units.
+        DataError: The number of names differs from the number of units.
         RunFolderError: The folder cannot be written.
     """
     folder = Path(folder)
@@ -73,7 +73,7 @@ def write_counterfactual(
     units = units or _units(counterfactual, count)
     names = file_names(*next(iter(units.items()))) if names is None else names
     if len(set(names)) != count:
-        raise DataError(f"Expected {count} different names, one a unit; got {len(set(names))}.")
+        raise DataError(f"Expected {count} different names, one per unit; got {len(set(names))}.")
     table = _table(counterfactual, units, truth)
     grid, images = None, []
     nodes = [name for name, variable in counterfactual.graph.variables.items() if variable.is_image]
@@ -96,7 +96,7 @@ def write_counterfactual(
 
 
 def file_names(column: str, labels: Sequence[Any]) -> list[str]:
-    """A different file name for each label: what a file system might misread is replaced.
+    """A distinct file name for each label: characters that a file system might misread are replaced.
 
     >>> file_names("row", [3, 17]), file_names("row", ["a/b", "a:b"])
     (['row-3', 'row-17'], ['row-a_b', 'row-a_b-2'])
@@ -114,7 +114,7 @@ def file_names(column: str, labels: Sequence[Any]) -> list[str]:
 
 
 def _units(counterfactual: "Counterfactual", count: int) -> dict[str, Sequence[Any]]:
-    """The column that tells the units apart: their row labels, or their numbers."""
+    """The column that identifies the units: their row labels, or their numbers."""
     labels = counterfactual.labels
     if labels is None or len(set(labels)) < count:
         return {"unit": range(count)}
@@ -124,7 +124,7 @@ def _units(counterfactual: "Counterfactual", count: int) -> dict[str, Sequence[A
 def _table(
     counterfactual: "Counterfactual", units: Mapping[str, Sequence[Any]], truth: Mapping[str, Any] | None
 ) -> pd.DataFrame:
-    """One row a unit and particle."""
+    """One row per unit and particle."""
     table = counterfactual.to_frame().reset_index(drop=True)
     unit = table.pop("unit")
     for position, (column, values) in enumerate(units.items()):

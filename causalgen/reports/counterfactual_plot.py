@@ -1,4 +1,4 @@
-"""Counterfactual images beside their factuals, with the truth where it is known."""
+"""Counterfactual images next to the factual ones, with the truth where it is known."""
 
 from collections.abc import Mapping, Sequence
 from textwrap import fill
@@ -39,16 +39,16 @@ def plot_counterfactual(
     """Grid with one row per unit: factual, counterfactual, truth when given, and what the intervention changed.
 
     Differences share one diverging scale, in the image's own units; for colour they are means over the channels.
-    Of several particles the mean is shown, and their standard deviation at every pixel as a column of its own.
-    Below the images stand the attributes that the intervention sets or moves; of particles mean ± standard deviation, or
-    the most frequent label. Units outside the joint support of training are marked.
+    Several particles are shown by their mean, with their standard deviation at every pixel in a separate column.
+    Captions give the attributes that the intervention sets or moves; for particles, mean ± standard deviation or the most
+    frequent label. Units outside the joint support of training are marked.
 
     Args:
         counterfactual: The counterfactual.
-        units: The first so many units, or positions of units.
+        units: Number of units from the start, or positions of units.
         truth: True counterfactual values by node for the same units; adds the truth and the error.
         image: The image node; None for the first one.
-        names: A name for each shown unit, beside its row.
+        names: A name for each shown unit, printed next to its row.
 
     Raises:
         DataError: The graph has no image node, or a unit does not exist.
@@ -135,7 +135,7 @@ def _positions(units: int | Sequence[int], count: int) -> list[int]:
 def _worlds(
     counterfactual: "Counterfactual", truth: Mapping[str, Any] | None, rows: list[int]
 ) -> dict[str, dict[str, np.ndarray]]:
-    """Values by column title and node; of particles their mean, or most frequent code."""
+    """Values by column title and node; for particles their mean, or the most frequent code."""
     graph, particles = counterfactual.graph, counterfactual.particles
     after = {name: as_array(value) for name, value in counterfactual.items()}
     worlds = {"factual": {name: as_array(value)[rows] for name, value in counterfactual.factual.items()}}

@@ -1,4 +1,4 @@
-"""Curves: training losses by node, and responses of attributes to what was imposed on them."""
+"""Curves: training losses by node, and responses of attributes to imposed values."""
 
 import math
 from collections.abc import Sequence
@@ -16,9 +16,9 @@ from .style import ACCENT, BLUE, GREEN, MUTED, blank_figure, plain, styled
 __all__ = ["PANEL", "ResponseCurve", "panels", "plot_history", "plot_response"]
 
 PANEL = (3.3, 2.35)
-"""Width and height of one panel, inches: legible on a phone when it stands alone."""
+"""Width and height of one panel, inches: legible on a phone when shown alone."""
 LONG = 26
-"""Characters that fit beside a panel."""
+"""Characters that fit next to a panel."""
 
 
 @dataclass(frozen=True)
@@ -26,15 +26,15 @@ class ResponseCurve:
     """How one quantity responds when an attribute is imposed on the same units.
 
     Args:
-        cause: The attribute imposed: the horizontal axis.
-        response: What was read off, such as "thickness measured on the image [px]": the vertical axis.
+        cause: The imposed attribute: the horizontal axis.
+        response: The quantity read, such as "thickness measured on the image [px]": the vertical axis.
         imposed: The K imposed values, numbers or labels.
         mean: Mean response over the units at each value.
         low: Lower end of its interval, K values; empty without one.
         high: Upper end.
         ideal: What a perfect model would give at each value: the imposed value itself, or the truth; empty if unknown.
         supported: Share of units inside the joint support of training at each value; empty if unknown.
-        interval: What the interval is, in words.
+        interval: What the interval is, as text.
         unit: Unit of the imposed values.
     """
 

@@ -1,4 +1,4 @@
-"""What notebooks show of a result: figures as SVG or PNG, an effect report as HTML."""
+"""Display of results in notebooks: figures as SVG or PNG, an effect report as HTML."""
 
 import io
 from html import escape
@@ -19,7 +19,7 @@ PIXELS_PER_INCH = 96
 
 
 def as_svg(figure: Figure) -> str:
-    """A figure as SVG, its letters as curves, so that no name in it can be read as markup."""
+    """A figure as SVG with its text as curves, so that no name in it can be read as markup."""
     buffer = io.StringIO()
     figure.savefig(buffer, format="svg", metadata={"Date": None})
     return buffer.getvalue()[buffer.getvalue().index("<svg") :]
@@ -34,7 +34,7 @@ def as_png(figure: Figure) -> tuple[bytes, dict[str, int]]:
 
 
 def effect_html(report: "EffectReport") -> str:
-    """The question, the estimate and what speaks against it, the forest plot, every refuter's verdict, the warnings."""
+    """The question, the estimate with its concerns, the forest plot, every refuter's verdict, the warnings."""
     rows = [f"{row.refuter} on {row.estimate}: {row.reading}" for row in report.refutations]
     listed = "".join(f"<li>{escape(text)}</li>" for text in rows)
     warned = "".join(f"<p><b>Warning:</b> {escape(text)}</p>" for text in report.warnings)

@@ -1,4 +1,4 @@
-"""The folder of a report: figures as PNG, tables as CSV, and what the page shows of them."""
+"""The folder of a report: figures as PNG, tables as CSV, and their form on the page."""
 
 import base64
 import io
@@ -45,7 +45,7 @@ class Row:
 
 @dataclass(frozen=True)
 class Group:
-    """Rows under a heading of their own, with a note below it."""
+    """Rows under a common heading, with a note below it."""
 
     rows: Sequence[Row]
     heading: str = ""
@@ -86,7 +86,7 @@ class ReportFolder:
             raise RunFolderError(f"Expected a writable folder for the report; got '{self.root}' ({error}).") from error
 
     def _file(self, kind: str, name: str, suffix: str) -> str:
-        """Path inside the folder; names that only a file system would take for one get numbers."""
+        """Path inside the folder; names that a file system would treat as equal get numbers."""
         stem = f"{kind}/{slug(name)}"
         numbered = (f"{stem}{suffix}" if number == 1 else f"{stem}-{number}{suffix}" for number in count(1))
         return next(path for path in numbered if self._names.setdefault(path, name) == name)
@@ -106,7 +106,7 @@ class ReportFolder:
         return Picture(uri, alt, caption, file, width, height)
 
     def table(self, frame: pd.DataFrame, name: str, *, index: bool = False) -> str:
-        """Write a data frame and return its path inside the folder; empty where tables are not wanted."""
+        """Write a data frame and return its path inside the folder; empty where tables are switched off."""
         if not self.tables:
             return ""
         file = self._file("tables", name, ".csv")
@@ -114,7 +114,7 @@ class ReportFolder:
         return file
 
     def write(self, file: str, content: bytes) -> Path:
-        """Write a file as a whole: a reader sees the old one or the new one."""
+        """Write a file atomically: a reader sees either the old file or the new one."""
         return write_whole(self.root / file, content)
 
 

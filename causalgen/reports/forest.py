@@ -1,4 +1,4 @@
-"""Forest plot: what each source says of an effect, and the truth."""
+"""Forest plot: an effect by each source, and the truth."""
 
 from typing import TYPE_CHECKING, Any
 
@@ -17,7 +17,7 @@ __all__ = ["plot_forest"]
 COLOURS = {"naive": ACCENT, "adjusted": BLUE, "comparison": GREEN}
 ROW = 0.42
 LETTERS = 52
-"""Of the words below the axis."""
+"""Longest label of the axis, in letters."""
 
 
 @styled
@@ -43,7 +43,7 @@ def plot_forest(report: "EffectReport") -> Figure:
 
 
 def _limits(frame: pd.DataFrame) -> tuple[float, float]:
-    """Limits that hold all intervals; no effect as well, unless it would squeeze them."""
+    """Limits that contain all intervals, and 0 unless that would squeeze them."""
     ends = frame[["estimate", "low", "high"]].to_numpy(dtype=float)
     if not np.isfinite(ends).any():
         return -1.0, 1.0
@@ -76,5 +76,5 @@ def _draw_estimate(axes: Axes, y: float, row: Any) -> None:
     axes.plot(row["estimate"], y, "o", color=colour, markerfacecolor=fill, markersize=6.5, markeredgewidth=1.5)
     text = f"{row['source']}   {with_interval(row['estimate'], row['low'], row['high'])}"
     place: dict[str, Any] = {"xycoords": ("axes fraction", "data"), "xytext": (0, 8), "textcoords": "offset points"}
-    ground = {"facecolor": "white", "edgecolor": "none", "pad": 1.2}  # the lines must not run through the words
+    ground = {"facecolor": "white", "edgecolor": "none", "pad": 1.2}  # the lines must not run through the text
     axes.annotate(plain(text), (0, y), fontsize=8, color=INK, bbox=ground, zorder=1, **place)

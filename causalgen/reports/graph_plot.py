@@ -36,8 +36,8 @@ def plot_graph(
 ) -> Figure:
     """Draw a causal graph, causes above effects.
 
-    Image nodes are framed tiles. Bidirected edges, hidden common causes, are dashed. Intervened nodes are filled and
-    say do(); the arrows into them are cut: pale, without a head.
+    Image nodes are framed tiles. Bidirected edges (hidden common causes) are dashed. Intervened nodes are filled and
+    labelled do(); the arrows into them are cut: pale, without a head.
 
     Args:
         graph: The graph.
@@ -73,7 +73,7 @@ def _texts(variable: Variable, cut: bool, value: Any) -> tuple[list[str], str]:
     """Lines of the name, and the note below it."""
     name = variable.name if value is None else f"{variable.name} = {value}"
     shown = f"do({name})" if cut else variable.name
-    broken = shown.replace("_", "_ ") if len(shown) > LONG else shown  # a long name may break at its underscores
+    broken = shown.replace("_", "_ ") if len(shown) > LONG else shown  # a long name may break at underscores
     lines = textwrap.wrap(broken, LONG, max_lines=3, placeholder=" …") or [shown]
     return [line.replace("_ ", "_") for line in lines], _note(variable)
 
@@ -163,7 +163,7 @@ def _draw_node(
     left, bottom, top = x - width / 2, y - height / 2, y + height / 2
     fill, edge, ink = (ACCENT, ACCENT, "white") if cut else ("white", BLUE, INK)
     style = "square,pad=0" if variable.is_image else "round,pad=0,rounding_size=0.14"
-    if variable.is_image:  # a pile of pictures
+    if variable.is_image:  # a stack of pictures
         for shift in (0.08, 0.04):
             axes.add_patch(
                 Rectangle(

@@ -1,4 +1,4 @@
-"""The answer box: what was asked, and the number that answers it beside what it is to be held against."""
+"""The answer box: each question, the number that answers it, and what to compare it with."""
 
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
@@ -31,7 +31,7 @@ def answers(content: ReportContent) -> list[Highlight]:
 
 
 def effect_highlight(findings: EffectFindings) -> Highlight:
-    """The recommended estimate, with truth and naive estimate next to it, and what speaks against it."""
+    """The recommended estimate, with truth, naive estimate and concerns."""
     report = findings.report
     chosen, naive = report.estimate, next((row for row in report.others if row.kind == "naive"), None)
     parts = [f"{chosen.source}, {report.level:.0%} interval" if chosen.covers(0) is not None else chosen.source]
@@ -64,7 +64,7 @@ def headline_metrics(content: ReportContent) -> Sequence[tuple[str, str]]:
 
 
 def metric_highlight(frame: pd.DataFrame, metric: str, query: str) -> Highlight:
-    """The model's value, within support where that stratum exists, with the controls' beside it.
+    """The model's value, within support where that stratum exists, next to those of the controls.
 
     Raises:
         KeyError: The table has no such metric and query, or no row of the model.

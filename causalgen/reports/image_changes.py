@@ -14,7 +14,7 @@ __all__ = ["change_highlight", "change_sentence", "change_table"]
 
 
 def change_sentence(change: "ImageChange") -> str:
-    """The change in words: from what to what, over whom, and next to what redrawing alone does."""
+    """The change as text: from which value to which, over which units, and next to the change from redrawing alone."""
     left = change.asked - change.units
     others = f"; the other {left:,} have these values already or could not be read" if left else ""
     return (

@@ -17,8 +17,8 @@ def write_images(folder: Path, names: Sequence[str], images: Any, variable: Vari
     """One PNG per image.
 
     Args:
-        folder: Where the files go.
-        names: Names of the files, without ending.
+        folder: Folder of the files.
+        names: Names of the files, without suffix.
         images: `(N, C, H, W)`, N names, in the support of `variable`.
         variable: The image variable.
     """

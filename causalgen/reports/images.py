@@ -36,7 +36,7 @@ def as_picture(image: Any, variable: Variable | None = None) -> np.ndarray:
         variable: Its variable; None for support (0, 255).
 
     Raises:
-        DataError: The array has another number of dimensions.
+        DataError: The array has a different number of dimensions.
     """
     array = as_array(image).astype(float)
     if array.ndim == 2:
@@ -78,10 +78,10 @@ def plot_samples(
         captions: One text per image.
         variable: The image variable; None for support (0, 255).
         columns: Images in a row.
-        title: Title of the whole.
+        title: Title of the whole figure.
 
     Raises:
-        DataError: No image, or a number of captions other than the number of images.
+        DataError: There is no image, or the number of captions differs from the number of images.
     """
     if len(images) == 0:
         raise DataError("Expected at least one image to plot; got none.")

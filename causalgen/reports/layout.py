@@ -1,7 +1,7 @@
-"""Where the nodes of a causal graph stand in a drawing, and which way its arrows run.
+"""Layout of a causal graph: positions of the nodes, and routes of the arrows.
 
-Nodes stand in layers by topological depth, causes above effects. An arrow that skips layers passes each of them in a
-lane of its own, so that no arrow runs through a node; arrows of one cause share their lane. Between two layers arrows
+Nodes lie in layers by topological depth, causes above effects. An arrow that skips layers crosses each of them in a
+separate lane, so that no arrow runs through a node; arrows of one cause share a lane. Between two layers arrows
 are curves that stay between them.
 
 References:
@@ -45,7 +45,7 @@ Item: TypeAlias = str | Lane
 
 @dataclass(frozen=True)
 class Layout:
-    """Places in inches, origin at the lower left.
+    """Positions in inches, origin at the lower left.
 
     Args:
         centre: Centre of each node.
@@ -65,7 +65,7 @@ class Layout:
 
 
 def depths(graph: CausalGraph) -> dict[str, int]:
-    """Layer of each node: the longest way from a root; a root stands just above its first effect.
+    """Layer of each node: the longest path from a root; a root lies just above its first effect.
 
     >>> depths(CausalGraph("hurry -> pen -> thickness -> image; digit -> image"))
     {'hurry': 0, 'pen': 1, 'thickness': 2, 'digit': 2, 'image': 3}
@@ -98,7 +98,7 @@ def lay_out(graph: CausalGraph, sizes: Mapping[str, Size]) -> Layout:
 
 
 class _Links:
-    """Layers with their lanes, and who is joined to whom in the next layer."""
+    """Layers with their lanes, and the connections to the next layer."""
 
     def __init__(self, graph: CausalGraph, depth: Mapping[str, int]) -> None:
         self.graph, self.depth = graph, depth
@@ -175,7 +175,7 @@ def _columns(layers: Sequence[Sequence[Item]], links: _Links, widths: Mapping[st
 
 
 def _wish(item: Item, links: _Links, x: Mapping[Item, float]) -> tuple[float, float]:
-    """Where an item would stand best, and how much that matters."""
+    """Best position of an item, and its weight."""
     near = [*links.up.get(item, ()), *links.down.get(item, ())]
     weights = [STRAIGHTNESS[isinstance(item, Lane) + isinstance(other, Lane)] for other in near]
     if not near:
@@ -211,11 +211,11 @@ class _Router:
         self.links, self.x, self.tops, self.bottoms, self.centre, self.sizes = links, x, tops, bottoms, centre, sizes
 
     def arrow(self, edge: tuple[str, str]) -> list[Point]:
-        """Way of a directed edge."""
+        """Route of a directed edge."""
         return _distinct(self._points(self.links.way((edge[0],), *edge)))
 
     def arc(self, pair: tuple[str, str]) -> list[Point]:
-        """Way of a bidirected edge: through lanes, or over the upper sides of two nodes in one layer."""
+        """Route of a bidirected edge: through lanes, or over the upper sides of two nodes in one layer."""
         upper, lower = sorted(pair, key=lambda node: self.links.depth[node])
         if self.links.depth[upper] < self.links.depth[lower]:
             return _distinct(self._points(self.links.way(pair, upper, lower), shift=0.12))
@@ -248,7 +248,7 @@ class _Router:
 
 
 def _distinct(points: Sequence[Point]) -> list[Point]:
-    """Way points without repetitions, on which an arrow's head would lose its direction."""
+    """Way points without repetitions, because a repeated point would leave an arrow's head without direction."""
     kept = [points[0]]
     kept += [point for before, point in pairwise(points) if abs(np.subtract(point, before)).max() > 1e-9]
     return kept

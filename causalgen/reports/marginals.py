@@ -14,7 +14,7 @@ from .style import BLUE, INK, MUTED, plain, styled
 __all__ = ["plot_data"]
 
 BARS = 20
-"""Labels that get a bar of their own; the rarest of more are left out."""
+"""Greatest number of labels with a bar; rarer ones are left out."""
 
 
 @styled
@@ -22,7 +22,7 @@ def plot_data(frame: pd.DataFrame, graph: CausalGraph) -> Figure:
     """Marginals of the attributes, one panel each: bars of shares for labels, histograms for numbers.
 
     Args:
-        frame: One row a unit, labels decoded; columns that the graph does not know are left out.
+        frame: One row per unit, labels decoded; columns that are not in the graph are left out.
         graph: Declares kinds, labels and units.
 
     Raises:
@@ -61,7 +61,7 @@ def _draw_histogram(axes: Axes, variable: Variable, column: pd.Series) -> None:
     values = column.dropna()
     axes.hist(values, bins=min(40, max(5, int(len(values) ** 0.5))), color=BLUE)
     axes.axvline(values.mean(), color=INK, linewidth=1.0, linestyle=(0, (3, 2)))
-    axes.margins(y=0.14)  # room for the word above the bars
+    axes.margins(y=0.14)  # room for the text above the bars
     place: dict[str, Any] = {"xycoords": ("data", "axes fraction"), "xytext": (3, 0), "textcoords": "offset points"}
     axes.annotate("mean", (values.mean(), 1), fontsize=7.5, color=MUTED, va="top", **place)
     axes.set(xlabel=plain(variable.axis_label), ylabel="rows")

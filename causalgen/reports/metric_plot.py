@@ -1,4 +1,4 @@
-"""One metric over its queries: the model beside its controls."""
+"""One metric over its queries: the model next to its controls."""
 
 from typing import Any
 
@@ -14,7 +14,7 @@ __all__ = ["plot_metrics"]
 
 COLOURS = {"model": BLUE, "identity control": ACCENT, "oracle": GREEN, "untrained control": PURPLE}
 FAR = "untrained control"
-"""Row that may lie far from all others; it does not stretch the axis, but stands at its end."""
+"""Row that may lie far from all others; it is drawn at the end of the axis and does not stretch it."""
 FIRST, LINE, GAP = 0.9, 0.15, 0.12
 """Inches for legend and axis, for each row, between queries."""
 

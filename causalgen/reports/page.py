@@ -31,7 +31,7 @@ def html_page(name: str, question: str, answers: Sequence[Highlight], sections: 
 
 
 def _subscripts(formula: str) -> Markup:
-    """A plain formula with "_{...}" as subscripts; everything else is escaped."""
+    """A plain formula with "_{...}" as subscripts; all other characters are escaped."""
     parts = re.split(r"_\{([^{}]*)\}", formula)
     return Markup("").join(
         Markup("<sub>{}</sub>").format(part) if i % 2 else escape(part) for i, part in enumerate(parts)

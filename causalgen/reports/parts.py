@@ -1,4 +1,4 @@
-"""What a page is made of, whatever format it is written in."""
+"""The parts of a page, independent of its format."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -11,7 +11,7 @@ __all__ = ["Formula", "Part", "Section"]
 
 
 class Formula(NamedTuple):
-    """A formula as plain text and in LaTeX, and what justifies it."""
+    """A formula as plain text and in LaTeX, and its justification."""
 
     plain: str
     latex: str
@@ -25,15 +25,15 @@ class Part:
     Args:
         heading: Its heading, of the given `level`.
         level: 3 below a section's title, 4 below that.
-        fold: Summary under which the part is folded away where the format can fold; empty for an open part.
-        alert: What makes the part stand out as a warning; empty for an ordinary part.
+        fold: Summary under which the part is folded, if the format allows; empty for an open part.
+        alert: Label that marks the part as a warning; empty for an ordinary part.
         text: A paragraph.
         formulas: Formulas, one below the other.
-        points_heading: Introduces the points.
+        points_heading: Introduction of the points.
         points: Pairs of title and text; the text may be empty.
         ticks: Statements that a reader may tick off.
-        pictures: Figures; `small` ones stand several in a row.
-        beside: Pictures stand before or after the text on a wide page, above or below it on a narrow one.
+        pictures: Figures; several `small` ones share a row.
+        beside: Pictures go before or after the text on a wide page, above or below it on a narrow one.
         columns: Whether long tables may flow in columns.
         tables: Tables.
         links: Pairs of text and address, relative to the page.

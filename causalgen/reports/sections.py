@@ -108,11 +108,9 @@ def _counterfactuals(content: ReportContent, folder: ReportFolder) -> Section:
         columns = "factual, counterfactual, " + (
             "truth, change and error" if gallery.truth is not None else "and change"
         )
-        alt = f"Grid of images under {title}: {columns}, one unit a row."
+        alt = f"Grid of images under {title}: {columns}, one unit per row."
         supported = gallery.counterfactual.supported
-        inside = (
-            f"{int(supported.sum()):,} of {supported.numel():,} units asked are inside the joint support of training."
-        )
+        inside = f"{int(supported.sum()):,} of {supported.numel():,} units are inside the joint support of training."
         caption = f"{title}: {inside} {gallery.note}".strip()
         pictures.append(folder.picture(figure, f"counterfactual-{number}-{title}", alt, caption))
     return Section(
@@ -188,13 +186,13 @@ def _run(content: ReportContent, folder: ReportFolder) -> Section | None:
         tables.append(pairs_table("Versions", ("Library", "Version"), content.versions))
     if content.seeds:
         tables.append(pairs_table("Seeds", ("Use", "Seed"), content.seeds))
-    parts = [Part("", "The command that makes this report again:", code=content.command)] if content.command else []
+    parts = [Part("", "The command that reproduces this report:", code=content.command)] if content.command else []
     parts += [Part(tables=tables)] if tables else []
     return Section("run", "The run", parts) if parts else None
 
 
 def _works(content: ReportContent) -> list[Citation]:
-    """Works behind the methods that this report used, then the content's own."""
+    """Works behind the methods of this report, then those that the content adds."""
     keys = {"causality", *(row.mechanism for row in content.mechanisms)}
     kinds: Iterable[str | None] = [content.graph[row.node].kind for row in content.mechanisms]
     keys |= {"image", "image identification"} if "image" in kinds else set()

@@ -1,4 +1,4 @@
-"""One look for all figures: bundled font, few colours, no global state of pyplot."""
+"""One style for all figures: bundled font, few colours, no global state of pyplot."""
 
 from collections.abc import Callable
 from functools import wraps
@@ -67,7 +67,7 @@ R = TypeVar("R")
 
 
 def styled(plot: Callable[P, R]) -> Callable[P, R]:
-    """Run a plotting function under the style of the reports, and leave the caller's settings as they were."""
+    """Run a plotting function under the style of the reports; the caller's settings do not change."""
 
     @wraps(plot)
     def wrapper(*args: P.args, **kwargs: P.kwargs) -> R:
@@ -78,13 +78,13 @@ def styled(plot: Callable[P, R]) -> Callable[P, R]:
 
 
 def blank_figure(width: float, height: float, *, tight: bool = False) -> Figure:
-    """A figure of its own, in inches, that pyplot does not know of; `tight` leaves little room between its axes."""
+    """A new figure, in inches, not registered with pyplot; `tight` leaves little room between its axes."""
     pad = 0.02 if tight else 0.04
     return Figure(figsize=(width, height), layout=ConstrainedLayoutEngine(w_pad=pad, h_pad=pad, wspace=pad, hspace=pad))
 
 
 def plain(text: object) -> str:
-    r"""Text for a figure as it stands: matplotlib would read dollar signs as mathematics.
+    r"""Text for a figure, with dollar signs escaped: matplotlib would read them as mathematics.
 
     >>> plain("income [$]")
     'income [\\$]'
@@ -93,7 +93,7 @@ def plain(text: object) -> str:
 
 
 def shortened(text: object, letters: int) -> str:
-    """Text with its middle left out where it is longer than `letters`, for a place that must not grow.
+    """Text shortened in the middle to at most `letters`, for a place of fixed size.
 
     >>> shortened("mean corpuscular haemoglobin concentration", 20)
     'mean corpu…entration'
@@ -106,7 +106,7 @@ def shortened(text: object, letters: int) -> str:
 
 
 def number(value: float, digits: int = 3) -> str:
-    """A number for people: `digits` significant digits, thousands grouped, a true minus sign.
+    """A number formatted for readers: `digits` significant digits, thousands grouped, a true minus sign.
 
     >>> number(60.8149), number(-0.01234), number(7000.0), number(float("nan"))
     ('60.8', '−0.0123', '7,000', '–')
@@ -124,7 +124,7 @@ def number(value: float, digits: int = 3) -> str:
 
 
 def with_interval(value: float, low: float | None, high: float | None) -> str:
-    """A number and its interval, with as many decimals as the interval's width deserves.
+    """A number and its interval, with as many decimals as the interval's width supports.
 
     >>> with_interval(60.8149, 58.21, 63.38), with_interval(1.5, None, None), with_interval(2e-7, 1e-7, 3e-7)
     ('60.8 [58.2, 63.4]', '1.50', '2e−07 [1e−07, 3e−07]')

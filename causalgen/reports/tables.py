@@ -1,4 +1,4 @@
-"""Tables of the report: metrics by query, and what the data and the run were made of."""
+"""Tables of the report: metrics by query, and summaries of data and run."""
 
 from collections.abc import Iterable, Mapping
 from typing import Any
@@ -57,7 +57,7 @@ def _metric_group(part: pd.DataFrame, strata: Iterable[str]) -> Group:
 
 
 def floor_note(row: Any) -> str:
-    """The best that a row of metrics can ask for, since its measurement errs on real images, too."""
+    """The best value that a row of metrics can reach, since its measurement errs on real images as well."""
     if pd.isna(row["floor"]):
         return ""
     return f"{'ceiling' if row['better'] == 'higher' else 'floor'} of the measurement {number(row['floor'])}"

@@ -1,4 +1,4 @@
-"""What every report says in the same words: what is identified, what is not, and how to read figures and tables."""
+"""Texts common to all reports: what is identified, what is not, and how to read figures and tables."""
 
 from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING
@@ -21,21 +21,21 @@ ABDUCTION = {
 P_VALUE = (
     "p is two-sided; its hypothesis: the expected value is a draw from the distribution of the estimates on the "
     "simulated tables. At p ≤ 0.05 the refuter rejects the estimate. “Not rejected” does not mean right: a refuter can "
-    "show an estimate wrong, never correct."
+    "show that an estimate is wrong, never that it is right."
 )
 
 POPULATIONS = {
     "whole": "all units",
-    "overlap": "the overlap population: units weighted by how much they could have had either value",
+    "overlap": "the overlap population: units weighted by the product of both propensities",
     "treated": "the units that had the second value",
     "control": "the units that had the first value",
-    "compliers": "those whom the instrument moves",
+    "compliers": "the units that the instrument moves",
 }
-"""Whom an effect is averaged over, in words."""
+"""The population that an effect averages over, as text."""
 
 READING = {
-    "graph": "The graph is an assumption that the study starts from; it was not learned from the data. An arrow says: "
-    "may cause directly. A missing arrow is the stronger claim: does not cause directly.",
+    "graph": "The graph is an assumption that the study starts from; it was not learned from the data. An arrow means "
+    "“may cause directly”. A missing arrow is the stronger claim: “does not cause directly”.",
     "data": "Marginal distributions over all rows. Nothing was learned from the test split, and no setting was chosen "
     "by it.",
     "training": "Each node has its own mechanism and its own loss. The weights of the best epoch on the validation "
@@ -43,32 +43,32 @@ READING = {
     "counterfactuals": "Each row is one unit of the test split. What stays the same between the first two columns is "
     "that unit's exogenous noise; what differs is due to the intervention. Red: brighter; blue: darker.",
     "changes": "A number is read from three images of each test unit: the factual one, the one that the model redraws without "
-    "a change, and the counterfactual one. The change is the difference of the last two, over the units of which the "
-    "intervention changes an attribute. The floor is the difference of the first two: what redrawing alone does.",
-    "curves": "The attribute is imposed on the same units, value by value, and the response is read off. Dashed or "
+    "a change, and the counterfactual one. The change is the difference of the last two, over the units with an attribute "
+    "that the intervention changes. The floor is the difference of the first two: the effect of redrawing alone.",
+    "curves": "The attribute is imposed on the same units, value by value, and the response is read from the images. Dashed or "
     "barred: what a perfect model would give. Hollow points: fewer than half of the units have attributes jointly "
     "seen in training.",
     "metrics": "The identity control leaves the factual image as it is; the untrained control is the same model before "
     "training; the oracle redraws the factual image with the true process. A number means little without them. Within "
     "support: units whose attributes under the intervention were jointly seen in training. A floor or ceiling is "
-    "what the measurement itself errs on real images. Brackets: 95 % interval, bootstrapped over groups of rows that "
+    "the measurement's own error on real images. Brackets: 95 % interval, bootstrapped over groups of rows that "
     "share a source.",
     "effects": "An effect compares two interventions on the whole population. It is not a counterfactual of one unit. "
     "Graph and data determine it where the assumptions named below hold.",
-    "confounding": "No table shows what was not recorded. What it can show is how strong a hidden common cause of "
-    "treatment and outcome would have to be, beside the causes that were recorded.",
+    "confounding": "No table shows what was not recorded. It can show how strong a hidden common cause of treatment and "
+    "outcome would have to be, compared with the recorded causes.",
 }
 """How to read each section."""
 
 MEANING = {
-    "identified under assumptions": "The data determine the answer if that holds, and they cannot show whether it does.",
+    "identified under assumptions": "The data determine the answer if the assumption holds; they cannot show whether it does.",
     "bounded, not identified": "Data and experiments bound a discrete counterfactual and do not identify it; the single answer "
     "within the bounds is the mechanism's.",
     "a convention": "Another mechanism that fits the data equally well may answer differently, however good the images look. "
     "Where the generator is known the report compares the answers with the truth.",
     "no counterfactuals": "The model samples it and answers interventions.",
 }
-"""What each `causalgen.mechanisms.Identifiability` means for a reader."""
+"""Meaning of each `causalgen.mechanisms.Identifiability` for a reader."""
 
 BY_KIND = (
     (
@@ -88,7 +88,7 @@ BY_KIND = (
     (
         "image",
         "images",
-        "a convention, but for optimal transport",
+        "a convention, except for optimal transport",
         "Image counterfactuals are identified only where the mechanism is the gradient of a convex function of its noise, as "
         "optimal-transport flow matching is in the limit, and the model is Markovian. Every other image mechanism is a "
         "convention: another that fits the data equally well may answer differently, however good its images look. Where the "
@@ -139,7 +139,7 @@ def _by_mechanism(graph: CausalGraph, mechanisms: Sequence["MechanismSummary"]) 
         statements.append(
             (
                 f"Without parents: {_join(roots)}",
-                "No intervention on another variable changes them, so that their mechanisms answer no counterfactual.",
+                "No intervention on another variable changes them, so their mechanisms answer no counterfactual.",
             )
         )
     if alike:

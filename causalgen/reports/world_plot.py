@@ -25,7 +25,7 @@ def plot_worlds(images: Mapping[str, Any], *, variable: Variable | None = None) 
         variable: The image variable; None for support (0, 255).
 
     Raises:
-        DataError: No world, or a world without images.
+        DataError: There is no world, or a world has no images.
     """
     if not images or not all(len(world) for world in images.values()):
         raise DataError("Expected at least one image of each world to plot; got none.")

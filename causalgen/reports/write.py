@@ -1,4 +1,4 @@
-"""A report as one self-contained page, with its figures and tables beside it."""
+"""A report as one self-contained page, with its figures and tables in the same folder."""
 
 from pathlib import Path
 
@@ -19,7 +19,7 @@ def write_report(folder: str | Path, content: ReportContent) -> Path:
 
     Args:
         folder: The run folder; created if it does not exist.
-        content: What to report.
+        content: The content of the report.
 
     Returns:
         Path of the page.

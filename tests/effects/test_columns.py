@@ -217,8 +217,8 @@ def test_the_missing_extra_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
     ("declaration", "message"),
     [
         ({"source": "mesured"}, "among assigned, measured, predicted; got 'mesured'. Did you mean 'measured'"),
-        ({"source": "measured"}, "proxy, beside the assigned values; got None"),
-        ({"source": "measured", "proxy": "y"}, "beside the assigned values; got 'y'"),
+        ({"source": "measured"}, "proxy, next to the assigned values; got None"),
+        ({"source": "measured", "proxy": "y"}, "next to the assigned values; got 'y'"),
         ({"source": "predicted", "proxy": "y_hat"}, "Expected fitted_on for the predicted column 'y'"),
         ({"source": "measured", "proxy": "y_read", "fitted_on": ()}, "Expected no fitted_on for the measured"),
         ({"proxy": "y_hat"}, "Expected no proxy for the assigned column 'y'"),

@@ -1,4 +1,4 @@
-"""The report of an effect: what it is, what carries it, and what speaks against it."""
+"""The report of an effect: its size, its assumptions, and its checks."""
 
 from .findings import EffectFindings
 from .plots import plot_balance, plot_overlap, plot_sensitivity

@@ -1,4 +1,4 @@
-"""One effect with everything that speaks for and against it."""
+"""One effect with all its checks."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -18,16 +18,16 @@ __all__ = ["EffectFindings"]
 
 @dataclass(frozen=True, eq=False)
 class EffectFindings:
-    """One effect, and what puts it in doubt.
+    """One effect and its checks.
 
     Args:
         report: The estimates.
         doubt: What `causalgen.effects.doubt.examine` found.
         agreement: Whether data, fitted model and generated images agree.
-        graph: The assumed graph; drawn where the report stands alone.
-        table: The rows on which the report rests; the notebook needs them.
+        graph: The assumed graph; drawn in a separate report.
+        table: The rows behind the report; the notebook needs them.
         arguments: Further arguments of `estimate_effect`, such as `simulations`; the notebook repeats them.
-        page: Its report of its own, relative to the report of the study; empty without.
+        page: Its separate report, relative to the report of the study; empty without one.
     """
 
     report: "EffectReport"
@@ -46,12 +46,12 @@ class EffectFindings:
 
     @property
     def headline(self) -> str:
-        """How many checks speak against the number, and which."""
+        """How many checks raise a concern, and which."""
         return headline(self.checks, "" if self.doubt is None else self.doubt.fragile)
 
     @property
     def concerns(self) -> tuple[str, ...]:
-        """What speaks against the number, in full."""
+        """The concerns, in full."""
         return concerns_of(self.checks)
 
     def _compared(self) -> list[Check]:

@@ -54,14 +54,14 @@ REPLACEMENTS = {
 IN_FORMULAS = str.maketrans(
     {"−": "-", "–": "-", "≤": r"\leq ", "≥": r"\geq ", "±": r"\pm ", "→": r"\rightarrow ", "\u00a0": r"\ "}
 )
-"""Of names in formulas, which are spelt in math mode already."""
+"""Characters to replace in formula names, which are already in math mode."""
 LONG = 80
-"""Characters of a plain formula from which it may break over lines."""
+"""Length in characters above which a plain formula may break over lines."""
 TABLE = re.compile("|".join(map(re.escape, REPLACEMENTS)))
 
 
 def latex_document(title: str, answers: Sequence[Highlight], sections: Sequence[Section]) -> str:
-    """The whole report as a document that `pdflatex` or `lualatex` sets (the latter for non-Latin names)."""
+    """The whole report as a document for `pdflatex`, or for `lualatex` with non-Latin names."""
     lines = [PREAMBLE, rf"\title{{{escape_latex(title)}}}", r"\date{}", r"\begin{document}", r"\maketitle"]
     for line in answers:
         note = f" ({escape_latex(line.note)})" if line.note else ""
@@ -75,7 +75,7 @@ def latex_document(title: str, answers: Sequence[Highlight], sections: Sequence[
 
 
 def escape_latex(text: str) -> str:
-    r"""Text as it stands, with LaTeX's own characters escaped.
+    r"""The text, with LaTeX's special characters escaped.
 
     >>> print(escape_latex("a_b 5 % {x} ≤ 3"))
     a\_b 5 \% \{x\} $\leq$ 3

@@ -27,7 +27,7 @@ def markdown_page(title: str, answers: Sequence[Highlight], sections: Sequence[S
 
 
 def part_blocks(part: Part) -> Iterator[str]:
-    """The blocks of a part; a folded one is folded on GitHub, too."""
+    """The blocks of a part; a folded part is folded on GitHub as well."""
     if part.heading:
         yield f"{'#' * part.level} {escape(part.heading)}"
     if part.fold:
@@ -63,7 +63,7 @@ def part_blocks(part: Part) -> Iterator[str]:
 
 
 def escape(text: str) -> str:
-    r"""Text as it stands, with Markdown's own characters escaped; line breaks become spaces.
+    r"""The text, with Markdown's special characters escaped; line breaks become spaces.
 
     >>> escape("a|b <i> 2*3 in_line _x")
     'a\\|b \\<i\\> 2\\*3 in_line \\_x'
@@ -88,7 +88,7 @@ def _table(table: Table) -> Iterator[str]:
 
 
 def _rows(header: Sequence[str], group: Group) -> str:
-    """A table of pipes; notes of rows in a last column."""
+    """A pipe table; notes on rows form the last column."""
     noted = any(row.note for row in group.rows)
     rows = [[*row.cells, *([row.note] if noted else [])] for row in group.rows]
     head = [*header, *(["Note"] if noted else [])]

@@ -1,4 +1,4 @@
-"""A report as a Jupyter notebook whose code makes every number again from the table beside it."""
+"""A report as a Jupyter notebook whose code reproduces every number from the table next to it."""
 
 import json
 from collections.abc import Mapping, Sequence
@@ -19,7 +19,7 @@ __all__ = ["TABLE", "notebook", "used_columns"]
 
 TABLE = "table.csv"
 TOLD = ("effect", "assumptions", "agreement")
-"""Sections told in words; what the others hold, the code shows."""
+"""Sections written as text; the code shows the content of the others."""
 
 
 def notebook(findings: EffectFindings, answers: Sequence[Highlight], sections: Sequence[Section]) -> str:
@@ -30,7 +30,7 @@ def notebook(findings: EffectFindings, answers: Sequence[Highlight], sections: S
     """
     if findings.graph is None or findings.table is None:
         raise DataError(
-            "Expected graph and table for a notebook, whose code makes the numbers again; got a report alone. "
+            "Expected graph and table for a notebook, whose code reproduces the numbers; got only a report. "
             "Pass graph= and table=, or leave the notebook out of the formats."
         )
     told = {section.key: _words(section) for section in sections if section.key in TOLD}
@@ -39,7 +39,7 @@ def notebook(findings: EffectFindings, answers: Sequence[Highlight], sections: S
     if findings.doubt is not None:
         cells += [_code(_examine(findings)), *map(_code, DOUBTS)]
     if "agreement" in told:
-        cells.append(_markdown(told["agreement"] + "\n\nThis part needs the fitted model and is not made again here."))
+        cells.append(_markdown(told["agreement"] + "\n\nThis part needs the fitted model and is not reproduced here."))
     for place, cell in enumerate(cells):
         cell["id"] = f"cell-{place}"
     python = {"kernelspec": {"display_name": "Python 3", "language": "python", "name": "python3"}}
@@ -102,7 +102,7 @@ def _setup(findings: EffectFindings) -> str:
             "table = pd.read_csv(",
             f'    "{TABLE}", dtype={marked!r}, keep_default_na=False, na_values=[""], float_precision="round_trip"',
             ")",
-            "table = restored(table)  # texts that a spreadsheet would run carry an apostrophe in the file",
+            "table = restored(table)  # texts that a spreadsheet would run as formulas start with an apostrophe in the file",
         ]
     )
 
@@ -141,7 +141,7 @@ def _keywords(arguments: Mapping[str, Any]) -> str:
 
 
 def _bare(value: Any) -> Any:
-    """A value that Python alone can read: numbers of numpy as its own."""
+    """A value whose repr plain Python reads: numpy scalars become Python numbers."""
     if isinstance(value, tuple | list):
         return type(value)(map(_bare, value))
     return value.item() if isinstance(value, np.generic) else value

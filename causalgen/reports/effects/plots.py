@@ -1,4 +1,4 @@
-"""What hidden confounding would leave of an estimate, and how comparable the compared rows are."""
+"""Plots of sensitivity to hidden confounding, and of overlap and balance."""
 
 from typing import TYPE_CHECKING
 
@@ -19,15 +19,15 @@ MOST_NAMED = 4
 MOST_COVARIATES = 24
 BALANCED = 0.1
 LETTERS = 26
-"""Of a name inside a plot."""
+"""Longest name inside a plot, in letters."""
 
 
 @styled
 def plot_sensitivity(sensitivity: "Robustness", *, unit: str = "") -> Figure:
     """Contours of the linear estimate after adjusting for a hidden confounder, over its partial R2.
 
-    Each observed covariate stands where a confounder as strong as it would be; beyond the contour 0 the estimate has
-    lost its sign.
+    Each observed covariate marks the place of a confounder as strong as it; beyond the contour 0 the estimate has lost
+    its sign.
     """
     grid = sensitivity.contour()
     side = int(np.sqrt(len(grid)))
@@ -102,7 +102,7 @@ class _Labels:
 
 @styled
 def plot_balance(balance: "Balance") -> Figure:
-    """Love plot: how far the covariates of the compared rows are apart, before and after adjustment."""
+    """Love plot: imbalance of each covariate before and after adjustment."""
     rows = shown_rows(balance)
     figure = blank_figure(3.7, 0.21 * len(rows) + 1.15)
     axes = figure.subplots()
@@ -114,14 +114,14 @@ def plot_balance(balance: "Balance") -> Figure:
     axes.plot(after, places, "o", color=BLUE, markersize=5.5, label="after adjustment")
     axes.set_yticks(places, [plain(shortened(row.covariate, LETTERS)) for row in rows])
     axes.set(xlim=(-0.01, None), ylim=(-len(rows) + 0.4, 0.6))
-    axes.set_xlabel(f"absolute {balance.kind}", loc="right")  # long names leave the axes narrower than these words
+    axes.set_xlabel(f"absolute {balance.kind}", loc="right")  # long names leave the axes narrower than this label
     axes.tick_params(axis="y", length=0)
     axes.legend(loc="lower center", bbox_to_anchor=(0.5, 1.0), ncols=2)
     return figure
 
 
 def shown_rows(balance: "Balance") -> "list[BalanceRow]":
-    """The covariates of the love plot: all, or those that are furthest apart."""
+    """The covariates of the love plot: all, or the least balanced ones."""
     ordered = sorted(balance.rows, key=lambda row: max(abs(row.before), abs(row.after)), reverse=True)
     return ordered[:MOST_COVARIATES]
 

@@ -1,4 +1,4 @@
-"""The sections of an effect: the answer and its doubts first, then what carries it and what was tried against it."""
+"""The sections of an effect: the answer and its concerns first, then assumptions and checks."""
 
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
@@ -34,7 +34,7 @@ if TYPE_CHECKING:
 __all__ = ["effect_parts", "effect_sections"]
 
 WIDEST = 620
-"""Of a picture beside text, in pixels of the page."""
+"""Width of a picture next to text, in pixels of the page."""
 
 
 def effect_parts(findings: EffectFindings, number: int, folder: ReportFolder) -> list[Part]:
@@ -45,7 +45,7 @@ def effect_parts(findings: EffectFindings, number: int, folder: ReportFolder) ->
     for section in rest:
         section.parts[0].heading = section.title
         section.parts[0].level = 4
-    own = [Part(links=[("This effect on a page of its own, as a notebook, in Markdown and LaTeX", findings.page)])]
+    own = [Part(links=[("This effect as a separate page, notebook, Markdown and LaTeX", findings.page)])]
     return [*(part for section in (first, *rest) for part in section.parts), *(own if findings.page else [])]
 
 
@@ -54,8 +54,8 @@ def effect_sections(findings: EffectFindings, folder: ReportFolder, name: str = 
 
     Args:
         findings: The effect.
-        folder: Where figures and tables go.
-        name: What their file names end in.
+        folder: Folder of the figures and tables.
+        name: Ending of their file names.
     """
     made = _Sections(findings, folder, name)
     doubt = findings.doubt
@@ -73,13 +73,13 @@ def effect_sections(findings: EffectFindings, folder: ReportFolder, name: str = 
 
 
 class _Sections:
-    """One method a section; each writes its figures and tables."""
+    """One method per section; each writes its figures and tables."""
 
     def __init__(self, findings: EffectFindings, folder: ReportFolder, name: str) -> None:
         self.findings, self.report, self.folder, self.name = findings, findings.report, folder, name
 
     def answer(self) -> Section:
-        """What speaks against the estimate, then the estimate and what it is compared with."""
+        """The concerns about the estimate, then the estimate and its comparisons."""
         report = self.report
         sources = (report.estimate, *report.others)
         truth = "the line is the truth, hollow points miss it" if report.truth is not None else "the truth is not known"
@@ -97,7 +97,7 @@ class _Sections:
         return Section("effect", "The effect", parts)
 
     def _alerts(self) -> list[Part]:
-        """What a reader must know before the numbers."""
+        """Warnings to read before the numbers."""
         parts = []
         concerns = self.findings.concerns
         if concerns:
@@ -123,7 +123,7 @@ class _Sections:
         return Section("assumptions", "Assumptions and estimand", parts)
 
     def refutations(self) -> Section:
-        """Refuters in words, folded below what came of them."""
+        """Refuters as text, folded below their results."""
         rows = self.report.refutations
         rejected = [f"{row.refuter} on {row.estimate}" for row in rows if row.verdict == "rejected"]
         uninformative = sum(not row.informative for row in rows)
@@ -131,11 +131,11 @@ class _Sections:
         text += f": {'; '.join(rejected)}." if rejected else "; that does not make it right."
         text += f" {uninformative} were not informative: the naive estimate is not rejected either."
         table = refutation_table(self.report, self._file(self.report.refutation_frame(), "refutations"))
-        fold = Part(fold="What each refuter does, found and cannot show", text=P_VALUE, tables=[table])
+        fold = Part(fold="What each refuter does, what it found, and what it cannot show", text=P_VALUE, tables=[table])
         return Section("refutations", "Refutations", [Part(text=text), fold])
 
     def confounding(self) -> Section:
-        """What a hidden common cause would have to be."""
+        """How strong a hidden common cause would have to be."""
         doubt = self.findings.doubt
         assert doubt is not None
         sensitivity = doubt.sensitivity
@@ -178,7 +178,7 @@ class _Sections:
         if any(arm.histogram for arm in balance.arms):
             self._file(balance.histogram_frame(), "overlap")
             alt = f"Histograms of the propensity, by {balance.treatment}."
-            caption = "Propensity given the adjustment set, by group. Where only one group stands, nothing compares."
+            caption = "Propensity given the adjustment set, by group. Regions with only one group compare nothing."
             parts[0].pictures.append(self._picture(plot_overlap(balance), "overlap", alt, caption))
         if balance.rows:
             alt = f"Love plot: {balance.kind} of every covariate, before and after adjustment."
@@ -197,7 +197,7 @@ class _Sections:
         return Section("controls", "Negative controls", [Part(points=points), Part(tables=[table])])
 
     def independencies(self) -> Section:
-        """The testable content of the graph."""
+        """Tests of the graph's implied independencies."""
         assert self.findings.doubt is not None
         implied = self.findings.doubt.independencies
         parts = [Part(text=implied.reading)]
@@ -235,7 +235,7 @@ def _titled(text: str) -> tuple[str, str]:
 
 
 def _steps(estimand: "Estimand") -> list[Formula]:
-    """The derivation: the question, then each step with the rule or law behind it."""
+    """The derivation: the question, then each step with its rule."""
     derivation = estimand.derivation
     assert derivation is not None
     reserved = derivation.start.free

@@ -1,6 +1,6 @@
 """Tables of an effect: estimates, refutations, sensitivity, balance, controls, independencies, agreement.
 
-Every p-value stands beside its hypothesis in words.
+Every p-value is shown with its hypothesis.
 """
 
 from collections.abc import Sequence
@@ -31,11 +31,11 @@ __all__ = [
 ]
 
 MOST_ROWS = 20
-"""Rows on the page; the file has all."""
+"""Greatest number of rows on the page; the file has all."""
 
 
 def estimate_table(report: "EffectReport", file: str = "") -> Table:
-    """The recommended estimate first, then what it is compared with, with their agreement with the truth where it is known."""
+    """The recommended estimate first, then its comparisons; whether they hold the truth where it is known."""
     truth = report.truth
     shared = (report.estimate, *report.others)
     several = {row.population for row in shared} != {"whole"}
@@ -62,14 +62,14 @@ def _holds(row: "Estimate", truth: float, population: str) -> str:
 
 
 def refutation_table(report: "EffectReport", file: str = "") -> Table:
-    """Each refuter in words, and its verdict on every adjusted estimate beside the naive one."""
+    """Each refuter as text, with its verdicts on every adjusted estimate and on the naive one."""
     header = ["Estimate tested", "Expected", "Found", "p", "Verdict", "Naive: found", "Naive: p", "Naive: verdict"]
     groups = []
     for name in dict.fromkeys(row.refuter for row in report.refutations):
         rows = [row for row in report.refutations if row.refuter == name]
         note = f"{rows[0].checks} Cannot show: {rows[0].cannot_show[:1].lower()}{rows[0].cannot_show[1:]}"
         groups.append(Group([_refutation_row(row) for row in rows], name[:1].upper() + name[1:], note))
-    return Table("Refutations, each beside the same on the naive estimate", header, groups, file)
+    return Table("Refutations, each with the same test of the naive estimate", header, groups, file)
 
 
 def _refutation_row(row: "Refutation") -> Row:
@@ -80,7 +80,7 @@ def _refutation_row(row: "Refutation") -> Row:
 
 
 def benchmark_table(sensitivity: "Robustness", file: str = "") -> Table:
-    """What hidden causes as strong as observed ones would leave of the linear estimate, the strongest first."""
+    """The linear estimate after adjusting for hidden causes as strong as observed ones, the strongest first."""
     rows = [row for row in sensitivity.benchmarks if row.times == 1]
     rows.sort(key=lambda row: row.estimate / sensitivity.effect if sensitivity.effect else 0)
     header = ["As strong as", "Explains of the treatment", "of the outcome", "Estimate left"]
@@ -106,7 +106,7 @@ def confounder_table(confounder: "SimulatedConfounder", file: str = "") -> Table
 
 
 def e_value_table(doubt: "Doubt", file: str = "") -> Table:
-    """E-values with their reading."""
+    """E-values, with a sentence that reads them."""
     rows = [
         Row(
             [row.estimate, number(row.risk_ratio), number(row.value), "–" if row.limit is None else number(row.limit)],
@@ -155,14 +155,16 @@ def _control_row(row: "ControlTest") -> Row:
 
 
 def independence_table(implied: "ImpliedIndependencies", file: str = "") -> Table:
-    """What the graph implies, tested; rejected ones first."""
+    """Tests of the implied independencies; rejected ones first."""
     ordered = sorted(implied.tests, key=lambda row: (row.verdict != "rejected", row.adjusted or 0.0))
     rows = [
         Row([row.hypothesis, p_text(row.p_value), p_text(row.adjusted), row.verdict], strong=row.verdict == "rejected")
         for row in ordered[:MOST_ROWS]
     ]
     header = ["Hypothesis", "p", "p (Holm)", "Verdict"]
-    return Table(_limited("Implied independencies, each the hypothesis of its p", ordered), header, [Group(rows)], file)
+    return Table(
+        _limited("Implied independencies; each is the hypothesis of its p", ordered), header, [Group(rows)], file
+    )
 
 
 def agreement_table(agreement: "Agreement", file: str = "") -> Table:
@@ -177,7 +179,7 @@ def agreement_table(agreement: "Agreement", file: str = "") -> Table:
 
 
 def p_text(value: float | None) -> str:
-    """A p-value for people.
+    """A p-value formatted for readers.
 
     >>> p_text(0.00004), p_text(0.321), p_text(None)
     ('< 0.001', '0.32', '–')
@@ -188,7 +190,7 @@ def p_text(value: float | None) -> str:
 
 
 def percent(share: float) -> str:
-    """A share for people.
+    """A share formatted for readers.
 
     >>> percent(0.0519), percent(1)
     ('5.2 %', '100 %')
@@ -197,7 +199,7 @@ def percent(share: float) -> str:
 
 
 def _apart(row: "Estimate") -> list[str]:
-    """Number and interval in cells of their own."""
+    """Number and interval in separate cells."""
     shown, _, interval = with_interval(row.value, row.low, row.high).partition(" ")
     return [shown, interval.strip("[]").replace(", ", " to ") or "–"]
 

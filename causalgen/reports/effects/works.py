@@ -11,7 +11,7 @@ CROSS_FITTED = {"doubly robust", "g-computation", "double machine learning", "ca
 
 
 def effect_keys(findings: EffectFindings) -> set[str]:
-    """Keys of `CITATIONS` for everything that an effect used."""
+    """Keys of `CITATIONS` for the methods of an effect."""
     report, doubt = findings.report, findings.doubt
     keys = {"causality", "dowhy", *(row.source for row in report.estimates)}
     if keys & CROSS_FITTED:
@@ -31,5 +31,5 @@ def effect_keys(findings: EffectFindings) -> set[str]:
 
 
 def effect_works(findings: EffectFindings) -> Sequence[Citation]:
-    """The works behind everything that an effect used."""
+    """The works behind the methods of an effect."""
     return cite(effect_keys(findings))

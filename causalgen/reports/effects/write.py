@@ -1,4 +1,4 @@
-"""An effect report of its own: a page, a notebook, Markdown, LaTeX, tables."""
+"""A separate effect report: a page, a notebook, Markdown, LaTeX, tables."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
@@ -62,26 +62,26 @@ def write_effect_report(
     arguments: Mapping[str, Any] | None = None,
     formats: Sequence[str] | None = None,
 ) -> dict[str, Path]:
-    """Write an effect report of its own.
+    """Write a separate effect report.
 
     Args:
-        folder: Where to; created if it does not exist.
+        folder: Target folder; created if it does not exist.
         report: The estimates.
         doubt: What `causalgen.effects.doubt.examine` found.
         agreement: Whether data, fitted model and generated images agree.
         graph: The assumed graph, to be drawn; the notebook needs it.
-        table: The rows on which the report rests; the notebook needs them.
+        table: The rows behind the report; the notebook needs them.
         arguments: Arguments of `estimate_effect` beyond treatment, outcome, contrast, level and seed, such as
             `{"simulations": 40}`, which the notebook repeats.
-        formats: Of "html" (one self-contained page), "markdown", "latex", "notebook" (code that makes the numbers
-            again) and "csv" (tables); None for all that the given parts allow.
+        formats: Any of "html" (one self-contained page), "markdown", "latex", "notebook" (code that reproduces the
+            numbers) and "csv" (tables); None for all that the given parts allow.
 
     Returns:
         Format -> its file; for "csv" the table of the estimates.
 
     Raises:
         UnknownNameError: A format does not exist.
-        DataError: A notebook without graph or table.
+        DataError: A notebook is requested without graph or table.
         RunFolderError: The folder cannot be written.
     """
     findings = EffectFindings(report, doubt, agreement, graph, table, arguments or {})
@@ -103,7 +103,7 @@ def write_effect_report(
 
 
 def check_formats(formats: Sequence[str]) -> list[str]:
-    """The formats, all of which exist.
+    """The formats, checked.
 
     Raises:
         UnknownNameError: One does not.
