@@ -1,7 +1,7 @@
 """Load, generate and verify data.
 
 `load("morphodigits")` returns a `Dataset`: the assumed graph, the columns, the splits and, where the generator is
-known, the truth. `load_table`, `from_arrays` and `from_torch` make one of your own images and attributes.
+known, the truth. `load_table`, `from_arrays` and `from_torch` make one from your images and attributes.
 """
 
 from collections.abc import Callable, Iterable
@@ -21,7 +21,7 @@ DATASETS: dict[str, str] = {
     "morphodigits": "morphodigits:load_morphodigits",
     "morphomnist": "morphomnist:load_morphomnist",
 }
-"""Data sets by the study file's words: the module here and the function that loads it."""
+"""Data sets by their names in a study file: the module here and the function that loads it."""
 
 
 def load(name: str, **options: Any) -> "Dataset":
@@ -33,7 +33,7 @@ def load(name: str, **options: Any) -> "Dataset":
             `colour` for morphomnist.
 
     Raises:
-        UnknownNameError: No data set has this name, or this one has no such option.
+        UnknownNameError: No data set has this name, or the data set has no such option.
     """
     check_options(name, options)
     return _loader(name)(**options)

@@ -1,4 +1,4 @@
-"""Keep generated arrays under the user's cache folder, named by a hash of what they were made from."""
+"""Keep generated arrays under the user's cache folder, named by a hash of their inputs."""
 
 import hashlib
 import logging
@@ -41,9 +41,9 @@ def content_hash(parts: Iterable[bytes | NDArray]) -> str:
 
 
 def cached(path: Path, make: Callable[[], Arrays]) -> Arrays:
-    """Arrays stored at `path`; where they are missing or damaged, those of `make`, stored for the next time.
+    """Arrays stored at `path`; if they are missing or damaged, those of `make`, stored for the next time.
 
-    A folder that cannot be written costs a warning and nothing else.
+    A folder that cannot be written only causes a warning.
     """
     if path.exists():
         try:

@@ -1,4 +1,4 @@
-"""What there is to know about the data sets of the catalog before they are loaded."""
+"""Facts about the data sets of the catalog that are known before they are loaded."""
 
 from dataclasses import dataclass
 from importlib import import_module
@@ -20,10 +20,10 @@ class Entry:
     Args:
         name: Its name in a study file.
         graph: The assumed graph.
-        what: What it is, in a sentence.
+        what: Its description, in a sentence.
         rows: Rows in all.
-        licence: Under which terms it may be used.
-        comes: How it comes here.
+        licence: Its terms of use.
+        comes: How it is obtained.
     """
 
     name: str
@@ -45,7 +45,7 @@ def catalog() -> list[Entry]:
 
 
 def entry(name: str) -> Entry:
-    """What its `about.yaml` and `graph.yaml` say of a data set.
+    """The facts in the `about.yaml` and `graph.yaml` of a data set.
 
     Raises:
         UnknownNameError: No data set has this name.

@@ -1,4 +1,4 @@
-"""What a data set is: an assumed graph, columns, splits, groups and, where known, the truth."""
+"""A data set: an assumed graph, columns, splits, groups and, if known, the truth."""
 
 import hashlib
 from collections.abc import Mapping
@@ -25,7 +25,7 @@ SPLITS = ("train", "validation", "test")
 
 @runtime_checkable
 class Truth(Protocol):
-    """A known generator: what really would have been."""
+    """A known generator, which gives true counterfactuals."""
 
     @property
     def remorphs(self) -> tuple[str, ...]:
@@ -61,7 +61,7 @@ class Dataset:
 
     A row has one name everywhere: its number in the table, counted from 0 and including rows that were left out, or the
     label of the data frame's own index. `frame` shows these labels, `split` holds them, and `rows`, the command line, the
-    report and saved files mean them.
+    report and saved files use them.
 
     Args:
         name: Name of the data set.
@@ -72,9 +72,9 @@ class Dataset:
         group: `(N,)` int64, in the order of `frame()`; rows of one group share a source, and intervals are bootstrapped
             over groups.
         truth: The generator, where it is known.
-        group_meaning: What one group is, for reports, such as "one patient".
+        group_meaning: Meaning of one group, for reports, such as "one patient".
         source: Origin and licence in a sentence, for reports.
-        labels: What the rows are called, in the order of `frame()`, each row otherwise; None for 0, 1, 2, ...
+        labels: Distinct labels of the rows, in the order of `frame()`; None for 0, 1, 2, ...
 
     Raises:
         DataError: A column is missing or unknown, has the wrong length, shape or codes, holds NaN or values outside its
@@ -107,10 +107,10 @@ class Dataset:
         """Values of some rows, in the order asked, with the labels that results carry.
 
         Args:
-            labels: What `frame().index` shows: one label or several, as a list, array, tensor or index.
+            labels: Labels in `frame().index`: one or several, as a list, array, tensor or index.
 
         Raises:
-            DataError: There is no such row, or it was left out.
+            DataError: A row does not exist or was left out.
         """
         positions = self._positions(labels)
         return UnitValues(self._store.take(positions), self._index(positions))
@@ -134,7 +134,7 @@ class Dataset:
         Raises:
             UnknownNameError: The data set has no such split.
         """
-        from ..scm.values import to_frame  # loading it takes seconds, loading the data none
+        from ..scm.values import to_frame  # importing torch code takes seconds, which loading data should not
 
         positions = torch.arange(len(self)) if split is None else self._positions(self._split(split))
         stored, places = self._store.stored, self._store.places(positions)
@@ -142,7 +142,7 @@ class Dataset:
         return to_frame(self.graph, attributes).set_index(self._index(positions))
 
     def digest(self) -> str:
-        """What the attributes are and how the rows are split, in 16 characters; pixels and row labels are left out."""
+        """Fingerprint of the attributes and the split, in 16 characters; pixels and row labels are left out."""
         found, store = hashlib.sha256(), self._store
         columns = {name: column for name, column in store.stored.items() if not self.graph[name].is_image}
         places = {name: store.places(self._positions(rows)) for name, rows in self.split.items()}
@@ -162,11 +162,11 @@ class Dataset:
         return {label: position for position, label in enumerate(self.labels.tolist())}
 
     def _positions(self, labels: Any) -> Tensor:
-        """Where rows stand in the table without the rows that were left out, int64: for this package alone."""
+        """Positions of rows in the table without the rows that were left out, int64; internal to this package."""
         return find_rows(labels, self._known, self.name)
 
     def _index(self, positions: Tensor) -> "pd.Index":
-        """What the rows at some positions are called."""
+        """Labels of the rows at some positions."""
         import pandas as pd
 
         if self.labels is None:

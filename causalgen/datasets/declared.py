@@ -1,4 +1,4 @@
-"""Kinds declared in a word or two, and a graph in which every column of a table has its kind."""
+"""Short declarations of kinds, and a graph in which every column of a table has its kind."""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -17,7 +17,7 @@ KINDS = ("continuous", "binary", "categorical", "ordinal")
 KindsLike: TypeAlias = Mapping[str, str | Variable | Mapping[str, Any]]
 """By column: a kind, a Variable, or a mapping with kind, labels, support and unit."""
 LONG = 60
-"""Letters of a cell that a message shows."""
+"""Characters of a cell that a message shows."""
 FIELDS = ("kind", "labels", "support", "unit")
 
 
@@ -26,7 +26,7 @@ class TypedColumn:
     """A column with its variable.
 
     Args:
-        variable: What the column is.
+        variable: The variable of the column.
         reading: Its values.
     """
 
@@ -41,7 +41,7 @@ def with_variables(graph: CausalGraph, variables: Iterable[Variable]) -> CausalG
 
 
 def declare_kinds(graph: CausalGraph, table: pd.DataFrame, variables: KindsLike | None) -> CausalGraph:
-    """The graph with what is declared of its variables; labels that are not listed are read off their columns.
+    """The graph with the declarations of its variables; labels that are not listed are read off their columns.
 
     Args:
         graph: The graph.
@@ -50,7 +50,7 @@ def declare_kinds(graph: CausalGraph, table: pd.DataFrame, variables: KindsLike 
 
     Raises:
         UnknownNameError: A name is no node of the graph.
-        DataError: A kind is unknown, or its column cannot be read so.
+        DataError: A kind is unknown, or its column cannot be read as that kind.
 
     >>> graph = CausalGraph("clinic -> pain")
     >>> table = pd.DataFrame({"clinic": range(100), "pain": range(100)})
@@ -79,10 +79,10 @@ def type_columns(
 
 
 def type_column(variable: Variable, column: pd.Series) -> TypedColumn:
-    """A column read as its variable declares, or by the rule where the variable has no kind.
+    """A column read as its variable declares, or by the typing rule if the variable has no kind.
 
     Raises:
-        DataError: It cannot be read.
+        DataError: The column cannot be read.
     """
     reading = read_values(column.rename(variable.name), kind=variable.kind, labels=variable.labels)
     for fault in reading.faults:
@@ -115,8 +115,7 @@ def _declared(graph: CausalGraph, table: pd.DataFrame, name: str, said: Any) -> 
     for key in fields:
         if key not in FIELDS:
             raise DataError(
-                f"Expected what is declared of '{name}' among {', '.join(FIELDS)}; got {key!r}."
-                + nearest(str(key), FIELDS)
+                f"Expected declarations of '{name}' among {', '.join(FIELDS)}; got {key!r}." + nearest(str(key), FIELDS)
             )
     kind, labels = fields.get("kind"), fields.get("labels")
     if kind is not None and kind not in KINDS:

@@ -1,4 +1,4 @@
-"""Hints about columns that were read by the rule, and may have been meant otherwise."""
+"""Hints about columns whose kind the typing rule may have misread."""
 
 from collections import defaultdict
 from collections.abc import Hashable, Sequence
@@ -10,13 +10,13 @@ __all__ = ["alike", "declare_remedy", "maybe_codes"]
 
 ROWS_PER_NUMBER = 10
 SHORT, LONG = 2, 4
-"""Letters of an abbreviation at most, and of the word that it stands for at least."""
+"""Most letters of an abbreviation, and least letters of the word that it abbreviates."""
 WORDS = {"y": "yes", "n": "no"}
 SHOWN = 4
 
 
 def declare_remedy(name: Hashable, kind: str) -> str:
-    """How to declare the kind of a column, at every door.
+    """How to declare the kind of a column in Python, on the command line and in a study.
 
     >>> declare_remedy("visits", "continuous")
     "variables={'visits': 'continuous'} in Python, --kind visits=continuous on the command line, `variables:` in a study"
@@ -26,13 +26,13 @@ def declare_remedy(name: Hashable, kind: str) -> str:
 
 
 def maybe_codes(name: Hashable, present: NDArray[np.float64], few: int, most: int) -> str:
-    """A warning where numbers that were read as quantities may be codes: whole, and few for the rows; else empty.
+    """A warning if numbers that were read as quantities may be codes: whole, and few for the rows; else empty.
 
     Args:
         name: The column.
         present: Its numbers.
         few: More different numbers than this were read as quantities.
-        most: More different numbers than this are quantities without doubt.
+        most: More different numbers than this are certainly quantities.
     """
     different = np.unique(present)
     whole = bool((different == np.round(different)).all())
@@ -45,7 +45,7 @@ def maybe_codes(name: Hashable, present: NDArray[np.float64], few: int, most: in
 
 
 def alike(name: Hashable, labels: Sequence[Hashable]) -> str:
-    """A warning where labels differ only by case, spaces, punctuation or abbreviation; else empty.
+    """A warning if labels differ only by case, spaces, punctuation or abbreviation; else empty.
 
     >>> alike("sex", ["F", "M", "female", "male"])[:63]
     "Column 'sex' has labels that may mean the same: F and female; M"

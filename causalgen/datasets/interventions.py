@@ -1,4 +1,4 @@
-"""Read what a user asks of a known generator."""
+"""Read a user's interventions on a known generator."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -28,7 +28,7 @@ def resolve(graph: CausalGraph, do: Mapping[str, object], digits: NDArray) -> di
         SupportError: A value is outside its support.
         MissingValueError: A value is missing.
         DataError: A label is unknown, or there is neither one value nor one per row; `do` sets the image, or
-            another digit, which a generator does not know how the same writer would have written.
+            another digit, whose shape by the same writer the generator does not define.
     """
     images = [name for name in do if graph[name].is_image]
     if images:
@@ -48,7 +48,7 @@ def resolve(graph: CausalGraph, do: Mapping[str, object], digits: NDArray) -> di
 
 
 def remorph_values(do: Mapping[str, Any], known: tuple[str, ...], count: int) -> dict[str, NDArray]:
-    """What `Truth.remorph` is to set, as `(count,)` numbers.
+    """The attributes that `Truth.remorph` sets, as `(count,)` numbers.
 
     Raises:
         UnknownNameError: An attribute is not among the `known` ones.
@@ -65,7 +65,7 @@ def remorph_values(do: Mapping[str, Any], known: tuple[str, ...], count: int) ->
         array = np.asarray(value)
         if array.dtype.kind not in "biuf":
             raise DataError(
-                f"Expected numbers for {name}; got {value!r}. A truth takes values, neither texts nor shifts."
+                f"Expected numbers for {name}; got {value!r}. A truth accepts values, neither texts nor shifts."
             )
         values[name] = array.astype(np.float64)
     for name, value in values.items():

@@ -1,13 +1,13 @@
-"""The typing rule: what the column of a table is, for every door that reads one.
+"""The typing rule: the kind of a column, for every function that reads a table.
 
 - Truth values, words, and whole numbers with at most ten different values are labels: binary with two, categorical with
-  more. A pandas categorical is what it says, ordinal when its order is declared.
+  more. A pandas categorical is categorical, or ordinal if it is ordered.
 - Two different numbers are labels as well, whole or not.
 - All other numbers are continuous. Text that spells numbers counts as numbers.
-- Dates, times, complex numbers and nested values are refused, and so are words that name the rows.
+- Dates, times, complex numbers and nested values are refused, and so are words that identify the rows.
 
-What is declared goes before what is guessed. Whole numbers with more than ten but few different values might be codes
-all the same: `Reading.notes` says so, and how to declare the column.
+Declarations override the rule. Whole numbers with more than ten but few different values might be codes
+nevertheless: `Reading.notes` has a hint, with the declaration of the column.
 """
 
 import re
@@ -43,21 +43,21 @@ Array = NDArray[np.float64]
 FEW_NUMBERS = 10
 """Whole numbers with at most this many different values are read as labels."""
 FEW_LABELS = 50
-"""Up to this many words are labels however few rows have each of them."""
+"""Up to this many words are labels, even with few rows for each."""
 ROWS_PER_LABEL = 10
-"""More words than that are labels where each of them has this many rows on average; otherwise they name the rows."""
+"""More words than that are labels if each has this many rows on average; otherwise they identify the rows."""
 MOST_LABELS = 1_000
-"""Most labels of a column that does not list them."""
+"""Most labels of a column without declared labels."""
 MOSTLY = 0.8
 """Share of the cells that must be numbers, or dates, for the column to be one of numbers, or dates."""
 LOOKED_AT = 1_000
-"""Different words that are looked at to tell whether they are dates."""
+"""Different words that are examined to recognise dates."""
 EXACT = 2**53
 """Above this, double precision does not hold every whole number."""
 FINEST = 0.01
-"""A precision must tell numbers apart that differ by this share of their spread."""
+"""A precision must distinguish numbers that differ by this share of their spread."""
 SMALLEST, LARGEST = 1e-100, 1e100
-"""Least and greatest spread of numbers whose squares double precision holds with room to spare."""
+"""Least and greatest spread of numbers whose squares are well within the range of double precision."""
 DATE = re.compile(
     r"\d{4}[-/.](0?[1-9]|1[0-2])([-/.](0?[1-9]|[12]\d|3[01]))?([T ].*)?"
     r"|\d{1,2}[-/.]\d{1,2}[-/.](\d{2}|\d{4})([T ].*)?|\d{1,2}[ -][A-Za-z]{3,9}[ ,-]+\d{2,4}|\d{1,2}:\d{2}(:\d{2})?"
@@ -68,12 +68,12 @@ SPREAD = "spread them over columns"
 
 @dataclass(frozen=True)
 class Fault:
-    """Why a column, or some of its cells, cannot be read.
+    """The reason why a column, or some of its cells, cannot be read.
 
     Args:
-        found: What is there; for cells the first of them.
-        expected: What should be.
-        remedy: What to do, as an instruction; may be empty.
+        found: The contents; for cells, those of the first one.
+        expected: The expected contents.
+        remedy: An instruction to the user; may be empty.
         rows: Positions of the cells; empty for a fault of the whole column.
     """
 
@@ -88,12 +88,12 @@ class Reading:
     """A column, read.
 
     Args:
-        kind: continuous, binary, categorical or ordinal; None where it cannot be read.
+        kind: continuous, binary, categorical or ordinal; None if the column cannot be read.
         labels: Labels in code order; None for numbers.
         values: `(rows,)` float64: numbers, or codes into the labels; NaN where missing or faulty.
         missing: `(rows,)` bool.
-        faults: What is wrong.
-        notes: What a reader of results should know about the choice.
+        faults: All faults.
+        notes: Remarks on the choice for a reader of results.
     """
 
     kind: str | None
@@ -111,11 +111,11 @@ class Reading:
 
 
 def read_values(column: pd.Series, *, kind: str | None = None, labels: Sequence[Hashable] | None = None) -> Reading:
-    """What a column is, and its values.
+    """The kind of a column, and its values.
 
     Args:
         column: The column of a table.
-        kind: Declared kind; None to have it decided.
+        kind: Declared kind; None to use the typing rule.
         labels: Declared labels in code order; None for those of the column.
 
     >>> read_values(pd.Series([0, 1, 2, 1], name="clinic")).kind
@@ -135,7 +135,7 @@ def read_values(column: pd.Series, *, kind: str | None = None, labels: Sequence[
     numbers = nothing.copy()
     numbers[~missing] = _floats(exact)
     if pd.api.types.is_numeric_dtype(column) and not _is_truth(column[~missing]):
-        missing = missing | np.isnan(numbers)  # Arrow tells NaN from a missing value
+        missing = missing | np.isnan(numbers)  # Arrow distinguishes NaN from a missing value
         exact = exact[~np.isnan(_floats(exact))]
     if missing.all():
         return Reading(None, None, nothing, missing, (Fault("missing values only", "values"),))
@@ -149,7 +149,7 @@ def read_values(column: pd.Series, *, kind: str | None = None, labels: Sequence[
 
 
 def describe(variable: Variable) -> str:
-    """The kind in words, with what the labels are.
+    """The kind as text, with the labels.
 
     >>> describe(Variable("clinic", "categorical", labels=(0, 1, 2)))
     'categorical (3 whole-number codes)'
@@ -164,7 +164,7 @@ def describe(variable: Variable) -> str:
 
 
 def cell_numbers(column: pd.Series) -> Array:
-    """Numbers of the cells, `(rows,)`; NaN where a cell is missing or holds none."""
+    """Numbers of the cells, `(rows,)`; NaN if a cell is missing or holds no number."""
     missing = column.isna().to_numpy(dtype=bool)
     numbers = np.full(len(column), np.nan)
     numbers[~missing] = _floats(_exact(column[~missing]))
@@ -172,7 +172,7 @@ def cell_numbers(column: pd.Series) -> Array:
 
 
 def columns_line(variables: Sequence[Variable]) -> str:
-    """What columns were read as, in one line; empty without any.
+    """The kinds of columns, in one line; empty without columns.
 
     >>> columns_line([Variable("t", "binary", labels=("no", "yes")), Variable("y", "continuous")])
     'Columns: t binary (no, yes), y continuous.'
@@ -182,13 +182,13 @@ def columns_line(variables: Sequence[Variable]) -> str:
 
 
 def plain(item: Any) -> Any:
-    """A label as plain Python: numbers as they are, everything else as text without the spaces around it."""
+    """A label as plain Python: a number unchanged, everything else as text without surrounding spaces."""
     item = item.item() if isinstance(item, np.generic) else item
     return item if isinstance(item, bool | int | float | Decimal) else str(item).strip()
 
 
 def out_of_reach(numbers: Array, precision: type = np.float64) -> Fault | None:
-    """Why a precision cannot compute with these finite numbers; None where it can.
+    """The reason why a precision cannot compute with these finite numbers; None if it can.
 
     Args:
         numbers: `(rows,)`, at least two of them different.
@@ -209,7 +209,9 @@ def out_of_reach(numbers: Array, precision: type = np.float64) -> Fault | None:
     if float(np.spacing(precision(max(abs(low), abs(high))))) > FINEST * numbers.std():
         found = f"{shown}, too large for how little they differ"
         return Fault(
-            found, f"numbers that {name} precision tells apart", "subtract one number from all of them, or rescale them"
+            found,
+            f"numbers that {name} precision distinguishes",
+            "subtract one number from all of them, or rescale them",
         )
     return None
 
@@ -224,7 +226,7 @@ def _dates() -> Fault:
 
 
 def refused(column: pd.Series) -> Fault | None:
-    """Why no variable can be read from a column of this type."""
+    """The reason why no variable can be read from a column of this type."""
     if isinstance(column.dtype, pd.ArrowDtype):
         import pyarrow as pa
 
@@ -253,7 +255,7 @@ def _complex() -> Fault:
 
 
 def _exact(present: pd.Series) -> NDArray[Any]:
-    """Present cells as numbers, whole ones exact; NaN where a cell holds none. Truth values are labels, not numbers."""
+    """Present cells as numbers, whole ones exact; NaN if a cell holds no number. Truth values are labels, not numbers."""
     if _is_truth(present):
         return np.full(len(present), np.nan)
     if present.dtype == object and pd.api.types.infer_dtype(present) == "integer":
@@ -285,7 +287,7 @@ def _are_dates(present: pd.Series, numbers: Array) -> bool:
 
 
 def _decide(column: pd.Series, exact: NDArray[Any]) -> str:
-    """Kind of a column of which nothing is declared; `exact` holds its present cells as numbers."""
+    """Kind of a column without declarations; `exact` holds its present cells as numbers."""
     if isinstance(column.dtype, pd.CategoricalDtype):
         return "ordinal" if column.dtype.ordered else "categorical"
     present = _floats(exact)
@@ -297,7 +299,7 @@ def _decide(column: pd.Series, exact: NDArray[Any]) -> str:
     different = np.unique(exact)
     whole = bool((present == np.round(present)).all())
     if len(different) == 1:
-        return "continuous"  # a constant, which every door refuses or passes over in its own words
+        return "continuous"  # each caller handles a constant in its own way
     return "categorical" if len(different) == 2 or (whole and len(different) <= FEW_NUMBERS) else "continuous"
 
 
@@ -316,7 +318,7 @@ def _numbers(
     if not faults and np.abs(present).max() > EXACT and len(np.unique(exact)) > len(np.unique(present)):
         faults.append(
             Fault(
-                f"whole numbers up to {max(exact.tolist(), key=abs)}, of which double precision cannot tell "
+                f"whole numbers up to {max(exact.tolist(), key=abs)}, of which double precision cannot distinguish "
                 f"{len(np.unique(exact)) - len(np.unique(present))} from others",
                 f"numbers up to {EXACT}",
                 "declare the column categorical where its numbers are names, or subtract the least number from all",
@@ -339,7 +341,7 @@ def _labels(
     present, values = column[~missing], np.full(len(column), np.nan)
     numeric = not np.isnan(numbers[~missing]).any()
     what, nothing = "numbers" if numeric else "words", Reading(None, None, values, missing)
-    if declared is None and (raw := present.nunique()) > 10 * MOST_LABELS:  # a million need not be spelled first
+    if declared is None and (raw := present.nunique()) > 10 * MOST_LABELS:  # spares a million conversions to text
         return _with(nothing, _too_many(raw, len(present), what, guessed))
     codes, found = pd.factorize(present)
     written = [plain(item) for item in found.tolist()]

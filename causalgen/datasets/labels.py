@@ -1,4 +1,4 @@
-"""What the rows of a table are called: by their numbers, or by the labels of a data frame's own index."""
+"""Labels of the rows of a table: their numbers, or the labels of a data frame's own index."""
 
 from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any, TypeAlias
@@ -16,9 +16,9 @@ if TYPE_CHECKING:
 __all__ = ["ROW", "RowLabels", "find_rows", "numbered", "read_labels"]
 
 ROW = "row"
-"""Name of an index that has none."""
+"""Default name of an index."""
 RowLabels: TypeAlias = "Tensor | NDArray[Any]"
-"""Labels of rows `(B,)`: an int64 tensor where rows are called by numbers, else an array of objects."""
+"""Labels of rows `(B,)`: an int64 tensor if the labels are numbers, else an array of objects."""
 
 
 def numbered(index: "pd.Index") -> RowLabels:
@@ -37,7 +37,7 @@ def read_labels(rows: Any) -> list[Any]:
     """Labels of rows as a user gives them: one, a list, an array, a tensor, or an index or column of a data frame.
 
     Raises:
-        DataError: They are truth values, a slice or nested, which name no rows.
+        DataError: The labels are truth values, a slice or nested, which do not identify rows.
     """
     if isinstance(rows, slice):
         raise DataError(
@@ -63,11 +63,11 @@ def read_labels(rows: Any) -> list[Any]:
 
 
 def find_rows(rows: Any, known: Mapping[Any, int] | range, name: str) -> Tensor:
-    """Positions in the table of the rows called `rows`, int64 `(B,)`, in the order asked.
+    """Positions in the table of the rows with the labels `rows`, int64 `(B,)`, in that order.
 
     Args:
         rows: As for `read_labels`.
-        known: Position of each row by its label; a range where the rows are called 0, 1, 2, ...
+        known: Position of each row by its label; a range if the labels are 0, 1, 2, ...
         name: Name of the table, for messages.
 
     Raises:
@@ -90,7 +90,7 @@ def _all_among(rows: Any, count: int) -> bool:
 
 
 def _plain(label: Any) -> Any:
-    """A label as Python holds it."""
+    """A label as a Python object."""
     if isinstance(label, Tensor | np.integer | np.floating | np.bool_ | np.str_):
         return label.tolist() if isinstance(label, Tensor) else label.item()
     return label
@@ -109,10 +109,10 @@ def _unknown(label: Any, known: Mapping[Any, int] | range, name: str) -> DataErr
         return DataError(f"Expected rows of '{name}' among 0..{len(known) - 1}; got {label!r}. Choose others.")
     some = ", ".join(map(str, list(known)[:5]))
     if all(isinstance(other, int) for other in known):
-        among = f"among {min(known)}..{max(known)}, not all of which are there (missing values, or a limit of rows)"
+        among = f"among {min(known)}..{max(known)}, some of which are left out (missing values, or a limit of rows)"
         return DataError(f"Expected rows of '{name}' {among}; got {label!r}. Choose others, such as {some}.")
     return DataError(
         f"Expected rows of '{name}' by the labels of its index, such as {some}; got {label!r}."
         + nearest(str(label), map(str, known))
-        + " Rows that were left out (missing values, or a limit of rows) cannot be asked."
+        + " Rows that were left out (missing values, or a limit of rows) are not available."
     )

@@ -12,7 +12,7 @@ def resource(dataset: str, file: str) -> Path:
     """Path of `file` in the folder of `dataset`.
 
     Raises:
-        DataError: Neither the repository nor the installed package has it.
+        DataError: Neither the repository nor the installed package has the file.
     """
     package = Path(__file__).resolve().parents[1]
     places = [package / "_data" / "datasets", package.parent / "datasets"]

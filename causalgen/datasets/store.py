@@ -1,6 +1,6 @@
-"""Columns that lie in memory, or on disk, in another order than the rows of their table.
+"""Columns that are stored, in memory or on disk, in a different order from the rows of their table.
 
-Rows of a split lie next to one another, so that a split of memory-mapped images is a view and no copy.
+Rows of a split are contiguous, so that a split of memory-mapped images is a view and no copy.
 """
 
 from collections.abc import Iterator, Mapping
@@ -12,13 +12,14 @@ __all__ = ["Store"]
 
 
 class Store(Mapping[str, Tensor]):
-    """Columns by name in the order of the table's rows, whatever the order in which they are stored.
+    """Columns by name in the order of the table's rows, independently of the order of storage.
 
-    Reading a whole column of images copies it where the two orders differ; `take` and `view` copy what they return at most.
+    Reading a whole column of images copies it if the two orders differ; `take` and `view` copy at most the rows that
+    they return.
 
     Args:
         stored: Columns as they are stored.
-        place: `(N,)` int64, the place in `stored` of each row; None where the orders agree.
+        place: `(N,)` int64, the place in `stored` of each row; None if the orders agree.
     """
 
     def __init__(self, stored: Mapping[str, Tensor], place: Tensor | None = None) -> None:
@@ -35,7 +36,7 @@ class Store(Mapping[str, Tensor]):
         return len(self.stored)
 
     def places(self, positions: Tensor) -> Tensor:
-        """Where the rows at `positions` of the table are stored, int64."""
+        """Places in storage of the rows at `positions` of the table, int64."""
         return positions if self.place is None else self.place[positions]
 
     def take(self, positions: Tensor) -> dict[str, Tensor]:
@@ -44,14 +45,14 @@ class Store(Mapping[str, Tensor]):
         return {name: column[index] for name, column in self.stored.items()}
 
     def view(self, positions: Tensor) -> dict[str, Tensor]:
-        """The same, not copied where the rows are stored one after another."""
+        """The same, not copied if the rows are stored contiguously."""
         index = self.places(positions)
         if not len(index) or not bool((index.diff() == 1).all()):
             return self.take(positions)
         return {name: column[int(index[0]) : int(index[-1]) + 1] for name, column in self.stored.items()}
 
     def in_order_of_storage(self, column: Tensor) -> Tensor:
-        """A column `(N,)` in the order of the table's rows, reordered as the others are stored."""
+        """A column `(N,)` in the order of the table's rows, reordered to the order of storage."""
         if self.place is None:
             return column
         stored = torch.empty_like(column)

@@ -1,4 +1,4 @@
-"""Check columns against the variables that describe them, before anything learns from them."""
+"""Check columns against the variables that describe them, before any training."""
 
 from collections.abc import Mapping
 from itertools import combinations
@@ -19,11 +19,11 @@ __all__ = ["check_column", "check_dataset"]
 
 
 PIECE = 4096
-"""Rows that are compared at a time: images may be more than fits in memory."""
+"""Rows that are compared at a time: all images may not fit in memory."""
 
 
 def check_dataset(data: "Dataset") -> None:
-    """Raise `DataError` where columns, splits or groups do not fit the graph."""
+    """Raise `DataError` if columns, splits or groups do not fit the graph."""
     variables = data.graph.variables
     for name in data.values:
         if name not in variables:

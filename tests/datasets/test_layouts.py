@@ -159,7 +159,7 @@ def other_split(folder: Path) -> None:
         (half_described, "got one in train, validation and none in 'test'. Add 'test/metadata.csv'"),
         (other_folder, "Expected split folders among train, val, .*; got 'extra'. Rename it"),
         (loose_image, "got 'a.png' next to them"),
-        (other_split, "its metadata say otherwise"),
+        (other_split, "its metadata contradict this"),
         (one_table("metadata.csv", "file_name", "all", split=["a", "b"] * 10), "got 'a', 'b'. Name the splits so"),
         (one_table("metadata.csv", "file_name", "all", split=CODES, partition=CODES), "got 'split' and 'partition'"),
     ],

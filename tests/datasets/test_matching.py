@@ -48,7 +48,7 @@ def test_the_column_that_is_meant(nodes: str, titles: list[str], found: str) -> 
             ["Age at scan (years)", "Age at onset (years)"],
             "'Age at scan .years.', 'Age at onset .years.'. Name it",
         ),
-        ("age", ["age (years)", "age (months)"], "Expected one column for 'age'; got 2 that may be meant"),
+        ("age", ["age (years)", "age (months)"], "Expected one column for 'age'; got 2 that match"),
         ("id", ["Patient ID", "Scan ID"], "Expected one column for 'id'; got 2"),
         ("scn", ["scan", "age"], "got 'scn'. Did you mean 'scan'"),
         ("a scan", ["a", "b"], "Expected a column for 'scan' among a, b"),

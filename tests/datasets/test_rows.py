@@ -228,9 +228,9 @@ def test_a_column_of_images_keeps_the_order_of_the_table(case: Case) -> None:
 @pytest.mark.parametrize(
     ("index", "reason"),
     [
-        ([0] * 30, "the label '0' stands twice"),
-        ([*range(29), 28], "the label '28' stands twice"),
-        (["p"] * 2 + [f"q{n}" for n in range(28)], "the label 'p' stands twice"),
+        ([0] * 30, "the label '0' is repeated"),
+        ([*range(29), 28], "the label '28' is repeated"),
+        (["p"] * 2 + [f"q{n}" for n in range(28)], "the label 'p' is repeated"),
         ([None, *map(str, range(29))], "a label is missing"),
         ([float("nan"), *np.arange(29.0)], "a label is missing"),
     ],

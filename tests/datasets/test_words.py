@@ -78,7 +78,7 @@ def test_numbers_that_may_stand_for_missing_values_are_said_and_can_be_declared(
     with pytest.warns(DataWarning) as caught:
         load_table(table, "{age, sex} -> y")
     said = "\n".join(str(warning.message) for warning in caught)
-    assert "-999 in 'age' may stand for missing values" in said
+    assert "-999 in 'age' may mean missing values" in said
     assert 'variables: {sex: {missing_words: ["unknown"]}}' in said
     declared = {"age": {"missing_words": [-999]}, "sex": {"labels": ["F", "M", "unknown"]}}
     with warnings.catch_warnings():

@@ -1,4 +1,4 @@
-"""Generate morphodigits, or load what was generated before."""
+"""Generate morphodigits, or load it from the cache."""
 
 from collections.abc import Callable
 from importlib.metadata import version
@@ -32,11 +32,11 @@ Progress = Callable[[int, int], None]
 def load_morphodigits(
     *, root: str | Path | None = None, rows: int = ROWS, seed: int = SEED, progress: Progress | None = None
 ) -> Dataset:
-    """Load morphodigits, generating it where it is not cached.
+    """Load morphodigits, generating it if it is not cached.
 
     Args:
         root: Cache folder; None for CAUSALGEN_CACHE or the user's cache folder.
-        rows: Rows in all, split 70/10/20 such that no base digit is in two splits.
+        rows: Total number of rows, split 70/10/20 so that no base digit is in two splits.
         seed: Seed of the split and of all exogenous noise.
         progress: Called with (images drawn, images in all) while generating.
 
@@ -90,7 +90,7 @@ def _columns(noise: dict[str, NDArray]) -> dict[str, NDArray]:
 
 
 def _deal(digits: NDArray, rng: np.random.Generator) -> list[NDArray]:
-    """Base digits of each split, shuffled; every digit in the shares of the whole."""
+    """Base digits of each split, shuffled; stratified by digit."""
     hands: list[list[NDArray]] = [[] for _ in SPLITS]
     for digit in np.unique(digits):
         members = rng.permutation(np.flatnonzero(digits == digit))
@@ -106,7 +106,7 @@ def _sizes(rows: int) -> list[int]:
 
 
 def _recipe() -> str:
-    """Hash of the code and the libraries that the images are made with."""
+    """Hash of the code and the libraries that generate the images."""
     here = Path(__file__).parent
     sources = [
         *(here.parents[1] / "morphology" / f"{name}.py" for name in ("batch", "measure", "raster", "redraw")),

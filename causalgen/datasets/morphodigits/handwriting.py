@@ -24,7 +24,7 @@ BORDER = 3
 
 
 def base_digits() -> tuple[NDArray[np.float32], NDArray[np.int64]]:
-    """The 1,797 digits as scikit-learn has them, `(1797, 8, 8)`, and what they are, `(1797,)`."""
+    """The 1,797 digits as scikit-learn has them, `(1797, 8, 8)`, and their labels, `(1797,)`."""
     from sklearn.datasets import load_digits
 
     source = load_digits()
@@ -32,7 +32,7 @@ def base_digits() -> tuple[NDArray[np.float32], NDArray[np.int64]]:
 
 
 def trace(image: NDArray[np.float32]) -> NDArray[np.uint8]:
-    """Follow the strokes of an 8x8 image of grey levels with a pen two pixels wide; `(28, 28)`.
+    """Trace the strokes of an 8x8 image of grey levels with a pen two pixels wide; `(28, 28)`.
 
     A pixel of the source is the share of ink in a block, and blocks fill small loops; sharpening reopens them.
     """

@@ -1,4 +1,4 @@
-"""The truth of morphodigits: the exogenous noise of every row is known, so its counterfactuals are too."""
+"""The truth of morphodigits: the exogenous noise of every row is known, and so are its counterfactuals."""
 
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
@@ -24,13 +24,13 @@ DRAWS = 2**20
 
 
 class MorphodigitsTruth:
-    """Rows as their exogenous noise and their base digit.
+    """Rows, represented by their exogenous noise and their base digit.
 
     Args:
         graph: The graph of morphodigits.
         noise: Exogenous noises by name, each `(N,)`.
         base: `(N,)`, the base digit of each row.
-        digits: `(M,)`, what each base digit is.
+        digits: `(M,)`, the label of each base digit.
         strokes: `(M, 28, 28)` uint8, the drawing of each base digit.
     """
 
@@ -58,7 +58,7 @@ class MorphodigitsTruth:
             SupportError: A value is outside its support.
             MissingValueError: A value is missing.
             DataError: There is no such row; a label is unknown, or there is neither one value nor one per row; `do` sets
-                the image, or another digit, which the generator does not know how this writer would have written.
+                the image, or another digit, whose shape by this writer the generator does not define.
         """
         index = find_rows(rows, range(len(self.base)), "morphodigits").numpy()
         values = resolve(self.graph, do, self.digits[self.base[index]])
@@ -91,7 +91,7 @@ class MorphodigitsTruth:
         """`n` fresh rows of the attributes, labels decoded."""
         import pandas as pd
 
-        rng = np.random.default_rng([1, seed])  # apart from the draws of `effect` and of the data set
+        rng = np.random.default_rng([1, seed])  # independent of the draws of `effect` and of the data set
         columns = attributes(draw_noise(n, rng)) | {"digit": rng.choice(self.digits, n)}
         table = {}
         for name, variable in self.graph.variables.items():

@@ -1,4 +1,4 @@
-"""The data set `morphomnist`: MNIST digits with known thickness and intensity, the field's benchmark."""
+"""The data set `morphomnist`: MNIST digits with known thickness and intensity, a standard benchmark."""
 
 from .load import ROWS, load_morphomnist, released_counterfactuals, stored_at
 from .truth import MorphomnistTruth

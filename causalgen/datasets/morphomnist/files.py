@@ -1,4 +1,4 @@
-"""Find the files of MNIST and of the released MorphoMNIST, check them in full, download them where there is a network."""
+"""Find the files of MNIST and of the released MorphoMNIST, verify their checksums, and download them if there is a network."""
 
 import gzip
 import hashlib
@@ -27,7 +27,7 @@ class FileSet:
         folder: Folder below CAUSALGEN_DATA or the cache folder.
         files: Full sha256 by file name.
         mirrors: Addresses of folders that hold them, tried in turn.
-        instead: What else to do when they cannot be had.
+        instead: Alternative if they are not available.
     """
 
     folder: str
@@ -73,14 +73,14 @@ COUNTERFACTUALS = FileSet(
 """True counterfactual images of the first 1,000 test rows."""
 
 TIMEOUT = 15
-"""Seconds without an answer after which a mirror is given up."""
+"""Time-out of a mirror in seconds."""
 
 
 def find(files: FileSet, root: str | Path | None = None) -> Path:
-    """The folder that holds `files`, every one of the right content; downloaded where no folder has them.
+    """The folder that holds `files`, with verified contents; downloaded if no folder has them.
 
     Args:
-        files: What is looked for, below CAUSALGEN_DATA and below the cache folder.
+        files: Files to find, below CAUSALGEN_DATA and below the cache folder.
         root: Cache folder; None for CAUSALGEN_CACHE or the user's.
 
     Raises:
@@ -100,7 +100,7 @@ def search(files: FileSet, root: str | Path | None = None) -> Path | None:
 
 
 def check(files: FileSet, folder: Path) -> None:
-    """Raise `DataError` unless every file in `folder` has the content it should."""
+    """Raise `DataError` unless every file in `folder` has its expected content."""
     for name, expected in files.files.items():
         with (folder / name).open("rb") as file:
             found = hashlib.file_digest(file, "sha256").hexdigest()
@@ -114,7 +114,7 @@ def read_idx(path: Path) -> NDArray[np.uint8]:
     """Bytes of a gzipped idx file in their shape.
 
     Raises:
-        DataError: The file is not one.
+        DataError: The file is no such file.
     """
     try:
         content = gzip.decompress(path.read_bytes())

@@ -23,9 +23,9 @@ __all__ = ["ROWS", "load_morphomnist", "released_counterfactuals", "stored_at"]
 
 ROWS = 70_000
 TRAIN = 60_000
-"""The first so many digits of MNIST are its training set."""
+"""Number of digits in MNIST's training set, which comes first."""
 VALIDATION = 0.1
-"""Share of the training rows that is set apart for validation."""
+"""Share of the training rows that becomes the validation split."""
 SEED = 0
 SOURCES = ("released", "generated")
 ORIGIN = (
@@ -52,7 +52,7 @@ def load_morphomnist(
         root: Cache folder; None for CAUSALGEN_CACHE or the user's cache folder.
         source: "released" for the released images, or "generated" for new attributes of the MNIST digits, drawn by the
             same process and kept in the cache folder.
-        rows: Rows in all: the first six sevenths of them from MNIST's training set, the rest from its test set.
+        rows: Total number of rows: the first six sevenths of them from MNIST's training set, the rest from its test set.
         seed: Seed of the validation split, of the noise of hue, and of all noise of generated rows. No row depends on
             how many there are.
         colour: Add the attribute hue, and paint the images in it.
@@ -92,12 +92,12 @@ def load_morphomnist(
 
 
 def stored_at() -> Path | None:
-    """The folder of the released files, below CAUSALGEN_DATA or the cache folder; None where neither has them."""
+    """The folder of the released files, below CAUSALGEN_DATA or the cache folder; None if neither has them."""
     return search(RELEASED)
 
 
 def released_counterfactuals(root: str | Path | None = None) -> dict[str, NDArray]:
-    """True counterfactuals of the first 1,000 rows of the test set, made apart from this library.
+    """True counterfactuals of the first 1,000 rows of the test set, made independently of this library.
 
     Returns:
         Factual "thickness", "intensity" and "eps_intensity"; "do_thickness" with "intensity_after_do_thickness", and
@@ -140,7 +140,7 @@ def _generated(
 
 
 def _columns(thickness: NDArray, intensity: NDArray, digits: NDArray) -> Columns:
-    """The attributes in the types of a data set, each in memory of its own."""
+    """The attributes in the types of a data set, each in separate memory."""
     floats = {"thickness": thickness, "intensity": intensity}
     columns = {name: np.array(column, np.float32) for name, column in floats.items()}
     return columns | {"digit": digits.astype(np.int64)}
@@ -165,7 +165,7 @@ def _digits(folder: Path) -> NDArray[np.uint8]:
 
 
 def _split(train: int, rows: int, seed: int) -> dict[str, torch.Tensor]:
-    """A random tenth of the training rows validates; test rows are MNIST's test set, in its order."""
+    """A random tenth of the training rows is the validation split; test rows are MNIST's test set, in its order."""
     shuffled = np.random.default_rng([2, seed]).permutation(train)
     held = round(VALIDATION * train)
     parts = {"train": np.sort(shuffled[held:]), "validation": np.sort(shuffled[:held]), "test": np.arange(train, rows)}
@@ -173,7 +173,7 @@ def _split(train: int, rows: int, seed: int) -> dict[str, torch.Tensor]:
 
 
 def _recipe() -> str:
-    """Hash of the digits, the code and the libraries that images are made with."""
+    """Hash of the digits, the code and the libraries that generate the images."""
     here = Path(__file__).parent
     code = [(here / f"{name}.py").read_bytes() for name in ("equations", "process")]
     libraries = [version(name).encode() for name in ("numpy", "scipy", "scikit-image")]

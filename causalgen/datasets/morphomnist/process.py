@@ -1,12 +1,12 @@
 """The image mechanism of the released MorphoMNIST: SetIntensity(SetThickness(digit, thickness), intensity).
 
-SetThickness enlarges the digit 16 times (Catmull-Rom, then a Gaussian), takes as ink what reaches half the range, and
+SetThickness enlarges the digit 16 times (Catmull-Rom, then a Gaussian), takes pixels of at least half the range as ink, and
 measures its thickness m on the medial axis; a footprint of radius int(16 |thickness - m| / 2) dilates or erodes the ink,
 which is reduced 16 times again. SetIntensity multiplies by intensity / median(pixels that reach half the range).
 Both truncate to whole grey levels.
 
-The release (Pawlowski, Castro and Glocker, 2020) was made with the scikit-image of its day. What that did differently
-from today's is written out here: cubic convolution instead of splines, the ties of the medial axis broken by numpy's
+The release (Pawlowski, Castro and Glocker, 2020) was made with the scikit-image of 2020. Its differences
+from today's version are implemented here: cubic convolution instead of splines, the ties of the medial axis broken by numpy's
 old generator, and a footprint that is a disk smoothed and reduced of which every entry above 0 counts. That footprint is
 closer to a square than to a disk, so thick digits overshoot.
 """
@@ -34,7 +34,7 @@ SCALE = 16
 SIGMA = 2 * SCALE / 6
 """Blur before reducing and after enlarging, in fine pixels."""
 REACH = 24
-"""Fine pixels beyond which the blur and the interpolation carry nothing."""
+"""Reach of the blur and the interpolation in fine pixels."""
 CHUNK = 25
 """Images that one process takes at a time, about a second of work."""
 
@@ -51,8 +51,8 @@ def draw(
 
     Args:
         digits: Bright ink on a dark ground.
-        thickness: Wanted thickness; None leaves the strokes as they are.
-        intensity: Wanted median brightness of the ink, grey levels; None keeps each digit's own.
+        thickness: Target thickness; None keeps the strokes.
+        intensity: Target median brightness of the ink, grey levels; None keeps that of each digit.
         jobs: Processes; None uses every core when the batch is large enough to repay starting them.
         progress: Called with (images done, images in all) now and then.
 
@@ -99,8 +99,8 @@ def _upper_half(levels: NDArray[np.uint8]) -> Mask:
 def _thicknesses(inks: list[Mask]) -> NDArray[np.float64]:
     """Twice the mean distance to the edge along each medial axis, in pixels.
 
-    `medial_axis` builds its tables anew at every call, so all go into one picture; but ink that touches the border has
-    no edge there, and stays alone.
+    `medial_axis` rebuilds its tables at every call, so all digits go into one picture; but ink that touches the border has
+    no edge there, and is processed separately.
     """
     crops = [ink[_box(ink, 1)] for ink in inks]
     alone = [bool(ink[[0, -1]].any() or ink[:, [0, -1]].any()) for ink in inks]
@@ -124,7 +124,7 @@ def _stacked_thicknesses(crops: list[Mask]) -> list[float]:
 
 
 class _OldTies(np.random.Generator):
-    """Breaks the ties of each image's medial axis as scikit-image did until 0.18: by RandomState(0)."""
+    """Breaks ties of the medial axis as in scikit-image up to 0.18: by RandomState(0)."""
 
     def __init__(self, counts: list[int]):
         super().__init__(np.random.PCG64(0))
@@ -226,7 +226,7 @@ def _cubic(place: Fine, neighbours: list[NDArray[np.intp]], image: Fine) -> Fine
 
 
 def _neighbours(length: int, size: int) -> tuple[Fine, list[NDArray[np.intp]]]:
-    """Where each of `size` samples lies between its inner neighbours, and the four neighbours, mirrored at the ends."""
+    """Position of each of `size` samples between its inner neighbours, and the four neighbours, mirrored at the ends."""
     place = (np.arange(size) + 0.5) * (length / size) - 0.5
     before = np.floor(place).astype(np.intp)
     last = length - 1

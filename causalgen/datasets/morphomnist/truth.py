@@ -25,13 +25,13 @@ DRAWS = 2**20
 
 
 class MorphomnistTruth:
-    """Rows as their factual values, the noise of their hue and their MNIST digit.
+    """Rows, represented by their factual values, the noise of their hue and their MNIST digit.
 
     Args:
         graph: The graph; with hue or without.
         values: Whole factual columns, images included.
         base: `(N,)`, the position of each row's digit in MNIST, 60,000 and above for its test set.
-        handwriting: Gives all digits of MNIST `(70000, 28, 28)` uint8; called when an image has to be redrawn.
+        handwriting: Returns all digits of MNIST `(70000, 28, 28)` uint8; called when an image has to be redrawn.
         hue_noise: `(N,)`, the noise of hue; None without colour.
     """
 
@@ -53,7 +53,7 @@ class MorphomnistTruth:
     def counterfactual(self, rows: Any, do: Mapping[str, object]) -> dict[str, Tensor]:
         """Every variable of `rows` as it would have been under `do`.
 
-        What keeps its parents keeps its value, the image too; so `do={}` gives the rows themselves.
+        A variable whose parents do not change keeps its value, the image too; so `do={}` gives the rows themselves.
 
         Args:
             rows: Row numbers of the data set, as for `Dataset.rows`.
@@ -64,7 +64,7 @@ class MorphomnistTruth:
             SupportError: A value is outside its support.
             MissingValueError: A value is missing.
             DataError: There is no such row; a label is unknown, or there is neither one value nor one per row; `do` sets
-                the image, or another digit, which the generator does not know how this writer would have written; or the MNIST
+                the image, or another digit, whose shape by this writer the generator does not define; or the MNIST
                 files, from which images are redrawn, are not found.
         """
         index = find_rows(rows, range(len(self.base)), "morphomnist")
@@ -82,7 +82,7 @@ class MorphomnistTruth:
         return {name: world[name] for name in self.graph.nodes}
 
     def attributes(self, rows: Any, do: Mapping[str, object]) -> dict[str, Tensor]:
-        """`counterfactual` without the image: needs no files, takes no time."""
+        """`counterfactual` without the image: fast, and without files."""
         index = find_rows(rows, range(len(self.base)), "morphomnist")
         factual = {name: column[index] for name, column in self.values.items() if name != "image"}
         wanted = resolve(self.graph, do, factual["digit"].numpy())
@@ -115,10 +115,10 @@ class MorphomnistTruth:
         return float(after - before)
 
     def table(self, n: int, seed: int) -> "pd.DataFrame":
-        """`n` fresh rows of the attributes, labels decoded; digits as often as in the data."""
+        """`n` fresh rows of the attributes, labels decoded; digits with their frequencies in the data."""
         import pandas as pd
 
-        rng = np.random.default_rng([1, seed])  # apart from the draws of `effect` and of the data set
+        rng = np.random.default_rng([1, seed])  # independent of the draws of `effect` and of the data set
         columns = attributes(draw_noise(n, rng)) | {"digit": rng.choice(self.values["digit"].numpy(), n)}
         return pd.DataFrame({name: columns[name] for name, node in self.graph.variables.items() if not node.is_image})
 
@@ -143,7 +143,7 @@ def _follow(
     parents: Mapping[str, NDArray],
     mechanism: Callable[[], NDArray],
 ) -> NDArray:
-    """The value set, else the factual one where the parents are factual, else that of the mechanism."""
+    """The value set, else the factual one if the parents are factual, else that of the mechanism."""
     if name in wanted:
         return wanted[name]
     same = np.all([value == before[parent] for parent, value in parents.items()], axis=0)

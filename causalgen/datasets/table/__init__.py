@@ -1,4 +1,4 @@
-"""The user's own data: attributes in a table, images in files, arrays or a PyTorch dataset."""
+"""User data: attributes in a table, images in files, arrays or a PyTorch dataset."""
 
 from .arrays import from_arrays, from_torch
 from .columns import describe_columns

@@ -26,7 +26,7 @@ from .words import MissingWord
 __all__ = ["from_arrays", "from_torch"]
 
 PIECE = 1024
-"""Images that are made bytes at a time: floats take up to eight times their memory."""
+"""Images that are converted to bytes at a time: floats take up to eight times their memory."""
 
 
 def from_arrays(
@@ -51,8 +51,8 @@ def from_arrays(
         graph, variables, group, split, missing, missing_words, rows, seed: As in `load_table`.
 
     Raises:
-        DataFaultsError: Anything is wrong with the values; it lists everything.
-        DataError: Shapes or lengths that do not fit.
+        DataFaultsError: The values have faults; the error lists all of them.
+        DataError: Shapes or lengths do not fit.
 
     >>> rng = np.random.default_rng(0)
     >>> age = rng.uniform(20, 80, 100)
@@ -102,17 +102,17 @@ def from_arrays(
 
 
 def from_torch(dataset: Any, names: Sequence[str], graph: EdgesLike | CausalGraph, **options: Any) -> Dataset:
-    """A data set of what a PyTorch `Dataset` yields.
+    """A data set of the items of a PyTorch `Dataset`.
 
     Args:
         dataset: Yields tuples, or mappings with the keys `names`: images as tensors `(C, H, W)`, arrays or Pillow images,
             attributes as numbers or labels. Give it without random augmentation.
-        names: What the entries of an item are called.
+        names: Names of the entries of an item.
         graph: Its nodes are among the names.
         options: Those of `from_arrays`.
 
     Raises:
-        DataError: An item is not what the names say, or as for `from_arrays`.
+        DataError: An item does not match the names, or as for `from_arrays`.
     """
     columns: dict[str, list[Any]] = {name: [] for name in names}
     sized = hasattr(dataset, "__len__") and hasattr(dataset, "__getitem__")
@@ -146,7 +146,7 @@ def _array(column: Any) -> NDArray[Any]:
     if not isinstance(column, torch.Tensor):
         return np.asarray(column)
     column = column.detach().cpu()
-    return (column.float() if column.dtype == torch.bfloat16 else column).numpy()  # which NumPy does not know
+    return (column.float() if column.dtype == torch.bfloat16 else column).numpy()  # NumPy has no bfloat16
 
 
 def _channels_first(name: str, array: NDArray[Any]) -> NDArray[Any]:
@@ -164,7 +164,7 @@ def _channels_first(name: str, array: NDArray[Any]) -> NDArray[Any]:
 
 
 def _found_window(name: str, array: NDArray[Any]) -> tuple[float, float] | None:
-    """The range of values that are no bytes; None where they are, or go from 0 to 1 or 255."""
+    """The range of values that are not bytes; None if they are, or range from 0 to 1 or 255."""
     if array.dtype in (np.uint8, bool) or not array.size:
         return None
     if array.dtype.kind not in "uif":

@@ -1,4 +1,4 @@
-"""Columns of a table as variables: what kind of thing is it, and does every cell fit?"""
+"""Columns of a table as variables: the kind of each, and the faults of its cells."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -21,11 +21,11 @@ class Attribute:
     """One column, read.
 
     Args:
-        variable: What it measures.
+        variable: The variable of the column.
         values: `(N,)` float64 numbers, or int64 codes with -1 for a missing label.
         missing: `(N,)` bool.
-        guessed: What was inferred rather than declared, among kind and labels.
-        notes: What the reader should know about what was inferred.
+        guessed: The inferred fields, among kind and labels.
+        notes: Remarks on the inferred fields for the reader.
     """
 
     variable: Variable
@@ -44,7 +44,7 @@ class Attribute:
 
 
 def read_attribute(name: str, column: pd.Series, declared: Declaration, faults: Faults) -> Attribute | None:
-    """Read a column as the variable `name`; faults are noted, and a column that cannot be read gives None."""
+    """Read a column as the variable `name`; faults are recorded, and a column that cannot be read gives None."""
     title = str(column.name)
     column = column.reset_index(drop=True)
     reading = read_values(column, kind=declared.kind, labels=declared.labels)
@@ -73,7 +73,7 @@ def _note(title: str, column: pd.Series, fault: Fault, faults: Faults) -> None:
 
 
 def _varies(title: str, column: pd.Series, reading: Reading, declared: Declaration, faults: Faults) -> bool:
-    """Whether a model can learn from the values; what is against it is noted."""
+    """Whether a model can learn from the values; faults are recorded."""
     present = ~np.isnan(reading.values)
     values = reading.values[present]
     if reading.kind == "continuous":

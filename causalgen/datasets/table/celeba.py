@@ -21,7 +21,7 @@ def celeba_lists(folder: Path) -> bool:
 
 
 def read_celeba(folder: Path) -> pd.DataFrame:
-    """Attributes as labels no and yes, the path of the image, and the split where the list of splits is there.
+    """Attributes as labels no and yes, the path of the image, and the split if there is a list of splits.
 
     Raises:
         DataError: A list cannot be read, or has other values than CelebA's.
@@ -73,7 +73,7 @@ def _read_splits(path: Path) -> pd.DataFrame:
 
 
 def _below(folder: Path, first: str) -> str:
-    """Folder of the images, with a slash; some copies have it twice, one in the other."""
+    """Folder of the images, with a slash; some copies nest it twice."""
     found = next((place for place in _places() if (folder / place / first).is_file()), None)
     return next((f"{name}/" for name in FOLDERS if (folder / name).is_dir()), "") if found is None else found
 

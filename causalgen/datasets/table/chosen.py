@@ -1,4 +1,4 @@
-"""Which rows of a table are used, and in which split: what is dropped, drawn and kept together."""
+"""The rows of a table that are used, and their splits: rows can be dropped, sampled and kept together."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -20,12 +20,12 @@ __all__ = ["ChosenRows", "Choice", "choose_rows"]
 
 SHOWN = 5
 FEW = 10
-"""Fewer training rows can hold one label by chance."""
+"""With fewer training rows, all can have one label by chance."""
 
 
 @dataclass(frozen=True)
 class Choice:
-    """How rows are chosen.
+    """The rules for choosing rows.
 
     Args:
         split: Shares of the splits, or the column that names them.
@@ -42,7 +42,7 @@ class Choice:
 
 @dataclass(frozen=True)
 class ChosenRows:
-    """Rows that are used.
+    """The rows that are used.
 
     Args:
         kept: `(n,)` rows of the table.
@@ -58,18 +58,18 @@ class ChosenRows:
 def choose_rows(
     frame: pd.DataFrame, columns: Columns, usable: NDArray[np.bool_], choice: Choice, faults: Faults, notes: list[str]
 ) -> ChosenRows:
-    """Split the usable rows, then draw as many as are wanted from every split.
+    """Split the usable rows, then sample each split down to its share.
 
     Args:
         frame: The table.
-        columns: What was read from it.
+        columns: The columns read from it.
         usable: `(N,)`: rows without missing values, or all.
-        choice: How rows are chosen.
-        faults: Takes what is wrong.
-        notes: Takes what a user may not expect.
+        choice: The rules for choosing rows.
+        faults: Collects faults.
+        notes: Collects remarks that a user may not expect.
 
     Raises:
-        DataError: Too few rows or groups, or shares that are none.
+        DataError: There are too few rows or groups, or the shares are invalid.
     """
     kept = np.flatnonzero(usable)
     if not faults.found:
@@ -97,7 +97,7 @@ def _refuse_few(kept: NDArray[np.int64], name: str) -> None:
 
 
 def _groups(column: pd.Series) -> NDArray[np.int64]:
-    """A number for every group; spaces around its name do not make another one."""
+    """A number for every group; spaces around its name are ignored."""
     return pd.factorize(column.astype("string").str.strip())[0].astype(np.int64)
 
 
@@ -129,7 +129,7 @@ def _split(
 
 
 def _drawn(chosen: ChosenRows, attributes: Mapping[str, Attribute], count: int, seed: int) -> ChosenRows:
-    """At most `count` of the rows; each split keeps its share, and what varies in training still does."""
+    """At most `count` of the rows; each split keeps its share, and attributes that vary in training still do."""
     part = np.empty(len(chosen.kept), np.int64)
     for code, name in enumerate(SPLITS):
         part[chosen.split[name].numpy()] = code
@@ -140,7 +140,7 @@ def _drawn(chosen: ChosenRows, attributes: Mapping[str, Attribute], count: int, 
 
 
 def _varying(places: NDArray[np.int64], chosen: ChosenRows, attributes: Mapping[str, Attribute]) -> NDArray[np.int64]:
-    """The places, with training rows exchanged for others where an attribute would not vary, such as a rare label."""
+    """The places, with training rows exchanged if an attribute would not vary, such as one with a rare label."""
     train = chosen.split["train"].numpy()
     drawn = [place for place in places.tolist() if place in set(train.tolist())]
     wanted: list[int] = []
@@ -154,7 +154,7 @@ def _varying(places: NDArray[np.int64], chosen: ChosenRows, attributes: Mapping[
 
 
 def _vary(columns: Columns, rows: NDArray[np.int64], what: str, faults: Faults) -> None:
-    """Note attributes with a single value in the rows, where nothing was noted about them before."""
+    """Record attributes with a single value in the rows, unless they have a fault already."""
     known = {fault.column for fault in faults.found}
     for node, attribute in columns.attributes.items():
         values = attribute.values[rows]
@@ -163,7 +163,7 @@ def _vary(columns: Columns, rows: NDArray[np.int64], what: str, faults: Faults) 
 
 
 def _unseen(columns: Columns, chosen: ChosenRows) -> list[str]:
-    """Say which labels occur in validation or test rows and in no training row."""
+    """Note labels that occur in validation or test rows and in no training row."""
     train = chosen.kept[chosen.split["train"].numpy()]
     notes = []
     for node, attribute in columns.attributes.items():

@@ -36,14 +36,14 @@ TableLike: TypeAlias = "str | Path | pd.DataFrame"
 
 @dataclass
 class Columns:
-    """What the columns of a table hold, by node.
+    """The contents of the columns of a table, by node.
 
     Args:
         attributes: Attributes.
         images: Images.
         titles: Column of the table; images in memory have none.
-        proposed: Nodes whose column has another name than theirs.
-        suspects: By node, words that are likely to stand for missing values and are not declared so.
+        proposed: Nodes whose column has a different name.
+        suspects: By node, undeclared words that are likely to mean missing values.
         words: By node, cells that hold each of the declared words.
     """
 
@@ -55,7 +55,7 @@ class Columns:
     words: dict[str, dict[str, int]] = field(default_factory=dict)
 
     def missing(self) -> dict[str, NDArray[np.bool_]]:
-        """Where values are missing, `(N,)`, of the nodes that miss any."""
+        """Masks of missing values, `(N,)`, of the nodes that have any."""
         both = (*self.attributes.items(), *self.images.items())
         return {node: column.missing for node, column in both if column.missing.any()}
 
@@ -68,10 +68,10 @@ class Columns:
 
 
 def as_frame(table: TableLike) -> pd.DataFrame:
-    """The table, with text as column names and rows numbered from 0; `row_labels` has the index that it came with.
+    """The table, with text as column names and rows numbered from 0; `row_labels` has its original index.
 
     Raises:
-        DataError: It cannot be read, has fewer than two rows, or a column name twice.
+        DataError: The table cannot be read, has fewer than two rows, or repeats a column name.
     """
     if not isinstance(table, pd.DataFrame):
         return read_table(table, arrow=True)
@@ -101,18 +101,18 @@ def read_columns(
     faults: Faults,
     words: Sequence[MissingWord] = (),
 ) -> Columns:
-    """Read the column of every declared node; what is wrong is noted.
+    """Read the column of every declared node, and record faults.
 
     Args:
         frame: The table.
-        declared: What is said, by node; nothing may be.
-        words: Words that stand for missing values in every column.
-        folder: Where image paths start.
+        declared: Declarations by node; they may be empty.
+        words: Words that mean a missing value in every column.
+        folder: Folder to which image paths are relative.
         pixels: Images in memory.
-        faults: Takes what is wrong.
+        faults: Collects faults.
 
     Raises:
-        DataError: A node for which several columns may be meant.
+        DataError: Several columns match a node.
         UnknownNameError: A node without a column.
     """
     named = {node: said for node, said in declared.items() if node not in pixels}
@@ -143,7 +143,7 @@ def read_columns(
 def _read(
     node: str, column: pd.Series, said: Declaration, suspects: Sequence[MissingWord], faults: Faults
 ) -> Attribute | None:
-    """Read an attribute; words among its numbers that are likely to stand for missing values are faults with a remedy."""
+    """Read an attribute; words among its numbers that are likely to mean missing values are faults with a remedy."""
     spelled = spelled_numbers(column) if said.labels is None and said.kind in (None, "continuous") else None
     if spelled is not None:
         faults.column(str(column.name), *spelled)
@@ -159,14 +159,14 @@ def _read(
         str(column.name),
         rows,
         lambda row: repr(str(column.iloc[row])),
-        f"a number; if it stands for a missing value, declare `missing_words: {json.dumps(words, ensure_ascii=False)}`",
+        f"a number; if it means a missing value, declare `missing_words: {json.dumps(words, ensure_ascii=False)}`",
     )
     attribute = read_attribute(node, without_words(column, words), said, faults)
     return attribute and replace(attribute, missing=column.isna().to_numpy(dtype=bool))
 
 
 def describe_columns(table: TableLike) -> dict[str, str]:
-    """By column: "attribute", "image", or why it can be neither.
+    """By column: "attribute", "image", or the reason why it can be neither.
 
     Raises:
         DataError: The table cannot be read.

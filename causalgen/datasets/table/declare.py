@@ -1,4 +1,4 @@
-"""What a user may say about a variable; everything that is left out is inferred."""
+"""Declarations of a variable; everything that is left out is inferred."""
 
 import math
 from collections.abc import Mapping, Sequence
@@ -12,25 +12,25 @@ from ...graph.parse import EdgesLike, read_edges
 __all__ = ["Declaration", "Fit", "VariablesLike", "check_words", "read_declarations"]
 
 Fit: TypeAlias = Literal["crop", "pad", "stretch"]
-"""How an image gets a size of another shape: cut the longer sides, fill the shorter ones with black, or distort."""
+"""How an image of another shape is resized: cut the longer sides, fill the shorter ones with black, or distort."""
 
 
 @dataclass(frozen=True)
 class Declaration:
-    """What is declared about one variable.
+    """The declaration of one variable.
 
     Args:
         kind: continuous, binary, categorical, ordinal or image.
         labels: Labels of a discrete variable in code order.
         support: Least and greatest allowed value.
         unit: Unit such as "years".
-        column: Column of the table, where it is not called as the variable.
+        column: Column of the table, if its name differs from the variable's.
         size: (height, width) of an image in pixels.
         colour: Whether an image has colours.
-        fit: How an image of another shape gets that size: crop, pad or stretch.
+        fit: How an image of another shape is resized: crop, pad or stretch.
         window: Grey values of an image that become 0 and 255, one pair for the whole column.
         ground: Colour behind transparent pixels, such as "white" or "#808080".
-        missing_words: Words and numbers that stand for a missing value, such as "n/a" or -999.
+        missing_words: Words and numbers that mean a missing value, such as "n/a" or -999.
     """
 
     kind: Kind | None = None
@@ -47,12 +47,12 @@ class Declaration:
 
     @property
     def is_image(self) -> bool:
-        """Whether it speaks of an image."""
+        """Whether the declaration is that of an image."""
         said = (self.size, self.colour, self.fit, self.window, self.ground)
         return self.kind == "image" or any(entry is not None for entry in said)
 
     def check(self, name: str) -> None:
-        """Raise `DataError` where the declaration of `name` contradicts itself."""
+        """Raise `DataError` if the declaration of `name` contradicts itself."""
         for field, choices in (("kind", get_args(Kind)), ("fit", get_args(Fit))):
             value = getattr(self, field)
             if value is not None and value not in choices:
@@ -108,7 +108,7 @@ VariablesLike: TypeAlias = Mapping[str, Declaration | Mapping[str, Any]]
 
 
 def read_declarations(variables: VariablesLike, graph: EdgesLike | CausalGraph) -> dict[str, Declaration]:
-    """A declaration for every node of the graph: what is said, else what the graph says of it, else an empty one.
+    """A declaration for every node of the graph: the user's, else the graph's, else an empty one.
 
     Raises:
         DataError: A field is unknown, or contradicts another.
@@ -134,8 +134,7 @@ def _read(name: str, given: Mapping[str, Any]) -> Declaration:
     for key in given:
         if key not in known:
             raise DataError(
-                f"Expected what is said about '{name}' among {', '.join(known)}; got {key!r}."
-                + nearest(str(key), known)
+                f"Expected declarations of '{name}' among {', '.join(known)}; got {key!r}." + nearest(str(key), known)
             )
     entries: dict[str, Any] = {key: tuple(v) if isinstance(v, list) else v for key, v in given.items()}
     return Declaration(**entries)

@@ -1,4 +1,4 @@
-"""Everything wrong with a table in one listing: row, column, found, expected."""
+"""All faults of a table in one listing: row, column, found, expected."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
@@ -13,9 +13,9 @@ from ...errors import DataError
 __all__ = ["DataFaultsError", "Fault", "Faults"]
 
 KEPT = 100
-"""Faulty rows that are named in a column for one reason; the others are counted."""
+"""Rows that are listed for one fault of a column; the others are counted."""
 SHOWN = 5
-"""Faulty rows that the message shows in a column for one reason."""
+"""Rows that the message shows for one fault of a column."""
 
 
 @dataclass(frozen=True)
@@ -26,9 +26,9 @@ class Fault:
         column: Column of the table.
         row: Row from 0, the first below the header, or its label in a data frame's own index; None for a fault of the whole
             column.
-        found: What is there.
-        expected: What should be.
-        more: Further rows with a fault for the same reason that are not named.
+        found: The contents.
+        expected: The expected contents.
+        more: Number of further rows with the same fault that are not listed.
     """
 
     column: str
@@ -48,7 +48,7 @@ class DataFaultsError(DataError):
     Args:
         faults: At least one.
         source: Name of the table.
-        numbered: Whether rows are called by their numbers; else by the table's index.
+        numbered: Whether rows are named by their numbers; else by the table's index.
     """
 
     def __init__(self, faults: Sequence[Fault], source: str, *, numbered: bool = True) -> None:
@@ -59,7 +59,7 @@ class DataFaultsError(DataError):
         super().__init__(
             f"Expected data without faults in {source}; got {count:,} ({called}):\n  "
             + "\n  ".join(lines)
-            + "\nMend them, or leave the columns out of the graph; rows with missing values go with `missing: drop`."
+            + "\nFix them, or leave the columns out of the graph; `missing: drop` removes rows with missing values."
         )
 
 
@@ -68,7 +68,7 @@ class Faults:
 
     Args:
         source: Name of the table.
-        labels: What the rows are called; None for 0, 1, 2, ...
+        labels: Labels of the rows; None for 0, 1, 2, ...
     """
 
     def __init__(self, source: str, labels: pd.Index | None = None) -> None:
@@ -76,11 +76,11 @@ class Faults:
         self.found: list[Fault] = []
 
     def column(self, column: str, found: str, expected: str) -> None:
-        """Note a fault of a whole column."""
+        """Record a fault of a whole column."""
         self.found.append(Fault(column, None, found, expected))
 
     def rows(self, column: str, rows: Sequence[int], found: Callable[[int], str], expected: str) -> None:
-        """Note that rows at some positions hold what they should not; `found` tells in words what one holds."""
+        """Record faults of rows at some positions; `found` returns the contents of one as text."""
         named = [Fault(column, self._label(int(row)), _short(found(int(row))), expected) for row in rows[:KEPT]]
         if len(rows) > KEPT:
             named[-1] = replace(named[-1], more=len(rows) - KEPT)
@@ -95,10 +95,10 @@ class Faults:
         return int(label) if isinstance(label, int | np.integer) else str(label)
 
     def refuse(self) -> None:
-        """Raise what was found.
+        """Raise the collected faults.
 
         Raises:
-            DataFaultsError: There is any fault.
+            DataFaultsError: There is a fault.
         """
         if self.found:
             raise DataFaultsError(self.found, self.source, numbered=self._numbered)

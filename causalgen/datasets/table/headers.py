@@ -1,4 +1,4 @@
-"""Look at image files without decoding them: is it there, an image, of which size and colour?"""
+"""Inspect image files without decoding them: presence, format, size and colour."""
 
 import warnings
 from collections import Counter
@@ -14,19 +14,19 @@ FORMATS = ("PNG", "JPEG", "BMP", "GIF", "TIFF", "WEBP", "PPM")
 SUFFIXES = (".png", ".jpg", ".jpeg", ".bmp", ".gif", ".tif", ".tiff", ".webp", ".ppm", ".pgm", ".pbm")
 ABSENT = "no such file"
 MOST_PIXELS = 100_000_000
-"""More are taken for a decompression bomb."""
+"""An image with more pixels counts as a decompression bomb."""
 GREY, COLOUR = ("1", "L", "LA"), ("RGB", "RGBA", "P", "PA", "YCbCr", "CMYK")
 WIDE = ("I;16", "I;16B", "I;16L", "I;16N", "I", "F")
 """Grey values of 16 bits and more."""
 EXIF = {"exif", "xmp", "XML:com.adobe.xmp", "Raw profile type exif"}
-"""Where files of any format say how they are to be turned."""
+"""Metadata that can hold the orientation of an image, in any format."""
 ROTATED = (5, 6, 7, 8)
 """EXIF orientations that exchange height and width."""
 
 
 @dataclass(frozen=True)
 class Header:
-    """What the header of an image file says.
+    """The header of an image file.
 
     Args:
         height: Pixels, upright.
@@ -48,7 +48,7 @@ class Header:
 
 
 def read_header(path: Path) -> Header | str:
-    """Header of an image file, or what was found instead of a usable image."""
+    """Header of an image file, or the contents found instead of a usable image."""
     try:
         if not path.is_file():
             return "a folder" if path.is_dir() else ABSENT
@@ -60,12 +60,12 @@ def read_header(path: Path) -> Header | str:
         return "not an image" if path.stat().st_size else "an empty file"
     except Image.DecompressionBombError:
         return f"an image of more than {MOST_PIXELS:,} pixels"
-    except Exception as error:  # Pillow's readers raise whatever broken bytes lead to
+    except Exception as error:  # Pillow's readers can raise any error on broken bytes
         return f"a damaged image ({getattr(error, 'strerror', None) or error})"
 
 
 def most_common(sizes: Iterable[tuple[int, int]]) -> str:
-    """The sizes of images in words, the most frequent first.
+    """The sizes of images as text, the most frequent first.
 
     >>> most_common([(60, 64), (60, 64), (28, 28)])
     '60x64 (2 images), 28x28 (1 image)'
@@ -82,7 +82,7 @@ def _judge(image: Image.Image) -> Header | str:
         return f"an image of {width * height:,} pixels"
     if image.mode not in (*GREY, *COLOUR, *WIDE):
         return f"an image in the colour space {image.mode}; save it as RGB"
-    if image.format != "MPO" and getattr(image, "n_frames", 1) > 1:  # a phone's photograph carries a preview
+    if image.format != "MPO" and getattr(image, "n_frames", 1) > 1:  # photographs of phones contain a preview
         return f"{getattr(image, 'n_frames', 1)} images in one file; save each as a file with a row of the table"
     wide, alpha = image.mode in WIDE, image.has_transparency_data
     if wide and alpha:

@@ -1,4 +1,4 @@
-"""Columns of image paths: index the files by their headers, then decode them once into a file that stays on disk."""
+"""Columns of image paths: index the files by their headers, then decode them once into a file on disk."""
 
 import math
 import os
@@ -31,7 +31,7 @@ Progress = Callable[[int, int], None]
 OUTSIDE = "a path that leaves the folder of images"
 USABLE = "one image that can be read; restore the file, or drop its row"
 LOOKED_AT = 20
-"""Cells that tell whether a column holds paths of images."""
+"""Cells that are examined to recognise a column of image paths."""
 CHUNK = 512
 """Images decoded between two reports of progress."""
 
@@ -46,10 +46,10 @@ class ImageColumn:
         paths: `(N,)` files; None where the cell is empty.
         missing: `(N,)` bool.
         rendering: How files become pixels.
-        found: Height and width of every file that could be looked at.
+        found: Height and width of every file that could be inspected.
         readable: `(N,)` bool: files whose header was that of a usable image.
         alpha: Whether any file can be transparent.
-        notes: What is done to the files that a user may not expect, a sentence each.
+        notes: Conversions of the files that a user may not expect, one sentence each.
     """
 
     variable: Variable
@@ -89,7 +89,7 @@ class ImageColumn:
         return torch.empty(0, *self.variable.shape, dtype=torch.uint8) if images is None else torch.from_numpy(images)
 
     def verify(self, faults: Faults) -> None:
-        """Decode every file and keep nothing; damaged ones are noted."""
+        """Decode every file without storing it; record damaged ones."""
         rows = np.flatnonzero(self.readable).tolist()
         decoded = Parallel(n_jobs=-1, prefer="threads")(delayed(self._fault_of)(self.paths[row]) for row in rows)
         damaged = {row: found for row, found in zip(rows, decoded) if found is not None}
@@ -124,7 +124,7 @@ class ImageColumn:
         shape = (len(files), *self.variable.shape)
         try:
             target = np.lib.format.open_memmap(temporary, mode="w+", dtype=np.uint8, shape=shape)
-            workers = Parallel(n_jobs=-1, prefer="threads")  # Pillow decodes outside Python's lock
+            workers = Parallel(n_jobs=-1, prefer="threads")  # Pillow releases the GIL while decoding
             damaged: dict[int, str] = {}
             for start in range(0, len(files), CHUNK):
                 part = range(start, min(start + CHUNK, len(files)))
@@ -146,14 +146,14 @@ class ImageColumn:
 
 @dataclass(frozen=True)
 class PixelColumn:
-    """Images that are in memory.
+    """Images in memory.
 
     Args:
         variable: The image variable.
         pixels: uint8 `(N, C, H, W)`.
         missing: `(N,)` bool; none is.
-        window: Values that are stored as 0 and 255; None where they were such already.
-        notes: What was done to the values that a user may not expect, a sentence each.
+        window: Values that are stored as 0 and 255; None if they had that range already.
+        notes: Conversions of the values that a user may not expect, one sentence each.
     """
 
     variable: Variable
@@ -167,7 +167,7 @@ class PixelColumn:
         """Images `(N, C, H, W)` of the node `name`.
 
         Raises:
-            DataError: They are declared to be something else: images in memory are taken as they are.
+            DataError: The declaration differs from the arrays: images in memory are used as they are.
         """
         channels, *size = pixels.shape[1:]
         found = {"kind": "image", "size": tuple(size), "colour": channels == 3}
@@ -198,7 +198,7 @@ class PixelColumn:
 
 
 def looks_like_paths(column: pd.Series) -> bool:
-    """Whether most of the first words of a column end as image files do."""
+    """Whether most of the first words of a column have an image suffix."""
     if pd.api.types.is_numeric_dtype(column):
         return False
     words = [str(word).lower() for word in column.dropna().head(LOOKED_AT)]
@@ -208,7 +208,7 @@ def looks_like_paths(column: pd.Series) -> bool:
 def index_images(
     name: str, column: pd.Series, folder: Path, declared: Declaration, faults: Faults
 ) -> ImageColumn | None:
-    """Look at the header of every image in a column of paths below `folder`; None where no shape can be told."""
+    """Inspect the header of every image in a column of paths below `folder`; None if the shape cannot be determined."""
     title = str(column.name)
     cells = [None if missing else str(cell).strip() or None for cell, missing in zip(column.tolist(), column.isna())]
     found = _headers(cells, folder)
@@ -258,7 +258,7 @@ def _window(
     declared: Declaration,
     faults: Faults,
 ) -> tuple[tuple[float, float] | None, list[str]]:
-    """The window of a column of grey images, and a note where it had to be found."""
+    """The window of a column of grey images, and a note if it was not declared."""
     wide = sum(header.wide for header in headers)
     narrow = len(headers) - wide
     if wide and narrow:
@@ -279,7 +279,7 @@ def _window(
 
 
 def window_note(name: str, window: tuple[float, float]) -> str:
-    """What a window that was found does."""
+    """The note about an undeclared window."""
     low, high = window
     return (
         f"'{name}' has grey values from {low:g} to {high:g}, which are stored as 0 to 255: one level is "
@@ -289,7 +289,7 @@ def window_note(name: str, window: tuple[float, float]) -> str:
 
 
 def _converted(name: str, headers: Sequence[Header], declared: Declaration) -> list[str]:
-    """Say what is converted without having been declared."""
+    """Note conversions that were not declared."""
     count, notes = len(headers), []
     alpha = sum(header.alpha for header in headers)
     if alpha and declared.ground is None:
@@ -315,19 +315,19 @@ def _converted(name: str, headers: Sequence[Header], declared: Declaration) -> l
 
 
 def _headers(cells: Sequence[str | None], folder: Path) -> list[tuple[Path | None, Header | str | None]]:
-    """File and header of every cell; a file that stands in several rows is looked at once."""
+    """File and header of every cell; a file in several rows is inspected once."""
     base = folder.resolve()
     seen: dict[str, tuple[Path, Header | str]] = {}
     for cell in cells:
         if cell is not None and cell not in seen:
-            path = base / cell.replace("\\", "/").replace("\0", "?")  # which no path may hold
+            path = base / cell.replace("\\", "/").replace("\0", "?")  # no path may contain a null character
             inside = Path(os.path.realpath(path)).is_relative_to(base)
             seen[cell] = (path, read_header(path) if inside else OUTSIDE)
     return [(None, None) if cell is None else seen[cell] for cell in cells]
 
 
 def _stored(store: Path) -> NDArray[np.uint8] | None:
-    """Decoded images, mapped from their file; None where it is missing or damaged, and they are to be decoded."""
+    """Decoded images, mapped from their file; None if it is missing or damaged, so that they must be decoded."""
     try:
         return np.load(store, mmap_mode="c")
     except (OSError, ValueError, EOFError):

@@ -1,4 +1,4 @@
-"""Find out what a table holds, and all that is wrong with it, without decoding images or learning anything."""
+"""Index a table and find its faults, without decoding images or training."""
 
 import json
 from collections.abc import Mapping, Sequence
@@ -33,7 +33,7 @@ Missing: TypeAlias = Literal["refuse", "drop"]
 
 @dataclass(frozen=True)
 class TableIndex:
-    """What a table holds.
+    """The contents of a table.
 
     Args:
         name: Name of the table.
@@ -42,19 +42,19 @@ class TableIndex:
         images: Image columns by node.
         rows: Rows that are kept, of the table's `count`.
         count: Rows in the table.
-        labels: What the table's rows are called, `(count,)`: 0, 1, 2, ..., or the data frame's own index.
+        labels: Labels of the table's rows, `(count,)`: 0, 1, 2, ..., or the data frame's own index.
         dropped: Rows dropped for a missing value, by node; a row may miss several.
         split: Rows of each split, as positions among `rows`.
         group: `(len(rows),)` group of each kept row.
-        unused: Columns that are no part of the graph.
-        group_meaning: What the rows of one group share.
+        unused: Columns that are not part of the graph.
+        group_meaning: Meaning of a group.
         titles: Column of the table by node; images in memory have none.
-        group_by: Column of the groups; None where every row is one.
-        split_by: Column of the splits; None where they were drawn.
-        proposed: Nodes whose column has another name than theirs.
-        notes: What was read otherwise than a user may expect, a sentence each.
-        suspects: By node, words that are likely to stand for missing values and are not declared so.
-        words: By node, cells that hold each of the words declared to stand for missing values.
+        group_by: Column of the groups; None if every row is a group.
+        split_by: Column of the splits; None if they were drawn.
+        proposed: Nodes whose column has a different name.
+        notes: Readings that a user may not expect, one sentence each.
+        suspects: By node, undeclared words that are likely to mean missing values.
+        words: By node, number of cells with each of the declared missing words.
     """
 
     name: str
@@ -78,7 +78,7 @@ class TableIndex:
     words: dict[str, dict[str, int]] = field(default_factory=dict, repr=False)
 
     def to_frame(self) -> pd.DataFrame:
-        """One row a variable: column, kind, labels or range, unit, missing cells, and what was inferred."""
+        """One row per variable: column, kind, labels or range, unit, missing cells, and inferred fields."""
         return pd.DataFrame([self._row(node) for node in self.graph.nodes])
 
     def _row(self, node: str) -> dict[str, object]:
@@ -100,13 +100,13 @@ class TableIndex:
         return row | {"unit": variable.unit or ""}
 
     def warn(self) -> None:
-        """Give every note as a `DataWarning`."""
+        """Issue every note as a `DataWarning`."""
         for note in self.notes:
             warn(note, DataWarning)
 
     @property
     def source(self) -> str:
-        """The table and what was left out of it, in a sentence for reports."""
+        """The table and the rows left out of it, in a sentence for reports."""
         left = self.count - len(self.rows)
         said = f"{self.name}, {self.count:,} rows"
         if self.dropped:
@@ -137,19 +137,19 @@ def index_table(
     pixels: Mapping[str, NDArray[np.uint8]] | None = None,
     thorough: bool = False,
 ) -> TableIndex:
-    """Find out what a table holds.
+    """Index the contents of a table.
 
     Args:
         table, graph, variables, group, split, missing, missing_words, rows, seed: As in `load_table`.
         root: Folder that image paths are relative to; None for the table's own.
         name: Name of the table; None for that of its file.
         pixels: Images in memory by node, `(N, C, H, W)`.
-        thorough: Where anything is wrong, decode every image too, so that the listing has the damaged ones.
+        thorough: If there are faults, decode every image too, so that the listing has the damaged ones.
 
     Raises:
-        DataFaultsError: Anything is wrong with the table; it lists everything.
-        DataError: The table, or what is declared, cannot be read.
-        UnknownNameError: A node without a column.
+        DataFaultsError: The table has faults; the error lists all of them.
+        DataError: The table or the declarations cannot be read.
+        UnknownNameError: A node has no column.
         GraphError: The graph is not valid.
     """
     if missing not in ("refuse", "drop"):
@@ -216,7 +216,7 @@ def index_table(
 
 
 def _matched(columns: Columns) -> list[str]:
-    """Say which nodes were matched with columns of other names."""
+    """Note nodes that were matched with columns of other names."""
     if not columns.proposed:
         return []
     pairs = [(node, columns.titles[node]) for node in columns.proposed]
@@ -226,7 +226,7 @@ def _matched(columns: Columns) -> list[str]:
 
 
 def _suspected(columns: Columns) -> list[str]:
-    """Say which words may stand for missing values; words among numbers are faults instead."""
+    """Note words that may mean missing values; words among numbers are faults instead."""
     notes = []
     for node, attribute in columns.attributes.items():
         words = [
@@ -236,14 +236,14 @@ def _suspected(columns: Columns) -> list[str]:
             said = json.dumps(words, ensure_ascii=False)
             shown = " and ".join(map(str, words))
             notes.append(
-                f"{shown} in '{node}' may stand for missing values, and the cells were read as they are. If so, declare "
+                f"{shown} in '{node}' may mean missing values, and the cells were read as they are. If so, declare "
                 f"`variables: {{{node}: {{missing_words: {said}}}}}`."
             )
     return notes
 
 
 def _option(name: str, what: str, frame: pd.DataFrame, notes: list[str]) -> str:
-    """The column that the group or the split is read from."""
+    """The column of the group or the split."""
     match = match_one(name, f"the {what}", list(frame.columns))
     if match.proposed:
         notes.append(f"The {what} '{name}' was read from '{match.title}': `{what}: \"{match.title}\"`.")
@@ -253,7 +253,7 @@ def _option(name: str, what: str, frame: pd.DataFrame, notes: list[str]) -> str:
 def _without_key(
     frame: pd.DataFrame, group: str | None, split: SplitLike, columns: Columns
 ) -> dict[str, NDArray[np.bool_]]:
-    """Where the group or the split is missing, by column, of columns that are no node."""
+    """Masks of missing groups or splits, by column, for columns that are not nodes."""
     absent = {}
     for what, title in (("the group", group), ("the split", split)):
         if isinstance(title, str):

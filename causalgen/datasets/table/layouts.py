@@ -1,4 +1,4 @@
-"""Image folders in the layouts that people have: metadata files, split folders, CelebA's lists, a folder per class."""
+"""Image folders in common layouts: metadata files, split folders, CelebA's lists, a folder per class."""
 
 import os
 from collections.abc import Iterator, Sequence
@@ -17,11 +17,11 @@ __all__ = ["read_folder"]
 METADATA = ("metadata.csv", "metadata.parquet", "metadata.jsonl")
 TABLES = (".csv", ".tsv", ".parquet", ".jsonl")
 LOOKED_AT = 20
-"""Cells that tell whether a column holds paths of images."""
+"""Cells that are examined to recognise a column of image paths."""
 
 
 def read_folder(folder: Path) -> pd.DataFrame:
-    """The table that a folder of images amounts to; paths are relative to the folder.
+    """The table of a folder of images; paths are relative to the folder.
 
     - `metadata.csv`, `.parquet` or `.jsonl`, or the only table in the folder, with a column of image paths; a column
       `file_name` becomes `image`.
@@ -32,7 +32,7 @@ def read_folder(folder: Path) -> pd.DataFrame:
     - Else a folder per class: columns `image` and `label`.
 
     Raises:
-        DataError: The folder is none of these.
+        DataError: The folder has none of these layouts.
     """
     path = _table_in(folder)
     if path is not None:
@@ -55,7 +55,7 @@ def read_folder(folder: Path) -> pd.DataFrame:
 
 
 def _table_in(folder: Path) -> Path | None:
-    """The metadata file of a folder, or its only table where that names images."""
+    """The metadata file of a folder, or its only table if that names images."""
     found = next((folder / name for name in METADATA if (folder / name).is_file()), None)
     if found is not None or celeba_lists(folder):
         return found
@@ -64,7 +64,7 @@ def _table_in(folder: Path) -> Path | None:
 
 
 def _columns(path: Path) -> list[pd.Series]:
-    from .reading import read_table  # which reads folders through this file
+    from .reading import read_table  # imported here because `reading` imports this module
 
     table = read_table(path)
     return [table[title] for title in table.columns]
@@ -88,7 +88,7 @@ def _with_metadata(path: Path) -> pd.DataFrame:
 
 
 def _split_by_folders(table: pd.DataFrame) -> pd.DataFrame:
-    """With a column of splits, where the paths of the images begin with train/, validation/ and test/."""
+    """The table with a column of splits, if the paths of the images begin with train/, validation/ and test/."""
     if SPLIT in table:
         return table
     for title in table.columns:
@@ -133,7 +133,7 @@ def _of_split(folder: Path, name: str, found: Sequence[Path]) -> pd.DataFrame:
         table = _with_metadata(path)
     if SPLIT in table and {split_name(word) for word in table[SPLIT].dropna().unique()} - {split}:
         raise DataError(
-            f"Expected the split '{split}' for all images in '{folder / name}'; its metadata say otherwise. Remove "
+            f"Expected the split '{split}' for all images in '{folder / name}'; its metadata contradict this. Remove "
             f"their column '{SPLIT}', or move the images."
         )
     for title in table.columns:
@@ -158,7 +158,7 @@ def _images(folder: Path) -> Iterator[Path]:
     for place, folders, files in os.walk(folder):
         folders[:] = [name for name in folders if not name.startswith(".")]
         linked = next((name for name in folders if (Path(place) / name).is_symlink()), None)
-        if linked is not None:  # its images would be left out without a word
+        if linked is not None:  # its images would be left out silently
             raise DataError(
                 f"Expected folders in '{place}'; '{linked}' is a symbolic link. Put the folder itself there."
             )

@@ -1,4 +1,4 @@
-"""Load a user's own data: a table with paths of images, an image folder, arrays, or a PyTorch dataset."""
+"""Load user data: a table with paths of images, an image folder, arrays, or a PyTorch dataset."""
 
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -43,35 +43,35 @@ def load_table(
 ) -> Dataset:
     """Load a table of attributes and image paths under a causal graph.
 
-    What is not declared is inferred: a column of image paths is an image; words, truth values and up to ten different
+    Undeclared properties are inferred: a column of image paths is an image; words, truth values and up to ten different
     whole numbers (or two numbers of any kind) are labels; other numbers are continuous; "age (years)" is a column of
     age in years.
-    `index_table` shows what was inferred. Images are decoded once, into the cache folder, and read from there as they
+    `index_table` shows the inferred properties. Images are decoded once, into the cache folder, and read from there as they
     are needed.
 
     Args:
         table: A .csv or .parquet file, an image folder in a usual layout (see `read_folder`), or a data frame.
         graph: Edges such as "age -> {volume, image}; volume -> image", or a graph, whose variables may be declared; its nodes
             are columns of the table.
-        variables: By node, instead of what the graph says of it: kind, labels, support, unit, column; for an image size
+        variables: By node, overriding the graph: kind, labels, support, unit, column; for an image size
             (height, width), colour and fit.
         images: Folder that image paths are relative to, and must stay in; None for the table's own.
         group: Column whose rows belong together, such as the patient: no group is split apart, and intervals are
             bootstrapped over groups.
         split: Shares of train, validation and test, or the column that names each row's split; None for a column
             "split" where there is one, else .7, .15 and .15.
-        missing: "refuse" rows with missing values, or "drop" them and tell how many.
-        missing_words: Words and numbers that stand for missing values in every column, such as "n/a" or -999, except where
+        missing: "refuse" rows with missing values, or "drop" them and report their number.
+        missing_words: Words and numbers that mean missing values in every column, such as "n/a" or -999, except where
             they are declared labels; `variables` may name more for one column.
-        rows: Use at most so many rows, drawn at random.
+        rows: Greatest number of rows to use, drawn at random.
         seed: Seed of the split and of the choice of rows.
         root: Cache folder; None for CAUSALGEN_CACHE or the user's cache folder.
         progress: Called with (images decoded, images in all).
 
     Raises:
-        DataFaultsError: Anything is wrong with the table or its images; it lists everything.
-        DataError: The table, or what is declared, cannot be read.
-        UnknownNameError: A node without a column.
+        DataFaultsError: The table or its images have faults; the error lists all of them.
+        DataError: The table or the declarations cannot be read.
+        UnknownNameError: A node has no column.
         GraphError: The graph is not valid.
     """
     index = index_table(
@@ -93,14 +93,14 @@ def load_table(
 def load_index(
     index: TableIndex, *, root: str | Path | None = None, progress: Callable[[int, int], None] | None = None
 ) -> Dataset:
-    """Load what `index_table` found.
+    """Load an indexed table.
 
     Raises:
-        DataFaultsError: Images that cannot be decoded.
+        DataFaultsError: Images cannot be decoded.
     """
     faults = Faults(index.name, index.labels)
-    order = torch.cat([index.split[name] for name in SPLITS])  # a split that follows on needs no copy of its images
-    kept, place = order.sort()  # in the table's order, and where each row is stored
+    order = torch.cat([index.split[name] for name in SPLITS])  # a contiguous split needs no copy of its images
+    kept, place = order.sort()  # in the table's order, with the place of each row in storage
     rows = index.rows[order.numpy()]
     labels = index.labels[index.rows[kept.numpy()]]
     values: dict[str, Tensor] = {}

@@ -1,4 +1,4 @@
-"""Which column of a table does a node mean: the one of its name, or of a longer title such as "Age at scan (years)"?"""
+"""Match nodes with columns of a table: by name, or by a longer title such as "Age at scan (years)"."""
 
 import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -13,11 +13,11 @@ __all__ = ["Match", "find_column", "match_columns", "match_one", "name_and_unit"
 
 UNIT_MARKS = (("(", ")"), ("[", "]"))
 ENDS_HEAD = {"at", "by", "for", "from", "in", "of", "on", "per", "since", "when"}
-"""Words after which a title says when, where or how; what it says stands before them."""
+"""Words that begin a qualifier (when, where or how) of a title; the name precedes them."""
 WORD = re.compile(r"[A-Z]?[^\W\d_A-Z]+|[A-Z]+(?![^\W\d_A-Z])|\d+|[^\W\d_]")
 SHOWN = 30
 TYPED_WRONG = 0.8
-"""Likeness from which a name is taken for another one with a slip of the pen."""
+"""Similarity from which a name counts as a misspelling of another one."""
 
 
 @dataclass(frozen=True)
@@ -27,7 +27,7 @@ class Match:
     Args:
         title: The column.
         unit: Unit that the title gives, as in "age (years)".
-        proposed: Whether the title is another name than the node's, so that the match has to be shown.
+        proposed: Whether the title differs from the node's name, so that the match has to be shown.
     """
 
     title: str
@@ -41,16 +41,16 @@ def match_columns(
     """A column for every node.
 
     The name itself comes first, then the name with a unit, then other spellings ("Sex", "patient id"), then longer titles
-    that begin or end with the name. A node that matches none is the only column of image paths, where no other node is.
+    that begin or end with the name. A node without a match gets the only column of image paths, if no other node has it.
 
     Args:
-        declared: What is said, by node.
+        declared: Declarations by node.
         titles: Columns of the table.
         holds_paths: Whether a column holds image paths.
 
     Raises:
-        DataError: Several columns may be meant.
-        UnknownNameError: No column is.
+        DataError: Several columns match.
+        UnknownNameError: No column matches.
     """
     known = set(titles)
     found: dict[str, Match] = {}
@@ -78,7 +78,7 @@ def match_columns(
 
 
 def match_one(name: str, what: str, titles: Sequence[str]) -> Match:
-    """The column that an option such as the group means.
+    """The column of an option such as the group.
 
     Raises:
         DataError, UnknownNameError: As `match_columns`.
@@ -90,16 +90,16 @@ def match_one(name: str, what: str, titles: Sequence[str]) -> Match:
 
 
 def find_column(title: str, what: str, titles: Iterable[str], remedy: str = "Name a column of the table.") -> str:
-    """The column called `title`.
+    """The column named `title`.
 
     Args:
         title: Its name.
-        what: What it is wanted for.
+        what: Its purpose, for messages.
         titles: Columns of the table.
-        remedy: What to do where there is none.
+        remedy: Instruction if there is none.
 
     Raises:
-        UnknownNameError: There is none.
+        UnknownNameError: There is no such column.
     """
     titles = list(titles)
     if title not in titles:
@@ -111,7 +111,7 @@ def find_column(title: str, what: str, titles: Iterable[str], remedy: str = "Nam
 
 
 def name_and_unit(title: str) -> tuple[str, str | None]:
-    """Name and unit that the title of a column gives.
+    """Name and unit in the title of a column.
 
     >>> name_and_unit("age (years)"), name_and_unit("age")
     (('age', 'years'), ('age', None))
@@ -129,7 +129,7 @@ def _by_titles(
     declared: Mapping[str, Declaration],
     holds_paths: Callable[[str], bool],
 ) -> dict[str, Match]:
-    """Nodes that one title matches best, and no other node as well."""
+    """Nodes with one best title that matches no other node as well."""
     stems = {title: name_and_unit(title) for title in titles}
     words = {title: words_of(stem) for title, (stem, _) in stems.items()}
     found: dict[str, Match] = {}
@@ -147,7 +147,7 @@ def _by_titles(
             if len(candidates) > 1:
                 shown = ", ".join(f"'{title}'" for title in candidates[:SHOWN])
                 raise DataError(
-                    f"Expected one column for '{node}'; got {len(candidates)} that may be meant: {shown}. Name it: "
+                    f"Expected one column for '{node}'; got {len(candidates)} that match: {shown}. Name it: "
                     f'`variables: {{{node}: {{column: "{candidates[0]}"}}}}`.'
                 )
             if candidates:
@@ -170,5 +170,5 @@ def _head(node: str, own: tuple[str, ...], stem: tuple[str, str | None], words: 
 
 
 def words_of(text: str) -> tuple[str, ...]:
-    """The words of a name in small letters: "PatientID" and "patient_id" have the same."""
+    """The words of a name in lower case: "PatientID" and "patient_id" have the same."""
     return tuple(word.lower() for word in WORD.findall(text))

@@ -1,4 +1,4 @@
-"""Columns of what is read from a folder of images."""
+"""Columns of a table read from a folder of images."""
 
 __all__ = ["FILE_NAME", "IMAGE", "LABEL", "SPLIT"]
 

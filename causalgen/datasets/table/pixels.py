@@ -5,7 +5,7 @@ A window [low, high] is the same for a whole column: a grey value v becomes
     255 (v - low) / (high - low)      rounded, and cut to 0..255
 
 so that v = low + (high - low) p / 255 gives the original unit of a stored value p, to within half of (high - low) / 255.
-Models store bytes: finer differences are lost.
+Models store bytes, so finer differences are lost.
 """
 
 from dataclasses import dataclass
@@ -22,15 +22,15 @@ from .headers import FORMATS, WIDE
 __all__ = ["GROUND", "Rendering", "decode_image", "grey_range", "grey_values", "through_window"]
 
 GROUND = "white"
-"""What transparent pixels show where nothing is declared."""
+"""Default colour behind transparent pixels."""
 
 
 @dataclass(frozen=True)
 class Rendering:
-    """How image files become pixels.
+    """The conversion of image files to pixels.
 
     Args:
-        fit: How another shape becomes the declared one.
+        fit: How an image of another shape is resized.
         window: Grey values that become 0 and 255; None for those of 8-bit images as they are.
         ground: Colour behind transparent pixels.
     """
@@ -41,7 +41,7 @@ class Rendering:
 
 
 def decode_image(path: Path, shape: tuple[int, ...], rendering: Rendering | None = None) -> NDArray[np.uint8] | str:
-    """Pixels of one image file, uint8 of `shape` (C, H, W), upright; or what was found instead of a usable image."""
+    """Pixels of one image file, uint8 of `shape` (C, H, W), upright; or the contents found instead of a usable image."""
     rendering = rendering or Rendering()
     image = _upright(path)
     if isinstance(image, str):
@@ -66,7 +66,7 @@ def decode_image(path: Path, shape: tuple[int, ...], rendering: Rendering | None
 
 
 def grey_range(path: Path) -> tuple[float, float] | None:
-    """Least and greatest grey value of a file; None where there is none that is finite."""
+    """Least and greatest grey value of a file; None if no value is finite."""
     image = _upright(path)
     if isinstance(image, str):
         return None
@@ -76,7 +76,7 @@ def grey_range(path: Path) -> tuple[float, float] | None:
 
 
 def grey_values(image: Image.Image) -> NDArray[np.float64]:
-    """Grey values `(H, W)` as the file holds them."""
+    """Grey values `(H, W)` as stored in the file."""
     return np.asarray(image if image.mode in WIDE else image.convert("L")).astype(np.float64)
 
 
@@ -91,12 +91,12 @@ def _upright(path: Path) -> Image.Image | str:
         with Image.open(path, formats=FORMATS) as opened:
             opened.load()
             return ImageOps.exif_transpose(opened)
-    except Exception as error:  # Pillow's readers raise whatever broken bytes lead to
+    except Exception as error:  # Pillow's readers can raise any error on broken bytes
         return f"a damaged image ('{path.name}': {getattr(error, 'strerror', None) or error})"
 
 
 def _plain(image: Image.Image, ground: str) -> Image.Image:
-    """The image over the ground, where it is transparent."""
+    """The image composed over the ground if it is transparent."""
     if not image.has_transparency_data:
         return image.convert("RGB") if image.mode in ("CMYK", "YCbCr") else image
     layer = image.convert("RGBA")

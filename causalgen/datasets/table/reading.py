@@ -1,4 +1,4 @@
-"""Read the user's table: CSV in the forms that spreadsheets write, or Parquet; or an image folder in a usual layout."""
+"""Read the user's table: CSV as written by spreadsheets, or Parquet; or an image folder in a common layout."""
 
 import re
 from collections import Counter
@@ -24,7 +24,7 @@ JSON_LINES = (".jsonl", ".ndjson")
 BLOCK, LONG = 1 << 20, 8
 """Bytes that are parsed at a time, at least; lines that go into them."""
 MOST_CELLS = 300_000_000
-"""Cells of a Parquet file that are read: 2.4 GB of numbers."""
+"""Greatest number of cells of a Parquet file: 2.4 GB of numbers."""
 MOST_SHOWN = 300
 """Characters of a library's message that are shown."""
 MISSING = ["", "NA", "N/A", "NaN", "nan", "null", "NULL", "None"]
@@ -44,7 +44,7 @@ def read_table(path: str | Path, *, arrow: bool = False) -> pd.DataFrame:
         arrow: Keep columns as Arrow holds them: missing whole numbers stay whole, and a million words take little memory.
 
     Raises:
-        DataError: It cannot be read; it is empty or has a single row; or a column name is empty or stands twice.
+        DataError: The table cannot be read, is empty or has a single row; or a column name is empty or repeated.
     """
     path = Path(path)
     if path.is_dir():
@@ -60,7 +60,7 @@ def read_table(path: str | Path, *, arrow: bool = False) -> pd.DataFrame:
 
 @contextmanager
 def _refusing(path: Path) -> Iterator[None]:
-    """One message for whatever is wrong with a file."""
+    """One message for any fault of a file."""
     try:
         yield
     except DataError:
@@ -112,7 +112,7 @@ def _parsed(path: Path) -> pa.Table:
 
 
 def _without_marks(table: pa.Table) -> pa.Table:
-    """The texts as they were before an apostrophe kept a spreadsheet from running them."""
+    """The texts without the apostrophe that keeps a spreadsheet from running them."""
     for place, column in enumerate(table.columns):
         if pa.types.is_string(column.type) and compute.any(compute.match_substring_regex(column, MARKED)).as_py():
             table = table.set_column(
@@ -122,7 +122,7 @@ def _without_marks(table: pa.Table) -> pa.Table:
 
 
 def _parquet(path: Path) -> pa.Table:
-    """The table of a Parquet file, whose head says how large it is: a few kilobytes may hold a billion equal rows."""
+    """The table of a Parquet file, after a check of its size in the header: few kilobytes can hold a billion equal rows."""
     with parquet.ParquetFile(path) as file:
         rows, columns = file.metadata.num_rows, file.metadata.num_columns
         if rows * columns > MOST_CELLS:
@@ -136,11 +136,11 @@ def _parquet(path: Path) -> pa.Table:
 def _as_frame(table: pa.Table, path: Path, *, arrow: bool) -> pd.DataFrame:
     names = [
         " ".join(name.strip().strip('"').split()) for name in table.column_names
-    ]  # Arrow makes this list anew at every look
+    ]  # Arrow rebuilds this list at every access
     columns = table.columns
     kept = [place for place, name in enumerate(names) if name or columns[place].null_count < len(columns[place])]
     if kept and kept[0] == 0 and not names[0] and numbers_rows(columns[0].to_pandas()):
-        kept = kept[1:]  # what pandas and R write unless told otherwise
+        kept = kept[1:]  # pandas and R write it by default
     empty = [str(place + 1) for place in kept if not names[place]]
     if empty:
         which = f"column {empty[0]} has" if len(empty) == 1 else f"columns {', '.join(empty[:10])} have"

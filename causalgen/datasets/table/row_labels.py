@@ -1,4 +1,4 @@
-"""What the rows of a user's table are called: their numbers, or a data frame's own index."""
+"""Labels of the rows of a user's table: their numbers, or a data frame's own index."""
 
 from pathlib import Path
 
@@ -14,10 +14,10 @@ __all__ = ["row_labels"]
 
 
 def row_labels(table: TableLike, count: int) -> pd.Index:
-    """The labels of a table's rows, each different.
+    """The labels of a table's rows, all distinct.
 
-    A data frame, also one saved as Parquet, keeps its index. Where an index cannot tell the rows apart (labels that stand
-    twice, are missing or are truth values), the rows are numbered from 0, with a warning.
+    A data frame, also one saved as Parquet, keeps its index. If an index does not identify the rows (labels that are
+    repeated, are missing or are truth values), the rows are numbered from 0, with a warning.
 
     Args:
         table: As for `load_table`.
@@ -28,7 +28,7 @@ def row_labels(table: TableLike, count: int) -> pd.Index:
     if index is None or len(index) != count or (isinstance(index, pd.RangeIndex) and index.equals(numbers)):
         return numbers
     if not index.is_unique:
-        return _numbers(numbers, f"the label {str(index[index.duplicated()][0])!r} stands twice")
+        return _numbers(numbers, f"the label {str(index[index.duplicated()][0])!r} is repeated")
     if any(index.get_level_values(level).hasnans for level in range(index.nlevels)):
         return _numbers(numbers, "a label is missing")
     if index.inferred_type == "boolean":
@@ -38,8 +38,8 @@ def row_labels(table: TableLike, count: int) -> pd.Index:
 
 def _numbers(numbers: pd.RangeIndex, reason: str) -> pd.RangeIndex:
     warn(
-        f"The rows are numbered from 0, because the index of the table cannot tell them apart: {reason}. "
-        "Give the table an index of different labels to keep it.",
+        f"The rows are numbered from 0, because the index of the table does not identify them: {reason}. "
+        "To keep the index, give it distinct labels.",
         DataWarning,
     )
     return numbers

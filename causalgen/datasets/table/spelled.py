@@ -10,11 +10,11 @@ GROUPED = re.compile(r"[-+]?\d{1,3}(?:[.,' ]?\d{3})*(?:[.,]\d+)?")
 SUFFIX = re.compile(r"(?P<number>[-+]?\d[\d.,' ]*?)\s*(?P<unit>%|[^\W\d_]{1,8})")
 MOSTLY = 0.8
 FEW = 10
-"""Up to so many different cells such as "3T" are taken for labels."""
+"""Up to this many different cells such as "3T" count as labels."""
 
 
 def spelled_numbers(column: pd.Series) -> tuple[str, str] | None:
-    """What was found and what was expected, where most cells are numbers written as words; None elsewhere.
+    """Found and expected contents if most cells are numbers written as words; else None.
 
     >>> spelled_numbers(pd.Series(["1,5", "2,5", "3,25"]))[0]
     "numbers with commas ('1,5')"

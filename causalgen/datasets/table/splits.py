@@ -1,4 +1,4 @@
-"""Which rows are learned from, which say when to stop, and which are asked: no group is split apart."""
+"""Rows for training, for early stopping and for evaluation: all rows of a group are in one split."""
 
 from collections.abc import Collection, Mapping
 from typing import TypeAlias
@@ -21,13 +21,13 @@ SHARES = {"train": 0.7, "validation": 0.15, "test": 0.15}
 NAMES = {"train": "train", "training": "train", "trn": "train"}
 NAMES |= {"val": "validation", "valid": "validation", "validation": "validation", "dev": "validation"}
 NAMES |= {"test": "test", "testing": "test", "tst": "test"}
-"""Words for the splits in a column or in names of folders, in small letters."""
+"""Names of the splits in a column or in folders, in lower case."""
 CODES = {"0": "train", "1": "validation", "2": "test"}
 """Numbers for the splits in a column, as CelebA and WILDS have them."""
 CODED = ("split", "splits", "partition", "set", "subset", "data split")
 """Names of columns in which the numbers 0, 1 and 2 may stand for the splits."""
 HELD_OUT = 0.15
-"""Share of the training groups that become the validation split where a column names none."""
+"""Share of the training groups that become the validation split if a column names none."""
 
 
 def split_groups(
@@ -39,10 +39,10 @@ def split_groups(
         group: `(N,)` group of each row.
         shares: Shares of "train", "validation" and "test", of sum 1.
         seed: Seed of the draw.
-        what: What the groups are, for messages.
+        what: Name of the groups, for messages.
 
     Raises:
-        DataError: The shares are none, or there are too few groups.
+        DataError: The shares are invalid, or there are too few groups.
     """
     for name in shares:
         if name not in SPLITS:
@@ -59,7 +59,7 @@ def split_groups(
     middle = np.cumsum(sizes[order]) - sizes[order] / 2
     bounds = np.cumsum([shares[name] for name in SPLITS])[:-1] * len(group)
     part = np.searchsorted(bounds, middle)
-    part[0], part[-1] = 0, len(SPLITS) - 1  # few large groups: none of the splits may stay empty
+    part[0], part[-1] = 0, len(SPLITS) - 1  # with few large groups, no split may stay empty
     if not (part == 1).any():
         part[len(part) // 2] = 1
     of_group = np.empty(len(groups), np.int64)
@@ -77,20 +77,20 @@ def split_name(word: object) -> str | None:
 
 
 def names_splits(column: pd.Series) -> bool:
-    """Whether every cell of a column that is not empty names a split, in words or as 0, 1 and 2."""
+    """Whether every non-empty cell of a column names a split, as a word or as 0, 1 or 2."""
     found = set(_words(column).dropna().unique())
     return bool(found) and (found <= set(NAMES) or found <= set(CODES))
 
 
 def given_split(frame: pd.DataFrame, nodes: Collection[str]) -> str | None:
-    """The column that names the split of every row, where the table has one.
+    """The column that names the split of every row, if there is one.
 
     Args:
         frame: The table.
         nodes: Columns that are part of the graph.
 
     Raises:
-        DataError: There are several, or a column called "split" holds other things.
+        DataError: There are several, or a column named "split" has other contents.
     """
     found = []
     for title in frame.columns:
@@ -133,16 +133,16 @@ def draw_rows(rows: NDArray[np.int64], count: int, names: pd.Series | None, seed
 def named_splits(
     column: pd.Series, groups: NDArray[np.int64], seed: int, faults: Faults, notes: list[str]
 ) -> dict[str, Tensor]:
-    """Rows of each split as a column names them.
+    """Rows of each split according to a column.
 
-    Where it names no validation rows, they are drawn from the training rows, and a note says so.
+    If it names no validation rows, they are drawn from the training rows, with a note.
 
     Args:
         column: `(N,)`: train, validation (val, valid, dev) and test; or 0, 1 and 2.
         groups: `(N,)` group of each row: none is split apart by a draw.
         seed: Seed of that draw.
-        faults: Takes what is wrong.
-        notes: Takes what was drawn.
+        faults: Collects faults.
+        notes: Collects a note about drawn rows.
     """
     title, words = str(column.name), _words(column)
     coded = set(words.dropna().unique()) <= set(CODES)
@@ -168,7 +168,7 @@ def named_splits(
 
 
 def _words(column: pd.Series) -> pd.Series:
-    """Cells in small letters; whole numbers without a decimal point."""
+    """Cells in lower case; whole numbers without a decimal point."""
     return column.astype("string").str.strip().str.lower().str.removesuffix(".0")
 
 

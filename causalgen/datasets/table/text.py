@@ -1,4 +1,4 @@
-"""The form of a text table, told from its bytes: encoding, separator and decimal mark."""
+"""The format of a text table, detected from its bytes: encoding, separator and decimal mark."""
 
 import codecs
 import csv
@@ -18,11 +18,11 @@ QUOTED = re.compile(r'"(?:[^"]|"")*"')
 RECORD = re.compile(r'(?:"(?:[^"]|"")*"|[^"\r\n])*(?=[\r\n]|\Z)')
 SAID = re.compile(r"sep=(?P<separator>[,;\t|])\r?\n", re.IGNORECASE)
 LOOKED_AT = 1000
-"""Lines at the top of a file from which its form is told."""
+"""Lines at the top of a file from which its format is detected."""
 PIECE = 1 << 22
 """Bytes that are decoded at a time."""
 LONGEST_LINE = 1 << 24
-"""A longer first line is none: it would be a million columns."""
+"""Greatest length of the first line, which allows about a million columns."""
 BINARY = {
     b"PK\x03\x04": "a zip archive or a workbook",
     b"\x1f\x8b": "a gzip archive",
@@ -37,16 +37,16 @@ BINARY = {
     b"\x89PNG": "an image",
     b"\xff\xd8\xff": "an image",
 }
-"""First bytes of files that are often called .csv."""
+"""First bytes of other files that are often named .csv."""
 
 
 @dataclass(frozen=True)
 class TextForm:
-    """How a text table is written.
+    """The format of a text table.
 
     Args:
         encoding: Name of its encoding.
-        separator: What stands between two cells.
+        separator: Character between two cells.
         decimal: The decimal mark.
         longest: Bytes of the longest of the first lines.
         skipped: Lines above the header: spreadsheets write `sep=;` there.
@@ -60,11 +60,11 @@ class TextForm:
 
 
 def text_form(path: Path) -> TextForm:
-    """The form of the table at `path`; all of it is decoded, so that a wrong byte is found wherever it stands.
+    """The format of the table at `path`; the whole file is decoded, so that any wrong byte is found.
 
     Raises:
-        DataError: It is binary, in another encoding, empty, without rows, or its decimal marks differ.
-        OSError: It cannot be read.
+        DataError: The file is binary, in another encoding, empty, without rows, or mixes decimal marks.
+        OSError: The file cannot be read.
     """
     encoding, head = _decoded(path)
     said = SAID.match(head)

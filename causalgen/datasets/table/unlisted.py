@@ -1,4 +1,4 @@
-"""Images that lie in the folders of a table's images and that no row names."""
+"""Images in the folders of a table's images that no row names."""
 
 import os
 from collections.abc import Mapping
@@ -20,7 +20,7 @@ def unlisted_images(frame: pd.DataFrame, images: Mapping[str, ImageColumn | Pixe
     Args:
         frame: The table; images of its other columns count as named, such as masks next to the scans.
         images: Images of the graph, by node.
-        folder: Where image paths start.
+        folder: Folder to which image paths are relative.
     """
     named = {
         os.path.normpath(path)

@@ -1,4 +1,4 @@
-"""Which grey values do the images of a column have? The window is proposed from all of them, and kept in the cache."""
+"""The range of grey values in a column of images: the proposed window, computed from all files and cached."""
 
 import contextlib
 import json
@@ -15,7 +15,7 @@ __all__ = ["find_window"]
 
 
 def find_window(paths: Sequence[Path]) -> tuple[float, float] | None:
-    """Least and greatest grey value in all of the files; None where all pixels are equal. Damaged files are passed over."""
+    """Least and greatest grey value in all of the files; None if all pixels are equal. Damaged files are skipped."""
     files = sorted({path for path in paths if path.is_file()})
     store = cache_folder() / "windows" / f"{content_hash(map(_stamp, files))}.json"
     with contextlib.suppress(OSError, ValueError, TypeError):
@@ -35,7 +35,7 @@ def _stamp(path: Path) -> bytes:
 
 
 def _keep(store: Path, window: list[float]) -> None:
-    """Write to a neighbouring file, then move it into place; a folder that cannot be written costs time only."""
+    """Write to a neighbouring file, then move it into place; without a writable folder, nothing is cached."""
     temporary = store.with_name(f"{store.name}.{os.getpid()}.part")
     with contextlib.suppress(OSError):
         store.parent.mkdir(parents=True, exist_ok=True)

@@ -1,4 +1,4 @@
-"""Words and numbers that stand for a missing value: which are likely, and a column without them."""
+"""Words and numbers that mean a missing value: finding likely ones, and removing them from a column."""
 
 from collections.abc import Collection, Sequence
 from typing import Any, TypeAlias
@@ -26,7 +26,7 @@ SURE: tuple[str, ...] = (
     "not known",
 )
 SURE += ("unknown", "unk", "undefined", "?", "??", ".", "..", "#n/a", "#null!", "#value!", "#ref!", "#div/0!", "#num!")
-"""Words that are hardly ever labels."""
+"""Words that are rarely labels."""
 AMONG_NUMBERS: tuple[str, ...] = (
     *SURE,
     "-",
@@ -49,11 +49,11 @@ MOSTLY = 0.8
 
 
 def missing_words(column: pd.Series, known: Collection[MissingWord] = ()) -> list[MissingWord]:
-    """Words and numbers in a column that are likely to stand for missing values.
+    """Words and numbers in a column that are likely to mean missing values.
 
     Args:
         column: Cells.
-        known: Words that were judged already, such as labels.
+        known: Words with a known meaning, such as labels.
 
     >>> missing_words(pd.Series(["1.5", "2", "n/a", "3", "-999", "4", "6", "7", "8"]))
     ['n/a', -999]
@@ -80,7 +80,7 @@ def missing_words(column: pd.Series, known: Collection[MissingWord] = ()) -> lis
 
 
 def cells_of(column: pd.Series, words: Sequence[MissingWord]) -> NDArray[np.bool_]:
-    """Where a column holds one of the words, whatever its capitals and the spaces around it; or one of the numbers."""
+    """Mask of cells that hold one of the words, ignoring case and surrounding spaces, or one of the numbers."""
     numeric = pd.api.types.is_numeric_dtype(column)
     numbers = [float(word) for word in words if not isinstance(word, str)]
     numbers += [float(word) for word in words if isinstance(word, str) and _is_number(word)]
@@ -99,7 +99,7 @@ def without_words(column: pd.Series, words: Sequence[MissingWord]) -> pd.Series:
 
 
 def count_words(column: pd.Series, words: Sequence[MissingWord]) -> dict[str, int]:
-    """Cells that hold each of the words; those that none holds are left out."""
+    """Number of cells with each of the words; words that do not occur are left out."""
     counts = {
         repr(word) if isinstance(word, str) else f"{word:g}": int(cells_of(column, [word]).sum()) for word in words
     }
@@ -107,7 +107,7 @@ def count_words(column: pd.Series, words: Sequence[MissingWord]) -> dict[str, in
 
 
 def _spellings(column: pd.Series) -> dict[str, tuple[str, int]]:
-    """Words by their small letters: the first spelling, and the number of cells."""
+    """Words by their lower-case form: the first spelling, and the number of cells."""
     found: dict[str, tuple[str, int]] = {}
     for word, count in column.dropna().astype("string").str.strip().value_counts().items():
         spelling, before = found.get(_folded(str(word)), (str(word), 0))
