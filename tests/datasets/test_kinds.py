@@ -113,7 +113,10 @@ REFUSED = {
     "1e300 once": (np.where(PLACE == 5, 1e300, DRAWN), "too large to compute with"),
     "denormal": (DRAWN * 1e-310, "differ by too little to compute with"),
     "close together": (1e15 + DRAWN, "too large for how little they differ.*Subtract one number"),
-    "uint64": (np.uint64(2**63) + PLACE.astype("uint64"), "double precision cannot distinguish 239 from others.*categorical"),
+    "uint64": (
+        np.uint64(2**63) + PLACE.astype("uint64"),
+        "double precision cannot distinguish 239 from others.*categorical",
+    ),
     "beyond every float": (pd.Series([10**400 + row for row in range(ROWS)], dtype=object), "a finite number"),
     "nothing": (pd.Series([None] * ROWS, dtype=object), "missing values only|at least 50 rows"),
 }
