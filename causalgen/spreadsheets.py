@@ -2,8 +2,8 @@
 
 Spreadsheets run a cell that begins with `=`, `+`, `-`, `@`, a tab or a carriage return, whatever program wrote the file.
 Every CSV of causalgen is written here: such labels and column names get an apostrophe in front, as spreadsheets mark text.
-Numbers stay numbers, and texts that are plain negative numbers stay as they are. A text that has the apostrophe already
-gets another one, so that `restored` gives back exactly what was written.
+Numbers stay numbers; texts that are plain negative numbers or the marks of an edge (`->`, `---`) stay as they are. A text
+that has the apostrophe already gets another one, so that `restored` gives back exactly what was written.
 """
 
 import csv
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 __all__ = ["MARKED", "csv_text", "neutral", "restored", "write_csv"]
 
 FORMULA = re.compile("'*[=+\\-@\t\r＝＋－＠]")
-NUMBER = re.compile(r"-\d+(\.\d*)?([eE][-+]?\d+)?")
+HARMLESS = re.compile(r"-\d+(\.\d*)?([eE][-+]?\d+)?|-+>|---")
 MARKED = "^'('*[=+\\-@\t\r＝＋－＠])"
 """Pattern of a text with the apostrophe, whose group is the text without it; Arrow's expressions read it, too."""
 
@@ -30,7 +30,7 @@ def neutral(cell: Any) -> Any:
     >>> neutral("=1+1"), neutral("felt-tip"), neutral("-0.5"), neutral(-2)
     ("'=1+1", 'felt-tip', '-0.5', -2)
     """
-    runs = isinstance(cell, str) and FORMULA.match(cell) and not NUMBER.fullmatch(cell)
+    runs = isinstance(cell, str) and FORMULA.match(cell) and not HARMLESS.fullmatch(cell)
     return "'" + cell if runs else cell
 
 

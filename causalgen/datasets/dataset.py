@@ -39,8 +39,8 @@ class Truth(Protocol):
         """
         ...
 
-    def effect(self, treatment: str, outcome: str, contrast: tuple) -> float:
-        """E[outcome | do(treatment = b)] - E[outcome | do(treatment = a)] for contrast = (a, b)."""
+    def effect(self, treatment: str | tuple[str, ...], outcome: str, contrast: tuple) -> float:
+        """E[outcome | do(treatment = b)] - E[outcome | do(treatment = a)] for contrast = (a, b); tuples for several."""
         ...
 
     def table(self, n: int, seed: int) -> "pd.DataFrame":

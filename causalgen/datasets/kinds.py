@@ -1,7 +1,7 @@
 """The typing rule: the kind of a column, for every function that reads a table.
 
 - Truth values, words, and whole numbers with at most ten different values are labels: binary with two, categorical with
-  more. A pandas categorical is categorical, or ordinal if it is ordered.
+  more. A pandas categorical is categorical, or ordinal if it is ordered; categories without rows are left out.
 - Two different numbers are labels as well, whole or not.
 - All other numbers are continuous. Text that spells numbers counts as numbers.
 - Dates, times, complex numbers and nested values are refused, and so are words that identify the rows.
@@ -21,6 +21,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from ..errors import DataWarning, warn
 from ..graph import Variable
 from .hints import alike, maybe_codes
 
@@ -50,6 +51,8 @@ MOST_LABELS = 1_000
 """Most labels of a column without declared labels."""
 MOSTLY = 0.8
 """Share of the cells that must be numbers, or dates, for the column to be one of numbers, or dates."""
+SHOWN = 8
+"""Labels that a message lists."""
 LOOKED_AT = 1_000
 """Different words that are examined to recognise dates."""
 EXACT = 2**53
@@ -124,6 +127,8 @@ def read_values(column: pd.Series, *, kind: str | None = None, labels: Sequence[
     'continuous'
     """
     column = _dense(column)
+    if labels is None and isinstance(column.dtype, pd.CategoricalDtype):
+        column = _without_unused(column)
     nothing = np.full(len(column), np.nan)
     missing = column.isna().to_numpy(dtype=bool)
     fault = refused(column)
@@ -219,6 +224,19 @@ def out_of_reach(numbers: Array, precision: type = np.float64) -> Fault | None:
 def _dense(column: pd.Series) -> pd.Series:
     column = column.reset_index(drop=True)
     return column.astype(column.dtype.subtype) if isinstance(column.dtype, pd.SparseDtype) else column
+
+
+def _without_unused(column: pd.Series) -> pd.Series:
+    """A pandas categorical without the categories that no row has, such as those that a filter left behind."""
+    kept = column.cat.remove_unused_categories()
+    unused = [str(item) for item in column.cat.categories.difference(kept.cat.categories, sort=False)]
+    if unused and len(kept.cat.categories):
+        warn(
+            f"Column '{column.name}' has categories that no row has: {', '.join(unused[:SHOWN])}"
+            f"{', ...' * (len(unused) > SHOWN)}. They are left out; declare its labels to keep them.",
+            DataWarning,
+        )
+    return kept
 
 
 def _dates() -> Fault:
@@ -362,7 +380,7 @@ def _labels(
     faults: tuple[Fault, ...] = ()
     unknown = np.flatnonzero(np.isnan(values) & ~missing)
     if len(unknown):
-        shown = ", ".join(map(str, labels[:8])) + (", ..." if len(labels) > 8 else "")
+        shown = ", ".join(map(str, labels[:SHOWN])) + (", ..." if len(labels) > SHOWN else "")
         faults = (Fault(repr(plain(column.iloc[unknown[0]])), f"one of {shown}", rows=tuple(unknown.tolist())),)
     if len(labels) == 2 and kind in ("categorical", "ordinal") and guessed:
         kind = "binary"

@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 from scipy.stats import linregress, norm
 
 from ..errors import DataError
+from ..grammar import compared_worlds
 from .report import Estimate
 
 __all__ = [
@@ -91,7 +92,7 @@ class MeasuredUnits:
 def implied_effect(
     scm: Samples,
     *,
-    treatment: str,
+    treatment: str | tuple[str, ...],
     outcome: str,
     contrast: tuple[Any, Any],
     n: int = 20_000,
@@ -102,14 +103,14 @@ def implied_effect(
 
     Args:
         scm: Model with `sample(n, do=..., seed=...)`.
-        treatment: Name of the treatment.
+        treatment: Name of the treatment, or a tuple of several.
         outcome: Name of a continuous or binary outcome; of a binary one, the second label's probability.
-        contrast: (a, b), labels or natural units.
+        contrast: (a, b), labels or natural units; of several treatments ((a1, a2), (b1, b2)).
         n: Samples under each value. The interval holds their Monte Carlo error only, not that of the fit.
         level: Level of the interval.
         seed: Seed of the samples.
     """
-    a, b = (_floats(scm.sample(n, do={treatment: value}, seed=seed)[outcome]) for value in contrast)
+    a, b = (_floats(scm.sample(n, do=do, seed=seed)[outcome]) for do in compared_worlds(treatment, contrast))
     effect, error = _mean(b - a, np.arange(n))
     note = (
         f"Mean of {n} samples of the fitted model under each value; the interval holds Monte Carlo error, not the "
@@ -124,7 +125,7 @@ def measured_effect(
     image: str,
     measure: Measure,
     factual: Mapping[str, Any],
-    treatment: str,
+    treatment: str | tuple[str, ...],
     outcome: str,
     contrast: tuple[Any, Any],
     groups: Any = None,
@@ -142,9 +143,9 @@ def measured_effect(
         image: Name of the image variable.
         measure: Images `(n, C, H, W)` -> the outcome measured on each, `(n,)`.
         factual: Real units: a value of every node. Where they are a sample of the population, so is the effect.
-        treatment: Name of the treatment.
+        treatment: Name of the treatment, or a tuple of several.
         outcome: Name of the continuous outcome that `measure` measures.
-        contrast: (a, b), labels or natural units.
+        contrast: (a, b), labels or natural units; of several treatments ((a1, a2), (b1, b2)).
         groups: `(n,)`, units that share a source, such as one patient; None for independent units.
         level: Level of the interval, which is over units (or groups) and the calibration.
         seed: Seed of the abduction.
@@ -182,7 +183,7 @@ def scored_effect(
     image: str,
     score: Measure,
     factual: Mapping[str, Any],
-    treatment: str,
+    treatment: str | tuple[str, ...],
     contrast: tuple[Any, Any],
     groups: Any = None,
     level: float = 0.95,
@@ -203,7 +204,7 @@ def scored_effect(
         DataError: Fewer than 10 units have a score under both values, or `groups` has another length.
     """
     posterior = scm.abduct(factual, seed=seed)
-    worlds = [posterior.counterfactual({treatment: value}, seed=seed) for value in contrast]
+    worlds = [posterior.counterfactual(do, seed=seed) for do in compared_worlds(treatment, contrast)]
     control, treated = (_floats(score(_numpy(world[image]))).reshape(-1) for world in worlds)
     kept = np.isfinite(control) & np.isfinite(treated)
     if kept.sum() < LEAST_UNITS:
@@ -226,7 +227,7 @@ def measure_units(
     image: str,
     measure: Measure,
     factual: Mapping[str, Any],
-    treatment: str,
+    treatment: str | tuple[str, ...],
     outcome: str,
     contrast: tuple[Any, Any],
     seed: int = 0,
@@ -240,7 +241,7 @@ def measure_units(
         if name not in factual:
             raise DataError(f"Expected factual values of '{name}'; got {', '.join(map(str, factual))}. Add them.")
     posterior = scm.abduct(factual, seed=seed)
-    worlds = [posterior.counterfactual({treatment: value}, seed=seed) for value in contrast]
+    worlds = [posterior.counterfactual(do, seed=seed) for do in compared_worlds(treatment, contrast)]
     images = [_numpy(factual[image]), *(_numpy(world[image]) for world in worlds)]
     readings = [_floats(measure(pixels)).reshape(-1) for pixels in images]
     if {len(reading) for reading in readings} != {len(images[0])}:

@@ -16,7 +16,6 @@ import pandas as pd
 
 from ..errors import DataError, NotIdentifiableError
 from ..graph import CausalGraph, Estimand, check_joint_adjustment_set, identify, joint_adjustment_set
-from ..graph.adjustment import AdjustmentCheck
 from .table import CLUSTER, LEAST_CLUSTERS_PER_ARM, LEAST_ROWS_PER_ARM, EncodedTable, encode_table
 
 __all__ = ["as_treatment", "encode_joint", "encode_question", "joint_estimand"]
@@ -49,8 +48,6 @@ def joint_estimand(
     Raises:
         NotIdentifiableError: No set does, or the given one does not; the message shows the open path.
     """
-    if not any(outcome in graph.descendants(name) for name in treatments):
-        return Estimand("no effect", treatments, outcome)
     names = ", ".join(treatments)
     if adjustment is not None:
         check = check_joint_adjustment_set(graph, treatments, outcome, adjustment)
@@ -59,17 +56,17 @@ def joint_estimand(
                 f"Expected a set that is valid to adjust for the joint effect of {names}; {check} Leave adjustment= out "
                 "to have one found."
             )
-        return Estimand("backdoor", treatments, outcome, adjustment=check.adjustment)
-    found = joint_adjustment_set(graph, treatments, outcome)
-    if isinstance(found, AdjustmentCheck):
-        formula = identify(graph, treatment=treatments, outcome=outcome).formula
+        causes = any(outcome in graph.descendants(name) for name in treatments)
+        return Estimand("backdoor" if causes else "no effect", treatments, outcome, adjustment=check.adjustment)
+    found = identify(graph, treatment=treatments, outcome=outcome)
+    if found.method == "general":
         raise NotIdentifiableError(
-            f"Expected a joint effect that one adjustment set identifies; that of {names} on '{outcome}' has none: {found} "
-            "A cause of the later treatment that the earlier one changes (time-varying confounding) has this form. The "
-            f"effect has another formula, {formula}, which no estimator here uses; ask for one treatment at a time."
+            f"Expected a joint effect that one adjustment set identifies; that of {names} on '{outcome}' has none: "
+            f"{joint_adjustment_set(graph, treatments, outcome)} A cause of the later treatment that the earlier one changes "
+            f"(time-varying confounding) has this form. The effect has another formula, {found.formula}, which no estimator "
+            "here uses; ask for one treatment at a time."
         )
-    derivation = identify(graph, treatment=treatments, outcome=outcome).derivation
-    return Estimand("backdoor", treatments, outcome, adjustment=found, choice="minimal", derivation=derivation)
+    return replace(found, treatment=treatments)
 
 
 def encode_question(

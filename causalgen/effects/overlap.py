@@ -194,17 +194,17 @@ def _unseen_values(table: EncodedTable) -> tuple[str, ...]:
     expected = model.predict(features)
     low, high = np.quantile(values - expected, [0.005, 0.995])
     expected = model.predict(_features(table, held=True)) if table.held else expected
-    messages = []
+    found = []
     for value, shown in zip((table.control, table.treated), table.contrast, strict=True):
         text = shown if table.held else f"{value:g}"
         unseen = (value - expected < low) | (value - expected > high)
         if unseen.mean() >= SHARE_WORTH_A_WARNING:
-            messages.append(
-                f"Poor overlap: do({treatment}={text}) lies outside the {treatment} seen among similar rows for "
-                f"{unseen.mean():.0%} of the rows, mostly where {region(table.readable, unseen)}; for these the "
-                "estimate is an extrapolation of the fitted model."
+            found.append(
+                f"do({treatment}={text}) lies outside the {treatment} seen among similar rows for {unseen.mean():.0%} of the "
+                f"rows, mostly where {region(table.readable, unseen)}"
             )
-    return tuple(messages)
+    extrapolated = "for these the estimate is an extrapolation of the fitted model."
+    return (f"Poor overlap: {'; '.join(found)}; {extrapolated}",) if found else ()
 
 
 def region(covariates: pd.DataFrame, chosen: NDArray[np.bool_]) -> str:

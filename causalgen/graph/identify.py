@@ -6,6 +6,7 @@ References:
 """
 
 from collections.abc import Iterable
+from dataclasses import replace
 from typing import Literal
 
 from ..errors import GraphError, NotIdentifiableError
@@ -19,6 +20,7 @@ from .general import derive
 from .graph import CausalGraph
 from .hedge import Hedge
 from .instruments import instruments
+from .joint import chosen_joint_set
 from .remedies import Query, why_not
 
 __all__ = ["identify"]
@@ -37,8 +39,9 @@ def identify(
 
     Tried in turn: no effect; back-door adjustment, for the efficient set where it is observed and valid, else for a
     minimal set; front-door adjustment; the general ID algorithm (IDC with a condition). That is complete: where no
-    formula is found, none exists. With several treatments or outcomes, or a condition, the general algorithm answers at
-    once; its formula may well be an adjustment.
+    formula is found, none exists. With several outcomes or a condition, the general algorithm answers at once; its formula
+    may well be an adjustment. With several treatments, it writes the formula, and the adjustment set is named where one
+    set serves them all.
 
     Args:
         graph: The causal graph.
@@ -79,6 +82,10 @@ def identify(
     way = query.plan()
     if not isinstance(way, Hedge):
         derivation = derive(graph.project(query.measured), effect, way)
+        chosen = chosen_joint_set(graph, x, y[0], observed=query.measured) if len(x) > 1 == len(y) and not z else None
+        if isinstance(chosen, tuple):
+            found = Estimand("backdoor", *asked, adjustment=chosen[0], choice=chosen[1], derivation=derivation)
+            return replace(found, expression=derivation.formula)
         return Estimand("general", *asked, given=z, expression=derivation.formula, derivation=derivation)
     if assume == "linear" and query.is_plain:
         for estimand in instruments(graph, *x, *y, observed=query.measured):

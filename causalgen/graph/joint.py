@@ -7,6 +7,7 @@ References:
 """
 
 from collections.abc import Iterable
+from typing import Literal
 
 import networkx as nx
 
@@ -15,7 +16,7 @@ from .adjustment import AdjustmentCheck, observed_nodes, write_set
 from .graph import CausalGraph
 from .separation import ancestral_closure, open_path, write_path
 
-__all__ = ["check_joint_adjustment_set", "joint_adjustment_set"]
+__all__ = ["check_joint_adjustment_set", "chosen_joint_set", "joint_adjustment_set"]
 
 
 def check_joint_adjustment_set(
@@ -68,6 +69,14 @@ def joint_adjustment_set(
     >>> joint_adjustment_set(CausalGraph("W -> {E1, E2, Y}; E1 -> Y; E2 -> Y"), ["E1", "E2"], "Y")
     ('W',)
     """
+    found = chosen_joint_set(graph, treatments, outcome, observed=observed)
+    return found if isinstance(found, AdjustmentCheck) else found[0]
+
+
+def chosen_joint_set(
+    graph: CausalGraph, treatments: Iterable[str], outcome: str, *, observed: Iterable[str] | None = None
+) -> tuple[tuple[str, ...], Literal["efficient", "minimal"]] | AdjustmentCheck:
+    """`joint_adjustment_set`, with which of the valid sets it is."""
     causes = _treatments(graph, treatments, outcome)
     visible = graph.project({*causes, outcome, *observed_nodes(graph, observed)})
     causal = _causal_nodes(visible, causes, outcome)
@@ -76,7 +85,7 @@ def joint_adjustment_set(
     parents = {parent for node in causal for parent in visible.parents(node)}
     efficient = graph.select(parents & set(allowed))
     if check_joint_adjustment_set(graph, causes, outcome, efficient):
-        return efficient
+        return efficient, "efficient"
     ancestors = ancestral_closure(visible.networkx(), [*causes, outcome])
     attempt = check_joint_adjustment_set(graph, causes, outcome, [name for name in allowed if name in ancestors])
     if not attempt:
@@ -85,7 +94,7 @@ def joint_adjustment_set(
     for name in attempt.adjustment:
         fewer = [other for other in chosen if other != name]
         chosen = fewer if check_joint_adjustment_set(graph, causes, outcome, fewer) else chosen
-    return graph.select(chosen)
+    return graph.select(chosen), "minimal"
 
 
 def _treatments(graph: CausalGraph, treatments: Iterable[str], outcome: str) -> tuple[str, ...]:

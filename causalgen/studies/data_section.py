@@ -7,10 +7,11 @@ from typing import Annotated, Any, Literal
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Discriminator, Field, Tag
 from pydantic_core import PydanticCustomError
 
-__all__ = ["CATALOG", "OWN", "Count", "DataSource", "OwnData", "OwnVariable", "Scalar", "Section", "Source"]
+__all__ = ["CATALOG", "OWN", "Count", "DataSource", "OwnData", "OwnVariable", "Scalar", "Section", "Source", "scalar"]
 
 
-def _scalar(value: Any) -> Any:
+def scalar(value: Any) -> Any:
+    """A number or a label, as it is."""
     if not isinstance(value, bool | int | float | str):
         raise PydanticCustomError("scalar", "Input should be a number or a label")
     return value
@@ -23,7 +24,7 @@ def _split(value: Any) -> Any:
     return value
 
 
-Scalar = Annotated[Any, BeforeValidator(_scalar)]
+Scalar = Annotated[Any, BeforeValidator(scalar)]
 Count = Annotated[int, Field(ge=1)]
 
 

@@ -35,7 +35,7 @@ def write_effects(
     """
     paged = []
     for number, (effect, findings) in enumerate(zip(study.effects, found, strict=True), start=1):
-        folder = root / FOLDER / slug(f"{number}-{effect.treatment}-{effect.outcome}")
+        folder = root / FOLDER / slug("-".join([str(number), *effect.treatments, effect.outcome]))
         report = replace(findings.report, warnings=(*warnings, *findings.report.warnings))
         written = report.save(
             folder,

@@ -50,9 +50,11 @@ def effect_findings(study: Study, effect: Effect, scm: StructuralCausalModel, da
     with _support_noted(notes):
         modelled = effect.outcome in data.graph
         comparable = _whole(effect) and modelled and effect.adjustment is None
-        if effect.doubt and comparable and report.estimand.method == "backdoor":
+        if effect.doubt and comparable and report.estimand.method == "backdoor" and isinstance(effect.treatment, str):
             compared = _agreement(study, effect, scm, data, table, notes)
         sources = compared.sources[1:] if compared is not None else _comparisons(study, effect, scm, data, notes)
+    if effect.doubt and len(effect.treatments) > 1:
+        notes.append("The sources are shown and not tested against one another: that exists for one treatment.")
     if not _whole(effect):
         notes.append("What model, images and generator say is averaged over all units, and is not compared.")
     report = replace(report, warnings=(*report.warnings, *dict.fromkeys(notes)))

@@ -18,7 +18,7 @@ from pydantic_core import PydanticCustomError
 
 from ..errors import StudyError
 from ..own_code import code_near
-from .data_section import CATALOG, OWN, Count, DataSource, OwnData, OwnVariable, Scalar, Section, Source
+from .data_section import CATALOG, OWN, Count, DataSource, OwnData, OwnVariable, Scalar, Section, Source, scalar
 from .schema_errors import study_error
 from .yaml_source import YamlSource, parse_yaml
 
@@ -54,8 +54,25 @@ def _nodes(value: Any) -> Any:
     return (value,) if isinstance(value, str) else value
 
 
+def _treatment(value: Any) -> Any:
+    """One name, or a tuple of several; a list of one is that one."""
+    if isinstance(value, str):
+        return value
+    names = value if isinstance(value, list | tuple) else ()
+    if not names or not all(isinstance(name, str) for name in names) or len(set(names)) < len(names):
+        raise PydanticCustomError("treatment", "Input should be an attribute, or a list of different attributes")
+    return names[0] if len(names) == 1 else tuple(names)
+
+
+def _side(value: Any) -> Any:
+    """One side of a contrast: a value, or a tuple of one for each treatment."""
+    return tuple(map(scalar, value)) if isinstance(value, list | tuple) else scalar(value)
+
+
 Do = Annotated[dict[str, Scalar], Field(min_length=1)]
 Nodes = Annotated[tuple[str, ...], BeforeValidator(_nodes), Field(strict=False, min_length=1)]
+Treatment = Annotated[str | tuple[str, ...], BeforeValidator(_treatment)]
+Side = Annotated[Any, BeforeValidator(_side)]
 Readable = Annotated[tuple[str, ...], BeforeValidator(_nodes), Field(strict=False)]
 
 
@@ -198,12 +215,12 @@ class Measured(Section):
 class Effect(Section):
     """One effect: do(treatment = b) against do(treatment = a) on the mean outcome."""
 
-    treatment: str
-    """An attribute."""
+    treatment: Treatment
+    """An attribute, or a list of several that are set together."""
     outcome: str
     """A binary or continuous attribute, or one of the study's scores."""
-    contrast: Annotated[tuple[Scalar, Scalar], Field(strict=False)]
-    """The two values, [a, b]."""
+    contrast: Annotated[tuple[Side, Side], Field(strict=False)]
+    """The two values, [a, b]; of several treatments a value for each on both sides, [[a1, a2], [b1, b2]]."""
     methods: Annotated[tuple[str, ...], Field(strict=False, min_length=1)] | None = None
     """Estimators, names in `causalgen.effects.estimators.methods.METHODS`; left out: all that suit the treatment."""
     population: Literal["whole", "overlap", "treated", "control"] = "whole"
@@ -232,6 +249,27 @@ class Effect(Section):
     """Differences of sources up to this size do not matter, in the outcome's unit; left out: a tenth of its spread."""
     replicates: Annotated[int, Field(ge=10)] = 20
     """Bootstrap replicates of the agreement."""
+
+    @property
+    def treatments(self) -> tuple[str, ...]:
+        """All that is set."""
+        return (self.treatment,) if isinstance(self.treatment, str) else self.treatment
+
+    @property
+    def contrast_fault(self) -> str:
+        """What is wrong with the form of the contrast; empty where nothing is."""
+        if self.contrast[0] == self.contrast[1]:
+            return "Input should be two different values"
+        if isinstance(self.treatment, str):
+            fits = not any(isinstance(side, tuple) for side in self.contrast)
+            return "" if fits else "Input should be two values, [a, b]"
+        fits = all(isinstance(side, tuple) and len(side) == len(self.treatment) for side in self.contrast)
+        a, b = (", ".join(f"{side}{place + 1}" for place in range(len(self.treatment))) for side in "ab")
+        return (
+            ""
+            if fits
+            else f"Input should be [[{a}], [{b}]], a value for each of {', '.join(self.treatment)} on both sides"
+        )
 
 
 class Study(Section):
@@ -267,14 +305,11 @@ class Study(Section):
     _trust_code: bool = PrivateAttr(default=False)
 
     @model_validator(mode="after")
-    def _contrasts_differ(self) -> Self:
+    def _contrasts_fit(self) -> Self:
         for position, effect in enumerate(self.effects):
-            if effect.contrast[0] == effect.contrast[1]:
-                raise PydanticCustomError(
-                    "contrast",
-                    "Input should be two different values",
-                    {"loc": ("effects", position, "contrast"), "got": list(effect.contrast)},
-                )
+            if fault := effect.contrast_fault:
+                place = ("effects", position, "contrast")
+                raise PydanticCustomError("contrast", fault, {"loc": place, "got": list(effect.contrast)})
         return self
 
     @property

@@ -5,7 +5,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from ..errors import CausalgenError, DataError, StudyError
-from ..grammar import check_value, read_intervention
+from ..grammar import check_value, compared_worlds, read_intervention
 from ..graph import CausalGraph, Estimand, Variable, identify
 from .measurements import measurement_of
 from .schema import GROUP, Curve, Effect, Study
@@ -66,24 +66,36 @@ def _checks(study: Study, graph: CausalGraph) -> Iterator[Check]:
 
 def _effect_checks(study: Study, graph: CausalGraph, loc: Loc, effect: Effect) -> Iterator[Check]:
     graph = with_score(study, graph, effect.outcome)
-    yield (*loc, "treatment"), partial(_attribute, graph, effect.treatment)
+    for name in effect.treatments:
+        yield (*loc, "treatment"), partial(_attribute, graph, name)
     yield (*loc, "outcome"), partial(_numeric, graph, effect.outcome, "outcome")
-    if effect.treatment in graph and effect.outcome in graph:
+    asked = (*effect.treatments, effect.outcome)
+    if all(name in graph and not graph[name].is_image for name in asked):
         yield loc, partial(_identified, graph, effect)
-        for value in effect.contrast:
-            yield (*loc, "contrast"), partial(_value, graph, effect.treatment, value)
+        for do in compared_worlds(effect.treatment, effect.contrast):
+            for name, value in do.items():
+                yield (*loc, "contrast"), partial(_value, graph, name, value)
         if effect.methods is not None:
             yield (*loc, "methods"), partial(_methods, effect, graph)
     if effect.cluster not in (None, GROUP):
         yield (*loc, "cluster"), partial(_attribute, graph, effect.cluster)
     if effect.weights is not None:
         yield (*loc, "weights"), partial(_weights, graph, effect.weights)
+    if effect.negative_controls and len(effect.treatments) > 1:
+        yield (*loc, "negative_controls"), partial(_one_treatment, effect)
     for name in effect.negative_controls:
         yield (*loc, "negative_controls"), partial(_attribute, graph, name)
 
 
+def _one_treatment(effect: Effect) -> None:
+    raise DataError(
+        f"Expected negative controls for one treatment; the effect is of {', '.join(effect.treatments)}. Leave them out, or "
+        "ask for an effect of each."
+    )
+
+
 def _identified(graph: CausalGraph, effect: Effect) -> Estimand:
-    if effect.adjustment is None and effect.instrument is None:
+    if isinstance(effect.treatment, str) and effect.adjustment is None and effect.instrument is None:
         return identify(graph, treatment=effect.treatment, outcome=effect.outcome)
     from ..effects.estimate import find_estimand
 
@@ -140,10 +152,14 @@ def _methods(effect: Effect, graph: CausalGraph) -> None:
     from ..effects.estimators.methods import choose_methods  # loads DoWhy, which a study without methods does not need
 
     estimand = _identified(graph, effect)
+    kinds = {graph[name].kind for name in effect.treatments}
+    joint = (
+        "continuous" if "continuous" in kinds else "categorical"
+    )  # of discrete treatments, the cells of their product
     choose_methods(
         effect.methods,
-        str(graph[effect.treatment].kind),
-        effect.treatment,
+        str(kinds.pop()) if len(effect.treatments) == 1 else joint,
+        ", ".join(effect.treatments),
         identified=estimand.method if estimand.method != "no effect" else "backdoor",
         population=effect.population,
     )

@@ -17,7 +17,7 @@ from causalgen.datasets.hints import alike
 from causalgen.datasets.kinds import columns_line, read_values
 from causalgen.discovery.columns import read_columns
 from causalgen.effects.table import encode_table
-from causalgen.errors import DataError, UnknownNameError
+from causalgen.errors import DataError, DataWarning, UnknownNameError
 from causalgen.graph import CausalGraph, Variable
 
 ROWS = 240
@@ -162,6 +162,15 @@ def test_every_door_refuses_what_no_variable_can_be_read_from(door: Door, values
         warnings.simplefilter("error", RuntimeWarning)
         with pytest.raises(DataError, match=f"(?s){expected}"):
             door(table)
+
+
+@pytest.mark.parametrize("door", DOORS.values(), ids=DOORS.keys())
+def test_categories_that_a_filter_left_behind_are_no_labels(door: Door) -> None:
+    cells = pd.Series(pd.Categorical(cycle("low", "high", None), categories=["low", "mid", "high"], ordered=True))
+    with pytest.warns(DataWarning, match="Column 'a' has categories that no row has: mid. They are left out"):
+        variable = door(frame(cells))
+    assert (variable.kind, variable.labels) == ("binary", ("low", "high"))
+    assert read_values(cells, labels=["low", "mid", "high"]).labels == ("low", "mid", "high")
 
 
 @pytest.mark.parametrize("kind", ["continuous", "categorical"])

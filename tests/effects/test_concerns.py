@@ -82,6 +82,12 @@ CASES = {
         ("linear adjustment and g-computation disagree",),
         question={"contrast": (0.0, 1.5), "refute": False},
     ),
+    "far contrast": Case(
+        lambda random: continuous(random, 0.0),
+        ("1 concern among", "Poor overlap"),
+        edges="z -> {t, y}; t -> y",
+        question=QUICK | {"contrast": (-3.0, 3.0)},
+    ),
     "poor overlap": Case(lambda random: drawn(random, pull=1.7), ("Poor overlap",)),
     "holes": Case(with_holes, ("40 rows were dropped",)),
     "few clusters": Case(
@@ -134,6 +140,7 @@ def test_the_first_line_agrees_with_the_rows_below_it(name: str, tmp_path: Path)
         assert doubt.reasons == ()
     for words in case.words:
         assert words in line
+    assert line.lower().count("poor overlap") <= 1
     count = int(re.match(r"(\d+) concern", line)[1]) if doubt.reasons else 0  # type: ignore[index]
     assert count == len(doubt.reasons)
 

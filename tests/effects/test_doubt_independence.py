@@ -132,6 +132,29 @@ def test_missing_values_drop_rows_of_that_test_only() -> None:
     assert sorted(row.rows for row in found.tests) == [150, 150, 200]
 
 
+def test_columns_that_cannot_be_read_or_compared_are_left_out_and_said() -> None:
+    rng = np.random.default_rng(0)
+    table = pd.DataFrame(rng.normal(size=(200, 3)), columns=["a", "b", "c"])
+    table["when"], table["empty"], table["many"] = pd.date_range("2020", periods=200), np.nan, [[1]] * 200
+    table.loc[40:, "c"] = np.nan
+    found = check_independencies(CausalGraph("a -> when -> b; empty; many; c"), table)
+    assert {row.hypothesis: row.p_value is None for row in found.tests} == {
+        "c is independent of a": True,
+        "c is independent of b": True,
+    }  # a and b stay tied through the column that is left out
+    assert (
+        "no verdict on: c is independent of a. Only 40 rows have all of these columns."
+        in found.to_frame()["reading"][0]
+    )
+    for name, why in (
+        ("when", "got dates or times"),
+        ("empty", "got missing values only"),
+        ("many", "got a list per cell"),
+    ):
+        assert f"'{name}' is left out of these tests. Expected" in found.reading
+        assert why in found.reading
+
+
 def test_bad_tables() -> None:
     graph = CausalGraph("alpha; beta")
     with pytest.raises(DataError, match="'beta' has none\\. Did you mean 'betta'"):

@@ -157,7 +157,7 @@ def test_forest_marks_truth_and_misses(effect: EffectReport) -> None:
     figure = plot_forest(effect)
     assert "truth 3.10" in words(figure)
     points = [line for line in figure.axes[0].lines if line.get_marker() == "o"]
-    assert [point.get_markerfacecolor() == "white" for point in points] == [True, False, False]
+    assert [point.get_markerfacecolor() == "white" for point in points] == [False, True, False]
 
 
 def test_metrics_plot_names_model_and_controls(metrics: MetricTable) -> None:

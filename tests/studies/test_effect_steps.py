@@ -198,6 +198,23 @@ def test_every_effect_gets_a_report_of_its_own(
     assert links == [one.page for one in paged]
 
 
+def test_several_treatments_are_estimated_together(
+    study: Study, data: Dataset, scm: StructuralCausalModel, tmp_path: Path
+) -> None:
+    joint = {"treatment": ("z", "t"), "contrast": ((0, 0), (1, -1)), "methods": ("linear adjustment",), "doubt": False}
+    asked = study.model_copy(update={"effects": (Effect(**(ASKED | joint)),)})
+    found = effect_findings(asked, asked.effects[0], scm, data)
+    for source in ("linear adjustment", "fitted model under do", "measured on generated images"):
+        assert found.report[source].value == pytest.approx(-1, abs=0.25)  # one of z, and two for each of t
+    (page,) = write_effects(asked, [found], data, tmp_path)
+    assert page.page == "effects/1-z-t-y/effect.html"
+    assert "Effect of do(z=1, t=-1) against do(z=0, t=0) on y" in Page(tmp_path / page.page).text
+    doubted = effect_findings(study, Effect(**(ASKED | joint | {"doubt": True})), scm, data)
+    assert doubted.doubt is not None
+    assert doubted.agreement is None
+    assert any("not tested against one another" in text for text in doubted.report.warnings)
+
+
 def test_clusters_and_weights_reach_the_estimates(study: Study, data: Dataset, scm: StructuralCausalModel) -> None:
     pairs = replace(data, group=torch.arange(ROWS) // 2)
     clustered = effect_findings(study, Effect(**EFFECT, doubt=False, cluster="group"), scm, pairs)
@@ -271,6 +288,54 @@ def test_options_of_an_effect_are_checked_with_their_line(study_file: Path, adde
         _check(study_file)
     assert f"{study_file}, line 8: " in str(refused.value)
     assert message in str(refused.value)
+
+
+@pytest.mark.parametrize(
+    ("said", "message"),
+    [
+        ("treatment: [pen, thickness], contrast: [[ballpoint, 2], [felt-tip, 3]]", None),
+        ("treatment: [pen, thickness], contrast: [[ballpoint, 2], [felt-tip, 3]], methods: [g-computation]", None),
+        ("treatment: [pen], contrast: [ballpoint, felt-tip]", None),
+        (
+            "treatment: [pen, thickness], contrast: [2, 3]",
+            "to be [[a1, a2], [b1, b2]], a value for each of pen, thickness",
+        ),
+        ("treatment: [pen, thickness], contrast: [[ballpoint, 2], [felt-tip]]", "to be [[a1, a2], [b1, b2]]"),
+        ("treatment: pen, contrast: [[ballpoint, 2], [felt-tip, 3]]", "to be two values, [a, b]; got"),
+        ("treatment: [pen, pen], contrast: [[ballpoint, 2], [felt-tip, 3]]", "or a list of different attributes"),
+        ("treatment: [], contrast: [1, 2]", "or a list of different attributes"),
+        ("treatment: [pen, thicknes], contrast: [[ballpoint, 2], [felt-tip, 3]]", "Did you mean 'thickness'?"),
+        ("treatment: [pen, intensity], contrast: [[ballpoint, 100], [felt-tip, 120]]", "'intensity'"),
+        ("treatment: [pen, image], contrast: [[ballpoint, 2], [felt-tip, 3]]", "got the image 'image'"),
+        ("treatment: [pen, thickness], contrast: [[crayon, 2], [felt-tip, 3]]", "'crayon'"),
+        ("treatment: [pen, thickness], contrast: [[ballpoint, 2], [felt-tip, 300]]", "support"),
+        ("treatment: [pen, thickness], contrast: [[ballpoint, 2], [ballpoint, 2]]", "two different values"),
+        (
+            "treatment: [pen, thickness], contrast: [[ballpoint, 2], [felt-tip, 3]], methods: [weighting]",
+            "for the continuous treatment 'pen, thickness'",
+        ),
+        ("treatment: [pen, thickness], contrast: [[ballpoint, 2], [felt-tip, 3]], adjustment: []", "stays open"),
+        (
+            "treatment: [pen, thickness], contrast: [[ballpoint, 2], [felt-tip, 3]], instrument: hurry",
+            "Expected one treat",
+        ),
+        (
+            "treatment: [pen, thickness], contrast: [[ballpoint, 2], [felt-tip, 3]], negative_controls: [hurry]",
+            "negative controls for one treatment",
+        ),
+    ],
+)
+def test_joint_effects_are_checked_with_their_line(study_file: Path, said: str, message: str | None) -> None:
+    study_file.write_text(f"{TINY}effects: [{{outcome: intensity, {said}}}]")
+    if message is None:
+        _check(study_file)
+        study = load_study(study_file)
+        study_file.write_text(study.to_yaml())
+        assert load_study(study_file).fingerprint == study.fingerprint
+        return
+    with pytest.raises(StudyError, match=re.escape(message)) as refused:
+        _check(study_file)
+    assert len(str(refused.value).splitlines()) == 1
 
 
 def test_a_smoke_run_doubts_on_little() -> None:

@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from ...errors import DataError
+from ...grammar import compared_worlds
 from ...graph import CausalGraph
 from ...morphology import set_all
 from ..interventions import as_array, remorph_values, resolve
@@ -71,20 +72,20 @@ class MorphodigitsTruth:
         columns["image"] = self.remorph(strokes, {name: columns[name] for name in self.remorphs})
         return {name: columns[name] for name in self.graph.nodes}
 
-    def effect(self, treatment: str, outcome: str, contrast: tuple) -> float:
-        """E[outcome | do(treatment = b)] - E[outcome | do(treatment = a)] for contrast = (a, b).
+    def effect(self, treatment: str | tuple[str, ...], outcome: str, contrast: tuple) -> float:
+        """E[outcome | do(treatment = b)] - E[outcome | do(treatment = a)] for contrast = (a, b); several treatments in tuples.
 
         By Monte Carlo on a million shared draws of the noise; for the outcome pen, the change in P(felt-tip).
 
         Raises:
             DataError: The outcome is the digit or the image, or the treatment is the image.
         """
-        variable, result = self.graph[treatment], self.graph[outcome]
-        if variable.is_image or result.is_image or result.kind == "categorical":
-            raise DataError(f"Expected an effect between attributes with a mean; got '{treatment}' on '{outcome}'.")
+        worlds, result = compared_worlds(treatment, contrast), self.graph[outcome]
+        if any(self.graph[name].is_image for name in worlds[0]) or result.is_image or result.kind == "categorical":
+            raise DataError(f"Expected an effect between attributes with a mean; got {treatment!r} on '{outcome}'.")
         noise = draw_noise(DRAWS, np.random.default_rng(0))
-        values = [as_array(variable, value, 1)[0] for value in contrast]
-        before, after = (attributes(noise, {treatment: value})[outcome].mean() for value in values)
+        set_to = [{name: as_array(self.graph[name], value, 1)[0] for name, value in do.items()} for do in worlds]
+        before, after = (attributes(noise, do)[outcome].mean() for do in set_to)
         return float(after - before)
 
     def table(self, n: int, seed: int) -> "pd.DataFrame":

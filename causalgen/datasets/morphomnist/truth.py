@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from ...errors import DataError
+from ...grammar import compared_worlds
 from ...graph import CausalGraph
 from ...morphology import grey_levels, measure_hue, set_hue
 from ..interventions import as_array, remorph_values, resolve
@@ -98,20 +99,20 @@ class MorphomnistTruth:
             world["hue"] = _follow("hue", wanted, before, world, lambda: hue_of(thickness, intensity, v))
         return factual | {name: torch.tensor(column, dtype=torch.float32) for name, column in world.items()}
 
-    def effect(self, treatment: str, outcome: str, contrast: tuple) -> float:
-        """E[outcome | do(treatment = b)] - E[outcome | do(treatment = a)] for contrast = (a, b).
+    def effect(self, treatment: str | tuple[str, ...], outcome: str, contrast: tuple) -> float:
+        """E[outcome | do(treatment = b)] - E[outcome | do(treatment = a)] for contrast = (a, b); several treatments in tuples.
 
         By Monte Carlo on a million shared draws of the noise.
 
         Raises:
             DataError: The outcome has no mean, or the treatment is the image.
         """
-        variable, result = self.graph[treatment], self.graph[outcome]
-        if variable.is_image or result.kind != "continuous":
-            raise DataError(f"Expected an effect between attributes with a mean; got '{treatment}' on '{outcome}'.")
+        worlds, result = compared_worlds(treatment, contrast), self.graph[outcome]
+        if any(self.graph[name].is_image for name in worlds[0]) or result.kind != "continuous":
+            raise DataError(f"Expected an effect between attributes with a mean; got {treatment!r} on '{outcome}'.")
         noise = draw_noise(DRAWS, np.random.default_rng(0))
-        values = [as_array(variable, value, 1)[0] for value in contrast]
-        before, after = (attributes(noise, {treatment: value})[outcome].mean() for value in values)
+        set_to = [{name: as_array(self.graph[name], value, 1)[0] for name, value in do.items()} for do in worlds]
+        before, after = (attributes(noise, do)[outcome].mean() for do in set_to)
         return float(after - before)
 
     def table(self, n: int, seed: int) -> "pd.DataFrame":

@@ -84,10 +84,11 @@ class Balance:
     @property
     def doubtful(self) -> bool:
         """Whether a covariate stays out of balance, or more than a twentieth of the population lacks overlap."""
-        return self._unbalanced or max(arm.share_outside for arm in self.arms) > RARE
+        return self.unbalanced or max(arm.share_outside for arm in self.arms) > RARE
 
     @property
-    def _unbalanced(self) -> bool:
+    def unbalanced(self) -> bool:
+        """Whether a covariate stays out of balance."""
         return self.worst is not None and abs(self.worst.after) > self.limit
 
     @property
@@ -100,7 +101,7 @@ class Balance:
     @property
     def flaw(self) -> str:
         """The problem with overlap or balance, in a few words."""
-        if self._unbalanced:
+        if self.unbalanced:
             assert self.worst is not None
             return f"{self.worst.covariate} stays out of balance ({self.kind} {self.worst.after:.2f})"
         arm = max(self.arms, key=lambda arm: arm.share_outside)

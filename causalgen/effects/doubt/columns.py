@@ -11,11 +11,10 @@ BETWEEN = "="  # joins a covariate and its label in a column's name
 
 def covariate_columns(table: EncodedTable) -> pd.DataFrame:
     """Floats; a covariate of k > 2 labels becomes k - 1 indicator columns; columns that do not vary are left out."""
-    if not len(table.covariates.columns):
+    covariates = table.covariates.drop(columns=list(table.held))
+    if not len(covariates.columns):
         return pd.DataFrame(index=table.data.index)
-    columns = pd.get_dummies(
-        table.covariates.drop(columns=list(table.held)), drop_first=True, prefix_sep=BETWEEN
-    ).astype(float)
+    columns = pd.get_dummies(covariates, drop_first=True, prefix_sep=BETWEEN).astype(float)
     return columns.loc[:, columns.nunique() > 1]
 
 

@@ -61,8 +61,9 @@ class Doubt:
         """The checks made here, beyond those of the report; sensitivity is a benchmark, not a check."""
         checks = []
         if self.balance is not None:
-            text = f"Poor overlap or balance. {self.balance.reading}"
-            checks.append(Check(self.balance.flaw, text if self.balance.doubtful else ""))
+            said = any(check.concern.startswith("Poor overlap") for check in self.of_report)
+            doubtful = self.balance.unbalanced if said else self.balance.doubtful
+            checks.append(Check(self.balance.flaw, f"Poor overlap or balance. {self.balance.reading}" * doubtful))
         checks += [
             Check(f"'{row.control.name}' as negative control rejects {row.estimate.source}", row.concern)
             for row in self.negative_controls

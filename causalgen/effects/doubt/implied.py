@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from ...datasets.declared import type_columns
+from ...datasets.declared import type_column, with_variables
 from ...errors import DataError, nearest
 from ...graph import CausalGraph, Independence
 from ..report import Verdict
@@ -49,6 +49,8 @@ class TestedIndependence:
     @property
     def reading(self) -> str:
         """The verdict as text, and what it cannot show."""
+        if self.rows < LEAST_ROWS:
+            return f"no verdict on: {self.hypothesis}. Only {self.rows} rows have all of these columns."
         if self.p_value is None or self.adjusted is None:
             return f"no verdict on: {self.hypothesis}. Nothing varies once the rest is known."
         test = f"{self.verdict}: {self.hypothesis} (p = {self.p_value:.2g}, {self.adjusted:.2g} corrected by Holm)."
@@ -65,10 +67,17 @@ class TestedIndependence:
 
 @dataclass(frozen=True)
 class ImpliedIndependencies:
-    """All tested independencies of a graph; `left_out` counts those beyond the first 200, fewest conditions first."""
+    """All tested independencies of a graph.
+
+    Attributes:
+        tests: One for each.
+        left_out: Number of those beyond the first 200, fewest conditions first.
+        unread: Attributes whose columns cannot be read, and why; paths through them are kept.
+    """
 
     tests: tuple[TestedIndependence, ...]
     left_out: int = 0
+    unread: tuple[str, ...] = ()
 
     @property
     def rejected(self) -> tuple[TestedIndependence, ...]:
@@ -77,14 +86,16 @@ class ImpliedIndependencies:
     @property
     def reading(self) -> str:
         if not self.tests:
-            return (
+            nothing = (
                 "The graph implies no independence among the observed attributes, so no table can contradict it: "
                 "all of it is assumption."
             )
+            return " ".join([nothing, *self.unread])
         words = f"{len(self.rejected)} of {len(self.tests)} independencies that the graph implies are rejected"
         words += ": " + "; ".join(str(row.independence) for row in self.rejected) if self.rejected else ""
         words += f"; {self.left_out} more were not tested" if self.left_out else ""
-        return f"{words}. What is not rejected is not shown: the missing edges stay an assumption."
+        words += ". What is not rejected is not shown: the missing edges stay an assumption."
+        return " ".join([words, *self.unread])
 
     def to_frame(self) -> pd.DataFrame:
         """One row for each test, with its hypothesis and reading as text."""
@@ -112,7 +123,7 @@ def check_independencies(
         seed: Seed of the draw of rows.
 
     Raises:
-        DataError: A column is missing, or fewer than 50 rows are complete.
+        DataError: A column is missing, or the table has fewer than 50 rows.
     """
     attributes = graph.project([name for name in graph.nodes if not graph[name].is_image])
     needed = [*attributes, *([] if cluster is None else [cluster])]
@@ -122,7 +133,7 @@ def check_independencies(
             f"Expected a column for every attribute of the graph and for the clusters; '{missing[0]}' has none."
             + nearest(missing[0], map(str, table.columns))
         )
-    attributes, _ = type_columns(attributes, table, attributes.nodes)
+    attributes, unread = _readable(attributes, table)
     implied = sorted(attributes.independencies(), key=lambda row: len(row.given))
     tested = [(row, *_test(attributes, table, row, cluster, seed)) for row in implied[:MOST_TESTS]]
     adjusted = holm([p_value for _, p_value, _ in tested])
@@ -130,7 +141,18 @@ def check_independencies(
         TestedIndependence(independence, p_value, corrected, verdict(corrected), count)
         for (independence, p_value, count), corrected in zip(tested, adjusted, strict=True)
     ]
-    return ImpliedIndependencies(tuple(rows), len(implied) - len(rows))
+    return ImpliedIndependencies(tuple(rows), len(implied) - len(rows), unread)
+
+
+def _readable(graph: CausalGraph, table: pd.DataFrame) -> tuple[CausalGraph, tuple[str, ...]]:
+    """The graph of the attributes whose columns can be read, with their kinds; and why the others cannot."""
+    typed, unread = [], []
+    for name in graph.nodes:
+        try:
+            typed.append(type_column(graph[name], table[name]).variable)
+        except DataError as error:
+            unread.append(f"'{name}' is left out of these tests. {error}")
+    return with_variables(graph.project([variable.name for variable in typed]), typed), tuple(unread)
 
 
 def _test(
@@ -139,6 +161,8 @@ def _test(
     used = [row.x, row.y, *row.given]
     complete = table[list(dict.fromkeys([*used, *([] if cluster is None else [cluster])]))].dropna()
     if len(complete) < LEAST_ROWS:
+        if len(table) >= LEAST_ROWS:
+            return None, len(complete)
         raise DataError(f"Expected at least {LEAST_ROWS} rows with {', '.join(used)}; got {len(complete)}.")
     if len(complete) > MOST_ROWS:
         complete = complete.iloc[np.random.default_rng(seed).choice(len(complete), MOST_ROWS, replace=False)]
