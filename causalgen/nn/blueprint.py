@@ -130,7 +130,7 @@ def check_values(module: nn.Module, tensors: Mapping[str, Tensor], title: Titles
 
 
 def zeros(module: nn.Module, titles: Titles) -> list[str]:
-    """Titles of what holds nothing but zeros: parts that have buffers only, and parameters.
+    """Titles of parameters, and of parts that have buffers only, that hold zeros only.
 
     Training moves the parameters that are not zero to begin with, and leaves none of several numbers at exact zero.
     """

@@ -64,7 +64,7 @@ class ImageColumn:
 
     @property
     def sizes(self) -> str:
-        """Sizes found, in words."""
+        """Sizes found, as text."""
         return most_common(self.found)
 
     @property
@@ -186,7 +186,7 @@ class PixelColumn:
 
     @property
     def sizes(self) -> str:
-        """Sizes found, in words."""
+        """Sizes found, as text."""
         return most_common(self.found)
 
     def verify(self, faults: Faults) -> None:
