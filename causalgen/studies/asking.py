@@ -1,4 +1,4 @@
-"""Ask the model of a run about rows of its data or an image from outside, and keep the answer in a folder."""
+"""Counterfactuals, by the model of a run, of rows of its data or of an image from outside, kept in a folder."""
 
 import warnings
 from collections.abc import Mapping, Sequence
@@ -31,17 +31,17 @@ MOST_PARTICLES = 1000
 
 @dataclass(frozen=True)
 class Answer:
-    """A counterfactual of some units and where it was written.
+    """A counterfactual of some units and its files.
 
     Args:
         counterfactual: The answer of the model.
-        table: One row a unit (and particle): the unit, factual and counterfactual attributes, the true ones where known,
+        table: One row per unit (and particle): the unit, factual and counterfactual attributes, the true ones where known,
             support, and the file of the counterfactual image.
         notes: What a reader must know, in sentences.
         folder: The folder of all files.
         csv: The table as CSV.
         grid: The PNG grid; None for a graph without images.
-        images: Factual and counterfactual images, a PNG each.
+        images: Factual and counterfactual images, one PNG each.
     """
 
     counterfactual: Counterfactual
@@ -56,18 +56,18 @@ class Answer:
 def answer(
     run: RunFolder, rows: Sequence[Any], do: Sequence[str], out: Path | None = None, *, particles: int | None = None
 ) -> Answer:
-    """What rows of the run's data would have been under `do`.
+    """Counterfactuals under `do` of rows of the run's data.
 
     Args:
         run: A run with a fitted model.
-        rows: Row labels of the data, as themselves or in words (see `read_rows`); one that stands twice is asked once.
+        rows: Row labels of the data, as values or as text (see `read_rows`); duplicates count once.
         do: Interventions as text, "thickness=4" (see `parse_do`).
-        out: Folder for what is written; None for one named after the query below the run's `counterfactuals`.
+        out: Output folder; None for one named after the query below the run's `counterfactuals`.
         particles: Draws of each unit's noise; None for one.
 
     Raises:
         CheckpointError: The run has no fitted model yet, or a corrupted one.
-        DataError: A row that the data do not have, or an intervention that cannot be read.
+        DataError: A row is not in the data, or an intervention cannot be read.
         RunFolderError: The output cannot be written.
     """
     scm = fitted_model(run)
@@ -93,7 +93,7 @@ def answer_outside(
     *,
     particles: int | None = None,
 ) -> Answer:
-    """What an image from outside the data would have been under `do`; the data are not needed.
+    """Counterfactual under `do` of an image from outside the data; the data are not needed.
 
     Args:
         run: A run with a fitted model.
@@ -105,7 +105,7 @@ def answer_outside(
 
     Raises:
         CheckpointError: The run has no fitted model yet, or a corrupted one.
-        DataError: A file, value or intervention that cannot be read.
+        DataError: A file, value or intervention cannot be read.
         MissingValueError: Attributes that the image depends on are missing; it lists all of them.
         RunFolderError: The output cannot be written.
     """
@@ -158,7 +158,7 @@ def fitted_data(run: RunFolder, scm: StructuralCausalModel) -> Dataset:
 
 
 def _folder(run: RunFolder, words: Sequence[str], particles: int | None, out: Path | None) -> Path:
-    """Where the answer goes, made sure of before anything takes time."""
+    """The output folder, checked before anything takes time."""
     asked = [*words, *([f"{particles} particles"] if particles else [])]
     return answer_folder(out, run.path / "counterfactuals", asked, "counterfactual.csv")
 
@@ -171,7 +171,7 @@ def _check_particles(particles: int | None) -> None:
 
 
 def _renderings(study: Study) -> dict[str, Rendering] | None:
-    """How the files of the study's images become pixels, by node; None where its data come from no files."""
+    """How the files of the study's images become pixels, by node; None where its data do not come from files."""
     if not isinstance(study.data, OwnData):
         return None
     return {
@@ -183,7 +183,7 @@ def _renderings(study: Study) -> dict[str, Rendering] | None:
 def _counterfactual(
     scm: StructuralCausalModel, factual: Mapping[str, Any], do: Mapping[str, Any], particles: int | None, seed: int
 ) -> tuple[Counterfactual, tuple[str, ...]]:
-    """The answer; units outside the joint support are flagged, not warned of."""
+    """The answer; units outside the joint support are flagged instead of raising a warning."""
     notes: tuple[str, ...] = ()
     if particles is not None and not any(m.abduction.is_random for m in scm.mechanisms.values()):
         particles, notes = (
@@ -203,12 +203,12 @@ def _write(
     truth: Mapping[str, Any] | None,
     notes: Sequence[str],
 ) -> Answer:
-    """Keep an answer.
+    """Write an answer.
 
     Args:
-        folder: Where.
+        folder: The folder.
         result: The counterfactual.
-        units: Column that tells the units apart, with a value each.
+        units: Column that identifies the units, with a value each.
         names: Name of each unit's files.
         truth: True counterfactual values.
         notes: What a reader must know.

@@ -1,4 +1,4 @@
-"""The page of an audit: what changes, on which images, how far they can be trusted, and what carries it all."""
+"""The page of an audit: what changes, on which images, how far they can be trusted, and under which assumptions."""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -27,10 +27,10 @@ __all__ = ["write_audit"]
 
 MOST_ANSWERS = 8
 FEW = 6
-"""Changes of subgroups that are named in a sentence."""
+"""Most changes of subgroups to name in a sentence."""
 CITED = ("causality", "image", "identification", "image identification", "audit", "direct effect", "bootstrap")
 OPEN_ROWS = 24
-"""Rows of subgroups that stand open; longer tables are folded."""
+"""Most rows of subgroups to show open; longer tables are folded."""
 
 
 def write_audit(
@@ -44,7 +44,7 @@ def write_audit(
     """Write an audit as a page, as Markdown, LaTeX, tables and JSON.
 
     Args:
-        folder: Where to; created if it does not exist.
+        folder: Target folder; created if it does not exist.
         report: What `causalgen.audit.audit` found.
         graph: The graph of the audited model.
         about: What a reader must know to repeat the audit, such as the file of the classifier.
@@ -72,7 +72,7 @@ def write_audit(
 
 
 def _answers(report: AuditReport) -> list[Highlight]:
-    """One line for each intervention and effect, of everyone and all units: the verdict, and its reasons."""
+    """One line for each intervention and effect, over all units: the verdict, and its reasons."""
     return [
         Highlight(
             f"{row.intervention}, {row.effect}",
@@ -84,7 +84,7 @@ def _answers(report: AuditReport) -> list[Highlight]:
 
 
 def _against(row: AuditRow, report: AuditReport) -> str:
-    """What a verdict rests on: the margin, and the reasons against the number."""
+    """The basis of a verdict: the margin, and the concerns about the number."""
     reasons = "; ".join(row.reasons)
     if row.verdict == CANNOT_TELL:
         shown = f"; the number, not to be used as it stands: {change_text(row)}" if row.units else ""
@@ -122,13 +122,13 @@ def _changes(report: AuditReport, folder: ReportFolder) -> Section:
     text = (
         f"{report.units:,} test units in {report.groups:,} groups. Margin of practical size: {number(report.margin)} "
         f"[{report.unit}]. Of {len(report)} changes, {beyond} are beyond it, {len(report) - beyond - unknown} are within it, "
-        f"and {unknown} cannot be told."
+        f"and {unknown} cannot be decided."
     )
     table = change_table(report, rows, "Changes of everyone")
     parts = [
         Part(text=text, pictures=[picture], beside="after"),
         Part(tables=[table]),
-        Part(fold="What the words mean", points=WORDS, formulas=[CHANGE]),
+        Part(fold="Meaning of the terms", points=WORDS, formulas=[CHANGE]),
     ]
     return Section("changes", "What changes", [*alert, *parts])
 
@@ -152,7 +152,7 @@ def _flipped(row: AuditRow) -> str:
 
 def _movers(report: AuditReport, graph: CausalGraph, folder: ReportFolder) -> Section:
     pictures = [_grid(entry, place, report, graph, folder) for place, entry in enumerate(report.movers, 1)]
-    return Section("movers", "The images that move most", [Part(pictures=pictures, small=False)], MOVERS)
+    return Section("movers", "Images with the largest change", [Part(pictures=pictures, small=False)], MOVERS)
 
 
 def _grid(entry: Movers, place: int, report: AuditReport, graph: CausalGraph, folder: ReportFolder) -> Picture:
@@ -167,7 +167,7 @@ def _grid(entry: Movers, place: int, report: AuditReport, graph: CausalGraph, fo
     ]
     figure = plot_samples(images.numpy(), captions, variable=graph[report.image])
     title = f"{entry.intervention}, {entry.effect}"
-    alt = f"Images that move most under {title}: factual, reconstructed, counterfactual, each with its score."
+    alt = f"Images with the largest change under {title}: factual, reconstructed, counterfactual, each with its score."
     return folder.picture(figure, f"movers-{place}-{title}", alt, title)
 
 
@@ -181,7 +181,7 @@ def _trust(report: AuditReport) -> Section:
 def _assumptions(report: AuditReport, graph: CausalGraph, folder: ReportFolder) -> Section:
     alt = f"Causal graph: {graph}."
     picture = folder.picture(plot_graph(graph), "graph", alt, "The assumed causal graph.")
-    margin = f"A change of {number(report.margin)} [{report.unit}] is the least that matters."
+    margin = f"A change of {number(report.margin)} [{report.unit}] is the smallest that matters."
     text = "Tick what you can defend. Where an assumption fails, the numbers fail with it."
     return Section(
         "assumptions",
@@ -205,5 +205,5 @@ def _provenance(report: AuditReport, about: dict[str, str], command: str) -> Sec
         pairs_table("The audit", ("What", "Value"), told),
         pairs_table("Versions", ("Library", "Version"), versions()),
     ]
-    again = [Part(text="The command that makes this audit again:", code=command)] if command else []
+    again = [Part(text="The command that reproduces this audit:", code=command)] if command else []
     return Section("provenance", "Where the numbers come from", [*again, Part(tables=tables)])

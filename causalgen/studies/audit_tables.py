@@ -56,7 +56,7 @@ def change_text(row: AuditRow) -> str:
 
 
 def trust_table(report: AuditReport) -> Table:
-    """What was read off the counterfactual images, by intervention."""
+    """What was read from the counterfactual images, by intervention."""
     header = [
         "Attribute",
         "Changed in",
@@ -89,7 +89,7 @@ def _trust_group(entry: Trust, columns: int) -> Group:
 
 
 def _reached(shown: Shown) -> str:
-    """Share of the requested change that the images show; nothing for an attribute that stays."""
+    """Share of the requested change that the images show; empty for an attribute that does not change."""
     if not shown.moved:
         return "–"
     return with_interval(*(100 * value for value in shown.reached)) + " %" if shown.readable else "unknown"

@@ -1,8 +1,8 @@
-"""Run a benchmark: every mechanism trained, timed and evaluated alike; resumable cell by cell; one table at the end.
+"""Run a benchmark: train, time and evaluate every mechanism alike; resumable cell by cell; one table at the end.
 
 benchmark.json             what was run, on what, by which command
-shared/                    attribute predictors, the latent of minimality, attribute mechanisms by seed; settings.json says
-                           what all cells have in common, so that no table compares what was measured otherwise
+shared/                    attribute predictors, the latent of minimality, attribute mechanisms by seed; settings.json records
+                           the common settings of all cells, so that no table mixes different measurements
 cells/MECHANISM-seedN/     see `benchmark_cell`
 benchmark.csv              every metric: mean, least and greatest over seeds, floor, controls
 benchmark.md               the page "which one do I choose?"
@@ -54,15 +54,15 @@ __all__ = ["BenchmarkResult", "run_benchmark"]
 
 PROTOCOL_WORDS = ("causalgen", "published")
 LEAST_ROWS = 20
-"""Fewer test units would be refused only after training, or say nothing."""
+"""Fewer test units would be refused only after training, or give no information."""
 
 
 @dataclass(frozen=True)
 class BenchmarkResult:
-    """What a benchmark found.
+    """The result of a benchmark.
 
     Args:
-        folder: Where everything is.
+        folder: Folder of all files.
         table: Result of `summarise`, also in `benchmark.csv`.
         page: The Markdown page, also in `benchmark.md`.
         failures: Cells that did not finish, and why.
@@ -89,7 +89,7 @@ def run_benchmark(
     command: Sequence[str] = (),
     console: Console | None = None,
 ) -> BenchmarkResult:
-    """Run a benchmark, or go on with what `out` holds; finished cells are not repeated.
+    """Run a benchmark, or continue the one in `out`; finished cells are not repeated.
 
     Args:
         source: A key of `BENCHMARKS`, or a study about any data.
@@ -97,17 +97,17 @@ def run_benchmark(
         mechanisms: Image mechanisms, with a study also module:Class; None for all of the benchmark.
         seeds: Seeds of training. Units and queries of the evaluation are the same for all.
         protocols: Protocols of the evaluation; None for those of the benchmark.
-        rows: Test units that are evaluated; None for the benchmark's number.
+        rows: Number of test units to evaluate; None for the benchmark's number.
         epochs: Epochs of every image mechanism; None for the benchmark's.
         batch_size: Units per step of every image mechanism; None for the benchmark's.
         device: "auto", "cpu" or "cuda".
-        smoke: Everything tiny; the numbers then mean nothing.
+        smoke: Shrink everything; the numbers then mean nothing.
         command: Command line, for the record.
-        console: Where progress goes; None for standard error.
+        console: Console for progress; None for standard error.
 
     Raises:
         UnknownNameError: No benchmark, mechanism or protocol of that name.
-        DataError: No seed, a negative one, or one twice; a number too small; a device that is not there.
+        DataError: No seed, a negative one, or one twice; a number is too small; the device does not exist.
         RunFolderError: The folder holds a benchmark or cells of other settings, is in use, or cannot be written.
     """
     study = source if isinstance(source, Study) else None
@@ -146,7 +146,7 @@ def _run(
     )  # fmt: skip
     base = folder / "cells" / cell.model_copy(update={"tuned": False}).folder if cell.tuned else None
     if base is not None and not has_model(base):
-        return  # the cell that it starts from failed
+        return  # its base cell failed
     before = set(progress.task_ids)
     run_cell(
         cell, shared, folder / "cells" / cell.folder, form=form, queries=benchmark.queries,
@@ -159,7 +159,7 @@ def _run(
 
 @dataclass(frozen=True)
 class _Settings:
-    """What is measured how, on which device, and whether fine-tuning needs tutors."""
+    """The shared parts: measurements, device, and tutors if fine-tuning needs them."""
 
     benchmark: Benchmark
     form: Form
@@ -209,7 +209,7 @@ def _source(benchmark: Benchmark, smoke: bool) -> DataSource | OwnData:
 
 
 def _check_labels(plan: Sequence[Cell]) -> None:
-    """Refuse two classes of one name, which would share a folder and a row."""
+    """Refuse two classes with the same name, which would share a folder and a row."""
     known: dict[str, str] = {}
     for cell in plan:
         if known.setdefault(cell.word, cell.mechanism) != cell.mechanism:
@@ -250,7 +250,7 @@ def _finish(
     }
     if "oracle" not in set(table["row"]):
         facts["truth"] = (
-            "the generator of these data is unknown; what needs the true counterfactual (error left, oracle) is left out"
+            "the generator of these data is unknown; metrics that need the true counterfactual are left out"
         )
     if smoke:
         facts["smoke run"] = "the numbers mean nothing"
@@ -280,7 +280,7 @@ def _device(device: str) -> str:
 
 
 def _keep_settings(folder: Path, benchmark: Benchmark, form: Form, device: str, smoke: bool) -> None:
-    """Write what all cells have in common, or refuse a folder whose cells have something else in common."""
+    """Write the common settings of all cells, or refuse a folder whose cells have others."""
     settings = {
         "data": _source(benchmark, smoke).model_dump(mode="json"),
         "device": device,
@@ -333,7 +333,7 @@ def _check_numbers(seeds: Sequence[int], **numbers: int | None) -> None:
 
 
 def _folder(out: Path) -> Path:
-    """The folder, created; refuses one with other things in it."""
+    """The folder, created; a folder with other content is refused."""
     try:
         known = {"benchmark.json", "benchmark.csv", "benchmark.md", "cells", "shared", LOCK}
         refuse_in_use(out)

@@ -4,7 +4,7 @@ cell.json            status, seconds, memory, fingerprint
 checkpoints-*/       unfinished training, by fingerprint; kept when memory ran out
 model/               the fitted model
 grids/               samples or counterfactuals of a few validation units while it trained
-metrics-*.csv        everything that was measured, by protocol
+metrics-*.csv        all measurements, by protocol
 """
 
 import json
@@ -40,10 +40,10 @@ TIMED_UNITS = 100
 
 
 def read_cell(folder: Path) -> dict[str, Any]:
-    """What `cell.json` says; empty where there is none.
+    """The content of `cell.json`; empty where there is none.
 
     Raises:
-        RunFolderError: It cannot be read, or is something else.
+        RunFolderError: The file cannot be read, or is something else.
     """
     try:
         record = json.loads((folder / CELL).read_text(encoding="utf-8"))
@@ -71,27 +71,27 @@ def run_cell(
     base: Path | None = None,
     bars: Progress | None = None,
 ) -> dict[str, Any]:
-    """Train, time and evaluate one cell, or go on where an earlier attempt stopped; what is finished is read.
+    """Train, time and evaluate one cell, or continue an earlier attempt; finished parts are read.
 
     A finished cell that was not evaluated under one of the protocols is evaluated under that one.
 
-    Training that diverges or runs out of memory does not stop the benchmark: the cell says so, and is tried again by the
-    next call, whatever its settings.
+    Training that diverges or runs out of memory does not stop the benchmark: the cell records it, and the next call tries
+    it again, whatever its settings.
 
     Args:
         cell: The cell.
-        shared: What it shares with the others.
+        shared: What all cells share.
         folder: The cell's folder.
         form: Settings for this machine.
         queries: Attributes to intervene on, one at a time.
         protocols: Names of the protocols.
-        fingerprint: Hash of everything the figures depend on.
+        fingerprint: Hash of everything that the figures depend on.
         attributes: Gives the fitted attribute mechanisms of the cell's seed.
-        base: For a fine-tuned cell the folder of the one it starts from.
+        base: For a fine-tuned cell, the folder of its base cell.
         bars: Rich progress bars.
 
     Raises:
-        RunFolderError: The folder holds a cell of other settings that did not fail.
+        RunFolderError: The folder holds a cell with other settings that did not fail.
     """
     record = read_cell(folder)
     if record.get("fingerprint", fingerprint) != fingerprint:
@@ -123,7 +123,7 @@ def run_cell(
 
 
 def has_model(folder: Path) -> bool:
-    """Whether the cell in `folder` was trained to the end; a process killed while it saves leaves no description."""
+    """Whether the cell in `folder` was trained to the end; a process killed while saving leaves no description."""
     return (folder / "model" / "model.json").is_file()
 
 
@@ -132,7 +132,7 @@ def _metrics(folder: Path, protocol: str) -> Path:
 
 
 def _begin_again(folder: Path) -> dict[str, Any]:
-    """The record of a cell of which nothing is done: what other settings left is removed, except their checkpoints."""
+    """The record of a new cell: files of other settings are removed, except their checkpoints."""
     for path in folder.iterdir():
         if path.is_file():
             path.unlink()
@@ -154,7 +154,7 @@ def _model(
     """The fitted model, trained or read."""
     if has_model(folder):
         return _on_device(load(folder / "model", trust_code=shared.trust_code), shared)
-    fitted = attributes() if base is None else None  # shared by all cells of a seed: no part of this one's price
+    fitted = attributes() if base is None else None  # shared by all cells of a seed: not part of this cell's cost
     meter, began = MemoryMeter(shared.device), time.perf_counter()
     try:
         if base is None:
@@ -163,7 +163,7 @@ def _model(
             scm = _trained(cell, shared, folder, checkpoints, form, fitted, bars)
         else:
             scm = _on_device(load(base / "model", trust_code=shared.trust_code), shared)
-            record.setdefault("seconds", read_cell(base)["seconds"])  # what came before is part of the price
+            record.setdefault("seconds", read_cell(base)["seconds"])  # the base cell is part of the cost
             history = tune_counterfactuals(
                 scm,
                 shared.data,
@@ -179,7 +179,7 @@ def _model(
         record["memory_mib"] = max(record.get("memory_mib") or 0.0, meter.peak() or 0.0) or None
     record["parameters"] = sum(p.numel() for p in scm.mechanisms[shared.image].parameters())
     record["abduction"] = scm.mechanisms[shared.image].abduction.value
-    _write(folder, record)  # before the model: whoever finds a model finds what it cost
+    _write(folder, record)  # before the model, so that a saved model always has its cost
     save(scm, folder / "model")
     for unfinished in folder.glob("checkpoints-*"):
         shutil.rmtree(unfinished)
@@ -195,7 +195,7 @@ def _trained(
     fitted: StructuralCausalModel,
     bars: Progress | None,
 ) -> StructuralCausalModel:
-    """Only the image learns: the attribute mechanisms are fitted already, and rest."""
+    """Only the image learns; the attribute mechanisms are fitted already and stay fixed."""
     fitted.requires_grad_(False)
     with seeded(cell.seed):
         mechanism = mechanism_class(cell.mechanism, shared.image, trust_code=shared.trust_code)
@@ -209,7 +209,7 @@ def _trained(
 
 
 def _speed(scm: StructuralCausalModel, shared: Shared) -> dict[str, Any]:
-    """Seconds for 1,000 counterfactual images, abduction included; of samples where there is no abduction."""
+    """Seconds for 1,000 counterfactual images, abduction included; for samples where there is no abduction."""
     rows = shared.data.split["test"][:TIMED_UNITS]
     factual = shared.data.rows(rows)
     attributes = {name: column for name, column in factual.items() if name != shared.image}

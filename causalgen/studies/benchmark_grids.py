@@ -1,4 +1,4 @@
-"""Sample grids while a mechanism trains: what a few validation units would have been, as far as it has learned."""
+"""Sample grids during training: counterfactuals of a few validation units by the mechanism as trained so far."""
 
 import warnings
 from pathlib import Path
@@ -27,14 +27,14 @@ def grid_hook(
 ) -> OnEpoch:
     """A function for `fit(..., on_epoch=...)` that draws at most `grids` times, the last time after the last epoch.
 
-    Each grid shows the same validation units, under the value of the image's first continuous parent that another of them
-    has; for a mechanism that cannot abduct it shows samples.
+    Each grid shows the same validation units, with the image's first continuous parent set to the value of another of
+    them; for a mechanism that cannot abduct it shows samples.
 
     Args:
         scm: The model in training, for its graph and attribute mechanisms.
         data: The data set.
         image: Name of the image node.
-        folder: Where `epoch-010.png` goes.
+        folder: Folder of `epoch-010.png` and so on.
         epochs: Epochs of the whole training.
         grids: Number of grids.
     """

@@ -17,13 +17,13 @@ DEFAULT = "causalgen"
 COSTS = {"seconds to train": "seconds", "seconds for 1,000": "seconds_per_1000", "memory": "memory_mib"}
 MOST_WEAKNESSES = 5
 EXACT = 0.05
-"""What is exact by construction and differs by more, in its unit, is shown as measured."""
+"""Above this difference, a metric that is exact by construction is shown as measured."""
 LEAST_COMPARED = 3
-"""Rows from which on a worst third means something."""
+"""Least number of rows for which a worst third is meaningful."""
 LEGEND = """\
-- *error left*: L1 to the true counterfactual image, as a share of what giving back the factual image leaves
-- *attributes*: error of what the image shows; measured on the image where it can be, else by a predictor; (floor): the same \
-measurement where nothing is generated
+- *error left*: L1 to the true counterfactual image, as a share of the error of the factual image
+- *attributes*: error of what the image shows; measured on the image where possible, else by a predictor; (floor): the same \
+measurement on real images
 - *realism*: Frechet distance of samples in features of this project's own predictors, over its floor, real images against \
 real images; not comparable to Inception FID
 - *composition*: L1 to the factual image after null interventions, grey levels; "exact": by construction, and \
@@ -31,8 +31,8 @@ measured
 - *leak*: R2 or accuracy with which abducted noise predicts the attribute; (chance): the permutation control
 - *variety*: within conditions, relative to real images; below 0.5 counts as mode collapse
 - *coverage*: share of real images near which a sample lies (real images); low: mode collapse, or samples unlike real images
-- *fine-tuned*: the same mechanism after counterfactual fine-tuning by other predictors than those that judge; its seconds \
-count both
+- *fine-tuned*: the same mechanism after counterfactual fine-tuning, with other predictors than those of the evaluation; its \
+seconds include both
 - several seeds: mean [least, greatest]; costs: mean"""
 
 
@@ -46,7 +46,7 @@ class Column:
         better: "lower" or "higher".
         control: Row in brackets: "floor" for the result's floor, a row's name, or "".
         over_floor: Show the value divided by its floor.
-        noise: Belongs to the table of noise and cost.
+        noise: Whether it belongs to the table of noise and cost.
     """
 
     title: str
@@ -72,8 +72,8 @@ def page(
         benchmark: The benchmark.
         summary: Result of `summarise`.
         costs: Result of `costs`.
-        facts: What was run, on what machine, by which command.
-        failures: What did not finish, and why.
+        facts: What was run, on which machine, by which command.
+        failures: Cells that did not finish, and why.
         notes: Result of `notes`.
     """
     lines = [f"# Which image mechanism? Measured on {benchmark.data.label}", ""]
@@ -93,7 +93,7 @@ def page(
     ]
     lines += ["Abduction, noise, variety and cost:", "", *_overview(rest, summary, costs, priced=True), "", LEGEND, ""]
     if len(costs) >= LEAST_COMPARED:
-        lines += ["## What each is bad at", "", *_weaknesses(benchmark, summary, costs), ""]
+        lines += ["## Weaknesses of each", "", *_weaknesses(benchmark, summary, costs), ""]
     for protocol in dict.fromkeys(everything["protocol"]):
         part = everything[everything["protocol"] == protocol]
         if not part.empty:
@@ -178,7 +178,7 @@ def _cell(part: pd.DataFrame, column: Column, row: str) -> str:
 
 
 def _weaknesses(benchmark: Benchmark, summary: pd.DataFrame, costs: pd.DataFrame) -> Iterator[str]:
-    """For each mechanism the figures in which it is among the worst third of those measured, the worst first."""
+    """For each mechanism, the figures in which it is among the worst third, the worst first."""
     scores = _scores(benchmark, summary, costs)
     for label, cost in zip(map(str, costs.index), costs.to_dict("records")):
         worst = []

@@ -1,6 +1,6 @@
-"""What a benchmark is: its data, its questions, and how every mechanism is trained on a GPU or on a CPU.
+"""Settings of a benchmark: its data, its questions, and how every mechanism is trained on a GPU or on a CPU.
 
-One YAML file a benchmark, `examples/<name>/benchmark.yaml`; it ships with the package.
+Each benchmark has one YAML file, `examples/<name>/benchmark.yaml`, which ships with the package.
 """
 
 import hashlib
@@ -34,10 +34,10 @@ class Recipe(_Section):
     images: TrainingStage = TrainingStage()
     """Its training."""
     tuning: TuningConfig | None = None
-    """Counterfactual fine-tuning, which makes a cell of its own that starts from the trained one; none for no such cell."""
+    """Counterfactual fine-tuning, a separate cell that starts from the trained one; left out: no such cell."""
 
     def changed(self, epochs: int | None, batch_size: int | None) -> "Recipe":
-        """The recipe with other epochs of training, and another batch size throughout; None for its own."""
+        """The recipe with other epochs of training, and another batch size throughout; None keeps the recipe's."""
         changes = {key: n for key, n in (("epochs", epochs), ("batch_size", batch_size)) if n is not None}
         tuning = self.tuning and replace(self.tuning, batch_size=batch_size or self.tuning.batch_size)
         return self.model_copy(update={"images": self.images.model_copy(update=changes), "tuning": tuning})
@@ -51,11 +51,11 @@ class Form(_Section):
     predictor_epochs: Count = 20
     """Training of the attribute predictors."""
     latent_epochs: Count = 10
-    """Training of the VAE in whose latent minimality is measured."""
+    """Training of the VAE whose latent space measures minimality."""
     rows: Count | None = 1000
-    """Test units that are evaluated; none for all."""
+    """Number of test units to evaluate; none for all."""
     cycle_rows: Count = 200
-    """Test units that composition is asked about."""
+    """Number of test units for composition."""
     particles: Count = 20
     """Draws of each unit's noise for calibration."""
     grids: Count = 5
@@ -65,12 +65,12 @@ class Form(_Section):
 
 
 class Published(_Section):
-    """Figures of others, to stand beside."""
+    """Published figures for comparison."""
 
     source: str
-    """Where they are printed."""
+    """Publication."""
     note: str = ""
-    """What a reader must know."""
+    """Note for readers."""
     rows: dict[str, dict[str, float]]
     """By row, figures by "metric | query"."""
 
@@ -82,9 +82,9 @@ class Benchmark(_Section):
     data: DataSource | OwnData
     """The data set, or the user's own table."""
     queries: tuple[str, ...]
-    """Attributes that are intervened on, one at a time."""
+    """Attributes to intervene on, one at a time."""
     measurements: dict[str, Any] = {}
-    """Measurements on images by attribute, as a study says them."""
+    """Measurements on images by attribute, as in a study."""
     protocols: tuple[Literal["causalgen", "published"], ...] = ("causalgen",)
     """Protocols under which every mechanism is evaluated."""
     published: Published | None = None
@@ -142,7 +142,7 @@ class Cell(_Section):
         return f"{self.word}-seed{self.seed}" + ("-tuned" if self.tuned else "")
 
     def fingerprint(self, form: Form, data: DataSource | OwnData) -> str:
-        """Hash of all that the cell's figures depend on, besides the library."""
+        """Hash of everything that the cell's figures depend on, except the library."""
         own = self.model_dump(mode="json", exclude=None if self.tuned else {"recipe": {"tuning"}})
         rest = form.model_dump(mode="json", exclude={"mechanisms", "grids"})
         content = [own, rest, data.model_dump(mode="json")]
@@ -153,7 +153,7 @@ def load_benchmark(name: str) -> Benchmark:
     """The benchmark on the data set `name`.
 
     Raises:
-        UnknownNameError: There is none.
+        UnknownNameError: No benchmark has that name.
         DataError: Its file is missing or does not follow the schema.
     """
     if name not in BENCHMARKS:
@@ -181,7 +181,7 @@ def read_benchmark(path: Path) -> Benchmark:
 
 
 def check_words(words: tuple[str, ...], known: tuple[str, ...], what: str) -> None:
-    """Raise `UnknownNameError` unless there are words, all of them among the known ones."""
+    """Raise `UnknownNameError` unless there are words and all of them are known."""
     if not words:
         raise UnknownNameError(f"Expected {what} among {', '.join(known)}; got none.")
     for word in words:

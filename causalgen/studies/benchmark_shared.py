@@ -1,4 +1,4 @@
-"""What all cells of a benchmark share: data, attribute mechanisms, attribute predictors, the latent of minimality."""
+"""Parts common to all cells of a benchmark: data, attribute mechanisms, attribute predictors, minimality's latent space."""
 
 import hashlib
 from collections.abc import Callable, Mapping
@@ -33,21 +33,21 @@ __all__ = [
 ]
 
 TUTOR_SEED = 1000
-"""Sets the seed of predictors that fine-tuning learns from apart: they are not those that judge."""
+"""Offset of the seed of predictors for fine-tuning, which must differ from those of the evaluation."""
 
 
 @dataclass(frozen=True)
 class Shared:
-    """Everything that a cell needs and that does not depend on its mechanism.
+    """Everything a cell needs that does not depend on its mechanism.
 
     Args:
-        data: The data set; its truth remembers what it was asked.
+        data: The data set; its truth caches its answers.
         image: Name of the image node.
-        measure: Measurements by attribute, which remember the images that they have seen.
-        predictors: Attribute predictors that judge.
-        tutors: Other attribute predictors, from another seed, that fine-tuning learns from; empty without it.
-        latents: Where minimality is measured.
-        device: Where to compute.
+        measure: Measurements by attribute, which cache their results.
+        predictors: Attribute predictors of the evaluation.
+        tutors: Other attribute predictors, from another seed, for fine-tuning; empty without it.
+        latents: Latent space in which minimality is measured.
+        device: Device of the computation.
         trust_code: Whether mechanisms that are not causalgen's may be imported.
     """
 
@@ -62,7 +62,7 @@ class Shared:
 
 
 def told(graph: CausalGraph, image: str, attribute: str) -> list[str]:
-    """What the predictor of an attribute is told beside the image: the attribute's descendants among the image's parents.
+    """Further inputs of an attribute's predictor, besides the image: its descendants among the image's parents.
 
     >>> graph = CausalGraph("thickness -> intensity; {thickness, intensity} -> image")
     >>> told(graph, "image", "thickness"), told(graph, "image", "intensity")
@@ -82,7 +82,7 @@ def attribute_predictors(
     device: torch.device | str = "cpu",
     bars: Progress | None = None,
 ) -> dict[str, AttributePredictor]:
-    """Predictors of the image's parents: read from the folder, or trained and kept there.
+    """Predictors of the image's parents, read from the folder, or trained and kept there.
 
     Raises:
         CheckpointError: A kept predictor is damaged.
@@ -127,7 +127,7 @@ def fitted_attributes(
 
 
 class _RememberedTruth:
-    """A truth that does not redraw what it was asked before: all cells ask the same."""
+    """A truth that caches its answers, because all cells ask the same questions."""
 
     def __init__(self, truth: Truth) -> None:
         self._truth = truth
@@ -155,7 +155,7 @@ class _RememberedTruth:
 
 
 def with_memory(data: Dataset) -> Dataset:
-    """The data set with a truth that remembers its answers."""
+    """The data set with a truth that caches its answers."""
     truth: Any = None if data.truth is None else _RememberedTruth(data.truth)
     return replace(data, truth=truth)
 

@@ -1,4 +1,4 @@
-"""A benchmark on the data of a study: the study's questions, any list of image mechanisms, no truth needed."""
+"""A benchmark on the data of a study: its questions, any list of image mechanisms, no truth needed."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -20,7 +20,7 @@ from .validate import check_study
 __all__ = ["COMPARED", "study_benchmark"]
 
 COMPARED = ("conv-vae", "flow-matching", "gan")
-"""Mechanisms that are compared with the study's when none are named: one of each kind of abduction."""
+"""Default mechanisms to compare with the study's: one of each kind of abduction."""
 PREDICTOR_EPOCHS, LATENT_EPOCHS = 15, 5
 TRAINING_SHARE, ROWS = 0.7, 10_000
 
@@ -38,8 +38,8 @@ def study_benchmark(study: Study, mechanisms: Sequence[str] | None = None) -> Be
 
     Raises:
         StudyError: The study does not fit its graph.
-        DataError: It has no image with attributes as parents, or a mechanism cannot be built.
-        UntrustedCodeError: A mechanism is code, which is not trusted.
+        DataError: The study has no image with attributes as parents, or a mechanism cannot be built.
+        UntrustedCodeError: A mechanism is code that is not trusted.
         UnknownNameError: No mechanism of that name.
     """
     graph = study_graph(study)

@@ -1,4 +1,4 @@
-"""Finished cells become one table: every metric with its floor, its controls and its spread over seeds."""
+"""The table of finished cells: every metric with its floor, its controls and its spread over seeds."""
 
 from pathlib import Path
 from typing import Any
@@ -49,7 +49,7 @@ def summarise(results: pd.DataFrame) -> pd.DataFrame:
 
 
 def costs(folder: Path) -> pd.DataFrame:
-    """What finished cells cost, means over seeds, by label: seconds, seconds_per_1000, memory_mib, parameters."""
+    """Costs of finished cells, means over seeds, by label: seconds, seconds_per_1000, memory_mib, parameters."""
     records = [record for record in cells(folder) if record.get("status") == "finished"]
     names = ["seconds", "seconds_per_1000", "memory_mib", "parameters"]
     if not records:
@@ -61,7 +61,7 @@ def costs(folder: Path) -> pd.DataFrame:
 
 
 def notes(folder: Path) -> dict[str, dict[str, list[str]]]:
-    """What a reader of finished cells must know: by protocol and note, the labels that it is about."""
+    """Notes for readers of finished cells: by protocol and note, the labels concerned."""
     found: dict[str, dict[str, list[str]]] = {}
     for record in cells(folder):
         if record.get("status") == "finished":

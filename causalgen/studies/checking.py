@@ -1,4 +1,4 @@
-"""What a study would do: its data, its graph, its steps and about how long they take, without training."""
+"""Preview of a study without training: its data, its graph, its steps and their approximate duration."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -25,15 +25,15 @@ ATTRIBUTE_SECONDS = 2e-5
 
 @dataclass(frozen=True)
 class StudyCheck:
-    """What `causalgen check` finds.
+    """The result of `causalgen check`.
 
     Args:
         study: The study, defaults filled in.
         graph: The graph of its data.
-        variables: One row a variable: kind, values, unit; of a user's own table also missing cells and what was inferred.
+        variables: One row per variable: kind, values, unit; for a user's table also missing cells and what was inferred.
         data: The user's table; None for a data set of the catalog.
         rows: Rows of each split; None before a catalog's data are loaded.
-        training_seconds: About how long training takes at most, by stage; timed on a few steps here.
+        training_seconds: Approximate upper bound of the training time by stage, timed on a few steps on this machine.
     """
 
     study: Study
@@ -62,12 +62,12 @@ def check(study: Study, device: str = "auto", bars: Progress | None = None) -> S
 
     Args:
         study: The study.
-        device: Where the run would compute.
-        bars: Where a bar shows how many images are decoded.
+        device: Device of the run.
+        bars: Progress bars, for the decoding of images.
 
     Raises:
         StudyError: The study does not fit its graph, or a measurement or score cannot read its images.
-        DataFaultsError: Anything is wrong with the user's table; it lists everything.
+        DataFaultsError: The user's table has faults; the message lists all.
         DataError: This machine has no such device.
     """
     graph = study_graph(study)

@@ -1,4 +1,4 @@
-"""Where a study's data come from: the section `data` in both of its forms, and what every section shares."""
+"""The section `data` of a study in both of its forms, and the base of all sections."""
 
 import os
 from pathlib import Path
@@ -29,7 +29,7 @@ Count = Annotated[int, Field(ge=1)]
 
 
 class Section(BaseModel):
-    """A section: unknown keys are errors, and what stands below a field describes it."""
+    """A section: unknown keys are errors, and the text below a field describes it."""
 
     model_config = ConfigDict(
         extra="forbid", strict=True, frozen=True, use_attribute_docstrings=True, ser_json_inf_nan="constants"
@@ -42,9 +42,9 @@ class DataSource(Section):
     name: str
     """Name of a data set in the catalog, such as morphodigits."""
     rows: Count | None = None
-    """Rows in all; left out: the data set's own number."""
+    """Total number of rows; left out: the data set's default."""
     seed: int | None = None
-    """Seed of the generator of a synthetic data set; left out: its own."""
+    """Seed of the generator of a synthetic data set; left out: the data set's default."""
     source: Literal["released", "generated"] | None = None
     """For morphomnist: the released images, or new ones made by the same process; left out: released."""
     colour: bool | None = None
@@ -52,7 +52,7 @@ class DataSource(Section):
 
     @property
     def label(self) -> str:
-        """What these data are called."""
+        """Name of the data."""
         return self.name
 
     @property
@@ -62,24 +62,24 @@ class DataSource(Section):
 
 
 class OwnVariable(Section):
-    """What is said about a variable of the user's own data; what is left out is inferred."""
+    """Declarations about a variable of the user's own data; anything left out is inferred."""
 
     kind: Literal["continuous", "binary", "categorical", "ordinal", "image"] | None = None
-    """What kind of values it has."""
+    """Kind of its values."""
     labels: Annotated[tuple[Scalar, ...], Field(strict=False, min_length=2)] | None = None
     """Labels of a discrete variable, in code order; of an ordinal one ascending."""
     support: Annotated[tuple[float, float], Field(strict=False)] | None = None
-    """Least and greatest value that there can be."""
+    """Least and greatest possible value."""
     unit: str | None = None
-    """Unit such as years."""
+    """Unit, such as years."""
     column: str | None = None
-    """Column of the table; left out: the one called as the variable, also with a unit, as in "age (years)"."""
+    """Column of the table; left out: the column with the variable's name, with or without a unit, as in "age (years)"."""
     size: Annotated[tuple[Count, Count], Field(strict=False)] | None = None
-    """Height and width of an image in pixels; left out: that of the files, if all are alike."""
+    """Height and width of an image in pixels; left out: those of the files, if all are equal."""
     colour: bool | None = None
-    """Whether an image has colours; left out: whether any file has."""
+    """Whether an image has colours; left out: whether any file has colours."""
     fit: Literal["crop", "pad", "stretch"] | None = None
-    """How an image of another shape gets that size; left out: crop."""
+    """How an image of another shape is brought to that size; left out: crop."""
     window: Annotated[tuple[float, float], Field(strict=False)] | None = None
     """Grey values that become 0 and 255, one pair for all images; left out: the range found in files of 16 bits and more."""
     ground: str | None = None
@@ -99,15 +99,15 @@ class OwnData(Section):
     graph: str
     """Edges such as "age -> {volume, image}; volume -> image", or a graph file (.dot, .gml, .graphml, .yaml, .json)."""
     variables: dict[str, OwnVariable] = {}
-    """What is said about the variables, by node."""
+    """Declarations about the variables, by node."""
     images: str | None = None
-    """Folder that image paths are relative to, itself relative to the study file; left out: the table's own."""
+    """Folder that image paths are relative to, itself relative to the study file; left out: the table's folder."""
     group: str | None = None
-    """Column whose rows belong together, such as the patient; no group is split apart."""
+    """Column whose rows belong together, such as the patient; each group stays in one split."""
     split: Annotated[dict[str, float] | str | None, BeforeValidator(_split)] = None
     """Shares of train, validation and test, or the column that names each row's split; left out: 0.7, 0.15, 0.15."""
     missing: Literal["refuse", "drop"] = "refuse"
-    """What happens to rows with missing values."""
+    """Treatment of rows with missing values."""
     missing_words: Annotated[tuple[Scalar, ...], Field(strict=False)] = ()
     """Words and numbers that stand for missing values in every column, except where they are declared labels."""
     rows: Count | None = None
@@ -117,11 +117,11 @@ class OwnData(Section):
 
     @property
     def label(self) -> str:
-        """What these data are called."""
+        """Name of the data."""
         return Path(self.table).name
 
     def below(self, folder: Path) -> "OwnData":
-        """The same with paths that no longer depend on where the study file stands; links in them stay."""
+        """The same with absolute paths; links in them are kept."""
         places = {"table": self.table, "images": self.images, "graph": self.graph_file}
         found = {key: os.path.abspath(folder / place) for key, place in places.items() if place is not None}
         return self.model_copy(update=found)

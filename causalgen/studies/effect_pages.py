@@ -1,4 +1,4 @@
-"""Every effect of a study as a report of its own, beside the report of the run."""
+"""A separate report for each effect of a study, next to the report of the run."""
 
 from collections.abc import Sequence
 from dataclasses import replace
@@ -22,10 +22,10 @@ def write_effects(
 
     Args:
         study: The study.
-        found: What its effects gave, in its order; nothing is estimated again.
+        found: The findings of its effects, in its order; nothing is estimated again.
         data: Its data.
         root: The run folder.
-        warnings: What a reader of every page must know first, such as that the run was a smoke run.
+        warnings: Warnings at the top of every page, such as that the run was a smoke run.
 
     Returns:
         The same findings, each with the address of its page inside the run folder.

@@ -1,4 +1,4 @@
-"""Effects of a study: estimated from the table, doubted, implied by the model, measured on its images, and the truth."""
+"""Effects of a study: estimated from the table, checked, implied by the model, measured on its images, and the truth."""
 
 import warnings
 from collections.abc import Iterator
@@ -38,7 +38,7 @@ IMPLIED_SAMPLES = 20_000
 
 
 def effect_findings(study: Study, effect: Effect, scm: StructuralCausalModel, data: Dataset) -> EffectFindings:
-    """One effect from all sources, and what puts it in doubt; the estimators see every row of the data and no image."""
+    """One effect from all sources, with its checks; the estimators see every row of the data and no image."""
     table = add_scores(study, data, _table(effect, data), effect.outcome)
     graph = with_score(study, data.graph, effect.outcome)
     arguments = _arguments(effect)
@@ -56,7 +56,7 @@ def effect_findings(study: Study, effect: Effect, scm: StructuralCausalModel, da
     if effect.doubt and len(effect.treatments) > 1:
         notes.append("The sources are shown and not tested against one another: that exists for one treatment.")
     if not _whole(effect):
-        notes.append("What model, images and generator say is averaged over all units, and is not compared.")
+        notes.append("The effects by model, images and generator average over all units, and are not compared.")
     report = replace(report, warnings=(*report.warnings, *dict.fromkeys(notes)))
     report = report.compare(*sources, truth=_truth(effect, data) if _whole(effect) else None)
     return EffectFindings(report, doubt, compared, table=table, arguments=arguments)
@@ -64,13 +64,13 @@ def effect_findings(study: Study, effect: Effect, scm: StructuralCausalModel, da
 
 @contextmanager
 def _support_noted(notes: list[str]) -> Iterator[None]:
-    """Note what images are extrapolated, for the report instead of the terminal."""
+    """Note in the report, instead of the terminal, which images are extrapolated."""
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always", SupportWarning)
         yield
     for warning in caught:
         if issubclass(warning.category, SupportWarning):
-            notes.append(str(warning.message).partition(" They are flagged")[0])  # that is for who asks in Python
+            notes.append(str(warning.message).partition(" They are flagged")[0])  # only for users of the Python API
         else:
             warnings.warn_explicit(warning.message, warning.category, warning.filename, warning.lineno)
 
@@ -97,27 +97,27 @@ def _table(effect: Effect, data: Dataset) -> pd.DataFrame:
 
 
 def _whole(effect: Effect) -> bool:
-    """Whether the effect is averaged over the units as they are, as model and images are."""
+    """Whether the effect averages over the units as they are, as model and images do."""
     return effect.population == "whole" and effect.weights is None
 
 
 def _doubt(
     study: Study, effect: Effect, graph: CausalGraph, table: pd.DataFrame, report: EffectReport, notes: list[str]
 ) -> "Doubt | None":
-    """What puts the report in doubt; None with a note where that cannot be told."""
+    """The checks of the report; None with a note where they cannot be made."""
     from ..effects.doubt import examine  # loads DoWhy, which a study without effects does not need
 
     try:
         return examine(graph, table, report, negative_controls=effect.negative_controls, seed=study.seed)
     except DataError as error:
-        notes.append(f"Not put in doubt: {error}")
+        notes.append(f"Not checked further: {error}")
         return None
 
 
 def _agreement(
     study: Study, effect: Effect, scm: StructuralCausalModel, data: Dataset, table: pd.DataFrame, notes: list[str]
 ) -> Agreement | None:
-    """The sources compared; None with a note where they cannot be."""
+    """The comparison of the sources; None with a note where they cannot be compared."""
     try:
         return agreement(
             scm,
@@ -136,7 +136,7 @@ def _agreement(
 
 
 def _images(study: Study, effect: Effect, data: Dataset) -> Images | None:
-    """Test units whose images are measured; None for an outcome that is not."""
+    """Test units whose images are measured; None for an outcome that is not measured."""
     if effect.outcome not in study.measurements:
         return None
     rows = test_rows(data, study.evaluation.rows, study.seed)
@@ -147,7 +147,7 @@ def _images(study: Study, effect: Effect, data: Dataset) -> Images | None:
 def _comparisons(
     study: Study, effect: Effect, scm: StructuralCausalModel, data: Dataset, notes: list[str]
 ) -> list[Estimate]:
-    """What the fitted model implies and what its images show, each by itself."""
+    """The effect that the fitted model implies and the one that its images show, each separately."""
     if effect.outcome in study.scores:
         return _scored(study, effect, scm, data, notes)
     comparisons = [implied_effect(attribute_model(scm), **_asked(effect), n=IMPLIED_SAMPLES, seed=study.seed)]
@@ -182,7 +182,7 @@ def _scored(
 
 
 def _measured(study: Study, effect: Effect, scm: StructuralCausalModel, data: Dataset) -> Estimate:
-    """The effect read off counterfactual images of test units.
+    """The effect measured on counterfactual images of test units.
 
     Raises:
         DataError: The measurement does not follow the attribute on real images.

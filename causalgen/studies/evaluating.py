@@ -1,4 +1,4 @@
-"""Evaluate the model of a finished run by a protocol, with attribute predictors of its own."""
+"""Evaluate the model of a finished run by a protocol, with separately trained attribute predictors."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -27,7 +27,7 @@ LATENT_EPOCHS = 5
 
 @dataclass(frozen=True)
 class Evaluation:
-    """Metrics of a run and where they were written.
+    """Metrics of a run and their file.
 
     Args:
         table: All results.
@@ -41,7 +41,7 @@ class Evaluation:
 def evaluate_run(
     run: RunFolder, *, protocol: str = "causalgen", rows: int | None = None, console: Console | None = None
 ) -> Evaluation:
-    """Evaluate a finished run; every parent of the image is intervened on by itself.
+    """Evaluate a finished run; each parent of the image is intervened on separately.
 
     Attribute predictors and the latent of minimality are trained on the run's training split, once, and kept in the run
     folder.
@@ -50,18 +50,18 @@ def evaluate_run(
         run: The run.
         protocol: A key of `causalgen.metrics.PROTOCOLS`.
         rows: Test units; None for the study's number.
-        console: Where progress goes; None for standard error.
+        console: Console for progress; None for standard error.
 
     Raises:
         UnknownNameError: No protocol of that name.
         RunFolderError: The run is not finished, or has no image.
         CheckpointError: The model is damaged.
-        DataError: Less than one row.
+        DataError: `rows` is below 1.
     """
     rules = protocol_named(protocol)
     if run.status != "finished":
         raise RunFolderError(
-            f"Expected a finished run in '{run.path}'; this one is {run.status}. Run its study again, which goes on."
+            f"Expected a finished run in '{run.path}'; this one is {run.status}. Run its study again to continue it."
         )
     study, scm = run.study, fitted_model(run)
     data = fitted_data(run, scm)

@@ -1,4 +1,4 @@
-"""The metrics step: what reads attributes from images, then everything that `causalgen.metrics` measures."""
+"""The metrics step: readers of attributes from images, then all metrics of `causalgen.metrics`."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -19,7 +19,7 @@ from .schema import OwnData, Study
 __all__ = ["classified", "evaluate_model", "headline", "regressed"]
 
 MOST_LABELS = 20
-"""Labels of an attribute that a classifier reads without being asked to."""
+"""Most labels of an attribute that a classifier reads by default."""
 
 
 def evaluate_model(
@@ -37,8 +37,8 @@ def evaluate_model(
         study: The study.
         scm: The fitted model.
         data: The data.
-        keep: Folder for the trained classifiers and regressors, which an audit of the run uses again.
-        smoke: Whether they are trained for a moment only.
+        keep: Folder for the trained classifiers and regressors, which an audit of the run reuses.
+        smoke: Whether they are trained only briefly.
         bars: Rich progress bars.
     """
     if not study.evaluation.queries:
@@ -76,7 +76,7 @@ def regressed(study: Study, graph: CausalGraph) -> tuple[str, ...]:
 
 
 def headline(study: Study, metrics: MetricTable) -> list[tuple[str, str]]:
-    """Metric and query for the answer box: each query's effectiveness on the image, its error to the truth, what it keeps."""
+    """Metric and query for the answer box: each query's effectiveness, its error to the truth, and what it preserves."""
     present = {(result.metric, result.query) for result in metrics}
     read = [result.metric for result in metrics if result.metric.endswith(" classifier accuracy")]
     wanted = []
@@ -92,7 +92,7 @@ def headline(study: Study, metrics: MetricTable) -> list[tuple[str, str]]:
 
 
 def _set_by_queries(study: Study, graph: CausalGraph, suits: Callable[[str], bool]) -> tuple[str, ...]:
-    """Parents of the image that a query sets: the default with a user's own data, which bring no measurement."""
+    """Parents of the image that a query sets: the default for a user's own data, which come without measurements."""
     images = [name for name in graph.nodes if graph[name].is_image]
     if not isinstance(study.data, OwnData) or not images:
         return ()
@@ -101,7 +101,7 @@ def _set_by_queries(study: Study, graph: CausalGraph, suits: Callable[[str], boo
 
 
 def _classifier(study: Study, name: str, data: Dataset, smoke: bool, bars: Progress | None) -> Classifier:
-    """Trained on factual training images; the validation split says when to stop."""
+    """Trained on factual training images; the validation split decides when to stop."""
     image = image_node(data.graph)
     train, validation = data.part("train"), data.part("validation")
     return fit_classifier(
@@ -116,6 +116,6 @@ def _classifier(study: Study, name: str, data: Dataset, smoke: bool, bars: Progr
 
 
 def _regressor(study: Study, name: str, data: Dataset, smoke: bool, bars: Progress | None) -> Regressor:
-    """Trained on factual training images, of which it sees nothing but the pixels."""
+    """Trained on the pixels of factual training images only."""
     image = image_node(data.graph)
     return fit_regressor(data, name, image=image, epochs=1 if smoke else None, seed=study.seed, bars=bars)

@@ -1,4 +1,4 @@
-"""The graph of whatever the user names: a study, a data set, a graph file, a run, or the edges themselves."""
+"""The graph of a study, a data set, a graph file, a run, or edges given as text."""
 
 import os
 import re
@@ -25,7 +25,7 @@ def find_graph(source: str) -> CausalGraph:
     shipped study, a run folder.
 
     Raises:
-        GraphError: It is none of them, or the graph is not valid.
+        GraphError: `source` is none of them, or the graph is not valid.
         StudyError, RunFolderError, DataError: The study, the run or the data cannot be read.
     """
     if is_dot(source):

@@ -1,4 +1,4 @@
-"""Studies by name: those in `examples/`, which travel with the package."""
+"""Studies by name: those in `examples/`, which ship with the package."""
 
 import os
 from pathlib import Path
@@ -21,10 +21,10 @@ def shipped_studies() -> dict[str, Path]:
 
 
 def study_path(name_or_path: str | Path) -> Path:
-    """The study file that is meant: an existing file, else the shipped study of that name.
+    """The study file for a name: an existing file, else the shipped study of that name.
 
     Raises:
-        StudyError: It is neither; the message lists the shipped studies.
+        StudyError: There is neither; the message lists the shipped studies.
     """
     name, shipped = str(name_or_path), shipped_studies()
     if os.path.isfile(name):  # unlike Path.is_file, false for what cannot be a path

@@ -1,4 +1,4 @@
-"""One process at a time in a run folder: a lock that ends with its process, however that ends."""
+"""One process at a time in a run folder: a lock that ends with its process."""
 
 import os
 import platform
@@ -13,15 +13,15 @@ __all__ = ["LOCK", "FolderLock", "in_use", "refuse_in_use"]
 
 LOCK = "run.lock"
 RESERVE = 65536
-"""Bytes that the lock file keeps, so that the last words about a run can be written when the disk is full."""
+"""Bytes that the lock file reserves, so that the status of a run can be written when the disk is full."""
 
 
 class FolderLock:
-    """Holds a folder for this process, and makes the folder where there is none.
+    """Holds a folder for this process, and creates the folder if it does not exist.
 
-    The system ends the lock with the process, so that nothing is left to clean up after `kill -9`. Where a file system
-    has no locks, the process named in the file decides. As a context manager, the lock is released in the end, and a
-    folder that was made for it and is still empty goes again.
+    The system releases the lock with the process, so that `kill -9` leaves nothing to clean up. Where a file system
+    has no locks, the process named in the file decides. As a context manager, it releases the lock at the end and
+    removes a folder that it created and that is still empty.
 
     Args:
         folder: The folder.
@@ -46,7 +46,7 @@ class FolderLock:
             ) from None
 
     def _sign(self) -> None:
-        """Write who holds the folder, and keep some room on the disk."""
+        """Write which process holds the folder, and reserve some room on the disk."""
         assert self.file is not None
         self.file.seek(0)
         self.file.truncate()
@@ -134,7 +134,7 @@ def _refusal(folder: Path) -> RunFolderError:
 
 
 def _holder(path: Path) -> str:
-    """Words about who holds the lock, where its file says it."""
+    """Text about the process that holds the lock, where its file names it."""
     with suppress(OSError, ValueError):
         process, node = path.read_text(encoding="utf-8").split()
         return f" ({process} on {node})"

@@ -1,4 +1,4 @@
-"""What a run says about the machine and the libraries it ran on."""
+"""Facts about the machine and the libraries of a run."""
 
 import ctypes
 import gc
@@ -16,7 +16,7 @@ LIBRARIES = ("torch", "pyro-ppl", "zuko", "dowhy", "numpy", "scipy", "pandas", "
 
 
 def versions() -> dict[str, str]:
-    """Versions of causalgen, Python and the libraries that make the numbers."""
+    """Versions of causalgen, Python and the libraries behind the numbers."""
     found = {"causalgen": __version__, "python": platform.python_version()}
     for name in LIBRARIES:
         try:
@@ -27,7 +27,7 @@ def versions() -> dict[str, str]:
 
 
 def peak_memory() -> float | None:
-    """Greatest resident memory of this process so far, MiB; None where the system does not tell."""
+    """Greatest resident memory of this process so far, MiB; None where the system does not report it."""
     try:
         import resource
     except ImportError:  # Windows
@@ -50,13 +50,13 @@ class MemoryMeter:
         if self.cuda:
             torch.cuda.reset_peak_memory_stats()
         else:
-            with suppress(OSError, AttributeError):  # Linux: free memory goes back, the high-water mark to what is left
+            with suppress(OSError, AttributeError):  # Linux: free memory is returned, and the high-water mark reset
                 gc.collect()
                 ctypes.CDLL(None).malloc_trim(0)
                 Path("/proc/self/clear_refs").write_text("5")
 
     def peak(self) -> float | None:
-        """MiB; None where the system does not tell."""
+        """MiB; None where the system does not report it."""
         import torch
 
         if self.cuda:

@@ -1,4 +1,4 @@
-"""Measurements on images by the words that a study file uses for them, and measurements of the user's."""
+"""Measurements on images by their study words, and the user's own measurements."""
 
 import inspect
 from collections.abc import Callable, Mapping
@@ -30,7 +30,7 @@ __all__ = ["MEASUREMENTS", "Measurement", "find_measurement", "measurement_of"]
 Measurement = Callable[[Any], NDArray[np.float64]]
 """Images `(N, C, H, W)`, tensor or array, pixels in 0..255, to one number each, `(N,)`."""
 SHOWN = 300
-"""Characters of an error from a user's function."""
+"""Most characters to show of an error from a user's function."""
 
 
 def _of_bytes(function: Callable[..., NDArray[np.float64]]) -> Callable[..., NDArray[np.float64]]:
@@ -76,7 +76,7 @@ MEASUREMENTS: dict[str, Callable[..., NDArray[np.float64]]] = {
     "stroke-hue": _strokes("hue", "Hue of coloured writing, in degrees; no number for grey."),
     "brightness": _brightness,
 }
-"""Measurements by the words of a study file; some take options, such as the threshold of an area."""
+"""Measurements by study word; some take options, such as the threshold of an area."""
 
 
 def find_measurement(
@@ -123,7 +123,7 @@ def measurement_of(study: "Study", attribute: str) -> Measurement:
 
 
 class _Own:
-    """A user's function, held to what a measurement promises."""
+    """A user's function, checked against the contract of a measurement."""
 
     def __init__(self, source: str, function: Callable[..., Any], options: Mapping[str, Any]) -> None:
         self.source, self.function, self.options = source, function, dict(options)
@@ -132,7 +132,7 @@ class _Own:
         """One number for each image.
 
         Raises:
-            DataError: The function fails, or gives something else than one finite number for each image.
+            DataError: The function fails, or does not return one finite number for each image.
         """
         pixels = to_bytes(torch.as_tensor(images)).cpu().numpy().astype(np.float32)
         shape, count = pixels.shape, len(pixels)

@@ -1,4 +1,4 @@
-"""The first steps of a run: fit the model, keep it."""
+"""The first steps of a run: fit the model and save it."""
 
 import shutil
 import time
@@ -41,11 +41,11 @@ def build_model(study: Study, graph: CausalGraph) -> StructuralCausalModel:
 
 
 def mechanisms_of(study: Study) -> dict[str, dict[str, Any]]:
-    """The mechanisms that a study names, with the classes of those that are its own.
+    """The mechanisms that a study names, with the classes of the study's own ones.
 
     Raises:
-        UntrustedCodeError: It names code, which is not trusted.
-        DataError: The code cannot be imported, or is no mechanism.
+        UntrustedCodeError: The study names code that is not trusted.
+        DataError: The code cannot be imported, or is not a mechanism.
     """
     return {
         name: given | {"mechanism": mechanism_class(given.get("mechanism"), name, trust_code=study.trust_code)}
@@ -59,7 +59,7 @@ def fit_model(
     """Fit the model and save it in the run folder; a model that an earlier attempt finished is read back.
 
     Raises:
-        CheckpointError: What an earlier attempt left is corrupted or belongs to another model.
+        CheckpointError: The files of an earlier attempt are corrupted or belong to another model.
         DivergenceError: A loss became NaN.
     """
     config = fit_config(study, device)
@@ -84,7 +84,7 @@ def fit_model(
 
 
 def _tune(study: Study, scm: StructuralCausalModel, data: Dataset, folder: RunFolder, bars: Progress | None) -> None:
-    """Fine-tune the image on predictors of its parents, others than those that measure afterwards."""
+    """Fine-tune the image with predictors of its parents, which differ from those of the evaluation."""
     assert study.training.tuning is not None
     image = image_node(data.graph)
     tutors = attribute_predictors(

@@ -1,4 +1,4 @@
-"""Open a run folder: create it, resume an unfinished run, or refuse and name the way out."""
+"""Open a run folder: create it, resume an unfinished run, or refuse with a remedy."""
 
 import os
 import shutil
@@ -31,13 +31,13 @@ def open_run(
         path: The folder.
         study: The resolved study.
         smoke: Whether the study was shrunk.
-        fresh: Move an earlier run of ours aside, to the first free of `path`.1, `path`.2, ..., and start anew.
+        fresh: Move an earlier causalgen run aside, to the first free of `path`.1, `path`.2, ..., and start over.
         command: Command line, for the record.
         lock: The folder's lock, where this process already holds it.
 
     Raises:
-        RunFolderError: The folder cannot be written, is in use, or holds other things, a finished run, or one of another
-            study.
+        RunFolderError: The folder cannot be written, is in use, or holds other content, a finished run, or a run of
+            another study.
     """
     path = Path(path)
     earlier, moved = inspect_run(path, study, fresh=fresh), None
@@ -75,7 +75,7 @@ def inspect_run(path: Path | str, study: Study, *, fresh: bool = False) -> RunFo
         ) from None
     if not (path / RUN).exists():
         raise RunFolderError(
-            f"Expected an empty folder or an earlier run in '{path}'; got a folder with other things. "
+            f"Expected an empty folder or an earlier run in '{path}'; got a folder with other content. "
             "Choose another with --out."
         )
     earlier = read_run(path, trust_code=study.trust_code)
@@ -91,12 +91,12 @@ def _refuse_finished_or_different(earlier: RunFolder, study: Study) -> None:
     what = "the finished run of this study" if same else f"a run of another study ({_differences(earlier, study)})"
     raise RunFolderError(
         f"Expected a new folder or an unfinished run of this study in '{path}'; got {what}. "
-        "Choose another folder with --out, or start anew with --fresh, which keeps the earlier run beside it."
+        "Choose another folder with --out, or start over with --fresh, which keeps the earlier run next to it."
     )
 
 
 def _differences(earlier: RunFolder, study: Study) -> str:
-    """Which entries differ, in words."""
+    """The entries that differ, as text."""
     try:
         before, after = _flat(earlier.study.plain()), _flat(study.plain())
     except RunFolderError:

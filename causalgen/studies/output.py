@@ -1,4 +1,4 @@
-"""Folders for what a command writes: made sure of before anything takes time."""
+"""Output folders of commands, checked before anything takes time."""
 
 import hashlib
 import os
@@ -19,14 +19,14 @@ def check_writable(folder: Path) -> None:
     while not os.path.lexists(place) and place != place.parent:
         place = place.parent
     if not place.is_dir():
-        raise _unwritable(folder, f"'{place}' is no folder")
+        raise _unwritable(folder, f"'{place}' is not a folder")
     if not os.access(place, os.W_OK | os.X_OK):
         raise _unwritable(folder, f"'{place}' cannot be written")
 
 
 @contextmanager
 def writing(folder: Path) -> Iterator[Path]:
-    """The folder, made, with failures to write in it as `RunFolderError`."""
+    """The folder, created; failures to write in it become `RunFolderError`."""
     try:
         folder.mkdir(parents=True, exist_ok=True)
         yield folder
@@ -49,12 +49,12 @@ def query_folder(parent: Path, words: Iterable[str]) -> Path:
 
 
 def answer_folder(out: Path | None, parent: Path, words: Iterable[str], table: str) -> Path:
-    """Where an answer goes: `out`, else a folder below `parent` named after the query; made sure of, not made.
+    """The folder of an answer: `out`, else one below `parent` named after the query; checked, not created.
 
-    An earlier answer in `out`, known by its `table`, will be replaced; pictures of someone else are not.
+    An earlier answer in `out`, recognised by its `table`, will be replaced; other pictures will not.
 
     Raises:
-        RunFolderError: It cannot be written, or holds such pictures.
+        RunFolderError: The folder cannot be written, or holds such pictures.
     """
     folder = query_folder(parent, words) if out is None else out
     check_writable(folder)

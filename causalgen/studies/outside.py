@@ -1,4 +1,4 @@
-"""An image from outside the data as a unit that a model can be asked about."""
+"""An image from outside the data as a unit for counterfactuals."""
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
@@ -23,7 +23,7 @@ __all__ = ["OutsideUnit", "outside_unit", "read_paths"]
 
 @dataclass(frozen=True)
 class OutsideUnit:
-    """One unit from outside.
+    """One unit from outside the data.
 
     Args:
         scm: The part of the model that the unit has values for.
@@ -56,7 +56,7 @@ def read_paths(graph: CausalGraph, texts: Sequence[str]) -> dict[str, Path]:
                 f"Write it as --image {nodes[0]}=file.png."
             )
         if name in paths:
-            raise DataError(f"Expected one file for the image '{name}'; got '{path}' too. Ask about each by itself.")
+            raise DataError(f"Expected one file for the image '{name}'; got '{path}' too. Ask about each separately.")
         paths[name] = Path(path)
     return paths
 
@@ -70,10 +70,10 @@ def outside_unit(
     measurements: Mapping[str, Measurement] | None = None,
     renderings: Mapping[str, Rendering] | None = None,
 ) -> OutsideUnit:
-    """A unit made of image files and attribute values.
+    """A unit from image files and attribute values.
 
-    Attributes on which neither the images nor the named attributes depend may be left out. An attribute that can be
-    measured on the image is, where it is not given.
+    Attributes on which neither the images nor the given attributes depend may be left out. An attribute that is not given
+    is measured on the image, if the study measures it.
 
     Args:
         scm: The model.
@@ -81,8 +81,8 @@ def outside_unit(
         values: Values of attributes, labels or numbers.
         asked: Nodes that the query intervenes on.
         measurements: By attribute its measurement on the first image.
-        renderings: By image node how its files become pixels, as those that the model learned from did; None where that is
-            not known, and transparent images are refused.
+        renderings: By image node, how its files become pixels, as in training; None where that is unknown, and transparent
+            images are then refused.
 
     Raises:
         DataError: A file is no usable image, or a measurement gives no value that the attribute can have.
@@ -102,7 +102,7 @@ def outside_unit(
     for name in measured:
         factual[name] = [_measure(graph[name], (measurements or {})[name], factual[image_node(graph)])]
         shown = f"{factual[name][0]:.3g}" + (f" {graph[name].unit}" if graph[name].unit else "")
-        notes.append(f"{name} was measured on the image: {shown}. Give it with --set to say otherwise.")
+        notes.append(f"{name} was measured on the image: {shown}. Give it with --set to override this.")
     if left := [name for name in graph.nodes if name not in part.graph]:
         notes.append(f"Left out, since the image does not depend on it: {', '.join(left)}.")
     for name in paths:
@@ -120,7 +120,7 @@ def _check_complete(graph: CausalGraph, given: Collection[str]) -> None:
 
 
 def _option(variable: Variable) -> str:
-    """How a missing value is given.
+    """The option that gives a missing value.
 
     >>> _option(Variable("age", "continuous", unit="years", support=(0, 120)))
     '--set age=(years, 0 to 120)'
@@ -136,7 +136,7 @@ def _option(variable: Variable) -> str:
 
 
 def _read(path: Path, variable: Variable, known: Rendering | None) -> tuple[Tensor, list[str]]:
-    """Pixels, uint8 `(1, C, H, W)`, and what was done to them."""
+    """Pixels, uint8 `(1, C, H, W)`, and how they were changed."""
     channels, height, width = variable.shape
     rendering, header = known or Rendering(), read_header(path)
     pixels = header if isinstance(header, str) else decode_image(path, variable.shape, rendering)
@@ -148,8 +148,8 @@ def _read(path: Path, variable: Variable, known: Rendering | None) -> tuple[Tens
         raise DataError(f"Expected an image like those of '{variable.name}' in '{path}'; got {pixels}. {remedy}")
     if known is None and _is_transparent(path):
         raise DataError(
-            f"Expected an image like those of '{variable.name}' in '{path}'; got transparent pixels, and what is behind them "
-            "is not known. Fill them, and save it without transparency."
+            f"Expected an image like those of '{variable.name}' in '{path}'; got transparent pixels, and the colour "
+            "behind them is not known. Fill them, and save it without transparency."
         )
     if rendering.window is not None and not header.wide and rendering.window[1] > 255:
         low, high = rendering.window
@@ -166,10 +166,10 @@ def _read(path: Path, variable: Variable, known: Rendering | None) -> tuple[Tens
             how = "resized"
         notes.append(
             f"{path.name} has {header.height}x{header.width} pixels (height x width) and was {how} to {height}x{width}, "
-            "which the model knows."
+            "which the model uses."
         )
     if header.colour and channels == 1:
-        notes.append(f"{path.name} has colours and was made grey, which the model knows.")
+        notes.append(f"{path.name} has colours and was converted to grey, which the model uses.")
     return torch.from_numpy(pixels.copy())[None], notes
 
 
@@ -191,6 +191,6 @@ def _measure(variable: Variable, measurement: Measurement, images: Tensor) -> fl
 
 
 def _scaled(pixels: Tensor, variable: Variable) -> Tensor:
-    """Bytes in the support of their variable."""
+    """Bytes scaled to the support of their variable."""
     low, high = variable.support or (0.0, 255.0)
     return pixels if (low, high) == (0.0, 255.0) else low + pixels.float() / 255 * (high - low)

@@ -1,4 +1,4 @@
-"""What a person sees of a run: its steps, the bars of each, about how long it will take; in a log file plain lines."""
+"""Progress display of a run: steps, bars, approximate time left; plain lines in a log file."""
 
 import time
 from collections.abc import Iterator, Mapping, Sequence
@@ -53,7 +53,7 @@ class StepBars:
 
     @contextmanager
     def step(self, name: str) -> Iterator[None]:
-        """Show that a step runs; a line with its seconds stays when it ended well."""
+        """Show that a step runs; when it succeeds, a line with its seconds stays."""
         self.step_started = time.perf_counter()
         if isinstance(self.progress, LogLines):
             done = int(self.progress.tasks[0].completed)
@@ -67,14 +67,14 @@ class StepBars:
         self.progress.advance(self.whole)
 
     def each(self, what: str, items: Sequence[Item]) -> Iterator[Item]:
-        """The items, with a bar of their own."""
+        """The items, with a separate bar."""
         task = self.progress.add_task(what, total=len(items), note="")
         for item in items:
             yield item
             self.progress.advance(task)
 
     def seconds_left(self) -> float:
-        """Expected seconds until the end; a step's own bars correct the expectation where they know."""
+        """Expected seconds until the end; a step's bars correct the expectation where they can."""
         done = int(self.progress.tasks[0].completed)
         names = list(self.expected)
         later = sum(self.expected[name] for name in names[done + 1 :])
@@ -87,7 +87,7 @@ class StepBars:
 
 
 class _Count(ProgressColumn):
-    """Which step of how many; of a step's own bar, what is done."""
+    """The step and the number of steps; for a step's bar, the share done."""
 
     def __init__(self, bars: StepBars) -> None:
         super().__init__()
@@ -101,7 +101,7 @@ class _Count(ProgressColumn):
 
 
 class _Left(TimeRemainingColumn):
-    """Time left, in words."""
+    """Time left, as text."""
 
     max_refresh = 0.5
 

@@ -29,7 +29,7 @@ CURVE_RANGE = (0.05, 0.95)
 def gallery(study: Study, scm: StructuralCausalModel, data: Dataset) -> list[Gallery]:
     """One grid for every gallery entry, of test units drawn by the seed: first those whose labels the entry changes.
 
-    Units that an expression would take out of a support are left out, with a warning: no fitted model is lost for them.
+    Units that an expression would take out of the support are left out with a warning, so that the run does not fail.
     """
     galleries = []
     for item in study.gallery:
@@ -45,16 +45,16 @@ def gallery(study: Study, scm: StructuralCausalModel, data: Dataset) -> list[Gal
 
 
 def ask(scm: StructuralCausalModel, data: Dataset, rows: Any, do: Mapping[str, Any], *, seed: int) -> Counterfactual:
-    """What rows of the data would have been under `do`; units outside the joint support are flagged, not warned of."""
+    """Counterfactuals of rows of the data under `do`; units outside the joint support are flagged without a warning."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", SupportWarning)
         return scm.counterfactual(data.rows(rows), do, seed=seed)
 
 
 def true_counterfactual(data: Dataset, rows: Any, do: Mapping[str, Any]) -> dict[str, Tensor] | None:
-    """What really would have been; None where the generator is unknown or has no answer.
+    """The true counterfactual; None where the generator is unknown or has no answer.
 
-    Shifts and expressions act on what the generator says each unit's own value and parents would have been.
+    Shifts and expressions act on each unit's true value and parents by the generator.
     """
     if data.truth is None:
         return None
@@ -73,7 +73,7 @@ def true_counterfactual(data: Dataset, rows: Any, do: Mapping[str, Any]) -> dict
 def response_curve(study: Study, curve: Curve, scm: StructuralCausalModel, data: Dataset) -> ResponseCurve:
     """Mean outcome of some test units over the values that a node is set to, with a 95 % interval over units.
 
-    An outcome that can be measured on the image is, so that the curve shows what the images say.
+    An outcome is measured on the image where possible, so that the curve shows the images.
     """
     rows = test_rows(data, CURVE_UNITS, study.seed)
     values = _values(data, data.graph[curve.node], curve.points)
@@ -127,7 +127,7 @@ def answerable(
 
 
 def _changed_first(data: Dataset, rows: RowLabels, do: Mapping[str, Any]) -> RowLabels:
-    """The rows in their order, but those that have all the labels in `do` already come last."""
+    """The rows in their order, except that those that already have all the labels in `do` come last."""
     labels = {name: str(value) for name, value in do.items() if data.graph[name].is_discrete}
     if not labels:
         return rows

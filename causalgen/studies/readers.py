@@ -1,4 +1,4 @@
-"""What reads attributes off the images of a run: its measurements, and the classifiers and predictors that it trained.
+"""Readers of attributes from the images of a run: its measurements, and the classifiers and predictors that it trained.
 
 readers/     from the metrics step: a classifier of each discrete attribute, a regressor of each continuous one
 predictors/  from `causalgen evaluate`: a predictor of each parent of the image
@@ -20,12 +20,12 @@ __all__ = ["Readers", "keep_readers", "readers_of"]
 
 @dataclass(frozen=True)
 class Readers:
-    """What reads the attributes of a run's images.
+    """Readers of the attributes of a run's images.
 
     Args:
         measure: Measurements by continuous attribute.
         trained: Classifiers and predictors by attribute.
-        notes: Which reader an attribute has, and what has none, in sentences.
+        notes: The reader of each attribute, and attributes without one, in sentences.
     """
 
     measure: Mapping[str, Measure]
@@ -34,7 +34,7 @@ class Readers:
 
 
 def keep_readers(folder: Path, readers: Mapping[str, Classifier | Regressor | Measure]) -> None:
-    """Write the trained readers into `folder`, each into one of its own; measurements need no file."""
+    """Write the trained readers into `folder`, each into a separate folder; measurements need no file."""
     for place, (name, reader) in enumerate(readers.items()):
         target = folder / f"{place}-{_slug(name)}"
         if isinstance(reader, Classifier):
@@ -44,7 +44,7 @@ def keep_readers(folder: Path, readers: Mapping[str, Classifier | Regressor | Me
 
 
 def readers_of(run: RunFolder, graph: CausalGraph, image: str) -> Readers:
-    """The readers of a run, of which nothing is trained anew.
+    """The readers of a run; nothing is trained.
 
     An attribute is read by the study's measurement, else by the reader of the metrics step, else by the predictor of
     `causalgen evaluate`.
@@ -83,14 +83,14 @@ def _notes(
     missing = [name for name in graph.parents(image) if name not in measure and name not in trained]
     notes = []
     if measure:
-        notes.append(f"Read off the images by a measurement of the study: {', '.join(measure)}.")
+        notes.append(f"Read from the images by a measurement of the study: {', '.join(measure)}.")
     if trained:
         notes.append(
-            f"Read off the images by networks that the run trained on its training images: {', '.join(trained)}."
+            f"Read from the images by networks that the run trained on its training images: {', '.join(trained)}."
         )
     if missing:
         notes.append(
-            f"The run trained nothing that reads {', '.join(missing)} off the images. `causalgen evaluate RUN` trains "
+            f"The run trained nothing that reads {', '.join(missing)} from the images. `causalgen evaluate RUN` trains "
             "predictors of all parents of the image and keeps them; the next audit uses them."
         )
     return tuple(notes)

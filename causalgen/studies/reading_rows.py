@@ -1,4 +1,4 @@
-"""Rows as a user writes them on the command line: 3,7 or 3-7, or the labels of the table's own index."""
+"""Rows as given on the command line: 3,7 or 3-7, or the labels of the table's index."""
 
 import re
 from collections.abc import Iterable
@@ -11,23 +11,23 @@ __all__ = ["read_rows"]
 
 RANGE = re.compile(r"(\d+)\s*-\s*(\d+)")
 MOST = 10_000
-"""Rows in a range."""
+"""Most rows in a range."""
 
 
 def read_rows(data: Dataset, rows: Iterable[Any]) -> list[Any]:
-    """Row labels of the data, each once, in the order asked.
+    """Row labels of the data, each once, in the given order.
 
     Args:
         data: The data set.
-        rows: Row labels, or words for them: "17", "3-7" for five numbered rows, "p012".
+        rows: Row labels, or texts for them: "17", "3-7" for five numbered rows, "p012".
 
     Raises:
-        DataError: A word that is neither a label nor numbers. Whether there is such a row is for `Dataset.rows` to say.
+        DataError: A text is neither a label nor numbers. `Dataset.rows` checks that the rows exist.
     """
     index = data.frame().index
     labels = {str(label): label for label in index}
     if len(labels) < len(index):
-        raise DataError(f"Expected row labels of '{data.name}' that differ in writing; some do not. Ask in Python.")
+        raise DataError(f"Expected row labels of '{data.name}' that differ as text; some do not. Ask in Python.")
     numbers = index.inferred_type == "integer"
     found: dict[Any, None] = {}
     for row in rows:

@@ -1,4 +1,4 @@
-"""From what a run found to what its report shows."""
+"""The content of a run's report from its findings."""
 
 import shlex
 from dataclasses import dataclass, field
@@ -20,7 +20,7 @@ SMOKE_WARNING = "This is a smoke run: the study was shrunk, and no number on thi
 
 @dataclass
 class Findings:
-    """What the steps of a run found, filled in step by step."""
+    """Findings of the steps of a run, filled in step by step."""
 
     data: Dataset
     scm: StructuralCausalModel
@@ -80,9 +80,7 @@ def _warnings(found: Findings, smoke: bool) -> list[str]:
 
 def _limits(study: Study, found: Findings) -> list[str]:
     tuned = (
-        [
-            "The image was fine-tuned on what attribute predictors say of its counterfactuals; other networks measure it here."
-        ]
+        ["Attribute predictors guided the fine-tuning of the image; other networks measure it here."]
         if study.training.tuning
         else []
     )
@@ -92,7 +90,7 @@ def _limits(study: Study, found: Findings) -> list[str]:
 def _truth_limits(found: Findings) -> list[str]:
     if found.data.truth is not None:
         return [
-            "The generator of these data is known, so truth stands beside every answer. Real data offer no such check."
+            "The generator of these data is known, so every answer is compared with the truth. Real data offer no such check."
         ]
     return ["The generator of these data is unknown: no counterfactual image here can be compared with the truth."]
 

@@ -1,16 +1,16 @@
-"""The run folder: where one run of one study lives, and what `run.json` says about it.
+"""The run folder, which holds one run of one study, and its record `run.json`.
 
     run.json             study hash, status, seeds, versions, command, steps with their seconds, peak memory
-    study.resolved.yaml  the study with every default filled in; runs as it stands
+    study.resolved.yaml  the study with every default filled in; can be run as it is
     checkpoints/         unfinished training
     model/               the fitted model
-    readers/             classifiers and regressors that read attributes off the images
+    readers/             classifiers and regressors that read attributes from the images
     tables/ figures/ report.html
-    effects/             every effect as a report of its own
-    audits/              what `causalgen audit` found
-    counterfactuals/     what `causalgen counterfactual` was asked
+    effects/             a separate report for each effect
+    audits/              results of `causalgen audit`
+    counterfactuals/     answers of `causalgen counterfactual`
 
-Nothing is ever deleted but the checkpoints of finished training.
+Only the checkpoints of finished training are ever deleted.
 """
 
 import json
@@ -86,7 +86,7 @@ class RunFolder:
 
     @property
     def resumes(self) -> bool:
-        """Whether an earlier attempt at this run left something to go on from."""
+        """Whether an earlier attempt at this run left something to continue from."""
         return int(self.record["attempts"]) > 1
 
     @property
@@ -94,7 +94,7 @@ class RunFolder:
         """The resolved study of this run.
 
         Raises:
-            RunFolderError: It cannot be read any more.
+            RunFolderError: The study cannot be read any more.
         """
         try:
             return load_study(self.path / STUDY, trust_code=self.trust_code)
@@ -102,19 +102,19 @@ class RunFolder:
             raise RunFolderError(f"Expected the study of a run in '{self.path}'; got: {error}") from error
 
     def finished_step(self, name: str) -> bool:
-        """Whether a step ended well in this or an earlier attempt."""
+        """Whether a step succeeded in this or an earlier attempt."""
         return bool(self.record["steps"].get(name, {}).get("finished"))
 
     def check_rows(self, data: Dataset) -> None:
         """Refuse a user's own table whose rows, or split, changed since the run began.
 
         Raises:
-            RunFolderError: They changed: what was a test row may have become a training row.
+            RunFolderError: The rows changed: a test row may have become a training row.
         """
         if isinstance(self.study.data, OwnData) and self.record.get("data", data.digest()) != data.digest():
             raise RunFolderError(
                 f"Expected the rows of '{data.name}' that the run in '{self.path}' began with; got others, or another split "
-                "of them. Bring them back, or start anew with --fresh. Pictures that are in no row are asked with "
+                "of them. Bring them back, or start over with --fresh. For pictures that are not in the table, use "
                 "`causalgen counterfactual --image`."
             )
 
@@ -124,7 +124,7 @@ class RunFolder:
         write_whole(self.path / RUN, json.dumps(self.record, indent=2, default=str) + "\n")
 
     def record_step(self, name: str, seconds: float, *, finished: bool) -> None:
-        """Add the seconds of a step, over all attempts, and whether it ended well in one of them."""
+        """Add the seconds of a step over all attempts, and whether one of them succeeded."""
         before = self.record["steps"].get(name, {}).get("seconds", 0.0)
         finished = finished or self.finished_step(name)
         self.update(steps=self.record["steps"] | {name: {"seconds": round(before + seconds, 2), "finished": finished}})
@@ -138,9 +138,7 @@ class RunFolder:
         status = self.ends_as if kind is None else "interrupted" if issubclass(kind, KeyboardInterrupt) else "failed"
         if self.lock is not None:
             self.lock.give_room()
-        with suppress(
-            StorageError
-        ):  # the disk may be full, and the status that stands there says that the run is unfinished
+        with suppress(StorageError):  # the disk may be full; the status on file already marks the run as unfinished
             self.update(status=status, ended=now(), error=None if kind is None else f"{kind.__name__}: {error}")
         if self.lock is not None:
             self.lock.release()

@@ -1,4 +1,4 @@
-"""Run a study: data, model, counterfactuals, metrics, effects, report; resumable, and every part timed."""
+"""Run a study: data, model, counterfactuals, metrics, effects, report; resumable, and every step timed."""
 
 import math
 import time
@@ -42,7 +42,7 @@ START, DATA = "start and check", "load the data"
 GRIDS, CURVES = "ask for counterfactuals", "draw response curves"
 METRICS, EFFECTS, REPORT = "measure counterfactuals", "estimate effects", "write the report"
 ROWS = 10_000
-"""Rows of a data set of the catalog that a study does not say."""
+"""Default number of rows of a catalog data set when the study does not give one."""
 STEPS = (DATA, FIT, GRIDS, CURVES, METRICS, EFFECTS, REPORT)
 
 
@@ -58,26 +58,26 @@ def run_study(
     console: Console | None = None,
     began: float | None = None,
 ) -> RunFolder:
-    """Run a study into a folder, or go on with its unfinished run there.
+    """Run a study into a folder, or continue its unfinished run there.
 
-    The folder is held from the start, so that a second process is refused before it loads data; nothing stays in it
-    before the study has been checked and its data are loaded. An interrupted run keeps its checkpoints.
+    The folder is locked from the start, so that a second process is refused before it loads data. Nothing is written to
+    it until the study is checked and its data are loaded. An interrupted run keeps its checkpoints.
 
     Args:
         study: The study.
         out: The run folder.
         smoke: Shrink the study to well under a minute; its numbers then mean nothing.
         device: "auto", "cpu", "cuda" or "mps".
-        fresh: Move an earlier run in that folder aside and start anew.
-        only_fit: Stop when the model is fitted; the same call without it goes on from there.
+        fresh: Move an earlier run in that folder aside and start over.
+        only_fit: Stop when the model is fitted; the same call without it continues from there.
         command: Command line, for the record.
-        console: Where progress goes; None for standard error.
+        console: Console for progress; None for standard error.
         began: `time.perf_counter()` when the command began, so that imports are timed too.
 
     Raises:
         StudyError: The study does not fit its graph.
         RunFolderError: The folder cannot take this run.
-        CheckpointError: What an interrupted run left is corrupted.
+        CheckpointError: The files of an interrupted run are corrupted.
         DivergenceError: Training met NaN.
     """
     began = time.perf_counter() if began is None else began
@@ -128,7 +128,7 @@ def run_study(
 
 
 def _threads(folder: RunFolder, training: FitResult, console: Console) -> int:
-    """Threads of the steps after the fit, put on record."""
+    """Threads of the steps after the fit, recorded."""
     threads, earlier = threads_after(training.threads), folder.record.get("threads", {}).get("afterwards")
     if earlier not in (None, threads):
         console.print(f"The number of threads was {earlier} and is {threads} from here on: last digits may differ.")
@@ -138,14 +138,14 @@ def _threads(folder: RunFolder, training: FitResult, console: Console) -> int:
 
 
 def _write(study: Study, folder: RunFolder, found: Findings) -> None:
-    """Every effect a report of its own, and the report of the run, which leads to them."""
+    """A separate report for each effect, and the report of the run, which links to them."""
     warnings = [SMOKE_WARNING] if folder.record["smoke"] else []
     found.effects = write_effects(study, found.effects, found.data, folder.path, warnings=warnings)
     write_report(folder.path, report_content(study, folder, found))
 
 
 class _Stepper:
-    """Runs one step: shows it, times it, records how it ended."""
+    """Runs one step: shows it, times it, and records the outcome."""
 
     def __init__(self, folder: RunFolder, bars: StepBars) -> None:
         self.folder = folder
@@ -176,7 +176,7 @@ def _expected_seconds(study: Study, graph: CausalGraph, *, fitted: bool, smoke: 
     rows, pixels = _size(study, graph)
     images, attributes = study.training.images.epochs or 1, study.training.attributes.epochs or 1
     if study.training.tuning is not None:
-        # A step of tuning asks for a counterfactual, and is worth about four; the predictors together are worth one.
+        # A step of tuning makes a counterfactual and costs about four training steps; the predictors together cost one.
         images += 4 * (study.training.tuning.epochs or TuningConfig().epochs) + enough_epochs(rows, TUTOR_EPOCHS)
     passes = 0 if smoke else len(regressed(study, graph)) * enough_epochs(round(0.7 * rows), REGRESSOR_EPOCHS)
     return {

@@ -29,12 +29,12 @@ OBSERVATIONAL = "observational"
 
 @dataclass(frozen=True)
 class Draw:
-    """Units drawn from a model and where they were written.
+    """Units drawn from a model and their files.
 
     Args:
-        title: Of which world, such as "do(thickness = 4 px), given pen = felt-tip".
+        title: Their world, such as "do(thickness = 4 px), given pen = felt-tip".
         samples: The units.
-        table: One row a unit, with the file of its image.
+        table: One row per unit, with the file of its image.
         notes: What a reader must know, in sentences.
         csv: The table as CSV.
         grid: The PNG grid; None for a graph without images.
@@ -67,11 +67,11 @@ def draw_samples(
         do: Interventions as text (see `parse_do`).
         given: Observed values as text, in the world under `do`.
         seed: Seed; None for the study's.
-        out: Folder for what is written; None for one named after the query below the run's `samples`.
+        out: Output folder; None for one named after the query below the run's `samples`.
 
     Raises:
         CheckpointError: The run has no fitted model yet, or a corrupted one.
-        DataError: Fewer than one unit or too many, or what cannot be read.
+        DataError: Fewer than one unit or too many, or a text cannot be read.
         NotObservableError: Evidence on a node whose mechanism has no likelihood.
         RunFolderError: The output cannot be written.
     """
@@ -88,8 +88,8 @@ def draw_samples(
         size = samples.effective_sample_size
         repeat = " Some of them are copies: ask for fewer units, or likelier values." if size < n else ""
         notes.append(
-            f"Effective sample size {size:.0f}: what {10 * n} weighted proposals are worth in independent draws given "
-            f"{', '.join(evidence)}. {n} were drawn from them.{repeat}"
+            f"Effective sample size {size:.0f} of {10 * n} weighted proposals given {', '.join(evidence)}. "
+            f"{n} were drawn from them.{repeat}"
         )
     return _write_draw(folder, world_title(scm.graph, interventions, evidence), samples, notes)
 
@@ -107,7 +107,7 @@ def _check_apart(do: Mapping[str, Any], given: Mapping[str, Any]) -> None:
 
 
 def world_title(graph: CausalGraph, do: Mapping[str, Any], given: Mapping[str, Any]) -> str:
-    """The world in words."""
+    """The world as text."""
 
     def words(values: Mapping[str, Any]) -> str:
         return ", ".join(describe(graph[name], values[name]) for name in graph.nodes if name in values)
@@ -140,7 +140,7 @@ def _write_draw(folder: Path, title: str, samples: Samples, notes: Sequence[str]
 
 
 def _captions(graph: CausalGraph, node: str, table: pd.DataFrame) -> list[str]:
-    """The parents of the image in each unit, one a line."""
+    """The parents of the image in each unit, one per line."""
     names = [name for name in graph.parents(node) if name in table][:4]
     rows = table[names].itertuples(index=False, name=None)
     return ["\n".join(_caption(graph[name], value) for name, value in zip(names, row)) for row in rows]

@@ -1,4 +1,4 @@
-"""What a study file may say. Every section is a pydantic model; unknown keys are errors."""
+"""Schema of the study file. Every section is a pydantic model; unknown keys are errors."""
 
 import hashlib
 import json
@@ -43,7 +43,7 @@ __all__ = [
 
 
 GROUP = "group"
-"""What a study calls the groups of its data set, where they are the clusters of an effect."""
+"""The word of a study for the groups of its data set, as clusters of an effect."""
 
 
 def _mechanism(value: Any) -> Any:
@@ -77,12 +77,12 @@ Readable = Annotated[tuple[str, ...], BeforeValidator(_nodes), Field(strict=Fals
 
 
 class TrainingStage(Section):
-    """Settings of one stage of training; what is left out has the default of `causalgen.training.FitConfig`."""
+    """Settings of one stage of training, with the defaults of `causalgen.training.FitConfig`."""
 
     epochs: Count | None = None
     """Greatest number of passes over the training split."""
     batch_size: Count | None = None
-    """Units per step at most; small data are learned from in smaller steps."""
+    """Most units per step; small data use smaller steps."""
     learning_rate: Annotated[float, Field(gt=0)] | None = None
     """Peak of the learning rate."""
     weight_decay: Annotated[float, Field(ge=0)] | None = None
@@ -98,7 +98,7 @@ class TrainingStage(Section):
 
 
 class TuningPlan(Section):
-    """Counterfactual fine-tuning; what is left out has the default of `causalgen.training.TuningConfig`."""
+    """Counterfactual fine-tuning, with the defaults of `causalgen.training.TuningConfig`."""
 
     epochs: Count | None = None
     """Passes over the training split."""
@@ -107,7 +107,7 @@ class TuningPlan(Section):
     learning_rate: Annotated[float, Field(gt=0)] | None = None
     """Constant rate."""
     margin: Annotated[float, Field(gt=0)] | None = None
-    """How much worse the likelihood or its bound may become, in standard deviations over units."""
+    """Allowed loss of likelihood (or of its bound), in standard deviations over units."""
 
 
 class TrainingPlan(Section):
@@ -118,18 +118,18 @@ class TrainingPlan(Section):
     images: TrainingStage = TrainingStage()
     """The stage of every image mechanism."""
     tuning: TuningPlan | None = None
-    """Afterwards, fine-tuning of the image on what predictors say of its counterfactuals; left out: none."""
+    """Fine-tuning of the image after training, guided by attribute predictors; left out: none."""
     precision: Literal["auto", "32-true", "bf16-mixed"] = "auto"
     """Precision of the images' training; `auto` is the faster one that the device has."""
 
 
 class Evaluation(Section):
-    """Which counterfactual queries are measured, on how many test units."""
+    """Counterfactual queries to measure, and the number of test units."""
 
     rows: Count = 1000
     """Greatest number of test units."""
     queries: Annotated[tuple[Nodes, ...], Field(strict=False)] = ()
-    """Each the node, or list of nodes, that gets values of other test units."""
+    """For each query the node, or list of nodes, that gets the values of other test units."""
     classify: Readable | None = None
     """Discrete parents of the image that classifiers read from it; left out, with own data: those that a query sets."""
     regress: Readable | None = None
@@ -157,7 +157,7 @@ class Curve(Section):
 
 
 class Score(Section):
-    """A number read from every image, a child of the image in the graph: a measurement, or what a model says."""
+    """A number read from every image, a child of the image in the graph: a measurement, or a classifier's output."""
 
     model_config = ConfigDict(extra="allow")
 
@@ -175,7 +175,7 @@ class Score(Section):
     """The image that is read; left out: the first of the graph."""
 
     def below(self, folder: Path) -> "Score":
-        """The same with a path that no longer depends on where the study file stands."""
+        """The same with an absolute path."""
         if self.measure is not None:
             return self.model_copy(update={"measure": code_near(self.measure, folder)})
         if self.classifier is None or not (folder / self.classifier).exists():
@@ -222,11 +222,11 @@ class Effect(Section):
     contrast: Annotated[tuple[Side, Side], Field(strict=False)]
     """The two values, [a, b]; of several treatments a value for each on both sides, [[a1, a2], [b1, b2]]."""
     methods: Annotated[tuple[str, ...], Field(strict=False, min_length=1)] | None = None
-    """Estimators, names in `causalgen.effects.estimators.methods.METHODS`; left out: all that suit the treatment."""
+    """Estimators, names in `causalgen.effects.estimators.methods.METHODS`; left out: the defaults for the treatment."""
     population: Literal["whole", "overlap", "treated", "control"] = "whole"
-    """Whom the effect is averaged over: all units, those who could have had either value, those who had one of them."""
+    """Population that the effect averages over: all units, the overlap, or the units with one of the two values."""
     adjustment: Annotated[tuple[str, ...], Field(strict=False)] | None = None
-    """Attributes to adjust for, checked against the graph; left out: found."""
+    """Attributes to adjust for, checked against the graph; left out: a set is found."""
     instrument: str | None = None
     """An attribute that is an instrument by the graph, to use it instead of adjustment."""
     interval: Literal["analytic", "bootstrap"] = "analytic"
@@ -246,7 +246,7 @@ class Effect(Section):
     negative_controls: Annotated[tuple[str, ...], Field(strict=False)] = ()
     """Attributes on which the treatment has no effect, by the graph, and which share causes with it."""
     margin: Annotated[float, Field(gt=0)] | None = None
-    """Differences of sources up to this size do not matter, in the outcome's unit; left out: a tenth of its spread."""
+    """Largest difference between sources that does not matter, in the outcome's unit; left out: a tenth of its spread."""
     replicates: Annotated[int, Field(ge=10)] = 20
     """Bootstrap replicates of the agreement."""
 
@@ -278,11 +278,11 @@ class Study(Section):
     name: Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$")]
     """Short name; also that of the run folder. Letters, digits, dot, dash, underscore."""
     question: str = ""
-    """What the study asks, in words."""
+    """What the study asks, as text."""
     data: Source
     """Where the data come from: a data set by name, or the user's own table."""
     mechanisms: dict[str, Annotated[dict[str, Any], BeforeValidator(_mechanism)]] = {}
-    """By node: a mechanism's name or module:Class, or `{mechanism: name, option: value}`; left out: the default of its kind."""
+    """By node: a mechanism's name or module:Class, or `{mechanism: name, option: value}`; left out: the kind's default."""
     measurements: dict[str, str | Measured] = {}
     """By attribute: how it is measured on the image, the name of a measurement or module:function, where it has options as \
 `{measure: name, option: value}`."""
@@ -291,7 +291,7 @@ class Study(Section):
     training: TrainingPlan = TrainingPlan()
     """How the mechanisms are trained."""
     evaluation: Evaluation = Evaluation()
-    """How counterfactuals are measured."""
+    """How counterfactuals are evaluated."""
     gallery: Annotated[tuple[Gallery, ...], Field(strict=False)] = ()
     """Counterfactual grids."""
     curves: Annotated[tuple[Curve, ...], Field(strict=False)] = ()
@@ -314,7 +314,7 @@ class Study(Section):
 
     @property
     def trust_code(self) -> bool:
-        """Whether the code that the study names may be imported; the caller of `load_study` says so, never the file."""
+        """Whether the code that the study names may be imported; the caller of `load_study` decides, never the file."""
         return self._trust_code
 
     @property
@@ -323,7 +323,7 @@ class Study(Section):
         return Path(self._source.path).parent
 
     def below(self, folder: Path) -> "Study":
-        """The same with paths that no longer depend on where the study file stands."""
+        """The same with absolute paths."""
         data = self.data.below(folder) if isinstance(self.data, OwnData) else self.data
         scores = {name: score.below(folder) for name, score in self.scores.items()}
         measurements = {
@@ -346,7 +346,7 @@ class Study(Section):
         return self._source.error(loc, message)
 
     def plain(self) -> dict[str, Any]:
-        """The study as JSON-able data; entries left out of the file and without a default are left out."""
+        """The study as JSON-serialisable data, without entries that have neither a value nor a default."""
         return self.model_dump(mode="json", exclude_none=True)
 
     def to_yaml(self) -> str:
@@ -355,7 +355,7 @@ class Study(Section):
 
     @property
     def fingerprint(self) -> str:
-        """Hash of everything the study says; comments and layout do not count."""
+        """Hash of the study's content; comments and layout do not count."""
         return hashlib.sha256(json.dumps(self.plain(), sort_keys=True).encode()).hexdigest()
 
 

@@ -15,7 +15,7 @@ Loc = tuple[Hashable, ...]
 
 
 def study_error(error: ValidationError, model: type[BaseModel], source: YamlSource) -> StudyError:
-    """All faults that pydantic found, one line each, in the order of the file."""
+    """All faults that pydantic found, one per line, in the order of the file."""
     faults = [_fault(dict(entry), model) for entry in error.errors(include_url=False)]
     lines = sorted((source.line(loc), str(source.error(loc, message))) for loc, message in faults)
     return StudyError("\n".join(text for _, text in lines))
@@ -66,7 +66,7 @@ def _expected(entry: dict[str, Any], context: dict[str, Any]) -> str:
 
 
 def _forms(annotation: Any) -> dict[str, Any]:
-    """The forms that a section can have, by the tag which pydantic puts into the places of errors."""
+    """The forms that a section can have, by the tag that pydantic adds to the places of errors."""
     while get_origin(annotation) is Annotated:
         annotation = get_args(annotation)[0]
     members = get_args(annotation) if get_origin(annotation) in (Union, UnionType) else ()
@@ -76,7 +76,7 @@ def _forms(annotation: Any) -> dict[str, Any]:
 
 
 def _is_form(model: type[BaseModel], loc: Loc, step: Hashable) -> bool:
-    """Whether a step of a place is the tag of a form, and no key of the file."""
+    """Whether a step of a place is the tag of a form and not a key of the file."""
     annotation: Any = model
     for earlier in loc:
         annotation = _inside(annotation, earlier)

@@ -1,4 +1,4 @@
-"""By how much the interventions of a study change its scores on the image."""
+"""Changes of a study's scores on the image under its interventions."""
 
 from ..datasets import Dataset
 from ..errors import AbductionError, DataError, InterventionWarning, SupportError, warn

@@ -1,6 +1,6 @@
 """Numbers read from images: measurements and scores of models, as outcomes of effects.
 
-In the graph such a number is a child of its image, and nothing else acts on it.
+In the graph such a number is a child of its image and has no other parent.
 """
 
 from collections.abc import Callable
@@ -25,7 +25,7 @@ __all__ = ["Reader", "add_scores", "read_images", "reader", "try_readers", "with
 
 AT_ONCE = 1024
 TRIED = 8
-"""Images that measurements and scores are tried on."""
+"""Number of images on which measurements and scores are tried."""
 Reader = Callable[[Any], NDArray[np.float64]]
 """Images `(N, C, H, W)`, pixels in 0..255, to one number each, `(N,)`; NaN where there is none."""
 
@@ -34,7 +34,7 @@ def reader(study: Study, name: str) -> Reader:
     """The function that reads a score from images.
 
     Raises:
-        DataError: There is no such classifier, it does not say which class is meant, or code is not trusted.
+        DataError: The classifier does not exist, the class of interest is missing, or code is not trusted.
         UnknownNameError: No measurement or option of that name.
     """
     score = study.scores[name]
@@ -53,7 +53,7 @@ def reader(study: Study, name: str) -> Reader:
 
 
 def read_images(read: Reader, images: Tensor) -> NDArray[np.float64]:
-    """What a reader says of images `(N, C, H, W)`, some at a time, `(N,)`."""
+    """A reader's values on images `(N, C, H, W)`, read in chunks, `(N,)`."""
     return np.concatenate([np.asarray(read(part), dtype=np.float64).reshape(-1) for part in images.split(AT_ONCE)])
 
 
@@ -61,7 +61,7 @@ def try_readers(study: Study, data: Dataset) -> None:
     """Read a few training images by the measurements and scores of a study, so that a failure shows before training.
 
     Raises:
-        StudyError: One of them fails, or gives something else than one number for each image.
+        StudyError: One of them fails, or does not give one number for each image.
     """
     rows = data.split["train"][:TRIED]
     readers = {("measurements", name): partial(measurement_of, study, name) for name in study.measurements}
@@ -83,10 +83,10 @@ def with_score(study: Study, graph: CausalGraph, name: str) -> CausalGraph:
 
 
 def add_scores(study: Study, data: Dataset, table: pd.DataFrame, name: str) -> pd.DataFrame:
-    """The table with a column of what `name` reads from every image; the table itself where it is no score.
+    """The table with a column of the score `name` of every image; the table itself where `name` is not a score.
 
     Raises:
-        DataError: The score is the same, or no number, on every image.
+        DataError: The score is the same, or not a number, on every image.
     """
     if name in data.graph or name not in study.scores:
         return table

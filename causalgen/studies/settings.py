@@ -1,4 +1,4 @@
-"""From what a study says to what a run does: defaults filled in, and the smoke form of any study."""
+"""Settings of a run from a study: defaults filled in, and the smoke form of any study."""
 
 from collections.abc import Sequence
 from dataclasses import asdict, replace
@@ -23,11 +23,11 @@ SMOKE = {
     "simulations": 10,
     "replicates": 10,
 }
-"""Greatest numbers of rows, epochs, units in a batch, and of what else costs time in a smoke run."""
+"""Limits of a smoke run: rows, epochs, units in a batch, and everything else that costs time."""
 
 
 def shrink(study: Study) -> Study:
-    """The smoke form of a study: every query of the study, on so little that the numbers mean nothing."""
+    """The smoke form of a study: every query, on so little data that the numbers mean nothing."""
     training = study.training.model_copy(
         update={
             "attributes": _at_most(study.training.attributes, SMOKE["attributes"]),
@@ -75,7 +75,7 @@ def fit_config(study: Study, device: str = "auto") -> "FitConfig":
 
 
 def resolve(study: Study) -> Study:
-    """The study with the defaults of training filled in, so that it says all that the run depends on."""
+    """The study with the defaults of training filled in, so that it states everything the run depends on."""
     config = fit_config(study)
     stages = {name: TrainingStage(**asdict(getattr(config, name))) for name in ("attributes", "images")}
     return study.model_copy(update={"training": study.training.model_copy(update=stages)})

@@ -1,4 +1,4 @@
-"""Where a study's data come from: a data set of the catalog, or the user's own table."""
+"""Loading of a study's data: a data set of the catalog, or the user's own table."""
 
 from functools import lru_cache, partial
 from pathlib import Path
@@ -15,11 +15,11 @@ __all__ = ["load_data", "own_index", "study_graph"]
 
 
 def study_graph(study: Study) -> CausalGraph:
-    """The graph of the study's data; a catalog's data are not loaded for it, a table is read and its images indexed.
+    """The graph of the study's data; catalog data are not loaded, but a table is read and its images indexed.
 
     Raises:
         StudyError: There is no data set of that name, it has no such option, or a node has no column.
-        DataFaultsError: Anything is wrong with a user's table; it lists everything.
+        DataFaultsError: The user's table has faults; the message lists all.
     """
     if isinstance(study.data, OwnData):
         return own_index(study).graph
@@ -35,12 +35,12 @@ def study_graph(study: Study) -> CausalGraph:
 
 
 def load_data(study: Study, bars: Progress | None = None, *, warns: bool = True) -> Dataset:
-    """The data of a study; a bar shows how far they are, where they have to be made or decoded.
+    """The data of a study; a bar shows the progress of generating or decoding them.
 
     Args:
         study: The study.
-        bars: Where the bar goes.
-        warns: Whether what was read otherwise than a user may expect is given as warnings.
+        bars: Progress bars.
+        warns: Whether surprising readings of the table raise warnings.
     """
     progress = None
     if bars is not None:
@@ -103,7 +103,7 @@ def _indexed(said: str, stamps: tuple[int, ...]) -> Any:
 
 
 def _stamp(path: Path) -> int:
-    """When a table was last changed; 0 where there is none."""
+    """Time of a table's last change; 0 where there is none."""
     return path.stat().st_mtime_ns if path.exists() else 0
 
 

@@ -1,4 +1,4 @@
-"""Write a starter study about a user's table: commented, complete, and right as it stands."""
+"""Write a starter study about a user's table: commented, complete, and ready to run."""
 
 import json
 import math
@@ -27,24 +27,24 @@ from ..graph.parse import read_edges, write_name
 __all__ = ["Columns", "Starter", "propose_edges", "propose_group", "propose_size", "starter_study", "table_columns"]
 
 STEPS = 2500
-"""Training steps that a starter study aims at, within `EPOCHS`."""
+"""Target number of training steps of a starter study, within `EPOCHS`."""
 EPOCHS = (10, 150)
 BATCH = 32
 FEW_IMAGES = 5000
-"""Training images below which the latents of the image are kept from holding what the parents say."""
+"""Below this many training images, the image's latents are kept from encoding its parents."""
 FREE, BETA = 0.0, 2.0
-"""No nats of the latents without cost, and twice the weight of their divergence. With 20 free nats do(sex) changed .67 of
+"""No free nats for the latents, and twice the weight of their divergence. With 20 free nats do(sex) changed .67 of
 what it should on 400 made head scans of 32 pixels, with none .88, with twice the weight .96 (validation rows)."""
 LONGEST_SIDE = 64
-"""Larger images are made this large at first: training time grows with the pixels."""
+"""Larger images are reduced to this size in a starter study, since training time grows with the pixels."""
 PERSONS = {"patient", "subject", "person", "participant", "case", "individual", "animal", "mouse", "donor"}
-"""Words in the name of a column that tell whose rows belong together."""
+"""Words in the name of a column that suggests which rows belong together."""
 NEARLY_SQUARE = 0.12
 """Logarithm of height / width up to which an image counts as square."""
 LOOKED_AT = 20
-"""Images at the head of a table among which one with a size is looked for."""
+"""Number of first images of a table among which a readable size is searched."""
 MOST = 4
-"""Grids, queries and the like that are written of each sort."""
+"""Number of grids, queries and similar entries to write."""
 MOST_CLASSES = 20
 
 
@@ -54,7 +54,7 @@ class Columns:
 
     Args:
         attributes: Usable as attributes.
-        images: Hold paths of images.
+        images: Columns with paths of images.
         unusable: Column and why it cannot be a variable.
         frame: The table.
     """
@@ -71,7 +71,7 @@ class Starter:
 
     Args:
         text: The study file.
-        notes: What was read otherwise than a user may expect, a sentence each.
+        notes: Surprising readings of the table, one sentence each.
         unused: Columns that the graph leaves out.
     """
 
@@ -98,16 +98,16 @@ def table_columns(table: Path) -> Columns:
 
 
 def propose_edges(attributes: Sequence[str], image: str | None) -> str:
-    """The simplest graph: every attribute acts on the image, none on another; units in names of columns are left out.
+    """The simplest graph: every attribute acts on the image, none on another; units in column names are dropped.
 
     Raises:
-        DataError: There is no attribute.
+        DataError: The table has no attribute.
 
     >>> propose_edges(["age (years)", "sex"], "scan")
     '{age, sex} -> scan'
     """
     if not attributes:
-        raise DataError("Expected a column that can be an attribute; got none. Add what is known of each image.")
+        raise DataError("Expected a column that can be an attribute; got none. Add attributes of each image.")
     short = [name_and_unit(title)[0] for title in attributes]
     clear = len({*short, image}) == len({*attributes, image})
     names = [write_name(name) for name in (short if clear else attributes)]
@@ -129,7 +129,7 @@ def starter_study(
         below: Folder that paths in the study are relative to.
 
     Raises:
-        DataFaultsError: Anything is wrong with the table; it lists everything.
+        DataFaultsError: The table has faults; the message lists all.
         DataError, UnknownNameError, GraphError: The table or the graph cannot be read, or do not fit.
     """
     variables = _images(table, columns.frame, read_edges(edges).nodes, image)
@@ -138,7 +138,7 @@ def starter_study(
     if proposed is not None and group is None:
         notes.append(
             f"Rows with the same '{proposed}' are kept in one split: `group: \"{proposed}\"`. Remove it where each row is a "
-            "unit of its own."
+            "separate unit."
         )
     index = index_table(
         columns.frame,
@@ -176,7 +176,7 @@ def _images(table: Path, frame: pd.DataFrame, nodes: Sequence[str], image: str |
 def _with_words(
     frame: pd.DataFrame, nodes: Sequence[str], variables: dict[str, dict[str, Any]]
 ) -> tuple[dict[str, dict[str, Any]], list[str]]:
-    """The declarations with words that are likely to stand for missing values, and a sentence for each column with some."""
+    """The declarations with likely words for missing values, and a sentence for each column that has some."""
     matches = match_columns({node: Declaration() for node in nodes}, list(frame.columns), _looks(frame))
     notes = []
     for node, match in matches.items():
@@ -191,7 +191,7 @@ def _with_words(
 
 
 def propose_group(frame: pd.DataFrame, nodes: Sequence[str]) -> str | None:
-    """A column that numbers persons and repeats them, and that the graph does not use; None where there is none or several."""
+    """A column of repeated person numbers that the graph does not use; None where there is none or several."""
     matches = match_columns({node: Declaration() for node in nodes}, list(frame.columns), _looks(frame))
     used = {match.title for match in matches.values()}
     found = [title for title in frame.columns if title not in used and set(words_of(title)) & PERSONS]
@@ -204,21 +204,21 @@ def _looks(frame: pd.DataFrame) -> Callable[[str], bool]:
 
 
 def _head(name: str) -> str:
-    return f"""# A starter study: run it as it is, then make it yours.
+    return f"""# A starter study: run it as it is, then adapt it.
 #
 #   causalgen check THIS_FILE            what is in the data, what will be done, how long it takes
 #   causalgen run THIS_FILE --smoke      does everything work? in about a minute
 #   causalgen run THIS_FILE              the real thing
 
 name: {_flow(name)}
-question: ""                  # in words, for the report
+question: ""                  # shown in the report
 """
 
 
 def _data(index: TableIndex, table: str, edges: str, declared: Mapping[str, dict[str, Any]]) -> str:
     lines = ["data:", f"  table: {_flow(table)}"]
     lines += [
-        "  # An arrow says: may act on directly. What is not joined does not. These assumptions carry every answer."
+        "  # An arrow means 'may act on directly'; no arrow means 'does not'. Every answer rests on these assumptions."
     ]
     lines += [
         f"  graph: {_flow(edges)}",
@@ -296,15 +296,15 @@ def _training(index: TableIndex) -> str:
     epochs = int(np.clip(round(STEPS / per_epoch), *EPOCHS))
     few = len(index.split["train"]) < FEW_IMAGES
     mechanism = f"{{mechanism: conv-vae, free: {FREE}, beta: {BETA}}}" if few else "conv-vae"
-    why = "# With few images, latents that cost nothing (free) also hold the parents, and counterfactuals change too little.\n"
-    return f"""# x := f(noise, parents), one mechanism for every node; what is left out has the default of its kind.
+    why = "# With few images, free latents (free) also encode the parents, and counterfactuals change too little.\n"
+    return f"""# x := f(noise, parents), one mechanism for every node; nodes left out have the default of their kind.
 # Images: conv-vae, hierarchical-vae, diffusion, flow-matching, image-flow, gan, dcgan.
 {why if few else ""}mechanisms:
   {_flow(images[0])}: {mechanism}
 
 training:
   images: {{epochs: {epochs}, batch_size: {BATCH}}}
-  # Where counterfactuals change too little: let predictors teach them to show what was asked (takes as long again).
+  # Where counterfactuals change too little: fine-tune with attribute predictors (doubles the training time).
   # tuning: {{epochs: 20, batch_size: {BATCH}, learning_rate: 0.001, margin: 0.3}}
 """
 
@@ -362,7 +362,7 @@ def _another(index: TableIndex, variable: Variable) -> Any:
 
 
 def _quantiles(index: TableIndex, variable: Variable, at: tuple[float, float]) -> list[float]:
-    """Two different values, as round as tells them apart."""
+    """Two different values, as round as possible."""
     values = index.attributes[variable.name].values[index.rows]
     low, high = np.quantile(values, at)
     if low == high:  # most rows have the same value
@@ -372,13 +372,13 @@ def _quantiles(index: TableIndex, variable: Variable, at: tuple[float, float]) -
 
 
 def _relative(table: Path, below: Path) -> str:
-    """The table's path from the study's folder, where that is simple; else the whole path. Links in it stay."""
+    """The table's path from the study's folder, where that is simple; else the absolute path. Links in it are kept."""
     table, below = Path(os.path.abspath(table)), Path(os.path.abspath(below))
     return (table.relative_to(below) if table.is_relative_to(below) else table).as_posix()
 
 
 def _flow(value: Any) -> str:
-    """YAML on one line; JSON is YAML, and leaves no doubt about words such as no and on."""
+    """YAML on one line; JSON is YAML, and unambiguous about words such as no and on."""
     if isinstance(value, dict):
         return "{" + ", ".join(f"{_flow(str(key))}: {_flow(entry)}" for key, entry in value.items()) + "}"
     if isinstance(value, list):

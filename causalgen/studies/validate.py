@@ -1,4 +1,4 @@
-"""Check a study against the graph it is about, before anything is trained; every fault names its line."""
+"""Check a study against its graph before anything is trained; every fault names its line."""
 
 from collections.abc import Callable, Iterator
 from functools import partial
@@ -37,7 +37,7 @@ def check_study(study: Study, graph: CausalGraph) -> None:
 
 
 def _checks(study: Study, graph: CausalGraph) -> Iterator[Check]:
-    """Every check with the entry it is about, in the order of the file."""
+    """Every check with its entry, in the order of the file."""
     yield ("data", "name"), partial(_no_hidden_confounding, graph)
     for name in study.mechanisms:
         yield ("mechanisms", name), partial(_build, study, graph, name)
@@ -109,7 +109,7 @@ def _no_hidden_confounding(graph: CausalGraph) -> None:
     from ..scm import StructuralCausalModel
 
     if graph.confounded:
-        StructuralCausalModel(graph)  # says why not, and what would help
+        StructuralCausalModel(graph)  # the message gives the reason and a remedy
 
 
 def _build(study: Study, graph: CausalGraph, name: str) -> None:

@@ -1,4 +1,4 @@
-"""Two worlds of a fitted model beside each other: what an intervention does to every attribute, and to images."""
+"""Comparison of two worlds of a fitted model: what an intervention does to every attribute, and to images."""
 
 import math
 from collections.abc import Mapping, Sequence
@@ -28,17 +28,17 @@ SHOWN = 8
 """Images of each world in the grid."""
 LEVEL = 0.95
 CLAIM = (
-    "This is the model's answer: right if graph and mechanisms are. It is no estimate from data, and the intervals tell "
+    "This is the model's answer: right if graph and mechanisms are. It is not an estimate from data, and the intervals show "
     "only how much the simulation varies; more draws make them narrower."
 )
 
 
 @dataclass(frozen=True)
 class Comparison:
-    """Two worlds of one model beside each other, and where they were written.
+    """Comparison of two worlds of one model, and its files.
 
     Args:
-        titles: The world that is compared with, and the world under the intervention.
+        titles: The reference world, and the world under the intervention.
         table: One row per continuous attribute and per label, where an intervention reaches it: mean or share in each
             world and their difference, with 95 % intervals of the simulation.
         notes: What a reader must know, in sentences.
@@ -62,15 +62,15 @@ def compare_worlds(
     seed: int | None = None,
     out: Path | None = None,
 ) -> Comparison:
-    """The interventional distribution beside the observational one, or beside another interventional one.
+    """The interventional distribution next to the observational one, or to another interventional one.
 
     Args:
         run: A run with a fitted model.
         do: Interventions as text (see `parse_do`).
         against: Interventions of the other world; none for the observational one.
-        n: Draws in each world.
+        n: Number of draws in each world.
         seed: Seed; None for the study's.
-        out: Folder for what is written; None for one named after the query below the run's `interventions`.
+        out: Output folder; None for one named after the query below the run's `interventions`.
 
     Raises:
         CheckpointError, DataError, RunFolderError: As `draw_samples`.
@@ -88,7 +88,7 @@ def compare_worlds(
     reached = _reached(scm.graph, worlds)
     notes = [CLAIM]
     if same := [name for name in scm.graph.nodes if name not in reached]:
-        notes.append(f"The same in both worlds, since not downstream: {', '.join(same)}.")
+        notes.append(f"The same in both worlds, because not downstream: {', '.join(same)}.")
     grid = None
     with writing(folder):
         write_csv(table, folder / "intervene.csv")
@@ -101,12 +101,12 @@ def compare_worlds(
 
 
 def world_table(scm: StructuralCausalModel, worlds: Sequence[Mapping[str, Any]], n: int, *, seed: int) -> pd.DataFrame:
-    """Two worlds of a model beside each other.
+    """Compare two worlds of a model.
 
     Args:
         scm: The model.
         worlds: Interventions of the world to compare with, and of the other one.
-        n: Draws in each.
+        n: Number of draws in each.
         seed: Seed.
 
     Returns:
@@ -168,6 +168,6 @@ def _mean_interval(mean: float, error: float, count: int) -> tuple[float, float]
 
 
 def _share_interval(column: np.ndarray) -> tuple[float, float]:
-    """Wilson's interval, which holds for shares near 0 and 1, too."""
+    """Wilson's interval, which also holds for shares near 0 and 1."""
     interval = binomtest(int(column.sum()), len(column)).proportion_ci(LEVEL, method="wilson")
     return float(interval.low), float(interval.high)

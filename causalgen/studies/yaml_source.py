@@ -1,7 +1,7 @@
-"""YAML with places: plain data, and the line of every key and value, for errors that name it.
+"""YAML with line numbers: plain data, and the line of every key and value, for error messages.
 
 Plain words are read by the rules of YAML 1.2: only `true` and `false` are booleans, so that the labels `no`, `on` and
-`off` stay words, and `1e-3` is a number. One difference: a plus sign makes a word, since `+1` is a shift (see
+`off` stay text, and `1e-3` is a number. One difference: a plus sign makes text, since `+1` is a shift (see
 `causalgen.grammar`).
 """
 
@@ -24,7 +24,7 @@ Loc = tuple[Hashable, ...]
 
 @dataclass(frozen=True)
 class YamlSource:
-    """Parsed data of one file and where its entries stand; all are equal, so that studies compare by what they say.
+    """Parsed data of one file and the lines of its entries; all compare equal, so that studies compare by content.
 
     Args:
         path: Name of the file, for messages.
@@ -86,7 +86,7 @@ def parse_yaml(text: str, path: str) -> YamlSource:
     """Read YAML text.
 
     Raises:
-        StudyError: Not YAML, too long, nested too deep, a tag or alias, a key that stands twice, or that is no word.
+        StudyError: Not YAML, too long, nested too deep, a tag or alias, a duplicate key, or a key that is not text.
 
     >>> source = parse_yaml("training:\\n  rate: 1e-3\\n  labels: [no, on]", "study.yaml")
     >>> source.data

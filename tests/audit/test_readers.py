@@ -104,7 +104,7 @@ def test_a_run_without_readers_names_the_way(
     readers = readers_of(bare, scm.graph, "image")
     assert not readers.measure
     assert not readers.trained
-    assert "trained nothing that reads thickness, intensity, digit off the images" in readers.notes[0]
+    assert "trained nothing that reads thickness, intensity, digit from the images" in readers.notes[0]
     assert "`causalgen evaluate RUN`" in readers.notes[0]
 
 

@@ -115,8 +115,8 @@ def test_intervene_sets_two_worlds_beside_each_other(causalgen: Command, fitted:
     assert felt["do"] == felt["do_low"] == felt["do_high"] == 1.0
     assert felt["against_low"] < felt["against"] < felt["against_high"] < 1
     assert felt["difference"] == pytest.approx(felt["do"] - felt["against"], abs=1e-6)
-    assert "no estimate from data" in found["notes"][0]
-    assert found["notes"][1] == "The same in both worlds, since not downstream: hurry, digit."
+    assert "not an estimate from data" in found["notes"][0]
+    assert found["notes"][1] == "The same in both worlds, because not downstream: hurry, digit."
     assert {path.name for path in (tmp_path / "out").iterdir()} == {"grid.png", "intervene.csv"}
     shown = causalgen("intervene", fitted, "--do", "thickness=4", "--against", "thickness*=1.1", "-n", 20)
     assert shown.exit_code == 0, shown.output
@@ -194,7 +194,7 @@ def test_an_image_from_outside_is_asked_about(causalgen: Command, fitted: Path, 
     )
     assert done.exit_code == 0, done.output
     assert "has 50x40 pixels (height x width) and was cut and resized to 28x28" in done.stderr
-    assert "was made grey" in done.stderr
+    assert "was converted to grey" in done.stderr
 
 
 def test_everything_that_is_missing_comes_in_one_message(causalgen: Command, fitted: Path, image: Path) -> None:

@@ -113,7 +113,7 @@ def test_images_alone_are_no_study(folder: Path) -> None:
     pd.read_csv("data/table.csv")[["scan"]].to_csv("data/only.csv", index=False)
     code, output = new("data/only.csv", "-y")
     assert code == 2
-    assert "Expected a column that can be an attribute; got none. Add what is known of each image." in output
+    assert "Expected a column that can be an attribute; got none. Add attributes of each image." in output
 
 
 def test_links_and_open_supports_in_a_study(folder: Path) -> None:

@@ -89,7 +89,7 @@ def test_every_cell_has_all_that_the_table_needs(result: BenchmarkResult) -> Non
     )
     assert set(table[table["label"] == "dcgan"]["query"]) == {"samples"}
     assert "no abduction" in result.page
-    assert "## What each is bad at\n\n- **conv-vae**" in result.page
+    assert "## Weaknesses of each\n\n- **conv-vae**" in result.page
     assert "\n- conv-vae; conv-vae, fine-tuned: Counterfactual images carry the share 0 of" in result.page
     assert result.page == (result.folder / "benchmark.md").read_text()
 

@@ -53,7 +53,7 @@ def test_any_mechanisms_are_compared_on_own_data(folder: Path) -> None:
     assert code == 0, output
     page = (folder / "b" / "benchmark.md").read_text(encoding="utf-8")
     assert "Measured on table.csv" in page
-    assert "the generator of these data is unknown; what needs the true counterfactual" in page
+    assert "the generator of these data is unknown; metrics that need the true counterfactual" in page
     assert "| conv-vae |" in page
     assert "| PrincipalComponents |" in page
     assert "age, do(age)" in page

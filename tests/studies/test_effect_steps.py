@@ -245,7 +245,7 @@ def test_what_cannot_be_compared_is_said(
 def test_a_control_that_is_none_is_said(study: Study, data: Dataset, scm: StructuralCausalModel) -> None:
     found = effect_findings(study, Effect(**EFFECT, negative_controls=("z",)), scm, data)
     assert found.doubt is None
-    assert any("Not put in doubt: Expected a negative control beside" in text for text in found.report.warnings)
+    assert any("Not checked further: Expected a negative control other than" in text for text in found.report.warnings)
 
 
 def test_an_effect_that_the_graph_denies_is_not_compared(

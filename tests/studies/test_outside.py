@@ -113,7 +113,7 @@ def test_another_size_is_made_to_fit_and_said(scm: StructuralCausalModel, tmp_pa
     values = {"age": 40.0, "size": 1.0, "site": "Rome"}
     unit = outside_unit(scm, {"scan": path}, values, asked=(), renderings={"scan": Rendering(fit)})
     assert f"wide.png has 20x40 pixels (height x width) and was {word} to 8x6" in unit.notes[0]
-    assert "has colours and was made grey" in unit.notes[1]
+    assert "has colours and was converted to grey" in unit.notes[1]
     assert (unit.factual["scan"].min() < 0) == (fit == "pad")  # black bars
     Image.new("L", (12, 16)).save(path)
     assert (
@@ -141,7 +141,7 @@ def test_an_image_from_outside_goes_through_the_window_of_the_table(scm: Structu
 def test_transparent_images_from_outside_show_the_ground(scm: StructuralCausalModel, tmp_path: Path) -> None:
     path, values = tmp_path / "clear.png", {"age": 40.0, "size": 1.0, "site": "Rome"}
     Image.new("LA", (6, 8), (9, 0)).save(path)
-    with pytest.raises(DataError, match=r"got transparent pixels, and what is behind them is not known. Fill them"):
+    with pytest.raises(DataError, match=r"got transparent pixels, and the colour behind them is not known. Fill them"):
         outside_unit(scm, {"scan": path}, values, asked=())
     for ground, level in (("white", 1.0), ("black", -1.0)):
         unit = outside_unit(scm, {"scan": path}, values, asked=(), renderings={"scan": Rendering(ground=ground)})

@@ -84,7 +84,7 @@ def test_fresh_moves_the_earlier_run_aside_and_says_where(tmp_path: Path, study:
 def test_a_folder_with_other_things_is_never_touched(tmp_path: Path, study: Study, fresh: bool) -> None:
     (tmp_path / "run").mkdir()
     (tmp_path / "run" / "thesis.txt").write_text("years of work")
-    with pytest.raises(RunFolderError, match=r"a folder with other things\. Choose another with --out"):
+    with pytest.raises(RunFolderError, match=r"a folder with other content\. Choose another with --out"):
         open_run(tmp_path / "run", study, fresh=fresh)
     assert _contents(tmp_path / "run") == {"thesis.txt": b"years of work"}
 

@@ -112,7 +112,7 @@ def check_columns(graph: CausalGraph, table: pd.DataFrame, treatment: str, colum
             parents = graph.parents(column.proxy)
             if not parents or not all(graph[parent].is_image for parent in parents) or graph.children(column.proxy):
                 raise GraphError(
-                    f"Expected the proxy '{column.proxy}' as a childless child of an image; got parents "
+                    f"Expected the proxy '{column.proxy}' as a child of an image, and without children; got parents "
                     f"{list(parents)} and children {list(graph.children(column.proxy))}. A reading causes nothing here."
                 )
 
