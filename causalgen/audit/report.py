@@ -9,6 +9,7 @@ from typing import Any
 import pandas as pd
 
 from ..errors import RunFolderError, UnknownNameError
+from ..files import write_whole
 from ..spreadsheets import write_csv
 from .movers import Movers
 from .rows import ALL, BEYOND, CANNOT_TELL, WITHIN, AuditRow, Verdict
@@ -167,7 +168,7 @@ class AuditReport:
         paths = [folder / name for name in ("audit.json", "changes.csv", "trust.csv", "movers.csv")]
         try:
             folder.mkdir(parents=True, exist_ok=True)
-            paths[0].write_text(json.dumps(self.to_dict(), indent=2) + "\n", encoding="utf-8")
+            write_whole(paths[0], json.dumps(self.to_dict(), indent=2) + "\n")
             for path, frame in zip(paths[1:], (self.to_frame(), self.trust_frame(), self.movers_frame())):
                 write_csv(frame, path)
         except OSError as error:

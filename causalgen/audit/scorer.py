@@ -18,6 +18,8 @@ from .adapters import adapted, shape_of
 __all__ = ["PROBABILITY", "PROBE", "Scorer", "Scores", "as_classifier"]
 
 PROBABILITY = "probability"
+UNNAMED = "score"
+"""Outcome that nobody has named."""
 BATCH = 1000
 """Images that pass through a classifier at once."""
 PROBE = 64
@@ -50,7 +52,7 @@ class Scorer:
     """
 
     function: Callable[[Tensor], Any]
-    outcome: str = "score"
+    outcome: str = UNNAMED
     column: int | None = None
     labels: tuple[str, ...] | None = None
     scale: float = 1.0
@@ -152,10 +154,11 @@ class Scorer:
                 f"Expected {len(self.labels)} outputs, one for each label; got {classes}. Correct the labels."
             )
         if self.column is None or not 0 <= self.column < classes:
-            asked = "no class" if self.column is None else f"class {self.column}"
+            named = "no class" if self.outcome == UNNAMED else f"'{self.outcome}'"
+            asked = named if self.column is None else f"class {self.column}"
             raise UnknownNameError(
                 f"Expected the class of interest among the {classes} outputs ({', '.join(names[:12])}); got {asked}. "
-                "Name it with outcome=..., a position or a label."
+                "Name it (outcome=..., --outcome) by its position or its label."
             )
         return self.column
 
@@ -210,7 +213,7 @@ def as_classifier(
     function, known = adapted(classifier)
     names = _names(labels, known)
     column = _column(outcome, names)
-    shown = "score" if outcome is None else f"class {outcome}" if column is not None else str(outcome)
+    shown = UNNAMED if outcome is None else f"class {outcome}" if column is not None else str(outcome)
     if column is not None and names and 0 <= column < len(names):
         shown = names[column]
     return Scorer(function, shown, column, names, float(scale), logits, unit, threshold)

@@ -121,7 +121,7 @@ def _effectiveness(shown: Shown) -> list[Concern]:
         found.append(
             Concern(
                 f"the {shown.attribute} {shown.how} on real images errs too much to tell whether the counterfactual images "
-                "show the intervention",
+                f"show the change in {shown.attribute}",
                 decisive=False,
             )
         )

@@ -4,6 +4,7 @@ import math
 import re
 import shlex
 import sys
+from contextlib import ExitStack
 from dataclasses import replace
 from fractions import Fraction
 from pathlib import Path
@@ -13,7 +14,7 @@ import typer
 
 from .failures import failures
 from .options import TrustCode
-from .threads import Threads
+from .threads import Threads, cap_threads
 
 if TYPE_CHECKING:
     from ..audit import AuditReport, AuditRow
@@ -89,7 +90,7 @@ def audit(
 
     Example: causalgen audit runs/morphodigits --classifier model.onnx --outcome 1 --do pen=felt-tip --margin 0.05
     """
-    with failures():
+    with failures(), ExitStack() as held:
         from ..errors import RenamedWarning, warn
         from ..studies.runfolder import read_run
 
@@ -102,9 +103,11 @@ def audit(
         from ..grammar import parse_do
         from ..studies.asking import fitted_data, fitted_model
         from ..studies.audit_page import write_audit
+        from ..studies.lock import FolderLock
         from ..studies.readers import readers_of
         from ..studies.reporting import SMOKE_WARNING
 
+        cap_threads()
         scorer = as_classifier(
             _loaded(classifier, trust_code or trust_pickle),
             outcome=int(outcome) if outcome and outcome.isdecimal() else outcome,
@@ -115,6 +118,8 @@ def audit(
             threshold=threshold,
         )
         scm = fitted_model(folder)
+        if out is None:
+            held.enter_context(FolderLock(folder.path))
         interventions = [parse_do(scm.graph, JOINT.split(text)) for text in do]
         node = image_node(scm.graph, image)
         readers = readers_of(folder, scm.graph, node)

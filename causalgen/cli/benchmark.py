@@ -1,6 +1,5 @@
 """`causalgen benchmark`: every image mechanism trained and evaluated in the same way, in one table."""
 
-import shutil
 import sys
 from enum import StrEnum
 from pathlib import Path
@@ -67,6 +66,7 @@ def benchmark(
     """
     numbers = [_seed(word) for word in _words(seeds)]
     with failures():
+        from ..files import write_whole
         from ..studies.benchmark import run_benchmark
         from ..studies.benchmark_settings import BENCHMARKS
         from ..studies.schema import load_study
@@ -93,7 +93,7 @@ def benchmark(
             typer.echo(result.folder / name)
         if docs is not None:
             docs.parent.mkdir(parents=True, exist_ok=True)
-            shutil.copyfile(result.folder / "benchmark.md", docs)
+            write_whole(docs, (result.folder / "benchmark.md").read_bytes())
             typer.echo(docs)
         if result.failures:
             raise typer.Exit(FAILED)

@@ -8,7 +8,7 @@ import typer
 
 from .failures import failures
 from .options import AsJson, Do, RunArgument, TrustCode, print_files, print_json, print_notes, records, split
-from .threads import Threads
+from .threads import Threads, cap_threads
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -67,6 +67,7 @@ def counterfactual(
         folder = read_run(run, trust_code=trust_code)
         from ..studies.asking import answer, answer_outside
 
+        cap_threads()
         if image:
             found = answer_outside(folder, image, split(given), split(do), out, particles=particles)
         else:

@@ -148,6 +148,7 @@ def _print_card(entry: "Entry") -> None:
 
 def _draw(data: "Dataset", path: Path) -> None:
     """Evenly spaced test images, with their attributes."""
+    from ..reports.figure_files import write_figure
     from ..reports.images import plot_samples
     from ..reports.style import number
 
@@ -158,4 +159,4 @@ def _draw(data: "Dataset", path: Path) -> None:
         "\n".join(f"{key} {number(value) if isinstance(value, float) else value}" for key, value in row.items())
         for row in table.to_dict("records")
     ]
-    plot_samples(data.rows(rows)[image.name], captions, variable=image).savefig(path, dpi=200)
+    write_figure(plot_samples(data.rows(rows)[image.name], captions, variable=image), path, dpi=200)

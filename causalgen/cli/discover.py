@@ -9,7 +9,7 @@ import typer
 
 from .failures import failures
 from .tables import kinds, names
-from .threads import Threads
+from .threads import Threads, cap_threads
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -82,6 +82,7 @@ def discover(
         from ..discovery import discover as search
         from ..studies.graphs import find_graph
 
+        cap_threads()
         graph = find_graph(compare) if compare is not None else source.graph
 
         result = search(
@@ -159,12 +160,13 @@ def _record(result: "Discovery", comparison: "Comparison | None") -> dict[str, A
 
 def _write(folder: Path, result: "Discovery", comparison: "Comparison | None") -> list[Path]:
     from ..errors import NotIdentifiableError
+    from ..files import write_whole
     from ..spreadsheets import write_csv
 
     folder.mkdir(parents=True, exist_ok=True)
     paths = [folder / "edges.csv", folder / "discovery.json"]
     write_csv(result.to_frame(), paths[0])
-    paths[1].write_text(json.dumps(_record(result, comparison), indent=2), encoding="utf-8")
+    write_whole(paths[1], json.dumps(_record(result, comparison), indent=2))
     if result.frequencies is not None:
         paths.append(folder / "frequencies.csv")
         write_csv(result.frequencies.to_frame(), paths[-1])
@@ -175,10 +177,11 @@ def _write(folder: Path, result: "Discovery", comparison: "Comparison | None") -
         graph = result.found.graph()
     except NotIdentifiableError:  # a class is not a single graph to draw
         return paths
+    from ..reports.figure_files import write_figure
     from ..reports.graph_plot import plot_graph
 
     paths.append(folder / "graph.png")
-    plot_graph(graph).savefig(paths[-1], dpi=200)
+    write_figure(plot_graph(graph), paths[-1], dpi=200)
     return paths
 
 

@@ -7,7 +7,7 @@ import typer
 
 from .failures import failures
 from .tables import kinds, names, sides, treatments
-from .threads import Threads
+from .threads import Threads, cap_threads
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -96,6 +96,7 @@ def effects(
         from ..effects import estimate_effect
         from ..reports.effects.write import check_formats
 
+        cap_threads()
         assumed = declare_kinds(assumed, rows, kinds(kind or ()))
         chosen = check_formats(names(formats)) if formats else None
         arguments: dict[str, Any] = {"simulations": simulations} if simulations else {"refute": False}

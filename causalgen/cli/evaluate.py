@@ -7,7 +7,7 @@ import typer
 
 from .failures import failures
 from .options import TrustCode
-from .threads import Threads
+from .threads import Threads, cap_threads
 
 if TYPE_CHECKING:
     from ..metrics import MetricTable
@@ -36,6 +36,7 @@ def evaluate(
         folder = read_run(run, trust_code=trust_code)
         from ..studies.evaluating import evaluate_run
 
+        cap_threads()
         found = evaluate_run(folder, protocol=protocol, rows=rows)
         _print(found.table, protocol)
         typer.echo(found.csv)

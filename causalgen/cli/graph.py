@@ -52,7 +52,8 @@ def graph(
     """
     with failures():
         from ..errors import GraphError
-        from ..graph.formats import format_of
+        from ..files import write_whole
+        from ..graph.formats import format_graph, format_of
         from ..studies.graphs import find_graph
         from .pictures import check_folder, check_picture
 
@@ -71,12 +72,13 @@ def graph(
         else:
             _print(found, record)
         if draw is not None:
+            from ..reports.figure_files import write_figure
             from ..reports.graph_plot import plot_graph
 
-            plot_graph(found).savefig(draw, dpi=200)
+            write_figure(plot_graph(found), draw, dpi=200)
             typer.echo(draw, err=as_json)
         if out is not None:
-            found.write(out)
+            write_whole(out, format_graph(found, format_of(out)))
             typer.echo(out, err=as_json)
 
 

@@ -7,7 +7,7 @@ import typer
 
 from .failures import failures
 from .options import AsJson, Do, RunArgument, Seed, TrustCode, print_files, print_json, print_notes, records, split
-from .threads import Threads
+from .threads import Threads, cap_threads
 
 if TYPE_CHECKING:
     from ..studies.worlds import Comparison
@@ -47,6 +47,7 @@ def intervene(
         folder = read_run(run, trust_code=trust_code)
         from ..studies.worlds import compare_worlds
 
+        cap_threads()
         found = compare_worlds(folder, split(do), against=split(against), n=n, seed=seed, out=out)
         if as_json:
             worlds = dict(zip(("against", "do"), found.titles, strict=True))

@@ -40,6 +40,7 @@ def new(
     """
     with failures():
         from ..errors import DataError
+        from ..files import write_whole
         from ..studies.output import check_writable, writing
 
         if out.exists():
@@ -64,7 +65,7 @@ def new(
         name = name.strip("._-") or "study"
         starter = starter_study(table, columns, edges, name=name, image=image, group=group, below=out.parent)
         with writing(out.parent):
-            out.write_text(starter.text, encoding="utf-8")
+            write_whole(out, starter.text)
         for note in starter.notes:
             typer.echo(f"Note: {note}")
         if starter.unused:

@@ -7,7 +7,7 @@ import typer
 
 from .failures import failures
 from .options import AsJson, Do, RunArgument, Seed, TrustCode, print_files, print_json, print_notes, records, split
-from .threads import Threads
+from .threads import Threads, cap_threads
 
 __all__ = ["sample"]
 
@@ -41,6 +41,7 @@ def sample(
         folder = read_run(run, trust_code=trust_code)
         from ..studies.sampling import draw_samples
 
+        cap_threads()
         found = draw_samples(folder, n, do=split(do), given=split(given), seed=seed, out=out)
         if as_json:
             files = {"csv": found.csv, "grid": found.grid, "images": found.images}

@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-__all__ = ["Threads", "wait_asleep"]
+__all__ = ["Threads", "cap_threads", "wait_asleep"]
 
 NUMBERS = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS", "LOKY_MAX_CPU_COUNT")
 """Variables that torch, the linear algebra libraries and joblib's worker processes read on import."""
@@ -30,6 +30,22 @@ def _use(number: int | None) -> int | None:
         if torch := sys.modules.get("torch"):  # only where a program calls the command line
             torch.set_num_threads(number)
     return number
+
+
+def cap_threads() -> None:
+    """Compute with no more threads than the affinity of this process and the quota of its container allow.
+
+    What the user has set stays. Call it after the libraries have been imported: by default, they count cores only.
+    """
+    if any(name in os.environ for name in NUMBERS):
+        return
+    from joblib import cpu_count
+    from threadpoolctl import threadpool_limits
+
+    usable = max(1, cpu_count())
+    threadpool_limits(usable, user_api="blas")
+    if torch := sys.modules.get("torch"):
+        torch.set_num_threads(min(torch.get_num_threads(), usable))
 
 
 Threads = Annotated[

@@ -11,6 +11,7 @@ import pandas as pd
 from ..errors import DataError, RunFolderError
 from ..spreadsheets import write_csv
 from .counterfactual_plot import plot_counterfactual
+from .figure_files import write_figure
 from .image_files import write_images
 
 if TYPE_CHECKING:
@@ -87,7 +88,7 @@ def write_counterfactual(
         write_csv(table, folder / "counterfactual.csv")
         if nodes:
             grid = folder / "grid.png"
-            plot_counterfactual(counterfactual, shown, truth, names=names[:shown]).savefig(grid, dpi=160)
+            write_figure(plot_counterfactual(counterfactual, shown, truth, names=names[:shown]), grid, dpi=160)
     except OSError as error:
         raise RunFolderError(
             f"Expected an output folder that can be written; got '{folder}': {error.strerror or error}. Choose another one."

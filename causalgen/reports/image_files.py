@@ -1,5 +1,6 @@
 """Images of a model as files."""
 
+import io
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -7,6 +8,7 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
+from ..files import write_whole
 from ..graph import Variable
 from .images import as_picture
 
@@ -26,5 +28,7 @@ def write_images(folder: Path, names: Sequence[str], images: Any, variable: Vari
     paths = []
     for name, image in zip(names, images, strict=True):
         paths.append(folder / f"{name}.png")
-        Image.fromarray(np.uint8(np.rint(as_picture(image, variable) * 255))).save(paths[-1])
+        buffer = io.BytesIO()
+        Image.fromarray(np.uint8(np.rint(as_picture(image, variable) * 255))).save(buffer, format="png")
+        write_whole(paths[-1], buffer.getvalue())
     return paths

@@ -1,13 +1,13 @@
 """The page of an audit: what changes, on which images, how far they can be trusted, and under which assumptions."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import pandas as pd
 import torch
 
 from ..audit import AuditReport, AuditRow, Movers
-from ..audit.rows import ALL, BEYOND, CANNOT_TELL
+from ..audit.rows import ALL, BEYOND, CANNOT_TELL, FEWEST_GROUPS
 from ..audit.subgroups import EVERYONE
 from ..graph import CausalGraph
 from ..reports import Highlight, plot_changes, plot_graph, plot_samples
@@ -138,10 +138,18 @@ def _subgroups(report: AuditReport) -> Section:
     table = change_table(report, rows, "Changes by subgroup, by the units' own attributes")
     fold = f"The {len(rows)} rows" if len(rows) > OPEN_ROWS else ""
     beyond = [row for row in rows if row.verdict == BEYOND]
-    text = f"{len(beyond)} of {len(rows)} changes are beyond the margin."
+    text = f"{len(beyond)} of {len(rows)} changes are beyond the margin{_untold(rows)}."
     if 0 < len(beyond) <= FEW:
         text += f" {'; '.join(f'{place_text(row)}, under {row.intervention} ({row.effect})' for row in beyond)}."
     return Section("subgroups", "Subgroups", [Part(text=text), Part(fold=fold, tables=[table])])
+
+
+def _untold(rows: Sequence[AuditRow]) -> str:
+    """How many changes cannot be told, and the first reason where it is that of all."""
+    untold = [row for row in rows if row.verdict == CANNOT_TELL]
+    few = all(row.groups < FEWEST_GROUPS for row in untold)
+    reason = f", because they concern fewer than {FEWEST_GROUPS} groups of units" if few else ""
+    return f"; {len(untold)} cannot be told{reason}" if untold else ""
 
 
 def _flipped(row: AuditRow) -> str:

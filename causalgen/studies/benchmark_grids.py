@@ -10,6 +10,7 @@ from ..datasets import Dataset
 from ..errors import SupportWarning
 from ..mechanisms import Abductive, Mechanism
 from ..reports import plot_counterfactual, plot_samples
+from ..reports.figure_files import write_figure
 from ..scm import StructuralCausalModel
 from ..training.fit import OnEpoch
 
@@ -49,7 +50,7 @@ def grid_hook(
         with warnings.catch_warnings(), torch.no_grad():
             warnings.simplefilter("ignore", SupportWarning)
             figure = _counterfactuals(world) if isinstance(mechanism, Abductive) else _samples(world)
-        figure.savefig(folder / f"epoch-{epoch:03d}.png", dpi=110)
+        write_figure(figure, folder / f"epoch-{epoch:03d}.png", dpi=110)
 
     def _counterfactuals(world: StructuralCausalModel) -> "Figure":
         factual = data.rows(rows[:UNITS])

@@ -13,6 +13,7 @@ from ..training import bars
 from ..training.threads import limited, threads_after
 from .asking import fitted_data, fitted_model
 from .benchmark_shared import attribute_predictors, latents
+from .lock import FolderLock
 from .measurements import measurement_of
 from .queries import image_node
 from .runfolder import RunFolder
@@ -73,7 +74,7 @@ def evaluate_run(
     enough = enough_epochs(len(data.split["train"]), PREDICTOR_EPOCHS)
     epochs = (1, 1) if run.record.get("smoke") else (enough, LATENT_EPOCHS)
     threads = run.record.get("threads", {}).get("training", {})
-    with bars(console or Console(stderr=True)) as progress, limited(threads_after(threads)):
+    with FolderLock(run.path), bars(console or Console(stderr=True)) as progress, limited(threads_after(threads)):
         predictors = attribute_predictors(
             data, run.predictors, image=image, epochs=epochs[0], seed=study.seed, bars=progress
         )
@@ -84,7 +85,7 @@ def evaluate_run(
             image=image, rows=study.evaluation.rows if rows is None else rows, cycle_rows=CYCLE_ROWS,
             seed=study.seed, bars=progress,
         )  # fmt: skip
-    csv = run.tables / f"evaluation-{protocol}.csv"
-    csv.parent.mkdir(exist_ok=True)
-    write_csv(table.to_frame(), csv)
+        csv = run.tables / f"evaluation-{protocol}.csv"
+        csv.parent.mkdir(exist_ok=True)
+        write_csv(table.to_frame(), csv)
     return Evaluation(table, csv)

@@ -11,6 +11,7 @@ from ..errors import DataError
 from ..grammar import parse_do, parse_values
 from ..graph import CausalGraph, Variable
 from ..reports import plot_samples
+from ..reports.figure_files import write_figure
 from ..reports.image_files import write_images
 from ..scm import Samples
 from ..scm.interventions import describe
@@ -133,7 +134,7 @@ def _write_draw(folder: Path, title: str, samples: Samples, notes: Sequence[str]
             grid, shown = folder / "grid.png", min(len(table), MOST_SHOWN)
             captions = _captions(graph, pictures[0], table[:shown])
             figure = plot_samples(samples[pictures[0]][:shown], captions, variable=graph[pictures[0]], title=title)
-            figure.savefig(grid, dpi=160)
+            write_figure(figure, grid, dpi=160)
             if shown < len(table):
                 notes = [*notes, f"The grid shows the first {shown} of {len(table)} units."]
     return Draw(title, samples, table, tuple(notes), folder / "samples.csv", grid, tuple(images))

@@ -14,6 +14,7 @@ from ..errors import DataError
 from ..grammar import parse_do
 from ..graph import CausalGraph
 from ..reports import plot_worlds
+from ..reports.figure_files import write_figure
 from ..scm import Samples, StructuralCausalModel, attribute_model
 from ..spreadsheets import write_csv
 from .asking import fitted_model
@@ -96,7 +97,7 @@ def compare_worlds(
             grid = folder / "grid.png"
             shown = _draws(scm, worlds, SHOWN, seed)
             images = {title: samples[node] for title, samples in zip(titles, shown, strict=True)}
-            plot_worlds(images, variable=scm.graph[node]).savefig(grid, dpi=160)
+            write_figure(plot_worlds(images, variable=scm.graph[node]), grid, dpi=160)
     return Comparison(titles, table, tuple(notes), folder / "intervene.csv", grid)
 
 

@@ -221,7 +221,7 @@ BAD_OUTPUTS = {
         lambda images: torch.where(torch.arange(len(images)) == 3, torch.nan, 0.5),
         "infinity for 1 outputs",
     ),
-    "no class named": (lambda images: torch.full((len(images), 2), 0.5), "Name it with outcome="),
+    "no class named": (lambda images: torch.full((len(images), 2), 0.5), "Name it \\(outcome="),
 }
 
 

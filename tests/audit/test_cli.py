@@ -12,7 +12,9 @@ from torch import nn
 from typer.testing import CliRunner, Result
 
 from causalgen.cli.app import app
+from causalgen.cli.threads import NUMBERS
 from causalgen.scm import save
+from causalgen.studies.lock import FolderLock
 from causalgen.studies.modelling import build_model
 from causalgen.studies.schema import load_study
 from causalgen.studies.sources import load_data
@@ -126,7 +128,8 @@ def test_a_function_is_audited_from_the_working_directory(
     ("arguments", "message"),
     [
         (["--classifier", "absent.onnx", *DO], "there is no such file"),
-        (["--classifier", "NETWORK", "--logits", *DO], "Name it with outcome="),
+        (["--classifier", "NETWORK", "--logits", "--outcome", "sick", *DO], "among the 2 outputs (0, 1); got 'sick'"),
+        (["--classifier", "NETWORK", "--logits", *DO], "got no class. Name it (outcome=..., --outcome)"),
         (["--classifier", "NETWORK", "--outcome", "1", *DO], "Pass logits=True"),
         (["--classifier", "NETWORK", "--outcome", "1", "--scale", "1/0", *DO], "a fraction such as 1/255; got '1/0'"),
         (["--classifier", "NETWORK", "--outcome", "1", "--image", "photo", *DO], "Expected an image among image"),
@@ -155,3 +158,24 @@ def test_it_wants_a_run(tmp_path: Path) -> None:
     done = CliRunner().invoke(app, ["audit", str(tmp_path), "--classifier", "x", *DO])
     assert done.exit_code == 2
     assert "Expected a run folder" in done.stderr
+
+
+def test_a_run_in_use_is_audited_into_another_folder_only(
+    ask: Command, run: Path, network: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Audits write below the run unless --out says where; they compute with no more threads than the quota allows."""
+    for name in NUMBERS:
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setattr("joblib.cpu_count", lambda: 1)
+    before = torch.get_num_threads()
+    question = ("--classifier", network, "--logits", "--outcome", "1", "--do", "thickness=3", "--rows", 20)
+    try:
+        torch.set_num_threads(2)
+        with FolderLock(run):
+            refused = ask(*question)
+            assert ask(*question, "--out", tmp_path / "audit").exit_code == 0
+        assert torch.get_num_threads() == 1
+    finally:
+        torch.set_num_threads(before)
+    assert refused.exit_code == 2
+    assert "another process" in refused.output

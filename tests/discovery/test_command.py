@@ -10,6 +10,7 @@ from study_cases import TINY
 from typer.testing import CliRunner, Result
 
 from causalgen.cli.app import app
+from causalgen.spreadsheets import restored
 
 from .cases import table
 
@@ -51,7 +52,7 @@ def test_knowledge_files_and_a_drawing(scans: Path, tmp_path: Path) -> None:
     record = json.loads((out / "discovery.json").read_text())
     assert record["knowledge"]["tiers"] == [["age", "sex"], ["volume"], ["score"]]
     assert record["comparison"]["shd"] == 0
-    assert set(pd.read_csv(out / "edges.csv")["mark"]) == {"->"}
+    assert set(restored(pd.read_csv(out / "edges.csv"))["mark"]) == {"->"}
 
 
 def test_what_is_not_oriented_is_not_drawn(scans: Path, tmp_path: Path) -> None:
