@@ -49,7 +49,7 @@ def declare_kinds(graph: CausalGraph, table: pd.DataFrame, variables: KindsLike 
         variables: A kind such as "categorical", a Variable, or a mapping with kind, labels, support and unit, by node.
 
     Raises:
-        UnknownNameError: A name is no node of the graph.
+        UnknownNameError: A name is not a node of the graph.
         DataError: A kind is unknown, or its column cannot be read as that kind.
 
     >>> graph = CausalGraph("clinic -> pain")

@@ -107,7 +107,7 @@ def refuse_unfit(algorithm: Algorithm, columns: Columns, knowledge: Knowledge, t
 
 
 def choose_test(columns: Columns, test: str) -> str:
-    """The name of the test: the one asked for, or by kinds Fisher's z, G² or the mixed one.
+    """The name of the test: the one given, else Fisher's z, G² or the mixed one, by kinds.
 
     Raises:
         UnknownNameError: No test has that name.

@@ -102,7 +102,7 @@ class Comparison:
         again = (
             ""
             if self.consistency is None
-            else f"; the graph's adjacencies come back in {self.consistency:.0%} of resamples"
+            else f"; the graph's adjacencies are found again in {self.consistency:.0%} of resamples"
         )
         return (
             f"SHD {self.shd} of {len(self.found.nodes) * (len(self.found.nodes) - 1) // 2} pairs; {adjacencies}{again}"

@@ -1,4 +1,4 @@
-"""PC and FCI on causal-learn's searches, with background knowledge that is respected.
+"""PC and FCI on causal-learn's searches, with background knowledge.
 
 causal-learn finds the skeleton and the separating sets, and has FCI's orientation rules. Two of its properties are not taken
 over: it drops a required edge that a test calls independent, and its FCI turns a forbidden b -> a into the *directed* edge
@@ -103,7 +103,7 @@ def fci(names: tuple[str, ...], test: CIT_Base, alpha: float, knowledge: Knowled
 
 
 def _mark_knowledge(graph: GeneralGraph, nodes: list[GraphNode], names: tuple[str, ...], knowledge: Knowledge) -> None:
-    """Put an arrowhead at an end that is no cause, and a tail at the cause of a required edge."""
+    """Put an arrowhead at an end that is not a cause, and a tail at the cause of a required edge."""
     for edge in list(graph.get_graph_edges()):
         first, second = edge.get_node1(), edge.get_node2()
         a, b = (names[nodes.index(node)] for node in (first, second))

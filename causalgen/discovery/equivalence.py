@@ -60,7 +60,7 @@ class EquivalenceClass:
             assumptions": one DAG, which linearity and non-Gaussian noise single out.
         nodes: The columns.
         edges: `(a, mark, b)`, one for each adjacent pair: "->", "---" (a or b is the cause), "<->" (hidden common
-            cause), "o->" and "o-o" (a circle: unknown whether arrowhead or tail). What is not listed is not adjacent:
+            cause), "o->" and "o-o" (a circle: unknown whether arrowhead or tail). Other pairs are not adjacent:
             some set of columns made the two independent.
         conflicts: Contradictions that rule out a class, as text; finite data can contradict themselves.
         separations: Why pairs are not adjacent, from the algorithms that test.

@@ -24,7 +24,7 @@ class Knowledge:
     Args:
         required: Edges that are there, in any form that `CausalGraph` reads, such as "age -> volume".
         forbidden: Edges that are not there; "a -> b; b -> a" forbids both directions.
-        tiers: Groups of columns in temporal order; a column of a later tier is no cause of one of an earlier tier.
+        tiers: Groups of columns in temporal order; a column of a later tier does not cause one of an earlier tier.
             Columns that are left out are unconstrained.
 
     Raises:

@@ -136,7 +136,7 @@ def compile_expression(
 
     Raises:
         DataError: The text is no expression, is too long or too deep, or uses an operation that the grammar lacks.
-        UnknownNameError: A name that is neither the node nor a parent.
+        UnknownNameError: A name is neither the node nor a parent.
 
     >>> thickness = Variable("thickness", "continuous", unit="px")
     >>> wider = compile_expression("thickness*2 + 0.5", thickness, {})

@@ -44,7 +44,7 @@ def parse_do(graph: CausalGraph, texts: Iterable[str]) -> dict[str, Any]:
 
     Raises:
         DataError: No intervention, a node named twice, a label that is not declared, no number and no expression.
-        UnknownNameError: A name that is no node, or in an expression neither the node nor a parent.
+        UnknownNameError: A name that is not a node, or in an expression neither the node nor a parent.
         SupportError: A number outside the support.
 
     >>> pen = Variable("pen", "binary", labels=("ballpoint", "felt-tip"))

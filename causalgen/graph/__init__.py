@@ -1,4 +1,4 @@
-"""Causal graphs: what is assumed, what it implies, and which effects it identifies. No torch here."""
+"""Causal graphs: assumptions, their implications, and the effects that they identify. Imports no torch."""
 
 from .adjustment import AdjustmentCheck, adjustment_sets, check_adjustment_set, efficient_adjustment_set
 from .causation import Bounds, causation_bounds

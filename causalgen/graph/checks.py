@@ -1,4 +1,4 @@
-"""What makes a causal graph valid: declared, distinct names, no loop, no cycle."""
+"""Checks of a causal graph: declared and distinct names, no loop, no cycle."""
 
 from collections.abc import Iterable
 

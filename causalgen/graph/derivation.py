@@ -21,7 +21,7 @@ class Step:
 
     Args:
         before: The part of the formula that changes.
-        after: What it becomes.
+        after: The part that replaces it.
         law: The law of probability that makes them equal; empty if a rule does.
         check: The rule of do-calculus with its separation; None if a law does.
     """

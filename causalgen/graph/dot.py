@@ -1,7 +1,7 @@
 """DOT, the language of Graphviz, with the arrows of DAGitty.
 
-Reading is written out here because the readers of plain DOT lose what matters for causes: pydot 4.0.1 takes `x <-> y`
-for three nodes without an edge, and an undirected `--` for an arrow.
+The reader is written here because readers of plain DOT lose the direction of edges: pydot 4.0.1 reads `x <-> y`
+as three nodes without an edge, and an undirected `--` as an arrow.
 
 References:
     The DOT language, https://graphviz.org/doc/info/lang.html.

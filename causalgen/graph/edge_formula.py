@@ -38,7 +38,7 @@ class Factor:
     Args:
         nodes: A district.
         given: Its parents outside, without the treatment.
-        level: The treatment value on which it depends, "a" or "b"; empty when the treatment is no parent of it.
+        level: The treatment value on which it depends, "a" or "b"; empty if the treatment is not its parent.
         plain: Whether it is the conditional distribution P(node | given) itself. Otherwise it is a distribution
             under do(given) that Tian's algorithm computes from the observed one.
     """

@@ -35,7 +35,7 @@ def read_graph(path: str | Path) -> CausalGraph:
       a hidden common cause becomes a bidirected edge, a hidden variable between others an edge past it.
     - The attributes `kind`, `unit`, and, as JSON, `labels`, `support` and `image_shape` declare a variable. Other
       attributes, ports and the borders of subgraphs have no causal meaning and are left out.
-    - The same edge twice is one edge. Undirected edges, cycles, and nodes `selected` or `adjusted` by DAGitty are errors:
+    - A repeated edge counts once. Undirected edges, cycles, and nodes `selected` or `adjusted` by DAGitty are errors:
       what to adjust for belongs to the question, not to the graph.
     - A text has at most 100,000 edges, 10,000 nodes, 1,000 characters a name, and 400,000 (YAML, GML) to 2,000,000 (JSON)
       characters.

@@ -23,7 +23,7 @@ def front_door_set(
     (i) M intercepts every directed path from treatment to outcome; (ii) no back-door path from the treatment to M
     is open; (iii) the treatment blocks every back-door path from M to the outcome.
 
-    Conditions (ii) and (iii) exclude variables one after another, and an excluded one can never come back, so what
+    Conditions (ii) and (iii) exclude variables one after another, and an excluded one never returns, so what
     remains is the greatest set that satisfies both; if that misses a directed path, every set does.
 
     Raises:

@@ -42,7 +42,7 @@ class NestedEstimand:
         adjustment: Variables, not affected by the treatment, that are held equal in the comparison.
         paths: The active paths of a path-specific effect.
         factors: The factors of the formula.
-        stages: How to compute it by regression on regression, outcome last; empty where a factor is no plain
+        stages: How to compute it by regression on regression, outcome last; empty if a factor is not a plain
             conditional distribution, or where the query needs none.
     """
 

@@ -17,9 +17,9 @@ class Notation:
     Args:
         spell: Writes the name of a variable.
         prime: Marks a bound variable whose name is taken.
-        bar: Stands before what is conditioned on.
+        bar: Precedes the condition.
         act: Writes an intervention on the names given.
-        gap: Stands between factors.
+        gap: Separates factors.
         sigma: Begins a sum.
         fraction: Writes a quotient.
         group: Puts a part in brackets.

@@ -166,7 +166,7 @@ def _moral_graph_over(dag: nx.DiGraph, x: Node, y: Node, allowed: Iterable[Node]
 
 
 def _cut_around(moral: nx.Graph, side: set[Node], y: Node) -> frozenset:
-    """The boundary of `side`, less what y cannot reach."""
+    """The boundary of `side`, without the nodes that y cannot reach."""
     boundary = {neighbour for node in side for neighbour in moral[node]} - side
     far = _component(moral, y, without=boundary)
     return frozenset(node for node in boundary if not far.isdisjoint(moral[node]))

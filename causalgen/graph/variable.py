@@ -1,4 +1,4 @@
-"""A variable of a causal graph: what it measures, in which unit, over which values."""
+"""A variable of a causal graph, with its kind, unit and range of values."""
 
 import math
 from collections.abc import Hashable, Iterable, Mapping, Sequence
@@ -134,7 +134,7 @@ class Variable:
         return f"{self.name} [{self.unit}]" if self.unit else self.name
 
     def __repr__(self) -> str:
-        """What was declared, as Python; many labels as their number."""
+        """The declaration as Python code; many labels are shown as their number."""
         said: dict[str, Any] = {"shape": self.shape or None, "labels": self.labels, "support": self.support}
         said["unit"] = self.unit
         parts = [repr(self.name), *([repr(self.kind)] if self.kind else [])]

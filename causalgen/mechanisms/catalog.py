@@ -77,7 +77,7 @@ def mechanism_class(name: Any, variable: str, *, trust_code: bool) -> Any:
 
     Raises:
         UntrustedCodeError: The text names code, which is not trusted.
-        DataError: It cannot be imported, or is no mechanism that can be built.
+        DataError: It cannot be imported, or is not a mechanism that can be built.
     """
     if not isinstance(name, str) or not is_code(name):
         return name
@@ -95,7 +95,7 @@ def build(
     parents: Mapping[str, Variable],
     options: Mapping[str, Any] | None = None,
 ) -> Mechanism:
-    """Build the mechanism called `name` (None: the default of the variable's kind), or of a class.
+    """Build the mechanism named `name` (None: the default of the variable's kind), or of a class.
 
     Raises:
         UnknownNameError: No mechanism or no option of that name.

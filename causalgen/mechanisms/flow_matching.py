@@ -132,7 +132,7 @@ class FlowMatching(TransportMechanism):
 
 @torch.no_grad()
 def _pairing(noise: Tensor, data: Tensor, conditions: Tensor) -> Tensor:
-    """For each image the position of its noise: optimal transport between (noise, dealt parents) and (image, parents)."""
+    """For each image the position of its noise: optimal transport between (noise, random parents) and (image, parents)."""
     conditions = conditions.expand(len(data), -1).float()
     dealt = conditions[torch.randperm(len(data), device=data.device)]
     cost = torch.cdist(data.flatten(1).float(), noise.flatten(1).float()).square()

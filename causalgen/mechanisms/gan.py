@@ -10,7 +10,7 @@ encoder and generator to reconstruct x
 (Li et al., ALICE: Towards understanding adversarial learning for joint distribution matching, 2017). In the last part of
 training the generator is frozen and only the encoder is trained on the cycles.
 
-The critic compares a real with a generated image rather than judging each alone, and pays for steepness at both, which makes
+The critic compares a real with a generated image rather than scoring each alone, with a gradient penalty at both, which makes
 training converge (Huang et al., The GAN is dead; long live the GAN!, 2024).
 """
 

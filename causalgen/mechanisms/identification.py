@@ -38,7 +38,7 @@ class Identification(NamedTuple):
 
     Args:
         kind: How far the data determine them.
-        assumption: What the mechanism assumes when it abducts, as a clause without a capital or full stop.
+        assumption: The assumption of its abduction, as a clause without a capital or full stop.
     """
 
     kind: Identifiability

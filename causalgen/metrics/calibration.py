@@ -32,8 +32,8 @@ def calibration(
 ) -> list[MetricResult]:
     """Share of units whose attribute, measured on the true counterfactual image, lies in the interval over particles.
 
-    The interval holds the central 90 % of the attribute measured on the particles' images, and with fewer than 19 of them all
-    that they span; the floor is the share that a calibrated model reaches. At most 100 units are used.
+    The interval holds the central 90 % of the attribute measured on the particles' images, or with fewer than 19 of them their
+    whole range; the floor is the share that a calibrated model reaches. At most 100 units are used.
 
     Args:
         case: A query with its answers; its truth must be known.

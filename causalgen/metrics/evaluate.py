@@ -83,7 +83,7 @@ def evaluate(
         bars: Rich progress bars (see `causalgen.training.bars`).
 
     Raises:
-        UnknownNameError: A query, measurement, classifier or predictor for a name that is no node.
+        UnknownNameError: A query, measurement, classifier or predictor for a name that is not a node.
         DataError: There is no image node, or several and none is named; the protocol sets one node at a time.
     """
     measure, classifiers, predictors = dict(measure or {}), dict(classifiers or {}), dict(predictors or {})

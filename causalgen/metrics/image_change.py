@@ -40,7 +40,7 @@ class ImageChange:
         change, low, high: Mean change with its 95 % interval, bootstrapped over groups.
         floor, floor_low, floor_high: The same for redrawing without a change.
         units: Units over which the means are taken.
-        asked: Units that were asked; the others have the values of the intervention already, or could not be read.
+        asked: Units that were queried; the others have the values of the intervention already, or could not be read.
         groups: Groups of the units.
         supported: Share of the units within joint support.
     """

@@ -5,7 +5,7 @@ r"""Minimality: does a counterfactual change only what it must? Counterfactual l
 `x*` is the counterfactual of `x`; `x'` are test images with the counterfactual value and `x''` test images with the
 factual one (for a continuous attribute: that lie in the same of nine bins). A small value means that the counterfactual is
 nearer to its factual than others with its value are, and not nearer than others with the factual value. `d` is here the
-Euclidean distance between posterior means of a VAE that knows no attribute; the published code uses a divergence between
+Euclidean distance between posterior means of a VAE without attributes; the published code uses a divergence between
 Gaussians and passes the mean in the place of the log-scale, so its values are not comparable.
 
 Returning the factual image scores log(.8 + .2 e) = .295 (Melistas et al., Benchmarking counterfactual image generation,

@@ -1,4 +1,4 @@
-"""Protocols: how queries are drawn, how predictors normalise, what residual is carried, and over what L1 is taken.
+"""Protocols: sampling of queries, normalisation of predictors, share of the residual carried over, and area of L1.
 
 - causalgen: the default. Values of other units, predictors in evaluation mode, no residual, L1 over the image.
 - published: gives numbers comparable to those of Melistas et al., Benchmarking counterfactual image generation (NeurIPS 2024
@@ -70,7 +70,7 @@ PROTOCOLS: dict[str, Protocol] = {protocol.name: protocol for protocol in (CAUSA
 
 
 def protocol_named(name: str) -> Protocol:
-    """The protocol called `name`.
+    """The protocol named `name`.
 
     Raises:
         UnknownNameError: There is no such protocol.

@@ -71,7 +71,7 @@ def draw_query(
         seed: Seed of the permutation.
 
     Raises:
-        UnknownNameError: A name that is no node.
+        UnknownNameError: A name that is not a node.
         DataError: An image among the nodes.
     """
     names = (spec,) if isinstance(spec, str) else tuple(spec)
@@ -109,7 +109,7 @@ def draw_from_other_bin(
         seed: Seed of the draws.
 
     Raises:
-        UnknownNameError: A name that is no node.
+        UnknownNameError: A name that is not a node.
         DataError: An image, or an attribute with values in one bin only.
     """
     scm.graph.require(node)

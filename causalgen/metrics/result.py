@@ -55,7 +55,7 @@ class MetricResult:
 
 @dataclass(frozen=True, repr=False)
 class MetricTable:
-    """Results in reading order, and notes on what was left out or needs care.
+    """Results in reading order, and notes on omissions and caveats.
 
     >>> result = MetricResult("thickness MAE", "do(thickness)", "model", "all units", 0.2, 0.1, 0.3, 100, "px")
     >>> MetricTable((result,)).result(metric="thickness MAE")

@@ -74,7 +74,7 @@ def check_blueprint(
 
     Args:
         rebuild: Makes the module; called on the meta device.
-        header: What was saved.
+        header: The saved tensors.
         parts: Submodules by the names that messages give them.
 
     Returns:

@@ -192,6 +192,6 @@ class ConvDecoder(nn.Module):
 
 
 def in_full_precision(layer: nn.Module, x: Tensor) -> Tensor:
-    """`layer(x)` outside autocast: in bfloat16 a pixel near white or black is known to one grey level only."""
+    """`layer(x)` outside autocast: bfloat16 resolves a pixel near white or black to one grey level only."""
     with torch.autocast(x.device.type, enabled=False):
         return layer(x.to(next(layer.parameters()).dtype))

@@ -1,4 +1,4 @@
-"""Interventions: what `do` may hold for a node, and how it acts in a world.
+"""Interventions: the values of `do`, and their effect in a world.
 
 A value, one value per unit, a callable `(value, parents) -> value` that sees what the node would have been in this world,
 or a `Mechanism` that replaces the node's own and draws fresh noise. A text has the same meaning as on the command line and in a
@@ -29,8 +29,8 @@ def check_interventions(graph: CausalGraph, do: Mapping[str, Any] | None) -> dic
     """The interventions in topological order, with texts read.
 
     Raises:
-        UnknownNameError: A name that is no node, or in an expression neither the node nor a parent.
-        DataError, SupportError: A text that is no label, number, shift or expression, or outside the support.
+        UnknownNameError: A name is not a node, or in an expression neither the node nor a parent.
+        DataError, SupportError: A text that is not a label, number, shift or expression, or outside the support.
         GraphError: A replacing mechanism has a descendant of its node as a parent.
         NotFittedError: A replacing mechanism is not fitted.
     """

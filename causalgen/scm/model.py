@@ -52,7 +52,7 @@ class StructuralCausalModel(nn.Module):
 
     Raises:
         GraphError: The graph has bidirected edges.
-        UnknownNameError: A mechanism for a name that is no node, or of an unknown name.
+        UnknownNameError: A mechanism for a name that is not a node, or of an unknown name.
     """
 
     def __init__(self, graph: CausalGraph, mechanisms: Mapping[str, Any] | None = None) -> None:
@@ -138,7 +138,7 @@ class StructuralCausalModel(nn.Module):
             n: Number of units.
             do: Interventions by node (see `Posterior.counterfactual`).
             given: Observed values by node, in the world under `do`: one value, or a label. A text such as "+1" is
-                refused: what was observed is no shift.
+                refused: an observed value is not a shift.
             seed: Seed; None uses torch's global state.
 
         Raises:

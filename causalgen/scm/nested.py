@@ -214,7 +214,7 @@ def probability_of_causation(
     level: float = 0.95,
     seed: int = 0,
 ) -> ProbabilitiesOfCausation:
-    """Probabilities of necessity, sufficiency and both, with the bounds that hold whatever the coupling of noises.
+    """Probabilities of necessity, sufficiency and both, with bounds that hold for any coupling of noises.
 
     Args:
         scm: A fitted model.

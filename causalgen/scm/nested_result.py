@@ -40,7 +40,7 @@ class NestedEffects:
     """Effects of do(treatment=b) against do(treatment=a) that compare nested counterfactuals.
 
     Attributes:
-        question: What was asked.
+        question: The question as text.
         effects: One entry for each effect; also by name: `answer["natural direct"]`.
         by_unit: Effects of each unit (mean over particles), in the order of the factual table or of the draws.
         supported: Share of units whose recomputed nodes all had parents inside the joint range of training.
@@ -102,7 +102,7 @@ class ProbabilitiesOfCausation:
     """Probabilities of necessity (PN), sufficiency (PS) and both (PNS) of a binary treatment for a binary outcome.
 
     Attributes:
-        question: What was asked.
+        question: The question as text.
         probabilities: PN, PS and PNS; also by name: `answer["PN"]`.
         reading: The assumptions behind the numbers as text.
     """

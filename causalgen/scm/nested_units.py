@@ -1,4 +1,4 @@
-"""Units of a model with one noise each, whose value of any node can be asked for in any nested world.
+"""Units of a model with one noise each, and the values of their nodes in any nested world.
 
 Every world of a unit runs the model's mechanisms under the *same* noise. Only the ancestors of the queried nodes are
 run: an image on which the outcome does not depend is never generated.

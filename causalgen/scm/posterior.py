@@ -70,7 +70,7 @@ class Posterior:
             seed: Seed of replacing mechanisms, the only fresh randomness.
 
         Raises:
-            UnknownNameError: An intervened name is no node.
+            UnknownNameError: An intervened name is not a node.
             SupportError: An intervened value lies outside its variable's support.
             AbductionError: A node to recompute has a mechanism that cannot abduct.
         """

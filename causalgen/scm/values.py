@@ -26,7 +26,7 @@ def as_values(graph: CausalGraph, values: Any, like: Tensor) -> dict[str, Tensor
 
     Raises:
         MissingValueError: A node is absent or holds NaN.
-        UnknownNameError: A name that is no node.
+        UnknownNameError: A name is not a node.
         DataError: A wrong shape, a label that is not declared, unequal or zero batch size.
         SupportError: A value outside its variable's support.
     """

@@ -86,8 +86,8 @@ def fit(
         config: Settings.
         out: Folder for checkpoints; if it holds an unfinished fit of the same model and settings, training resumes there.
         bars: Rich progress bars (see `causalgen.training.bars`).
-        on_epoch: Called after every epoch of an image, to look at what was learned so far; its random draws do not touch
-            training's.
+        on_epoch: Called after every epoch of an image, to inspect the model so far; its random draws do not affect
+            those of training.
 
     Raises:
         DataError: A constant column, values that do not fit their variables, or a device that this machine lacks.

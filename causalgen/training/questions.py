@@ -42,7 +42,7 @@ def ask_at_random(scm: StructuralCausalModel, values: Values, *, image: str, cau
     """For every unit, the attributes under do(a random cause = another unit's value).
 
     Args:
-        scm: The model; its attribute mechanisms answer for the attributes.
+        scm: The model; its mechanisms give the counterfactual attributes.
         values: Observed units, `(B, ...)` by node.
         image: Name of the image node.
         causes: Nodes that are set, one a unit, equally often.

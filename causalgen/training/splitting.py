@@ -60,7 +60,7 @@ def _unused(graph: CausalGraph, data: Any) -> list[str]:
 def _said(data: Dataset, unused: list[str], seed: int) -> Dataset:
     """Warn how the rows were split, and which columns were not used."""
     counts = ", ".join(f"{len(rows):,} for {name}" for name, rows in data.split.items())
-    left = f" Columns that are no node were not used: {', '.join(unused)}." if unused else ""
+    left = f" Columns that are not nodes were not used: {', '.join(unused)}." if unused else ""
     warn(
         f"The {len(data):,} rows were split: {counts} (a column `split` decides, else shares of .7, .15 and .15 at random, "
         f"seed {seed}). The test rows are untouched: FitResult.data holds the split.{left} For groups that must stay "

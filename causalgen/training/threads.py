@@ -80,7 +80,7 @@ def threads_to_try() -> list[int]:
 
 
 def threads_after(stages: Mapping[str, int]) -> int:
-    """Threads for what follows training: the number that is set, else that of the last stage, else all."""
+    """Threads for the steps after training: the number that is set, else that of the last stage, else all."""
     return given_threads() or next(reversed(list(stages.values())), None) or usable_threads()
 
 

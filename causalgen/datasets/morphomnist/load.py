@@ -53,8 +53,8 @@ def load_morphomnist(
         source: "released" for the released images, or "generated" for new attributes of the MNIST digits, drawn by the
             same process and kept in the cache folder.
         rows: Total number of rows: the first six sevenths of them from MNIST's training set, the rest from its test set.
-        seed: Seed of the validation split, of the noise of hue, and of all noise of generated rows. No row depends on
-            how many there are.
+        seed: Seed of the validation split, of the noise of hue, and of all noise of generated rows. Rows do not
+            depend on their number.
         colour: Add the attribute hue, and paint the images in it.
         progress: Called with (images drawn, images in all) while generating.
 

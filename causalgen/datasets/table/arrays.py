@@ -46,8 +46,8 @@ def from_arrays(
     Args:
         values: By name, all of one length N: attributes `(N,)` or `(N, 1)`, numbers or labels; images `(N, H, W)`,
             `(N, C, H, W)` or `(N, H, W, C)`: bytes, or floats from 0 to 255 or from 0 to 1. Other
-            numbers, such as uint16, go through the declared `window`, or through their own range, and a `DataWarning`
-            says so. Names that are no node may be group and split.
+            numbers, such as uint16, go through the declared `window`, or through their own range, with a
+            `DataWarning`. Names that are not nodes may be group and split.
         graph, variables, group, split, missing, missing_words, rows, seed: As in `load_table`.
 
     Raises:

@@ -113,7 +113,7 @@ def read_columns(
 
     Raises:
         DataError: Several columns match a node.
-        UnknownNameError: A node without a column.
+        UnknownNameError: A node has no column.
     """
     named = {node: said for node, said in declared.items() if node not in pixels}
     matches = match_columns(named, list(frame.columns), lambda title: looks_like_paths(frame[title]))

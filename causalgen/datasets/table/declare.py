@@ -112,7 +112,7 @@ def read_declarations(variables: VariablesLike, graph: EdgesLike | CausalGraph) 
 
     Raises:
         DataError: A field is unknown, or contradicts another.
-        UnknownNameError: A variable that is no node.
+        UnknownNameError: A variable is not a node.
 
     >>> read_declarations({"age": {"unit": "years"}}, "age -> scan")["age"].unit
     'years'

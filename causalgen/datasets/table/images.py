@@ -77,8 +77,8 @@ class ImageColumn:
     ) -> Tensor:
         """Images of `rows`, uint8 `(len(rows), C, H, W)`, mapped from a file in the cache folder.
 
-        They are decoded once, by several workers, and read from disk as they are needed; so they may be more than fits
-        in memory. Images that cannot be decoded are noted in `faults`.
+        They are decoded once, by several workers, and read from disk on demand, so they need not fit in memory. Images
+        that cannot be decoded are recorded in `faults`.
         """
         files = [self.paths[row] for row in rows]
         store = cache_folder(root) / "images" / f"{self._key(files)}.npy"

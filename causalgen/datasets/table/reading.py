@@ -22,7 +22,7 @@ CSV = (".csv", ".tsv", ".txt")
 PARQUET = (".parquet", ".pq")
 JSON_LINES = (".jsonl", ".ndjson")
 BLOCK, LONG = 1 << 20, 8
-"""Bytes that are parsed at a time, at least; lines that go into them."""
+"""Least size of a parsed block, in bytes and in longest lines."""
 MOST_CELLS = 300_000_000
 """Greatest number of cells of a Parquet file: 2.4 GB of numbers."""
 MOST_SHOWN = 300
@@ -35,7 +35,7 @@ def read_table(path: str | Path, *, arrow: bool = False) -> pd.DataFrame:
 
     CSV is UTF-8, or UTF-16 with its byte order mark; columns are separated by commas, semicolons, tabs or bars, as the
     header says. Where it is not commas, numbers may have a decimal comma. Empty cells, NA, NaN, null and None are missing,
-    unless in quotes: a label may be called so. An apostrophe before =, +, - or @ marks text for spreadsheets and is left
+    unless in quotes: a label may have that name. An apostrophe before =, +, - or @ marks text for spreadsheets and is left
     out (see `causalgen.spreadsheets`). Spaces and line breaks in column names become one space. A first column
     without a name that numbers the rows is left out, and so are empty columns without a name.
 
