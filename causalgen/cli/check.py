@@ -70,11 +70,13 @@ def _print(found: "StudyCheck", name: str) -> None:
     console.print(shown)
     for line in _lines(found):
         console.print(line, markup=False, highlight=False)
-    seconds = sum(found.training_seconds.values())
+    training, seconds = sum(found.training_seconds.values()), sum(found.seconds.values())
     console.print(
-        f"Training takes at most about {duration(seconds)} here. No faults found. Next: causalgen run {name}",
+        f"A run takes at most about {duration(seconds)} here, of which training the model takes {duration(training)}. "
+        f"No faults found. Next: causalgen run {name}",
         markup=False,
         highlight=False,
+        soft_wrap=True,
     )
 
 
@@ -98,6 +100,7 @@ def _lines(found: "StudyCheck") -> list[str]:
         ("response curves", study.curves),
         ("effects", study.effects),
     ]
+    lines += [found.note] if found.note else []
     return [*lines, "Asked: " + ", ".join(f"{len(items)} {what}" for what, items in asked)]
 
 

@@ -31,6 +31,10 @@ def new(
         str | None,
         typer.Option(help="Column of groups whose rows belong together, such as the patient.", show_default="none"),
     ] = None,
+    images: Annotated[
+        Path | None,
+        typer.Option(help="Folder that image paths start from.", show_default="found below the table's folder"),
+    ] = None,
     out: Annotated[Path, typer.Option(help="The study file.")] = Path("study.yaml"),
     yes: Annotated[bool, typer.Option("--yes", "-y", help="Accept all proposals without asking.")] = False,
 ) -> None:
@@ -51,14 +55,14 @@ def new(
             table = Path(_ask(question)).expanduser()
         from ..datasets.table.matching import match_one
         from ..datasets.table.splits import given_split
-        from ..studies.starting import propose_edges, starter_study, table_columns
+        from ..studies.starting import propose_edges, propose_group, starter_study, table_columns
 
-        columns = table_columns(table)
+        columns = table_columns(table, images)
         _show(columns)
         if edges is None:
             image = image or _image(columns, yes=yes)
             group = group and match_one(group, "the group", list(columns.frame.columns)).title
-            kept_apart = (group, image, given_split(columns.frame, ()))
+            kept_apart = (group or propose_group(columns, ()), image, given_split(columns.frame, ()))
             proposal = propose_edges([x for x in columns.attributes if x not in kept_apart], image)
             edges = proposal if yes else _ask("Causal graph", proposal, _read_graph)
         name = "".join(c if c.isascii() and (c.isalnum() or c in "._-") else "-" for c in table.absolute().stem)

@@ -9,6 +9,7 @@ over the units of which the intervention changes an attribute. Using the redrawn
 the effect of redrawing itself, such as smoothing, out of the change; the floor measures that effect.
 """
 
+import math
 import warnings
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
@@ -43,6 +44,8 @@ class ImageChange:
         asked: Units that were queried; the others have the values of the intervention already, or could not be read.
         groups: Groups of the units.
         supported: Share of the units within joint support.
+        spread: Standard deviation of what is read from the factual images.
+        expected: Whether the number should follow what the intervention sets.
     """
 
     query: str
@@ -60,6 +63,15 @@ class ImageChange:
     asked: int
     groups: int
     supported: float
+    spread: float
+    expected: bool = False
+
+    @property
+    def strength(self) -> float:
+        """The size of the change in standard deviations of the factual images; 0 without a change."""
+        if self.spread > 0:
+            return abs(self.change) / self.spread
+        return math.inf if self.change else 0.0
 
     def to_dict(self) -> dict[str, Any]:
         """JSON-able form."""
@@ -121,6 +133,7 @@ def image_changes(
                     asked=len(use),
                     groups=len(np.unique(groups)),
                     supported=float(supported[use].mean()),
+                    spread=float(before.std()),
                 )
             )
     return found

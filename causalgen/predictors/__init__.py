@@ -6,6 +6,7 @@ from .fit_predictor import enough_epochs, fit_predictor
 from .predictor import AttributePredictor
 from .regressor import Regressor, fit_regressor
 from .storage import load, load_predictor, save, save_predictor
+from .timing import reader_seconds
 
 __all__ = [
     "AttributePredictor",
@@ -17,6 +18,7 @@ __all__ = [
     "fit_regressor",
     "load",
     "load_predictor",
+    "reader_seconds",
     "save",
     "save_predictor",
 ]

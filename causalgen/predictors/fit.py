@@ -1,27 +1,21 @@
 """Train a classifier on real images, with early stopping on the validation images."""
 
-import copy
 import math
 
-import torch
 from rich.progress import Progress
 from torch import Tensor
 from torch.nn import functional as F
-from torch.optim import AdamW
-from torch.optim.lr_scheduler import OneCycleLR
 
 from ..columns import as_column
 from ..errors import DataError
 from ..graph import Variable
 from ..nn import seeded
 from .classifier import Classifier
+from .one_cycle import OneCycle, train_one_cycle
 
-__all__ = ["LEAST_EPOCHS", "classifier_epochs", "fit_classifier"]
+__all__ = ["LEAST_EPOCHS", "classifier_cycle", "fit_classifier"]
 
 BATCH = 128
-LEARNING_RATE = 4e-3
-WEIGHT_DECAY = 1e-3
-PATIENCE = 3
 LEAST_EPOCHS = 10
 STEPS = 500
 """Steps after which a classifier has learned something, on data of any size."""
@@ -59,52 +53,36 @@ def fit_classifier(
         _check(variable, name, some_images, some_codes)
     if codes.unique().numel() < 2:
         raise DataError(f"Expected at least two labels of '{variable.name}' among the training images; got one.")
-    task = bars.add_task(f"train {variable.name} classifier", total=epochs, note="") if bars else None
     with seeded(seed, images.device):
         classifier = Classifier(variable, tuple(images.shape[1:])).to(images.device)
         classifier.initialize(images)
-        optimizer = AdamW(classifier.parameters(), weight_decay=WEIGHT_DECAY)
-        batches = math.ceil(len(images) / BATCH)
-        schedule = OneCycleLR(optimizer, LEARNING_RATE, total_steps=epochs * batches)
-        best, best_epoch, best_state = math.inf, 0, copy.deepcopy(classifier.state_dict())
-        for epoch in range(epochs):
-            _train_epoch(classifier, images, codes, optimizer, schedule)
-            loss, accuracy = _validate(classifier, *validation)
-            if loss < best:
-                best, best_epoch, best_state = loss, epoch, copy.deepcopy(classifier.state_dict())
-            if bars and task is not None:
-                bars.update(task, completed=epoch + 1, note=f"validation accuracy {accuracy:.1%}")
-            if epoch - best_epoch >= max(PATIENCE, epochs // 4):
-                break
-    if bars and task is not None:
-        bars.update(task, completed=epochs)
-    classifier.load_state_dict(best_state)
-    return classifier.eval()
+        train_one_cycle(
+            classifier,
+            len(images),
+            loss=lambda index: F.cross_entropy(classifier(images[index]), codes[index]),
+            validate=lambda: _validate(classifier, *validation),
+            cycle=OneCycle(epochs, BATCH),
+            title=f"train {variable.name} classifier",
+            bars=bars,
+        )
+    return classifier
 
 
-def classifier_epochs(rows: int) -> int:
-    """Passes over `rows` training images that are enough for a classifier.
+def classifier_cycle(rows: int) -> OneCycle:
+    """Batches and passes that are enough for a classifier on `rows` training images.
 
-    >>> classifier_epochs(7_000), classifier_epochs(280)
+    >>> classifier_cycle(7_000).epochs, classifier_cycle(280).epochs
     (10, 167)
     """
-    return max(LEAST_EPOCHS, math.ceil(STEPS / math.ceil(rows / BATCH)))
+    return OneCycle(max(LEAST_EPOCHS, math.ceil(STEPS / math.ceil(rows / BATCH))), BATCH)
 
 
-def _train_epoch(classifier: Classifier, images: Tensor, codes: Tensor, optimizer: AdamW, schedule: OneCycleLR) -> None:
-    classifier.train()
-    for index in torch.randperm(len(images), device=images.device).split(BATCH):
-        optimizer.zero_grad()
-        F.cross_entropy(classifier(images[index]), codes[index]).backward()
-        optimizer.step()
-        schedule.step()
-
-
-def _validate(classifier: Classifier, images: Tensor, codes: Tensor) -> tuple[float, float]:
+def _validate(classifier: Classifier, images: Tensor, codes: Tensor) -> tuple[float, str]:
     probabilities = classifier.probabilities(images)
     codes = codes.to(probabilities.device)
     loss = F.nll_loss(probabilities.clamp_min(1e-12).log(), codes)
-    return float(loss), float((probabilities.argmax(1) == codes).double().mean())
+    accuracy = float((probabilities.argmax(1) == codes).double().mean())
+    return float(loss), f"validation accuracy {accuracy:.1%}"
 
 
 def _check(variable: Variable, name: str, images: Tensor, codes: Tensor) -> None:

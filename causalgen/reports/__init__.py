@@ -10,7 +10,7 @@ from .effects import EffectFindings, plot_balance, plot_overlap, plot_sensitivit
 from .effects.write import write_effect_report
 from .forest import plot_forest
 from .graph_plot import plot_graph
-from .image_changes import change_sentence
+from .image_changes import change_sentence, lead_changes
 from .images import plot_samples
 from .marginals import plot_data
 from .metric_plot import plot_metrics
@@ -29,6 +29,7 @@ __all__ = [
     "ReportContent",
     "ResponseCurve",
     "change_sentence",
+    "lead_changes",
     "plot_balance",
     "plot_changes",
     "plot_counterfactual",

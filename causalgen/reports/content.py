@@ -28,11 +28,13 @@ class Highlight:
         label: The question, such as "Effect of ...".
         value: The number as text, with interval and unit.
         note: What to compare it with: truth, control, floor.
+        link: Text and address of further results; None for none.
     """
 
     label: str
     value: str
     note: str = ""
+    link: tuple[str, str] | None = None
 
 
 @dataclass(frozen=True, eq=False)

@@ -7,7 +7,7 @@ import pandas as pd
 
 from .content import Highlight, ReportContent
 from .effects.findings import EffectFindings
-from .image_changes import change_highlight
+from .image_changes import change_highlights
 from .style import number, with_interval
 from .tables import floor_note
 from .words import POPULATIONS
@@ -22,8 +22,8 @@ BESIDE = ("identity control", "oracle")
 
 
 def answers(content: ReportContent) -> list[Highlight]:
-    """The given highlights, one per change on the image, one per effect, one per headline metric."""
-    lines = [*content.highlights, *map(change_highlight, content.changes), *map(effect_highlight, content.effects)]
+    """The given highlights, the leading changes on the image, one per effect, one per headline metric."""
+    lines = [*content.highlights, *change_highlights(content.changes), *map(effect_highlight, content.effects)]
     if content.metrics is not None:
         frame = content.metrics.to_frame()
         lines += [metric_highlight(frame, *wanted) for wanted in headline_metrics(content)]

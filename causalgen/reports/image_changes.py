@@ -1,6 +1,7 @@
 """What interventions change on the image: a sentence for the answer box, and the table."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from .content import Highlight
@@ -10,28 +11,56 @@ from .style import number, with_interval
 if TYPE_CHECKING:
     from ..metrics import ImageChange
 
-__all__ = ["change_highlight", "change_sentence", "change_table"]
+__all__ = ["change_highlights", "change_sentence", "change_table", "lead_changes"]
+
+MOST = 3
+"""Changes on the first screen."""
 
 
 def change_sentence(change: "ImageChange") -> str:
-    """The change as text: from which value to which, over which units, and next to the change from redrawing alone."""
+    """The change in words: by how much, from what to what, over whom, and next to what redrawing alone does."""
+    line = _highlight(change)
+    return f"{line.label} {line.value}, {line.note}."
+
+
+def lead_changes(changes: Sequence["ImageChange"]) -> list["ImageChange"]:
+    """The changes that come first: of every intervention what the study expects to change, else what changes most.
+
+    Expected changes stand before others; changes are compared in standard deviations of the factual images.
+    """
+    leads: list[ImageChange] = []
+    for query in dict.fromkeys(change.query for change in changes):
+        same = [change for change in changes if change.query == query]
+        expected = [change for change in same if change.expected]
+        leads += expected or [max(same, key=lambda change: change.strength)]
+    return sorted(leads, key=lambda change: not change.expected)[:MOST]
+
+
+def change_highlights(changes: Sequence["ImageChange"]) -> list[Highlight]:
+    """The lines of the answer box; the last one says how many other changes the table holds."""
+    leads = lead_changes(changes)
+    lines = [_highlight(change) for change in leads]
+    if len(changes) > len(leads):
+        more = f"All {len(changes)} changes, also of numbers that follow something else, are in a table below."
+        lines[-1] = replace(lines[-1], link=(more, "#changes"))
+    return lines
+
+
+def _highlight(change: "ImageChange") -> Highlight:
+    value = _signed(change.change, with_interval(change.change, change.low, change.high))
+    return Highlight(f"{change.query} changes {change.name} on the image by", value, _basis(change))
+
+
+def _basis(change: "ImageChange") -> str:
+    """From what to what, over whom, and next to what redrawing alone does."""
     left = change.asked - change.units
-    others = f"; the other {left:,} have these values already or could not be read" if left else ""
+    others = f"; the other {left:,} have this value already or could not be read" if left else ""
+    floor = _signed(change.floor, with_interval(change.floor, change.floor_low, change.floor_high))
     return (
-        f"On the image, {change.query} changes {change.name} by {_signed(change.change)} on average "
-        f"[{number(change.low)}, {number(change.high)}], from {number(change.redrawn)} to {number(change.counterfactual)}. "
-        f"Floor: redrawing the same images without a change moves it by {_signed(change.floor)} "
-        f"[{number(change.floor_low)}, {number(change.floor_high)}], from {number(change.factual)}. "
-        f"{change.units:,} test images of {change.groups:,} groups{others}; {change.supported:.0%} within joint support; "
-        "95 % intervals are bootstrapped over groups."
+        f"from {number(change.redrawn)} to {number(change.counterfactual)}; floor: redrawing without a change moves it by "
+        f"{floor}; {change.units:,} test images of {change.groups:,} groups{others}; "
+        f"{100 * change.supported:.0f} % within joint support; 95 % intervals, bootstrapped over groups"
     )
-
-
-def change_highlight(change: "ImageChange") -> Highlight:
-    """The line of the answer box."""
-    value = with_interval(change.change, change.low, change.high)
-    sign = "+" if change.change > 0 else ""
-    return Highlight(f"{change.query} → {change.name} on the image", sign + value, change_sentence(change))
 
 
 def change_table(changes: Sequence["ImageChange"], file: str = "") -> Table:
@@ -66,5 +95,5 @@ def change_table(changes: Sequence["ImageChange"], file: str = "") -> Table:
     return Table("Numbers read from the images of test units, means with 95 % intervals", header, groups, file)
 
 
-def _signed(value: float) -> str:
-    return ("+" if value > 0 else "") + number(value)
+def _signed(value: float, text: str) -> str:
+    return ("+" if value > 0 else "") + text

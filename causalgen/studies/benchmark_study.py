@@ -12,6 +12,7 @@ from ..own_code import code_near
 from ..predictors import enough_epochs
 from ..training import TuningConfig
 from .benchmark_settings import Benchmark, Form, Recipe
+from .few_images import with_few_images
 from .queries import image_node
 from .schema import OwnData, Study
 from .sources import own_index, study_graph
@@ -44,6 +45,7 @@ def study_benchmark(study: Study, mechanisms: Sequence[str] | None = None) -> Be
     """
     graph = study_graph(study)
     check_study(study, graph)
+    study = with_few_images(study, graph)
     image, parents = _image(graph)
     own = dict(study.mechanisms.get(image, {}))
     word = own.pop("mechanism", None) or COMPARED[0]

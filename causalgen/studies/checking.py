@@ -4,13 +4,12 @@ from dataclasses import dataclass
 from typing import Any
 
 import pandas as pd
-import torch
 from rich.progress import Progress
 
 from ..datasets.table import TableIndex
 from ..graph import CausalGraph
-from ..training import FitConfig, step_seconds
-from .modelling import build_model
+from .expected import expected_seconds, training_seconds
+from .few_images import few_images_note, with_few_images
 from .schema import OwnData, Study
 from .scores import try_readers
 from .settings import fit_config, resolve
@@ -18,9 +17,6 @@ from .sources import load_data, own_index, study_graph
 from .validate import check_study
 
 __all__ = ["StudyCheck", "check"]
-
-ATTRIBUTE_SECONDS = 2e-5
-"""Seconds for a row, an epoch and an attribute, on one core."""
 
 
 @dataclass(frozen=True)
@@ -34,6 +30,9 @@ class StudyCheck:
         data: The user's table; None for a data set of the catalog.
         rows: Rows of each split; None before a catalog's data are loaded.
         training_seconds: Approximate upper bound of the training time by stage, timed on a few steps on this machine.
+        seconds: Approximate upper bound of the time of a run by step; the networks that read attributes off the images
+            are trained in "measure counterfactuals".
+        note: Defaults that depend on the number of images; empty without.
     """
 
     study: Study
@@ -42,6 +41,8 @@ class StudyCheck:
     data: TableIndex | None
     rows: dict[str, int] | None
     training_seconds: dict[str, float]
+    seconds: dict[str, float]
+    note: str
 
     def to_dict(self) -> dict[str, Any]:
         """JSON-able form."""
@@ -53,7 +54,9 @@ class StudyCheck:
             "dropped": None if self.data is None else self.data.dropped,
             "unused_columns": None if self.data is None else list(self.data.unused),
             "notes": None if self.data is None else list(self.data.notes),
+            "defaults": self.note,
             "training_seconds": {stage: round(seconds, 1) for stage, seconds in self.training_seconds.items()},
+            "seconds": {step: round(seconds, 1) for step, seconds in self.seconds.items()},
         }
 
 
@@ -72,18 +75,21 @@ def check(study: Study, device: str = "auto", bars: Progress | None = None) -> S
     """
     graph = study_graph(study)
     check_study(study, graph)
-    study = resolve(study)
+    given, study = study, resolve(with_few_images(study, graph))
     data = own_index(study) if isinstance(study.data, OwnData) else None
     if data is not None:
         try_readers(study, load_data(study, bars, warns=False))
     rows = None if data is None else {name: len(part) for name, part in data.split.items()}
+    training = training_seconds(study, graph, fit_config(study, device))
     return StudyCheck(
         study=study,
         graph=graph,
         variables=_declared(graph) if data is None else data.to_frame(),
         data=data,
         rows=rows,
-        training_seconds=_training_seconds(study, graph, rows, fit_config(study, device)),
+        training_seconds=training,
+        seconds=expected_seconds(study, graph, training=sum(training.values())),
+        note=few_images_note(given, study),
     )
 
 
@@ -95,25 +101,3 @@ def _declared(graph: CausalGraph) -> pd.DataFrame:
             values = "x".join(map(str, variable.shape))
         rows.append({"variable": name, "kind": variable.kind, "values": values, "unit": variable.unit or ""})
     return pd.DataFrame(rows)
-
-
-def _training_seconds(
-    study: Study, graph: CausalGraph, rows: dict[str, int] | None, config: FitConfig
-) -> dict[str, float]:
-    train = int((study.data.rows or 10_000) * 0.7) if rows is None else rows["train"]
-    attributes = [name for name, variable in graph.variables.items() if not variable.is_image]
-    seconds = {"attributes": ATTRIBUTE_SECONDS * train * config.attributes.epochs * len(attributes)}
-    for name in (name for name in graph.nodes if name not in attributes):
-        size = config.images.units(train)
-        steps = max(1, train // size) * config.images.epochs
-        batch = {node: _noise(graph, node, size) for node in (name, *graph.parents(name))}
-        seconds[name] = steps * step_seconds(build_model(study, graph), name, batch, config)
-    return seconds
-
-
-def _noise(graph: CausalGraph, name: str, count: int) -> torch.Tensor:
-    """Values that take as long to learn from as real ones."""
-    variable = graph[name]
-    if variable.labels is not None:
-        return torch.randint(len(variable.labels), (count,))
-    return torch.rand(count, *variable.shape) * (255.0 if variable.is_image else 1.0)

@@ -9,7 +9,7 @@ from ..datasets import Dataset
 from ..graph import CausalGraph
 from ..metrics import MetricTable, evaluate
 from ..predictors import Classifier, Regressor, fit_classifier, fit_regressor
-from ..predictors.fit import LEAST_EPOCHS, classifier_epochs
+from ..predictors.fit import LEAST_EPOCHS, classifier_cycle
 from ..scm import StructuralCausalModel
 from .measurements import measurement_of
 from .queries import image_node
@@ -109,7 +109,7 @@ def _classifier(study: Study, name: str, data: Dataset, smoke: bool, bars: Progr
         train[image],
         train[name],
         validation=(validation[image], validation[name]),
-        epochs=LEAST_EPOCHS if smoke else classifier_epochs(len(train[name])),
+        epochs=LEAST_EPOCHS if smoke else classifier_cycle(len(train[name])).epochs,
         seed=study.seed,
         bars=bars,
     )

@@ -1,6 +1,5 @@
 """Run a study: data, model, counterfactuals, metrics, effects, report; resumable, and every step timed."""
 
-import math
 import time
 from collections.abc import Callable
 from contextlib import ExitStack, nullcontext, suppress
@@ -12,18 +11,18 @@ from rich.markup import escape
 
 from ..errors import StorageError
 from ..graph import CausalGraph
-from ..predictors import enough_epochs
-from ..predictors.regressor import EPOCHS as REGRESSOR_EPOCHS
-from ..reports import change_sentence, write_report
-from ..training import FitResult, TuningConfig
+from ..reports import change_sentence, lead_changes, write_report
+from ..training import FitResult
 from ..training.progress import can_draw, duration
 from ..training.threads import given_threads, limited, threads_after
 from .effect_pages import write_effects
 from .effect_steps import effect_findings
-from .evaluation import evaluate_model, headline, regressed
+from .evaluation import evaluate_model, headline
+from .expected import CURVES, DATA, EFFECTS, GRIDS, METRICS, REPORT, STEPS, expected_seconds, training_seconds
+from .few_images import few_images_note, with_few_images
 from .lock import FolderLock, refuse_in_use
 from .machine import peak_memory, versions
-from .modelling import FIT, TUTOR_EPOCHS, fit_model
+from .modelling import FIT, fit_model
 from .opening import inspect_run, open_run
 from .progress import StepBars
 from .queries import gallery, response_curve
@@ -33,17 +32,12 @@ from .schema import OwnData, Study
 from .score_changes import score_changes
 from .scores import try_readers
 from .settings import fit_config, resolve, shrink
-from .sources import load_data, own_index, study_graph
+from .sources import load_data, study_graph
 from .validate import check_study
 
 __all__ = ["STEPS", "run_study"]
 
-START, DATA = "start and check", "load the data"
-GRIDS, CURVES = "ask for counterfactuals", "draw response curves"
-METRICS, EFFECTS, REPORT = "measure counterfactuals", "estimate effects", "write the report"
-ROWS = 10_000
-"""Default number of rows of a catalog data set when the study does not give one."""
-STEPS = (DATA, FIT, GRIDS, CURVES, METRICS, EFFECTS, REPORT)
+START = "start and check"
 
 
 def run_study(
@@ -85,14 +79,16 @@ def run_study(
     refuse_in_use(Path(out))
     graph = study_graph(study)
     check_study(study, graph)
-    study = resolve(shrink(study) if smoke else study)
+    given = shrink(study) if smoke else study
+    study = resolve(with_few_images(given, graph))
     fit_config(study, device)  # refuses a device that this machine lacks
     earlier = inspect_run(out, study, fresh=fresh)
     fitted = earlier is not None and not fresh and earlier.finished_step(FIT)
-    expected = _expected_seconds(study, graph, fitted=fitted, smoke=smoke)
+    expected = _expected(study, graph, device, fitted=fitted, smoke=smoke)
     if only_fit:
         expected = {name: expected[name] for name in (DATA, FIT)}
-    announced = _announcement(study, out, smoke, expected, resumes=earlier is not None and not fresh)
+    resumes = earlier is not None and not fresh
+    announced = _announcement(study, out, smoke, expected, note=few_images_note(given, study), resumes=resumes)
     with FolderLock(Path(out)) as lock, StepBars(study.name, expected, console) as bars:
         console.print(announced, soft_wrap=not can_draw(console))
         checked = time.perf_counter()
@@ -122,7 +118,7 @@ def run_study(
             )
             found.effects = step(EFFECTS, lambda: [effect_findings(study, effect, scm, data) for effect in effects])
             folder.update(headline=[] if found.metrics is None else headline(study, found.metrics))
-            folder.update(changes=[change_sentence(change) for change in found.changes])
+            folder.update(changes=[change_sentence(change) for change in lead_changes(found.changes)])
             step(REPORT, _write, study, folder, found)
     return folder
 
@@ -165,38 +161,20 @@ class _Stepper:
         return result
 
 
-def _size(study: Study, graph: CausalGraph) -> tuple[int, int]:
-    """Rows of the data, and pixels of one row's images."""
-    rows = len(own_index(study).rows) if isinstance(study.data, OwnData) else study.data.rows or ROWS
-    return rows, sum(math.prod(variable.shape) for variable in graph.variables.values() if variable.is_image)
+def _expected(study: Study, graph: CausalGraph, device: str, *, fitted: bool, smoke: bool) -> dict[str, float]:
+    """Seconds of each step; a few steps of training are timed on a user's own data, as `check` does."""
+    own = isinstance(study.data, OwnData) and study.training.tuning is None
+    known = sum(training_seconds(study, graph, fit_config(study, device)).values()) if own and not fitted else None
+    return expected_seconds(study, graph, training=0.0 if fitted else known, smoke=smoke)
 
 
-def _expected_seconds(study: Study, graph: CausalGraph, *, fitted: bool, smoke: bool) -> dict[str, float]:
-    """Rough seconds of each step on two cores, for the first estimate of the time left; bars correct it as they run."""
-    rows, pixels = _size(study, graph)
-    images, attributes = study.training.images.epochs or 1, study.training.attributes.epochs or 1
-    if study.training.tuning is not None:
-        # A step of tuning makes a counterfactual and costs about four training steps; the predictors together cost one.
-        images += 4 * (study.training.tuning.epochs or TuningConfig().epochs) + enough_epochs(rows, TUTOR_EPOCHS)
-    passes = 0 if smoke else len(regressed(study, graph)) * enough_epochs(round(0.7 * rows), REGRESSOR_EPOCHS)
-    return {
-        DATA: 3.0,
-        FIT: 0.0 if fitted else 0.7 * rows * (6e-7 * pixels * images + 0.00002 * attributes),
-        GRIDS: 0.3 * len(study.gallery),
-        CURVES: 2.0 * len(study.curves),
-        METRICS: 3.0
-        + 2e-6 * pixels * rows
-        + 1.6e-7 * pixels * rows * passes
-        + 0.008 * study.evaluation.rows * len(study.evaluation.queries),
-        EFFECTS: sum(2.0 + 0.4 * e.simulations + (2.0 + 0.5 * e.replicates) * e.doubt for e in study.effects),
-        REPORT: 6.0 + 3.0 * len(study.effects),
-    }
-
-
-def _announcement(study: Study, out: Path | str, smoke: bool, expected: dict[str, float], *, resumes: bool) -> str:
+def _announcement(
+    study: Study, out: Path | str, smoke: bool, expected: dict[str, float], *, note: str, resumes: bool
+) -> str:
     lines = [f"[bold]{study.name}[/]  {escape(study.question)}"]
     if smoke:
         lines.append("[yellow]Smoke run: everything is shrunk, the numbers mean nothing.[/]")
+    lines += [escape(note)] if note else []
     verb = "Resuming in" if resumes else "Writing to"
     return "\n".join(
         [*lines, f"{verb} {escape(str(out))}; {len(expected)} steps, about {duration(sum(expected.values()))}."]

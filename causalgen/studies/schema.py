@@ -173,6 +173,8 @@ class Score(Section):
     """Whether the classifier gives logits."""
     image: str | None = None
     """The image that is read; left out: the first of the graph."""
+    shows: Readable = ()
+    """Attributes that the number should follow; the report begins with what interventions on them change."""
 
     def below(self, folder: Path) -> "Score":
         """The same with an absolute path."""

@@ -90,10 +90,17 @@ def add_scores(study: Study, data: Dataset, table: pd.DataFrame, name: str) -> p
     """
     if name in data.graph or name not in study.scores:
         return table
-    values = read_images(reader(study, name), data.values[_image(study, data.graph, name)])
+    values = _read_all(reader(study, name), data, _image(study, data.graph, name))
     if len(np.unique(values[np.isfinite(values)])) < 2:
         raise DataError(f"Expected '{name}' to differ between images; got the same, or no number, on all of them.")
     return table.assign(**{name: values})
+
+
+def _read_all(read: Reader, data: Dataset, image: str) -> NDArray[np.float64]:
+    """What a reader says of every image, in the order of the table; no more than some images are in memory at once."""
+    labels = data.frame().index
+    parts = (labels[start : start + AT_ONCE] for start in range(0, len(labels), AT_ONCE))
+    return np.concatenate([read_images(read, data.rows(part)[image]) for part in parts])
 
 
 def _image(study: Study, graph: CausalGraph, name: str) -> str:

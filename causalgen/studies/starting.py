@@ -4,7 +4,7 @@ import json
 import math
 import os
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -17,24 +17,17 @@ from ..datasets.table import TableIndex, describe_columns, index_table
 from ..datasets.table.columns import as_frame, image_folder
 from ..datasets.table.declare import Declaration
 from ..datasets.table.faults import Faults
-from ..datasets.table.images import ImageColumn, index_images, looks_like_paths
-from ..datasets.table.matching import match_columns, name_and_unit, words_of
+from ..datasets.table.files import find_folder, holds_images
+from ..datasets.table.images import ImageColumn, index_images
+from ..datasets.table.matching import Match, match_columns, name_and_unit, words_of
 from ..datasets.table.words import count_words, missing_words
 from ..errors import DataError
 from ..graph import Variable
 from ..graph.parse import read_edges, write_name
+from .few_images import BATCH, image_epochs, image_mechanism
 
 __all__ = ["Columns", "Starter", "propose_edges", "propose_group", "propose_size", "starter_study", "table_columns"]
 
-STEPS = 2500
-"""Target number of training steps of a starter study, within `EPOCHS`."""
-EPOCHS = (10, 150)
-BATCH = 32
-FEW_IMAGES = 5000
-"""Below this many training images, the image's latents are kept from encoding its parents."""
-FREE, BETA = 0.0, 2.0
-"""No free nats for the latents, and twice the weight of their divergence. With 20 free nats do(sex) changed .67 of
-what it should on 400 made head scans of 32 pixels, with none .88, with twice the weight .96 (validation rows)."""
 LONGEST_SIDE = 64
 """Larger images are reduced to this size in a starter study, since training time grows with the pixels."""
 PERSONS = {"patient", "subject", "person", "participant", "case", "individual", "animal", "mouse", "donor"}
@@ -57,12 +50,18 @@ class Columns:
         images: Columns with paths of images.
         unusable: Column and why it cannot be a variable.
         frame: The table.
+        folder: Where image paths start.
     """
 
     attributes: tuple[str, ...]
     images: tuple[str, ...]
     unusable: dict[str, str]
     frame: pd.DataFrame = field(repr=False)
+    folder: Path
+
+    def holds_images(self, title: str) -> bool:
+        """Whether a column holds paths of images."""
+        return holds_images(self.frame[title], self.folder)
 
 
 @dataclass(frozen=True)
@@ -80,20 +79,30 @@ class Starter:
     unused: tuple[str, ...]
 
 
-def table_columns(table: Path) -> Columns:
+def table_columns(table: Path, images: Path | None = None) -> Columns:
     """Which columns of a table can be variables.
 
+    Args:
+        table: File or folder.
+        images: Where image paths start; None for the folder of the table, or the folder in it that has the files.
+
     Raises:
-        DataError: The table cannot be read.
+        DataError: The table cannot be read, or there is no such folder.
     """
+    if images is not None and not images.is_dir():
+        raise DataError(
+            f"Expected a folder of images; '{images}' is none. Name the folder that image paths start from."
+        )
     frame = as_frame(table)
-    found = describe_columns(frame)
+    folder = find_folder(frame, image_folder(table, None)) if images is None else images
+    found = describe_columns(frame, folder)
     found |= {name: "a name with a quotation mark or semicolon" for name in found if set(name) & set('";\n')}
     return Columns(
         attributes=tuple(name for name, what in found.items() if what == "attribute"),
         images=tuple(name for name, what in found.items() if what == "image"),
         unusable={name: what for name, what in found.items() if what not in ("attribute", "image")},
         frame=frame,
+        folder=folder,
     )
 
 
@@ -132,9 +141,12 @@ def starter_study(
         DataFaultsError: The table has faults; the message lists all.
         DataError, UnknownNameError, GraphError: The table or the graph cannot be read, or do not fit.
     """
-    variables = _images(table, columns.frame, read_edges(edges).nodes, image)
-    variables, notes = _with_words(columns.frame, read_edges(edges).nodes, variables)
-    proposed = group or propose_group(columns.frame, read_edges(edges).nodes)
+    nodes = read_edges(edges).nodes
+    variables, notes = _with_words(columns, nodes, _images(columns, nodes, image))
+    elsewhere = None if columns.folder == image_folder(table, None) else _relative(columns.folder, below)
+    if elsewhere is not None:
+        notes.append(f"Image paths start from '{elsewhere}': `images: {_flow(elsewhere)}`.")
+    proposed = group or propose_group(columns, nodes)
     if proposed is not None and group is None:
         notes.append(
             f"Rows with the same '{proposed}' are kept in one split: `group: \"{proposed}\"`. Remove it where each row is a "
@@ -144,14 +156,14 @@ def starter_study(
         columns.frame,
         edges,
         variables=variables,
-        root=image_folder(table, None),
+        root=columns.folder,
         group=proposed,
         missing="drop",
         name=table.absolute().name,
     )
     parts = [
         _head(name),
-        _data(index, _relative(table, below), edges, variables),
+        _data(index, {"table": _relative(table, below), "images": elsewhere}, edges, variables),
         _training(index),
         _questions(index),
         _effects(index),
@@ -160,26 +172,25 @@ def starter_study(
     return Starter("\n".join(part for part in parts if part), (*notes, *index.notes), index.unused)
 
 
-def _images(table: Path, frame: pd.DataFrame, nodes: Sequence[str], image: str | None) -> dict[str, dict[str, Any]]:
+def _images(columns: Columns, nodes: Sequence[str], image: str | None) -> dict[str, dict[str, Any]]:
     """A declaration of every image: the usual size of the first ones that can be read, since there may be several."""
-    matches = match_columns({node: Declaration() for node in nodes}, list(frame.columns), _looks(frame))
+    frame, matches = columns.frame, _matches(columns, nodes)
     said: dict[str, dict[str, Any]] = {}
     for node, match in matches.items():
-        if match.title == image or looks_like_paths(frame[match.title]):
+        if match.title == image or columns.holds_images(match.title):
             cells = frame[match.title].dropna().head(LOOKED_AT)
-            found = index_images(node, cells, image_folder(table, None), Declaration(), Faults(str(table)))
+            found = index_images(node, cells, columns.folder, Declaration(), Faults("the table"))
             size = {} if found is None else {"size": Counter(found.found).most_common(1)[0][0]}
             said[node] = {"kind": "image"} | size
     return said
 
 
 def _with_words(
-    frame: pd.DataFrame, nodes: Sequence[str], variables: dict[str, dict[str, Any]]
+    columns: Columns, nodes: Sequence[str], variables: dict[str, dict[str, Any]]
 ) -> tuple[dict[str, dict[str, Any]], list[str]]:
     """The declarations with likely words for missing values, and a sentence for each column that has some."""
-    matches = match_columns({node: Declaration() for node in nodes}, list(frame.columns), _looks(frame))
-    notes = []
-    for node, match in matches.items():
+    frame, notes = columns.frame, []
+    for node, match in _matches(columns, nodes).items():
         words = [] if node in variables else missing_words(frame[match.title])
         if words:
             variables = variables | {node: {"missing_words": tuple(words)}}
@@ -190,17 +201,17 @@ def _with_words(
     return variables, notes
 
 
-def propose_group(frame: pd.DataFrame, nodes: Sequence[str]) -> str | None:
+def propose_group(columns: Columns, nodes: Sequence[str]) -> str | None:
     """A column of repeated person numbers that the graph does not use; None where there is none or several."""
-    matches = match_columns({node: Declaration() for node in nodes}, list(frame.columns), _looks(frame))
-    used = {match.title for match in matches.values()}
+    frame, used = columns.frame, {match.title for match in _matches(columns, nodes).values()}
     found = [title for title in frame.columns if title not in used and set(words_of(title)) & PERSONS]
     found = [title for title in found if 3 <= frame[title].nunique() < frame[title].count()]
     return found[0] if len(found) == 1 else None
 
 
-def _looks(frame: pd.DataFrame) -> Callable[[str], bool]:
-    return lambda title: looks_like_paths(frame[title])
+def _matches(columns: Columns, nodes: Sequence[str]) -> dict[str, Match]:
+    """The column of every node."""
+    return match_columns({node: Declaration() for node in nodes}, list(columns.frame.columns), columns.holds_images)
 
 
 def _head(name: str) -> str:
@@ -215,8 +226,10 @@ question: ""                  # shown in the report
 """
 
 
-def _data(index: TableIndex, table: str, edges: str, declared: Mapping[str, dict[str, Any]]) -> str:
-    lines = ["data:", f"  table: {_flow(table)}"]
+def _data(
+    index: TableIndex, places: Mapping[str, str | None], edges: str, declared: Mapping[str, dict[str, Any]]
+) -> str:
+    lines = ["data:", *(f"  {key}: {_flow(place)}" for key, place in places.items() if place is not None)]
     lines += [
         "  # An arrow means 'may act on directly'; no arrow means 'does not'. Every answer rests on these assumptions."
     ]
@@ -292,15 +305,13 @@ def _training(index: TableIndex) -> str:
     images = [node for node in index.graph.nodes if index.graph[node].is_image]
     if not images:
         return ""
-    per_epoch = max(1, len(index.split["train"]) // BATCH)
-    epochs = int(np.clip(round(STEPS / per_epoch), *EPOCHS))
-    few = len(index.split["train"]) < FEW_IMAGES
-    mechanism = f"{{mechanism: conv-vae, free: {FREE}, beta: {BETA}}}" if few else "conv-vae"
+    rows = len(index.split["train"])
+    epochs, mechanism = image_epochs(rows), image_mechanism(rows)
     why = "# With few images, free latents (free) also encode the parents, and counterfactuals change too little.\n"
     return f"""# x := f(noise, parents), one mechanism for every node; nodes left out have the default of their kind.
 # Images: conv-vae, hierarchical-vae, diffusion, flow-matching, image-flow, gan, dcgan.
-{why if few else ""}mechanisms:
-  {_flow(images[0])}: {mechanism}
+{why if len(mechanism) > 1 else ""}mechanisms:
+  {_flow(images[0])}: {_flow(mechanism)}
 
 training:
   images: {{epochs: {epochs}, batch_size: {BATCH}}}
@@ -329,7 +340,7 @@ def _questions(index: TableIndex) -> str:
         "# Numbers that are read from every image. The report begins with how much each grid below changes them on the image.",
         "# Ready measures: area, mean, contrast, sharpness, gradient, texture, hue, saturation; or a Python function of yours.",
         "# scores:",
-        "#   bright: {measure: area, threshold: 140}",
+        "#   bright: {measure: area, threshold: 140" + f", shows: {_flow(parents[0])}" + "}",
     ]
     lines += ["", "# Grids: factual, counterfactual, what changed.", "gallery:"]
     lines += [f"  - do: {_flow({p: _another(index, graph[p])})}" for p in parents]
@@ -349,6 +360,7 @@ def _effects(index: TableIndex) -> str:
     for cause, outcome in pairs:
         lines += [f"  - treatment: {_flow(cause)}", f"    outcome: {_flow(outcome)}"]
         lines += [f"    contrast: {_flow(_contrast(index, graph[cause]))}"]
+        lines += ["    cluster: group            # rows of one group are not independent"] if index.group_by else []
     return "\n".join(lines) + "\n"
 
 

@@ -195,6 +195,10 @@ def _score(study: Study, graph: CausalGraph, name: str) -> None:
         raise DataError(f"Expected a new name for a score; '{name}' is a node of the graph. Rename the score.")
     if not images:
         raise DataError("Expected an image to read a score from; got a graph without one. Remove the scores.")
+    for attribute in score.shows:
+        if attribute not in graph or graph[attribute].is_image:
+            attributes = ", ".join(node for node in graph.nodes if not graph[node].is_image)
+            raise DataError(f"Expected `shows` to name an attribute among {attributes}; got '{attribute}'.")
     if score.image is not None and score.image not in images:
         raise DataError(f"Expected an image among {', '.join(images)}; got '{score.image}'.")
     reader(study, name)

@@ -1,15 +1,19 @@
 """From a folder of images and a table to a study that runs: `new`, `check`, `run`."""
 
 import json
+from collections.abc import Callable
 from pathlib import Path
 
 import pandas as pd
 import pytest
 from own_table import GRAPH, make
+from PIL import Image
 from typer.testing import CliRunner
 
 from causalgen.cli.app import app
+from causalgen.studies.few_images import few_images_note, with_few_images
 from causalgen.studies.schema import OwnData, load_study
+from causalgen.studies.sources import study_graph
 
 runner = CliRunner()
 
@@ -67,10 +71,51 @@ def test_a_starter_study_checks_and_runs(folder: Path) -> None:
 def test_what_is_not_said_is_asked(folder: Path) -> None:
     output = new(folder, answers="age -> size -> scan\n")
     assert "Attributes: patient, age, size, sex" in output
-    assert "[{patient, age, size, sex} -> scan]" in output
+    assert "[{age, size, sex} -> scan]" in output
     study = load_study(folder / "study.yaml")
     assert isinstance(study.data, OwnData)
     assert study.data.graph == "age -> size -> scan"
+
+
+@pytest.mark.parametrize("cut", [lambda path: path.name, lambda path: path.stem, lambda path: f"scans/{path.stem}"])
+@pytest.mark.parametrize("suffix", [".png", ".JPG"])
+def test_images_are_found_by_name_without_suffix_and_in_a_folder_next_to_the_table(
+    folder: Path, cut: Callable[[Path], str], suffix: str
+) -> None:
+    table = pd.read_csv(folder / "data" / "table.csv")
+    for file in (folder / "data" / "scans").iterdir():
+        Image.open(file).save(file.with_name(f"ISIC_{file.stem}{suffix}"))
+        file.unlink()
+    table["scan"] = [cut(Path(f"ISIC_{Path(cell).stem}{suffix}")) for cell in table["scan"]]
+    table.rename(columns={"scan": "isic_id"}).to_csv(folder / "data" / "table.csv", index=False)
+    output = new(folder, "--yes")
+    assert "Images: isic_id" in output
+    data = load_study(folder / "study.yaml").data
+    assert isinstance(data, OwnData)
+    assert data.graph == "{age, size, sex} -> isic_id"
+    assert (data.images is None) == table["scan"][0].startswith("scans")
+    checked = runner.invoke(app, ["check", str(folder / "study.yaml"), "--json"])
+    assert checked.exit_code == 0, checked.output
+    assert sum(json.loads(checked.output)["rows"].values()) == len(table)
+    (folder / "study.yaml").unlink()
+    asked = ["--images", str(folder / "data" / ("scans" if data.images else "")), "--edges", "age -> isic_id"]
+    assert "isic_id" in new(folder, *asked)
+    missing = runner.invoke(app, ["new", str(folder / "data" / "table.csv"), "--images", str(folder / "none")])
+    assert missing.exit_code == 2
+    assert "Expected" in missing.output
+
+
+def test_a_study_without_mechanisms_has_the_defaults_of_a_starter_study(folder: Path) -> None:
+    new(folder, "--edges", GRAPH)
+    starter = load_study(folder / "study.yaml")
+    (folder / "hand.yaml").write_text(f"name: hand\ndata: {{table: data/table.csv, graph: '{GRAPH}'}}\n")
+    hand = load_study(folder / "hand.yaml")
+    filled = with_few_images(hand, study_graph(hand))
+    assert filled.mechanisms == starter.mechanisms
+    assert filled.training.images == starter.training.images
+    assert "conv-vae with free: 0, beta: 2 and 150 epochs" in few_images_note(hand, filled)
+    assert with_few_images(starter, study_graph(starter)) is starter
+    assert few_images_note(starter, starter) == ""
 
 
 def test_the_graph_may_be_a_file(folder: Path) -> None:
@@ -91,7 +136,7 @@ def test_check_shows_data_and_time(folder: Path) -> None:
     (folder / "study.yaml").write_text("".join(line for line in lines if line.strip() != "group: patient"))
     result = runner.invoke(app, ["check", str(folder / "study.yaml")])
     assert result.exit_code == 0, result.output
-    for part in ("female, male", "42 train, 9 validation, 9 test", "leaves out: patient", "Training takes at most"):
+    for part in ("female, male", "42 train, 9 validation, 9 test", "leaves out: patient", "A run takes at most"):
         assert part in result.output
 
 

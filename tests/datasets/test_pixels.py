@@ -86,6 +86,10 @@ def test_the_window_is_said_declared_and_reported(tmp_path: Path) -> None:
     index = index_table(table, "a -> x", root=tmp_path, variables={"x": {"window": [500, 3800]}})
     assert index.notes == ()
     assert "grey values 500 to 3800" in index.to_frame()["values"][1]
+    narrow = index_table(table, "a -> x", root=tmp_path, variables={"x": {"window": [700, 3800]}})
+    darker = 100 * np.mean([grey(row, np.uint16) < 700 for row in range(ROWS)])
+    assert f"; {darker:.2g} % of the pixels are darker and 0 % are brighter, and are cut to 0" in narrow.source
+    assert "Widen its window" in narrow.notes[0]
 
 
 def upright() -> np.ndarray:

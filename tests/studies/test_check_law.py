@@ -11,7 +11,7 @@ from PIL import Image
 
 from causalgen.datasets.table import DataFaultsError
 from causalgen.errors import CausalgenError
-from causalgen.studies import checking
+from causalgen.studies import expected
 from causalgen.studies.checking import check
 from causalgen.studies.schema import load_study
 from causalgen.studies.settings import resolve, shrink
@@ -25,7 +25,8 @@ Change = Callable[[Path, pd.DataFrame], pd.DataFrame | None]
 @pytest.fixture(autouse=True)
 def _quick(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("CAUSALGEN_CACHE", str(tmp_path / "cache"))
-    monkeypatch.setattr(checking, "step_seconds", lambda *arguments: 0.01)
+    monkeypatch.setattr(expected, "step_seconds", lambda *arguments: 0.01)
+    monkeypatch.setattr(expected, "reader_seconds", lambda *arguments: 0.01)
 
 
 def make(folder: Path) -> pd.DataFrame:

@@ -210,11 +210,11 @@ def test_a_run_measures_by_a_function_and_tells_its_failure_before_training(fold
     done = CliRunner().invoke(app, ["run", str(path), "--out", str(folder / "run"), "--trust-code"])
     assert done.exit_code == 0, done.output
     first, _, rest = (folder / "run" / "report.html").read_text(encoding="utf-8").partition("<nav")
-    assert "On the image, do(sex = male) changes bright by" in first
-    assert "Floor: redrawing the same images without a change moves it by" in first
+    assert "do(sex = male) changes bright on the image by" in first
+    assert "floor: redrawing without a change moves it by" in first
     assert "What changes on the image" in rest
     changes = pd.read_csv(folder / "run" / "tables" / "image-changes.csv")
     assert (changes["low"] <= changes["change"]).all()
     assert (changes["change"] <= changes["high"]).all()
     shown = CliRunner().invoke(app, ["show", str(folder / "run")])
-    assert "do(sex = male) changes bright by" in " ".join(shown.output.split())
+    assert "do(sex = male) changes bright on the image by" in " ".join(shown.output.split())

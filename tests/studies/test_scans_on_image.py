@@ -13,8 +13,8 @@ WINDOW = 255 / 3564
 """Stored grey levels per grey level of the files: `new` proposes the window 0 to 3564."""
 SCORES = f"""
 scores:
-  ventricle: {{measure: area, threshold: {round(scans.VENTRICLE_LEVEL * WINDOW)}}}
-  head: {{measure: area, threshold: {round(scans.HEAD_LEVEL * WINDOW)}}}
+  ventricle: {{measure: area, threshold: {round(scans.VENTRICLE_LEVEL * WINDOW)}, shows: age}}
+  head: {{measure: area, threshold: {round(scans.HEAD_LEVEL * WINDOW)}, shows: sex}}
 """
 
 
@@ -41,7 +41,10 @@ def test_interventions_change_on_the_image_what_they_change_in_truth(
     Path("study.yaml").write_text(text, encoding="utf-8")
     done = CliRunner().invoke(app, ["run", "study.yaml", "--out", "run"])
     assert done.exit_code == 0, done.output
-    assert "On the image, do(age = 80 years) changes ventricle by +" in " ".join(done.output.split())
+    assert "do(age = 80 years) changes ventricle on the image by +" in " ".join(done.output.split())
+    first = Path("run/report.html").read_text(encoding="utf-8").partition("<nav")[0]
+    asked = [(query, name) for query in ("do(age = 80 years)", "do(sex = M)") for name in ("ventricle", "head")]
+    assert [f"{query} changes {name} on" in first for query, name in asked] == [True, False, False, True]
     changes = pd.read_csv("run/tables/image-changes.csv").set_index(["query", "name"])
     sexes = [scans.measure(scans.draw(truth.assign(sex=sex)), scans.HEAD_LEVEL).mean() for sex in "FM"]
     head = changes.loc[("do(sex = M)", "head")]

@@ -21,6 +21,7 @@ from .index import Missing, index_table
 from .load import load_index
 from .pixels import through_window
 from .splits import SplitLike
+from .window import Outside
 from .words import MissingWord
 
 __all__ = ["from_arrays", "from_torch"]
@@ -71,6 +72,8 @@ def from_arrays(
             array = _channels_first(name, array)
             said = declared.get(name, Declaration())
             window = said.window or _found_window(name, array)
+            if said.window is not None and (outside := Outside.of(array, said.window)).much:
+                warn(f"Of '{name}', {outside}. Widen its window where they matter.", DataWarning)
             pixels[name] = _bytes(array, window)
             if name in declared:
                 declared[name] = replace(said, window=window)

@@ -16,7 +16,8 @@ from ...graph.parse import EdgesLike
 from .attributes import Attribute, read_attribute
 from .declare import Declaration
 from .faults import Faults
-from .images import ImageColumn, PixelColumn, index_images, looks_like_paths
+from .files import holds_images
+from .images import ImageColumn, PixelColumn, index_images
 from .matching import match_columns
 from .reading import numbers_rows, read_table
 from .spelled import spelled_numbers
@@ -116,7 +117,7 @@ def read_columns(
         UnknownNameError: A node has no column.
     """
     named = {node: said for node, said in declared.items() if node not in pixels}
-    matches = match_columns(named, list(frame.columns), lambda title: looks_like_paths(frame[title]))
+    matches = match_columns(named, list(frame.columns), lambda title: holds_images(frame[title], folder))
     columns = Columns(proposed=tuple(node for node, match in matches.items() if match.proposed))
     for node, said in declared.items():
         if node in pixels:
@@ -128,7 +129,7 @@ def read_columns(
         if counts := count_words(frame[title], gone):
             columns.words[node] = counts
         column = without_words(frame[title], gone)
-        if said.is_image or (said.kind is None and said.labels is None and looks_like_paths(column)):
+        if said.is_image or (said.kind is None and said.labels is None and holds_images(column, folder)):
             image = index_images(node, column, folder, said, faults)
             columns.images |= {} if image is None else {node: image}
         else:
@@ -165,18 +166,22 @@ def _read(
     return attribute and replace(attribute, missing=column.isna().to_numpy(dtype=bool))
 
 
-def describe_columns(table: TableLike) -> dict[str, str]:
+def describe_columns(table: TableLike, folder: Path | None = None) -> dict[str, str]:
     """By column: "attribute", "image", or the reason why it can be neither.
+
+    Args:
+        table: The table.
+        folder: Where image paths start; None for the folder of the table.
 
     Raises:
         DataError: The table cannot be read.
     """
-    frame = as_frame(table)
-    return {title: _describe(frame[title]) for title in frame.columns}
+    frame, folder = as_frame(table), image_folder(table, folder)
+    return {title: _describe(frame[title], folder) for title in frame.columns}
 
 
-def _describe(column: pd.Series) -> str:
-    if looks_like_paths(column):
+def _describe(column: pd.Series, folder: Path) -> str:
+    if holds_images(column, folder):
         return "image"
     if numbers_rows(column):
         return "the numbers of the rows"

@@ -20,18 +20,17 @@ from ...graph import Variable
 from ..cache import cache_folder, content_hash
 from .declare import Declaration
 from .faults import Faults
-from .headers import ABSENT, SUFFIXES, Header, most_common, read_header
+from .files import file_of
+from .headers import ABSENT, Header, most_common, read_header
 from .pixels import GROUND, Rendering, decode_image
-from .window import find_window
+from .window import Outside, count_outside, find_window
 
-__all__ = ["ImageColumn", "PixelColumn", "index_images", "looks_like_paths", "window_note"]
+__all__ = ["ImageColumn", "PixelColumn", "index_images", "window_note"]
 
 Progress = Callable[[int, int], None]
 
 OUTSIDE = "a path that leaves the folder of images"
 USABLE = "one image that can be read; restore the file, or drop its row"
-LOOKED_AT = 20
-"""Cells that are examined to recognise a column of image paths."""
 CHUNK = 512
 """Images decoded between two reports of progress."""
 
@@ -49,6 +48,7 @@ class ImageColumn:
         found: Height and width of every file that could be inspected.
         readable: `(N,)` bool: files whose header was that of a usable image.
         alpha: Whether any file can be transparent.
+        outside: Pixels outside the declared window; None without one.
         notes: Conversions of the files that a user may not expect, one sentence each.
     """
 
@@ -60,6 +60,7 @@ class ImageColumn:
     found: tuple[tuple[int, int], ...] = field(repr=False)
     readable: NDArray[np.bool_] = field(repr=False)
     alpha: bool = False
+    outside: Outside | None = None
     notes: tuple[str, ...] = field(default=(), repr=False)
 
     @property
@@ -197,14 +198,6 @@ class PixelColumn:
         return torch.from_numpy(self.pixels[np.asarray(rows)])
 
 
-def looks_like_paths(column: pd.Series) -> bool:
-    """Whether most of the first words of a column have an image suffix."""
-    if pd.api.types.is_numeric_dtype(column):
-        return False
-    words = [str(word).lower() for word in column.dropna().head(LOOKED_AT)]
-    return sum(word.endswith(SUFFIXES) for word in words) > len(words) / 2
-
-
 def index_images(
     name: str, column: pd.Series, folder: Path, declared: Declaration, faults: Faults
 ) -> ImageColumn | None:
@@ -236,6 +229,9 @@ def index_images(
     window, notes = _window(name, title, [path for path, _ in found], headers, declared, faults)
     rendering = Rendering(declared.fit or "crop", window, declared.ground or GROUND)
     notes += _converted(name, headers, declared)
+    outside = _outside(declared, [path for path, header in found if isinstance(header, Header)])
+    if outside is not None and outside.much:
+        notes.append(f"Of '{name}', {outside}. Widen its window where they matter.")
     missing = np.array([cell is None for cell in cells])
     return ImageColumn(
         variable=variable,
@@ -246,6 +242,7 @@ def index_images(
         found=tuple(sizes),
         readable=np.array([isinstance(header, Header) for _, header in found]),
         alpha=any(header.alpha for header in headers),
+        outside=outside,
         notes=tuple(notes),
     )
 
@@ -276,6 +273,13 @@ def _window(
         faults.column(title, "one grey value in all images", "grey values that vary; check the files")
         return None, []
     return window, [window_note(name, window)]
+
+
+def _outside(declared: Declaration, paths: Sequence[Path | None]) -> Outside | None:
+    """Pixels that a declared window cuts; None without a window that can be applied."""
+    if declared.window is None or not declared.window[0] < declared.window[1]:
+        return None
+    return count_outside([path for path in paths if path is not None], declared.window)
 
 
 def window_note(name: str, window: tuple[float, float]) -> str:
@@ -320,7 +324,7 @@ def _headers(cells: Sequence[str | None], folder: Path) -> list[tuple[Path | Non
     seen: dict[str, tuple[Path, Header | str]] = {}
     for cell in cells:
         if cell is not None and cell not in seen:
-            path = base / cell.replace("\\", "/").replace("\0", "?")  # no path may contain a null character
+            path = file_of(base, cell)
             inside = Path(os.path.realpath(path)).is_relative_to(base)
             seen[cell] = (path, read_header(path) if inside else OUTSIDE)
     return [(None, None) if cell is None else seen[cell] for cell in cells]

@@ -114,11 +114,16 @@ class TableIndex:
             said += f"; rows with missing values were dropped ({names}): {len(self.rows):,} used."
         else:
             said += f", {len(self.rows):,} of them used." if left else "."
-        windows = {node: image.window for node, image in self.images.items() if image.window is not None}
-        return said + "".join(
-            f" Values 0 to 255 of '{node}' stand for grey values {low:g} to {high:g} of its files."
-            for node, (low, high) in windows.items()
-        )
+        return said + "".join(_window_words(node, image) for node, image in self.images.items())
+
+
+def _window_words(node: str, image: ImageColumn | PixelColumn) -> str:
+    if image.window is None:
+        return ""
+    low, high = image.window
+    cut = str(image.outside or "") if isinstance(image, ImageColumn) else ""
+    stand = f" Values 0 to 255 of '{node}' stand for grey values {low:g} to {high:g} of its files"
+    return stand + (f"; {cut}." if cut else ".")
 
 
 def index_table(
@@ -244,6 +249,10 @@ def _suspected(columns: Columns) -> list[str]:
 
 def _option(name: str, what: str, frame: pd.DataFrame, notes: list[str]) -> str:
     """The column of the group or the split."""
+    if not isinstance(name, str):
+        raise DataError(
+            f"Expected the name of a column for the {what}; got a {type(name).__name__}. Add it as a column."
+        )
     match = match_one(name, f"the {what}", list(frame.columns))
     if match.proposed:
         notes.append(f"The {what} '{name}' was read from '{match.title}': `{what}: \"{match.title}\"`.")

@@ -19,7 +19,7 @@ from PIL import Image, ImageColor, ImageOps
 from .declare import Fit
 from .headers import FORMATS, WIDE
 
-__all__ = ["GROUND", "Rendering", "decode_image", "grey_range", "grey_values", "through_window"]
+__all__ = ["GROUND", "Rendering", "decode_image", "grey_range", "grey_values", "read_grey", "through_window"]
 
 GROUND = "white"
 """Default colour behind transparent pixels."""
@@ -67,12 +67,17 @@ def decode_image(path: Path, shape: tuple[int, ...], rendering: Rendering | None
 
 def grey_range(path: Path) -> tuple[float, float] | None:
     """Least and greatest grey value of a file; None if no value is finite."""
-    image = _upright(path)
-    if isinstance(image, str):
+    values = read_grey(path)
+    if values is None:
         return None
-    values = grey_values(image)
     finite = values[np.isfinite(values)]
     return (float(finite.min()), float(finite.max())) if finite.size else None
+
+
+def read_grey(path: Path) -> NDArray[np.float64] | None:
+    """Grey values `(H, W)` of a file; None where it is damaged."""
+    image = _upright(path)
+    return None if isinstance(image, str) else grey_values(image)
 
 
 def grey_values(image: Image.Image) -> NDArray[np.float64]:

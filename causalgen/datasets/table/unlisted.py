@@ -6,8 +6,9 @@ from pathlib import Path
 
 import pandas as pd
 
+from .files import looks_like_paths
 from .headers import SUFFIXES
-from .images import ImageColumn, PixelColumn, looks_like_paths
+from .images import ImageColumn, PixelColumn
 
 __all__ = ["unlisted_images"]
 

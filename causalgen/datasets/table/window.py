@@ -1,17 +1,60 @@
-"""The range of grey values in a column of images: the proposed window, computed from all files and cached."""
+"""The range of grey values in a column of images: the proposed window, computed from all files and cached.
+
+Pixels outside a declared window, which become black and white, are counted.
+"""
 
 import contextlib
 import json
 import os
 from collections.abc import Sequence
+from dataclasses import astuple, dataclass
 from pathlib import Path
+from typing import Any
 
+import numpy as np
 from joblib import Parallel, delayed
+from numpy.typing import NDArray
 
 from ..cache import cache_folder, content_hash
-from .pixels import grey_range
+from .pixels import grey_range, read_grey
 
-__all__ = ["find_window"]
+__all__ = ["Outside", "count_outside", "find_window"]
+
+MUCH = 0.01
+"""Share of pixels outside a window from which a note is given."""
+
+
+@dataclass(frozen=True)
+class Outside:
+    """Pixels outside a window.
+
+    Args:
+        below: Number of pixels below it, which become 0.
+        above: Number of pixels above it, which become 255.
+        pixels: Number of all pixels.
+    """
+
+    below: int
+    above: int
+    pixels: int
+
+    @property
+    def much(self) -> bool:
+        """Whether so many pixels are outside that the window may be wrong."""
+        return self.below + self.above > MUCH * self.pixels
+
+    def __str__(self) -> str:
+        """Which shares of the pixels are outside; empty where none is."""
+        if not self.below + self.above:
+            return ""
+        shares = f"{_percent(self.below, self.pixels)} of the pixels are darker and {_percent(self.above, self.pixels)}"
+        return f"{shares} are brighter, and are cut to 0 and 255"
+
+    @classmethod
+    def of(cls, values: NDArray[Any], window: tuple[float, float]) -> "Outside":
+        """Pixels of an array of images, or of one."""
+        low, high = window
+        return cls(int(np.count_nonzero(values < low)), int(np.count_nonzero(values > high)), values.size)
 
 
 def find_window(paths: Sequence[Path]) -> tuple[float, float] | None:
@@ -29,12 +72,40 @@ def find_window(paths: Sequence[Path]) -> tuple[float, float] | None:
     return (low, high) if low < high else None
 
 
+def count_outside(paths: Sequence[Path], window: tuple[float, float]) -> Outside:
+    """Pixels of all files outside a window; damaged files are passed over."""
+    files = [path for path in paths if path.is_file()]
+    key = content_hash([f"{window}".encode(), *map(_stamp, files)])
+    store = cache_folder() / "windows" / f"{key}-outside.json"
+    with contextlib.suppress(OSError, ValueError, TypeError):
+        return Outside(*map(int, json.loads(store.read_text())))
+    counts = Parallel(n_jobs=-1, prefer="threads")(delayed(_outside)(path, window) for path in files)
+    found = Outside(*map(sum, zip((0, 0, 0), *map(astuple, counts))))
+    _keep(store, list(astuple(found)))
+    return found
+
+
+def _outside(path: Path, window: tuple[float, float]) -> Outside:
+    values = read_grey(path)
+    return Outside(0, 0, 0) if values is None else Outside.of(values, window)
+
+
+def _percent(count: int, total: int) -> str:
+    """A share in percent that is 0 only where none is.
+
+    >>> _percent(0, 10), _percent(1, 8), _percent(1, 10_000_000)
+    ('0 %', '12 %', 'less than 0.01 %')
+    """
+    share = 100 * count / total
+    return "less than 0.01 %" if 0 < share < 0.01 else f"{share:.2g} %"
+
+
 def _stamp(path: Path) -> bytes:
     stat = path.stat()
     return f"{path}\0{stat.st_mtime_ns}\0{stat.st_size}".encode()
 
 
-def _keep(store: Path, window: list[float]) -> None:
+def _keep(store: Path, window: list[Any]) -> None:
     """Write to a neighbouring file, then move it into place; without a writable folder, nothing is cached."""
     temporary = store.with_name(f"{store.name}.{os.getpid()}.part")
     with contextlib.suppress(OSError):
