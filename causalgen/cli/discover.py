@@ -30,6 +30,10 @@ class Algorithm(StrEnum):
     ica_lingam = "ica-lingam"
 
 
+TESTED = (Algorithm.pc, Algorithm.fci)
+LEVEL = 0.01
+
+
 class Source(NamedTuple):
     """A table and the declarations of its data set."""
 
@@ -65,9 +69,9 @@ def discover(
         typer.Option(help="Edges 'a -> b; b -> c', or a study or graph file.", show_default="the data set's graph"),
     ] = None,
     test: Annotated[str, typer.Option(help="auto, fisherz, kci, gsq, chisq or mixed.")] = "auto",
-    alpha: Annotated[float, typer.Option(help="Level of the tests.")] = 0.01,
+    alpha: Annotated[float | None, typer.Option(help="Level of the tests.", show_default="0.01")] = None,
     bootstrap: Annotated[int, typer.Option(min=0, help="Resamples for the frequencies of edges.")] = 0,
-    jobs: Annotated[int, typer.Option(min=1, help="Processes for the resamples.")] = 1,
+    jobs: Annotated[int | None, typer.Option(min=1, help="Processes for the resamples.", show_default="1")] = None,
     seed: Annotated[int, typer.Option(min=0, max=2**32 - 1, help="Seed of everything random.")] = 0,
     out: Annotated[Path | None, typer.Option(help="Folder for the tables, as CSV and JSON, and a drawing.")] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON instead of tables.")] = False,
@@ -78,6 +82,7 @@ def discover(
     Example: causalgen discover scans.csv --tiers "age, sex; volume" --compare "age -> volume; sex -> volume" --bootstrap 50
     """
     with failures():
+        _refuse_unused(algorithm, alpha, bootstrap, jobs)
         source = _read(table)
         from ..discovery import discover as search
         from ..studies.graphs import find_graph
@@ -89,15 +94,15 @@ def discover(
             source.table,
             algorithm=algorithm,
             columns=names(columns) if columns else None,
-            kinds=dict.fromkeys(names(discrete or ""), "discrete") | kinds(kind or ()),
+            kinds=_kinds(discrete, kind),
             graph=source.graph,
             knowledge=_knowledge(tiers, ordered, require, forbid, graph, source.table),
             group=group or source.group,
             test=test,
-            alpha=alpha,
+            alpha=LEVEL if alpha is None else alpha,
             bootstrap=bootstrap,
             seed=seed,
-            jobs=jobs,
+            jobs=jobs or 1,
         )
         comparison = _compare(result, graph, asked=compare is not None)
         if as_json:
@@ -106,6 +111,31 @@ def discover(
             _print(result, comparison)
         for path in _write(out, result, comparison) if out is not None else ():
             typer.echo(path, err=as_json)
+
+
+def _refuse_unused(algorithm: Algorithm, alpha: float | None, bootstrap: int, jobs: int | None) -> None:
+    from ..errors import DataError
+
+    if jobs is not None and not bootstrap:
+        raise DataError(
+            "Expected --jobs together with --bootstrap, whose resamples it spreads; got it alone. Leave it out."
+        )
+    if alpha is not None and algorithm not in TESTED:
+        raise DataError(
+            f"Expected --alpha with an algorithm that tests ({', '.join(TESTED)}); {algorithm} tests nothing. Leave it out."
+        )
+
+
+def _kinds(discrete: str | None, texts: list[str] | None) -> dict[str, str]:
+    from ..errors import DataError
+
+    codes, declared = dict.fromkeys(names(discrete or ""), "discrete"), kinds(texts or ())
+    twice = [name for name in codes if name in declared]
+    if twice:
+        raise DataError(
+            f"Expected a column in --discrete or in --kind; got '{twice[0]}' in both. Leave one of them out."
+        )
+    return codes | declared
 
 
 def _read(table: str) -> Source:

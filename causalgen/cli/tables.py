@@ -28,7 +28,7 @@ def kinds(texts: Iterable[str]) -> dict[str, str]:
     >>> kinds(["visits=continuous, clinic=categorical"])
     {'visits': 'continuous', 'clinic': 'categorical'}
     """
-    found = {}
+    found: dict[str, str] = {}
     for text in (part for one in texts for part in names(one)):
         name, sign, kind = (part.strip() for part in text.rpartition("="))
         if not sign or not name or kind not in KINDS:
@@ -36,7 +36,8 @@ def kinds(texts: Iterable[str]) -> dict[str, str]:
                 f"Expected a kind as column=kind, such as clinic=categorical, with a kind among {', '.join(KINDS)}; got "
                 f"{text!r}." + nearest(kind, KINDS)
             )
-        found[name] = kind
+        if found.setdefault(name, kind) != kind:
+            raise DataError(f"Expected one kind of '{name}'; got {found[name]} and {kind}. Leave one of them out.")
     return found
 
 

@@ -152,6 +152,7 @@ def agreement(
         level=level,
         iterations=iterations,
         lost=replicates - len(draws),
+        variables=encoded.variables,
     )
 
 

@@ -6,6 +6,8 @@ from typing import Any, Literal
 import numpy as np
 import pandas as pd
 
+from ..datasets.kinds import columns_line
+from ..graph import Variable
 from .report import Estimate
 
 __all__ = ["Agreement", "AgreementPair", "Verdict"]
@@ -68,6 +70,7 @@ class Agreement:
         iterations: L-BFGS iterations of every refit.
         cannot_show: What agreement cannot show, as text.
         lost: Replicates left out because a refit diverged or the images followed no line.
+        variables: Every column of the estimate from data, with the kind that the fitted model gives it.
     """
 
     treatment: str
@@ -83,6 +86,12 @@ class Agreement:
     iterations: int
     cannot_show: str = CANNOT_SHOW
     lost: int = 0
+    variables: tuple[Variable, ...] = ()
+
+    @property
+    def columns(self) -> str:
+        """The type of every used column, in one line."""
+        return columns_line(self.variables)
 
     @property
     def verdict(self) -> Verdict:
@@ -114,4 +123,4 @@ class Agreement:
         return pd.DataFrame([vars(pair) | {"margin": self.margin} for pair in self.pairs])
 
     def __repr__(self) -> str:
-        return f"Agreement({self.verdict}; {'; '.join(map(str, self.sources))})"
+        return f"Agreement({self.verdict}; {'; '.join(map(str, self.sources))})\n  {self.columns}".rstrip()

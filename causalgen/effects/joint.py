@@ -14,9 +14,10 @@ from typing import Any, Literal, NamedTuple
 import numpy as np
 import pandas as pd
 
+from ..datasets.declared import type_columns
 from ..errors import DataError, NotIdentifiableError
 from ..graph import CausalGraph, Estimand, check_joint_adjustment_set, identify, joint_adjustment_set
-from .table import CLUSTER, LEAST_CLUSTERS_PER_ARM, LEAST_ROWS_PER_ARM, EncodedTable, encode_table
+from .table import CLUSTER, LEAST_CLUSTERS_PER_ARM, LEAST_ROWS_PER_ARM, EncodedTable, as_declared, encode_table
 
 __all__ = ["as_treatment", "encode_joint", "encode_question", "joint_estimand"]
 
@@ -101,11 +102,11 @@ def encode_joint(
     Raises:
         DataError: As `encode_table`, for each treatment; or a compared cell of discrete treatments has too few rows.
     """
-    control, treated = _check_contrast(treatments, contrast)
+    control, treated = _check_contrast(graph, table, treatments, contrast)
     parts, shown = [], []
     for name, a, b in zip(treatments, control, treated, strict=True):
         others = [other for other in treatments if other != name]
-        same = str(a) == str(b)
+        same = a == b
         compared = (a, _another(table, name, a)) if same else (a, b)
         part = encode_table(
             graph, table, name, outcome, [*others, *adjustment], compared, weights=weights, cluster=cluster
@@ -122,6 +123,7 @@ def encode_joint(
         contrast=(", ".join(map(_written, sides[0])), ", ".join(map(_written, sides[1]))),
         sides=sides,
         names=(label, outcome),
+        variables=tuple(sorted(part.variables, key=lambda one: [*treatments, outcome, *adjustment].index(one.name))),
         labels={name: known for name, known in part.labels.items() if name not in treatments},
     )
     joined = _cells if all(one.kind != "continuous" for one in parts) else _direction
@@ -138,7 +140,10 @@ class _Part(NamedTuple):
     treated: float
 
 
-def _check_contrast(treatments: tuple[str, ...], contrast: Any) -> tuple[tuple[Any, ...], tuple[Any, ...]]:
+def _check_contrast(
+    graph: CausalGraph, table: pd.DataFrame, treatments: tuple[str, ...], contrast: Any
+) -> tuple[tuple[Any, ...], tuple[Any, ...]]:
+    """Both sides of the contrast as declared labels or floats."""
     sides = tuple(contrast) if isinstance(contrast, tuple | list) else ()
     if len(sides) != 2 or not all(isinstance(side, tuple | list) and len(side) == len(treatments) for side in sides):
         a, b = (", ".join(f"{letter}{place + 1}" for place in range(len(treatments))) for letter in "ab")
@@ -146,9 +151,14 @@ def _check_contrast(treatments: tuple[str, ...], contrast: Any) -> tuple[tuple[A
             f"Expected contrast=(({a}), ({b})), one value for each of {', '.join(treatments)} on both sides; got "
             f"{contrast!r}."
         )
-    if tuple(sides[0]) == tuple(sides[1]):
+    typed = type_columns(graph, table, treatments)[1]
+    variables = [typed[name].variable for name in treatments]
+    control, treated = (
+        tuple(as_declared(variable, value) for variable, value in zip(variables, side, strict=True)) for side in sides
+    )
+    if control == treated:
         raise DataError(f"Expected two different sides of the contrast; got {contrast!r}.")
-    return tuple(sides[0]), tuple(sides[1])
+    return control, treated
 
 
 def _another(table: pd.DataFrame, name: str, value: Any) -> Any:

@@ -196,11 +196,11 @@ def _unseen_values(table: EncodedTable) -> tuple[str, ...]:
     expected = model.predict(_features(table, held=True)) if table.held else expected
     found = []
     for value, shown in zip((table.control, table.treated), table.contrast, strict=True):
-        text = shown if table.held else f"{value:g}"
+        set_to = f"{treatment} = {shown}" if table.held else f"do({treatment}={value:g})"
         unseen = (value - expected < low) | (value - expected > high)
         if unseen.mean() >= SHARE_WORTH_A_WARNING:
             found.append(
-                f"do({treatment}={text}) lies outside the {treatment} seen among similar rows for {unseen.mean():.0%} of the "
+                f"{set_to} lies outside the {treatment} seen among similar rows for {unseen.mean():.0%} of the "
                 f"rows, mostly where {region(table.readable, unseen)}"
             )
     extrapolated = "for these the estimate is an extrapolation of the fitted model."

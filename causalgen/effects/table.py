@@ -15,7 +15,7 @@ from ..datasets.kinds import SPREAD, columns_line, describe, read_values, refuse
 from ..errors import DataError, DataWarning, SupportError, nearest, warn
 from ..graph import CausalGraph, Variable
 
-__all__ = ["CLUSTER", "DRAW", "WEIGHTS", "EncodedTable", "check_names", "encode_table", "numeric", "say"]
+__all__ = ["CLUSTER", "DRAW", "WEIGHTS", "EncodedTable", "as_declared", "check_names", "encode_table", "numeric", "say"]
 
 LEAST_ROWS = 50
 LEAST_ROWS_PER_ARM = 10
@@ -318,33 +318,43 @@ def _contrast(treatment: Variable, contrast: Any) -> tuple[tuple[Any, Any], floa
             f"Expected contrast=(a, b), which compares do({treatment.name}=b) with do({treatment.name}=a); "
             f"got {contrast!r}."
         )
-    if treatment.is_discrete:
-        control, treated = (_code(treatment, value) for value in contrast)
-        shown: tuple[Any, Any] = (treatment.decode(control), treatment.decode(treated))
-    else:
-        control, treated = shown = tuple(_finite(treatment.name, value) for value in contrast)  # type: ignore[assignment]
-        low, high = treatment.support or (-np.inf, np.inf)
-        for value in shown:
-            if not low <= value <= high:
-                raise SupportError(
-                    f"Expected the contrast inside the support [{low:g}, {high:g}] of '{treatment.name}'; "
-                    f"got {value:g}."
-                )
+    shown = (as_declared(treatment, contrast[0]), as_declared(treatment, contrast[1]))
+    control, treated = map(treatment.encode, shown) if treatment.is_discrete else shown
     if control == treated:
         raise DataError(f"Expected two different values of '{treatment.name}' in the contrast; got {contrast!r}.")
     return shown, float(control), float(treated)
 
 
+def as_declared(treatment: Variable, value: Any) -> Any:
+    """A value of the contrast as the declared label, or as a number inside the support.
+
+    Raises:
+        DataError: It is no label, or no finite number.
+        SupportError: It lies outside the support.
+    """
+    if treatment.is_discrete:
+        return treatment.decode(_code(treatment, value))
+    number = _finite(treatment.name, value)
+    low, high = treatment.support or (-np.inf, np.inf)
+    if not low <= number <= high:
+        raise SupportError(
+            f"Expected the contrast inside the support [{low:g}, {high:g}] of '{treatment.name}'; got {number:g}."
+        )
+    return number
+
+
 def _code(treatment: Variable, value: Any) -> int:
     """Code of a label, which may be given as text: "1" or "1.0" for 1."""
     value = value.strip() if isinstance(value, str) else value
+    if str(value).lower() in ("false", "true") and set(treatment.labels or ()) == {False, True}:
+        value = str(value).capitalize()  # shells write true
     if value not in (treatment.labels or ()) and isinstance(value, str):
         with suppress(ValueError, OverflowError):
             value = float(value) if float(value) in (treatment.labels or ()) else value
     try:
         return treatment.encode(value)
     except DataError as error:
-        if not all(isinstance(label, int | float) for label in treatment.labels or ()):
+        if not all(isinstance(label, int | float) and not isinstance(label, bool) for label in treatment.labels or ()):
             raise
         remedy = (
             f" Or declare it continuous, if its numbers are quantities: {declare_remedy(treatment.name, 'continuous')}."

@@ -114,6 +114,13 @@ def test_tables_as_spreadsheets_and_pandas_write_them(scans: Path, form: dict[st
         (["SCANS", "--compare", "absent.yaml"], "got 'absent.yaml', and there is no such file"),
         (["SCANS", "--ordered"], "Expected --ordered with the graph of --compare and without --tiers; got no graph"),
         (["SCANS", "--test", "fisher"], "Did you mean 'fisherz'?"),
+        (["SCANS", "--jobs", "2"], "Expected --jobs together with --bootstrap"),
+        (
+            ["SCANS", "--algorithm", "ges", "--alpha", "0.1"],
+            "Expected --alpha with an algorithm that tests (pc, fci); ges",
+        ),
+        (["SCANS", "--discrete", "age", "--kind", "age=continuous"], "got 'age' in both"),
+        (["SCANS", "--kind", "age=continuous", "--kind", "age=ordinal"], "Expected one kind of 'age'"),
         (["SCANS", "--alpha", "2"], "between 0 and 1; got 2.0"),
         (["SCANS", "--algorithm", "magic"], "magic"),
         (["BROKEN"], "Expected a Parquet table at"),

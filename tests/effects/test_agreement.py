@@ -139,6 +139,8 @@ def test_one_differing_pair_outweighs_the_others(agreed: Agreement) -> None:
 
 
 def test_reading_says_what_agreement_cannot_show(agreed: Agreement) -> None:
+    assert agreed.columns.startswith("Columns: t ")
+    assert agreed.columns in repr(agreed)
     for words in ("10 joint bootstrap replicates", "known to 24%", "share the graph", "confounder is missing"):
         assert words in agreed.reading
 

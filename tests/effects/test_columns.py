@@ -195,6 +195,20 @@ def test_rows_on_which_the_predictor_was_fitted_are_left_out() -> None:
     assert estimate_with_proxies(graph(), data, columns=columns, **QUESTION | LINEAR).rows_dropped == 100
 
 
+def test_kinds_are_declared_as_for_every_estimate() -> None:
+    data, known = table(0)
+    bare = CausalGraph(
+        "z -> {t, y}; t -> y; {z, t, y} -> image", [*map(Variable, "zty"), Variable("image", "image", shape=(1, 4, 4))]
+    )
+    data["y"] = data["y"].where(known)
+    ask = QUESTION | LINEAR | {"columns": predicted("y")}
+    with pytest.raises(DataError, match="Declare it in variables= or in the graph"):
+        estimate_with_proxies(bare, data, **ask)
+    report = estimate_with_proxies(bare, data, **ask, variables={"y": "continuous"})
+    assert report.columns == "Columns: t binary (0, 1), y continuous, z continuous."
+    assert report.estimates[-1].covers(EFFECT)
+
+
 def test_proxies_become_children_of_the_image() -> None:
     drawn = with_proxies(graph(), predicted("y"), image="image")
     assert drawn.parents("y_hat") == ("image",)

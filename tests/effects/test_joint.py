@@ -156,6 +156,7 @@ def test_time_varying_confounding_is_refused_with_the_path() -> None:
     [
         ({"contrast": (0, 1)}, DataError, r"contrast=\(\(a1, a2\), \(b1, b2\)\)"),
         ({"contrast": ((0, "no"), (0, "no"))}, DataError, "two different sides"),
+        ({"contrast": ((0, "no"), ("0.0", " no "))}, DataError, "two different sides"),
         ({"contrast": ((0, "no"), (1, "maybe"))}, DataError, "'maybe'"),
         ({"treatment": ("a", "a")}, DataError, "different names of treatments"),
         ({"treatment": ()}, DataError, "different names of treatments; got none"),

@@ -76,7 +76,7 @@ def test_codes_are_adjusted_for_as_labels_in_whatever_form_they_come(form) -> No
 @pytest.mark.parametrize("labels", [(0, 1), (1, 2), (0.5, 2.5), ("no", "yes"), ("1", "2"), (False, True)])
 def test_a_treatment_of_two_values_is_binary_and_takes_its_labels_as_contrast(labels: tuple) -> None:
     table = clinics(1_000).assign(t=lambda frame: [labels[value] for value in frame["t"]])
-    for contrast in (labels, tuple(map(str, labels))):
+    for contrast in (labels, tuple(map(str, labels)), tuple(str(label).lower() for label in labels)):
         report = estimate_effect(CausalGraph(EDGES), table, **ASK | {"contrast": contrast}, **QUICK)
         assert report["doubly robust"].covers(EFFECT)
 

@@ -100,7 +100,7 @@ def check_columns(graph: CausalGraph, table: pd.DataFrame, treatment: str, colum
             continue
         if graph[column.name].kind is None:
             raise DataError(
-                f"Expected a kind for '{column.name}', which has a proxy. Declare its Variable in the graph."
+                f"Expected a kind for '{column.name}', which has a proxy. Declare it in variables= or in the graph."
             )
         if column.proxy not in table.columns:
             known = [str(name) for name in table.columns]

@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 from scipy.stats import norm
 
+from ...datasets.declared import KindsLike, declare_kinds
 from ...errors import DataError, NotIdentifiableError
 from ...graph import CausalGraph, Estimand, identify
 from ..estimate import check_level
@@ -32,6 +33,7 @@ def estimate_with_proxies(
     columns: Sequence[Column],
     method: str | None = None,
     cluster: str | None = None,
+    variables: KindsLike | None = None,
     resamples: int = 200,
     level: float = 0.95,
     seed: int = 0,
@@ -47,7 +49,7 @@ def estimate_with_proxies(
     - a measured treatment or confounder: regression calibration in a linear outcome model.
 
     Args:
-        graph: The assumed causal graph. Variables with a proxy declare their kind.
+        graph: The assumed causal graph. Variables with a proxy declare their kind, here or in `variables`.
         table: One row per unit; a proxied column is missing where its assigned value is unknown.
         treatment: A binary, categorical or continuous variable.
         outcome: A binary or continuous variable. A prediction of a binary one may be a label or a probability.
@@ -56,6 +58,7 @@ def estimate_with_proxies(
         method: Key of `causalgen.effects.estimators.methods.METHODS`; None for doubly robust (discrete treatment) or
             g-computation (continuous). Regression calibration is always linear.
         cluster: Column that names the cluster of each row.
+        variables: Kinds of columns, which override those of the graph and the rule: {"clinic": "categorical"}.
         resamples: Bootstrap resamples of regression calibration.
         level: Level of the intervals.
         seed: Seed of folds and resamples.
@@ -72,6 +75,7 @@ def estimate_with_proxies(
     check_level(level)
     if resamples < LEAST_RESAMPLES:
         raise DataError(f"Expected at least {LEAST_RESAMPLES} resamples; got {resamples}.")
+    graph = declare_kinds(graph, table, variables)
     check_columns(graph, table, treatment, columns)
     check_names(graph, table, treatment, outcome)
     proxies = {column.proxy for column in columns}
