@@ -43,6 +43,7 @@ def front_door_set(
     if not _intercepts(dag, kept, treatment, outcome):
         return None
     causal = causal_nodes(graph, treatment, outcome)
+    # Drop nodes off the causal paths first, then those nearest to the outcome.
     kept.sort(key=lambda name: (name in causal, -graph.nodes.index(name)))
     while (smaller := next(_one_less(dag, kept, treatment, outcome), None)) is not None:
         kept = smaller

@@ -84,6 +84,7 @@ def plan(
         z.remove(name)
         exchanged.append(name)
     y = graph.select((*outcome, *z))
+    # The other actions make no difference to y (rule 3).
     reaching = graph.select(set(x) & set(_ancestors(graph.do(x), graph, y)))
     ancestral = graph.project(_ancestors(graph, graph, y))
     relevant = _ancestors(ancestral, set(ancestral) - set(reaching), y)
@@ -111,7 +112,7 @@ def descend(graph: CausalGraph, target: tuple[str, ...]) -> Descent | Hedge:
     while around != target:
         district = next(names for names in districts(graph, around) if target[0] in names)
         around = _ancestors(graph, district, target)
-        if around == district != target:
+        if around == district != target:  # neither step made the set smaller
             return hedge_between(graph, district, target)
         levels.append((district, around))
     return Descent(target, tuple(levels))

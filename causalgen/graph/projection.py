@@ -32,6 +32,7 @@ def latent_projection(
         spouses = {other for pair in bidirected if node in pair for other in pair - {node}}
         directed = {pair for pair in directed if node not in pair}
         bidirected = {pair for pair in bidirected if node not in pair}
+        # Every path through the node becomes an edge: a chain a directed one, a fork a bidirected one.
         directed |= {(parent, child) for parent in parents for child in children}
         bidirected |= {frozenset(pair) for pair in combinations(children, 2)}
         bidirected |= {frozenset((spouse, child)) for spouse in spouses for child in children - {spouse}}

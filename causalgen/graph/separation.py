@@ -89,6 +89,7 @@ def open_path(dag: nx.DiGraph, x: Node, y: Node, given: Collection[Node] = ()) -
             return _trace(came_from, state)
         blocked = node in given
         steps = [] if blocked else [(child, True) for child in dag.successors(node)]
+        # To a parent: through a collider that `given` opens, or through a node that is no collider and not given.
         if (arrow_in and node in opens_collider) or (not arrow_in and not blocked):
             steps += [(parent, False) for parent in dag.predecessors(node)]
         for step in steps:
@@ -153,6 +154,7 @@ def minimal_separators(dag: nx.DiGraph, x: Node, y: Node, allowed: Iterable[Node
         seen.add(cut)
         yield cut
         side = _component(moral, x, without=cut)
+        # A neighbour of y stays in the cut: on the side of x, no cut could separate it from y.
         sides += [side | {node} for node in sorted(cut, key=position.__getitem__) if not moral.has_edge(node, y)]
 
 

@@ -93,6 +93,7 @@ class ImageFlow(Abductive, Density):
     def objectives(self, value: Tensor, parents: Values, progress: float) -> dict[str, Tensor]:
         low, high = self.variable.support or (0.0, 255.0)
         level = (high - low) / 255
+        # Uniform dequantisation: on discrete grey levels the density would grow without bound.
         return {"loss": -self.log_prob(value + level * (torch.rand_like(value) - 0.5), parents)}
 
     def observe(self, name: str, parents: Values, value: Tensor | None = None) -> Tensor:

@@ -52,6 +52,7 @@ class Ordinal(Abductive, Density):
 
     def initialize(self, value: Tensor, parents: Values) -> None:
         self.features.fit(parents)
+        # Half a unit is added to each level, so that no threshold starts at infinity.
         frequency = torch.bincount(value.long(), minlength=self.count).to(self.first) + 0.5
         cuts = torch.logit((frequency / frequency.sum()).cumsum(0)[:-1])
         with torch.no_grad():
@@ -78,6 +79,7 @@ class Ordinal(Abductive, Density):
         low, high = self._interval(value, parents)
         mass_low, mass_high = torch.sigmoid(low), torch.sigmoid(high)
         level = mass_low + torch.rand_like(low) * (mass_high - mass_low)
+        # Rounding must not leave the interval, which is open below: the noise has to give the observed level.
         inside = torch.nextafter(low, torch.full_like(low, torch.inf))
         return {"u": torch.maximum(torch.minimum(torch.logit(level, eps=1e-12), high), inside)}
 
@@ -94,6 +96,7 @@ class Ordinal(Abductive, Density):
     def _edges(self) -> Tensor:
         far = self.first.new_full((1,), FAR)
         cuts = self.thresholds()
+        # Relative to the outer thresholds too, which training can move beyond FAR.
         return torch.cat([torch.minimum(-far, cuts[:1] - far), cuts, torch.maximum(far, cuts[-1:] + far)])
 
     def _interval(self, value: Tensor, parents: Values) -> tuple[Tensor, Tensor]:

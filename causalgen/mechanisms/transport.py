@@ -126,6 +126,7 @@ class TransportMechanism(Abductive):
 
     def _guided(self, parents: Values, batch: int, changed: frozenset[str]) -> Field:
         """The guided field: the network seen without parents, with the unchanged ones, and with all."""
+        # The three embeddings pass through the network as one batch.
         fixed = torch.tensor([[name not in changed for name in self.parents]])
         keeps = [torch.zeros_like(fixed), fixed, torch.ones_like(fixed)]
         context = torch.cat(

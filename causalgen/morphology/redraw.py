@@ -80,6 +80,7 @@ class Stroke:
         else:
             distance, radius = self.inside
             depth = radius * (width / self.thickness) - distance
+        # Depths are between centres of fine pixels: half a pixel more is full coverage, half less is none.
         return reduce(np.clip(depth[1:-1, 1:-1] + 0.5, 0, 1))
 
     @cached_property

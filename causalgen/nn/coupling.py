@@ -97,6 +97,7 @@ class _Level(nn.Module):
             x = _mixed(mix, x)
             shift, log_scale = coupling(x, context)
             x = (x + shift) * log_scale.exp()
+            # The 1x1 convolution acts at every pixel, hence the factor.
             total = total + log_scale.flatten(1).sum(1) + torch.linalg.slogdet(mix)[1] * x[0, 0].numel()
         return x, total
 

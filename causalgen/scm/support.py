@@ -66,10 +66,11 @@ class JointSupport(nn.Module):
         reference = points[chosen]
         different, counts = reference.unique(dim=0, return_counts=True)
         if all(variable.is_discrete for variable in self.parents.values()):
-            self.threshold.fill_(SAME)
+            self.threshold.fill_(SAME)  # a combination of labels is inside only if it occurs
         else:
             nearest = _neighbours(different, 1).repeat_interleave(counts)
             self.threshold.copy_(nearest.quantile(QUANTILE))
+        # Fewer units fill the buffer repeatedly: its size must not depend on the data, or `load` could not fit it.
         self.reference.copy_(reference[torch.arange(REFERENCES) % count])
 
     def forward(self, values: Values, count: int) -> Tensor:
@@ -86,6 +87,7 @@ class JointSupport(nn.Module):
     def _reach(self) -> tuple[Tensor, Tensor]:
         """Different reference units and how far each reaches; computed again where the buffers have changed."""
         buffers = (self.reference, self.threshold)
+        # In-place changes and moves to another device both change this state.
         state = tuple((tensor.data_ptr(), tensor._version, tensor.dtype, tensor.device) for tensor in buffers)
         if self._reached is None or self._reached[0] != state:
             reference = self.reference.unique(dim=0)

@@ -92,6 +92,7 @@ class NodeTrainer:
             DivergenceError: An earlier step made the weights NaN; the mechanism holds the last good ones.
         """
         value, parents = batch[self.name], {p: batch[p] for p in self.mechanism.parents}
+        # A linear warm-up, then a cosine decay to zero.
         rate = self.mechanism.pace * self.stage.learning_rate * min(1.0, (self.step + 1) / WARMUP_STEPS)
         rate *= 0.5 * (1 + math.cos(math.pi * self.progress))
         try:
@@ -102,6 +103,7 @@ class NodeTrainer:
                 raise
             self._diverge(math.nan, self.step // max(1, self.steps // self.stage.epochs))
         active = [(o, p, opt) for (o, p), opt in zip(self.groups.items(), self.optimizers) if losses[o].requires_grad]
+        # All gradients come before the first step, which changes weights that the other gradients depend on.
         for place, (objective, parameters, optimizer) in enumerate(active, start=1):
             optimizer.zero_grad()
             self.fabric.backward(losses[objective].mean(), inputs=parameters, retain_graph=place < len(active))
@@ -136,6 +138,7 @@ class NodeTrainer:
         for split, values in (("train", means), ("validation", held_out)):
             self.rows += [Row(self.name, epoch, split, objective, value) for objective, value in values.items()]
         selection = self.mechanism.selection
+        # Without a criterion every epoch beats the one before, so that the last is kept.
         score = sum(held_out[objective] for objective in selection) if selection else float(-epoch)
         if score < self.best:
             self.best, self.best_epoch = score, epoch

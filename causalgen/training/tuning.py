@@ -156,6 +156,7 @@ class _Tuner:
         per_unit = self._objective_of(self.validation)
         bound = float(per_unit.mean() + config.margin * per_unit.std())
         self.bound, self.spread = bound, float(per_unit.std().clamp_min(1e-6))
+        # Drawn once, so that all epochs are compared on the same queries.
         held_out = ask_at_random(self.scm, self.validation, image=self.image, causes=self.causes)
         best_state, best = copy.deepcopy(average), self._prediction(held_out)
         rows = [self._row(0, best, float(per_unit.mean()), kept=True)]
@@ -184,7 +185,7 @@ class _Tuner:
         for index in torch.randperm(len(asked), device=asked.image.device).split(self.config.batch_size):
             self.mechanism.train()
             loss, objective = self._loss(asked[index])
-            slack = (objective.mean() - self.bound) / self.spread
+            slack = (objective.mean() - self.bound) / self.spread  # above 0: the constraint is violated
             optimizer.zero_grad()
             (loss + (self.multiplier + DAMPING * slack.detach()).clamp_min(0) * slack).backward()
             torch.nn.utils.clip_grad_norm_(self.mechanism.parameters(), self.config.clip)
