@@ -60,8 +60,8 @@ def train_one_cycle(
         network: The network.
         rows: Number of training images.
         loss: Loss of the training images at some positions.
-        validate: Validation loss, and what a progress bar says of it.
-        cycle: How it is trained.
+        validate: Returns the validation loss, and a note for the progress bar.
+        cycle: Settings of training.
         title: Title of the progress bar.
         bars: Rich progress bars.
     """

@@ -1,4 +1,4 @@
-"""How long it takes here to train classifiers and regressors, told from a few of their own steps."""
+"""Estimated training time of classifiers and regressors, from a few training steps."""
 
 import time
 from collections.abc import Callable
@@ -23,7 +23,7 @@ FORWARD = 0.3
 
 
 def reader_seconds(variable: Variable, shape: tuple[int, ...], rows: int, validation: int) -> float:
-    """Seconds, at most about, to train what reads `variable` off images: a classifier, or a regressor of numbers.
+    """Approximate upper bound in seconds for training the reader of `variable`: a classifier, or a regressor of numbers.
 
     Args:
         variable: An attribute.

@@ -18,15 +18,15 @@ MOST = 3
 
 
 def change_sentence(change: "ImageChange") -> str:
-    """The change in words: by how much, from what to what, over whom, and next to what redrawing alone does."""
+    """The change as text: its size, both means, the units, and the floor of redrawing alone."""
     line = _highlight(change)
     return f"{line.label} {line.value}, {line.note}."
 
 
 def lead_changes(changes: Sequence["ImageChange"]) -> list["ImageChange"]:
-    """The changes that come first: of every intervention what the study expects to change, else what changes most.
+    """The changes to show first: for every intervention those that the study expects, else the greatest one.
 
-    Expected changes stand before others; changes are compared in standard deviations of the factual images.
+    Expected changes precede others; changes are compared in standard deviations of the factual images.
     """
     leads: list[ImageChange] = []
     for query in dict.fromkeys(change.query for change in changes):
@@ -37,7 +37,7 @@ def lead_changes(changes: Sequence["ImageChange"]) -> list["ImageChange"]:
 
 
 def change_highlights(changes: Sequence["ImageChange"]) -> list[Highlight]:
-    """The lines of the answer box; the last one says how many other changes the table holds."""
+    """The lines of the answer box; the last one gives the number of other changes in the table."""
     leads = lead_changes(changes)
     lines = [_highlight(change) for change in leads]
     if len(changes) > len(leads):
@@ -52,7 +52,7 @@ def _highlight(change: "ImageChange") -> Highlight:
 
 
 def _basis(change: "ImageChange") -> str:
-    """From what to what, over whom, and next to what redrawing alone does."""
+    """Both means, the units, and the floor of redrawing alone."""
     left = change.asked - change.units
     others = f"; the other {left:,} have this value already or could not be read" if left else ""
     floor = _signed(change.floor, with_interval(change.floor, change.floor_low, change.floor_high))

@@ -145,11 +145,11 @@ def _subgroups(report: AuditReport) -> Section:
 
 
 def _untold(rows: Sequence[AuditRow]) -> str:
-    """How many changes cannot be told, and the first reason where it is that of all."""
+    """The number of undecided changes, and the reason if it is the same for all."""
     untold = [row for row in rows if row.verdict == CANNOT_TELL]
     few = all(row.groups < FEWEST_GROUPS for row in untold)
     reason = f", because they concern fewer than {FEWEST_GROUPS} groups of units" if few else ""
-    return f"; {len(untold)} cannot be told{reason}" if untold else ""
+    return f"; {len(untold)} are undecided{reason}" if untold else ""
 
 
 def _flipped(row: AuditRow) -> str:

@@ -49,7 +49,7 @@ def expected_seconds(
 
 
 def training_seconds(study: Study, graph: CausalGraph, config: FitConfig) -> dict[str, float]:
-    """Seconds, at most about, to train the attributes and each image, told from a few steps on noise.
+    """Approximate upper bound in seconds for training the attributes and each image, from a few steps on noise.
 
     Args:
         study: The study, defaults filled in.

@@ -1,6 +1,6 @@
-"""Defaults of images of which a user's own table has few: latents that leave the parents' part to the parents, and passes.
+"""Defaults for user tables with few images: latents that do not duplicate the parents, and passes.
 
-A starter study writes them down, and a study that says nothing has them too.
+A starter study contains them, and they also apply to a study without a mechanism for the image.
 """
 
 import numpy as np
@@ -12,10 +12,10 @@ from .sources import own_index
 __all__ = ["BATCH", "FEW_IMAGES", "few_images_note", "image_epochs", "image_mechanism", "with_few_images"]
 
 FEW_IMAGES = 5000
-"""Training images below which the latents of the image are kept from holding what the parents say."""
+"""Training images below which the latents of the image are kept from duplicating the parents."""
 FREE, BETA = 0.0, 2.0
-"""No nats of the latents without cost, and twice the weight of their divergence. With 20 free nats do(sex) changed .67 of
-what it should on 400 made head scans of 32 pixels, with none .88, with twice the weight .96 (validation rows)."""
+"""No free nats, and twice the weight of the divergence. With 20 free nats do(sex) changed .67 of
+the expected amount on 400 synthetic head scans of 32 pixels, with none .88, with twice the weight .96 (validation rows)."""
 STEPS = 2500
 """Training steps to aim at, within `EPOCHS`."""
 EPOCHS = (10, 150)

@@ -97,7 +97,7 @@ def add_scores(study: Study, data: Dataset, table: pd.DataFrame, name: str) -> p
 
 
 def _read_all(read: Reader, data: Dataset, image: str) -> NDArray[np.float64]:
-    """What a reader says of every image, in the order of the table; no more than some images are in memory at once."""
+    """The reader's output for every image, in the order of the table; few images are in memory at once."""
     labels = data.frame().index
     parts = (labels[start : start + AT_ONCE] for start in range(0, len(labels), AT_ONCE))
     return np.concatenate([read_images(read, data.rows(part)[image]) for part in parts])

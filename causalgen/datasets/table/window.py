@@ -40,11 +40,11 @@ class Outside:
 
     @property
     def much(self) -> bool:
-        """Whether so many pixels are outside that the window may be wrong."""
+        """Whether the share of pixels outside suggests a wrong window."""
         return self.below + self.above > MUCH * self.pixels
 
     def __str__(self) -> str:
-        """Which shares of the pixels are outside; empty where none is."""
+        """The shares of pixels outside as text; empty if there are none."""
         if not self.below + self.above:
             return ""
         shares = f"{_percent(self.below, self.pixels)} of the pixels are darker and {_percent(self.above, self.pixels)}"
