@@ -1,4 +1,4 @@
-"""One value a unit: columns `(N,)`, also where a library hands them out as `(N, 1)`."""
+"""One value per unit: columns `(N,)`, also where a library hands them out as `(N, 1)`."""
 
 from typing import Any
 
@@ -15,7 +15,7 @@ def as_column(name: str, values: Any) -> Any:
         values: An array or tensor.
 
     Raises:
-        DataError: It has several values a unit.
+        DataError: It has several values per unit.
     """
     if values.ndim < 2:
         return values

@@ -80,11 +80,11 @@ class DataError(CausalgenError, ValueError):
 
 
 class UntrustedCodeError(DataError):
-    """A file names Python code, which nobody has said to trust."""
+    """A file names Python code that is not trusted."""
 
 
 class AbductionError(CausalgenError, RuntimeError):
-    """A counterfactual asked of a mechanism that cannot abduct its noise."""
+    """A counterfactual of a mechanism that cannot abduct its noise."""
 
 
 class NotObservableError(CausalgenError, RuntimeError):
@@ -94,7 +94,7 @@ class NotObservableError(CausalgenError, RuntimeError):
 if TYPE_CHECKING:
 
     class NotFittedError(CausalgenError, _LibraryNotFittedError):
-        """A query of a mechanism that has seen no data; also scikit-learn's error of this name, and a ValueError."""
+        """A query of an unfitted mechanism; also scikit-learn's error of this name, and a ValueError."""
 
 
 class DivergenceError(CausalgenError, ArithmeticError):
@@ -122,7 +122,7 @@ class CausalgenWarning(UserWarning):
 
 
 class DataWarning(CausalgenWarning):
-    """Data that were read otherwise than their owner may expect."""
+    """Data that were read in a way that their owner may not expect."""
 
 
 class SupportWarning(CausalgenWarning):
@@ -130,7 +130,7 @@ class SupportWarning(CausalgenWarning):
 
 
 class AbductionWarning(CausalgenWarning):
-    """Particles asked of a model whose abduction leaves no uncertainty."""
+    """Particles requested of a model whose abduction leaves no uncertainty."""
 
 
 class EvidenceWarning(CausalgenWarning):
@@ -138,19 +138,19 @@ class EvidenceWarning(CausalgenWarning):
 
 
 class InterventionWarning(CausalgenWarning):
-    """An intervention that could not act on every unit as it was written."""
+    """An intervention that could not act on every unit as written."""
 
 
 class RenamedWarning(CausalgenWarning, DeprecationWarning):
-    """A word that has another name now and will be gone one day."""
+    """A name that has changed; the old one will be removed."""
 
 
 OWN = ("causalgen", "torch")
-"""Modules whose frames a warning passes over; torch's decorators stand between a public door and its caller."""
+"""Modules whose frames a warning skips; torch's decorators lie between a public function and its caller."""
 
 
 def warn(message: str, category: type[CausalgenWarning]) -> None:
-    """Warn at the line of the user that led here, however deep in the library it was noticed."""
+    """Warn at the user's line that led here, however deep in the library the cause is."""
     level, frame = 2, sys._getframe(1)
     while frame.f_back is not None and frame.f_globals.get("__name__", "").partition(".")[0] in OWN:
         level, frame = level + 1, frame.f_back

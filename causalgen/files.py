@@ -1,4 +1,4 @@
-"""Write a file as a whole: readers see the old content or the new one, and a full disk is named."""
+"""Write a file atomically: readers see the old content or the new one, and errors name a full disk."""
 
 import errno
 from contextlib import suppress
@@ -9,7 +9,7 @@ from .errors import StorageError
 __all__ = ["FULL", "no_room", "write_whole"]
 
 FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS, errno.EIO)
-"""Errors of the disk, not of what is written."""
+"""Errors of the disk, not of the content."""
 SPACE = "Free some space there"
 REMEDIES = {errno.ENOSPC: SPACE, errno.EDQUOT: SPACE, errno.EFBIG: SPACE, errno.EIO: "Check the disk"}
 
@@ -22,7 +22,7 @@ def write_whole(path: Path, content: bytes | str) -> Path:
         content: Bytes, or text as UTF-8.
 
     Raises:
-        StorageError: The file cannot be written; what was there before is still there.
+        StorageError: The file cannot be written; the earlier file is kept.
     """
     temporary = path.with_name(path.name + ".part")
     try:
@@ -36,10 +36,10 @@ def write_whole(path: Path, content: bytes | str) -> Path:
 
 
 def no_room(path: Path, error: OSError) -> StorageError:
-    """The error that says which path cannot be written, why, and what to do."""
+    """The error that names the path, the reason and the remedy."""
     reason = error.strerror or str(error)
     remedy = REMEDIES.get(error.errno or 0, "Make it writable")
     return StorageError(
-        f"Expected to write '{path}'; got: {reason}. {remedy} and run the same command again; a run goes on from what it has "
+        f"Expected to write '{path}'; got: {reason}. {remedy} and run the same command again; a run continues from what it has "
         "kept."
     )

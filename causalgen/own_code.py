@@ -1,7 +1,7 @@
-"""Python code that a file names, such as `areas.py:ventricle` in a study: imported only where its author is trusted.
+"""Python code that a file names, such as `areas.py:ventricle` in a study; it is imported only if its author is trusted.
 
 Importing code runs it. A study file, a saved model or a pickle may come from anyone, so nothing that they name is imported
-before the user says so: `trust_code=True` in Python, `--trust-code` on the command line.
+unless the user allows it: `trust_code=True` in Python, `--trust-code` on the command line.
 """
 
 import hashlib
@@ -20,7 +20,7 @@ from .errors import DataError, UntrustedCodeError, nearest
 __all__ = ["FLAGS", "code_near", "import_code", "is_code", "name_of_code"]
 
 FLAGS = "trust_code=True, --trust-code"
-"""How a user says that code is trusted."""
+"""How a user declares code as trusted."""
 FILE = "__causalgen_file__"
 """Attribute of a module that was imported from a file rather than from the Python path."""
 
@@ -45,28 +45,28 @@ def code_near(source: str, folder: Path) -> str:
 
 
 def import_code(source: str, *, trust: bool, what: str) -> Any:
-    """What a text names.
+    """The object that a text names.
 
     Args:
         source: "package.module:name", or "path/file.py:name".
         trust: Whether its author is trusted.
-        what: What it is wanted for, such as "the score 'ventricle'".
+        what: Its purpose, such as "the score 'ventricle'".
 
     Raises:
-        UntrustedCodeError: It is not trusted.
-        DataError: It cannot be imported, or holds no such name.
+        UntrustedCodeError: The code is not trusted.
+        DataError: The code cannot be imported, or has no such name.
     """
     if not trust:
         raise UntrustedCodeError(
-            f"Expected trusted code for {what}; '{source}' names Python code, and importing it runs it. If you trust who "
-            f"wrote it, say so ({FLAGS})."
+            f"Expected trusted code for {what}; '{source}' names Python code, and importing it runs it. If you trust its "
+            f"author, allow it ({FLAGS})."
         )
     place, _, name = source.rpartition(":")
     try:
         found: Any = _from_file(Path(place)) if place.endswith(".py") else importlib.import_module(place)
     except FileNotFoundError as error:
         raise DataError(f"Expected code for {what} in '{place}'; there is no such file ({error}).") from None
-    except (Exception, SystemExit) as error:  # a script without a main guard may even leave
+    except (Exception, SystemExit) as error:  # a script without a main guard may even exit
         absent = isinstance(error, ModuleNotFoundError) and error.name == place.partition(".")[0]
         advice = " Put it next to the study file, or on the Python path." if absent else ""
         raise DataError(
@@ -88,7 +88,7 @@ def name_of_code(thing: Any) -> str:
 
 
 def _from_file(path: Path) -> ModuleType:
-    """The module in a file, imported once for each state of the file; it may import what lies next to it."""
+    """The module in a file, imported once for each state of the file; it may import its neighbours."""
     path = path.resolve()
     state = f"{path}{path.stat().st_mtime_ns}".encode()
     name = f"{path.stem}_{hashlib.sha256(state).hexdigest()[:12]}"

@@ -1,7 +1,7 @@
-"""CSV that is safe to open in a spreadsheet: text that would run as a formula gets an apostrophe, and loses it when read.
+"""CSV that is safe in a spreadsheet: text that would run as a formula gets an apostrophe, which reading removes.
 
 Spreadsheets run a cell that begins with `=`, `+`, `-`, `@`, a tab or a carriage return, whatever program wrote the file.
-Every CSV of causalgen is written here: such labels and column names get an apostrophe in front, as spreadsheets mark text.
+This module writes every CSV of causalgen: such labels and column names get a leading apostrophe, spreadsheets' mark of text.
 Numbers stay numbers; texts that are plain negative numbers or the marks of an edge (`->`, `---`) stay as they are. A text
 that has the apostrophe already gets another one, so that `restored` gives back exactly what was written.
 """
@@ -21,11 +21,11 @@ __all__ = ["MARKED", "csv_text", "neutral", "restored", "write_csv"]
 FORMULA = re.compile("'*[=+\\-@\t\r＝＋－＠]")
 HARMLESS = re.compile(r"-\d+(\.\d*)?([eE][-+]?\d+)?|-+>|---")
 MARKED = "^'('*[=+\\-@\t\r＝＋－＠])"
-"""Pattern of a text with the apostrophe, whose group is the text without it; Arrow's expressions read it, too."""
+"""Pattern of a text with the apostrophe; its group is the text without it. Arrow's expressions read it as well."""
 
 
 def neutral(cell: Any) -> Any:
-    """The cell with an apostrophe in front where a spreadsheet would run it.
+    """The cell, with a leading apostrophe if a spreadsheet would run it.
 
     >>> neutral("=1+1"), neutral("felt-tip"), neutral("-0.5"), neutral(-2)
     ("'=1+1", 'felt-tip', '-0.5', -2)
@@ -51,12 +51,12 @@ def csv_text(frame: "pd.DataFrame", *, index: bool = False) -> str:
 
 
 def write_csv(frame: "pd.DataFrame", path: Path | str, *, index: bool = False) -> None:
-    """Write `csv_text` to a file, in UTF-8 and as a whole."""
+    """Write `csv_text` to a file atomically, in UTF-8."""
     write_whole(Path(path), csv_text(frame, index=index))
 
 
 def restored(frame: "pd.DataFrame") -> "pd.DataFrame":
-    """A data frame that was read from such a CSV, with the texts that were written."""
+    """A data frame read from such a CSV, with the original texts."""
     result = frame.copy(deep=False)
     for place, dtype in enumerate(frame.dtypes):
         if dtype.kind in "OUS":

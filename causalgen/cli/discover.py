@@ -223,7 +223,7 @@ def _print(result: "Discovery", comparison: "Comparison | None") -> None:
     dropped = f", {result.rows_dropped:,} dropped" if result.rows_dropped else ""
     console.print(f"{result.algorithm}{tested}; {result.rows_used:,} rows{dropped}", highlight=False)
     console.print(result.columns, markup=False, highlight=False, soft_wrap=True)
-    _print_table(console, f"What the data say, under the assumptions below ({result.found.kind})", result.to_frame())
+    _print_table(console, f"Findings, under the assumptions below ({result.found.kind})", result.to_frame())
     console.print(str(result.found), markup=False, highlight=False, soft_wrap=True)
     if comparison is not None:
         _print_table(console, "Compared with the graph", comparison.to_frame())

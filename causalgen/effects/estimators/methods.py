@@ -154,7 +154,7 @@ def choose_methods(
     if identified != "backdoor" and population != "whole":
         raise DataError(
             f"Expected population='whole' for an effect identified by {identified}; got {population!r}. Only adjustment "
-            "tells populations apart."
+            "distinguishes populations."
         )
     if kind == "continuous" and population != "whole":
         raise DataError(
