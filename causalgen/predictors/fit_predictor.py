@@ -18,7 +18,7 @@ __all__ = ["enough_epochs", "fit_predictor"]
 
 BATCH, LEAST_BATCH = 256, 32
 BATCHES = 20
-"""Least number of batches in a pass, where batches need not become smaller than the least for it."""
+"""Steps of a pass, as far as the least batch size allows."""
 STEPS = 1500
 """Steps after which a predictor has learned something, on data of any size."""
 LEARNING_RATE = 1e-3

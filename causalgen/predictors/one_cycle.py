@@ -1,4 +1,4 @@
-"""Training of a small network by one cycle of the learning rate, stopped when the validation images say so."""
+"""Training of a small network by one cycle of the learning rate, with early stopping on the validation images."""
 
 import copy
 import math
@@ -15,12 +15,12 @@ __all__ = ["OneCycle", "train_one_cycle"]
 
 WEIGHT_DECAY = 1e-3
 PATIENCE = 3
-"""Least number of passes without a better validation loss before training stops; else a quarter of all passes."""
+"""Least patience in passes without a better validation loss; otherwise a quarter of all passes."""
 
 
 @dataclass(frozen=True)
 class OneCycle:
-    """How a network is trained.
+    """Settings of training.
 
     Args:
         epochs: Greatest number of passes.

@@ -107,7 +107,7 @@ class AttributePredictor(nn.Module):
         running = {name: buffer.clone() for name, buffer in self.named_buffers()}
         self.train(batch_statistics)
         outputs = []
-        batches = max(1, math.ceil(len(images) / BATCH))  # even ones: a last, tiny batch would have poor statistics
+        batches = max(1, math.ceil(len(images) / BATCH))  # of equal size: a last, tiny batch would have poor statistics
         for index in torch.arange(len(images)).tensor_split(batches):
             told = {name: attributes[name][index].to(device) for name in self.given}
             outputs.append(self(images[index].to(device), told))

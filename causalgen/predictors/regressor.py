@@ -21,17 +21,17 @@ __all__ = ["Regressor", "fit_regressor", "regressor_cycle"]
 EPOCHS = 15
 """Least number of passes over the training images."""
 STEPS = 400
-"""Steps after which a regressor has learned what it will, on data of any size."""
+"""Steps after which a regressor no longer improves, on data of any size."""
 BATCH, LEAST_BATCH = 256, 32
 BATCHES = 20
-"""Least number of batches in a pass, where batches need not become smaller than the least for it."""
+"""Steps of a pass, as far as the least batch size allows."""
 AT_ONCE = 1000
 """Validation images that pass through the network at once."""
 
 
 @dataclass(frozen=True)
 class Regressor:
-    """A measurement that was learned: images `(N, C, H, W)` on 0 to 255 to values of the attribute, `(N,)`.
+    """A learned measurement: images `(N, C, H, W)` on 0 to 255 to values of the attribute, `(N,)`.
 
     Args:
         predictor: Predictor of a continuous attribute whose only input is the image.
@@ -96,7 +96,7 @@ def fit_regressor(
 
 
 def regressor_cycle(rows: int, epochs: int | None = None) -> OneCycle:
-    """Batches and passes for a regressor on `rows` training images; `epochs` takes the place of enough passes.
+    """Batches and passes for a regressor on `rows` training images; `epochs` overrides the number of passes.
 
     >>> regressor_cycle(60_000).epochs, regressor_cycle(280).epochs
     (15, 50)

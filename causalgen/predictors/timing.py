@@ -55,4 +55,4 @@ def _step_seconds(network: torch.nn.Module, loss: Callable[[], Tensor]) -> float
         loss().backward()
         optimizer.step()
         seconds.append(time.perf_counter() - began)
-    return min(seconds)  # the first steps pay for what later ones find ready
+    return min(seconds)  # the first steps include one-time costs

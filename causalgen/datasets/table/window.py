@@ -21,7 +21,7 @@ from .pixels import grey_range, read_grey
 __all__ = ["Outside", "count_outside", "find_window"]
 
 MUCH = 0.01
-"""Share of pixels outside a window from which a note is given."""
+"""Share of pixels outside a window from which a note is issued."""
 
 
 @dataclass(frozen=True)
@@ -73,7 +73,7 @@ def find_window(paths: Sequence[Path]) -> tuple[float, float] | None:
 
 
 def count_outside(paths: Sequence[Path], window: tuple[float, float]) -> Outside:
-    """Pixels of all files outside a window; damaged files are passed over."""
+    """Pixels of all files outside a window; damaged files are skipped."""
     files = [path for path in paths if path.is_file()]
     key = content_hash([f"{window}".encode(), *map(_stamp, files)])
     store = cache_folder() / "windows" / f"{key}-outside.json"
@@ -91,7 +91,7 @@ def _outside(path: Path, window: tuple[float, float]) -> Outside:
 
 
 def _percent(count: int, total: int) -> str:
-    """A share in percent that is 0 only where none is.
+    """A share in percent, which reads 0 only if it is 0.
 
     >>> _percent(0, 10), _percent(1, 8), _percent(1, 10_000_000)
     ('0 %', '12 %', 'less than 0.01 %')
