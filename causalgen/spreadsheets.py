@@ -3,7 +3,7 @@
 Spreadsheets run a cell that begins with `=`, `+`, `-`, `@`, a tab or a carriage return, whatever program wrote the file.
 This module writes every CSV of causalgen: such labels and column names get a leading apostrophe, spreadsheets' mark of text.
 Numbers stay numbers; texts that are plain negative numbers or the marks of an edge (`->`, `---`) stay as they are. A text
-that has the apostrophe already gets another one, so that `restored` gives back exactly what was written.
+that has the apostrophe already gets another one, so that `restored` returns the original text exactly.
 """
 
 import csv

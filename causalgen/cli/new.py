@@ -98,7 +98,7 @@ def _read_graph(text: str) -> str:
 
 
 def _image(columns: "Columns", *, yes: bool) -> str | None:
-    """The column of the images; None where there is none."""
+    """The column of the images; None if there is none."""
     if len(columns.images) < 2 or yes:
         return next(iter(columns.images), None)
     return _ask(f"Image column among {', '.join(columns.images)}", columns.images[0])

@@ -197,7 +197,7 @@ def scored_effect(
     Args:
         scm: Model with `abduct(factual, seed=...)`.
         image: Name of the image variable.
-        score: Images `(n, C, H, W)` -> one number each, `(n,)`; NaN where there is none.
+        score: Images `(n, C, H, W)` -> one number each, `(n,)`; NaN if there is none.
         factual, treatment, contrast, groups, level, seed: As in `measured_effect`.
 
     Raises:

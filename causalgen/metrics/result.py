@@ -22,7 +22,7 @@ class MetricResult:
 
     Args:
         metric: The metric, such as "thickness MAE".
-        query: The intervention, such as "do(thickness)"; "" where there is none.
+        query: The intervention, such as "do(thickness)"; "" if there is none.
         row: "model", "identity control", "untrained control", "oracle", "floor", "permutation control".
         stratum: "all units", or "within support" of the model.
         value: The estimate.

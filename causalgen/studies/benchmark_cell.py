@@ -40,7 +40,7 @@ TIMED_UNITS = 100
 
 
 def read_cell(folder: Path) -> dict[str, Any]:
-    """The content of `cell.json`; empty where there is none.
+    """The content of `cell.json`; empty if there is none.
 
     Raises:
         RunFolderError: The file cannot be read, or is something else.

@@ -27,7 +27,7 @@ AT_ONCE = 1024
 TRIED = 8
 """Number of images on which measurements and scores are tried."""
 Reader = Callable[[Any], NDArray[np.float64]]
-"""Images `(N, C, H, W)`, pixels in 0..255, to one number each, `(N,)`; NaN where there is none."""
+"""Images `(N, C, H, W)`, pixels in 0..255, to one number each, `(N,)`; NaN if there is none."""
 
 
 def reader(study: Study, name: str) -> Reader:

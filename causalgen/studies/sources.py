@@ -103,7 +103,7 @@ def _indexed(said: str, stamps: tuple[int, ...]) -> Any:
 
 
 def _stamp(path: Path) -> int:
-    """Time of a table's last change; 0 where there is none."""
+    """Time of a table's last change; 0 if there is none."""
     return path.stat().st_mtime_ns if path.exists() else 0
 
 

@@ -202,7 +202,7 @@ def _with_words(
 
 
 def propose_group(columns: Columns, nodes: Sequence[str]) -> str | None:
-    """A column of repeated person numbers that the graph does not use; None where there is none or several."""
+    """A column of repeated person numbers that the graph does not use; None if there is none or several."""
     frame, used = columns.frame, {match.title for match in _matches(columns, nodes).values()}
     found = [title for title in frame.columns if title not in used and set(words_of(title)) & PERSONS]
     found = [title for title in found if 3 <= frame[title].nunique() < frame[title].count()]

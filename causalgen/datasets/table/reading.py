@@ -68,7 +68,7 @@ def _refusing(path: Path) -> Iterator[None]:
     except OSError as error:
         if error.errno is not None:
             raise DataError(
-                f"Expected a table at '{path}'; it cannot be read: {error.strerror or error}. Mind that a study's "
+                f"Expected a table at '{path}'; it cannot be read: {error.strerror or error}. Note that a study's "
                 "path starts at the study file."
             ) from None
         raise _unreadable(path, error) from None

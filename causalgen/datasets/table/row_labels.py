@@ -46,7 +46,7 @@ def _numbers(numbers: pd.RangeIndex, reason: str) -> pd.RangeIndex:
 
 
 def _saved_index(path: Path) -> pd.Index | None:
-    """The index that pandas saved in a Parquet file; None where there is none."""
+    """The index that pandas saved in a Parquet file; None if there is none."""
     if path.suffix.lower() not in PARQUET:
         return None
     try:

@@ -59,5 +59,5 @@ class CausalForest(AdjustmentEstimator):
 
 
 def modifiers(arrays: Arrays) -> Array:
-    """The covariates, or a constant where there are none."""
+    """The covariates, or a constant if there are none."""
     return arrays.covariates if arrays.covariates.shape[1] else np.ones((len(arrays.outcome), 1))
