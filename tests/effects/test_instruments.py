@@ -82,7 +82,7 @@ def test_populations_and_kinds_that_an_instrument_cannot_serve_are_refused() -> 
 
 def test_instruments_that_do_not_vary_are_refused() -> None:
     table = instrument_table(200, seed=0)
-    with pytest.raises(DataError, match="Expected 'z' to vary, on which"):
+    with pytest.raises(DataError, match="Expected 'z' to vary, since"):
         estimate_effect(GRAPH, table.assign(z=1.0), **QUESTION)
     with pytest.raises(DataError, match="instrument 'z' to vary among rows with equal w; they determine it"):
         estimate_effect(GRAPH, table.assign(z=2 * table["w"]), **QUESTION, refute=False)

@@ -97,7 +97,9 @@ def test_nothing_is_imported_unless_it_is_trusted(folder: Path, section: str) ->
     )
     path = write(folder, section.replace("MODULE", "trap:f"))
     study = load_study(path)
-    with pytest.raises(StudyError, match=r"line 3: Expected trusted code .* say so \(trust_code=True, --trust-code\)"):
+    with pytest.raises(
+        StudyError, match=r"line 3: Expected trusted code .* allow it \(trust_code=True, --trust-code\)"
+    ):
         check_study(study, study_graph(study))
     refused = CliRunner().invoke(app, ["check", str(path)])
     assert refused.exit_code == 2
