@@ -99,7 +99,7 @@ def test_the_kernel_test_sees_what_correlation_cannot_and_says_how_many_rows_it_
 def test_a_hidden_common_cause_is_found_by_fci_and_misread_by_pc() -> None:
     data = table("a -> b <-> c <- d", 4000)
     assert discover(data, algorithm="fci").found.bidirected == (("b", "c"),)
-    assert any("want both" in line for line in discover(data).warnings)
+    assert any("imply both" in line for line in discover(data).warnings)
 
 
 def test_knowledge_orients_and_then_there_is_a_graph() -> None:

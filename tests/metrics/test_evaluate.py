@@ -123,7 +123,7 @@ def test_discrete_attributes_are_kept_or_shown(table: MetricTable) -> None:
 
 
 def test_a_query_that_the_generator_cannot_answer_is_noted(table: MetricTable) -> None:
-    assert [note for note in table.notes if "do(shape)" in note and "cannot say" in note]
+    assert [note for note in table.notes if "do(shape)" in note and "does not determine" in note]
     frame = table.select(query="do(shape)").to_frame()
     assert "image L1 to truth" not in set(frame["metric"])
     assert "oracle" not in set(frame["row"])
