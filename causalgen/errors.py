@@ -163,8 +163,9 @@ def nearest(name: str, choices: Iterable[str]) -> str:
     >>> nearest("thicknes", ["thickness", "intensity"])
     " Did you mean 'thickness'?"
     """
-    matches = get_close_matches(name, list(choices), n=1, cutoff=0.6)
-    return f" Did you mean '{matches[0]}'?" if matches else ""
+    by_fold = {choice.casefold(): choice for choice in choices}
+    matches = get_close_matches(name.casefold(), by_fold, n=1, cutoff=0.6)
+    return f" Did you mean '{by_fold[matches[0]]}'?" if matches else ""
 
 
 def __getattr__(name: str) -> Any:

@@ -7,6 +7,7 @@ names, such as `"age at scan"`, go in quotes. Computation is in double precision
 
 import ast
 import math
+import re
 import warnings
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -162,6 +163,8 @@ def _parse(text: str, known: Mapping[str, Variable]) -> ast.expr:
             tree = ast.parse(text, mode="eval").body
     except (SyntaxError, ValueError, MemoryError, RecursionError):
         raise _no_expression(text, known) from None
+    if "#" in re.sub(r"""(["']).*?\1""", "", text):  # Python would drop what follows as a comment
+        raise _no_expression(text, known)
     for part in ast.walk(tree):
         if isinstance(part, ast.Name):  # Python normalises some letters of names
             part.id = ast.get_source_segment(text, part) or part.id

@@ -1,7 +1,7 @@
 """Interventions as people write them: `pen=felt-tip`, `thickness+=1`; read as data, never run as code.
 
     pen=felt-tip                a label of a discrete node, as the data write it
-    thickness=4  z=-0.5         a number, in the node's unit; a minus belongs to the number
+    thickness=4  z=-0.5         a number, in the node's unit, which may follow it (4 px); a minus belongs to the number
     thickness=+1                a shift: one more than it would have been; the same as thickness+=1
     thickness-=0.5  x*=2  x/=2  less by, times, divided by; on the right side any expression
     grade+=1  grade=+1          ordinal nodes: that many labels up; -= down; stops at the last
@@ -25,10 +25,13 @@ from ..graph import CausalGraph, Variable
 __all__ = ["check_value", "parse_do", "parse_values", "read_do", "read_intervention", "read_texts"]
 
 ASSIGNMENT = re.compile(
-    r"""\s*(?:(["'])(?P<quoted>.+?)\1|(?P<name>[^=]+?))\s*(?P<operator>[-+*/]?)=(?P<value>.*)""", re.S
+    r"""\s*(?:(["'])(?P<quoted>.+?)\1|(?P<name>[^=]+?))\s*(?P<operator>[-+*/−]?)=(?P<value>.*)""", re.S
 )
-CHANGE = re.compile(r"\s*(?P<operator>[-+*/])=(?P<value>.*)", re.S)
+CHANGE = re.compile(r"\s*(?P<operator>[-+*/−])=(?P<value>.*)", re.S)
 UNSIGNED = re.compile(r"(\d+\.?\d*|\.\d+)([eE][-+]?\d+)?", re.ASCII)
+SIGNED = re.compile(rf"[-+]?\s*{UNSIGNED.pattern}", re.ASCII)
+MINUS = "−"
+"""The typographic minus, as pages and papers print it."""
 EXAMPLES = "Write it as thickness=4, pen=felt-tip, thickness+=1 or thickness=thickness*1.2."
 
 
@@ -113,9 +116,13 @@ def check_value(variable: Variable, value: Any) -> Any:
     if variable.is_image:
         raise DataError(f"Expected an attribute to set; got the image '{variable.name}'. Intervene on its parents.")
     if variable.is_discrete:
+        if isinstance(value, str) and value not in map(str, variable.labels or ()):
+            value = value.replace(MINUS, "-")
         if str(value).lower() in ("false", "true") and set(variable.labels or ()) == {False, True}:
             value = str(value).capitalize()  # tables and shells write true
         return variable.decode(variable.encode(value))
+    if isinstance(value, str):
+        value = _without_unit(variable, value.replace(MINUS, "-"))
     if isinstance(value, str) and value.strip().startswith("+"):
         raise DataError(
             f"Expected a value of '{variable.name}'; got {value!r}, which is a shift where interventions are written. "
@@ -153,9 +160,13 @@ def _assignments(graph: CausalGraph, texts: Iterable[str]) -> dict[str, tuple[st
 
 def _intervention(graph: CausalGraph, name: str, operator: str, text: str) -> Any:
     """One intervention: the sign before the equals sign, or "", and the text after it."""
-    variable = graph[name]
+    variable, operator = graph[name], operator.replace(MINUS, "-")
     if variable.is_discrete:
         return _label(variable, operator, text)
+    if not any(MINUS in known for known in (name, *graph.parents(name))):
+        text = text.replace(MINUS, "-")
+    if operator not in ("*", "/"):
+        text = _without_unit(variable, text)
     if variable.is_image or (not operator and not text.startswith("+") and _is_number(text)):
         return check_value(variable, text)
     unit = _unit(variable) if operator in ("+", "-") and UNSIGNED.fullmatch(text) else ""
@@ -177,7 +188,7 @@ def _intervention(graph: CausalGraph, name: str, operator: str, text: str) -> An
 
 
 def _label(variable: Variable, operator: str, text: str) -> Any:
-    if not operator and text in map(str, variable.labels or ()):
+    if not operator and {text, text.replace(MINUS, "-")} & set(map(str, variable.labels or ())):
         return check_value(variable, text)
     sign, steps = (operator, text) if operator else (text[:1], text[1:].strip())
     if variable.kind == "ordinal" and steps.isdecimal() and sign in (("+", "-") if operator else ("+",)):
@@ -192,6 +203,12 @@ def _label(variable: Variable, operator: str, text: str) -> Any:
             f"Its labels are {', '.join(map(str, variable.labels or ()))}."
         )
     return check_value(variable, text)
+
+
+def _without_unit(variable: Variable, text: str) -> str:
+    """A number alone where the node's own unit follows it, as titles show it; anything else as it is."""
+    number = text.strip().removesuffix(variable.unit or "").rstrip()
+    return number if SIGNED.fullmatch(number) else text
 
 
 def _is_number(text: Any) -> bool:

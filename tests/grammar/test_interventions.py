@@ -52,6 +52,11 @@ def _act(text: str, natural: list[float], **parents: list[float]) -> list[float]
         ("CD4+=3", 3.0),  # the node is called so
         ("'age at scan'=40", 40.0),
         ("age at scan = 40", 40.0),
+        ("thickness=4 px", 4.0),  # the unit may follow
+        ("thickness= 4px ", 4.0),
+        ("age at scan=40 years", 40.0),
+        ("score=−0.5", -0.5),  # the minus of printed pages
+        ("grade=−1", -1),
         ("pen=felt-tip", "felt-tip"),
         ("level=2*3", "2*3"),  # labels win
         ("level=+1", "+1"),
@@ -93,6 +98,11 @@ def test_an_expression_sees_the_node_itself_and_its_parents(text: str, result: l
     ("text", "shown"),
     [
         ("thickness=+1", "thickness = +1 px"),
+        ("thickness = +1 px", "thickness = +1 px"),  # what is shown can be written again
+        ("thickness -= 0.5 px", "thickness -= 0.5 px"),
+        ("thickness−=0.5", "thickness -= 0.5 px"),
+        ("dose−=1", "dose -= 1"),
+        ("score=score−1", "score = score-1"),
         ("thickness-=0.5", "thickness -= 0.5 px"),
         ("thickness*=1.2", "thickness *= 1.2"),
         ("thickness = thickness * 1.2", "thickness = thickness * 1.2"),
@@ -167,6 +177,12 @@ def test_ordinal_nodes_move_by_labels_and_the_last_one_stays() -> None:
         ("dose+=0.5", DataError, "a whole number of labels"),
         ("dose*=2", DataError, "low, middle, high"),
         ("dose=dose+1", DataError, "Expected a label of 'dose'"),
+        ("pen=FELT-TIP", DataError, "Did you mean 'felt-tip'"),
+        ("thickness=40%", DataError, "got '40%'"),
+        ("thickness=4 mm", DataError, "got '4 mm'"),
+        ("thickness*=2 px", DataError, "got '2 px'"),
+        ("score=4 px", DataError, "got '4 px'"),
+        ("thickness=4 # mm", DataError, "got '4 # mm'"),
         ("image=+1", DataError, "got the image 'image'"),
         ("score*=1) + (2", DataError, "or an expression of"),
     ],
@@ -188,13 +204,18 @@ def test_results_that_are_no_values_are_refused_with_the_units_and_the_remedy() 
 
 def test_observed_values_are_plain() -> None:
     assert parse_values(GRAPH, ["score=-2", "pen=felt-tip"]) == {"score": -2.0, "pen": "felt-tip"}
+    assert parse_values(GRAPH, ["score=−2", "thickness=4 px", "grade=−1"]) == {
+        "score": -2.0,
+        "thickness": 4.0,
+        "grade": -1,
+    }
     for text in ("score+=1", "score=score*2", "dose=dose"):
         with pytest.raises(DataError, match="Expected"):
             parse_values(GRAPH, [text])
 
 
 def test_a_study_file_says_the_same_after_a_colon() -> None:
-    words = {"thickness": "+1", "dose": "-= 1", "score": "score*2", "CD4+": "-= 0.5", "pen": "felt-tip"}
+    words = {"thickness": "+1", "dose": "-= 1", "score": "score*2", "CD4+": "−= 0.5", "pen": "felt-tip"}
     read = read_do(GRAPH, words)
     shown = [describe(GRAPH[name], what) for name, what in read.items()]
     assert shown == ["thickness = +1 px", "dose -= 1", "score = score*2", "CD4+ -= 0.5", "pen = felt-tip"]
