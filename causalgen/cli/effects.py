@@ -47,6 +47,13 @@ def effects(
     population: Annotated[
         str, typer.Option(help="Population to average over: whole, overlap, treated or control.")
     ] = "whole",
+    adjustment: Annotated[
+        str | None,
+        typer.Option(help="Columns to adjust for, such as 'a, b', checked against the graph.", show_default="found"),
+    ] = None,
+    instrument: Annotated[
+        str | None, typer.Option(help="An instrument of the graph, in place of adjustment.", show_default="none")
+    ] = None,
     cluster: Annotated[str | None, typer.Option(help="Column that names the cluster of each row.")] = None,
     weights: Annotated[str | None, typer.Option(help="Column of sampling weights.")] = None,
     kind: Annotated[
@@ -100,7 +107,13 @@ def effects(
         assumed = declare_kinds(assumed, rows, kinds(kind or ()))
         chosen = check_formats(names(formats)) if formats else None
         arguments: dict[str, Any] = {"simulations": simulations} if simulations else {"refute": False}
-        given = {"methods": names(methods or "") or None, "cluster": cluster, "weights": weights}
+        given = {
+            "methods": names(methods or "") or None,
+            "cluster": cluster,
+            "weights": weights,
+            "instrument": instrument,
+        }
+        given["adjustment"] = None if adjustment is None else names(adjustment)
         arguments |= {"population": population} | {name: value for name, value in given.items() if value is not None}
         report = estimate_effect(
             assumed,

@@ -201,7 +201,14 @@ def find_estimand(
             )
         causes = outcome in graph.descendants(treatment)
         return Estimand("backdoor" if causes else "no effect", treatment, outcome, adjustment=check.adjustment)
-    estimand = identify(graph, treatment=treatment, outcome=outcome)
+    try:
+        estimand = identify(graph, treatment=treatment, outcome=outcome)
+    except NotIdentifiableError as error:
+        ways = ", ".join(f"'{found.instrument}'" for found in instruments(graph, treatment, outcome))
+        if not ways:
+            raise
+        remedy = f"Or, if the effect is linear, use an instrument of the graph: {ways} as instrument=."
+        raise NotIdentifiableError(f"{error} {remedy}", hedge=error.hedge) from None
     if estimand.method == "general":
         raise NotIdentifiableError(
             f"Expected an effect that adjustment, a front door or an instrument identifies; that of '{treatment}' on "

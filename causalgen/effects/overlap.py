@@ -28,6 +28,7 @@ Array = NDArray[np.float64]
 RARE = 0.05
 SHARE_WORTH_A_WARNING = 0.01
 LEAST_EFFECTIVE_SHARE = 0.05
+MOST_POOR = 0.9
 LEAST_COMPARABLE = 10
 CLIP = 0.01
 LEAST_PROPENSITY = 1e-6
@@ -154,7 +155,7 @@ def require_overlap(overlap: Overlap, treatment: str, *, population: str, weighs
 
     Raises:
         DataError: The covariates separate the two groups, or weights explode in the whole population: a group's
-            effective size is below 5 % of its rows.
+            effective size is below 5 % of its rows, or nine in ten rows have no counterparts in a group.
     """
     if overlap.separated:
         raise DataError(
@@ -168,6 +169,13 @@ def require_overlap(overlap: Overlap, treatment: str, *, population: str, weighs
             f"Expected an effective sample size of at least {LEAST_EFFECTIVE_SHARE:.0%} of each group's rows; in the whole "
             f"population the weights of '{treatment}' explode and leave {min(overlap.effective):.1%} of a group's rows "
             f"(overlap fails where {overlap.where}). Ask for population='overlap', or for 'treated' or 'control'."
+        )
+    if weighs and population == "whole" and overlap.poor > MOST_POOR:
+        raise DataError(
+            f"Expected both values of '{treatment}' among rows like most; for {overlap.poor:.0%} of the rows one of them has a "
+            f"propensity below {RARE:.0%} ({overlap.told_by} predicts '{treatment}'), so an effect in the whole population "
+            "would be an extrapolation. Ask for population='overlap', or leave out a covariate that decides the treatment if "
+            "the graph allows it."
         )
 
 

@@ -74,9 +74,11 @@ class EncodedTable:
         if not self.dropped:
             return self.notes
         share = self.dropped / (self.dropped + len(self.data))
+        percent = f"{share:.0%}" if share >= 0.005 else "under 1%"
+        rows = "row was" if self.dropped == 1 else "rows were"
         return (
             *self.notes,
-            f"{self.dropped:,} rows were dropped ({share:.0%}) because a used column is missing; unless they are missing at "
+            f"{self.dropped:,} {rows} dropped ({percent}) because a used column is missing; unless they are missing at "
             "random, the effect is that of the complete rows. Fill them in, impute them, or say why they are missing.",
         )
 

@@ -12,6 +12,7 @@ import numpy as np
 from dowhy.causal_estimator import CausalEstimate, CausalEstimator
 from dowhy.causal_identifier import IdentifiedEstimand
 
+from ..datasets.hints import declare_remedy
 from ..errors import DataError
 from ..graph import CausalGraph, Estimand
 from .bootstrap import bootstrap_interval
@@ -113,7 +114,8 @@ def _check_beside(estimand: Estimand, table: EncodedTable) -> None:
     if len(table.labels.get(estimand.instrument, ())) > 2:
         raise DataError(
             f"Expected a binary or continuous instrument; '{estimand.instrument}' has "
-            f"{len(table.labels[estimand.instrument])} labels. Recode it into two labels."
+            f"{len(table.labels[estimand.instrument])} labels. Recode it into two labels, or declare it continuous "
+            f"if its numbers are quantities: {declare_remedy(estimand.instrument, 'continuous')}."
         )
 
 

@@ -262,6 +262,14 @@ def test_fewer_rows_than_covariates_are_refused() -> None:
         estimate_effect(graph, table, **SHORT)
 
 
+def test_a_rule_with_few_exceptions_is_no_overlap() -> None:
+    table = binary_table(2_000, seed=0).assign(t=lambda frame: (frame["z"] > 0.1).astype(int))
+    with pytest.raises(
+        DataError, match=r"for 9\d% of the rows one of them has a propensity below 5%.*population='overlap'"
+    ):
+        estimate_effect(GRAPH, table, **SHORT, refute=False)
+
+
 def test_perfect_separation_is_named() -> None:
     table = binary_table(400, seed=0).assign(t=lambda frame: (frame["z"] > 0.1).astype(int))
     with pytest.raises(DataError, match=r"perfect separation: z > 0\.09.* predicts 't'.*population='overlap'"):

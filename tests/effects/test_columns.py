@@ -197,9 +197,8 @@ def test_rows_on_which_the_predictor_was_fitted_are_left_out() -> None:
 
 def test_kinds_are_declared_as_for_every_estimate() -> None:
     data, known = table(0)
-    bare = CausalGraph(
-        "z -> {t, y}; t -> y; {z, t, y} -> image", [*map(Variable, "zty"), Variable("image", "image", shape=(1, 4, 4))]
-    )
+    nodes = [*map(Variable, "zty"), Variable("image", "image", shape=(1, 4, 4))]
+    bare = CausalGraph("z -> {t, y}; t -> y; {z, t, y} -> image", nodes)
     data["y"] = data["y"].where(known)
     ask = QUESTION | LINEAR | {"columns": predicted("y")}
     with pytest.raises(DataError, match="Declare it in variables= or in the graph"):

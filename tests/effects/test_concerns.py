@@ -108,6 +108,10 @@ CASES = {
 }
 
 
+DRAWN = ("clean", "hidden cause", "holes", "missing edge")
+"""Cases whose report is written in every format; pictures take most of the time."""
+
+
 def asked(name: str) -> tuple[CausalGraph, pd.DataFrame, EffectReport, Doubt]:
     case = CASES[name]
     graph, table = CausalGraph(case.edges), case.make(np.random.default_rng(3))
@@ -144,7 +148,8 @@ def test_the_first_line_agrees_with_the_rows_below_it(name: str, tmp_path: Path)
     count = int(re.match(r"(\d+) concern", line)[1]) if doubt.reasons else 0  # type: ignore[index]
     assert count == len(doubt.reasons)
 
-    written = report.save(tmp_path, doubt=doubt, graph=graph, table=table)
+    formats = None if name in DRAWN else ("markdown", "csv")
+    written = report.save(tmp_path, doubt=doubt, graph=graph, table=table, formats=formats)
     frames = {path.stem: pd.read_csv(path) for path in written["csv"].parent.glob("*.csv")}
     rejected = {
         "' rejects ": frames.get("refutations"),
@@ -158,12 +163,13 @@ def test_the_first_line_agrees_with_the_rows_below_it(name: str, tmp_path: Path)
         assert text in "\n".join(doubt.reasons)
 
     shown = line.rstrip(".")
-    pages = {one: written[one].read_text(encoding="utf-8") for one in ("html", "markdown", "latex", "notebook")}
+    pages = {one: path.read_text(encoding="utf-8") for one, path in written.items() if one != "csv"}
     assert report.describe(doubt).splitlines()[2].strip() == line
-    assert shown[1:] in re.sub(r"&#39;|&#x27;", "'", pages["html"])
     assert escape(line) in pages["markdown"]
-    assert escape_latex(line) in pages["latex"]
-    assert escape(line) in "".join(json.loads(pages["notebook"])["cells"][0]["source"])
+    if name in DRAWN:
+        assert shown[1:] in re.sub(r"&#39;|&#x27;", "'", pages["html"])
+        assert escape_latex(line) in pages["latex"]
+        assert escape(line) in "".join(json.loads(pages["notebook"])["cells"][0]["source"])
     for page in (*pages.values(), report.describe(doubt)):
         assert ("No concern was found" in page) == (not doubt.reasons)
     for page in (str(report), repr(report), report._repr_html_()):

@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from causalgen.effects import estimate_effect
+from causalgen.effects import estimate_effect, through_dowhy
 from causalgen.effects.doubt import examine
 from causalgen.effects.doubt.refit import refit
 from causalgen.effects.estimators.methods import METHODS
@@ -23,6 +23,13 @@ GRAPH = CausalGraph("{age, site} -> {drug, pain}; drug -> pain")
 OURS = {"binary": "doubly robust", "continuous": "linear adjustment"}
 ROUGH = {"dowhy:propensity_score_matching", "dowhy:distance_matching", "dowhy:propensity_score_stratification"}
 ADJUST = [word for word, method in FOREIGN.items() if method.identified == "backdoor"]
+
+
+@pytest.fixture
+def few(monkeypatch: pytest.MonkeyPatch) -> dict[str, int]:
+    """Resamples too few for an interval to trust, enough to see that there is one."""
+    monkeypatch.setattr(through_dowhy, "LEAST_RESAMPLES", 20)
+    return {"resamples": 20, "level": 0.8}
 
 
 def table(kind: str, rows: int = 600) -> pd.DataFrame:
@@ -42,12 +49,12 @@ def ask(kind: str, methods: list[str], **more: Any):  # type: ignore[no-untyped-
 
 
 @pytest.mark.parametrize("kind", ["binary", "continuous"])
-def test_next_to_ours_they_give_the_same_estimate(kind: str) -> None:
+def test_next_to_ours_they_give_the_same_estimate(kind: str, few: dict[str, int]) -> None:
     words = [word for word in ADJUST if kind in METHODS[word].kinds and "analytic" in METHODS[word].intervals]
     words += ["dowhy:generalized_linear_model"]
     with warnings.catch_warnings():
         warnings.simplefilter("error")  # nothing leaks to the user's console
-        report = ask(kind, [OURS[kind], *words], resamples=100)
+        report = ask(kind, [OURS[kind], *words], **few)
     ours, change = report[OURS[kind]], 1 if kind == "binary" else 2
     assert report.estimate == ours
     for word in words:
@@ -60,13 +67,13 @@ def test_next_to_ours_they_give_the_same_estimate(kind: str) -> None:
     assert linear["linear adjustment"].value == pytest.approx(linear["dowhy:linear_regression"].value, abs=1e-9)
 
 
-def test_where_they_state_no_interval_a_bootstrap_does() -> None:
-    report = ask("binary", ["dowhy:propensity_score_weighting"], resamples=100)
+def test_where_they_state_no_interval_a_bootstrap_does(few: dict[str, int]) -> None:
+    report = ask("binary", ["dowhy:propensity_score_weighting"], **few)
     found = report.estimate
     assert found.low is not None
     assert found.high is not None
     assert found.low < found.value < found.high
-    assert "bootstrap of 100 resamples" in found.note
+    assert "bootstrap of 20 resamples" in found.note
 
 
 @pytest.mark.parametrize("word", [word for word in ADJUST if "analytic" not in METHODS[word].intervals])
@@ -77,12 +84,12 @@ def test_without_an_interval_the_estimate_is_the_same_too(word: str) -> None:
     assert found[word].low is None
 
 
-def test_instrument_and_front_door() -> None:
+def test_instrument_and_front_door(few: dict[str, int]) -> None:
     random = np.random.default_rng(0)
     hidden, i, noise = random.normal(size=(3, 800))
     t = i + hidden + noise
     rows = pd.DataFrame({"i": i, "t": t, "y": 2 * t + hidden + random.normal(size=800)})
-    question: dict[str, Any] = {"treatment": "t", "outcome": "y", "contrast": (1, 3), "refute": False, "resamples": 100}
+    question: dict[str, Any] = {"treatment": "t", "outcome": "y", "contrast": (1, 3), "refute": False} | few
     words = ["instrumental variables", "dowhy:instrumental_variable"]
     report = estimate_effect(CausalGraph("i -> t -> y; t <-> y"), rows, **question, instrument="i", methods=words)
     assert report[words[0]].value == pytest.approx(report[words[1]].value, abs=1e-9)

@@ -1,11 +1,15 @@
 """Effects that adjustment cannot reach: by an instrument, and by a front door."""
 
+from pathlib import Path
+
 import numpy as np
 import pandas as pd
 import pytest
+from typer.testing import CliRunner
 
+from causalgen.cli.app import app
 from causalgen.effects import estimate_effect
-from causalgen.errors import DataError
+from causalgen.errors import DataError, NotIdentifiableError
 from causalgen.graph import CausalGraph
 
 from .generator import sigmoid
@@ -128,3 +132,24 @@ def test_a_front_door_needs_mediators_that_vary_and_resamples_enough() -> None:
         estimate_effect(graph, table.assign(m=1.0), **question)
     with pytest.raises(DataError, match=r"at least 100 resamples for a bootstrap at level 0\.95; got 3"):
         estimate_effect(graph, table, **question, resamples=3)
+
+
+def test_the_message_of_what_is_not_identified_names_an_instrument(tmp_path: Path) -> None:
+    rng = np.random.default_rng(0)
+    i, hidden = rng.integers(0, 8, 800), rng.normal(size=800)
+    t = i + hidden + rng.normal(size=800)
+    table, graph = pd.DataFrame({"i": i, "t": t, "y": 2 * t + hidden}), CausalGraph("i -> t -> y; t <-> y")
+    ask = {"treatment": "t", "outcome": "y", "contrast": (0, 1), "refute": False}
+    with pytest.raises(NotIdentifiableError, match=r"use an instrument of the graph: 'i' as instrument=") as refused:
+        estimate_effect(graph, table, **ask)
+    assert refused.value.hedge is not None
+    with pytest.raises(DataError, match=r"declare it continuous.*--kind i=continuous"):
+        estimate_effect(graph, table, **ask, instrument="i")
+    table.to_csv(tmp_path / "t.csv", index=False)
+    command = ["effects", str(tmp_path / "t.csv"), "--graph", str(graph), "--treatment", "t", "--outcome", "y"]
+    command += ["--contrast", "0", "1", "--simulations", "0", "--no-doubt"]
+    told = CliRunner().invoke(app, [*command, "--instrument", "i", "--kind", "i=continuous"]).output
+    assert float(told.partition("instrumental variables: ")[2].split()[0]) == pytest.approx(2, abs=0.1)
+    assert (
+        "Expected a set that is valid to adjust for" in CliRunner().invoke(app, [*command, "--adjustment", ""]).output
+    )
