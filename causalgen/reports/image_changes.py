@@ -41,7 +41,7 @@ def change_highlights(changes: Sequence["ImageChange"]) -> list[Highlight]:
     leads = lead_changes(changes)
     lines = [_highlight(change) for change in leads]
     if len(changes) > len(leads):
-        more = f"All {len(changes)} changes, also of numbers that follow something else, are in a table below."
+        more = f"The table below has all {len(changes)} changes."
         lines[-1] = replace(lines[-1], link=(more, "#changes"))
     return lines
 

@@ -128,6 +128,8 @@ def with_interval(value: float, low: float | None, high: float | None) -> str:
 
     >>> with_interval(60.8149, 58.21, 63.38), with_interval(1.5, None, None), with_interval(2e-7, 1e-7, 3e-7)
     ('60.8 [58.2, 63.4]', '1.50', '2e−07 [1e−07, 3e−07]')
+    >>> with_interval(-0.02, -2, 2)  # no sign on a rounded zero
+    '0.0 [−2.0, 2.0]'
     """
     if low is None or high is None or not high > low:  # NaN, or no uncertainty: no interval to show
         return number(value)
@@ -136,5 +138,5 @@ def with_interval(value: float, low: float | None, high: float | None) -> str:
     decimals = 0
     while (high - low) * 10**decimals < 10:
         decimals += 1
-    shown = [f"{x:,.{decimals}f}".replace("-", "−") for x in (value, low, high)]
+    shown = [f"{x:z,.{decimals}f}".replace("-", "−") for x in (value, low, high)]
     return f"{shown[0]} [{shown[1]}, {shown[2]}]"
