@@ -97,8 +97,13 @@ def effects(
             assumed.require(name)
         given_sides = sides(contrast, asked)
         from ..datasets.table import read_table
+        from ..datasets.table.matching import match_short_names
 
         rows = read_table(table)
+        if short := match_short_names(assumed.nodes, list(rows.columns)):
+            rows = rows.rename(columns=short)
+            read = ", ".join(f"'{node}' from '{title}'" for title, node in short.items())
+            typer.echo(f"Note: Columns were matched by their short names: {read}.", err=True)
         from ..datasets.declared import declare_kinds
         from ..effects import estimate_effect
         from ..reports.effects.write import check_formats

@@ -1,14 +1,14 @@
 """Short declarations of kinds, and a graph in which every column of a table has its kind."""
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, TypeAlias
 
 import pandas as pd
 
 from ..errors import DataError, GraphError, UnknownNameError, nearest
 from ..graph import CausalGraph, Variable
-from .hints import declare_remedy
+from .hints import declare_remedy, maybe_missing
 from .kinds import Fault, Reading, out_of_reach, read_values
 
 __all__ = ["KINDS", "KindsLike", "TypedColumn", "declare_kinds", "type_column", "type_columns", "with_variables"]
@@ -93,6 +93,8 @@ def type_column(variable: Variable, column: pd.Series) -> TypedColumn:
             raise DataError(
                 f"Expected '{variable.name}' to vary; every row has {first!r}. A constant needs no node: leave it out."
             )
+        missing = "" if reading.labels else maybe_missing(variable.name, reading.values[~reading.missing])
+        reading = replace(reading, notes=(*reading.notes, missing)) if missing else reading
         variable = _variable(variable.name, reading, variable.support, variable.unit)
     varies = not variable.is_discrete and not reading.constant
     if varies and (reason := out_of_reach(reading.values[~reading.missing])) is not None:

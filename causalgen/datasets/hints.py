@@ -6,13 +6,15 @@ from collections.abc import Hashable, Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["alike", "declare_remedy", "maybe_codes"]
+__all__ = ["alike", "declare_remedy", "maybe_codes", "maybe_missing", "sentinels"]
 
 ROWS_PER_NUMBER = 10
 SHORT, LONG = 2, 4
 """Most letters of an abbreviation, and least letters of the word that it abbreviates."""
 WORDS = {"y": "yes", "n": "no"}
 SHOWN = 4
+SENTINELS = (-9, -99, -999, -9999, -99999, 99, 999, 9999, 99999)
+"""Numbers that stand for missing values in many tables."""
 
 
 def declare_remedy(name: Hashable, kind: str) -> str:
@@ -42,6 +44,38 @@ def maybe_codes(name: Hashable, present: NDArray[np.float64], few: int, most: in
         f"Column '{name}' holds {len(different)} different whole numbers and is read as continuous. If they are codes, "
         f"declare it categorical ({declare_remedy(name, 'categorical')}); if not, declare it continuous in the same way."
     )
+
+
+def maybe_missing(name: Hashable, present: NDArray[np.float64]) -> str:
+    """A warning if numbers such as -999 lie far from all others; else empty.
+
+    >>> maybe_missing("age", np.array([30.0, 41.5, 52.0, 63.0, -999.0]))[:58]
+    "-999 in column 'age' may mean missing values, and 1 cell i"
+    """
+    found = sentinels(present)
+    if not found:
+        return ""
+    count = int(np.isin(present, found).sum())
+    read = "1 cell is read as a number" if count == 1 else f"{count:,} cells are read as numbers"
+    shown = " and ".join(f"{number:g}" for number in found)
+    return f"{shown} in column '{name}' may mean missing values, and {read}. If so, leave these cells empty."
+
+
+def sentinels(numbers: NDArray[np.float64]) -> list[float]:
+    """Numbers that stand for missing values in many tables and lie far from the others."""
+    if not np.isin(numbers, SENTINELS).any():
+        return []
+    finite = numbers[np.isfinite(numbers)]
+    rest = np.unique(finite[~np.isin(finite, SENTINELS)])
+    if len(rest) < 3:
+        return []
+    low, high = rest[0], rest[-1]
+    found: list[float] = []
+    for number in SENTINELS:
+        apart = low - number if number < 0 else number - high
+        if (finite == number).any() and (apart > high - low or (number < 0 <= low)):
+            found.append(number)
+    return found
 
 
 def alike(name: Hashable, labels: Sequence[Hashable]) -> str:

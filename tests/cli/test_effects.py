@@ -36,6 +36,15 @@ def test_numbers_doubts_and_a_report(causalgen: Command, trial: Path, tmp_path: 
     ]  # fmt: skip
 
 
+def test_columns_are_found_by_their_short_names(causalgen: Command, trial: Path, tmp_path: Path) -> None:
+    titles = {"age": "Age at visit (years)", "drug": "Drug", "health": "Health (points)"}
+    pd.read_csv(trial).rename(columns=titles).to_csv(tmp_path / "t.csv", index=False)
+    done = causalgen("effects", tmp_path / "t.csv", *ASKED, *QUICK, "--no-doubt")
+    assert done.exit_code == 0, done.stderr
+    assert "'health' from 'Health (points)'" in done.stderr
+    assert done.stdout == causalgen("effects", trial, *ASKED, *QUICK, "--no-doubt").stdout
+
+
 def test_formats_and_doubt_are_options(causalgen: Command, trial: Path, tmp_path: Path) -> None:
     done = causalgen("effects", trial, *ASKED, *QUICK, "--no-doubt", "--out", tmp_path, "--formats", "markdown, csv")
     assert done.exit_code == 0, done.stderr

@@ -173,6 +173,9 @@ def test_what_may_be_codes_is_warned_about_with_the_estimate() -> None:
     declared = estimate_effect(CausalGraph(EDGES), table, **ASK, **QUICK, variables={"a": "categorical"})
     assert not declared.warnings
     assert declared["doubly robust"].covers(EFFECT)
+    table["y"] = table["y"].where(table.index % 100 > 0, -999)
+    spoilt = estimate_effect(CausalGraph(EDGES), table, **ASK, **QUICK, variables={"a": "categorical"})
+    assert spoilt.warnings[0].startswith("-999 in column 'y' may mean missing values, and 10 cells are read as numbers")
 
 
 def test_a_binary_outcome_under_a_continuous_treatment_is_covered() -> None:

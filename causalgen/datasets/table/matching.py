@@ -9,7 +9,7 @@ from ...errors import DataError, UnknownNameError, nearest
 from .declare import Declaration
 from .names import FILE_NAME, IMAGE
 
-__all__ = ["Match", "find_column", "match_columns", "match_one", "name_and_unit", "words_of"]
+__all__ = ["Match", "find_column", "match_columns", "match_one", "match_short_names", "name_and_unit", "words_of"]
 
 UNIT_MARKS = (("(", ")"), ("[", "]"))
 ENDS_HEAD = {"at", "by", "for", "from", "in", "of", "on", "per", "since", "when"}
@@ -87,6 +87,20 @@ def match_one(name: str, what: str, titles: Sequence[str]) -> Match:
         return Match(name)
     found = _by_titles([name], titles, {}, lambda _: False)
     return found[name] if name in found else Match(find_column(name, what, titles))
+
+
+def match_short_names(nodes: Iterable[str], titles: Sequence[str]) -> dict[str, str]:
+    """Columns that nodes without a column of their name mean, by title; a node without any stays out.
+
+    Raises:
+        DataError: Several columns may be meant.
+
+    >>> match_short_names(["age", "sex", "gone"], ["Age at scan (years)", "sex"])
+    {'Age at scan (years)': 'age'}
+    """
+    missing = [node for node in nodes if node not in titles]
+    free = [title for title in titles if title not in set(nodes)]
+    return {match.title: node for node, match in _by_titles(missing, free, {}, lambda _: False).items()}
 
 
 def find_column(title: str, what: str, titles: Iterable[str], remedy: str = "Name a column of the table.") -> str:

@@ -7,6 +7,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from ..hints import sentinels
 from ..kinds import cell_numbers, refused
 
 __all__ = ["MissingWord", "cells_of", "count_words", "missing_words", "without_words"]
@@ -43,7 +44,6 @@ AMONG_NUMBERS: tuple[str, ...] = (
     "(null)",
 )
 """Words that can be labels elsewhere."""
-SENTINELS = (-9, -99, -999, -9999, -99999, 99, 999, 9999, 99999)
 MOSTLY = 0.8
 """Share of numbers among the cells that makes a column one of numbers."""
 
@@ -71,7 +71,7 @@ def missing_words(column: pd.Series, known: Collection[MissingWord] = ()) -> lis
     others = int(column.notna().sum()) - count - sum(words[folded][1] for folded in likely)
     if count > 2 and count >= MOSTLY * (count + others):
         found += [words[folded][0] for folded in likely if folded not in judged]
-        found += [number for number in _sentinels(numbers) if _folded(number) not in judged]
+        found += [number for number in sentinels(numbers) if _folded(number) not in judged]
     elif len(words) + (count > 0) > 2:
         labels = [folded for folded in words if folded in SURE]
         if len(words) - len(labels) > 1:
@@ -112,22 +112,6 @@ def _spellings(column: pd.Series) -> dict[str, tuple[str, int]]:
     for word, count in column.dropna().astype("string").str.strip().value_counts().items():
         spelling, before = found.get(_folded(str(word)), (str(word), 0))
         found[_folded(str(word))] = spelling, before + int(count)
-    return found
-
-
-def _sentinels(numbers: NDArray[np.float64]) -> list[MissingWord]:
-    if not np.isin(numbers, SENTINELS).any():
-        return []
-    finite = numbers[np.isfinite(numbers)]
-    rest = np.unique(finite[~np.isin(finite, SENTINELS)])
-    if len(rest) < 3:
-        return []
-    low, high = rest[0], rest[-1]
-    found: list[MissingWord] = []
-    for number in SENTINELS:
-        apart = low - number if number < 0 else number - high
-        if (finite == number).any() and (apart > high - low or (number < 0 <= low)):
-            found.append(number)
     return found
 
 
