@@ -104,7 +104,7 @@ def test_counterfactual_writes_a_grid_and_a_table(causalgen: Command, run: Path)
         (["--rows", "3", "--do", "thickness=40"], "within its support [1, 7] px; got 40"),
         (["--rows", "3", "--do", "pen=quill"], "Expected a label of 'pen' among"),
         (["--rows", "3", "--do", "thickness"], "Expected an intervention as name=value"),
-        (["--rows", "3000000", "--do", "thickness=4"], "Expected rows among 0..799; got 3000000."),
+        (["--rows", "3000000", "--do", "thickness=4"], "among 0..799; got 3000000."),
         (["--rows", "three", "--do", "thickness=4"], "Expected row numbers such as 3,7 or 3-7; got 'three'."),
     ],
 )

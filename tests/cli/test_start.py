@@ -1,8 +1,8 @@
 """The command line answers at once, and loads nothing heavy to do so."""
 
+import resource
 import subprocess
 import sys
-import time
 
 import pytest
 
@@ -14,9 +14,9 @@ def test_help_and_version_are_quick(arguments: list[str]) -> None:
     command = [sys.executable, "-m", "causalgen", *arguments]
     seconds = []
     for _ in range(3):
-        started = time.perf_counter()
+        before = _seconds_of_children()
         done = subprocess.run(command, capture_output=True, text=True, check=True)
-        seconds.append(time.perf_counter() - started)
+        seconds.append(_seconds_of_children() - before)
     assert min(seconds) <= 0.7
     assert "Exit codes" in done.stdout or __version__ in done.stdout
 
@@ -28,3 +28,9 @@ def test_nothing_heavy_is_imported_before_a_command_runs() -> None:
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"
+
+
+def _seconds_of_children() -> float:
+    """Processor time of finished child processes: a busy machine does not lengthen it."""
+    used = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return used.ru_utime + used.ru_stime
