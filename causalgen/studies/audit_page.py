@@ -190,7 +190,7 @@ def _assumptions(report: AuditReport, graph: CausalGraph, folder: ReportFolder) 
     alt = f"Causal graph: {graph}."
     picture = folder.picture(plot_graph(graph), "graph", alt, "The assumed causal graph.")
     margin = f"A change of {number(report.margin)} [{report.unit}] is the smallest that matters."
-    text = "Tick what you can defend. Where an assumption fails, the numbers fail with it."
+    text = "Tick the assumptions that you can defend. If one fails, the numbers are wrong."
     return Section(
         "assumptions",
         "Assumptions",

@@ -119,7 +119,7 @@ class Balance:
                 f"Largest {self.kind}: {before.before:.2f} ({before.covariate}) before, {self.worst.after:.2f} "
                 f"({self.worst.covariate}) after; beyond {self.limit:.2g} the arms still differ."
             )
-        return " ".join(parts) + " It cannot show balance of what was not observed."
+        return " ".join(parts) + " It cannot show the balance of unobserved covariates."
 
     def _arm_reading(self, arm: Arm) -> str:
         shown = (

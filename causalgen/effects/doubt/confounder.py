@@ -40,7 +40,7 @@ LEAST_SIMULATIONS = 2
 Benchmarked = Literal["sign lost", "sign kept", "no benchmark"]
 READINGS: dict[Benchmarked, str] = {
     "sign lost": "A hidden cause as strong as observed covariates would take the sign",
-    "sign kept": "A hidden cause as strong as observed covariates would leave the sign",
+    "sign kept": "A hidden cause as strong as observed covariates would not change the sign",
     "no benchmark": "There is no observed covariate of comparable strength",
 }
 
@@ -109,16 +109,14 @@ class SimulatedConfounder:
         words = READINGS[self.verdict(source)]
         half, gone = self._strength(self.tipping(source, 0.5)), self._strength(self.tipping(source))
         return (
-            f"{words}. A simulated one halves the estimate {self.original[source]:.4g} at {half} and takes "
-            f"its sign at {gone}. It cannot show whether such a cause exists."
+            f"{words}. Strength of a simulated one that halves the estimate {self.original[source]:.4g}: {half}; that takes "
+            f"its sign: {gone}. It cannot show whether such a cause exists."
         )
 
     def _strength(self, tipping: float | None) -> str:
         if tipping is None:
-            return (
-                f"no strength tried (up to {percent(max(STRENGTHS))} of what is unexplained in treatment and outcome)"
-            )
-        words = f"{percent(tipping)} of what is unexplained in treatment and outcome"
+            return f"more than {percent(max(STRENGTHS))} of the unexplained variance, the most tried"
+        words = f"{percent(tipping)} of the unexplained variance of treatment and outcome"
         if not self.strongest:
             return words
         return f"{words} ({tipping / self.strongest:.2g} times the most that one observed covariate explains)"

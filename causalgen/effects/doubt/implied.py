@@ -94,7 +94,7 @@ class ImpliedIndependencies:
         words = f"{len(self.rejected)} of {len(self.tests)} independencies that the graph implies are rejected"
         words += ": " + "; ".join(str(row.independence) for row in self.rejected) if self.rejected else ""
         words += f"; {self.left_out} more were not tested" if self.left_out else ""
-        words += ". What is not rejected is not shown: the missing edges stay an assumption."
+        words += ". Not rejected does not mean true: the missing edges stay an assumption."
         return " ".join([words, *self.unread])
 
     def to_frame(self) -> pd.DataFrame:

@@ -109,7 +109,10 @@ class _Sections:
     def assumptions(self) -> Section:
         """Assumptions to tick, the formula and how it follows from the graph."""
         estimand = self.report.estimand
-        ticks = Part(text="Tick what you can defend; where one fails, so does the effect.", ticks=estimand.assumptions)
+        ticks = Part(
+            text="Tick the assumptions that you can defend. If one fails, the effect is wrong.",
+            ticks=estimand.assumptions,
+        )
         graph = self.findings.graph
         if graph is not None:
             alt = f"Causal graph: {graph}."
@@ -178,7 +181,7 @@ class _Sections:
         if any(arm.histogram for arm in balance.arms):
             self._file(balance.histogram_frame(), "overlap")
             alt = f"Histograms of the propensity, by {balance.treatment}."
-            caption = "Propensity given the adjustment set, by group. Regions with only one group compare nothing."
+            caption = "Propensity given the adjustment set, by group. Regions with only one group allow no comparison."
             parts[0].pictures.append(self._picture(plot_overlap(balance), "overlap", alt, caption))
         if balance.rows:
             alt = f"Love plot: {balance.kind} of every covariate, before and after adjustment."
