@@ -96,7 +96,7 @@ def _exported(path: Path) -> Any:
 def _module(path: Path) -> torch.nn.Module:
     found = torch.load(path, map_location="cpu", weights_only=False)
     if not isinstance(found, torch.nn.Module):
-        raise ValueError(f"it holds a {type(found).__name__}, and weights alone are no classifier")
+        raise ValueError(f"it holds a {type(found).__name__}, and weights alone are not a classifier")
     return found
 
 

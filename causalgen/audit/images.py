@@ -125,8 +125,8 @@ def image_node(graph: CausalGraph, name: str | None) -> str:
     """The image that is audited: `name`, or the only one.
 
     Raises:
-        DataError: There is no image, or several and none is named.
-        UnknownNameError: `name` is no image.
+        DataError: There is no image, or there are several and none is named.
+        UnknownNameError: `name` is not an image.
     """
     images = [node for node in graph.nodes if graph[node].is_image]
     if name is None and len(images) == 1:

@@ -2,7 +2,7 @@
 
 The interval of a change is compared with the margin: *beyond* it, *within* it, or reaching across it. Other findings of the
 audit may then withdraw the verdict. A concern about the change itself, such as images that do not show the intervention,
-leaves "cannot tell" whatever the interval is. A concern about equivalence keeps a verdict "beyond the margin" and is reported
+gives "cannot tell" for any interval. A concern about equivalence keeps a verdict "beyond the margin" and is reported
 next to it: an image that does not show the intervention, or noisy reconstruction, can hide a change, so "within the margin"
 needs evidence that nothing was hidden.
 """

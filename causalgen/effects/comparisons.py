@@ -134,7 +134,7 @@ def measured_effect(
 ) -> Estimate:
     """Effect measured on counterfactual images of real units under do(b) and do(a), corrected by the measurement's bias.
 
-    The bias is read off the factual images: a straight line of measured on assigned outcomes. Differences between the
+    The bias is estimated on the factual images: a straight line of measured on assigned outcomes. Differences between the
     two counterfactual images of a unit are divided by its slope. Counterfactuals keep the sharpness of a real
     image; images sampled from the prior are softer, so a measurement on them has more bias than the line corrects.
 

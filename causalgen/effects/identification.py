@@ -72,7 +72,7 @@ def dowhy_estimand(graph: CausalGraph, estimand: Estimand) -> IdentifiedEstimand
 def unadjusted_estimand(
     treatment: str, outcome: str, *, instrument: str = "", mediators: Sequence[str] = ()
 ) -> IdentifiedEstimand:
-    """The naive estimand for DoWhy: an empty adjustment set, whatever the graph says.
+    """The naive estimand for DoWhy: an empty adjustment set, regardless of the graph.
 
     Instrument and mediators are named where the table holds them: they are not covariates of its outcome.
     """

@@ -19,7 +19,7 @@ PREFERENCE = {
     "causal forest": "its models are flexible in treatment and covariates",
     "double machine learning": "it is flexible in the covariates, and linear in the treatment alone",
     "weighting": "its propensity model is flexible, and it needs no outcome model",
-    "matching": "it compares like with like, and needs no outcome model",
+    "matching": "it compares similar rows, and needs no outcome model",
     "generalized linear adjustment": "its model keeps the outcome in its range",
     "linear adjustment": "no method with weaker assumptions ran; it is right only where the outcome is linear",
 }
@@ -46,6 +46,6 @@ def why(report: "EffectReport") -> str:
             "is estimated."
         )
     others = sum(row.kind == "adjusted" for row in report.estimates) - 1
-    reason = PREFERENCE.get(chosen.source, "it is the first method that was asked for")
+    reason = PREFERENCE.get(chosen.source, "it is the first requested method")
     among = f", of {others + 1} methods," if others else ""
     return f"The estimate by {chosen.source}{among} is recommended: {reason}."

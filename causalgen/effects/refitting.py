@@ -38,7 +38,7 @@ def ancestral_model(scm: StructuralCausalModel, treatment: str, outcome: str) ->
 class Refitting:
     """Refits the mechanisms between treatment and outcome any number of times; leaving the block restores them.
 
-    A mechanism without trainable weights is fitted anew in closed form. Any other first settles on all rows, and every
+    A mechanism without trainable weights is refitted in closed form. Any other first converges on all rows, and every
     refit then takes a few L-BFGS iterations from there with the curvature learned while settling: refits differ by the
     resample, not by the randomness of training. A refit that diverges raises `DivergenceError`; the next one starts afresh.
 
@@ -148,7 +148,7 @@ def _descend(
     try:
         optimizer.step(closure)
         last = float(closure().detach())
-    except (ArithmeticError, RuntimeError, ValueError):  # weights that are no numbers, which distributions refuse
+    except (ArithmeticError, RuntimeError, ValueError):  # weights that are not finite, which distributions refuse
         last = np.nan
     if not last <= first + ROUNDING * max(1.0, abs(first)):
         with torch.no_grad():

@@ -242,7 +242,7 @@ class EffectReport:
         """The recommended estimate first, then what it is compared with; one row each, as for a forest plot.
 
         Columns source, kind, population, estimate, low, high, covers_truth (None without truth or interval, or where
-        the row's population is not the one asked for), note.
+        the row's population is not the requested one), note.
         """
         truth = self.truth
         rows = [

@@ -331,7 +331,7 @@ def as_declared(treatment: Variable, value: Any) -> Any:
     """A value of the contrast as the declared label, or as a number inside the support.
 
     Raises:
-        DataError: It is no label, or no finite number.
+        DataError: The value is neither a label nor a finite number.
         SupportError: It lies outside the support.
     """
     if treatment.is_discrete:

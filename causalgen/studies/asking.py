@@ -151,7 +151,7 @@ def fitted_data(run: RunFolder, scm: StructuralCausalModel) -> Dataset:
         changed = f": {scm.graph[other[0]]} has become {data.graph[other[0]]}" if other else ""
         raise CheckpointError(
             f"Expected a model of the graph of '{data.name}' in '{run.model}'; got one of another graph{changed}. "
-            "Bring back the data of the run, or fit anew with --fresh."
+            "Restore the data of the run, or fit again with --fresh."
         )
     run.check_rows(data)
     return data

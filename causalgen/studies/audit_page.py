@@ -87,7 +87,7 @@ def _against(row: AuditRow, report: AuditReport) -> str:
     """The basis of a verdict: the margin, and the concerns about the number."""
     reasons = "; ".join(row.reasons)
     if row.verdict == CANNOT_TELL:
-        shown = f"; the number, not to be used as it stands: {change_text(row)}" if row.units else ""
+        shown = f"; the number, which should not be used: {change_text(row)}" if row.units else ""
         return f"{reasons}{shown}"
     return f"margin {number(report.margin)}" + (f"; but {reasons}" if reasons else "")
 

@@ -269,7 +269,7 @@ def _out_of_memory(cell: Cell) -> str:
     batch = tuning.batch_size if tuning else cell.recipe.images.batch_size or FitConfig().images.batch_size
     return (
         f"Expected {cell.mechanism} to train in batches of {batch} on this device; got out of memory. Try --batch-size "
-        f"{max(1, batch // 2)}, which trains this cell anew; the checkpoint is kept for a device with more memory."
+        f"{max(1, batch // 2)}, which retrains this cell; the checkpoint is kept for a device with more memory."
     )
 
 

@@ -114,7 +114,7 @@ class RunFolder:
         if isinstance(self.study.data, OwnData) and self.record.get("data", data.digest()) != data.digest():
             raise RunFolderError(
                 f"Expected the rows of '{data.name}' that the run in '{self.path}' began with; got others, or another split "
-                "of them. Bring them back, or start over with --fresh. For pictures that are not in the table, use "
+                "of them. Restore them, or start over with --fresh. For pictures that are not in the table, use "
                 "`causalgen counterfactual --image`."
             )
 

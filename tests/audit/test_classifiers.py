@@ -294,7 +294,7 @@ def test_files_of_other_kinds_are_refused(tmp_path: Path, monkeypatch: pytest.Mo
     with pytest.raises(DataError, match=r"Expected a classifier as \.onnx"):
         load_classifier(tmp_path / "model.h5")
     torch.save(network().state_dict(), tmp_path / "weights.pt")
-    with pytest.raises(DataError, match="weights alone are no classifier"):
+    with pytest.raises(DataError, match="weights alone are not a classifier"):
         load_classifier(tmp_path / "weights.pt", trust_code=True)
     with pytest.raises(CheckpointError):
         load_classifier(tmp_path)

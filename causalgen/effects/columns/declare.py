@@ -82,7 +82,7 @@ def check_columns(graph: CausalGraph, table: pd.DataFrame, treatment: str, colum
     """Check declarations against graph, table and question.
 
     Raises:
-        UnknownNameError: A declared name is no node.
+        UnknownNameError: A declared name is not a node.
         DataError: A name is declared twice or without a kind, a proxy has no column, or the treatment is a proxy.
         GraphError: A proxy in the graph is not a child of an image.
     """

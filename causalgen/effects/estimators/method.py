@@ -21,7 +21,7 @@ class Method:
         kinds: Kinds of treatment.
         build: Makes the estimator from DoWhy's estimand, the encoded table and a seed.
         note: What it does and when it is right, as text.
-        populations: Populations that it can average over; the first is what it estimates unless another is asked for.
+        populations: Populations that it can average over; the first is the default.
         identified: The estimand's method that it needs.
         default: Whether it runs when no method is named.
         bounded: Whether the outcome must be binary or declare a finite support.

@@ -61,7 +61,7 @@ METHODS: dict[str, Method] = {
         "where neighbours are comparable. Abadie and Imbens's interval, in Otsu and Rai's form.",
         populations=("whole", "treated", "control"),
         intervals=("analytic",),
-        sampling="a neighbour stands for rows of other weights",
+        sampling="a neighbour represents rows with other weights",
     ),
     "doubly robust": Method(
         kinds=DISCRETE,
@@ -90,7 +90,7 @@ METHODS: dict[str, Method] = {
         build=lambda estimand, table, seed: DoubleMachineLearning(estimand, seed=seed),
         note="Partially linear model: flexible in the adjustment set, cross-fitted over 5 folds, linear in the "
         "treatment. Where the effect is not linear it is the slope averaged over rows with weights (t - E[t | z])^2, "
-        "times the contrast, whatever the contrast's values. Influence-function interval.",
+        "times the difference of the contrast's values. Influence-function interval.",
     ),
     "causal forest": Method(
         kinds=("binary", "continuous"),
@@ -145,7 +145,7 @@ def choose_methods(
         population: Population that they must be able to average over.
 
     Raises:
-        UnknownNameError: A name is no method.
+        UnknownNameError: A name is not a method.
         DataError: A method does not suit the treatment, the estimand or the population.
     """
     kind = "categorical" if kind == "ordinal" else kind
@@ -211,7 +211,7 @@ def check_method_names(names: Sequence[str] | None) -> None:
     """Refuse anything but a list of keys of `METHODS`.
 
     Raises:
-        UnknownNameError: A name is no method.
+        UnknownNameError: A name is not a method.
         DataError: Not a list, or an empty one.
     """
     if isinstance(names, str) or (names is not None and not names):

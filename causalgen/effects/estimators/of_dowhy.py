@@ -51,7 +51,7 @@ def _instrument(problem: Problem) -> Stated:
     slope = problem.run(InstrumentalVariableEstimator(problem.estimand)).value
     return _plain(
         slope * (problem.treated - problem.control)
-    )  # DoWhy gives the effect of one unit, whatever the contrast
+    )  # DoWhy gives the effect of one unit, regardless of the contrast
 
 
 def _two_stages(problem: Problem) -> Stated:
