@@ -11,7 +11,7 @@ import pandas as pd
 from ..datasets.declared import KindsLike, declare_kinds
 from ..errors import DataError, NotIdentifiableError, nearest
 from ..graph import CausalGraph, Estimand, check_adjustment_set, check_instrument, identify, instruments
-from .joint import as_treatment, encode_question, joint_estimand
+from .joint import as_question, encode_question, joint_estimand
 from .report import EffectReport
 from .table import EncodedTable, check_names
 
@@ -103,7 +103,7 @@ def estimate_effect(
 
     plan = Plan(methods, population, interval, resamples, simulations if refute else 0, level, seed)
     _check(plan)
-    treatment = as_treatment(treatment)
+    treatment, contrast = as_question(treatment, contrast)
     for name in (treatment,) if isinstance(treatment, str) else treatment:
         check_names(graph, table, name, outcome)
     graph = declare_kinds(graph, table, variables)

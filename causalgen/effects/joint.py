@@ -19,26 +19,34 @@ from ..errors import DataError, NotIdentifiableError
 from ..graph import CausalGraph, Estimand, check_joint_adjustment_set, identify, joint_adjustment_set
 from .table import CLUSTER, LEAST_CLUSTERS_PER_ARM, LEAST_ROWS_PER_ARM, EncodedTable, as_declared, encode_table
 
-__all__ = ["as_treatment", "encode_joint", "encode_question", "joint_estimand"]
+__all__ = ["as_question", "encode_joint", "encode_question", "joint_estimand"]
 
 NEAR = 1.0  # standard deviations of every continuous treatment
 LEAST_NEAR = 10
 
 
-def as_treatment(treatment: str | Sequence[str]) -> str | tuple[str, ...]:
-    """One name, or a tuple of several different ones.
+def as_question(treatment: str | Sequence[str], contrast: Any) -> tuple[str | tuple[str, ...], Any]:
+    """The treatment as a name, or several as a tuple, with the contrast; a list of one treatment is that one.
+
+    >>> as_question(["drug"], ((0,), (1,))), as_question(("drug", "dose"), ((0, 1), (1, 2)))
+    (('drug', (0, 1)), (('drug', 'dose'), ((0, 1), (1, 2))))
 
     Raises:
         DataError: Not a name or names, none, or one twice.
     """
+    contrast = contrast.tolist() if isinstance(contrast, np.ndarray) else contrast
     if isinstance(treatment, str):
-        return treatment
+        return treatment, contrast
     if not isinstance(treatment, list | tuple) or not all(isinstance(name, str) for name in treatment):
         raise DataError(f"Expected the treatment as a name or a tuple of names; got {treatment!r}.")
     names = tuple(treatment)
     if not names or len(set(names)) < len(names):
         raise DataError(f"Expected different names of treatments; got {', '.join(names) or 'none'}.")
-    return names[0] if len(names) == 1 else names
+    if len(names) > 1:
+        return names, contrast
+    sides = tuple(contrast) if isinstance(contrast, list | tuple) else ()
+    nested = bool(sides) and all(isinstance(side, list | tuple) and len(side) == 1 for side in sides)
+    return names[0], tuple(side[0] for side in sides) if nested else contrast
 
 
 def joint_estimand(
