@@ -90,10 +90,10 @@ def match_one(name: str, what: str, titles: Sequence[str]) -> Match:
 
 
 def match_short_names(nodes: Iterable[str], titles: Sequence[str]) -> dict[str, str]:
-    """Columns that nodes without a column of their name mean, by title; a node without any stays out.
+    """Columns that short names match, by title, for nodes without a column of their name; unmatched nodes are left out.
 
     Raises:
-        DataError: Several columns may be meant.
+        DataError: Several columns match.
 
     >>> match_short_names(["age", "sex", "gone"], ["Age at scan (years)", "sex"])
     {'Age at scan (years)': 'age'}
