@@ -1,5 +1,6 @@
 """The benchmark: cells that resume and are not repeated, failures that are said and do not stop it, one table."""
 
+import io
 import time
 from collections.abc import Iterator
 from dataclasses import asdict, replace
@@ -226,8 +227,8 @@ def test_the_last_grid_is_drawn_after_the_last_epoch(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, epochs: int, grids: int, expected: list[int]
 ) -> None:
     class Drawn:
-        def savefig(self, path: Path, dpi: int) -> None:
-            path.touch()
+        def savefig(self, file: io.BytesIO, format: str, dpi: int) -> None:
+            file.write(b"picture")
 
     monkeypatch.setattr(benchmark_grids, "plot_samples", lambda *_, **__: Drawn())
     data = load("morphodigits", rows=100)

@@ -226,7 +226,7 @@ def test_clusters_and_weights_reach_the_estimates(study: Study, data: Dataset, s
     found = effect_findings(study, Effect(**EFFECT, weights="w"), scm, weighted)
     assert found.report.weights == "w"
     assert found.agreement is None
-    assert "averaged over all units, and is not compared" in found.report.warnings[-1]
+    assert "average over all units, and are not compared" in found.report.warnings[-1]
 
 
 def test_what_cannot_be_compared_is_said(
