@@ -53,7 +53,7 @@ def test_names_of_any_kind_make_a_study_that_checks(folder: Path) -> None:
     assert 'Not usable: q"x (a name with a quotation mark or semicolon)' in output
     study = checked("made/here/study.yaml")
     assert isinstance(study.data, OwnData)
-    assert study.data.graph == '{patient, age, size, class, lambda, "height, cm", no} -> 影像'
+    assert study.data.graph == '{age, size, class, lambda, "height, cm", no} -> 影像'
     assert study.data.variables["age"].unit == "years"
     assert study.name == "study"
 
