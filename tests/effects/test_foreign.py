@@ -107,7 +107,7 @@ def test_they_are_refuted_examined_and_written_like_ours(tmp_path: Path) -> None
     assert doubt.confounder is not None
     assert "dowhy:linear_regression" in doubt.confounder.original
     assert report.estimate.source == "dowhy:linear_regression"
-    assert "asked for" in report.recommended
+    assert "requested" in report.recommended
     assert set(report.save(tmp_path, doubt=doubt)) >= {"html", "latex"}
 
 
