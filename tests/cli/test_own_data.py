@@ -113,7 +113,7 @@ def test_a_study_without_mechanisms_has_the_defaults_of_a_starter_study(folder: 
     filled = with_few_images(hand, study_graph(hand))
     assert filled.mechanisms == starter.mechanisms
     assert filled.training.images == starter.training.images
-    assert "conv-vae with free: 0, beta: 2 and 150 epochs" in few_images_note(hand, filled)
+    assert f"conv-vae with free: 0, beta: 2 and {filled.training.images.epochs} epochs" in few_images_note(hand, filled)
     assert with_few_images(starter, study_graph(starter)) is starter
     assert few_images_note(starter, starter) == ""
 
