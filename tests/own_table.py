@@ -1,10 +1,17 @@
 """A made folder of images and a table about them, as a user would bring them."""
 
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
+import torch
 from PIL import Image
+from torch import Tensor
+
+from causalgen.datasets import Dataset, Truth, load_table
 
 GRAPH = "age -> {size, scan}; size -> scan; sex -> scan"
 
@@ -51,3 +58,41 @@ def make_messy(folder: Path, rows: int = 60) -> pd.DataFrame:
     table.to_csv(folder / "messy.csv", index=False)
     table.to_parquet(folder / "messy.parquet")
     return table
+
+
+@dataclass(frozen=True)
+class RelabelledTruth:
+    """The truth of a data set whose rows got other names."""
+
+    truth: Truth
+    numbers: Mapping[str, int]
+
+    def counterfactual(self, rows: Any, do: Mapping[str, object]) -> dict[str, Tensor]:
+        return self.truth.counterfactual(torch.tensor([self.numbers[row] for row in rows]), do)
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self.truth, name)
+
+
+def as_own_table(data: Dataset, folder: Path) -> Dataset:
+    """A data set of the catalog as its owner would bring it: a data frame with a string index in no order, groups, a split
+    column, image files and holes."""
+    table = data.frame()
+    image = next(name for name in data.graph.nodes if data.graph[name].is_image)
+    table["writing"] = data.groups(table.index).numpy()
+    table["part"] = ""
+    for name, rows in data.split.items():
+        table.loc[rows.tolist(), "part"] = name
+    folder.mkdir(parents=True)
+    table[image] = [f"{row}.png" for row in table.index]
+    for row, pixels in zip(table.index, data.rows(table.index)[image]):
+        Image.fromarray(pixels.squeeze(0).numpy()).save(folder / f"{row}.png")
+    table = table.sample(frac=1, random_state=0)
+    numbers = {f"w-{place:04d}": int(row) for place, row in enumerate(table.index)}
+    table.index = pd.Index(list(numbers), name="sheet")
+    holes = next(name for name in data.graph.nodes if data.graph[name].kind == "continuous")
+    table.iloc[::97, list(table.columns).index(holes)] = np.nan
+    own = load_table(
+        table, data.graph, images=folder, group="writing", split="part", missing="drop", root=folder / "cache"
+    )
+    return own if data.truth is None else replace(own, truth=RelabelledTruth(data.truth, numbers))

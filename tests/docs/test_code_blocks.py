@@ -10,8 +10,10 @@ import shlex
 from collections.abc import Iterator
 from pathlib import Path
 
+import own_table
 import pytest
 
+import causalgen as cg
 from causalgen.graph import CausalGraph
 from causalgen.mechanisms.catalog import KINDS, MECHANISMS
 
@@ -28,6 +30,9 @@ def _python(page: Path) -> str:
     blocks = [code for _, code in BLOCK.findall(page.read_text(encoding="utf-8"))]
     code = "\n".join(PARAMETERS.sub(SMOKE, block) for block in blocks)
     return re.sub(r"^%.*\n", "", code, flags=re.MULTILINE)  # what only a notebook knows
+
+
+MORPHODIGITS = 'load("morphodigits"'
 
 
 def _blocks(language: str) -> list[tuple[Path, str]]:
@@ -69,6 +74,35 @@ def test_python_runs(
         request.getfixturevalue("real_data")
     monkeypatch.chdir(workplace)
     monkeypatch.syspath_prepend(DOCS / "worked")
+    _run(page)
+
+
+@pytest.fixture(scope="module")
+def own_workplace(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """The same with morphodigits as an own table: a string index in no order, groups, holes, image files."""
+    folder, catalog = tmp_path_factory.mktemp("own"), cg.load
+    known: dict[int | None, cg.Dataset] = {}
+
+    def load(name: str, *, rows: int | None = None) -> cg.Dataset:
+        if rows not in known:
+            known[rows] = own_table.as_own_table(catalog(name, rows=rows), folder / f"images-{rows}")
+        return known[rows]
+
+    with pytest.MonkeyPatch.context() as patch, contextlib.chdir(folder):
+        patch.setattr(cg, "load", load, raising=False)
+        _run(QUICK_START)
+        assert set(known) == {1000}
+        yield folder
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    "page", [p for p in PAGES if MORPHODIGITS in _python(p) and "notebooks" not in p.parts and p != QUICK_START],
+    ids=lambda p: p.name,
+)  # fmt: skip
+@pytest.mark.filterwarnings("ignore")
+def test_python_runs_on_an_own_table(page: Path, own_workplace: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(own_workplace)
     _run(page)
 
 
