@@ -5,11 +5,14 @@ __all__ = ["main"]
 
 def main() -> None:
     """Run the command line."""
-    from .signals import stop_on_signals
+    from .signals import ignore_signals, stop_on_signals
     from .threads import wait_asleep
 
     stop_on_signals()
     wait_asleep()
     from .app import app
 
-    app(prog_name="causalgen")
+    try:
+        app(prog_name="causalgen")
+    finally:
+        ignore_signals()

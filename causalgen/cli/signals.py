@@ -4,7 +4,7 @@ import signal
 import time
 from types import FrameType
 
-__all__ = ["INTERRUPTED", "TERMINATED", "Terminated", "exit_code", "stop_on_signals", "stopped_by"]
+__all__ = ["INTERRUPTED", "TERMINATED", "Terminated", "exit_code", "ignore_signals", "stop_on_signals", "stopped_by"]
 
 INTERRUPTED, TERMINATED = 130, 143
 GRACE = 5.0
@@ -31,6 +31,12 @@ def stop_on_signals() -> None:
     for number in (signal.SIGINT, signal.SIGTERM):
         if signal.getsignal(number) is not signal.SIG_IGN:
             signal.signal(number, stop)
+
+
+def ignore_signals() -> None:
+    """Ignore SIGINT and SIGTERM from now on: the exit code is decided, and Python restores the defaults as it ends."""
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, signal.SIG_IGN)
 
 
 def exit_code(error: BaseException | None) -> int:

@@ -26,6 +26,8 @@ __all__ = [
 Array = NDArray[np.float64]
 
 RARE = 0.05
+RARE_SHARE = 0.1
+"""Of a value's share of the rows: a value that is rare everywhere is no lack of overlap."""
 SHARE_WORTH_A_WARNING = 0.01
 LEAST_EFFECTIVE_SHARE = 0.05
 MOST_POOR = 0.9
@@ -40,7 +42,8 @@ class Overlap:
     """How comparable the two compared groups are, given the adjustment set.
 
     Attributes:
-        poor: Share of rows for which one of the two values has a propensity below 5 %.
+        poor: Share of rows for which one of the two values has a propensity below 5 %, or below a tenth of the value's
+            share of the rows where that is less.
         where: The region of the covariates that holds most of those rows, as text; empty without any.
         effective: Kish's effective size of each group's weights in the whole population, as a share of the group's
             rows, (control, treated); 1 when all weights are equal.
@@ -75,7 +78,7 @@ def treatment_overlap(table: EncodedTable, *, seed: int = 0) -> Overlap | None:
     if len(table.data) > MOST_ROWS:
         table = replace(table, data=table.data.sample(MOST_ROWS, random_state=seed))
     covariates, members, propensity = table.readable, _members(table), propensities(table, seed=seed)
-    rare = propensity.min(axis=0) < RARE
+    rare = (propensity < np.minimum(RARE, RARE_SHARE * members.mean(axis=1, keepdims=True))).any(axis=0)
     inside = propensity.min(axis=0) >= CLIP
     weights = [1 / np.maximum(own[member], LEAST_PROPENSITY) for own, member in zip(propensity, members, strict=True)]
     effective = [float(weight.sum() ** 2 / (weight**2).sum() / len(weight)) for weight in weights]
@@ -173,16 +176,16 @@ def require_overlap(overlap: Overlap, treatment: str, *, population: str, weighs
     if weighs and population == "whole" and overlap.poor > MOST_POOR:
         raise DataError(
             f"Expected both values of '{treatment}' among rows like most; for {overlap.poor:.0%} of the rows one of them has a "
-            f"propensity below {RARE:.0%} ({overlap.told_by} predicts '{treatment}'), so an effect in the whole population "
-            "would be an extrapolation. Ask for population='overlap', or leave out a covariate that decides the treatment if "
-            "the graph allows it."
+            f"propensity below {RARE:.0%} or a tenth of its share ({overlap.told_by} predicts '{treatment}'), so an effect in "
+            "the whole population would be an extrapolation. Ask for population='overlap', or leave out a covariate that "
+            "decides the treatment if the graph allows it."
         )
 
 
 def overlap_warnings(table: EncodedTable, overlap: Overlap | None) -> tuple[str, ...]:
     """Warn where the estimate extrapolates a model instead of comparing similar rows.
 
-    For a discrete treatment: rows for which a compared value has a propensity below 5 %. For a continuous one: rows
+    For a discrete treatment: rows for which a compared value is rare (see `Overlap.poor`). For a continuous one: rows
     for which a contrast value lies outside 99 % of the treatment's spread around its mean given the covariates.
     """
     treatment = table.names[0]
@@ -191,8 +194,9 @@ def overlap_warnings(table: EncodedTable, overlap: Overlap | None) -> tuple[str,
     if overlap is None or overlap.poor < SHARE_WORTH_A_WARNING:
         return ()
     return (
-        f"Poor overlap: for {overlap.poor:.0%} of the rows one value of {treatment} has a probability below {RARE:.0%} "
-        f"given the adjustment set, so few comparable rows carry the estimate there; mostly where {overlap.where}.",
+        f"Poor overlap: for {overlap.poor:.0%} of the rows one value of {treatment} has a probability below {RARE:.0%} or a "
+        "tenth of its share given the adjustment set, so few comparable rows carry the estimate there; mostly where "
+        f"{overlap.where}.",
     )
 
 

@@ -28,7 +28,8 @@ def table(column: Any, **more: Any) -> pd.DataFrame:
     [
         (pd.Categorical([2.0, 0.0, 1.0] * 10), None, (0.0, 1.0, 2.0), [2, 0, 1]),
         (pd.Categorical(["2", "0", "1"] * 10), None, ("0", "1", "2"), [2, 0, 1]),
-        (pd.Categorical(["x", "y", "x"] * 10, ["y", "z", "x"]), None, ("y", "z", "x"), [2, 0, 2]),
+        (pd.Categorical(["x", "y", "x"] * 10, ["y", "z", "x"]), None, ("y", "x"), [1, 0, 1]),
+        (pd.Categorical(["x", "y", "x"] * 10, ["y", "x"]), ["y", "z", "x"], ("y", "z", "x"), [2, 0, 2]),
         (["01", "03", "02"] * 10, ["01", "02", "03"], ("01", "02", "03"), [0, 2, 1]),
         ([1.0, 0.5, 1.5] * 10, [0.5, 1.0, 1.5], (0.5, 1.0, 1.5), [1, 0, 2]),
         (np.array([True, False, True] * 10, dtype=object), None, (False, True), [1, 0, 1]),

@@ -114,10 +114,18 @@ def test_thickness_warns_where_no_row_is_comparable() -> None:
 
 def test_rare_arms_are_warned_of() -> None:
     table = binary_table(2_000, seed=0)
-    table["z"] *= 3  # sharper: the treatment now follows a covariate closely
-    table["t"] = (table["z"] + np.random.default_rng(0).normal(size=2_000) > 0).astype(int)
+    table["t"] = (2 * table["z"] + np.random.default_rng(1).normal(size=2_000) > 0).astype(int)
     report = estimate_effect(GRAPH, table, **SHORT, refute=False)
     assert any("probability below 5%" in text for text in report.warnings)
+
+
+def test_an_arm_that_is_rare_everywhere_overlaps() -> None:
+    rng = np.random.default_rng(0)
+    z, t = rng.normal(size=3_000), (rng.random(3_000) < 0.03).astype(int)
+    table = pd.DataFrame({"z": z, "t": t, "y": t + z + rng.normal(size=3_000)})
+    report = estimate_effect(GRAPH, table, **SHORT, refute=False)
+    assert not any("overlap" in text for text in report.warnings)
+    assert report.estimate.covers(1.0)
 
 
 def test_same_seed_same_report_and_nothing_else_changes() -> None:
