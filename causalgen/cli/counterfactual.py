@@ -13,7 +13,7 @@ from .threads import Threads, cap_threads
 if TYPE_CHECKING:
     import pandas as pd
 
-    from ..studies.asking import Answer
+    from ..studies.asking import CounterfactualAnswer
 
 __all__ = ["counterfactual"]
 
@@ -92,7 +92,7 @@ def _words(text: str) -> list[str]:
     return words
 
 
-def _content(found: "Answer") -> dict[str, object]:
+def _content(found: "CounterfactualAnswer") -> dict[str, object]:
     return {
         "query": found.counterfactual.title,
         "particles": found.counterfactual.particles,
@@ -102,7 +102,7 @@ def _content(found: "Answer") -> dict[str, object]:
     }
 
 
-def _print_table(found: "Answer") -> None:
+def _print_table(found: "CounterfactualAnswer") -> None:
     from rich.console import Console
     from rich.table import Table
     from rich.text import Text

@@ -10,7 +10,7 @@ from .options import AsJson, Do, RunArgument, Seed, TrustCode, print_files, prin
 from .threads import Threads, cap_threads
 
 if TYPE_CHECKING:
-    from ..studies.worlds import Comparison
+    from ..studies.intervening import WorldComparison
 
 __all__ = ["intervene"]
 
@@ -45,7 +45,7 @@ def intervene(
         from ..studies.runfolder import read_run
 
         folder = read_run(run, trust_code=trust_code)
-        from ..studies.worlds import compare_worlds
+        from ..studies.intervening import compare_worlds
 
         cap_threads()
         found = compare_worlds(folder, split(do), against=split(against), n=n, seed=seed, out=out)
@@ -61,7 +61,7 @@ def intervene(
         print_files(found.grid, found.csv)
 
 
-def _print_table(found: "Comparison", n: int) -> None:
+def _print_table(found: "WorldComparison", n: int) -> None:
     from rich.console import Console
     from rich.table import Table
     from rich.text import Text

@@ -11,7 +11,7 @@ from .listing import some
 from .signals import exit_code
 
 if TYPE_CHECKING:
-    from ..studies.starting import Columns
+    from ..studies.starting import OfferedColumns
 
 __all__ = ["new"]
 
@@ -97,14 +97,14 @@ def _read_graph(text: str) -> str:
     return text
 
 
-def _image(columns: "Columns", *, yes: bool) -> str | None:
+def _image(columns: "OfferedColumns", *, yes: bool) -> str | None:
     """The column of the images; None if there is none."""
     if len(columns.images) < 2 or yes:
         return next(iter(columns.images), None)
     return _ask(f"Image column among {', '.join(columns.images)}", columns.images[0])
 
 
-def _show(columns: "Columns") -> None:
+def _show(columns: "OfferedColumns") -> None:
     typer.echo("Attributes: " + (some(columns.attributes, 50) or "none"))
     typer.echo("Images: " + (some(columns.images, 50) or "none"))
     unusable = list(columns.unusable.items())

@@ -11,8 +11,8 @@ from .nested import (
 )
 from .nested_result import CausationProbability, NestedEffect, NestedEffects, ProbabilitiesOfCausation
 from .posterior import Posterior
+from .results import Counterfactual, Samples
 from .storage import load, save, specification
-from .worlds import Counterfactual, Samples
 
 __all__ = [
     "CausationProbability",

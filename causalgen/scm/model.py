@@ -31,10 +31,10 @@ from .fitted import require_fitted
 from .interventions import act, check_interventions, listens, world_graph
 from .posterior import Posterior
 from .program import emit, log_likelihood
+from .results import Counterfactual, Samples
 from .summary import as_html, as_text, summarize
 from .support import JointSupport
 from .values import as_tensor, as_values, unit_labels
-from .worlds import Counterfactual, Samples
 
 if TYPE_CHECKING:
     from ..training import FitConfig, FitResult

@@ -17,7 +17,7 @@ from ..mechanisms import Mechanism
 from ..nn import seeded
 from ..typing import Noise
 from .interventions import act, check_interventions, world_graph
-from .worlds import Counterfactual
+from .results import Counterfactual
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -23,14 +23,14 @@ from .runfolder import RunFolder
 from .schema import OwnData, Study
 from .sources import load_data
 
-__all__ = ["Answer", "answer", "answer_outside", "fitted_data", "fitted_model"]
+__all__ = ["CounterfactualAnswer", "answer", "answer_outside", "fitted_data", "fitted_model"]
 
 MOST_ROWS = 200
 MOST_PARTICLES = 1000
 
 
 @dataclass(frozen=True)
-class Answer:
+class CounterfactualAnswer:
     """A counterfactual of some units and its files.
 
     Args:
@@ -55,7 +55,7 @@ class Answer:
 
 def answer(
     run: RunFolder, rows: Sequence[Any], do: Sequence[str], out: Path | None = None, *, particles: int | None = None
-) -> Answer:
+) -> CounterfactualAnswer:
     """Counterfactuals under `do` of rows of the run's data.
 
     Args:
@@ -92,7 +92,7 @@ def answer_outside(
     out: Path | None = None,
     *,
     particles: int | None = None,
-) -> Answer:
+) -> CounterfactualAnswer:
     """Counterfactual under `do` of an image from outside the data; the data are not needed.
 
     Args:
@@ -202,7 +202,7 @@ def _write(
     names: Sequence[str],
     truth: Mapping[str, Any] | None,
     notes: Sequence[str],
-) -> Answer:
+) -> CounterfactualAnswer:
     """Write an answer.
 
     Args:
@@ -216,4 +216,4 @@ def _write(
     written = write_counterfactual(folder, result, truth, units=units, names=names)
     if written.grid is not None and written.shown < len(names):
         notes = (*notes, f"The grid shows the first {written.shown} of {len(names)} units.")
-    return Answer(result, written.table, tuple(notes), folder, written.csv, written.grid, written.images)
+    return CounterfactualAnswer(result, written.table, tuple(notes), folder, written.csv, written.grid, written.images)

@@ -7,7 +7,18 @@ from typing import Annotated, Any, Literal
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Discriminator, Field, Tag
 from pydantic_core import PydanticCustomError
 
-__all__ = ["CATALOG", "OWN", "Count", "DataSource", "OwnData", "OwnVariable", "Scalar", "Section", "Source", "scalar"]
+__all__ = [
+    "CATALOG",
+    "OWN",
+    "Count",
+    "DataSource",
+    "OwnData",
+    "OwnVariable",
+    "Scalar",
+    "StudySection",
+    "Source",
+    "scalar",
+]
 
 
 def scalar(value: Any) -> Any:
@@ -28,7 +39,7 @@ Scalar = Annotated[Any, BeforeValidator(scalar)]
 Count = Annotated[int, Field(ge=1)]
 
 
-class Section(BaseModel):
+class StudySection(BaseModel):
     """A section: unknown keys are errors, and the text below a field describes it."""
 
     model_config = ConfigDict(
@@ -36,7 +47,7 @@ class Section(BaseModel):
     )
 
 
-class DataSource(Section):
+class DataSource(StudySection):
     """Where the data come from."""
 
     name: str
@@ -61,7 +72,7 @@ class DataSource(Section):
         return {key: value for key, value in self if key != "name" and value is not None}
 
 
-class OwnVariable(Section):
+class OwnVariable(StudySection):
     """Declarations about a variable of the user's own data; anything left out is inferred."""
 
     kind: Literal["continuous", "binary", "categorical", "ordinal", "image"] | None = None
@@ -91,7 +102,7 @@ class OwnVariable(Section):
 GRAPH_FILES = (".dot", ".gv", ".gml", ".graphml", ".yaml", ".yml", ".json")
 
 
-class OwnData(Section):
+class OwnData(StudySection):
     """The user's own data: a table of attributes and image paths, under a causal graph."""
 
     table: str

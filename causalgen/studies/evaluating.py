@@ -18,7 +18,7 @@ from .measurements import measurement_of
 from .queries import image_node
 from .runfolder import RunFolder
 
-__all__ = ["Evaluation", "evaluate_run"]
+__all__ = ["RunEvaluation", "evaluate_run"]
 
 PARTICLES = 20
 CYCLE_ROWS = 200
@@ -27,7 +27,7 @@ LATENT_EPOCHS = 5
 
 
 @dataclass(frozen=True)
-class Evaluation:
+class RunEvaluation:
     """Metrics of a run and their file.
 
     Args:
@@ -41,7 +41,7 @@ class Evaluation:
 
 def evaluate_run(
     run: RunFolder, *, protocol: str = "causalgen", rows: int | None = None, console: Console | None = None
-) -> Evaluation:
+) -> RunEvaluation:
     """Evaluate a finished run; each parent of the image is intervened on separately.
 
     Attribute predictors and the latent of minimality are trained on the run's training split, once, and kept in the run
@@ -88,4 +88,4 @@ def evaluate_run(
         csv = run.tables / f"evaluation-{protocol}.csv"
         csv.parent.mkdir(exist_ok=True)
         write_csv(table.to_frame(), csv)
-    return Evaluation(table, csv)
+    return RunEvaluation(table, csv)

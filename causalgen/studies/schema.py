@@ -18,7 +18,7 @@ from pydantic_core import PydanticCustomError
 
 from ..errors import StudyError
 from ..own_code import code_near
-from .data_section import CATALOG, OWN, Count, DataSource, OwnData, OwnVariable, Scalar, Section, Source, scalar
+from .data_section import CATALOG, OWN, Count, DataSource, OwnData, OwnVariable, Scalar, Source, StudySection, scalar
 from .schema_errors import study_error
 from .yaml_source import YamlSource, parse_yaml
 
@@ -29,8 +29,8 @@ __all__ = [
     "Curve",
     "DataSource",
     "Effect",
-    "Evaluation",
-    "Gallery",
+    "EvaluationPlan",
+    "GalleryPlan",
     "OwnData",
     "OwnVariable",
     "Score",
@@ -76,7 +76,7 @@ Side = Annotated[Any, BeforeValidator(_side)]
 Readable = Annotated[tuple[str, ...], BeforeValidator(_nodes), Field(strict=False)]
 
 
-class TrainingStage(Section):
+class TrainingStage(StudySection):
     """Settings of one stage of training, with the defaults of `causalgen.training.FitConfig`."""
 
     epochs: Count | None = None
@@ -97,7 +97,7 @@ class TrainingStage(Section):
     """Pixels by which training images are shifted at random; only for attributes that do not depend on position."""
 
 
-class TuningPlan(Section):
+class TuningPlan(StudySection):
     """Counterfactual fine-tuning, with the defaults of `causalgen.training.TuningConfig`."""
 
     epochs: Count | None = None
@@ -110,7 +110,7 @@ class TuningPlan(Section):
     """Allowed loss of likelihood (or of its bound), in standard deviations over units."""
 
 
-class TrainingPlan(Section):
+class TrainingPlan(StudySection):
     """How the mechanisms are trained: all attributes together, then each image."""
 
     attributes: TrainingStage = TrainingStage()
@@ -123,7 +123,7 @@ class TrainingPlan(Section):
     """Precision of the images' training; `auto` is the faster one that the device has."""
 
 
-class Evaluation(Section):
+class EvaluationPlan(StudySection):
     """Counterfactual queries to measure, and the number of test units."""
 
     rows: Count = 1000
@@ -136,7 +136,7 @@ class Evaluation(Section):
     """Continuous parents of the image that regressors read from it; left out, with own data: as for `classify`."""
 
 
-class Gallery(Section):
+class GalleryPlan(StudySection):
     """One counterfactual grid."""
 
     do: Do
@@ -145,7 +145,7 @@ class Gallery(Section):
     """Number of test units shown."""
 
 
-class Curve(Section):
+class Curve(StudySection):
     """One response curve: an outcome over the values that a node is set to."""
 
     node: str
@@ -156,7 +156,7 @@ class Curve(Section):
     """Values of a continuous node; a discrete one takes all its labels."""
 
 
-class Score(Section):
+class Score(StudySection):
     """A number read from every image, a child of the image in the graph: a measurement, or a classifier's output."""
 
     model_config = ConfigDict(extra="allow")
@@ -200,7 +200,7 @@ class Score(Section):
         return self
 
 
-class Measured(Section):
+class Measured(StudySection):
     """How an attribute is measured on the image."""
 
     model_config = ConfigDict(extra="allow")
@@ -214,7 +214,7 @@ class Measured(Section):
         return dict(self.model_extra or {})
 
 
-class Effect(Section):
+class Effect(StudySection):
     """One effect: do(treatment = b) against do(treatment = a) on the mean outcome."""
 
     treatment: Treatment
@@ -274,7 +274,7 @@ class Effect(Section):
         )
 
 
-class Study(Section):
+class Study(StudySection):
     """A whole study."""
 
     name: Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$")]
@@ -292,9 +292,9 @@ class Study(Section):
     """By name: numbers read from every image, which may be outcomes of effects."""
     training: TrainingPlan = TrainingPlan()
     """How the mechanisms are trained."""
-    evaluation: Evaluation = Evaluation()
+    evaluation: EvaluationPlan = EvaluationPlan()
     """How counterfactuals are evaluated."""
-    gallery: Annotated[tuple[Gallery, ...], Field(strict=False)] = ()
+    gallery: Annotated[tuple[GalleryPlan, ...], Field(strict=False)] = ()
     """Counterfactual grids."""
     curves: Annotated[tuple[Curve, ...], Field(strict=False)] = ()
     """Response curves."""

@@ -26,7 +26,15 @@ from ..graph import Variable
 from ..graph.parse import read_edges, write_name
 from .few_images import BATCH, image_epochs, image_mechanism
 
-__all__ = ["Columns", "Starter", "propose_edges", "propose_group", "propose_size", "starter_study", "table_columns"]
+__all__ = [
+    "OfferedColumns",
+    "Starter",
+    "propose_edges",
+    "propose_group",
+    "propose_size",
+    "starter_study",
+    "table_columns",
+]
 
 LONGEST_SIDE = 64
 """Larger images are reduced to this size in a starter study, since training time grows with the pixels."""
@@ -42,12 +50,12 @@ MOST_CLASSES = 20
 
 
 @dataclass(frozen=True)
-class Columns:
+class OfferedColumns:
     """Columns that a table offers to a graph.
 
     Args:
         attributes: Usable as attributes.
-        images: Columns with paths of images.
+        images: OfferedColumns with paths of images.
         unusable: Column and why it cannot be a variable.
         frame: The table.
         folder: Where image paths start.
@@ -71,7 +79,7 @@ class Starter:
     Args:
         text: The study file.
         notes: Surprising readings of the table, one sentence each.
-        unused: Columns that the graph leaves out.
+        unused: OfferedColumns that the graph leaves out.
     """
 
     text: str
@@ -79,7 +87,7 @@ class Starter:
     unused: tuple[str, ...]
 
 
-def table_columns(table: Path, images: Path | None = None) -> Columns:
+def table_columns(table: Path, images: Path | None = None) -> OfferedColumns:
     """Which columns of a table can be variables.
 
     Args:
@@ -97,7 +105,7 @@ def table_columns(table: Path, images: Path | None = None) -> Columns:
     folder = find_folder(frame, image_folder(table, None)) if images is None else images
     found = describe_columns(frame, folder)
     found |= {name: "a name with a quotation mark or semicolon" for name in found if set(name) & set('";\n')}
-    return Columns(
+    return OfferedColumns(
         attributes=tuple(name for name, what in found.items() if what == "attribute"),
         images=tuple(name for name, what in found.items() if what == "image"),
         unusable={name: what for name, what in found.items() if what not in ("attribute", "image")},
@@ -124,7 +132,7 @@ def propose_edges(attributes: Sequence[str], image: str | None) -> str:
 
 
 def starter_study(
-    table: Path, columns: Columns, edges: str, *, name: str, image: str | None, group: str | None, below: Path
+    table: Path, columns: OfferedColumns, edges: str, *, name: str, image: str | None, group: str | None, below: Path
 ) -> Starter:
     """A study file about `table`.
 
@@ -172,7 +180,7 @@ def starter_study(
     return Starter("\n".join(part for part in parts if part), (*notes, *index.notes), index.unused)
 
 
-def _images(columns: Columns, nodes: Sequence[str], image: str | None) -> dict[str, dict[str, Any]]:
+def _images(columns: OfferedColumns, nodes: Sequence[str], image: str | None) -> dict[str, dict[str, Any]]:
     """A declaration of every image: the usual size of the first ones that can be read, since there may be several."""
     frame, matches = columns.frame, _matches(columns, nodes)
     said: dict[str, dict[str, Any]] = {}
@@ -186,7 +194,7 @@ def _images(columns: Columns, nodes: Sequence[str], image: str | None) -> dict[s
 
 
 def _with_words(
-    columns: Columns, nodes: Sequence[str], variables: dict[str, dict[str, Any]]
+    columns: OfferedColumns, nodes: Sequence[str], variables: dict[str, dict[str, Any]]
 ) -> tuple[dict[str, dict[str, Any]], list[str]]:
     """The declarations with likely words for missing values, and a sentence for each column that has some."""
     frame, notes = columns.frame, []
@@ -201,7 +209,7 @@ def _with_words(
     return variables, notes
 
 
-def propose_group(columns: Columns, nodes: Sequence[str]) -> str | None:
+def propose_group(columns: OfferedColumns, nodes: Sequence[str]) -> str | None:
     """A column of repeated person numbers that the graph does not use; None if there is none or several."""
     frame, used = columns.frame, {match.title for match in _matches(columns, nodes).values()}
     found = [title for title in frame.columns if title not in used and set(words_of(title)) & PERSONS]
@@ -209,7 +217,7 @@ def propose_group(columns: Columns, nodes: Sequence[str]) -> str | None:
     return found[0] if len(found) == 1 else None
 
 
-def _matches(columns: Columns, nodes: Sequence[str]) -> dict[str, Match]:
+def _matches(columns: OfferedColumns, nodes: Sequence[str]) -> dict[str, Match]:
     """The column of every node."""
     return match_columns({node: Declaration() for node in nodes}, list(columns.frame.columns), columns.holds_images)
 

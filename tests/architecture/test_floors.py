@@ -26,7 +26,7 @@ FLOORS = {
 }  # fmt: skip
 UPWARD = {
     ("graph/graph.py", "reports"),
-    ("scm/worlds.py", "reports"),
+    ("scm/results.py", "reports"),
     ("effects/report.py", "reports"),
     ("scm/model.py", "training"),
 }

@@ -13,10 +13,10 @@ from typer.testing import Result
 
 from causalgen.datasets import load
 from causalgen.scm import load as load_model
+from causalgen.studies.intervening import world_table
 from causalgen.studies.queries import gallery
 from causalgen.studies.queries import test_rows as drawn_rows
 from causalgen.studies.schema import load_study
-from causalgen.studies.worlds import world_table
 
 from .conftest import Command
 

@@ -12,7 +12,7 @@ from ...errors import DataError
 from ...grammar import compared_worlds
 from ...graph import CausalGraph
 from ...morphology import set_all
-from ..interventions import as_array, remorph_values, resolve
+from ..generator_values import as_array, remorph_values, resolve
 from ..labels import find_rows
 from .equations import attributes, draw_noise
 

@@ -22,7 +22,7 @@ from .output import answer_folder, writing
 from .runfolder import RunFolder
 from .sampling import check_count, world_title
 
-__all__ = ["Comparison", "compare_worlds", "world_table"]
+__all__ = ["WorldComparison", "compare_worlds", "world_table"]
 
 MOST_DRAWS = 1_000_000
 SHOWN = 8
@@ -35,7 +35,7 @@ CLAIM = (
 
 
 @dataclass(frozen=True)
-class Comparison:
+class WorldComparison:
     """Comparison of two worlds of one model, and its files.
 
     Args:
@@ -62,7 +62,7 @@ def compare_worlds(
     n: int = 1000,
     seed: int | None = None,
     out: Path | None = None,
-) -> Comparison:
+) -> WorldComparison:
     """The interventional distribution next to the observational one, or to another interventional one.
 
     Args:
@@ -98,7 +98,7 @@ def compare_worlds(
             shown = _draws(scm, worlds, SHOWN, seed)
             images = {title: samples[node] for title, samples in zip(titles, shown, strict=True)}
             write_figure(plot_worlds(images, variable=scm.graph[node]), grid, dpi=160)
-    return Comparison(titles, table, tuple(notes), folder / "intervene.csv", grid)
+    return WorldComparison(titles, table, tuple(notes), folder / "intervene.csv", grid)
 
 
 def world_table(scm: StructuralCausalModel, worlds: Sequence[Mapping[str, Any]], n: int, *, seed: int) -> pd.DataFrame:
