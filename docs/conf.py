@@ -18,6 +18,7 @@ extensions = [
     "sphinx.ext.autodoc",
     "sphinx.ext.napoleon",
     "sphinx.ext.viewcode",
+    "redirects",
     "references",
 ]
 exclude_patterns = ["_build", "_extensions", "worked"]
@@ -43,3 +44,27 @@ default_role = "py:obj"
 napoleon_numpy_docstring = False
 napoleon_use_ivar = True
 python_use_unqualified_type_names = True
+
+moved_pages = {  # old addresses that still lead somewhere
+    "quickstart": "tutorials/quickstart",
+    "ladder": "tutorials/ladder",
+    "notebooks/morphodigits": "tutorials/default-study",
+    "notebooks/own_table": "tutorials/faces",
+    "notebooks/pneumonia": "tutorials/xrays",
+    "own-data": "guides/own-data",
+    "measure-images": "guides/measure-images",
+    "graphs": "guides/graphs",
+    "estimators": "guides/estimators",
+    "running": "guides/running",
+    "coming-from": "guides/coming-from",
+    "pyro": "guides/pyro",
+    "add-a-mechanism": "guides/add-a-mechanism",
+    "abduction": "explanation/abduction",
+    "support": "explanation/support",
+    "effect-report": "explanation/effect-report",
+    "interventions": "reference/interventions",
+    "study-file": "reference/study-file",
+    "command-line": "reference/command-line",
+    "mechanisms": "reference/mechanisms",
+    "results": "reference/results",
+}

@@ -1,6 +1,8 @@
 """The documentation site builds without a warning, and every page can be reached."""
 
+import os
 import re
+import runpy
 import subprocess
 import sys
 from pathlib import Path
@@ -18,12 +20,20 @@ def _listed() -> set[str]:
         for tree in re.findall(r"^```\{toctree\}\n(.*?)^```", (DOCS / page).read_text(encoding="utf-8"), re.S | re.M):
             lines = [line.strip() for line in tree.splitlines() if line.strip() and not line.startswith(":")]
             names = [line.removesuffix(">").rsplit("<", 1)[-1] for line in lines]
-            found |= {(page.parent / name).as_posix() for name in names}
+            found |= {os.path.normpath(page.parent / name) for name in names}
     return found
 
 
 def test_every_page_is_in_a_table_of_contents() -> None:
     assert _listed() == {page.with_suffix("").as_posix() for page in PAGES}
+
+
+def test_old_addresses_lead_to_pages(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sys, "path", [*sys.path])  # conf.py adds to it
+    moved = runpy.run_path(str(DOCS / "conf.py"))["moved_pages"]
+    assert moved
+    assert {(DOCS / f"{old}.md").exists() for old in moved} == {False}
+    assert {(DOCS / f"{new}.md").exists() for new in moved.values()} == {True}
 
 
 @pytest.mark.slow
@@ -35,3 +45,4 @@ def test_the_site_builds_without_a_warning(tmp_path: Path) -> None:
     done = subprocess.run(command, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
     assert (tmp_path / "site" / "api" / "scm.html").exists()
+    assert "tutorials/quickstart.html" in (tmp_path / "site" / "quickstart.html").read_text(encoding="utf-8")
