@@ -4,9 +4,11 @@ Everything is loaded on first use, so that `import causalgen` stays fast.
 """
 
 import importlib
+import sys
 from typing import TYPE_CHECKING, Any
 
 from ._version import __version__
+from .moved import OldPlaces
 
 if TYPE_CHECKING:
     from .datasets import Dataset, from_arrays, from_torch, load, load_table
@@ -38,6 +40,7 @@ _HOMES = {
 
 _ROOMS = (
     "audit",
+    "benchmark",
     "datasets",
     "discovery",
     "effects",
@@ -75,6 +78,9 @@ __all__ = [
     "load",
     "load_table",
 ]
+
+
+sys.meta_path.append(OldPlaces())
 
 
 def __getattr__(name: str) -> Any:

@@ -145,16 +145,20 @@ class RenamedWarning(CausalgenWarning, DeprecationWarning):
     """A name that has changed; the old one will be removed."""
 
 
-OWN = ("causalgen", "torch")
-"""Modules whose frames a warning skips; torch's decorators lie between a public function and its caller."""
+OWN = ("causalgen", "torch", "importlib")
+"""Modules whose frames a warning skips: torch's decorators lie between a public function and its caller, and importlib
+between the import of an old name and `causalgen.moved`."""
 
 
 def warn(message: str, category: type[CausalgenWarning]) -> None:
     """Warn at the user's line that led here, however deep in the library the cause is."""
-    level, frame = 2, sys._getframe(1)
+    frame = sys._getframe(1)
     while frame.f_back is not None and frame.f_globals.get("__name__", "").partition(".")[0] in OWN:
-        level, frame = level + 1, frame.f_back
-    warnings.warn(message, category, stacklevel=level)
+        frame = frame.f_back
+    # not warnings.warn, whose stack level would count the frames of an import differently
+    registry = frame.f_globals.setdefault("__warningregistry__", {})
+    place = frame.f_code.co_filename, frame.f_lineno, frame.f_globals.get("__name__", "<unknown>")
+    warnings.warn_explicit(message, category, *place, registry=registry)
 
 
 def nearest(name: str, choices: Iterable[str]) -> str:

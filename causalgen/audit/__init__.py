@@ -4,6 +4,7 @@ from .audit import audit, audit_images
 from .files import load_classifier
 from .images import CounterfactualImages, counterfactual_images
 from .movers import Movers
+from .page import write_audit
 from .report import AuditReport
 from .rows import AuditRow
 from .scorer import Scorer, Scores, as_classifier
@@ -23,4 +24,5 @@ __all__ = [
     "audit_images",
     "counterfactual_images",
     "load_classifier",
+    "write_audit",
 ]

@@ -100,9 +100,9 @@ def audit(
         from ..audit import as_classifier
         from ..audit import audit as audit_classifier
         from ..audit.images import image_node
+        from ..audit.page import write_audit
         from ..grammar import parse_do
         from ..studies.asking import fitted_data, fitted_model
-        from ..studies.audit_page import write_audit
         from ..studies.lock import FolderLock
         from ..studies.readers import readers_of
         from ..studies.reporting import SMOKE_WARNING

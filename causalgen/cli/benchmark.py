@@ -66,9 +66,9 @@ def benchmark(
     """
     numbers = [_seed(word) for word in _words(seeds)]
     with failures():
+        from ..benchmark import run_benchmark
+        from ..benchmark.settings import BENCHMARKS
         from ..files import write_whole
-        from ..studies.benchmark import run_benchmark
-        from ..studies.benchmark_settings import BENCHMARKS
         from ..studies.schema import load_study
 
         is_study = data not in BENCHMARKS and Path(data).suffix in (".yaml", ".yml")

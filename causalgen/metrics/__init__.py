@@ -19,7 +19,7 @@ from .queries import Query, donors, draw_from_other_bin, draw_query
 from .realism import frechet_distance, kernel_distance, realism
 from .result import MetricResult, MetricTable
 from .samples import draw_samples, sample_quality
-from .spaces import Space, feature_space, fit_latents, latent_space
+from .spaces import Space, feature_space, fit_latents, kept_latents, latent_space
 from .strokes import stroke_measures
 from .truth import attribute_error_to_truth, image_error_to_truth
 from .units import Units
@@ -58,6 +58,7 @@ __all__ = [
     "image_changes",
     "image_error_to_truth",
     "kept",
+    "kept_latents",
     "kernel_distance",
     "l1",
     "latent_space",

@@ -1,6 +1,7 @@
 """Spaces in which images are compared: features of the project's own networks, trained on the training split."""
 
 from collections.abc import Callable, Mapping
+from pathlib import Path
 from typing import TypeAlias
 
 import numpy as np
@@ -14,10 +15,10 @@ from ..errors import DataError
 from ..graph import CausalGraph
 from ..nn import seeded
 from ..predictors import AttributePredictor
-from ..scm import StructuralCausalModel
+from ..scm import StructuralCausalModel, load, save
 from ..training import FitConfig, Stage, fit
 
-__all__ = ["Space", "feature_space", "fit_latents", "latent_space"]
+__all__ = ["Space", "feature_space", "fit_latents", "kept_latents", "latent_space"]
 
 Space: TypeAlias = Callable[[Tensor], NDArray[np.float64]]
 """Function of uint8 images `(N, C, H, W)` to points `(N, D)`."""
@@ -94,3 +95,13 @@ def latent_space(vae: StructuralCausalModel) -> Space:
         return torch.cat([part.flatten(1) for part in noise.values()], dim=1).cpu().double().numpy()
 
     return encode
+
+
+def kept_latents(
+    data: Dataset, folder: Path, *, image: str, epochs: int, device: str = "auto", bars: Progress | None = None
+) -> Space:
+    """The latent space of minimality: read from the folder, or trained and kept there."""
+    if not (folder / "model.json").is_file():
+        save(fit_latents(data, image=image, epochs=epochs, device=device, bars=bars), folder)
+    vae = load(folder)
+    return latent_space(vae if device == "auto" else vae.to(device))

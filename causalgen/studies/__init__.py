@@ -3,6 +3,8 @@
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
+from ..moved import keep_old_names
+
 if TYPE_CHECKING:
     from ..grammar import parse_do
     from .runfolder import RunFolder, read_run
@@ -25,3 +27,6 @@ def __getattr__(name: str) -> Any:
     if name in _HOMES:
         return getattr(import_module(f".{_HOMES[name]}", __name__), name)
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
+
+keep_old_names(__name__)

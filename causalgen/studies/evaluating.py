@@ -7,12 +7,13 @@ from rich.console import Console
 
 from ..errors import RunFolderError
 from ..metrics import MetricTable, evaluate, protocol_named
+from ..metrics.spaces import kept_latents
 from ..predictors import enough_epochs
+from ..predictors.attributes import attribute_predictors
 from ..spreadsheets import write_csv
 from ..training import bars
 from ..training.threads import limited, threads_after
 from .asking import fitted_data, fitted_model
-from .benchmark_shared import attribute_predictors, latents
 from .lock import FolderLock
 from .measurements import measurement_of
 from .queries import image_node
@@ -78,7 +79,7 @@ def evaluate_run(
         predictors = attribute_predictors(
             data, run.predictors, image=image, epochs=epochs[0], seed=study.seed, bars=progress
         )
-        space = latents(data, run.path / "latents", image=image, epochs=epochs[1], bars=progress)
+        space = kept_latents(data, run.path / "latents", image=image, epochs=epochs[1], bars=progress)
         table = evaluate(
             scm, data, queries=list(predictors), predictors=predictors, latents=space, protocol=rules,
             measure={name: measurement_of(study, name) for name in study.measurements}, particles=PARTICLES,

@@ -16,12 +16,12 @@ from ..graph import CausalGraph
 from ..mechanisms.catalog import mechanism_class
 from ..nn import seeded
 from ..predictors import enough_epochs
+from ..predictors.attributes import TUTOR_SEED, attribute_predictors
 from ..scm import StructuralCausalModel, save
 from ..scm import load as load_model
 from ..spreadsheets import restored, write_csv
 from ..training import FitResult, TuningConfig, fit, tune_counterfactuals
 from ..training.threads import limited, threads_after
-from .benchmark_shared import TUTOR_SEED, attribute_predictors
 from .queries import image_node
 from .runfolder import RunFolder
 from .schema import Study

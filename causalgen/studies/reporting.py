@@ -4,12 +4,12 @@ import shlex
 from dataclasses import dataclass, field
 
 from ..datasets import Dataset
+from ..machine import versions
 from ..metrics import ImageChange, MetricTable
 from ..reports import DataSummary, EffectFindings, Gallery, Highlight, MechanismSummary, ReportContent, ResponseCurve
 from ..scm import StructuralCausalModel
 from ..training import FitResult
 from .evaluation import headline
-from .machine import versions
 from .runfolder import RunFolder
 from .schema import Study
 

@@ -11,6 +11,7 @@ from rich.markup import escape
 
 from ..errors import StorageError
 from ..graph import CausalGraph
+from ..machine import peak_memory, versions
 from ..reports import change_sentence, lead_changes, write_report
 from ..training import FitResult
 from ..training.progress import can_draw, duration
@@ -21,7 +22,6 @@ from .evaluation import evaluate_model, headline
 from .expected import CURVES, DATA, EFFECTS, GRIDS, METRICS, REPORT, STEPS, expected_seconds, training_seconds
 from .few_images import few_images_note, with_few_images
 from .lock import FolderLock, refuse_in_use
-from .machine import peak_memory, versions
 from .modelling import FIT, fit_model
 from .opening import inspect_run, open_run
 from .progress import StepBars

@@ -27,6 +27,7 @@ ROOMS = (
     "audit",
     "reports",
     "studies",
+    "benchmark",
     "morphology",
     "grammar",
     "nn",

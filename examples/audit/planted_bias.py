@@ -19,12 +19,12 @@ from torch import Tensor
 
 import causalgen as cg
 from causalgen.audit import AuditReport, CounterfactualImages, as_classifier, audit_images, counterfactual_images
+from causalgen.audit.page import write_audit
 from causalgen.datasets import Dataset
 from causalgen.graph import Variable
 from causalgen.metrics import stroke_measures
 from causalgen.predictors import Classifier, fit_classifier
 from causalgen.scm import StructuralCausalModel, load
-from causalgen.studies.audit_page import write_audit
 from causalgen.training import FitConfig, Stage
 
 LABEL = Variable("digit is 5 or more", "binary", labels=("no", "yes"))

@@ -11,8 +11,8 @@ import causalgen
 
 PACKAGE = Path(causalgen.__file__).parent
 FLOORS = {
-    "errors": 0, "typing": 0, "_version": 0,
-    "files": 1, "graph": 1, "morphology": 1, "own_code": 1, "columns": 1,
+    "errors": 0, "typing": 0, "_version": 0, "moved": 0,
+    "files": 1, "graph": 1, "morphology": 1, "own_code": 1, "columns": 1, "machine": 1,
     "grammar": 2, "nn": 2, "spreadsheets": 2,
     "mechanisms": 3,
     "scm": 4,
@@ -20,9 +20,12 @@ FLOORS = {
     "training": 6,
     "predictors": 7,
     "metrics": 8, "effects": 8, "discovery": 8,
-    "audit": 9, "reports": 9,
-    "studies": 10,
-    "cli": 11, "app": 11,
+    "mediation": 9,
+    "reports": 10,
+    "audit": 11,
+    "studies": 12,
+    "benchmark": 13,
+    "cli": 14, "app": 14,
 }  # fmt: skip
 UPWARD = {
     ("graph/graph.py", "reports"),
@@ -32,8 +35,8 @@ UPWARD = {
 }
 """The allowed steps up: graph, counterfactual and effect report load plots and pages when they are asked to show or save,
 and a model loads training when it is asked to fit."""
-ENTRANCES = {"__init__.py", "__main__.py"}
-"""The package's own lazy namespace and its command line entrance."""
+ENTRANCES = {"__init__.py", "__main__.py", "moved.py"}
+"""The package's own lazy namespace, its command line entrance, and the old places of names."""
 HEAVY = {"graph": {"torch", "pyro", "dowhy"}, "morphology": {"torch", "pyro", "dowhy"}}
 
 

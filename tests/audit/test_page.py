@@ -8,10 +8,10 @@ import pytest
 from html_page import Page
 
 from causalgen.audit import AuditReport, as_classifier, audit
+from causalgen.audit.page import write_audit
+from causalgen.audit.words import TICKS
 from causalgen.reports import plot_changes
 from causalgen.reports.style import number
-from causalgen.studies.audit_page import write_audit
-from causalgen.studies.audit_words import TICKS
 
 from .halves import GRAPH, SIZE, model, probability, units
 

@@ -88,7 +88,7 @@ def test_an_audit_of_the_run_uses_them(
 def test_exit_codes_are_on_request(verdict: str, tmp_path: Path, made, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "some_score.py").write_text("def flat(images):\n    return images.mean((1, 2, 3)) / 255\n")
     monkeypatch.syspath_prepend(tmp_path)
-    monkeypatch.setattr("causalgen.studies.audit_page.write_audit", lambda *arguments, **options: {})
+    monkeypatch.setattr("causalgen.audit.page.write_audit", lambda *arguments, **options: {})
     monkeypatch.setattr("causalgen.audit.AuditReport.verdict", property(lambda report: verdict))
     words = ["audit", str(made[0].path), "--classifier", "some_score:flat", "--outcome", "x", "--do", "digit=3"]
     done = CliRunner().invoke(app, [*words, "--rows", "5", "--out", str(tmp_path / "out"), "--exit-code"])

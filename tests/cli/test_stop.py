@@ -12,9 +12,9 @@ from pathlib import Path
 import pytest
 from study_cases import TINY
 
+from causalgen.benchmark import run_benchmark
 from causalgen.cli.signals import Terminated, exit_code
 from causalgen.errors import RunFolderError
-from causalgen.studies.benchmark import run_benchmark
 from causalgen.studies.lock import LOCK, FolderLock, in_use
 from causalgen.studies.opening import open_run
 from causalgen.studies.runfolder import read_run

@@ -11,18 +11,21 @@ import pandas as pd
 import pytest
 import torch
 
+from causalgen.benchmark import BenchmarkResult, run_benchmark
+from causalgen.benchmark import cell as benchmark_cell
+from causalgen.benchmark import grids as benchmark_grids
+from causalgen.benchmark import run as benchmark_module
+from causalgen.benchmark import shared as benchmark_shared
+from causalgen.benchmark.cell import has_model, read_cell
+from causalgen.benchmark.page import page
+from causalgen.benchmark.settings import BENCHMARKS, Benchmark, Cell, load_benchmark
+from causalgen.benchmark.table import cells, summarise
 from causalgen.datasets import load
 from causalgen.errors import CheckpointError, DataError, DivergenceError, RunFolderError, UnknownNameError
 from causalgen.graph import CausalGraph
-from causalgen.metrics import MetricResult, MetricTable, Protocol, stroke_measures
+from causalgen.metrics import MetricResult, MetricTable, Protocol, spaces, stroke_measures
+from causalgen.predictors.attributes import further_inputs
 from causalgen.scm import StructuralCausalModel
-from causalgen.studies import benchmark as benchmark_module
-from causalgen.studies import benchmark_cell, benchmark_grids, benchmark_shared
-from causalgen.studies.benchmark import BenchmarkResult, run_benchmark
-from causalgen.studies.benchmark_cell import has_model, read_cell
-from causalgen.studies.benchmark_page import page
-from causalgen.studies.benchmark_settings import BENCHMARKS, Benchmark, Cell, load_benchmark
-from causalgen.studies.benchmark_table import cells, summarise
 from causalgen.training import Stage, TuningConfig
 
 CLOSE = MetricResult(
@@ -65,7 +68,7 @@ def forbidden(monkeypatch: pytest.MonkeyPatch) -> None:
 
     monkeypatch.setattr(benchmark_cell, "fit", refuse)
     monkeypatch.setattr(benchmark_cell, "evaluate", refuse)
-    monkeypatch.setattr(benchmark_shared, "fit_predictor", refuse)
+    monkeypatch.setattr("causalgen.predictors.attributes.fit_predictor", refuse)
     monkeypatch.setattr(benchmark_shared, "fit", refuse)
 
 
@@ -169,15 +172,15 @@ def test_what_all_cells_share_cannot_change(result: BenchmarkResult, forbidden: 
 def test_what_a_killed_process_left_half_saved_is_made_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     data = load("morphodigits", rows=100)
     small = StructuralCausalModel(CausalGraph([], [data.graph["digit"]]))
-    monkeypatch.setattr(benchmark_shared, "fit_latents", lambda *_, **__: small)
+    monkeypatch.setattr(spaces, "fit_latents", lambda *_, **__: small)
     monkeypatch.setattr(benchmark_shared, "fit", lambda *_, **__: None)
     latents, attributes, cell = (tmp_path / name for name in ("latents", "attributes", "cell"))
     for folder in (latents, attributes, cell / "model"):
         folder.mkdir(parents=True)
         (folder / "model.safetensors").write_bytes(b"half")
     placed: list[StructuralCausalModel] = []
-    monkeypatch.setattr(benchmark_shared, "latent_space", placed.append)
-    benchmark_shared.latents(data, latents, image="image", epochs=1, device="meta")
+    monkeypatch.setattr(spaces, "latent_space", placed.append)
+    spaces.kept_latents(data, latents, image="image", epochs=1, device="meta")
     assert placed[0].like.device.type == "meta"  # it encodes where it was told to, also when it is read
     benchmark_shared.fitted_attributes(data, attributes, stage=Stage(), seed=0, device="cpu")
     assert (latents / "model.json").is_file()
@@ -350,8 +353,8 @@ def test_the_benchmark_files_can_be_built(name: str) -> None:
 
 def test_predictors_are_told_descendants_and_damage_is_noticed(result: BenchmarkResult) -> None:
     graph = CausalGraph("thickness -> {intensity, hue}; intensity -> hue; {thickness, intensity, hue} -> image")
-    assert benchmark_shared.told(graph, "image", "thickness") == ["intensity", "hue"]
-    assert benchmark_shared.told(graph, "image", "hue") == []
+    assert further_inputs(graph, "image", "thickness") == ["intensity", "hue"]
+    assert further_inputs(graph, "image", "hue") == []
     weights = result.folder / "shared" / "predictors" / "digit" / "predictor.safetensors"
     weights.write_bytes(weights.read_bytes()[:-3])
     with pytest.raises(CheckpointError, match="checksum"):

@@ -1,6 +1,6 @@
 """Training speed of the convolutional VAE: 32 bits against bfloat16, interleaved in one run.
 
-python tests/benchmarks/bench_training.py [--rounds 5] [--steps 10] [--threads 2]
+python tests/timings/bench_training.py [--rounds 5] [--steps 10] [--threads 2]
 """
 
 import argparse

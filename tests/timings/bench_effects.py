@@ -2,7 +2,7 @@
 
 Each side runs in a process of its own, so that its peak memory is its own:
 
-    python tests/benchmarks/bench_effects.py [rows] [covariates]
+    python tests/timings/bench_effects.py [rows] [covariates]
 """
 
 import resource

@@ -13,8 +13,8 @@ import yaml
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from ..errors import DataError, UnknownNameError, nearest
+from ..studies.schema import Count, DataSource, OwnData, TrainingStage
 from ..training import TuningConfig
-from .schema import Count, DataSource, OwnData, TrainingStage
 
 __all__ = ["BENCHMARKS", "Benchmark", "Cell", "Form", "Published", "Recipe", "load_benchmark"]
 

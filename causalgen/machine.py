@@ -8,7 +8,7 @@ from contextlib import suppress
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
-from .._version import __version__
+from ._version import __version__
 
 __all__ = ["MemoryMeter", "peak_memory", "versions"]
 

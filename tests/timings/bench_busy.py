@@ -1,6 +1,6 @@
 """A smoke run next to a busy process: how many times as long as on an idle machine?
 
-python tests/benchmarks/bench_busy.py [--study morphodigits] [--rounds 2] [--nice 0 -5] [--threads 1]
+python tests/timings/bench_busy.py [--study morphodigits] [--rounds 2] [--nice 0 -5] [--threads 1]
 
 Every round runs the study idle and next to one process that computes without end, for each priority, one after another, so
 that a slow drift of the machine meets all alike. A negative niceness needs the right to raise a priority. Run it on a machine

@@ -1,6 +1,6 @@
 """Seconds and memory of reading a user's own data: a million rows, 5,000 columns, and 100,000 small image files.
 
-    python tests/benchmarks/bench_own_data.py [--rows 1000000] [--images 100000] [--columns 5000]
+    python tests/timings/bench_own_data.py [--rows 1000000] [--images 100000] [--columns 5000]
 
 Targets: `check` of a million rows in 20 s and 2 GB, 100,000 PNG files indexed in 60 s, on two cores; a table of 5,000
 columns and 200 rows loaded in a few seconds, in 5 times the time of 1,000 columns. The first two parts run in separate

@@ -8,8 +8,8 @@ import pytest
 from own_table import GRAPH, make
 from typer.testing import CliRunner
 
+from causalgen.benchmark.study import study_benchmark
 from causalgen.cli.app import app
-from causalgen.studies.benchmark_study import study_benchmark
 from causalgen.studies.schema import load_study
 
 WORKED = Path(__file__).parents[2] / "docs" / "worked" / "principal_components.py"

@@ -2,11 +2,12 @@
 
 from collections.abc import Sequence
 
-from ..audit import AuditReport, AuditRow, Shown, Trust
-from ..audit.rows import ALL, BEYOND
-from ..audit.subgroups import EVERYONE
 from ..reports.folder import Group, Row, Table
 from ..reports.style import number, with_interval
+from .report import AuditReport
+from .rows import ALL, BEYOND, AuditRow
+from .subgroups import EVERYONE
+from .trust import Shown, Trust
 
 __all__ = ["change_table", "change_text", "place_text", "trust_table"]
 

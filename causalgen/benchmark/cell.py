@@ -21,6 +21,7 @@ from rich.progress import Progress
 
 from ..errors import DivergenceError, RunFolderError, SupportWarning
 from ..files import write_whole
+from ..machine import MemoryMeter
 from ..mechanisms import Abductive
 from ..mechanisms.catalog import mechanism_class
 from ..metrics import evaluate, protocol_named
@@ -28,10 +29,9 @@ from ..nn import seeded
 from ..scm import StructuralCausalModel, load, save
 from ..spreadsheets import write_csv
 from ..training import FitConfig, Stage, fit, tune_counterfactuals
-from .benchmark_grids import grid_hook
-from .benchmark_settings import Cell, Form
-from .benchmark_shared import Shared
-from .machine import MemoryMeter
+from .grids import grid_hook
+from .settings import Cell, Form
+from .shared import Shared
 
 __all__ = ["CELL", "has_model", "read_cell", "run_cell"]
 

@@ -8,8 +8,8 @@ from typing import Any
 import pandas as pd
 
 from ..metrics.collapse import COVERAGE, DIVERSITY
-from .benchmark_settings import Benchmark
-from .benchmark_table import value
+from .settings import Benchmark
+from .table import value
 
 __all__ = ["page"]
 

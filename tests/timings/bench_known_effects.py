@@ -2,7 +2,7 @@
 
 Run with the environment variable CAUSALGEN_DATA set to the folder of the real data sets:
 
-    python tests/benchmarks/bench_known_effects.py
+    python tests/timings/bench_known_effects.py
 """
 
 import os

@@ -7,33 +7,19 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
 from rich.progress import Progress
 from torch import Tensor
 
 from ..datasets import Dataset, Truth
-from ..graph import CausalGraph
-from ..metrics import Space, fit_latents, latent_space
+from ..metrics import Space
 from ..nn import seeded
-from ..predictors import AttributePredictor, fit_predictor, load_predictor, save_predictor
+from ..predictors import AttributePredictor
 from ..scm import StructuralCausalModel, load, save
+from ..studies.measurements import Measurement
 from ..training import FitConfig, Stage, fit
-from .measurements import Measurement
 
-__all__ = [
-    "TUTOR_SEED",
-    "Shared",
-    "attribute_predictors",
-    "fitted_attributes",
-    "latents",
-    "remembered",
-    "told",
-    "with_memory",
-]
-
-TUTOR_SEED = 1000
-"""Offset of the seed of predictors for fine-tuning, which must differ from those of the evaluation."""
+__all__ = ["Shared", "fitted_attributes", "remembered", "with_memory"]
 
 
 @dataclass(frozen=True)
@@ -59,57 +45,6 @@ class Shared:
     latents: Space
     device: str
     trust_code: bool = False
-
-
-def told(graph: CausalGraph, image: str, attribute: str) -> list[str]:
-    """Further inputs of an attribute's predictor, besides the image: its descendants among the image's parents.
-
-    >>> graph = CausalGraph("thickness -> intensity; {thickness, intensity} -> image")
-    >>> told(graph, "image", "thickness"), told(graph, "image", "intensity")
-    (['intensity'], [])
-    """
-    below = graph.descendants(attribute)
-    return [name for name in graph.parents(image) if name in below]
-
-
-def attribute_predictors(
-    data: Dataset,
-    folder: Path,
-    *,
-    image: str,
-    epochs: int,
-    seed: int = 0,
-    device: torch.device | str = "cpu",
-    bars: Progress | None = None,
-) -> dict[str, AttributePredictor]:
-    """Predictors of the image's parents, read from the folder, or trained and kept there.
-
-    Raises:
-        CheckpointError: A kept predictor is damaged.
-    """
-    predictors = {}
-    for name in data.graph.parents(image):
-        if data.graph[name].is_image:
-            continue
-        place = folder / name
-        if not (place / "predictor.json").exists():
-            given = told(data.graph, image, name)
-            predictor = fit_predictor(
-                data, name, image=image, given=given, epochs=epochs, seed=seed, device=device, bars=bars
-            )
-            save_predictor(predictor, place)
-        predictors[name] = load_predictor(place).to(device)
-    return predictors
-
-
-def latents(
-    data: Dataset, folder: Path, *, image: str, epochs: int, device: str = "auto", bars: Progress | None = None
-) -> Space:
-    """The latent space of minimality: read from the folder, or trained and kept there."""
-    if not (folder / "model.json").is_file():
-        save(fit_latents(data, image=image, epochs=epochs, device=device, bars=bars), folder)
-    vae = load(folder)
-    return latent_space(vae if device == "auto" else vae.to(device))
 
 
 def fitted_attributes(

@@ -3,7 +3,7 @@
 benchmark.json             what was run, on what, by which command
 shared/                    attribute predictors, the latent of minimality, attribute mechanisms by seed; settings.json records
                            the common settings of all cells, so that no table mixes different measurements
-cells/MECHANISM-seedN/     see `benchmark_cell`
+cells/MECHANISM-seedN/     see `cell`
 benchmark.csv              every metric: mean, least and greatest over seeds, floor, controls
 benchmark.md               the page "which one do I choose?"
 """
@@ -25,30 +25,24 @@ from rich.progress import Progress
 from ..datasets import Dataset, load
 from ..errors import DataError, RunFolderError
 from ..files import write_whole
+from ..machine import versions
+from ..metrics.spaces import kept_latents
+from ..predictors.attributes import TUTOR_SEED, attribute_predictors
 from ..spreadsheets import write_csv
+from ..studies.lock import LOCK, FolderLock, refuse_in_use
+from ..studies.measurements import MEASUREMENTS, measurement_of
+from ..studies.queries import image_node
+from ..studies.schema import DataSource, OwnData, Study
+from ..studies.sources import load_data
 from ..training import FitConfig, bars
 from ..training.progress import duration
 from ..training.threads import limited, threads_after
-from .benchmark_cell import has_model, run_cell
-from .benchmark_page import page
-from .benchmark_settings import SMOKE_ROWS, Benchmark, Cell, Form, check_words, load_benchmark
-from .benchmark_shared import (
-    TUTOR_SEED,
-    Shared,
-    attribute_predictors,
-    fitted_attributes,
-    latents,
-    remembered,
-    with_memory,
-)
-from .benchmark_study import study_benchmark
-from .benchmark_table import cells, collect, costs, notes, summarise
-from .lock import LOCK, FolderLock, refuse_in_use
-from .machine import versions
-from .measurements import MEASUREMENTS, measurement_of
-from .queries import image_node
-from .schema import DataSource, OwnData, Study
-from .sources import load_data
+from .cell import has_model, run_cell
+from .page import page
+from .settings import SMOKE_ROWS, Benchmark, Cell, Form, check_words, load_benchmark
+from .shared import Shared, fitted_attributes, remembered, with_memory
+from .study import study_benchmark
+from .table import cells, collect, costs, notes, summarise
 
 __all__ = ["BenchmarkResult", "run_benchmark"]
 
@@ -198,7 +192,9 @@ def _shared(settings: _Settings, study: Study | None, data: Dataset, folder: Pat
         tutors={n: p.requires_grad_(False) for n, p in predict(folder / "tutors", seed=TUTOR_SEED).items()}
         if settings.tune
         else {},
-        latents=latents(data, folder / "latents", image=image, epochs=form.latent_epochs, device=device, bars=progress),
+        latents=kept_latents(
+            data, folder / "latents", image=image, epochs=form.latent_epochs, device=device, bars=progress
+        ),
         device=device,
         trust_code=study is not None and study.trust_code,
     )

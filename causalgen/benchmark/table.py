@@ -6,7 +6,7 @@ from typing import Any
 import pandas as pd
 
 from ..spreadsheets import restored
-from .benchmark_cell import CELL, read_cell
+from .cell import CELL, read_cell
 
 __all__ = ["cells", "collect", "costs", "notes", "summarise", "value"]
 

@@ -6,10 +6,8 @@ from pathlib import Path
 import pandas as pd
 import torch
 
-from ..audit import AuditReport, AuditRow, Movers
-from ..audit.rows import ALL, BEYOND, CANNOT_TELL, FEWEST_GROUPS
-from ..audit.subgroups import EVERYONE
 from ..graph import CausalGraph
+from ..machine import versions
 from ..reports import Highlight, plot_changes, plot_graph, plot_samples
 from ..reports.citations import cite
 from ..reports.effects.latex import latex_document
@@ -19,9 +17,12 @@ from ..reports.page import html_page
 from ..reports.parts import Part, Section
 from ..reports.style import number
 from ..reports.tables import pairs_table
-from .audit_tables import change_table, change_text, place_text, trust_table
-from .audit_words import CHANGE, MOVERS, TICKS, TRUST, WORDS
-from .machine import versions
+from .movers import Movers
+from .report import AuditReport
+from .rows import ALL, BEYOND, CANNOT_TELL, FEWEST_GROUPS, AuditRow
+from .subgroups import EVERYONE
+from .tables import change_table, change_text, place_text, trust_table
+from .words import CHANGE, MOVERS, TICKS, TRUST, WORDS
 
 __all__ = ["write_audit"]
 

@@ -10,13 +10,13 @@ from ..mechanisms import build
 from ..mechanisms.catalog import mechanism_class
 from ..own_code import code_near
 from ..predictors import enough_epochs
+from ..studies.few_images import with_few_images
+from ..studies.queries import image_node
+from ..studies.schema import OwnData, Study
+from ..studies.sources import own_index, study_graph
+from ..studies.validate import check_study
 from ..training import TuningConfig
-from .benchmark_settings import Benchmark, Form, Recipe
-from .few_images import with_few_images
-from .queries import image_node
-from .schema import OwnData, Study
-from .sources import own_index, study_graph
-from .validate import check_study
+from .settings import Benchmark, Form, Recipe
 
 __all__ = ["COMPARED", "study_benchmark"]
 

@@ -1,0 +1,93 @@
+"""Old places of public names: each keeps working for one release, with a warning that names the new place.
+
+An import system hook finds modules that moved, and `keep_old_names` finds names that left a module. Neither costs an
+import before an old name is used.
+"""
+
+import sys
+from collections.abc import Callable, Sequence
+from importlib import import_module
+from importlib.abc import Loader, MetaPathFinder
+from importlib.machinery import ModuleSpec
+from importlib.util import spec_from_loader
+from types import ModuleType
+from typing import Any
+
+from .errors import RenamedWarning, warn
+
+__all__ = ["MOVED_MODULES", "MOVED_NAMES", "OldPlaces", "keep_old_names"]
+
+MOVED_MODULES = {
+    "causalgen.studies.audit_page": "causalgen.audit.page",
+    "causalgen.studies.audit_tables": "causalgen.audit.tables",
+    "causalgen.studies.audit_words": "causalgen.audit.words",
+    "causalgen.studies.benchmark": "causalgen.benchmark.run",
+    "causalgen.studies.benchmark_cell": "causalgen.benchmark.cell",
+    "causalgen.studies.benchmark_grids": "causalgen.benchmark.grids",
+    "causalgen.studies.benchmark_page": "causalgen.benchmark.page",
+    "causalgen.studies.benchmark_settings": "causalgen.benchmark.settings",
+    "causalgen.studies.benchmark_shared": "causalgen.benchmark.shared",
+    "causalgen.studies.benchmark_study": "causalgen.benchmark.study",
+    "causalgen.studies.benchmark_table": "causalgen.benchmark.table",
+    "causalgen.studies.machine": "causalgen.machine",
+}
+"""Old module -> new module. All names of the new module, and those below, can be found in the old one."""
+
+MOVED_NAMES = {
+    "causalgen.studies.run_benchmark": "causalgen.benchmark.run_benchmark",
+    "causalgen.studies.benchmark_shared.TUTOR_SEED": "causalgen.predictors.attributes.TUTOR_SEED",
+    "causalgen.studies.benchmark_shared.attribute_predictors": "causalgen.predictors.attributes.attribute_predictors",
+    "causalgen.studies.benchmark_shared.latents": "causalgen.metrics.kept_latents",
+    "causalgen.studies.benchmark_shared.told": "causalgen.predictors.attributes.further_inputs",
+}
+"""Old name -> new name, of functions, classes and constants. Their old module calls `keep_old_names` if it still exists."""
+
+
+def keep_old_names(module: str) -> None:
+    """Let the module `module` find the names that left it; called once, at the end of its file."""
+    namespace = vars(sys.modules[module])
+    namespace["__getattr__"] = _finder_of_names(module, namespace.get("__getattr__"))
+
+
+def _finder_of_names(module: str, otherwise: Callable[[str], Any] | None = None) -> Callable[[str], Any]:
+    """A `__getattr__` of a module: names that moved, then those that `otherwise` knows."""
+
+    def find(name: str) -> Any:
+        old = f"{module}.{name}"
+        if old in MOVED_NAMES:
+            home, _, current = MOVED_NAMES[old].rpartition(".")
+            _warn_of(old, MOVED_NAMES[old])
+            return getattr(import_module(home), current)
+        if otherwise is not None:
+            return otherwise(name)
+        raise AttributeError(f"module {module!r} has no attribute {name!r}")
+
+    return find
+
+
+class OldPlaces(MetaPathFinder, Loader):
+    """Finds modules that moved. It comes last, so that Python consults it only for modules that do not exist."""
+
+    def find_spec(
+        self, fullname: str, path: Sequence[str] | None, target: ModuleType | None = None
+    ) -> ModuleSpec | None:
+        """The module at an old place, if there was one."""
+        return spec_from_loader(fullname, self) if fullname in MOVED_MODULES else None
+
+    def exec_module(self, module: ModuleType) -> None:
+        """Fill the module at the old place: it looks up every name in the new one."""
+        old, new = module.__name__, MOVED_MODULES[module.__name__]
+        _warn_of(old, new)
+        home = import_module(new)
+
+        def current(name: str) -> Any:
+            try:
+                return getattr(home, name)
+            except AttributeError:
+                raise AttributeError(f"module {old!r} has no attribute {name!r}") from None
+
+        vars(module).update(__doc__=home.__doc__, __getattr__=_finder_of_names(old, current))
+
+
+def _warn_of(old: str, new: str) -> None:
+    warn(f"{old} is now {new}. Use the new name: the old one will be removed in the next release.", RenamedWarning)
