@@ -1,21 +1,27 @@
 """Heterogeneous effects: by groups of rows from doubly robust scores, and row by row from a causal forest."""
 
-from collections.abc import Hashable, Sequence
-from typing import Any
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
+from scipy.stats import chi2
+from scipy.stats import f as fisher
 
-from ..datasets.declared import KindsLike, declare_kinds, with_variables
-from ..errors import DataError, NotIdentifiableError
+from ..datasets.declared import KindsLike, declare_kinds
+from ..errors import DataError, NotIdentifiableError, UnknownNameError
 from ..graph import CausalGraph, Estimand
 from .estimate import check_level, find_estimand
-from .table import EncodedTable, check_names, encode_table, say
+from .groups import Bins, check_by, form_groups
+from .table import check_names, encode_table, say
+
+if TYPE_CHECKING:
+    from .estimators.adjustment import Influence
 
 __all__ = ["effects_by_group", "effects_by_unit"]
 
-LEAST_GROUP = 30
+Array = NDArray[np.float64]
 
 
 def effects_by_group(
@@ -26,7 +32,7 @@ def effects_by_group(
     outcome: str,
     contrast: tuple[Any, Any],
     by: str,
-    bins: int = 4,
+    bins: Bins = 4,
     adjustment: Sequence[str] | None = None,
     weights: str | None = None,
     cluster: str | None = None,
@@ -46,8 +52,9 @@ def effects_by_group(
         treatment: A binary or categorical variable.
         outcome: A binary or continuous variable.
         contrast: (a, b), labels or natural units.
-        by: Attribute that forms the groups: its labels, or quantile bins of a continuous one.
-        bins: Number of bins.
+        by: Attribute that forms the groups, on which the treatment does not act: its labels, or intervals of a
+            continuous one.
+        bins: Number of quantile bins of a continuous attribute, or the values at which to cut it, such as [40, 60].
         adjustment: Your adjustment set; None to have one found.
         weights: Column of sampling weights.
         cluster: Column that names the cluster of each row.
@@ -56,29 +63,35 @@ def effects_by_group(
         seed: Seed of folds.
 
     Returns:
-        One row per group: group, rows, effect, low, high, low_all, high_all. Its `attrs["columns"]` says what every
-        column was read as.
+        One row per group: group, rows, effect, low, high, low_all, high_all, the rows with each compared value
+        (rows_control, rows_treated), and poor_overlap, the share of rows for which one of these values is rare. Its
+        `attrs` hold by, level, unit, columns (the kind each column was read as) and p_value (Wald test; hypothesis:
+        all groups have the same effect).
 
     Raises:
-        DataError: The treatment is continuous, or a group has fewer than 30 rows.
-        NotIdentifiableError: With the attribute the adjustment set is not valid; the message shows the open path.
+        DataError: The treatment is continuous, or a group has fewer than 30 rows or 10 of a compared value.
+        NotIdentifiableError: The treatment acts on the attribute, or with it the adjustment set is not valid; the
+            message shows the path.
     """
-    from .estimators.adjustment import Influence
     from .estimators.doubly_robust import DoublyRobust
     from .estimators.outcome_model import OutcomeModel
     from .identification import dowhy_estimand
-    from .overlap import require_overlap, treatment_overlap
+    from .overlap import rare_rows, require_overlap, treatment_overlap
     from .quiet import quiet_dowhy
 
     check_level(level)
     check_names(graph, table, treatment, outcome)
-    if not isinstance(bins, int) or bins < 2:
-        raise DataError(f"Expected at least 2 bins; got {bins!r}.")
     graph = declare_kinds(graph, table, variables)
     attributes = graph.project([name for name in graph.nodes if not graph[name].is_image])
-    given = find_estimand(attributes, treatment, outcome, adjustment=adjustment)
-    held = list(dict.fromkeys([*given.adjustment, attributes.require(by)]))
-    estimand = _by_adjustment(find_estimand(attributes, treatment, outcome, adjustment=held))
+    given = _by_adjustment(find_estimand(attributes, treatment, outcome, adjustment=adjustment))
+    if by not in attributes and by in table.columns:
+        raise UnknownNameError(
+            f"Expected an attribute of the graph to group by; '{by}' is a column of the table without a node. Draw it in "
+            f"the graph, such as '{by} -> {outcome}': its causes decide whether the effects in its groups are identified."
+        )
+    check_by(attributes, treatment, outcome, by, given.adjustment)
+    held = list(dict.fromkeys([*given.adjustment, by]))
+    estimand = find_estimand(attributes, treatment, outcome, adjustment=held)
     encoded = encode_table(
         attributes, table, treatment, outcome, estimand.adjustment, contrast, weights=weights, cluster=cluster
     )
@@ -87,26 +100,57 @@ def effects_by_group(
             f"Expected a binary or categorical treatment for effects by group; '{treatment}' is continuous. Use "
             "effects_by_unit, or recode the treatment."
         )
+    groups = form_groups(attributes, encoded, by, bins)
     if (overlap := treatment_overlap(encoded, seed=seed)) is not None:
         require_overlap(overlap, treatment, population="whole", weighs=True)
     say(encoded)
-    groups, names = _groups(with_variables(attributes, encoded.variables), encoded, by, bins)
     with quiet_dowhy():
         model = OutcomeModel(encoded.bounds, penalty=None)
         estimator = DoublyRobust(dowhy_estimand(attributes, estimand), outcome_model=model, seed=seed).fit(encoded.data)
         arrays = estimator.arrays(encoded.data)
         scores = estimator.scores(arrays, encoded.control, encoded.treated)
-    levels = level, level ** (1 / len(names))
-    rows = []
-    for group, name in enumerate(names):
-        share = arrays.weights * (groups == group)
-        effect = float(np.average(scores.pull, weights=share))
-        influence = share * (scores.pull - effect) / share.mean()
-        result = Influence(effect, influence, arrays.clusters)
-        rows.append([name, int((groups == group).sum()), effect, *(e for one in levels for e in result.interval(one))])
-    found = pd.DataFrame(rows, columns=["group", "rows", "effect", "low", "high", "low_all", "high_all"])
-    found.attrs["columns"] = encoded.columns
-    return found
+    found = [_effect(scores.pull, arrays.weights, arrays.clusters, member) for member in groups.members]
+    ends = [[*one.interval(level), *one.interval(level ** (1 / len(found)))] for one in found]
+    frame = pd.DataFrame(ends, columns=["low", "high", "low_all", "high_all"])
+    frame.insert(0, "group", groups.names)
+    frame.insert(1, "rows", groups.members.sum(axis=1))
+    frame.insert(2, "effect", [one.effect for one in found])
+    exposed, rare = encoded.data[treatment].to_numpy(), rare_rows(encoded, seed=seed)
+    for name, value in (("rows_control", encoded.control), ("rows_treated", encoded.treated)):
+        frame[name] = (groups.members & (exposed == value)).sum(axis=1)
+    frame["poor_overlap"] = [float(rare[member].mean()) for member in groups.members]
+    frame.attrs = {"columns": encoded.columns, "by": by, "level": level, "unit": encoded.outcome_unit}
+    frame.attrs["p_value"] = _equal_effects(found, groups.members, arrays.clusters)
+    return frame
+
+
+def _effect(pull: Array, weights: Array, clusters: NDArray[np.int64] | None, member: NDArray[np.bool_]) -> "Influence":
+    """Average score of one group, with the influence of its rows."""
+    from .estimators.adjustment import Influence
+
+    own = weights[member]
+    effect = float(np.average(pull[member], weights=own))
+    known = None if clusters is None else np.unique(clusters[member], return_inverse=True)[1]
+    return Influence(effect, own * (pull[member] - effect) / own.mean(), known)
+
+
+def _equal_effects(
+    found: "Sequence[Influence]", members: NDArray[np.bool_], clusters: NDArray[np.int64] | None
+) -> float:
+    """P-value of the Wald test that all groups have the same effect; a cluster may have rows in several groups."""
+    own = np.zeros(members.shape)
+    for row, one, member in zip(own, found, members, strict=True):
+        row[member] = one.influence / member.sum()
+    if clusters is not None:
+        own = np.stack([np.bincount(clusters, weights=row) for row in own])
+    units = own.shape[1]
+    differences = np.diff(np.eye(len(own)), axis=0)
+    covariance = differences @ own @ own.T @ differences.T * units / (units - 1)
+    gaps = differences @ np.array([one.effect for one in found])
+    statistic = float(gaps @ np.linalg.pinv(covariance) @ gaps)
+    if clusters is None:
+        return float(chi2.sf(statistic, len(gaps)))
+    return float(fisher.sf(statistic / len(gaps), len(gaps), units - 1))
 
 
 def effects_by_unit(
@@ -177,23 +221,3 @@ def _by_adjustment(estimand: Estimand) -> Estimand:
             f"the graph says: {estimand.text} Ask estimate_effect for its average."
         )
     return estimand
-
-
-def _groups(graph: CausalGraph, table: EncodedTable, by: str, bins: int) -> tuple[NDArray[np.integer], list[str]]:
-    """The group of every row, and the groups' names in order."""
-    column, labels = table.data[by], graph[by].labels
-    discrete = isinstance(column.dtype, pd.CategoricalDtype) or column.nunique() <= bins
-    grouped = column.astype("category") if discrete else pd.qcut(column, bins, duplicates="drop")
-    names = [_name(value, labels) if discrete else str(value) for value in grouped.cat.categories]
-    groups = grouped.cat.codes.to_numpy(dtype=np.int64)
-    smallest = int(np.bincount(groups).min())
-    if smallest < LEAST_GROUP:
-        raise DataError(
-            f"Expected at least {LEAST_GROUP} rows in every group of '{by}'; got {smallest}. Merge labels or ask for "
-            "fewer bins."
-        )
-    return groups, names
-
-
-def _name(value: float, labels: tuple[Hashable, ...] | None) -> str:
-    return f"{value:g}" if labels is None else str(labels[int(value)])

@@ -19,6 +19,7 @@ __all__ = [
     "overlap_warnings",
     "population_weights",
     "propensities",
+    "rare_rows",
     "require_overlap",
     "treatment_overlap",
 ]
@@ -78,7 +79,7 @@ def treatment_overlap(table: EncodedTable, *, seed: int = 0) -> Overlap | None:
     if len(table.data) > MOST_ROWS:
         table = replace(table, data=table.data.sample(MOST_ROWS, random_state=seed))
     covariates, members, propensity = table.readable, _members(table), propensities(table, seed=seed)
-    rare = (propensity < np.minimum(RARE, RARE_SHARE * members.mean(axis=1, keepdims=True))).any(axis=0)
+    rare = _rare(propensity, members)
     inside = propensity.min(axis=0) >= CLIP
     weights = [1 / np.maximum(own[member], LEAST_PROPENSITY) for own, member in zip(propensity, members, strict=True)]
     effective = [float(weight.sum() ** 2 / (weight**2).sum() / len(weight)) for weight in weights]
@@ -89,6 +90,17 @@ def treatment_overlap(table: EncodedTable, *, seed: int = 0) -> Overlap | None:
         comparable=(int((inside & members[0]).sum()), int((inside & members[1]).sum())),
         told_by=region(covariates, members[1]),
     )
+
+
+def rare_rows(table: EncodedTable, *, seed: int = 0) -> NDArray[np.bool_]:
+    """Rows for which a compared value is rare, as `Overlap.poor` counts them, shape `(rows,)`."""
+    if not len(table.covariates.columns):
+        return np.zeros(len(table.data), dtype=bool)
+    return _rare(propensities(table, seed=seed), _members(table))
+
+
+def _rare(propensity: Array, members: NDArray[np.bool_]) -> NDArray[np.bool_]:
+    return (propensity < np.minimum(RARE, RARE_SHARE * members.mean(axis=1, keepdims=True))).any(axis=0)
 
 
 def propensities(table: EncodedTable, *, seed: int = 0) -> Array:

@@ -6,7 +6,7 @@ import pytest
 
 from causalgen.effects import dose_response, effects_by_group, estimate_effect
 from causalgen.effects.estimators.methods import METHODS
-from causalgen.errors import DataError, NotIdentifiableError
+from causalgen.errors import CausalgenError, DataError
 from causalgen.graph import CausalGraph, Variable
 
 from .generator import even_table, linear_table, sigmoid
@@ -249,11 +249,40 @@ def test_effects_by_group_find_each_groups_effect() -> None:
     truth = (1 + table["z"]).groupby(pd.qcut(table["z"], 3), observed=True).mean().to_numpy()
     assert ((groups["low_all"] <= truth) & (truth <= groups["high_all"])).all()
     assert groups["low_all"].iloc[2] > groups["high_all"].iloc[0]
-    with pytest.raises(NotIdentifiableError, match="causal path"):
-        effects_by_group(
-            CausalGraph("z -> {t, y}; t -> m -> y"), table.assign(m=table["t"] + table["z"]),
-            treatment="t", outcome="y", contrast=(0, 1), by="m",
-        )  # fmt: skip
+    assert groups.attrs["p_value"] < 1e-6
+    cut = effects_by_group(GRAPH, table, treatment="t", outcome="y", contrast=(0, 1), by="z", bins=[0.5, -0.5])
+    assert list(cut["group"]) == ["up to -0.5", "above -0.5, up to 0.5", "above 0.5"]
+    assert cut["rows"].iloc[0] == (table["z"] <= -0.5).sum()
+    assert (cut["rows_control"] + cut["rows_treated"] == cut["rows"]).all()
+
+
+@pytest.mark.parametrize(
+    ("by", "options", "message"),
+    [
+        ("m", {}, "'t' acts on 'm' in the graph.*causal path"),
+        ("y", {}, "other than treatment and outcome to group by; got the outcome"),
+        ("zz", {}, "Did you mean 'z'"),
+        ("extra", {}, "'extra' is a column of the table without a node"),
+        ("rare", {}, "2 has 1 rows, 1 with t = 0, 0 with t = 1"),
+        ("arm", {}, "b has 0 with t = 1"),
+        ("z", {"bins": [99]}, "above 99 has 0 rows"),
+        ("z", {"bins": "wide"}, "finite values at which to cut 'z'; got 'wide'"),
+        ("z", {"bins": 1}, "at least 2 bins; got 1"),
+        ("arm", {"bins": [0.5]}, "no cuts of 'arm', which is binary"),
+        ("hub", {}, "opens it at the collider 'hub'"),
+    ],
+)
+def test_groups_without_an_effect_are_refused(by: str, options: dict, message: str) -> None:
+    table, _ = uneven_table(600, seed=3)
+    table = table.assign(m=table["t"] + table["z"], hub=table["z"], extra=1)
+    table["rare"] = np.where(np.arange(600) == np.flatnonzero(table["t"] == 0)[0], 2, np.arange(600) % 2)
+    table["arm"] = np.where((table["t"] == 0) & (table["z"] > 0), "b", "a")
+    graph = CausalGraph("{z, rare, arm} -> {t, y}; t -> m -> y; hub", confounded=[("t", "hub"), ("hub", "y")])
+    with pytest.raises(CausalgenError, match=message):
+        effects_by_group(graph, table, treatment="t", outcome="y", contrast=(0, 1), by=by, **options)
+
+
+def test_groups_need_a_discrete_treatment() -> None:
     with pytest.raises(DataError, match="'t' is continuous"):
         effects_by_group(GRAPH, linear_table(500, 0), treatment="t", outcome="y", contrast=(0, 1), by="z")
 
