@@ -1,39 +1,23 @@
 """From graph, table and question to an effect report: validate, identify, estimate, refute."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from importlib.metadata import version
 from typing import Any, Literal
 
-import numpy as np
 import pandas as pd
 
-from ..datasets.declared import KindsLike, declare_kinds
-from ..errors import DataError, NotIdentifiableError, nearest
-from ..graph import CausalGraph, Estimand, check_adjustment_set, check_instrument, identify, instruments
-from .joint import as_question, encode_question, joint_estimand
+from ..datasets.declared import KindsLike
+from ..graph import CausalGraph, Estimand
+from .encode import encode_question
+from .find_estimand import find_estimand
+from .question import EffectQuestion
 from .report import EffectReport
-from .table import EncodedTable, check_names
+from .settings import EstimationSettings, check_level
+from .table import EncodedTable
 
-__all__ = ["INTERVALS", "POPULATIONS", "Plan", "check_level", "estimate_effect", "find_estimand"]
+__all__ = ["check_level", "estimate_effect", "find_estimand"]
 
-LEAST_SIMULATIONS = 10
 MANY_CLUSTERS = 20
-POPULATIONS = ("whole", "overlap", "treated", "control")
-INTERVALS = ("analytic", "bootstrap")
-
-
-@dataclass(frozen=True)
-class Plan:
-    """How an effect is estimated and checked; arguments of `estimate_effect`."""
-
-    methods: Sequence[str] | None
-    population: str
-    interval: str
-    resamples: int
-    simulations: int
-    level: float
-    seed: int
 
 
 def estimate_effect(
@@ -101,22 +85,25 @@ def estimate_effect(
     """
     from .through_dowhy import through_dowhy
 
-    plan = Plan(methods, population, interval, resamples, simulations if refute else 0, level, seed)
-    _check(plan)
-    treatment, contrast = as_question(treatment, contrast)
-    for name in (treatment,) if isinstance(treatment, str) else treatment:
-        check_names(graph, table, name, outcome)
-    graph = declare_kinds(graph, table, variables)
-    attributes = graph.project([name for name in graph.nodes if not graph[name].is_image])
-    estimand = find_estimand(attributes, treatment, outcome, adjustment=adjustment, instrument=instrument)
-    beside = [estimand.instrument] if estimand.instrument else []
-    used = [*estimand.adjustment, *beside, *estimand.mediators]
-    encoded = encode_question(attributes, table, treatment, outcome, used, contrast, weights=weights, cluster=cluster)
-    estimates, refutations, warnings = through_dowhy(attributes, encoded, estimand, plan)
+    settings = EstimationSettings(methods, population, interval, resamples, simulations if refute else 0, level, seed)
+    question = EffectQuestion(
+        graph,
+        table,
+        treatment,  # type: ignore[arg-type]  # a list becomes a tuple
+        outcome,
+        contrast,
+        adjustment,
+        instrument,
+        weights,
+        cluster,
+        variables,
+    )
+    estimand, encoded = question.estimand, encode_question(question)
+    estimates, refutations, warnings = through_dowhy(question.graph, encoded, estimand, settings)
     return EffectReport(
-        treatment=treatment,
+        treatment=question.treatment,
         outcome=outcome,
-        contrast=encoded.contrast if isinstance(treatment, str) else (encoded.sides[0], encoded.sides[1]),
+        contrast=encoded.contrast if isinstance(question.treatment, str) else (encoded.sides[0], encoded.sides[1]),
         outcome_unit=encoded.outcome_unit,
         estimand=estimand,
         estimates=estimates,
@@ -132,90 +119,6 @@ def estimate_effect(
         cluster=cluster,
         variables=encoded.variables,
     )
-
-
-def check_level(level: float) -> None:
-    """Refuse an invalid level of an interval.
-
-    Raises:
-        DataError: Not a number between 0 and 1.
-    """
-    if not isinstance(level, int | float | np.number) or not 0 < level < 1:
-        raise DataError(f"Expected level between 0 and 1, such as 0.95; got {level!r}.")
-
-
-def _check(plan: Plan) -> None:
-    check_level(plan.level)
-    whole = {"simulations": plan.simulations, "resamples": plan.resamples, "seed": plan.seed}
-    for name, number in whole.items():
-        if not isinstance(number, int | np.integer) or number < 0:
-            raise DataError(f"Expected {name} as a whole number of at least 0; got {number!r}.")
-    if plan.seed >= 2**32:
-        raise DataError(f"Expected a seed below 2**32; got {plan.seed}.")
-    if plan.simulations and plan.simulations < LEAST_SIMULATIONS:
-        raise DataError(f"Expected at least {LEAST_SIMULATIONS} simulations for a refuter; got {plan.simulations}.")
-    for word, known, name in (
-        (plan.population, POPULATIONS, "population"),
-        (plan.interval, INTERVALS, "interval"),
-    ):
-        if word not in known:
-            raise DataError(f"Expected {name} among {', '.join(known)}; got {word!r}." + nearest(str(word), known))
-
-
-def find_estimand(
-    graph: CausalGraph,
-    treatment: str | tuple[str, ...],
-    outcome: str,
-    *,
-    adjustment: Sequence[str] | None = None,
-    instrument: str | None = None,
-) -> Estimand:
-    """The estimand: by the given adjustment set or instrument where valid, else by what `identify` finds.
-
-    Raises:
-        DataError: Adjustment set and instrument are both given.
-        NotIdentifiableError: No estimator here can use what identifies the effect; the message shows the open path.
-        UnknownNameError: A name is no node of the graph.
-    """
-    if adjustment is not None and instrument is not None:
-        raise DataError(
-            "Expected an adjustment set or an instrument; got both. The set to hold equal is found for you."
-        )
-    if not isinstance(treatment, str):
-        if instrument is not None:
-            raise DataError("Expected one treatment with an instrument; got several. Leave instrument= out.")
-        return joint_estimand(graph, treatment, outcome, adjustment)
-    if instrument is not None:
-        for found in instruments(graph, treatment, outcome):
-            if found.instrument == instrument:
-                return found
-        raise NotIdentifiableError(
-            f"Expected an instrument for the effect of '{treatment}' on '{outcome}'; "
-            f"{check_instrument(graph, treatment, outcome, instrument)} Leave instrument= out to identify without one."
-        )
-    if adjustment is not None:
-        check = check_adjustment_set(graph, treatment, outcome, adjustment)
-        if not check:
-            raise NotIdentifiableError(
-                f"Expected a set that is valid to adjust for; {check} Leave adjustment= out to have one found."
-            )
-        causes = outcome in graph.descendants(treatment)
-        return Estimand("backdoor" if causes else "no effect", treatment, outcome, adjustment=check.adjustment)
-    try:
-        estimand = identify(graph, treatment=treatment, outcome=outcome)
-    except NotIdentifiableError as error:
-        ways = ", ".join(f"'{found.instrument}'" for found in instruments(graph, treatment, outcome))
-        if not ways:
-            raise
-        remedy = f"Or, if the effect is linear, use an instrument of the graph: {ways} as instrument=."
-        raise NotIdentifiableError(f"{error} {remedy}", hedge=error.hedge) from None
-    if estimand.method == "general":
-        raise NotIdentifiableError(
-            f"Expected an effect that adjustment, a front door or an instrument identifies; that of '{treatment}' on "
-            f"'{outcome}' has another formula, {estimand.formula}, and no estimator here uses that. Measure the common "
-            "causes and draw them as variables, or evaluate the formula on a discrete distribution."
-        )
-    return estimand
 
 
 def _warnings(table: EncodedTable, estimand: Estimand) -> tuple[str, ...]:

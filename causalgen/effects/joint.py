@@ -15,110 +15,32 @@ import numpy as np
 import pandas as pd
 
 from ..datasets.declared import type_columns
-from ..errors import DataError, NotIdentifiableError
-from ..graph import CausalGraph, Estimand, check_joint_adjustment_set, identify, joint_adjustment_set
-from .table import CLUSTER, LEAST_CLUSTERS_PER_ARM, LEAST_ROWS_PER_ARM, EncodedTable, as_declared, encode_table
+from ..errors import DataError
+from .contrast import as_declared
+from .question import EffectQuestion
+from .single import LEAST_CLUSTERS_PER_ARM, LEAST_ROWS_PER_ARM, encode_single
+from .table import CLUSTER, EncodedTable
 
-__all__ = ["as_question", "encode_joint", "encode_question", "joint_estimand"]
+__all__ = ["encode_joint"]
 
 NEAR = 1.0  # standard deviations of every continuous treatment
 LEAST_NEAR = 10
 
 
-def as_question(treatment: str | Sequence[str], contrast: Any) -> tuple[str | tuple[str, ...], Any]:
-    """The treatment as a name, or several as a tuple, with the contrast; a list of one treatment is that one.
-
-    >>> as_question(["drug"], ((0,), (1,))), as_question(("drug", "dose"), ((0, 1), (1, 2)))
-    (('drug', (0, 1)), (('drug', 'dose'), ((0, 1), (1, 2))))
+def encode_joint(question: EffectQuestion, used: Sequence[str]) -> EncodedTable:
+    """Encode several treatments as one; the contrast holds a tuple for each side, in the order of the treatments.
 
     Raises:
-        DataError: Not a name or names, none, or one twice.
+        DataError: As `encode_single`, for each treatment; or a compared cell of discrete treatments has too few rows.
     """
-    contrast = contrast.tolist() if isinstance(contrast, np.ndarray) else contrast
-    if isinstance(treatment, str):
-        return treatment, contrast
-    if not isinstance(treatment, list | tuple) or not all(isinstance(name, str) for name in treatment):
-        raise DataError(f"Expected the treatment as a name or a tuple of names; got {treatment!r}.")
-    names = tuple(treatment)
-    if not names or len(set(names)) < len(names):
-        raise DataError(f"Expected different names of treatments; got {', '.join(names) or 'none'}.")
-    if len(names) > 1:
-        return names, contrast
-    sides = tuple(contrast) if isinstance(contrast, list | tuple) else ()
-    nested = bool(sides) and all(isinstance(side, list | tuple) and len(side) == 1 for side in sides)
-    return names[0], tuple(side[0] for side in sides) if nested else contrast
-
-
-def joint_estimand(
-    graph: CausalGraph, treatments: tuple[str, ...], outcome: str, adjustment: Sequence[str] | None = None
-) -> Estimand:
-    """The estimand of the joint effect of several treatments, identified by one adjustment set.
-
-    Raises:
-        NotIdentifiableError: No set does, or the given one does not; the message shows the open path.
-    """
-    names = ", ".join(treatments)
-    if adjustment is not None:
-        check = check_joint_adjustment_set(graph, treatments, outcome, adjustment)
-        if not check:
-            raise NotIdentifiableError(
-                f"Expected a set that is valid to adjust for the joint effect of {names}; {check} Leave adjustment= out "
-                "to have one found."
-            )
-        causes = any(outcome in graph.descendants(name) for name in treatments)
-        return Estimand("backdoor" if causes else "no effect", treatments, outcome, adjustment=check.adjustment)
-    found = identify(graph, treatment=treatments, outcome=outcome)
-    if found.method == "general":
-        raise NotIdentifiableError(
-            f"Expected a joint effect that one adjustment set identifies; that of {names} on '{outcome}' has none: "
-            f"{joint_adjustment_set(graph, treatments, outcome)} A cause of the later treatment that the earlier one changes "
-            f"(time-varying confounding) has this form. The effect has another formula, {found.formula}, which no estimator "
-            "here uses; ask for one treatment at a time."
-        )
-    return replace(found, treatment=treatments)
-
-
-def encode_question(
-    graph: CausalGraph,
-    table: pd.DataFrame,
-    treatment: str | tuple[str, ...],
-    outcome: str,
-    used: Sequence[str],
-    contrast: Any,
-    *,
-    weights: str | None = None,
-    cluster: str | None = None,
-) -> EncodedTable:
-    """`encode_table` of one treatment, `encode_joint` of several."""
-    encode: Any = encode_table if isinstance(treatment, str) else encode_joint
-    return encode(graph, table, treatment, outcome, used, contrast, weights=weights, cluster=cluster)
-
-
-def encode_joint(
-    graph: CausalGraph,
-    table: pd.DataFrame,
-    treatments: tuple[str, ...],
-    outcome: str,
-    adjustment: Sequence[str],
-    contrast: Any,
-    *,
-    weights: str | None = None,
-    cluster: str | None = None,
-) -> EncodedTable:
-    """Encode several treatments as one; arguments as of `encode_table`, the contrast as two tuples in their order.
-
-    Raises:
-        DataError: As `encode_table`, for each treatment; or a compared cell of discrete treatments has too few rows.
-    """
-    control, treated = _check_contrast(graph, table, treatments, contrast)
+    treatments = tuple(question.treatment)
+    control, treated = _check_contrast(question)
     parts, shown = [], []
     for name, a, b in zip(treatments, control, treated, strict=True):
         others = [other for other in treatments if other != name]
         same = a == b
-        compared = (a, _another(table, name, a)) if same else (a, b)
-        part = encode_table(
-            graph, table, name, outcome, [*others, *adjustment], compared, weights=weights, cluster=cluster
-        )
+        compared = (a, _another(question.table, name, a)) if same else (a, b)
+        part = encode_single(replace(question, treatment=name, contrast=compared), [*others, *used])
         end = part.control if same else part.treated
         shown.append((part.contrast[0], part.contrast[0 if same else 1]))
         parts.append(_Part(name, part.kind, part.data[name], part.control, end))
@@ -130,8 +52,8 @@ def encode_joint(
         data=rest,
         contrast=(", ".join(map(_written, sides[0])), ", ".join(map(_written, sides[1]))),
         sides=sides,
-        names=(label, outcome),
-        variables=tuple(sorted(part.variables, key=lambda one: [*treatments, outcome, *adjustment].index(one.name))),
+        names=(label, question.outcome),
+        variables=tuple(sorted(part.variables, key=lambda one: [*treatments, question.outcome, *used].index(one.name))),
         labels={name: known for name, known in part.labels.items() if name not in treatments},
     )
     joined = _cells if all(one.kind != "continuous" for one in parts) else _direction
@@ -148,10 +70,9 @@ class _Part(NamedTuple):
     treated: float
 
 
-def _check_contrast(
-    graph: CausalGraph, table: pd.DataFrame, treatments: tuple[str, ...], contrast: Any
-) -> tuple[tuple[Any, ...], tuple[Any, ...]]:
+def _check_contrast(question: EffectQuestion) -> tuple[tuple[Any, ...], tuple[Any, ...]]:
     """Both sides of the contrast as declared labels or floats."""
+    treatments, contrast = question.treatment, question.contrast
     sides = tuple(contrast) if isinstance(contrast, tuple | list) else ()
     if len(sides) != 2 or not all(isinstance(side, tuple | list) and len(side) == len(treatments) for side in sides):
         a, b = (", ".join(f"{letter}{place + 1}" for place in range(len(treatments))) for letter in "ab")
@@ -159,7 +80,7 @@ def _check_contrast(
             f"Expected contrast=(({a}), ({b})), one value for each of {', '.join(treatments)} on both sides; got "
             f"{contrast!r}."
         )
-    typed = type_columns(graph, table, treatments)[1]
+    typed = type_columns(question.graph, question.table, treatments)[1]
     variables = [typed[name].variable for name in treatments]
     control, treated = (
         tuple(as_declared(variable, value) for variable, value in zip(variables, side, strict=True)) for side in sides

@@ -17,7 +17,6 @@ from ..errors import DataError
 from ..graph import CausalGraph, Estimand
 from .bootstrap import bootstrap_interval
 from .doubt.refuters import refute
-from .estimate import INTERVALS, Plan
 from .estimators.adjustment import TARGET_UNITS
 from .estimators.linear import LinearAdjustment
 from .estimators.methods import Method, check_method_names, check_table, choose_methods
@@ -31,6 +30,7 @@ from .identification import (
 from .overlap import SHARE_WORTH_A_WARNING, Overlap, overlap_warnings, require_overlap, treatment_overlap
 from .quiet import quiet_dowhy
 from .report import Estimate, Refutation
+from .settings import INTERVALS, EstimationSettings
 from .table import EncodedTable
 
 __all__ = ["through_dowhy"]
@@ -50,22 +50,22 @@ NAIVE_NOTES = {
 
 
 def through_dowhy(
-    graph: CausalGraph, table: EncodedTable, estimand: Estimand, plan: Plan
+    graph: CausalGraph, table: EncodedTable, estimand: Estimand, settings: EstimationSettings
 ) -> tuple[tuple[Estimate, ...], tuple[Refutation, ...], tuple[str, ...]]:
     """Estimates, the naive one first, refutations and warnings."""
     chosen: dict[str, Method] = {}
-    check_method_names(plan.methods)
+    check_method_names(settings.methods)
     if estimand.method != "no effect":
         chosen = choose_methods(
-            plan.methods,
+            settings.methods,
             table.kind,
             table.names[0],
             identified=estimand.method,
-            population=plan.population,
+            population=settings.population,
         )
-    _check_methods(chosen, table, plan)
+    _check_methods(chosen, table, settings)
     _check_beside(estimand, table)
-    overlap = _overlap(table, estimand, chosen, plan)
+    overlap = _overlap(table, estimand, chosen, settings)
     with quiet_dowhy():
         identified = _identified(graph, table, estimand)
         discrete = table.kind == "categorical"
@@ -74,32 +74,34 @@ def through_dowhy(
             bare.set_adjustment_set(list(table.held))
         naive = _fit(LinearAdjustment(bare, discrete=discrete), table, "whole")
         adjusted = {
-            name: _fit(method.build(identified, table, plan.seed), table, plan.population)
+            name: _fit(method.build(identified, table, settings.seed), table, settings.population)
             for name, method in chosen.items()
         }
-        fitted = {name: (adjusted[name], chosen[name], plan.population) for name in adjusted}
-        fitted |= _in_overlap(identified, table, chosen, overlap, plan)
-        estimates = [_estimate(NAIVE, naive, table, "naive", NAIVE_NOTES[table.kind], "whole", plan, INTERVALS)]
+        fitted = {name: (adjusted[name], chosen[name], settings.population) for name in adjusted}
+        fitted |= _in_overlap(identified, table, chosen, overlap, settings)
+        estimates = [_estimate(NAIVE, naive, table, "naive", NAIVE_NOTES[table.kind], "whole", settings, INTERVALS)]
         estimates += [
-            _estimate(name, found, table, "adjusted", method.note, population, plan, method.intervals)
+            _estimate(name, found, table, "adjusted", method.note, population, settings, method.intervals)
             for name, (found, method, population) in fitted.items()
         ]
         refutations: tuple[Refutation, ...] = ()
-        if plan.simulations and adjusted:
-            refutations = refute(adjusted, naive, simulations=plan.simulations, seed=plan.seed)
+        if settings.simulations and adjusted:
+            refutations = refute(adjusted, naive, simulations=settings.simulations, seed=settings.seed)
     return tuple(estimates), refutations, _doubts(table, estimand, overlap, adjusted)
 
 
-def _check_methods(chosen: dict[str, Method], table: EncodedTable, plan: Plan) -> None:
-    least = max(LEAST_RESAMPLES, math.ceil(round(LEAST_IN_TAILS / (1 - plan.level), 6)))
-    bootstrapped = plan.interval == "bootstrap" or any("analytic" not in method.intervals for method in chosen.values())
-    if bootstrapped and plan.resamples < least:
+def _check_methods(chosen: dict[str, Method], table: EncodedTable, settings: EstimationSettings) -> None:
+    least = max(LEAST_RESAMPLES, math.ceil(round(LEAST_IN_TAILS / (1 - settings.level), 6)))
+    bootstrapped = settings.interval == "bootstrap" or any(
+        "analytic" not in method.intervals for method in chosen.values()
+    )
+    if bootstrapped and settings.resamples < least:
         raise DataError(
-            f"Expected at least {least} resamples for a bootstrap at level {plan.level:g}; got {plan.resamples}."
+            f"Expected at least {least} resamples for a bootstrap at level {settings.level:g}; got {settings.resamples}."
         )
     for name, method in chosen.items():
         check_table(name, table)
-        if plan.interval == "bootstrap" and "bootstrap" not in method.intervals:
+        if settings.interval == "bootstrap" and "bootstrap" not in method.intervals:
             raise DataError(
                 f"Expected a method whose interval may be a bootstrap; the bootstrap is not valid or not offered for "
                 f"{name!r}. Use interval='analytic'."
@@ -119,13 +121,15 @@ def _check_beside(estimand: Estimand, table: EncodedTable) -> None:
         )
 
 
-def _overlap(table: EncodedTable, estimand: Estimand, chosen: dict[str, Method], plan: Plan) -> Overlap | None:
+def _overlap(
+    table: EncodedTable, estimand: Estimand, chosen: dict[str, Method], settings: EstimationSettings
+) -> Overlap | None:
     if estimand.method != "backdoor" or table.kind == "continuous":
         return None
-    overlap = treatment_overlap(table, seed=plan.seed)
+    overlap = treatment_overlap(table, seed=settings.seed)
     if overlap is not None:
         weighs = any(method.weighs for method in chosen.values())
-        require_overlap(overlap, table.names[0], population=plan.population, weighs=weighs)
+        require_overlap(overlap, table.names[0], population=settings.population, weighs=weighs)
     return overlap
 
 
@@ -144,15 +148,15 @@ def _in_overlap(
     table: EncodedTable,
     chosen: dict[str, Method],
     overlap: Overlap | None,
-    plan: Plan,
+    settings: EstimationSettings,
 ) -> dict[str, tuple[CausalEstimate, Method, str]]:
     """The weighting methods repeated in the overlap population, where overlap in the whole population is poor."""
-    if overlap is None or overlap.poor < SHARE_WORTH_A_WARNING or plan.population != "whole":
+    if overlap is None or overlap.poor < SHARE_WORTH_A_WARNING or settings.population != "whole":
         return {}
     able = {name: method for name, method in chosen.items() if method.weighs}
     return {
         f"{name}, overlap population": (
-            _fit(method.build(identified, table, plan.seed), table, "overlap"),
+            _fit(method.build(identified, table, settings.seed), table, "overlap"),
             method,
             "overlap",
         )
@@ -172,15 +176,17 @@ def _estimate(
     kind: Literal["naive", "adjusted"],
     note: str,
     population: str,
-    plan: Plan,
+    settings: EstimationSettings,
     intervals: tuple[str, ...],
 ) -> Estimate:
-    if "analytic" not in intervals or plan.interval == "bootstrap":
-        ends, lost = bootstrap_interval(estimate, table, level=plan.level, resamples=plan.resamples, seed=plan.seed)
-        note += f" Here: bootstrap of {plan.resamples} resamples."
+    if "analytic" not in intervals or settings.interval == "bootstrap":
+        ends, lost = bootstrap_interval(
+            estimate, table, level=settings.level, resamples=settings.resamples, seed=settings.seed
+        )
+        note += f" Here: bootstrap of {settings.resamples} resamples."
         note += f" {lost} of them could not be estimated and were left out." * bool(lost)
     else:
-        ends = estimate.get_confidence_intervals(confidence_level=plan.level)
+        ends = estimate.get_confidence_intervals(confidence_level=settings.level)
     low, high = (float(end) if np.isfinite(end) else None for end in ends)
     caution = _caution(source, table)
     note = f"{caution[0].upper()}{caution[1:]}. {note}" if caution else note

@@ -97,7 +97,7 @@ def _one_treatment(effect: Effect) -> None:
 def _identified(graph: CausalGraph, effect: Effect) -> Estimand:
     if isinstance(effect.treatment, str) and effect.adjustment is None and effect.instrument is None:
         return identify(graph, treatment=effect.treatment, outcome=effect.outcome)
-    from ..effects.estimate import find_estimand
+    from ..effects.find_estimand import find_estimand
 
     attributes = graph.project([name for name in graph.nodes if not graph[name].is_image])
     return find_estimand(

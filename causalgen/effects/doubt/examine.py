@@ -7,14 +7,13 @@ from typing import Any
 
 import pandas as pd
 
-from ...datasets.declared import with_variables
 from ...errors import DataError
 from ...graph import CausalGraph
 from ..concerns import Check, concerns_of, headline
+from ..encode import encode_question
 from ..estimators.methods import METHODS
-from ..joint import encode_question
+from ..question import EffectQuestion
 from ..report import EffectReport
-from ..table import check_names
 from .balance import Balance, balance
 from .confounder import SimulatedConfounder, check_simulations, simulate_confounder
 from .controls import ControlTest, NegativeControl, check_controls
@@ -180,17 +179,22 @@ def examine(
     if not isinstance(report, EffectReport):
         raise DataError(f"Expected the report as an EffectReport from estimate_effect; got {type(report).__name__}.")
     check_simulations(simulations)
-    asked = (report.treatment,) if isinstance(report.treatment, str) else report.treatment
-    for name in asked:
-        check_names(graph, table, name, report.outcome)
-    if len(asked) > 1 and negative_controls:
+    question = EffectQuestion(
+        graph,
+        table,
+        report.treatment,
+        report.outcome,
+        report.contrast,
+        weights=report.weights,
+        cluster=report.cluster,
+        variables={variable.name: variable for variable in report.variables},
+    )
+    if not isinstance(report.treatment, str) and negative_controls:
         raise DataError(
             "Expected negative controls for one treatment; the report is about several. Examine the effect of each."
         )
     controls = [NegativeControl(one) if isinstance(one, str) else one for one in negative_controls]
-    graph = with_variables(graph, report.variables)
-    attributes = graph.project([name for name in graph.nodes if not graph[name].is_image])
-    independencies = check_independencies(attributes, table, cluster=report.cluster, seed=seed)
+    independencies = check_independencies(question.graph, table, cluster=report.cluster, seed=seed)
     if report.estimand.method != "backdoor":
         if controls:
             raise DataError(
@@ -204,16 +208,7 @@ def examine(
             "Expected a report with an estimate by one of the methods of estimate_effect, which can be made again; got "
             f"{', '.join(row.source for row in report.estimates)}."
         )
-    encoded = encode_question(
-        attributes,
-        table,
-        report.treatment,
-        report.outcome,
-        report.estimand.adjustment,
-        report.contrast,
-        weights=report.weights,
-        cluster=report.cluster,
-    )
+    encoded = encode_question(question, report.estimand.adjustment)
     sensitivity = robustness(encoded, level=report.level)
     sources = [row.source for row in adjusted]
     return Doubt(

@@ -1,0 +1,104 @@
+"""The question of an effect: which contrast, of which variables, in which table, under which graph."""
+
+from collections.abc import Sequence
+from dataclasses import InitVar, dataclass
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from ..datasets.declared import KindsLike, declare_kinds
+from ..errors import DataError
+from ..graph import CausalGraph, Estimand
+from .find_estimand import find_estimand
+from .table import check_names
+
+__all__ = ["EffectQuestion"]
+
+
+@dataclass(frozen=True, eq=False)
+class EffectQuestion:
+    """The effect of do(treatment=b) against do(treatment=a), checked against graph and table once.
+
+    A public function builds it from its keywords, and everything below takes it instead of them::
+
+        question = EffectQuestion(graph, table, treatment, outcome, contrast, variables=variables, cluster=cluster)
+        question.estimand                    # found in the graph, or checked where an adjustment set was given
+        encoded = encode_question(question)  # from causalgen.effects.encode: the columns that the estimand uses
+        replace(question, contrast=(0, 1))   # the same question with another contrast, checked again
+
+    Args:
+        graph: The assumed causal graph. Images are projected out: the attribute is the graph of the attributes.
+        table: One row per unit; a column for every attribute of the graph.
+        treatment: A name, or several; a list of one name becomes that name, several become a tuple.
+        outcome: Name of the outcome.
+        contrast: (a, b), labels or natural units; of several treatments ((a1, a2), (b1, b2)). `encode_question` checks it.
+        adjustment: The user's adjustment set; None to have one found.
+        instrument: The user's instrument; None for none.
+        weights: Column of sampling weights.
+        cluster: Column that names the cluster of each row.
+        variables: Kinds of columns, which override the graph: {"clinic": "categorical"}.
+
+    Raises:
+        UnknownNameError: Treatment or outcome is no node of the graph.
+        DataError: Treatment and outcome are equal or images, or an attribute of the graph has no column.
+    """
+
+    graph: CausalGraph
+    table: pd.DataFrame
+    treatment: str | tuple[str, ...]
+    outcome: str
+    contrast: Any = None
+    adjustment: Sequence[str] | None = None
+    instrument: str | None = None
+    weights: str | None = None
+    cluster: str | None = None
+    variables: InitVar[KindsLike | None] = None
+
+    def __post_init__(self, variables: KindsLike | None) -> None:
+        treatment, contrast = _read(self.treatment, self.contrast)
+        for name in (treatment,) if isinstance(treatment, str) else treatment:
+            check_names(self.graph, self.table, name, self.outcome)
+        graph = declare_kinds(self.graph, self.table, variables)
+        attributes = graph.project([name for name in graph.nodes if not graph[name].is_image])
+        for field, value in (("treatment", treatment), ("contrast", contrast), ("graph", attributes)):
+            object.__setattr__(self, field, value)
+
+    @cached_property
+    def estimand(self) -> Estimand:
+        """What identifies the effect.
+
+        Raises:
+            NotIdentifiableError: No estimator here can use what identifies it, or the given set or instrument is invalid.
+        """
+        return find_estimand(
+            self.graph, self.treatment, self.outcome, adjustment=self.adjustment, instrument=self.instrument
+        )
+
+    @property
+    def used(self) -> list[str]:
+        """The variables that the estimand uses next to treatment and outcome."""
+        found = self.estimand
+        return [*found.adjustment, *([found.instrument] if found.instrument else []), *found.mediators]
+
+
+def _read(treatment: Any, contrast: Any) -> tuple[str | tuple[str, ...], Any]:
+    """The treatment as a name, or several as a tuple, with the contrast; a list of one treatment is that one.
+
+    >>> _read(["drug"], ((0,), (1,))), _read(("drug", "dose"), ((0, 1), (1, 2)))
+    (('drug', (0, 1)), (('drug', 'dose'), ((0, 1), (1, 2))))
+    """
+    contrast = contrast.tolist() if isinstance(contrast, np.ndarray) else contrast
+    if isinstance(treatment, str):
+        return treatment, contrast
+    if not isinstance(treatment, list | tuple) or not all(isinstance(name, str) for name in treatment):
+        raise DataError(f"Expected the treatment as a name or a tuple of names; got {treatment!r}.")
+    names = tuple(treatment)
+    if not names or len(set(names)) < len(names):
+        raise DataError(f"Expected different names of treatments; got {', '.join(names) or 'none'}.")
+    if len(names) > 1:
+        return names, contrast
+    sides = tuple(contrast) if isinstance(contrast, list | tuple) else ()
+    nested = bool(sides) and all(isinstance(side, list | tuple) and len(side) == 1 for side in sides)
+    return names[0], tuple(side[0] for side in sides) if nested else contrast

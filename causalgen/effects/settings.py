@@ -1,0 +1,56 @@
+"""How an effect is estimated and checked."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from ..errors import DataError, nearest
+
+__all__ = ["INTERVALS", "POPULATIONS", "EstimationSettings", "check_level"]
+
+LEAST_SIMULATIONS = 10
+POPULATIONS = ("whole", "overlap", "treated", "control")
+INTERVALS = ("analytic", "bootstrap")
+
+
+@dataclass(frozen=True)
+class EstimationSettings:
+    """How an effect is estimated and checked; arguments of `estimate_effect`, checked once.
+
+    Raises:
+        DataError: An argument is out of range or unknown.
+    """
+
+    methods: Sequence[str] | None = None
+    population: str = "whole"
+    interval: str = "analytic"
+    resamples: int = 400
+    simulations: int = 30
+    level: float = 0.95
+    seed: int = 0
+
+    def __post_init__(self) -> None:
+        check_level(self.level)
+        for name in ("simulations", "resamples", "seed"):
+            number = getattr(self, name)
+            if not isinstance(number, int | np.integer) or number < 0:
+                raise DataError(f"Expected {name} as a whole number of at least 0; got {number!r}.")
+        if self.seed >= 2**32:
+            raise DataError(f"Expected a seed below 2**32; got {self.seed}.")
+        if self.simulations and self.simulations < LEAST_SIMULATIONS:
+            raise DataError(f"Expected at least {LEAST_SIMULATIONS} simulations for a refuter; got {self.simulations}.")
+        for name, known in (("population", POPULATIONS), ("interval", INTERVALS)):
+            word = getattr(self, name)
+            if word not in known:
+                raise DataError(f"Expected {name} among {', '.join(known)}; got {word!r}." + nearest(str(word), known))
+
+
+def check_level(level: float) -> None:
+    """Refuse an invalid level of an interval.
+
+    Raises:
+        DataError: Not a number between 0 and 1.
+    """
+    if not isinstance(level, int | float | np.number) or not 0 < level < 1:
+        raise DataError(f"Expected level between 0 and 1, such as 0.95; got {level!r}.")

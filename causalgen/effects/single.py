@@ -1,0 +1,194 @@
+"""One treatment: its table as the numbers that estimators take; every fault is named."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from ..datasets.declared import TypedColumn, type_columns
+from ..datasets.hints import declare_remedy
+from ..datasets.kinds import SPREAD, describe, read_values, refused
+from ..errors import DataError, SupportError, nearest
+from ..graph import Variable
+from .contrast import read_contrast
+from .question import EffectQuestion
+from .table import CLUSTER, WEIGHTS, EncodedTable
+
+__all__ = ["LEAST_CLUSTERS_PER_ARM", "LEAST_ROWS_PER_ARM", "encode_single"]
+
+LEAST_ROWS = 50
+LEAST_ROWS_PER_ARM = 10
+LEAST_CLUSTERS, LEAST_CLUSTERS_PER_ARM = 10, 5
+
+
+def encode_single(question: EffectQuestion, used: Sequence[str]) -> EncodedTable:
+    """Encode treatment, outcome, the `used` covariates, weights and clusters, without the incomplete rows.
+
+    Raises:
+        DataError: A value is neither a label nor a finite number, a column does not vary, the contrast is not two
+            distinct values of the treatment, the kinds do not suit, or too few rows remain.
+        SupportError: The contrast or an outcome lies outside the declared support.
+    """
+    treatment, outcome = str(question.treatment), question.outcome
+    typed, data, complete = _complete_rows(question, [treatment, outcome, *used])
+    variables = {name: column.variable for name, column in typed.items()}
+    for name in (treatment, outcome):
+        if data[name].nunique() < 2:
+            raise DataError(f"Expected '{name}' to vary; every row has {complete[name].tolist()[0]!r}.")
+    if np.array_equal(data[treatment], data[outcome]):
+        raise DataError(
+            f"Expected an outcome that is not the treatment itself; column '{outcome}' equals '{treatment}' in every "
+            "row. Name another outcome."
+        )
+    asked = variables[treatment]
+    contrast, control, treated = read_contrast(asked, question.contrast)
+    if asked.is_discrete:
+        _check_rows_of_arms(data[treatment], control, treated)
+    if asked.kind == "binary":
+        data[treatment] = (data[treatment] == treated).astype(float)
+        control, treated = 0.0, 1.0
+    bounds, unit = _outcome_range(variables[outcome], data[outcome])
+    for name in used:
+        if variables[name].is_discrete and len(variables[name].labels or ()) > 2:
+            data[name] = data[name].astype(int).astype("category")
+    _check_width(data, used)
+    if question.weights is not None:
+        data[WEIGHTS] = _weights(complete[question.weights])
+    if question.cluster is not None:
+        data[CLUSTER] = _clusters(complete[question.cluster])
+        if asked.is_discrete:
+            _check_clusters_of_arms(data, question, {control: contrast[0], treated: contrast[1]})
+    return EncodedTable(
+        data=data,
+        kind="binary" if asked.kind == "binary" else "categorical" if asked.is_discrete else "continuous",
+        control=control,
+        treated=treated,
+        contrast=contrast,
+        bounds=bounds,
+        outcome_unit=unit,
+        dropped=len(question.table) - len(data),
+        names=(treatment, outcome),
+        labels={name: variables[name].labels or () for name in used if variables[name].is_discrete},
+        variables=tuple(variables.values()),
+        notes=tuple(note for column in typed.values() for note in column.reading.notes),
+    )
+
+
+def _complete_rows(
+    question: EffectQuestion, names: Sequence[str]
+) -> tuple[dict[str, TypedColumn], pd.DataFrame, pd.DataFrame]:
+    """The typed columns, their numbers in the complete rows, and those rows as they are in the table."""
+    table, extra = question.table, _extra_columns(question)
+    present = np.array(table[[*names, *extra]].notna().all(axis=1), dtype=bool)
+    typed = type_columns(question.graph, table, names)[1] if present.any() else {}
+    for column in typed.values():
+        present &= ~column.reading.missing
+    complete = table.loc[present, list(dict.fromkeys([*names, *extra]))].reset_index(drop=True)
+    if len(complete) < LEAST_ROWS:
+        raise DataError(
+            f"Expected at least {LEAST_ROWS} rows with {', '.join([*names, *extra])}; got {len(complete)} "
+            f"({len(table) - len(complete)} of {len(table)} rows lack one)."
+        )
+    return typed, pd.DataFrame({name: typed[name].reading.values[present] for name in names}), complete
+
+
+def _extra_columns(question: EffectQuestion) -> list[str]:
+    """The columns of weights and clusters."""
+    extra = [name for name in (question.weights, question.cluster) if name is not None]
+    for name in extra:
+        if not isinstance(name, str):
+            raise DataError(f"Expected the name of a column for weights and cluster; got {type(name).__name__}.")
+        if name in (question.treatment, question.outcome):
+            raise DataError(f"Expected a separate column for weights and cluster; got '{name}', which is compared.")
+        if name not in question.table.columns:
+            raise DataError(
+                f"Expected a column for weights and cluster; '{name}' has none."
+                + nearest(name, map(str, question.table.columns))
+            )
+    return extra
+
+
+def _check_rows_of_arms(treatment: pd.Series, control: float, treated: float) -> None:
+    least = treatment.value_counts().reindex([control, treated], fill_value=0).min()
+    if least < LEAST_ROWS_PER_ARM:
+        raise DataError(
+            f"Expected at least {LEAST_ROWS_PER_ARM} rows for each value of '{treatment.name}'; got {least}. Collect more "
+            "rows of the rarer one."
+        )
+
+
+def _check_width(data: pd.DataFrame, used: Sequence[str]) -> None:
+    columns = 1 + sum(data[name].nunique() - 1 if data[name].dtype == "category" else 1 for name in used)
+    if len(data) < 5 * columns:
+        raise DataError(
+            f"Expected at least 5 rows for each of {columns} columns of treatment and covariates; got {len(data)} "
+            "rows. Collect more rows or merge rare labels."
+        )
+
+
+def _weights(column: pd.Series) -> pd.Series:
+    reading = read_values(column, kind="continuous")
+    wrong = np.flatnonzero(~np.isfinite(reading.values) | (reading.values <= 0))
+    if len(wrong):
+        found = reading.faults[0].found if reading.kind is None else repr(column.tolist()[wrong[0]])
+        raise DataError(
+            f"Expected positive sampling weights in column '{column.name}'; got {found}. "
+            "Leave out rows without a positive weight."
+        )
+    numbers = pd.Series(reading.values / reading.values.max())  # weights of any size have squares
+    if (worth := numbers.sum() ** 2 / (numbers**2).sum()) < LEAST_ROWS:
+        raise DataError(
+            f"Expected sampling weights in column '{column.name}' with an effective sample size of at least {LEAST_ROWS}; "
+            f"got weights so unequal (up to {numbers.max() / numbers.mean():.3g} times their mean) that it is "
+            f"{worth:.1f}. Trim the largest weights, or collect more rows like those with large weights."
+        )
+    return numbers / numbers.mean()
+
+
+def _clusters(column: pd.Series) -> NDArray[np.int64]:
+    if (fault := refused(column)) is not None and fault.remedy == SPREAD:
+        raise DataError(
+            f"Expected one value per cell in column '{column.name}' of clusters; got {fault.found}. Join them into one name."
+        )
+    words = column.map(lambda cell: cell.strip() if isinstance(cell, str) else cell)
+    codes, labels = pd.factorize(words)
+    if len(labels) < LEAST_CLUSTERS:
+        raise DataError(
+            f"Expected at least {LEAST_CLUSTERS} clusters in column '{column.name}'; got {len(labels)}. With so few, "
+            "no interval can be trusted; adjust for the column instead."
+        )
+    return codes
+
+
+def _check_clusters_of_arms(data: pd.DataFrame, question: EffectQuestion, arms: Mapping[float, Any]) -> None:
+    for value, label in arms.items():
+        count = data[CLUSTER][data[question.treatment] == value].nunique()
+        if count < LEAST_CLUSTERS_PER_ARM:
+            raise DataError(
+                f"Expected {question.treatment}={label!r} in at least {LEAST_CLUSTERS_PER_ARM} clusters of "
+                f"'{question.cluster}'; got {count}. With so few clusters, what they share cannot be separated from the "
+                "effect. Collect more clusters."
+            )
+
+
+def _outcome_range(outcome: Variable, values: pd.Series) -> tuple[tuple[float, float] | None, str]:
+    """Range and unit of the encoded outcome."""
+    if outcome.kind == "binary":
+        assert outcome.labels is not None
+        return (0.0, 1.0), f"probability of {outcome.labels[1]}"
+    if outcome.is_discrete:
+        raise DataError(
+            f"Expected a continuous or binary outcome; '{outcome.name}' is {describe(outcome)}. Declare it continuous if "
+            f"its numbers are quantities ({declare_remedy(outcome.name, 'continuous')}), or ask for the probability of "
+            "one label: recode it as binary."
+        )
+    if outcome.support is not None and not values.between(*outcome.support).all():
+        low, high = outcome.support
+        raise SupportError(
+            f"Expected '{outcome.name}' inside its support [{low:g}, {high:g}]; got values from {values.min():g} to "
+            f"{values.max():g}. Correct the table, or widen the support in the graph."
+        )
+    bounded = outcome.support is not None and bool(np.isfinite(outcome.support).all())
+    return outcome.support if bounded else None, outcome.unit or ""
