@@ -72,23 +72,23 @@ def form_groups(graph: CausalGraph, table: EncodedTable, by: str, bins: Bins) ->
         DataError: A group has too few rows or clusters of a compared value, or the cuts do not fit the column.
     """
     variable = with_variables(graph, table.variables)[by]
-    column = table.data[by].astype(float).to_numpy()
+    column: NDArray[np.float64] = table.data[by].to_numpy(dtype=float)
     values = np.unique(column)
-    counted = isinstance(bins, int | np.integer) and not isinstance(bins, bool)
-    if counted and bins < 2:
-        raise DataError(f"Expected at least 2 bins; got {bins}.")
+    count = int(bins) if isinstance(bins, int | np.integer) else None
+    if count is not None and count < 2:
+        raise DataError(f"Expected at least 2 bins; got {count}.")
     if variable.labels is not None:
-        if not counted:
+        if count is None:
             raise DataError(
                 f"Expected no cuts of '{by}', which is {variable.kind}: its labels are the groups. Leave them out, or "
                 f"declare it continuous if its numbers are quantities ({declare_remedy(by, 'continuous')})."
             )
         names = [str(variable.labels[int(value)]) for value in values]
         members = column == values[:, None]
-    elif counted and len(values) <= bins:
+    elif count is not None and len(values) <= count:
         names, members = [f"{value:g}" for value in values], column == values[:, None]
     else:
-        cuts = _quantiles(column, int(bins)) if counted else _cuts(by, bins)
+        cuts = _cuts(by, bins) if count is None else _quantiles(column, count)
         inside = np.searchsorted(cuts, column, side="left")
         names, members = _intervals(cuts), inside == np.arange(len(cuts) + 1)[:, None]
     _check_sizes(table, by, names, members)

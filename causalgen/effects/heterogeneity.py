@@ -138,12 +138,12 @@ def _equal_effects(
     found: "Sequence[Influence]", members: NDArray[np.bool_], clusters: NDArray[np.int64] | None
 ) -> float:
     """P-value of the Wald test that all groups have the same effect; a cluster may have rows in several groups."""
-    own = np.zeros(members.shape)
+    own: Array = np.zeros(members.shape)
     for row, one, member in zip(own, found, members, strict=True):
         row[member] = one.influence / member.sum()
     if clusters is not None:
         own = np.stack([np.bincount(clusters, weights=row) for row in own])
-    units = own.shape[1]
+    units = len(own.T)
     differences = np.diff(np.eye(len(own)), axis=0)
     covariance = differences @ own @ own.T @ differences.T * units / (units - 1)
     gaps = differences @ np.array([one.effect for one in found])
