@@ -11,7 +11,8 @@ from ..datasets.declared import with_variables
 from ..datasets.hints import declare_remedy
 from ..errors import DataError, NotIdentifiableError
 from ..graph import CausalGraph, check_adjustment_set
-from .table import CLUSTER, LEAST_ROWS_PER_ARM, EncodedTable
+from .single import LEAST_ROWS_PER_ARM
+from .table import CLUSTER, EncodedTable
 
 __all__ = ["Bins", "Groups", "check_by", "form_groups"]
 
