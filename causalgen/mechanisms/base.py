@@ -9,13 +9,14 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Mapping
 from enum import Enum
 from functools import wraps
-from typing import Any, TypeVar
+from types import MappingProxyType
+from typing import Any, ClassVar, TypeVar
 
 import torch
 from torch import Tensor, nn
 from torch.distributions import Distribution
 
-from ..graph import Variable
+from ..graph import Kind, Variable
 from ..typing import Noise, Values
 from .identification import Identifiability, Identification
 
@@ -73,6 +74,18 @@ class Mechanism(nn.Module, ABC):
         options: JSON-able options of the subclass, kept for `spec`.
     """
 
+    kinds: ClassVar[tuple[Kind, ...]] = ()
+    """Kinds of variable that the mechanism can assign; empty for one that checks its variable itself."""
+    parent_kinds: ClassVar[tuple[Kind, ...]] = ("continuous", "binary", "categorical", "ordinal", "image")
+    """Kinds of variable that its parents may have; empty for a mechanism of roots."""
+    limits: ClassVar[Mapping[str, int]] = MappingProxyType({})
+    """Greatest values of whole-number options whose cost grows faster than that of a width."""
+    few_images: ClassVar[Mapping[str, Any]] = MappingProxyType({})
+    """Options that suit a table with few images better than the defaults do."""
+    published_residual: ClassVar[float] = 0.0
+    """Share of the pixel residual that the published benchmark carries (see `causalgen.metrics.protocol`)."""
+    works: ClassVar[tuple[str, ...]] = ()
+    """Keys of the works that a report cites for this mechanism (see `causalgen.reports.citations`)."""
     abduction: Abduction = Abduction.NONE
     tolerance: float = 1e-4
     """Greatest error, in natural units, that bijective abduction leaves in a null intervention."""

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from ..errors import CausalgenError, DataError, UnknownNameError, nearest
-from ..graph import Variable
+from ..graph import Kind, Variable
 from ..own_code import import_code, is_code, name_of_code
 from .additive_noise import AdditiveNoise
 from .base import Mechanism
@@ -21,7 +21,7 @@ from .linear_gaussian import LinearGaussian
 from .ordinal import Ordinal
 from .spline_flow import SplineFlow
 
-__all__ = ["DEFAULTS", "KINDS", "MECHANISMS", "build", "mechanism_class", "name_of"]
+__all__ = ["MECHANISMS", "build", "default_for", "mechanism_class", "name_of", "words_for"]
 
 MECHANISMS: dict[str, type[Mechanism]] = {
     "spline-flow": SplineFlow,
@@ -38,38 +38,28 @@ MECHANISMS: dict[str, type[Mechanism]] = {
     "gan": GAN,
     "dcgan": DCGAN,
 }
-"""Mechanisms by the words of a study file."""
+"""Mechanisms by the words of a study file; the first that can assign a kind of variable is the default of that kind."""
 
-KINDS: dict[str, tuple[str, ...]] = {
-    "spline-flow": ("continuous",),
-    "additive-noise": ("continuous",),
-    "linear-gaussian": ("continuous",),
-    "empirical": ("continuous",),
-    "categorical": ("binary", "categorical"),
-    "ordinal": ("ordinal",),
-    "conv-vae": ("image",),
-    "hierarchical-vae": ("image",),
-    "diffusion": ("image",),
-    "flow-matching": ("image",),
-    "image-flow": ("image",),
-    "gan": ("image",),
-    "dcgan": ("image",),
-}
-"""Kinds of variable that each mechanism can assign."""
-
-DEFAULTS: dict[str, str] = {
-    "continuous": "spline-flow",
-    "binary": "categorical",
-    "categorical": "categorical",
-    "ordinal": "ordinal",
-    "image": "conv-vae",
-}
-"""Default mechanism of each kind of variable."""
-
-MOST = {"blocks": 256, "couplings": 256, "knots": 1_000_000, "levels": 16, "steps": 10_000}
-"""Upper bounds of whole-number options; `GREATEST` for all others."""
 GREATEST, LONGEST = 16_384, 64
-"""Upper bound of a whole number, and of the length of a list of them."""
+"""Upper bound of a whole number without an entry in `Mechanism.limits`, and of the length of a list of them."""
+
+
+def words_for(kind: Kind | None) -> list[str]:
+    """The words of the mechanisms that can assign a variable of this kind, the default first.
+
+    >>> words_for("ordinal")
+    ['ordinal']
+    """
+    return [word for word, mechanism in MECHANISMS.items() if kind in mechanism.kinds]
+
+
+def default_for(kind: Kind) -> str:
+    """The word of the mechanism that a variable of this kind has without a choice.
+
+    >>> default_for("continuous"), default_for("binary"), default_for("image")
+    ('spline-flow', 'categorical', 'conv-vae')
+    """
+    return words_for(kind)[0]
 
 
 def mechanism_class(name: Any, variable: str, *, trust_code: bool) -> Any:
@@ -108,7 +98,7 @@ def build(
     """
     if variable.kind is None:
         raise ValueError(f"Expected '{variable.name}' to have a kind; got none. Declare it as a Variable with a kind.")
-    name = name or DEFAULTS[variable.kind]
+    name = name or default_for(variable.kind)
     if isinstance(name, type):
         return _construct_own(name, variable, parents, dict(options or {}))
     if is_code(name):
@@ -120,12 +110,6 @@ def build(
         raise UnknownNameError(
             f"Expected a mechanism for '{variable.name}' among {', '.join(MECHANISMS)}; got {name!r}."
             + nearest(name, MECHANISMS)
-        )
-    if variable.kind not in KINDS[name]:
-        fitting = [key for key, kinds in KINDS.items() if variable.kind in kinds]
-        raise ValueError(
-            f"Expected a mechanism for the {variable.kind} variable '{variable.name}' among {', '.join(fitting)}; "
-            f"got {name!r}, which is for {' or '.join(KINDS[name])}."
         )
     return _construct(MECHANISMS[name], name, variable, parents, dict(options or {}))
 
@@ -154,6 +138,11 @@ def _construct_own(
 def _construct(
     cls: type[Mechanism], name: str, variable: Variable, parents: Mapping[str, Variable], options: dict[str, Any]
 ) -> Mechanism:
+    if cls.kinds and variable.kind not in cls.kinds:
+        raise ValueError(
+            f"Expected a mechanism for the {variable.kind} variable '{variable.name}' among "
+            f"{', '.join(words_for(variable.kind))}; got {name!r}, which is for {' or '.join(cls.kinds)}."
+        )
     known = cls.__init__.__kwdefaults__ or {}
     for option, value in options.items():
         if option not in known:
@@ -161,7 +150,7 @@ def _construct(
                 f"Expected an option of '{name}' among {', '.join(known) or '(none)'}; got {option!r} "
                 f"for '{variable.name}'." + nearest(option, known)
             )
-        wanted = _wanted(option, known[option], value)
+        wanted = _wanted(known[option], value, cls.limits.get(option, GREATEST))
         if wanted:
             raise ValueError(
                 f"Expected {wanted} for the option '{option}' of '{name}'; got {value!r} for '{variable.name}'."
@@ -169,13 +158,13 @@ def _construct(
     return cls(variable, parents, **options)
 
 
-def _wanted(option: str, default: Any, value: Any) -> str:
+def _wanted(default: Any, value: Any, most: int) -> str:
     """What an option with this default expects, if `value` does not fit; else an empty string."""
     number = isinstance(value, int | float) and not isinstance(value, bool)
     if isinstance(default, str):
         return "" if isinstance(value, str) else "a word"
     if isinstance(default, int):
-        least, most = min(default, 1), MOST.get(option, GREATEST)  # 0 switches an optional part off
+        least = min(default, 1)  # 0 switches an optional part off
         fits = isinstance(value, int) and number and least <= value <= most
         return "" if fits else f"a whole number of at least {least} and at most {most}"
     if isinstance(default, float):

@@ -36,6 +36,7 @@ class Categorical(Abductive, Density):
         hidden: Widths of the hidden layers of the logits' network; without parents the logits are free.
     """
 
+    kinds = ("binary", "categorical")
     abduction = Abduction.POSTERIOR
 
     def __init__(

@@ -8,6 +8,7 @@ parts that occurred in training.
 
 import math
 from collections.abc import Mapping
+from typing import ClassVar
 
 import torch
 from torch import Tensor, nn
@@ -45,6 +46,12 @@ class ConvVAE(ImageVAE):
             sampled images fall apart.
         warmup: Fraction of training over which that weight grows from 0.
     """
+
+    few_images: ClassVar = {"free": 0.0, "beta": 2.0}
+    """No free nats, and twice the weight of the divergence. With 20 free nats do(sex) changed .67 of the expected amount on
+    400 synthetic head scans of 32 pixels, with none .88, with twice the weight .96 (validation rows)."""
+    published_residual = 0.1
+    works = ("conv-vae",)
 
     def __init__(
         self,

@@ -6,6 +6,7 @@ with :math:`\hat F` the empirical distribution function made continuous by linea
 """
 
 from collections.abc import Mapping
+from typing import ClassVar
 
 import pyro.distributions as dist
 import torch
@@ -32,6 +33,8 @@ class Empirical(ScalarFlow):
         knots: Number of quantiles kept.
     """
 
+    parent_kinds = ()
+    limits: ClassVar = {"knots": 1_000_000}
     values: Tensor
     levels: Tensor
 

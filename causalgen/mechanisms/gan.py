@@ -39,6 +39,7 @@ SATURATION = 0.1
 class _Adversarial(Mechanism):
     """Common base: generator, critic, noise and assignment. Noise: `z`, `(B, latent)`, standard normal."""
 
+    kinds = ("image",)
     pace = 0.2
     momentum = 0.0
 

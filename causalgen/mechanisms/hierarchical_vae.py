@@ -52,6 +52,8 @@ class HierarchicalVAE(ImageVAE):
         ValueError: More maps than resolutions, or an option out of range.
     """
 
+    published_residual = 1.0
+
     def __init__(
         self,
         variable: Variable,

@@ -9,6 +9,7 @@ causal models for tractable counterfactual inference, 2020.
 """
 
 from collections.abc import Mapping
+from typing import ClassVar
 
 import pyro
 import pyro.distributions as dist
@@ -44,6 +45,8 @@ class ImageFlow(Abductive, Density):
         width: Channels of the couplings' networks.
     """
 
+    kinds = ("image",)
+    limits: ClassVar = {"couplings": 256, "levels": 16}
     abduction = Abduction.BIJECTIVE
 
     def __init__(

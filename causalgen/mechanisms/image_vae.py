@@ -10,7 +10,7 @@ the pixel residual that is carried into counterfactuals.
 
 from abc import abstractmethod
 from collections.abc import Mapping
-from typing import Any, NamedTuple
+from typing import Any, ClassVar, NamedTuple
 
 import pyro
 import pyro.distributions as dist
@@ -59,6 +59,8 @@ class ImageVAE(Abductive, Observable):
         options: The subclass' own options, for `spec`.
     """
 
+    kinds = ("image",)
+    limits: ClassVar = {"blocks": 256}
     abduction = Abduction.VARIATIONAL
 
     def __init__(

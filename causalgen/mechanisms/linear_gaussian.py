@@ -26,6 +26,7 @@ class LinearGaussian(ScalarFlow):
         parents: Continuous or binary parents (a binary code counts as 0 or 1).
     """
 
+    parent_kinds = ("continuous", "binary")
     must_be_positive = ("scale",)
     intercept: Tensor
     weight: Tensor
@@ -33,7 +34,7 @@ class LinearGaussian(ScalarFlow):
 
     def __init__(self, variable: Variable, parents: Mapping[str, Variable]) -> None:
         super().__init__(variable, parents)
-        wrong = [p.name for p in self.parents.values() if p.kind not in ("continuous", "binary")]
+        wrong = [p.name for p in self.parents.values() if p.kind not in self.parent_kinds]
         if wrong:
             raise ValueError(
                 f"Expected continuous or binary parents for the linear-Gaussian mechanism of '{variable.name}'; "

@@ -38,6 +38,7 @@ class Ordinal(Abductive, Density):
         hidden: Widths of the hidden layers of f.
     """
 
+    kinds = ("ordinal",)
     abduction = Abduction.POSTERIOR
 
     def __init__(

@@ -28,6 +28,7 @@ class ScalarFlow(Abductive, Density):
     Noise: `u`, `(B,)`, standard normal unless a subclass overrides `base`.
     """
 
+    kinds = ("continuous",)
     abduction = Abduction.BIJECTIVE
 
     @property

@@ -30,6 +30,8 @@ class SplineFlow(ScalarFlow):
         hidden: Widths of the conditioner's hidden layers.
     """
 
+    works = ("spline-flow",)
+
     def __init__(
         self, variable: Variable, parents: Mapping[str, Variable], *, bins: int = 8, hidden: Sequence[int] = (32, 32)
     ) -> None:

@@ -15,7 +15,7 @@ the result is a guided edit, not a counterfactual of the model, and is labelled 
 
 from abc import abstractmethod
 from collections.abc import Callable, Mapping
-from typing import Any, TypeAlias
+from typing import Any, ClassVar, TypeAlias
 
 import pyro.distributions as dist
 import torch
@@ -56,6 +56,9 @@ class TransportMechanism(Abductive):
     Raises:
         ValueError: A weight or `dropout` out of range, or guidance without dropout.
     """
+
+    kinds = ("image",)
+    limits: ClassVar = {"blocks": 256, "steps": 10_000}
 
     def __init__(
         self,

@@ -12,7 +12,6 @@ from ..datasets.labels import RowLabels
 from ..errors import DataError, UnknownNameError, nearest
 from ..graph import CausalGraph
 from ..mechanisms import Abductive
-from ..mechanisms.catalog import name_of
 from ..predictors import AttributePredictor, Classifier
 from ..scm import StructuralCausalModel
 from .axioms import composition, reversibility
@@ -91,7 +90,9 @@ def evaluate(
     for name in (*measure, *classifiers, *predictors):
         scm.graph.require(name)
     if protocol is not None:
-        scm = with_residual(scm, image, protocol.residual.get(name_of(scm.mechanisms[image]), 0.0))
+        scm = with_residual(
+            scm, image, scm.mechanisms[image].published_residual if protocol.published_residual else 0.0
+        )
     rules = protocol or CAUSALGEN
     index = _choose(data.split["test"], rows, seed)
     factual, groups = data.rows(index), data.groups(index).numpy()

@@ -6,9 +6,8 @@
 """
 
 import math
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
-from types import MappingProxyType
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
 from typing import Literal
 
 from ..errors import UnknownNameError, nearest
@@ -27,14 +26,15 @@ class Protocol:
         values: Where the value of an intervention comes from: "another unit" of the evaluated ones, or "another bin" of the
             test split, nine of equal width over a continuous attribute.
         batch_statistics: Whether attribute predictors normalise by the images at hand.
-        residual: Share of the pixel residual carried, by mechanism name; 0 for those not named.
+        published_residual: Whether an image carries the share of the pixel residual that its mechanism carries in the published
+            benchmark (`Mechanism.published_residual`), or none.
         side: Height and width to which images are padded with zeros before L1 is taken; None for no padding.
     """
 
     name: str
     values: Literal["another unit", "another bin"] = "another unit"
     batch_statistics: bool = False
-    residual: Mapping[str, float] = field(default_factory=lambda: MappingProxyType({}))
+    published_residual: bool = False
     side: int | None = None
 
     def scaled(self, results: Iterable[MetricResult], shape: Sequence[int]) -> list[MetricResult]:
@@ -61,7 +61,7 @@ PUBLISHED = Protocol(
     "published",
     values="another bin",
     batch_statistics=True,
-    residual=MappingProxyType({"conv-vae": 0.1, "hierarchical-vae": 1.0}),
+    published_residual=True,
     side=32,
 )
 """The protocol of the published benchmark, for comparison with its figures."""

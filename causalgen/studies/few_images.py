@@ -6,6 +6,7 @@ A starter study contains them, and they also apply to a study without a mechanis
 import numpy as np
 
 from ..graph import CausalGraph
+from ..mechanisms.catalog import MECHANISMS, default_for
 from .schema import OwnData, Study
 from .sources import own_index
 
@@ -13,9 +14,6 @@ __all__ = ["BATCH", "FEW_IMAGES", "few_images_note", "image_epochs", "image_mech
 
 FEW_IMAGES = 5000
 """Training images below which the latents of the image are kept from duplicating the parents."""
-FREE, BETA = 0.0, 2.0
-"""No free nats, and twice the weight of the divergence. With 20 free nats do(sex) changed .67 of
-the expected amount on 400 synthetic head scans of 32 pixels, with none .88, with twice the weight .96 (validation rows)."""
 STEPS = 2500
 """Training steps to aim at, within `EPOCHS`."""
 EPOCHS = (10, 50)
@@ -32,7 +30,8 @@ def image_mechanism(rows: int) -> dict[str, object]:
     >>> image_mechanism(280), image_mechanism(60_000)
     ({'mechanism': 'conv-vae', 'free': 0.0, 'beta': 2.0}, {'mechanism': 'conv-vae'})
     """
-    return {"mechanism": "conv-vae"} | ({"free": FREE, "beta": BETA} if rows < FEW_IMAGES else {})
+    word = default_for("image")
+    return {"mechanism": word} | (dict(MECHANISMS[word].few_images) if rows < FEW_IMAGES else {})
 
 
 def image_epochs(rows: int) -> int:
@@ -69,7 +68,10 @@ def few_images_note(given: Study, filled: Study) -> str:
     added = [name for name in filled.mechanisms if name not in given.mechanisms]
     if not added:
         return ""
+    mechanism = dict(filled.mechanisms[added[0]])
+    word = mechanism.pop("mechanism")
+    options = ", ".join(f"{option}: {value:g}" for option, value in mechanism.items())
     return (
-        f"The table has few images, and the study names no mechanism for {', '.join(added)}: conv-vae with free: {FREE:g}, "
-        f"beta: {BETA:g} and {filled.training.images.epochs} epochs is taken, as `causalgen new` writes it."
+        f"The table has few images, and the study names no mechanism for {', '.join(added)}: {word} with {options} "
+        f"and {filled.training.images.epochs} epochs is taken, as `causalgen new` writes it."
     )

@@ -24,6 +24,7 @@ from ..datasets.table.words import count_words, missing_words
 from ..errors import DataError
 from ..graph import Variable
 from ..graph.parse import read_edges, write_name
+from ..mechanisms.catalog import words_for
 from .few_images import BATCH, image_epochs, image_mechanism
 
 __all__ = [
@@ -317,7 +318,7 @@ def _training(index: TableIndex) -> str:
     epochs, mechanism = image_epochs(rows), image_mechanism(rows)
     why = "# With few images, free latents (free) also encode the parents, and counterfactuals change too little.\n"
     return f"""# x := f(noise, parents), one mechanism for every node; nodes left out have the default of their kind.
-# Images: conv-vae, hierarchical-vae, diffusion, flow-matching, image-flow, gan, dcgan.
+# Images: {", ".join(words_for("image"))}.
 {why if len(mechanism) > 1 else ""}mechanisms:
   {_flow(images[0])}: {_flow(mechanism)}
 

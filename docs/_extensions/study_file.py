@@ -6,7 +6,7 @@ from typing import Any
 
 from causalgen.effects.estimators.methods import METHODS
 from causalgen.graph import Kind, Variable
-from causalgen.mechanisms.catalog import DEFAULTS, KINDS, MECHANISMS, build
+from causalgen.mechanisms.catalog import MECHANISMS, build, default_for
 from causalgen.studies.measurements import MEASUREMENTS
 from causalgen.studies.schema import Study
 
@@ -43,8 +43,8 @@ def mechanism_words() -> str:
     """The mechanisms, what they assign, how they abduct, and their options with defaults."""
     rows = ["| word | for | abduction | options and their defaults |", "|---|---|---|---|"]
     for word, mechanism in MECHANISMS.items():
-        kinds = [f"**{kind}**" if DEFAULTS[kind] == word else kind for kind in KINDS[word]]
-        kind = KINDS[word][0]
+        kinds = [f"**{kind}**" if default_for(kind) == word else kind for kind in mechanism.kinds]
+        kind = mechanism.kinds[0]
         built = build(word, Variable("x", kind, **EXAMPLES[kind]), {})
         options = inspect.signature(mechanism.__init__).parameters.values()
         defaults = [f"`{o.name}: {_yaml(o.default)}`" for o in options if o.kind is o.KEYWORD_ONLY]

@@ -30,6 +30,7 @@ class PrincipalComponents(Abductive):
         components: Number of principal components.
     """
 
+    kinds = ("image",)
     abduction = Abduction.POINT
 
     def __init__(self, variable: Variable, parents: Mapping[str, Variable], *, components: int = 20) -> None:

@@ -15,7 +15,7 @@ import pytest
 
 import causalgen as cg
 from causalgen.graph import CausalGraph
-from causalgen.mechanisms.catalog import KINDS, MECHANISMS
+from causalgen.mechanisms.catalog import MECHANISMS
 
 ROOT = Path(__file__).parents[2]
 DOCS = ROOT / "docs"
@@ -58,11 +58,10 @@ def workplace(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(autouse=True)
 def _catalog_as_it_was() -> Iterator[None]:
-    tables = [(table, dict(table)) for table in (MECHANISMS, KINDS)]
+    before = dict(MECHANISMS)
     yield
-    for table, before in tables:
-        table.clear()
-        table.update(before)
+    MECHANISMS.clear()
+    MECHANISMS.update(before)
 
 
 @pytest.mark.parametrize("page", [p for p in PAGES if _python(p) and p != QUICK_START], ids=lambda p: p.name)

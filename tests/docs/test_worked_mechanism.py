@@ -9,11 +9,11 @@ import torch
 from mechanism_cases import AGE, ALL, COLOUR, GREY, KIND, LENGTH, PEN, SCALARS, SHARE, UNIT, WAIT, Case, data
 from mechanisms import test_laws
 
-from causalgen.mechanisms.catalog import KINDS, MECHANISMS
+from causalgen.mechanisms.catalog import MECHANISMS
 from causalgen.own_code import import_code
 
 FOLDER = Path(__file__).parents[2] / "docs" / "worked"
-WORDS = {"location-scale": ("LocationScale", "continuous"), "principal-components": ("PrincipalComponents", "image")}
+WORDS = {"location-scale": "LocationScale", "principal-components": "PrincipalComponents"}
 ROWS = [
     Case("location-scale", LENGTH, ALL, {}),
     Case("location-scale", SHARE, SCALARS, {"hidden": [8]}),
@@ -36,10 +36,9 @@ LAWS = [law for name, law in vars(test_laws).items() if name.startswith("test_")
 
 @pytest.fixture(autouse=True)
 def _in_the_catalog(monkeypatch: pytest.MonkeyPatch) -> None:
-    for word, (name, kind) in WORDS.items():
+    for word, name in WORDS.items():
         file = FOLDER / f"{word.replace('-', '_')}.py"
         monkeypatch.setitem(MECHANISMS, word, import_code(f"{file}:{name}", trust=True, what=word))
-        monkeypatch.setitem(KINDS, word, (kind,))
 
 
 def test_there_are_laws() -> None:

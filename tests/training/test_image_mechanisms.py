@@ -7,25 +7,22 @@ Estimand: the brightness of the square under do(light), which is light itself.
 
 import pytest
 import torch
+from mechanism_cases import CASES
 from torch import Tensor
 
 from causalgen.errors import AbductionError
 from causalgen.graph import CausalGraph, Variable
-from causalgen.mechanisms.catalog import KINDS
+from causalgen.mechanisms import Abductive
+from causalgen.mechanisms.catalog import words_for
 from causalgen.scm import StructuralCausalModel
 from causalgen.training import FitConfig, Stage, fit
 from causalgen.training import checkpoint as checkpoint_module
 
 GRAPH = CausalGraph("light -> image", [Variable("light", "continuous"), Variable("image", "image", shape=(1, 8, 8))])
 TINY = {
-    "conv-vae": {"latent": 2, "local": 1, "width": 16, "blocks": 1},
-    "hierarchical-vae": {"latent": 2, "maps": [1, 1], "width": 16},
-    "diffusion": {"width": 16, "steps": 8},
-    "flow-matching": {"width": 16, "steps": 4},
-    "image-flow": {"width": 16, "couplings": 4},
-    "gan": {"latent": 2, "width": 16},
-    "dcgan": {"latent": 2, "width": 16},
+    word: {**next(case.options for case in CASES if case.mechanism == word), "width": 16} for word in words_for("image")
 }
+"""The options of each mechanism's first row in the table of cases, somewhat wider."""
 
 
 def data() -> dict[str, dict[str, Tensor]]:
@@ -51,10 +48,6 @@ def square(images: Tensor) -> Tensor:
     return images[:, :, 2:6, 2:6].flatten(1).mean(1)
 
 
-def test_the_table_holds_every_image_mechanism() -> None:
-    assert set(TINY) == {name for name, kinds in KINDS.items() if "image" in kinds}
-
-
 @pytest.mark.parametrize("mechanism", sorted(TINY))
 def test_training_learns_what_the_parent_does(mechanism: str) -> None:
     scm = model(mechanism)
@@ -62,7 +55,7 @@ def test_training_learns_what_the_parent_does(mechanism: str) -> None:
     dark, bright = (square(scm.sample(64, do={"light": value}, seed=1)["image"]).mean() for value in (80.0, 180.0))
     assert float(bright - dark) == pytest.approx(100, abs=35)
     factual = {k: v[:32] for k, v in data()["validation"].items()}
-    if mechanism == "dcgan":
+    if not isinstance(scm.mechanisms["image"], Abductive):
         with pytest.raises(AbductionError, match="'image'"):
             scm.counterfactual(factual, {"light": 100.0})
         return
