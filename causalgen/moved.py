@@ -15,7 +15,7 @@ from typing import Any
 
 from .errors import RenamedWarning, warn
 
-__all__ = ["MOVED_MODULES", "MOVED_NAMES", "OldPlaces", "keep_old_names"]
+__all__ = ["ADAPTERS", "MOVED_MODULES", "MOVED_NAMES", "OldPlaces", "keep_old_names"]
 
 MOVED_MODULES = {
     "causalgen.studies.audit_page": "causalgen.audit.page",
@@ -34,6 +34,8 @@ MOVED_MODULES = {
 """Old module -> new module. All names of the new module, and those below, can be found in the old one."""
 
 MOVED_NAMES = {
+    "causalgen.mechanisms.catalog.DEFAULTS": "causalgen.mechanisms.catalog.default_for",
+    "causalgen.mechanisms.catalog.KINDS": "causalgen.mechanisms.Mechanism.kinds",
     "causalgen.studies.run_benchmark": "causalgen.benchmark.run_benchmark",
     "causalgen.studies.benchmark_shared.TUTOR_SEED": "causalgen.predictors.attributes.TUTOR_SEED",
     "causalgen.studies.benchmark_shared.attribute_predictors": "causalgen.predictors.attributes.attribute_predictors",
@@ -41,6 +43,12 @@ MOVED_NAMES = {
     "causalgen.studies.benchmark_shared.told": "causalgen.predictors.attributes.further_inputs",
 }
 """Old name -> new name, of functions, classes and constants. Their old module calls `keep_old_names` if it still exists."""
+
+ADAPTERS = {
+    "causalgen.mechanisms.catalog.DEFAULTS": "causalgen.mechanisms.earlier.DEFAULTS",
+    "causalgen.mechanisms.catalog.KINDS": "causalgen.mechanisms.earlier.KINDS",
+}
+"""Old name -> what answers as the old one did, for those whose new one is called in another way."""
 
 
 def keep_old_names(module: str) -> None:
@@ -55,7 +63,7 @@ def _finder_of_names(module: str, otherwise: Callable[[str], Any] | None = None)
     def find(name: str) -> Any:
         old = f"{module}.{name}"
         if old in MOVED_NAMES:
-            home, _, current = MOVED_NAMES[old].rpartition(".")
+            home, _, current = ADAPTERS.get(old, MOVED_NAMES[old]).rpartition(".")
             _warn_of(old, MOVED_NAMES[old])
             return getattr(import_module(home), current)
         if otherwise is not None:

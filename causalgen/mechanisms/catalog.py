@@ -6,6 +6,7 @@ from typing import Any
 
 from ..errors import CausalgenError, DataError, UnknownNameError, nearest
 from ..graph import Kind, Variable
+from ..moved import keep_old_names
 from ..own_code import import_code, is_code, name_of_code
 from .additive_noise import AdditiveNoise
 from .base import Mechanism
@@ -178,3 +179,6 @@ def name_of(mechanism: Mechanism | type[Mechanism]) -> str:
     """Catalog name of a mechanism or its class; module:Class where it is not in the catalog."""
     cls = mechanism if isinstance(mechanism, type) else type(mechanism)
     return next((name for name, known in MECHANISMS.items() if known is cls), None) or name_of_code(cls)
+
+
+keep_old_names(__name__)
