@@ -11,7 +11,7 @@ from .do_calculus import (
 )
 from .estimand import Estimand
 from .expression import Expression, Probability, Product, Quotient, Sum
-from .formats import format_graph, parse_graph, read_graph, write_graph
+from .formats import format_graph, write_graph
 from .front_door import front_door_set
 from .graph import CausalGraph
 from .hedge import Hedge
@@ -77,3 +77,6 @@ __all__ = [
     "read_graph",
     "write_graph",
 ]
+
+parse_graph = CausalGraph.parse
+read_graph = CausalGraph.read

@@ -12,7 +12,7 @@ from .nested import (
 from .nested_result import CausationProbability, NestedEffect, NestedEffects, ProbabilitiesOfCausation
 from .posterior import Posterior
 from .results import Counterfactual, Samples
-from .storage import load, save, specification
+from .storage import save, specification
 
 __all__ = [
     "CausationProbability",
@@ -34,3 +34,5 @@ __all__ = [
     "save",
     "specification",
 ]
+
+load = StructuralCausalModel.load
