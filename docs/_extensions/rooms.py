@@ -22,7 +22,7 @@ ROOMS = (
     "predictors",
     "metrics",
     "effects",
-    "effects.doubt",
+    "effects.diagnostics",
     "discovery",
     "audit",
     "reports",

@@ -11,8 +11,8 @@ import pandas as pd
 import pytest
 
 from causalgen.effects import estimate_effect, through_dowhy
-from causalgen.effects.doubt import examine
-from causalgen.effects.doubt.refit import refit
+from causalgen.effects.diagnostics import examine
+from causalgen.effects.diagnostics.refit import refit
 from causalgen.effects.estimators.methods import METHODS
 from causalgen.effects.estimators.words import FOREIGN
 from causalgen.effects.table import encode_table
