@@ -12,10 +12,11 @@ from scipy.stats import norm
 from ..datasets.declared import with_variables
 from ..errors import DataError, NotIdentifiableError
 from ..graph import CausalGraph, NestedEstimand
+from .encode import encode_table
 from .nested_report import NestedReport
 from .nested_scores import Design, NestedMean, Scores, nested_scores
 from .report import Estimate
-from .table import encode_table, numeric
+from .table import numeric
 
 __all__ = ["FOLDS", "ROBUST_NOTE", "Question", "quantile", "uneven"]
 

@@ -14,7 +14,7 @@ from causalgen.effects.diagnostics import Diagnostics, NegativeControl, examine
 from causalgen.effects.diagnostics.balance import balance
 from causalgen.effects.diagnostics.controls import check_controls
 from causalgen.effects.diagnostics.words import holm
-from causalgen.effects.table import encode_table
+from causalgen.effects.encode import encode_table
 from causalgen.errors import DataError, UnknownNameError
 from causalgen.graph import CausalGraph
 

@@ -16,8 +16,8 @@ from causalgen.effects.diagnostics.e_value import e_values
 from causalgen.effects.diagnostics.implied import check_independencies
 from causalgen.effects.diagnostics.refit import refit
 from causalgen.effects.diagnostics.robustness import robustness
+from causalgen.effects.encode import encode_table
 from causalgen.effects.report import Estimate
-from causalgen.effects.table import encode_table
 from causalgen.errors import DataError
 from causalgen.graph import CausalGraph, Variable
 

@@ -9,8 +9,9 @@ from dowhy.causal_refuters.evalue_sensitivity_analyzer import EValueSensitivityA
 from causalgen.effects.diagnostics.confounder import draw_confounder, simulate_confounder
 from causalgen.effects.diagnostics.e_value import e_value, e_values, risk_ratio_of_difference
 from causalgen.effects.diagnostics.robustness import ALL, Robustness, benchmark_bounds, robustness, robustness_value
+from causalgen.effects.encode import encode_table
 from causalgen.effects.report import Estimate
-from causalgen.effects.table import EncodedTable, encode_table
+from causalgen.effects.table import EncodedTable
 from causalgen.errors import DataError
 from causalgen.graph import CausalGraph
 

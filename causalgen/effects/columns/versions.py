@@ -10,7 +10,8 @@ from numpy.typing import NDArray
 
 from ...errors import DataError
 from ...graph import CausalGraph, Estimand, Variable
-from ..table import CLUSTER, EncodedTable, encode_table
+from ..encode import encode_table
+from ..table import CLUSTER, EncodedTable
 from .declare import Column
 
 __all__ = ["Versions", "versions"]
