@@ -47,6 +47,7 @@ _ROOMS = (
     "errors",
     "graph",
     "mechanisms",
+    "mediation",
     "metrics",
     "morphology",
     "nn",

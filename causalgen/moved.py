@@ -9,7 +9,7 @@ from collections.abc import Callable, Sequence
 from importlib import import_module
 from importlib.abc import Loader, MetaPathFinder
 from importlib.machinery import ModuleSpec
-from importlib.util import find_spec, spec_from_loader
+from importlib.util import spec_from_loader
 from types import ModuleType
 from typing import Any
 
@@ -18,7 +18,6 @@ from .errors import RenamedWarning, warn
 __all__ = ["ADAPTERS", "MOVED_MODULES", "MOVED_NAMES", "OldPlaces", "keep_old_names"]
 
 MOVED_MODULES = {
-    "causalgen.effects.doubt": "causalgen.effects.diagnostics",
     "causalgen.studies.audit_page": "causalgen.audit.page",
     "causalgen.studies.audit_tables": "causalgen.audit.tables",
     "causalgen.studies.audit_words": "causalgen.audit.words",
@@ -32,13 +31,32 @@ MOVED_MODULES = {
     "causalgen.studies.benchmark_table": "causalgen.benchmark.table",
     "causalgen.studies.machine": "causalgen.machine",
 }
-"""Old module -> new module. All names of the new module, and those below, can be found in the old one; of a package, its
-modules too."""
+"""Old module -> new module. All names of the new module, and those below, can be found in the old one."""
 
 MOVED_NAMES = {
+    "causalgen.effects.CausationReport": "causalgen.mediation.NestedAnswer",
+    "causalgen.effects.NestedReport": "causalgen.mediation.NestedAnswer",
+    "causalgen.effects.bound_probabilities_of_causation": "causalgen.mediation.estimate_nested",
+    "causalgen.effects.estimate_controlled_direct_effect": "causalgen.mediation.estimate_nested",
+    "causalgen.effects.estimate_effect_on_treated": "causalgen.mediation.estimate_nested",
+    "causalgen.effects.estimate_natural_effects": "causalgen.mediation.estimate_nested",
+    "causalgen.effects.estimate_path_specific_effect": "causalgen.mediation.estimate_nested",
+    "causalgen.graph.identify_controlled_direct_effect": "causalgen.graph.identify_nested",
+    "causalgen.graph.identify_effect_on_treated": "causalgen.graph.identify_nested",
+    "causalgen.graph.identify_natural_effects": "causalgen.graph.identify_nested",
+    "causalgen.graph.identify_path_specific_effect": "causalgen.graph.identify_nested",
+    "causalgen.graph.identify_probabilities_of_causation": "causalgen.graph.identify_nested",
     "causalgen.mechanisms.catalog.DEFAULTS": "causalgen.mechanisms.catalog.default_for",
     "causalgen.mechanisms.catalog.KINDS": "causalgen.mechanisms.Mechanism.kinds",
-    "causalgen.effects.doubt.Doubt": "causalgen.effects.diagnostics.Diagnostics",
+    "causalgen.scm.CausationProbability": "causalgen.mediation.NestedEffect",
+    "causalgen.scm.NestedEffect": "causalgen.mediation.NestedEffect",
+    "causalgen.scm.NestedEffects": "causalgen.mediation.NestedAnswer",
+    "causalgen.scm.ProbabilitiesOfCausation": "causalgen.mediation.NestedAnswer",
+    "causalgen.scm.controlled_direct_effect": "causalgen.mediation.simulate_nested",
+    "causalgen.scm.effect_on_treated": "causalgen.mediation.simulate_nested",
+    "causalgen.scm.natural_effects": "causalgen.mediation.simulate_nested",
+    "causalgen.scm.path_specific_effect": "causalgen.mediation.simulate_nested",
+    "causalgen.scm.probability_of_causation": "causalgen.mediation.simulate_nested",
     "causalgen.studies.run_benchmark": "causalgen.benchmark.run_benchmark",
     "causalgen.studies.benchmark_shared.TUTOR_SEED": "causalgen.predictors.attributes.TUTOR_SEED",
     "causalgen.studies.benchmark_shared.attribute_predictors": "causalgen.predictors.attributes.attribute_predictors",
@@ -48,8 +66,23 @@ MOVED_NAMES = {
 """Old name -> new name, of functions, classes and constants. Their old module calls `keep_old_names` if it still exists."""
 
 ADAPTERS = {
+    "causalgen.effects.bound_probabilities_of_causation": "causalgen.mediation.earlier.bound_probabilities_of_causation",
+    "causalgen.effects.estimate_controlled_direct_effect": "causalgen.mediation.earlier.estimate_controlled_direct_effect",
+    "causalgen.effects.estimate_effect_on_treated": "causalgen.mediation.earlier.estimate_effect_on_treated",
+    "causalgen.effects.estimate_natural_effects": "causalgen.mediation.earlier.estimate_natural_effects",
+    "causalgen.effects.estimate_path_specific_effect": "causalgen.mediation.earlier.estimate_path_specific_effect",
+    "causalgen.graph.identify_controlled_direct_effect": "causalgen.mediation.earlier.identify_controlled_direct_effect",
+    "causalgen.graph.identify_effect_on_treated": "causalgen.mediation.earlier.identify_effect_on_treated",
+    "causalgen.graph.identify_natural_effects": "causalgen.mediation.earlier.identify_natural_effects",
+    "causalgen.graph.identify_path_specific_effect": "causalgen.mediation.earlier.identify_path_specific_effect",
+    "causalgen.graph.identify_probabilities_of_causation": "causalgen.mediation.earlier.identify_probabilities_of_causation",
     "causalgen.mechanisms.catalog.DEFAULTS": "causalgen.mechanisms.earlier.DEFAULTS",
     "causalgen.mechanisms.catalog.KINDS": "causalgen.mechanisms.earlier.KINDS",
+    "causalgen.scm.controlled_direct_effect": "causalgen.mediation.earlier.controlled_direct_effect",
+    "causalgen.scm.effect_on_treated": "causalgen.mediation.earlier.effect_on_treated",
+    "causalgen.scm.natural_effects": "causalgen.mediation.earlier.natural_effects",
+    "causalgen.scm.path_specific_effect": "causalgen.mediation.earlier.path_specific_effect",
+    "causalgen.scm.probability_of_causation": "causalgen.mediation.earlier.probability_of_causation",
 }
 """Old name -> what answers as the old one did, for those whose new one is called in another way."""
 
@@ -83,11 +116,11 @@ class OldPlaces(MetaPathFinder, Loader):
         self, fullname: str, path: Sequence[str] | None, target: ModuleType | None = None
     ) -> ModuleSpec | None:
         """The module at an old place, if there was one."""
-        return spec_from_loader(fullname, self, is_package=True) if _new_place(fullname) else None
+        return spec_from_loader(fullname, self) if fullname in MOVED_MODULES else None
 
     def exec_module(self, module: ModuleType) -> None:
         """Fill the module at the old place: it looks up every name in the new one."""
-        old, new = module.__name__, _new_place(module.__name__)
+        old, new = module.__name__, MOVED_MODULES[module.__name__]
         _warn_of(old, new)
         home = import_module(new)
 
@@ -98,15 +131,6 @@ class OldPlaces(MetaPathFinder, Loader):
                 raise AttributeError(f"module {old!r} has no attribute {name!r}") from None
 
         vars(module).update(__doc__=home.__doc__, __getattr__=_finder_of_names(old, current))
-
-
-def _new_place(old: str) -> str:
-    """Where a module is now, or the package that holds it; empty if neither moved."""
-    if old in MOVED_MODULES:
-        return MOVED_MODULES[old]
-    package, _, name = old.rpartition(".")
-    new = f"{_new_place(package)}.{name}" if package and _new_place(package) else ""
-    return new if new and find_spec(new) else ""
 
 
 def _warn_of(old: str, new: str) -> None:

@@ -15,9 +15,8 @@ from ..errors import DataError, DivergenceError, SupportWarning
 from ..graph import identify
 from .agreement_result import Agreement, AgreementPair, Verdict
 from .comparisons import Measure, calibrate, measure_units
-from .encode import encode_table
 from .report import Estimate
-from .table import CLUSTER, check_names
+from .table import CLUSTER, check_names, encode_table
 
 if TYPE_CHECKING:
     from ..scm import StructuralCausalModel

@@ -11,9 +11,8 @@ from ..datasets.hints import declare_remedy
 from ..datasets.kinds import describe
 from ..errors import DataError, NotIdentifiableError, SupportError
 from ..graph import CausalGraph, Variable
-from .encode import encode_table
 from .estimate import check_level, find_estimand
-from .table import check_names, say
+from .table import check_names, encode_table, say
 
 __all__ = ["dose_response"]
 

@@ -12,10 +12,9 @@ from scipy.stats import f as fisher
 from ..datasets.declared import KindsLike, declare_kinds
 from ..errors import DataError, NotIdentifiableError, UnknownNameError
 from ..graph import CausalGraph, Estimand
-from .encode import encode_table
 from .estimate import check_level, find_estimand
 from .groups import Bins, check_by, form_groups
-from .table import check_names, say
+from .table import check_names, encode_table, say
 
 if TYPE_CHECKING:
     from .estimators.adjustment import Influence

@@ -1,5 +1,6 @@
 """Causal graphs: assumptions, their implications, and the effects that they identify. Imports no torch."""
 
+from ..moved import keep_old_names
 from .adjustment import AdjustmentCheck, adjustment_sets, check_adjustment_set, efficient_adjustment_set
 from .causation import Bounds, causation_bounds
 from .derivation import Derivation, Step
@@ -11,23 +12,17 @@ from .do_calculus import (
 )
 from .estimand import Estimand
 from .expression import Expression, Probability, Product, Quotient, Sum
-from .formats import format_graph, write_graph
+from .formats import format_graph, parse_graph, read_graph, write_graph
 from .front_door import front_door_set
 from .graph import CausalGraph
 from .hedge import Hedge
 from .identify import identify
 from .instruments import InstrumentCheck, check_instrument, instruments
 from .joint import check_joint_adjustment_set, joint_adjustment_set
-from .nested import (
-    identify_controlled_direct_effect,
-    identify_effect_on_treated,
-    identify_natural_effects,
-    identify_path_specific_effect,
-    identify_probabilities_of_causation,
-)
+from .nested import NestedQuestion, identify_nested
 from .nested_estimand import NestedEstimand
-from .nested_paths import active_paths, causal_paths
 from .parse import EdgesLike
+from .paths import active_paths, causal_paths
 from .separation import Independence, Latent
 from .variable import Kind, Variable
 
@@ -45,6 +40,7 @@ __all__ = [
     "Kind",
     "Latent",
     "NestedEstimand",
+    "NestedQuestion",
     "Probability",
     "Product",
     "Quotient",
@@ -64,11 +60,7 @@ __all__ = [
     "format_graph",
     "front_door_set",
     "identify",
-    "identify_controlled_direct_effect",
-    "identify_effect_on_treated",
-    "identify_natural_effects",
-    "identify_path_specific_effect",
-    "identify_probabilities_of_causation",
+    "identify_nested",
     "insertion_of_actions",
     "insertion_of_observations",
     "instruments",
@@ -78,5 +70,4 @@ __all__ = [
     "write_graph",
 ]
 
-parse_graph = CausalGraph.parse
-read_graph = CausalGraph.read
+keep_old_names(__name__)

@@ -26,7 +26,7 @@ from .adjustment import write_set
 from .general import descend, districts
 from .graph import CausalGraph
 from .hedge import Hedge
-from .nested_paths import Path, causal_paths, write_directed
+from .paths import Path, causal_paths, write_directed
 
 __all__ = ["Factor", "carried_levels", "factors"]
 

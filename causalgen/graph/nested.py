@@ -9,9 +9,13 @@ References:
     Shpitser, Counterfactual graphical models for longitudinal mediation analysis with unobserved confounding (2013).
 """
 
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any
 
-from ..errors import GraphError, NotIdentifiableError
+import networkx as nx
+
+from ..errors import DataError, GraphError, NotIdentifiableError, UnknownNameError, nearest
 from .adjustment import (
     adjustment_sets,
     best_attempt,
@@ -21,342 +25,313 @@ from .adjustment import (
     observed_nodes,
     write_set,
 )
-from .causation import DEFINITIONS
 from .edge_formula import Factor, carried_levels, factors
 from .graph import CausalGraph
 from .identify import identify
-from .nested_estimand import NestedEstimand, Stage
-from .nested_paths import Path, PathsLike, active_paths, causal_paths, write_directed
-from .nested_terms import early, mediation_set, mediation_terms, stages
-from .nested_words import assume, join, write_causation, write_nested, write_treated
+from .nested_estimand import QUERIES, NestedEstimand, NestedQuery, Stage, join
 from .parse import EdgesLike
+from .paths import Path, PathsLike, active_paths, causal_paths
+from .separation import ancestral_closure
 
-__all__ = [
-    "identify_controlled_direct_effect",
-    "identify_effect_on_treated",
-    "identify_natural_effects",
-    "identify_path_specific_effect",
-    "identify_probabilities_of_causation",
-    "select_mediators",
-]
+__all__ = ["NestedQuestion", "identify_nested", "select_mediators", "select_paths"]
 
 
-def identify_natural_effects(
-    graph: CausalGraph,
-    *,
-    treatment: str,
-    outcome: str,
-    mediators: str | Iterable[str] | None = None,
-    observed: Iterable[str] | None = None,
+@dataclass(frozen=True)
+class NestedQuestion:
+    """A question about the effect of X on Y across worlds of the same unit; X=b is compared with X=a.
+
+    - "natural": Y(b, M(a)) - Y(a), the direct effect, and Y(a, M(b)) - Y(a), the indirect effect, as parts of the total.
+    - "controlled": Y(b, m) - Y(a, m), the direct effect with M set to m in every unit.
+    - "path": the effect when b acts along some paths and a along all others.
+    - "treated": Y(b) - Y(a) among the units that have X=b.
+    - "causation": the probabilities that X=b was necessary and sufficient for a binary outcome.
+
+    Args:
+        query: One of the words above.
+        treatment: X.
+        outcome: Y.
+        contrast: (a, b), labels or natural units; identification alone needs none.
+        mediators: M. For "natural" names, by default every observed variable on a causal path; for "controlled" a mapping
+            of each name to the value that it is set to (names alone suffice for identification).
+        paths: For "path": the active paths, such as "x -> m -> y"; one string may hold several, separated by `;`.
+        edges: For "path", instead of paths: active edges; a path is active when all its edges are.
+
+    Raises:
+        UnknownNameError: There is no such query.
+        DataError: The query does not take mediators or paths that are given, or lacks those that it needs.
+    """
+
+    query: NestedQuery
+    treatment: str
+    outcome: str
+    contrast: tuple[Any, Any] | None = None
+    mediators: str | Iterable[str] | Mapping[str, Any] | None = None
+    paths: PathsLike | None = None
+    edges: EdgesLike | None = None
+
+    def __post_init__(self) -> None:
+        if self.query not in QUERIES:
+            raise UnknownNameError(
+                f"Expected a query among {', '.join(QUERIES)}; got {self.query!r}." + nearest(str(self.query), QUERIES)
+            )
+        if self.mediators is not None and self.query not in ("natural", "controlled"):
+            raise DataError(f"Expected no mediators for the {QUERIES[self.query]}; got some. Leave them out.")
+        if (self.paths is not None or self.edges is not None) and self.query != "path":
+            raise DataError(
+                f"Expected no paths for the {QUERIES[self.query]}; got some. Leave them out, or ask for 'path'."
+            )
+        if self.query == "controlled" and not self.mediators:
+            raise DataError(
+                "Expected the mediators that a controlled direct effect sets, such as {'name': value}; got none."
+            )
+
+    @property
+    def settings(self) -> Mapping[str, Any]:
+        """The values that the mediators of a controlled direct effect are set to.
+
+        Raises:
+            DataError: They are given without values.
+        """
+        if self.query != "controlled":
+            return {}
+        if not isinstance(self.mediators, Mapping):
+            raise DataError(f"Expected mediators as a mapping such as {{'name': value}}; got {self.mediators!r}.")
+        return self.mediators
+
+
+def identify_nested(
+    graph: CausalGraph, question: NestedQuestion, *, observed: Iterable[str] | None = None
 ) -> NestedEstimand:
-    """Find a formula for Y(b, M(a)), from which the natural direct and indirect effects follow.
+    """Find a formula in the observational distribution that answers a nested question.
 
-    Tried in turn: the mediation formula with one adjustment set; the edge g-formula, which also reaches graphs in
-    which no one set suffices.
+    Natural effects use the mediation formula with one adjustment set, or else the edge g-formula, which also reaches
+    graphs in which no single set suffices. Path-specific effects use the edge g-formula, which is complete: an error means
+    that no formula exists. A controlled direct effect needs no assumption across worlds, and a variable that X affects may
+    confound M and Y. Probabilities of causation are bounded (Tian and Pearl).
 
     Args:
         graph: The causal graph.
-        treatment: X.
-        outcome: Y.
-        mediators: M, kept at what it would be under X=a; by default every observed variable on a causal path.
+        question: The question; its contrast is not needed.
         observed: The measured variables; by default all but images.
 
     Raises:
-        NotIdentifiableError: The message names the recanting witness, or the hidden common cause, and what would help.
+        NotIdentifiableError: The message names the recanting witness, the recanting district or the hidden common cause,
+            and what would help.
         UnknownNameError: A name is not a node.
-        GraphError: Treatment and outcome are the same, there is no mediator, or one is on no causal path.
+        GraphError: Treatment and outcome are the same, there is no mediator, one is on no causal path, a path is not in
+            the graph, or a variable that must be binary is not.
 
     >>> graph = CausalGraph("hurry -> {pen, intensity}; pen -> thickness -> intensity; pen -> intensity")
-    >>> print(identify_natural_effects(graph, treatment="pen", outcome="intensity").formula)
+    >>> print(identify_nested(graph, NestedQuestion("natural", "pen", "intensity")).formula)
     P(intensity(pen=b, thickness(pen=a))) =
         Σ_{hurry, thickness} P(intensity | pen=b, hurry, thickness) P(thickness | pen=a, hurry) P(hurry)
-    """
-    measured = _measured(graph, treatment, outcome, observed)
-    chosen = select_mediators(graph, treatment, outcome, mediators, observed=measured)
-    adjustment = mediation_set(graph, treatment, outcome, chosen, measured)
-    if adjustment is not None:
-        terms = mediation_terms(outcome, chosen, adjustment, graph)
-        blocks: tuple[Stage, ...] = ((chosen, "a"), ((outcome,), "b"))
-    else:
-        direct = {path for path in causal_paths(graph, treatment, outcome) if not set(path) & set(chosen)}
-        terms = _edge_terms(graph, treatment, outcome, direct, measured)
-        blocks = stages(graph, treatment, terms)
-    m = join(chosen)
-    return NestedEstimand(
-        query="natural effects",
-        method="edge g-formula" if adjustment is None else "mediation formula",
-        treatment=treatment,
-        outcome=outcome,
-        text=(
-            f"The natural direct effect of '{treatment}' on '{outcome}' compares what {outcome} would be under "
-            f"{treatment}=b, with {m} kept at what would have been under {treatment}=a, with {outcome} under "
-            f"{treatment}=a. The natural indirect effect keeps {treatment}=a and moves {m} to what would have been "
-            f"under {treatment}=b."
-        ),
-        written=write_nested("natural effects", terms, treatment, outcome, mediators=chosen),
-        assumptions=assume("natural effects", treatment, outcome, chosen, early(graph, treatment, terms)),
-        mediators=chosen,
-        adjustment=early(graph, treatment, terms),
-        factors=terms,
-        stages=blocks,
-    )
-
-
-def identify_path_specific_effect(
-    graph: CausalGraph,
-    *,
-    treatment: str,
-    outcome: str,
-    paths: PathsLike | None = None,
-    edges: EdgesLike | None = None,
-    observed: Iterable[str] | None = None,
-) -> NestedEstimand:
-    """Find a formula for the outcome when X=b acts along the active paths and X=a along all others.
-
-    Complete: an error means that no formula in the observed variables exists (Shpitser 2013).
-
-    Args:
-        graph: The causal graph.
-        treatment: X.
-        outcome: Y.
-        paths: The active paths, such as "x -> m -> y".
-        edges: Instead of paths: active edges; a path is active when all its edges are.
-        observed: The measured variables; by default all but images.
-
-    Raises:
-        NotIdentifiableError: A recanting witness, a recanting district, or a hidden common cause.
-        UnknownNameError: A name is not a node.
-        GraphError: A path is not in the graph.
-
-    >>> graph = CausalGraph("x -> l -> {m, y}; m -> y")
-    >>> identify_path_specific_effect(graph, treatment="x", outcome="y", paths="x -> l -> m -> y")
+    >>> print(identify_nested(graph, NestedQuestion("treated", "pen", "intensity")).formula)
+    E[intensity(b) - intensity(a) | pen=b] =
+        E[intensity | pen=b] - Σ_{hurry} E[intensity | pen=a, hurry] P(hurry | pen=b)
+    >>> graph = CausalGraph("x -> l -> {m, y}; m -> y; x -> y")
+    >>> print(identify_nested(graph, NestedQuestion("controlled", "x", "y", mediators="m")).formula)
+    P(y | do(x=b, m)) = Σ_{l} P(y | x=b, l, m) P(l | x=b)
+    >>> identify_nested(graph, NestedQuestion("path", "x", "y", paths="x -> l -> m -> y"))
     Traceback (most recent call last):
         ...
     causalgen.errors.NotIdentifiableError: Expected every variable to pass on one value of the treatment; got the
     recanting witness 'l': ...
     """
-    measured = _measured(graph, treatment, outcome, observed)
-    active = active_paths(graph, treatment, outcome, paths=paths, edges=edges)
-    terms = _edge_terms(graph, treatment, outcome, active, measured)
-    shown = tuple(path for path in causal_paths(graph, treatment, outcome) if path in active)
-    along = join(tuple(map(write_directed, shown)))
-    return NestedEstimand(
-        query="path-specific effect",
-        method="edge g-formula",
-        treatment=treatment,
-        outcome=outcome,
-        text=(
-            f"The effect of '{treatment}' on '{outcome}' along {along}: what {outcome} would be if {treatment}=b acted "
-            f"along that and {treatment}=a along every other path, against {treatment}=a along all."
-        ),
-        written=write_nested("path-specific effect", terms, treatment, outcome, paths=shown),
-        assumptions=assume("path-specific effect", treatment, outcome, (), early(graph, treatment, terms)),
-        adjustment=early(graph, treatment, terms),
-        paths=shown,
-        factors=terms,
-        stages=stages(graph, treatment, terms),
-    )
+    check_pair(graph, question.treatment, question.outcome)
+    measured = observed_nodes(graph, observed)
+    if observed is None:
+        measured = graph.select((*measured, question.treatment, question.outcome))
+    for name in (question.treatment, question.outcome):
+        if name not in measured:
+            raise NotIdentifiableError(f"Expected treatment and outcome to be observed; got '{name}' hidden.")
+    return _FORMULAS[question.query](graph, question, measured)
 
 
-def identify_controlled_direct_effect(
-    graph: CausalGraph,
-    *,
-    treatment: str,
-    outcome: str,
-    mediators: str | Iterable[str],
-    observed: Iterable[str] | None = None,
-) -> NestedEstimand:
-    """Find a formula for P(Y | do(X, M)), from which the controlled direct effect follows: M is set, not kept.
-
-    It needs no assumption across worlds, and a variable that X affects may confound M and Y.
-
-    Args:
-        graph: The causal graph.
-        treatment: X.
-        outcome: Y.
-        mediators: M, set to the same values for all units.
-        observed: The measured variables; by default all but images.
+def select_mediators(graph: CausalGraph, question: NestedQuestion, *, observed: Collection[str]) -> tuple[str, ...]:
+    """The mediators of the question, or every observed variable on a causal path, checked.
 
     Raises:
-        NotIdentifiableError: A hidden common cause hides how a variable responds.
-        UnknownNameError: A name is not a node.
-        GraphError: Treatment and outcome are the same, there is no mediator, or one is on no causal path.
-
-    >>> graph = CausalGraph("x -> l -> {m, y}; m -> y; x -> y")
-    >>> print(identify_controlled_direct_effect(graph, treatment="x", outcome="y", mediators="m").formula)
-    P(y | do(x=b, m)) = Σ_{l} P(y | x=b, l, m) P(l | x=b)
-    """
-    measured = _measured(graph, treatment, outcome, observed)
-    chosen = select_mediators(graph, treatment, outcome, mediators, observed=measured)
-    visible = graph.project(measured)
-    levels = dict.fromkeys(visible.children(treatment), "b")
-    terms = factors(visible, treatment, outcome, levels, held=chosen)
-    m = join(chosen)
-    return NestedEstimand(
-        query="controlled direct effect",
-        method="g-formula",
-        treatment=treatment,
-        outcome=outcome,
-        text=(
-            f"The controlled direct effect of '{treatment}' on '{outcome}' compares {outcome} under {treatment}=b with "
-            f"{outcome} under {treatment}=a when {m} is set to the same value for every unit under both."
-        ),
-        written=write_nested("controlled direct effect", terms, treatment, outcome, mediators=chosen),
-        assumptions=assume("controlled direct effect", treatment, outcome, chosen, early(graph, treatment, terms)),
-        mediators=chosen,
-        adjustment=early(graph, treatment, terms),
-        factors=terms,
-        stages=stages(graph, treatment, terms, joined=False),
-    )
-
-
-def identify_effect_on_treated(
-    graph: CausalGraph, *, treatment: str, outcome: str, observed: Iterable[str] | None = None
-) -> NestedEstimand:
-    """Find a formula for E[Y(b) - Y(a) | X=b], the effect on the units that have X=b, by back-door adjustment.
-
-    Args:
-        graph: The causal graph.
-        treatment: X.
-        outcome: Y.
-        observed: The measured variables; by default all but images.
-
-    Raises:
-        NotIdentifiableError: No observed set blocks every back-door path; the message names one.
-        UnknownNameError: A name is not a node.
-        GraphError: Treatment and outcome are the same, or only open back-door paths connect them.
-
-    >>> graph = CausalGraph("hurry -> {pen, intensity}; pen -> intensity")
-    >>> print(identify_effect_on_treated(graph, treatment="pen", outcome="intensity").formula)
-    E[intensity(b) - intensity(a) | pen=b] =
-        E[intensity | pen=b] - Σ_{hurry} E[intensity | pen=a, hurry] P(hurry | pen=b)
-    """
-    measured = _measured(graph, treatment, outcome, observed)
-    chosen = efficient_adjustment_set(graph, treatment, outcome, observed=measured)
-    if chosen is None:
-        chosen = next(iter(adjustment_sets(graph, treatment, outcome, observed=measured, limit=1)), None)
-    if chosen is None and outcome not in graph.descendants(treatment):
-        raise GraphError(
-            f"Expected a treatment that acts on the outcome; no directed path leads from '{treatment}' to '{outcome}', so "
-            "the effect on the treated is 0."
-        )
-    if chosen is None:
-        attempt = best_attempt(graph, treatment, outcome, measured)
-        raise NotIdentifiableError(
-            f"Expected a set of observed variables that blocks every back-door path from '{treatment}' to '{outcome}'; "
-            f"got {attempt.open_path}, which stays open given {write_set(attempt.adjustment)}. Measure the common cause "
-            "on it and draw it as a variable."
-        )
-    return NestedEstimand(
-        query="effect on the treated",
-        method="back-door",
-        treatment=treatment,
-        outcome=outcome,
-        text=(
-            f"The effect of '{treatment}' on '{outcome}' among the units with {treatment}=b: what their {outcome} is, "
-            f"against what it would have been under {treatment}=a."
-        ),
-        written=write_treated(treatment, outcome, chosen),
-        assumptions=assume("effect on the treated", treatment, outcome, (), chosen),
-        adjustment=chosen,
-    )
-
-
-def identify_probabilities_of_causation(
-    graph: CausalGraph, *, treatment: str, outcome: str, observed: Iterable[str] | None = None
-) -> NestedEstimand:
-    """Bounds of the probabilities of necessity and sufficiency, for a binary treatment and a binary outcome.
-
-    The bounds are Tian and Pearl's, in P(X, Y) and P(Y | do(X)), which must be identified. The assumptions name the
-    one, monotonicity, under which the lower bounds are the probabilities themselves.
-
-    Args:
-        graph: The causal graph; kinds, where declared, must be binary.
-        treatment: X, with b the value that may cause and a the value compared with.
-        outcome: Y; its second label is the outcome that may be caused.
-        observed: The measured variables; by default all but images.
-
-    Raises:
-        NotIdentifiableError: P(Y | do(X)) is not identified.
-        UnknownNameError: A name is not a node.
-        GraphError: Treatment and outcome are the same, or one is not binary.
-    """
-    measured = _measured(graph, treatment, outcome, observed)
-    for name in (treatment, outcome):
-        if graph[name].kind not in ("binary", None):
-            raise GraphError(
-                "Expected a binary treatment and a binary outcome for probabilities of causation; "
-                f"'{name}' is {graph[name].kind}. Recode it into two labels."
-            )
-    effect = identify(graph, treatment=treatment, outcome=outcome, observed=measured)
-    return NestedEstimand(
-        query="probabilities of causation",
-        method="bounds",
-        treatment=treatment,
-        outcome=outcome,
-        text="; ".join(f"{name}, {words}" for name, words in DEFINITIONS.items()) + ".",
-        written=write_causation(treatment, outcome),
-        assumptions=(*effect.assumptions, *assume("probabilities of causation", treatment, outcome, (), ())),
-        adjustment=effect.adjustment,
-    )
-
-
-def select_mediators(
-    graph: CausalGraph,
-    treatment: str,
-    outcome: str,
-    mediators: str | Iterable[str] | None,
-    *,
-    observed: Collection[str],
-) -> tuple[str, ...]:
-    """The mediators asked for, or every observed variable on a causal path, checked.
-
-    Raises:
-        NotIdentifiableError: A mediator that is asked for is not observed.
+        NotIdentifiableError: A requested mediator is not observed.
         GraphError: There is none, or one is on no causal path.
     """
-    check_pair(graph, treatment, outcome)
-    between = graph.select(set(causal_nodes(graph, treatment, outcome)) - {outcome})
-    chosen = graph.select(set(between) & set(observed) if mediators is None else mediators)
+    x, y = question.treatment, question.outcome
+    check_pair(graph, x, y)
+    between = graph.select(set(causal_nodes(graph, x, y)) - {y})
+    chosen = graph.select(set(between) & set(observed) if question.mediators is None else question.mediators)
     for name in chosen:
         if name not in between:
             raise GraphError(
-                f"Expected mediators on a causal path from '{treatment}' to '{outcome}': "
-                f"{', '.join(between) or 'there is none'}; got '{name}'."
+                f"Expected mediators on a causal path from '{x}' to '{y}': {', '.join(between) or 'there is none'}; got "
+                f"'{name}'."
             )
         if name not in observed:
             raise NotIdentifiableError(
                 f"Expected observed mediators; got '{name}', which is not. Measure it, or ask a fitted model."
             )
     if not chosen:
-        raise GraphError(
-            f"Expected a mediator between '{treatment}' and '{outcome}'; got none. "
-            + _without_mediators(graph, treatment, outcome, between)
-        )
+        raise GraphError(f"Expected a mediator between '{x}' and '{y}'; got none. {_no_mediator(graph, x, y, between)}")
     return chosen
 
 
-def _without_mediators(graph: CausalGraph, treatment: str, outcome: str, between: tuple[str, ...]) -> str:
+def select_paths(graph: CausalGraph, question: NestedQuestion) -> tuple[Path, ...]:
+    """The active paths of a path-specific effect, checked, shortest first; see `active_paths`."""
+    x, y = question.treatment, question.outcome
+    active = active_paths(graph, x, y, paths=question.paths, edges=question.edges)
+    return tuple(path for path in causal_paths(graph, x, y) if path in active)
+
+
+def _no_mediator(graph: CausalGraph, x: str, y: str, between: tuple[str, ...]) -> str:
     if between:
         return f"Measure or name {join(between)}."
-    if outcome in graph.children(treatment):
+    if y in graph.children(x):
         return "The whole effect is direct: ask for the effect itself."
-    return f"'{treatment}' has no effect on '{outcome}'."
+    reversed_ = f" '{y}' acts on '{x}': did you swap treatment and outcome?" if x in graph.descendants(y) else ""
+    return f"'{x}' has no effect on '{y}'.{reversed_}"
 
 
-def _measured(graph: CausalGraph, treatment: str, outcome: str, observed: Iterable[str] | None) -> tuple[str, ...]:
-    check_pair(graph, treatment, outcome)
-    measured = observed_nodes(graph, observed)
-    if observed is None:
-        measured = graph.select((*measured, treatment, outcome))
-    for name in (treatment, outcome):
-        if name not in measured:
-            raise NotIdentifiableError(f"Expected treatment and outcome to be observed; got '{name}' hidden.")
-    return measured
+def _natural(graph: CausalGraph, question: NestedQuestion, measured: tuple[str, ...]) -> NestedEstimand:
+    x, y = question.treatment, question.outcome
+    chosen = select_mediators(graph, question, observed=measured)
+    adjustment = _mediation_set(graph, question, chosen, measured)
+    if adjustment is None:
+        direct = {path for path in causal_paths(graph, x, y) if not set(path) & set(chosen)}
+        terms = _edge_terms(graph, question, direct, measured)
+        return _summed(graph, question, "edge g-formula", terms, mediators=chosen)
+    response = Factor((y,), graph.select((*adjustment, *chosen)), "b", True)
+    terms = (Factor(chosen, adjustment, "a", True), response)
+    terms = (Factor(adjustment, (), "", True), *terms) if adjustment else terms
+    return _summed(graph, question, "mediation formula", terms, mediators=chosen, stages=((chosen, "a"), ((y,), "b")))
+
+
+def _controlled(graph: CausalGraph, question: NestedQuestion, measured: tuple[str, ...]) -> NestedEstimand:
+    chosen = select_mediators(graph, question, observed=measured)
+    visible = graph.project(measured)
+    levels = dict.fromkeys(visible.children(question.treatment), "b")
+    terms = factors(visible, question.treatment, question.outcome, levels, held=chosen)
+    return _summed(graph, question, "g-formula", terms, mediators=chosen)
+
+
+def _path(graph: CausalGraph, question: NestedQuestion, measured: tuple[str, ...]) -> NestedEstimand:
+    active = select_paths(graph, question)
+    return _summed(graph, question, "edge g-formula", _edge_terms(graph, question, active, measured), paths=active)
+
+
+def _treated(graph: CausalGraph, question: NestedQuestion, measured: tuple[str, ...]) -> NestedEstimand:
+    x, y = question.treatment, question.outcome
+    chosen = efficient_adjustment_set(graph, x, y, observed=measured)
+    if chosen is None:
+        chosen = next(iter(adjustment_sets(graph, x, y, observed=measured, limit=1)), None)
+    if chosen is None and y not in graph.descendants(x):
+        raise GraphError(
+            f"Expected a treatment that acts on the outcome; no directed path leads from '{x}' to '{y}', so the effect on "
+            "the treated is 0."
+        )
+    if chosen is None:
+        attempt = best_attempt(graph, x, y, measured)
+        raise NotIdentifiableError(
+            f"Expected a set of observed variables that blocks every back-door path from '{x}' to '{y}'; got "
+            f"{attempt.open_path}, which stays open given {write_set(attempt.adjustment)}. Measure the common cause on it "
+            "and draw it as a variable."
+        )
+    return NestedEstimand("treated", "back-door", x, y, adjustment=chosen)
+
+
+def _causation(graph: CausalGraph, question: NestedQuestion, measured: tuple[str, ...]) -> NestedEstimand:
+    x, y = question.treatment, question.outcome
+    for name in (x, y):
+        if graph[name].kind not in ("binary", None):
+            raise GraphError(
+                "Expected a binary treatment and a binary outcome for probabilities of causation; "
+                f"'{name}' is {graph[name].kind}. Recode it into two labels."
+            )
+    effect = identify(graph, treatment=x, outcome=y, observed=measured)
+    return NestedEstimand("causation", "bounds", x, y, adjustment=effect.adjustment, required=tuple(effect.assumptions))
+
+
+_FORMULAS = {
+    "natural": _natural,
+    "controlled": _controlled,
+    "path": _path,
+    "treated": _treated,
+    "causation": _causation,
+}
+
+
+def _summed(
+    graph: CausalGraph,
+    question: NestedQuestion,
+    method: Any,
+    terms: tuple[Factor, ...],
+    *,
+    stages: tuple[Stage, ...] | None = None,
+    **named: Any,
+) -> NestedEstimand:
+    """An estimand that is a sum over factors; `named` holds its mediators or paths."""
+    late = graph.descendants(question.treatment)
+    early = graph.select(node for term in terms for node in term.nodes if node not in late)
+    return NestedEstimand(
+        question.query,
+        method,
+        question.treatment,
+        question.outcome,
+        adjustment=early,
+        factors=terms,
+        stages=_stages(graph, question, terms) if stages is None else stages,
+        **named,
+    )
+
+
+def _mediation_set(
+    graph: CausalGraph, question: NestedQuestion, mediators: tuple[str, ...], measured: tuple[str, ...]
+) -> tuple[str, ...] | None:
+    """A set W unaffected by X with (Y(b, m), M(a)) ⊥ X | W and Y(b, m) ⊥ M(a) | W; no member can be dropped.
+
+    Both are read off the graph without the arrows out of X; for the second those out of M are removed as well. What X
+    affects cannot be in W, so a variable that X affects and that confounds M and Y leaves a path open.
+    """
+    treatment, outcome = question.treatment, question.outcome
+    dag = graph.canonical()
+    single = nx.restricted_view(dag, [], list(dag.out_edges(treatment)))
+    double = nx.restricted_view(dag, [], list(dag.out_edges([treatment, *mediators])))
+    allowed = set(measured) - {treatment, *graph.descendants(treatment)}
+
+    def valid(chosen: Collection[str]) -> bool:
+        return nx.is_d_separator(single, {treatment}, {*mediators, outcome}, set(chosen)) and nx.is_d_separator(
+            double, set(mediators), {outcome}, set(chosen)
+        )
+
+    near = ancestral_closure(dag, [treatment, *mediators, outcome])
+    nearer = ancestral_closure(double, [*mediators, outcome])
+    for start in (allowed & near, allowed & nearer):
+        if valid(start):
+            for name in graph.select(start):
+                start = start - {name} if valid(start - {name}) else start
+            return graph.select(start)
+    return None
 
 
 def _edge_terms(
-    graph: CausalGraph, treatment: str, outcome: str, active: Collection[Path], measured: tuple[str, ...]
+    graph: CausalGraph, question: NestedQuestion, active: Collection[Path], measured: tuple[str, ...]
 ) -> tuple[Factor, ...]:
-    levels = carried_levels(graph, treatment, outcome, active, measured)
-    return factors(graph.project(measured), treatment, outcome, levels)
+    x, y = question.treatment, question.outcome
+    return factors(graph.project(measured), x, y, carried_levels(graph, x, y, active, measured))
+
+
+def _stages(graph: CausalGraph, question: NestedQuestion, terms: tuple[Factor, ...]) -> tuple[Stage, ...]:
+    """Descendants of the treatment, neighbours of one treatment value joined; nothing unless every factor is plain.
+
+    Neighbours are not joined for a controlled effect: a variable that is set may lie between them and depend on the first.
+    """
+    if not all(term.plain for term in terms):
+        return ()
+    late = graph.descendants(question.treatment)
+    found: list[Stage] = []
+    for term in terms:
+        if term.nodes[0] not in late:
+            continue
+        level = term.level or (found[-1][1] if found else "b")
+        if found and found[-1][1] == level and question.query != "controlled":
+            found[-1] = ((*found[-1][0], *term.nodes), level)
+        else:
+            found.append((term.nodes, level))
+    return tuple(found)

@@ -5,17 +5,14 @@ import pytest
 from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
 
-from causalgen.errors import GraphError, NotIdentifiableError, UnknownNameError
+from causalgen.errors import DataError, GraphError, NotIdentifiableError, UnknownNameError
 from causalgen.graph import (
     CausalGraph,
+    NestedQuestion,
     Variable,
     causal_paths,
     causation_bounds,
-    identify_controlled_direct_effect,
-    identify_effect_on_treated,
-    identify_natural_effects,
-    identify_path_specific_effect,
-    identify_probabilities_of_causation,
+    identify_nested,
 )
 
 from .functional_models import FunctionalModel, evaluate, evaluate_stages
@@ -37,12 +34,16 @@ def effects(draw, **options):
     return graph, *draw(st.sampled_from(pairs))
 
 
+def identify(query, graph, *, treatment, outcome, observed=None, **question):
+    return identify_nested(graph, NestedQuestion(query, treatment, outcome, **question), observed=observed)
+
+
 def natural(graph, **options):
-    return identify_natural_effects(graph, treatment="x", outcome="y", **options)
+    return identify("natural", graph, treatment="x", outcome="y", **options)
 
 
 def path_specific(graph, paths, **options):
-    return identify_path_specific_effect(graph, treatment="x", outcome="y", paths=paths, **options)
+    return identify("path", graph, treatment="x", outcome="y", paths=paths, **options)
 
 
 # -- laws ------------------------------------------------------------------------------------------------------------
@@ -54,7 +55,7 @@ def test_the_natural_formula_is_the_nested_counterfactual(question, seed):
     """Estimand: E[Y(b, M(a))] with M all nodes between, on random mixed graphs."""
     graph, x, y = question
     try:
-        estimand = identify_natural_effects(graph, treatment=x, outcome=y)
+        estimand = identify("natural", graph, treatment=x, outcome=y)
     except (GraphError, NotIdentifiableError):
         assume(False)
     model = FunctionalModel(graph, np.random.default_rng(seed))
@@ -73,7 +74,7 @@ def test_the_path_formula_is_the_nested_counterfactual(question, seed, data):
     paths = causal_paths(graph, x, y)
     active = data.draw(st.sets(st.sampled_from(paths), min_size=1))
     try:
-        estimand = identify_path_specific_effect(graph, treatment=x, outcome=y, paths=active)
+        estimand = identify("path", graph, treatment=x, outcome=y, paths=active)
     except NotIdentifiableError:
         assume(False)
     model = FunctionalModel(graph, np.random.default_rng(seed))
@@ -92,7 +93,7 @@ def test_the_controlled_formula_is_the_interventional_distribution(question, see
     assume(between)
     m = between[seed % len(between)]
     try:
-        estimand = identify_controlled_direct_effect(graph, treatment=x, outcome=y, mediators=m)
+        estimand = identify("controlled", graph, treatment=x, outcome=y, mediators=m)
     except NotIdentifiableError:
         assume(False)
     model = FunctionalModel(graph, np.random.default_rng(seed))
@@ -109,12 +110,12 @@ def test_the_controlled_formula_is_the_interventional_distribution(question, see
 def test_the_complete_criterion_accepts_what_the_mediation_formula_answers(question):
     graph, x, y = question
     try:
-        estimand = identify_natural_effects(graph, treatment=x, outcome=y)
+        estimand = identify("natural", graph, treatment=x, outcome=y)
     except (GraphError, NotIdentifiableError):
         assume(False)
     direct = [path for path in causal_paths(graph, x, y) if not set(path) & set(estimand.mediators)]
     if direct:
-        identify_path_specific_effect(graph, treatment=x, outcome=y, paths=direct)
+        identify("path", graph, treatment=x, outcome=y, paths=direct)
 
 
 @law
@@ -123,7 +124,7 @@ def test_the_effect_on_the_treated_is_the_counterfactual_mean_among_them(questio
     """Estimand: E[Y(a) | X=b] = Σ_z E[Y | X=a, z] P(z | X=b), z the adjustment set."""
     graph, x, y = question
     try:
-        estimand = identify_effect_on_treated(graph, treatment=x, outcome=y)
+        estimand = identify("treated", graph, treatment=x, outcome=y)
     except NotIdentifiableError:
         assume(False)
     model = FunctionalModel(graph, np.random.default_rng(seed))
@@ -200,7 +201,7 @@ def test_the_mediation_formula_in_plain_text():
 
 def test_natural_and_direct_path_effects_agree():
     assert path_specific(MEDIATION, "x -> y").stages == natural(MEDIATION).stages
-    by_edges = identify_path_specific_effect(MEDIATION, treatment="x", outcome="y", edges="x -> m -> y")
+    by_edges = identify("path", MEDIATION, treatment="x", outcome="y", edges="x -> m -> y")
     assert by_edges == path_specific(MEDIATION, [("x", "m", "y")])
 
 
@@ -261,7 +262,7 @@ def test_full_mediation_survives_a_hidden_cause_of_treatment_and_outcome():
 
 def test_controlled_effects_need_no_second_world():
     """The recanting witness of the natural effect is an ordinary variable here, averaged over before m is set."""
-    estimand = identify_controlled_direct_effect(CHAIN, treatment="x", outcome="y", mediators="m")
+    estimand = identify("controlled", CHAIN, treatment="x", outcome="y", mediators="m")
     assert estimand.formula == "P(y | do(x=b, m)) = Σ_{l} P(y | x=b, l, m) P(l | x=b)"
     assert estimand.stages == ((("l",), "b"), (("y",), "b"))
     assert not any("Cross-world" in sentence for sentence in estimand.assumptions)
@@ -288,7 +289,7 @@ def test_one_string_may_hold_several_paths():
 
 
 def test_causation_says_what_is_assumed_for_a_point():
-    estimand = identify_probabilities_of_causation(MEDIATION, treatment="x", outcome="y")
+    estimand = identify("causation", MEDIATION, treatment="x", outcome="y")
     assert not estimand.point
     assert estimand.adjustment == ("z",)
     assert "monotonicity" in estimand.assumptions[-1]
@@ -300,9 +301,9 @@ def test_causation_says_what_is_assumed_for_a_point():
 @pytest.mark.parametrize(
     ("ask", "error", "message"),
     [
-        (lambda: identify_natural_effects(MEDIATION, treatment="x", outcome="x"), GraphError, "two different"),
+        (lambda: identify("natural", MEDIATION, treatment="x", outcome="x"), GraphError, "two different"),
         (
-            lambda: identify_natural_effects(MEDIATION, treatment="x", outcome="yy"),
+            lambda: identify("natural", MEDIATION, treatment="x", outcome="yy"),
             UnknownNameError,
             "Did you mean|got 'yy'",
         ),
@@ -326,18 +327,24 @@ def test_causation_says_what_is_assumed_for_a_point():
         (lambda: natural(CausalGraph("x; y")), GraphError, "'x' has no effect on 'y'"),
         (lambda: path_specific(MEDIATION, "x -> y", edges="x -> y"), GraphError, "both or neither"),
         (lambda: path_specific(MEDIATION, None), GraphError, "both or neither"),
+        (lambda: NestedQuestion("naturel", "x", "y"), UnknownNameError, "Did you mean 'natural'"),
+        (lambda: NestedQuestion("path", "x", "y", mediators="m"), DataError, "Expected no mediators for the path"),
+        (lambda: NestedQuestion("natural", "x", "y", paths="x -> y"), DataError, "Expected no paths for the natural"),
+        (lambda: NestedQuestion("controlled", "x", "y"), DataError, "mediators that a controlled direct effect sets"),
+        (lambda: identify("natural", MEDIATION, treatment="y", outcome="x"), GraphError, "did you swap"),
         (
-            lambda: identify_effect_on_treated(CausalGraph("x -> y; x <-> y"), treatment="x", outcome="y"),
+            lambda: identify("treated", CausalGraph("x -> y; x <-> y"), treatment="x", outcome="y"),
             NotIdentifiableError,
             "x <-> y, which stays open",
         ),
         (
-            lambda: identify_effect_on_treated(CausalGraph("y -> x"), treatment="x", outcome="y"),
+            lambda: identify("treated", CausalGraph("y -> x"), treatment="x", outcome="y"),
             GraphError,
             "so the effect on the treated is 0",
         ),
         (
-            lambda: identify_probabilities_of_causation(
+            lambda: identify(
+                "causation",
                 CausalGraph("x -> y", [Variable("x", "continuous"), Variable("y", "binary")]),
                 treatment="x",
                 outcome="y",

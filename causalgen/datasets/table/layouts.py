@@ -11,7 +11,6 @@ from .celeba import celeba_lists, read_celeba
 from .headers import SUFFIXES
 from .names import FILE_NAME, IMAGE, LABEL, SPLIT
 from .splits import split_name
-from .table_file import read_file
 
 __all__ = ["read_folder"]
 
@@ -65,7 +64,9 @@ def _table_in(folder: Path) -> Path | None:
 
 
 def _columns(path: Path) -> list[pd.Series]:
-    table = read_file(path)
+    from .reading import read_table  # imported here because `reading` imports this module
+
+    table = read_table(path)
     return [table[title] for title in table.columns]
 
 

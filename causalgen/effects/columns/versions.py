@@ -10,8 +10,7 @@ from numpy.typing import NDArray
 
 from ...errors import DataError
 from ...graph import CausalGraph, Estimand, Variable
-from ..encode import encode_table
-from ..table import CLUSTER, EncodedTable
+from ..table import CLUSTER, EncodedTable, encode_table
 from .declare import Column
 
 __all__ = ["Versions", "versions"]

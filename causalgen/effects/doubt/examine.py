@@ -22,11 +22,11 @@ from .implied import ImpliedIndependencies, check_independencies
 from .refit import NAIVE
 from .robustness import Robustness, robustness
 
-__all__ = ["Diagnostics", "examine"]
+__all__ = ["Doubt", "examine"]
 
 
 @dataclass(frozen=True)
-class Diagnostics:
+class Doubt:
     """Concerns about an effect report, and what cannot be known.
 
     The first five parts are for effects identified by adjustment; for others they are None or empty.
@@ -148,7 +148,7 @@ class Diagnostics:
         return "\n".join([self.question, *(f"  {words}" for words in self.summary)])
 
     def __repr__(self) -> str:
-        return f"Diagnostics({self.question}: {self.summary[0]})"
+        return f"Doubt({self.question}: {self.summary[0]})"
 
 
 def examine(
@@ -159,7 +159,7 @@ def examine(
     negative_controls: Sequence[NegativeControl | str] = (),
     simulations: int = 3,
     seed: int = 0,
-) -> Diagnostics:
+) -> Doubt:
     """Examine a finished report: hidden confounding, overlap, balance, controls, implied independencies.
 
     Weights, clusters and population are those of the report; `left_out` names the parts that cannot honour them.
@@ -201,9 +201,7 @@ def examine(
                 "Expected negative controls with an effect identified by adjustment; this one is identified as "
                 f"'{report.estimand.method}'. Leave them out."
             )
-        return Diagnostics(
-            report.question, None, None, (), None, (), independencies, seed, report.checks, _left_out(report)
-        )
+        return Doubt(report.question, None, None, (), None, (), independencies, seed, report.checks, _left_out(report))
     adjusted = [row for row in report.estimates if row.kind == "adjusted" and row.source in METHODS]
     if not adjusted:
         raise DataError(
@@ -213,7 +211,7 @@ def examine(
     encoded = encode_question(question, report.estimand.adjustment)
     sensitivity = robustness(encoded, level=report.level)
     sources = [row.source for row in adjusted]
-    return Diagnostics(
+    return Doubt(
         question=report.question,
         sensitivity=sensitivity,
         confounder=simulate_confounder(

@@ -8,28 +8,15 @@ from collections.abc import Collection, Iterable, Mapping
 from typing import Any
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from ..errors import AbductionError
-from ..graph import CausalGraph
 from ..nn import seeded
+from ..scm import StructuralCausalModel, ancestral_model
+from ..scm.fitted import require_fitted
 from ..typing import Noise
-from .fitted import require_fitted
-from .model import StructuralCausalModel
 
-__all__ = ["Units", "ancestral_model"]
-
-
-def ancestral_model(scm: StructuralCausalModel, nodes: Iterable[str]) -> StructuralCausalModel:
-    """The model of `nodes` and their ancestors, with the same mechanisms."""
-    graph = scm.graph
-    kept = graph.select({kin for node in nodes for kin in (node, *graph.ancestors(node))})
-    edges = [(parent, child) for parent, child in graph.edges if child in kept]
-    small = StructuralCausalModel(
-        CausalGraph(edges, [graph[name] for name in kept]), {name: scm.mechanisms[name] for name in kept}
-    )
-    small._supports_by_position = nn.ModuleList(scm.supports[name] for name in kept)
-    return small.eval()
+__all__ = ["Units"]
 
 
 class Units:

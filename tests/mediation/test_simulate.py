@@ -1,6 +1,8 @@
 """Nested counterfactuals of models whose answers are known in closed form or by enumeration."""
 
 import itertools
+from collections.abc import Callable
+from typing import Any
 
 import pandas as pd
 import pytest
@@ -8,19 +10,28 @@ import torch
 
 from causalgen.errors import AbductionError, DataError, GraphError, MissingValueError, SupportError, UnknownNameError
 from causalgen.graph import CausalGraph, Variable
-from causalgen.scm import (
-    NestedEffects,
-    StructuralCausalModel,
-    controlled_direct_effect,
-    effect_on_treated,
-    natural_effects,
-    path_specific_effect,
-    probability_of_causation,
-)
+from causalgen.graph.nested_estimand import NestedQuery
+from causalgen.mediation import NestedAnswer, NestedQuestion, simulate_nested
+from causalgen.scm import StructuralCausalModel
 
 N = 4_000
 CONTRAST = {"treatment": "x", "outcome": "y", "contrast": (0.0, 2.0)}
 BINARY = {"treatment": "x", "outcome": "y", "contrast": (False, True)}
+
+
+def asking(query: NestedQuery) -> Callable[..., NestedAnswer]:
+    """A function that asks a model one kind of question."""
+
+    def ask(scm: StructuralCausalModel, **given: Any) -> NestedAnswer:
+        options = {name: given.pop(name) for name in ("factual", "particles", "n", "level", "seed") if name in given}
+        return simulate_nested(scm, NestedQuestion(query, **given), **options)
+
+    return ask
+
+
+natural_effects, controlled_direct_effect = asking("natural"), asking("controlled")
+path_specific_effect, effect_on_treated = asking("path"), asking("treated")
+probability_of_causation = asking("causation")
 
 
 def linear() -> StructuralCausalModel:
@@ -102,7 +113,7 @@ def test_observed_units_keep_their_own_noise() -> None:
     answer = natural_effects(scm, **CONTRAST, factual=world)
     assert len(answer.by_unit) == 50
     assert answer.by_unit["natural direct"].to_numpy() == pytest.approx(2 * 0.5)
-    assert "50 observed units" in answer.question
+    assert answer.rows_used == 50
 
 
 def scm_sample(scm: StructuralCausalModel, n: int) -> dict[str, torch.Tensor]:
@@ -128,13 +139,13 @@ def test_images_that_the_outcome_does_not_listen_to_are_not_generated(monkeypatc
 
 
 @pytest.fixture(scope="module")
-def nonlinear() -> tuple[StructuralCausalModel, NestedEffects]:
+def nonlinear() -> tuple[StructuralCausalModel, NestedAnswer]:
     scm = binary()
     return scm, natural_effects(scm, **BINARY, n=20_000)
 
 
 def test_natural_effects_of_a_discrete_model_follow_the_mediation_formula(
-    nonlinear: tuple[StructuralCausalModel, NestedEffects],
+    nonlinear: tuple[StructuralCausalModel, NestedAnswer],
 ) -> None:
     """Estimand: Σ_{z, m} P(y | x=b, z, m) P(m | x=a, z) P(z), within 4 Monte Carlo errors."""
     scm, answer = nonlinear
@@ -159,7 +170,7 @@ def test_natural_effects_of_a_discrete_model_follow_the_mediation_formula(
 
 
 def test_total_is_direct_minus_the_reversed_indirect_effect(
-    nonlinear: tuple[StructuralCausalModel, NestedEffects],
+    nonlinear: tuple[StructuralCausalModel, NestedAnswer],
 ) -> None:
     """TE(a -> b) = NDE(a -> b) - NIE(b -> a), for every unit."""
     scm, forward = nonlinear
@@ -169,7 +180,7 @@ def test_total_is_direct_minus_the_reversed_indirect_effect(
     assert not (forward.by_unit["total indirect"] - forward.by_unit["natural indirect"]).eq(0).all()
 
 
-def test_paths_add_up_to_worlds(nonlinear: tuple[StructuralCausalModel, NestedEffects]) -> None:
+def test_paths_add_up_to_worlds(nonlinear: tuple[StructuralCausalModel, NestedAnswer]) -> None:
     """All paths: the total effect. Only the arrow: the natural direct effect. For every unit."""
     scm, answer = nonlinear
     for paths, name in [
@@ -228,9 +239,9 @@ def test_probabilities_of_causation_of_gumbel_max_are_those_of_a_threshold(seed:
         assert drawn[name].value == pytest.approx(value, abs=0.03)
         assert factual[name].value == pytest.approx(value, abs=0.03)
         for row in (drawn[name], factual[name]):
-            assert row.bound_low - 0.01 <= row.value <= row.bound_high + 0.01
+            assert row.bounds[0] - 0.01 <= row.value <= row.bounds[1] + 0.01
     assert "no data identify the coupling" in drawn.reading
-    assert drawn.to_frame().columns.tolist()[:6] == ["name", "value", "low", "high", "bound_low", "bound_high"]
+    assert drawn.to_frame().columns.tolist()[:6] == ["name", "value", "low", "high", "definition", "monotone"]
 
 
 def test_intervals_cover_the_mean_over_units() -> None:

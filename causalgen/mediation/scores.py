@@ -5,7 +5,7 @@ covariates and the first j stages, :math:`m_{K+1} = Y` and
 
 .. math:: m_j(H_{j-1}) = E[m_{j+1}(H_j) \mid X = v_j, H_{j-1}]
 
-the mean is :math:`E[m_1]`. Its efficient score, for a treatment of two values, is
+the mean is :math:`E[m_1]`. Its efficient score, for a discrete treatment, is
 
 .. math:: m_1 + \sum_j \frac{1(X = v_j)}{p(v_j \mid H_0)} \prod_{i<j} \frac{f(i \mid v_i)}{f(i \mid v_j)}
     (m_{j+1} - m_j), \qquad \frac{f(i \mid v_i)}{f(i \mid v_j)}
@@ -21,16 +21,16 @@ References:
     Miles, Shpitser, Kanki, Meloni and Tchetgen Tchetgen, On semiparametric estimation of a path-specific effect (2020).
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-from .estimators.basis import FlexibleBasis
-from .estimators.folds import cross_folds
-from .estimators.outcome_model import OutcomeModel
+from ..effects.estimators.basis import FlexibleBasis
+from ..effects.estimators.folds import cross_folds
+from ..effects.estimators.outcome_model import OutcomeModel
 
 __all__ = ["Design", "NestedMean", "Scores", "nested_scores", "treated_influence"]
 
@@ -44,11 +44,14 @@ class Design:
     """Input of the regressions.
 
     Args:
-        treatment: `(rows,)`; 0 or 1 for a binary one.
+        treatment: `(rows,)`; codes of a discrete one.
         outcome: `(rows,)`.
         histories: For every stage, the columns that precede it: covariates and earlier stages, `(rows, columns)`.
         settings: The same, with fixed variables set to their values; equal to `histories` where none is fixed.
         bounds: Range of the outcome; None when it has none.
+        contrast: The two treatment values (a, b) that are compared.
+        discrete: Whether the treatment is discrete.
+        clusters: Number of each row's cluster, `(rows,)`; None when rows are independent.
     """
 
     treatment: Array
@@ -56,6 +59,20 @@ class Design:
     histories: tuple[Array, ...]
     settings: tuple[Array, ...]
     bounds: tuple[float, float] | None
+    contrast: tuple[float, float]
+    discrete: bool = False
+    clusters: NDArray[np.int64] | None = None
+
+    def folds(self, folds: int, seed: int) -> Iterator[tuple[NDArray[np.int64], NDArray[np.int64]]]:
+        """Rows to fit on and rows to score; clusters stay together."""
+        return cross_folds(len(self.treatment), folds, seed, arm=self.treatment, clusters=self.clusters)
+
+    def fit(
+        self, bounds: tuple[float, float] | None, features: Array, target: Array, rows: NDArray[np.int64]
+    ) -> OutcomeModel:
+        """A regression of the target, `(len(rows),)`, on the features of some rows."""
+        clusters = None if self.clusters is None else self.clusters[rows]
+        return OutcomeModel(bounds, penalty=None).fit(features[rows], target, clusters=clusters)
 
 
 class NestedMean:
@@ -63,19 +80,26 @@ class NestedMean:
 
     Args:
         design: The columns.
-        values: Treatment values that a stage may respond to.
     """
 
-    def __init__(self, design: Design, values: Sequence[float]) -> None:
+    def __init__(self, design: Design) -> None:
         self.design = design
         self._seen: list[Array] = []
         self._set: list[dict[float, Array]] = []
         for history, setting in zip(design.histories, design.settings, strict=True):
-            columns = np.column_stack([design.treatment, history])
+            columns = np.column_stack([self._indicators(design.treatment), history])
             basis = FlexibleBasis(columns)
             self._seen.append(basis(columns))
-            fixed = {value: np.column_stack([np.full(len(columns), value), setting]) for value in values}
+            rows = len(columns)
+            fixed = {v: np.column_stack([self._indicators(np.full(rows, v)), setting]) for v in design.contrast}
             self._set.append({value: basis(columns) for value, columns in fixed.items()})
+
+    def _indicators(self, treatment: Array) -> Array:
+        """The treatment as columns: one for each label but the first, if it has more than two."""
+        labels = np.unique(self.design.treatment) if self.design.discrete else ()
+        if len(labels) < 3:
+            return treatment[:, None]
+        return np.column_stack([treatment == label for label in labels[1:]]).astype(float)
 
     def __call__(self, levels: Sequence[float], weights: Array) -> float:
         """The mean when each stage responds to its level.
@@ -105,11 +129,11 @@ class Scores(NamedTuple):
 
 
 def nested_scores(design: Design, questions: Sequence[Sequence[float]], *, folds: int, seed: int) -> list[Scores]:
-    """Scores for a treatment of 0 and 1, with cross-fitted models; weights are scaled to a mean of one (Hajek).
+    """Scores for a discrete treatment, with cross-fitted models; weights are scaled to a mean of one (Hajek).
 
     Args:
         design: The columns.
-        questions: For each requested mean, the treatment value of every stage.
+        questions: For each requested mean, the treatment value of every stage, each a value of the contrast.
         folds: Number of folds.
         seed: Seed of the folds.
     """
@@ -118,14 +142,14 @@ def nested_scores(design: Design, questions: Sequence[Sequence[float]], *, folds
     values = np.zeros((len(questions), len(treatment)))
     weights = np.zeros((len(questions), len(features), len(treatment)))
     determined = np.zeros(len(treatment), dtype=bool)
-    for fit, score in cross_folds(len(treatment), folds, seed, arm=treatment):
-        shares = [_probability(part, treatment, fit, score) for part in features]
-        determined[score] = np.any([_clipped(share) for share in shares], axis=0)
+    for fit, score in design.folds(folds, seed):
+        shares = [_probabilities(design, part, fit, score) for part in features]
+        determined[score] = np.any([_clipped(share) for part in shares for share in part.values()], axis=0)
         for q, levels in enumerate(questions):
             later, later_fit = design.outcome[score], design.outcome[fit]
             for j in reversed(range(len(levels))):
                 arm = treatment[fit] == levels[j]
-                model = OutcomeModel(design.bounds, penalty=None).fit(features[j][fit][arm], later_fit[arm])
+                model = design.fit(design.bounds, features[j], later_fit[arm], fit[arm])
                 mean = model.predict(features[j][score])
                 weight = _weight(treatment[score], levels[: j + 1], shares)
                 weights[q, j, score] = weight / weight.mean()
@@ -138,48 +162,49 @@ def nested_scores(design: Design, questions: Sequence[Sequence[float]], *, folds
 
 
 def treated_influence(design: Design, *, folds: int, seed: int) -> Scores:
-    """Effect on the rows with treatment 1 by doubly robust scores: the effect plus every row's influence on it.
+    """Effect on the rows with treatment b by doubly robust scores: the effect plus every row's influence on it.
 
-    Robins, Rotnitzky and Zhao's scores for the treated: only the untreated outcome is modelled.
+    Robins, Rotnitzky and Zhao's scores for the treated: only the untreated outcome is modelled. The design holds the rows of
+    the two compared values only.
     """
-    treatment, (history,) = design.treatment, design.histories
-    features = FlexibleBasis(history)(history)
-    pull, weights = np.zeros(len(treatment)), np.zeros(len(treatment))
-    determined = np.zeros(len(treatment), dtype=bool)
-    for fit, score in cross_folds(len(treatment), folds, seed, arm=treatment):
-        share = _probability(features, treatment, fit, score)
-        rest = fit[treatment[fit] == 0]
-        model = OutcomeModel(design.bounds, penalty=None).fit(features[rest], design.outcome[rest])
-        weights[score] = np.where(treatment[score] == 1, 1, -share / (1 - share))
-        determined[score] = _clipped(share) & (treatment[score] == 1)
+    (history,), (control, value) = design.histories, design.contrast
+    features, treated = FlexibleBasis(history)(history), design.treatment == value
+    pull, weights = np.zeros(len(treated)), np.zeros(len(treated))
+    determined = np.zeros(len(treated), dtype=bool)
+    for fit, score in design.folds(folds, seed):
+        share = _probabilities(design, features, fit, score)[value]
+        rest = fit[design.treatment[fit] == control]
+        model = design.fit(design.bounds, features, design.outcome[rest], rest)
+        weights[score] = np.where(treated[score], 1, -share / (1 - share))
+        determined[score] = _clipped(share) & treated[score]
         pull[score] = weights[score] * (design.outcome[score] - model.predict(features[score]))
-    effect = float(pull.mean() / treatment.mean())
-    untreated = weights[treatment == 0]
+    effect = float(pull.mean() / treated.mean())
+    untreated = weights[~treated]
     effective = float(untreated.sum() ** 2 / (untreated**2).sum() / len(untreated))
-    influence = (pull - effect * treatment) / treatment.mean()
-    return Scores(effect + influence, effective, float(determined[treatment == 1].mean()))
+    influence = (pull - effect * treated) / treated.mean()
+    return Scores(effect + influence, effective, float(determined[treated].mean()))
 
 
-def _probability(features: Array, treatment: Array, fit: NDArray, score: NDArray) -> Array:
-    """P(X = 1 | features) of the scored rows."""
-    model = OutcomeModel((0.0, 1.0), penalty=None).fit(features[fit], treatment[fit])
-    return np.clip(model.predict(features[score]), CLIP, 1 - CLIP)
+def _probabilities(design: Design, features: Array, fit: NDArray, score: NDArray) -> dict[float, Array]:
+    """P(X = v | features) of the scored rows, for both values v of the contrast."""
+
+    def share(value: float) -> Array:
+        model = design.fit((0.0, 1.0), features, (design.treatment[fit] == value).astype(float), fit)
+        return np.clip(model.predict(features[score]), CLIP, 1 - CLIP)
+
+    a, b = design.contrast
+    treated = share(b)
+    return {a: share(a) if len(np.unique(design.treatment)) > 2 else 1 - treated, b: treated}
 
 
 def _clipped(share: Array) -> NDArray[np.bool_]:
     return (share <= CLIP) | (share >= 1 - CLIP)
 
 
-def _weight(treatment: Array, levels: Sequence[float], shares: Sequence[Array]) -> Array:
+def _weight(treatment: Array, levels: Sequence[float], shares: Sequence[Mapping[float, Array]]) -> Array:
     """Weight of the last stage's residual: the formula's factors before it."""
-
-    def odds(i: int, level: float) -> Array:
-        """p(level | H_i) / p(last level | H_i)."""
-        one, other = (shares[i] if value else 1 - shares[i] for value in (level, levels[-1]))
-        return one / other
-
-    own = shares[0] if levels[-1] else 1 - shares[0]
-    weight = (treatment == levels[-1]) / own
+    last = levels[-1]
+    weight = (treatment == last) / shares[0][last]
     for i, level in enumerate(levels[:-1]):
-        weight = weight * odds(i + 1, level) / odds(i, level)
+        weight = weight * (shares[i + 1][level] / shares[i + 1][last]) / (shares[i][level] / shares[i][last])
     return weight

@@ -4,21 +4,30 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from causalgen.effects import (
-    bound_probabilities_of_causation,
-    estimate_controlled_direct_effect,
-    estimate_effect_on_treated,
-    estimate_natural_effects,
-    estimate_path_specific_effect,
-)
-from causalgen.effects import nested_scores as scores_module
 from causalgen.effects.estimators.outcome_model import OutcomeModel
 from causalgen.errors import DataError, GraphError, NotIdentifiableError, UnknownNameError
 from causalgen.graph import CausalGraph, Variable
+from causalgen.mediation import NestedQuestion, estimate_nested
+from causalgen.mediation import scores as scores_module
 
 MEDIATION = CausalGraph("z -> {x, m, y}; x -> m -> y; x -> y")
 NAMES = ("total", "natural direct", "natural indirect", "total indirect")
 ASK = {"treatment": "x", "outcome": "y", "contrast": (0, 1)}
+
+
+def asking(query):
+    """A function that asks a table one kind of question."""
+
+    def ask(graph, table, *, level=0.95, seed=0, cluster=None, variables=None, **question):
+        question = NestedQuestion(query, **question)
+        return estimate_nested(graph, table, question, level=level, seed=seed, cluster=cluster, variables=variables)
+
+    return ask
+
+
+natural, controlled, path_specific, on_treated, causation = map(
+    asking, ("natural", "controlled", "path", "treated", "causation")
+)
 
 
 def sigmoid(v):
@@ -89,7 +98,7 @@ def near(row, truth):
 @pytest.mark.parametrize("continuous", [False, True])
 def test_linear_natural_effects_are_products_of_coefficients(continuous):
     """Estimand: Y(1) - Y(0), Y(1, M(0)) - Y(0) = 0.7 and Y(0, M(1)) - Y(0) = 1.5 * 2."""
-    report = estimate_natural_effects(MEDIATION, linear(2_000, 1, continuous=continuous), **ASK)
+    report = natural(MEDIATION, linear(2_000, 1, continuous=continuous), **ASK)
     for name, truth in zip(NAMES, (3.7, 0.7, 3.0, 3.0)):
         assert near(report[name], truth)
         assert report[name].high - report[name].low < 1
@@ -100,7 +109,7 @@ def test_linear_natural_effects_are_products_of_coefficients(continuous):
 def test_interactions_part_the_two_indirect_effects():
     """y = x (1 + z) + (1 + 2 x) m + e: the indirect effect at a and at b differ by 2 (E[M(1)] - E[M(0)])."""
     table, truth = interacting(4_000, 2)
-    report = estimate_natural_effects(MEDIATION, table, treatment="x", outcome="y", contrast=(False, True))
+    report = natural(MEDIATION, table, treatment="x", outcome="y", contrast=(False, True))
     for name, value in truth.items():
         assert near(report[name], value)
     assert report["total indirect"].low > report["natural indirect"].high
@@ -109,8 +118,8 @@ def test_interactions_part_the_two_indirect_effects():
 def test_the_reversed_contrast_gives_the_other_decomposition():
     """Estimand: TE(a -> b) = NDE(a -> b) - NIE(b -> a)."""
     table, _ = interacting(2_000, 3)
-    there = estimate_natural_effects(MEDIATION, table, treatment="x", outcome="y", contrast=(False, True))
-    back = estimate_natural_effects(MEDIATION, table, treatment="x", outcome="y", contrast=(True, False))
+    there = natural(MEDIATION, table, treatment="x", outcome="y", contrast=(False, True))
+    back = natural(MEDIATION, table, treatment="x", outcome="y", contrast=(True, False))
     parts = there["natural direct"].value - back["natural indirect"].value
     assert parts == pytest.approx(there["total"].value, abs=0.02)  # folds differ, since the arms swap names
 
@@ -122,9 +131,40 @@ def test_a_declared_range_is_kept():
     graph = CausalGraph(
         "z -> {x, m, y}; x -> m -> y; x -> y", [Variable("z", "continuous"), *(Variable(n, "binary") for n in "xmy")]
     )
-    report = estimate_natural_effects(graph, table, treatment="x", outcome="y", contrast=(False, True))
+    report = natural(graph, table, treatment="x", outcome="y", contrast=(False, True))
     assert report.outcome_unit == "probability of True"
-    assert all(abs(row.value) < 1 for row in report.estimates)
+    assert all(abs(row.value) < 1 for row in report.effects)
+
+
+def test_a_treatment_of_three_labels_compares_two_of_them():
+    """y = 0.7 x + 2 m + z with x in 0, 1, 2: b = 2 against a = 0 doubles the parts; the treated have x = 2."""
+    rng = np.random.default_rng(14)
+    z = rng.normal(size=3_000)
+    x = (rng.random((3_000, 2)) < sigmoid(0.8 * z)[:, None]).sum(axis=1)
+    m = 1.5 * x + z + 2 * rng.normal(size=3_000)
+    y = 0.7 * x + 2 * m + z + rng.normal(size=3_000)
+    table = pd.DataFrame({"z": z, "x": np.array(["low", "mid", "high"])[x], "m": m, "y": y})
+    question = {"treatment": "x", "outcome": "y", "contrast": ("low", "high")}
+    report = natural(MEDIATION, table, **question)
+    for name, truth in zip(NAMES, (7.4, 1.4, 6.0, 6.0)):
+        assert near(report[name], truth)
+    assert near(on_treated(MEDIATION, table, **question)["effect on the treated"], 7.4)
+    assert near(controlled(MEDIATION, table, **question, mediators={"m": 1})["controlled direct"], 1.4)
+    with pytest.raises(DataError, match="binary treatment for the probabilities of causation"):
+        causation(CausalGraph("x -> y"), table.assign(y=y > 0)[["x", "y"]], **question)
+
+
+@pytest.mark.parametrize("continuous", [False, True])
+def test_rows_of_one_cluster_widen_the_interval(continuous):
+    """Every row three times: as independent rows the interval is too narrow, as clusters it is that of the rows."""
+    table = linear(400, 15, continuous=continuous)
+    tripled = pd.concat([table.assign(patient=np.arange(400))] * 3, ignore_index=True)
+    width = {}
+    for name, rows, cluster in [("once", table, None), ("naive", tripled, None), ("clusters", tripled, "patient")]:
+        row = natural(MEDIATION, rows, **ASK, cluster=cluster)["total"]
+        width[name] = row.high - row.low
+    assert width["naive"] < 0.75 * width["once"]
+    assert width["clusters"] == pytest.approx(width["once"], rel=0.25)
 
 
 @pytest.mark.parametrize(
@@ -140,7 +180,7 @@ def test_path_specific_effects_with_three_stages(paths, acts):
     """Estimand: x = 1 acts on the named variables of (l, m, y) only, against x = 0 on all; truth by 400,000 draws."""
     e = np.random.default_rng(0).normal(size=(3, 400_000))
     truth = float((_chain(*acts, e)["y"] - _chain(0, 0, 0, e)["y"]).mean())
-    row = estimate_path_specific_effect(CHAIN, chain(4_000, 5), **ASK, paths=paths)["path-specific"]
+    row = path_specific(CHAIN, chain(4_000, 5), **ASK, paths=paths)["path-specific"]
     assert near(row, truth)
     assert row.high - row.low < 1.5
 
@@ -148,8 +188,8 @@ def test_path_specific_effects_with_three_stages(paths, acts):
 def test_all_paths_are_the_total_effect():
     paths = ["x -> m -> y", "x -> y"]
     table = linear(1_000, 6)
-    path = estimate_path_specific_effect(MEDIATION, table, **ASK, paths=paths)["path-specific"]
-    total = estimate_natural_effects(MEDIATION, table, **ASK)["total"]
+    path = path_specific(MEDIATION, table, **ASK, paths=paths)["path-specific"]
+    total = natural(MEDIATION, table, **ASK)["total"]
     assert path.value == pytest.approx(total.value, abs=0.15)
     assert near(path, 3.7)
 
@@ -163,7 +203,7 @@ def test_scores_need_only_the_treatment_probabilities(monkeypatch):
 
     monkeypatch.setattr(scores_module, "OutcomeModel", Blind)
     table, truth = interacting(20_000, 7)
-    report = estimate_natural_effects(MEDIATION, table, treatment="x", outcome="y", contrast=(False, True))
+    report = natural(MEDIATION, table, treatment="x", outcome="y", contrast=(False, True))
     for name, value in truth.items():
         assert report[name].value == pytest.approx(value, abs=0.12)
 
@@ -176,7 +216,7 @@ def test_scores_need_only_the_regressions(monkeypatch):
             return np.full(len(features), 0.5) if self.bounds == (0.0, 1.0) else super().predict(features)
 
     monkeypatch.setattr(scores_module, "OutcomeModel", Blind)
-    report = estimate_natural_effects(MEDIATION, linear(4_000, 8), **ASK)
+    report = natural(MEDIATION, linear(4_000, 8), **ASK)
     assert report["natural direct"].value == pytest.approx(0.7, abs=0.12)
     assert report["natural indirect"].value == pytest.approx(3.0, abs=0.2)
 
@@ -184,7 +224,7 @@ def test_scores_need_only_the_regressions(monkeypatch):
 def test_controlled_effects_average_over_what_the_treatment_changes():
     """x -> l -> {m, y}: l confounds m and y. Estimand: E[Y(1, m) - Y(0, m)] = 1 + m / 2, by the g-formula."""
     for m in (0.0, 2.0):
-        row = estimate_controlled_direct_effect(CHAIN, chain(3_000, 9), **ASK, mediators={"m": m})["controlled direct"]
+        row = controlled(CHAIN, chain(3_000, 9), **ASK, mediators={"m": m})["controlled direct"]
         assert near(row, 1 + m / 2)
         assert row.high - row.low < 1
 
@@ -196,7 +236,7 @@ def test_a_mediator_with_labels_can_be_set():
     graph = CausalGraph("z -> {x, m, y}; x -> m -> y; x -> y", labels)
     for m, truth in [(True, 3.0), (False, 1.0)]:
         question = {"treatment": "x", "outcome": "y", "contrast": (False, True), "mediators": {"m": m}}
-        row = estimate_controlled_direct_effect(graph, table, **question)["controlled direct"]
+        row = controlled(graph, table, **question)["controlled direct"]
         assert near(row, truth)
 
 
@@ -206,7 +246,7 @@ def test_the_treated_have_an_effect_of_their_own():
     z = rng.normal(size=4_000)
     x = (rng.random(4_000) < sigmoid(z)).astype(float)
     table = pd.DataFrame({"z": z, "x": x, "y": z + x * (1 + 2 * z) + rng.normal(size=4_000)})
-    row = estimate_effect_on_treated(CausalGraph("z -> {x, y}; x -> y"), table, **ASK)["effect on the treated"]
+    row = on_treated(CausalGraph("z -> {x, y}; x -> y"), table, **ASK)["effect on the treated"]
     big = np.random.default_rng(0).normal(size=2_000_000)
     truth = 1 + 2 * float(np.average(big, weights=sigmoid(big)))
     assert near(row, truth)
@@ -229,13 +269,13 @@ def test_bounds_of_causation_hold_the_truth():
     """Estimand: PN, PS, PNS. The interval covers the bounds, and these the truth."""
     table, without, with_it = responders(4_000, 12)
     graph = CausalGraph("z -> {x, y}; x -> y", [Variable(name, "binary") for name in "zxy"])
-    report = bound_probabilities_of_causation(graph, table, treatment="x", outcome="y", contrast=(False, True))
+    report = causation(graph, table, treatment="x", outcome="y", contrast=(False, True))
     x, y = table["x"], table["y"]
     truth = {"PN": (~without)[x & y].mean(), "PS": with_it[~x & ~y].mean(), "PNS": (with_it & ~without).mean()}
     for name, value in truth.items():
         row = report[name]
-        assert row.interval[0] <= row.low < value < row.high <= row.interval[1]
-        assert row.high - row.low > 0.05
+        assert row.low <= row.bounds[0] < value < row.bounds[1] <= row.high
+        assert row.bounds[1] - row.bounds[0] > 0.05
     assert report["PNS"].monotone == pytest.approx(0.2, abs=0.04)  # 0.35 respond less 0.15 harmed
     assert "monotonicity" in report.reading
 
@@ -246,8 +286,8 @@ def test_bounds_without_a_path_rest_on_the_outcome_alone():
     c = rng.random(2_000) < 0.5
     x, y = (rng.random(2_000) < np.where(c, 0.8, 0.2) for _ in range(2))
     graph = CausalGraph("c -> {x, y}", [Variable(name, "binary") for name in "cxy"])
-    report = bound_probabilities_of_causation(graph, pd.DataFrame({"c": c, "x": x, "y": y}), **QUESTION)
-    assert report["PNS"].low == pytest.approx(0, abs=1e-9)
+    report = causation(graph, pd.DataFrame({"c": c, "x": x, "y": y}), **QUESTION)
+    assert report["PNS"].bounds[0] == pytest.approx(0, abs=1e-9)
     assert report["PNS"].monotone == pytest.approx(0, abs=1e-9)
 
 
@@ -267,7 +307,7 @@ def test_intervals_cover_over_many_tables(draw, question, count):
     held = dict.fromkeys(NAMES, 0)
     for seed in range(count):
         table, truth = draw(seed)
-        report = estimate_natural_effects(MEDIATION, table, **question)
+        report = natural(MEDIATION, table, **question)
         for name, value in truth.items():
             held[name] += bool(report[name].covers(value))
     assert min(held.values()) >= 0.9 * count, held
@@ -278,13 +318,13 @@ def test_intervals_cover_over_many_tables(draw, question, count):
 
 def test_few_rows_that_carry_the_estimate_are_a_warning():
     """The mediator moves by 1.5 of its standard deviations, or hardly: only the first is a matter of few rows."""
-    far = estimate_natural_effects(MEDIATION, linear(1_000, 1), **ASK)
-    near = estimate_natural_effects(MEDIATION, interacting(1_000, 1)[0], **ASK)
+    far = natural(MEDIATION, linear(1_000, 1), **ASK)
+    near = natural(MEDIATION, interacting(1_000, 1)[0], **ASK)
     assert any("Poor overlap" in text for text in far.warnings)
     assert not near.warnings
 
 
-@pytest.mark.parametrize("estimate", [estimate_natural_effects, estimate_effect_on_treated])
+@pytest.mark.parametrize("estimate", [natural, on_treated], ids=["natural", "treated"])
 def test_a_treatment_that_covariates_determine_is_a_warning(estimate):
     """Perfect separation: clipped probabilities are even, and so are the weights."""
     table = linear(500, 0)
@@ -296,14 +336,14 @@ def test_a_treatment_that_covariates_determine_is_a_warning(estimate):
 def test_the_report_says_what_it_rests_on():
     table = linear(300, 13)
     table.loc[:9, "m"] = np.nan
-    report = estimate_natural_effects(MEDIATION, table, **ASK, level=0.9, seed=3)
-    again = estimate_natural_effects(MEDIATION, table, **ASK, level=0.9, seed=3)
+    report = natural(MEDIATION, table, **ASK, level=0.9, seed=3)
+    again = natural(MEDIATION, table, **ASK, level=0.9, seed=3)
     pd.testing.assert_frame_equal(report.to_frame(), again.to_frame())
-    assert report.to_frame().columns.tolist() == ["effect", "estimate", "low", "high", "note"]
+    assert report.to_frame().columns.tolist() == ["name", "value", "low", "high", "definition"]
     assert (report.rows_used, report.rows_dropped) == (290, 10)
     assert "10 rows were dropped" in report.warnings[0]
     assert "No experiment can test it" in report.reading
-    wide = estimate_natural_effects(MEDIATION, table, **ASK, level=0.99, seed=3)["total"]
+    wide = natural(MEDIATION, table, **ASK, level=0.99, seed=3)["total"]
     assert wide.high - wide.low > report["total"].high - report["total"].low
 
 
@@ -324,32 +364,25 @@ def test_the_report_says_what_it_rests_on():
 def test_bad_questions_get_one_clear_message(change, error, message):
     table = change.pop("table", linear(100, 0))
     with pytest.raises(error, match=message):
-        estimate_natural_effects(MEDIATION, table, **{**ASK, **change})
+        natural(MEDIATION, table, **{**ASK, **change})
 
 
 def test_other_bad_questions_get_one_clear_message():
-    table, many = linear(300, 0), linear(300, 0)
+    table = linear(300, 0)
     with pytest.raises(NotIdentifiableError, match="recanting witness 'l'"):
-        estimate_path_specific_effect(CHAIN, chain(100, 0), **ASK, paths="x -> l -> y")
+        path_specific(CHAIN, chain(100, 0), **ASK, paths="x -> l -> y")
     with pytest.raises(GraphError, match="got m -> x, which is none"):
-        estimate_path_specific_effect(MEDIATION, table, **ASK, paths="m -> x")
+        path_specific(MEDIATION, table, **ASK, paths="m -> x")
     front_door = CausalGraph("x -> m -> y; x <-> y")
     with pytest.raises(NotIdentifiableError, match="No estimator here computes it"):
-        estimate_natural_effects(front_door, table[["x", "m", "y"]], **ASK)
+        natural(front_door, table[["x", "m", "y"]], **ASK)
     with pytest.raises(DataError, match="binary outcome for probabilities of causation; 'y' is continuous"):
-        bound_probabilities_of_causation(MEDIATION, table, **ASK)
+        causation(MEDIATION, table, **ASK)
     with pytest.raises(DataError, match="mediators as a mapping"):
-        estimate_controlled_direct_effect(MEDIATION, table, **ASK, mediators="m")
+        controlled(MEDIATION, table, **ASK, mediators="m")
     with pytest.raises(DataError, match="number or declared label for 'm'; got 'high'"):
-        estimate_controlled_direct_effect(MEDIATION, table, **ASK, mediators={"m": "high"})
-    many["x"] = np.arange(300) % 3
-    graph = CausalGraph(
-        "z -> {x, m, y}; x -> m -> y; x -> y",
-        [Variable(n, "continuous") for n in "zmy"] + [Variable("x", "categorical", labels=(0, 1, 2))],
-    )
-    with pytest.raises(DataError, match=r"binary or continuous treatment; 'x' is categorical"):
-        estimate_natural_effects(graph, many, **ASK)
+        controlled(MEDIATION, table, **ASK, mediators={"m": "high"})
     with pytest.raises(DataError, match="binary treatment for the effect on the treated"):
-        estimate_effect_on_treated(MEDIATION, linear(300, 0, continuous=True), **ASK)
-    with pytest.raises(KeyError, match="Expected an effect among total"):
-        estimate_natural_effects(MEDIATION, table, **ASK)["direct"]
+        on_treated(MEDIATION, linear(300, 0, continuous=True), **ASK)
+    with pytest.raises(UnknownNameError, match="Expected one of total"):
+        natural(MEDIATION, table, **ASK)["direct"]

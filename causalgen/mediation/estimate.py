@@ -1,0 +1,306 @@
+"""Nested counterfactuals from a table, where the graph identifies them.
+
+A discrete treatment is answered by multiply robust scores, a continuous one (and a controlled direct effect) by flexible
+g-computation with a bootstrap. Probabilities of causation are bounded, since no data determine them.
+"""
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from joblib import Parallel, delayed
+from numpy.typing import NDArray
+from scipy.stats import t as student
+
+from ..datasets.declared import KindsLike, with_variables
+from ..effects.contrast import as_declared
+from ..effects.question import EffectQuestion
+from ..effects.settings import check_level
+from ..effects.single import encode_single
+from ..effects.table import EncodedTable, numeric
+from ..errors import DataError, NotIdentifiableError
+from ..graph import Bounds, CausalGraph, NestedEstimand, NestedQuestion, causation_bounds, identify, identify_nested
+from ..graph.nested_estimand import COMPARED, QUERIES, definitions
+from .answer import NestedAnswer, NestedEffect, title
+from .scores import Design, NestedMean, Scores, nested_scores, treated_influence
+
+__all__ = ["estimate_nested"]
+
+Array = NDArray[np.float64]
+FOLDS = 5
+DRAWS = 200
+BOUND_DRAWS = 1_000
+LEAST_EFFECTIVE = 0.2
+"""A warning below this effective sample size, as a share of an arm's rows."""
+MOST_DETERMINED = 0.1
+"""A warning above this share of rows whose fitted treatment probability is 0 or 1 to within 0.01."""
+ROBUST_NOTE = (
+    "Multiply robust scores, regressions and treatment probabilities with splines and products, cross-fitted over "
+    f"{FOLDS} folds. Influence-function interval."
+)
+COMPUTED_NOTE = f"Flexible g-computation, regression on regression. Percentile interval of {DRAWS} bootstrap draws."
+BOUNDS_NOTE = (
+    "Tian and Pearl's bounds. The interval covers both bounds: its ends are percentiles of "
+    f"{BOUND_DRAWS:,} bootstrap draws."
+)
+
+
+def estimate_nested(
+    graph: CausalGraph,
+    table: pd.DataFrame,
+    question: NestedQuestion,
+    *,
+    cluster: str | None = None,
+    variables: KindsLike | None = None,
+    level: float = 0.95,
+    seed: int = 0,
+) -> NestedAnswer:
+    """Answer a nested question from a table.
+
+    Args:
+        graph: The assumed causal graph.
+        table: One row per unit; a column of labels or natural units for every attribute of the graph.
+        question: The question. The outcome is binary or continuous. The treatment may be of any kind, except that an effect
+            on the treated needs a discrete one and probabilities of causation a binary one.
+        cluster: Column that names the cluster of each row, such as the patient of an image.
+        variables: Kinds of columns, which override the graph and the typing rule: {"clinic": "categorical"}.
+        level: Level of the intervals.
+        seed: Seed of folds and bootstrap.
+
+    Raises:
+        NotIdentifiableError: The graph does not identify the answer, or only by a formula that no estimator here uses.
+        UnknownNameError, GraphError, DataError, SupportError: The question, the table or the contrast does not fit.
+    """
+    check_level(level)
+    effect = EffectQuestion(
+        graph, table, question.treatment, question.outcome, question.contrast, cluster=cluster, variables=variables
+    )
+    graph = with_variables(graph, effect.graph.variables.values())  # with its images, through which paths may lead
+    settings = question.settings
+    estimand = identify_nested(graph, question)
+    if estimand.factors and not estimand.stages:
+        raise NotIdentifiableError(
+            f"Expected a formula of plain conditional distributions; this one needs more: {estimand.formula}. No "
+            "estimator here computes it: measure the hidden common causes, or ask a fitted model."
+        )
+    between = [node for nodes, _ in estimand.stages for node in nodes if node != estimand.outcome]
+    used = [*estimand.adjustment, *graph.select([*between, *settings])]
+    encoded = encode_single(effect, used)
+    asked = _Asked(with_variables(graph, encoded.variables), question, estimand, encoded, level, seed)
+    effects, warnings, note = _ANSWERS.get(question.query, _compared)(asked)
+    return NestedAnswer(
+        question=question,
+        title=title(question, encoded.contrast, encoded.outcome_unit),
+        source="table",
+        effects=tuple(effects),
+        outcome_unit=encoded.outcome_unit,
+        estimand=estimand,
+        identification=f"The graph identifies {'it' if estimand.point else 'bounds'}: {estimand.formula}.",
+        rows_used=len(encoded.data),
+        rows_dropped=encoded.dropped,
+        level=level,
+        seed=seed,
+        note=note,
+        warnings=(*encoded.warnings, *warnings),
+        columns=encoded.columns,
+    )
+
+
+@dataclass(frozen=True)
+class _Asked:
+    """A question with the columns that answer it."""
+
+    graph: CausalGraph
+    question: NestedQuestion
+    estimand: NestedEstimand
+    encoded: EncodedTable
+    level: float
+    seed: int
+
+    def design(self, rows: NDArray[np.bool_] | slice = slice(None)) -> Design:
+        """The columns of every stage; a single stage of covariates if the query has none."""
+        data = self.encoded.data[rows]
+        held = self.question.settings
+        fixed = data.assign(**{name: self._set(name, value) for name, value in held.items()})
+        known = list(self.estimand.adjustment)
+        before = []
+        for nodes, _ in self.estimand.stages or (((self.estimand.outcome,), "b"),):
+            earlier = [name for name in held if self.graph.nodes.index(name) < self.graph.nodes.index(nodes[-1])]
+            before.append([*known, *earlier])
+            known += nodes
+        clusters = self.encoded.clusters
+        return Design(
+            treatment=data[self.estimand.treatment].to_numpy(dtype=float),
+            outcome=data[self.estimand.outcome].to_numpy(dtype=float),
+            histories=tuple(numeric(data[names]) for names in before),
+            settings=tuple(numeric(fixed[names]) for names in before),
+            bounds=self.encoded.bounds,
+            contrast=(self.encoded.control, self.encoded.treated),
+            discrete=self.encoded.kind != "continuous",
+            clusters=None if clusters is None else np.unique(clusters[rows], return_inverse=True)[1],
+        )
+
+    @property
+    def definitions(self) -> dict[str, str]:
+        """The effects by name, and the counterfactuals that each compares."""
+        found = self.estimand
+        settings = self.question.settings
+        return definitions(found.query, found.treatment, found.outcome, found.mediators, found.paths, settings)
+
+    def _set(self, name: str, value: Any) -> Any:
+        """A column in which every row has the value."""
+        column, variable = self.encoded.data[name], self.graph[name]
+        try:
+            shown = as_declared(variable, value)
+        except DataError:
+            raise DataError(
+                f"Expected a number or declared label for '{name}'; got {value!r}. Declare its labels in the graph."
+            ) from None
+        code = variable.encode(shown) if variable.is_discrete else shown
+        if column.dtype == "category":
+            return pd.Categorical([int(code)] * len(column), categories=column.cat.categories)
+        return float(code)
+
+    def draws(self, count: int, clusters: NDArray[np.int64] | None) -> Iterator[Array]:
+        """How often every row counts in each bootstrap draw; clusters are drawn whole."""
+        rng = np.random.default_rng(self.seed)
+        units = len(self.encoded.data) if clusters is None else clusters.max() + 1
+        for _ in range(count):
+            counts = np.bincount(rng.integers(units, size=units), minlength=units).astype(float)
+            yield counts if clusters is None else counts[clusters]
+
+    def interval(self, scores: Array, clusters: NDArray[np.int64] | None) -> tuple[float, float, float]:
+        """The mean of the scores with its interval; scores are added up within clusters before squaring."""
+        value, rows = float(scores.mean()), len(scores)
+        sums = scores if clusters is None else np.bincount(clusters, weights=scores - value)
+        error = float(sums.std(ddof=1)) * len(sums) ** 0.5 / rows
+        freedom = np.inf if clusters is None else len(sums) - 1
+        reach = float(student.ppf(0.5 + self.level / 2, freedom)) * error
+        return value, value - reach, value + reach
+
+    def quantiles(self, low: Array, high: Array) -> tuple[float, float]:
+        """Ends of a percentile interval; draws that lack the group are skipped."""
+        tail = (1 - self.level) / 2
+        return float(np.nanquantile(low, tail)), float(np.nanquantile(high, 1 - tail))
+
+    def require(self, kinds: Sequence[str], words: str) -> None:
+        """Refuse a treatment of another kind."""
+        if self.encoded.kind not in kinds:
+            raise DataError(
+                f"Expected a {words} treatment for the {QUERIES[self.question.query]}; '{self.estimand.treatment}' is "
+                f"{self.encoded.kind}. Recode it into two labels."
+            )
+
+
+Found = tuple[list[NestedEffect], tuple[str, ...], str]
+"""The effects, warnings, and how the numbers arise."""
+
+
+def _compared(asked: _Asked) -> Found:
+    """Differences of nested means: natural, controlled and path-specific effects."""
+    stages, design, defined = asked.estimand.stages, asked.design(), asked.definitions
+
+    def levels(direct: str, through: str) -> tuple[str, ...]:
+        return tuple(direct if level == "b" else through for _, level in stages)
+
+    compared = {name: (levels(*b), levels(*a)) for name, (b, a) in COMPARED[asked.question.query].items()}
+    values = dict(zip("ab", design.contrast, strict=True))
+    needed = {levels: [values[v] for v in levels] for pair in compared.values() for levels in pair}
+    if design.discrete and asked.question.query != "controlled":
+        found = nested_scores(design, list(needed.values()), folds=FOLDS, seed=asked.seed)
+        scores = dict(zip(needed, found, strict=True))
+        robust = {name: scores[b].values - scores[a].values for name, (b, a) in compared.items()}
+        effects = [
+            NestedEffect(name, *asked.interval(part, design.clusters), defined[name]) for name, part in robust.items()
+        ]
+        return effects, _uneven(found), ROBUST_NOTE
+    mean = NestedMean(design)
+
+    def means(weights: Array) -> dict[tuple[str, ...], float]:
+        return {key: mean(levels, weights) for key, levels in needed.items()}
+
+    whole = means(np.ones(len(design.outcome)))
+    drawn = Parallel()(delayed(means)(weights) for weights in asked.draws(DRAWS, design.clusters))
+    effects = []
+    for name, (b, a) in compared.items():
+        spread = np.array([draw[b] - draw[a] for draw in drawn])
+        effects.append(NestedEffect(name, whole[b] - whole[a], *asked.quantiles(spread, spread), defined[name]))
+    return effects, (), COMPUTED_NOTE
+
+
+def _treated(asked: _Asked) -> Found:
+    """The effect on the rows with treatment b: rows with a third label carry no information about it."""
+    asked.require(("binary", "categorical"), "discrete" if asked.encoded.kind == "categorical" else "binary")
+    treatment = asked.encoded.data[asked.estimand.treatment].to_numpy(dtype=float)
+    arms = np.isin(treatment, (asked.encoded.control, asked.encoded.treated))
+    design = asked.design(arms)
+    scores = treated_influence(design, folds=FOLDS, seed=asked.seed)
+    name, words = next(iter(asked.definitions.items()))
+    effect = NestedEffect(name, *asked.interval(scores.values, design.clusters), words)
+    return [effect], _uneven([scores]), ROBUST_NOTE
+
+
+def _causation(asked: _Asked) -> Found:
+    """Bounds with P(Y | do(X)) by doubly robust scores."""
+    x, y = asked.estimand.treatment, asked.estimand.outcome
+    method = identify(asked.graph, treatment=x, outcome=y).method
+    if method not in ("backdoor", "no effect"):
+        raise NotIdentifiableError(
+            f"Expected P({y} | do({x})) by adjustment; it is identified by {method} only, and no estimator here uses that. "
+            "Measure the common causes and draw them as variables."
+        )
+    asked.require(("binary",), "binary")
+    design = asked.design()
+    if not np.isin(design.outcome, (0, 1)).all():
+        raise DataError(f"Expected a binary outcome for probabilities of causation; '{y}' is continuous.")
+    if method == "no effect":  # P(Y | do(X)) = P(Y): no adjustment set was searched for
+        scores = [Scores(design.outcome, 1.0)] * 2
+    else:
+        design = replace(design, bounds=(0.0, 1.0))
+        scores = nested_scores(design, [(0.0,), (1.0,)], folds=FOLDS, seed=asked.seed)
+    cells = [(design.treatment == i) & (design.outcome == j) for i in (0, 1) for j in (0, 1)]
+    rows = np.column_stack([*cells, *(score.values for score in scores)]).astype(float)
+    found = _bounds(rows.mean(axis=0))
+    drawn = _bounds(np.stack([w @ rows / w.sum() for w in asked.draws(BOUND_DRAWS, design.clusters)]))
+    effects = [
+        NestedEffect(
+            name,
+            None,
+            *asked.quantiles(drawn[name].low, drawn[name].high),
+            words,
+            bounds=(float(found[name].low), float(found[name].high)),
+            monotone=float(found[name].monotone),
+            monotone_interval=asked.quantiles(drawn[name].monotone, drawn[name].monotone),
+        )
+        for name, words in asked.definitions.items()
+    ]
+    return effects, _uneven(scores), BOUNDS_NOTE
+
+
+_ANSWERS = {"treated": _treated, "causation": _causation}
+
+
+def _bounds(means: Array) -> dict[str, Bounds]:
+    """Bounds from the means `(..., 6)` of the four cells of (X, Y) and of the two scores."""
+    under_a, under_b = np.clip(means[..., 4], 0, 1), np.clip(means[..., 5], 0, 1)
+    return causation_bounds(means[..., :4].reshape(*means.shape[:-1], 2, 2), under_a, under_b)
+
+
+def _uneven(scores: Iterable[Scores]) -> tuple[str, ...]:
+    """A warning where the effective sample size is small, or where the treatment of many rows is determined."""
+    found = list(scores)
+    effective, determined = min(score.effective for score in found), max(score.determined for score in found)
+    if determined > MOST_DETERMINED:
+        return (
+            f"Poor overlap: for {determined:.0%} of the rows covariates or mediators all but determine the treatment, so "
+            "their outcome under another treatment is extrapolated. The intervals do not include that uncertainty.",
+        )
+    if effective >= LEAST_EFFECTIVE:
+        return ()
+    return (
+        "Poor overlap: covariates and mediators under one treatment value rarely resemble those under the other, so few "
+        f"rows carry the estimate (the effective sample size of one arm is {effective:.0%} of its rows). The intervals "
+        "are then too narrow.",
+    )
