@@ -1,58 +1,57 @@
 """The mean outcome as a function of a continuous treatment."""
 
 from collections.abc import Sequence
+from dataclasses import replace
+from typing import Unpack
 
 import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 from scipy.stats import t as student
 
-from ..datasets.declared import KindsLike, declare_kinds, type_columns
+from ..datasets.declared import type_columns
 from ..datasets.hints import declare_remedy
 from ..datasets.kinds import describe
-from ..errors import DataError, NotIdentifiableError, SupportError
-from ..graph import CausalGraph, Variable
-from .estimate import check_level, find_estimand
-from .table import check_names, encode_table, say
+from ..errors import DataError, DataWarning, SupportError, warn
+from ..graph import CausalGraph
+from .adjusted import adjusted
+from .encode import encode_question
+from .question import EffectQuestion, QuestionWords
+from .settings import check_level
 
 __all__ = ["dose_response"]
 
 POINTS = 20
 DRAWS = 2_000
+FEW = 0.5
+"""Share of rows below which a value is an extrapolation for too many of them."""
 
 
 def dose_response(
     graph: CausalGraph,
     table: pd.DataFrame,
     *,
-    treatment: str,
-    outcome: str,
     values: Sequence[float] | None = None,
-    adjustment: Sequence[str] | None = None,
-    weights: str | None = None,
-    cluster: str | None = None,
-    variables: KindsLike | None = None,
     level: float = 0.95,
     seed: int = 0,
+    **question: Unpack[QuestionWords],
 ) -> pd.DataFrame:
     """Mean outcome under do(treatment=value) over a grid, by flexible g-computation.
 
     Args:
         graph: The assumed causal graph.
         table: One row per unit.
-        treatment: A continuous variable.
-        outcome: A binary or continuous variable.
         values: Treatment values; None for 20 between its 5 % and 95 % quantiles.
-        adjustment: Your adjustment set; None to have one found.
-        weights: Column of sampling weights.
-        cluster: Column that names the cluster of each row.
-        variables: Kinds of columns, which override the graph and the typing rule: {"clinic": "categorical"}.
         level: Level of the bands.
         seed: Seed of folds and draws.
+        question: As in `estimate_effect`: treatment (continuous), outcome, adjustment, weights, cluster, variables.
 
     Returns:
         One row per value: value, mean, low, high (pointwise), low_all, high_all (the whole curve at once: the largest
         of the correlated errors, from 2,000 normal draws with the influence functions' covariance; with clusters
-        Student's t). Its `attrs["columns"]` states the kind each column was read as.
+        Student's t), and support, the share of rows for which the value lies within 99 % of the treatment's spread
+        around its mean given the covariates. Its `attrs` hold level, unit, columns (the kind each column was read as)
+        and warnings.
 
     Raises:
         DataError: The treatment is not continuous, or the table does not fit.
@@ -62,63 +61,70 @@ def dose_response(
     from .estimators.g_computation import GComputation
     from .estimators.outcome_model import OutcomeModel
     from .identification import dowhy_estimand
+    from .overlap import unseen_rows
     from .quiet import quiet_dowhy
 
     check_level(level)
-    check_names(graph, table, treatment, outcome)
-    graph = declare_kinds(graph, table, variables)
-    attributes = graph.project([name for name in graph.nodes if not graph[name].is_image])
-    estimand = find_estimand(attributes, treatment, outcome, adjustment=adjustment)
-    if estimand.method != "backdoor":
-        raise NotIdentifiableError(
-            f"Expected an effect that adjustment identifies; that of '{treatment}' on '{outcome}' is identified by "
-            f"{estimand.method}."
-        )
-    typed, columns = type_columns(graph, table, [treatment])
-    grid = _grid(typed[treatment], columns[treatment].reading.values, values)
-    ends = (float(grid.min()), float(grid.max()))
-    encoded = encode_table(
-        attributes, table, treatment, outcome, estimand.adjustment, ends, weights=weights, cluster=cluster
-    )
-    say(encoded)
+    asked = EffectQuestion(graph, table, contrast=None, **question)
+    estimand = adjusted(asked)
+    grid = _grid(asked, values)
+    encoded = encode_question(replace(asked, contrast=(float(grid[0]), float(grid[-1]))))
     with quiet_dowhy():
         model = OutcomeModel(encoded.bounds)
-        estimator = GComputation(dowhy_estimand(attributes, estimand), outcome_model=model, seed=seed).fit(encoded.data)
-        arrays = estimator.arrays(encoded.data)
+        estimator = GComputation(dowhy_estimand(asked.graph, estimand), outcome_model=model, seed=seed)
+        arrays = estimator.fit(encoded.data).arrays(encoded.data)
         mean, influence = estimator.means(arrays, grid.tolist())
-    if arrays.clusters is not None:
-        influence = np.column_stack([np.bincount(arrays.clusters, weights=column) for column in influence.T])
-    count = len(influence)
-    freedom = np.inf if arrays.clusters is None else count - 1
-    covariance = np.cov(influence, rowvar=False) * count / len(arrays.outcome) ** 2
-    error = np.sqrt(np.diag(covariance))
-    rng = np.random.default_rng(seed)
-    draws = np.abs(rng.multivariate_normal(np.zeros(len(grid)), covariance, DRAWS, method="eigh") / error).max(axis=1)
-    if arrays.clusters is not None:
-        draws /= np.sqrt(rng.chisquare(freedom, DRAWS) / freedom)
-    reach, reach_all = student.ppf(0.5 + level / 2, freedom), np.quantile(draws, level)
-    curve = pd.DataFrame(
-        {
-            "value": grid,
-            "mean": mean,
-            "low": mean - reach * error,
-            "high": mean + reach * error,
-            "low_all": mean - reach_all * error,
-            "high_all": mean + reach_all * error,
-        }
-    )
-    curve.attrs["columns"] = encoded.columns
+    error, reach, reach_all = _reaches(influence, arrays.clusters, level, seed)
+    curve = pd.DataFrame({"value": grid, "mean": mean, "low": mean - reach * error, "high": mean + reach * error})
+    curve = curve.assign(low_all=mean - reach_all * error, high_all=mean + reach_all * error)
+    curve["support"] = 1 - unseen_rows(encoded, grid).mean(axis=1)
+    warnings = (*encoded.warnings, *_extrapolated(str(asked.treatment), curve))
+    for text in warnings:
+        warn(text, DataWarning)
+    curve.attrs = {"columns": encoded.columns, "level": level, "unit": encoded.outcome_unit, "warnings": warnings}
     return curve
 
 
-def _grid(treatment: Variable, column: np.ndarray, values: Sequence[float] | None) -> np.ndarray:
+def _reaches(
+    influence: NDArray[np.float64], clusters: NDArray[np.int64] | None, level: float, seed: int
+) -> tuple[NDArray[np.float64], float, float]:
+    """Standard error of every mean, and how many of them the pointwise and the simultaneous band reach."""
+    rows, freedom = len(influence), np.inf
+    if clusters is not None:
+        influence = np.column_stack([np.bincount(clusters, weights=column) for column in influence.T])
+        freedom = len(influence) - 1
+    covariance = np.cov(influence, rowvar=False) * len(influence) / rows**2
+    error = np.sqrt(np.diag(covariance))
+    rng = np.random.default_rng(seed)
+    draws = rng.multivariate_normal(np.zeros(len(error)), covariance, DRAWS, method="eigh")
+    largest = np.abs(draws / error).max(axis=1)
+    if clusters is not None:
+        largest /= np.sqrt(rng.chisquare(freedom, DRAWS) / freedom)
+    return error, float(student.ppf(0.5 + level / 2, freedom)), float(np.quantile(largest, level))
+
+
+def _extrapolated(treatment: str, curve: pd.DataFrame) -> tuple[str, ...]:
+    far = curve["value"][curve["support"] < FEW]
+    if not len(far):
+        return ()
+    shown = ", ".join(f"{value:.4g}" for value in far[:3]) + (
+        f" and {len(far) - 3} more values" if len(far) > 3 else ""
+    )
+    return (
+        f"The curve extrapolates at {treatment} = {shown}: for more than half of the rows no similar row has such a value.",
+    )
+
+
+def _grid(question: EffectQuestion, values: Sequence[float] | None) -> NDArray[np.float64]:
+    column = type_columns(question.graph, question.table, [str(question.treatment)])[1][str(question.treatment)]
+    treatment = column.variable
     if treatment.is_discrete:
         raise DataError(
             f"Expected a continuous treatment; '{treatment.name}' is {describe(treatment)}. Use estimate_effect, or "
             f"declare it continuous if its numbers are quantities ({declare_remedy(treatment.name, 'continuous')})."
         )
     if values is None:
-        low, high = np.nanquantile(column, [0.05, 0.95])
+        low, high = np.nanquantile(column.reading.values, [0.05, 0.95])
         return np.linspace(low, high, POINTS)
     try:
         grid = np.unique(np.asarray(values, dtype=float))

@@ -9,8 +9,9 @@ from numpy.typing import NDArray
 
 from ..datasets.declared import with_variables
 from ..datasets.hints import declare_remedy
-from ..errors import DataError, NotIdentifiableError
+from ..errors import DataError, NotIdentifiableError, UnknownNameError
 from ..graph import CausalGraph, check_adjustment_set
+from .question import EffectQuestion
 from .single import LEAST_ROWS_PER_ARM
 from .table import CLUSTER, EncodedTable
 
@@ -33,14 +34,20 @@ class Groups(NamedTuple):
     members: NDArray[np.bool_]
 
 
-def check_by(graph: CausalGraph, treatment: str, outcome: str, by: str, adjustment: Sequence[str]) -> None:
+def check_by(question: EffectQuestion, by: str, adjustment: Sequence[str]) -> None:
     """Check that effects within the groups of `by` are identified.
 
     Raises:
         UnknownNameError: `by` is not a node.
-        DataError: It is the treatment, the outcome, or an image.
+        DataError: It is the treatment or the outcome.
         NotIdentifiableError: The treatment acts on it, or conditioning on it opens a path.
     """
+    graph, treatment, outcome = question.graph, str(question.treatment), question.outcome
+    if by not in graph and by in question.table.columns:
+        raise UnknownNameError(
+            f"Expected an attribute of the graph to group by; '{by}' is a column of the table without a node. Draw it in "
+            f"the graph, such as '{by} -> {outcome}': its causes decide whether the effects in its groups are identified."
+        )
     graph.require(by)
     if by in (treatment, outcome):
         which = "treatment" if by == treatment else "outcome"

@@ -1,7 +1,8 @@
 """Heterogeneous effects: by groups of rows from doubly robust scores, and row by row from a causal forest."""
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from dataclasses import replace
+from typing import TYPE_CHECKING, Unpack
 
 import numpy as np
 import pandas as pd
@@ -9,12 +10,14 @@ from numpy.typing import NDArray
 from scipy.stats import chi2
 from scipy.stats import f as fisher
 
-from ..datasets.declared import KindsLike, declare_kinds
-from ..errors import DataError, NotIdentifiableError, UnknownNameError
-from ..graph import CausalGraph, Estimand
-from .estimate import check_level, find_estimand
+from ..errors import DataError
+from ..graph import CausalGraph
+from .adjusted import adjusted
+from .encode import encode_question
 from .groups import Bins, check_by, form_groups
-from .table import check_names, encode_table, say
+from .question import ContrastWords, EffectQuestion
+from .settings import check_level
+from .table import say
 
 if TYPE_CHECKING:
     from .estimators.adjustment import Influence
@@ -28,17 +31,11 @@ def effects_by_group(
     graph: CausalGraph,
     table: pd.DataFrame,
     *,
-    treatment: str,
-    outcome: str,
-    contrast: tuple[Any, Any],
     by: str,
     bins: Bins = 4,
-    adjustment: Sequence[str] | None = None,
-    weights: str | None = None,
-    cluster: str | None = None,
-    variables: KindsLike | None = None,
     level: float = 0.95,
     seed: int = 0,
+    **question: Unpack[ContrastWords],
 ) -> pd.DataFrame:
     """Average effect within the groups of an attribute, from cross-fitted doubly robust scores.
 
@@ -49,24 +46,19 @@ def effects_by_group(
     Args:
         graph: The assumed causal graph.
         table: One row per unit.
-        treatment: A binary or categorical variable.
-        outcome: A binary or continuous variable.
-        contrast: (a, b), labels or natural units.
         by: Attribute that forms the groups, on which the treatment does not act: its labels, or intervals of a
             continuous one.
         bins: Number of quantile bins of a continuous attribute, or the values at which to cut it, such as [40, 60].
-        adjustment: Your adjustment set; None to have one found.
-        weights: Column of sampling weights.
-        cluster: Column that names the cluster of each row.
-        variables: Kinds of columns, which override the graph and the typing rule: {"clinic": "categorical"}.
         level: Level of the intervals.
         seed: Seed of folds.
+        question: As in `estimate_effect`: treatment (binary or categorical), outcome, contrast, adjustment, weights,
+            cluster, variables.
 
     Returns:
         One row per group: group, rows, effect, low, high, low_all, high_all, the rows with each compared value
         (rows_control, rows_treated), and poor_overlap, the share of rows for which one of these values is rare. Its
-        `attrs` hold by, level, unit, columns (the kind each column was read as) and p_value (Wald test; hypothesis:
-        all groups have the same effect).
+        `attrs` hold by, level, unit, columns (the kind each column was read as), warnings and p_value (Wald test;
+        hypothesis: all groups have the same effect).
 
     Raises:
         DataError: The treatment is continuous, or a group has fewer than 30 rows or 10 of a compared value.
@@ -80,47 +72,36 @@ def effects_by_group(
     from .quiet import quiet_dowhy
 
     check_level(level)
-    check_names(graph, table, treatment, outcome)
-    graph = declare_kinds(graph, table, variables)
-    attributes = graph.project([name for name in graph.nodes if not graph[name].is_image])
-    given = _by_adjustment(find_estimand(attributes, treatment, outcome, adjustment=adjustment))
-    if by not in attributes and by in table.columns:
-        raise UnknownNameError(
-            f"Expected an attribute of the graph to group by; '{by}' is a column of the table without a node. Draw it in "
-            f"the graph, such as '{by} -> {outcome}': its causes decide whether the effects in its groups are identified."
-        )
-    check_by(attributes, treatment, outcome, by, given.adjustment)
-    held = list(dict.fromkeys([*given.adjustment, by]))
-    estimand = find_estimand(attributes, treatment, outcome, adjustment=held)
-    encoded = encode_table(
-        attributes, table, treatment, outcome, estimand.adjustment, contrast, weights=weights, cluster=cluster
-    )
+    asked = EffectQuestion(graph, table, **question)
+    check_by(asked, by, adjusted(asked).adjustment)
+    asked = replace(asked, adjustment=list(dict.fromkeys([*asked.estimand.adjustment, by])))
+    encoded = encode_question(asked)
     if encoded.kind == "continuous":
         raise DataError(
-            f"Expected a binary or categorical treatment for effects by group; '{treatment}' is continuous. Use "
+            f"Expected a binary or categorical treatment for effects by group; '{asked.treatment}' is continuous. Use "
             "effects_by_unit, or recode the treatment."
         )
-    groups = form_groups(attributes, encoded, by, bins)
+    groups = form_groups(asked.graph, encoded, by, bins)
     if (overlap := treatment_overlap(encoded, seed=seed)) is not None:
-        require_overlap(overlap, treatment, population="whole", weighs=True)
+        require_overlap(overlap, encoded.names[0], population="whole", weighs=True)
     say(encoded)
     with quiet_dowhy():
         model = OutcomeModel(encoded.bounds, penalty=None)
-        estimator = DoublyRobust(dowhy_estimand(attributes, estimand), outcome_model=model, seed=seed).fit(encoded.data)
-        arrays = estimator.arrays(encoded.data)
-        scores = estimator.scores(arrays, encoded.control, encoded.treated)
-    found = [_effect(scores.pull, arrays.weights, arrays.clusters, member) for member in groups.members]
+        estimator = DoublyRobust(dowhy_estimand(asked.graph, asked.estimand), outcome_model=model, seed=seed)
+        arrays = estimator.fit(encoded.data).arrays(encoded.data)
+        pull = estimator.scores(arrays, encoded.control, encoded.treated).pull
+    found = [_effect(pull, arrays.weights, arrays.clusters, member) for member in groups.members]
     ends = [[*one.interval(level), *one.interval(level ** (1 / len(found)))] for one in found]
     frame = pd.DataFrame(ends, columns=["low", "high", "low_all", "high_all"])
     frame.insert(0, "group", groups.names)
     frame.insert(1, "rows", groups.members.sum(axis=1))
     frame.insert(2, "effect", [one.effect for one in found])
-    exposed, rare = encoded.data[treatment].to_numpy(), rare_rows(encoded, seed=seed)
+    exposed, rare = encoded.data[encoded.names[0]].to_numpy(), rare_rows(encoded, seed=seed)
     for name, value in (("rows_control", encoded.control), ("rows_treated", encoded.treated)):
         frame[name] = (groups.members & (exposed == value)).sum(axis=1)
     frame["poor_overlap"] = [float(rare[member].mean()) for member in groups.members]
-    frame.attrs = {"columns": encoded.columns, "by": by, "level": level, "unit": encoded.outcome_unit}
-    frame.attrs["p_value"] = _equal_effects(found, groups.members, arrays.clusters)
+    frame.attrs = {"columns": encoded.columns, "level": level, "unit": encoded.outcome_unit, "by": by}
+    frame.attrs |= {"p_value": _equal_effects(found, groups.members, arrays.clusters), "warnings": encoded.warnings}
     return frame
 
 
@@ -157,67 +138,55 @@ def effects_by_unit(
     graph: CausalGraph,
     table: pd.DataFrame,
     *,
-    treatment: str,
-    outcome: str,
-    contrast: tuple[Any, Any],
-    adjustment: Sequence[str] | None = None,
-    variables: KindsLike | None = None,
     level: float = 0.95,
     seed: int = 0,
+    **question: Unpack[ContrastWords],
 ) -> pd.DataFrame:
     """Effect given each row's covariates, by econml's causal forest (the extra `econml`).
 
     Args:
         graph: The assumed causal graph.
         table: One row per unit.
-        treatment: A binary or continuous variable.
-        outcome: A binary or continuous variable.
-        contrast: (a, b), labels or natural units; of a continuous treatment the forest's slope is multiplied by b - a.
-        adjustment: Your adjustment set; None to have one found. Its members are what effects may depend on.
-        variables: Kinds of columns, which override the graph and the typing rule: {"clinic": "categorical"}.
         level: Level of the intervals, which hold for one row at a time.
         seed: Seed of the forest.
+        question: As in `estimate_effect`: treatment (binary or continuous; of a continuous one the forest's slope is
+            multiplied by b - a), outcome, contrast, adjustment (its members are what effects may depend on), variables.
 
     Returns:
-        The covariates as the forest saw them, with effect, low and high; rows with a missing value are left out.
-        Its `attrs["columns"]` states the kind each column was read as.
+        The covariates, with effect, low and high; rows with a missing value are left out. Its `attrs` hold level, unit,
+        columns (the kind each column was read as) and warnings.
 
     Raises:
         DataError: The table or the contrast does not fit, or the treatment has more than two labels.
         ImportError: econml is not installed.
     """
     from .estimators.forest import CausalForest, modifiers
+    from .estimators.methods import check_table
     from .identification import dowhy_estimand
     from .quiet import quiet_dowhy
 
     check_level(level)
-    check_names(graph, table, treatment, outcome)
-    graph = declare_kinds(graph, table, variables)
-    attributes = graph.project([name for name in graph.nodes if not graph[name].is_image])
-    estimand = _by_adjustment(find_estimand(attributes, treatment, outcome, adjustment=adjustment))
-    encoded = encode_table(attributes, table, treatment, outcome, estimand.adjustment, contrast)
+    asked = EffectQuestion(graph, table, **question)
+    estimand, encoded = adjusted(asked), encode_question(asked)
+    check_table("causal forest", encoded)
     if encoded.kind == "categorical":
         raise DataError(
-            f"Expected a binary or continuous treatment for a causal forest; '{treatment}' has more than two labels. "
-            "Leave out the rows of the other labels."
+            f"Expected a binary or continuous treatment for a causal forest; '{asked.treatment}' has more than two "
+            "labels. Leave out the rows of the other labels."
         )
     with quiet_dowhy():
         discrete = encoded.kind == "binary"
-        estimator = CausalForest(dowhy_estimand(attributes, estimand), discrete=discrete, seed=seed).fit(encoded.data)
+        estimator = CausalForest(dowhy_estimand(asked.graph, estimand), discrete=discrete, seed=seed).fit(encoded.data)
         arrays = estimator.arrays(encoded.data)
         ends = {"T0": encoded.control, "T1": encoded.treated}
         inference = estimator.forest(arrays).effect_inference(modifiers(arrays), **ends)
     low, high = inference.conf_int(alpha=1 - level)
     say(encoded)
-    found = encoded.covariates.assign(effect=inference.point_estimate, low=low, high=high)
-    found.attrs["columns"] = encoded.columns
+    found = encoded.readable.assign(effect=inference.point_estimate, low=low, high=high)
+    found.attrs = {
+        "columns": encoded.columns,
+        "level": level,
+        "unit": encoded.outcome_unit,
+        "warnings": encoded.warnings,
+    }
     return found
-
-
-def _by_adjustment(estimand: Estimand) -> Estimand:
-    if estimand.method != "backdoor":
-        raise NotIdentifiableError(
-            f"Expected an effect that adjustment identifies; of that of '{estimand.treatment}' on '{estimand.outcome}' "
-            f"the graph says: {estimand.text} Ask estimate_effect for its average."
-        )
-    return estimand

@@ -22,6 +22,7 @@ __all__ = [
     "rare_rows",
     "require_overlap",
     "treatment_overlap",
+    "unseen_rows",
 ]
 
 Array = NDArray[np.float64]
@@ -212,16 +213,25 @@ def overlap_warnings(table: EncodedTable, overlap: Overlap | None) -> tuple[str,
     )
 
 
-def _unseen_values(table: EncodedTable) -> tuple[str, ...]:
-    treatment, values, features = table.names[0], table.data[table.names[0]].to_numpy(), _features(table)
-    model = OutcomeModel().fit(features, values, table.weights)
+def unseen_rows(table: EncodedTable, values: Array) -> NDArray[np.bool_]:
+    """Rows for which a value of a continuous treatment is rare, shape `(values, rows)`.
+
+    Rare: outside 99 % of the treatment's spread around its mean given the covariates.
+    """
+    features, treatment = _features(table), table.data[table.names[0]].to_numpy()
+    model = OutcomeModel().fit(features, treatment, table.weights)
     expected = model.predict(features)
-    low, high = np.quantile(values - expected, [0.005, 0.995])
+    low, high = np.quantile(treatment - expected, [0.005, 0.995])
     expected = model.predict(_features(table, held=True)) if table.held else expected
+    away = np.asarray(values)[:, None] - expected
+    return (away < low) | (away > high)
+
+
+def _unseen_values(table: EncodedTable) -> tuple[str, ...]:
+    treatment, values = table.names[0], np.array([table.control, table.treated])
     found = []
-    for value, shown in zip((table.control, table.treated), table.contrast, strict=True):
+    for value, shown, unseen in zip(values, table.contrast, unseen_rows(table, values), strict=True):
         set_to = f"{treatment} = {shown}" if table.held else f"do({treatment}={value:g})"
-        unseen = (value - expected < low) | (value - expected > high)
         if unseen.mean() >= SHARE_WORTH_A_WARNING:
             found.append(
                 f"{set_to} lies outside the {treatment} seen among similar rows for {unseen.mean():.0%} of the "

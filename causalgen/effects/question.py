@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import InitVar, dataclass
 from functools import cached_property
-from typing import Any
+from typing import Any, TypedDict
 
 import numpy as np
 import pandas as pd
@@ -14,7 +14,24 @@ from ..graph import CausalGraph, Estimand
 from .find_estimand import find_estimand
 from .table import check_names
 
-__all__ = ["EffectQuestion"]
+__all__ = ["ContrastWords", "EffectQuestion", "QuestionWords"]
+
+
+class QuestionWords(TypedDict, total=False):
+    """Keywords of a question about a curve or a group of rows; each is explained in `EffectQuestion`."""
+
+    treatment: str
+    outcome: str
+    adjustment: Sequence[str] | None
+    weights: str | None
+    cluster: str | None
+    variables: KindsLike | None
+
+
+class ContrastWords(QuestionWords, total=False):
+    """The same with the contrast."""
+
+    contrast: tuple[Any, Any]
 
 
 @dataclass(frozen=True, eq=False)

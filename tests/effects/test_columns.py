@@ -201,9 +201,9 @@ def test_kinds_are_declared_as_for_every_estimate() -> None:
     bare = CausalGraph("z -> {t, y}; t -> y; {z, t, y} -> image", nodes)
     data["y"] = data["y"].where(known)
     ask = QUESTION | LINEAR | {"columns": predicted("y")}
-    with pytest.raises(DataError, match="Declare it in variables= or in the graph"):
-        estimate_with_proxies(bare, data, **ask)
-    report = estimate_with_proxies(bare, data, **ask, variables={"y": "continuous"})
+    with pytest.raises(DataError, match="'y' is categorical"):
+        estimate_with_proxies(bare, data, **ask, variables={"y": "categorical"})
+    report = estimate_with_proxies(bare, data, **ask)
     assert report.columns == "Columns: t binary (0, 1), y continuous, z continuous."
     assert report.estimates[-1].covers(EFFECT)
 
@@ -290,7 +290,10 @@ Y_HAT = predicted("y")
         (Y_HAT, {"resamples": 2}, None, DataError, "at least 50 resamples; got 2"),
         (Y_HAT, {"method": "double robust"}, None, UnknownNameError, "Did you mean 'doubly robust'"),
         (Y_HAT, {"cluster": "patient"}, None, DataError, "'patient' has none"),
-        (Y_HAT, {"outcome": "t", "treatment": "y"}, None, NotIdentifiableError, "identified by no effect"),
+        (Y_HAT, {"outcome": "t", "treatment": "y"}, None, NotIdentifiableError, "no directed path"),
+        (Y_HAT, {"weights": "z"}, None, DataError, "no sampling weights with proxies"),
+        (Y_HAT, {}, lambda d: d.assign(y_hat=d["y"].fillna(0)), DataError, "'y_hat' equals 'y' in all 300 labelled"),
+        ([Column("z", "measured", proxy="y")], {}, None, DataError, "as its proxy; got the outcome 'y'"),
     ],
 )
 def test_bad_input(columns: list[Column], options: dict, spoil: Spoil | None, error: type, message: str) -> None:
@@ -305,12 +308,6 @@ def test_a_proxy_elsewhere_in_the_graph_is_refused(edges: str) -> None:
     data, _ = table(0)
     with pytest.raises(GraphError, match="proxy 'y_hat' as a child of an image"):
         estimate_with_proxies(graph(edges=edges), data.assign(z2=0), columns=Y_HAT, **QUESTION)
-
-
-def test_a_proxy_of_a_variable_without_kind_is_refused() -> None:
-    data, _ = table(0)
-    with pytest.raises(DataError, match="Expected a kind for 'y', which has a proxy"):
-        estimate_with_proxies(CausalGraph("z -> {t, y}; t -> y"), data, columns=Y_HAT, **QUESTION)
 
 
 def _need_ppi(source: str) -> None:

@@ -6,7 +6,7 @@ import pytest
 
 from causalgen.effects import dose_response, effects_by_group, estimate_effect
 from causalgen.effects.estimators.methods import METHODS
-from causalgen.errors import CausalgenError, DataError
+from causalgen.errors import CausalgenError, DataError, DataWarning
 from causalgen.graph import CausalGraph, Variable
 
 from .generator import even_table, linear_table, sigmoid
@@ -229,7 +229,8 @@ def test_dose_response_follows_the_curve() -> None:
     t = 0.7 * z + rng.normal(size=4_000)
     table = pd.DataFrame({"z": z, "t": t, "y": t**2 + z + rng.normal(size=4_000)})
     curve = dose_response(GRAPH, table, treatment="t", outcome="y", values=[-1, 0, 1, 2])
-    assert list(curve.columns) == ["value", "mean", "low", "high", "low_all", "high_all"]
+    assert list(curve.columns) == ["value", "mean", "low", "high", "low_all", "high_all", "support"]
+    assert curve["support"].min() > 0.7
     truth = curve["value"] ** 2 + z.mean()
     assert ((curve["low_all"] <= truth) & (truth <= curve["high_all"])).all()
     assert ((curve["low_all"] < curve["low"]) & (curve["high"] < curve["high_all"])).all()
@@ -237,6 +238,8 @@ def test_dose_response_follows_the_curve() -> None:
     effect = estimate_effect(GRAPH, table, **SHORT | {"contrast": (0, 2), "methods": ["g-computation"]})
     difference = curve.set_index("value")["mean"].loc[2.0] - curve.set_index("value")["mean"].loc[0.0]
     assert effect["g-computation"].value == pytest.approx(difference, rel=1e-9)
+    with pytest.warns(DataWarning, match="extrapolates at t = 9: for more than half"):
+        dose_response(GRAPH, table, treatment="t", outcome="y", values=[0, 9])
     labelled = table.assign(t=np.where(table["t"] > 0, "a", "b"))
     with pytest.raises(DataError, match="Expected a continuous treatment"):
         dose_response(GRAPH, labelled, treatment="t", outcome="y")

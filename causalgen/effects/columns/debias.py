@@ -11,34 +11,24 @@ References:
     sampling; Chen and Chen (2000), A unified approach to regression analysis under double-sampling designs.
 """
 
-from typing import NamedTuple
-
 import numpy as np
 from numpy.typing import NDArray
 
-from ..estimators.adjustment import Influence
+from ..estimators.adjustment import Influence, Stated
 
-__all__ = ["Corrected", "group_sums", "predict_then_debias"]
+__all__ = ["grouped_error", "predict_then_debias"]
 
 Array = NDArray[np.float64]
 
 
-class Corrected(NamedTuple):
-    """A corrected effect, its standard error, and the weight given to the proxies."""
-
-    effect: float
-    error: float
-    weight: float
-
-
 def predict_then_debias(
     labelled: NDArray[np.bool_], groups: NDArray, assigned: Influence, proxied: Influence, everywhere: Influence
-) -> Corrected:
-    """Combine three estimates of one effect.
+) -> tuple[Stated, float]:
+    """Combine three estimates of one effect; also the weight given to the proxies.
 
     Args:
         labelled: `(rows,)`, which rows have assigned values.
-        groups: `(rows,)`, rows that share a source.
+        groups: `(rows,)`, rows that share a source, numbered from 0.
         assigned: Labelled rows, assigned values.
         proxied: Labelled rows, proxies.
         everywhere: All rows, proxies.
@@ -46,15 +36,14 @@ def predict_then_debias(
     own, difference = np.zeros(len(labelled)), everywhere.influence / len(labelled)
     own[labelled] = assigned.influence / labelled.sum()
     difference[labelled] -= proxied.influence / labelled.sum()
-    own, difference = group_sums(own, groups), group_sums(difference, groups)
-    spread = float(difference @ difference)
-    weight = -float(own @ difference) / spread if spread > 0 else 0.0
+    sums = np.bincount(groups, difference)
+    spread = float(sums @ sums)
+    weight = -float(np.bincount(groups, own) @ sums) / spread if spread > 0 else 0.0
     effect = assigned.effect + weight * (everywhere.effect - proxied.effect)
-    error = float(np.linalg.norm(own + weight * difference)) * np.sqrt(len(own) / (len(own) - 1))
-    return Corrected(effect, float(error), weight)
+    return Stated(effect, grouped_error(own + weight * difference, groups)), weight
 
 
-def group_sums(contributions: Array, groups: NDArray) -> Array:
-    """Sum of the rows' contributions in every group, `(groups,)`."""
-    _, group = np.unique(groups, return_inverse=True)
-    return np.bincount(group, contributions).astype(float)
+def grouped_error(contributions: Array, groups: NDArray) -> float:
+    """Standard error from the rows' contributions of mean 0, which are added up within groups."""
+    sums = np.bincount(groups, contributions)
+    return float(np.linalg.norm(sums) * np.sqrt(len(sums) / (len(sums) - 1)))

@@ -4,10 +4,9 @@ from collections.abc import Collection, Hashable, Sequence
 from dataclasses import dataclass, field
 from typing import Literal, get_args
 
-import pandas as pd
-
 from ...errors import DataError, GraphError, UnknownNameError, nearest
 from ...graph import CausalGraph, Variable
+from ..question import EffectQuestion
 
 __all__ = ["Column", "Source", "check_columns", "with_proxies"]
 
@@ -78,42 +77,47 @@ class Column:
         return f"{self.name}: {how} as '{self.proxy}'{by}; assigned values are known for {sample}."
 
 
-def check_columns(graph: CausalGraph, table: pd.DataFrame, treatment: str, columns: Sequence[Column]) -> None:
+def check_columns(graph: CausalGraph, question: EffectQuestion, columns: Sequence[Column]) -> None:
     """Check declarations against graph, table and question.
+
+    Args:
+        graph: The graph with its images and, where they are drawn, the proxies.
+        question: The question.
+        columns: The declarations.
 
     Raises:
         UnknownNameError: A declared name is not a node.
-        DataError: A name is declared twice or without a kind, a proxy has no column, or the treatment is a proxy.
+        DataError: A name is declared twice, a proxy has no column, or treatment or outcome is a proxy.
         GraphError: A proxy in the graph is not a child of an image.
     """
-    names = [column.name for column in columns]
+    names, known = [column.name for column in columns], list(map(str, question.table.columns))
     if len(set(names)) < len(names):
         raise DataError(f"Expected every column declared once; got {', '.join(names)}.")
     for column in columns:
-        if column.proxy == treatment:
+        if column.proxy == question.treatment:
             raise DataError(
-                f"Expected an attribute as treatment; '{treatment}' is a proxy of '{column.name}', a child of the image: "
-                f"do({treatment}) would change the reading and nothing that it reads. Ask for do({column.name})."
+                f"Expected an attribute as treatment; '{column.proxy}' is a proxy of '{column.name}', a child of the image: "
+                f"do({column.proxy}) would change the reading and nothing that it reads. Ask for do({column.name})."
+            )
+        if column.proxy == question.outcome:
+            raise DataError(
+                f"Expected a reading of '{column.name}' as its proxy; got the outcome '{column.proxy}'. Name the column of "
+                "the readings, or declare the outcome's proxy."
             )
         graph.require(column.name)
         if column.proxy is None:
             continue
-        if graph[column.name].kind is None:
-            raise DataError(
-                f"Expected a kind for '{column.name}', which has a proxy. Declare it in variables= or in the graph."
-            )
-        if column.proxy not in table.columns:
-            known = [str(name) for name in table.columns]
+        if column.proxy not in known:
             raise DataError(
                 f"Expected a column '{column.proxy}', the proxy of '{column.name}'; got {', '.join(known)}."
                 + nearest(column.proxy, known)
             )
         if column.proxy in graph:
-            parents = graph.parents(column.proxy)
-            if not parents or not all(graph[parent].is_image for parent in parents) or graph.children(column.proxy):
+            parents, children = graph.parents(column.proxy), graph.children(column.proxy)
+            if not parents or not all(graph[parent].is_image for parent in parents) or children:
                 raise GraphError(
                     f"Expected the proxy '{column.proxy}' as a child of an image, and without children; got parents "
-                    f"{list(parents)} and children {list(graph.children(column.proxy))}. A reading causes nothing here."
+                    f"{list(parents)} and children {list(children)}. A reading causes nothing here."
                 )
 
 

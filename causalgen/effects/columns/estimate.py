@@ -1,42 +1,45 @@
 """One effect where some columns are known by proxy only: uncorrected and corrected."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from importlib.metadata import version
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple, Unpack
 
 import numpy as np
 import pandas as pd
 from scipy.stats import norm
 
-from ...datasets.declared import KindsLike, declare_kinds
-from ...errors import DataError, NotIdentifiableError
-from ...graph import CausalGraph, Estimand, identify
-from ..estimate import check_level
+from ...datasets.declared import type_columns
+from ...errors import DataError
+from ...graph import CausalGraph
+from ..adjusted import adjusted
+from ..question import ContrastWords, EffectQuestion
 from ..report import EffectReport, Estimate
-from ..table import check_names, numeric
+from ..settings import check_level
+from ..table import EncodedTable, numeric
 from .declare import Column, check_columns
 from .versions import Versions, versions
+
+if TYPE_CHECKING:
+    from ..estimators.adjustment import Influence, Stated
 
 __all__ = ["estimate_with_proxies"]
 
 LEAST_RESAMPLES = 50
 PLUG_IN = "proxies as if assigned"
+DEFAULT_METHOD = {"binary": "doubly robust", "categorical": "doubly robust", "continuous": "g-computation"}
 
 
 def estimate_with_proxies(
     graph: CausalGraph,
     table: pd.DataFrame,
     *,
-    treatment: str,
-    outcome: str,
-    contrast: tuple[Any, Any],
     columns: Sequence[Column],
     method: str | None = None,
-    cluster: str | None = None,
-    variables: KindsLike | None = None,
     resamples: int = 200,
     level: float = 0.95,
     seed: int = 0,
+    **question: Unpack[ContrastWords],
 ) -> EffectReport:
     """Estimate the average effect of do(treatment=b) against do(treatment=a) where columns are known by proxy.
 
@@ -49,19 +52,16 @@ def estimate_with_proxies(
     - a measured treatment or confounder: regression calibration in a linear outcome model.
 
     Args:
-        graph: The assumed causal graph. Variables with a proxy declare their kind, here or in `variables`.
+        graph: The assumed causal graph.
         table: One row per unit; a proxied column is missing where its assigned value is unknown.
-        treatment: A binary, categorical or continuous variable.
-        outcome: A binary or continuous variable. A prediction of a binary one may be a label or a probability.
-        contrast: (a, b), labels or natural units.
         columns: Sources of the columns; those left out are assigned.
         method: Key of `causalgen.effects.estimators.methods.METHODS`; None for doubly robust (discrete treatment) or
             g-computation (continuous). Regression calibration is always linear.
-        cluster: Column that names the cluster of each row.
-        variables: Kinds of columns, which override those of the graph and the rule: {"clinic": "categorical"}.
         resamples: Bootstrap resamples of regression calibration.
         level: Level of the intervals.
         seed: Seed of folds and resamples.
+        question: As in `estimate_effect`: treatment, outcome, contrast, adjustment, cluster, variables. A prediction of
+            a binary outcome may be a label or a probability.
 
     Returns:
         A report without refutations; its warnings name the source of every column.
@@ -75,47 +75,96 @@ def estimate_with_proxies(
     check_level(level)
     if resamples < LEAST_RESAMPLES:
         raise DataError(f"Expected at least {LEAST_RESAMPLES} resamples; got {resamples}.")
-    graph = declare_kinds(graph, table, variables)
-    check_columns(graph, table, treatment, columns)
-    check_names(graph, table, treatment, outcome)
-    proxies = {column.proxy for column in columns}
-    attributes = graph.project([n for n in graph.nodes if not graph[n].is_image and n not in proxies])
-    estimand = identify(attributes, treatment=treatment, outcome=outcome)
-    if estimand.method != "backdoor":
-        raise NotIdentifiableError(
-            f"Expected an effect that adjustment identifies; that of '{treatment}' on '{outcome}' is identified by "
-            f"{estimand.method}. Corrections for proxies exist for adjustment only."
+    asked = EffectQuestion(graph, table, **question)
+    check_columns(graph, asked, columns)
+    if asked.weights is not None:
+        raise DataError(
+            f"Expected no sampling weights with proxies, whose corrections count every row alike; got '{asked.weights}'."
         )
-    used = _used(columns, (treatment, outcome, *estimand.adjustment))
-    split = versions(attributes, table, used, estimand, contrast, cluster)
+    proxies = {column.proxy: column.name for column in columns if column.proxy is not None}
+    attributes = asked.graph.project([name for name in asked.graph.nodes if name not in proxies])
+    asked = replace(asked, graph=type_columns(attributes, table, proxies.values())[0])
+    estimand = adjusted(asked)
+    used = _used(columns, (str(asked.treatment), asked.outcome, *estimand.adjustment))
+    task = _Task(asked, versions(asked, used), tuple(column.name for column in used), method, resamples, level, seed)
     correct = _debiased if any(column.source == "predicted" for column in used) else _calibrated
-    estimates, warnings = correct(attributes, estimand, split, used, _Options(method, resamples, level, seed))
+    estimates, warnings = correct(task)
+    assigned = task.split.assigned
     return EffectReport(
-        treatment=treatment,
-        outcome=outcome,
-        contrast=split.assigned.contrast,
-        outcome_unit=split.assigned.outcome_unit,
+        treatment=asked.treatment,
+        outcome=asked.outcome,
+        contrast=assigned.contrast,
+        outcome_unit=assigned.outcome_unit,
         estimand=estimand,
         estimates=estimates,
         refutations=(),
-        rows_used=len(split.everywhere.data),
-        rows_dropped=split.dropped,
+        rows_used=len(task.split.labelled),
+        rows_dropped=task.split.dropped,
         level=level,
         seed=seed,
         warnings=(*(column.reading for column in used), *warnings),
         versions={name: version(name) for name in ("dowhy", "scikit-learn")},
-        cluster=cluster,
-        variables=split.assigned.variables,
+        cluster=asked.cluster,
+        variables=assigned.variables,
     )
 
 
-class _Options(NamedTuple):
-    """How to estimate: method, bootstrap resamples, level, seed."""
+class _Corrected(NamedTuple):
+    """Uncorrected and corrected estimates, with warnings."""
 
+    estimates: tuple[Estimate, ...]
+    warnings: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class _Task:
+    """What a correction reads."""
+
+    question: EffectQuestion
+    split: Versions
+    names: tuple[str, ...]
     method: str | None
     resamples: int
     level: float
     seed: int
+
+    @property
+    def method_name(self) -> str:
+        return self.method or DEFAULT_METHOD[self.split.assigned.kind]
+
+    def score(self, table: EncodedTable) -> "Influence":
+        """Effect and row influences on one version of the table.
+
+        Raises:
+            UnknownNameError: The method does not exist.
+            DataError: The method does not suit the treatment or the table.
+        """
+        from ..estimators.adjustment import AdjustmentEstimator
+        from ..estimators.methods import check_table, choose_methods
+        from ..identification import dowhy_estimand
+        from ..quiet import quiet_dowhy
+
+        name = self.method_name
+        method = choose_methods([name], table.kind, table.names[0])[name]
+        check_table(name, table)
+        with quiet_dowhy():
+            identified = dowhy_estimand(self.question.graph, self.question.estimand)
+            estimator = method.build(identified, table, self.seed).fit(table.data)
+            assert isinstance(estimator, AdjustmentEstimator)
+            return estimator.influence(table.data, control=table.control, treated=table.treated)
+
+    def naive(self, found: "Influence | Stated", note: str) -> Estimate:
+        """The estimate that treats proxies as assigned values."""
+        return replace(self.corrected(PLUG_IN, found, note), kind="naive")
+
+    def corrected(self, source: str, found: "Influence | Stated", note: str) -> Estimate:
+        """An estimate with its interval; clusters count as often as they occur in the table."""
+        from ..estimators.adjustment import interval
+
+        clusters = self.split.everywhere.clusters
+        freedom = getattr(found, "freedom", np.inf if clusters is None else float(clusters.max()))
+        ends = interval(found.effect, found.standard_error, self.level, freedom)
+        return Estimate(source, found.effect, *ends, "adjusted", note)
 
 
 def _used(columns: Sequence[Column], names: Sequence[str]) -> list[Column]:
@@ -138,81 +187,51 @@ def _used(columns: Sequence[Column], names: Sequence[str]) -> list[Column]:
     return used
 
 
-def _debiased(
-    graph: CausalGraph,
-    estimand: Estimand,
-    split: Versions,
-    used: Sequence[Column],
-    options: _Options,
-) -> tuple[tuple[Estimate, ...], tuple[str, ...]]:
+def _debiased(task: _Task) -> _Corrected:
     """Proxies corrected by a random sample of labelled rows."""
-    from ..estimators.adjustment import interval
     from .debias import predict_then_debias
     from .prediction_powered import prediction_powered_mean
-    from .scores import Scorer
 
-    scorer = Scorer(graph, estimand, options.method, options.seed)
-    everywhere, assigned = scorer(split.everywhere), scorer(split.assigned)
-    labelled, clustered = split.labelled, assigned.clusters is not None
+    split, labelled, name = task.split, task.split.labelled, task.method_name
+    everywhere, assigned = task.score(split.everywhere), task.score(split.assigned)
     rows = f"{labelled.sum()} labelled of {len(labelled)} rows"
     first = (
-        Estimate(PLUG_IN, everywhere.effect, *everywhere.interval(options.level), "naive", scorer.name),
-        Estimate(
-            "labelled rows only",
-            assigned.effect,
-            *assigned.interval(options.level),
-            "adjusted",
-            f"{scorer.name}; {rows}.",
-        ),
+        task.naive(everywhere, name),
+        task.corrected("labelled rows only", assigned, f"{name}; {rows}."),
     )
-    if [column.name for column in used] == [estimand.outcome] and not clustered:
+    if task.names == (task.question.outcome,) and assigned.clusters is None:
         predicted = everywhere.effect + everywhere.influence
         truth = assigned.effect + assigned.influence
-        numbers = prediction_powered_mean(truth, predicted[labelled], predicted[~labelled], options.level)
-        note = (
-            f"PPI++ on the scores of {scorer.name}; {rows}. Right whatever the predictor is, narrow where it is good."
-        )
-        return (*first, Estimate("prediction-powered", *numbers, "adjusted", note)), ()
-    effect, error, weight = predict_then_debias(labelled, split.groups, assigned, scorer(split.proxied), everywhere)
+        numbers = prediction_powered_mean(truth, predicted[labelled], predicted[~labelled], task.level)
+        note = f"PPI++ on the scores of {name}; {rows}. Right whatever the predictor is, narrow where it is good."
+        return _Corrected((*first, Estimate("prediction-powered", *numbers, "adjusted", note)))
+    found, weight = predict_then_debias(labelled, split.groups, assigned, task.score(split.proxied), everywhere)
     note = (
-        f"Predict-then-debias of {scorer.name}; {rows}, weight {weight:.2f} on the proxies. Right whatever the "
+        f"Predict-then-debias of {name}; {rows}, weight {weight:.2f} on the proxies. Right whatever the "
         "predictors are, narrow where they are good."
     )
-    ends = interval(effect, error, options.level, everywhere.freedom)
-    return (*first, Estimate("predict-then-debias", effect, *ends, "adjusted", note)), ()
+    return _Corrected((*first, task.corrected("predict-then-debias", found, note)))
 
 
-def _calibrated(
-    graph: CausalGraph,
-    estimand: Estimand,
-    split: Versions,
-    used: Sequence[Column],
-    options: _Options,
-) -> tuple[tuple[Estimate, ...], tuple[str, ...]]:
+def _calibrated(task: _Task) -> _Corrected:
     """Measurements corrected by their calibration."""
-    from ..estimators.adjustment import interval
     from .measurement import calibrated_outcome, shift_of_line
-    from .scores import Scorer
 
-    discrete = [column.name for column in used if graph[column.name].is_discrete]
+    question, split, name = task.question, task.split, task.method_name
+    discrete = [column for column in task.names if question.graph[column].is_discrete]
     if discrete:
         raise DataError(
             f"Expected measured columns that are continuous; {', '.join(discrete)} is discrete, and a wrong label is no "
             "additive error. Declare it 'predicted', with a random sample of labelled rows."
         )
-    names = [column.name for column in used]
-    if names != [estimand.outcome]:
-        return _regression(estimand, split, names, options)
-    scorer = Scorer(graph, estimand, options.method, options.seed)
-    raw = scorer(split.everywhere)
-    measured, assigned, exposed = (
-        split.proxied.data[estimand.outcome].to_numpy(),
-        split.assigned.data[estimand.outcome].to_numpy(),
-        split.assigned.data[estimand.treatment].to_numpy(),
-    )
+    if task.names != (question.outcome,):
+        return _regression(task)
+    raw = task.score(split.everywhere)
+    measured = split.proxied.data[question.outcome].to_numpy()
+    exposed, assigned = split.assigned.data[list(split.assigned.names)].to_numpy().T
     corrected, line = calibrated_outcome(raw, measured, assigned, split.labelled, split.groups)
     note = (
-        f"{scorer.name} on the measured outcome, divided by the slope of measured = {line.offset:.4g} + "
+        f"{name} on the measured outcome, divided by the slope of measured = {line.offset:.4g} + "
         f"{line.slope:.4g} assigned on {split.labelled.sum()} rows. Right where that line is the same at every "
         "treatment; the interval holds its uncertainty."
     )
@@ -221,26 +240,20 @@ def _calibrated(
     warnings: tuple[str, ...] = ()
     if split.assigned.kind != "categorical" and abs(shift) > norm.ppf(0.995) * error:
         warnings = (
-            f"The measurement of {estimand.outcome} depends on {estimand.treatment} at the same assigned value, by "
+            f"The measurement of {question.outcome} depends on {question.treatment} at the same assigned value, by "
             f"{shift * change:.3g} +- {abs(error * change):.2g} over the contrast: the corrected effect is off by about "
             f"{shift * change / line.slope:.3g}. Label a random sample and declare the column 'predicted' instead.",
         )
-    ends = interval(corrected.effect, corrected.error, options.level, raw.freedom)
-    return (
-        Estimate(PLUG_IN, raw.effect, *raw.interval(options.level), "naive", scorer.name),
-        Estimate("calibrated measurement", corrected.effect, *ends, "adjusted", note),
-    ), warnings
+    return _Corrected((task.naive(raw, name), task.corrected("calibrated measurement", corrected, note)), warnings)
 
 
-def _regression(
-    estimand: Estimand, split: Versions, names: list[str], options: _Options
-) -> tuple[tuple[Estimate, ...], tuple[str, ...]]:
+def _regression(task: _Task) -> _Corrected:
     """Regression calibration in a linear outcome model."""
     from ..comparisons import calibrate
-    from ..estimators.adjustment import interval
     from .measurement import Regression, regression_calibration
 
-    table, treatment, outcome = split.everywhere, estimand.treatment, estimand.outcome
+    split, table, names = task.split, task.split.everywhere, task.names
+    treatment, outcome = table.names
     if table.kind == "categorical":
         raise DataError(
             f"Expected a binary or continuous treatment with a measured confounder; '{treatment}' is categorical. "
@@ -262,17 +275,18 @@ def _regression(
     )
     change = table.treated - table.control
     plug_in = regression._replace(measured=(), assigned=np.zeros((0, 0)), assigned_outcome=None)
-    naive = regression_calibration(plug_in, change, resamples=options.resamples, seed=options.seed)
-    corrected = regression_calibration(regression, change, resamples=options.resamples, seed=options.seed)
+    naive, corrected = (
+        regression_calibration(one, change, resamples=task.resamples, seed=task.seed) for one in (plug_in, regression)
+    )
     note = (
         f"Linear adjustment with the expected assigned value of {', '.join(names)} given its measurement and the other "
         f"columns, learned on {split.labelled.sum()} rows. Right where the outcome is linear in them and the "
         "measurement errors say nothing about treatment, outcome or one another. "
-        f"Interval from the standard error of a bootstrap, {options.resamples} resamples."
+        f"Interval from the standard error of a bootstrap, {task.resamples} resamples."
     )
-    freedom = np.inf if table.clusters is None else float(table.clusters.max())
-    ends = [interval(found.effect, found.error, options.level, freedom) for found in (naive, corrected)]
-    return (
-        Estimate(PLUG_IN, naive.effect, *ends[0], "naive", "Linear adjustment on the measurements."),
-        Estimate("regression calibration", corrected.effect, *ends[1], "adjusted", note),
-    ), ()
+    return _Corrected(
+        (
+            task.naive(naive, "Linear adjustment on the measurements."),
+            task.corrected("regression calibration", corrected, note),
+        )
+    )

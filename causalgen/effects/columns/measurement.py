@@ -15,8 +15,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..comparisons import Calibration, calibrate
-from ..estimators.adjustment import Influence
-from .debias import Corrected, group_sums
+from ..estimators.adjustment import Influence, Stated
+from .debias import grouped_error
 
 __all__ = ["Regression", "calibrated_outcome", "regression_calibration", "shift_of_line"]
 
@@ -33,7 +33,7 @@ class Regression(NamedTuple):
         assigned: `(labelled, measured)` assigned values of these columns.
         assigned_outcome: `(labelled,)` assigned outcomes when the outcome is measured, else None.
         labelled: `(rows,)`, which rows have assigned values.
-        groups: `(rows,)`, rows that share a source.
+        groups: `(rows,)`, rows that share a source, numbered from 0.
     """
 
     outcome: Array
@@ -47,7 +47,7 @@ class Regression(NamedTuple):
 
 def calibrated_outcome(
     raw: Influence, measured: Array, assigned: Array, labelled: NDArray[np.bool_], groups: NDArray
-) -> tuple[Corrected, Calibration]:
+) -> tuple[Stated, Calibration]:
     """Divide the effect on the measured outcome by the slope of the line; both are uncertain and share rows.
 
     Args:
@@ -55,7 +55,7 @@ def calibrated_outcome(
         measured: `(labelled,)` measured outcomes of the labelled rows.
         assigned: `(labelled,)` their assigned outcomes.
         labelled: `(rows,)`, which rows have assigned values.
-        groups: `(rows,)`, rows that share a source.
+        groups: `(rows,)`, rows that share a source, numbered from 0.
 
     Raises:
         DataError: The measurement does not follow the assigned values.
@@ -65,22 +65,21 @@ def calibrated_outcome(
     slope = np.zeros(len(labelled))
     slope[labelled] = centred * (measured - line.offset - line.slope * assigned) / (centred @ centred)
     effect = raw.effect / line.slope
-    sums = group_sums((raw.influence / len(labelled) - effect * slope) / line.slope, groups)
-    error = float(np.linalg.norm(sums)) * np.sqrt(len(sums) / (len(sums) - 1))
-    return Corrected(effect, float(error), 1 / line.slope), line
+    error = grouped_error((raw.influence / len(labelled) - effect * slope) / line.slope, groups)
+    return Stated(effect, error), line
 
 
 def shift_of_line(measured: Array, assigned: Array, treatment: Array, groups: NDArray) -> tuple[float, float]:
     """Change of the measurement with the treatment at a fixed assigned value, and its standard error: 0 is assumed."""
+    from statsmodels.api import OLS
+
     design = np.column_stack([np.ones(len(measured)), assigned, treatment])
-    inverse = np.linalg.pinv(design.T @ design)
-    coefficients = inverse @ design.T @ measured
-    scores = design * (measured - design @ coefficients)[:, None]
-    scores = np.column_stack([group_sums(column, groups) for column in scores.T])
-    return float(coefficients[2]), float(np.sqrt((inverse @ scores.T @ scores @ inverse)[2, 2]))
+    robust = {"groups": groups, "use_correction": False}
+    fitted = OLS(measured, design).fit(cov_type="cluster", cov_kwds=robust)
+    return float(fitted.params[2]), float(fitted.bse[2])
 
 
-def regression_calibration(table: Regression, change: float, *, resamples: int, seed: int) -> Corrected:
+def regression_calibration(table: Regression, change: float, *, resamples: int, seed: int) -> Stated:
     """Linear adjustment with measured columns calibrated; the error is a bootstrap's over groups, calibration refitted.
 
     Args:
@@ -90,12 +89,10 @@ def regression_calibration(table: Regression, change: float, *, resamples: int, 
         seed: Seed of the resamples.
     """
     rng = np.random.default_rng(seed)
-    names, group = np.unique(table.groups, return_inverse=True)
-    ones = np.ones(len(group))
-    effect = change * _slope(table, ones)
-    counts = (rng.multinomial(len(names), np.full(len(names), 1 / len(names)))[group] for _ in range(resamples))
-    draws = [change * _slope(table, count.astype(float)) for count in counts]
-    return Corrected(effect, float(np.std(draws, ddof=1)), 1.0)
+    count = int(table.groups.max()) + 1
+    drawn = (rng.multinomial(count, np.full(count, 1 / count))[table.groups] for _ in range(resamples))
+    draws = [change * _slope(table, times.astype(float)) for times in drawn]
+    return Stated(change * _slope(table, np.ones(len(table.groups))), float(np.std(draws, ddof=1)))
 
 
 def _slope(table: Regression, weights: Array) -> float:

@@ -1,22 +1,23 @@
 """Versions of one table: assigned values where they are known, proxies everywhere."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import Any
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from ...datasets.declared import with_variables
 from ...errors import DataError
-from ...graph import CausalGraph, Estimand, Variable
-from ..table import CLUSTER, EncodedTable, encode_table
+from ...graph import CausalGraph, Variable
+from ..encode import encode_question
+from ..question import EffectQuestion
+from ..table import EncodedTable
 from .declare import Column
 
 __all__ = ["Versions", "versions"]
 
 LEAST_LABELLED = 50
-Encode = Callable[[CausalGraph, pd.DataFrame], EncodedTable]
 
 
 @dataclass(frozen=True, eq=False)
@@ -40,47 +41,28 @@ class Versions:
     @property
     def groups(self) -> NDArray:
         """`(rows,)`, number of each row's cluster; without clusters every row is one."""
-        data = self.everywhere.data
-        return data[CLUSTER].to_numpy() if CLUSTER in data else np.arange(len(data))
+        clusters = self.everywhere.clusters
+        return np.arange(len(self.labelled)) if clusters is None else clusters
 
 
-def versions(
-    graph: CausalGraph,
-    table: pd.DataFrame,
-    columns: Sequence[Column],
-    estimand: Estimand,
-    contrast: tuple[Any, Any],
-    cluster: str | None,
-) -> Versions:
-    """Split a table into its versions.
+def versions(question: EffectQuestion, columns: Sequence[Column]) -> Versions:
+    """Split the table of a question into its versions.
 
     Args:
-        graph: Attributes without the proxies.
-        table: One row per unit.
+        question: The question, its graph without the proxies.
         columns: The used columns that have a proxy.
-        estimand: Determines which columns are used.
-        contrast: (a, b).
-        cluster: Column that names the cluster of each row.
 
     Raises:
-        DataError: Too few rows are labelled, all are, a predictor was fitted on labelled rows, or a value does not fit.
+        DataError: Too few rows are labelled, all are, a predictor was fitted on labelled rows, a proxy copies what it
+            stands for, or a value does not fit.
     """
-    treatment, outcome, adjustment = estimand.treatment, estimand.outcome, estimand.adjustment
+    table, outcome, names = question.table, question.outcome, [column.name for column in columns]
     proxies = {column.name: str(column.proxy) for column in columns}
-    needed = [proxies.get(name, name) for name in (treatment, outcome, *adjustment)]
+    needed = [proxies.get(name, name) for name in (str(question.treatment), outcome, *question.used)]
     complete = table[table[needed].notna().all(axis=1)]
-    known = complete[list(proxies)].notna().all(axis=1)
-    fitted = np.zeros(len(complete), dtype=bool)
-    for column in columns:
-        seen = complete.index.isin([] if column.fitted_on is None else list(column.fitted_on))
-        if (seen & known).any():
-            raise DataError(
-                f"Expected labelled rows on which the predictor of '{column.name}' was not fitted; it was fitted on "
-                f"{(seen & known).sum()} of {known.sum()}. On these it looks better than it is: label other rows, or "
-                "leave these out."
-            )
-        fitted |= seen
-    complete, labelled = complete[~fitted], known[~fitted].to_numpy()
+    known = complete[names].notna().all(axis=1)
+    kept = ~_fitted(complete, known, columns)
+    complete, labelled = complete[kept], known[kept].to_numpy()
     if labelled.sum() < LEAST_LABELLED:
         raise DataError(
             f"Expected at least {LEAST_LABELLED} rows with assigned and proxy values of {', '.join(proxies)}; got "
@@ -91,40 +73,62 @@ def versions(
             f"Expected rows where {', '.join(proxies)} is known by proxy only; every row is labelled. "
             "Ask estimate_effect, which needs no proxy."
         )
-    proxied = complete.assign(
-        **{name: _checked(graph[name], complete[proxy], outcome) for name, proxy in proxies.items()}
-    )
-
-    def encode(graph: CausalGraph, rows: pd.DataFrame) -> EncodedTable:
-        return encode_table(graph, rows, treatment, outcome, adjustment, contrast, cluster=cluster)
-
-    loose = _loosened(graph, outcome) if outcome in proxies else graph
-    everywhere = encode(loose, proxied)
+    assigned = encode_question(replace(question, table=complete[labelled]))
+    read = {name: _checked(question, name, complete[proxy]) for name, proxy in proxies.items()}
+    _check_copies(complete[labelled], proxies)
+    proxied = complete.assign(**read)
+    loose = replace(question, graph=_loosened(question)) if outcome in proxies else question
+    everywhere = encode_question(replace(loose, table=proxied), question.used)
     if len(everywhere.data) != len(complete):
         raise DataError(
-            f"Expected a cluster for every row; '{cluster}' is missing in some. Fill it in, or leave them out."
+            f"Expected a cluster for every row; '{question.cluster}' is missing in some. Fill it in, or leave them out."
         )
-    assigned = encode(graph, complete[labelled])
     return Versions(
         labelled=labelled,
         everywhere=replace(everywhere, outcome_unit=assigned.outcome_unit),
-        proxied=encode(loose, proxied[labelled]),
+        proxied=encode_question(replace(loose, table=proxied[labelled]), question.used),
         assigned=assigned,
         dropped=len(table) - len(complete),
     )
 
 
-def _checked(variable: Variable, proxy: pd.Series, outcome: str) -> pd.Series:
+def _fitted(complete: pd.DataFrame, known: pd.Series, columns: Sequence[Column]) -> NDArray[np.bool_]:
+    """The rows on which a predictor was fitted; refused where they are labelled."""
+    fitted = np.zeros(len(complete), dtype=bool)
+    for column in columns:
+        seen = complete.index.isin(() if column.fitted_on is None else list(column.fitted_on))
+        if (seen & known).any():
+            raise DataError(
+                f"Expected labelled rows on which the predictor of '{column.name}' was not fitted; it was fitted on "
+                f"{(seen & known).sum()} of {known.sum()}. On these it looks better than it is: label other rows, or "
+                "leave these out."
+            )
+        fitted |= seen
+    return fitted
+
+
+def _check_copies(labelled: pd.DataFrame, proxies: dict[str, str]) -> None:
+    """Refuse a continuous proxy that repeats the assigned values: no reading is that good."""
+    for name, proxy in proxies.items():
+        if labelled[name].nunique() > 2 and (labelled[name] == labelled[proxy]).all():
+            raise DataError(
+                f"Expected a proxy with errors of its reading; '{proxy}' equals '{name}' in all {len(labelled)} labelled "
+                "rows, as a copy of it or a prediction for rows that the predictor was fitted on would. Leave the assigned "
+                "values out of the proxy."
+            )
+
+
+def _checked(question: EffectQuestion, name: str, proxy: pd.Series) -> pd.Series:
     """A proxy in its variable's terms: labels, numbers, or for a binary outcome the second label's probability."""
-    if not variable.is_discrete:
+    variable = question.graph[name]
+    if variable.labels is None:
         return proxy
-    assert variable.labels is not None
     labels = proxy.isin(variable.labels)
-    if variable.name != outcome:
+    if name != question.outcome:
         if not labels.all():
             raise DataError(
-                f"Expected labels of '{variable.name}' in its proxy '{proxy.name}'; got "
-                f"{proxy[~labels].tolist()[0]!r}. Turn predicted probabilities into labels first."
+                f"Expected labels of '{name}' in its proxy '{proxy.name}'; got {proxy[~labels].tolist()[0]!r}. Turn "
+                "predicted probabilities into labels first."
             )
         return proxy
     if labels.all():
@@ -132,14 +136,13 @@ def _checked(variable: Variable, proxy: pd.Series, outcome: str) -> pd.Series:
     numbers = pd.to_numeric(proxy, errors="coerce")
     if not numbers.between(0, 1).all():
         raise DataError(
-            f"Expected labels of '{variable.name}' or probabilities of {variable.labels[1]!r} in its proxy "
-            f"'{proxy.name}'; got {proxy[~numbers.between(0, 1)].tolist()[0]!r}."
+            f"Expected labels of '{name}' or probabilities of {variable.labels[1]!r} in its proxy '{proxy.name}'; got "
+            f"{proxy[~numbers.between(0, 1)].tolist()[0]!r}."
         )
     return numbers
 
 
-def _loosened(graph: CausalGraph, outcome: str) -> CausalGraph:
+def _loosened(question: EffectQuestion) -> CausalGraph:
     """The graph with an unbounded outcome: a reading may leave the range of what it reads."""
-    number = Variable(outcome, "continuous", unit=graph[outcome].unit)
-    variables = [number if v.name == outcome else v for v in graph.variables.values()]
-    return CausalGraph(graph.edges, variables, confounded=graph.confounded)
+    outcome = question.outcome
+    return with_variables(question.graph, [Variable(outcome, "continuous", unit=question.graph[outcome].unit)])
