@@ -9,7 +9,7 @@ from collections.abc import Callable, Sequence
 from importlib import import_module
 from importlib.abc import Loader, MetaPathFinder
 from importlib.machinery import ModuleSpec
-from importlib.util import spec_from_loader
+from importlib.util import find_spec, spec_from_loader
 from types import ModuleType
 from typing import Any
 
@@ -18,6 +18,7 @@ from .errors import RenamedWarning, warn
 __all__ = ["ADAPTERS", "MOVED_MODULES", "MOVED_NAMES", "OldPlaces", "keep_old_names"]
 
 MOVED_MODULES = {
+    "causalgen.effects.doubt": "causalgen.effects.diagnostics",
     "causalgen.studies.audit_page": "causalgen.audit.page",
     "causalgen.studies.audit_tables": "causalgen.audit.tables",
     "causalgen.studies.audit_words": "causalgen.audit.words",
@@ -31,7 +32,8 @@ MOVED_MODULES = {
     "causalgen.studies.benchmark_table": "causalgen.benchmark.table",
     "causalgen.studies.machine": "causalgen.machine",
 }
-"""Old module -> new module. All names of the new module, and those below, can be found in the old one."""
+"""Old module -> new module. All names of the new module, and those below, can be found in the old one; of a package, its
+modules too."""
 
 MOVED_NAMES = {
     "causalgen.effects.CausationReport": "causalgen.mediation.NestedAnswer",
@@ -48,6 +50,7 @@ MOVED_NAMES = {
     "causalgen.graph.identify_probabilities_of_causation": "causalgen.graph.identify_nested",
     "causalgen.mechanisms.catalog.DEFAULTS": "causalgen.mechanisms.catalog.default_for",
     "causalgen.mechanisms.catalog.KINDS": "causalgen.mechanisms.Mechanism.kinds",
+    "causalgen.effects.doubt.Doubt": "causalgen.effects.diagnostics.Diagnostics",
     "causalgen.scm.CausationProbability": "causalgen.mediation.NestedEffect",
     "causalgen.scm.NestedEffect": "causalgen.mediation.NestedEffect",
     "causalgen.scm.NestedEffects": "causalgen.mediation.NestedAnswer",
@@ -116,11 +119,11 @@ class OldPlaces(MetaPathFinder, Loader):
         self, fullname: str, path: Sequence[str] | None, target: ModuleType | None = None
     ) -> ModuleSpec | None:
         """The module at an old place, if there was one."""
-        return spec_from_loader(fullname, self) if fullname in MOVED_MODULES else None
+        return spec_from_loader(fullname, self, is_package=True) if _new_place(fullname) else None
 
     def exec_module(self, module: ModuleType) -> None:
         """Fill the module at the old place: it looks up every name in the new one."""
-        old, new = module.__name__, MOVED_MODULES[module.__name__]
+        old, new = module.__name__, _new_place(module.__name__)
         _warn_of(old, new)
         home = import_module(new)
 
@@ -131,6 +134,15 @@ class OldPlaces(MetaPathFinder, Loader):
                 raise AttributeError(f"module {old!r} has no attribute {name!r}") from None
 
         vars(module).update(__doc__=home.__doc__, __getattr__=_finder_of_names(old, current))
+
+
+def _new_place(old: str) -> str:
+    """Where a module is now, or the package that holds it; empty if neither moved."""
+    if old in MOVED_MODULES:
+        return MOVED_MODULES[old]
+    package, _, name = old.rpartition(".")
+    new = f"{_new_place(package)}.{name}" if package and _new_place(package) else ""
+    return new if new and find_spec(new) else ""
 
 
 def _warn_of(old: str, new: str) -> None:

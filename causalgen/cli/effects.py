@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from ..effects import EffectReport
-    from ..effects.doubt import Doubt
+    from ..effects.diagnostics import Diagnostics
     from ..graph import CausalGraph
 
 __all__ = ["effects"]
@@ -140,7 +140,7 @@ def effects(
 
 def _doubt(
     graph: "CausalGraph", table: "pd.DataFrame", report: "EffectReport", controls: list[str], seed: int
-) -> "Doubt":
-    from ..effects.doubt import examine
+) -> "Diagnostics":
+    from ..effects.diagnostics import examine
 
     return examine(graph, table, report, negative_controls=controls, seed=seed)

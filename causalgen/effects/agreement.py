@@ -15,8 +15,9 @@ from ..errors import DataError, DivergenceError, SupportWarning
 from ..graph import identify
 from .agreement_result import Agreement, AgreementPair, Verdict
 from .comparisons import Measure, calibrate, measure_units
+from .encode import encode_table
 from .report import Estimate
-from .table import CLUSTER, check_names, encode_table
+from .table import CLUSTER, check_names
 
 if TYPE_CHECKING:
     from ..scm import StructuralCausalModel

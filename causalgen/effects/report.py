@@ -15,7 +15,7 @@ from .recommended import recommend, why
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-    from .doubt import Doubt
+    from .diagnostics import Diagnostics
 
 __all__ = ["EffectReport", "Estimate", "Refutation", "Verdict"]
 
@@ -212,7 +212,7 @@ class EffectReport:
 
     @property
     def concerns(self) -> tuple[str, ...]:
-        """The concerns about the estimate, in full; `causalgen.effects.doubt.examine` checks more."""
+        """The concerns about the estimate, in full; `causalgen.effects.diagnostics.examine` checks more."""
         return concerns_of(self.checks)
 
     @property
@@ -291,11 +291,11 @@ class EffectReport:
             values["reading"] = row.reading
         return json.loads(json.dumps(fields, default=str))
 
-    def describe(self, doubt: "Doubt | None" = None) -> str:
+    def describe(self, doubt: "Diagnostics | None" = None) -> str:
         """The report as text: question, estimate, concerns, then everything else.
 
         Args:
-            doubt: Result of `causalgen.effects.doubt.examine`, whose checks are then counted as well.
+            doubt: Result of `causalgen.effects.diagnostics.examine`, whose checks are then counted as well.
         """
         line = self.headline if doubt is None else headline((*self.checks, *doubt.examined), doubt.fragile)
         rows = [self.question, f"  {self.estimate}", f"  {line}"]

@@ -1,6 +1,6 @@
 """The numbers that estimators take, with what they were encoded from."""
 
-from collections.abc import Hashable, Mapping, Sequence
+from collections.abc import Hashable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
@@ -12,7 +12,7 @@ from ..datasets.kinds import columns_line
 from ..errors import DataError, DataWarning, nearest, warn
 from ..graph import CausalGraph, Variable
 
-__all__ = ["CLUSTER", "DRAW", "WEIGHTS", "EncodedTable", "check_names", "encode_table", "numeric", "say"]
+__all__ = ["CLUSTER", "DRAW", "WEIGHTS", "EncodedTable", "check_names", "numeric", "say"]
 
 CLUSTER, WEIGHTS = "(cluster)", "(weights)"  # columns that an encoded table adds
 DRAW = "(draw)"  # column that a bootstrap adds: which draw a row comes from
@@ -157,22 +157,3 @@ def check_names(graph: CausalGraph, table: pd.DataFrame, treatment: str, outcome
             )
         if variable.name in RESERVED:
             raise DataError(f"Expected a name other than {RESERVED}, used by DoWhy; got '{variable.name}'. Rename it.")
-
-
-def encode_table(
-    graph: CausalGraph,
-    table: pd.DataFrame,
-    treatment: str,
-    outcome: str,
-    adjustment: Sequence[str],
-    contrast: Any,
-    *,
-    weights: str | None = None,
-    cluster: str | None = None,
-) -> EncodedTable:
-    """`encode_question` of these words, until every caller has a question."""
-    from .encode import encode_question
-    from .question import EffectQuestion
-
-    question = EffectQuestion(graph, table, treatment, outcome, contrast, weights=weights, cluster=cluster)
-    return encode_question(question, adjustment)

@@ -12,7 +12,7 @@ from .do_calculus import (
 )
 from .estimand import Estimand
 from .expression import Expression, Probability, Product, Quotient, Sum
-from .formats import format_graph, parse_graph, read_graph, write_graph
+from .formats import format_graph, write_graph
 from .front_door import front_door_set
 from .graph import CausalGraph
 from .hedge import Hedge
@@ -69,5 +69,8 @@ __all__ = [
     "read_graph",
     "write_graph",
 ]
+
+parse_graph = CausalGraph.parse
+read_graph = CausalGraph.read
 
 keep_old_names(__name__)

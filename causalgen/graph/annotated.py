@@ -2,12 +2,15 @@
 
 import json
 from collections.abc import Mapping
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from ..errors import GraphError
-from .graph import CausalGraph
 from .limits import check_count, check_names
+from .parts import GraphParts
 from .variable import Variable
+
+if TYPE_CHECKING:
+    from .graph import CausalGraph
 
 __all__ = ["AnnotatedGraph", "annotate", "interpret"]
 
@@ -26,9 +29,10 @@ class AnnotatedGraph(NamedTuple):
     edges: list[tuple[str, str, Attributes]]
 
 
-def annotate(graph: CausalGraph) -> AnnotatedGraph:
+def annotate(graph: "CausalGraph") -> AnnotatedGraph:
     """The graph with everything its variables declare, as text.
 
+    >>> from causalgen.graph import CausalGraph
     >>> annotate(CausalGraph("a -> b; b <-> c", [Variable("a", unit="px"), Variable("b"), Variable("c")]))
     AnnotatedGraph(nodes={'a': {'unit': 'px'}, 'b': {}, 'c': {}},
         edges=[('a', 'b', {}), ('b', 'c', {'dir': 'both', 'style': 'dashed'})])
@@ -38,11 +42,11 @@ def annotate(graph: CausalGraph) -> AnnotatedGraph:
     return AnnotatedGraph({name: _describe(graph[name]) for name in graph}, arrows + arcs)
 
 
-def interpret(annotated: AnnotatedGraph) -> CausalGraph:
-    """The graph that the attributes mean; hidden nodes are projected out.
+def interpret(annotated: AnnotatedGraph) -> GraphParts:
+    """The parts of the graph that the attributes mean.
 
     Raises:
-        GraphError: An attribute has no such value, an edge no direction, or the graph is not valid.
+        GraphError: An attribute has no such value, or an edge no direction.
     """
     check_count(len(annotated.edges), len(annotated.nodes))
     check_names(annotated.nodes)
@@ -60,9 +64,8 @@ def interpret(annotated: AnnotatedGraph) -> CausalGraph:
                     f"Expected the dir of the edge from '{a}' to '{b}' to be forward, back or both; got '{other}'."
                 )
     variables = [_variable(name, attributes) for name, attributes in annotated.nodes.items()]
-    graph = CausalGraph(directed, variables, bidirected)
     hidden = {name for name, attributes in annotated.nodes.items() if _is_hidden(name, attributes)}
-    return graph.project([name for name in graph if name not in hidden]) if hidden else graph
+    return GraphParts(directed, variables, bidirected, frozenset(hidden))
 
 
 def _describe(variable: Variable) -> Attributes:

@@ -3,46 +3,33 @@
 import json
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import yaml
 
 from ..errors import GraphError, nearest
 from .annotated import annotate, interpret
 from .dot import read_dot, write_dot
-from .graph import CausalGraph
 from .limits import MOST_CHARACTERS, check_count, check_names, check_text
 from .networks import read_gml, read_graphml, write_gml, write_graphml
+from .parts import GraphParts, parts_of
 from .strict_yaml import BROKEN_YAML, StrictLoader
 
-__all__ = ["FORMATS", "format_graph", "format_of", "parse_graph", "read_graph", "write_graph"]
+if TYPE_CHECKING:
+    from .graph import CausalGraph
+
+__all__ = ["FORMATS", "format_graph", "format_of", "parse_text", "read_file", "write_graph"]
 
 
 class Format(NamedTuple):
     """A way to write a graph as text."""
 
-    parse: Callable[[str], CausalGraph]
-    write: Callable[[CausalGraph], str]
+    parse: Callable[[str], GraphParts]
+    write: Callable[["CausalGraph"], str]
 
 
-def read_graph(path: str | Path) -> CausalGraph:
-    """The graph in a file; the suffix gives the format: .dot, .gv, .gml, .graphml, .yaml, .yml or .json.
-
-    How files of other programs are read (DOT with the arrows and words of DAGitty and DoWhy):
-
-    - `<->`, or the attribute `dir=both`, is a bidirected edge; `dir=back` turns an edge round.
-    - A hidden node (`latent`, `unobserved`, `observed=no`, or DoWhy's label "Unobserved Confounders") is projected out:
-      a hidden common cause becomes a bidirected edge, a hidden variable between others an edge past it.
-    - The attributes `kind`, `unit`, and, as JSON, `labels`, `support` and `image_shape` declare a variable. Other
-      attributes, ports and the borders of subgraphs have no causal meaning and are left out.
-    - A repeated edge counts once. Undirected edges, cycles, and nodes `selected` or `adjusted` by DAGitty are errors:
-      what to adjust for belongs to the question, not to the graph.
-    - A text has at most 100,000 edges, 10,000 nodes, 1,000 characters a name, and 400,000 (YAML, GML) to 2,000,000 (JSON)
-      characters.
-
-    Raises:
-        GraphError: The file cannot be read, is malformed, or holds no valid graph.
-    """
+def read_file(path: str | Path) -> GraphParts:
+    """The parts of the graph in a file; see `CausalGraph.read`."""
     path = Path(path)
     name = format_of(path)
     most = 4 * MOST_CHARACTERS[name]  # bytes of a character in UTF-8
@@ -56,13 +43,13 @@ def read_graph(path: str | Path) -> CausalGraph:
         reason = getattr(error, "strerror", None) or "it is not UTF-8 text"
         raise GraphError(f"Expected a graph file at '{path}'; it cannot be read: {reason}.") from None
     try:
-        return parse_graph(text, name)
+        return parse_text(text, name)
     except GraphError as error:
         raise GraphError(f"{path}: {error}") from None
 
 
-def write_graph(graph: CausalGraph, path: str | Path) -> None:
-    """Write a graph to a file, in the format of its suffix; `read_graph` gives an equal graph.
+def write_graph(graph: "CausalGraph", path: str | Path) -> None:
+    """Write a graph to a file, in the format of its suffix; `CausalGraph.read` gives an equal graph.
 
     Raises:
         GraphError: The suffix belongs to no format, or the format cannot hold a name, a unit or a label.
@@ -71,26 +58,15 @@ def write_graph(graph: CausalGraph, path: str | Path) -> None:
     Path(path).write_bytes(text.encode())
 
 
-def parse_graph(text: str, format: str) -> CausalGraph:
-    """The graph in a text.
-
-    Args:
-        text: The text.
-        format: "dot", "gml", "graphml", "yaml" or "json"; see `read_graph` for how they are read.
-
-    Raises:
-        GraphError: The text is malformed, or the graph is not valid.
-
-    >>> print(parse_graph("dag { x -> y; U [latent]; x <- U -> y }", "dot"))
-    x -> y; x <-> y
-    """
+def parse_text(text: str, format: str) -> GraphParts:
+    """The parts of the graph in a text; see `CausalGraph.parse`."""
     chosen = _format(format)
     check_text(text, format)
     return chosen.parse(text)
 
 
-def format_graph(graph: CausalGraph, format: str) -> str:
-    """The graph as a text that `parse_graph` reads.
+def format_graph(graph: "CausalGraph", format: str) -> str:
+    """The graph as a text that `CausalGraph.parse` reads.
 
     Args:
         graph: The graph.
@@ -99,6 +75,7 @@ def format_graph(graph: CausalGraph, format: str) -> str:
     Raises:
         GraphError: The format cannot hold a name, a unit or a label.
 
+    >>> from causalgen.graph import CausalGraph
     >>> print(format_graph(CausalGraph("x -> y; x <-> y"), "dot"))
     digraph {
       x;
@@ -111,7 +88,7 @@ def format_graph(graph: CausalGraph, format: str) -> str:
     try:
         text = chosen.write(graph)
         text.encode()
-        if chosen.parse(text) == graph:
+        if graph.of_parts(chosen.parse(text)) == graph:
             return text
     except (GraphError, TypeError, ValueError, yaml.YAMLError):
         pass  # reported below, in terms of the graph
@@ -161,7 +138,7 @@ _Loader.yaml_implicit_resolvers = {
 }
 
 
-def _parse_yaml(text: str) -> CausalGraph:
+def _parse_yaml(text: str) -> GraphParts:
     try:
         data = yaml.load(text, Loader=_Loader)
     except BROKEN_YAML as error:
@@ -169,7 +146,7 @@ def _parse_yaml(text: str) -> CausalGraph:
     return _from_plain(data)
 
 
-def _parse_json(text: str) -> CausalGraph:
+def _parse_json(text: str) -> GraphParts:
     try:
         data = json.loads(text, object_pairs_hook=_once)
     except (ValueError, RecursionError) as error:
@@ -186,8 +163,8 @@ def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     return found
 
 
-def _from_plain(data: Any) -> CausalGraph:
-    """The graph of `to_dict`; variables may also be a mapping from names to the rest."""
+def _from_plain(data: Any) -> GraphParts:
+    """The parts of `CausalGraph.to_dict`; variables may also be a mapping from names to the rest."""
     if not isinstance(data, dict):
         raise GraphError(f"Expected a mapping with the keys edges, variables and confounded; got {str(data)[:60]!r}.")
     variables = data.get("variables") or []
@@ -199,7 +176,7 @@ def _from_plain(data: Any) -> CausalGraph:
         check_count(len(edges) if isinstance(edges, list) else 0, len(variables))
     check_names(str(entry["name"]) for entry in variables if isinstance(entry, dict) and "name" in entry)
     entries = [_mapping(f"variable {place}", entry) for place, entry in enumerate(variables, start=1)]
-    return CausalGraph.from_dict(data | {"variables": entries})
+    return parts_of(data | {"variables": entries})
 
 
 def _mapping(name: Any, entry: Any) -> dict[str, Any]:
@@ -208,7 +185,7 @@ def _mapping(name: Any, entry: Any) -> dict[str, Any]:
     return entry or {}
 
 
-def _write_yaml(graph: CausalGraph) -> str:
+def _write_yaml(graph: "CausalGraph") -> str:
     data = graph.to_dict()
     variables = {entry.pop("name"): entry for entry in data.pop("variables")}
     data = {key: value for key, value in data.items() if value or key == "edges"} | {"variables": variables}

@@ -11,7 +11,9 @@ import networkx as nx
 
 from ..errors import GraphError, UnknownNameError, nearest
 from .checks import declare, refuse_loops, topological_order
+from .formats import parse_text, read_file, write_graph
 from .parse import EdgesLike, Pair, read_confounded, read_edges, write_name
+from .parts import GraphParts, parts_of
 from .projection import latent_projection
 from .separation import Independence, canonical_dag, implied_independencies
 from .variable import Variable
@@ -233,27 +235,58 @@ class CausalGraph:
         >>> CausalGraph.from_dict(graph.to_dict()) == graph
         True
         """
-        known = ("variables", "edges", "confounded")
-        for key in data:
-            if key not in known:
-                raise GraphError(
-                    f"Expected keys of a graph among {', '.join(known)}; got {key!r}." + nearest(str(key), known)
-                )
-        if "edges" not in data:
-            raise GraphError(f"Expected a graph with the key 'edges'; got only {', '.join(data) or 'nothing'}.")
-        variables = [Variable.from_dict(entry) for entry in data.get("variables", ())]
-        return cls(data["edges"], variables, data.get("confounded", ()))
+        return cls.of_parts(parts_of(data))
+
+    @classmethod
+    def of_parts(cls, parts: GraphParts) -> "CausalGraph":
+        """The graph of its parts; hidden nodes are projected out.
+
+        Raises:
+            GraphError: The graph is not valid.
+        """
+        graph = cls(parts.edges, parts.variables, parts.confounded)
+        return graph.project([name for name in graph if name not in parts.hidden]) if parts.hidden else graph
 
     @classmethod
     def read(cls, path: str | Path) -> "CausalGraph":
-        """The graph in a .dot, .gv, .gml, .graphml, .yaml or .json file; see `causalgen.graph.read_graph`.
+        """The graph in a file; the suffix gives the format: .dot, .gv, .gml, .graphml, .yaml, .yml or .json.
+
+        How files of other programs are read (DOT with the arrows and words of DAGitty and DoWhy):
+
+        - `<->`, or the attribute `dir=both`, is a bidirected edge; `dir=back` turns an edge round.
+        - A hidden node (`latent`, `unobserved`, `observed=no`, or DoWhy's label "Unobserved Confounders") is projected
+          out: a hidden common cause becomes a bidirected edge, a hidden variable between others an edge past it.
+        - The attributes `kind`, `unit`, and, as JSON, `labels`, `support` and `image_shape` declare a variable. Other
+          attributes, ports and the borders of subgraphs have no causal meaning and are left out.
+        - A repeated edge counts once. Undirected edges, cycles, and nodes `selected` or `adjusted` by DAGitty are
+          errors: what to adjust for belongs to the question, not to the graph.
+        - A text has at most 100,000 edges, 10,000 nodes, 1,000 characters a name, and 400,000 (YAML, GML) to 2,000,000
+          (JSON) characters.
 
         Raises:
             GraphError: The file cannot be read, is malformed, or holds no valid graph.
         """
-        from .formats import read_graph
+        parts = read_file(path)
+        try:
+            return cls.of_parts(parts)
+        except GraphError as error:
+            raise GraphError(f"{path}: {error}") from None
 
-        return read_graph(path)
+    @classmethod
+    def parse(cls, text: str, format: str) -> "CausalGraph":
+        """The graph in a text.
+
+        Args:
+            text: The text.
+            format: "dot", "gml", "graphml", "yaml" or "json"; see `read` for how they are read.
+
+        Raises:
+            GraphError: The text is malformed, or the graph is not valid.
+
+        >>> print(CausalGraph.parse("dag { x -> y; U [latent]; x <- U -> y }", "dot"))
+        x -> y; x <-> y
+        """
+        return cls.of_parts(parse_text(text, format))
 
     def write(self, path: str | Path) -> None:
         """Write the graph to a file in the format of its suffix; `read` gives an equal graph.
@@ -261,8 +294,6 @@ class CausalGraph:
         Raises:
             GraphError: The suffix belongs to no format, or the format cannot hold a name, a unit or a label.
         """
-        from .formats import write_graph
-
         write_graph(self, path)
 
     def __eq__(self, other: object) -> bool:

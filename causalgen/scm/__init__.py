@@ -5,7 +5,7 @@ from .attributes import ancestral_model, attribute_model
 from .model import StructuralCausalModel
 from .posterior import Posterior
 from .results import Counterfactual, Samples
-from .storage import load, save, specification
+from .storage import save, specification
 
 __all__ = [
     "Counterfactual",
@@ -18,5 +18,7 @@ __all__ = [
     "save",
     "specification",
 ]
+
+load = StructuralCausalModel.load
 
 keep_old_names(__name__)

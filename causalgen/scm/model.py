@@ -32,6 +32,7 @@ from .interventions import act, check_interventions, listens, world_graph
 from .posterior import Posterior
 from .program import emit, log_likelihood
 from .results import Counterfactual, Samples
+from .storage import read_model, save
 from .summary import as_html, as_text, summarize
 from .support import JointSupport
 from .values import as_tensor, as_values, unit_labels
@@ -264,20 +265,21 @@ class StructuralCausalModel(nn.Module):
 
     def save(self, folder: Path | str) -> Path:
         """Write the model into `folder`, which is created, and return it: `model.json` and `model.safetensors`."""
-        from .storage import save
-
         return save(self, folder)
 
     @classmethod
-    def load(cls, folder: Path | str) -> "StructuralCausalModel":
+    def load(cls, folder: Path | str, *, trust_code: bool = False) -> "StructuralCausalModel":
         """The model that `save` wrote into `folder`.
 
+        Args:
+            folder: The folder.
+            trust_code: Whether mechanisms that are not causalgen's are imported, which runs their code.
+
         Raises:
+            UntrustedCodeError: A mechanism is not causalgen's, and `trust_code` is False.
             CheckpointError: A file is missing, corrupted, from another format, or does not fit its description.
         """
-        from .storage import load
-
-        return load(folder)
+        return read_model(folder, cls, trust_code=trust_code)
 
     def summary(self) -> pd.DataFrame:
         """The model as a table, one row a node in topological order, under its name.

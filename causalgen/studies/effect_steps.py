@@ -30,7 +30,7 @@ from .schema import GROUP, Effect, Study
 from .scores import add_scores, reader, with_score
 
 if TYPE_CHECKING:
-    from ..effects.doubt import Doubt
+    from ..effects.diagnostics import Diagnostics
 
 __all__ = ["effect_findings"]
 
@@ -103,9 +103,9 @@ def _whole(effect: Effect) -> bool:
 
 def _doubt(
     study: Study, effect: Effect, graph: CausalGraph, table: pd.DataFrame, report: EffectReport, notes: list[str]
-) -> "Doubt | None":
+) -> "Diagnostics | None":
     """The checks of the report; None with a note where they cannot be made."""
-    from ..effects.doubt import examine  # loads DoWhy, which a study without effects does not need
+    from ..effects.diagnostics import examine  # loads DoWhy, which a study without effects does not need
 
     try:
         return examine(graph, table, report, negative_controls=effect.negative_controls, seed=study.seed)

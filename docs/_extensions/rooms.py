@@ -23,7 +23,7 @@ ROOMS = (
     "metrics",
     "effects",
     "mediation",
-    "effects.doubt",
+    "effects.diagnostics",
     "discovery",
     "audit",
     "reports",

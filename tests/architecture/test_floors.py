@@ -1,6 +1,5 @@
 """Imports only point down the floors; imports inside functions count too."""
 
-import ast
 import subprocess
 import sys
 from pathlib import Path
@@ -9,7 +8,8 @@ import pytest
 
 import causalgen
 
-PACKAGE = Path(causalgen.__file__).parent
+from .imports import PACKAGE, UPWARD, imported
+
 FLOORS = {
     "errors": 0, "typing": 0, "_version": 0, "moved": 0,
     "files": 1, "graph": 1, "morphology": 1, "own_code": 1, "columns": 1, "machine": 1,
@@ -27,33 +27,9 @@ FLOORS = {
     "benchmark": 13,
     "cli": 14, "app": 14,
 }  # fmt: skip
-UPWARD = {
-    ("graph/graph.py", "reports"),
-    ("scm/results.py", "reports"),
-    ("effects/report.py", "reports"),
-    ("scm/model.py", "training"),
-}
-"""The allowed steps up: graph, counterfactual and effect report load plots and pages when they are asked to show or save,
-and a model loads training when it is asked to fit."""
 ENTRANCES = {"__init__.py", "__main__.py", "moved.py"}
 """The package's own lazy namespace, its command line entrance, and the old places of names."""
 HEAVY = {"graph": {"torch", "pyro", "dowhy"}, "morphology": {"torch", "pyro", "dowhy"}}
-
-
-def _imports(path: Path) -> set[str]:
-    """Absolute dotted names that a module imports."""
-    package = ["causalgen", *path.relative_to(PACKAGE).parts[:-1]]
-    names: set[str] = set()
-    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
-        if isinstance(node, ast.Import):
-            names |= {alias.name for alias in node.names}
-        elif isinstance(node, ast.ImportFrom):
-            base = package[: len(package) - node.level + 1] if node.level else []
-            stem = ".".join([*base, *([node.module] if node.module else [])])
-            names |= {f"{stem}.{alias.name}" for alias in node.names}
-    return names
-
-
 MODULES = [p for p in sorted(PACKAGE.rglob("*.py")) if not (p.parent == PACKAGE and p.name in ENTRANCES)]
 
 
@@ -61,7 +37,7 @@ MODULES = [p for p in sorted(PACKAGE.rglob("*.py")) if not (p.parent == PACKAGE 
 def test_imports_point_down(path: Path) -> None:
     relative = path.relative_to(PACKAGE)
     room = relative.parts[0].removesuffix(".py")
-    for name in _imports(path):
+    for name in imported(path):
         parts = name.split(".")
         if parts[0] in HEAVY.get(room, set()):
             pytest.fail(f"{relative} imports {parts[0]}, which {room} must not load")

@@ -63,7 +63,21 @@ def test_old_statements_warn_at_their_own_line(statement: str, monkeypatch: pyte
     assert {(warning.filename, warning.lineno) for warning in caught} == {("users_script.py", 3)}
 
 
-@pytest.mark.parametrize("statement", ["import causalgen.studies.nonsense", "from causalgen.studies import nonsense"])
+def test_a_module_of_a_moved_package_is_found_at_its_old_place(monkeypatch: pytest.MonkeyPatch) -> None:
+    for old in ("causalgen.effects.doubt", "causalgen.effects.doubt.implied"):
+        monkeypatch.delitem(sys.modules, old, raising=False)
+    with pytest.warns(RenamedWarning, match=r"is now causalgen\.effects\.diagnostics\.implied"):
+        exec("from causalgen.effects.doubt.implied import check_independencies")
+
+
+@pytest.mark.parametrize(
+    "statement",
+    [
+        "import causalgen.effects.doubt.nonsense",
+        "import causalgen.studies.nonsense",
+        "from causalgen.studies import nonsense",
+    ],
+)
 def test_an_unknown_name_raises_the_usual_error(statement: str) -> None:
     with pytest.raises(ImportError, match="nonsense"):
         exec(statement)

@@ -16,7 +16,7 @@ from causalgen.datasets.declared import declare_kinds, type_column
 from causalgen.datasets.hints import alike
 from causalgen.datasets.kinds import columns_line, read_values
 from causalgen.discovery.columns import read_columns
-from causalgen.effects.table import encode_table
+from causalgen.effects.encode import encode_table
 from causalgen.errors import DataError, DataWarning, UnknownNameError
 from causalgen.graph import CausalGraph, Variable
 

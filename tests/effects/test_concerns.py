@@ -14,7 +14,7 @@ from typer.testing import CliRunner
 
 from causalgen.cli.app import app
 from causalgen.effects import EffectReport, estimate_effect
-from causalgen.effects.doubt import Doubt, examine
+from causalgen.effects.diagnostics import Diagnostics, examine
 from causalgen.effects.report import Estimate, Refutation
 from causalgen.graph import CausalGraph
 from causalgen.reports.effects.latex import escape_latex
@@ -112,7 +112,7 @@ DRAWN = ("clean", "hidden cause", "holes", "missing edge")
 """Cases whose report is written in every format; pictures take most of the time."""
 
 
-def asked(name: str) -> tuple[CausalGraph, pd.DataFrame, EffectReport, Doubt]:
+def asked(name: str) -> tuple[CausalGraph, pd.DataFrame, EffectReport, Diagnostics]:
     case = CASES[name]
     graph, table = CausalGraph(case.edges), case.make(np.random.default_rng(3))
     question = {"treatment": "t", "outcome": "y", "contrast": (0, 1)} | (case.question or QUICK)

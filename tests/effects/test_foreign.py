@@ -11,11 +11,11 @@ import pandas as pd
 import pytest
 
 from causalgen.effects import estimate_effect, through_dowhy
-from causalgen.effects.doubt import examine
-from causalgen.effects.doubt.refit import refit
+from causalgen.effects.diagnostics import examine
+from causalgen.effects.diagnostics.refit import refit
+from causalgen.effects.encode import encode_table
 from causalgen.effects.estimators.methods import METHODS
 from causalgen.effects.estimators.words import FOREIGN
-from causalgen.effects.table import encode_table
 from causalgen.errors import DataError, UnknownNameError
 from causalgen.graph import CausalGraph
 

@@ -9,7 +9,7 @@ import pandas as pd
 import pytest
 
 from causalgen.effects import estimate_effect
-from causalgen.effects.doubt import examine
+from causalgen.effects.diagnostics import examine
 from causalgen.errors import DataError, GraphError, NotIdentifiableError, UnknownNameError
 from causalgen.graph import CausalGraph, check_joint_adjustment_set, joint_adjustment_set
 

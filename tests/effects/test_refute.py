@@ -8,8 +8,8 @@ import pytest
 from dowhy.causal_estimator import CausalEstimate
 from sklearn.neighbors import KNeighborsRegressor
 
-from causalgen.effects.doubt.dummy_outcome import draw_outcome
-from causalgen.effects.doubt.refuters import REFUTERS, refute, run_refuter
+from causalgen.effects.diagnostics.dummy_outcome import draw_outcome
+from causalgen.effects.diagnostics.refuters import REFUTERS, refute, run_refuter
 from causalgen.effects.estimators.adjustment import AdjustmentEstimator, Arrays, Influence
 from causalgen.effects.estimators.doubly_robust import DoublyRobust
 from causalgen.effects.estimators.linear import LinearAdjustment

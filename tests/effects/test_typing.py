@@ -19,7 +19,7 @@ from causalgen.effects import (
     estimate_effect_on_treated,
     estimate_natural_effects,
 )
-from causalgen.effects.doubt import examine
+from causalgen.effects.diagnostics import examine
 from causalgen.errors import DataError, DataWarning
 from causalgen.graph import CausalGraph
 

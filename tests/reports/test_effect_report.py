@@ -13,7 +13,7 @@ from html_page import Page
 
 from causalgen.effects import Agreement, EffectReport, Estimate, estimate_effect
 from causalgen.effects.agreement_result import AgreementPair
-from causalgen.effects.doubt import Doubt, examine
+from causalgen.effects.diagnostics import Diagnostics, examine
 from causalgen.errors import DataError, UnknownNameError
 from causalgen.graph import CausalGraph, identify
 from causalgen.reports import plot_balance, plot_overlap, plot_sensitivity, write_effect_report
@@ -44,7 +44,7 @@ def report(table: pd.DataFrame) -> EffectReport:
 
 
 @pytest.fixture(scope="module")
-def doubt(report: EffectReport, table: pd.DataFrame) -> Doubt:
+def doubt(report: EffectReport, table: pd.DataFrame) -> Diagnostics:
     return examine(GRAPH, table, report, negative_controls=["hair"], simulations=2)
 
 
@@ -68,7 +68,11 @@ def agreed() -> Agreement:
 
 @pytest.fixture(scope="module")
 def written(
-    report: EffectReport, doubt: Doubt, agreed: Agreement, table: pd.DataFrame, tmp_path_factory: pytest.TempPathFactory
+    report: EffectReport,
+    doubt: Diagnostics,
+    agreed: Agreement,
+    table: pd.DataFrame,
+    tmp_path_factory: pytest.TempPathFactory,
 ) -> dict[str, Path]:
     warned = replace(report, warnings=("A <b>warning</b>.",))
     arguments = {"methods": ["linear adjustment"], "simulations": 10}
@@ -81,7 +85,7 @@ def page(written: dict[str, Path]) -> Page:
     return Page(written["html"])
 
 
-def test_the_page_has_every_part_in_its_order(page: Page, doubt: Doubt) -> None:
+def test_the_page_has_every_part_in_its_order(page: Page, doubt: Diagnostics) -> None:
     assert [a["id"] for a in page.all("section") if "id" in a] == SECTIONS
     assert page.open == []
     assert len(page.all("input")) == 3  # assumptions to tick
@@ -92,7 +96,7 @@ def test_the_page_has_every_part_in_its_order(page: Page, doubt: Doubt) -> None:
         assert text.removeprefix("Hidden confounding: ") in words
 
 
-def test_warnings_and_reasons_for_doubt_come_before_the_numbers(page: Page, doubt: Doubt) -> None:
+def test_warnings_and_reasons_for_doubt_come_before_the_numbers(page: Page, doubt: Diagnostics) -> None:
     words = (f"{len(doubt.reasons)} concern among", "A <b>warning</b>", "is identified by back-door")
     order = [page.text.rindex(text) for text in words]
     assert order == sorted(order)
@@ -119,7 +123,7 @@ def test_nothing_is_called_valid(written: dict[str, Path], name: str) -> None:
 
 
 def test_tables_hold_the_frames(
-    written: dict[str, Path], report: EffectReport, doubt: Doubt, agreed: Agreement
+    written: dict[str, Path], report: EffectReport, doubt: Diagnostics, agreed: Agreement
 ) -> None:
     assert doubt.sensitivity is not None
     assert doubt.confounder is not None
@@ -146,7 +150,7 @@ def test_tables_hold_the_frames(
             np.testing.assert_array_equal(read[column], frame[column], err_msg=f"{name}, {column}")
 
 
-def test_markdown_tables_are_whole(written: dict[str, Path], doubt: Doubt) -> None:
+def test_markdown_tables_are_whole(written: dict[str, Path], doubt: Diagnostics) -> None:
     text = written["markdown"].read_text(encoding="utf-8")
     tables = re.findall(r"(?:^\|.*\|\n?)+", text, re.MULTILINE)
     assert len(tables) >= 10
@@ -241,7 +245,7 @@ def test_notebook_follows_the_format(written: dict[str, Path]) -> None:
 
 
 def test_notebook_makes_the_numbers_again(
-    written: dict[str, Path], report: EffectReport, doubt: Doubt, monkeypatch: pytest.MonkeyPatch
+    written: dict[str, Path], report: EffectReport, doubt: Diagnostics, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(written["notebook"].parent)
     content = json.loads(written["notebook"].read_text(encoding="utf-8"))
@@ -290,7 +294,7 @@ def test_estimands_of_other_kinds_are_written(report: EffectReport, tmp_path: Pa
     assert r"\sum" in written["latex"].read_text()
 
 
-def test_plots_mark_what_they_speak_of(doubt: Doubt) -> None:
+def test_plots_mark_what_they_speak_of(doubt: Diagnostics) -> None:
     assert doubt.sensitivity is not None
     assert doubt.balance is not None
     axes = plot_sensitivity(doubt.sensitivity, unit="$").axes[0]

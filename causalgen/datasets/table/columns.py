@@ -19,8 +19,9 @@ from .faults import Faults
 from .files import holds_images
 from .images import ImageColumn, PixelColumn, index_images
 from .matching import match_columns
-from .reading import numbers_rows, read_table
+from .reading import read_table
 from .spelled import spelled_numbers
+from .table_file import numbers_rows
 from .words import MissingWord, cells_of, count_words, missing_words, without_words
 
 __all__ = [

@@ -11,6 +11,7 @@ from .celeba import celeba_lists, read_celeba
 from .headers import SUFFIXES
 from .names import FILE_NAME, IMAGE, LABEL, SPLIT
 from .splits import split_name
+from .table_file import read_file
 
 __all__ = ["read_folder"]
 
@@ -64,9 +65,7 @@ def _table_in(folder: Path) -> Path | None:
 
 
 def _columns(path: Path) -> list[pd.Series]:
-    from .reading import read_table  # imported here because `reading` imports this module
-
-    table = read_table(path)
+    table = read_file(path)
     return [table[title] for title in table.columns]
 
 

@@ -1,33 +1,13 @@
-"""Read the user's table: CSV as written by spreadsheets, or Parquet; or an image folder in a common layout."""
+"""Read the user's table: from a file, or from an image folder in a common layout."""
 
-import re
-from collections import Counter
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
-import numpy as np
 import pandas as pd
-import pyarrow as pa
-from pyarrow import compute, csv, json, parquet
 
-from ...errors import DataError
-from ...spreadsheets import MARKED
 from .layouts import read_folder
-from .text import text_form
+from .table_file import read_file, require_rows
 
-__all__ = ["numbers_rows", "read_table"]
-
-CSV = (".csv", ".tsv", ".txt")
-PARQUET = (".parquet", ".pq")
-JSON_LINES = (".jsonl", ".ndjson")
-BLOCK, LONG = 1 << 20, 8
-"""Least size of a parsed block, in bytes and in longest lines."""
-MOST_CELLS = 300_000_000
-"""Greatest number of cells of a Parquet file: 2.4 GB of numbers."""
-MOST_SHOWN = 300
-"""Characters of a library's message that are shown."""
-MISSING = ["", "NA", "N/A", "NaN", "nan", "null", "NULL", "None"]
+__all__ = ["read_table"]
 
 
 def read_table(path: str | Path, *, arrow: bool = False) -> pd.DataFrame:
@@ -47,116 +27,4 @@ def read_table(path: str | Path, *, arrow: bool = False) -> pd.DataFrame:
         DataError: The table cannot be read, is empty or has a single row; or a column name is empty or repeated.
     """
     path = Path(path)
-    if path.is_dir():
-        table = read_folder(path)
-    else:
-        with _refusing(path):
-            table = _as_frame(_parsed(path), path, arrow=arrow)
-    if len(table) < 2:
-        count = "one row" if len(table) else "none"
-        raise DataError(f"Expected rows to learn from in '{path}'; got {count}. Check that it is the right file.")
-    return table
-
-
-@contextmanager
-def _refusing(path: Path) -> Iterator[None]:
-    """One message for any fault of a file."""
-    try:
-        yield
-    except DataError:
-        raise
-    except OSError as error:
-        if error.errno is not None:
-            raise DataError(
-                f"Expected a table at '{path}'; it cannot be read: {error.strerror or error}. Note that a study's "
-                "path starts at the study file."
-            ) from None
-        raise _unreadable(path, error) from None
-    except (pa.ArrowException, ValueError, MemoryError, OverflowError, RecursionError) as error:
-        raise _unreadable(path, error) from None
-
-
-def _unreadable(path: Path, error: BaseException) -> DataError:
-    suffix = path.suffix.lower()
-    kind = "Parquet" if suffix in PARQUET else "JSON Lines" if suffix in JSON_LINES else "CSV"
-    shown = str(error) if len(str(error)) < MOST_SHOWN else str(error)[:MOST_SHOWN] + "..."
-    remedy = "Line 1 has to hold the column names, and every row as many cells." if kind == "CSV" else "Write it anew."
-    return DataError(f"Expected a {kind} table at '{path}'; it cannot be read: {shown.rstrip('.')}. {remedy}")
-
-
-def _parsed(path: Path) -> pa.Table:
-    suffix = path.suffix.lower()
-    if suffix in PARQUET:
-        return _parquet(path)
-    if suffix in JSON_LINES:
-        return json.read_json(path)
-    if suffix not in CSV:
-        raise DataError(
-            f"Expected a .csv or .parquet file, or a folder of images; got '{path}'. Save the table as CSV."
-        )
-    form = text_form(path)
-    table = csv.read_csv(
-        path,
-        read_options=csv.ReadOptions(
-            encoding=form.encoding, skip_rows=form.skipped, block_size=max(BLOCK, LONG * form.longest)
-        ),
-        parse_options=csv.ParseOptions(delimiter=form.separator, newlines_in_values=True),
-        convert_options=csv.ConvertOptions(
-            null_values=MISSING,
-            strings_can_be_null=True,
-            quoted_strings_can_be_null=False,
-            decimal_point=form.decimal,
-        ),
-    )
-    return _without_marks(table)
-
-
-def _without_marks(table: pa.Table) -> pa.Table:
-    """The texts without the apostrophe that keeps a spreadsheet from running them."""
-    for place, column in enumerate(table.columns):
-        if pa.types.is_string(column.type) and compute.any(compute.match_substring_regex(column, MARKED)).as_py():
-            table = table.set_column(
-                place, table.column_names[place], compute.replace_substring_regex(column, MARKED, r"\1")
-            )
-    return table.rename_columns([re.sub(MARKED, r"\1", name) for name in table.column_names])
-
-
-def _parquet(path: Path) -> pa.Table:
-    """The table of a Parquet file, after a check of its size in the header: few kilobytes can hold a billion equal rows."""
-    with parquet.ParquetFile(path) as file:
-        rows, columns = file.metadata.num_rows, file.metadata.num_columns
-        if rows * columns > MOST_CELLS:
-            raise DataError(
-                f"Expected at most {MOST_CELLS:,} cells in '{path}'; got {rows:,} rows of {columns:,} columns. Keep the "
-                "rows and columns that the study needs."
-            )
-        return file.read()
-
-
-def _as_frame(table: pa.Table, path: Path, *, arrow: bool) -> pd.DataFrame:
-    names = [
-        " ".join(name.strip().strip('"').split()) for name in table.column_names
-    ]  # Arrow rebuilds this list at every access
-    columns = table.columns
-    kept = [place for place, name in enumerate(names) if name or columns[place].null_count < len(columns[place])]
-    if kept and kept[0] == 0 and not names[0] and numbers_rows(columns[0].to_pandas()):
-        kept = kept[1:]  # pandas and R write it by default
-    empty = [str(place + 1) for place in kept if not names[place]]
-    if empty:
-        which = f"column {empty[0]} has" if len(empty) == 1 else f"columns {', '.join(empty[:10])} have"
-        raise DataError(f"Expected a name for every column of '{path}'; {which} none. Name it.")
-    titles = [names[place] for place in kept]
-    twice = [(name, count) for name, count in Counter(titles).items() if count > 1]
-    if twice:
-        shown = ", ".join(f"'{name}' {count} times" for name, count in twice[:10])
-        raise DataError(f"Expected every column name once in '{path}'; got {shown}. Rename them.")
-    table = pa.Table.from_arrays([columns[place] for place in kept], names=titles)
-    return table.to_pandas(types_mapper=pd.ArrowDtype if arrow else None, ignore_metadata=True)
-
-
-def numbers_rows(column: pd.Series) -> bool:
-    """Whether a column counts the rows from 0 or from 1."""
-    if column.isna().any() or not pd.api.types.is_numeric_dtype(column):
-        return False
-    steps = column.to_numpy(dtype=float) - np.arange(len(column))
-    return bool(len(steps)) and bool(np.isin(steps[0], (0, 1))) and bool((steps == steps[0]).all())
+    return require_rows(read_folder(path), path) if path.is_dir() else read_file(path, arrow=arrow)

@@ -8,7 +8,7 @@ from pyarrow import ArrowException, parquet
 from ...errors import DataWarning, warn
 from ..labels import ROW
 from .columns import TableLike
-from .reading import PARQUET
+from .table_file import PARQUET
 
 __all__ = ["row_labels"]
 

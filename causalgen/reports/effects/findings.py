@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from ...effects import Agreement, EffectReport
-    from ...effects.doubt import Doubt
+    from ...effects.diagnostics import Diagnostics
 
 __all__ = ["EffectFindings"]
 
@@ -22,7 +22,7 @@ class EffectFindings:
 
     Args:
         report: The estimates.
-        doubt: What `causalgen.effects.doubt.examine` found.
+        doubt: What `causalgen.effects.diagnostics.examine` found.
         agreement: Whether data, fitted model and generated images agree.
         graph: The assumed graph; drawn in a separate report.
         table: The rows behind the report; the notebook needs them.
@@ -31,7 +31,7 @@ class EffectFindings:
     """
 
     report: "EffectReport"
-    doubt: "Doubt | None" = None
+    doubt: "Diagnostics | None" = None
     agreement: "Agreement | None" = None
     graph: CausalGraph | None = None
     table: "pd.DataFrame | None" = None

@@ -93,7 +93,7 @@ def _setup(findings: EffectFindings) -> str:
             "from IPython.display import display",
             "",
             "from causalgen.effects import estimate_effect",
-            "from causalgen.effects.doubt import NegativeControl, examine",
+            "from causalgen.effects.diagnostics import NegativeControl, examine",
             "from causalgen.graph import CausalGraph",
             "from causalgen.reports import plot_balance, plot_forest, plot_sensitivity",
             "from causalgen.spreadsheets import restored",

@@ -10,8 +10,8 @@ from matplotlib.ticker import MaxNLocator, PercentFormatter
 from ..style import ACCENT, BLUE, INK, MUTED, blank_figure, number, plain, shortened, styled
 
 if TYPE_CHECKING:
-    from ...effects.doubt.balance import Balance, BalanceRow
-    from ...effects.doubt.robustness import Robustness
+    from ...effects.diagnostics.balance import Balance, BalanceRow
+    from ...effects.diagnostics.robustness import Robustness
 
 __all__ = ["plot_balance", "plot_overlap", "plot_sensitivity"]
 

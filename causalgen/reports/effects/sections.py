@@ -28,7 +28,7 @@ from .tables import (
 if TYPE_CHECKING:
     import pandas as pd
 
-    from ...effects.doubt.e_value import EValue
+    from ...effects.diagnostics.e_value import EValue
     from ...graph import Estimand
 
 __all__ = ["effect_parts", "effect_sections"]

@@ -11,12 +11,12 @@ from ..style import number, with_interval
 
 if TYPE_CHECKING:
     from ...effects import Agreement, EffectReport, Estimate, Refutation
-    from ...effects.doubt import Doubt
-    from ...effects.doubt.balance import Balance
-    from ...effects.doubt.confounder import SimulatedConfounder
-    from ...effects.doubt.controls import ControlTest
-    from ...effects.doubt.implied import ImpliedIndependencies
-    from ...effects.doubt.robustness import Robustness
+    from ...effects.diagnostics import Diagnostics
+    from ...effects.diagnostics.balance import Balance
+    from ...effects.diagnostics.confounder import SimulatedConfounder
+    from ...effects.diagnostics.controls import ControlTest
+    from ...effects.diagnostics.implied import ImpliedIndependencies
+    from ...effects.diagnostics.robustness import Robustness
 
 __all__ = [
     "agreement_table",
@@ -105,7 +105,7 @@ def confounder_table(confounder: "SimulatedConfounder", file: str = "") -> Table
     return Table(caption, header, [Group(rows)], file)
 
 
-def e_value_table(doubt: "Doubt", file: str = "") -> Table:
+def e_value_table(doubt: "Diagnostics", file: str = "") -> Table:
     """E-values, with a sentence that reads them."""
     rows = [
         Row(

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from ...effects import Agreement, EffectReport
-    from ...effects.doubt import Doubt
+    from ...effects.diagnostics import Diagnostics
 
 __all__ = ["FORMATS", "check_formats", "write_effect_report"]
 
@@ -55,7 +55,7 @@ def write_effect_report(
     folder: str | Path,
     report: "EffectReport",
     *,
-    doubt: "Doubt | None" = None,
+    doubt: "Diagnostics | None" = None,
     agreement: "Agreement | None" = None,
     graph: CausalGraph | None = None,
     table: "pd.DataFrame | None" = None,
@@ -67,7 +67,7 @@ def write_effect_report(
     Args:
         folder: Target folder; created if it does not exist.
         report: The estimates.
-        doubt: What `causalgen.effects.doubt.examine` found.
+        doubt: What `causalgen.effects.diagnostics.examine` found.
         agreement: Whether data, fitted model and generated images agree.
         graph: The assumed graph, to be drawn; the notebook needs it.
         table: The rows behind the report; the notebook needs them.

@@ -5,9 +5,9 @@ import pandas as pd
 import pytest
 from scipy.stats import binomtest, kstest
 
-from causalgen.effects.doubt.implied import check_independencies
-from causalgen.effects.doubt.independence import independence_p_value
-from causalgen.effects.doubt.words import holm
+from causalgen.effects.diagnostics.implied import check_independencies
+from causalgen.effects.diagnostics.independence import independence_p_value
+from causalgen.effects.diagnostics.words import holm
 from causalgen.errors import DataError
 from causalgen.graph import CausalGraph, Variable
 

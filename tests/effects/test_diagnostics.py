@@ -10,11 +10,11 @@ import pandas as pd
 import pytest
 
 from causalgen.effects import EffectReport, estimate_effect
-from causalgen.effects.doubt import Doubt, NegativeControl, examine
-from causalgen.effects.doubt.balance import balance
-from causalgen.effects.doubt.controls import check_controls
-from causalgen.effects.doubt.words import holm
-from causalgen.effects.table import encode_table
+from causalgen.effects.diagnostics import Diagnostics, NegativeControl, examine
+from causalgen.effects.diagnostics.balance import balance
+from causalgen.effects.diagnostics.controls import check_controls
+from causalgen.effects.diagnostics.words import holm
+from causalgen.effects.encode import encode_table
 from causalgen.errors import DataError, UnknownNameError
 from causalgen.graph import CausalGraph
 
@@ -169,11 +169,11 @@ def test_holm_is_that_of_statsmodels() -> None:
 
 
 @pytest.fixture(scope="module")
-def doubt(sound: EffectReport) -> Doubt:
+def doubt(sound: EffectReport) -> Diagnostics:
     return examine(GRAPH, table(), sound, negative_controls=["before", CONTROLS[1]], simulations=2)
 
 
-def test_examine_bundles_every_part_in_words(doubt: Doubt, sound: EffectReport) -> None:
+def test_examine_bundles_every_part_in_words(doubt: Diagnostics, sound: EffectReport) -> None:
     text = "\n".join(doubt.summary)
     for part in (
         "Hidden confounding: ",
@@ -192,7 +192,7 @@ def test_examine_bundles_every_part_in_words(doubt: Doubt, sound: EffectReport) 
     assert json.loads(json.dumps(doubt.to_dict()))["summary"] == list(doubt.summary)
 
 
-def test_examine_repeats_under_a_seed(doubt: Doubt, sound: EffectReport) -> None:
+def test_examine_repeats_under_a_seed(doubt: Diagnostics, sound: EffectReport) -> None:
     again = examine(GRAPH, table(), sound, negative_controls=["before", CONTROLS[1]], simulations=2)
     assert again.to_dict() == doubt.to_dict()
 
@@ -223,7 +223,7 @@ def test_examine_of_no_effect_and_of_images() -> None:
     assert "pen = felt-tip has" in found.balance.reading
 
 
-def test_what_examine_cannot_weigh_is_said(doubt: Doubt) -> None:
+def test_what_examine_cannot_weigh_is_said(doubt: Diagnostics) -> None:
     assert doubt.left_out == ""
     rows = table().assign(w=1.5)
     report = estimate_effect(

@@ -1,6 +1,6 @@
 """Checks of an effect: refuters, hidden confounding, overlap and balance, negative controls, independencies."""
 
 from .controls import NegativeControl
-from .examine import Doubt, examine
+from .examine import Diagnostics, examine
 
-__all__ = ["Doubt", "NegativeControl", "examine"]
+__all__ = ["Diagnostics", "NegativeControl", "examine"]

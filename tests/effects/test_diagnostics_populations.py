@@ -1,4 +1,4 @@
-"""Doubt about a report with weights, clusters, a population or a treatment of several labels is about that report."""
+"""Checks of a report with weights, clusters, a population or a treatment of several labels are about that report."""
 
 from dataclasses import replace
 
@@ -8,16 +8,16 @@ import pytest
 import statsmodels.api as sm
 
 from causalgen.effects import estimate_effect
-from causalgen.effects.doubt import NegativeControl, examine
-from causalgen.effects.doubt.balance import balance
-from causalgen.effects.doubt.confounder import draw_confounder
-from causalgen.effects.doubt.controls import check_controls
-from causalgen.effects.doubt.e_value import e_values
-from causalgen.effects.doubt.implied import check_independencies
-from causalgen.effects.doubt.refit import refit
-from causalgen.effects.doubt.robustness import robustness
+from causalgen.effects.diagnostics import NegativeControl, examine
+from causalgen.effects.diagnostics.balance import balance
+from causalgen.effects.diagnostics.confounder import draw_confounder
+from causalgen.effects.diagnostics.controls import check_controls
+from causalgen.effects.diagnostics.e_value import e_values
+from causalgen.effects.diagnostics.implied import check_independencies
+from causalgen.effects.diagnostics.refit import refit
+from causalgen.effects.diagnostics.robustness import robustness
+from causalgen.effects.encode import encode_table
 from causalgen.effects.report import Estimate
-from causalgen.effects.table import encode_table
 from causalgen.errors import DataError
 from causalgen.graph import CausalGraph, Variable
 

@@ -6,11 +6,12 @@ import pytest
 import statsmodels.api as sm
 from dowhy.causal_refuters.evalue_sensitivity_analyzer import EValueSensitivityAnalyzer
 
-from causalgen.effects.doubt.confounder import draw_confounder, simulate_confounder
-from causalgen.effects.doubt.e_value import e_value, e_values, risk_ratio_of_difference
-from causalgen.effects.doubt.robustness import ALL, Robustness, benchmark_bounds, robustness, robustness_value
+from causalgen.effects.diagnostics.confounder import draw_confounder, simulate_confounder
+from causalgen.effects.diagnostics.e_value import e_value, e_values, risk_ratio_of_difference
+from causalgen.effects.diagnostics.robustness import ALL, Robustness, benchmark_bounds, robustness, robustness_value
+from causalgen.effects.encode import encode_table
 from causalgen.effects.report import Estimate
-from causalgen.effects.table import EncodedTable, encode_table
+from causalgen.effects.table import EncodedTable
 from causalgen.errors import DataError
 from causalgen.graph import CausalGraph
 

@@ -16,9 +16,10 @@ from ...datasets.declared import type_column, with_variables
 from ...errors import DataError, nearest
 from ...graph import CausalGraph
 from ...graph.separation import open_path, write_path
+from ..encode import encode_table
 from ..estimators.methods import METHODS
 from ..report import EffectReport, Estimate, Verdict
-from ..table import EncodedTable, encode_table
+from ..table import EncodedTable
 from .refit import NAIVE, p_value, refit
 from .words import holm, verdict
 

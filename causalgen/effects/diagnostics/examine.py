@@ -22,11 +22,11 @@ from .implied import ImpliedIndependencies, check_independencies
 from .refit import NAIVE
 from .robustness import Robustness, robustness
 
-__all__ = ["Doubt", "examine"]
+__all__ = ["Diagnostics", "examine"]
 
 
 @dataclass(frozen=True)
-class Doubt:
+class Diagnostics:
     """Concerns about an effect report, and what cannot be known.
 
     The first five parts are for effects identified by adjustment; for others they are None or empty.
@@ -148,7 +148,7 @@ class Doubt:
         return "\n".join([self.question, *(f"  {words}" for words in self.summary)])
 
     def __repr__(self) -> str:
-        return f"Doubt({self.question}: {self.summary[0]})"
+        return f"Diagnostics({self.question}: {self.summary[0]})"
 
 
 def examine(
@@ -159,7 +159,7 @@ def examine(
     negative_controls: Sequence[NegativeControl | str] = (),
     simulations: int = 3,
     seed: int = 0,
-) -> Doubt:
+) -> Diagnostics:
     """Examine a finished report: hidden confounding, overlap, balance, controls, implied independencies.
 
     Weights, clusters and population are those of the report; `left_out` names the parts that cannot honour them.
@@ -201,7 +201,9 @@ def examine(
                 "Expected negative controls with an effect identified by adjustment; this one is identified as "
                 f"'{report.estimand.method}'. Leave them out."
             )
-        return Doubt(report.question, None, None, (), None, (), independencies, seed, report.checks, _left_out(report))
+        return Diagnostics(
+            report.question, None, None, (), None, (), independencies, seed, report.checks, _left_out(report)
+        )
     adjusted = [row for row in report.estimates if row.kind == "adjusted" and row.source in METHODS]
     if not adjusted:
         raise DataError(
@@ -211,7 +213,7 @@ def examine(
     encoded = encode_question(question, report.estimand.adjustment)
     sensitivity = robustness(encoded, level=report.level)
     sources = [row.source for row in adjusted]
-    return Doubt(
+    return Diagnostics(
         question=report.question,
         sensitivity=sensitivity,
         confounder=simulate_confounder(
