@@ -19,6 +19,10 @@ __all__ = ["ADAPTERS", "MOVED_MODULES", "MOVED_NAMES", "OldPlaces", "keep_old_na
 
 MOVED_MODULES = {
     "causalgen.effects.doubt": "causalgen.effects.diagnostics",
+    "causalgen.datasets.interventions": "causalgen.datasets.generator_values",
+    "causalgen.grammar.interventions": "causalgen.grammar.assignments",
+    "causalgen.scm.worlds": "causalgen.scm.results",
+    "causalgen.studies.worlds": "causalgen.studies.intervening",
     "causalgen.studies.audit_page": "causalgen.audit.page",
     "causalgen.studies.audit_tables": "causalgen.audit.tables",
     "causalgen.studies.audit_words": "causalgen.audit.words",
@@ -48,6 +52,7 @@ MOVED_NAMES = {
     "causalgen.graph.identify_natural_effects": "causalgen.graph.identify_nested",
     "causalgen.graph.identify_path_specific_effect": "causalgen.graph.identify_nested",
     "causalgen.graph.identify_probabilities_of_causation": "causalgen.graph.identify_nested",
+    "causalgen.studies.worlds.Comparison": "causalgen.studies.intervening.WorldComparison",
     "causalgen.mechanisms.catalog.DEFAULTS": "causalgen.mechanisms.catalog.default_for",
     "causalgen.mechanisms.catalog.KINDS": "causalgen.mechanisms.Mechanism.kinds",
     "causalgen.effects.doubt.Doubt": "causalgen.effects.diagnostics.Diagnostics",

@@ -30,8 +30,7 @@ from ..metrics.spaces import kept_latents
 from ..predictors.attributes import TUTOR_SEED, attribute_predictors
 from ..spreadsheets import write_csv
 from ..studies.lock import LOCK, FolderLock, refuse_in_use
-from ..studies.measurements import MEASUREMENTS, measurement_of
-from ..studies.queries import image_node
+from ..studies.measurements import MEASUREMENTS, Measurement, find_measurements
 from ..studies.schema import DataSource, OwnData, Study
 from ..studies.sources import load_data
 from ..training import FitConfig, bars
@@ -164,18 +163,19 @@ class _Settings:
 def _load(benchmark: Benchmark, study: Study | None, smoke: bool, progress: Progress) -> Dataset:
     source = _source(benchmark, smoke)
     if study is not None:
-        return with_memory(load_data(study.model_copy(update={"data": source}), progress))
+        return with_memory(load_data(source, progress))
     assert isinstance(source, DataSource)
     return with_memory(load(source.name, **source.options))
 
 
 def _shared(settings: _Settings, study: Study | None, data: Dataset, folder: Path, progress: Progress) -> Shared:
     benchmark, form, device = settings.benchmark, settings.form, settings.device
-    image = image_node(data.graph)
-    measure = {
-        name: MEASUREMENTS[word] if study is None else measurement_of(study, name)
-        for name, word in benchmark.measurements.items()
-    }
+    image = data.graph.images[0]
+    measure: dict[str, Measurement] = (
+        {name: MEASUREMENTS[word] for name, word in benchmark.measurements.items()}
+        if study is None
+        else find_measurements(study.measured, trust_code=study.trust_code)
+    )
     predict = partial(
         attribute_predictors,
         data,

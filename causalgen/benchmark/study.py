@@ -11,9 +11,8 @@ from ..mechanisms.catalog import mechanism_class
 from ..own_code import code_near
 from ..predictors import enough_epochs
 from ..studies.few_images import with_few_images
-from ..studies.queries import image_node
-from ..studies.schema import OwnData, Study
-from ..studies.sources import own_index, study_graph
+from ..studies.schema import Study
+from ..studies.sources import split_rows, study_graph
 from ..studies.validate import check_study
 from ..training import TuningConfig
 from .settings import Benchmark, Form, Recipe
@@ -23,7 +22,6 @@ __all__ = ["COMPARED", "study_benchmark"]
 COMPARED = ("conv-vae", "flow-matching", "gan")
 """Default mechanisms to compare with the study's: one of each kind of abduction."""
 PREDICTOR_EPOCHS, LATENT_EPOCHS = 15, 5
-TRAINING_SHARE, ROWS = 0.7, 10_000
 
 
 def study_benchmark(study: Study, mechanisms: Sequence[str] | None = None) -> Benchmark:
@@ -62,7 +60,7 @@ def study_benchmark(study: Study, mechanisms: Sequence[str] | None = None) -> Be
             raise DataError(str(error)) from None
     form = Form(
         attributes=study.training.attributes,
-        predictor_epochs=enough_epochs(_training_rows(study), PREDICTOR_EPOCHS),
+        predictor_epochs=enough_epochs(split_rows(study.data)["train"], PREDICTOR_EPOCHS),
         latent_epochs=LATENT_EPOCHS,
         rows=study.evaluation.rows,
         mechanisms=recipes,
@@ -82,9 +80,9 @@ def study_benchmark(study: Study, mechanisms: Sequence[str] | None = None) -> Be
 
 def _image(graph: CausalGraph) -> tuple[str, list[str]]:
     """The image and its parents that are attributes."""
-    if not any(variable.is_image for variable in graph.variables.values()):
+    if not graph.images:
         raise DataError("Expected a study with an image to benchmark; got a graph without one. Name an image column.")
-    image = image_node(graph)
+    image = graph.images[0]
     parents = [name for name in graph.parents(image) if not graph[name].is_image]
     if not parents:
         raise DataError(f"Expected attributes that act on '{image}'; got none. Add arrows to it in the graph.")
@@ -95,9 +93,3 @@ def _recipe(study: Study, options: dict[str, Any]) -> Recipe:
     tuning = study.training.tuning
     tuned = None if tuning is None else TuningConfig(**tuning.model_dump(exclude_none=True))
     return Recipe(options=options, images=study.training.images, tuning=tuned)
-
-
-def _training_rows(study: Study) -> int:
-    if isinstance(study.data, OwnData):
-        return len(own_index(study).split["train"])
-    return round(TRAINING_SHARE * (study.data.rows or ROWS))

@@ -74,7 +74,7 @@ def execute(
             plan = plan.model_copy(update={"seed": seed})
         folder = out or Path("runs") / (f"{plan.name}-smoke" if smoke else plan.name)
         command = ["causalgen", *sys.argv[1:]]
-        from ..studies.runner import run_study
+        from ..studies.runner import Invocation, run_study
 
         try:
             finished = run_study(
@@ -84,8 +84,7 @@ def execute(
                 device=device,
                 fresh=fresh,
                 only_fit=only_fit,
-                command=command,
-                began=began,
+                invocation=Invocation(command, began),
             )
         except KeyboardInterrupt as stop:
             kept = f" Finished work is kept in {folder}; the same command continues from there."

@@ -91,6 +91,16 @@ class CausalGraph:
         """Name -> Variable, in topological order; read-only."""
         return MappingProxyType(self._variables)
 
+    @property
+    def images(self) -> tuple[str, ...]:
+        """The image nodes, in topological order."""
+        return tuple(name for name in self.nodes if self._variables[name].is_image)
+
+    @property
+    def attributes(self) -> tuple[str, ...]:
+        """The nodes that are no images, in topological order."""
+        return tuple(name for name in self.nodes if not self._variables[name].is_image)
+
     def require(self, name: str) -> str:
         """Return `name`.
 

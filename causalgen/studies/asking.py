@@ -14,13 +14,13 @@ from ..errors import CheckpointError, DataError, SupportWarning
 from ..grammar import parse_do, parse_values
 from ..reports.counterfactual_files import file_names, write_counterfactual
 from ..scm import Counterfactual, StructuralCausalModel, load
-from .measurements import measurement_of
+from .measurements import find_measurements
+from .model_on_data import true_counterfactual
 from .output import answer_folder
 from .outside import outside_unit, read_paths
-from .queries import true_counterfactual
 from .reading_rows import read_rows
 from .runfolder import RunFolder
-from .schema import OwnData, Study
+from .schema import DataSource, OwnData
 from .sources import load_data
 
 __all__ = ["CounterfactualAnswer", "answer", "answer_outside", "fitted_data", "fitted_model"]
@@ -116,9 +116,9 @@ def answer_outside(
     given = parse_values(scm.graph, values)
     _check_particles(particles)
     folder = _folder(run, [*do, *(path.name for path in paths.values()), *values], particles, out)
-    measurements = {name: measurement_of(study, name) for name in study.measurements}
+    measurements = find_measurements(study.measured, trust_code=run.trust_code)
     unit = outside_unit(
-        scm, paths, given, asked=interventions, measurements=measurements, renderings=_renderings(study)
+        scm, paths, given, asked=interventions, measurements=measurements, renderings=_renderings(study.data)
     )
     result, notes = _counterfactual(unit.scm, unit.factual, interventions, particles, study.seed)
     name = next(iter(paths.values()))
@@ -145,7 +145,7 @@ def fitted_data(run: RunFolder, scm: StructuralCausalModel) -> Dataset:
         CheckpointError: The run's model has another graph.
         RunFolderError: The rows of the table changed since the run began.
     """
-    data = load_data(run.study)
+    data = load_data(run.study.data)
     if data.graph != scm.graph:
         other = [name for name in data.graph.nodes if name in scm.graph and data.graph[name] != scm.graph[name]]
         changed = f": {scm.graph[other[0]]} has become {data.graph[other[0]]}" if other else ""
@@ -170,13 +170,13 @@ def _check_particles(particles: int | None) -> None:
         )
 
 
-def _renderings(study: Study) -> dict[str, Rendering] | None:
-    """How the files of the study's images become pixels, by node; None where its data do not come from files."""
-    if not isinstance(study.data, OwnData):
+def _renderings(data: DataSource | OwnData) -> dict[str, Rendering] | None:
+    """How the files of images become pixels, by node; None where the data do not come from files."""
+    if not isinstance(data, OwnData):
         return None
     return {
         name: Rendering(variable.fit or "crop", variable.window, variable.ground or GROUND)
-        for name, variable in study.data.variables.items()
+        for name, variable in data.variables.items()
     }
 
 

@@ -8,13 +8,11 @@ from rich.progress import Progress
 
 from ..datasets.table import TableIndex
 from ..graph import CausalGraph
-from .expected import expected_seconds, training_seconds
-from .few_images import few_images_note, with_few_images
+from .expected import step_durations, training_seconds
+from .image_readers import ImageReaders
+from .run_plan import RunPlan
 from .schema import OwnData, Study
-from .scores import try_readers
-from .settings import fit_config, resolve
-from .sources import load_data, own_index, study_graph
-from .validate import check_study
+from .sources import load_data, own_index
 
 __all__ = ["StudyCheck", "check"]
 
@@ -73,23 +71,22 @@ def check(study: Study, device: str = "auto", bars: Progress | None = None) -> S
         DataFaultsError: The user's table has faults; the message lists all.
         DataError: This machine has no such device.
     """
-    graph = study_graph(study)
-    check_study(study, graph)
-    given, study = study, resolve(with_few_images(study, graph))
-    data = own_index(study) if isinstance(study.data, OwnData) else None
+    plan = RunPlan.of(study, device)
+    study = plan.study
+    data = own_index(study.data) if isinstance(study.data, OwnData) else None
     if data is not None:
-        try_readers(study, load_data(study, bars, warns=False))
-    rows = None if data is None else {name: len(part) for name, part in data.split.items()}
-    training = training_seconds(study, graph, fit_config(study, device))
+        images = load_data(study.data, bars, warns=False)
+        ImageReaders.of(study, plan.graph).try_on(images, study.error)
+    training = training_seconds(plan)
     return StudyCheck(
         study=study,
-        graph=graph,
-        variables=_declared(graph) if data is None else data.to_frame(),
+        graph=plan.graph,
+        variables=_declared(plan.graph) if data is None else data.to_frame(),
         data=data,
-        rows=rows,
+        rows=None if data is None else plan.rows,
         training_seconds=training,
-        seconds=expected_seconds(study, graph, training=sum(training.values())),
-        note=few_images_note(given, study),
+        seconds=step_durations(plan, sum(training.values())),
+        note=plan.note,
     )
 
 

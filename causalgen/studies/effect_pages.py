@@ -4,11 +4,10 @@ from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from ..datasets import Dataset
+from ..graph import CausalGraph
 from ..reports import EffectFindings
 from ..reports.folder import slug
-from .schema import Study
-from .scores import with_score
+from .schema import Effect
 
 __all__ = ["FOLDER", "write_effects"]
 
@@ -16,14 +15,19 @@ FOLDER = "effects"
 
 
 def write_effects(
-    study: Study, found: Sequence[EffectFindings], data: Dataset, root: Path, *, warnings: Sequence[str] = ()
+    effects: Sequence[Effect],
+    found: Sequence[EffectFindings],
+    graphs: Sequence[CausalGraph],
+    root: Path,
+    *,
+    warnings: Sequence[str] = (),
 ) -> list[EffectFindings]:
     """Write `effects/NUMBER-TREATMENT-OUTCOME/` for each effect: page, notebook with its table, Markdown, LaTeX, CSV.
 
     Args:
-        study: The study.
-        found: The findings of its effects, in its order; nothing is estimated again.
-        data: Its data.
+        effects: The effects of a study.
+        found: Their findings, in the same order; nothing is estimated again.
+        graphs: For each effect the graph with its outcome as a node.
         root: The run folder.
         warnings: Warnings at the top of every page, such as that the run was a smoke run.
 
@@ -34,14 +38,14 @@ def write_effects(
         RunFolderError: The folder cannot be written.
     """
     paged = []
-    for number, (effect, findings) in enumerate(zip(study.effects, found, strict=True), start=1):
+    for number, (effect, findings, graph) in enumerate(zip(effects, found, graphs, strict=True), start=1):
         folder = root / FOLDER / slug("-".join([str(number), *effect.treatments, effect.outcome]))
         report = replace(findings.report, warnings=(*warnings, *findings.report.warnings))
         written = report.save(
             folder,
             doubt=findings.doubt,
             agreement=findings.agreement,
-            graph=with_score(study, data.graph, effect.outcome),
+            graph=graph,
             table=findings.table,
             arguments=findings.arguments,
         )

@@ -15,8 +15,7 @@ from ..training import bars
 from ..training.threads import limited, threads_after
 from .asking import fitted_data, fitted_model
 from .lock import FolderLock
-from .measurements import measurement_of
-from .queries import image_node
+from .measurements import find_measurements
 from .runfolder import RunFolder
 
 __all__ = ["RunEvaluation", "evaluate_run"]
@@ -67,11 +66,11 @@ def evaluate_run(
         )
     study, scm = run.study, fitted_model(run)
     data = fitted_data(run, scm)
-    if not any(variable.is_image for variable in data.graph.variables.values()):
+    if not data.graph.images:
         raise RunFolderError(
             f"Expected a run with an image in '{run.path}'; got the nodes {', '.join(data.graph.nodes)}."
         )
-    image = image_node(data.graph)
+    image = data.graph.images[0]
     enough = enough_epochs(len(data.split["train"]), PREDICTOR_EPOCHS)
     epochs = (1, 1) if run.record.get("smoke") else (enough, LATENT_EPOCHS)
     threads = run.record.get("threads", {}).get("training", {})
@@ -82,7 +81,7 @@ def evaluate_run(
         space = kept_latents(data, run.path / "latents", image=image, epochs=epochs[1], bars=progress)
         table = evaluate(
             scm, data, queries=list(predictors), predictors=predictors, latents=space, protocol=rules,
-            measure={name: measurement_of(study, name) for name in study.measurements}, particles=PARTICLES,
+            measure=find_measurements(study.measured, trust_code=run.trust_code), particles=PARTICLES,
             image=image, rows=study.evaluation.rows if rows is None else rows, cycle_rows=CYCLE_ROWS,
             seed=study.seed, bars=progress,
         )  # fmt: skip

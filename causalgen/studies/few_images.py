@@ -8,7 +8,7 @@ import numpy as np
 from ..graph import CausalGraph
 from ..mechanisms.catalog import MECHANISMS, default_for
 from .schema import OwnData, Study
-from .sources import own_index
+from .sources import split_rows
 
 __all__ = ["BATCH", "FEW_IMAGES", "few_images_note", "image_epochs", "image_mechanism", "with_few_images"]
 
@@ -50,8 +50,8 @@ def with_few_images(study: Study, graph: CausalGraph) -> Study:
 
     The passes and the size of a batch of the images' training are filled in too, each unless the study gives it.
     """
-    unnamed = [name for name in graph.nodes if graph[name].is_image and name not in study.mechanisms]
-    rows = len(own_index(study).split["train"]) if isinstance(study.data, OwnData) and unnamed else FEW_IMAGES
+    unnamed = [name for name in graph.images if name not in study.mechanisms]
+    rows = split_rows(study.data)["train"] if isinstance(study.data, OwnData) and unnamed else FEW_IMAGES
     if rows >= FEW_IMAGES:
         return study
     given = study.training.images

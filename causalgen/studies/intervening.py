@@ -93,7 +93,7 @@ def compare_worlds(
     grid = None
     with writing(folder):
         write_csv(table, folder / "intervene.csv")
-        if node := next((name for name in scm.graph.nodes if scm.graph[name].is_image), None):
+        for node in scm.graph.images[:1]:
             grid = folder / "grid.png"
             shown = _draws(scm, worlds, SHOWN, seed)
             images = {title: samples[node] for title, samples in zip(titles, shown, strict=True)}

@@ -23,9 +23,9 @@ from ..morphology.ready import (
 from ..own_code import import_code, is_code
 
 if TYPE_CHECKING:
-    from .schema import Study
+    from .schema import Measured
 
-__all__ = ["MEASUREMENTS", "Measurement", "find_measurement", "measurement_of"]
+__all__ = ["MEASUREMENTS", "Measurement", "find_measurement", "find_measurements"]
 
 Measurement = Callable[[Any], NDArray[np.float64]]
 """Images `(N, C, H, W)`, tensor or array, pixels in 0..255, to one number each, `(N,)`."""
@@ -111,15 +111,16 @@ def find_measurement(
     return function if not options else lambda images: function(images, **options)
 
 
-def measurement_of(study: "Study", attribute: str) -> Measurement:
-    """How a study measures an attribute on the image.
+def find_measurements(given: "Mapping[str, Measured]", *, trust_code: bool = False) -> dict[str, Measurement]:
+    """The measurements that a study names, by attribute.
 
     Raises:
         UnknownNameError, DataError: As `find_measurement`.
     """
-    given = study.measurements[attribute]
-    measure, options = (given, {}) if isinstance(given, str) else (given.measure, given.options)
-    return find_measurement(measure, options, name=attribute, trust_code=study.trust_code)
+    return {
+        name: find_measurement(said.measure, said.options, name=name, trust_code=trust_code)
+        for name, said in given.items()
+    }
 
 
 class _Own:

@@ -2,9 +2,9 @@
 
 import shutil
 import time
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 import pandas as pd
 import torch
@@ -20,14 +20,13 @@ from ..predictors.attributes import TUTOR_SEED, attribute_predictors
 from ..scm import StructuralCausalModel, save
 from ..scm import load as load_model
 from ..spreadsheets import restored, write_csv
-from ..training import FitResult, TuningConfig, fit, tune_counterfactuals
+from ..training import FitConfig, FitResult, TuningConfig, fit, tune_counterfactuals
 from ..training.threads import limited, threads_after
-from .queries import image_node
+from .model_on_data import ModelOnData
 from .runfolder import RunFolder
-from .schema import Study
-from .settings import fit_config
+from .schema import Study, TuningPlan
 
-__all__ = ["FIT", "TUTOR_EPOCHS", "build_model", "fit_model", "mechanisms_of"]
+__all__ = ["FIT", "TUTOR_EPOCHS", "build_model", "fit_model"]
 
 TUTOR_EPOCHS = 15
 FIT = "fit the model"
@@ -35,46 +34,55 @@ FIT = "fit the model"
 
 
 def build_model(study: Study, graph: CausalGraph) -> StructuralCausalModel:
-    """The model of a study before training; the same seed gives the same weights."""
-    with seeded(study.seed):
-        return StructuralCausalModel(graph, mechanisms_of(study))
-
-
-def mechanisms_of(study: Study) -> dict[str, dict[str, Any]]:
-    """The mechanisms that a study names, with the classes of the study's own ones.
+    """The model of a study before training; the same seed gives the same weights.
 
     Raises:
         UntrustedCodeError: The study names code that is not trusted.
         DataError: The code cannot be imported, or is not a mechanism.
     """
-    return {
+    mechanisms = {
         name: given | {"mechanism": mechanism_class(given.get("mechanism"), name, trust_code=study.trust_code)}
         for name, given in study.mechanisms.items()
     }
+    with seeded(study.seed):
+        return StructuralCausalModel(graph, mechanisms)
 
 
 def fit_model(
-    study: Study, data: Dataset, folder: RunFolder, *, device: str = "auto", bars: Progress | None = None
+    build: Callable[[], StructuralCausalModel],
+    data: Dataset,
+    folder: RunFolder,
+    config: FitConfig,
+    tuning: TuningPlan | None = None,
+    *,
+    bars: Progress | None = None,
 ) -> tuple[StructuralCausalModel, FitResult]:
-    """Fit the model and save it in the run folder; a model that an earlier attempt finished is read back.
+    """Fit a model and save it in the run folder; one that an earlier attempt finished is read back.
+
+    Args:
+        build: Makes the model before training.
+        data: The data.
+        folder: The run folder.
+        config: Settings of training.
+        tuning: Counterfactual fine-tuning of the image; None for none.
+        bars: Rich progress bars.
 
     Raises:
         CheckpointError: The files of an earlier attempt are corrupted or belong to another model.
         DivergenceError: A loss became NaN.
     """
-    config = fit_config(study, device)
     history = folder.tables / "training.csv"
     if folder.finished_step(FIT):
         kept = folder.record["training"]
-        scm = load_model(folder.model, trust_code=study.trust_code).to(_torch_device(device))
+        scm = load_model(folder.model, trust_code=folder.trust_code).to(_torch_device(config.device))
         return scm, FitResult(_read_history(history), kept["seconds"], kept["best_epochs"], kept.get("threads", {}))
-    scm = build_model(study, data.graph)
+    scm = build()
     result = fit(scm, data, config, out=folder.checkpoints, bars=bars)
     folder.tables.mkdir(exist_ok=True)
-    if study.training.tuning is not None:
+    if tuning is not None:
         began = time.perf_counter()
         with limited(threads_after(result.threads)):
-            _tune(study, scm, data, folder, bars)
+            _tune(tuning, ModelOnData(scm, data, config.seed), folder, bars)
         result = replace(result, seconds=result.seconds | {"tuning": time.perf_counter() - began})
     save(scm, folder.model)
     write_csv(result.history, history)
@@ -83,26 +91,24 @@ def fit_model(
     return scm, result
 
 
-def _tune(study: Study, scm: StructuralCausalModel, data: Dataset, folder: RunFolder, bars: Progress | None) -> None:
+def _tune(plan: TuningPlan, model: ModelOnData, folder: RunFolder, bars: Progress | None) -> None:
     """Fine-tune the image with predictors of its parents, which differ from those of the evaluation."""
-    assert study.training.tuning is not None
-    image = image_node(data.graph)
     tutors = attribute_predictors(
-        data,
+        model.data,
         folder.path / "tutors",
-        image=image,
-        epochs=1 if folder.record["smoke"] else enough_epochs(len(data.split["train"]), TUTOR_EPOCHS),
-        seed=study.seed + TUTOR_SEED,
-        device=scm.like.device,
+        image=model.image,
+        epochs=1 if folder.record["smoke"] else enough_epochs(len(model.data.split["train"]), TUTOR_EPOCHS),
+        seed=model.seed + TUTOR_SEED,
+        device=model.scm.like.device,
         bars=bars,
     )
     history = tune_counterfactuals(
-        scm,
-        data,
+        model.scm,
+        model.data,
         {name: tutor.requires_grad_(False) for name, tutor in tutors.items()},
-        image=image,
-        config=TuningConfig(**study.training.tuning.model_dump(exclude_none=True)),
-        seed=study.seed,
+        image=model.image,
+        config=TuningConfig(**plan.model_dump(exclude_none=True)),
+        seed=model.seed,
         bars=bars,
     )
     write_csv(history, folder.tables / "tuning.csv")

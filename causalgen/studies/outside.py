@@ -16,7 +16,6 @@ from ..grammar import check_value
 from ..graph import CausalGraph, Variable
 from ..scm import StructuralCausalModel, ancestral_model
 from .measurements import Measurement
-from .queries import image_node
 
 __all__ = ["OutsideUnit", "outside_unit", "read_paths"]
 
@@ -42,7 +41,7 @@ def read_paths(graph: CausalGraph, texts: Sequence[str]) -> dict[str, Path]:
     Raises:
         DataError: The graph has no image, a text names no image node, or one is named twice.
     """
-    nodes = [name for name in graph.nodes if graph[name].is_image]
+    nodes = graph.images
     if not nodes:
         raise DataError("Expected a model with an image; this one has none. Ask about rows of its data with --rows.")
     paths: dict[str, Path] = {}
@@ -100,7 +99,7 @@ def outside_unit(
         )
         notes += note
     for name in measured:
-        factual[name] = [_measure(graph[name], (measurements or {})[name], factual[image_node(graph)])]
+        factual[name] = [_measure(graph[name], (measurements or {})[name], factual[graph.images[0]])]
         shown = f"{factual[name][0]:.3g}" + (f" {graph[name].unit}" if graph[name].unit else "")
         notes.append(f"{name} was measured on the image: {shown}. Give it with --set to override this.")
     if left := [name for name in graph.nodes if name not in part.graph]:

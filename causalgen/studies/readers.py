@@ -11,8 +11,7 @@ from pathlib import Path
 from ..graph import CausalGraph
 from ..metrics import Measure
 from ..predictors import AttributePredictor, Classifier, Regressor, load, load_predictor, save, save_predictor
-from .measurements import measurement_of
-from .queries import image_node
+from .measurements import find_measurements
 from .runfolder import RunFolder
 
 __all__ = ["Readers", "keep_readers", "readers_of"]
@@ -57,9 +56,9 @@ def readers_of(run: RunFolder, graph: CausalGraph, image: str) -> Readers:
     Raises:
         CheckpointError: A saved reader is damaged.
     """
-    if image != image_node(graph):
-        return Readers({}, {}, (f"The run has no readers of '{image}': they were trained on '{image_node(graph)}'.",))
-    measure: dict[str, Measure] = {name: measurement_of(run.study, name) for name in run.study.measurements}
+    if image != graph.images[0]:
+        return Readers({}, {}, (f"The run has no readers of '{image}': they were trained on '{graph.images[0]}'.",))
+    measure: dict[str, Measure] = dict(find_measurements(run.study.measured, trust_code=run.trust_code))
     trained = dict(_saved(run.predictors)) | dict(_saved(run.readers))
     used = {name: reader for name, reader in trained.items() if name in graph and name not in measure}
     return Readers(measure, used, _notes(graph, image, measure, used))

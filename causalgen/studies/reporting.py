@@ -3,13 +3,11 @@
 import shlex
 from dataclasses import dataclass, field
 
-from ..datasets import Dataset
 from ..machine import versions
 from ..metrics import ImageChange, MetricTable
 from ..reports import DataSummary, EffectFindings, Gallery, Highlight, MechanismSummary, ReportContent, ResponseCurve
-from ..scm import StructuralCausalModel
 from ..training import FitResult
-from .evaluation import headline
+from .model_on_data import ModelOnData
 from .runfolder import RunFolder
 from .schema import Study
 
@@ -22,13 +20,14 @@ SMOKE_WARNING = "This is a smoke run: the study was shrunk, and no number on thi
 class Findings:
     """Findings of the steps of a run, filled in step by step."""
 
-    data: Dataset
-    scm: StructuralCausalModel
+    model: ModelOnData
     training: FitResult
     galleries: list[Gallery] = field(default_factory=list)
     curves: list[ResponseCurve] = field(default_factory=list)
     changes: list[ImageChange] = field(default_factory=list)
     metrics: MetricTable | None = None
+    quality: list[tuple[str, str]] = field(default_factory=list)
+    """Metric and query for the answer box."""
     effects: list[EffectFindings] = field(default_factory=list)
 
 
@@ -38,16 +37,16 @@ def report_content(study: Study, folder: RunFolder, found: Findings) -> ReportCo
     return ReportContent(
         name=f"{study.name} (smoke run)" if smoke else study.name,
         question=study.question,
-        graph=found.data.graph,
+        graph=found.model.graph,
         highlights=[_smoke_highlight(study)] if smoke else [],
-        data=DataSummary.of(found.data, seed=study.seed),
-        mechanisms=MechanismSummary.of(found.scm, found.training.best_epochs),
+        data=DataSummary.of(found.model.data, seed=study.seed),
+        mechanisms=MechanismSummary.of(found.model.scm, found.training.best_epochs),
         history=found.training.history,
         galleries=found.galleries,
         curves=found.curves,
         changes=found.changes,
         metrics=found.metrics,
-        quality=[] if found.metrics is None else headline(study, found.metrics),
+        quality=found.quality,
         effects=found.effects,
         warnings=_warnings(found, smoke),
         limits=_limits(study, found),
@@ -88,7 +87,7 @@ def _limits(study: Study, found: Findings) -> list[str]:
 
 
 def _truth_limits(found: Findings) -> list[str]:
-    if found.data.truth is not None:
+    if found.model.data.truth is not None:
         return [
             "The generator of these data is known, so every answer is compared with the truth. Real data offer no such check."
         ]

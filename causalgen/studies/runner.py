@@ -1,43 +1,57 @@
 """Run a study: data, model, counterfactuals, metrics, effects, report; resumable, and every step timed."""
 
 import time
-from collections.abc import Callable
-from contextlib import ExitStack, nullcontext, suppress
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager, nullcontext, suppress
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
 from rich.console import Console
 from rich.markup import escape
 
 from ..errors import StorageError
-from ..graph import CausalGraph
 from ..machine import peak_memory, versions
+from ..metrics import MetricTable
 from ..reports import change_sentence, lead_changes, write_report
 from ..training import FitResult
 from ..training.progress import can_draw, duration
 from ..training.threads import given_threads, limited, threads_after
 from .effect_pages import write_effects
 from .effect_steps import effect_findings
-from .evaluation import evaluate_model, headline
-from .expected import CURVES, DATA, EFFECTS, GRIDS, METRICS, REPORT, STEPS, expected_seconds, training_seconds
-from .few_images import few_images_note, with_few_images
+from .evaluation import Networks, evaluate_model, headline
+from .expected import CURVES, DATA, EFFECTS, GRIDS, METRICS, REPORT, STEPS, expected_seconds
+from .grids import gallery
+from .image_readers import ImageReaders
 from .lock import FolderLock, refuse_in_use
+from .model_on_data import ModelOnData
 from .modelling import FIT, fit_model
 from .opening import inspect_run, open_run
 from .progress import StepBars
-from .queries import gallery, response_curve
+from .readers import keep_readers
 from .reporting import SMOKE_WARNING, Findings, report_content
+from .response_curves import response_curve
+from .run_plan import RunPlan
 from .runfolder import RunFolder
-from .schema import OwnData, Study
+from .schema import Study
 from .score_changes import score_changes
-from .scores import try_readers
-from .settings import fit_config, resolve, shrink
-from .sources import load_data, study_graph
-from .validate import check_study
+from .sources import load_data
 
-__all__ = ["STEPS", "run_study"]
+__all__ = ["STEPS", "Invocation", "run_study"]
 
 START = "start and check"
+
+
+@dataclass(frozen=True)
+class Invocation:
+    """The command that asks for a run.
+
+    Args:
+        command: Command line, for the record.
+        began: `time.perf_counter()` when the command began, so that imports are timed too.
+    """
+
+    command: list[str] | None = None
+    began: float = field(default_factory=time.perf_counter)
 
 
 def run_study(
@@ -48,9 +62,8 @@ def run_study(
     device: str = "auto",
     fresh: bool = False,
     only_fit: bool = False,
-    command: list[str] | None = None,
+    invocation: Invocation | None = None,
     console: Console | None = None,
-    began: float | None = None,
 ) -> RunFolder:
     """Run a study into a folder, or continue its unfinished run there.
 
@@ -64,9 +77,8 @@ def run_study(
         device: "auto", "cpu", "cuda" or "mps".
         fresh: Move an earlier run in that folder aside and start over.
         only_fit: Stop when the model is fitted; the same call without it continues from there.
-        command: Command line, for the record.
+        invocation: The command that asks for it; None for a call from Python.
         console: Console for progress; None for standard error.
-        began: `time.perf_counter()` when the command began, so that imports are timed too.
 
     Raises:
         StudyError: The study does not fit its graph.
@@ -74,53 +86,87 @@ def run_study(
         CheckpointError: The files of an interrupted run are corrupted.
         DivergenceError: Training met NaN.
     """
-    began = time.perf_counter() if began is None else began
-    console = console or Console(stderr=True)
-    refuse_in_use(Path(out))
-    graph = study_graph(study)
-    check_study(study, graph)
-    given = shrink(study) if smoke else study
-    study = resolve(with_few_images(given, graph))
-    fit_config(study, device)  # refuses a device that this machine lacks
+    invocation, console, out = invocation or Invocation(), console or Console(stderr=True), Path(out)
+    refuse_in_use(out)
+    plan = RunPlan.of(study, device, smoke=smoke)
+    study, readers = plan.study, ImageReaders.of(plan.study, plan.graph)
     earlier = inspect_run(out, study, fresh=fresh)
-    fitted = earlier is not None and not fresh and earlier.finished_step(FIT)
-    expected = _expected(study, graph, device, fitted=fitted, smoke=smoke)
+    resumes = earlier is not None and not fresh
+    expected = expected_seconds(plan, fitted=resumes and earlier is not None and earlier.finished_step(FIT))
     if only_fit:
         expected = {name: expected[name] for name in (DATA, FIT)}
-    resumes = earlier is not None and not fresh
-    announced = _announcement(study, out, smoke, expected, note=few_images_note(given, study), resumes=resumes)
-    with FolderLock(Path(out)) as lock, StepBars(study.name, expected, console) as bars:
-        console.print(announced, soft_wrap=not can_draw(console))
+    with FolderLock(out) as lock, StepBars(study.name, expected, console) as bars:
+        console.print(_announcement(plan, out, expected, resumes=resumes), soft_wrap=not can_draw(console))
         checked = time.perf_counter()
         with bars.step(DATA):
-            data = load_data(study, bars.progress)
-            try_readers(study, data)
-        with open_run(out, study, smoke=smoke, fresh=fresh, command=command, lock=lock) as folder, ExitStack() as stack:
+            data = load_data(study.data, bars.progress)
+            readers.try_on(data, study.error)
+        opened = open_run(out, study, smoke=smoke, fresh=fresh, command=invocation.command, lock=lock)
+        with opened as folder, ExitStack() as stack:
             folder.check_rows(data)
             folder.update(versions=versions(), device=device, data=data.digest())
             if folder.record["moved_aside"]:
                 console.print(f"The earlier run is kept in {folder.record['moved_aside']}.")
-            folder.record_step(START, checked - began, finished=True)
+            folder.record_step(START, checked - invocation.began, finished=True)
             folder.record_step(DATA, time.perf_counter() - checked, finished=True)
-            step = _Stepper(folder, bars)
-            scm, training = step(FIT, fit_model, study, data, folder, device=device, bars=bars.progress)
+            with _step(FIT, folder, bars):
+                tuning, progress = study.training.tuning, bars.progress
+                scm, training = fit_model(plan.build_model, data, folder, plan.config, tuning, bars=progress)
             stack.enter_context(limited(_threads(folder, training, console)))
             if only_fit:
                 folder.ends_as = "fitted"
                 return folder
-            found = Findings(data, scm, training)
-            found.galleries = step(GRIDS, gallery, study, scm, data)
-            curves, effects = bars.each("curves", study.curves), bars.each("effects", study.effects)
-            found.curves = step(CURVES, lambda: [response_curve(study, curve, scm, data) for curve in curves])
-            measured: dict[str, Any] = {"keep": folder.readers, "smoke": smoke, "bars": bars.progress}
-            found.metrics, found.changes = step(
-                METRICS, lambda: (evaluate_model(study, scm, data, **measured), score_changes(study, scm, data))
-            )
-            found.effects = step(EFFECTS, lambda: [effect_findings(study, effect, scm, data) for effect in effects])
-            folder.update(headline=[] if found.metrics is None else headline(study, found.metrics))
-            folder.update(changes=[change_sentence(change) for change in lead_changes(found.changes)])
-            step(REPORT, _write, study, folder, found)
+            model = ModelOnData(scm, data, study.seed)
+            found = Findings(model, training)
+            with _step(GRIDS, folder, bars):
+                found.galleries = gallery(study.gallery, model)
+            with _step(CURVES, folder, bars):
+                measured = readers.measurements
+                curves = bars.each("curves", study.curves)
+                found.curves = [response_curve(curve, model, measured.get(curve.outcome)) for curve in curves]
+            units = study.evaluation.rows
+            with _step(METRICS, folder, bars):
+                found.metrics = _metrics(plan, model, readers, folder, bars)
+                found.quality = [] if found.metrics is None else headline(study.evaluation.queries, found.metrics)
+                found.changes = score_changes(readers.scores, [item.do for item in study.gallery], model, units)
+            with _step(EFFECTS, folder, bars):
+                effects = bars.each("effects", study.effects)
+                found.effects = [effect_findings(effect, model, readers, units) for effect in effects]
+            sentences = [change_sentence(change) for change in lead_changes(found.changes)]
+            folder.update(headline=found.quality, changes=sentences)
+            with _step(REPORT, folder, bars):
+                graphs = [readers.graph_with(effect.outcome, data.graph) for effect in study.effects]
+                warnings = [SMOKE_WARNING] if smoke else []
+                found.effects = write_effects(study.effects, found.effects, graphs, folder.path, warnings=warnings)
+                write_report(folder.path, report_content(study, folder, found))
     return folder
+
+
+@contextmanager
+def _step(name: str, folder: RunFolder, bars: StepBars) -> Iterator[None]:
+    """Show a step, time it, and record the outcome."""
+    started = time.perf_counter()
+    finished = False
+    try:
+        with bars.step(name):
+            yield
+        finished = True
+    finally:
+        with nullcontext() if finished else suppress(StorageError):  # the error of the step is the one to report
+            folder.record_step(name, time.perf_counter() - started, finished=finished)
+            folder.update(peak_memory_mib=peak_memory())
+
+
+def _metrics(
+    plan: RunPlan, model: ModelOnData, readers: ImageReaders, folder: RunFolder, bars: StepBars
+) -> MetricTable | None:
+    """Metrics by measurements and by networks, which are trained and kept for an audit; None without queries."""
+    asked = plan.study.evaluation
+    if not asked.queries:
+        return None
+    networks = Networks.train(plan.read, model.data, seed=model.seed, smoke=plan.smoke, bars=bars.progress)
+    keep_readers(folder.readers, {**networks.regressors, **networks.classifiers})
+    return evaluate_model(asked, model, readers.measurements, networks, bars.progress)
 
 
 def _threads(folder: RunFolder, training: FitResult, console: Console) -> int:
@@ -133,49 +179,11 @@ def _threads(folder: RunFolder, training: FitResult, console: Console) -> int:
     return threads
 
 
-def _write(study: Study, folder: RunFolder, found: Findings) -> None:
-    """A separate report for each effect, and the report of the run, which links to them."""
-    warnings = [SMOKE_WARNING] if folder.record["smoke"] else []
-    found.effects = write_effects(study, found.effects, found.data, folder.path, warnings=warnings)
-    write_report(folder.path, report_content(study, folder, found))
-
-
-class _Stepper:
-    """Runs one step: shows it, times it, and records the outcome."""
-
-    def __init__(self, folder: RunFolder, bars: StepBars) -> None:
-        self.folder = folder
-        self.bars = bars
-
-    def __call__(self, name: str, function: Callable[..., Any], *arguments: Any, **options: Any) -> Any:
-        started = time.perf_counter()
-        finished = False
-        try:
-            with self.bars.step(name):
-                result = function(*arguments, **options)
-            finished = True
-        finally:
-            with nullcontext() if finished else suppress(StorageError):  # the error of the step is the one to report
-                self.folder.record_step(name, time.perf_counter() - started, finished=finished)
-                self.folder.update(peak_memory_mib=peak_memory())
-        return result
-
-
-def _expected(study: Study, graph: CausalGraph, device: str, *, fitted: bool, smoke: bool) -> dict[str, float]:
-    """Seconds of each step; a few steps of training are timed on a user's own data, as `check` does."""
-    own = isinstance(study.data, OwnData) and study.training.tuning is None
-    known = sum(training_seconds(study, graph, fit_config(study, device)).values()) if own and not fitted else None
-    return expected_seconds(study, graph, training=0.0 if fitted else known, smoke=smoke)
-
-
-def _announcement(
-    study: Study, out: Path | str, smoke: bool, expected: dict[str, float], *, note: str, resumes: bool
-) -> str:
-    lines = [f"[bold]{study.name}[/]  {escape(study.question)}"]
-    if smoke:
+def _announcement(plan: RunPlan, out: Path, expected: dict[str, float], *, resumes: bool) -> str:
+    lines = [f"[bold]{plan.study.name}[/]  {escape(plan.study.question)}"]
+    if plan.smoke:
         lines.append("[yellow]Smoke run: everything is shrunk, the numbers mean nothing.[/]")
-    lines += [escape(note)] if note else []
+    lines += [escape(plan.note)] if plan.note else []
     verb = "Resuming in" if resumes else "Writing to"
-    return "\n".join(
-        [*lines, f"{verb} {escape(str(out))}; {len(expected)} steps, about {duration(sum(expected.values()))}."]
-    )
+    steps = f"{len(expected)} steps, about {duration(sum(expected.values()))}."
+    return "\n".join([*lines, f"{verb} {escape(str(out))}; {steps}"])

@@ -315,6 +315,14 @@ class Study(StudySection):
         return self
 
     @property
+    def measured(self) -> dict[str, Measured]:
+        """How each attribute is measured, with the short form written out."""
+        return {
+            name: Measured(measure=given) if isinstance(given, str) else given
+            for name, given in self.measurements.items()
+        }
+
+    @property
     def trust_code(self) -> bool:
         """Whether the code that the study names may be imported; the caller of `load_study` decides, never the file."""
         return self._trust_code

@@ -1,44 +1,36 @@
 """Changes of a study's scores on the image under its interventions."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import replace
+from typing import Any
 
-from ..datasets import Dataset
 from ..errors import AbductionError, DataError, InterventionWarning, SupportError, warn
 from ..grammar import read_do
-from ..graph import CausalGraph
 from ..metrics import ImageChange, image_changes
-from ..scm import StructuralCausalModel
-from .queries import answerable, image_node, test_rows
-from .schema import Study
-from .scores import reader
+from .image_readers import ImageScore
+from .model_on_data import ModelOnData
 
 __all__ = ["score_changes"]
 
 
-def score_changes(study: Study, scm: StructuralCausalModel, data: Dataset) -> list[ImageChange]:
-    """Every score under the interventions of every grid, on test units; empty without scores or abduction."""
-    readers = {
-        name: (score.image or image_node(data.graph), reader(study, name)) for name, score in study.scores.items()
-    }
-    if not readers:
+def score_changes(
+    scores: Mapping[str, ImageScore], asked: Iterable[Mapping[str, Any]], model: ModelOnData, rows: int
+) -> list[ImageChange]:
+    """Every score under interventions, on at most `rows` test units; empty without scores or abduction."""
+    if not scores:
         return []
-    asked, test = set(test_rows(data, study.evaluation.rows, study.seed).tolist()), data.split["test"]
-    rows = test[[place for place, row in enumerate(test.tolist()) if row in asked]]
+    readers = {name: (score.image, score.read) for name, score in scores.items()}
+    drawn, test = set(model.test_rows(rows).tolist()), model.data.split["test"]
+    in_order = test[[place for place, row in enumerate(test.tolist()) if row in drawn]]
     found = []
-    for item in study.gallery:
-        do = read_do(scm.graph, item.do)
+    for words in asked:
+        do = read_do(model.graph, words)
+        moved = {node for name in do for node in (name, *model.graph.descendants(name))}
         try:
-            units = answerable(scm, data, rows, do, study.seed)
+            units = model.answerable(in_order, do)
             if len(units):
-                changes = image_changes(scm, data, units, do, readers, seed=study.seed)
-                found += [replace(c, expected=_expected(study, data.graph, c.name, do)) for c in changes]
+                changes = image_changes(model.scm, model.data, units, do, readers, seed=model.seed)
+                found += [replace(c, expected=bool(moved & set(scores[c.name].shows))) for c in changes]
         except (AbductionError, DataError, SupportError) as error:
             warn(f"Scores were not read from counterfactual images. {error}", InterventionWarning)
     return found
-
-
-def _expected(study: Study, graph: CausalGraph, score: str, do: Iterable[str]) -> bool:
-    """Whether an intervention acts on an attribute that the score shows."""
-    moved = {node for name in do for node in (name, *graph.descendants(name))}
-    return bool(moved & set(study.scores[score].shows))

@@ -5,7 +5,7 @@ from dataclasses import asdict, replace
 from typing import TYPE_CHECKING, Any
 
 from ..errors import DataError
-from .schema import Study, TrainingStage
+from .schema import Study, TrainingPlan, TrainingStage
 
 if TYPE_CHECKING:
     from ..training import FitConfig, Stage
@@ -47,11 +47,12 @@ def shrink(study: Study) -> Study:
     )
 
 
-def fit_config(study: Study, device: str = "auto") -> "FitConfig":
+def fit_config(plan: TrainingPlan, seed: int = 0, device: str = "auto") -> "FitConfig":
     """Settings of training.
 
     Args:
-        study: The study.
+        plan: How a study trains its mechanisms.
+        seed: Seed of the study.
         device: "auto", "cpu", "cuda" or "mps".
 
     Raises:
@@ -66,17 +67,17 @@ def fit_config(study: Study, device: str = "auto") -> "FitConfig":
         raise DataError(f"Expected a device that this machine has; got '{device}'. Use --device auto.")
     default = FitConfig()
     return FitConfig(
-        attributes=_stage(study.training.attributes, default.attributes),
-        images=_stage(study.training.images, default.images),
+        attributes=_stage(plan.attributes, default.attributes),
+        images=_stage(plan.images, default.images),
         device=device,
-        precision=study.training.precision,
-        seed=study.seed,
+        precision=plan.precision,
+        seed=seed,
     )
 
 
 def resolve(study: Study) -> Study:
     """The study with the defaults of training filled in, so that it states everything the run depends on."""
-    config = fit_config(study)
+    config = fit_config(study.training)
     stages = {name: TrainingStage(**asdict(getattr(config, name))) for name in ("attributes", "images")}
     return study.model_copy(update={"training": study.training.model_copy(update=stages)})
 

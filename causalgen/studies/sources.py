@@ -1,8 +1,9 @@
 """Loading of a study's data: a data set of the catalog, or the user's own table."""
 
+from collections.abc import Callable
 from functools import lru_cache, partial
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING
 
 from rich.progress import Progress, TaskID
 
@@ -11,7 +12,13 @@ from ..errors import DataError, StudyError, UnknownNameError
 from ..graph import CausalGraph
 from .schema import DataSource, OwnData, Study
 
-__all__ = ["load_data", "own_index", "study_graph"]
+if TYPE_CHECKING:
+    from ..datasets.table import TableIndex
+
+__all__ = ["load_data", "own_index", "split_rows", "study_graph"]
+
+ROWS = 10_000
+"""Default number of rows of a data set of the catalog."""
 
 
 def study_graph(study: Study) -> CausalGraph:
@@ -21,11 +28,11 @@ def study_graph(study: Study) -> CausalGraph:
         StudyError: There is no data set of that name, it has no such option, or a node has no column.
         DataFaultsError: The user's table has faults; the message lists all.
     """
-    if isinstance(study.data, OwnData):
-        return own_index(study).graph
+    data = study.data
+    if isinstance(data, OwnData):
+        return _index_of(data, study.error).graph
     from ..datasets.resources import load_graph
 
-    data = study.data
     for key, options in [("name", []), *((option, [option]) for option in data.options)]:
         try:
             check_options(data.name, options)
@@ -34,56 +41,66 @@ def study_graph(study: Study) -> CausalGraph:
     return load_graph(data.name, colour=bool(data.colour))
 
 
-def load_data(study: Study, bars: Progress | None = None, *, warns: bool = True) -> Dataset:
-    """The data of a study; a bar shows the progress of generating or decoding them.
+def load_data(data: DataSource | OwnData, bars: Progress | None = None, *, warns: bool = True) -> Dataset:
+    """The data that a study names; a bar shows the progress of generating or decoding them.
 
     Args:
-        study: The study.
+        data: The section `data` of the study.
         bars: Progress bars.
         warns: Whether surprising readings of the table raise warnings.
     """
     progress = None
     if bars is not None:
-        verb = "make" if isinstance(study.data, DataSource) else "decode the images of"
-        task = bars.add_task(f"{verb} {study.data.label}", total=None, note="", visible=False)
+        verb = "make" if isinstance(data, DataSource) else "decode the images of"
+        task = bars.add_task(f"{verb} {data.label}", total=None, note="", visible=False)
         progress = partial(_show_progress, bars, task)
-    if isinstance(study.data, OwnData):
+    if isinstance(data, OwnData):
         from ..datasets.table import load_index
 
-        index = own_index(study)
+        index = own_index(data)
         if warns:
             index.warn()
         return load_index(index, progress=progress)
-    options = study.data.options
+    options = data.options
     if progress is not None:
         options["progress"] = progress
-    return load(study.data.name, **options)
+    return load(data.name, **options)
 
 
-def own_index(study: Study) -> Any:
-    """The `TableIndex` of a study's own table; the same table is read once.
+def own_index(data: OwnData) -> "TableIndex":
+    """The index of a user's own table; the same table is read once.
 
     Raises:
-        StudyError, DataFaultsError: As `study_graph`.
+        DataFaultsError, DataError, UnknownNameError, ValueError: The table or its graph cannot be read, or do not fit.
     """
-    assert isinstance(study.data, OwnData)
+    files = [Path(name) for name in (data.table, data.graph_file) if name is not None]
+    return _indexed(data.model_dump_json(), tuple(map(_stamp, files)))
+
+
+def split_rows(data: DataSource | OwnData) -> dict[str, int]:
+    """Rows of each split, those of a data set of the catalog by the usual shares; nothing is loaded."""
+    if isinstance(data, OwnData):
+        return {name: len(part) for name, part in own_index(data).split.items()}
+    rows = data.rows or ROWS
+    return {"train": round(0.7 * rows), "validation": round(0.15 * rows), "test": round(0.15 * rows)}
+
+
+def _index_of(data: OwnData, fault: Callable[[tuple, str], StudyError]) -> "TableIndex":
+    """`own_index`, whose errors name the line of the study."""
     from ..datasets.table import DataFaultsError
 
     try:
-        files = [Path(name) for name in (study.data.table, study.data.graph_file) if name is not None]
-        return _indexed(study.data.model_dump_json(), tuple(map(_stamp, files)))
+        return own_index(data)
     except DataFaultsError:
         raise
     except UnknownNameError as error:
-        raise study.error(("data", "graph"), str(error)) from None
+        raise fault(("data", "graph"), str(error)) from None
     except (DataError, ValueError) as error:
-        if isinstance(error, StudyError):
-            raise
-        raise study.error(("data",), str(error)) from None
+        raise fault(("data",), str(error)) from None
 
 
 @lru_cache(maxsize=1)
-def _indexed(said: str, stamps: tuple[int, ...]) -> Any:
+def _indexed(said: str, stamps: tuple[int, ...]) -> "TableIndex":
     from ..datasets.table import index_table
 
     data = OwnData.model_validate_json(said)

@@ -1,15 +1,15 @@
 """Check a study against its graph before anything is trained; every fault names its line."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Container, Iterator, Mapping
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from ..errors import CausalgenError, DataError, StudyError
 from ..grammar import check_value, compared_worlds, read_intervention
 from ..graph import CausalGraph, Estimand, Variable, identify
-from .measurements import measurement_of
-from .schema import GROUP, Curve, Effect, Study
-from .scores import reader, with_score
+from .image_readers import find_score, with_score
+from .measurements import find_measurement
+from .schema import GROUP, Curve, Effect, Measured, Score, Study
 from .yaml_source import Loc
 
 if TYPE_CHECKING:
@@ -38,34 +38,37 @@ def check_study(study: Study, graph: CausalGraph) -> None:
 
 def _checks(study: Study, graph: CausalGraph) -> Iterator[Check]:
     """Every check with its entry, in the order of the file."""
+    build = partial(_mechanism, graph, trust_code=study.trust_code)
     yield ("data", "name"), partial(_no_hidden_confounding, graph)
-    for name in study.mechanisms:
-        yield ("mechanisms", name), partial(_build, study, graph, name)
+    for name, mechanism in study.mechanisms.items():
+        yield ("mechanisms", name), partial(build, name, mechanism)
     if study.training.tuning is not None:
-        yield ("training", "tuning"), partial(_tunable, study, graph)
-    for name in study.measurements:
-        yield ("measurements", name), partial(_measurement, study, graph, name)
-    for name in study.scores:
-        yield ("scores", name), partial(_score, study, graph, name)
+        yield ("training", "tuning"), partial(_tunable, graph, study.mechanisms, build)
+    for name, measured in study.measured.items():
+        yield ("measurements", name), partial(_measurement, graph, name, measured, trust_code=study.trust_code)
+    for name, score in study.scores.items():
+        yield ("scores", name), partial(_score, graph, name, score, trust_code=study.trust_code)
     for i, query in enumerate(study.evaluation.queries):
         for name in query:
             yield ("evaluation", "queries", i), partial(_attribute, graph, name)
     for name in study.evaluation.classify or ():
         yield ("evaluation", "classify"), partial(_classified, graph, name)
     for name in study.evaluation.regress or ():
-        yield ("evaluation", "regress"), partial(_regressed, study, graph, name)
+        yield ("evaluation", "regress"), partial(_regressed, graph, name, study.measurements)
     for i, item in enumerate(study.gallery):
         for name, value in item.do.items():
             yield ("gallery", i, "do", name), partial(read_intervention, graph, name, value)
     for i, curve in enumerate(study.curves):
         yield ("curves", i, "node"), partial(_attribute, graph, curve.node)
-        yield ("curves", i, "outcome"), partial(_response, study, graph, curve)
+        yield ("curves", i, "outcome"), partial(_response, graph, curve, study.measurements)
     for i, effect in enumerate(study.effects):
-        yield from _effect_checks(study, graph, ("effects", i), effect)
+        extended, read = graph, study.scores.get(effect.outcome)
+        if read is not None and effect.outcome not in graph and graph.images:
+            extended = with_score(graph, effect.outcome, read.image or graph.images[0])
+        yield from _effect_checks(extended, ("effects", i), effect)
 
 
-def _effect_checks(study: Study, graph: CausalGraph, loc: Loc, effect: Effect) -> Iterator[Check]:
-    graph = with_score(study, graph, effect.outcome)
+def _effect_checks(graph: CausalGraph, loc: Loc, effect: Effect) -> Iterator[Check]:
     for name in effect.treatments:
         yield (*loc, "treatment"), partial(_attribute, graph, name)
     yield (*loc, "outcome"), partial(_numeric, graph, effect.outcome, "outcome")
@@ -99,7 +102,7 @@ def _identified(graph: CausalGraph, effect: Effect) -> Estimand:
         return identify(graph, treatment=effect.treatment, outcome=effect.outcome)
     from ..effects.find_estimand import find_estimand
 
-    attributes = graph.project([name for name in graph.nodes if not graph[name].is_image])
+    attributes = graph.project(graph.attributes)
     return find_estimand(
         attributes, effect.treatment, effect.outcome, adjustment=effect.adjustment, instrument=effect.instrument
     )
@@ -112,19 +115,14 @@ def _no_hidden_confounding(graph: CausalGraph) -> None:
         StructuralCausalModel(graph)  # the message gives the reason and a remedy
 
 
-def _build(study: Study, graph: CausalGraph, name: str) -> None:
-    graph.require(name)
-    _mechanism(study, graph, name)
-
-
-def _mechanism(study: Study, graph: CausalGraph, name: str) -> "Mechanism":
+def _mechanism(graph: CausalGraph, name: str, given: Mapping[str, Any], *, trust_code: bool) -> "Mechanism":
     """The mechanism of a node before training."""
     from ..mechanisms import build
     from ..mechanisms.catalog import mechanism_class
 
-    options = dict(study.mechanisms.get(name, {}))
-    word = mechanism_class(options.pop("mechanism", None), name, trust_code=study.trust_code)
-    return build(word, graph[name], {p: graph[p] for p in graph.parents(name)}, options)
+    variable, options = graph[name], dict(given)
+    word = mechanism_class(options.pop("mechanism", None), name, trust_code=trust_code)
+    return build(word, variable, {p: graph[p] for p in graph.parents(name)}, options)
 
 
 def _attribute(graph: CausalGraph, name: str) -> Variable:
@@ -165,51 +163,51 @@ def _methods(effect: Effect, graph: CausalGraph) -> None:
     )
 
 
-def _response(study: Study, graph: CausalGraph, curve: Curve) -> None:
+def _response(graph: CausalGraph, curve: Curve, measured: Container[str]) -> None:
     _numeric(graph, curve.outcome, "outcome")
-    if curve.outcome == curve.node and curve.outcome not in study.measurements:
+    if curve.outcome == curve.node and curve.outcome not in measured:
         raise DataError(
             f"Expected an outcome that can differ from '{curve.node}'; got the same node without a measurement. "
             f"Add '{curve.node}' to the measurements, or name another outcome."
         )
 
 
-def _tunable(study: Study, graph: CausalGraph) -> None:
+def _tunable(
+    graph: CausalGraph, given: Mapping[str, Mapping[str, Any]], build: Callable[[str, Mapping[str, Any]], "Mechanism"]
+) -> None:
     from ..mechanisms import Abductive
 
-    images = [node for node in graph.nodes if graph[node].is_image]
-    if not images:
+    if not graph.images:
         raise DataError("Expected an image to fine-tune; got a graph without one. Remove the tuning.")
-    mechanism = _mechanism(study, graph, images[0])
+    image = graph.images[0]
+    mechanism = build(image, given.get(image, {}))
     if not isinstance(mechanism, Abductive):
         raise DataError(
-            f"Expected a mechanism with counterfactuals to fine-tune; '{images[0]}' has {type(mechanism).__name__}. "
+            f"Expected a mechanism with counterfactuals to fine-tune; '{image}' has {type(mechanism).__name__}. "
             "Choose another mechanism, or remove the tuning."
         )
 
 
-def _score(study: Study, graph: CausalGraph, name: str) -> None:
-    score = study.scores[name]
-    images = [node for node in graph.nodes if graph[node].is_image]
+def _score(graph: CausalGraph, name: str, score: Score, *, trust_code: bool) -> None:
     if name in graph:
         raise DataError(f"Expected a new name for a score; '{name}' is a node of the graph. Rename the score.")
-    if not images:
+    if not graph.images:
         raise DataError("Expected an image to read a score from; got a graph without one. Remove the scores.")
     for attribute in score.shows:
         if attribute not in graph or graph[attribute].is_image:
-            attributes = ", ".join(node for node in graph.nodes if not graph[node].is_image)
-            raise DataError(f"Expected `shows` to name an attribute among {attributes}; got '{attribute}'.")
-    if score.image is not None and score.image not in images:
-        raise DataError(f"Expected an image among {', '.join(images)}; got '{score.image}'.")
-    reader(study, name)
+            known = ", ".join(graph.attributes)
+            raise DataError(f"Expected `shows` to name an attribute among {known}; got '{attribute}'.")
+    if score.image is not None and score.image not in graph.images:
+        raise DataError(f"Expected an image among {', '.join(graph.images)}; got '{score.image}'.")
+    find_score(name, score, graph, trust_code=trust_code)
 
 
-def _measurement(study: Study, graph: CausalGraph, name: str) -> None:
-    if not any(variable.is_image for variable in graph.variables.values()):
+def _measurement(graph: CausalGraph, name: str, measured: Measured, *, trust_code: bool) -> None:
+    if not graph.images:
         raise DataError("Expected an image to measure on; got a graph without one. Remove the measurements.")
     if _attribute(graph, name).kind != "continuous":
         raise DataError(f"Expected a continuous attribute to measure on the image; '{name}' is {graph[name].kind}.")
-    measurement_of(study, name)
+    find_measurement(measured.measure, measured.options, name=name, trust_code=trust_code)
 
 
 def _classified(graph: CausalGraph, name: str) -> None:
@@ -219,12 +217,12 @@ def _classified(graph: CausalGraph, name: str) -> None:
         raise DataError(f"Expected a parent of an image to classify; got '{name}'.")
 
 
-def _regressed(study: Study, graph: CausalGraph, name: str) -> None:
+def _regressed(graph: CausalGraph, name: str, measured: Container[str]) -> None:
     if _attribute(graph, name).kind != "continuous":
         raise DataError(f"Expected a continuous attribute to regress; '{name}' is {graph[name].kind}. Classify it.")
     if not any(graph[child].is_image for child in graph.children(name)):
         raise DataError(f"Expected a parent of an image to regress; got '{name}'.")
-    if name in study.measurements:
+    if name in measured:
         raise DataError(
             f"Expected an attribute without a measurement to regress; '{name}' has one. Remove one of the two."
         )

@@ -20,7 +20,6 @@ OPEN = {
     "effects/comparisons.py scored_effect": "",
     "effects/estimate.py estimate_effect": "",
     "metrics/evaluate.py evaluate": "",
-    "studies/runner.py run_study": "",
     "training/fit.py _train": "",
 }
 """Functions with more parameters, and why; empty: the object is still to be made. Nothing may be added without a reason."""

@@ -30,7 +30,7 @@ def run(tmp_path_factory: pytest.TempPathFactory) -> Path:
     study = folder / "study.resolved.yaml"
     study.write_text(TINY.replace("rows: 100", "rows: 400") + "measurements: {thickness: stroke-thickness}\n")
     plan = load_study(study)
-    data = load_data(plan)
+    data = load_data(plan.data)
     scm = build_model(plan, data.graph)
     scm.initialize(data.part("train"))
     scm.declare_fitted()

@@ -15,7 +15,7 @@ from causalgen.errors import CheckpointError
 from causalgen.graph import CausalGraph, Variable
 from causalgen.predictors import AttributePredictor, Classifier, Regressor, load_predictor, save_predictor
 from causalgen.scm import StructuralCausalModel, save
-from causalgen.studies.evaluation import evaluate_model
+from causalgen.studies.evaluation import Networks, ReadAttributes
 from causalgen.studies.modelling import build_model
 from causalgen.studies.readers import keep_readers, readers_of
 from causalgen.studies.runfolder import RunFolder, read_run
@@ -33,7 +33,7 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> tuple[RunFolder, Structura
     study = folder / "study.resolved.yaml"
     study.write_text(TINY.replace("rows: 100", "rows: 150") + MEASURED + EVALUATION)
     plan = load_study(study)
-    data = load_data(plan)
+    data = load_data(plan.data)
     scm = build_model(plan, data.graph)
     scm.initialize(data.part("train"))
     scm.declare_fitted()
@@ -49,7 +49,8 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> tuple[RunFolder, Structura
     }
     (folder / "run.json").write_text(json.dumps(record))
     run = read_run(folder)
-    evaluate_model(plan, scm, data, keep=run.readers, smoke=True)
+    networks = Networks.train(ReadAttributes.of(plan, data.graph), data, seed=plan.seed, smoke=True)
+    keep_readers(run.readers, {**networks.regressors, **networks.classifiers})
     return run, scm, data
 
 

@@ -13,9 +13,9 @@ from typer.testing import Result
 
 from causalgen.datasets import load
 from causalgen.scm import load as load_model
+from causalgen.studies.grids import gallery
 from causalgen.studies.intervening import world_table
-from causalgen.studies.queries import gallery
-from causalgen.studies.queries import test_rows as drawn_rows
+from causalgen.studies.model_on_data import ModelOnData
 from causalgen.studies.schema import load_study
 
 from .conftest import Command
@@ -164,17 +164,19 @@ def test_a_row_that_stands_twice_is_asked_once(causalgen: Command, fitted: Path,
 
 def test_a_grid_leaves_out_units_that_an_expression_takes_out_of_the_support(study: Path, fitted: Path) -> None:
     scm, data = load_model(fitted / "model"), load("morphodigits", rows=100)
-    middle = data.values["thickness"][drawn_rows(data, 6, 0)].median().item()  # thinner units get less than 64
+    middle = (
+        data.values["thickness"][ModelOnData(scm, data, 0).test_rows(6)].median().item()
+    )  # thinner units get less than 64
     study.with_name("grid.yaml").write_text(
         f"{STUDY}gallery: [{{do: {{intensity: thickness*{64.1 / middle}}}, units: 6}}]"
     )
     plan = load_study(study.with_name("grid.yaml"))
     with pytest.warns(UserWarning, match=r"A grid leaves out \d of 6 units\. Expected 'intensity' within its support"):
-        (found,) = gallery(plan, scm, data)
+        (found,) = gallery(plan.gallery, ModelOnData(scm, data, plan.seed))
     assert 0 < found.units < 6
     study.with_name("grid.yaml").write_text(STUDY + "gallery: [{do: {intensity: thickness*1}}]")
     with pytest.warns(UserWarning, match="leaves out 6 of 6"):
-        assert gallery(load_study(study.with_name("grid.yaml")), scm, data) == []
+        assert gallery(load_study(study.with_name("grid.yaml")).gallery, ModelOnData(scm, data, plan.seed)) == []
 
 
 @pytest.mark.usefixtures("no_data")

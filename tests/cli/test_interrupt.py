@@ -15,9 +15,9 @@ from study_cases import TINY
 from causalgen.errors import CheckpointError
 from causalgen.studies.modelling import fit_model
 from causalgen.studies.opening import open_run
+from causalgen.studies.run_plan import RunPlan
 from causalgen.studies.runner import run_study
 from causalgen.studies.schema import load_study
-from causalgen.studies.settings import resolve
 from causalgen.studies.sources import load_data
 
 LONG = TINY.replace("images: {epochs: 3,", "images: {epochs: 150,")
@@ -76,8 +76,9 @@ def test_the_resumed_run_gives_the_same_model_as_an_uninterrupted_one(
     resumed = run_study(study, folder / "run")
     assert resumed.status == "finished"
     assert resumed.record["attempts"] == 3
-    with open_run(folder / "straight", resolve(study)) as straight:
-        fit_model(resolve(study), load_data(study), straight)
+    plan = RunPlan.of(study)
+    with open_run(folder / "straight", plan.study) as straight:
+        fit_model(plan.build_model, load_data(study.data), straight, plan.config)
     ours, theirs = (load_file(run.model / "model.safetensors") for run in (resumed, straight))
     assert ours.keys() == theirs.keys()
     assert all((ours[name] == theirs[name]).all() for name in ours)

@@ -145,7 +145,11 @@ def test_check_refuses_what_a_run_refuses(tmp_path: Path, name: str) -> None:
     lines = ["name: own", "data:", "  table: data/table.csv", f'  graph: "{GRAPH}"', f"  {more}"]
     (tmp_path / "study.yaml").write_text("\n".join(lines))
     study = load_study(tmp_path / "study.yaml")
-    for use in (check, lambda study: load_data(resolve(shrink(study))), lambda study: load_data(resolve(study))):
+    for use in (
+        check,
+        lambda study: load_data(resolve(shrink(study)).data),
+        lambda study: load_data(resolve(study).data),
+    ):
         try:
             use(study)
         except CausalgenError:
@@ -177,5 +181,5 @@ def test_a_run_reuses_what_check_decoded(tmp_path: Path) -> None:
     check(study)
     (store,) = (tmp_path / "cache" / "images").iterdir()
     before = store.stat().st_mtime_ns
-    load_data(resolve(study))
+    load_data(resolve(study).data)
     assert [path.stat().st_mtime_ns for path in (tmp_path / "cache" / "images").iterdir()] == [before]

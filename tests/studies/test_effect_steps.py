@@ -15,11 +15,13 @@ from causalgen.datasets import Dataset
 from causalgen.errors import DataError, StudyError
 from causalgen.graph import CausalGraph, Variable
 from causalgen.mechanisms import Abduction, Abductive
-from causalgen.reports import ReportContent, write_report
+from causalgen.reports import EffectFindings, ReportContent, write_report
 from causalgen.scm import StructuralCausalModel
 from causalgen.studies import effect_steps
 from causalgen.studies.effect_pages import write_effects
 from causalgen.studies.effect_steps import effect_findings
+from causalgen.studies.image_readers import ImageReaders, find_score, with_score
+from causalgen.studies.model_on_data import ModelOnData
 from causalgen.studies.schema import Effect, Score, Study, load_study
 from causalgen.studies.settings import SMOKE, shrink
 from causalgen.studies.sources import study_graph
@@ -76,21 +78,17 @@ def scm(data: Dataset) -> StructuralCausalModel:
     return model
 
 
-@pytest.fixture
-def study(monkeypatch: pytest.MonkeyPatch) -> Study:
-    def brightness(images: np.ndarray) -> np.ndarray:
-        return (torch.as_tensor(images).double().mean((1, 2, 3)).numpy() - 128) / 10
-
-    monkeypatch.setattr(effect_steps, "measurement_of", lambda study, name: brightness)
-    return Study.model_validate(
-        {"name": "made", "data": {"name": "morphodigits"}, "measurements": {"y": "brightness"}}, strict=False
-    )
+def brightness(images: Any) -> np.ndarray:
+    return (torch.as_tensor(images).double().mean((1, 2, 3)).numpy() - 128) / 10
 
 
-def test_every_source_stands_beside_the_estimates_and_is_compared(
-    study: Study, data: Dataset, scm: StructuralCausalModel
-) -> None:
-    found = effect_findings(study, Effect(**EFFECT, negative_controls=("w",), margin=0.5), scm, data)
+def findings(effect: Effect, data: Dataset, scm: StructuralCausalModel, **scores: Score) -> EffectFindings:
+    found = {name: find_score(name, score, data.graph) for name, score in scores.items()}
+    return effect_findings(effect, ModelOnData(scm, data, 0), ImageReaders({"y": brightness}, found), 1000)
+
+
+def test_every_source_stands_beside_the_estimates_and_is_compared(data: Dataset, scm: StructuralCausalModel) -> None:
+    found = findings(Effect(**EFFECT, negative_controls=("w",), margin=0.5), data, scm)
     sources = [row.source for row in (*found.report.estimates, *found.report.comparisons)]
     assert sources == ["naive", "linear adjustment", "fitted model under do", "measured on generated images"]
     assert found.report["linear adjustment"].value == pytest.approx(2, abs=0.15)
@@ -105,11 +103,9 @@ def test_every_source_stands_beside_the_estimates_and_is_compared(
     assert any("150 counterfactuals under do(t) have parents outside" in text for text in found.report.warnings)
 
 
-def test_a_set_to_adjust_for_and_a_bootstrap_may_be_asked_for(
-    study: Study, data: Dataset, scm: StructuralCausalModel
-) -> None:
+def test_a_set_to_adjust_for_and_a_bootstrap_may_be_asked_for(data: Dataset, scm: StructuralCausalModel) -> None:
     asked = Effect(**EFFECT, adjustment=("z",), interval="bootstrap", resamples=100, level=0.9, doubt=False)
-    found = effect_findings(study, asked, scm, data)
+    found = findings(asked, data, scm)
     assert (found.report.estimand.adjustment, found.report.level) == (("z",), 0.9)
     assert found.report["linear adjustment"].value == pytest.approx(2, abs=0.15)
     assert found.arguments["interval"] == "bootstrap"
@@ -133,26 +129,24 @@ def test_what_does_not_identify_is_refused_before_training(tmp_path: Path, said:
         check_study(study, study_graph(study))
 
 
-def test_without_doubt_the_sources_stand_alone(study: Study, data: Dataset, scm: StructuralCausalModel) -> None:
-    found = effect_findings(study, Effect(**EFFECT, doubt=False), scm, data)
+def test_without_doubt_the_sources_stand_alone(data: Dataset, scm: StructuralCausalModel) -> None:
+    found = findings(Effect(**EFFECT, doubt=False), data, scm)
     assert found.doubt is None
     assert found.agreement is None
     assert [row.source for row in found.report.comparisons] == ["fitted model under do", "measured on generated images"]
 
 
-def test_a_score_of_the_image_is_an_outcome(
-    study: Study, data: Dataset, scm: StructuralCausalModel, tmp_path: Path
-) -> None:
-    scores = {"light": Score(measure="brightness")}
-    asked = study.model_copy(update={"scores": scores, "effects": (Effect(**(EFFECT | {"outcome": "light"})),)})
-    found = effect_findings(asked, asked.effects[0], scm, data)
+def test_a_score_of_the_image_is_an_outcome(data: Dataset, scm: StructuralCausalModel, tmp_path: Path) -> None:
+    asked = Effect(**(EFFECT | {"outcome": "light"}))
+    found = findings(asked, data, scm, light=Score(measure="brightness"))
     assert [row.source for row in found.report.comparisons] == ["read from generated images"]
     for source in ("linear adjustment", "read from generated images"):
         assert found.report[source].value == pytest.approx(
             20, abs=1.5
         )  # 10 grey levels for one of y, 2 of y for one of t
     assert found.doubt is not None
-    assert "light" in Page(tmp_path / write_effects(asked, [found], data, tmp_path)[0].page).text
+    graph = with_score(data.graph, "light", "image")
+    assert "light" in Page(tmp_path / write_effects([asked], [found], [graph], tmp_path)[0].page).text
 
 
 @pytest.mark.parametrize(
@@ -178,14 +172,13 @@ def test_scores_that_cannot_be_read(tmp_path: Path, scores: str, message: str) -
 
 
 def test_every_effect_gets_a_report_of_its_own(
-    study: Study, data: Dataset, scm: StructuralCausalModel, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    data: Dataset, scm: StructuralCausalModel, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     effects = (Effect(**EFFECT, negative_controls=("w",)), Effect(**(ASKED | {"contrast": (1, 2)}), doubt=False))
-    asked = study.model_copy(update={"effects": effects})
-    found = [effect_findings(asked, effect, scm, data) for effect in effects]
+    found = [findings(effect, data, scm) for effect in effects]
     for name in ("estimate_effect", "agreement", "implied_effect", "measured_effect"):
         monkeypatch.delattr(effect_steps, name)  # nothing is estimated again
-    paged = write_effects(asked, found, data, tmp_path, warnings=["Only a rehearsal."])
+    paged = write_effects(effects, found, [data.graph] * 2, tmp_path, warnings=["Only a rehearsal."])
     assert [one.page for one in paged] == ["effects/1-t-y/effect.html", "effects/2-t-y/effect.html"]
     files = {path.name for path in (tmp_path / "effects" / "1-t-y").iterdir()}
     assert files >= {"effect.html", "effect.md", "effect.tex", "effect.ipynb", "table.csv", "tables", "figures"}
@@ -198,60 +191,56 @@ def test_every_effect_gets_a_report_of_its_own(
     assert links == [one.page for one in paged]
 
 
-def test_several_treatments_are_estimated_together(
-    study: Study, data: Dataset, scm: StructuralCausalModel, tmp_path: Path
-) -> None:
+def test_several_treatments_are_estimated_together(data: Dataset, scm: StructuralCausalModel, tmp_path: Path) -> None:
     joint = {"treatment": ("z", "t"), "contrast": ((0, 0), (1, -1)), "methods": ("linear adjustment",), "doubt": False}
-    asked = study.model_copy(update={"effects": (Effect(**(ASKED | joint)),)})
-    found = effect_findings(asked, asked.effects[0], scm, data)
+    asked = Effect(**(ASKED | joint))
+    found = findings(asked, data, scm)
     for source in ("linear adjustment", "fitted model under do", "measured on generated images"):
         assert found.report[source].value == pytest.approx(-1, abs=0.25)  # one of z, and two for each of t
-    (page,) = write_effects(asked, [found], data, tmp_path)
+    (page,) = write_effects([asked], [found], [data.graph], tmp_path)
     assert page.page == "effects/1-z-t-y/effect.html"
     assert "Effect of do(z=1, t=-1) against do(z=0, t=0) on y" in Page(tmp_path / page.page).text
-    doubted = effect_findings(study, Effect(**(ASKED | joint | {"doubt": True})), scm, data)
+    doubted = findings(Effect(**(ASKED | joint | {"doubt": True})), data, scm)
     assert doubted.doubt is not None
     assert doubted.agreement is None
     assert any("not tested against one another" in text for text in doubted.report.warnings)
 
 
-def test_clusters_and_weights_reach_the_estimates(study: Study, data: Dataset, scm: StructuralCausalModel) -> None:
+def test_clusters_and_weights_reach_the_estimates(data: Dataset, scm: StructuralCausalModel) -> None:
     pairs = replace(data, group=torch.arange(ROWS) // 2)
-    clustered = effect_findings(study, Effect(**EFFECT, doubt=False, cluster="group"), scm, pairs)
-    alone = effect_findings(study, Effect(**EFFECT, doubt=False), scm, pairs)
+    clustered = findings(Effect(**EFFECT, doubt=False, cluster="group"), pairs, scm)
+    alone = findings(Effect(**EFFECT, doubt=False), pairs, scm)
     ends = [(row.low, row.high) for row in (clustered.report.estimates[1], alone.report.estimates[1])]
     assert clustered.report.cluster == "group"
     assert ends[0] != ends[1]
     weighted = replace(data, values=dict(data.values) | {"w": torch.rand(ROWS) + 0.5})
-    found = effect_findings(study, Effect(**EFFECT, weights="w"), scm, weighted)
+    found = findings(Effect(**EFFECT, weights="w"), weighted, scm)
     assert found.report.weights == "w"
     assert found.agreement is None
     assert "average over all units, and are not compared" in found.report.warnings[-1]
 
 
 def test_what_cannot_be_compared_is_said(
-    study: Study, data: Dataset, scm: StructuralCausalModel, monkeypatch: pytest.MonkeyPatch
+    data: Dataset, scm: StructuralCausalModel, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def refuse(*_: Any, **__: Any) -> None:
         raise DataError("no such thing")
 
     monkeypatch.setattr(effect_steps, "agreement", refuse)
-    found = effect_findings(study, Effect(**EFFECT), scm, data)
+    found = findings(Effect(**EFFECT), data, scm)
     assert found.agreement is None
     assert "The sources were not compared: no such thing" in found.report.warnings
     assert len(found.report.comparisons) == 2
 
 
-def test_a_control_that_is_none_is_said(study: Study, data: Dataset, scm: StructuralCausalModel) -> None:
-    found = effect_findings(study, Effect(**EFFECT, negative_controls=("z",)), scm, data)
+def test_a_control_that_is_none_is_said(data: Dataset, scm: StructuralCausalModel) -> None:
+    found = findings(Effect(**EFFECT, negative_controls=("z",)), data, scm)
     assert found.doubt is None
     assert any("Not checked further: Expected a negative control other than" in text for text in found.report.warnings)
 
 
-def test_an_effect_that_the_graph_denies_is_not_compared(
-    study: Study, data: Dataset, scm: StructuralCausalModel
-) -> None:
-    found = effect_findings(study, Effect(**(ASKED | {"treatment": "w"})), scm, data)
+def test_an_effect_that_the_graph_denies_is_not_compared(data: Dataset, scm: StructuralCausalModel) -> None:
+    found = findings(Effect(**(ASKED | {"treatment": "w"})), data, scm)
     assert found.agreement is None
     assert found.report.warnings == (
         "The graph has no directed path from w to y: by assumption the effect is 0, and nothing is estimated. The naive "

@@ -12,10 +12,10 @@ from typer.testing import CliRunner
 
 from causalgen.cli.app import app
 from causalgen.errors import CausalgenError, DataError, StudyError, UnknownNameError, UntrustedCodeError
-from causalgen.studies.measurements import MEASUREMENTS, find_measurement, measurement_of
+from causalgen.studies.image_readers import ImageReaders, find_score
+from causalgen.studies.measurements import MEASUREMENTS, Measurement, find_measurement, find_measurements
 from causalgen.studies.runner import run_study
 from causalgen.studies.schema import Study, load_study
-from causalgen.studies.scores import reader, try_readers
 from causalgen.studies.sources import load_data, study_graph
 from causalgen.studies.validate import check_study
 
@@ -65,10 +65,15 @@ def write(folder: Path, more: str) -> Path:
     return path
 
 
+def reader(study: Study, name: str) -> Measurement:
+    return find_score(name, study.scores[name], study_graph(study), trust_code=study.trust_code).read
+
+
 def check_and_try(study: Study) -> None:
     """What a run does before it trains."""
     check_study(study, study_graph(study))
-    try_readers(study, load_data(study))
+    data = load_data(study.data)
+    ImageReaders.of(study, data.graph).try_on(data, study.error)
 
 
 def test_a_function_next_to_the_study_measures(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -86,8 +91,9 @@ def test_a_function_next_to_the_study_measures(folder: Path, monkeypatch: pytest
 def test_an_attribute_is_measured_by_a_function(folder: Path) -> None:
     path = write(folder, 'measurements: {size: {measure: "areas:area", above: 150}, age: area}')
     study = load_study(path, trust_code=True)
-    assert (measurement_of(study, "size")(IMAGES) == (IMAGES >= 150).sum((1, 2, 3)).numpy()).all()
-    assert (measurement_of(study, "age")(IMAGES) == (IMAGES >= 128).sum((1, 2, 3)).numpy()).all()
+    found = find_measurements(study.measured, trust_code=True)
+    assert (found["size"](IMAGES) == (IMAGES >= 150).sum((1, 2, 3)).numpy()).all()
+    assert (found["age"](IMAGES) == (IMAGES >= 128).sum((1, 2, 3)).numpy()).all()
 
 
 @pytest.mark.parametrize("section", ["scores: {x: {measure: MODULE}}", "measurements: {size: MODULE}"])

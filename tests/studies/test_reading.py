@@ -6,7 +6,7 @@ import pytest
 from own_table import GRAPH, make
 
 from causalgen.graph import CausalGraph
-from causalgen.studies.evaluation import classified, regressed
+from causalgen.studies.evaluation import ReadAttributes
 from causalgen.studies.schema import Study, load_study
 from causalgen.studies.sources import study_graph
 
@@ -34,16 +34,16 @@ def test_own_data_are_read_by_networks(
     tmp_path: Path, evaluation: str, classify: tuple[str, ...], regress: tuple[str, ...]
 ) -> None:
     found = study(tmp_path, evaluation)
-    assert (classified(*found), regressed(*found)) == (classify, regress)
+    assert ReadAttributes.of(*found) == ReadAttributes(classify, regress)
 
 
 def test_what_is_measured_needs_no_regressor(tmp_path: Path) -> None:
     found = study(tmp_path, "{queries: [age, size]}", "measurements: {size: brightness}\n")
-    assert regressed(*found) == ("age",)
+    assert ReadAttributes.of(*found).regressed == ("age",)
 
 
 def test_a_data_set_of_the_catalog_is_read_as_its_study_says(study_file: Path) -> None:
     text = study_file.read_text(encoding="utf-8")
     study_file.write_text(text + "evaluation: {queries: [thickness, digit]}\n", encoding="utf-8")
     own = load_study(study_file)
-    assert (classified(own, study_graph(own)), regressed(own, study_graph(own))) == ((), ())
+    assert ReadAttributes.of(own, study_graph(own)) == ReadAttributes((), ())

@@ -115,7 +115,7 @@ def test_the_resolved_study_reads_back_as_itself(tmp_path: Path) -> None:
     assert again == study
     assert again.fingerprint == study.fingerprint
     assert again.gallery[0].do == {"pen": "no"}
-    assert study.training.images.learning_rate == fit_config(study).images.learning_rate
+    assert study.training.images.learning_rate == fit_config(study.training).images.learning_rate
 
 
 def test_layout_does_not_change_the_fingerprint_but_content_does(tmp_path: Path) -> None:

@@ -1,0 +1,141 @@
+"""Functions that read numbers from images: the measurements of a study, and its scores, which may be outcomes of effects."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any, Self
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from ..datasets import Dataset
+from ..errors import CausalgenError, DataError
+from ..graph import CausalGraph, Variable
+from ..own_code import import_code, is_code
+from .measurements import Measurement, find_measurement, find_measurements
+from .schema import Score, Study
+
+__all__ = ["ImageReaders", "ImageScore", "find_score", "with_score"]
+
+AT_ONCE = 1024
+TRIED = 8
+"""Number of images on which measurements and scores are tried."""
+
+
+@dataclass(frozen=True)
+class ImageScore:
+    """A number read from every image; in the graph a child of that image, with no other parent.
+
+    Args:
+        name: Its name in the study.
+        image: The image node that is read.
+        read: Images `(N, C, H, W)`, pixels in 0..255, to one number each, `(N,)`; NaN if there is none.
+        shows: Attributes that the number should follow.
+    """
+
+    name: str
+    image: str
+    read: Measurement
+    shows: tuple[str, ...] = ()
+
+    def values(self, data: Dataset) -> NDArray[np.float64]:
+        """The score of every image, in the order of the table; few images are in memory at once.
+
+        Raises:
+            DataError: The score is the same, or not a number, on every image.
+        """
+        labels = data.frame().index
+        parts = (labels[start : start + AT_ONCE] for start in range(0, len(labels), AT_ONCE))
+        found = np.concatenate([_read(self.read, data.rows(part)[self.image]) for part in parts])
+        if len(np.unique(found[np.isfinite(found)])) < 2:
+            raise DataError(
+                f"Expected '{self.name}' to differ between images; got the same, or no number, on all of them."
+            )
+        return found
+
+
+@dataclass(frozen=True)
+class ImageReaders:
+    """What a study reads from images, found once.
+
+    Args:
+        measurements: By continuous attribute, its measurement on the first image of the graph.
+        scores: The scores by name.
+    """
+
+    measurements: Mapping[str, Measurement]
+    scores: Mapping[str, ImageScore]
+
+    @classmethod
+    def of(cls, study: Study, graph: CausalGraph) -> Self:
+        """The readers that a study names.
+
+        Raises:
+            UnknownNameError, DataError: As `find_measurement` and `find_score`.
+        """
+        trust = study.trust_code
+        return cls(
+            find_measurements(study.measured, trust_code=trust),
+            {name: find_score(name, given, graph, trust_code=trust) for name, given in study.scores.items()},
+        )
+
+    def graph_with(self, outcome: str, graph: CausalGraph) -> CausalGraph:
+        """The graph with `outcome` as a node: a score is added, a node is there already."""
+        if outcome in graph or outcome not in self.scores:
+            return graph
+        return with_score(graph, outcome, self.scores[outcome].image)
+
+    def try_on(self, data: Dataset, fault: Callable[[tuple, str], Exception]) -> None:
+        """Read a few training images, so that a failure shows before training.
+
+        Args:
+            data: The data.
+            fault: The exception to raise about an entry of the study file, from its place and a message.
+        """
+        rows = data.split["train"][:TRIED]
+        tried = [(("measurements", name), data.graph.images[0], read) for name, read in self.measurements.items()]
+        tried += [(("scores", name), score.image, score.read) for name, score in self.scores.items()]
+        for place, image, read in tried:
+            try:
+                _read(read, data.rows(rows)[image])
+            except CausalgenError as error:
+                raise fault(place, str(error)) from error
+
+
+def with_score(graph: CausalGraph, name: str, image: str) -> CausalGraph:
+    """The graph with the score `name` as a child of its image."""
+    edges = [*graph.edges, (image, name)]
+    return CausalGraph(edges, [*graph.variables.values(), Variable(name, "continuous")], graph.confounded)
+
+
+def find_score(name: str, score: Score, graph: CausalGraph, *, trust_code: bool = False) -> ImageScore:
+    """The score of a study with the function that reads it.
+
+    Raises:
+        DataError: The classifier does not exist, the class of interest is missing, or code is not trusted.
+        UnknownNameError: No measurement or option of that name.
+    """
+    if score.measure is not None:
+        read = find_measurement(score.measure, score.options, name=name, trust_code=trust_code)
+    else:
+        read = _classifier(name, score, trust_code=trust_code)
+    return ImageScore(name, score.image or graph.images[0], read, score.shows)
+
+
+def _classifier(name: str, score: Score, *, trust_code: bool) -> Measurement:
+    from ..audit import as_classifier, load_classifier  # a study without classifiers does not need it
+
+    source = str(score.classifier)
+    classifier = (
+        import_code(source, trust=trust_code, what=f"the score '{name}'")
+        if is_code(source)
+        else load_classifier(source, trust_code=trust_code)
+    )
+    scorer = as_classifier(classifier, outcome=score.outcome, scale=score.scale, logits=score.logits)
+    return lambda images: scorer(torch.as_tensor(images)).values
+
+
+def _read(read: Callable[[Any], NDArray[np.float64]], images: Tensor) -> NDArray[np.float64]:
+    """A reader's values on images `(N, C, H, W)`, read in chunks, `(N,)`."""
+    return np.concatenate([np.asarray(read(part), dtype=np.float64).reshape(-1) for part in images.split(AT_ONCE)])
