@@ -13,12 +13,11 @@ from .data import get_data, list_data, show_data
 from .discover import discover
 from .effects import effects
 from .evaluate import evaluate
-from .fit import fit
 from .graph import graph
 from .intervene import intervene
 from .new import new
 from .once import Once
-from .run import run
+from .run import fit, run
 from .sample import sample
 from .show import show
 

@@ -11,7 +11,7 @@ from .listing import some
 from .signals import exit_code
 
 if TYPE_CHECKING:
-    from ..studies.starting import OfferedColumns
+    from ..studies.offered_columns import OfferedColumns
 
 __all__ = ["new"]
 
@@ -55,7 +55,8 @@ def new(
             table = Path(_ask(question)).expanduser()
         from ..datasets.table.matching import match_one
         from ..datasets.table.splits import given_split
-        from ..studies.starting import propose_edges, propose_group, starter_study, table_columns
+        from ..studies.offered_columns import propose_edges, propose_group, table_columns
+        from ..studies.starting import starter_study
 
         columns = table_columns(table, images)
         _show(columns)

@@ -1,10 +1,10 @@
-"""`causalgen run`: a study file becomes a run folder with a report."""
+"""`causalgen run` and `causalgen fit`: a study file becomes a run folder, with a report or up to the fitted model."""
 
 import sys
 import time
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -13,7 +13,7 @@ from .options import TrustCode
 from .signals import exit_code, stopped_by
 from .threads import Threads
 
-__all__ = ["Device", "Fresh", "Out", "Seed", "Smoke", "StudyArgument", "Where", "execute", "run"]
+__all__ = ["Device", "fit", "run"]
 
 
 class Device(StrEnum):
@@ -49,21 +49,28 @@ def run(
 
     An unfinished run of the same study in the same folder is resumed.
     """
-    execute(study, out, smoke=smoke, device=device, seed=seed, fresh=fresh, trust_code=trust_code)
+    _execute(study, out, seed, trust_code, smoke=smoke, device=device, fresh=fresh)
 
 
-def execute(
-    study: str,
-    out: Path | None,
-    *,
-    smoke: bool,
-    device: Device,
-    seed: int | None,
-    fresh: bool,
-    trust_code: bool,
-    only_fit: bool = False,
+def fit(
+    study: StudyArgument,
+    out: Out = None,
+    smoke: Smoke = False,
+    device: Where = Device.auto,
+    seed: Seed = None,
+    fresh: Fresh = False,
+    trust_code: TrustCode = False,
+    threads: Threads = None,
 ) -> None:
-    """Run a study, or fit its model only, and print the result."""
+    """Fit the model of a study and save it, for sample, intervene and counterfactual.
+
+    `causalgen run` with the same study and options continues from there: evaluation, effects, report.
+    """
+    _execute(study, out, seed, trust_code, smoke=smoke, device=device, fresh=fresh, only_fit=True)
+
+
+def _execute(study: str, out: Path | None, seed: int | None, trust_code: bool, *, smoke: bool, **options: Any) -> None:
+    """Run a study with the options of `run_study`, and print the result."""
     began = time.perf_counter()
     with failures():
         from ..studies.library import study_path
@@ -77,15 +84,7 @@ def execute(
         from ..studies.runner import Invocation, run_study
 
         try:
-            finished = run_study(
-                plan,
-                folder,
-                smoke=smoke,
-                device=device,
-                fresh=fresh,
-                only_fit=only_fit,
-                invocation=Invocation(command, began),
-            )
+            finished = run_study(plan, folder, smoke=smoke, invocation=Invocation(command, began), **options)
         except KeyboardInterrupt as stop:
             kept = f" Finished work is kept in {folder}; the same command continues from there."
             typer.echo(f"\n{stopped_by(stop)}" + (kept if (folder / "run.json").exists() else ""), err=True)
@@ -93,6 +92,6 @@ def execute(
         from .show import print_run
 
         print_run(finished)
-        if only_fit:
+        if options.get("only_fit"):
             typer.echo(f"Model: {finished.model}")
             typer.echo(f"Query it: causalgen sample {folder}. Continue: causalgen run {study} --out {folder}.")

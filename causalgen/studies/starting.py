@@ -5,72 +5,35 @@ import math
 import os
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-import pandas as pd
 import yaml
+from jinja2 import Environment, FileSystemLoader, StrictUndefined, Template
 
-from ..datasets.table import TableIndex, describe_columns, index_table
-from ..datasets.table.columns import as_frame, image_folder
+from ..datasets.table import TableIndex, index_table
+from ..datasets.table.columns import image_folder
 from ..datasets.table.declare import Declaration
 from ..datasets.table.faults import Faults
-from ..datasets.table.files import find_folder, holds_images
 from ..datasets.table.images import ImageColumn, index_images
-from ..datasets.table.matching import Match, match_columns, name_and_unit, words_of
 from ..datasets.table.words import count_words, missing_words
-from ..errors import DataError
 from ..graph import Variable
-from ..graph.parse import read_edges, write_name
+from ..graph.parse import read_edges
 from ..mechanisms.catalog import words_for
 from .few_images import BATCH, image_epochs, image_mechanism
+from .image_size import propose_size
+from .offered_columns import OfferedColumns, propose_group
 
-__all__ = [
-    "OfferedColumns",
-    "Starter",
-    "propose_edges",
-    "propose_group",
-    "propose_size",
-    "starter_study",
-    "table_columns",
-]
+__all__ = ["Starter", "starter_study"]
 
-LONGEST_SIDE = 64
-"""Larger images are reduced to this size in a starter study, since training time grows with the pixels."""
-PERSONS = {"patient", "subject", "person", "participant", "case", "individual", "animal", "mouse", "donor"}
-"""Words in the name of a column that suggests which rows belong together."""
-NEARLY_SQUARE = 0.12
-"""Logarithm of height / width up to which an image counts as square."""
+TEMPLATE = "starter.yaml.j2"
 LOOKED_AT = 20
 """Number of first images of a table among which a readable size is searched."""
 MOST = 4
 """Number of grids, queries and similar entries to write."""
 MOST_CLASSES = 20
-
-
-@dataclass(frozen=True)
-class OfferedColumns:
-    """Columns that a table offers to a graph.
-
-    Args:
-        attributes: Usable as attributes.
-        images: OfferedColumns with paths of images.
-        unusable: Column and why it cannot be a variable.
-        frame: The table.
-        folder: Where image paths start.
-    """
-
-    attributes: tuple[str, ...]
-    images: tuple[str, ...]
-    unusable: dict[str, str]
-    frame: pd.DataFrame = field(repr=False)
-    folder: Path
-
-    def holds_images(self, title: str) -> bool:
-        """Whether a column holds paths of images."""
-        return holds_images(self.frame[title], self.folder)
 
 
 @dataclass(frozen=True)
@@ -86,50 +49,6 @@ class Starter:
     text: str
     notes: tuple[str, ...]
     unused: tuple[str, ...]
-
-
-def table_columns(table: Path, images: Path | None = None) -> OfferedColumns:
-    """Which columns of a table can be variables.
-
-    Args:
-        table: File or folder.
-        images: Where image paths start; None for the folder of the table, or the folder in it that has the files.
-
-    Raises:
-        DataError: The table cannot be read, or there is no such folder.
-    """
-    if images is not None and not images.is_dir():
-        raise DataError(
-            f"Expected a folder of images; '{images}' is none. Name the folder that image paths start from."
-        )
-    frame = as_frame(table)
-    folder = find_folder(frame, image_folder(table, None)) if images is None else images
-    found = describe_columns(frame, folder)
-    found |= {name: "a name with a quotation mark or semicolon" for name in found if set(name) & set('";\n')}
-    return OfferedColumns(
-        attributes=tuple(name for name, what in found.items() if what == "attribute"),
-        images=tuple(name for name, what in found.items() if what == "image"),
-        unusable={name: what for name, what in found.items() if what not in ("attribute", "image")},
-        frame=frame,
-        folder=folder,
-    )
-
-
-def propose_edges(attributes: Sequence[str], image: str | None) -> str:
-    """The simplest graph: every attribute acts on the image, none on another; units in column names are dropped.
-
-    Raises:
-        DataError: The table has no attribute.
-
-    >>> propose_edges(["age (years)", "sex"], "scan")
-    '{age, sex} -> scan'
-    """
-    if not attributes:
-        raise DataError("Expected a column that can be an attribute; got none. Add attributes of each image.")
-    short = [name_and_unit(title)[0] for title in attributes]
-    clear = len({*short, image}) == len({*attributes, image})
-    names = [write_name(name) for name in (short if clear else attributes)]
-    return "; ".join(names) if image is None else f"{{{', '.join(names)}}} -> {write_name(image)}"
 
 
 def starter_study(
@@ -170,20 +89,24 @@ def starter_study(
         missing="drop",
         name=table.absolute().name,
     )
-    parts = [
-        _head(name),
-        _data(index, {"table": _relative(table, below), "images": elsewhere}, edges, variables),
-        _training(index),
-        _questions(index),
-        _effects(index),
-        "seed: 0\n",
-    ]
-    return Starter("\n".join(part for part in parts if part), (*notes, *index.notes), index.unused)
+    text = _template().render(
+        name=name,
+        table=_relative(table, below),
+        images=elsewhere,
+        edges=edges,
+        index=index,
+        variables=[(node, _said(index, node, variables), _sizes(index, node)) for node in index.graph.nodes],
+        dropped=", ".join(f"{node} {count:,}" for node, count in index.dropped.items()),
+        **_training(index),
+        **_questions(index),
+        effects=_effects(index),
+    )
+    return Starter(text, (*notes, *index.notes), index.unused)
 
 
 def _images(columns: OfferedColumns, nodes: Sequence[str], image: str | None) -> dict[str, dict[str, Any]]:
     """A declaration of every image: the usual size of the first ones that can be read, since there may be several."""
-    frame, matches = columns.frame, _matches(columns, nodes)
+    frame, matches = columns.frame, columns.matches(nodes)
     said: dict[str, dict[str, Any]] = {}
     for node, match in matches.items():
         if match.title == image or columns.holds_images(match.title):
@@ -199,7 +122,7 @@ def _with_words(
 ) -> tuple[dict[str, dict[str, Any]], list[str]]:
     """The declarations with likely words for missing values, and a sentence for each column that has some."""
     frame, notes = columns.frame, []
-    for node, match in _matches(columns, nodes).items():
+    for node, match in columns.matches(nodes).items():
         words = [] if node in variables else missing_words(frame[match.title])
         if words:
             variables = variables | {node: {"missing_words": tuple(words)}}
@@ -210,57 +133,16 @@ def _with_words(
     return variables, notes
 
 
-def propose_group(columns: OfferedColumns, nodes: Sequence[str]) -> str | None:
-    """A column of repeated person numbers that the graph does not use; None if there is none or several."""
-    frame, used = columns.frame, {match.title for match in _matches(columns, nodes).values()}
-    found = [title for title in frame.columns if title not in used and set(words_of(title)) & PERSONS]
-    found = [title for title in found if 3 <= frame[title].nunique() < frame[title].count()]
-    return found[0] if len(found) == 1 else None
-
-
-def _matches(columns: OfferedColumns, nodes: Sequence[str]) -> dict[str, Match]:
-    """The column of every node."""
-    return match_columns({node: Declaration() for node in nodes}, list(columns.frame.columns), columns.holds_images)
-
-
-def _head(name: str) -> str:
-    return f"""# A starter study: run it as it is, then adapt it.
-#
-#   causalgen check THIS_FILE            what is in the data, what will be done, how long it takes
-#   causalgen run THIS_FILE --smoke      does everything work? in about a minute
-#   causalgen run THIS_FILE              the real thing
-
-name: {_flow(name)}
-question: ""                  # shown in the report
-"""
-
-
-def _data(
-    index: TableIndex, places: Mapping[str, str | None], edges: str, declared: Mapping[str, dict[str, Any]]
-) -> str:
-    lines = ["data:", *(f"  {key}: {_flow(place)}" for key, place in places.items() if place is not None)]
-    lines += [
-        "  # An arrow means 'may act on directly'; no arrow means 'does not'. Every answer rests on these assumptions."
-    ]
-    lines += [
-        f"  graph: {_flow(edges)}",
-        "  variables:                  # inferred from the table; correct what is wrong",
-    ]
-    for node in index.graph.nodes:
-        sizes = index.images[node].sizes if node in index.images else ""
-        note = f"   # files have {sizes}" if "," in sizes else ""
-        lines.append(f"    {_flow(node)}: {_flow(_said(index, node, declared))}{note}")
-    lines += [
-        f"  group: {_flow(index.group_by)}"
-        if index.group_by
-        else "  # group: patient            # a column whose rows must not be split apart"
-    ]
-    if index.split_by:
-        lines += [f"  split: {_flow(index.split_by)}               # the column that names train, validation and test"]
-    if index.dropped:
-        counts = ", ".join(f"{node} {count:,}" for node, count in index.dropped.items())
-        lines += [f"  missing: drop               # rows with missing values: {counts}"]
-    return "\n".join(lines) + "\n"
+def _template() -> Template:
+    environment = Environment(
+        loader=FileSystemLoader(Path(__file__).parent),
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        keep_trailing_newline=True,
+    )
+    environment.filters["flow"] = _flow
+    return environment.get_template(TEMPLATE)
 
 
 def _said(index: TableIndex, node: str, declared: Mapping[str, dict[str, Any]]) -> dict[str, Any]:
@@ -286,91 +168,45 @@ def _plain(number: float) -> float:
     return int(number) if float(number).is_integer() else number
 
 
-def propose_size(sizes: Sequence[tuple[int, int]]) -> tuple[int, int]:
-    """Height and width for images of the given sizes: theirs where all are small, else at most `LONGEST_SIDE` pixels a side.
-
-    The size follows the usual shape, and is square where that is nearly so.
-
-    >>> propose_size([(28, 28)] * 3), propose_size([(512, 500), (512, 512), (480, 512)]), propose_size([(218, 178)])
-    ((28, 28), (64, 64), (64, 52))
-    """
-    (height, width), count = Counter(sizes).most_common(1)[0]
-    if 2 * count < len(sizes):
-        height, width = (round(float(np.median(sides))) for sides in zip(*sizes))
-    if max(height, width) <= LONGEST_SIDE and 2 * count >= len(sizes):
-        return height, width
-    side = min(LONGEST_SIDE, max(height, width))
-    if abs(math.log(height / width)) < NEARLY_SQUARE:
-        return side, side
-    scale = side / max(height, width)
-    return _in_fours(height * scale), _in_fours(width * scale)
+def _sizes(index: TableIndex, node: str) -> str:
+    """The sizes of the image files of a node, as text; empty for an attribute."""
+    return index.images[node].sizes if node in index.images else ""
 
 
-def _in_fours(side: float) -> int:
-    return max(4, 4 * round(side / 4))
-
-
-def _training(index: TableIndex) -> str:
-    images = [node for node in index.graph.nodes if index.graph[node].is_image]
-    if not images:
-        return ""
+def _training(index: TableIndex) -> dict[str, Any]:
+    """The mechanism of the first image, and how it is trained."""
     rows = len(index.split["train"])
-    epochs, mechanism = image_epochs(rows), image_mechanism(rows)
-    why = "# With few images, free latents (free) also encode the parents, and counterfactuals change too little.\n"
-    return f"""# x := f(noise, parents), one mechanism for every node; nodes left out have the default of their kind.
-# Images: {", ".join(words_for("image"))}.
-{why if len(mechanism) > 1 else ""}mechanisms:
-  {_flow(images[0])}: {_flow(mechanism)}
-
-training:
-  images: {{epochs: {epochs}, batch_size: {BATCH}}}
-  # Where counterfactuals change too little: fine-tune with attribute predictors (doubles the training time).
-  # tuning: {{epochs: 20, batch_size: {BATCH}, learning_rate: 0.001, margin: 0.3}}
-"""
+    return {
+        "image": next(iter(index.graph.images), None),
+        "image_words": words_for("image"),
+        "mechanism": image_mechanism(rows),
+        "epochs": image_epochs(rows),
+        "batch": BATCH,
+    }
 
 
-def _questions(index: TableIndex) -> str:
+def _questions(index: TableIndex) -> dict[str, Any]:
+    """Queries, what reads their images, and grids: about the parents of the images."""
     graph = index.graph
-    parents = [p for node in graph.nodes if graph[node].is_image for p in graph.parents(node) if not graph[p].is_image]
+    parents = [p for image in graph.images for p in graph.parents(image) if not graph[p].is_image]
     parents = list(dict.fromkeys(parents))[:MOST]
-    if not parents:
-        return ""
-    classes = [p for p in parents if len(graph[p].labels or ()) in range(2, MOST_CLASSES + 1)]
-    lines = [
-        "# Counterfactual queries that are measured on test units, and what classifiers and regressors, trained on the factual",
-        "# images, read from the counterfactual ones.",
-    ]
-    lines += ["evaluation:", "  rows: 500", f"  queries: {_flow([[p] for p in parents])}"]
-    numbers = [p for p in parents if graph[p].kind == "continuous"]
-    lines += [f"  classify: {_flow(classes)}"] if classes else []
-    lines += [f"  regress: {_flow(numbers)}"] if numbers else []
-    lines += [
-        "",
-        "# Numbers that are read from every image. The report begins with how much each grid below changes them on the image.",
-        "# Ready measures: area, mean, contrast, sharpness, gradient, texture, hue, saturation; or a Python function of yours.",
-        "# scores:",
-        "#   bright: {measure: area, threshold: 140" + f", shows: {_flow(parents[0])}" + "}",
-    ]
-    lines += ["", "# Grids: factual, counterfactual, what changed.", "gallery:"]
-    lines += [f"  - do: {_flow({p: _another(index, graph[p])})}" for p in parents]
-    return "\n".join(lines) + "\n"
+    return {
+        "queries": [[p] for p in parents],
+        "classes": [p for p in parents if len(graph[p].labels or ()) in range(2, MOST_CLASSES + 1)],
+        "numbers": [p for p in parents if graph[p].kind == "continuous"],
+        "grids": [{p: _another(index, graph[p])} for p in parents],
+    }
 
 
-def _effects(index: TableIndex) -> str:
+def _effects(index: TableIndex) -> list[tuple[str, str, list[Any]]]:
+    """Treatment, outcome and contrast of an effect for each of the first arrows between attributes."""
     graph = index.graph
     pairs = [
         (cause, outcome)
         for cause, outcome in graph.edges
         if not graph[cause].is_image and graph[outcome].kind in ("continuous", "binary")
-    ][:MOST]
-    if not pairs:
-        return "# Effects of one attribute on another need an arrow between attributes; this graph has none.\n"
-    lines = ["# Effects on the mean: do(treatment = second value) against do(treatment = first value).", "effects:"]
-    for cause, outcome in pairs:
-        lines += [f"  - treatment: {_flow(cause)}", f"    outcome: {_flow(outcome)}"]
-        lines += [f"    contrast: {_flow(_contrast(index, graph[cause]))}"]
-        lines += ["    cluster: group            # rows of one group are not independent"] if index.group_by else []
-    return "\n".join(lines) + "\n"
+    ]
+    return [(cause, outcome, _contrast(index, graph[cause])) for cause, outcome in pairs[:MOST]]
 
 
 def _contrast(index: TableIndex, variable: Variable) -> list[Any]:

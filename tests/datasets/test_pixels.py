@@ -13,7 +13,7 @@ from PIL import Image
 from causalgen.datasets import Dataset
 from causalgen.datasets.table import DataFaultsError, from_arrays, index_table, load_table
 from causalgen.errors import DataError, DataWarning
-from causalgen.studies.starting import propose_size
+from causalgen.studies.image_size import propose_size
 
 pytestmark = pytest.mark.filterwarnings("ignore::causalgen.errors.DataWarning")
 SHAPE = (5, 4)

@@ -1,0 +1,99 @@
+"""What a user's table offers to a causal graph: its columns, the simplest graph, and what groups its rows."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import pandas as pd
+
+from ..datasets.table import describe_columns
+from ..datasets.table.columns import as_frame, image_folder
+from ..datasets.table.declare import Declaration
+from ..datasets.table.files import find_folder, holds_images
+from ..datasets.table.matching import Match, match_columns, name_and_unit, words_of
+from ..errors import DataError
+from ..graph.parse import write_name
+
+__all__ = ["OfferedColumns", "propose_edges", "propose_group", "table_columns"]
+
+PERSONS = {"patient", "subject", "person", "participant", "case", "individual", "animal", "mouse", "donor"}
+"""Words in the name of a column that suggests which rows belong together."""
+
+
+@dataclass(frozen=True)
+class OfferedColumns:
+    """Columns that a table offers to a graph.
+
+    Args:
+        attributes: Usable as attributes.
+        images: OfferedColumns with paths of images.
+        unusable: Column and why it cannot be a variable.
+        frame: The table.
+        folder: Where image paths start.
+    """
+
+    attributes: tuple[str, ...]
+    images: tuple[str, ...]
+    unusable: dict[str, str]
+    frame: pd.DataFrame = field(repr=False)
+    folder: Path
+
+    def holds_images(self, title: str) -> bool:
+        """Whether a column holds paths of images."""
+        return holds_images(self.frame[title], self.folder)
+
+    def matches(self, nodes: Sequence[str]) -> dict[str, Match]:
+        """The column of every node."""
+        return match_columns({node: Declaration() for node in nodes}, list(self.frame.columns), self.holds_images)
+
+
+def table_columns(table: Path, images: Path | None = None) -> OfferedColumns:
+    """Which columns of a table can be variables.
+
+    Args:
+        table: File or folder.
+        images: Where image paths start; None for the folder of the table, or the folder in it that has the files.
+
+    Raises:
+        DataError: The table cannot be read, or there is no such folder.
+    """
+    if images is not None and not images.is_dir():
+        raise DataError(
+            f"Expected a folder of images; '{images}' is none. Name the folder that image paths start from."
+        )
+    frame = as_frame(table)
+    folder = find_folder(frame, image_folder(table, None)) if images is None else images
+    found = describe_columns(frame, folder)
+    found |= {name: "a name with a quotation mark or semicolon" for name in found if set(name) & set('";\n')}
+    return OfferedColumns(
+        attributes=tuple(name for name, what in found.items() if what == "attribute"),
+        images=tuple(name for name, what in found.items() if what == "image"),
+        unusable={name: what for name, what in found.items() if what not in ("attribute", "image")},
+        frame=frame,
+        folder=folder,
+    )
+
+
+def propose_edges(attributes: Sequence[str], image: str | None) -> str:
+    """The simplest graph: every attribute acts on the image, none on another; units in column names are dropped.
+
+    Raises:
+        DataError: The table has no attribute.
+
+    >>> propose_edges(["age (years)", "sex"], "scan")
+    '{age, sex} -> scan'
+    """
+    if not attributes:
+        raise DataError("Expected a column that can be an attribute; got none. Add attributes of each image.")
+    short = [name_and_unit(title)[0] for title in attributes]
+    clear = len({*short, image}) == len({*attributes, image})
+    names = [write_name(name) for name in (short if clear else attributes)]
+    return "; ".join(names) if image is None else f"{{{', '.join(names)}}} -> {write_name(image)}"
+
+
+def propose_group(columns: OfferedColumns, nodes: Sequence[str]) -> str | None:
+    """A column of repeated person numbers that the graph does not use; None if there is none or several."""
+    frame, used = columns.frame, {match.title for match in columns.matches(nodes).values()}
+    found = [title for title in frame.columns if title not in used and set(words_of(title)) & PERSONS]
+    found = [title for title in found if 3 <= frame[title].nunique() < frame[title].count()]
+    return found[0] if len(found) == 1 else None
