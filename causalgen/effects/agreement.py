@@ -15,7 +15,8 @@ from ..errors import DataError, DivergenceError, SupportWarning
 from ..graph import identify
 from .agreement_result import Agreement, AgreementPair, Verdict
 from .comparisons import Measure, calibrate, measure_units
-from .encode import encode_table
+from .encode import encode_question
+from .question import EffectQuestion
 from .report import Estimate
 from .table import CLUSTER, check_names
 
@@ -99,8 +100,8 @@ def agreement(
         NotIdentifiableError: The graph does not identify the effect by adjustment.
     """
     _check_options(margin, replicates, iterations, n, level)
-    from .columns.scores import Scorer
     from .refitting import Refitting, ancestral_model
+    from .row_influences import DEFAULT_METHOD, row_influences
 
     check_names(scm.graph, table, treatment, outcome)
     model = ancestral_model(scm, treatment, outcome)
@@ -111,22 +112,23 @@ def agreement(
         )
     nodes = model.graph.nodes
     table = table[table[[*nodes, *([cluster] if cluster in table else [])]].notna().all(axis=1)]
-    encoded = encode_table(model.graph, table, treatment, outcome, estimand.adjustment, contrast, cluster=cluster)
-    scorer = Scorer(model.graph, estimand, method, seed)
-    data = scorer(encoded)
+    question = EffectQuestion(model.graph, table, treatment, outcome, contrast, cluster=cluster)
+    encoded = encode_question(question, estimand.adjustment)
+    method = method or DEFAULT_METHOD[encoded.kind]
+    data = row_influences(question, encoded, method, seed)
     resampling = _Resampling(
         clusters=encoded.data[CLUSTER].to_numpy() if cluster else np.arange(len(table)),
         fitted=_fitted(table.index, fitted_on),
         seed=seed,
     )
-    question = _Question(model, treatment, outcome, encoded.contrast, seed)
-    effect, sampling = question.effect(n)
-    units = None if images is None else _Units(scm, images, table.index, question)
+    modelled = _Question(model, treatment, outcome, encoded.contrast, seed)
+    effect, sampling = modelled.effect(n)
+    units = None if images is None else _Units(scm, images, table.index, modelled)
     points = np.array([data.effect, effect, *([units.effect(units.once(), units.moved)] if units else [])])
 
     def replicate(counts: NDArray[np.int64], once: bool) -> list[float]:
         refit(counts * resampling.fitted)
-        row = [data.effect + float(counts @ data.influence) / len(counts), question.effect(n // DRAWN_SHARE)[0]]
+        row = [data.effect + float(counts @ data.influence) / len(counts), modelled.effect(n // DRAWN_SHARE)[0]]
         if units is not None:
             row.append(units.effect(units.once() if once else units.counts(counts, resampling.rng), units.refitted()))
         return row
@@ -147,7 +149,7 @@ def agreement(
         outcome_unit=encoded.outcome_unit,
         margin=size,
         margin_reason=f"a tenth of the outcome's standard deviation of {spread:.3g}" if margin is None else "as asked",
-        sources=compared.sources(scorer.name),
+        sources=compared.sources(method),
         pairs=compared.pairs(size),
         draws=pd.DataFrame(draws, columns=SOURCES[: len(points)]),
         level=level,

@@ -27,7 +27,6 @@ __all__ = ["estimate_with_proxies"]
 
 LEAST_RESAMPLES = 50
 PLUG_IN = "proxies as if assigned"
-DEFAULT_METHOD = {"binary": "doubly robust", "categorical": "doubly robust", "continuous": "g-computation"}
 
 
 def estimate_with_proxies(
@@ -130,28 +129,15 @@ class _Task:
 
     @property
     def method_name(self) -> str:
+        from ..row_influences import DEFAULT_METHOD
+
         return self.method or DEFAULT_METHOD[self.split.assigned.kind]
 
     def score(self, table: EncodedTable) -> "Influence":
-        """Effect and row influences on one version of the table.
+        """Effect and row influences on one version of the table."""
+        from ..row_influences import row_influences
 
-        Raises:
-            UnknownNameError: The method does not exist.
-            DataError: The method does not suit the treatment or the table.
-        """
-        from ..estimators.adjustment import AdjustmentEstimator
-        from ..estimators.methods import check_table, choose_methods
-        from ..identification import dowhy_estimand
-        from ..quiet import quiet_dowhy
-
-        name = self.method_name
-        method = choose_methods([name], table.kind, table.names[0])[name]
-        check_table(name, table)
-        with quiet_dowhy():
-            identified = dowhy_estimand(self.question.graph, self.question.estimand)
-            estimator = method.build(identified, table, self.seed).fit(table.data)
-            assert isinstance(estimator, AdjustmentEstimator)
-            return estimator.influence(table.data, control=table.control, treated=table.treated)
+        return row_influences(self.question, table, self.method_name, self.seed)
 
     def naive(self, found: "Influence | Stated", note: str) -> Estimate:
         """The estimate that treats proxies as assigned values."""
