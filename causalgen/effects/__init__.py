@@ -1,13 +1,14 @@
 """Effects of one attribute on another: identification, estimates, checks, comparison. DoWhy loads on the first estimate."""
 
 from ..moved import keep_old_names
-from .agreement import Images, agreement
+from .agreement import agreement
 from .agreement_result import Agreement
 from .columns import Column, estimate_with_proxies, with_proxies
 from .comparisons import implied_effect, measured_effect, scored_effect
 from .dose_response import dose_response
 from .estimate import estimate_effect
 from .heterogeneity import effects_by_group, effects_by_unit
+from .measured_images import Images
 from .report import EffectReport, Estimate, Refutation
 
 __all__ = [

@@ -12,27 +12,10 @@ from ..errors import DataError, DivergenceError
 from ..mechanisms import Mechanism
 from ..scm import StructuralCausalModel
 
-__all__ = ["Refitting", "ancestral_model"]
+__all__ = ["Refitting"]
 
 SETTLING = 100
 ROUNDING = 1e-5
-
-
-def ancestral_model(scm: StructuralCausalModel, treatment: str, outcome: str) -> StructuralCausalModel:
-    """The part of a model that determines treatment and outcome; mechanisms are shared.
-
-    Raises:
-        DataError: It contains an image.
-    """
-    graph = scm.graph
-    kept = graph.select({treatment, outcome, *graph.ancestors(treatment), *graph.ancestors(outcome)})
-    images = [name for name in kept if graph[name].is_image]
-    if images:
-        raise DataError(
-            f"Expected treatment and outcome that depend on attributes only; got the image {', '.join(images)} among "
-            "their causes, whose mechanism is not refitted here."
-        )
-    return StructuralCausalModel(graph.project(kept), {name: scm.mechanisms[name] for name in kept})
 
 
 class Refitting:

@@ -108,7 +108,7 @@ class _Sources:
         if self.measure is None:
             return None
         rows = self.model.test_rows(self.rows)
-        return Images(self.model.image, self.measure, self.data.rows(rows), rows.tolist())
+        return Images(self.model.image, self.measure, self.data.rows(rows), rows.tolist(), self.data.groups(rows))
 
     def examined(self, report: EffectReport) -> "Diagnostics | None":
         """The checks of the report; None with a note where they cannot be made."""
@@ -150,17 +150,10 @@ class _Sources:
         """The effect on a score, read from counterfactual images of test units."""
         assert self.score is not None
         rows = self.model.test_rows(self.rows)
+        images = Images(self.score.image, self.score.read, self.data.rows(rows), groups=self.data.groups(rows))
         try:
-            found = scored_effect(
-                self.scm,
-                image=self.score.image,
-                score=self.score.read,
-                factual=self.data.rows(rows),
-                treatment=self.effect.treatment,
-                contrast=self.effect.contrast,
-                groups=self.data.groups(rows),
-                seed=self.seed,
-            )
+            treatment, contrast = self.effect.treatment, self.effect.contrast
+            found = scored_effect(self.scm, images, treatment=treatment, contrast=contrast, seed=self.seed)
         except (AbductionError, DataError) as error:
             self.notes.append(f"Not read from generated images: {error}")
             return []
@@ -171,15 +164,7 @@ class _Sources:
         if (images := self.images) is None:
             return []
         try:
-            found = measured_effect(
-                self.scm,
-                image=images.name,
-                measure=images.measure,
-                factual=images.factual,
-                groups=self.data.groups(images.rows),
-                **self.question,
-                seed=self.seed,
-            )
+            found = measured_effect(self.scm, images, **self.question, seed=self.seed)
         except (AbductionError, DataError) as error:
             self.notes.append(f"Not measured on generated images: {error}")
             return []

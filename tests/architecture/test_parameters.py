@@ -15,10 +15,8 @@ OPEN = {
     "datasets/table/index.py index_table": "",
     "datasets/table/load.py load_table": "",
     "discovery/discover.py discover": "",
-    "effects/agreement.py agreement": "",
-    "effects/comparisons.py measured_effect": "",
-    "effects/comparisons.py scored_effect": "",
-    "effects/estimate.py estimate_effect": "",
+    "effects/agreement.py agreement": "a public function whose every keyword is part of the user's question",
+    "effects/estimate.py estimate_effect": "a public function whose every keyword is part of the user's question",
     "metrics/evaluate.py evaluate": "",
     "training/fit.py _train": "",
 }

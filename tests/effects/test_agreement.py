@@ -8,14 +8,14 @@ import pandas as pd
 import pytest
 import torch
 
-from causalgen.effects.agreement import Images, agreement
+from causalgen.effects import Images, agreement
 from causalgen.effects.agreement_result import Agreement, AgreementPair
-from causalgen.effects.refitting import Refitting, ancestral_model
+from causalgen.effects.refitting import Refitting
 from causalgen.errors import DataError
 from causalgen.graph import CausalGraph, Variable
 from causalgen.mechanisms import Abduction, Abductive
 from causalgen.mechanisms.additive_noise import AdditiveNoise
-from causalgen.scm import StructuralCausalModel
+from causalgen.scm import StructuralCausalModel, ancestral_model
 
 ROWS = 1_500
 QUESTION: dict[str, Any] = {"treatment": "t", "outcome": "y", "contrast": (0, 1)}
@@ -171,7 +171,7 @@ def test_trained_mechanisms_move_with_the_resample() -> None:
     values = {name: torch.tensor(data[name].to_numpy()).float() for name in "zty"}
     high = (data["y"] > data["y"].median()).to_numpy().astype(int)
     mean = scm.sample(500, seed=0)["y"].mean()
-    with Refitting(ancestral_model(scm, "t", "y"), values, "t", "y", iterations=20) as refit:
+    with Refitting(ancestral_model(scm, ["t", "y"]), values, "t", "y", iterations=20) as refit:
         refit(high)
         assert scm.sample(500, seed=0)["y"].mean() > mean + 0.5
         assert refit.nodes == ("z", "y")
@@ -261,4 +261,10 @@ def test_an_image_among_the_causes_is_refused() -> None:
     image = Variable("image", "image", shape=(1, 2, 2))
     graph = CausalGraph("t -> image -> score", [Variable("t", "continuous"), Variable("score", "continuous"), image])
     with pytest.raises(DataError, match="got the image image among their causes"):
-        ancestral_model(StructuralCausalModel(graph, {"score": "spline-flow"}), "t", "score")
+        agreement(
+            StructuralCausalModel(graph, {"score": "spline-flow"}),
+            pd.DataFrame({"t": [0.0, 1.0], "score": [0.0, 1.0]}),
+            treatment="t",
+            outcome="score",
+            contrast=(0, 1),
+        )

@@ -8,8 +8,8 @@ import pytest
 import torch
 from numpy.typing import NDArray
 
-from causalgen.effects import Estimate, implied_effect, measured_effect
-from causalgen.effects.comparisons import calibrate
+from causalgen.effects import Estimate, Images, implied_effect, measured_effect
+from causalgen.effects.calibration import calibrate
 from causalgen.errors import DataError
 
 EFFECT = 5.0
@@ -65,7 +65,9 @@ def test_implied_effect_covers_the_models_own_effect() -> None:
 
 
 def measured(**options: Any) -> Estimate:
-    return measured_effect(Pens(), image="image", **{"measure": biased, "factual": factual()} | QUESTION | options)
+    return measured_effect(
+        Pens(), Images(**{"name": "image", "measure": biased, "factual": factual()} | options), **QUESTION
+    )
 
 
 def test_measured_effect_is_corrected_by_the_bias_on_factual_images() -> None:
@@ -97,9 +99,8 @@ def test_interval_of_the_measured_effect_is_over_groups() -> None:
             world = self.single.counterfactual(do, seed=seed)
             return {name: tensor.repeat_interleave(2, dim=0) for name, tensor in world.items()}
 
-    question = {"image": "image", "measure": biased, "factual": twice} | QUESTION
-    naive = measured_effect(Twins(), **question)
-    clustered = measured_effect(Twins(), **question, groups=np.arange(100).repeat(2))
+    naive = measured_effect(Twins(), Images("image", biased, twice), **QUESTION)
+    clustered = measured_effect(Twins(), Images("image", biased, twice, groups=np.arange(100).repeat(2)), **QUESTION)
     assert width(clustered) == pytest.approx(np.sqrt(2) * width(naive), rel=0.05)
 
 
