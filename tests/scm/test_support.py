@@ -151,3 +151,18 @@ def test_the_warning_names_what_is_extrapolated(image: bool, tmp_path) -> None:
         warnings.simplefilter("error", SupportWarning)
         assert scm.counterfactual(few, {"y": 0.5}, seed=0).supported.all()
         assert scm.counterfactual({k: v[:3] for k, v in few.items()}, {"z": "+ 0.1"}, seed=0).supported.all()
+
+
+def test_a_unit_is_supported_only_if_all_its_nodes_are() -> None:
+    """The first of two children sees a parent that training never saw; the second does not depend on it."""
+    names = ("far", "near", "child", "other")
+    graph = CausalGraph("far -> child; near -> other", [Variable(name, "continuous") for name in names])
+    assert graph.nodes.index("child") < graph.nodes.index("other")
+    scm = StructuralCausalModel(graph, dict.fromkeys(names, "linear-gaussian"))
+    torch.manual_seed(0)
+    scm.initialize({name: torch.randn(500) for name in names})
+    scm.declare_fitted()
+    factual = {name: torch.zeros(2) for name in names}
+    with pytest.warns(SupportWarning, match="1 of 2 .* those of child"):
+        answer = scm.counterfactual(factual, {"far": torch.tensor([90.0, 0.0]), "near": 0.1})
+    assert answer.supported.tolist() == [False, True]
