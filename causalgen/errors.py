@@ -30,6 +30,7 @@ __all__ = [
     "NotIdentifiableError",
     "NotObservableError",
     "RenamedWarning",
+    "ReportError",
     "RunFolderError",
     "StorageError",
     "StudyError",
@@ -103,6 +104,10 @@ class DivergenceError(CausalgenError, ArithmeticError):
 
 class CheckpointError(CausalgenError, ValueError):
     """A saved model that is corrupted, foreign, or of another graph."""
+
+
+class ReportError(CausalgenError, ValueError):
+    """A report lacks a part that its template shows."""
 
 
 class StudyError(CausalgenError, ValueError):

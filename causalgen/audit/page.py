@@ -10,11 +10,9 @@ from ..graph import CausalGraph
 from ..machine import versions
 from ..reports import Highlight, plot_changes, plot_graph, plot_samples
 from ..reports.citations import cite
-from ..reports.effects.latex import latex_document
-from ..reports.effects.markdown import markdown_page
 from ..reports.folder import Picture, ReportFolder
-from ..reports.page import html_page
-from ..reports.parts import Part, Section
+from ..reports.parts import Page, Part, Section
+from ..reports.render import Format, render
 from ..reports.style import number
 from ..reports.tables import pairs_table
 from .movers import Movers
@@ -26,6 +24,7 @@ from .words import CHANGE, MOVERS, TICKS, TRUST, WORDS
 
 __all__ = ["write_audit"]
 
+FILES: dict[Format, str] = {"html": "audit.html", "markdown": "audit.md", "latex": "audit.tex"}
 MOST_ANSWERS = 8
 FEW = 6
 """Most changes of subgroups to name in a sentence."""
@@ -60,16 +59,11 @@ def write_audit(
     root = ReportFolder(folder, tables=False)
     tables = dict(zip(("json", "changes", "trust", "movers"), report.write(folder), strict=True))
     question = f"How does the score “{report.outcome}” of the same image change when an attribute is set?"
-    title, answers = f"Audit: {report.outcome}", _answers(report)
     sections = _sections(report, graph, root)
     sections.append(_provenance(report, dict(about or {}), command))
     sections.append(Section("methods", "Methods to cite", [Part(works=cite(CITED))]))
-    pages = {
-        "html": ("audit.html", html_page(title, question, answers, sections)),
-        "markdown": ("audit.md", markdown_page(question, answers, sections)),
-        "latex": ("audit.tex", latex_document(question, answers, sections)),
-    }
-    return {name: root.write(file, text.encode()) for name, (file, text) in pages.items()} | tables
+    page = Page(f"Audit: {report.outcome}", question, _answers(report), sections)
+    return {form: root.write(file, render(page, form).encode()) for form, file in FILES.items()} | tables
 
 
 def _answers(report: AuditReport) -> list[Highlight]:

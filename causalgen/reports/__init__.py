@@ -2,7 +2,7 @@
 
 from .changes_plot import plot_changes
 from .citations import CITATIONS, Citation
-from .content import DataSummary, Gallery, Highlight, MechanismSummary, ReportContent
+from .content import DataSummary, Gallery, MechanismSummary, ReportContent
 from .counterfactual_files import CounterfactualFiles, write_counterfactual
 from .counterfactual_plot import plot_counterfactual
 from .curves import ResponseCurve, plot_history, plot_response
@@ -14,6 +14,7 @@ from .image_changes import change_sentence, lead_changes
 from .images import plot_samples
 from .marginals import plot_data
 from .metric_plot import plot_metrics
+from .parts import Highlight
 from .world_plot import plot_worlds
 from .write import write_report
 

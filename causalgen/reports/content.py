@@ -11,30 +11,14 @@ from ..graph import CausalGraph
 from .citations import Citation
 from .curves import ResponseCurve
 from .effects.findings import EffectFindings
+from .parts import Highlight
 
 if TYPE_CHECKING:
     from ..datasets import Dataset
     from ..metrics import ImageChange, MetricTable
     from ..scm import Counterfactual, StructuralCausalModel
 
-__all__ = ["DataSummary", "Gallery", "Highlight", "MechanismSummary", "ReportContent"]
-
-
-@dataclass(frozen=True)
-class Highlight:
-    """One line of the answer box.
-
-    Args:
-        label: The question, such as "Effect of ...".
-        value: The number as text, with interval and unit.
-        note: What to compare it with: truth, control, floor.
-        link: Text and address of further results; None for none.
-    """
-
-    label: str
-    value: str
-    note: str = ""
-    link: tuple[str, str] | None = None
+__all__ = ["DataSummary", "Gallery", "MechanismSummary", "ReportContent"]
 
 
 @dataclass(frozen=True, eq=False)

@@ -5,9 +5,10 @@ from typing import TYPE_CHECKING
 
 import pandas as pd
 
-from .content import Highlight, ReportContent
+from .content import ReportContent
 from .effects.findings import EffectFindings
 from .image_changes import change_highlights
+from .parts import Highlight
 from .style import number, with_interval
 from .tables import floor_note
 from .words import POPULATIONS

@@ -4,8 +4,8 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from .content import Highlight
 from .folder import Group, Row, Table
+from .parts import Highlight
 from .style import number, with_interval
 
 if TYPE_CHECKING:

@@ -7,7 +7,7 @@ from typing import Literal, NamedTuple
 from .citations import Citation
 from .folder import Picture, Table
 
-__all__ = ["Formula", "Part", "Section"]
+__all__ = ["Formula", "Highlight", "Page", "Part", "Section"]
 
 
 class Formula(NamedTuple):
@@ -16,6 +16,23 @@ class Formula(NamedTuple):
     plain: str
     latex: str
     reason: str = ""
+
+
+@dataclass(frozen=True)
+class Highlight:
+    """One line of the answer box.
+
+    Args:
+        label: The question, such as "Effect of ...".
+        value: The number as text, with interval and unit.
+        note: What to compare it with: truth, control, floor.
+        link: Text and address of further results; None for none.
+    """
+
+    label: str
+    value: str
+    note: str = ""
+    link: tuple[str, str] | None = None
 
 
 @dataclass
@@ -68,3 +85,20 @@ class Section:
     title: str
     parts: list[Part]
     reading: str = ""
+
+
+@dataclass
+class Page:
+    """A report, independent of its format; `causalgen.reports.render.render` writes it.
+
+    Args:
+        title: Its title.
+        question: The question that it answers.
+        highlights: Lines of the answer box.
+        sections: Its sections, in their order.
+    """
+
+    title: str
+    question: str
+    highlights: Sequence[Highlight]
+    sections: Sequence[Section]

@@ -5,7 +5,8 @@ from pathlib import Path
 from .content import ReportContent
 from .folder import ReportFolder
 from .highlights import answers
-from .page import html_page
+from .parts import Page
+from .render import render
 from .sections import sections
 
 __all__ = ["write_report"]
@@ -28,5 +29,5 @@ def write_report(folder: str | Path, content: ReportContent) -> Path:
         RunFolderError: The folder cannot be written.
     """
     run = ReportFolder(folder)
-    page = html_page(content.name, content.question, answers(content), sections(content, run))
-    return run.write("report.html", page.encode())
+    page = Page(content.name, content.question, answers(content), sections(content, run))
+    return run.write("report.html", render(page, "html").encode())

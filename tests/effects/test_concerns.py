@@ -17,8 +17,7 @@ from causalgen.effects import EffectReport, estimate_effect
 from causalgen.effects.diagnostics import Diagnostics, examine
 from causalgen.effects.report import Estimate, Refutation
 from causalgen.graph import CausalGraph
-from causalgen.reports.effects.latex import escape_latex
-from causalgen.reports.effects.markdown import escape
+from causalgen.reports.escapes import escape_latex, escape_markdown
 
 ROWS = 500
 QUICK = {"methods": ["linear adjustment"], "refute": False}
@@ -165,11 +164,11 @@ def test_the_first_line_agrees_with_the_rows_below_it(name: str, tmp_path: Path)
     shown = line.rstrip(".")
     pages = {one: path.read_text(encoding="utf-8") for one, path in written.items() if one != "csv"}
     assert report.describe(doubt).splitlines()[2].strip() == line
-    assert escape(line) in pages["markdown"]
+    assert escape_markdown(line) in pages["markdown"]
     if name in DRAWN:
         assert shown[1:] in re.sub(r"&#39;|&#x27;", "'", pages["html"])
         assert escape_latex(line) in pages["latex"]
-        assert escape(line) in "".join(json.loads(pages["notebook"])["cells"][0]["source"])
+        assert escape_markdown(line) in "".join(json.loads(pages["notebook"])["cells"][0]["source"])
     for page in (*pages.values(), report.describe(doubt)):
         assert ("No concern was found" in page) == (not doubt.reasons)
     for page in (str(report), repr(report), report._repr_html_()):

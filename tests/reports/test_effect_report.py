@@ -1,11 +1,11 @@
 """An effect report in every format: complete, escaped, readable again, and never a p-value without its hypothesis."""
 
 import ast
-import json
 import re
 from dataclasses import replace
 from pathlib import Path
 
+import nbformat
 import numpy as np
 import pandas as pd
 import pytest
@@ -14,12 +14,13 @@ from html_page import Page
 from causalgen.effects import Agreement, EffectReport, Estimate, estimate_effect
 from causalgen.effects.agreement_result import AgreementPair
 from causalgen.effects.diagnostics import Diagnostics, examine
-from causalgen.errors import DataError, UnknownNameError
+from causalgen.errors import DataError, ReportError, UnknownNameError
 from causalgen.graph import CausalGraph, identify
 from causalgen.reports import plot_balance, plot_overlap, plot_sensitivity, write_effect_report
-from causalgen.reports.effects.latex import escape_latex, latex_document
-from causalgen.reports.effects.markdown import escape
+from causalgen.reports.escapes import escape_latex, escape_markdown
 from causalgen.reports.parts import Formula, Part, Section
+from causalgen.reports.parts import Page as Contents
+from causalgen.reports.render import Format, fill, render
 
 GRAPH = CausalGraph([("a_ge|x", "drug"), ("a_ge|x", "health"), ("a_ge|x", "hair"), ("drug", "health")])
 SECTIONS = ["effect", "assumptions", "refutations", "confounding", "overlap", "controls", "independencies"]
@@ -163,7 +164,7 @@ def test_markdown_tables_are_whole(written: dict[str, Path], doubt: Diagnostics)
     assert text.count("<details>") == text.count("</details>") > 0
     for path in re.findall(r"!\[.*?\]\((\S+)\)", text):
         assert (written["markdown"].parent / path).is_file()
-    assert escape(doubt.fragile) in text
+    assert escape_markdown(doubt.fragile) in text
 
 
 def test_latex_is_balanced_and_escaped(written: dict[str, Path]) -> None:
@@ -191,7 +192,8 @@ def test_names_in_formulas_are_spelt_and_long_formulas_may_break() -> None:
     names = ["a^b", "c\\d", "e ≥ 3", *(f"covariate number {place}" for place in range(8))]
     graph = CausalGraph([*((name, end) for name in names for end in ("x", "y")), ("x", "y")])
     estimand = identify(graph, treatment="x", outcome="y")
-    text = latex_document("t", [], [Section("s", "S", [Part(formulas=[Formula(estimand.formula, estimand.latex)])])])
+    part = Part(formulas=[Formula(estimand.formula, estimand.latex)])
+    text = render(Contents("t", "t?", [], [Section("s", "S", [part])]), "latex")
     for written in (r"\mathrm{a\wedge b}", r"\mathrm{c\backslash d}", r"\mathrm{e\ \geq \ 3}", r", \allowbreak "):
         assert written in text
     assert r"\begin{flushleft}" in text
@@ -203,8 +205,8 @@ def test_characters_of_latex_and_markdown() -> None:
         r"50 \% of \$x\_1 \& \{y\} \#2 \textasciitilde{}\textasciicircum{}\textbackslash{} "
         r"\textless{}a\textgreater{}"
     )
-    assert escape("| a\n*b*") == r"\| a \*b\*"
-    assert escape("#1 &lt; 2") == r"\#1 \&lt; 2"
+    assert escape_markdown("| a\n*b*") == r"\| a \*b\*"
+    assert escape_markdown("#1 &lt; 2") == r"\#1 \&lt; 2"
     assert escape_latex("* [a]") == "{*} {[}a]"
 
 
@@ -228,7 +230,8 @@ def test_a_report_of_little_is_written_all_the_same(report: EffectReport, table:
 
 
 def test_notebook_is_a_notebook_whose_code_compiles(written: dict[str, Path], table: pd.DataFrame) -> None:
-    content = json.loads(written["notebook"].read_text(encoding="utf-8"))
+    content = nbformat.read(written["notebook"], as_version=4)
+    nbformat.validate(content)
     assert (content["nbformat"], content["nbformat_minor"]) == (4, 5)
     assert len({cell["id"] for cell in content["cells"]}) == len(content["cells"])
     for cell in content["cells"]:
@@ -239,16 +242,11 @@ def test_notebook_is_a_notebook_whose_code_compiles(written: dict[str, Path], ta
     pd.testing.assert_frame_equal(beside, table.drop(columns="unused"))
 
 
-def test_notebook_follows_the_format(written: dict[str, Path]) -> None:
-    nbformat = pytest.importorskip("nbformat")
-    nbformat.validate(nbformat.read(written["notebook"], as_version=4))
-
-
 def test_notebook_makes_the_numbers_again(
     written: dict[str, Path], report: EffectReport, doubt: Diagnostics, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(written["notebook"].parent)
-    content = json.loads(written["notebook"].read_text(encoding="utf-8"))
+    content = nbformat.read(written["notebook"], as_version=4)
     space: dict = {"display": lambda value: None}
     for cell in content["cells"]:
         if cell["cell_type"] == "code":
@@ -256,6 +254,15 @@ def test_notebook_makes_the_numbers_again(
     pd.testing.assert_frame_equal(space["report"].to_frame(), report.to_frame())
     pd.testing.assert_frame_equal(space["report"].refutation_frame(), report.refutation_frame())
     assert space["doubt"].summary == doubt.summary
+
+
+@pytest.mark.parametrize("form", ["html", "markdown", "latex"])
+def test_a_missing_part_is_named_with_its_template(form: Format) -> None:
+    sections: list = [Section("s", "S", [None])]  # type: ignore[list-item]
+    with pytest.raises(ReportError, match=r"the template 'page\.\w+\.j2' shows; got no 'heading' in None"):
+        render(Contents("t", "t?", [], sections), form)
+    with pytest.raises(ReportError, match=r"template 'notebook.md.j2' shows; got no 'page'"):
+        fill("notebook.md.j2", "markdown")
 
 
 def test_formats_are_chosen(report: EffectReport, table: pd.DataFrame, tmp_path: Path) -> None:

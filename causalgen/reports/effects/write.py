@@ -1,6 +1,6 @@
 """A separate effect report: a page, a notebook, Markdown, LaTeX, tables."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -8,17 +8,14 @@ from typing import TYPE_CHECKING, Any
 from ...errors import UnknownNameError, nearest
 from ...graph import CausalGraph
 from ...spreadsheets import csv_text
-from ..content import Highlight
 from ..folder import ReportFolder
 from ..highlights import effect_highlight
-from ..page import html_page
-from ..parts import Part, Section
+from ..parts import Page, Part, Section
+from ..render import Format, render
 from ..tables import pairs_table
 from ..words import POPULATIONS
 from .findings import EffectFindings
-from .latex import latex_document
-from .markdown import markdown_page
-from .notebook import TABLE, notebook, used_columns
+from .notebook import TABLE, notebook, used_rows
 from .sections import effect_sections
 from .works import effect_works
 
@@ -30,25 +27,9 @@ if TYPE_CHECKING:
 
 __all__ = ["FORMATS", "check_formats", "write_effect_report"]
 
-Write = Callable[[EffectFindings, str, Sequence[Highlight], Sequence[Section]], str]
-
-PAGES: dict[str, tuple[str, Write]] = {
-    "html": (
-        "effect.html",
-        lambda findings, title, answers, sections: html_page(title, findings.report.question, answers, sections),
-    ),
-    "markdown": (
-        "effect.md",
-        lambda findings, title, answers, sections: markdown_page(findings.report.question, answers, sections),
-    ),
-    "latex": (
-        "effect.tex",
-        lambda findings, title, answers, sections: latex_document(findings.report.question, answers, sections),
-    ),
-    "notebook": ("effect.ipynb", lambda findings, title, answers, sections: notebook(findings, answers, sections)),
-}
-FORMATS = (*PAGES, "csv")
-ILLUSTRATED = {"html", "markdown", "latex"}
+FILES: dict[Format, str] = {"html": "effect.html", "markdown": "effect.md", "latex": "effect.tex"}
+NOTEBOOK = "effect.ipynb"
+FORMATS = (*FILES, "notebook", "csv")
 
 
 def write_effect_report(
@@ -89,14 +70,16 @@ def write_effect_report(
     chosen = (
         [one for one in FORMATS if one != "notebook" or reproducible] if formats is None else check_formats(formats)
     )
-    root = ReportFolder(folder, figures=bool(ILLUSTRATED.intersection(chosen)), tables="csv" in chosen)
+    root = ReportFolder(folder, figures=bool(set(FILES).intersection(chosen)), tables="csv" in chosen)
     sections = [*effect_sections(findings, root), _provenance(findings), _methods(findings)]
     title = f"Effect of {report.treatment_name} on {report.outcome}"
-    answers = [replace(effect_highlight(findings), label="Estimate")]
-    pages = {one: write(findings, title, answers, sections) for one, (_, write) in PAGES.items() if one in chosen}
-    written = {one: root.write(PAGES[one][0], page.encode()) for one, page in pages.items()}
-    if "notebook" in written and table is not None:
-        root.write(TABLE, csv_text(table[used_columns(findings)]).encode())
+    page = Page(title, report.question, [replace(effect_highlight(findings), label="Estimate")], sections)
+    written: dict[str, Path] = {
+        one: root.write(file, render(page, one).encode()) for one, file in FILES.items() if one in chosen
+    }
+    if "notebook" in chosen:
+        written["notebook"] = root.write(NOTEBOOK, notebook(findings, page).encode())
+        root.write(TABLE, csv_text(used_rows(findings)).encode())
     if "csv" in chosen:
         written["csv"] = root.root / "tables" / "effect.csv"
     return written
