@@ -5,7 +5,8 @@ import before an old name is used.
 """
 
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import fields, replace
 from importlib import import_module
 from importlib.abc import Loader, MetaPathFinder
 from importlib.machinery import ModuleSpec
@@ -15,7 +16,7 @@ from typing import Any
 
 from .errors import RenamedWarning, warn
 
-__all__ = ["ADAPTERS", "MOVED_MODULES", "MOVED_NAMES", "OldPlaces", "keep_old_names"]
+__all__ = ["ADAPTERS", "MOVED_MODULES", "MOVED_NAMES", "OldPlaces", "keep_old_names", "with_old_options"]
 
 MOVED_MODULES = {
     "causalgen.effects.doubt": "causalgen.effects.diagnostics",
@@ -152,3 +153,24 @@ def _new_place(old: str) -> str:
 
 def _warn_of(old: str, new: str) -> None:
     warn(f"{old} is now {new}. Use the new name: the old one will be removed in the next release.", RenamedWarning)
+
+
+def with_old_options(function: str, given: Mapping[str, Any], **holders: Any) -> tuple[Any, ...]:
+    """The objects that hold the options of a function, changed by those options that are still given one by one.
+
+    Args:
+        function: Name of the function, for messages.
+        given: Options that the function itself does not have.
+        holders: Objects that hold options, by the name of the parameter that takes each.
+
+    Raises:
+        TypeError: An option that no object holds.
+    """
+    for name, value in given.items():
+        holder = next((key for key, held in holders.items() if name in {f.name for f in fields(held)}), None)
+        if holder is None:
+            raise TypeError(f"{function}() got an unexpected keyword argument {name!r}")
+        kind = type(holders[holder]).__name__
+        _warn_of(f"{function}({name}=...)", f"{function}({holder}={kind}({name}=...))")
+        holders[holder] = replace(holders[holder], **{name: value})
+    return tuple(holders.values())

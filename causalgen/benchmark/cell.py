@@ -24,7 +24,7 @@ from ..files import write_whole
 from ..machine import MemoryMeter
 from ..mechanisms import Abductive
 from ..mechanisms.catalog import mechanism_class
-from ..metrics import evaluate, protocol_named
+from ..metrics import Readers, evaluate, protocol_named
 from ..nn import seeded
 from ..scm import StructuralCausalModel, load, save
 from ..spreadsheets import write_csv
@@ -249,11 +249,9 @@ def _measure(
         path = _metrics(folder, name)
         if path.exists():
             continue
-        table = evaluate(
-            scm, shared.data, queries=queries, measure=shared.measure, predictors=shared.predictors,
-            latents=shared.latents, protocol=protocol_named(name), particles=form.particles, image=shared.image,
-            rows=form.rows, cycle_rows=form.cycle_rows, bars=bars,
-        )  # fmt: skip
+        readers = Readers(shared.measure, predictors=shared.predictors, latents=shared.latents, image=shared.image)
+        protocol = replace(protocol_named(name), rows=form.rows, cycle_rows=form.cycle_rows, particles=form.particles)
+        table = evaluate(scm, shared.data, queries=queries, readers=readers, protocol=protocol, bars=bars)
         temporary = path.with_suffix(".part")
         write_csv(table.to_frame(), temporary)
         temporary.replace(path)

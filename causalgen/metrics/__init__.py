@@ -4,9 +4,10 @@ from .axioms import composition, reversibility
 from .bootstrap import Interval, bootstrap
 from .calibration import calibration
 from .case import Answer, Case, ask
+from .cohort import Cohort, Readers
 from .collapse import collapsed, mode_collapse
 from .controls import untrained_control
-from .effectiveness import Measure, effectiveness
+from .effectiveness import effectiveness
 from .evaluate import evaluate
 from .image_change import ImageChange, image_changes
 from .images import l1, ssim, to_bytes
@@ -14,22 +15,24 @@ from .kept import classifier_accuracy, kept
 from .leak import noise_leak, predictability
 from .minimality import minimality
 from .predicted import predicted_effectiveness
-from .protocol import CAUSALGEN, PROTOCOLS, PUBLISHED, Protocol, protocol_named, with_residual
+from .protocol import AS_FITTED, CAUSALGEN, PROTOCOLS, PUBLISHED, Protocol, protocol_named, with_residual
 from .queries import Query, donors, draw_from_other_bin, draw_query
 from .realism import frechet_distance, kernel_distance, realism
 from .result import MetricResult, MetricTable
 from .samples import draw_samples, sample_quality
-from .spaces import Space, feature_space, fit_latents, kept_latents, latent_space
+from .spaces import Measure, Space, feature_space, fit_latents, kept_latents, latent_space
 from .strokes import stroke_measures
 from .truth import attribute_error_to_truth, image_error_to_truth
 from .units import Units
 
 __all__ = [
+    "AS_FITTED",
     "CAUSALGEN",
     "PROTOCOLS",
     "PUBLISHED",
     "Answer",
     "Case",
+    "Cohort",
     "ImageChange",
     "Interval",
     "Measure",
@@ -37,6 +40,7 @@ __all__ = [
     "MetricTable",
     "Protocol",
     "Query",
+    "Readers",
     "Space",
     "Units",
     "ask",

@@ -11,15 +11,15 @@ import warnings
 from collections.abc import Mapping, Sequence
 
 import numpy as np
+from numpy.typing import NDArray
 from torch import Tensor
 
-from ..datasets import Dataset
-from ..datasets.labels import RowLabels
 from ..errors import SupportWarning
 from ..graph import CausalGraph
 from ..mechanisms import Abduction
 from ..scm import StructuralCausalModel
 from .case import Case
+from .cohort import Cohort
 from .controls import IDENTITY, MODEL, ORACLE, redraw
 from .images import l1, to_bytes
 from .result import MetricResult
@@ -31,89 +31,60 @@ CYCLES = (1, 10)
 BY_CONSTRUCTION = "by construction"
 
 
-def composition(
-    models: Mapping[str, StructuralCausalModel],
-    data: Dataset,
-    rows: RowLabels,
-    nodes: Sequence[str],
-    *,
-    image: str,
-    cycles: Sequence[int] = CYCLES,
-    seed: int = 0,
-) -> list[MetricResult]:
+def composition(cohort: Cohort, nodes: Sequence[str], *, cycles: Sequence[int] = CYCLES) -> list[MetricResult]:
     """L1 to the factual image after null interventions, the noise abducted anew in each cycle; grey levels.
 
     The intervened nodes are those of `nodes` that do not descend from another, so that all mechanisms below them run.
     The oracle redraws the factual image once with its own attributes.
 
     Args:
-        models: Models by row, "model" among them.
-        data: The data set.
-        rows: Row labels of the units, `(N,)`.
+        cohort: The units and the models.
         nodes: Nodes that the queries intervene on.
-        image: Name of the image node.
         cycles: Numbers of cycles after which to compare.
-        seed: Seed of abduction and bootstrap.
     """
-    factual = data.rows(rows)
-    null = {name: factual[name] for name in _sources(data.graph, nodes)}
-    supported = np.ones(len(rows), dtype=bool)
-    errors: dict[str, dict[int, np.ndarray]] = {row: {} for row in models}
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", SupportWarning)
-        for row, scm in models.items():
-            values: Mapping[str, Tensor] = factual
-            for cycle in range(1, max(cycles) + 1):
-                world = scm.counterfactual(values, null, seed=seed + cycle)
-                values = dict(world)
-                if cycle == 1 and row == MODEL:
-                    supported = world.supported.cpu().numpy()
-                if cycle in cycles:
-                    errors[row][cycle] = l1(to_bytes(world[image]), factual[image])
-    units = Units(
-        f"do({', '.join(f'{name} = own value' for name in null)})", data.groups(rows).numpy(), supported, seed
-    )
-    errors[IDENTITY] = {cycle: np.zeros(len(rows)) for cycle in cycles}
-    if data.truth is not None and 1 in cycles:
-        errors[ORACLE] = {1: l1(redraw(data.truth, factual[image], factual), factual[image])}
-    notes = {row: _note(scm, image) for row, scm in models.items()} | {IDENTITY: BY_CONSTRUCTION}
+    factual, real, truth = cohort.factual, cohort.real, cohort.data.truth
+    null = {name: factual[name] for name in _sources(cohort.graph, nodes)}
+    supported = np.ones(len(cohort.rows), dtype=bool)
+    errors: dict[int, dict[str, NDArray]] = {cycle: {} for cycle in cycles}
+    for row, scm in cohort.models.items():
+        values: Mapping[str, Tensor] = factual
+        for cycle in range(1, max(cycles) + 1):
+            with warnings.catch_warnings(action="ignore", category=SupportWarning):
+                world = scm.counterfactual(values, null, seed=cohort.seed + cycle)
+            values = dict(world)
+            if cycle == 1 and row == MODEL:
+                supported = world.supported.cpu().numpy()
+            if cycle in cycles:
+                errors[cycle][row] = l1(to_bytes(world[cohort.image]), real)
+    units = Units(f"do({', '.join(f'{name} = own value' for name in null)})", cohort.groups, supported, cohort.seed)
+    notes = {row: _note(scm, cohort.image) for row, scm in cohort.models.items()} | {IDENTITY: BY_CONSTRUCTION}
     results = []
-    for cycle in cycles:
+    for cycle, by_row in errors.items():
+        by_row[IDENTITY] = np.zeros(len(cohort.rows))
+        if truth is not None and cycle == 1:
+            by_row[ORACLE] = l1(redraw(truth, real, factual), real)
         metric = f"composition L1 ({cycle} cycle{'s' if cycle > 1 else ''})"
-        for row, by_cycle in errors.items():
-            if cycle in by_cycle:
-                results += units.results(metric, row, by_cycle[cycle], unit="grey levels", note=notes.get(row, ""))
+        results += units.results(metric, by_row, unit="grey levels", notes=notes)
     return results
 
 
-def reversibility(
-    case: Case, models: Mapping[str, StructuralCausalModel], data: Dataset, *, seed: int = 0
-) -> list[MetricResult]:
-    """L1 to the factual image after the query and its undoing, do(v = factual value); grey levels.
-
-    Args:
-        case: A query with its answers.
-        models: Models by row.
-        data: The data set, for the oracle.
-        seed: Seed of the second abduction.
-    """
-    factual = case.factual[case.image]
-    undo = {name: case.factual[name] for name in case.query.do}
-    results = []
+def reversibility(case: Case) -> list[MetricResult]:
+    """L1 to the factual image after the query and its undoing, do(v = factual value); grey levels."""
+    cohort = case.cohort
+    undo = {name: cohort.factual[name] for name in case.query.do}
+    backs, notes = {}, {}
     for answer in case.answers:
-        note = ""
         if answer.world is not None:
-            scm = models[answer.row]
-            with warnings.catch_warnings():
-                warnings.simplefilter("ignore", SupportWarning)
-                back = to_bytes(scm.counterfactual(dict(answer.world), undo, seed=seed)[case.image])
-            note = _note(scm, case.image, ", up to clipped pixels")
-        elif answer.row == ORACLE and data.truth is not None:
-            back = redraw(data.truth, answer.images, case.factual)
+            scm = cohort.models[answer.row]
+            with warnings.catch_warnings(action="ignore", category=SupportWarning):
+                back = scm.counterfactual(dict(answer.world), undo, seed=cohort.seed + 1)[cohort.image]
+            backs[answer.row], notes[answer.row] = to_bytes(back), _note(scm, cohort.image, ", up to clipped pixels")
+        elif answer.row == ORACLE and cohort.data.truth is not None:
+            backs[answer.row] = redraw(cohort.data.truth, answer.images, cohort.factual)
         else:
-            back, note = factual, BY_CONSTRUCTION
-        results += case.units.results("reversibility L1", answer.row, l1(back, factual), unit="grey levels", note=note)
-    return results
+            backs[answer.row], notes[answer.row] = cohort.real, BY_CONSTRUCTION
+    errors = {row: l1(back, cohort.real) for row, back in backs.items()}
+    return case.units.results("reversibility L1", errors, unit="grey levels", notes=notes)
 
 
 def _sources(graph: CausalGraph, nodes: Sequence[str]) -> list[str]:

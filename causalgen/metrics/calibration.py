@@ -7,63 +7,53 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..errors import SupportWarning
-from ..scm import StructuralCausalModel
 from .case import Case
 from .controls import MODEL
-from .effectiveness import Measure
 from .images import to_bytes
 from .result import MetricResult
+from .spaces import Measure
 from .units import Units
 
-__all__ = ["LEVEL", "PARTICLES", "calibration", "uncertain"]
+__all__ = ["LEVEL", "PARTICLES", "calibration"]
 
 LEVEL = 0.9
 PARTICLES = 20
 MOST_UNITS = 100
 
 
-def uncertain(scm: StructuralCausalModel, image: str) -> bool:
-    """Whether repeated abduction of the image draws different noise."""
-    return scm.mechanisms[image].abduction.is_random
-
-
-def calibration(
-    case: Case, scm: StructuralCausalModel, measure: Mapping[str, Measure], *, particles: int = PARTICLES, seed: int = 0
-) -> list[MetricResult]:
+def calibration(case: Case, measure: Mapping[str, Measure], *, particles: int = PARTICLES) -> list[MetricResult]:
     """Share of units whose attribute, measured on the true counterfactual image, lies in the interval over particles.
 
     The interval holds the central 90 % of the attribute measured on the particles' images, or with fewer than 19 of them their
-    whole range; the floor is the share that a calibrated model reaches. At most 100 units are used.
+    whole range; the floor is the share that a calibrated model reaches. At most 100 units are used. Without a known truth,
+    or where abduction of the image leaves no uncertainty, there are no results.
 
     Args:
-        case: A query with its answers; its truth must be known.
-        scm: A model whose image is abducted at random.
+        case: A query with its answers.
         measure: Measurements of images by continuous attribute.
         particles: Draws of each unit's noise.
-        seed: Seed of the draws.
     """
-    if case.truth is None or not uncertain(scm, case.image):
+    cohort = case.cohort
+    if case.truth is None or not cohort.mechanism.abduction.is_random:
         return []
     few = slice(0, MOST_UNITS)
-    units = Units(case.units.query, case.units.groups[few], case.units.supported[few], case.units.seed)
-    factual = {name: column[few] for name, column in case.factual.items()}
+    units = Units(case.units.query, cohort.groups[few], case.units.supported[few], cohort.seed)
+    factual = {name: column[few] for name, column in cohort.factual.items()}
     do = {name: value[few] for name, value in case.query.do.items()}
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", SupportWarning)
-        images = to_bytes(scm.counterfactual(factual, do, particles=particles, seed=seed)[case.image])
+    with warnings.catch_warnings(action="ignore", category=SupportWarning):
+        world = cohort.models[MODEL].counterfactual(factual, do, particles=particles, seed=cohort.seed)
+    images = to_bytes(world[cohort.image])
     nominal, results = _nominal(particles), []
+    notes = {MODEL: f"nominal {nominal:.2f}, {particles} particles"}
     for name, function in measure.items():
         drawn = np.asarray(function(images.flatten(0, 1)), dtype=np.float64).reshape(images.shape[:2])
         true = np.asarray(function(case.truth.images[few]), dtype=np.float64)
         known = np.isfinite(true) & np.isfinite(drawn).all(0)
         low, high = _interval(np.where(np.isfinite(drawn), drawn, 0))
-        held = (low <= true) & (true <= high) & known
-        note = f"nominal {nominal:.2f}, {particles} particles"
-        results += units.results(
-            f"{name} interval coverage", MODEL, held.astype(float), floor=nominal, better="", note=note
-        )
-        unit = case.graph[name].unit or ""
-        results += units.results(f"{name} interval width", MODEL, high - low, unit=unit, better="", note=note)
+        held, width = {MODEL: ((low <= true) & (true <= high) & known).astype(float)}, {MODEL: high - low}
+        results += units.results(f"{name} interval coverage", held, floor=nominal, better="", notes=notes)
+        unit = cohort.graph[name].unit or ""
+        results += units.results(f"{name} interval width", width, unit=unit, better="", notes=notes)
     return results
 
 

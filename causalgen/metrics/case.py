@@ -6,11 +6,9 @@ from dataclasses import dataclass
 
 from torch import Tensor
 
-from ..datasets import Dataset
-from ..datasets.labels import RowLabels
 from ..errors import DataError, SupportWarning
-from ..graph import CausalGraph
-from ..scm import Counterfactual, Posterior
+from ..scm import Counterfactual
+from .cohort import Cohort
 from .controls import FLOOR, IDENTITY, MODEL, ORACLE, redraw
 from .images import to_bytes
 from .queries import Query
@@ -42,9 +40,7 @@ class Case:
 
     Args:
         query: The intervention.
-        graph: The graph, for the variables' units and ranges.
-        image: Name of the image node.
-        factual: Observed values, the image uint8.
+        cohort: The units and the models.
         units: The units, labelled with the query.
         answers: One for each row of the tables.
         truth: The true counterfactual, if the generator is known and determines it.
@@ -52,9 +48,7 @@ class Case:
     """
 
     query: Query
-    graph: CausalGraph
-    image: str
-    factual: Mapping[str, Tensor]
+    cohort: Cohort
     units: Units
     answers: tuple[Answer, ...]
     truth: Answer | None = None
@@ -68,37 +62,25 @@ class Case:
         return self[MODEL].values if answer.row == IDENTITY else answer.values
 
 
-def ask(
-    query: Query, posteriors: Mapping[str, Posterior], data: Dataset, rows: RowLabels, *, image: str, seed: int
-) -> Case:
-    """Evaluate one query for all rows.
-
-    Args:
-        query: The intervention.
-        posteriors: Abducted units by row, "model" among them.
-        data: The data set, for the factual values and the truth.
-        rows: Row labels of the units, `(N,)`.
-        image: Name of the image node.
-        seed: Seed of the bootstrap.
-    """
-    factual = data.rows(rows)
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", SupportWarning)  # tables have a stratum for it
-        worlds = {row: posterior.counterfactual(query.do) for row, posterior in posteriors.items()}
-    answers = [_of_world(row, world, image) for row, world in worlds.items()]
+def ask(query: Query, cohort: Cohort) -> Case:
+    """Evaluate one query for all rows."""
+    truth, factual = cohort.data.truth, cohort.factual
+    with warnings.catch_warnings(action="ignore", category=SupportWarning):  # tables have a stratum for it
+        worlds = {row: posterior.counterfactual(query.do) for row, posterior in cohort.posteriors.items()}
+    answers = [_of_world(row, world, cohort.image) for row, world in worlds.items()]
     on_cpu = {name: value.cpu() for name, value in query.do.items()}
-    answers.append(Answer(IDENTITY, factual[image], {**factual, **on_cpu}))
-    truth, note = None, ""
-    if data.truth is not None:
+    answers.append(Answer(IDENTITY, cohort.real, {**factual, **on_cpu}))
+    known, note = None, ""
+    if truth is not None:
         try:
-            true = data.truth.counterfactual(rows, on_cpu)
-            truth = Answer(FLOOR, true[image], true)
-            answers.append(Answer(ORACLE, redraw(data.truth, factual[image], true), true))
+            true = truth.counterfactual(cohort.rows, on_cpu)
+            known = Answer(FLOOR, true[cohort.image], true)
+            answers.append(Answer(ORACLE, redraw(truth, cohort.real, true), true))
         except DataError as error:
             note = f"{query.label}: the generator does not determine the counterfactual ({error})"
     supported = worlds[MODEL].supported.cpu().numpy().astype(bool)
-    units = Units(query.label, data.groups(rows).numpy(), supported, seed)
-    return Case(query, data.graph, image, factual, units, tuple(answers), truth, note)
+    units = Units(query.label, cohort.groups, supported, cohort.seed)
+    return Case(query, cohort, units, tuple(answers), known, note)
 
 
 def _of_world(row: str, world: Counterfactual, image: str) -> Answer:

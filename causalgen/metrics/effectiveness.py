@@ -4,7 +4,7 @@ Source: Monteiro, De Sousa Ribeiro, Pawlowski, Castro and Glocker, Measuring axi
 models, 2023; here with a measurement or a regressor, and with its floor.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 import torch
@@ -16,11 +16,9 @@ from ..predictors import Regressor
 from .case import Answer, Case
 from .controls import FLOOR
 from .result import MetricResult
+from .spaces import Measure
 
-__all__ = ["Measure", "effectiveness", "effectiveness_metric"]
-
-Measure = Callable[[Tensor], NDArray]
-"""Function of uint8 images `(N, C, H, W)` to one measured number each, `(N,)`, NaN where it cannot measure."""
+__all__ = ["effectiveness", "effectiveness_metric"]
 
 
 def effectiveness(case: Case, measure: Mapping[str, Measure]) -> list[MetricResult]:
@@ -34,18 +32,20 @@ def effectiveness(case: Case, measure: Mapping[str, Measure]) -> list[MetricResu
         measure: Measurements by continuous attribute.
     """
     results = []
-    nothing_generated = case.truth or Answer(FLOOR, case.factual[case.image], case.factual)
+    nothing_generated = case.truth or Answer(FLOOR, case.cohort.real, case.cohort.factual)
     answers = [*case.answers, nothing_generated]
     for name, function in measure.items():
-        variable = case.graph[name]
-        bounds = variable.support or (float(case.factual[name].min()), float(case.factual[name].max()))
+        variable, own = case.cohort.graph[name], case.cohort.factual[name]
+        bounds = variable.support or (float(own.min()), float(own.max()))
         measured = _measured(name, function, answers)
         wanted = [*(case.shown(answer)[name] for answer in case.answers), nothing_generated.values[name]]
         errors = [_error(found, target, bounds) for found, target in zip(measured, wanted)]
-        for answer, error in zip(answers, errors):
-            results += case.units.results(
-                effectiveness_metric(name, function), answer.row, error, floor=errors[-1], unit=variable.unit or ""
-            )
+        results += case.units.results(
+            effectiveness_metric(name, function),
+            {answer.row: error for answer, error in zip(answers, errors)},
+            floor=errors[-1],
+            unit=variable.unit or "",
+        )
     return results
 
 

@@ -1,29 +1,27 @@
 """All metrics of a fitted model on test units, with controls, strata, floors and intervals, in one table."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from typing import Any
 
-import torch
-from numpy.typing import NDArray
 from rich.progress import Progress
-from torch import Tensor, nn
 
 from ..datasets import Dataset
-from ..datasets.labels import RowLabels
-from ..errors import DataError, UnknownNameError, nearest
-from ..graph import CausalGraph
+from ..errors import DataError
 from ..mechanisms import Abductive
-from ..predictors import AttributePredictor, Classifier
+from ..moved import with_old_options
 from ..scm import StructuralCausalModel
 from .axioms import composition, reversibility
-from .calibration import calibration, uncertain
-from .case import ask
+from .calibration import calibration
+from .case import Case, ask
+from .cohort import Cohort, Readers, choose, image_node
 from .controls import MODEL, UNTRAINED, untrained_control
-from .effectiveness import Measure, effectiveness
+from .effectiveness import effectiveness
 from .kept import classifier_accuracy, kept
 from .leak import noise_leak
 from .minimality import minimality
 from .predicted import predicted_effectiveness
-from .protocol import CAUSALGEN, Protocol, with_residual
+from .protocol import AS_FITTED, Protocol, with_residual
 from .queries import Query, QuerySpec, draw_from_other_bin, draw_query
 from .realism import realism
 from .result import MetricResult, MetricTable
@@ -33,27 +31,18 @@ from .truth import attribute_error_to_truth, image_error_to_truth
 
 __all__ = ["evaluate"]
 
-REFERENCES = 2000
-"""Most test units that minimality compares with."""
-
 
 def evaluate(
     scm: StructuralCausalModel,
     data: Dataset,
     *,
     queries: Sequence[QuerySpec],
-    measure: Mapping[str, Measure] | None = None,
-    classifiers: Mapping[str, Classifier] | None = None,
-    predictors: Mapping[str, AttributePredictor] | None = None,
-    latents: Space | None = None,
+    readers: Readers | None = None,
     protocol: Protocol | None = None,
-    particles: int | None = None,
     untrained: StructuralCausalModel | None = None,
-    image: str | None = None,
-    rows: int | None = 1000,
-    cycle_rows: int | None = None,
     seed: int = 0,
     bars: Progress | None = None,
+    **earlier: Any,
 ) -> MetricTable:
     """Evaluate the counterfactuals of `scm` on test units.
 
@@ -67,141 +56,105 @@ def evaluate(
         data: The data set; its test split is evaluated, its training split initialises the untrained control.
         queries: Each a node ("thickness") or nodes set together (("thickness", "intensity")), whose values are drawn
             from units of other groups, or fixed values ({"thickness": 4}).
-        measure: Functions of uint8 images `(N, C, H, W)` to `(N,)`, by continuous attribute; NaN where one cannot
-            measure.
-        classifiers: Classifiers of the image by discrete attribute.
-        predictors: Attribute predictors; their features also measure realism and variety.
-        latents: Space in which minimality is measured, see `latent_space`.
-        protocol: How to evaluate; None for "causalgen" with the model's own residual.
-        particles: Draws of each unit's noise for calibration; None leaves it out.
+        readers: What reads attributes from the images.
+        protocol: How to evaluate, and on how many units; None for "causalgen" with the model's own residual.
         untrained: The untrained control; None builds it.
-        image: The image node; may be left out if there is only one.
-        rows: Number of test units, drawn at random; None for all.
-        cycle_rows: Number of those units on which composition is evaluated; None for all.
         seed: Seed of units, queries, abduction and bootstrap.
         bars: Rich progress bars (see `causalgen.training.bars`).
+        **earlier: Fields of `readers` and `protocol`, which used to be options; they still work, with a warning.
 
     Raises:
         UnknownNameError: A query, measurement, classifier or predictor for a name that is not a node.
         DataError: There is no image node, or several and none is named; the protocol sets one node at a time.
     """
-    measure, classifiers, predictors = dict(measure or {}), dict(classifiers or {}), dict(predictors or {})
-    image = _image(scm.graph, image)
-    for name in (*measure, *classifiers, *predictors):
+    readers, rules = with_old_options("evaluate", earlier, readers=readers or Readers(), protocol=protocol or AS_FITTED)
+    image = image_node(scm.graph, readers.image)
+    for name in (*readers.measure, *readers.classifiers, *readers.predictors):
         scm.graph.require(name)
-    if protocol is not None:
-        scm = with_residual(
-            scm, image, scm.mechanisms[image].published_residual if protocol.published_residual else 0.0
-        )
-    rules = protocol or CAUSALGEN
-    index = _choose(data.split["test"], rows, seed)
-    factual, groups = data.rows(index), data.groups(index).numpy()
-    drawn = [_draw(spec, scm, data, factual, groups, rules, seed) for spec in queries]
+    if rules.published_residual is not None:
+        published = scm.mechanisms[image].published_residual
+        scm = with_residual(scm, image, published if rules.published_residual else 0.0)
     models = {MODEL: scm, UNTRAINED: untrained or untrained_control(scm, data, seed=seed)}
-    features = feature_space(predictors, data, image=image) if predictors else None
+    cohort = Cohort(models, data, choose(data.split["test"], rules.rows, seed), image, seed)
+    drawn = [_draw(spec, cohort, rules) for spec in queries]
+    features = feature_space(readers.predictors, data, image=image) if readers.predictors else None
     task = bars.add_task("evaluate", total=len(drawn) + 3, note="abduction") if bars else None
 
     def step(note: str) -> None:
         if bars and task is not None:
             bars.update(task, advance=1, note=note)
 
-    accuracies = {n: classifier_accuracy(c, data, image=image, seed=seed) for n, c in classifiers.items()}
-    results: list[MetricResult] = list(accuracies.values())
-    readers = {**classifiers, **{n: p for n, p in predictors.items() if p.variable.is_discrete}}
-    notes = _missing(data, measure, readers) + _residual(scm, image)
-    if predictors:
+    accuracies = {n: classifier_accuracy(c, data, image=image, seed=seed) for n, c in readers.classifiers.items()}
+    results = list(accuracies.values())
+    notes = [*_missing(data, readers), *_residual(cohort)]
+    if readers.predictors:
         results += sample_quality(
-            models, factual, groups, image=image, features=features, predictors=predictors,
-            batch_statistics=rules.batch_statistics, seed=seed,
-        )  # fmt: skip
+            cohort, features=features, predictors=readers.predictors, batch_statistics=rules.batch_statistics
+        )
     step("samples")
-    if not isinstance(scm.mechanisms[image], Abductive):
-        notes += [f"{type(scm.mechanisms[image]).__name__} has no abduction: samples only, no counterfactuals."]
+    if not isinstance(cohort.mechanism, Abductive):
+        notes += [f"{type(cohort.mechanism).__name__} has no abduction: samples only, no counterfactuals."]
         return MetricTable(tuple(results), tuple(notes))
-    posteriors = {row: model.abduct(factual, seed=seed) for row, model in models.items()}
     for query in drawn:
-        case = ask(query, posteriors, data, index, image=image, seed=seed)
-        results += effectiveness(case, measure)
-        results += predicted_effectiveness(case, predictors, batch_statistics=rules.batch_statistics)
-        if case.truth is not None:
-            results += image_error_to_truth(case) + attribute_error_to_truth(case)
-        results += kept(case, classifiers, accuracies)
-        if latents is not None:
-            results += minimality(case, latents, *_references(data, seed), index)
-        if features is not None:
-            shown = {answer.row: answer.images for answer in case.answers}
-            results += realism(shown, factual[image], groups, features, query=query.label, seed=seed)
-        if particles is not None and case.truth is not None and uncertain(scm, image):
-            results += calibration(case, scm, measure, particles=particles, seed=seed)
-        results += reversibility(case, models, data, seed=seed + 1)
+        case = ask(query, cohort)
+        results += _of_query(case, readers, rules, features, accuracies)
         notes += [case.note] if case.note else []
         step(query.label)
-    if particles is not None and not uncertain(scm, image):
-        kind = scm.mechanisms[image].abduction.value
+    if rules.particles is not None and not cohort.mechanism.abduction.is_random:
+        kind = cohort.mechanism.abduction.value
         notes += [f"Calibration is left out: no abduction uncertainty ({kind} abduction)."]
-    named = [name for query in drawn for name in query.do]
-    if named:
-        results += composition(models, data, index[:cycle_rows], named, image=image, seed=seed)
+    if named := [name for query in drawn for name in query.do]:
+        results += composition(replace(cohort, rows=cohort.rows[: rules.cycle_rows]), named)
     step("composition")
-    results += noise_leak(posteriors, groups, image=image, seed=seed)
+    results += noise_leak(cohort.posteriors, cohort.groups, image=image, seed=seed)
     step("noise leak")
     return MetricTable(tuple(rules.scaled(results, scm.graph[image].shape)), tuple(notes))
 
 
-def _draw(
-    spec: QuerySpec,
-    scm: StructuralCausalModel,
-    data: Dataset,
-    factual: Mapping[str, Tensor],
-    groups: NDArray,
-    rules: Protocol,
-    seed: int,
-) -> Query:
+def _of_query(
+    case: Case, readers: Readers, rules: Protocol, features: Space | None, accuracies: Mapping[str, MetricResult]
+) -> list[MetricResult]:
+    """All metrics of one query."""
+    cohort = case.cohort
+    results = effectiveness(case, readers.measure)
+    results += predicted_effectiveness(case, readers.predictors, batch_statistics=rules.batch_statistics)
+    if case.truth is not None:
+        results += image_error_to_truth(case) + attribute_error_to_truth(case)
+    results += kept(case, readers.classifiers, accuracies)
+    if readers.latents is not None:
+        results += minimality(case, readers.latents)
+    if features is not None:
+        shown = {answer.row: answer.images for answer in case.answers}
+        results += realism(shown, cohort.real, cohort.groups, features, query=case.query.label, seed=cohort.seed)
+    if rules.particles is not None:
+        results += calibration(case, readers.measure, particles=rules.particles)
+    return results + reversibility(case)
+
+
+def _draw(spec: QuerySpec, cohort: Cohort, rules: Protocol) -> Query:
+    scm = cohort.models[MODEL]
     if rules.values == "another unit":
-        return draw_query(spec, scm, factual, groups, seed=seed)
+        return draw_query(spec, scm, cohort.factual, cohort.groups, seed=cohort.seed)
     if not isinstance(spec, str):
         raise DataError(f"Expected one node at a time under the protocol '{rules.name}'; got {spec!r}.")
     scm.graph.require(spec)
-    return draw_from_other_bin(spec, scm, factual, data.part("test")[spec], seed=seed)
+    return draw_from_other_bin(spec, scm, cohort.factual, cohort.data.part("test")[spec], seed=cohort.seed)
 
 
-def _references(data: Dataset, seed: int) -> tuple[dict[str, Tensor], RowLabels]:
-    """Test units that minimality compares with, and their row labels."""
-    index = _choose(data.split["test"], REFERENCES, seed)
-    return data.rows(index), index
-
-
-def _image(graph: CausalGraph, name: str | None) -> str:
-    images = [node for node in graph.nodes if graph[node].is_image]
-    if name is None and len(images) == 1:
-        return images[0]
-    if name is None:
-        raise DataError(f"Expected a graph with one image, or the name of one; got {images}. Pass image=...")
-    if name not in images:
-        raise UnknownNameError(f"Expected an image among {', '.join(images)}; got '{name}'." + nearest(name, images))
-    return name
-
-
-def _choose(test: RowLabels, rows: int | None, seed: int) -> RowLabels:
-    if rows is None or rows >= len(test):
-        return test
-    if rows < 1:
-        raise DataError(f"Expected at least one row to evaluate; got {rows}.")
-    chosen = torch.randperm(len(test), generator=torch.Generator().manual_seed(seed))[:rows]
-    return test[chosen.sort().values.numpy()]
-
-
-def _missing(data: Dataset, measure: Mapping[str, Measure], readers: Mapping[str, nn.Module]) -> list[str]:
+def _missing(data: Dataset, readers: Readers) -> list[str]:
+    labelled = any(predictor.variable.is_discrete for predictor in readers.predictors.values())
     missing = {
         "The generator of this data set is unknown: no distance to the truth and no oracle.": data.truth is None,
-        "No measurement was given: effectiveness on the image is left out.": not measure,
-        "No classifier was given: whether discrete attributes are kept is left out.": not readers,
+        "No measurement was given: effectiveness on the image is left out.": not readers.measure,
+        "No classifier was given: whether discrete attributes are kept is left out.": not (
+            readers.classifiers or labelled
+        ),
     }
     return [note for note, applies in missing.items() if applies]
 
 
-def _residual(scm: StructuralCausalModel, image: str) -> list[str]:
-    residual = scm.mechanisms[image].options.get("residual")
+def _residual(cohort: Cohort) -> list[str]:
+    residual = cohort.mechanism.options.get("residual")
     if residual is None:
         return []
     return [f"Counterfactual images carry the share {residual:g} of the factual image's pixel residual."]

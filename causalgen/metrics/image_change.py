@@ -25,7 +25,7 @@ from ..datasets.labels import RowLabels
 from ..errors import SupportWarning
 from ..scm import Counterfactual, StructuralCausalModel
 from .bootstrap import bootstrap
-from .effectiveness import Measure
+from .spaces import Measure
 
 __all__ = ["ImageChange", "image_changes"]
 
@@ -102,8 +102,7 @@ def image_changes(
     """
     factual = data.rows(rows)
     posterior = scm.abduct(factual, seed=seed)
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", SupportWarning)  # the share within support is reported
+    with warnings.catch_warnings(action="ignore", category=SupportWarning):  # the share within support is reported
         imposed = posterior.counterfactual(do)
         redrawn = posterior.counterfactual({name: factual[name] for name in do})
     moved = _moved(imposed, redrawn, do)

@@ -37,13 +37,13 @@ def kept(
         classifiers: By discrete attribute.
         accuracies: Results of `classifier_accuracy` by attribute.
     """
-    moved = {name for node in case.query.do for name in (node, *case.graph.descendants(node))}
+    graph = case.cohort.graph
+    moved = {name for node in case.query.do for name in (node, *graph.descendants(node))}
     results = []
     for name, classifier in classifiers.items():
         metric = f"{name} {'shown' if name in moved else 'kept'}"
-        for answer in case.answers:
-            hits = _hits(classifier, answer.images, case.shown(answer)[name])
-            results += case.units.results(metric, answer.row, hits, floor=accuracies[name].value, better="higher")
+        hits = {answer.row: _hits(classifier, answer.images, case.shown(answer)[name]) for answer in case.answers}
+        results += case.units.results(metric, hits, floor=accuracies[name].value, better="higher")
     return results
 
 

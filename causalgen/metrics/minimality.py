@@ -13,16 +13,15 @@ Returning the factual image scores log(.8 + .2 e) = .295 (Melistas et al., Bench
 """
 
 import math
-from collections.abc import Mapping
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from ..datasets.labels import RowLabels
 from ..graph import Variable
 from .case import Case
+from .cohort import choose
 from .queries import bin_edges
 from .result import MetricResult
 from .spaces import Space
@@ -31,40 +30,38 @@ __all__ = ["IDENTITY_CLD", "minimality"]
 
 NEAR, FAR = 0.8, 0.2
 IDENTITY_CLD = math.log(NEAR + FAR * math.e)
+REFERENCES = 2000
+"""Most test units to compare with."""
 LEAST = 5
 """Units with fewer reference images on either side are left out."""
 
 
-def minimality(
-    case: Case, latents: Space, references: Mapping[str, Tensor], reference_rows: RowLabels, rows: RowLabels
-) -> list[MetricResult]:
+def minimality(case: Case, latents: Space) -> list[MetricResult]:
     """CLD of every row.
 
     Args:
         case: A query with its answers.
         latents: Where distances are taken.
-        references: Test units to compare with, the image and the attributes.
-        reference_rows: Their row labels; a unit is not compared with itself.
-        rows: Row labels of the case's units.
     """
-    there, here = latents(references[case.image]), latents(case.factual[case.image])
+    cohort = case.cohort
+    reference_rows = choose(cohort.data.split["test"], REFERENCES, cohort.seed)
+    references = cohort.data.rows(reference_rows)
+    there, here = latents(references[cohort.image]), latents(cohort.real)
     others = _distances(here, there)
-    itself = np.asarray(rows)[:, None] == np.asarray(reference_rows)[None]
+    itself = np.asarray(cohort.rows)[:, None] == np.asarray(reference_rows)[None]
     asked, had = ~itself, ~itself
     for name, value in case.query.do.items():
-        variable, column = case.graph[name], references[name]
+        variable, column = cohort.graph[name], references[name]
         asked = asked & _alike(variable, value.cpu(), column)
-        had = had & _alike(variable, case.factual[name], column)
+        had = had & _alike(variable, cohort.factual[name], column)
     enough = ((asked.sum(1) >= LEAST) & (had.sum(1) >= LEAST)).astype(float)
-    note = f"identity is {IDENTITY_CLD:.3f} by construction: no target"
-    results = []
+    scores = {}
     for answer in case.answers:
         moved = np.linalg.norm(latents(answer.images) - here, axis=1)[:, None]
-        nearer = _share(others <= moved, asked)
-        farther = _share(others >= moved, had)
-        score = np.log(NEAR * np.exp(nearer) + FAR * np.exp(farther))
-        results += case.units.results("minimality CLD", answer.row, score * enough, relative_to=enough, note=note)
-    return results
+        nearer, farther = _share(others <= moved, asked), _share(others >= moved, had)
+        scores[answer.row] = np.log(NEAR * np.exp(nearer) + FAR * np.exp(farther)) * enough
+    note = f"identity is {IDENTITY_CLD:.3f} by construction: no target"
+    return case.units.results("minimality CLD", scores, relative_to=enough, notes=dict.fromkeys(scores, note))
 
 
 def _distances(points: NDArray, others: NDArray) -> NDArray[np.float64]:

@@ -5,6 +5,7 @@ models, 2023.
 """
 
 from collections.abc import Mapping
+from functools import partial
 
 import numpy as np
 from numpy.typing import NDArray
@@ -34,12 +35,10 @@ def predicted_effectiveness(
     results = []
     for predictor in predictors.values():
         unit, better = unit_and_better(predictor)
-        floor = prediction_error(predictor, case.factual[case.image], case.factual, batch_statistics=batch_statistics)
-        for answer in case.answers:
-            error = prediction_error(predictor, answer.images, case.shown(answer), batch_statistics=batch_statistics)
-            results += case.units.results(
-                prediction_metric(predictor), answer.row, error, floor=floor, unit=unit, better=better
-            )
+        error = partial(prediction_error, predictor, batch_statistics=batch_statistics)
+        floor = error(case.cohort.real, case.cohort.factual)
+        errors = {answer.row: error(answer.images, case.shown(answer)) for answer in case.answers}
+        results += case.units.results(prediction_metric(predictor), errors, floor=floor, unit=unit, better=better)
     return results
 
 

@@ -14,7 +14,7 @@ from ..errors import UnknownNameError, nearest
 from ..scm import StructuralCausalModel
 from .result import MetricResult
 
-__all__ = ["CAUSALGEN", "PROTOCOLS", "PUBLISHED", "Protocol", "protocol_named", "with_residual"]
+__all__ = ["AS_FITTED", "CAUSALGEN", "PROTOCOLS", "PUBLISHED", "Protocol", "protocol_named", "with_residual"]
 
 
 @dataclass(frozen=True)
@@ -27,15 +27,21 @@ class Protocol:
             test split, nine of equal width over a continuous attribute.
         batch_statistics: Whether attribute predictors normalise by the images at hand.
         published_residual: Whether an image carries the share of the pixel residual that its mechanism carries in the published
-            benchmark (`Mechanism.published_residual`), or none.
+            benchmark (`Mechanism.published_residual`), or none; None for the share that the model itself carries.
         side: Height and width to which images are padded with zeros before L1 is taken; None for no padding.
+        rows: Number of test units, drawn at random; None for all.
+        cycle_rows: Number of those units on which composition is evaluated; None for all.
+        particles: Draws of each unit's noise for calibration; None leaves it out.
     """
 
     name: str
     values: Literal["another unit", "another bin"] = "another unit"
     batch_statistics: bool = False
-    published_residual: bool = False
+    published_residual: bool | None = False
     side: int | None = None
+    rows: int | None = 1000
+    cycle_rows: int | None = None
+    particles: int | None = None
 
     def scaled(self, results: Iterable[MetricResult], shape: Sequence[int]) -> list[MetricResult]:
         """Results with every L1 between images taken over the padded image; a side that is larger already is not padded.
@@ -57,6 +63,8 @@ def _times(result: MetricResult, factor: float) -> MetricResult:
 
 CAUSALGEN = Protocol("causalgen")
 """The protocol of this library."""
+AS_FITTED = replace(CAUSALGEN, published_residual=None)
+"""The same, with the share of the residual that the model itself carries."""
 PUBLISHED = Protocol(
     "published",
     values="another bin",

@@ -18,8 +18,10 @@ from ..predictors import AttributePredictor
 from ..scm import StructuralCausalModel, load, save
 from ..training import FitConfig, Stage, fit
 
-__all__ = ["Space", "feature_space", "fit_latents", "kept_latents", "latent_space"]
+__all__ = ["Measure", "Space", "feature_space", "fit_latents", "kept_latents", "latent_space"]
 
+Measure: TypeAlias = Callable[[Tensor], NDArray]
+"""Function of uint8 images `(N, C, H, W)` to one measured number each, `(N,)`, NaN where it cannot measure."""
 Space: TypeAlias = Callable[[Tensor], NDArray[np.float64]]
 """Function of uint8 images `(N, C, H, W)` to points `(N, D)`."""
 BATCH = 1000

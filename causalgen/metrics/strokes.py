@@ -5,7 +5,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from ..morphology import measure, measure_hue, measure_intensity
-from .effectiveness import Measure
+from .spaces import Measure
 
 __all__ = ["stroke_measures"]
 

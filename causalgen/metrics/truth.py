@@ -22,17 +22,13 @@ def image_error_to_truth(case: Case) -> list[MetricResult]:
     """
     truth = _truth(case).images
     errors = {answer.row: l1(answer.images, truth) for answer in case.answers}
-    name, results = case.image, []
-    for row, error in errors.items():
-        results += case.units.results(f"{name} L1 to truth", row, error, unit="grey levels")
-    for row, error in errors.items():
-        results += case.units.results(
-            f"{name} L1 to truth, relative to identity", row, error, relative_to=errors[IDENTITY]
-        )
-    for answer in case.answers:
-        score = ssim(answer.images, truth)
-        results += case.units.results(f"{name} SSIM to truth", answer.row, score, better="higher")
-    return results
+    scores = {answer.row: ssim(answer.images, truth) for answer in case.answers}
+    name, results = case.cohort.image, case.units.results
+    return [
+        *results(f"{name} L1 to truth", errors, unit="grey levels"),
+        *results(f"{name} L1 to truth, relative to identity", errors, relative_to=errors[IDENTITY]),
+        *results(f"{name} SSIM to truth", scores, better="higher"),
+    ]
 
 
 def attribute_error_to_truth(case: Case) -> list[MetricResult]:
@@ -44,17 +40,15 @@ def attribute_error_to_truth(case: Case) -> list[MetricResult]:
         DataError: The truth of this query is unknown.
     """
     truth = _truth(case).values
-    moved = {name for node in case.query.do for name in case.graph.descendants(node)}
+    graph = case.cohort.graph
+    moved = {name for node in case.query.do for name in graph.descendants(node)}
+    notes = {answer.row: "by construction" for answer in case.answers if answer.values is truth}
     results = []
-    for name, variable in case.graph.variables.items():
+    for name, variable in graph.variables.items():
         if name not in moved or name in case.query.do or variable.is_image:
             continue
-        for answer in case.answers:
-            error = _difference(variable, answer.values[name], truth[name])
-            note = "by construction" if answer.values is truth else ""
-            results += case.units.results(
-                f"{name} error to truth", answer.row, error, unit=variable.unit or "", note=note
-            )
+        errors = {answer.row: _difference(variable, answer.values[name], truth[name]) for answer in case.answers}
+        results += case.units.results(f"{name} error to truth", errors, unit=variable.unit or "", notes=notes)
     return results
 
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from itertools import product
 
 import numpy as np
 from numpy.typing import NDArray
@@ -38,45 +39,30 @@ class Units:
     def results(
         self,
         metric: str,
-        row: str,
-        numbers: NDArray,
+        numbers: Mapping[str, NDArray],
         *,
         relative_to: NDArray | None = None,
         floor: NDArray | float | None = None,
         unit: str = "",
         better: str = "lower",
-        note: str = "",
+        notes: Mapping[str, str] | None = None,
     ) -> list[MetricResult]:
-        """The mean of one number per unit in every stratum.
+        """The mean of one number per unit in every row and stratum.
 
         Args:
-            metric, row, unit, better, note: See `MetricResult`.
-            numbers: `(N,)`.
+            metric, unit, better: See `MetricResult`.
+            numbers: `(N,)` by row.
             relative_to: `(N,)`; if given, the result is the ratio of the two means.
             floor: `(N,)`, whose mean over the same units becomes the floor; or the floor itself.
+            notes: Remarks by row.
         """
         results = []
-        for stratum, inside in self.strata().items():
-            interval = bootstrap(
-                numbers[inside],
-                self.groups[inside],
-                denominator=None if relative_to is None else relative_to[inside],
-                seed=self.seed,
-            )
-            results.append(
-                MetricResult(
-                    metric,
-                    self.query,
-                    row,
-                    stratum,
-                    *interval,
-                    int(inside.sum()),
-                    unit,
-                    better,
-                    floor=_mean(floor, inside),
-                    note=note,
-                )
-            )
+        for row, stratum in product(numbers, self.strata()):
+            inside = self.strata()[stratum]
+            under = None if relative_to is None else relative_to[inside]
+            interval = bootstrap(numbers[row][inside], self.groups[inside], denominator=under, seed=self.seed)
+            count, lowest, note = int(inside.sum()), _mean(floor, inside), (notes or {}).get(row, "")
+            results.append(MetricResult(metric, self.query, row, stratum, *interval, count, unit, better, lowest, note))
         return results
 
 

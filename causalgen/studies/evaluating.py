@@ -1,12 +1,12 @@
 """Evaluate the model of a finished run by a protocol, with separately trained attribute predictors."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from rich.console import Console
 
 from ..errors import RunFolderError
-from ..metrics import MetricTable, evaluate, protocol_named
+from ..metrics import MetricTable, Readers, evaluate, protocol_named
 from ..metrics.spaces import kept_latents
 from ..predictors import enough_epochs
 from ..predictors.attributes import attribute_predictors
@@ -59,7 +59,8 @@ def evaluate_run(
         CheckpointError: The model is damaged.
         DataError: `rows` is below 1.
     """
-    rules = protocol_named(protocol)
+    wanted = run.study.evaluation.rows if rows is None else rows
+    rules = replace(protocol_named(protocol), rows=wanted, cycle_rows=CYCLE_ROWS, particles=PARTICLES)
     if run.status != "finished":
         raise RunFolderError(
             f"Expected a finished run in '{run.path}'; this one is {run.status}. Run its study again to continue it."
@@ -79,12 +80,11 @@ def evaluate_run(
             data, run.predictors, image=image, epochs=epochs[0], seed=study.seed, bars=progress
         )
         space = kept_latents(data, run.path / "latents", image=image, epochs=epochs[1], bars=progress)
+        measure = find_measurements(study.measured, trust_code=run.trust_code)
+        readers = Readers(measure, predictors=predictors, latents=space, image=image)
         table = evaluate(
-            scm, data, queries=list(predictors), predictors=predictors, latents=space, protocol=rules,
-            measure=find_measurements(study.measured, trust_code=run.trust_code), particles=PARTICLES,
-            image=image, rows=study.evaluation.rows if rows is None else rows, cycle_rows=CYCLE_ROWS,
-            seed=study.seed, bars=progress,
-        )  # fmt: skip
+            scm, data, queries=list(predictors), readers=readers, protocol=rules, seed=study.seed, bars=progress
+        )
         csv = run.tables / f"evaluation-{protocol}.csv"
         csv.parent.mkdir(exist_ok=True)
         write_csv(table.to_frame(), csv)

@@ -1,13 +1,13 @@
 """The metrics step: networks that read attributes from images, then all metrics of `causalgen.metrics`."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from rich.progress import Progress
 
 from ..datasets import Dataset
 from ..graph import CausalGraph
-from ..metrics import MetricTable, evaluate
+from ..metrics import AS_FITTED, MetricTable, Readers, evaluate
 from ..predictors import Classifier, Regressor, fit_classifier, fit_regressor
 from ..predictors.fit import LEAST_EPOCHS, classifier_cycle
 from .measurements import Measurement
@@ -101,9 +101,8 @@ def evaluate_model(
         model.scm,
         model.data,
         queries=[query[0] if len(query) == 1 else query for query in plan.queries],
-        measure={**measurements, **networks.regressors},
-        classifiers=networks.classifiers,
-        rows=plan.rows,
+        readers=Readers({**measurements, **networks.regressors}, networks.classifiers),
+        protocol=replace(AS_FITTED, rows=plan.rows),
         seed=model.seed,
         bars=bars,
     )

@@ -7,12 +7,14 @@ import pytest
 import torch
 
 from causalgen.datasets import Dataset
-from causalgen.errors import DataError, DivergenceError, UnknownNameError
-from causalgen.metrics import MetricTable, evaluate, to_bytes, untrained_control
+from causalgen.errors import DataError, DivergenceError, RenamedWarning, UnknownNameError
+from causalgen.metrics import AS_FITTED, MetricTable, Readers, evaluate, to_bytes, untrained_control
 from causalgen.predictors import Classifier, fit_classifier
 from causalgen.scm import StructuralCausalModel
 
 from .painted import Copier, measure_brightness, model, painted
+
+FEW = replace(AS_FITTED, rows=40)
 
 ROWS = ("model", "untrained control", "identity control", "oracle")
 
@@ -50,10 +52,9 @@ def table(data: Dataset, classifier: Classifier, untrained: StructuralCausalMode
         model(data),
         data,
         queries=["light", "brightness", "shape"],
-        measure={"brightness": measure_brightness},
-        classifiers={"shape": classifier},
+        readers=Readers({"brightness": measure_brightness}, {"shape": classifier}),
         untrained=untrained,
-        rows=90,
+        protocol=replace(AS_FITTED, rows=90),
     )
 
 
@@ -75,7 +76,7 @@ def test_the_perfect_model_and_the_oracle_are_perfect(table: MetricTable) -> Non
 def test_the_identity_control_equals_the_direct_computation(data: Dataset, table: MetricTable) -> None:
     result = table.result(metric="image L1 to truth", query="do(brightness)", row="identity control")
     scm = model(data)
-    again = evaluate(scm, data, queries=["brightness"], untrained=scm, rows=90)
+    again = evaluate(scm, data, queries=["brightness"], untrained=scm, protocol=replace(AS_FITTED, rows=90))
     assert again.value(metric="image L1 to truth", row="identity control") == result.value
     test = data.split["test"]
     order = torch.randperm(len(test), generator=torch.Generator().manual_seed(0))[:90]
@@ -95,7 +96,9 @@ def test_the_identity_control_equals_the_direct_computation(data: Dataset, table
 
 def test_the_model_that_ignores_the_intervention_is_the_identity(data: Dataset) -> None:
     scm = model(data, Copier)
-    table = evaluate(scm, data, queries=["brightness"], measure={"brightness": measure_brightness}, untrained=scm)
+    table = evaluate(
+        scm, data, queries=["brightness"], readers=Readers({"brightness": measure_brightness}), untrained=scm
+    )
     for metric in ("image L1 to truth", "image SSIM to truth", "brightness MAE"):
         identity = table.value(metric=metric, row="identity control")
         assert table.value(metric=metric) == pytest.approx(identity)
@@ -139,14 +142,14 @@ def test_strata_hold_the_same_units_for_all_rows(table: MetricTable) -> None:
 
 def test_deterministic_under_a_seed(data: Dataset, untrained: StructuralCausalModel) -> None:
     first, second, other = (
-        evaluate(untrained, data, queries=["brightness"], rows=40, seed=seed).to_frame() for seed in (1, 1, 2)
+        evaluate(untrained, data, queries=["brightness"], protocol=FEW, seed=seed).to_frame() for seed in (1, 1, 2)
     )
     assert first.equals(second)
     assert not first.equals(other)
 
 
 def test_without_truth_measurement_and_classifier(data: Dataset, untrained: StructuralCausalModel) -> None:
-    table = evaluate(untrained, replace(data, truth=None), queries=["brightness"], rows=40)
+    table = evaluate(untrained, replace(data, truth=None), queries=["brightness"], protocol=FEW)
     frame = table.to_frame()
     assert not frame.metric.str.contains("truth|MAE|kept").any()
     assert "oracle" not in set(frame["row"])
@@ -157,7 +160,7 @@ def test_without_truth_measurement_and_classifier(data: Dataset, untrained: Stru
 
 def test_without_truth_the_floor_is_the_factual_image(data: Dataset) -> None:
     table = evaluate(
-        model(data), replace(data, truth=None), queries=["light"], measure={"brightness": measure_brightness}
+        model(data), replace(data, truth=None), queries=["light"], readers=Readers({"brightness": measure_brightness})
     )
     test = data.part("test")
     direct = np.abs(measure_brightness(test["image"]) - test["brightness"].numpy()).mean()
@@ -169,7 +172,7 @@ def test_an_image_that_cannot_be_measured_counts_as_the_worst(data: Dataset) -> 
         return np.full(len(images), np.nan)
 
     scm = model(data)
-    table = evaluate(scm, data, queries=[{"brightness": 55}], measure={"brightness": blind}, untrained=scm, rows=30)
+    table = evaluate(scm, data, queries=[{"brightness": 55}], readers=Readers({"brightness": blind}), untrained=scm)
     assert table.value(metric="brightness MAE") == pytest.approx(255 - 55)
 
 
@@ -187,13 +190,19 @@ def test_the_untrained_control_knows_the_scales_but_not_the_weights(
 def test_bad_input(data: Dataset) -> None:
     scm = model(data)
     with pytest.raises(UnknownNameError, match="Did you mean 'brightness'"):
-        evaluate(scm, data, queries=[], measure={"brightnes": measure_brightness})
+        evaluate(scm, data, queries=[], readers=Readers({"brightnes": measure_brightness}))
     with pytest.raises(UnknownNameError, match="Expected an image among image"):
-        evaluate(scm, data, queries=[], image="shape")
+        evaluate(scm, data, queries=[], readers=Readers(image="shape"))
+    with pytest.warns(RenamedWarning, match="readers=Readers"), pytest.raises(UnknownNameError, match="an image among"):
+        evaluate(scm, data, queries=[], image="shape")  # options that are fields now still work
+    with pytest.raises(TypeError, match="unexpected keyword argument 'nonsense'"):
+        evaluate(scm, data, queries=[], nonsense=1)
     with pytest.raises(DataError, match="at least one row"):
-        evaluate(scm, data, queries=[], rows=0)
+        evaluate(scm, data, queries=[], protocol=replace(AS_FITTED, rows=0))
     with pytest.raises(DataError, match="one number per image"):
-        evaluate(scm, data, queries=["light"], measure={"brightness": lambda images: np.zeros(3)}, untrained=scm)
+        evaluate(
+            scm, data, queries=["light"], readers=Readers({"brightness": lambda images: np.zeros(3)}), untrained=scm
+        )
     with pytest.raises(DivergenceError, match="got NaN"):  # and does not pass for black
         to_bytes(torch.full((2, 1, 3, 3), float("nan")))
 

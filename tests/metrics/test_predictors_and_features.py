@@ -11,7 +11,7 @@ from torch import Tensor
 from causalgen.datasets import Dataset
 from causalgen.graph import Variable
 from causalgen.mechanisms import Abduction
-from causalgen.metrics import MetricTable, evaluate, frechet_distance, kernel_distance
+from causalgen.metrics import AS_FITTED, MetricTable, Readers, evaluate, frechet_distance, kernel_distance
 from causalgen.metrics.calibration import _interval, _nominal
 from causalgen.metrics.minimality import IDENTITY_CLD
 from causalgen.predictors import AttributePredictor, fit_predictor
@@ -41,7 +41,8 @@ def pixels(images: Tensor) -> np.ndarray:
 def table(data: Dataset, predictors: dict[str, AttributePredictor]) -> MetricTable:
     scm = model(data)
     return evaluate(
-        scm, data, queries=["light", "brightness"], predictors=predictors, latents=pixels, particles=5,
+        scm, data, queries=["light", "brightness"], readers=Readers(predictors=predictors, latents=pixels),
+        protocol=replace(AS_FITTED, particles=5),
         untrained=model(data, Copier),
     )  # fmt: skip
 
@@ -74,7 +75,9 @@ def test_a_told_predictor_is_told_the_counterfactual_attribute(data: Dataset) ->
 
     parrot = Parrot(Variable("light", "continuous"), (1, 12, 12), {"brightness": data.graph["brightness"]})
     scm = model(data)
-    table = evaluate(scm, data, queries=[{"brightness": 200}], predictors={"light": parrot}, untrained=scm, rows=50)
+    table = evaluate(
+        scm, data, queries=[{"brightness": 200}], readers=Readers(predictors={"light": parrot}), untrained=scm
+    )
     result = table.result(metric="light MAE by predictor", query="do(brightness = 200 lx)")
     index = data.split["test"][
         torch.randperm(len(data.split["test"]), generator=torch.Generator().manual_seed(0))[:50].sort().values
@@ -110,8 +113,8 @@ def test_calibration_needs_random_abduction(data: Dataset, table: MetricTable) -
     for name, mechanism in (("right", Trembler), ("sure", Sure)):
         scm = model(data, mechanism)
         made = evaluate(
-            scm, replace(data, truth=Trembling(data.truth)), queries=["brightness"], untrained=scm, rows=100,
-            measure={"brightness": measure_brightness}, particles=60,
+            scm, replace(data, truth=Trembling(data.truth)), queries=["brightness"], untrained=scm,
+            readers=Readers({"brightness": measure_brightness}), protocol=replace(AS_FITTED, rows=100, particles=60),
         )  # fmt: skip
         result = made.result(metric="brightness interval coverage")
         assert result.floor == 0.9
@@ -134,7 +137,7 @@ def test_an_image_without_abduction_is_asked_for_samples(
     scm = StructuralCausalModel(data.graph, {"image": {"mechanism": "dcgan", "latent": 4, "width": 8}})
     scm.initialize(data.part("train"))
     scm.declare_fitted()
-    made = evaluate(scm.eval(), data, queries=["light"], predictors=predictors, untrained=scm, rows=60)
+    made = evaluate(scm.eval(), data, queries=["light"], readers=Readers(predictors=predictors), untrained=scm)
     assert [note for note in made.notes if "DCGAN has no abduction: samples only" in note]
     assert {result.query for result in made} == {"samples"}
     assert {"Frechet distance", "diversity within conditions", "shape accuracy by predictor"} <= {

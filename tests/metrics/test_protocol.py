@@ -42,7 +42,7 @@ def test_values_come_uniformly_from_another_of_nine_bins() -> None:
 def test_l1_is_taken_over_the_padded_image() -> None:
     data = painted()
     scm = model(data)
-    arguments = {"queries": [], "untrained": scm, "rows": 60}
+    arguments = {"queries": [], "untrained": scm}
     plain, padded = (
         evaluate(scm, data, **{**arguments, "queries": ["brightness"]}, protocol=replace(PUBLISHED, side=side))
         for side in (None, 24)
@@ -77,7 +77,7 @@ def test_the_residual_belongs_to_the_protocol() -> None:
     assert all(torch.equal(v, scm.state_dict()[k]) for k, v in bare.state_dict().items())
     residuals = []
     for protocol in (None, CAUSALGEN, PUBLISHED):
-        table = evaluate(scm, data, queries=["brightness"], protocol=protocol, untrained=scm, rows=20)
+        table = evaluate(scm, data, queries=["brightness"], protocol=protocol, untrained=scm)
         residuals.append(next(note.split()[5] for note in table.notes if "carry the share" in note))
     assert residuals == ["0.5", "0", "0.1"]
 

@@ -5,7 +5,7 @@ import torch
 
 from causalgen.datasets import Dataset
 from causalgen.errors import DataError
-from causalgen.metrics import MetricTable, evaluate
+from causalgen.metrics import MetricTable, Readers, evaluate
 from causalgen.predictors import AttributePredictor, Regressor, fit_regressor
 
 from .painted import Copier, Painter, model, painted
@@ -25,7 +25,7 @@ def regressor(data: Dataset) -> Regressor:
 
 def measured(data: Dataset, regressor: Regressor, image: type[Painter]) -> MetricTable:
     scm = model(data, image)
-    return evaluate(scm, data, queries=["brightness"], measure={"brightness": regressor}, untrained=scm, rows=90)
+    return evaluate(scm, data, queries=["brightness"], readers=Readers({"brightness": regressor}), untrained=scm)
 
 
 def test_a_model_that_draws_what_was_asked_reaches_the_floor(data: Dataset, regressor: Regressor) -> None:
