@@ -96,7 +96,7 @@ def image_node(graph: CausalGraph, name: str | None = None) -> str:
         DataError: There is no image, or there are several and none is named.
         UnknownNameError: `name` is not an image.
     """
-    images = [node for node in graph.nodes if graph[node].is_image]
+    images = graph.images
     if name is None and len(images) == 1:
         return images[0]
     if name is None:
