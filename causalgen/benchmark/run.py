@@ -29,9 +29,10 @@ from ..machine import versions
 from ..metrics.spaces import kept_latents
 from ..predictors.attributes import TUTOR_SEED, attribute_predictors
 from ..spreadsheets import write_csv
+from ..studies.data_section import DataSource, OwnData
 from ..studies.lock import LOCK, FolderLock, refuse_in_use
 from ..studies.measurements import MEASUREMENTS, Measurement, find_measurements
-from ..studies.schema import DataSource, OwnData, Study
+from ..studies.schema import Study
 from ..studies.sources import load_data
 from ..training import FitConfig, bars
 from ..training.progress import duration

@@ -13,7 +13,8 @@ import yaml
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from ..errors import DataError, UnknownNameError, nearest
-from ..studies.schema import Count, DataSource, OwnData, TrainingStage
+from ..studies.data_section import Count, DataSource, OwnData
+from ..studies.study_sections import TrainingStage
 from ..training import TuningConfig
 
 __all__ = ["BENCHMARKS", "Benchmark", "Cell", "Form", "Published", "Recipe", "load_benchmark"]

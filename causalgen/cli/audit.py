@@ -14,6 +14,7 @@ import typer
 
 from .failures import failures
 from .options import TrustCode
+from .terminal import print_table
 from .threads import Threads, cap_threads
 
 if TYPE_CHECKING:
@@ -196,8 +197,6 @@ def _slug(text: str) -> str:
 
 def _print(report: "AuditReport") -> None:
     from rich.console import Console
-    from rich.table import Table
-    from rich.text import Text
 
     console = Console()
     for row in report.headline:
@@ -205,13 +204,8 @@ def _print(report: "AuditReport") -> None:
     title = f"Change of {report.outcome} [{report.unit}], margin {report.margin:g}, {report.units} test units"
     console.print(title, markup=False, highlight=False)
     for intervention, effect in dict.fromkeys((row.intervention, row.effect) for row in report):
-        table = Table(title=Text(f"{intervention}, {effect}"), title_justify="left")
-        for column in COLUMNS:
-            table.add_column(column)
-        for row in report:
-            if (row.intervention, row.effect) == (intervention, effect):
-                table.add_row(*map(Text, _cells(row)))
-        console.print(table)
+        rows = [_cells(row) for row in report if (row.intervention, row.effect) == (intervention, effect)]
+        print_table(COLUMNS, rows, title=f"{intervention}, {effect}")
     for trust in report.trust:
         inside = f"{trust.intervention}, {trust.effect}: {trust.supported:.0%} of the images within joint support"
         shown = [

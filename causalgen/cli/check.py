@@ -9,6 +9,7 @@ from .failures import BAD_INPUT, failures
 from .listing import some
 from .options import TrustCode
 from .run import Device
+from .terminal import print_table
 
 if TYPE_CHECKING:
     from ..studies.checking import StudyCheck
@@ -55,19 +56,12 @@ def check(
 def _print(found: "StudyCheck", name: str) -> None:
     from rich.console import Console
     from rich.markup import escape
-    from rich.table import Table
-    from rich.text import Text
 
     from ..training.progress import duration
 
     console = Console()
-    console.print(f"[bold]{found.study.name}[/]  {escape(found.study.question)}", highlight=False)
-    shown = Table(title="Variables", title_justify="left")
-    for column in found.variables.columns:
-        shown.add_column(column)
-    for row in found.variables.astype(str).itertuples(index=False):
-        shown.add_row(*map(Text, row))
-    console.print(shown)
+    console.print(f"[bold]{found.plan.study.name}[/]  {escape(found.plan.study.question)}", highlight=False)
+    print_table(found.variables.columns, found.variables.astype(str).itertuples(index=False), title="Variables")
     for line in _lines(found):
         console.print(line, markup=False, highlight=False)
     training, seconds = sum(found.training_seconds.values()), sum(found.seconds.values())
@@ -81,8 +75,8 @@ def _print(found: "StudyCheck", name: str) -> None:
 
 
 def _lines(found: "StudyCheck") -> list[str]:
-    study = found.study
-    lines = [f"Graph: {found.graph}"]
+    study = found.plan.study
+    lines = [f"Graph: {found.plan.graph}"]
     if found.rows is not None:
         by = f", by the column '{found.data.split_by}'" if found.data is not None and found.data.split_by else ""
         lines.append("Rows: " + ", ".join(f"{count:,} {name}" for name, count in found.rows.items()) + by)
@@ -100,7 +94,7 @@ def _lines(found: "StudyCheck") -> list[str]:
         ("response curves", study.curves),
         ("effects", study.effects),
     ]
-    lines += [found.note] if found.note else []
+    lines += [found.plan.note] if found.plan.note else []
     return [*lines, "Asked: " + ", ".join(f"{len(items)} {what}" for what, items in asked)]
 
 

@@ -1,5 +1,6 @@
 """`causalgen counterfactual`: what would these rows, or this image, have been, had ...?"""
 
+from collections.abc import Sequence
 from numbers import Integral, Real
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -7,7 +8,8 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from .failures import failures
-from .options import AsJson, Do, RunArgument, TrustCode, print_files, print_json, print_notes, records, split
+from .options import AsJson, Do, RunArgument, TrustCode, split
+from .terminal import print_files, print_json, print_notes, print_table, records
 from .threads import Threads, cap_threads
 
 if TYPE_CHECKING:
@@ -103,16 +105,11 @@ def _content(found: "CounterfactualAnswer") -> dict[str, object]:
 
 
 def _print_table(found: "CounterfactualAnswer") -> None:
-    from rich.console import Console
-    from rich.table import Table
-    from rich.text import Text
-
     unit, names = found.table.columns[0], [n for n in found.counterfactual.graph.nodes if f"{n}_cf" in found.table]
     truth = any(f"{name}_true" in found.table for name in names)
     particles = found.counterfactual.particles
-    shown = Table(title=Text(found.counterfactual.title), title_justify="left")
-    for column in (unit, "attribute", "factual", "counterfactual", *(["truth"] if truth else []), "in support"):
-        shown.add_column(column)
+    columns = (unit, "attribute", "factual", "counterfactual", *(["truth"] if truth else []), "in support")
+    shown: list[Sequence[str] | None] = []
     for value, rows in found.table.groupby(unit, sort=False):
         for position, name in enumerate(names):
             cells = [
@@ -121,9 +118,9 @@ def _print_table(found: "CounterfactualAnswer") -> None:
             ]
             cells += [_show(rows[f"{name}_true"].iloc[0])] if truth else []
             first = position == 0
-            shown.add_row(*map(Text, (str(value) if first else "", name, *cells, _support(rows) if first else "")))
-        shown.add_section()
-    Console().print(shown)
+            shown.append((str(value) if first else "", name, *cells, _support(rows) if first else ""))
+        shown.append(None)
+    print_table(columns, shown, title=found.counterfactual.title)
     if particles:
         typer.echo(f"Means with the central 95 % of {particles} particles; of labels the most frequent with its share.")
 

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from .failures import failures
+from .terminal import print_table
 
 if TYPE_CHECKING:
     from ..datasets import Dataset
@@ -119,17 +120,13 @@ def _load(name: str) -> "Dataset":
 
 def _print_list(records: list[dict[str, Any]]) -> None:
     from rich.console import Console
-    from rich.table import Table
-    from rich.text import Text
 
-    console, shown = Console(markup=False, highlight=False), Table()
-    for column in ("data set", "rows", "images", "licence", "here"):
-        shown.add_column(column)
-    for record in records:
-        here = "yes" if record["here"] else "no"
-        cells = (record["name"], f"{record['rows']:,}", record["size"], record["licence"], here)
-        shown.add_row(*map(Text, cells))
-    console.print(shown)
+    console = Console(markup=False, highlight=False)
+    rows = [
+        (one["name"], f"{one['rows']:,}", one["size"], one["licence"], "yes" if one["here"] else "no")
+        for one in records
+    ]
+    print_table(("data set", "rows", "images", "licence", "here"), rows)
     for record in records:
         place = f"In {record['here']}" if record["here"] else f"Not here yet: {record['comes']}"
         console.print(f"{record['name']}: {record['what']}. {place}.", soft_wrap=True)

@@ -9,6 +9,7 @@ import typer
 
 from .failures import failures
 from .tables import kinds, names
+from .terminal import print_table
 from .threads import Threads, cap_threads
 
 if TYPE_CHECKING:
@@ -223,10 +224,10 @@ def _print(result: "Discovery", comparison: "Comparison | None") -> None:
     dropped = f", {result.rows_dropped:,} dropped" if result.rows_dropped else ""
     console.print(f"{result.algorithm}{tested}; {result.rows_used:,} rows{dropped}", highlight=False)
     console.print(result.columns, markup=False, highlight=False, soft_wrap=True)
-    _print_table(console, f"Findings, under the assumptions below ({result.found.kind})", result.to_frame())
+    _print_table(f"Findings, under the assumptions below ({result.found.kind})", result.to_frame())
     console.print(str(result.found), markup=False, highlight=False, soft_wrap=True)
     if comparison is not None:
-        _print_table(console, "Compared with the graph", comparison.to_frame())
+        _print_table("Compared with the graph", comparison.to_frame())
         console.print(str(comparison), markup=False, highlight=False, soft_wrap=True)
     console.print("These results hold only if:", highlight=False)
     for line in result.assumptions:
@@ -239,16 +240,9 @@ def _warn(text: str) -> None:
     typer.echo(typer.style("Warning: ", fg="yellow") + text, err=True)
 
 
-def _print_table(console: Any, title: str, frame: "pd.DataFrame") -> None:
-    from rich.table import Table
-    from rich.text import Text
-
-    shown = Table(title=title, title_justify="left")
-    for column in frame.columns:
-        shown.add_column(column.replace("_", " "))
-    for row in frame.itertuples(index=False):
-        shown.add_row(*(Text(_show(value)) for value in row))
-    console.print(shown)
+def _print_table(title: str, frame: "pd.DataFrame") -> None:
+    columns = [column.replace("_", " ") for column in frame.columns]
+    print_table(columns, [[_show(value) for value in row] for row in frame.itertuples(index=False)], title=title)
 
 
 def _show(value: object) -> str:

@@ -7,6 +7,7 @@ import typer
 
 from .failures import failures
 from .options import TrustCode
+from .terminal import print_table
 from .threads import Threads, cap_threads
 
 if TYPE_CHECKING:
@@ -43,23 +44,17 @@ def evaluate(
 
 
 def _print(table: "MetricTable", protocol: str) -> None:
-    from rich.console import Console
-    from rich.table import Table
-    from rich.text import Text
-
-    console = Console()
-    shown = Table(title=f"Protocol {protocol}, all units", title_justify="left")
-    for column in ("query", "metric", *(row.removesuffix(" control") for row in ROWS), "floor"):
-        shown.add_column(column)
+    columns = ("query", "metric", *(row.removesuffix(" control") for row in ROWS), "floor")
+    shown = []
     results = [r for r in table if r.stratum == "all units" and any(word in r.metric for word in SHOWN)]
     for query, metric in dict.fromkeys((r.query, r.metric) for r in results):
         values = {r.row: r for r in results if (r.query, r.metric) == (query, metric)}
         floor = next((r.floor for r in values.values() if r.floor is not None), None)
         cells = [_number(values[row].value) if row in values else "" for row in ROWS]
-        shown.add_row(*map(Text, (query, metric, *cells, "" if floor is None else _number(floor))))
-    console.print(shown)
+        shown.append((query, metric, *cells, "" if floor is None else _number(floor)))
+    print_table(columns, shown, title=f"Protocol {protocol}, all units")
     for note in table.notes:
-        console.print(note, markup=False, highlight=False)
+        typer.echo(note)
 
 
 def _number(value: float) -> str:

@@ -8,6 +8,7 @@ import typer
 
 from .failures import failures
 from .tables import treatments
+from .terminal import print_table
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -202,20 +203,14 @@ def _print_effect(console: "Console", effect: dict[str, Any]) -> None:
 
 def print_graph(console: "Console", graph: "CausalGraph") -> None:
     """Print the edges of a graph, and a table of what its variables declare."""
-    from rich.table import Table
-    from rich.text import Text
-
     counts = {"Variables": graph.nodes, "edges": graph.edges, "hidden common causes": graph.confounded}
     console.print(", ".join(f"{what}: {len(items)}" for what, items in counts.items()), style="bold")
     _lines(console, str(graph).split("; "))
     if not any(variable.kind for variable in graph.variables.values()):
         return
-    shown = Table()
-    for column in ("variable", "kind", "values", "unit"):
-        shown.add_column(column)
-    for variable in graph.variables.values():
-        shown.add_row(*map(Text, (variable.name, variable.kind or "", _values(variable), variable.unit or "")))
-    console.print(shown)
+    declared = graph.variables.values()
+    rows = [(variable.name, variable.kind or "", _values(variable), variable.unit or "") for variable in declared]
+    print_table(("variable", "kind", "values", "unit"), rows)
 
 
 def _values(variable: "Variable") -> str:

@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from .failures import failures
-from .options import AsJson, Do, RunArgument, Seed, TrustCode, print_files, print_json, print_notes, records, split
+from .options import AsJson, Do, RunArgument, Seed, TrustCode, split
+from .terminal import print_files, print_json, print_notes, print_table, records
 from .threads import Threads, cap_threads
 
 if TYPE_CHECKING:
@@ -62,19 +63,13 @@ def intervene(
 
 
 def _print_table(found: "WorldComparison", n: int) -> None:
-    from rich.console import Console
-    from rich.table import Table
-    from rich.text import Text
-
     from ..reports.style import with_interval
 
-    title = f"Means and shares with 95 % intervals over {n:,} draws each"
-    shown = Table(title=Text(title), title_justify="left")
-    for column in ("attribute", *found.titles, "difference"):
-        shown.add_column(Text(column))
+    shown = []
     for row in found.table.to_dict("records"):
         name = f"{row['attribute']} = {row['label']}" if row["label"] else str(row["attribute"])
         name += f" [{row['unit']}]" if row["unit"] else ""
         cells = [with_interval(row[w], row[f"{w}_low"], row[f"{w}_high"]) for w in ("against", "do", "difference")]
-        shown.add_row(*map(Text, (name, *cells)))
-    Console().print(shown)
+        shown.append((name, *cells))
+    title = f"Means and shares with 95 % intervals over {n:,} draws each"
+    print_table(("attribute", *found.titles, "difference"), shown, title=title)

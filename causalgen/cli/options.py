@@ -1,15 +1,11 @@
 """Options common to the commands that query a fitted model."""
 
-import json
 import re
 from collections.abc import Iterable
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated
 
 import typer
-
-if TYPE_CHECKING:
-    import pandas as pd
 
 __all__ = [
     "AsJson",
@@ -17,10 +13,6 @@ __all__ = [
     "RunArgument",
     "Seed",
     "TrustCode",
-    "print_files",
-    "print_json",
-    "print_notes",
-    "records",
     "split",
 ]
 
@@ -58,27 +50,3 @@ def split(texts: Iterable[str] | None) -> list[str]:
     ['"age, years"+=3', 'pen=felt-tip']
     """
     return [part for text in texts or () for part in JOINT.split(text)]
-
-
-def records(table: "pd.DataFrame") -> list[dict[str, Any]]:
-    """Rows of a table for JSON: numbers with 7 digits, missing values as null."""
-    found: list[dict[str, Any]] = json.loads(table.to_json(orient="records", double_precision=15))
-    return [{k: float(f"{v:.7g}") if isinstance(v, float) else v for k, v in row.items()} for row in found]
-
-
-def print_json(content: dict[str, Any]) -> None:
-    """One JSON object on standard output."""
-    typer.echo(json.dumps(content, indent=2, ensure_ascii=False, default=str))
-
-
-def print_notes(notes: Iterable[str]) -> None:
-    """Print notes to standard error, so that the last lines of standard output are files."""
-    for note in notes:
-        typer.echo(typer.style("Note: ", fg="cyan") + note, err=True)
-
-
-def print_files(*paths: Path | None) -> None:
-    """The files that were written."""
-    for path in paths:
-        if path is not None:
-            typer.echo(path)

@@ -6,7 +6,8 @@ from typing import Annotated
 import typer
 
 from .failures import failures
-from .options import AsJson, Do, RunArgument, Seed, TrustCode, print_files, print_json, print_notes, records, split
+from .options import AsJson, Do, RunArgument, Seed, TrustCode, split
+from .terminal import print_files, print_json, print_notes, records
 from .threads import Threads, cap_threads
 
 __all__ = ["sample"]

@@ -2,11 +2,12 @@
 
 import csv
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from .failures import failures
+from .terminal import print_table
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -41,9 +42,9 @@ def print_run(folder: "RunFolder") -> None:
     for sentence in record.get("changes", ()):
         console.print(sentence, markup=False, highlight=False)
     for path in sorted(folder.tables.glob("effect-*.csv")):
-        _print_effect(console, path)
+        _print_effect(path)
     if record.get("headline") and (folder.tables / "metrics.csv").exists():
-        _print_metrics(console, folder.tables / "metrics.csv", record["headline"])
+        _print_metrics(folder.tables / "metrics.csv", record["headline"])
     _print_times(console, folder)
     if folder.report.exists():
         console.print(f"Report: {folder.report}", markup=False, soft_wrap=True)
@@ -51,36 +52,30 @@ def print_run(folder: "RunFolder") -> None:
         console.print(f"Audit: {path}", markup=False, soft_wrap=True)
 
 
-def _print_effect(console: "Console", path: Path) -> None:
-    from rich.table import Table
+def _print_effect(path: Path) -> None:
+    from rich.text import Text
 
-    table = Table(title=f"Effect: {path.stem.split('-', 2)[-1]}", title_justify="left")
-    for column in ("source", "estimate", "95 % interval", "holds the truth"):
-        table.add_column(column)
+    shown: list[tuple[Any, ...]] = []
     for row in _rows(path):
         interval = f"{_number(row['low'])} to {_number(row['high'])}" if row["low"] else ""
-        holds = {"True": "yes", "False": "[red]no[/]"}.get(row["covers_truth"], "")
-        table.add_row(row["source"], _number(row["estimate"]), interval, "" if row["kind"] == "truth" else holds)
-    console.print(table)
+        holds = {"True": "yes", "False": Text("no", "red")}.get(row["covers_truth"], "")
+        shown.append((row["source"], _number(row["estimate"]), interval, "" if row["kind"] == "truth" else holds))
+    columns = ("source", "estimate", "95 % interval", "holds the truth")
+    print_table(columns, shown, title=f"Effect: {path.stem.split('-', 2)[-1]}")
 
 
-def _print_metrics(console: "Console", path: Path, headline: list[list[str]]) -> None:
+def _print_metrics(path: Path, headline: list[list[str]]) -> None:
     """The headline metrics, within joint support where there is such a stratum."""
-    from rich.markup import escape
-    from rich.table import Table
-
-    rows = _rows(path)
-    table = Table(title=escape(f"Key metrics (all of them: {path})"), title_justify="left")
-    for column in ("query", "metric", "model", "identity", "untrained", "oracle", "floor"):
-        table.add_column(column)
+    rows, table = _rows(path), []
     for metric, query in headline:
         chosen = [row for row in rows if (row["metric"], row["query"]) == (metric, query)]
         inside = [row for row in chosen if row["stratum"] == "within support"] or chosen
         values = {row["row"]: row["value"] for row in inside}
         values["floor"] = next((row["floor"] for row in inside), "")
         shown = [values.get(name, "") for name in ("model", "identity control", "untrained control", "oracle", "floor")]
-        table.add_row(query, metric, *map(_number, shown))
-    console.print(table)
+        table.append((query, metric, *map(_number, shown)))
+    columns = ("query", "metric", "model", "identity", "untrained", "oracle", "floor")
+    print_table(columns, table, title=f"Key metrics (all of them: {path})")
 
 
 def _print_times(console: "Console", folder: "RunFolder") -> None:

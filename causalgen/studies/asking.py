@@ -14,13 +14,13 @@ from ..errors import CheckpointError, DataError, SupportWarning
 from ..grammar import parse_do, parse_values
 from ..reports.counterfactual_files import file_names, write_counterfactual
 from ..scm import Counterfactual, StructuralCausalModel, load
+from .data_section import DataSource, OwnData
 from .measurements import find_measurements
 from .model_on_data import true_counterfactual
 from .output import answer_folder
 from .outside import outside_unit, read_paths
 from .reading_rows import read_rows
 from .runfolder import RunFolder
-from .schema import DataSource, OwnData
 from .sources import load_data
 
 __all__ = ["CounterfactualAnswer", "answer", "answer_outside", "fitted_data", "fitted_model"]

@@ -8,10 +8,11 @@ from rich.progress import Progress
 
 from ..datasets.table import TableIndex
 from ..graph import CausalGraph
+from .data_section import OwnData
 from .expected import step_durations, training_seconds
 from .image_readers import ImageReaders
 from .run_plan import RunPlan
-from .schema import OwnData, Study
+from .schema import Study
 from .sources import load_data, own_index
 
 __all__ = ["StudyCheck", "check"]
@@ -22,37 +23,37 @@ class StudyCheck:
     """The result of `causalgen check`.
 
     Args:
-        study: The study, defaults filled in.
-        graph: The graph of its data.
+        plan: What a run would do.
         variables: One row per variable: kind, values, unit; for a user's table also missing cells and what was inferred.
-        data: The user's table; None for a data set of the catalog.
-        rows: Rows of each split; None before a catalog's data are loaded.
+        data: The user's table; None for a data set of the catalog, which is not loaded.
         training_seconds: Approximate upper bound of the training time by stage, timed on a few steps on this machine.
         seconds: Approximate upper bound of the time of a run by step; the networks that read attributes off the images
             are trained in "measure counterfactuals".
-        note: Defaults that depend on the number of images; empty without.
     """
 
-    study: Study
-    graph: CausalGraph
+    plan: RunPlan
     variables: pd.DataFrame
     data: TableIndex | None
-    rows: dict[str, int] | None
     training_seconds: dict[str, float]
     seconds: dict[str, float]
-    note: str
+
+    @property
+    def rows(self) -> dict[str, int] | None:
+        """Rows of each split; None before the data are loaded."""
+        return None if self.data is None else self.plan.rows
 
     def to_dict(self) -> dict[str, Any]:
         """JSON-able form."""
+        data = self.data
         return {
-            "study": self.study.name,
-            "graph": str(self.graph),
+            "study": self.plan.study.name,
+            "graph": str(self.plan.graph),
             "variables": self.variables.to_dict("records"),
             "rows": self.rows,
-            "dropped": None if self.data is None else self.data.dropped,
-            "unused_columns": None if self.data is None else list(self.data.unused),
-            "notes": None if self.data is None else list(self.data.notes),
-            "defaults": self.note,
+            "dropped": data and data.dropped,
+            "unused_columns": data and list(data.unused),
+            "notes": data and list(data.notes),
+            "defaults": self.plan.note,
             "training_seconds": {stage: round(seconds, 1) for stage, seconds in self.training_seconds.items()},
             "seconds": {step: round(seconds, 1) for step, seconds in self.seconds.items()},
         }
@@ -72,22 +73,13 @@ def check(study: Study, device: str = "auto", bars: Progress | None = None) -> S
         DataError: This machine has no such device.
     """
     plan = RunPlan.of(study, device)
-    study = plan.study
-    data = own_index(study.data) if isinstance(study.data, OwnData) else None
-    if data is not None:
-        images = load_data(study.data, bars, warns=False)
-        ImageReaders.of(study, plan.graph).try_on(images, study.error)
+    source, data = plan.study.data, None
+    if isinstance(source, OwnData):
+        data, images = own_index(source), load_data(source, bars, warns=False)
+        ImageReaders.of(plan.study, plan.graph).try_on(images, plan.study.error)
     training = training_seconds(plan)
-    return StudyCheck(
-        study=study,
-        graph=plan.graph,
-        variables=_declared(plan.graph) if data is None else data.to_frame(),
-        data=data,
-        rows=None if data is None else plan.rows,
-        training_seconds=training,
-        seconds=step_durations(plan, sum(training.values())),
-        note=plan.note,
-    )
+    seconds = step_durations(plan, sum(training.values()))
+    return StudyCheck(plan, _declared(plan.graph) if data is None else data.to_frame(), data, training, seconds)
 
 
 def _declared(graph: CausalGraph) -> pd.DataFrame:

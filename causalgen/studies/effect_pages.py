@@ -7,7 +7,7 @@ from pathlib import Path
 from ..graph import CausalGraph
 from ..reports import EffectFindings
 from ..reports.folder import slug
-from .schema import Effect
+from .study_sections import Effect
 
 __all__ = ["FOLDER", "write_effects"]
 

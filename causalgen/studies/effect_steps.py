@@ -26,7 +26,7 @@ from ..reports import EffectFindings
 from ..scm import attribute_model
 from .image_readers import ImageReaders
 from .model_on_data import ModelOnData
-from .schema import GROUP, Effect
+from .study_sections import GROUP, Effect
 
 if TYPE_CHECKING:
     from ..effects.diagnostics import Diagnostics

@@ -10,9 +10,11 @@ from ..graph import CausalGraph
 from ..metrics import AS_FITTED, MetricTable, Readers, evaluate
 from ..predictors import Classifier, Regressor, fit_classifier, fit_regressor
 from ..predictors.fit import LEAST_EPOCHS, classifier_cycle
+from .data_section import OwnData
 from .measurements import Measurement
 from .model_on_data import ModelOnData
-from .schema import EvaluationPlan, OwnData, Study
+from .schema import Study
+from .study_sections import EvaluationPlan
 
 __all__ = ["Networks", "ReadAttributes", "evaluate_model", "headline"]
 

@@ -7,10 +7,11 @@ import torch
 from ..graph import CausalGraph
 from ..predictors import enough_epochs, reader_seconds
 from ..training import TuningConfig, step_seconds
+from .data_section import OwnData
 from .evaluation import ReadAttributes
 from .modelling import FIT, TUTOR_EPOCHS
 from .run_plan import RunPlan
-from .schema import OwnData, TrainingPlan
+from .study_sections import TrainingPlan
 
 __all__ = [
     "CURVES",

@@ -7,7 +7,8 @@ import numpy as np
 
 from ..graph import CausalGraph
 from ..mechanisms.catalog import MECHANISMS, default_for
-from .schema import OwnData, Study
+from .data_section import OwnData
+from .schema import Study
 from .sources import split_rows
 
 __all__ = ["BATCH", "FEW_IMAGES", "few_images_note", "image_epochs", "image_mechanism", "with_few_images"]

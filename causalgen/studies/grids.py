@@ -10,7 +10,7 @@ from ..datasets.labels import RowLabels
 from ..grammar import read_do
 from ..reports import Gallery
 from .model_on_data import ModelOnData, true_counterfactual
-from .schema import GalleryPlan
+from .study_sections import GalleryPlan
 
 __all__ = ["gallery"]
 

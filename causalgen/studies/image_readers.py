@@ -14,7 +14,8 @@ from ..errors import CausalgenError, DataError
 from ..graph import CausalGraph, Variable
 from ..own_code import import_code, is_code
 from .measurements import Measurement, find_measurement, find_measurements
-from .schema import Score, Study
+from .schema import Study
+from .study_sections import Score
 
 __all__ = ["ImageReaders", "ImageScore", "find_score", "with_score"]
 

@@ -2,6 +2,7 @@
 
 import inspect
 from collections.abc import Callable, Mapping
+from functools import wraps
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -23,7 +24,7 @@ from ..morphology.ready import (
 from ..own_code import import_code, is_code
 
 if TYPE_CHECKING:
-    from .schema import Measured
+    from .study_sections import Measured
 
 __all__ = ["MEASUREMENTS", "Measurement", "find_measurement", "find_measurements"]
 
@@ -36,11 +37,10 @@ SHOWN = 300
 def _of_bytes(function: Callable[..., NDArray[np.float64]]) -> Callable[..., NDArray[np.float64]]:
     """The function on images that may be float tensors; they are rounded to bytes first, as files are."""
 
+    @wraps(function)
     def measure(images: Any, **options: Any) -> NDArray[np.float64]:
         return function(to_bytes(torch.as_tensor(images)).cpu().numpy(), **options)
 
-    measure.__signature__ = inspect.signature(function)  # type: ignore[attr-defined]
-    measure.__doc__ = function.__doc__
     return measure
 
 

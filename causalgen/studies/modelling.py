@@ -24,7 +24,8 @@ from ..training import FitConfig, FitResult, TuningConfig, fit, tune_counterfact
 from ..training.threads import limited, threads_after
 from .model_on_data import ModelOnData
 from .runfolder import RunFolder
-from .schema import Study, TuningPlan
+from .schema import Study
+from .study_sections import TuningPlan
 
 __all__ = ["FIT", "TUTOR_EPOCHS", "build_model", "fit_model"]
 

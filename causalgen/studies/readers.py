@@ -14,11 +14,11 @@ from ..predictors import AttributePredictor, Classifier, Regressor, load, load_p
 from .measurements import find_measurements
 from .runfolder import RunFolder
 
-__all__ = ["Readers", "keep_readers", "readers_of"]
+__all__ = ["RunReaders", "keep_readers", "readers_of"]
 
 
 @dataclass(frozen=True)
-class Readers:
+class RunReaders:
     """Readers of the attributes of a run's images.
 
     Args:
@@ -42,7 +42,7 @@ def keep_readers(folder: Path, readers: Mapping[str, Classifier | Regressor | Me
             save_predictor(reader.predictor, target)
 
 
-def readers_of(run: RunFolder, graph: CausalGraph, image: str) -> Readers:
+def readers_of(run: RunFolder, graph: CausalGraph, image: str) -> RunReaders:
     """The readers of a run; nothing is trained.
 
     An attribute is read by the study's measurement, else by the reader of the metrics step, else by the predictor of
@@ -57,11 +57,11 @@ def readers_of(run: RunFolder, graph: CausalGraph, image: str) -> Readers:
         CheckpointError: A saved reader is damaged.
     """
     if image != graph.images[0]:
-        return Readers({}, {}, (f"The run has no readers of '{image}': they were trained on '{graph.images[0]}'.",))
+        return RunReaders({}, {}, (f"The run has no readers of '{image}': they were trained on '{graph.images[0]}'.",))
     measure: dict[str, Measure] = dict(find_measurements(run.study.measured, trust_code=run.trust_code))
     trained = dict(_saved(run.predictors)) | dict(_saved(run.readers))
     used = {name: reader for name, reader in trained.items() if name in graph and name not in measure}
-    return Readers(measure, used, _notes(graph, image, measure, used))
+    return RunReaders(measure, used, _notes(graph, image, measure, used))
 
 
 def _saved(folder: Path) -> Iterator[tuple[str, Classifier | AttributePredictor]]:

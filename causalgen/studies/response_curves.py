@@ -15,7 +15,7 @@ from ..reports import ResponseCurve
 from ..scm import Counterfactual
 from .measurements import Measurement
 from .model_on_data import ModelOnData, true_counterfactual
-from .schema import Curve
+from .study_sections import Curve
 
 __all__ = ["response_curve"]
 

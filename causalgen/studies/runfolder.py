@@ -23,8 +23,9 @@ from typing import Any, Self
 from ..datasets import Dataset
 from ..errors import CausalgenError, RunFolderError, StorageError, StudyError
 from ..files import FULL, no_room, write_whole
+from .data_section import OwnData
 from .lock import FolderLock, in_use
-from .schema import OwnData, Study, load_study
+from .schema import Study, load_study
 
 __all__ = ["RUN", "STUDY", "RunFolder", "now", "read_run"]
 

@@ -5,7 +5,8 @@ from dataclasses import asdict, replace
 from typing import TYPE_CHECKING, Any
 
 from ..errors import DataError
-from .schema import Study, TrainingPlan, TrainingStage
+from .schema import Study
+from .study_sections import TrainingPlan, TrainingStage
 
 if TYPE_CHECKING:
     from ..training import FitConfig, Stage

@@ -10,7 +10,8 @@ from rich.progress import Progress, TaskID
 from ..datasets import Dataset, check_options, load
 from ..errors import DataError, StudyError, UnknownNameError
 from ..graph import CausalGraph
-from .schema import DataSource, OwnData, Study
+from .data_section import DataSource, OwnData
+from .schema import Study
 
 if TYPE_CHECKING:
     from ..datasets.table import TableIndex

@@ -9,7 +9,8 @@ from ..grammar import check_value, compared_worlds, read_intervention
 from ..graph import CausalGraph, Estimand, Variable, identify
 from .image_readers import find_score, with_score
 from .measurements import find_measurement
-from .schema import GROUP, Curve, Effect, Measured, Score, Study
+from .schema import Study
+from .study_sections import GROUP, Curve, Effect, Measured, Score
 from .yaml_source import Loc
 
 if TYPE_CHECKING:

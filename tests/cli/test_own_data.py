@@ -11,8 +11,9 @@ from PIL import Image
 from typer.testing import CliRunner
 
 from causalgen.cli.app import app
+from causalgen.studies.data_section import OwnData
 from causalgen.studies.few_images import few_images_note, with_few_images
-from causalgen.studies.schema import OwnData, load_study
+from causalgen.studies.schema import load_study
 from causalgen.studies.sources import study_graph
 
 runner = CliRunner()

@@ -11,7 +11,8 @@ from typer.testing import CliRunner
 
 from causalgen.cli.app import app
 from causalgen.cli.options import split
-from causalgen.studies.schema import OwnData, Study, load_study
+from causalgen.studies.data_section import OwnData
+from causalgen.studies.schema import Study, load_study
 
 runner = CliRunner()
 

@@ -11,7 +11,8 @@ from PIL import Image
 from typer.testing import CliRunner
 
 from causalgen.cli.app import app
-from causalgen.studies.schema import OwnData, load_study
+from causalgen.studies.data_section import OwnData
+from causalgen.studies.schema import load_study
 
 
 @pytest.mark.parametrize(

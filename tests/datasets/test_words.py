@@ -12,7 +12,8 @@ from causalgen.cli.app import app
 from causalgen.datasets.table import DataFaultsError, describe_columns, index_table, load_table
 from causalgen.datasets.table.words import missing_words
 from causalgen.errors import DataError, DataWarning
-from causalgen.studies.schema import OwnData, load_study
+from causalgen.studies.data_section import OwnData
+from causalgen.studies.schema import load_study
 
 NUMBERS = [f"{number * 1.7 + 20:.1f}" for number in range(40)]
 

@@ -113,7 +113,8 @@ def test_the_quick_start_draws_its_figure_and_saves_its_model(workplace: Path) -
 
 @pytest.mark.parametrize(("page", "study"), [(p, s) for p, s in _blocks("yaml") if s.startswith("name:")])
 def test_study_files_are_right(page: Path, study: str, tmp_path: Path) -> None:
-    from causalgen.studies.schema import OwnData, load_study
+    from causalgen.studies.data_section import OwnData
+    from causalgen.studies.schema import load_study
     from causalgen.studies.sources import study_graph
     from causalgen.studies.validate import check_study
 

@@ -22,9 +22,10 @@ from causalgen.studies.effect_pages import write_effects
 from causalgen.studies.effect_steps import effect_findings
 from causalgen.studies.image_readers import ImageReaders, find_score, with_score
 from causalgen.studies.model_on_data import ModelOnData
-from causalgen.studies.schema import Effect, Score, Study, load_study
+from causalgen.studies.schema import Study, load_study
 from causalgen.studies.settings import SMOKE, shrink
 from causalgen.studies.sources import study_graph
+from causalgen.studies.study_sections import Effect, Score
 from causalgen.studies.validate import check_study
 
 ROWS = 600

@@ -1,0 +1,247 @@
+"""The sections of the study file: training, evaluation, and what the study asks."""
+
+from pathlib import Path
+from typing import Annotated, Any, Literal, Self
+
+from pydantic import BeforeValidator, ConfigDict, Field, model_validator
+from pydantic_core import PydanticCustomError
+
+from ..own_code import code_near
+from .data_section import Count, Scalar, StudySection, scalar
+
+__all__ = [
+    "GROUP",
+    "Curve",
+    "Effect",
+    "EvaluationPlan",
+    "GalleryPlan",
+    "Measured",
+    "Score",
+    "TrainingPlan",
+    "TrainingStage",
+    "TuningPlan",
+]
+
+GROUP = "group"
+"""The word of a study for the groups of its data set, as clusters of an effect."""
+
+
+def _nodes(value: Any) -> Any:
+    return (value,) if isinstance(value, str) else value
+
+
+def _treatment(value: Any) -> Any:
+    """One name, or a tuple of several; a list of one is that one."""
+    if isinstance(value, str):
+        return value
+    names = value if isinstance(value, list | tuple) else ()
+    if not names or not all(isinstance(name, str) for name in names) or len(set(names)) < len(names):
+        raise PydanticCustomError("treatment", "Input should be an attribute, or a list of different attributes")
+    return names[0] if len(names) == 1 else tuple(names)
+
+
+def _side(value: Any) -> Any:
+    """One side of a contrast: a value, or a tuple of one for each treatment."""
+    return tuple(map(scalar, value)) if isinstance(value, list | tuple) else scalar(value)
+
+
+Do = Annotated[dict[str, Scalar], Field(min_length=1)]
+Nodes = Annotated[tuple[str, ...], BeforeValidator(_nodes), Field(strict=False, min_length=1)]
+Treatment = Annotated[str | tuple[str, ...], BeforeValidator(_treatment)]
+Side = Annotated[Any, BeforeValidator(_side)]
+Readable = Annotated[tuple[str, ...], BeforeValidator(_nodes), Field(strict=False)]
+
+
+class TrainingStage(StudySection):
+    """Settings of one stage of training, with the defaults of `causalgen.training.FitConfig`."""
+
+    epochs: Count | None = None
+    """Greatest number of passes over the training split."""
+    batch_size: Count | None = None
+    """Most units per step; small data use smaller steps."""
+    learning_rate: Annotated[float, Field(gt=0)] | None = None
+    """Peak of the learning rate."""
+    weight_decay: Annotated[float, Field(ge=0)] | None = None
+    """Decoupled weight decay."""
+    clip: Annotated[float, Field(gt=0)] | None = None
+    """Greatest norm of the gradient."""
+    ema: Annotated[float, Field(ge=0, lt=1)] | None = None
+    """Decay of the moving average of the weights."""
+    patience: Count | None = None
+    """Epochs without improvement on the validation split before stopping."""
+    shift: Annotated[int, Field(ge=0)] | None = None
+    """Pixels by which training images are shifted at random; only for attributes that do not depend on position."""
+
+
+class TuningPlan(StudySection):
+    """Counterfactual fine-tuning, with the defaults of `causalgen.training.TuningConfig`."""
+
+    epochs: Count | None = None
+    """Passes over the training split."""
+    batch_size: Count | None = None
+    """Units per step."""
+    learning_rate: Annotated[float, Field(gt=0)] | None = None
+    """Constant rate."""
+    margin: Annotated[float, Field(gt=0)] | None = None
+    """Allowed loss of likelihood (or of its bound), in standard deviations over units."""
+
+
+class TrainingPlan(StudySection):
+    """How the mechanisms are trained: all attributes together, then each image."""
+
+    attributes: TrainingStage = TrainingStage()
+    """The stage of the attribute mechanisms."""
+    images: TrainingStage = TrainingStage()
+    """The stage of every image mechanism."""
+    tuning: TuningPlan | None = None
+    """Fine-tuning of the image after training, guided by attribute predictors; left out: none."""
+    precision: Literal["auto", "32-true", "bf16-mixed"] = "auto"
+    """Precision of the images' training; `auto` is the faster one that the device has."""
+
+
+class EvaluationPlan(StudySection):
+    """Counterfactual queries to measure, and the number of test units."""
+
+    rows: Count = 1000
+    """Greatest number of test units."""
+    queries: Annotated[tuple[Nodes, ...], Field(strict=False)] = ()
+    """For each query the node, or list of nodes, that gets the values of other test units."""
+    classify: Readable | None = None
+    """Discrete parents of the image that classifiers read from it; left out, with own data: those that a query sets."""
+    regress: Readable | None = None
+    """Continuous parents of the image that regressors read from it; left out, with own data: as for `classify`."""
+
+
+class GalleryPlan(StudySection):
+    """One counterfactual grid."""
+
+    do: Do
+    """Interventions by node."""
+    units: Count = 6
+    """Number of test units shown."""
+
+
+class Curve(StudySection):
+    """One response curve: an outcome over the values that a node is set to."""
+
+    node: str
+    """The node that is set."""
+    outcome: str
+    """The attribute that responds."""
+    points: Annotated[int, Field(ge=2)] = 7
+    """Values of a continuous node; a discrete one takes all its labels."""
+
+
+class _WithOptions(StudySection):
+    """A section whose further keys are options of what it names."""
+
+    model_config = ConfigDict(extra="allow")
+
+    @property
+    def options(self) -> dict[str, Any]:
+        """Options of the measurement."""
+        return dict(self.model_extra or {})
+
+
+class Score(_WithOptions):
+    """A number read from every image, a child of the image in the graph: a measurement, or a classifier's output."""
+
+    measure: str | None = None
+    """A name in `causalgen.studies.measurements.MEASUREMENTS`, or module:function; further keys are its options."""
+    classifier: str | None = None
+    """A .onnx or .pt file relative to the study file, a folder of a causalgen classifier, or module:function."""
+    outcome: str | int | None = None
+    """The class of interest: its label, or its position among the outputs."""
+    scale: float = 1.0
+    """Factor on pixels 0 to 255; 1/255 for a classifier of [0, 1]."""
+    logits: bool = False
+    """Whether the classifier gives logits."""
+    image: str | None = None
+    """The image that is read; left out: the first of the graph."""
+    shows: Readable = ()
+    """Attributes that the number should follow; the report begins with what interventions on them change."""
+
+    def below(self, folder: Path) -> "Score":
+        """The same with an absolute path."""
+        if self.measure is not None:
+            return self.model_copy(update={"measure": code_near(self.measure, folder)})
+        if self.classifier is None or not (folder / self.classifier).exists():
+            return self.model_copy(update={"classifier": self.classifier and code_near(self.classifier, folder)})
+        return self.model_copy(update={"classifier": str((folder / self.classifier).resolve())})
+
+    @model_validator(mode="after")
+    def _one_way_of_reading(self) -> Self:
+        if (self.measure is None) == (self.classifier is None):
+            raise PydanticCustomError("score", "Input should have either a measure or a classifier")
+        if self.classifier is not None and self.options:
+            raise PydanticCustomError(
+                "score", "Input should have options for a measure only", {"got": next(iter(self.options))}
+            )
+        return self
+
+
+class Measured(_WithOptions):
+    """How an attribute is measured on the image."""
+
+    measure: str
+    """A name in `causalgen.studies.measurements.MEASUREMENTS`, or module:function; further keys are its options."""
+
+
+class Effect(StudySection):
+    """One effect: do(treatment = b) against do(treatment = a) on the mean outcome."""
+
+    treatment: Treatment
+    """An attribute, or a list of several that are set together."""
+    outcome: str
+    """A binary or continuous attribute, or one of the study's scores."""
+    contrast: Annotated[tuple[Side, Side], Field(strict=False)]
+    """The two values, [a, b]; of several treatments a value for each on both sides, [[a1, a2], [b1, b2]]."""
+    methods: Annotated[tuple[str, ...], Field(strict=False, min_length=1)] | None = None
+    """Estimators, names in `causalgen.effects.estimators.methods.METHODS`; left out: the defaults for the treatment."""
+    population: Literal["whole", "overlap", "treated", "control"] = "whole"
+    """Population that the effect averages over: all units, the overlap, or the units with one of the two values."""
+    adjustment: Annotated[tuple[str, ...], Field(strict=False)] | None = None
+    """Attributes to adjust for, checked against the graph; left out: a set is found."""
+    instrument: str | None = None
+    """An attribute that is an instrument by the graph, to use it instead of adjustment."""
+    interval: Literal["analytic", "bootstrap"] = "analytic"
+    """Intervals from influence functions, or from refits to resampled rows."""
+    resamples: Annotated[int, Field(ge=100)] = 400
+    """Resampled tables of a bootstrap interval."""
+    level: Annotated[float, Field(gt=0, lt=1)] = 0.95
+    """Level of the intervals."""
+    cluster: str | None = None
+    """Rows that belong together: an attribute, or `group` for the groups of the data set."""
+    weights: str | None = None
+    """An attribute that holds sampling weights."""
+    simulations: Annotated[int, Field(ge=10)] = 30
+    """Simulated tables per refuter."""
+    doubt: bool = True
+    """Whether sensitivity, balance, controls, implied independencies and the agreement of the sources are examined."""
+    negative_controls: Annotated[tuple[str, ...], Field(strict=False)] = ()
+    """Attributes on which the treatment has no effect, by the graph, and which share causes with it."""
+    margin: Annotated[float, Field(gt=0)] | None = None
+    """Largest difference between sources that does not matter, in the outcome's unit; left out: a tenth of its spread."""
+    replicates: Annotated[int, Field(ge=10)] = 20
+    """Bootstrap replicates of the agreement."""
+
+    @property
+    def treatments(self) -> tuple[str, ...]:
+        """All that is set."""
+        return (self.treatment,) if isinstance(self.treatment, str) else self.treatment
+
+    @property
+    def contrast_fault(self) -> str:
+        """What is wrong with the form of the contrast; empty where nothing is."""
+        if self.contrast[0] == self.contrast[1]:
+            return "Input should be two different values"
+        if isinstance(self.treatment, str):
+            fits = not any(isinstance(side, tuple) for side in self.contrast)
+            return "" if fits else "Input should be two values, [a, b]"
+        fits = all(isinstance(side, tuple) and len(side) == len(self.treatment) for side in self.contrast)
+        a, b = (", ".join(f"{side}{place + 1}" for place in range(len(self.treatment))) for side in "ab")
+        return (
+            ""
+            if fits
+            else f"Input should be [[{a}], [{b}]], a value for each of {', '.join(self.treatment)} on both sides"
+        )
