@@ -15,6 +15,7 @@ from .effects import effects
 from .evaluate import evaluate
 from .graph import graph
 from .intervene import intervene
+from .mediation import mediation
 from .new import new
 from .once import Once
 from .run import fit, run
@@ -44,6 +45,7 @@ app.command(cls=Once, epilog=EPILOG)(evaluate)
 app.command(cls=Once, epilog=EPILOG)(benchmark)
 app.command(cls=Once, epilog=EPILOG)(discover)
 app.command(cls=Once, epilog=EPILOG)(effects)
+app.command(cls=Once, epilog=EPILOG)(mediation)
 app.command(cls=Once, epilog=EPILOG)(graph)
 app.command(cls=Once, epilog=EPILOG)(audit)
 

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from .failures import failures
-from .tables import kinds, names, sides, treatments
+from .tables import kinds, names, sides, table_of, treatments
 from .threads import Threads, cap_threads
 
 if TYPE_CHECKING:
@@ -96,14 +96,7 @@ def effects(
         for name in (*asked, outcome):
             assumed.require(name)
         given_sides = sides(contrast, asked)
-        from ..datasets.table import read_table
-        from ..datasets.table.matching import match_short_names
-
-        rows = read_table(table)
-        if short := match_short_names(assumed.nodes, list(rows.columns)):
-            rows = rows.rename(columns=short)
-            read = ", ".join(f"'{node}' from '{title}'" for title, node in short.items())
-            typer.echo(f"Note: Columns were matched by their short names: {read}.", err=True)
+        rows = table_of(table, assumed)
         from ..datasets.declared import declare_kinds
         from ..effects import estimate_effect
         from ..reports.effects.write import check_formats

@@ -1,13 +1,35 @@
-"""Lists given on the command line."""
+"""Tables and lists given on the command line."""
 
 import csv
 from collections.abc import Container, Iterable, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import typer
 
 from ..errors import DataError, nearest
 
-__all__ = ["kinds", "names", "sides", "treatments"]
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from ..graph import CausalGraph
+
+__all__ = ["kinds", "names", "sides", "table_of", "treatments"]
 
 KINDS = ("continuous", "binary", "categorical", "ordinal")
+
+
+def table_of(path: Path, graph: "CausalGraph") -> "pd.DataFrame":
+    """The table of a file; columns that match a node by their short name take the name of the node."""
+    from ..datasets.table import read_table
+    from ..datasets.table.matching import match_short_names
+
+    rows = read_table(path)
+    if short := match_short_names(graph.nodes, list(rows.columns)):
+        rows = rows.rename(columns=short)
+        read = ", ".join(f"'{node}' from '{title}'" for title, node in short.items())
+        typer.echo(f"Note: Columns were matched by their short names: {read}.", err=True)
+    return rows
 
 
 def names(text: str) -> list[str]:

@@ -28,7 +28,7 @@ from .adjustment import (
 from .edge_formula import Factor, carried_levels, factors
 from .graph import CausalGraph
 from .identify import identify
-from .nested_estimand import QUERIES, NestedEstimand, NestedQuery, Stage, join
+from .nested_estimand import ESTIMANDS, EstimandName, NestedEstimand, Stage, join
 from .parse import EdgesLike
 from .paths import Path, PathsLike, active_paths, causal_paths
 from .separation import ancestral_closure
@@ -47,7 +47,7 @@ class NestedQuestion:
     - "causation": the probabilities that X=b was necessary and sufficient for a binary outcome.
 
     Args:
-        query: One of the words above.
+        estimand: One of the words above.
         treatment: X.
         outcome: Y.
         contrast: (a, b), labels or natural units; identification alone needs none.
@@ -57,11 +57,11 @@ class NestedQuestion:
         edges: For "path", instead of paths: active edges; a path is active when all its edges are.
 
     Raises:
-        UnknownNameError: There is no such query.
-        DataError: The query does not take mediators or paths that are given, or lacks those that it needs.
+        UnknownNameError: There is no such estimand.
+        DataError: The estimand does not take mediators or paths that are given, or lacks those that it needs.
     """
 
-    query: NestedQuery
+    estimand: EstimandName
     treatment: str
     outcome: str
     contrast: tuple[Any, Any] | None = None
@@ -70,17 +70,18 @@ class NestedQuestion:
     edges: EdgesLike | None = None
 
     def __post_init__(self) -> None:
-        if self.query not in QUERIES:
+        if self.estimand not in ESTIMANDS:
             raise UnknownNameError(
-                f"Expected a query among {', '.join(QUERIES)}; got {self.query!r}." + nearest(str(self.query), QUERIES)
+                f"Expected an estimand among {', '.join(ESTIMANDS)}; got {self.estimand!r}."
+                + nearest(str(self.estimand), ESTIMANDS)
             )
-        if self.mediators is not None and self.query not in ("natural", "controlled"):
-            raise DataError(f"Expected no mediators for the {QUERIES[self.query]}; got some. Leave them out.")
-        if (self.paths is not None or self.edges is not None) and self.query != "path":
+        if self.mediators is not None and self.estimand not in ("natural", "controlled"):
+            raise DataError(f"Expected no mediators for the {ESTIMANDS[self.estimand]}; got some. Leave them out.")
+        if (self.paths is not None or self.edges is not None) and self.estimand != "path":
             raise DataError(
-                f"Expected no paths for the {QUERIES[self.query]}; got some. Leave them out, or ask for 'path'."
+                f"Expected no paths for the {ESTIMANDS[self.estimand]}; got some. Leave them out, or ask for 'path'."
             )
-        if self.query == "controlled" and not self.mediators:
+        if self.estimand == "controlled" and not self.mediators:
             raise DataError(
                 "Expected the mediators that a controlled direct effect sets, such as {'name': value}; got none."
             )
@@ -92,7 +93,7 @@ class NestedQuestion:
         Raises:
             DataError: They are given without values.
         """
-        if self.query != "controlled":
+        if self.estimand != "controlled":
             return {}
         if not isinstance(self.mediators, Mapping):
             raise DataError(f"Expected mediators as a mapping such as {{'name': value}}; got {self.mediators!r}.")
@@ -144,7 +145,7 @@ def identify_nested(
     for name in (question.treatment, question.outcome):
         if name not in measured:
             raise NotIdentifiableError(f"Expected treatment and outcome to be observed; got '{name}' hidden.")
-    return _FORMULAS[question.query](graph, question, measured)
+    return _FORMULAS[question.estimand](graph, question, measured)
 
 
 def select_mediators(graph: CausalGraph, question: NestedQuestion, *, observed: Collection[str]) -> tuple[str, ...]:
@@ -270,7 +271,7 @@ def _summed(
     late = graph.descendants(question.treatment)
     early = graph.select(node for term in terms for node in term.nodes if node not in late)
     return NestedEstimand(
-        question.query,
+        question.estimand,
         method,
         question.treatment,
         question.outcome,
@@ -330,7 +331,7 @@ def _stages(graph: CausalGraph, question: NestedQuestion, terms: tuple[Factor, .
         if term.nodes[0] not in late:
             continue
         level = term.level or (found[-1][1] if found else "b")
-        if found and found[-1][1] == level and question.query != "controlled":
+        if found and found[-1][1] == level and question.estimand != "controlled":
             found[-1] = ((*found[-1][0], *term.nodes), level)
         else:
             found.append((term.nodes, level))

@@ -1,4 +1,4 @@
-"""The estimand of a nested counterfactual: the query, the formula that answers it from data, and its assumptions."""
+"""The estimand of a nested counterfactual: the formula that answers it from data, and its assumptions."""
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
@@ -10,30 +10,30 @@ from .edge_formula import Factor
 from .notation import LATEX, PLAIN, Notation
 from .paths import Path, write_directed
 
-__all__ = ["COMPARED", "QUERIES", "NestedEstimand", "NestedQuery", "Stage", "definitions", "join"]
+__all__ = ["COMPARED", "ESTIMANDS", "NestedEstimand", "EstimandName", "Stage", "definitions", "join"]
 
-NestedQuery = Literal["natural", "controlled", "path", "treated", "causation"]
-QUERIES: dict[NestedQuery, str] = {
+EstimandName = Literal["natural", "controlled", "path", "treated", "causation"]
+ESTIMANDS: dict[EstimandName, str] = {
     "natural": "natural effects",
     "controlled": "controlled direct effect",
     "path": "path-specific effect",
     "treated": "effect on the treated",
     "causation": "probabilities of causation",
 }
-"""The word of each query, and its name in a text."""
-COMPARED: dict[NestedQuery, dict[str, tuple[str, str]]] = {
+"""The word of each estimand, and its name in a text."""
+COMPARED: dict[EstimandName, dict[str, tuple[str, str]]] = {
     "natural": {
         "total": ("bb", "aa"),
         "natural direct": ("ba", "aa"),
-        "natural indirect": ("ab", "aa"),
         "total indirect": ("bb", "ba"),
+        "natural indirect": ("ab", "aa"),
     },
     "controlled": {"controlled direct": ("bb", "aa")},
     "path": {"path-specific": ("ba", "aa")},
     "treated": {"effect on the treated": ("bb", "aa")},
     "causation": {},
 }
-"""By query, its effects and the two worlds that each compares, the second subtracted from the first. A world is two values
+"""By estimand, its effects and the two worlds that each compares, the second subtracted from the first. A world is two values
 of the treatment: the one that acts directly (along the active paths), and the one that the mediators (the other paths) obey."""
 Stage = tuple[tuple[str, ...], str]
 """Variables that are averaged over together, and the value of the treatment, "a" or "b", on which they depend."""
@@ -44,7 +44,7 @@ class NestedEstimand:
     """A nested counterfactual in terms of the observational distribution. Contrasts compare X=b with X=a.
 
     Args:
-        query: The kind of query, a key of `QUERIES`.
+        name: A key of `ESTIMANDS`.
         method: "mediation formula", "edge g-formula", "g-formula", "back-door" or "bounds".
         treatment: The variable X whose values a and b are compared.
         outcome: The variable Y whose response is asked for.
@@ -53,11 +53,11 @@ class NestedEstimand:
         paths: The active paths of a path-specific effect.
         factors: The factors of the formula.
         stages: How to compute it by regression on regression, outcome last; empty if a factor is not a plain
-            conditional distribution, or if the query needs none.
+            conditional distribution, or if the estimand needs none.
         required: Assumptions that identify P(Y | do(X)), which bounds need.
     """
 
-    query: NestedQuery
+    name: EstimandName
     method: Literal["mediation formula", "edge g-formula", "g-formula", "back-door", "bounds"]
     treatment: str
     outcome: str
@@ -76,25 +76,25 @@ class NestedEstimand:
     @property
     def formula(self) -> str:
         """The formula as plain text; a sum over a continuous variable is an integral."""
-        return _FORMULAS[self.query](self, PLAIN)
+        return _FORMULAS[self.name](self, PLAIN)
 
     @property
     def latex(self) -> str:
         """The formula for LaTeX math mode."""
-        return _FORMULAS[self.query](self, LATEX)
+        return _FORMULAS[self.name](self, LATEX)
 
     @property
     def text(self) -> str:
-        """The query as text."""
-        found = definitions(self.query, self.treatment, self.outcome, self.mediators, self.paths)
+        """What is compared, as text."""
+        found = definitions(self.name, self.treatment, self.outcome, self.mediators, self.paths)
         told = "; ".join(f"{name}, {words}" for name, words in found.items())
-        return f"The {QUERIES[self.query]} of '{self.treatment}' on '{self.outcome}', b against a: {told}."
+        return f"The {ESTIMANDS[self.name]} of '{self.treatment}' on '{self.outcome}', b against a: {told}."
 
     @property
     def assumptions(self) -> tuple[str, ...]:
         """What must hold, beyond the data, for the formula to be the answer."""
         x, y, m = self.treatment, self.outcome, join(self.mediators)
-        if self.query == "causation":
+        if self.name == "causation":
             monotonicity = (
                 f"For the point values only, monotonicity: no unit has the outcome '{y}' under {x}=a and lacks it under "
                 f"{x}=b. Data cannot prove it; a lower bound below 0 contradicts it."
@@ -102,7 +102,7 @@ class NestedEstimand:
             return (*self.required, monotonicity)
         equal = f"among units with equal {join(self.adjustment)}" if self.adjustment else "in the population"
         consistency = f"Consistency: what is observed at a value of '{x}' is what setting '{x}' to it would give."
-        if self.query == "treated":
+        if self.name == "treated":
             return (
                 f"No open non-causal path between '{x}' and '{y}' {equal}: the graph misses no common cause.",
                 f"Positivity: {x}=a occurs {equal} wherever {x}=b does.",
@@ -110,7 +110,7 @@ class NestedEstimand:
             )
         through = f"'{x}', {m} and '{y}'" if m else f"'{x}', '{y}' and what lies between them"
         unconfounded = f"No hidden common cause of {through} {equal}, beyond those drawn in the graph."
-        if self.query == "controlled":
+        if self.name == "controlled":
             positivity = f"Positivity: the values of {m} that are set occur at both values of '{x}', {equal}."
             return (unconfounded, positivity, consistency)
         across = (
@@ -129,23 +129,23 @@ class NestedEstimand:
 
 
 def definitions(
-    query: NestedQuery,
+    estimand: EstimandName,
     treatment: str,
     outcome: str,
     mediators: tuple[str, ...] = (),
     paths: tuple[Path, ...] = (),
     settings: Mapping[str, Any] = MappingProxyType({}),
 ) -> dict[str, str]:
-    """By name, the effects of a query and the counterfactuals that each compares.
+    """By name, the effects of an estimand and the counterfactuals that each compares.
 
     >>> definitions("natural", "x", "y", ("m",))["natural direct"]
     'y(b, m(a)) - y(a)'
     """
-    if query == "causation":
+    if estimand == "causation":
         return DEFINITIONS
 
     def world(direct: str, through: str) -> str:
-        if query == "controlled":
+        if estimand == "controlled":
             kept = [f"{m} = {settings[m]}" if m in settings else m for m in mediators]
         else:
             kept = [f"{m}({through})" for m in mediators] if direct != through else []
@@ -156,8 +156,8 @@ def definitions(
         )
         return f"{outcome}({', '.join([direct + along, *kept])})"
 
-    among = f" among units with {treatment} = b" if query == "treated" else ""
-    return {name: f"{world(*first)} - {world(*second)}{among}" for name, (first, second) in COMPARED[query].items()}
+    among = f" among units with {treatment} = b" if estimand == "treated" else ""
+    return {name: f"{world(*first)} - {world(*second)}{among}" for name, (first, second) in COMPARED[estimand].items()}
 
 
 def join(names: Iterable[str]) -> str:
@@ -205,7 +205,7 @@ def _causation(estimand: NestedEstimand, n: Notation) -> str:
     )
 
 
-_FORMULAS: dict[NestedQuery, Callable[[NestedEstimand, Notation], str]] = {
+_FORMULAS: dict[EstimandName, Callable[[NestedEstimand, Notation], str]] = {
     "natural": _natural,
     "controlled": _controlled,
     "path": _path,

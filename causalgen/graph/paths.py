@@ -62,7 +62,8 @@ def active_paths(
     """
     known = causal_paths(graph, treatment, outcome)
     if (paths is None) == (edges is None):
-        raise GraphError("Expected the active paths as either paths=[...] or edges=[...]; got both or neither.")
+        example = f"{write_name(treatment)} -> ... -> {write_name(outcome)}"
+        raise GraphError(f"Expected the active paths, such as '{example}', or the active edges; got both or neither.")
     if edges is not None:
         pairs = set(read_edges(edges).directed)
         _refuse_missing(graph, pairs)
@@ -108,8 +109,8 @@ def _refuse_missing(graph: CausalGraph, pairs: Iterable[tuple[str, str]]) -> Non
     for parent, child in pairs:
         graph.require(parent)
         if graph.require(child) not in graph.children(parent):
-            children = ", ".join(graph.children(parent)) or "no children"
+            children = ", ".join(graph.children(parent))
             raise GraphError(
                 f"Expected paths along the arrows of the graph; got {write_directed((parent, child))}, which is none. "
-                f"'{parent}' has {children}."
+                f"'{parent}' has {'the children ' + children if children else 'no children'}."
             )

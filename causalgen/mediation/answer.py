@@ -8,7 +8,7 @@ import pandas as pd
 
 from ..errors import UnknownNameError, nearest
 from ..graph import NestedEstimand, NestedQuestion
-from ..graph.nested_estimand import QUERIES
+from ..graph.nested_estimand import ESTIMANDS
 
 __all__ = ["NestedAnswer", "NestedEffect", "title"]
 
@@ -126,7 +126,7 @@ class NestedAnswer:
         """The answer as JSON-serialisable data."""
         return {
             "question": self.title,
-            "query": self.question.query,
+            "estimand": self.question.estimand,
             "source": self.source,
             "outcome_unit": self.outcome_unit,
             "effects": [asdict(effect) for effect in self.effects],
@@ -167,5 +167,5 @@ def title(question: NestedQuestion, contrast: Sequence[Any], unit: str) -> str:
     """The question as text, such as "Natural effects of pen on intensity, b: felt-tip against a: ballpoint"."""
     a, b = (f"{value:g}" if isinstance(value, float) else value for value in contrast)
     outcome = f"{question.outcome}{f' [{unit}]' if unit else ''}"
-    name = QUERIES[question.query]
+    name = ESTIMANDS[question.estimand]
     return f"{name[0].upper()}{name[1:]} of {question.treatment} on {outcome}, b: {b} against a: {a}"

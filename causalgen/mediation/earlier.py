@@ -1,11 +1,11 @@
-"""The functions of the previous release, one for each query and source, kept for one release (see `causalgen.moved`)."""
+"""The functions of the previous release, one for each estimand and source, kept for one release (see `causalgen.moved`)."""
 
 from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
 from ..graph import NestedQuestion, identify_nested
-from ..graph.nested_estimand import NestedQuery
+from ..graph.nested_estimand import EstimandName
 from .answer import NestedAnswer
 from .estimate import estimate_nested
 from .simulate import simulate_nested
@@ -31,12 +31,12 @@ __all__ = [
 ASKED = ("contrast", "mediators", "paths", "edges")
 
 
-def _call(answer: Callable[..., Any], query: NestedQuery, **defaults: Any) -> Callable[..., Any]:
+def _call(answer: Callable[..., Any], estimand: EstimandName, **defaults: Any) -> Callable[..., Any]:
     """A function that takes the fields of the question as keywords."""
 
     def call(*source: Any, treatment: str, outcome: str, **given: Any) -> Any:
         asked = {name: given.pop(name) for name in ASKED if name in given}
-        return answer(*source, NestedQuestion(query, treatment, outcome, **asked), **defaults | given)
+        return answer(*source, NestedQuestion(estimand, treatment, outcome, **asked), **defaults | given)
 
     return call
 

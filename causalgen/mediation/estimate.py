@@ -22,7 +22,7 @@ from ..effects.single import encode_single
 from ..effects.table import EncodedTable, numeric
 from ..errors import DataError, NotIdentifiableError
 from ..graph import Bounds, CausalGraph, NestedEstimand, NestedQuestion, causation_bounds, identify, identify_nested
-from ..graph.nested_estimand import COMPARED, QUERIES, definitions
+from ..graph.nested_estimand import COMPARED, ESTIMANDS, definitions
 from .answer import NestedAnswer, NestedEffect, title
 from .scores import Design, NestedMean, Scores, nested_scores, treated_influence
 
@@ -89,7 +89,7 @@ def estimate_nested(
     used = [*estimand.adjustment, *graph.select([*between, *settings])]
     encoded = encode_single(effect, used)
     asked = _Asked(with_variables(graph, encoded.variables), question, estimand, encoded, level, seed)
-    effects, warnings, note = _ANSWERS.get(question.query, _compared)(asked)
+    effects, warnings, note = _ANSWERS.get(question.estimand, _compared)(asked)
     return NestedAnswer(
         question=question,
         title=title(question, encoded.contrast, encoded.outcome_unit),
@@ -120,7 +120,7 @@ class _Asked:
     seed: int
 
     def design(self, rows: NDArray[np.bool_] | slice = slice(None)) -> Design:
-        """The columns of every stage; a single stage of covariates if the query has none."""
+        """The columns of every stage; a single stage of covariates if the estimand has none."""
         data = self.encoded.data[rows]
         held = self.question.settings
         fixed = data.assign(**{name: self._set(name, value) for name, value in held.items()})
@@ -147,17 +147,17 @@ class _Asked:
         """The effects by name, and the counterfactuals that each compares."""
         found = self.estimand
         settings = self.question.settings
-        return definitions(found.query, found.treatment, found.outcome, found.mediators, found.paths, settings)
+        return definitions(found.name, found.treatment, found.outcome, found.mediators, found.paths, settings)
 
     def _set(self, name: str, value: Any) -> Any:
         """A column in which every row has the value."""
         column, variable = self.encoded.data[name], self.graph[name]
         try:
             shown = as_declared(variable, value)
-        except DataError:
-            raise DataError(
-                f"Expected a number or declared label for '{name}'; got {value!r}. Declare its labels in the graph."
-            ) from None
+        except DataError as error:
+            if variable.is_discrete:  # the message lists the labels
+                raise
+            raise DataError(f"Expected a number to set '{name}' to; got {value!r}.") from error
         code = variable.encode(shown) if variable.is_discrete else shown
         if column.dtype == "category":
             return pd.Categorical([int(code)] * len(column), categories=column.cat.categories)
@@ -189,7 +189,7 @@ class _Asked:
         """Refuse a treatment of another kind."""
         if self.encoded.kind not in kinds:
             raise DataError(
-                f"Expected a {words} treatment for the {QUERIES[self.question.query]}; '{self.estimand.treatment}' is "
+                f"Expected a {words} treatment for the {ESTIMANDS[self.question.estimand]}; '{self.estimand.treatment}' is "
                 f"{self.encoded.kind}. Recode it into two labels."
             )
 
@@ -205,10 +205,10 @@ def _compared(asked: _Asked) -> Found:
     def levels(direct: str, through: str) -> tuple[str, ...]:
         return tuple(direct if level == "b" else through for _, level in stages)
 
-    compared = {name: (levels(*b), levels(*a)) for name, (b, a) in COMPARED[asked.question.query].items()}
+    compared = {name: (levels(*b), levels(*a)) for name, (b, a) in COMPARED[asked.question.estimand].items()}
     values = dict(zip("ab", design.contrast, strict=True))
     needed = {levels: [values[v] for v in levels] for pair in compared.values() for levels in pair}
-    if design.discrete and asked.question.query != "controlled":
+    if design.discrete and asked.question.estimand != "controlled":
         found = nested_scores(design, list(needed.values()), folds=FOLDS, seed=asked.seed)
         scores = dict(zip(needed, found, strict=True))
         robust = {name: scores[b].values - scores[a].values for name, (b, a) in compared.items()}

@@ -68,16 +68,16 @@ def simulate_nested(
         UnknownNameError, DataError, SupportError, MissingValueError: A name or value that does not fit.
         AbductionError: A mechanism that the question recomputes for observed units cannot abduct.
     """
-    if question.query == "causation" and factual is not None and particles is None:
+    if question.estimand == "causation" and factual is not None and particles is None:
         particles = CAUSATION_PARTICLES
     worlds = _Worlds(scm, question, factual, particles, n, seed)
     worlds.check(level)
-    graph, query = scm.graph, question.query
-    mediators = select_mediators(graph, question, observed=graph.nodes) if query in ("natural", "controlled") else ()
-    paths = select_paths(graph, question) if query == "path" else ()
-    defined = definitions(query, question.treatment, question.outcome, mediators, paths, question.settings)
+    graph, estimand = scm.graph, question.estimand
+    mediators = select_mediators(graph, question, observed=graph.nodes) if estimand in ("natural", "controlled") else ()
+    paths = select_paths(graph, question) if estimand == "path" else ()
+    defined = definitions(estimand, question.treatment, question.outcome, mediators, paths, question.settings)
     by_unit, note = None, NOTE
-    if query == "causation":
+    if estimand == "causation":
         effects, note = _causation(worlds, defined, level), f"{NOTE} The bounds hold for every coupling."
     else:
         found = _compared(worlds, mediators, paths)
@@ -85,7 +85,7 @@ def simulate_nested(
         by_unit = pd.DataFrame({name: values.cpu().numpy() for name, values in found.items()})
     supported = float(worlds.units.supported.double().mean())
     extrapolated = f"The model extrapolates for {1 - supported:.1%} of the units." if supported < 1 else ""
-    estimand, identification = _identification(scm, replace(question, mediators=mediators or None))
+    identified, identification = _identification(scm, replace(question, mediators=mediators or None))
     outcome = graph[question.outcome]
     unit = outcome.unit or "" if outcome.labels is None else f"probability of {outcome.labels[1]}"
     assert question.contrast is not None
@@ -95,7 +95,7 @@ def simulate_nested(
         source="model",
         effects=tuple(effects),
         outcome_unit=unit,
-        estimand=estimand,
+        estimand=identified,
         identification=identification,
         rows_used=len(worlds.by_unit(worlds.levels["a"])),
         rows_dropped=0,
@@ -123,7 +123,7 @@ class _Worlds:
         graph, x, y, contrast = self.scm.graph, self.question.treatment, self.question.outcome, self.question.contrast
         if graph.require(x) == graph.require(y):
             raise GraphError(f"Expected two different variables as treatment and outcome; got '{x}' for both.")
-        if self.question.query == "causation" and not graph[x].kind == graph[y].kind == "binary":
+        if self.question.estimand == "causation" and not graph[x].kind == graph[y].kind == "binary":
             other = x if graph[x].kind != "binary" else y
             raise DataError(
                 "Expected a binary treatment and a binary outcome for probabilities of causation; "
@@ -150,7 +150,7 @@ class _Worlds:
 
     @cached_property
     def units(self) -> Units:
-        x, treated = self.question.treatment, self.question.query == "treated"
+        x, treated = self.question.treatment, self.question.estimand == "treated"
         assert self.question.contrast is not None
         b = self.question.contrast[1]
         small = ancestral_model(self.scm, [x, self.question.outcome])
@@ -209,7 +209,7 @@ def _compared(worlds: _Worlds, mediators: tuple[str, ...], paths: tuple[Path, ..
             return worlds.units.along(question.treatment, *ends, y, paths)
         return worlds.under(direct, {m: plain[through][m] for m in mediators})[y]
 
-    pairs = COMPARED[question.query].items()
+    pairs = COMPARED[question.estimand].items()
     return {name: worlds.by_unit(outcome(*b).double() - outcome(*a).double()) for name, (b, a) in pairs}
 
 

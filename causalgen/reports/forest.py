@@ -12,31 +12,40 @@ from .style import ACCENT, BLUE, GREEN, INK, MUTED, blank_figure, number, plain,
 if TYPE_CHECKING:
     from ..effects import EffectReport
 
-__all__ = ["plot_forest"]
+__all__ = ["forest_figure", "plot_forest"]
 
 COLOURS = {"naive": ACCENT, "adjusted": BLUE, "comparison": GREEN}
 ROW = 0.42
-LETTERS = 52
+LETTERS = 62
 """Longest label of the axis, in letters."""
 
 
-@styled
 def plot_forest(report: "EffectReport") -> Figure:
     """Forest plot of an effect: the naive estimate, the adjusted ones and other sources, with their intervals.
 
     A vertical line marks the truth where the generator is known, a dotted one no effect. Estimates whose interval
     misses the truth are hollow.
     """
-    frame = report.to_frame()
+    unit = f" [{report.outcome_unit}]" if report.outcome_unit else ""
+    return forest_figure(report.to_frame(), f"effect on {report.outcome}{unit}", report.truth)
+
+
+@styled
+def forest_figure(frame: pd.DataFrame, label: str, truth: float | None = None) -> Figure:
+    """Forest plot of the rows of a table.
+
+    Args:
+        frame: Columns source, estimate, low, high, kind and covers_truth; rows of the kind "truth" set limits only.
+        label: Label of the axis.
+        truth: The true value of all rows.
+    """
     rows = frame[frame["kind"] != "truth"].reset_index(drop=True)
     figure = blank_figure(4.4, ROW * len(rows) + 0.75)
     axes = figure.subplots()
-    _draw_reference_lines(axes, report.truth)
+    _draw_reference_lines(axes, truth)
     for place, row in rows.iterrows():
         _draw_estimate(axes, -float(place), row)  # type: ignore[arg-type]
-    unit = f" [{report.outcome_unit}]" if report.outcome_unit else ""
-    label = plain(f"effect on {shortened(report.outcome + unit, LETTERS)}")
-    axes.set(ylim=(-len(rows) + 0.55, 0.8), yticks=[], xlabel=label)
+    axes.set(ylim=(-len(rows) + 0.55, 0.8), yticks=[], xlabel=plain(shortened(label, LETTERS)))
     axes.spines["left"].set_visible(False)
     axes.set_xlim(_limits(frame))
     return figure

@@ -55,6 +55,9 @@ READING = {
     "share a source.",
     "effects": "An effect compares two interventions on the whole population. It is not a counterfactual of one unit. "
     "Graph and data determine it where the assumptions named below hold.",
+    "mediation": "The total effect is the natural direct effect, with the mediators as they would be without the treatment, "
+    "plus the total indirect effect, which passes through the mediators. Both compare two worlds of the same unit, which no "
+    "experiment shows: they rest on assumptions that cannot be tested.",
     "confounding": "No table shows what was not recorded. It can show how strong a hidden common cause of treatment and "
     "outcome would have to be, compared with the recorded causes.",
 }

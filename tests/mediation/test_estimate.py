@@ -11,7 +11,7 @@ from causalgen.mediation import NestedQuestion, estimate_nested
 from causalgen.mediation import scores as scores_module
 
 MEDIATION = CausalGraph("z -> {x, m, y}; x -> m -> y; x -> y")
-NAMES = ("total", "natural direct", "natural indirect", "total indirect")
+NAMES = ("total", "natural direct", "total indirect", "natural indirect")
 ASK = {"treatment": "x", "outcome": "y", "contrast": (0, 1)}
 
 
@@ -380,7 +380,7 @@ def test_other_bad_questions_get_one_clear_message():
         causation(MEDIATION, table, **ASK)
     with pytest.raises(DataError, match="mediators as a mapping"):
         controlled(MEDIATION, table, **ASK, mediators="m")
-    with pytest.raises(DataError, match="number or declared label for 'm'; got 'high'"):
+    with pytest.raises(DataError, match="Expected a number to set 'm' to; got 'high'"):
         controlled(MEDIATION, table, **ASK, mediators={"m": "high"})
     with pytest.raises(DataError, match="binary treatment for the effect on the treated"):
         on_treated(MEDIATION, linear(300, 0, continuous=True), **ASK)

@@ -10,7 +10,7 @@ import torch
 
 from causalgen.errors import AbductionError, DataError, GraphError, MissingValueError, SupportError, UnknownNameError
 from causalgen.graph import CausalGraph, Variable
-from causalgen.graph.nested_estimand import NestedQuery
+from causalgen.graph.nested_estimand import EstimandName
 from causalgen.mediation import NestedAnswer, NestedQuestion, simulate_nested
 from causalgen.scm import StructuralCausalModel
 
@@ -19,7 +19,7 @@ CONTRAST = {"treatment": "x", "outcome": "y", "contrast": (0.0, 2.0)}
 BINARY = {"treatment": "x", "outcome": "y", "contrast": (False, True)}
 
 
-def asking(query: NestedQuery) -> Callable[..., NestedAnswer]:
+def asking(query: EstimandName) -> Callable[..., NestedAnswer]:
     """A function that asks a model one kind of question."""
 
     def ask(scm: StructuralCausalModel, **given: Any) -> NestedAnswer:

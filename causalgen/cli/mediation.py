@@ -1,0 +1,127 @@
+"""`causalgen mediation`: direct and indirect effects of a column, its effect on the treated, and the causes of an outcome."""
+
+from enum import StrEnum
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from .failures import failures
+from .options import AsJson
+from .tables import kinds, table_of, treatments
+from .terminal import print_files, print_json
+from .threads import Threads, cap_threads
+
+if TYPE_CHECKING:
+    from ..graph import CausalGraph
+
+__all__ = ["Estimand", "mediation"]
+
+
+class Estimand(StrEnum):
+    """What is asked."""
+
+    natural = "natural"
+    controlled = "controlled"
+    path = "path"
+    treated = "treated"
+    causation = "causation"
+
+
+def mediation(
+    table: Annotated[Path, typer.Argument(help="A .csv or .parquet file, one row per unit.", show_default=False)],
+    graph: Annotated[
+        str,
+        typer.Option(
+            help="The assumed graph: 'age -> {dose, health}; dose -> health', or a file (DOT, GML, GraphML, YAML, JSON).",
+            show_default=False,
+        ),
+    ],
+    treatment: Annotated[str, typer.Option(help="The column that is set.", show_default=False)],
+    outcome: Annotated[str, typer.Option(help="The column that responds.", show_default=False)],
+    contrast: Annotated[
+        tuple[str, str], typer.Option(help="Two values: the effect is of the second against the first.")
+    ],
+    estimand: Annotated[
+        Estimand,
+        typer.Option(
+            help="natural: direct and indirect parts of the effect; controlled: the direct effect with mediators set; path: "
+            "along some paths only; treated: among the rows with the second value; causation: bounds of the probabilities "
+            "that the treatment was necessary and sufficient."
+        ),
+    ] = Estimand.natural,
+    mediator: Annotated[
+        list[str] | None,
+        typer.Option(
+            help="A column on a path between them, for controlled with its value, such as dose=2; repeat the option for "
+            "several.",
+            show_default="all of them",
+        ),
+    ] = None,
+    path: Annotated[
+        list[str] | None,
+        typer.Option(help="An active path, such as 'dose -> weight -> health'; repeat the option for several."),
+    ] = None,
+    cluster: Annotated[str | None, typer.Option(help="Column that names the cluster of each row.")] = None,
+    kind: Annotated[
+        list[str] | None,
+        typer.Option(
+            help="What a column is: clinic=categorical, or continuous, binary, ordinal.", show_default="by its values"
+        ),
+    ] = None,
+    level: Annotated[float, typer.Option(help="Level of the intervals.")] = 0.95,
+    seed: Annotated[int, typer.Option(min=0, max=2**32 - 1, help="Seed of everything random.")] = 0,
+    out: Annotated[Path | None, typer.Option(help="Folder for the report.")] = None,
+    as_json: AsJson = False,
+    threads: Threads = None,
+) -> None:
+    """Split the effect of one column of a table on another into its parts, or ask for another nested counterfactual.
+
+    Example: causalgen mediation t.csv --graph "dose -> weight -> pain; dose -> pain" --treatment dose --outcome pain \
+--contrast 1 2 --mediator weight
+    """
+    with failures():
+        from ..graph import NestedQuestion
+        from ..studies.graphs import find_graph
+
+        assumed = find_graph(graph)
+        question = NestedQuestion(
+            estimand.value,
+            assumed.require(treatment),
+            assumed.require(outcome),
+            contrast,
+            _mediators(assumed, mediator or (), valued=estimand is Estimand.controlled),
+            path,
+        )
+        rows = table_of(table, assumed)
+        from ..mediation import estimate_nested
+
+        cap_threads()
+        answer = estimate_nested(
+            assumed, rows, question, cluster=cluster, variables=kinds(kind or ()), level=level, seed=seed
+        )
+        if as_json:
+            print_json(answer.to_dict())
+        else:
+            typer.echo(answer)
+        if out is not None:
+            from ..reports.mediation import MediationFindings, write_mediation_report
+
+            written = write_mediation_report(out, MediationFindings([answer]), graph=assumed)
+            if not as_json:
+                print_files(*written.values())
+
+
+def _mediators(graph: "CausalGraph", texts: list[str] | tuple[()], *, valued: bool) -> Any:
+    """Names of mediators, each with its value where one is required; None for none."""
+    if not valued:
+        return tuple(map(graph.require, treatments(texts, graph))) or None
+    from ..errors import DataError
+
+    found: dict[str, str] = {}
+    for text in texts:
+        name, sign, value = (part.strip() for part in text.rpartition("="))
+        if not sign:
+            raise DataError(f"Expected a mediator and the value that it is set to, such as {text}=2; got {text!r}.")
+        found[graph.require(name)] = value
+    return found

@@ -1,0 +1,158 @@
+"""Nested counterfactuals in a report: the parts of an effect next to each other, and what they rest on."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pandas as pd
+
+from ..graph import CausalGraph
+from .folder import Group, ReportFolder, Row, Table
+from .forest import forest_figure
+from .graph_plot import plot_graph
+from .parts import Formula, Highlight, Page, Part, Section
+from .render import Format, render
+from .style import number, with_interval
+from .words import READING
+
+if TYPE_CHECKING:
+    from ..mediation import NestedAnswer, NestedEffect
+
+__all__ = ["MediationFindings", "mediation_highlight", "mediation_parts", "write_mediation_report"]
+
+FILES: dict[Format, str] = {"html": "mediation.html", "markdown": "mediation.md", "latex": "mediation.tex"}
+KINDS = {"table": "adjusted", "model": "comparison"}
+"""How the forest plot draws each source."""
+
+
+@dataclass(frozen=True, eq=False)
+class MediationFindings:
+    """The answers to one nested question.
+
+    Args:
+        answers: From the table, from the fitted model, or from both.
+        truth: True value of each effect where the generator is known.
+        notes: Why a source has no answer.
+    """
+
+    answers: "Sequence[NestedAnswer]"
+    truth: Mapping[str, float] = field(default_factory=dict)
+    notes: Sequence[str] = ()
+
+    def to_frame(self) -> pd.DataFrame:
+        """The effects of every source, one below the other."""
+        frames = [answer.to_frame().assign(source=answer.source) for answer in self.answers]
+        frame = pd.concat(frames, ignore_index=True)
+        return frame.assign(truth=frame["name"].map(self.truth)) if self.truth else frame
+
+
+def mediation_highlight(findings: MediationFindings) -> Highlight:
+    """The effects of the first source."""
+    first = findings.answers[0]
+    sources = " and ".join(answer.source for answer in findings.answers)
+    identified = "identified by the graph" if first.estimand is not None else "not identified from data"
+    values = "; ".join(
+        f"{effect.name} {_cell(effect)}" for effect in first.effects if effect.name != "natural indirect"
+    )
+    note = f"from the {first.source}, {first.level:.0%} intervals; {identified}; answered from {sources}"
+    return Highlight(first.title, values, note)
+
+
+def mediation_parts(findings: MediationFindings, name: str, folder: ReportFolder) -> list[Part]:
+    """The numbers and their picture, then identification and assumptions.
+
+    Args:
+        findings: The answers.
+        name: Ending of the names of their files.
+        folder: Folder of the figures and tables.
+    """
+    first = findings.answers[0]
+    numbers = Part(
+        heading=first.title, tables=[_table(findings, folder.table(findings.to_frame(), f"mediation-{name}"))]
+    )
+    if all(effect.bounds is None for effect in first.effects):
+        frame = _forest_rows(findings)
+        unit = f" [{first.outcome_unit}]" if first.outcome_unit else ""
+        alt = "Forest plot. " + "; ".join(f"{a.source}: {'; '.join(map(str, a.effects))}" for a in findings.answers)
+        hollow = " Hollow points miss the truth." if findings.truth else ""
+        caption = (
+            f"Effects with {first.level:.0%} intervals. Blue: from the table. Green: from the fitted model.{hollow}"
+        )
+        figure = forest_figure(frame, f"effect on {first.question.outcome}{unit}")
+        numbers.pictures.append(folder.picture(figure, f"mediation-{name}", alt, caption))
+    parts = [numbers]
+    warnings = [f"{answer.source.capitalize()}: {text}" for answer in findings.answers for text in answer.warnings]
+    if warnings or findings.notes:
+        points = [(text, "") for text in (*findings.notes, *warnings)]
+        parts.append(Part(alert="Before using these numbers", points=points))
+    estimand = first.estimand
+    if estimand is None:
+        return [*parts, Part(text=first.identification)]
+    ticks = Part(
+        text="Tick the assumptions that you can defend. If one fails, the numbers are wrong.", ticks=first.assumptions
+    )
+    formula = Part(text="The estimand, as a formula:", formulas=[Formula(estimand.formula, estimand.latex)])
+    sources = [(f"From the {answer.source}, {answer.rows_used:,} units", answer.note) for answer in findings.answers]
+    return [*parts, ticks, formula, Part(fold="How the numbers arise", points=sources)]
+
+
+def write_mediation_report(
+    folder: str | Path, findings: MediationFindings, *, graph: CausalGraph | None = None
+) -> dict[Format, Path]:
+    """Write `mediation.html`, `mediation.md`, `mediation.tex` and the figures and tables that they show.
+
+    Returns:
+        Format -> its file.
+
+    Raises:
+        RunFolderError: The folder cannot be written.
+    """
+    root, title = ReportFolder(folder), findings.answers[0].title
+    sections = [Section("mediation", "The answer", mediation_parts(findings, "answer", root), READING["mediation"])]
+    if graph is not None:
+        picture = root.picture(plot_graph(graph), "graph", f"Causal graph: {graph}.", "The assumed causal graph.")
+        sections.append(Section("graph", "The graph", [Part(pictures=[picture], small=False)], READING["graph"]))
+    page = Page(title, "", [mediation_highlight(findings)], sections)
+    return {form: root.write(file, render(page, form).encode()) for form, file in FILES.items()}
+
+
+def _table(findings: MediationFindings, file: str) -> Table:
+    header = [
+        "Effect",
+        *(f"From the {answer.source}" for answer in findings.answers),
+        *(["Truth"] if findings.truth else []),
+    ]
+    rows = []
+    for effect in findings.answers[0].effects:
+        cells = [effect.name, *(_cell(answer[effect.name]) for answer in findings.answers)]
+        cells += (
+            [number(findings.truth[effect.name])] if effect.name in findings.truth else ["–"] * bool(findings.truth)
+        )
+        rows.append(Row(cells, note=effect.definition, strong=effect.name == "total"))
+    return Table(f"Values with {findings.answers[0].level:.0%} intervals", header, [Group(rows)], file)
+
+
+def _cell(effect: "NestedEffect") -> str:
+    """A value with its interval; bounds, which every coupling of the worlds keeps, where there are any."""
+    value = "" if effect.value is None else with_interval(effect.value, effect.low, effect.high)
+    if effect.bounds is None:
+        return value
+    bounds = f"{number(effect.bounds[0])} to {number(effect.bounds[1])}"
+    return f"{value}; bounds {bounds}" if value else f"{bounds} [{number(effect.low)}, {number(effect.high)}]"
+
+
+def _forest_rows(findings: MediationFindings) -> pd.DataFrame:
+    """The effects in order, the sources of each together."""
+    rows = []
+    for effect in findings.answers[0].effects:
+        for answer in findings.answers:
+            found, truth = answer[effect.name], findings.truth.get(effect.name)
+            covers = None if truth is None else found.covers(truth)
+            row: dict[str, Any] = {
+                "source": f"{effect.name}, {answer.source}",
+                "kind": KINDS[answer.source],
+                "covers_truth": covers,
+            }
+            rows.append(row | {"estimate": found.value, "low": found.low, "high": found.high})
+    return pd.DataFrame(rows)
