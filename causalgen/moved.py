@@ -19,11 +19,11 @@ from .errors import RenamedWarning, warn
 __all__ = ["ADAPTERS", "MOVED_MODULES", "MOVED_NAMES", "OldPlaces", "keep_old_names", "with_old_options"]
 
 MOVED_MODULES = {
-    "causalgen.effects.doubt": "causalgen.effects.diagnostics",
     "causalgen.datasets.interventions": "causalgen.datasets.generator_values",
+    "causalgen.effects.doubt": "causalgen.effects.diagnostics",
     "causalgen.grammar.interventions": "causalgen.grammar.assignments",
+    "causalgen.predictors.classifier": "causalgen.predictors.predictor",
     "causalgen.scm.worlds": "causalgen.scm.results",
-    "causalgen.studies.worlds": "causalgen.studies.intervening",
     "causalgen.studies.audit_page": "causalgen.audit.page",
     "causalgen.studies.audit_tables": "causalgen.audit.tables",
     "causalgen.studies.audit_words": "causalgen.audit.words",
@@ -36,6 +36,7 @@ MOVED_MODULES = {
     "causalgen.studies.benchmark_study": "causalgen.benchmark.study",
     "causalgen.studies.benchmark_table": "causalgen.benchmark.table",
     "causalgen.studies.machine": "causalgen.machine",
+    "causalgen.studies.worlds": "causalgen.studies.intervening",
 }
 """Old module -> new module. All names of the new module, and those below, can be found in the old one; of a package, its
 modules too."""
@@ -44,6 +45,7 @@ MOVED_NAMES = {
     "causalgen.effects.CausationReport": "causalgen.mediation.NestedAnswer",
     "causalgen.effects.NestedReport": "causalgen.mediation.NestedAnswer",
     "causalgen.effects.bound_probabilities_of_causation": "causalgen.mediation.estimate_nested",
+    "causalgen.effects.doubt.Doubt": "causalgen.effects.diagnostics.Diagnostics",
     "causalgen.effects.estimate_controlled_direct_effect": "causalgen.mediation.estimate_nested",
     "causalgen.effects.estimate_effect_on_treated": "causalgen.mediation.estimate_nested",
     "causalgen.effects.estimate_natural_effects": "causalgen.mediation.estimate_nested",
@@ -53,10 +55,15 @@ MOVED_NAMES = {
     "causalgen.graph.identify_natural_effects": "causalgen.graph.identify_nested",
     "causalgen.graph.identify_path_specific_effect": "causalgen.graph.identify_nested",
     "causalgen.graph.identify_probabilities_of_causation": "causalgen.graph.identify_nested",
-    "causalgen.studies.worlds.Comparison": "causalgen.studies.intervening.WorldComparison",
     "causalgen.mechanisms.catalog.DEFAULTS": "causalgen.mechanisms.catalog.default_for",
     "causalgen.mechanisms.catalog.KINDS": "causalgen.mechanisms.Mechanism.kinds",
-    "causalgen.effects.doubt.Doubt": "causalgen.effects.diagnostics.Diagnostics",
+    "causalgen.predictors.Classifier": "causalgen.predictors.AttributePredictor",
+    "causalgen.predictors.classifier.Classifier": "causalgen.predictors.AttributePredictor",
+    "causalgen.predictors.enough_epochs": "causalgen.predictors.PredictorConfig.passes",
+    "causalgen.predictors.fit_classifier": "causalgen.predictors.fit_predictor",
+    "causalgen.predictors.fit_regressor": "causalgen.predictors.Regressor",
+    "causalgen.predictors.load_predictor": "causalgen.predictors.load",
+    "causalgen.predictors.save_predictor": "causalgen.predictors.save",
     "causalgen.scm.CausationProbability": "causalgen.mediation.NestedEffect",
     "causalgen.scm.NestedEffect": "causalgen.mediation.NestedEffect",
     "causalgen.scm.NestedEffects": "causalgen.mediation.NestedAnswer",
@@ -66,11 +73,12 @@ MOVED_NAMES = {
     "causalgen.scm.natural_effects": "causalgen.mediation.simulate_nested",
     "causalgen.scm.path_specific_effect": "causalgen.mediation.simulate_nested",
     "causalgen.scm.probability_of_causation": "causalgen.mediation.simulate_nested",
-    "causalgen.studies.run_benchmark": "causalgen.benchmark.run_benchmark",
     "causalgen.studies.benchmark_shared.TUTOR_SEED": "causalgen.predictors.attributes.TUTOR_SEED",
     "causalgen.studies.benchmark_shared.attribute_predictors": "causalgen.predictors.attributes.attribute_predictors",
     "causalgen.studies.benchmark_shared.latents": "causalgen.metrics.kept_latents",
     "causalgen.studies.benchmark_shared.told": "causalgen.predictors.attributes.further_inputs",
+    "causalgen.studies.run_benchmark": "causalgen.benchmark.run_benchmark",
+    "causalgen.studies.worlds.Comparison": "causalgen.studies.intervening.WorldComparison",
 }
 """Old name -> new name, of functions, classes and constants. Their old module calls `keep_old_names` if it still exists."""
 
@@ -87,6 +95,9 @@ ADAPTERS = {
     "causalgen.graph.identify_probabilities_of_causation": "causalgen.mediation.earlier.identify_probabilities_of_causation",
     "causalgen.mechanisms.catalog.DEFAULTS": "causalgen.mechanisms.earlier.DEFAULTS",
     "causalgen.mechanisms.catalog.KINDS": "causalgen.mechanisms.earlier.KINDS",
+    "causalgen.predictors.enough_epochs": "causalgen.predictors.earlier.enough_epochs",
+    "causalgen.predictors.fit_classifier": "causalgen.predictors.earlier.fit_classifier",
+    "causalgen.predictors.fit_regressor": "causalgen.predictors.earlier.fit_regressor",
     "causalgen.scm.controlled_direct_effect": "causalgen.mediation.earlier.controlled_direct_effect",
     "causalgen.scm.effect_on_treated": "causalgen.mediation.earlier.effect_on_treated",
     "causalgen.scm.natural_effects": "causalgen.mediation.earlier.natural_effects",

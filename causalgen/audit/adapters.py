@@ -6,7 +6,7 @@ from typing import Any
 from torch import Tensor, nn
 
 from ..errors import DataError
-from ..predictors import Classifier
+from ..predictors import AttributePredictor
 
 __all__ = ["adapted", "shape_of"]
 
@@ -15,8 +15,8 @@ def adapted(classifier: Any) -> tuple[Callable[[Tensor], Any], Sequence[Any] | N
     """The classifier as a function, and its labels where it knows them."""
     if isinstance(classifier, type):
         raise DataError(f"Expected a classifier; got the class {classifier.__name__}. Make and fit one first.")
-    if isinstance(classifier, Classifier):
-        return classifier.probabilities, classifier.variable.labels
+    if isinstance(classifier, AttributePredictor):
+        return _predictor(classifier)
     if isinstance(classifier, nn.Module):
         return _module(classifier), None
     if hasattr(classifier, "predict_proba"):
@@ -33,6 +33,16 @@ def adapted(classifier: Any) -> tuple[Callable[[Tensor], Any], Sequence[Any] | N
         f"Expected a classifier: a torch module, an estimator with predict_proba, a file or a function of images; got "
         f"{classifier!r:.80}. Wrap what you have in a function from images (B, C, H, W) to scores."
     )
+
+
+def _predictor(predictor: AttributePredictor) -> tuple[Callable[[Tensor], Any], Sequence[Any] | None]:
+    if predictor.given:
+        raise DataError(
+            f"Expected a classifier of images; got a predictor of '{predictor.variable.name}' that also needs "
+            f"{', '.join(predictor.given)}. Fit one that sees the image only."
+        )
+    read = predictor.probabilities if predictor.variable.is_discrete else predictor.predict
+    return read, predictor.variable.labels
 
 
 def _module(module: nn.Module) -> Callable[[Tensor], Any]:

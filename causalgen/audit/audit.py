@@ -23,7 +23,7 @@ from torch import Tensor
 from ..datasets import Dataset
 from ..errors import DataError
 from ..metrics import Measure
-from ..predictors import AttributePredictor, Classifier
+from ..predictors import AttributePredictor
 from ..scm import StructuralCausalModel
 from .images import ROWS, CounterfactualImages, counterfactual_images, image_node
 from .movers import moving_most
@@ -54,7 +54,7 @@ def audit(
     groups: Any = None,
     particles: int | None = None,
     measure: Mapping[str, Measure] | None = None,
-    classifiers: Mapping[str, Classifier | AttributePredictor] | None = None,
+    classifiers: Mapping[str, AttributePredictor] | None = None,
     margin: float | None = None,
     level: float = 0.95,
     movers: int = MOVERS,

@@ -14,7 +14,7 @@ from ..datasets import Dataset
 from ..errors import DataError, UnknownNameError, nearest
 from ..graph import CausalGraph
 from ..metrics import Measure
-from ..predictors import AttributePredictor, Classifier
+from ..predictors import AttributePredictor
 from ..scm import StructuralCausalModel
 from ..typing import UnitValues
 from .trust import Trust, check_readers, trust
@@ -74,7 +74,7 @@ def counterfactual_images(
     groups: Any = None,
     particles: int | None = None,
     measure: Mapping[str, Measure] | None = None,
-    classifiers: Mapping[str, Classifier | AttributePredictor] | None = None,
+    classifiers: Mapping[str, AttributePredictor] | None = None,
     seed: int = 0,
 ) -> CounterfactualImages:
     """Make the images of an audit; see `audit` for the arguments."""

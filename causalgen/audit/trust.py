@@ -21,7 +21,7 @@ from torch import Tensor
 from ..errors import DataError
 from ..graph import CausalGraph, Variable
 from ..metrics import Interval, Measure, bootstrap
-from ..predictors import AttributePredictor, Classifier
+from ..predictors import AttributePredictor
 from ..typing import Values
 from .worlds import Question, World
 
@@ -126,7 +126,7 @@ class Reader:
 def check_readers(
     graph: CausalGraph,
     measure: Mapping[str, Measure],
-    classifiers: Mapping[str, Classifier | AttributePredictor],
+    classifiers: Mapping[str, AttributePredictor],
 ) -> dict[str, Reader]:
     """The reader of each attribute; a measurement takes precedence over a predictor.
 
@@ -145,12 +145,12 @@ def check_readers(
                 f"Expected a classifier with the labels of '{name}'; got one of '{classifier.variable.name}', "
                 f"{classifier.variable.labels or 'which is continuous'}."
             )
-        if isinstance(classifier, AttributePredictor) and not set(classifier.given) <= set(graph.nodes):
+        if not set(classifier.given) <= set(graph.nodes):
             raise DataError(
                 f"Expected a predictor of '{name}' that needs attributes of the graph only; got one that needs "
                 f"{', '.join(classifier.given)}."
             )
-    readers = {name: Reader(graph[name], PREDICTED, _predictor(reader)) for name, reader in classifiers.items()}
+    readers = {name: Reader(graph[name], PREDICTED, reader.predict) for name, reader in classifiers.items()}
     return readers | {name: Reader(graph[name], MEASURED, _measurement(function)) for name, function in measure.items()}
 
 
@@ -283,12 +283,6 @@ def _moved(world: World, null: World, factual: Values) -> dict[str, NDArray[np.b
 
 def _measurement(function: Measure) -> Callable[[Tensor, Values], Any]:
     return lambda images, values: function(images)
-
-
-def _predictor(reader: Classifier | AttributePredictor) -> Callable[[Tensor, Values], Any]:
-    if isinstance(reader, AttributePredictor):
-        return lambda images, values: reader.predict(images, values)
-    return lambda images, values: reader.predict(images)
 
 
 def _mean(errors: NDArray[np.float64]) -> float:

@@ -27,7 +27,8 @@ from ..errors import DataError, RunFolderError
 from ..files import write_whole
 from ..machine import versions
 from ..metrics.spaces import kept_latents
-from ..predictors.attributes import TUTOR_SEED, attribute_predictors
+from ..predictors import PUBLISHED, attribute_predictors
+from ..predictors.attributes import TUTOR_SEED
 from ..spreadsheets import write_csv
 from ..studies.data_section import DataSource, OwnData
 from ..studies.lock import LOCK, FolderLock, refuse_in_use
@@ -181,8 +182,7 @@ def _shared(settings: _Settings, study: Study | None, data: Dataset, folder: Pat
         attribute_predictors,
         data,
         image=image,
-        epochs=form.predictor_epochs,
-        device=torch.device(device),
+        config=replace(PUBLISHED, epochs=form.predictor_epochs, device=torch.device(device)),
         bars=progress,
     )
     return Shared(

@@ -9,7 +9,7 @@ from ..graph import CausalGraph
 from ..mechanisms import build
 from ..mechanisms.catalog import mechanism_class
 from ..own_code import code_near
-from ..predictors import enough_epochs
+from ..predictors import PUBLISHED
 from ..studies.few_images import with_few_images
 from ..studies.schema import Study
 from ..studies.sources import split_rows, study_graph
@@ -21,7 +21,7 @@ __all__ = ["COMPARED", "study_benchmark"]
 
 COMPARED = ("conv-vae", "flow-matching", "gan")
 """Default mechanisms to compare with the study's: one of each kind of abduction."""
-PREDICTOR_EPOCHS, LATENT_EPOCHS = 15, 5
+LATENT_EPOCHS = 5
 
 
 def study_benchmark(study: Study, mechanisms: Sequence[str] | None = None) -> Benchmark:
@@ -60,7 +60,7 @@ def study_benchmark(study: Study, mechanisms: Sequence[str] | None = None) -> Be
             raise DataError(str(error)) from None
     form = Form(
         attributes=study.training.attributes,
-        predictor_epochs=enough_epochs(split_rows(study.data)["train"], PREDICTOR_EPOCHS),
+        predictor_epochs=PUBLISHED.passes(split_rows(study.data)["train"]),
         latent_epochs=LATENT_EPOCHS,
         rows=study.evaluation.rows,
         mechanisms=recipes,

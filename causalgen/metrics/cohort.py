@@ -13,7 +13,7 @@ from ..datasets.labels import RowLabels
 from ..errors import DataError, UnknownNameError, nearest
 from ..graph import CausalGraph
 from ..mechanisms import Mechanism
-from ..predictors import AttributePredictor, Classifier
+from ..predictors import AttributePredictor
 from ..scm import Posterior, StructuralCausalModel
 from .controls import MODEL
 from .spaces import Measure, Space
@@ -34,7 +34,7 @@ class Readers:
     """
 
     measure: Mapping[str, Measure] = field(default_factory=dict)
-    classifiers: Mapping[str, Classifier] = field(default_factory=dict)
+    classifiers: Mapping[str, AttributePredictor] = field(default_factory=dict)
     predictors: Mapping[str, AttributePredictor] = field(default_factory=dict)
     latents: Space | None = None
     image: str | None = None

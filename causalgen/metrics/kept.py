@@ -6,7 +6,7 @@ import numpy as np
 from torch import Tensor
 
 from ..datasets import Dataset
-from ..predictors import Classifier
+from ..predictors import AttributePredictor
 from .bootstrap import bootstrap
 from .case import Case
 from .controls import FLOOR
@@ -16,7 +16,7 @@ from .units import ALL
 __all__ = ["classifier_accuracy", "kept"]
 
 
-def classifier_accuracy(classifier: Classifier, data: Dataset, *, image: str, seed: int = 0) -> MetricResult:
+def classifier_accuracy(classifier: AttributePredictor, data: Dataset, *, image: str, seed: int = 0) -> MetricResult:
     """Accuracy of the classifier on the factual images of the whole test split, which it never saw."""
     test, groups = data.part("test"), data.groups(data.split["test"]).numpy()
     name = classifier.variable.name
@@ -25,7 +25,7 @@ def classifier_accuracy(classifier: Classifier, data: Dataset, *, image: str, se
 
 
 def kept(
-    case: Case, classifiers: Mapping[str, Classifier], accuracies: Mapping[str, MetricResult]
+    case: Case, classifiers: Mapping[str, AttributePredictor], accuracies: Mapping[str, MetricResult]
 ) -> list[MetricResult]:
     """Share of counterfactual images on which the classifier predicts the right label.
 
@@ -47,5 +47,5 @@ def kept(
     return results
 
 
-def _hits(classifier: Classifier, images: Tensor, codes: Tensor) -> np.ndarray:
+def _hits(classifier: AttributePredictor, images: Tensor, codes: Tensor) -> np.ndarray:
     return (classifier.predict(images) == codes).double().numpy()

@@ -49,8 +49,8 @@ def _features(predictors: Mapping[str, AttributePredictor], images: Tensor) -> N
     columns = []
     for predictor in predictors.values():
         predictor.eval()
-        like = next(predictor.parameters())
-        parts = [predictor.convolutions(part.to(like) / 127.5 - 1).cpu() for part in images.split(BATCH)]
+        device = next(predictor.parameters()).device
+        parts = [predictor.embed(part.to(device)).cpu() for part in images.split(BATCH)]
         columns.append(torch.cat(parts).double().numpy())
     return np.concatenate(columns, axis=1)
 

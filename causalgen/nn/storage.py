@@ -49,6 +49,7 @@ def load_module(
     stem: str,
     rebuild: Callable[[dict[str, Any]], M],
     parts: Callable[[M], Mapping[str, nn.Module]] = lambda module: {"": module},
+    renamed: Callable[[list[str]], Mapping[str, str]] = lambda names: {},
 ) -> M:
     """Rebuild what `save_module` wrote, in eval mode and in the floating dtype in which it was saved.
 
@@ -59,6 +60,7 @@ def load_module(
         stem: Name of the files.
         rebuild: Makes the untrained module from the description.
         parts: Modules by their names in messages; one with a layer of zeros counts as not fitted.
+        renamed: Present names of saved tensors that an earlier version named otherwise, from all their names.
 
     Raises:
         CheckpointError: A file is missing, corrupted, from another format, or does not fit its description; weights that
@@ -89,16 +91,19 @@ def load_module(
             "It was changed or cut off: restore it, or fit again."
         )
     try:
-        dtype = check_blueprint(lambda: rebuild(description), read_header(weights), parts)
+        header = read_header(weights)
+        names = renamed(list(header))
+        current = {names.get(name, name): entry for name, entry in header.items()}
+        dtype = check_blueprint(lambda: rebuild(description), current, parts)
         module = rebuild(description)
         if dtype is not None:
             module.to(dtype)
-        tensors = load_tensors(weights)
+        tensors = {names.get(name, name): tensor for name, tensor in load_tensors(weights).items()}
         titles = Titles(module, parts(module))
         check_values(module, tensors, titles)
         fresh = zeros(module, titles)
         module.load_state_dict(tensors)
-        _lay_out(module, description.get("channels_last", ()))
+        _lay_out(module, [names.get(name, name) for name in description.get("channels_last", ())])
         if zero := [title for title in zeros(module, titles) if title not in fresh]:
             raise CheckpointError(f"Expected fitted weights; got nothing but zeros in {zero[0]}.")
     except UntrustedCodeError:

@@ -1,24 +1,26 @@
 """Predictors: small networks, trained on real images, that read attributes off an image."""
 
-from .classifier import Classifier
-from .fit import fit_classifier
-from .fit_predictor import enough_epochs, fit_predictor
+from ..moved import keep_old_names
+from .attributes import attribute_predictors
+from .config import LABELS, NUMBERS, PUBLISHED, PredictorConfig
+from .fit import fit_predictor
 from .predictor import AttributePredictor
-from .regressor import Regressor, fit_regressor
-from .storage import load, load_predictor, save, save_predictor
+from .regressor import Regressor
+from .storage import load, save
 from .timing import reader_seconds
 
 __all__ = [
+    "LABELS",
+    "NUMBERS",
+    "PUBLISHED",
     "AttributePredictor",
-    "Classifier",
+    "PredictorConfig",
     "Regressor",
-    "enough_epochs",
-    "fit_classifier",
+    "attribute_predictors",
     "fit_predictor",
-    "fit_regressor",
     "load",
-    "load_predictor",
     "reader_seconds",
     "save",
-    "save_predictor",
 ]
+
+keep_old_names(__name__)

@@ -2,14 +2,14 @@
 
 from pathlib import Path
 
-import torch
 from rich.progress import Progress
 
 from ..datasets import Dataset
 from ..graph import CausalGraph
-from .fit_predictor import fit_predictor
+from .config import PUBLISHED, PredictorConfig
+from .fit import fit_predictor
 from .predictor import AttributePredictor
-from .storage import load_predictor, save_predictor
+from .storage import load, save
 
 __all__ = ["TUTOR_SEED", "attribute_predictors", "further_inputs"]
 
@@ -33,9 +33,8 @@ def attribute_predictors(
     folder: Path,
     *,
     image: str,
-    epochs: int,
+    config: PredictorConfig = PUBLISHED,
     seed: int = 0,
-    device: torch.device | str = "cpu",
     bars: Progress | None = None,
 ) -> dict[str, AttributePredictor]:
     """Predictors of the image's parents, read from the folder, or trained and kept there.
@@ -50,9 +49,7 @@ def attribute_predictors(
         place = folder / name
         if not (place / "predictor.json").exists():
             given = further_inputs(data.graph, image, name)
-            predictor = fit_predictor(
-                data, name, image=image, given=given, epochs=epochs, seed=seed, device=device, bars=bars
-            )
-            save_predictor(predictor, place)
-        predictors[name] = load_predictor(place).to(device)
+            predictor = fit_predictor(data, name, image=image, given=given, config=config, seed=seed, bars=bars)
+            save(predictor, place)
+        predictors[name] = load(place).to(config.device)
     return predictors

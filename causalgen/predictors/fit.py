@@ -1,99 +1,163 @@
-"""Train a classifier on real images, with early stopping on the validation images."""
+"""Train a predictor on real images; the validation images decide which weights are kept."""
 
+import copy
 import math
+from collections.abc import Mapping, Sequence
+from typing import Any
 
+import torch
 from rich.progress import Progress
-from torch import Tensor
-from torch.nn import functional as F
+from torch import Tensor, nn
+from torch.optim import AdamW
+from torch.optim.lr_scheduler import OneCycleLR
+from torch.optim.swa_utils import AveragedModel
 
 from ..columns import as_column
+from ..datasets import Dataset
 from ..errors import DataError
 from ..graph import Variable
-from ..nn import seeded
-from .classifier import Classifier
-from .one_cycle import OneCycle, train_one_cycle
+from ..moved import with_old_options
+from ..nn import growing_average, seeded
+from ..typing import Values
+from .config import PUBLISHED, PredictorConfig
+from .predictor import AT_ONCE, AttributePredictor
 
-__all__ = ["LEAST_EPOCHS", "classifier_cycle", "fit_classifier"]
+__all__ = ["fit_predictor"]
 
-BATCH = 128
-LEAST_EPOCHS = 10
-STEPS = 500
-"""Steps after which a classifier has learned something, on data of any size."""
+WEIGHT_DECAY = 1e-3
+PATIENCE = 3
+"""Least number of passes without a better validation loss before an early stop; otherwise a quarter of all passes."""
 
 
-def fit_classifier(
-    variable: Variable,
-    images: Tensor,
-    codes: Tensor,
+def fit_predictor(
+    data: Dataset | Mapping[str, Values],
+    attribute: str | Variable,
     *,
-    validation: tuple[Tensor, Tensor],
-    epochs: int = LEAST_EPOCHS,
+    image: str,
+    given: Sequence[str | Variable] = (),
+    config: PredictorConfig | None = None,
     seed: int = 0,
     bars: Progress | None = None,
-) -> Classifier:
-    """Fit a classifier of `variable`; the weights of the epoch with the best validation loss are kept.
+    **earlier: Any,
+) -> AttributePredictor:
+    """Fit a predictor of `attribute` to real images; the weights of the pass with the best validation loss are kept.
 
-    Training runs on the device of `images`, without augmentation, so that the classifier sees the images as they are.
+    Training does not augment the images, so that the predictor sees them as they are.
 
     Args:
-        variable: The discrete variable that the codes belong to.
-        images: Training images `(N, C, H, W)`, uint8 or float.
-        codes: Their codes, int64 `(N,)` or `(N, 1)`.
-        validation: Images and codes that decide when to stop; never the test split.
-        epochs: Greatest number of passes.
+        data: A data set; or values by name, `(N, ...)`, under "train" and "validation". The validation rows decide when to
+            stop; test rows are never used.
+        attribute: The attribute to read off the image; a variable where the data have no graph with it.
+        image: Name of the image node.
+        given: Attributes that are inputs besides the image.
+        config: Settings; None for those that suit the kind of the attribute.
         seed: Seed of weights, batches and dropout.
         bars: Rich progress bars (see `causalgen.training.bars`).
+        **earlier: `epochs` and `device`, which are fields of `config` now; they still work, with a warning.
 
     Raises:
-        DataError: Images and codes do not belong together, or the training codes are all the same.
+        DataError: The attribute is an image, or is among `given`; images and attributes do not belong together, or all
+            training labels are the same.
     """
-    codes = as_column(variable.name, codes)
-    validation = validation[0], as_column(variable.name, validation[1])
-    for name, (some_images, some_codes) in {"training": (images, codes), "validation": validation}.items():
-        _check(variable, name, some_images, some_codes)
-    if codes.unique().numel() < 2:
+    variable, inputs = _variable(data, attribute), {v.name: v for v in (_variable(data, one) for one in given)}
+    if variable.name in inputs:
+        raise DataError(
+            f"Expected other attributes as inputs of the predictor of '{variable.name}'; got itself among {list(inputs)}."
+        )
+    config = config or (PUBLISHED if earlier else PredictorConfig.suited_to(variable))
+    (config,) = with_old_options("fit_predictor", earlier, config=config)
+    train, validation = (
+        _columns(data, split, image, [variable, *inputs.values()]) for split in ("train", "validation")
+    )
+    if variable.is_discrete and train[variable.name].unique().numel() < 2:
         raise DataError(f"Expected at least two labels of '{variable.name}' among the training images; got one.")
-    with seeded(seed, images.device):
-        classifier = Classifier(variable, tuple(images.shape[1:])).to(images.device)
-        classifier.initialize(images)
-        train_one_cycle(
-            classifier,
-            len(images),
-            loss=lambda index: F.cross_entropy(classifier(images[index]), codes[index]),
-            validate=lambda: _validate(classifier, *validation),
-            cycle=OneCycle(epochs, BATCH),
-            title=f"train {variable.name} classifier",
-            bars=bars,
-        )
-    return classifier
+    device = torch.device(config.device)
+    with seeded(seed, device):
+        shape = tuple(train[image].shape[1:])
+        predictor = AttributePredictor(variable, shape, inputs, network=config.network).to(device)
+        train, validation = ({k: v.to(device) for k, v in part.items()} for part in (train, validation))
+        predictor.initialize(train[image], train)
+        _train(predictor, train, validation, image, config, bars)
+    return predictor
 
 
-def classifier_cycle(rows: int) -> OneCycle:
-    """Batches and passes that are enough for a classifier on `rows` training images.
+def _train(
+    predictor: AttributePredictor,
+    train: dict[str, Tensor],
+    validation: dict[str, Tensor],
+    image: str,
+    config: PredictorConfig,
+    bars: Progress | None,
+) -> None:
+    """Train in place; the predictor ends with the weights of the pass with the best validation loss."""
+    rows = len(train[image])
+    epochs, steps, size = config.passes(rows), config.steps_per_epoch(rows), config.batch_size(rows)
+    task = bars.add_task(f"train {predictor.variable.name} predictor", total=epochs, note="") if bars else None
+    cycle, patience = not config.ema, epochs if config.ema else max(PATIENCE, epochs // 4)
+    optimizer = AdamW(predictor.parameters(), lr=config.rate, weight_decay=WEIGHT_DECAY if cycle else 0.0)
+    schedule = OneCycleLR(optimizer, config.rate, total_steps=epochs * steps) if cycle else None
+    # A decay of 0 makes the average the weights themselves.
+    averaged = AveragedModel(predictor, multi_avg_fn=growing_average(config.ema), use_buffers=True)
+    best, best_epoch, best_state = math.inf, 0, copy.deepcopy(predictor.state_dict())
+    for epoch in range(epochs):
+        predictor.train()
+        for index in torch.randperm(rows, device=train[image].device).split(size)[:steps]:
+            batch = {name: column[index] for name, column in train.items()}
+            optimizer.zero_grad()
+            predictor.loss(batch[image], batch).backward()
+            optimizer.step()
+            averaged.update_parameters(predictor)
+            if schedule is not None:
+                schedule.step()
+        found = _validation_loss(averaged.module, validation, image)
+        if found < best:
+            best, best_epoch, best_state = found, epoch, copy.deepcopy(averaged.module.state_dict())
+        if bars and task is not None:
+            bars.update(task, completed=epoch + 1, note=f"validation loss {found:.4f}")
+        if epoch - best_epoch >= patience:
+            break
+    if bars and task is not None:
+        bars.update(task, completed=epochs)
+    predictor.load_state_dict(best_state)
+    predictor.eval()
 
-    >>> classifier_cycle(7_000).epochs, classifier_cycle(280).epochs
-    (10, 167)
-    """
-    return OneCycle(max(LEAST_EPOCHS, math.ceil(STEPS / math.ceil(rows / BATCH))), BATCH)
+
+@torch.no_grad()
+def _validation_loss(predictor: nn.Module, values: dict[str, Tensor], image: str) -> float:
+    assert isinstance(predictor, AttributePredictor)
+    predictor.eval()
+    count, total = len(values[image]), 0.0
+    for index in torch.arange(count, device=values[image].device).split(AT_ONCE):
+        batch = {name: column[index] for name, column in values.items()}
+        total += float(predictor.loss(batch[image], batch)) * len(index)
+    return total / count
 
 
-def _validate(classifier: Classifier, images: Tensor, codes: Tensor) -> tuple[float, str]:
-    probabilities = classifier.probabilities(images)
-    codes = codes.to(probabilities.device)
-    loss = F.nll_loss(probabilities.clamp_min(1e-12).log(), codes)
-    accuracy = float((probabilities.argmax(1) == codes).double().mean())
-    return float(loss), f"validation accuracy {accuracy:.1%}"
+def _variable(data: Dataset | Mapping[str, Values], what: str | Variable) -> Variable:
+    if isinstance(what, Variable):
+        return what
+    if isinstance(data, Dataset):
+        return data.graph[data.graph.require(what)]
+    raise DataError(f"Expected a variable for '{what}', since these data have no graph; got its name only.")
 
 
-def _check(variable: Variable, name: str, images: Tensor, codes: Tensor) -> None:
-    if images.dim() != 4 or codes.shape != images.shape[:1] or not len(codes):
-        raise DataError(
-            f"Expected {name} images (N, C, H, W) with one code each; got images {tuple(images.shape)} and codes "
-            f"{tuple(codes.shape)}."
-        )
-    count = len(variable.labels or ())
-    if codes.is_floating_point() or int(codes.min()) < 0 or int(codes.max()) >= count:
-        raise DataError(
-            f"Expected integer codes of '{variable.name}' in 0..{count - 1}; got {codes.dtype} from "
-            f"{codes.min().item():g} to {codes.max().item():g}."
-        )
+def _columns(
+    data: Dataset | Mapping[str, Values], split: str, image: str, variables: Sequence[Variable]
+) -> dict[str, Tensor]:
+    """The image and the attributes of one split, checked."""
+    part = data.part(split) if isinstance(data, Dataset) else data[split]
+    images, found = part[image], {v.name: as_column(v.name, part[v.name]) for v in variables}
+    for variable in variables:
+        column = found[variable.name]
+        if images.dim() != 4 or column.shape != images.shape[:1] or not len(column):
+            raise DataError(
+                f"Expected {split} images (N, C, H, W) with one value of '{variable.name}' each; got images "
+                f"{tuple(images.shape)} and values {tuple(column.shape)}."
+            )
+        count = len(variable.labels or ())
+        if count and (column.is_floating_point() or int(column.min()) < 0 or int(column.max()) >= count):
+            raise DataError(
+                f"Expected integer codes of '{variable.name}' in 0..{count - 1}; got {column.dtype} from "
+                f"{column.min().item():g} to {column.max().item():g}."
+            )
+    return {image: images, **found}

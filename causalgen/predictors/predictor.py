@@ -1,24 +1,25 @@
-"""A convolutional predictor of one attribute, continuous or discrete, the kind that published benchmarks score images with."""
+"""A convolutional predictor of one attribute, continuous or discrete."""
 
 import math
 from collections.abc import Mapping
+from types import MappingProxyType
 
 import torch
 from torch import Tensor, nn
+from torch.nn import functional as F
 
+from ..columns import as_column
 from ..errors import DataError
 from ..graph import Variable
 from ..nn import Features, Standardiser
 from ..typing import Values
+from .network import Form, build_network
 
 __all__ = ["AttributePredictor"]
 
-LAYERS = ((8, 7, 1), (16, 3, 2), (16, 3, 1), (32, 3, 2), (32, 3, 1), (64, 3, 2))
-"""Channels, kernel and stride of the convolutions, those of the MorphoMNIST benchmark of Melistas et al. (NeurIPS 2024)."""
-DENSE = 64
-SLOPE = 0.1
-BATCH = 1000
+AT_ONCE = 1000
 """Images that pass through the network at once when predicting."""
+NONE: Values = MappingProxyType({})
 
 
 class AttributePredictor(nn.Module):
@@ -28,49 +29,65 @@ class AttributePredictor(nn.Module):
         variable: The attribute.
         shape: (C, H, W) of the images, of any size.
         given: Attributes by name that are inputs besides the image, such as the intensity when it reads thickness.
+        network: "flat" or "pooled" (see `causalgen.predictors.network`).
 
     Raises:
         DataError: The attribute is an image or has no kind.
     """
 
-    def __init__(self, variable: Variable, shape: tuple[int, ...], given: Mapping[str, Variable] | None = None) -> None:
+    must_be_positive = ("deviation",)
+    mean: Tensor
+    deviation: Tensor
+
+    def __init__(
+        self,
+        variable: Variable,
+        shape: tuple[int, ...],
+        given: Mapping[str, Variable] | None = None,
+        *,
+        network: Form = "pooled",
+    ) -> None:
         super().__init__()
         if variable.kind is None or variable.is_image:
             raise DataError(
                 f"Expected a discrete or continuous attribute to predict; got '{variable.name}' of kind {variable.kind}."
             )
-        self.variable, self.shape, self.given = variable, tuple(shape), dict(given or {})
-        self.features = Features(self.given)
+        self.variable, self.shape, self.given, self.network = variable, tuple(shape), dict(given or {}), network
+        # A pooled network has this part even if nothing is given, as in the files that earlier versions saved.
+        self.features = Features(self.given) if self.given or network == "pooled" else None
         self.scaler = None if variable.is_discrete else Standardiser()
-        layers: list[nn.Module] = []
-        before = shape[0]
-        for after, kernel, stride in LAYERS:
-            layers += [
-                nn.Conv2d(before, after, kernel, stride=stride, padding=kernel // 2, bias=False),
-                nn.BatchNorm2d(after),
-                nn.LeakyReLU(SLOPE),
-            ]
-            before = after
-        self.convolutions = nn.Sequential(*layers, nn.AdaptiveAvgPool2d(1), nn.Flatten())
-        told = self.features.width if self.given else 0
-        outputs = len(variable.labels or ()) if variable.is_discrete else 1
-        self.head = nn.Sequential(
-            nn.Linear(before + told, DENSE, bias=False),
-            nn.BatchNorm1d(DENSE),
-            nn.LeakyReLU(SLOPE),
-            nn.Linear(DENSE, outputs),
+        if network == "flat":
+            self.register_buffer("mean", torch.zeros(1, shape[0], 1, 1))
+            self.register_buffer("deviation", torch.ones(1, shape[0], 1, 1))
+        self.convolutions, self.head = build_network(
+            network,
+            self.shape,
+            more=self.features.width if self.features is not None and self.given else 0,
+            outputs=len(variable.labels or ()) if variable.is_discrete else 1,
         )
 
-    def initialize(self, values: Values) -> None:
-        """Fit scalers to the training attributes."""
-        self.features.fit(values)
+    def initialize(self, images: Tensor, attributes: Values = NONE) -> None:
+        """Fit scalers to training images `(N, C, H, W)` and to the attributes that are read or given."""
+        if self.network == "flat":
+            pixels = images.to(self.mean)
+            self.mean.copy_(pixels.mean((0, 2, 3), keepdim=True))
+            self.deviation.copy_(pixels.std((0, 2, 3), keepdim=True).clamp_min(1e-6))
+        if self.features is not None:
+            self.features.fit(attributes)
         if self.scaler is not None:
-            self.scaler.fit(values[self.variable.name])
+            self.scaler.fit(attributes[self.variable.name])
 
-    def forward(self, images: Tensor, attributes: Values) -> Tensor:
+    def embed(self, images: Tensor) -> Tensor:
+        """Features `(B, F)` of images `(B, C, H, W)`: the input of the head."""
+        pixels = images.to(next(self.parameters()))
+        # The published network takes all images on [-1, 1]; the flat one standardises each channel.
+        pixels = pixels / 127.5 - 1 if self.network == "pooled" else (pixels - self.mean) / self.deviation
+        return self.convolutions(pixels)
+
+    def forward(self, images: Tensor, attributes: Values = NONE) -> Tensor:
         """Logits `(B, labels)`, or values `(B,)`, of images `(B, C, H, W)` on 0 to 255 and the attributes in `given`."""
-        features = self.convolutions(images.to(next(self.parameters())) / 127.5 - 1)
-        if self.given:
+        features = self.embed(images)
+        if self.features is not None and self.given:
             features = torch.cat([features, self.features(attributes)], dim=1)
         output = self.head(features)
         if self.scaler is None:
@@ -81,11 +98,10 @@ class AttributePredictor(nn.Module):
         """Mean cross-entropy, or mean squared error on the standardised scale."""
         output, target = self(images, attributes), attributes[self.variable.name]
         if self.scaler is None:
-            return nn.functional.cross_entropy(output, target)
+            return F.cross_entropy(output, target)
         return ((output - target) / self.scaler.scale).square().mean()
 
-    @torch.no_grad()
-    def predict(self, images: Tensor, attributes: Values, *, batch_statistics: bool = False) -> Tensor:
+    def predict(self, images: Tensor, attributes: Values = NONE, *, batch_statistics: bool = False) -> Tensor:
         """Likeliest codes int64 `(N,)`, or values float `(N,)`, on the device of `images`.
 
         Args:
@@ -97,6 +113,31 @@ class AttributePredictor(nn.Module):
         Raises:
             DataError: The images have another shape than those of training, or a single image, which has no batch statistics.
         """
+        output = self._outputs(images, attributes, batch_statistics=batch_statistics)
+        return output.argmax(1) if self.variable.is_discrete else output
+
+    def probabilities(self, images: Tensor, attributes: Values = NONE) -> Tensor:
+        """Probability of each label, `(N, labels)`, on the device of `images`.
+
+        Raises:
+            DataError: The attribute is continuous, or the images have another shape than those of training.
+        """
+        if not self.variable.is_discrete:
+            raise DataError(
+                f"Expected a discrete attribute for probabilities; '{self.variable.name}' is continuous. Call predict()."
+            )
+        return self._outputs(images, attributes).softmax(1)
+
+    def accuracy(self, images: Tensor, codes: Tensor, attributes: Values = NONE) -> float:
+        """Share of `images` whose predicted code is the one in `codes` `(N,)` or `(N, 1)`."""
+        codes = as_column(self.variable.name, codes)
+        if len(codes) != len(images):
+            raise DataError(f"Expected one code for each of {len(images)} images; got {len(codes)}.")
+        return float((self.predict(images, attributes) == codes).double().mean())
+
+    @torch.no_grad()
+    def _outputs(self, images: Tensor, attributes: Values, *, batch_statistics: bool = False) -> Tensor:
+        """Outputs in evaluation mode, or under batch statistics, which leave the running averages as they are."""
         if images.dim() != 4 or tuple(images.shape[1:]) != self.shape:
             raise DataError(
                 f"Expected images of shape (N, {', '.join(map(str, self.shape))}); got {tuple(images.shape)}."
@@ -105,18 +146,21 @@ class AttributePredictor(nn.Module):
             raise DataError(f"Expected at least two images for batch statistics; got {len(images)}.")
         device = next(self.parameters()).device
         running = {name: buffer.clone() for name, buffer in self.named_buffers()}
-        self.train(batch_statistics)
+        self.eval()
+        for part in self.modules():  # dropout stays off: a prediction is not random
+            part.training = batch_statistics and isinstance(part, nn.BatchNorm1d | nn.BatchNorm2d)
         outputs = []
-        batches = max(1, math.ceil(len(images) / BATCH))  # of equal size: a last, tiny batch would have poor statistics
+        batches = max(
+            1, math.ceil(len(images) / AT_ONCE)
+        )  # of equal size: a last, tiny batch would have poor statistics
         for index in torch.arange(len(images)).tensor_split(batches):
-            told = {name: attributes[name][index].to(device) for name in self.given}
-            outputs.append(self(images[index].to(device), told))
+            given = {name: attributes[name][index].to(device) for name in self.given}
+            outputs.append(self(images[index].to(device), given))
         self.eval()
         for name, buffer in self.named_buffers():
             buffer.copy_(running[name])
-        output = torch.cat(outputs).to(images.device)
-        return output.argmax(1) if self.variable.is_discrete else output
+        return torch.cat(outputs).to(images.device)
 
     def extra_repr(self) -> str:
-        told = f", given {', '.join(self.given)}" if self.given else ""
-        return f"{self.variable.name} on images {self.shape}{told}"
+        given = f", given {', '.join(self.given)}" if self.given else ""
+        return f"{self.variable.name} on images {self.shape}{given}"

@@ -1,55 +1,64 @@
-"""Saved classifiers and predictors: `classifier.json` or `predictor.json`, each with its weights in safetensors."""
+"""Saved predictors: `predictor.json` with its weights in safetensors; also `classifier.json` of earlier versions."""
 
 from pathlib import Path
 from typing import Any
 
 from ..graph import Variable
 from ..nn import load_module, save_module
-from .classifier import Classifier
 from .predictor import AttributePredictor
 
-__all__ = ["load", "load_predictor", "save", "save_predictor"]
+__all__ = ["load", "save", "saved_in"]
+
+STEM, EARLIER = "predictor", "classifier"
 
 
-def save(classifier: Classifier, folder: Path | str) -> Path:
-    """Write the classifier into `folder`, which is created, and return it."""
-    description = {"variable": classifier.variable.to_dict(), "shape": list(classifier.shape)}
-    return save_module(classifier, folder, "classifier", description)
-
-
-def load(folder: Path | str) -> Classifier:
-    """Rebuild a classifier that `save` wrote.
-
-    Raises:
-        CheckpointError: A file is missing, corrupted, from another format, or does not fit its description.
-    """
-    return load_module(folder, "classifier", _rebuild)
-
-
-def _rebuild(description: dict[str, Any]) -> Classifier:
-    return Classifier(Variable.from_dict(description["variable"]), tuple(description["shape"]))
-
-
-def save_predictor(predictor: AttributePredictor, folder: Path | str) -> Path:
+def save(predictor: AttributePredictor, folder: Path | str) -> Path:
     """Write the predictor into `folder`, which is created, and return it."""
     description = {
         "variable": predictor.variable.to_dict(),
         "shape": list(predictor.shape),
         "given": [variable.to_dict() for variable in predictor.given.values()],
+        "network": predictor.network,
     }
-    return save_module(predictor, folder, "predictor", description)
+    return save_module(predictor, folder, STEM, description)
 
 
-def load_predictor(folder: Path | str) -> AttributePredictor:
-    """Rebuild a predictor that `save_predictor` wrote.
+def load(folder: Path | str) -> AttributePredictor:
+    """Rebuild a predictor that `save` wrote, or a classifier of an earlier version.
 
     Raises:
         CheckpointError: A file is missing, corrupted, from another format, or does not fit its description.
     """
-    return load_module(folder, "predictor", _rebuild_predictor)
+    if (Path(folder) / f"{EARLIER}.json").is_file():
+        return load_module(folder, EARLIER, _rebuild_classifier, renamed=_new_names)
+    return load_module(folder, STEM, _rebuild)
 
 
-def _rebuild_predictor(description: dict[str, Any]) -> AttributePredictor:
+def saved_in(folder: Path) -> list[Path]:
+    """The folders below `folder` that hold a predictor, classifiers of earlier versions first."""
+    return [path.parent for stem in (EARLIER, STEM) for path in sorted(folder.rglob(f"{stem}.json"))]
+
+
+def _rebuild(description: dict[str, Any]) -> AttributePredictor:
     given = [Variable.from_dict(entry) for entry in description["given"]]
-    variable = Variable.from_dict(description["variable"])
-    return AttributePredictor(variable, tuple(description["shape"]), {v.name: v for v in given})
+    variable, shape = Variable.from_dict(description["variable"]), tuple(description["shape"])
+    # Earlier versions had one network for predictors and did not name it.
+    return AttributePredictor(variable, shape, {v.name: v for v in given}, network=description.get("network", "pooled"))
+
+
+def _rebuild_classifier(description: dict[str, Any]) -> AttributePredictor:
+    return _rebuild({**description, "given": [], "network": "flat"})
+
+
+def _new_names(names: list[str]) -> dict[str, str]:
+    """Names of a classifier's tensors: it had all layers in one sequence, whose last three are now the head."""
+    layers = sorted({int(name.split(".")[1]) for name in names if name.startswith("network.")})
+    first = layers[-1] - 2 if layers else 0
+    found = {}
+    for name in names:
+        sequence, _, rest = name.partition(".")
+        layer, _, kind = rest.partition(".")
+        if sequence == "network":
+            place = f"head.{int(layer) - first}" if int(layer) >= first else f"convolutions.{layer}"
+            found[name] = f"{place}.{kind}"
+    return found

@@ -8,8 +8,7 @@ from rich.console import Console
 from ..errors import RunFolderError
 from ..metrics import MetricTable, Readers, evaluate, protocol_named
 from ..metrics.spaces import kept_latents
-from ..predictors import enough_epochs
-from ..predictors.attributes import attribute_predictors
+from ..predictors import PUBLISHED, attribute_predictors
 from ..spreadsheets import write_csv
 from ..training import bars
 from ..training.threads import limited, threads_after
@@ -22,7 +21,6 @@ __all__ = ["RunEvaluation", "evaluate_run"]
 
 PARTICLES = 20
 CYCLE_ROWS = 200
-PREDICTOR_EPOCHS = 15
 LATENT_EPOCHS = 5
 
 
@@ -72,14 +70,16 @@ def evaluate_run(
             f"Expected a run with an image in '{run.path}'; got the nodes {', '.join(data.graph.nodes)}."
         )
     image = data.graph.images[0]
-    enough = enough_epochs(len(data.split["train"]), PREDICTOR_EPOCHS)
-    epochs = (1, 1) if run.record.get("smoke") else (enough, LATENT_EPOCHS)
+    smoke = bool(run.record.get("smoke"))
+    config = replace(PUBLISHED, epochs=1) if smoke else PUBLISHED
     threads = run.record.get("threads", {}).get("training", {})
     with FolderLock(run.path), bars(console or Console(stderr=True)) as progress, limited(threads_after(threads)):
         predictors = attribute_predictors(
-            data, run.predictors, image=image, epochs=epochs[0], seed=study.seed, bars=progress
+            data, run.predictors, image=image, config=config, seed=study.seed, bars=progress
         )
-        space = kept_latents(data, run.path / "latents", image=image, epochs=epochs[1], bars=progress)
+        space = kept_latents(
+            data, run.path / "latents", image=image, epochs=1 if smoke else LATENT_EPOCHS, bars=progress
+        )
         measure = find_measurements(study.measured, trust_code=run.trust_code)
         readers = Readers(measure, predictors=predictors, latents=space, image=image)
         table = evaluate(

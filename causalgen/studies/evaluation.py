@@ -8,8 +8,7 @@ from rich.progress import Progress
 from ..datasets import Dataset
 from ..graph import CausalGraph
 from ..metrics import AS_FITTED, MetricTable, Readers, evaluate
-from ..predictors import Classifier, Regressor, fit_classifier, fit_regressor
-from ..predictors.fit import LEAST_EPOCHS, classifier_cycle
+from ..predictors import LABELS, NUMBERS, AttributePredictor, PredictorConfig, Regressor, fit_predictor
 from .data_section import OwnData
 from .measurements import Measurement
 from .model_on_data import ModelOnData
@@ -58,7 +57,7 @@ class Networks:
         regressors: By continuous attribute.
     """
 
-    classifiers: Mapping[str, Classifier]
+    classifiers: Mapping[str, AttributePredictor]
     regressors: Mapping[str, Regressor]
 
     @classmethod
@@ -74,13 +73,16 @@ class Networks:
             smoke: Whether they are trained only briefly.
             bars: Rich progress bars.
         """
-        regressors = {
-            name: fit_regressor(
-                data, name, image=data.graph.images[0], epochs=1 if smoke else None, seed=seed, bars=bars
-            )
-            for name in read.regressed
-        }
-        return cls(_classifiers(read.classified, data, seed, smoke, bars) if read.classified else {}, regressors)
+
+        def trained(names: Sequence[str], config: PredictorConfig) -> dict[str, AttributePredictor]:
+            return {
+                name: fit_predictor(data, name, image=data.graph.images[0], config=config, seed=seed, bars=bars)
+                for name in names
+            }
+
+        regressors = trained(read.regressed, replace(NUMBERS, epochs=1 if smoke else None))
+        classifiers = trained(read.classified, replace(LABELS, epochs=LABELS.least_epochs if smoke else None))
+        return cls(classifiers, {name: Regressor(predictor) for name, predictor in regressors.items()})
 
 
 def evaluate_model(
@@ -124,22 +126,3 @@ def headline(queries: Sequence[Query], metrics: MetricTable) -> list[tuple[str, 
         others = [query for query in queries if name not in query]
         wanted += [(f"{name} kept", f"do({', '.join(query)})") for query in others[:1]]
     return [pair for pair in wanted if pair in present]
-
-
-def _classifiers(
-    names: Sequence[str], data: Dataset, seed: int, smoke: bool, bars: Progress | None
-) -> dict[str, Classifier]:
-    image, train, validation = data.graph.images[0], data.part("train"), data.part("validation")
-    epochs = LEAST_EPOCHS if smoke else classifier_cycle(len(train[image])).epochs
-    return {
-        name: fit_classifier(
-            data.graph[name],
-            train[image],
-            train[name],
-            validation=(validation[image], validation[name]),
-            epochs=epochs,
-            seed=seed,
-            bars=bars,
-        )
-        for name in names
-    }

@@ -5,11 +5,11 @@ import math
 import torch
 
 from ..graph import CausalGraph
-from ..predictors import enough_epochs, reader_seconds
+from ..predictors import PUBLISHED, reader_seconds
 from ..training import TuningConfig, step_seconds
 from .data_section import OwnData
 from .evaluation import ReadAttributes
-from .modelling import FIT, TUTOR_EPOCHS
+from .modelling import FIT
 from .run_plan import RunPlan
 from .study_sections import TrainingPlan
 
@@ -86,7 +86,7 @@ def _fit_seconds(training: TrainingPlan, rows: int, pixels: int) -> float:
     images, attributes = training.images.epochs or 1, training.attributes.epochs or 1
     if training.tuning is not None:
         # A step of tuning asks for a counterfactual, and is worth about four; the predictors together are worth one.
-        images += 4 * (training.tuning.epochs or TuningConfig().epochs) + enough_epochs(rows, TUTOR_EPOCHS)
+        images += 4 * (training.tuning.epochs or TuningConfig().epochs) + PUBLISHED.passes(rows)
     return 0.7 * rows * (6e-7 * pixels * images + 0.00002 * attributes)
 
 

@@ -15,8 +15,8 @@ from ..errors import CheckpointError
 from ..graph import CausalGraph
 from ..mechanisms.catalog import mechanism_class
 from ..nn import seeded
-from ..predictors import enough_epochs
-from ..predictors.attributes import TUTOR_SEED, attribute_predictors
+from ..predictors import PUBLISHED, attribute_predictors
+from ..predictors.attributes import TUTOR_SEED
 from ..scm import StructuralCausalModel, save
 from ..scm import load as load_model
 from ..spreadsheets import restored, write_csv
@@ -27,9 +27,8 @@ from .runfolder import RunFolder
 from .schema import Study
 from .study_sections import TuningPlan
 
-__all__ = ["FIT", "TUTOR_EPOCHS", "build_model", "fit_model"]
+__all__ = ["FIT", "build_model", "fit_model"]
 
-TUTOR_EPOCHS = 15
 FIT = "fit the model"
 """Name of the step that is not repeated when a run resumes."""
 
@@ -98,9 +97,8 @@ def _tune(plan: TuningPlan, model: ModelOnData, folder: RunFolder, bars: Progres
         model.data,
         folder.path / "tutors",
         image=model.image,
-        epochs=1 if folder.record["smoke"] else enough_epochs(len(model.data.split["train"]), TUTOR_EPOCHS),
+        config=replace(PUBLISHED, epochs=1 if folder.record["smoke"] else None, device=model.scm.like.device),
         seed=model.seed + TUTOR_SEED,
-        device=model.scm.like.device,
         bars=bars,
     )
     history = tune_counterfactuals(

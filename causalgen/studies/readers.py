@@ -10,7 +10,8 @@ from pathlib import Path
 
 from ..graph import CausalGraph
 from ..metrics import Measure
-from ..predictors import AttributePredictor, Classifier, Regressor, load, load_predictor, save, save_predictor
+from ..predictors import AttributePredictor, Regressor, load, save
+from ..predictors.storage import saved_in
 from .measurements import find_measurements
 from .runfolder import RunFolder
 
@@ -28,18 +29,14 @@ class RunReaders:
     """
 
     measure: Mapping[str, Measure]
-    trained: Mapping[str, Classifier | AttributePredictor]
+    trained: Mapping[str, AttributePredictor]
     notes: tuple[str, ...]
 
 
-def keep_readers(folder: Path, readers: Mapping[str, Classifier | Regressor | Measure]) -> None:
-    """Write the trained readers into `folder`, each into a separate folder; measurements need no file."""
+def keep_readers(folder: Path, readers: Mapping[str, AttributePredictor | Regressor]) -> None:
+    """Write the trained readers into `folder`, each into a separate folder."""
     for place, (name, reader) in enumerate(readers.items()):
-        target = folder / f"{place}-{_slug(name)}"
-        if isinstance(reader, Classifier):
-            save(reader, target)
-        elif isinstance(reader, Regressor):
-            save_predictor(reader.predictor, target)
+        save(reader.predictor if isinstance(reader, Regressor) else reader, folder / f"{place}-{_slug(name)}")
 
 
 def readers_of(run: RunFolder, graph: CausalGraph, image: str) -> RunReaders:
@@ -64,12 +61,9 @@ def readers_of(run: RunFolder, graph: CausalGraph, image: str) -> RunReaders:
     return RunReaders(measure, used, _notes(graph, image, measure, used))
 
 
-def _saved(folder: Path) -> Iterator[tuple[str, Classifier | AttributePredictor]]:
-    for path in sorted(folder.rglob("classifier.json")):
-        classifier = load(path.parent)
-        yield classifier.variable.name, classifier
-    for path in sorted(folder.rglob("predictor.json")):
-        predictor = load_predictor(path.parent)
+def _saved(folder: Path) -> Iterator[tuple[str, AttributePredictor]]:
+    for place in saved_in(folder):
+        predictor = load(place)
         yield predictor.variable.name, predictor
 
 
@@ -77,7 +71,7 @@ def _notes(
     graph: CausalGraph,
     image: str,
     measure: Mapping[str, Measure],
-    trained: Mapping[str, Classifier | AttributePredictor],
+    trained: Mapping[str, AttributePredictor],
 ) -> tuple[str, ...]:
     missing = [name for name in graph.parents(image) if name not in measure and name not in trained]
     notes = []

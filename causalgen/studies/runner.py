@@ -165,7 +165,7 @@ def _metrics(
     if not asked.queries:
         return None
     networks = Networks.train(plan.read, model.data, seed=model.seed, smoke=plan.smoke, bars=bars.progress)
-    keep_readers(folder.readers, {**networks.regressors, **networks.classifiers})
+    keep_readers(folder.readers, {**networks.classifiers, **networks.regressors})
     return evaluate_model(asked, model, readers.measurements, networks, bars.progress)
 
 

@@ -12,6 +12,7 @@ about *this* image change when its stroke is another?
 
 import argparse
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import torch
@@ -23,7 +24,8 @@ from causalgen.audit.page import write_audit
 from causalgen.datasets import Dataset
 from causalgen.graph import Variable
 from causalgen.metrics import stroke_measures
-from causalgen.predictors import Classifier, fit_classifier
+from causalgen.predictors import LABELS as FOR_LABELS
+from causalgen.predictors import AttributePredictor, fit_predictor
 from causalgen.scm import StructuralCausalModel, load
 from causalgen.training import FitConfig, Stage
 
@@ -58,20 +60,18 @@ def label(data: Dataset, rows: Tensor) -> Tensor:
     return (data.rows(rows)["digit"] >= 5).long()
 
 
-def train(data: Dataset, *, rows: int, epochs: int, biased: bool, seed: int) -> Classifier:
+def train(data: Dataset, *, rows: int, epochs: int, biased: bool, seed: int) -> AttributePredictor:
     """A classifier on its own choice of images; the last fifth of them decides when to stop."""
     chosen = picked(data, rows, biased=biased, seed=seed)
     fitted, kept = chosen[: rows * 4 // 5], chosen[rows * 4 // 5 :]
-    images, validation = data.rows(fitted)["image"], (data.rows(kept)["image"], label(data, kept))
-    return fit_classifier(LABEL, images, label(data, fitted), validation=validation, epochs=epochs, seed=seed)
+    parts = {"train": fitted, "validation": kept}
+    values = {part: {"image": data.rows(rows)["image"], LABEL.name: label(data, rows)} for part, rows in parts.items()}
+    return fit_predictor(values, LABEL, image="image", config=replace(FOR_LABELS, epochs=epochs), seed=seed)
 
 
-def reader(data: Dataset, name: str) -> Classifier:
+def reader(data: Dataset, name: str) -> AttributePredictor:
     """What reads a discrete attribute off the counterfactual images, to see whether they show and keep it."""
-    train, validation = data.part("train"), data.part("validation")
-    return fit_classifier(
-        data.graph[name], train["image"], train[name], validation=(validation["image"], validation[name]), epochs=4
-    )
+    return fit_predictor(data, name, image="image", config=replace(FOR_LABELS, epochs=4))
 
 
 def alarmed(report: AuditReport) -> bool:
@@ -79,7 +79,7 @@ def alarmed(report: AuditReport) -> bool:
     return len(report.beyond) > 0
 
 
-def audited(classifier: Classifier, images: CounterfactualImages) -> AuditReport:
+def audited(classifier: AttributePredictor, images: CounterfactualImages) -> AuditReport:
     """The audit, with a margin of five percentage points."""
     return audit_images(as_classifier(classifier, outcome="yes"), images, margin=0.05)
 

@@ -15,7 +15,7 @@ from causalgen.audit.subgroups import split_units
 from causalgen.errors import DataError
 from causalgen.graph import CausalGraph, Variable
 from causalgen.metrics import Interval
-from causalgen.predictors import Classifier
+from causalgen.predictors import AttributePredictor
 
 from .halves import (
     BIAS,
@@ -265,7 +265,7 @@ def test_images_on_which_an_attribute_cannot_be_read_are_named() -> None:
 
 def test_a_classifier_of_a_discrete_attribute_reads_it_off_the_images() -> None:
     factual = units()
-    reader = Classifier(GRAPH["ink"], SHAPE).eval()
+    reader = AttributePredictor(GRAPH["ink"], SHAPE, network="flat").eval()
     shown = audit(BRIGHT, model(), factual, interventions=[TO_BLUE], classifiers={"ink": reader}).trust[0].shown[0]
     before = reader.predict(factual["image"])
     red = factual["ink"] == 0
@@ -274,7 +274,7 @@ def test_a_classifier_of_a_discrete_attribute_reads_it_off_the_images() -> None:
     assert shown.error == pytest.approx(float((after != 1).double().mean()))
     assert shown.unchanged == pytest.approx(float((before != 1).double().mean()))
     assert shown.floor == pytest.approx(float((before != factual["ink"]).double().mean()))
-    other = Classifier(Variable("ink", "binary", labels=("black", "blue")), SHAPE)
+    other = AttributePredictor(Variable("ink", "binary", labels=("black", "blue")), SHAPE)
     with pytest.raises(DataError, match="Expected a classifier with the labels of 'ink'"):
         audit(BRIGHT, model(), factual, interventions=[TO_BLUE], classifiers={"ink": other})
 

@@ -17,7 +17,7 @@ from torch import nn
 from causalgen.audit import Scorer, as_classifier, load_classifier
 from causalgen.errors import CausalgenError, CheckpointError, DataError, RenamedWarning, UnknownNameError
 from causalgen.graph import Variable
-from causalgen.predictors import Classifier, save
+from causalgen.predictors import AttributePredictor, save
 
 IMAGES = torch.randint(0, 256, (12, 1, 4, 4), generator=torch.Generator().manual_seed(0), dtype=torch.uint8)
 
@@ -84,7 +84,7 @@ def test_a_number_is_a_label_before_it_is_a_position() -> None:
 
 
 def test_a_classifier_of_causalgen_from_memory_and_from_its_folder(tmp_path: Path) -> None:
-    own = Classifier(Variable("pen", "binary", labels=("thin", "thick")), (1, 4, 4)).eval()
+    own = AttributePredictor(Variable("pen", "binary", labels=("thin", "thick")), (1, 4, 4), network="flat").eval()
     expected = own.probabilities(IMAGES)[:, 1].numpy()
     assert as_classifier(own, outcome="thick")(IMAGES).values == pytest.approx(expected)
     save(own, tmp_path / "pen")

@@ -13,7 +13,8 @@ from causalgen.cli.app import app
 from causalgen.datasets import Dataset
 from causalgen.errors import CheckpointError
 from causalgen.graph import CausalGraph, Variable
-from causalgen.predictors import AttributePredictor, Classifier, Regressor, load_predictor, save_predictor
+from causalgen.predictors import AttributePredictor, load
+from causalgen.predictors import save as save_predictor
 from causalgen.scm import StructuralCausalModel, save
 from causalgen.studies.evaluation import Networks, ReadAttributes
 from causalgen.studies.modelling import build_model
@@ -50,7 +51,7 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> tuple[RunFolder, Structura
     (folder / "run.json").write_text(json.dumps(record))
     run = read_run(folder)
     networks = Networks.train(ReadAttributes.of(plan, data.graph), data, seed=plan.seed, smoke=True)
-    keep_readers(run.readers, {**networks.regressors, **networks.classifiers})
+    keep_readers(run.readers, {**networks.classifiers, **networks.regressors})
     return run, scm, data
 
 
@@ -58,9 +59,10 @@ def test_the_metrics_step_keeps_what_it_trained(made: tuple[RunFolder, Structura
     run, scm, data = made
     readers = readers_of(run, scm.graph, "image")
     assert list(readers.measure) == ["thickness"]
-    assert {name: type(reader) for name, reader in readers.trained.items()} == {
-        "digit": Classifier, "intensity": AttributePredictor,
-    }  # fmt: skip
+    assert {name: reader.network for name, reader in readers.trained.items()} == {
+        "digit": "flat",
+        "intensity": "pooled",
+    }
     images = data.rows(data.split["test"])["image"]
     assert readers.trained["digit"].predict(images).shape == (len(images),)
     assert not any("trained nothing" in note for note in readers.notes)
@@ -115,9 +117,9 @@ def test_predictors_of_evaluate_are_used_where_the_run_has_none(made, tmp_path: 
     (tmp_path / "study.resolved.yaml").write_text(TINY)
     predictor = AttributePredictor(scm.graph["digit"], (1, 28, 28), {"thickness": scm.graph["thickness"]}).eval()
     save_predictor(predictor, bare.predictors / "digit")
-    assert isinstance(readers_of(bare, scm.graph, "image").trained["digit"], AttributePredictor)
-    keep_readers(bare.readers, {"digit": Classifier(scm.graph["digit"], (1, 28, 28))})
-    assert isinstance(readers_of(bare, scm.graph, "image").trained["digit"], Classifier)
+    assert readers_of(bare, scm.graph, "image").trained["digit"].network == "pooled"
+    keep_readers(bare.readers, {"digit": AttributePredictor(scm.graph["digit"], (1, 28, 28), network="flat")})
+    assert readers_of(bare, scm.graph, "image").trained["digit"].network == "flat"
     (bare.predictors / "digit" / "predictor.safetensors").write_bytes(b"damaged")
     with pytest.raises(CheckpointError):
         readers_of(bare, scm.graph, "image")
@@ -131,7 +133,7 @@ def test_any_name_of_an_attribute_is_kept(name: str, tmp_path: Path, made) -> No
     run = RunFolder(tmp_path / "run", made[0].record)
     run.path.mkdir()
     (run.path / "study.resolved.yaml").write_text(TINY)
-    keep_readers(run.readers, {name: Regressor(predictor)})
+    keep_readers(run.readers, {name: predictor})
     assert list((tmp_path / "run" / "readers").iterdir())
     found = readers_of(run, graph, "scan").trained[name]
     images = torch.randint(0, 256, (5, 1, 8, 8), dtype=torch.uint8)
@@ -143,6 +145,6 @@ def test_a_saved_predictor_is_the_same(tmp_path: Path, made) -> None:
     graph = made[1].graph
     predictor = AttributePredictor(graph["digit"], (1, 28, 28), {"thickness": graph["thickness"]}).eval()
     save_predictor(predictor, tmp_path)
-    found = load_predictor(tmp_path)
+    found = load(tmp_path)
     values = made[2].rows(made[2].split["test"][:5])
     assert torch.equal(found.predict(values["image"], values), predictor.predict(values["image"], values))

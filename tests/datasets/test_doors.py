@@ -10,7 +10,7 @@ import torch
 
 import causalgen as cg
 from causalgen.errors import DataError
-from causalgen.predictors import Classifier
+from causalgen.predictors import AttributePredictor
 
 ROWS = 40
 RNG = np.random.default_rng(0)
@@ -79,7 +79,9 @@ def test_two_values_a_unit_are_refused(scm: cg.StructuralCausalModel) -> None:
         lambda: scm.counterfactual({"s": np.array([["a", "b"], ["b", "a"]]), "x": [0, 1], "y": [0, 1]}, {"x": 1}),
         lambda: scm.counterfactual({"s": ["a", "b"], "x": np.zeros((2, 2)), "y": [0, 1]}, {"x": 1}),
         lambda: scm.counterfactual({"s": ["a", "b"], "x": [0, 1], "y": [0, 1]}, {"x": torch.zeros(2, 2)}),
-        lambda: Classifier(scm.graph["s"], (1, 8, 8)).accuracy(torch.zeros(2, 1, 8, 8), torch.zeros(2, 2).long()),
+        lambda: AttributePredictor(scm.graph["s"], (1, 8, 8)).accuracy(
+            torch.zeros(2, 1, 8, 8), torch.zeros(2, 2).long()
+        ),
     ]
     for door in doors:
         with pytest.raises(DataError, match=r"Expected one value of .*\(N,\) or \(N, 1\); got the shape \(\d+, 2\)"):
@@ -87,7 +89,7 @@ def test_two_values_a_unit_are_refused(scm: cg.StructuralCausalModel) -> None:
 
 
 def test_accuracy_compares_each_image_with_its_own_code() -> None:
-    classifier = Classifier(cg.Variable("s", "binary", labels=("a", "b")), (1, 8, 8))
+    classifier = AttributePredictor(cg.Variable("s", "binary", labels=("a", "b")), (1, 8, 8))
     images, codes = torch.rand(20, 1, 8, 8) * 255, torch.randint(2, (20,))
     assert classifier.accuracy(images, codes) == classifier.accuracy(images, codes[:, None])
 

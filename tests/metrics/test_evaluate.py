@@ -9,7 +9,7 @@ import torch
 from causalgen.datasets import Dataset
 from causalgen.errors import DataError, DivergenceError, RenamedWarning, UnknownNameError
 from causalgen.metrics import AS_FITTED, MetricTable, Readers, evaluate, to_bytes, untrained_control
-from causalgen.predictors import Classifier, fit_classifier
+from causalgen.predictors import LABELS, AttributePredictor, fit_predictor
 from causalgen.scm import StructuralCausalModel
 
 from .painted import Copier, measure_brightness, model, painted
@@ -25,15 +25,8 @@ def data() -> Dataset:
 
 
 @pytest.fixture(scope="module")
-def classifier(data: Dataset) -> Classifier:
-    train, validation = data.part("train"), data.part("validation")
-    return fit_classifier(
-        data.graph["shape"],
-        train["image"],
-        train["shape"],
-        validation=(validation["image"], validation["shape"]),
-        epochs=6,
-    )
+def classifier(data: Dataset) -> AttributePredictor:
+    return fit_predictor(data, "shape", image="image", config=replace(LABELS, epochs=6))
 
 
 @pytest.fixture(scope="module")
@@ -47,7 +40,7 @@ def untrained(data: Dataset) -> StructuralCausalModel:
 
 
 @pytest.fixture(scope="module")
-def table(data: Dataset, classifier: Classifier, untrained: StructuralCausalModel) -> MetricTable:
+def table(data: Dataset, classifier: AttributePredictor, untrained: StructuralCausalModel) -> MetricTable:
     return evaluate(
         model(data),
         data,

@@ -14,7 +14,7 @@ from causalgen.mechanisms import Abduction
 from causalgen.metrics import AS_FITTED, MetricTable, Readers, evaluate, frechet_distance, kernel_distance
 from causalgen.metrics.calibration import _interval, _nominal
 from causalgen.metrics.minimality import IDENTITY_CLD
-from causalgen.predictors import AttributePredictor, fit_predictor
+from causalgen.predictors import PUBLISHED, AttributePredictor, fit_predictor
 from causalgen.scm import StructuralCausalModel
 
 from .painted import Copier, Painter, measure_brightness, model, paint, painted
@@ -29,8 +29,11 @@ def data() -> Dataset:
 
 @pytest.fixture(scope="module")
 def predictors(data: Dataset) -> dict[str, AttributePredictor]:
-    brightness = fit_predictor(data, "brightness", image="image", epochs=60)
-    return {"brightness": brightness, "shape": fit_predictor(data, "shape", image="image", epochs=20)}
+    brightness = fit_predictor(data, "brightness", image="image", config=replace(PUBLISHED, epochs=60))
+    return {
+        "brightness": brightness,
+        "shape": fit_predictor(data, "shape", image="image", config=replace(PUBLISHED, epochs=20)),
+    }
 
 
 def pixels(images: Tensor) -> np.ndarray:

@@ -1,12 +1,14 @@
 """Continuous attributes read by a regressor: a model that draws them reaches the floor, one that ignores them does not."""
 
+from dataclasses import replace
+
 import pytest
 import torch
 
 from causalgen.datasets import Dataset
 from causalgen.errors import DataError
 from causalgen.metrics import MetricTable, Readers, evaluate
-from causalgen.predictors import AttributePredictor, Regressor, fit_regressor
+from causalgen.predictors import NUMBERS, AttributePredictor, Regressor, fit_predictor
 
 from .painted import Copier, Painter, model, painted
 
@@ -20,7 +22,7 @@ def data() -> Dataset:
 
 @pytest.fixture(scope="module")
 def regressor(data: Dataset) -> Regressor:
-    return fit_regressor(data, "brightness", image="image", epochs=60)
+    return Regressor(fit_predictor(data, "brightness", image="image", config=replace(NUMBERS, epochs=60)))
 
 
 def measured(data: Dataset, regressor: Regressor, image: type[Painter]) -> MetricTable:
@@ -50,9 +52,7 @@ def test_it_sees_nothing_but_the_image(data: Dataset) -> None:
         DataError, match="Expected a regressor of 'brightness' that sees the image only; got one that is"
     ):
         Regressor(AttributePredictor(data.graph["brightness"], images.shape, {"light": light}))
-    with pytest.raises(DataError, match=r"'shape' is categorical\. Use a classifier"):
-        fit_regressor(data, "shape", image="image")
-    with pytest.raises(DataError, match="'shape' is categorical"):
+    with pytest.raises(DataError, match=r"'shape' is categorical\. Pass its predictor as a classifier"):
         Regressor(AttributePredictor(data.graph["shape"], images.shape))
 
 

@@ -16,9 +16,9 @@ from torch import Tensor
 from causalgen.errors import CheckpointError
 from causalgen.graph import CausalGraph, Variable
 from causalgen.mechanisms import MECHANISMS, SplineFlow, build
-from causalgen.predictors.classifier import Classifier
-from causalgen.predictors.storage import load as load_classifier
-from causalgen.predictors.storage import save as save_classifier
+from causalgen.predictors import AttributePredictor
+from causalgen.predictors import load as load_predictor
+from causalgen.predictors import save as save_predictor
 from causalgen.scm import StructuralCausalModel, load, save
 
 SMALL = {"mechanism": "conv-vae", "latent": 2, "width": 4, "blocks": 1}
@@ -230,18 +230,18 @@ def test_what_was_not_changed_loads_and_keeps_its_dtype(saved: Path, tmp_path: P
 
 
 def test_a_classifier_of_zeros_or_of_nan_is_refused(tmp_path: Path) -> None:
-    classifier = Classifier(GRAPH["sex"], (1, 12, 12))
+    classifier = AttributePredictor(GRAPH["sex"], (1, 12, 12), network="flat")
     classifier.initialize(torch.rand(8, 1, 12, 12))
-    load_classifier(save_classifier(classifier, tmp_path / "right"))
+    load_predictor(save_predictor(classifier, tmp_path / "right"))
     with torch.no_grad():
         next(classifier.parameters()).fill_(float("nan"))
     with pytest.raises(CheckpointError, match="finite weights"):
-        load_classifier(save_classifier(classifier, tmp_path / "nan"))
+        load_predictor(save_predictor(classifier, tmp_path / "nan"))
     with torch.no_grad():
         for parameter in classifier.parameters():
             parameter.zero_()
     with pytest.raises(CheckpointError, match="nothing but zeros"):
-        load_classifier(save_classifier(classifier, tmp_path / "zero"))
+        load_predictor(save_predictor(classifier, tmp_path / "zero"))
 
 
 class Counting(SplineFlow):

@@ -1,6 +1,7 @@
 """An interrupted run that goes on writes the same tables as one that was never interrupted, byte for byte."""
 
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from importlib import import_module
 from itertools import count
 from pathlib import Path
@@ -9,6 +10,7 @@ from typing import Any
 import pytest
 from study_cases import TINY
 
+from causalgen.predictors import LABELS
 from causalgen.reports.folder import Picture
 from causalgen.studies.runfolder import RunFolder
 from causalgen.studies.runner import run_study
@@ -67,7 +69,8 @@ def _fast_and_without_times() -> Iterator[None]:
         patched.setattr("causalgen.reports.folder.ReportFolder.picture", lambda *_, **__: Picture("", "", "", "", 0, 0))
         patched.setattr("causalgen.studies.reporting._timings", lambda _: {})
         patched.setattr("causalgen.training.checkpoint.INTERVAL", 0.0)
-        patched.setattr("causalgen.predictors.fit.STEPS", 1)  # a classifier that reads badly is resumed as well
+        brief = replace(LABELS, epochs=1)  # a classifier that reads badly is resumed as well
+        patched.setattr("causalgen.predictors.config.LABELS", brief)
         yield
 
 

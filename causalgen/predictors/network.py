@@ -1,0 +1,66 @@
+"""The two forms of a predictor's network: convolutions to features, then a head that may see attributes as well."""
+
+from typing import Literal, NamedTuple, TypeAlias
+
+from torch import nn
+
+__all__ = ["Form", "Layers", "build_network"]
+
+Form: TypeAlias = Literal["flat", "pooled"]
+"""What the head sees of the convolutions: every place, or the average over all places."""
+
+POOLED = ((8, 7, 1), (16, 3, 2), (16, 3, 1), (32, 3, 2), (32, 3, 1), (64, 3, 2))
+"""Channels, kernel and stride of the convolutions, those of the MorphoMNIST benchmark of Melistas et al. (NeurIPS 2024)."""
+COARSEST = 8
+"""A flat network halves the resolution until the shorter side is at most this."""
+FLAT = (32, 32, 64)
+"""Channels of a flat network at each resolution; the last number holds for all that follow."""
+DENSE = 64
+DROPOUT = 0.3
+SLOPE = 0.1
+
+
+class Layers(NamedTuple):
+    """The parts of a network.
+
+    Attributes:
+        convolutions: Images `(B, C, H, W)` to features `(B, F)`.
+        head: Features and further inputs `(B, F + more)` to `(B, outputs)`.
+    """
+
+    convolutions: nn.Sequential
+    head: nn.Sequential
+
+
+def build_network(form: Form, shape: tuple[int, ...], *, more: int, outputs: int) -> Layers:
+    """The layers of a network.
+
+    Args:
+        form: "flat" tells left from right; "pooled" is smaller, and is the one that published benchmarks use.
+        shape: (C, H, W) of the images.
+        more: Number of inputs of the head besides the features.
+        outputs: Number of outputs.
+    """
+    pooled = form == "pooled"
+    channels, height, width = shape
+    layers: list[nn.Module] = []
+    for after, kernel, stride in POOLED if pooled else _halvings(height, width):
+        layers.append(nn.Conv2d(channels, after, kernel, stride=stride, padding=kernel // 2, bias=False))
+        layers += [nn.BatchNorm2d(after), nn.LeakyReLU(SLOPE) if pooled else nn.ReLU()]
+        channels, height, width = after, -(-height // stride), -(-width // stride)
+    if pooled:
+        layers += [nn.AdaptiveAvgPool2d(1), nn.Flatten()]
+        head = [nn.Linear(channels + more, DENSE, bias=False), nn.BatchNorm1d(DENSE), nn.LeakyReLU(SLOPE)]
+    else:
+        layers += [nn.Flatten(), nn.Dropout(DROPOUT)]
+        head = [nn.Linear(channels * height * width + more, DENSE), nn.ReLU()]
+    return Layers(nn.Sequential(*layers), nn.Sequential(*head, nn.Linear(DENSE, outputs)))
+
+
+def _halvings(height: int, width: int) -> list[tuple[int, int, int]]:
+    """Channels, kernel and stride: strided convolutions down to the coarsest resolution, and one at that resolution."""
+    layers: list[tuple[int, int, int]] = []
+    while min(height, width) > COARSEST:
+        layers.append((FLAT[min(len(layers), len(FLAT) - 1)], 3 if layers else 5, 2))
+        height, width = (height + 1) // 2, (width + 1) // 2
+    return [*layers, (FLAT[min(len(layers), len(FLAT) - 1)], 3, 1)]
