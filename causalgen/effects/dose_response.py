@@ -58,6 +58,7 @@ def dose_response(
         SupportError: A value lies outside the treatment's support.
         NotIdentifiableError: Adjustment does not identify the effect.
     """
+    from .estimators.basis import FlexibleBasis
     from .estimators.g_computation import GComputation
     from .estimators.outcome_model import OutcomeModel
     from .identification import dowhy_estimand
@@ -79,6 +80,11 @@ def dose_response(
     curve = curve.assign(low_all=mean - reach_all * error, high_all=mean + reach_all * error)
     curve["support"] = 1 - unseen_rows(encoded, grid).mean(axis=1)
     warnings = (*encoded.warnings, *_extrapolated(str(asked.treatment), curve))
+    if 0 not in FlexibleBasis(np.column_stack([arrays.treatment, arrays.covariates]), units=arrays.units).curved:
+        warnings += (
+            f"The curve is a straight line by assumption: {arrays.units:,} independent rows are too few for a bend. Collect "
+            "more rows, or adjust for fewer columns.",
+        )
     for text in warnings:
         warn(text, DataWarning)
     curve.attrs = {"columns": encoded.columns, "level": level, "unit": encoded.outcome_unit, "warnings": warnings}

@@ -153,8 +153,8 @@ def effects_by_unit(
             multiplied by b - a), outcome, contrast, adjustment (its members are what effects may depend on), variables.
 
     Returns:
-        The covariates, with effect, low and high; rows with a missing value are left out. Its `attrs` hold level, unit,
-        columns (the kind each column was read as) and warnings.
+        The covariates, with effect, low and high, under the table's index; rows with a missing value are left out. Its
+        `attrs` hold level, unit, columns (the kind each column was read as) and warnings.
 
     Raises:
         DataError: The table or the contrast does not fit, or the treatment has more than two labels.
@@ -182,7 +182,7 @@ def effects_by_unit(
         inference = estimator.forest(arrays).effect_inference(modifiers(arrays), **ends)
     low, high = inference.conf_int(alpha=1 - level)
     say(encoded)
-    found = encoded.readable.assign(effect=inference.point_estimate, low=low, high=high)
+    found = encoded.readable.assign(effect=inference.point_estimate, low=low, high=high).set_axis(encoded.index)  # type: ignore[arg-type]  # set by the encoding
     found.attrs = {
         "columns": encoded.columns,
         "level": level,

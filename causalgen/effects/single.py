@@ -73,6 +73,7 @@ def encode_single(question: EffectQuestion, used: Sequence[str]) -> EncodedTable
         labels={name: variables[name].labels or () for name in used if variables[name].is_discrete},
         variables=tuple(variables.values()),
         notes=tuple(note for column in typed.values() for note in column.reading.notes),
+        index=complete.index,
     )
 
 
@@ -85,7 +86,7 @@ def _complete_rows(
     typed = type_columns(question.graph, table, names)[1] if present.any() else {}
     for column in typed.values():
         present &= ~column.reading.missing
-    complete = table.loc[present, list(dict.fromkeys([*names, *extra]))].reset_index(drop=True)
+    complete = table.loc[present, list(dict.fromkeys([*names, *extra]))]
     if len(complete) < LEAST_ROWS:
         raise DataError(
             f"Expected at least {LEAST_ROWS} rows with {', '.join([*names, *extra])}; got {len(complete)} "

@@ -40,6 +40,7 @@ class EncodedTable:
         sides: Of several treatments: the contrast as two tuples of labels or floats.
         variables: Every used variable with the kind that was declared or decided, in the order of `data`.
         notes: What a reader should know about the columns.
+        index: Labels of the rows in the user's table, in the order of `data`.
     """
 
     data: pd.DataFrame
@@ -56,6 +57,7 @@ class EncodedTable:
     sides: tuple[tuple[Any, ...], ...] = ()
     variables: tuple[Variable, ...] = ()
     notes: tuple[str, ...] = ()
+    index: pd.Index | None = None
 
     @property
     def columns(self) -> str:

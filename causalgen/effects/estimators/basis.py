@@ -54,6 +54,11 @@ class FlexibleBasis:
         self._kept = np.flatnonzero(raw.std(axis=0) > 1e-8)
         self._centre, self._spread = raw[:, self._kept].mean(axis=0), raw[:, self._kept].std(axis=0)
 
+    @property
+    def curved(self) -> frozenset[int]:
+        """Positions of the columns that have a spline; the others enter as straight lines."""
+        return frozenset(self._splines)
+
     def __call__(self, columns: Array) -> Array:
         """Features of `columns`, shape `(rows, features)`."""
         if not len(self._kept):
