@@ -6,7 +6,10 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from .failures import failures
+from .further import cuts, doses, proxies
+from .options import AsJson
 from .tables import kinds, names, sides, table_of, treatments
+from .terminal import print_json
 from .threads import Threads, cap_threads
 
 if TYPE_CHECKING:
@@ -65,6 +68,26 @@ def effects(
     negative_controls: Annotated[
         str | None, typer.Option(help="Columns that the treatment does not act on, such as 'a, b'.")
     ] = None,
+    by: Annotated[
+        list[str] | None,
+        typer.Option(help="Effects in the groups of a column: sex, or age:40,60 to cut it; repeat the option."),
+    ] = None,
+    curve: Annotated[
+        str | None, typer.Option("--doses", help="Dose-response curve of a continuous treatment: auto, or '0,10,20'.")
+    ] = None,
+    units: Annotated[bool, typer.Option("--units", help="The effect in every row, by a causal forest.")] = False,
+    measured: Annotated[
+        list[str] | None, typer.Option(help="A column that another one measures in every row: pain=pain_read.")
+    ] = None,
+    predicted: Annotated[
+        list[str] | None, typer.Option(help="A column that another one predicts in every row: pain=pain_hat.")
+    ] = None,
+    fitted_on: Annotated[
+        str | None, typer.Option(help="Column that marks the rows on which the predictor was fitted, or none.")
+    ] = None,
+    labelled_at_random: Annotated[
+        bool, typer.Option("--labelled-at-random", help="The rows with assigned values are a random sample.")
+    ] = False,
     doubt: Annotated[
         bool, typer.Option("--doubt/--no-doubt", help="Examine hidden confounding, balance and the graph.")
     ] = True,
@@ -75,6 +98,7 @@ def effects(
     formats: Annotated[
         str | None, typer.Option(help="Of html, markdown, latex, notebook, csv.", show_default="all")
     ] = None,
+    as_json: AsJson = False,
     threads: Threads = None,
 ) -> None:
     """Estimate the effect of one column of a table on another under an assumed graph, and check it.
@@ -99,6 +123,8 @@ def effects(
         rows = table_of(table, assumed)
         from ..datasets.declared import declare_kinds
         from ..effects import estimate_effect
+        from ..effects.further import FurtherQuestions
+        from ..effects.question import EffectQuestion
         from ..reports.effects.write import check_formats
 
         cap_threads()
@@ -113,22 +139,42 @@ def effects(
         }
         given["adjustment"] = None if adjustment is None else names(adjustment)
         arguments |= {"population": population} | {name: value for name, value in given.items() if value is not None}
+        sides_given = (given_sides[0], given_sides[1]) if len(asked) > 1 else contrast
+        further = FurtherQuestions(
+            cuts(by or (), assumed.nodes),
+            None if curve is None else doses(curve),
+            units,
+            proxies(measured or (), predicted or (), rows, fitted_on, random=labelled_at_random),
+        )
+        answers = None
+        if further:  # before the average effect, whose refuters take longer than a mistake should wait
+            words: dict[str, Any] = {name: given[name] for name in ("adjustment", "instrument", "weights", "cluster")}
+            question = EffectQuestion(assumed, rows, asked, outcome, sides_given, **words)
+            answers = further.answer(assumed, question, level=level, seed=seed)
         report = estimate_effect(
             assumed,
             rows,
             treatment=asked,
             outcome=outcome,
-            contrast=(given_sides[0], given_sides[1]) if len(asked) > 1 else contrast,
+            contrast=sides_given,
             level=level,
             seed=seed,
             **arguments,
         )
         found = _doubt(assumed, rows, report, names(negative_controls or ""), seed) if doubt else None
-        typer.echo(report.describe(found))
+        if as_json:
+            parts = {"effect": report, "diagnostics": found, "further": answers}
+            print_json({name: part.to_dict() for name, part in parts.items() if part is not None})
+        else:
+            typer.echo(report.describe(found))
+            if answers is not None:
+                typer.echo(answers.describe(report.warnings))
         if out is not None:
-            written = report.save(out, doubt=found, graph=assumed, table=rows, arguments=arguments, formats=chosen)
+            written = report.save(
+                out, doubt=found, further=answers, graph=assumed, table=rows, arguments=arguments, formats=chosen
+            )
             for path in written.values():
-                typer.echo(path)
+                typer.echo(path, err=as_json)
 
 
 def _doubt(

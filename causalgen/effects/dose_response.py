@@ -67,7 +67,7 @@ def dose_response(
 
     check_level(level)
     asked = EffectQuestion(graph, table, contrast=None, **question)
-    estimand = adjusted(asked)
+    estimand = adjusted(asked.estimand)
     grid = _grid(asked, values)
     encoded = encode_question(replace(asked, contrast=(float(grid[0]), float(grid[-1]))))
     with quiet_dowhy():

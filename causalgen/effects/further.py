@@ -2,7 +2,7 @@
 
 import json
 import warnings
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
@@ -10,9 +10,11 @@ import pandas as pd
 
 from ..errors import DataWarning
 from ..graph import CausalGraph
+from .adjusted import adjusted
 from .columns import Column, estimate_with_proxies
 from .dose_response import dose_response
 from .heterogeneity import effects_by_group, effects_by_unit
+from .question import EffectQuestion
 from .report import EffectReport
 
 __all__ = ["FurtherAnswers", "FurtherQuestions", "unit_summary"]
@@ -36,24 +38,35 @@ class FurtherQuestions:
     units: bool = False
     proxies: Sequence[Column] = ()
 
+    def __bool__(self) -> bool:
+        return bool(self.by or self.doses is not None or self.units or self.proxies)
+
     def answer(
-        self, graph: CausalGraph, table: pd.DataFrame, report: EffectReport, *, all_rows: pd.DataFrame | None = None
+        self,
+        graph: CausalGraph,
+        question: EffectQuestion,
+        *,
+        level: float = 0.95,
+        seed: int = 0,
+        rows: pd.DataFrame | None = None,
     ) -> "FurtherAnswers":
-        """Answer them for the effect of a report, with its adjustment set, weights, clusters, level and seed.
+        """Answer them for the effect of a question, with its adjustment set, weights and clusters.
 
         Args:
-            graph: The graph of the report.
-            table: The table of the report.
-            report: The average effect.
-            all_rows: The table for the proxies where `table` lacks rows without assigned values.
+            graph: The graph of the question, images included.
+            question: The question.
+            level: Level of the intervals.
+            seed: Seed of everything random.
+            rows: The table for the proxies where that of the question lacks rows without assigned values.
 
         Raises:
             DataError, NotIdentifiableError, UnknownNameError, SupportError: As the functions that answer them.
         """
-        words: dict[str, Any] = {"treatment": report.treatment, "outcome": report.outcome}
-        words |= {"weights": report.weights, "cluster": report.cluster, "level": report.level, "seed": report.seed}
-        words |= {"adjustment": report.estimand.adjustment} if report.estimand.method == "backdoor" else {}
-        contrasted: dict[str, Any] = words | {"contrast": report.contrast}
+        table, adjustment = question.table, list(adjusted(question.estimand).adjustment)
+        used = {"adjustment": adjustment, "weights": question.weights, "cluster": question.cluster}
+        words: dict[str, Any] = {"treatment": question.treatment, "outcome": question.outcome, **used}
+        words |= {"level": level, "seed": seed}
+        contrasted: dict[str, Any] = words | {"contrast": question.contrast}
         groups, curve, units, proxies = [], None, None, None
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", DataWarning)  # every answer holds them
@@ -65,9 +78,9 @@ class FurtherQuestions:
             if self.units:
                 units = effects_by_unit(graph, table, **contrasted)
             if self.proxies:
-                rows = table if all_rows is None else all_rows
+                rows = table if rows is None else rows
                 proxies = estimate_with_proxies(graph, rows, columns=self.proxies, **contrasted)
-        return FurtherAnswers(self, tuple(groups), curve, units, proxies)
+        return FurtherAnswers(self, used, tuple(groups), curve, units, proxies)
 
 
 @dataclass(frozen=True, eq=False)
@@ -76,6 +89,7 @@ class FurtherAnswers:
 
     Attributes:
         questions: The questions.
+        words: Adjustment set, weights and clusters that they share.
         groups: Effects by group, one table for each attribute.
         curve: The dose-response curve.
         units: The effect in each row.
@@ -83,6 +97,7 @@ class FurtherAnswers:
     """
 
     questions: FurtherQuestions
+    words: Mapping[str, Any]
     groups: tuple[pd.DataFrame, ...] = ()
     curve: pd.DataFrame | None = None
     units: pd.DataFrame | None = None
@@ -103,7 +118,8 @@ class FurtherAnswers:
         }
         return found if self.proxies is None else found | {"proxies": self.proxies.to_dict()}
 
-    def __str__(self) -> str:
+    def describe(self, known: Collection[str] = ()) -> str:
+        """The answers as text, without the warnings that a reader knows already."""
         blocks = []
         for name, frame in self.frames.items():
             shown = (
@@ -113,11 +129,14 @@ class FurtherAnswers:
             )
             same = f"; all groups have the same effect: p = {frame.attrs['p_value']:.2g}" if "by" in frame.attrs else ""
             blocks.append(f"{TITLES[name.partition(' ')[0]]} {name.partition(' ')[2]}".rstrip() + f"{same}\n{shown}")
-            blocks += [f"  warning: {text}" for text in frame.attrs["warnings"]]
+            blocks += [f"  warning: {text}" for text in frame.attrs["warnings"] if text not in known]
         if self.proxies is not None:
             lines = (*self.proxies.estimates, *self.proxies.warnings)
             blocks.append("\n  ".join(["With measured and predicted columns", *map(str, lines)]))
         return "\n".join(blocks)
+
+    def __str__(self) -> str:
+        return self.describe()
 
 
 def unit_summary(units: pd.DataFrame) -> str:

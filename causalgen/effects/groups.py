@@ -1,6 +1,6 @@
 """Groups of the rows of a table by one column: its labels, or intervals of a continuous one."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from itertools import pairwise
 from typing import NamedTuple
 
@@ -10,8 +10,7 @@ from numpy.typing import NDArray
 from ..datasets.declared import with_variables
 from ..datasets.hints import declare_remedy
 from ..errors import DataError, NotIdentifiableError, UnknownNameError
-from ..graph import CausalGraph, check_adjustment_set
-from .question import EffectQuestion
+from ..graph import CausalGraph, Estimand, check_adjustment_set
 from .single import LEAST_ROWS_PER_ARM
 from .table import CLUSTER, EncodedTable
 
@@ -34,16 +33,22 @@ class Groups(NamedTuple):
     members: NDArray[np.bool_]
 
 
-def check_by(question: EffectQuestion, by: str, adjustment: Sequence[str]) -> None:
+def check_by(graph: CausalGraph, estimand: Estimand, by: str, columns: Collection[str] = ()) -> None:
     """Check that effects within the groups of `by` are identified.
+
+    Args:
+        graph: The graph.
+        estimand: The average effect, identified by adjustment.
+        by: The attribute.
+        columns: Columns of the table, for the message.
 
     Raises:
         UnknownNameError: `by` is not a node.
         DataError: It is the treatment or the outcome.
         NotIdentifiableError: The treatment acts on it, or conditioning on it opens a path.
     """
-    graph, treatment, outcome = question.graph, str(question.treatment), question.outcome
-    if by not in graph and by in question.table.columns:
+    treatment, outcome = str(estimand.treatment), estimand.outcome
+    if by not in graph and by in columns:
         raise UnknownNameError(
             f"Expected an attribute of the graph to group by; '{by}' is a column of the table without a node. Draw it in "
             f"the graph, such as '{by} -> {outcome}': its causes decide whether the effects in its groups are identified."
@@ -52,7 +57,7 @@ def check_by(question: EffectQuestion, by: str, adjustment: Sequence[str]) -> No
     if by in (treatment, outcome):
         which = "treatment" if by == treatment else "outcome"
         raise DataError(f"Expected an attribute other than treatment and outcome to group by; got the {which} '{by}'.")
-    check = check_adjustment_set(graph, treatment, outcome, [*adjustment, by])
+    check = check_adjustment_set(graph, treatment, outcome, [*estimand.adjustment, by])
     if by in graph.descendants(treatment):
         raise NotIdentifiableError(
             f"Expected groups that the treatment does not form; '{treatment}' acts on '{by}' in the graph. Within a group "

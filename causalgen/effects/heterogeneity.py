@@ -73,7 +73,7 @@ def effects_by_group(
 
     check_level(level)
     asked = EffectQuestion(graph, table, **question)
-    check_by(asked, by, adjusted(asked).adjustment)
+    check_by(asked.graph, adjusted(asked.estimand), by, asked.table.columns)
     asked = replace(asked, adjustment=list(dict.fromkeys([*asked.estimand.adjustment, by])))
     encoded = encode_question(asked)
     if encoded.kind == "continuous":
@@ -167,7 +167,7 @@ def effects_by_unit(
 
     check_level(level)
     asked = EffectQuestion(graph, table, **question)
-    estimand, encoded = adjusted(asked), encode_question(asked)
+    estimand, encoded = adjusted(asked.estimand), encode_question(asked)
     check_table("causal forest", encoded)
     if encoded.kind == "categorical":
         raise DataError(

@@ -1,5 +1,6 @@
 """`causalgen effects` on a plain table: numbers, doubts, a report; bad input in one message."""
 
+import json
 from pathlib import Path
 
 import numpy as np
@@ -80,6 +81,20 @@ def test_numbers_of_a_contrast_are_numbers(causalgen: Command, trial: Path) -> N
         ({"--population": ["everyone"]}, "Expected population among"),
         ({"--cluster": ["clinic"]}, "clinic"),
         ({"--weights": ["dose"]}, "Expected positive sampling weights"),
+        ({"--by": ["hight"]}, "Expected a node among"),
+        ({"--by": ["dose"]}, "'dose' is a column of the table without a node"),
+        ({"--by": ["age:old"]}, "Expected numbers with --by, such as --by age:40,60; got 'old'"),
+        ({"--by": ["age:9"]}, "above 9 has 0 rows"),
+        ({"--doses": ["auto"]}, "Expected a continuous treatment; 'drug' is binary"),
+        ({"--doses": ["many"]}, "Expected numbers with --doses"),
+        ({"--predicted": ["health=hair"]}, "Expected --fitted-on with --predicted"),
+        ({"--predicted": ["health=hair"], "--fitted-on": ["drug"]}, "the proxy 'hair' as a child of an image"),
+        (
+            {"--predicted": ["health=dose"], "--fitted-on": ["dose"]},
+            "Expected yes and no (or 1 and 0) in column 'dose'",
+        ),
+        ({"--measured": ["dose"]}, "Expected column=proxy with --measured"),
+        ({"--labelled-at-random": []}, "Expected --measured or --predicted"),
     ],
 )
 def test_bad_input_is_one_message(
@@ -135,3 +150,29 @@ def test_an_option_given_twice_is_refused(causalgen: Command, trial: Path, twice
     done = causalgen("effects", trial, *ASKED, "--seed", "0", "--no-doubt", *twice)
     assert done.exit_code == 2
     assert "once; got it 2 times" in " ".join(done.stderr.replace("│", " ").split())
+
+
+def test_further_questions_reach_the_terminal_the_report_and_json(
+    causalgen: Command, trial: Path, tmp_path: Path
+) -> None:
+    frame = pd.read_csv(trial).assign(read=lambda table: 1 + 0.8 * table["health"], order=range(300))
+    frame["read"] += 0.1 * np.random.default_rng(1).normal(size=300)
+    frame["health"] = frame["health"].where(frame["order"] < 200)
+    frame.to_csv(tmp_path / "t.csv", index=False)
+    further = ["--by", "age:0", "--measured", "health=read", "--out", tmp_path / "report"]
+    done = causalgen("effects", tmp_path / "t.csv", *ASKED, *QUICK, "--no-doubt", *further)
+    assert done.exit_code == 0, done.stderr
+    for text in ("Effects by age; all groups have the same effect: p = ", "above 0", "calibrated measurement: "):
+        assert text in done.stdout
+    for name in ("effect.md", "effect.tex", "effect.html"):
+        page = (tmp_path / "report" / name).read_text()
+        assert "Effects by group" in page
+        assert "Measured and predicted columns" in page
+    assert "effects_by_group(" in (tmp_path / "report" / "effect.ipynb").read_text()
+    assert {"by-age.csv", "proxies.csv"} <= {path.name for path in (tmp_path / "report" / "tables").iterdir()}
+    graph = ["--graph", "age -> {dose, health}; dose -> health", "--treatment", "dose", "--outcome", "health"]
+    contrast = ["--contrast", "-1", "0.5", "--doses", "-1,0,1", "--json"]
+    done = causalgen("effects", trial, *graph, *contrast, *QUICK, "--no-doubt")
+    found = json.loads(done.stdout)
+    assert [row["value"] for row in found["further"]["doses"]["rows"]] == [-1, 0, 1]
+    assert found["effect"]["treatment"] == "dose"

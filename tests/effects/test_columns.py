@@ -171,7 +171,7 @@ def test_probabilities_of_a_binary_outcome_are_predictions() -> None:
 
 def test_the_report_says_what_stands_behind_the_columns() -> None:
     report = estimated(0, measured("y"))
-    assert "y: measured on the image as 'y_read'" in report.warnings[0]
+    assert "y: measured as 'y_read'" in report.warnings[0]
     assert "assigned values are known for some rows" in report.warnings[0]
     assert Column("z").reading == "z: assigned in the table."
     assert [row.kind for row in report.estimates] == ["naive", "adjusted"]

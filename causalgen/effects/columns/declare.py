@@ -4,13 +4,16 @@ from collections.abc import Collection, Hashable, Sequence
 from dataclasses import dataclass, field
 from typing import Literal, get_args
 
+import pandas as pd
+
 from ...errors import DataError, GraphError, UnknownNameError, nearest
 from ...graph import CausalGraph, Variable
 from ..question import EffectQuestion
 
-__all__ = ["Column", "Source", "check_columns", "with_proxies"]
+__all__ = ["Column", "Source", "check_columns", "marked_rows", "with_proxies"]
 
 Source = Literal["assigned", "measured", "predicted"]
+MARKS = dict.fromkeys(("yes", "true", "1", "1.0"), True) | dict.fromkeys(("no", "false", "0", "0.0"), False)
 
 
 @dataclass(frozen=True)
@@ -30,7 +33,7 @@ class Column:
         DataError: The declaration contradicts itself or lacks what its source needs.
 
     >>> Column("volume", "measured", proxy="volume_mri", by="the segmentation").reading
-    "volume: measured on the image as 'volume_mri' by the segmentation; ..."
+    "volume: measured as 'volume_mri' by the segmentation; ..."
     """
 
     name: str
@@ -73,8 +76,29 @@ class Column:
             return f"{self.name}: assigned in the table."
         by = f" by {self.by}" if self.by else ""
         sample = "a random sample of rows" if self.labelled_at_random else "some rows, not declared a random sample"
-        how = "measured on the image" if self.source == "measured" else "predicted from the image"
-        return f"{self.name}: {how} as '{self.proxy}'{by}; assigned values are known for {sample}."
+        return f"{self.name}: {self.source} as '{self.proxy}'{by}; assigned values are known for {sample}."
+
+
+def marked_rows(table: pd.DataFrame, name: str | None) -> pd.Index:
+    """Labels of the rows that a column of yes and no marks; none for "none".
+
+    Raises:
+        DataError: The table has no such column, or the column holds something else.
+    """
+    if name in (None, "none"):
+        return table.index[:0]
+    if name not in table.columns:
+        raise DataError(
+            f"Expected a column that marks the rows on which a predictor was fitted, or 'none'; got {name!r}."
+            + nearest(str(name), map(str, table.columns))
+        )
+    cells = table[name].map(lambda cell: MARKS.get(str(cell).strip().lower()))
+    if cells.isna().any():
+        raise DataError(
+            f"Expected yes and no (or 1 and 0) in column '{name}', which marks rows; got "
+            f"{table[name][cells.isna()].tolist()[0]!r}."
+        )
+    return table.index[cells.astype(bool)]
 
 
 def check_columns(graph: CausalGraph, question: EffectQuestion, columns: Sequence[Column]) -> None:

@@ -83,7 +83,7 @@ def estimate_with_proxies(
     proxies = {column.proxy: column.name for column in columns if column.proxy is not None}
     attributes = asked.graph.project([name for name in asked.graph.nodes if name not in proxies])
     asked = replace(asked, graph=type_columns(attributes, table, proxies.values())[0])
-    estimand = adjusted(asked)
+    estimand = adjusted(asked.estimand)
     used = _used(columns, (str(asked.treatment), asked.outcome, *estimand.adjustment))
     task = _Task(asked, versions(asked, used), tuple(column.name for column in used), method, resamples, level, seed)
     correct = _debiased if any(column.source == "predicted" for column in used) else _calibrated

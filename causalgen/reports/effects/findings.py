@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypedDict
 
 from ...effects.concerns import Check, concerns_of, headline
 from ...graph import CausalGraph
@@ -12,8 +12,20 @@ if TYPE_CHECKING:
 
     from ...effects import Agreement, EffectReport
     from ...effects.diagnostics import Diagnostics
+    from ...effects.further import FurtherAnswers
 
-__all__ = ["EffectFindings"]
+__all__ = ["EffectFindings", "FoundParts"]
+
+
+class FoundParts(TypedDict, total=False):
+    """What a separate report shows next to the estimates; each is explained in `EffectFindings`."""
+
+    doubt: "Diagnostics | None"
+    agreement: "Agreement | None"
+    graph: CausalGraph | None
+    table: "pd.DataFrame | None"
+    arguments: Mapping[str, Any] | None
+    further: "FurtherAnswers | None"
 
 
 @dataclass(frozen=True, eq=False)
@@ -27,6 +39,7 @@ class EffectFindings:
         graph: The assumed graph; drawn in a separate report.
         table: The rows behind the report; the notebook needs them.
         arguments: Further arguments of `estimate_effect`, such as `simulations`; the notebook repeats them.
+        further: Answers to further questions: by group, dose and unit, and with proxies.
         page: Its separate report, relative to the report of the study; empty without one.
     """
 
@@ -36,6 +49,7 @@ class EffectFindings:
     graph: CausalGraph | None = None
     table: "pd.DataFrame | None" = None
     arguments: Mapping[str, Any] = field(default_factory=dict)
+    further: "FurtherAnswers | None" = None
     page: str = ""
 
     @property

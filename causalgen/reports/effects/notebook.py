@@ -13,6 +13,7 @@ from ...spreadsheets import neutral
 from ..parts import Page, Section
 from ..render import fill
 from .findings import EffectFindings
+from .further import further_calls
 
 __all__ = ["TABLE", "notebook", "used_rows"]
 
@@ -42,6 +43,8 @@ def notebook(findings: EffectFindings, page: Page) -> str:
         findings=findings,
         assumptions=told["assumptions"],
         agreement=told.get("agreement"),
+        proxies=told.get("proxies"),
+        further=[] if findings.further is None else further_calls(findings.further, _question(findings)),
         table=TABLE,
         texts={neutral(name): "str" for name, column in used_rows(findings).items() if _is_text(column)},
         estimate=_estimate(findings),
@@ -75,16 +78,14 @@ def _is_text(column: pd.Series) -> bool:
 
 def _estimate(findings: EffectFindings) -> Mapping[str, Any]:
     """Arguments of `estimate_effect`."""
-    report = findings.report
-    arguments = {
-        "treatment": report.treatment,
-        "outcome": report.outcome,
-        "contrast": report.contrast,
-        "refute": bool(report.refutations),
-        "level": report.level,
-        "seed": report.seed,
-    } | dict(findings.arguments)
+    arguments = _question(findings) | {"refute": bool(findings.report.refutations)} | dict(findings.arguments)
     return {name: _bare(value) for name, value in arguments.items()}
+
+
+def _question(findings: EffectFindings) -> dict[str, Any]:
+    """Treatment, outcome, contrast, level and seed."""
+    words = ("treatment", "outcome", "contrast", "level", "seed")
+    return {name: _bare(getattr(findings.report, name)) for name in words}
 
 
 def _examine(findings: EffectFindings) -> Mapping[str, Any]:

@@ -12,6 +12,7 @@ from ..graph_plot import plot_graph
 from ..parts import Formula, Part, Section
 from ..words import P_VALUE, POPULATIONS, READING
 from .findings import EffectFindings
+from .further import further_sections
 from .plots import plot_balance, plot_overlap, plot_sensitivity
 from .tables import (
     agreement_table,
@@ -31,7 +32,7 @@ if TYPE_CHECKING:
     from ...effects.diagnostics.e_value import EValue
     from ...graph import Estimand
 
-__all__ = ["effect_parts", "effect_sections"]
+__all__ = ["SectionMaker", "effect_parts", "effect_sections"]
 
 WIDEST = 620
 """Width of a picture next to text, in pixels of the page."""
@@ -57,7 +58,7 @@ def effect_sections(findings: EffectFindings, folder: ReportFolder, name: str = 
         folder: Folder of the figures and tables.
         name: Ending of their file names.
     """
-    made = _Sections(findings, folder, name)
+    made = SectionMaker(findings, folder, name)
     doubt = findings.doubt
     wanted = [
         made.answer(),
@@ -69,10 +70,13 @@ def effect_sections(findings: EffectFindings, folder: ReportFolder, name: str = 
         made.independencies() if doubt is not None else None,
         made.agreement() if findings.agreement is not None else None,
     ]
-    return [section for section in wanted if section is not None]
+    answers = findings.further
+    more = [] if answers is None else further_sections(answers, findings.report, made)
+    answer, *rest = [section for section in wanted if section is not None]
+    return [answer, *more, *rest]
 
 
-class _Sections:
+class SectionMaker:
     """One method per section; each writes its figures and tables."""
 
     def __init__(self, findings: EffectFindings, folder: ReportFolder, name: str) -> None:
@@ -83,7 +87,7 @@ class _Sections:
         report = self.report
         sources = (report.estimate, *report.others)
         truth = "the line is the truth, hollow points miss it" if report.truth is not None else "the truth is not known"
-        forest = self._picture(
+        forest = self.picture(
             plot_forest(report),
             "effect",
             f"Forest plot. {'; '.join(map(str, sources))}.",
@@ -92,7 +96,7 @@ class _Sections:
         used = f"{report.rows_used:,} rows used, {report.rows_dropped:,} dropped. Seed {report.seed}."
         used += f" {report.columns}" if report.columns else ""
         text = f"{report.recommended} {report.estimand.text} Averaged over {POPULATIONS[report.population]}. {used}"
-        table = estimate_table(report, self._file(report.to_frame(), "effect"))
+        table = estimate_table(report, self.file(report.to_frame(), "effect"))
         parts = [*self._alerts(), Part(text=text, pictures=[forest], beside="after"), Part(tables=[table])]
         return Section("effect", "The effect", parts)
 
@@ -116,7 +120,7 @@ class _Sections:
         graph = self.findings.graph
         if graph is not None:
             alt = f"Causal graph: {graph}."
-            picture = self._picture(plot_graph(graph), "graph", alt, "The assumed causal graph.")
+            picture = self.picture(plot_graph(graph), "graph", alt, "The assumed causal graph.")
             ticks.pictures, ticks.small = [picture], picture.width <= WIDEST
             ticks.beside = "after" if ticks.small else ""
         formula = Formula(estimand.formula, estimand.latex)
@@ -133,7 +137,7 @@ class _Sections:
         text = f"{len(rejected)} of {len(rows)} refutations rejected their estimate"
         text += f": {'; '.join(rejected)}." if rejected else "; that does not make it right."
         text += f" {uninformative} were not informative: the naive estimate is not rejected either."
-        table = refutation_table(self.report, self._file(self.report.refutation_frame(), "refutations"))
+        table = refutation_table(self.report, self.file(self.report.refutation_frame(), "refutations"))
         fold = Part(fold="What each refuter does, what it found, and what it cannot show", text=P_VALUE, tables=[table])
         return Section("refutations", "Refutations", [Part(text=text), fold])
 
@@ -143,7 +147,7 @@ class _Sections:
         assert doubt is not None
         sensitivity = doubt.sensitivity
         assert sensitivity is not None
-        contour = self._picture(
+        contour = self.picture(
             plot_sensitivity(sensitivity, unit=self.report.outcome_unit),
             "sensitivity",
             "Contours of the linear estimate after adjusting for a hidden confounder, over its partial R2 with "
@@ -151,9 +155,9 @@ class _Sections:
             "The linear estimate after adjusting for a hidden confounder, by what it explains of treatment and "
             "outcome beyond the covariates. Points: confounders as strong as observed covariates.",
         )
-        self._file(sensitivity.contour(), "contour")
+        self.file(sensitivity.contour(), "contour")
         parts = [Part(text=sensitivity.reading, pictures=[contour], beside="after")]
-        table = benchmark_table(sensitivity, self._file(sensitivity.to_frame(), "sensitivity"))
+        table = benchmark_table(sensitivity, self.file(sensitivity.to_frame(), "sensitivity"))
         parts.append(Part(fold="Observed causes to compare with", tables=[table]))
         if doubt.confounder is not None:
             confounder = doubt.confounder
@@ -164,11 +168,11 @@ class _Sections:
                     fold=f"A simulated hidden cause as strong as observed ones takes the sign of {len(lost)} of "
                     f"{len(names)} estimates" + (f": {', '.join(lost)}" if lost else ""),
                     points=[(name, confounder.reading(name)) for name in names],
-                    tables=[confounder_table(confounder, self._file(confounder.to_frame(), "confounder"))],
+                    tables=[confounder_table(confounder, self.file(confounder.to_frame(), "confounder"))],
                 )
             )
         if doubt.e_values:
-            table = e_value_table(doubt, self._file(doubt.e_value_frame(), "e-values"))
+            table = e_value_table(doubt, self.file(doubt.e_value_frame(), "e-values"))
             parts.append(Part(fold=_e_value_words(doubt.e_values), tables=[table]))
         return Section("confounding", "Hidden confounding", parts, READING["confounding"])
 
@@ -179,15 +183,15 @@ class _Sections:
         assert balance is not None
         parts = [Part(text=balance.reading)]
         if any(arm.histogram for arm in balance.arms):
-            self._file(balance.histogram_frame(), "overlap")
+            self.file(balance.histogram_frame(), "overlap")
             alt = f"Histograms of the propensity, by {balance.treatment}."
             caption = "Propensity given the adjustment set, by group. Regions with only one group allow no comparison."
-            parts[0].pictures.append(self._picture(plot_overlap(balance), "overlap", alt, caption))
+            parts[0].pictures.append(self.picture(plot_overlap(balance), "overlap", alt, caption))
         if balance.rows:
             alt = f"Love plot: {balance.kind} of every covariate, before and after adjustment."
             caption = f"Love plot; the dashed line is the usual limit of 0.1 for the {balance.kind}."
-            parts[0].pictures.append(self._picture(plot_balance(balance), "balance", alt, caption))
-            table = balance_table(balance, self._file(balance.to_frame(), "balance"))
+            parts[0].pictures.append(self.picture(plot_balance(balance), "balance", alt, caption))
+            table = balance_table(balance, self.file(balance.to_frame(), "balance"))
             parts.append(Part(fold="The love plot in numbers", tables=[table]))
         return Section("overlap", "Overlap and balance", parts)
 
@@ -195,7 +199,7 @@ class _Sections:
         """Negative controls with their readings."""
         assert self.findings.doubt is not None
         rows = self.findings.doubt.negative_controls
-        table = control_table(rows, self._file(self.findings.doubt.control_frame(), "negative-controls"))
+        table = control_table(rows, self.file(self.findings.doubt.control_frame(), "negative-controls"))
         points = [_titled(f"{row.control.name}: {row.reading}") for row in rows]
         return Section("controls", "Negative controls", [Part(points=points), Part(tables=[table])])
 
@@ -205,7 +209,7 @@ class _Sections:
         implied = self.findings.doubt.independencies
         parts = [Part(text=implied.reading)]
         if implied.tests:
-            table = independence_table(implied, self._file(implied.to_frame(), "independencies"))
+            table = independence_table(implied, self.file(implied.to_frame(), "independencies"))
             parts.append(Part(fold=f"The {len(implied.tests)} tests", tables=[table]))
         return Section("independencies", "What the graph implies", parts)
 
@@ -213,17 +217,17 @@ class _Sections:
         """Data, fitted model and generated images."""
         agreement = self.findings.agreement
         assert agreement is not None
-        table = agreement_table(agreement, self._file(agreement.to_frame(), "agreement"))
+        table = agreement_table(agreement, self.file(agreement.to_frame(), "agreement"))
         return Section(
             "agreement",
             "Agreement of data, model and images",
             [Part(text=agreement.reading), Part(tables=[table])],
         )
 
-    def _file(self, frame: "pd.DataFrame", kind: str) -> str:
+    def file(self, frame: "pd.DataFrame", kind: str) -> str:
         return self.folder.table(frame, f"{kind}-{self.name}")
 
-    def _picture(self, figure: Figure, kind: str, alt: str, caption: str) -> Picture:
+    def picture(self, figure: Figure, kind: str, alt: str, caption: str) -> Picture:
         return self.folder.picture(figure, f"{kind}-{self.name}", alt, caption)
 
 

@@ -1,12 +1,11 @@
 """A separate effect report: a page, a notebook, Markdown, LaTeX, tables."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Unpack
 
 from ...errors import UnknownNameError, nearest
-from ...graph import CausalGraph
 from ...spreadsheets import csv_text
 from ..folder import ReportFolder
 from ..highlights import effect_highlight
@@ -14,16 +13,13 @@ from ..parts import Page, Part, Section
 from ..render import Format, render
 from ..tables import pairs_table
 from ..words import POPULATIONS
-from .findings import EffectFindings
+from .findings import EffectFindings, FoundParts
 from .notebook import TABLE, notebook, used_rows
 from .sections import effect_sections
 from .works import effect_works
 
 if TYPE_CHECKING:
-    import pandas as pd
-
-    from ...effects import Agreement, EffectReport
-    from ...effects.diagnostics import Diagnostics
+    from ...effects import EffectReport
 
 __all__ = ["FORMATS", "check_formats", "write_effect_report"]
 
@@ -36,26 +32,20 @@ def write_effect_report(
     folder: str | Path,
     report: "EffectReport",
     *,
-    doubt: "Diagnostics | None" = None,
-    agreement: "Agreement | None" = None,
-    graph: CausalGraph | None = None,
-    table: "pd.DataFrame | None" = None,
-    arguments: Mapping[str, Any] | None = None,
     formats: Sequence[str] | None = None,
+    **parts: Unpack[FoundParts],
 ) -> dict[str, Path]:
     """Write a separate effect report.
 
     Args:
         folder: Target folder; created if it does not exist.
         report: The estimates.
-        doubt: What `causalgen.effects.diagnostics.examine` found.
-        agreement: Whether data, fitted model and generated images agree.
-        graph: The assumed graph, to be drawn; the notebook needs it.
-        table: The rows behind the report; the notebook needs them.
-        arguments: Arguments of `estimate_effect` beyond treatment, outcome, contrast, level and seed, such as
-            `{"simulations": 40}`, which the notebook repeats.
         formats: Any of "html" (one self-contained page), "markdown", "latex", "notebook" (code that reproduces the
             numbers) and "csv" (tables); None for all that the given parts allow.
+        parts: What the report shows next to the estimates: doubt (what `causalgen.effects.diagnostics.examine` found),
+            agreement, further (answers to further questions), graph and table (both of which the notebook needs), and
+            arguments of `estimate_effect` beyond treatment, outcome, contrast, level and seed, such as
+            `{"simulations": 40}`, which the notebook repeats.
 
     Returns:
         Format -> its file; for "csv" the table of the estimates.
@@ -65,8 +55,9 @@ def write_effect_report(
         DataError: A notebook is requested without graph or table.
         RunFolderError: The folder cannot be written.
     """
-    findings = EffectFindings(report, doubt, agreement, graph, table, arguments or {})
-    reproducible = graph is not None and table is not None
+    given: dict[str, Any] = {name: part for name, part in parts.items() if part is not None}
+    findings = EffectFindings(report, **given)
+    reproducible = findings.graph is not None and findings.table is not None
     chosen = (
         [one for one in FORMATS if one != "notebook" or reproducible] if formats is None else check_formats(formats)
     )
