@@ -9,8 +9,8 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from ..errors import DataError, DivergenceError
-from .agreement_result import Agreement
-from .compared_sources import SOURCES, ComparedSources
+from .agreement_result import SOURCES, Agreement
+from .compared_sources import ComparedSources
 from .encode import encode_question
 from .measured_images import Images
 from .modelled_contrast import ModelledContrast, RefittedUnits

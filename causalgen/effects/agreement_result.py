@@ -10,8 +10,9 @@ from ..datasets.kinds import columns_line
 from ..graph import Variable
 from .report import Estimate
 
-__all__ = ["Agreement", "AgreementPair", "Verdict"]
+__all__ = ["SOURCES", "Agreement", "AgreementPair", "Verdict"]
 
+SOURCES = ("estimate from data", "fitted model under do", "measured on generated images")
 Verdict = Literal["agree within the margin", "differ", "undecided"]
 VERDICTS = {
     "agree within the margin": "The sources agree within the margin",

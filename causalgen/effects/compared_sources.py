@@ -7,12 +7,11 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.stats import t as student
 
-from .agreement_result import AgreementPair, Verdict
+from .agreement_result import SOURCES, AgreementPair, Verdict
 from .report import Estimate
 
-__all__ = ["SOURCES", "ComparedSources"]
+__all__ = ["ComparedSources"]
 
-SOURCES = ("estimate from data", "fitted model under do", "measured on generated images")
 Array = NDArray[np.float64]
 
 

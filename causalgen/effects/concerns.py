@@ -4,12 +4,15 @@ import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from itertools import combinations
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 if TYPE_CHECKING:
     from .report import EffectReport, Estimate
 
-__all__ = ["Check", "concerns_of", "headline", "report_checks"]
+__all__ = ["Check", "Subject", "concerns_of", "headline", "remark", "report_checks"]
+
+Subject = Literal["estimate", "comparison", "images"]
+"""What a check is about: the estimate, a number that it is compared with, or what is read on images."""
 
 
 @dataclass(frozen=True)
@@ -19,24 +22,38 @@ class Check:
     Attributes:
         about: The finding in the few words that the headline uses.
         concern: The concern in full; empty where the check passed.
+        subject: What it is about. Only concerns about the estimate are counted; others stand next to the number compared.
     """
 
     about: str
     concern: str = ""
+    subject: Subject = "estimate"
+
+
+def remark(text: str, subject: Subject) -> Check:
+    """A remark that is no concern about the estimate, such as one about a comparison.
+
+    >>> remark("Not compared: the model diverges.", "comparison").about
+    'Not compared'
+    """
+    return Check(_short(text), text, subject)
 
 
 def headline(checks: Sequence[Check], fragile: str = "") -> str:
-    """How many checks raise a concern, and which.
+    """How many checks of the estimate raise a concern, and which.
 
     Args:
-        checks: The checks that were made.
+        checks: The checks that were made; those about a comparison or images are not counted.
         fragile: What a hidden cause as strong as observed ones would do; a benchmark, never counted as a concern.
 
     >>> headline([Check("placebo treatment rejects weighting", "It finds 0.3."), Check("balance")])
     '1 concern among 2 checks: placebo treatment rejects weighting.'
+    >>> headline([Check("balance"), Check("extrapolated", "4 images are extrapolated.", "comparison")])
+    'No concern was found among 1 check; hidden causes cannot be excluded.'
     >>> headline([Check("balance")], "one as strong as age would take its sign")
     'No concern was found among 1 check; hidden causes cannot be excluded: one as strong as age would take its sign.'
     """
+    checks = [check for check in checks if check.subject == "estimate"]
     count = f"{len(checks)} check{'s' * (len(checks) != 1)}"
     found = [check.about for check in checks if check.concern]
     if found:
@@ -48,9 +65,10 @@ def headline(checks: Sequence[Check], fragile: str = "") -> str:
     return f"No concern was found among {count}; hidden causes cannot be excluded{more}."
 
 
-def concerns_of(checks: Iterable[Check]) -> tuple[str, ...]:
-    """The concerns, in full."""
-    return tuple(check.concern for check in checks if check.concern)
+def concerns_of(checks: Iterable[Check], *subjects: Subject) -> tuple[str, ...]:
+    """The concerns about the given subjects, in full; those about the estimate where none is given."""
+    wanted = subjects or ("estimate",)
+    return tuple(check.concern for check in checks if check.concern and check.subject in wanted)
 
 
 def report_checks(report: "EffectReport") -> tuple[Check, ...]:
@@ -61,8 +79,32 @@ def report_checks(report: "EffectReport") -> tuple[Check, ...]:
         *_interval(report),
         *_truth(report),
         *_passed(report),
-        *(Check(_short(text), text) for text in report.warnings),
+        *_folded(report.warnings),
+        *report.remarks,
     )
+
+
+def _folded(warnings: Iterable[str]) -> list[Check]:
+    """One check for each warning; warnings that differ in names and numbers alone count once.
+
+    >>> [check.about for check in _folded(["Column 'a' holds 20 codes.", "Column 'b' holds 30 codes.", "Few rows."])]
+    ["Column 'a' holds 20 codes, and 1 more like it", 'Few rows']
+    """
+    kinds: dict[str, list[str]] = {}
+    for text in warnings:
+        kinds.setdefault(_form(text), []).append(text)
+    more = [f", and {len(texts) - 1} more like it" * (len(texts) > 1) for texts in kinds.values()]
+    return [
+        Check(f"{_short(texts[0])}{others}", " ".join(texts))
+        for texts, others in zip(kinds.values(), more, strict=True)
+    ]
+
+
+def _form(text: str) -> str:
+    """A text without its quoted names and its numbers."""
+    for name in re.findall(r"'([^']+)'", text):
+        text = text.replace(name, "")
+    return re.sub(r"\d+", "", text)
 
 
 def _refuters(report: "EffectReport") -> list[Check]:

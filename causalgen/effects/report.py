@@ -132,7 +132,8 @@ class EffectReport:
         rows_dropped: Rows left out because a used column is missing.
         level: Level of the intervals.
         seed: Seed of folds and refuters.
-        warnings: What a reader must know before using the numbers.
+        warnings: What a reader must know before using the estimates.
+        remarks: What a reader must know about the comparisons and the images that they are read on.
         versions: Versions of the libraries that made the numbers.
         population: The requested population; each estimate names the one it averages over.
         weights: Column of sampling weights; None without.
@@ -158,6 +159,7 @@ class EffectReport:
     weights: str | None = None
     cluster: str | None = None
     variables: tuple[Variable, ...] = ()
+    remarks: tuple[Check, ...] = ()
 
     @property
     def columns(self) -> str:
@@ -303,6 +305,7 @@ class EffectReport:
         rows += [f"  {self.rows_used} rows used, {self.rows_dropped} dropped"]
         rows += [f"  {self.columns}"] if self.columns else []
         rows += [f"  compared with {row}" for row in self.others]
+        rows += [f"  about the {row.subject}: {row.concern}" for row in self.remarks]
         rows += [f"  {row.refuter} on {row.estimate}: {row.reading}" for row in self.refutations]
         rows += [f"  warning: {text}" for text in self.warnings]
         return "\n".join(rows + [f"  {text}" for text in (() if doubt is None else doubt.summary[1:])])

@@ -16,7 +16,7 @@ from ..datasets.hints import declare_remedy
 from ..errors import DataError
 from ..graph import CausalGraph, Estimand
 from .bootstrap import bootstrap_interval
-from .doubt.refuters import refute
+from .diagnostics.refuters import refute
 from .estimators.adjustment import TARGET_UNITS
 from .estimators.linear import LinearAdjustment
 from .estimators.methods import Method, check_method_names, check_table, choose_methods

@@ -38,6 +38,7 @@ def effect_html(report: "EffectReport") -> str:
     rows = [f"{row.refuter} on {row.estimate}: {row.reading}" for row in report.refutations]
     listed = "".join(f"<li>{escape(text)}</li>" for text in rows)
     warned = "".join(f"<p><b>Warning:</b> {escape(text)}</p>" for text in report.warnings)
+    warned += "".join(f"<p>About the {row.subject}: {escape(row.concern)}</p>" for row in report.remarks)
     used = f"{report.rows_used:,} rows used, {report.rows_dropped:,} dropped<br/>{escape(report.columns)}"
     return (
         f"<div><p><b>{escape(report.question)}</b><br/>{escape(str(report.estimate))}<br/>"

@@ -21,6 +21,7 @@ from ..effects import (
     measured_effect,
     scored_effect,
 )
+from ..effects.concerns import Check, Subject, remark
 from ..errors import AbductionError, DataError, SupportWarning
 from ..reports import EffectFindings
 from ..scm import attribute_model
@@ -65,14 +66,15 @@ class _Sources:
         self.whole = effect.population == "whole" and effect.weights is None
         """Whether the effect averages over the units as they are, as model and images do."""
         self.rows = rows
-        self.notes: list[str] = []
+        self.warnings: list[str] = []
+        self.remarks: list[Check] = []
 
     def findings(self) -> EffectFindings:
         effect, arguments, table = self.effect, _arguments(self.effect), self.table
         report = estimate_effect(self.graph, table, **self.question, **arguments, seed=self.seed)
         doubt = self.examined(report) if effect.doubt else None
         compared = None
-        with _support_noted(self.notes):
+        with self.support_noted():
             comparable = self.whole and self.score is None and effect.adjustment is None
             if (
                 effect.doubt
@@ -83,14 +85,12 @@ class _Sources:
                 compared = self.agreement()
             sources = compared.sources[1:] if compared is not None else self.comparisons()
         if effect.doubt and len(effect.treatments) > 1:
-            self.notes.append(
-                "The sources are shown and not tested against one another: that exists for one treatment."
-            )
+            self.remark("The sources are shown and not tested against one another: that exists for one treatment.")
         if not self.whole:
-            self.notes.append(
-                "The effects by model, images and generator average over all units, and are not compared."
-            )
-        report = replace(report, warnings=(*report.warnings, *dict.fromkeys(self.notes)))
+            self.remark("The effects by model, images and generator average over all units, and are not compared.")
+        report = replace(
+            report, warnings=(*report.warnings, *self.warnings), remarks=tuple(dict.fromkeys(self.remarks))
+        )
         report = report.compare(*sources, truth=_truth(effect, self.data) if self.whole else None)
         return EffectFindings(report, doubt, compared, table=table, arguments=arguments)
 
@@ -118,7 +118,7 @@ class _Sources:
             controls = self.effect.negative_controls
             return examine(self.graph, self.table, report, negative_controls=controls, seed=self.seed)
         except DataError as error:
-            self.notes.append(f"Not checked further: {error}")
+            self.warnings.append(f"Not checked further: {error}")
             return None
 
     def agreement(self) -> Agreement | None:
@@ -136,7 +136,7 @@ class _Sources:
                 seed=self.seed,
             )
         except (AbductionError, DataError) as error:
-            self.notes.append(f"The sources were not compared: {error}")
+            self.remark(f"The sources were not compared: {error}")
             return None
 
     def comparisons(self) -> list[Estimate]:
@@ -155,7 +155,7 @@ class _Sources:
             treatment, contrast = self.effect.treatment, self.effect.contrast
             found = scored_effect(self.scm, images, treatment=treatment, contrast=contrast, seed=self.seed)
         except (AbductionError, DataError) as error:
-            self.notes.append(f"Not read from generated images: {error}")
+            self.remark(f"Not read from generated images: {error}", "images")
             return []
         return [found]
 
@@ -166,22 +166,25 @@ class _Sources:
         try:
             found = measured_effect(self.scm, images, **self.question, seed=self.seed)
         except (AbductionError, DataError) as error:
-            self.notes.append(f"Not measured on generated images: {error}")
+            self.remark(f"Not measured on generated images: {error}", "images")
             return []
         return [found]
 
+    def remark(self, text: str, subject: Subject = "comparison") -> None:
+        """Say in the report what is no concern about the estimate."""
+        self.remarks.append(remark(text, subject))
 
-@contextmanager
-def _support_noted(notes: list[str]) -> Iterator[None]:
-    """Note in the report, instead of the terminal, which images are extrapolated."""
-    with warnings.catch_warnings(record=True) as caught:
-        warnings.simplefilter("always", SupportWarning)
-        yield
-    for warning in caught:
-        if issubclass(warning.category, SupportWarning):
-            notes.append(str(warning.message).partition(" They are flagged")[0])  # only for users of the Python API
-        else:
-            warnings.warn_explicit(warning.message, warning.category, warning.filename, warning.lineno)
+    @contextmanager
+    def support_noted(self) -> Iterator[None]:
+        """Note in the report, instead of the terminal, which images are extrapolated."""
+        with warnings.catch_warnings(record=True) as caught:
+            warnings.simplefilter("always", SupportWarning)
+            yield
+        for warning in caught:
+            if issubclass(warning.category, SupportWarning):
+                self.remark(str(warning.message).partition(" They are flagged")[0])  # only for users of the Python API
+            else:
+                warnings.warn_explicit(warning.message, warning.category, warning.filename, warning.lineno)
 
 
 def _arguments(effect: Effect) -> dict[str, Any]:

@@ -14,6 +14,7 @@ from typer.testing import CliRunner
 
 from causalgen.cli.app import app
 from causalgen.effects import EffectReport, estimate_effect
+from causalgen.effects.concerns import remark
 from causalgen.effects.diagnostics import Diagnostics, examine
 from causalgen.effects.report import Estimate, Refutation
 from causalgen.graph import CausalGraph
@@ -35,9 +36,11 @@ class Case:
     controls: tuple[str, ...] = ()
 
 
-def drawn(random: np.random.Generator, *, pull: float = 0.6, hidden: float = 0.0, bend: float = 0.0) -> pd.DataFrame:
+def drawn(
+    random: np.random.Generator, *, pull: float = 0.6, hidden: float = 0.0, bend: float = 0.0, drive: float = 0.0
+) -> pd.DataFrame:
     z, w, h = random.normal(size=(3, ROWS))
-    t = (random.random(ROWS) < 1 / (1 + np.exp(-pull * z - hidden * h))).astype(float)
+    t = (random.random(ROWS) < 1 / (1 + np.exp(-pull * z - hidden * h - drive * w))).astype(float)
     y = t + 0.5 * z + w + hidden * h + bend * z**2 * (1 + t) + random.normal(size=ROWS)
     return pd.DataFrame({"z": z, "w": w, "t": t, "y": y, "c": 0.5 * z + hidden * h + random.normal(size=ROWS)})
 
@@ -95,8 +98,11 @@ CASES = {
         question=QUICK | {"cluster": "g"},
     ),
     "missing edge": Case(
-        lambda random: drawn(random).assign(w=lambda table: table.w + table.z), ("the data reject that",)
+        lambda random: drawn(random, drive=1.0),
+        ("1 concern among", "the data reject that"),
+        edges="z -> {t, y, c}; w -> t; t -> y",
     ),
+    "clean, dependent covariates": Case(lambda random: drawn(random).assign(w=lambda table: table.w + table.z)),
     "weak instrument": Case(
         lambda random: instrumented(random, 0.03),
         ("Weak instrument",),
@@ -105,6 +111,26 @@ CASES = {
     ),
     "no path": Case(drawn, ("no directed path",), edges="z -> {t, y, c}; w -> y", question={"refute": False}),
 }
+
+
+def test_a_missing_edge_says_what_it_would_change() -> None:
+    """w causes t and, against the graph, y: without w in the adjustment set the estimate is off."""
+    _, _, report, doubt = asked("missing edge")
+    (row,) = [row for row in doubt.independencies.rejected if row.bears]
+    assert set(row.breaking) == {"w -> y", "y <-> w"}
+    value = float(re.search(rf"adjusting for .*w.* gives (\S+) instead of {report.estimate.value:.4g}", row.reading)[1])  # type: ignore[index]
+    assert abs(value - 1) < abs(report.estimate.value - 1)
+
+
+def test_remarks_stand_by_the_comparison_and_are_not_counted(tmp_path: Path) -> None:
+    _, _, report, _ = asked("clean, randomised")
+    noted = replace(report, remarks=(remark("4 of 9 images are extrapolated: beware.", "comparison"),))
+    assert noted.headline == report.headline
+    assert noted.concerns == report.concerns
+    assert "  about the comparison: 4 of 9 images are extrapolated: beware." in str(noted)
+    assert "4 of 9 images" in noted._repr_html_()
+    page = noted.save(tmp_path, formats=("markdown",))["markdown"].read_text(encoding="utf-8")
+    assert page.index(noted.headline[:20]) < page.index("4 of 9 images are extrapolated: beware.")
 
 
 DRAWN = ("clean", "hidden cause", "holes", "missing edge")
@@ -156,7 +182,7 @@ def test_the_first_line_agrees_with_the_rows_below_it(name: str, tmp_path: Path)
         "the data reject that ": frames.get("independencies"),
     }
     for words, frame in rejected.items():
-        rows = 0 if frame is None else int((frame.verdict == "rejected").sum())
+        rows = 0 if frame is None else int(((frame.verdict == "rejected") & frame.get("bears", True)).sum())
         assert line.count(words) == rows, words
     for text in report.warnings:
         assert text in "\n".join(doubt.reasons)

@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 import pandas as pd
@@ -15,14 +15,17 @@ from ..estimators.methods import METHODS
 from ..question import EffectQuestion
 from ..report import EffectReport
 from .balance import Balance, balance
+from .bearing import repaired
 from .confounder import SimulatedConfounder, check_simulations, simulate_confounder
 from .controls import ControlTest, NegativeControl, check_controls
 from .e_value import EValue, e_values
 from .implied import ImpliedIndependencies, check_independencies
-from .refit import NAIVE
+from .refit import NAIVE, refit
 from .robustness import Robustness, robustness
 
 __all__ = ["Diagnostics", "examine"]
+
+MOST_CONSEQUENCES = 3
 
 
 @dataclass(frozen=True)
@@ -71,7 +74,7 @@ class Diagnostics:
         checks += [
             Check(f"the data reject that {row.hypothesis}", f"Implied independence: {row.reading}" * row.is_rejected)
             for row in self.independencies.tests
-            if row.p_value is not None
+            if row.p_value is not None and row.bears
         ]
         return tuple(checks)
 
@@ -194,7 +197,9 @@ def examine(
             "Expected negative controls for one treatment; the report is about several. Examine the effect of each."
         )
     controls = [NegativeControl(one) if isinstance(one, str) else one for one in negative_controls]
-    independencies = check_independencies(question.graph, table, cluster=report.cluster, seed=seed)
+    independencies = check_independencies(
+        question.graph, table, estimand=report.estimand, cluster=report.cluster, seed=seed
+    )
     if report.estimand.method != "backdoor":
         if controls:
             raise DataError(
@@ -211,6 +216,7 @@ def examine(
             f"{', '.join(row.source for row in report.estimates)}."
         )
     encoded = encode_question(question, report.estimand.adjustment)
+    independencies = _with_consequences(independencies, question, report, seed)
     sensitivity = robustness(encoded, level=report.level)
     sources = [row.source for row in adjusted]
     return Diagnostics(
@@ -227,6 +233,28 @@ def examine(
         of_report=report.checks,
         left_out=_left_out(report),
     )
+
+
+def _with_consequences(
+    implied: ImpliedIndependencies, question: EffectQuestion, report: EffectReport, seed: int
+) -> ImpliedIndependencies:
+    """State what the estimate would be with the first missing edges that break its identification."""
+    source, tests = report.estimate.source, list(implied.tests)
+    places = [place for place, row in enumerate(tests) if row.is_rejected and row.breaking][:MOST_CONSEQUENCES]
+    for place in places if source in METHODS else ():
+        row = tests[place]
+        found = repaired(row.independence, question.graph, row.breaking[0], report.estimand)
+        if found is None:
+            text = f" With {row.breaking[0]}, no set of the observed variables would."
+        else:
+            changed = encode_question(question, found.adjustment)
+            again = refit(changed, [source], population=report.estimate.population, seed=seed)[source]
+            text = (
+                f" With {row.breaking[0]}, adjusting for {', '.join(found.adjustment) or 'nothing'} gives {again.value:.4g} "
+                f"instead of {report.estimate.value:.4g}."
+            )
+        tests[place] = replace(row, consequence=text)
+    return replace(implied, tests=tuple(tests))
 
 
 def _left_out(report: EffectReport) -> str:

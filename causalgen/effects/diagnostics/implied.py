@@ -1,14 +1,16 @@
 """The independencies that a graph implies among observed attributes, tested together."""
 
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, replace
 
 import numpy as np
 import pandas as pd
 
 from ...datasets.declared import type_column, with_variables
 from ...errors import DataError, nearest
-from ...graph import CausalGraph, Independence
+from ...graph import CausalGraph, Estimand, Independence
 from ..report import Verdict
+from .bearing import breaking_edges, cannot_bear
 from .independence import independence_p_value
 from .words import holm, verdict
 
@@ -29,6 +31,9 @@ class TestedIndependence:
         adjusted: The p-value after Holm's correction for all tests of the graph.
         verdict: "rejected" when `adjusted` <= 0.05.
         rows: Rows used.
+        bears: Whether an edge between the two could break the identification of the effect; True where no effect is asked.
+        breaking: The edges between the two that would break it; judged where the independence is rejected.
+        consequence: What the estimate would be with such an edge, as text; empty where it was not estimated.
     """
 
     independence: Independence
@@ -36,6 +41,9 @@ class TestedIndependence:
     adjusted: float | None
     verdict: Verdict
     rows: int
+    bears: bool = True
+    breaking: tuple[str, ...] = ()
+    consequence: str = ""
 
     @property
     def is_rejected(self) -> bool:
@@ -58,11 +66,18 @@ class TestedIndependence:
             x, y, _ = self.independence
             return (
                 f"{test} The graph lacks an edge or a hidden common cause that ties {x} to {y}, or an arrow points the "
-                "wrong way; it cannot show which of these."
+                f"wrong way; it cannot show which of these.{self._bearing}"
             )
         return (
             f"{test} It cannot show that the graph is right: other graphs imply the same, and small samples hide much."
         )
+
+    @property
+    def _bearing(self) -> str:
+        if self.is_rejected and self.breaking:
+            edges = " or ".join(self.breaking)
+            return f" The effect would no longer be identified in this way if {edges} were true.{self.consequence}"
+        return "" if self.bears else " No edge between the two would change how the effect is identified."
 
 
 @dataclass(frozen=True)
@@ -92,23 +107,38 @@ class ImpliedIndependencies:
             )
             return " ".join([nothing, *self.unread])
         words = f"{len(self.rejected)} of {len(self.tests)} independencies that the graph implies are rejected"
-        words += ": " + "; ".join(str(row.independence) for row in self.rejected) if self.rejected else ""
+        if bearing := [str(row.independence) for row in self.rejected if row.bears]:
+            words += f": {'; '.join(bearing)}"
+        if harmless := len(self.rejected) - len(bearing):
+            words += (
+                f"; {harmless} of them do not affect how the effect is identified"
+                if bearing
+                else (", none of which affects how the effect is identified")
+            )
         words += f"; {self.left_out} more were not tested" if self.left_out else ""
         words += ". Not rejected does not mean true: the missing edges stay an assumption."
         return " ".join([words, *self.unread])
 
     def to_frame(self) -> pd.DataFrame:
         """One row for each test, with its hypothesis and reading as text."""
-        columns = ["independence", "hypothesis", "p_value", "adjusted", "verdict", "rows", "reading"]
+        columns = ["independence", "hypothesis", "p_value", "adjusted", "verdict", "bears", "rows", "reading"]
         rows = [
-            (str(row.independence), row.hypothesis, row.p_value, row.adjusted, row.verdict, row.rows, row.reading)
+            (
+                *(str(row.independence), row.hypothesis, row.p_value, row.adjusted),
+                *(row.verdict, row.bears, row.rows, row.reading),
+            )
             for row in self.tests
         ]
         return pd.DataFrame(rows, columns=columns)
 
 
 def check_independencies(
-    graph: CausalGraph, table: pd.DataFrame, *, cluster: str | None = None, seed: int = 0
+    graph: CausalGraph,
+    table: pd.DataFrame,
+    *,
+    estimand: Estimand | None = None,
+    cluster: str | None = None,
+    seed: int = 0,
 ) -> ImpliedIndependencies:
     """Test every independence that the graph implies among its attributes.
 
@@ -119,6 +149,8 @@ def check_independencies(
     Args:
         graph: The assumed graph.
         table: A column for every attribute.
+        estimand: What identifies an effect; each test then says whether it bears on that. A dependence that is explained by
+            others that do not bear on it is tested again, given what separates the two in spite of these.
         cluster: Column that names the cluster of each row; None when rows are independent.
         seed: Seed of the draw of rows.
 
@@ -141,7 +173,44 @@ def check_independencies(
         TestedIndependence(independence, p_value, corrected, verdict(corrected), count)
         for (independence, p_value, count), corrected in zip(tested, adjusted, strict=True)
     ]
+    if estimand is not None:
+        rows = [_judged(row, attributes, estimand) for row in rows]
+        rows = _explained(rows, attributes, lambda row: _test(attributes, table, row, cluster, seed))
     return ImpliedIndependencies(tuple(rows), len(implied) - len(rows), unread)
+
+
+def _judged(row: TestedIndependence, graph: CausalGraph, estimand: Estimand) -> TestedIndependence:
+    """The test with whether an edge between its variables could break the effect's identification."""
+    if not row.is_rejected:
+        return replace(row, bears=not cannot_bear(row.independence, graph, estimand))
+    breaking = breaking_edges(row.independence, graph, estimand)
+    return replace(row, bears=bool(breaking), breaking=breaking)
+
+
+def _explained(
+    rows: list[TestedIndependence],
+    graph: CausalGraph,
+    test: Callable[[Independence], tuple[float | None, int]],
+) -> list[TestedIndependence]:
+    """The tests, with those that bear on the effect made again in the graph in which harmless dependencies are drawn."""
+    harmless = [row.independence[:2] for row in rows if row.is_rejected and not row.bears]
+    if not harmless:
+        return rows
+    drawn = CausalGraph(graph.edges, list(graph.variables.values()), [*graph.confounded, *harmless])
+    implied = {frozenset(row[:2]): row for row in drawn.independencies()}
+    found = []
+    for row in rows:
+        again = implied.get(frozenset(row.independence[:2]))
+        if row.is_rejected and row.bears and again is None:  # the harmless dependencies explain this one
+            row = replace(row, bears=False, breaking=())
+        elif row.is_rejected and row.bears and again is not None and set(again.given) != set(row.independence.given):
+            p_value, count = test(again)
+            corrected = None if p_value is None else min(1.0, len(rows) * p_value)
+            row = replace(
+                row, independence=again, p_value=p_value, adjusted=corrected, verdict=verdict(corrected), rows=count
+            )
+        found.append(row)
+    return found
 
 
 def _readable(graph: CausalGraph, table: pd.DataFrame) -> tuple[CausalGraph, tuple[str, ...]]:

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, TypedDict
 
+from ...effects.agreement_result import SOURCES
 from ...effects.concerns import Check, concerns_of, headline
 from ...graph import CausalGraph
 
@@ -69,11 +70,14 @@ class EffectFindings:
         return concerns_of(self.checks)
 
     def _compared(self) -> list[Check]:
+        """A difference from the estimate may be its error; one between model and images is about these."""
+        data = SOURCES[0]
         pairs = () if self.agreement is None else self.agreement.pairs
         return [
             Check(
                 f"{pair.first} and {pair.second} differ",
                 f"Sources differ by more than the margin. {pair}" if pair.verdict == "differ" else "",
+                "estimate" if data in (pair.first, pair.second) else "comparison",
             )
             for pair in pairs
             if pair.verdict != "undecided"

@@ -98,6 +98,9 @@ class SectionMaker:
         text = f"{report.recommended} {report.estimand.text} Averaged over {POPULATIONS[report.population]}. {used}"
         table = estimate_table(report, self.file(report.to_frame(), "effect"))
         parts = [*self._alerts(), Part(text=text, pictures=[forest], beside="after"), Part(tables=[table])]
+        if report.remarks:
+            points = [_titled(row.concern) for row in report.remarks]
+            parts.append(Part(points_heading="About the numbers that the estimate is compared with:", points=points))
         return Section("effect", "The effect", parts)
 
     def _alerts(self) -> list[Part]:

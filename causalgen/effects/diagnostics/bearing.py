@@ -1,0 +1,85 @@
+"""Which rejected independencies bear on an effect: those whose missing edge would break its identification."""
+
+from collections.abc import Iterator
+
+from ...errors import GraphError, NotIdentifiableError
+from ...graph import (
+    CausalGraph,
+    Estimand,
+    Independence,
+    check_adjustment_set,
+    check_instrument,
+    check_joint_adjustment_set,
+    identify,
+)
+
+__all__ = ["breaking_edges", "cannot_bear", "repaired"]
+
+
+def cannot_bear(row: Independence, graph: CausalGraph, estimand: Estimand) -> bool:
+    """Whether it is plain that no edge between the two variables would change the adjustment.
+
+    So it is for two adjustment variables that do not descend from the treatment, of which one has no observed or hidden
+    cause: every path along the new edge meets one of them where adjusting for it blocks the path.
+
+    >>> graph = CausalGraph("{a, b} -> {t, y}; t -> y")
+    >>> cannot_bear(Independence("a", "b", ()), graph, identify(graph, treatment="t", outcome="y"))
+    True
+    """
+    if estimand.method != "backdoor" or not {row.x, row.y} <= set(estimand.adjustment):
+        return False
+    treatments = (estimand.treatment,) if isinstance(estimand.treatment, str) else estimand.treatment
+    descendants = {name for treatment in treatments for name in graph.descendants(treatment)}
+    caused = {name for pair in graph.confounded for name in pair} | {name for _, name in graph.edges}
+    return not {row.x, row.y} & descendants and not {row.x, row.y} <= caused
+
+
+def breaking_edges(row: Independence, graph: CausalGraph, estimand: Estimand) -> tuple[str, ...]:
+    """The edges between the two variables that would break the identification; none where it would hold all the same.
+
+    >>> graph = CausalGraph("w -> t; z -> {t, y}; t -> y")
+    >>> breaking_edges(Independence("w", "y", ("t", "z")), graph, identify(graph, treatment="t", outcome="y"))
+    ('w -> y', 'w <-> y')
+    """
+    if cannot_bear(row, graph, estimand):
+        return ()
+    return tuple(edge for edge, changed in _with_edge(row, graph) if not _holds(changed, estimand))
+
+
+def repaired(row: Independence, graph: CausalGraph, edge: str, estimand: Estimand) -> Estimand | None:
+    """The adjustment that identifies the effect once an edge of `breaking_edges` is drawn; None if none does."""
+    changed = dict(_with_edge(row, graph))[edge]
+    try:
+        found = identify(changed, treatment=estimand.treatment, outcome=estimand.outcome)
+    except NotIdentifiableError:
+        return None
+    return found if found.method == "backdoor" else None
+
+
+def _with_edge(row: Independence, graph: CausalGraph) -> Iterator[tuple[str, CausalGraph]]:
+    """The graph with each edge that the independence denies, without those that would make a cycle."""
+    variables = list(graph.variables.values())
+    for cause, effect in ((row.x, row.y), (row.y, row.x)):
+        try:
+            yield f"{cause} -> {effect}", CausalGraph([*graph.edges, (cause, effect)], variables, graph.confounded)
+        except GraphError:
+            continue
+    yield f"{row.x} <-> {row.y}", CausalGraph(graph.edges, variables, [*graph.confounded, (row.x, row.y)])
+
+
+def _holds(graph: CausalGraph, estimand: Estimand) -> bool:
+    """Whether the same formula gives the effect in another graph."""
+    treatment, outcome = estimand.treatment, str(estimand.outcome)
+    if not isinstance(treatment, str):
+        return bool(check_joint_adjustment_set(graph, treatment, outcome, estimand.adjustment))
+    if estimand.method == "backdoor":
+        return bool(check_adjustment_set(graph, treatment, outcome, estimand.adjustment))
+    if estimand.method == "no effect":
+        return outcome not in graph.descendants(treatment)
+    if estimand.method == "instrument":
+        return bool(check_instrument(graph, treatment, outcome, estimand.instrument, given=estimand.adjustment))
+    try:
+        found = identify(graph, treatment=treatment, outcome=outcome)
+    except NotIdentifiableError:
+        return False
+    return (found.method, found.mediators) == (estimand.method, estimand.mediators)
