@@ -19,6 +19,9 @@ from .errors import RenamedWarning, warn
 __all__ = ["ADAPTERS", "MOVED_MODULES", "MOVED_NAMES", "OldPlaces", "keep_old_names", "with_old_options"]
 
 MOVED_MODULES = {
+    "causalgen.datasets.table.matching": "causalgen.datasets.table.column_match",
+    "causalgen.effects.doubt.controls": "causalgen.effects.diagnostics.negative_controls",
+    "causalgen.reports.forest": "causalgen.reports.forest_plot",
     "causalgen.datasets.interventions": "causalgen.datasets.generator_values",
     "causalgen.effects.doubt": "causalgen.effects.diagnostics",
     "causalgen.grammar.interventions": "causalgen.grammar.assignments",

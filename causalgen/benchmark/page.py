@@ -37,7 +37,7 @@ seconds include both
 
 
 @dataclass(frozen=True)
-class Column:
+class OverviewColumn:
     """One column of the overview.
 
     Args:
@@ -108,36 +108,38 @@ def page(
     return "\n".join(lines).rstrip() + "\n"
 
 
-def _columns(benchmark: Benchmark, summary: pd.DataFrame) -> list[Column]:
+def _columns(benchmark: Benchmark, summary: pd.DataFrame) -> list[OverviewColumn]:
     """Columns of the overview for which there are results."""
     queries = [f"do({name})" for name in benchmark.queries]
-    columns = [Column(f"error left, {q}", "image L1 to truth, relative to identity", q) for q in queries]
+    columns = [OverviewColumn(f"error left, {q}", "image L1 to truth, relative to identity", q) for q in queries]
     for name, query in zip(benchmark.queries, queries):
         columns += [
-            Column(f"{name}, {query}", f"{name} MAE", query, control="floor"),
-            Column(f"{name}, {query}", f"{name} accuracy by predictor", query, "higher", control="floor"),
+            OverviewColumn(f"{name}, {query}", f"{name} MAE", query, control="floor"),
+            OverviewColumn(f"{name}, {query}", f"{name} accuracy by predictor", query, "higher", control="floor"),
         ]
         columns += (
             []
             if name in benchmark.measurements
-            else [Column(f"{name}, {query}", f"{name} MAE by predictor", query, control="floor")]
+            else [OverviewColumn(f"{name}, {query}", f"{name} MAE by predictor", query, control="floor")]
         )
-    columns += [Column("digit kept, do(thickness)", "digit accuracy by predictor", "do(thickness)", "higher", "floor")]
-    columns += [Column("realism / floor", "Frechet distance", "samples", over_floor=True)]
-    columns += [Column("composition, 10 cycles", "composition L1 (10 cycles)")]
+    columns += [
+        OverviewColumn("digit kept, do(thickness)", "digit accuracy by predictor", "do(thickness)", "higher", "floor")
+    ]
+    columns += [OverviewColumn("realism / floor", "Frechet distance", "samples", over_floor=True)]
+    columns += [OverviewColumn("composition, 10 cycles", "composition L1 (10 cycles)")]
     for name in benchmark.queries:
         columns += [
-            Column(f"leak of {name}", f"noise leak: {name} {kind}", control="permutation control", noise=True)
+            OverviewColumn(f"leak of {name}", f"noise leak: {name} {kind}", control="permutation control", noise=True)
             for kind in ("R2", "accuracy")
         ]
-    columns += [Column("variety", DIVERSITY, "samples", "higher", noise=True)]
-    columns += [Column("coverage", COVERAGE, "samples", "higher", control="floor", noise=True)]
+    columns += [OverviewColumn("variety", DIVERSITY, "samples", "higher", noise=True)]
+    columns += [OverviewColumn("coverage", COVERAGE, "samples", "higher", control="floor", noise=True)]
     present = set(zip(summary["metric"], summary["query"])) | {(metric, "") for metric in summary["metric"]}
     return [column for column in columns if (column.metric, column.query) in present]
 
 
 def _overview(
-    columns: Sequence[Column], summary: pd.DataFrame, costs: pd.DataFrame, *, priced: bool = False
+    columns: Sequence[OverviewColumn], summary: pd.DataFrame, costs: pd.DataFrame, *, priced: bool = False
 ) -> Iterator[str]:
     part = summary[summary["stratum"] == "all units"]
     ends = ["s to train", "s / 1,000", "MiB"] if priced else []
@@ -153,13 +155,13 @@ def _overview(
         yield _line([f"*{control}*", "", "", *shown])
 
 
-def _richest(part: pd.DataFrame, column: Column, row: str) -> pd.DataFrame:
+def _richest(part: pd.DataFrame, column: OverviewColumn, row: str) -> pd.DataFrame:
     """Results of the first mechanism that has this control: controls of the data are the same for all."""
     have = part[(part["metric"] == column.metric) & (part["row"] == row)]
     return part[part["label"] == have["label"].iloc[0]] if len(have) else have
 
 
-def _cell(part: pd.DataFrame, column: Column, row: str) -> str:
+def _cell(part: pd.DataFrame, column: OverviewColumn, row: str) -> str:
     wanted = {"metric": column.metric, "row": row} | ({"query": column.query} if column.query else {})
     found = value(part, **wanted)
     if found is None:
@@ -223,10 +225,12 @@ def _protocol(benchmark: Benchmark, part: pd.DataFrame) -> Iterator[str]:
     yield from _head(["", *(" ".join(filter(None, place)).replace(" by predictor", "") for place in places)])
     for label in dict.fromkeys(part["label"]):
         own = part[part["label"] == label]
-        yield _line([label, *(_cell(own, Column("", *place), "model") for place in places)])
+        yield _line([label, *(_cell(own, OverviewColumn("", *place), "model") for place in places)])
     for control in [c for c in ("identity control", "untrained control", "oracle") if (part["row"] == c).any()]:
-        rows = [_richest(part, Column("", *place), control) for place in places]
-        yield _line([f"*{control}*", *(_cell(own, Column("", *place), control) for own, place in zip(rows, places))])
+        rows = [_richest(part, OverviewColumn("", *place), control) for place in places]
+        yield _line(
+            [f"*{control}*", *(_cell(own, OverviewColumn("", *place), control) for own, place in zip(rows, places))]
+        )
     floors = [
         value(part, metric=metric, row="model", **({"query": query} if query else {})) for metric, query in places
     ]

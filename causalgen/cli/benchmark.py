@@ -15,7 +15,7 @@ from .threads import Threads
 __all__ = ["benchmark"]
 
 
-class Device(StrEnum):
+class BenchmarkDevice(StrEnum):
     """Where to compute."""
 
     auto = "auto"
@@ -45,7 +45,7 @@ def benchmark(
     batch_size: Annotated[
         int | None, typer.Option(help="Units per step of every mechanism.", show_default="the benchmark's")
     ] = None,
-    device: Annotated[Device, typer.Option(help="Where to compute.")] = Device.auto,
+    device: Annotated[BenchmarkDevice, typer.Option(help="Where to compute.")] = BenchmarkDevice.auto,
     smoke: Annotated[bool, typer.Option("--smoke", help="Everything tiny, to test the setup.")] = False,
     out: Annotated[
         Path | None, typer.Option(help="Folder.", show_default="benchmarks/DATA, or benchmarks/DATA-smoke")

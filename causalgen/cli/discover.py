@@ -18,10 +18,10 @@ if TYPE_CHECKING:
     from ..discovery import Comparison, Discovery, Knowledge
     from ..graph import CausalGraph
 
-__all__ = ["Algorithm", "discover"]
+__all__ = ["AlgorithmWord", "discover"]
 
 
-class Algorithm(StrEnum):
+class AlgorithmWord(StrEnum):
     """What searches."""
 
     pc = "pc"
@@ -31,7 +31,7 @@ class Algorithm(StrEnum):
     ica_lingam = "ica-lingam"
 
 
-TESTED = (Algorithm.pc, Algorithm.fci)
+TESTED = (AlgorithmWord.pc, AlgorithmWord.fci)
 LEVEL = 0.01
 
 
@@ -48,8 +48,9 @@ def discover(
         str, typer.Argument(help="A .csv or .parquet file, or a data set such as morphodigits.", show_default=False)
     ],
     algorithm: Annotated[
-        Algorithm, typer.Option(help="pc and ges: no hidden causes; fci: hidden causes allowed; lingam: non-Gaussian.")
-    ] = Algorithm.pc,
+        AlgorithmWord,
+        typer.Option(help="pc and ges: no hidden causes; fci: hidden causes allowed; lingam: non-Gaussian."),
+    ] = AlgorithmWord.pc,
     columns: Annotated[
         str | None, typer.Option(help="Columns to search, such as 'a, b, c'.", show_default="all")
     ] = None,
@@ -114,7 +115,7 @@ def discover(
             typer.echo(path, err=as_json)
 
 
-def _refuse_unused(algorithm: Algorithm, alpha: float | None, bootstrap: int, jobs: int | None) -> None:
+def _refuse_unused(algorithm: AlgorithmWord, alpha: float | None, bootstrap: int, jobs: int | None) -> None:
     from ..errors import DataError
 
     if jobs is not None and not bootstrap:

@@ -15,10 +15,10 @@ from .threads import Threads, cap_threads
 if TYPE_CHECKING:
     from ..graph import CausalGraph
 
-__all__ = ["Estimand", "mediation"]
+__all__ = ["EstimandWord", "mediation"]
 
 
-class Estimand(StrEnum):
+class EstimandWord(StrEnum):
     """What is asked."""
 
     natural = "natural"
@@ -43,13 +43,13 @@ def mediation(
         tuple[str, str], typer.Option(help="Two values: the effect is of the second against the first.")
     ],
     estimand: Annotated[
-        Estimand,
+        EstimandWord,
         typer.Option(
             help="natural: direct and indirect parts of the effect; controlled: the direct effect with mediators set; path: "
             "along some paths only; treated: among the rows with the second value; causation: bounds of the probabilities "
             "that the treatment was necessary and sufficient."
         ),
-    ] = Estimand.natural,
+    ] = EstimandWord.natural,
     mediator: Annotated[
         list[str] | None,
         typer.Option(
@@ -90,7 +90,7 @@ def mediation(
             assumed.require(treatment),
             assumed.require(outcome),
             contrast,
-            _mediators(assumed, mediator or (), valued=estimand is Estimand.controlled),
+            _mediators(assumed, mediator or (), valued=estimand is EstimandWord.controlled),
             path,
         )
         rows = table_of(table, assumed)

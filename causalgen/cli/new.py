@@ -53,7 +53,7 @@ def new(
         if table is None:
             question = "Table of attributes and image paths (CSV, Parquet), or folder of images"
             table = Path(_ask(question)).expanduser()
-        from ..datasets.table.matching import match_one
+        from ..datasets.table.column_match import match_one
         from ..datasets.table.splits import given_split
         from ..studies.offered_columns import propose_edges, propose_group, table_columns
         from ..studies.starting import starter_study

@@ -22,7 +22,7 @@ KINDS = ("continuous", "binary", "categorical", "ordinal")
 def table_of(path: Path, graph: "CausalGraph") -> "pd.DataFrame":
     """The table of a file; columns that match a node by their short name take the name of the node."""
     from ..datasets.table import read_table
-    from ..datasets.table.matching import match_short_names
+    from ..datasets.table.column_match import match_short_names
 
     rows = read_table(path)
     if short := match_short_names(graph.nodes, list(rows.columns)):

@@ -9,7 +9,7 @@ import pandas as pd
 from ..errors import DataError, GraphError, UnknownNameError, nearest
 from ..graph import CausalGraph, Variable
 from .hints import declare_remedy, maybe_missing
-from .kinds import Fault, Reading, out_of_reach, read_values
+from .kinds import Reading, ReadingFault, out_of_reach, read_values
 
 __all__ = ["KINDS", "KindsLike", "TypedColumn", "declare_kinds", "type_column", "type_columns", "with_variables"]
 
@@ -147,7 +147,7 @@ def _variable(name: str, reading: Reading, support: Any, unit: str | None) -> Va
         raise DataError(str(error)) from None
 
 
-def _message(variable: Variable, fault: Fault) -> str:
+def _message(variable: Variable, fault: ReadingFault) -> str:
     remedy = f" {fault.remedy[0].upper()}{fault.remedy[1:]}." if fault.remedy else ""
     if not fault.rows:
         return f"Expected {fault.expected} in column '{variable.name}'; got {fault.found}.{remedy}"

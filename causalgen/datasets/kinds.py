@@ -28,7 +28,7 @@ from .hints import alike, maybe_codes
 __all__ = [
     "FEW_NUMBERS",
     "MOST_LABELS",
-    "Fault",
+    "ReadingFault",
     "Reading",
     "cell_numbers",
     "columns_line",
@@ -70,7 +70,7 @@ SPREAD = "spread them over columns"
 
 
 @dataclass(frozen=True)
-class Fault:
+class ReadingFault:
     """The reason why a column, or some of its cells, cannot be read.
 
     Args:
@@ -103,7 +103,7 @@ class Reading:
     labels: tuple[Hashable, ...] | None
     values: Array
     missing: NDArray[np.bool_]
-    faults: tuple[Fault, ...] = ()
+    faults: tuple[ReadingFault, ...] = ()
     notes: tuple[str, ...] = ()
 
     @property
@@ -133,7 +133,7 @@ def read_values(column: pd.Series, *, kind: str | None = None, labels: Sequence[
     missing = column.isna().to_numpy(dtype=bool)
     fault = refused(column)
     if fault is None and missing.all():
-        fault = Fault("missing values only", "values")
+        fault = ReadingFault("missing values only", "values")
     if fault is not None:
         return Reading(None, None, nothing, missing, (fault,))
     exact = _exact(column[~missing])
@@ -143,7 +143,7 @@ def read_values(column: pd.Series, *, kind: str | None = None, labels: Sequence[
         missing = missing | np.isnan(numbers)  # Arrow distinguishes NaN from a missing value
         exact = exact[~np.isnan(_floats(exact))]
     if missing.all():
-        return Reading(None, None, nothing, missing, (Fault("missing values only", "values"),))
+        return Reading(None, None, nothing, missing, (ReadingFault("missing values only", "values"),))
     guessed = kind is None and labels is None
     if guessed and _are_dates(column[~missing], numbers[~missing]):
         return Reading(None, None, nothing, missing, (_dates(),))
@@ -192,7 +192,7 @@ def plain(item: Any) -> Any:
     return item if isinstance(item, bool | int | float | Decimal) else str(item).strip()
 
 
-def out_of_reach(numbers: Array, precision: type = np.float64) -> Fault | None:
+def out_of_reach(numbers: Array, precision: type = np.float64) -> ReadingFault | None:
     """The reason why a precision cannot compute with these finite numbers; None if it can.
 
     Args:
@@ -203,17 +203,17 @@ def out_of_reach(numbers: Array, precision: type = np.float64) -> Fault | None:
     shown = f"{low:.15g} to {high:.15g}"
     name, limits = ("single", (1e-30, 1e30)) if precision is np.float32 else ("double", (SMALLEST, LARGEST))
     if max(abs(low), abs(high)) > limits[1]:
-        return Fault(
+        return ReadingFault(
             f"{shown}, too large to compute with in {name} precision", f"numbers up to {limits[1]:g}", "rescale them"
         )
     if high - low < limits[0]:
         expected = f"numbers that differ by more than {limits[0]:g}"
-        return Fault(
+        return ReadingFault(
             f"{shown}, which differ by too little to compute with in {name} precision", expected, "rescale them"
         )
     if float(np.spacing(precision(max(abs(low), abs(high))))) > FINEST * numbers.std():
         found = f"{shown}, too large for how little they differ"
-        return Fault(
+        return ReadingFault(
             found,
             f"numbers that {name} precision distinguishes",
             "subtract one number from all of them, or rescale them",
@@ -239,18 +239,18 @@ def _without_unused(column: pd.Series) -> pd.Series:
     return kept
 
 
-def _dates() -> Fault:
-    return Fault("dates or times", "numbers or labels", NO_DATES)
+def _dates() -> ReadingFault:
+    return ReadingFault("dates or times", "numbers or labels", NO_DATES)
 
 
-def refused(column: pd.Series) -> Fault | None:
+def refused(column: pd.Series) -> ReadingFault | None:
     """The reason why no variable can be read from a column of this type."""
     if isinstance(column.dtype, pd.ArrowDtype):
         import pyarrow as pa
 
         kind = column.dtype.pyarrow_dtype
         if pa.types.is_nested(kind):
-            return Fault(f"lists or records ({kind})", "one value per cell", SPREAD)
+            return ReadingFault(f"lists or records ({kind})", "one value per cell", SPREAD)
         return _dates() if pa.types.is_temporal(kind) else None
     dtype = column.dtype.categories.dtype if isinstance(column.dtype, pd.CategoricalDtype) else column.dtype
     if dtype.kind in "mM" or isinstance(dtype, pd.PeriodDtype | pd.DatetimeTZDtype):
@@ -260,7 +260,7 @@ def refused(column: pd.Series) -> Fault | None:
     if column.dtype == object:
         for item in column:
             if isinstance(item, list | dict | tuple | set | np.ndarray):
-                return Fault(f"a {type(item).__name__} per cell", "one value per cell", SPREAD)
+                return ReadingFault(f"a {type(item).__name__} per cell", "one value per cell", SPREAD)
             if hasattr(item, "isoformat") or isinstance(item, timedelta | np.datetime64 | np.timedelta64):
                 return _dates()
             if isinstance(item, complex | np.complexfloating):
@@ -268,8 +268,8 @@ def refused(column: pd.Series) -> Fault | None:
     return None
 
 
-def _complex() -> Fault:
-    return Fault("complex numbers", "numbers or labels", "give their parts, or size and angle, a column each")
+def _complex() -> ReadingFault:
+    return ReadingFault("complex numbers", "numbers or labels", "give their parts, or size and angle, a column each")
 
 
 def _exact(present: pd.Series) -> NDArray[Any]:
@@ -331,11 +331,11 @@ def _numbers(
     for wrong, expected in ((np.isnan(numbers) & ~missing, "a number"), (np.isinf(numbers), "a finite number")):
         if wrong.any():
             rows = np.flatnonzero(wrong)
-            faults.append(Fault(repr(plain(column.iloc[rows[0]])), expected, rows=tuple(rows.tolist())))
+            faults.append(ReadingFault(repr(plain(column.iloc[rows[0]])), expected, rows=tuple(rows.tolist())))
     present = numbers[~missing]
     if not faults and np.abs(present).max() > EXACT and len(np.unique(exact)) > len(np.unique(present)):
         faults.append(
-            Fault(
+            ReadingFault(
                 f"whole numbers up to {max(exact.tolist(), key=abs)}, of which double precision cannot distinguish "
                 f"{len(np.unique(exact)) - len(np.unique(present))} from others",
                 f"numbers up to {EXACT}",
@@ -366,10 +366,14 @@ def _labels(
     words = [_number(exact[row]) for row in np.unique(codes, return_index=True)[1]] if numeric else written
     if numeric and not np.isfinite(numbers[~missing]).all():
         rows = np.flatnonzero(np.isinf(numbers))
-        return _with(nothing, Fault(repr(plain(column.iloc[rows[0]])), "a finite number", rows=tuple(rows.tolist())))
+        return _with(
+            nothing, ReadingFault(repr(plain(column.iloc[rows[0]])), "a finite number", rows=tuple(rows.tolist()))
+        )
     ordered = isinstance(column.dtype, pd.CategoricalDtype)
     if declared is None and kind == "ordinal" and not numeric and not ordered:
-        return _with(nothing, Fault("words whose order is not known", "`labels: [...]` from the lowest to the highest"))
+        return _with(
+            nothing, ReadingFault("words whose order is not known", "`labels: [...]` from the lowest to the highest")
+        )
     labels = list(declared) if declared is not None else _in_order(column, words)
     if declared is None and (fault := _too_many(len(labels), len(present), what, guessed)):
         return _with(nothing, fault)
@@ -377,18 +381,18 @@ def _labels(
     spellings = [(word, str(word), str(raw)) for word, raw in zip(words, written, strict=True)]
     table = [next((place[key] for key in keys if key in place), np.nan) for keys in spellings]
     values[~missing] = np.array([*table, np.nan])[codes]
-    faults: tuple[Fault, ...] = ()
+    faults: tuple[ReadingFault, ...] = ()
     unknown = np.flatnonzero(np.isnan(values) & ~missing)
     if len(unknown):
         shown = ", ".join(map(str, labels[:SHOWN])) + (", ..." if len(labels) > SHOWN else "")
-        faults = (Fault(repr(plain(column.iloc[unknown[0]])), f"one of {shown}", rows=tuple(unknown.tolist())),)
+        faults = (ReadingFault(repr(plain(column.iloc[unknown[0]])), f"one of {shown}", rows=tuple(unknown.tolist())),)
     if len(labels) == 2 and kind in ("categorical", "ordinal") and guessed:
         kind = "binary"
     note = alike(column.name, labels) if guessed and not numeric else ""
     return Reading(kind, tuple(labels), values, missing, faults, (note,) if note else ())
 
 
-def _with(reading: Reading, fault: Fault | None) -> Reading:
+def _with(reading: Reading, fault: ReadingFault | None) -> Reading:
     return replace(reading, faults=() if fault is None else (fault,))
 
 
@@ -408,13 +412,15 @@ def _is_number(item: Any) -> bool:
     return isinstance(item, int | float | np.number) and not isinstance(item, bool) and bool(np.isfinite(item))
 
 
-def _too_many(labels: int, rows: int, what: str, guessed: bool) -> Fault | None:
+def _too_many(labels: int, rows: int, what: str, guessed: bool) -> ReadingFault | None:
     if guessed and labels > FEW_LABELS and rows < ROWS_PER_LABEL * labels:
-        return Fault(
+        return ReadingFault(
             f"{labels:,} different {what} in {rows:,} rows, as names of the rows are",
             f"at most {FEW_LABELS} labels, or {ROWS_PER_LABEL} rows for each",
             "leave the column out (of an effect: give it as cluster=), merge rare labels, or declare it categorical",
         )
     if labels > MOST_LABELS:
-        return Fault(f"{labels:,} different {what}", f"at most {MOST_LABELS:,} labels", "list its labels to have more")
+        return ReadingFault(
+            f"{labels:,} different {what}", f"at most {MOST_LABELS:,} labels", "list its labels to have more"
+        )
     return None

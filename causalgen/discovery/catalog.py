@@ -3,7 +3,7 @@
 from dataclasses import dataclass, replace
 
 from ..errors import DataError, UnknownNameError, nearest
-from .columns import ColumnKind, Columns
+from .columns import ColumnKind, SearchedColumns
 from .equivalence import EquivalenceClass
 from .knowledge import Knowledge
 
@@ -80,7 +80,7 @@ def find(name: str) -> Algorithm:
     return ALGORITHMS[name]
 
 
-def refuse_unfit(algorithm: Algorithm, columns: Columns, knowledge: Knowledge, test: str) -> None:
+def refuse_unfit(algorithm: Algorithm, columns: SearchedColumns, knowledge: Knowledge, test: str) -> None:
     """Refuse inputs that the algorithm would ignore or treat wrongly.
 
     Raises:
@@ -106,7 +106,7 @@ def refuse_unfit(algorithm: Algorithm, columns: Columns, knowledge: Knowledge, t
         raise DataError(f"Expected no test for {algorithm.title}, which tests no independences; got {test!r}.")
 
 
-def choose_test(columns: Columns, test: str) -> str:
+def choose_test(columns: SearchedColumns, test: str) -> str:
     """The name of the test: the one given, else Fisher's z, G² or the mixed one, by kinds.
 
     Raises:
@@ -125,7 +125,7 @@ def choose_test(columns: Columns, test: str) -> str:
     return test
 
 
-def assumptions(algorithm: Algorithm, columns: Columns, test: str | None) -> tuple[str, ...]:
+def assumptions(algorithm: Algorithm, columns: SearchedColumns, test: str | None) -> tuple[str, ...]:
     """The assumptions of the result as text."""
     if test is not None:
         return (*algorithm.assumptions, TESTS[test])
@@ -133,7 +133,7 @@ def assumptions(algorithm: Algorithm, columns: Columns, test: str | None) -> tup
 
 
 def run(
-    algorithm: Algorithm, columns: Columns, knowledge: Knowledge, test: str | None, alpha: float, seed: int
+    algorithm: Algorithm, columns: SearchedColumns, knowledge: Knowledge, test: str | None, alpha: float, seed: int
 ) -> EquivalenceClass:
     """Run the algorithm on the columns; `test` is a name from `choose_test`, or None for algorithms without tests."""
     if test is not None:

@@ -15,7 +15,7 @@ from ..graph import CausalGraph, Variable
 if TYPE_CHECKING:
     import pandas as pd
 
-__all__ = ["Columns", "ColumnKind", "embed", "read_columns"]
+__all__ = ["SearchedColumns", "ColumnKind", "embed", "read_columns"]
 
 ColumnKind = Literal["continuous", "discrete"]
 LEVELS = 50
@@ -25,7 +25,7 @@ TOLERANCE = 1e-8
 
 
 @dataclass(frozen=True)
-class Columns:
+class SearchedColumns:
     """Complete rows of the chosen columns.
 
     Args:
@@ -66,7 +66,7 @@ def read_columns(
     kinds: Mapping[str, str] | None = None,
     graph: CausalGraph | None = None,
     group: str | int | Sequence | None = None,
-) -> Columns:
+) -> SearchedColumns:
     """Check a table and encode it.
 
     A column is discrete when `kinds`, or the variable in `graph`, declares it so, otherwise when the rule of
@@ -103,7 +103,7 @@ def read_columns(
     )
     _refuse_determined(chosen, decided, values)
     notes = [note for column in typed.values() for note in column.reading.notes]
-    return Columns(
+    return SearchedColumns(
         chosen,
         tuple(decided),
         values,

@@ -13,7 +13,7 @@ from ..datasets.kinds import columns_line
 from ..errors import DataError
 from ..graph import CausalGraph, Variable
 from .catalog import Algorithm, assumptions, choose_test, find, refuse_unfit, run
-from .columns import ColumnKind, Columns, read_columns
+from .columns import ColumnKind, SearchedColumns, read_columns
 from .comparison import Comparison, compare
 from .equivalence import EquivalenceClass
 from .frequencies import Frequencies
@@ -194,7 +194,7 @@ def discover(
     )
 
 
-def _thin(columns: Columns, test: str | None, seed: int) -> Columns:
+def _thin(columns: SearchedColumns, test: str | None, seed: int) -> SearchedColumns:
     if test != "kci" or len(columns) <= KERNEL_ROWS:
         return columns
     rows = np.random.default_rng(seed).choice(len(columns), KERNEL_ROWS, replace=False)
@@ -204,7 +204,7 @@ def _thin(columns: Columns, test: str | None, seed: int) -> Columns:
 
 
 def _warnings(
-    algorithm: Algorithm, columns: Columns, found: EquivalenceClass, shares: Frequencies | None, alpha: float
+    algorithm: Algorithm, columns: SearchedColumns, found: EquivalenceClass, shares: Frequencies | None, alpha: float
 ) -> Iterable[str]:
     if "continuous" in columns.kinds and algorithm.kinds == ("continuous",):
         from .lingam import gaussian_noises

@@ -12,7 +12,7 @@ from joblib import Parallel, delayed
 from ..errors import DataError
 from ..graph.parse import Pair
 from .catalog import Algorithm, run
-from .columns import Columns
+from .columns import SearchedColumns
 from .equivalence import reverse
 from .knowledge import Knowledge
 
@@ -69,7 +69,7 @@ class Frequencies:
 
 def bootstrap(
     algorithm: Algorithm,
-    columns: Columns,
+    columns: SearchedColumns,
     knowledge: Knowledge,
     test: str | None,
     alpha: float,
@@ -103,7 +103,7 @@ def bootstrap(
 
 
 def _marks(
-    algorithm: Algorithm, columns: Columns, knowledge: Knowledge, test: str | None, alpha: float, seed: int
+    algorithm: Algorithm, columns: SearchedColumns, knowledge: Knowledge, test: str | None, alpha: float, seed: int
 ) -> dict[Pair, str] | None:
     """The mark of every pair in one resample, or None where a column is constant in it or a function of others."""
     rows = draw_rows(columns, np.random.default_rng(seed))
@@ -119,7 +119,7 @@ def _singular(values: np.ndarray) -> bool:
     return bool(np.linalg.matrix_rank(np.corrcoef(values.T), hermitian=True) < values.shape[1])
 
 
-def draw_rows(columns: Columns, rng: np.random.Generator) -> np.ndarray:
+def draw_rows(columns: SearchedColumns, rng: np.random.Generator) -> np.ndarray:
     """Positions of the rows of one resample; where there are groups, as many groups as there are, each with all its rows."""
     if columns.groups is None:
         return rng.integers(len(columns), size=len(columns))

@@ -16,13 +16,13 @@ from scipy.stats import chi2
 
 from ..graph import CausalGraph
 from ..graph.parse import Pair
-from .columns import Columns, embed
+from .columns import SearchedColumns, embed
 from .equivalence import EquivalenceClass, Separation
 
 __all__ = ["DegenerateGaussian", "Noted", "Oracle", "independence_test"]
 
 
-def independence_test(name: str, columns: Columns, required: Iterable[Pair] = ()) -> "Noted":
+def independence_test(name: str, columns: SearchedColumns, required: Iterable[Pair] = ()) -> "Noted":
     """The test of that name over the columns; pairs of a required edge are never found independent."""
     if name == "mixed":
         test: CIT_Base = DegenerateGaussian(columns)
@@ -35,7 +35,7 @@ def independence_test(name: str, columns: Columns, required: Iterable[Pair] = ()
 class DegenerateGaussian(CIT_Base):
     """Likelihood ratio of a Gaussian model in which discrete columns are indicators of their levels."""
 
-    def __init__(self, columns: Columns) -> None:
+    def __init__(self, columns: SearchedColumns) -> None:
         super().__init__(columns.values)
         self.method = "mixed"
         embedded, owner = embed(columns.kinds, columns.values)

@@ -14,7 +14,7 @@ from causallearn.search.FCMBased.lingam.utils import predict_adaptive_lasso
 from scipy.stats import jarque_bera
 from sklearn.exceptions import ConvergenceWarning
 
-from .columns import Columns
+from .columns import SearchedColumns
 from .equivalence import ClassKind, Edge, EquivalenceClass
 from .knowledge import Knowledge
 
@@ -23,7 +23,7 @@ __all__ = ["direct_lingam", "gaussian_noises", "ica_lingam"]
 KIND: ClassKind = "DAG under LiNGAM's assumptions"
 
 
-def direct_lingam(columns: Columns, knowledge: Knowledge) -> EquivalenceClass:
+def direct_lingam(columns: SearchedColumns, knowledge: Knowledge) -> EquivalenceClass:
     """The DAG that DirectLiNGAM finds.
 
     Reference: Shimizu et al., DirectLiNGAM, JMLR 2011.
@@ -40,7 +40,7 @@ def direct_lingam(columns: Columns, knowledge: Knowledge) -> EquivalenceClass:
     return _edges(columns, found.causal_order_, knowledge)
 
 
-def ica_lingam(columns: Columns, seed: int) -> EquivalenceClass:
+def ica_lingam(columns: SearchedColumns, seed: int) -> EquivalenceClass:
     """The DAG that ICA-LiNGAM finds; it takes no background knowledge.
 
     Reference: Shimizu et al., A linear non-Gaussian acyclic model for causal discovery, JMLR 2006.
@@ -53,7 +53,7 @@ def ica_lingam(columns: Columns, seed: int) -> EquivalenceClass:
     return _edges(columns, found.causal_order_, Knowledge(), conflicts if failed else ())
 
 
-def gaussian_noises(columns: Columns, found: EquivalenceClass, level: float = 0.05) -> tuple[str, ...]:
+def gaussian_noises(columns: SearchedColumns, found: EquivalenceClass, level: float = 0.05) -> tuple[str, ...]:
     """The columns whose residual given their parents is not rejected as Gaussian (Jarque-Bera).
 
     With two of them, the directions between these have no basis.
@@ -74,11 +74,13 @@ def _later(cause: str, effect: str, knowledge: Knowledge) -> bool:
     return cause in tier and effect in tier and tier[cause] > tier[effect]
 
 
-def _scaled(columns: Columns) -> np.ndarray:
+def _scaled(columns: SearchedColumns) -> np.ndarray:
     return (columns.values - columns.values.mean(axis=0)) / columns.values.std(axis=0)
 
 
-def _edges(columns: Columns, order: list[int], knowledge: Knowledge, conflicts: Iterable[str] = ()) -> EquivalenceClass:
+def _edges(
+    columns: SearchedColumns, order: list[int], knowledge: Knowledge, conflicts: Iterable[str] = ()
+) -> EquivalenceClass:
     """The parents of each column among those before it, by the adaptive lasso; a required one always stays."""
     names, values = columns.names, _scaled(columns)
     edges: list[Edge] = []

@@ -3,13 +3,13 @@
 import numpy as np
 from causallearn.search.ScoreBased.GES import ges as causal_learn_ges
 
-from .columns import Columns
+from .columns import SearchedColumns
 from .equivalence import EquivalenceClass, from_partial
 
 __all__ = ["ges"]
 
 
-def ges(columns: Columns) -> EquivalenceClass:
+def ges(columns: SearchedColumns) -> EquivalenceClass:
     """The CPDAG with the best score: Gaussian BIC of continuous columns, BDeu of discrete ones.
 
     Reference: Chickering, Optimal structure identification with greedy search, JMLR 2002.

@@ -17,14 +17,14 @@ __all__ = ["implied_effect", "measured_effect", "scored_effect"]
 Array = NDArray[np.float64]
 
 
-class Samples(Protocol):
+class Sampler(Protocol):
     """The part of a structural causal model used here: samples under an intervention, by name."""
 
     def sample(self, n: int, *, do: Mapping[str, Any], seed: int) -> Mapping[str, Any]: ...
 
 
 def implied_effect(
-    scm: Samples,
+    scm: Sampler,
     *,
     treatment: str | tuple[str, ...],
     outcome: str,

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from ..errors import DataError
 from ..grammar import compared_worlds
-from .calibration import Calibration, calibrate
+from .correction import Calibration, calibrate
 
 __all__ = ["Images", "MeasuredUnits", "measure_units"]
 

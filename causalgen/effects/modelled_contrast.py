@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from ..errors import DataError, SupportWarning
 from ..grammar import compared_worlds
-from .calibration import calibrate
+from .correction import calibrate
 from .measured_images import Images, measure_units
 
 if TYPE_CHECKING:

@@ -20,7 +20,7 @@ from ..errors import DataError, InterventionWarning, SupportError, UnknownNameEr
 from ..graph import Variable
 from ..typing import Values
 
-__all__ = ["Expression", "LabelShift", "compile_expression"]
+__all__ = ["WrittenExpression", "LabelShift", "compile_expression"]
 
 LONGEST, DEEPEST, GREATEST_EXPONENT = 300, 30, 100
 """Bounds on characters, nesting, and a constant exponent."""
@@ -46,7 +46,7 @@ CHOICES = ("min", "max")
 
 
 @dataclass(frozen=True, eq=False, repr=False)
-class Expression:
+class WrittenExpression:
     """An expression as an intervention: `(value, parents) -> value`, all tensors `(B,)` in natural units.
 
     Args:
@@ -125,7 +125,7 @@ class LabelShift:
 
 def compile_expression(
     text: str, variable: Variable, parents: Mapping[str, Variable], *, change: str = "", words: str = ""
-) -> Expression:
+) -> WrittenExpression:
     """Parse an expression for the node of `variable`.
 
     Args:
@@ -150,7 +150,7 @@ def compile_expression(
         tree = ast.BinOp(ast.Constant(variable.name), CHANGES[change](), tree)
     used: dict[str, Variable] = {}
     _check(tree, text, known, used)
-    return Expression(variable, used, words or f"{variable.name} {change}= {text}", tree)
+    return WrittenExpression(variable, used, words or f"{variable.name} {change}= {text}", tree)
 
 
 def _parse(text: str, known: Mapping[str, Variable]) -> ast.expr:

@@ -5,8 +5,8 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from ..errors import GraphError
+from .graph_parts import GraphParts
 from .limits import check_count, check_names
-from .parts import GraphParts
 from .variable import Variable
 
 if TYPE_CHECKING:

@@ -10,9 +10,9 @@ import yaml
 from ..errors import GraphError, nearest
 from .annotated import annotate, interpret
 from .dot import read_dot, write_dot
+from .graph_parts import GraphParts, parts_of
 from .limits import MOST_CHARACTERS, check_count, check_names, check_text
 from .networks import read_gml, read_graphml, write_gml, write_graphml
-from .parts import GraphParts, parts_of
 from .strict_yaml import BROKEN_YAML, StrictLoader
 
 if TYPE_CHECKING:

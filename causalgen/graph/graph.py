@@ -12,8 +12,8 @@ import networkx as nx
 from ..errors import GraphError, UnknownNameError, nearest
 from .checks import declare, refuse_loops, topological_order
 from .formats import parse_text, read_file, write_graph
+from .graph_parts import GraphParts, parts_of
 from .parse import EdgesLike, Pair, read_confounded, read_edges, write_name
-from .parts import GraphParts, parts_of
 from .projection import latent_projection
 from .separation import Independence, canonical_dag, implied_independencies
 from .variable import Variable

@@ -21,7 +21,7 @@ from .graph import CausalGraph
 from .hedge import Hedge
 from .instruments import instruments
 from .joint import chosen_joint_set
-from .remedies import Query, why_not
+from .remedies import CausalQuery, why_not
 
 __all__ = ["identify"]
 
@@ -99,7 +99,7 @@ def _read(
     outcome: str | Iterable[str],
     given: str | Iterable[str],
     observed: Iterable[str] | None,
-) -> Query:
+) -> CausalQuery:
     """The query, checked."""
     x, y, z = graph.select(treatment), graph.select(outcome), graph.select(given)
     for role, names in (("treatment", x), ("outcome", y)):
@@ -121,10 +121,12 @@ def _read(
                 raise NotIdentifiableError(
                     f"Expected treatment, outcome and given to be observed; got '{name}' hidden, the {role}."
                 )
-    return Query(graph, x, y, z, measured)
+    return CausalQuery(graph, x, y, z, measured)
 
 
-def _by_criterion(query: Query, treatment: str | tuple[str, ...], outcome: str | tuple[str, ...]) -> Estimand | None:
+def _by_criterion(
+    query: CausalQuery, treatment: str | tuple[str, ...], outcome: str | tuple[str, ...]
+) -> Estimand | None:
     """Back-door or front-door adjustment for one treatment and one outcome."""
     graph, (x,), (y,) = query.graph, query.treatment, query.outcome
     chosen = efficient_adjustment_set(graph, x, y, observed=query.measured)

@@ -9,11 +9,11 @@ from .graph import CausalGraph
 from .hedge import Hedge
 from .parse import Pair, write_name
 
-__all__ = ["Query", "why_not"]
+__all__ = ["CausalQuery", "why_not"]
 
 
 @dataclass(frozen=True)
-class Query:
+class CausalQuery:
     """P(outcome | do(treatment), given), to be computed from the distribution of the measured variables.
 
     Args:
@@ -40,7 +40,7 @@ class Query:
         return plan(self.graph.project(self.measured), self.treatment, self.outcome, self.given)
 
 
-def why_not(query: Query, hedge: Hedge) -> str:
+def why_not(query: CausalQuery, hedge: Hedge) -> str:
     """The message: the open path, the hedge, and a remedy."""
     treatment, outcome = (" and ".join(f"'{name}'" for name in names) for names in (query.treatment, query.outcome))
     condition = f" given {write_set(query.given)}" if query.given else ""
@@ -51,14 +51,14 @@ def why_not(query: Query, hedge: Hedge) -> str:
     )
 
 
-def _open_path(query: Query) -> str:
+def _open_path(query: CausalQuery) -> str:
     (treatment,), (outcome,) = query.treatment, query.outcome
     attempt = best_attempt(query.graph, treatment, outcome, query.measured)
     even = f" even given {write_set(attempt.adjustment)}" if attempt.adjustment else ""
     return f"the path {attempt.open_path} stays open{even}, no set of them is a front door, and "
 
 
-def _remedy(query: Query, hedge: Hedge) -> str:
+def _remedy(query: CausalQuery, hedge: Hedge) -> str:
     options = [write_set(names) for names in _sets_to_measure(query)]
     options += [f"the hidden common cause behind {_arrow(pair)} (or rule it out)" for pair in _decisive_edges(query)]
     if options:
@@ -70,7 +70,7 @@ def _remedy(query: Query, hedge: Hedge) -> str:
     )
 
 
-def _sets_to_measure(query: Query) -> Iterator[tuple[str, ...]]:
+def _sets_to_measure(query: CausalQuery) -> Iterator[tuple[str, ...]]:
     """Hidden variables each of which would suffice; else the smallest adjustment set."""
     graph, hidden = query.graph, [name for name in query.graph if name not in query.measured]
     enough = [(name,) for name in hidden if _is_identified(replace(query, measured=(*query.measured, name)))]
@@ -81,7 +81,7 @@ def _sets_to_measure(query: Query) -> Iterator[tuple[str, ...]]:
         yield from sorted(missing, key=lambda names: (len(names), names))[:1]
 
 
-def _decisive_edges(query: Query) -> Iterator[Pair]:
+def _decisive_edges(query: CausalQuery) -> Iterator[Pair]:
     """The bidirected edges without any one of which the effect is identified.
 
     Measuring the cause behind an edge has the same effect as removing it: given its value, the edge is gone.
@@ -93,7 +93,7 @@ def _decisive_edges(query: Query) -> Iterator[Pair]:
             yield pair
 
 
-def _is_identified(query: Query) -> bool:
+def _is_identified(query: CausalQuery) -> bool:
     return isinstance(query.plan(), Plan)
 
 

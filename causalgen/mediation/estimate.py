@@ -24,7 +24,7 @@ from ..errors import DataError, NotIdentifiableError
 from ..graph import Bounds, CausalGraph, NestedEstimand, NestedQuestion, causation_bounds, identify, identify_nested
 from ..graph.nested_estimand import COMPARED, ESTIMANDS, definitions
 from .answer import NestedAnswer, NestedEffect, title
-from .scores import Design, NestedMean, Scores, nested_scores, treated_influence
+from .scores import Design, NestedMean, NestedScores, nested_scores, treated_influence
 
 __all__ = ["estimate_nested"]
 
@@ -256,7 +256,7 @@ def _causation(asked: _Asked) -> Found:
     if not np.isin(design.outcome, (0, 1)).all():
         raise DataError(f"Expected a binary outcome for probabilities of causation; '{y}' is continuous.")
     if method == "no effect":  # P(Y | do(X)) = P(Y): no adjustment set was searched for
-        scores = [Scores(design.outcome, 1.0)] * 2
+        scores = [NestedScores(design.outcome, 1.0)] * 2
     else:
         design = replace(design, bounds=(0.0, 1.0))
         scores = nested_scores(design, [(0.0,), (1.0,)], folds=FOLDS, seed=asked.seed)
@@ -288,7 +288,7 @@ def _bounds(means: Array) -> dict[str, Bounds]:
     return causation_bounds(means[..., :4].reshape(*means.shape[:-1], 2, 2), under_a, under_b)
 
 
-def _uneven(scores: Iterable[Scores]) -> tuple[str, ...]:
+def _uneven(scores: Iterable[NestedScores]) -> tuple[str, ...]:
     """A warning where the effective sample size is small, or where the treatment of many rows is determined."""
     found = list(scores)
     effective, determined = min(score.effective for score in found), max(score.determined for score in found)

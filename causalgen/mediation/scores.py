@@ -32,7 +32,7 @@ from ..effects.estimators.basis import FlexibleBasis
 from ..effects.estimators.folds import cross_folds
 from ..effects.estimators.outcome_model import OutcomeModel
 
-__all__ = ["Design", "NestedMean", "Scores", "nested_scores", "treated_influence"]
+__all__ = ["Design", "NestedMean", "NestedScores", "nested_scores", "treated_influence"]
 
 Array = NDArray[np.float64]
 CLIP = 0.01
@@ -115,7 +115,7 @@ class NestedMean:
         return float(np.average(target, weights=weights))
 
 
-class Scores(NamedTuple):
+class NestedScores(NamedTuple):
     """Score of every row `(rows,)`, whose mean is the estimate, and how evenly the rows contribute to it.
 
     `effective` is the effective sample size of the least even stage's weights, as a share of the rows with weight;
@@ -128,7 +128,7 @@ class Scores(NamedTuple):
     determined: float = 0.0
 
 
-def nested_scores(design: Design, questions: Sequence[Sequence[float]], *, folds: int, seed: int) -> list[Scores]:
+def nested_scores(design: Design, questions: Sequence[Sequence[float]], *, folds: int, seed: int) -> list[NestedScores]:
     """Scores for a discrete treatment, with cross-fitted models; weights are scaled to a mean of one (Hajek).
 
     Args:
@@ -158,10 +158,10 @@ def nested_scores(design: Design, questions: Sequence[Sequence[float]], *, folds
             values[q, score] += later
     effective = weights.sum(axis=2) ** 2 / (weights**2).sum(axis=2) / (weights > 0).sum(axis=2)
     lost = float(determined.mean())
-    return [Scores(found, float(share), lost) for found, share in zip(values, effective.min(axis=1), strict=True)]
+    return [NestedScores(found, float(share), lost) for found, share in zip(values, effective.min(axis=1), strict=True)]
 
 
-def treated_influence(design: Design, *, folds: int, seed: int) -> Scores:
+def treated_influence(design: Design, *, folds: int, seed: int) -> NestedScores:
     """Effect on the rows with treatment b by doubly robust scores: the effect plus every row's influence on it.
 
     Robins, Rotnitzky and Zhao's scores for the treated: only the untreated outcome is modelled. The design holds the rows of
@@ -182,7 +182,7 @@ def treated_influence(design: Design, *, folds: int, seed: int) -> Scores:
     untreated = weights[~treated]
     effective = float(untreated.sum() ** 2 / (untreated**2).sum() / len(untreated))
     influence = (pull - effect * treated) / treated.mean()
-    return Scores(effect + influence, effective, float(determined[treated].mean()))
+    return NestedScores(effect + influence, effective, float(determined[treated].mean()))
 
 
 def _probabilities(design: Design, features: Array, fit: NDArray, score: NDArray) -> dict[float, Array]:

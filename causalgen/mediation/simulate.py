@@ -24,7 +24,7 @@ from ..graph.paths import Path
 from ..scm import StructuralCausalModel, ancestral_model
 from ..scm.interventions import describe
 from .answer import NestedAnswer, NestedEffect, title
-from .units import Units
+from .units import ModelUnits
 
 __all__ = ["simulate_nested"]
 
@@ -149,13 +149,13 @@ class _Worlds:
             raise DataError(f"Expected two different values of '{x}' in the contrast; got {contrast!r}.")
 
     @cached_property
-    def units(self) -> Units:
+    def units(self) -> ModelUnits:
         x, treated = self.question.treatment, self.question.estimand == "treated"
         assert self.question.contrast is not None
         b = self.question.contrast[1]
         small = ancestral_model(self.scm, [x, self.question.outcome])
         if self.factual is None:
-            return Units.drawn(small, self.n, given={x: b} if treated else None, seed=self.seed)
+            return ModelUnits.drawn(small, self.n, given={x: b} if treated else None, seed=self.seed)
         if not isinstance(self.factual, Mapping | pd.DataFrame):
             raise DataError(f"Expected factual as a mapping or data frame; got {type(self.factual).__name__}.")
         for name in self.factual:
@@ -169,7 +169,7 @@ class _Worlds:
                     "out to draw such units."
                 )
             kept = {name: small.tensor(name, value)[chosen] for name, value in kept.items()}
-        return Units.observed(small, kept, particles=self.particles, seed=self.seed)
+        return ModelUnits.observed(small, kept, particles=self.particles, seed=self.seed)
 
     @cached_property
     def levels(self) -> dict[str, Tensor]:

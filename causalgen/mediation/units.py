@@ -16,10 +16,10 @@ from ..scm import StructuralCausalModel, ancestral_model
 from ..scm.fitted import require_fitted
 from ..typing import Noise
 
-__all__ = ["Units"]
+__all__ = ["ModelUnits"]
 
 
-class Units:
+class ModelUnits:
     """Units with their noise and their own (factual or drawn) values.
 
     Args:
@@ -43,7 +43,7 @@ class Units:
     @torch.no_grad()
     def drawn(
         cls, scm: StructuralCausalModel, n: int, *, given: Mapping[str, Any] | None = None, seed: int = 0
-    ) -> "Units":
+    ) -> "ModelUnits":
         """`n` units of the population, or of the part in which the nodes in `given` have these values.
 
         The ancestors of `given` are drawn by importance weighting and carry no noise.
@@ -64,7 +64,7 @@ class Units:
     @classmethod
     def observed(
         cls, scm: StructuralCausalModel, factual: Any, *, particles: int | None = None, seed: int = 0
-    ) -> "Units":
+    ) -> "ModelUnits":
         """Observed units with abducted noise, particle-major."""
         posterior = scm.abduct(factual, particles=particles, seed=seed)
         own = {n: t.repeat(particles or 1, *[1] * (t.dim() - 1)) for n, t in posterior.factual.items()}

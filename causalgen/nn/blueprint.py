@@ -17,7 +17,7 @@ from torch.nn.modules.module import register_module_module_registration_hook
 
 from ..errors import CheckpointError
 
-__all__ = ["Entry", "Titles", "check_blueprint", "check_values", "read_header", "zeros"]
+__all__ = ["TensorEntry", "Titles", "check_blueprint", "check_values", "read_header", "zeros"]
 
 M = TypeVar("M", bound=nn.Module)
 MODULES_PER_TENSOR, MORE_MODULES = 20, 1000
@@ -29,7 +29,7 @@ DTYPES = {
 """Dtypes by their names in a safetensors header."""
 
 
-class Entry(NamedTuple):
+class TensorEntry(NamedTuple):
     """Shape and dtype of one tensor."""
 
     shape: tuple[int, ...]
@@ -56,7 +56,7 @@ class Titles:
         return f"'{name}'"
 
 
-def read_header(path: Path) -> dict[str, Entry]:
+def read_header(path: Path) -> dict[str, TensorEntry]:
     """Names, shapes and dtypes of the tensors in a safetensors file, whose contents are not read.
 
     Raises:
@@ -64,11 +64,11 @@ def read_header(path: Path) -> dict[str, Entry]:
     """
     with safe_open(path, framework="pt") as file:
         slices = {name: file.get_slice(name) for name in file.keys()}  # noqa: SIM118
-        return {name: Entry(tuple(s.get_shape()), DTYPES.get(s.get_dtype())) for name, s in slices.items()}
+        return {name: TensorEntry(tuple(s.get_shape()), DTYPES.get(s.get_dtype())) for name, s in slices.items()}
 
 
 def check_blueprint(
-    rebuild: Callable[[], M], header: Mapping[str, Entry], parts: Callable[[M], Mapping[str, nn.Module]]
+    rebuild: Callable[[], M], header: Mapping[str, TensorEntry], parts: Callable[[M], Mapping[str, nn.Module]]
 ) -> torch.dtype | None:
     """Compare the module that `rebuild` would make with the tensors that were saved.
 
@@ -86,7 +86,7 @@ def check_blueprint(
     with _at_most(MODULES_PER_TENSOR * len(header) + MORE_MODULES), torch.random.fork_rng(devices=[]):
         module = _without_memory(rebuild)
     title = Titles(module, parts(module))
-    wanted = {name: Entry(tuple(t.shape), t.dtype) for name, t in module.state_dict().items()}
+    wanted = {name: TensorEntry(tuple(t.shape), t.dtype) for name, t in module.state_dict().items()}
     for name, entry in wanted.items():
         if name not in header and entry.shape:  # older versions did not save some scalars: their modules handle that
             raise CheckpointError(f"Expected the tensor {title(name)} of shape {entry.shape}, as described; got none.")

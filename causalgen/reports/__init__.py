@@ -8,7 +8,7 @@ from .counterfactual_plot import plot_counterfactual
 from .curves import ResponseCurve, plot_history, plot_response
 from .effects import EffectFindings, plot_balance, plot_overlap, plot_sensitivity
 from .effects.write import write_effect_report
-from .forest import plot_forest
+from .forest_plot import plot_forest
 from .graph_plot import plot_graph
 from .image_changes import change_sentence, lead_changes
 from .images import plot_samples

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from matplotlib.figure import Figure
 
-from .forest import plot_forest
+from .forest_plot import plot_forest
 
 if TYPE_CHECKING:
     from ..effects import EffectReport

@@ -9,7 +9,7 @@ import pandas as pd
 
 from ..graph import CausalGraph
 from .folder import Group, ReportFolder, Row, Table
-from .forest import forest_figure
+from .forest_plot import forest_figure
 from .graph_plot import plot_graph
 from .parts import Formula, Highlight, Page, Part, Section
 from .render import Format, render

@@ -7,10 +7,10 @@ from pathlib import Path
 import pandas as pd
 
 from ..datasets.table import describe_columns
+from ..datasets.table.column_match import Match, match_columns, name_and_unit, words_of
 from ..datasets.table.columns import as_frame, image_folder
 from ..datasets.table.declare import Declaration
 from ..datasets.table.files import find_folder, holds_images
-from ..datasets.table.matching import Match, match_columns, name_and_unit, words_of
 from ..errors import DataError
 from ..graph.parse import write_name
 

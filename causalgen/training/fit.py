@@ -31,7 +31,7 @@ from .checkpoint import Checkpoint
 from .config import FitConfig, Stage
 from .memory import in_memory
 from .splitting import splits_of
-from .stage import NodeTrainer, Row, as_float
+from .stage import HistoryRow, NodeTrainer, as_float
 from .threads import LEAST_STEPS, StageThreads, Step, given_threads, steps_of_copies, threads_to_try, usable_threads
 
 __all__ = ["FitResult", "OnEpoch", "fabric_for", "fit", "precision_on"]
@@ -103,7 +103,7 @@ def fit(
     _check_variation(scm, train)
     scm.initialize(train)
     checkpoint = Checkpoint(Path(out), scm, config, (train, validation)) if out is not None else None
-    rows: list[Row] = []
+    rows: list[HistoryRow] = []
     seconds: dict[str, float] = {}
     best: dict[str, int] = {}
     threads: dict[str, int] = {}
@@ -120,7 +120,7 @@ def fit(
             rows += [row for trainer in trainers for row in trainer.rows]
             best |= {trainer.name: trainer.best_epoch + 1 for trainer in trainers}
     scm.eval()
-    history = pd.DataFrame([vars(row) for row in rows], columns=list(Row.__annotations__))
+    history = pd.DataFrame([vars(row) for row in rows], columns=list(HistoryRow.__annotations__))
     return FitResult(history, seconds, best, threads, parts if isinstance(parts, Dataset) else None)
 
 

@@ -18,7 +18,7 @@ from ..nn import growing_average, seeded
 from ..scm.chunks import units_at_once
 from .config import Stage
 
-__all__ = ["NodeTrainer", "Row", "as_float"]
+__all__ = ["NodeTrainer", "HistoryRow", "as_float"]
 
 WARMUP_STEPS = 100
 VALIDATION_BATCH = 2048
@@ -26,7 +26,7 @@ VALIDATION_BATCH = 2048
 
 
 @dataclass(frozen=True)
-class Row:
+class HistoryRow:
     """One logged number."""
 
     node: str
@@ -56,7 +56,7 @@ class NodeTrainer:
     step: int = 0
     best: float = math.inf
     best_epoch: int = -1
-    rows: list[Row] = field(default_factory=list)
+    rows: list[HistoryRow] = field(default_factory=list)
 
     def __post_init__(self) -> None:
         if self.mechanism.variable.is_image:  # the layout in which convolutions are fastest
@@ -136,7 +136,7 @@ class NodeTrainer:
             held_out = self._validate(validation)
         self._require_finite(held_out, epoch)
         for split, values in (("train", means), ("validation", held_out)):
-            self.rows += [Row(self.name, epoch, split, objective, value) for objective, value in values.items()]
+            self.rows += [HistoryRow(self.name, epoch, split, objective, value) for objective, value in values.items()]
         selection = self.mechanism.selection
         # Without a criterion every epoch beats the one before, so that the last is kept.
         score = sum(held_out[objective] for objective in selection) if selection else float(-epoch)
@@ -182,7 +182,7 @@ class NodeTrainer:
             optimizer.load_state_dict({**optimizer.state_dict(), "state": slots})
         self.step, self.best_epoch = numbers["step"], numbers["best_epoch"]
         self.best = math.inf if numbers["best"] is None else numbers["best"]
-        self.rows = [Row(self.name, *row) for row in numbers["rows"]]
+        self.rows = [HistoryRow(self.name, *row) for row in numbers["rows"]]
 
     def _validate(self, values: Mapping[str, Tensor]) -> dict[str, float]:
         averaged = self.averaged

@@ -7,8 +7,8 @@ import pandas as pd
 import pytest
 
 from causalgen.datasets.table import index_table, load_table
+from causalgen.datasets.table.column_match import match_columns
 from causalgen.datasets.table.declare import Declaration
-from causalgen.datasets.table.matching import match_columns
 from causalgen.errors import DataError, DataWarning, UnknownNameError
 
 HOSPITAL = ["Patient ID", "Age at scan (years)", "Sex", "Brain volume [ml]", "File name"]

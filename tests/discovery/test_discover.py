@@ -8,7 +8,7 @@ import pandas as pd
 import pytest
 
 from causalgen.discovery import EquivalenceClass, Knowledge, discover
-from causalgen.discovery.columns import Columns
+from causalgen.discovery.columns import SearchedColumns
 from causalgen.discovery.independence import DegenerateGaussian
 from causalgen.errors import NotIdentifiableError
 from causalgen.graph import CausalGraph, Variable
@@ -80,7 +80,7 @@ def test_the_mixed_test_holds_its_level() -> None:
         z = rng.normal(size=300)
         x = z + rng.logistic(size=300) > 0
         values = np.column_stack([x, z + rng.normal(size=300), z])
-        columns = Columns(("x", "y", "z"), ("discrete", "continuous", "continuous"), values)
+        columns = SearchedColumns(("x", "y", "z"), ("discrete", "continuous", "continuous"), values)
         p_values.append(DegenerateGaussian(columns)(0, 1, (2,)))
     assert 0.03 <= np.mean(np.array(p_values) < 0.05) <= 0.075
 

@@ -9,7 +9,7 @@ import torch
 from numpy.typing import NDArray
 
 from causalgen.effects import Estimate, Images, implied_effect, measured_effect
-from causalgen.effects.calibration import calibrate
+from causalgen.effects.correction import calibrate
 from causalgen.errors import DataError
 
 EFFECT = 5.0

@@ -12,7 +12,7 @@ import pytest
 from causalgen.effects import EffectReport, estimate_effect
 from causalgen.effects.diagnostics import Diagnostics, NegativeControl, examine
 from causalgen.effects.diagnostics.balance import balance
-from causalgen.effects.diagnostics.controls import check_controls
+from causalgen.effects.diagnostics.negative_controls import check_controls
 from causalgen.effects.diagnostics.words import holm
 from causalgen.effects.encode import encode_table
 from causalgen.errors import DataError, UnknownNameError

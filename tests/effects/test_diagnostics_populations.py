@@ -11,9 +11,9 @@ from causalgen.effects import estimate_effect
 from causalgen.effects.diagnostics import NegativeControl, examine
 from causalgen.effects.diagnostics.balance import balance
 from causalgen.effects.diagnostics.confounder import draw_confounder
-from causalgen.effects.diagnostics.controls import check_controls
 from causalgen.effects.diagnostics.e_value import e_values
 from causalgen.effects.diagnostics.implied import check_independencies
+from causalgen.effects.diagnostics.negative_controls import check_controls
 from causalgen.effects.diagnostics.refit import refit
 from causalgen.effects.diagnostics.robustness import robustness
 from causalgen.effects.encode import encode_table

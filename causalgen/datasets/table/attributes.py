@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from ...errors import GraphError
 from ...graph import Variable
-from ..kinds import Fault, Reading, out_of_reach, plain, read_values
+from ..kinds import Reading, ReadingFault, out_of_reach, plain, read_values
 from .declare import Declaration
 from .faults import Faults
 
@@ -64,7 +64,7 @@ def read_attribute(name: str, column: pd.Series, declared: Declaration, faults: 
     return Attribute(variable, reading.values, reading.missing, () if declared.kind else ("kind",), reading.notes)
 
 
-def _note(title: str, column: pd.Series, fault: Fault, faults: Faults) -> None:
+def _note(title: str, column: pd.Series, fault: ReadingFault, faults: Faults) -> None:
     expected = f"{fault.expected}; {fault.remedy}" if fault.remedy else fault.expected
     if fault.rows:
         faults.rows(title, fault.rows, lambda row: repr(plain(column.iloc[row])), expected)

@@ -14,11 +14,11 @@ from ...errors import DataError
 from ...graph import CausalGraph
 from ...graph.parse import EdgesLike
 from .attributes import Attribute, read_attribute
+from .column_match import match_columns
 from .declare import Declaration
 from .faults import Faults
 from .files import holds_images
 from .images import ImageColumn, PixelColumn, index_images
-from .matching import match_columns
 from .reading import read_table
 from .spelled import spelled_numbers
 from .table_file import numbers_rows

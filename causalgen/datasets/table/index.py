@@ -16,11 +16,11 @@ from ...graph import CausalGraph
 from ...graph.parse import EdgesLike
 from .attributes import Attribute
 from .chosen import Choice, choose_rows
+from .column_match import find_column, match_one
 from .columns import Columns, TableLike, as_frame, image_folder, read_columns
 from .declare import VariablesLike, check_words, read_declarations
 from .faults import Faults
 from .images import ImageColumn, PixelColumn
-from .matching import find_column, match_one
 from .row_labels import row_labels
 from .splits import SHARES, SplitLike, given_split
 from .unlisted import unlisted_images

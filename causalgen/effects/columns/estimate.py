@@ -235,7 +235,7 @@ def _calibrated(task: _Task) -> _Corrected:
 
 def _regression(task: _Task) -> _Corrected:
     """Regression calibration in a linear outcome model."""
-    from ..calibration import calibrate
+    from ..correction import calibrate
     from .measurement import Regression, regression_calibration
 
     split, table, names = task.split, task.split.everywhere, task.names

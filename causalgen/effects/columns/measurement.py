@@ -14,7 +14,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from ..calibration import Calibration, calibrate
+from ..correction import Calibration, calibrate
 from ..estimators.adjustment import Influence, Stated
 from .debias import grouped_error
 

@@ -1,6 +1,6 @@
 """Checks of an effect: refuters, hidden confounding, overlap and balance, negative controls, independencies."""
 
-from .controls import NegativeControl
 from .examine import Diagnostics, examine
+from .negative_controls import NegativeControl
 
 __all__ = ["Diagnostics", "NegativeControl", "examine"]

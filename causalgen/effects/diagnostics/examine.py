@@ -17,9 +17,9 @@ from ..report import EffectReport
 from .balance import Balance, balance
 from .bearing import repaired
 from .confounder import SimulatedConfounder, check_simulations, simulate_confounder
-from .controls import ControlTest, NegativeControl, check_controls
 from .e_value import EValue, e_values
 from .implied import ImpliedIndependencies, check_independencies
+from .negative_controls import ControlTest, NegativeControl, check_controls
 from .refit import NAIVE, refit
 from .robustness import Robustness, robustness
 

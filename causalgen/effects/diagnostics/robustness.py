@@ -28,7 +28,7 @@ from .columns import compared, covariate_columns, other_labels, owners
 from .refit import freedom_of, refit, standard_error
 from .words import percent
 
-__all__ = ["ALL", "Benchmark", "Robustness", "benchmark_bounds", "robustness", "robustness_value"]
+__all__ = ["ALL", "CovariateBenchmark", "Robustness", "benchmark_bounds", "robustness", "robustness_value"]
 
 Array = NDArray[np.float64]
 
@@ -39,7 +39,7 @@ MULTIPLES = (1.0, 2.0, 3.0)
 
 
 @dataclass(frozen=True)
-class Benchmark:
+class CovariateBenchmark:
     """A hidden confounder `times` as strong as an observed covariate, and what it would leave of the estimate.
 
     Attributes:
@@ -90,7 +90,7 @@ class Robustness:
     value_level: float
     r2_treatment_covariates: float
     r2_outcome_covariates: float
-    benchmarks: tuple[Benchmark, ...]
+    benchmarks: tuple[CovariateBenchmark, ...]
     design: float = 1.0
 
     @property
@@ -121,7 +121,7 @@ class Robustness:
         rows = [(d, y, *self.adjusted(d, y)) for d in axis for y in axis]
         return pd.DataFrame(rows, columns=["r2_treatment", "r2_outcome", "estimate", "t"])
 
-    def left(self, row: Benchmark) -> str:
+    def left(self, row: CovariateBenchmark) -> str:
         """What a benchmark leaves of the estimate: "nothing", "half or less" or "more than half"."""
         share = row.estimate / self.effect if self.effect else 0.0
         if np.isnan(share) or share <= 0:
@@ -129,13 +129,13 @@ class Robustness:
         return "half or less" if share <= 0.5 else "more than half"
 
     @property
-    def strongest(self) -> Benchmark | None:
+    def strongest(self) -> CovariateBenchmark | None:
         """The single covariate whose strength, in a hidden confounder, would move the estimate most."""
         single = [row for row in self.benchmarks if row.times == 1 and row.covariate != ALL]
         return min(single, key=lambda row: row.estimate / self.effect if self.effect else 0, default=None)
 
     @property
-    def together(self) -> Benchmark | None:
+    def together(self) -> CovariateBenchmark | None:
         """All covariates together as a benchmark; the covariate itself where there is only one."""
         rows = [row for row in self.benchmarks if row.times == 1]
         return next((row for row in rows if row.covariate == ALL), rows[0] if rows else None)
@@ -176,7 +176,7 @@ class Robustness:
             words += f" One as strong as {self.strongest.covariate} would leave {self._leaves(self.strongest)}."
         return words + " It cannot show whether such a cause exists, and holds for the linear estimate."
 
-    def _leaves(self, row: Benchmark) -> str:
+    def _leaves(self, row: CovariateBenchmark) -> str:
         if np.isnan(row.estimate):
             return "nothing that the data could tell"
         left = self.left(row)
@@ -287,14 +287,14 @@ def _design(table: EncodedTable, classical: float) -> tuple[float, float | None]
 
 def _benchmarks(
     bare: Robustness, moments: "_Moments", groups: dict[str, list[str]], everything: list[str]
-) -> Iterator[Benchmark]:
+) -> Iterator[CovariateBenchmark]:
     for name, group in groups.items():
         others = [column for column in everything if column not in group]
         with_treatment = moments.partial_r2(TREATMENT, group, others)
         with_outcome = moments.partial_r2(OUTCOME, group, [*others, TREATMENT])
         for times in MULTIPLES:
             bounds = benchmark_bounds(with_treatment, with_outcome, times)
-            yield Benchmark(name, times, *bounds, *bare.adjusted(*bounds))
+            yield CovariateBenchmark(name, times, *bounds, *bare.adjusted(*bounds))
 
 
 class _Moments:

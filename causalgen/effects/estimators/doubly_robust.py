@@ -13,12 +13,12 @@ from .folds import Rows, cross_folds
 from .outcome_model import OutcomeModel
 from .weighting import balancing_weights
 
-__all__ = ["DoublyRobust", "Scores"]
+__all__ = ["DoublyRobust", "RobustScores"]
 
 ROWS_TO_SCORE = 5_000
 
 
-class Scores(NamedTuple):
+class RobustScores(NamedTuple):
     """Doubly robust scores of every row: the effect in any group of rows is its sum(pull) / sum(share).
 
     Attributes:
@@ -74,15 +74,15 @@ class DoublyRobust(AdjustmentEstimator):
         """Number of splits into folds over which the scores of a table with `rows` rows are averaged."""
         return int(np.clip(ROWS_TO_SCORE // rows, 1, self.most_splits))
 
-    def scores(self, arrays: Arrays, control: float, treated: float) -> Scores:
+    def scores(self, arrays: Arrays, control: float, treated: float) -> RobustScores:
         """The doubly robust scores of every row."""
         basis = FlexibleBasis(arrays.covariates, units=arrays.units)(arrays.covariates)
         more = np.random.SeedSequence(self.seed).generate_state(self.splits(len(basis)) - 1)
         seeds = [self.seed, *more.tolist()]
         found = [self._scores_of_split(basis, arrays, (control, treated), seed) for seed in seeds]
-        return Scores(*(np.mean(parts, axis=0) for parts in zip(*found, strict=True)))
+        return RobustScores(*(np.mean(parts, axis=0) for parts in zip(*found, strict=True)))
 
-    def _scores_of_split(self, basis: Array, arrays: Arrays, values: tuple[float, float], seed: int) -> Scores:
+    def _scores_of_split(self, basis: Array, arrays: Arrays, values: tuple[float, float], seed: int) -> RobustScores:
         """The scores under one split of the rows into folds."""
         two = not np.setdiff1d(arrays.treatment, values).size
         arm = np.select([arrays.treatment == value for value in values], [1, 2])
@@ -139,7 +139,7 @@ def _probability(fitted: BaseEstimator, scored: Array) -> Array:
     return fitted.predict(scored)
 
 
-def _scores(arrays: Arrays, values: tuple[float, float], mean: Array, propensity: Array) -> Scores:
+def _scores(arrays: Arrays, values: tuple[float, float], mean: Array, propensity: Array) -> RobustScores:
     in_control, in_treated = ((arrays.treatment == value).astype(float) for value in values)
     e_control, e_treated = propensity
     of_control, of_treated = balancing_weights(propensity, arrays.population)
@@ -151,4 +151,4 @@ def _scores(arrays: Arrays, values: tuple[float, float], mean: Array, propensity
     }[arrays.population]
     correction = in_treated * of_treated * (arrays.outcome - mean[1])
     correction -= in_control * of_control * (arrays.outcome - mean[0])
-    return Scores(correction + share * (mean[1] - mean[0]), share)
+    return RobustScores(correction + share * (mean[1] - mean[0]), share)

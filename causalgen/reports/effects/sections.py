@@ -7,7 +7,7 @@ from matplotlib.figure import Figure
 
 from ...graph.notation import LATEX
 from ..folder import Picture, ReportFolder
-from ..forest import plot_forest
+from ..forest_plot import plot_forest
 from ..graph_plot import plot_graph
 from ..parts import Formula, Part, Section
 from ..words import P_VALUE, POPULATIONS, READING

@@ -14,8 +14,8 @@ if TYPE_CHECKING:
     from ...effects.diagnostics import Diagnostics
     from ...effects.diagnostics.balance import Balance
     from ...effects.diagnostics.confounder import SimulatedConfounder
-    from ...effects.diagnostics.controls import ControlTest
     from ...effects.diagnostics.implied import ImpliedIndependencies
+    from ...effects.diagnostics.negative_controls import ControlTest
     from ...effects.diagnostics.robustness import Robustness
 
 __all__ = [
