@@ -10,6 +10,7 @@ from collections.abc import Callable
 from command_line import command_line
 from rooms import room, top_level
 from sphinx.application import Sphinx
+from sphinx.environment import BuildEnvironment
 from study_file import measurement_words, mechanism_words, method_words, study_file
 
 __all__ = ["GENERATORS", "fill", "setup"]
@@ -35,7 +36,7 @@ def setup(app: Sphinx) -> dict[str, bool]:
     """Let Sphinx fill pages as it reads them."""
     app.connect("source-read", _read)
     app.connect("autodoc-process-docstring", _keep_colons, priority=400)  # before napoleon
-    app.connect("env-get-outdated", lambda app, env, added, changed, removed: sorted(getattr(env, "generated", ())))
+    app.connect("env-get-outdated", _outdated)
     return {"parallel_read_safe": True}
 
 
@@ -45,7 +46,9 @@ def _keep_colons(app: Sphinx, what: str, name: str, value: object, options: obje
         lines.insert(0, "")
 
 
+def _outdated(app: Sphinx, env: BuildEnvironment, added: object, changed: object, removed: object) -> list[str]:
+    return [page for page in env.found_docs if MARK.search(env.doc2path(page).read_text(encoding="utf-8"))]
+
+
 def _read(app: Sphinx, docname: str, source: list[str]) -> None:
-    if MARK.search(source[0]):
-        source[0] = fill(source[0])
-        app.env.generated = {*getattr(app.env, "generated", ()), docname}  # type: ignore[attr-defined]
+    source[0] = fill(source[0])

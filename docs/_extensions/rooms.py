@@ -38,12 +38,25 @@ ROOMS = (
 
 
 def room(name: str) -> str:
-    """A table of the room's names, then each with its documentation."""
+    """A table of the room's names, then each with its documentation, unless another room has that already."""
     module = import_module(f"causalgen.{name}")
-    entries = [(public, getattr(module, public)) for public in module.__all__]
-    table = _table((module.__name__, public, _summary(module.__name__, public, value)) for public, value in entries)
-    body = "\n\n".join(_entry(module.__name__, public, value) for public, value in entries)
+    homes = {public: _home(module.__name__, public) for public in module.__all__}
+    table = _table(
+        (home, public, _summary(module.__name__, public, getattr(module, public))) for public, home in homes.items()
+    )
+    body = "\n\n".join(
+        _entry(home, public, getattr(module, public)) for public, home in homes.items() if home == module.__name__
+    )
     return f"{table}\n\n```{{eval-rst}}\n{body}\n```"
+
+
+def _home(module: str, name: str) -> str:
+    """The first room that lists a class or function, which a room above may list again."""
+    value = getattr(import_module(module), name)
+    if not _has_own_docstring(value):
+        return module
+    rooms = (import_module(f"causalgen.{room}") for room in ROOMS)
+    return next(r.__name__ for r in rooms if name in r.__all__ and getattr(r, name) is value)
 
 
 def top_level() -> str:
