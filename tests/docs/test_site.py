@@ -1,5 +1,6 @@
 """The documentation site builds without a warning, and every page can be reached."""
 
+import importlib
 import os
 import re
 import runpy
@@ -28,6 +29,14 @@ def test_every_page_is_in_a_table_of_contents() -> None:
     assert _listed() == {page.with_suffix("").as_posix() for page in PAGES}
 
 
+@pytest.mark.parametrize("page", [p for p in PAGES if p.parts[0] not in ("api", "data", "index.md")], ids=str)
+def test_the_first_sentence_states_the_purpose_of_a_page(page: Path) -> None:
+    text = (DOCS / page).read_text(encoding="utf-8")
+    first = re.search(r"^# .+\n\n(.+)", text, re.MULTILINE)
+    assert first
+    assert re.match(r"This (page|guide|tutorial) |These |Each guide ", first[1])
+
+
 def test_old_addresses_lead_to_pages(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sys, "path", [*sys.path])  # conf.py adds to it
     moved = runpy.run_path(str(DOCS / "conf.py"))["moved_pages"]
@@ -36,13 +45,28 @@ def test_old_addresses_lead_to_pages(monkeypatch: pytest.MonkeyPatch) -> None:
     assert {(DOCS / f"{new}.md").exists() for new in moved.values()} == {True}
 
 
+def test_code_becomes_cells_and_commands_show_their_output(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.syspath_prepend(DOCS / "_extensions")
+    executed = importlib.import_module("executed")
+    page = "# A\n\n```python\nx = 1\n```\n\n```bash\nls\n```\n\n```bash\necho a\n```\n\n% output\n"
+    cells = executed.as_notebook(page, Path("place"))
+    assert cells.count("```{code-cell}") == 3  # the first one moves to the folder
+    assert "%%bash\nset -e\necho a\n```" in cells
+    assert "set -e\nls" not in cells
+    assert executed.as_notebook("# A\n\n```bash\nls\n```\n", Path("place")).startswith("# A")
+    for page in PAGES:
+        text = (DOCS / page).read_text(encoding="utf-8")
+        assert text.count("% output") == len(executed.commands(text)), f"{page}: an output without commands"
+
+
 @pytest.mark.slow
 def test_the_site_builds_without_a_warning(tmp_path: Path) -> None:
     """Sphinx with warnings as errors, in a fresh folder: internal links and anchors resolve, docstrings parse."""
     for module in ("sphinx", "furo", "myst_nb"):
         pytest.importorskip(module, reason="the site needs the extra docs")
-    command = [sys.executable, "-m", "sphinx", "-W", "-q", "-b", "html", str(DOCS), str(tmp_path / "site")]
+    command = [sys.executable, "-m", "sphinx", "-W", "-q", "-j", "2", "-b", "html", str(DOCS), str(tmp_path / "site")]
     done = subprocess.run(command, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
     assert (tmp_path / "site" / "api" / "scm.html").exists()
+    assert "doubly robust:" in (tmp_path / "site" / "guides" / "effects.html").read_text(encoding="utf-8")
     assert "tutorials/quickstart.html" in (tmp_path / "site" / "quickstart.html").read_text(encoding="utf-8")
