@@ -22,6 +22,7 @@ MOVED_MODULES = {
     "causalgen.datasets.table.matching": "causalgen.datasets.table.column_match",
     "causalgen.effects.doubt.controls": "causalgen.effects.diagnostics.negative_controls",
     "causalgen.reports.forest": "causalgen.reports.forest_plot",
+    "causalgen.audit.worlds": "causalgen.audit.responses",
     "causalgen.datasets.interventions": "causalgen.datasets.generator_values",
     "causalgen.effects.doubt": "causalgen.effects.diagnostics",
     "causalgen.grammar.interventions": "causalgen.grammar.assignments",
@@ -45,6 +46,9 @@ MOVED_MODULES = {
 modules too."""
 
 MOVED_NAMES = {
+    "causalgen.audit.worlds.Question": "causalgen.audit.responses.Response",
+    "causalgen.audit.worlds.World": "causalgen.audit.responses.Redrawn",
+    "causalgen.audit.worlds.pose": "causalgen.audit.responses.respond",
     "causalgen.effects.CausationReport": "causalgen.mediation.NestedAnswer",
     "causalgen.effects.NestedReport": "causalgen.mediation.NestedAnswer",
     "causalgen.effects.bound_probabilities_of_causation": "causalgen.mediation.estimate_nested",

@@ -22,17 +22,18 @@ from torch import Tensor
 
 from ..datasets import Dataset
 from ..errors import DataError
-from ..metrics import Measure
+from ..metrics import Measure, Readers
+from ..metrics.cohort import image_node
 from ..predictors import AttributePredictor
 from ..scm import StructuralCausalModel
-from .images import ROWS, CounterfactualImages, counterfactual_images, image_node
+from .images import ROWS, CounterfactualImages, counterfactual_images
 from .movers import moving_most
 from .report import AuditReport
-from .rows import UnitScores
+from .responses import Response
+from .rows import Standard, UnitScores
 from .scorer import PROBABILITY, PROBE, Scorer, Scores, as_classifier
 from .subgroups import Subgroups, split_units
 from .verdict import judged
-from .worlds import Question
 
 __all__ = ["MARGIN", "audit", "audit_images"]
 
@@ -94,16 +95,15 @@ def audit(
         few = data.rows(data.split["test"][:PROBE])  # fail now rather than after the long work
         scorer.check(few[image_node(scm.graph, image)])
         split_units(scm.graph, few, subgroups)
+    readers = Readers(measure or {}, classifiers or {}, image=image)
     shown = counterfactual_images(
         scm,
         data,
         interventions=interventions,
-        image=image,
+        readers=readers,
         rows=rows,
         groups=groups,
         particles=particles,
-        measure=measure,
-        classifiers=classifiers,
         seed=seed,
     )
     return audit_images(scorer, shown, subgroups=subgroups, margin=margin, level=level, movers=movers)
@@ -124,13 +124,9 @@ def audit_images(
     members = split_units(images.graph, images.factual, subgroups)
     scorer.check(images.images)
     factual = scorer(images.images)
-    scores = [entry for question in images.questions for entry in _scores(scorer, question, factual)]
-    tests = STRATA * len(members) * len(scores)
-    rows = [
-        row
-        for entry in scores
-        for row in entry.rows(members, images.groups, tests=tests, margin=margin, level=level, seed=images.seed)
-    ]
+    scores = [entry for response in images.responses for entry in _scores(scorer, response, factual)]
+    standard = Standard(margin, level, STRATA * len(members) * len(scores), images.seed)
+    rows = [row for entry in scores for row in entry.rows(members, images.groups, standard)]
     return AuditReport(
         images.image,
         scorer.outcome,
@@ -144,28 +140,23 @@ def audit_images(
         len(np.unique(images.groups)),
         images.particles,
         images.seed,
-        (*images.notes, *_notes(tests, level, images.particles)),
+        (*images.notes, *_notes(standard.tests, level, images.particles)),
         assumptions=images.assumptions,
     )
 
 
-def _scores(scorer: Scorer, question: Question, factual: Scores) -> list[UnitScores]:
-    null = _in_worlds(scorer, question.null.images)
-    found = []
-    for effect, world in question.worlds.items():
-        counterfactual = _in_worlds(scorer, world.images)
-        decisions = (
-            (factual.decisions, null.decisions, counterfactual.decisions) if scorer.decides else (None, None, None)
-        )
-        found.append(UnitScores(question, effect, factual.values, null.values, counterfactual.values, *decisions))
-    return found
+def _scores(scorer: Scorer, response: Response, factual: Scores) -> list[UnitScores]:
+    null = _of_particles(scorer, response.null.images)
+    return [
+        UnitScores(response, effect, factual, null, _of_particles(scorer, redrawn.images), scorer.decides)
+        for effect, redrawn in response.effects.items()
+    ]
 
 
-def _in_worlds(scorer: Scorer, images: Tensor) -> Scores:
+def _of_particles(scorer: Scorer, images: Tensor) -> Scores:
     """Scores of images `(k, N, C, H, W)`, `(k, N)`."""
-    flat = scorer(images.flatten(0, 1))
-    shape = images.shape[:2]
-    return Scores(flat.values.reshape(shape), flat.decisions.reshape(shape))
+    values, decisions = scorer(images.flatten(0, 1))
+    return Scores(values.reshape(images.shape[:2]), decisions.reshape(images.shape[:2]))
 
 
 def _check_numbers(scorer: Scorer, margin: float | None, level: float, movers: int) -> float:

@@ -1,26 +1,26 @@
 """Counterfactual images for an audit: made once, shown to any number of classifiers."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from typing import Any
+from dataclasses import dataclass, replace
+from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
-import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
 from ..datasets import Dataset
-from ..errors import DataError, UnknownNameError, nearest
+from ..errors import DataError
 from ..graph import CausalGraph
-from ..metrics import Measure
-from ..predictors import AttributePredictor
+from ..metrics import Readers
+from ..metrics.cohort import choose, image_node
+from ..moved import with_old_options
 from ..scm import StructuralCausalModel
 from ..typing import UnitValues
+from .responses import Response, check_interventions, needs_particles, pixels, respond
 from .trust import Trust, check_readers, trust
-from .worlds import Question, check_interventions, needs_particles, pixels, pose
 
-__all__ = ["ROWS", "CounterfactualImages", "counterfactual_images", "image_node"]
+__all__ = ["ROWS", "CounterfactualImages", "counterfactual_images"]
 
 PARTICLES = 4
 """Default number of particles where a recomputed node's noise is uncertain."""
@@ -38,12 +38,12 @@ class CounterfactualImages:
         factual: Factual attributes `(N,)` by node.
         rows: Row label of each unit, `(N,)`.
         groups: Group of each unit, `(N,)`.
-        questions: One entry for each intervention.
-        trust: Evidence on how far the images can be trusted.
+        responses: The units under each intervention.
         particles: Particles of each unit, or None.
         seed: Seed of units and abduction.
         notes: What a reader must know.
         assumptions: Assumptions of the mechanisms that made the images, in sentences.
+        trust: Evidence on how far the images can be trusted.
     """
 
     graph: CausalGraph
@@ -52,15 +52,15 @@ class CounterfactualImages:
     factual: Mapping[str, Tensor]
     rows: NDArray[Any]
     groups: NDArray
-    questions: tuple[Question, ...]
-    trust: tuple[Trust, ...]
+    responses: tuple[Response, ...]
     particles: int | None
     seed: int
     notes: tuple[str, ...]
     assumptions: tuple[str, ...] = ()
+    trust: tuple[Trust, ...] = ()
 
     def __repr__(self) -> str:
-        asked = ", ".join(question.label for question in self.questions)
+        asked = ", ".join(response.label for response in self.responses)
         return f"CounterfactualImages({len(self.images)} units, {self.particles or 'no'} particles; {asked})"
 
 
@@ -69,39 +69,52 @@ def counterfactual_images(
     data: Dataset | Mapping[str, Any],
     *,
     interventions: Sequence[Mapping[str, Any]],
-    image: str | None = None,
+    readers: Readers | None = None,
     rows: int | None = ROWS,
     groups: Any = None,
     particles: int | None = None,
-    measure: Mapping[str, Measure] | None = None,
-    classifiers: Mapping[str, AttributePredictor] | None = None,
     seed: int = 0,
+    **earlier: Any,
 ) -> CounterfactualImages:
-    """Make the images of an audit; see `audit` for the arguments."""
-    node = image_node(scm.graph, image)
+    """Make the images of an audit; see `audit` for the arguments.
+
+    What reads them, and which image is audited, is in `readers`; its fields used to be options, which still work.
+    """
+    (readers,) = with_old_options("counterfactual_images", earlier, readers=readers or Readers())
+    graph, node = scm.graph, image_node(scm.graph, readers.image)
     asked = check_interventions(scm, interventions, node)
-    readers = check_readers(scm.graph, measure or {}, classifiers or {})
-    factual, index, group = _units(scm, data, rows, groups, seed)
+    reading = check_readers(graph, readers)
+    units = _units(scm, data, rows, groups, seed)
     wanted, particles = particles, _particles(particles, is_random=needs_particles(scm, asked))
-    posterior = scm.abduct(factual, particles=particles, seed=seed)
-    questions = tuple(pose(posterior, do, node, seed=seed) for do in asked)
-    labels = [question.label for question in questions]
+    posterior = scm.abduct(units.factual, particles=particles, seed=seed)
+    responses = tuple(respond(posterior, do, node, seed=seed) for do in asked)
+    labels = [response.label for response in responses]
     if len(set(labels)) < len(labels):
         twice = next(label for label in labels if labels.count(label) > 1)
         raise DataError(f"Expected interventions that differ; got {twice} twice. Leave one out, or name its function.")
-    images = pixels(posterior.factual[node], scm.graph[node].support)
-    own = {name: tensor.cpu() for name, tensor in posterior.factual.items() if not scm.graph[name].is_image}
-    notes = tuple(question.note for question in questions if question.note)
+    images = pixels(posterior.factual[node], graph[node].support)
+    own = {name: tensor.cpu() for name, tensor in posterior.factual.items() if not graph[name].is_image}
+    notes = tuple(response.note for response in responses)
     if wanted is not None and particles is None:
         notes += (
             f"No abduction uncertainty here: all {wanted} draws of a unit's noise would agree, so one was taken.",
         )
-    if not readers:
+    if not reading:
         notes += ("No measurement and no classifier of an attribute was given: whether the images show it is unknown.",)
-    trusted = trust(questions, own, images, readers, scm.graph, image=node, groups=group, seed=seed)
-    return CounterfactualImages(
-        scm.graph, node, images, own, index, group, questions, trusted, particles, seed, notes, _assumptions(scm, asked)
-    )  # fmt: skip
+    made = CounterfactualImages(
+        graph,
+        node,
+        images,
+        own,
+        units.labels,
+        units.groups,
+        responses,
+        particles,
+        seed,
+        notes,
+        _assumptions(scm, asked),
+    )
+    return replace(made, trust=trust(made, reading))
 
 
 def _assumptions(scm: StructuralCausalModel, asked: Sequence[Mapping[str, Any]]) -> tuple[str, ...]:
@@ -121,30 +134,15 @@ def _particles(wanted: int | None, *, is_random: bool) -> int | None:
     return (wanted or PARTICLES) if is_random else None
 
 
-def image_node(graph: CausalGraph, name: str | None) -> str:
-    """The image that is audited: `name`, or the only one.
+class _Units(NamedTuple):
+    """Factual values of the audited units, their row labels `(N,)` and groups `(N,)`."""
 
-    Raises:
-        DataError: There is no image, or there are several and none is named.
-        UnknownNameError: `name` is not an image.
-    """
-    images = [node for node in graph.nodes if graph[node].is_image]
-    if name is None and len(images) == 1:
-        return images[0]
-    if name is None:
-        remedy = "Say which." if images else "An audit needs a model of images."
-        raise DataError(
-            f"Expected a graph with one image, or the name of one; got {', '.join(images) or 'none'}. {remedy}"
-        )
-    if name not in images:
-        raise UnknownNameError(f"Expected an image among {', '.join(images)}; got '{name}'." + nearest(name, images))
-    return name
+    factual: Mapping[str, Any]
+    labels: NDArray[Any]
+    groups: NDArray
 
 
-def _units(
-    scm: StructuralCausalModel, data: Any, rows: int | None, groups: Any, seed: int
-) -> tuple[Mapping[str, Any], NDArray[Any], NDArray]:
-    """Factual values, row labels and groups of the audited units."""
+def _units(scm: StructuralCausalModel, data: Any, rows: int | None, groups: Any, seed: int) -> _Units:
     if isinstance(data, Dataset):
         if groups is not None:
             raise DataError("Expected no groups with a data set, which has its own; got some. Leave them out.")
@@ -155,8 +153,8 @@ def _units(
         test = data.split["test"]
         if not len(test):
             raise DataError(f"Expected units in the test split of '{data.name}'; it is empty. Split the data again.")
-        index = test[_chosen(len(test), rows, seed).numpy()]
-        return data.rows(index), np.asarray(index), data.groups(index).numpy()
+        index = choose(test, rows, seed)
+        return _Units(data.rows(index), np.asarray(index), data.groups(index).numpy())
     factual = {name: scm.tensor(name, data[name]).cpu() for name in data} if isinstance(data, Mapping) else data
     if not isinstance(factual, Mapping) or not factual:
         raise DataError(
@@ -173,16 +171,6 @@ def _units(
     if group.shape != (count,):
         raise DataError(f"Expected one group for each of {count} units; got shape {group.shape}.")
     if len({len(tensor) for tensor in factual.values()}) > 1:
-        return factual, labels, group  # abduction says what is wrong
-    index = _chosen(count, rows, seed)
-    kept = {name: tensor[index] for name, tensor in factual.items()}
-    return kept, labels[index.numpy()], group[index.numpy()]
-
-
-def _chosen(count: int, rows: int | None, seed: int) -> Tensor:
-    """At most `rows` of `count` positions, drawn by the seed, in ascending order."""
-    if rows is not None and (isinstance(rows, bool) or not isinstance(rows, int) or rows < 1):
-        raise DataError(f"Expected at least one row to audit; got {rows!r}.")
-    if rows is None or rows >= count:
-        return torch.arange(count)
-    return torch.randperm(count, generator=torch.Generator().manual_seed(seed))[:rows].sort().values
+        return _Units(factual, labels, group)  # abduction says what is wrong
+    index = choose(np.arange(count), rows, seed)
+    return _Units({name: tensor[index] for name, tensor in factual.items()}, labels[index], group[index])

@@ -42,22 +42,22 @@ def moving_most(scores: UnitScores, rows: NDArray[Any], images: Tensor, count: i
     """At most `count` units whose change is greatest.
 
     Args:
-        scores: Scores under one question and effect.
+        scores: Scores under one intervention and effect.
         rows: Row label of each unit, `(N,)`.
         images: Factual images `(N, C, H, W)`.
         count: Greatest number of units.
     """
-    question, world = scores.question, scores.question.worlds[scores.effect]
-    chosen = np.argsort(-np.abs(scores.change), kind="stable")[:count]
+    response, redrawn = scores.response, scores.response.effects[scores.effect]
+    chosen = np.argsort(-np.abs(scores.changes.mean(0)), kind="stable")[:count]
     return Movers(
-        question.label,
+        response.label,
         scores.effect,
         rows[chosen],
-        scores.factual[chosen],
-        scores.null.mean(0)[chosen],
-        scores.counterfactual.mean(0)[chosen],
-        world.supported[chosen],
+        scores.factual.values[chosen],
+        scores.null.values.mean(0)[chosen],
+        scores.counterfactual.values.mean(0)[chosen],
+        redrawn.supported[chosen],
         images[chosen],
-        question.null.images[0][chosen],
-        world.images[0][chosen],
+        response.null.images[0][chosen],
+        redrawn.images[0][chosen],
     )

@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Iterator
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any
 
@@ -12,13 +12,15 @@ from ..errors import RunFolderError, UnknownNameError
 from ..files import write_whole
 from ..spreadsheets import write_csv
 from .movers import Movers
+from .responses import TOTAL
 from .rows import ALL, BEYOND, CANNOT_TELL, WITHIN, AuditRow, Verdict
 from .subgroups import EVERYONE
 from .trust import Shown, Trust
 from .verdict import sentence
-from .worlds import TOTAL
 
 __all__ = ["AuditReport"]
+
+INTERVALS = ("change", "null_change", "gap", "flips", "reached")
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -108,55 +110,31 @@ class AuditReport:
         for entry in self.trust:
             base = {"intervention": entry.intervention, "effect": entry.effect, "supported": entry.supported}
             base |= {"moved_units": entry.moved, "unread": ", ".join(entry.unread)}
-            entries += [base | _flat_shown(shown) for shown in entry.shown] or [base]
+            entries += [base | _flat(shown) for shown in entry.shown] or [base]
         return pd.DataFrame(entries)
 
     def movers_frame(self) -> pd.DataFrame:
         """One row for each kept unit, without its images."""
-        columns = ("rows", "factual", "null", "counterfactual", "supported")
+        numbers = ("factual", "null", "counterfactual", "supported")
         parts = [
-            pd.DataFrame({name: getattr(entry, name) for name in columns}).assign(
-                intervention=entry.intervention, effect=entry.effect
-            )
+            {"intervention": entry.intervention, "effect": entry.effect, "row": entry.rows}
+            | {name: getattr(entry, name) for name in numbers}
             for entry in self.movers
         ]
-        table = pd.concat(parts, ignore_index=True).rename(columns={"rows": "row"})
-        return table[["intervention", "effect", "row", "factual", "null", "counterfactual", "supported"]]
+        return pd.concat(map(pd.DataFrame, parts), ignore_index=True)
 
     def to_dict(self) -> dict[str, Any]:
         """JSON-serialisable form of everything but the images; missing numbers are null."""
-        plain = {
-            name: getattr(self, name)
-            for name in (
-                "image",
-                "outcome",
-                "unit",
-                "margin",
-                "level",
-                "units",
-                "groups",
-                "particles",
-                "seed",
-                "notes",
-                "warnings",
-                "assumptions",
-            )
-        }
         frames = {"rows": self.to_frame(), "trust": self.trust_frame(), "movers": self.movers_frame()}
+        plain = {field.name: getattr(self, field.name) for field in fields(self) if field.name not in frames}
         tables = {
             name: json.loads(frame.to_json(orient="records", double_precision=15)) for name, frame in frames.items()
         }
+        named = ("intervention", "effect", "verdict", "reasons")
         headline = [
-            {
-                "intervention": row.intervention,
-                "effect": row.effect,
-                "verdict": row.verdict,
-                "reasons": list(row.reasons),
-                "sentence": self.sentence(row),
-            }
-            for row in self.headline
+            {name: getattr(row, name) for name in named} | {"sentence": self.sentence(row)} for row in self.headline
         ]
-        return {"verdict": self.verdict, "headline": headline} | json.loads(json.dumps(plain)) | tables
+        return json.loads(json.dumps({"verdict": self.verdict, "headline": headline} | plain)) | tables
 
     def write(self, folder: Path | str) -> list[Path]:
         """Write `audit.json`, `changes.csv`, `trust.csv` and `movers.csv` into `folder`, which is created.
@@ -190,15 +168,11 @@ class AuditReport:
         return f"AuditReport({self.outcome}; {self.units} units; {len(self.beyond)} of {len(self)} rows beyond {self.margin:g})"
 
 
-def _flat_shown(shown: Shown) -> dict[str, Any]:
-    value, low, high = shown.reached
-    return asdict(shown) | {"reached": value, "reached_low": low, "reached_high": high}
-
-
-def _flat(row: AuditRow) -> dict[str, Any]:
+def _flat(entry: AuditRow | Shown) -> dict[str, Any]:
+    """The fields of an entry, with each interval as three of them, and reasons as one text."""
     flat: dict[str, Any] = {}
-    for name, value in vars(row).items():
-        if name in ("change", "null_change", "gap", "flips"):
+    for name, value in vars(entry).items():
+        if name in INTERVALS:
             value, low, high = value or (None, None, None)
             flat |= {name: value, f"{name}_low": low, f"{name}_high": high}
         else:

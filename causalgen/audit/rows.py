@@ -14,14 +14,16 @@ Source: Hesterberg, What teachers should know about the bootstrap, The American 
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Literal
+from functools import partial
+from typing import Literal, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy.stats import norm, t
 
 from ..metrics import Interval, bootstrap
-from .worlds import Question
+from .responses import Response
+from .scorer import Scores
 
 __all__ = [
     "ALL",
@@ -31,6 +33,7 @@ __all__ = [
     "SUPPORTED",
     "WITHIN",
     "AuditRow",
+    "Standard",
     "UnitScores",
     "Verdict",
     "verdict",
@@ -89,99 +92,95 @@ class AuditRow:
     reasons: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True)
-class UnitScores:
-    """Scores of every unit under one question and effect.
+class Standard(NamedTuple):
+    """What a change is judged by.
 
     Args:
-        question: The intervention.
+        margin: Margin of practical size.
+        level: Level of the intervals.
+        tests: Number of rows of the whole report, for which the intervals are adjusted.
+        seed: Seed of the bootstrap.
+    """
+
+    margin: float
+    level: float
+    tests: int
+    seed: int
+
+
+@dataclass(frozen=True)
+class UnitScores:
+    """Scores of every unit under one intervention and effect.
+
+    Args:
+        response: The units under the intervention.
         effect: "total" or "direct".
         factual: Scores of the factual images `(N,)`.
         null, counterfactual: Scores `(k, N)`.
-        factual_decision: Bool `(N,)`; None without a decision.
-        null_decision, counterfactual_decision: Bool `(k, N)`; None without a decision.
+        decides: Whether there are decisions as well as scores.
     """
 
-    question: Question
+    response: Response
     effect: str
-    factual: NDArray[np.float64]
-    null: NDArray[np.float64]
-    counterfactual: NDArray[np.float64]
-    factual_decision: NDArray[np.bool_] | None
-    null_decision: NDArray[np.bool_] | None
-    counterfactual_decision: NDArray[np.bool_] | None
+    factual: Scores
+    null: Scores
+    counterfactual: Scores
+    decides: bool
 
     @property
-    def change(self) -> NDArray[np.float64]:
-        """Change of each unit, net of reconstruction, `(N,)`."""
-        return (self.counterfactual - self.null).mean(0)
+    def changes(self) -> NDArray[np.float64]:
+        """Change of each unit and particle, net of reconstruction, `(k, N)`."""
+        return self.counterfactual.values - self.null.values
 
-    def rows(
-        self,
-        members: Mapping[str, NDArray[np.bool_]],
-        groups: NDArray,
-        *,
-        tests: int,
-        margin: float,
-        level: float,
-        seed: int,
-    ) -> list[AuditRow]:
+    def rows(self, members: Mapping[str, NDArray[np.bool_]], groups: NDArray, standard: Standard) -> list[AuditRow]:
         """One row for each subgroup and stratum.
 
         Args:
             members: Which units belong to each subgroup, bool `(N,)`.
             groups: Group of each unit, `(N,)`.
-            tests: Number of rows of the whole report, for which the intervals are adjusted.
-            margin: Margin of practical size.
-            level: Level of the intervals.
-            seed: Seed of the bootstrap.
+            standard: What the changes are judged by.
         """
-        strata = {ALL: np.ones(len(groups), dtype=bool), SUPPORTED: self.question.worlds[self.effect].supported}
+        strata = {ALL: np.ones(len(groups), dtype=bool), SUPPORTED: self.response.effects[self.effect].supported}
         return [
-            self._row(subgroup, stratum, inside & part, groups, tests=tests, margin=margin, level=level, seed=seed)
+            self._row((subgroup, stratum), inside & part, groups, standard)
             for subgroup, inside in members.items()
             for stratum, part in strata.items()
         ]
 
-    def _row(
-        self, subgroup: str, stratum: str, inside: NDArray[np.bool_], groups: NDArray,
-        *, tests: int, margin: float, level: float, seed: int,
-    ) -> AuditRow:  # fmt: skip
+    def _row(self, place: tuple[str, str], inside: NDArray[np.bool_], groups: NDArray, standard: Standard) -> AuditRow:
         chosen, count = groups[inside], len(np.unique(groups[inside]))
-        tail = _expanded((1 - level) / tests, count)
-        change, rebuilt = self.change[inside], (self.null.mean(0) - self.factual)[inside]
-        adjusted = _adjusted(change, chosen, tail, seed)
-        flips, null_flips = self._flips(inside, chosen, level=level, seed=seed)
-        difference = (self.counterfactual - self.null)[:, inside]
-        spread = float(np.sqrt(difference.var(0, ddof=1).mean())) if len(difference) > 1 and count else None
+        mean = partial(bootstrap, groups=chosen, level=standard.level, seed=standard.seed)
+        changes, rebuilt = self.changes[:, inside], (self.null.values.mean(0) - self.factual.values)[inside]
+        tail = _expanded((1 - standard.level) / standard.tests, count)
+        adjusted = _adjusted(changes.mean(0), chosen, tail, standard.seed)
+        flips, null_flips = self._flipped(inside)
         return AuditRow(
-            self.question.label,
+            self.response.label,
             self.effect,
-            subgroup,
-            stratum,
+            *place,
             units=int(inside.sum()),
             groups=count,
-            change=bootstrap(change, chosen, level=level, seed=seed),
+            change=mean(changes.mean(0)),
             adjusted_low=adjusted.low,
             adjusted_high=adjusted.high,
-            verdict=verdict(adjusted, margin, count),
-            null_change=bootstrap(rebuilt, chosen, level=level, seed=seed),
-            null_gap=float(np.abs(rebuilt).mean()) if count else float("nan"),
-            gap=bootstrap(np.abs(difference).mean(0), chosen, level=level, seed=seed),
-            flips=flips,
-            null_flips=null_flips,
-            particle_spread=spread,
+            verdict=verdict(adjusted, standard.margin, count),
+            null_change=mean(rebuilt),
+            null_gap=_mean(np.abs(rebuilt)),
+            gap=mean(np.abs(changes).mean(0)),
+            flips=mean(flips) if self.decides else None,
+            null_flips=_mean(null_flips) if self.decides else None,
+            particle_spread=float(np.sqrt(changes.var(0, ddof=1).mean())) if len(changes) > 1 and count else None,
         )
 
-    def _flips(
-        self, inside: NDArray[np.bool_], groups: NDArray, *, level: float, seed: int
-    ) -> tuple[Interval | None, float | None]:
-        if self.factual_decision is None or self.null_decision is None or self.counterfactual_decision is None:
-            return None, None
-        flipped = (self.counterfactual_decision != self.null_decision).mean(0)[inside]
-        by_null = (self.null_decision != self.factual_decision)[:, inside]
-        null_flips = float(by_null.mean()) if by_null.size else float("nan")
-        return bootstrap(flipped, groups, level=level, seed=seed), null_flips
+    def _flipped(self, inside: NDArray[np.bool_]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        """Shares of a unit's particles whose decision flips under the intervention, and through reconstruction alone."""
+        null = self.null.decisions
+        flips, null_flips = self.counterfactual.decisions != null, null != self.factual.decisions
+        return flips.mean(0)[inside], null_flips.mean(0)[inside]
+
+
+def _mean(numbers: NDArray[np.float64]) -> float:
+    return float(numbers.mean()) if len(numbers) else float("nan")
 
 
 def _adjusted(change: NDArray[np.float64], groups: NDArray, tail: float, seed: int) -> Interval:

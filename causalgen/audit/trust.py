@@ -9,9 +9,9 @@ requested change that the images show is
 0 for a generator that returns the factual image, 1 for images that read as well as real ones.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
@@ -20,10 +20,13 @@ from torch import Tensor
 
 from ..errors import DataError
 from ..graph import CausalGraph, Variable
-from ..metrics import Interval, Measure, bootstrap
+from ..metrics import Interval, Measure, Readers, bootstrap
 from ..predictors import AttributePredictor
 from ..typing import Values
-from .worlds import Question, World
+from .responses import Redrawn
+
+if TYPE_CHECKING:
+    from .images import CounterfactualImages
 
 __all__ = ["PREDICTED", "Reader", "Shown", "Trust", "check_readers", "trust"]
 
@@ -123,17 +126,15 @@ class Reader:
         return np.where(np.isfinite(found), difference, np.nan)
 
 
-def check_readers(
-    graph: CausalGraph,
-    measure: Mapping[str, Measure],
-    classifiers: Mapping[str, AttributePredictor],
-) -> dict[str, Reader]:
+def check_readers(graph: CausalGraph, readers: Readers) -> dict[str, Reader]:
     """The reader of each attribute; a measurement takes precedence over a predictor.
 
     Raises:
         UnknownNameError: A name is not a node.
         DataError: A measurement is of a discrete attribute, or a classifier is of another attribute.
     """
+    measure = readers.measure or {}
+    classifiers: dict[str, AttributePredictor] = {**readers.predictors, **(readers.classifiers or {})}
     for name in (*measure, *classifiers):
         graph.require(name)
     for name in measure:
@@ -150,62 +151,31 @@ def check_readers(
                 f"Expected a predictor of '{name}' that needs attributes of the graph only; got one that needs "
                 f"{', '.join(classifier.given)}."
             )
-    readers = {name: Reader(graph[name], PREDICTED, reader.predict) for name, reader in classifiers.items()}
-    return readers | {name: Reader(graph[name], MEASURED, _measurement(function)) for name, function in measure.items()}
+    found = {name: Reader(graph[name], PREDICTED, reader.predict) for name, reader in classifiers.items()}
+    return found | {name: Reader(graph[name], MEASURED, _measurement(function)) for name, function in measure.items()}
 
 
-def trust(
-    questions: Sequence[Question],
-    factual: Values,
-    images: Tensor,
-    readers: Mapping[str, Reader],
-    graph: CausalGraph,
-    *,
-    image: str,
-    groups: NDArray,
-    seed: int = 0,
-) -> tuple[Trust, ...]:
+def trust(made: "CounterfactualImages", readers: Mapping[str, Reader]) -> tuple[Trust, ...]:
     """Read the attributes from the first particle of every counterfactual image.
 
     Args:
-        questions: The posed interventions.
-        factual: Factual attributes `(N,)`.
-        images: Factual images `(N, C, H, W)`.
+        made: The images.
         readers: See `check_readers`.
-        graph: The graph.
-        image: The image node.
-        groups: Group of each unit `(N,)`, over which intervals are bootstrapped.
-        seed: Seed of the bootstrap.
     """
+    factual, drawn = made.factual, made.graph.parents(made.image)
     attributes = {
-        name: _Attribute(
-            reader,
-            reader(images, factual),
-            factual[name].cpu().numpy(),
-            groups,
-            seed,
-            drawn=name in graph.parents(image),
-        )
+        name: _Attribute(reader, reader(made.images, factual), made, drawn=name in drawn)
         for name, reader in readers.items()
     }
     trusted = []
-    for question in questions:
-        rebuilt = {name: reader(question.null.images[0], question.null.values) for name, reader in readers.items()}
-        for effect, world in question.worlds.items():
-            moved = _moved(world, question.null, factual)
-            shown = tuple(entry.shown(rebuilt[name], world, moved[name]) for name, entry in attributes.items())
-            changed = [moved[name] for name in question.do]
-            unread = [name for name in graph.parents(image) if name in moved and name not in readers]
-            trusted.append(
-                Trust(
-                    question.label,
-                    effect,
-                    float(world.supported.mean()),
-                    shown,
-                    float(np.any(changed, axis=0).mean()),
-                    tuple(name for name in unread if moved[name].any()),
-                )
-            )
+    for response in made.responses:
+        rebuilt = {name: reader(response.null.images[0], response.null.values) for name, reader in readers.items()}
+        for effect, redrawn in response.effects.items():
+            moved = _moved(redrawn, response.null, factual)
+            shown = tuple(entry.shown(rebuilt[name], redrawn, moved[name]) for name, entry in attributes.items())
+            changed = float(np.any([moved[name] for name in response.do], axis=0).mean())
+            unread = tuple(name for name in drawn if name in moved and name not in readers and moved[name].any())
+            trusted.append(Trust(response.label, effect, float(redrawn.supported.mean()), shown, changed, unread))
     return tuple(trusted)
 
 
@@ -216,35 +186,40 @@ class _Attribute:
     Args:
         reader: Its reader.
         before: Readings of the factual images, `(N,)`.
-        own: The factual attribute `(N,)`.
-        groups: Group of each unit `(N,)`.
-        seed: Seed of the bootstrap.
+        made: The images.
         drawn: Whether it is a parent of the image.
     """
 
     reader: Reader
     before: NDArray[np.float64]
-    own: NDArray
-    groups: NDArray
-    seed: int
+    made: "CounterfactualImages"
     drawn: bool
 
-    def shown(self, rebuilt: NDArray[np.float64], world: World, moved: NDArray[np.bool_]) -> Shown:
+    @property
+    def own(self) -> NDArray:
+        """The factual attribute `(N,)`."""
+        return self.made.factual[self.reader.variable.name].cpu().numpy()
+
+    def gain(self, numerator: NDArray, use: NDArray[np.bool_], denominator: NDArray | None = None) -> Interval:
+        """Mean over the units of `use`, or a ratio of sums, bootstrapped over groups."""
+        below = None if denominator is None else denominator[use]
+        return bootstrap(numerator[use], self.made.groups[use], denominator=below, seed=self.made.seed)
+
+    def shown(self, rebuilt: NDArray[np.float64], redrawn: Redrawn, moved: NDArray[np.bool_]) -> Shown:
         """How far the counterfactual images show it.
 
         Args:
             rebuilt: Readings of the images of the null intervention `(N,)`.
-            world: The counterfactual world.
+            redrawn: The units in the counterfactual world.
             moved: Units whose attribute the intervention changes, bool `(N,)`.
         """
         variable, errors = self.reader.variable, self.reader.errors
-        after, wanted = self.reader(world.images[0], world.values), world.values[self.reader.variable.name].numpy()
+        after, wanted = self.reader(redrawn.images[0], redrawn.values), redrawn.values[variable.name].numpy()
         error, unchanged, floor = errors(after, wanted), errors(self.before, wanted), errors(self.before, self.own)
         read = np.isfinite(error + unchanged + floor) & moved
-        gained, possible = (unchanged - error)[read], (unchanged - floor)[read]
         spread = 1.0 if variable.is_discrete else float(self.own.std()) or 1.0
-        reached = bootstrap(gained, self.groups[read], denominator=possible, seed=self.seed)
-        apart = bootstrap(possible, self.groups[read], seed=self.seed).low > 0
+        reached = self.gain(unchanged - error, read, unchanged - floor)
+        apart = self.gain(unchanged - floor, read).low > 0
         return Shown(
             variable.name,
             self.reader.how,
@@ -266,18 +241,17 @@ class _Attribute:
         values, counts = np.unique(self.own, return_counts=True)
         guess = values[counts.argmax()] if self.reader.variable.is_discrete else np.median(self.own)
         gained = self.reader.errors(np.full(len(self.own), guess, dtype=np.float64), self.own) - floor
-        known = np.isfinite(gained)
-        return bool(bootstrap(gained[known], self.groups[known], seed=self.seed).low > 0)
+        return bool(self.gain(gained, np.isfinite(gained)).low > 0)
 
 
-def _moved(world: World, null: World, factual: Values) -> dict[str, NDArray[np.bool_]]:
+def _moved(redrawn: Redrawn, null: Redrawn, factual: Values) -> dict[str, NDArray[np.bool_]]:
     """Which units' attributes the intervention changes, bool `(N,)` by attribute.
 
     A mechanism that runs again reproduces a value only up to rounding, so a difference of that size is no change.
     """
     return {
         name: ((value != null.values[name]) & (value != factual[name].cpu())).numpy()
-        for name, value in world.values.items()
+        for name, value in redrawn.values.items()
     }
 
 

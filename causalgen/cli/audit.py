@@ -100,9 +100,9 @@ def audit(
         folder = read_run(run, trust_code=trust_code)
         from ..audit import as_classifier
         from ..audit import audit as audit_classifier
-        from ..audit.images import image_node
         from ..audit.page import write_audit
         from ..grammar import parse_do
+        from ..metrics.cohort import image_node
         from ..studies.asking import fitted_data, fitted_model
         from ..studies.lock import FolderLock
         from ..studies.readers import readers_of

@@ -116,7 +116,7 @@ def choose(labels: RowLabels, rows: int | None, seed: int) -> RowLabels:
         DataError: The number is below 1, or not a whole number.
     """
     if rows is not None and (isinstance(rows, bool) or not isinstance(rows, int) or rows < 1):
-        raise DataError(f"Expected at least one row to evaluate; got {rows!r}.")
+        raise DataError(f"Expected at least one row; got {rows!r}.")
     if rows is None or rows >= len(labels):
         return labels
     chosen = torch.randperm(len(labels), generator=torch.Generator().manual_seed(seed))[:rows]

@@ -23,7 +23,7 @@ from causalgen.audit import AuditReport, CounterfactualImages, as_classifier, au
 from causalgen.audit.page import write_audit
 from causalgen.datasets import Dataset
 from causalgen.graph import Variable
-from causalgen.metrics import stroke_measures
+from causalgen.metrics import Readers, stroke_measures
 from causalgen.predictors import LABELS as FOR_LABELS
 from causalgen.predictors import AttributePredictor, fit_predictor
 from causalgen.scm import StructuralCausalModel, load
@@ -92,10 +92,8 @@ def run(
     data = cg.load("morphodigits", rows=3000 if smoke else 10_000)
     scm = load(model) if model else fit_model(data, epochs=20 if smoke else 12)
     measure = {name: stroke_measures()[name] for name in ("thickness", "intensity")}
-    images = counterfactual_images(
-        scm, data, interventions=INTERVENTIONS, rows=150 if smoke else 500, measure=measure,
-        classifiers={name: reader(data, name) for name in ("digit",)},
-    )  # fmt: skip
+    readers = Readers(measure, {"digit": reader(data, "digit")})
+    images = counterfactual_images(scm, data, interventions=INTERVENTIONS, readers=readers, rows=150 if smoke else 500)
     print(f"model and counterfactual images: {time.perf_counter() - began:.0f} s")
     reports: dict[bool, list[AuditReport]] = {True: [], False: []}
     for seed in range(seeds):

@@ -8,7 +8,6 @@ from .imports import PACKAGE
 MOST = 8
 OPEN = {
     "audit/audit.py audit": "",
-    "audit/images.py counterfactual_images": "",
     "benchmark/cell.py run_cell": "",
     "benchmark/run.py run_benchmark": "",
     "datasets/table/arrays.py from_arrays": "",

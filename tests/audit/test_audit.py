@@ -10,7 +10,8 @@ import torch
 from scipy.stats import norm
 
 from causalgen.audit import as_classifier, audit, audit_images, counterfactual_images
-from causalgen.audit.rows import ALL, SUPPORTED, UnitScores, _adjusted
+from causalgen.audit.rows import ALL, SUPPORTED, Standard, UnitScores, _adjusted
+from causalgen.audit.scorer import Scores
 from causalgen.audit.subgroups import split_units
 from causalgen.errors import DataError
 from causalgen.graph import CausalGraph, Variable
@@ -130,14 +131,15 @@ def test_adjustment_keeps_false_alarms_of_a_whole_report_rare() -> None:
     """Ten true changes exactly at the margin: reports of 30 with an alarm, without and with adjustment."""
     rng = np.random.default_rng(1)
     everyone = np.ones(100, dtype=bool)
-    question = SimpleNamespace(label="do(a)", worlds={"total": SimpleNamespace(supported=~everyone)})
+    response = SimpleNamespace(label="do(a)", effects={"total": SimpleNamespace(supported=~everyone)})
+    same = [Scores(np.zeros(shape), np.zeros(shape, dtype=bool)) for shape in ((100,), (1, 100))]
     alarms = {1: 0, 10: 0}
     for _ in range(30):
         changes = 0.05 + 0.1 * rng.standard_normal((10, 1, 100))
-        reports = [UnitScores(question, "total", np.zeros(100), 0 * c, c, None, None, None) for c in changes]
+        reports = [UnitScores(response, "total", *same, Scores(c, c > 0), False) for c in changes]
         for tests in alarms:
-            options = {"tests": tests, "margin": 0.05, "level": 0.95, "seed": 0}
-            rows = [row for scores in reports for row in scores.rows({"everyone": everyone}, np.arange(100), **options)]
+            standard = Standard(margin=0.05, level=0.95, tests=tests, seed=0)
+            rows = [row for scores in reports for row in scores.rows({"everyone": everyone}, np.arange(100), standard)]
             alarms[tests] += any(row.verdict == "beyond the margin" for row in rows)
     assert alarms[10] <= 2
     assert alarms[1] >= 5

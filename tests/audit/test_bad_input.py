@@ -5,9 +5,9 @@ import pytest
 import torch
 
 from causalgen.audit import as_classifier, audit
-from causalgen.audit.images import image_node
 from causalgen.errors import CausalgenError, DataError, MissingValueError
 from causalgen.graph import CausalGraph, Variable
+from causalgen.metrics.cohort import image_node
 
 from .halves import brightness, model, probability, units
 
@@ -37,8 +37,8 @@ BRIGHT = as_classifier(probability, outcome=1)
         ({"margin": float("nan")}, "margin as a positive number"),
         ({"level": 95}, "Write 95 % as 0.95"),
         ({"movers": 0}, "at least one image to show"),
-        ({"rows": 0}, "at least one row to audit"),
-        ({"rows": True}, "at least one row to audit"),
+        ({"rows": 0}, "at least one row"),
+        ({"rows": True}, "at least one row"),
         ({"groups": [1, 2]}, "Expected one group for each of 60 units"),
         ({"groups": [float("nan"), *range(59)]}, "got none for 1 of 60"),
         ({"groups": [None] * 60}, "got none for 60 of 60"),
@@ -65,12 +65,12 @@ def test_it_is_refused(arguments: dict, message: str) -> None:
 
 def test_a_graph_without_images_or_with_several_is_named() -> None:
     plain = CausalGraph("a -> b", [Variable("a", "continuous"), Variable("b", "continuous")])
-    with pytest.raises(DataError, match=r"got none\. An audit needs a model of images"):
+    with pytest.raises(DataError, match=r"got none\. Use a model of images"):
         image_node(plain, None)
     two = CausalGraph(
         "a -> {x, y}", [Variable("a", "continuous"), *(Variable(n, "image", shape=(1, 2, 2)) for n in "xy")]
     )
-    with pytest.raises(DataError, match=r"got x, y\. Say which"):
+    with pytest.raises(DataError, match=r"got x, y\. Name it"):
         image_node(two, None)
     assert image_node(two, "y") == "y"
 

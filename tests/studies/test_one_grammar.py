@@ -10,7 +10,7 @@ import pytest
 import torch
 from study_cases import TINY
 
-from causalgen.audit.worlds import check_interventions
+from causalgen.audit.responses import check_interventions
 from causalgen.errors import CausalgenError, DataError, UnknownNameError
 from causalgen.grammar import parse_do, parse_values, read_do
 from causalgen.graph import CausalGraph, Variable

@@ -18,27 +18,16 @@ from torch import Tensor
 
 from ..errors import DataError, SupportWarning
 from ..grammar import read_texts
-from ..graph import CausalGraph
 from ..metrics import to_bytes
 from ..scm import Counterfactual, Posterior, StructuralCausalModel
 
-__all__ = [
-    "DIRECT",
-    "TOTAL",
-    "Question",
-    "World",
-    "check_interventions",
-    "mediators",
-    "needs_particles",
-    "pixels",
-    "pose",
-]
+__all__ = ["DIRECT", "TOTAL", "Redrawn", "Response", "check_interventions", "needs_particles", "pixels", "respond"]
 
 TOTAL, DIRECT = "total", "direct"
 
 
 @dataclass(frozen=True)
-class World:
+class Redrawn:
     """The units in one counterfactual world.
 
     Args:
@@ -53,23 +42,21 @@ class World:
 
 
 @dataclass(frozen=True)
-class Question:
-    """One intervention on the same units, as null, total and direct effect.
+class Response:
+    """The same units under one intervention, as null, total and direct effect.
 
     Args:
         label: The intervention as text, such as "do(thickness = 3 px)".
         do: The intervened nodes.
-        null: The world under the null intervention.
-        worlds: By effect: "total", and "direct" where it differs.
-        held: Mediators that "direct" holds.
+        null: The units under the null intervention.
+        effects: The units by effect: "total", and "direct" where it differs.
         note: What "direct" holds fixed, or why there is no separate direct effect.
     """
 
     label: str
     do: tuple[str, ...]
-    null: World
-    worlds: Mapping[str, World]
-    held: tuple[str, ...] = ()
+    null: Redrawn
+    effects: Mapping[str, Redrawn]
     note: str = ""
 
 
@@ -101,37 +88,31 @@ def check_interventions(
     return [read_texts(scm.graph, do) for do in interventions]
 
 
-def mediators(graph: CausalGraph, do: Sequence[str], image: str) -> tuple[str, ...]:
-    """Parents of the image that descend from an intervened node and are not set themselves."""
-    below = {name for node in do for name in graph.descendants(node)}
-    return tuple(name for name in graph.parents(image) if name in below and name not in do)
-
-
 def needs_particles(scm: StructuralCausalModel, interventions: Sequence[Mapping[str, Any]]) -> bool:
     """Whether a node that is recomputed has noise that its observed value does not determine."""
     below = {name for do in interventions for node in do for name in scm.graph.descendants(node)}
     return any(scm.mechanisms[name].abduction.is_random for name in below)
 
 
-def pose(posterior: Posterior, do: Mapping[str, Any], image: str, *, seed: int) -> Question:
+def respond(posterior: Posterior, do: Mapping[str, Any], image: str, *, seed: int) -> Response:
     """Apply one intervention to abducted units."""
     graph, own = posterior.scm.graph, posterior.factual
-    held = mediators(graph, list(do), image)
+    below = {name for node in do for name in graph.descendants(node)}
     parents = graph.parents(image)
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", SupportWarning)  # the report has a stratum for it
+    mediators = [name for name in parents if name in below and name not in do]
+    with warnings.catch_warnings(action="ignore", category=SupportWarning):  # the report has a stratum for it
         null = posterior.counterfactual({name: own[name] for name in do}, seed=seed)
         total = posterior.counterfactual(do, seed=seed)
-        worlds, note = {TOTAL: _world(total, image)}, ""
-        if not held:
+        effects = {TOTAL: _redrawn(total, image)}
+        if not mediators:
             note = f"{total.title}: no mediator is a parent of '{image}', so the total effect is the direct one."
         elif not any(name in parents for name in do):
-            note = f"{total.title} reaches '{image}' only through {', '.join(held)}: there is no direct effect."
+            note = f"{total.title} reaches '{image}' only through {', '.join(mediators)}: there is no direct effect."
         else:
-            direct = posterior.counterfactual({**do, **{name: own[name] for name in held}}, seed=seed)
-            worlds[DIRECT] = _world(direct, image)
-            note = f"{total.title}, direct: {', '.join(held)} held at each unit's own value."
-    return Question(total.title, tuple(do), _world(null, image), worlds, held if DIRECT in worlds else (), note)
+            direct = posterior.counterfactual({**do, **{name: own[name] for name in mediators}}, seed=seed)
+            effects[DIRECT] = _redrawn(direct, image)
+            note = f"{total.title}, direct: {', '.join(mediators)} held at each unit's own value."
+    return Response(total.title, tuple(do), _redrawn(null, image), effects, note)
 
 
 def pixels(images: Tensor, support: tuple[float, float] | None) -> Tensor:
@@ -139,13 +120,11 @@ def pixels(images: Tensor, support: tuple[float, float] | None) -> Tensor:
     return to_bytes(images) if support == (0.0, 255.0) else images.detach().cpu()
 
 
-def _world(world: Counterfactual, image: str) -> World:
-    graph, particles = world.graph, world.particles is not None
-    images, supported = world[image], world.supported
+def _redrawn(world: Counterfactual, image: str) -> Redrawn:
+    graph, images, supported = world.graph, world[image], world.supported
     values = {name: t.cpu() for name, t in world.items() if not graph[name].is_image}
-    if particles:
-        values = {name: tensor[0] for name, tensor in values.items()}
-        supported = supported.all(0)
-    else:
+    if world.particles is None:
         images = images[None]
-    return World(pixels(images, graph[image].support), values, supported.cpu().numpy().astype(bool))
+    else:
+        values, supported = {name: tensor[0] for name, tensor in values.items()}, supported.all(0)
+    return Redrawn(pixels(images, graph[image].support), values, supported.cpu().numpy().astype(bool))
