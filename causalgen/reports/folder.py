@@ -20,6 +20,8 @@ __all__ = ["Group", "Picture", "ReportFolder", "Row", "Table", "slug"]
 DOTS_PER_INCH = 160
 PIXELS_PER_INCH = 112
 """Natural size on the page; a narrow page shrinks pictures further."""
+WIDEST, LONGEST = 6, 14
+"""Most columns and rows of a table that stands open on a page; larger tables are folded."""
 
 
 @dataclass(frozen=True)
@@ -61,6 +63,11 @@ class Table:
     groups: Sequence[Group] = ()
     file: str = ""
     heading: str = ""
+
+    @property
+    def wide(self) -> bool:
+        """Whether the table is too large to stand open on a page."""
+        return len(self.header) > WIDEST or sum(len(group.rows) for group in self.groups) > LONGEST
 
 
 class ReportFolder:

@@ -113,7 +113,7 @@ def write_mediation_report(
     if graph is not None:
         picture = root.picture(plot_graph(graph), "graph", f"Causal graph: {graph}.", "The assumed causal graph.")
         sections.append(Section("graph", "The graph", [Part(pictures=[picture], small=False)], READING["graph"]))
-    page = Page(title, "", [mediation_highlight(findings)], sections)
+    page = Page(title, "", sections, [mediation_highlight(findings)])
     return {form: root.write(file, render(page, form).encode()) for form, file in FILES.items()}
 
 

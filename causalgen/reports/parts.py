@@ -94,11 +94,15 @@ class Page:
     Args:
         title: Its title.
         question: The question that it answers.
-        highlights: Lines of the answer box.
         sections: Its sections, in their order.
+        highlights: Lines at the top of the answer.
+        sentences: The answer.
+        pictures: Figures that show the answer.
     """
 
     title: str
     question: str
-    highlights: Sequence[Highlight]
     sections: Sequence[Section]
+    highlights: Sequence[Highlight] = ()
+    sentences: Sequence[str] = ()
+    pictures: Sequence[Picture] = ()

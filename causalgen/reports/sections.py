@@ -10,9 +10,9 @@ from .counterfactual_plot import plot_counterfactual
 from .curves import plot_history, plot_response
 from .effects.sections import effect_parts
 from .effects.works import effect_keys
-from .folder import ReportFolder
+from .first_screen import headline_metrics
+from .folder import Picture, ReportFolder
 from .graph_plot import plot_graph
-from .highlights import headline_metrics
 from .image_changes import change_table
 from .images import plot_samples
 from .marginals import plot_data
@@ -27,25 +27,35 @@ from .tables import (
 )
 from .words import READING, identification
 
-__all__ = ["sections"]
+__all__ = ["lead_pictures", "sections"]
+
+LEADING = ("counterfactuals", "effects", "curves", "graph")
+"""Sections whose first picture may go next to the answer, the most telling first."""
+MOST_LEADING = 3
 
 
 def sections(content: ReportContent, folder: ReportFolder) -> list[Section]:
     """All sections that the content allows, in their order."""
     wanted = [
-        _graph(content, folder),
-        _data(content, folder) if content.data is not None else None,
-        _training(content, folder) if content.history is not None or content.mechanisms else None,
         _counterfactuals(content, folder) if content.galleries else None,
         _changes(content, folder) if content.changes else None,
         _curves(content, folder) if content.curves else None,
-        _metrics(content, folder) if content.metrics is not None and len(content.metrics) else None,
         _effects(content, folder) if content.effects else None,
+        _metrics(content, folder) if content.metrics is not None and len(content.metrics) else None,
+        _graph(content, folder),
+        _data(content, folder) if content.data is not None else None,
+        _training(content, folder) if content.history is not None or content.mechanisms else None,
         _assumptions(content),
         _run(content, folder),
         Section("methods", "Methods to cite", [Part(works=_works(content))]),
     ]
     return [section for section in wanted if section is not None]
+
+
+def lead_pictures(sections: Iterable[Section]) -> list[Picture]:
+    """The first picture of the sections that show the answer best."""
+    first = {s.key: picture for s in sections for part in reversed(s.parts) for picture in part.pictures[:1]}
+    return [first[key] for key in LEADING if key in first][:MOST_LEADING]
 
 
 def _graph(content: ReportContent, folder: ReportFolder) -> Section:

@@ -3,11 +3,11 @@
 from pathlib import Path
 
 from .content import ReportContent
+from .first_screen import run_answer
 from .folder import ReportFolder
-from .highlights import answers
 from .parts import Page
 from .render import render
-from .sections import sections
+from .sections import lead_pictures, sections
 
 __all__ = ["write_report"]
 
@@ -29,5 +29,6 @@ def write_report(folder: str | Path, content: ReportContent) -> Path:
         RunFolderError: The folder cannot be written.
     """
     run = ReportFolder(folder)
-    page = Page(content.name, content.question, answers(content), sections(content, run))
+    shown = sections(content, run)
+    page = Page(content.name, content.question, shown, content.highlights, run_answer(content), lead_pictures(shown))
     return run.write("report.html", render(page, "html").encode())

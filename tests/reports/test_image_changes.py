@@ -6,7 +6,7 @@ import pytest
 
 from causalgen.metrics import ImageChange
 from causalgen.reports import change_sentence, lead_changes
-from causalgen.reports.image_changes import change_highlights
+from causalgen.reports.image_changes import change_answer
 
 NOTHING = ImageChange(
     query="do(age = 80)",
@@ -58,19 +58,14 @@ def expecting(*pairs: tuple[str, str]) -> list[ImageChange]:
 )  # fmt: skip
 def test_leading_changes(changes: list[ImageChange], leads: list[tuple[str, str]]) -> None:
     assert [(change.query, change.name) for change in lead_changes(changes)] == leads
-    lines = change_highlights(changes)
-    assert len(lines) == len(leads)
-    assert [line.link is not None for line in lines] == [False] * (len(lines) - 1) + [len(changes) > len(leads)] * bool(
-        lines
-    )
+    assert change_answer(changes).count("on the image by") == len(leads)
 
 
 def test_the_words_hold_value_interval_and_floor() -> None:
-    (line,) = change_highlights([replace(NOTHING, change=3.25)])
-    assert (line.label, line.value.replace("−", "-")) == (
-        "do(age = 80) changes head on the image by",
-        "+3.2 [-1.0, 7.0]",
+    answer = change_answer([replace(NOTHING, change=3.25)])
+    assert answer.replace("−", "-").startswith(
+        "do(age = 80) changes head on the image by +3.2 [-1.0, 7.0] over 50 test images"
     )
-    for text in (line.note, change_sentence(NOTHING)):
+    for text in (answer, change_sentence(NOTHING)):
         assert "+0.5 [-1.0, 2.0]" in text.replace("−", "-")
-        assert "50 test images of 20 groups; the other 10" in text
+    assert "50 test images of 20 groups; the other 10" in change_sentence(NOTHING)

@@ -11,21 +11,25 @@ import torch
 from html_page import Page
 
 from causalgen.datasets import Dataset
+from causalgen.effects import EffectReport, Estimate
 from causalgen.errors import RunFolderError
 from causalgen.graph import CausalGraph, Variable
-from causalgen.reports import DataSummary, MechanismSummary, ReportContent, write_report
+from causalgen.metrics import MetricTable
+from causalgen.reports import DataSummary, EffectFindings, MechanismSummary, ReportContent, write_report
+from causalgen.reports.first_screen import effect_answer, run_answer
 from causalgen.reports.folder import ReportFolder
-from causalgen.reports.highlights import answers, metric_highlight
 from causalgen.scm import StructuralCausalModel
 
+from .conftest import HOSTILE
+
 SECTIONS = [
+    "counterfactuals",
+    "curves",
+    "effects",
+    "metrics",
     "graph",
     "data",
     "training",
-    "counterfactuals",
-    "curves",
-    "metrics",
-    "effects",
     "assumptions",
     "run",
     "methods",
@@ -46,7 +50,7 @@ def test_every_section_is_there_and_tags_are_balanced(page: Page) -> None:
 def test_absent_parts_have_no_section(bare: ReportContent, tmp_path: Path) -> None:
     page = Page(write_report(tmp_path, bare))
     assert [a["id"] for a in page.all("section") if "id" in a] == ["graph", "assumptions", "methods"]
-    assert "In short" not in page.text
+    assert [a for a in page.all("section") if a.get("class") == "answer"] == []
     assert sorted(path.name for path in tmp_path.rglob("*.*")) == ["graph.png", "report.html"]
 
 
@@ -84,7 +88,7 @@ def test_accessible(page: Page) -> None:
 
 def test_figures_and_tables_lie_beside_the_page(page: Page, run: Path) -> None:
     figures = {path.name for path in (run / "figures").glob("*.png")}
-    assert len(figures) == len(page.all("img"))
+    assert len(figures) == len({image["src"] for image in page.all("img")})
     assert {"graph.png", "data-age.png", "training-image.png", "samples-image.png"} <= figures
     tables = {path.name for path in (run / "tables").glob("*.csv")}
     assert {"metrics.csv", "attributes.csv", "training.csv", "response-curves.csv", "timings.csv"} <= tables
@@ -118,20 +122,52 @@ def test_methods_used_are_cited_and_others_are_not(page: Page, bare: ReportConte
     assert not any("arxiv" in (a["href"] or "") for a in Page(write_report(tmp_path / "bare", bare)).all("a"))
 
 
-def test_answer_box_holds_estimate_truth_and_controls(full: ReportContent) -> None:
-    given, effect, quality, composition = answers(full)
-    assert given.value == "42"
-    assert effect.value == "3.0 [2.5, 3.5]"
-    assert "truth 3.10 (inside its interval)" in effect.note
-    assert "without adjustment 5.00 (outside its interval)" in effect.note
-    assert "identity control 2.50" in quality.note
-    assert "floor of the measurement 0.12" in quality.note
-    assert composition.label.startswith("composition L1")
+def test_the_answer_is_three_sentences_with_numbers(full: ReportContent, page: Page) -> None:
+    effects, quality, limits = run_answer(full)
+    assert effects == (
+        f"Setting {HOSTILE} to yes & so on instead of <b>no</b> raises the mean of age by 3.0 [2.5, 3.5] years over all units "
+        "(1,234 rows; doubly robust, 95% interval)."
+    )
+    assert quality == (
+        "The counterfactual images differ from the true ones by 1.00 px per pixel on average, under do(age) (the image left "
+        "unchanged: 2.50; the true process: 0.4 px)."
+    )
+    assert limits == "1 of the 3 checks of the effects raises a concern."
+    words = " ".join(page.text.split())
+    for text in ("Asked 42 of 50", effects, quality, limits):
+        assert text in words
 
 
-def test_unknown_headline_metric_names_the_known_ones(full: ReportContent) -> None:
-    with pytest.raises(KeyError, match="image L1 to truth / do"):
-        metric_highlight(full.metrics.to_frame(), "LPIPS", "do(age)")
+def test_without_a_truth_the_answer_says_so(full: ReportContent, effect: EffectReport) -> None:
+    kept = [row for row in full.metrics if row.metric == "SSIM to truth" and row.row != "oracle"]
+    everywhere = [replace(row, stratum="all units", units=120) for row in kept]
+    quality, limits = run_answer(replace(full, metrics=MetricTable((*everywhere, *kept)), effects=()))
+    assert quality == (
+        "No true counterfactual image is known. Under do(age), the SSIM to truth is 1.00 [0.90, 1.10] px (the image left "
+        "unchanged: 2.50 px); floor of the measurement 0.12."
+    )
+    assert limits == "Images beyond the joint support of training are extrapolated: 30 of 120 under do(age)."
+    assert run_answer(replace(full, metrics=None, effects=())) == [
+        "The quality of the counterfactual images was not measured."
+    ]
+    assert run_answer(replace(full, metrics=None, effects=(), galleries=())) == []
+
+
+@pytest.mark.parametrize(
+    ("row", "words"),
+    [
+        (Estimate("weighting", -3.0, -3.5, -2.5, "adjusted", population="overlap"), "lowers the mean of age by 3.0 [2.5, 3.5]"),
+        (Estimate("weighting", 0.2, -0.5, 0.9, "adjusted"), "changes the mean of age by 0.2 [−0.5, 0.9] years"),
+        (Estimate("weighting", 0.2, None, None, "adjusted"), "by 0.2 years over all units (1,234 rows; weighting, without"),
+    ],
+    ids=["lowers", "undecided", "no interval"],
+)  # fmt: skip
+def test_an_effect_in_one_sentence(effect: EffectReport, row: Estimate, words: str) -> None:
+    report = replace(effect, estimates=(row,), population=row.population)
+    first, second, third = effect_answer(EffectFindings(report))
+    assert words in first
+    assert "The true effect is 3.10" in second
+    assert third == EffectFindings(report).headline
 
 
 def test_writing_again_replaces(bare: ReportContent, tmp_path: Path) -> None:

@@ -36,6 +36,8 @@ __all__ = ["SectionMaker", "effect_parts", "effect_sections"]
 
 WIDEST = 620
 """Width of a picture next to text, in pixels of the page."""
+MOST_OPEN = 6
+"""Most concerns to list open."""
 
 
 def effect_parts(findings: EffectFindings, number: int, folder: ReportFolder) -> list[Part]:
@@ -104,14 +106,14 @@ class SectionMaker:
         return Section("effect", "The effect", parts)
 
     def _alerts(self) -> list[Part]:
-        """Warnings to read before the numbers."""
-        parts = []
-        concerns = self.findings.concerns
-        if concerns:
-            parts.append(Part(alert=self.findings.headline, points=[_titled(text) for text in concerns]))
-        else:
-            parts.append(Part(text=self.findings.headline))
-        return parts
+        """Warnings to read before the numbers; a long list is folded after its start."""
+        points = [_titled(text) for text in self.findings.concerns]
+        if not points:
+            return [Part(text=self.findings.headline)]
+        counted = f"{len(points)} of {len(self.findings.checks)} checks raise{'s' * (len(points) == 1)} a concern"
+        rest = points[MOST_OPEN:]
+        more = [Part(fold=f"{len(rest)} further concerns", points=rest)] if rest else []
+        return [Part(alert=counted, points=points[:MOST_OPEN]), *more]
 
     def assumptions(self) -> Section:
         """Assumptions to tick, the formula and how it follows from the graph."""

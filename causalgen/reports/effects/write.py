@@ -1,14 +1,13 @@
 """A separate effect report: a page, a notebook, Markdown, LaTeX, tables."""
 
 from collections.abc import Sequence
-from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Unpack
 
 from ...errors import UnknownNameError, nearest
 from ...spreadsheets import csv_text
-from ..folder import ReportFolder
-from ..highlights import effect_highlight
+from ..first_screen import effect_answer
+from ..folder import Picture, ReportFolder
 from ..parts import Page, Part, Section
 from ..render import Format, render
 from ..tables import pairs_table
@@ -64,7 +63,7 @@ def write_effect_report(
     root = ReportFolder(folder, figures=bool(set(FILES).intersection(chosen)), tables="csv" in chosen)
     sections = [*effect_sections(findings, root), _provenance(findings), _methods(findings)]
     title = f"Effect of {report.treatment_name} on {report.outcome}"
-    page = Page(title, report.question, [replace(effect_highlight(findings), label="Estimate")], sections)
+    page = Page(title, report.question, sections, sentences=effect_answer(findings), pictures=_leading(sections[:2]))
     written: dict[str, Path] = {
         one: root.write(file, render(page, one).encode()) for one, file in FILES.items() if one in chosen
     }
@@ -74,6 +73,15 @@ def write_effect_report(
     if "csv" in chosen:
         written["csv"] = root.root / "tables" / "effect.csv"
     return written
+
+
+def _leading(sections: Sequence[Section]) -> list[Picture]:
+    """Takes the pictures of the effect and of the graph out of their sections, to stand next to the answer."""
+    found: list[Picture] = []
+    for part in (part for section in sections for part in section.parts if part.pictures):
+        found += part.pictures
+        part.pictures, part.beside = [], ""
+    return found
 
 
 def check_formats(formats: Sequence[str]) -> list[str]:
