@@ -7,7 +7,7 @@ from .columns import ColumnKind, SearchedColumns
 from .equivalence import EquivalenceClass
 from .knowledge import Knowledge
 
-__all__ = ["ALGORITHMS", "TESTS", "Algorithm", "assumptions", "choose_test", "find", "refuse_unfit", "run"]
+__all__ = ["ALGORITHMS", "TESTS", "Algorithm", "Search", "assumptions", "choose_test", "find", "refuse_unfit"]
 
 ACYCLIC = "No cycles: no column is, even indirectly, its own cause."
 FAITHFUL = "Faithfulness: every independence in the data comes from the graph, none from effects that cancel out."
@@ -132,21 +132,38 @@ def assumptions(algorithm: Algorithm, columns: SearchedColumns, test: str | None
     return (*algorithm.assumptions, SCORES[columns.kinds[0]]) if algorithm.name == "ges" else algorithm.assumptions
 
 
-def run(
-    algorithm: Algorithm, columns: SearchedColumns, knowledge: Knowledge, test: str | None, alpha: float, seed: int
-) -> EquivalenceClass:
-    """Run the algorithm on the columns; `test` is a name from `choose_test`, or None for algorithms without tests."""
-    if test is not None:
-        from .constraint import fci, pc
-        from .independence import independence_test
+@dataclass(frozen=True, eq=False)
+class Search:
+    """An algorithm with all that it searches by; `columns` may be replaced by a resample of them.
 
-        noted = independence_test(test, columns, knowledge.required)
-        found = (pc if algorithm.name == "pc" else fci)(columns.names, noted, alpha, knowledge)
-        return replace(found, separations=noted.separations(found))
-    if algorithm.name == "ges":
-        from .score import ges
+    Args:
+        algorithm: The algorithm.
+        columns: The table.
+        knowledge: Background knowledge.
+        test: A name from `choose_test`, or None for algorithms without tests.
+        alpha: Level of the test.
+    """
 
-        return ges(columns)
-    from .lingam import direct_lingam, ica_lingam
+    algorithm: Algorithm
+    columns: SearchedColumns
+    knowledge: Knowledge
+    test: str | None
+    alpha: float
 
-    return direct_lingam(columns, knowledge) if algorithm.name == "lingam" else ica_lingam(columns, seed)
+    def run(self, seed: int) -> EquivalenceClass:
+        """Run the algorithm on the columns."""
+        columns, name = self.columns, self.algorithm.name
+        if self.test is not None:
+            from .constraint import fci, pc
+            from .independence import independence_test
+
+            noted = independence_test(self.test, columns, self.knowledge.required)
+            found = (pc if name == "pc" else fci)(columns.names, noted, self.alpha, self.knowledge)
+            return replace(found, separations=noted.separations(found))
+        if name == "ges":
+            from .score import ges
+
+            return ges(columns)
+        from .lingam import direct_lingam, ica_lingam
+
+        return direct_lingam(columns, self.knowledge) if name == "lingam" else ica_lingam(columns, seed)

@@ -12,7 +12,7 @@ from scipy.stats import norm
 from ..datasets.kinds import columns_line
 from ..errors import DataError
 from ..graph import CausalGraph, Variable
-from .catalog import Algorithm, assumptions, choose_test, find, refuse_unfit, run
+from .catalog import Search, assumptions, choose_test, find, refuse_unfit
 from .columns import ColumnKind, SearchedColumns, read_columns
 from .comparison import Comparison, compare
 from .equivalence import EquivalenceClass
@@ -172,10 +172,9 @@ def discover(
     refuse_unfit(chosen, read, knowledge, test)
     decided = choose_test(read, test) if chosen.tested else None
     read = _thin(read, decided, seed)
-    found = run(chosen, read, knowledge, decided, alpha, seed)
-    shares = None
-    if bootstrap:
-        shares = resample(chosen, read, knowledge, decided, alpha, resamples=bootstrap, seed=seed, jobs=jobs)
+    search = Search(chosen, read, knowledge, decided, alpha)
+    found = search.run(seed)
+    shares = resample(search, resamples=bootstrap, seed=seed, jobs=jobs) if bootstrap else None
     return Discovery(
         found,
         chosen.name,
@@ -187,7 +186,7 @@ def discover(
         len(read),
         read.dropped,
         assumptions(chosen, read, decided),
-        (*read.warnings, *found.conflicts, *_warnings(chosen, read, found, shares, alpha)),
+        (*read.warnings, *found.conflicts, *_warnings(search, found, shares)),
         seed,
         {name: version(name) for name in ("causal-learn", "numpy", "scipy")},
         read.variables,
@@ -203,9 +202,8 @@ def _thin(columns: SearchedColumns, test: str | None, seed: int) -> SearchedColu
     return replace(columns, values=columns.values[rows], groups=groups, warnings=(*columns.warnings, said))
 
 
-def _warnings(
-    algorithm: Algorithm, columns: SearchedColumns, found: EquivalenceClass, shares: Frequencies | None, alpha: float
-) -> Iterable[str]:
+def _warnings(search: Search, found: EquivalenceClass, shares: Frequencies | None) -> Iterable[str]:
+    algorithm, columns, alpha = search.algorithm, search.columns, search.alpha
     if "continuous" in columns.kinds and algorithm.kinds == ("continuous",):
         from .lingam import gaussian_noises
 

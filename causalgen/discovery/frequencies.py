@@ -11,10 +11,9 @@ from joblib import Parallel, delayed
 
 from ..errors import DataError
 from ..graph.parse import Pair
-from .catalog import Algorithm, run
+from .catalog import Search
 from .columns import SearchedColumns
 from .equivalence import reverse
-from .knowledge import Knowledge
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -67,28 +66,17 @@ class Frequencies:
         return pd.DataFrame(rows, columns=["a", "b", "adjacent", *MARKS])
 
 
-def bootstrap(
-    algorithm: Algorithm,
-    columns: SearchedColumns,
-    knowledge: Knowledge,
-    test: str | None,
-    alpha: float,
-    *,
-    resamples: int,
-    seed: int,
-    jobs: int = 1,
-) -> Frequencies:
+def bootstrap(search: Search, *, resamples: int, seed: int, jobs: int = 1) -> Frequencies:
     """Search `resamples` tables drawn with replacement, whole groups at a time where there are groups.
 
     Raises:
         DataError: All rows are of one group, or every resample made a column constant or a function of others.
     """
-    if columns.groups is not None and np.ptp(columns.groups) == 0:
+    groups = search.columns.groups
+    if groups is not None and np.ptp(groups) == 0:
         raise DataError("Expected at least two groups to resample; got one. Leave out the group or the resamples.")
     seeds = np.random.SeedSequence(seed).generate_state(resamples)
-    found = Parallel(n_jobs=jobs)(
-        delayed(_marks)(algorithm, columns, knowledge, test, alpha, int(one)) for one in seeds
-    )
+    found = Parallel(n_jobs=jobs)(delayed(_marks)(search, int(one)) for one in seeds)
     searched = [marks for marks in found if marks is not None]
     if not searched:
         raise DataError(
@@ -102,15 +90,13 @@ def bootstrap(
     return Frequencies(len(searched), shares)
 
 
-def _marks(
-    algorithm: Algorithm, columns: SearchedColumns, knowledge: Knowledge, test: str | None, alpha: float, seed: int
-) -> dict[Pair, str] | None:
+def _marks(search: Search, seed: int) -> dict[Pair, str] | None:
     """The mark of every pair in one resample, or None where a column is constant in it or a function of others."""
-    rows = draw_rows(columns, np.random.default_rng(seed))
-    values = columns.values[rows]
-    if (np.ptp(values, axis=0) == 0).any() or (test == "fisherz" and _singular(values)):
+    columns = search.columns
+    values = columns.values[draw_rows(columns, np.random.default_rng(seed))]
+    if (np.ptp(values, axis=0) == 0).any() or (search.test == "fisherz" and _singular(values)):
         return None
-    found = run(algorithm, replace(columns, values=values), knowledge, test, alpha, seed)
+    found = replace(search, columns=replace(columns, values=values)).run(seed)
     return {(a, b): found.mark(a, b) for a, b in combinations(columns.names, 2)}
 
 

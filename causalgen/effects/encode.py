@@ -1,17 +1,13 @@
 """The table of a question as the numbers that estimators take."""
 
 from collections.abc import Sequence
-from typing import Any
 
-import pandas as pd
-
-from ..graph import CausalGraph
 from .joint import encode_joint
 from .question import EffectQuestion
 from .single import encode_single
 from .table import EncodedTable
 
-__all__ = ["encode_question", "encode_table"]
+__all__ = ["encode_question"]
 
 
 def encode_question(question: EffectQuestion, used: Sequence[str] | None = None) -> EncodedTable:
@@ -28,19 +24,3 @@ def encode_question(question: EffectQuestion, used: Sequence[str] | None = None)
     """
     encode = encode_single if isinstance(question.treatment, str) else encode_joint
     return encode(question, question.used if used is None else used)
-
-
-def encode_table(
-    graph: CausalGraph,
-    table: pd.DataFrame,
-    treatment: str,
-    outcome: str,
-    adjustment: Sequence[str],
-    contrast: Any,
-    *,
-    weights: str | None = None,
-    cluster: str | None = None,
-) -> EncodedTable:
-    """`encode_question` of these words, until every caller has a question."""
-    question = EffectQuestion(graph, table, treatment, outcome, contrast, weights=weights, cluster=cluster)
-    return encode_question(question, adjustment)

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import InitVar, dataclass
 from functools import cached_property
-from typing import Any, TypedDict
+from typing import TYPE_CHECKING, Any, TypedDict
 
 import numpy as np
 import pandas as pd
@@ -13,6 +13,9 @@ from ..errors import DataError
 from ..graph import CausalGraph, Estimand
 from .find_estimand import find_estimand
 from .table import check_names
+
+if TYPE_CHECKING:
+    from .report import EffectReport
 
 __all__ = ["ContrastWords", "EffectQuestion", "QuestionWords"]
 
@@ -81,6 +84,20 @@ class EffectQuestion:
         attributes = graph.project([name for name in graph.nodes if not graph[name].is_image])
         for field, value in (("treatment", treatment), ("contrast", contrast), ("graph", attributes)):
             object.__setattr__(self, field, value)
+
+    @classmethod
+    def of_report(cls, graph: CausalGraph, table: pd.DataFrame, report: "EffectReport") -> "EffectQuestion":
+        """The question that a report answers, with columns of the kinds that it read; graph and table are given again."""
+        return cls(
+            graph,
+            table,
+            report.treatment,
+            report.outcome,
+            report.contrast,
+            weights=report.weights,
+            cluster=report.cluster,
+            variables={variable.name: variable for variable in report.variables},
+        )
 
     @cached_property
     def estimand(self) -> Estimand:

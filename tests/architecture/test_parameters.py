@@ -13,7 +13,7 @@ OPEN = {
     "datasets/table/arrays.py from_arrays": "",
     "datasets/table/index.py index_table": "",
     "datasets/table/load.py load_table": "",
-    "discovery/discover.py discover": "",
+    "discovery/discover.py discover": "a public function whose every keyword is part of the user's question",
     "effects/agreement.py agreement": "a public function whose every keyword is part of the user's question",
     "effects/estimate.py estimate_effect": "a public function whose every keyword is part of the user's question",
     "training/fit.py _train": "",

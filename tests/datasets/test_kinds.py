@@ -16,7 +16,8 @@ from causalgen.datasets.declared import declare_kinds, type_column
 from causalgen.datasets.hints import alike
 from causalgen.datasets.kinds import columns_line, read_values
 from causalgen.discovery.columns import read_columns
-from causalgen.effects.encode import encode_table
+from causalgen.effects.encode import encode_question
+from causalgen.effects.question import EffectQuestion
 from causalgen.errors import DataError, DataWarning, UnknownNameError
 from causalgen.graph import CausalGraph, Variable
 
@@ -129,7 +130,9 @@ def frame(values: Any) -> pd.DataFrame:
 
 
 def by_estimation(table: pd.DataFrame) -> Variable:
-    return encode_table(CausalGraph("a -> {b, c}; b -> c"), table, "b", "c", ["a"], (0.0, 1.0)).variables[2]
+    return encode_question(
+        EffectQuestion(CausalGraph("a -> {b, c}; b -> c"), table, "b", "c", (0.0, 1.0)), ["a"]
+    ).variables[2]
 
 
 def by_discovery(table: pd.DataFrame) -> Variable:
@@ -178,7 +181,7 @@ def test_a_declared_kind_goes_before_the_rule(kind: str) -> None:
     table, graph = frame(cycle(*range(8))), CausalGraph("a -> {b, c}; b -> c")
     declared = declare_kinds(graph, table, {"a": kind})
     assert declared["a"].kind == kind
-    assert encode_table(declared, table, "b", "c", ["a"], (0.0, 1.0)).variables[2].kind == kind
+    assert encode_question(EffectQuestion(declared, table, "b", "c", (0.0, 1.0)), ["a"]).variables[2].kind == kind
     assert read_columns(table, kinds={"a": kind}).kinds[2] == ("continuous" if kind == "continuous" else "discrete")
     assert load_table(table, "a -> {b, c}", variables={"a": {"kind": kind}}).graph["a"].kind == kind
 

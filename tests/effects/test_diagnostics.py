@@ -14,7 +14,8 @@ from causalgen.effects.diagnostics import Diagnostics, NegativeControl, examine
 from causalgen.effects.diagnostics.balance import balance
 from causalgen.effects.diagnostics.negative_controls import check_controls
 from causalgen.effects.diagnostics.words import holm
-from causalgen.effects.encode import encode_table
+from causalgen.effects.encode import encode_question
+from causalgen.effects.question import EffectQuestion
 from causalgen.errors import DataError, UnknownNameError
 from causalgen.graph import CausalGraph
 
@@ -59,7 +60,7 @@ def sound() -> EffectReport:
 
 def test_weighting_balances_a_confounder_and_costs_rows() -> None:
     rows = table(4_000)
-    found = balance(encode_table(GRAPH, rows, "t", "y", ("z",), (0, 1)))
+    found = balance(encode_question(EffectQuestion(GRAPH, rows, "t", "y", (0, 1)), ("z",)))
     (row,) = found.rows
     arms = [rows.z[rows.t == value] for value in (0, 1)]
     spread = np.sqrt((arms[0].var(ddof=0) + arms[1].var(ddof=0)) / 2)
@@ -79,7 +80,7 @@ def test_weighting_balances_a_confounder_and_costs_rows() -> None:
 def test_poor_overlap_is_doubted() -> None:
     rows = table(2_000)
     rows["t"] = (np.random.default_rng(1).random(2_000) < sigmoid(6 * rows.z)).astype(float)
-    found = balance(encode_table(GRAPH, rows, "t", "y", ("z",), (0, 1)))
+    found = balance(encode_question(EffectQuestion(GRAPH, rows, "t", "y", (0, 1)), ("z",)))
     assert found.doubtful
     assert min(arm.share_outside for arm in found.arms) > 0.2
 
@@ -89,11 +90,11 @@ def test_continuous_treatment_is_uncorrelated_after_its_mean_is_taken_out() -> N
     z = rng.normal(size=2_000)
     rows = pd.DataFrame({"z": z, "t": z + z**2 + rng.normal(size=2_000), "y": z + rng.normal(size=2_000)})
     graph = CausalGraph("z -> {t, y}; t -> y")
-    near = balance(encode_table(graph, rows, "t", "y", ("z",), (0.5, 1.5)))
+    near = balance(encode_question(EffectQuestion(graph, rows, "t", "y", (0.5, 1.5)), ("z",)))
     assert near.rows[0].before == pytest.approx(np.corrcoef(rows.z, rows.t)[0, 1])
     assert abs(near.rows[0].after) < 0.05
     assert near.histogram_frame().rows.empty
-    far = balance(encode_table(graph, rows, "t", "y", ("z",), (0.0, 9.0)))
+    far = balance(encode_question(EffectQuestion(graph, rows, "t", "y", (0.0, 9.0)), ("z",)))
     assert far.arms[1].share_outside > 0.8
     assert "t = 9 lies outside" in far.reading
     assert far.doubtful
@@ -102,9 +103,9 @@ def test_continuous_treatment_is_uncorrelated_after_its_mean_is_taken_out() -> N
 def test_labels_and_constants_among_the_covariates() -> None:
     rows = table(500).assign(k=np.random.default_rng(0).choice(list("abc"), 500), fixed=3.0)
     graph = CausalGraph("{z, k, fixed} -> {t, y}; t -> y")
-    found = balance(encode_table(graph, rows, "t", "y", ("z", "k", "fixed"), (0, 1)))
+    found = balance(encode_question(EffectQuestion(graph, rows, "t", "y", (0, 1)), ("z", "k", "fixed")))
     assert [row.covariate for row in found.rows] == ["z", "k=1", "k=2"]
-    none = balance(encode_table(graph, rows, "t", "y", (), (0, 1)))
+    none = balance(encode_question(EffectQuestion(graph, rows, "t", "y", (0, 1)), ()))
     assert none.rows == ()
     assert "no covariates" in none.reading
 
@@ -151,7 +152,7 @@ def test_what_is_no_control_by_the_graph_is_refused(
 def test_control_columns_that_do_not_suit(sound: EffectReport) -> None:
     with pytest.raises(DataError, match="'before' to vary"):
         check_controls(GRAPH, table().assign(before=1.0), sound, CONTROLS[:1])
-    with pytest.raises(DataError, match="'before'; got none"):
+    with pytest.raises(DataError, match="column for every attribute of the graph; 'before' has none"):
         check_controls(GRAPH, table().drop(columns="before"), sound, CONTROLS[:1])
     with pytest.raises(DataError, match="'sibling' to vary"):
         check_controls(GRAPH, table().assign(sibling="a"), sound, CONTROLS[1:])
@@ -203,7 +204,8 @@ def test_planted_faults_are_reasons() -> None:
     found = examine(GRAPH, rows, estimate_effect(GRAPH, rows, **QUESTION), negative_controls=["before"], simulations=2)
     reasons = "\n".join(found.reasons)
     assert "Negative control: rejected" in reasons
-    assert "Implied independence: rejected: instrument is independent of z" in reasons
+    assert "Implied independence: rejected: t is independent of before among rows with equal z" in reasons
+    assert "instrument is independent of z" not in reasons  # the set adjusts for z all the same
     assert found.summary[0].startswith(f"{len(found.reasons)} concerns among ")
 
 

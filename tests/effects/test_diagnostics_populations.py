@@ -16,7 +16,8 @@ from causalgen.effects.diagnostics.implied import check_independencies
 from causalgen.effects.diagnostics.negative_controls import check_controls
 from causalgen.effects.diagnostics.refit import refit
 from causalgen.effects.diagnostics.robustness import robustness
-from causalgen.effects.encode import encode_table
+from causalgen.effects.encode import encode_question
+from causalgen.effects.question import EffectQuestion
 from causalgen.effects.report import Estimate
 from causalgen.errors import DataError
 from causalgen.graph import CausalGraph, Variable
@@ -42,7 +43,7 @@ def repeated(copies: int) -> pd.DataFrame:
 def test_robustness_is_that_of_the_weighted_table() -> None:
     """The partial R2 of the weighted regression; intervals stand on its robust standard error."""
     table = weighted_table()
-    found = robustness(encode_table(GRAPH, table, "t", "y", ("z",), (0, 1), weights="w"))
+    found = robustness(encode_question(EffectQuestion(GRAPH, table, "t", "y", (0, 1), weights="w"), ("z",)))
     design = sm.add_constant(table[["t", "z"]])
     plain = sm.WLS(table["y"], design, weights=table["w"]).fit()
     robust = sm.WLS(table["y"], design, weights=table["w"]).fit(cov_type="HC1")
@@ -51,16 +52,16 @@ def test_robustness_is_that_of_the_weighted_table() -> None:
     assert found.r2_treatment_outcome == pytest.approx(t**2 / (t**2 + plain.df_resid), rel=1e-9)
     assert found.standard_error * found.design == pytest.approx(robust.bse["t"], rel=1e-6)
     assert found.t == pytest.approx(robust.tvalues["t"], rel=1e-6)
-    unweighted = robustness(encode_table(GRAPH, table, "t", "y", ("z",), (0, 1)))
+    unweighted = robustness(encode_question(EffectQuestion(GRAPH, table, "t", "y", (0, 1)), ("z",)))
     assert unweighted.effect != found.effect
     assert unweighted.design == 1.0
 
 
 def test_copies_in_clusters_tell_no_more_than_the_rows() -> None:
     """Without clusters 4 copies of every row would make the estimate look robust up to its interval."""
-    once = robustness(encode_table(GRAPH, weighted_table(500), "t", "y", ("z",), (0, 1)))
-    clustered = robustness(encode_table(GRAPH, repeated(4), "t", "y", ("z",), (0, 1), cluster="c"))
-    ignored = robustness(encode_table(GRAPH, repeated(4), "t", "y", ("z",), (0, 1)))
+    once = robustness(encode_question(EffectQuestion(GRAPH, weighted_table(500), "t", "y", (0, 1)), ("z",)))
+    clustered = robustness(encode_question(EffectQuestion(GRAPH, repeated(4), "t", "y", (0, 1), cluster="c"), ("z",)))
+    ignored = robustness(encode_question(EffectQuestion(GRAPH, repeated(4), "t", "y", (0, 1)), ("z",)))
     assert clustered.value == pytest.approx(once.value, rel=0.02)
     assert clustered.design == pytest.approx(2.0, rel=0.1)
     assert clustered.value_level == pytest.approx(once.value_level, rel=0.05)
@@ -78,7 +79,7 @@ def test_a_treatment_of_three_labels_is_doubted_as_it_was_estimated() -> None:
     table = three_arms(1_000, seed=0)
     question = QUESTION | {"contrast": ("none", "high"), "methods": ["linear adjustment"]}
     report = estimate_effect(graph, table, **question)
-    encoded = encode_table(graph, table, "t", "y", ("z",), ("none", "high"))
+    encoded = encode_question(EffectQuestion(graph, table, "t", "y", ("none", "high")), ("z",))
     again = refit(encoded, ["naive", "linear adjustment"])
     assert again["naive"].value == pytest.approx(report["naive"].value)
     assert robustness(encoded).effect == pytest.approx(report["linear adjustment"].value, rel=1e-9)
@@ -91,7 +92,7 @@ def test_a_treatment_of_three_labels_is_doubted_as_it_was_estimated() -> None:
 @pytest.mark.parametrize("population", ["whole", "treated", "control", "overlap"])
 def test_balance_brings_both_arms_to_the_population(population: str) -> None:
     table, _ = uneven_table(4_000, seed=0)
-    encoded = encode_table(GRAPH, table, "t", "y", ("z",), (0, 1))
+    encoded = encode_question(EffectQuestion(GRAPH, table, "t", "y", (0, 1)), ("z",))
     found = balance(encoded, population=population)
     assert found.population == population
     assert abs(found.rows[0].after) < 0.05 < abs(found.rows[0].before)
@@ -103,7 +104,7 @@ def test_balance_brings_both_arms_to_the_population(population: str) -> None:
 
 def test_balance_counts_sampling_weights() -> None:
     table = uneven_table(2_000, seed=0)[0].assign(w=lambda frame: np.where(frame["z"] > 0, 3.0, 1.0))
-    found = balance(encode_table(GRAPH, table, "t", "y", ("z",), (0, 1), weights="w"))
+    found = balance(encode_question(EffectQuestion(GRAPH, table, "t", "y", (0, 1), weights="w"), ("z",)))
     arms = [table[table["t"] == value] for value in (0, 1)]
     means = [np.average(arm["z"], weights=arm["w"]) for arm in arms]
     spread = [np.average((arm["z"] - mean) ** 2, weights=arm["w"]) for arm, mean in zip(arms, means, strict=True)]
@@ -116,7 +117,7 @@ def test_e_values_stand_on_the_risk_of_their_population() -> None:
     z = rng.integers(0, 2, 20_000)
     t = (rng.random(20_000) < 0.2 + 0.6 * z).astype(float)
     y = (rng.random(20_000) < 0.1 + 0.1 * t + 0.3 * z).astype(float)
-    encoded = encode_table(GRAPH, pd.DataFrame({"z": z, "t": t, "y": y}), "t", "y", ("z",), (0, 1))
+    encoded = encode_question(EffectQuestion(GRAPH, pd.DataFrame({"z": z, "t": t, "y": y}), "t", "y", (0, 1)), ("z",))
     for population, share in (("whole", 0.5), ("treated", 0.8), ("control", 0.2), ("overlap", 0.5)):
         (row,) = e_values(encoded, [Estimate("effect", 0.1)], population=population)
         risk = 0.1 + 0.3 * share

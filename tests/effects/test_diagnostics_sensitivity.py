@@ -9,7 +9,8 @@ from dowhy.causal_refuters.evalue_sensitivity_analyzer import EValueSensitivityA
 from causalgen.effects.diagnostics.confounder import draw_confounder, simulate_confounder
 from causalgen.effects.diagnostics.e_value import e_value, e_values, risk_ratio_of_difference
 from causalgen.effects.diagnostics.robustness import ALL, Robustness, benchmark_bounds, robustness, robustness_value
-from causalgen.effects.encode import encode_table
+from causalgen.effects.encode import encode_question
+from causalgen.effects.question import EffectQuestion
 from causalgen.effects.report import Estimate
 from causalgen.effects.table import EncodedTable
 from causalgen.errors import DataError
@@ -54,7 +55,7 @@ def hidden_table(rows: int = 2_000, seed: int = 1) -> pd.DataFrame:
 
 
 def encode(table: pd.DataFrame, contrast: tuple = (0.0, 1.0)) -> EncodedTable:
-    return encode_table(GRAPH, table, "t", "y", ("z", "w", "k"), contrast)
+    return encode_question(EffectQuestion(GRAPH, table, "t", "y", contrast), ("z", "w", "k"))
 
 
 # -- partial R2 ------------------------------------------------------------------------------------------------------
@@ -119,10 +120,12 @@ def test_adjusting_for_the_simulated_confounder_gives_the_closed_form() -> None:
 
 def test_collinear_and_constant_covariates_change_nothing() -> None:
     table = sound_table()
-    plain = robustness(encode_table(GRAPH, table, "t", "y", ("z", "w"), (0.0, 1.0)))
+    plain = robustness(encode_question(EffectQuestion(GRAPH, table, "t", "y", (0.0, 1.0)), ("z", "w")))
     doubled = CausalGraph("{z, w, again, fixed} -> {t, y}; t -> y")
     table = table.assign(again=2 * table.z + 1, fixed=1.0)
-    found = robustness(encode_table(doubled, table, "t", "y", ("z", "w", "again", "fixed"), (0.0, 1.0)))
+    found = robustness(
+        encode_question(EffectQuestion(doubled, table, "t", "y", (0.0, 1.0)), ("z", "w", "again", "fixed"))
+    )
     assert (found.effect, found.standard_error, found.df) == pytest.approx(
         (plain.effect, plain.standard_error, plain.df), rel=1e-8
     )
@@ -184,7 +187,7 @@ def test_simulated_confounder_does_not_repeat_a_table_drawn_under_its_seed() -> 
     rng = np.random.default_rng(0)
     z, t = rng.normal(size=(2, 500))
     table = pd.DataFrame({"z": z, "w": rng.normal(size=500), "k": "a", "t": t, "y": t + rng.normal(size=500)})
-    encoded = encode_table(GRAPH, table, "t", "y", ("z", "w"), (0.0, 1.0))
+    encoded = encode_question(EffectQuestion(GRAPH, table, "t", "y", (0.0, 1.0)), ("z", "w"))
     found = simulate_confounder(encoded, ["linear adjustment"], robustness(encoded), simulations=2, seed=0)
     assert max(row.spread for row in found.rows) < 0.2
     again = simulate_confounder(encoded, ["linear adjustment"], robustness(encoded), simulations=2, seed=0)

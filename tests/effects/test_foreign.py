@@ -13,9 +13,10 @@ import pytest
 from causalgen.effects import estimate_effect, through_dowhy
 from causalgen.effects.diagnostics import examine
 from causalgen.effects.diagnostics.refit import refit
-from causalgen.effects.encode import encode_table
+from causalgen.effects.encode import encode_question
 from causalgen.effects.estimators.methods import METHODS
 from causalgen.effects.estimators.words import FOREIGN
+from causalgen.effects.question import EffectQuestion
 from causalgen.errors import DataError, UnknownNameError
 from causalgen.graph import CausalGraph
 
@@ -78,7 +79,7 @@ def test_where_they_state_no_interval_a_bootstrap_does(few: dict[str, int]) -> N
 
 @pytest.mark.parametrize("word", [word for word in ADJUST if "analytic" not in METHODS[word].intervals])
 def test_without_an_interval_the_estimate_is_the_same_too(word: str) -> None:
-    encoded = encode_table(GRAPH, table("binary"), "drug", "pain", ["age", "site"], (0, 1))
+    encoded = encode_question(EffectQuestion(GRAPH, table("binary"), "drug", "pain", (0, 1)), ["age", "site"])
     found = refit(encoded, [word, "doubly robust"])
     assert found[word].value == pytest.approx(found["doubly robust"].value, abs=0.25 if word in ROUGH else 0.15)
     assert found[word].low is None

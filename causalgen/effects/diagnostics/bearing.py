@@ -1,6 +1,6 @@
 """Which rejected independencies bear on an effect: those whose missing edge would break its identification."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 from ...errors import GraphError, NotIdentifiableError
 from ...graph import (
@@ -13,7 +13,7 @@ from ...graph import (
     identify,
 )
 
-__all__ = ["breaking_edges", "cannot_bear", "repaired"]
+__all__ = ["break_together", "breaking_edges", "cannot_bear", "repaired", "touches"]
 
 
 def cannot_bear(row: Independence, graph: CausalGraph, estimand: Estimand) -> bool:
@@ -44,6 +44,37 @@ def breaking_edges(row: Independence, graph: CausalGraph, estimand: Estimand) ->
     if cannot_bear(row, graph, estimand):
         return ()
     return tuple(edge for edge, changed in _with_edge(row, graph) if not _holds(changed, estimand))
+
+
+def touches(row: Independence, estimand: Estimand) -> bool:
+    """Whether the independence is about the treatment or the outcome."""
+    return bool({row.x, row.y} & _ends(estimand))
+
+
+def break_together(rows: Iterable[Independence], graph: CausalGraph, estimand: Estimand) -> bool:
+    """Whether edges that are harmless one by one break the identification when all are drawn.
+
+    A variable that the graph ties neither to the treatment nor to the outcome becomes a confounder by two edges. Edges of
+    treatment and outcome point to them where they make no cycle; all others are hidden common causes.
+
+    >>> graph = CausalGraph("z -> {t, y}; t -> y; w")
+    >>> rows = [Independence("w", "t", ()), Independence("w", "y", ())]
+    >>> break_together(rows, graph, identify(graph, treatment="t", outcome="y"))
+    True
+    """
+    ends = _ends(estimand)
+    for row in rows:
+        edges = dict(_with_edge(row, graph))
+        effect = next((name for name in (row.x, row.y) if name in ends), "")
+        cause = row.y if effect == row.x else row.x
+        hidden = edges[f"{row.x} <-> {row.y}"]
+        graph = edges.get(f"{cause} -> {effect}", hidden) if effect and cause not in ends else hidden
+    return not _holds(graph, estimand)
+
+
+def _ends(estimand: Estimand) -> set[str]:
+    treatments = (estimand.treatment,) if isinstance(estimand.treatment, str) else estimand.treatment
+    return {*treatments, str(estimand.outcome)}
 
 
 def repaired(row: Independence, graph: CausalGraph, edge: str, estimand: Estimand) -> Estimand | None:

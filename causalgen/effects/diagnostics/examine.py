@@ -182,16 +182,7 @@ def examine(
     if not isinstance(report, EffectReport):
         raise DataError(f"Expected the report as an EffectReport from estimate_effect; got {type(report).__name__}.")
     check_simulations(simulations)
-    question = EffectQuestion(
-        graph,
-        table,
-        report.treatment,
-        report.outcome,
-        report.contrast,
-        weights=report.weights,
-        cluster=report.cluster,
-        variables={variable.name: variable for variable in report.variables},
-    )
+    question = EffectQuestion.of_report(graph, table, report)
     if not isinstance(report.treatment, str) and negative_controls:
         raise DataError(
             "Expected negative controls for one treatment; the report is about several. Examine the effect of each."

@@ -10,7 +10,7 @@ from ...datasets.declared import type_column, with_variables
 from ...errors import DataError, nearest
 from ...graph import CausalGraph, Estimand, Independence
 from ..report import Verdict
-from .bearing import breaking_edges, cannot_bear
+from .bearing import break_together, breaking_edges, cannot_bear, touches
 from .independence import independence_p_value
 from .words import holm, verdict
 
@@ -31,7 +31,7 @@ class TestedIndependence:
         adjusted: The p-value after Holm's correction for all tests of the graph.
         verdict: "rejected" when `adjusted` <= 0.05.
         rows: Rows used.
-        bears: Whether an edge between the two could break the identification of the effect; True where no effect is asked.
+        bears: Whether an edge between the two could break the identification of the effect; None where no effect is asked.
         breaking: The edges between the two that would break it; judged where the independence is rejected.
         consequence: What the estimate would be with such an edge, as text; empty where it was not estimated.
     """
@@ -41,7 +41,7 @@ class TestedIndependence:
     adjusted: float | None
     verdict: Verdict
     rows: int
-    bears: bool = True
+    bears: bool | None = None
     breaking: tuple[str, ...] = ()
     consequence: str = ""
 
@@ -74,10 +74,12 @@ class TestedIndependence:
 
     @property
     def _bearing(self) -> str:
-        if self.is_rejected and self.breaking:
+        if self.breaking:
             edges = " or ".join(self.breaking)
             return f" The effect would no longer be identified in this way if {edges} were true.{self.consequence}"
-        return "" if self.bears else " No edge between the two would change how the effect is identified."
+        if self.bears:
+            return " The edges that the rejected independencies deny would together break the identification of the effect."
+        return "" if self.bears is None else " No edge between the two would change how the effect is identified."
 
 
 @dataclass(frozen=True)
@@ -107,7 +109,7 @@ class ImpliedIndependencies:
             )
             return " ".join([nothing, *self.unread])
         words = f"{len(self.rejected)} of {len(self.tests)} independencies that the graph implies are rejected"
-        if bearing := [str(row.independence) for row in self.rejected if row.bears]:
+        if bearing := [str(row.independence) for row in self.rejected if row.bears is not False]:
             words += f": {'; '.join(bearing)}"
         if harmless := len(self.rejected) - len(bearing):
             words += (
@@ -174,7 +176,7 @@ def check_independencies(
         for (independence, p_value, count), corrected in zip(tested, adjusted, strict=True)
     ]
     if estimand is not None:
-        rows = [_judged(row, attributes, estimand) for row in rows]
+        rows = _judged_together([_judged(row, attributes, estimand) for row in rows], attributes, estimand)
         rows = _explained(rows, attributes, lambda row: _test(attributes, table, row, cluster, seed))
     return ImpliedIndependencies(tuple(rows), len(implied) - len(rows), unread)
 
@@ -185,6 +187,18 @@ def _judged(row: TestedIndependence, graph: CausalGraph, estimand: Estimand) -> 
         return replace(row, bears=not cannot_bear(row.independence, graph, estimand))
     breaking = breaking_edges(row.independence, graph, estimand)
     return replace(row, bears=bool(breaking), breaking=breaking)
+
+
+def _judged_together(
+    rows: list[TestedIndependence], graph: CausalGraph, estimand: Estimand
+) -> list[TestedIndependence]:
+    """The tests, where those of treatment and outcome bear on the effect if the edges that are harmless alone are not."""
+    harmless = [row.independence for row in rows if row.is_rejected and not row.bears]
+    if not any(touches(row, estimand) for row in harmless) or not break_together(harmless, graph, estimand):
+        return rows
+    return [
+        replace(row, bears=True) if row.is_rejected and touches(row.independence, estimand) else row for row in rows
+    ]
 
 
 def _explained(

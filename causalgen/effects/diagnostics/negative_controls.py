@@ -6,18 +6,19 @@ Reference:
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Literal
 
 import networkx as nx
 import pandas as pd
 
-from ...datasets.declared import type_column, with_variables
-from ...errors import DataError, nearest
+from ...datasets.declared import type_column
+from ...errors import DataError
 from ...graph import CausalGraph
 from ...graph.separation import open_path, write_path
-from ..encode import encode_table
+from ..encode import encode_question
 from ..estimators.methods import METHODS
+from ..question import EffectQuestion
 from ..report import EffectReport, Estimate, Verdict
 from ..table import EncodedTable
 from .refit import NAIVE, p_value, refit
@@ -112,12 +113,11 @@ def check_controls(
         UnknownNameError: A control is no node of the graph.
         DataError: By the graph the column is no negative control (the message shows the path), or it does not suit.
     """
-    graph = with_variables(graph, report.variables)
-    attributes = graph.project([name for name in graph.nodes if not graph[name].is_image])
+    question = EffectQuestion.of_report(graph, table, report)
     for control in controls:
-        _verify(graph, attributes, report, control)
+        _verify(graph, question.graph, report, control)
     sources = [row.source for row in report.estimates if row.kind == "adjusted" and row.source in METHODS]
-    found = [_estimates(attributes, table, report, control, [NAIVE, *sources], seed) for control in controls]
+    found = [_estimates(question, report, control, [NAIVE, *sources], seed) for control in controls]
     naive = holm([p_value(estimates[NAIVE], encoded) for estimates, encoded in found])
     rows = []
     for source in sources:
@@ -203,26 +203,16 @@ def _refuse_directed_path(
 
 
 def _estimates(
-    graph: CausalGraph,
-    table: pd.DataFrame,
-    report: EffectReport,
-    control: NegativeControl,
-    names: Sequence[str],
-    seed: int,
+    question: EffectQuestion, report: EffectReport, control: NegativeControl, names: Sequence[str], seed: int
 ) -> tuple[dict[str, Estimate], EncodedTable]:
     """Effects of, or on, one control, and the table behind them."""
-    if control.name not in table.columns:
-        raise DataError(
-            f"Expected a column for the negative control '{control.name}'; got none."
-            + nearest(control.name, map(str, table.columns))
-        )
-    adjustment, rows = list(report.estimand.adjustment), {"weights": report.weights, "cluster": report.cluster}
+    adjustment = list(report.estimand.adjustment)
     if control.role == "outcome":
-        encoded = encode_table(graph, table, _treatment(report), control.name, adjustment, report.contrast, **rows)
+        encoded = encode_question(replace(question, outcome=control.name), adjustment)
         return refit(encoded, _suited(names, encoded), population=report.population, seed=seed), encoded
-    contrast = control.contrast or _usual_contrast(graph, table[control.name], control.name)
-    held = [*adjustment, _treatment(report)]
-    encoded = encode_table(graph, table, control.name, report.outcome, held, contrast, **rows)
+    contrast = control.contrast or _usual_contrast(question.graph, question.table[control.name], control.name)
+    exposed = replace(question, treatment=control.name, contrast=contrast)
+    encoded = encode_question(exposed, [*adjustment, _treatment(report)])
     return refit(encoded, _suited(names, encoded), seed=seed), encoded
 
 
