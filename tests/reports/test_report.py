@@ -15,7 +15,15 @@ from causalgen.effects import EffectReport, Estimate
 from causalgen.errors import RunFolderError
 from causalgen.graph import CausalGraph, Variable
 from causalgen.metrics import MetricTable
-from causalgen.reports import DataSummary, EffectFindings, MechanismSummary, ReportContent, write_report
+from causalgen.reports import (
+    CITATIONS,
+    DataSummary,
+    EffectFindings,
+    MechanismSummary,
+    ReportContent,
+    citations,
+    write_report,
+)
 from causalgen.reports.first_screen import effect_answer, run_answer
 from causalgen.reports.folder import ReportFolder
 from causalgen.scm import StructuralCausalModel
@@ -120,6 +128,15 @@ def test_methods_used_are_cited_and_others_are_not(page: Page, bare: ReportConte
     assert "https://arxiv.org/abs/1906.04032" in links  # spline flow
     assert "https://example.org/data" in links
     assert not any("arxiv" in (a["href"] or "") for a in Page(write_report(tmp_path / "bare", bare)).all("a"))
+
+
+def test_every_entry_of_the_bibliography_is_read_whole() -> None:
+    entries = Path(citations.__file__).with_suffix(".bib").read_text(encoding="utf-8").count("\n@")
+    assert len(CITATIONS) == entries
+    for key, work in CITATIONS.items():
+        assert re.fullmatch(r"[A-Z]\..+\. .+\b(19|20)\d\d\.", work.text), key
+        assert work.use, key
+    assert CITATIONS["ssim"].text.endswith("structural similarity. IEEE Transactions on Image Processing 13(4), 2004.")
 
 
 def test_the_answer_is_three_sentences_with_numbers(full: ReportContent, page: Page) -> None:
