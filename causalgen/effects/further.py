@@ -2,13 +2,14 @@
 
 import json
 import warnings
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any, Literal
 
 import pandas as pd
 
-from ..errors import DataWarning
+from ..errors import CausalgenError, DataWarning
 from ..graph import CausalGraph
 from .adjusted import adjusted
 from .columns import Column, estimate_with_proxies
@@ -49,6 +50,7 @@ class FurtherQuestions:
         level: float = 0.95,
         seed: int = 0,
         rows: pd.DataFrame | None = None,
+        notes: list[str] | None = None,
     ) -> "FurtherAnswers":
         """Answer them for the effect of a question, with its adjustment set, weights and clusters.
 
@@ -58,6 +60,7 @@ class FurtherQuestions:
             level: Level of the intervals.
             seed: Seed of everything random.
             rows: The table for the proxies where that of the question lacks rows without assigned values.
+            notes: Takes the messages of questions that the table cannot answer; None to raise them.
 
         Raises:
             DataError, NotIdentifiableError, UnknownNameError, SupportError: As the functions that answer them.
@@ -67,19 +70,21 @@ class FurtherQuestions:
         words: dict[str, Any] = {"treatment": question.treatment, "outcome": question.outcome, **used}
         words |= {"level": level, "seed": seed}
         contrasted: dict[str, Any] = words | {"contrast": question.contrast}
-        groups, curve, units, proxies = [], None, None, None
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", DataWarning)  # every answer holds them
-            for name, cuts in self.by.items():
-                groups.append(effects_by_group(graph, table, by=name, bins=list(cuts) or 4, **contrasted))
-            if self.doses is not None:
-                grid = None if isinstance(self.doses, str) else self.doses
-                curve = dose_response(graph, table, values=grid, **words)
-            if self.units:
-                units = effects_by_unit(graph, table, **contrasted)
+            ask = partial(_ask, notes)
+            groups = [
+                ask(effects_by_group, graph, table, by=name, bins=list(cuts) or 4, **contrasted)
+                for name, cuts in self.by.items()
+            ]
+            grid = None if isinstance(self.doses, str) else self.doses
+            curve = None if self.doses is None else ask(dose_response, graph, table, values=grid, **words)
+            units = ask(effects_by_unit, graph, table, **contrasted) if self.units else None
+            given = table if rows is None else rows
+            proxies = None
             if self.proxies:
-                rows = table if rows is None else rows
-                proxies = estimate_with_proxies(graph, rows, columns=self.proxies, **contrasted)
+                proxies = ask(estimate_with_proxies, graph, given, columns=self.proxies, **contrasted)
+        groups = [frame for frame in groups if frame is not None]
         return FurtherAnswers(self, used, tuple(groups), curve, units, proxies)
 
 
@@ -137,6 +142,17 @@ class FurtherAnswers:
 
     def __str__(self) -> str:
         return self.describe()
+
+
+def _ask(notes: list[str] | None, function: Callable[..., Any], *arguments: Any, **words: Any) -> Any:
+    """The answer of a function; None, with its message noted, where it refuses and notes are taken."""
+    try:
+        return function(*arguments, **words)
+    except (CausalgenError, ImportError) as error:
+        if notes is None:
+            raise
+        notes.append(f"Not answered: {error}")
+        return None
 
 
 def unit_summary(units: pd.DataFrame) -> str:

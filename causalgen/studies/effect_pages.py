@@ -45,6 +45,7 @@ def write_effects(
             folder,
             doubt=findings.doubt,
             agreement=findings.agreement,
+            further=findings.further,
             graph=graph,
             table=findings.table,
             arguments=findings.arguments,

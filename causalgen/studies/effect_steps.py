@@ -25,6 +25,7 @@ from ..effects.concerns import Check, Subject, remark
 from ..errors import AbductionError, DataError, SupportWarning
 from ..reports import EffectFindings
 from ..scm import attribute_model
+from .further_steps import further_answers
 from .image_readers import ImageReaders
 from .model_on_data import ModelOnData
 from .study_sections import GROUP, Effect
@@ -37,7 +38,9 @@ __all__ = ["effect_findings"]
 IMPLIED_SAMPLES = 20_000
 
 
-def effect_findings(effect: Effect, model: ModelOnData, readers: ImageReaders, rows: int) -> EffectFindings:
+def effect_findings(
+    effect: Effect, model: ModelOnData, readers: ImageReaders, rows: int, every: pd.DataFrame | None = None
+) -> EffectFindings:
     """One effect from all sources, with its checks; the estimators see every row of the data and no image.
 
     Args:
@@ -45,8 +48,9 @@ def effect_findings(effect: Effect, model: ModelOnData, readers: ImageReaders, r
         model: The fitted model and its data.
         readers: Measurements and scores, which may be its outcome.
         rows: Greatest number of test units whose images are read.
+        every: Every row of the study's own table, where the effect has proxies.
     """
-    return _Sources(effect, model, readers, rows).findings()
+    return _Sources(effect, model, readers, rows).findings(every)
 
 
 class _Sources:
@@ -69,7 +73,7 @@ class _Sources:
         self.warnings: list[str] = []
         self.remarks: list[Check] = []
 
-    def findings(self) -> EffectFindings:
+    def findings(self, every: pd.DataFrame | None) -> EffectFindings:
         effect, arguments, table = self.effect, _arguments(self.effect), self.table
         report = estimate_effect(self.graph, table, **self.question, **arguments, seed=self.seed)
         doubt = self.examined(report) if effect.doubt else None
@@ -88,11 +92,15 @@ class _Sources:
             self.remark("The sources are shown and not tested against one another: that exists for one treatment.")
         if not self.whole:
             self.remark("The effects by model, images and generator average over all units, and are not compared.")
+        refused: list[str] = []
+        further = further_answers(effect, self.graph, table, every, self.seed, refused)
+        for note in refused:
+            self.remark(note)
         report = replace(
             report, warnings=(*report.warnings, *self.warnings), remarks=tuple(dict.fromkeys(self.remarks))
         )
         report = report.compare(*sources, truth=_truth(effect, self.data) if self.whole else None)
-        return EffectFindings(report, doubt, compared, table=table, arguments=arguments)
+        return EffectFindings(report, doubt, compared, table=table, arguments=arguments, further=further)
 
     @cached_property
     def table(self) -> pd.DataFrame:

@@ -20,6 +20,7 @@ from .effect_pages import write_effects
 from .effect_steps import effect_findings
 from .evaluation import Networks, evaluate_model, headline
 from .expected import CURVES, DATA, EFFECTS, GRIDS, METRICS, REPORT, STEPS, expected_seconds
+from .further_steps import study_rows
 from .grids import gallery
 from .image_readers import ImageReaders
 from .lock import FolderLock, refuse_in_use
@@ -131,7 +132,9 @@ def run_study(
                 found.changes = score_changes(readers.scores, [item.do for item in study.gallery], model, units)
             with _step(EFFECTS, folder, bars):
                 effects = bars.each("effects", study.effects)
-                found.effects = [effect_findings(effect, model, readers, units) for effect in effects]
+                found.effects = [
+                    effect_findings(effect, model, readers, units, study_rows(effect, study.data)) for effect in effects
+                ]
             sentences = [change_sentence(change) for change in lead_changes(found.changes)]
             folder.update(headline=found.quality, changes=sentences)
             with _step(REPORT, folder, bars):

@@ -16,6 +16,7 @@ __all__ = [
     "EvaluationPlan",
     "GalleryPlan",
     "Measured",
+    "Proxy",
     "Score",
     "TrainingPlan",
     "TrainingStage",
@@ -43,6 +44,20 @@ def _treatment(value: Any) -> Any:
 def _side(value: Any) -> Any:
     """One side of a contrast: a value, or a tuple of one for each treatment."""
     return tuple(map(scalar, value)) if isinstance(value, list | tuple) else scalar(value)
+
+
+def _by(value: Any) -> Any:
+    """Attributes that form groups, each with the values at which it is cut: `[sex, {age: [40, 60]}]`."""
+    entries = value if isinstance(value, list | tuple) else [value]
+    found: dict[str, tuple[float, ...]] = {}
+    for entry in entries:
+        named = entry if isinstance(entry, dict) else {entry: ()}
+        for name, cuts in named.items():
+            numbers = isinstance(cuts, list | tuple) and all(isinstance(cut, int | float) for cut in cuts)
+            if not isinstance(name, str) or not numbers:
+                raise PydanticCustomError("by", "Input should be attributes, each alone or as {attribute: [cut, cut]}")
+            found[name] = tuple(map(float, cuts))
+    return found
 
 
 Do = Annotated[dict[str, Scalar], Field(min_length=1)]
@@ -187,6 +202,19 @@ class Measured(_WithOptions):
     """A name in `causalgen.studies.measurements.MEASUREMENTS`, or module:function; further keys are its options."""
 
 
+class Proxy(StudySection):
+    """A column of the study's own table that stands for an attribute where its value is unknown."""
+
+    column: str
+    """The column, with a value in every row."""
+    source: Literal["measured", "predicted"]
+    """Whether its errors are those of a measurement, or of a fitted model."""
+    labelled_at_random: bool = False
+    """Whether the rows with a value of the attribute are a random sample; predictions need one."""
+    fitted_on: str | None = None
+    """Of a prediction: the column that marks the rows on which the model was fitted, or `none` for other data."""
+
+
 class Effect(StudySection):
     """One effect: do(treatment = b) against do(treatment = a) on the mean outcome."""
 
@@ -216,6 +244,14 @@ class Effect(StudySection):
     """An attribute that holds sampling weights."""
     simulations: Annotated[int, Field(ge=10)] = 30
     """Simulated tables per refuter."""
+    by: Annotated[dict[str, tuple[float, ...]], BeforeValidator(_by)] = {}
+    """Attributes in whose groups the effect is estimated; a continuous one is cut at quartiles, or as `{age: [40, 60]}`."""
+    doses: Literal["auto"] | Annotated[tuple[float, ...], Field(strict=False)] | None = None
+    """Values of a continuous treatment for a dose-response curve, or `auto` for a grid."""
+    units: bool = False
+    """Whether the effect in every row is estimated, by a causal forest."""
+    proxies: dict[str, Proxy] = {}
+    """By attribute: a column that measures or predicts it, where the study's own table has rows without its value."""
     doubt: bool = True
     """Whether sensitivity, balance, controls, implied independencies and the agreement of the sources are examined."""
     negative_controls: Annotated[tuple[str, ...], Field(strict=False)] = ()

@@ -1,10 +1,11 @@
 """Check a study against its graph before anything is trained; every fault names its line."""
 
 from collections.abc import Callable, Container, Iterator, Mapping
+from contextlib import suppress
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from ..errors import CausalgenError, DataError, StudyError
+from ..errors import CausalgenError, DataError, NotIdentifiableError, StudyError
 from ..grammar import check_value, compared_worlds, read_intervention
 from ..graph import CausalGraph, Estimand, Variable, identify
 from .image_readers import find_score, with_score
@@ -67,6 +68,8 @@ def _checks(study: Study, graph: CausalGraph) -> Iterator[Check]:
         if read is not None and effect.outcome not in graph and graph.images:
             extended = with_score(graph, effect.outcome, read.image or graph.images[0])
         yield from _effect_checks(extended, ("effects", i), effect)
+        if effect.proxies:
+            yield ("effects", i, "proxies"), partial(_proxied_rows, effect, study)
 
 
 def _effect_checks(graph: CausalGraph, loc: Loc, effect: Effect) -> Iterator[Check]:
@@ -81,6 +84,8 @@ def _effect_checks(graph: CausalGraph, loc: Loc, effect: Effect) -> Iterator[Che
                 yield (*loc, "contrast"), partial(_value, graph, name, value)
         if effect.methods is not None:
             yield (*loc, "methods"), partial(_methods, effect, graph)
+        if effect.by or effect.doses is not None or effect.units or effect.proxies:
+            yield from _further_checks(graph, loc, effect)
     if effect.cluster not in (None, GROUP):
         yield (*loc, "cluster"), partial(_attribute, graph, effect.cluster)
     if effect.weights is not None:
@@ -89,6 +94,20 @@ def _effect_checks(graph: CausalGraph, loc: Loc, effect: Effect) -> Iterator[Che
         yield (*loc, "negative_controls"), partial(_one_treatment, effect)
     for name in effect.negative_controls:
         yield (*loc, "negative_controls"), partial(_attribute, graph, name)
+
+
+def _further_checks(graph: CausalGraph, loc: Loc, effect: Effect) -> Iterator[Check]:
+    from .further_steps import further_checks  # loads what a study without such questions does not need
+
+    with suppress(NotIdentifiableError, DataError):  # reported at the effect itself
+        for entry, check in further_checks(effect, graph, _identified(graph, effect)):
+            yield (*loc, entry), check
+
+
+def _proxied_rows(effect: Effect, study: Study) -> None:
+    from .further_steps import study_rows
+
+    study_rows(effect, study.data)
 
 
 def _one_treatment(effect: Effect) -> None:

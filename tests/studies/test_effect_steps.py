@@ -269,6 +269,11 @@ def _check(path: Path) -> None:
         ("margin: 0", "greater than 0"),
         ("replicates: 3", "greater than or equal to 10"),
         ("doubts: true", "Did you mean 'doubt'?"),
+        ("by: [thickness]", "'pen' acts on 'thickness' in the graph"),
+        ("by: [{hurry: wide}]", "each alone or as {attribute: [cut, cut]}"),
+        ("by: hurri", "Did you mean 'hurry'?"),
+        ("doses: auto", "Expected a continuous treatment for a dose-response curve; 'pen' is binary"),
+        ("proxies: {intensity: {column: read, source: measured}}", "Expected a table of your own for proxies"),
     ],
 )
 def test_options_of_an_effect_are_checked_with_their_line(study_file: Path, added: str, message: str) -> None:

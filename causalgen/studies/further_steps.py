@@ -1,0 +1,103 @@
+"""Further questions about an effect of a study: in groups, along doses, in each row, and with columns known by proxy."""
+
+from collections.abc import Iterator
+from functools import partial
+
+import numpy as np
+import pandas as pd
+
+from ..datasets.table import read_table
+from ..effects.adjusted import adjusted
+from ..effects.columns import Column, marked_rows
+from ..effects.further import FurtherAnswers, FurtherQuestions
+from ..effects.groups import check_by
+from ..effects.question import EffectQuestion
+from ..errors import DataError, nearest
+from ..graph import CausalGraph, Estimand
+from .data_section import OwnData, Source
+from .sources import own_index
+from .study_sections import Effect
+
+__all__ = ["further_answers", "further_checks", "study_rows"]
+
+
+def further_answers(
+    effect: Effect, graph: CausalGraph, table: pd.DataFrame, rows: pd.DataFrame | None, seed: int, notes: list[str]
+) -> FurtherAnswers | None:
+    """The answers to all questions that the table can answer, the others as notes; None without questions.
+
+    Args:
+        effect: The effect.
+        graph: The graph of the table.
+        table: The rows of the study.
+        rows: Those of its own table, rows without assigned values included; None without proxies.
+        seed: Seed of everything random.
+        notes: Takes what cannot be answered.
+    """
+    columns = []
+    for name, proxy in effect.proxies.items():
+        assert rows is not None
+        fitted = marked_rows(rows, proxy.fitted_on) if proxy.source == "predicted" else None
+        random = proxy.labelled_at_random
+        columns.append(Column(name, proxy.source, proxy=proxy.column, labelled_at_random=random, fitted_on=fitted))
+    questions = FurtherQuestions(effect.by, effect.doses, effect.units, columns)
+    if not questions:
+        return None
+    words = {name: getattr(effect, name) for name in ("adjustment", "instrument", "weights", "cluster")}
+    question = EffectQuestion(graph, table, effect.treatment, effect.outcome, effect.contrast, **words)
+    return questions.answer(graph, question, level=effect.level, seed=seed, rows=rows, notes=notes)
+
+
+def study_rows(effect: Effect, data: Source) -> pd.DataFrame | None:
+    """Every row of the study's own table, for the proxies of an effect: missing values stay; None without proxies.
+
+    Args:
+        effect: The effect.
+        data: The data of the study.
+
+    Raises:
+        DataError: The study has no table of its own, or a column does not exist.
+    """
+    if not effect.proxies:
+        return None
+    if not isinstance(data, OwnData):
+        raise DataError(
+            "Expected a table of your own for proxies; a data set of the catalog has every value. Leave them out."
+        )
+    index, raw, found = own_index(data), read_table(data.table), {}
+    for name, attribute in index.attributes.items():
+        labels = attribute.variable.labels
+        values = attribute.values if labels is None else np.array([*labels, None], dtype=object)[attribute.values]
+        found[name] = pd.Series(values).mask(attribute.missing)
+    named = [column for proxy in effect.proxies.values() for column in (proxy.column, proxy.fitted_on)]
+    for column in named:
+        if column in (None, "none"):
+            continue
+        if column not in raw:
+            raise DataError(
+                f"Expected a column '{column}' in '{index.name}'; got none." + nearest(str(column), raw.columns)
+            )
+        found.setdefault(str(column), raw[column].reset_index(drop=True))
+    return pd.DataFrame(found).set_axis(index.labels)
+
+
+def further_checks(effect: Effect, graph: CausalGraph, estimand: Estimand) -> Iterator[tuple[str, partial]]:
+    """Checks of the questions against the graph, each with the entry that it concerns."""
+    asked = {"by": effect.by, "doses": effect.doses is not None, "units": effect.units, "proxies": effect.proxies}
+    for entry in (entry for entry, given in asked.items() if given):
+        yield entry, partial(adjusted, estimand)
+    attributes = graph.project(graph.attributes)
+    for name in effect.by if estimand.method == "backdoor" else ():
+        yield "by", partial(check_by, attributes, estimand, name)
+    if effect.doses is not None:
+        yield "doses", partial(_continuous, graph, str(effect.treatment))
+    for name in effect.proxies:
+        yield "proxies", partial(graph.require, name)
+
+
+def _continuous(graph: CausalGraph, treatment: str) -> None:
+    if graph[treatment].kind != "continuous":
+        raise DataError(
+            f"Expected a continuous treatment for a dose-response curve; '{treatment}' is {graph[treatment].kind}. Leave "
+            "`doses` out."
+        )

@@ -1,0 +1,75 @@
+"""Further questions of a study's own table: answered with its holes, refused where they have no answer."""
+
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from causalgen.errors import StudyError
+from causalgen.studies.further_steps import further_answers, study_rows
+from causalgen.studies.schema import Study, load_study
+from causalgen.studies.sources import load_data, study_graph
+from causalgen.studies.validate import check_study
+
+ROWS = 300
+FILE = """name: trial
+data: {table: trial.csv, graph: "{age, sex} -> {drug, pain}; drug -> pain", missing: drop}
+effects:
+  - treatment: drug
+    outcome: pain
+    contrast: ["no", "yes"]
+"""
+ASKED = "    by: [sex, {age: [0, 99]}]\n    proxies: {pain: {column: pain read, source: measured}}\n"
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    """Pain is known in two of three rows, its reading in all."""
+    random = np.random.default_rng(0)
+    drug, age = np.arange(ROWS) % 2, random.normal(size=ROWS)
+    pain = 2 * drug + age + random.normal(size=ROWS)
+    frame = pd.DataFrame({"age": age, "sex": np.where(np.arange(ROWS) % 4 < 2, "f", "m"), "drug": drug})
+    frame["drug"] = frame["drug"].map({0: "no", 1: "yes"})
+    frame["pain"] = np.where(np.arange(ROWS) % 3 == 0, np.nan, pain)
+    frame["pain read"] = 5 + 0.5 * pain + 0.1 * random.normal(size=ROWS)
+    frame.to_csv(tmp_path / "trial.csv", index=False)
+    return tmp_path
+
+
+def read(folder: Path, asked: str) -> Study:
+    (folder / "study.yaml").write_text(FILE + asked)
+    study = load_study(folder / "study.yaml")
+    check_study(study, study_graph(study))
+    return study
+
+
+def test_groups_and_proxies_are_answered_and_the_rest_is_noted(folder: Path) -> None:
+    study = read(folder, ASKED)
+    effect, data, notes = study.effects[0], load_data(study.data), []
+    rows = study_rows(effect, study.data)
+    assert rows is not None
+    assert (len(rows), int(rows["pain"].notna().sum())) == (ROWS, 200)
+    found = further_answers(effect, data.graph, data.frame(), rows, 0, notes)
+    assert found is not None
+    assert [frame.attrs["by"] for frame in found.groups] == ["sex"]
+    assert "above 99 has 0 rows" in notes[0]
+    assert found.proxies is not None
+    assert found.proxies["calibrated measurement"].covers(2)
+    assert found.proxies.rows_used == ROWS
+    assert load_study(folder / "study.yaml").to_yaml() == study.to_yaml()
+
+
+@pytest.mark.parametrize(
+    ("asked", "message"),
+    [
+        ("    proxies: {pain: {column: pane read, source: measured}}\n", "Did you mean 'pain read'?"),
+        ("    proxies: {pian: {column: pain read, source: measured}}\n", "Did you mean 'pain'?"),
+        ("    proxies: {pain: {column: pain read, source: guessed}}\n", "'predicted'"),
+    ],
+)
+def test_proxies_are_checked_with_their_line(folder: Path, asked: str, message: str) -> None:
+    with pytest.raises(StudyError) as refused:
+        read(folder, asked)
+    assert "study.yaml, line 7: " in str(refused.value)
+    assert message in str(refused.value)
