@@ -30,7 +30,7 @@ def further_answers(
         effect: The effect.
         graph: The graph of the table.
         table: The rows of the study.
-        rows: Those of its own table, rows without assigned values included; None without proxies.
+        rows: Those of the user's table, rows without assigned values included; None without proxies.
         seed: Seed of everything random.
         notes: Takes what cannot be answered.
     """
@@ -56,7 +56,7 @@ def study_rows(effect: Effect, data: Source) -> pd.DataFrame | None:
         data: The data of the study.
 
     Raises:
-        DataError: The study has no table of its own, or a column does not exist.
+        DataError: The study has no table of the user, or a column does not exist.
     """
     if not effect.proxies:
         return None
