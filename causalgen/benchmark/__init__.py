@@ -4,15 +4,25 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from .plan import BenchmarkOptions
     from .run import BenchmarkResult, run_benchmark
     from .settings import BENCHMARKS, Benchmark, load_benchmark
     from .study import study_benchmark
 
-__all__ = ["BENCHMARKS", "Benchmark", "BenchmarkResult", "load_benchmark", "run_benchmark", "study_benchmark"]
+__all__ = [
+    "BENCHMARKS",
+    "Benchmark",
+    "BenchmarkOptions",
+    "BenchmarkResult",
+    "load_benchmark",
+    "run_benchmark",
+    "study_benchmark",
+]
 
 _HOMES = {
     "BENCHMARKS": "settings",
     "Benchmark": "settings",
+    "BenchmarkOptions": "plan",
     "BenchmarkResult": "run",
     "load_benchmark": "settings",
     "run_benchmark": "run",

@@ -11,26 +11,24 @@ import json
 import shutil
 import time
 import warnings
-from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import torch
-from rich.progress import Progress
 
 from ..errors import DivergenceError, RunFolderError, SupportWarning
 from ..files import write_whole
 from ..machine import MemoryMeter
 from ..mechanisms import Abductive
 from ..mechanisms.catalog import mechanism_class
-from ..metrics import Readers, evaluate, protocol_named
+from ..metrics import evaluate, protocol_named
 from ..nn import seeded
 from ..scm import StructuralCausalModel, load, save
 from ..spreadsheets import write_csv
 from ..training import FitConfig, Stage, fit, tune_counterfactuals
 from .grids import grid_hook
-from .settings import Cell, Form
+from .settings import Cell
 from .shared import Shared
 
 __all__ = ["CELL", "has_model", "read_cell", "run_cell"]
@@ -58,41 +56,22 @@ def read_cell(folder: Path) -> dict[str, Any]:
         ) from None
 
 
-def run_cell(
-    cell: Cell,
-    shared: Shared,
-    folder: Path,
-    *,
-    form: Form,
-    queries: tuple[str, ...],
-    protocols: tuple[str, ...],
-    fingerprint: str,
-    attributes: Callable[[], StructuralCausalModel],
-    base: Path | None = None,
-    bars: Progress | None = None,
-) -> dict[str, Any]:
+def run_cell(cell: Cell, shared: Shared) -> dict[str, Any]:
     """Train, time and evaluate one cell, or continue an earlier attempt; finished parts are read.
 
-    A finished cell that was not evaluated under one of the protocols is evaluated under that one.
+    A finished cell that was not evaluated under one of the protocols is evaluated under that one. A fine-tuned cell whose
+    base cell failed is left out.
 
     Training that diverges or runs out of memory does not stop the benchmark: the cell records it, and the next call tries
     it again, whatever its settings.
 
-    Args:
-        cell: The cell.
-        shared: What all cells share.
-        folder: The cell's folder.
-        form: Settings for this machine.
-        queries: Attributes to intervene on, one at a time.
-        protocols: Names of the protocols.
-        fingerprint: Hash of everything that the figures depend on.
-        attributes: Gives the fitted attribute mechanisms of the cell's seed.
-        base: For a fine-tuned cell, the folder of its base cell.
-        bars: Rich progress bars.
-
     Raises:
         RunFolderError: The folder holds a cell with other settings that did not fail.
     """
+    if cell.tuned and not has_model(_base(cell, shared)):
+        return {}
+    folder = shared.folder / "cells" / cell.folder
+    fingerprint = cell.fingerprint(shared.plan.form, shared.plan.source)
     record = read_cell(folder)
     if record.get("fingerprint", fingerprint) != fingerprint:
         if record["status"] != "failed":
@@ -101,16 +80,17 @@ def run_cell(
                 "--out, or delete this one."
             )
         record = _begin_again(folder)
+    protocols = shared.plan.benchmark.protocols
     if record.get("status") == "finished" and all(_metrics(folder, name).exists() for name in protocols):
         return record
     folder.mkdir(parents=True, exist_ok=True)
     record |= cell.model_dump(mode="json") | {"label": cell.label, "fingerprint": fingerprint, "status": "running"}
     _write(folder, record)
     try:
-        scm = _model(cell, shared, folder, record, form, attributes, base, bars)
+        scm = _model(cell, shared, folder, record)
         if "seconds_per_1000" not in record:
             record |= _speed(scm, shared)
-        _measure(scm, shared, folder, form, queries, protocols, record, bars)
+        _measure(scm, shared, folder, record)
         record |= {"status": "finished", "error": None}
     except DivergenceError as error:
         record |= {"status": "failed", "error": str(error)}
@@ -120,6 +100,11 @@ def run_cell(
     finally:
         _write(folder, record)
     return record
+
+
+def _base(cell: Cell, shared: Shared) -> Path:
+    """The folder of the cell that a fine-tuned one starts from."""
+    return shared.folder / "cells" / cell.model_copy(update={"tuned": False}).folder
 
 
 def has_model(folder: Path) -> bool:
@@ -141,39 +126,18 @@ def _begin_again(folder: Path) -> dict[str, Any]:
     return {}
 
 
-def _model(
-    cell: Cell,
-    shared: Shared,
-    folder: Path,
-    record: dict[str, Any],
-    form: Form,
-    attributes: Callable[[], StructuralCausalModel],
-    base: Path | None,
-    bars: Progress | None,
-) -> StructuralCausalModel:
+def _model(cell: Cell, shared: Shared, folder: Path, record: dict[str, Any]) -> StructuralCausalModel:
     """The fitted model, trained or read."""
     if has_model(folder):
-        return _on_device(load(folder / "model", trust_code=shared.trust_code), shared)
-    fitted = attributes() if base is None else None  # shared by all cells of a seed: not part of this cell's cost
-    meter, began = MemoryMeter(shared.device), time.perf_counter()
+        return _read(folder, shared)
+    fitted = None if cell.tuned else shared.attributes(cell.seed)  # shared by all cells of a seed: not this cell's cost
+    meter, began = MemoryMeter(shared.plan.device), time.perf_counter()
     try:
-        if base is None:
-            assert fitted is not None
-            checkpoints = folder / f"checkpoints-{record['fingerprint']}"
-            scm = _trained(cell, shared, folder, checkpoints, form, fitted, bars)
+        if fitted is not None:
+            scm = _trained(cell, shared, folder, fitted)
         else:
-            scm = _on_device(load(base / "model", trust_code=shared.trust_code), shared)
-            record.setdefault("seconds", read_cell(base)["seconds"])  # the base cell is part of the cost
-            history = tune_counterfactuals(
-                scm,
-                shared.data,
-                shared.tutors,
-                image=shared.image,
-                config=cell.recipe.tuning,
-                seed=cell.seed,
-                bars=bars,
-            )
-            write_csv(history, folder / "tuning.csv")
+            record.setdefault("seconds", read_cell(_base(cell, shared))["seconds"])  # the base cell is part of the cost
+            scm = _tuned(cell, shared, folder)
     finally:
         record["seconds"] = round(record.get("seconds", 0.0) + time.perf_counter() - began, 2)
         record["memory_mib"] = max(record.get("memory_mib") or 0.0, meter.peak() or 0.0) or None
@@ -186,25 +150,34 @@ def _model(
     return scm
 
 
-def _trained(
-    cell: Cell,
-    shared: Shared,
-    folder: Path,
-    checkpoints: Path,
-    form: Form,
-    fitted: StructuralCausalModel,
-    bars: Progress | None,
-) -> StructuralCausalModel:
+def _read(folder: Path, shared: Shared) -> StructuralCausalModel:
+    """The model of a cell, on the device of the benchmark."""
+    return load(folder / "model", trust_code=shared.plan.trust_code).to(torch.device(shared.plan.device))
+
+
+def _tuned(cell: Cell, shared: Shared, folder: Path) -> StructuralCausalModel:
+    """The model of the base cell after counterfactual fine-tuning."""
+    scm = _read(_base(cell, shared), shared)
+    history = tune_counterfactuals(
+        scm, shared.data, shared.tutors, image=shared.image, config=cell.recipe.tuning, seed=cell.seed, bars=shared.bars
+    )
+    write_csv(history, folder / "tuning.csv")
+    return scm
+
+
+def _trained(cell: Cell, shared: Shared, folder: Path, fitted: StructuralCausalModel) -> StructuralCausalModel:
     """Only the image learns; the attribute mechanisms are fitted already and stay fixed."""
+    form, image = shared.plan.form, shared.image
     fitted.requires_grad_(False)
     with seeded(cell.seed):
-        mechanism = mechanism_class(cell.mechanism, shared.image, trust_code=shared.trust_code)
-        image = {"mechanism": mechanism, **cell.recipe.options}
-        scm = StructuralCausalModel(shared.data.graph, {**fitted.mechanisms, shared.image: image})
-    default = FitConfig(device=shared.device, seed=cell.seed)
+        mechanism = mechanism_class(cell.mechanism, image, trust_code=shared.plan.trust_code)
+        options = {"mechanism": mechanism, **cell.recipe.options}
+        scm = StructuralCausalModel(shared.data.graph, {**fitted.mechanisms, image: options})
+    default = FitConfig(device=shared.plan.device, seed=cell.seed)
     stage: Stage = replace(default.images, **cell.recipe.images.model_dump(exclude_none=True))
-    hook = grid_hook(scm, shared.data, shared.image, folder / "grids", epochs=stage.epochs, grids=form.grids)
-    fit(scm, shared.data, replace(default, images=stage), out=checkpoints, bars=bars, on_epoch=hook)
+    hook = grid_hook(scm, shared.data, image, folder / "grids", epochs=stage.epochs, grids=form.grids)
+    checkpoints = folder / f"checkpoints-{cell.fingerprint(form, shared.plan.source)}"
+    fit(scm, shared.data, replace(default, images=stage), out=checkpoints, bars=shared.bars, on_epoch=hook)
     return scm.requires_grad_(True)
 
 
@@ -224,8 +197,7 @@ def _speed(scm: StructuralCausalModel, shared: Shared) -> dict[str, Any]:
         if scm.like.is_cuda:
             torch.cuda.synchronize()
 
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", SupportWarning)
+    with warnings.catch_warnings(action="ignore", category=SupportWarning):
         once()
         began = time.perf_counter()
         once()
@@ -233,33 +205,22 @@ def _speed(scm: StructuralCausalModel, shared: Shared) -> dict[str, Any]:
     return {"seconds_per_1000": round(seconds, 3)}
 
 
-def _measure(
-    scm: StructuralCausalModel,
-    shared: Shared,
-    folder: Path,
-    form: Form,
-    queries: tuple[str, ...],
-    protocols: tuple[str, ...],
-    record: dict[str, Any],
-    bars: Progress | None,
-) -> None:
+def _measure(scm: StructuralCausalModel, shared: Shared, folder: Path, record: dict[str, Any]) -> None:
     """All metrics under every protocol; the units and queries are the same in all cells, whatever their seed."""
+    benchmark, form = shared.plan.benchmark, shared.plan.form
     notes = record.setdefault("notes", {})
-    for name in protocols:
+    for name in benchmark.protocols:
         path = _metrics(folder, name)
         if path.exists():
             continue
-        readers = Readers(shared.measure, predictors=shared.predictors, latents=shared.latents, image=shared.image)
         protocol = replace(protocol_named(name), rows=form.rows, cycle_rows=form.cycle_rows, particles=form.particles)
-        table = evaluate(scm, shared.data, queries=queries, readers=readers, protocol=protocol, bars=bars)
+        table = evaluate(
+            scm, shared.data, queries=benchmark.queries, readers=shared.readers, protocol=protocol, bars=shared.bars
+        )
         temporary = path.with_suffix(".part")
         write_csv(table.to_frame(), temporary)
         temporary.replace(path)
         notes[name] = list(table.notes)
-
-
-def _on_device(scm: StructuralCausalModel, shared: Shared) -> StructuralCausalModel:
-    return scm.to(next(next(iter(shared.predictors.values())).parameters()).device)
 
 
 def _out_of_memory(cell: Cell) -> str:

@@ -3,6 +3,7 @@
 import hashlib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -12,14 +13,16 @@ from rich.progress import Progress
 from torch import Tensor
 
 from ..datasets import Dataset, Truth
-from ..metrics import Space
+from ..metrics import Readers
+from ..metrics.spaces import kept_latents
 from ..nn import seeded
-from ..predictors import AttributePredictor
+from ..predictors import PUBLISHED, AttributePredictor, attribute_predictors
+from ..predictors.attributes import TUTOR_SEED
 from ..scm import StructuralCausalModel, load, save
-from ..studies.measurements import Measurement
-from ..training import FitConfig, Stage, fit
+from ..training import FitConfig, fit
+from .plan import Plan
 
-__all__ = ["Shared", "fitted_attributes", "remembered", "with_memory"]
+__all__ = ["Shared", "fitted_attributes", "remembered", "share", "with_memory"]
 
 
 @dataclass(frozen=True)
@@ -27,36 +30,61 @@ class Shared:
     """Everything a cell needs that does not depend on its mechanism.
 
     Args:
+        plan: The call.
+        folder: The benchmark's folder.
         data: The data set; its truth caches its answers.
-        image: Name of the image node.
-        measure: Measurements by attribute, which cache their results.
-        predictors: Attribute predictors of the evaluation.
+        readers: What reads the images in the evaluation; measurements cache their results.
         tutors: Other attribute predictors, from another seed, for fine-tuning; empty without it.
-        latents: Latent space in which minimality is measured.
-        device: Device of the computation.
-        trust_code: Whether mechanisms that are not causalgen's may be imported.
+        bars: Rich progress bars.
     """
 
+    plan: Plan
+    folder: Path
     data: Dataset
-    image: str
-    measure: Mapping[str, Measurement]
-    predictors: Mapping[str, AttributePredictor]
+    readers: Readers
     tutors: Mapping[str, AttributePredictor]
-    latents: Space
-    device: str
-    trust_code: bool = False
+    bars: Progress | None = None
+
+    @property
+    def image(self) -> str:
+        """Name of the image node."""
+        return self.data.graph.images[0]
+
+    def attributes(self, seed: int) -> StructuralCausalModel:
+        """The fitted attribute mechanisms of a seed."""
+        stage = replace(FitConfig().attributes, **self.plan.form.attributes.model_dump(exclude_none=True))
+        config = FitConfig(attributes=stage, device=self.plan.device, seed=seed)
+        return fitted_attributes(self.data, self.folder / "shared" / f"attributes-seed{seed}", config, self.bars)
+
+
+def share(plan: Plan, folder: Path, bars: Progress) -> Shared:
+    """Load the data, and read or train what all cells share."""
+    data, place = with_memory(plan.load_data(bars)), folder / "shared"
+    image, epochs = data.graph.images[0], plan.form.latent_epochs
+    config = replace(PUBLISHED, epochs=plan.form.predictor_epochs, device=plan.device)
+    predict = partial(attribute_predictors, data, image=image, config=config, bars=bars)
+    readers = Readers(
+        measure={name: remembered(function) for name, function in plan.measurements().items()},
+        predictors=predict(place / "predictors"),
+        latents=kept_latents(data, place / "latents", image=image, epochs=epochs, device=plan.device, bars=bars),
+        image=image,
+    )
+    tutors = predict(place / "tutors", seed=TUTOR_SEED) if plan.tuned else {}
+    for tutor in tutors.values():
+        tutor.requires_grad_(False)
+    return Shared(plan, folder, data, readers, tutors, bars)
 
 
 def fitted_attributes(
-    data: Dataset, folder: Path, *, stage: Stage, seed: int, device: str, bars: Progress | None = None
+    data: Dataset, folder: Path, config: FitConfig, bars: Progress | None = None
 ) -> StructuralCausalModel:
-    """The attributes without the image, fitted from a seed: read from the folder, or trained and kept there."""
+    """The attributes without the image, fitted: read from the folder, or trained and kept there."""
     if not (folder / "model.json").is_file():
-        graph = data.graph.project([name for name in data.graph.nodes if not data.graph[name].is_image])
-        with seeded(seed):
+        graph = data.graph.project(data.graph.attributes)
+        with seeded(config.seed):
             scm = StructuralCausalModel(graph)
         splits = {split: {n: data.part(split)[n] for n in graph.nodes} for split in ("train", "validation")}
-        fit(scm, splits, FitConfig(attributes=stage, device=device, seed=seed), bars=bars)
+        fit(scm, splits, config, bars=bars)
         save(scm, folder)
     return load(folder)
 

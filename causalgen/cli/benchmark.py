@@ -66,7 +66,7 @@ def benchmark(
     """
     numbers = [_seed(word) for word in _words(seeds)]
     with failures():
-        from ..benchmark import run_benchmark
+        from ..benchmark import BenchmarkOptions, run_benchmark
         from ..benchmark.settings import BENCHMARKS
         from ..files import write_whole
         from ..studies.schema import load_study
@@ -77,11 +77,11 @@ def benchmark(
         folder = out or Path("benchmarks") / (f"{name}-smoke" if smoke else name)
 
         try:
-            result = run_benchmark(
-                source, folder, mechanisms=_words(mechanisms) if mechanisms is not None else None, seeds=numbers,
-                protocols=_words(protocols) if protocols is not None else None, rows=rows, epochs=epochs,
-                batch_size=batch_size, device=device, smoke=smoke, command=["causalgen", *sys.argv[1:]],
+            options = BenchmarkOptions(
+                None if mechanisms is None else _words(mechanisms), numbers,
+                None if protocols is None else _words(protocols), rows, epochs, batch_size, device, smoke,
             )  # fmt: skip
+            result = run_benchmark(source, folder, options=options, command=["causalgen", *sys.argv[1:]])
         except KeyboardInterrupt as stop:
             typer.echo(
                 f"\n{stopped_by(stop)} Finished work is kept in {folder}; the same command continues from there.",

@@ -8,8 +8,6 @@ from .imports import PACKAGE
 MOST = 8
 OPEN = {
     "audit/audit.py audit": "",
-    "benchmark/cell.py run_cell": "",
-    "benchmark/run.py run_benchmark": "",
     "datasets/table/arrays.py from_arrays": "",
     "datasets/table/index.py index_table": "",
     "datasets/table/load.py load_table": "",

@@ -11,28 +11,33 @@ import pandas as pd
 import pytest
 import torch
 
-from causalgen.benchmark import BenchmarkResult, run_benchmark
+from causalgen.benchmark import BenchmarkOptions, BenchmarkResult, run_benchmark
 from causalgen.benchmark import cell as benchmark_cell
 from causalgen.benchmark import grids as benchmark_grids
-from causalgen.benchmark import run as benchmark_module
+from causalgen.benchmark import plan as benchmark_plan
 from causalgen.benchmark import shared as benchmark_shared
 from causalgen.benchmark.cell import has_model, read_cell
 from causalgen.benchmark.page import page
-from causalgen.benchmark.settings import BENCHMARKS, Benchmark, Cell, load_benchmark
+from causalgen.benchmark.plan import plan_of
+from causalgen.benchmark.settings import BENCHMARKS, Benchmark, load_benchmark
 from causalgen.benchmark.table import cells, summarise
 from causalgen.datasets import load
 from causalgen.errors import CheckpointError, DataError, DivergenceError, RunFolderError, UnknownNameError
 from causalgen.graph import CausalGraph
-from causalgen.metrics import MetricResult, MetricTable, Protocol, spaces, stroke_measures
+from causalgen.metrics import MetricResult, MetricTable, Protocol, Readers, spaces, stroke_measures
 from causalgen.predictors.attributes import further_inputs
 from causalgen.scm import StructuralCausalModel
-from causalgen.training import Stage, TuningConfig
+from causalgen.training import FitConfig, TuningConfig
 
 CLOSE = MetricResult(
     "composition L1 (10 cycles)", "do(thickness)", "model", "all units", 0.01, 0.0, 0.02, 30, "grey levels", "lower",
     note="by construction: bijective",
 )  # fmt: skip
 REALISM = replace(CLOSE, metric="Frechet distance", query="samples", floor=0.5, note="")
+
+
+def run(source: str, folder: Path, **options: Any) -> BenchmarkResult:
+    return run_benchmark(source, folder, options=BenchmarkOptions(**options))
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -46,7 +51,7 @@ def fine_tuned() -> Iterator[None]:
         return benchmark.model_copy(update={"cpu": cpu})
 
     with pytest.MonkeyPatch.context() as patched:
-        patched.setattr(benchmark_module, "load_benchmark", load)
+        patched.setattr(benchmark_plan, "load_benchmark", load)
         yield
 
 
@@ -58,7 +63,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="module")
 def result(folder: Path) -> BenchmarkResult:
     """Two mechanisms, one of which cannot abduct; half a minute's worth of everything in seconds."""
-    return run_benchmark("morphodigits", folder, mechanisms=["conv-vae", "dcgan"], smoke=True, device="cpu")
+    return run("morphodigits", folder, mechanisms=["conv-vae", "dcgan"], smoke=True, device="cpu")
 
 
 @pytest.fixture
@@ -101,7 +106,7 @@ def test_every_cell_has_all_that_the_table_needs(result: BenchmarkResult) -> Non
 def test_finished_cells_are_read_and_others_added(
     result: BenchmarkResult, forbidden: None, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    again = run_benchmark("morphodigits", result.folder, mechanisms=["dcgan"], smoke=True, device="cpu")
+    again = run("morphodigits", result.folder, mechanisms=["dcgan"], smoke=True, device="cpu")
     assert again.page.split("## Which", 1)[1] == result.page.split("## Which", 1)[1]
 
 
@@ -119,10 +124,10 @@ def test_an_unfinished_cell_goes_on_where_it_stopped(result: BenchmarkResult, mo
     with monkeypatch.context() as patched:
         patched.setattr(benchmark_cell, "evaluate", killed)
         with pytest.raises(KeyboardInterrupt):
-            run_benchmark("morphodigits", result.folder, **arguments)
+            run("morphodigits", result.folder, **arguments)
     assert read_cell(cell)["status"] == "running"
     monkeypatch.setattr(benchmark_cell, "fit", interrupted)  # the model is there: only the evaluation is missing
-    again = run_benchmark("morphodigits", result.folder, **arguments)
+    again = run("morphodigits", result.folder, **arguments)
     assert read_cell(cell)["status"] == "finished"
     both = again.table[(again.table["label"] == "dcgan") & (again.table["row"] == "model")]
     assert set(both["seeds"]) == {2}
@@ -144,12 +149,12 @@ def test_a_finished_cell_is_evaluated_under_another_protocol_without_training(
     both = {"mechanisms": ["dcgan"], "smoke": True, "device": "cpu", "protocols": ["causalgen", "published"]}
     cell = result.folder / "cells" / "dcgan-seed0"
     before = read_cell(cell)["seconds_per_1000"]
-    page = run_benchmark("morphodigits", result.folder, **both).page
+    page = run("morphodigits", result.folder, **both).page
     assert asked == ["published"]
     assert "| dcgan | 0.01 |" in page.split("Protocol `published`", 1)[1]
     assert "earlier calls made conv-vae-seed0, conv-vae-seed0-tuned" in page
     assert (read_cell(cell)["status"], read_cell(cell)["seconds_per_1000"]) == ("finished", before)
-    run_benchmark("morphodigits", result.folder, **both)
+    run("morphodigits", result.folder, **both)
     assert asked == ["published"]
     (cell / "metrics-published.csv").unlink()
 
@@ -157,15 +162,15 @@ def test_a_finished_cell_is_evaluated_under_another_protocol_without_training(
 def test_seeds_of_a_row_are_trained_alike(result: BenchmarkResult, forbidden: None) -> None:
     arguments: dict[str, Any] = {"seeds": [3], "smoke": True, "device": "cpu", "epochs": 1}
     with pytest.raises(RunFolderError, match=r"all seeds of conv-vae to be trained alike; got .*conv-vae-seed0'"):
-        run_benchmark("morphodigits", result.folder, mechanisms=["conv-vae"], **arguments)
+        run("morphodigits", result.folder, mechanisms=["conv-vae"], **arguments)
     assert not (result.folder / "cells" / "conv-vae-seed3").exists()
 
 
 def test_what_all_cells_share_cannot_change(result: BenchmarkResult, forbidden: None) -> None:
     with pytest.raises(RunFolderError, match=r"got rows 30, not 25\. Choose another folder"):
-        run_benchmark("morphodigits", result.folder, mechanisms=["gan"], smoke=True, device="cpu", rows=25)
+        run("morphodigits", result.folder, mechanisms=["gan"], smoke=True, device="cpu", rows=25)
     with pytest.raises(RunFolderError, match=r"'rows': 400.*latent_epochs 1, not"):  # its judges come from a smoke run
-        run_benchmark("morphodigits", result.folder, mechanisms=["gan"], device="cpu")
+        run("morphodigits", result.folder, mechanisms=["gan"], device="cpu")
     assert not (result.folder / "cells" / "gan-seed0").exists()
 
 
@@ -182,7 +187,7 @@ def test_what_a_killed_process_left_half_saved_is_made_again(tmp_path: Path, mon
     monkeypatch.setattr(spaces, "latent_space", placed.append)
     spaces.kept_latents(data, latents, image="image", epochs=1, device="meta")
     assert placed[0].like.device.type == "meta"  # it encodes where it was told to, also when it is read
-    benchmark_shared.fitted_attributes(data, attributes, stage=Stage(), seed=0, device="cpu")
+    benchmark_shared.fitted_attributes(data, attributes, FitConfig())
     assert (latents / "model.json").is_file()
     assert (attributes / "model.json").is_file()
     assert not has_model(cell)
@@ -191,16 +196,16 @@ def test_what_a_killed_process_left_half_saved_is_made_again(tmp_path: Path, mon
 def test_a_cell_does_not_pay_for_what_all_share(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     data = load("morphodigits", rows=100)
     scm = StructuralCausalModel(data.graph, {"image": {"mechanism": "dcgan", "width": 8}})
-    monkeypatch.setattr(benchmark_cell, "_trained", lambda *_: scm)
-    shared = benchmark_shared.Shared(data, "image", {}, {}, {}, lambda images: images.numpy(), "cpu")
-    form = load_benchmark("morphodigits").cpu
-    cell, record = Cell(mechanism="dcgan", seed=0, recipe=form.mechanisms["dcgan"]), {"fingerprint": "0"}
 
-    def slow() -> StructuralCausalModel:
+    def slow(*_: object) -> StructuralCausalModel:
         time.sleep(0.5)
         return scm
 
-    benchmark_cell._model(cell, shared, tmp_path, record, form, slow, None, None)
+    monkeypatch.setattr(benchmark_cell, "_trained", lambda *_: scm)
+    monkeypatch.setattr(benchmark_shared, "fitted_attributes", slow)
+    plan = plan_of("morphodigits", BenchmarkOptions(mechanisms=["dcgan"], device="cpu"))
+    shared, record = benchmark_shared.Shared(plan, tmp_path, data, Readers(), {}), {}
+    benchmark_cell._model(plan.cells[0], shared, tmp_path, record)
     assert record["seconds"] < 0.4
 
 
@@ -268,9 +273,7 @@ def test_a_cell_that_fails_says_so_keeps_its_checkpoint_and_stops_nothing(
 
     with monkeypatch.context() as patched:
         patched.setattr(benchmark_cell, "fit", failing)
-        made = run_benchmark(
-            "morphodigits", result.folder, mechanisms=["conv-vae", "dcgan"], seeds=[7], smoke=True, device="cpu"
-        )
+        made = run("morphodigits", result.folder, mechanisms=["conv-vae", "dcgan"], seeds=[7], smoke=True, device="cpu")
     failed = result.folder / "cells" / "conv-vae-seed7"
     assert [failure for failure in made.failures if said in failure]
     assert said in made.page
@@ -287,52 +290,52 @@ def test_a_cell_that_failed_is_tried_again_with_other_settings(tmp_path: Path, m
 
     with monkeypatch.context() as patched:
         patched.setattr(benchmark_cell, "evaluate", full)  # so that a model of the old settings is there
-        assert "Try --batch-size 16" in run_benchmark("morphodigits", tmp_path, **arguments).failures[0]
+        assert "Try --batch-size 16" in run("morphodigits", tmp_path, **arguments).failures[0]
     assert (tmp_path / "cells" / "dcgan-seed0" / "model").is_dir()
-    again = run_benchmark("morphodigits", tmp_path, **arguments, batch_size=16, epochs=1)
+    again = run("morphodigits", tmp_path, **arguments, batch_size=16, epochs=1)
     record = read_cell(tmp_path / "cells" / "dcgan-seed0")
     assert again.failures == ()
     assert (record["status"], record["error"], record["recipe"]["images"]["batch_size"]) == ("finished", None, 16)
     assert record["seconds"] > 0
     with pytest.raises(RunFolderError, match="cell of these settings"):  # it failed no longer
-        run_benchmark("morphodigits", tmp_path, **arguments)
+        run("morphodigits", tmp_path, **arguments)
 
 
 def test_cells_of_other_settings_are_refused(result: BenchmarkResult) -> None:
     with pytest.raises(RunFolderError, match="cell of these settings"):
-        run_benchmark("morphodigits", result.folder, mechanisms=["conv-vae"], smoke=True, device="cpu", epochs=3)
+        run("morphodigits", result.folder, mechanisms=["conv-vae"], smoke=True, device="cpu", epochs=3)
 
 
 def test_bad_input(result: BenchmarkResult, tmp_path: Path) -> None:
     with pytest.raises(UnknownNameError, match="Did you mean 'morphomnist'"):
-        run_benchmark("morphomnst", tmp_path)
+        run("morphomnst", tmp_path)
     with pytest.raises(UnknownNameError, match="Did you mean 'diffusion'"):
-        run_benchmark("morphodigits", tmp_path, mechanisms=["difusion"])
+        run("morphodigits", tmp_path, mechanisms=["difusion"])
     with pytest.raises(UnknownNameError, match="Did you mean 'published'"):
-        run_benchmark("morphodigits", tmp_path, protocols=["publishd"])
+        run("morphodigits", tmp_path, protocols=["publishd"])
     for seeds in ([], [0, 0], [-1]):
         with pytest.raises(DataError, match="different seeds"):
-            run_benchmark("morphodigits", tmp_path, seeds=seeds)
+            run("morphodigits", tmp_path, seeds=seeds)
     for name, least in (("rows", 20), ("epochs", 1), ("batch_size", 1)):
         with pytest.raises(DataError, match=f"{name} of at least {least}; got {least - 1}"):
-            run_benchmark("morphodigits", tmp_path, **{name: least - 1})
+            run("morphodigits", tmp_path, **{name: least - 1})
     for name in ("mechanisms", "protocols"):
         with pytest.raises(UnknownNameError, match=f"{name}.*got none"):
-            run_benchmark("morphodigits", tmp_path, **{name: []})
+            run("morphodigits", tmp_path, **{name: []})
     with pytest.raises(DataError, match="got 'abacus'"):
-        run_benchmark("morphodigits", tmp_path, device="abacus")
+        run("morphodigits", tmp_path, device="abacus")
     assert not list(tmp_path.iterdir())
     (tmp_path / "thesis.tex").touch()
     with pytest.raises(RunFolderError, match=r"got thesis\.tex"):
-        run_benchmark("morphodigits", tmp_path)
+        run("morphodigits", tmp_path)
     with pytest.raises(RunFolderError, match="can be written"):
-        run_benchmark("morphodigits", tmp_path / "thesis.tex" / "inside")
+        run("morphodigits", tmp_path / "thesis.tex" / "inside")
     record = result.folder / "cells" / "dcgan-seed0" / "cell.json"
     whole = record.read_text()
     for damaged in ("{", "[]", "{}"):
         record.write_text(damaged)
         with pytest.raises(RunFolderError, match=r"cell\.json that causalgen wrote"):
-            run_benchmark("morphodigits", result.folder, mechanisms=["dcgan"], smoke=True, device="cpu")
+            run("morphodigits", result.folder, mechanisms=["dcgan"], smoke=True, device="cpu")
     record.write_text(whole)
 
 
@@ -358,7 +361,7 @@ def test_predictors_are_told_descendants_and_damage_is_noticed(result: Benchmark
     weights = result.folder / "shared" / "predictors" / "digit" / "predictor.safetensors"
     weights.write_bytes(weights.read_bytes()[:-3])
     with pytest.raises(CheckpointError, match="checksum"):
-        run_benchmark("morphodigits", result.folder, mechanisms=["gan"], smoke=True, device="cpu")
+        run("morphodigits", result.folder, mechanisms=["gan"], smoke=True, device="cpu")
 
 
 def test_a_remembered_measurement_measures_every_image_once() -> None:

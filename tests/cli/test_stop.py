@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 from study_cases import TINY
 
-from causalgen.benchmark import run_benchmark
+from causalgen.benchmark import BenchmarkOptions, run_benchmark
 from causalgen.cli.signals import Terminated, exit_code
 from causalgen.errors import RunFolderError
 from causalgen.studies.lock import LOCK, FolderLock, in_use
@@ -166,7 +166,7 @@ def test_without_locks_the_process_in_the_file_decides(tmp_path: Path, monkeypat
 
 def test_a_benchmark_refuses_a_folder_in_use(tmp_path: Path) -> None:
     with FolderLock(tmp_path / "b"), pytest.raises(RunFolderError, match=r"another process .* is running in it"):
-        run_benchmark("morphodigits", tmp_path / "b", smoke=True, device="cpu")
+        run_benchmark("morphodigits", tmp_path / "b", options=BenchmarkOptions(smoke=True, device="cpu"))
     assert not (tmp_path / "b").exists()
 
 
