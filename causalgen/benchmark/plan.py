@@ -16,7 +16,7 @@ from ..studies.sources import load_data
 from .settings import SMOKE_ROWS, Benchmark, Cell, Form, check_words, load_benchmark
 from .study import study_benchmark
 
-__all__ = ["BenchmarkOptions", "Plan", "plan_of"]
+__all__ = ["BenchmarkOptions", "BenchmarkPlan", "plan_of"]
 
 PROTOCOL_WORDS = ("causalgen", "published")
 LEAST_ROWS = 20
@@ -49,7 +49,7 @@ class BenchmarkOptions:
 
 
 @dataclass(frozen=True)
-class Plan:
+class BenchmarkPlan:
     """One call of a benchmark.
 
     Args:
@@ -109,7 +109,7 @@ class Plan:
         return {name: MEASUREMENTS[word] for name, word in self.benchmark.measurements.items()}
 
 
-def plan_of(source: str | Study, options: BenchmarkOptions) -> Plan:
+def plan_of(source: str | Study, options: BenchmarkOptions) -> BenchmarkPlan:
     """The plan of a call; everything that can be refused before training is.
 
     Raises:
@@ -136,7 +136,7 @@ def plan_of(source: str | Study, options: BenchmarkOptions) -> Plan:
             cell = Cell(mechanism=name, seed=seed, recipe=recipe)
             cells += [cell, cell.model_copy(update={"tuned": True})] if recipe.tuning else [cell]
     _check_labels(cells)
-    return Plan(benchmark, form, device, options.smoke, tuple(cells), study)
+    return BenchmarkPlan(benchmark, form, device, options.smoke, tuple(cells), study)
 
 
 def _device(device: str) -> str:

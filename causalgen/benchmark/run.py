@@ -32,7 +32,7 @@ from ..training.progress import duration
 from ..training.threads import limited, threads_after
 from .cell import run_cell
 from .page import page
-from .plan import BenchmarkOptions, Plan, plan_of
+from .plan import BenchmarkOptions, BenchmarkPlan, plan_of
 from .settings import Cell
 from .shared import share
 from .table import cells, collect, costs, notes, summarise
@@ -99,7 +99,7 @@ def run_benchmark(
     return _finish(plan, folder, command)
 
 
-def _finish(plan: Plan, folder: Path, command: Sequence[str]) -> BenchmarkResult:
+def _finish(plan: BenchmarkPlan, folder: Path, command: Sequence[str]) -> BenchmarkResult:
     table = summarise(collect(folder))
     write_csv(table, folder / "benchmark.csv")
     failures = tuple(
@@ -133,7 +133,7 @@ def _finish(plan: Plan, folder: Path, command: Sequence[str]) -> BenchmarkResult
     return BenchmarkResult(folder, table, text, failures)
 
 
-def _keep_settings(folder: Path, plan: Plan) -> None:
+def _keep_settings(folder: Path, plan: BenchmarkPlan) -> None:
     """Write the common settings of all cells, or refuse a folder whose cells have others."""
     settings = plan.settings()
     path = folder / "shared" / "settings.json"

@@ -20,7 +20,7 @@ from ..predictors import PUBLISHED, AttributePredictor, attribute_predictors
 from ..predictors.attributes import TUTOR_SEED
 from ..scm import StructuralCausalModel, load, save
 from ..training import FitConfig, fit
-from .plan import Plan
+from .plan import BenchmarkPlan
 
 __all__ = ["Shared", "fitted_attributes", "remembered", "share", "with_memory"]
 
@@ -38,7 +38,7 @@ class Shared:
         bars: Rich progress bars.
     """
 
-    plan: Plan
+    plan: BenchmarkPlan
     folder: Path
     data: Dataset
     readers: Readers
@@ -57,7 +57,7 @@ class Shared:
         return fitted_attributes(self.data, self.folder / "shared" / f"attributes-seed{seed}", config, self.bars)
 
 
-def share(plan: Plan, folder: Path, bars: Progress) -> Shared:
+def share(plan: BenchmarkPlan, folder: Path, bars: Progress) -> Shared:
     """Load the data, and read or train what all cells share."""
     data, place = with_memory(plan.load_data(bars)), folder / "shared"
     image, epochs = data.graph.images[0], plan.form.latent_epochs
