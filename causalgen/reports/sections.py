@@ -53,9 +53,10 @@ def sections(content: ReportContent, folder: ReportFolder) -> list[Section]:
 
 
 def lead_pictures(sections: Iterable[Section]) -> list[Picture]:
-    """The first picture of the sections that show the answer best."""
-    first = {s.key: picture for s in sections for part in reversed(s.parts) for picture in part.pictures[:1]}
-    return [first[key] for key in LEADING if key in first][:MOST_LEADING]
+    """The first picture of the sections that show the answer best, taken out where its section has more."""
+    shown = {section.key: [part for part in section.parts if part.pictures] for section in sections}
+    leading = [shown[key][0].pictures for key in LEADING if shown.get(key)][:MOST_LEADING]
+    return [pictures.pop(0) if len(pictures) > 1 else pictures[0] for pictures in leading]
 
 
 def _graph(content: ReportContent, folder: ReportFolder) -> Section:

@@ -19,7 +19,7 @@ ABDUCTION = {
 }
 
 P_VALUE = (
-    "p is two-sided; its hypothesis: the expected value is a draw from the distribution of the estimates on the "
+    "The p-value is two-sided. Its hypothesis: the expected value is a draw from the distribution of the estimates on the "
     "simulated tables. At p ≤ 0.05 the refuter rejects the estimate. “Not rejected” does not mean right: a refuter can "
     "show that an estimate is wrong, never that it is right."
 )
@@ -34,32 +34,32 @@ POPULATIONS = {
 """The population that an effect averages over, as text."""
 
 READING = {
-    "graph": "The graph is an assumption that the study starts from; it was not learned from the data. An arrow means "
-    "“may cause directly”. A missing arrow is the stronger claim: “does not cause directly”.",
-    "data": "Marginal distributions over all rows. Nothing was learned from the test split, and no setting was chosen "
-    "by it.",
-    "training": "Each node has its own mechanism and its own loss. The weights of the best epoch on the validation "
-    "split are kept; that choice never sees the test split.",
-    "counterfactuals": "Each row is one unit of the test split. What stays the same between the first two columns is "
-    "that unit's exogenous noise; what differs is due to the intervention. Red: brighter; blue: darker.",
-    "changes": "A number is read from three images of each test unit: the factual one, the one that the model redraws without "
-    "a change, and the counterfactual one. The change is the difference of the last two, over the units with an attribute "
-    "that the intervention changes. The floor is the difference of the first two: the effect of redrawing alone.",
-    "curves": "The attribute is imposed on the same units, value by value, and the response is read from the images. Dashed or "
-    "barred: what a perfect model would give. Hollow points: fewer than half of the units have attributes jointly "
-    "seen in training.",
-    "metrics": "The identity control leaves the factual image as it is; the untrained control is the same model before "
-    "training; the oracle redraws the factual image with the true process. A number means little without them. Within "
-    "support: units whose attributes under the intervention were jointly seen in training. A floor or ceiling is "
-    "the measurement's own error on real images. Brackets: 95 % interval, bootstrapped over groups of rows that "
+    "graph": "The graph is an assumption of the study; it was not learned from the data. An arrow means “may cause directly”. "
+    "A missing arrow is the stronger claim: “does not cause directly”.",
+    "data": "Marginal distributions over all rows. The test split was used neither for training nor to choose a setting.",
+    "training": "Each node has its own mechanism and loss. The weights of the best epoch on the validation split are kept; the "
+    "test split plays no part in that choice.",
+    "counterfactuals": "Each row shows one unit of the test split. The first two columns share that unit's exogenous noise, so "
+    "they differ only by the intervention. In the difference maps, red is brighter and blue is darker.",
+    "changes": "Each number is read from three images of each test unit: the factual image, the image that the model redraws "
+    "without an intervention, and the counterfactual image. The change is the difference between the last two, "
+    "averaged over the units with an attribute that the intervention changes. The floor is the difference between the "
+    "first two: the effect of redrawing alone.",
+    "curves": "The attribute is set to one value after another on the same units, and the response is read from the images. "
+    "Dashed lines and bars show the response of a perfect model. At hollow points, fewer than half of the units have "
+    "attributes that occur together in training.",
+    "metrics": "Read each number next to its controls. The identity control leaves the factual image unchanged; the untrained "
+    "control is the same model before training; the oracle redraws the factual image by the true process. “Within "
+    "support” are the units whose attributes under the intervention occur together in training. A floor or ceiling is "
+    "the measurement's own error on real images. Brackets hold 95 % intervals, bootstrapped over groups of rows that "
     "share a source.",
-    "effects": "An effect compares two interventions on the whole population. It is not a counterfactual of one unit. "
-    "Graph and data determine it where the assumptions named below hold.",
+    "effects": "An effect compares two interventions on the whole population; it is not the counterfactual of one unit. The "
+    "graph and the data determine it under the assumptions listed below.",
     "mediation": "The total effect is the natural direct effect, with the mediators as they would be without the treatment, "
     "plus the total indirect effect, which passes through the mediators. Both compare two worlds of the same unit, which no "
     "experiment shows: they rest on assumptions that cannot be tested.",
-    "confounding": "No table shows what was not recorded. It can show how strong a hidden common cause of treatment and "
-    "outcome would have to be, compared with the recorded causes.",
+    "confounding": "No table shows a confounder that was not recorded. It can show how strong a hidden common cause of "
+    "treatment and outcome would have to be, compared with the recorded causes.",
 }
 """How to read each section."""
 
@@ -69,7 +69,7 @@ MEANING = {
     "within the bounds is the mechanism's.",
     "a convention": "Another mechanism that fits the data equally well may answer differently, however good the images look. "
     "Where the generator is known the report compares the answers with the truth.",
-    "no counterfactuals": "The model samples it and answers interventions.",
+    "no counterfactuals": "The model can sample this variable and answer interventions, but not counterfactuals.",
 }
 """Meaning of each `causalgen.mechanisms.Identifiability` for a reader."""
 

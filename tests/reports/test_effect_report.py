@@ -110,7 +110,7 @@ def test_warnings_and_reasons_for_doubt_come_before_the_numbers(page: Page, doub
 
 
 def test_no_p_value_without_its_hypothesis(page: Page, written: dict[str, Path]) -> None:
-    assert "its hypothesis: the expected value is a draw" in page.text  # refutations
+    assert "Its hypothesis: the expected value is a draw" in page.text  # refutations
     assert "the effect is 0, since by the graph drug does not act on hair" in page.text  # negative controls
     assert "is independent of" in page.text  # implied independencies
     found = 0

@@ -111,7 +111,7 @@ def test_effect_section_says_what_it_rests_on(page: Page) -> None:
         "Consistency",
         "not rejected",
         "Checks x.",
-        "its hypothesis",
+        "Its hypothesis",
     ):
         assert text in page.text
     assert "valid" not in page.text.lower().replace("validation", "")

@@ -88,7 +88,8 @@ class SectionMaker:
         """The concerns about the estimate, then the estimate and its comparisons."""
         report = self.report
         sources = (report.estimate, *report.others)
-        truth = "the line is the truth, hollow points miss it" if report.truth is not None else "the truth is not known"
+        known = report.truth is not None
+        truth = "the line is the truth; intervals of hollow points miss it" if known else "the truth is not known"
         forest = self.picture(
             plot_forest(report),
             "effect",
@@ -139,9 +140,10 @@ class SectionMaker:
         rows = self.report.refutations
         rejected = [f"{row.refuter} on {row.estimate}" for row in rows if row.verdict == "rejected"]
         uninformative = sum(not row.informative for row in rows)
-        text = f"{len(rejected)} of {len(rows)} refutations rejected their estimate"
-        text += f": {'; '.join(rejected)}." if rejected else "; that does not make it right."
-        text += f" {uninformative} were not informative: the naive estimate is not rejected either."
+        text = f"{len(rejected)} of {len(rows)} refutations reject their estimate"
+        text += f": {'; '.join(rejected)}." if rejected else "; this does not show that the estimates are right."
+        if uninformative:
+            text += f" {uninformative} are not informative: they do not reject the naive estimate either."
         table = refutation_table(self.report, self.file(self.report.refutation_frame(), "refutations"))
         fold = Part(fold="What each refuter does, what it found, and what it cannot show", text=P_VALUE, tables=[table])
         return Section("refutations", "Refutations", [Part(text=text), fold])

@@ -205,7 +205,7 @@ def _apart(row: "Estimate") -> list[str]:
 
 
 def _limited(caption: str, rows: Sequence[object]) -> str:
-    return caption if len(rows) <= MOST_ROWS else f"{caption}; {MOST_ROWS} of {len(rows)} rows, the file has all"
+    return caption if len(rows) <= MOST_ROWS else f"{caption}; {MOST_ROWS} of {len(rows)} rows, the file has them all"
 
 
 def _unit(unit: str) -> str:
