@@ -41,6 +41,7 @@ MOVED_MODULES = {
     "causalgen.studies.benchmark_table": "causalgen.benchmark.table",
     "causalgen.studies.machine": "causalgen.machine",
     "causalgen.studies.worlds": "causalgen.studies.intervening",
+    "causalgen.training.questions": "causalgen.training.targets",
 }
 """Old module -> new module. All names of the new module, and those below, can be found in the old one; of a package, its
 modules too."""
@@ -86,6 +87,8 @@ MOVED_NAMES = {
     "causalgen.studies.benchmark_shared.told": "causalgen.predictors.attributes.further_inputs",
     "causalgen.studies.run_benchmark": "causalgen.benchmark.run_benchmark",
     "causalgen.studies.worlds.Comparison": "causalgen.studies.intervening.WorldComparison",
+    "causalgen.training.questions.Questions": "causalgen.training.targets.Targets",
+    "causalgen.training.questions.ask_at_random": "causalgen.training.targets.random_targets",
 }
 """Old name -> new name, of functions, classes and constants. Their old module calls `keep_old_names` if it still exists."""
 

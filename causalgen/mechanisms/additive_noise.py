@@ -44,7 +44,7 @@ class AdditiveNoise(ScalarFlow):
     ) -> None:
         if function not in ("linear", "mlp"):
             raise ValueError(f"Expected function 'linear' or 'mlp' for '{variable.name}'; got {function!r}.")
-        super().__init__(variable, parents, function=function, bins=bins, hidden=list(hidden))
+        super().__init__(variable, parents)
         self.scaler = Standardiser()
         self.features = Features(self.parents)
         self.shift = mlp(self.features.width, 1, hidden if function == "mlp" and self.parents else ())

@@ -65,13 +65,29 @@ def _marking(initialize: Callable[..., None]) -> Callable[..., None]:
     return marked
 
 
+def _recording(construct: Callable[..., None]) -> Callable[..., None]:
+    """An `__init__` that keeps its options for `spec`, as the outermost class takes them."""
+
+    @wraps(construct)
+    def recorded(self: "Mechanism", *arguments: Any, **options: Any) -> None:
+        if "options" not in vars(self):  # the constructor of a base class runs inside and takes other options
+            given = {**(construct.__kwdefaults__ or {}), **options}
+            vars(self)["options"] = {k: list(v) if isinstance(v, tuple) else v for k, v in given.items()}
+        construct(self, *arguments, **options)
+
+    recorded.__kwdefaults__ = construct.__kwdefaults__  # type: ignore[attr-defined]
+    return recorded
+
+
 class Mechanism(nn.Module, ABC):
     """Structural assignment of one variable given its parents.
+
+    The keyword-only options of a subclass are recorded, so that `spec` can rebuild it.
 
     Args:
         variable: The variable that is assigned.
         parents: Parent variables by name, in the order in which the graph lists them.
-        options: JSON-able options of the subclass, kept for `spec`.
+        options: Further options to record.
     """
 
     kinds: ClassVar[tuple[Kind, ...]] = ()
@@ -101,11 +117,13 @@ class Mechanism(nn.Module, ABC):
         super().__init__()
         self.variable = variable
         self.parents = dict(parents)
-        self.options = options
+        self.options: dict[str, Any] = {**vars(self).get("options", {}), **options}
         self.register_buffer("_initialized", torch.tensor(False))
 
     def __init_subclass__(cls, **options: Any) -> None:
         super().__init_subclass__(**options)
+        if "__init__" in vars(cls):
+            cls.__init__ = _recording(cls.__init__)  # type: ignore[method-assign]
         if "initialize" in vars(cls):
             cls.initialize = _marking(cls.initialize)  # type: ignore[method-assign]
 
@@ -200,6 +218,12 @@ class Mechanism(nn.Module, ABC):
             if tensor.is_floating_point():
                 return tensor.device, tensor.dtype
         return torch.device("cpu"), torch.get_default_dtype()
+
+    @property
+    def zero(self) -> Tensor:
+        """A scalar 0 on the mechanism's device and of its floating dtype, for the parameters of its noise."""
+        device, dtype = self.device_and_dtype()
+        return torch.zeros((), device=device, dtype=dtype)
 
     def _load_from_state_dict(self, state_dict: dict[str, Any], prefix: str, *arguments: Any) -> None:
         """Weights that were saved before the mark existed count as fitted."""

@@ -121,19 +121,13 @@ def _construct_own(
     """A mechanism of a class that is not in the catalog; an error in its code becomes one message."""
     name = name_of(cls)
     try:
-        built = _construct(cls, name, variable, parents, options)
+        return _construct(cls, name, variable, parents, options)
     except (CausalgenError, ValueError):
         raise
     except Exception as error:
         raise DataError(
             f"Expected '{name}' to build the mechanism of '{variable.name}'; it failed with {type(error).__name__}: {error}"
         ) from error
-    if lost := [option for option in options if option not in built.spec()]:
-        raise DataError(
-            f"Expected '{name}' to keep the options {', '.join(lost)}, so that a saved model can be rebuilt; they are not in "
-            "its spec(). Pass them on to super().__init__."
-        )
-    return built
 
 
 def _construct(

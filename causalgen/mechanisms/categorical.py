@@ -42,7 +42,7 @@ class Categorical(Abductive, Density):
     def __init__(
         self, variable: Variable, parents: Mapping[str, Variable], *, hidden: Sequence[int] = (32, 32)
     ) -> None:
-        super().__init__(variable, parents, hidden=list(hidden))
+        super().__init__(variable, parents)
         self.count = len(variable.labels or ())
         self.features = Features(self.parents)
         self.network = mlp(self.features.width, self.count, hidden if self.parents else ())
@@ -66,8 +66,7 @@ class Categorical(Abductive, Density):
         return Identification(Identifiability.BOUNDED, "the Gumbel-max coupling of the labels under different parents")
 
     def noise(self, batch_shape: tuple[int, ...] = ()) -> dict[str, Distribution]:
-        device, dtype = self.device_and_dtype()
-        zero = torch.zeros((), device=device, dtype=dtype)
+        zero = self.zero
         return {"gumbel": dist.Gumbel(zero, zero + 1).expand((*batch_shape, self.count)).to_event(1)}
 
     def forward(self, noise: Noise, parents: Values, *, changed: frozenset[str] = frozenset()) -> Tensor:

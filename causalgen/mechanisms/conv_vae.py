@@ -72,7 +72,6 @@ class ConvVAE(ImageVAE):
         super().__init__(
             variable, parents, likelihood=likelihood, residual=residual, beta=beta, free={"z": free}, warmup=warmup
         )
-        self.options |= {"latent": latent, "local": local, "width": width, "blocks": blocks, "fine": fine, "free": free}
         self.latent, self.local = latent, local
         self.encoder = ConvEncoder(variable.shape, CONTEXT, width=width)
         self.coarse = self.encoder.grid.coarse

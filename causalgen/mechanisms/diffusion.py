@@ -11,16 +11,14 @@ there but not the same: the noise is one fitted point.
 """
 
 import math
-from collections.abc import Mapping
 
 import torch
 from torch import Tensor
 
-from ..graph import Variable
 from ..typing import Values
 from .base import Abduction
 from .identification import Identifiability, Identification
-from .transport import Field, TransportMechanism
+from .transport import GUIDED_EDIT, Field, TransportMechanism
 
 __all__ = ["Diffusion"]
 
@@ -28,45 +26,15 @@ __all__ = ["Diffusion"]
 class Diffusion(TransportMechanism):
     """Conditional diffusion with DDIM inversion and classifier-free guidance.
 
-    Noise: `z`, `(B, C, H, W)`, standard normal.
-
-    Args:
-        variable: An image variable, grey or colour, of any size.
-        parents: Parents of any kind.
-        width: Channels of the U-Net at the coarse resolution.
-        blocks: Residual blocks at each resolution, down and up.
-        steps: DDIM steps from noise to data; abduction takes as many back.
-        guidance: Weight of changed parents, in [0, 10]; other than 1 the result is a guided edit.
-        guidance_unchanged: Weight of the other parents, in [0, 10].
-        dropout: Probability with which training hides each parent; guidance needs it above 0.
-
-    Raises:
-        ValueError: An option out of range, or guidance without dropout.
+    Options, noise and errors are those of `TransportMechanism`; `steps` counts DDIM steps.
     """
 
     abduction = Abduction.POINT
 
-    def __init__(
-        self,
-        variable: Variable,
-        parents: Mapping[str, Variable],
-        *,
-        width: int = 64,
-        blocks: int = 1,
-        steps: int = 30,
-        guidance: float = 1.0,
-        guidance_unchanged: float = 1.0,
-        dropout: float = 0.1,
-    ) -> None:
-        super().__init__(
-            variable, parents, width=width, blocks=blocks, steps=steps, guidance=guidance,
-            guidance_unchanged=guidance_unchanged, dropout=dropout,
-        )  # fmt: skip
-
     @property
     def identification(self) -> Identification:
         if self.guided:
-            return Identification(Identifiability.CONVENTION, "a guided edit, which is no counterfactual of the model")
+            return GUIDED_EDIT
         return Identification(
             Identifiability.CONVENTION, "the deterministic path of DDIM, one of many maps with the same distribution"
         )

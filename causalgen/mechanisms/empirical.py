@@ -39,7 +39,7 @@ class Empirical(ScalarFlow):
     levels: Tensor
 
     def __init__(self, variable: Variable, parents: Mapping[str, Variable], *, knots: int = 1024) -> None:
-        super().__init__(variable, parents, knots=knots)
+        super().__init__(variable, parents)
         if knots < 2:
             raise ValueError(
                 f"Expected at least 2 knots for the empirical mechanism of '{variable.name}'; got {knots}."

@@ -26,7 +26,7 @@ from ..nn import Features
 from ..typing import Values
 from .base import Abduction
 from .identification import Identifiability, Identification
-from .transport import Field, TransportMechanism
+from .transport import GUIDED_EDIT, Field, TransportMechanism
 
 __all__ = ["FlowMatching"]
 
@@ -76,7 +76,7 @@ class FlowMatching(TransportMechanism):
     ) -> None:
         super().__init__(
             variable, parents, width=width, blocks=blocks, steps=steps, guidance=guidance,
-            guidance_unchanged=guidance_unchanged, dropout=dropout, solver=solver, coupling=coupling,
+            guidance_unchanged=guidance_unchanged, dropout=dropout,
         )  # fmt: skip
         if solver not in get_args(Solver):
             raise ValueError(f"Expected a solver among {', '.join(get_args(Solver))}; got {solver!r}.")
@@ -94,7 +94,7 @@ class FlowMatching(TransportMechanism):
     @property
     def identification(self) -> Identification:
         if self.guided:
-            return Identification(Identifiability.CONVENTION, "a guided edit, which is no counterfactual of the model")
+            return GUIDED_EDIT
         if not self.pairs:
             return Identification(
                 Identifiability.CONVENTION,

@@ -42,22 +42,36 @@ class _Adversarial(Mechanism):
     kinds = ("image",)
     pace = 0.2
     momentum = 0.0
+    critic: Critic
 
-    def __init__(self, variable: Variable, parents: Mapping[str, Variable], **options: float) -> None:
-        super().__init__(variable, parents, **options)
-        self.latent, self.penalty = int(options["latent"]), options["penalty"]
+    def __init__(
+        self, variable: Variable, parents: Mapping[str, Variable], *, latent: int, width: int, penalty: float
+    ) -> None:
+        super().__init__(variable, parents)
+        self.latent, self.penalty = latent, penalty
         self.low, self.high = variable.support or (0.0, 255.0)
         self.embed = ParentEmbedding(self.parents, CONTEXT)
         self.critic_embed = ParentEmbedding(self.parents, CONTEXT)
-        self.generator = Generator(variable.shape, self.latent + CONTEXT, width=int(options["width"]))
+        self.generator = Generator(variable.shape, self.latent + CONTEXT, width=width)
 
     def initialize(self, value: Tensor, parents: Values) -> None:
         self.embed.fit(parents)
         self.critic_embed.fit(parents)
 
+    def parameter_groups(self) -> dict[str, list[nn.Parameter]]:
+        return {
+            "generator": [*self.generator.parameters(), *self.embed.parameters()],
+            "critic": [*self.critic.parameters(), *self.critic_embed.parameters()],
+        }
+
+    @property
+    def selection(self) -> tuple[str, ...]:
+        # No loss shows which epoch was best: adversarial ones are relative, and images of poor generators are the easiest to
+        # reconstruct.
+        return ()
+
     def noise(self, batch_shape: tuple[int, ...] = ()) -> dict[str, Distribution]:
-        device, dtype = self.device_and_dtype()
-        zero = torch.zeros((), device=device, dtype=dtype)
+        zero = self.zero
         return {"z": dist.Normal(zero, zero + 1).expand((*batch_shape, self.latent)).to_event(1)}
 
     def forward(self, noise: Noise, parents: Values, *, changed: frozenset[str] = frozenset()) -> Tensor:
@@ -102,7 +116,7 @@ class GAN(_Adversarial, Abductive):
         cycle: float = 10.0,
         tuning: float = 0.3,
     ) -> None:
-        super().__init__(variable, parents, latent=latent, width=width, penalty=penalty, cycle=cycle, tuning=tuning)
+        super().__init__(variable, parents, latent=latent, width=width, penalty=penalty)
         if not cycle >= 0:
             raise ValueError(f"Expected cycle at least 0, a weight; got {cycle}.")
         if not 0 <= tuning < 1:
@@ -128,15 +142,9 @@ class GAN(_Adversarial, Abductive):
         return {"z": self._encode(self._to_unit(value), parents)}
 
     def parameter_groups(self) -> dict[str, list[nn.Parameter]]:
-        return {
-            "generator": [*self.generator.parameters(), *self.embed.parameters()],
-            "encoder": [*self.encoder.parameters(), *self.encoder_embed.parameters()],
-            "critic": [*self.critic.parameters(), *self.critic_embed.parameters()],
-        }
-
-    @property
-    def selection(self) -> tuple[str, ...]:
-        return ()  # cycles do not show which epoch was best: images of poor generators are the easiest to reconstruct
+        encoder = [*self.encoder.parameters(), *self.encoder_embed.parameters()]
+        generator, critic = super().parameter_groups().items()
+        return dict([generator, ("encoder", encoder), critic])  # the order in which they are trained
 
     def objectives(self, value: Tensor, parents: Values, progress: float) -> dict[str, Tensor]:
         """Adversarial losses and cycles; in the last part of training the encoder's cycles alone have a gradient."""
@@ -206,16 +214,6 @@ class DCGAN(_Adversarial):
     ) -> None:
         super().__init__(variable, parents, latent=latent, width=width, penalty=penalty)
         self.critic = Critic(variable.shape, CONTEXT, 1, width=width, offset=False)
-
-    def parameter_groups(self) -> dict[str, list[nn.Parameter]]:
-        return {
-            "generator": [*self.generator.parameters(), *self.embed.parameters()],
-            "critic": [*self.critic.parameters(), *self.critic_embed.parameters()],
-        }
-
-    @property
-    def selection(self) -> tuple[str, ...]:
-        return ()  # adversarial losses do not show which epoch was best
 
     def objectives(self, value: Tensor, parents: Values, progress: float) -> dict[str, Tensor]:
         drawn = self._draw(torch.randn(len(value), self.latent, device=value.device, dtype=value.dtype), parents)

@@ -73,9 +73,6 @@ class HierarchicalVAE(ImageVAE):
         super().__init__(
             variable, parents, likelihood=likelihood, residual=residual, beta=beta, free={"z": free}, warmup=warmup
         )
-        self.options |= {
-            "latent": latent, "maps": list(maps), "width": width, "blocks": blocks, "prior": prior, "free": free
-        }  # fmt: skip
         if prior not in ("standard", "conditional"):
             raise ValueError(f"Expected prior 'standard' or 'conditional'; got {prior!r}.")
         self.grid = Grid(variable.shape)

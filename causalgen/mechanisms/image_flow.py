@@ -58,7 +58,7 @@ class ImageFlow(Abductive, Density):
         couplings: int = 8,
         width: int = 48,
     ) -> None:
-        super().__init__(variable, parents, levels=levels, couplings=couplings, width=width)
+        super().__init__(variable, parents)
         low, high = variable.support or (0.0, 255.0)
         half_level = (high - low) / 510
         self.low, self.width = low - half_level, high - low + 2 * half_level
@@ -76,8 +76,7 @@ class ImageFlow(Abductive, Density):
         )
 
     def noise(self, batch_shape: tuple[int, ...] = ()) -> dict[str, Distribution]:
-        device, dtype = self.device_and_dtype()
-        zero = torch.zeros((), device=device, dtype=dtype)
+        zero = self.zero
         return {"z": dist.Normal(zero, zero + 1).expand((*batch_shape, *self.variable.shape)).to_event(3)}
 
     def forward(self, noise: Noise, parents: Values, *, changed: frozenset[str] = frozenset()) -> Tensor:

@@ -10,7 +10,7 @@ the pixel residual that is carried into counterfactuals.
 
 from abc import abstractmethod
 from collections.abc import Mapping
-from typing import Any, ClassVar, NamedTuple
+from typing import ClassVar, NamedTuple
 
 import pyro
 import pyro.distributions as dist
@@ -56,7 +56,6 @@ class ImageVAE(Abductive, Observable):
         beta: Weight of the Kullback-Leibler term; 1 is the evidence lower bound.
         free: Nats of divergence that cost nothing, by latent (Kingma et al., 2016, arXiv:1606.04934).
         warmup: Fraction of training over which that weight grows from 0.
-        options: The subclass' own options, for `spec`.
     """
 
     kinds = ("image",)
@@ -73,11 +72,8 @@ class ImageVAE(Abductive, Observable):
         beta: float,
         free: Mapping[str, float],
         warmup: float,
-        **options: Any,
     ) -> None:
-        super().__init__(
-            variable, parents, likelihood=likelihood, residual=residual, beta=beta, warmup=warmup, **options
-        )
+        super().__init__(variable, parents)
         if likelihood not in LIKELIHOODS:
             raise ValueError(f"Expected a likelihood among {sorted(LIKELIHOODS)}; got {likelihood!r}.")
         if not 0.0 <= residual <= 1.0:
@@ -114,8 +110,7 @@ class ImageVAE(Abductive, Observable):
         )
 
     def noise(self, batch_shape: tuple[int, ...] = ()) -> dict[str, Distribution]:
-        device, dtype = self.device_and_dtype()
-        zero = torch.zeros((), device=device, dtype=dtype)
+        zero = self.zero
         standard = dist.Normal(zero, zero + 1)
         noise = {name: standard.expand((*batch_shape, *s)).to_event(len(s)) for name, s in self.latents.items()}
         if self.residual > 0:

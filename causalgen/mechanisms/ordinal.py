@@ -44,7 +44,7 @@ class Ordinal(Abductive, Density):
     def __init__(
         self, variable: Variable, parents: Mapping[str, Variable], *, hidden: Sequence[int] = (32, 32)
     ) -> None:
-        super().__init__(variable, parents, hidden=list(hidden))
+        super().__init__(variable, parents)
         self.count = len(variable.labels or ())
         self.features = Features(self.parents)
         self.shift = mlp(self.features.width, 1, hidden) if self.parents else None

@@ -10,7 +10,6 @@ from abc import abstractmethod
 
 import pyro
 import pyro.distributions as dist
-import torch
 from torch import Tensor
 from torch.distributions import Distribution
 from torch.distributions.transforms import Transform
@@ -43,8 +42,7 @@ class ScalarFlow(Abductive, Density):
 
     def base(self, batch_shape: tuple[int, ...] = ()) -> Distribution:
         """Distribution of the noise `u`."""
-        device, dtype = self.device_and_dtype()
-        zero = torch.zeros((), device=device, dtype=dtype)
+        zero = self.zero
         return dist.Normal(zero, zero + 1).expand(batch_shape)
 
     def noise(self, batch_shape: tuple[int, ...] = ()) -> dict[str, Distribution]:

@@ -35,7 +35,7 @@ class SplineFlow(ScalarFlow):
     def __init__(
         self, variable: Variable, parents: Mapping[str, Variable], *, bins: int = 8, hidden: Sequence[int] = (32, 32)
     ) -> None:
-        super().__init__(variable, parents, bins=bins, hidden=list(hidden))
+        super().__init__(variable, parents)
         self.bins = bins
         self.scaler = Standardiser(variable.support)
         self.features = Features(self.parents)

@@ -15,7 +15,7 @@ the result is a guided edit, not a counterfactual of the model, and is labelled 
 
 from abc import abstractmethod
 from collections.abc import Callable, Mapping
-from typing import Any, ClassVar, TypeAlias
+from typing import ClassVar, TypeAlias
 
 import pyro.distributions as dist
 import torch
@@ -26,8 +26,9 @@ from ..graph import Variable
 from ..nn import ParentEmbedding, UNet
 from ..typing import Noise, Values
 from .base import Abductive
+from .identification import Identifiability, Identification
 
-__all__ = ["Field", "TransportMechanism"]
+__all__ = ["GUIDED_EDIT", "Field", "TransportMechanism"]
 
 Field: TypeAlias = Callable[[Tensor, Tensor], Tensor]
 """State `(B, C, H, W)` and time `()` to the network's output."""
@@ -35,6 +36,7 @@ CONTEXT = 128
 """Width of the embedding of parents and time."""
 STRONGEST = 10.0
 """Greatest guidance weight."""
+GUIDED_EDIT = Identification(Identifiability.CONVENTION, "a guided edit, which is no counterfactual of the model")
 
 
 class TransportMechanism(Abductive):
@@ -48,13 +50,12 @@ class TransportMechanism(Abductive):
         width: Channels of the U-Net at the coarse resolution.
         blocks: Residual blocks at each resolution, down and up.
         steps: Steps from noise to data; abduction takes as many back.
-        guidance: Weight of changed parents, in [0, 10].
+        guidance: Weight of changed parents, in [0, 10]; other than 1 the result is a guided edit.
         guidance_unchanged: Weight of the other parents, in [0, 10].
         dropout: Probability with which training hides each parent; guidance needs it above 0.
-        options: The subclass' own options, for `spec`.
 
     Raises:
-        ValueError: A weight or `dropout` out of range, or guidance without dropout.
+        ValueError: An option out of range, or guidance without dropout.
     """
 
     kinds = ("image",)
@@ -65,18 +66,14 @@ class TransportMechanism(Abductive):
         variable: Variable,
         parents: Mapping[str, Variable],
         *,
-        width: int,
-        blocks: int,
-        steps: int,
-        guidance: float,
-        guidance_unchanged: float,
-        dropout: float,
-        **options: Any,
+        width: int = 64,
+        blocks: int = 1,
+        steps: int = 30,
+        guidance: float = 1.0,
+        guidance_unchanged: float = 1.0,
+        dropout: float = 0.1,
     ) -> None:
-        super().__init__(
-            variable, parents, width=width, blocks=blocks, steps=steps, guidance=guidance,
-            guidance_unchanged=guidance_unchanged, dropout=dropout, **options,
-        )  # fmt: skip
+        super().__init__(variable, parents)
         for name, weight in (("guidance", guidance), ("guidance_unchanged", guidance_unchanged)):
             if not 0 <= weight <= STRONGEST:
                 raise ValueError(f"Expected {name} in [0, {STRONGEST:g}]; got {weight}. 1 is no guidance.")
@@ -99,8 +96,7 @@ class TransportMechanism(Abductive):
         self.embed.fit(parents)
 
     def noise(self, batch_shape: tuple[int, ...] = ()) -> dict[str, Distribution]:
-        device, dtype = self.device_and_dtype()
-        zero = torch.zeros((), device=device, dtype=dtype)
+        zero = self.zero
         return {"z": dist.Normal(zero, zero + 1).expand((*batch_shape, *self.variable.shape)).to_event(3)}
 
     def forward(self, noise: Noise, parents: Values, *, changed: frozenset[str] = frozenset()) -> Tensor:

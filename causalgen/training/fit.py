@@ -32,7 +32,7 @@ from .config import FitConfig, Stage
 from .memory import in_memory
 from .splitting import splits_of
 from .stage import HistoryRow, NodeTrainer, as_float
-from .threads import LEAST_STEPS, StageThreads, Step, given_threads, steps_of_copies, threads_to_try, usable_threads
+from .threads import LEAST_STEPS, StageThreads, given_threads, steps_of_copies, threads_to_try, usable_threads
 
 __all__ = ["FitResult", "OnEpoch", "fabric_for", "fit", "precision_on"]
 
@@ -103,19 +103,16 @@ def fit(
     _check_variation(scm, train)
     scm.initialize(train)
     checkpoint = Checkpoint(Path(out), scm, config, (train, validation)) if out is not None else None
+    fitting = _Fit(scm, config, train, validation, checkpoint, bars, on_epoch)
     rows: list[HistoryRow] = []
     seconds: dict[str, float] = {}
     best: dict[str, int] = {}
     threads: dict[str, int] = {}
     with seeded(config.seed, device):
-        for label, nodes, stage in _stages(scm, config):
+        for label, nodes, stage in fitting.stages():
             started = time.perf_counter()
-            fabric = fabric_for(config, image=label != ATTRIBUTES)
-            size = stage.units(len(train[nodes[0]]))
-            with in_memory(size, f"train {label}", kept=checkpoint is not None):
-                trainers, threads[label] = _train(
-                    scm, label, nodes, stage, train, validation, fabric, config, checkpoint, bars, on_epoch
-                )
+            with in_memory(stage.units(len(train[nodes[0]])), f"train {label}", kept=checkpoint is not None):
+                trainers, threads[label] = fitting.run(label, nodes, stage)
             seconds[label] = time.perf_counter() - started
             rows += [row for trainer in trainers for row in trainer.rows]
             best |= {trainer.name: trainer.best_epoch + 1 for trainer in trainers}
@@ -153,84 +150,85 @@ def fabric_for(config: FitConfig, *, image: bool) -> Fabric:
     return Fabric(accelerator=config.device, devices=1, precision=precision)  # type: ignore[arg-type]
 
 
-def _stages(scm: StructuralCausalModel, config: FitConfig) -> list[tuple[str, list[str], Stage]]:
-    trainable = [name for name, mechanism in scm.mechanisms.items() if mechanism.parameter_groups()]
-    attributes = [name for name in trainable if not scm.graph[name].is_image]
-    stages = [(ATTRIBUTES, attributes, config.attributes)] if attributes else []
-    return stages + [(name, [name], config.images) for name in trainable if scm.graph[name].is_image]
+@dataclass(frozen=True)
+class _Fit:
+    """One call of `fit`: what its stages share."""
 
+    scm: StructuralCausalModel
+    config: FitConfig
+    train: dict[str, Tensor]
+    validation: dict[str, Tensor]
+    checkpoint: Checkpoint | None
+    bars: Progress | None
+    on_epoch: OnEpoch | None
 
-def _train(
-    scm: StructuralCausalModel,
-    label: str,
-    nodes: list[str],
-    stage: Stage,
-    train: dict[str, Tensor],
-    validation: dict[str, Tensor],
-    fabric: Fabric,
-    config: FitConfig,
-    checkpoint: Checkpoint | None,
-    bars: Progress | None,
-    on_epoch: OnEpoch | None,
-) -> tuple[list[NodeTrainer], int]:
-    count = len(train[nodes[0]])
-    size = stage.units(count)
-    per_epoch = max(1, count // size)
-    needed = {name for node in nodes for name in (node, *scm.graph.parents(node))}
-    train = {name: train[name] for name in needed}
-    trainers = [NodeTrainer(n, scm.mechanisms[n], stage, stage.epochs * per_epoch, fabric) for n in nodes]
-    first = checkpoint.resume(label, trainers) if checkpoint else 0
-    active = [t for t in trainers if first - 1 - t.best_epoch < stage.patience] if first else list(trainers)
-    task = bars.add_task(f"train {label}", total=stage.epochs, completed=first, note="") if bars else None
-    steps = (stage.epochs - first) * per_epoch
-    trial = partial(steps_of_copies, trainers, {n: as_float(tensor[:size]) for n, tensor in train.items()}, config.seed)
-    with _stage_threads(config, checkpoint, trial if steps >= LEAST_STEPS else None, fabric, bars) as threads:
-        threads.start(label)
-        for epoch in range(first, stage.epochs):
-            if not active:
-                break
-            began = time.perf_counter()
-            scm.train()
-            order = torch.randperm(count, device=fabric.device)
-            for start in range(0, per_epoch * size, size):
-                index = order[start : start + size]
-                batch = {n: as_float(tensor[index.to(tensor.device)].to(index.device)) for n, tensor in train.items()}
-                for trainer in active:
-                    if stage.shift and scm.graph[trainer.name].is_image:
-                        batch[trainer.name] = shifted(batch[trainer.name], stage.shift)
-                    trainer.train_batch(batch)
-            scm.eval()
-            active = [trainer for trainer in active if trainer.end_epoch(epoch, validation, config.seed)]
-            took = time.perf_counter() - began
-            if checkpoint:
-                checkpoint.save(label, epoch + 1, trainers)
-            if on_epoch and label != ATTRIBUTES:
-                with seeded(config.seed, fabric.device):
-                    on_epoch(label, epoch + 1, trainers[0].averaged.eval().declare_fitted())
-            if bars and task is not None:
-                bars.update(task, completed=epoch + 1, note=f"validation loss {sum(t.best for t in trainers):.1f}")
-            threads.epoch_took(took, label)
-        for trainer in trainers:
-            trainer.finish()
-        if checkpoint:
-            checkpoint.save(label, stage.epochs, trainers, force=True)
-    if bars and task is not None:
-        bars.update(task, completed=stage.epochs)
-    return trainers, threads.threads
+    def stages(self) -> list[tuple[str, list[str], Stage]]:
+        """Label, nodes and settings of each stage."""
+        trainable = [name for name, mechanism in self.scm.mechanisms.items() if mechanism.parameter_groups()]
+        attributes = [name for name in trainable if not self.scm.graph[name].is_image]
+        stages = [(ATTRIBUTES, attributes, self.config.attributes)] if attributes else []
+        return stages + [(name, [name], self.config.images) for name in trainable if self.scm.graph[name].is_image]
 
+    def run(self, label: str, nodes: list[str], stage: Stage) -> tuple[list[NodeTrainer], int]:
+        """Train the nodes of a stage together; their trainers, and the number of threads at the end."""
+        fabric = fabric_for(self.config, image=label != ATTRIBUTES)
+        count = len(self.train[nodes[0]])
+        per_epoch = max(1, count // stage.units(count))
+        # Rows of other nodes need not be moved to the device with each batch.
+        values = {p: self.train[p] for node in nodes for p in (node, *self.scm.graph.parents(node))}
+        trainers = [NodeTrainer(n, self.scm.mechanisms[n], stage, stage.epochs * per_epoch, fabric) for n in nodes]
+        first = self.checkpoint.resume(label, trainers) if self.checkpoint else 0
+        active = [t for t in trainers if first - 1 - t.best_epoch < stage.patience] if first else list(trainers)
+        bars = self.bars
+        task = bars.add_task(f"train {label}", total=stage.epochs, completed=first, note="") if bars else None
+        with self._threads(trainers, values, (stage.epochs - first) * per_epoch) as threads:
+            threads.start(label)
+            for epoch in range(first, stage.epochs):
+                if not active:
+                    break
+                began = time.perf_counter()
+                self._pass(active, values)
+                active = [trainer for trainer in active if trainer.end_epoch(epoch, self.validation, self.config.seed)]
+                took = time.perf_counter() - began
+                if self.checkpoint:
+                    self.checkpoint.save(label, epoch + 1, trainers)
+                if self.on_epoch and label != ATTRIBUTES:
+                    with seeded(self.config.seed, fabric.device):
+                        self.on_epoch(label, epoch + 1, trainers[0].averaged.eval().declare_fitted())
+                if bars and task is not None:
+                    bars.update(task, completed=epoch + 1, note=f"validation loss {sum(t.best for t in trainers):.1f}")
+                threads.epoch_took(took, label)
+            for trainer in trainers:
+                trainer.finish()
+            if self.checkpoint:
+                self.checkpoint.save(label, stage.epochs, trainers, force=True)
+        if bars and task is not None:
+            bars.update(task, completed=stage.epochs)
+        return trainers, threads.threads
 
-def _stage_threads(
-    config: FitConfig,
-    checkpoint: Checkpoint | None,
-    trial: Callable[[], Step] | None,
-    fabric: Fabric,
-    bars: Progress | None,
-) -> StageThreads:
-    """The given number, else that of the checkpoint, else the measured one; an accelerator needs no choice."""
-    given = config.threads or given_threads() or (checkpoint.threads if checkpoint else None)
-    if given or fabric.device.type != "cpu":
-        return StageThreads([given or usable_threads()])
-    return StageThreads(threads_to_try(), trial, _sayer(bars))
+    def _pass(self, trainers: list[NodeTrainer], values: Mapping[str, Tensor]) -> None:
+        """One pass over the training split; a last, smaller batch is left out."""
+        stage, device = trainers[0].stage, trainers[0].fabric.device
+        self.scm.train()
+        order = torch.randperm(len(values[trainers[0].name]), device=device)
+        size = stage.units(len(order))
+        for index in order.split(size)[: max(1, len(order) // size)]:
+            batch = {n: as_float(tensor[index.to(tensor.device)].to(device)) for n, tensor in values.items()}
+            for trainer in trainers:
+                if stage.shift and self.scm.graph[trainer.name].is_image:
+                    batch[trainer.name] = shifted(batch[trainer.name], stage.shift)
+                trainer.train_batch(batch)
+        self.scm.eval()
+
+    def _threads(self, trainers: list[NodeTrainer], values: Mapping[str, Tensor], steps: int) -> StageThreads:
+        """The given number, else that of the checkpoint, else the measured one; an accelerator needs no choice."""
+        given = self.config.threads or given_threads() or (self.checkpoint.threads if self.checkpoint else None)
+        if given or trainers[0].fabric.device.type != "cpu":
+            return StageThreads([given or usable_threads()])
+        size = trainers[0].stage.units(len(values[trainers[0].name]))
+        batch = {name: as_float(tensor[:size]) for name, tensor in values.items()}
+        trial = partial(steps_of_copies, trainers, batch, self.config.seed)
+        return StageThreads(threads_to_try(), trial if steps >= LEAST_STEPS else None, _sayer(self.bars))
 
 
 def _sayer(bars: Progress | None) -> Callable[[str], object]:

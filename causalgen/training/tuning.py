@@ -37,8 +37,8 @@ from ..scm import StructuralCausalModel
 from ..scm.chunks import units_at_once
 from ..typing import Values
 from .memory import in_memory
-from .questions import Questions, ask_at_random
 from .stage import as_float
+from .targets import Targets, random_targets
 
 __all__ = ["Predictor", "TuningConfig", "tune_counterfactuals"]
 
@@ -157,7 +157,7 @@ class _Tuner:
         bound = float(per_unit.mean() + config.margin * per_unit.std())
         self.bound, self.spread = bound, float(per_unit.std().clamp_min(1e-6))
         # Drawn once, so that all epochs are compared on the same queries.
-        held_out = ask_at_random(self.scm, self.validation, image=self.image, causes=self.causes)
+        held_out = random_targets(self.scm, self.validation, image=self.image, causes=self.causes)
         best_state, best = copy.deepcopy(average), self._prediction(held_out)
         rows = [self._row(0, best, float(per_unit.mean()), kept=True)]
         learning = [p for p in mechanism.parameters() if p.requires_grad]
@@ -181,10 +181,10 @@ class _Tuner:
         return pd.DataFrame(rows)
 
     def _epoch(self, optimizer: AdamW, average: dict[str, Tensor]) -> None:
-        asked = ask_at_random(self.scm, self.train, image=self.image, causes=self.causes)
-        for index in torch.randperm(len(asked), device=asked.image.device).split(self.config.batch_size):
+        targets = random_targets(self.scm, self.train, image=self.image, causes=self.causes)
+        for index in torch.randperm(len(targets), device=targets.image.device).split(self.config.batch_size):
             self.mechanism.train()
-            loss, objective = self._loss(asked[index])
+            loss, objective = self._loss(targets[index])
             slack = (objective.mean() - self.bound) / self.spread  # above 0: the constraint is violated
             optimizer.zero_grad()
             (loss + (self.multiplier + DAMPING * slack.detach()).clamp_min(0) * slack).backward()
@@ -195,35 +195,35 @@ class _Tuner:
                 if value.is_floating_point():
                     average[name].lerp_(value, 1 - self.config.ema)
 
-    def _loss(self, asked: Questions) -> tuple[Tensor, Tensor]:
+    def _loss(self, targets: Targets) -> tuple[Tensor, Tensor]:
         """Mean loss of a batch of counterfactuals, and the original objective of its factuals `(B,)`."""
-        image = as_float(asked.image)
-        parents, others = ({p: world[p] for p in self.mechanism.parents} for world in (asked.factual, asked.asked))
+        image = as_float(targets.image)
+        parents, others = ({p: world[p] for p in self.mechanism.parents} for world in (targets.factual, targets.wanted))
         changed = frozenset(p for p in parents if not torch.equal(parents[p], others[p]))
         counterfactual = self.mechanism(self.mechanism.abduct(image, parents), others, changed=changed)
         total = counterfactual.new_zeros(())
-        if asked.inside.any():
-            total = total + self._missed(counterfactual[asked.inside], asked[asked.inside]).sum()
-        if not asked.inside.all():
-            total = total + self._moved(counterfactual[~asked.inside], asked[~asked.inside], changed).sum()
+        if targets.inside.any():
+            total = total + self._missed(counterfactual[targets.inside], targets[targets.inside]).sum()
+        if not targets.inside.all():
+            total = total + self._moved(counterfactual[~targets.inside], targets[~targets.inside], changed).sum()
         objectives = self.mechanism.objectives(image, parents, 1.0)
-        return total / len(asked), torch.stack([objectives[o] for o in self.objectives]).sum(0)
+        return total / len(targets), torch.stack([objectives[o] for o in self.objectives]).sum(0)
 
-    def _missed(self, counterfactual: Tensor, asked: Questions) -> Tensor:
+    def _missed(self, counterfactual: Tensor, targets: Targets) -> Tensor:
         """Distance of the attributes that counterfactual images show from those asked for, `(B,)`."""
-        missed = counterfactual.new_zeros(len(asked))
+        missed = counterfactual.new_zeros(len(targets))
         for name, predictor in self.predictors.items():
             with torch.no_grad():
-                before = predictor(as_float(asked.image), asked.factual)
-            after, values = predictor(counterfactual, asked.asked), (asked.factual[name], asked.asked[name])
+                before = predictor(as_float(targets.image), targets.factual)
+            after, values = predictor(counterfactual, targets.wanted), (targets.factual[name], targets.wanted[name])
             missed = missed + _distance(self.scm.graph[name], after, before, *values, self.scale[name])
         return missed
 
-    def _moved(self, counterfactual: Tensor, asked: Questions, changed: frozenset[str]) -> Tensor:
+    def _moved(self, counterfactual: Tensor, targets: Targets, changed: frozenset[str]) -> Tensor:
         """How far counterfactual images have moved since tuning began, `(B,)`."""
-        parents, others = ({p: world[p] for p in self.mechanism.parents} for world in (asked.factual, asked.asked))
+        parents, others = ({p: world[p] for p in self.mechanism.parents} for world in (targets.factual, targets.wanted))
         with torch.no_grad():
-            noise = self.origin.abduct(as_float(asked.image), parents, draw=False)
+            noise = self.origin.abduct(as_float(targets.image), parents, draw=False)
             earlier = self.origin(noise, others, changed=changed)
         return (counterfactual - earlier).abs().flatten(1).mean(1) / self.unit
 
@@ -236,13 +236,13 @@ class _Tuner:
         return float((again - image).abs().mean().clamp_min(1e-3))
 
     @torch.no_grad()
-    def _prediction(self, asked: Questions) -> float:
+    def _prediction(self, targets: Targets) -> float:
         self.mechanism.eval()
         total = 0.0
-        with seeded(0, asked.image.device):
-            for index in torch.arange(len(asked), device=asked.image.device).split(self.at_once):
-                total += float(self._loss(asked[index])[0]) * len(index)
-        return total / len(asked)
+        with seeded(0, targets.image.device):
+            for index in torch.arange(len(targets), device=targets.image.device).split(self.at_once):
+                total += float(self._loss(targets[index])[0]) * len(index)
+        return total / len(targets)
 
     @torch.no_grad()
     def _objective_of(self, values: Values) -> Tensor:

@@ -31,7 +31,7 @@ class LocationScale(ScalarFlow):
     def __init__(
         self, variable: Variable, parents: Mapping[str, Variable], *, hidden: Sequence[int] = (32, 32)
     ) -> None:
-        super().__init__(variable, parents, hidden=list(hidden))  # what `spec` needs to rebuild it
+        super().__init__(variable, parents)
         self.scaler = Standardiser(variable.support)
         self.features = Features(self.parents)
         self.network = mlp(self.features.width, 2, hidden if self.parents else ())

@@ -34,7 +34,7 @@ class PrincipalComponents(Abductive):
     abduction = Abduction.POINT
 
     def __init__(self, variable: Variable, parents: Mapping[str, Variable], *, components: int = 20) -> None:
-        super().__init__(variable, parents, components=components)  # what `spec` needs to rebuild it
+        super().__init__(variable, parents)
         if images := [name for name, parent in parents.items() if parent.is_image]:
             raise ValueError(f"Expected attributes as parents of '{variable.name}'; got the images {images}.")
         pixels = variable.shape[0] * variable.shape[1] * variable.shape[2]

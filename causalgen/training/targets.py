@@ -1,4 +1,4 @@
-"""The counterfactual queries of fine-tuning."""
+"""What fine-tuning asks of counterfactual images: one random intervention for each unit."""
 
 import warnings
 from dataclasses import dataclass
@@ -10,35 +10,37 @@ from ..errors import SupportWarning
 from ..scm import StructuralCausalModel, attribute_model
 from ..typing import Values
 
-__all__ = ["Questions", "ask_at_random"]
+__all__ = ["Targets", "random_targets"]
 
 
 @dataclass(frozen=True)
-class Questions:
-    """One question for each unit.
+class Targets:
+    """Units, and the attributes that their counterfactual images are to show.
 
     Args:
         image: Factual images `(B, C, H, W)`.
         factual: Attributes `(B,)` by name.
-        asked: The attributes of the counterfactual world, including descendants of the intervened node.
+        wanted: The attributes of the counterfactual world, including descendants of the intervened node.
         inside: Whether the image's parents stay within the joint support of training, bool `(B,)`.
     """
 
     image: Tensor
     factual: dict[str, Tensor]
-    asked: dict[str, Tensor]
+    wanted: dict[str, Tensor]
     inside: Tensor
 
     def __len__(self) -> int:
         return len(self.image)
 
-    def __getitem__(self, units: Tensor) -> "Questions":
-        factual, asked = ({name: value[units] for name, value in world.items()} for world in (self.factual, self.asked))
-        return Questions(self.image[units], factual, asked, self.inside[units])
+    def __getitem__(self, units: Tensor) -> "Targets":
+        factual, wanted = (
+            {name: value[units] for name, value in world.items()} for world in (self.factual, self.wanted)
+        )
+        return Targets(self.image[units], factual, wanted, self.inside[units])
 
 
 @torch.no_grad()
-def ask_at_random(scm: StructuralCausalModel, values: Values, *, image: str, causes: list[str]) -> Questions:
+def random_targets(scm: StructuralCausalModel, values: Values, *, image: str, causes: list[str]) -> Targets:
     """For every unit, the attributes under do(a random cause = another unit's value).
 
     Args:
@@ -51,13 +53,13 @@ def ask_at_random(scm: StructuralCausalModel, values: Values, *, image: str, cau
     count, device = len(values[image]), values[image].device
     factual = {name: values[name] for name in attributes.graph.nodes}
     posterior = attributes.abduct(factual)
-    asked = {name: tensor.clone() for name, tensor in factual.items()}
+    wanted = {name: tensor.clone() for name, tensor in factual.items()}
     for units, node in zip(torch.randperm(count, device=device).chunk(len(causes)), causes):
         donors = values[node][torch.randperm(count, device=device)]
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", SupportWarning)
             world = posterior.counterfactual({node: donors})
         for name in factual:
-            asked[name][units] = world[name][units].to(asked[name].dtype)
-    inside = scm.supports[image]({name: asked[name] for name in scm.graph.parents(image)}, count)
-    return Questions(values[image], factual, asked, inside)
+            wanted[name][units] = world[name][units].to(wanted[name].dtype)
+    inside = scm.supports[image]({name: wanted[name] for name in scm.graph.parents(image)}, count)
+    return Targets(values[image], factual, wanted, inside)
