@@ -117,7 +117,10 @@ def plan_of(source: str | Study, options: BenchmarkOptions) -> BenchmarkPlan:
         DataError: No seed, a negative one, or one twice; a number is too small; the device does not exist.
     """
     study = source if isinstance(source, Study) else None
-    benchmark = load_benchmark(str(source)) if study is None else study_benchmark(study, options.mechanisms)
+    if study is None:
+        benchmark = load_benchmark(str(source)).including(options.mechanisms or ())
+    else:
+        benchmark = study_benchmark(study, options.mechanisms)
     if options.protocols is not None:
         benchmark = benchmark.model_copy(update={"protocols": tuple(options.protocols)})
     check_words(benchmark.protocols, PROTOCOL_WORDS, "protocols")

@@ -5,6 +5,7 @@ Each benchmark has one YAML file, `examples/<name>/benchmark.yaml`, which ships 
 
 import hashlib
 import json
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, Literal
@@ -13,6 +14,7 @@ import yaml
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from ..errors import DataError, UnknownNameError, nearest
+from ..mechanisms.catalog import words_for
 from ..studies.data_section import Count, DataSource, OwnData
 from ..studies.study_sections import TrainingStage
 from ..training import TuningConfig
@@ -92,6 +94,14 @@ class Benchmark(_Section):
     published: Published | None = None
     gpu: Form
     cpu: Form
+
+    def including(self, mechanisms: Sequence[str]) -> "Benchmark":
+        """The benchmark with a default recipe for those image mechanisms of the catalog for which it has none."""
+        added = {word: Recipe() for word in mechanisms if word in words_for("image")}
+        forms = {"gpu": self.gpu, "cpu": self.cpu}
+        return self.model_copy(
+            update={key: form.model_copy(update={"mechanisms": added | form.mechanisms}) for key, form in forms.items()}
+        )
 
     def form(self, device: str, *, smoke: bool = False) -> Form:
         """The form for a device; shrunk to seconds a mechanism if `smoke`."""

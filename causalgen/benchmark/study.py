@@ -7,7 +7,7 @@ from typing import Any
 from ..errors import CausalgenError, DataError
 from ..graph import CausalGraph
 from ..mechanisms import build
-from ..mechanisms.catalog import mechanism_class
+from ..mechanisms.catalog import default_for, mechanism_class
 from ..own_code import code_near
 from ..predictors import PUBLISHED
 from ..studies.few_images import with_few_images
@@ -46,7 +46,7 @@ def study_benchmark(study: Study, mechanisms: Sequence[str] | None = None) -> Be
     study = with_few_images(study, graph)
     image, parents = _image(graph)
     own = dict(study.mechanisms.get(image, {}))
-    word = own.pop("mechanism", None) or COMPARED[0]
+    word = own.pop("mechanism", None) or default_for("image")
     given = (word, *COMPARED) if mechanisms is None else mechanisms
     words = tuple(dict.fromkeys(code_near(code_near(name, study.folder), Path.cwd()) for name in given))
     recipes = {name: _recipe(study, own if name == word else {}) for name in words}

@@ -76,6 +76,7 @@ class MechanismSummary:
         best_epoch: Epoch whose weights were kept; None without training.
         identified: Whether the data determine its counterfactuals: the value of its `Identifiability`.
         assumption: What its abduction assumes.
+        works: Keys of the works to cite for it.
     """
 
     node: str
@@ -86,6 +87,7 @@ class MechanismSummary:
     best_epoch: int | None = None
     identified: str = ""
     assumption: str = ""
+    works: tuple[str, ...] = ()
 
     @classmethod
     def of(
@@ -109,6 +111,7 @@ class MechanismSummary:
                 best_epoch=(best_epochs or {}).get(node),
                 identified=mechanism.identification.kind.value,
                 assumption=mechanism.identification.assumption,
+                works=mechanism.works,
             )
             for node, mechanism in scm.mechanisms.items()
         )

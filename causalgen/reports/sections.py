@@ -204,7 +204,7 @@ def _run(content: ReportContent, folder: ReportFolder) -> Section | None:
 
 def _works(content: ReportContent) -> list[Citation]:
     """Works behind the methods of this report, then those that the content adds."""
-    keys = {"causality", *(row.mechanism for row in content.mechanisms)}
+    keys = {"causality", *(key for row in content.mechanisms for key in row.works)}
     kinds: Iterable[str | None] = [content.graph[row.node].kind for row in content.mechanisms]
     keys |= {"image", "image identification"} if "image" in kinds else set()
     keys |= {"discrete"} if {"binary", "categorical", "ordinal"}.intersection(kinds) else set()

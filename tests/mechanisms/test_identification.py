@@ -4,13 +4,11 @@ import pytest
 from mechanism_cases import CASES, Case
 
 from causalgen.graph import CausalGraph, Variable
-from causalgen.mechanisms import MECHANISMS, Abduction, Identifiability, Mechanism, build
+from causalgen.mechanisms import MECHANISMS, Abduction, Identifiability, Mechanism, ScalarFlow, build
 from causalgen.reports import MechanismSummary
 from causalgen.reports.words import MEANING, identification
 from causalgen.scm import StructuralCausalModel
 
-SCALAR = ("additive-noise", "empirical", "linear-gaussian", "spline-flow")
-DISCRETE = ("categorical", "ordinal")
 AGE = Variable("age", "continuous")
 SCAN = Variable("scan", "image", shape=(1, 16, 16))
 
@@ -23,10 +21,10 @@ def claim(name: str, **options: object) -> tuple[Identifiability, str]:
 def test_the_claim_follows_from_what_the_mechanism_is(case: Case) -> None:
     mechanism = case.build()
     kind, assumption = mechanism.identification
-    if case.mechanism in SCALAR:
+    if isinstance(mechanism, ScalarFlow):
         assert kind is Identifiability.ASSUMED
         assert "one" in assumption and "no hidden confounding" in assumption  # noqa: PT018
-    elif case.mechanism in DISCRETE:
+    elif case.variable.is_discrete:
         assert kind is Identifiability.BOUNDED
     elif mechanism.abduction is Abduction.NONE:
         assert kind is Identifiability.NONE
