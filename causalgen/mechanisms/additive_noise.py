@@ -47,6 +47,7 @@ class AdditiveNoise(ScalarFlow):
         super().__init__(variable, parents)
         self.scaler = Standardiser()
         self.features = Features(self.parents)
+        # Without parents the features are a constant, and the shift is a free number.
         self.shift = mlp(self.features.width, 1, hidden if function == "mlp" and self.parents else ())
         self.widths = nn.Parameter(torch.zeros(bins))
         self.heights = nn.Parameter(torch.zeros(bins))
@@ -66,4 +67,5 @@ class AdditiveNoise(ScalarFlow):
     def transform(self, parents: Values) -> Transform:
         shift = self.shift(self.features(parents))[:, 0]
         spline = MonotonicRQSTransform(self.widths, self.heights, self.derivatives)
+        # The spline comes first: the parents must not change the shape of the noise.
         return ComposeTransform([spline, AffineTransform(shift, self.log_scale.exp()), self.scaler.transform()])

@@ -60,6 +60,7 @@ def _marking(initialize: Callable[..., None]) -> Callable[..., None]:
     @wraps(initialize)
     def marked(self: "Mechanism", value: Tensor, parents: Values) -> None:
         initialize(self, value, parents)
+        # New scalers make earlier weights meaningless, so a trainable mechanism has to be trained again.
         self._initialized.fill_(not self.trainable)
 
     return marked
@@ -118,6 +119,7 @@ class Mechanism(nn.Module, ABC):
         self.variable = variable
         self.parents = dict(parents)
         self.options: dict[str, Any] = {**vars(self).get("options", {}), **options}
+        # A buffer, so that saving and loading keep the mark.
         self.register_buffer("_initialized", torch.tensor(False))
 
     def __init_subclass__(cls, **options: Any) -> None:

@@ -133,7 +133,7 @@ def _construct_own(
 def _construct(
     cls: type[Mechanism], name: str, variable: Variable, parents: Mapping[str, Variable], options: dict[str, Any]
 ) -> Mechanism:
-    if cls.kinds and variable.kind not in cls.kinds:
+    if cls.kinds and variable.kind not in cls.kinds:  # a user's class need not declare kinds
         raise ValueError(
             f"Expected a mechanism for the {variable.kind} variable '{variable.name}' among "
             f"{', '.join(words_for(variable.kind))}; got {name!r}, which is for {' or '.join(cls.kinds)}."

@@ -76,6 +76,7 @@ class ConvVAE(ImageVAE):
         self.encoder = ConvEncoder(variable.shape, CONTEXT, width=width)
         self.coarse = self.encoder.grid.coarse
         cells = math.prod(self.coarse)
+        # Fewer channels before the map is flattened: the linear layer on it would hold most of the parameters.
         self.squeeze = nn.Conv2d(width, width // 4, 1)
         self.global_head = mlp(width // 4 * cells + CONTEXT, 2 * latent, (4 * CONTEXT,))
         self.local_head = nn.Sequential(
@@ -96,6 +97,7 @@ class ConvVAE(ImageVAE):
         features = self.encoder(self.likelihood.to_unit(value), context)
         squeezed = F.silu(self.squeeze(features)).flatten(1)
         z, global_rate = infer_gaussian(self.global_head(torch.cat([squeezed, context], dim=1)), draw)
+        # The local latent sees what z and the parents already draw, so that it holds only the rest.
         sketch = self._sketch(z, context)
         local, local_rate = infer_gaussian(self.local_head(torch.cat([features, sketch], dim=1)), draw)
         output = self._draw(z, local, sketch, context)

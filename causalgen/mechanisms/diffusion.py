@@ -48,6 +48,7 @@ class Diffusion(TransportMechanism):
         return {"loss": (self.predict(state, time, parents) - wanted).square().flatten(1).mean(1)}
 
     def transport(self, state: Tensor, field: Field, start: float, end: float) -> Tensor:
+        # Positive from data to noise, negative from noise to data; a step has the same formula both ways.
         turn = 0.5 * math.pi * (start - end) / self.steps
         for step in range(self.steps):
             time = state.new_tensor(start + (end - start) * step / self.steps)

@@ -56,13 +56,13 @@ class Empirical(ScalarFlow):
         knots = len(self.values)
         unique, counts = value.to(self.values).unique(return_counts=True)
         cumulative = counts.double().cumsum(0)
-        middle = cumulative - counts / 2
+        middle = cumulative - counts / 2  # ties share the middle of their step
         levels = (middle - middle[0]) / (middle[-1] - middle[0])
         kept = torch.linspace(0, len(unique) - 1, knots, dtype=torch.float64, device=unique.device)
         left = kept.floor().long().clamp_max(len(unique) - 2)
         weight = kept - left
         self.values.copy_(unique[left] + weight * (unique[left + 1] - unique[left]))
-        self.values[-1] = unique[-1]
+        self.values[-1] = unique[-1]  # interpolation can end a rounding below the greatest value
         self.levels.copy_(levels[left] + weight * (levels[left + 1] - levels[left]))
 
     def base(self, batch_shape: tuple[int, ...] = ()) -> Distribution:
@@ -93,6 +93,7 @@ class _PiecewiseLinear(Transform):
         return _interpolate(y, self.y_knots, self.x_knots)[0]
 
     def log_abs_det_jacobian(self, x: Tensor, y: Tensor) -> Tensor:
+        # The inverse map has its knots at the values, so its slope there is one over the slope of this one.
         log_slope = _interpolate(y, self.y_knots, self.x_knots)[1].log().neg()
         outside = (y < self.y_knots[0]) | (y > self.y_knots[-1])
         return log_slope.masked_fill(outside, torch.inf)

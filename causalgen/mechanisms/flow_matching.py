@@ -84,6 +84,7 @@ class FlowMatching(TransportMechanism):
             raise ValueError(f"Expected coupling 'optimal-transport' or 'independent'; got {coupling!r}.")
         self.solver = solver
         self.pairs = coupling == "optimal-transport" and not any(v.is_image for v in self.parents.values())
+        # Only the adaptive solver follows the field closely enough for the noise to count as the unique solution.
         if solver == "dopri5" and not self.guided:
             self.abduction = Abduction.BIJECTIVE
             self.tolerance = GIVEN_BACK * (self.high - self.low)

@@ -154,7 +154,7 @@ class GAN(_Adversarial, Abductive):
         cycle = (self._draw(code, parents) - image).abs().flatten(1).mean(1)
         cycles = self.cycle * cycle + (self._encode(drawn.detach(), parents) - z).square().mean(1)
         if progress >= 1 - self.tuning:
-            rest = torch.zeros_like(cycle)
+            rest = torch.zeros_like(cycle)  # without a gradient, so that generator and critic stay as they are
             return {"generator": rest, "encoder": cycles, "critic": rest, "cycle": cycle}
         game = self._game(image, code, drawn, z, parents)
         return {
@@ -166,6 +166,7 @@ class GAN(_Adversarial, Abductive):
 
     def _game(self, image: Tensor, code: Tensor, drawn: Tensor, z: Tensor, parents: Values) -> dict[str, Tensor]:
         """Adversarial losses: real images with their codes against generated images with their latents."""
+        # Detached copies: the penalty needs gradients at the inputs, but the critic must not train generator or encoder.
         real, fake = image.detach().requires_grad_(), drawn.detach().requires_grad_()
         found, given = code.detach().requires_grad_(), z.clone().requires_grad_()
         context = self.critic_embed(parents, len(image))

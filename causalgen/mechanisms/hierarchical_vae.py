@@ -114,6 +114,7 @@ class HierarchicalVAE(ImageVAE):
             noise[name], rates[name] = infer_gaussian(level.posterior(torch.cat([state, features], dim=1)), draw)
             return noise[name]
 
+        # The posterior of each map is found on the way down, where the coarser maps have been drawn already.
         output = self._top_down(z, context, lambda k, level, h: find(f"map{k}", level, h, seen[k]))
         return Inference(noise, rates, output)
 
@@ -178,4 +179,5 @@ class _Level(nn.Module):
         if self.prior is None:
             return noise
         mean, log_scale = self.prior(F.silu(state)).chunk(2, dim=1)
+        # Bounded as in `infer_gaussian`, so that neither side of the divergence can overflow.
         return mean + log_scale.clamp(-7.0, 3.0).exp() * noise

@@ -60,7 +60,7 @@ class ImageFlow(Abductive, Density):
     ) -> None:
         super().__init__(variable, parents)
         low, high = variable.support or (0.0, 255.0)
-        half_level = (high - low) / 510
+        half_level = (high - low) / 510  # dequantised levels reach half a level beyond the support
         self.low, self.width = low - half_level, high - low + 2 * half_level
         self.tolerance = half_level
         self.embed = ParentEmbedding(self.parents, CONTEXT)
@@ -105,6 +105,7 @@ class ImageFlow(Abductive, Density):
     def _encode(self, value: Tensor, parents: Values) -> tuple[Tensor, Tensor]:
         share = MARGIN + (1 - 2 * MARGIN) * (value - self.low) / self.width
         logit = torch.logit(share)
+        # The derivative of the logit by the pixel value, for the change of density.
         slope = (1 - 2 * MARGIN) / self.width / (share * (1 - share))
         z, log_determinant = self.stack.encode(logit, self.embed(parents, len(value)))
         return z, log_determinant + slope.log().flatten(1).sum(1)

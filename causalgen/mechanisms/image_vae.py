@@ -128,6 +128,7 @@ class ImageVAE(Abductive, Observable):
         noise, _, output = self.infer(value, parents, draw=draw)
         if self.residual == 0:
             return noise
+        # p(u) of the pixel noise has this share as its scale, see `noise`.
         return {**noise, "pixel": self.residual * self.likelihood.residual(output, value)}
 
     def objectives(self, value: Tensor, parents: Values, progress: float) -> dict[str, Tensor]:

@@ -150,7 +150,7 @@ class PixelwiseGaussian(DiscretisedGaussian):
 
     def __init__(self, channels: int, support: tuple[float, float]) -> None:
         super().__init__(channels, support)
-        del self.log_scale
+        del self.log_scale  # the decoder predicts it
 
     def moments(self, output: Tensor) -> tuple[Tensor, Tensor]:
         mean, log_scale = output.chunk(2, dim=1)
@@ -189,7 +189,7 @@ class _Discretised(_PixelDistribution):
     def sample(self, sample_shape: Any = NO_SHAPE) -> Tensor:
         part, (mean, scale) = self.likelihood, self.parameters
         value = mean + scale * torch.randn(self._extended_shape(sample_shape), dtype=mean.dtype, device=mean.device)
-        level = ((value.clamp(-1, 1) + 1) * 127.5).round()
+        level = ((value.clamp(-1, 1) + 1) * 127.5).round()  # the edge levels take the tails, as in `log_mass`
         return (level * ((part.high - part.low) / 255) + part.low).detach()
 
     def log_prob(self, value: Tensor) -> Tensor:

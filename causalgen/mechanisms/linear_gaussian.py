@@ -60,6 +60,7 @@ class LinearGaussian(ScalarFlow):
         )
 
     def initialize(self, value: Tensor, parents: Values) -> None:
+        # In double precision on the CPU: this driver copes with collinear parents, and accelerators lack it.
         design = (
             torch.stack([torch.ones_like(value), *(parents[p].to(value) for p in self.parents)], dim=1).double().cpu()
         )

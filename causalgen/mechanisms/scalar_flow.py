@@ -50,6 +50,7 @@ class ScalarFlow(Abductive, Density):
 
     def forward(self, noise: Noise, parents: Values, *, changed: frozenset[str] = frozenset()) -> Tensor:
         value = self.transform(parents)(noise["u"])
+        # The scaler's margin lies outside the support, and a value there could not be given as a factual again.
         return value if self.variable.support is None else value.clamp(*self.variable.support)
 
     def abduct(self, value: Tensor, parents: Values, *, draw: bool = True) -> Noise:

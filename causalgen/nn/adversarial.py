@@ -59,7 +59,7 @@ class Critic(nn.Module):
         self.squeeze = nn.Conv2d(width, width // 2, 1)
         self.head = mlp(width // 2 * math.prod(self.encoder.grid.coarse) + context + code, outputs, (128,))
         if not offset:
-            self.head[-1].register_parameter("bias", None)
+            self.head[-1].register_parameter("bias", None)  # it would cancel, and never get a gradient
 
     def forward(self, image: Tensor, context: Tensor) -> Tensor:
         """`(B, C, H, W)` and `(B, context)` to `(B, outputs)`."""
@@ -83,6 +83,7 @@ def gradient_penalty(score: Tensor, *inputs: Tensor) -> Tensor:
     """
     if not torch.is_grad_enabled():
         return score.new_zeros(len(score))
+    # The graph is kept: the penalty itself is differentiated with respect to the weights.
     slopes = torch.autograd.grad(score.sum(), inputs, create_graph=True)
     return torch.stack([slope.square().flatten(1).sum(1) for slope in slopes]).sum(0)
 

@@ -184,6 +184,7 @@ def _at_most(count: int) -> Iterator[None]:
                 f"Expected a description of at most {count} network parts, since few weights are saved; got more."
             )
 
+    # The hook is global: other threads may build modules meanwhile.
     handle = register_module_module_registration_hook(counted)
     try:
         yield

@@ -32,6 +32,7 @@ class Grid:
 
     def __init__(self, shape: Sequence[int]) -> None:
         self.channels, self.height, self.width = shape
+        # At least one halving, since encoder and decoder consist of strided layers.
         self.stages = max(1, math.ceil(math.log2(min(self.height, self.width) / COARSEST)))
         multiple = 2**self.stages
         self.coarse = (math.ceil(self.height / multiple), math.ceil(self.width / multiple))

@@ -104,7 +104,9 @@ class _Level(nn.Module):
     def decode(self, z: Tensor, context: Tensor) -> Tensor:
         for mix, coupling in zip(reversed(self.mixes), reversed(self.couplings)):
             shift, log_scale = coupling(z, context)
-            z = z * (-log_scale).exp() - shift
+            z = (
+                z * (-log_scale).exp() - shift
+            )  # pixels inside the mask have neither, so both ways see the same network input
             z = _mixed(torch.linalg.inv(mix), z)
         return z
 

@@ -31,6 +31,7 @@ class ParentEmbedding(nn.Module):
         parts = [Features({name: variable}) for name, variable in variables.items()]
         self.features = nn.ModuleList(parts)
         self.embeddings = nn.ModuleList(mlp(part.width, width, (width,)) for part in parts)
+        # Without parents the constant is the whole embedding; zero would leave modulated layers without a gradient.
         self.constant = nn.Parameter(0.1 * torch.randn(1, width))
         self.absent = nn.Parameter(torch.zeros(len(self.names), width)) if droppable and self.names else None
 

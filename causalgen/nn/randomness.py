@@ -22,7 +22,7 @@ def seeded(seed: int | None, device: torch.device | str = "cpu") -> Iterator[Non
         return
     device = torch.device(device)
     devices = [device] if device.type != "cpu" else []
-    kind = device.type if devices else "cuda"
+    kind = device.type if devices else "cuda"  # without devices, torch only needs a type that it knows
     with torch.random.fork_rng(devices=devices, device_type=kind):
         torch.manual_seed(seed)
         yield

@@ -50,7 +50,7 @@ class Standardiser(nn.Module):
             self.margin.fill_(MARGIN * max(float(value.std()), 1e-12))
         unbounded = self._unbound(value.to(self.loc))
         self.loc.copy_(unbounded.mean())
-        self.scale.copy_(unbounded.std(unbiased=False).clamp_min(1e-6))
+        self.scale.copy_(unbounded.std(unbiased=False).clamp_min(1e-6))  # a constant must not divide by zero
 
     def transform(self) -> Transform:
         """The map from the standardised scale to natural units, as a fresh (never cached) transform."""

@@ -94,6 +94,7 @@ def load_module(
         header = read_header(weights)
         names = renamed(list(header))
         current = {names.get(name, name): entry for name, entry in header.items()}
+        # Nothing large is built before its description and the header of its weights agree.
         dtype = check_blueprint(lambda: rebuild(description), current, parts)
         module = rebuild(description)
         if dtype is not None:

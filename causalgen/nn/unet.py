@@ -32,6 +32,7 @@ class UNet(nn.Module):
         super().__init__()
         self.grid = Grid(shape)
         widths = halved(width, self.grid.stages + 1)[::-1]
+        # From a quarter of a wave over the whole time to 32 waves.
         self.register_buffer("frequencies", math.pi * 2.0 ** torch.linspace(-1, 6, FREQUENCIES))
         self.clock = mlp(2 * FREQUENCIES, context, (context,))
         self.first = nn.Conv2d(shape[0], widths[0], 3, padding=1)

@@ -47,6 +47,7 @@ def build_network(form: Form, shape: tuple[int, ...], *, more: int, outputs: int
     for after, kernel, stride in POOLED if pooled else _halvings(height, width):
         layers.append(nn.Conv2d(channels, after, kernel, stride=stride, padding=kernel // 2, bias=False))
         layers += [nn.BatchNorm2d(after), nn.LeakyReLU(SLOPE) if pooled else nn.ReLU()]
+        # With this padding a stride rounds up.
         channels, height, width = after, -(-height // stride), -(-width // stride)
     if pooled:
         layers += [nn.AdaptiveAvgPool2d(1), nn.Flatten()]

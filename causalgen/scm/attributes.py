@@ -27,6 +27,7 @@ def ancestral_model(scm: StructuralCausalModel, nodes: Iterable[str]) -> Structu
     kept = {ancestor for name in nodes for ancestor in (name, *scm.graph.ancestors(name))}
     part = scm.graph.project([name for name in scm.graph.nodes if name in kept])
     small = StructuralCausalModel(part, {name: scm.mechanisms[name] for name in part.nodes})
+    # The mechanisms are shared, the supports are modules of each model.
     for name, support in small.supports.items():
         support.load_state_dict(scm.supports[name].state_dict())
     return small

@@ -32,7 +32,7 @@ def in_chunks(function: Callable[..., Any], *arguments: Any, size: int) -> Any:
         size: Units of a piece.
     """
     starts = range(0, _length(arguments), size)
-    if len(starts) <= 1:
+    if len(starts) <= 1:  # small batches are not copied
         return function(*arguments)
     return _joined([function(*(_cut(argument, start, size) for argument in arguments)) for start in starts])
 

@@ -69,6 +69,7 @@ def world_graph(graph: CausalGraph, do: Mapping[str, Any]) -> nx.DiGraph:
         world.remove_edges_from([(parent, name) for parent in graph.parents(name) if parent not in own])
         if isinstance(what, Mechanism):
             world.add_edges_from((parent, name) for parent in what.parents)
+    # Ties in the order of the graph: the same seed has to draw the same noise for the same node.
     ordered = nx.DiGraph()
     ordered.add_nodes_from(nx.lexicographical_topological_sort(world, key=graph.nodes.index))
     ordered.add_edges_from(world.edges)

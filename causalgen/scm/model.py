@@ -72,6 +72,7 @@ class StructuralCausalModel(nn.Module):
                     + nearest(name, graph.nodes)
                 )
         self.graph = graph
+        # By position, since a module's name must not contain a dot, and the name of a node may.
         self._modules_by_position = nn.ModuleList(_mechanism(graph, name, given.get(name)) for name in graph.nodes)
         self._supports_by_position = nn.ModuleList(JointSupport(_parents(graph, name)) for name in graph.nodes)
 
@@ -165,7 +166,7 @@ class StructuralCausalModel(nn.Module):
         require_fitted(self, [name for name in self.graph.nodes if name not in do or listens(do[name])])
         self.eval()
         with seeded(seed, self.like.device):
-            if not evidence:
+            if not evidence:  # no weighting: every draw counts fully
                 return Samples(self.graph, self._ancestral(n, do), do, float(n))
             values, size = self._weighted(n, do, evidence)
             return Samples(self.graph, self._ancestral(n, do, values), do, size)
@@ -342,7 +343,7 @@ class StructuralCausalModel(nn.Module):
                 f"Expected evidence that the model can produce; got {', '.join(evidence)}, which none of {proposals} "
                 "proposals makes possible. Check the values, or sample more units."
             )
-        weight = torch.softmax(log_weight, dim=0)
+        weight = torch.softmax(log_weight, dim=0)  # normalised in logs: likelihoods of images underflow
         size = float(1 / weight.square().sum())
         if size < n / 10:
             warn(

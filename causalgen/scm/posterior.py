@@ -77,6 +77,7 @@ class Posterior:
         graph = self.scm.graph
         do = check_interventions(graph, do)
         world = world_graph(graph, do)
+        # In the graph under `do`: what lost its arrow from an intervened node keeps its factual value bit for bit.
         changed = set(do).union(*(nx.descendants(world, name) for name in do))
         values = {name: self._repeat(tensor) for name, tensor in self.factual.items()}
         inside = torch.ones(self.units * (self.particles or 1), dtype=torch.bool, device=self.scm.like.device)
@@ -95,6 +96,7 @@ class Posterior:
                     )
                 elif name in changed:
                     values[name] = self._predict(name, values, changed)
+                    # Nodes that are not computed again were observed together with their parents.
                     known = self.scm.supports[name](values, len(inside))
                     strained += [name] if not known.all() else []
                     inside &= known

@@ -64,6 +64,7 @@ class JointSupport(nn.Module):
         generator = torch.Generator().manual_seed(0)
         chosen = torch.randperm(len(points), generator=generator)[:count].to(points.device)
         reference = points[chosen]
+        # Distances between different units: with repeated values the nearest neighbour would be at distance 0.
         different, counts = reference.unique(dim=0, return_counts=True)
         if all(variable.is_discrete for variable in self.parents.values()):
             self.threshold.fill_(SAME)  # a combination of labels is inside only if it occurs
@@ -96,7 +97,7 @@ class JointSupport(nn.Module):
         return self._reached[1:]
 
     def __getstate__(self) -> dict[str, Any]:
-        return {**self.__dict__, "_reached": None}
+        return {**self.__dict__, "_reached": None}  # data pointers mean nothing in another process
 
     def _points(self, values: Values) -> Tensor:
         scale = torch.cat(

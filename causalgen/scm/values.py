@@ -107,6 +107,7 @@ def to_frame(graph: CausalGraph, values: Mapping[str, Tensor]) -> pd.DataFrame:
             continue
         array = tensor.detach().cpu().numpy()
         if variable.labels is not None:
+            # Filled in two steps: numpy would turn labels that are tuples into a second dimension.
             labels = np.empty(len(variable.labels), dtype=object)
             labels[:] = variable.labels
             columns[name] = pd.Series(labels[array]).infer_objects()

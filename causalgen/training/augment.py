@@ -15,6 +15,7 @@ def shifted(images: Tensor, pixels: int) -> Tensor:
     True
     """
     batch, _, height, width = images.shape
+    # Gathered by index, so that every image of the batch has its own shift in one operation.
     padded = F.pad(images, (pixels,) * 4, mode="replicate")
     down, right = torch.randint(0, 2 * pixels + 1, (2, batch, 1), device=images.device)
     rows = (torch.arange(height, device=images.device) + down)[:, :, None]

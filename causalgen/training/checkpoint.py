@@ -44,6 +44,7 @@ class Checkpoint:
     ) -> None:
         self.folder = folder
         self.folder.mkdir(parents=True, exist_ok=True)
+        # Device and threads change the last digits only; a fit may continue on another machine.
         settings = {**asdict(config), "device": None, "threads": None, "version": __version__, **specification(scm)}
         digest = hashlib.sha256(json.dumps(settings, sort_keys=True).encode())
         for values in data:

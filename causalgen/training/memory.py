@@ -28,7 +28,7 @@ def in_memory(units: int, task: str, *, kept: bool = False) -> Iterator[None]:
     """
     try:
         yield
-    except torch.OutOfMemoryError:
+    except torch.OutOfMemoryError:  # its message lists statistics of the allocator, and no remedy
         smaller = f"Set batch_size to {units // 2}" if units > 1 else "Choose a smaller width"
         resumes = "; the checkpoints are kept, and resume with these settings where more memory is free" if kept else ""
         raise DeviceMemoryError(

@@ -53,6 +53,7 @@ class LogLines(Progress):
     """Progress as plain lines: one when a task ends, and every `EVERY` seconds one about a task that runs."""
 
     def __init__(self, console: Console) -> None:
+        # Disabled, rich counts and estimates but does not draw.
         super().__init__(console=console, disable=True, speed_estimate_period=20 * EVERY)
         self._last = time.monotonic()
         self._ended: set[TaskID] = set()

@@ -102,7 +102,7 @@ def step_times(step: Step, candidates: Sequence[int]) -> dict[int, float]:
     for _ in range(ROUNDS + 1):
         for threads, seconds in times.items():
             best = min((_typical(others) for others in times.values() if others), default=float("inf"))
-            if seconds and _typical(seconds) > HOPELESS * best:
+            if seconds and _typical(seconds) > HOPELESS * best:  # else the slowest number takes most of the time
                 continue
             with limited(threads):
                 began = time.perf_counter()

@@ -144,6 +144,7 @@ class _Tuner:
             {k: v.to(scm.like.device) for k, v in data.part(s).items()} for s in ("train", "validation")
         )
         self.scale = {k: float(self.train[k].float().std()) for k in predictors}
+        # The mechanism as it was, for distances where predictors are not asked.
         self.origin = copy.deepcopy(mechanism).eval().requires_grad_(False)
         self.at_once = units_at_once(mechanism.variable.shape)
         self.objectives = mechanism.selection or tuple(mechanism.parameter_groups())
