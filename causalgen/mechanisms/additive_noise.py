@@ -33,6 +33,10 @@ class AdditiveNoise(ScalarFlow):
         hidden: Widths of the hidden layers when `function="mlp"`.
     """
 
+    identification = Identification(
+        Identifiability.ASSUMED, "a function of the parents plus one scalar noise, and no hidden confounding"
+    )
+
     def __init__(
         self,
         variable: Variable,
@@ -53,12 +57,6 @@ class AdditiveNoise(ScalarFlow):
         self.heights = nn.Parameter(torch.zeros(bins))
         self.derivatives = nn.Parameter(torch.zeros(bins - 1))
         self.log_scale = nn.Parameter(torch.zeros(()))
-
-    @property
-    def identification(self) -> Identification:
-        return Identification(
-            Identifiability.ASSUMED, "a function of the parents plus one scalar noise, and no hidden confounding"
-        )
 
     def initialize(self, value: Tensor, parents: Values) -> None:
         self.scaler.fit(value)

@@ -38,6 +38,9 @@ class Categorical(Abductive, Density):
 
     kinds = ("binary", "categorical")
     abduction = Abduction.POSTERIOR
+    identification = Identification(
+        Identifiability.BOUNDED, "the Gumbel-max coupling of the labels under different parents"
+    )
 
     def __init__(
         self, variable: Variable, parents: Mapping[str, Variable], *, hidden: Sequence[int] = (32, 32)
@@ -60,10 +63,6 @@ class Categorical(Abductive, Density):
     def logits(self, parents: Values) -> Tensor:
         """Log probabilities `(B, K)`, or `(1, K)` without parents."""
         return F.log_softmax(self.network(self.features(parents)), dim=-1)
-
-    @property
-    def identification(self) -> Identification:
-        return Identification(Identifiability.BOUNDED, "the Gumbel-max coupling of the labels under different parents")
 
     def noise(self, batch_shape: tuple[int, ...] = ()) -> dict[str, Distribution]:
         zero = self.zero

@@ -42,6 +42,9 @@ class _Adversarial(Mechanism):
     kinds = ("image",)
     pace = 0.2
     momentum = 0.0
+    # No loss shows which epoch was best: adversarial ones are relative, and images of poor generators are the easiest to
+    # reconstruct.
+    selection = ()
     critic: Critic
 
     def __init__(
@@ -63,12 +66,6 @@ class _Adversarial(Mechanism):
             "generator": [*self.generator.parameters(), *self.embed.parameters()],
             "critic": [*self.critic.parameters(), *self.critic_embed.parameters()],
         }
-
-    @property
-    def selection(self) -> tuple[str, ...]:
-        # No loss shows which epoch was best: adversarial ones are relative, and images of poor generators are the easiest to
-        # reconstruct.
-        return ()
 
     def noise(self, batch_shape: tuple[int, ...] = ()) -> dict[str, Distribution]:
         zero = self.zero
@@ -104,6 +101,10 @@ class GAN(_Adversarial, Abductive):
     """
 
     abduction = Abduction.POINT
+    identification = Identification(
+        Identifiability.CONVENTION,
+        "the noise that an encoder finds, for one of many generators with the same distribution",
+    )
 
     def __init__(
         self,
@@ -129,13 +130,6 @@ class GAN(_Adversarial, Abductive):
     def initialize(self, value: Tensor, parents: Values) -> None:
         super().initialize(value, parents)
         self.encoder_embed.fit(parents)
-
-    @property
-    def identification(self) -> Identification:
-        return Identification(
-            Identifiability.CONVENTION,
-            "the noise that an encoder finds, for one of many generators with the same distribution",
-        )
 
     def abduct(self, value: Tensor, parents: Values, *, draw: bool = True) -> Noise:
         """The encoder's point; nothing is drawn."""

@@ -48,6 +48,9 @@ class ImageFlow(Abductive, Density):
     kinds = ("image",)
     limits: ClassVar = {"couplings": 256, "levels": 16}
     abduction = Abduction.BIJECTIVE
+    identification = Identification(
+        Identifiability.CONVENTION, "a stack of couplings, one of many invertible maps with the same distribution"
+    )
 
     def __init__(
         self,
@@ -68,12 +71,6 @@ class ImageFlow(Abductive, Density):
 
     def initialize(self, value: Tensor, parents: Values) -> None:
         self.embed.fit(parents)
-
-    @property
-    def identification(self) -> Identification:
-        return Identification(
-            Identifiability.CONVENTION, "a stack of couplings, one of many invertible maps with the same distribution"
-        )
 
     def noise(self, batch_shape: tuple[int, ...] = ()) -> dict[str, Distribution]:
         zero = self.zero

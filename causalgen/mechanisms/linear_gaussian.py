@@ -28,6 +28,10 @@ class LinearGaussian(ScalarFlow):
 
     parent_kinds = ("continuous", "binary")
     must_be_positive = ("scale",)
+    identification = Identification(
+        Identifiability.ASSUMED,
+        "a linear function of the parents plus one Gaussian noise, and no hidden confounding",
+    )
     intercept: Tensor
     weight: Tensor
     scale: Tensor
@@ -51,13 +55,6 @@ class LinearGaussian(ScalarFlow):
         for i, name in enumerate(self.parents):
             self.weight[i] = weights[name]
         return self.declare_fitted()
-
-    @property
-    def identification(self) -> Identification:
-        return Identification(
-            Identifiability.ASSUMED,
-            "a linear function of the parents plus one Gaussian noise, and no hidden confounding",
-        )
 
     def initialize(self, value: Tensor, parents: Values) -> None:
         # In double precision on the CPU: this driver copes with collinear parents, and accelerators lack it.

@@ -40,6 +40,7 @@ class Ordinal(Abductive, Density):
 
     kinds = ("ordinal",)
     abduction = Abduction.POSTERIOR
+    identification = Identification(Identifiability.BOUNDED, "ordered thresholds on one logistic noise")
 
     def __init__(
         self, variable: Variable, parents: Mapping[str, Variable], *, hidden: Sequence[int] = (32, 32)
@@ -63,10 +64,6 @@ class Ordinal(Abductive, Density):
     def thresholds(self) -> Tensor:
         """Ascending thresholds `(K - 1,)` on the latent scale."""
         return torch.cat([self.first, self.first + F.softplus(self.gaps).cumsum(0)])
-
-    @property
-    def identification(self) -> Identification:
-        return Identification(Identifiability.BOUNDED, "ordered thresholds on one logistic noise")
 
     def noise(self, batch_shape: tuple[int, ...] = ()) -> dict[str, Distribution]:
         zero = torch.zeros_like(self.first[0])

@@ -29,12 +29,9 @@ class ScalarFlow(Abductive, Density):
 
     kinds = ("continuous",)
     abduction = Abduction.BIJECTIVE
-
-    @property
-    def identification(self) -> Identification:
-        return Identification(
-            Identifiability.ASSUMED, "an increasing function of one scalar noise, and no hidden confounding"
-        )
+    identification = Identification(
+        Identifiability.ASSUMED, "an increasing function of one scalar noise, and no hidden confounding"
+    )
 
     @abstractmethod
     def transform(self, parents: Values) -> Transform:
