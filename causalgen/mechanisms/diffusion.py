@@ -29,6 +29,7 @@ class Diffusion(TransportMechanism):
     Options, noise and errors are those of `TransportMechanism`; `steps` counts DDIM steps.
     """
 
+    works = ("diffusion",)
     abduction = Abduction.POINT
 
     @property

@@ -60,6 +60,8 @@ class FlowMatching(TransportMechanism):
         ValueError: An option out of range, or guidance without dropout.
     """
 
+    works = ("flow-matching",)
+
     def __init__(
         self,
         variable: Variable,

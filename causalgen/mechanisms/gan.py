@@ -100,6 +100,7 @@ class GAN(_Adversarial, Abductive):
         tuning: Last fraction of training, in which the encoder alone learns from cycles.
     """
 
+    works = ("gan",)
     abduction = Abduction.POINT
     identification = Identification(
         Identifiability.CONVENTION,
@@ -196,6 +197,7 @@ class DCGAN(_Adversarial):
         penalty: Weight of the critic's gradient penalty.
     """
 
+    works = ("dcgan",)
     abduction = Abduction.NONE
 
     def __init__(

@@ -53,6 +53,7 @@ class HierarchicalVAE(ImageVAE):
     """
 
     published_residual = 1.0
+    works = ("conv-vae",)
 
     def __init__(
         self,

@@ -46,6 +46,7 @@ class ImageFlow(Abductive, Density):
     """
 
     kinds = ("image",)
+    works = ("image-flow",)
     limits: ClassVar = {"couplings": 256, "levels": 16}
     abduction = Abduction.BIJECTIVE
     identification = Identification(

@@ -37,7 +37,7 @@ def _read() -> dict[str, Citation]:
 
 
 CITATIONS = _read()
-"""By key: a mechanism's name in the catalog, an estimate's source, or a topic."""
+"""By key: what a mechanism names in `Mechanism.works`, an estimate's source, or a topic."""
 
 
 def cite(keys: Iterable[str]) -> list[Citation]:

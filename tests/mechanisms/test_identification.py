@@ -6,6 +6,7 @@ from mechanism_cases import CASES, Case
 from causalgen.graph import CausalGraph, Variable
 from causalgen.mechanisms import MECHANISMS, Abduction, Identifiability, Mechanism, ScalarFlow, build
 from causalgen.reports import MechanismSummary
+from causalgen.reports.citations import CITATIONS
 from causalgen.reports.words import MEANING, identification
 from causalgen.scm import StructuralCausalModel
 
@@ -38,8 +39,9 @@ def test_the_claim_follows_from_what_the_mechanism_is(case: Case) -> None:
     assert not assumption.endswith(".")
 
 
-def test_every_mechanism_of_the_catalog_is_in_the_case_table() -> None:
+def test_every_mechanism_of_the_catalog_is_in_the_case_table_and_cites_known_works() -> None:
     assert {case.mechanism for case in CASES} >= set(MECHANISMS)
+    assert all(work in CITATIONS for mechanism in MECHANISMS.values() for work in mechanism.works)
 
 
 @pytest.mark.parametrize(

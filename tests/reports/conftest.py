@@ -133,7 +133,7 @@ def full(
             "people", {"train": 40, "test": 20}, frame, 30, "one person", {"image": rng.uniform(0, 255, (4, 1, 6, 8))}
         ),
         mechanisms=(
-            MechanismSummary("age", "spline-flow", "bijective", {"bins": 8}, 100, 3),
+            MechanismSummary("age", "spline-flow", "bijective", {"bins": 8}, 100, 3, works=("spline-flow",)),
             MechanismSummary("image", "conv-vae", "variational"),
         ),
         history=history,
