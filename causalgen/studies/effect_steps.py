@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
-from ..datasets import Dataset
 from ..effects import (
     Agreement,
     EffectReport,
@@ -74,33 +73,40 @@ class _Sources:
         self.remarks: list[Check] = []
 
     def findings(self, every: pd.DataFrame | None) -> EffectFindings:
-        effect, arguments, table = self.effect, _arguments(self.effect), self.table
-        report = estimate_effect(self.graph, table, **self.question, **arguments, seed=self.seed)
+        """The report with all its sources and checks."""
+        effect, arguments = self.effect, _arguments(self.effect)
+        report = estimate_effect(self.graph, self.table, **self.question, **arguments, seed=self.seed)
         doubt = self.examined(report) if effect.doubt else None
-        compared = None
         with self.support_noted():
-            comparable = self.whole and self.score is None and effect.adjustment is None
-            if (
-                effect.doubt
-                and comparable
-                and report.estimand.method == "backdoor"
-                and isinstance(effect.treatment, str)
-            ):
-                compared = self.agreement()
-            sources = compared.sources[1:] if compared is not None else self.comparisons()
+            compared = self.agreement() if effect.doubt and self.comparable(report) else None
+            sources = self.comparisons() if compared is None else compared.sources[1:]
         if effect.doubt and len(effect.treatments) > 1:
             self.remark("The sources are shown and not tested against one another: that exists for one treatment.")
         if not self.whole:
             self.remark("The effects by model, images and generator average over all units, and are not compared.")
         refused: list[str] = []
-        further = further_answers(effect, self.graph, table, every, self.seed, refused)
+        further = further_answers(effect, self.graph, self.table, every, self.seed, refused)
         for note in refused:
             self.remark(note)
-        report = replace(
-            report, warnings=(*report.warnings, *self.warnings), remarks=tuple(dict.fromkeys(self.remarks))
-        )
-        report = report.compare(*sources, truth=_truth(effect, self.data) if self.whole else None)
-        return EffectFindings(report, doubt, compared, table=table, arguments=arguments, further=further)
+        remarks = tuple(dict.fromkeys(self.remarks))
+        report = replace(report, warnings=(*report.warnings, *self.warnings), remarks=remarks)
+        report = report.compare(*sources, truth=self.truth)
+        return EffectFindings(report, doubt, compared, table=self.table, arguments=arguments, further=further)
+
+    def comparable(self, report: EffectReport) -> bool:
+        """Whether all sources estimate the same effect: of one treatment on an attribute, by the set that was found."""
+        found = report.estimand.method == "backdoor" and self.effect.adjustment is None
+        return found and self.whole and self.score is None and isinstance(self.effect.treatment, str)
+
+    @property
+    def truth(self) -> float | None:
+        """The effect by the generator; None where it is unknown, or averages over other units."""
+        if self.data.truth is None or self.score is not None or not self.whole:
+            return None
+        try:
+            return self.data.truth.effect(**self.question)
+        except DataError:
+            return None
 
     @cached_property
     def table(self) -> pd.DataFrame:
@@ -202,12 +208,3 @@ def _arguments(effect: Effect) -> dict[str, Any]:
     asked: dict[str, Any] = {"simulations": effect.simulations, "population": effect.population}
     asked |= {"interval": effect.interval, "resamples": effect.resamples, "level": effect.level}
     return asked | {name: value for name, value in given.items() if value is not None}
-
-
-def _truth(effect: Effect, data: Dataset) -> float | None:
-    if data.truth is None:
-        return None
-    try:
-        return data.truth.effect(effect.treatment, effect.outcome, effect.contrast)
-    except DataError:
-        return None
