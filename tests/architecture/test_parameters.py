@@ -14,7 +14,6 @@ OPEN = {
     "discovery/discover.py discover": "a public function whose every keyword is part of the user's question",
     "effects/agreement.py agreement": "a public function whose every keyword is part of the user's question",
     "effects/estimate.py estimate_effect": "a public function whose every keyword is part of the user's question",
-    "training/fit.py _train": "",
 }
 """Functions with more parameters, and why; empty: the object is still to be made. Nothing may be added without a reason."""
 
