@@ -37,6 +37,7 @@ nb_execution_mode = "cache"  # `-D nb_execution_mode=off` builds the site in hal
 nb_execution_excludepatterns = ["tutorials/faces.md", "tutorials/xrays.md"]  # their data are not in the repository
 nb_execution_raise_on_error = True
 nb_execution_timeout = 600
+nb_merge_streams = True
 nb_output_stderr = "remove"
 
 autodoc_typehints = "signature"

@@ -84,7 +84,7 @@ def _prepare(app: Sphinx) -> None:
     shutil.rmtree(folder.parent, ignore_errors=True)
     folder.mkdir(parents=True)
     paths = [str(Path(sys.executable).parent), os.environ["PATH"]]
-    os.environ |= {"PATH": os.pathsep.join(paths), "COLUMNS": "100", "OMP_NUM_THREADS": "1"}
+    os.environ |= {"PATH": os.pathsep.join(paths), "COLUMNS": "88", "OMP_NUM_THREADS": "1"}
     fit = ["-m", "causalgen", "fit", str(STUDY), "--out", "runs/morphodigits"]
     programs = [["-c", python(QUICK_START.read_text(encoding="utf-8"))], fit]
     running = [
