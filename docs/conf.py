@@ -1,4 +1,4 @@
-"""Sphinx settings: `sphinx-build -W -j 2 -b html docs docs/_build` runs the code of all pages; nothing is fetched."""
+"""Sphinx settings: `sphinx-build -W -j 2 -b html docs docs/_build/html` runs the code of all pages; nothing is fetched."""
 
 import sys
 from pathlib import Path

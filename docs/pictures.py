@@ -1,4 +1,4 @@
-"""Draw the pictures of the README and the docs from a finished run of the default study.
+"""Draw the pictures of the README and the front page from a finished run of the default study.
 
     causalgen run examples/morphodigits/study.yaml
     python docs/pictures.py runs/morphodigits
@@ -27,7 +27,7 @@ COLOURS = {"naive": ACCENT, "adjusted": BLUE}
 
 @styled
 def draw(run: Path) -> None:
-    """Write every picture of `docs/images` that needs a fitted model."""
+    """Write every picture of `docs/images`."""
     data = cg.load("morphodigits")
     scm = cg.scm.load(run / "model")
     report = cg.estimate_effect(
@@ -37,6 +37,7 @@ def draw(run: Path) -> None:
     report.plot().savefig(HERE / "effect.png", dpi=150)
     data.graph.plot().savefig(HERE / "graph.png", dpi=150)
     film(data, scm).savefig(HERE / "film.png", dpi=150)
+    scm.counterfactual(data.rows(data.split["test"][:4]), DO, seed=0).plot().savefig(HERE / "thicker.png", dpi=100)
 
 
 def front(data: cg.Dataset, scm: cg.StructuralCausalModel, report: cg.EffectReport) -> Figure:

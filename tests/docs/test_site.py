@@ -45,6 +45,15 @@ def test_old_addresses_lead_to_pages(monkeypatch: pytest.MonkeyPatch) -> None:
     assert {(DOCS / f"{new}.md").exists() for new in moved.values()} == {True}
 
 
+def test_every_picture_is_drawn_by_the_script_and_shown() -> None:
+    pictures = {path.name for path in (DOCS / "images").glob("*")}
+    script = (DOCS / "pictures.py").read_text(encoding="utf-8")
+    assert pictures == set(re.findall(r'HERE / "(.+?)"', script))
+    pages = [DOCS.parent / "README.md", *(DOCS / page for page in PAGES)]
+    shown = "".join(page.read_text(encoding="utf-8") for page in pages)
+    assert {name for name in pictures if f"images/{name}" not in shown} == set()
+
+
 def test_code_becomes_cells_and_commands_show_their_output(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.syspath_prepend(DOCS / "_extensions")
     executed = importlib.import_module("executed")
