@@ -38,6 +38,13 @@ for name in ("FORCE_COLOR", "CLICOLOR_FORCE"):  # Jupyter sets them; colours wou
 ```
 
 """
+SHOWN = """```{{code-cell}}
+:tags: [remove-input]
+
+import subprocess  # and not a cell of Bash, whose output comes in pieces
+
+print(subprocess.run(["bash", "-ec", {0!r}], check=True, capture_output=True, text=True).stdout)
+```"""
 
 
 def python(text: str) -> str:
@@ -54,7 +61,7 @@ def as_notebook(text: str, folder: Path) -> str:
     """The page with its code as cells that run in a folder; a page without code that runs stays as it is."""
     if not (PYTHON.search(text) or COMMANDS.search(text)):
         return text
-    text = COMMANDS.sub(r"\1\n\n```{code-cell}\n:tags: [remove-input]\n\n%%bash\nset -e\n\2```", text)
+    text = COMMANDS.sub(lambda found: f"{found[1]}\n\n{SHOWN.format(found[2])}", text)
     text = PYTHON.sub(r"```{code-cell}\n\1```", text)
     first = FIRST.format(folder=str(folder), worked=str(STUDY.parent))
     return HEADER + text.replace("```{code-cell}", first + "```{code-cell}", 1)

@@ -60,8 +60,8 @@ def test_code_becomes_cells_and_commands_show_their_output(monkeypatch: pytest.M
     page = "# A\n\n```python\nx = 1\n```\n\n```bash\nls\n```\n\n```bash\necho a\n```\n\n% output\n"
     cells = executed.as_notebook(page, Path("place"))
     assert cells.count("```{code-cell}") == 3  # the first one moves to the folder
-    assert "%%bash\nset -e\necho a\n```" in cells
-    assert "set -e\nls" not in cells
+    assert """["bash", "-ec", 'echo a\\n']""" in cells
+    assert cells.count("subprocess.run") == 1
     assert executed.as_notebook("# A\n\n```bash\nls\n```\n", Path("place")).startswith("# A")
     for page in PAGES:
         text = (DOCS / page).read_text(encoding="utf-8")
