@@ -7,7 +7,7 @@ next to it: an image that does not show the intervention, or noisy reconstructio
 needs evidence that nothing was hidden.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from typing import NamedTuple
 
@@ -44,6 +44,11 @@ class Concern(NamedTuple):
     decisive: bool = True
 
 
+def _may_hide(text: str) -> Concern:
+    """A reason why a change could be hidden, which withdraws only "within the margin"."""
+    return Concern(text, decisive=False)
+
+
 def judged(
     rows: Sequence[AuditRow], trust: Sequence[Trust], factual: NDArray[np.float64], margin: float
 ) -> tuple[AuditRow, ...]:
@@ -55,7 +60,7 @@ def judged(
         factual: Scores of the factual images `(N,)`.
         margin: Margin of practical size.
     """
-    blind = _blind(factual)
+    blind = list(_blind(factual))
     images = {(entry.intervention, entry.effect): entry for entry in trust}
     found = []
     for row in rows:
@@ -90,65 +95,49 @@ def _settled(row: AuditRow, concerns: Sequence[Concern]) -> AuditRow:
     )
 
 
-def _blind(factual: NDArray[np.float64]) -> list[Concern]:
-    if len(factual) < 2 or float(np.ptp(factual)) >= SAME * max(1.0, float(np.abs(factual).max())):
-        return []
-    return [
-        Concern(
+def _blind(factual: NDArray[np.float64]) -> Iterator[Concern]:
+    if len(factual) >= 2 and float(np.ptp(factual)) < SAME * max(1.0, float(np.abs(factual).max())):
+        yield Concern(
             f"the classifier gives all factual images nearly the same score, {factual.mean():.3g}: check the scale of the "
             "pixels (scale=...) and the class of interest"
         )
-    ]
 
 
-def _images(entry: Trust) -> list[Concern]:
+def _images(entry: Trust) -> Iterator[Concern]:
     """Do the images show the intervention, and keep the rest?"""
     if not entry.moved:
-        return [Concern("the intervention sets every unit to the value that it already has, so nothing changes")]
-    drawn = [shown for shown in entry.shown if shown.drawn]
-    found = [concern for shown in drawn for concern in (*_effectiveness(shown), *_kept(shown))]
+        yield Concern("the intervention sets every unit to the value that it already has, so nothing changes")
+        return
+    for shown in entry.shown:
+        if shown.drawn:
+            yield from _effectiveness(shown)
+            yield from _kept(shown)
     if entry.unread:
         names = ", ".join(entry.unread)
-        found.append(
-            Concern(f"nothing reads {names} from the images, so it is unknown whether they show it", decisive=False)
-        )
-    return found
+        yield _may_hide(f"nothing reads {names} from the images, so it is unknown whether they show it")
 
 
-def _effectiveness(shown: Shown) -> list[Concern]:
-    found = []
+def _effectiveness(shown: Shown) -> Iterator[Concern]:
+    name = shown.attribute
     if shown.moved and not shown.readable:
-        found.append(
-            Concern(
-                f"the {shown.attribute} {shown.how} on real images errs too much to tell whether the counterfactual images "
-                f"show the change in {shown.attribute}",
-                decisive=False,
-            )
+        yield _may_hide(
+            f"the {name} {shown.how} on real images errs too much to tell whether the counterfactual images "
+            f"show the change in {name}"
         )
     elif shown.moved and not shown.reached.value >= REACHED:
-        found.append(
-            Concern(
-                f"the images do not show the intervention: of the requested change in {shown.attribute} they show "
-                f"{_share(shown)}, and images left unchanged show 0%"
-            )
+        yield Concern(
+            f"the images do not show the intervention: of the requested change in {name} they show "
+            f"{_share(shown)}, and images left unchanged show 0%"
         )
     elif shown.moved and not shown.reached.low >= REACHED:
-        found.append(
-            Concern(
-                f"it is unclear whether the images show the intervention: of the requested change in {shown.attribute} they "
-                f"show {_share(shown)}",
-                decisive=False,
-            )
+        yield _may_hide(
+            f"it is unclear whether the images show the intervention: of the requested change in {name} they "
+            f"show {_share(shown)}"
         )
     if shown.read < READ:
-        found.append(
-            Concern(
-                f"the {shown.attribute} can be {shown.how} on only {shown.read:.0%} of the images; what the others show is "
-                "unknown",
-                decisive=False,
-            )
+        yield _may_hide(
+            f"the {name} can be {shown.how} on only {shown.read:.0%} of the images; what the others show is unknown"
         )
-    return found
 
 
 def _share(shown: Shown) -> str:
@@ -156,94 +145,74 @@ def _share(shown: Shown) -> str:
     return f"{value:.0%} [{low:.0%}, {high:.0%}]" if np.isfinite(low) else f"{value:.0%}"
 
 
-def _kept(shown: Shown) -> list[Concern]:
-    if not shown.drift > DRIFT:
-        return []
-    excess = f"on {shown.drift:.0%} of them" if shown.discrete else f"by {shown.drift:.2g} standard deviations"
-    return [
-        Concern(
+def _kept(shown: Shown) -> Iterator[Concern]:
+    if shown.drift > DRIFT:
+        excess = f"on {shown.drift:.0%} of them" if shown.discrete else f"by {shown.drift:.2g} standard deviations"
+        yield Concern(
             f"the {shown.attribute} should stay, but the images move it ({excess} more than reconstruction does), so that "
             "the change may be due to it"
         )
-    ]
 
 
-def _support(row: AuditRow, entry: Trust, rows: Sequence[AuditRow]) -> list[Concern]:
+def _support(row: AuditRow, entry: Trust, rows: Sequence[AuditRow]) -> Iterator[Concern]:
     """Are most units within support, or do the supported ones at least lead to the same verdict?"""
-    if row.stratum == SUPPORTED or entry.supported >= INSIDE:
-        return []
-    share = f"{entry.supported:.0%}"
-    text = f"only {share} of the units have attributes that training saw together; the other images are extrapolated"
-    inside = next(other for other in _alike(row, rows) if (other.subgroup, other.stratum) == (row.subgroup, SUPPORTED))
-    return [Concern(text, decisive=inside.verdict != BEYOND)]
+    if row.stratum != SUPPORTED and entry.supported < INSIDE:
+        inside = next(
+            other for other in _alike(row, rows) if (other.subgroup, other.stratum) == (row.subgroup, SUPPORTED)
+        )
+        yield Concern(
+            f"only {entry.supported:.0%} of the units have attributes that training saw together; the other images are "
+            "extrapolated",
+            decisive=inside.verdict != BEYOND,
+        )
 
 
-def _row(row: AuditRow, margin: float) -> list[Concern]:
+def _row(row: AuditRow, margin: float) -> Iterator[Concern]:
     """Does the row itself hold enough evidence?"""
     if not row.units:
-        return [Concern("there is no unit")]
-    found = []
+        yield Concern("there is no unit")
+        return
     if row.groups < FEWEST_GROUPS:
         plural = "s" * (row.groups != 1)
-        found.append(Concern(f"only {row.groups} group{plural} of units; a verdict needs {FEWEST_GROUPS}"))
+        yield Concern(f"only {row.groups} group{plural} of units; a verdict needs {FEWEST_GROUPS}")
     elif row.verdict == CANNOT_TELL:
-        found.append(
-            Concern(
-                f"the interval of the change, {row.adjusted_low:+.3g} to {row.adjusted_high:+.3g}, reaches across the margin; "
-                "more units may decide it"
-            )
+        yield Concern(
+            f"the interval of the change, {row.adjusted_low:+.3g} to {row.adjusted_high:+.3g}, reaches across the margin; "
+            "more units may decide it"
         )
-    found += _reconstruction(row, margin)
+    yield from _reconstruction(row, margin)
     if row.verdict == WITHIN and row.gap.value > margin:
-        text = f"changes of opposite signs cancel in the mean: a unit changes by {row.gap.value:.3g} on average"
-        found.append(Concern(text, decisive=False))
-    return found
+        yield _may_hide(
+            f"changes of opposite signs cancel in the mean: a unit changes by {row.gap.value:.3g} on average"
+        )
 
 
-def _reconstruction(row: AuditRow, margin: float) -> list[Concern]:
+def _reconstruction(row: AuditRow, margin: float) -> Iterator[Concern]:
     """How far reconstruction alone changes the score: on average, and for each unit."""
     mean, unit = abs(row.null_change.value), row.null_gap
     if mean > margin:
         beyond = min(abs(row.adjusted_low), abs(row.adjusted_high))
-        text = (
+        yield Concern(
             f"rebuilding the images alone changes the score by {row.null_change.value:+.3g}, more than the margin: the "
-            "classifier scores generated images differently from real ones"
+            "classifier scores generated images differently from real ones",
+            decisive=not (row.verdict == BEYOND and beyond > margin + mean),
         )
-        return [Concern(text, decisive=not (row.verdict == BEYOND and beyond > margin + mean))]
-    if unit > margin:
-        return [
-            Concern(
-                f"rebuilding an image alone changes its score by {unit:.3g} on average, more than the margin",
-                decisive=False,
-            )
-        ]
-    return []
+    elif unit > margin:
+        yield _may_hide(f"rebuilding an image alone changes its score by {unit:.3g} on average, more than the margin")
 
 
-def _others(row: AuditRow, rows: Sequence[AuditRow]) -> list[Concern]:
+def _others(row: AuditRow, rows: Sequence[AuditRow]) -> Iterator[Concern]:
     """Do the rows below this one (its supported units and the subgroups) contradict it?"""
-    alike, found = _alike(row, rows), []
-    if row.stratum == ALL:
-        inside = [other for other in alike if other.subgroup == row.subgroup and other.stratum == SUPPORTED]
-        found += [
-            Concern(
-                f"within support the change is {other.change.value:+.3g}, {other.verdict}: the units outside it, whose "
-                "images are extrapolated, decide"
+    for other in _alike(row, rows):
+        change = f"{other.change.value:+.3g}, {other.verdict}"
+        below = row.stratum == ALL and (other.subgroup, other.stratum) == (row.subgroup, SUPPORTED)
+        if below and {row.verdict, other.verdict} == {BEYOND, WITHIN}:
+            yield Concern(
+                f"within support the change is {change}: the units outside it, whose images are extrapolated, decide"
             )
-            for other in inside
-            if {row.verdict, other.verdict} == {BEYOND, WITHIN}
-        ]
-    if row.subgroup == EVERYONE:
-        apart = [other for other in alike if other.stratum == row.stratum and other.subgroup != EVERYONE]
-        found += [
-            Concern(
-                f"the mean hides a change of {other.change.value:+.3g}, {other.verdict}, among {other.subgroup}",
-                decisive=False,
-            )
-            for other in apart
-            if other.verdict == BEYOND
-        ]
-    return found
+        part = row.subgroup == EVERYONE and other.subgroup != EVERYONE and other.stratum == row.stratum
+        if part and other.verdict == BEYOND:
+            yield _may_hide(f"the mean hides a change of {change}, among {other.subgroup}")
 
 
 def _alike(row: AuditRow, rows: Sequence[AuditRow]) -> list[AuditRow]:

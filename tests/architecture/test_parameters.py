@@ -7,7 +7,7 @@ from .imports import PACKAGE
 
 MOST = 8
 OPEN = {
-    "audit/audit.py audit": "",
+    "audit/audit.py audit": "a public function whose every keyword is part of the user's question",
     "datasets/table/arrays.py from_arrays": "",
     "datasets/table/index.py index_table": "",
     "datasets/table/load.py load_table": "",
