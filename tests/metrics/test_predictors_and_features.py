@@ -78,9 +78,8 @@ def test_a_told_predictor_is_told_the_counterfactual_attribute(data: Dataset) ->
 
     parrot = Parrot(Variable("light", "continuous"), (1, 12, 12), {"brightness": data.graph["brightness"]})
     scm = model(data)
-    table = evaluate(
-        scm, data, queries=[{"brightness": 200}], readers=Readers(predictors={"light": parrot}), untrained=scm
-    )
+    readers, few = Readers(predictors={"light": parrot}), replace(AS_FITTED, rows=50)
+    table = evaluate(scm, data, queries=[{"brightness": 200}], readers=readers, protocol=few, untrained=scm)
     result = table.result(metric="light MAE by predictor", query="do(brightness = 200 lx)")
     index = data.split["test"][
         torch.randperm(len(data.split["test"]), generator=torch.Generator().manual_seed(0))[:50].sort().values
