@@ -1,8 +1,9 @@
-"""Linear regression on treatment and covariates, computed by partialling the covariates out."""
+"""Linear regression on treatment and covariates."""
 
 from typing import Any
 
 import numpy as np
+import statsmodels.api as sm
 from dowhy.causal_identifier import IdentifiedEstimand
 
 from .adjustment import AdjustmentEstimator, Array, Arrays, Influence
@@ -16,10 +17,10 @@ class LinearAdjustment(AdjustmentEstimator):
 
     .. math:: \hat\tau = (b - a) \frac{\sum_i w_i \tilde t_i \tilde y_i}{\sum_i w_i \tilde t_i^2}
 
-    where a tilde marks the residual of a linear regression on the covariates (Frisch, Waugh and Lovell). Robust
-    interval: HC1, or Stata's cluster-robust one. With an empty adjustment set this is the naive difference (binary)
-    or the naive slope (continuous). DoWhy's linear estimator gives the same number, but takes neither weights nor
-    clusters, and writes a summary of the regression whenever a refuter fits it.
+    where a tilde marks the residual of a linear regression on the covariates (Frisch, Waugh and Lovell). Fitted by
+    statsmodels; interval: HC1, or Stata's cluster-robust one, from the influence of every row. With an empty adjustment
+    set this is the naive difference (binary) or the naive slope (continuous). DoWhy's linear estimator gives the same
+    number, but takes neither weights nor clusters, and writes a summary of the regression whenever a refuter fits it.
 
     Args:
         identified_estimand: DoWhy's estimand with its identifier method set to "backdoor".
@@ -37,11 +38,11 @@ class LinearAdjustment(AdjustmentEstimator):
             others = [value for value in np.unique(treatment) if value not in (control, treated)]
             covariates = np.column_stack([covariates, *((treatment == value) for value in others)])
             treatment, change = (treatment == treated).astype(float), 1.0
-        treatment = remainder(covariates, treatment, arrays.weights)
-        outcome = remainder(covariates, arrays.outcome, arrays.weights)
-        rows, used = len(treatment), _rank(covariates) + 2
-        result = partialled_out(treatment, outcome, arrays, change)
-        return result._replace(influence=result.influence * np.sqrt((rows - 1) / (rows - used)))
+        design = np.column_stack([treatment, np.ones(len(treatment)), _standardised(covariates)])
+        fitted = sm.WLS(arrays.outcome, design, arrays.weights).fit()
+        influence = change * len(design) * fitted.model.pinv_wexog[0] * fitted.wresid
+        scale = np.sqrt((len(design) - 1) / (len(design) - fitted.model.rank))  # HC1, or Stata's for clusters
+        return Influence(change * float(fitted.params[0]), scale * (influence - influence.mean()), arrays.clusters)
 
 
 def partialled_out(treatment: Array, outcome: Array, arrays: Arrays, change: float) -> Influence:
@@ -49,12 +50,6 @@ def partialled_out(treatment: Array, outcome: Array, arrays: Arrays, change: flo
     slope = np.sum(arrays.weights * treatment * outcome) / (information := np.sum(arrays.weights * treatment**2))
     influence = arrays.weights * treatment * (outcome - slope * treatment) * (len(outcome) / information)
     return Influence(float(change * slope), change * (influence - influence.mean()), arrays.clusters)
-
-
-def _rank(covariates: Array) -> int:
-    """Rank of the covariates: constant columns do not count, repeated ones count once."""
-    features = _standardised(covariates)
-    return int(np.linalg.matrix_rank(features.T @ features / len(features), tol=1e-10, hermitian=True))
 
 
 def remainder(covariates: Array, values: Array, weights: Array) -> Array:
