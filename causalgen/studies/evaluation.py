@@ -15,7 +15,7 @@ from .model_on_data import ModelOnData
 from .schema import Study
 from .study_sections import EvaluationPlan
 
-__all__ = ["Networks", "ReadAttributes", "evaluate_model", "headline"]
+__all__ = ["ReadAttributes", "evaluate_model", "headline", "train_readers"]
 
 MOST_LABELS = 20
 """Most labels of an attribute that a classifier reads by default."""
@@ -48,64 +48,53 @@ class ReadAttributes:
         )
 
 
-@dataclass(frozen=True)
-class Networks:
-    """Networks that read attributes from images, trained on factual training images only.
+def train_readers(
+    read: ReadAttributes,
+    data: Dataset,
+    measurements: Mapping[str, Measurement],
+    *,
+    seed: int,
+    smoke: bool = False,
+    bars: Progress | None = None,
+) -> Readers:
+    """What reads the attributes from images: measurements, and networks trained on factual training images only.
 
     Args:
-        classifiers: By discrete attribute.
-        regressors: By continuous attribute.
+        read: The attributes that networks read.
+        data: The data; the validation split decides when to stop.
+        measurements: Measurements by attribute.
+        seed: Seed of weights and batches.
+        smoke: Whether the networks are trained only briefly.
+        bars: Rich progress bars.
     """
 
-    classifiers: Mapping[str, AttributePredictor]
-    regressors: Mapping[str, Regressor]
+    def trained(names: Sequence[str], config: PredictorConfig) -> dict[str, AttributePredictor]:
+        return {
+            name: fit_predictor(data, name, image=data.graph.images[0], config=config, seed=seed, bars=bars)
+            for name in names
+        }
 
-    @classmethod
-    def train(
-        cls, read: ReadAttributes, data: Dataset, *, seed: int, smoke: bool = False, bars: Progress | None = None
-    ) -> "Networks":
-        """Train a network for every attribute.
-
-        Args:
-            read: The attributes.
-            data: The data; the validation split decides when to stop.
-            seed: Seed of weights and batches.
-            smoke: Whether they are trained only briefly.
-            bars: Rich progress bars.
-        """
-
-        def trained(names: Sequence[str], config: PredictorConfig) -> dict[str, AttributePredictor]:
-            return {
-                name: fit_predictor(data, name, image=data.graph.images[0], config=config, seed=seed, bars=bars)
-                for name in names
-            }
-
-        regressors = trained(read.regressed, replace(NUMBERS, epochs=1 if smoke else None))
-        classifiers = trained(read.classified, replace(LABELS, epochs=LABELS.least_epochs if smoke else None))
-        return cls(classifiers, {name: Regressor(predictor) for name, predictor in regressors.items()})
+    numbers = trained(read.regressed, replace(NUMBERS, epochs=1 if smoke else None))
+    labels = trained(read.classified, replace(LABELS, epochs=LABELS.least_epochs if smoke else None))
+    return Readers({**measurements, **{name: Regressor(predictor) for name, predictor in numbers.items()}}, labels)
 
 
 def evaluate_model(
-    plan: EvaluationPlan,
-    model: ModelOnData,
-    measurements: Mapping[str, Measurement],
-    networks: Networks,
-    bars: Progress | None = None,
+    plan: EvaluationPlan, model: ModelOnData, readers: Readers, bars: Progress | None = None
 ) -> MetricTable:
     """Metrics of a study's queries on test units.
 
     Args:
         plan: The queries, and the number of units.
         model: The fitted model and its data.
-        measurements: Measurements by attribute.
-        networks: Networks that read the other attributes.
+        readers: What reads attributes from images.
         bars: Rich progress bars.
     """
     return evaluate(
         model.scm,
         model.data,
         queries=[query[0] if len(query) == 1 else query for query in plan.queries],
-        readers=Readers({**measurements, **networks.regressors}, networks.classifiers),
+        readers=readers,
         protocol=replace(AS_FITTED, rows=plan.rows),
         seed=model.seed,
         bars=bars,

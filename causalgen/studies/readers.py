@@ -33,10 +33,12 @@ class RunReaders:
     notes: tuple[str, ...]
 
 
-def keep_readers(folder: Path, readers: Mapping[str, AttributePredictor | Regressor]) -> None:
-    """Write the trained readers into `folder`, each into a separate folder."""
-    for place, (name, reader) in enumerate(readers.items()):
-        save(reader.predictor if isinstance(reader, Regressor) else reader, folder / f"{place}-{_slug(name)}")
+def keep_readers(folder: Path, readers: Mapping[str, AttributePredictor | Measure]) -> None:
+    """Write the trained readers into `folder`, each into a separate folder; measurements need no file."""
+    trained = {name: reader.predictor if isinstance(reader, Regressor) else reader for name, reader in readers.items()}
+    networks = {name: reader for name, reader in trained.items() if isinstance(reader, AttributePredictor)}
+    for place, (name, network) in enumerate(networks.items()):
+        save(network, folder / f"{place}-{_slug(name)}")
 
 
 def readers_of(run: RunFolder, graph: CausalGraph, image: str) -> RunReaders:

@@ -18,7 +18,7 @@ from ..training.progress import can_draw, duration
 from ..training.threads import given_threads, limited, threads_after
 from .effect_pages import write_effects
 from .effect_steps import effect_findings
-from .evaluation import Networks, evaluate_model, headline
+from .evaluation import evaluate_model, headline, train_readers
 from .expected import CURVES, DATA, EFFECTS, GRIDS, METRICS, REPORT, STEPS, expected_seconds
 from .further_steps import study_rows
 from .grids import gallery
@@ -167,9 +167,10 @@ def _metrics(
     asked = plan.study.evaluation
     if not asked.queries:
         return None
-    networks = Networks.train(plan.read, model.data, seed=model.seed, smoke=plan.smoke, bars=bars.progress)
-    keep_readers(folder.readers, {**networks.classifiers, **networks.regressors})
-    return evaluate_model(asked, model, readers.measurements, networks, bars.progress)
+    progress, measured = bars.progress, readers.measurements
+    found = train_readers(plan.read, model.data, measured, seed=model.seed, smoke=plan.smoke, bars=progress)
+    keep_readers(folder.readers, {**found.classifiers, **found.measure})
+    return evaluate_model(asked, model, found, progress)
 
 
 def _threads(folder: RunFolder, training: FitResult, console: Console) -> int:

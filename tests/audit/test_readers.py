@@ -16,7 +16,7 @@ from causalgen.graph import CausalGraph, Variable
 from causalgen.predictors import AttributePredictor, load
 from causalgen.predictors import save as save_predictor
 from causalgen.scm import StructuralCausalModel, save
-from causalgen.studies.evaluation import Networks, ReadAttributes
+from causalgen.studies.evaluation import ReadAttributes, train_readers
 from causalgen.studies.modelling import build_model
 from causalgen.studies.readers import keep_readers, readers_of
 from causalgen.studies.runfolder import RunFolder, read_run
@@ -50,8 +50,8 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> tuple[RunFolder, Structura
     }
     (folder / "run.json").write_text(json.dumps(record))
     run = read_run(folder)
-    networks = Networks.train(ReadAttributes.of(plan, data.graph), data, seed=plan.seed, smoke=True)
-    keep_readers(run.readers, {**networks.classifiers, **networks.regressors})
+    found = train_readers(ReadAttributes.of(plan, data.graph), data, {}, seed=plan.seed, smoke=True)
+    keep_readers(run.readers, {**found.classifiers, **found.measure})
     return run, scm, data
 
 
