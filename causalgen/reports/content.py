@@ -142,15 +142,15 @@ class ReportContent:
         name: Name of the study: the title.
         question: The question that the study asks.
         graph: The assumed graph.
-        highlights: Lines of the answer box, before those that the effects and `quality` add.
+        highlights: Lines at the top of the first screen, above the sentences that answer the question.
         data: The data.
         mechanisms: The mechanisms of the model (`MechanismSummary.of(scm)`).
         history: `FitResult.history`.
         galleries: Counterfactual grids.
         curves: Response curves.
-        changes: Changes that interventions make on the image; the answer box begins with them.
+        changes: Changes that interventions make on the image; the first screen begins with them.
         metrics: The metrics with their controls.
-        quality: (metric, query) of the metrics that the answer box and the metric figures show; empty for the first
+        quality: (metric, query) of the metrics that the first screen and the metric figures show; empty for the first
             metric of each query.
         effects: Effects, with their checks.
         warnings: Warnings of the run, such as units outside joint support.

@@ -1,4 +1,4 @@
-"""What interventions change on the image: a sentence for the answer box, and the table."""
+"""What interventions change on the image: a sentence for the first screen, and the table."""
 
 from collections.abc import Sequence
 from typing import TYPE_CHECKING

@@ -20,7 +20,7 @@ class Formula(NamedTuple):
 
 @dataclass(frozen=True)
 class Highlight:
-    """One line of the answer box.
+    """One line at the top of the first screen.
 
     Args:
         label: The question, such as "Effect of ...".

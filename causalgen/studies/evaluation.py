@@ -102,7 +102,7 @@ def evaluate_model(
 
 
 def headline(queries: Sequence[Query], metrics: MetricTable) -> list[tuple[str, str]]:
-    """Metric and query for the answer box: each query's effectiveness, its error to the truth, and what it preserves."""
+    """Metric and query for the first screen: each query's effectiveness, its error to the truth, and what it preserves."""
     present = {(result.metric, result.query) for result in metrics}
     read = [result.metric for result in metrics if result.metric.endswith(" classifier accuracy")]
     wanted = []

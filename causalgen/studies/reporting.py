@@ -27,7 +27,7 @@ class Findings:
     changes: list[ImageChange] = field(default_factory=list)
     metrics: MetricTable | None = None
     quality: list[tuple[str, str]] = field(default_factory=list)
-    """Metric and query for the answer box."""
+    """Metric and query for the first screen."""
     effects: list[EffectFindings] = field(default_factory=list)
 
 
