@@ -107,7 +107,8 @@ def further_calls(answers: "FurtherAnswers", question: Mapping[str, Any]) -> lis
     """
     asked = answers.questions
     words = {**question, **{name: value for name, value in answers.words.items() if value is not None}}
-    calls = [("effects_by_group", {"by": name, "bins": list(cuts) or 4, **words}) for name, cuts in asked.by.items()]
+    answered = [frame.attrs["by"] for frame in answers.groups]
+    calls = [("effects_by_group", {"by": name, "bins": list(asked.by[name]) or 4, **words}) for name in answered]
     if answers.curve is not None:
         without = {name: value for name, value in words.items() if name != "contrast"}
         calls.append(("dose_response", {"values": answers.curve["value"].tolist(), **without}))
