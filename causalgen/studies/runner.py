@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager, nullcontext, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 from rich.console import Console
 from rich.markup import escape
@@ -12,6 +13,7 @@ from rich.markup import escape
 from ..errors import StorageError
 from ..machine import peak_memory, versions
 from ..metrics import MetricTable
+from ..moved import with_old_options
 from ..reports import change_sentence, lead_changes, write_report
 from ..training import FitResult
 from ..training.progress import can_draw, duration
@@ -65,6 +67,7 @@ def run_study(
     only_fit: bool = False,
     invocation: Invocation | None = None,
     console: Console | None = None,
+    **earlier: Any,
 ) -> RunFolder:
     """Run a study into a folder, or continue its unfinished run there.
 
@@ -80,6 +83,7 @@ def run_study(
         only_fit: Stop when the model is fitted; the same call without it continues from there.
         invocation: The command that asks for it; None for a call from Python.
         console: Console for progress; None for standard error.
+        **earlier: Options of `invocation` by their names, as before they had an object; they warn.
 
     Raises:
         StudyError: The study does not fit its graph.
@@ -87,13 +91,14 @@ def run_study(
         CheckpointError: The files of an interrupted run are corrupted.
         DivergenceError: Training met NaN.
     """
-    invocation, console, out = invocation or Invocation(), console or Console(stderr=True), Path(out)
+    (invocation,) = with_old_options("run_study", earlier, invocation=invocation or Invocation())
+    console, out = console or Console(stderr=True), Path(out)
     refuse_in_use(out)
     plan = RunPlan.of(study, device, smoke=smoke)
     study, readers = plan.study, ImageReaders.of(plan.study, plan.graph)
-    earlier = inspect_run(out, study, fresh=fresh)
-    resumes = earlier is not None and not fresh
-    expected = expected_seconds(plan, fitted=resumes and earlier is not None and earlier.finished_step(FIT))
+    kept = inspect_run(out, study, fresh=fresh)
+    resumes = kept is not None and not fresh
+    expected = expected_seconds(plan, fitted=resumes and kept is not None and kept.finished_step(FIT))
     if only_fit:
         expected = {name: expected[name] for name in (DATA, FIT)}
     with FolderLock(out) as lock, StepBars(study.name, expected, console) as bars:

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from study_cases import TINY
 
-from causalgen.errors import StorageError
+from causalgen.errors import RenamedWarning, StorageError
 from causalgen.files import no_room, write_whole
 from causalgen.reports.folder import Picture
 from causalgen.studies.lock import in_use
@@ -74,8 +74,11 @@ def test_a_disk_without_room_for_the_status_leaves_no_run_that_seems_to_go_on(
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
     monkeypatch.setattr("causalgen.studies.runner.fit_model", fills_the_disk)
-    with pytest.raises(StorageError, match=r"run'; got: No space left on device"):
-        run_study(study, tmp_path / "run")
+    with (
+        pytest.raises(StorageError, match=r"run'; got: No space left on device"),
+        pytest.warns(RenamedWarning, match=r"run_study\(command=...\) is now run_study\(invocation="),
+    ):
+        run_study(study, tmp_path / "run", command=["the earlier way"])
     assert json.loads((tmp_path / "run" / "run.json").read_text())["status"] == "running"
     assert read_run(tmp_path / "run").status == "interrupted"
 
