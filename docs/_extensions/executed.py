@@ -86,12 +86,12 @@ def _name_folders(app: Sphinx, config: Config) -> None:
 def _prepare(app: Sphinx) -> None:
     """Train the two small models that the pages use, at the same time."""
     folder: Path = app.workplace  # type: ignore[attr-defined]
+    paths = [str(Path(sys.executable).parent), os.environ["PATH"]]
+    os.environ |= {"PATH": os.pathsep.join(paths), "COLUMNS": "88", "OMP_NUM_THREADS": "1"}
     if app.config.nb_execution_mode == "off" or (folder / "ready").exists():
         return
     shutil.rmtree(folder.parent, ignore_errors=True)
     folder.mkdir(parents=True)
-    paths = [str(Path(sys.executable).parent), os.environ["PATH"]]
-    os.environ |= {"PATH": os.pathsep.join(paths), "COLUMNS": "88", "OMP_NUM_THREADS": "1"}
     fit = ["-m", "causalgen", "fit", str(STUDY), "--out", "runs/morphodigits"]
     programs = [["-c", python(QUICK_START.read_text(encoding="utf-8"))], fit]
     running = [
