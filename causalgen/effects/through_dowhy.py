@@ -79,9 +79,9 @@ def through_dowhy(
         }
         fitted = {name: (adjusted[name], chosen[name], settings.population) for name in adjusted}
         fitted |= _in_overlap(identified, table, chosen, overlap, settings)
-        estimates = [_estimate(NAIVE, naive, table, "naive", NAIVE_NOTES[table.kind], "whole", settings, INTERVALS)]
+        estimates = [_estimate(NAIVE, naive, table, NAIVE_NOTES[table.kind], "whole", settings, INTERVALS)]
         estimates += [
-            _estimate(name, found, table, "adjusted", method.note, population, settings, method.intervals)
+            _estimate(name, found, table, method.note, population, settings, method.intervals)
             for name, (found, method, population) in fitted.items()
         ]
         refutations: tuple[Refutation, ...] = ()
@@ -173,7 +173,6 @@ def _estimate(
     source: str,
     estimate: CausalEstimate,
     table: EncodedTable,
-    kind: Literal["naive", "adjusted"],
     note: str,
     population: str,
     settings: EstimationSettings,
@@ -190,6 +189,7 @@ def _estimate(
     low, high = (float(end) if np.isfinite(end) else None for end in ends)
     caution = _caution(source, table)
     note = f"{caution[0].upper()}{caution[1:]}. {note}" if caution else note
+    kind: Literal["naive", "adjusted"] = "naive" if source == NAIVE else "adjusted"
     named = "compliers" if source == "instrumental variables" else population
     return Estimate(source, float(estimate.value), low, high, kind, note, named, caution)
 
