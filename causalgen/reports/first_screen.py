@@ -133,7 +133,7 @@ def _quality(content: ReportContent) -> str:
         unit = errors["unit"].iloc[0]
         return (
             f"The counterfactual images differ from the true ones by {_range(errors, 'model')} {unit} per pixel on average, "
-            f"{over}{_controls(errors, unit)}."
+            f"{over}{_stratum(errors)}{_controls(errors, unit)}."
         )
     metric, query = next(iter(headline_metrics(content)), ("", ""))
     own = frame[(frame["metric"] == metric) & (frame["query"] == query)]
@@ -142,12 +142,16 @@ def _quality(content: ReportContent) -> str:
     where = f"Under {query}, the" if query else "The"
     value = with_interval(model["value"], model["low"], model["high"])
     floor = f"; {floor_note(model)}" if floor_note(model) else ""
-    return f"No true counterfactual image is known. {where} {metric} is {value}{unit}{_controls(own, unit.strip())}{floor}."
+    return f"No true counterfactual image is known. {where} {metric} is {value}{unit}{_stratum(own)}{_controls(own, unit.strip())}{floor}."
 
 
 def _within(frame: pd.DataFrame) -> pd.DataFrame:
     """The rows within support where that stratum exists."""
     return frame[frame["stratum"] == WITHIN] if (frame["stratum"] == WITHIN).any() else frame
+
+
+def _stratum(rows: pd.DataFrame) -> str:
+    return ", within joint support" if (rows["stratum"] == WITHIN).all() else ""
 
 
 def _controls(rows: pd.DataFrame, unit: str) -> str:

@@ -146,8 +146,8 @@ def test_the_answer_is_three_sentences_with_numbers(full: ReportContent, page: P
         "(1,234 rows; doubly robust, 95% interval)."
     )
     assert quality == (
-        "The counterfactual images differ from the true ones by 1.00 px per pixel on average, under do(age) (the image left "
-        "unchanged: 2.50; the true process: 0.4 px)."
+        "The counterfactual images differ from the true ones by 1.00 px per pixel on average, under do(age), within joint "
+        "support (the image left unchanged: 2.50; the true process: 0.4 px)."
     )
     assert limits == "1 of the 3 checks of the effects raises a concern."
     words = " ".join(page.text.split())
@@ -160,8 +160,8 @@ def test_without_a_truth_the_answer_says_so(full: ReportContent, effect: EffectR
     everywhere = [replace(row, stratum="all units", units=120) for row in kept]
     quality, limits = run_answer(replace(full, metrics=MetricTable((*everywhere, *kept)), effects=()))
     assert quality == (
-        "No true counterfactual image is known. Under do(age), the SSIM to truth is 1.00 [0.90, 1.10] px (the image left "
-        "unchanged: 2.50 px); floor of the measurement 0.12."
+        "No true counterfactual image is known. Under do(age), the SSIM to truth is 1.00 [0.90, 1.10] px, within joint "
+        "support (the image left unchanged: 2.50 px); floor of the measurement 0.12."
     )
     assert limits == "Images beyond the joint support of training are extrapolated: 30 of 120 under do(age)."
     assert run_answer(replace(full, metrics=None, effects=())) == [
