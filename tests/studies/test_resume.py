@@ -69,8 +69,8 @@ def _fast_and_without_times() -> Iterator[None]:
         patched.setattr("causalgen.reports.folder.ReportFolder.picture", lambda *_, **__: Picture("", "", "", "", 0, 0))
         patched.setattr("causalgen.studies.reporting._timings", lambda _: {})
         patched.setattr("causalgen.training.checkpoint.INTERVAL", 0.0)
-        brief = replace(LABELS, epochs=1)  # a classifier that reads badly is resumed as well
-        patched.setattr("causalgen.predictors.config.LABELS", brief)
+        brief = replace(LABELS, steps=1)  # a classifier that reads badly is resumed as well
+        patched.setattr("causalgen.studies.evaluation.LABELS", brief)
         yield
 
 
