@@ -93,6 +93,7 @@ def _lines(found: "StudyCheck") -> list[str]:
         ("grids", study.gallery),
         ("response curves", study.curves),
         ("effects", study.effects),
+        ("nested questions", study.mediation),
     ]
     lines += [found.plan.note] if found.plan.note else []
     return [*lines, "Asked: " + ", ".join(f"{len(items)} {what}" for what, items in asked)]

@@ -107,7 +107,7 @@ def mediation(
         if out is not None:
             from ..reports.mediation import MediationFindings, write_mediation_report
 
-            written = write_mediation_report(out, MediationFindings([answer]), graph=assumed)
+            written = write_mediation_report(out, MediationFindings(answer.title, [answer]), graph=assumed)
             if not as_json:
                 print_files(*written.values())
 

@@ -43,6 +43,8 @@ def print_run(folder: "RunFolder") -> None:
         console.print(sentence, markup=False, highlight=False)
     for path in sorted(folder.tables.glob("effect-*.csv")):
         _print_effect(path)
+    for path in sorted(folder.tables.glob("mediation-*.csv")):
+        _print_mediation(path)
     if record.get("headline") and (folder.tables / "metrics.csv").exists():
         _print_metrics(folder.tables / "metrics.csv", record["headline"])
     _print_times(console, folder)
@@ -62,6 +64,17 @@ def _print_effect(path: Path) -> None:
         shown.append((row["source"], _number(row["estimate"]), interval, "" if row["kind"] == "truth" else holds))
     columns = ("source", "estimate", "95 % interval", "holds the truth")
     print_table(columns, shown, title=f"Effect: {path.stem.split('-', 2)[-1]}")
+
+
+def _print_mediation(path: Path) -> None:
+    rows = _rows(path)
+    shown = [
+        (row["name"], row["source"], _number(row["value"]), f"{_number(row['low'])} to {_number(row['high'])}")
+        + ((_number(row["truth"]),) if "truth" in row else ())
+        for row in rows
+    ]
+    columns = ("effect", "source", "value", "interval", *(["truth"] if "truth" in rows[0] else []))
+    print_table(columns, shown, title=f"Parts of the effect: {path.stem.split('-', 2)[-1]}")
 
 
 def _print_metrics(path: Path, headline: list[list[str]]) -> None:

@@ -39,6 +39,10 @@ class Truth(Protocol):
         """
         ...
 
+    def attributes(self, rows: Any, do: Mapping[str, object]) -> dict[str, Tensor]:
+        """`counterfactual` without the image, which takes most of the time."""
+        ...
+
     def effect(self, treatment: str | tuple[str, ...], outcome: str, contrast: tuple) -> float:
         """E[outcome | do(treatment = b)] - E[outcome | do(treatment = a)] for contrast = (a, b); tuples for several."""
         ...

@@ -11,6 +11,7 @@ from ..graph import CausalGraph
 from .citations import Citation
 from .curves import ResponseCurve
 from .effects.findings import EffectFindings
+from .mediation import MediationFindings
 from .parts import Highlight
 
 if TYPE_CHECKING:
@@ -153,6 +154,7 @@ class ReportContent:
         quality: (metric, query) of the metrics that the first screen and the metric figures show; empty for the first
             metric of each query.
         effects: Effects, with their checks.
+        mediation: Direct and indirect parts of effects, and other nested counterfactuals.
         warnings: Warnings of the run, such as units outside joint support.
         limits: What the study cannot answer, in sentences.
         timings: Seconds by part of the run.
@@ -175,6 +177,7 @@ class ReportContent:
     metrics: "MetricTable | None" = None
     quality: Sequence[tuple[str, str]] = ()
     effects: Sequence[EffectFindings] = ()
+    mediation: Sequence[MediationFindings] = ()
     warnings: Sequence[str] = ()
     limits: Sequence[str] = ()
     timings: Mapping[str, float] = field(default_factory=dict)

@@ -8,6 +8,7 @@ import pandas as pd
 from .content import ReportContent
 from .effects.findings import EffectFindings
 from .image_changes import change_answer
+from .mediation import mediation_answer
 from .style import number, with_interval
 from .tables import floor_note
 from .words import POPULATIONS
@@ -35,6 +36,7 @@ def run_answer(content: ReportContent) -> list[str]:
     """The change on the image and the effects, the quality of the counterfactuals, and what limits both."""
     changes = [change_answer(content.changes)] if content.changes else []
     effects = [_effects([findings.report for findings in content.effects])] if content.effects else []
+    effects += map(mediation_answer, content.mediation)
     return [*changes, *effects, *filter(None, [_quality(content), _limits(content)])]
 
 

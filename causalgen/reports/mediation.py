@@ -11,7 +11,7 @@ from ..graph import CausalGraph
 from .folder import Group, ReportFolder, Row, Table
 from .forest_plot import forest_figure
 from .graph_plot import plot_graph
-from .parts import Formula, Highlight, Page, Part, Section
+from .parts import Formula, Page, Part, Section
 from .render import Format, render
 from .style import number, with_interval
 from .words import READING
@@ -19,7 +19,7 @@ from .words import READING
 if TYPE_CHECKING:
     from ..mediation import NestedAnswer, NestedEffect
 
-__all__ = ["MediationFindings", "mediation_highlight", "mediation_parts", "write_mediation_report"]
+__all__ = ["MediationFindings", "mediation_answer", "mediation_parts", "write_mediation_report"]
 
 FILES: dict[Format, str] = {"html": "mediation.html", "markdown": "mediation.md", "latex": "mediation.tex"}
 KINDS = {"table": "adjusted", "model": "comparison"}
@@ -31,11 +31,13 @@ class MediationFindings:
     """The answers to one nested question.
 
     Args:
-        answers: From the table, from the fitted model, or from both.
+        title: The question as text.
+        answers: From the table, from the fitted model, or from both; none where no source has one.
         truth: True value of each effect where the generator is known.
         notes: Why a source has no answer.
     """
 
+    title: str
     answers: "Sequence[NestedAnswer]"
     truth: Mapping[str, float] = field(default_factory=dict)
     notes: Sequence[str] = ()
@@ -47,30 +49,29 @@ class MediationFindings:
         return frame.assign(truth=frame["name"].map(self.truth)) if self.truth else frame
 
 
-def mediation_highlight(findings: MediationFindings) -> Highlight:
-    """The effects of the first source."""
+def mediation_answer(findings: MediationFindings) -> str:
+    """The effects of the first source, in a sentence."""
+    if not findings.answers:
+        return f"{findings.title}: no source has an answer."
     first = findings.answers[0]
-    sources = " and ".join(answer.source for answer in findings.answers)
     identified = "identified by the graph" if first.estimand is not None else "not identified from data"
-    values = "; ".join(
-        f"{effect.name} {_cell(effect)}" for effect in first.effects if effect.name != "natural indirect"
-    )
-    note = f"from the {first.source}, {first.level:.0%} intervals; {identified}; answered from {sources}"
-    return Highlight(first.title, values, note)
+    shown = [f"{effect.name} {_cell(effect)}" for effect in first.effects if effect.name != "natural indirect"]
+    return f"{findings.title}: {'; '.join(shown)} (from the {first.source}, {first.level:.0%} interval; {identified})."
 
 
-def mediation_parts(findings: MediationFindings, name: str, folder: ReportFolder) -> list[Part]:
+def mediation_parts(findings: MediationFindings, number: int, folder: ReportFolder) -> list[Part]:
     """The numbers and their picture, then identification and assumptions.
 
     Args:
         findings: The answers.
-        name: Ending of the names of their files.
+        number: Its number in the report, for the names of files.
         folder: Folder of the figures and tables.
     """
+    if not findings.answers:
+        return [Part(heading=findings.title, alert="No answer", points=[(text, "") for text in findings.notes])]
     first = findings.answers[0]
-    numbers = Part(
-        heading=first.title, tables=[_table(findings, folder.table(findings.to_frame(), f"mediation-{name}"))]
-    )
+    name = f"mediation-{number}-{first.question.treatment}-{first.question.outcome}"
+    numbers = Part(heading=findings.title, tables=[_table(findings, folder.table(findings.to_frame(), name))])
     if all(effect.bounds is None for effect in first.effects):
         frame = _forest_rows(findings)
         unit = f" [{first.outcome_unit}]" if first.outcome_unit else ""
@@ -80,7 +81,7 @@ def mediation_parts(findings: MediationFindings, name: str, folder: ReportFolder
             f"Effects with {first.level:.0%} intervals. Blue: from the table. Green: from the fitted model.{hollow}"
         )
         figure = forest_figure(frame, f"effect on {first.question.outcome}{unit}")
-        numbers.pictures.append(folder.picture(figure, f"mediation-{name}", alt, caption))
+        numbers.pictures.append(folder.picture(figure, name, alt, caption))
     parts = [numbers]
     warnings = [f"{answer.source.capitalize()}: {text}" for answer in findings.answers for text in answer.warnings]
     if warnings or findings.notes:
@@ -88,7 +89,7 @@ def mediation_parts(findings: MediationFindings, name: str, folder: ReportFolder
         parts.append(Part(alert="Before using these numbers", points=points))
     estimand = first.estimand
     if estimand is None:
-        return [*parts, Part(text=first.identification)]
+        return [*parts, *([] if findings.notes else [Part(text=first.identification)])]
     ticks = Part(
         text="Tick the assumptions that you can defend. If one fails, the numbers are wrong.", ticks=first.assumptions
     )
@@ -108,12 +109,12 @@ def write_mediation_report(
     Raises:
         RunFolderError: The folder cannot be written.
     """
-    root, title = ReportFolder(folder), findings.answers[0].title
-    sections = [Section("mediation", "The answer", mediation_parts(findings, "answer", root), READING["mediation"])]
+    root = ReportFolder(folder)
+    sections = [Section("mediation", "The answer", mediation_parts(findings, 1, root), READING["mediation"])]
     if graph is not None:
         picture = root.picture(plot_graph(graph), "graph", f"Causal graph: {graph}.", "The assumed causal graph.")
         sections.append(Section("graph", "The graph", [Part(pictures=[picture], small=False)], READING["graph"]))
-    page = Page(title, "", sections, [mediation_highlight(findings)])
+    page = Page(findings.title, "", sections, sentences=[mediation_answer(findings)])
     return {form: root.write(file, render(page, form).encode()) for form, file in FILES.items()}
 
 

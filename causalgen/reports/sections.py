@@ -16,6 +16,7 @@ from .graph_plot import plot_graph
 from .image_changes import change_table
 from .images import plot_samples
 from .marginals import plot_data
+from .mediation import mediation_parts
 from .metric_plot import plot_metrics
 from .parts import Part, Section
 from .tables import (
@@ -41,6 +42,7 @@ def sections(content: ReportContent, folder: ReportFolder) -> list[Section]:
         _changes(content, folder) if content.changes else None,
         _curves(content, folder) if content.curves else None,
         _effects(content, folder) if content.effects else None,
+        _mediation(content, folder) if content.mediation else None,
         _metrics(content, folder) if content.metrics is not None and len(content.metrics) else None,
         _graph(content, folder),
         _data(content, folder) if content.data is not None else None,
@@ -175,6 +177,15 @@ def _effects(content: ReportContent, folder: ReportFolder) -> Section:
         for part in effect_parts(findings, number, folder)
     ]
     return Section("effects", "Effects", parts, READING["effects"])
+
+
+def _mediation(content: ReportContent, folder: ReportFolder) -> Section:
+    parts = [
+        part
+        for number, findings in enumerate(content.mediation, start=1)
+        for part in mediation_parts(findings, number, folder)
+    ]
+    return Section("mediation", "Direct and indirect effects", parts, READING["mediation"])
 
 
 def _assumptions(content: ReportContent) -> Section:

@@ -55,9 +55,9 @@ READING = {
     "share a source.",
     "effects": "An effect compares two interventions on the whole population; it is not the counterfactual of one unit. The "
     "graph and the data determine it under the assumptions listed below.",
-    "mediation": "The total effect is the natural direct effect, with the mediators as they would be without the treatment, "
-    "plus the total indirect effect, which passes through the mediators. Both compare two worlds of the same unit, which no "
-    "experiment shows: they rest on assumptions that cannot be tested.",
+    "mediation": "A total effect is the sum of the natural direct effect, with the mediators as they would be under a, and the "
+    "total indirect effect, which passes through the mediators. Natural and path-specific effects compare two worlds of the "
+    "same unit. No experiment shows both, so these effects rest on assumptions that cannot be tested.",
     "confounding": "No table shows a confounder that was not recorded. It can show how strong a hidden common cause of "
     "treatment and outcome would have to be, compared with the recorded causes.",
 }

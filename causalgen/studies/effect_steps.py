@@ -27,7 +27,7 @@ from ..scm import attribute_model
 from .further_steps import further_answers
 from .image_readers import ImageReaders
 from .model_on_data import ModelOnData
-from .study_sections import GROUP, Effect
+from .study_sections import Effect
 
 if TYPE_CHECKING:
     from ..effects.diagnostics import Diagnostics
@@ -56,7 +56,7 @@ class _Sources:
     """What the table, the fitted model, its images and the generator say about one effect."""
 
     def __init__(self, effect: Effect, model: ModelOnData, readers: ImageReaders, rows: int) -> None:
-        self.effect, self.model = effect, model
+        self.effect, self.model, self.readers = effect, model, readers
         self.scm, self.data, self.seed = model.scm, model.data, model.seed
         self.score = None if effect.outcome in model.graph else readers.scores.get(effect.outcome)
         self.measure = readers.measurements.get(effect.outcome)
@@ -111,10 +111,7 @@ class _Sources:
     @cached_property
     def table(self) -> pd.DataFrame:
         """All rows, with the score where it is the outcome, and the data set's groups where they are the clusters."""
-        table = self.data.frame()
-        if self.effect.cluster == GROUP and GROUP not in table:
-            table[GROUP] = self.data.group.numpy()
-        return table if self.score is None else table.assign(**{self.score.name: self.score.values(self.data)})
+        return self.readers.table_with(self.effect.outcome, self.data, self.effect.cluster)
 
     @cached_property
     def images(self) -> Images | None:

@@ -65,7 +65,8 @@ def step_durations(plan: RunPlan, training: float | None = None) -> dict[str, fl
         GRIDS: 0.3 * len(study.gallery),
         CURVES: 2.0 * len(study.curves),
         METRICS: 3.0 + 2e-6 * pixels * rows + 0.008 * asked + reading,
-        EFFECTS: sum(2.0 + 0.4 * e.simulations + (2.0 + 0.5 * e.replicates) * e.doubt for e in study.effects),
+        EFFECTS: sum(2.0 + 0.4 * e.simulations + (2.0 + 0.5 * e.replicates) * e.doubt for e in study.effects)
+        + 5.0 * len(study.mediation),
         REPORT: 6.0 + 3.0 * len(study.effects),
     }
 

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Any, Self
 
 import numpy as np
+import pandas as pd
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
@@ -15,7 +16,7 @@ from ..graph import CausalGraph, Variable
 from ..own_code import import_code, is_code
 from .measurements import Measurement, find_measurement, find_measurements
 from .schema import Study
-from .study_sections import Score
+from .study_sections import GROUP, Score
 
 __all__ = ["ImageReaders", "ImageScore", "find_score", "with_score"]
 
@@ -86,6 +87,18 @@ class ImageReaders:
         if outcome in graph or outcome not in self.scores:
             return graph
         return with_score(graph, outcome, self.scores[outcome].image)
+
+    def table_with(self, outcome: str, data: Dataset, cluster: str | None) -> pd.DataFrame:
+        """All rows, with the score where it is the outcome, and the data set's groups where they are the clusters.
+
+        Raises:
+            DataError: The score is the same, or not a number, on every image.
+        """
+        table = data.frame()
+        if cluster == GROUP and GROUP not in table:
+            table[GROUP] = data.group.numpy()
+        score = None if outcome in data.graph else self.scores.get(outcome)
+        return table if score is None else table.assign(**{score.name: score.values(data)})
 
     def try_on(self, data: Dataset, fault: Callable[[tuple, str], Exception]) -> None:
         """Read a few training images, so that a failure shows before training.

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from ..machine import versions
 from ..metrics import ImageChange, MetricTable
 from ..reports import DataSummary, EffectFindings, Gallery, Highlight, MechanismSummary, ReportContent, ResponseCurve
+from ..reports.mediation import MediationFindings
 from ..training import FitResult
 from .model_on_data import ModelOnData
 from .runfolder import RunFolder
@@ -29,6 +30,7 @@ class Findings:
     quality: list[tuple[str, str]] = field(default_factory=list)
     """Metric and query for the first screen."""
     effects: list[EffectFindings] = field(default_factory=list)
+    mediation: list[MediationFindings] = field(default_factory=list)
 
 
 def report_content(study: Study, folder: RunFolder, found: Findings) -> ReportContent:
@@ -48,6 +50,7 @@ def report_content(study: Study, folder: RunFolder, found: Findings) -> ReportCo
         metrics=found.metrics,
         quality=found.quality,
         effects=found.effects,
+        mediation=found.mediation,
         warnings=_warnings(found, smoke),
         limits=_limits(study, found),
         timings=_timings(folder),

@@ -26,6 +26,7 @@ from .further_steps import study_rows
 from .grids import gallery
 from .image_readers import ImageReaders
 from .lock import FolderLock, refuse_in_use
+from .mediation_steps import mediation_findings
 from .model_on_data import ModelOnData
 from .modelling import FIT, fit_model
 from .opening import inspect_run, open_run
@@ -140,6 +141,7 @@ def run_study(
                 found.effects = [
                     effect_findings(effect, model, readers, units, study_rows(effect, study.data)) for effect in effects
                 ]
+                found.mediation = [mediation_findings(asked, model, readers) for asked in study.mediation]
             sentences = [change_sentence(change) for change in lead_changes(found.changes)]
             folder.update(headline=found.quality, changes=sentences)
             with _step(REPORT, folder, bars):

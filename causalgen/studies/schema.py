@@ -19,7 +19,7 @@ from ..errors import StudyError
 from ..own_code import code_near
 from .data_section import OwnData, Source, StudySection
 from .schema_errors import study_error
-from .study_sections import Curve, Effect, EvaluationPlan, GalleryPlan, Measured, Score, TrainingPlan
+from .study_sections import Curve, Effect, EvaluationPlan, GalleryPlan, Measured, Mediation, Score, TrainingPlan
 from .yaml_source import YamlSource, parse_yaml
 
 __all__ = ["Study", "load_study"]
@@ -55,6 +55,8 @@ class Study(StudySection):
     """Response curves."""
     effects: Annotated[tuple[Effect, ...], Field(strict=False)] = ()
     """Effects to estimate."""
+    mediation: Annotated[tuple[Mediation, ...], Field(strict=False)] = ()
+    """Effects to split into direct and indirect parts, and other nested counterfactuals."""
     seed: Annotated[int, Field(ge=0, lt=2**32)] = 0
     """Seed of everything random but the data."""
 

@@ -6,6 +6,7 @@ from typing import Annotated, Any, Literal, Self
 from pydantic import BeforeValidator, ConfigDict, Field, model_validator
 from pydantic_core import PydanticCustomError
 
+from ..graph import NestedQuestion
 from ..own_code import code_near
 from .data_section import Count, Scalar, StudySection, scalar
 
@@ -16,6 +17,7 @@ __all__ = [
     "EvaluationPlan",
     "GalleryPlan",
     "Measured",
+    "Mediation",
     "Proxy",
     "Score",
     "TrainingPlan",
@@ -281,3 +283,35 @@ class Effect(StudySection):
             if fits
             else f"Input should be [[{a}], [{b}]], a value for each of {', '.join(self.treatment)} on both sides"
         )
+
+
+class Mediation(StudySection):
+    """One nested question, such as the direct and indirect parts of an effect: do(treatment = b) against do(treatment = a)."""
+
+    estimand: Literal["natural", "controlled", "path", "treated", "causation"] = "natural"
+    """Direct and indirect parts, the direct effect with mediators set, the effect along some paths, the effect on the \
+treated, or the probabilities of causation of a binary treatment for a binary outcome."""
+    treatment: str
+    """An attribute."""
+    outcome: str
+    """A binary or continuous attribute, or one of the study's scores."""
+    contrast: Annotated[tuple[Scalar, Scalar], Field(strict=False)]
+    """The two values, [a, b]."""
+    mediators: dict[str, Scalar] | Readable | None = None
+    """Attributes on a path between the two, for `controlled` each with its value; left out: all of them."""
+    paths: Readable = ()
+    """For `path`: the active paths, such as `pen -> thickness -> intensity`."""
+    cluster: str | None = None
+    """Rows that belong together: an attribute, or `group` for the groups of the data set."""
+    level: Annotated[float, Field(gt=0, lt=1)] = 0.95
+    """Level of the intervals."""
+
+    @property
+    def question(self) -> NestedQuestion:
+        """The question.
+
+        Raises:
+            DataError: The estimand does not take these mediators or paths.
+        """
+        asked = self.treatment, self.outcome, self.contrast
+        return NestedQuestion(self.estimand, *asked, mediators=self.mediators, paths=self.paths or None)

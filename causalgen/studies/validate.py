@@ -7,11 +7,11 @@ from typing import TYPE_CHECKING, Any
 
 from ..errors import CausalgenError, DataError, NotIdentifiableError, StudyError
 from ..grammar import check_value, compared_worlds, read_intervention
-from ..graph import CausalGraph, Estimand, Variable, identify
+from ..graph import CausalGraph, Estimand, Variable, identify, identify_nested
 from .image_readers import find_score, with_score
 from .measurements import find_measurement
 from .schema import Study
-from .study_sections import GROUP, Curve, Effect, Measured, Score
+from .study_sections import GROUP, Curve, Effect, Measured, Mediation, Score
 from .yaml_source import Loc
 
 if TYPE_CHECKING:
@@ -64,12 +64,20 @@ def _checks(study: Study, graph: CausalGraph) -> Iterator[Check]:
         yield ("curves", i, "node"), partial(_attribute, graph, curve.node)
         yield ("curves", i, "outcome"), partial(_response, graph, curve, study.measurements)
     for i, effect in enumerate(study.effects):
-        extended, read = graph, study.scores.get(effect.outcome)
-        if read is not None and effect.outcome not in graph and graph.images:
-            extended = with_score(graph, effect.outcome, read.image or graph.images[0])
-        yield from _effect_checks(extended, ("effects", i), effect)
+        yield from _effect_checks(_graph_with(study, graph, effect.outcome), ("effects", i), effect)
         if effect.proxies:
             yield ("effects", i, "proxies"), partial(_proxied_rows, effect, study)
+    for i, asked in enumerate(study.mediation):
+        modelled = asked.outcome in graph
+        yield from _mediation_checks(_graph_with(study, graph, asked.outcome), ("mediation", i), asked, modelled)
+
+
+def _graph_with(study: Study, graph: CausalGraph, outcome: str) -> CausalGraph:
+    """The graph with `outcome` as a node, where it is a score."""
+    read = study.scores.get(outcome)
+    if read is None or outcome in graph or not graph.images:
+        return graph
+    return with_score(graph, outcome, read.image or graph.images[0])
 
 
 def _effect_checks(graph: CausalGraph, loc: Loc, effect: Effect) -> Iterator[Check]:
@@ -108,6 +116,34 @@ def _proxied_rows(effect: Effect, study: Study) -> None:
     from .further_steps import study_rows
 
     study_rows(effect, study.data)
+
+
+def _mediation_checks(graph: CausalGraph, loc: Loc, asked: Mediation, modelled: bool) -> Iterator[Check]:
+    yield (*loc, "treatment"), partial(_attribute, graph, asked.treatment)
+    yield (*loc, "outcome"), partial(_numeric, graph, asked.outcome, "outcome")
+    if all(name in graph and not graph[name].is_image for name in (asked.treatment, asked.outcome)):
+        yield loc, partial(_nested, graph, asked, modelled)
+        for value in asked.contrast:
+            yield (*loc, "contrast"), partial(_value, graph, asked.treatment, value)
+    for name, value in asked.mediators.items() if isinstance(asked.mediators, dict) else ():
+        yield (*loc, "mediators", name), partial(_value, graph, name, value)
+    if asked.cluster not in (None, GROUP):
+        yield (*loc, "cluster"), partial(_attribute, graph, asked.cluster)
+
+
+def _nested(graph: CausalGraph, asked: Mediation, modelled: bool) -> None:
+    """The question fits the graph; where the graph does not identify it, the fitted model may still answer."""
+    if asked.contrast[0] == asked.contrast[1]:
+        raise DataError(
+            f"Expected two different values of '{asked.treatment}' in the contrast; got {asked.contrast[0]!r}."
+        )
+    question = asked.question
+    _ = question.settings
+    try:
+        identify_nested(graph, question)
+    except NotIdentifiableError:
+        if not modelled:
+            raise
 
 
 def _one_treatment(effect: Effect) -> None:

@@ -54,7 +54,7 @@ def test_an_effect_is_split_printed_and_reported(causalgen: Command, clinic: Pat
     page = (tmp_path / "mediation.html").read_text(encoding="utf-8")
     assert "natural direct" in page
     assert "Cross-world independence" in page
-    assert len(pd.read_csv(tmp_path / "tables" / "mediation-answer.csv")) == 4
+    assert len(pd.read_csv(tmp_path / "tables" / "mediation-1-drug-cured.csv")) == 4
 
 
 @pytest.mark.parametrize(
