@@ -144,7 +144,8 @@ def _quality(content: ReportContent) -> str:
     where = f"Under {query}, the" if query else "The"
     value = with_interval(model["value"], model["low"], model["high"])
     floor = f"; {floor_note(model)}" if floor_note(model) else ""
-    return f"No true counterfactual image is known. {where} {metric} is {value}{unit}{_stratum(own)}{_controls(own, unit.strip())}{floor}."
+    compared = f"{_stratum(own)}{_controls(own, unit.strip())}{floor}"
+    return f"No true counterfactual image is known. {where} {metric} is {value}{unit}{compared}."
 
 
 def _within(frame: pd.DataFrame) -> pd.DataFrame:
