@@ -73,6 +73,7 @@ def _recording(construct: Callable[..., None]) -> Callable[..., None]:
     def recorded(self: "Mechanism", *arguments: Any, **options: Any) -> None:
         if "options" not in vars(self):  # the constructor of a base class runs inside and takes other options
             given = {**(construct.__kwdefaults__ or {}), **options}
+            given = {name: value for name, value in given.items() if name not in ("variable", "parents")}
             vars(self)["options"] = {k: list(v) if isinstance(v, tuple) else v for k, v in given.items()}
         construct(self, *arguments, **options)
 

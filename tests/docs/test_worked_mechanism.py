@@ -41,6 +41,11 @@ def _in_the_catalog(monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setitem(MECHANISMS, word, import_code(f"{file}:{name}", trust=True, what=word))
 
 
+def test_a_variable_and_parents_given_by_name_are_no_options() -> None:
+    mechanism = MECHANISMS["location-scale"](variable=AGE, parents={"length": LENGTH}, hidden=[8])
+    assert mechanism.spec() == {"hidden": [8]}
+
+
 def test_there_are_laws() -> None:
     assert len(LAWS) >= 8
 
