@@ -138,7 +138,10 @@ def _quality(content: ReportContent) -> str:
             f"{over}{_stratum(errors)}{_controls(errors, unit)}."
         )
     metric, query = next(iter(headline_metrics(content)), ("", ""))
-    own = frame[(frame["metric"] == metric) & (frame["query"] == query)]
+    every = content.metrics.to_frame()
+    own = _within(every[(every["metric"] == metric) & (every["query"] == query)])
+    if not (own["row"] == "model").any():
+        return "No true counterfactual image is known; the metrics below have no row of the model for the first screen."
     model = own[own["row"] == "model"].iloc[0]
     unit = f" {model['unit']}" if model["unit"] else ""
     where = f"Under {query}, the" if query else "The"

@@ -168,6 +168,10 @@ def test_without_a_truth_the_answer_says_so(full: ReportContent, effect: EffectR
         "The quality of the counterfactual images was not measured."
     ]
     assert run_answer(replace(full, metrics=None, effects=(), galleries=())) == []
+    whole = MetricTable((replace(kept[0], stratum="all units"), replace(kept[0], query="do(x)")))
+    assert "1.00 [0.90, 1.10] px; floor" in run_answer(replace(full, metrics=whole, effects=()))[0]
+    controls = MetricTable(tuple(row for row in kept if row.row != "model"))
+    assert "no row of the model" in run_answer(replace(full, metrics=controls, effects=()))[0]
 
 
 @pytest.mark.parametrize(
