@@ -73,7 +73,8 @@ class Refutation:
             robust one from a single split into folds, as in the simulations).
         found: Mean over the refuter's simulations.
         p_value: Two-sided; hypothesis: `expected` is a draw from the simulated estimates. None when they do not vary.
-        verdict: "rejected" when p_value <= 0.05, "no verdict" without a p-value.
+        verdict: "rejected" when p_value <= 0.05 and `found` lies more than a quarter of the standard error from
+            `expected`, "no verdict" without a p-value.
         naive_found: Mean over the simulations for the naive estimate.
         naive_p_value: The same p-value for the naive estimate.
         naive_verdict: Verdict on the naive estimate.

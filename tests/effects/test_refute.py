@@ -1,11 +1,13 @@
 """Every refuter is shown rejecting an estimate that breaks what it checks, and passing one that does not."""
 
 from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 import pandas as pd
 import pytest
 from dowhy.causal_estimator import CausalEstimate
+from dowhy.causal_refuters import refute_random_common_cause
 from sklearn.neighbors import KNeighborsRegressor
 
 from causalgen.effects.diagnostics.dummy_outcome import draw_outcome
@@ -69,8 +71,51 @@ def small_scale_table(seed: int = 0) -> pd.DataFrame:
     return pd.DataFrame({"z": 0.001 * z, "t": t, "y": 10 + t + 2 * z + 0.1 * rng.normal(size=1_000)})
 
 
-def fit(build: type, table: pd.DataFrame, **options: int) -> CausalEstimate:
-    estimand = dowhy_estimand(GRAPH, identify(GRAPH, treatment="t", outcome="y"))
+class MovedByColumns(AdjustmentEstimator):
+    """Planted for the practical size: each covariate beyond the first adds a share of the standard error."""
+
+    def __init__(self, *arguments: Any, share: float, **options: Any) -> None:
+        super().__init__(*arguments, **options)
+        self.share = share
+
+    def _influence(self, arrays: Arrays, control: float, treated: float) -> Influence:
+        influence = np.sign(np.arange(len(arrays.outcome)) % 2 - 0.5)
+        moved = self.share * Influence(0.0, influence).standard_error * (arrays.covariates.shape[1] - 1)
+        return Influence(1.0 + moved + 1e-6 * arrays.covariates.mean(), influence)
+
+
+def interacting_table(label: str) -> pd.DataFrame:
+    """Just enough rows for the products of the covariates, which confound; one more column would leave them out."""
+    rng = np.random.default_rng(4)
+    z, w = rng.normal(size=(2, 300))
+    t = (rng.random(300) < sigmoid(z * w)).astype(float)
+    table = pd.DataFrame({"z": z, "w": w, "t": t, "y": t + 3 * z * w + rng.normal(size=300)})
+    return table.assign(z=pd.cut(z, [-9, 0, 9], labels=["low", "high"])) if label else table
+
+
+@pytest.mark.parametrize("label", ["", "z"])
+def test_an_added_column_leaves_the_rest_of_the_model(label: str) -> None:
+    """Without what is kept of the first fit, the estimate moves by 17 standard errors, with labels by half of one."""
+    table, graph = interacting_table(label), CausalGraph("{z, w} -> {t, y}; t -> y")
+    estimate = fit(DoublyRobust, table, graph, most_splits=1)
+    error = estimate.estimator._result.standard_error
+    (row,) = refute({"sound": estimate}, estimate, refuters=["random common cause"], simulations=10)
+    assert abs(row.found - row.expected) < 0.02 * error
+    assert row.verdict == "not rejected"
+    alone = refute_random_common_cause(table, estimate.target_estimand, estimate, num_simulations=5, random_state=0)
+    assert abs(alone.new_effect - estimate.value) > 0.25 * error
+
+
+@pytest.mark.parametrize(("share", "verdict"), [(0.1, "not rejected"), (0.5, "rejected")])
+def test_a_shift_counts_by_the_standard_error(share: float, verdict: str) -> None:
+    estimate = fit(MovedByColumns, small_scale_table(), share=share)
+    (row,) = refute({"moved": estimate}, estimate, refuters=["random common cause"], simulations=10)
+    assert row.p_value < 0.01
+    assert row.verdict == verdict
+
+
+def fit(build: type, table: pd.DataFrame, graph: CausalGraph = GRAPH, **options: float) -> CausalEstimate:
+    estimand = dowhy_estimand(graph, identify(graph, treatment="t", outcome="y"))
     return (
         build(estimand, **options)
         .fit(table)

@@ -1,7 +1,7 @@
 """Base of our estimators: DoWhy's estimator interface around one effect and its influence function."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -13,6 +13,9 @@ from scipy.stats import t as student
 
 from ...errors import DataError
 from ..table import CLUSTER, DRAW, WEIGHTS, numeric
+from .basis import FlexibleBasis
+from .first_fit import FirstFit
+from .folds import Rows, cross_folds
 
 __all__ = ["TARGET_UNITS", "AdjustmentEstimator", "Array", "Arrays", "Influence", "Stated", "interval"]
 
@@ -114,6 +117,26 @@ class AdjustmentEstimator(CausalEstimator, ABC):
         super().__init__(identified_estimand, confidence_level=confidence_level, **options)
         self.folds = folds
         self.seed = seed
+        self.kept: FirstFit | None = None
+        """What refits keep of the first fit, as refuters ask for; None where every fit stands alone."""
+
+    def _basis(self, columns: Array, units: int) -> Callable[[Array], Array]:
+        """The flexible basis of these columns, or that of the first fit."""
+        return FlexibleBasis(columns, units=units) if self.kept is None else self.kept.features(columns, units)
+
+    def _folds(self, arrays: Arrays, seed: int, arm: NDArray | None = None) -> list[tuple[Rows, Rows]]:
+        """Rows to fit on and rows to score; a refit that keeps the first fit's folds leaves each row in its own."""
+        kept = self.kept
+        if kept is not None and kept.folds is not None:
+            own = kept.folds.loc[self._index].to_numpy()
+            return [(np.flatnonzero(own != number), np.flatnonzero(own == number)) for number in range(own.max() + 1)]
+        folds = list(cross_folds(len(arrays.outcome), self.folds, seed, arm=arm, clusters=arrays.clusters))
+        if kept is not None:
+            own = np.zeros(len(arrays.outcome), dtype=int)
+            for number, (_, score) in enumerate(folds):
+                own[score] = number
+            kept.folds = pd.Series(own, self._index)
+        return folds
 
     @abstractmethod
     def _influence(self, arrays: Arrays, control: float, treated: float) -> Influence | Stated:
@@ -137,6 +160,7 @@ class AdjustmentEstimator(CausalEstimator, ABC):
     ) -> CausalEstimate:
         self._target_units = target_units
         self._treatment_value, self._control_value = treatment_value, control_value
+        self._index = data.index
         result = self._influence(self.arrays(data, target_units), float(control_value), float(treatment_value))
         self._result = result
         estimate = CausalEstimate(
@@ -177,12 +201,21 @@ class AdjustmentEstimator(CausalEstimator, ABC):
         return Arrays(
             data[treatment].to_numpy(dtype=float),
             data[outcome].to_numpy(dtype=float),
-            numeric(data[self._covariates]),
+            self._columns(data),
             weights / weights.mean(),
             clusters,
             population,
             len(data) if counted is None else data[counted].nunique(),
         )
+
+    def _columns(self, data: pd.DataFrame) -> Array:
+        """The covariates as numbers; those that a refit adds come last, behind the dummies of the first fit's."""
+        if self.kept is None:
+            return numeric(data[self._covariates])
+        if self.kept.covariates is None:
+            self.kept.covariates = list(self._covariates)
+        added = [name for name in self._covariates if name not in self.kept.covariates]
+        return np.hstack([numeric(data[self.kept.covariates]), numeric(data[added])])
 
     def _estimate_confidence_intervals(self, confidence_level: float, method: Any = None) -> tuple[float, float]:
         return self._result.interval(confidence_level)

@@ -34,6 +34,7 @@ class FlexibleBasis:
 
     def __init__(self, columns: Array, *, units: int | None = None) -> None:
         rows, width = columns.shape
+        self.width = width
         units = rows if units is None else units
         self._scale = StandardScaler()
         self._products: PolynomialFeatures | None = None

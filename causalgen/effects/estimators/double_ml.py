@@ -3,8 +3,7 @@
 import numpy as np
 
 from .adjustment import AdjustmentEstimator, Arrays, Influence
-from .basis import FlexibleBasis
-from .folds import cross_folds
+from .first_fit import with_penalty
 from .linear import partialled_out
 from .outcome_model import OutcomeModel
 
@@ -24,11 +23,15 @@ class DoubleMachineLearning(AdjustmentEstimator):
     """
 
     def _influence(self, arrays: Arrays, control: float, treated: float) -> Influence:
-        basis = FlexibleBasis(arrays.covariates, units=arrays.units)(arrays.covariates)
+        basis = self._basis(arrays.covariates, arrays.units)(arrays.covariates)
         left = np.column_stack([arrays.treatment, arrays.outcome])
-        for fit, score in cross_folds(len(basis), self.folds, self.seed, clusters=arrays.clusters):
+        penalties = {} if self.kept is None else self.kept.penalties
+        for number, (fit, score) in enumerate(self._folds(arrays, self.seed)):
             known = None if arrays.clusters is None else arrays.clusters[fit]
-            for which, values in enumerate((arrays.treatment, arrays.outcome)):
-                model = OutcomeModel(penalty=None).fit(basis[fit], values[fit], arrays.weights[fit], known)
+            shares = penalties.setdefault(number, {})
+            for which, (role, values) in enumerate({"treatment": arrays.treatment, "outcome": arrays.outcome}.items()):
+                model = with_penalty(OutcomeModel(penalty=None), shares.get(role), len(fit))
+                model.fit(basis[fit], values[fit], arrays.weights[fit], known)
+                shares[role] = model.penalty_ / len(fit)
                 left[score, which] -= model.predict(basis[score])
         return partialled_out(left[:, 0], left[:, 1], arrays, treated - control)

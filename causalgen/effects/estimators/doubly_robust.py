@@ -5,11 +5,11 @@ from typing import Any, NamedTuple
 import numpy as np
 from dowhy.causal_identifier import IdentifiedEstimand
 from joblib import Parallel, delayed
-from sklearn.base import BaseEstimator, clone
+from sklearn.base import BaseEstimator
 
 from .adjustment import AdjustmentEstimator, Array, Arrays, Influence
-from .basis import FlexibleBasis
-from .folds import Rows, cross_folds
+from .first_fit import Penalties, with_penalty
+from .folds import Rows
 from .outcome_model import OutcomeModel
 from .weighting import balancing_weights
 
@@ -76,7 +76,7 @@ class DoublyRobust(AdjustmentEstimator):
 
     def scores(self, arrays: Arrays, control: float, treated: float) -> RobustScores:
         """The doubly robust scores of every row."""
-        basis = FlexibleBasis(arrays.covariates, units=arrays.units)(arrays.covariates)
+        basis = self._basis(arrays.covariates, arrays.units)(arrays.covariates)
         more = np.random.SeedSequence(self.seed).generate_state(self.splits(len(basis)) - 1)
         seeds = [self.seed, *more.tolist()]
         found = [self._scores_of_split(basis, arrays, (control, treated), seed) for seed in seeds]
@@ -86,11 +86,16 @@ class DoublyRobust(AdjustmentEstimator):
         """The scores under one split of the rows into folds."""
         two = not np.setdiff1d(arrays.treatment, values).size
         arm = np.select([arrays.treatment == value for value in values], [1, 2])
-        folds = cross_folds(len(basis), self.folds, seed, arm=arm, clusters=arrays.clusters)
+        folds = self._folds(arrays, seed, arm)
         mean, propensity = np.zeros((2, len(basis))), np.zeros((2, len(basis)))
-        fitted = Parallel()(delayed(self._score)(basis, arrays, values, fit, score, two) for fit, score in folds)
-        for score, means, propensities in fitted:
+        kept = {} if self.kept is None else self.kept.penalties
+        fitted = Parallel()(
+            delayed(self._score)(basis, arrays, values, rows, two, kept.get(number, {}))
+            for number, rows in enumerate(folds)
+        )
+        for number, (score, means, propensities, penalties) in enumerate(fitted):
             mean[:, score], propensity[:, score] = means, propensities
+            kept[number] = penalties
         return _scores(arrays, values, mean, propensity)
 
     def _influence(self, arrays: Arrays, control: float, treated: float) -> Influence:
@@ -100,37 +105,36 @@ class DoublyRobust(AdjustmentEstimator):
         return Influence(effect, arrays.weights * (pull - effect * share) / size, arrays.clusters)
 
     def _score(
-        self, basis: Array, arrays: Arrays, values: tuple[float, float], fit: Rows, score: Rows, two: bool
-    ) -> tuple[Rows, Array, Array]:
-        """Means and propensities `(2, rows)` of the scored rows, under both values."""
-        weights, scored = arrays.weights, basis[score]
+        self,
+        basis: Array,
+        arrays: Arrays,
+        values: tuple[float, float],
+        fold: tuple[Rows, Rows],
+        two: bool,
+        kept: Penalties,
+    ) -> tuple[Rows, Array, Array, Penalties]:
+        """Means and propensities `(2, rows)` of the scored rows under both values, and the penalties that were used."""
+        (fit, score), penalties = fold, dict(kept)
         mean, propensity = np.zeros((2, len(score))), np.zeros((2, len(score)))
+
+        def fitted(model: BaseEstimator, target: Array, rows: Rows, role: str) -> BaseEstimator:
+            found = with_penalty(model, kept.get(role), len(rows))
+            ours = isinstance(found, OutcomeModel)
+            known = {} if arrays.clusters is None or not ours else {"clusters": arrays.clusters[rows]}
+            found.fit(basis[rows], target[rows], sample_weight=arrays.weights[rows], **known)
+            if ours:
+                penalties[role] = found.penalty_ / len(rows)
+            return found
+
         for which, value in enumerate(values):
             rows = fit[arrays.treatment[fit] == value]
-            model = _fit(self.outcome_model, basis[rows], arrays.outcome[rows], weights[rows], arrays.clusters, rows)
-            mean[which] = model.predict(scored)
-        member = (arrays.treatment[fit] == values[1]).astype(float)
-        fitted = _fit(self.propensity_model, basis[fit], member, weights[fit], arrays.clusters, fit)
-        propensity[1] = _probability(fitted, scored)
+            mean[which] = fitted(self.outcome_model, arrays.outcome, rows, f"outcome {which}").predict(basis[score])
+        for which, value in list(enumerate(values))[two:]:
+            member = (arrays.treatment == value).astype(float)
+            propensity[which] = _probability(fitted(self.propensity_model, member, fit, f"{which}"), basis[score])
         if two:
             propensity[0] = 1 - propensity[1]
-        else:
-            member = (arrays.treatment[fit] == values[0]).astype(float)
-            fitted = _fit(self.propensity_model, basis[fit], member, weights[fit], arrays.clusters, fit)
-            propensity[0] = _probability(fitted, scored)
-        return score, mean, propensity
-
-
-def _fit(
-    model: BaseEstimator,
-    features: Array,
-    values: Array,
-    weights: Array,
-    clusters: Rows | None,
-    rows: Rows,
-) -> BaseEstimator:
-    known = {} if clusters is None or not isinstance(model, OutcomeModel) else {"clusters": clusters[rows]}
-    return clone(model).fit(features, values, sample_weight=weights, **known)
+        return score, mean, propensity, penalties
 
 
 def _probability(fitted: BaseEstimator, scored: Array) -> Array:

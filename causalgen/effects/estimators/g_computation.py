@@ -8,8 +8,6 @@ from dowhy.causal_identifier import IdentifiedEstimand
 from sklearn.base import clone
 
 from .adjustment import AdjustmentEstimator, Array, Arrays, Influence
-from .basis import FlexibleBasis
-from .folds import cross_folds
 from .outcome_model import OutcomeModel
 
 __all__ = ["GComputation"]
@@ -46,14 +44,14 @@ class GComputation(AdjustmentEstimator):
     def means(self, arrays: Arrays, values: Sequence[float]) -> tuple[Array, Array]:
         """Mean outcome under do(treatment=value), `(values,)`, and every row's influence on it, `(rows, values)`."""
         columns = np.column_stack([arrays.treatment, arrays.covariates])
-        basis = FlexibleBasis(columns, units=arrays.units)
+        basis = self._basis(columns, arrays.units)
         seen = basis(columns)
         under = []
         for value in values:
             columns[:, : 1 + len(self.held)] = (value, *self.held)
             under.append(basis(columns))
         mean, correction = np.zeros((2, len(columns), len(values)))
-        for fit, score in cross_folds(len(columns), self.folds, self.seed, clusters=arrays.clusters):
+        for fit, score in self._folds(arrays, self.seed):
             weights, fitted = arrays.weights[fit], seen[fit]
             model = clone(self.outcome_model).fit(fitted, arrays.outcome[fit], weights)
             gradient = np.column_stack([_mean_gradient(model, features[fit], weights) for features in under])

@@ -3,7 +3,6 @@
 import numpy as np
 
 from .adjustment import AdjustmentEstimator, Array, Arrays, Influence
-from .basis import FlexibleBasis
 from .outcome_model import OutcomeModel
 
 __all__ = ["CLIP", "Weighting", "balancing_weights"]
@@ -58,7 +57,7 @@ class Weighting(AdjustmentEstimator):
     """
 
     def _influence(self, arrays: Arrays, control: float, treated: float) -> Influence:
-        basis = FlexibleBasis(arrays.covariates, units=arrays.units)(arrays.covariates)
+        basis = self._basis(arrays.covariates, arrays.units)(arrays.covariates)
         members = [(arrays.treatment == value).astype(float) for value in (control, treated)]
         models = [OutcomeModel((0.0, 1.0)).fit(basis, member, arrays.weights) for member in members]
         fitted = [model.predict(basis) for model in models]
