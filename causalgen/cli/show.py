@@ -63,7 +63,7 @@ def _print_effect(path: Path) -> None:
         holds = {"True": "yes", "False": Text("no", "red")}.get(row["covers_truth"], "")
         shown.append((row["source"], _number(row["estimate"]), interval, "" if row["kind"] == "truth" else holds))
     columns = ("source", "estimate", "95 % interval", "holds the truth")
-    print_table(columns, shown, title=f"Effect: {path.stem.split('-', 2)[-1]}")
+    print_table(*_without_empty(columns, shown), title=f"Effect: {path.stem.split('-', 2)[-1]}")
 
 
 def _print_mediation(path: Path) -> None:
@@ -88,7 +88,7 @@ def _print_metrics(path: Path, headline: list[list[str]]) -> None:
         shown = [values.get(name, "") for name in ("model", "identity control", "untrained control", "oracle", "floor")]
         table.append((query, metric, *map(_number, shown)))
     columns = ("query", "metric", "model", "identity", "untrained", "oracle", "floor")
-    print_table(columns, table, title=f"Key metrics (all of them: {path})")
+    print_table(*_without_empty(columns, table), title=f"Key metrics (all of them: {path})")
 
 
 def _print_times(console: "Console", folder: "RunFolder") -> None:
@@ -98,6 +98,14 @@ def _print_times(console: "Console", folder: "RunFolder") -> None:
     memory = folder.record.get("peak_memory_mib")
     peak = f"; peak memory {memory / 1024:.2f} GiB" if memory else ""
     console.print(f"Time: {total:.0f} s ({parts}){peak}", highlight=False)
+
+
+def _without_empty(
+    columns: tuple[str, ...], rows: list[tuple[Any, ...]]
+) -> tuple[tuple[str, ...], list[tuple[Any, ...]]]:
+    """Drop the columns without a value in any row, such as the truth of the user's own data."""
+    kept = [place for place in range(len(columns)) if any(row[place] for row in rows)]
+    return tuple(columns[place] for place in kept), [tuple(row[place] for place in kept) for row in rows]
 
 
 def _rows(path: Path) -> list[dict[str, str]]:

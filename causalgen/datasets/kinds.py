@@ -415,9 +415,9 @@ def _is_number(item: Any) -> bool:
 def _too_many(labels: int, rows: int, what: str, guessed: bool) -> ReadingFault | None:
     if guessed and labels > FEW_LABELS and rows < ROWS_PER_LABEL * labels:
         return ReadingFault(
-            f"{labels:,} different {what} in {rows:,} rows, as names of the rows are",
+            f"{labels:,} different {what} in {rows:,} rows, as in a column of row names",
             f"at most {FEW_LABELS} labels, or {ROWS_PER_LABEL} rows for each",
-            "leave the column out (of an effect: give it as cluster=), merge rare labels, or declare it categorical",
+            "leave the column out (an effect takes it as cluster=), merge rare labels, or declare it categorical",
         )
     if labels > MOST_LABELS:
         return ReadingFault(

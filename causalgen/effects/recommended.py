@@ -8,7 +8,7 @@ if TYPE_CHECKING:
 __all__ = ["PREFERENCE", "recommend", "why"]
 
 PREFERENCE = {
-    "doubly robust": "it is right where the outcome model or the propensity model is, and needs only one of them",
+    "doubly robust": "it is right if either the outcome model or the propensity model is right",
     "g-computation": "its outcome model is flexible in treatment and covariates",
     "instrumental variables": "it needs no measured confounder, and its interval covers however weak the instrument is",
     "front-door": "it is the method for a front door",
@@ -47,5 +47,5 @@ def why(report: "EffectReport") -> str:
         )
     others = sum(row.kind == "adjusted" for row in report.estimates) - 1
     reason = PREFERENCE.get(chosen.source, "it is the first requested method")
-    among = f", of {others + 1} methods," if others else ""
-    return f"The estimate by {chosen.source}{among} is recommended: {reason}."
+    among = f"Of {others + 1} methods, the" if others else "The"
+    return f"{among} estimate by {chosen.source} is recommended: {reason}."

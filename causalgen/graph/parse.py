@@ -16,7 +16,7 @@ Pair: TypeAlias = tuple[str, str]
 EdgesLike: TypeAlias = str | Mapping[str, str | Iterable[str]] | Iterable[str | Iterable[str]] | nx.DiGraph
 """Edges as people write them; see `read_edges`."""
 
-EXAMPLE = "Write edges as 'a -> b; b <-> c; x -> {y, z}'."
+EXAMPLE = "Write edges as 'a -> b; b <-> c; x -> {y, z}', and names with spaces or signs in double quotes."
 SPACE = r"[^\S\n]*"
 BREAK = r"[;\n]"
 ARROW = r"<->|->|<-|[→←↔]"

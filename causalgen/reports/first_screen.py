@@ -8,7 +8,7 @@ import pandas as pd
 from .content import ReportContent
 from .effects.findings import EffectFindings
 from .image_changes import change_answer
-from .mediation import mediation_answer
+from .mediation import mediation_answer, what_changes
 from .style import number, with_interval
 from .tables import floor_note
 from .words import POPULATIONS
@@ -58,21 +58,22 @@ def _effects(reports: "Sequence[EffectReport]") -> str:
 
 
 def _effect(report: "EffectReport") -> str:
-    chosen, outcome = report.estimate, _outcome(report)
+    chosen = report.estimate
+    outcome, unit = what_changes(report.outcome, report.outcome_unit)
     asked = f"setting {_imposed(report, 1)} instead of {_imposed(report, 0)}"
     if report.estimand.method == "no effect":
         return f"{asked} cannot change {report.outcome}: the assumed graph has no directed path between them"
     basis = f"over {POPULATIONS[chosen.population]} ({report.rows_used:,} rows; {chosen.source}"
     if chosen.low is None or chosen.high is None:
-        return f"{asked} changes {outcome} by {number(chosen.value)}{_unit(report)} {basis}, without an interval)"
+        return f"{asked} changes {outcome} by {number(chosen.value)}{unit} {basis}, without an interval)"
     basis += f", {report.level:.0%} interval)"
     if chosen.covers(0):
         shown = with_interval(chosen.value, chosen.low, chosen.high)
-        return f"{asked} changes {outcome} by {shown}{_unit(report)} {basis}; the interval contains no effect"
+        return f"{asked} changes {outcome} by {shown}{unit} {basis}; the interval includes 0"
     sign = 1 if chosen.value > 0 else -1
     low, high = sorted((sign * chosen.low, sign * chosen.high))
     shown = with_interval(sign * chosen.value, low, high)
-    return f"{asked} {'raises' if sign > 0 else 'lowers'} {outcome} by {shown}{_unit(report)} {basis}"
+    return f"{asked} {'raises' if sign > 0 else 'lowers'} {outcome} by {shown}{unit} {basis}"
 
 
 def _imposed(report: "EffectReport", side: int) -> str:
@@ -86,16 +87,6 @@ def _imposed(report: "EffectReport", side: int) -> str:
 
 def _value(value: Any) -> str:
     return f"{value:g}" if isinstance(value, float) else str(value)
-
-
-def _outcome(report: "EffectReport") -> str:
-    if report.outcome_unit.startswith("probability of"):
-        return f"the probability that {report.outcome} is {report.outcome_unit.removeprefix('probability of ')}"
-    return f"the mean of {report.outcome}"
-
-
-def _unit(report: "EffectReport") -> str:
-    return f" {report.outcome_unit}" if report.outcome_unit and "probability" not in report.outcome_unit else ""
 
 
 def _compared(report: "EffectReport") -> str:

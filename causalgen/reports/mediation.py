@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import pandas as pd
 
 from ..graph import CausalGraph
+from ..graph.nested_estimand import join
 from .folder import Group, ReportFolder, Row, Table
 from .forest_plot import forest_figure
 from .graph_plot import plot_graph
@@ -19,7 +20,7 @@ from .words import READING
 if TYPE_CHECKING:
     from ..mediation import NestedAnswer, NestedEffect
 
-__all__ = ["MediationFindings", "mediation_answer", "mediation_parts", "write_mediation_report"]
+__all__ = ["MediationFindings", "mediation_answer", "mediation_parts", "what_changes", "write_mediation_report"]
 
 FILES: dict[Format, str] = {"html": "mediation.html", "markdown": "mediation.md", "latex": "mediation.tex"}
 KINDS = {"table": "adjusted", "model": "comparison"}
@@ -55,8 +56,32 @@ def mediation_answer(findings: MediationFindings) -> str:
         return f"{findings.title}: no source has an answer."
     first = findings.answers[0]
     identified = "identified by the graph" if first.estimand is not None else "not identified from data"
-    shown = [f"{effect.name} {_cell(effect)}" for effect in first.effects if effect.name != "natural indirect"]
-    return f"{findings.title}: {'; '.join(shown)} (from the {first.source}, {first.level:.0%} interval; {identified})."
+    basis = f"(from the {first.source}, {first.level:.0%} interval; {identified})"
+    if first.question.estimand == "natural":
+        return _split(first, basis)
+    shown = [f"{effect.name} {_cell(effect)}" for effect in first.effects]
+    return f"{findings.title}: {'; '.join(shown)} {basis}."
+
+
+def _split(answer: "NestedAnswer", basis: str) -> str:
+    """The total effect as the sum of its direct and its indirect part."""
+    question, contrast = answer.question, answer.question.contrast or ("a", "b")
+    a, b = (f"{value:g}" if isinstance(value, float) else value for value in contrast)
+    mediators = answer.estimand.mediators if answer.estimand is not None else ()
+    through = f"through {join(mediators)}" if mediators else "indirectly"
+    total, direct, indirect = (_cell(answer[name]) for name in ("total", "natural direct", "total indirect"))
+    outcome, unit = what_changes(question.outcome, answer.outcome_unit)
+    return (
+        f"Setting {question.treatment} to {b} instead of {a} changes {outcome} by {total}{unit}: "
+        f"{direct} directly and {indirect} {through} {basis}."
+    )
+
+
+def what_changes(outcome: str, unit: str) -> tuple[str, str]:
+    """Text for what an effect changes, and the unit to print after a number."""
+    if unit.startswith("probability of "):
+        return f"the probability that {outcome} is {unit.removeprefix('probability of ')}", ""
+    return f"the mean of {outcome}", f" {unit}" if unit else ""
 
 
 def mediation_parts(findings: MediationFindings, number: int, folder: ReportFolder) -> list[Part]:

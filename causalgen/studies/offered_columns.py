@@ -26,7 +26,7 @@ class OfferedColumns:
 
     Args:
         attributes: Usable as attributes.
-        images: OfferedColumns with paths of images.
+        images: Columns with paths of images.
         unusable: Column and why it cannot be a variable.
         frame: The table.
         folder: Where image paths start.

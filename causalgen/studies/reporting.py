@@ -62,10 +62,10 @@ def report_content(study: Study, folder: RunFolder, found: Findings) -> ReportCo
 
 def _smoke_highlight(study: Study) -> Highlight:
     note = (
-        f"{study.data.rows} rows, {study.training.images.epochs} epochs of the image, "
+        f"At most {study.data.rows} rows, {study.training.images.epochs} epochs of image training and "
         f"{study.evaluation.rows} evaluated units: enough to see that everything runs, not to learn anything."
     )
-    return Highlight("SMOKE RUN", "the numbers on this page mean nothing", note)
+    return Highlight("SMOKE RUN", "The numbers on this page mean nothing", note)
 
 
 def _warnings(found: Findings, smoke: bool) -> list[str]:

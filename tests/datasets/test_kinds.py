@@ -105,7 +105,7 @@ REFUSED = {
     "lists": (pd.Series([[row] for row in range(ROWS)]), "a list per cell.*Spread them"),
     "names of rows": (
         [f"patient {row}" for row in range(ROWS)],
-        "240 different words in 240 rows, as names of the rows",
+        "240 different words in 240 rows, as in a column of row names",
     ),
     "infinite": (np.where(PLACE == 3, np.inf, DRAWN), "a finite number in every row of column 'a'; got inf in row 3"),
     "infinite Decimal": ([Decimal("Infinity"), *map(Decimal, range(ROWS - 1))], "a finite number in every row"),

@@ -23,7 +23,7 @@ from causalgen.datasets.table import (
     index_table,
     load_table,
     read_table,
-    reading,
+    table_file,
 )
 from causalgen.errors import DataError
 
@@ -132,7 +132,7 @@ def test_a_million_labels_are_no_labels() -> None:
     table = pd.DataFrame({"a": [f"name {row}" for row in range(3000)], "b": np.arange(3000) * 0.5})
     with pytest.raises(
         DataFaultsError,
-        match="found 3,000 different words in 3,000 rows, as names of the rows are, expected at most 50 labels",
+        match="found 3,000 different words in 3,000 rows, as in a column of row names, expected at most 50 labels",
     ):
         index_table(table, "a -> b")
 
@@ -306,7 +306,7 @@ def test_files_that_are_no_tables_are_refused_at_once(tmp_path: Path, name: str)
 
 def test_a_parquet_of_too_many_cells_is_refused_by_its_head(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "t.parquet").write_bytes(crafted_parquet())
-    monkeypatch.setattr(reading, "MOST_CELLS", 2999)
+    monkeypatch.setattr(table_file, "MOST_CELLS", 2999)
     with pytest.raises(DataError, match=r"Expected at most 2,999 cells in .*; got 3,000 rows of 1 columns"):
         index_table(tmp_path / "t.parquet", "a -> b")
 

@@ -38,7 +38,7 @@ BAD: list[tuple[Callable[[], pd.DataFrame], dict, str]] = [
     (
         lambda: good().assign(c=[f"id {k}" for k in range(100)]),
         {},
-        "100 different words in 100 rows, as names of the rows are",
+        "100 different words in 100 rows, as in a column of row names",
     ),
     (
         lambda: good().assign(c="x").assign(c=lambda t: t.c + t.index.astype(str)),

@@ -102,7 +102,7 @@ def test_labels_by_the_hundred_need_rows() -> None:
     table = digits_table(200, seed=0)
     table["site"] = [f"site {i % 100}" for i in range(200)]
     graph = CausalGraph("site -> {pen, intensity}; pen -> intensity")
-    with pytest.raises(DataError, match="100 different words in 200 rows, as names of the rows are"):
+    with pytest.raises(DataError, match="100 different words in 200 rows, as in a column of row names"):
         estimate_effect(graph, table, **PEN)
     with pytest.raises(DataError, match="at least 5 rows for each of 100 columns"):
         estimate_effect(graph, table, **PEN, variables={"site": "categorical"})
@@ -248,7 +248,7 @@ def test_a_million_labels_are_refused_at_once() -> None:
     start = time.perf_counter()
     with pytest.raises(
         DataError,
-        match=r"column 'z'; got 1,000,000 different words in 1,000,000 rows, as names of the rows are.*cluster=",
+        match=r"column 'z'; got 1,000,000 different words in 1,000,000 rows, as in a column of row names.*cluster=",
     ):
         estimate_effect(GRAPH, table, **SHORT)
     assert time.perf_counter() - start < 10
