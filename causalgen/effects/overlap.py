@@ -23,6 +23,7 @@ __all__ = [
     "require_overlap",
     "treatment_overlap",
     "unseen_rows",
+    "weighting_propensities",
 ]
 
 Array = NDArray[np.float64]
@@ -119,6 +120,13 @@ def propensities(table: EncodedTable, *, seed: int = 0) -> Array:
             model.fit(features[fit], member[fit].astype(float), weights[fit], known)
             found[which, score] = model.predict(features[score])
     return found
+
+
+def weighting_propensities(table: EncodedTable) -> Array:
+    """The same probabilities as the weighting estimator fits them, from all rows at once, shape `(2, rows)`."""
+    features = _features(table)
+    models = [OutcomeModel((0.0, 1.0)).fit(features, member.astype(float), table.weights) for member in _members(table)]
+    return np.stack([model.predict(features) for model in models])
 
 
 def cross_fitted_mean(table: EncodedTable, *, seed: int = 0) -> Array:

@@ -85,6 +85,23 @@ def test_poor_overlap_is_doubted() -> None:
     assert min(arm.share_outside for arm in found.arms) > 0.2
 
 
+@pytest.mark.parametrize(("strength", "rows", "least", "most"), [(1.5, 200, 0, 1), (8.0, 1_000, 6, 10)])
+def test_imbalance_is_told_from_chance(strength: float, rows: int, least: int, most: int) -> None:
+    """In 200 rows some covariate differs by more than .1 by chance; where overlap fails, one differs by more than that."""
+    names = [f"z{place}" for place in range(10)]
+    graph, found, beyond = CausalGraph(f"{{{', '.join(names)}}} -> {{t, y}}; t -> y"), 0, 0
+    for seed in range(10):
+        rng = np.random.default_rng(seed)
+        drawn = pd.DataFrame(rng.normal(size=(rows, 10)), columns=names)
+        drawn["t"] = (rng.random(rows) < sigmoid(strength * (drawn.z0 + drawn.z1) / 2)).astype(float)
+        drawn["y"] = drawn.t + drawn.z0 + rng.normal(size=rows)
+        result = balance(encode_question(EffectQuestion(graph, drawn, "t", "y", (0, 1)), tuple(names)))
+        found += result.unbalanced
+        beyond += any(abs(row.after) > 0.1 for row in result.rows)
+    assert least <= found <= most
+    assert beyond >= 4
+
+
 def test_continuous_treatment_is_uncorrelated_after_its_mean_is_taken_out() -> None:
     rng = np.random.default_rng(0)
     z = rng.normal(size=2_000)

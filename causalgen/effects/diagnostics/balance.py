@@ -5,9 +5,10 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
+from scipy.stats import norm
 
 from ..estimators.weighting import balancing_weights
-from ..overlap import cross_fitted_means, population_weights, propensities
+from ..overlap import cross_fitted_means, population_weights, propensities, weighting_propensities
 from ..table import EncodedTable
 from .columns import covariate_columns
 from .words import percent
@@ -19,7 +20,8 @@ Array = NDArray[np.float64]
 BINS = 20
 RARE = 0.05
 BALANCED = 0.1
-CHANCE = 1.96
+CHANCE = 0.01
+"""Share of the tables without imbalance in which chance takes a covariate beyond its limit."""
 
 
 @dataclass(frozen=True)
@@ -30,11 +32,20 @@ class BalanceRow:
         covariate: Name of the column; "name=label" for one label of a categorical covariate.
         before: Standardised mean difference of the arms (discrete treatment), or correlation with the treatment.
         after: The same after weighting, or the correlation with what the covariates leave of the treatment.
+        limit: Where imbalance starts: 0.1, or, where that is larger, what `after` exceeds by chance in so few of the
+            tables that some covariate exceeds its limit in 1 of 100. It grows with the number of the covariates and
+            falls with the effective sample size.
     """
 
     covariate: str
     before: float
     after: float
+    limit: float = BALANCED
+
+    @property
+    def unbalanced(self) -> bool:
+        """Whether the covariate stays out of balance."""
+        return abs(self.after) > self.limit
 
 
 @dataclass(frozen=True)
@@ -78,8 +89,8 @@ class Balance:
 
     @property
     def worst(self) -> BalanceRow | None:
-        """The covariate that is least balanced after weighting."""
-        return max(self.rows, key=lambda row: abs(row.after), default=None)
+        """The covariate that is least balanced after weighting, by its limit."""
+        return max(self.rows, key=lambda row: abs(row.after) / row.limit, default=None)
 
     @property
     def doubtful(self) -> bool:
@@ -89,14 +100,7 @@ class Balance:
     @property
     def unbalanced(self) -> bool:
         """Whether a covariate stays out of balance."""
-        return self.worst is not None and abs(self.worst.after) > self.limit
-
-    @property
-    def limit(self) -> float:
-        """Where imbalance starts: 0.1, or the 95 % limit of chance imbalance at this sample size if that is larger."""
-        sizes = [arm.rows if arm.effective is None else arm.effective for arm in self.arms]
-        error = sizes[0] ** -0.5 if self.kind == "correlation" else sum(1 / size for size in sizes) ** 0.5
-        return max(BALANCED, CHANCE * error)
+        return self.worst is not None and self.worst.unbalanced
 
     @property
     def flaw(self) -> str:
@@ -117,7 +121,7 @@ class Balance:
             before = max(self.rows, key=lambda row: abs(row.before))
             parts.append(
                 f"Largest {self.kind}: {before.before:.2f} ({before.covariate}) before, {self.worst.after:.2f} "
-                f"({self.worst.covariate}) after; beyond {self.limit:.2g} the arms still differ."
+                f"({self.worst.covariate}) after; beyond {self.worst.limit:.2g} the arms still differ by more than chance."
             )
         return " ".join(parts) + " It cannot show the balance of unobserved covariates."
 
@@ -139,7 +143,7 @@ class Balance:
         return pd.DataFrame(rows, columns=["covariate", "before", "after", "reading"])
 
     def _row_reading(self, row: BalanceRow) -> str:
-        state = "balanced" if abs(row.after) <= self.limit else "out of balance"
+        state = "out of balance" if row.unbalanced else "balanced"
         return (
             f"{row.covariate}: {self.kind} {row.before:.2f} before and {row.after:.2f} after, {state} in its mean; "
             "this cannot show whether its joint distribution with the others is."
@@ -159,8 +163,10 @@ class Balance:
 def balance(table: EncodedTable, *, population: str = "whole", seed: int = 0) -> Balance:
     """Overlap and balance of the table's contrast given its covariates.
 
-    For a discrete treatment the propensities are cross-fitted by logistic regression on splines and products, and
-    rows are weighted as in the weighting estimator, so that both arms resemble the population. For a continuous one the
+    For a discrete treatment the propensities that tell overlap are cross-fitted by logistic regression on splines and
+    products, and rows are weighted as in the weighting estimator, so that both arms resemble the population: its
+    propensities are fitted on all rows, since those of the cross-fitted models, shrunken for prediction, leave a part of
+    the imbalance that no estimate suffers from. For a continuous one the
     treatment is regressed on them. Sampling weights count everywhere, and clusters stay together in the folds.
 
     Args:
@@ -178,8 +184,8 @@ def _of_arms(table: EncodedTable, columns: pd.DataFrame, population: str, seed: 
     treatment, numbers = table.data[table.names[0]].to_numpy(), columns.to_numpy(dtype=float)
     propensity = propensities(table, seed=seed)
     shares = population_weights(table, population, propensity)
-    balancing = balancing_weights(propensity, population)
-    arms, weighted, plain = [], [], []
+    balancing = balancing_weights(weighting_propensities(table), population)
+    arms, weighted, plain, variance = [], [], [], np.zeros(numbers.shape[1])
     values = (table.control, table.treated)
     for own, balanced, value, shown in zip(propensity, balancing, values, table.contrast, strict=True):
         inside = treatment == value
@@ -192,10 +198,11 @@ def _of_arms(table: EncodedTable, columns: pd.DataFrame, population: str, seed: 
         mean = np.average(numbers[inside], axis=0, weights=sampled)
         plain.append((mean, np.average((numbers[inside] - mean) ** 2, axis=0, weights=sampled)))
         weighted.append(weights @ numbers[inside] / weights.sum())
+        variance += (weights**2) @ (numbers[inside] - weighted[-1]) ** 2 / weights.sum() ** 2
     spread = np.sqrt((plain[0][1] + plain[1][1]) / 2)
     spread[spread == 0] = np.inf  # a column that varies in neither arm
     before, after = (plain[1][0] - plain[0][0]) / spread, (weighted[1] - weighted[0]) / spread
-    rows = _rows(columns, before, after)
+    rows = _rows(columns, before, after, np.sqrt(variance) / spread)
     return Balance(table.names[0], "standardised mean difference", rows, (arms[0], arms[1]), population)
 
 
@@ -212,7 +219,8 @@ def _of_residual(table: EncodedTable, columns: pd.DataFrame, seed: int) -> Balan
     before, after = (
         np.array([_correlation(columns[c].to_numpy(), v, table.weights) for c in columns]) for v in (treatment, left)
     )
-    return Balance(table.names[0], "correlation", _rows(columns, before, after), (arms[0], arms[1]))
+    error = np.full(len(before), len(left) ** -0.5)
+    return Balance(table.names[0], "correlation", _rows(columns, before, after, error), (arms[0], arms[1]))
 
 
 def _correlation(one: Array, other: Array, weights: Array) -> float:
@@ -220,5 +228,8 @@ def _correlation(one: Array, other: Array, weights: Array) -> float:
     return float(covariance[0, 1] / np.sqrt(covariance[0, 0] * covariance[1, 1]))
 
 
-def _rows(columns: pd.DataFrame, before: Array, after: Array) -> tuple[BalanceRow, ...]:
-    return tuple(BalanceRow(str(name), float(b), float(a)) for name, b, a in zip(columns, before, after, strict=True))
+def _rows(columns: pd.DataFrame, before: Array, after: Array, error: Array) -> tuple[BalanceRow, ...]:
+    reach = norm.isf(CHANCE / (2 * max(1, len(error))))  # Bonferroni's correction
+    limits = np.maximum(BALANCED, reach * error)
+    rows = zip(columns, before, after, limits, strict=True)
+    return tuple(BalanceRow(str(name), *map(float, numbers)) for name, *numbers in rows)
