@@ -9,10 +9,24 @@ from typing import TYPE_CHECKING, Literal
 if TYPE_CHECKING:
     from .report import EffectReport, Estimate
 
-__all__ = ["Check", "Subject", "concerns_of", "headline", "remark", "report_checks"]
+__all__ = ["ORDER", "Check", "Subject", "concerns_of", "headline", "ranked", "remark", "report_checks"]
 
 Subject = Literal["estimate", "comparison", "images"]
 """What a check is about: the estimate, a number that it is compared with, or what is read on images."""
+
+Kind = Literal["truth", "negative control", "independence", "overlap", "methods", "refuter", "balance", "warning"]
+
+ORDER: tuple[Kind, ...] = (
+    "truth",  # the estimate is known to be wrong
+    "negative control",  # something hidden, or a wrong graph, acts on the compared groups
+    "independence",  # the graph is wrong where the identification rests on it
+    "overlap",  # or a weak instrument, or no finite interval: the data hold too little, whatever the graph
+    "methods",  # they disagree: one of them is wrong, and may be the recommended one
+    "refuter",  # a method fails on data with a known answer
+    "balance",  # the doubly robust estimate corrects what the weights leave
+    "warning",  # what may matter, and was not measured
+)
+"""Kinds of checks, those first whose failure can change the estimate most and most surely."""
 
 
 @dataclass(frozen=True)
@@ -23,11 +37,22 @@ class Check:
         about: The finding in the few words that the headline uses.
         concern: The concern in full; empty where the check passed.
         subject: What it is about. Only concerns about the estimate are counted; others stand next to the number compared.
+        kind: What was checked; concerns are listed in the order of `ORDER`.
     """
 
     about: str
     concern: str = ""
     subject: Subject = "estimate"
+    kind: Kind = "warning"
+
+
+def ranked(checks: Iterable[Check]) -> list[Check]:
+    """The checks in the order of `ORDER`; those of one kind as they come.
+
+    >>> [check.about for check in ranked([Check("few rows"), Check("poor overlap", kind="overlap")])]
+    ['poor overlap', 'few rows']
+    """
+    return sorted(checks, key=lambda check: ORDER.index(check.kind))
 
 
 def remark(text: str, subject: Subject) -> Check:
@@ -40,7 +65,7 @@ def remark(text: str, subject: Subject) -> Check:
 
 
 def headline(checks: Sequence[Check], fragile: str = "") -> str:
-    """How many checks of the estimate raise a concern, and which.
+    """How many checks of the estimate raise a concern, and which: first the one that can change it most.
 
     Args:
         checks: The checks that were made; those about a comparison or images are not counted.
@@ -55,7 +80,7 @@ def headline(checks: Sequence[Check], fragile: str = "") -> str:
     """
     checks = [check for check in checks if check.subject == "estimate"]
     count = f"{len(checks)} check{'s' * (len(checks) != 1)}"
-    found = [check.about for check in checks if check.concern]
+    found = [check.about for check in ranked(checks) if check.concern]
     if found:
         more = f". Hidden causes cannot be excluded: {fragile}" if fragile else ""
         return f"{len(found)} concern{'s' * (len(found) > 1)} among {count}: {'; '.join(found)}{more}."
@@ -66,9 +91,9 @@ def headline(checks: Sequence[Check], fragile: str = "") -> str:
 
 
 def concerns_of(checks: Iterable[Check], *subjects: Subject) -> tuple[str, ...]:
-    """The concerns about the given subjects, in full; those about the estimate where none is given."""
+    """The concerns about the given subjects, in full and ranked; those about the estimate where none is given."""
     wanted = subjects or ("estimate",)
-    return tuple(check.concern for check in checks if check.concern and check.subject in wanted)
+    return tuple(check.concern for check in ranked(checks) if check.concern and check.subject in wanted)
 
 
 def report_checks(report: "EffectReport") -> tuple[Check, ...]:
@@ -95,9 +120,13 @@ def _folded(warnings: Iterable[str]) -> list[Check]:
         kinds.setdefault(_form(text), []).append(text)
     more = [f", and {len(texts) - 1} more like it" * (len(texts) > 1) for texts in kinds.values()]
     return [
-        Check(f"{_short(texts[0])}{others}", " ".join(texts))
+        Check(f"{_short(texts[0])}{others}", " ".join(texts), kind=_kind(texts[0]))
         for texts, others in zip(kinds.values(), more, strict=True)
     ]
+
+
+def _kind(warning: str) -> Kind:
+    return "overlap" if warning.startswith(("Poor overlap", "Weak instrument")) else "warning"
 
 
 def _form(text: str) -> str:
@@ -115,9 +144,9 @@ def _refuters(report: "EffectReport") -> list[Check]:
         if row.verdict == "rejected":
             p_value = "" if row.p_value is None else f" (p = {row.p_value:.2g})"
             told = f"The refuter expects {row.expected:.4g} and finds {row.found:.4g}{p_value}. {row.checks}"
-            found.append(Check(about, f"{about[:1].upper()}{about[1:]}. {told}"))
+            found.append(Check(about, f"{about[:1].upper()}{about[1:]}. {told}", kind="refuter"))
         elif row.informative and row.verdict == "not rejected":
-            found.append(Check(f"'{row.refuter}' on {row.estimate}"))
+            found.append(Check(f"'{row.refuter}' on {row.estimate}", kind="refuter"))
     return found
 
 
@@ -129,14 +158,14 @@ def _agreement(report: "EffectReport") -> list[Check]:
         return []
     apart = [pair for pair in pairs if not any(_holds(*ordered) for ordered in (pair, pair[::-1]))]
     if not apart:
-        return [Check("agreement of the methods")]
+        return [Check("agreement of the methods", kind="methods")]
     named = "; ".join(f"{one} and {other}" for one, other in apart)
     about = ", ".join(f"{one.source} and {other.source} disagree" for one, other in apart)
     text = (
         f"Methods disagree beyond their intervals. {named}: neither interval holds the other's estimate, so at least one "
         "rests on a model of the wrong form."
     )
-    return [Check(about, text)]
+    return [Check(about, text, kind="methods")]
 
 
 def _holds(one: "Estimate", other: "Estimate") -> bool:
@@ -150,7 +179,7 @@ def _interval(report: "EffectReport") -> list[Check]:
     if chosen.low is None or chosen.high is None:
         about = f"{chosen.source} has no finite interval"
         text = f"{about[:1].upper()}{about[1:]}. The data cannot tell how large the effect is."
-        return [Check(about, text)]
+        return [Check(about, text, kind="overlap")]
     return []
 
 
@@ -159,16 +188,18 @@ def _truth(report: "EffectReport") -> list[Check]:
     if truth is None or chosen.population != report.population or (held := chosen.covers(truth)) is None:
         return []
     about = f"the interval of {chosen.source} misses the truth"
-    return [Check("truth" if held else about, "" if held else f"The truth {truth:.4g} is known, and {about}.")]
+    if held:
+        return [Check("truth", kind="truth")]
+    return [Check(about, f"The truth {truth:.4g} is known, and {about}.", kind="truth")]
 
 
 def _passed(report: "EffectReport") -> list[Check]:
     """What every estimate depends on and warns about: overlap, or the strength of an instrument."""
     warned = " ".join(report.warnings)
     if report.estimand.method == "instrument" and "Weak instrument" not in warned:
-        return [Check("strength of the instrument")]
+        return [Check("strength of the instrument", kind="overlap")]
     if report.estimand.method == "backdoor" and report.estimand.adjustment and "Poor overlap" not in warned:
-        return [Check("overlap")]
+        return [Check("overlap", kind="overlap")]
     return []
 
 

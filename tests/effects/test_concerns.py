@@ -243,6 +243,24 @@ def test_refuters_count_where_they_can_tell(verdicts: tuple, rejected: int, info
         assert report.headline.startswith("No check was made that can tell")
 
 
+def test_concerns_are_ranked_by_what_they_can_change() -> None:
+    """A hidden cause with a control, a refuter that rejects, methods that disagree, and dropped rows; found last to first."""
+    _, _, report, doubt = asked("hidden cause")
+    apart = Estimate("g-computation", 9.0, 8.9, 9.1, "adjusted")
+    report = replace(
+        report,
+        warnings=("40 rows were dropped.", "Poor overlap: for 9 % of the rows."),
+        refutations=refuted("linear adjustment", *PLANTED[:1]),
+        estimates=(*report.estimates, apart),
+    )
+    doubt = replace(doubt, of_report=report.checks)
+    words = ["negative control", "the data reject", "Poor overlap", "disagree", "'refuter 0' rejects", "40 rows were"]
+    places = [doubt.summary[0].index(word) for word in words]
+    assert places == sorted(places)
+    assert doubt.reasons[0].startswith("Negative control")
+    assert doubt.reasons[-1] == "40 rows were dropped."
+
+
 @pytest.mark.parametrize(
     ("others", "truth", "words"),
     [

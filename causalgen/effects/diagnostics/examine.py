@@ -65,14 +65,23 @@ class Diagnostics:
         if self.balance is not None:
             said = any(check.concern.startswith("Poor overlap") for check in self.of_report)
             doubtful = self.balance.unbalanced if said else self.balance.doubtful
-            checks.append(Check(self.balance.flaw, f"Poor overlap or balance. {self.balance.reading}" * doubtful))
+            text = f"Poor overlap or balance. {self.balance.reading}" * doubtful
+            checks.append(Check(self.balance.flaw, text, kind="balance" if self.balance.unbalanced else "overlap"))
         checks += [
-            Check(f"'{row.control.name}' as negative control rejects {row.estimate.source}", row.concern)
+            Check(
+                f"'{row.control.name}' as negative control rejects {row.estimate.source}",
+                row.concern,
+                kind="negative control",
+            )
             for row in self.negative_controls
             if row.informative
         ]
         checks += [
-            Check(f"the data reject that {row.hypothesis}", f"Implied independence: {row.reading}" * row.is_rejected)
+            Check(
+                f"the data reject that {row.hypothesis}",
+                f"Implied independence: {row.reading}" * row.is_rejected,
+                kind="independence",
+            )
             for row in self.independencies.tests
             if row.p_value is not None and row.bears
         ]

@@ -78,6 +78,7 @@ class EffectFindings:
                 f"{pair.first} and {pair.second} differ",
                 f"Sources differ by more than the margin. {pair}" if pair.verdict == "differ" else "",
                 "estimate" if data in (pair.first, pair.second) else "comparison",
+                "methods",
             )
             for pair in pairs
             if pair.verdict != "undecided"
