@@ -61,7 +61,7 @@ def audit(
     movers: int = MOVERS,
     seed: int = 0,
 ) -> AuditReport:
-    """How the output of a classifier on the same unit changes under interventions.
+    """Measure how interventions on a unit change the output of a classifier for it.
 
     Args:
         classifier: Anything that `as_classifier` takes or returns; call it to name the class of interest, the scale of the
@@ -72,7 +72,7 @@ def audit(
             shifts every unit from its factual value.
         subgroups: Attributes whose labels or terciles form subgroups; a mapping sets cut points, `{"age": [40, 60]}`.
         image: The image node; may be left out if there is only one.
-        rows: Greatest number of units, drawn at random; None for all.
+        rows: Maximum number of units, drawn at random; None for all.
         groups: Group of each unit of a mapping, `(N,)`; intervals are bootstrapped over groups. None: units are independent.
         particles: Draws of the noise of each unit; None for 4 where the noise of a recomputed node is uncertain, else one.
         measure: Measurements of continuous attributes on uint8 images `(N, C, H, W)`, to see whether the images show them.

@@ -45,7 +45,7 @@ def moving_most(scores: UnitScores, rows: NDArray[Any], images: Tensor, count: i
         scores: Scores under one intervention and effect.
         rows: Row label of each unit, `(N,)`.
         images: Factual images `(N, C, H, W)`.
-        count: Greatest number of units.
+        count: Maximum number of units.
     """
     response, redrawn = scores.response, scores.response.effects[scores.effect]
     chosen = np.argsort(-np.abs(scores.changes.mean(0)), kind="stable")[:count]

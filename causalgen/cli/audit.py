@@ -62,7 +62,7 @@ def audit(
     image: Annotated[
         str | None, typer.Option(help="The image that the classifier sees.", show_default="the only one")
     ] = None,
-    rows: Annotated[int, typer.Option(min=1, help="Greatest number of test units.")] = 1000,
+    rows: Annotated[int, typer.Option(min=1, help="Maximum number of test units.")] = 1000,
     particles: Annotated[
         int | None, typer.Option(min=1, help="Draws of each unit's noise.", show_default="4 where it is uncertain")
     ] = None,

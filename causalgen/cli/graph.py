@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 __all__ = ["graph", "print_graph"]
 
 SETS = 100
-"""Greatest number of adjustment sets; there can be exponentially many."""
+"""Maximum number of adjustment sets; there can be exponentially many."""
 SHOWN = 30
 """Independencies that the terminal shows."""
 

@@ -25,7 +25,7 @@ DATASETS: dict[str, str] = {
 
 
 def load(name: str, **options: Any) -> "Dataset":
-    """Load a data set by name, from the cache where it was loaded before.
+    """Load a data set by name, from the cache if it was loaded before.
 
     Args:
         name: A key of `DATASETS`.

@@ -131,7 +131,7 @@ def discover(
     seed: int = 0,
     jobs: int = 1,
 ) -> Discovery:
-    """Which causal graphs fit the independences, or the noise, in a table: a class of them, rarely one.
+    """Find the class of causal graphs that fits the independences, or the noise, in a table.
 
     Args:
         table: One row per unit; rows with a missing value are dropped and counted.

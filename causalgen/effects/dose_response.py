@@ -36,7 +36,7 @@ def dose_response(
     seed: int = 0,
     **question: Unpack[QuestionWords],
 ) -> pd.DataFrame:
-    """Mean outcome under do(treatment=value) over a grid, by flexible g-computation.
+    """Estimate the mean outcome under do(treatment=value) over a grid, by flexible g-computation.
 
     Args:
         graph: The assumed causal graph.

@@ -37,11 +37,11 @@ def effects_by_group(
     seed: int = 0,
     **question: Unpack[ContrastWords],
 ) -> pd.DataFrame:
-    """Average effect within the groups of an attribute, from cross-fitted doubly robust scores.
+    """Estimate the average effect within the groups of an attribute, from cross-fitted doubly robust scores.
 
     The attribute joins the adjustment set, which must stay valid with it. Intervals are pointwise (low, high) and
-    simultaneous (low_all, high_all; Šidák). Differences between groups whose simultaneous intervals do not overlap are
-    beyond chance; how the effect *depends* on the attribute is not a causal claim about it.
+    simultaneous (low_all, high_all; Šidák). Groups whose simultaneous intervals do not overlap differ by more
+    than chance. The groups describe where the effect differs; they do not show that the attribute causes the difference.
 
     Args:
         graph: The assumed causal graph.
@@ -142,7 +142,7 @@ def effects_by_unit(
     seed: int = 0,
     **question: Unpack[ContrastWords],
 ) -> pd.DataFrame:
-    """Effect given each row's covariates, by econml's causal forest (the extra `econml`).
+    """Estimate the effect given each row's covariates, by econml's causal forest (the extra `econml`).
 
     Args:
         graph: The assumed causal graph.

@@ -74,7 +74,7 @@ def adjustment_sets(
         treatment: The variable that is intervened on.
         outcome: The variable whose response is asked for.
         observed: Variables that may be adjusted for; by default all but images.
-        limit: Greatest number of sets; there can be exponentially many.
+        limit: Maximum number of sets; there can be exponentially many.
 
     Raises:
         UnknownNameError: A name is not a node.

@@ -47,8 +47,8 @@ def identify(
         graph: The causal graph.
         treatment: The variable that is intervened on, or several.
         outcome: The variable whose response is asked for, or several (their joint distribution).
-        given: Variables to condition on: the effect among units in which they are observed to have some value. What
-            the treatment changes is meant as it is after the intervention.
+        given: Variables to condition on: the effect among units in which they are observed to have some value. A
+            variable that the treatment changes has its value after the intervention.
         observed: The measured variables; by default all but images. The others are treated as hidden. Treatment,
             outcome and `given` count as observed unless this list leaves them out.
         assume: "linear" to fall back on an instrument where there is no formula without that assumption.

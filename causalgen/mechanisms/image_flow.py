@@ -40,7 +40,7 @@ class ImageFlow(Abductive, Density):
     Args:
         variable: An image variable, grey or colour, of any size; sides that are multiples of 4 give more than one level.
         parents: Parents of any kind.
-        levels: Greatest number of resolutions.
+        levels: Maximum number of resolutions.
         couplings: Affine couplings at each resolution.
         width: Channels of the couplings' networks.
     """

@@ -24,7 +24,7 @@ class CouplingStack(nn.Module):
     Args:
         shape: (C, H, W) of the image.
         context: Width of the context vector.
-        levels: Greatest number of levels.
+        levels: Maximum number of levels.
         couplings: Affine couplings at each level.
         width: Channels of the couplings' networks.
     """

@@ -20,7 +20,7 @@ class PredictorConfig:
 
     Args:
         network: "flat" or "pooled" (see `causalgen.predictors.network`).
-        epochs: Greatest number of passes over the training images; None for as many as their number needs.
+        epochs: Maximum number of passes over the training images; None for as many as their number needs.
         least_epochs: Least number of passes if `epochs` is None.
         steps: Steps after which a predictor has learned something, on data of any size.
         batch: Images per step, from small to large data.

@@ -14,7 +14,7 @@ from .style import BLUE, INK, MUTED, plain, styled
 __all__ = ["plot_data"]
 
 BARS = 20
-"""Greatest number of labels with a bar; rarer ones are left out."""
+"""Maximum number of labels with a bar; rarer ones are left out."""
 
 
 @styled

@@ -122,7 +122,7 @@ class OwnData(StudySection):
     missing_words: Annotated[tuple[Scalar, ...], Field(strict=False)] = ()
     """Words and numbers that stand for missing values in every column, except where they are declared labels."""
     rows: Count | None = None
-    """Greatest number of rows, drawn at random; left out: all."""
+    """Maximum number of rows, drawn at random; left out: all."""
     seed: int = 0
     """Seed of the split and of the choice of rows."""
 

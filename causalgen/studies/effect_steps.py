@@ -46,7 +46,7 @@ def effect_findings(
         effect: The effect.
         model: The fitted model and its data.
         readers: Measurements and scores, which may be its outcome.
-        rows: Greatest number of test units whose images are read.
+        rows: Maximum number of test units whose images are read.
         every: Every row of the study's own table, where the effect has proxies.
     """
     return _Sources(effect, model, readers, rows).findings(every)

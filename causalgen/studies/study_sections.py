@@ -73,7 +73,7 @@ class TrainingStage(StudySection):
     """Settings of one stage of training, with the defaults of `causalgen.training.FitConfig`."""
 
     epochs: Count | None = None
-    """Greatest number of passes over the training split."""
+    """Maximum number of passes over the training split."""
     batch_size: Count | None = None
     """Most units per step; small data use smaller steps."""
     learning_rate: Annotated[float, Field(gt=0)] | None = None
@@ -120,7 +120,7 @@ class EvaluationPlan(StudySection):
     """Counterfactual queries to measure, and the number of test units."""
 
     rows: Count = 1000
-    """Greatest number of test units."""
+    """Maximum number of test units."""
     queries: Annotated[tuple[Nodes, ...], Field(strict=False)] = ()
     """For each query the node, or list of nodes, that gets the values of other test units."""
     classify: Readable | None = None

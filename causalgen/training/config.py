@@ -12,15 +12,15 @@ LEAST_STEPS = 10
 
 @dataclass(frozen=True)
 class Stage:
-    """One kind of pass over the training split.
+    """Settings of one training stage.
 
     Args:
-        epochs: Greatest number of passes.
+        epochs: Maximum number of passes over the training split.
         batch_size: Units per step at most; a step takes no more than a tenth of the training split, or 32 units if that is
             more, so that small data give more than a few steps.
         learning_rate: Peak of a short linear warm-up followed by a cosine decay to zero.
         weight_decay: Decoupled weight decay of AdamW.
-        clip: Greatest norm of the gradient.
+        clip: Maximum norm of the gradient.
         ema: Decay of the exponential moving average of the weights that is kept.
         patience: Epochs without improvement on the validation split before stopping.
         shift: Pixels by which training images are shifted at random along each axis. Only for attributes that do not
@@ -71,7 +71,7 @@ class FitConfig:
             multiplies bfloat16 matrices. Attributes always train in 32 bits.
         seed: Seed of initialisation order, batches and noise.
         threads: Threads of a CPU to compute with; None to time a few steps and choose (see `causalgen.training.threads`).
-            The number decides the last digits of sums, so that only runs with the same one are equal bit for bit.
+            The number affects the last digits of sums, so only runs with the same number of threads agree bit for bit.
     """
 
     attributes: Stage = field(default_factory=Stage)

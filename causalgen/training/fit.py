@@ -76,7 +76,7 @@ def fit(
     bars: Progress | None = None,
     on_epoch: OnEpoch | None = None,
 ) -> FitResult:
-    """Fit every mechanism of `scm` in place by maximum likelihood or its bound.
+    """Fit every mechanism of `scm` in place by maximum likelihood, or by a lower bound of it.
 
     Args:
         scm: The model.

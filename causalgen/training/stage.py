@@ -22,7 +22,7 @@ __all__ = ["NodeTrainer", "HistoryRow", "as_float"]
 
 WARMUP_STEPS = 100
 VALIDATION_BATCH = 2048
-"""Greatest number of held-out units at once; fewer of large images."""
+"""Maximum number of held-out units at once; fewer of large images."""
 
 
 @dataclass(frozen=True)

@@ -57,7 +57,7 @@ class TuningConfig:
         learning_rate: Constant rate.
         margin: How much worse the original objective may become, in standard deviations over units.
         ema: Decay of the moving average of the weights that is kept.
-        clip: Greatest norm of the gradient.
+        clip: Maximum norm of the gradient.
     """
 
     epochs: int = 3

@@ -11,15 +11,15 @@ CLICKS = 2
 LINK = re.compile(r"\]\((?!https?:)([^)#\s]*)(?:#([^)\s]+))?\)")
 QUESTIONS = {
     "Can I use my own images, of any size and format?": "PNG, JPEG, TIFF",
-    "What if attributes are missing?": "`missing: drop`",
+    "What if values are missing?": "`missing: drop`",
     "How do I choose the graph, and what if a cause was not measured?": "`a <-> b`",
     "Can my data answer my question at all?": "causalgen graph",
-    "Which mechanism do I take?": "`conv-vae` (default)",
+    "Which mechanism should I use?": "`conv-vae` (default)",
     "How do I know that a counterfactual is right?": "effectiveness",
     "I have a table and no images. Can I estimate an effect?": "causalgen effects table.csv",
     "What does the interval cover?": "sampling error only",
     "How many images do I need, and how long does it take?": "four to seven minutes",
-    "What differs from DoWhy, causal-gen or counterfactual-benchmark?": "## From causal-gen",
+    "How does it differ from DoWhy, causal-gen and counterfactual-benchmark?": "## From causal-gen",
 }
 """What the answer contains, by question."""
 

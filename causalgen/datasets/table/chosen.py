@@ -30,7 +30,7 @@ class Choice:
     Args:
         split: Shares of the splits, or the column that names them.
         group: Column whose rows belong together.
-        rows: Greatest number of rows.
+        rows: Maximum number of rows.
         seed: Seed of every draw.
     """
 

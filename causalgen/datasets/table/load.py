@@ -63,7 +63,7 @@ def load_table(
         missing: "refuse" rows with missing values, or "drop" them and report their number.
         missing_words: Words and numbers that mean missing values in every column, such as "n/a" or -999, except where
             they are declared labels; `variables` may name more for one column.
-        rows: Greatest number of rows to use, drawn at random.
+        rows: Maximum number of rows to use, drawn at random.
         seed: Seed of the split and of the choice of rows.
         root: Cache folder; None for CAUSALGEN_CACHE or the user's cache folder.
         progress: Called with (images decoded, images in all).

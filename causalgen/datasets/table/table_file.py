@@ -23,7 +23,7 @@ JSON_LINES = (".jsonl", ".ndjson")
 BLOCK, LONG = 1 << 20, 8
 """Least size of a parsed block, in bytes and in longest lines."""
 MOST_CELLS = 300_000_000
-"""Greatest number of cells of a Parquet file: 2.4 GB of numbers."""
+"""Maximum number of cells of a Parquet file: 2.4 GB of numbers."""
 MOST_SHOWN = 300
 """Characters of a library's message that are shown."""
 MISSING = ["", "NA", "N/A", "NaN", "nan", "null", "NULL", "None"]

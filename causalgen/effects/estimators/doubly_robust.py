@@ -53,7 +53,7 @@ class DoublyRobust(AdjustmentEstimator):
         identified_estimand: DoWhy's estimand with its identifier method set to "backdoor".
         outcome_model: sklearn regressor, cloned for each fold and arm.
         propensity_model: sklearn classifier, or regressor of an indicator, cloned for each fold.
-        most_splits: Greatest number of splits into folds.
+        most_splits: Maximum number of splits into folds.
     """
 
     def __init__(

@@ -31,7 +31,7 @@ __all__ = [
 ]
 
 MOST_ROWS = 20
-"""Greatest number of rows on the page; the file has all."""
+"""Maximum number of rows on the page; the file has all."""
 
 
 def estimate_table(report: "EffectReport", file: str = "") -> Table:
