@@ -36,7 +36,8 @@ def _call(answer: Callable[..., Any], estimand: EstimandName, **defaults: Any) -
 
     def call(*source: Any, treatment: str, outcome: str, **given: Any) -> Any:
         asked = {name: given.pop(name) for name in ASKED if name in given}
-        return answer(*source, NestedQuestion(estimand, treatment, outcome, **asked), **defaults | given)
+        question = NestedQuestion(estimand, treatment, outcome, **asked)
+        return answer(*source, question=question, **defaults | given)
 
     return call
 

@@ -36,6 +36,8 @@ LEAST_EFFECTIVE = 0.2
 """A warning below this effective sample size, as a share of an arm's rows."""
 MOST_DETERMINED = 0.1
 """A warning above this share of rows whose fitted treatment probability is 0 or 1 to within 0.01."""
+LEAST_ROWS_HELD = 10
+"""A warning where fewer rows of a compared value have the label that a mediator is set to."""
 ROBUST_NOTE = (
     "Multiply robust scores, regressions and treatment probabilities with splines and products, cross-fitted over "
     f"{FOLDS} folds. Influence-function interval."
@@ -123,7 +125,7 @@ class _Asked:
         """The columns of every stage; a single stage of covariates if the estimand has none."""
         data = self.encoded.data[rows]
         held = self.question.settings
-        fixed = data.assign(**{name: self._set(name, value) for name, value in held.items()})
+        fixed = data.assign(**{name: self.set_to(name, value) for name, value in held.items()})
         known = list(self.estimand.adjustment)
         before = []
         for nodes, _ in self.estimand.stages or (((self.estimand.outcome,), "b"),):
@@ -149,7 +151,7 @@ class _Asked:
         settings = self.question.settings
         return definitions(found.name, found.treatment, found.outcome, found.mediators, found.paths, settings)
 
-    def _set(self, name: str, value: Any) -> Any:
+    def set_to(self, name: str, value: Any) -> Any:
         """A column in which every row has the value."""
         column, variable = self.encoded.data[name], self.graph[name]
         try:
@@ -227,7 +229,7 @@ def _compared(asked: _Asked) -> Found:
     for name, (b, a) in compared.items():
         spread = np.array([draw[b] - draw[a] for draw in drawn])
         effects.append(NestedEffect(name, whole[b] - whole[a], *asked.quantiles(spread, spread), defined[name]))
-    return effects, (), COMPUTED_NOTE
+    return effects, (*_unseen(asked), *_rigid(asked, mean)), COMPUTED_NOTE
 
 
 def _treated(asked: _Asked) -> Found:
@@ -276,7 +278,7 @@ def _causation(asked: _Asked) -> Found:
         )
         for name, words in asked.definitions.items()
     ]
-    return effects, _uneven(scores), BOUNDS_NOTE
+    return effects, (*_uneven(scores), *_not_monotone(asked, effects)), BOUNDS_NOTE
 
 
 _ANSWERS = {"treated": _treated, "causation": _causation}
@@ -303,4 +305,67 @@ def _uneven(scores: Iterable[NestedScores]) -> tuple[str, ...]:
         "Poor overlap: covariates and mediators under one treatment value rarely resemble those under the other, so few "
         f"rows carry the estimate (the effective sample size of one arm is {effective:.0%} of its rows). The intervals "
         "are then too narrow.",
+    )
+
+
+def _unseen(asked: _Asked) -> tuple[str, ...]:
+    """A warning for each value that the regressions extrapolate to: of the treatment, or of a mediator that is set."""
+    encoded, x = asked.encoded, asked.estimand.treatment
+    treatment = encoded.data[x].to_numpy(dtype=float)
+    codes = (encoded.control, encoded.treated)
+    if encoded.kind == "continuous":
+        arms = {"": np.ones(len(treatment), dtype=bool)}
+        far = [_outside(x, treatment, value, "") for value in codes]
+    else:
+        named = zip(encoded.contrast, codes, strict=True)
+        arms = {f" with {x} = {value}": treatment == code for value, code in named}
+        far = []
+    for name, value in asked.question.settings.items():
+        column, held = encoded.data[name], float(np.ravel(asked.set_to(name, value))[0])
+        for where, rows in arms.items():
+            seen = column.to_numpy(dtype=float)[rows]
+            if column.dtype != "category":
+                far.append(_outside(name, seen, held, where))
+            elif (count := int((seen == held).sum())) < LEAST_ROWS_HELD:
+                far.append(f"{name} = {value} occurs in {count} rows{where}")
+    return tuple(f"Extrapolation: {text}, so the fitted model decides and not the data." for text in far if text)
+
+
+def _outside(name: str, seen: Array, value: float, where: str) -> str:
+    """The words for a value beyond those of a column; none where it lies among them."""
+    low, high = seen.min(), seen.max()
+    return (
+        ""
+        if low <= value <= high
+        else f"{name} = {value:g} lies outside the {low:.4g} to {high:.4g} of the rows{where}"
+    )
+
+
+def _rigid(asked: _Asked, mean: NestedMean) -> tuple[str, ...]:
+    """A warning for each assumption that few rows force: no bend of the treatment, or no product of columns."""
+    x, remedy = asked.estimand.treatment, "Collect more rows, or adjust for fewer columns."
+    few = f"{len(asked.encoded.data):,} rows are too few for"
+    found = []
+    if asked.encoded.kind == "continuous" and not mean.bends:
+        found.append(
+            f"'{x}' acts along a straight line by assumption: {few} a bend. If its effect levels off, the numbers are wrong "
+            f"and the intervals do not show it. {remedy}"
+        )
+    if asked.question.settings and not mean.interacts:
+        found.append(
+            f"The effect of '{x}' is the same at every value of {', '.join(asked.question.settings)} by assumption: {few} "
+            f"products of columns. {remedy}"
+        )
+    return tuple(found)
+
+
+def _not_monotone(asked: _Asked, effects: Iterable[NestedEffect]) -> tuple[str, ...]:
+    """A warning where the treatment lowers the outcome's probability, so that no point value is a probability."""
+    if not any(effect.monotone is not None and effect.monotone < 0 for effect in effects):
+        return ()
+    a, b = asked.encoded.contrast
+    return (
+        "The values under monotonicity are below 0 and no probabilities: on average "
+        f"{asked.estimand.treatment} = {b} lowers the probability of the outcome. Read the bounds only, or swap the values of "
+        f"the contrast to ask how often {asked.estimand.treatment} = {a} causes it.",
     )

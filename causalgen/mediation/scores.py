@@ -80,15 +80,22 @@ class NestedMean:
 
     Args:
         design: The columns.
+
+    Attributes:
+        bends: Whether a continuous treatment bends in every regression; too few rows leave straight lines.
+        interacts: Whether every regression has the products of columns.
     """
 
     def __init__(self, design: Design) -> None:
         self.design = design
+        self.bends = self.interacts = True
         self._seen: list[Array] = []
         self._set: list[dict[float, Array]] = []
         for history, setting in zip(design.histories, design.settings, strict=True):
             columns = np.column_stack([self._indicators(design.treatment), history])
             basis = FlexibleBasis(columns)
+            self.bends = self.bends and 0 in basis.curved
+            self.interacts = self.interacts and basis.interacts
             self._seen.append(basis(columns))
             rows = len(columns)
             fixed = {v: np.column_stack([self._indicators(np.full(rows, v)), setting]) for v in design.contrast}

@@ -9,6 +9,7 @@ import pytest
 
 import causalgen
 from causalgen.errors import RenamedWarning
+from causalgen.graph import CausalGraph
 from causalgen.moved import ADAPTERS, MOVED_MODULES, MOVED_NAMES
 
 
@@ -81,3 +82,10 @@ def test_a_module_of_a_moved_package_is_found_at_its_old_place(monkeypatch: pyte
 def test_an_unknown_name_raises_the_usual_error(statement: str) -> None:
     with pytest.raises(ImportError, match="nonsense"):
         exec(statement)
+
+
+def test_earlier_functions_take_their_source_by_name() -> None:
+    """As in the previous release, where the graph and the table had names."""
+    with pytest.warns(RenamedWarning):
+        identify = import_module("causalgen.graph").identify_natural_effects
+    assert "P(m | x=a)" in identify(graph=CausalGraph("x -> m -> y; x -> y"), treatment="x", outcome="y").formula

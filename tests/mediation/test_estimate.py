@@ -1,5 +1,7 @@
 """Nested effects from tables whose truth is known."""
 
+import re
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -386,3 +388,32 @@ def test_other_bad_questions_get_one_clear_message():
         on_treated(MEDIATION, linear(300, 0, continuous=True), **ASK)
     with pytest.raises(UnknownNameError, match="Expected one of total"):
         natural(MEDIATION, table, **ASK)["direct"]
+
+
+FEW, SOME = linear(200, 31, continuous=True), linear(200, 32).round(1)
+CODED = SOME.assign(
+    m=np.where(SOME["x"] == 1, np.where(SOME["m"] > 1, "high", "mid"), np.where(SOME["m"] > 1, "high", "low"))
+)
+LOWERED = SOME.assign(y=((SOME["m"] < 1) | (SOME["z"] > 1)).astype(int))
+
+
+@pytest.mark.parametrize(
+    ("ask", "table", "question", "said"),
+    [
+        (natural, FEW, ASK, "'x' acts along a straight line by assumption"),
+        (natural, FEW, ASK | {"contrast": (0, 90)}, "x = 90 lies outside the"),
+        (controlled, SOME, ASK | {"mediators": {"m": 1}}, "is the same at every value of m by assumption"),
+        (controlled, SOME, ASK | {"mediators": {"m": 90}}, "m = 90 lies outside the .* of the rows with x = 1"),
+        (controlled, CODED, ASK | {"mediators": {"m": "low"}}, "m = low occurs in 0 rows with x = 1"),
+        (causation, LOWERED, ASK, "swap the values of the contrast"),
+    ],
+)
+def test_an_answer_that_rests_on_more_than_the_data_says_so(ask, table, question, said):
+    """Few rows fit no bend and no product, values that no row has are extrapolated, and no probability is below 0."""
+    assert any(re.search(said, text) for text in ask(MEDIATION, table, **question).warnings)
+
+
+def test_values_that_the_rows_have_raise_no_such_warning():
+    """1,000 rows carry bends and products."""
+    report = controlled(MEDIATION, linear(1_000, 33, continuous=True), **ASK, mediators={"m": 0.5})
+    assert report.warnings == ()

@@ -166,9 +166,10 @@ def _used(columns: Sequence[Column], names: Sequence[str]) -> list[Column]:
     not_random = [column.name for column in used if not column.labelled_at_random]
     if predicted and not_random:
         raise DataError(
-            f"Expected the labelled rows of {', '.join(not_random)} declared a random sample (labelled_at_random=True), "
-            f"which the correction for predicted {', '.join(predicted)} rests on. Without a random sample "
-            "the error of the predictions on the other rows is unknown."
+            f"Expected the labelled rows of {', '.join(not_random)} declared a random sample, which the correction "
+            f"for predicted {', '.join(predicted)} rests on. Without a random sample the error of the predictions on the "
+            "other rows is unknown. If they are one, say so: labelled_at_random=True in Python, --labelled-at-random on the "
+            "command line, `labelled_at_random: true` in a study."
         )
     return used
 

@@ -60,6 +60,11 @@ class FlexibleBasis:
         """Positions of the columns that have a spline; the others enter as straight lines."""
         return frozenset(self._splines)
 
+    @property
+    def interacts(self) -> bool:
+        """Whether the features have the products of columns."""
+        return self._products is not None
+
     def __call__(self, columns: Array) -> Array:
         """Features of `columns`, shape `(rows, features)`."""
         if not len(self._kept):
