@@ -126,7 +126,7 @@ def _folded(warnings: Iterable[str]) -> list[Check]:
 
 
 def _kind(warning: str) -> Kind:
-    return "overlap" if warning.startswith(("Poor overlap", "Weak instrument")) else "warning"
+    return "overlap" if warning.startswith(("Exploding weights", "Poor overlap", "Weak instrument")) else "warning"
 
 
 def _form(text: str) -> str:

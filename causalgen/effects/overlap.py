@@ -66,6 +66,11 @@ class Overlap:
         return min(self.comparable) < LEAST_COMPARABLE
 
     @property
+    def one_sided(self) -> bool:
+        """Whether one of the two values is rare for nine in ten rows."""
+        return self.poor > MOST_POOR
+
+    @property
     def explodes(self) -> bool:
         """Whether a group's effective sample size in the whole population is below 5 % of its rows."""
         return min(self.effective) < LEAST_EFFECTIVE_SHARE
@@ -194,7 +199,7 @@ def require_overlap(overlap: Overlap, treatment: str, *, population: str, weighs
             f"population the weights of '{treatment}' explode and leave {min(overlap.effective):.1%} of a group's rows "
             f"(overlap fails where {overlap.where}). Ask for population='overlap', or for 'treated' or 'control'."
         )
-    if weighs and population == "whole" and overlap.poor > MOST_POOR:
+    if weighs and population == "whole" and overlap.one_sided:
         raise DataError(
             f"Expected both values of '{treatment}' among rows like most; for {overlap.poor:.0%} of the rows one of them has a "
             f"propensity below {RARE:.0%} or a tenth of its share ({overlap.told_by} predicts '{treatment}'), so an effect in "

@@ -6,6 +6,7 @@ dummy outcome). The estimators are this package's, unless a word such as "dowhy:
 """
 
 import math
+from collections.abc import Sequence
 from typing import Literal
 
 import numpy as np
@@ -66,6 +67,7 @@ def through_dowhy(
     _check_methods(chosen, table, settings)
     _check_beside(estimand, table)
     overlap = _overlap(table, estimand, chosen, settings)
+    lost = _exploding(overlap, chosen, settings)
     with quiet_dowhy():
         identified = _identified(graph, table, estimand)
         discrete = table.kind == "categorical"
@@ -76,6 +78,7 @@ def through_dowhy(
         adjusted = {
             name: _fit(method.build(identified, table, settings.seed), table, settings.population)
             for name, method in chosen.items()
+            if name not in lost
         }
         fitted = {name: (adjusted[name], chosen[name], settings.population) for name in adjusted}
         fitted |= _in_overlap(identified, table, chosen, overlap, settings)
@@ -87,7 +90,10 @@ def through_dowhy(
         refutations: tuple[Refutation, ...] = ()
         if settings.simulations and adjusted:
             refutations = refute(adjusted, naive, simulations=settings.simulations, seed=settings.seed)
-    return tuple(estimates), refutations, _doubts(table, estimand, overlap, adjusted)
+    doubts = _doubts(table, estimand, overlap, adjusted)
+    if overlap is not None and lost:
+        doubts = (_left_out(overlap, lost, list(adjusted)), *doubts)
+    return tuple(estimates), refutations, doubts
 
 
 def _check_methods(chosen: dict[str, Method], table: EncodedTable, settings: EstimationSettings) -> None:
@@ -128,9 +134,27 @@ def _overlap(
         return None
     overlap = treatment_overlap(table, seed=settings.seed)
     if overlap is not None:
-        weighs = any(method.weighs for method in chosen.values())
+        lost = _exploding(overlap, chosen, settings)
+        weighs = any(method.weighs for name, method in chosen.items() if name not in lost)
         require_overlap(overlap, table.names[0], population=settings.population, weighs=weighs)
     return overlap
+
+
+def _exploding(overlap: Overlap | None, chosen: dict[str, Method], settings: EstimationSettings) -> tuple[str, ...]:
+    """The methods whose weights explode in the whole population, where another method can answer there."""
+    if overlap is None or settings.population != "whole" or not overlap.explodes or overlap.one_sided:
+        return ()
+    lost = tuple(name for name, method in chosen.items() if method.weighs)
+    return lost if len(lost) < len(chosen) else ()
+
+
+def _left_out(overlap: Overlap, lost: Sequence[str], others: Sequence[str]) -> str:
+    named, rest = " and ".join(lost), " and ".join(others)
+    return (
+        f"Exploding weights: in the whole population those of {named} would leave {min(overlap.effective):.1%} of a group's "
+        f"rows (overlap fails where {overlap.where}), so {named} is given in the overlap population only. There, rows have "
+        f"counterparts; {rest} answers for the whole population by extrapolating its model."
+    )
 
 
 def _identified(graph: CausalGraph, table: EncodedTable, estimand: Estimand) -> IdentifiedEstimand:
@@ -151,7 +175,9 @@ def _in_overlap(
     settings: EstimationSettings,
 ) -> dict[str, tuple[CausalEstimate, Method, str]]:
     """The weighting methods repeated in the overlap population, where overlap in the whole population is poor."""
-    if overlap is None or overlap.poor < SHARE_WORTH_A_WARNING or settings.population != "whole":
+    if overlap is None or settings.population != "whole":
+        return {}
+    if overlap.poor < SHARE_WORTH_A_WARNING and not overlap.explodes:
         return {}
     able = {name: method for name, method in chosen.items() if method.weighs}
     return {

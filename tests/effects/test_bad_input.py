@@ -277,9 +277,17 @@ def test_perfect_separation_is_named() -> None:
 
 
 def test_exploding_weights_are_refused_in_the_whole_population_only() -> None:
+    """And only where no other method can answer there."""
     table = exploding_table()
     with pytest.raises(DataError, match=r"weights of 't' explode.*overlap fails where z .*population='overlap'"):
-        estimate_effect(GRAPH, table, **SHORT, refute=False)
+        estimate_effect(GRAPH, table, **SHORT, methods=["doubly robust"], refute=False)
+    report = estimate_effect(GRAPH, table, **SHORT, refute=False)
+    assert report.estimate.source == "linear adjustment"
+    assert [row.source for row in report.others] == ["doubly robust, overlap population", "naive"]
+    assert report["doubly robust, overlap population"].covers(1.0)
+    assert report.concerns[0].startswith(
+        "Exploding weights: in the whole population those of doubly robust would leave"
+    )
     report = estimate_effect(GRAPH, table, **SHORT, population="overlap", refute=False)
     assert report["doubly robust"].population == "overlap"
     assert report["doubly robust"].covers(1.0)
