@@ -69,6 +69,8 @@ def plot_counterfactual(
     ratio = variable.shape[1] / variable.shape[2]
     height = len(rows) * (CELL * 0.92 * ratio + LINE * (len(shown) + 0.8)) + 0.5 + 0.17 * title.count("\n")
     figure = blank_figure(CELL * columns + 0.1, height + 0.45 * (1 + len(spread)), tight=True)
+    # Room between the title and the names of the columns, and above the bar, instead of between the rows.
+    figure.set_layout_engine("constrained", w_pad=0.02, h_pad=0.045, wspace=0.02, hspace=0)
     grid = figure.subplots(len(rows), columns, squeeze=False)
     for column, (world, values) in enumerate(worlds.items()):
         for row in range(len(rows)):
