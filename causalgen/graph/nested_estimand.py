@@ -108,7 +108,7 @@ class NestedEstimand:
                 f"Positivity: {x}=a occurs {equal} wherever {x}=b does.",
                 consistency,
             )
-        through = f"'{x}', {m} and '{y}'" if m else f"'{x}', '{y}' and what lies between them"
+        through = join((x, *self.mediators, y)) if m else f"'{x}', '{y}' and what lies between them"
         unconfounded = f"No hidden common cause of {through} {equal}, beyond those drawn in the graph."
         if self.name == "controlled":
             positivity = f"Positivity: the values of {m} that are set occur at both values of '{x}', {equal}."
