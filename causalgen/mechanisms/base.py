@@ -223,7 +223,7 @@ class Mechanism(nn.Module, ABC):
         return torch.device("cpu"), torch.get_default_dtype()
 
     @property
-    def zero(self) -> Tensor:
+    def _zero(self) -> Tensor:
         """A scalar 0 on the mechanism's device and of its floating dtype, for the parameters of its noise."""
         device, dtype = self.device_and_dtype()
         return torch.zeros((), device=device, dtype=dtype)

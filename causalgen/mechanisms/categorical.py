@@ -65,7 +65,7 @@ class Categorical(Abductive, Density):
         return F.log_softmax(self.network(self.features(parents)), dim=-1)
 
     def noise(self, batch_shape: tuple[int, ...] = ()) -> dict[str, Distribution]:
-        zero = self.zero
+        zero = self._zero
         return {"gumbel": dist.Gumbel(zero, zero + 1).expand((*batch_shape, self.count)).to_event(1)}
 
     def forward(self, noise: Noise, parents: Values, *, changed: frozenset[str] = frozenset()) -> Tensor:

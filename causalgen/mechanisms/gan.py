@@ -68,7 +68,7 @@ class _Adversarial(Mechanism):
         }
 
     def noise(self, batch_shape: tuple[int, ...] = ()) -> dict[str, Distribution]:
-        zero = self.zero
+        zero = self._zero
         return {"z": dist.Normal(zero, zero + 1).expand((*batch_shape, self.latent)).to_event(1)}
 
     def forward(self, noise: Noise, parents: Values, *, changed: frozenset[str] = frozenset()) -> Tensor:

@@ -74,7 +74,7 @@ class ImageFlow(Abductive, Density):
         self.embed.fit(parents)
 
     def noise(self, batch_shape: tuple[int, ...] = ()) -> dict[str, Distribution]:
-        zero = self.zero
+        zero = self._zero
         return {"z": dist.Normal(zero, zero + 1).expand((*batch_shape, *self.variable.shape)).to_event(3)}
 
     def forward(self, noise: Noise, parents: Values, *, changed: frozenset[str] = frozenset()) -> Tensor:

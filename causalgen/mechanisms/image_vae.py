@@ -110,7 +110,7 @@ class ImageVAE(Abductive, Observable):
         )
 
     def noise(self, batch_shape: tuple[int, ...] = ()) -> dict[str, Distribution]:
-        zero = self.zero
+        zero = self._zero
         standard = dist.Normal(zero, zero + 1)
         noise = {name: standard.expand((*batch_shape, *s)).to_event(len(s)) for name, s in self.latents.items()}
         if self.residual > 0:

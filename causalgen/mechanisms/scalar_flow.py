@@ -39,7 +39,7 @@ class ScalarFlow(Abductive, Density):
 
     def base(self, batch_shape: tuple[int, ...] = ()) -> Distribution:
         """Distribution of the noise `u`."""
-        zero = self.zero
+        zero = self._zero
         return dist.Normal(zero, zero + 1).expand(batch_shape)
 
     def noise(self, batch_shape: tuple[int, ...] = ()) -> dict[str, Distribution]:
