@@ -58,7 +58,7 @@ def test_a_starter_study_checks_and_runs(folder: Path) -> None:
     read = metrics[metrics["metric"] == "age MAE by regressor"]
     assert {"model", "identity control", "floor"} <= set(read["row"])
     assert read["floor"].notna().all()
-    assert "age MAE by regressor, do(age)" in (run / "report.html").read_text(encoding="utf-8")
+    assert "Under do(age), the age MAE by regressor is" in (run / "report.html").read_text(encoding="utf-8")
     question = ["counterfactual", str(run), "--rows", "0,3", "--do", "sex=male"]
     asked = runner.invoke(app, question)
     assert asked.exit_code == 0, asked.output
