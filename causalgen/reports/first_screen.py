@@ -5,7 +5,6 @@ from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
-from ..effects.concerns import ranked
 from .content import ReportContent
 from .effects.findings import EffectFindings
 from .image_changes import change_answer
@@ -108,7 +107,7 @@ def _shown(row: "Estimate") -> str:
 
 def _concerns(findings: EffectFindings) -> str:
     """The headline, or its start and the number of further concerns."""
-    found = [check.about for check in ranked(findings.checks) if check.concern]
+    found = [check.about for check in findings.checks if check.concern]
     if len(found) <= MOST_CONCERNS:
         return findings.headline
     named, more = "; ".join(found[:MOST_CONCERNS]), len(found) - MOST_CONCERNS

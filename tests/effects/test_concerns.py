@@ -257,6 +257,7 @@ def test_concerns_are_ranked_by_what_they_can_change() -> None:
     words = ["negative control", "the data reject", "Poor overlap", "disagree", "'refuter 0' rejects", "40 rows were"]
     places = [doubt.summary[0].index(word) for word in words]
     assert places == sorted(places)
+    assert doubt.checks[0].kind == "negative control"
     assert doubt.reasons[0].startswith("Negative control")
     assert doubt.reasons[-1] == "40 rows were dropped."
 

@@ -9,7 +9,7 @@ import pandas as pd
 
 from ...errors import DataError
 from ...graph import CausalGraph
-from ..concerns import Check, concerns_of, headline
+from ..concerns import Check, concerns_of, headline, ranked
 from ..encode import encode_question
 from ..estimators.methods import METHODS
 from ..question import EffectQuestion
@@ -98,8 +98,8 @@ class Diagnostics:
 
     @property
     def checks(self) -> tuple[Check, ...]:
-        """All checks: those of the report, and those made here."""
-        return (*self.of_report, *self.examined)
+        """All checks, ranked: those of the report, and those made here."""
+        return tuple(ranked((*self.of_report, *self.examined)))
 
     @property
     def reasons(self) -> tuple[str, ...]:

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, TypedDict
 
 from ...effects.agreement_result import SOURCES
-from ...effects.concerns import Check, concerns_of, headline
+from ...effects.concerns import Check, concerns_of, headline, ranked
 from ...graph import CausalGraph
 
 if TYPE_CHECKING:
@@ -55,9 +55,9 @@ class EffectFindings:
 
     @property
     def checks(self) -> tuple[Check, ...]:
-        """All checks: those of the report, of `examine`, and of the estimate against the fitted model and its images."""
+        """All checks, ranked: of the report, of `examine`, and of the estimate against the fitted model and its images."""
         examined = () if self.doubt is None else self.doubt.examined
-        return (*self.report.checks, *examined, *self._compared())
+        return tuple(ranked((*self.report.checks, *examined, *self._compared())))
 
     @property
     def headline(self) -> str:
