@@ -1,6 +1,6 @@
 """Further questions about an effect of a study: in groups, along doses, in each row, and with columns known by proxy."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from functools import partial
 
 import numpy as np
@@ -91,8 +91,10 @@ def further_checks(effect: Effect, graph: CausalGraph, estimand: Estimand) -> It
         yield "by", partial(check_by, attributes, estimand, name)
     if effect.doses is not None:
         yield "doses", partial(_continuous, graph, str(effect.treatment))
+        yield "doses", partial(_several, effect.doses)
     for name in effect.proxies:
         yield "proxies", partial(graph.require, name)
+        yield "proxies", partial(_declared, effect, graph, estimand, name)
 
 
 def _continuous(graph: CausalGraph, treatment: str) -> None:
@@ -100,4 +102,33 @@ def _continuous(graph: CausalGraph, treatment: str) -> None:
         raise DataError(
             f"Expected a continuous treatment for a dose-response curve; '{treatment}' is {graph[treatment].kind}. Leave "
             "`doses` out."
+        )
+
+
+def _several(doses: str | Sequence[float]) -> None:
+    if not isinstance(doses, str) and len(set(doses)) < 2:
+        raise DataError(f"Expected `doses: auto`, or at least two different doses for a curve; got {doses}. Add one.")
+
+
+def _declared(effect: Effect, graph: CausalGraph, estimand: Estimand, name: str) -> None:
+    """Refuse, before anything is trained, a proxy that no correction could use."""
+    proxy, used = effect.proxies[name], [str(effect.treatment), effect.outcome, *adjusted(estimand).adjustment]
+    if name not in used:
+        raise DataError(
+            f"Expected proxies of columns that the estimate uses: {', '.join(used)}; got '{name}'. Leave it out."
+        )
+    if proxy.source == "predicted" and proxy.fitted_on is None:
+        raise DataError(
+            f"Expected `fitted_on` with predicted '{name}': the column that marks the rows on which the predictor was fitted, "
+            "or `none` if it was fitted on other data; got neither."
+        )
+    if proxy.source == "predicted" and not proxy.labelled_at_random:
+        raise DataError(
+            f"Expected the labelled rows of predicted '{name}' to be a random sample, which its correction rests on. If they "
+            "are one, add `labelled_at_random: true`."
+        )
+    if proxy.source == "measured" and graph[name].is_discrete:
+        raise DataError(
+            f"Expected a continuous column as measured; '{name}' is {graph[name].kind}, and a wrong label is no additive "
+            "error. Declare it `predicted`, with a random sample of labelled rows."
         )

@@ -66,6 +66,9 @@ def test_groups_and_proxies_are_answered_and_the_rest_is_noted(folder: Path) -> 
         ("    proxies: {pain: {column: pane read, source: measured}}\n", "Did you mean 'pain read'?"),
         ("    proxies: {pian: {column: pain read, source: measured}}\n", "Did you mean 'pain'?"),
         ("    proxies: {pain: {column: pain read, source: guessed}}\n", "'predicted'"),
+        ("    proxies: {pain: {column: pain read, source: predicted}}\n", "Expected `fitted_on`"),
+        ("    proxies: {pain: {column: pain read, source: predicted, fitted_on: none}}\n", "to be a random sample"),
+        ("    proxies: {sex: {column: pain read, source: measured}}\n", "no additive error"),
     ],
 )
 def test_proxies_are_checked_with_their_line(folder: Path, asked: str, message: str) -> None:

@@ -47,7 +47,9 @@ def _groups(answers: "FurtherAnswers", report: "EffectReport", made: "SectionMak
     for frame in answers.groups:
         by = frame.attrs["by"]
         alt = f"Effect by {by}: " + "; ".join(f"{row['group']} {row['effect']:.4g}" for row in frame.to_dict("records"))
-        caption = f"Thick: {report.level:.0%} intervals; thin: for all groups at once. Dashed: the average effect."
+        caption = (
+            f"By {by}. Thick: {report.level:.0%} intervals; thin: for all groups at once. Dashed: the average effect."
+        )
         drawn = made.picture(plot_groups(frame, report), f"by-{by}", f"{alt}.", caption)
         test = f"Hypothesis: all groups of {by} have the same effect; Wald test, p: {p_text(frame.attrs['p_value'])}."
         columns = {"Group": "group", _unit("Effect", report): "effect", "All groups at once": "", **counts}
