@@ -93,3 +93,13 @@ def test_wrong_options_are_refused() -> None:
         ConvVAE(image, {}, residual=2.0)
     with pytest.raises(ValueError, match="residual=0 for the bernoulli"):
         ConvVAE(image, {}, residual=0.5, likelihood="bernoulli")
+
+
+@pytest.mark.parametrize("beta", [1.0, 3.0])
+def test_training_minimises_the_bound_with_its_weight(beta: float) -> None:
+    """After the warm-up and without free nats, the loss is the distortion plus `beta` times the divergence."""
+    image = Variable("x", "image", shape=(1, 9, 10))
+    vae = ConvVAE(image, {"age": AGE}, **SMALL, beta=beta, free=0.0)
+    found = vae.objectives(_images(image.shape), {"age": torch.randn(6)}, 1.0)
+    rate = sum(value for name, value in found.items() if name.startswith("rate "))
+    assert torch.allclose(found["loss"], -found["elbo"] + (beta - 1) * rate)
