@@ -22,6 +22,7 @@ from numpy.typing import NDArray
 from scipy.stats import norm, t
 
 from ..metrics import Interval, bootstrap
+from ..metrics.units import ALL, SUPPORTED
 from .responses import Response
 from .scorer import Scores
 
@@ -39,7 +40,6 @@ __all__ = [
     "verdict",
 ]
 
-ALL, SUPPORTED = "all units", "within support"
 Verdict = Literal["beyond the margin", "within the margin", "cannot tell"]
 BEYOND: Verdict = "beyond the margin"
 WITHIN: Verdict = "within the margin"

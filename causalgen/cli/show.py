@@ -62,7 +62,7 @@ def _print_effect(path: Path) -> None:
         interval = f"{_number(row['low'])} to {_number(row['high'])}" if row["low"] else ""
         holds = {"True": "yes", "False": Text("no", "red")}.get(row["covers_truth"], "")
         shown.append((row["source"], _number(row["estimate"]), interval, "" if row["kind"] == "truth" else holds))
-    columns = ("source", "estimate", "95 % interval", "holds the truth")
+    columns = ("source", "estimate", "interval", "holds the truth")
     print_table(*_without_empty(columns, shown), title=f"Effect: {path.stem.split('-', 2)[-1]}")
 
 

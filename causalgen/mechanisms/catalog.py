@@ -138,6 +138,12 @@ def _construct(
             f"Expected a mechanism for the {variable.kind} variable '{variable.name}' among "
             f"{', '.join(words_for(variable.kind))}; got {name!r}, which is for {' or '.join(cls.kinds)}."
         )
+    wrong = [f"'{parent.name}' ({parent.kind})" for parent in parents.values() if parent.kind not in cls.parent_kinds]
+    if cls.parent_kinds and wrong:
+        raise ValueError(
+            f"Expected {' or '.join(cls.parent_kinds)} parents for '{name}', the mechanism of '{variable.name}'; got "
+            f"{', '.join(wrong)}. Choose another mechanism."
+        )
     known = cls.__init__.__kwdefaults__ or {}
     for option, value in options.items():
         if option not in known:

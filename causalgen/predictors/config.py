@@ -41,6 +41,10 @@ class PredictorConfig:
     ema: float = 0.0
     device: torch.device | str = "cpu"
 
+    def __post_init__(self) -> None:
+        if self.epochs is not None and self.epochs < 1:
+            raise ValueError(f"Expected at least 1 epoch, or None for as many as the data need; got {self.epochs}.")
+
     def batch_size(self, rows: int) -> int:
         """Images per step on `rows` training images."""
         least, most = self.batch
@@ -61,7 +65,9 @@ class PredictorConfig:
         >>> PUBLISHED.passes(60_000), PUBLISHED.passes(437)
         (15, 116)
         """
-        return self.epochs or max(self.least_epochs, math.ceil(self.steps / self.steps_per_epoch(rows)))
+        if self.epochs is not None:
+            return self.epochs
+        return max(self.least_epochs, math.ceil(self.steps / self.steps_per_epoch(rows)))
 
     @staticmethod
     def suited_to(variable: Variable) -> "PredictorConfig":

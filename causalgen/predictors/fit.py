@@ -64,6 +64,9 @@ def fit_predictor(
         raise DataError(
             f"Expected other attributes as inputs of the predictor of '{variable.name}'; got itself among {list(inputs)}."
         )
+    images = [v.name for v in inputs.values() if v.is_image]
+    if images:
+        raise DataError(f"Expected attributes as inputs of the predictor of '{variable.name}'; got the image {images}.")
     config = config or (PUBLISHED if earlier else PredictorConfig.suited_to(variable))
     (config,) = with_old_options("fit_predictor", earlier, config=config)
     train, validation = (
@@ -145,6 +148,8 @@ def _columns(
     data: Dataset | Mapping[str, Values], split: str, image: str, variables: Sequence[Variable]
 ) -> dict[str, Tensor]:
     """The image and the attributes of one split, checked."""
+    if not isinstance(data, Dataset) and split not in data:
+        raise DataError(f"Expected the splits 'train' and 'validation'; got {', '.join(data) or 'none'}.")
     part = data.part(split) if isinstance(data, Dataset) else data[split]
     images, found = part[image], {v.name: as_column(v.name, part[v.name]) for v in variables}
     for variable in variables:
@@ -153,6 +158,11 @@ def _columns(
             raise DataError(
                 f"Expected {split} images (N, C, H, W) with one value of '{variable.name}' each; got images "
                 f"{tuple(images.shape)} and values {tuple(column.shape)}."
+            )
+        if not column.isfinite().all():
+            raise DataError(
+                f"Expected finite values of '{variable.name}' in the {split} rows; {int((~column.isfinite()).sum())} are "
+                "not. Leave these rows out."
             )
         count = len(variable.labels or ())
         if count and (column.is_floating_point() or int(column.min()) < 0 or int(column.max()) >= count):

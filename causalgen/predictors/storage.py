@@ -24,19 +24,21 @@ def save(predictor: AttributePredictor, folder: Path | str) -> Path:
 
 
 def load(folder: Path | str) -> AttributePredictor:
-    """Rebuild a predictor that `save` wrote, or a classifier of an earlier version.
+    """Rebuild a predictor that `save` wrote, or else a classifier of an earlier version.
 
     Raises:
         CheckpointError: A file is missing, corrupted, from another format, or does not fit its description.
     """
-    if (Path(folder) / f"{EARLIER}.json").is_file():
+    saved, earlier = (Path(folder) / f"{stem}.json" for stem in (STEM, EARLIER))
+    if earlier.is_file() and not saved.is_file():
         return load_module(folder, EARLIER, _rebuild_classifier, renamed=_new_names)
     return load_module(folder, STEM, _rebuild)
 
 
 def saved_in(folder: Path) -> list[Path]:
     """The folders below `folder` that hold a predictor, classifiers of earlier versions first."""
-    return [path.parent for stem in (EARLIER, STEM) for path in sorted(folder.rglob(f"{stem}.json"))]
+    found = [path.parent for stem in (EARLIER, STEM) for path in sorted(folder.rglob(f"{stem}.json"))]
+    return list(dict.fromkeys(found))
 
 
 def _rebuild(description: dict[str, Any]) -> AttributePredictor:

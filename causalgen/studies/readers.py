@@ -12,6 +12,7 @@ from ..graph import CausalGraph
 from ..metrics import Measure
 from ..predictors import AttributePredictor, Regressor, load, save
 from ..predictors.storage import saved_in
+from ..reports.folder import slug
 from .measurements import find_measurements
 from .runfolder import RunFolder
 
@@ -38,7 +39,7 @@ def keep_readers(folder: Path, readers: Mapping[str, AttributePredictor | Measur
     trained = {name: reader.predictor if isinstance(reader, Regressor) else reader for name, reader in readers.items()}
     networks = {name: reader for name, reader in trained.items() if isinstance(reader, AttributePredictor)}
     for place, (name, network) in enumerate(networks.items()):
-        save(network, folder / f"{place}-{_slug(name)}")
+        save(network, folder / f"{place}-{slug(name)}")
 
 
 def readers_of(run: RunFolder, graph: CausalGraph, image: str) -> RunReaders:
@@ -89,12 +90,3 @@ def _notes(
             "predictors of all parents of the image and keeps them; the next audit uses them."
         )
     return tuple(notes)
-
-
-def _slug(name: str) -> str:
-    """A folder name.
-
-    >>> _slug("Age (years)/visit")
-    'Age--years--visit'
-    """
-    return "".join(letter if letter.isalnum() or letter in "-_" else "-" for letter in name)[:60]

@@ -1,12 +1,13 @@
 """Settings of a run from a study: defaults filled in, and the smoke form of any study."""
 
+import math
 from collections.abc import Sequence
 from dataclasses import asdict, replace
 from typing import TYPE_CHECKING, Any
 
 from ..errors import DataError
 from .schema import Study
-from .study_sections import TrainingPlan, TrainingStage
+from .study_sections import Effect, TrainingPlan, TrainingStage
 
 if TYPE_CHECKING:
     from ..training import FitConfig, Stage
@@ -23,6 +24,7 @@ SMOKE = {
     "points": 3,
     "simulations": 10,
     "replicates": 10,
+    "resamples": 100,
 }
 """Limits of a smoke run: rows, epochs, units in a batch, and everything else that costs time."""
 
@@ -43,7 +45,7 @@ def shrink(study: Study) -> Study:
             "evaluation": _capped(study.evaluation, rows=SMOKE["evaluation"]),
             "gallery": _all_capped(study.gallery, units=SMOKE["units"]),
             "curves": _all_capped(study.curves, points=SMOKE["points"]),
-            "effects": _all_capped(study.effects, simulations=SMOKE["simulations"], replicates=SMOKE["replicates"]),
+            "effects": tuple(_capped_effect(effect) for effect in study.effects),
         }
     )
 
@@ -94,6 +96,12 @@ def _at_most(stage: TrainingStage, epochs: int) -> TrainingStage:
 
 def _capped(section: Any, **limits: int) -> Any:
     return section.model_copy(update={name: min(getattr(section, name), limit) for name, limit in limits.items()})
+
+
+def _capped_effect(effect: Effect) -> Effect:
+    least = math.ceil(round(4 / (1 - effect.level), 6))  # that a bootstrap at this level needs
+    limits = {name: SMOKE[name] for name in ("simulations", "replicates")}
+    return _capped(effect, **limits, resamples=max(SMOKE["resamples"], least))
 
 
 def _all_capped(sections: Sequence[Any], **limits: int) -> tuple[Any, ...]:

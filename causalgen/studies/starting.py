@@ -43,7 +43,7 @@ class Starter:
     Args:
         text: The study file.
         notes: Surprising readings of the table, one sentence each.
-        unused: OfferedColumns that the graph leaves out.
+        unused: Columns that the graph leaves out.
     """
 
     text: str

@@ -25,7 +25,7 @@ FLOORS = {
     "audit": 11,
     "studies": 12,
     "benchmark": 13,
-    "cli": 14, "app": 14,
+    "cli": 14,
 }  # fmt: skip
 ENTRANCES = {"__init__.py", "__main__.py", "moved.py"}
 """The package's own lazy namespace, its command line entrance, and the old places of names."""

@@ -2,16 +2,15 @@
 
 import ast
 import warnings
-from pathlib import Path
 
 import pytest
 
-import causalgen
 from causalgen import CausalGraph, StructuralCausalModel, Variable
 from causalgen.cli.failures import failures
 from causalgen.errors import AbductionWarning, CausalgenWarning, EvidenceWarning, SupportWarning, warn
 
-PACKAGE = Path(causalgen.__file__).parent
+from .imports import PACKAGE
+
 MODULES = [path for path in sorted(PACKAGE.rglob("*.py")) if path != PACKAGE / "errors.py"]
 
 

@@ -74,7 +74,7 @@ def test_python_runs(
 
 @pytest.fixture(scope="module")
 def own_workplace(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
-    """The same with morphodigits as an own table: a string index in no order, groups, holes, image files."""
+    """The folder of the quick start, with morphodigits as an own table: a shuffled string index, groups, holes, image files."""
     folder, catalog = tmp_path_factory.mktemp("own"), cg.load
     known: dict[int | None, cg.Dataset] = {}
 

@@ -12,6 +12,7 @@ from causalgen.errors import CheckpointError, DataError, RenamedWarning
 from causalgen.graph import Variable
 from causalgen.nn import save_module
 from causalgen.predictors import LABELS, PUBLISHED, AttributePredictor, fit_predictor, load, save
+from causalgen.predictors.storage import saved_in
 
 SIDE = Variable("side", "categorical", labels=("left", "right", "top"))
 
@@ -145,3 +146,24 @@ def test_options_that_became_settings_still_work() -> None:
         old = fit_predictor(data, SIDE, image="image", epochs=1)
     new = fit_predictor(data, SIDE, image="image", config=replace(PUBLISHED, epochs=1))
     assert torch.equal(old.probabilities(TEST[0]), new.probabilities(TEST[0]))
+
+
+def test_a_new_predictor_in_the_folder_of_an_earlier_classifier_is_the_one_that_loads(
+    fitted: AttributePredictor, tmp_path: Path
+) -> None:
+    """As in a run that an earlier version began and this one finished."""
+    (tmp_path / "classifier.json").write_text("{}")
+    save(fitted, tmp_path)
+    assert torch.equal(load(tmp_path).probabilities(TEST[0]), fitted.probabilities(TEST[0]))
+    assert saved_in(tmp_path) == [tmp_path]
+
+
+def test_holes_and_missing_splits_are_named() -> None:
+    ages = {"image": TRAIN[0], "age": torch.full((600,), torch.nan)}
+    age = Variable("age", "continuous")
+    with pytest.raises(DataError, match="finite values of 'age' in the train rows; 600 are not"):
+        fit_predictor({"train": ages, "validation": ages}, age, image="image")
+    with pytest.raises(DataError, match="splits 'train' and 'validation'; got train"):
+        fit_predictor({"train": {**ages, "age": torch.rand(600)}}, age, image="image")
+    with pytest.raises(ValueError, match="at least 1 epoch"):
+        replace(LABELS, epochs=0)

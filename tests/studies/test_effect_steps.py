@@ -340,5 +340,8 @@ def test_joint_effects_are_checked_with_their_line(study_file: Path, said: str, 
 
 
 def test_a_smoke_run_doubts_on_little() -> None:
-    study = Study(name="s", data={"name": "morphodigits"}, effects=(Effect(**{**ASKED, "replicates": 50}),))  # type: ignore[arg-type]
-    assert shrink(study).effects[0].replicates == SMOKE["replicates"] == 10
+    study = Study(
+        name="s", data={"name": "morphodigits"}, effects=(Effect(**{**ASKED, "replicates": 50, "resamples": 5000}),)
+    )  # type: ignore[arg-type]
+    small = shrink(study).effects[0]
+    assert (small.replicates, small.resamples) == (SMOKE["replicates"], SMOKE["resamples"]) == (10, 100)
