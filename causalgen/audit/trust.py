@@ -21,7 +21,6 @@ from torch import Tensor
 from ..errors import DataError
 from ..graph import CausalGraph, Variable
 from ..metrics import Interval, Measure, Readers, bootstrap
-from ..predictors import AttributePredictor
 from ..typing import Values
 from .responses import Redrawn
 
@@ -133,8 +132,8 @@ def check_readers(graph: CausalGraph, readers: Readers) -> dict[str, Reader]:
         UnknownNameError: A name is not a node.
         DataError: A measurement is of a discrete attribute, or a classifier is of another attribute.
     """
-    measure = readers.measure or {}
-    classifiers: dict[str, AttributePredictor] = {**readers.predictors, **(readers.classifiers or {})}
+    measure = readers.measure
+    classifiers = {**readers.predictors, **readers.classifiers}
     for name in (*measure, *classifiers):
         graph.require(name)
     for name in measure:

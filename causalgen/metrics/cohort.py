@@ -39,6 +39,11 @@ class Readers:
     latents: Space | None = None
     image: str | None = None
 
+    def __post_init__(self) -> None:
+        for name in ("measure", "classifiers", "predictors"):
+            if getattr(self, name) is None:  # the default of earlier versions, which callers may still pass
+                object.__setattr__(self, name, {})
+
 
 @dataclass(frozen=True, eq=False)
 class Cohort:

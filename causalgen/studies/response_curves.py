@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from ..datasets import Dataset
 from ..datasets.labels import RowLabels
-from ..errors import SupportWarning
+from ..errors import DataWarning, SupportWarning, warn
 from ..graph import Variable
 from ..reports import ResponseCurve
 from ..scm import Counterfactual
@@ -20,12 +20,17 @@ from .study_sections import Curve
 __all__ = ["response_curve"]
 
 UNITS = 60
+LEAST = 2
+"""Least number of units, for an interval."""
 RANGE = (0.05, 0.95)
 """Quantiles of the training split between which a continuous node is set."""
 
 
 def response_curve(curve: Curve, model: ModelOnData, measure: Measurement | None = None) -> ResponseCurve:
     """Mean outcome of some test units over the values that a node is set to, with a 95 % interval over units.
+
+    A unit that cannot be read at one of the values, such as a grey image without a hue, is left out at all of them. With
+    fewer than two units left, all numbers of the curve are NaN, with a warning.
 
     Args:
         curve: What to set, and what responds.
@@ -43,8 +48,18 @@ def response_curve(curve: Curve, model: ModelOnData, measure: Measurement | None
         responses = torch.stack([world[outcome.name].double() for world in worlds]).cpu().numpy()
     else:
         responses = _measured(worlds, model.image, measure)
-    error = 1.96 * responses.std(axis=1, ddof=1) / np.sqrt(len(rows))
-    mean = responses.mean(axis=1)
+    known = np.isfinite(responses).all(axis=0)
+    part, used = responses[:, known], rows[known]
+    enough = len(used) >= LEAST
+    if not enough:
+        warn(
+            f"Expected at least {LEAST} of {len(rows)} test units with a number for '{outcome.name}' at every value of "
+            f"'{cause.name}'; got {len(used)}. The response curve stays empty.",
+            DataWarning,
+        )
+        part = np.full((len(values), LEAST), np.nan)
+    mean = part.mean(axis=1)
+    error = 1.96 * part.std(axis=1, ddof=1) / np.sqrt(part.shape[1])
     read = "by the model" if measure is None else "measured on the image"
     return ResponseCurve(
         cause=cause.name,
@@ -54,10 +69,16 @@ def response_curve(curve: Curve, model: ModelOnData, measure: Measurement | None
         mean=mean.tolist(),
         low=(mean - error).tolist(),
         high=(mean + error).tolist(),
-        ideal=_ideal(curve, data, rows, values),
+        ideal=_ideal(curve, data, used, values) if enough else [],
         supported=[float(world.supported.float().mean()) for world in worlds],
-        interval=f"95 % interval of the mean over {len(rows)} test units",
+        interval=f"95 % interval of the mean over {_count(len(used), len(rows))}",
     )
+
+
+def _count(used: int, chosen: int) -> str:
+    if used == chosen:
+        return f"{used} test units"
+    return f"{used} of {chosen} test units; the others could not be read at every value"
 
 
 def _values(data: Dataset, variable: Variable, points: int) -> list[Any]:

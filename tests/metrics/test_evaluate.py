@@ -188,6 +188,8 @@ def test_bad_input(data: Dataset) -> None:
         evaluate(scm, data, queries=[], readers=Readers(image="shape"))
     with pytest.warns(RenamedWarning, match="readers=Readers"), pytest.raises(UnknownNameError, match="an image among"):
         evaluate(scm, data, queries=[], image="shape")  # options that are fields now still work
+    with pytest.warns(RenamedWarning, match="classifiers"):  # and so does their old default
+        assert evaluate(scm, data, queries=[], measure=None, classifiers=None, predictors=None, untrained=scm).notes
     with pytest.raises(TypeError, match="unexpected keyword argument 'nonsense'"):
         evaluate(scm, data, queries=[], nonsense=1)
     with pytest.raises(DataError, match="at least one row"):

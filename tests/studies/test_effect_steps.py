@@ -1,6 +1,7 @@
 """Effects of a study: from every source, doubted or not, and what cannot be compared is said."""
 
 import re
+from contextlib import nullcontext
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, cast
@@ -13,20 +14,21 @@ from study_cases import TINY
 
 from causalgen.datasets import Dataset
 from causalgen.datasets.dataset import Truth
-from causalgen.errors import DataError, StudyError
+from causalgen.errors import DataError, DataWarning, StudyError
 from causalgen.graph import CausalGraph, Variable
 from causalgen.mechanisms import Abduction, Abductive
-from causalgen.reports import EffectFindings, ReportContent, write_report
+from causalgen.reports import EffectFindings, ReportContent, plot_response, write_report
 from causalgen.scm import StructuralCausalModel
 from causalgen.studies import effect_steps
 from causalgen.studies.effect_pages import write_effects
 from causalgen.studies.effect_steps import effect_findings
 from causalgen.studies.image_readers import ImageReaders, find_score, with_score
 from causalgen.studies.model_on_data import ModelOnData
+from causalgen.studies.response_curves import response_curve
 from causalgen.studies.schema import Study, load_study
 from causalgen.studies.settings import SMOKE, shrink
 from causalgen.studies.sources import study_graph
-from causalgen.studies.study_sections import Effect, Score
+from causalgen.studies.study_sections import Curve, Effect, Score
 from causalgen.studies.validate import check_study
 
 ROWS = 600
@@ -115,6 +117,27 @@ def test_a_set_to_adjust_for_and_a_bootstrap_may_be_asked_for(data: Dataset, scm
     assert (found.report.estimand.adjustment, found.report.level) == (("z",), 0.9)
     assert found.report["linear adjustment"].value == pytest.approx(2, abs=0.15)
     assert found.arguments["interval"] == "bootstrap"
+
+
+@pytest.mark.parametrize(("blind", "units"), [(0, "20 test units"), (17, "3 of 20 test units; the others"), (19, "")])
+def test_a_curve_leaves_out_units_that_cannot_be_read(
+    data: Dataset, scm: StructuralCausalModel, monkeypatch: pytest.MonkeyPatch, blind: int, units: str
+) -> None:
+    def read(images: Any) -> np.ndarray:
+        found = brightness(images).reshape(-1, 20)
+        found[1, :blind] = np.nan  # at the second of three values
+        return found.reshape(-1)
+
+    monkeypatch.setattr("causalgen.studies.response_curves.UNITS", 20)
+    model, asked = ModelOnData(scm, data, 0), Curve(node="t", outcome="y", points=3)
+    with nullcontext() if units else pytest.warns(DataWarning, match="at least 2 of 20 test units .* got 1"):
+        curve = response_curve(asked, model, read)
+    assert units in curve.interval
+    whole = response_curve(asked, model)
+    numbers = np.array([curve.mean, curve.low, curve.high])
+    assert np.isfinite(numbers).all() if units else np.isnan(numbers).all()
+    assert (curve.mean == pytest.approx(whole.mean, abs=0.1)) == (blind == 0)
+    assert len(plot_response([curve]).axes) == 1
 
 
 @pytest.mark.parametrize(
