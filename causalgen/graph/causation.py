@@ -47,7 +47,8 @@ def causation_bounds(joint: ArrayLike, under_control: ArrayLike, under_treated: 
 
     Returns:
         PN, PS and PNS, each with arrays of shape `(...)`. `monotone` is the value under monotonicity (no unit has
-        the outcome under a and not under b); it is not clipped: below 0 it contradicts monotonicity.
+        the outcome under a and not under b); it is not clipped: below 0 it contradicts monotonicity. PN and PS are NaN
+        where no unit is in their group.
 
     >>> bounds = causation_bounds([[0.4, 0.1], [0.2, 0.3]], under_control=0.2, under_treated=0.6)
     >>> [round(float(number), 3) for number in bounds["PNS"]]
@@ -60,10 +61,10 @@ def causation_bounds(joint: ArrayLike, under_control: ArrayLike, under_treated: 
     effect = yb - ya
     low = np.max(np.broadcast_arrays(0.0, effect, y - ya, yb - y), axis=0)
     high = np.min(np.broadcast_arrays(yb, 1 - ya, p11 + p00, effect + p10 + p01), axis=0)
-    with np.errstate(divide="ignore", invalid="ignore"):
-        necessity, sufficiency = (y - ya) / p11, (yb - y) / p00
-        return {
-            "PN": Bounds(np.maximum(0, necessity), np.minimum(1, (1 - ya - p00) / p11), necessity),
-            "PS": Bounds(np.maximum(0, sufficiency), np.minimum(1, (yb - p11) / p00), sufficiency),
-            "PNS": Bounds(low, high, effect),
-        }
+    among11, among00 = (np.where(p > 0, p, np.nan) for p in (p11, p00))
+    necessity, sufficiency = (y - ya) / among11, (yb - y) / among00
+    return {
+        "PN": Bounds(np.maximum(0, necessity), np.minimum(1, (1 - ya - p00) / among11), necessity),
+        "PS": Bounds(np.maximum(0, sufficiency), np.minimum(1, (yb - p11) / among00), sufficiency),
+        "PNS": Bounds(low, high, effect),
+    }

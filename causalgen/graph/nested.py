@@ -77,6 +77,10 @@ class NestedQuestion:
             )
         if self.mediators is not None and self.estimand not in ("natural", "controlled"):
             raise DataError(f"Expected no mediators for the {ESTIMANDS[self.estimand]}; got some. Leave them out.")
+        if self.estimand == "natural" and isinstance(self.mediators, Mapping):
+            raise DataError(
+                "Expected names of mediators for natural effects; got values. Ask for 'controlled', or leave the values out."
+            )
         if (self.paths is not None or self.edges is not None) and self.estimand != "path":
             raise DataError(
                 f"Expected no paths for the {ESTIMANDS[self.estimand]}; got some. Leave them out, or ask for 'path'."

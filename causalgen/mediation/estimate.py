@@ -265,6 +265,9 @@ def _causation(asked: _Asked) -> Found:
     cells = [(design.treatment == i) & (design.outcome == j) for i in (0, 1) for j in (0, 1)]
     rows = np.column_stack([*cells, *(score.values for score in scores)]).astype(float)
     found = _bounds(rows.mean(axis=0))
+    for name, words in asked.definitions.items():
+        if np.isnan(found[name].low):
+            raise DataError(f"Expected units that {name} is about ({words}); got none. Collect rows of such units.")
     drawn = _bounds(np.stack([w @ rows / w.sum() for w in asked.draws(BOUND_DRAWS, design.clusters)]))
     effects = [
         NestedEffect(
@@ -286,7 +289,9 @@ _ANSWERS = {"treated": _treated, "causation": _causation}
 
 def _bounds(means: Array) -> dict[str, Bounds]:
     """Bounds from the means `(..., 6)` of the four cells of (X, Y) and of the two scores."""
-    under_a, under_b = np.clip(means[..., 4], 0, 1), np.clip(means[..., 5], 0, 1)
+    p00, p01, p10, p11 = np.moveaxis(means[..., :4], -1, 0)
+    # By consistency, the units seen with a value keep their outcome when it is set; the scores need not respect that.
+    under_a, under_b = np.clip(means[..., 4], p01, 1 - p00), np.clip(means[..., 5], p11, 1 - p10)
     return causation_bounds(means[..., :4].reshape(*means.shape[:-1], 2, 2), under_a, under_b)
 
 

@@ -55,7 +55,8 @@ def simulate_nested(
 
     Args:
         scm: A fitted model.
-        question: The question; its outcome is continuous or binary.
+        question: The question; its outcome is continuous or binary. Its mediators are by default attributes, as from a
+            table; an image on a causal path is one only by name.
         factual: Observed units, a value for the outcome, the treatment and each of their ancestors; None draws units.
         particles: Draws of the noise of each observed unit, see `StructuralCausalModel.abduct`; for probabilities of
             causation 100 by default.
@@ -73,7 +74,8 @@ def simulate_nested(
     worlds = _Worlds(scm, question, factual, particles, n, seed)
     worlds.check(level)
     graph, estimand = scm.graph, question.estimand
-    mediators = select_mediators(graph, question, observed=graph.nodes) if estimand in ("natural", "controlled") else ()
+    observed = graph.attributes if question.mediators is None else graph.nodes
+    mediators = select_mediators(graph, question, observed=observed) if estimand in ("natural", "controlled") else ()
     paths = select_paths(graph, question) if estimand == "path" else ()
     defined = definitions(estimand, question.treatment, question.outcome, mediators, paths, question.settings)
     by_unit, note = None, NOTE

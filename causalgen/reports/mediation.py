@@ -165,7 +165,12 @@ def _cell(effect: "NestedEffect") -> str:
     if effect.bounds is None:
         return value
     bounds = f"{number(effect.bounds[0])} to {number(effect.bounds[1])}"
-    return f"{value}; bounds {bounds}" if value else f"{bounds} [{number(effect.low)}, {number(effect.high)}]"
+    found = f"{value}; bounds {bounds}" if value else f"{bounds} [{number(effect.low)}, {number(effect.high)}]"
+    if effect.monotone is None:
+        return found
+    ends = effect.monotone_interval
+    point = number(effect.monotone) if ends is None else with_interval(effect.monotone, *ends)
+    return f"{found}; under monotonicity {point}"
 
 
 def _forest_rows(findings: MediationFindings) -> pd.DataFrame:

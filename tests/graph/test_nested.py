@@ -179,13 +179,16 @@ def test_both_bounds_of_causation_are_attained():
 
 
 def test_bounds_take_many_rows_at_once():
+    """A row without a unit that PS is about has no bounds of it, and no numpy warning."""
     joint = np.random.default_rng(0).dirichlet(np.ones(4), size=5).reshape(5, 2, 2)
+    joint[4] = [[0, 0.5], [0.3, 0.2]]
     a, b = joint[:, 0, 1] / joint[:, 0].sum(1), joint[:, 1, 1] / joint[:, 1].sum(1)
     many = causation_bounds(joint, a, b)
     for i in range(5):
         one = causation_bounds(joint[i], a[i], b[i])
         for name in many:
-            assert np.allclose([column[i] for column in many[name]], one[name])
+            assert np.allclose([column[i] for column in many[name]], one[name], equal_nan=True)
+    assert np.isnan(many["PS"].low).tolist() == [False] * 4 + [True]
 
 
 # -- known cases -----------------------------------------------------------------------------------------------------
@@ -330,6 +333,11 @@ def test_causation_says_what_is_assumed_for_a_point():
         (lambda: NestedQuestion("naturel", "x", "y"), UnknownNameError, "Did you mean 'natural'"),
         (lambda: NestedQuestion("path", "x", "y", mediators="m"), DataError, "Expected no mediators for the path"),
         (lambda: NestedQuestion("natural", "x", "y", paths="x -> y"), DataError, "Expected no paths for the natural"),
+        (
+            lambda: NestedQuestion("natural", "x", "y", mediators={"m": 3}),
+            DataError,
+            "got values. Ask for 'controlled'",
+        ),
         (lambda: NestedQuestion("controlled", "x", "y"), DataError, "mediators that a controlled direct effect sets"),
         (lambda: identify("natural", MEDIATION, treatment="y", outcome="x"), GraphError, "did you swap"),
         (

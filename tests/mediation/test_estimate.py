@@ -282,6 +282,17 @@ def test_bounds_of_causation_hold_the_truth():
     assert "monotonicity" in report.reading
 
 
+def test_bounds_of_few_rows_do_not_cross():
+    """The score alone puts P(y | do(x=False)) below P(y, x=False), so the lower bound of PN above 1."""
+    rng = np.random.default_rng(12)
+    z = rng.normal(size=150)
+    x = rng.random(150) < sigmoid(1.5 * z)
+    y = rng.random(150) < sigmoid(z + x - 2.5)
+    report = causation(CausalGraph("z -> {x, y}; x -> y"), pd.DataFrame({"z": z, "x": x, "y": y}), **QUESTION)
+    for low, high in (effect.bounds for effect in report.effects):
+        assert 0 <= low <= high + 1e-9 <= 1 + 1e-9
+
+
 def test_bounds_without_a_path_rest_on_the_outcome_alone():
     """c -> {x, y}: x does nothing, so PNS = 0 however strong the confounder."""
     rng = np.random.default_rng(13)
@@ -380,6 +391,8 @@ def test_other_bad_questions_get_one_clear_message():
         natural(front_door, table[["x", "m", "y"]], **ASK)
     with pytest.raises(DataError, match="binary outcome for probabilities of causation; 'y' is continuous"):
         causation(MEDIATION, table, **ASK)
+    with pytest.raises(DataError, match="Expected units that PN is about"):  # no unit has treatment and outcome
+        causation(MEDIATION, table.assign(y=(table["x"] == 0) & (table["z"] > 0)), **ASK)
     with pytest.raises(DataError, match="mediators as a mapping"):
         controlled(MEDIATION, table, **ASK, mediators="m")
     with pytest.raises(DataError, match="Expected a number to set 'm' to; got 'high'"):

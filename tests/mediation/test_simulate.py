@@ -135,6 +135,14 @@ def test_images_that_the_outcome_does_not_listen_to_are_not_generated(monkeypatc
     natural_effects(scm, **CONTRAST, factual=scm_sample(scm, 5))
 
 
+def test_default_mediators_are_attributes_as_from_a_table() -> None:
+    variables = [*(Variable(name, "continuous") for name in "xmy"), Variable("image", "image", shape=(1, 8, 8))]
+    scm = StructuralCausalModel(CausalGraph("x -> {m, image, y}; {m, image} -> y", variables)).declare_fitted()
+    assert natural_effects(scm, **CONTRAST, n=5)["natural direct"].definition == "y(b, m(a)) - y(a)"
+    named = natural_effects(scm, **CONTRAST, n=5, mediators=["m", "image"])
+    assert "image(a)" in named["natural direct"].definition
+
+
 # -- discrete models: enumeration ------------------------------------------------------------------------------------
 
 

@@ -103,6 +103,7 @@ def test_a_source_without_an_answer_is_noted(model: ModelOnData, tmp_path: Path)
         ("estimand: controlled, mediators: pen", "mediators as a mapping"),
         ("estimand: controlled, mediators: {thickness: thick}", "Expected a number for 'thickness'"),
         ("estimand: path, paths: hurry -> digit -> intensity", "got hurry -> digit, which is none"),
+        ("mediators: {thickness: 3}", "got values. Ask for 'controlled'"),
         ("estimand: treated, mediators: pen", "Expected no mediators"),
         ("outcome: digit", "continuous or binary outcome; 'digit' is categorical"),
         ("contrast: [0.5, 0.5]", "Expected two different values of 'hurry'"),
