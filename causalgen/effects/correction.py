@@ -8,7 +8,7 @@ from scipy.stats import linregress
 
 from ..errors import DataError
 
-__all__ = ["Calibration", "calibrate"]
+__all__ = ["LEAST_UNITS", "Calibration", "calibrate"]
 
 LEAST_UNITS = 10
 

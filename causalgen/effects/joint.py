@@ -92,7 +92,10 @@ def _check_contrast(question: EffectQuestion) -> tuple[tuple[Any, ...], tuple[An
 
 def _another(table: pd.DataFrame, name: str, value: Any) -> Any:
     """A value of a column other than `value`, for a treatment that the contrast holds fixed."""
-    return next((other for other in table[name].dropna().unique().tolist() if str(other) != str(value)), value)
+    return next(
+        (other for other in table[name].dropna().unique().tolist() if other != value and str(other) != str(value)),
+        value,
+    )
 
 
 def _written(value: Any) -> str:

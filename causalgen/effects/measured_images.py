@@ -9,11 +9,9 @@ from numpy.typing import NDArray
 
 from ..errors import DataError
 from ..grammar import compared_worlds
-from .correction import Calibration, calibrate
+from .correction import LEAST_UNITS, Calibration, calibrate
 
 __all__ = ["Images", "MeasuredUnits", "measure_units"]
-
-LEAST_UNITS = 10
 
 Array = NDArray[np.float64]
 Measure = Callable[[NDArray], Any]

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from .report import EffectReport, Estimate
 
-__all__ = ["PREFERENCE", "recommend", "why"]
+__all__ = ["IN_OVERLAP", "PREFERENCE", "recommend", "why"]
 
 PREFERENCE = {
     "doubly robust": "it is right if either the outcome model or the propensity model is right",
@@ -21,20 +21,29 @@ PREFERENCE = {
     "weighting": "its propensity model is flexible, and it needs no outcome model",
     "matching": "it compares similar rows, and needs no outcome model",
     "generalized linear adjustment": "its model keeps the outcome in its range",
-    "linear adjustment": "no method with weaker assumptions ran; it is right only where the outcome is linear",
+    "linear adjustment": "no method with weaker assumptions answers; it is right only where the outcome is linear",
 }
 """Methods from weak assumptions to strong ones, with the reason to prefer each."""
+IN_OVERLAP = ", overlap population"
+"""Ending of the source of an estimate that is repeated in the overlap population."""
 
 
 def recommend(report: "EffectReport") -> "Estimate | None":
     """The adjusted estimate that makes the weakest assumptions; None where nothing was adjusted.
 
-    Estimates in the requested population come first; methods that are not in `PREFERENCE` come last, in their order.
+    Estimates in the requested population come first, unless every one of them carries a caution and those in the overlap
+    population do not. Methods that are not in `PREFERENCE` come last, in their order.
     """
     adjusted = [row for row in report.estimates if row.kind == "adjusted"]
     asked = [row for row in adjusted if row.population == report.population]
+    sound = [row for row in adjusted if not row.caution]
     ranks = {source: rank for rank, source in enumerate(PREFERENCE)}
-    return min(asked or adjusted, key=lambda row: ranks.get(row.source, len(ranks)), default=None)
+    pool = [row for row in asked if not row.caution] or sound or asked or adjusted
+    return min(pool, key=lambda row: ranks.get(_method(row), len(ranks)), default=None)
+
+
+def _method(row: "Estimate") -> str:
+    return row.source.removesuffix(IN_OVERLAP)
 
 
 def why(report: "EffectReport") -> str:
@@ -46,6 +55,8 @@ def why(report: "EffectReport") -> str:
             "is estimated."
         )
     others = sum(row.kind == "adjusted" for row in report.estimates) - 1
-    reason = PREFERENCE.get(chosen.source, "it is the first requested method")
+    reason = PREFERENCE.get(_method(chosen), "it is the first requested method")
+    if chosen.population != report.population == "whole" and chosen.population == "overlap":
+        reason += "; in the whole population, weights explode and only extrapolation would answer"
     among = f"Of {others + 1} methods, the" if others else "The"
     return f"{among} estimate by {chosen.source} is recommended: {reason}."

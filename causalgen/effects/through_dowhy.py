@@ -7,6 +7,7 @@ dummy outcome). The estimators are this package's, unless a word such as "dowhy:
 
 import math
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Literal
 
 import numpy as np
@@ -30,6 +31,7 @@ from .identification import (
 )
 from .overlap import SHARE_WORTH_A_WARNING, Overlap, overlap_warnings, require_overlap, treatment_overlap
 from .quiet import quiet_dowhy
+from .recommended import IN_OVERLAP
 from .report import Estimate, Refutation
 from .settings import INTERVALS, EstimationSettings
 from .table import EncodedTable
@@ -66,8 +68,11 @@ def through_dowhy(
         )
     _check_methods(chosen, table, settings)
     _check_beside(estimand, table)
-    overlap = _overlap(table, estimand, chosen, settings)
+    overlap = _overlap(table, estimand, settings)
     lost = _exploding(overlap, chosen, settings)
+    if overlap is not None:
+        weighs = any(method.weighs for name, method in chosen.items() if name not in lost)
+        require_overlap(overlap, table.names[0], population=settings.population, weighs=weighs)
     with quiet_dowhy():
         identified = _identified(graph, table, estimand)
         discrete = table.kind == "categorical"
@@ -87,6 +92,8 @@ def through_dowhy(
             _estimate(name, found, table, method.note, population, settings, method.intervals)
             for name, (found, method, population) in fitted.items()
         ]
+        if lost:
+            estimates = [_extrapolated(row) if row.source in adjusted else row for row in estimates]
         refutations: tuple[Refutation, ...] = ()
         if settings.simulations and adjusted:
             refutations = refute(adjusted, naive, simulations=settings.simulations, seed=settings.seed)
@@ -127,17 +134,10 @@ def _check_beside(estimand: Estimand, table: EncodedTable) -> None:
         )
 
 
-def _overlap(
-    table: EncodedTable, estimand: Estimand, chosen: dict[str, Method], settings: EstimationSettings
-) -> Overlap | None:
+def _overlap(table: EncodedTable, estimand: Estimand, settings: EstimationSettings) -> Overlap | None:
     if estimand.method != "backdoor" or table.kind == "continuous":
         return None
-    overlap = treatment_overlap(table, seed=settings.seed)
-    if overlap is not None:
-        lost = _exploding(overlap, chosen, settings)
-        weighs = any(method.weighs for name, method in chosen.items() if name not in lost)
-        require_overlap(overlap, table.names[0], population=settings.population, weighs=weighs)
-    return overlap
+    return treatment_overlap(table, seed=settings.seed)
 
 
 def _exploding(overlap: Overlap | None, chosen: dict[str, Method], settings: EstimationSettings) -> tuple[str, ...]:
@@ -153,8 +153,13 @@ def _left_out(overlap: Overlap, lost: Sequence[str], others: Sequence[str]) -> s
     return (
         f"Exploding weights: in the whole population those of {named} would leave {min(overlap.effective):.1%} of a group's "
         f"rows (overlap fails where {overlap.where}), so {named} is given in the overlap population only. There, rows have "
-        f"counterparts; {rest} answers for the whole population by extrapolating its model."
+        f"counterparts; {rest} answers for the whole population only by extrapolation."
     )
+
+
+def _extrapolated(row: Estimate) -> Estimate:
+    """The estimate with the caution that most rows of the population have no counterparts."""
+    return replace(row, caution="an extrapolation to rows without counterparts")
 
 
 def _identified(graph: CausalGraph, table: EncodedTable, estimand: Estimand) -> IdentifiedEstimand:
@@ -181,7 +186,7 @@ def _in_overlap(
         return {}
     able = {name: method for name, method in chosen.items() if method.weighs}
     return {
-        f"{name}, overlap population": (
+        f"{name}{IN_OVERLAP}": (
             _fit(method.build(identified, table, settings.seed), table, "overlap"),
             method,
             "overlap",

@@ -276,15 +276,29 @@ def test_perfect_separation_is_named() -> None:
         estimate_effect(GRAPH, table, **SHORT, refute=False)
 
 
+def test_where_weights_explode_a_bent_outcome_does_not_mislead() -> None:
+    """The line of the linear adjustment is far from the truth of 1, and is not the answer."""
+    rng = np.random.default_rng(0)
+    z = rng.normal(size=3000)
+    t = (rng.random(3000) < 1 / (1 + np.exp(-5 * z))).astype(float)
+    table = pd.DataFrame({"z": z, "t": t, "y": t + 3 * np.tanh(2 * z) + rng.normal(size=3000)})
+    report = estimate_effect(GRAPH, table, **SHORT, refute=False)
+    assert not report["linear adjustment"].covers(1.0)
+    assert report.estimate.population == "overlap"
+    assert report.estimate.covers(1.0)
+
+
 def test_exploding_weights_are_refused_in_the_whole_population_only() -> None:
     """And only where no other method can answer there."""
     table = exploding_table()
     with pytest.raises(DataError, match=r"weights of 't' explode.*overlap fails where z .*population='overlap'"):
         estimate_effect(GRAPH, table, **SHORT, methods=["doubly robust"], refute=False)
     report = estimate_effect(GRAPH, table, **SHORT, refute=False)
-    assert report.estimate.source == "linear adjustment"
-    assert [row.source for row in report.others] == ["doubly robust, overlap population", "naive"]
-    assert report["doubly robust, overlap population"].covers(1.0)
+    assert report.estimate.source == "doubly robust, overlap population"
+    assert "only extrapolation would answer" in report.recommended
+    assert [row.source for row in report.others] == ["linear adjustment", "naive"]
+    assert report["linear adjustment"].caution == "an extrapolation to rows without counterparts"
+    assert report.estimate.covers(1.0)
     assert report.concerns[0].startswith(
         "Exploding weights: in the whole population those of doubly robust would leave"
     )

@@ -5,6 +5,8 @@ import pandas as pd
 import pytest
 from scipy.stats import binomtest, kstest
 
+from causalgen.effects import estimate_effect
+from causalgen.effects.diagnostics import examine
 from causalgen.effects.diagnostics.implied import check_independencies
 from causalgen.effects.diagnostics.independence import independence_p_value
 from causalgen.effects.diagnostics.words import holm
@@ -166,3 +168,17 @@ def test_bad_tables() -> None:
 def test_holm_is_stepwise_and_ignores_what_was_not_tested() -> None:
     assert holm([0.01, None, 0.03, 0.04]) == pytest.approx([0.03, None, 0.06, 0.06])
     assert holm([None]) == [None]
+
+
+def test_an_estimate_that_the_table_cannot_make_again_is_a_remark() -> None:
+    """The missing edge w -> y asks for an adjustment for w, which is known for too few control rows."""
+    rng = np.random.default_rng(0)
+    z, w = rng.normal(size=(2, 500))
+    t = (rng.random(500) < sigmoid(z + w)).astype(int)
+    table = pd.DataFrame({"z": z, "w": w, "t": t, "y": t + z + 2 * w + rng.normal(size=500)})
+    few = table.index.isin([*table.index[table.t == 1][:80], *table.index[table.t == 0][:8]])
+    table.loc[~few, "w"] = np.nan
+    graph = CausalGraph("z -> {t, y}; w -> t -> y")
+    report = estimate_effect(graph, table, treatment="t", outcome="y", contrast=(0, 1), refute=False)
+    found = examine(graph, table, report).independencies.rejected
+    assert ["this table does not allow" in row.consequence for row in found] == [True]

@@ -187,6 +187,16 @@ def test_cells_without_rows_are_named() -> None:
         )
 
 
+def test_a_whole_number_may_be_held_as_one() -> None:
+    """The first row has the held value as a float; the contrast writes it as an integer."""
+    table = continuous(np.random.default_rng(0)).assign(a=lambda frame: (10 * frame.a).round())
+    table.loc[0, "a"] = 1.0
+    report = estimate_effect(
+        CausalGraph(EDGES), table, treatment=("a", "b"), outcome="y", contrast=((1, 0.0), (1, 1.0)), refute=False
+    )
+    assert report.contrast == ((1.0, 0.0), (1.0, 1.0))
+
+
 def test_a_contrast_far_from_the_rows_is_a_concern() -> None:
     table = continuous(np.random.default_rng(0))
     report = estimate_effect(

@@ -247,14 +247,22 @@ def _with_consequences(
         if found is None:
             text = f" With {row.breaking[0]}, no set of the observed variables would."
         else:
-            changed = encode_question(question, found.adjustment)
-            again = refit(changed, [source], population=report.estimate.population, seed=seed)[source]
-            text = (
-                f" With {row.breaking[0]}, adjusting for {', '.join(found.adjustment) or 'nothing'} gives {again.value:.4g} "
-                f"instead of {report.estimate.value:.4g}."
-            )
+            text = _estimated_again(question, found.adjustment, row.breaking[0], report, seed)
         tests[place] = replace(row, consequence=text)
     return replace(implied, tests=tuple(tests))
+
+
+def _estimated_again(
+    question: EffectQuestion, adjustment: tuple[str, ...], edge: str, report: EffectReport, seed: int
+) -> str:
+    """The estimate with the adjustment set that an edge would need, or why this table does not give it."""
+    source, population = report.estimate.source, report.estimate.population
+    held = ", ".join(adjustment) or "nothing"
+    try:
+        again = refit(encode_question(question, adjustment), [source], population=population, seed=seed)[source]
+    except DataError as error:
+        return f" With {edge}, one would adjust for {held}, which this table does not allow: {error}"
+    return f" With {edge}, adjusting for {held} gives {again.value:.4g} instead of {report.estimate.value:.4g}."
 
 
 def _left_out(report: EffectReport) -> str:

@@ -98,7 +98,7 @@ class SectionMaker:
         )
         used = f"{report.rows_used:,} rows used, {report.rows_dropped:,} dropped. Seed {report.seed}."
         used += f" {report.columns}" if report.columns else ""
-        text = f"{report.recommended} {report.estimand.text} Averaged over {POPULATIONS[report.population]}. {used}"
+        text = f"{report.recommended} {report.estimand.text} Averaged over {POPULATIONS[report.estimate.population]}. {used}"
         table = estimate_table(report, self.file(report.to_frame(), "effect"))
         parts = [*self._alerts(), Part(text=text, pictures=[forest], beside="after"), Part(tables=[table])]
         if report.remarks:
