@@ -188,9 +188,9 @@ def test_cells_without_rows_are_named() -> None:
 
 
 def test_a_whole_number_may_be_held_as_one() -> None:
-    """The first row has the held value as a float; the contrast writes it as an integer."""
-    table = continuous(np.random.default_rng(0)).assign(a=lambda frame: (10 * frame.a).round())
-    table.loc[0, "a"] = 1.0
+    """The first row holds the value as an integer, which the contrast has as a float."""
+    table = continuous(np.random.default_rng(0)).assign(a=lambda frame: (10 * frame.a).round().astype(int))
+    table.loc[0, "a"] = 1
     report = estimate_effect(
         CausalGraph(EDGES), table, treatment=("a", "b"), outcome="y", contrast=((1, 0.0), (1, 1.0)), refute=False
     )
