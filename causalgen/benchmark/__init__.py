@@ -1,7 +1,8 @@
 """Benchmarks: train, time and evaluate image mechanisms alike, with one table and one page. Loaded on first use."""
 
-from importlib import import_module
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
+
+from ..on_use import load_on_use
 
 if TYPE_CHECKING:
     from .plan import BenchmarkOptions
@@ -19,18 +20,15 @@ __all__ = [
     "study_benchmark",
 ]
 
-_HOMES = {
-    "BENCHMARKS": "settings",
-    "Benchmark": "settings",
-    "BenchmarkOptions": "plan",
-    "BenchmarkResult": "run",
-    "load_benchmark": "settings",
-    "run_benchmark": "run",
-    "study_benchmark": "study",
-}
-
-
-def __getattr__(name: str) -> Any:
-    if name in _HOMES:
-        return getattr(import_module(f".{_HOMES[name]}", __name__), name)
-    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+load_on_use(
+    __name__,
+    {
+        "BENCHMARKS": "settings",
+        "Benchmark": "settings",
+        "BenchmarkOptions": "plan",
+        "BenchmarkResult": "run",
+        "load_benchmark": "settings",
+        "run_benchmark": "run",
+        "study_benchmark": "study",
+    },
+)

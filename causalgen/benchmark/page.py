@@ -8,6 +8,7 @@ from typing import Any
 import pandas as pd
 
 from ..metrics.collapse import COVERAGE, DIVERSITY
+from ..metrics.units import ALL
 from .settings import Benchmark
 from .table import value
 
@@ -141,7 +142,7 @@ def _columns(benchmark: Benchmark, summary: pd.DataFrame) -> list[OverviewColumn
 def _overview(
     columns: Sequence[OverviewColumn], summary: pd.DataFrame, costs: pd.DataFrame, *, priced: bool = False
 ) -> Iterator[str]:
-    part = summary[summary["stratum"] == "all units"]
+    part = summary[summary["stratum"] == ALL]
     ends = ["s to train", "s / 1,000", "MiB"] if priced else []
     yield from _head(["mechanism", "abduction", "seeds", *(column.title for column in columns), *ends])
     for label, cost in costs.iterrows():
@@ -198,7 +199,7 @@ def _weaknesses(benchmark: Benchmark, summary: pd.DataFrame, costs: pd.DataFrame
 
 def _scores(benchmark: Benchmark, summary: pd.DataFrame, costs: pd.DataFrame) -> dict[str, tuple[pd.Series, int]]:
     """Figures by column and mechanism, with 1 where lower is better and -1 where higher is."""
-    part = summary[(summary["stratum"] == "all units") & (summary["row"] == "model")]
+    part = summary[(summary["stratum"] == ALL) & (summary["row"] == "model")]
     scores: dict[str, tuple[pd.Series, int]] = {}
     for column in _columns(benchmark, part):
         chosen = part[part["metric"] == column.metric]
@@ -213,7 +214,7 @@ def _scores(benchmark: Benchmark, summary: pd.DataFrame, costs: pd.DataFrame) ->
 
 def _protocol(benchmark: Benchmark, part: pd.DataFrame) -> Iterator[str]:
     """Predictors' errors by intervention, with controls, the floor and published figures."""
-    part = part[part["stratum"] == "all units"]
+    part = part[part["stratum"] == ALL]
     queries = [f"do({name})" for name in benchmark.queries]
     metrics = [m for m in dict.fromkeys(part["metric"]) if m.endswith("by predictor")]
     places = [(metric, query) for metric in metrics for query in queries]

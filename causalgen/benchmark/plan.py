@@ -4,7 +4,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-import torch
 from rich.progress import Progress
 
 from ..datasets import Dataset, load
@@ -13,12 +12,14 @@ from ..studies.data_section import DataSource, OwnData
 from ..studies.measurements import MEASUREMENTS, Measurement, find_measurements
 from ..studies.schema import Study
 from ..studies.sources import load_data
+from ..training.device import device_of
 from .settings import SMOKE_ROWS, Benchmark, Cell, Form, check_words, load_benchmark
 from .study import study_benchmark
 
 __all__ = ["BenchmarkOptions", "BenchmarkPlan", "plan_of"]
 
 PROTOCOL_WORDS = ("causalgen", "published")
+DEVICES = ("auto", "cpu", "cuda")
 LEAST_ROWS = 20
 """Fewer test units would be refused only after training, or give no information."""
 
@@ -113,8 +114,8 @@ def plan_of(source: str | Study, options: BenchmarkOptions) -> BenchmarkPlan:
     """The plan of a call; everything that can be refused before training is.
 
     Raises:
-        UnknownNameError: No benchmark, mechanism or protocol of that name.
-        DataError: No seed, a negative one, or one twice; a number is too small; the device does not exist.
+        UnknownNameError: No benchmark, mechanism, protocol or device of that name.
+        DataError: No seed, a negative one, or one twice; a number is too small; this machine lacks the device.
     """
     study = source if isinstance(source, Study) else None
     if study is None:
@@ -125,7 +126,9 @@ def plan_of(source: str | Study, options: BenchmarkOptions) -> BenchmarkPlan:
         benchmark = benchmark.model_copy(update={"protocols": tuple(options.protocols)})
     check_words(benchmark.protocols, PROTOCOL_WORDS, "protocols")
     _check_numbers(options)
-    device = _device(options.device)
+    check_words((options.device,), DEVICES, "devices of a benchmark")
+    # Benchmarks have a form for CPUs and one for CUDA, so "auto" on a Mac means its CPU.
+    device = "cuda" if device_of(options.device).type == "cuda" else "cpu"
     form = benchmark.form(device, smoke=options.smoke)
     if options.rows is not None:
         form = form.model_copy(update={"rows": options.rows})
@@ -140,13 +143,6 @@ def plan_of(source: str | Study, options: BenchmarkOptions) -> BenchmarkPlan:
             cells += [cell, cell.model_copy(update={"tuned": True})] if recipe.tuning else [cell]
     _check_labels(cells)
     return BenchmarkPlan(benchmark, form, device, options.smoke, tuple(cells), study)
-
-
-def _device(device: str) -> str:
-    present = torch.cuda.is_available()
-    if device not in ("auto", "cpu", "cuda") or (device == "cuda" and not present):
-        raise DataError(f"Expected a device that this machine has, cpu or cuda; got '{device}'. Use --device auto.")
-    return "cuda" if device != "cpu" and present else "cpu"
 
 
 def _check_labels(cells: Sequence[Cell]) -> None:

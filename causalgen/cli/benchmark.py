@@ -78,9 +78,15 @@ def benchmark(
 
         try:
             options = BenchmarkOptions(
-                None if mechanisms is None else _words(mechanisms), numbers,
-                None if protocols is None else _words(protocols), rows, epochs, batch_size, device, smoke,
-            )  # fmt: skip
+                mechanisms=None if mechanisms is None else _words(mechanisms),
+                seeds=numbers,
+                protocols=None if protocols is None else _words(protocols),
+                rows=rows,
+                epochs=epochs,
+                batch_size=batch_size,
+                device=device,
+                smoke=smoke,
+            )
             result = run_benchmark(source, folder, options=options, command=["causalgen", *sys.argv[1:]])
         except KeyboardInterrupt as stop:
             typer.echo(

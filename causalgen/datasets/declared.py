@@ -9,7 +9,8 @@ import pandas as pd
 from ..errors import DataError, GraphError, UnknownNameError, nearest
 from ..graph import CausalGraph, Variable
 from .hints import declare_remedy, maybe_missing
-from .kinds import Reading, ReadingFault, out_of_reach, read_values
+from .kinds import Reading, ReadingFault, read_values
+from .precision import out_of_reach
 
 __all__ = ["KINDS", "KindsLike", "TypedColumn", "declare_kinds", "type_column", "type_columns", "with_variables"]
 

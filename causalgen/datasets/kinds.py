@@ -33,7 +33,6 @@ __all__ = [
     "cell_numbers",
     "columns_line",
     "describe",
-    "out_of_reach",
     "plain",
     "refused",
     "read_values",
@@ -57,10 +56,6 @@ LOOKED_AT = 1_000
 """Different words that are examined to recognise dates."""
 EXACT = 2**53
 """Above this, double precision does not hold every whole number."""
-FINEST = 0.01
-"""A precision must distinguish numbers that differ by this share of their spread."""
-SMALLEST, LARGEST = 1e-100, 1e100
-"""Least and greatest spread of numbers whose squares are well within the range of double precision."""
 DATE = re.compile(
     r"\d{4}[-/.](0?[1-9]|1[0-2])([-/.](0?[1-9]|[12]\d|3[01]))?([T ].*)?"
     r"|\d{1,2}[-/.]\d{1,2}[-/.](\d{2}|\d{4})([T ].*)?|\d{1,2}[ -][A-Za-z]{3,9}[ ,-]+\d{2,4}|\d{1,2}:\d{2}(:\d{2})?"
@@ -190,35 +185,6 @@ def plain(item: Any) -> Any:
     """A label as plain Python: a number unchanged, everything else as text without surrounding spaces."""
     item = item.item() if isinstance(item, np.generic) else item
     return item if isinstance(item, bool | int | float | Decimal) else str(item).strip()
-
-
-def out_of_reach(numbers: Array, precision: type = np.float64) -> ReadingFault | None:
-    """The reason why a precision cannot compute with these finite numbers; None if it can.
-
-    Args:
-        numbers: `(rows,)`, at least two of them different.
-        precision: `numpy.float64`, in which effects are estimated, or `numpy.float32`, in which models are trained.
-    """
-    low, high = float(numbers.min()), float(numbers.max())
-    shown = f"{low:.15g} to {high:.15g}"
-    name, limits = ("single", (1e-30, 1e30)) if precision is np.float32 else ("double", (SMALLEST, LARGEST))
-    if max(abs(low), abs(high)) > limits[1]:
-        return ReadingFault(
-            f"{shown}, too large to compute with in {name} precision", f"numbers up to {limits[1]:g}", "rescale them"
-        )
-    if high - low < limits[0]:
-        expected = f"numbers that differ by more than {limits[0]:g}"
-        return ReadingFault(
-            f"{shown}, which differ by too little to compute with in {name} precision", expected, "rescale them"
-        )
-    if float(np.spacing(precision(max(abs(low), abs(high))))) > FINEST * numbers.std():
-        found = f"{shown}, too large for how little they differ"
-        return ReadingFault(
-            found,
-            f"numbers that {name} precision distinguishes",
-            "subtract one number from all of them, or rescale them",
-        )
-    return None
 
 
 def _dense(column: pd.Series) -> pd.Series:

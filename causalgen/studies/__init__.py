@@ -1,9 +1,9 @@
 """Studies: one YAML file, one command, one run folder. Everything is loaded on first use."""
 
-from importlib import import_module
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from ..moved import keep_old_names
+from ..on_use import load_on_use
 
 if TYPE_CHECKING:
     from ..grammar import parse_do
@@ -13,20 +13,15 @@ if TYPE_CHECKING:
 
 __all__ = ["RunFolder", "Study", "load_study", "parse_do", "read_run", "run_study"]
 
-_HOMES = {
-    "RunFolder": "runfolder",
-    "Study": "schema",
-    "load_study": "schema",
-    "parse_do": ".grammar",
-    "read_run": "runfolder",
-    "run_study": "runner",
-}
-
-
-def __getattr__(name: str) -> Any:
-    if name in _HOMES:
-        return getattr(import_module(f".{_HOMES[name]}", __name__), name)
-    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-
-
+load_on_use(
+    __name__,
+    {
+        "RunFolder": "runfolder",
+        "Study": "schema",
+        "load_study": "schema",
+        "parse_do": ".grammar",
+        "read_run": "runfolder",
+        "run_study": "runner",
+    },
+)
 keep_old_names(__name__)

@@ -13,12 +13,10 @@ from .data_section import OwnData
 from .measurements import Measurement
 from .model_on_data import ModelOnData
 from .schema import Study
-from .study_sections import EvaluationPlan
+from .study_sections import MOST_CLASSES, EvaluationPlan
 
 __all__ = ["ReadAttributes", "evaluate_model", "headline", "train_readers"]
 
-MOST_LABELS = 20
-"""Most labels of an attribute that a classifier reads by default."""
 Query = tuple[str, ...]
 
 
@@ -40,7 +38,7 @@ class ReadAttributes:
         asked = study.evaluation
         queried = {name for query in asked.queries for name in query} if isinstance(study.data, OwnData) else set()
         parents = [name for image in graph.images[:1] for name in graph.parents(image) if name in queried]
-        classes = [name for name in parents if len(graph[name].labels or ()) in range(2, MOST_LABELS + 1)]
+        classes = [name for name in parents if len(graph[name].labels or ()) in range(2, MOST_CLASSES + 1)]
         numbers = [name for name in parents if graph[name].kind == "continuous" and name not in study.measurements]
         return cls(
             tuple(classes) if asked.classify is None else asked.classify,

@@ -151,5 +151,5 @@ def _classifier(name: str, score: Score, *, trust_code: bool) -> Measurement:
 
 
 def _read(read: Callable[[Any], NDArray[np.float64]], images: Tensor) -> NDArray[np.float64]:
-    """A reader's values on images `(N, C, H, W)`, read in chunks, `(N,)`."""
-    return np.concatenate([np.asarray(read(part), dtype=np.float64).reshape(-1) for part in images.split(AT_ONCE)])
+    """A reader's values on images `(N, C, H, W)`, `(N,)`."""
+    return np.asarray(read(images), dtype=np.float64).reshape(-1)

@@ -7,7 +7,6 @@ from dataclasses import replace
 from pathlib import Path
 
 import pandas as pd
-import torch
 from rich.progress import Progress
 
 from ..datasets import Dataset
@@ -21,6 +20,7 @@ from ..scm import StructuralCausalModel, save
 from ..scm import load as load_model
 from ..spreadsheets import restored, write_csv
 from ..training import FitConfig, FitResult, TuningConfig, fit, tune_counterfactuals
+from ..training.device import device_of
 from ..training.threads import limited, threads_after
 from .model_on_data import ModelOnData
 from .runfolder import RunFolder
@@ -74,7 +74,7 @@ def fit_model(
     history = folder.tables / "training.csv"
     if folder.finished_step(FIT):
         kept = folder.record["training"]
-        scm = load_model(folder.model, trust_code=folder.trust_code).to(_torch_device(config.device))
+        scm = load_model(folder.model, trust_code=folder.trust_code).to(device_of(config.device))
         return scm, FitResult(_read_history(history), kept["seconds"], kept["best_epochs"], kept.get("threads", {}))
     scm = build()
     result = fit(scm, data, config, out=folder.checkpoints, bars=bars)
@@ -121,9 +121,3 @@ def _read_history(path: Path) -> pd.DataFrame:
             f"Expected the training history of this run in '{path}'; it cannot be read: {error}. "
             "Run again with --fresh."
         ) from None
-
-
-def _torch_device(device: str) -> torch.device:
-    from lightning_fabric import Fabric
-
-    return Fabric(accelerator=device, devices=1).device

@@ -5,7 +5,6 @@ from collections.abc import Sequence
 from dataclasses import asdict, replace
 from typing import TYPE_CHECKING, Any
 
-from ..errors import DataError
 from .schema import Study
 from .study_sections import Effect, TrainingPlan, TrainingStage
 
@@ -61,13 +60,10 @@ def fit_config(plan: TrainingPlan, seed: int = 0, device: str = "auto") -> "FitC
     Raises:
         DataError: This machine has no such device.
     """
-    import torch
-
     from ..training import FitConfig
+    from ..training.device import device_of
 
-    present = {"cuda": torch.cuda.is_available(), "mps": torch.backends.mps.is_available()}
-    if not present.get(device, True):
-        raise DataError(f"Expected a device that this machine has; got '{device}'. Use --device auto.")
+    device_of(device)  # refuse it before the work, not when training starts
     default = FitConfig()
     return FitConfig(
         attributes=_stage(plan.attributes, default.attributes),

@@ -25,6 +25,7 @@ from ..mechanisms.catalog import words_for
 from .few_images import BATCH, image_epochs, image_mechanism
 from .image_size import propose_size
 from .offered_columns import OfferedColumns, propose_group
+from .study_sections import MOST_CLASSES
 
 __all__ = ["Starter", "starter_study"]
 
@@ -33,7 +34,6 @@ LOOKED_AT = 20
 """Number of first images of a table among which a readable size is searched."""
 MOST = 4
 """Number of grids, queries and similar entries to write."""
-MOST_CLASSES = 20
 
 
 @dataclass(frozen=True)

@@ -12,6 +12,7 @@ from .data_section import Count, Scalar, StudySection, scalar
 
 __all__ = [
     "GROUP",
+    "MOST_CLASSES",
     "Curve",
     "Effect",
     "EvaluationPlan",
@@ -27,6 +28,8 @@ __all__ = [
 
 GROUP = "group"
 """The word of a study for the groups of its data set, as clusters of an effect."""
+MOST_CLASSES = 20
+"""Most labels of an attribute that a classifier reads by default."""
 
 
 def _nodes(value: Any) -> Any:

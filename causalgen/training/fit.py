@@ -29,6 +29,7 @@ from ..scm.values import as_tensor
 from .augment import shifted
 from .checkpoint import Checkpoint
 from .config import FitConfig, Stage
+from .device import device_of
 from .memory import in_memory
 from .splitting import splits_of
 from .stage import HistoryRow, NodeTrainer, as_float
@@ -96,7 +97,7 @@ def fit(
         CheckpointError: `out` holds a checkpoint that is corrupted or belongs to another fit.
     """
     config = config or FitConfig()
-    device = fabric_for(config, image=False).device
+    device = device_of(config.device)
     scm.to(device)
     parts = splits_of(scm.graph, data, config.seed)
     train, validation = (_tensors(scm, _part(parts, split)) for split in ("train", "validation"))
@@ -140,13 +141,7 @@ def _not_about_precision(record: logging.LogRecord) -> bool:
 def fabric_for(config: FitConfig, *, image: bool) -> Fabric:
     """Device and precision of a stage; attributes always have 32 bits."""
     logging.getLogger("lightning_fabric.utilities.rank_zero").addFilter(_not_about_precision)
-    try:
-        device = Fabric(accelerator=config.device, devices=1).device
-    except (ValueError, RuntimeError):
-        raise DataError(
-            f"Expected a device that this machine has; got '{config.device}'. Choose 'auto' or 'cpu'."
-        ) from None
-    precision = precision_on(device, config.precision) if image else "32-true"
+    precision = precision_on(device_of(config.device), config.precision) if image else "32-true"
     return Fabric(accelerator=config.device, devices=1, precision=precision)  # type: ignore[arg-type]
 
 

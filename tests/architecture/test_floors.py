@@ -3,6 +3,7 @@
 import subprocess
 import sys
 from pathlib import Path
+from types import ModuleType
 
 import pytest
 
@@ -11,7 +12,7 @@ import causalgen
 from .imports import PACKAGE, UPWARD, imported
 
 FLOORS = {
-    "errors": 0, "typing": 0, "_version": 0, "moved": 0,
+    "errors": 0, "typing": 0, "_version": 0, "moved": 0, "on_use": 0,
     "files": 1, "graph": 1, "morphology": 1, "own_code": 1, "columns": 1, "machine": 1,
     "grammar": 2, "nn": 2, "spreadsheets": 2,
     "mechanisms": 3,
@@ -67,6 +68,12 @@ def test_the_doors_load_nothing_heavy(statement: str) -> None:
         "pydantic",
     }
     assert not heavy & _loaded(statement)
+
+
+@pytest.mark.parametrize("room", [causalgen, causalgen.benchmark, causalgen.studies])
+def test_names_that_load_on_use_are_listed(room: ModuleType) -> None:
+    assert set(room.__all__) <= set(dir(room))
+    assert all(hasattr(room, name) for name in room.__all__)
 
 
 def test_the_graph_room_loads_without_torch() -> None:

@@ -322,7 +322,7 @@ def test_bad_input(result: BenchmarkResult, tmp_path: Path) -> None:
     for name in ("mechanisms", "protocols"):
         with pytest.raises(UnknownNameError, match=f"{name}.*got none"):
             run("morphodigits", tmp_path, **{name: []})
-    with pytest.raises(DataError, match="got 'abacus'"):
+    with pytest.raises(UnknownNameError, match="devices of a benchmark among auto, cpu, cuda; got 'abacus'"):
         run("morphodigits", tmp_path, device="abacus")
     assert not list(tmp_path.iterdir())
     (tmp_path / "thesis.tex").touch()

@@ -9,7 +9,8 @@ from numpy.typing import NDArray
 
 from ...errors import GraphError
 from ...graph import Variable
-from ..kinds import Reading, ReadingFault, out_of_reach, plain, read_values
+from ..kinds import Reading, ReadingFault, plain, read_values
+from ..precision import out_of_reach
 from .declare import Declaration
 from .faults import Faults
 
