@@ -152,6 +152,16 @@ def identify_nested(
     return _FORMULAS[question.estimand](graph, question, measured)
 
 
+def check_binary(graph: CausalGraph, treatment: str, outcome: str) -> None:
+    """Raise if probabilities of causation are asked about a variable that is declared and not binary."""
+    for name in (treatment, outcome):
+        if graph[name].kind not in ("binary", None):
+            raise GraphError(
+                "Expected a binary treatment and a binary outcome for probabilities of causation; "
+                f"'{name}' is {graph[name].kind}. Recode it into two labels."
+            )
+
+
 def select_mediators(graph: CausalGraph, question: NestedQuestion, *, observed: Collection[str]) -> tuple[str, ...]:
     """The mediators of the question, or every observed variable on a causal path, checked.
 
@@ -243,12 +253,7 @@ def _treated(graph: CausalGraph, question: NestedQuestion, measured: tuple[str, 
 
 def _causation(graph: CausalGraph, question: NestedQuestion, measured: tuple[str, ...]) -> NestedEstimand:
     x, y = question.treatment, question.outcome
-    for name in (x, y):
-        if graph[name].kind not in ("binary", None):
-            raise GraphError(
-                "Expected a binary treatment and a binary outcome for probabilities of causation; "
-                f"'{name}' is {graph[name].kind}. Recode it into two labels."
-            )
+    check_binary(graph, x, y)
     effect = identify(graph, treatment=x, outcome=y, observed=measured)
     return NestedEstimand("causation", "bounds", x, y, adjustment=effect.adjustment, required=tuple(effect.assumptions))
 

@@ -28,6 +28,7 @@ __all__ = [
     "probability_of_causation",
 ]
 
+BOUNDS_NOTE = "Tian and Pearl's bounds. The interval is the bounds themselves, without their sampling error."
 ASKED = ("contrast", "mediators", "paths", "edges")
 
 
@@ -62,4 +63,4 @@ def bound_probabilities_of_causation(*source: Any, **given: Any) -> NestedAnswer
     """Probabilities of causation from a table, whose low and high are the bounds, as they were."""
     answer = _call(estimate_nested, "causation")(*source, **given)
     rows = [replace(row, low=row.bounds[0], high=row.bounds[1]) for row in answer.effects if row.bounds]
-    return replace(answer, effects=tuple(rows))
+    return replace(answer, effects=tuple(rows), note=BOUNDS_NOTE)

@@ -16,9 +16,11 @@ import pandas as pd
 import torch
 from torch import Tensor
 
-from ..errors import DataError, GraphError, NotIdentifiableError
+from ..effects.settings import check_level
+from ..errors import DataError, NotIdentifiableError
 from ..graph import NestedEstimand, NestedQuestion, causation_bounds, identify_nested
-from ..graph.nested import select_mediators, select_paths
+from ..graph.adjustment import check_pair
+from ..graph.nested import check_binary, select_mediators, select_paths
 from ..graph.nested_estimand import COMPARED, definitions
 from ..graph.paths import Path
 from ..scm import StructuralCausalModel, ancestral_model
@@ -65,7 +67,8 @@ def simulate_nested(
         seed: Seed.
 
     Raises:
-        GraphError: Treatment equals outcome, there is no mediator between them, or a path is not in the graph.
+        GraphError: Treatment equals outcome, there is no mediator between them, a path is not in the graph, or a variable
+            that must be binary is not.
         UnknownNameError, DataError, SupportError, MissingValueError: A name or value that does not fit.
         AbductionError: A mechanism that the question recomputes for observed units cannot abduct.
     """
@@ -123,21 +126,15 @@ class _Worlds:
 
     def check(self, level: float) -> None:
         graph, x, y, contrast = self.scm.graph, self.question.treatment, self.question.outcome, self.question.contrast
-        if graph.require(x) == graph.require(y):
-            raise GraphError(f"Expected two different variables as treatment and outcome; got '{x}' for both.")
-        if self.question.estimand == "causation" and not graph[x].kind == graph[y].kind == "binary":
-            other = x if graph[x].kind != "binary" else y
-            raise DataError(
-                "Expected a binary treatment and a binary outcome for probabilities of causation; "
-                f"'{other}' is {graph[other].kind}. Recode it into two labels."
-            )
+        check_pair(graph, x, y)
+        check_level(level)
+        if self.question.estimand == "causation":
+            check_binary(graph, x, y)
         if graph[y].kind not in ("continuous", "binary"):
             raise DataError(
                 f"Expected a continuous or binary outcome; '{y}' is {graph[y].kind}. Ask for an attribute measured on "
                 "it, or for one label recoded as binary."
             )
-        if not 0 < level < 1:
-            raise DataError(f"Expected level between 0 and 1, such as 0.95; got {level!r}.")
         if self.factual is None and self.particles is not None:
             raise DataError(
                 f"Expected particles with factual units, whose noise is not known; got particles={self.particles} without. "

@@ -36,14 +36,18 @@ def mediation_findings(asked: Mediation, model: ModelOnData, readers: ImageReade
         "table": lambda: estimate_nested(graph, table, question, cluster=asked.cluster, **options),
         "model": lambda: simulate_nested(_model_of(model.scm, asked.outcome), question, **options),
     }
-    answers, notes = [], []
+    answers, notes, truth = [], [], dict[str, float]()
     for source, answer in sources.items():
         try:
             answers.append(answer())
         except (AbductionError, DataError, NotIdentifiableError, SupportError) as error:
             notes.append(f"The {source} gives no answer: {error}")
+    try:
+        truth = _truth(data, question)
+    except (DataError, SupportError, NotIdentifiableError) as error:
+        notes.append(f"The generator gives no answer: {error}")
     unit = answers[0].outcome_unit if answers else ""
-    return MediationFindings(title(question, asked.contrast, unit), answers, _truth(data, question), notes)
+    return MediationFindings(title(question, asked.contrast, unit), answers, truth, notes)
 
 
 def _model_of(scm: StructuralCausalModel, outcome: str) -> StructuralCausalModel:
@@ -68,9 +72,6 @@ def _truth(data: Dataset, question: NestedQuestion) -> dict[str, float]:
         found = world(direct, kept) if kept else plain[direct]
         return float(found[y].double().mean())
 
-    try:
-        mediators = select_mediators(graph, question, observed=graph.attributes)
-        plain = {level: world(level, question.settings) for level in "ab"}
-        return {name: mean(*b) - mean(*a) for name, (b, a) in COMPARED[question.estimand].items()}
-    except (DataError, SupportError, NotIdentifiableError):
-        return {}
+    mediators = select_mediators(graph, question, observed=graph.attributes)
+    plain = {level: world(level, question.settings) for level in "ab"}
+    return {name: mean(*b) - mean(*a) for name, (b, a) in COMPARED[question.estimand].items()}

@@ -292,6 +292,7 @@ def test_particles_average_over_the_posterior() -> None:
         ({"n": 1}, DataError, "at least two units"),
         ({"particles": 5}, DataError, "got particles=5 without"),
         ({"level": 95}, DataError, "between 0 and 1"),
+        ({"level": "95%"}, DataError, "between 0 and 1"),
         ({"factual": {"x": [1.0]}}, MissingValueError, "got none for z, l, m, y"),
         ({"factual": {"xx": [1.0]}}, UnknownNameError, "got 'xx'"),
         ({"factual": [1.0]}, DataError, "mapping or data frame; got list"),
@@ -303,7 +304,7 @@ def test_bad_questions_get_one_clear_message(change: dict, error: type[Exception
 
 
 def test_other_bad_questions_get_one_clear_message() -> None:
-    with pytest.raises(DataError, match="'x' is continuous"):
+    with pytest.raises(GraphError, match="'x' is continuous"):
         probability_of_causation(linear(), **CONTRAST)
     with pytest.raises(GraphError, match="got x -> m, which is none"):
         path_specific_effect(linear(), **CONTRAST, paths="x -> m -> y")

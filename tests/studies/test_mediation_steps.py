@@ -9,7 +9,7 @@ import pytest
 import torch
 
 from causalgen.datasets import Dataset
-from causalgen.errors import StudyError
+from causalgen.errors import StudyError, SupportError
 from causalgen.graph import CausalGraph, Variable
 from causalgen.reports import ReportContent, write_report
 from causalgen.scm import StructuralCausalModel
@@ -80,8 +80,10 @@ def test_table_model_and_generator_agree(model: ModelOnData, tmp_path: Path) -> 
     assert (tmp_path / "tables" / "mediation-1-x-y.csv").exists()
 
 
-def test_a_source_without_an_answer_is_noted(model: ModelOnData, tmp_path: Path) -> None:
-    """A score is no variable of the model; a recanting witness hides the effect along a path from the table."""
+def test_a_source_without_an_answer_is_noted(
+    model: ModelOnData, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A score is no variable of the model, a continuous treatment has no treated in a table, a generator may refuse."""
     of_score = mediation_findings(Mediation(**ASKED | {"outcome": "shade"}, mediators="m"), model, READERS)
     assert [answer.source for answer in of_score.answers] == ["table"]
     assert of_score.answers[0]["total indirect"].value == pytest.approx(15, abs=3)
@@ -90,6 +92,13 @@ def test_a_source_without_an_answer_is_noted(model: ModelOnData, tmp_path: Path)
     by_model = mediation_findings(treated, model, READERS)
     assert [answer.source for answer in by_model.answers] == ["model"]
     assert by_model.answers[0].effects[0].value == pytest.approx(3.7, abs=0.3)
+
+    def refuse(*_: object) -> None:
+        raise SupportError("Expected x within its support.")
+
+    monkeypatch.setattr(Generator, "attributes", refuse)
+    untold = mediation_findings(Mediation(**ASKED, estimand="controlled", mediators={"m": 0}), model, READERS)
+    assert untold.notes == ["The generator gives no answer: Expected x within its support."]
     neither = mediation_findings(Mediation(**ASKED | {"outcome": "shade"}, estimand="treated"), model, READERS)
     assert len(neither.notes) == 2
     page = write_report(tmp_path, ReportContent("made", "Why?", model.graph, mediation=[neither])).read_text("utf-8")
