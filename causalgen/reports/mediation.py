@@ -8,19 +8,27 @@ from typing import TYPE_CHECKING, Any
 import pandas as pd
 
 from ..graph import CausalGraph
-from ..graph.nested_estimand import join
+from ..graph.nested_estimand import ESTIMANDS, join
+from .citations import cite
 from .folder import Group, ReportFolder, Row, Table
 from .forest_plot import forest_figure
 from .graph_plot import plot_graph
 from .parts import Formula, Page, Part, Section
 from .render import Format, render
 from .style import number, with_interval
-from .words import READING
+from .words import NESTED_READING, READING
 
 if TYPE_CHECKING:
     from ..mediation import NestedAnswer, NestedEffect
 
-__all__ = ["MediationFindings", "mediation_answer", "mediation_parts", "what_changes", "write_mediation_report"]
+__all__ = [
+    "MediationFindings",
+    "mediation_answer",
+    "mediation_keys",
+    "mediation_parts",
+    "what_changes",
+    "write_mediation_report",
+]
 
 FILES: dict[Format, str] = {"html": "mediation.html", "markdown": "mediation.md", "latex": "mediation.tex"}
 KINDS = {"table": "adjusted", "model": "comparison"}
@@ -96,7 +104,10 @@ def mediation_parts(findings: MediationFindings, number: int, folder: ReportFold
         return [Part(heading=findings.title, alert="No answer", points=[(text, "") for text in findings.notes])]
     first = findings.answers[0]
     name = f"mediation-{number}-{first.question.treatment}-{first.question.outcome}"
-    numbers = Part(heading=findings.title, tables=[_table(findings, folder.table(findings.to_frame(), name))])
+    reading = NESTED_READING[first.question.estimand]
+    numbers = Part(
+        heading=findings.title, text=reading, tables=[_table(findings, folder.table(findings.to_frame(), name))]
+    )
     if all(effect.bounds is None for effect in first.effects):
         frame = _forest_rows(findings)
         unit = f" [{first.outcome_unit}]" if first.outcome_unit else ""
@@ -123,6 +134,11 @@ def mediation_parts(findings: MediationFindings, number: int, folder: ReportFold
     return [*parts, ticks, formula, Part(fold="How the numbers arise", points=sources)]
 
 
+def mediation_keys(findings: MediationFindings) -> set[str]:
+    """Keys of `CITATIONS` for the methods behind the answers."""
+    return {key for answer in findings.answers for key in ("causality", ESTIMANDS[answer.question.estimand])}
+
+
 def write_mediation_report(
     folder: str | Path, findings: MediationFindings, *, graph: CausalGraph | None = None
 ) -> dict[Format, Path]:
@@ -135,10 +151,12 @@ def write_mediation_report(
         RunFolderError: The folder cannot be written.
     """
     root = ReportFolder(folder)
-    sections = [Section("mediation", "The answer", mediation_parts(findings, 1, root), READING["mediation"])]
+    sections = [Section("mediation", "The answer", mediation_parts(findings, 1, root))]
     if graph is not None:
         picture = root.picture(plot_graph(graph), "graph", f"Causal graph: {graph}.", "The assumed causal graph.")
         sections.append(Section("graph", "The graph", [Part(pictures=[picture], small=False)], READING["graph"]))
+    if findings.answers:
+        sections.append(Section("methods", "Methods to cite", [Part(works=cite(mediation_keys(findings)))]))
     page = Page(findings.title, "", sections, sentences=[mediation_answer(findings)])
     return {form: root.write(file, render(page, form).encode()) for form, file in FILES.items()}
 

@@ -16,7 +16,7 @@ from .graph_plot import plot_graph
 from .image_changes import change_table
 from .images import plot_samples
 from .marginals import plot_data
-from .mediation import mediation_parts
+from .mediation import mediation_keys, mediation_parts
 from .metric_plot import plot_metrics
 from .parts import Part, Section
 from .tables import (
@@ -185,7 +185,7 @@ def _mediation(content: ReportContent, folder: ReportFolder) -> Section:
         for number, findings in enumerate(content.mediation, start=1)
         for part in mediation_parts(findings, number, folder)
     ]
-    return Section("mediation", "Direct and indirect effects", parts, READING["mediation"])
+    return Section("mediation", "Direct and indirect effects", parts)
 
 
 def _assumptions(content: ReportContent) -> Section:
@@ -228,4 +228,6 @@ def _works(content: ReportContent) -> list[Citation]:
         keys |= {"ssim"} if "ssim" in measured else set()
     for findings in content.effects:
         keys |= effect_keys(findings)
+    for nested in content.mediation:
+        keys |= mediation_keys(nested)
     return [*cite(keys), *content.citations]

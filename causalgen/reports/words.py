@@ -4,11 +4,12 @@ from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING
 
 from ..graph import CausalGraph
+from ..graph.nested_estimand import EstimandName
 
 if TYPE_CHECKING:
     from .content import MechanismSummary
 
-__all__ = ["ABDUCTION", "POPULATIONS", "P_VALUE", "READING", "identification"]
+__all__ = ["ABDUCTION", "POPULATIONS", "P_VALUE", "NESTED_READING", "READING", "identification"]
 
 ABDUCTION = {
     "bijective": "exact: one noise value explains the unit",
@@ -55,13 +56,25 @@ READING = {
     "share a source.",
     "effects": "An effect compares two interventions on the whole population; it is not the counterfactual of one unit. The "
     "graph and the data determine it under the assumptions listed below.",
-    "mediation": "A total effect is the sum of the natural direct effect, with the mediators as they would be under a, and the "
-    "total indirect effect, which passes through the mediators. Natural and path-specific effects compare two worlds of the "
-    "same unit. No experiment shows both, so these effects rest on assumptions that cannot be tested.",
     "confounding": "No table shows a confounder that was not recorded. It can show how strong a hidden common cause of "
     "treatment and outcome would have to be, compared with the recorded causes.",
 }
 """How to read each section."""
+
+NESTED_READING: dict[EstimandName, str] = {
+    "natural": "A total effect is the sum of the natural direct effect, with the mediators as they would be under a, and the "
+    "total indirect effect, which passes through the mediators. The parts compare two worlds of the same unit. No "
+    "experiment shows both, so they rest on assumptions that cannot be tested.",
+    "controlled": "A controlled direct effect compares b with a while the mediators are set to the same values in every unit. "
+    "An experiment that sets both can test it.",
+    "path": "A path-specific effect lets b act along the named paths and a along all others, and compares this with a along "
+    "all paths. No experiment shows both worlds of one unit, so it rests on assumptions that cannot be tested.",
+    "treated": "An effect on the treated compares b with a among the units that have b. It can differ from the effect on all "
+    "units.",
+    "causation": "A probability of causation is about the outcomes of one unit with and without the treatment. No unit shows "
+    "both, so data only bound it; a value under monotonicity holds if the treatment never prevents the outcome.",
+}
+"""How to read the answer to a nested question."""
 
 MEANING = {
     "identified under assumptions": "The data determine the answer if the assumption holds; they cannot show whether it does.",

@@ -7,6 +7,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from causalgen.reports.words import NESTED_READING
+
 from .conftest import Command
 
 GRAPH = "age -> {drug, cured}; drug -> visits -> pressure -> cured; drug -> {pressure, cured}"
@@ -58,18 +60,28 @@ def test_an_effect_is_split_printed_and_reported(causalgen: Command, clinic: Pat
 
 
 @pytest.mark.parametrize(
-    ("options", "names"),
+    ("options", "names", "cited"),
     [
-        (["--estimand", "controlled", "--mediator", "visits=4", "--mediator", "pressure=115"], ["controlled direct"]),
-        (["--estimand", "path", "--path", "drug -> visits -> pressure -> cured"], ["path-specific"]),
-        (["--estimand", "treated", "--cluster", "Ward no"], ["effect on the treated"]),
+        (
+            ["--estimand", "controlled", "--mediator", "visits=4", "--mediator", "pressure=115"],
+            ["controlled direct"],
+            "J. Pearl",
+        ),
+        (["--estimand", "path", "--path", "drug -> visits -> pressure -> cured"], ["path-specific"], "longitudinal"),
+        (["--estimand", "treated", "--cluster", "Ward no"], ["effect on the treated"], "J. Pearl"),
     ],
     ids=["controlled", "path", "treated"],
 )
-def test_other_questions_and_json(causalgen: Command, clinic: Path, options: list[str], names: list[str]) -> None:
-    done = causalgen("mediation", clinic, *ASKED, *options, "--json")
+def test_other_questions_and_json(
+    causalgen: Command, clinic: Path, tmp_path: Path, options: list[str], names: list[str], cited: str
+) -> None:
+    done = causalgen("mediation", clinic, *ASKED, *options, "--json", "--out", tmp_path)
     assert done.exit_code == 0, done.stderr
     assert [effect["name"] for effect in json.loads(done.stdout)["effects"]] == names
+    page = (tmp_path / "mediation.md").read_text(encoding="utf-8")
+    assert NESTED_READING[options[1]] in page
+    assert "A total effect is the sum" not in page
+    assert cited in page.partition("Methods to cite")[2]
 
 
 @pytest.mark.parametrize(

@@ -11,6 +11,7 @@ from causalgen.errors import DataError, GraphError, NotIdentifiableError, Unknow
 from causalgen.graph import CausalGraph, Variable
 from causalgen.mediation import NestedQuestion, estimate_nested
 from causalgen.mediation import scores as scores_module
+from causalgen.reports.mediation import MediationFindings, write_mediation_report
 
 MEDIATION = CausalGraph("z -> {x, m, y}; x -> m -> y; x -> y")
 NAMES = ("total", "natural direct", "total indirect", "natural indirect")
@@ -267,7 +268,7 @@ def responders(rows, seed):
     return pd.DataFrame({"z": z, "x": x, "y": np.where(x, with_it, without)}), without, with_it
 
 
-def test_bounds_of_causation_hold_the_truth():
+def test_bounds_of_causation_hold_the_truth(tmp_path):
     """Estimand: PN, PS, PNS. The interval covers the bounds, and these the truth."""
     table, without, with_it = responders(4_000, 12)
     graph = CausalGraph("z -> {x, y}; x -> y", [Variable(name, "binary") for name in "zxy"])
@@ -280,6 +281,11 @@ def test_bounds_of_causation_hold_the_truth():
         assert row.bounds[1] - row.bounds[0] > 0.05
     assert report["PNS"].monotone == pytest.approx(0.2, abs=0.04)  # 0.35 respond less 0.15 harmed
     assert "monotonicity" in report.reading
+    pages = write_mediation_report(tmp_path, MediationFindings(report.title, [report]))
+    page = pages["markdown"].read_text(encoding="utf-8")
+    assert page.count("; under monotonicity 0.") == 6  # three in the answer, three in the table
+    assert "data only bound it" in page
+    assert "J. Tian, J. Pearl" in page
 
 
 def test_bounds_of_few_rows_do_not_cross():

@@ -77,6 +77,7 @@ def test_table_model_and_generator_agree(model: ModelOnData, tmp_path: Path) -> 
     assert "Natural effects of x on y" in page
     assert re.search(r"Setting x to \S+ instead of \S+ changes the mean of y by .*: .* directly and .* through m", page)
     assert "Cross-world independence" in page
+    assert "Tchetgen Tchetgen" in page
     assert (tmp_path / "tables" / "mediation-1-x-y.csv").exists()
 
 
