@@ -16,6 +16,7 @@ from pydantic import (
 from pydantic_core import PydanticCustomError
 
 from ..errors import StudyError
+from ..moved import keep_old_names
 from ..own_code import code_near
 from .data_section import OwnData, Source, StudySection
 from .schema_errors import study_error
@@ -156,3 +157,6 @@ def load_study(path: Path | str, *, trust_code: bool = False) -> Study:
     study = study.below(Path(path).parent)
     study._source, study._trust_code = source, trust_code
     return study
+
+
+keep_old_names(__name__)

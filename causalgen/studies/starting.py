@@ -22,6 +22,7 @@ from ..datasets.table.words import count_words, missing_words
 from ..graph import Variable
 from ..graph.parse import read_edges
 from ..mechanisms.catalog import words_for
+from ..moved import keep_old_names
 from .few_images import BATCH, image_epochs, image_mechanism
 from .image_size import propose_size
 from .offered_columns import OfferedColumns, propose_group
@@ -243,3 +244,6 @@ def _flow(value: Any) -> str:
     if isinstance(value, str) and value.isidentifier() and yaml.safe_load(value) == value:
         return value
     return json.dumps(value, ensure_ascii=False)
+
+
+keep_old_names(__name__)
