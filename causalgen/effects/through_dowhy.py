@@ -21,7 +21,7 @@ from .bootstrap import bootstrap_interval
 from .diagnostics.refuters import refute
 from .estimators.adjustment import TARGET_UNITS
 from .estimators.linear import LinearAdjustment
-from .estimators.methods import Method, check_method_names, check_table, choose_methods
+from .estimators.methods import METHODS, Method, check_method_names, check_table, choose_methods
 from .identification import (
     adjusted_estimand,
     dowhy_estimand,
@@ -42,8 +42,6 @@ STRONG_INSTRUMENT = 10
 LEAST_RESAMPLES = 100
 LEAST_IN_TAILS = 4  # resamples beyond the ends of a bootstrap interval, both sides together
 NAIVE = "naive"
-LINEAR = ("linear adjustment", "double machine learning")
-"""Methods whose effect of a continuous treatment is one slope times the contrast."""
 NAIVE_NOTES = {
     "binary": "Difference of the two groups' means, unadjusted: an association. Robust interval (HC1).",
     "categorical": "Difference of the two groups' means, unadjusted: an association. Robust interval (HC1).",
@@ -227,7 +225,8 @@ def _estimate(
 
 def _caution(source: str, table: EncodedTable) -> str:
     """The caution for a method linear in a continuous treatment: it approximates a curve by a straight line."""
-    if table.kind != "continuous" or source not in LINEAR:
+    linear = METHODS[source].linear if source in METHODS else "never"
+    if table.kind != "continuous" or linear == "never" or (linear == "unbounded outcomes" and table.bounds is not None):
         return ""
     reason = "" if table.bounds is None else ", and this outcome, which has limits, follows a curve"
     return f"a straight-line approximation{reason}"

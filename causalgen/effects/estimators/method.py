@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Literal
 
 from dowhy.causal_identifier import IdentifiedEstimand
 
@@ -30,6 +31,7 @@ class Method:
         sampling: Why it refuses sampling weights; empty where it accepts them.
         joint: Whether it can hold fixed the columns that a contrast of several treatments, one continuous, does not move.
         clustering: Why it refuses clusters; empty where it accepts them.
+        linear: For which outcomes it approximates the effect of a continuous treatment by a straight line.
     """
 
     kinds: tuple[str, ...]
@@ -44,3 +46,4 @@ class Method:
     sampling: str = ""
     clustering: str = ""
     joint: bool = False
+    linear: Literal["never", "unbounded outcomes", "always"] = "never"

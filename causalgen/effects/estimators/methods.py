@@ -35,6 +35,7 @@ METHODS: dict[str, Method] = {
         populations=("whole", "overlap", "treated", "control"),
         default=True,
         joint=True,
+        linear="always",
     ),
     "generalized linear adjustment": Method(
         kinds=ALL,
@@ -91,6 +92,7 @@ METHODS: dict[str, Method] = {
         note="Partially linear model: flexible in the adjustment set, cross-fitted over 5 folds, linear in the "
         "treatment. Where the effect is not linear it is the slope averaged over rows with weights (t - E[t | z])^2, "
         "times the difference of the contrast's values. Influence-function interval.",
+        linear="always",
     ),
     "causal forest": Method(
         kinds=("binary", "continuous"),
@@ -100,6 +102,7 @@ METHODS: dict[str, Method] = {
         intervals=("analytic",),
         sampling="econml weighs rows when it fits the forest, and not when it averages the effects",
         clustering="econml keeps clusters together when it fits, and its interval takes rows as independent all the same",
+        linear="always",
     ),
     "instrumental variables": Method(
         kinds=("binary", "continuous"),

@@ -1,5 +1,7 @@
 """Estimators of other libraries, by word: DoWhy's own, and EconML's through DoWhy."""
 
+from typing import Literal
+
 from dowhy.causal_identifier import IdentifiedEstimand
 
 from ..table import EncodedTable
@@ -42,6 +44,7 @@ def _method(
     *,
     stated: bool = False,
     identified: str = "backdoor",
+    linear: Literal["never", "unbounded outcomes", "always"] = "never",
 ) -> Method:
     beside = {"instrument": INSTRUMENT, "frontdoor": MEDIATOR}.get(identified, "")
     return Method(
@@ -53,6 +56,7 @@ def _method(
         intervals=("analytic", "bootstrap") if stated else ("bootstrap",),
         sampling=SAMPLING,
         clustering=CLUSTERING,
+        linear=linear,
     )
 
 
@@ -66,12 +70,12 @@ FOREIGN: dict[str, Method] = {
         (
             "dowhy:linear_regression",
             ("DoWhy's linear regression on treatment and adjustment set. Its interval assumes equal variance.", EITHER),
-            {"stated": True},
+            {"stated": True, "linear": "always"},
         ),
         (
             "dowhy:generalized_linear_model",
             ("DoWhy's generalised linear model, logistic for an outcome of 0 and 1 and else linear.", EITHER),
-            {},
+            {"linear": "unbounded outcomes"},
         ),
         (
             "dowhy:propensity_score_weighting",
@@ -122,15 +126,23 @@ FOREIGN: dict[str, Method] = {
         (
             "dowhy:two_stage_regression",
             ("DoWhy's two-stage regression through one mediator, both stages linear.", EITHER),
-            {"identified": "frontdoor"},
+            {"identified": "frontdoor", "linear": "always"},
         ),
-        ("econml:dml.LinearDML", (_dml("the effect linear in the covariates"), EITHER), {"stated": True}),
+        (
+            "econml:dml.LinearDML",
+            (_dml("the effect linear in the covariates"), EITHER),
+            {"stated": True, "linear": "always"},
+        ),
         (
             "econml:dml.SparseLinearDML",
             (_dml("the effect sparse and linear in the covariates"), EITHER),
-            {"stated": True},
+            {"stated": True, "linear": "always"},
         ),
-        ("econml:dml.CausalForestDML", (_dml("the effect a forest of the covariates"), EITHER), {"stated": True}),
+        (
+            "econml:dml.CausalForestDML",
+            (_dml("the effect a forest of the covariates"), EITHER),
+            {"stated": True, "linear": "always"},
+        ),
         (
             "econml:dr.LinearDRLearner",
             ("EconML's doubly robust learner through DoWhy, the effect linear. EconML's interval.", BINARY),
