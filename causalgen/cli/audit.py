@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from .failures import failures
-from .options import TrustCode
+from .options import Level, TrustCode
 from .terminal import print_table
 from .threads import Threads, cap_threads
 
@@ -66,7 +66,7 @@ def audit(
     particles: Annotated[
         int | None, typer.Option(min=1, help="Draws of each unit's noise.", show_default="4 where it is uncertain")
     ] = None,
-    level: Annotated[float, typer.Option(help="Level of the intervals.")] = 0.95,
+    level: Level = 0.95,
     seed: Annotated[int, typer.Option(min=0, help="Seed of units, abduction and bootstrap.")] = 0,
     trust_code: TrustCode = False,
     trust_pickle: Annotated[bool, typer.Option("--trust-pickle", hidden=True)] = False,

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any, NamedTuple
 import typer
 
 from .failures import failures
+from .options import Cluster, Kinds, TableSeed
 from .tables import kinds, names
 from .terminal import print_table
 from .threads import Threads, cap_threads
@@ -55,13 +56,8 @@ def discover(
         str | None, typer.Option(help="Columns to search, such as 'a, b, c'.", show_default="all")
     ] = None,
     discrete: Annotated[str | None, typer.Option(help="Columns of numbers that are codes, such as 'a, b'.")] = None,
-    kind: Annotated[
-        list[str] | None,
-        typer.Option(
-            help="What a column is: clinic=categorical, or continuous, binary, ordinal.", show_default="by its values"
-        ),
-    ] = None,
-    group: Annotated[str | None, typer.Option(help="Column that names the cluster of each row.")] = None,
+    kind: Kinds = None,
+    group: Cluster = None,
     tiers: Annotated[str | None, typer.Option(help="Order in time, such as 'a, b; c; d'.")] = None,
     ordered: Annotated[bool, typer.Option("--ordered", help="Take the order of the compared graph as tiers.")] = False,
     require: Annotated[list[str] | None, typer.Option(help="Required edges: 'a -> b'.")] = None,
@@ -74,7 +70,7 @@ def discover(
     alpha: Annotated[float | None, typer.Option(help="Level of the tests.", show_default="0.01")] = None,
     bootstrap: Annotated[int, typer.Option(min=0, help="Resamples for the frequencies of edges.")] = 0,
     jobs: Annotated[int | None, typer.Option(min=1, help="Processes for the resamples.", show_default="1")] = None,
-    seed: Annotated[int, typer.Option(min=0, max=2**32 - 1, help="Seed of everything random.")] = 0,
+    seed: TableSeed = 0,
     out: Annotated[Path | None, typer.Option(help="Folder for the tables, as CSV and JSON, and a drawing.")] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON instead of tables.")] = False,
     threads: Threads = None,

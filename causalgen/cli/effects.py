@@ -1,13 +1,12 @@
 """`causalgen effects`: the effect of one column of a table on another, with every check of it."""
 
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from .failures import failures
 from .further import cuts, doses, proxies
-from .options import AsJson
+from .options import AsJson, AssumedGraph, Cluster, Kinds, Level, Outcome, ReportOut, TableFile, TableSeed
 from .tables import kinds, names, sides, table_of, treatments
 from .terminal import print_json
 from .threads import Threads, cap_threads
@@ -23,21 +22,15 @@ __all__ = ["effects"]
 
 
 def effects(
-    table: Annotated[Path, typer.Argument(help="A .csv or .parquet file, one row per unit.", show_default=False)],
-    graph: Annotated[
-        str,
-        typer.Option(
-            help="The assumed graph: 'age -> {dose, health}; dose -> health', or a file (DOT, GML, GraphML, YAML, JSON).",
-            show_default=False,
-        ),
-    ],
+    table: TableFile,
+    graph: AssumedGraph,
     treatment: Annotated[
         list[str],
         typer.Option(
             help="The column that is set; repeat the option, or join names by commas, for several.", show_default=False
         ),
     ],
-    outcome: Annotated[str, typer.Option(help="The column that responds.", show_default=False)],
+    outcome: Outcome,
     contrast: Annotated[
         tuple[str, str],
         typer.Option(
@@ -57,14 +50,9 @@ def effects(
     instrument: Annotated[
         str | None, typer.Option(help="An instrument of the graph, in place of adjustment.", show_default="none")
     ] = None,
-    cluster: Annotated[str | None, typer.Option(help="Column that names the cluster of each row.")] = None,
+    cluster: Cluster = None,
     weights: Annotated[str | None, typer.Option(help="Column of sampling weights.")] = None,
-    kind: Annotated[
-        list[str] | None,
-        typer.Option(
-            help="What a column is: clinic=categorical, or continuous, binary, ordinal.", show_default="by its values"
-        ),
-    ] = None,
+    kind: Kinds = None,
     negative_controls: Annotated[
         str | None, typer.Option(help="Columns that the treatment does not act on, such as 'a, b'.")
     ] = None,
@@ -92,9 +80,9 @@ def effects(
         bool, typer.Option("--doubt/--no-doubt", help="Examine hidden confounding, balance and the graph.")
     ] = True,
     simulations: Annotated[int, typer.Option(min=0, help="Simulated tables per refuter; 0 for no refuters.")] = 30,
-    level: Annotated[float, typer.Option(help="Level of the intervals.")] = 0.95,
-    seed: Annotated[int, typer.Option(min=0, max=2**32 - 1, help="Seed of everything random.")] = 0,
-    out: Annotated[Path | None, typer.Option(help="Folder for the report.")] = None,
+    level: Level = 0.95,
+    seed: TableSeed = 0,
+    out: ReportOut = None,
     formats: Annotated[
         str | None, typer.Option(help="Of html, markdown, latex, notebook, csv.", show_default="all")
     ] = None,

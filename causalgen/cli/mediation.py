@@ -1,13 +1,12 @@
 """`causalgen mediation`: direct and indirect effects of a column, its effect on the treated, and the causes of an outcome."""
 
 from enum import StrEnum
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from .failures import failures
-from .options import AsJson
+from .options import AsJson, AssumedGraph, Cluster, Kinds, Level, Outcome, ReportOut, TableFile, TableSeed
 from .tables import kinds, table_of, treatments
 from .terminal import print_files, print_json
 from .threads import Threads, cap_threads
@@ -29,16 +28,10 @@ class EstimandWord(StrEnum):
 
 
 def mediation(
-    table: Annotated[Path, typer.Argument(help="A .csv or .parquet file, one row per unit.", show_default=False)],
-    graph: Annotated[
-        str,
-        typer.Option(
-            help="The assumed graph: 'age -> {dose, health}; dose -> health', or a file (DOT, GML, GraphML, YAML, JSON).",
-            show_default=False,
-        ),
-    ],
+    table: TableFile,
+    graph: AssumedGraph,
     treatment: Annotated[str, typer.Option(help="The column that is set.", show_default=False)],
-    outcome: Annotated[str, typer.Option(help="The column that responds.", show_default=False)],
+    outcome: Outcome,
     contrast: Annotated[
         tuple[str, str], typer.Option(help="Two values: the effect is of the second against the first.")
     ],
@@ -62,16 +55,11 @@ def mediation(
         list[str] | None,
         typer.Option(help="An active path, such as 'dose -> weight -> health'; repeat the option for several."),
     ] = None,
-    cluster: Annotated[str | None, typer.Option(help="Column that names the cluster of each row.")] = None,
-    kind: Annotated[
-        list[str] | None,
-        typer.Option(
-            help="What a column is: clinic=categorical, or continuous, binary, ordinal.", show_default="by its values"
-        ),
-    ] = None,
-    level: Annotated[float, typer.Option(help="Level of the intervals.")] = 0.95,
-    seed: Annotated[int, typer.Option(min=0, max=2**32 - 1, help="Seed of everything random.")] = 0,
-    out: Annotated[Path | None, typer.Option(help="Folder for the report.")] = None,
+    cluster: Cluster = None,
+    kind: Kinds = None,
+    level: Level = 0.95,
+    seed: TableSeed = 0,
+    out: ReportOut = None,
     as_json: AsJson = False,
     threads: Threads = None,
 ) -> None:

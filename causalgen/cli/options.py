@@ -1,4 +1,4 @@
-"""Options common to the commands that query a fitted model."""
+"""Options common to several commands: those that query a fitted model, and those that read a table."""
 
 import re
 from collections.abc import Iterable
@@ -9,9 +9,17 @@ import typer
 
 __all__ = [
     "AsJson",
+    "AssumedGraph",
+    "Cluster",
     "Do",
+    "Kinds",
+    "Level",
+    "Outcome",
+    "ReportOut",
     "RunArgument",
     "Seed",
+    "TableFile",
+    "TableSeed",
     "TrustCode",
     "split",
 ]
@@ -39,6 +47,25 @@ TrustCode = Annotated[
     ),
 ]
 AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON object for machines.")]
+TableFile = Annotated[Path, typer.Argument(help="A .csv or .parquet file, one row per unit.", show_default=False)]
+AssumedGraph = Annotated[
+    str,
+    typer.Option(
+        help="The assumed graph: 'age -> {dose, health}; dose -> health', or a file (DOT, GML, GraphML, YAML, JSON).",
+        show_default=False,
+    ),
+]
+Outcome = Annotated[str, typer.Option(help="The column that responds.", show_default=False)]
+Cluster = Annotated[str | None, typer.Option(help="Column that names the cluster of each row.")]
+Kinds = Annotated[
+    list[str] | None,
+    typer.Option(
+        help="What a column is: clinic=categorical, or continuous, binary, ordinal.", show_default="by its values"
+    ),
+]
+Level = Annotated[float, typer.Option(help="Level of the intervals.")]
+TableSeed = Annotated[int, typer.Option(min=0, max=2**32 - 1, help="Seed of everything random.")]
+ReportOut = Annotated[Path | None, typer.Option(help="Folder for the report.")]
 
 
 def split(texts: Iterable[str] | None) -> list[str]:

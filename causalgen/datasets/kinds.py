@@ -28,14 +28,14 @@ from .hints import alike, maybe_codes
 __all__ = [
     "FEW_NUMBERS",
     "MOST_LABELS",
-    "ReadingFault",
     "Reading",
+    "ReadingFault",
     "cell_numbers",
     "columns_line",
     "describe",
     "plain",
-    "refused",
     "read_values",
+    "refused",
 ]
 
 Array = NDArray[np.float64]

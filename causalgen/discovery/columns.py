@@ -15,7 +15,7 @@ from ..graph import CausalGraph, Variable
 if TYPE_CHECKING:
     import pandas as pd
 
-__all__ = ["SearchedColumns", "ColumnKind", "embed", "read_columns"]
+__all__ = ["ColumnKind", "SearchedColumns", "embed", "read_columns"]
 
 ColumnKind = Literal["continuous", "discrete"]
 LEVELS = 50

@@ -20,7 +20,7 @@ from ..errors import DataError, InterventionWarning, SupportError, UnknownNameEr
 from ..graph import Variable
 from ..typing import Values
 
-__all__ = ["WrittenExpression", "LabelShift", "compile_expression"]
+__all__ = ["LabelShift", "WrittenExpression", "compile_expression"]
 
 LONGEST, DEEPEST, GREATEST_EXPONENT = 300, 30, 100
 """Bounds on characters, nesting, and a constant exponent."""

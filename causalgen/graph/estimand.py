@@ -9,7 +9,7 @@ import numpy as np
 from ..errors import NotIdentifiableError
 from .derivation import Derivation
 from .expression import Expression, Probability, Product, Sum
-from .notation import LATEX, PLAIN, Notation
+from .notation import LATEX, PLAIN, Notation, join
 
 __all__ = ["Estimand", "Method"]
 
@@ -77,15 +77,15 @@ class Estimand:
     def text(self) -> str:
         """The estimand as text."""
         x, y = _quoted(self.treatment), _quoted(self.outcome)
-        among = f" among units with equal {_join(self.given)}" if self.given else ""
+        among = f" among units with equal {join(self.given)}" if self.given else ""
         match self.method:
             case "no effect" if self.given:
                 return f"Setting {x} does not change {y}{among}."
             case "no effect":
                 return f"{x} has no effect on {y}: no directed path leads from one to the other."
             case "frontdoor":
-                through = _join(self.mediators)
-                cause, effect = _join(as_names(self.treatment)), _join(as_names(self.outcome))
+                through = join(self.mediators)
+                cause, effect = join(as_names(self.treatment)), join(as_names(self.outcome))
                 return (
                     f"The effect of {x} on {y} is identified by front-door adjustment through {through}: how {cause} moves "
                     f"{through}, combined with how {through} moves {effect} among units with equal {cause}."
@@ -93,14 +93,14 @@ class Estimand:
             case "general":
                 return f"The effect of {x} on {y}{among} is identified by {self._algorithm}: see the formula."
             case "instrument":
-                held = f", among units with equal {_join(self.adjustment)}" if self.adjustment else ""
+                held = f", among units with equal {join(self.adjustment)}" if self.adjustment else ""
                 return (
                     f"The effect of {x} on {y} is identified by the instrument '{self.instrument}'{held}, if the effect "
                     f"is linear: how {self.instrument} moves {self.outcome}, divided by how it moves {self.treatment}."
                 )
         if not self.adjustment:
             return f"The effect of {x} on {y} needs no adjustment: no back-door path is open."
-        held = _join(self.adjustment)
+        held = join(self.adjustment)
         return (
             f"The effect of {x} on {y} is identified by back-door adjustment for {held} "
             f"({CHOICES[self.choice]}): compare units with equal {held}, then average over the population."
@@ -124,12 +124,12 @@ class Estimand:
         match self.method:
             case "no effect" if self.given:
                 return [
-                    f"The graph is right that setting {x} carries no information about {y} once {_join(self.given)} is known."
+                    f"The graph is right that setting {x} carries no information about {y} once {join(self.given)} is known."
                 ]
             case "no effect":
                 return [f"The graph is right that {x} causes {y} neither directly nor through another variable."]
             case "frontdoor":
-                m = _join(self.mediators)
+                m = join(self.mediators)
                 return [
                     f"Full mediation: {x} acts on {y} only through {m}.",
                     f"No hidden common cause of {x} and {m}, and none of {m} and {y} besides {x}.",
@@ -137,7 +137,7 @@ class Estimand:
                     consistency,
                 ]
             case "general":
-                free = _join(self.arbitrary)
+                free = join(self.arbitrary)
                 return [
                     "Every arrow and every hidden common cause that the graph leaves out is absent.",
                     "Positivity: every combination of values that the formula conditions on occurs.",
@@ -146,7 +146,7 @@ class Estimand:
                 ]
             case "instrument":
                 return self._assumptions_of_instrument(x, y, consistency)
-        given = f" among units with equal {_join(self.adjustment)}" if self.adjustment else ""
+        given = f" among units with equal {join(self.adjustment)}" if self.adjustment else ""
         return [
             f"No open non-causal path between {x} and {y}{given}: the graph misses no common cause.",
             f"Positivity: every value of {x} that is compared occurs{given}.",
@@ -207,7 +207,7 @@ class Estimand:
         return f"{mean(x + ' + 1')} - {mean(x)} = {ratio}"
 
     def _assumptions_of_instrument(self, x: str, y: str, consistency: str) -> list[str]:
-        z, held = f"'{self.instrument}'", f" among units with equal {_join(self.adjustment)}" if self.adjustment else ""
+        z, held = f"'{self.instrument}'", f" among units with equal {join(self.adjustment)}" if self.adjustment else ""
         return [
             f"Relevance: {z} and {x} are associated{held}.",
             f"Exclusion and independence: {z} and {y} are associated{held} through the effect of {x} alone.",
@@ -240,8 +240,4 @@ def _standard_formula(estimand: Estimand) -> Expression | None:
 
 
 def _quoted(asked: Asked) -> str:
-    return _join(tuple(f"'{name}'" for name in as_names(asked)))
-
-
-def _join(names: tuple[str, ...]) -> str:
-    return " and ".join(filter(None, [", ".join(names[:-1]), *names[-1:]]))
+    return join(f"'{name}'" for name in as_names(asked))

@@ -28,7 +28,8 @@ from .adjustment import (
 from .edge_formula import Factor, carried_levels, factors
 from .graph import CausalGraph
 from .identify import identify
-from .nested_estimand import ESTIMANDS, EstimandName, NestedEstimand, Stage, join
+from .nested_estimand import ESTIMANDS, EstimandName, NestedEstimand, Stage
+from .notation import join
 from .parse import EdgesLike
 from .paths import Path, PathsLike, active_paths, causal_paths
 from .separation import ancestral_closure

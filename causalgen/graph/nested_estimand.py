@@ -1,16 +1,16 @@
 """The estimand of a nested counterfactual: the formula that answers it from data, and its assumptions."""
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Any, Literal
 
 from .causation import DEFINITIONS
 from .edge_formula import Factor
-from .notation import LATEX, PLAIN, Notation
+from .notation import LATEX, PLAIN, Notation, join
 from .paths import Path, write_directed
 
-__all__ = ["COMPARED", "ESTIMANDS", "NestedEstimand", "EstimandName", "Stage", "definitions", "join"]
+__all__ = ["COMPARED", "ESTIMANDS", "EstimandName", "NestedEstimand", "Stage", "definitions"]
 
 EstimandName = Literal["natural", "controlled", "path", "treated", "causation"]
 ESTIMANDS: dict[EstimandName, str] = {
@@ -158,12 +158,6 @@ def definitions(
 
     among = f" among units with {treatment} = b" if estimand == "treated" else ""
     return {name: f"{world(*first)} - {world(*second)}{among}" for name, (first, second) in COMPARED[estimand].items()}
-
-
-def join(names: Iterable[str]) -> str:
-    """Names as in a sentence: a, b and c."""
-    listed = list(names)
-    return " and ".join(filter(None, [", ".join(listed[:-1]), *listed[-1:]]))
 
 
 def _natural(estimand: NestedEstimand, n: Notation) -> str:

@@ -1,10 +1,10 @@
-"""How a formula is written: as plain text, or for LaTeX math mode."""
+"""How formulas, names and values are written: formulas as plain text, or for LaTeX math mode."""
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
-from typing import TypeAlias
+from typing import Any, TypeAlias
 
-__all__ = ["LATEX", "PLAIN", "Notation", "Scope"]
+__all__ = ["LATEX", "PLAIN", "Notation", "Scope", "join", "spell_value"]
 
 Scope: TypeAlias = Mapping[str, int]
 """Name -> how many primes it carries at this place of a formula."""
@@ -70,3 +70,18 @@ LATEX = Notation(
     fraction=lambda above, below: rf"\frac{{{above}}}{{{below}}}",
     group=lambda part: rf"\left[{part}\right]",
 )
+
+
+def join(names: Iterable[str]) -> str:
+    """Names as in a sentence: a, b and c."""
+    listed = list(names)
+    return " and ".join(filter(None, [", ".join(listed[:-1]), *listed[-1:]]))
+
+
+def spell_value(value: Any) -> str:
+    """A label, or a number without needless digits.
+
+    >>> spell_value(2.0), spell_value("felt-tip")
+    ('2', 'felt-tip')
+    """
+    return f"{value:g}" if isinstance(value, float) else str(value)

@@ -9,6 +9,7 @@ import pandas as pd
 from ..errors import UnknownNameError, nearest
 from ..graph import NestedEstimand, NestedQuestion
 from ..graph.nested_estimand import ESTIMANDS
+from ..graph.notation import spell_value
 
 __all__ = ["NestedAnswer", "NestedEffect", "title"]
 
@@ -165,7 +166,7 @@ class NestedAnswer:
 
 def title(question: NestedQuestion, contrast: Sequence[Any], unit: str) -> str:
     """The question as text, such as "Natural effects of pen on intensity, b: felt-tip against a: ballpoint"."""
-    a, b = (f"{value:g}" if isinstance(value, float) else value for value in contrast)
+    a, b = map(spell_value, contrast)
     outcome = f"{question.outcome}{f' [{unit}]' if unit else ''}"
     name = ESTIMANDS[question.estimand]
     return f"{name[0].upper()}{name[1:]} of {question.treatment} on {outcome}, b: {b} against a: {a}"

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
+from ..graph.notation import spell_value
 from .content import ReportContent
 from .effects.findings import EffectFindings
 from .image_changes import change_answer
@@ -79,14 +80,10 @@ def _effect(report: "EffectReport") -> str:
 def _imposed(report: "EffectReport", side: int) -> str:
     """The treatments at one side of the contrast."""
     if isinstance(report.treatment, str):
-        value = _value(report.contrast[side])
+        value = spell_value(report.contrast[side])
         return f"{report.treatment} to {value}" if side else value
     pairs = zip(report.treatment, report.contrast[side], strict=True)
-    return " and ".join(f"{name} {'to' if side else '='} {_value(value)}" for name, value in pairs)
-
-
-def _value(value: Any) -> str:
-    return f"{value:g}" if isinstance(value, float) else str(value)
+    return " and ".join(f"{name} {'to' if side else '='} {spell_value(value)}" for name, value in pairs)
 
 
 def _compared(report: "EffectReport") -> str:

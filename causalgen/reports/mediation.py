@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Any
 import pandas as pd
 
 from ..graph import CausalGraph
-from ..graph.nested_estimand import ESTIMANDS, join
+from ..graph.nested_estimand import ESTIMANDS
+from ..graph.notation import join, spell_value
 from .citations import cite
 from .folder import Group, ReportFolder, Row, Table
 from .forest_plot import forest_figure
@@ -73,8 +74,8 @@ def mediation_answer(findings: MediationFindings) -> str:
 
 def _split(answer: "NestedAnswer", basis: str) -> str:
     """The total effect as the sum of its direct and its indirect part."""
-    question, contrast = answer.question, answer.question.contrast or ("a", "b")
-    a, b = (f"{value:g}" if isinstance(value, float) else value for value in contrast)
+    question = answer.question
+    a, b = map(spell_value, question.contrast or ("a", "b"))
     mediators = answer.estimand.mediators if answer.estimand is not None else ()
     through = f"through {join(mediators)}" if mediators else "indirectly"
     total, direct, indirect = (_cell(answer[name]) for name in ("total", "natural direct", "total indirect"))

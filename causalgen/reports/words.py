@@ -9,7 +9,7 @@ from ..graph.nested_estimand import EstimandName
 if TYPE_CHECKING:
     from .content import MechanismSummary
 
-__all__ = ["ABDUCTION", "POPULATIONS", "P_VALUE", "NESTED_READING", "READING", "identification"]
+__all__ = ["ABDUCTION", "NESTED_READING", "POPULATIONS", "P_VALUE", "READING", "identification"]
 
 ABDUCTION = {
     "bijective": "exact: one noise value explains the unit",

@@ -15,8 +15,8 @@ __all__ = [
     "OwnData",
     "OwnVariable",
     "Scalar",
-    "StudySection",
     "Source",
+    "StudySection",
     "scalar",
 ]
 

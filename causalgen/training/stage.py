@@ -18,7 +18,7 @@ from ..nn import growing_average, seeded
 from ..scm.chunks import units_at_once
 from .config import Stage
 
-__all__ = ["NodeTrainer", "HistoryRow", "as_float"]
+__all__ = ["HistoryRow", "NodeTrainer", "as_float"]
 
 WARMUP_STEPS = 100
 VALIDATION_BATCH = 2048

@@ -16,7 +16,7 @@ from .columns import Columns
 from .faults import Faults
 from .splits import SplitLike, draw_rows, named_splits, split_groups
 
-__all__ = ["ChosenRows", "Choice", "choose_rows"]
+__all__ = ["Choice", "ChosenRows", "choose_rows"]
 
 SHOWN = 5
 FEW = 10
