@@ -6,6 +6,7 @@ from dowhy.causal_estimator import CausalEstimate
 from joblib import Parallel, delayed
 
 from ..errors import DataError
+from .estimators.by_weights import ByWeights
 from .quiet import quiet_dowhy
 from .table import CLUSTER, DRAW, EncodedTable
 
@@ -19,7 +20,8 @@ def bootstrap_interval(
 ) -> tuple[tuple[float, float], int]:
     """Percentile interval of an estimate refitted on resampled rows, and the number of failed resamples.
 
-    With clusters, whole clusters are drawn. Copies of a row or cluster count as one cluster when folds are split, so
+    With clusters, whole clusters are drawn. An estimator `ByWeights` keeps its design, and counts a row as often as it
+    is drawn. Copies of a row or cluster count as one cluster when folds are split, so
     that no model is scored on a copy of a row that it has seen. A resample in which a compared value of a discrete treatment
     is in fewer than two rows (clusters) cannot be cross-fitted and is left out. The loop runs through joblib: its
     backend is the user's choice (`joblib.parallel_config`), and without one it starts no process.
@@ -63,6 +65,8 @@ def _again(
 ) -> float:
     """The estimate on one resample; nan where fewer than two of its clusters have a compared treatment value."""
     drawn = np.random.default_rng(seed).integers(0, len(groups), len(groups))
+    if isinstance(estimate.estimator, ByWeights):
+        return _weighed_again(estimate, data, groups, needed, drawn)
     rows = data.iloc[np.concatenate([groups[group] for group in drawn])]
     rows = rows.assign(**{DRAW: np.repeat(np.arange(len(drawn)), [len(groups[group]) for group in drawn])})
     treatment = estimate.target_estimand.treatment_variable[0]
@@ -77,3 +81,19 @@ def _again(
             target_units=estimate.estimator._target_units,
         )
     return float(again.value)
+
+
+def _weighed_again(
+    estimate: CausalEstimate,
+    data: pd.DataFrame,
+    groups: list[np.ndarray],
+    needed: tuple[float, ...],
+    drawn: np.ndarray,
+) -> float:
+    """The same for an estimator that keeps its design: the rows of a drawn group count as often as it was drawn."""
+    counts, order = np.zeros(len(data)), np.concatenate(groups)
+    counts[order] = np.repeat(np.bincount(drawn, minlength=len(groups)), [len(group) for group in groups])
+    treatment, clusters = data[estimate.target_estimand.treatment_variable[0]].to_numpy(), data[CLUSTER].to_numpy()
+    if any(len(np.unique(clusters[(treatment == value) & (counts > 0)])) < 2 for value in needed):
+        return np.nan
+    return estimate.estimator.reweighted(counts)

@@ -120,9 +120,9 @@ class AdjustmentEstimator(CausalEstimator, ABC):
         self.kept: FirstFit | None = None
         """What refits keep of the first fit, as refuters ask for; None where every fit stands alone."""
 
-    def _basis(self, columns: Array, units: int) -> Callable[[Array], Array]:
-        """The flexible basis of these columns, or that of the first fit."""
-        return FlexibleBasis(columns, units=units) if self.kept is None else self.kept.features(columns, units)
+    def _basis(self, columns: Array, units: int, role: str = "") -> Callable[[Array], Array]:
+        """The flexible basis of these columns, or that of the first fit in the same role."""
+        return FlexibleBasis(columns, units=units) if self.kept is None else self.kept.features(columns, units, role)
 
     def _folds(self, arrays: Arrays, seed: int, arm: NDArray | None = None) -> list[tuple[Rows, Rows]]:
         """Rows to fit on and rows to score; a refit that keeps the first fit's folds leaves each row in its own."""

@@ -26,21 +26,21 @@ class FirstFit:
 
     Attributes:
         covariates: Names of the first fit's covariates; None before it.
-        basis: Basis of the first fit's columns; None before it.
+        bases: Bases of the first fit's columns, by what they are for; empty before it.
         folds: Number of the fold of each row, by the table's index; None before it, or where refits draw their own.
         penalties: For each fold, the penalty of each model that chose one, as a share of the rows that it was fitted on.
     """
 
     covariates: list[str] | None = None
-    basis: FlexibleBasis | None = None
+    bases: dict[str, FlexibleBasis] = field(default_factory=dict)
     folds: pd.Series | None = None
     penalties: dict[int, Penalties] = field(default_factory=dict)
 
-    def features(self, columns: Array, units: int) -> Callable[[Array], Array]:
-        """The basis of the first fit; columns beyond its own enter as straight lines."""
-        if self.basis is None:
-            self.basis = FlexibleBasis(columns, units=units)
-        own, width = self.basis, self.basis.width
+    def features(self, columns: Array, units: int, role: str = "") -> Callable[[Array], Array]:
+        """The basis of the first fit in this role; columns beyond its own enter as straight lines."""
+        if role not in self.bases:
+            self.bases[role] = FlexibleBasis(columns, units=units)
+        own, width = self.bases[role], self.bases[role].width
         if columns.shape[1] == width:
             return own
         more = columns[:, width:]

@@ -116,9 +116,13 @@ METHODS: dict[str, Method] = {
         intervals=("analytic",),
     ),
     "front-door": Method(
-        kinds=("binary", "continuous"),
+        kinds=ALL,
         build=lambda estimand, table, seed: FrontDoor(
-            estimand, mediators=estimand.frontdoor_variables, bounds=table.bounds, seed=seed
+            estimand,
+            mediators=estimand.frontdoor_variables,
+            bounds=table.bounds,
+            labels=tuple(sorted(table.data[table.names[0]].unique())) if table.kind == "categorical" else (),
+            seed=seed,
         ),
         note="Two regressions with splines and products: of the outcome on mediators and treatment, averaged over the "
         "treatment, and of that on the treatment; right where both are. Its interval is always a bootstrap's.",
