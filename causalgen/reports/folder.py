@@ -22,6 +22,10 @@ PIXELS_PER_INCH = 112
 """Natural size on the page; a narrow page shrinks pictures further."""
 WIDEST, LONGEST = 6, 14
 """Most columns and rows of a table that stands open on a page; larger tables are folded."""
+NUMERIC = re.compile(r"(< |[−+])?[\d∞\[].*|–?")
+"""A cell of a column that is aligned at the right."""
+NARROWEST, BROADEST = 5, 40
+"""Letters by which the width of a column is reckoned."""
 
 
 @dataclass(frozen=True)
@@ -68,6 +72,27 @@ class Table:
     def wide(self) -> bool:
         """Whether the table is too large to stand open on a page."""
         return len(self.header) > WIDEST or sum(len(group.rows) for group in self.groups) > LONGEST
+
+    @property
+    def numeric(self) -> list[bool]:
+        """By column, whether its cells are numbers; the first column names the rows."""
+        return [
+            place > 0 and all(NUMERIC.fullmatch(cell) for cell in cells) for place, cells in enumerate(self._columns)
+        ]
+
+    @property
+    def shares(self) -> list[float]:
+        """By column, the share of the width that its longest cell needs."""
+        letters = [
+            max(NARROWEST, min(BROADEST, max(map(len, cells), default=0)), *map(len, name.split()))
+            for name, cells in zip(self.header, self._columns, strict=True)
+        ]
+        return [count / sum(letters) for count in letters]
+
+    @property
+    def _columns(self) -> list[list[str]]:
+        rows = [row.cells for group in self.groups for row in group.rows]
+        return [[row[place] for row in rows] for place in range(len(self.header))]
 
 
 class ReportFolder:

@@ -11,6 +11,7 @@ from markupsafe import Markup, escape
 from .._version import __version__
 from ..errors import ReportError
 from .escapes import breakable, code, escape_latex, escape_markdown, in_formula, subscripts
+from .latex_characters import declarations
 from .parts import Page
 
 __all__ = ["Format", "fill", "render"]
@@ -29,6 +30,8 @@ LATEX_MARKS = {
     "comment_end_string": "#>",
 }
 """Marks of the LaTeX templates, in which braces mean something else."""
+CHARACTERS = "%characters%"
+"""Place of the declarations of characters in the LaTeX template."""
 
 
 def render(page: Page, form: Format) -> str:
@@ -37,7 +40,8 @@ def render(page: Page, form: Format) -> str:
     Raises:
         ReportError: The page lacks a part that the template shows.
     """
-    return fill(PAGES[form], form, page=page, version=__version__)
+    text = fill(PAGES[form], form, page=page, version=__version__)
+    return text.replace(CHARACTERS, declarations(text)) if form == "latex" else text
 
 
 def fill(name: str, form: Format, **content: Any) -> str:
