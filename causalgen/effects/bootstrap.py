@@ -4,6 +4,7 @@ import numpy as np
 import pandas as pd
 from dowhy.causal_estimator import CausalEstimate
 from joblib import Parallel, delayed
+from numpy.typing import NDArray
 
 from ..errors import DataError
 from .estimators.by_weights import ByWeights
@@ -17,8 +18,10 @@ MOST_LOST = 0.1
 
 def bootstrap_interval(
     estimate: CausalEstimate, table: EncodedTable, *, level: float = 0.95, resamples: int = 400, seed: int = 0
-) -> tuple[tuple[float, float], int]:
-    """Percentile interval of an estimate refitted on resampled rows, and the number of failed resamples.
+) -> tuple[tuple[float, float], int, NDArray[np.float64] | None]:
+    """Percentile interval of an estimate refitted on resampled rows, the number of failed resamples, and the means.
+
+    The means are those under both compared values in every resample, `(resamples, 2)`; None where the method has none.
 
     With clusters, whole clusters are drawn. An estimator `ByWeights` keeps its design, and counts a row as often as it
     is drawn. Copies of a row or cluster count as one cluster when folds are split, so
@@ -45,15 +48,16 @@ def bootstrap_interval(
     groups = np.split(order, starts[1:])
     seeds = np.random.SeedSequence(seed).spawn(resamples)
     needed = () if table.kind == "continuous" else (table.control, table.treated)
-    drawn = Parallel()(delayed(_again)(estimate, data, groups, needed, seed) for seed in seeds)
-    found = [value for value in drawn if np.isfinite(value)]
+    drawn = np.array(Parallel()(delayed(_again)(estimate, data, groups, needed, seed) for seed in seeds))
+    found = drawn[np.isfinite(drawn[:, 0])]
     if resamples - len(found) > MOST_LOST * resamples:
         raise DataError(
             f"Expected resamples that can be estimated; {resamples - len(found)} of {resamples} cannot, most of them "
             f"because a compared value of '{table.names[0]}' is in too few rows or clusters. Use interval='analytic'."
         )
-    low, high = np.quantile(found, [(1 - level) / 2, (1 + level) / 2])
-    return (float(low), float(high)), resamples - len(found)
+    low, high = np.quantile(found[:, 0], [(1 - level) / 2, (1 + level) / 2])
+    means = None if np.isnan(found[:, 1:]).all() else found[:, 1:]
+    return (float(low), float(high)), resamples - len(found), means
 
 
 def _again(
@@ -62,8 +66,8 @@ def _again(
     groups: list[np.ndarray],
     needed: tuple[float, ...],
     seed: np.random.SeedSequence,
-) -> float:
-    """The estimate on one resample; nan where fewer than two of its clusters have a compared treatment value."""
+) -> tuple[float, float, float]:
+    """The estimate on one resample with its two means; nan where too few clusters have a compared treatment value."""
     drawn = np.random.default_rng(seed).integers(0, len(groups), len(groups))
     if isinstance(estimate.estimator, ByWeights):
         return _weighed_again(estimate, data, groups, needed, drawn)
@@ -71,7 +75,7 @@ def _again(
     rows = rows.assign(**{DRAW: np.repeat(np.arange(len(drawn)), [len(groups[group]) for group in drawn])})
     treatment = estimate.target_estimand.treatment_variable[0]
     if any(rows[CLUSTER][rows[treatment] == value].nunique() < 2 for value in needed):
-        return np.nan
+        return np.nan, np.nan, np.nan
     with quiet_dowhy():
         estimator = estimate.estimator.get_new_estimator_object(estimate.target_estimand).fit(rows)
         again = estimator.estimate_effect(
@@ -80,7 +84,8 @@ def _again(
             treatment_value=estimate.treatment_value,
             target_units=estimate.estimator._target_units,
         )
-    return float(again.value)
+    means = estimator.found.means
+    return (float(again.value), *((np.nan, np.nan) if means is None else map(float, means)))
 
 
 def _weighed_again(
@@ -89,11 +94,12 @@ def _weighed_again(
     groups: list[np.ndarray],
     needed: tuple[float, ...],
     drawn: np.ndarray,
-) -> float:
+) -> tuple[float, float, float]:
     """The same for an estimator that keeps its design: the rows of a drawn group count as often as it was drawn."""
     counts, order = np.zeros(len(data)), np.concatenate(groups)
     counts[order] = np.repeat(np.bincount(drawn, minlength=len(groups)), [len(group) for group in groups])
     treatment, clusters = data[estimate.target_estimand.treatment_variable[0]].to_numpy(), data[CLUSTER].to_numpy()
     if any(len(np.unique(clusters[(treatment == value) & (counts > 0)])) < 2 for value in needed):
-        return np.nan
-    return estimate.estimator.reweighted(counts)
+        return np.nan, np.nan, np.nan
+    control, treated = map(float, estimate.estimator.reweighted(counts))
+    return treated - control, control, treated

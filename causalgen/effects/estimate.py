@@ -12,6 +12,7 @@ from .encode import encode_question
 from .find_estimand import find_estimand
 from .question import EffectQuestion
 from .report import EffectReport
+from .scales import constant_arm
 from .settings import EstimationSettings, check_level
 from .table import EncodedTable
 
@@ -123,7 +124,7 @@ def estimate_effect(
 
 
 def _warnings(table: EncodedTable, estimand: Estimand) -> tuple[str, ...]:
-    messages = list(table.warnings)
+    messages = [*table.warnings, *constant_arm(table)]
     if table.clusters is not None and (count := int(table.clusters.max()) + 1) < MANY_CLUSTERS:
         messages.append(
             f"Only {count} clusters: below some {MANY_CLUSTERS} of them a cluster-robust interval may be too narrow, "

@@ -11,6 +11,7 @@ from ..datasets.kinds import columns_line
 from ..graph import Estimand, Variable
 from .concerns import Check, concerns_of, headline, report_checks
 from .recommended import recommend, why
+from .scales import Scale
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -36,6 +37,8 @@ class Estimate:
         population: Population that the effect averages over: "whole", "overlap" (rows weighted by the product of both
             propensities), "treated", "control", or "compliers" (units that an instrument moves).
         caution: Why the number only approximates the requested effect, in a few words; empty where it does not.
+        scales: The two means and the effect on other scales, such as a risk ratio; empty where the source gives a
+            difference only.
     """
 
     source: str
@@ -46,6 +49,7 @@ class Estimate:
     note: str = ""
     population: str = "whole"
     caution: str = ""
+    scales: tuple[Scale, ...] = ()
 
     def covers(self, value: float) -> bool | None:
         """Whether the interval holds `value`; None without an interval."""
@@ -263,6 +267,21 @@ class EffectReport:
         ]
         return pd.DataFrame(rows).astype({"low": float, "high": float, "covers_truth": object})
 
+    @property
+    def scales(self) -> pd.DataFrame:
+        """The means under both values, and the effect on other scales, of every estimate that has them.
+
+        For a binary outcome risk difference, risk ratio, odds ratio and number needed to treat; for others the means and
+        their difference. Columns source, population, scale, value, low, high, note; the recommended estimate first.
+        """
+        rows = [
+            (row.source, row.population, one.name, one.value, one.low, one.high, one.note)
+            for row in (self.estimate, *self.others)
+            for one in row.scales
+        ]
+        columns = ["source", "population", "scale", "value", "low", "high", "note"]
+        return pd.DataFrame(rows, columns=columns).astype({"value": float, "low": float, "high": float})
+
     def refutation_frame(self) -> pd.DataFrame:
         """Refutations, one row each, with hypothesis and reading as text."""
         rows = [{**asdict(row), "hypothesis": row.hypothesis, "reading": row.reading} for row in self.refutations]
@@ -302,6 +321,7 @@ class EffectReport:
         """
         line = self.headline if doubt is None else headline((*self.checks, *doubt.examined), doubt.fragile)
         rows = [self.question, f"  {self.estimate}", f"  {line}"]
+        rows += [f"  {one}" for one in self.estimate.scales if not one.name.endswith("difference")]
         rows += [f"  {self.recommended}", f"  {self.estimand.text}"]
         rows += [f"  {self.rows_used} rows used, {self.rows_dropped} dropped"]
         rows += [f"  {self.columns}"] if self.columns else []

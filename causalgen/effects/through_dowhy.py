@@ -33,6 +33,7 @@ from .overlap import SHARE_WORTH_A_WARNING, Overlap, overlap_warnings, require_o
 from .quiet import quiet_dowhy
 from .recommended import IN_OVERLAP
 from .report import Estimate, Refutation
+from .scales import MeansInterval, scales_of
 from .settings import INTERVALS, EstimationSettings
 from .table import EncodedTable
 
@@ -208,19 +209,21 @@ def _estimate(
     intervals: tuple[str, ...],
 ) -> Estimate:
     if "analytic" not in intervals or settings.interval == "bootstrap":
-        ends, lost = bootstrap_interval(
+        ends, lost, draws = bootstrap_interval(
             estimate, table, level=settings.level, resamples=settings.resamples, seed=settings.seed
         )
         note += f" Here: bootstrap of {settings.resamples} resamples."
         note += f" {lost} of them could not be estimated and were left out." * bool(lost)
     else:
-        ends = estimate.get_confidence_intervals(confidence_level=settings.level)
+        ends, draws = estimate.get_confidence_intervals(confidence_level=settings.level), None
     low, high = (float(end) if np.isfinite(end) else None for end in ends)
     caution = _caution(source, table)
     note = f"{caution[0].upper()}{caution[1:]}. {note}" if caution else note
     kind: Literal["naive", "adjusted"] = "naive" if source == NAIVE else "adjusted"
     named = "compliers" if source == "instrumental variables" else population
-    return Estimate(source, float(estimate.value), low, high, kind, note, named, caution)
+    value, interval = float(estimate.value), MeansInterval(estimate.estimator.found, settings.level, draws)
+    scales = scales_of(table, interval, (value, low, high))
+    return Estimate(source, value, low, high, kind, note, named, caution, scales)
 
 
 def _caution(source: str, table: EncodedTable) -> str:

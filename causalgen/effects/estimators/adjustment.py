@@ -46,13 +46,34 @@ class Arrays(NamedTuple):
     population: str
     units: int
 
+    def share(self, control: float, treated: float) -> Array:
+        """How much each row counts in the whole population, the treated or the controls: weights of mean 1."""
+        target = {"treated": treated, "control": control}.get(self.population)
+        counted = self.weights if target is None else self.weights * (self.treatment == target)
+        return counted / counted.mean()
+
 
 class Influence(NamedTuple):
-    """An effect and the influence of every row on it, sampling weights included; influences have mean 0."""
+    """An effect and the influence of every row on it, sampling weights included; influences have mean 0.
+
+    Attributes:
+        effect: The effect.
+        influence: Influence of every row on it, shape `(rows,)`.
+        clusters: Number of each row's cluster, shape `(rows,)`; None when rows are independent.
+        means: Means of the outcome under both compared values, the control first, shape `(2,)`; None without.
+        pulls: Influence of every row on these means, shape `(2, rows)`; None without.
+    """
 
     effect: float
     influence: Array
     clusters: NDArray[np.int64] | None = None
+    means: Array | None = None
+    pulls: Array | None = None
+
+    @classmethod
+    def of_means(cls, means: Array, pulls: Array, clusters: NDArray[np.int64] | None) -> "Influence":
+        """The difference of two means, the control's first, `(2,)`, from every row's influence on them, `(2, rows)`."""
+        return cls(float(means[1] - means[0]), pulls[1] - pulls[0], clusters, means, pulls)
 
     @property
     def standard_error(self) -> float:
@@ -74,10 +95,11 @@ class Influence(NamedTuple):
 
 
 class Stated(NamedTuple):
-    """An effect with the estimator's standard error, nan where only a bootstrap gives one."""
+    """An effect with the estimator's standard error, nan where only a bootstrap gives one, and the two means if known."""
 
     effect: float
     standard_error: float
+    means: Array | None = None
 
     def interval(self, level: float) -> tuple[float, float]:
         """The normal interval; nan without a standard error."""
@@ -216,6 +238,11 @@ class AdjustmentEstimator(CausalEstimator, ABC):
             self.kept.covariates = list(self._covariates)
         added = [name for name in self._covariates if name not in self.kept.covariates]
         return np.hstack([numeric(data[self.kept.covariates]), numeric(data[added])])
+
+    @property
+    def found(self) -> "Influence | Stated":
+        """The result of the last `estimate_effect`."""
+        return self._result
 
     def _estimate_confidence_intervals(self, confidence_level: float, method: Any = None) -> tuple[float, float]:
         return self._result.interval(confidence_level)

@@ -22,12 +22,17 @@ class RobustScores(NamedTuple):
     """Doubly robust scores of every row: the effect in any group of rows is its sum(pull) / sum(share).
 
     Attributes:
-        pull: Contribution to the effect, shape `(rows,)`.
+        arms: Contribution to the means under both compared values, the control first, shape `(2, rows)`.
         share: Contribution to the population, shape `(rows,)`.
     """
 
-    pull: Array
+    arms: Array
     share: Array
+
+    @property
+    def pull(self) -> Array:
+        """Contribution to the effect, shape `(rows,)`."""
+        return self.arms[1] - self.arms[0]
 
 
 class DoublyRobust(AdjustmentEstimator):
@@ -99,10 +104,10 @@ class DoublyRobust(AdjustmentEstimator):
         return _scores(arrays, values, mean, propensity)
 
     def _influence(self, arrays: Arrays, control: float, treated: float) -> Influence:
-        pull, share = self.scores(arrays, control, treated)
+        arms, share = self.scores(arrays, control, treated)
         size = np.mean(arrays.weights * share)
-        effect = float(np.mean(arrays.weights * pull) / size)
-        return Influence(effect, arrays.weights * (pull - effect * share) / size, arrays.clusters)
+        means = arms @ arrays.weights / len(share) / size
+        return Influence.of_means(means, arrays.weights * (arms - means[:, None] * share) / size, arrays.clusters)
 
     def _score(
         self,
@@ -153,6 +158,5 @@ def _scores(arrays: Arrays, values: tuple[float, float], mean: Array, propensity
         "control": in_control,
         "overlap": e_control * in_treated + e_treated * in_control - e_control * e_treated,
     }[arrays.population]
-    correction = in_treated * of_treated * (arrays.outcome - mean[1])
-    correction -= in_control * of_control * (arrays.outcome - mean[0])
-    return RobustScores(correction + share * (mean[1] - mean[0]), share)
+    weights = np.stack([in_control * of_control, in_treated * of_treated])
+    return RobustScores(weights * (arrays.outcome - mean) + share * mean, share)

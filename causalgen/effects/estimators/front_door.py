@@ -56,23 +56,23 @@ class FrontDoor(ByWeights):
         self._mediated = numeric(data[list(self.mediators)])
         return super().estimate_effect(data, *args, **options)
 
-    def _by_weights(self, arrays: Arrays, control: float, treated: float) -> Callable[[Array], float]:
+    def _by_weights(self, arrays: Arrays, control: float, treated: float) -> Callable[[Array], Array]:
         values, group = _distribution(arrays.treatment, arrays.weights)
         through = self._features("outcome", arrays, np.column_stack([self._mediated, arrays.covariates]))
         moved = self._features("mediators", arrays, arrays.covariates)
         few = len(values) * through(None).size <= MOST_NUMBERS
         at = [through(value) for value in values] if few else []
 
-        def effect(weights: Array) -> float:
+        def means(weights: Array) -> Array:
             shares = np.bincount(group, weights=weights, minlength=len(values)) / weights.sum()
             outcome = OutcomeModel(self.bounds).fit(through(None), arrays.outcome, weights)
             found = at if few else map(through, values)
             reached = sum(share * outcome.predict(features) for share, features in zip(shares, found, strict=True))
             movement = OutcomeModel().fit(moved(None), np.asarray(reached), weights)
-            difference = movement.predict(moved(treated)) - movement.predict(moved(control))
-            return float(np.average(difference, weights=weights))
+            under = np.stack([movement.predict(moved(value)) for value in (control, treated)])
+            return under @ weights / weights.sum()
 
-        return effect
+        return means
 
     def _features(self, role: str, arrays: Arrays, rest: Array) -> Callable[[float | None], Array]:
         """Features of treatment and other columns, as observed or at one value of the treatment."""

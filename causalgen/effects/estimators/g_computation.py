@@ -66,7 +66,7 @@ class GComputation(AdjustmentEstimator):
 
     def _influence(self, arrays: Arrays, control: float, treated: float) -> Influence:
         level, influence = self.means(arrays, (control, treated))
-        return Influence(float(level[1] - level[0]), influence[:, 1] - influence[:, 0], arrays.clusters)
+        return Influence.of_means(level, influence.T, arrays.clusters)
 
 
 def _mean_gradient(model: OutcomeModel, features: Array, weights: Array) -> Array:

@@ -50,19 +50,13 @@ class GeneralizedLinear(AdjustmentEstimator):
         seen = _design(arrays.treatment, covariates, levels)
         model = OutcomeModel(self.bounds, penalty=PENALTY).fit(seen, arrays.outcome, arrays.weights)
         under = [_design(np.full(len(seen), value), covariates, levels) for value in (control, treated)]
-        difference = model.predict(under[1]) - model.predict(under[0])
-        belongs = {
-            "whole": np.ones(len(seen)),
-            "treated": arrays.treatment == treated,
-            "control": arrays.treatment == control,
-        }[arrays.population]
-        share = arrays.weights * belongs / np.mean(arrays.weights * belongs)
-        effect = float(np.mean(share * difference))
-        gradient = _mean_gradient(model, under[1], share) - _mean_gradient(model, under[0], share)
+        expected, share = np.stack([model.predict(features) for features in under]), arrays.share(control, treated)
+        means = expected @ share / len(share)
+        gradient = np.column_stack([_mean_gradient(model, features, share) for features in under])
         coefficients, offset = model.representer(seen, gradient, arrays.weights)
-        fitted = arrays.weights * (seen @ coefficients + offset) * (arrays.outcome - model.predict(seen))
-        influence = share * (difference - effect) + fitted
-        return Influence(effect, influence - influence.mean(), arrays.clusters)
+        residual = arrays.weights * (arrays.outcome - model.predict(seen))
+        pulls = share * (expected - means[:, None]) + residual * (seen @ coefficients + offset).T
+        return Influence.of_means(means, pulls - pulls.mean(axis=1, keepdims=True), arrays.clusters)
 
 
 def _design(treatment: Array, covariates: Array, levels: Array | None) -> Array:

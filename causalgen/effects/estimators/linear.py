@@ -21,6 +21,8 @@ class LinearAdjustment(AdjustmentEstimator):
     statsmodels; interval: HC1, or Stata's cluster-robust one, from the influence of every row. With an empty adjustment
     set this is the naive difference (binary) or the naive slope (continuous). DoWhy's linear estimator gives the same
     number, but takes neither weights nor clusters, and writes a summary of the regression whenever a refuter fits it.
+    The means under both values are those of the fitted line over the population (none for the overlap, which needs a
+    propensity).
 
     Args:
         identified_estimand: DoWhy's estimand with its identifier method set to "backdoor".
@@ -33,16 +35,29 @@ class LinearAdjustment(AdjustmentEstimator):
         self.discrete = discrete
 
     def _influence(self, arrays: Arrays, control: float, treated: float) -> Influence:
-        treatment, covariates, change = arrays.treatment, arrays.covariates, treated - control
+        treatment, values = arrays.treatment, np.array([control, treated])
+        others: list[Array] = []
         if self.discrete:
-            others = [value for value in np.unique(treatment) if value not in (control, treated)]
-            covariates = np.column_stack([covariates, *((treatment == value) for value in others)])
-            treatment, change = (treatment == treated).astype(float), 1.0
-        design = np.column_stack([treatment, np.ones(len(treatment)), _standardised(covariates)])
+            rest = [value for value in np.unique(treatment) if value not in (control, treated)]
+            others = [(treatment == value).astype(float) for value in rest]
+            treatment, values = (treatment == treated).astype(float), np.array([0.0, 1.0])
+        change, held = float(values[1] - values[0]), [np.ones(len(treatment)), *_standardised(arrays.covariates).T]
+        design = np.column_stack([treatment, *held, *others])
         fitted = sm.WLS(arrays.outcome, design, arrays.weights).fit()
         influence = change * len(design) * fitted.model.pinv_wexog[0] * fitted.wresid
         scale = np.sqrt((len(design) - 1) / (len(design) - fitted.model.rank))  # HC1, or Stata's for clusters
-        return Influence(change * float(fitted.params[0]), scale * (influence - influence.mean()), arrays.clusters)
+        found = Influence(change * float(fitted.params[0]), scale * (influence - influence.mean()), arrays.clusters)
+        if arrays.population == "overlap":
+            return found
+        share = arrays.share(control, treated)
+        middle = np.concatenate([share @ np.column_stack(held) / len(share), np.zeros(len(others))])
+        level = np.column_stack(held) @ fitted.params[1 : 1 + len(held)]
+        common = len(design) * (middle @ fitted.model.pinv_wexog[1:]) * fitted.wresid
+        common += share * (level - middle @ fitted.params[1:])
+        own = len(design) * fitted.model.pinv_wexog[0] * fitted.wresid
+        pulls = scale * (common + values[:, None] * own)
+        means = middle @ fitted.params[1:] + values * fitted.params[0]
+        return found._replace(means=means, pulls=pulls - pulls.mean(axis=1, keepdims=True))
 
 
 def partialled_out(treatment: Array, outcome: Array, arrays: Arrays, change: float) -> Influence:

@@ -44,15 +44,15 @@ class Matching(AdjustmentEstimator):
         features = _standardised(arrays.covariates)
         target = {"treated": treated, "control": control}.get(arrays.population)
         belongs = np.ones(len(features)) if target is None else (arrays.treatment == target).astype(float)
-        score = np.zeros(len(features))
-        for sign, value in ((-1, control), (1, treated)):
+        scores = np.zeros((2, len(features)))
+        for score, value in zip(scores, (control, treated), strict=True):
             own = arrays.treatment == value
             mean = OutcomeModel().fit(features[own], arrays.outcome[own]).predict(features)
             used = self._used(features, own, ~own & (belongs > 0))
-            score += sign * (belongs * mean + own * (belongs + used) * (arrays.outcome - mean))
+            score += belongs * mean + own * (belongs + used) * (arrays.outcome - mean)
         size = belongs.mean()
-        effect = float(score.mean() / size)
-        return Influence(effect, (score - effect * belongs) / size, arrays.clusters)
+        means = scores.mean(axis=1) / size
+        return Influence.of_means(means, (scores - means[:, None] * belongs) / size, arrays.clusters)
 
     def _used(self, features: Array, own: NDArray[np.bool_], seekers: NDArray[np.bool_]) -> Array:
         """How often each row served as a neighbour, as a share of the matched row's number of neighbours."""

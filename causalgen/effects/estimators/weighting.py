@@ -62,26 +62,24 @@ class Weighting(AdjustmentEstimator):
         models = [OutcomeModel((0.0, 1.0)).fit(basis, member, arrays.weights) for member in members]
         fitted = [model.predict(basis) for model in models]
         balancing = balancing_weights(np.stack(fitted), arrays.population)
-        effect, influence = 0.0, np.zeros(len(basis))
-        changes = [np.zeros(len(basis)), np.zeros(len(basis))]
-        parts = zip((-1, 1), members, balancing, POWERS[arrays.population], strict=True)
-        for sign, member, balanced, powers in parts:
-            weight = arrays.weights * member * balanced
-            mean = float(np.average(arrays.outcome, weights=weight))
-            pull = sign * weight * (arrays.outcome - mean) / weight.mean()
-            effect, influence = effect + sign * mean, influence + pull
-            for change, power, propensity in zip(changes, powers, fitted, strict=True):
-                moving = (propensity > CLIP) | (power > 0)  # a clipped propensity does not move with the coefficients
-                change += power * (1 - propensity) * pull * moving
-        for model, member, propensity, change in zip(models, members, fitted, changes, strict=True):
-            influence += _through(model, basis, change, arrays.weights, member - propensity)
-        return Influence(effect, influence - influence.mean(), arrays.clusters)
+        weight = arrays.weights * np.stack(members) * balancing
+        means = weight @ arrays.outcome / weight.sum(axis=1)
+        direct = weight * (arrays.outcome - means[:, None]) / weight.mean(axis=1, keepdims=True)
+        pulls = direct.copy()
+        powers = np.array(POWERS[arrays.population]).T  # of the propensity of each value, in the weights of both arms
+        for model, member, propensity, power in zip(models, members, fitted, powers, strict=True):
+            moving = (propensity > CLIP) | (
+                power[:, None] > 0
+            )  # a clipped propensity does not move with the coefficients
+            change = power[:, None] * (1 - propensity) * direct * moving
+            pulls += _through(model, basis, change, arrays.weights, member - propensity)
+        return Influence.of_means(means, pulls - pulls.mean(axis=1, keepdims=True), arrays.clusters)
 
 
 def _through(model: OutcomeModel, basis: Array, change: Array, weights: Array, residual: Array) -> Array:
-    """Influence through the fitted propensity: `change` is the effect's derivative by each row's linear index."""
+    """Influence through the fitted propensity, `(2, rows)`: `change` is the means' derivative by each linear index."""
     if not change.any():
         return change
-    gradient = np.concatenate([[change.mean()], change @ basis / len(change)])
+    gradient = np.vstack([change.mean(axis=1), (change @ basis).T / len(basis)])
     coefficients, offset = model.representer(basis, gradient, weights)
-    return weights * (basis @ coefficients + offset) * residual
+    return weights * residual * (basis @ coefficients + offset).T

@@ -1,0 +1,226 @@
+"""One effect on the scales that readers know: the two means, difference, risk ratio, odds ratio, number needed to treat."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.special import expit, logit
+
+if TYPE_CHECKING:
+    from .estimators.adjustment import Influence, Stated
+    from .table import EncodedTable
+
+__all__ = ["MeansInterval", "Scale", "constant_arm", "number_needed_to_treat", "scales_of"]
+
+Array = NDArray[np.float64]
+RULE_OF_THREE = 0.05
+"""A risk that would show no case in as many rows with this probability is the upper limit of one that showed none."""
+
+
+@dataclass(frozen=True)
+class Scale:
+    """The effect, or one of the two means that it compares, on one scale.
+
+    Attributes:
+        name: "risk under do(drug=1)" or "mean under do(drug=1)", "risk difference" or "difference", "risk ratio",
+            "odds ratio", "number needed to treat".
+        value: The number; None where it does not exist. A negative number needed to treat counts units for one case
+            fewer.
+        low: Lower end of the interval; None without. The interval of a number needed to treat whose `low` exceeds its
+            `high` goes from `low` through infinity to `high`.
+        high: Upper end of the interval; None without, or where it is infinite.
+        note: What the number means, or why it does not exist.
+    """
+
+    name: str
+    value: float | None
+    low: float | None = None
+    high: float | None = None
+    note: str = ""
+
+    def __str__(self) -> str:
+        if self.note:
+            return f"{self.name}: {self.note}"
+        interval = "" if self.low is None or self.high is None else f" [{self.low:.4g}, {self.high:.4g}]"
+        return f"{self.name}: {self.value:.4g}{interval}"
+
+
+class MeansInterval(NamedTuple):
+    """How intervals of functions of the two means are made.
+
+    Attributes:
+        found: The estimate, with its two means and the influence of every row on them.
+        level: Level of the intervals.
+        draws: The two means of every bootstrap resample, `(resamples, 2)`; None for intervals from influences.
+    """
+
+    found: "Influence | Stated"
+    level: float
+    draws: Array | None = None
+
+    def of(self, scale: Callable[[Array, Array], Array], slopes: tuple[float, float]) -> tuple[float, float]:
+        """Interval of a function of the two means; nan without.
+
+        Args:
+            scale: The function of the control's mean and the treated's mean.
+            slopes: Its derivatives by both at the estimate (delta method).
+        """
+        if self.draws is not None:
+            with np.errstate(all="ignore"):
+                values = scale(*self.draws.T)
+            if np.isnan(values).any():
+                return np.nan, np.nan
+            low, high = np.quantile(values, [(1 - self.level) / 2, (1 + self.level) / 2], method="nearest")
+            return float(low), float(high)
+        pulls = getattr(self.found, "pulls", None)
+        if pulls is None:
+            return np.nan, np.nan
+        assert self.found.means is not None
+        value = float(scale(*self.found.means))
+        changed = self.found._replace(effect=value, influence=slopes[0] * pulls[0] + slopes[1] * pulls[1])  # type: ignore[call-arg]
+        return changed.interval(self.level)
+
+
+def scales_of(
+    table: "EncodedTable", interval: MeansInterval, difference: tuple[float, float | None, float | None]
+) -> tuple[Scale, ...]:
+    """The two means of an estimate and its difference; of a binary outcome also ratios and the number needed to treat.
+
+    Ratios have intervals on the log scale, and risks inside (0, 1) on the logit scale. They and the difference come
+    from the same influences (delta method) or the same resamples.
+
+    Args:
+        table: The table; its outcome is a risk where its variable is binary.
+        interval: The estimate, and how intervals are made.
+        difference: The effect with its interval.
+
+    Returns:
+        Nothing where the method estimates a difference only.
+
+    References:
+        Altman (1998), Confidence intervals for the number needed to treat.
+    """
+    if interval.found.means is None:
+        return ()
+    means = interval.found.means
+    binary = next((one.kind == "binary" for one in table.variables if one.name == table.names[1]), False)
+    kind, inside = "risk" if binary else "mean", bool(binary and (means > 0).all() and (means < 1).all())
+    sides = [_imposed(table, side) for side in (0, 1)]
+    rows = [_mean(f"{kind} under do({side})", place, interval, bounded=inside) for place, side in enumerate(sides)]
+    rows.append(Scale("risk difference" if binary else "difference", *difference))
+    if not binary:
+        return tuple(rows)
+    label = table.outcome_unit.removeprefix("probability of ")
+    return (
+        *rows,
+        *(_ratios(interval) if inside else [_no_ratio(means, sides)]),
+        number_needed_to_treat(*difference, label),
+    )
+
+
+def _mean(name: str, place: int, interval: MeansInterval, *, bounded: bool) -> Scale:
+    """The mean of the outcome under one of the values."""
+    assert interval.found.means is not None
+    value, slopes = float(interval.found.means[place]), np.eye(2)[place]
+    if not bounded or interval.draws is not None:
+        return _scale(name, value, *interval.of(lambda *means: means[place], (slopes[0], slopes[1])))
+    slopes = slopes / (value * (1 - value))
+    low, high = expit(interval.of(lambda *means: logit(means[place]), (slopes[0], slopes[1])))
+    return _scale(name, value, low, high)
+
+
+def _ratios(interval: MeansInterval) -> list[Scale]:
+    """Risk ratio and odds ratio of risks inside (0, 1)."""
+    assert interval.found.means is not None
+    control, treated = interval.found.means
+
+    def ratio(name: str, log: Callable[[Array], Array], slopes: tuple[float, float]) -> Scale:
+        low, high = interval.of(lambda first, second: log(second) - log(first), slopes)
+        return _scale(name, *np.exp(np.array([log(treated) - log(control), low, high], dtype=float)))
+
+    odds = (-1 / (control * (1 - control)), 1 / (treated * (1 - treated)))
+    return [ratio("risk ratio", np.log, (-1 / control, 1 / treated)), ratio("odds ratio", logit, odds)]
+
+
+def _no_ratio(means: Array, sides: list[str]) -> Scale:
+    """Why there is no ratio."""
+    place = int(np.flatnonzero((means <= 0) | (means >= 1))[0])
+    return Scale(
+        "risk ratio and odds ratio",
+        None,
+        note=f"none, since the estimated risk under do({sides[place]}) is {means[place]:.3g}, and a ratio needs risks "
+        "between 0 and 1. 'generalized linear adjustment' keeps them there.",
+    )
+
+
+def number_needed_to_treat(effect: float, low: float | None, high: float | None, label: str = "case") -> Scale:
+    """How many units must be treated for one more case, or for one fewer: 1 / risk difference, with its interval.
+
+    An interval of the difference that includes 0 includes infinitely many units: the interval goes from one end through
+    infinity to the other.
+
+    Args:
+        effect: The risk difference.
+        low: Lower end of its interval; None without.
+        high: Upper end.
+        label: What a case is.
+
+    >>> print(number_needed_to_treat(0.05, -0.02, 0.1))
+    number needed to treat: 20 for one more case [10 for one more, through infinity, to 50 for one fewer]
+    >>> print(number_needed_to_treat(-0.05, -0.1, -0.02))
+    number needed to treat: 20 for one fewer case [10 to 50]
+    """
+    value, first, last = (None if not end else 1 / end for end in (effect, high, low))
+    if value is None:
+        shown = f"no number of units changes the expected count of '{label}', since the difference is 0"
+    else:
+        shown = f"{abs(value):.3g} {_more(value)} {label}"
+    if low is None or high is None:
+        pass
+    elif low < 0 < high:
+        assert first is not None
+        assert last is not None
+        shown += f" [{first:.3g} for one more, through infinity, to {-last:.3g} for one fewer]"
+    elif first is None or last is None:
+        shown += f" [{abs(first or last or np.inf):.3g} to infinity]"
+    else:
+        shown += f" [{min(abs(first), abs(last)):.3g} to {max(abs(first), abs(last)):.3g}]"
+    return Scale("number needed to treat", value, first, last, shown)
+
+
+def _more(value: float) -> str:
+    return "for one more" if value > 0 else "for one fewer"
+
+
+def _scale(name: str, value: float, low: float, high: float) -> Scale:
+    first, last = (float(end) if np.isfinite(end) else None for end in (low, high))
+    return Scale(name, float(value), first, last)
+
+
+def _imposed(table: "EncodedTable", side: int) -> str:
+    """One side of the contrast, as inside do()."""
+    values = table.sides[side] if table.sides else (table.contrast[side],)
+    names = [one.name for one in table.variables[: len(values)]] if table.sides else [table.names[0]]
+    return ", ".join(
+        f"{name}={value:g}" if isinstance(value, float) else f"{name}={value}"
+        for name, value in zip(names, values, strict=True)
+    )
+
+
+def constant_arm(table: "EncodedTable") -> tuple[str, ...]:
+    """Warn where all rows with a compared value have the same outcome: no interval knows how uncertain that risk is."""
+    treatment, outcome = (table.data[name].to_numpy() for name in table.names)
+    found = []
+    for value, side in ((table.control, 0), (table.treated, 1)):
+        own = outcome[treatment == value]
+        if table.kind == "continuous" or not len(own) or np.ptp(own) > 0:
+            continue
+        most = 1 - RULE_OF_THREE ** (1 / len(own))
+        risk = f", although a risk of {most:.1%} of the other outcome could show none in so few rows"
+        found.append(
+            f"The outcome never varies where {_imposed(table, side)}: all {len(own):,} rows have {table.names[1]} = "
+            f"{own[0]:g}. The intervals take that value as certain{risk if table.bounds == (0, 1) else ''}."
+        )
+    return tuple(found)
