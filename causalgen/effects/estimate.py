@@ -78,9 +78,9 @@ def estimate_effect(
 
     Raises:
         UnknownNameError: A node or method does not exist.
-        DataError: The table or an argument does not fit, the covariates separate the treatment, or weights explode (a
-            group's effective size is below 5 % of its rows) and every method weighs; the message names place and remedy.
-            Where another method answers, the weighing ones are given in the overlap population, with a warning.
+        DataError: The table or an argument does not fit, or the covariates separate the treatment; the message names
+            place and remedy. Where weights explode (a group's effective size is below 5 % of its rows, and not because
+            of a few rows), methods that weigh rows answer in the overlap population, with a warning.
         SupportError: A value lies outside the support that its variable declares.
         NotIdentifiableError: The graph does not identify the effect in a way that an estimator here uses, or the given
             adjustment set or instrument is not valid; the message shows the open path.

@@ -68,7 +68,7 @@ def effects_by_group(
     from .estimators.doubly_robust import DoublyRobust
     from .estimators.outcome_model import OutcomeModel
     from .identification import dowhy_estimand
-    from .overlap import rare_rows, require_overlap, treatment_overlap
+    from .overlap import overlap_warnings, rare_rows, require_overlap, treatment_overlap
     from .quiet import quiet_dowhy
 
     check_level(level)
@@ -83,7 +83,7 @@ def effects_by_group(
         )
     groups = form_groups(asked.graph, encoded, by, bins)
     if (overlap := treatment_overlap(encoded, seed=seed)) is not None:
-        require_overlap(overlap, encoded.names[0], population="whole", weighs=True)
+        require_overlap(overlap, encoded.names[0])
     say(encoded)
     with quiet_dowhy():
         model = OutcomeModel(encoded.bounds, penalty=None)
@@ -101,7 +101,8 @@ def effects_by_group(
         frame[name] = (groups.members & (exposed == value)).sum(axis=1)
     frame["poor_overlap"] = [float(rare[member].mean()) for member in groups.members]
     frame.attrs = {"columns": encoded.columns, "level": level, "unit": encoded.outcome_unit, "by": by}
-    frame.attrs |= {"p_value": _equal_effects(found, groups.members, arrays.clusters), "warnings": encoded.warnings}
+    frame.attrs |= {"p_value": _equal_effects(found, groups.members, arrays.clusters)}
+    frame.attrs["warnings"] = (*encoded.warnings, *overlap_warnings(encoded, overlap))
     return frame
 
 

@@ -9,8 +9,10 @@ from sklearn.tree import DecisionTreeClassifier
 
 from ..errors import DataError
 from .estimators.basis import FlexibleBasis
+from .estimators.calibration import Calibration, calibrated_propensities
 from .estimators.folds import cross_folds
 from .estimators.outcome_model import OutcomeModel
+from .estimators.weighting import CLIP
 from .table import EncodedTable, numeric
 
 __all__ = [
@@ -35,7 +37,7 @@ SHARE_WORTH_A_WARNING = 0.01
 LEAST_EFFECTIVE_SHARE = 0.05
 MOST_POOR = 0.9
 LEAST_COMPARABLE = 10
-CLIP = 0.01
+MOST_TRUNCATED = 0.02
 LEAST_PROPENSITY = 1e-6
 MOST_ROWS = 20_000
 
@@ -52,6 +54,8 @@ class Overlap:
             rows, (control, treated); 1 when all weights are equal.
         comparable: Rows of each group whose propensities all lie in [0.01, 0.99], (control, treated).
         told_by: The region of the covariates that separates the groups best, as text.
+        truncated: Share of rows with a propensity below 0.01, whose weights are truncated.
+        calibrations: Calibration of the propensities before they were calibrated.
     """
 
     poor: float
@@ -59,6 +63,8 @@ class Overlap:
     effective: tuple[float, float]
     comparable: tuple[int, int]
     told_by: str
+    truncated: float = 0.0
+    calibrations: tuple[Calibration, ...] = ()
 
     @property
     def separated(self) -> bool:
@@ -72,8 +78,8 @@ class Overlap:
 
     @property
     def explodes(self) -> bool:
-        """Whether a group's effective sample size in the whole population is below 5 % of its rows."""
-        return min(self.effective) < LEAST_EFFECTIVE_SHARE
+        """Whether many weights are extreme: a group's effective size is below 5 %, and not because of a few rows."""
+        return min(self.effective) < LEAST_EFFECTIVE_SHARE and self.truncated > MOST_TRUNCATED
 
 
 def treatment_overlap(table: EncodedTable, *, seed: int = 0) -> Overlap | None:
@@ -85,7 +91,8 @@ def treatment_overlap(table: EncodedTable, *, seed: int = 0) -> Overlap | None:
         return None
     if len(table.data) > MOST_ROWS:
         table = replace(table, data=table.data.sample(MOST_ROWS, random_state=seed))
-    covariates, members, propensity = table.readable, _members(table), propensities(table, seed=seed)
+    covariates, members = table.readable, _members(table)
+    propensity, calibrations = _calibrated(table, seed)
     rare = _rare(propensity, members)
     inside = propensity.min(axis=0) >= CLIP
     weights = [1 / np.maximum(own[member], LEAST_PROPENSITY) for own, member in zip(propensity, members, strict=True)]
@@ -96,6 +103,8 @@ def treatment_overlap(table: EncodedTable, *, seed: int = 0) -> Overlap | None:
         effective=(effective[0], effective[1]),
         comparable=(int((inside & members[0]).sum()), int((inside & members[1]).sum())),
         told_by=region(covariates, members[1]),
+        truncated=float((propensity.min(axis=0) < CLIP).mean()),
+        calibrations=calibrations,
     )
 
 
@@ -111,7 +120,17 @@ def _rare(propensity: Array, members: NDArray[np.bool_]) -> NDArray[np.bool_]:
 
 
 def propensities(table: EncodedTable, *, seed: int = 0) -> Array:
-    """Cross-fitted probabilities of the two compared values given the covariates, shape `(2, rows)`."""
+    """Cross-fitted, calibrated probabilities of the two compared values given the covariates, shape `(2, rows)`."""
+    return _calibrated(table, seed)[0]
+
+
+def _calibrated(table: EncodedTable, seed: int) -> tuple[Array, tuple[Calibration, ...]]:
+    clusters = table.clusters
+    units = len(table.data) if clusters is None else int(clusters.max()) + 1
+    return calibrated_propensities(_propensities(table, seed), _members(table), table.weights, units)
+
+
+def _propensities(table: EncodedTable, seed: int) -> Array:
     clusters, weights, members = table.clusters, table.weights, _members(table)
     features = _features(table)
     found = np.zeros(members.shape)
@@ -179,12 +198,11 @@ def _features(table: EncodedTable, *, held: bool = False) -> Array:
     return basis(numeric(table.covariates.assign(**table.held)) if held else columns)
 
 
-def require_overlap(overlap: Overlap, treatment: str, *, population: str, weighs: bool) -> None:
+def require_overlap(overlap: Overlap, treatment: str) -> None:
     """Refuse an effect without comparable rows.
 
     Raises:
-        DataError: The covariates separate the two groups, or weights explode in the whole population: a group's
-            effective size is below 5 % of its rows, or nine in ten rows have no counterparts in a group.
+        DataError: The covariates separate the two groups.
     """
     if overlap.separated:
         raise DataError(
@@ -192,19 +210,6 @@ def require_overlap(overlap: Overlap, treatment: str, *, population: str, weighs
             f"{overlap.told_by} predicts '{treatment}', and {min(overlap.comparable)} rows of one group have a propensity "
             "between 1 % and 99 %. Leave out a covariate that decides the treatment if the graph allows it, collect rows "
             "where both values occur, or ask for population='overlap' with a coarser adjustment set."
-        )
-    if weighs and population == "whole" and overlap.explodes:
-        raise DataError(
-            f"Expected an effective sample size of at least {LEAST_EFFECTIVE_SHARE:.0%} of each group's rows; in the whole "
-            f"population the weights of '{treatment}' explode and leave {min(overlap.effective):.1%} of a group's rows "
-            f"(overlap fails where {overlap.where}). Ask for population='overlap', or for 'treated' or 'control'."
-        )
-    if weighs and population == "whole" and overlap.one_sided:
-        raise DataError(
-            f"Expected both values of '{treatment}' among rows like most; for {overlap.poor:.0%} of the rows one of them has a "
-            f"propensity below {RARE:.0%} or a tenth of its share ({overlap.told_by} predicts '{treatment}'), so an effect in "
-            "the whole population would be an extrapolation. Ask for population='overlap', or leave out a covariate that "
-            "decides the treatment if the graph allows it."
         )
 
 
@@ -217,12 +222,33 @@ def overlap_warnings(table: EncodedTable, overlap: Overlap | None) -> tuple[str,
     treatment = table.names[0]
     if table.kind == "continuous":
         return _unseen_values(table)
-    if overlap is None or overlap.poor < SHARE_WORTH_A_WARNING:
+    if overlap is None:
         return ()
+    return (*_poor(overlap, treatment), *_miscalibrated(overlap, treatment))
+
+
+def _miscalibrated(overlap: Overlap, treatment: str) -> tuple[str, ...]:
+    return tuple(
+        f"The propensity model of {treatment} is miscalibrated: its propensities are too "
+        f"{'extreme' if found.slope < 1 else 'moderate'} (calibration slope {found.slope:.2f}, 1 is right), and are "
+        "recalibrated before they weight rows. Check the model first: an unusual column, too few rows for its columns."
+        for found in overlap.calibrations
+        if found.fails
+    )[:1]
+
+
+def _poor(overlap: Overlap, treatment: str) -> tuple[str, ...]:
+    if overlap.poor < SHARE_WORTH_A_WARNING:
+        return ()
+    truncated = (
+        f"; {overlap.truncated:.1%} of the rows have one below {CLIP:.0%}, where weights are truncated at {1 / CLIP:.0f}"
+        if overlap.truncated
+        else ""
+    )
     return (
         f"Poor overlap: for {overlap.poor:.0%} of the rows one value of {treatment} has a probability below {RARE:.0%} or a "
         "tenth of its share given the adjustment set, so few comparable rows carry the estimate there; mostly where "
-        f"{overlap.where}.",
+        f"{overlap.where}{truncated}.",
     )
 
 

@@ -70,8 +70,7 @@ def through_dowhy(
     overlap = _overlap(table, estimand, settings)
     lost = _exploding(overlap, chosen, settings)
     if overlap is not None:
-        weighs = any(method.weighs for name, method in chosen.items() if name not in lost)
-        require_overlap(overlap, table.names[0], population=settings.population, weighs=weighs)
+        require_overlap(overlap, table.names[0])
     with quiet_dowhy():
         identified = _identified(graph, table, estimand)
         discrete = table.kind == "categorical"
@@ -85,7 +84,8 @@ def through_dowhy(
             if name not in lost
         }
         fitted = {name: (adjusted[name], chosen[name], settings.population) for name in adjusted}
-        fitted |= _in_overlap(identified, table, chosen, overlap, settings)
+        in_overlap = _in_overlap(identified, table, chosen, overlap, settings)
+        fitted |= in_overlap
         estimates = [_estimate(NAIVE, naive, table, NAIVE_NOTES[table.kind], "whole", settings, INTERVALS)]
         estimates += [
             _estimate(name, found, table, method.note, population, settings, method.intervals)
@@ -94,8 +94,9 @@ def through_dowhy(
         if lost:
             estimates = [_extrapolated(row) if row.source in adjusted else row for row in estimates]
         refutations: tuple[Refutation, ...] = ()
-        if settings.simulations and adjusted:
-            refutations = refute(adjusted, naive, simulations=settings.simulations, seed=settings.seed)
+        refuted = adjusted or {name: found for name, (found, *_) in in_overlap.items()}
+        if settings.simulations and refuted:
+            refutations = refute(refuted, naive, simulations=settings.simulations, seed=settings.seed)
     doubts = _doubts(table, estimand, overlap, adjusted)
     if overlap is not None and lost:
         doubts = (_left_out(overlap, lost, list(adjusted)), *doubts)
@@ -140,20 +141,23 @@ def _overlap(table: EncodedTable, estimand: Estimand, settings: EstimationSettin
 
 
 def _exploding(overlap: Overlap | None, chosen: dict[str, Method], settings: EstimationSettings) -> tuple[str, ...]:
-    """The methods whose weights explode in the whole population, where another method can answer there."""
-    if overlap is None or settings.population != "whole" or not overlap.explodes or overlap.one_sided:
+    """The methods that weigh, where the whole population was asked for and most of it has no counterparts."""
+    if overlap is None or settings.population != "whole" or not (overlap.explodes or overlap.one_sided):
         return ()
-    lost = tuple(name for name, method in chosen.items() if method.weighs)
-    return lost if len(lost) < len(chosen) else ()
+    return tuple(name for name, method in chosen.items() if method.weighs)
 
 
 def _left_out(overlap: Overlap, lost: Sequence[str], others: Sequence[str]) -> str:
     named, rest = " and ".join(lost), " and ".join(others)
-    return (
-        f"Exploding weights: in the whole population those of {named} would leave {min(overlap.effective):.1%} of a group's "
-        f"rows (overlap fails where {overlap.where}), so {named} is given in the overlap population only. There, rows have "
-        f"counterparts; {rest} answers for the whole population only by extrapolation."
+    why = (
+        f"would leave an effective sample size of {min(overlap.effective):.1%} of a group's rows"
+        if overlap.explodes
+        else f"would rest on few rows: for {overlap.poor:.0%} of the rows one value has almost no counterparts"
     )
+    return (
+        f"Exploding weights: in the whole population those of {named} {why} (overlap fails where {overlap.where}), so "
+        f"{named} is given in the overlap population only. There, rows have counterparts"
+    ) + (f"; {rest} answers for the whole population only by extrapolation." if others else ".")
 
 
 def _extrapolated(row: Estimate) -> Estimate:
@@ -181,7 +185,7 @@ def _in_overlap(
     """The weighting methods repeated in the overlap population, where overlap in the whole population is poor."""
     if overlap is None or settings.population != "whole":
         return {}
-    if overlap.poor < SHARE_WORTH_A_WARNING and not overlap.explodes:
+    if overlap.poor < SHARE_WORTH_A_WARNING:
         return {}
     able = {name: method for name, method in chosen.items() if method.weighs}
     return {

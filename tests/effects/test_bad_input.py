@@ -262,12 +262,15 @@ def test_fewer_rows_than_covariates_are_refused() -> None:
         estimate_effect(graph, table, **SHORT)
 
 
-def test_a_rule_with_few_exceptions_is_no_overlap() -> None:
-    table = binary_table(2_000, seed=0).assign(t=lambda frame: (frame["z"] > 0.1).astype(int))
-    with pytest.raises(
-        DataError, match=r"for 9\d% of the rows one of them has a propensity below 5%.*population='overlap'"
-    ):
-        estimate_effect(GRAPH, table, **SHORT, refute=False)
+def test_a_rule_with_few_exceptions_is_answered_where_they_are() -> None:
+    table = binary_table(2_000, seed=0)
+    follows = np.random.default_rng(0).random(2_000) > 0.02
+    table["t"] = np.where(follows, table["z"] > 0.1, table["t"] == 1).astype(int)
+    table["y"] = table["t"] + table["z"] + np.random.default_rng(1).normal(size=2_000)
+    report = estimate_effect(GRAPH, table, **SHORT, methods=["doubly robust"], refute=False)
+    assert report.estimate.population == "overlap"
+    assert report.estimate.covers(1.0)
+    assert "Exploding weights" in report.warnings[0]
 
 
 def test_perfect_separation_is_named() -> None:
@@ -288,11 +291,12 @@ def test_where_weights_explode_a_bent_outcome_does_not_mislead() -> None:
     assert report.estimate.covers(1.0)
 
 
-def test_exploding_weights_are_refused_in_the_whole_population_only() -> None:
-    """And only where no other method can answer there."""
+def test_exploding_weights_are_answered_in_the_overlap_population() -> None:
+    """Whether or not another method answers in the whole population."""
     table = exploding_table()
-    with pytest.raises(DataError, match=r"weights of 't' explode.*overlap fails where z .*population='overlap'"):
-        estimate_effect(GRAPH, table, **SHORT, methods=["doubly robust"], refute=False)
+    alone = estimate_effect(GRAPH, table, **SHORT, methods=["doubly robust"], simulations=10)
+    assert [row.source for row in alone.estimates] == ["naive", "doubly robust, overlap population"]
+    assert {row.estimate for row in alone.refutations} == {"doubly robust, overlap population"}
     report = estimate_effect(GRAPH, table, **SHORT, refute=False)
     assert report.estimate.source == "doubly robust, overlap population"
     assert "only extrapolation would answer" in report.recommended
