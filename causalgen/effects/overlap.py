@@ -9,9 +9,9 @@ from sklearn.tree import DecisionTreeClassifier
 
 from ..errors import DataError
 from .estimators.basis import FlexibleBasis
-from .estimators.calibration import Calibration, calibrated_propensities
 from .estimators.folds import cross_folds
 from .estimators.outcome_model import OutcomeModel
+from .estimators.recalibration import Calibration, calibrated_propensities
 from .estimators.weighting import CLIP
 from .table import EncodedTable, numeric
 
