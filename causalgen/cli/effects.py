@@ -41,7 +41,8 @@ def effects(
         str | None, typer.Option(help="Estimators, such as 'doubly robust, linear adjustment'.", show_default="all")
     ] = None,
     population: Annotated[
-        str, typer.Option(help="Population to average over: whole, overlap, treated or control.")
+        str,
+        typer.Option(help="Population to average over: whole (ATE), overlap (ATO), treated (ATT) or control (ATC)."),
     ] = "whole",
     adjustment: Annotated[
         str | None,

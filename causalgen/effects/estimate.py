@@ -7,6 +7,7 @@ from typing import Any, Literal
 import pandas as pd
 
 from ..datasets.declared import KindsLike
+from ..grammar.populations import PopulationWord
 from ..graph import CausalGraph, Estimand
 from .encode import encode_question
 from .find_estimand import find_estimand
@@ -29,7 +30,7 @@ def estimate_effect(
     outcome: str,
     contrast: tuple[Any, Any] | None = None,
     methods: Sequence[str] | None = None,
-    population: Literal["whole", "overlap", "treated", "control"] = "whole",
+    population: PopulationWord = "whole",
     adjustment: Sequence[str] | None = None,
     instrument: str | None = None,
     weights: str | None = None,
@@ -60,9 +61,9 @@ def estimate_effect(
         contrast: (a, b), labels or natural units; of several treatments ((a1, a2), (b1, b2)).
         methods: Keys of `causalgen.effects.estimators.methods.METHODS`, such as "doubly robust",
             "dowhy:propensity_score_weighting" or "econml:dml.LinearDML"; None for the defaults.
-        population: Population that the effect averages over: "whole" (all rows, ATE), "overlap" (rows weighted by the
-            product of both propensities, ATO), "treated" or "control" (rows with value b or a, ATT and ATC). Only
-            "whole" for a continuous treatment, an instrument or a front door.
+        population: Population that the effect averages over: "whole" or "ATE" (all rows), "overlap" or "ATO" (rows weighted
+            by the product of both propensities), "treated" or "ATT" (rows with value b), "control" or "ATC" (rows with
+            value a). Only "whole" for a continuous treatment, an instrument or a front door.
         adjustment: Your adjustment set, checked against the graph; None to have one found.
         instrument: An instrument of the graph, used instead of adjustment; its conditioning set is found.
         weights: Column of sampling weights (positive; scaled to mean 1).
@@ -116,7 +117,7 @@ def estimate_effect(
         seed=seed,
         warnings=(*_warnings(encoded, estimand), *warnings),
         versions={name: version(name) for name in ("dowhy", "scikit-learn")},
-        population=population,
+        population=settings.population,
         weights=weights,
         cluster=cluster,
         variables=encoded.variables,

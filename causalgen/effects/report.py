@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Literal
 import pandas as pd
 
 from ..datasets.kinds import columns_line
+from ..grammar.populations import ESTIMANDS
 from ..graph import Estimand, Variable
 from .concerns import Check, concerns_of, headline, report_checks
 from .recommended import recommend, why
@@ -176,7 +177,7 @@ class EffectReport:
         """The requested effect, as text."""
         unit = f" [{self.outcome_unit}]" if self.outcome_unit else ""
         first, second = map(self._written, self.contrast)
-        among = "" if self.population == "whole" else f", in the {self.population} population"
+        among = "" if self.population == "whole" else f": {ESTIMANDS[self.population]}"
         return f"Effect of do({second}) against do({first}) on {self.outcome}{unit}{among}"
 
     def _written(self, side: Any) -> str:
@@ -320,7 +321,7 @@ class EffectReport:
             doubt: Result of `causalgen.effects.diagnostics.examine`, whose checks are then counted as well.
         """
         line = self.headline if doubt is None else headline((*self.checks, *doubt.examined), doubt.fragile)
-        rows = [self.question, f"  {self.estimate}", f"  {line}"]
+        rows = [self.question, f"  {ESTIMANDS[self.estimate.population]}, {self.estimate}", f"  {line}"]
         rows += [f"  {one}" for one in self.estimate.scales if not one.name.endswith("difference")]
         rows += [f"  {self.recommended}", f"  {self.estimand.text}"]
         rows += [f"  {self.rows_used} rows used, {self.rows_dropped} dropped"]

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 __all__ = ["MeansInterval", "Scale", "constant_arm", "number_needed_to_treat", "scales_of"]
 
 Array = NDArray[np.float64]
+ROUNDING = 1e-9
 RULE_OF_THREE = 0.05
 """A risk that would show no case in as many rows with this probability is the upper limit of one that showed none."""
 
@@ -106,7 +107,7 @@ def scales_of(
         return ()
     means = interval.found.means
     binary = next((one.kind == "binary" for one in table.variables if one.name == table.names[1]), False)
-    kind, inside = "risk" if binary else "mean", bool(binary and (means > 0).all() and (means < 1).all())
+    kind, inside = "risk" if binary else "mean", binary and not _edge(means).any()
     sides = [_imposed(table, side) for side in (0, 1)]
     rows = [_mean(f"{kind} under do({side})", place, interval, bounded=inside) for place, side in enumerate(sides)]
     rows.append(Scale("risk difference" if binary else "difference", *difference))
@@ -144,9 +145,14 @@ def _ratios(interval: MeansInterval) -> list[Scale]:
     return [ratio("risk ratio", np.log, (-1 / control, 1 / treated)), ratio("odds ratio", logit, odds)]
 
 
+def _edge(means: Array) -> NDArray[np.bool_]:
+    """Which means are no risks between 0 and 1, up to rounding."""
+    return (means < ROUNDING) | (means > 1 - ROUNDING)
+
+
 def _no_ratio(means: Array, sides: list[str]) -> Scale:
     """Why there is no ratio."""
-    place = int(np.flatnonzero((means <= 0) | (means >= 1))[0])
+    place = int(np.flatnonzero(_edge(means))[0])
     return Scale(
         "risk ratio and odds ratio",
         None,

@@ -6,11 +6,11 @@ from dataclasses import dataclass
 import numpy as np
 
 from ..errors import DataError, nearest
+from ..grammar.populations import POPULATIONS, population_of
 
-__all__ = ["INTERVALS", "POPULATIONS", "EstimationSettings", "check_level"]
+__all__ = ["INTERVALS", "EstimationSettings", "check_level"]
 
 LEAST_SIMULATIONS = 10
-POPULATIONS = ("whole", "overlap", "treated", "control")
 INTERVALS = ("analytic", "bootstrap")
 
 
@@ -32,6 +32,7 @@ class EstimationSettings:
 
     def __post_init__(self) -> None:
         check_level(self.level)
+        object.__setattr__(self, "population", population_of(self.population))
         for name in ("simulations", "resamples", "seed"):
             number = getattr(self, name)
             if not isinstance(number, int | np.integer) or number < 0:
@@ -40,10 +41,10 @@ class EstimationSettings:
             raise DataError(f"Expected a seed below 2**32; got {self.seed}.")
         if self.simulations and self.simulations < LEAST_SIMULATIONS:
             raise DataError(f"Expected at least {LEAST_SIMULATIONS} simulations for a refuter; got {self.simulations}.")
-        for name, known in (("population", POPULATIONS), ("interval", INTERVALS)):
-            word = getattr(self, name)
-            if word not in known:
-                raise DataError(f"Expected {name} among {', '.join(known)}; got {word!r}." + nearest(str(word), known))
+        known = (*POPULATIONS.values(), *POPULATIONS)
+        for name, words, word in (("population", known, self.population), ("interval", INTERVALS, self.interval)):
+            if word not in words:
+                raise DataError(f"Expected {name} among {', '.join(words)}; got {word!r}." + nearest(str(word), words))
 
 
 def check_level(level: float) -> None:

@@ -6,6 +6,7 @@ from typing import Annotated, Any, Literal, Self
 from pydantic import BeforeValidator, ConfigDict, Field, model_validator
 from pydantic_core import PydanticCustomError
 
+from ..grammar.populations import Population, population_of
 from ..graph import NestedQuestion
 from ..own_code import code_near
 from .data_section import Count, Scalar, StudySection, scalar
@@ -231,8 +232,9 @@ class Effect(StudySection):
     """The two values, [a, b]; of several treatments a value for each on both sides, [[a1, a2], [b1, b2]]."""
     methods: Annotated[tuple[str, ...], Field(strict=False, min_length=1)] | None = None
     """Estimators, names in `causalgen.effects.estimators.methods.METHODS`; left out: the defaults for the treatment."""
-    population: Literal["whole", "overlap", "treated", "control"] = "whole"
-    """Population that the effect averages over: all units, the overlap, or the units with one of the two values."""
+    population: Annotated[Population, BeforeValidator(population_of)] = "whole"
+    """Population that the effect averages over: all units (ATE), the overlap (ATO), or the units with the second value \
+(treated, ATT) or the first one (control, ATC); ATE, ATO, ATT and ATC are accepted too."""
     adjustment: Annotated[tuple[str, ...], Field(strict=False)] | None = None
     """Attributes to adjust for, checked against the graph; left out: a set is found."""
     instrument: str | None = None

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING
 
 from matplotlib.figure import Figure
 
+from ...grammar.populations import ESTIMANDS
 from ...graph.notation import LATEX
 from ..folder import Picture, ReportFolder
 from ..forest_plot import plot_forest
@@ -98,7 +99,8 @@ class SectionMaker:
         )
         used = f"{report.rows_used:,} rows used, {report.rows_dropped:,} dropped. Seed {report.seed}."
         used += f" {report.columns}" if report.columns else ""
-        text = f"{report.recommended} {report.estimand.text} Averaged over {POPULATIONS[report.estimate.population]}. {used}"
+        named, among = ESTIMANDS[report.estimate.population], POPULATIONS[report.estimate.population]
+        text = f"{report.recommended} {report.estimand.text} This is the {named}, over {among}. {used}"
         table = estimate_table(report, self.file(report.to_frame(), "effect"))
         parts = [*self._alerts(), Part(text=text, pictures=[forest], beside="after"), Part(tables=[table])]
         if report.remarks:

@@ -6,6 +6,7 @@ Every p-value is shown with its hypothesis.
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
+from ...grammar.populations import ESTIMANDS
 from ..folder import Group, Row, Table
 from ..style import number, with_interval
 
@@ -40,13 +41,13 @@ def estimate_table(report: "EffectReport", file: str = "") -> Table:
     shared = (report.estimate, *report.others)
     several = {row.population for row in shared} != {"whole"}
     header = ["Source", f"Effect{_unit(report.outcome_unit)}", f"{report.level:.0%} interval"]
-    header += ["Averaged over"] if several else []
+    header += ["Estimand"] if several else []
     header += ["Holds the truth"] if truth is not None else []
     rows = []
     for row in shared:
         cells = [row.source, *_apart(row)]
         if several:
-            cells.append(row.population)
+            cells.append(ESTIMANDS[row.population])
         if truth is not None:
             cells.append(_holds(row, truth, report.population))
         rows.append(Row(cells, note=row.note, strong=row == report.estimate or row.kind == "truth"))

@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Unpack
 
 from ...errors import UnknownNameError, nearest
+from ...grammar.populations import ESTIMANDS
 from ...spreadsheets import csv_text
 from ..first_screen import effect_answer
 from ..folder import Picture, ReportFolder
@@ -100,7 +101,7 @@ def check_formats(formats: Sequence[str]) -> list[str]:
 
 def _provenance(findings: EffectFindings) -> Section:
     report = findings.report
-    told = {"averaged over": POPULATIONS[report.population]}
+    told = {"estimand": ESTIMANDS[report.population], "averaged over": POPULATIONS[report.population]}
     told |= {"sampling weights": report.weights} if report.weights else {}
     told |= {"clusters": report.cluster} if report.cluster else {}
     rows = told | {
