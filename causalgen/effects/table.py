@@ -114,9 +114,14 @@ def numeric(covariates: pd.DataFrame) -> NDArray[np.float64]:
     """Covariates as numbers, shape `(rows, columns)`: an indicator for every category but the first."""
     if not len(covariates.columns):
         return np.zeros((len(covariates), 0))
-    if "category" in covariates.dtypes.astype(str).to_numpy():
-        covariates = pd.get_dummies(covariates, drop_first=True)
-    return covariates.to_numpy(dtype=float)
+    labelled = [name for name, dtype in covariates.dtypes.items() if isinstance(dtype, pd.CategoricalDtype)]
+    if not labelled:
+        return covariates.to_numpy(dtype=float)
+    parts = [covariates.drop(columns=labelled).to_numpy(dtype=float)]
+    for name in labelled:  # pandas' get_dummies gives the same, and takes ten times as long
+        codes = covariates[name].cat.codes.to_numpy()
+        parts.append((codes[:, None] == np.arange(1, len(covariates[name].cat.categories))).astype(float))
+    return np.hstack(parts)
 
 
 def say(table: EncodedTable) -> None:

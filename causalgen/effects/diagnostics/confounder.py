@@ -21,6 +21,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from ...errors import DataError
+from ..estimators.first_fit import FirstFit
 from ..table import EncodedTable
 from .columns import compared, covariate_columns, other_labels
 from .refit import NAIVE, refit, with_covariate
@@ -174,17 +175,18 @@ def simulate_confounder(
         table = replace(table, data=table.data.iloc[rows_drawn].reset_index(drop=True))
     residuals = _residuals(table)
     names = [NAIVE, *sources]
+    kept: dict[str, FirstFit] = {}  # an added column must not change the models that judge it
+    original = {n: row.value for n, row in refit(table, names, population=population, seed=seed, kept=kept).items()}
     rows = []
     for like, r2_treatment, r2_outcome in [*(("", s, s) for s in STRENGTHS), *_compared(robust)]:
         draws = []
         for _ in range(simulations):
             u = _combine(*residuals, r2_treatment, r2_outcome, random)
             drawn = with_covariate(table, NAME, u)
-            draws.append(refit(drawn, names, adjust_naive=[NAME], population=population, seed=seed))
+            draws.append(refit(drawn, names, adjust_naive=[NAME], population=population, seed=seed, kept=kept))
         for name in names:
             values = np.array([draw[name].value for draw in draws])
             rows.append(ConfounderRow(name, like, r2_treatment, r2_outcome, values.mean(), values.std(ddof=1)))
-    original = {name: row.value for name, row in refit(table, names, population=population, seed=seed).items()}
     return SimulatedConfounder(original, tuple(rows), _most_explained(robust), simulations)
 
 

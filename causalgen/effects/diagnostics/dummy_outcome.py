@@ -12,7 +12,7 @@ from sklearn.ensemble import HistGradientBoostingRegressor
 from ..estimators.folds import Rows, cross_folds
 from ..table import CLUSTER, WEIGHTS, numeric
 
-__all__ = ["draw_outcome", "refute_dummy_outcome"]
+__all__ = ["draw_outcome", "expected_outcome", "refute_dummy_outcome"]
 
 Array = NDArray[np.float64]
 
@@ -26,19 +26,17 @@ def refute_dummy_outcome(
     *,
     num_simulations: int,
     random_state: np.random.RandomState,
+    expected: Array | None = None,
 ) -> CausalRefutation:
     """Replace the outcome by f(covariates) + noise, on which the treatment has no effect.
 
     DoWhy's own refuter cannot do this: it groups the rows by treatment to fit f, which fails on a float treatment, and
     its noise leaves the range of a bounded outcome. So the outcome is simulated here, and estimators are refitted as in DoWhy.
-    An instrument and front-door mediators are not covariates: an outcome that depends on them has an effect.
+    `expected` is `expected_outcome`, which all estimates from one table share; None computes it.
     """
-    (outcome,), (treatment,) = estimand.outcome_variable, estimand.treatment_variable
-    observed = data[outcome].to_numpy(dtype=float)
-    beside = [*(estimand.instrumental_variables or ()), *(estimand.frontdoor_variables or ())]
-    covariates = data.drop(columns=[treatment, outcome, CLUSTER, WEIGHTS, *beside], errors="ignore")
-    clusters = np.unique(data[CLUSTER], return_inverse=True)[1] if CLUSTER in data else None
-    expected = _from_covariates(numeric(covariates), observed, clusters)
+    (outcome,) = estimand.outcome_variable
+    observed, clusters = data[outcome].to_numpy(dtype=float), _clusters(data)
+    expected = expected_outcome(data, estimand) if expected is None else expected
     found = []
     for _ in range(num_simulations):
         changed = data.assign(**{outcome: draw_outcome(expected, observed, random_state, clusters)})
@@ -51,6 +49,21 @@ def refute_dummy_outcome(
     result = CausalRefutation(0.0, float(np.mean(found)), refutation_type="Refute: Use a Dummy Outcome")
     result.add_significance_test_results(test_significance(_Zero, np.asarray(found)))
     return result
+
+
+def expected_outcome(data: pd.DataFrame, estimand: Any) -> Array:
+    """f(covariates), shape `(rows,)`; every row by a model fitted without it.
+
+    An instrument and front-door mediators are not covariates: an outcome that depends on them has an effect.
+    """
+    (outcome,), (treatment,) = estimand.outcome_variable, estimand.treatment_variable
+    beside = [*(estimand.instrumental_variables or ()), *(estimand.frontdoor_variables or ())]
+    covariates = data.drop(columns=[treatment, outcome, CLUSTER, WEIGHTS, *beside], errors="ignore")
+    return _from_covariates(numeric(covariates), data[outcome].to_numpy(dtype=float), _clusters(data))
+
+
+def _clusters(data: pd.DataFrame) -> Rows | None:
+    return np.unique(data[CLUSTER], return_inverse=True)[1] if CLUSTER in data else None
 
 
 class _Zero:

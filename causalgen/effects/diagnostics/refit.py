@@ -9,7 +9,8 @@ from dowhy.causal_estimator import CausalEstimate, CausalEstimator
 from dowhy.causal_identifier import IdentifiedEstimand
 from scipy.stats import t as student
 
-from ..estimators.adjustment import TARGET_UNITS
+from ..estimators.adjustment import TARGET_UNITS, AdjustmentEstimator
+from ..estimators.first_fit import FirstFit
 from ..estimators.linear import LinearAdjustment
 from ..estimators.methods import METHODS
 from ..identification import unadjusted_estimand
@@ -30,6 +31,7 @@ def refit(
     adjust_naive: Sequence[str] = (),
     population: str = "whole",
     seed: int = 0,
+    kept: dict[str, FirstFit] | None = None,
 ) -> dict[str, Estimate]:
     """Effects of the table's contrast, adjusted for all its covariates, by the named methods.
 
@@ -41,6 +43,8 @@ def refit(
         adjust_naive: The covariates that even the naive estimate adjusts for.
         population: Population that the adjusted effects average over.
         seed: Seed of folds.
+        kept: What the first fit of each method chose; the first call fills it, and later ones keep it. None where every
+            fit stands alone.
 
     Returns:
         Name -> estimate with its 95 % interval.
@@ -56,6 +60,8 @@ def refit(
                 estimates[name] = _as_estimate(name, _fit(estimator, table, "whole"), "whole")
             else:
                 estimator = METHODS[name].build(_estimand(table, [str(name) for name in table.covariates]), table, seed)
+                if kept is not None and isinstance(estimator, AdjustmentEstimator):
+                    estimator = estimator.keep(kept.setdefault(name, FirstFit()))
                 estimates[name] = _as_estimate(name, _fit(estimator, table, population), population)
     return estimates
 

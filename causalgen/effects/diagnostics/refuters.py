@@ -13,11 +13,10 @@ from dowhy.causal_refuters import refute_data_subset, refute_placebo_treatment, 
 from dowhy.causal_refuters.placebo_treatment_refuter import PlaceboType
 
 from ..estimators.adjustment import AdjustmentEstimator
-from ..estimators.doubly_robust import DoublyRobust
 from ..estimators.first_fit import FirstFit
 from ..quiet import quiet_dowhy
 from ..report import Refutation, Verdict
-from .dummy_outcome import refute_dummy_outcome
+from .dummy_outcome import expected_outcome, refute_dummy_outcome
 
 __all__ = ["PRACTICAL", "REFUTERS", "Refuter", "refute", "run_refuter"]
 
@@ -30,12 +29,24 @@ DOWHY_BOOTSTRAP_TEST = 100  # from this number of simulations on, DoWhy's test i
 
 @dataclass(frozen=True)
 class Refuter:
-    """One of DoWhy's refuters, as text and as a function."""
+    """One of DoWhy's refuters, as text and as a function.
+
+    Attributes:
+        run: The function.
+        checks: What it checks, as text.
+        cannot_show: What it cannot show, as text.
+        anew: What its tables keep of the first fit, where they have another treatment or outcome; the effect is then 0.
+    """
 
     run: Callable[..., CausalRefutation]
     checks: str
     cannot_show: str
-    expects_zero: bool = False
+    anew: Callable[[FirstFit], FirstFit] | None = None
+
+    @property
+    def expects_zero(self) -> bool:
+        """Whether the simulated tables hold no effect; otherwise the estimate should stay."""
+        return self.anew is not None
 
 
 def _placebo(data: pd.DataFrame, estimand: Any, estimate: CausalEstimate, **options: Any) -> CausalRefutation:
@@ -49,7 +60,7 @@ REFUTERS: dict[str, Refuter] = {
         run=_placebo,
         checks="Shuffles the treatment over the rows, which cuts every effect: the estimator should then find about 0.",
         cannot_show="Confounding: shuffling cuts the confounders' influence together with the effect.",
-        expects_zero=True,
+        anew=lambda first: replace(first, penalties={}, folds=None, keeps_folds=False),
     ),
     "random common cause": Refuter(
         run=refute_random_common_cause,
@@ -66,13 +77,13 @@ REFUTERS: dict[str, Refuter] = {
         checks="Replaces the outcome by one that depends on the covariates in the same way and not on the treatment: "
         "the estimator should then find about 0.",
         cannot_show="Unobserved confounding: the dummy outcome depends on observed covariates only.",
-        expects_zero=True,
+        anew=lambda first: replace(first, penalties={}, propensities={}),
     ),
 }
 
 
 def run_refuter(
-    name: str, estimate: CausalEstimate, *, simulations: int = 30, seed: int = 0
+    name: str, estimate: CausalEstimate, *, simulations: int = 30, seed: int = 0, **more: Any
 ) -> tuple[float, float | None]:
     """Run one of DoWhy's refuters on one of its estimates.
 
@@ -81,18 +92,20 @@ def run_refuter(
         estimate: DoWhy's estimate, with its estimator and table attached.
         simulations: Number of simulated tables.
         seed: Seed of the simulations.
+        more: What the estimates of a table share, such as the dummy outcome's expectation.
 
     The simulated tables are estimated as the table was: with its basis, and, where treatment and outcome stay, with its
-    folds and the penalties of its models. A doubly robust estimate is compared with that of a single split into folds.
+    folds and the penalties of its models. Where they do not, the first simulated table chooses the penalties for all. A
+    doubly robust estimate is compared with that of a single split into folds.
 
     Returns:
         Mean of the simulated estimates; two-sided p-value, None when they do not vary.
     """
     estimate = _kept(estimate)
-    if REFUTERS[name].expects_zero:
-        estimate = _chosen_anew(estimate)
+    if (anew := REFUTERS[name].anew) is not None:
+        estimate = _chosen_anew(estimate, anew)
     # An integer seed makes DoWhy's subset refuter draw the same subset every time.
-    options = {"num_simulations": simulations, "random_state": np.random.RandomState(seed)}
+    options = {"num_simulations": simulations, "random_state": np.random.RandomState(seed), **more}
     with quiet_dowhy():
         result = REFUTERS[name].run(estimate._data, estimate.target_estimand, estimate, **options)
     found, p_value = float(result.new_effect), float(result.refutation_result["p_value"])
@@ -121,10 +134,11 @@ def refute(
     naive, once = _kept(naive), {source: _kept(estimate) for source, estimate in estimates.items()}
     for name in refuters:
         refuter = REFUTERS[name]
-        naive_found, naive_p = run_refuter(name, naive, simulations=simulations, seed=seed)
+        more = {"expected": expected_outcome(naive._data, naive.target_estimand)} if name == "dummy outcome" else {}
+        naive_found, naive_p = run_refuter(name, naive, simulations=simulations, seed=seed, **more)
         naive_expected = 0.0 if refuter.expects_zero else float(naive.value)
         for source, estimate in once.items():
-            found, p_value = run_refuter(name, estimate, simulations=simulations, seed=seed)
+            found, p_value = run_refuter(name, estimate, simulations=simulations, seed=seed, **more)
             expected = 0.0 if refuter.expects_zero else float(estimate.value)
             rows.append(
                 Refutation(
@@ -152,12 +166,9 @@ def _kept(estimate: CausalEstimate) -> CausalEstimate:
     estimator = estimate.estimator
     if not isinstance(estimator, AdjustmentEstimator) or estimator.kept is not None:
         return estimate
-    estimator = estimator.get_new_estimator_object(estimate.target_estimand)
-    estimator.kept = FirstFit()
-    if isinstance(estimator, DoublyRobust):
-        estimator.most_splits = 1
     data = estimate._data.reset_index(drop=True)  # an index that tells the rows apart: folds go by it
-    return estimator.fit(data).estimate_effect(
+    again = estimator.keep(FirstFit()).fit(data)
+    return again.estimate_effect(
         data,
         control_value=estimate.control_value,
         treatment_value=estimate.treatment_value,
@@ -165,14 +176,13 @@ def _kept(estimate: CausalEstimate) -> CausalEstimate:
     )
 
 
-def _chosen_anew(estimate: CausalEstimate) -> CausalEstimate:
-    """The estimate, refits of which choose folds and penalties: those of another treatment or outcome do not suit."""
+def _chosen_anew(estimate: CausalEstimate, first: Callable[[FirstFit], FirstFit]) -> CausalEstimate:
+    """The estimate, the first simulated refit of which chooses anew what does not suit another treatment or outcome."""
     estimator = estimate.estimator
     if not isinstance(estimator, AdjustmentEstimator) or estimator.kept is None:
         return estimate
-    freed, changed = copy(estimator), copy(estimate)
-    freed.kept = replace(estimator.kept, penalties={}, folds=None)
-    changed.add_estimator(freed)
+    changed = copy(estimate)
+    changed.add_estimator(estimator.keep(first(estimator.kept)))
     return changed
 
 

@@ -2,6 +2,7 @@
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
+from copy import copy
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -142,6 +143,21 @@ class AdjustmentEstimator(CausalEstimator, ABC):
         self.kept: FirstFit | None = None
         """What refits keep of the first fit, as refuters ask for; None where every fit stands alone."""
 
+    def keep(self, first: FirstFit) -> "AdjustmentEstimator":
+        """The same estimator, whose fits keep what `first` holds, and write there what they choose."""
+        estimator = copy(self)
+        estimator.kept = first
+        return estimator
+
+    def get_new_estimator_object(self, identified_estimand: IdentifiedEstimand, *_: Any, **__: Any) -> Any:
+        """The estimator for one more fit, as DoWhy asks for it.
+
+        DoWhy's own method copies everything, results of the last fit included, which takes longer than some fits do.
+        """
+        estimator = copy(self)
+        estimator._target_estimand = identified_estimand
+        return estimator
+
     def _basis(self, columns: Array, units: int, role: str = "") -> Callable[[Array], Array]:
         """The flexible basis of these columns, or that of the first fit in the same role."""
         return FlexibleBasis(columns, units=units) if self.kept is None else self.kept.features(columns, units, role)
@@ -153,7 +169,7 @@ class AdjustmentEstimator(CausalEstimator, ABC):
             own = kept.folds.loc[self._index].to_numpy()
             return [(np.flatnonzero(own != number), np.flatnonzero(own == number)) for number in range(own.max() + 1)]
         folds = list(cross_folds(len(arrays.outcome), self.folds, seed, arm=arm, clusters=arrays.clusters))
-        if kept is not None:
+        if kept is not None and kept.keeps_folds:
             own = np.zeros(len(arrays.outcome), dtype=int)
             for number, (_, score) in enumerate(folds):
                 own[score] = number

@@ -8,7 +8,7 @@ from joblib import Parallel, delayed
 from sklearn.base import BaseEstimator
 
 from .adjustment import AdjustmentEstimator, Array, Arrays, Influence
-from .first_fit import Penalties, with_penalty
+from .first_fit import FirstFit, Penalties, with_penalty
 from .folds import Rows
 from .outcome_model import OutcomeModel
 from .weighting import balancing_weights
@@ -75,6 +75,12 @@ class DoublyRobust(AdjustmentEstimator):
         self.propensity_model = propensity_model or OutcomeModel((0.0, 1.0), penalty=None)
         self.most_splits = most_splits
 
+    def keep(self, first: FirstFit) -> "DoublyRobust":
+        """The same estimator with a single split: the folds are kept, and several would slow every refit."""
+        estimator = super().keep(first)
+        estimator.most_splits = 1
+        return estimator
+
     def splits(self, rows: int) -> int:
         """Number of splits into folds over which the scores of a table with `rows` rows are averaged."""
         return int(np.clip(ROWS_TO_SCORE // rows, 1, self.most_splits))
@@ -93,14 +99,17 @@ class DoublyRobust(AdjustmentEstimator):
         arm = np.select([arrays.treatment == value for value in values], [1, 2])
         folds = self._folds(arrays, seed, arm)
         mean, propensity = np.zeros((2, len(basis))), np.zeros((2, len(basis)))
-        kept = {} if self.kept is None else self.kept.penalties
+        kept = FirstFit() if self.kept is None else self.kept
+        known = kept.propensities or {}
         fitted = Parallel()(
-            delayed(self._score)(basis, arrays, values, rows, two, kept.get(number, {}))
+            delayed(self._score)(basis, arrays, values, rows, two, kept.penalties.get(number, {}), known.get(number))
             for number, rows in enumerate(folds)
         )
         for number, (score, means, propensities, penalties) in enumerate(fitted):
             mean[:, score], propensity[:, score] = means, propensities
-            kept[number] = penalties
+            kept.penalties[number] = penalties
+            if kept.propensities is not None:
+                kept.propensities[number] = propensities
         return _scores(arrays, values, mean, propensity)
 
     def _influence(self, arrays: Arrays, control: float, treated: float) -> Influence:
@@ -117,6 +126,7 @@ class DoublyRobust(AdjustmentEstimator):
         fold: tuple[Rows, Rows],
         two: bool,
         kept: Penalties,
+        known: Array | None,
     ) -> tuple[Rows, Array, Array, Penalties]:
         """Means and propensities `(2, rows)` of the scored rows under both values, and the penalties that were used."""
         (fit, score), penalties = fold, dict(kept)
@@ -134,6 +144,8 @@ class DoublyRobust(AdjustmentEstimator):
         for which, value in enumerate(values):
             rows = fit[arrays.treatment[fit] == value]
             mean[which] = fitted(self.outcome_model, arrays.outcome, rows, f"outcome {which}").predict(basis[score])
+        if known is not None:
+            return score, mean, known, penalties
         for which, value in list(enumerate(values))[two:]:
             member = (arrays.treatment == value).astype(float)
             propensity[which] = _probability(fitted(self.propensity_model, member, fit, f"{which}"), basis[score])

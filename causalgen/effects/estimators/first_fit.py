@@ -29,12 +29,17 @@ class FirstFit:
         bases: Bases of the first fit's columns, by what they are for; empty before it.
         folds: Number of the fold of each row, by the table's index; None before it, or where refits draw their own.
         penalties: For each fold, the penalty of each model that chose one, as a share of the rows that it was fitted on.
+        propensities: For each fold, the propensities of its rows, as long as rows, treatment and covariates stay the
+            same; None where a refit may change them.
+        keeps_folds: Whether refits keep the folds, which hold equal shares of every arm: those of another treatment do not.
     """
 
     covariates: list[str] | None = None
     bases: dict[str, FlexibleBasis] = field(default_factory=dict)
     folds: pd.Series | None = None
     penalties: dict[int, Penalties] = field(default_factory=dict)
+    propensities: dict[int, Array] | None = None
+    keeps_folds: bool = True
 
     def features(self, columns: Array, units: int, role: str = "") -> Callable[[Array], Array]:
         """The basis of the first fit in this role; columns beyond its own enter as straight lines."""
