@@ -20,6 +20,9 @@ if TYPE_CHECKING:
 
 __all__ = ["effects"]
 
+QUESTION = ("adjustment", "instrument", "weights", "cluster", "event", "horizon")
+"""Options that belong to the question."""
+
 
 def effects(
     table: TableFile,
@@ -54,6 +57,13 @@ def effects(
     cluster: Cluster = None,
     weights: Annotated[str | None, typer.Option(help="Column of sampling weights.")] = None,
     kind: Kinds = None,
+    event: Annotated[
+        str | None,
+        typer.Option(
+            help="Of an outcome that is a time, with censoring: the column of the event (1, true, yes), or status=dead."
+        ),
+    ] = None,
+    horizon: Annotated[float | None, typer.Option(help="Time up to which such an outcome is followed.")] = None,
     negative_controls: Annotated[
         str | None, typer.Option(help="Columns that the treatment does not act on, such as 'a, b'.")
     ] = None,
@@ -125,6 +135,8 @@ def effects(
             "cluster": cluster,
             "weights": weights,
             "instrument": instrument,
+            "event": event,
+            "horizon": horizon,
         }
         given["adjustment"] = None if adjustment is None else names(adjustment)
         arguments |= {"population": population} | {name: value for name, value in given.items() if value is not None}
@@ -137,7 +149,7 @@ def effects(
         )
         answers = None
         if further:  # before the average effect, whose refuters take longer than a mistake should wait
-            words: dict[str, Any] = {name: given[name] for name in ("adjustment", "instrument", "weights", "cluster")}
+            words: dict[str, Any] = {name: given[name] for name in QUESTION}
             question = EffectQuestion(assumed, rows, asked, outcome, sides_given, **words)
             answers = further.answer(assumed, question, level=level, seed=seed)
         report = estimate_effect(

@@ -1,6 +1,7 @@
 """The table of a question as the numbers that estimators take."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 from .joint import encode_joint
 from .question import EffectQuestion
@@ -23,4 +24,7 @@ def encode_question(question: EffectQuestion, used: Sequence[str] | None = None)
         NotIdentifiableError: `used` is left out, and the effect is not identified.
     """
     encode = encode_single if isinstance(question.treatment, str) else encode_joint
-    return encode(question, question.used if used is None else used)
+    encoded = encode(question, question.used if used is None else used)
+    if question.survival is None:
+        return encoded
+    return replace(encoded, notes=(*encoded.notes, *question.survival.notes))

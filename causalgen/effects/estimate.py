@@ -36,6 +36,8 @@ def estimate_effect(
     weights: str | None = None,
     cluster: str | None = None,
     variables: KindsLike | None = None,
+    event: str | None = None,
+    horizon: float | None = None,
     interval: Literal["analytic", "bootstrap"] = "analytic",
     resamples: int = 400,
     refute: bool = True,
@@ -69,6 +71,10 @@ def estimate_effect(
         weights: Column of sampling weights (positive; scaled to mean 1).
         cluster: Column that names the cluster of each row, such as the patient of an image.
         variables: Kinds of columns, which override the graph and the typing rule: {"clinic": "categorical"}.
+        event: Of an outcome that is a time until an event or until censoring: the column that says whether the event
+            happened (1, true or yes), or "column=label". The effect is then on the restricted mean, the mean time until the
+            event within the horizon; `report.survival` holds that on the probability to be free of it at the horizon.
+        horizon: Time up to which such an outcome is followed, in the outcome's unit.
         interval: "analytic" (influence function) or "bootstrap" (percentiles of refits; clusters are drawn whole). A
             front door always has a bootstrap interval, an instrument always Anderson and Rubin's.
         resamples: Resampled tables of the bootstrap, at least 100 and 4 / (1 - level).
@@ -100,10 +106,12 @@ def estimate_effect(
         weights,
         cluster,
         variables,
+        event,
+        horizon,
     )
     estimand, encoded = question.estimand, encode_question(question)
     estimates, refutations, warnings = through_dowhy(question.graph, encoded, estimand, settings)
-    return EffectReport(
+    report = EffectReport(
         treatment=question.treatment,
         outcome=outcome,
         contrast=encoded.contrast if isinstance(question.treatment, str) else (encoded.sides[0], encoded.sides[1]),
@@ -122,6 +130,11 @@ def estimate_effect(
         cluster=cluster,
         variables=encoded.variables,
     )
+    if question.survival is None:
+        return report
+    from .survival.follow_up import with_follow_up
+
+    return with_follow_up(report, question, encoded, settings)
 
 
 def _warnings(table: EncodedTable, estimand: Estimand) -> tuple[str, ...]:

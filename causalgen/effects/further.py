@@ -9,7 +9,7 @@ from typing import Any, Literal
 
 import pandas as pd
 
-from ..errors import CausalgenError, DataWarning
+from ..errors import CausalgenError, DataError, DataWarning
 from ..graph import CausalGraph
 from .adjusted import adjusted
 from .columns import Column, estimate_with_proxies
@@ -65,6 +65,12 @@ class FurtherQuestions:
         Raises:
             DataError, NotIdentifiableError, UnknownNameError, SupportError: As the functions that answer them.
         """
+        if question.survival is not None:
+            graph = question.graph  # its outcome is the complete one
+            if self.proxies:
+                raise DataError(
+                    f"Expected no columns known by proxy with the censored outcome '{question.outcome}'; got some. Omit them."
+                )
         table, adjustment = question.table, list(adjusted(question.estimand).adjustment)
         used = {"adjustment": adjustment, "weights": question.weights, "cluster": question.cluster}
         words: dict[str, Any] = {"treatment": question.treatment, "outcome": question.outcome, **used}

@@ -16,6 +16,7 @@ from .table import check_names
 
 if TYPE_CHECKING:
     from .report import EffectReport
+    from .survival.censored import CensoredOutcome
 
 __all__ = ["ContrastWords", "EffectQuestion", "QuestionWords"]
 
@@ -29,6 +30,8 @@ class QuestionWords(TypedDict, total=False):
     weights: str | None
     cluster: str | None
     variables: KindsLike | None
+    event: str | None
+    horizon: float | None
 
 
 class ContrastWords(QuestionWords, total=False):
@@ -59,10 +62,16 @@ class EffectQuestion:
         weights: Column of sampling weights.
         cluster: Column that names the cluster of each row.
         variables: Kinds of columns, which override the graph: {"clinic": "categorical"}.
+        event: Of an outcome that is a time until an event or until censoring: the column that says whether the event
+            happened, or "column=label". The outcome of the question is then the pseudo-observation of the time up to the
+            horizon, and `survival` holds what was observed.
+        horizon: Time up to which such an outcome is followed.
+        survival: Found from event and horizon; None for an outcome without censoring.
 
     Raises:
         UnknownNameError: Treatment or outcome is no node of the graph.
-        DataError: Treatment and outcome are equal or images, or an attribute of the graph has no column.
+        DataError: Treatment and outcome are equal or images, an attribute of the graph has no column, or event and horizon
+            do not fit.
     """
 
     graph: CausalGraph
@@ -75,8 +84,11 @@ class EffectQuestion:
     weights: str | None = None
     cluster: str | None = None
     variables: InitVar[KindsLike | None] = None
+    event: InitVar[str | None] = None
+    horizon: InitVar[float | None] = None
+    survival: "CensoredOutcome | None" = None
 
-    def __post_init__(self, variables: KindsLike | None) -> None:
+    def __post_init__(self, variables: KindsLike | None, event: str | None, horizon: float | None) -> None:
         treatment, contrast = _read(self.treatment, self.contrast)
         for name in (treatment,) if isinstance(treatment, str) else treatment:
             check_names(self.graph, self.table, name, self.outcome)
@@ -84,19 +96,29 @@ class EffectQuestion:
         attributes = graph.project([name for name in graph.nodes if not graph[name].is_image])
         for field, value in (("treatment", treatment), ("contrast", contrast), ("graph", attributes)):
             object.__setattr__(self, field, value)
+        if event is not None or horizon is not None:
+            from .survival.censored import replace_censored
+
+            replaced = replace_censored(self, event, horizon)
+            for field, value in zip(("graph", "table", "survival"), replaced, strict=True):
+                object.__setattr__(self, field, value)
 
     @classmethod
     def of_report(cls, graph: CausalGraph, table: pd.DataFrame, report: "EffectReport") -> "EffectQuestion":
         """The question that a report answers, with columns of the kinds that it read; graph and table are given again."""
+        survival = report.survival
         return cls(
             graph,
             table,
             report.treatment,
             report.outcome,
             report.contrast,
+            adjustment=report.estimand.adjustment if survival and report.estimand.method == "backdoor" else None,
             weights=report.weights,
             cluster=report.cluster,
             variables={variable.name: variable for variable in report.variables},
+            event=None if survival is None else survival.event,
+            horizon=None if survival is None else survival.horizon,
         )
 
     @cached_property

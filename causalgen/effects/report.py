@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
     from .diagnostics import Diagnostics
+    from .survival.follow_up import SurvivalSummary
 
 __all__ = ["EffectReport", "Estimate", "Refutation", "Verdict"]
 
@@ -145,6 +146,7 @@ class EffectReport:
         weights: Column of sampling weights; None without.
         cluster: Column of clusters; None when rows are independent.
         variables: Every used variable with the kind its column was read as.
+        survival: Of a censored outcome: the follow-up, and the effect on survival at the horizon.
     """
 
     treatment: str | tuple[str, ...]
@@ -166,6 +168,7 @@ class EffectReport:
     cluster: str | None = None
     variables: tuple[Variable, ...] = ()
     remarks: tuple[Check, ...] = ()
+    survival: "SurvivalSummary | None" = None
 
     @property
     def columns(self) -> str:
@@ -178,7 +181,14 @@ class EffectReport:
         unit = f" [{self.outcome_unit}]" if self.outcome_unit else ""
         first, second = map(self._written, self.contrast)
         among = "" if self.population == "whole" else f": {ESTIMANDS[self.population]}"
-        return f"Effect of do({second}) against do({first}) on {self.outcome}{unit}{among}"
+        return f"Effect of do({second}) against do({first}) on {self.measured}{unit}{among}"
+
+    @property
+    def measured(self) -> str:
+        """The outcome, as text; of a censored one, its restricted mean."""
+        if self.survival is None:
+            return self.outcome
+        return f"the restricted mean of {self.outcome} (until '{self.survival.event}', up to {self.survival.horizon:g})"
 
     def _written(self, side: Any) -> str:
         """One side of the contrast, as inside do()."""
@@ -307,6 +317,7 @@ class EffectReport:
         """JSON-serialisable form of everything in the report."""
         fields = asdict(self) | {"question": self.question, "estimate": asdict(self.estimate)}
         fields |= {"recommended": self.recommended, "headline": self.headline, "concerns": self.concerns}
+        fields |= {} if self.survival is None else {"survival": self.survival.to_dict()}
         fields |= {"columns": self.columns, "variables": [variable.to_dict() for variable in self.variables]}
         for name in ("text", "formula", "latex", "assumptions"):
             fields["estimand"][name] = getattr(self.estimand, name)
@@ -326,6 +337,7 @@ class EffectReport:
         rows += [f"  {self.recommended}", f"  {self.estimand.text}"]
         rows += [f"  {self.rows_used} rows used, {self.rows_dropped} dropped"]
         rows += [f"  {self.columns}"] if self.columns else []
+        rows += [f"  {row}" for row in (() if self.survival is None else self.survival.lines)]
         rows += [f"  compared with {row}" for row in self.others]
         rows += [f"  about the {row.subject}: {row.concern}" for row in self.remarks]
         rows += [f"  {row.refuter} on {row.estimate}: {row.reading}" for row in self.refutations]

@@ -80,6 +80,8 @@ class _Sources:
         with self.support_noted():
             compared = self.agreement() if effect.doubt and self.comparable(report) else None
             sources = self.comparisons() if compared is None else compared.sources[1:]
+        if effect.event is not None:
+            self.remark("The model and its images have observed times, which censoring shortens, and are not compared.")
         if effect.doubt and len(effect.treatments) > 1:
             self.remark("The sources are shown and not tested against one another: that exists for one treatment.")
         if not self.whole:
@@ -96,12 +98,18 @@ class _Sources:
     def comparable(self, report: EffectReport) -> bool:
         """Whether all sources estimate the same effect: of one treatment on an attribute, by the set that was found."""
         found = report.estimand.method == "backdoor" and self.effect.adjustment is None
-        return found and self.whole and self.score is None and isinstance(self.effect.treatment, str)
+        return (
+            found
+            and self.whole
+            and self.effect.event is None
+            and self.score is None
+            and isinstance(self.effect.treatment, str)
+        )
 
     @property
     def truth(self) -> float | None:
         """The effect by the generator; None where it is unknown, or averages over other units."""
-        if self.data.truth is None or self.score is not None or not self.whole:
+        if self.data.truth is None or self.score is not None or not self.whole or self.effect.event is not None:
             return None
         try:
             return self.data.truth.effect(**self.question)
@@ -152,6 +160,8 @@ class _Sources:
 
     def comparisons(self) -> list[Estimate]:
         """The effect that the fitted model implies and the one that its images show, each separately."""
+        if self.effect.event is not None:
+            return []
         if self.score is not None:
             return self.scored()
         implied = implied_effect(attribute_model(self.scm), **self.question, n=IMPLIED_SAMPLES, seed=self.seed)
@@ -200,7 +210,7 @@ class _Sources:
 
 def _arguments(effect: Effect) -> dict[str, Any]:
     """Further arguments of `estimate_effect`."""
-    words = ("methods", "cluster", "weights", "adjustment", "instrument")
+    words = ("methods", "cluster", "weights", "adjustment", "instrument", "event", "horizon")
     given = {word: getattr(effect, word) for word in words}
     asked: dict[str, Any] = {"simulations": effect.simulations, "population": effect.population}
     asked |= {"interval": effect.interval, "resamples": effect.resamples, "level": effect.level}

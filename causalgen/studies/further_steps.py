@@ -43,7 +43,8 @@ def further_answers(
     questions = FurtherQuestions(effect.by, effect.doses, effect.units, columns)
     if not questions:
         return None
-    words = {name: getattr(effect, name) for name in ("adjustment", "instrument", "weights", "cluster")}
+    names = ("adjustment", "instrument", "weights", "cluster", "event", "horizon")
+    words = {name: getattr(effect, name) for name in names}
     question = EffectQuestion(graph, table, effect.treatment, effect.outcome, effect.contrast, **words)
     return questions.answer(graph, question, level=effect.level, seed=seed, rows=rows, notes=notes)
 

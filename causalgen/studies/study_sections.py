@@ -249,6 +249,10 @@ class Effect(StudySection):
     """Rows that belong together: an attribute, or `group` for the groups of the data set."""
     weights: str | None = None
     """An attribute that holds sampling weights."""
+    event: str | None = None
+    """Of an outcome that is a time until an event or censoring: the attribute of the event, or `attribute=label`."""
+    horizon: Annotated[float, Field(gt=0)] | None = None
+    """Time up to which such an outcome is followed; the effect is on the mean time within it."""
     simulations: Annotated[int, Field(ge=10)] = 30
     """Simulated tables per refuter."""
     by: Annotated[dict[str, tuple[float, ...]], BeforeValidator(_by)] = {}

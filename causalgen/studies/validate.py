@@ -98,6 +98,8 @@ def _effect_checks(graph: CausalGraph, loc: Loc, effect: Effect) -> Iterator[Che
         yield (*loc, "cluster"), partial(_attribute, graph, effect.cluster)
     if effect.weights is not None:
         yield (*loc, "weights"), partial(_weights, graph, effect.weights)
+    if effect.event is not None or effect.horizon is not None:
+        yield (*loc, "horizon" if effect.event is None else "event"), partial(_censored, graph, effect)
     if effect.negative_controls and len(effect.treatments) > 1:
         yield (*loc, "negative_controls"), partial(_one_treatment, effect)
     for name in effect.negative_controls:
@@ -200,6 +202,16 @@ def _numeric(graph: CausalGraph, name: str, role: str) -> None:
 def _weights(graph: CausalGraph, name: str) -> None:
     if _attribute(graph, name).kind != "continuous":
         raise DataError(f"Expected a continuous attribute as sampling weights; '{name}' is {graph[name].kind}.")
+
+
+def _censored(graph: CausalGraph, effect: Effect) -> None:
+    if effect.event is None or effect.horizon is None:
+        raise DataError(
+            "Expected `event` and `horizon` together, for an outcome with censoring; got one. Add the other."
+        )
+    if effect.proxies:
+        raise DataError("Expected no `proxies` with a censored outcome; got some. Leave them out.")
+    _attribute(graph, effect.event if effect.event in graph else effect.event.partition("=")[0].strip())
 
 
 def _methods(effect: Effect, graph: CausalGraph) -> None:

@@ -75,6 +75,8 @@ def estimate_with_proxies(
     if resamples < LEAST_RESAMPLES:
         raise DataError(f"Expected at least {LEAST_RESAMPLES} resamples; got {resamples}.")
     asked = EffectQuestion(graph, table, **question)
+    if asked.survival is not None:
+        raise DataError(f"Expected an outcome without censoring for columns known by proxy; got '{asked.outcome}'.")
     check_columns(graph, asked, columns)
     if asked.weights is not None:
         raise DataError(

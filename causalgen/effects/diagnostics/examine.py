@@ -198,7 +198,7 @@ def examine(
         )
     controls = [NegativeControl(one) if isinstance(one, str) else one for one in negative_controls]
     independencies = check_independencies(
-        question.graph, table, estimand=report.estimand, cluster=report.cluster, seed=seed
+        question.graph, question.table, estimand=report.estimand, cluster=report.cluster, seed=seed
     )
     if report.estimand.method != "backdoor":
         if controls:

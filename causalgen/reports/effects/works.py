@@ -8,6 +8,7 @@ from .findings import EffectFindings
 __all__ = ["effect_keys", "effect_works"]
 
 CROSS_FITTED = {"doubly robust", "g-computation", "double machine learning", "causal forest"}
+CENSORED = {"restricted mean", "pseudo-observations", "dependent censoring", "censoring unbiased transformation"}
 
 
 def effect_keys(findings: EffectFindings) -> set[str]:
@@ -16,6 +17,8 @@ def effect_keys(findings: EffectFindings) -> set[str]:
     keys = {"causality", "dowhy", *(row.source for row in report.estimates)}
     if keys & CROSS_FITTED:
         keys.add("cross-fitting")
+    if report.survival is not None:
+        keys |= CENSORED
     if findings.agreement is not None:
         keys.add("equivalence")
     if doubt is None:

@@ -1,0 +1,1 @@
+"""Outcomes with censoring: times until an event that some rows do not reach under observation."""

@@ -1,0 +1,251 @@
+"""A censored outcome, read from a table and replaced by its pseudo-observations: all estimators then take it as complete."""
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from ...datasets.declared import TypedColumn, type_column, type_columns, with_variables
+from ...datasets.kinds import read_values
+from ...errors import DataError, nearest
+from ...graph import CausalGraph, Variable
+from ..contrast import read_contrast
+from ..estimators.basis import FlexibleBasis
+from ..table import numeric
+from .pseudo import FollowUp, pseudo_observations
+
+if TYPE_CHECKING:
+    from ..question import EffectQuestion
+
+__all__ = ["CensoredOutcome", "replace_censored"]
+
+TIMES = ("seconds", "minutes", "hours", "days", "weeks", "months", "years")
+"""Names of columns that are units of time."""
+YES_OR_NO = {"1": True, "true": True, "yes": True, "0": False, "false": False, "no": False}
+LEAST_AT_RISK = 10
+"""Rows at risk of every compared value below which a curve rests on almost nothing."""
+
+
+@dataclass(frozen=True, eq=False)
+class CensoredOutcome:
+    """What is known of a censored outcome; arrays have a place for every row of the table.
+
+    Attributes:
+        column: The column of the event.
+        horizon: Time up to which the outcome is followed.
+        unit: Unit of time; empty where it is not known.
+        event: The event as it was asked for: a column, or "column=label".
+        time: Time of the event or of censoring.
+        happened: Whether the event happened then.
+        free: Pseudo-observations of being free of the event at the horizon; NaN in incomplete rows.
+        given: The columns on which censoring may depend, treatments first.
+        notes: What a reader must know about the follow-up.
+    """
+
+    column: str
+    horizon: float
+    unit: str
+    event: str
+    time: NDArray[np.float64]
+    happened: NDArray[np.bool_]
+    free: NDArray[np.float64]
+    given: tuple[str, ...]
+    notes: tuple[str, ...] = ()
+
+
+def replace_censored(
+    question: "EffectQuestion", event: str | None, horizon: float | None
+) -> tuple[CausalGraph, pd.DataFrame, CensoredOutcome]:
+    """Graph and table with pseudo-observations of min(T, horizon) as the outcome, and what is known of it.
+
+    Censoring is modelled in every arm of a discrete treatment, and with the treatment as a covariate otherwise.
+
+    Args:
+        question: The question, whose outcome is the time until the event or until censoring.
+        event: Column that says whether the event happened at that time, or "column=label".
+        horizon: Time up to which the outcome is followed.
+
+    Raises:
+        DataError: The event, a time or the horizon does not fit, or an arm has no event or is not followed up to the horizon.
+        NotIdentifiableError: The effect is not identified.
+    """
+    if event is None:
+        raise DataError(
+            "Expected the column of the event with a horizon; got none. Name it with event=, or leave both out."
+        )
+    outcome, table = question.outcome, question.table
+    unit = question.graph[outcome].unit or (outcome if outcome.lower() in TIMES else None)
+    time = type_column(Variable(outcome, "continuous", unit=unit), table[outcome])
+    column, label = _event_column(question, event)
+    happened = _happened(table[column], label)
+    treatments = (question.treatment,) if isinstance(question.treatment, str) else question.treatment
+    given = _given(question, treatments, column)
+    typed = type_columns(question.graph, table, given)[1]
+    complete = ~(np.isnan(happened) | np.any([one.reading.missing for one in (time, *typed.values())], axis=0))
+    if not complete.any():
+        raise DataError(f"Expected rows with {', '.join([outcome, column, *given])}; every row lacks one.")
+    followed = FollowUp(time.reading.values[complete], happened[complete] == 1, _horizon(horizon))
+    _check_times(outcome, followed.time)
+    features = numeric(_columns(typed, complete))
+    arms = np.zeros(len(features))
+    if len(treatments) == 1 and typed[treatments[0]].variable.is_discrete:
+        arms = typed[treatments[0]].reading.values[complete]
+        features = numeric(_columns({name: typed[name] for name in given[1:]}, complete))
+    notes = _check_arms(question, typed, followed, arms, horizon_given=horizon is not None)
+    pseudo = np.full((2, len(table)), np.nan)
+    pseudo[:, complete] = _by_arm(followed, features, arms)
+    replaced = table.copy()
+    replaced[outcome] = pseudo[0]
+    found = CensoredOutcome(
+        column=column,
+        horizon=followed.horizon,
+        unit=unit or "",
+        event=event,
+        time=time.reading.values,
+        happened=happened == 1,
+        free=pseudo[1],
+        given=given,
+        notes=notes,
+    )
+    return with_variables(question.graph, [time.variable]), replaced, found
+
+
+def _by_arm(followed: FollowUp, features: NDArray[np.float64], arms: NDArray[np.float64]) -> NDArray[np.float64]:
+    found = np.zeros((2, len(arms)))
+    for arm in np.unique(arms):
+        rows = arms == arm
+        own = FollowUp(followed.time[rows], followed.happened[rows], followed.horizon)
+        fails = int((own.happened & ~own.reached).sum())
+        rarer = min(fails, int((~own.happened & ~own.reached).sum()))
+        basis = FlexibleBasis(features[rows], units=rarer)
+        found[:, rows] = pseudo_observations(own, basis(features[rows]))
+    return found
+
+
+def _columns(typed: dict[str, TypedColumn], complete: NDArray[np.bool_]) -> pd.DataFrame:
+    """Columns as numbers; labels of more than two as categories."""
+    found = pd.DataFrame({name: column.reading.values[complete] for name, column in typed.items()})
+    for name, column in typed.items():
+        if len(column.variable.labels or ()) > 2:
+            found[name] = found[name].astype("category")
+    return found
+
+
+def _given(question: "EffectQuestion", treatments: tuple[str, ...], column: str) -> tuple[str, ...]:
+    """The columns on which censoring may depend: those that the estimate uses, and the event's parents in the graph."""
+    if column in (used := question.used):
+        raise DataError(
+            f"Expected an adjustment set without the event; got '{column}', which is part of the outcome. Leave it out, or "
+            "draw the arrows into it."
+        )
+    drawn = question.graph.parents(column) if column in question.graph else ()
+    return tuple(dict.fromkeys([*treatments, *used, *(name for name in drawn if name != question.outcome)]))
+
+
+def _event_column(question: "EffectQuestion", event: str) -> tuple[str, str | None]:
+    """The column of the event, and the label that means it; None where 1, true or yes does."""
+    columns = list(map(str, question.table.columns))
+    column, _, label = (event, "", "") if event in columns else str(event).partition("=")
+    if column.strip() not in columns:
+        raise DataError(f"Expected a column of the event; '{column}' has none." + nearest(column, columns))
+    if column.strip() in (question.outcome, question.treatment):
+        raise DataError(f"Expected a separate column for the event; got '{column}', which is compared.")
+    return column.strip(), label.strip() or None
+
+
+def _happened(column: pd.Series, label: str | None) -> NDArray[np.float64]:
+    """1 where the event happened, 0 where the row is censored, NaN where nothing is known."""
+    reading = read_values(column, kind="categorical")
+    if reading.faults or reading.labels is None or len(reading.labels) > 2:
+        count = len(reading.labels) if reading.labels else column.nunique()
+        raise DataError(
+            f"Expected two values in column '{column.name}', event or censored; got {count}. Rows with another event are "
+            "not censored: the event asked for can no longer happen to them. Combine the events into one."
+        )
+    labels = [str(item) for item in reading.labels]
+    if label is not None and label not in labels:
+        raise DataError(
+            f"Expected the label of the event among {', '.join(labels)} in column '{column.name}'; got '{label}'."
+        )
+    means = [item == label if label is not None else YES_OR_NO.get(item.lower().removesuffix(".0")) for item in labels]
+    if None in means:
+        raise DataError(
+            f"Expected 1 and 0, true and false, or yes and no in column '{column.name}' of the event; got {', '.join(labels)}. "
+            f"Name the label that means the event, such as '{column.name}={labels[-1]}'."
+        )
+    found = np.full(len(column), np.nan)
+    found[~reading.missing] = np.array(means, dtype=float)[reading.values[~reading.missing].astype(int)]
+    return found
+
+
+def _horizon(horizon: float | None) -> float:
+    if horizon is None:
+        return np.inf  # _check_arms asks for one
+    if isinstance(horizon, bool) or not isinstance(horizon, int | float | np.number) or not 0 < horizon < np.inf:
+        raise DataError(f"Expected the horizon as a positive number; got {horizon!r}.")
+    return float(horizon)
+
+
+def _check_times(outcome: str, times: NDArray[np.float64]) -> None:
+    if (times < 0).any():
+        raise DataError(
+            f"Expected times of at least 0 in column '{outcome}'; got {times.min():g} and {(times < 0).sum() - 1} more. "
+            "Count from the start of the follow-up, or leave these rows out."
+        )
+
+
+def _check_arms(
+    question: "EffectQuestion",
+    typed: dict[str, TypedColumn],
+    followed: FollowUp,
+    arms: NDArray[np.float64],
+    *,
+    horizon_given: bool,
+) -> tuple[str, ...]:
+    """Refuse compared values without events or follow-up, and warn where few rows are left at the horizon."""
+    compared = {"the rows": np.ones(len(arms), dtype=bool)}
+    if arms.any() and question.contrast is not None:
+        name = str(question.treatment)
+        shown, *codes = read_contrast(typed[name].variable, question.contrast)
+        compared = {f"the rows with {name} = {value}": arms == code for value, code in zip(shown, codes, strict=True)}
+    counted = {text: rows for text, rows in compared.items() if rows.any()}  # the encoding refuses an empty one
+    latest = min((np.sort(followed.time[rows])[-LEAST_AT_RISK:][0] for rows in counted.values()), default=0.0)
+    advice = (
+        f"at most {_rounded(latest)}, up to which at least {LEAST_AT_RISK} rows of every compared value are at risk"
+    )
+    if not horizon_given:
+        raise DataError(f"Expected a horizon with event=; got none. Choose one, {advice}.")
+    for text, rows in counted.items():
+        own, fails = followed.time[rows], followed.happened[rows]
+        if not (fails & (own <= followed.horizon)).any():
+            censored = int((~fails & (own < followed.horizon)).sum())
+            raise DataError(
+                f"Expected events up to {followed.horizon:g} among {text}; got none ({censored} of {len(own)} are censored "
+                "before). Choose a later horizon if events happen later; without any, no difference can be estimated."
+            )
+        if own.max() < followed.horizon and not fails[own == own.max()].all():
+            raise DataError(
+                f"Expected a horizon within the follow-up; {text} are followed up to {own.max():g}, and got "
+                f"{followed.horizon:g}. Choose one, {advice}."
+            )
+    left = {text: int((followed.time[rows] >= followed.horizon).sum()) for text, rows in counted.items()}
+    few = [f"{count} of {text}" for text, count in left.items() if count < LEAST_AT_RISK]
+    if not few:
+        return ()
+    return (
+        f"Few rows at the horizon: {' and '.join(few)} are followed up to {followed.horizon:g}. Choose one, {advice}.",
+    )
+
+
+def _rounded(time: float) -> str:
+    """A time rounded down to two digits.
+
+    >>> _rounded(61.9), _rounded(1234.0)
+    ('61', '1200')
+    """
+    if time <= 0:
+        return "0"
+    unit = 10.0 ** (np.floor(np.log10(time)) - 1)
+    return f"{np.floor(time / unit) * unit:g}"
