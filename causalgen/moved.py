@@ -26,6 +26,7 @@ MOVED_MODULES = {
     "causalgen.datasets.interventions": "causalgen.datasets.generator_values",
     "causalgen.effects.doubt": "causalgen.effects.diagnostics",
     "causalgen.grammar.interventions": "causalgen.grammar.assignments",
+    "causalgen.mediation.scores": "causalgen.effects.estimators.nested_scores",
     "causalgen.predictors.classifier": "causalgen.predictors.predictor",
     "causalgen.scm.worlds": "causalgen.scm.results",
     "causalgen.studies.audit_page": "causalgen.audit.page",

@@ -1,4 +1,4 @@
-"""What identifies an effect: an adjustment set, a front door or an instrument that the estimators here can use."""
+"""What identifies an effect: an adjustment set, a front door, a general formula or an instrument."""
 
 from collections.abc import Sequence
 from dataclasses import replace
@@ -58,20 +58,13 @@ def find_estimand(
         causes = outcome in graph.descendants(treatment)
         return Estimand("backdoor" if causes else "no effect", treatment, outcome, adjustment=check.adjustment)
     try:
-        estimand = identify(graph, treatment=treatment, outcome=outcome)
+        return identify(graph, treatment=treatment, outcome=outcome)
     except NotIdentifiableError as error:
         ways = ", ".join(f"'{found.instrument}'" for found in instruments(graph, treatment, outcome))
         if not ways:
             raise
         remedy = f"Or, if the effect is linear, use an instrument of the graph: {ways} as instrument=."
         raise NotIdentifiableError(f"{error} {remedy}", hedge=error.hedge) from None
-    if estimand.method == "general":
-        raise NotIdentifiableError(
-            f"Expected an effect that adjustment, a front door or an instrument identifies; that of '{treatment}' on "
-            f"'{outcome}' has another formula, {estimand.formula}, and no estimator here uses that. Measure the common "
-            "causes and draw them as variables, or evaluate the formula on a discrete distribution."
-        )
-    return estimand
 
 
 def _joint_estimand(

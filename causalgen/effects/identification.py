@@ -14,7 +14,7 @@ __all__ = [
     "adjusted_estimand",
     "dowhy_estimand",
     "dowhy_graph",
-    "front_door_estimand",
+    "formula_estimand",
     "instrument_estimand",
     "unadjusted_estimand",
 ]
@@ -74,7 +74,8 @@ def unadjusted_estimand(
 ) -> IdentifiedEstimand:
     """The naive estimand for DoWhy: an empty adjustment set, regardless of the graph.
 
-    Instrument and mediators are named where the table holds them: they are not covariates of its outcome.
+    Instrument and mediators (all variables of a general formula) are named where the table holds them: they are not
+    covariates of its outcome.
     """
     found = IdentifiedEstimand(
         None,
@@ -113,6 +114,8 @@ def instrument_estimand(estimand: Estimand) -> IdentifiedEstimand:
     )
 
 
-def front_door_estimand(estimand: Estimand) -> IdentifiedEstimand:
-    """The front-door estimand for DoWhy: nothing to adjust for, until a refuter adds a variable."""
-    return unadjusted_estimand(estimand.treatment, estimand.outcome, mediators=estimand.mediators)
+def formula_estimand(estimand: Estimand) -> IdentifiedEstimand:
+    """The estimand of a front door or a general formula for DoWhy: nothing to adjust for, until a refuter adds a variable."""
+    found = unadjusted_estimand(estimand.treatment, estimand.outcome, mediators=estimand.beside)
+    found.asked = estimand
+    return found

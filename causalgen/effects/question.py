@@ -135,8 +135,7 @@ class EffectQuestion:
     @property
     def used(self) -> list[str]:
         """The variables that the estimand uses next to treatment and outcome."""
-        found = self.estimand
-        return [*found.adjustment, *([found.instrument] if found.instrument else []), *found.mediators]
+        return [*self.estimand.adjustment, *self.estimand.beside]
 
 
 def _read(treatment: Any, contrast: Any) -> tuple[str | tuple[str, ...], Any]:

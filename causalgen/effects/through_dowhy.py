@@ -20,12 +20,14 @@ from ..graph import CausalGraph, Estimand
 from .bootstrap import bootstrap_interval
 from .diagnostics.refuters import refute
 from .estimators.adjustment import TARGET_UNITS
+from .estimators.identified_formula import IdentifiedFormula
 from .estimators.linear import LinearAdjustment
-from .estimators.methods import METHODS, Method, check_method_names, check_table, choose_methods
+from .estimators.methods import METHODS, Method, able_methods, check_method_names, check_table, choose_methods
+from .estimators.one_step import OneStep
 from .identification import (
     adjusted_estimand,
     dowhy_estimand,
-    front_door_estimand,
+    formula_estimand,
     instrument_estimand,
     unadjusted_estimand,
 )
@@ -65,6 +67,7 @@ def through_dowhy(
             identified=estimand.method,
             population=settings.population,
         )
+        chosen = able_methods(chosen, estimand, table, named=settings.methods is not None)
     _check_methods(chosen, table, settings)
     _check_beside(estimand, table)
     overlap = _overlap(table, estimand, settings)
@@ -74,7 +77,8 @@ def through_dowhy(
     with quiet_dowhy():
         identified = _identified(graph, table, estimand)
         discrete = table.kind == "categorical"
-        bare = unadjusted_estimand(*table.names, instrument=estimand.instrument, mediators=estimand.mediators)
+        beside = [name for name in estimand.beside if name != estimand.instrument]
+        bare = unadjusted_estimand(*table.names, instrument=estimand.instrument, mediators=beside)
         if table.held:
             bare.set_adjustment_set(list(table.held))
         naive = _fit(LinearAdjustment(bare, discrete=discrete), table, "whole")
@@ -170,8 +174,8 @@ def _identified(graph: CausalGraph, table: EncodedTable, estimand: Estimand) -> 
         return adjusted_estimand(*table.names, [*table.held, *estimand.adjustment])
     if estimand.method == "instrument":
         return instrument_estimand(estimand)
-    if estimand.method == "frontdoor":
-        return front_door_estimand(estimand)
+    if estimand.method in ("frontdoor", "general"):
+        return formula_estimand(estimand)
     return dowhy_estimand(graph, estimand)
 
 
@@ -242,9 +246,14 @@ def _caution(source: str, table: EncodedTable) -> str:
 def _doubts(
     table: EncodedTable, estimand: Estimand, overlap: Overlap | None, adjusted: dict[str, CausalEstimate]
 ) -> tuple[str, ...]:
-    """Warnings about poor overlap and weak instruments."""
+    """Warnings about poor overlap, weak instruments and the factors of a formula."""
     if estimand.method == "backdoor":
         return overlap_warnings(table, overlap)
+    if estimand.method in ("frontdoor", "general"):
+        estimators = [estimate.estimator for estimate in adjusted.values()]
+        return tuple(
+            text for found in estimators if isinstance(found, IdentifiedFormula | OneStep) for text in found.doubts
+        )
     return tuple(
         f"Weak instrument: the first stage of '{estimand.instrument}' has F = {estimate.estimator.first_stage:.1f}, "
         f"below {STRONG_INSTRUMENT}; the estimate is biased towards the association, and only Anderson and Rubin's "

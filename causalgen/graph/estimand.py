@@ -10,6 +10,7 @@ from ..errors import NotIdentifiableError
 from .derivation import Derivation
 from .expression import Expression, Probability, Product, Sum
 from .notation import LATEX, PLAIN, Notation, join
+from .primal import PrimalStages
 
 __all__ = ["Estimand", "Method"]
 
@@ -40,6 +41,7 @@ class Estimand:
         instrument: The instrument; empty for the other methods.
         expression: The formula as an object; for back-door, front-door and "no effect" it follows from the sets. None
             for an instrument, which identifies a slope and no distribution.
+        stages: The stages of a general formula whose treatment is primal fixable; None for the others.
         derivation: How the formula follows from the graph; None for an estimand written by hand and an instrument.
 
     >>> estimand = Estimand("backdoor", "pen", "intensity", adjustment=("hurry",))
@@ -57,6 +59,7 @@ class Estimand:
     given: tuple[str, ...] = ()
     instrument: str = ""
     expression: Expression | None = field(default=None, repr=False)
+    stages: PrimalStages | None = field(default=None, repr=False, compare=False)
     derivation: Derivation | None = field(default=None, repr=False, compare=False)
 
     def __post_init__(self) -> None:
@@ -72,6 +75,14 @@ class Estimand:
     def arbitrary(self) -> tuple[str, ...]:
         """Variables of the formula whose value does not matter: the formula is the same at every value."""
         return () if self.expression is None else tuple(sorted(self.expression.free - self.effect.free))
+
+    @property
+    def beside(self) -> tuple[str, ...]:
+        """The variables that the formula uses next to treatment, outcome and adjustment set."""
+        if self.method == "general" and self.expression is not None:
+            asked = {*as_names(self.treatment), *as_names(self.outcome), *self.given}
+            return tuple(name for name in self.expression.names if name not in asked)
+        return (*([self.instrument] if self.instrument else []), *self.mediators)
 
     @property
     def text(self) -> str:

@@ -5,7 +5,7 @@ A bound variable whose name is taken outside gets a prime: P(m | x) Σ_{x′} P(
 """
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TypeAlias
 
@@ -14,7 +14,7 @@ import numpy as np
 from ..errors import DataError
 from .notation import LATEX, PLAIN, Notation, Scope
 
-__all__ = ["Expression", "Leaf", "Probability", "Product", "Quotient", "Sum"]
+__all__ = ["Expression", "Leaf", "Probability", "Product", "Quotient", "Sum", "sums", "terms"]
 
 
 class Expression(ABC):
@@ -24,6 +24,12 @@ class Expression(ABC):
     @abstractmethod
     def free(self) -> frozenset[str]:
         """The variables of which the expression is a function."""
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """All its variables, free or bound, in the order of their first appearance."""
+        found = ((*term.of, *term.given, *term.do) for term, _ in terms(self))
+        return tuple(dict.fromkeys(name for names in found for name in names))
 
     @abstractmethod
     def value(self, leaf: "Leaf", sizes: Mapping[str, int]) -> np.ndarray:
@@ -196,6 +202,35 @@ class Sum(Expression):
     def _write(self, notation: Notation, scope: Scope) -> str:
         inner = {**scope, **{name: scope[name] + 1 if name in scope else 0 for name in self.over}}
         return f"{notation.sigma}_{{{notation.names(self.over, inner)}}} {self.body._write(notation, inner)}"
+
+
+def terms(expression: Expression, bound: frozenset[str] = frozenset()) -> Iterator[tuple[Probability, frozenset[str]]]:
+    """The probabilities of an expression, each with the variables over which sums around it run."""
+    match expression:
+        case Probability():
+            yield expression, bound
+        case Product(parts):
+            for part in parts:
+                yield from terms(part, bound)
+        case Quotient(numerator, denominator):
+            yield from terms(numerator, bound)
+            yield from terms(denominator, bound)
+        case Sum(over, body):
+            yield from terms(body, bound | set(over))
+
+
+def sums(expression: Expression) -> Iterator[Sum]:
+    """The sums in an expression, outer ones first."""
+    match expression:
+        case Product(parts):
+            for part in parts:
+                yield from sums(part)
+        case Quotient(numerator, denominator):
+            yield from sums(numerator)
+            yield from sums(denominator)
+        case Sum(_, body):
+            yield expression
+            yield from sums(body)
 
 
 Leaf: TypeAlias = Callable[[Probability], np.ndarray]

@@ -21,6 +21,7 @@ from .graph import CausalGraph
 from .hedge import Hedge
 from .instruments import instruments
 from .joint import chosen_joint_set
+from .primal import primal_stages
 from .remedies import CausalQuery, why_not
 
 __all__ = ["identify"]
@@ -86,7 +87,9 @@ def identify(
         if isinstance(chosen, tuple):
             found = Estimand("backdoor", *asked, adjustment=chosen[0], choice=chosen[1], derivation=derivation)
             return replace(found, expression=derivation.formula)
-        return Estimand("general", *asked, given=z, expression=derivation.formula, derivation=derivation)
+        formula = derivation.formula
+        stages = primal_stages(graph, *x, *y, observed=formula.names) if query.is_plain else None
+        return Estimand("general", *asked, given=z, expression=formula, stages=stages, derivation=derivation)
     if assume == "linear" and query.is_plain:
         for estimand in instruments(graph, *x, *y, observed=query.measured):
             return estimand

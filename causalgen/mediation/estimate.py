@@ -16,6 +16,15 @@ from scipy.stats import t as student
 
 from ..datasets.declared import KindsLike, with_variables
 from ..effects.contrast import as_declared
+from ..effects.estimators.nested_scores import (
+    Design,
+    Levels,
+    NestedMean,
+    NestedScores,
+    nested_scores,
+    treated_influence,
+    uneven,
+)
 from ..effects.question import EffectQuestion
 from ..effects.settings import check_level
 from ..effects.single import encode_single
@@ -24,7 +33,6 @@ from ..errors import DataError, NotIdentifiableError
 from ..graph import Bounds, CausalGraph, NestedEstimand, NestedQuestion, causation_bounds, identify, identify_nested
 from ..graph.nested_estimand import COMPARED, ESTIMANDS, definitions
 from .answer import NestedAnswer, NestedEffect, title
-from .scores import Design, NestedMean, NestedScores, nested_scores, treated_influence
 
 __all__ = ["estimate_nested"]
 
@@ -32,10 +40,6 @@ Array = NDArray[np.float64]
 FOLDS = 5
 DRAWS = 200
 BOUND_DRAWS = 1_000
-LEAST_EFFECTIVE = 0.2
-"""A warning below this effective sample size, as a share of an arm's rows."""
-MOST_DETERMINED = 0.1
-"""A warning above this share of rows whose fitted treatment probability is 0 or 1 to within 0.01."""
 LEAST_ROWS_HELD = 10
 """A warning where fewer rows of a compared value have the label that a mediator is set to."""
 ROBUST_NOTE = (
@@ -211,13 +215,13 @@ def _compared(asked: _Asked) -> Found:
     values = dict(zip("ab", design.contrast, strict=True))
     needed = {levels: [values[v] for v in levels] for pair in compared.values() for levels in pair}
     if design.discrete and asked.question.estimand != "controlled":
-        found = nested_scores(design, list(needed.values()), folds=FOLDS, seed=asked.seed)
+        found = nested_scores(design, [Levels(levels) for levels in needed.values()], design.folds(FOLDS, asked.seed))
         scores = dict(zip(needed, found, strict=True))
         robust = {name: scores[b].values - scores[a].values for name, (b, a) in compared.items()}
         effects = [
             NestedEffect(name, *asked.interval(part, design.clusters), defined[name]) for name, part in robust.items()
         ]
-        return effects, _uneven(found), ROBUST_NOTE
+        return effects, uneven(found), ROBUST_NOTE
     mean = NestedMean(design)
 
     def means(weights: Array) -> dict[tuple[str, ...], float]:
@@ -241,7 +245,7 @@ def _treated(asked: _Asked) -> Found:
     scores = treated_influence(design, folds=FOLDS, seed=asked.seed)
     name, words = next(iter(asked.definitions.items()))
     effect = NestedEffect(name, *asked.interval(scores.values, design.clusters), words)
-    return [effect], _uneven([scores]), ROBUST_NOTE
+    return [effect], uneven([scores]), ROBUST_NOTE
 
 
 def _causation(asked: _Asked) -> Found:
@@ -261,7 +265,7 @@ def _causation(asked: _Asked) -> Found:
         scores = [NestedScores(design.outcome, 1.0)] * 2
     else:
         design = replace(design, bounds=(0.0, 1.0))
-        scores = nested_scores(design, [(0.0,), (1.0,)], folds=FOLDS, seed=asked.seed)
+        scores = nested_scores(design, [Levels((0.0,)), Levels((1.0,))], design.folds(FOLDS, asked.seed))
     cells = [(design.treatment == i) & (design.outcome == j) for i in (0, 1) for j in (0, 1)]
     rows = np.column_stack([*cells, *(score.values for score in scores)]).astype(float)
     found = _bounds(rows.mean(axis=0))
@@ -281,7 +285,7 @@ def _causation(asked: _Asked) -> Found:
         )
         for name, words in asked.definitions.items()
     ]
-    return effects, (*_uneven(scores), *_not_monotone(asked, effects)), BOUNDS_NOTE
+    return effects, (*uneven(scores), *_not_monotone(asked, effects)), BOUNDS_NOTE
 
 
 _ANSWERS = {"treated": _treated, "causation": _causation}
@@ -293,24 +297,6 @@ def _bounds(means: Array) -> dict[str, Bounds]:
     # By consistency, the units seen with a value keep their outcome when it is set; the scores need not respect that.
     under_a, under_b = np.clip(means[..., 4], p01, 1 - p00), np.clip(means[..., 5], p11, 1 - p10)
     return causation_bounds(means[..., :4].reshape(*means.shape[:-1], 2, 2), under_a, under_b)
-
-
-def _uneven(scores: Iterable[NestedScores]) -> tuple[str, ...]:
-    """A warning where the effective sample size is small, or where the treatment of many rows is determined."""
-    found = list(scores)
-    effective, determined = min(score.effective for score in found), max(score.determined for score in found)
-    if determined > MOST_DETERMINED:
-        return (
-            f"Poor overlap: for {determined:.0%} of the rows covariates or mediators all but determine the treatment, so "
-            "their outcome under another treatment is extrapolated. The intervals do not include that uncertainty.",
-        )
-    if effective >= LEAST_EFFECTIVE:
-        return ()
-    return (
-        "Poor overlap: covariates and mediators under one treatment value rarely resemble those under the other, so few "
-        f"rows carry the estimate (the effective sample size of one arm is {effective:.0%} of its rows). The intervals "
-        "are then too narrow.",
-    )
 
 
 def _unseen(asked: _Asked) -> tuple[str, ...]:

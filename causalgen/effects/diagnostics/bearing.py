@@ -113,4 +113,4 @@ def _holds(graph: CausalGraph, estimand: Estimand) -> bool:
         found = identify(graph, treatment=treatment, outcome=outcome)
     except NotIdentifiableError:
         return False
-    return (found.method, found.mediators) == (estimand.method, estimand.mediators)
+    return (found.method, found.expression) == (estimand.method, estimand.expression)

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from ...errors import DataError
 from ...graph import Estimand
-from ..identification import front_door_estimand, instrument_estimand, unadjusted_estimand
+from ..identification import formula_estimand, instrument_estimand, unadjusted_estimand
 from ..table import numeric
 from .adjustment import TARGET_UNITS, AdjustmentEstimator, Array, Arrays, Stated
 
@@ -52,7 +52,7 @@ class Problem:
         if INSTRUMENT in extra:
             self.estimand = instrument_estimand(Estimand("instrument", TREATMENT, OUTCOME, instrument=INSTRUMENT))
         elif MEDIATOR in extra:
-            self.estimand = front_door_estimand(Estimand("frontdoor", TREATMENT, OUTCOME, mediators=(MEDIATOR,)))
+            self.estimand = formula_estimand(Estimand("frontdoor", TREATMENT, OUTCOME, mediators=(MEDIATOR,)))
         else:
             self.estimand = unadjusted_estimand(TREATMENT, OUTCOME)
             self.estimand.set_adjustment_set(self.covariates)

@@ -7,6 +7,7 @@ import numpy as np
 import pandas as pd
 from dowhy.causal_estimator import CausalEstimate
 from dowhy.causal_identifier import IdentifiedEstimand
+from numpy.typing import NDArray
 
 from ..table import numeric
 from .adjustment import Array, Arrays
@@ -95,7 +96,7 @@ class FrontDoor(ByWeights):
         return (values[:, None] == np.array(self.labels[1:])).astype(float)
 
 
-def _distribution(treatment: Array, weights: Array) -> tuple[Array, Array]:
+def _distribution(treatment: Array, weights: Array) -> tuple[Array, NDArray[np.integer]]:
     """Values of the treatment, and which one stands for each row; quantiles where there are many."""
     values, code = np.unique(treatment, return_inverse=True)
     if len(values) <= POINTS:

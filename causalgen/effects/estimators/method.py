@@ -6,6 +6,7 @@ from typing import Literal
 
 from dowhy.causal_identifier import IdentifiedEstimand
 
+from ...graph import Estimand
 from ..table import EncodedTable
 from .adjustment import AdjustmentEstimator
 
@@ -31,6 +32,7 @@ class Method:
         sampling: Why it refuses sampling weights; empty where it accepts them.
         joint: Whether it can hold fixed the columns that a contrast of several treatments, one continuous, does not move.
         clustering: Why it refuses clusters; empty where it accepts them.
+        refuses: Why it cannot estimate an identified formula on a table; an empty text where it can.
         linear: For which outcomes it approximates the effect of a continuous treatment by a straight line.
     """
 
@@ -46,4 +48,5 @@ class Method:
     sampling: str = ""
     clustering: str = ""
     joint: bool = False
+    refuses: Callable[[Estimand, EncodedTable], str] = lambda estimand, table: ""
     linear: Literal["never", "unbounded outcomes", "always"] = "never"

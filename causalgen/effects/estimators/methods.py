@@ -1,30 +1,42 @@
 """The available estimators, by the names that reports and study files use."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 from dowhy.causal_identifier import IdentifiedEstimand
 
 from ...errors import DataError, UnknownNameError, nearest
+from ...graph import Estimand
+from ...graph.primal import PrimalStages
 from ..table import EncodedTable
 from .adjustment import AdjustmentEstimator
 from .double_ml import DoubleMachineLearning
 from .doubly_robust import DoublyRobust
+from .factors import why_not_estimable
 from .front_door import FrontDoor
 from .g_computation import GComputation
 from .glm import GeneralizedLinear
+from .identified_formula import IdentifiedFormula
 from .instrument import InstrumentalVariables
 from .linear import LinearAdjustment
 from .matching import Matching
 from .method import Method
+from .one_step import OneStep
 from .outcome_model import OutcomeModel
 from .weighting import Weighting
 from .words import FOREIGN
 
-__all__ = ["METHODS", "Method", "check_method_names", "check_table", "choose_methods"]
+__all__ = ["METHODS", "Method", "able_methods", "check_method_names", "check_table", "choose_methods"]
 
 DISCRETE = ("binary", "categorical")
 ALL = (*DISCRETE, "continuous")
 
+
+ONE_STEP = (
+    "Regressions of the outcome along the formula, with splines and products, corrected by weights from probabilities of the "
+    "treatment; cross-fitted over 5 folds (small tables over several splits); right where either all regressions or all "
+    "probabilities are."
+)
 
 METHODS: dict[str, Method] = {
     "linear adjustment": Method(
@@ -130,8 +142,86 @@ METHODS: dict[str, Method] = {
         default=True,
         intervals=("bootstrap",),
     ),
+    "one-step front-door": Method(
+        kinds=DISCRETE,
+        build=lambda estimand, table, seed: _one_step(estimand, table, seed),
+        note=f"{ONE_STEP} Influence-function interval.",
+        identified="frontdoor",
+        default=True,
+    ),
+    "one-step formula": Method(
+        kinds=DISCRETE,
+        build=lambda estimand, table, seed: _one_step(estimand, table, seed),
+        note=f"{ONE_STEP} Influence-function interval.",
+        identified="general",
+        default=True,
+        refuses=lambda estimand, table: (
+            "" if _stages(estimand) else "a child of the treatment shares a hidden cause with it"
+        ),
+    ),
+    "identified formula": Method(
+        kinds=ALL,
+        build=lambda estimand, table, seed: IdentifiedFormula(
+            estimand, estimand=estimand.asked, labels=_labels(table), bounds=table.bounds, seed=seed
+        ),
+        note="Every factor of the formula estimated (shares of cells, or penalised logistic regressions where cells have "
+        "few rows), and the sums carried out; right where these are. Its interval is always a bootstrap's.",
+        identified="general",
+        default=True,
+        intervals=("bootstrap",),
+        refuses=lambda estimand, table: why_not_estimable(estimand, _labels(table)),
+    ),
     **FOREIGN,
 }
+
+
+def _one_step(identified: IdentifiedEstimand, table: EncodedTable, seed: int) -> OneStep:
+    stages = _stages(identified.asked)
+    assert stages is not None
+    return OneStep(identified, stages=stages, bounds=table.bounds, seed=seed)
+
+
+def _stages(estimand: Estimand) -> PrimalStages | None:
+    """The stages of a front door, or of a formula whose graph has them."""
+    if estimand.method == "frontdoor":
+        return PrimalStages((), ((estimand.mediators, True), ((str(estimand.outcome),), False)))
+    return estimand.stages
+
+
+def _labels(table: EncodedTable) -> dict[str, dict[float, Any]]:
+    """The label of each value of the discrete variables, as they are encoded."""
+    treatment = table.names[0]
+    found = {
+        variable.name: {float(code): label for code, label in enumerate(variable.labels or ())}
+        for variable in table.variables
+        if variable.is_discrete
+    }
+    return found | ({treatment: {0.0: table.contrast[0], 1.0: table.contrast[1]}} if table.kind == "binary" else {})
+
+
+def able_methods(
+    chosen: Mapping[str, Method], estimand: Estimand, table: EncodedTable, *, named: bool
+) -> dict[str, Method]:
+    """The methods that can estimate the formula on the table.
+
+    Args:
+        chosen: The methods that suit the treatment.
+        estimand: How the effect is identified.
+        table: The encoded table.
+        named: Whether the user named the methods.
+
+    Raises:
+        DataError: The user named one that cannot, or none can; the message says why, and what to do.
+    """
+    reasons = {name: method.refuses(estimand, table) for name, method in chosen.items()}
+    able = {name: method for name, method in chosen.items() if not reasons[name]}
+    if not able or (named and len(able) < len(chosen)):
+        why = "; ".join(f"'{name}' cannot: {reason}" for name, reason in reasons.items() if reason)
+        raise DataError(
+            f"Expected variables with which the formula {estimand.formula} can be estimated; {why}. Recode a continuous "
+            "variable into labels, such as thirds, or measure the hidden common causes and draw them as variables."
+        )
+    return able
 
 
 def choose_methods(
@@ -148,7 +238,7 @@ def choose_methods(
         names: Keys of `METHODS`, or None.
         kind: Kind of the treatment.
         treatment: Its name, for messages.
-        identified: Method of the estimand: "backdoor", "instrument" or "frontdoor".
+        identified: Method of the estimand: "backdoor", "instrument", "frontdoor" or "general".
         population: Population that they must be able to average over.
 
     Raises:

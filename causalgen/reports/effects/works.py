@@ -7,7 +7,14 @@ from .findings import EffectFindings
 
 __all__ = ["effect_keys", "effect_works"]
 
-CROSS_FITTED = {"doubly robust", "g-computation", "double machine learning", "causal forest"}
+CROSS_FITTED = {
+    "doubly robust",
+    "g-computation",
+    "double machine learning",
+    "causal forest",
+    "one-step formula",
+    "one-step front-door",
+}
 CENSORED = {"restricted mean", "pseudo-observations", "dependent censoring", "censoring unbiased transformation"}
 
 

@@ -15,26 +15,36 @@ so that densities of mediators are never fitted, only probabilities of the treat
 effect it is the score of Tchetgen Tchetgen and Shpitser. Consistent where all regressions are right, or where all
 probabilities are.
 
+Among the rows that have a value g of the treatment, :math:`E[1(X = g)\, m_1]` has the score with :math:`1(X = g)\, m_1` for
+the first term and :math:`p(g \mid H_0)` as a factor of every other one. Summed over g, with :math:`v_j = g` in the
+treatment's district, that is the effect of a primal fixable treatment (see `causalgen.graph.primal`).
+
 References:
     Tchetgen Tchetgen and Shpitser, Semiparametric theory for causal mediation analysis (2012).
     Zheng and van der Laan, Targeted maximum likelihood estimation of natural direct effects (2012).
+    Bhattacharya, Nabi and Shpitser, Semiparametric inference for causal effects in graphical models with hidden variables
+    (2022).
     Miles, Shpitser, Kanki, Meloni and Tchetgen Tchetgen, On semiparametric estimation of a path-specific effect (2020).
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-from ..effects.estimators.basis import FlexibleBasis
-from ..effects.estimators.folds import cross_folds
-from ..effects.estimators.outcome_model import OutcomeModel
+from .basis import FlexibleBasis
+from .folds import Rows, cross_folds
+from .outcome_model import OutcomeModel
 
-__all__ = ["Design", "NestedMean", "NestedScores", "nested_scores", "treated_influence"]
+__all__ = ["Design", "Levels", "NestedMean", "NestedScores", "nested_scores", "treated_influence", "uneven"]
 
 Array = NDArray[np.float64]
+LEAST_EFFECTIVE = 0.2
+"""A warning below this effective sample size, as a share of an arm's rows."""
+MOST_DETERMINED = 0.1
+"""A warning above this share of rows whose fitted treatment probability is 0 or 1 to within 0.01."""
 CLIP = 0.01
 """Least distance of a fitted probability of the treatment from 0 and 1."""
 
@@ -52,6 +62,7 @@ class Design:
         contrast: The two treatment values (a, b) that are compared.
         discrete: Whether the treatment is discrete.
         clusters: Number of each row's cluster, `(rows,)`; None when rows are independent.
+        weights: Sampling weights of mean 1, `(rows,)`; None where each row counts once.
     """
 
     treatment: Array
@@ -62,6 +73,7 @@ class Design:
     contrast: tuple[float, float]
     discrete: bool = False
     clusters: NDArray[np.int64] | None = None
+    weights: Array | None = None
 
     def folds(self, folds: int, seed: int) -> Iterator[tuple[NDArray[np.int64], NDArray[np.int64]]]:
         """Rows to fit on and rows to score; clusters stay together."""
@@ -72,7 +84,8 @@ class Design:
     ) -> OutcomeModel:
         """A regression of the target, `(len(rows),)`, on the features of some rows."""
         clusters = None if self.clusters is None else self.clusters[rows]
-        return OutcomeModel(bounds, penalty=None).fit(features[rows], target, clusters=clusters)
+        weights = None if self.weights is None else self.weights[rows]
+        return OutcomeModel(bounds, penalty=None).fit(features[rows], target, weights, clusters)
 
 
 class NestedMean:
@@ -135,37 +148,56 @@ class NestedScores(NamedTuple):
     determined: float = 0.0
 
 
-def nested_scores(design: Design, questions: Sequence[Sequence[float]], *, folds: int, seed: int) -> list[NestedScores]:
+class Levels(NamedTuple):
+    """A requested mean: the treatment value of every stage, and the value that its rows have; None for all rows."""
+
+    of_stages: Sequence[float]
+    group: float | None = None
+
+
+def nested_scores(
+    design: Design, questions: Sequence[Levels], splits: Iterable[tuple[Rows, Rows]], features: Sequence[Array] = ()
+) -> list[NestedScores]:
     """Scores for a discrete treatment, with cross-fitted models; weights are scaled to a mean of one (Hajek).
 
     Args:
         design: The columns.
-        questions: For each requested mean, the treatment value of every stage, each a value of the contrast.
-        folds: Number of folds.
-        seed: Seed of the folds.
+        questions: The requested means.
+        splits: Rows to fit on and rows to score; every row is scored once.
+        features: Features of every history; made here if left out.
     """
-    treatment = design.treatment
-    features = [FlexibleBasis(history)(history) for history in design.histories]
-    values = np.zeros((len(questions), len(treatment)))
-    weights = np.zeros((len(questions), len(features), len(treatment)))
+    treatment, known = design.treatment, features or [FlexibleBasis(history)(history) for history in design.histories]
+    values = sorted(
+        {value for question in questions for value in (*question.of_stages, question.group) if value is not None}
+    )
+    scores = np.zeros((len(questions), len(treatment)))
+    weights = np.zeros((len(questions), len(known), len(treatment)))
     determined = np.zeros(len(treatment), dtype=bool)
-    for fit, score in design.folds(folds, seed):
-        shares = [_probabilities(design, part, fit, score) for part in features]
+    for fit, score in splits:
+        shares = [_probabilities(design, part, fit, score, values) for part in known]
         determined[score] = np.any([_clipped(share) for part in shares for share in part.values()], axis=0)
-        for q, levels in enumerate(questions):
+        for q, (levels, group) in enumerate(questions):
             later, later_fit = design.outcome[score], design.outcome[fit]
             for j in reversed(range(len(levels))):
                 arm = treatment[fit] == levels[j]
-                model = design.fit(design.bounds, features[j], later_fit[arm], fit[arm])
-                mean = model.predict(features[j][score])
-                weight = _weight(treatment[score], levels[: j + 1], shares)
-                weights[q, j, score] = weight / weight.mean()
-                values[q, score] += weights[q, j, score] * (later - mean)
-                later, later_fit = mean, model.predict(features[j][fit])
-            values[q, score] += later
+                model = design.fit(design.bounds, known[j], later_fit[arm], fit[arm])
+                mean = model.predict(known[j][score])
+                weights[q, j, score] = _scaled(
+                    _weight(treatment[score], levels[: j + 1], shares, group), design, score, group
+                )
+                scores[q, score] += weights[q, j, score] * (later - mean)
+                later, later_fit = mean, model.predict(known[j][fit])
+            scores[q, score] += later if group is None else later * (treatment[score] == group)
     effective = weights.sum(axis=2) ** 2 / (weights**2).sum(axis=2) / (weights > 0).sum(axis=2)
     lost = float(determined.mean())
-    return [NestedScores(found, float(share), lost) for found, share in zip(values, effective.min(axis=1), strict=True)]
+    return [NestedScores(found, float(share), lost) for found, share in zip(scores, effective.min(axis=1), strict=True)]
+
+
+def _scaled(weight: Array, design: Design, rows: Rows, group: float | None) -> Array:
+    """The weights, scaled so that their mean is the share of the rows that they stand for."""
+    counts = np.ones(len(rows)) if design.weights is None else design.weights[rows]
+    share = 1.0 if group is None else float(np.average(design.treatment[rows] == group, weights=counts))
+    return weight * (share / np.average(weight, weights=counts))
 
 
 def treated_influence(design: Design, *, folds: int, seed: int) -> NestedScores:
@@ -179,7 +211,7 @@ def treated_influence(design: Design, *, folds: int, seed: int) -> NestedScores:
     pull, weights = np.zeros(len(treated)), np.zeros(len(treated))
     determined = np.zeros(len(treated), dtype=bool)
     for fit, score in design.folds(folds, seed):
-        share = _probabilities(design, features, fit, score)[value]
+        share = _probabilities(design, features, fit, score, design.contrast)[value]
         rest = fit[design.treatment[fit] == control]
         model = design.fit(design.bounds, features, design.outcome[rest], rest)
         weights[score] = np.where(treated[score], 1, -share / (1 - share))
@@ -192,26 +224,50 @@ def treated_influence(design: Design, *, folds: int, seed: int) -> NestedScores:
     return NestedScores(effect + influence, effective, float(determined[treated].mean()))
 
 
-def _probabilities(design: Design, features: Array, fit: NDArray, score: NDArray) -> dict[float, Array]:
-    """P(X = v | features) of the scored rows, for both values v of the contrast."""
+def _probabilities(
+    design: Design, features: Array, fit: Rows, score: Rows, values: Sequence[float]
+) -> dict[float, Array]:
+    """P(X = v | features) of the scored rows, for some values v."""
 
     def share(value: float) -> Array:
         model = design.fit((0.0, 1.0), features, (design.treatment[fit] == value).astype(float), fit)
         return np.clip(model.predict(features[score]), CLIP, 1 - CLIP)
 
-    a, b = design.contrast
-    treated = share(b)
-    return {a: share(a) if len(np.unique(design.treatment)) > 2 else 1 - treated, b: treated}
+    labels = np.unique(design.treatment)
+    if len(labels) > 2:
+        return {value: share(value) for value in values}
+    second = share(labels[1])
+    return {labels[0]: 1 - second, labels[1]: second}
 
 
 def _clipped(share: Array) -> NDArray[np.bool_]:
     return (share <= CLIP) | (share >= 1 - CLIP)
 
 
-def _weight(treatment: Array, levels: Sequence[float], shares: Sequence[Mapping[float, Array]]) -> Array:
+def _weight(
+    treatment: Array, levels: Sequence[float], shares: Sequence[Mapping[float, Array]], group: float | None
+) -> Array:
     """Weight of the last stage's residual: the formula's factors before it."""
     last = levels[-1]
     weight = (treatment == last) / shares[0][last]
     for i, level in enumerate(levels[:-1]):
         weight = weight * (shares[i + 1][level] / shares[i + 1][last]) / (shares[i][level] / shares[i][last])
-    return weight
+    return weight if group is None else weight * shares[0][group]
+
+
+def uneven(scores: Iterable[NestedScores]) -> tuple[str, ...]:
+    """A warning where the effective sample size is small, or where the treatment of many rows is determined."""
+    found = list(scores)
+    effective, determined = min(score.effective for score in found), max(score.determined for score in found)
+    if determined > MOST_DETERMINED:
+        return (
+            f"Poor overlap: for {determined:.0%} of the rows covariates or mediators all but determine the treatment, so "
+            "their outcome under another treatment is extrapolated. The intervals do not include that uncertainty.",
+        )
+    if effective >= LEAST_EFFECTIVE:
+        return ()
+    return (
+        "Poor overlap: covariates and mediators under one treatment value rarely resemble those under the other, so few "
+        f"rows carry the estimate (the effective sample size of one arm is {effective:.0%} of its rows). The intervals "
+        "are then too narrow.",
+    )
