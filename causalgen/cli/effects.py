@@ -56,6 +56,12 @@ def effects(
     ] = None,
     cluster: Cluster = None,
     weights: Annotated[str | None, typer.Option(help="Column of sampling weights.")] = None,
+    missing: Annotated[
+        str,
+        typer.Option(
+            help="Missing values: drop incomplete rows, impute the cells, or weight complete rows to stand for all."
+        ),
+    ] = "drop",
     kind: Kinds = None,
     event: Annotated[
         str | None,
@@ -139,6 +145,7 @@ def effects(
             "horizon": horizon,
         }
         given["adjustment"] = None if adjustment is None else names(adjustment)
+        arguments |= {} if missing == "drop" else {"missing": missing}
         arguments |= {"population": population} | {name: value for name, value in given.items() if value is not None}
         sides_given = (given_sides[0], given_sides[1]) if len(asked) > 1 else contrast
         further = FurtherQuestions(
@@ -150,6 +157,7 @@ def effects(
         answers = None
         if further:  # before the average effect, whose refuters take longer than a mistake should wait
             words: dict[str, Any] = {name: given[name] for name in QUESTION}
+            words["missing"] = missing
             question = EffectQuestion(assumed, rows, asked, outcome, sides_given, **words)
             answers = further.answer(assumed, question, level=level, seed=seed)
         report = estimate_effect(

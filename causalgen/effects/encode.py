@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import replace
 
+from ..errors import DataError
 from .joint import encode_joint
 from .question import EffectQuestion
 from .single import encode_single
@@ -23,6 +24,11 @@ def encode_question(question: EffectQuestion, used: Sequence[str] | None = None)
         SupportError: The contrast or an outcome lies outside the declared support.
         NotIdentifiableError: `used` is left out, and the effect is not identified.
     """
+    if question.missing == "impute":
+        raise DataError(
+            "Expected missing='drop' or 'weight' here; got 'impute', which estimate_effect, effects_by_group and "
+            "dose_response offer: their estimates can be pooled."
+        )
     encode = encode_single if isinstance(question.treatment, str) else encode_joint
     encoded = encode(question, question.used if used is None else used)
     if question.survival is None:

@@ -11,6 +11,8 @@ from ..grammar.populations import PopulationWord
 from ..graph import CausalGraph, Estimand
 from .encode import encode_question
 from .find_estimand import find_estimand
+from .missing.estimates import imputed_report, weighted_report, weighted_values
+from .missing.ways import Way
 from .question import EffectQuestion
 from .report import EffectReport
 from .scales import constant_arm
@@ -38,6 +40,7 @@ def estimate_effect(
     variables: KindsLike | None = None,
     event: str | None = None,
     horizon: float | None = None,
+    missing: Way = "drop",
     interval: Literal["analytic", "bootstrap"] = "analytic",
     resamples: int = 400,
     refute: bool = True,
@@ -75,6 +78,9 @@ def estimate_effect(
             happened (1, true or yes), or "column=label". The effect is then on the restricted mean, the mean time until the
             event within the horizon; `report.survival` holds that on the probability to be free of it at the horizon.
         horizon: Time up to which such an outcome is followed, in the outcome's unit.
+        missing: What happens to missing values. "drop" leaves incomplete rows out; "weight" weights complete rows by the
+            inverse of the probability that they are complete; "impute" completes the table several times by chained
+            equations and pools the estimates. The last two assume values missing at random, which the report states.
         interval: "analytic" (influence function) or "bootstrap" (percentiles of refits; clusters are drawn whole). A
             front door always has a bootstrap interval, an instrument always Anderson and Rubin's.
         resamples: Resampled tables of the bootstrap, at least 100 and 4 / (1 - level).
@@ -92,8 +98,6 @@ def estimate_effect(
         NotIdentifiableError: The graph does not identify the effect in a way that an estimator here uses, or the given
             adjustment set or instrument is not valid; the message shows the open path.
     """
-    from .through_dowhy import through_dowhy
-
     settings = EstimationSettings(methods, population, interval, resamples, simulations if refute else 0, level, seed)
     question = EffectQuestion(
         graph,
@@ -105,15 +109,30 @@ def estimate_effect(
         instrument,
         weights,
         cluster,
+        missing,
         variables,
         event,
         horizon,
     )
+    return estimate_question(question, settings)
+
+
+def estimate_question(question: EffectQuestion, settings: EstimationSettings) -> EffectReport:
+    """The report of a question; values that are missing are handled as it says."""
+    if question.missing == "impute":
+        return imputed_report(question, settings, _report)
+    return weighted_report(question, settings, _report) if question.missing == "weight" else _report(question, settings)
+
+
+def _report(question: EffectQuestion, settings: EstimationSettings) -> EffectReport:
+    """The report of a question on rows that need no imputation."""
+    from .through_dowhy import through_dowhy
+
     estimand, encoded = question.estimand, encode_question(question)
     estimates, refutations, warnings = through_dowhy(question.graph, encoded, estimand, settings)
     report = EffectReport(
         treatment=question.treatment,
-        outcome=outcome,
+        outcome=question.outcome,
         contrast=encoded.contrast if isinstance(question.treatment, str) else (encoded.sides[0], encoded.sides[1]),
         outcome_unit=encoded.outcome_unit,
         estimand=estimand,
@@ -121,14 +140,15 @@ def estimate_effect(
         refutations=refutations,
         rows_used=len(encoded.data),
         rows_dropped=encoded.dropped,
-        level=level,
-        seed=seed,
+        level=settings.level,
+        seed=settings.seed,
         warnings=(*_warnings(encoded, estimand), *warnings),
         versions={name: version(name) for name in ("dowhy", "scikit-learn")},
         population=settings.population,
-        weights=weights,
-        cluster=cluster,
+        weights=question.weights,
+        cluster=question.cluster,
         variables=encoded.variables,
+        missing=weighted_values(encoded),
     )
     if question.survival is None:
         return report

@@ -9,9 +9,10 @@ import numpy as np
 import pandas as pd
 
 from ..datasets.declared import KindsLike, declare_kinds
-from ..errors import DataError
+from ..errors import DataError, nearest
 from ..graph import CausalGraph, Estimand
 from .find_estimand import find_estimand
+from .missing.ways import WAYS, Way
 from .table import check_names
 
 if TYPE_CHECKING:
@@ -32,6 +33,7 @@ class QuestionWords(TypedDict, total=False):
     variables: KindsLike | None
     event: str | None
     horizon: float | None
+    missing: Way
 
 
 class ContrastWords(QuestionWords, total=False):
@@ -61,6 +63,8 @@ class EffectQuestion:
         instrument: The user's instrument; None for none.
         weights: Column of sampling weights.
         cluster: Column that names the cluster of each row.
+        missing: What happens to missing values: "drop" leaves incomplete rows out, "weight" lets complete rows stand for
+            them, "impute" fills the cells in; see `causalgen.effects.missing`.
         variables: Kinds of columns, which override the graph: {"clinic": "categorical"}.
         event: Of an outcome that is a time until an event or until censoring: the column that says whether the event
             happened, or "column=label". The outcome of the question is then the pseudo-observation of the time up to the
@@ -83,12 +87,17 @@ class EffectQuestion:
     instrument: str | None = None
     weights: str | None = None
     cluster: str | None = None
+    missing: Way = "drop"
     variables: InitVar[KindsLike | None] = None
     event: InitVar[str | None] = None
     horizon: InitVar[float | None] = None
     survival: "CensoredOutcome | None" = None
 
     def __post_init__(self, variables: KindsLike | None, event: str | None, horizon: float | None) -> None:
+        if self.missing not in WAYS:
+            raise DataError(
+                f"Expected missing among {', '.join(WAYS)}; got {self.missing!r}." + nearest(str(self.missing), WAYS)
+            )
         treatment, contrast = _read(self.treatment, self.contrast)
         for name in (treatment,) if isinstance(treatment, str) else treatment:
             check_names(self.graph, self.table, name, self.outcome)
@@ -97,6 +106,11 @@ class EffectQuestion:
         for field, value in (("treatment", treatment), ("contrast", contrast), ("graph", attributes)):
             object.__setattr__(self, field, value)
         if event is not None or horizon is not None:
+            if self.missing != "drop":
+                raise DataError(
+                    f"Expected missing='drop' with a censored outcome; got {self.missing!r}. Censoring is handled by "
+                    "pseudo-observations of complete rows."
+                )
             from .survival.censored import replace_censored
 
             replaced = replace_censored(self, event, horizon)
@@ -105,9 +119,12 @@ class EffectQuestion:
 
     @classmethod
     def of_report(cls, graph: CausalGraph, table: pd.DataFrame, report: "EffectReport") -> "EffectQuestion":
-        """The question that a report answers, with columns of the kinds that it read; graph and table are given again."""
-        survival = report.survival
-        return cls(
+        """The question that a report answers, with columns of the kinds that it read; graph and table are given again.
+
+        Where values were imputed, its table is the first completed one.
+        """
+        survival, way = report.survival, "drop" if report.missing is None else report.missing.way
+        asked = cls(
             graph,
             table,
             report.treatment,
@@ -116,10 +133,17 @@ class EffectQuestion:
             adjustment=report.estimand.adjustment if survival and report.estimand.method == "backdoor" else None,
             weights=report.weights,
             cluster=report.cluster,
+            missing=way,
             variables={variable.name: variable for variable in report.variables},
             event=None if survival is None else survival.event,
             horizon=None if survival is None else survival.horizon,
         )
+        if way != "impute":
+            return asked
+        from .missing.impute import imputation
+
+        used = [variable.name for variable in report.variables]
+        return next(imputation(asked, used).completed(report.seed, 1))
 
     @cached_property
     def estimand(self) -> Estimand:
@@ -136,6 +160,27 @@ class EffectQuestion:
     def used(self) -> list[str]:
         """The variables that the estimand uses next to treatment and outcome."""
         return [*self.estimand.adjustment, *self.estimand.beside]
+
+    @property
+    def extra_columns(self) -> list[str]:
+        """The columns of weights and clusters, without holes unless incomplete rows are dropped."""
+        extra = [name for name in (self.weights, self.cluster) if name is not None]
+        for name in extra:
+            if not isinstance(name, str):
+                raise DataError(f"Expected the name of a column for weights and cluster; got {type(name).__name__}.")
+            if name in (self.treatment, self.outcome):
+                raise DataError(f"Expected a separate column for weights and cluster; got '{name}', which is compared.")
+            if name not in self.table.columns:
+                raise DataError(
+                    f"Expected a column for weights and cluster; '{name}' has none."
+                    + nearest(name, map(str, self.table.columns))
+                )
+            if self.missing != "drop" and (holes := int(self.table[name].isna().sum())):
+                raise DataError(
+                    f"Expected a value in every row of '{name}', which nothing can stand for; {holes:,} are missing. Fill them "
+                    "in, or leave these rows out of the table."
+                )
+        return extra
 
 
 def _read(treatment: Any, contrast: Any) -> tuple[str | tuple[str, ...], Any]:

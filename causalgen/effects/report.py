@@ -11,6 +11,7 @@ from ..datasets.kinds import columns_line
 from ..grammar.populations import ESTIMANDS
 from ..graph import Estimand, Variable
 from .concerns import Check, concerns_of, headline, report_checks
+from .missing.ways import MissingValues
 from .recommended import recommend, why
 from .scales import Scale
 
@@ -147,6 +148,7 @@ class EffectReport:
         cluster: Column of clusters; None when rows are independent.
         variables: Every used variable with the kind its column was read as.
         survival: Of a censored outcome: the follow-up, and the effect on survival at the horizon.
+        missing: How missing values were imputed or weighted for; None where incomplete rows were left out.
     """
 
     treatment: str | tuple[str, ...]
@@ -169,11 +171,17 @@ class EffectReport:
     variables: tuple[Variable, ...] = ()
     remarks: tuple[Check, ...] = ()
     survival: "SurvivalSummary | None" = None
+    missing: MissingValues | None = None
 
     @property
     def columns(self) -> str:
         """The kind that each used column was read as, as text; empty where it is not known."""
         return columns_line(self.variables)
+
+    @property
+    def assumptions(self) -> tuple[str, ...]:
+        """What must hold: the assumptions of the estimand, and that about missing values."""
+        return (*self.estimand.assumptions, *([self.missing.assumption] if self.missing else []))
 
     @property
     def question(self) -> str:
@@ -321,6 +329,8 @@ class EffectReport:
         fields |= {"columns": self.columns, "variables": [variable.to_dict() for variable in self.variables]}
         for name in ("text", "formula", "latex", "assumptions"):
             fields["estimand"][name] = getattr(self.estimand, name)
+        if self.missing is not None:
+            fields["missing"] |= {"text": self.missing.text, "assumption": self.missing.assumption}
         for row, values in zip(self.refutations, fields["refutations"], strict=True):
             values["reading"] = row.reading
         return json.loads(json.dumps(fields, default=str))
@@ -336,6 +346,7 @@ class EffectReport:
         rows += [f"  {one}" for one in self.estimate.scales if not one.name.endswith("difference")]
         rows += [f"  {self.recommended}", f"  {self.estimand.text}"]
         rows += [f"  {self.rows_used} rows used, {self.rows_dropped} dropped"]
+        rows += [f"  {self.missing.text}", f"  assumed: {self.missing.assumption}"] if self.missing else []
         rows += [f"  {self.columns}"] if self.columns else []
         rows += [f"  {row}" for row in (() if self.survival is None else self.survival.lines)]
         rows += [f"  compared with {row}" for row in self.others]

@@ -1,5 +1,6 @@
 """How an effect is estimated and checked."""
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -11,6 +12,8 @@ from ..grammar.populations import POPULATIONS, population_of
 __all__ = ["INTERVALS", "EstimationSettings", "check_level"]
 
 LEAST_SIMULATIONS = 10
+LEAST_RESAMPLES = 100
+LEAST_IN_TAILS = 4  # resamples beyond the ends of a bootstrap interval, both sides together
 INTERVALS = ("analytic", "bootstrap")
 
 
@@ -29,6 +32,11 @@ class EstimationSettings:
     simulations: int = 30
     level: float = 0.95
     seed: int = 0
+
+    @property
+    def least_resamples(self) -> int:
+        """Least number of resamples of a bootstrap at this level."""
+        return max(LEAST_RESAMPLES, math.ceil(round(LEAST_IN_TAILS / (1 - self.level), 6)))
 
     def __post_init__(self) -> None:
         check_level(self.level)

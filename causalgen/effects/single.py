@@ -10,9 +10,11 @@ from numpy.typing import NDArray
 from ..datasets.declared import TypedColumn, type_columns
 from ..datasets.hints import declare_remedy
 from ..datasets.kinds import SPREAD, describe, read_values, refused
-from ..errors import DataError, SupportError, nearest
+from ..errors import DataError, SupportError
 from ..graph import Variable
 from .contrast import read_contrast
+from .missing.completeness import Completeness, complete_weights
+from .missing.ways import remedy
 from .question import EffectQuestion
 from .table import CLUSTER, WEIGHTS, EncodedTable
 
@@ -32,7 +34,10 @@ def encode_single(question: EffectQuestion, used: Sequence[str]) -> EncodedTable
         SupportError: The contrast or an outcome lies outside the declared support.
     """
     treatment, outcome = str(question.treatment), question.outcome
-    typed, data, complete = _complete_rows(question, [treatment, outcome, *used])
+    names = [treatment, outcome, *used]
+    typed, present = _complete_rows(question, names)
+    complete = question.table.loc[present, list(dict.fromkeys([*names, *question.extra_columns]))]
+    data = pd.DataFrame({name: typed[name].reading.values[present] for name in names})
     variables = {name: column.variable for name, column in typed.items()}
     for name in (treatment, outcome):
         if data[name].nunique() < 2:
@@ -56,6 +61,9 @@ def encode_single(question: EffectQuestion, used: Sequence[str]) -> EncodedTable
     _check_width(data, used)
     if question.weights is not None:
         data[WEIGHTS] = _weights(complete[question.weights])
+    completeness = _completeness(question, names, present) if not present.all() else None
+    if completeness is not None:
+        data[WEIGHTS] = _weights(pd.Series(completeness.weights, name="of complete rows") * data.get(WEIGHTS, 1.0))
     if question.cluster is not None:
         data[CLUSTER] = _clusters(complete[question.cluster])
         if asked.is_discrete:
@@ -74,41 +82,35 @@ def encode_single(question: EffectQuestion, used: Sequence[str]) -> EncodedTable
         variables=tuple(variables.values()),
         notes=tuple(note for column in typed.values() for note in column.reading.notes),
         index=complete.index,
+        holes={name: int(column.reading.missing.sum()) for name, column in typed.items()},
+        completeness=completeness,
     )
 
 
-def _complete_rows(
-    question: EffectQuestion, names: Sequence[str]
-) -> tuple[dict[str, TypedColumn], pd.DataFrame, pd.DataFrame]:
-    """The typed columns, their numbers in the complete rows, and those rows as they are in the table."""
-    table, extra = question.table, _extra_columns(question)
+def _complete_rows(question: EffectQuestion, names: Sequence[str]) -> tuple[dict[str, TypedColumn], NDArray[np.bool_]]:
+    """The typed columns, and which rows are complete."""
+    table, extra = question.table, question.extra_columns
     present = np.array(table[[*names, *extra]].notna().all(axis=1), dtype=bool)
     typed = type_columns(question.graph, table, names)[1] if present.any() else {}
     for column in typed.values():
         present &= ~column.reading.missing
-    complete = table.loc[present, list(dict.fromkeys([*names, *extra]))]
-    if len(complete) < LEAST_ROWS:
+    if (count := int(present.sum())) < LEAST_ROWS:
+        way = f" Impute missing values: {remedy('impute')}." if len(table) >= LEAST_ROWS else ""
         raise DataError(
-            f"Expected at least {LEAST_ROWS} rows with {', '.join([*names, *extra])}; got {len(complete)} "
-            f"({len(table) - len(complete)} of {len(table)} rows lack one)."
+            f"Expected at least {LEAST_ROWS} rows with {', '.join([*names, *extra])}; got {count} "
+            f"({len(table) - count} of {len(table)} rows lack one).{way}"
         )
-    return typed, pd.DataFrame({name: typed[name].reading.values[present] for name in names}), complete
+    return typed, present
 
 
-def _extra_columns(question: EffectQuestion) -> list[str]:
-    """The columns of weights and clusters."""
-    extra = [name for name in (question.weights, question.cluster) if name is not None]
-    for name in extra:
-        if not isinstance(name, str):
-            raise DataError(f"Expected the name of a column for weights and cluster; got {type(name).__name__}.")
-        if name in (question.treatment, question.outcome):
-            raise DataError(f"Expected a separate column for weights and cluster; got '{name}', which is compared.")
-        if name not in question.table.columns:
-            raise DataError(
-                f"Expected a column for weights and cluster; '{name}' has none."
-                + nearest(name, map(str, question.table.columns))
-            )
-    return extra
+def _completeness(question: EffectQuestion, names: Sequence[str], present: NDArray[np.bool_]) -> Completeness | None:
+    """The weights by which complete rows stand for all; None where incomplete rows are just dropped."""
+    if question.missing != "weight":
+        return None
+    sampling = np.ones(len(present))
+    if question.weights is not None:
+        sampling = _weights(question.table[question.weights]).to_numpy()
+    return complete_weights(question, names, present, sampling)
 
 
 def _check_rows_of_arms(treatment: pd.Series, control: float, treated: float) -> None:

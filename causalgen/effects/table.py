@@ -2,7 +2,7 @@
 
 from collections.abc import Hashable, Mapping
 from dataclasses import dataclass, field
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 import pandas as pd
@@ -11,6 +11,10 @@ from numpy.typing import NDArray
 from ..datasets.kinds import columns_line
 from ..errors import DataError, DataWarning, nearest, warn
 from ..graph import CausalGraph, Variable
+from .missing.ways import remedy
+
+if TYPE_CHECKING:
+    from .missing.completeness import Completeness
 
 __all__ = ["CLUSTER", "DRAW", "WEIGHTS", "EncodedTable", "check_names", "numeric", "say"]
 
@@ -41,6 +45,8 @@ class EncodedTable:
         variables: Every used variable with the kind that was declared or decided, in the order of `data`.
         notes: What a reader should know about the columns.
         index: Labels of the rows in the user's table, in the order of `data`.
+        holes: By used column: its missing cells in the user's table.
+        completeness: How complete rows stand for all; None where incomplete rows are just left out.
     """
 
     data: pd.DataFrame
@@ -58,6 +64,8 @@ class EncodedTable:
     variables: tuple[Variable, ...] = ()
     notes: tuple[str, ...] = ()
     index: pd.Index | None = None
+    holes: Mapping[str, int] = field(default_factory=dict)
+    completeness: "Completeness | None" = None
 
     @property
     def columns(self) -> str:
@@ -69,13 +77,20 @@ class EncodedTable:
         """What a reader must know about the columns and the rows."""
         if not self.dropped:
             return self.notes
+        if self.completeness is not None:
+            many = self.completeness.truncated
+            cut = (
+                f"{many:,} weights of complete rows were lowered to 10 times their mean: few rows stand for many here."
+            )
+            return (*self.notes, cut) if many else self.notes
         share = self.dropped / (self.dropped + len(self.data))
         percent = f"{share:.0%}" if share >= 0.005 else "under 1%"
         rows = "row was" if self.dropped == 1 else "rows were"
         return (
             *self.notes,
             f"{self.dropped:,} {rows} dropped ({percent}) because a used column is missing; unless they are missing at "
-            "random, the effect is that of the complete rows. Fill them in, impute them, or say why they are missing.",
+            "random, the effect is that of the complete rows. Fill them in, or have them imputed for an average effect, a "
+            f"curve or groups: {remedy('impute')}.",
         )
 
     @property

@@ -5,7 +5,6 @@ dummy outcome). The estimators are this package's, unless a word such as "dowhy:
 "econml:dml.LinearDML" names another's.
 """
 
-import math
 from collections.abc import Sequence
 from dataclasses import replace
 from typing import Literal
@@ -42,8 +41,6 @@ from .table import EncodedTable
 __all__ = ["through_dowhy"]
 
 STRONG_INSTRUMENT = 10
-LEAST_RESAMPLES = 100
-LEAST_IN_TAILS = 4  # resamples beyond the ends of a bootstrap interval, both sides together
 NAIVE = "naive"
 NAIVE_NOTES = {
     "binary": "Difference of the two groups' means, unadjusted: an association. Robust interval (HC1).",
@@ -108,7 +105,7 @@ def through_dowhy(
 
 
 def _check_methods(chosen: dict[str, Method], table: EncodedTable, settings: EstimationSettings) -> None:
-    least = max(LEAST_RESAMPLES, math.ceil(round(LEAST_IN_TAILS / (1 - settings.level), 6)))
+    least = settings.least_resamples
     bootstrapped = settings.interval == "bootstrap" or any(
         "analytic" not in method.intervals for method in chosen.values()
     )

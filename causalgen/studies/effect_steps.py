@@ -47,15 +47,18 @@ def effect_findings(
         model: The fitted model and its data.
         readers: Measurements and scores, which may be its outcome.
         rows: Maximum number of test units whose images are read.
-        every: Every row of the study's own table, where the effect has proxies.
+        every: Every row of the study's own table, where the effect has proxies or handles missing values.
     """
-    return _Sources(effect, model, readers, rows).findings(every)
+    return _Sources(effect, model, readers, rows, every).findings()
 
 
 class _Sources:
     """What the table, the fitted model, its images and the generator say about one effect."""
 
-    def __init__(self, effect: Effect, model: ModelOnData, readers: ImageReaders, rows: int) -> None:
+    def __init__(
+        self, effect: Effect, model: ModelOnData, readers: ImageReaders, rows: int, every: pd.DataFrame | None
+    ) -> None:
+        self.every = every
         self.effect, self.model, self.readers = effect, model, readers
         self.scm, self.data, self.seed = model.scm, model.data, model.seed
         self.score = None if effect.outcome in model.graph else readers.scores.get(effect.outcome)
@@ -72,7 +75,7 @@ class _Sources:
         self.warnings: list[str] = []
         self.remarks: list[Check] = []
 
-    def findings(self, every: pd.DataFrame | None) -> EffectFindings:
+    def findings(self) -> EffectFindings:
         """The report with all its sources and checks."""
         effect, arguments = self.effect, _arguments(self.effect)
         report = estimate_effect(self.graph, self.table, **self.question, **arguments, seed=self.seed)
@@ -86,8 +89,10 @@ class _Sources:
             self.remark("The sources are shown and not tested against one another: that exists for one treatment.")
         if not self.whole:
             self.remark("The effects by model, images and generator average over all units, and are not compared.")
+        if effect.missing != "drop":
+            self.remark("Model, images and agreement know the complete rows alone, on which the model was trained.")
         refused: list[str] = []
-        further = further_answers(effect, self.graph, self.table, every, self.seed, refused)
+        further = further_answers(effect, self.graph, self.table, self.every, self.seed, refused)
         for note in refused:
             self.remark(note)
         remarks = tuple(dict.fromkeys(self.remarks))
@@ -116,9 +121,16 @@ class _Sources:
         except DataError:
             return None
 
-    @cached_property
+    @property
     def table(self) -> pd.DataFrame:
-        """All rows, with the score where it is the outcome, and the data set's groups where they are the clusters."""
+        """The rows that the estimators see: with the holes of the study's own table where the effect handles them."""
+        if self.effect.missing == "drop" or self.every is None:
+            return self.complete
+        return self.every
+
+    @cached_property
+    def complete(self) -> pd.DataFrame:
+        """All rows that the model knows, with the score or the data set's groups where the effect needs them."""
         return self.readers.table_with(self.effect.outcome, self.data, self.effect.cluster)
 
     @cached_property
@@ -145,7 +157,7 @@ class _Sources:
         try:
             return agreement(
                 self.scm,
-                self.table,
+                self.complete,
                 **self.question,
                 images=self.images,
                 margin=self.effect.margin,
@@ -214,4 +226,5 @@ def _arguments(effect: Effect) -> dict[str, Any]:
     given = {word: getattr(effect, word) for word in words}
     asked: dict[str, Any] = {"simulations": effect.simulations, "population": effect.population}
     asked |= {"interval": effect.interval, "resamples": effect.resamples, "level": effect.level}
+    asked |= {} if effect.missing == "drop" else {"missing": effect.missing}
     return asked | {name: value for name, value in given.items() if value is not None}

@@ -43,14 +43,19 @@ def further_answers(
     questions = FurtherQuestions(effect.by, effect.doses, effect.units, columns)
     if not questions:
         return None
+<<<<<<< HEAD
     names = ("adjustment", "instrument", "weights", "cluster", "event", "horizon")
     words = {name: getattr(effect, name) for name in names}
+=======
+    words = {name: getattr(effect, name) for name in ("adjustment", "instrument", "weights", "cluster")}
+    words["missing"] = effect.missing
+>>>>>>> 40f3d21 (Impute missing values of an effect, or weight complete rows)
     question = EffectQuestion(graph, table, effect.treatment, effect.outcome, effect.contrast, **words)
     return questions.answer(graph, question, level=effect.level, seed=seed, rows=rows, notes=notes)
 
 
 def study_rows(effect: Effect, data: Source) -> pd.DataFrame | None:
-    """Every row of the study's own table, for the proxies of an effect: missing values stay; None without proxies.
+    """Every row of the study's own table, missing values included; None where neither proxies nor `missing` need them.
 
     Args:
         effect: The effect.
@@ -59,11 +64,12 @@ def study_rows(effect: Effect, data: Source) -> pd.DataFrame | None:
     Raises:
         DataError: The study has no table of the user, or a column does not exist.
     """
-    if not effect.proxies:
+    if not effect.proxies and effect.missing == "drop":
         return None
     if not isinstance(data, OwnData):
+        word = "proxies" if effect.proxies else f"`missing: {effect.missing}`"
         raise DataError(
-            "Expected a table of your own for proxies; a data set of the catalog has every value. Leave them out."
+            f"Expected a table of your own for {word}; a data set of the catalog has every value. Leave it out."
         )
     index, raw, found = own_index(data), read_table(data.table), {}
     for name, attribute in index.attributes.items():

@@ -65,8 +65,9 @@ def _checks(study: Study, graph: CausalGraph) -> Iterator[Check]:
         yield ("curves", i, "outcome"), partial(_response, graph, curve, study.measurements)
     for i, effect in enumerate(study.effects):
         yield from _effect_checks(_graph_with(study, graph, effect.outcome), ("effects", i), effect)
-        if effect.proxies:
-            yield ("effects", i, "proxies"), partial(_proxied_rows, effect, study)
+        if effect.proxies or effect.missing != "drop":
+            entry = "proxies" if effect.proxies else "missing"
+            yield ("effects", i, entry), partial(_every_row, effect, study)
     for i, asked in enumerate(study.mediation):
         modelled = asked.outcome in graph
         yield from _mediation_checks(_graph_with(study, graph, asked.outcome), ("mediation", i), asked, modelled)
@@ -114,7 +115,7 @@ def _further_checks(graph: CausalGraph, loc: Loc, effect: Effect) -> Iterator[Ch
             yield (*loc, entry), check
 
 
-def _proxied_rows(effect: Effect, study: Study) -> None:
+def _every_row(effect: Effect, study: Study) -> None:
     from .further_steps import study_rows
 
     study_rows(effect, study.data)

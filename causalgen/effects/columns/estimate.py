@@ -82,6 +82,10 @@ def estimate_with_proxies(
         raise DataError(
             f"Expected no sampling weights with proxies, whose corrections count every row alike; got '{asked.weights}'."
         )
+    if asked.missing != "drop":
+        raise DataError(
+            f"Expected missing='drop' with proxies, which already stand for missing values; got {asked.missing!r}."
+        )
     proxies = {column.proxy: column.name for column in columns if column.proxy is not None}
     attributes = asked.graph.project([name for name in asked.graph.nodes if name not in proxies])
     asked = replace(asked, graph=type_columns(attributes, table, proxies.values())[0])

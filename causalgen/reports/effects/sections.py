@@ -98,6 +98,7 @@ class SectionMaker:
             f"Estimates with {report.level:.0%} intervals; {truth}.",
         )
         used = f"{report.rows_used:,} rows used, {report.rows_dropped:,} dropped. Seed {report.seed}."
+        used += f" {report.missing.text}" if report.missing else ""
         used += f" {report.columns}" if report.columns else ""
         named, among = ESTIMANDS[report.estimate.population], POPULATIONS[report.estimate.population]
         text = f"{report.recommended} {report.estimand.text} This is the {named}, over {among}. {used}"
@@ -123,7 +124,7 @@ class SectionMaker:
         estimand = self.report.estimand
         ticks = Part(
             text="Tick the assumptions that you can defend. If one fails, the effect is wrong.",
-            ticks=estimand.assumptions,
+            ticks=self.report.assumptions,
         )
         graph = self.findings.graph
         if graph is not None:

@@ -1,0 +1,153 @@
+"""Reports of a table with missing values: complete rows weighted, or estimates pooled over completed tables."""
+
+from collections.abc import Callable
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+import numpy as np
+from scipy.stats import t as student
+
+from ...errors import CausalgenError, DataError
+from .impute import IMPUTATIONS, Imputation, imputation
+from .pooled_rows import PoolingRule
+from .ways import MissingValues
+
+if TYPE_CHECKING:
+    from ..question import EffectQuestion
+    from ..report import EffectReport, Estimate
+    from ..settings import EstimationSettings
+    from ..table import EncodedTable
+
+__all__ = ["imputed_report", "weighted_report", "weighted_values"]
+
+Ask = Callable[["EffectQuestion", "EstimationSettings"], "EffectReport"]
+
+COMPLETE = "complete rows"
+APART = 0.5
+"""Standard errors from which on the estimate and that of complete rows count as different."""
+
+
+def weighted_report(question: "EffectQuestion", settings: "EstimationSettings", ask: Ask) -> "EffectReport":
+    """The report in which complete rows stand for all, compared with complete rows as they are."""
+    return _compared(ask(question, settings), question, settings, ask)
+
+
+def imputed_report(question: "EffectQuestion", settings: "EstimationSettings", ask: Ask) -> "EffectReport":
+    """The report whose estimates are pooled over completed tables by Rubin's rules.
+
+    Refuters, overlap and its warnings are those of the first completed table: their verdicts are no estimates, and have no
+    pooling rule.
+
+    Args:
+        question: The question.
+        settings: How it is estimated.
+        ask: Reports on a table without missing values.
+
+    Raises:
+        DataError: A column cannot be imputed, or the estimand has an interval that Rubin's rules do not pool.
+    """
+    if question.estimand.method == "instrument":
+        raise DataError(
+            "Expected missing='weight' or 'drop' with an instrument; got 'impute'. Rubin's rules pool normal estimates, and "
+            "Anderson and Rubin's interval does not come from one."
+        )
+    treatments = [question.treatment] if isinstance(question.treatment, str) else question.treatment
+    found = imputation(question, [*treatments, question.outcome, *question.used])
+    if not found.incomplete:
+        return ask(replace(question, missing="drop"), settings)
+    quick = replace(settings, simulations=0, resamples=settings.least_resamples)
+    reports = []
+    for number, completed in enumerate(found.completed(settings.seed, IMPUTATIONS)):
+        reports.append(ask(completed, replace(quick, simulations=0 if number else settings.simulations)))
+    return _compared(_pooled(found, reports, settings), question, settings, ask)
+
+
+def weighted_values(table: "EncodedTable") -> MissingValues | None:
+    """The statement about complete rows that stand for all; None where incomplete rows are just left out."""
+    found = table.completeness
+    if found is None:
+        return None
+    rows = table.dropped + len(table.data)
+    return MissingValues("weight", table.holes, table.dropped, rows, found.given, effective=found.effective)
+
+
+def _pooled(found: Imputation, reports: "list[EffectReport]", settings: "EstimationSettings") -> "EffectReport":
+    first = reports[0]
+    sources = dict.fromkeys(row.source for report in reports for row in report.estimates)
+    named = {source: _named(source, reports) for source in sources}
+    rule = _rule(found, settings.level, first.outcome_unit)
+    pooled = [rule.estimates(rows) for rows in named.values() if len(rows) == len(reports)]
+    lost = [source for source, rows in named.items() if len(rows) < len(reports)]
+    warnings = (f"{', '.join(lost)} answers in some completed tables only, and is left out.",) if lost else ()
+    report = replace(first, estimates=tuple(row for row, _ in pooled), warnings=(*first.warnings, *warnings))
+    fractions = {row.source: one.fraction for row, one in pooled if one is not None}
+    values = MissingValues(
+        "impute",
+        found.holes,
+        found.incomplete,
+        first.rows_used,
+        tuple(found.columns),
+        len(reports),
+        fractions.get(report.estimate.source),
+    )
+    return replace(report, missing=values)
+
+
+def _rule(found: Imputation, level: float, unit: str) -> PoolingRule:
+    table, cluster = found.question.table, found.question.cluster
+    units = len(table) if cluster is None else table[cluster].nunique()
+    return PoolingRule(level, units, cluster is not None, unit.removeprefix("probability of "))
+
+
+def _named(source: str, reports: "list[EffectReport]") -> "list[Estimate]":
+    """The estimates from one source, of the reports that have it."""
+    return [row for report in reports for row in report.estimates if row.source == source]
+
+
+def _compared(
+    report: "EffectReport", question: "EffectQuestion", settings: "EstimationSettings", ask: Ask
+) -> "EffectReport":
+    """The report next to the estimate from complete rows as they are, by the recommended method."""
+    from ..report import Estimate
+
+    chosen = report.estimate
+    if report.missing is None:
+        return report
+    try:
+        own = settings.methods and [chosen.source]
+        alone = ask(replace(question, missing="drop"), replace(settings, methods=own, simulations=0))[chosen.source]
+    except (CausalgenError, KeyError) as error:
+        return replace(
+            report, missing=replace(report.missing, compared=f"Complete rows alone give no estimate: {error}")
+        )
+    row = Estimate(
+        COMPLETE,
+        alone.value,
+        alone.low,
+        alone.high,
+        "comparison",
+        f"{chosen.source}, incomplete rows dropped.",
+        alone.population,
+    )
+    return replace(
+        report,
+        missing=replace(report.missing, compared=_comparison(chosen, alone, settings.level)),
+        comparisons=(row, *report.comparisons),
+    )
+
+
+def _comparison(chosen: "Estimate", alone: "Estimate", level: float) -> str:
+    """How the estimate from complete rows compares, in one sentence."""
+    shown = f"Complete rows alone give {alone.value:.4g}" + (
+        "" if alone.low is None else f" [{alone.low:.4g}, {alone.high:.4g}]"
+    )
+    if chosen.low is None or chosen.high is None:
+        return f"{shown}."
+    error = (chosen.high - chosen.low) / (2 * float(student.ppf(0.5 + level / 2, np.inf)))
+    shift = abs(chosen.value - alone.value) / error if error else 0.0
+    if shift < APART:
+        return f"{shown}, within half a standard error of this estimate."
+    return (
+        f"{shown}, {shift:.1f} standard errors away: the rows with holes differ from the complete ones, and this estimate "
+        "is right only if the values are missing at random."
+    )
