@@ -81,6 +81,17 @@ def test_imputed_columns_keep_their_kinds_and_their_observed_cells() -> None:
         assert (first.loc[~seen, name] != second.loc[~seen, name]).any()
 
 
+def test_ratios_of_a_binary_outcome_are_pooled() -> None:
+    data = table().assign(y=lambda t: np.where(t["y"] > 0.5, "ill", "well"))
+    report = asked(holes(data, "x", "z"), "impute", methods=["doubly robust"])
+    scales = {one.name: one for one in report.estimate.scales}
+    risks = [scales[f"risk under do(t={value})"].value for value in (0, 1)]
+    assert risks[1] - risks[0] == pytest.approx(report.estimate.value, abs=0.01)
+    ratio = scales["risk ratio"]
+    assert ratio.value == pytest.approx(risks[1] / risks[0], rel=0.02)
+    assert 0 < ratio.low < ratio.value < ratio.high
+
+
 def test_the_same_seed_imputes_the_same_values() -> None:
     data = holes(table(), "x", "y")
     assert asked(data, "impute", seed=3).to_dict() == asked(data, "impute", seed=3).to_dict()
