@@ -72,7 +72,8 @@ class FurtherQuestions:
                     f"Expected no columns known by proxy with the censored outcome '{question.outcome}'; got some. Omit them."
                 )
         table, adjustment = question.table, list(adjusted(question.estimand).adjustment)
-        used = {"adjustment": adjustment, "weights": question.weights, "cluster": question.cluster}
+        used: dict[str, Any] = {"adjustment": adjustment, "weights": question.weights, "cluster": question.cluster}
+        used |= {} if question.missing == "drop" else {"missing": question.missing}
         words: dict[str, Any] = {"treatment": question.treatment, "outcome": question.outcome, **used}
         words |= {"level": level, "seed": seed}
         contrasted: dict[str, Any] = words | {"contrast": question.contrast}
@@ -100,7 +101,7 @@ class FurtherAnswers:
 
     Attributes:
         questions: The questions.
-        words: Adjustment set, weights and clusters that they share.
+        words: Adjustment set, weights, clusters and the way with missing values that they share.
         groups: Effects by group, one table for each attribute.
         curve: The dose-response curve.
         units: The effect in each row.

@@ -43,13 +43,8 @@ def further_answers(
     questions = FurtherQuestions(effect.by, effect.doses, effect.units, columns)
     if not questions:
         return None
-<<<<<<< HEAD
-    names = ("adjustment", "instrument", "weights", "cluster", "event", "horizon")
+    names = ("adjustment", "instrument", "weights", "cluster", "event", "horizon", "missing")
     words = {name: getattr(effect, name) for name in names}
-=======
-    words = {name: getattr(effect, name) for name in ("adjustment", "instrument", "weights", "cluster")}
-    words["missing"] = effect.missing
->>>>>>> 40f3d21 (Impute missing values of an effect, or weight complete rows)
     question = EffectQuestion(graph, table, effect.treatment, effect.outcome, effect.contrast, **words)
     return questions.answer(graph, question, level=effect.level, seed=seed, rows=rows, notes=notes)
 

@@ -249,15 +249,12 @@ class Effect(StudySection):
     """Rows that belong together: an attribute, or `group` for the groups of the data set."""
     weights: str | None = None
     """An attribute that holds sampling weights."""
-<<<<<<< HEAD
     event: str | None = None
     """Of an outcome that is a time until an event or censoring: the attribute of the event, or `attribute=label`."""
     horizon: Annotated[float, Field(gt=0)] | None = None
     """Time up to which such an outcome is followed; the effect is on the mean time within it."""
-=======
     missing: Literal["drop", "impute", "weight"] = "drop"
     """Missing values of the study's own table: incomplete rows dropped, cells imputed, or complete rows weighted."""
->>>>>>> 40f3d21 (Impute missing values of an effect, or weight complete rows)
     simulations: Annotated[int, Field(ge=10)] = 30
     """Simulated tables per refuter."""
     by: Annotated[dict[str, tuple[float, ...]], BeforeValidator(_by)] = {}
