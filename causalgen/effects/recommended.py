@@ -13,8 +13,8 @@ PREFERENCE = {
     "instrumental variables": "it needs no measured confounder, and its interval covers however weak the instrument is",
     "one-step front-door": "it is right if either its regressions or its probabilities of the treatment are right",
     "one-step formula": "it is right if either its regressions or its probabilities of the treatment are right",
-    "front-door": "it is the method for a front door",
     "identified formula": "it estimates the formula as it stands",
+    "front-door": "it follows the effect through the mediators, where hidden common causes do no harm",
     "prediction-powered": "it is right whatever the predictor is",
     "predict-then-debias": "it is right whatever the predictors are",
     "calibrated measurement": "it corrects the measurement by its calibration",
@@ -61,5 +61,6 @@ def why(report: "EffectReport") -> str:
     reason = PREFERENCE.get(_method(chosen), "it is the first requested method")
     if chosen.population != report.population == "whole" and chosen.population == "overlap":
         reason += "; in the whole population, weights explode and only extrapolation would answer"
-    among = f"Of {others + 1} methods, the" if others else "The"
-    return f"{among} estimate by {chosen.source} is recommended: {reason}."
+    if not others:
+        return f"Estimated by {chosen.source}: {reason}."
+    return f"Recommended of {others + 1} methods: {chosen.source}, because {reason}."

@@ -15,7 +15,7 @@ ESTIMANDS = {
     "control": "average effect in the controls (ATC)",
     "compliers": "average effect among compliers (LATE)",
 }
-"""The effect by its population, in words and by its name."""
+"""The effect by its population: as text, and by its name."""
 
 
 def population_of(word: str) -> str:

@@ -5,32 +5,23 @@ from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
-from ..graph.notation import spell_value
 from .content import ReportContent
-from .effects.findings import EffectFindings
+from .effects.sentences import effect_clause
 from .image_changes import change_answer
-from .mediation import mediation_answer, what_changes
+from .mediation import mediation_answer
 from .style import number, with_interval
 from .tables import floor_note
-from .words import POPULATIONS
 
 if TYPE_CHECKING:
-    from ..effects import EffectReport, Estimate
+    from ..effects import EffectReport
 
-__all__ = ["effect_answer", "headline_metrics", "run_answer"]
+__all__ = ["headline_metrics", "run_answer"]
 
 WITHIN = "within support"
 TO_TRUTH = "image L1 to truth"
 CONTROLS = {"identity control": "the image left unchanged", "oracle": "the true process"}
 MOST_EFFECTS = 3
 """Most effects in a sentence."""
-MOST_CONCERNS = 3
-"""Most concerns in a sentence; the section below the answer has all in full."""
-
-
-def effect_answer(findings: EffectFindings) -> list[str]:
-    """The effect, its comparison with the truth and with no adjustment, and the concerns about it."""
-    return [_effects([findings.report]), _compared(findings.report), _concerns(findings)]
 
 
 def run_answer(content: ReportContent) -> list[str]:
@@ -52,63 +43,10 @@ def headline_metrics(content: ReportContent) -> Sequence[tuple[str, str]]:
 
 def _effects(reports: "Sequence[EffectReport]") -> str:
     """Each effect with its interval and population."""
-    clauses = "; ".join(map(_effect, reports[:MOST_EFFECTS]))
+    clauses = "; ".join(map(effect_clause, reports[:MOST_EFFECTS]))
     more = len(reports) - MOST_EFFECTS
     further = f" {more} further effect{'s' * (more > 1)}: see below." if more > 0 else ""
     return f"{clauses[0].upper()}{clauses[1:]}.{further}"
-
-
-def _effect(report: "EffectReport") -> str:
-    chosen = report.estimate
-    outcome, unit = what_changes(report.outcome, report.outcome_unit)
-    asked = f"setting {_imposed(report, 1)} instead of {_imposed(report, 0)}"
-    if report.estimand.method == "no effect":
-        return f"{asked} cannot change {report.outcome}: the assumed graph has no directed path between them"
-    basis = f"over {POPULATIONS[chosen.population]} ({report.rows_used:,} rows; {chosen.source}"
-    if chosen.low is None or chosen.high is None:
-        return f"{asked} changes {outcome} by {number(chosen.value)}{unit} {basis}, without an interval)"
-    basis += f", {report.level:.0%} interval)"
-    if chosen.covers(0):
-        shown = with_interval(chosen.value, chosen.low, chosen.high)
-        return f"{asked} changes {outcome} by {shown}{unit} {basis}; the interval includes 0"
-    sign = 1 if chosen.value > 0 else -1
-    low, high = sorted((sign * chosen.low, sign * chosen.high))
-    shown = with_interval(sign * chosen.value, low, high)
-    return f"{asked} {'raises' if sign > 0 else 'lowers'} {outcome} by {shown}{unit} {basis}"
-
-
-def _imposed(report: "EffectReport", side: int) -> str:
-    """The treatments at one side of the contrast."""
-    if isinstance(report.treatment, str):
-        value = spell_value(report.contrast[side])
-        return f"{report.treatment} to {value}" if side else value
-    pairs = zip(report.treatment, report.contrast[side], strict=True)
-    return " and ".join(f"{name} {'to' if side else '='} {spell_value(value)}" for name, value in pairs)
-
-
-def _compared(report: "EffectReport") -> str:
-    """The truth, if it is known, and the other sources."""
-    parts = ["The true effect is not known"]
-    if report.truth is not None:
-        place = {True: ", inside the interval", False: ", outside the interval", None: ""}
-        parts = [f"The true effect is {number(report.truth)}{place[report.estimate.covers(report.truth)]}"]
-    naive = [row for row in report.others if row.kind == "naive"]
-    parts += [f"without adjustment the difference is {_shown(row)}" for row in naive]
-    parts += [f"{row.source}: {_shown(row)}" for row in report.others if row.kind == "comparison"]
-    return f"{'; '.join(parts)}."
-
-
-def _shown(row: "Estimate") -> str:
-    return with_interval(row.value, row.low, row.high)
-
-
-def _concerns(findings: EffectFindings) -> str:
-    """The headline, or its start and the number of further concerns."""
-    found = [check.about for check in findings.checks if check.concern]
-    if len(found) <= MOST_CONCERNS:
-        return findings.headline
-    named, more = "; ".join(found[:MOST_CONCERNS]), len(found) - MOST_CONCERNS
-    return f"{len(found)} concerns among {len(findings.checks)} checks: {named}; and {more} more, listed below."
 
 
 def _quality(content: ReportContent) -> str:

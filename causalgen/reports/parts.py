@@ -98,6 +98,8 @@ class Page:
         highlights: Lines at the top of the answer.
         sentences: The answer.
         pictures: Figures that show the answer.
+        doubts: The most important doubts about the answer, pairs of title and text.
+        checked: How many checks raise a concern, and which.
     """
 
     title: str
@@ -106,3 +108,5 @@ class Page:
     highlights: Sequence[Highlight] = ()
     sentences: Sequence[str] = ()
     pictures: Sequence[Picture] = ()
+    doubts: Sequence[tuple[str, str]] = ()
+    checked: str = ""

@@ -27,10 +27,10 @@ P_VALUE = (
 
 POPULATIONS = {
     "whole": "all units",
-    "overlap": "the overlap population: units weighted by the product of both propensities",
+    "overlap": "the overlap population, in which units are weighted by the product of both propensities",
     "treated": "the units that had the second value",
     "control": "the units that had the first value",
-    "compliers": "the units that the instrument moves",
+    "compliers": "the compliers, whose treatment the instrument changes",
 }
 """The population that an effect averages over, as text."""
 

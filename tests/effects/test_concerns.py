@@ -286,5 +286,5 @@ def test_methods_and_truth_are_compared(others: list, truth: float | None, words
     assert words in report.headline
     assert report.estimate.source == "doubly robust"
     assert report.others[-1 if truth is None else -2].kind == "naive"
-    assert "recommended" in report.recommended
+    assert report.recommended.startswith("Recommended of" if others else "Estimated by")
     assert report.to_frame()["source"][0] == "doubly robust"

@@ -18,13 +18,13 @@ from causalgen.metrics import MetricTable
 from causalgen.reports import (
     CITATIONS,
     DataSummary,
-    EffectFindings,
     MechanismSummary,
     ReportContent,
     citations,
     write_report,
 )
-from causalgen.reports.first_screen import effect_answer, run_answer
+from causalgen.reports.effects.sentences import answer_sentence, comparison_sentence
+from causalgen.reports.first_screen import run_answer
 from causalgen.reports.folder import ReportFolder
 from causalgen.scm import StructuralCausalModel
 
@@ -142,8 +142,8 @@ def test_every_entry_of_the_bibliography_is_read_whole() -> None:
 def test_the_answer_is_three_sentences_with_numbers(full: ReportContent, page: Page) -> None:
     effects, quality, limits = run_answer(full)
     assert effects == (
-        f"Setting {HOSTILE} to yes & so on instead of <b>no</b> raises the mean of age by 3.0 [2.5, 3.5] years over all units "
-        "(1,234 rows; doubly robust, 95% interval)."
+        f"Setting {HOSTILE} to yes & so on instead of <b>no</b> raises the mean of age by 3.0 years "
+        "(95% interval 2.5 to 3.5) on average over all units (average effect, ATE; 1,234 rows)."
     )
     assert quality == (
         "The counterfactual images differ from the true ones by 1.00 px per pixel on average, under do(age), within joint "
@@ -177,18 +177,16 @@ def test_without_a_truth_the_answer_says_so(full: ReportContent, effect: EffectR
 @pytest.mark.parametrize(
     ("row", "words"),
     [
-        (Estimate("weighting", -3.0, -3.5, -2.5, "adjusted", population="overlap"), "lowers the mean of age by 3.0 [2.5, 3.5]"),
-        (Estimate("weighting", 0.2, -0.5, 0.9, "adjusted"), "changes the mean of age by 0.2 [−0.5, 0.9] years"),
-        (Estimate("weighting", 0.2, None, None, "adjusted"), "by 0.2 years over all units (1,234 rows; weighting, without"),
+        (Estimate("weighting", -3.0, -3.5, -2.5, "adjusted", population="overlap"), "lowers the mean of age by 3.0 years (95%"),
+        (Estimate("weighting", 0.2, -0.5, 0.9, "adjusted"), "by 0.2 years (95% interval −0.5 to 0.9) on"),
+        (Estimate("weighting", 0.2, None, None, "adjusted"), "by 0.2 years (no finite interval) on"),
     ],
     ids=["lowers", "undecided", "no interval"],
 )  # fmt: skip
 def test_an_effect_in_one_sentence(effect: EffectReport, row: Estimate, words: str) -> None:
     report = replace(effect, estimates=(row,), population=row.population)
-    first, second, third = effect_answer(EffectFindings(report))
-    assert words in first
-    assert "The true effect is 3.10" in second
-    assert third == EffectFindings(report).headline
+    assert words in answer_sentence(report)
+    assert "The true effect is 3.10" in comparison_sentence(report)
 
 
 def test_writing_again_replaces(bare: ReportContent, tmp_path: Path) -> None:

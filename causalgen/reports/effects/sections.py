@@ -11,10 +11,11 @@ from ..folder import Picture, ReportFolder
 from ..forest_plot import plot_forest
 from ..graph_plot import plot_graph
 from ..parts import Formula, Part, Section
-from ..words import P_VALUE, POPULATIONS, READING
+from ..words import P_VALUE, READING
 from .findings import EffectFindings
 from .further import further_sections
 from .plots import plot_balance, plot_overlap, plot_sensitivity
+from .sentences import averaged_over, difference_sentences, like_estimate
 from .tables import (
     agreement_table,
     balance_table,
@@ -25,11 +26,13 @@ from .tables import (
     estimate_table,
     independence_table,
     refutation_table,
+    variable_table,
 )
 
 if TYPE_CHECKING:
     import pandas as pd
 
+    from ...effects import EffectReport
     from ...effects.diagnostics.e_value import EValue
     from ...graph import Estimand
 
@@ -90,20 +93,29 @@ class SectionMaker:
         report = self.report
         sources = (report.estimate, *report.others)
         known = report.truth is not None
-        truth = "the line is the truth; intervals of hollow points miss it" if known else "the truth is not known"
+        truth = (
+            "the line is the truth, and intervals of hollow points miss it"
+            if known
+            else "a dotted line marks no effect"
+        )
         forest = self.picture(
             plot_forest(report),
             "effect",
             f"Forest plot. {'; '.join(map(str, sources))}.",
             f"Estimates with {report.level:.0%} intervals; {truth}.",
         )
-        used = f"{report.rows_used:,} rows used, {report.rows_dropped:,} dropped. Seed {report.seed}."
-        used += f" {report.missing.text}" if report.missing else ""
-        used += f" {report.columns}" if report.columns else ""
-        named, among = ESTIMANDS[report.estimate.population], POPULATIONS[report.estimate.population]
-        text = f"{report.recommended} {report.estimand.text} This is the {named}, over {among}. {used}"
+        facts = [
+            ("Method", report.recommended),
+            ("Identification", report.estimand.text),
+            ("Population", f"This is the {ESTIMANDS[report.estimate.population]}, over {averaged_over(report)}."),
+            ("Rows", f"{report.rows_used:,} rows used, {report.rows_dropped:,} dropped. Seed {report.seed}."),
+            *([("Missing values", report.missing.text)] if report.missing else []),
+            *([("Other estimates", why)] if (why := difference_sentences(report)) else []),
+        ]
         table = estimate_table(report, self.file(report.to_frame(), "effect"))
-        parts = [*self._alerts(), Part(text=text, pictures=[forest], beside="after"), Part(tables=[table])]
+        parts = [*self._alerts(), Part(points=facts, pictures=[forest], beside="after"), Part(tables=[table])]
+        if report.variables:
+            parts.append(Part(fold="How each column was read", tables=[variable_table(report)]))
         if report.remarks:
             points = [_titled(row.concern) for row in report.remarks]
             parts.append(Part(points_heading="About the numbers that the estimate is compared with:", points=points))
@@ -147,6 +159,7 @@ class SectionMaker:
         text += f": {'; '.join(rejected)}." if rejected else "; this does not show that the estimates are right."
         if uninformative:
             text += f" {uninformative} are not informative: they do not reject the naive estimate either."
+        text += _other_expectation(self.report)
         table = refutation_table(self.report, self.file(self.report.refutation_frame(), "refutations"))
         fold = Part(fold="What each refuter does, what it found, and what it cannot show", text=P_VALUE, tables=[table])
         return Section("refutations", "Refutations", [Part(text=text), fold])
@@ -166,7 +179,14 @@ class SectionMaker:
             "outcome beyond the covariates. Points: confounders as strong as observed covariates.",
         )
         self.file(sensitivity.contour(), "contour")
-        parts = [Part(text=sensitivity.reading, pictures=[contour], beside="after")]
+        text = sensitivity.reading
+        chosen = self.report.estimate
+        if chosen.source != "linear adjustment":
+            linear, own = (like_estimate(self.report, value) for value in (sensitivity.effect, chosen.value))
+            text += (
+                f" These formulas exist for linear adjustment alone, so they start from {linear} and not from {own}."
+            )
+        parts = [Part(text=text, pictures=[contour], beside="after")]
         table = benchmark_table(sensitivity, self.file(sensitivity.to_frame(), "sensitivity"))
         parts.append(Part(fold="Observed causes to compare with", tables=[table]))
         if doubt.confounder is not None:
@@ -239,6 +259,19 @@ class SectionMaker:
 
     def picture(self, figure: Figure, kind: str, alt: str, caption: str) -> Picture:
         return self.folder.picture(figure, f"{kind}-{self.name}", alt, caption)
+
+
+def _other_expectation(report: "EffectReport") -> str:
+    """Why refuters compare with another number than the recommended estimate; empty if they do not."""
+    chosen = report.estimate
+    for row in report.refutations:
+        expected, own = (like_estimate(report, value) for value in (row.expected, chosen.value))
+        if row.estimate == chosen.source and row.expected and expected != own:
+            return (
+                f" They compare with {expected} instead of {own}: a refuter repeats the estimate for one split of the rows "
+                "into folds, and the estimate itself averages several splits."
+            )
+    return ""
 
 
 def _titled(text: str) -> tuple[str, str]:

@@ -6,6 +6,7 @@ Every p-value is shown with its hypothesis.
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
+from ...datasets.kinds import describe
 from ...grammar.populations import ESTIMANDS
 from ..folder import Group, Row, Table
 from ..style import number, with_interval
@@ -29,6 +30,7 @@ __all__ = [
     "estimate_table",
     "independence_table",
     "refutation_table",
+    "variable_table",
 ]
 
 MOST_ROWS = 20
@@ -60,6 +62,16 @@ def _holds(row: "Estimate", truth: float, population: str) -> str:
     if row.population != population:
         return "another population"
     return {True: "yes", False: "no", None: "no interval"}[row.covers(truth)]
+
+
+def variable_table(report: "EffectReport") -> Table:
+    """How each column was read; a note marks whole numbers that may be codes."""
+    rows = []
+    for variable in report.variables:
+        doubtful = any(text.startswith(f"Column '{variable.name}' holds ") for text in report.warnings)
+        note = "Its whole numbers are read as quantities. If they are codes, declare the column categorical." * doubtful
+        rows.append(Row([variable.name, describe(variable), variable.unit or ""], note=note))
+    return Table("How each column was read", ["Column", "Kind", "Unit"], [Group(rows)])
 
 
 def refutation_table(report: "EffectReport", file: str = "") -> Table:

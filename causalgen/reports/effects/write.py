@@ -7,15 +7,15 @@ from typing import TYPE_CHECKING, Any, Unpack
 from ...errors import UnknownNameError, nearest
 from ...grammar.populations import ESTIMANDS
 from ...spreadsheets import csv_text
-from ..first_screen import effect_answer
 from ..folder import Picture, ReportFolder
 from ..parts import Page, Part, Section
 from ..render import Format, render
 from ..tables import pairs_table
-from ..words import POPULATIONS
+from .doubts import counted_concerns, leading_doubts
 from .findings import EffectFindings, FoundParts
 from .notebook import TABLE, notebook, used_rows
 from .sections import effect_sections
+from .sentences import answer_sentence, averaged_over, comparison_sentence
 from .works import effect_works
 
 if TYPE_CHECKING:
@@ -26,6 +26,9 @@ __all__ = ["FORMATS", "check_formats", "write_effect_report"]
 FILES: dict[Format, str] = {"html": "effect.html", "markdown": "effect.md", "latex": "effect.tex"}
 NOTEBOOK = "effect.ipynb"
 FORMATS = (*FILES, "notebook", "csv")
+LEADING = ("effect", "doses", "assumptions")
+"""Sections whose pictures may stand next to the answer, the most telling first."""
+MOST_LEADING = 2
 
 
 def write_effect_report(
@@ -64,7 +67,15 @@ def write_effect_report(
     root = ReportFolder(folder, figures=bool(set(FILES).intersection(chosen)), tables="csv" in chosen)
     sections = [*effect_sections(findings, root), _provenance(findings), _methods(findings)]
     title = f"Effect of {report.treatment_name} on {report.outcome}"
-    page = Page(title, report.question, sections, sentences=effect_answer(findings), pictures=_leading(sections[:2]))
+    page = Page(
+        title,
+        report.question,
+        sections,
+        sentences=[text for text in (answer_sentence(report), report.recommended, comparison_sentence(report)) if text],
+        doubts=leading_doubts(findings),
+        checked=counted_concerns(findings),
+        pictures=_leading(sections),
+    )
     written: dict[str, Path] = {
         one: root.write(file, render(page, one).encode()) for one, file in FILES.items() if one in chosen
     }
@@ -77,9 +88,10 @@ def write_effect_report(
 
 
 def _leading(sections: Sequence[Section]) -> list[Picture]:
-    """Takes the pictures of the effect and of the graph out of their sections, to stand next to the answer."""
+    """Takes the pictures that show the effect and the graph out of their sections, to stand next to the answer."""
+    shown = {section.key: part for section in sections for part in section.parts if part.pictures and part.small}
     found: list[Picture] = []
-    for part in (part for section in sections for part in section.parts if part.pictures):
+    for part in [shown[key] for key in LEADING if key in shown][:MOST_LEADING]:
         found += part.pictures
         part.pictures, part.beside = [], ""
     return found
@@ -101,7 +113,7 @@ def check_formats(formats: Sequence[str]) -> list[str]:
 
 def _provenance(findings: EffectFindings) -> Section:
     report = findings.report
-    told = {"estimand": ESTIMANDS[report.population], "averaged over": POPULATIONS[report.population]}
+    told = {"estimand": ESTIMANDS[report.population], "averaged over": averaged_over(report)}
     told |= {"sampling weights": report.weights} if report.weights else {}
     told |= {"clusters": report.cluster} if report.cluster else {}
     rows = told | {

@@ -1,0 +1,175 @@
+"""The most important doubts about an estimate, each with how far the estimate could move."""
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from ...effects.concerns import ORDER, Check
+from ..style import number
+from .findings import EffectFindings
+from .sentences import like_estimate
+
+if TYPE_CHECKING:
+    from ...effects import EffectReport, Estimate
+
+__all__ = ["counted_concerns", "leading_doubts"]
+
+MOST_DOUBTS = 2
+"""Most doubts on the first screen; the section of the effect lists all concerns."""
+BEFORE_HIDDEN = ORDER[: ORDER.index("balance") + 1]
+"""Kinds of concerns that come before the doubt about hidden causes."""
+MOST_NAMED = 3
+"""Most concerns named in a sentence."""
+LONGEST = 260
+"""Most letters of an explanation; a longer one is cut after its first sentence."""
+UNKNOWN = "The data do not show by how much the estimate could move."
+
+
+def leading_doubts(findings: EffectFindings) -> list[tuple[str, str]]:
+    """The most important doubts as pairs of finding and possible change; fewer where nothing else is in doubt."""
+    concerns = [check for check in findings.checks if check.concern and check.subject == "estimate"]
+    grave = [check for check in concerns if _is_grave(check, findings.report)]
+    warnings = [check for check in concerns if check not in grave]
+    warnings.sort(key=lambda check: not _change(check, findings))  # those whose consequence is known come first
+    shared = [_hidden(findings), *_compliers(findings.report)]
+    first, last = ([_concern(check, findings) for check in checks] for checks in (grave, warnings))
+    return [*first, *shared, *last, *_model(findings.report)][:MOST_DOUBTS]
+
+
+def counted_concerns(findings: EffectFindings) -> str:
+    """The headline, or its start and the number of further concerns."""
+    found = [check.about for check in findings.checks if check.concern and check.subject == "estimate"]
+    if len(found) <= MOST_NAMED:
+        return findings.headline
+    made = sum(check.subject == "estimate" for check in findings.checks)
+    named, more = "; ".join(found[:MOST_NAMED]), len(found) - MOST_NAMED
+    return f"{len(found)} concerns among {made} checks: {named}; and {more} more, listed below."
+
+
+def _is_grave(check: Check, report: "EffectReport") -> bool:
+    """Whether a concern is more than the doubt about hidden causes, which every estimate shares.
+
+    That a straight line differs from a flexible method is expected, and about the line.
+    """
+    return check.kind in BEFORE_HIDDEN and (check.kind != "methods" or len(_alike(report)) > 1)
+
+
+def _concern(check: Check, findings: EffectFindings) -> tuple[str, str]:
+    """A concern with the change of the estimate that it stands for, as far as the report shows it."""
+    title = _capitalised(check.about)
+    explained = check.kind in ("negative control", "overlap", "warning")
+    rest = check.concern.removeprefix(check.about.partition(", and ")[0]).lstrip(" .:;") if explained else ""
+    rest = rest if len(rest) <= LONGEST else f"{rest.partition('. ')[0].rstrip('.')}."
+    text = " ".join(filter(None, [_capitalised(rest), _change(check, findings)]))
+    return title, text or UNKNOWN
+
+
+def _capitalised(text: str) -> str:
+    """A sentence with a capital letter, unless it starts with do()."""
+    return text if text.startswith("do(") else text[:1].upper() + text[1:]
+
+
+def _change(check: Check, findings: EffectFindings) -> str:
+    """By how much the estimate could move, as far as the report shows it."""
+    report = findings.report
+    if check.kind == "truth":
+        return f"The truth is {number(report.truth or 0.0)}, and the estimate {number(report.estimate.value)}."
+    if check.kind == "independence":
+        return _consequence(findings, check)
+    if check.kind == "refuter":
+        return _shift(report, check)
+    if check.kind == "warning":
+        return _dropped(report, check)
+    if check.kind == "overlap":
+        return _spread(report, _adjusted(report))
+    return "" if check.kind == "negative control" else _spread(report, _alike(report))
+
+
+def _consequence(findings: EffectFindings, check: Check) -> str:
+    """What the estimate would be if the rejected independence is due to a missing edge."""
+    tests = () if findings.doubt is None else findings.doubt.independencies.tests
+    return next((row.consequence.strip() for row in tests if row.consequence and row.hypothesis in check.about), "")
+
+
+def _spread(report: "EffectReport", rows: "Sequence[Estimate]") -> str:
+    """The range of estimates: methods with different models move apart where the data do not decide."""
+    if len(rows) < 2:
+        return ""
+    low, high = min(rows, key=lambda row: row.value), max(rows, key=lambda row: row.value)
+    ends = [f"{like_estimate(report, row.value)} ({row.source})" for row in (low, high)]
+    return f"The adjusted estimates range from {' to '.join(ends)}."
+
+
+def _adjusted(report: "EffectReport") -> "Sequence[Estimate]":
+    return [row for row in report.estimates if row.kind == "adjusted"]
+
+
+def _alike(report: "EffectReport") -> "Sequence[Estimate]":
+    """The adjusted estimates of the same effect, without those that only approximate it."""
+    return [row for row in _adjusted(report) if row.population == report.estimate.population and not row.caution]
+
+
+def _shift(report: "EffectReport", check: Check) -> str:
+    """How far the estimate moved under the refuter that rejects it."""
+    for row in report.refutations:
+        if row.verdict == "rejected" and f"'{row.refuter}' rejects {row.estimate}" == check.about:
+            expected, found, moved = map(number, (row.expected, row.found, abs(row.found - row.expected)))
+            return f"The refuter expects {expected} and finds {found}: a shift of {moved}."
+    return ""
+
+
+def _dropped(report: "EffectReport", check: Check) -> str:
+    """What the average over all rows would be if the dropped rows had no effect."""
+    if not report.rows_dropped or not check.about.startswith(f"{report.rows_dropped:,} row"):
+        return ""
+    value = report.estimate.value
+    share = report.rows_used / (report.rows_used + report.rows_dropped)
+    moved = f"{like_estimate(report, share * value)} instead of {like_estimate(report, value)}"
+    return f"If the treatment had no effect in them, the average over all rows would be {moved}."
+
+
+def _hidden(findings: EffectFindings) -> tuple[str, str]:
+    """The untestable assumption of the identification, with the measured covariates as a yardstick."""
+    report, doubt = findings.report, findings.doubt
+    method, names = report.estimand.method, f"{report.treatment_name} and {report.outcome}"
+    if method != "backdoor":
+        return _untestable(report), UNKNOWN
+    title = f"Hidden common causes of {names} cannot be excluded"
+    robust = None if doubt is None else doubt.sensitivity
+    rows = [] if robust is None else [row for row in (robust.strongest, robust.together) if row is not None]
+    if robust is None or not rows:
+        return title, UNKNOWN
+    moves = []
+    for row in dict.fromkeys(rows):
+        name = "all measured covariates together" if row is robust.together and len(rows) > 1 else row.covariate
+        moves.append(f"one as strong as {name} would move it to {like_estimate(report, row.estimate)}")
+    linear = "The linear estimate" if report.estimate.source != "linear adjustment" else "The estimate"
+    return title, f"{linear} is {like_estimate(report, robust.effect)}; {', and '.join(moves)}."
+
+
+def _untestable(report: "EffectReport") -> str:
+    """What an identification without adjustment rests on."""
+    estimand = report.estimand
+    if estimand.method == "instrument":
+        return (
+            f"That {estimand.instrument} acts on {report.outcome} only through {report.treatment_name} is an assumption"
+        )
+    if estimand.method == "frontdoor":
+        through = " and ".join(estimand.mediators)
+        return (
+            f"That {through} carries the whole effect of {report.treatment_name} on {report.outcome} is an assumption"
+        )
+    return "The effect is identified by the assumed graph alone"
+
+
+def _compliers(report: "EffectReport") -> list[tuple[str, str]]:
+    """That an instrument shows the effect among some units only."""
+    if report.estimate.population != "compliers":
+        return []
+    title = "The effect on units whose treatment the instrument does not change may differ"
+    return [(title, "It equals the estimate if the effect is the same in all units.")]
+
+
+def _model(report: "EffectReport") -> list[tuple[str, str]]:
+    """The choice of the model, where another method was tried."""
+    text = _spread(report, _alike(report))
+    return [("The estimate depends on the model", text)] if text else []

@@ -1,0 +1,127 @@
+"""The answer of an effect report: one sentence with the number, then how it was estimated and what it is compared with."""
+
+from typing import TYPE_CHECKING
+
+from ...grammar.populations import ESTIMANDS
+from ...graph.notation import spell_value
+from ..mediation import what_changes
+from ..style import number, with_interval
+from ..words import POPULATIONS
+
+if TYPE_CHECKING:
+    from ...effects import EffectReport, Estimate
+
+__all__ = [
+    "answer_sentence",
+    "averaged_over",
+    "comparison_sentence",
+    "difference_sentences",
+    "effect_clause",
+    "interval_text",
+    "like_estimate",
+]
+
+
+def answer_sentence(report: "EffectReport") -> str:
+    """The effect with its unit, interval, population and name."""
+    clause = effect_clause(report)
+    return f"{clause[0].upper()}{clause[1:]}."
+
+
+def effect_clause(report: "EffectReport") -> str:
+    """The same as a clause of a longer sentence."""
+    chosen = report.estimate
+    outcome, unit = what_changes(report.outcome, report.outcome_unit)
+    asked = f"setting {_imposed(report, 1)} instead of {_imposed(report, 0)}"
+    if report.estimand.method == "no effect":
+        return f"{asked} cannot change {report.outcome}: the assumed graph has no directed path between them"
+    named = ESTIMANDS[chosen.population].replace(" (", ", ").rstrip(")")
+    basis = f"on average over {averaged_over(report)} ({named}; {report.rows_used:,} rows)"
+    basis += f", {chosen.caution}" if chosen.caution else ""
+    if chosen.low is None or chosen.high is None:
+        return f"{asked} changes {outcome} by {number(chosen.value)}{unit} (no finite interval) {basis}"
+    if chosen.covers(0):
+        shown = interval_text(chosen.value, chosen.low, chosen.high, unit, report.level)
+        return f"{asked} changes {outcome} by {shown} {basis}; the interval includes 0, so the sign is uncertain"
+    sign = 1 if chosen.value > 0 else -1
+    low, high = sorted((sign * chosen.low, sign * chosen.high))
+    shown = interval_text(sign * chosen.value, low, high, unit, report.level)
+    return f"{asked} {'raises' if sign > 0 else 'lowers'} {outcome} by {shown} {basis}"
+
+
+def interval_text(
+    value: float, low: float | None, high: float | None, unit: str = "", level: float | None = None
+) -> str:
+    """A number with its unit and interval.
+
+    >>> interval_text(3.453, 2.515, 4.392, " kg", 0.95), interval_text(2.5, None, None)
+    ('3.5 kg (95% interval 2.5 to 4.4)', '2.50')
+    """
+    shown, _, interval = with_interval(value, low, high).partition(" ")
+    if not interval:
+        return shown + unit
+    ends = interval.strip("[]").replace(", ", " to ")
+    return f"{shown}{unit} ({f'{level:.0%} interval ' if level else ''}{ends})"
+
+
+def like_estimate(report: "EffectReport", value: float) -> str:
+    """A number with the decimals of the estimate, so that both can be compared."""
+    chosen = report.estimate
+    shown = with_interval(chosen.value, chosen.low, chosen.high).partition(" ")[0]
+    if "e" in shown or value != value:
+        return number(value)
+    return f"{value:z,.{len(shown.partition('.')[2])}f}".replace("-", "−")
+
+
+def averaged_over(report: "EffectReport") -> str:
+    """The population of the estimate, as text."""
+    population = report.estimate.population
+    if population in ("treated", "control"):
+        held = _imposed(report, int(population == "treated")).replace(" to ", " = ")
+        return f"the units with {held}" if "=" in held else f"the units with {report.treatment_name} = {held}"
+    return POPULATIONS[population]
+
+
+def _imposed(report: "EffectReport", side: int) -> str:
+    """The treatments at one side of the contrast."""
+    if isinstance(report.treatment, str):
+        value = spell_value(report.contrast[side])
+        return f"{report.treatment} to {value}" if side else value
+    pairs = zip(report.treatment, report.contrast[side], strict=True)
+    return " and ".join(f"{name} {'to' if side else '='} {spell_value(value)}" for name, value in pairs)
+
+
+def comparison_sentence(report: "EffectReport") -> str:
+    """The truth, if it is known, and the other sources; empty if there are none."""
+    parts = []
+    if report.truth is not None:
+        place = {True: ", inside the interval", False: ", outside the interval", None: ""}
+        parts.append(f"The true effect is {number(report.truth)}{place[report.estimate.covers(report.truth)]}")
+    naive = [row for row in report.others if row.kind == "naive"]
+    parts += [f"without adjustment, the difference is {_shown(row)}" for row in naive]
+    parts += [f"{row.source}: {_shown(row)}" for row in report.others if row.kind == "comparison"]
+    text = "; ".join(parts)
+    return f"{text[0].upper()}{text[1:]}." if text else ""
+
+
+def difference_sentences(report: "EffectReport") -> str:
+    """Why other adjusted estimates differ from the recommended one; empty if there are none."""
+    chosen = report.estimate
+    rows = [row for row in report.estimates if row.kind == "adjusted" and row != chosen]
+    lines = [row for row in rows if row.caution and row.population == chosen.population]
+    texts = [
+        f"The estimate by {row.source} ({like_estimate(report, row.value)}) is only {row.caution}, for comparison."
+        for row in lines
+    ]
+    if any(row.population != chosen.population for row in rows):
+        texts.append("Estimates over other populations answer another question.")
+    if [row for row in rows if row not in lines and row.population == chosen.population]:
+        texts.append(
+            "The other estimates differ because each method models the data in another way; the table names the assumption of "
+            "each."
+        )
+    return " ".join(texts)
+
+
+def _shown(row: "Estimate") -> str:
+    return interval_text(row.value, row.low, row.high)
