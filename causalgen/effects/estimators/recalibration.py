@@ -16,7 +16,7 @@ Array = NDArray[np.float64]
 LEAST = 1e-6
 SIGNIFICANCE = 0.01
 MATERIAL = 0.2
-"""Least distance of the slope from 1 that counts: with less, the weights hardly change."""
+"""Least distance of the slope from 1 that counts: with less, the weights barely change."""
 
 
 class Calibration(NamedTuple):
