@@ -36,12 +36,16 @@ def counterfactual(
     given: Annotated[
         list[str] | None,
         typer.Option(
-            "--set", help="Attribute of that image, name=value; attributes that the study measures may be left out."
+            "--set",
+            help="Attribute of that image, name=value; one left out is measured, if the study does so, or inferred.",
         ),
     ] = None,
     do: Do = None,
     particles: Annotated[
-        int | None, typer.Option(help="Draws of each unit's noise, for mean and spread.", show_default="one answer")
+        int | None,
+        typer.Option(
+            help="Draws of each unit's noise, for mean and spread.", show_default="one answer; 100 to infer attributes"
+        ),
     ] = None,
     out: Annotated[
         Path | None, typer.Option(help="Folder for images, grid and table.", show_default="RUN/counterfactuals/QUERY")

@@ -12,7 +12,9 @@ from functools import wraps
 from types import MappingProxyType
 from typing import Any, ClassVar, TypeVar
 
+import pyro
 import torch
+from pyro import poutine
 from torch import Tensor, nn
 from torch.distributions import Distribution
 
@@ -266,6 +268,16 @@ class Observable(Mechanism):
             value: Observed value; None samples it.
         """
 
+    def estimate_log_prob(self, value: Tensor, parents: Values) -> Tensor:
+        """Log of an unbiased estimate of p(value | pa), `(B,)`: the likelihood given one draw of the latents from p(u).
+
+        A mechanism that knows its density, or a posterior of its latents, has a better one.
+        """
+        with poutine.trace() as tracer, pyro.plate("units", len(value)):
+            self.observe(self.variable.name, parents, value)
+        site = tracer.trace.nodes[self.variable.name]
+        return site["fn"].log_prob(site["value"])  # type: ignore[attr-defined]
+
 
 class Density(Observable):
     """A mechanism whose log p(x | pa) is known exactly."""
@@ -273,6 +285,9 @@ class Density(Observable):
     @abstractmethod
     def log_prob(self, value: Tensor, parents: Values) -> Tensor:
         """Log density (or log probability) in natural units, `(B,)`."""
+
+    def estimate_log_prob(self, value: Tensor, parents: Values) -> Tensor:
+        return self.log_prob(value, parents)
 
     def objectives(self, value: Tensor, parents: Values, progress: float) -> dict[str, Tensor]:
         return {"loss": -self.log_prob(value, parents)}

@@ -96,12 +96,14 @@ class ConvVAE(ImageVAE):
         context = self.embed(parents, len(value))
         features = self.encoder(self.likelihood.to_unit(value), context)
         squeezed = F.silu(self.squeeze(features)).flatten(1)
-        z, global_rate = infer_gaussian(self.global_head(torch.cat([squeezed, context], dim=1)), draw)
+        z, global_rate, global_odds = infer_gaussian(self.global_head(torch.cat([squeezed, context], dim=1)), draw)
         # The local latent sees what z and the parents already draw, so that it holds only the rest.
         sketch = self._sketch(z, context)
-        local, local_rate = infer_gaussian(self.local_head(torch.cat([features, sketch], dim=1)), draw)
+        local, local_rate, local_odds = infer_gaussian(self.local_head(torch.cat([features, sketch], dim=1)), draw)
         output = self._draw(z, local, sketch, context)
-        return Inference({"z": z, "local": local}, {"z": global_rate, "local": local_rate}, output)
+        return Inference(
+            {"z": z, "local": local}, {"z": global_rate, "local": local_rate}, global_odds + local_odds, output
+        )
 
     def decode(self, noise: Noise, parents: Values) -> Tensor:
         context = self.embed(parents, len(noise["z"]))

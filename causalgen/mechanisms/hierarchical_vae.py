@@ -108,16 +108,17 @@ class HierarchicalVAE(ImageVAE):
         context = self.embed(parents, len(value))
         seen = self.bottom_up(self.grid.pad(self.likelihood.to_unit(value)))
         squeezed = F.silu(self.squeeze(seen[0])).flatten(1)
-        z, rate = infer_gaussian(self.head(torch.cat([squeezed, context], dim=1)), draw)
-        noise, rates = {"z": z}, {"z": rate}
+        z, rate, odds = infer_gaussian(self.head(torch.cat([squeezed, context], dim=1)), draw)
+        noise, rates, parts = {"z": z}, {"z": rate}, [odds]
 
         def find(name: str, level: _Level, state: Tensor, features: Tensor) -> Tensor:
-            noise[name], rates[name] = infer_gaussian(level.posterior(torch.cat([state, features], dim=1)), draw)
+            noise[name], rates[name], odds = infer_gaussian(level.posterior(torch.cat([state, features], dim=1)), draw)
+            parts.append(odds)
             return noise[name]
 
         # The posterior of each map is found on the way down, where the coarser maps have been drawn already.
         output = self._top_down(z, context, lambda k, level, h: find(f"map{k}", level, h, seen[k]))
-        return Inference(noise, rates, output)
+        return Inference(noise, rates, torch.stack(parts).sum(dim=0), output)
 
     def decode(self, noise: Noise, parents: Values) -> Tensor:
         context = self.embed(parents, len(noise["z"]))

@@ -37,11 +37,13 @@ class Inference(NamedTuple):
     Attributes:
         noise: Latents `(B, ...)` by name, draws from q or its means.
         rates: Divergence of each latent's q from N(0, I), `(B,)` by name.
+        odds: log p(u) - log q(u) of all latents at the noise, `(B,)`.
         output: Decoder output `(B, C, H, W)` on the likelihood's own scale.
     """
 
     noise: Noise
     rates: dict[str, Tensor]
+    odds: Tensor
     output: Tensor
 
 
@@ -125,14 +127,14 @@ class ImageVAE(Abductive, Observable):
         return self.likelihood.mean(output)
 
     def abduct(self, value: Tensor, parents: Values, *, draw: bool = True) -> Noise:
-        noise, _, output = self.infer(value, parents, draw=draw)
+        noise, _, _, output = self.infer(value, parents, draw=draw)
         if self.residual == 0:
             return noise
         # p(u) of the pixel noise has this share as its scale, see `noise`.
         return {**noise, "pixel": self.residual * self.likelihood.residual(output, value)}
 
     def objectives(self, value: Tensor, parents: Values, progress: float) -> dict[str, Tensor]:
-        _, rates, output = self.infer(value, parents, draw=True)
+        _, rates, _, output = self.infer(value, parents, draw=True)
         distortion = -self.likelihood.log_prob(output, value)
         weight = self.beta * (min(1.0, progress / self.warmup) if self.warmup > 0 else 1.0)
         cost = sum(rate.clamp_min(self.free.get(name, 0.0)) for name, rate in rates.items())
@@ -141,6 +143,11 @@ class ImageVAE(Abductive, Observable):
             "elbo": -distortion - sum(rates.values()),
             **{f"rate {name}": rate for name, rate in rates.items()},
         }
+
+    def estimate_log_prob(self, value: Tensor, parents: Values) -> Tensor:
+        """Log of an unbiased estimate of p(value | pa): one draw of the latents from q, weighted by p(u) / q(u)."""
+        _, _, odds, output = self.infer(value, parents, draw=True)
+        return self.likelihood.log_prob(output, value) + odds
 
     def observe(self, name: str, parents: Values, value: Tensor | None = None) -> Tensor:
         prior = self.noise()
@@ -151,10 +158,14 @@ class ImageVAE(Abductive, Observable):
         return pyro.sample(name, self.likelihood.distribution(self.decode(noise, parents)), obs=value)
 
 
-def infer_gaussian(output: Tensor, draw: bool) -> tuple[Tensor, Tensor]:
-    """Draw or mean of the Gaussian whose parameters `output` holds in its channels, and its divergence from N(0, I)."""
+def infer_gaussian(output: Tensor, draw: bool) -> tuple[Tensor, Tensor, Tensor]:
+    """Draw or mean of the Gaussian q whose parameters `output` holds in its channels, its divergence from N(0, I), and
+    log p - log q at the draw."""
     full = torch.promote_types(output.dtype, torch.float32)  # bfloat16 represents a sum of 20 nats to an eighth only
     mean, log_scale = output.to(full).chunk(2, dim=1)
     log_scale = log_scale.clamp(-7.0, 3.0)
     rate = 0.5 * (mean.square() + (2 * log_scale).exp() - 1 - 2 * log_scale).flatten(1).sum(1)
-    return (mean + log_scale.exp() * torch.randn_like(mean) if draw else mean), rate
+    noise = torch.randn_like(mean) if draw else torch.zeros_like(mean)
+    value = mean + log_scale.exp() * noise
+    odds = (0.5 * (noise.square() - value.square()) + log_scale).flatten(1).sum(1)
+    return value, rate, odds

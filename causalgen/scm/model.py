@@ -15,6 +15,7 @@ from ..errors import (
     AbductionWarning,
     EvidenceWarning,
     GraphError,
+    MissingValueError,
     NotObservableError,
     SupportError,
     UnknownNameError,
@@ -27,6 +28,8 @@ from ..mechanisms import Abductive, Density, Mechanism, build
 from ..nn import seeded
 from ..typing import Noise, Values
 from .chunks import in_chunks, units_at_once
+from .completion import complete
+from .evidence import read_evidence
 from .fitted import require_fitted
 from .interventions import act, check_interventions, listens, world_graph
 from .posterior import Posterior
@@ -176,31 +179,43 @@ class StructuralCausalModel(nn.Module):
         """Abduct the noise of observed units, for any number of counterfactual queries.
 
         Args:
-            factual: Mapping or data frame with a value of every node, `(B, ...)`. Row labels, of `Dataset.rows` or of a
-                data frame's own index, are carried to the results.
+            factual: Mapping or data frame with values `(B, ...)` by node. With `particles`, a node may be left out, and a
+                cell may be None or NaN, another one in each unit: what is missing is drawn from its posterior given what is
+                known (see `completion`). Row labels, of `Dataset.rows` or of a data frame's own index, are carried to the
+                results.
             particles: None for one noise per unit: the solution, the mean of a variational posterior, or one draw from an
                 exact posterior. Else the number of draws.
             seed: Seed; None uses torch's global state.
 
         Raises:
             NotFittedError: A mechanism of the model is not fitted.
-            MissingValueError: A node is absent or NaN.
-            DataError, SupportError: Values that do not fit their variables.
+            MissingValueError: A node is absent or NaN, and `particles` is None; or nothing is known about a unit.
+            DataError, SupportError: Values that do not fit their variables, or that the model cannot produce.
+            NotObservableError: A known node with a missing parent has a mechanism without likelihood.
         """
         require_fitted(self)
         self.eval()
-        observed = as_values(self.graph, factual, self.like)
+        try:
+            observed, evidence = as_values(self.graph, factual, self.like), None
+        except MissingValueError:
+            if particles is None:
+                raise
+            observed, evidence = {}, read_evidence(self.graph, factual, self.like)
         if particles is not None:
-            self._check_particles(particles)
-        repeated = {n: t.repeat(particles or 1, *[1] * (t.dim() - 1)) for n, t in observed.items()}
+            self._check_particles(particles, complete=evidence is None)
         noise: dict[str, Noise] = {}
         with seeded(seed, self.like.device):
+            completed = None if evidence is None else complete(self, evidence, particles or 1)
+            repeated = {n: t.repeat(particles or 1, *[1] * (t.dim() - 1)) for n, t in observed.items()}
+            if completed is not None:
+                observed, repeated = completed.typical(self.graph), completed.values
             for name, mechanism in self.mechanisms.items():
                 if isinstance(mechanism, Abductive):
                     parents = {p: repeated[p] for p in self.graph.parents(name)}
                     abduct = partial(mechanism.abduct, draw=particles is not None)
                     noise[name] = self._chunked(name, abduct, repeated[name], parents)
-        return Posterior(self, observed, noise, particles, unit_labels(factual))
+        noise = noise if completed is None else completed.with_fresh(noise)
+        return Posterior(self, observed, noise, particles, unit_labels(factual), completed)
 
     def counterfactual(
         self, factual: Any, do: Mapping[str, Any], *, particles: int | None = None, seed: int | None = None
@@ -257,6 +272,18 @@ class StructuralCausalModel(nn.Module):
             return mechanism(noise, parents, changed=changed)
 
         return self._chunked(name, run, noise, parents)
+
+    def log_likelihood(self, name: str, value: Tensor, parents: Values) -> Tensor:
+        """log p(value | parents) of one node on `(B, ...)` values, `(B,)`; an estimate where the mechanism has latents.
+
+        Raises:
+            NotObservableError: The mechanism has no likelihood.
+        """
+
+        def run(value: Tensor, parents: Values) -> Tensor:
+            return log_likelihood(name, self.mechanisms[name], parents, value)
+
+        return self._chunked(name, run, value, parents)
 
     def fit(self, data: Any, config: "FitConfig | None" = None, **options: Any) -> "FitResult":
         """Fit every mechanism in place; see `causalgen.fit`, which this calls."""
@@ -335,7 +362,7 @@ class StructuralCausalModel(nn.Module):
                     proposals, *self.graph[name].shape
                 )
                 parents = {p: values[p] for p in self.graph.parents(name)}
-                log_weight = log_weight + log_likelihood(name, self.mechanisms[name], parents, values[name])
+                log_weight = log_weight + self.log_likelihood(name, values[name], parents)
             elif name in ancestors:
                 values[name] = self._draw(name, proposals, do, values)
         if not torch.isfinite(log_weight).any():
@@ -354,10 +381,10 @@ class StructuralCausalModel(nn.Module):
         chosen = torch.multinomial(weight, n, replacement=True)
         return {name: tensor[chosen] for name, tensor in values.items()}, size
 
-    def _check_particles(self, particles: int) -> None:
+    def _check_particles(self, particles: int, *, complete: bool) -> None:
         if not isinstance(particles, int) or particles < 1:
             raise ValueError(f"Expected at least one particle; got {particles}.")
-        if not any(m.abduction.is_random for m in self.mechanisms.values()):
+        if complete and not any(m.abduction.is_random for m in self.mechanisms.values()):
             warn(
                 "There is no abduction uncertainty here: every mechanism is bijective or a point, so all particles agree.",
                 AbductionWarning,

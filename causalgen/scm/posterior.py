@@ -9,10 +9,12 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 import networkx as nx
+import pandas as pd
 import torch
 from torch import Tensor
 
 from ..errors import AbductionError, SupportWarning, warn
+from ..graph import Variable
 from ..mechanisms import Mechanism
 from ..nn import seeded
 from ..typing import Noise
@@ -20,8 +22,7 @@ from .interventions import act, check_interventions, world_graph
 from .results import Counterfactual
 
 if TYPE_CHECKING:
-    import pandas as pd
-
+    from .completion import Completed
     from .model import StructuralCausalModel
 
 __all__ = ["Posterior"]
@@ -32,10 +33,11 @@ class Posterior:
 
     Args:
         scm: The model.
-        factual: Observed values `(B, ...)` by node.
+        factual: Observed values `(B, ...)` by node; of missing ones the mean of their draws, or the most frequent label.
         noise: Abducted noise by node, `(k * B, ...)`, particle-major.
         particles: Number of particles k, or None.
         labels: Row label of each unit, `(B,)`, if there are any.
+        completed: The draws of missing values; None where all were given.
     """
 
     def __init__(
@@ -44,13 +46,15 @@ class Posterior:
         factual: dict[str, Tensor],
         noise: dict[str, Noise],
         particles: int | None,
-        labels: "pd.Index | None" = None,
+        labels: pd.Index | None = None,
+        completed: "Completed | None" = None,
     ) -> None:
         self.scm = scm
         self.factual = factual
         self.noise = noise
         self.particles = particles
         self.labels = labels
+        self.completed = completed
 
     @property
     def units(self) -> int:
@@ -79,7 +83,7 @@ class Posterior:
         world = world_graph(graph, do)
         # In the graph under `do`: what lost its arrow from an intervened node keeps its factual value bit for bit.
         changed = set(do).union(*(nx.descendants(world, name) for name in do))
-        values = {name: self._repeat(tensor) for name, tensor in self.factual.items()}
+        values = self._worlds()
         inside = torch.ones(self.units * (self.particles or 1), dtype=torch.bool, device=self.scm.like.device)
         strained = []
         with seeded(seed, self.scm.like.device):
@@ -110,6 +114,7 @@ class Posterior:
             self._restore(inside),
             self.particles,
             labels=self.labels,
+            completed=None if self.completed is None else self.completed.by_particle(),
             guided=tuple(
                 n
                 for n, mechanism in self.scm.mechanisms.items()
@@ -118,6 +123,33 @@ class Posterior:
                 and not isinstance(do.get(n), Mechanism)
             ),
         )
+
+    def inferred(self, *, level: float = 0.95) -> pd.DataFrame:
+        """What was inferred for every missing attribute, one row a cell; empty where all were given.
+
+        Columns: unit (its row label, else its position), variable, value (mean, or most frequent label), low and high
+        (central interval of the draws at `level`; continuous ones), share (of the draws with that label; discrete ones),
+        effective (effective sample size of the unit's draws).
+        """
+        rows = []
+        for name, draws in ({} if self.completed is None else self.completed.by_particle()).items():
+            variable, known = self.scm.graph[name], self.completed.known[name]  # type: ignore[union-attr]
+            for unit in [] if variable.is_image else (~known).nonzero()[:, 0].tolist():
+                rows.append(
+                    {
+                        "unit": unit if self.labels is None else self.labels[unit],
+                        "variable": name,
+                        **_described(variable, draws[:, unit], level),
+                        "effective": float(self.completed.effective[unit]),  # type: ignore[union-attr]
+                    }
+                )
+        return pd.DataFrame(rows, columns=["unit", "variable", "value", "low", "high", "share", "effective"])
+
+    def _worlds(self) -> dict[str, Tensor]:
+        """The factual values of every particle, `(k * B, ...)`."""
+        if self.completed is not None:
+            return dict(self.completed.values)
+        return {name: self._repeat(tensor) for name, tensor in self.factual.items()}
 
     def _predict(self, name: str, values: dict[str, Tensor], changed: set[str]) -> Tensor:
         if name not in self.noise:
@@ -145,7 +177,18 @@ class Posterior:
     def __repr__(self) -> str:
         kinds = ", ".join(f"{name} {mechanism.abduction.value}" for name, mechanism in self.scm.mechanisms.items())
         particles = f", {self.particles} particles" if self.particles else ""
-        return f"Posterior({self.units} units{particles}; abduction: {kinds})"
+        inferred = "" if self.completed is None else ", missing values inferred"
+        return f"Posterior({self.units} units{particles}{inferred}; abduction: {kinds})"
+
+
+def _described(variable: Variable, draws: Tensor, level: float) -> dict[str, Any]:
+    """Value, interval and share of the draws `(k,)` of one missing value."""
+    if variable.is_discrete:
+        code = draws.mode().values
+        return {"value": variable.decode(int(code)), "share": float((draws == code).double().mean())}
+    tail = (1 - level) / 2
+    low, high = draws.quantile(draws.new_tensor([tail, 1 - tail])).tolist()
+    return {"value": float(draws.mean()), "low": low, "high": high}
 
 
 def _warn_of_support(inside: Tensor, do: Mapping[str, Any], strained: list[str]) -> None:

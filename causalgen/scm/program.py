@@ -6,7 +6,7 @@ from pyro.poutine.condition_messenger import ConditionMessenger
 from torch import Tensor
 
 from ..errors import NotObservableError
-from ..mechanisms import Density, Mechanism, Observable
+from ..mechanisms import Mechanism, Observable
 from ..typing import Values
 
 __all__ = ["emit", "log_likelihood"]
@@ -32,17 +32,14 @@ def emit(name: str, mechanism: Mechanism, parents: Values, value: Tensor | None)
 
 
 def log_likelihood(name: str, mechanism: Mechanism, parents: Values, value: Tensor) -> Tensor:
-    """log p(value | parents) `(B,)`; of a mechanism with latents, given one draw of them from their prior.
+    """log p(value | parents) `(B,)`; of a mechanism with latents, an estimate from one draw of them.
 
     Raises:
         NotObservableError: The mechanism has no likelihood.
     """
-    if isinstance(mechanism, Density):
-        return mechanism.log_prob(value, parents)
-    with poutine.trace() as tracer, pyro.plate("units", len(value)):
-        emit(name, mechanism, parents, value)
-    site = tracer.trace.nodes[name]
-    return site["fn"].log_prob(site["value"])  # type: ignore[attr-defined]
+    if not isinstance(mechanism, Observable):
+        raise _not_observable(name, mechanism)
+    return mechanism.estimate_log_prob(value, parents)
 
 
 def _not_observable(name: str, mechanism: Mechanism) -> NotObservableError:

@@ -86,6 +86,7 @@ class Counterfactual(_Values):
         particles: Number of particles, or None.
         guided: Nodes whose mechanism gives changed parents more weight than the distribution does: guided edits.
         labels: Row label of each unit, `(B,)`, where the factual values came with some (`Dataset.rows`, a data frame).
+        completed: Where values were missing, the factual values of every particle, `(k, B, ...)` by node.
     """
 
     graph: CausalGraph
@@ -96,6 +97,7 @@ class Counterfactual(_Values):
     particles: int | None = None
     guided: tuple[str, ...] = ()
     labels: pd.Index | None = None
+    completed: dict[str, Tensor] | None = None
 
     @property
     def title(self) -> str:
@@ -117,7 +119,7 @@ class Counterfactual(_Values):
         """
         if name is None:
             return {node: self.difference(node) for node in self}
-        after, before = self[name], self.factual[name]
+        after, before = self[name], (self.factual if self.completed is None else self.completed)[name]
         if self.graph[name].kind == "categorical":
             return (after != before).to(after.dtype)
         return after - before
@@ -129,6 +131,8 @@ class Counterfactual(_Values):
         """
         repeat = self.particles or 1
         factual = {n: t.repeat(repeat, *[1] * (t.dim() - 1)) for n, t in self.factual.items()}
+        if self.completed is not None:
+            factual = {n: t.flatten(0, 1) for n, t in self.completed.items()}
         flat = {n: t.flatten(0, 1) if self.particles else t for n, t in self.tensors.items()}
         frame = to_frame(self.graph, factual).join(to_frame(self.graph, flat).add_suffix("_cf"))
         frame["supported"] = self.supported.reshape(-1).cpu().numpy()

@@ -45,7 +45,7 @@ def as_values(graph: CausalGraph, values: Any, like: Tensor) -> dict[str, Tensor
     if missing:
         raise MissingValueError(
             f"Expected a value for every node; got none for {', '.join(missing)}. "
-            "Abduction needs complete units: supply them or drop these units."
+            "Supply them, drop these units, or have them inferred: abduct(..., particles=200)."
         )
     tensors = {name: as_tensor(graph[name], values[name], like) for name in graph.nodes}
     sizes = {name: len(tensor) for name, tensor in tensors.items()}

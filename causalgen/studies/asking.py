@@ -12,6 +12,7 @@ from ..datasets import Dataset
 from ..datasets.table.pixels import GROUND, Rendering
 from ..errors import CheckpointError, DataError, SupportWarning
 from ..grammar import parse_do, parse_values
+from ..graph import Variable
 from ..reports.counterfactual_files import file_names, write_counterfactual
 from ..scm import Counterfactual, StructuralCausalModel, load
 from .data_section import DataSource, OwnData
@@ -27,6 +28,8 @@ __all__ = ["CounterfactualAnswer", "answer", "answer_outside", "fitted_data", "f
 
 MOST_ROWS = 200
 MOST_PARTICLES = 1000
+DRAWS = 100
+"""Draws of each unit where attributes have to be inferred."""
 
 
 @dataclass(frozen=True)
@@ -101,12 +104,13 @@ def answer_outside(
         values: Attributes of the image as text, "thickness=2.1".
         do: Interventions as text (see `parse_do`).
         out: As in `answer`.
-        particles: As in `answer`.
+        particles: As in `answer`; where attributes have to be inferred, None for 100.
 
     Raises:
         CheckpointError: The run has no fitted model yet, or a corrupted one.
         DataError: A file, value or intervention cannot be read.
-        MissingValueError: Attributes that the image depends on are missing; it lists all of them.
+        MissingValueError: Attributes are missing that the model cannot infer; it lists all of them.
+        SupportError: The model cannot produce the image with the given attributes.
         RunFolderError: The output cannot be written.
     """
     scm = fitted_model(run)
@@ -185,14 +189,31 @@ def _counterfactual(
 ) -> tuple[Counterfactual, tuple[str, ...]]:
     """The answer; units outside the joint support are flagged instead of raising a warning."""
     notes: tuple[str, ...] = ()
-    if particles is not None and not any(m.abduction.is_random for m in scm.mechanisms.values()):
+    complete = all(name in factual for name in scm.graph.nodes)
+    if not complete:
+        particles = particles or DRAWS
+    elif particles is not None and not any(m.abduction.is_random for m in scm.mechanisms.values()):
         particles, notes = (
             None,
             ("Every particle would be the same: no mechanism of this model abducts with uncertainty.",),
         )
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", SupportWarning)
-        return scm.counterfactual(factual, do, particles=particles, seed=seed), notes
+    with warnings.catch_warnings(record=True) as raised:
+        warnings.simplefilter("always")
+        posterior = scm.abduct(factual, particles=particles, seed=seed)
+        answer = posterior.counterfactual(do, seed=seed)
+    notes += tuple(_inferred(scm.graph[str(row.variable)], row) for row in posterior.inferred().itertuples())
+    notes += tuple(str(each.message) for each in raised if not issubclass(each.category, SupportWarning))
+    return answer, notes
+
+
+def _inferred(variable: Variable, row: Any) -> str:
+    """One inferred value as a sentence."""
+    if variable.is_discrete:
+        found = f"{row.value} ({row.share:.0%} of the draws)"
+    else:
+        unit = f" {variable.unit}" if variable.unit else ""
+        found = f"{row.value:.3g}{unit} (95 % interval {row.low:.3g} to {row.high:.3g})"
+    return f"{variable.name} was inferred by the model: {found}. Give it with --set to override this."
 
 
 def _write(

@@ -14,6 +14,7 @@ from ..datasets.table.pixels import Rendering, decode_image
 from ..errors import DataError, MissingValueError, SupportError
 from ..grammar import check_value
 from ..graph import CausalGraph, Variable
+from ..mechanisms import Observable
 from ..scm import StructuralCausalModel, ancestral_model
 from .measurements import Measurement
 
@@ -26,7 +27,7 @@ class OutsideUnit:
 
     Args:
         scm: The part of the model that the unit has values for.
-        factual: Its values, one unit each.
+        factual: Its values, one unit each; attributes that have to be inferred are left out.
         notes: What was measured, resized or left out, in sentences.
     """
 
@@ -72,7 +73,7 @@ def outside_unit(
     """A unit from image files and attribute values.
 
     Attributes on which neither the images nor the given attributes depend may be left out. An attribute that is not given
-    is measured on the image, if the study measures it.
+    is measured on the image, if the study measures it, and has to be inferred otherwise.
 
     Args:
         scm: The model.
@@ -85,12 +86,13 @@ def outside_unit(
 
     Raises:
         DataError: A file is no usable image, or a measurement gives no value that the attribute can have.
-        MissingValueError: Values are missing; the message lists all of them.
+        MissingValueError: Attributes are missing that cannot be inferred, since the mechanism of what depends on them has
+            no likelihood; the message lists all of them.
     """
     graph = scm.graph
     part = ancestral_model(scm, {*paths, *values, *asked})
     measured = [name for name in part.graph.nodes if name not in values and name in (measurements or {})]
-    _check_complete(part.graph, {*paths, *values, *measured})
+    _check_inferable(part, {*paths, *values, *measured})
     factual: dict[str, Any] = {name: [value] for name, value in values.items()}
     notes: list[str] = []
     for name, path in paths.items():
@@ -109,11 +111,19 @@ def outside_unit(
     return OutsideUnit(part, factual, tuple(notes))
 
 
-def _check_complete(graph: CausalGraph, given: Collection[str]) -> None:
+def _check_inferable(scm: StructuralCausalModel, given: Collection[str]) -> None:
+    """Refuse missing values that a given node depends on, if that node's mechanism has no likelihood."""
+    graph = scm.graph
     missing = [graph[name] for name in graph.nodes if name not in given]
-    if missing:
+    mute = [
+        name
+        for name in graph.nodes
+        if name in given and not isinstance(scm.mechanisms[name], Observable) and not {*graph.parents(name)} <= {*given}
+    ]
+    if mute:
         raise MissingValueError(
-            f"Expected a value of all that the image depends on; got none of "
+            f"Expected a value of all that {', '.join(mute)} depends on, since the model cannot infer it from there: "
+            f"{type(scm.mechanisms[mute[0]]).__name__} has no likelihood; got none of "
             f"{', '.join(variable.name for variable in missing)}. Add {' '.join(map(_option, missing))}."
         )
 

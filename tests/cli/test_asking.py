@@ -199,10 +199,18 @@ def test_an_image_from_outside_is_asked_about(causalgen: Command, fitted: Path, 
     assert "was converted to grey" in done.stderr
 
 
-def test_everything_that_is_missing_comes_in_one_message(causalgen: Command, fitted: Path, image: Path) -> None:
-    said = _said(causalgen("counterfactual", fitted, "--image", image, "--do", "thickness=4"))
-    assert "got none of hurry, pen, digit." in said
-    assert "--set pen=ballpoint|felt-tip" in said
+@pytest.mark.usefixtures("no_data")
+def test_attributes_that_are_not_given_are_inferred(
+    causalgen: Command, fitted: Path, image: Path, tmp_path: Path
+) -> None:
+    asked = ("counterfactual", fitted, "--image", image, "--do", "thickness=4", "--set", "digit=9")
+    done = causalgen(*asked, "--out", tmp_path / "out", "--json")
+    assert done.exit_code == 0, done.output
+    found = json.loads(done.stdout)
+    assert found["particles"] == 100
+    assert any(note.startswith("pen was inferred by the model: ") and "of the draws" in note for note in found["notes"])
+    assert any(note.startswith("hurry was inferred") and "95 % interval" in note for note in found["notes"])
+    assert len({row["hurry"] for row in found["table"]}) > 50
 
 
 def _spoil(image: Path, how: str, path: Path) -> None:

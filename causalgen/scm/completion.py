@@ -1,0 +1,187 @@
+r"""Abduction from partial evidence: missing values are drawn from their posterior given what is known.
+
+For a unit with known values x and missing values h, each particle is one draw of
+
+.. math:: h \sim p(h \mid x) \propto \prod_v p(v \mid pa(v))
+
+over the missing nodes that have known descendants and the known nodes that have missing parents. A missing node without
+known descendants follows from its parents and fresh noise. Missing nodes that no factor connects are drawn apart. Each
+group is drawn in the exact way that its mechanisms allow: linear-Gaussian in closed form, discrete by enumeration, and
+everything else by adaptive importance sampling (see `importance`).
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import networkx as nx
+import torch
+from torch import Tensor
+
+from ..errors import EvidenceWarning, warn
+from ..graph import CausalGraph
+from ..typing import Noise
+from .evidence import Evidence
+from .importance import draw_weighted
+from .linear_evidence import draw_gaussian, is_linear_gaussian
+
+if TYPE_CHECKING:
+    from .model import StructuralCausalModel
+
+__all__ = ["Completed", "HiddenGroup", "complete", "groups"]
+
+FEW = 20
+"""An effective sample size below this is warned about."""
+
+
+@dataclass(frozen=True)
+class HiddenGroup:
+    """Missing nodes that have to be inferred together.
+
+    Args:
+        hidden: The missing nodes, in topological order.
+        witnesses: Known nodes with a parent among them.
+    """
+
+    hidden: tuple[str, ...]
+    witnesses: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Completed:
+    """Units whose missing values have been drawn k times.
+
+    Args:
+        values: By node `(k * B, ...)`, particle-major; known values are repeated.
+        known: By node, bool `(B,)`: whether the unit's value was given.
+        fresh: Noise of missing nodes without known descendants, drawn from its prior, `(k * B, ...)`.
+        drawn: By node of `fresh`, bool `(B,)`: the units that it holds for.
+        effective: Effective sample size of each unit's draws, at most k, `(B,)`.
+    """
+
+    values: dict[str, Tensor]
+    known: dict[str, Tensor]
+    fresh: dict[str, Noise]
+    drawn: dict[str, Tensor]
+    effective: Tensor
+
+    @property
+    def particles(self) -> int:
+        """Number of draws k."""
+        return len(next(iter(self.values.values()))) // len(self.effective)
+
+    def by_particle(self) -> dict[str, Tensor]:
+        """The values as `(k, B, ...)`."""
+        return {name: tensor.unflatten(0, (self.particles, -1)) for name, tensor in self.values.items()}
+
+    def typical(self, graph: CausalGraph) -> dict[str, Tensor]:
+        """One value a unit, `(B, ...)`: what was given; else the mean of the draws, or their most frequent label."""
+        return {
+            name: draws.mode(dim=0).values
+            if graph[name].is_discrete
+            else torch.where(_wide(self.known[name], draws[0]), draws[0], draws.mean(dim=0))
+            for name, draws in self.by_particle().items()
+        }
+
+    def with_fresh(self, noise: Mapping[str, Noise]) -> dict[str, Noise]:
+        """Abducted noise `(k * B, ...)` by node, replaced by the fresh noise where a node was drawn from its prior."""
+        merged = dict(noise)
+        for name, named in self.fresh.items():
+            rows = self.drawn[name].repeat(self.particles)
+            if name in noise:
+                merged[name] = {
+                    key: torch.where(_wide(rows, named[key]), named[key], t) for key, t in noise[name].items()
+                }
+            elif rows.all():  # a mechanism without abduction has noise for units that it drew itself
+                merged[name] = named
+        return merged
+
+
+def complete(scm: "StructuralCausalModel", evidence: Evidence, particles: int) -> Completed:
+    """Draw the missing values of every unit `particles` times.
+
+    Raises:
+        NotObservableError: A known node with a missing parent has a mechanism without likelihood.
+        SupportError: The model cannot produce the known values of a unit.
+    """
+    units = evidence.units
+    values = {n: t.repeat(particles, *[1] * (t.dim() - 1)).unflatten(0, (particles, units)).clone()
+              for n, t in evidence.values.items()}  # fmt: skip
+    fresh: dict[str, Noise] = {}
+    drawn_here = {name: torch.zeros_like(known) for name, known in evidence.known.items()}
+    effective = scm.like.new_full((units,), float(particles))
+    for chosen, missing in evidence.patterns():
+        if not missing:
+            continue
+        known = {name: tensor[chosen] for name, tensor in evidence.values.items() if name not in missing}
+        drawn, noise, effective[chosen] = _draw(scm, known, missing, particles)
+        for name, tensor in drawn.items():
+            values[name][:, chosen] = tensor.unflatten(0, (particles, len(chosen)))
+        for name, named in noise.items():
+            drawn_here[name][chosen] = True
+            for key, tensor in named.items():
+                whole = fresh.setdefault(name, {}).setdefault(
+                    key, tensor.new_zeros((particles, units, *tensor.shape[1:]))
+                )
+                whole[:, chosen] = tensor.unflatten(0, (particles, len(chosen)))
+    if (rare := effective < min(FEW, particles)).any():
+        warn(
+            f"The known values of {int(rare.sum())} of {units} units are rare under the model: the draws of their missing "
+            f"values have effective sample sizes down to {float(effective.min()):.1f}. Their intervals are rough.",
+            EvidenceWarning,
+        )
+    return Completed(
+        {name: tensor.flatten(0, 1) for name, tensor in values.items()},
+        evidence.known,
+        {name: {key: tensor.flatten(0, 1) for key, tensor in named.items()} for name, named in fresh.items()},
+        drawn_here,
+        effective,
+    )
+
+
+def _wide(rows: Tensor, like: Tensor) -> Tensor:
+    """Flags of units `(N,)` with the trailing dimensions of `like`."""
+    return rows.view(-1, *[1] * (like.dim() - 1))
+
+
+def _draw(
+    scm: "StructuralCausalModel", known: dict[str, Tensor], missing: frozenset[str], particles: int
+) -> tuple[dict[str, Tensor], dict[str, Noise], Tensor]:
+    """Draws `(k * b, ...)` of the missing nodes, noise of those without known descendants, and effective sizes `(b,)`."""
+    units = len(next(iter(known.values())))
+    effective = scm.like.new_full((units,), float(particles))
+    world = {name: tensor.repeat(particles, *[1] * (tensor.dim() - 1)) for name, tensor in known.items()}
+    drawn: dict[str, Tensor] = {}
+    for group in groups(scm.graph.networkx(), scm.graph.nodes, missing):
+        if is_linear_gaussian(scm, group):
+            found = draw_gaussian(scm, group, known, particles)
+        else:
+            found, sizes = draw_weighted(scm, group, known, particles)
+            effective = torch.minimum(effective, sizes)
+        drawn |= found
+    fresh: dict[str, Noise] = {}
+    for name in scm.graph.nodes:
+        if name in missing and name not in drawn:
+            prior = scm.mechanisms[name].noise((particles * units,))
+            fresh[name] = {key: distribution.sample() for key, distribution in prior.items()}
+            parents = {p: (world | drawn)[p] for p in scm.graph.parents(name)}
+            drawn[name] = scm.assign(name, fresh[name], parents)
+    return drawn, fresh, effective
+
+
+def groups(graph: nx.DiGraph, order: tuple[str, ...], missing: frozenset[str]) -> list[HiddenGroup]:
+    """The missing nodes with known descendants, grouped by the factors that connect them."""
+    hidden = {name for name in missing if nx.descendants(graph, name) - missing}
+    ties = nx.Graph()
+    ties.add_nodes_from(hidden)
+    for name in order:
+        if name in hidden or name not in missing:
+            members = [*({name} & hidden), *(p for p in graph.predecessors(name) if p in hidden)]
+            nx.add_path(ties, members)
+    return [
+        HiddenGroup(
+            tuple(name for name in order if name in part),
+            tuple(name for name in order if name not in missing and part.intersection(graph.predecessors(name))),
+        )
+        for part in nx.connected_components(ties)
+    ]

@@ -1,0 +1,128 @@
+"""Partial evidence: units of which some nodes, or some cells, are missing."""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import torch
+from torch import Tensor
+
+from ..columns import as_column
+from ..errors import DataError, MissingValueError
+from ..graph import CausalGraph, Variable
+from .values import as_tensor
+
+__all__ = ["Evidence", "read_evidence"]
+
+
+@dataclass(frozen=True)
+class Evidence:
+    """What is known about B units.
+
+    Args:
+        values: By node `(B, ...)`; where a value is missing, a placeholder.
+        known: By node, bool `(B,)`: whether the unit's value is known.
+    """
+
+    values: dict[str, Tensor]
+    known: dict[str, Tensor]
+
+    @property
+    def units(self) -> int:
+        """Number of units B."""
+        return len(next(iter(self.known.values())))
+
+    def patterns(self) -> Iterator[tuple[Tensor, frozenset[str]]]:
+        """Units `(b,)` that miss the same nodes, with those nodes."""
+        table = torch.stack(list(self.known.values()), dim=1)
+        kinds, which = table.unique(dim=0, return_inverse=True)
+        for number, kind in enumerate(kinds):
+            missing = frozenset(name for name, is_known in zip(self.known, kind.tolist()) if not is_known)
+            yield (which == number).nonzero()[:, 0], missing
+
+
+def read_evidence(graph: CausalGraph, values: Mapping[str, Any], like: Tensor) -> Evidence:
+    """The known values of units; a node may be left out, and a cell may be None, NaN or NA.
+
+    Raises:
+        MissingValueError: Nothing is known about a unit, or only some pixels of an image.
+        DataError, SupportError: Values that do not fit their variables, or unequal numbers of units.
+    """
+    tensors: dict[str, Tensor] = {}
+    known: dict[str, Tensor] = {}
+    for name in graph.nodes:
+        if name in values:
+            cells, is_known = _known(graph[name], values[name])
+            if cells is not None:
+                tensors[name] = as_tensor(graph[name], cells, like)
+            known[name] = is_known.to(like.device)
+    sizes = {name: len(tensor) for name, tensor in known.items()}
+    if len(set(sizes.values())) > 1:
+        raise DataError(f"Expected one batch size for all nodes; got {sizes}.")
+    count = next(iter(sizes.values()), 0)
+    nothing = torch.stack(list(known.values())).any(dim=0).logical_not() if known else torch.ones(1, dtype=torch.bool)
+    if nothing.any():
+        raise MissingValueError(
+            f"Expected at least one known value of each unit; got none in unit {int(nothing.nonzero()[0])}. "
+            "Use sample() to draw units about which nothing is known."
+        )
+    for name in graph.nodes:
+        if name not in tensors:
+            tensors[name] = _placeholder(graph[name], like, count)
+            known[name] = torch.zeros(count, dtype=torch.bool, device=like.device)
+    return Evidence({name: tensors[name] for name in graph.nodes}, {name: known[name] for name in graph.nodes})
+
+
+def _known(variable: Variable, value: Any) -> tuple[Any, Tensor]:
+    """The column with its missing cells filled, None where all are missing, and which cells are known."""
+    if variable.is_image:
+        return _known_images(variable, value)
+    if isinstance(value, Tensor):
+        if not value.is_floating_point() or variable.is_discrete:
+            return value, torch.ones(len(value) if value.dim() else 1, dtype=torch.bool)
+        value = value.cpu().numpy()
+    if isinstance(value, pd.Series):
+        value = value.to_numpy(dtype=object)
+    cells = np.atleast_1d(as_column(variable.name, value) if isinstance(value, np.ndarray) else _objects(value))
+    known = ~pd.isna(cells)
+    if not known.any():
+        return None, torch.from_numpy(known)
+    filled = np.where(known, cells, cells[known.argmax()])
+    return filled if variable.is_discrete else filled.tolist(), torch.from_numpy(known)
+
+
+def _objects(value: Any) -> np.ndarray:
+    """A list as a column of objects; labels that are tuples stay whole."""
+    items = list(value) if isinstance(value, list | tuple) else [value]
+    cells = np.empty(len(items), dtype=object)
+    cells[:] = items
+    return cells
+
+
+def _known_images(variable: Variable, value: Any) -> tuple[Any, Tensor]:
+    if value is None:
+        return None, torch.zeros(1, dtype=torch.bool)
+    images = torch.as_tensor(value)
+    if images.dim() == len(variable.shape):
+        images = images[None]
+    if not images.is_floating_point():
+        return images, torch.ones(len(images), dtype=torch.bool)
+    holes = images.isnan().flatten(1)
+    if (partly := holes.any(dim=1) & ~holes.all(dim=1)).any():
+        raise MissingValueError(
+            f"Expected whole images of '{variable.name}', or images that are missing as a whole; got NaN in some pixels "
+            f"of unit {int(partly.nonzero()[0])}. Fill the pixels, or set the whole image to NaN to have it inferred."
+        )
+    return images.nan_to_num(nan=_low(variable)), ~holes.all(dim=1)
+
+
+def _placeholder(variable: Variable, like: Tensor, count: int) -> Tensor:
+    if variable.is_discrete:
+        return torch.zeros(count, dtype=torch.int64, device=like.device)
+    return like.new_full((count, *variable.shape), _low(variable))
+
+
+def _low(variable: Variable) -> float:
+    return 0.0 if variable.support is None or not np.isfinite(variable.support[0]) else variable.support[0]

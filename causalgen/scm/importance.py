@@ -1,0 +1,306 @@
+r"""Missing values by importance sampling that adapts to each unit; by enumeration where all of them are discrete.
+
+Discrete missing nodes are enumerated while their combinations are few; continuous ones are proposed on the scale of their
+noise, :math:`z \sim N(0, I)`, first from this prior and then from Gaussians with the moments that the weights give. All draws
+are weighted against the mixture of the rounds (adaptive multiple importance sampling: Cornuet, Marin, Mira and Robert, 2012),
+
+.. math:: w = p(z) \prod_v p(v \mid pa(v)) \Big/ \tfrac1R \sum_r q_r(z), \qquad q_1 = p,
+
+so that no weight exceeds R times that of the prior. Particles are resampled from the weighted draws.
+"""
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+import torch
+from torch import Tensor
+from torch.distributions import MultivariateNormal
+from torch.quasirandom import SobolEngine
+
+from ..errors import NotObservableError, SupportError
+from ..mechanisms import MECHANISMS, Density, Observable, ScalarFlow
+from ..nn import seeded
+
+if TYPE_CHECKING:
+    from .completion import HiddenGroup
+    from .model import StructuralCausalModel
+
+__all__ = ["draw_weighted"]
+
+MOST_COMBINATIONS = 4096
+DRAWS, DRAWS_WITH_LATENTS = 512, 64
+"""Draws of a round for a unit; fewer where a known node's likelihood runs an image network."""
+ROUNDS = 6
+ENOUGH = 0.4
+"""Effective sample size, as a share of the draws of one round, from which no further round is drawn."""
+MOST_AT_ONCE = 2**18
+LEAST_EFFECTIVE = 8
+"""Effective sample size, beyond one a dimension, from which the moments of a proposal are taken."""
+HALVINGS = 30
+WIDER = 1.5
+"""Factor on the covariance of the proposals, so that their tails are not too light."""
+
+
+@dataclass
+class _Draws:
+    """The draws of all rounds for b units; the first dimension of every tensor is the draw.
+
+    Args:
+        scales: Noise z of the continuous nodes, `(T, b, d)`.
+        values: Values of the missing nodes, `(T, b, ...)`.
+        logs: log of the product of the known factors and of the discrete priors, `(T, b)`.
+        guides: Proposal of each round; None for the prior.
+        possible: By known node, whether any draw makes it possible, `(b,)`.
+    """
+
+    scales: Tensor
+    values: dict[str, Tensor]
+    logs: Tensor
+    guides: list[MultivariateNormal | None]
+    possible: dict[str, Tensor] = field(default_factory=dict)
+
+    def weights(self) -> Tensor:
+        """Log weights `(T, b)`."""
+        if len(self.guides) == 1:
+            return self.logs
+        prior = _log_standard(self.scales)
+        rounds = [prior if guide is None else guide.log_prob(self.scales) for guide in self.guides]
+        return self.logs + prior - torch.stack(rounds).logsumexp(dim=0)
+
+    def add(self, other: "_Draws") -> "_Draws":
+        return _Draws(
+            torch.cat([self.scales, other.scales]),
+            {name: torch.cat([tensor, other.values[name]]) for name, tensor in self.values.items()},
+            torch.cat([self.logs, other.logs]),
+            [*self.guides, *other.guides],
+            {name: flag | other.possible[name] for name, flag in self.possible.items()},
+        )
+
+
+def draw_weighted(
+    scm: "StructuralCausalModel", group: "HiddenGroup", known: Mapping[str, Tensor], particles: int
+) -> tuple[dict[str, Tensor], Tensor]:
+    """Draws `(k * b, ...)` of the missing nodes, particle-major, and effective sample sizes `(b,)`, at most k.
+
+    Raises:
+        NotObservableError: A known node's mechanism has no likelihood.
+        SupportError: No draw makes the known values of a unit possible.
+    """
+    _check_observable(scm, group)
+    plan = _Plan.of(scm, group)
+    units = len(next(iter(known.values())))
+    size = max(1, MOST_AT_ONCE // (plan.count * (ROUNDS if plan.smooth else 1)))
+    parts, sizes = [], []
+    for start in range(0, units, size):
+        part = {name: tensor[start : start + size] for name, tensor in known.items()}
+        draws = _adapt(plan, part)
+        logs = draws.weights()
+        _check_possible(group, draws, logs, start)
+        weight = torch.softmax(logs, dim=0)
+        chosen = _resample(weight, particles)
+        parts.append({name: _take(tensor, chosen) for name, tensor in draws.values.items()})
+        full = torch.full_like(weight[0], particles)
+        sizes.append(full if plan.exact else torch.minimum(full, 1 / weight.square().sum(dim=0)))
+    values = {name: torch.cat([part[name] for part in parts], dim=1).flatten(0, 1) for name in group.hidden}
+    return values, torch.cat(sizes).to(scm.like)
+
+
+@dataclass(frozen=True)
+class _Plan:
+    """How a group is drawn.
+
+    Args:
+        scm, group: The model and the missing nodes.
+        coded: Discrete nodes that are enumerated.
+        smooth: Continuous nodes that are proposed on the scale of their noise; the others are drawn from their prior.
+        codes: Combinations of the enumerated labels, one a draw, `(S, len(coded))`.
+        exact: Whether all is enumerated.
+        seed: Seed of the estimates of likelihoods: all draws of all rounds share their noise, which then cancels.
+    """
+
+    scm: "StructuralCausalModel"
+    group: "HiddenGroup"
+    coded: tuple[str, ...]
+    smooth: tuple[str, ...]
+    codes: Tensor
+    exact: bool
+    seed: int
+
+    @classmethod
+    def of(cls, scm: "StructuralCausalModel", group: "HiddenGroup") -> "_Plan":
+        coded = [n for n in group.hidden if scm.graph[n].is_discrete and isinstance(scm.mechanisms[n], Density)]
+        smooth = [n for n in group.hidden if isinstance(scm.mechanisms[n], ScalarFlow)]
+        labels = [len(scm.graph[name].labels or ()) for name in coded]
+        if math.prod(labels) > MOST_COMBINATIONS:
+            coded, labels = [], []
+        exact = len(coded) == len(group.hidden)
+        latent = not all(isinstance(scm.mechanisms[name], Density) for name in group.witnesses)
+        draws = 1 if exact else math.ceil((DRAWS_WITH_LATENTS if latent else DRAWS) / math.prod(labels))
+        ranges = [torch.arange(count, device=scm.like.device) for count in labels]
+        grid = torch.cartesian_prod(*ranges).reshape(math.prod(labels), len(labels)) if ranges else None
+        codes = torch.zeros(1, 0, dtype=torch.int64, device=scm.like.device) if grid is None else grid
+        return cls(
+            scm, group, tuple(coded), tuple(smooth), codes.repeat(draws, 1), exact, int(torch.randint(2**31, ()))
+        )
+
+    @property
+    def count(self) -> int:
+        """Draws of a round, S."""
+        return len(self.codes)
+
+    @property
+    def precise(self) -> torch.dtype:
+        """Double precision for sums of log densities, where the device has it."""
+        return torch.float32 if self.scm.like.device.type == "mps" else torch.float64
+
+
+def _adapt(plan: _Plan, known: Mapping[str, Tensor]) -> _Draws:
+    """Draws of as many rounds as the units need."""
+    draws = _round(plan, known, None)
+    while plan.smooth and len(draws.guides) < ROUNDS:
+        logs = draws.weights()
+        if (1 / torch.softmax(logs, dim=0).square().sum(dim=0) >= ENOUGH * plan.count).all():
+            break
+        draws = draws.add(_round(plan, known, _guide(draws.scales, logs)))
+    return draws
+
+
+def _guide(scales: Tensor, logs: Tensor) -> MultivariateNormal:
+    """Gaussian with the weighted moments of the draws, wider."""
+    weight = _tempered(logs, scales.shape[-1] + LEAST_EFFECTIVE)
+    mean = (weight[..., None] * scales).sum(dim=0)
+    apart = scales - mean
+    covariance = torch.einsum("tb,tbi,tbj->bij", weight, apart, apart)
+    return MultivariateNormal(mean, WIDER * covariance + 1e-8 * torch.eye(scales.shape[-1]).to(scales))
+
+
+def _tempered(logs: Tensor, least: int) -> Tensor:
+    """Weights `(T, b)` raised to the greatest power of at most 1 that gives an effective sample size of `least`.
+
+    Moments of a few dominating draws have no spread, and the next round could not leave them.
+    """
+    logs = torch.where(logs.isfinite(), logs, logs.new_tensor(-1e9))
+    low, high = torch.zeros_like(logs[0]), torch.ones_like(logs[0])
+    for power in (high, *[None] * HALVINGS):
+        middle = (low + high) / 2 if power is None else power
+        enough = 1 / torch.softmax(middle * logs, dim=0).square().sum(dim=0) >= least
+        low, high = torch.where(enough, middle, low), torch.where(enough, high, middle)
+    return torch.softmax(low * logs, dim=0)
+
+
+def _round(plan: _Plan, known: Mapping[str, Tensor], guide: MultivariateNormal | None) -> _Draws:
+    units = len(next(iter(known.values())))
+    scales = _standard(plan.count, units, len(plan.smooth), plan.scm.like).to(plan.precise)
+    if guide is not None:
+        scales = guide.loc + torch.einsum("bij,tbj->tbi", guide.scale_tril, scales)
+    values: dict[str, Tensor] = {}
+    logs = torch.zeros(plan.count, units, dtype=plan.precise, device=plan.scm.like.device)
+
+    def parents(name: str) -> dict[str, Tensor]:
+        return {
+            p: values[p].flatten(0, 1) if p in values else _each(known[p], plan.count)
+            for p in plan.scm.graph.parents(name)
+        }
+
+    for name in plan.group.hidden:
+        mechanism = plan.scm.mechanisms[name]
+        if name in plan.coded:
+            value = plan.codes[:, plan.coded.index(name), None].expand(plan.count, units)
+            logs += mechanism.log_prob(value.flatten(), parents(name)).view_as(logs)  # type: ignore[operator]
+            values[name] = value
+            continue
+        if name in plan.smooth:
+            noise = {"u": _from_standard(mechanism, scales[..., plan.smooth.index(name)].flatten().to(plan.scm.like))}
+        else:
+            noise = {key: prior.sample() for key, prior in mechanism.noise((plan.count * units,)).items()}
+        values[name] = plan.scm.assign(name, noise, parents(name)).unflatten(0, (plan.count, units))
+    possible = {}
+    for name in plan.group.witnesses:
+        found = _witness(plan, name, known, parents(name)).to(plan.precise)
+        possible[name] = found.isfinite().any(dim=0)
+        logs += found
+    return _Draws(scales, values, logs, [guide], possible)
+
+
+def _witness(plan: _Plan, name: str, known: Mapping[str, Tensor], parents: Mapping[str, Tensor]) -> Tensor:
+    """log p(known value | parents of each draw), `(S, b)`."""
+    mechanism, units = plan.scm.mechanisms[name], len(known[name])
+    if isinstance(mechanism, Density):
+        found = plan.scm.log_likelihood(name, _each(known[name], plan.count), parents)
+        return found.unflatten(0, (plan.count, units))
+    # One draw after the other: images are not copied.
+    rows = []
+    for draw in range(plan.count):
+        with seeded(plan.seed, plan.scm.like.device):
+            mine = {p: tensor.unflatten(0, (plan.count, units))[draw] for p, tensor in parents.items()}
+            rows.append(plan.scm.log_likelihood(name, known[name], mine))
+    return torch.stack(rows)
+
+
+def _standard(count: int, units: int, width: int, like: Tensor) -> Tensor:
+    """Standard normal draws `(S, b, d)`, evenly spread: a scrambled Sobol sequence, shifted for each unit."""
+    if not width:
+        return like.new_zeros(count, units, 0)
+    seed = int(torch.randint(2**31, ()))
+    points = SobolEngine(width, scramble=True, seed=seed).draw(count).to(like)
+    level = (points[:, None] + torch.rand(units, width).to(like)).remainder(1.0)
+    return torch.special.ndtri(level.clamp(1e-6, 1 - 1e-6))
+
+
+def _from_standard(mechanism: object, scale: Tensor) -> Tensor:
+    """The noise of a scalar flow from a standard normal one."""
+    assert isinstance(mechanism, ScalarFlow)
+    base = mechanism.base()
+    if isinstance(base, torch.distributions.Normal):
+        return base.loc + base.scale * scale
+    return base.icdf(torch.special.ndtr(scale))
+
+
+def _log_standard(scales: Tensor) -> Tensor:
+    return -0.5 * (scales.square() + math.log(2 * math.pi)).sum(dim=-1)
+
+
+def _each(tensor: Tensor, count: int) -> Tensor:
+    """The units once for every draw, draw-major."""
+    return tensor.repeat(count, *[1] * (tensor.dim() - 1))
+
+
+def _resample(weight: Tensor, particles: int) -> Tensor:
+    """Indices of draws `(k, b)` by systematic resampling, in random order, so that groups stay independent."""
+    level = (torch.arange(particles).to(weight)[:, None] + torch.rand(weight.shape[1]).to(weight)) / particles
+    cumulative = weight.cumsum(dim=0).T.contiguous()
+    chosen = torch.searchsorted(cumulative, level.T.contiguous()).clamp_max(len(weight) - 1)
+    order = torch.rand(chosen.shape, device=chosen.device).argsort(dim=1)
+    return chosen.gather(1, order).T
+
+
+def _take(tensor: Tensor, chosen: Tensor) -> Tensor:
+    """Draws `(k, b, ...)` of each unit."""
+    return tensor[chosen, torch.arange(chosen.shape[1], device=chosen.device)]
+
+
+def _check_observable(scm: "StructuralCausalModel", group: "HiddenGroup") -> None:
+
+    for name in group.witnesses:
+        mechanism = scm.mechanisms[name]
+        if not isinstance(mechanism, Observable):
+            kind = scm.graph[name].kind
+            able = [word for word, known in MECHANISMS.items() if issubclass(known, Observable) and kind in known.kinds]
+            raise NotObservableError(
+                f"Expected a mechanism with a likelihood for '{name}', which is known while {', '.join(group.hidden)} "
+                f"is not; got {type(mechanism).__name__}, which has none. Give what is missing, or fit '{name}' with "
+                f"{' or '.join(able)}."
+            )
+
+
+def _check_possible(group: "HiddenGroup", draws: _Draws, logs: Tensor, start: int) -> None:
+    impossible = ~logs.isfinite().any(dim=0)
+    if impossible.any():
+        unit = int(impossible.nonzero()[0])
+        clash: Sequence[str] = [name for name, flag in draws.possible.items() if not flag[unit]] or group.witnesses
+        raise SupportError(
+            f"Expected known values that the model can produce; in unit {start + unit} of those with the same missing "
+            f"nodes, no value of {', '.join(group.hidden)} makes {', '.join(clash)} possible. Check these values."
+        )
