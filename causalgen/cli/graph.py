@@ -91,7 +91,33 @@ def _record(graph: "CausalGraph", treatment: tuple[str, ...], outcome: str | Non
         effect = (
             _effect(graph, *treatment, outcome) if len(treatment) == 1 else _joint_effect(graph, treatment, outcome)
         )
-    return {"graph": graph.to_dict(), "edges": str(graph), "independencies": independencies, "effect": effect}
+    record = {"graph": graph.to_dict(), "edges": str(graph), "independencies": independencies, "effect": effect}
+    if outcome is None or not graph.selection or len(treatment) > 1:
+        return record
+    return record | {"selection": _selection(graph, treatment[0], outcome)}
+
+
+def _selection(graph: "CausalGraph", treatment: str, outcome: str) -> dict[str, Any]:
+    """What the selection nodes mean for the effect: the bias of the rows, and what carries it over to the target."""
+    from ..errors import NotIdentifiableError
+    from ..graph import selection_bias, transport
+
+    found: dict[str, Any] = {}
+    if graph.selection.sampling:
+        bias = selection_bias(graph, treatment=treatment, outcome=outcome)
+        found["bias"] = {"kind": bias.kind, "open_path": bias.open_path, "text": bias.text}
+    try:
+        formula = transport(graph, treatment=treatment, outcome=outcome)
+    except NotIdentifiableError as error:
+        return found | {"transport": {"carriers": None, "text": str(error)}}
+    sets = {"carriers": list(formula.carriers), "sets": [list(names) for names in formula.sets]}
+    texts = {
+        "text": formula.text,
+        "formula": formula.formula,
+        "latex": formula.latex,
+        "assumptions": formula.assumptions,
+    }
+    return found | {"transport": {**sets, "adjustment": list(formula.adjustment), **texts}}
 
 
 def _effect(graph: "CausalGraph", treatment: str, outcome: str) -> dict[str, Any]:
@@ -169,6 +195,24 @@ def _print(graph: "CausalGraph", record: dict[str, Any]) -> None:
     _lines(console, texts[:SHOWN] + more)
     if record["effect"] is not None:
         _print_effect(console, record["effect"])
+    if "selection" in record:
+        _print_selection(console, record["selection"])
+
+
+def _print_selection(console: "Console", selection: dict[str, Any]) -> None:
+    if "bias" in selection:
+        console.print("Selection of the rows", style="bold")
+        _lines(console, [selection["bias"]["text"]])
+    found = selection["transport"]
+    console.print("Transport to the target", style="bold")
+    _lines(console, [found["text"], *([found["formula"]] if found["carriers"] is not None else [])])
+    sets = found.get("sets", [])
+    if len(sets) > 1:
+        console.print("Minimal sets that carry it over")
+        _lines(console, [_braces(names) for names in sets])
+    if found["carriers"] is not None:
+        console.print("This is the effect in the target only if:")
+        _lines(console, [f"- {text}" for text in found["assumptions"]])
 
 
 def _print_effect(console: "Console", effect: dict[str, Any]) -> None:
@@ -204,6 +248,7 @@ def _print_effect(console: "Console", effect: dict[str, Any]) -> None:
 def print_graph(console: "Console", graph: "CausalGraph") -> None:
     """Print the edges of a graph, and a table of what its variables declare."""
     counts = {"Variables": graph.nodes, "edges": graph.edges, "hidden common causes": graph.confounded}
+    counts |= {"selection nodes": graph.selection.squares} if graph.selection else {}
     console.print(", ".join(f"{what}: {len(items)}" for what, items in counts.items()), style="bold")
     _lines(console, str(graph).split("; "))
     if not any(variable.kind for variable in graph.variables.values()):

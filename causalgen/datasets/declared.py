@@ -38,7 +38,7 @@ class TypedColumn:
 def with_variables(graph: CausalGraph, variables: Iterable[Variable]) -> CausalGraph:
     """The same graph with some of its variables replaced, by name; others are ignored."""
     named = {variable.name: variable for variable in variables}
-    return CausalGraph(graph.edges, [named.get(name, graph[name]) for name in graph.nodes], graph.confounded)
+    return graph.with_parts(variables=[named.get(name, graph[name]) for name in graph.nodes])
 
 
 def declare_kinds(graph: CausalGraph, table: pd.DataFrame, variables: KindsLike | None) -> CausalGraph:

@@ -16,6 +16,7 @@ from .missing.ways import Way
 from .question import EffectQuestion
 from .report import EffectReport
 from .scales import constant_arm
+from .selected_rows import selection_warnings
 from .settings import EstimationSettings, check_level
 from .table import EncodedTable
 
@@ -142,7 +143,7 @@ def _report(question: EffectQuestion, settings: EstimationSettings) -> EffectRep
         rows_dropped=encoded.dropped,
         level=settings.level,
         seed=settings.seed,
-        warnings=(*_warnings(encoded, estimand), *warnings),
+        warnings=(*selection_warnings(question.graph, estimand), *_warnings(encoded, estimand), *warnings),
         versions={name: version(name) for name in ("dowhy", "scikit-learn")},
         population=settings.population,
         weights=question.weights,

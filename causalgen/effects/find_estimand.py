@@ -14,6 +14,7 @@ from ..graph import (
     instruments,
     joint_adjustment_set,
 )
+from .selected_rows import estimand_among_rows
 
 __all__ = ["find_estimand"]
 
@@ -37,6 +38,8 @@ def find_estimand(
         raise DataError(
             "Expected an adjustment set or an instrument; got both. The set to hold equal is found for you."
         )
+    if graph.selection.sampling:
+        return estimand_among_rows(graph, treatment, outcome, adjustment, instrument)
     if not isinstance(treatment, str):
         if instrument is not None:
             raise DataError("Expected one treatment with an instrument; got several. Leave instrument= out.")

@@ -23,7 +23,11 @@ from .nested import NestedQuestion, identify_nested
 from .nested_estimand import NestedEstimand
 from .parse import EdgesLike
 from .paths import active_paths, causal_paths
+from .selection import Selection
+from .selection_bias import SelectionBias, selection_bias
 from .separation import Independence, Latent
+from .transport_formula import TransportFormula
+from .transportability import transport
 from .variable import Kind, Variable
 
 __all__ = [
@@ -45,8 +49,11 @@ __all__ = [
     "Product",
     "Quotient",
     "RuleCheck",
+    "Selection",
+    "SelectionBias",
     "Step",
     "Sum",
+    "TransportFormula",
     "Variable",
     "active_paths",
     "adjustment_sets",
@@ -67,6 +74,8 @@ __all__ = [
     "joint_adjustment_set",
     "parse_graph",
     "read_graph",
+    "selection_bias",
+    "transport",
     "write_graph",
 ]
 

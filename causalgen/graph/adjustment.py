@@ -8,7 +8,8 @@ Z is valid (generalised adjustment criterion) when
    removed (the *back-door graph*).
 
 Then P(y | do(x)) = Σ_z P(y | x, z) P(z). The criterion is complete: no other set satisfies this formula in every
-model of the graph. Bidirected edges count as the hidden common causes that they represent.
+model of the graph. Bidirected edges count as the hidden common causes that they represent. Where selection nodes decide which
+units are in the table, Z must block the paths together with them, among the rows that there are.
 
 References:
     Perković, Textor, Kalisch and Maathuis, Complete graphical characterization and construction of adjustment sets
@@ -24,7 +25,7 @@ import networkx as nx
 
 from ..errors import GraphError
 from .graph import CausalGraph
-from .separation import ancestral_closure, colliders, minimal_separators, open_path, write_path
+from .separation import Node, ancestral_closure, colliders, minimal_separators, open_path, write_node, write_path
 
 __all__ = ["AdjustmentCheck", "adjustment_sets", "check_adjustment_set", "efficient_adjustment_set"]
 
@@ -86,7 +87,8 @@ def adjustment_sets(
     """
     check_pair(graph, treatment, outcome)
     allowed = _allowed(graph, treatment, outcome, observed)
-    separators = minimal_separators(back_door_graph(graph, treatment, outcome), treatment, outcome, allowed)
+    dag = back_door_graph(graph, treatment, outcome)
+    separators = minimal_separators(dag, treatment, outcome, allowed, graph.selection.conditions)
     return (graph.select(separator) for separator in islice(separators, limit))
 
 
@@ -109,7 +111,8 @@ def check_adjustment_set(
     chosen = graph.select(adjustment)
     problems = {name: _objection(graph, treatment, outcome, name) for name in chosen}
     forbidden = tuple(name for name in chosen if problems[name])
-    given = set(chosen) - {treatment, outcome}
+    given: set[Node] = {*chosen, *graph.selection.conditions}
+    given -= {treatment, outcome}
     dag = back_door_graph(graph, treatment, outcome)
     path = open_path(dag, treatment, outcome, given)
     sentences = [problems[name] for name in forbidden]
@@ -166,17 +169,17 @@ def permitted_nodes(graph: CausalGraph, treatment: str, outcome: str) -> tuple[s
 
 
 def back_door_graph(graph: CausalGraph, treatment: str, outcome: str) -> nx.DiGraph:
-    """The canonical DAG without the first edge of every causal path."""
-    dag = graph.canonical()
+    """The canonical DAG, with its selection nodes, without the first edge of every causal path."""
+    dag = graph.with_selection()
     dag.remove_edges_from([(treatment, node) for node in causal_nodes(graph, treatment, outcome)])
     return dag
 
 
 def best_attempt(graph: CausalGraph, treatment: str, outcome: str, observed: Iterable[str] | None) -> AdjustmentCheck:
     """The check of all permitted ancestors of treatment and outcome: valid if any permitted set is."""
-    ancestors = ancestral_closure(graph.networkx(), [treatment, outcome])
+    ancestors = ancestral_closure(graph.with_selection(), [treatment, outcome, *graph.selection.conditions])
     permitted = set(_allowed(graph, treatment, outcome, observed))
-    return check_adjustment_set(graph, treatment, outcome, permitted & ancestors)
+    return check_adjustment_set(graph, treatment, outcome, {name for name in permitted if name in ancestors})
 
 
 def write_set(names: Iterable[str]) -> str:
@@ -206,10 +209,13 @@ def _objection(graph: CausalGraph, treatment: str, outcome: str, name: str) -> s
     return ""
 
 
-def _why_open(dag: nx.DiGraph, path: list, given: set[str]) -> str:
+def _why_open(dag: nx.DiGraph, path: list[Node], given: set[Node]) -> str:
     sentence = f"The path {write_path(dag, path)} stays open"
     for node in colliders(dag, path):
         opener = next(name for name in dag if name in given and node in ancestral_closure(dag, [name]))
         through = "" if opener == node else f", a descendant of '{node}',"
-        sentence += f"; adjusting for '{opener}'{through} opens it at the collider '{node}'"
+        way = (
+            f"adjusting for '{opener}'" if isinstance(opener, str) else f"{write_node(opener)}, which selects the rows"
+        )
+        sentence += f"; {way}{through} opens it at the collider '{node}'"
     return sentence + "."

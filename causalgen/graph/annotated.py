@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from ..errors import GraphError
 from .graph_parts import GraphParts
 from .limits import check_count, check_names
+from .parse import Pair, write_name
 from .variable import Variable
 
 if TYPE_CHECKING:
@@ -39,7 +40,13 @@ def annotate(graph: "CausalGraph") -> AnnotatedGraph:
     """
     arrows: list[tuple[str, str, Attributes]] = [(a, b, {}) for a, b in graph.edges]
     arcs = [(a, b, {"dir": "both", "style": "dashed"}) for a, b in graph.confounded]
-    return AnnotatedGraph({name: _describe(graph[name]) for name in graph}, arrows + arcs)
+    nodes = {name: _describe(graph[name]) for name in graph}
+    squares = graph.selection
+    nodes |= {name: {"selection": "yes", "shape": "square"} for name in squares.differing}
+    nodes |= {name: {"selected": "yes", "shape": "square"} for name in squares.sampling}
+    arrows += [(a, b, {}) for a, b in squares.edges]
+    arcs += [(a, b, {"dir": "both", "style": "dashed"}) for a, b in squares.confounded]
+    return AnnotatedGraph(nodes, arrows + arcs)
 
 
 def interpret(annotated: AnnotatedGraph) -> GraphParts:
@@ -63,9 +70,23 @@ def interpret(annotated: AnnotatedGraph) -> GraphParts:
                 raise GraphError(
                     f"Expected the dir of the edge from '{a}' to '{b}' to be forward, back or both; got '{other}'."
                 )
-    variables = [_variable(name, attributes) for name, attributes in annotated.nodes.items()]
-    hidden = {name for name, attributes in annotated.nodes.items() if _is_hidden(name, attributes)}
-    return GraphParts(directed, variables, bidirected, frozenset(hidden))
+    squares = {name for name, attributes in annotated.nodes.items() if _is_square(attributes)}
+    own = {name: attributes for name, attributes in annotated.nodes.items() if name not in squares}
+    variables = [_variable(name, attributes) for name, attributes in own.items()]
+    hidden = {name for name, attributes in own.items() if _is_hidden(name, attributes)}
+
+    def write(pairs: list[Pair], arrow: str) -> list[str]:
+        named = ((f"[{write_name(n)}]" if n in squares else write_name(n) for n in p) for p in pairs if squares & {*p})
+        return [arrow.join(pair) for pair in named]
+
+    selection = [*write(directed, " -> "), *write(bidirected, " <-> "), *_alone(squares, directed + bidirected)]
+    directed, bidirected = ([pair for pair in pairs if not squares & {*pair}] for pairs in (directed, bidirected))
+    return GraphParts(directed, variables, bidirected, frozenset(hidden), selection)
+
+
+def _alone(squares: set[str], pairs: list[Pair]) -> list[str]:
+    """Selection nodes without an edge, which the graph refuses with a reason."""
+    return [f"[{write_name(name)}]" for name in sorted(squares - {end for pair in pairs for end in pair})]
 
 
 def _describe(variable: Variable) -> Attributes:
@@ -75,11 +96,6 @@ def _describe(variable: Variable) -> Attributes:
 
 
 def _variable(name: str, attributes: Mapping[str, str]) -> Variable:
-    if _says_yes(attributes.get("selected", "no")):
-        raise GraphError(
-            f"Expected a graph of a whole population; got '{name}', on which the units are selected. No estimand here "
-            "corrects for selection: remove the node only if nobody was left out because of it."
-        )
     if _says_yes(attributes.get("adjusted", "no")):
         raise GraphError(
             f"Expected a graph without adjustment; got '{name}', which DAGitty marks as adjusted. What is adjusted for belongs "
@@ -99,6 +115,10 @@ def _listed(name: str, key: str, text: str) -> list[Any]:
     if not isinstance(value, list):
         raise GraphError(f"Expected the {key} of '{name}' as a list in JSON, such as [1, 28, 28]; got {text!r}.")
     return value
+
+
+def _is_square(attributes: Mapping[str, str]) -> bool:
+    return any(_says_yes(attributes.get(key, "no")) for key in ("selection", "selected"))
 
 
 def _is_hidden(name: str, attributes: Mapping[str, str]) -> bool:

@@ -15,6 +15,7 @@ from .formats import parse_text, read_file, write_graph
 from .graph_parts import GraphParts, parts_of
 from .parse import EdgesLike, Pair, read_confounded, read_edges, write_name
 from .projection import latent_projection
+from .selection import Selection, read_selection
 from .separation import Independence, canonical_dag, implied_independencies
 from .variable import Variable
 
@@ -40,6 +41,8 @@ class CausalGraph:
         variables: The variables, in order of declaration; those without edges are isolated nodes. When none is
             given, every name among the edges becomes a `Variable` without a kind.
         confounded: Further pairs of variables with a hidden common cause.
+        selection: Further edges with selection nodes, such as "[site] -> scanner": the mechanism of `scanner` differs between
+            sites; or "pain -> [recruited]": `pain` decides which units are in the table. They may stand among the edges.
 
     Raises:
         GraphError: The edges are malformed, form a cycle, join a variable to itself or name an undeclared
@@ -57,6 +60,7 @@ class CausalGraph:
     nodes: tuple[str, ...]
     edges: tuple[Pair, ...]
     confounded: tuple[Pair, ...]
+    selection: Selection
     _variables: dict[str, Variable]
 
     def __init__(
@@ -64,14 +68,17 @@ class CausalGraph:
         edges: EdgesLike,
         variables: Iterable[Variable] = (),
         confounded: str | Iterable[str | Iterable[str]] = (),
+        selection: str | Iterable[str] = (),
     ) -> None:
         read, extra = read_edges(edges), read_confounded(confounded)
         declared = declare(variables, (*read.nodes, *extra.nodes))
+        squares = read_selection(read, selection, declared)
+        directed = [pair for pair in read.directed if pair not in squares.edges]
+        bidirected = [pair for pair in (*read.bidirected, *extra.bidirected) if pair not in squares.confounded]
         dag = nx.DiGraph()
         dag.add_nodes_from(declared)
-        dag.add_edges_from(read.directed)
-        bidirected = read.bidirected + extra.bidirected
-        refuse_loops((*read.directed, *bidirected))
+        dag.add_edges_from(directed)
+        refuse_loops((*directed, *bidirected))
         nodes = topological_order(dag)
         place = {node: index for index, node in enumerate(nodes)}
 
@@ -80,8 +87,9 @@ class CausalGraph:
 
         set_field = object.__setattr__  # frozen: the fields are set here and never again
         set_field(self, "nodes", nodes)
-        set_field(self, "edges", ordered(read.directed))
+        set_field(self, "edges", ordered(directed))
         set_field(self, "confounded", ordered((a, b) if place[a] < place[b] else (b, a) for a, b in bidirected))
+        set_field(self, "selection", squares)
         set_field(self, "_variables", {node: declared[node] for node in nodes})
 
     # -- variables -----------------------------------------------------------------------------------------------
@@ -176,7 +184,7 @@ class CausalGraph:
         cut = self.select(nodes)
         edges = [(a, b) for a, b in self.edges if b not in cut]
         confounded = [(a, b) for a, b in self.confounded if a not in cut and b not in cut]
-        return CausalGraph(edges, self._variables.values(), confounded)
+        return CausalGraph(edges, self._variables.values(), confounded, self.selection.cut(cut).statements())
 
     def project(self, keep: str | Iterable[str]) -> "CausalGraph":
         """The latent projection on `keep`: the other nodes become hidden, and the dependences through them stay.
@@ -186,7 +194,23 @@ class CausalGraph:
         """
         kept = self.select(keep)
         edges, confounded = latent_projection(self.nodes, self.edges, self.confounded, kept)
-        return CausalGraph(edges, [self._variables[name] for name in kept], confounded)
+        selection = self.selection.project(self.nodes, self.edges, self.confounded, kept)
+        return CausalGraph(edges, [self._variables[name] for name in kept], confounded, selection.statements())
+
+    def with_parts(
+        self,
+        *,
+        edges: Iterable[Pair] | None = None,
+        variables: Iterable[Variable] | None = None,
+        confounded: Iterable[Pair] | None = None,
+    ) -> "CausalGraph":
+        """The same graph, selection nodes included, with some of its parts replaced."""
+        return CausalGraph(
+            self.edges if edges is None else edges,
+            self._variables.values() if variables is None else variables,
+            self.confounded if confounded is None else confounded,
+            self.selection.statements(),
+        )
 
     def networkx(self) -> nx.DiGraph:
         """A copy of the directed edges as a networkx graph; bidirected edges are left out."""
@@ -195,6 +219,10 @@ class CausalGraph:
     def canonical(self) -> nx.DiGraph:
         """A copy as a DAG in which each bidirected edge a <-> b is a node `Latent(a, b)` with two children."""
         return self._canonical.copy()
+
+    def with_selection(self) -> nx.DiGraph:
+        """The canonical DAG with every selection node as a node `Square(name)`."""
+        return self.selection.draw(self.canonical())
 
     # -- separation ----------------------------------------------------------------------------------------------
 
@@ -217,12 +245,13 @@ class CausalGraph:
     def independencies(self) -> tuple[Independence, ...]:
         """The testable content of the graph: an independence for each pair that some set d-separates.
 
-        Each comes with a minimal separating set. Pairs that no set of nodes separates are left out.
+        Each comes with a minimal separating set. Pairs that no set of nodes separates are left out. Where selection nodes
+        decide which units are in the table, the independencies are those among its rows.
 
         >>> [str(independence) for independence in CausalGraph("hurry -> pen -> thickness").independencies()]
         ['thickness ⊥ hurry | pen']
         """
-        return tuple(implied_independencies(self._canonical, self.nodes))
+        return tuple(implied_independencies(self.with_selection(), self.nodes, self.selection.conditions))
 
     # -- reading and writing -------------------------------------------------------------------------------------
 
@@ -232,7 +261,7 @@ class CausalGraph:
             "variables": [variable.to_dict() for variable in self._variables.values()],
             "edges": [list(pair) for pair in self.edges],
             "confounded": [list(pair) for pair in self.confounded],
-        }
+        } | ({"selection": self.selection.statements()} if self.selection else {})
 
     @classmethod
     def from_dict(cls, data: Mapping[str, Any]) -> "CausalGraph":
@@ -254,7 +283,7 @@ class CausalGraph:
         Raises:
             GraphError: The graph is not valid.
         """
-        graph = cls(parts.edges, parts.variables, parts.confounded)
+        graph = cls(parts.edges, parts.variables, parts.confounded, parts.selection)
         return graph.project([name for name in graph if name not in parts.hidden]) if parts.hidden else graph
 
     @classmethod
@@ -268,8 +297,10 @@ class CausalGraph:
           out: a hidden common cause becomes a bidirected edge, a hidden variable between others an edge past it.
         - The attributes `kind`, `unit`, and, as JSON, `labels`, `support` and `image_shape` declare a variable. Other
           attributes, ports and the borders of subgraphs have no causal meaning and are left out.
-        - A repeated edge counts once. Undirected edges, cycles, and nodes `selected` or `adjusted` by DAGitty are
-          errors: what to adjust for belongs to the question, not to the graph.
+        - A node `selected` by DAGitty is a selection node `[name]`: its parents decide which units are in the table. So is a
+          node with the attribute `selection`: an arrow from it leads to a mechanism that differs between populations.
+        - A repeated edge counts once. Undirected edges, cycles, and nodes `adjusted` by DAGitty are errors: what to adjust
+          for belongs to the question, not to the graph.
         - A text has at most 100,000 edges, 10,000 nodes, 1,000 characters a name, and 400,000 (YAML, GML) to 2,000,000
           (JSON) characters.
 
@@ -314,9 +345,10 @@ class CausalGraph:
         return hash(self._content)
 
     @cached_property
-    def _content(self) -> tuple[frozenset, frozenset, frozenset]:
-        spouses = frozenset(frozenset(pair) for pair in self.confounded)
-        return frozenset(self._variables.values()), frozenset(self.edges), spouses
+    def _content(self) -> tuple[frozenset, ...]:
+        spouses = frozenset(frozenset(pair) for pair in (*self.confounded, *self.selection.confounded))
+        edges = frozenset((*self.edges, *self.selection.edges))
+        return frozenset(self._variables.values()), edges, spouses, frozenset(self.selection.squares)
 
     def __str__(self) -> str:
         """The graph as an edge string, which builds it again."""
@@ -328,6 +360,7 @@ class CausalGraph:
             elif not self.parents(node):
                 parts.append(write_name(node))
         parts += [f"{write_name(a)} <-> {write_name(b)}" for a, b in self.confounded]
+        parts += self.selection.statements()
         return "; ".join(parts)
 
     def __repr__(self) -> str:

@@ -18,12 +18,14 @@ class GraphParts(NamedTuple):
         variables: Variables in order of declaration.
         confounded: Pairs with a hidden common cause.
         hidden: Names of nodes that are not observed.
+        selection: Edges from and into selection nodes, as strings.
     """
 
     edges: EdgesLike
     variables: Sequence[Variable] = ()
     confounded: str | Iterable[str | Iterable[str]] = ()
     hidden: frozenset[str] = frozenset()
+    selection: str | Iterable[str] = ()
 
 
 def parts_of(data: Mapping[str, Any]) -> GraphParts:
@@ -32,7 +34,7 @@ def parts_of(data: Mapping[str, Any]) -> GraphParts:
     Raises:
         GraphError: A key is missing or unknown, or a variable is not valid.
     """
-    known = ("variables", "edges", "confounded")
+    known = ("variables", "edges", "confounded", "selection")
     for key in data:
         if key not in known:
             raise GraphError(
@@ -41,4 +43,4 @@ def parts_of(data: Mapping[str, Any]) -> GraphParts:
     if "edges" not in data:
         raise GraphError(f"Expected a graph with the key 'edges'; got only {', '.join(data) or 'nothing'}.")
     variables = [Variable.from_dict(entry) for entry in data.get("variables", ())]
-    return GraphParts(data["edges"], variables, data.get("confounded", ()))
+    return GraphParts(data["edges"], variables, data.get("confounded", ()), selection=data.get("selection", ()))

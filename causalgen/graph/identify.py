@@ -23,6 +23,7 @@ from .instruments import instruments
 from .joint import chosen_joint_set
 from .primal import primal_stages
 from .remedies import CausalQuery, why_not
+from .selection_bias import selection_bias
 
 __all__ = ["identify"]
 
@@ -78,6 +79,8 @@ def identify(
     effect = Probability(y, z, x)
     if insertion_of_actions(graph, y=y, z=x, w=z):
         return Estimand("no effect", *asked, given=z, derivation=derive_no_effect(graph, effect))
+    if graph.selection.sampling:
+        return _from_selected_rows(query, *asked)
     if query.is_plain and (found := _by_criterion(query, *asked)) is not None:
         return found
     way = query.plan()
@@ -144,3 +147,23 @@ def _by_criterion(
         return None
     derivation = derive_front_door(graph, x, y, mediators)
     return Estimand("frontdoor", treatment, outcome, mediators=mediators, derivation=derivation)
+
+
+def _from_selected_rows(
+    query: CausalQuery, treatment: str | tuple[str, ...], outcome: str | tuple[str, ...]
+) -> Estimand:
+    """Adjustment that gives the effect in the whole population although selection nodes decide which units are in the table."""
+    if not query.is_plain:
+        raise NotIdentifiableError(
+            "Expected one treatment and one outcome, and no condition, where selection nodes decide which units are in the "
+            "table; got several. Ask for one at a time."
+        )
+    graph, (x,), (y,) = query.graph, query.treatment, query.outcome
+    bias = selection_bias(graph, treatment=x, outcome=y, observed=query.measured)
+    if bias or bias.adjustment is None:
+        raise NotIdentifiableError(
+            f"Expected rows from which the effect can be identified; got selected ones. {bias.text}"
+        )
+    is_efficient = bias.adjustment == efficient_adjustment_set(graph, x, y, observed=query.measured)
+    choice: Literal["efficient", "minimal"] = "efficient" if is_efficient else "minimal"
+    return Estimand("backdoor", treatment, outcome, adjustment=bias.adjustment, choice=choice)

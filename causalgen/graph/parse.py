@@ -25,18 +25,20 @@ UNICODE_ARROWS = {"→": "->", "←": "<-", "↔": "<->"}
 
 
 class Edges(NamedTuple):
-    """Edges as read: every node in order of appearance, parent-child pairs, bidirected pairs."""
+    """Edges as read: every variable in order of appearance, parent-child pairs, bidirected pairs, selection nodes."""
 
     nodes: tuple[str, ...]
     directed: tuple[Pair, ...]
     bidirected: tuple[Pair, ...]
+    squares: tuple[str, ...] = ()
 
 
 def read_edges(edges: EdgesLike) -> Edges:
     """Read edges in any of the accepted forms.
 
     Statements of a string are separated by `;` or a new line. A statement is a chain of names or `{groups}`
-    joined by `->`, `<-` or `<->`; a name alone is a node without edges. Names with spaces go in double quotes.
+    joined by `->`, `<-` or `<->`; a name alone is a node without edges. Names with spaces go in double quotes. A name in
+    square brackets is a selection node (see `causalgen.graph.selection`).
     The items of a list are pairs (parent, child) or such strings.
 
     Raises:
@@ -78,7 +80,7 @@ def read_confounded(confounded: str | Iterable[str | Iterable[str]]) -> Edges:
             pairs.append(_pair(item, place))
             continue
         found = _read_string(item)
-        if found.directed or not found.bidirected:
+        if found.directed or found.squares or not found.bidirected:
             raise GraphError(f"Expected bidirected edges such as 'a <-> b' as `confounded`; got {item!r}.")
         pairs += found.bidirected
     return _edges([name for pair in pairs for name in pair], (), pairs)
@@ -100,6 +102,7 @@ class _Reader:
     def __init__(self, text: str) -> None:
         self.text = text
         self.position = 0
+        self.squares: list[str] = []
 
     def take(self, pattern: str) -> str | None:
         match = re.compile(f"{SPACE}({pattern})").match(self.text, self.position)
@@ -112,6 +115,15 @@ class _Reader:
         return re.compile(r"[ \t]*\Z").match(self.text, self.position) is not None
 
     def name(self) -> str:
+        if self.take(r"\["):
+            name = self.plain_name()
+            if not self.take(r"\]"):
+                raise self.error("']'")
+            self.squares.append(name)
+            return name
+        return self.plain_name()
+
+    def plain_name(self) -> str:
         name = self.take(NAME)
         if name is None:
             raise self.error("a name")
@@ -165,7 +177,15 @@ def _read_string(text: str) -> Edges:
             raise reader.error("'->', '<-', '<->' or ';'")
     check_count(0, len(set(nodes)))
     check_names(nodes)
-    return _edges(nodes, directed, bidirected)
+    squares = dict.fromkeys(reader.squares)
+    for name in squares:
+        if nodes.count(name) > reader.squares.count(name):
+            raise GraphError(
+                f"Expected '{name}' either as a variable or, in square brackets, as a selection node; got both. Rename one."
+            )
+    return _edges(nodes, directed, bidirected)._replace(
+        nodes=tuple(name for name in dict.fromkeys(nodes) if name not in squares), squares=tuple(squares)
+    )
 
 
 def _read_networkx(graph: nx.Graph) -> Edges:
@@ -192,6 +212,7 @@ def _read_list(items: Iterable[str | Iterable[str]]) -> Edges:
     nodes: list[str] = []
     directed: list[Pair] = []
     bidirected: list[Pair] = []
+    squares: list[str] = []
     for place, item in enumerate(items, start=1):
         if isinstance(item, str):
             found = _read_string(item)
@@ -203,7 +224,8 @@ def _read_list(items: Iterable[str | Iterable[str]]) -> Edges:
         nodes += found.nodes
         directed += found.directed
         bidirected += found.bidirected
-    return _edges(nodes, directed, bidirected)
+        squares += found.squares
+    return _edges(nodes, directed, bidirected)._replace(squares=tuple(dict.fromkeys(squares)))
 
 
 def _pair(item: object, place: int) -> Pair:

@@ -89,7 +89,7 @@ def _decisive_edges(query: CausalQuery) -> Iterator[Pair]:
     graph = query.graph
     for pair in graph.confounded:
         others = [other for other in graph.confounded if other != pair]
-        if _is_identified(replace(query, graph=CausalGraph(graph.edges, graph.variables.values(), others))):
+        if _is_identified(replace(query, graph=graph.with_parts(confounded=others))):
             yield pair
 
 

@@ -20,7 +20,7 @@ import networkx as nx
 
 from .parse import write_name
 
-__all__ = ["Independence", "Latent", "Node", "canonical_dag", "implied_independencies", "minimal_separators"]
+__all__ = ["Independence", "Latent", "Node", "Square", "canonical_dag", "implied_independencies", "minimal_separators"]
 
 
 @dataclass(frozen=True)
@@ -34,7 +34,14 @@ class Latent:
     second: str
 
 
-Node: TypeAlias = str | Latent
+@dataclass(frozen=True)
+class Square:
+    """A selection node of the canonical DAG; see `causalgen.graph.selection`."""
+
+    name: str
+
+
+Node: TypeAlias = str | Latent | Square
 
 
 class Independence(NamedTuple):
@@ -113,6 +120,11 @@ def colliders(dag: nx.DiGraph, path: list[Node]) -> list[Node]:
     return [middle for a, middle, b in triples if dag.has_edge(a, middle) and dag.has_edge(b, middle)]
 
 
+def write_node(node: str | Square) -> str:
+    """A variable as in an edge string, or a selection node in square brackets."""
+    return f"[{write_name(node.name)}]" if isinstance(node, Square) else write_name(node)
+
+
 def write_path(dag: nx.DiGraph, path: list[Node]) -> str:
     """The path as an edge string.
 
@@ -125,14 +137,16 @@ def write_path(dag: nx.DiGraph, path: list[Node]) -> str:
         if isinstance(node, Latent):
             text += " <-> "
         else:
-            text += write_name(node)
+            text += write_node(node)
             if following is not None and not isinstance(following, Latent):
                 text += " -> " if dag.has_edge(node, following) else " <- "
     return text
 
 
-def minimal_separators(dag: nx.DiGraph, x: Node, y: Node, allowed: Iterable[Node]) -> Iterator[frozenset]:
-    """Every minimal subset of `allowed` that d-separates `x` from `y`, lazily, beginning at the side of `x`.
+def minimal_separators(
+    dag: nx.DiGraph, x: Node, y: Node, allowed: Iterable[Node], given: Collection[Node] = ()
+) -> Iterator[frozenset]:
+    """Every minimal subset of `allowed` that with `given` d-separates `x` from `y`, lazily, beginning at the side of `x`.
 
     A minimal d-separator is a minimal vertex cut in the moral graph over the ancestors of x and y (Lauritzen). The
     first cut hugs x; moving one of its nodes to the side of x gives the next ones (Kloks and Kratsch).
@@ -141,7 +155,7 @@ def minimal_separators(dag: nx.DiGraph, x: Node, y: Node, allowed: Iterable[Node
     >>> [sorted(separator) for separator in minimal_separators(dag, "x", "y", ["a", "b"])]
     [['a'], ['b']]
     """
-    moral = _moral_graph_over(dag, x, y, allowed)
+    moral = _moral_graph_over(dag, x, y, allowed, given)
     if moral.has_edge(x, y):
         return
     position = {node: place for place, node in enumerate(dag)}
@@ -158,9 +172,10 @@ def minimal_separators(dag: nx.DiGraph, x: Node, y: Node, allowed: Iterable[Node
         sides += [side | {node} for node in sorted(cut, key=position.__getitem__) if not moral.has_edge(node, y)]
 
 
-def _moral_graph_over(dag: nx.DiGraph, x: Node, y: Node, allowed: Iterable[Node]) -> nx.Graph:
-    """The moral graph over the ancestors of x and y, with every node that is not allowed marginalised out."""
-    moral = nx.moral_graph(dag.subgraph(ancestral_closure(dag, [x, y])))
+def _moral_graph_over(dag: nx.DiGraph, x: Node, y: Node, allowed: Iterable[Node], given: Collection[Node]) -> nx.Graph:
+    """The moral graph over the ancestors of x, y and `given`, which is removed, as others not allowed are marginalised out."""
+    moral = nx.moral_graph(dag.subgraph(ancestral_closure(dag, [x, y, *given])))
+    moral.remove_nodes_from(given)
     for node in set(moral) - {x, y, *allowed}:
         moral.add_edges_from(combinations(list(moral[node]), 2))
         moral.remove_node(node)
@@ -178,13 +193,16 @@ def _component(moral: nx.Graph, node: Node, *, without: Collection[Node]) -> set
     return nx.node_connected_component(nx.restricted_view(moral, without, []), node)
 
 
-def implied_independencies(dag: nx.DiGraph, nodes: Iterable[str]) -> Iterator[Independence]:
+def implied_independencies(
+    dag: nx.DiGraph, nodes: Iterable[str], sampling: Collection[Node] = ()
+) -> Iterator[Independence]:
     """One independence for each pair of `nodes` that some of the others d-separate, with a minimal such set.
 
-    `nodes` in topological order: the later of a pair comes first, separated near its own side.
+    `nodes` in topological order: the later of a pair comes first, separated near its own side. The rows of a table are those
+    that the nodes in `sampling` let through, so every independence holds given them.
     """
     order = list(nodes)
     for y, x in combinations(order, 2):
-        given = next(minimal_separators(dag, x, y, order), None)
+        given = next(minimal_separators(dag, x, y, order, sampling), None)
         if given is not None:
             yield Independence(x, y, tuple(node for node in order if node in given))

@@ -120,7 +120,7 @@ class ImageReaders:
 def with_score(graph: CausalGraph, name: str, image: str) -> CausalGraph:
     """The graph with the score `name` as a child of its image."""
     edges = [*graph.edges, (image, name)]
-    return CausalGraph(edges, [*graph.variables.values(), Variable(name, "continuous")], graph.confounded)
+    return graph.with_parts(edges=edges, variables=[*graph.variables.values(), Variable(name, "continuous")])
 
 
 def find_score(name: str, score: Score, graph: CausalGraph, *, trust_code: bool = False) -> ImageScore:

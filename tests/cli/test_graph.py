@@ -122,3 +122,19 @@ def test_several_treatments_are_identified_together(causalgen: Command, asked: l
         assert words in done.stdout
     record = json.loads(causalgen("graph", "E1 -> L -> E2 -> Y; L <-> Y", *asked, "--outcome", "Y", "--json").stdout)
     assert (record["effect"]["treatment"], record["effect"]["adjustment_sets"]) == (["E1", "E2"], [])
+
+
+def test_selection_nodes_are_answered_with_the_bias_and_what_carries_the_effect_over(causalgen: Command) -> None:
+    edges = "age -> {dose, pain}; dose -> pain; [site] -> age; age -> [clinic]"
+    done = causalgen("graph", edges, "--treatment", "dose", "--outcome", "pain")
+    for words in (
+        "selection nodes: 2",
+        "Unrepresentative sample: ",
+        "P*(pain | do(dose)) = Σ_{age} P*(age) P(pain | dose, age)",
+    ):
+        assert words in done.stdout
+    done = causalgen("graph", edges, "--treatment", "dose", "--outcome", "pain", "--json")
+    found = json.loads(done.stdout)["selection"]
+    assert (found["transport"]["sets"], found["bias"]["open_path"]) == ([["age"]], "[clinic] <- age -> pain")
+    refused = causalgen("graph", "x -> y; [site] -> y", "--treatment", "x", "--outcome", "y")
+    assert "got the path [site] -> y" in refused.stdout

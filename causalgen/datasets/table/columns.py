@@ -65,7 +65,7 @@ class Columns:
         """The graph with every variable as it was read."""
         found = [column.variable for column in (*self.attributes.values(), *self.images.values())]
         if isinstance(graph, CausalGraph):
-            return CausalGraph(graph.edges, found, graph.confounded)
+            return graph.with_parts(variables=found)
         return CausalGraph(graph, found)
 
 

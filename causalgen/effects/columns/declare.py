@@ -161,4 +161,4 @@ def with_proxies(graph: CausalGraph, columns: Sequence[Column], *, image: str) -
     proxies = [column.proxy for column in columns if column.proxy is not None and column.proxy not in graph]
     edges = [*graph.edges, *((image, proxy) for proxy in proxies)]
     variables = [*graph.variables.values(), *(Variable(proxy) for proxy in proxies)]
-    return CausalGraph(edges, variables, confounded=graph.confounded)
+    return graph.with_parts(edges=edges, variables=variables)

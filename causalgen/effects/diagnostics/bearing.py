@@ -89,13 +89,12 @@ def repaired(row: Independence, graph: CausalGraph, edge: str, estimand: Estiman
 
 def _with_edge(row: Independence, graph: CausalGraph) -> Iterator[tuple[str, CausalGraph]]:
     """The graph with each edge that the independence denies, without those that would make a cycle."""
-    variables = list(graph.variables.values())
     for cause, effect in ((row.x, row.y), (row.y, row.x)):
         try:
-            yield f"{cause} -> {effect}", CausalGraph([*graph.edges, (cause, effect)], variables, graph.confounded)
+            yield f"{cause} -> {effect}", graph.with_parts(edges=[*graph.edges, (cause, effect)])
         except GraphError:
             continue
-    yield f"{row.x} <-> {row.y}", CausalGraph(graph.edges, variables, [*graph.confounded, (row.x, row.y)])
+    yield f"{row.x} <-> {row.y}", graph.with_parts(confounded=[*graph.confounded, (row.x, row.y)])
 
 
 def _holds(graph: CausalGraph, estimand: Estimand) -> bool:

@@ -210,7 +210,7 @@ def _explained(
     harmless = [row.independence[:2] for row in rows if row.is_rejected and not row.bears]
     if not harmless:
         return rows
-    drawn = CausalGraph(graph.edges, list(graph.variables.values()), [*graph.confounded, *harmless])
+    drawn = graph.with_parts(confounded=[*graph.confounded, *harmless])
     implied = {frozenset(row[:2]): row for row in drawn.independencies()}
     found = []
     for row in rows:
