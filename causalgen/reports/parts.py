@@ -1,5 +1,6 @@
 """The parts of a page, independent of its format."""
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Literal, NamedTuple
@@ -7,7 +8,7 @@ from typing import Literal, NamedTuple
 from .citations import Citation
 from .folder import Picture, Table
 
-__all__ = ["Formula", "Highlight", "Page", "Part", "Section"]
+__all__ = ["Formula", "Highlight", "Page", "Part", "Section", "Term"]
 
 
 class Formula(NamedTuple):
@@ -35,6 +36,26 @@ class Highlight:
     link: tuple[str, str] | None = None
 
 
+@dataclass(frozen=True)
+class Term:
+    """A term of the glossary.
+
+    Args:
+        term: Its usual form.
+        definition: What it means, in one sentence.
+        forms: Further forms in which pages use it.
+    """
+
+    term: str
+    definition: str
+    forms: tuple[str, ...] = ()
+
+    @property
+    def anchor(self) -> str:
+        """Its place on a page."""
+        return "term-" + re.sub(r"\W+", "-", self.term.lower()).strip("-")
+
+
 @dataclass
 class Part:
     """A part of a section: text, formulas, lists, pictures and tables, in this order.
@@ -55,6 +76,7 @@ class Part:
         tables: Tables.
         links: Pairs of text and address, relative to the page.
         works: Works to cite.
+        terms: Terms with their definitions.
         code: A command or program.
     """
 
@@ -74,6 +96,7 @@ class Part:
     tables: list[Table] = field(default_factory=list)
     links: Sequence[tuple[str, str]] = ()
     works: list[Citation] = field(default_factory=list)
+    terms: Sequence[Term] = ()
     code: str = ""
 
 
@@ -100,6 +123,7 @@ class Page:
         pictures: Figures that show the answer.
         doubts: The most important doubts about the answer, pairs of title and text.
         checked: How many checks raise a concern, and which.
+        names: The user's columns; no term of the glossary is looked for in them.
     """
 
     title: str
@@ -110,3 +134,4 @@ class Page:
     pictures: Sequence[Picture] = ()
     doubts: Sequence[tuple[str, str]] = ()
     checked: str = ""
+    names: Sequence[str] = ()

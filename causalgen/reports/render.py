@@ -1,6 +1,7 @@
 """Rendering of a page: one template for each format, which escapes every text that it shows."""
 
 from collections.abc import Callable
+from dataclasses import replace
 from functools import cache
 from pathlib import Path
 from typing import Any, Literal, TypeAlias
@@ -11,8 +12,9 @@ from markupsafe import Markup, escape
 from .._version import __version__
 from ..errors import ReportError
 from .escapes import breakable, code, escape_latex, escape_markdown, in_formula, subscripts
+from .glossary import Glossary, terms_of
 from .latex_characters import declarations
-from .parts import Page
+from .parts import Page, Part, Section
 
 __all__ = ["Format", "fill", "render"]
 
@@ -35,12 +37,15 @@ CHARACTERS = "%characters%"
 
 
 def render(page: Page, form: Format) -> str:
-    """The page in a format.
+    """The page in a format, with the terms that occur on it explained at its end.
 
     Raises:
         ReportError: The page lacks a part that the template shows.
     """
-    text = fill(PAGES[form], form, page=page, version=__version__)
+    terms = terms_of(page)
+    if terms:
+        page = replace(page, sections=[*page.sections, Section("glossary", "Glossary", [Part(terms=terms)])])
+    text = fill(PAGES[form], form, page=page, glossary=Glossary(terms, page.names), version=__version__)
     return text.replace(CHARACTERS, declarations(text)) if form == "latex" else text
 
 

@@ -30,5 +30,13 @@ def write_report(folder: str | Path, content: ReportContent) -> Path:
     """
     run = ReportFolder(folder)
     shown = sections(content, run)
-    page = Page(content.name, content.question, shown, content.highlights, run_answer(content), lead_pictures(shown))
+    page = Page(
+        content.name,
+        content.question,
+        shown,
+        content.highlights,
+        run_answer(content),
+        lead_pictures(shown),
+        names=content.graph.nodes,
+    )
     return run.write("report.html", render(page, "html").encode())

@@ -8,6 +8,7 @@ import re
 from collections.abc import Callable
 
 from command_line import command_line
+from glossary_page import glossary
 from rooms import room, top_level
 from sphinx.application import Sphinx
 from sphinx.environment import BuildEnvironment
@@ -17,6 +18,7 @@ __all__ = ["GENERATORS", "fill", "setup"]
 
 GENERATORS: dict[str, Callable[..., str]] = {
     "command-line": command_line,
+    "glossary": glossary,
     "measurement-words": measurement_words,
     "mechanism-words": mechanism_words,
     "method-words": method_words,

@@ -16,7 +16,7 @@ from causalgen.reports.style import number
 from .halves import GRAPH, SIZE, model, probability, units
 
 HOSTILE = "<i>bright</i> & 50 %"
-SECTIONS = ["changes", "subgroups", "movers", "trust", "assumptions", "provenance", "methods"]
+SECTIONS = ["changes", "subgroups", "movers", "trust", "assumptions", "provenance", "methods", "glossary"]
 
 
 @pytest.fixture(scope="module")

@@ -41,6 +41,7 @@ SECTIONS = [
     "assumptions",
     "run",
     "methods",
+    "glossary",
 ]
 
 
@@ -51,13 +52,14 @@ def page(run: Path) -> Page:
 
 def test_every_section_is_there_and_tags_are_balanced(page: Page) -> None:
     assert [a["id"] for a in page.all("section") if "id" in a] == SECTIONS
-    assert [a["href"] for a in page.all("a")][: len(SECTIONS)] == [f"#{key}" for key in SECTIONS]
+    links = [a["href"] for a in page.all("a") if a.get("class") != "term"]
+    assert links[: len(SECTIONS)] == [f"#{key}" for key in SECTIONS]
     assert page.open == []
 
 
 def test_absent_parts_have_no_section(bare: ReportContent, tmp_path: Path) -> None:
     page = Page(write_report(tmp_path, bare))
-    assert [a["id"] for a in page.all("section") if "id" in a] == ["graph", "assumptions", "methods"]
+    assert [a["id"] for a in page.all("section") if "id" in a] == ["graph", "assumptions", "methods", "glossary"]
     assert [a for a in page.all("section") if a.get("class") == "answer"] == []
     assert sorted(path.name for path in tmp_path.rglob("*.*")) == ["graph.png", "report.html"]
 

@@ -10,6 +10,7 @@ import pandas as pd
 
 from ...errors import DataError
 from ...spreadsheets import neutral
+from ..glossary import terms_of
 from ..parts import Page, Section
 from ..render import fill
 from .findings import EffectFindings
@@ -49,6 +50,7 @@ def notebook(findings: EffectFindings, page: Page) -> str:
         texts={neutral(name): "str" for name, column in used_rows(findings).items() if _is_text(column)},
         estimate=_estimate(findings),
         examine=_examine(findings),
+        terms=terms_of(page),
     )
     make = {"markdown": new_markdown_cell, "code": new_code_cell}
     _, *parts = CELL.split(text)

@@ -74,6 +74,7 @@ def write_effect_report(
         sentences=[text for text in (answer_sentence(report), report.recommended, comparison_sentence(report)) if text],
         doubts=leading_doubts(findings),
         checked=counted_concerns(findings),
+        names=[variable.name for variable in report.variables],
         pictures=_leading(sections),
     )
     written: dict[str, Path] = {
