@@ -35,11 +35,12 @@ def effects(
     ],
     outcome: Outcome,
     contrast: Annotated[
-        tuple[str, str],
+        tuple[str, str] | None,
         typer.Option(
-            help="Two values: the effect is of the second against the first. Of several columns '0,0' '1,1', in their order."
+            help="Two values: the effect is of the second against the first. Of several columns '0,0' '1,1', in their order.",
+            show_default="the two labels of a binary treatment",
         ),
-    ],
+    ] = None,
     methods: Annotated[
         str | None, typer.Option(help="Estimators, such as 'doubly robust, linear adjustment'.", show_default="all")
     ] = None,
@@ -124,7 +125,7 @@ def effects(
         asked = treatments(treatment, assumed)
         for name in (*asked, outcome):
             assumed.require(name)
-        given_sides = sides(contrast, asked)
+        given_sides = None if contrast is None else sides(contrast, asked)
         rows = table_of(table, assumed)
         from ..datasets.declared import declare_kinds
         from ..effects import estimate_effect
@@ -147,7 +148,7 @@ def effects(
         given["adjustment"] = None if adjustment is None else names(adjustment)
         arguments |= {} if missing == "drop" else {"missing": missing}
         arguments |= {"population": population} | {name: value for name, value in given.items() if value is not None}
-        sides_given = (given_sides[0], given_sides[1]) if len(asked) > 1 else contrast
+        sides_given = (given_sides[0], given_sides[1]) if given_sides and len(asked) > 1 else contrast
         further = FurtherQuestions(
             cuts(by or (), assumed.nodes),
             None if curve is None else doses(curve),

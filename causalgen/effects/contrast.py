@@ -13,11 +13,13 @@ __all__ = ["as_declared", "read_contrast"]
 
 
 def read_contrast(treatment: Variable, contrast: Any) -> tuple[tuple[Any, Any], float, float]:
-    """The contrast as labels or floats, and as numbers."""
+    """The contrast as labels or floats, and as numbers; None compares the two labels of a binary treatment."""
+    if contrast is None and treatment.kind == "binary":
+        contrast = treatment.labels
     if not isinstance(contrast, (tuple, list)) or len(contrast) != 2:
         raise DataError(
             f"Expected contrast=(a, b), which compares do({treatment.name}=b) with do({treatment.name}=a); "
-            f"got {contrast!r}."
+            f"got {contrast!r}. Only a treatment with two labels may leave it out."
         )
     shown = (as_declared(treatment, contrast[0]), as_declared(treatment, contrast[1]))
     control, treated = map(treatment.encode, shown) if treatment.is_discrete else shown

@@ -64,7 +64,8 @@ def estimate_effect(
         treatment: A binary, categorical, ordinal or continuous variable; or several, such as ("drug", "dose"), whose
             joint effect one adjustment set must identify.
         outcome: A binary or continuous variable.
-        contrast: (a, b), labels or natural units; of several treatments ((a1, a2), (b1, b2)).
+        contrast: (a, b), labels or natural units; of several treatments ((a1, a2), (b1, b2)). None compares the two
+            labels of a binary treatment, in their order.
         methods: Keys of `causalgen.effects.estimators.methods.METHODS`, such as "doubly robust",
             "dowhy:propensity_score_weighting" or "econml:dml.LinearDML"; None for the defaults.
         population: Population that the effect averages over: "whole" or "ATE" (all rows), "overlap" or "ATO" (rows weighted

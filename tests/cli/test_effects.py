@@ -53,6 +53,16 @@ def test_formats_and_doubt_are_options(causalgen: Command, trial: Path, tmp_path
     assert sorted(path.name for path in tmp_path.iterdir()) == ["effect.md", "figures", "tables"]
 
 
+def test_a_treatment_of_two_labels_needs_no_contrast(causalgen: Command, trial: Path) -> None:
+    plain = causalgen("effects", trial, *ASKED[:-3], *QUICK, "--no-doubt")
+    assert plain.exit_code == 0, plain.stderr
+    assert plain.stdout == causalgen("effects", trial, *ASKED, *QUICK, "--no-doubt").stdout
+    dose = ["--graph", "age -> {dose, health}; dose -> health", "--treatment", "dose", "--outcome", "health"]
+    refused = causalgen("effects", trial, *dose, *QUICK)
+    assert refused.exit_code == 2
+    assert "Expected contrast=(a, b)" in " ".join(refused.stderr.split())
+
+
 def test_numbers_of_a_contrast_are_numbers(causalgen: Command, trial: Path) -> None:
     graph = ["--graph", "age -> {dose, health}; dose -> health", "--treatment", "dose", "--outcome", "health"]
     done = causalgen("effects", trial, *graph, "--contrast", "-1", "0.5", *QUICK, "--no-doubt")

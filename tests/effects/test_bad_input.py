@@ -148,7 +148,7 @@ def test_a_false_instrument_is_refused_with_its_path() -> None:
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        ({"contrast": None}, r"Expected contrast=\(a, b\)"),
+        ({"contrast": (0,)}, r"Expected contrast=\(a, b\)"),
         ({"population": "treatd"}, "Expected population among whole.*Did you mean 'treated'"),
         ({"interval": "boot"}, "Expected interval among analytic, bootstrap; got 'boot'"),
         ({"interval": "bootstrap", "resamples": 3}, "at least 100 resamples"),
