@@ -333,16 +333,19 @@ def test_estimands_of_other_kinds_are_written(report: EffectReport, tmp_path: Pa
 def test_plots_mark_what_they_speak_of(doubt: Diagnostics) -> None:
     assert doubt.sensitivity is not None
     assert doubt.balance is not None
-    axes = plot_sensitivity(doubt.sensitivity, unit="$").axes[0]
-    words = [text.get_text() for text in axes.texts]
-    assert any("as strong as a_ge|x" in text for text in words)
-    assert any(text.startswith("estimate") for text in words)
+    drawn = plot_sensitivity(doubt.sensitivity, unit="$")
+    assert "a_ge|x" in [text.get_text() for text in drawn.axes[0].texts]
+    words = [text.get_text() for text in drawn.legends[0].get_texts()]
+    assert [words[0][:22], *words[2:]] == ["no hidden confounder: ", "estimate is 0", "95% interval reaches 0"]
     love = plot_balance(doubt.balance).axes[0]
     assert [label.get_text() for label in love.get_yticklabels()] == ["a_ge|x"]
     long = replace(doubt.balance, rows=tuple(replace(row, covariate="haemoglobin " * 9) for row in doubt.balance.rows))
-    assert [len(label.get_text()) for label in plot_balance(long).axes[0].get_yticklabels()] == [26]
+    assert [len(label.get_text()) for label in plot_balance(long).axes[0].get_yticklabels()] == [44]
     before, after = (abs(line.get_xdata()[0]) for line in love.lines if line.get_marker() == "o")
     assert after < 0.1 < before
+    loose = tuple(replace(row, covariate=f"c{place}", after=0.5) for place in range(25) for row in doubt.balance.rows)
+    names = plot_balance(replace(doubt.balance, rows=loose)).axes[0].get_yticklabels()
+    assert [name.get_weight() for name in names] == ["bold"] * 25  # all there, and out of balance
     up, down = (plot_overlap(doubt.balance).axes[0].containers[i] for i in (1, 0))
     assert sum(bar.get_height() for bar in up) == pytest.approx(1)
     assert sum(bar.get_height() for bar in down) == pytest.approx(-1)

@@ -1,13 +1,15 @@
 """Plots of sensitivity to hidden confounding, and of overlap and balance."""
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator, PercentFormatter
+from numpy.typing import NDArray
+from scipy.stats import t as student
 
-from ..style import ACCENT, BLUE, INK, MUTED, blank_figure, number, plain, shortened, styled
+from ..style import ACCENT, BLUE, INK, MUTED, PALE, blank_figure, number, plain, shortened, styled
 
 if TYPE_CHECKING:
     from ...effects.diagnostics.balance import Balance, BalanceRow
@@ -15,39 +17,66 @@ if TYPE_CHECKING:
 
 __all__ = ["plot_balance", "plot_overlap", "plot_sensitivity"]
 
-MOST_NAMED = 4
-MOST_COVARIATES = 24
+Array: TypeAlias = NDArray[np.float64]
+
+SQUARE_ROOT = (lambda share: np.sqrt(np.maximum(share, 0)), np.square)
+"""A scale that spreads small shares, where most covariates are."""
+TICKS = (0, 0.01, 0.05, 0.1, 0.2, 0.3, 0.4, 0.6, 0.8)
+MOST_NAMED = 6
+MOST_COVARIATES = 40
 BALANCED = 0.1
 LETTERS = 26
 """Longest name inside a plot, in letters."""
+NAME = 44
+"""Longest name of a row of the love plot, in letters."""
 
 
 @styled
 def plot_sensitivity(sensitivity: "Robustness", *, unit: str = "") -> Figure:
     """Contours of the linear estimate after adjusting for a hidden confounder, over its partial R2.
 
-    Each observed covariate marks the place of a confounder as strong as it; beyond the contour 0 the estimate has lost
-    its sign.
+    Each observed covariate marks the place of a confounder as strong as it. Beyond the dashed line the interval holds 0,
+    and in the shaded region the estimate has lost its sign.
     """
     grid = sensitivity.contour()
     side = int(np.sqrt(len(grid)))
-    x, y, z = (grid[name].to_numpy().reshape(side, side) for name in ("r2_treatment", "r2_outcome", "estimate"))
-    figure = blank_figure(3.7, 3.4)
+    x, y, z, t = (grid[name].to_numpy().reshape(side, side) for name in ("r2_treatment", "r2_outcome", "estimate", "t"))
+    figure = blank_figure(5.0, 4.2)
     axes = figure.subplots()
-    steps = [level for level in MaxNLocator(8).tick_values(np.nanmin(z), np.nanmax(z)) if level]
-    lines = axes.contour(x, y, z, levels=steps, colors=MUTED, linewidths=0.8)
-    axes.clabel(lines, fmt=number, fontsize=7)
-    if np.nanmin(z) < 0 < np.nanmax(z):
-        zero = axes.contour(x, y, z, levels=[0.0], colors=ACCENT, linewidths=1.8)
-        axes.clabel(zero, fmt=lambda _: "no effect left", fontsize=7)
-    axes.plot(0, 0, "o", color=INK, markersize=6, clip_on=False)
+    axes.set_xscale("function", functions=SQUARE_ROOT)
+    axes.set_yscale("function", functions=SQUARE_ROOT)
+    steps = [level for level in MaxNLocator(7).tick_values(np.nanmin(z), np.nanmax(z)) if level]
+    lines = axes.contour(x, y, z, levels=steps, colors=PALE, linewidths=0.9, linestyles="solid")
+    axes.clabel(lines, fmt=number, fontsize=7, colors=MUTED)
+    sign = np.sign(sensitivity.effect) or 1.0
+    critical = float(student.ppf(0.5 + sensitivity.level / 2, sensitivity.df - 1))
     shown = f"{number(sensitivity.effect)} {shortened(unit, LETTERS)}".strip()
-    axes.annotate(plain(f"estimate {shown}"), (0, 0), (7, 5), textcoords="offset points", fontsize=7.5, weight="bold")
-    _draw_benchmarks(axes, sensitivity, limit=float(x.max()))
+    axes.plot(
+        0, 0, "o", color=INK, markersize=6, clip_on=False, zorder=5, label=plain(f"no hidden confounder: {shown}")
+    )
+    axes.plot([], [], "o", color=BLUE, markersize=5, label="as strong as this covariate")
+    for height, line, name in (
+        (z, "solid", "estimate is 0"),
+        (t, (0, (4, 2)), f"{sensitivity.level:.0%} interval reaches 0"),
+    ):
+        _draw_limit(axes, (x, y, sign * height - (critical if height is t else 0.0)), name, line)
+    axes.contourf(x, y, np.nan_to_num(sign * z, nan=np.inf), levels=[-np.inf, 0], colors=[ACCENT], alpha=0.08)
+    limit = float(x.max())
+    _draw_benchmarks(axes, sensitivity, limit)
     for axis, what in ((axes.xaxis, "treatment"), (axes.yaxis, "outcome")):
-        axis.set_major_formatter(PercentFormatter(1, symbol=""))
+        axis.set_ticks([tick for tick in TICKS if tick <= limit])
+        axis.set_major_formatter(PercentFormatter(1, decimals=0, symbol=""))
         axis.set_label_text(f"confounder explains of the {what} [%]")
+    figure.legend(loc="outside upper center", ncols=2, columnspacing=1.2, handletextpad=0.5)
     return figure
+
+
+def _draw_limit(axes: Axes, grid: tuple[Array, Array, Array], name: str, line: Any) -> None:
+    """A line where the third array of the grid is 0, with a row of the legend if it lies within the axes."""
+    if np.nanmin(grid[2]) < 0 < np.nanmax(grid[2]):
+        width = 1.8 if line == "solid" else 1.1
+        axes.contour(*grid, levels=[0.0], colors=ACCENT, linewidths=width, linestyles=[line])
+        axes.plot([], [], color=ACCENT, linewidth=width, linestyle=line, label=name)
 
 
 def _draw_benchmarks(axes: Axes, sensitivity: "Robustness", limit: float) -> None:
@@ -62,61 +91,75 @@ def _draw_benchmarks(axes: Axes, sensitivity: "Robustness", limit: float) -> Non
         if place >= MOST_NAMED and not together:
             continue
         beyond = " (beyond)" if max(row.r2_treatment, row.r2_outcome) > limit else ""
-        name = plain(f"as strong as {shortened(row.covariate, LETTERS)}{beyond}")
-        right = x > 0.6 * limit
+        name = (
+            f"as strong as {shortened(row.covariate, LETTERS)}{beyond}"
+            if together
+            else shortened(row.covariate, LETTERS)
+        )
+        left, height = labels.place(len(name), np.sqrt(x / limit), np.sqrt(y / limit))
         axes.annotate(
-            name,
+            plain(name),
             (x, y),
-            (x / limit + (-0.02 if right else 0.02), labels.height(len(name), x / limit, y / limit, right=right)),
+            (left, height),
             textcoords="axes fraction",
             va="center",
             fontsize=7.5,
             color=BLUE,
-            ha="right" if right else "left",
             bbox={"facecolor": "white", "edgecolor": "none", "pad": 0.8, "alpha": 0.8},
+            arrowprops={"arrowstyle": "-", "color": BLUE, "linewidth": 0.5, "shrinkA": 0, "shrinkB": 3},
+            zorder=6,
         )
 
 
 class _Labels:
-    """Finds heights at which labels do not overlap, in fractions of the axes."""
+    """Finds places at which labels neither overlap nor leave the axes, in fractions of the axes."""
 
-    LETTER, LINE = 0.021, 0.055
+    LETTER, LINE, GAP = 0.0165, 0.052, 0.03
 
     def __init__(self) -> None:
-        self._taken = [(0.0, 0.4, 0.03)]  # the estimate's own label
+        self._taken: list[tuple[float, float, float]] = []
 
-    def height(self, letters: int, x: float, y: float, *, right: bool) -> float:
-        """The free height nearest to `y`."""
+    def place(self, letters: int, x: float, y: float) -> tuple[float, float]:
+        """Left end and height of a label for a point: right of it if there is room, at the free height nearest to it."""
         width = letters * self.LETTER
-        left, end = (x - width, x) if right else (x, x + width)
+        left = x + self.GAP if x + self.GAP + width <= 1 else max(0.0, min(x - self.GAP, 1.0) - width)
         heights = sorted(np.arange(0.03, 1.0, self.LINE / 2), key=lambda height: abs(height - y))
         free = (
             height
             for height in heights
-            if not any(left < b and a < end and abs(height - at) < self.LINE for a, b, at in self._taken)
+            if not any(left < b and a < left + width and abs(height - at) < self.LINE for a, b, at in self._taken)
         )
         chosen = float(next(free, y))
-        self._taken.append((left, end, chosen))
-        return chosen
+        self._taken.append((left, left + width, chosen))
+        return left, chosen
 
 
 @styled
 def plot_balance(balance: "Balance") -> Figure:
-    """Love plot: imbalance of each covariate before and after adjustment."""
+    """Love plot: imbalance of each covariate before and after adjustment, and the limit that chance alone may reach.
+
+    The region up to 0.1 is shaded; a tick marks a higher limit. Names of covariates out of balance stand out.
+    """
     rows = shown_rows(balance)
-    figure = blank_figure(3.7, 0.21 * len(rows) + 1.15)
+    names = [shortened(row.covariate, NAME) for row in rows]
+    figure = blank_figure(3.4 + 0.065 * max(map(len, names), default=0), 0.21 * len(rows) + 1.15)
     axes = figure.subplots()
     places = -np.arange(len(rows), dtype=float)
     before, after = (np.abs([getattr(row, name) for row in rows]) for name in ("before", "after"))
-    axes.axvline(BALANCED, color=MUTED, linewidth=0.9, linestyle=(0, (4, 3)), zorder=0)
+    axes.axvspan(0, BALANCED, color=PALE, alpha=0.45, linewidth=0, zorder=0)
     axes.hlines(places, np.minimum(before, after), np.maximum(before, after), color=MUTED, linewidth=0.8, zorder=1)
     axes.plot(before, places, "o", color=ACCENT, markerfacecolor="white", markersize=5.5, label="before")
     axes.plot(after, places, "o", color=BLUE, markersize=5.5, label="after adjustment")
-    axes.set_yticks(places, [plain(shortened(row.covariate, LETTERS)) for row in rows])
+    higher = [(row.limit, place) for row, place in zip(rows, places, strict=True) if row.limit > BALANCED]
+    if higher:
+        axes.plot(*zip(*higher, strict=True), "|", color=INK, markersize=9, label="limit by chance")
+    axes.set_yticks(places, [plain(name) for name in names])
+    for label, row in zip(axes.get_yticklabels(), rows, strict=True):
+        label.set(color=ACCENT if row.unbalanced else INK, weight="bold" if row.unbalanced else "normal")
     axes.set(xlim=(-0.01, None), ylim=(-len(rows) + 0.4, 0.6))
     axes.set_xlabel(f"absolute {balance.kind}", loc="right")  # long names leave the axes narrower than this label
     axes.tick_params(axis="y", length=0)
-    axes.legend(loc="lower center", bbox_to_anchor=(0.5, 1.0), ncols=2)
+    figure.legend(loc="outside upper center", ncols=3, columnspacing=1.2, handletextpad=0.3)
     return figure
 
 

@@ -176,7 +176,8 @@ class SectionMaker:
             "Contours of the linear estimate after adjusting for a hidden confounder, over its partial R2 with "
             "treatment and outcome.",
             "The linear estimate after adjusting for a hidden confounder, by what it explains of treatment and "
-            "outcome beyond the covariates. Points: confounders as strong as observed covariates.",
+            "outcome beyond the covariates. Points: confounders as strong as observed covariates. In the shaded region the "
+            "estimate would lose its sign.",
         )
         self.file(sensitivity.contour(), "contour")
         text = sensitivity.reading
@@ -219,7 +220,10 @@ class SectionMaker:
             parts[0].pictures.append(self.picture(plot_overlap(balance), "overlap", alt, caption))
         if balance.rows:
             alt = f"Love plot: {balance.kind} of every covariate, before and after adjustment."
-            caption = f"Love plot; the dashed line is the usual limit of 0.1 for the {balance.kind}."
+            caption = (
+                f"Love plot; the shaded region is the usual limit of 0.1 for the {balance.kind}, and ticks are the limits that "
+                "chance alone may reach in so few rows."
+            )
             parts[0].pictures.append(self.picture(plot_balance(balance), "balance", alt, caption))
             table = balance_table(balance, self.file(balance.to_frame(), "balance"))
             parts.append(Part(fold="The love plot in numbers", tables=[table]))
