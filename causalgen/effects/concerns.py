@@ -14,13 +14,16 @@ __all__ = ["ORDER", "Check", "Subject", "concerns_of", "headline", "ranked", "re
 Subject = Literal["estimate", "comparison", "images"]
 """What a check is about: the estimate, a number that it is compared with, or what is read on images."""
 
-Kind = Literal["truth", "negative control", "independence", "overlap", "methods", "refuter", "balance", "warning"]
+Kind = Literal[
+    "truth", "negative control", "independence", "overlap", "form", "methods", "refuter", "balance", "warning"
+]
 
 ORDER: tuple[Kind, ...] = (
     "truth",  # the estimate is known to be wrong
     "negative control",  # something hidden, or a wrong graph, acts on the compared groups
     "independence",  # the graph is wrong where the identification rests on it
     "overlap",  # or a weak instrument, or no finite interval: the data hold too little, whatever the graph
+    "form",  # flexible models move the estimate
     "methods",  # they disagree: one of them is wrong, and may be the recommended one
     "refuter",  # a method fails on data with a known answer
     "balance",  # the doubly robust estimate corrects what the weights leave

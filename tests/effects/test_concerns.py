@@ -45,6 +45,20 @@ def drawn(
     return pd.DataFrame({"z": z, "w": w, "t": t, "y": y, "c": 0.5 * z + hidden * h + random.normal(size=ROWS)})
 
 
+def mediated(random: np.random.Generator) -> pd.DataFrame:
+    """m is a mediator, and `other` another cause of it."""
+    table, other = drawn(random), random.normal(size=ROWS)
+    m = 0.8 * table.t + other + 0.7 * random.normal(size=ROWS)
+    return table.assign(other=other, m=m, y=table.y + m)
+
+
+def waved(random: np.random.Generator) -> pd.DataFrame:
+    """z confounds as a wave, of which a straight line sees nothing."""
+    z = random.uniform(-3, 3, size=ROWS)
+    t = (random.random(ROWS) < 1 / (1 + np.exp(-np.cos(np.pi * z)))).astype(float)
+    return pd.DataFrame({"z": z, "t": t, "y": t + 1.5 * np.cos(np.pi * z) + random.normal(size=ROWS)})
+
+
 def with_holes(random: np.random.Generator) -> pd.DataFrame:
     table = drawn(random)
     table.loc[random.choice(ROWS, 40, replace=False), "z"] = np.nan
@@ -102,6 +116,12 @@ CASES = {
         ("1 concern among", "the data reject that"),
         edges="z -> {t, y, c}; w -> t; t -> y",
     ),
+    "wrong arrow": Case(
+        mediated, ("1 concern among", "t acts on m"), edges="z -> {t, y}; other -> m; m -> {t, y}; t -> y"
+    ),
+    "wave, straight line": Case(
+        waved, ("1 concern among", "flexible models move linear adjustment"), edges="z -> {t, y}; t -> y"
+    ),
     "clean, dependent covariates": Case(lambda random: drawn(random).assign(w=lambda table: table.w + table.z)),
     "weak instrument": Case(
         lambda random: instrumented(random, 0.03),
@@ -118,7 +138,9 @@ def test_a_missing_edge_says_what_it_would_change() -> None:
     _, _, report, doubt = asked("missing edge")
     (row,) = [row for row in doubt.independencies.rejected if row.bears]
     assert set(row.breaking) == {"w -> y", "y <-> w"}
-    value = float(re.search(rf"adjusting for .*w.* gives (\S+) instead of {report.estimate.value:.4g}", row.reading)[1])  # type: ignore[index]
+    value = float(
+        re.search(rf"adjusting for .*w.*, the estimate is (\S+) instead of {report.estimate.value:.4g}", row.reading)[1]
+    )  # type: ignore[index]
     assert abs(value - 1) < abs(report.estimate.value - 1)
 
 

@@ -181,4 +181,4 @@ def test_an_estimate_that_the_table_cannot_make_again_is_a_remark() -> None:
     graph = CausalGraph("z -> {t, y}; w -> t -> y")
     report = estimate_effect(graph, table, treatment="t", outcome="y", contrast=(0, 1), refute=False)
     found = examine(graph, table, report).independencies.rejected
-    assert ["this table does not allow" in row.consequence for row in found] == [True]
+    assert ["this table does not allow it" in row.consequence for row in found] == [True]

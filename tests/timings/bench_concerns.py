@@ -1,24 +1,45 @@
-"""How often an effect's checks raise a concern: on clean tables, and on tables with a planted violation.
+"""How often an effect's checks raise a concern: on clean tables, and on tables with one planted violation.
 
-    python tests/timings/bench_concerns.py [TABLES] [KIND ...]
+    python tests/timings/bench_concerns.py TABLES [KIND ...] [--first N] [--jobs J] [--save FILE] [--no-refute]
+    python tests/timings/bench_concerns.py --read FILE
 
-Prints, for each kind of table, the share with any concern, the share whose first concern is the planted one, coverage,
-refusals, and how often each check raised a concern. Kinds: clean, hidden, arrow, collider, overlap, form.
+Prints for each kind the share of tables with any concern, with the planted one first, coverage (refusals are misses), and
+how often each check and each refuter spoke. Table N of a kind is the same in every run, so a long run can be made in
+chunks: `--first` is the number of the first table, and `--save` adds a line for each table to a file for `--read`.
+
+Every table has 500 to 5,000 rows, 3 to 25 covariates of three kinds, a curve and an interaction in the outcome, an effect
+that differs between rows and, except for `overlap`, propensities between 5 % and 95 % for nearly all rows. The kinds:
+
+clean     The graph is right, and nothing is hidden.
+hidden    A hidden cause of treatment and outcome, and a negative-control outcome that it moves too. Without a negative
+          control (or an instrument, or a second source) nothing in a table can show a hidden cause.
+arrow     A mediator is drawn as a cause of the treatment. Another cause of it, which the graph names, tells: it is
+          independent of the treatment until the mediator is held equal. Without such a variable both graphs imply the
+          same independencies, and no data tell them apart.
+collider  An effect of treatment and outcome is drawn as a cause of both. A cause of the treatment alone tells: it is tied
+          to the collider. Without such a variable no data tell.
+overlap   The covariates all but decide the treatment.
+form      The analyst asks for linear adjustment alone, and a confounder acts on treatment and outcome as a wave.
+wave      The same wave, with the methods that run by default: whether anything is wrong depends on their models.
 """
 
-import sys
+import argparse
+import json
 import time
 import warnings
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
+from joblib import Parallel, delayed
 
 from causalgen.effects import estimate_effect
 from causalgen.effects.diagnostics import examine
-from causalgen.errors import DataError
+from causalgen.errors import CausalgenError
 from causalgen.graph import CausalGraph
 
 Rng = np.random.Generator
@@ -32,9 +53,10 @@ class Table:
     Attributes:
         graph: The graph that the analyst assumes.
         columns: What the generator drew.
-        effect: The true average effect of do(t=1) against do(t=0).
+        effect: The true average effect of do(t=treated) against do(t=control).
         controls: Negative-control outcomes.
         wanted: Words of the concern that names the violation; any of them.
+        methods: The methods that the analyst asks for; None for the defaults.
     """
 
     graph: str
@@ -42,6 +64,45 @@ class Table:
     effect: float
     controls: tuple[str, ...] = ()
     wanted: tuple[str, ...] = ()
+    methods: tuple[str, ...] | None = None
+
+
+class World:
+    """Covariates, the log odds of the treatment and the outcome under both values, before any column is written.
+
+    Args:
+        rng: Source of every draw.
+        strength: Deviation of the log odds that the covariates give.
+    """
+
+    def __init__(self, rng: Rng, strength: float = 0.8) -> None:
+        self.rng = rng
+        self.rows, count = int(np.exp(rng.uniform(np.log(500), np.log(5000)))), int(rng.integers(3, 26))
+        edges, self.columns = covariates(rng, self.rows, count)
+        shown = np.stack([standard(column) for column in self.columns.values()])
+        used = rng.random(count) < 4 / count
+        used[rng.integers(count)] = True
+        weights = rng.normal(size=count) * used
+        self.odds = strength * standard(weights @ shown)
+        causes = weights + rng.normal(size=count) * (rng.random(count) < 0.5)
+        bend = 0.4 * shown[0] ** 2 + 0.3 * shown[0] * shown[1]
+        self.base = standard(causes @ shown) + bend
+        self.change = rng.normal() + 0.3 * shown[0]
+        names = ", ".join(self.columns)
+        self.graph = f"{edges}; {{{names}}} -> {{t, y}}; t -> y"
+
+    def treated(self) -> np.ndarray:
+        """Draw who is treated."""
+        return self.rng.random(self.rows) < sigmoid(self.odds)
+
+    def noise(self, scale: float = 1.0) -> np.ndarray:
+        """Independent normal draws."""
+        return scale * self.rng.normal(size=self.rows)
+
+    def table(self, t: np.ndarray, y: np.ndarray, *, graph: str = "", effect: float = 0.0, **more: Any) -> Table:
+        """The columns with treatment and outcome, the graph with more edges, the effect with another path's."""
+        columns = self.columns | {"t": np.where(t, "treated", "control"), "y": y}
+        return Table(f"{self.graph}; {graph}", columns, float(self.change.mean()) + effect, **more)
 
 
 def covariates(rng: Rng, rows: int, count: int) -> tuple[str, Columns]:
@@ -63,112 +124,145 @@ def covariates(rng: Rng, rows: int, count: int) -> tuple[str, Columns]:
     return "; ".join(edges), columns
 
 
-def clean(rng: Rng, strength: float = 1.0) -> Table:
-    """The graph is right, overlap is good, and nothing is hidden."""
-    rows, count = int(np.exp(rng.uniform(np.log(500), np.log(5000)))), int(rng.integers(3, 26))
-    edges, columns = covariates(rng, rows, count)
-    shown = np.stack([standard(column) for column in columns.values()])
-    used = rng.random(count) < min(1.0, 4 / count)
-    weights = rng.normal(size=count) * used
-    index = strength * weights @ shown / max(1.0, np.linalg.norm(weights))
-    t = rng.random(rows) < sigmoid(index)
-    causes = weights + rng.normal(size=count) * (rng.random(count) < 0.5)
-    effect = rng.normal()
-    bend = 0.4 * shown[0] ** 2 + 0.3 * shown[0] * shown[1]
-    base = causes @ shown / max(1.0, np.linalg.norm(causes)) + bend
-    change = effect + 0.3 * shown[0]
-    columns |= {"t": np.where(t, "treated", "control"), "y": base + change * t + rng.normal(size=rows)}
-    names = ", ".join(f"x{place}" for place in range(count))
-    return Table(f"{edges}; {{{names}}} -> {{t, y}}; t -> y", columns, float(change.mean()))
+def clean(rng: Rng) -> Table:
+    world = World(rng)
+    t = world.treated()
+    return world.table(t, world.base + world.change * t + world.noise())
 
 
 def hidden(rng: Rng) -> Table:
-    """A hidden cause of treatment and outcome, which also moves a control outcome that the treatment cannot reach."""
-    table = clean(rng)
-    columns, rows = dict(table.columns), len(table.columns["y"])
-    cause = 0.8 * np.where(columns["t"] == "treated", 1.0, -1.0) + rng.normal(size=rows)
-    columns["y"] = columns["y"] + 0.8 * cause
-    columns["spared"] = 0.8 * cause + standard(columns["x0"]) + rng.normal(size=rows)
-    return Table(f"{table.graph}; x0 -> spared", columns, table.effect, ("spared",), ("negative control", "spared"))
+    world = World(rng)
+    cause = world.noise()
+    world.odds = world.odds + 0.8 * cause
+    t = world.treated()
+    y = world.base + world.change * t + 0.8 * cause + world.noise()
+    world.columns["spared"] = 0.8 * cause + 0.5 * standard(world.columns["x0"]) + world.noise()
+    return world.table(t, y, graph="x0 -> spared", controls=("spared",), wanted=("negative control",))
 
 
 def arrow(rng: Rng) -> Table:
-    """The analyst takes a mediator for a cause of the treatment; another cause of it tells."""
-    table = clean(rng)
-    columns, rows = dict(table.columns), len(table.columns["y"])
-    t = columns["t"] == "treated"
-    columns["other"] = rng.normal(size=rows)
-    columns["m"] = 0.8 * t + columns["other"] + 0.7 * rng.normal(size=rows)
-    columns["y"] = columns["y"] + columns["m"]
-    graph = f"{table.graph}; other -> m; m -> {{t, y}}"
-    return Table(graph, columns, table.effect + 0.8, (), ("other", "t ⊥", "independent"))
+    world = World(rng, strength=0.6)
+    t, other = world.treated(), world.noise()
+    mediator = 0.8 * t + other + world.noise(0.7)
+    y = world.base + world.change * t + mediator + world.noise()
+    world.columns |= {"other": other, "m": mediator}
+    return world.table(t, y, graph="other -> m; m -> {t, y}", effect=0.8, wanted=("m, which", "independent of"))
 
 
 def collider(rng: Rng) -> Table:
-    """The analyst adjusts for an effect of treatment and outcome; a cause of the treatment alone tells."""
-    table = clean(rng)
-    columns, rows = dict(table.columns), len(table.columns["y"])
-    lever = rng.normal(size=rows)
-    t = (columns["t"] == "treated") ^ (rng.random(rows) < 0.4 * sigmoid(2 * lever))
-    columns["y"] = columns["y"] - table.effect * (columns["t"] == "treated") + table.effect * t
-    columns["t"], columns["lever"] = np.where(t, "treated", "control"), lever
-    columns["k"] = 1.0 * t + 0.7 * columns["y"] + rng.normal(size=rows)
-    return Table(f"{table.graph}; lever -> t; k -> {{t, y}}", columns, table.effect, (), ("lever", "k"))
+    world = World(rng, strength=0.6)
+    lever = world.noise()
+    world.odds = world.odds + 1.2 * lever
+    t = world.treated()
+    y = world.base + world.change * t + world.noise()
+    world.columns |= {"lever": lever, "k": 1.0 * t + 0.4 * y + world.noise()}
+    return world.table(t, y, graph="lever -> t; k -> {t, y}", wanted=("k, which", "independent of"))
 
 
 def overlap(rng: Rng) -> Table:
-    """The covariates all but decide the treatment."""
-    table = clean(rng, strength=6.0)
-    return Table(table.graph, table.columns, table.effect, (), ("overlap", "explode", "separate"))
+    world = World(rng, strength=3.0)
+    t = world.treated()
+    wanted = ("overlap", "Overlap", "explode", "Exploding", "separat")
+    return world.table(t, world.base + world.change * t + world.noise(), wanted=wanted)
 
 
 def form(rng: Rng) -> Table:
-    """A confounder acts as a wave, which no line or spline of few knots follows."""
-    table = clean(rng)
-    columns, rows = dict(table.columns), len(table.columns["y"])
-    x = rng.uniform(-3, 3, size=rows)
-    wave = np.sin(5 * x)
-    flipped = rng.random(rows) < 0.5 * np.abs(wave)
-    t = np.where(flipped, wave > 0, columns["t"] == "treated")
-    columns["y"] = columns["y"] + table.effect * (t.astype(float) - (columns["t"] == "treated")) + 2 * wave
-    columns["t"], columns["wave"] = np.where(t, "treated", "control"), x
-    return Table(f"{table.graph}; wave -> {{t, y}}", columns, table.effect, (), ("disagree", "balance", "rejects"))
+    return waved(rng, ("linear adjustment",))
+
+
+def wave(rng: Rng) -> Table:
+    return waved(rng, None)
+
+
+def waved(rng: Rng, methods: tuple[str, ...] | None) -> Table:
+    """A confounder that acts as three periods of a wave, of which a straight line sees nothing."""
+    world = World(rng, strength=0.6)
+    x = rng.uniform(-3, 3, size=world.rows)
+    world.odds, world.base = world.odds + 1.0 * np.cos(np.pi * x), world.base + 1.5 * np.cos(np.pi * x)
+    t = world.treated()
+    world.columns["x"] = x
+    wanted = ("flexible models move", "disagree")
+    y = world.base + world.change * t + world.noise()
+    return world.table(t, y, graph="x -> {t, y}", wanted=wanted, methods=methods)
 
 
 KINDS: dict[str, Callable[[Rng], Table]] = {
-    "clean": clean, "hidden": hidden, "arrow": arrow, "collider": collider, "overlap": overlap, "form": form,
+    "clean": clean, "hidden": hidden, "arrow": arrow, "collider": collider, "overlap": overlap, "form": form, "wave": wave,
 }  # fmt: skip
 
 
-def measure(kind: str, tables: int) -> None:
-    """Print the rates of one kind of table."""
-    alarmed = first = covered = refused = 0
-    raised: Counter[str] = Counter()
-    seconds = time.perf_counter()
-    for number in range(tables):
-        rng = np.random.default_rng([list(KINDS).index(kind), number])
-        table = KINDS[kind](rng)
-        graph, frame = CausalGraph(table.graph), pd.DataFrame(table.columns)
-        try:
-            report = estimate_effect(
-                graph, frame, treatment="t", outcome="y", contrast=("control", "treated"), seed=number
-            )
-            checks = examine(graph, frame, report, negative_controls=table.controls, seed=number).checks
-        except DataError as error:
-            refused += 1
-            first += any(word in str(error) for word in table.wanted)
-            raised[f"refused: {str(error)[:70]}"] += 1
-            continue
-        concerns = [check.about for check in checks if check.concern and check.subject == "estimate"]
-        alarmed += bool(concerns)
-        first += bool(concerns) and any(word in concerns[0] for word in table.wanted)
-        covered += bool(report.estimate.covers(table.effect))
-        raised.update({" ".join(about.split()[:6]) for about in concerns})
-    seconds = (time.perf_counter() - seconds) / tables
-    print(f"{kind:9} {tables} tables, {seconds:.1f} s each: a concern in {alarmed}, the planted one first in {first}, "
-          f"the interval covers in {covered}, refused {refused}")  # fmt: skip
-    for about, count in raised.most_common(12):
-        print(f"{'':12}{count:4}  {about}")
+def judge(kind: str, number: int, refute: bool) -> dict[str, Any]:
+    """Draw one table, ask, examine; what was said, as a row of the file."""
+    warnings.simplefilter("ignore")
+    table = KINDS[kind](np.random.default_rng([list(KINDS).index(kind), number]))
+    graph, frame = CausalGraph(table.graph), pd.DataFrame(table.columns)
+    row: dict[str, Any] = {"kind": kind, "number": number, "rows": len(frame), "columns": frame.shape[1]}
+    start = time.process_time()
+    question = {"treatment": "t", "outcome": "y", "contrast": ("control", "treated"), "methods": table.methods}
+    try:
+        report = estimate_effect(graph, frame, **question, refute=refute, seed=number)  # type: ignore[arg-type]
+        doubt = examine(graph, frame, report, negative_controls=table.controls, simulations=2, seed=number)
+    except CausalgenError as error:
+        text = str(error)
+        return row | {"refused": text[:90], "first": any(word in text for word in table.wanted)}
+    concerns = [check for check in doubt.checks if check.concern and check.subject == "estimate"]
+    answer = report.estimate
+    return row | {
+        "seconds": time.process_time() - start,
+        "concerns": [f"{check.kind}: {' '.join(check.about.split()[:7])}" for check in concerns],
+        "first": bool(concerns) and any(word in concerns[0].about for word in table.wanted),
+        "covered": bool(answer.covers(table.effect)),
+        "error": answer.value - table.effect,
+        "width": None if answer.low is None else answer.high - answer.low,
+        "form": None if doubt.form is None else [doubt.form.shift, doubt.form.p_value],
+        "refuters": {f"{one.refuter} on {one.estimate}": one.verdict == "rejected" for one in report.refutations},
+        "naive": {one.refuter: one.naive_verdict == "rejected" for one in report.refutations},
+    }
+
+
+def summarise(rows: Sequence[dict[str, Any]]) -> None:
+    """Print the rates of each kind of table."""
+    for kind in dict.fromkeys(row["kind"] for row in rows):
+        own = [row for row in rows if row["kind"] == kind]
+        answered = [row for row in own if "refused" not in row]
+        count = len(own)
+        print(
+            f"{kind}: {count} tables ({min(row['number'] for row in own)} to {max(row['number'] for row in own)}), "
+            f"{np.mean([row['seconds'] for row in answered] or [0]):.1f} CPU s each: a concern in "
+            f"{sum(bool(row['concerns']) for row in answered)}, the planted one first in {sum(row['first'] for row in own)}, "
+            f"the interval covers in {sum(row['covered'] for row in answered)}, refused {count - len(answered)}"
+        )
+        said = Counter(concern for row in answered for concern in set(row["concerns"]))
+        said.update(f"refused: {row['refused']}" for row in own if "refused" in row)
+        said.update(f"refuter {name}" for row in answered for name, rejected in row["refuters"].items() if rejected)
+        said.update(f"refuter {name} on naive" for row in answered for name, spoke in row["naive"].items() if spoke)
+        for about, times in said.most_common(25):
+            print(f"    {times:4} {about}")
+
+
+def main() -> None:
+    """Judge the tables that the command asks for, or read a file of judged ones."""
+    parser = argparse.ArgumentParser()
+    parser.add_argument("tables", type=int, nargs="?", default=200)
+    parser.add_argument("kinds", nargs="*", metavar="KIND", help=f"any of {', '.join(KINDS)}")
+    parser.add_argument("--first", type=int, default=0)
+    parser.add_argument("--jobs", type=int, default=1)
+    parser.add_argument("--save", type=Path)
+    parser.add_argument("--read", type=Path)
+    parser.add_argument("--no-refute", action="store_true")
+    asked = parser.parse_args()
+    if asked.read is not None:
+        summarise([json.loads(line) for line in asked.read.read_text(encoding="utf-8").splitlines()])
+        return
+    numbers = range(asked.first, asked.first + asked.tables)
+    todo = [(kind, number, not asked.no_refute) for kind in asked.kinds or KINDS for number in numbers]
+    rows = []
+    for row in Parallel(asked.jobs, return_as="generator_unordered")(delayed(judge)(*one) for one in todo):
+        rows.append(row)
+        if asked.save is not None:
+            with asked.save.open("a", encoding="utf-8") as file:
+                file.write(json.dumps(row) + "\n")
+    summarise(rows)
 
 
 def standard(column: np.ndarray) -> np.ndarray:
@@ -183,6 +277,4 @@ def sigmoid(x: np.ndarray) -> np.ndarray:
 
 
 if __name__ == "__main__":
-    warnings.simplefilter("ignore")
-    for chosen in sys.argv[2:] or list(KINDS):
-        measure(chosen, int(sys.argv[1]) if len(sys.argv) > 1 else 200)
+    main()

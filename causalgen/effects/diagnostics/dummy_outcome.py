@@ -7,16 +7,14 @@ import pandas as pd
 from dowhy.causal_estimator import CausalEstimate
 from dowhy.causal_refuter import CausalRefutation, test_significance
 from numpy.typing import NDArray
-from sklearn.ensemble import HistGradientBoostingRegressor
 
-from ..estimators.folds import Rows, cross_folds
+from ..estimators.folds import Rows
 from ..table import CLUSTER, WEIGHTS, numeric
+from .boosted import boosted_prediction
 
 __all__ = ["draw_outcome", "expected_outcome", "refute_dummy_outcome"]
 
 Array = NDArray[np.float64]
-
-FOLDS = 5
 
 
 def refute_dummy_outcome(
@@ -52,14 +50,15 @@ def refute_dummy_outcome(
 
 
 def expected_outcome(data: pd.DataFrame, estimand: Any) -> Array:
-    """f(covariates), shape `(rows,)`; every row by a model fitted without it.
+    """f(covariates), shape `(rows,)`, by boosted trees that have not seen the row.
 
+    Otherwise part of its residual, which contains the treatment's effect, would make the dummy outcome depend on the treatment.
     An instrument and front-door mediators are not covariates: an outcome that depends on them has an effect.
     """
     (outcome,), (treatment,) = estimand.outcome_variable, estimand.treatment_variable
     beside = [*(estimand.instrumental_variables or ()), *(estimand.frontdoor_variables or ())]
     covariates = data.drop(columns=[treatment, outcome, CLUSTER, WEIGHTS, *beside], errors="ignore")
-    return _from_covariates(numeric(covariates), data[outcome].to_numpy(dtype=float), _clusters(data))
+    return boosted_prediction(numeric(covariates), data[outcome].to_numpy(dtype=float), _clusters(data))
 
 
 def _clusters(data: pd.DataFrame) -> Rows | None:
@@ -70,27 +69,6 @@ class _Zero:
     """The effect on a dummy outcome, in the form that DoWhy's test reads."""
 
     value = 0.0
-
-
-def _from_covariates(columns: Array, outcome: Array, clusters: Rows | None) -> Array:
-    """Boosted trees' prediction of the outcome without the treatment, of a form that no estimator's model has.
-
-    A row is predicted by trees grown without it and its cluster. Trees that had seen it would absorb part of its
-    residual, which contains the treatment's effect, so the dummy outcome would depend on the treatment.
-    """
-    if not columns.shape[1]:
-        return np.full(len(outcome), outcome.mean())
-    expected = np.zeros(len(outcome))
-    model = HistGradientBoostingRegressor(
-        max_iter=50,
-        max_leaf_nodes=8,
-        min_samples_leaf=max(20, len(outcome) // 50),
-        early_stopping=False,
-        random_state=0,
-    )
-    for fit, score in cross_folds(len(outcome), FOLDS, 0, clusters=clusters):
-        expected[score] = model.fit(columns[fit], outcome[fit]).predict(columns[score])
-    return expected
 
 
 def draw_outcome(

@@ -13,12 +13,16 @@ from ..concerns import Check, concerns_of, headline, ranked
 from ..encode import encode_question
 from ..estimators.methods import METHODS
 from ..question import EffectQuestion
+from ..recommended import IN_OVERLAP
 from ..report import EffectReport
+from ..table import EncodedTable
+from .affected import Affected, affected_variables
 from .balance import Balance, balance
 from .bearing import repaired
 from .confounder import SimulatedConfounder, check_simulations, simulate_confounder
 from .e_value import EValue, e_values
-from .implied import ImpliedIndependencies, check_independencies
+from .functional_form import FunctionalForm, functional_form
+from .implied import ImpliedIndependencies, check_independencies, independence_test
 from .negative_controls import ControlTest, NegativeControl, check_controls
 from .refit import NAIVE, refit
 from .robustness import Robustness, robustness
@@ -45,6 +49,8 @@ class Diagnostics:
         seed: Seed of simulations, folds and draws.
         of_report: The report's own checks: refuters, agreement of methods, interval, warnings.
         left_out: Parts of the report that these checks do not take into account; empty when there are none.
+        form: The recommended estimate with boosted trees' predictions as further covariates; None where not comparable.
+        affected: Adjustment variables that look like effects of the treatment.
     """
 
     question: str
@@ -57,6 +63,8 @@ class Diagnostics:
     seed: int
     of_report: tuple[Check, ...] = ()
     left_out: str = ""
+    form: FunctionalForm | None = None
+    affected: tuple[Affected, ...] = ()
 
     @property
     def examined(self) -> tuple[Check, ...]:
@@ -76,6 +84,10 @@ class Diagnostics:
             for row in self.negative_controls
             if row.informative
         ]
+        checks += [Check(row.about, row.reading, kind="independence") for row in self.affected]
+        if self.form is not None:
+            about = f"flexible models move {self.form.estimate} by {self.form.shift:.1f} standard errors"
+            checks.append(Check(about, f"Functional form: {self.form.reading}" * self.form.doubtful, kind="form"))
         checks += [
             Check(
                 f"the data reject that {row.hypothesis}",
@@ -124,6 +136,8 @@ class Diagnostics:
         if self.balance is not None:
             words.append(f"Overlap and balance: {self.balance.reading}")
         words += [f"Negative control '{row.control.name}': {row.reading}" for row in self.negative_controls]
+        if self.form is not None:
+            words.append(f"Functional form: {self.form.reading}")
         words.append(f"Implied independencies: {self.independencies.reading}")
         return tuple(words)
 
@@ -232,7 +246,35 @@ def examine(
         seed=seed,
         of_report=report.checks,
         left_out=_left_out(report),
+        form=_form(encoded, report, seed),
+        affected=_affected(independencies, question, report, seed),
     )
+
+
+def _form(table: EncodedTable, report: EffectReport, seed: int) -> FunctionalForm | None:
+    source = report.estimate.source.removesuffix(IN_OVERLAP)
+    return (
+        functional_form(table, source, population=report.estimate.population, seed=seed) if source in METHODS else None
+    )
+
+
+def _affected(
+    implied: ImpliedIndependencies, question: EffectQuestion, report: EffectReport, seed: int
+) -> tuple[Affected, ...]:
+    """The adjustment variables that look like effects of the treatment, with the estimate that leaves each out."""
+    found = affected_variables(
+        [row.independence for row in implied.rejected],
+        question.graph,
+        report.estimand,
+        lambda row: independence_test(question.graph, question.table, row, cluster=question.cluster, seed=seed)[0],
+    )
+    return tuple(replace(row, consequence=_without(row.variable, question, report, seed)) for row in found)
+
+
+def _without(name: str, question: EffectQuestion, report: EffectReport, seed: int) -> str:
+    rest = tuple(other for other in report.estimand.adjustment if other != name)
+    value = _value_with(question, rest, report, seed)
+    return f" Without {name}, {value} instead of {report.estimate.value:.4g}."
 
 
 def _with_consequences(
@@ -256,13 +298,19 @@ def _estimated_again(
     question: EffectQuestion, adjustment: tuple[str, ...], edge: str, report: EffectReport, seed: int
 ) -> str:
     """The estimate with the adjustment set that an edge would need, or why this table does not give it."""
-    source, population = report.estimate.source, report.estimate.population
-    held = ", ".join(adjustment) or "nothing"
+    value = _value_with(question, adjustment, report, seed)
+    return f" With {edge}, adjusting for {', '.join(adjustment) or 'nothing'}, {value} instead of {report.estimate.value:.4g}."
+
+
+def _value_with(question: EffectQuestion, adjustment: tuple[str, ...], report: EffectReport, seed: int) -> str:
+    """The recommended estimate with another adjustment set, as text."""
+    source = report.estimate.source.removesuffix(IN_OVERLAP)
     try:
-        again = refit(encode_question(question, adjustment), [source], population=population, seed=seed)[source]
+        table = encode_question(question, adjustment)
+        again = refit(table, [source], population=report.estimate.population, seed=seed)[source]
     except DataError as error:
-        return f" With {edge}, one would adjust for {held}, which this table does not allow: {error}"
-    return f" With {edge}, adjusting for {held} gives {again.value:.4g} instead of {report.estimate.value:.4g}."
+        return f"there is no estimate, because this table does not allow it ({error}),"
+    return f"the estimate is {again.value:.4g}"
 
 
 def _left_out(report: EffectReport) -> str:

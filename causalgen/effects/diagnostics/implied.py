@@ -14,7 +14,7 @@ from .bearing import break_together, breaking_edges, cannot_bear, touches
 from .independence import independence_p_value
 from .words import holm, verdict
 
-__all__ = ["ImpliedIndependencies", "TestedIndependence", "check_independencies"]
+__all__ = ["ImpliedIndependencies", "TestedIndependence", "check_independencies", "independence_test"]
 
 LEAST_ROWS = 50
 MOST_ROWS = 10_000
@@ -169,7 +169,9 @@ def check_independencies(
         )
     attributes, unread = _readable(attributes, table)
     implied = sorted(attributes.independencies(), key=lambda row: len(row.given))
-    tested = [(row, *_test(attributes, table, row, cluster, seed)) for row in implied[:MOST_TESTS]]
+    tested = [
+        (row, *independence_test(attributes, table, row, cluster=cluster, seed=seed)) for row in implied[:MOST_TESTS]
+    ]
     adjusted = holm([p_value for _, p_value, _ in tested])
     rows = [
         TestedIndependence(independence, p_value, corrected, verdict(corrected), count)
@@ -177,7 +179,9 @@ def check_independencies(
     ]
     if estimand is not None:
         rows = _judged_together([_judged(row, attributes, estimand) for row in rows], attributes, estimand)
-        rows = _explained(rows, attributes, lambda row: _test(attributes, table, row, cluster, seed))
+        rows = _explained(
+            rows, attributes, lambda row: independence_test(attributes, table, row, cluster=cluster, seed=seed)
+        )
     return ImpliedIndependencies(tuple(rows), len(implied) - len(rows), unread)
 
 
@@ -238,9 +242,10 @@ def _readable(graph: CausalGraph, table: pd.DataFrame) -> tuple[CausalGraph, tup
     return with_variables(graph.project([variable.name for variable in typed]), typed), tuple(unread)
 
 
-def _test(
-    graph: CausalGraph, table: pd.DataFrame, row: Independence, cluster: str | None, seed: int
+def independence_test(
+    graph: CausalGraph, table: pd.DataFrame, row: Independence, *, cluster: str | None = None, seed: int = 0
 ) -> tuple[float | None, int]:
+    """P-value of one independence, None where it cannot be tested, and the rows used."""
     used = [row.x, row.y, *row.given]
     complete = table[list(dict.fromkeys([*used, *([] if cluster is None else [cluster])]))].dropna()
     if len(complete) < LEAST_ROWS:

@@ -18,7 +18,7 @@ from ..quiet import quiet_dowhy
 from ..report import Estimate
 from ..table import EncodedTable
 
-__all__ = ["NAIVE", "freedom_of", "p_value", "refit", "standard_error", "with_covariate"]
+__all__ = ["NAIVE", "fitted", "freedom_of", "p_value", "refit", "standard_error", "with_covariate"]
 
 NAIVE = "naive"
 LEVEL = 0.95
@@ -50,20 +50,29 @@ def refit(
         Name -> estimate with its 95 % interval.
     """
     estimates = {}
-    with quiet_dowhy():
-        for name in names:
-            if name == NAIVE:
-                discrete = table.kind == "categorical"
-                estimator: CausalEstimator = LinearAdjustment(
-                    _estimand(table, [*table.held, *adjust_naive]), discrete=discrete
-                )
+    for name in names:
+        if name == NAIVE:
+            estimator = LinearAdjustment(
+                _estimand(table, [*table.held, *adjust_naive]), discrete=table.kind == "categorical"
+            )
+            with quiet_dowhy():
                 estimates[name] = _as_estimate(name, _fit(estimator, table, "whole"), "whole")
-            else:
-                estimator = METHODS[name].build(_estimand(table, [str(name) for name in table.covariates]), table, seed)
-                if kept is not None and isinstance(estimator, AdjustmentEstimator):
-                    estimator = estimator.keep(kept.setdefault(name, FirstFit()))
-                estimates[name] = _as_estimate(name, _fit(estimator, table, population), population)
+        else:
+            first = None if kept is None else kept.setdefault(name, FirstFit())
+            found = fitted(table, name, population=population, seed=seed, kept=first)
+            estimates[name] = _as_estimate(name, found, population)
     return estimates
+
+
+def fitted(
+    table: EncodedTable, name: str, *, population: str = "whole", seed: int = 0, kept: FirstFit | None = None
+) -> CausalEstimate:
+    """DoWhy's estimate by one method; with `kept`, by what the first fit chose."""
+    estimator: CausalEstimator = METHODS[name].build(_estimand(table, list(map(str, table.covariates))), table, seed)
+    if kept is not None and isinstance(estimator, AdjustmentEstimator):
+        estimator = estimator.keep(kept)
+    with quiet_dowhy():
+        return _fit(estimator, table, population)
 
 
 def with_covariate(table: EncodedTable, name: str, values: np.ndarray) -> EncodedTable:

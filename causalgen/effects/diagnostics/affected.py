@@ -1,0 +1,109 @@
+"""Adjustment variables that the data suggest are effects of the treatment, against the graph.
+
+An arrow that points the wrong way changes which variables are independent, and what has to be held equal for it: with
+w -> m -> t the variables w and t are tied, and independent at equal m; with w -> m <- t they are independent, and tied at
+equal m. So a variable m of the adjustment set is suspected where both are found: the data reject an independence that
+the graph implies and that the graph with m as an effect does not imply, and they do not reject what this graph implies
+about the same two variables.
+
+Reference:
+    Verma and Pearl, Equivalence and synthesis of causal models (1990), for arrows that meet.
+"""
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+
+from ...errors import GraphError
+from ...graph import CausalGraph, Estimand, Independence
+from .bearing import cannot_bear
+
+__all__ = ["Affected", "affected_variables"]
+
+SIGNIFICANCE = 0.05
+
+Test = Callable[[Independence], float | None]
+
+
+@dataclass(frozen=True)
+class Affected:
+    """An adjustment variable that the treatment may act on.
+
+    Attributes:
+        variable: Its name.
+        treatment: The treatment.
+        rejected: The independence that the graph implies and the data reject.
+        found: The independence of the same two variables that the reversed arrow implies and the data do not reject.
+        consequence: What the estimate would be without the variable, as text; empty where it was not estimated.
+    """
+
+    variable: str
+    treatment: str
+    rejected: Independence
+    found: Independence
+    consequence: str = ""
+
+    @property
+    def about(self) -> str:
+        """The finding in a few words."""
+        return f"the data suggest that {self.treatment} acts on {self.variable}, which is adjusted for"
+
+    @property
+    def reading(self) -> str:
+        """The finding as text, and what it cannot show."""
+        return (
+            f"Wrong arrow: {self.about}. The graph draws {self.variable} -> {self.treatment}, which implies "
+            f"{self.rejected}, and the data reject that; {self.treatment} -> {self.variable} implies {self.found}, which they "
+            f"do not reject.{self.consequence} It cannot show that the arrow is reversed: another missing edge may look alike."
+        )
+
+
+def affected_variables(
+    rejected: Sequence[Independence], graph: CausalGraph, estimand: Estimand, test: Test
+) -> tuple[Affected, ...]:
+    """The adjustment variables, drawn as causes of the treatment, that look like effects of it.
+
+    Args:
+        rejected: Independencies that the graph implies and the data reject.
+        graph: The assumed graph, of the attributes.
+        estimand: Identified by adjustment for one treatment; others give nothing.
+        test: P-value of one more independence; None where it cannot be tested.
+    """
+    treatment = estimand.treatment
+    if estimand.method != "backdoor" or not isinstance(treatment, str):
+        return ()
+    telling = {row for row in rejected if not cannot_bear(row, graph, estimand)}
+    causes = [name for name in estimand.adjustment if (name, treatment) in graph.edges] if telling else []
+    found = (_affected(name, rejected, telling, graph, estimand, test) for name in causes)
+    return tuple(row for row in found if row is not None)
+
+
+def _affected(
+    name: str,
+    rejected: Sequence[Independence],
+    telling: set[Independence],
+    graph: CausalGraph,
+    estimand: Estimand,
+    test: Test,
+) -> Affected | None:
+    """The variable, where the reversed arrow explains a telling rejection, and the data keep all that it implies instead."""
+    assert isinstance(estimand.treatment, str)
+    for changed in _reversed(graph, name, estimand.treatment, str(estimand.outcome)):
+        explained = [row for row in rejected if not changed.d_separated(row.x, row.y, row.given)]
+        implied = {frozenset(row[:2]): row for row in changed.independencies()} if telling & {*explained} else {}
+        tested = [(row, again, test(again)) for row in explained if (again := implied.get(frozenset(row[:2])))]
+        kept = [(row, again) for row, again, p_value in tested if p_value is not None and p_value > SIGNIFICANCE]
+        shown = [pair for pair in kept if pair[0] in telling]
+        if shown and len(kept) == len(tested):
+            return Affected(name, estimand.treatment, *shown[0])
+    return None
+
+
+def _reversed(graph: CausalGraph, name: str, treatment: str, outcome: str) -> Iterator[CausalGraph]:
+    """The graph with the variable as an effect of the treatment, and as one of treatment and outcome."""
+    edges = [edge for edge in graph.edges if edge != (name, treatment)] + [(treatment, name)]
+    both = [edge for edge in edges if edge != (name, outcome)] + [(outcome, name)]
+    for changed in (edges, both):
+        try:
+            yield CausalGraph(changed, list(graph.variables.values()), graph.confounded)
+        except GraphError:  # a cycle
+            continue

@@ -1,0 +1,105 @@
+"""Does an estimate rest on a model of the wrong form? Boosted trees as further covariates tell.
+
+Where the models of an estimator are right, its estimate stays when two more covariates are adjusted for: the outcome and
+the treatment as boosted trees predict them from the covariates, each row by trees that have not seen it. If both follow
+the same curve, step or interaction, and the estimator's models do not, the estimate moves to where it should be. The
+test compares the two estimates row by row, by their influence functions: they share most of their error.
+
+Reference:
+    Hausman, Specification tests in econometrics (1978), for the comparison of two estimates.
+"""
+
+from dataclasses import dataclass, replace
+
+from scipy.stats import t as student
+
+from ..estimators.adjustment import Influence
+from ..estimators.first_fit import FirstFit
+from ..table import EncodedTable, numeric
+from .boosted import boosted_prediction
+from .columns import compared
+from .refit import fitted, with_covariate
+
+__all__ = ["FunctionalForm", "functional_form"]
+
+OUTCOME, TREATMENT = "(predicted outcome)", "(predicted treatment)"
+MOST_ROWS = 20_000
+SIGNIFICANCE = 0.005
+"""Level of the test: it is one of a dozen checks, all of which should stay silent on most tables without a fault."""
+PRACTICAL = 0.5
+"""Least shift that counts, in standard errors of the estimate: where both estimates are right they differ by terms that
+the influence functions do not hold."""
+
+
+@dataclass(frozen=True)
+class FunctionalForm:
+    """One estimate, and the same with the predictions of boosted trees as further covariates.
+
+    Attributes:
+        estimate: Source of the estimate.
+        value: The estimate, as it is made again here: from a single split into folds, and at most 20,000 rows.
+        corrected: The estimate with the predictions.
+        standard_error: Standard error of the estimate.
+        p_value: Two-sided; hypothesis: both estimate the same effect.
+    """
+
+    estimate: str
+    value: float
+    corrected: float
+    standard_error: float
+    p_value: float
+
+    @property
+    def shift(self) -> float:
+        """How far the estimate moves, in its standard errors."""
+        return abs(self.corrected - self.value) / self.standard_error
+
+    @property
+    def doubtful(self) -> bool:
+        """Whether the estimate moves by more than chance, and far enough to matter."""
+        return self.p_value <= SIGNIFICANCE and self.shift > PRACTICAL
+
+    @property
+    def reading(self) -> str:
+        """The result as text, and what it cannot show."""
+        moved = (
+            f"with predictions of boosted trees as further covariates, {self.estimate} gives {self.corrected:.4g} instead "
+            f"of {self.value:.4g} ({self.shift:.1f} standard errors, p = {self.p_value:.2g})"
+        )
+        if self.doubtful:
+            return (
+                f"{moved}. Treatment and outcome follow the same curve or interaction of the covariates, which the models "
+                "of this method miss. Use a method with flexible models."
+            )
+        return f"{moved}, no more than chance. It cannot show that the models are right, only that trees find no more."
+
+
+def functional_form(
+    table: EncodedTable, source: str, *, population: str = "whole", seed: int = 0
+) -> FunctionalForm | None:
+    """Compare an estimate with the same adjusted for what boosted trees predict; None where nothing can be compared.
+
+    Args:
+        table: Treatment, outcome and covariates.
+        source: Key of `METHODS`; a method without influence functions gives None, and so does a table without covariates.
+        population: Population that the effect averages over.
+        seed: Seed of folds and of the sample of rows.
+    """
+    if not len(table.covariates.columns):
+        return None
+    if len(table.data) > MOST_ROWS:
+        table = replace(table, data=table.data.sample(MOST_ROWS, random_state=seed).reset_index(drop=True))
+    covariates, clusters = numeric(table.covariates), table.clusters
+    outcome, treatment = table.data[table.names[1]], compared(table)[0]
+    drawn = with_covariate(table, OUTCOME, boosted_prediction(covariates, outcome.to_numpy(dtype=float), clusters))
+    drawn = with_covariate(drawn, TREATMENT, boosted_prediction(covariates, treatment.to_numpy(), clusters))
+    first = FirstFit()
+    plain, more = (
+        fitted(one, source, population=population, seed=seed, kept=first).estimator._result for one in (table, drawn)
+    )
+    if not isinstance(plain, Influence) or not isinstance(more, Influence) or not plain.standard_error:
+        return None
+    difference = Influence(more.effect - plain.effect, more.influence - plain.influence, plain.clusters)
+    error = difference.standard_error
+    p_value = float(2 * student.sf(abs(difference.effect) / error, difference.freedom)) if error else 1.0
+    return FunctionalForm(source, plain.effect, more.effect, plain.standard_error, p_value)
