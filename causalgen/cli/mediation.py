@@ -33,8 +33,12 @@ def mediation(
     treatment: Annotated[str, typer.Option(help="The column that is set.", show_default=False)],
     outcome: Outcome,
     contrast: Annotated[
-        tuple[str, str], typer.Option(help="Two values: the effect is of the second against the first.")
-    ],
+        tuple[str, str] | None,
+        typer.Option(
+            help="Two values: the effect is of the second against the first.",
+            show_default="the two labels of a binary treatment",
+        ),
+    ] = None,
     estimand: Annotated[
         EstimandWord,
         typer.Option(

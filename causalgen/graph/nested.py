@@ -51,7 +51,8 @@ class NestedQuestion:
         estimand: One of the words above.
         treatment: X.
         outcome: Y.
-        contrast: (a, b), labels or natural units; identification alone needs none.
+        contrast: (a, b), labels or natural units. Identification needs none, and an estimate from a table none for a
+            binary treatment, whose two labels it compares.
         mediators: M. For "natural" names, by default every observed variable on a causal path; for "controlled" a mapping
             of each name to the value that it is set to (names alone suffice for identification).
         paths: For "path": the active paths, such as "x -> m -> y"; one string may hold several, separated by `;`.

@@ -371,7 +371,7 @@ def test_the_report_says_what_it_rests_on():
     [
         ({"outcome": "x"}, DataError, "two different variables"),
         ({"treatment": "q"}, UnknownNameError, "got 'q'"),
-        ({"contrast": None}, DataError, r"contrast=\(a, b\).*got None"),
+        ({"contrast": (0,)}, DataError, r"contrast=\(a, b\).*got \(0,\)"),
         ({"contrast": (1, 1)}, DataError, "two different values"),
         ({"mediators": "z"}, GraphError, "on a causal path from 'x' to 'y': m; got 'z'"),
         ({"treatment": "m"}, GraphError, "Expected a mediator between 'm' and 'y'"),
