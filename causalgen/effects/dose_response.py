@@ -16,6 +16,7 @@ from ..errors import DataError, DataWarning, SupportError, warn
 from ..graph import CausalGraph
 from .adjusted import adjusted
 from .encode import encode_question
+from .missing.pooled_frame import pooled_frame
 from .question import EffectQuestion, QuestionWords
 from .settings import check_level
 
@@ -44,20 +45,33 @@ def dose_response(
         values: Treatment values; None for 20 between its 5 % and 95 % quantiles.
         level: Level of the bands.
         seed: Seed of folds and draws.
-        question: As in `estimate_effect`: treatment (continuous), outcome, adjustment, weights, cluster, variables.
+        question: As in `estimate_effect`: treatment (continuous), outcome, adjustment, weights, cluster, missing,
+            variables.
 
     Returns:
         One row per value: value, mean, low, high (pointwise), low_all, high_all (the whole curve at once: the largest
         of the correlated errors, from 2,000 normal draws with the influence functions' covariance; with clusters
         Student's t), and support, the share of rows for which the value lies within 99 % of the treatment's spread
-        around its mean given the covariates. Its `attrs` hold level, unit, columns (the kind each column was read as)
-        and warnings.
+        around its mean given the covariates. Its `attrs` hold level, unit, columns (the kind each column was read as),
+        warnings, and missing, a text on imputed values.
 
     Raises:
         DataError: The treatment is not continuous, or the table does not fit.
         SupportError: A value lies outside the treatment's support.
         NotIdentifiableError: Adjustment does not identify the effect.
     """
+    check_level(level)
+    asked = EffectQuestion(graph, table, contrast=None, **question)
+    _ = adjusted(asked.estimand)
+    grid = _grid(asked, values)
+    asked = replace(asked, contrast=(float(grid[0]), float(grid[-1])))
+    if asked.missing == "impute":
+        return pooled_frame(asked, "mean", seed, lambda one: _curve(one, grid, level, seed))
+    return _curve(asked, grid, level, seed)
+
+
+def _curve(asked: EffectQuestion, grid: NDArray[np.float64], level: float, seed: int) -> pd.DataFrame:
+    """The mean outcome at every value of the grid."""
     from .estimators.basis import FlexibleBasis
     from .estimators.g_computation import GComputation
     from .estimators.outcome_model import OutcomeModel
@@ -65,14 +79,10 @@ def dose_response(
     from .overlap import unseen_rows
     from .quiet import quiet_dowhy
 
-    check_level(level)
-    asked = EffectQuestion(graph, table, contrast=None, **question)
-    estimand = adjusted(asked.estimand)
-    grid = _grid(asked, values)
-    encoded = encode_question(replace(asked, contrast=(float(grid[0]), float(grid[-1]))))
+    encoded = encode_question(asked)
     with quiet_dowhy():
         model = OutcomeModel(encoded.bounds)
-        estimator = GComputation(dowhy_estimand(asked.graph, estimand), outcome_model=model, seed=seed)
+        estimator = GComputation(dowhy_estimand(asked.graph, asked.estimand), outcome_model=model, seed=seed)
         arrays = estimator.fit(encoded.data).arrays(encoded.data)
         mean, influence = estimator.means(arrays, grid.tolist())
     error, reach, reach_all = _reaches(influence, arrays.clusters, level, seed)

@@ -15,6 +15,7 @@ from ..graph import CausalGraph
 from .adjusted import adjusted
 from .encode import encode_question
 from .groups import Bins, check_by, form_groups
+from .missing.pooled_frame import pooled_frame
 from .question import ContrastWords, EffectQuestion
 from .settings import check_level
 from .table import say
@@ -52,29 +53,36 @@ def effects_by_group(
         level: Level of the intervals.
         seed: Seed of folds.
         question: As in `estimate_effect`: treatment (binary or categorical), outcome, contrast, adjustment, weights,
-            cluster, variables.
+            cluster, missing, variables.
 
     Returns:
         One row per group: group, rows, effect, low, high, low_all, high_all, the rows with each compared value
         (rows_control, rows_treated), and poor_overlap, the share of rows for which one of these values is rare. Its
         `attrs` hold by, level, unit, columns (the kind each column was read as), warnings and p_value (Wald test;
-        hypothesis: all groups have the same effect).
+        hypothesis: all groups have the same effect), and missing, a text on imputed values.
 
     Raises:
         DataError: The treatment is continuous, or a group has fewer than 30 rows or 10 of a compared value.
         NotIdentifiableError: The treatment acts on the attribute, or with it the adjustment set is not valid; the
             message shows the path.
     """
+    check_level(level)
+    asked = EffectQuestion(graph, table, **question)
+    check_by(asked.graph, adjusted(asked.estimand), by, asked.table.columns)
+    asked = replace(asked, adjustment=list(dict.fromkeys([*asked.estimand.adjustment, by])))
+    if asked.missing == "impute":
+        return pooled_frame(asked, "effect", seed, lambda one: _by_group(one, by, bins, level, seed))
+    return _by_group(asked, by, bins, level, seed)
+
+
+def _by_group(asked: EffectQuestion, by: str, bins: Bins, level: float, seed: int) -> pd.DataFrame:
+    """Effects within the groups of an attribute of the adjustment set."""
     from .estimators.doubly_robust import DoublyRobust
     from .estimators.outcome_model import OutcomeModel
     from .identification import dowhy_estimand
     from .overlap import overlap_warnings, rare_rows, require_overlap, treatment_overlap
     from .quiet import quiet_dowhy
 
-    check_level(level)
-    asked = EffectQuestion(graph, table, **question)
-    check_by(asked.graph, adjusted(asked.estimand), by, asked.table.columns)
-    asked = replace(asked, adjustment=list(dict.fromkeys([*asked.estimand.adjustment, by])))
     encoded = encode_question(asked)
     if encoded.kind == "continuous":
         raise DataError(
