@@ -6,15 +6,18 @@ import numpy as np
 from numpy.typing import NDArray
 from sklearn.linear_model import LogisticRegression
 
-from ..estimators.basis import FlexibleBasis
 from ..estimators.outcome_model import OutcomeModel
+from .predictors import choose_features
 
 __all__ = ["Target", "draw"]
 
 Array = NDArray[np.float64]
 
 DONORS = 10
-"""Observed rows with the nearest predictions, of which one lends its residual or its value."""
+"""Observed rows with the nearest predictions, of which one lends its value."""
+LOCAL = 0.2
+"""Share of the observed rows with the nearest predictions, of which one lends its residual; fewer would lend the same
+residuals in every imputation, which Rubin's rules cannot see."""
 MASS = 0.1
 """Share of the rows that have one and the same value, from which on only observed values are drawn."""
 PRIOR = 1.0
@@ -30,12 +33,14 @@ class Target:
         missing: Which cells are missing, shape `(rows,)`.
         labels: Number of labels; 0 for a continuous column.
         support: Least and greatest value of a continuous column.
+        leading: How many of the first other columns are treatments and outcome.
     """
 
     values: Array
     missing: NDArray[np.bool_]
     labels: int = 0
     support: tuple[float, float] | None = None
+    leading: int = 0
 
 
 def draw(
@@ -65,8 +70,10 @@ def draw(
         rng: Source of randomness.
     """
     seen = rows & ~target.missing
-    basis = FlexibleBasis(columns[seen])
-    known, asked, values = basis(columns[seen]), basis(columns[wanted]), target.values[seen]
+    values = target.values[seen]
+    predicted = values == np.unique(values)[:, None] if target.labels else values
+    features = choose_features(columns[seen], predicted.T.astype(float), target.leading)
+    known, asked = features(columns[seen]), features(columns[wanted])
     if target.labels:
         return _labels(target.labels, values, known, asked, weights[seen], rng)
     return _numbers(target, values, known, asked, weights[seen], rng)
@@ -88,15 +95,15 @@ def _numbers(
     target: Target, values: Array, known: Array, asked: Array, weights: Array, rng: np.random.Generator
 ) -> Array:
     fitted = OutcomeModel().fit(known, values)
-    near = fitted.predict(known)
+    near, centre = fitted.predict(known), fitted.predict(asked)
+    inflation = np.sqrt(len(values) / max(len(values) - known.shape[1] - 1, len(values) / 2))
+    drawn = centre + inflation * (OutcomeModel().fit(known, values, weights).predict(asked) - centre)
     order = np.argsort(near, kind="stable")
-    drawn = OutcomeModel().fit(known, values, weights).predict(asked)
-    donors = min(DONORS, len(order))
+    shared = np.unique(values, return_counts=True)[1].max() >= MASS * len(values)
+    donors = min(DONORS if shared else max(DONORS, int(LOCAL * len(order))), len(order))
     start = np.clip(np.searchsorted(near[order], drawn) - donors // 2, 0, len(order) - donors)
     chosen = order[start + rng.integers(0, donors, len(drawn))]
-    if np.unique(values, return_counts=True)[1].max() >= MASS * len(values):
+    if shared:
         return values[chosen]
-    used = known.shape[1] + 1
-    inflation = np.sqrt(len(values) / max(len(values) - used, len(values) / 2))
     found = drawn + inflation * (values - near)[chosen]
     return found if target.support is None else np.clip(found, *target.support)

@@ -86,6 +86,7 @@ class Imputation:
         others = self._numbers([other for other in self.columns if other != name], current)
         every = np.ones(len(weights), dtype=bool)
         treatment = question.treatment
+        target = replace(target, leading=self._leading(name))
         arms = [every]
         if isinstance(treatment, str) and treatment != name and self.columns[treatment].variable.is_discrete:
             arms = [current[treatment] == code for code in np.unique(current[treatment])]
@@ -96,6 +97,12 @@ class Imputation:
                 enough = (arm & ~target.missing).sum() >= ROWS_PER_COLUMN * others.shape[1]
                 found[wanted] = draw(target, others, arm if enough else every, wanted, weights, rng)
         current[name] = found
+
+    def _leading(self, name: str) -> int:
+        """How many of the other columns, as numbers, are treatments and outcome: those of at most two labels come first."""
+        treatment = self.question.treatment
+        asked = {*((treatment,) if isinstance(treatment, str) else treatment), self.question.outcome} - {name}
+        return sum(len(self.columns[one].variable.labels or ()) <= 2 for one in asked)
 
     def _numbers(self, names: Sequence[str], current: Mapping[str, Array]) -> Array:
         """Columns as numbers; sampling weights are one of them."""
