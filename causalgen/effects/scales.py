@@ -12,9 +12,10 @@ if TYPE_CHECKING:
     from .estimators.adjustment import Influence, Stated
     from .table import EncodedTable
 
-__all__ = ["MeansInterval", "Scale", "constant_arm", "number_needed_to_treat", "scales_of"]
+__all__ = ["NUMBER", "MeansInterval", "Scale", "constant_arm", "number_needed_to_treat", "scales_of"]
 
 Array = NDArray[np.float64]
+NUMBER = "number needed to treat"
 ROUNDING = 1e-9
 RULE_OF_THREE = 0.05
 """A risk that would show no case in as many rows with this probability is the upper limit of one that showed none."""
@@ -113,7 +114,7 @@ def scales_of(
     rows.append(Scale("risk difference" if binary else "difference", *difference))
     if not binary:
         return tuple(rows)
-    label = table.outcome_unit.removeprefix("probability of ")
+    label = f"{table.names[1]}={table.outcome_unit.removeprefix('probability of ')}"
     return (
         *rows,
         *(_ratios(interval) if inside else [_no_ratio(means, sides)]),
@@ -193,7 +194,7 @@ def number_needed_to_treat(effect: float, low: float | None, high: float | None,
         shown += f" [{abs(first or last or np.inf):.3g} to infinity]"
     else:
         shown += f" [{min(abs(first), abs(last)):.3g} to {max(abs(first), abs(last)):.3g}]"
-    return Scale("number needed to treat", value, first, last, shown)
+    return Scale(NUMBER, value, first, last, shown)
 
 
 def _more(value: float) -> str:

@@ -137,6 +137,7 @@ def test_tables_hold_the_frames(
     assert doubt.balance is not None
     frames = {
         "effect": report.to_frame(),
+        "scales": report.scales,
         "refutations": report.refutation_frame(),
         "sensitivity": doubt.sensitivity.to_frame(),
         "contour": doubt.sensitivity.contour(),

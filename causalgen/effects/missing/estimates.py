@@ -96,7 +96,8 @@ def _pooled(found: Imputation, reports: "list[EffectReport]", settings: "Estimat
 def _rule(found: Imputation, level: float, unit: str) -> PoolingRule:
     table, cluster = found.question.table, found.question.cluster
     units = len(table) if cluster is None else table[cluster].nunique()
-    return PoolingRule(level, units, cluster is not None, unit.removeprefix("probability of "))
+    label = f"{found.question.outcome}={unit.removeprefix('probability of ')}"
+    return PoolingRule(level, units, cluster is not None, label)
 
 
 def _named(source: str, reports: "list[EffectReport]") -> "list[Estimate]":

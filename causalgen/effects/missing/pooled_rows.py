@@ -8,7 +8,7 @@ from scipy.special import expit, logit
 from scipy.stats import t as student
 
 from ..report import Estimate
-from ..scales import Scale, number_needed_to_treat
+from ..scales import NUMBER, Scale, number_needed_to_treat
 from .pool import Pooled, pool
 
 __all__ = ["PoolingRule"]
@@ -16,7 +16,6 @@ __all__ = ["PoolingRule"]
 IDENTITY = (lambda number: number, lambda number: number)
 LOGARITHM = (np.log, np.exp)
 LOGIT = (logit, expit)
-NUMBER = "number needed to treat"
 
 
 @dataclass(frozen=True)

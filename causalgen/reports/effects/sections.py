@@ -15,6 +15,7 @@ from ..words import P_VALUE, READING
 from .findings import EffectFindings
 from .further import further_sections
 from .plots import plot_balance, plot_overlap, plot_sensitivity
+from .scale_tables import scale_parts
 from .sentences import averaged_over, difference_sentences, like_estimate
 from .tables import (
     agreement_table,
@@ -114,6 +115,7 @@ class SectionMaker:
         ]
         table = estimate_table(report, self.file(report.to_frame(), "effect"))
         parts = [*self._alerts(), Part(points=facts, pictures=[forest], beside="after"), Part(tables=[table])]
+        parts += scale_parts(report, self)
         if report.variables:
             parts.append(Part(fold="How each column was read", tables=[variable_table(report)]))
         if report.remarks:

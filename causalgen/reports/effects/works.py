@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 
+from ...effects.scales import NUMBER
 from ..citations import Citation, cite
 from .findings import EffectFindings
 
@@ -24,6 +25,8 @@ def effect_keys(findings: EffectFindings) -> set[str]:
     keys = {"causality", "dowhy", *(row.source for row in report.estimates)}
     if keys & CROSS_FITTED:
         keys.add("cross-fitting")
+    if any(one.name == NUMBER for row in report.estimates for one in row.scales):
+        keys.add("number needed to treat")
     if report.survival is not None:
         keys |= CENSORED
     if findings.agreement is not None:
@@ -33,6 +36,7 @@ def effect_keys(findings: EffectFindings) -> set[str]:
     if doubt.independencies.tests:
         keys.add("independence test")
     used = {
+        "standardised differences": doubt.balance is not None and doubt.balance.kind.startswith("standardised"),
         "partial R2": doubt.sensitivity is not None,
         "E-value": bool(doubt.e_values),
         "negative control": bool(doubt.negative_controls),
