@@ -78,8 +78,8 @@ def headline(checks: Sequence[Check], fragile: str = "") -> str:
     '1 concern among 2 checks: placebo treatment rejects weighting.'
     >>> headline([Check("balance"), Check("extrapolated", "4 images are extrapolated.", "comparison")])
     'No concern was found among 1 check; hidden causes cannot be excluded.'
-    >>> headline([Check("balance")], "one as strong as age would take its sign")
-    'No concern was found among 1 check; hidden causes cannot be excluded: one as strong as age would take its sign.'
+    >>> headline([Check("balance")], "one as strong as age would move it to 0")
+    'No concern was found among 1 check; hidden causes cannot be excluded: one as strong as age would move it to 0.'
     """
     checks = [check for check in checks if check.subject == "estimate"]
     count = f"{len(checks)} check{'s' * (len(checks) != 1)}"

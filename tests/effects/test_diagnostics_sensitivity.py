@@ -1,5 +1,7 @@
 """Sensitivity to hidden confounding: published values, exact algebra, and planted confounders."""
 
+import re
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -172,8 +174,7 @@ def test_simulated_confounder_takes_the_sign_that_a_hidden_cause_made_and_not_th
         found = simulate_confounder(encoded, ["linear adjustment", "g-computation"], robust, simulations=2)
         for source in ("linear adjustment", "g-computation"):
             assert found.verdict(source) == expected
-            words = {"sign lost": "would take the sign", "sign kept": "would not change the sign"}[expected]
-            assert found.reading(source).startswith(f"A hidden cause as strong as observed covariates {words}")
+            assert re.search("A hidden cause as strong as [zwk] would move it to ", found.reading(source))
             assert "rejected" not in found.reading(source)
             if expected == "sign lost":
                 assert found.tipping(source) == pytest.approx(robust.value, abs=0.03)

@@ -39,11 +39,6 @@ SALT = 20  # the noise must not repeat a table that was drawn under the same see
 LEAST_SIMULATIONS = 2
 
 Benchmarked = Literal["sign lost", "sign kept", "no benchmark"]
-READINGS: dict[Benchmarked, str] = {
-    "sign lost": "A hidden cause as strong as observed covariates would take the sign",
-    "sign kept": "A hidden cause as strong as observed covariates would not change the sign",
-    "no benchmark": "There is no observed covariate of comparable strength",
-}
 
 
 @dataclass(frozen=True)
@@ -106,12 +101,15 @@ class SimulatedConfounder:
         return "sign lost" if min(value * self.original[source] for value in compared) <= 0 else "sign kept"
 
     def reading(self, source: str) -> str:
-        """The verdict and the tipping strengths as text, and what they cannot show."""
-        words = READINGS[self.verdict(source)]
+        """What a cause as strong as observed covariates would do, the tipping strengths, and what they cannot show."""
+        like = [f"as strong as {row.like} would move it to {row.value:.4g}" for row in self._of(source) if row.like]
+        words = (
+            f"A hidden cause {', and one '.join(like)}" if like else "No observed covariate has a comparable strength"
+        )
         half, gone = self._strength(self.tipping(source, 0.5)), self._strength(self.tipping(source))
         return (
-            f"{words}. Strength of a simulated one that halves the estimate {self.original[source]:.4g}: {half}; that takes "
-            f"its sign: {gone}. It cannot show whether such a cause exists."
+            f"The estimate is {self.original[source]:.4g}. {words}. A simulated one halves it if it explains {half}, and takes "
+            f"its sign if it explains {gone}. It cannot show whether such a cause exists."
         )
 
     def _strength(self, tipping: float | None) -> str:
@@ -176,7 +174,8 @@ def simulate_confounder(
     residuals = _residuals(table)
     names = [NAIVE, *sources]
     kept: dict[str, FirstFit] = {}  # an added column must not change the models that judge it
-    original = {n: row.value for n, row in refit(table, names, population=population, seed=seed, kept=kept).items()}
+    original = {name: row.value for name, row in refit(table, names, population=population, seed=seed).items()}
+    start = refit(table, names, population=population, seed=seed, kept=kept)
     rows = []
     for like, r2_treatment, r2_outcome in [*(("", s, s) for s in STRENGTHS), *_compared(robust)]:
         draws = []
@@ -185,7 +184,7 @@ def simulate_confounder(
             drawn = with_covariate(table, NAME, u)
             draws.append(refit(drawn, names, adjust_naive=[NAME], population=population, seed=seed, kept=kept))
         for name in names:
-            values = np.array([draw[name].value for draw in draws])
+            values = original[name] + np.array([draw[name].value - start[name].value for draw in draws])
             rows.append(ConfounderRow(name, like, r2_treatment, r2_outcome, values.mean(), values.std(ddof=1)))
     return SimulatedConfounder(original, tuple(rows), _most_explained(robust), simulations)
 

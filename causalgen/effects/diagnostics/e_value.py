@@ -7,7 +7,7 @@ References:
 """
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -17,10 +17,12 @@ from ..overlap import population_weights, propensities
 from ..report import Estimate
 from ..table import EncodedTable, numeric
 from .columns import compared, other_labels
+from .robustness import CovariateBenchmark
 
 __all__ = ["EValue", "e_value", "e_values", "risk_ratio_of_difference"]
 
 PER_STANDARD_DEVIATION = 0.91
+MOST_SHARE = 0.99
 
 
 @dataclass(frozen=True)
@@ -34,6 +36,8 @@ class EValue:
         value: E-value of the estimate, at least 1.
         limit: E-value of that end, 1 where the interval holds "no effect"; None without an interval.
         scale: How the risk ratio arises, as text.
+        like: The observed covariate that a hidden one of its strength would move the estimate most, and how much it
+            multiplies the risks of treatment and outcome, as text; empty without one.
     """
 
     estimate: str
@@ -42,6 +46,7 @@ class EValue:
     value: float
     limit: float | None
     scale: str
+    like: str = ""
 
     @property
     def reading(self) -> str:
@@ -56,7 +61,7 @@ class EValue:
                 if self.limit == 1
                 else f"; to move the interval to no effect, by {self.limit:.2f}"
             )
-        return f"{words}. {self.scale} It cannot show whether such a cause exists."
+        return f"{words}. {self.like}{self.scale} It cannot show whether such a cause exists."
 
 
 def e_value(risk_ratio: float) -> float:
@@ -78,12 +83,19 @@ def risk_ratio_of_difference(difference: float, deviation: float) -> float:
 
 
 def e_values(
-    table: EncodedTable, estimates: Sequence[Estimate], *, population: str = "whole", seed: int = 0
+    table: EncodedTable,
+    estimates: Sequence[Estimate],
+    *,
+    population: str = "whole",
+    strongest: CovariateBenchmark | None = None,
+    seed: int = 0,
 ) -> tuple[EValue, ...]:
     """E-values of estimates made from `table`, whose contrast and population must be those of the estimates.
 
-    `seed` splits the folds of the propensities that define the overlap population.
+    `seed` splits the folds of the propensities that define the overlap population. `strongest` is the observed covariate
+    to compare a hidden cause with.
     """
+    like = "" if strongest is None else _like(strongest)
     values = table.data[table.names[1]].to_numpy(dtype=float)
     if np.isin(values, [0, 1]).all():
         base = _risk_under_control(table, population, seed)
@@ -101,7 +113,29 @@ def e_values(
         def ratio(effect: float) -> float:
             return risk_ratio_of_difference(effect, deviation)
 
-    return tuple(_of(row, ratio(row.value), _nearest_to_none(row, ratio), scale) for row in estimates)
+    return tuple(
+        replace(_of(row, ratio(row.value), _nearest_to_none(row, ratio), scale), like=like) for row in estimates
+    )
+
+
+def _like(benchmark: CovariateBenchmark) -> str:
+    """A covariate's strength as risk ratios: those of its upper half against its lower half."""
+    treatment, outcome = (risk_ratio_of_share(share) for share in (benchmark.r2_treatment, benchmark.r2_outcome))
+    return (
+        f"For comparison: the observed covariate {benchmark.covariate} multiplies the risk of the treatment by about "
+        f"{treatment:.2f} and that of the outcome by about {outcome:.2f}. "
+    )
+
+
+def risk_ratio_of_share(share: float) -> float:
+    """Approximate risk ratio between two halves of the rows that explain this share of a variance.
+
+    Two equal halves whose means differ by d deviations explain d^2 / (d^2 + 4) of the variance (Cohen's d).
+
+    >>> round(risk_ratio_of_share(0.0), 2), round(risk_ratio_of_share(0.2), 2)
+    (1.0, 2.48)
+    """
+    return risk_ratio_of_difference(2 * np.sqrt(min(share, MOST_SHARE) / (1 - min(share, MOST_SHARE))), 1.0)
 
 
 def _nearest_to_none(row: Estimate, ratio: Callable[[float], float]) -> float | None:

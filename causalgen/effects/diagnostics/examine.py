@@ -239,7 +239,7 @@ def examine(
         confounder=simulate_confounder(
             encoded, sources, sensitivity, population=report.population, simulations=simulations, seed=seed
         ),
-        e_values=e_values(encoded, adjusted, population=report.population, seed=seed),
+        e_values=e_values(encoded, adjusted, population=report.population, strongest=sensitivity.strongest, seed=seed),
         balance=balance(encoded, population=report.population, seed=seed),
         negative_controls=check_controls(graph, table, report, controls, seed=seed) if controls else (),
         independencies=independencies,
@@ -252,10 +252,15 @@ def examine(
 
 
 def _form(table: EncodedTable, report: EffectReport, seed: int) -> FunctionalForm | None:
-    source = report.estimate.source.removesuffix(IN_OVERLAP)
-    return (
-        functional_form(table, source, population=report.estimate.population, seed=seed) if source in METHODS else None
-    )
+    """The check of the recommended estimate; its numbers start from the report's, which may average several splits."""
+    chosen = report.estimate
+    source = chosen.source.removesuffix(IN_OVERLAP)
+    if source not in METHODS:
+        return None
+    found = functional_form(table, source, population=chosen.population, seed=seed)
+    if found is None:
+        return None
+    return replace(found, value=chosen.value, corrected=chosen.value + found.corrected - found.value)
 
 
 def _affected(
@@ -268,6 +273,8 @@ def _affected(
         report.estimand,
         lambda row: independence_test(question.graph, question.table, row, cluster=question.cluster, seed=seed)[0],
     )
+    if report.estimate.source.removesuffix(IN_OVERLAP) not in METHODS:
+        return found
     return tuple(replace(row, consequence=_without(row.variable, question, report, seed)) for row in found)
 
 

@@ -148,11 +148,13 @@ class Robustness:
 
     @property
     def weakness(self) -> str:
-        """What a hidden cause as strong as observed ones would do, in a few words; empty where the estimate holds."""
+        """What a hidden cause as strong as observed ones would do, where it would at least halve the estimate."""
         for row in (self.strongest, self.together):
-            if row is not None and (left := self.left(row)) != "more than half":
+            if row is not None and self.left(row) != "more than half":
                 name = "all observed ones together" if row.covariate == ALL else row.covariate
-                return f"one as strong as {name} would {'take its sign' if left == 'nothing' else 'at least halve it'}"
+                if np.isnan(row.estimate):
+                    return f"one as strong as {name} would leave nothing that the data could tell"
+                return f"one as strong as {name} would move the linear estimate from {self.effect:.3g} to {row.estimate:.3g}"
         return ""
 
     @property
