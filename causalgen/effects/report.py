@@ -345,6 +345,7 @@ class EffectReport:
         rows = [self.question, f"  {ESTIMANDS[self.estimate.population]}, {self.estimate}", f"  {line}"]
         rows += [f"  {one}" for one in self.estimate.scales if not one.name.endswith("difference")]
         rows += [f"  {self.recommended}", f"  {self.estimand.text}"]
+        rows += [f"  {self.estimand.formula}"] * (self.estimand.method == "general")
         rows += [f"  {self.rows_used} rows used, {self.rows_dropped} dropped"]
         rows += [f"  {self.missing.text}", f"  assumed: {self.missing.assumption}"] if self.missing else []
         rows += [f"  {self.columns}"] if self.columns else []
