@@ -9,6 +9,7 @@ from .dose_response import dose_response
 from .estimate import estimate_effect
 from .heterogeneity import effects_by_group, effects_by_unit
 from .measured_images import Images
+from .missing.ways import MissingValues
 from .report import EffectReport, Estimate, Refutation
 
 __all__ = [
@@ -17,6 +18,7 @@ __all__ = [
     "EffectReport",
     "Estimate",
     "Images",
+    "MissingValues",
     "Refutation",
     "agreement",
     "dose_response",

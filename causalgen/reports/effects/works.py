@@ -16,6 +16,7 @@ CROSS_FITTED = {
     "one-step formula",
     "one-step front-door",
 }
+IMPUTED = {"multiple imputation", "degrees of freedom", "chained equations"}
 CENSORED = {"restricted mean", "pseudo-observations", "dependent censoring", "censoring unbiased transformation"}
 
 
@@ -29,6 +30,8 @@ def effect_keys(findings: EffectFindings) -> set[str]:
         keys.add("number needed to treat")
     if report.survival is not None:
         keys |= CENSORED
+    if report.missing is not None:
+        keys |= IMPUTED if report.missing.way == "impute" else {"weights of complete rows"}
     if findings.agreement is not None:
         keys.add("equivalence")
     if doubt is None:
