@@ -79,9 +79,8 @@ class EncodedTable:
             return self.notes
         if self.completeness is not None:
             many = self.completeness.truncated
-            cut = (
-                f"{many:,} weights of complete rows were lowered to 10 times their mean: few rows stand for many here."
-            )
+            weights = "weight of a complete row was" if many == 1 else "weights of complete rows were"
+            cut = f"{many:,} {weights} lowered to 20 times the mean: few rows stand for many here."
             return (*self.notes, cut) if many else self.notes
         share = self.dropped / (self.dropped + len(self.data))
         percent = f"{share:.0%}" if share >= 0.005 else "under 1%"

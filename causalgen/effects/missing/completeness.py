@@ -19,7 +19,7 @@ __all__ = ["Completeness", "complete_weights", "observed_columns"]
 
 Array = NDArray[np.float64]
 
-LARGEST = 10.0
+LARGEST = 20.0
 """Greatest weight, as a multiple of the mean; larger ones are truncated."""
 
 
@@ -30,7 +30,7 @@ class Completeness:
     Attributes:
         given: The columns without a hole, by which the probability that a row is complete is fitted.
         weights: Stabilised inverse probabilities of the complete rows, of mean 1, shape `(rows,)`.
-        truncated: Number of rows whose weight was lowered to ten times the mean.
+        truncated: Number of rows whose weight was lowered to the largest one that is allowed.
     """
 
     given: tuple[str, ...]
