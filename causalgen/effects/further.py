@@ -92,6 +92,8 @@ class FurtherQuestions:
             if self.proxies:
                 proxies = ask(estimate_with_proxies, graph, given, columns=self.proxies, **contrasted)
         groups = [frame for frame in groups if frame is not None]
+        if question.survival is not None:
+            used |= {"event": question.survival.event, "horizon": question.survival.horizon}
         return FurtherAnswers(self, used, tuple(groups), curve, units, proxies)
 
 

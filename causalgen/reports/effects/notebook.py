@@ -66,6 +66,7 @@ def used_rows(findings: EffectFindings) -> pd.DataFrame:
     assert findings.graph is not None
     assert findings.table is not None
     named = {value for value in findings.arguments.values() if isinstance(value, str)}
+    named |= set() if findings.report.survival is None else {findings.report.survival.column}
     return findings.table[[name for name in findings.table.columns if name in findings.graph or name in named]]
 
 
@@ -81,6 +82,8 @@ def _is_text(column: pd.Series) -> bool:
 def _estimate(findings: EffectFindings) -> Mapping[str, Any]:
     """Arguments of `estimate_effect`."""
     arguments = _question(findings) | {"refute": bool(findings.report.refutations)} | dict(findings.arguments)
+    if (survival := findings.report.survival) is not None:
+        arguments |= {"event": survival.event, "horizon": survival.horizon}
     return {name: _bare(value) for name, value in arguments.items()}
 
 

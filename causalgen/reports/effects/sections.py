@@ -13,6 +13,7 @@ from ..graph_plot import plot_graph
 from ..parts import Formula, Part, Section
 from ..words import P_VALUE, READING
 from .findings import EffectFindings
+from .follow_up import follow_up_section
 from .further import further_sections
 from .plots import plot_balance, plot_overlap, plot_sensitivity
 from .scale_tables import scale_parts
@@ -79,6 +80,8 @@ def effect_sections(findings: EffectFindings, folder: ReportFolder, name: str = 
     ]
     answers = findings.further
     more = [] if answers is None else further_sections(answers, findings.report, made)
+    if findings.report.survival is not None:
+        more = [follow_up_section(findings.report, made), *more]
     answer, *rest = [section for section in wanted if section is not None]
     return [answer, *more, *rest]
 

@@ -19,6 +19,7 @@ __all__ = [
     "effect_clause",
     "interval_text",
     "like_estimate",
+    "survival_sentence",
 ]
 
 
@@ -32,6 +33,9 @@ def effect_clause(report: "EffectReport") -> str:
     """The same as a clause of a longer sentence."""
     chosen = report.estimate
     outcome, unit = what_changes(report.outcome, report.outcome_unit)
+    verbs = ("lowers", "raises")
+    if (survival := report.survival) is not None:
+        outcome, verbs = f"the mean time until '{survival.event}' within {survival.until}", ("shortens", "lengthens")
     asked = f"setting {_imposed(report, 1)} instead of {_imposed(report, 0)}"
     if report.estimand.method == "no effect":
         return f"{asked} cannot change {report.outcome}: the assumed graph has no directed path between them"
@@ -46,7 +50,16 @@ def effect_clause(report: "EffectReport") -> str:
     sign = 1 if chosen.value > 0 else -1
     low, high = sorted((sign * chosen.low, sign * chosen.high))
     shown = interval_text(sign * chosen.value, low, high, unit, report.level)
-    return f"{asked} {'raises' if sign > 0 else 'lowers'} {outcome} by {shown} {basis}"
+    return f"{asked} {verbs[sign > 0]} {outcome} by {shown} {basis}"
+
+
+def survival_sentence(report: "EffectReport") -> str:
+    """The effect on the probability to be free of the event at the horizon; empty for outcomes without censoring."""
+    survival = report.survival
+    if survival is None or (row := survival.probability) is None:
+        return ""
+    shown = interval_text(row.value, row.low, row.high, "", report.level)
+    return f"The probability of staying free of '{survival.event}' for {survival.until} changes by {shown}."
 
 
 def interval_text(

@@ -67,11 +67,17 @@ def write_effect_report(
     root = ReportFolder(folder, figures=bool(set(FILES).intersection(chosen)), tables="csv" in chosen)
     sections = [*effect_sections(findings, root), _provenance(findings), _methods(findings)]
     title = f"Effect of {report.treatment_name} on {report.outcome}"
+    sentences = (
+        answer_sentence(report),
+        survival_sentence(report),
+        report.recommended,
+        comparison_sentence(report),
+    )
     page = Page(
         title,
         report.question,
         sections,
-        sentences=[text for text in (answer_sentence(report), report.recommended, comparison_sentence(report)) if text],
+        sentences=list(filter(None, sentences)),
         doubts=leading_doubts(findings),
         checked=counted_concerns(findings),
         names=[variable.name for variable in report.variables],
