@@ -133,6 +133,7 @@ def _early(table: pd.DataFrame) -> pd.DataFrame:
         ({}, lambda t: t.assign(died=t["died"] * t["drug"]), "Expected events up to 60 among the rows with drug = 0"),
         ({}, lambda t: t.assign(months=t["months"] - 5), r"Expected times of at least 0 in column 'months'; got -"),
         ({}, lambda t: t.assign(months=np.nan), "missing values only|every row lacks one"),
+        ({"missing": "impute"}, None, "Expected missing='drop' with a censored outcome"),
         ({"adjustment": ["age", "sex", "died"]}, None, "adjustment set without the event"),
     ],
 )

@@ -75,11 +75,6 @@ def replace_censored(
         raise DataError(
             "Expected the column of the event with a horizon; got none. Name it with event=, or leave both out."
         )
-    if question.missing == "impute":
-        raise DataError(
-            "Expected missing='drop' or 'weight' with a censored outcome: imputation would make up times of events; got "
-            "'impute'. Choose one of the two."
-        )
     outcome, table = question.outcome, question.table
     unit = question.graph[outcome].unit or (outcome if outcome.lower() in TIMES else None)
     time = type_column(Variable(outcome, "continuous", unit=unit), table[outcome])

@@ -15,7 +15,7 @@ from .doubts import counted_concerns, leading_doubts
 from .findings import EffectFindings, FoundParts
 from .notebook import TABLE, notebook, used_rows
 from .sections import effect_sections
-from .sentences import answer_sentence, averaged_over, comparison_sentence
+from .sentences import answer_sentence, averaged_over, comparison_sentence, survival_sentence
 from .works import effect_works
 
 if TYPE_CHECKING:
