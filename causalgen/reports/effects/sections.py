@@ -13,11 +13,11 @@ from ..graph_plot import plot_graph
 from ..parts import Formula, Part, Section
 from ..words import P_VALUE, READING
 from .findings import EffectFindings
-from .follow_up import follow_up_section
 from .further import further_sections
 from .plots import plot_balance, plot_overlap, plot_sensitivity
 from .scale_tables import scale_parts
 from .sentences import averaged_over, difference_sentences, like_estimate
+from .survival_curves import follow_up_section
 from .tables import (
     agreement_table,
     balance_table,
