@@ -70,7 +70,7 @@ def estimate_effect(
             "dowhy:propensity_score_weighting" or "econml:dml.LinearDML"; None for the defaults.
         population: Population that the effect averages over: "whole" or "ATE" (all rows), "overlap" or "ATO" (rows weighted
             by the product of both propensities), "treated" or "ATT" (rows with value b), "control" or "ATC" (rows with
-            value a). Only "whole" for a continuous treatment, an instrument or a front door.
+            value a). Only "whole" for a continuous treatment, an instrument, a front door or another formula.
         adjustment: Your adjustment set, checked against the graph; None to have one found.
         instrument: An instrument of the graph, used instead of adjustment; its conditioning set is found.
         weights: Column of sampling weights (positive; scaled to mean 1).
@@ -83,8 +83,8 @@ def estimate_effect(
         missing: What happens to missing values. "drop" leaves incomplete rows out; "weight" weights complete rows by the
             inverse of the probability that they are complete; "impute" completes the table several times by chained
             equations and pools the estimates. The last two assume values missing at random, which the report states.
-        interval: "analytic" (influence function) or "bootstrap" (percentiles of refits; clusters are drawn whole). A
-            front door always has a bootstrap interval, an instrument always Anderson and Rubin's.
+        interval: "analytic" (influence function) or "bootstrap" (percentiles of refits; clusters are drawn whole). The
+            methods "front-door" and "identified formula" always have a bootstrap interval, an instrument Anderson and Rubin's.
         resamples: Resampled tables of the bootstrap, at least 100 and 4 / (1 - level).
         refute: Whether to run the refuters.
         simulations: Simulated tables per refuter.
@@ -97,8 +97,8 @@ def estimate_effect(
             place and remedy. Where weights explode (a group's effective size is below 5 % of its rows, and not because
             of a few rows), methods that weigh rows answer in the overlap population, with a warning.
         SupportError: A value lies outside the support that its variable declares.
-        NotIdentifiableError: The graph does not identify the effect in a way that an estimator here uses, or the given
-            adjustment set or instrument is not valid; the message shows the open path.
+        NotIdentifiableError: The graph does not identify the effect, or the given adjustment set or instrument is not valid;
+            the message shows the open path.
     """
     settings = EstimationSettings(methods, population, interval, resamples, simulations if refute else 0, level, seed)
     question = EffectQuestion(
