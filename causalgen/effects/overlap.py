@@ -247,7 +247,7 @@ def _poor(overlap: Overlap, treatment: str) -> tuple[str, ...]:
     )
     return (
         f"Poor overlap: for {overlap.poor:.0%} of the rows one value of {treatment} has a probability below {RARE:.0%} or a "
-        "tenth of its share given the adjustment set, so few comparable rows carry the estimate there; mostly where "
+        "tenth of its share given the adjustment set, so the estimate rests on few comparable rows there; mostly where "
         f"{overlap.where}{truncated}.",
     )
 
@@ -315,4 +315,4 @@ def _path(tree: DecisionTreeClassifier, leaf: int, names: list[str]) -> str:
 def _condition(name: str, threshold: float, *, below: bool) -> str:
     if " is " in name:
         return name.replace(" is ", " is not ", 1) if below else name
-    return f"{name} {'<=' if below else '>'} {threshold:.3g}"
+    return f"{name} {'<=' if below else '>'} {float(f'{threshold:.3g}'):,.15g}"

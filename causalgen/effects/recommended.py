@@ -9,22 +9,22 @@ __all__ = ["IN_OVERLAP", "PREFERENCE", "recommend", "why"]
 
 PREFERENCE = {
     "doubly robust": "it is right if either the outcome model or the propensity model is right",
-    "g-computation": "its outcome model is flexible in treatment and covariates",
+    "g-computation": "its outcome model can follow curves and interactions of treatment and covariates",
     "instrumental variables": "it needs no measured confounder, and its interval covers however weak the instrument is",
     "one-step front-door": "it is right if either its regressions or its probabilities of the treatment are right",
     "one-step formula": "it is right if either its regressions or its probabilities of the treatment are right",
     "identified formula": "it estimates the formula as it stands",
     "front-door": "it follows the effect through the mediators, where hidden common causes do no harm",
-    "prediction-powered": "it is right whatever the predictor is",
-    "predict-then-debias": "it is right whatever the predictors are",
+    "prediction-powered": "it is right however good the predictor is",
+    "predict-then-debias": "it is right however good the predictors are",
     "calibrated measurement": "it corrects the measurement by its calibration",
     "regression calibration": "it corrects the measurements by their calibration",
-    "causal forest": "its models are flexible in treatment and covariates",
+    "causal forest": "its models can follow curves and interactions of treatment and covariates",
     "double machine learning": "it is flexible in the covariates, and linear in the treatment alone",
     "weighting": "its propensity model is flexible, and it needs no outcome model",
     "matching": "it compares similar rows, and needs no outcome model",
     "generalized linear adjustment": "its model keeps the outcome in its range",
-    "linear adjustment": "no method with weaker assumptions answers; it is right only where the outcome is linear",
+    "linear adjustment": "no method with weaker assumptions was run; it is right only if the outcome is linear",
 }
 """Methods from weak assumptions to strong ones, with the reason to prefer each."""
 IN_OVERLAP = ", overlap population"

@@ -43,10 +43,10 @@ __all__ = ["through_dowhy"]
 STRONG_INSTRUMENT = 10
 NAIVE = "naive"
 NAIVE_NOTES = {
-    "binary": "Difference of the two groups' means, unadjusted: an association. Robust interval (HC1).",
-    "categorical": "Difference of the two groups' means, unadjusted: an association. Robust interval (HC1).",
-    "continuous": "Slope of the outcome on the treatment alone, times the contrast: an association. Robust interval "
-    "(HC1).",
+    "binary": "Difference between the means of the two groups without adjustment: an association. Robust interval (HC1).",
+    "categorical": "Difference between the means of the two groups without adjustment: an association. Robust interval (HC1).",
+    "continuous": "Slope of the outcome on the treatment alone, times the difference between the two values: an association. "
+    "Robust interval (HC1).",
 }
 
 

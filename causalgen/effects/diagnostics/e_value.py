@@ -52,14 +52,14 @@ class EValue:
     def reading(self) -> str:
         """The E-values as text, and what they cannot show."""
         words = (
-            f"To move the estimate to no effect, a hidden common cause must multiply the outcome's risk by "
-            f"{self.value:.2f} and be as strongly tied to the treatment, beyond the adjustment set"
+            f"To explain the estimate away, a hidden common cause must multiply the outcome's risk by {self.value:.2f} and be "
+            "associated with the treatment as strongly, beyond the adjustment set"
         )
         if self.limit is not None:
             words += (
-                ". The interval holds no effect already (E-value 1)"
+                ". The interval includes no effect already (E-value 1)"
                 if self.limit == 1
-                else f"; to move the interval to no effect, by {self.limit:.2f}"
+                else f"; to make the interval include no effect, by {self.limit:.2f}"
             )
         return f"{words}. {self.like}{self.scale} It cannot show whether such a cause exists."
 

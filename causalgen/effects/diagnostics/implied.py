@@ -60,16 +60,17 @@ class TestedIndependence:
         if self.rows < LEAST_ROWS:
             return f"no verdict on: {self.hypothesis}. Only {self.rows} rows have all of these columns."
         if self.p_value is None or self.adjusted is None:
-            return f"no verdict on: {self.hypothesis}. Nothing varies once the rest is known."
+            return f"no verdict on: {self.hypothesis}. Nothing varies among rows with equal other columns."
         test = f"{self.verdict}: {self.hypothesis} (p = {self.p_value:.2g}, {self.adjusted:.2g} corrected by Holm)."
         if self.verdict == "rejected":
             x, y, _ = self.independence
             return (
-                f"{test} The graph lacks an edge or a hidden common cause that ties {x} to {y}, or an arrow points the "
+                f"{test} The graph lacks an edge or a hidden common cause between {x} and {y}, or an arrow points the "
                 f"wrong way; it cannot show which of these.{self._bearing}"
             )
         return (
-            f"{test} It cannot show that the graph is right: other graphs imply the same, and small samples hide much."
+            f"{test} It cannot show that the graph is right: other graphs imply the same, and few rows detect only strong "
+            "dependence."
         )
 
     @property
@@ -105,7 +106,7 @@ class ImpliedIndependencies:
         if not self.tests:
             nothing = (
                 "The graph implies no independence among the observed attributes, so no table can contradict it: "
-                "all of it is assumption."
+                "the whole graph is an assumption."
             )
             return " ".join([nothing, *self.unread])
         words = f"{len(self.rejected)} of {len(self.tests)} independencies that the graph implies are rejected"

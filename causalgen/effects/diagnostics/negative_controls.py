@@ -83,12 +83,12 @@ class ControlTest:
         test += ")." if self.p_value is None or self.adjusted is None else f", p = {self.adjusted:.2g} after Holm)."
         if self.verdict == "rejected":
             return (
-                f"{test} Something other than an effect ties them: a hidden common cause, which may bias the estimate "
+                f"{test} Something other than an effect connects them: a hidden common cause, which may bias the estimate "
                 "as well, a wrong graph, or a model of the wrong form. It cannot show which."
             )
         if self.naive_verdict != "rejected":
             test += " Not informative here: the naive estimate is not rejected either."
-        return f"{test} It cannot show that nothing is hidden: only what also acts on '{self.control.name}' would show."
+        return f"{test} It cannot show that nothing is hidden: it detects only what also affects '{self.control.name}'."
 
 
 def check_controls(

@@ -58,8 +58,8 @@ def _placebo(data: pd.DataFrame, estimand: Any, estimate: CausalEstimate, **opti
 REFUTERS: dict[str, Refuter] = {
     "placebo treatment": Refuter(
         run=_placebo,
-        checks="Shuffles the treatment over the rows, which cuts every effect: the estimator should then find about 0.",
-        cannot_show="Confounding: shuffling cuts the confounders' influence together with the effect.",
+        checks="Shuffles the treatment over the rows, which removes every effect: the estimator should then find about 0.",
+        cannot_show="Confounding: shuffling removes the influence of confounders together with the effect.",
         anew=lambda first: replace(first, penalties={}, folds=None, keeps_folds=False),
     ),
     "random common cause": Refuter(

@@ -43,8 +43,8 @@ METHODS: dict[str, Method] = {
     "linear adjustment": Method(
         kinds=ALL,
         build=lambda estimand, table, seed: LinearAdjustment(estimand, discrete=table.kind == "categorical"),
-        note="Linear regression on treatment and adjustment set; right only where the outcome is linear in both, with "
-        "one effect for all rows, so that the population makes no difference. Robust interval (HC1).",
+        note="Linear regression of the outcome on treatment and adjustment set. It is right only if the outcome is linear in "
+        "both and the effect is the same in all rows. Robust interval (HC1).",
         populations=("whole", "overlap", "treated", "control"),
         default=True,
         joint=True,
@@ -55,24 +55,24 @@ METHODS: dict[str, Method] = {
         build=lambda estimand, table, seed: GeneralizedLinear(
             estimand, bounds=table.bounds or (0.0, 1.0), discrete=table.kind == "categorical"
         ),
-        note="Logistic (binary outcome) or fractional logistic (bounded outcome) regression on treatment and "
-        "adjustment set, standardised to the population; right where that model is. Robust delta-method interval.",
+        note="Logistic regression (fractional for a bounded outcome) on treatment and adjustment set, averaged over the "
+        "population. It is right if that model is. Robust delta-method interval.",
         populations=("whole", "treated", "control"),
         bounded=True,
     ),
     "weighting": Method(
         kinds=DISCRETE,
         build=lambda estimand, table, seed: Weighting(estimand),
-        note="Inverse propensity weighting with normalised (Hajek) weights, logistic propensity with splines and "
-        "products; right where the propensity model is. Interval by M-estimation, which knows that it was fitted.",
+        note="Inverse propensity weighting with normalised (Hájek) weights; the propensity model is a logistic regression "
+        "with splines and products. It is right if that model is. The interval (M-estimation) accounts for its fit.",
         populations=("whole", "overlap", "treated", "control"),
         weighs=True,
     ),
     "matching": Method(
         kinds=DISCRETE,
         build=lambda estimand, table, seed: Matching(estimand),
-        note="Three nearest neighbours by Mahalanobis distance, with replacement and linear bias correction; right "
-        "where neighbours are comparable. Abadie and Imbens's interval, in Otsu and Rai's form.",
+        note="Each row is compared with its three nearest neighbours by Mahalanobis distance, with replacement and a linear "
+        "bias correction. It is right if neighbours are comparable. Abadie and Imbens's interval, in Otsu and Rai's form.",
         populations=("whole", "treated", "control"),
         intervals=("analytic",),
         sampling="a neighbour represents rows with other weights",
@@ -82,9 +82,9 @@ METHODS: dict[str, Method] = {
         build=lambda estimand, table, seed: DoublyRobust(
             estimand, outcome_model=OutcomeModel(table.bounds, penalty=None), seed=seed
         ),
-        note="Augmented inverse propensity weighting, nuisance models with splines and products, shrunken by "
-        "leave-one-out prediction, cross-fitted over 5 folds (small tables over several splits, averaged, of which "
-        "refuters take one); right where the outcome model or the propensity model is. Influence-function interval.",
+        note="Augmented inverse propensity weighting. Outcome and propensity models are ridge regressions on splines and "
+        "products, whose penalty minimises the leave-one-out error, cross-fitted over 5 folds; small tables average several "
+        "splits into folds. It is right if either model is. Influence-function interval.",
         populations=("whole", "overlap", "treated", "control"),
         default=True,
         weighs=True,
@@ -94,24 +94,24 @@ METHODS: dict[str, Method] = {
         build=lambda estimand, table, seed: GComputation(
             estimand, outcome_model=OutcomeModel(table.bounds), held=tuple(table.held.values()), seed=seed
         ),
-        note="Outcome regression with splines and products, cross-fitted over 5 folds, averaged over the rows under "
-        "both treatment values; right where that regression is. Delta-method interval.",
+        note="Regression of the outcome with splines and products, cross-fitted over 5 folds; its predictions under both "
+        "treatment values are averaged over the rows. It is right if that regression is. Delta-method interval.",
         default=True,
         joint=True,
     ),
     "double machine learning": Method(
         kinds=("continuous",),
         build=lambda estimand, table, seed: DoubleMachineLearning(estimand, seed=seed),
-        note="Partially linear model: flexible in the adjustment set, cross-fitted over 5 folds, linear in the "
-        "treatment. Where the effect is not linear it is the slope averaged over rows with weights (t - E[t | z])^2, "
-        "times the difference of the contrast's values. Influence-function interval.",
+        note="Partially linear model: flexible in the adjustment set, cross-fitted over 5 folds, and linear in the "
+        "treatment. If the effect is not linear, it is the slope averaged over rows with weights (t - E[t | z])^2, times the "
+        "difference between the two treatment values. Influence-function interval.",
         linear="always",
     ),
     "causal forest": Method(
         kinds=("binary", "continuous"),
         build=lambda estimand, table, seed: _forest(estimand, table, seed),
-        note="Forest of effects given the adjustment set (econml), on residuals of cross-fitted random forests; "
-        "averaged over the rows, for a binary treatment by doubly robust scores. econml's interval.",
+        note="Causal forest of EconML on the residuals of cross-fitted random forests; the effects are averaged over the rows, "
+        "for a binary treatment by doubly robust scores. EconML's interval.",
         intervals=("analytic",),
         sampling="econml weighs rows when it fits the forest, and not when it averages the effects",
         clustering="econml keeps clusters together when it fits, and its interval takes rows as independent all the same",
@@ -120,9 +120,9 @@ METHODS: dict[str, Method] = {
     "instrumental variables": Method(
         kinds=("binary", "continuous"),
         build=lambda estimand, table, seed: InstrumentalVariables(estimand, seed=seed),
-        note="Two-stage least squares. With one effect for all rows it is that effect; with a binary treatment and an "
-        "monotone instrument (no defiers), the average effect among compliers, the units that the instrument "
-        "moves. Anderson and Rubin's interval, right however weak the instrument is.",
+        note="Two-stage least squares. If the effect is the same in all rows, it is that effect; with a binary treatment "
+        "and a monotone instrument (no defiers), it is the average effect among compliers, whose treatment the instrument "
+        "changes. Anderson and Rubin's interval, which holds however weak the instrument is.",
         populations=("compliers",),
         identified="instrument",
         default=True,
@@ -138,7 +138,7 @@ METHODS: dict[str, Method] = {
             seed=seed,
         ),
         note="Two regressions with splines and products: of the outcome on mediators and treatment, averaged over the "
-        "treatment, and of that on the treatment; right where both are. Its interval is always a bootstrap's.",
+        "treatment, and of that average on the treatment. It is right if both are. Bootstrap interval.",
         identified="frontdoor",
         default=True,
         intervals=("bootstrap",),
@@ -165,8 +165,8 @@ METHODS: dict[str, Method] = {
         build=lambda estimand, table, seed: IdentifiedFormula(
             estimand, estimand=estimand.asked, labels=_labels(table), bounds=table.bounds, seed=seed
         ),
-        note="Every factor of the formula estimated (shares of cells, or penalised logistic regressions where cells have "
-        "few rows), and the sums carried out; right where these are. Its interval is always a bootstrap's.",
+        note="Every factor of the formula is estimated (by shares of cells, or by penalised logistic regressions where cells "
+        "have few rows) and the sums are carried out. It is right if these estimates are. Bootstrap interval.",
         identified="general",
         default=True,
         intervals=("bootstrap",),

@@ -310,5 +310,5 @@ def _e_value_words(rows: "Sequence[EValue]") -> str:
     limits = [row.limit for row in rows if row.limit is not None]
     least = min(limits, default=min(row.value for row in rows))
     if least == 1:
-        return "E-values: an interval holds no effect already, so no hidden cause is needed"
-    return f"E-values: a hidden cause must multiply risks by {least:.2f} to move an interval to no effect"
+        return "E-values: an interval includes no effect already, so no hidden cause is needed"
+    return f"E-values: a hidden cause must multiply risks by {least:.2f} before an interval includes no effect"
