@@ -14,7 +14,7 @@ from ..graph import CausalGraph, Estimand, check_adjustment_set
 from .single import LEAST_ROWS_PER_ARM
 from .table import CLUSTER, EncodedTable
 
-__all__ = ["Bins", "Groups", "check_by", "form_groups"]
+__all__ = ["Bins", "Groups", "check_by", "form_groups", "inner_quantiles", "named_intervals"]
 
 LEAST_GROUP, LEAST_CLUSTERS = 30, 2
 Bins = int | Sequence[float]
@@ -101,14 +101,14 @@ def form_groups(graph: CausalGraph, table: EncodedTable, by: str, bins: Bins) ->
     elif count is not None and len(values) <= count:
         names, members = [f"{value:g}" for value in values], column == values[:, None]
     else:
-        cuts = _cuts(by, bins) if count is None else _quantiles(column, count)
+        cuts = _cuts(by, bins) if count is None else inner_quantiles(column, count)
         inside = np.searchsorted(cuts, column, side="left")
-        names, members = _intervals(cuts), inside == np.arange(len(cuts) + 1)[:, None]
+        names, members = named_intervals(cuts), inside == np.arange(len(cuts) + 1)[:, None]
     _check_sizes(table, by, names, members)
     return Groups(names, members)
 
 
-def _quantiles(column: NDArray[np.float64], bins: int) -> NDArray[np.float64]:
+def inner_quantiles(column: NDArray[np.float64], bins: int) -> NDArray[np.float64]:
     """Inner quantiles; where many rows share a value, fewer."""
     cuts = np.unique(np.quantile(column, np.arange(1, bins) / bins))
     return cuts[cuts < column.max()]
@@ -124,10 +124,10 @@ def _cuts(by: str, given: Bins) -> NDArray[np.float64]:
     return cuts
 
 
-def _intervals(cuts: NDArray[np.float64]) -> list[str]:
+def named_intervals(cuts: NDArray[np.float64]) -> list[str]:
     """Names of the intervals between cuts; an interval holds its upper end.
 
-    >>> _intervals(np.array([40.0, 60.0]))
+    >>> named_intervals(np.array([40.0, 60.0]))
     ['up to 40', 'above 40, up to 60', 'above 60']
     """
     ends = [f"{cut:.4g}" for cut in cuts]

@@ -144,6 +144,7 @@ def test_tables_hold_the_frames(
         "confounder": doubt.confounder.to_frame(),
         "e-values": doubt.e_value_frame(),
         "balance": doubt.balance.to_frame(),
+        "table-one": doubt.table_one.to_frame(),
         "overlap": doubt.balance.histogram_frame(),
         "negative-controls": doubt.control_frame(),
         "independencies": doubt.independencies.to_frame(),

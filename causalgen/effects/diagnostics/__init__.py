@@ -2,5 +2,6 @@
 
 from .examine import Diagnostics, examine
 from .negative_controls import NegativeControl
+from .table_one import TableOne, table_one
 
-__all__ = ["Diagnostics", "NegativeControl", "examine"]
+__all__ = ["Diagnostics", "NegativeControl", "TableOne", "examine", "table_one"]

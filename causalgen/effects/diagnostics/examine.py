@@ -26,6 +26,7 @@ from .implied import ImpliedIndependencies, check_independencies, independence_t
 from .negative_controls import ControlTest, NegativeControl, check_controls
 from .refit import NAIVE, refit
 from .robustness import Robustness, robustness
+from .table_one import TableOne, summarised
 
 __all__ = ["Diagnostics", "examine"]
 
@@ -51,6 +52,7 @@ class Diagnostics:
         left_out: Parts of the report that these checks do not take into account; empty when there are none.
         form: The recommended estimate with boosted trees' predictions as further covariates; None where not comparable.
         affected: Adjustment variables that look like effects of the treatment.
+        table_one: The covariates in each group, before and after weighting; None where no groups exist.
     """
 
     question: str
@@ -65,6 +67,7 @@ class Diagnostics:
     left_out: str = ""
     form: FunctionalForm | None = None
     affected: tuple[Affected, ...] = ()
+    table_one: TableOne | None = None
 
     @property
     def examined(self) -> tuple[Check, ...]:
@@ -248,6 +251,7 @@ def examine(
         left_out=_left_out(report),
         form=_form(encoded, report, seed),
         affected=_affected(independencies, question, report, seed),
+        table_one=summarised(question, table, encoded, report.population),
     )
 
 

@@ -21,6 +21,7 @@ from .survival_curves import follow_up_section
 from .tables import (
     agreement_table,
     balance_table,
+    baseline_table,
     benchmark_table,
     confounder_table,
     control_table,
@@ -232,6 +233,9 @@ class SectionMaker:
             parts[0].pictures.append(self.picture(plot_balance(balance), "balance", alt, caption))
             table = balance_table(balance, self.file(balance.to_frame(), "balance"))
             parts.append(Part(fold="The love plot in numbers", tables=[table]))
+        if (found := self.findings.doubt.table_one) is not None and found.rows:
+            table = baseline_table(found, self.file(found.to_frame(), "table-one"))
+            parts.append(Part("Table 1", found.reading, tables=[table]))
         return Section("overlap", "Overlap and balance", parts)
 
     def controls(self) -> Section:

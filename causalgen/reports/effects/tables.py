@@ -19,10 +19,12 @@ if TYPE_CHECKING:
     from ...effects.diagnostics.implied import ImpliedIndependencies
     from ...effects.diagnostics.negative_controls import ControlTest
     from ...effects.diagnostics.robustness import Robustness
+    from ...effects.diagnostics.table_one import TableOne
 
 __all__ = [
     "agreement_table",
     "balance_table",
+    "baseline_table",
     "benchmark_table",
     "confounder_table",
     "control_table",
@@ -144,6 +146,24 @@ def balance_table(balance: "Balance", file: str = "") -> Table:
         [Group(cells)],
         file,
     )
+
+
+def baseline_table(table_one: "TableOne", file: str = "") -> Table:
+    """Table 1: the covariates in each group of the treatment, before and after weighting."""
+    frame = table_one.to_frame()
+    cells = [
+        Row(
+            [
+                "" if value != value else f"{value:z.2f}".replace("-", "−") if isinstance(value, float) else str(value)
+                for value in row
+            ]
+        )
+        for row in frame.itertuples(index=False, name=None)
+    ]
+    named = {"covariate": "Covariate", "missing": "Missing"}
+    header = [named.get(name, name.replace("standardised", "Standardised")) for name in map(str, frame.columns)]
+    among = f", weighted to the {table_one.population} population" if table_one.weighted else ""
+    return Table(f"Table 1. Covariates by {table_one.treatment}{among}", header, [Group(cells)], file)
 
 
 def control_table(controls: "Sequence[ControlTest]", file: str = "") -> Table:
