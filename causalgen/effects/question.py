@@ -131,6 +131,7 @@ class EffectQuestion:
             report.outcome,
             report.contrast,
             adjustment=report.estimand.adjustment if survival and report.estimand.method == "backdoor" else None,
+            instrument=report.estimand.instrument if survival else None,
             weights=report.weights,
             cluster=report.cluster,
             missing=way,

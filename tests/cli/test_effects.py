@@ -86,6 +86,8 @@ def test_numbers_of_a_contrast_are_numbers(causalgen: Command, trial: Path) -> N
             {"--negative-controls": ["age"]},
             "Expected a negative control other than treatment, outcome and adjustment set",
         ),
+        ({"--event": ["drugs"], "--horizon": ["1"]}, "Expected a column of the event; 'drugs' has none"),
+        ({"--event": ["drug"]}, "Expected a separate column for the event; got 'drug'"),
         ({"--simulations": ["3"]}, "Expected at least 10 simulations"),
         ({"--level": ["95"]}, "Expected level between 0 and 1"),
         ({"--population": ["everyone"]}, "Expected population among"),

@@ -63,6 +63,14 @@ def test_the_example_is_valid() -> None:
         ("effects: [{treatment: pen, outcome: intensity, contrast: [ballpoint, pencil]}]", "got 'pencil'."),
         ("effects: [{treatment: penn, outcome: intensity, contrast: [a, b]}]", "Did you mean 'pen'?"),
         ("effects: [{treatment: pen, outcome: pen, contrast: [ballpoint, felt-tip]}]", "two different variables"),
+        (
+            "effects: [{treatment: pen, outcome: intensity, contrast: [ballpoint, felt-tip], event: hurry}]",
+            "`event` and `horizon` together",
+        ),
+        (
+            "effects: [{treatment: pen, outcome: intensity, contrast: [ballpoint, felt-tip], event: penn, horizon: 9}]",
+            "Did you mean 'pen'?",
+        ),
     ],
 )
 def test_what_does_not_fit_the_graph_is_refused_with_its_line(study_file: Path, added: str, message: str) -> None:
