@@ -148,8 +148,8 @@ def test_the_one_step_estimate_knows_weights_and_clusters() -> None:
     [
         ({"x": "continuous"}, {}, r"P\(x \| z, w\) needs the density of 'x', which is continuous. Recode"),
         ({}, {"methods": ["one-step formula"]}, "a child of the treatment shares a hidden cause with it"),
-        ({}, {"methods": ["doubly robust"]}, "identified by general; got 'doubly robust'"),
-        ({}, {"population": "treated"}, "population='whole' for an effect identified by general"),
+        ({}, {"methods": ["doubly robust"]}, "identified by a general formula; got 'doubly robust'"),
+        ({}, {"population": "treated"}, "population='whole' for an effect identified by a general formula"),
         ({"empty": True}, {}, r"none has x = 1 and z = 0, and the factor P\(y \| x, z, w\) needs it. Merge"),
         ({"few": True}, {}, "at least 50"),
     ],

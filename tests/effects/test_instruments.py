@@ -70,13 +70,13 @@ def test_weak_instrument_is_warned_of_with_its_f() -> None:
 
 
 def test_methods_for_adjustment_are_refused_beside_an_instrument() -> None:
-    with pytest.raises(DataError, match="identified by instrument; got 'doubly robust'"):
+    with pytest.raises(DataError, match="identified by an instrument; got 'doubly robust'"):
         estimate_effect(GRAPH, instrument_table(200, 0), **QUESTION, methods=["doubly robust"])
 
 
 def test_populations_and_kinds_that_an_instrument_cannot_serve_are_refused() -> None:
     table = instrument_table(200, seed=0)
-    with pytest.raises(DataError, match="population='whole' for an effect identified by instrument; got 'treated'"):
+    with pytest.raises(DataError, match="population='whole' for an effect identified by an instrument; got 'treated'"):
         estimate_effect(GRAPH, table, **QUESTION, population="treated")
     labels = np.resize(["a", "b", "c"], 200)
     with pytest.raises(DataError, match=r"'z' has 3 labels\. Recode it"):

@@ -31,6 +31,8 @@ __all__ = ["METHODS", "Method", "able_methods", "check_method_names", "check_tab
 
 DISCRETE = ("binary", "categorical")
 ALL = (*DISCRETE, "continuous")
+WAYS = {"frontdoor": "a front door", "general": "a general formula", "instrument": "an instrument"}
+"""What identifies an effect, as text in messages."""
 
 
 ONE_STEP = (
@@ -246,12 +248,12 @@ def choose_methods(
         UnknownNameError: A name is not a method.
         DataError: A method does not suit the treatment, the estimand or the population.
     """
-    kind = "categorical" if kind == "ordinal" else kind
+    kind, way = "categorical" if kind == "ordinal" else kind, WAYS.get(identified, identified)
     suited = {name: method for name, method in METHODS.items() if method.identified == identified}
     suited = {name: method for name, method in suited.items() if kind in method.kinds}
     if identified != "backdoor" and population != "whole":
         raise DataError(
-            f"Expected population='whole' for an effect identified by {identified}; got {population!r}. Only adjustment "
+            f"Expected population='whole' for an effect identified by {way}; got {population!r}. Only adjustment "
             "distinguishes populations."
         )
     if kind == "continuous" and population != "whole":
@@ -264,13 +266,17 @@ def choose_methods(
         names = [name for name, method in suited.items() if method.default]
         if not names:
             raise DataError(
-                f"Expected a binary or continuous treatment for an effect identified by {identified}; '{treatment}' is "
+                f"Expected a binary or continuous treatment for an effect identified by {way}; '{treatment}' is "
                 f"{kind}. Recode it into two labels."
             )
     for name in names:
         if name not in suited:
             article = "an effect identified by" if METHODS[name].identified != identified else f"the {kind}"
-            place = f"{identified}" if METHODS[name].identified != identified else f"treatment '{treatment}'"
+            place = (
+                WAYS.get(identified, identified)
+                if METHODS[name].identified != identified
+                else f"treatment '{treatment}'"
+            )
             remedy = f"Choose among {', '.join(suited)}." if suited else "No method suits it."
             raise DataError(f"Expected a method for {article} {place}; got {name!r}. {remedy}")
         if identified == "backdoor" and population not in METHODS[name].populations:

@@ -35,6 +35,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .basis import FlexibleBasis
+from .first_fit import Penalties, with_penalty
 from .folds import Rows, cross_folds
 from .outcome_model import OutcomeModel
 
@@ -63,6 +64,7 @@ class Design:
         discrete: Whether the treatment is discrete.
         clusters: Number of each row's cluster, `(rows,)`; None when rows are independent.
         weights: Sampling weights of mean 1, `(rows,)`; None where each row counts once.
+        penalties: Where refits keep the penalties of the first fit: role of a model -> its penalty, as a share of its rows.
     """
 
     treatment: Array
@@ -74,18 +76,24 @@ class Design:
     discrete: bool = False
     clusters: NDArray[np.int64] | None = None
     weights: Array | None = None
+    penalties: Penalties | None = None
 
     def folds(self, folds: int, seed: int) -> Iterator[tuple[NDArray[np.int64], NDArray[np.int64]]]:
         """Rows to fit on and rows to score; clusters stay together."""
         return cross_folds(len(self.treatment), folds, seed, arm=self.treatment, clusters=self.clusters)
 
     def fit(
-        self, bounds: tuple[float, float] | None, features: Array, target: Array, rows: NDArray[np.int64]
+        self, bounds: tuple[float, float] | None, features: Array, target: Array, rows: Rows, role: str = ""
     ) -> OutcomeModel:
         """A regression of the target, `(len(rows),)`, on the features of some rows."""
         clusters = None if self.clusters is None else self.clusters[rows]
         weights = None if self.weights is None else self.weights[rows]
-        return OutcomeModel(bounds, penalty=None).fit(features[rows], target, weights, clusters)
+        share = None if self.penalties is None else self.penalties.get(role)
+        model = with_penalty(OutcomeModel(bounds, penalty=None), share, len(rows))
+        model.fit(features[rows], target, weights, clusters)
+        if self.penalties is not None:
+            self.penalties[role] = model.penalty_ / len(rows)
+        return model
 
 
 class NestedMean:
@@ -173,14 +181,18 @@ def nested_scores(
     scores = np.zeros((len(questions), len(treatment)))
     weights = np.zeros((len(questions), len(known), len(treatment)))
     determined = np.zeros(len(treatment), dtype=bool)
-    for fit, score in splits:
-        shares = [_probabilities(design, part, fit, score, values) for part in known]
+    for number, (fit, score) in enumerate(splits):
+        shares = [
+            _probabilities(design, part, fit, score, values, f"fold {number}, history {place}")
+            for place, part in enumerate(known)
+        ]
         determined[score] = np.any([_clipped(share) for part in shares for share in part.values()], axis=0)
         for q, (levels, group) in enumerate(questions):
             later, later_fit = design.outcome[score], design.outcome[fit]
             for j in reversed(range(len(levels))):
                 arm = treatment[fit] == levels[j]
-                model = design.fit(design.bounds, known[j], later_fit[arm], fit[arm])
+                role = f"fold {number}, question {q}, stage {j}"
+                model = design.fit(design.bounds, known[j], later_fit[arm], fit[arm], role)
                 mean = model.predict(known[j][score])
                 weights[q, j, score] = _scaled(
                     _weight(treatment[score], levels[: j + 1], shares, group), design, score, group
@@ -225,12 +237,14 @@ def treated_influence(design: Design, *, folds: int, seed: int) -> NestedScores:
 
 
 def _probabilities(
-    design: Design, features: Array, fit: Rows, score: Rows, values: Sequence[float]
+    design: Design, features: Array, fit: Rows, score: Rows, values: Sequence[float], role: str = ""
 ) -> dict[float, Array]:
     """P(X = v | features) of the scored rows, for some values v."""
 
     def share(value: float) -> Array:
-        model = design.fit((0.0, 1.0), features, (design.treatment[fit] == value).astype(float), fit)
+        model = design.fit(
+            (0.0, 1.0), features, (design.treatment[fit] == value).astype(float), fit, f"{role}: {value}"
+        )
         return np.clip(model.predict(features[score]), CLIP, 1 - CLIP)
 
     labels = np.unique(design.treatment)

@@ -10,6 +10,7 @@ from dowhy.causal_identifier import IdentifiedEstimand
 from ...graph.primal import PrimalStages
 from ..table import numeric
 from .adjustment import AdjustmentEstimator, Array, Arrays, Influence
+from .first_fit import FirstFit
 from .folds import Rows
 from .nested_scores import Design, Levels, nested_scores, uneven
 
@@ -53,6 +54,12 @@ class OneStep(AdjustmentEstimator):
         self.bounds = bounds
         self.most_splits = most_splits
 
+    def keep(self, first: FirstFit) -> "OneStep":
+        """The same estimator with a single split: the folds are kept, and several would slow every refit."""
+        estimator = super().keep(first)
+        estimator.most_splits = 1
+        return estimator
+
     def estimate_effect(self, data: pd.DataFrame, *args: Any, **options: Any) -> CausalEstimate:
         names = list(self.stages.before)
         self._histories = [numeric(data[names])]
@@ -78,6 +85,7 @@ class OneStep(AdjustmentEstimator):
             discrete=True,
             clusters=arrays.clusters,
             weights=arrays.weights,
+            penalties=None if self.kept is None else self.kept.penalties.setdefault(0, {}),
         )
         features = [
             self._basis(history, arrays.units, f"history {place}")(history) for place, history in enumerate(histories)
