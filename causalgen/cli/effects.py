@@ -8,7 +8,7 @@ from .failures import failures
 from .further import cuts, doses, proxies
 from .options import AsJson, AssumedGraph, Cluster, Kinds, Level, Outcome, ReportOut, TableFile, TableSeed
 from .tables import kinds, names, sides, table_of, treatments
-from .terminal import print_json
+from .terminal import print_json, print_text
 from .threads import Threads, cap_threads
 
 if TYPE_CHECKING:
@@ -176,9 +176,9 @@ def effects(
             parts = {"effect": report, "diagnostics": found, "further": answers}
             print_json({name: part.to_dict() for name, part in parts.items() if part is not None})
         else:
-            typer.echo(report.describe(found))
+            print_text(report.describe(found))
             if answers is not None:
-                typer.echo(answers.describe(report.warnings))
+                print_text(answers.describe(report.warnings))
         if out is not None:
             written = report.save(
                 out, doubt=found, further=answers, graph=assumed, table=rows, arguments=arguments, formats=chosen

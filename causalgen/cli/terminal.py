@@ -1,8 +1,11 @@
 """What commands print: tables, JSON, notes and files."""
 
 import json
+import shutil
+import sys
 from collections.abc import Iterable, Sequence
 from pathlib import Path
+from textwrap import fill
 from typing import TYPE_CHECKING, Any
 
 import typer
@@ -10,7 +13,7 @@ import typer
 if TYPE_CHECKING:
     import pandas as pd
 
-__all__ = ["print_files", "print_json", "print_notes", "print_table", "records"]
+__all__ = ["print_files", "print_json", "print_notes", "print_table", "print_text", "records", "wrapped"]
 
 
 def print_table(columns: Iterable[str], rows: Iterable[Sequence[Any] | None], title: str = "") -> None:
@@ -34,6 +37,26 @@ def records(table: "pd.DataFrame") -> list[dict[str, Any]]:
     """Rows of a table for JSON: numbers with 7 digits, missing values as null."""
     found: list[dict[str, Any]] = json.loads(table.to_json(orient="records", double_precision=15))
     return [{k: float(f"{v:.7g}") if isinstance(v, float) else v for k, v in row.items()} for row in found]
+
+
+def print_text(text: str) -> None:
+    """Lines on standard output, wrapped for a terminal; a file or a pipe gets them as they are."""
+    typer.echo(wrapped(text, shutil.get_terminal_size().columns) if sys.stdout.isatty() else text)
+
+
+def wrapped(text: str, width: int) -> str:
+    """The lines, broken between words at `width` letters and continued with a deeper indent.
+
+    >>> print(wrapped("Effect of a on b\\n  1 concern: poor overlap", 16))
+    Effect of a on b
+      1 concern:
+        poor overlap
+    """
+    lines = []
+    for line in text.splitlines():
+        indent = " " * (len(line) - len(line.lstrip()))
+        lines.append(fill(line, width, subsequent_indent=f"{indent}  ", break_long_words=False, break_on_hyphens=False))
+    return "\n".join(lines)
 
 
 def print_json(content: dict[str, Any]) -> None:

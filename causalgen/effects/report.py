@@ -352,7 +352,10 @@ class EffectReport:
         rows += [f"  {row}" for row in (() if self.survival is None else self.survival.lines)]
         rows += [f"  compared with {row}" for row in self.others]
         rows += [f"  about the {row.subject}: {row.concern}" for row in self.remarks]
-        rows += [f"  {row.refuter} on {row.estimate}: {row.reading}" for row in self.refutations]
+        rows += [f"  {row.refuter} on {row.estimate}: {row.reading}" for row in self.refutations if row.informative]
+        silent = sum(not row.informative for row in self.refutations)
+        counted = f"{silent} of {len(self.refutations)} refutations"
+        rows += [f"  {counted} are not informative: they do not reject the naive estimate either"] * bool(silent)
         rows += [f"  warning: {text}" for text in self.warnings]
         return "\n".join(rows + [f"  {text}" for text in (() if doubt is None else doubt.summary[1:])])
 

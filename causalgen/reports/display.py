@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from matplotlib.figure import Figure
 
+from .effects.sentences import answer_sentence
 from .forest_plot import plot_forest
 
 if TYPE_CHECKING:
@@ -34,14 +35,14 @@ def as_png(figure: Figure) -> tuple[bytes, dict[str, int]]:
 
 
 def effect_html(report: "EffectReport") -> str:
-    """The question, the estimate with its concerns, the forest plot, every refuter's verdict, the warnings."""
+    """Question, answer, estimate with its concerns, forest plot, verdicts of the refuters, warnings."""
     rows = [f"{row.refuter} on {row.estimate}: {row.reading}" for row in report.refutations]
     listed = "".join(f"<li>{escape(text)}</li>" for text in rows)
     warned = "".join(f"<p><b>Warning:</b> {escape(text)}</p>" for text in report.warnings)
     warned += "".join(f"<p>About the {row.subject}: {escape(row.concern)}</p>" for row in report.remarks)
     used = f"{report.rows_used:,} rows used, {report.rows_dropped:,} dropped<br/>{escape(report.columns)}"
     return (
-        f"<div><p><b>{escape(report.question)}</b><br/>{escape(str(report.estimate))}<br/>"
+        f"<div><p><b>{escape(report.question)}</b><br/>{escape(answer_sentence(report))}<br/>{escape(str(report.estimate))}<br/>"
         f"<b>{escape(report.headline)}</b><br/>{escape(report.recommended)}<br/>{escape(report.estimand.text)}<br/>{used}</p>"
         f"{as_svg(plot_forest(report))}{f'<ul>{listed}</ul>' if rows else ''}{warned}</div>"
     )

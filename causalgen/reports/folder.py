@@ -77,7 +77,8 @@ class Table:
     def numeric(self) -> list[bool]:
         """By column, whether its cells are numbers; the first column names the rows."""
         return [
-            place > 0 and all(NUMERIC.fullmatch(cell) for cell in cells) for place, cells in enumerate(self._columns)
+            place > 0 and any(cells) and all(NUMERIC.fullmatch(cell) for cell in cells)
+            for place, cells in enumerate(self._columns)
         ]
 
     @property

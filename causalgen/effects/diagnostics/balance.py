@@ -120,7 +120,7 @@ class Balance:
         else:
             before = max(self.rows, key=lambda row: abs(row.before))
             parts.append(
-                f"Largest {self.kind}: {before.before:.2f} ({before.covariate}) before, {self.worst.after:.2f} "
+                f"Largest {self.kind}: {before.before:z.2f} ({before.covariate}) before, {self.worst.after:z.2f} "
                 f"({self.worst.covariate}) after; beyond {self.worst.limit:.2g} the arms still differ by more than chance."
             )
         return " ".join(parts) + " It cannot show the balance of unobserved covariates."

@@ -72,8 +72,9 @@ def variable_table(report: "EffectReport") -> Table:
     for variable in report.variables:
         doubtful = any(text.startswith(f"Column '{variable.name}' holds ") for text in report.warnings)
         note = "Its whole numbers are read as quantities. If they are codes, declare the column categorical." * doubtful
-        rows.append(Row([variable.name, describe(variable), variable.unit or ""], note=note))
-    return Table("How each column was read", ["Column", "Kind", "Unit"], [Group(rows)])
+        kind = describe(variable) + (f" [{variable.unit}]" if variable.unit else "")
+        rows.append(Row([variable.name, kind], note=note))
+    return Table("Kind of each column", ["Column", "Kind and unit"], [Group(rows)])
 
 
 def refutation_table(report: "EffectReport", file: str = "") -> Table:
