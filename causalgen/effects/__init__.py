@@ -11,6 +11,8 @@ from .heterogeneity import effects_by_group, effects_by_unit
 from .measured_images import Images
 from .missing.ways import MissingValues
 from .report import EffectReport, Estimate, Refutation
+from .target_effect import transport_effect
+from .transported_effect import TransportedEffect
 
 __all__ = [
     "Agreement",
@@ -20,6 +22,7 @@ __all__ = [
     "Images",
     "MissingValues",
     "Refutation",
+    "TransportedEffect",
     "agreement",
     "dose_response",
     "effects_by_group",
@@ -29,6 +32,7 @@ __all__ = [
     "implied_effect",
     "measured_effect",
     "scored_effect",
+    "transport_effect",
     "with_proxies",
 ]
 

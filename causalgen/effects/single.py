@@ -18,7 +18,7 @@ from .missing.ways import remedy
 from .question import EffectQuestion
 from .table import CLUSTER, WEIGHTS, EncodedTable
 
-__all__ = ["LEAST_CLUSTERS_PER_ARM", "LEAST_ROWS_PER_ARM", "encode_single"]
+__all__ = ["LEAST_CLUSTERS_PER_ARM", "LEAST_ROWS_PER_ARM", "cluster_numbers", "encode_single", "sampling_weights"]
 
 LEAST_ROWS = 50
 LEAST_ROWS_PER_ARM = 10
@@ -60,12 +60,12 @@ def encode_single(question: EffectQuestion, used: Sequence[str]) -> EncodedTable
             data[name] = data[name].astype(int).astype("category")
     _check_width(data, used)
     if question.weights is not None:
-        data[WEIGHTS] = _weights(complete[question.weights])
+        data[WEIGHTS] = sampling_weights(complete[question.weights])
     completeness = _completeness(question, names, present) if not present.all() else None
     if completeness is not None:
-        data[WEIGHTS] = _weights(pd.Series(completeness.weights, name="of complete rows") * data.get(WEIGHTS, 1.0))
+        data[WEIGHTS] = sampling_weights(pd.Series(completeness.weights, name="of complete rows") * data.get(WEIGHTS, 1.0))
     if question.cluster is not None:
-        data[CLUSTER] = _clusters(complete[question.cluster])
+        data[CLUSTER] = cluster_numbers(complete[question.cluster])
         if asked.is_discrete:
             _check_clusters_of_arms(data, question, {control: contrast[0], treated: contrast[1]})
     return EncodedTable(
@@ -109,7 +109,7 @@ def _completeness(question: EffectQuestion, names: Sequence[str], present: NDArr
         return None
     sampling = np.ones(len(present))
     if question.weights is not None:
-        sampling = _weights(question.table[question.weights]).to_numpy()
+        sampling = sampling_weights(question.table[question.weights]).to_numpy()
     return complete_weights(question, names, present, sampling)
 
 
@@ -131,7 +131,7 @@ def _check_width(data: pd.DataFrame, used: Sequence[str]) -> None:
         )
 
 
-def _weights(column: pd.Series) -> pd.Series:
+def sampling_weights(column: pd.Series) -> pd.Series:
     reading = read_values(column, kind="continuous")
     wrong = np.flatnonzero(~np.isfinite(reading.values) | (reading.values <= 0))
     if len(wrong):
@@ -150,7 +150,7 @@ def _weights(column: pd.Series) -> pd.Series:
     return numbers / numbers.mean()
 
 
-def _clusters(column: pd.Series) -> NDArray[np.int64]:
+def cluster_numbers(column: pd.Series) -> NDArray[np.int64]:
     if (fault := refused(column)) is not None and fault.remedy == SPREAD:
         raise DataError(
             f"Expected one value per cell in column '{column.name}' of clusters; got {fault.found}. Join them into one name."

@@ -195,8 +195,8 @@ class Populations:
         every = Populations(self.graph, self.treatment, self.outcome, self.graph.nodes)
         if not every.open_path(self.graph.nodes):
             wanted = next((sets[0] for sets in every.sets(self.graph.nodes)), ())
-            missing = [name for name in wanted if name not in known]
-            return f"Measure {write_set(missing)} in both populations: then the effect carries over."
+            missing = [name for name in wanted if name not in known or name not in self._covariates]
+            return f"Use {write_set(missing)}, measured in both populations: then the effect carries over."
         return (
             "No covariate blocks it: what differs acts on the outcome other than through what is fixed before the treatment. "
             "Measure treatment and outcome in the target as well, and estimate the effect there."

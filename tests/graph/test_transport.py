@@ -108,7 +108,7 @@ def test_what_carries_an_effect_over(edges, carriers, adjustment, text):
         ("drug -> dose -> relief; [site] -> dose", {}, r"the path \[site\] -> dose -> relief"),
         ("relief -> [clinic]", {}, r"the path \[clinic\] <- relief"),
         ("[site] -> age", {"in_target": []}, r"Record \{age\} in the target"),
-        ("[site] -> sex; sex -> relief", {"observed": ["drug", "relief", "age"]}, r"Measure \{sex\} in both"),
+        ("[site] -> sex; sex -> relief", {"observed": ["drug", "relief", "age"]}, r"Use \{sex\}, measured in both"),
         ("[site] -> age; drug <-> relief", {}, "the path drug <-> relief stays open"),
     ],
 )

@@ -10,7 +10,7 @@ from sklearn.base import clone
 from .adjustment import AdjustmentEstimator, Array, Arrays, Influence
 from .outcome_model import OutcomeModel
 
-__all__ = ["GComputation"]
+__all__ = ["GComputation", "mean_gradient"]
 
 
 class GComputation(AdjustmentEstimator):
@@ -54,7 +54,7 @@ class GComputation(AdjustmentEstimator):
         for fit, score in self._folds(arrays, self.seed):
             weights, fitted = arrays.weights[fit], seen[fit]
             model = clone(self.outcome_model).fit(fitted, arrays.outcome[fit], weights)
-            gradient = np.column_stack([_mean_gradient(model, features[fit], weights) for features in under])
+            gradient = np.column_stack([mean_gradient(model, features[fit], weights) for features in under])
             coefficients, offset = model.representer(fitted, gradient, weights)
             residual = arrays.outcome[score] - model.predict(seen[score])
             correction[score] = (seen[score] @ coefficients + offset) * residual[:, None]
@@ -69,7 +69,7 @@ class GComputation(AdjustmentEstimator):
         return Influence.of_means(level, influence.T, arrays.clusters)
 
 
-def _mean_gradient(model: OutcomeModel, features: Array, weights: Array) -> Array:
+def mean_gradient(model: OutcomeModel, features: Array, weights: Array) -> Array:
     """Derivative of the weighted mean prediction with respect to intercept and coefficients."""
     slope = weights * model.slope(features) / weights.mean()
     return np.concatenate([[slope.mean()], slope @ features / len(features)])

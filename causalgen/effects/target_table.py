@@ -1,0 +1,150 @@
+"""The target of a transported effect: the columns that carry it over, read as those of the table."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from ..datasets.declared import type_column
+from ..errors import DataError
+from ..graph import TransportFormula, Variable
+from .question import EffectQuestion
+from .single import cluster_numbers, sampling_weights
+from .table import EncodedTable, numeric
+
+__all__ = ["TargetTable", "outside_warnings", "read_target"]
+
+LEAST_ROWS = 10
+
+
+@dataclass(frozen=True, eq=False)
+class TargetTable:
+    """The target as numbers, without its incomplete rows.
+
+    Attributes:
+        data: The columns that carry the effect over, in natural units or as codes of the table's labels.
+        here: The same columns of the table, `(rows, numeric columns)`.
+        numbers: Those of the target, `(target rows, numeric columns)`.
+        weights: Sampling weights of the target, of mean 1.
+        clusters: Number of the cluster of each row of the target; None without.
+        warnings: What a reader must know about the target.
+    """
+
+    data: pd.DataFrame
+    here: NDArray[np.float64]
+    numbers: NDArray[np.float64]
+    weights: NDArray[np.float64]
+    clusters: NDArray[np.int64] | None
+    warnings: tuple[str, ...]
+
+    @property
+    def rows(self) -> int:
+        """Number of its rows."""
+        return len(self.data)
+
+
+def read_target(
+    target: pd.DataFrame, table: EncodedTable, formula: TransportFormula, needed: Sequence[str], asked: EffectQuestion
+) -> TargetTable:
+    """The needed columns of the target.
+
+    Args:
+        target: The target.
+        table: The table, encoded; its columns decide the kinds.
+        formula: What carries the effect over.
+        needed: The columns.
+        asked: The question, whose columns of weights and clusters the target may have, too.
+
+    Raises:
+        DataError: A column is missing or of another kind, a label does not occur in the table, or too few rows are complete.
+    """
+    variables = {variable.name: variable for variable in table.variables}
+    for name in needed:
+        if name not in target.columns:
+            raise DataError(
+                f"Expected a column '{name}' in the target, since the continuous treatment '{formula.treatment}' is adjusted "
+                f"for it in the table; got none. Add it to the target."
+            )
+        if int((target.columns == name).sum()) > 1:
+            raise DataError(f"Expected distinct column names in the target; got '{name}' more than once.")
+    extra = [name for name in (asked.weights, asked.cluster) if name is not None and name in target.columns]
+    used = list(needed)
+    _check_rows(target[[*used, *extra]].notna().all(axis=1), [*used, *extra])
+    data = pd.DataFrame({name: _column(variables[name], target[name], table) for name in used}, index=target.index)
+    complete = (data.notna().all(axis=1) & target[extra].notna().all(axis=1)).to_numpy(dtype=bool)
+    _check_rows(complete, [*used, *extra])
+    data, kept = data[complete], target[complete]
+    here = table.data[used]
+    both = pd.concat([here.astype(float), data], ignore_index=True)
+    for name in used:
+        if here[name].dtype == "category":
+            both[name] = both[name].astype(int).astype("category")
+    numbers = numeric(both)
+    weighted = asked.weights in extra
+    return TargetTable(
+        data,
+        numbers[: len(here)],
+        numbers[len(here) :],
+        sampling_weights(kept[asked.weights]).to_numpy() if weighted else np.ones(len(kept)),
+        cluster_numbers(kept[asked.cluster]) if asked.cluster in extra else None,
+        _dropped(len(target) - len(kept), len(target)),
+    )
+
+
+def _check_rows(complete: "pd.Series | NDArray[np.bool_]", names: Sequence[str]) -> None:
+    if (count := int(complete.sum())) < LEAST_ROWS:
+        what = f" with {', '.join(names)}" if names else ""
+        raise DataError(
+            f"Expected at least {LEAST_ROWS} rows{what} in the target; got {count} of {len(complete)}. Give a table of the units "
+            "for which the effect is wanted."
+        )
+
+
+def _column(variable: Variable, column: pd.Series, table: EncodedTable) -> NDArray[np.float64]:
+    """A column of the target as numbers, with labels coded as in the table; NaN where it is missing."""
+    try:
+        values = type_column(variable, column.reset_index(drop=True)).reading.values
+    except DataError as error:
+        more = " Rows whose label the table lacks have no counterpart in it." if variable.is_discrete else ""
+        raise DataError(f"In the target: {error} The column is {variable.kind} in the table.{more}") from None
+    if variable.is_discrete:
+        unseen = np.setdiff1d(values[~np.isnan(values)], table.data[variable.name].astype(float))
+        if len(unseen):
+            label = variable.decode(int(unseen[0]))
+            count = int((values == unseen[0]).sum())
+            raise DataError(
+                f"Expected labels of '{variable.name}' in the target that occur in the table; got {label!r} in {count:,} rows. "
+                "Nothing in the table tells the effect there: leave these rows out, or merge the label with another one."
+            )
+    return values
+
+
+def outside_warnings(table: EncodedTable, target: TargetTable) -> tuple[str, ...]:
+    """How many rows of the target lie outside the range of the table, and in which columns."""
+    found, any_outside = [], np.zeros(target.rows, dtype=bool)
+    for name in target.data:
+        if name in table.labels:
+            continue
+        low, high = float(table.data[name].min()), float(table.data[name].max())
+        outside = ((target.data[name] < low) | (target.data[name] > high)).to_numpy()
+        any_outside |= outside
+        if outside.any():
+            found.append(f"{name} ({outside.sum():,}; the table has {low:.4g} to {high:.4g})")
+    if not found:
+        return ()
+    count = int(any_outside.sum())
+    return (
+        f"Outside the table: {count:,} of {target.rows:,} rows of the target ({count / target.rows:.0%}) lie outside its range in "
+        f"{', '.join(found)}. There the effect is an extrapolation of the fitted regression.",
+    )
+
+
+def _dropped(count: int, rows: int) -> tuple[str, ...]:
+    if not count:
+        return ()
+    return (
+        f"{count:,} of {rows:,} rows of the target were dropped ({count / rows:.0%}) because a used column is missing; unless they "
+        "are missing at random, the effect is that of its complete rows.",
+    )
