@@ -1,5 +1,6 @@
 """`causalgen effects`: the effect of one column of a table on another, with every check of it."""
 
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -94,6 +95,13 @@ def effects(
     labelled_at_random: Annotated[
         bool, typer.Option("--labelled-at-random", help="The rows with assigned values are a random sample.")
     ] = False,
+    target: Annotated[
+        Path | None,
+        typer.Option(
+            help="A table of another population, in which the effect is wanted. Its covariates suffice; the graph says what "
+            "differs: '[site] -> age'."
+        ),
+    ] = None,
     doubt: Annotated[
         bool, typer.Option("--doubt/--no-doubt", help="Examine hidden confounding, balance and the graph.")
     ] = True,
@@ -154,6 +162,7 @@ def effects(
             None if curve is None else doses(curve),
             units,
             proxies(measured or (), predicted or (), rows, fitted_on, random=labelled_at_random),
+            None if target is None else table_of(target, assumed),
         )
         answers = None
         if further:  # before the average effect, whose refuters take longer than a mistake should wait

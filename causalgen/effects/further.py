@@ -1,4 +1,4 @@
-"""Further questions about an effect: in groups, in each row, along doses, and with columns known by proxy."""
+"""Further questions about an effect: in groups, in each row, along doses, with proxies, and in another population."""
 
 import json
 import warnings
@@ -17,6 +17,8 @@ from .dose_response import dose_response
 from .heterogeneity import effects_by_group, effects_by_unit
 from .question import EffectQuestion
 from .report import EffectReport
+from .target_effect import transport_effect
+from .transported_effect import TransportedEffect
 
 __all__ = ["FurtherAnswers", "FurtherQuestions", "unit_summary"]
 
@@ -32,15 +34,17 @@ class FurtherQuestions:
         doses: Values of a continuous treatment, or "auto" for a grid; None for no dose-response curve.
         units: Whether to estimate the effect in each row.
         proxies: Columns that are known by proxy.
+        target: Table of another population, in which the effect is wanted; None for none.
     """
 
     by: Mapping[str, Sequence[float]] = field(default_factory=dict)
     doses: Literal["auto"] | Sequence[float] | None = None
     units: bool = False
     proxies: Sequence[Column] = ()
+    target: pd.DataFrame | None = None
 
     def __bool__(self) -> bool:
-        return bool(self.by or self.doses is not None or self.units or self.proxies)
+        return bool(self.by or self.doses is not None or self.units or self.proxies or self.target is not None)
 
     def answer(
         self,
@@ -91,10 +95,14 @@ class FurtherQuestions:
             proxies = None
             if self.proxies:
                 proxies = ask(estimate_with_proxies, graph, given, columns=self.proxies, **contrasted)
+            transported = None
+            if self.target is not None:  # the carriers join the user's set, not the one that was found without them
+                own = contrasted | {"adjustment": question.adjustment}
+                transported = ask(transport_effect, graph, table, self.target, **own)
         groups = [frame for frame in groups if frame is not None]
         if question.survival is not None:
             used |= {"event": question.survival.event, "horizon": question.survival.horizon}
-        return FurtherAnswers(self, used, tuple(groups), curve, units, proxies)
+        return FurtherAnswers(self, used, tuple(groups), curve, units, proxies, transported)
 
 
 @dataclass(frozen=True, eq=False)
@@ -108,6 +116,7 @@ class FurtherAnswers:
         curve: The dose-response curve.
         units: The effect in each row.
         proxies: The effect with columns known by proxy, uncorrected and corrected.
+        transported: The effect in the target.
     """
 
     questions: FurtherQuestions
@@ -116,6 +125,7 @@ class FurtherAnswers:
     curve: pd.DataFrame | None = None
     units: pd.DataFrame | None = None
     proxies: EffectReport | None = None
+    transported: TransportedEffect | None = None
 
     @property
     def frames(self) -> dict[str, pd.DataFrame]:
@@ -125,12 +135,13 @@ class FurtherAnswers:
         return tables if self.units is None else tables | {"units": self.units}
 
     def to_dict(self) -> dict[str, Any]:
-        """JSON-serialisable form: every table as rows with its notes, and the report with proxies."""
+        """JSON-serialisable form: every table as rows with its notes, the report with proxies, the target."""
         found: dict[str, Any] = {
             name: {"rows": json.loads(frame.reset_index(names="row").to_json(orient="records"))} | frame.attrs
             for name, frame in self.frames.items()
         }
-        return found if self.proxies is None else found | {"proxies": self.proxies.to_dict()}
+        parts = {"proxies": self.proxies, "target": self.transported}
+        return found | {name: part.to_dict() for name, part in parts.items() if part is not None}
 
     def describe(self, known: Collection[str] = ()) -> str:
         """The answers as text, without the warnings that a reader knows already."""
@@ -147,6 +158,8 @@ class FurtherAnswers:
         if self.proxies is not None:
             lines = (*self.proxies.estimates, *self.proxies.warnings)
             blocks.append("\n  ".join(["With measured and predicted columns", *map(str, lines)]))
+        if self.transported is not None:
+            blocks.append(self.transported.describe(known))
         return "\n".join(blocks)
 
     def __str__(self) -> str:

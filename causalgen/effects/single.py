@@ -63,7 +63,9 @@ def encode_single(question: EffectQuestion, used: Sequence[str]) -> EncodedTable
         data[WEIGHTS] = sampling_weights(complete[question.weights])
     completeness = _completeness(question, names, present) if not present.all() else None
     if completeness is not None:
-        data[WEIGHTS] = sampling_weights(pd.Series(completeness.weights, name="of complete rows") * data.get(WEIGHTS, 1.0))
+        data[WEIGHTS] = sampling_weights(
+            pd.Series(completeness.weights, name="of complete rows") * data.get(WEIGHTS, 1.0)
+        )
     if question.cluster is not None:
         data[CLUSTER] = cluster_numbers(complete[question.cluster])
         if asked.is_discrete:

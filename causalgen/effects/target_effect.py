@@ -24,12 +24,12 @@ if TYPE_CHECKING:
 __all__ = ["transport_effect"]
 
 LEAST_EFFECTIVE_SHARE = 0.1
-"""Of the rows of the table: below this effective size they hardly resemble the target."""
+"""Of the rows of the table: below this effective size, few of them resemble the target."""
 NOTES = {
-    False: "Doubly robust scores of the table, regressed on the carriers and averaged over the target, plus the scores' residuals "
-    "weighted by the odds of the target; right where that regression or the odds are. Influence-function interval of both tables.",
-    True: "Outcome regression of the table with splines and products, averaged over the target under both treatment values; right "
-    "where that regression is. Delta-method interval of both tables.",
+    False: "Doubly robust scores of the table, regressed on the carriers and averaged over the target, plus their "
+    "residuals weighted by the odds of the target; right where that regression or the odds are. Influence-function interval.",
+    True: "Outcome regression of the table with splines and products, averaged over the target under both treatment values; "
+    "right where that regression is. Delta-method interval.",
 }
 
 
@@ -83,7 +83,9 @@ def transport_effect(
     source = Estimate("in the table", own.effect, *own.interval(level), kind="adjusted")
     ends, note = (average or own).interval(level), NOTES[encoded.kind == "continuous"]
     value = own.effect if average is None else average.effect
-    moved = Estimate("in the target", value, *ends, kind="adjusted", note="The effect in the table." if average is None else note)
+    moved = Estimate(
+        "in the target", value, *ends, kind="adjusted", note="The effect in the table." if average is None else note
+    )
     effective = None if average is None else _effective(encoded.weights * average.odds)
     return TransportedEffect(
         treatment=str(asked.treatment),
@@ -97,16 +99,25 @@ def transport_effect(
         target_rows=there.rows,
         effective=effective,
         level=level,
-        warnings=(*encoded.warnings, *there.warnings, *outside_warnings(encoded, there), *_far_apart(effective, len(encoded.data))),
+        warnings=(
+            *encoded.warnings,
+            *there.warnings,
+            *outside_warnings(encoded, there),
+            *_far_apart(effective, len(encoded.data)),
+        ),
     )
 
 
 def _formula(asked: EffectQuestion, target: pd.DataFrame) -> TransportFormula:
     """What carries the effect over, of the columns in both tables."""
     if not isinstance(asked.treatment, str):
-        raise DataError(f"Expected one treatment to carry over; got {', '.join(asked.treatment)}. Ask for each of them in turn.")
+        raise DataError(
+            f"Expected one treatment to carry over; got {', '.join(asked.treatment)}. Ask for each of them in turn."
+        )
     if asked.missing == "impute":
-        raise DataError("Expected missing='drop' or missing='weight' for an effect in a target; got 'impute'. Choose one of them.")
+        raise DataError(
+            "Expected missing='drop' or missing='weight' for an effect in a target; got 'impute'. Choose one of them."
+        )
     if not isinstance(target, pd.DataFrame):
         raise DataError(f"Expected the target as a pandas DataFrame; got {type(target).__name__}.")
     known = [name for name in asked.graph if name in target.columns]
@@ -166,4 +177,3 @@ def _far_apart(effective: float | None, rows: int) -> tuple[str, ...]:
         f"Poor overlap of the tables: few of the {rows:,} rows are like those of the target (effective sample size "
         f"{effective:.0f}), so the effect there rests on few rows and on the fitted regression.",
     )
-

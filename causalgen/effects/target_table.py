@@ -97,8 +97,8 @@ def _check_rows(complete: "pd.Series | NDArray[np.bool_]", names: Sequence[str])
     if (count := int(complete.sum())) < LEAST_ROWS:
         what = f" with {', '.join(names)}" if names else ""
         raise DataError(
-            f"Expected at least {LEAST_ROWS} rows{what} in the target; got {count} of {len(complete)}. Give a table of the units "
-            "for which the effect is wanted."
+            f"Expected at least {LEAST_ROWS} rows{what} in the target; got {count} of {len(complete)}. Give a table of the "
+            "units for which the effect is wanted."
         )
 
 
@@ -136,8 +136,8 @@ def outside_warnings(table: EncodedTable, target: TargetTable) -> tuple[str, ...
         return ()
     count = int(any_outside.sum())
     return (
-        f"Outside the table: {count:,} of {target.rows:,} rows of the target ({count / target.rows:.0%}) lie outside its range in "
-        f"{', '.join(found)}. There the effect is an extrapolation of the fitted regression.",
+        f"Outside the table: {count:,} of {target.rows:,} rows of the target ({count / target.rows:.0%}) lie outside its range "
+        f"in {', '.join(found)}. There the effect is an extrapolation of the fitted regression.",
     )
 
 
@@ -145,6 +145,6 @@ def _dropped(count: int, rows: int) -> tuple[str, ...]:
     if not count:
         return ()
     return (
-        f"{count:,} of {rows:,} rows of the target were dropped ({count / rows:.0%}) because a used column is missing; unless they "
-        "are missing at random, the effect is that of its complete rows.",
+        f"{count:,} of {rows:,} rows of the target were dropped ({count / rows:.0%}) because a used column is missing; unless "
+        "they are missing at random, the effect is that of its complete rows.",
     )

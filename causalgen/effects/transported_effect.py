@@ -1,6 +1,7 @@
 """The effect in the table and in the target, with what carries it over."""
 
 import json
+from collections.abc import Collection
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -51,7 +52,8 @@ class TransportedEffect:
         rows = f"{self.rows_used:,} rows in the table, {self.target_rows:,} in the target."
         if self.effective is None:
             return rows
-        return f"{rows} Weighted to resemble the target, those of the table have an effective sample size of {self.effective:,.0f}."
+        weighted = "Weighted to resemble the target, those of the table have an effective sample size of"
+        return f"{rows} {weighted} {self.effective:,.0f}."
 
     def to_frame(self) -> pd.DataFrame:
         """One row for the table and one for the target: source, estimate, low, high, note."""
@@ -65,7 +67,7 @@ class TransportedEffect:
             fields["formula"][name] = getattr(self.formula, name)
         return json.loads(json.dumps(fields, default=str))
 
-    def describe(self, known: tuple[str, ...] | list[str] = ()) -> str:
+    def describe(self, known: Collection[str] = ()) -> str:
         """The result as text, without the warnings that a reader knows already."""
         unit = f" [{self.outcome_unit}]" if self.outcome_unit else ""
         first, second = (f"{self.treatment}={value}" for value in self.contrast)

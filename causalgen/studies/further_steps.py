@@ -7,13 +7,14 @@ import numpy as np
 import pandas as pd
 
 from ..datasets.table import read_table
+from ..datasets.table.column_match import match_short_names
 from ..effects.adjusted import adjusted
 from ..effects.columns import Column, marked_rows
 from ..effects.further import FurtherAnswers, FurtherQuestions
 from ..effects.groups import check_by
 from ..effects.question import EffectQuestion
 from ..errors import DataError, nearest
-from ..graph import CausalGraph, Estimand
+from ..graph import CausalGraph, Estimand, transport
 from .data_section import OwnData, Source
 from .sources import own_index
 from .study_sections import Effect
@@ -40,13 +41,24 @@ def further_answers(
         fitted = marked_rows(rows, proxy.fitted_on) if proxy.source == "predicted" else None
         random = proxy.labelled_at_random
         columns.append(Column(name, proxy.source, proxy=proxy.column, labelled_at_random=random, fitted_on=fitted))
-    questions = FurtherQuestions(effect.by, effect.doses, effect.units, columns)
+    target = None if effect.target is None else target_rows(effect.target, graph)
+    questions = FurtherQuestions(effect.by, effect.doses, effect.units, columns, target)
     if not questions:
         return None
     names = ("adjustment", "instrument", "weights", "cluster", "event", "horizon", "missing")
     words = {name: getattr(effect, name) for name in names}
     question = EffectQuestion(graph, table, effect.treatment, effect.outcome, effect.contrast, **words)
     return questions.answer(graph, question, level=effect.level, seed=seed, rows=rows, notes=notes)
+
+
+def target_rows(path: str, graph: CausalGraph) -> pd.DataFrame:
+    """The table of a target; columns that match a node by their short name take the name of the node.
+
+    Raises:
+        DataError: The file cannot be read.
+    """
+    rows = read_table(path)
+    return rows.rename(columns=match_short_names(graph.nodes, list(rows.columns)))
 
 
 def study_rows(effect: Effect, data: Source) -> pd.DataFrame | None:
@@ -86,17 +98,28 @@ def study_rows(effect: Effect, data: Source) -> pd.DataFrame | None:
 def further_checks(effect: Effect, graph: CausalGraph, estimand: Estimand) -> Iterator[tuple[str, partial]]:
     """Checks of the questions against the graph, each with the entry that it concerns."""
     asked = {"by": effect.by, "doses": effect.doses is not None, "units": effect.units, "proxies": effect.proxies}
+    asked["target"] = effect.target is not None
     for entry in (entry for entry, given in asked.items() if given):
         yield entry, partial(adjusted, estimand)
     attributes = graph.project(graph.attributes)
     for name in effect.by if estimand.method == "backdoor" else ():
         yield "by", partial(check_by, attributes, estimand, name)
+    if effect.target is not None:
+        yield "target", partial(_carried, effect, attributes)
     if effect.doses is not None:
         yield "doses", partial(_continuous, graph, str(effect.treatment))
         yield "doses", partial(_several, effect.doses)
     for name in effect.proxies:
         yield "proxies", partial(graph.require, name)
         yield "proxies", partial(_declared, effect, graph, estimand, name)
+
+
+def _carried(effect: Effect, graph: CausalGraph) -> None:
+    """Refuse, before anything is trained, an effect that no columns of the target carry over."""
+    columns = target_rows(str(effect.target), graph).columns
+    found = [name for name in graph.nodes if name in columns]
+    observed = None if effect.adjustment is None else [str(effect.treatment), effect.outcome, *effect.adjustment]
+    transport(graph, treatment=str(effect.treatment), outcome=effect.outcome, observed=observed, in_target=found)
 
 
 def _continuous(graph: CausalGraph, treatment: str) -> None:

@@ -106,7 +106,8 @@ class Study(StudySection):
             else given
             for name, given in self.mechanisms.items()
         }
-        found = {"data": data, "scores": scores, "measurements": measurements, "mechanisms": mechanisms}
+        found: dict[str, Any] = {"data": data, "scores": scores, "measurements": measurements, "mechanisms": mechanisms}
+        found["effects"] = tuple(effect.below(folder) for effect in self.effects)
         return self.model_copy(update=found)
 
     def error(self, loc: tuple, message: str) -> StudyError:

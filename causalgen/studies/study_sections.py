@@ -265,6 +265,8 @@ class Effect(StudySection):
     """Whether the effect in every row is estimated, by a causal forest."""
     proxies: dict[str, Proxy] = {}
     """By attribute: a column that measures or predicts it, where the study's own table has rows without its value."""
+    target: str | None = None
+    """A table of another population, in which the effect is wanted, relative to the study file; the graph says what differs."""
     doubt: bool = True
     """Whether sensitivity, balance, controls, implied independencies and the agreement of the sources are examined."""
     negative_controls: Annotated[tuple[str, ...], Field(strict=False)] = ()
@@ -278,6 +280,12 @@ class Effect(StudySection):
     def treatments(self) -> tuple[str, ...]:
         """All that is set."""
         return (self.treatment,) if isinstance(self.treatment, str) else self.treatment
+
+    def below(self, folder: Path) -> "Effect":
+        """The same with an absolute path of the target."""
+        return (
+            self if self.target is None else self.model_copy(update={"target": str((folder / self.target).resolve())})
+        )
 
     @property
     def contrast_fault(self) -> str:

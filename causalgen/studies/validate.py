@@ -93,7 +93,7 @@ def _effect_checks(graph: CausalGraph, loc: Loc, effect: Effect) -> Iterator[Che
                 yield (*loc, "contrast"), partial(_value, graph, name, value)
         if effect.methods is not None:
             yield (*loc, "methods"), partial(_methods, effect, graph)
-        if effect.by or effect.doses is not None or effect.units or effect.proxies:
+        if effect.by or effect.doses is not None or effect.units or effect.proxies or effect.target is not None:
             yield from _further_checks(graph, loc, effect)
     if effect.cluster not in (None, GROUP):
         yield (*loc, "cluster"), partial(_attribute, graph, effect.cluster)
@@ -157,7 +157,8 @@ def _one_treatment(effect: Effect) -> None:
 
 
 def _identified(graph: CausalGraph, effect: Effect) -> Estimand:
-    if isinstance(effect.treatment, str) and effect.adjustment is None and effect.instrument is None:
+    chosen = effect.adjustment is not None or effect.instrument is not None or graph.selection.sampling
+    if isinstance(effect.treatment, str) and not chosen:
         return identify(graph, treatment=effect.treatment, outcome=effect.outcome)
     from ..effects.find_estimand import find_estimand
 

@@ -188,3 +188,19 @@ def test_further_questions_reach_the_terminal_the_report_and_json(
     found = json.loads(done.stdout)
     assert [row["value"] for row in found["further"]["doses"]["rows"]] == [-1, 0, 1]
     assert found["effect"]["treatment"] == "dose"
+
+
+def test_an_effect_is_carried_over_to_a_target(causalgen: Command, trial: Path, tmp_path: Path) -> None:
+    pd.DataFrame({"Age (years)": np.linspace(0, 2, 60)}).to_csv(tmp_path / "there.csv", index=False)
+    asked = ["--graph", f"{GRAPH}; [site] -> age", *ASKED[2:], *QUICK, "--no-doubt", "--target", tmp_path / "there.csv"]
+    done = causalgen("effects", trial, *asked, "--out", tmp_path / "report")
+    assert done.exit_code == 0, done.stderr
+    assert "carries over to the other population through age" in done.stdout
+    assert "## The effect in the target" in (tmp_path / "report" / "effect.md").read_text(encoding="utf-8")
+    assert list(pd.read_csv(tmp_path / "report" / "target.csv")) == ["age"]
+    code = "".join(
+        "".join(cell["source"]) for cell in json.loads((tmp_path / "report" / "effect.ipynb").read_text())["cells"]
+    )
+    assert "transport_effect(\n    graph,\n    table,\n    target," in code
+    record = json.loads(causalgen("effects", trial, *asked, "--json").stdout)["further"]["target"]
+    assert (record["formula"]["carriers"], record["target_rows"]) == (["age"], 60)

@@ -1,7 +1,7 @@
 r"""The average of an effect over the covariates of another table, the target.
 
-With the doubly robust score :math:`\psi` of a row of the table, whose mean given the carriers z is the effect there, a regression
-g of the scores on z, and the odds o(z) that a row with these carriers is of the target,
+With the doubly robust score :math:`\psi` of a row of the table, whose mean given the carriers z is the effect there, a
+regression g of the scores on z, and the odds o(z) that a row with these carriers is of the target,
 
 .. math:: \hat\tau = \frac1{n^*} \sum_j g(z_j) + \frac{\sum_i o(z_i) (\psi_i - g(z_i))}{\sum_i o(z_i)}
 
@@ -10,7 +10,6 @@ propensity within the scores). The two tables are independent samples: their var
 
 References:
     Dahabreh et al., Extending inferences from a randomized trial to a new target population (2020).
-    Dahabreh et al., Generalizing causal inferences from individuals in randomized trials to all trial-eligible individuals (2019).
 """
 
 from typing import NamedTuple
@@ -97,7 +96,9 @@ def average_scores(scores: Array, arrays: Arrays, rows: TargetRows, *, seeds: li
     )
 
 
-def average_curve(arrays: Arrays, rows: TargetRows, values: tuple[float, float], model: OutcomeModel, seed: int) -> TargetAverage:
+def average_curve(
+    arrays: Arrays, rows: TargetRows, values: tuple[float, float], model: OutcomeModel, seed: int
+) -> TargetAverage:
     """The average over the target of the contrast of a continuous treatment, by g-computation.
 
     Args:
@@ -120,7 +121,8 @@ def average_curve(arrays: Arrays, rows: TargetRows, values: tuple[float, float],
         correction[score] = arrays.weights[score] * (seen[score] @ coefficients + offset) * residual
         change += (fitted.predict(under[1]) - fitted.predict(under[0])) / len(folds)
     average = float(np.mean(rows.weights * change))
-    odds = _membership(*map(FlexibleBasis(rows.here, units=arrays.units), (rows.here, rows.there)), arrays, rows)
+    carriers = FlexibleBasis(rows.here, units=arrays.units)
+    odds = _membership(carriers(rows.here), carriers(rows.there), arrays, rows)
     return TargetAverage(
         Influence(0.0, correction - correction.mean(), arrays.clusters),
         Influence(average, rows.weights * (change - average), rows.clusters),
@@ -141,7 +143,9 @@ def _one_split(
         model = OutcomeModel(penalty=None).fit(here[fit], scores[fit], arrays.weights[fit], **known)
         fitted[score], predicted[score_there] = model.predict(here[score]), model.predict(there[score_there])
         part = rows._replace(weights=rows.weights[fit_there])
-        odds[score] = _membership(here[fit], there[fit_there], arrays._replace(weights=arrays.weights[fit]), part, here[score])
+        odds[score] = _membership(
+            here[fit], there[fit_there], arrays._replace(weights=arrays.weights[fit]), part, here[score]
+        )
     return fitted, predicted, odds
 
 

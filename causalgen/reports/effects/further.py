@@ -8,6 +8,7 @@ from ..parts import Part, Section
 from ..style import number, with_interval
 from .further_plots import plot_doses, plot_groups, plot_units
 from .tables import estimate_table, p_text, percent
+from .target import target_section
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -32,6 +33,7 @@ def further_sections(answers: "FurtherAnswers", report: "EffectReport", made: "S
         _doses(answers.curve, report, made) if answers.curve is not None else None,
         _units(answers.units, report, made) if answers.units is not None else None,
         _proxies(answers.proxies, made) if answers.proxies is not None else None,
+        target_section(answers.transported, report, made) if answers.transported is not None else None,
     ]
     return [section for section in wanted if section is not None]
 
@@ -114,7 +116,10 @@ def further_calls(answers: "FurtherAnswers", question: Mapping[str, Any]) -> lis
     if answers.curve is not None:
         without = {name: value for name, value in words.items() if name != "contrast"}
         calls.append(("dose_response", {"values": answers.curve["value"].tolist(), **without}))
-    return [*calls, ("effects_by_unit", words)] if answers.units is not None else calls
+    calls += [("effects_by_unit", words)] if answers.units is not None else []
+    if answers.transported is not None:
+        calls.append(("transport_effect", words | {"adjustment": list(answers.transported.formula.adjustment)}))
+    return calls
 
 
 def _notes(frame: "pd.DataFrame", report: "EffectReport") -> list[tuple[str, str]]:

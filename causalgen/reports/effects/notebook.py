@@ -15,8 +15,9 @@ from ..parts import Page, Section
 from ..render import fill
 from .findings import EffectFindings
 from .further import further_calls
+from .target import TARGET
 
-__all__ = ["TABLE", "notebook", "used_rows"]
+__all__ = ["TABLE", "notebook", "target_rows", "used_rows"]
 
 TABLE = "table.csv"
 CELL = re.compile(r"^%% (markdown|code)\n", re.MULTILINE)
@@ -47,7 +48,9 @@ def notebook(findings: EffectFindings, page: Page) -> str:
         proxies=told.get("proxies"),
         further=[] if findings.further is None else further_calls(findings.further, _question(findings)),
         table=TABLE,
-        texts={neutral(name): "str" for name, column in used_rows(findings).items() if _is_text(column)},
+        texts=_texts(used_rows(findings)),
+        target=TARGET,
+        target_texts=_texts(target_rows(findings)),
         estimate=_estimate(findings),
         examine=_examine(findings),
         terms=terms_of(page),
@@ -68,6 +71,18 @@ def used_rows(findings: EffectFindings) -> pd.DataFrame:
     named = {value for value in findings.arguments.values() if isinstance(value, str)}
     named |= set() if findings.report.survival is None else {findings.report.survival.column}
     return findings.table[[name for name in findings.table.columns if name in findings.graph or name in named]]
+
+
+def target_rows(findings: EffectFindings) -> pd.DataFrame:
+    """The same columns of the target of a further question; an empty table without one."""
+    given = None if findings.further is None else findings.further.questions.target
+    columns = set(used_rows(findings).columns)
+    return pd.DataFrame() if given is None else given[[name for name in given.columns if name in columns]]
+
+
+def _texts(rows: pd.DataFrame) -> dict[str, str]:
+    """The columns that hold text, as types for pandas."""
+    return {neutral(name): "str" for name, column in rows.items() if _is_text(column)}
 
 
 def _without_pictures(section: Section) -> Section:

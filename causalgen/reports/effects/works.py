@@ -32,6 +32,9 @@ def effect_keys(findings: EffectFindings) -> set[str]:
         keys |= CENSORED
     if report.missing is not None:
         keys |= IMPUTED if report.missing.way == "impute" else {"weights of complete rows"}
+    if findings.further is not None and findings.further.transported is not None:
+        keys |= {"transport", "data fusion"}
+        keys |= {"selection bias"} if findings.further.transported.formula.sampling else set()
     if findings.agreement is not None:
         keys.add("equivalence")
     if doubt is None:

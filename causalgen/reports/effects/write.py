@@ -13,9 +13,10 @@ from ..render import Format, render
 from ..tables import pairs_table
 from .doubts import counted_concerns, leading_doubts
 from .findings import EffectFindings, FoundParts
-from .notebook import TABLE, notebook, used_rows
+from .notebook import TABLE, notebook, target_rows, used_rows
 from .sections import effect_sections
 from .sentences import answer_sentence, averaged_over, comparison_sentence, survival_sentence
+from .target import TARGET
 from .works import effect_works
 
 if TYPE_CHECKING:
@@ -89,6 +90,8 @@ def write_effect_report(
     if "notebook" in chosen:
         written["notebook"] = root.write(NOTEBOOK, notebook(findings, page).encode())
         root.write(TABLE, csv_text(used_rows(findings)).encode())
+        if len(target := target_rows(findings)):
+            root.write(TARGET, csv_text(target).encode())
     if "csv" in chosen:
         written["csv"] = root.root / "tables" / "effect.csv"
     return written
