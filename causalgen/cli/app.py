@@ -21,6 +21,7 @@ from .once import Once
 from .run import fit, run
 from .sample import sample
 from .show import show
+from .transfer import transfer
 
 __all__ = ["app"]
 
@@ -41,6 +42,7 @@ app.command(cls=Once, epilog=EPILOG)(show)
 app.command(cls=Once, epilog=EPILOG)(sample)
 app.command(cls=Once, epilog=EPILOG)(intervene)
 app.command(cls=Once, epilog=EPILOG)(counterfactual)
+app.command(cls=Once, epilog=EPILOG)(transfer)
 app.command(cls=Once, epilog=EPILOG)(evaluate)
 app.command(cls=Once, epilog=EPILOG)(benchmark)
 app.command(cls=Once, epilog=EPILOG)(discover)

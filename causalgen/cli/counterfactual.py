@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
     from ..studies.asking import CounterfactualAnswer
 
-__all__ = ["counterfactual"]
+__all__ = ["counterfactual", "print_answer", "words_of"]
 
 INTERVAL = (0.025, 0.975)
 """Quantiles of the particles that are shown."""
@@ -66,7 +66,7 @@ def counterfactual(
         raise typer.BadParameter("Expected --set together with --image; rows have their values.", param_hint="--set")
     if not do:
         raise typer.BadParameter("Expected an intervention, such as --do thickness=4.", param_hint="--do")
-    words = _words(rows) if rows is not None else []
+    words = words_of(rows, "--rows") if rows is not None else []
     with failures():
         from ..studies.runfolder import read_run
 
@@ -78,23 +78,28 @@ def counterfactual(
             found = answer_outside(folder, image, split(given), split(do), out, particles=particles)
         else:
             found = answer(folder, words, split(do), out, particles=particles)
-        if as_json:
-            print_json(_content(found))
-            return
-        _print_table(found)
-        print_notes(found.notes)
-        print_files(found.grid, found.csv)
+        print_answer(found, as_json=as_json)
 
 
-def _words(text: str) -> list[str]:
+def print_answer(found: "CounterfactualAnswer", *, as_json: bool) -> None:
+    """Print an answer and the names of its files."""
+    if as_json:
+        print_json(_content(found))
+        return
+    _print_table(found)
+    print_notes(found.notes)
+    print_files(found.grid, found.csv)
+
+
+def words_of(text: str, option: str) -> list[str]:
     """The parts of "3, 7-9"; the data decide what they mean.
 
-    >>> _words("3, 7-9")
+    >>> words_of("3, 7-9", "--rows")
     ['3', '7-9']
     """
     words = [word.strip() for word in text.split(",")]
     if not all(words):
-        raise typer.BadParameter(f"Expected row numbers such as 3,7 or 3-7; got {text!r}.", param_hint="--rows")
+        raise typer.BadParameter(f"Expected row numbers such as 3,7 or 3-7; got {text!r}.", param_hint=option)
     return words
 
 

@@ -151,6 +151,11 @@ class _Plan:
         return len(self.codes)
 
     @property
+    def latents(self) -> int:
+        """Draws of the latents behind an estimate of a likelihood: so many in all that enumeration costs as much as a round."""
+        return max(1, DRAWS_WITH_LATENTS // self.count) if self.exact else 1
+
+    @property
     def precise(self) -> torch.dtype:
         """Double precision for sums of log densities, where the device has it."""
         return torch.float32 if self.scm.like.device.type == "mps" else torch.float64
@@ -233,9 +238,12 @@ def _witness(plan: _Plan, name: str, known: Mapping[str, Tensor], parents: Mappi
     # One draw after the other: images are not copied.
     rows = []
     for draw in range(plan.count):
-        with seeded(plan.seed, plan.scm.like.device):
-            mine = {p: tensor.unflatten(0, (plan.count, units))[draw] for p, tensor in parents.items()}
-            rows.append(plan.scm.log_likelihood(name, known[name], mine))
+        mine = {p: tensor.unflatten(0, (plan.count, units))[draw] for p, tensor in parents.items()}
+        estimates = []
+        for number in range(plan.latents):
+            with seeded(plan.seed + number, plan.scm.like.device):
+                estimates.append(plan.scm.log_likelihood(name, known[name], mine))
+        rows.append(torch.stack(estimates).logsumexp(dim=0))  # their mean, up to a constant
     return torch.stack(rows)
 
 

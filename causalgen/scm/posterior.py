@@ -5,7 +5,7 @@
 3. prediction: run the remaining mechanisms under the *same* noise, `Posterior.counterfactual`
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import networkx as nx
@@ -13,7 +13,7 @@ import pandas as pd
 import torch
 from torch import Tensor
 
-from ..errors import AbductionError, SupportWarning, warn
+from ..errors import AbductionError, DataError, SupportWarning, UnknownNameError, warn
 from ..graph import Variable
 from ..mechanisms import Mechanism
 from ..nn import seeded
@@ -124,6 +124,42 @@ class Posterior:
             ),
         )
 
+    def transfer(
+        self,
+        style: "Posterior | Mapping[str, Any]",
+        take: Sequence[str],
+        *,
+        hold: bool = False,
+        seed: int | None = None,
+    ) -> Counterfactual:
+        """What these units would have been with attributes of other units: do(`take` := the values of `style`).
+
+        Args:
+            style: The other units, one or as many as these: a posterior, whose inferred values count with their mean or most
+                frequent label, or values by node.
+            take: Attributes to take from them.
+            hold: Whether all other attributes keep their values; by default they follow from what is taken.
+            seed: As in `counterfactual`.
+
+        Raises:
+            UnknownNameError: A name is not a node, or `style` has no value of it.
+            DataError: Nothing to take, an image, or another number of units.
+        """
+        graph, values = self.scm.graph, style.factual if isinstance(style, Posterior) else style
+        taken = [graph[name] for name in take]
+        if not taken or any(variable.is_image for variable in taken):
+            raise DataError(
+                f"Expected attributes to take; got {', '.join(take) or 'none'}. Choose among {', '.join(graph.attributes)}."
+            )
+        if absent := [name for name in take if name not in values]:
+            raise UnknownNameError(f"Expected the style to have a value of {', '.join(absent)}; got none. Give it.")
+        do: dict[str, Any] = {name: _one_or_each(graph[name], self.scm.tensor(name, values[name])) for name in take}
+        following = set().union(*(graph.descendants(name) for name in take)) - set(take)
+        for name in graph.attributes if hold else ():
+            if name in following:
+                do[name] = self.factual[name] if self.completed is None else _Held(name, self.completed.values[name])
+        return self.counterfactual(do, seed=seed)
+
     def inferred(self, *, level: float = 0.95) -> pd.DataFrame:
         """What was inferred for every missing attribute, one row a cell; empty where all were given.
 
@@ -179,6 +215,23 @@ class Posterior:
         particles = f", {self.particles} particles" if self.particles else ""
         inferred = "" if self.completed is None else ", missing values inferred"
         return f"Posterior({self.units} units{particles}{inferred}; abduction: {kinds})"
+
+
+def _one_or_each(variable: Variable, values: Tensor) -> Any:
+    """The label or number of a single unit, which titles can show; else the values."""
+    if len(values) > 1:
+        return values
+    return variable.decode(int(values)) if variable.is_discrete else float(values)
+
+
+class _Held:
+    """An intervention that keeps the factual value of every particle."""
+
+    def __init__(self, name: str, values: Tensor) -> None:
+        self.words, self.values = f"{name} as it was", values
+
+    def __call__(self, value: Tensor, parents: Mapping[str, Tensor]) -> Tensor:
+        return self.values
 
 
 def _described(variable: Variable, draws: Tensor, level: float) -> dict[str, Any]:

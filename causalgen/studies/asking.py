@@ -14,7 +14,7 @@ from ..errors import CheckpointError, DataError, SupportWarning
 from ..grammar import parse_do, parse_values
 from ..graph import Variable
 from ..reports.counterfactual_files import file_names, write_counterfactual
-from ..scm import Counterfactual, StructuralCausalModel, load
+from ..scm import Counterfactual, Posterior, StructuralCausalModel, load
 from .data_section import DataSource, OwnData
 from .measurements import find_measurements
 from .model_on_data import true_counterfactual
@@ -24,7 +24,18 @@ from .reading_rows import read_rows
 from .runfolder import RunFolder
 from .sources import load_data
 
-__all__ = ["CounterfactualAnswer", "answer", "answer_outside", "fitted_data", "fitted_model"]
+__all__ = [
+    "CounterfactualAnswer",
+    "abducted",
+    "answer",
+    "answer_outside",
+    "answer_place",
+    "check_particles",
+    "fitted_data",
+    "fitted_model",
+    "renderings_of",
+    "write_answer",
+]
 
 MOST_ROWS = 200
 MOST_PARTICLES = 1000
@@ -75,16 +86,16 @@ def answer(
     """
     scm = fitted_model(run)
     interventions = parse_do(scm.graph, do)
-    _check_particles(particles)
+    check_particles(particles)
     words = [*do, "rows", *map(str, dict.fromkeys(rows))]
-    folder = _folder(run, words, particles, out)
+    folder = answer_place(run, words, particles, out)
     data = fitted_data(run, scm)
     asked = read_rows(data, rows)
     if not 1 <= len(asked) <= MOST_ROWS:
         raise DataError(f"Expected 1 to {MOST_ROWS} rows; got {len(asked)}. Write them as 3,7 or 3-7.")
     result, notes = _counterfactual(scm, data.rows(asked), interventions, particles, run.study.seed)
     truth = true_counterfactual(data, asked, interventions)
-    return _write(folder, result, {"row": asked}, file_names("row", asked), truth, notes)
+    return write_answer(folder, result, {"row": asked}, file_names("row", asked), truth, notes)
 
 
 def answer_outside(
@@ -118,15 +129,15 @@ def answer_outside(
     interventions = parse_do(scm.graph, do)
     paths = read_paths(scm.graph, images)
     given = parse_values(scm.graph, values)
-    _check_particles(particles)
-    folder = _folder(run, [*do, *(path.name for path in paths.values()), *values], particles, out)
+    check_particles(particles)
+    folder = answer_place(run, [*do, *(path.name for path in paths.values()), *values], particles, out)
     measurements = find_measurements(study.measured, trust_code=run.trust_code)
     unit = outside_unit(
-        scm, paths, given, asked=interventions, measurements=measurements, renderings=_renderings(study.data)
+        scm, paths, given, asked=interventions, measurements=measurements, renderings=renderings_of(study.data)
     )
     result, notes = _counterfactual(unit.scm, unit.factual, interventions, particles, study.seed)
     name = next(iter(paths.values()))
-    return _write(folder, result, {"file": [name.name]}, [name.stem], None, (*unit.notes, *notes))
+    return write_answer(folder, result, {"file": [name.name]}, [name.stem], None, (*unit.notes, *notes))
 
 
 def fitted_model(run: RunFolder) -> StructuralCausalModel:
@@ -161,20 +172,20 @@ def fitted_data(run: RunFolder, scm: StructuralCausalModel) -> Dataset:
     return data
 
 
-def _folder(run: RunFolder, words: Sequence[str], particles: int | None, out: Path | None) -> Path:
+def answer_place(run: RunFolder, words: Sequence[str], particles: int | None, out: Path | None) -> Path:
     """The output folder, checked before anything takes time."""
     asked = [*words, *([f"{particles} particles"] if particles else [])]
     return answer_folder(out, run.path / "counterfactuals", asked, "counterfactual.csv")
 
 
-def _check_particles(particles: int | None) -> None:
+def check_particles(particles: int | None) -> None:
     if particles is not None and not 2 <= particles <= MOST_PARTICLES:
         raise DataError(
             f"Expected 2 to {MOST_PARTICLES} particles; got {particles}. Leave --particles out for a single answer."
         )
 
 
-def _renderings(data: DataSource | OwnData) -> dict[str, Rendering] | None:
+def renderings_of(data: DataSource | OwnData) -> dict[str, Rendering] | None:
     """How the files of images become pixels, by node; None where the data do not come from files."""
     if not isinstance(data, OwnData):
         return None
@@ -188,9 +199,18 @@ def _counterfactual(
     scm: StructuralCausalModel, factual: Mapping[str, Any], do: Mapping[str, Any], particles: int | None, seed: int
 ) -> tuple[Counterfactual, tuple[str, ...]]:
     """The answer; units outside the joint support are flagged instead of raising a warning."""
+    posterior, notes = abducted(scm, factual, particles, seed)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", SupportWarning)
+        return posterior.counterfactual(do, seed=seed), notes
+
+
+def abducted(
+    scm: StructuralCausalModel, factual: Mapping[str, Any], particles: int | None, seed: int
+) -> tuple[Posterior, tuple[str, ...]]:
+    """The posterior of units, and what a reader must know; missing attributes are inferred, from 100 particles by default."""
     notes: tuple[str, ...] = ()
-    complete = all(name in factual for name in scm.graph.nodes)
-    if not complete:
+    if not all(name in factual for name in scm.graph.nodes):
         particles = particles or DRAWS
     elif particles is not None and not any(m.abduction.is_random for m in scm.mechanisms.values()):
         particles, notes = (
@@ -200,10 +220,8 @@ def _counterfactual(
     with warnings.catch_warnings(record=True) as raised:
         warnings.simplefilter("always")
         posterior = scm.abduct(factual, particles=particles, seed=seed)
-        answer = posterior.counterfactual(do, seed=seed)
     notes += tuple(_inferred(scm.graph[str(row.variable)], row) for row in posterior.inferred().itertuples())
-    notes += tuple(str(each.message) for each in raised if not issubclass(each.category, SupportWarning))
-    return answer, notes
+    return posterior, (*notes, *(str(each.message) for each in raised))
 
 
 def _inferred(variable: Variable, row: Any) -> str:
@@ -216,7 +234,7 @@ def _inferred(variable: Variable, row: Any) -> str:
     return f"{variable.name} was inferred by the model: {found}. Give it with --set to override this."
 
 
-def _write(
+def write_answer(
     folder: Path,
     result: Counterfactual,
     units: Mapping[str, Sequence[Any]],

@@ -213,6 +213,23 @@ def test_attributes_that_are_not_given_are_inferred(
     assert len({row["hurry"] for row in found["table"]}) > 50
 
 
+def test_a_style_comes_from_a_row_or_a_file(causalgen: Command, fitted: Path, image: Path, tmp_path: Path) -> None:
+    rows = ("transfer", fitted, "--content", "0,1", "--style", "3", "--take", "pen,thickness")
+    found = json.loads(causalgen(*rows, "--out", tmp_path / "rows", "--json").stdout)
+    assert [row["row"] for row in found["table"]] == [0, 1]
+    style = json.loads(causalgen("counterfactual", fitted, "--rows", "3", "--do", "thickness+=0", "--json").stdout)
+    assert [row["thickness_cf"] for row in found["table"]] == pytest.approx(2 * [style["table"][0]["thickness"]])
+    assert "thickness_true" in found["table"][0]
+    assert found["notes"][0].startswith("Taken from 3: pen = ")
+    file = json.loads(
+        causalgen("transfer", fitted, "--content", image, "--style", "3", "--take", "pen", "--hold", "--json").stdout
+    )
+    assert file["particles"] == 100
+    assert file["table"][0]["thickness"] == pytest.approx(file["table"][0]["thickness_cf"])
+    assert "got 2 rows. Name one" in _said(causalgen(*rows[:4], "--style", "3-4", "--take", "pen"))
+    assert "Did you mean 'pen'" in _said(causalgen(*rows[:6], "--take", "penn"))
+
+
 def _spoil(image: Path, how: str, path: Path) -> None:
     """A file that is no usable image."""
     pixels = np.asarray(Image.open(image))

@@ -16,6 +16,7 @@ from causalgen.errors import (
     MissingValueError,
     NotObservableError,
     SupportError,
+    UnknownNameError,
 )
 from causalgen.graph import CausalGraph, Variable
 from causalgen.mechanisms import ConvVAE, Observable
@@ -158,6 +159,24 @@ def test_known_values_stay_and_what_follows_is_predicted_from_the_draws(mixed: S
     assert "missing values inferred" in repr(posterior)
 
 
+def test_a_style_is_an_intervention_with_the_values_of_other_units(mixed: StructuralCausalModel) -> None:
+    content, style = dict(mixed.sample(3, seed=1)), dict(mixed.sample(3, seed=2))
+    posterior = mixed.abduct(content)
+    moved = posterior.transfer(style, ["age"])
+    expected = posterior.counterfactual({"age": style["age"]})
+    assert torch.equal(moved["volume"], expected["volume"])
+    assert torch.equal(moved["scan"], expected["scan"])
+    held = posterior.transfer(style, ["age"], hold=True)
+    assert torch.equal(held["volume"], content["volume"])
+    assert torch.equal(held["sex"], content["sex"])
+    one = posterior.transfer({"sex": "m"}, ["sex"])
+    assert one.title == "do(sex = m)"
+    drawn = mixed.abduct({"scan": content["scan"], "age": content["age"]}, particles=7, seed=0)
+    kept = drawn.transfer(style, ["sex"], hold=True)
+    assert torch.equal(kept["volume"], drawn.completed.by_particle()["volume"])
+    assert posterior.transfer(drawn, ["sex"])["sex"].shape == (3,)
+
+
 def test_a_missing_leaf_has_fresh_noise_and_keeps_it(mixed: StructuralCausalModel) -> None:
     posterior = mixed.abduct({"age": [30.0, 60.0], "sex": ["f", "m"]}, particles=40, seed=0)
     draws = posterior.completed.by_particle()
@@ -213,6 +232,10 @@ BAD: list[tuple[Callable[[StructuralCausalModel], Any], type[Exception], str]] =
         MissingValueError,
         "NaN in some pixels of unit 0",
     ),
+    (lambda m: m.abduct(dict(m.sample(2))).transfer(m.sample(2), ["scan"]), DataError, "attributes to take; got scan"),
+    (lambda m: m.abduct(dict(m.sample(2))).transfer(m.sample(2), []), DataError, "got none. Choose among"),
+    (lambda m: m.abduct(dict(m.sample(2))).transfer({"age": 3.0}, ["sex"]), UnknownNameError, "a value of sex"),
+    (lambda m: m.abduct(dict(m.sample(2))).transfer(m.sample(3), ["sex"]), DataError, "2 values"),
     (lambda m: mute().abduct({"scan": PIXELS}, particles=3), NotObservableError, "conv-vae"),
 ]  # fmt: skip
 

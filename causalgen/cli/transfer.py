@@ -1,0 +1,57 @@
+"""`causalgen transfer`: one image in the style of another."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from .counterfactual import print_answer, words_of
+from .failures import failures
+from .options import AsJson, RunArgument, TrustCode
+from .threads import Threads, cap_threads
+
+__all__ = ["transfer"]
+
+
+def transfer(
+    run: RunArgument,
+    content: Annotated[
+        str, typer.Option(help="Rows of the table, such as 3,7 or 3-7, or an image file.", show_default=False)
+    ],
+    style: Annotated[str, typer.Option(help="The row or image file to take attributes from.", show_default=False)],
+    take: Annotated[str, typer.Option(help="Attributes to take, such as pen,thickness.", show_default=False)],
+    hold: Annotated[
+        bool,
+        typer.Option(
+            "--hold", help="Keep all other attributes as they are; by default they follow from what is taken."
+        ),
+    ] = False,
+    particles: Annotated[
+        int | None,
+        typer.Option(
+            help="Draws of each unit's noise, for mean and spread.", show_default="one answer; 100 to infer attributes"
+        ),
+    ] = None,
+    out: Annotated[
+        Path | None, typer.Option(help="Folder for images, grid and table.", show_default="RUN/counterfactuals/QUERY")
+    ] = None,
+    as_json: AsJson = False,
+    trust_code: TrustCode = False,
+    threads: Threads = None,
+) -> None:
+    """Show what rows or an image would have been with attributes of another row or image, by a run's model.
+
+    Attributes of an image file are measured, if the study measures them, or inferred by the model.
+
+    Example: causalgen transfer runs/morphodigits --content 3 --style 7 --take pen,thickness
+    """
+    names = [name.strip() for name in take.split(",") if name.strip()]
+    with failures():
+        from ..studies.runfolder import read_run
+
+        folder = read_run(run, trust_code=trust_code)
+        from ..studies.transferring import transfer as answer
+
+        cap_threads()
+        words = [content] if Path(content).is_file() else words_of(content, "--content")
+        print_answer(answer(folder, words, style, names, out, hold=hold, particles=particles), as_json=as_json)

@@ -1,0 +1,150 @@
+"""Style transfer by the model of a run: rows or an image file with attributes of another row or file."""
+
+import warnings
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+from ..datasets import Dataset
+from ..errors import DataError, SupportWarning
+from ..graph import Variable
+from ..reports.counterfactual_files import file_names
+from ..scm import Posterior, StructuralCausalModel
+from .asking import (
+    MOST_ROWS,
+    CounterfactualAnswer,
+    abducted,
+    answer_place,
+    check_particles,
+    fitted_data,
+    fitted_model,
+    renderings_of,
+    write_answer,
+)
+from .measurements import find_measurements
+from .model_on_data import true_counterfactual
+from .outside import outside_unit
+from .reading_rows import read_rows
+from .runfolder import RunFolder
+
+__all__ = ["transfer"]
+
+
+def transfer(
+    run: RunFolder,
+    content: Sequence[str],
+    style: str,
+    take: Sequence[str],
+    out: Path | None = None,
+    *,
+    hold: bool = False,
+    particles: int | None = None,
+) -> CounterfactualAnswer:
+    """What some units would have been with attributes of another unit.
+
+    Args:
+        run: A run with a fitted model.
+        content: Row labels of the data, or one image file; attributes of a file are measured or inferred.
+        style: A row label, or an image file.
+        take: Attributes to take from it.
+        out: As in `answer`.
+        hold: Whether all other attributes keep their values.
+        particles: As in `answer_outside`.
+
+    Raises:
+        CheckpointError: The run has no fitted model yet, or a corrupted one.
+        UnknownNameError: An attribute to take does not exist.
+        DataError: A row is not in the data, a file cannot be read, or there is nothing to take.
+        RunFolderError: The output cannot be written.
+    """
+    scm = fitted_model(run)
+    for name in take:
+        scm.graph.require(name)
+    check_particles(particles)
+    words = [*content, "style", Path(style).name, "take", *take, *(["hold"] if hold else [])]
+    folder = answer_place(run, [Path(word).name for word in words], particles, out)
+    source = _Source(run, scm, tuple(take), particles)
+    units, model = source.units(content), source.units([style])
+    if len(model.labels) != 1:
+        raise DataError(f"Expected one row or image file as the style; got {len(model.labels)} rows. Name one.")
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", SupportWarning)
+        result = units.posterior.transfer(model.posterior, take, hold=hold, seed=run.study.seed)
+    taken = ", ".join(f"{name} = {_spelled(scm.graph[name], model.posterior.factual[name][0])}" for name in take)
+    notes = (f"Taken from {style}: {taken}.", *units.notes, *(f"Style: {note}" for note in model.notes))
+    if units.column == "file":
+        return write_answer(folder, result, {"file": units.labels}, [Path(content[0]).stem], None, notes)
+    truth = true_counterfactual(source.data, units.labels, result.do)
+    return write_answer(folder, result, {"row": units.labels}, file_names("row", units.labels), truth, notes)
+
+
+@dataclass(frozen=True)
+class _Units:
+    """Units with their abducted noise.
+
+    Args:
+        column: What identifies them, "row" or "file".
+        labels: Row labels, or the name of the file.
+        posterior: Their noise.
+        notes: What was measured, inferred or resized.
+    """
+
+    column: str
+    labels: Sequence[Any]
+    posterior: Posterior
+    notes: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class _Source:
+    """Where units come from: rows of the data, which are loaded once when needed, or image files."""
+
+    run: RunFolder
+    scm: StructuralCausalModel
+    take: tuple[str, ...]
+    particles: int | None
+
+    @cached_property
+    def data(self) -> Dataset:
+        """The data of the run."""
+        return fitted_data(self.run, self.scm)
+
+    def units(self, words: Sequence[str]) -> _Units:
+        """The units that words name."""
+        files = [word for word in words if Path(word).is_file()]
+        if files and len(words) > 1:
+            raise DataError(
+                f"Expected rows of the data, or one image file; got {', '.join(words)}. Ask about each separately."
+            )
+        if files:
+            return self._file(Path(files[0]))
+        rows = read_rows(self.data, words)
+        if not 1 <= len(rows) <= MOST_ROWS:
+            raise DataError(f"Expected 1 to {MOST_ROWS} rows; got {len(rows)}. Write them as 3,7 or 3-7.")
+        posterior, notes = abducted(self.scm, self.data.rows(rows), self.particles, self.run.study.seed)
+        return _Units("row", rows, posterior, notes)
+
+    def _file(self, path: Path) -> _Units:
+        study = self.run.study
+        if len(self.scm.graph.images) != 1:
+            raise DataError(
+                f"Expected a model with one image for a file; this one has {len(self.scm.graph.images)}. Name rows of its data."
+            )
+        unit = outside_unit(
+            self.scm,
+            {self.scm.graph.images[0]: path},
+            {},
+            asked=self.take,
+            measurements=find_measurements(study.measured, trust_code=self.run.trust_code),
+            renderings=renderings_of(study.data),
+        )
+        posterior, notes = abducted(unit.scm, unit.factual, self.particles, study.seed)
+        return _Units("file", [path.name], posterior, (*unit.notes, *notes))
+
+
+def _spelled(variable: Variable, value: Any) -> str:
+    if variable.is_discrete:
+        return str(variable.decode(int(value)))
+    return f"{float(value):.3g}" + (f" {variable.unit}" if variable.unit else "")
