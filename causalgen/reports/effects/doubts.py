@@ -140,7 +140,8 @@ def _hidden(findings: EffectFindings) -> tuple[str, str]:
         return title, UNKNOWN
     moves = []
     for row in dict.fromkeys(rows):
-        name = "all measured covariates together" if row is robust.together and len(rows) > 1 else row.covariate
+        is_all = row == robust.together != robust.strongest
+        name = "all measured covariates together" if is_all else row.covariate
         moves.append(f"one as strong as {name} would move it to {like_estimate(report, row.estimate)}")
     linear = "The linear estimate" if report.estimate.source != "linear adjustment" else "The estimate"
     return title, f"{linear} is {like_estimate(report, robust.effect)}; {', and '.join(moves)}."
