@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from causalgen.effects import EffectReport, estimate_effect
+from causalgen.effects import EffectReport, dose_response, effects_by_group, estimate_effect
 from causalgen.effects.missing.impute import imputation
 from causalgen.effects.question import EffectQuestion
 from causalgen.errors import DataError
@@ -83,13 +83,55 @@ def test_imputed_columns_keep_their_kinds_and_their_observed_cells() -> None:
 
 def test_ratios_of_a_binary_outcome_are_pooled() -> None:
     data = table().assign(y=lambda t: np.where(t["y"] > 0.5, "ill", "well"))
-    report = asked(holes(data, "x", "z"), "impute", methods=["doubly robust"])
+    report = asked(holes(data, "x", "z"), "impute", methods=["generalized linear adjustment"])
     scales = {one.name: one for one in report.estimate.scales}
     risks = [scales[f"risk under do(t={value})"].value for value in (0, 1)]
     assert risks[1] - risks[0] == pytest.approx(report.estimate.value, abs=0.01)
     ratio = scales["risk ratio"]
     assert ratio.value == pytest.approx(risks[1] / risks[0], rel=0.02)
     assert 0 < ratio.low < ratio.value < ratio.high
+
+
+@pytest.mark.parametrize("binary", [False, True])
+def test_imputed_values_keep_what_rows_of_a_cluster_share(binary: bool) -> None:
+    rng = np.random.default_rng(0)
+    site = np.repeat(np.arange(40), 50)
+    z, shared = rng.normal(size=2_000), 2 * rng.normal(size=40)
+    y = z + shared[site] + rng.normal(size=2_000)
+    data = pd.DataFrame(
+        {"z": z, "y": (y > 0).astype(int) if binary else y, "t": rng.integers(0, 2, 2_000), "site": site}
+    )
+    gone = rng.random(2_000) < 0.4
+    question = EffectQuestion(
+        CausalGraph("z -> y; t -> y"), data.assign(y=data["y"].mask(gone)), "t", "y", (0, 1), cluster="site"
+    )
+    completed = next(imputation(question, ["t", "y", "z"]).completed(0, 1)).table
+    means = completed.loc[gone].assign(y=completed["y"].astype(float)).groupby("site")["y"].mean()
+    assert np.corrcoef(means, data.loc[~gone].groupby("site")["y"].mean())[0, 1] > 0.7
+
+
+def test_a_column_that_is_mostly_missing_is_warned_of() -> None:
+    data = table(500)
+    data["x"] = data["x"].mask(np.random.default_rng(0).random(500) < 0.93)
+    report = asked(data, "impute")
+    assert any("'x' is missing in 9" in text for text in report.warnings)
+    assert report.missing is not None
+    assert "Complete rows alone give no estimate to compare: Expected at least 50 rows" in report.missing.text
+
+
+def test_groups_and_curves_are_pooled(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("causalgen.effects.missing.pooled_frame.IMPUTATIONS", 3)
+    data = holes(table(), "x", "z")
+    words = {"outcome": "y", "missing": "impute"}
+    groups = effects_by_group(GRAPH, data, by="clinic", treatment="t", contrast=(0, 1), **words)
+    assert (groups["low_all"] < groups["low"]).all()
+    assert 0 <= groups.attrs["p_value"] <= 1
+    assert "cells were imputed 3 times" in groups.attrs["missing"]
+    assert groups["rows"].sum() == len(data)
+    curve = dose_response(GRAPH, data, treatment="x", values=[-1, 0, 1], **words)
+    assert curve["mean"].is_monotonic_increasing
+    with pytest.raises(DataError, match="Name the values at which to cut it"):
+        effects_by_group(GRAPH, data, by="x", treatment="t", contrast=(0, 1), **words)
 
 
 def test_the_same_seed_imputes_the_same_values() -> None:
@@ -131,3 +173,12 @@ Spoil = Callable[[pd.DataFrame], pd.DataFrame]
 def test_bad_input_has_one_message(spoil: Spoil, words: dict, message: str) -> None:
     with pytest.raises(DataError, match=message):
         asked(spoil(table()), **words)
+
+
+def test_an_instrument_is_refused_with_the_way_that_works() -> None:
+    data = holes(table().rename(columns={"z": "offer"}), "x", "offer")
+    graph = CausalGraph("offer -> x -> y; x <-> y")
+    words = {"treatment": "x", "outcome": "y", "contrast": (0, 1), "instrument": "offer", "refute": False}
+    with pytest.raises(DataError, match="missing='weight' or 'drop' with an instrument"):
+        estimate_effect(graph, data, missing="impute", **words)
+    assert estimate_effect(graph, data, missing="weight", **words).missing is not None

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.special import expit, logit
 from sklearn.linear_model import LogisticRegression
 
 from ..estimators.outcome_model import OutcomeModel
@@ -12,6 +13,8 @@ from .predictors import choose_features
 __all__ = ["Target", "draw"]
 
 Array = NDArray[np.float64]
+Places = tuple[NDArray[np.int64], NDArray[np.int64]]
+"""Clusters of the rows with a value, and of those that are drawn."""
 
 DONORS = 10
 """Observed rows with the nearest predictions, of which one lends its value."""
@@ -33,6 +36,7 @@ class Target:
         missing: Which cells are missing, shape `(rows,)`.
         labels: Number of labels; 0 for a continuous column.
         support: Least and greatest value of a continuous column.
+        clusters: Number of each row's cluster, shape `(rows,)`; None where rows are independent.
         leading: How many of the first other columns are treatments and outcome.
     """
 
@@ -40,6 +44,7 @@ class Target:
     missing: NDArray[np.bool_]
     labels: int = 0
     support: tuple[float, float] | None = None
+    clusters: NDArray[np.int64] | None = None
     leading: int = 0
 
 
@@ -55,7 +60,8 @@ def draw(
 
     The parameters are drawn first, by fitting with random `weights` (a Bayesian bootstrap). Labels are drawn from a
     logistic model. A number is its prediction plus the residual of an observed row with a similar prediction, or that
-    row's value where many rows share one value (predictive mean matching).
+    row's value where many rows share one value (predictive mean matching). What the rows of a cluster share beyond
+    these columns is drawn once for each cluster, for numbers and for columns of two labels.
 
     References:
         Rubin (1981), The Bayesian bootstrap; Morris, White and Royston (2014), Tuning multiple imputation by predictive
@@ -74,36 +80,89 @@ def draw(
     predicted = values == np.unique(values)[:, None] if target.labels else values
     features = choose_features(columns[seen], predicted.T.astype(float), target.leading)
     known, asked = features(columns[seen]), features(columns[wanted])
+    places = None if target.clusters is None else (target.clusters[seen], target.clusters[wanted])
     if target.labels:
-        return _labels(target.labels, values, known, asked, weights[seen], rng)
-    return _numbers(target, values, known, asked, weights[seen], rng)
+        return _labels(values, known, asked, weights[seen], places, rng)
+    return _numbers(target, values, known, asked, weights[seen], places, rng)
 
 
-def _labels(count: int, values: Array, known: Array, asked: Array, weights: Array, rng: np.random.Generator) -> Array:
+def _labels(
+    values: Array, known: Array, asked: Array, weights: Array, places: Places | None, rng: np.random.Generator
+) -> Array:
     present = np.unique(values)
     if len(present) == 1:
         return np.full(len(asked), present[0])
     if len(present) == 2:
-        model = OutcomeModel((0.0, 1.0), penalty=PRIOR).fit(known, (values == present[1]).astype(float), weights)
-        return present[(rng.random(len(asked)) < model.predict(asked)).astype(int)]
+        member = (values == present[1]).astype(float)
+        model = OutcomeModel((0.0, 1.0), penalty=PRIOR).fit(known, member, weights)
+        share = np.clip(model.predict(asked), 1e-9, 1 - 1e-9)
+        if places is not None:
+            fitted = model.predict(known)
+            share = expit(logit(share) + _shared(member - fitted, fitted * (1 - fitted), *places, rng)[1])
+        return present[(rng.random(len(asked)) < share).astype(int)]
     found = LogisticRegression(C=1 / PRIOR, max_iter=200).fit(known, values, sample_weight=weights)
     reached = found.predict_proba(asked).cumsum(axis=1)
     return found.classes_[(rng.random((len(asked), 1)) > reached[:, :-1]).sum(axis=1)]
 
 
 def _numbers(
-    target: Target, values: Array, known: Array, asked: Array, weights: Array, rng: np.random.Generator
+    target: Target,
+    values: Array,
+    known: Array,
+    asked: Array,
+    weights: Array,
+    places: Places | None,
+    rng: np.random.Generator,
 ) -> Array:
-    fitted = OutcomeModel().fit(known, values)
+    fitted, again = OutcomeModel().fit(known, values), OutcomeModel().fit(known, values, weights)
     near, centre = fitted.predict(known), fitted.predict(asked)
     inflation = np.sqrt(len(values) / max(len(values) - known.shape[1] - 1, len(values) / 2))
-    drawn = centre + inflation * (OutcomeModel().fit(known, values, weights).predict(asked) - centre)
-    order = np.argsort(near, kind="stable")
-    shared = np.unique(values, return_counts=True)[1].max() >= MASS * len(values)
-    donors = min(DONORS if shared else max(DONORS, int(LOCAL * len(order))), len(order))
-    start = np.clip(np.searchsorted(near[order], drawn) - donors // 2, 0, len(order) - donors)
-    chosen = order[start + rng.integers(0, donors, len(drawn))]
-    if shared:
-        return values[chosen]
-    found = drawn + inflation * (values - near)[chosen]
+    drawn = centre + inflation * (again.predict(asked) - centre)
+    if np.unique(values, return_counts=True)[1].max() >= MASS * len(values):
+        return values[_lenders(near, drawn, DONORS, rng)]
+    chosen = _lenders(near, drawn, max(DONORS, int(LOCAL * len(near))), rng)
+    residuals = values - near
+    if places is not None:
+        residuals -= inflation * (again.predict(known) - near)  # what clusters share makes up for drawn parameters
+        own = residuals - _means(residuals, places[0])[places[0]]
+        variance = float((own**2).sum() / max(len(own) - len(np.unique(places[0])), 1))
+        centres, shift = _shared(residuals / variance, np.full(len(own), 1 / variance), *places, rng)
+        residuals, drawn = residuals - centres, drawn + shift
+    found = drawn + inflation * residuals[chosen]
     return found if target.support is None else np.clip(found, *target.support)
+
+
+def _lenders(near: Array, drawn: Array, count: int, rng: np.random.Generator) -> NDArray[np.int64]:
+    """For each drawn prediction one of the rows whose predictions are nearest."""
+    order, count = np.argsort(near, kind="stable"), min(count, len(near))
+    start = np.clip(np.searchsorted(near[order], drawn) - count // 2, 0, len(order) - count)
+    return order[start + rng.integers(0, count, len(drawn))]
+
+
+def _shared(
+    scores: Array, information: Array, seen: NDArray[np.int64], wanted: NDArray[np.int64], rng: np.random.Generator
+) -> tuple[Array, Array]:
+    """What rows share with their cluster: expected for the rows with a value, and drawn for the rows that are asked.
+
+    A normal random effect whose variance comes from the moments of the clusters' summed scores; a cluster without a value
+    gets a draw from all clusters.
+
+    Args:
+        scores: Derivative of each row's log-likelihood by a shift of its prediction, shape `(seen,)`.
+        information: Minus the second derivative, shape `(seen,)`.
+        seen: Clusters of the rows with a value.
+        wanted: Clusters of the rows that are drawn.
+        rng: Source of randomness.
+    """
+    count = int(max(seen.max(), wanted.max())) + 1
+    score, known = np.bincount(seen, scores, count), np.bincount(seen, information, count)
+    variance = max(0.0, float((score**2 - known).sum() / (known**2).sum()))
+    if not variance:
+        return np.zeros(len(seen)), np.zeros(len(wanted))
+    mean, spread = score / (known + 1 / variance), np.sqrt(1 / (known + 1 / variance))
+    return mean[seen], (mean + spread * rng.normal(size=count))[wanted]
+
+
+def _means(values: Array, clusters: NDArray[np.int64]) -> Array:
+    """Mean of each cluster, shape `(clusters,)`."""
+    return np.bincount(clusters, values) / np.maximum(np.bincount(clusters), 1)

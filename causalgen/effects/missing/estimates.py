@@ -23,6 +23,10 @@ __all__ = ["imputed_report", "weighted_report", "weighted_values"]
 Ask = Callable[["EffectQuestion", "EstimationSettings"], "EffectReport"]
 
 COMPLETE = "complete rows"
+MOSTLY = 0.5
+"""Share of missing cells beyond which a column is warned of."""
+ENOUGH = 0.8
+"""Share of the completed tables in which a method must answer; in the others its weights explode."""
 APART = 0.5
 """Standard errors from which on the estimate and that of complete rows count as different."""
 
@@ -76,10 +80,11 @@ def _pooled(found: Imputation, reports: "list[EffectReport]", settings: "Estimat
     sources = dict.fromkeys(row.source for report in reports for row in report.estimates)
     named = {source: _named(source, reports) for source in sources}
     rule = _rule(found, settings.level, first.outcome_unit)
-    pooled = [rule.estimates(rows) for rows in named.values() if len(rows) == len(reports)]
-    lost = [source for source, rows in named.items() if len(rows) < len(reports)]
-    warnings = (f"{', '.join(lost)} answers in some completed tables only, and is left out.",) if lost else ()
-    report = replace(first, estimates=tuple(row for row, _ in pooled), warnings=(*first.warnings, *warnings))
+    pooled = [rule.estimates(rows) for rows in named.values() if len(rows) >= ENOUGH * len(reports)]
+    lost = [source for source, rows in named.items() if len(rows) < ENOUGH * len(reports)]
+    report = replace(
+        first, estimates=tuple(row for row, _ in pooled), warnings=(*first.warnings, *_mostly_missing(found))
+    )
     fractions = {row.source: one.fraction for row, one in pooled if one is not None}
     values = MissingValues(
         "impute",
@@ -89,8 +94,20 @@ def _pooled(found: Imputation, reports: "list[EffectReport]", settings: "Estimat
         tuple(found.columns),
         len(reports),
         fractions.get(report.estimate.source),
+        unpooled=tuple(lost),
     )
     return replace(report, missing=values)
+
+
+def _mostly_missing(found: Imputation) -> tuple[str, ...]:
+    """Warn of columns that the imputation models supply more than the table does."""
+    rows = len(found.question.table)
+    return tuple(
+        f"'{name}' is missing in {count / rows:.0%} of the rows; the estimate rests on its imputation model more than on its "
+        "values. Compare complete rows, and collect more of its values."
+        for name, count in found.holes.items()
+        if count > MOSTLY * rows
+    )
 
 
 def _rule(found: Imputation, level: float, unit: str) -> PoolingRule:
@@ -115,12 +132,14 @@ def _compared(
     if report.missing is None:
         return report
     try:
-        own = settings.methods and [chosen.source]
-        alone = ask(replace(question, missing="drop"), replace(settings, methods=own, simulations=0))[chosen.source]
-    except (CausalgenError, KeyError) as error:
-        return replace(
-            report, missing=replace(report.missing, compared=f"Complete rows alone give no estimate: {error}")
-        )
+        every = ask(replace(question, missing="drop"), replace(settings, simulations=0)).estimates
+        reason = f"none by {chosen.source}."
+    except CausalgenError as error:
+        every, reason = (), str(error)
+    alone = next((row for row in every if row.source == chosen.source), None)
+    if alone is None:
+        told = replace(report.missing, compared=f"Complete rows alone give no estimate to compare: {reason}")
+        return replace(report, missing=told)
     row = Estimate(
         COMPLETE,
         alone.value,

@@ -86,7 +86,8 @@ class Imputation:
         others = self._numbers([other for other in self.columns if other != name], current)
         every = np.ones(len(weights), dtype=bool)
         treatment = question.treatment
-        target = replace(target, leading=self._leading(name))
+        clusters = None if question.cluster is None else pd.factorize(question.table[question.cluster])[0]
+        target = replace(target, leading=self._leading(name), clusters=clusters)
         arms = [every]
         if isinstance(treatment, str) and treatment != name and self.columns[treatment].variable.is_discrete:
             arms = [current[treatment] == code for code in np.unique(current[treatment])]

@@ -37,6 +37,7 @@ class MissingValues:
         fraction: Fraction of missing information of the recommended estimate: the share of its variance that the holes
             cause; None where it is not known.
         effective: Effective sample size of the weighted complete rows; None for imputations.
+        unpooled: Sources that answer in too few of the completed tables, and are left out.
         compared: How the estimate from complete rows alone compares, as a sentence.
     """
 
@@ -48,6 +49,7 @@ class MissingValues:
     imputations: int = 0
     fraction: float | None = None
     effective: float | None = None
+    unpooled: tuple[str, ...] = ()
     compared: str = ""
 
     @property
@@ -80,4 +82,6 @@ class MissingValues:
                 f"{rows}. The complete rows are weighted by the inverse of their probability to be complete, fitted on "
                 f"{', '.join(self.given)}; their effective sample size is {self.effective:,.0f}."
             )
+        if self.unpooled:
+            told += f" Left out, since it answers in too few completed tables: {', '.join(self.unpooled)}."
         return f"{told} {self.compared}".strip()
