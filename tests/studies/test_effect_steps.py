@@ -303,6 +303,8 @@ def _check(path: Path) -> None:
         ("by: hurri", "Did you mean 'hurry'?"),
         ("doses: auto", "Expected a continuous treatment for a dose-response curve; 'pen' is binary"),
         ("proxies: {intensity: {column: read, source: measured}}", "Expected a table of your own for proxies"),
+        ("missing: impute", "Expected a table of your own for `missing: impute`"),
+        ("missing: imput", "'impute'"),
     ],
 )
 def test_options_of_an_effect_are_checked_with_their_line(study_file: Path, added: str, message: str) -> None:

@@ -60,6 +60,17 @@ def test_groups_and_proxies_are_answered_and_the_rest_is_noted(folder: Path) -> 
     assert load_study(folder / "study.yaml").to_yaml() == study.to_yaml()
 
 
+def test_holes_of_the_table_are_imputed(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("causalgen.effects.missing.pooled_frame.IMPUTATIONS", 2)
+    study = read(folder, "    by: [sex]\n    missing: impute\n")
+    rows = study_rows(study.effects[0], study.data)
+    assert rows is not None
+    found = further_answers(study.effects[0], load_data(study.data).graph, rows, rows, 0, [])
+    assert found is not None
+    assert found.groups[0]["rows"].sum() == ROWS
+    assert "100 cells were imputed" in found.groups[0].attrs["missing"]
+
+
 @pytest.mark.parametrize(
     ("asked", "message"),
     [
