@@ -47,6 +47,8 @@ def dowhy_estimand(graph: CausalGraph, estimand: Estimand) -> IdentifiedEstimand
     treatment, outcome, adjustment = estimand.treatment, estimand.outcome, list(estimand.adjustment)
     assert isinstance(treatment, str)
     assert isinstance(outcome, str)
+    if graph.selection.sampling and estimand.method == "backdoor":
+        return adjusted_estimand(treatment, outcome, adjustment)  # DoWhy has no selected rows: it judges another graph
     with quiet_dowhy():
         found = identify_effect_auto(
             dowhy_graph(graph),

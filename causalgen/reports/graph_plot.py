@@ -16,7 +16,7 @@ from matplotlib.textpath import TextPath
 from ..graph import CausalGraph, Variable
 from .images import as_picture
 from .layout import Layout, Point, lay_out
-from .style import ACCENT, BLUE, INK, MUTED, plain, styled
+from .style import ACCENT, BLUE, INK, MUTED, PALE, plain, styled
 
 __all__ = ["plot_graph"]
 
@@ -36,8 +36,8 @@ def plot_graph(
 ) -> Figure:
     """Draw a causal graph, causes above effects.
 
-    Image nodes are framed tiles. Bidirected edges (hidden common causes) are dashed. Intervened nodes are filled and
-    labelled do(); the arrows into them are cut: pale, without a head.
+    Image nodes are framed tiles, and selection nodes filled squares. Bidirected edges (hidden common causes) are dashed.
+    Intervened nodes are filled and labelled do(); the arrows into them are cut: pale, without a head.
 
     Args:
         graph: The graph.
@@ -50,6 +50,7 @@ def plot_graph(
     cut = dict(do) if isinstance(do, Mapping) else dict.fromkeys([do] if isinstance(do, str) else do)
     for name in cut:
         graph.require(name)
+    squares, graph = set(graph.selection.squares), _with_squares(graph)
     texts = {name: _texts(variable, name in cut, cut.get(name)) for name, variable in graph.variables.items()}
     sizes = {name: _size(graph[name], *texts[name]) for name in graph}
     layout = lay_out(graph, sizes)
@@ -64,9 +65,26 @@ def plot_graph(
     for name, variable in graph.variables.items():
         picture = None if images is None or name not in images else as_picture(images[name], variable)
         _draw_node(axes, layout.centre[name], sizes[name], variable, texts[name], name in cut, picture)
+        if name in squares:
+            _draw_square(axes, layout.centre[name], sizes[name])
     if legend:
         axes.text(layout.width / 2, -foot / 2, legend, fontproperties=NOTE, color=MUTED, ha="center", va="center")
     return figure
+
+
+def _with_squares(graph: CausalGraph) -> CausalGraph:
+    """The graph with its selection nodes as variables, to lay them out."""
+    squares = graph.selection
+    variables = [*graph.variables.values(), *map(Variable, squares.squares)]
+    return CausalGraph([*graph.edges, *squares.edges], variables, [*graph.confounded, *squares.confounded])
+
+
+def _draw_square(axes: Axes, centre: Point, size: tuple[float, float]) -> None:
+    """Frame a selection node by a square-cornered box, as the literature does."""
+    (x, y), (width, height) = centre, size
+    axes.add_patch(
+        Rectangle((x - width / 2, y - height / 2), width, height, facecolor=PALE, edgecolor=INK, lw=1.3, zorder=4.5)
+    )
 
 
 def _texts(variable: Variable, cut: bool, value: Any) -> tuple[list[str], str]:
