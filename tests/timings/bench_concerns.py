@@ -146,17 +146,18 @@ def arrow(rng: Rng) -> Table:
     mediator = 0.8 * t + other + world.noise(0.7)
     y = world.base + world.change * t + mediator + world.noise()
     world.columns |= {"other": other, "m": mediator}
-    return world.table(t, y, graph="other -> m; m -> {t, y}", effect=0.8, wanted=("m, which", "independent of"))
+    return world.table(t, y, graph="other -> m; m -> {t, y}", effect=0.8, wanted=("m, which", "other"))
 
 
 def collider(rng: Rng) -> Table:
-    world = World(rng, strength=0.6)
+    world = World(rng, strength=0.5)
     lever = world.noise()
     world.odds = world.odds + 1.2 * lever
+    world.change = world.change * np.sign(world.change.mean())  # so that both ways to the collider add up
     t = world.treated()
     y = world.base + world.change * t + world.noise()
-    world.columns |= {"lever": lever, "k": 1.0 * t + 0.4 * y + world.noise()}
-    return world.table(t, y, graph="lever -> t; k -> {t, y}", wanted=("k, which", "independent of"))
+    world.columns |= {"lever": lever, "k": 0.8 * t + 0.25 * y + world.noise(1.1)}
+    return world.table(t, y, graph="lever -> t; k -> {t, y}", wanted=("k, which", "lever"))
 
 
 def overlap(rng: Rng) -> Table:

@@ -31,7 +31,8 @@ class Affected:
     Attributes:
         variable: Its name.
         treatment: The treatment.
-        rejected: The independence that the graph implies and the data reject.
+        rejected: An independence that the graph implies and the data reject.
+        explained: All of those that the reversed arrow explains.
         found: The independence of the same two variables that the reversed arrow implies and the data do not reject.
         consequence: What the estimate would be without the variable, as text; empty where it was not estimated.
     """
@@ -39,6 +40,7 @@ class Affected:
     variable: str
     treatment: str
     rejected: Independence
+    explained: frozenset[Independence]
     found: Independence
     consequence: str = ""
 
@@ -62,6 +64,8 @@ def affected_variables(
 ) -> tuple[Affected, ...]:
     """The adjustment variables, drawn as causes of the treatment, that look like effects of it.
 
+    One that explains only a part of what another explains is left out.
+
     Args:
         rejected: Independencies that the graph implies and the data reject.
         graph: The assumed graph, of the attributes.
@@ -73,8 +77,9 @@ def affected_variables(
         return ()
     telling = {row for row in rejected if not cannot_bear(row, graph, estimand)}
     causes = [name for name in estimand.adjustment if (name, treatment) in graph.edges] if telling else []
-    found = (_affected(name, rejected, telling, graph, estimand, test) for name in causes)
-    return tuple(row for row in found if row is not None)
+    found = [row for name in causes if (row := _affected(name, rejected, telling, graph, estimand, test)) is not None]
+    found = [row for row in found if not any(row.explained < other.explained for other in found)]
+    return tuple(sorted(found, key=lambda row: -len(row.explained)))
 
 
 def _affected(
@@ -90,11 +95,13 @@ def _affected(
     for changed in _reversed(graph, name, estimand.treatment, str(estimand.outcome)):
         explained = [row for row in rejected if not changed.d_separated(row.x, row.y, row.given)]
         implied = {frozenset(row[:2]): row for row in changed.independencies()} if telling & {*explained} else {}
-        tested = [(row, again, test(again)) for row in explained if (again := implied.get(frozenset(row[:2])))]
-        kept = [(row, again) for row, again, p_value in tested if p_value is not None and p_value > SIGNIFICANCE]
-        shown = [pair for pair in kept if pair[0] in telling]
-        if shown and len(kept) == len(tested):
-            return Affected(name, estimand.treatment, *shown[0])
+        found = [(row, again, test(again)) for row in explained if (again := implied.get(frozenset(row[:2])))]
+        kept = [
+            p_value is None or p_value * len(found) > SIGNIFICANCE for *_, p_value in found
+        ]  # Bonferroni's correction
+        shown = [(row, again) for row, again, p_value in found if row in telling and p_value is not None]
+        if shown and all(kept):
+            return Affected(name, estimand.treatment, shown[0][0], frozenset(explained), shown[0][1])
     return None
 
 

@@ -28,7 +28,8 @@ class TestedIndependence:
     Attributes:
         independence: What the graph implies.
         p_value: Of the hypothesis that it holds; None where the columns do not vary enough to test it.
-        adjusted: The p-value after Holm's correction for all tests of the graph.
+        adjusted: The p-value after Holm's correction for all tests of the graph that can bear on the effect, or for all
+            that cannot.
         verdict: "rejected" when `adjusted` <= 0.05.
         rows: Rows used.
         bears: Whether an edge between the two could break the identification of the effect; None where no effect is asked.
@@ -89,7 +90,7 @@ class ImpliedIndependencies:
 
     Attributes:
         tests: One for each.
-        left_out: Number of those beyond the first 200, fewest conditions first.
+        left_out: Number of those beyond the first 200: those that can bear on the effect first, then fewest conditions.
         unread: Attributes whose columns cannot be read, and why; paths through them are kept.
     """
 
@@ -169,15 +170,21 @@ def check_independencies(
             + nearest(missing[0], map(str, table.columns))
         )
     attributes, unread = _readable(attributes, table)
-    implied = sorted(attributes.independencies(), key=lambda row: len(row.given))
+    harmless = {
+        row: estimand is not None and cannot_bear(row, attributes, estimand) for row in attributes.independencies()
+    }
+    implied = sorted(harmless, key=lambda row: (harmless[row], len(row.given)))
     tested = [
         (row, *independence_test(attributes, table, row, cluster=cluster, seed=seed)) for row in implied[:MOST_TESTS]
     ]
-    adjusted = holm([p_value for _, p_value, _ in tested])
-    rows = [
-        TestedIndependence(independence, p_value, corrected, verdict(corrected), count)
-        for (independence, p_value, count), corrected in zip(tested, adjusted, strict=True)
-    ]
+    rows = []
+    for family in (False, True):  # the more tests that do not matter, the less would those that do matter show
+        own = [test for test in tested if harmless[test[0]] is family]
+        adjusted = holm([p_value for _, p_value, _ in own])
+        rows += [
+            TestedIndependence(independence, p_value, corrected, verdict(corrected), count)
+            for (independence, p_value, count), corrected in zip(own, adjusted, strict=True)
+        ]
     if estimand is not None:
         rows = _judged_together([_judged(row, attributes, estimand) for row in rows], attributes, estimand)
         rows = _explained(

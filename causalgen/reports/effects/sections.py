@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING
 
 from matplotlib.figure import Figure
 
+from ...effects.check_rates import COMMAND, DATE
 from ...grammar.populations import ESTIMANDS
 from ...graph.notation import LATEX
 from ..folder import Picture, ReportFolder
@@ -28,6 +29,7 @@ from .tables import (
     e_value_table,
     estimate_table,
     independence_table,
+    rate_table,
     refutation_table,
     variable_table,
 )
@@ -78,6 +80,7 @@ def effect_sections(findings: EffectFindings, folder: ReportFolder, name: str = 
         made.controls() if doubt is not None and doubt.negative_controls else None,
         made.independencies() if doubt is not None else None,
         made.agreement() if findings.agreement is not None else None,
+        made.rates() if doubt is not None else None,
     ]
     answers = findings.further
     more = [] if answers is None else further_sections(answers, findings.report, made)
@@ -160,15 +163,35 @@ class SectionMaker:
         """Refuters as text, folded below their results."""
         rows = self.report.refutations
         rejected = [f"{row.refuter} on {row.estimate}" for row in rows if row.verdict == "rejected"]
-        uninformative = sum(not row.informative for row in rows)
+        silent = [row for row in rows if not row.informative]
         text = f"{len(rejected)} of {len(rows)} refutations reject their estimate"
         text += f": {'; '.join(rejected)}." if rejected else "; this does not show that the estimates are right."
-        if uninformative:
-            text += f" {uninformative} are not informative: they do not reject the naive estimate either."
         text += _other_expectation(self.report)
-        table = refutation_table(self.report, self.file(self.report.refutation_frame(), "refutations"))
-        fold = Part(fold="What each refuter does, what it found, and what it cannot show", text=P_VALUE, tables=[table])
-        return Section("refutations", "Refutations", [Part(text=text), fold])
+        file, parts = self.file(self.report.refutation_frame(), "refutations"), [Part(text=text)]
+        if len(silent) < len(rows):
+            table = refutation_table([row for row in rows if row.informative], file)
+            fold = "What each refuter does, what it found, and what it cannot show"
+            parts.append(Part(fold=fold, text=P_VALUE, tables=[table]))
+        if silent:
+            fold = (
+                f"{len(silent)} of {len(rows)} are not informative: they do not reject the naive estimate either, so they "
+                "could not have detected anything"
+            )
+            parts.append(Part(fold=fold, text=P_VALUE, tables=[refutation_table(silent, file)]))
+        return Section("refutations", "Refutations", parts)
+
+    def rates(self) -> Section:
+        """How often the checks are right."""
+        text = (
+            f"Measured on {DATE} on tables of known origin, with 500 to 5,000 rows and 3 to 25 covariates ({COMMAND}). The "
+            "first column counts false alarms. A hidden cause without a negative control, and a wrong arrow that implies "
+            "the same independencies, cannot be detected by any check."
+        )
+        return Section(
+            "rates",
+            "How often these checks are right",
+            [Part(text=text), Part(fold="Counts by check", tables=[rate_table()])],
+        )
 
     def confounding(self) -> Section:
         """How strong a hidden common cause would have to be."""

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from ...datasets.kinds import describe
+from ...effects.check_rates import CHECKED, FAULTS, check_rates, refuter_rate
 from ...grammar.populations import ESTIMANDS
 from ..folder import Group, Row, Table
 from ..style import number, with_interval
@@ -31,6 +32,7 @@ __all__ = [
     "e_value_table",
     "estimate_table",
     "independence_table",
+    "rate_table",
     "refutation_table",
     "variable_table",
 ]
@@ -77,15 +79,25 @@ def variable_table(report: "EffectReport") -> Table:
     return Table("Kind of each column", ["Column", "Kind and unit"], [Group(rows)])
 
 
-def refutation_table(report: "EffectReport", file: str = "") -> Table:
-    """Each refuter as text, with its verdicts on every adjusted estimate and on the naive one."""
+def refutation_table(refutations: "Sequence[Refutation]", file: str = "") -> Table:
+    """Each refuter as text, with how often it speaks, and its verdicts on adjusted estimates and on the naive one."""
     header = ["Estimate tested", "Expected", "Found", "p", "Verdict", "Naive: found", "Naive: p", "Naive: verdict"]
     groups = []
-    for name in dict.fromkeys(row.refuter for row in report.refutations):
-        rows = [row for row in report.refutations if row.refuter == name]
+    for name in dict.fromkeys(row.refuter for row in refutations):
+        rows = [row for row in refutations if row.refuter == name]
         note = f"{rows[0].checks} Cannot show: {rows[0].cannot_show[:1].lower()}{rows[0].cannot_show[1:]}"
+        note += "" if (rate := refuter_rate(name)) is None else f" {rate.reading}"
         groups.append(Group([_refutation_row(row) for row in rows], name[:1].upper() + name[1:], note))
     return Table("Refutations, each with the same test of the naive estimate", header, groups, file)
+
+
+def rate_table() -> Table:
+    """How often each check spoke on tables without a fault and with one planted fault."""
+    rows = [
+        Row([rate.check, *(f"{spoke} of {tables}" for spoke, tables in rate.spoke.values())]) for rate in check_rates()
+    ]
+    header = ["Check", *(FAULTS[kind] for kind in CHECKED)]
+    return Table("Tables in which each check raised a concern, by what is planted in them", header, [Group(rows)])
 
 
 def _refutation_row(row: "Refutation") -> Row:

@@ -1,0 +1,78 @@
+"""How often each check spoke, measured on tables without a fault and on tables with one planted fault."""
+
+from dataclasses import dataclass
+
+from .concerns import Kind
+
+__all__ = ["CHECKED", "COMMAND", "DATE", "FAULTS", "REFUTED", "CheckRate", "check_rates", "refuter_rate"]
+
+COMMAND = "python tests/timings/bench_concerns.py"
+DATE = "30 November 2026"
+
+FAULTS = {
+    "clean": "no fault",
+    "hidden": "a hidden cause, and a negative control",
+    "arrow": "a mediator drawn as a cause",
+    "collider": "a collider drawn as a cause",
+    "overlap": "poor overlap",
+    "form": "a straight line for a wave",
+}
+"""Kinds of tables, and what is planted in them."""
+
+CHECKED: dict[str, dict[str, int]] = {}
+"""For each kind of table: their number as "tables", those in which the planted fault is the first concern as "first", and
+those in which each kind of check raised a concern."""
+
+REFUTED: dict[str, dict[str, int]] = {}
+"""For each kind of table: their number as "tables", and those in which each refuter rejects the recommended estimate."""
+
+CHECKS: dict[Kind, str] = {
+    "negative control": "Negative controls",
+    "independence": "Implied independencies and arrows",
+    "overlap": "Overlap",
+    "form": "Functional form",
+    "methods": "Agreement of the methods",
+    "balance": "Balance",
+}
+
+
+@dataclass(frozen=True)
+class CheckRate:
+    """How often one check spoke.
+
+    Attributes:
+        check: Its name.
+        spoke: (tables in which it spoke, tables) for each kind of table.
+    """
+
+    check: str
+    spoke: dict[str, tuple[int, int]]
+
+    @property
+    def reading(self) -> str:
+        """False alarms, and the planted faults that it found, as text."""
+        false, clean = self.spoke["clean"]
+        found = [
+            f"{times} of {tables} with {FAULTS[kind]}"
+            for kind, (times, tables) in self.spoke.items()
+            if kind != "clean" and times
+        ]
+        words = f"Measured on tables with known faults: rejects {false} of {clean} estimates without a fault"
+        return f"{words}, {' and '.join(found)}." if found else f"{words}, and none of those with a planted fault."
+
+
+def refuter_rate(refuter: str) -> CheckRate | None:
+    """How often a refuter rejected; None where it was not measured."""
+    if not all(refuter in counts for counts in REFUTED.values()):
+        return None
+    return CheckRate(refuter, {kind: (counts[refuter], counts["tables"]) for kind, counts in REFUTED.items()})
+
+
+def check_rates() -> tuple[CheckRate, ...]:
+    """How often each kind of check spoke; the last row is the planted fault as the first concern."""
+    rows = [(name, {kind: counts.get(check, 0) for kind, counts in CHECKED.items()}) for check, name in CHECKS.items()]
+    rows.append(("The planted fault is the first concern", {kind: counts["first"] for kind, counts in CHECKED.items()}))
+    return tuple(
+        CheckRate(name, {kind: (times, CHECKED[kind]["tables"]) for kind, times in spoke.items()})
+        for name, spoke in rows
+    )
