@@ -78,7 +78,6 @@ def effects_by_group(
 def _by_group(asked: EffectQuestion, by: str, bins: Bins, level: float, seed: int) -> pd.DataFrame:
     """Effects within the groups of an attribute of the adjustment set."""
     from .estimators.doubly_robust import DoublyRobust
-    from .estimators.outcome_model import OutcomeModel
     from .identification import dowhy_estimand
     from .overlap import overlap_warnings, rare_rows, require_overlap, treatment_overlap
     from .quiet import quiet_dowhy
@@ -94,8 +93,7 @@ def _by_group(asked: EffectQuestion, by: str, bins: Bins, level: float, seed: in
         require_overlap(overlap, encoded.names[0])
     say(encoded)
     with quiet_dowhy():
-        model = OutcomeModel(encoded.bounds, penalty=None)
-        estimator = DoublyRobust(dowhy_estimand(asked.graph, asked.estimand), outcome_model=model, seed=seed)
+        estimator = DoublyRobust(dowhy_estimand(asked.graph, asked.estimand), bounds=encoded.bounds, seed=seed)
         arrays = estimator.fit(encoded.data).arrays(encoded.data)
         pull = estimator.scores(arrays, encoded.control, encoded.treated).pull
     found = [_effect(pull, arrays.weights, arrays.clusters, member) for member in groups.members]

@@ -8,7 +8,9 @@ if TYPE_CHECKING:
 __all__ = ["IN_OVERLAP", "PREFERENCE", "recommend", "why"]
 
 PREFERENCE = {
+    "super learner": "its models combine several learners, and it is right if either of the two models is right",
     "doubly robust": "it is right if either the outcome model or the propensity model is right",
+    "tmle": "it is right if either model is right, and stays in the outcome's range however extreme the weights are",
     "g-computation": "its outcome model can follow curves and interactions of treatment and covariates",
     "instrumental variables": "it needs no measured confounder, and its interval covers however weak the instrument is",
     "one-step front-door": "it is right if either its regressions or its probabilities of the treatment are right",

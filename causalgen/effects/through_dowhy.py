@@ -18,7 +18,8 @@ from ..errors import DataError
 from ..graph import CausalGraph, Estimand
 from .bootstrap import bootstrap_interval
 from .diagnostics.refuters import refute
-from .estimators.adjustment import TARGET_UNITS
+from .estimators.adjustment import TARGET_UNITS, AdjustmentEstimator
+from .estimators.doubly_robust import DoublyRobust
 from .estimators.identified_formula import IdentifiedFormula
 from .estimators.linear import LinearAdjustment
 from .estimators.methods import METHODS, Method, able_methods, check_method_names, check_table, choose_methods
@@ -80,7 +81,7 @@ def through_dowhy(
             bare.set_adjustment_set(list(table.held))
         naive = _fit(LinearAdjustment(bare, discrete=discrete), table, "whole")
         adjusted = {
-            name: _fit(method.build(identified, table, settings.seed), table, settings.population)
+            name: _fit(_built(method, identified, table, settings), table, settings.population)
             for name, method in chosen.items()
             if name not in lost
         }
@@ -191,12 +192,21 @@ def _in_overlap(
     able = {name: method for name, method in chosen.items() if method.weighs}
     return {
         f"{name}{IN_OVERLAP}": (
-            _fit(method.build(identified, table, settings.seed), table, "overlap"),
+            _fit(_built(method, identified, table, settings), table, "overlap"),
             method,
             "overlap",
         )
         for name, method in able.items()
     }
+
+
+def _built(
+    method: Method, identified: IdentifiedEstimand, table: EncodedTable, settings: EstimationSettings
+) -> AdjustmentEstimator:
+    estimator = method.build(identified, table, settings.seed)
+    if settings.interval == "bootstrap" and isinstance(estimator, DoublyRobust):
+        estimator.adapts = False  # boosted trees in every resample would take minutes
+    return estimator
 
 
 def _fit(estimator: CausalEstimator, table: EncodedTable, population: str) -> CausalEstimate:
@@ -222,6 +232,7 @@ def _estimate(
     else:
         ends, draws = estimate.get_confidence_intervals(confidence_level=settings.level), None
     low, high = (float(end) if np.isfinite(end) else None for end in ends)
+    note += estimate.estimator.remark
     caution = _caution(source, table)
     note = f"{caution[0].upper()}{caution[1:]}. {note}" if caution else note
     kind: Literal["naive", "adjusted"] = "naive" if source == NAIVE else "adjusted"

@@ -13,6 +13,7 @@ from causalgen.effects.estimators.doubly_robust import DoublyRobust
 from causalgen.effects.estimators.g_computation import GComputation
 from causalgen.effects.estimators.linear import LinearAdjustment
 from causalgen.effects.estimators.outcome_model import OutcomeModel
+from causalgen.effects.estimators.tmle import TargetedLearning
 from causalgen.effects.identification import dowhy_estimand
 from causalgen.graph import CausalGraph, identify
 
@@ -96,11 +97,14 @@ def test_bounded_outcome_model_stays_inside_and_finds_the_effect() -> None:
 
 
 @pytest.mark.parametrize(
-    "build", [LinearAdjustment, GComputation, DoublyRobust], ids=["linear", "g-computation", "doubly robust"]
+    "build",
+    [LinearAdjustment, GComputation, DoublyRobust, TargetedLearning],
+    ids=["linear", "g-computation", "doubly robust", "tmle"],
 )
 def test_intervals_cover_as_often_as_they_say(build: type[CausalEstimator]) -> None:
-    draw = binary_table if build is DoublyRobust else linear_table
-    options = {"most_splits": 1} if build is DoublyRobust else {}
+    robust = issubclass(build, DoublyRobust)
+    draw = binary_table if robust else linear_table
+    options = {"most_splits": 1} if robust else {}
     hits = 0
     for seed in range(100):
         estimate = run(build(ESTIMAND, **options), draw(400, seed=seed, effect=2.0))

@@ -14,7 +14,7 @@ from scipy.stats import t as student
 
 from ...errors import DataError
 from ..table import CLUSTER, DRAW, WEIGHTS, numeric
-from .basis import FlexibleBasis
+from .basis import ROWS_PER_FEATURE, FlexibleBasis
 from .first_fit import FirstFit
 from .folds import Rows, cross_folds
 
@@ -37,6 +37,7 @@ class Arrays(NamedTuple):
         clusters: Number of each row's cluster, shape `(rows,)`; None when rows are independent.
         population: "whole", "overlap", "treated" or "control".
         units: Number of clusters, or of rows without clusters; in a bootstrap a cluster counts as often as it is drawn.
+        coded: Covariates with categories as codes, shape `(rows, covariates)`.
     """
 
     treatment: Array
@@ -46,6 +47,7 @@ class Arrays(NamedTuple):
     clusters: NDArray[np.int64] | None
     population: str
     units: int
+    coded: Array
 
     def share(self, control: float, treated: float) -> Array:
         """How much each row counts in the whole population, the treated or the controls: weights of mean 1."""
@@ -128,6 +130,11 @@ class AdjustmentEstimator(CausalEstimator, ABC):
         confidence_level: Level of the interval.
     """
 
+    rows_per_feature = ROWS_PER_FEATURE
+    """Least number of rows per feature of the basis; models that choose their penalty do with fewer."""
+    remark = ""
+    """What a reader should know about the last fit."""
+
     def __init__(
         self,
         identified_estimand: IdentifiedEstimand,
@@ -160,7 +167,10 @@ class AdjustmentEstimator(CausalEstimator, ABC):
 
     def _basis(self, columns: Array, units: int, role: str = "") -> Callable[[Array], Array]:
         """The flexible basis of these columns, or that of the first fit in the same role."""
-        return FlexibleBasis(columns, units=units) if self.kept is None else self.kept.features(columns, units, role)
+        least = self.rows_per_feature
+        if self.kept is not None:
+            return self.kept.features(columns, units, role, least)
+        return FlexibleBasis(columns, units=units, rows_per_feature=least)
 
     def _folds(self, arrays: Arrays, seed: int, arm: NDArray | None = None) -> list[tuple[Rows, Rows]]:
         """Rows to fit on and rows to score; a refit that keeps the first fit's folds leaves each row in its own."""
@@ -244,6 +254,7 @@ class AdjustmentEstimator(CausalEstimator, ABC):
             clusters,
             population,
             len(data) if counted is None else data[counted].nunique(),
+            data[self._covariates].astype(float).to_numpy(),
         )
 
     def _columns(self, data: pd.DataFrame) -> Array:

@@ -4,7 +4,7 @@ import numpy as np
 from numpy.typing import NDArray
 from sklearn.preprocessing import PolynomialFeatures, SplineTransformer, StandardScaler
 
-__all__ = ["FlexibleBasis"]
+__all__ = ["ROWS_PER_FEATURE", "FlexibleBasis"]
 
 Array = NDArray[np.float64]
 
@@ -19,23 +19,25 @@ class FlexibleBasis:
     r"""Map columns :math:`x` to features :math:`\varphi(x)`, standardised on the columns seen first.
 
     Features are the columns, a quadratic spline of each continuous column (knots at quantiles, linear beyond the
-    outer ones) and all pairwise products of columns. Where that would leave fewer than 20 rows per feature, or fill
+    outer ones) and all pairwise products of columns. Where that would leave too few rows per feature, or fill
     more than 1 GB (120 million numbers), the products are left out first, then the splines. Knots, means and spreads come
     from at most 50,000 rows. The basis does not use the outcome, so it may be built once for all folds.
 
     Args:
         columns: Numeric columns, shape `(rows, columns)`; zero columns give one feature that is always 0.
         units: Number of independent units where rows come in clusters; counts instead of the rows.
+        rows_per_feature: Least number of rows (units) per feature.
 
     >>> columns = np.random.default_rng(0).normal(size=(500, 2))
     >>> FlexibleBasis(columns)(columns).shape
     (500, 11)
     """
 
-    def __init__(self, columns: Array, *, units: int | None = None) -> None:
+    def __init__(self, columns: Array, *, units: int | None = None, rows_per_feature: int = ROWS_PER_FEATURE) -> None:
         rows, width = columns.shape
         self.width = width
         units = rows if units is None else units
+        most = min(units / rows_per_feature, MOST_CELLS / max(rows, 1))
         self._scale = StandardScaler()
         self._products: PolynomialFeatures | None = None
         self._splines: dict[int, SplineTransformer] = {}
@@ -47,9 +49,9 @@ class FlexibleBasis:
         standard = self._scale.fit_transform(columns)
         smooth = [j for j in range(width) if _has_distinct_knots(columns[:, j])]
         splines, products = len(smooth) * (KNOTS + DEGREE - 2), width * (width - 1) // 2
-        if _affordable(rows, units, width + splines + products):
+        if width + splines + products <= most:
             self._products = PolynomialFeatures(2, interaction_only=True, include_bias=False).fit(standard)
-        if _affordable(rows, units, width + splines):
+        if width + splines <= most:
             self._splines = {j: _spline().fit(standard[:, [j]]) for j in smooth}
         raw = self._raw(columns)
         self._kept = np.flatnonzero(raw.std(axis=0) > 1e-8)
@@ -80,10 +82,6 @@ class FlexibleBasis:
         standard = self._scale.transform(columns)
         linear = standard if self._products is None else self._products.transform(standard)
         return np.hstack([linear, *(s.transform(standard[:, [j]]) for j, s in self._splines.items())])
-
-
-def _affordable(rows: int, units: int, features: int) -> bool:
-    return features * ROWS_PER_FEATURE <= units and features * rows <= MOST_CELLS
 
 
 def _spline() -> SplineTransformer:

@@ -1,21 +1,32 @@
 """Cross-fitted doubly robust estimation of the effect of a binary or categorical treatment."""
 
+from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 import numpy as np
 from dowhy.causal_identifier import IdentifiedEstimand
 from joblib import Parallel, delayed
+from numpy.typing import NDArray
 from sklearn.base import BaseEstimator
 
 from .adjustment import AdjustmentEstimator, Array, Arrays, Influence
 from .first_fit import FirstFit, Penalties, with_penalty
 from .folds import Rows
+from .learners import LIBRARY, Learner, Prediction, boosting
 from .outcome_model import OutcomeModel
+from .recalibration import calibrated_propensities
+from .stacking import gains, stack
 from .weighting import balancing_weights
 
-__all__ = ["DoublyRobust", "RobustScores"]
+__all__ = ["DoublyRobust", "RobustScores", "SuperLearner", "robust_scores"]
 
 ROWS_TO_SCORE = 5_000
+LEAST_ROWS_TO_ADAPT = 1_000
+BOOSTING: dict[str, Learner] = {"boosting": boosting}
+
+
+Split = tuple[tuple[float, float], NDArray[np.int64], list[tuple[Rows, Rows]], int]
+"""The compared values, the arm of each row (1, 2; 0 for other values), the folds and their seed."""
 
 
 class RobustScores(NamedTuple):
@@ -34,6 +45,10 @@ class RobustScores(NamedTuple):
         """Contribution to the effect, shape `(rows,)`."""
         return self.arms[1] - self.arms[0]
 
+    def effect(self, weights: Array) -> float:
+        """The effect in all rows, by their sampling weights."""
+        return float(weights @ self.pull / (weights @ self.share))
+
 
 class DoublyRobust(AdjustmentEstimator):
     r"""Augmented inverse propensity weighting (AIPW) with cross-fitted nuisance models, in a named population.
@@ -50,6 +65,12 @@ class DoublyRobust(AdjustmentEstimator):
     the estimate depends on the split into folds, so the scores are averaged over up to 5 splits, as long as they
     score at most 5,000 rows in total.
 
+    The nuisance models adapt: where boosted trees find structure in the rows of the first fold that the spline model
+    leaves (see `gains`), the two are stacked; propensities that are miscalibrated are recalibrated. A table whose structure
+    splines miss may have more that trees miss too, and an influence function does not know it. So where the models are
+    stacked, the squared standard error is increased by the squared shift of the estimate from that of the splines alone.
+    Refits that keep the first fit (refuters) do none of this, and compare with an estimate that does none of it.
+
     References:
         Robins, Rotnitzky and Zhao (1994); Chernozhukov et al. (2018), Double/debiased machine learning; Li, Morgan
         and Zaslavsky (2018), Balancing covariates via propensity score weighting.
@@ -59,7 +80,14 @@ class DoublyRobust(AdjustmentEstimator):
         outcome_model: sklearn regressor, cloned for each fold and arm.
         propensity_model: sklearn classifier, or regressor of an indicator, cloned for each fold.
         most_splits: Maximum number of splits into folds.
+        bounds: Range of the outcome; None for one without limits.
+        adapts: Whether the spline models are stacked with boosted trees where these find more, and propensities
+            recalibrated.
     """
+
+    rows_per_feature = 10
+    learners: Mapping[str, Learner] = {}
+    """Learners that are always stacked with the spline model."""
 
     def __init__(
         self,
@@ -68,17 +96,21 @@ class DoublyRobust(AdjustmentEstimator):
         outcome_model: BaseEstimator | None = None,
         propensity_model: BaseEstimator | None = None,
         most_splits: int = 5,
+        bounds: tuple[float, float] | None = None,
+        adapts: bool = True,
         **options: Any,
     ) -> None:
         super().__init__(identified_estimand, **options)
-        self.outcome_model = outcome_model or OutcomeModel(penalty=None)
+        self.bounds = bounds
+        self.outcome_model = outcome_model or OutcomeModel(bounds, penalty=None)
         self.propensity_model = propensity_model or OutcomeModel((0.0, 1.0), penalty=None)
         self.most_splits = most_splits
+        self.adapts = adapts and outcome_model is None and propensity_model is None
 
     def keep(self, first: FirstFit) -> "DoublyRobust":
         """The same estimator with a single split: the folds are kept, and several would slow every refit."""
         estimator = super().keep(first)
-        estimator.most_splits = 1
+        estimator.most_splits, estimator.adapts = 1, False
         return estimator
 
     def splits(self, rows: int) -> int:
@@ -90,6 +122,8 @@ class DoublyRobust(AdjustmentEstimator):
         basis = self._basis(arrays.covariates, arrays.units)(arrays.covariates)
         more = np.random.SeedSequence(self.seed).generate_state(self.splits(len(basis)) - 1)
         seeds = [self.seed, *more.tolist()]
+        self._found: dict[str, bool] = {}
+        self.remark, self._shifts = "", [0.0]
         found = [self._scores_of_split(basis, arrays, (control, treated), seed) for seed in seeds]
         return RobustScores(*(np.mean(parts, axis=0) for parts in zip(*found, strict=True)))
 
@@ -110,13 +144,72 @@ class DoublyRobust(AdjustmentEstimator):
             kept.penalties[number] = penalties
             if kept.propensities is not None:
                 kept.propensities[number] = propensities
-        return _scores(arrays, values, mean, propensity)
+        found = self._scored(arrays, values, mean, propensity)
+        if self.adapts:
+            adapted = self._adapted(arrays, (mean, propensity.copy()), (values, arm, folds, seed))
+            plain, found = found, self._scored(arrays, values, *adapted)
+            if self.remark:
+                self._shifts.append(found.effect(arrays.weights) - plain.effect(arrays.weights))
+        return found
+
+    def _scored(self, arrays: Arrays, values: tuple[float, float], mean: Array, propensity: Array) -> RobustScores:
+        """The scores of these out-of-fold means and propensities, `(2, rows)`."""
+        return robust_scores(arrays, values, mean, propensity)
+
+    def _adapted(self, arrays: Arrays, nuisances: tuple[Array, Array], split: Split) -> tuple[Array, Array]:
+        """Means and propensities after stacking, and after recalibration of the propensities."""
+        (mean, propensity), (values, arm, _, _) = nuisances, split
+        members = np.stack([arm == 1, arm == 2])
+        mean = self._stacked("outcome", mean, arrays, arrays.outcome, (members, self.bounds), split)
+        every = np.ones((1, len(arm)), dtype=bool)
+        two = bool(members.any(axis=0).all())
+        for which in (1,) if two else (0, 1):
+            target = members[which].astype(float)
+            role, own = f"propensity of {values[which]:g}", propensity[[which]]
+            propensity[which] = self._stacked(role, own, arrays, target, (every, (0.0, 1.0)), split)[0]
+        if two:
+            propensity[0] = 1 - propensity[1]
+        return mean, calibrated_propensities(propensity, members, arrays.weights, arrays.units)[0]
+
+    def _stacked(
+        self,
+        role: str,
+        base: Array,
+        arrays: Arrays,
+        target: Array,
+        shown: tuple[NDArray[np.bool_], tuple[float, float] | None],
+        split: Split,
+    ) -> Array:
+        """The spline model's out-of-fold predictions, stacked with the learners, or with boosted trees where they gain."""
+        (arms, bounds), (_, _, folds, seed) = shown, split
+        asked = Prediction(
+            target, arms, arrays.covariates, arrays.coded, arrays.weights, arrays.clusters, bounds, seed % 2**31
+        )
+        learners = self.learners
+        if not learners and arrays.coded.shape[1]:
+            if role not in self._found:
+                enough = arrays.units >= LEAST_ROWS_TO_ADAPT
+                self._found[role] = enough and gains(base, asked, folds[0], boosting)
+            learners = BOOSTING if self._found[role] else {}
+        if not learners:
+            return base
+        found, weights = stack(base, asked, folds, learners)
+        if role not in self.remark:
+            shares = weights.mean(axis=0)
+            named = ", ".join(f"{name} {share:.0%}" for name, share in zip(("splines", *learners), shares, strict=True))
+            self.remark += f" Stack for the {role}: {named}."
+        return found
 
     def _influence(self, arrays: Arrays, control: float, treated: float) -> Influence:
         arms, share = self.scores(arrays, control, treated)
         size = np.mean(arrays.weights * share)
         means = arms @ arrays.weights / len(share) / size
-        return Influence.of_means(means, arrays.weights * (arms - means[:, None] * share) / size, arrays.clusters)
+        pulls = arrays.weights * (arms - means[:, None] * share) / size
+        found = Influence.of_means(means, pulls, arrays.clusters)
+        shift = float(np.sum(self._shifts)) / max(len(self._shifts) - 1, 1)
+        if not shift:
+            return found
+        return Influence.of_means(means, pulls * np.hypot(1, shift / found.standard_error), arrays.clusters)
 
     def _score(
         self,
@@ -160,7 +253,20 @@ def _probability(fitted: BaseEstimator, scored: Array) -> Array:
     return fitted.predict(scored)
 
 
-def _scores(arrays: Arrays, values: tuple[float, float], mean: Array, propensity: Array) -> RobustScores:
+class SuperLearner(DoublyRobust):
+    """`DoublyRobust` with nuisance models that are a stack of several learners: splines, straight lines, boosted trees
+    and extremely randomised trees, with the weights that predict best out of fold.
+
+    References:
+        van der Laan, Polley and Hubbard (2007), Super learner; Chernozhukov et al. (2018), Double/debiased machine
+        learning; Ahrens, Hansen, Schaffer and Wiemann (2025), Model averaging and double machine learning.
+    """
+
+    learners = LIBRARY
+
+
+def robust_scores(arrays: Arrays, values: tuple[float, float], mean: Array, propensity: Array) -> RobustScores:
+    """Doubly robust scores from out-of-fold means and propensities under both values, `(2, rows)`."""
     in_control, in_treated = ((arrays.treatment == value).astype(float) for value in values)
     e_control, e_treated = propensity
     of_control, of_treated = balancing_weights(propensity, arrays.population)

@@ -41,10 +41,10 @@ class FirstFit:
     propensities: dict[int, Array] | None = None
     keeps_folds: bool = True
 
-    def features(self, columns: Array, units: int, role: str = "") -> Callable[[Array], Array]:
+    def features(self, columns: Array, units: int, role: str, rows_per_feature: int) -> Callable[[Array], Array]:
         """The basis of the first fit in this role; columns beyond its own enter as straight lines."""
         if role not in self.bases:
-            self.bases[role] = FlexibleBasis(columns, units=units)
+            self.bases[role] = FlexibleBasis(columns, units=units, rows_per_feature=rows_per_feature)
         own, width = self.bases[role], self.bases[role].width
         if columns.shape[1] == width:
             return own

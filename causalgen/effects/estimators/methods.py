@@ -12,7 +12,7 @@ from ..missing.ways import remedy
 from ..table import EncodedTable
 from .adjustment import AdjustmentEstimator
 from .double_ml import DoubleMachineLearning
-from .doubly_robust import DoublyRobust
+from .doubly_robust import DoublyRobust, SuperLearner
 from .factors import why_not_estimable
 from .front_door import FrontDoor
 from .g_computation import GComputation
@@ -24,6 +24,7 @@ from .matching import Matching
 from .method import Method
 from .one_step import OneStep
 from .outcome_model import OutcomeModel
+from .tmle import TargetedLearning
 from .weighting import Weighting
 from .words import FOREIGN
 
@@ -35,6 +36,10 @@ WAYS = {"frontdoor": "a front door", "general": "a general formula", "instrument
 """What identifies an effect, as text in messages."""
 
 
+FITTED = (
+    "Models are cross-fitted over 5 folds; small tables average several splits into folds. It is right if either model is. "
+    "Influence-function interval."
+)
 ONE_STEP = (
     "Regressions of the outcome along the formula, with splines and products, corrected by weights from probabilities of the "
     "treatment; cross-fitted over 5 folds (small tables over several splits); right where either all regressions or all "
@@ -81,14 +86,29 @@ METHODS: dict[str, Method] = {
     ),
     "doubly robust": Method(
         kinds=DISCRETE,
-        build=lambda estimand, table, seed: DoublyRobust(
-            estimand, outcome_model=OutcomeModel(table.bounds, penalty=None), seed=seed
-        ),
+        build=lambda estimand, table, seed: DoublyRobust(estimand, bounds=table.bounds, seed=seed),
         note="Augmented inverse propensity weighting. Outcome and propensity models are ridge regressions on splines and "
-        "products, whose penalty minimises the leave-one-out error, cross-fitted over 5 folds; small tables average several "
-        "splits into folds. It is right if either model is. Influence-function interval.",
+        "products, whose penalty minimises the leave-one-out error; from 1,000 rows they are stacked with boosted trees "
+        f"where these predict better. {FITTED}",
         populations=("whole", "overlap", "treated", "control"),
         default=True,
+        weighs=True,
+    ),
+    "super learner": Method(
+        kinds=DISCRETE,
+        build=lambda estimand, table, seed: SuperLearner(estimand, bounds=table.bounds, most_splits=2, seed=seed),
+        note="Augmented inverse propensity weighting, each nuisance model a super learner: splines with products, "
+        f"straight lines, boosted trees and extremely randomised trees, weighted by out-of-fold prediction. {FITTED}",
+        populations=("whole", "overlap", "treated", "control"),
+        intervals=("analytic",),
+        weighs=True,
+    ),
+    "tmle": Method(
+        kinds=DISCRETE,
+        build=lambda estimand, table, seed: TargetedLearning(estimand, bounds=table.bounds, seed=seed),
+        note="Cross-validated targeted maximum likelihood: the nuisance models of 'doubly robust', the outcome models "
+        f"shifted on the logistic scale until they solve the effect's score equation, within the outcome's range. {FITTED}",
+        populations=("whole", "overlap", "treated", "control"),
         weighs=True,
     ),
     "g-computation": Method(

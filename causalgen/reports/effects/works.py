@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 
+from ...effects.recommended import IN_OVERLAP
 from ...effects.scales import NUMBER
 from ..citations import Citation, cite
 from .findings import EffectFindings
@@ -10,6 +11,8 @@ __all__ = ["effect_keys", "effect_works"]
 
 CROSS_FITTED = {
     "doubly robust",
+    "super learner",
+    "tmle",
     "g-computation",
     "double machine learning",
     "causal forest",
@@ -23,7 +26,11 @@ CENSORED = {"restricted mean", "pseudo-observations", "dependent censoring", "ce
 def effect_keys(findings: EffectFindings) -> set[str]:
     """Keys of `CITATIONS` for the methods of an effect."""
     report, doubt = findings.report, findings.doubt
-    keys = {"causality", "dowhy", *(row.source for row in report.estimates)}
+    keys = {"causality", "dowhy", *(row.source.removesuffix(IN_OVERLAP) for row in report.estimates)}
+    if any("Stack for" in row.note for row in report.estimates):
+        keys.add("stacking")
+    if any("miscalibrated" in text for text in report.warnings):
+        keys.add("calibrated propensities")
     if keys & CROSS_FITTED:
         keys.add("cross-fitting")
     if any(one.name == NUMBER for row in report.estimates for one in row.scales):

@@ -1,0 +1,121 @@
+"""Nuisance models that adapt, targeting, and calibrated propensities."""
+
+import numpy as np
+import pandas as pd
+import pytest
+from scipy.special import expit, logit
+
+from causalgen.effects import estimate_effect
+from causalgen.effects.estimators.doubly_robust import DoublyRobust
+from causalgen.effects.estimators.recalibration import calibrated_propensities
+from causalgen.effects.estimators.stacking import stack_weights
+from causalgen.effects.estimators.tmle import TargetedLearning
+from causalgen.effects.identification import dowhy_estimand
+from causalgen.errors import DataError
+from causalgen.graph import CausalGraph, identify
+
+from .generator import even_table, exploding_table
+
+GRAPH = CausalGraph("{a, b, c} -> {t, y}; t -> y")
+ESTIMAND = dowhy_estimand(GRAPH, identify(GRAPH, treatment="t", outcome="y"))
+
+
+def stairs(rows: int, seed: int, steps: float) -> pd.DataFrame:
+    """A confounder that acts in steps, back and forth, which no spline of few knots follows."""
+    rng = np.random.default_rng(seed)
+    columns = rng.normal(size=(rows, 3))
+    step = np.sign(np.sin(4 * columns[:, 0]))
+    t = (rng.random(rows) < expit(steps * step + 0.3 * columns[:, 1])).astype(float)
+    y = t + 2 * steps * step + columns[:, 1] + rng.normal(size=rows)
+    return pd.DataFrame(columns, columns=list("abc")).assign(t=t, y=y)
+
+
+@pytest.mark.parametrize("build", [DoublyRobust, TargetedLearning])
+def test_structure_that_splines_miss_is_found(build: type[DoublyRobust]) -> None:
+    table = stairs(1_500, seed=1, steps=1.0)
+    plain = DoublyRobust(ESTIMAND, adapts=False).fit(table).influence(table, control=0, treated=1)
+    assert abs(plain.effect - 1) > 4 * plain.standard_error
+    estimator = build(ESTIMAND, most_splits=1).fit(table)
+    found = estimator.influence(table, control=0, treated=1)
+    assert "boosting" in estimator.remark
+    assert found.effect == pytest.approx(1, abs=0.3)
+    assert abs(found.effect - 1) < 2 * found.standard_error
+
+
+def test_without_such_structure_the_estimate_is_that_of_the_splines() -> None:
+    table = stairs(1_500, seed=2, steps=0.0)
+    adapting = DoublyRobust(ESTIMAND).fit(table)
+    found = adapting.influence(table, control=0, treated=1)
+    plain = DoublyRobust(ESTIMAND, adapts=False).fit(table).influence(table, control=0, treated=1)
+    assert not adapting.remark
+    assert (found.effect, found.standard_error) == (plain.effect, plain.standard_error)
+
+
+def test_a_stack_predicts_at_least_as_well_as_its_best_learner() -> None:
+    rng = np.random.default_rng(3)
+    target, weights = rng.normal(size=400), rng.uniform(0.5, 2, size=400)
+    learners = target + rng.normal(size=(4, 400)) * np.array([[0.5], [0.6], [2.0], [5.0]])
+    stack = stack_weights(learners, target, weights)
+    losses = [weights @ (target - one) ** 2 for one in (*learners, stack @ learners)]
+    assert stack.min() >= 0
+    assert stack.sum() == pytest.approx(1)
+    assert losses[-1] <= min(losses[:-1])
+
+
+def test_tmle_solves_its_score_equation_and_stays_in_range() -> None:
+    table = exploding_table(600).rename(columns={"z": "a"}).assign(b=0.0, c=0.0)
+    table["y"] = (table["y"] > 0).astype(float)
+    arrays = TargetedLearning(ESTIMAND).fit(table).arrays(table)
+    share = np.clip(expit(-4 - 3 * table["a"].to_numpy()), 0.02, 0.98)
+    mean = np.full((2, 600), 0.5)
+    scores = TargetedLearning(ESTIMAND, bounds=(0.0, 1.0))._scored(
+        arrays, (0.0, 1.0), mean, np.stack([1 - share, share])
+    )
+    for value, arm in zip((0.0, 1.0), scores.arms, strict=True):
+        targeted = arm[arrays.treatment != value]  # rows of the other arm have no residual
+        assert np.ptp(targeted) < 1e-9
+        assert arm.mean() == pytest.approx(targeted[0], abs=1e-9)  # so the weighted residuals add up to 0
+        assert 0 <= arm.mean() <= 1
+
+
+def test_miscalibrated_propensities_are_recalibrated_and_others_kept() -> None:
+    rng = np.random.default_rng(4)
+    right = expit(rng.normal(size=4_000))
+    treated = rng.random(4_000) < right
+    members = np.stack([~treated, treated])
+    extreme = expit(2 * logit(right))
+    found, (calibration,) = calibrated_propensities(np.stack([1 - extreme, extreme]), members, np.ones(4_000), 4_000)
+    assert calibration.slope == pytest.approx(0.5, abs=0.06)
+    assert np.abs(found[1] - right).mean() < 0.02
+    kept, (calibration,) = calibrated_propensities(np.stack([1 - right, right]), members, np.ones(4_000), 4_000)
+    assert not calibration.fails
+    assert np.array_equal(kept[1], right)
+
+
+ASK = {"treatment": "t", "outcome": "y", "contrast": (0, 1), "refute": False}
+LINE = CausalGraph("z -> {t, y}; t -> y")
+
+
+def test_the_methods_agree_on_a_linear_table() -> None:
+    methods = ["doubly robust", "super learner", "tmle", "linear adjustment"]
+    report = estimate_effect(LINE, even_table(300, seed=0), methods=methods, **ASK)
+    values = [row.value for row in report.estimates if row.kind == "adjusted"]
+    assert len(values) == 4
+    assert np.ptp(values) < 0.15
+    assert report.estimate.source == "super learner"
+
+
+@pytest.mark.parametrize(("change", "said"), [
+    pytest.param(lambda table: table.assign(y=table["t"] * (table["y"] > 1)), "never varies", id="no events in an arm"),
+    pytest.param(lambda table: table.assign(t=(table["z"] > 0).astype(int)), "perfect separation", id="a rule"),
+    pytest.param(lambda table: table.assign(t=np.arange(len(table)) < 5), "rows for each value", id="five rows"),
+])  # fmt: skip
+def test_hard_tables_are_answered_with_a_warning_or_refused_by_name(change, said: str) -> None:
+    table = change(even_table(400, seed=0))
+    try:
+        report = estimate_effect(LINE, table.astype({"t": int}), methods=["tmle"], **ASK)
+        assert -1 <= report.estimate.value <= 1
+        told = " ".join(report.warnings)
+    except DataError as error:
+        told = str(error)
+    assert said in told
