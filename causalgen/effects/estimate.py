@@ -83,7 +83,8 @@ def estimate_effect(
         missing: What happens to missing values. "drop" leaves incomplete rows out; "weight" weights complete rows by the
             inverse of the probability that they are complete; "impute" completes the table several times by chained
             equations and pools the estimates. The last two assume values missing at random, which the report states.
-        interval: "analytic" (influence function) or "bootstrap" (percentiles of refits; clusters are drawn whole). The
+        interval: "analytic" (influence function) or "bootstrap" (percentiles of refits; clusters are drawn whole, and
+            the models of `doubly robust` do without boosted trees). The
             methods "front-door" and "identified formula" always have a bootstrap interval, an instrument Anderson and Rubin's.
         resamples: Resampled tables of the bootstrap, at least 100 and 4 / (1 - level).
         refute: Whether to run the refuters.

@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from causalgen.effects import estimate_effect, through_dowhy
+from causalgen.effects import estimate_effect, settings
 from causalgen.effects.diagnostics import examine
 from causalgen.effects.diagnostics.refit import refit
 from causalgen.effects.encode import encode_question
@@ -29,7 +29,7 @@ ADJUST = [word for word, method in FOREIGN.items() if method.identified == "back
 @pytest.fixture
 def few(monkeypatch: pytest.MonkeyPatch) -> dict[str, int]:
     """Resamples too few for an interval to trust, enough to see that there is one."""
-    monkeypatch.setattr(through_dowhy, "LEAST_RESAMPLES", 20)
+    monkeypatch.setattr(settings, "LEAST_RESAMPLES", 20)
     return {"resamples": 20, "level": 0.8}
 
 

@@ -7,6 +7,7 @@ import pytest
 from causalgen.effects import dose_response, effects_by_group, estimate_effect
 from causalgen.effects.estimators.methods import METHODS
 from causalgen.errors import CausalgenError, DataError, DataWarning
+from causalgen.grammar.populations import ESTIMANDS
 from causalgen.graph import CausalGraph, Variable
 
 from .generator import even_table, linear_table, sigmoid
@@ -39,7 +40,7 @@ def test_effects_differ_between_populations_and_each_is_found(method: str, popul
         pytest.skip("the method does not average over this population")
     table, truth = uneven_table(6_000, seed=1)
     report = estimate_effect(GRAPH, table, **SHORT, methods=[method], population=population)
-    assert report.question.endswith("y" if population == "whole" else f"in the {population} population")
+    assert report.question.endswith("y" if population == "whole" else f"{ESTIMANDS[population]}")
     row = report[method]
     assert row.population == population
     assert row.value == pytest.approx(truth[population], abs=0.08)
@@ -209,7 +210,7 @@ def test_bootstrap_agrees_with_the_influence_function(
     arguments = SHORT | {"methods": [method]}
     analytic = estimate_effect(GRAPH, table, **arguments)[method]
     drawn = estimate_effect(GRAPH, table, **arguments, interval="bootstrap", resamples=100)[method]
-    assert drawn.value == analytic.value
+    assert drawn.value == pytest.approx(analytic.value, abs=0.1 * (analytic.high - analytic.low))  # without trees
     assert drawn.high - drawn.low == pytest.approx(analytic.high - analytic.low, rel=0.35)
     assert "bootstrap of 100 resamples" in drawn.note
 

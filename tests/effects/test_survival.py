@@ -142,6 +142,17 @@ def test_an_instrument_takes_the_complete_outcome() -> None:
     assert examine(graph, table, report).balance is None
 
 
+def test_without_covariates_the_effect_is_the_difference_of_the_kaplan_meier_curves() -> None:
+    table = trial(200, seed=8)
+    report = estimate_effect(CausalGraph("drug -> months; age"), table, **QUESTION, **CENSORED, refute=False)  # type: ignore[arg-type]
+    assert report.survival is not None
+    control, treated = (arm.curve.mean for arm in report.survival.arms)
+    assert report["naive"].value == pytest.approx(treated - control, rel=1e-10)
+    nothing = estimate_effect(CausalGraph("drug; months"), table, **QUESTION, **CENSORED, refute=False)  # type: ignore[arg-type]
+    assert nothing.survival is not None
+    assert nothing.survival.probability is None
+
+
 def _early(table: pd.DataFrame) -> pd.DataFrame:
     return table.assign(died=(table["months"] > 50).astype(int))
 

@@ -50,7 +50,7 @@ def pool(values: Sequence[float], errors: Sequence[float], freedom: float) -> Po
 
     >>> one = pool([1.0, 1.2, 0.8], [0.3, 0.3, 0.3], 97)
     >>> round(one.value, 2), round(one.error, 3), round(one.freedom, 1), round(one.fraction, 2)
-    (1.0, 0.379, 16.1, 0.44)
+    (1.0, 0.379, 11.6, 0.46)
     """
     count, within = len(values), float(np.mean(np.square(errors)))
     between = (1 + 1 / count) * float(np.var(values, ddof=1))

@@ -24,6 +24,7 @@ __all__ = ["CensoredOutcome", "replace_censored"]
 TIMES = ("seconds", "minutes", "hours", "days", "weeks", "months", "years")
 """Names of columns that are units of time."""
 YES_OR_NO = {"1": True, "true": True, "yes": True, "0": False, "false": False, "no": False}
+RARE, SHARE_WORTH_A_WARNING = 0.05, 0.01
 LEAST_AT_RISK = 10
 """Rows at risk of every compared value below which a curve rests on almost nothing."""
 
@@ -94,7 +95,7 @@ def replace_censored(
         arms = typed[treatments[0]].reading.values[complete]
         features = numeric(_columns({name: typed[name] for name in given[1:]}, complete))
     notes = _check_arms(question, typed, followed, arms, horizon_given=horizon is not None)
-    pseudo = np.full((2, len(table)), np.nan)
+    pseudo = np.full((3, len(table)), np.nan)
     pseudo[:, complete] = _by_arm(followed, features, arms)
     replaced = table.copy()
     replaced[outcome] = pseudo[0]
@@ -107,13 +108,13 @@ def replace_censored(
         happened=happened == 1,
         free=pseudo[1],
         given=given,
-        notes=notes,
+        notes=(*notes, *_rarely_followed(pseudo[2, complete], given)),
     )
     return with_variables(question.graph, [time.variable]), replaced, found
 
 
 def _by_arm(followed: FollowUp, features: NDArray[np.float64], arms: NDArray[np.float64]) -> NDArray[np.float64]:
-    found = np.zeros((2, len(arms)))
+    found = np.zeros((3, len(arms)))
     for arm in np.unique(arms):
         rows = arms == arm
         own = FollowUp(followed.time[rows], followed.happened[rows], followed.horizon)
@@ -126,7 +127,8 @@ def _by_arm(followed: FollowUp, features: NDArray[np.float64], arms: NDArray[np.
 
 def _columns(typed: dict[str, TypedColumn], complete: NDArray[np.bool_]) -> pd.DataFrame:
     """Columns as numbers; labels of more than two as categories."""
-    found = pd.DataFrame({name: column.reading.values[complete] for name, column in typed.items()})
+    numbers = {name: column.reading.values[complete] for name, column in typed.items()}
+    found = pd.DataFrame(numbers, index=range(int(complete.sum())))  # a trial may have no covariates
     for name, column in typed.items():
         if len(column.variable.labels or ()) > 2:
             found[name] = found[name].astype("category")
@@ -236,6 +238,17 @@ def _check_arms(
         return ()
     return (
         f"Few rows at the horizon: {' and '.join(few)} are followed up to {followed.horizon:g}. Choose one, {advice}.",
+    )
+
+
+def _rarely_followed(uncensored: NDArray[np.float64], given: tuple[str, ...]) -> tuple[str, ...]:
+    """Warn of rows whose likes are almost all censored earlier."""
+    share = float((uncensored < RARE).mean())
+    if share < SHARE_WORTH_A_WARNING:
+        return ()
+    return (
+        f"Heavy censoring: {share:.0%} of the rows are followed for longer than all but {RARE:.0%} of those with the same "
+        f"{', '.join(given)}, and stand for many censored ones. Choose an earlier horizon.",
     )
 
 

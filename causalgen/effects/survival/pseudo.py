@@ -61,16 +61,19 @@ class FollowUp(NamedTuple):
 
 
 def pseudo_observations(followed: FollowUp, features: Array) -> Array:
-    """Pseudo-observations of min(T, horizon) and of T > horizon among the rows of one arm, shape `(2, rows)`.
+    """Pseudo-observations of min(T, horizon) and of T > horizon, and the probability to be uncensored, shape `(3, rows)`.
+
+    The probability is that of the row up to its time or the horizon, before it is kept away from 0.
 
     Args:
-        followed: The observed times.
+        followed: The observed times of the rows of one arm.
         features: Standardised features of the covariates, `(rows, features)`.
     """
     grid, reached = followed.grid, followed.reached
-    complete, found = np.stack([np.minimum(followed.time, followed.horizon), reached]), np.zeros((2, len(reached)))
+    complete, found = np.stack([np.minimum(followed.time, followed.horizon), reached]), np.ones((3, len(reached)))
     if (reached | followed.happened).all():
-        return complete
+        found[:2] = complete
+        return found
     place = np.where(reached, len(grid), np.searchsorted(grid, followed.time))
     fails = followed.happened & ~reached
     event = fit_hazard(features, place, fails, len(grid))
@@ -82,7 +85,8 @@ def pseudo_observations(followed: FollowUp, features: Array) -> Array:
         free, uncensored = event.survival(features[rows]), censoring.survival(features[rows])
         means = _means(free, grid, followed.horizon)
         known = (reached | fails)[rows]
-        found[:, rows] = _transformed(complete[:, rows], known, place[rows], means, uncensored)
+        found[:2, rows] = _transformed(complete[:, rows], known, place[rows], means, uncensored)
+        found[2, rows] = uncensored[np.arange(len(known)), place[rows]]
     return found
 
 
