@@ -16,7 +16,7 @@ from .missing.ways import remedy
 if TYPE_CHECKING:
     from .missing.completeness import Completeness
 
-__all__ = ["CLUSTER", "DRAW", "WEIGHTS", "EncodedTable", "check_names", "numeric", "say"]
+__all__ = ["CLUSTER", "DRAW", "WEIGHTS", "EncodedTable", "check_names", "coded", "numeric", "say"]
 
 CLUSTER, WEIGHTS = "(cluster)", "(weights)"  # columns that an encoded table adds
 DRAW = "(draw)"  # column that a bootstrap adds: which draw a row comes from
@@ -136,6 +136,12 @@ def numeric(covariates: pd.DataFrame) -> NDArray[np.float64]:
         codes = covariates[name].cat.codes.to_numpy()
         parts.append((codes[:, None] == np.arange(1, len(covariates[name].cat.categories))).astype(float))
     return np.hstack(parts)
+
+
+def coded(covariates: pd.DataFrame) -> NDArray[np.float64]:
+    """Covariates as numbers, shape `(rows, covariates)`: a category as the place of its label."""
+    codes = {name: column.cat.codes for name, column in covariates.items() if column.dtype == "category"}
+    return covariates.assign(**codes).to_numpy(dtype=float)  # type: ignore[arg-type]  # names of columns are text
 
 
 def say(table: EncodedTable) -> None:

@@ -68,9 +68,9 @@ def test_a_bootstrap_refits_the_estimator_and_not_a_coarser_one(monkeypatch: pyt
     seen = []
 
     class Watched(FlexibleBasis):
-        def __init__(self, columns: np.ndarray, *, units: int | None = None) -> None:
+        def __init__(self, columns: np.ndarray, *, units: int | None = None, **options: int) -> None:
             seen.append(units)
-            super().__init__(columns, units=units)
+            super().__init__(columns, units=units, **options)
 
     monkeypatch.setattr("causalgen.effects.estimators.adjustment.FlexibleBasis", Watched)
     arguments = SHORT | {"methods": ["weighting"], "interval": "bootstrap", "resamples": 100}

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from scipy.stats import t as student
 
 from ...errors import DataError
-from ..table import CLUSTER, DRAW, WEIGHTS, numeric
+from ..table import CLUSTER, DRAW, WEIGHTS, coded, numeric
 from .basis import ROWS_PER_FEATURE, FlexibleBasis
 from .first_fit import FirstFit
 from .folds import Rows, cross_folds
@@ -254,7 +254,7 @@ class AdjustmentEstimator(CausalEstimator, ABC):
             clusters,
             population,
             len(data) if counted is None else data[counted].nunique(),
-            data[self._covariates].astype(float).to_numpy(),
+            coded(data[self._covariates]),
         )
 
     def _columns(self, data: pd.DataFrame) -> Array:

@@ -111,5 +111,5 @@ LIBRARY: dict[str, Learner] = {"straight lines": linear, "boosting": boosting, "
 
 
 def at_most(rows: Rows, most: int) -> Rows:
-    """At most this many of the rows, evenly spaced."""
+    """The rows, or `most` of them, evenly spaced, where there are more."""
     return rows if len(rows) <= most else rows[np.linspace(0, len(rows) - 1, most).astype(int)]
