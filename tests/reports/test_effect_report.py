@@ -26,7 +26,7 @@ from causalgen.reports.render import Format, fill, render
 
 GRAPH = CausalGraph([("a_ge|x", "drug"), ("a_ge|x", "health"), ("a_ge|x", "hair"), ("drug", "health")])
 SECTIONS = ["effect", "assumptions", "refutations", "confounding", "overlap", "controls", "independencies"]
-SECTIONS += ["agreement", "provenance", "methods", "glossary"]
+SECTIONS += ["agreement", "rates", "provenance", "methods", "glossary"]
 
 
 @pytest.fixture(scope="module")
@@ -313,7 +313,7 @@ def test_an_effect_that_the_graph_denies_has_a_report(table: pd.DataFrame, tmp_p
     none = estimate_effect(GRAPH, table, **arguments)
     page = Page(none.save(tmp_path, doubt=examine(GRAPH, table, none), graph=GRAPH)["html"])
     keys = [a["id"] for a in page.all("section") if "id" in a]
-    assert keys == ["effect", "assumptions", "independencies", "provenance", "methods", "glossary"]
+    assert keys == ["effect", "assumptions", "independencies", "rates", "provenance", "methods", "glossary"]
     assert "by assumption: the graph has no directed path" in page.text
 
 
