@@ -19,11 +19,12 @@ from .encode import encode_question
 from .missing.pooled_frame import pooled_frame
 from .question import EffectQuestion, QuestionWords
 from .settings import check_level
+from .simultaneous import joint_covariance, simultaneous_reach
 
 __all__ = ["dose_response"]
 
-POINTS = 20
 DRAWS = 2_000
+POINTS = 20
 FEW = 0.5
 """Share of rows below which a value is an extrapolation for too many of them."""
 
@@ -105,18 +106,10 @@ def _reaches(
     influence: NDArray[np.float64], clusters: NDArray[np.int64] | None, level: float, seed: int
 ) -> tuple[NDArray[np.float64], float, float]:
     """Standard error of every mean, and how many of them the pointwise and the simultaneous band reach."""
-    rows, freedom = len(influence), np.inf
-    if clusters is not None:
-        influence = np.column_stack([np.bincount(clusters, weights=column) for column in influence.T])
-        freedom = len(influence) - 1
-    covariance = np.cov(influence, rowvar=False) * len(influence) / rows**2
-    error = np.sqrt(np.diag(covariance))
-    rng = np.random.default_rng(seed)
-    draws = rng.multivariate_normal(np.zeros(len(error)), covariance, DRAWS, method="eigh")
-    largest = np.abs(draws / error).max(axis=1)
-    if clusters is not None:
-        largest /= np.sqrt(rng.chisquare(freedom, DRAWS) / freedom)
-    return error, float(student.ppf(0.5 + level / 2, freedom)), float(np.quantile(largest, level))
+    freedom = np.inf if clusters is None else float(clusters.max())
+    covariance = joint_covariance(influence, clusters)
+    reach = float(student.ppf(0.5 + level / 2, freedom))
+    return np.sqrt(np.diag(covariance)), reach, simultaneous_reach(covariance, freedom, level, seed, DRAWS)
 
 
 def _extrapolated(treatment: str, curve: pd.DataFrame) -> tuple[str, ...]:

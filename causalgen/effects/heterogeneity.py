@@ -18,6 +18,7 @@ from .groups import Bins, check_by, form_groups
 from .missing.pooled_frame import pooled_frame
 from .question import ContrastWords, EffectQuestion
 from .settings import check_level
+from .simultaneous import joint_covariance, simultaneous_reach
 from .table import say
 
 if TYPE_CHECKING:
@@ -41,8 +42,9 @@ def effects_by_group(
     """Estimate the average effect within the groups of an attribute, from cross-fitted doubly robust scores.
 
     The attribute joins the adjustment set, which must stay valid with it. Intervals are pointwise (low, high) and
-    simultaneous (low_all, high_all; Šidák). Groups whose simultaneous intervals do not overlap differ by more
-    than chance. The groups describe where the effect differs; they do not show that the attribute causes the difference.
+    simultaneous (low_all, high_all): these hold for all groups at once, by the joint covariance of the effects. Groups
+    whose simultaneous intervals do not overlap differ by more than chance. The groups describe where the effect
+    differs; they do not show that the attribute causes the difference.
 
     Args:
         graph: The assumed causal graph.
@@ -97,7 +99,11 @@ def _by_group(asked: EffectQuestion, by: str, bins: Bins, level: float, seed: in
         arrays = estimator.fit(encoded.data).arrays(encoded.data)
         pull = estimator.scores(arrays, encoded.control, encoded.treated).pull
     found = [_effect(pull, arrays.weights, arrays.clusters, member) for member in groups.members]
-    ends = [[*one.interval(level), *one.interval(level ** (1 / len(found)))] for one in found]
+    joint = _joint_influence(found, groups.members)
+    freedom = min(one.freedom for one in found)
+    reach = simultaneous_reach(joint_covariance(joint.T, arrays.clusters), freedom, level, seed)
+    around = [(one.effect, reach * one.standard_error) for one in found]
+    ends = [[*one.interval(level), mean - far, mean + far] for one, (mean, far) in zip(found, around, strict=True)]
     frame = pd.DataFrame(ends, columns=["low", "high", "low_all", "high_all"])
     frame.insert(0, "group", groups.names)
     frame.insert(1, "rows", groups.members.sum(axis=1))
@@ -107,7 +113,7 @@ def _by_group(asked: EffectQuestion, by: str, bins: Bins, level: float, seed: in
         frame[name] = (groups.members & (exposed == value)).sum(axis=1)
     frame["poor_overlap"] = [float(rare[member].mean()) for member in groups.members]
     frame.attrs = {"columns": encoded.columns, "level": level, "unit": encoded.outcome_unit, "by": by}
-    frame.attrs |= {"p_value": _equal_effects(found, groups.members, arrays.clusters)}
+    frame.attrs |= {"p_value": _equal_effects(found, joint, arrays.clusters)}
     frame.attrs["warnings"] = (*encoded.warnings, *overlap_warnings(encoded, overlap))
     return frame
 
@@ -122,18 +128,19 @@ def _effect(pull: Array, weights: Array, clusters: NDArray[np.int64] | None, mem
     return Influence(effect, own * (pull[member] - effect) / own.mean(), known)
 
 
-def _equal_effects(
-    found: "Sequence[Influence]", members: NDArray[np.bool_], clusters: NDArray[np.int64] | None
-) -> float:
-    """P-value of the Wald test that all groups have the same effect; a cluster may have rows in several groups."""
+def _joint_influence(found: "Sequence[Influence]", members: NDArray[np.bool_]) -> Array:
+    """Influence of every row of the table on every group's effect, `(groups, rows)`."""
     own: Array = np.zeros(members.shape)
     for row, one, member in zip(own, found, members, strict=True):
-        row[member] = one.influence / member.sum()
-    if clusters is not None:
-        own = np.stack([np.bincount(clusters, weights=row) for row in own])
-    units = len(own.T)
-    differences = np.diff(np.eye(len(own)), axis=0)
-    covariance = differences @ own @ own.T @ differences.T * units / (units - 1)
+        row[member] = one.influence * len(row) / member.sum()
+    return own
+
+
+def _equal_effects(found: "Sequence[Influence]", joint: Array, clusters: NDArray[np.int64] | None) -> float:
+    """P-value of the Wald test that all groups have the same effect; a cluster may have rows in several groups."""
+    units = len(joint.T) if clusters is None else int(clusters.max()) + 1
+    differences = np.diff(np.eye(len(joint)), axis=0)
+    covariance = differences @ joint_covariance(joint.T, clusters) @ differences.T
     gaps = differences @ np.array([one.effect for one in found])
     statistic = float(gaps @ np.linalg.pinv(covariance) @ gaps)
     if clusters is None:

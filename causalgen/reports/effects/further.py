@@ -40,12 +40,11 @@ def further_sections(answers: "FurtherAnswers", report: "EffectReport", made: "S
 
 def _groups(answers: "FurtherAnswers", report: "EffectReport", made: "SectionMaker") -> Section:
     text = (
-        f"The effect in groups of rows, with {report.level:.0%} intervals, and with intervals that hold for all groups of an "
-        "attribute at once. A difference between groups does not show that the attribute itself changes the effect."
+        f"The effect in groups of rows, averaged over all rows of a group, with {report.level:.0%} intervals, and with intervals "
+        "that hold for all groups of an attribute at once. A difference between groups does not show that the attribute itself changes the effect."
     )
     parts = [Part(text=text)]
-    first, second = (f"{report.treatment_name} = {value}" for value in report.contrast)
-    counts = {"Rows": "rows", first: "rows_control", second: "rows_treated", "Poor overlap": "poor_overlap"}
+    compared = f"Rows ({' and '.join(f'{report.treatment_name} = {value}' for value in report.contrast)})"
     for frame in answers.groups:
         by = frame.attrs["by"]
         alt = f"Effect by {by}: " + "; ".join(f"{row['group']} {row['effect']:.4g}" for row in frame.to_dict("records"))
@@ -54,11 +53,18 @@ def _groups(answers: "FurtherAnswers", report: "EffectReport", made: "SectionMak
         )
         drawn = made.picture(plot_groups(frame, report), f"by-{by}", f"{alt}.", caption)
         test = f"Hypothesis: all groups of {by} have the same effect; Wald test, p: {p_text(frame.attrs['p_value'])}."
-        columns = {"Group": "group", _unit("Effect", report): "effect", "All groups at once": "", **counts}
-        table = _table(frame, f"Effects by {by}", columns, made.file(frame, f"by-{by}"))
+        columns = {"Group": "group", _unit("Effect", report): "effect", "All groups at once": "", compared: "counts"}
+        columns["Poor overlap"] = "poor_overlap"
+        table = _table(_counted(frame), f"Effects by {by}", columns, made.file(frame, f"by-{by}"))
         parts.append(Part(f"By {by}", test, 4, points=_notes(frame, report), pictures=[drawn], beside="after"))
         parts.append(Part(tables=[table]))
     return Section("groups", "Effects by group", parts)
+
+
+def _counted(frame: "pd.DataFrame") -> "pd.DataFrame":
+    """The table with the rows of a group and of its two arms in one column, which keeps it narrow enough to stand open."""
+    columns = (frame[name] for name in ("rows", "rows_control", "rows_treated"))
+    return frame.assign(counts=[f"{rows:,} ({a:,} and {b:,})" for rows, a, b in zip(*columns, strict=True)])
 
 
 def _doses(curve: "pd.DataFrame", report: "EffectReport", made: "SectionMaker") -> Section:
@@ -139,5 +145,5 @@ def _table(frame: "pd.DataFrame", caption: str, columns: Mapping[str, str], file
         at_once = with_interval(row[value], row["low_all"], row["high_all"]).partition(" ")[2]
         cells = [row[label] if isinstance(row[label], str) else number(row[label])]
         cells += [with_interval(row[value], row["low"], row["high"]), at_once]
-        rows.append(Row([*cells, *(percent(row[n]) if isinstance(row[n], float) else f"{row[n]:,}" for n in others)]))
+        rows.append(Row([*cells, *(percent(row[n]) if isinstance(row[n], float) else str(row[n]) for n in others)]))
     return Table(caption, list(columns), [Group(rows)], file)
