@@ -40,8 +40,9 @@ def further_sections(answers: "FurtherAnswers", report: "EffectReport", made: "S
 
 def _groups(answers: "FurtherAnswers", report: "EffectReport", made: "SectionMaker") -> Section:
     text = (
-        f"The effect in groups of rows, averaged over all rows of a group, with {report.level:.0%} intervals, and with intervals "
-        "that hold for all groups of an attribute at once. A difference between groups does not show that the attribute itself changes the effect."
+        f"The effect averaged over all rows of a group, with {report.level:.0%} intervals, and with intervals that hold for "
+        "all groups of an attribute at once. A difference between groups does not show that the attribute itself changes "
+        "the effect."
     )
     parts = [Part(text=text)]
     compared = f"Rows ({' and '.join(f'{report.treatment_name} = {value}' for value in report.contrast)})"
