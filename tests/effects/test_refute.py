@@ -10,6 +10,7 @@ from dowhy.causal_estimator import CausalEstimate
 from dowhy.causal_refuters import refute_random_common_cause
 from sklearn.neighbors import KNeighborsRegressor
 
+from causalgen.effects.check_rates import refuter_rate
 from causalgen.effects.diagnostics.dummy_outcome import draw_outcome
 from causalgen.effects.diagnostics.refuters import REFUTERS, refute, run_refuter
 from causalgen.effects.estimators.adjustment import AdjustmentEstimator, Arrays, Influence
@@ -265,3 +266,11 @@ def test_dummy_of_a_binary_outcome_stays_binary() -> None:
     drawn = draw_outcome(np.linspace(0, 1, 300), np.linspace(0, 1, 300) ** 2, random)
     assert drawn.min() >= 0
     assert drawn.max() <= 1
+
+
+def test_every_refuter_states_how_often_it_spoke() -> None:
+    for name in REFUTERS:
+        rate = refuter_rate(name)
+        assert rate is not None
+        assert all(0 <= spoke <= tables for spoke, tables in rate.spoke.values())
+        assert rate.reading.startswith(f"Measured on tables with known faults: rejects {rate.spoke['clean'][0]} of ")
