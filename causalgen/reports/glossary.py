@@ -78,15 +78,19 @@ def _pattern(names: tuple[str, ...]) -> re.Pattern[str]:
     """The user's names, which come first so that they hide the terms in them, and all forms, the longest first."""
     forms = sorted({form for term in GLOSSARY for form in (term.term, *term.forms)}, key=len, reverse=True)
     spelt = [_spelt(form) for form in forms]
-    own = [re.escape(name) for name in sorted(names, key=len, reverse=True) if name]
+    own = [_whole(name) for name in sorted(names, key=len, reverse=True) if name]
     hidden = f"{'|'.join(own)}|" if own else ""
     return re.compile(rf"(?<![\w-])(?:{hidden}(?P<term>{'|'.join(spelt)}))")
 
 
 def _spelt(form: str) -> str:
     """A whole word, in any case unless it is an abbreviation."""
-    text = re.escape(form) if form.isupper() else f"(?i:{re.escape(form)})"
-    return text + r"(?![\w-])" * form[-1].isalnum()
+    return _whole(form) if form.isupper() else f"(?i:{_whole(form)})"
+
+
+def _whole(text: str) -> str:
+    """A text that no letter continues."""
+    return re.escape(text) + r"(?![\w-])" * bool(re.match(r"\w", text[-1]))
 
 
 def _texts(page: Page) -> Iterable[str]:
