@@ -28,11 +28,9 @@ P_VALUE = (
 POPULATIONS = {
     "whole": "all units",
     "overlap": "the overlap population, in which units are weighted by the product of both propensities",
-    "treated": "the units that had the second value",
-    "control": "the units that had the first value",
     "compliers": "the compliers, whose treatment the instrument changes",
 }
-"""The population that an effect averages over, as text."""
+"""The population that an effect averages over, as text; those with one value of the treatment are named by it."""
 
 READING = {
     "graph": "The graph is an assumption of the study; it was not learned from the data. An arrow means “may cause directly”. "

@@ -36,7 +36,9 @@ def effect_clause(report: "EffectReport") -> str:
     verbs = ("lowers", "raises")
     if (survival := report.survival) is not None:
         outcome, verbs = f"the mean time until '{survival.event}' within {survival.until}", ("shortens", "lengthens")
-    asked = f"setting {_imposed(report, 1)} instead of {_imposed(report, 0)}"
+    single = isinstance(report.treatment, str)
+    before = spell_value(report.contrast[0]) if single else _values(report, 0, "=")
+    asked = f"setting {_values(report, 1, 'to')} instead of {before}"
     if report.estimand.method == "no effect":
         return f"{asked} cannot change {report.outcome}: the assumed graph has no directed path between them"
     named = ESTIMANDS[chosen.population].replace(" (", ", ").rstrip(")")
@@ -90,18 +92,15 @@ def averaged_over(report: "EffectReport") -> str:
     """The population of the estimate, as text."""
     population = report.estimate.population
     if population in ("treated", "control"):
-        held = _imposed(report, int(population == "treated")).replace(" to ", " = ")
-        return f"the units with {held}" if "=" in held else f"the units with {report.treatment_name} = {held}"
+        return f"the units with {_values(report, int(population == 'treated'), '=')}"
     return POPULATIONS[population]
 
 
-def _imposed(report: "EffectReport", side: int) -> str:
-    """The treatments at one side of the contrast."""
-    if isinstance(report.treatment, str):
-        value = spell_value(report.contrast[side])
-        return f"{report.treatment} to {value}" if side else value
-    pairs = zip(report.treatment, report.contrast[side], strict=True)
-    return " and ".join(f"{name} {'to' if side else '='} {spell_value(value)}" for name, value in pairs)
+def _values(report: "EffectReport", side: int, sign: str) -> str:
+    """Each treatment with its value at one side of the contrast, and a sign between them."""
+    named, values = report.treatment, report.contrast[side]
+    pairs = [(named, values)] if isinstance(named, str) else zip(named, values, strict=True)
+    return " and ".join(f"{name} {sign} {spell_value(value)}" for name, value in pairs)
 
 
 def comparison_sentence(report: "EffectReport") -> str:
@@ -128,7 +127,8 @@ def difference_sentences(report: "EffectReport") -> str:
     ]
     if any(row.population != chosen.population for row in rows):
         texts.append("Estimates over other populations answer another question.")
-    if [row for row in rows if row not in lines and row.population == chosen.population]:
+    alike = [row for row in rows if row not in lines and row.population == chosen.population]
+    if {like_estimate(report, row.value) for row in alike} - {like_estimate(report, chosen.value)}:
         texts.append(
             "The other estimates differ because each method models the data in another way; the table names the assumption of "
             "each."
