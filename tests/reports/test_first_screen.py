@@ -11,7 +11,7 @@ from causalgen.effects.diagnostics import Diagnostics, examine
 from causalgen.graph import CausalGraph, Estimand
 from causalgen.reports import EffectFindings
 from causalgen.reports.effects.doubts import leading_doubts
-from causalgen.reports.effects.sentences import answer_sentence, difference_sentences, like_estimate
+from causalgen.reports.effects.sentences import answer_sentence, averaged_over, difference_sentences, like_estimate
 
 HOLES = "40 rows were dropped (10%) because a used column is missing. Fill them in."
 OVERLAP = "Poor overlap: for 9% of the rows."
@@ -32,28 +32,54 @@ def found() -> tuple[EffectReport, Diagnostics]:
 
 APART = Estimate("doubly robust", 3.0, 2.8, 3.2, "adjusted")
 NEAR = Estimate("doubly robust", 1.1, 0.9, 1.3, "adjusted")
+OUTSIDE = Estimate("doubly robust", 1.15, 1.05, 1.25, "adjusted")  # leaves 1.0 out, whose interval holds 1.15
 
 
 @pytest.mark.parametrize(
     ("warnings", "other", "words"),
     [
-        ((), NEAR, ("Hidden common causes of drug and pain", "one as strong as age", "depends on the model", "1.00 (l")),
+        ((), NEAR, ("Hidden common causes of drug and pain", "one as strong as age")),
+        ((), OUTSIDE, ("Hidden common causes", "one as strong as age", "depends on the model", "1.00 (l")),
         ((HOLES,), None, ("Hidden common causes", "age", "40 rows were dropped", "would be 0.90 instead of 1.00")),
         ((HOLES, OVERLAP), NEAR, ("Poor overlap", "from 1.00 (linear adjustment) to 1.10", "Hidden common causes", "age")),
         ((HOLES,), APART, ("disagree", "to 3.00 (doubly robust)", "Hidden common causes", "age")),
     ],
-    ids=["model", "dropped rows", "overlap", "methods"],
+    ids=["methods that agree", "model", "dropped rows", "overlap", "methods"],
 )  # fmt: skip
-def test_two_doubts_with_how_far_the_estimate_could_move(found, warnings: tuple, other, words: tuple) -> None:
+def test_at_most_two_doubts_with_how_far_the_estimate_could_move(found, warnings: tuple, other, words: tuple) -> None:
     report, doubt = found
     rows = (*report.estimates, other) if other else report.estimates
     report = replace(report, warnings=warnings, estimates=rows)
     doubts = leading_doubts(EffectFindings(report, replace(doubt, of_report=report.checks)))
     texts = [text for pair in doubts for text in pair]
-    assert len(texts) == 4
+    assert len(texts) == len(words)
     for expected, text in zip(words, texts, strict=True):
         assert expected in text
     assert "all measured covariates" not in " ".join(texts)  # there is one alone
+
+
+def test_equal_estimates_have_no_range(found) -> None:
+    report = found[0]
+    report = replace(report, estimates=(*report.estimates, replace(NEAR, value=1.002)), warnings=(OVERLAP,))
+    doubts = leading_doubts(EffectFindings(report))
+    assert [doubts[0], doubts[1][0][:6]] == [("Poor overlap", "For 9% of the rows."), "Hidden"]
+    assert len(doubts) == 2
+    assert difference_sentences(report) == ""
+
+
+@pytest.mark.parametrize(
+    ("treatment", "contrast", "treated", "control"),
+    [
+        ("dose", (1.0, 2.0), "dose = 2", "dose = 1"),
+        ("dose", ("<= 5", "5 to 10"), "dose = 5 to 10", "dose = <= 5"),
+        (("drug", "way to = go"), (("a = b", 0.0), ("a to b", 1.0)), "drug = a to b and way to = go = 1", "drug = a = b and"),
+    ],
+)  # fmt: skip
+def test_a_group_is_named_by_its_values(found, treatment, contrast, treated: str, control: str) -> None:
+    for population, words in (("treated", treated), ("control", control)):
+        rows = (replace(NEAR, population=population),)
+        report = replace(found[0], treatment=treatment, contrast=contrast, estimates=rows, population=population)
+        assert averaged_over(report).startswith(f"the units with {words}")
 
 
 def test_an_instrument_rests_on_another_assumption(found) -> None:

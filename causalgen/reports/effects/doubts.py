@@ -92,11 +92,13 @@ def _consequence(findings: EffectFindings, check: Check) -> str:
 
 def _spread(report: "EffectReport", rows: "Sequence[Estimate]") -> str:
     """The range of estimates: methods with different models move apart where the data do not decide."""
-    if len(rows) < 2:
+    if not rows:
         return ""
     low, high = min(rows, key=lambda row: row.value), max(rows, key=lambda row: row.value)
-    ends = [f"{like_estimate(report, row.value)} ({row.source})" for row in (low, high)]
-    return f"The adjusted estimates range from {' to '.join(ends)}."
+    shown = [like_estimate(report, row.value) for row in (low, high)]
+    if shown[0] == shown[1]:
+        return ""
+    return f"The adjusted estimates range from {shown[0]} ({low.source}) to {shown[1]} ({high.source})."
 
 
 def _adjusted(report: "EffectReport") -> "Sequence[Estimate]":
@@ -171,6 +173,7 @@ def _compliers(report: "EffectReport") -> list[tuple[str, str]]:
 
 
 def _model(report: "EffectReport") -> list[tuple[str, str]]:
-    """The choice of the model, where another method was tried."""
-    text = _spread(report, _alike(report))
+    """The choice of the model, where another method gives an estimate outside the interval."""
+    rows = _alike(report)
+    text = "" if all(report.estimate.covers(row.value) for row in rows) else _spread(report, rows)
     return [("The estimate depends on the model", text)] if text else []
