@@ -1,5 +1,6 @@
 """The two compared values of a treatment, as its variable declares them."""
 
+from collections.abc import Sequence
 from contextlib import suppress
 from typing import Any
 
@@ -9,7 +10,7 @@ from ..datasets.hints import declare_remedy
 from ..errors import DataError, SupportError
 from ..graph import Variable
 
-__all__ = ["as_declared", "read_contrast"]
+__all__ = ["as_declared", "read_contrast", "read_joint_contrast"]
 
 
 def read_contrast(treatment: Variable, contrast: Any) -> tuple[tuple[Any, Any], float, float]:
@@ -26,6 +27,23 @@ def read_contrast(treatment: Variable, contrast: Any) -> tuple[tuple[Any, Any], 
     if control == treated:
         raise DataError(f"Expected two different values of '{treatment.name}' in the contrast; got {contrast!r}.")
     return shown, float(control), float(treated)
+
+
+def read_joint_contrast(treatments: Sequence[Variable], contrast: Any) -> tuple[tuple[Any, ...], tuple[Any, ...]]:
+    """Both sides of the contrast of several treatments, each value as a label or float."""
+    sides = tuple(contrast) if isinstance(contrast, tuple | list) else ()
+    if len(sides) != 2 or not all(isinstance(side, tuple | list) and len(side) == len(treatments) for side in sides):
+        a, b = (", ".join(f"{letter}{place + 1}" for place in range(len(treatments))) for letter in "ab")
+        raise DataError(
+            f"Expected contrast=(({a}), ({b})), one value for each of {', '.join(one.name for one in treatments)} on both "
+            f"sides; got {contrast!r}."
+        )
+    control, treated = (
+        tuple(as_declared(variable, value) for variable, value in zip(treatments, side, strict=True)) for side in sides
+    )
+    if control == treated:
+        raise DataError(f"Expected two different sides of the contrast; got {contrast!r}.")
+    return control, treated
 
 
 def as_declared(treatment: Variable, value: Any) -> Any:

@@ -62,7 +62,7 @@ def dose_response(
         NotIdentifiableError: Adjustment does not identify the effect.
     """
     check_level(level)
-    asked = EffectQuestion(graph, table, contrast=None, **question)
+    asked = EffectQuestion(graph, table, contrast=None, imputable=True, **question)
     _ = adjusted(asked.estimand)
     grid = _grid(asked, values)
     asked = replace(asked, contrast=(float(grid[0]), float(grid[-1])))

@@ -116,6 +116,7 @@ def estimate_effect(
         variables,
         event,
         horizon,
+        imputable=True,
     )
     return estimate_question(question, settings)
 

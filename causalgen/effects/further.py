@@ -79,7 +79,7 @@ class FurtherQuestions:
         used: dict[str, Any] = {"adjustment": adjustment, "weights": question.weights, "cluster": question.cluster}
         used |= {} if question.missing == "drop" else {"missing": question.missing}
         words: dict[str, Any] = {"treatment": question.treatment, "outcome": question.outcome, **used}
-        words |= {"level": level, "seed": seed}
+        words |= {"level": level, "seed": seed, "survival": question.survival}
         contrasted: dict[str, Any] = words | {"contrast": question.contrast}
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", DataWarning)  # every answer holds them

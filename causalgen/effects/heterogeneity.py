@@ -69,7 +69,7 @@ def effects_by_group(
             message shows the path.
     """
     check_level(level)
-    asked = EffectQuestion(graph, table, **question)
+    asked = EffectQuestion(graph, table, imputable=True, **question)
     check_by(asked.graph, adjusted(asked.estimand), by, asked.table.columns)
     asked = replace(asked, adjustment=list(dict.fromkeys([*asked.estimand.adjustment, by])))
     if asked.missing == "impute":

@@ -16,7 +16,7 @@ import pandas as pd
 
 from ..datasets.declared import type_columns
 from ..errors import DataError
-from .contrast import as_declared
+from .contrast import read_joint_contrast
 from .question import EffectQuestion
 from .single import LEAST_CLUSTERS_PER_ARM, LEAST_ROWS_PER_ARM, encode_single
 from .table import CLUSTER, EncodedTable
@@ -33,8 +33,9 @@ def encode_joint(question: EffectQuestion, used: Sequence[str]) -> EncodedTable:
     Raises:
         DataError: As `encode_single`, for each treatment; or a compared cell of discrete treatments has too few rows.
     """
-    treatments = tuple(question.treatment)
-    control, treated = _check_contrast(question)
+    treatments, _ = question.treatments, question.extra_columns  # which refuses any of the treatments
+    typed = type_columns(question.graph, question.table, treatments)[1]
+    control, treated = read_joint_contrast([typed[name].variable for name in treatments], question.contrast)
     parts, shown = [], []
     for name, a, b in zip(treatments, control, treated, strict=True):
         others = [other for other in treatments if other != name]
@@ -68,26 +69,6 @@ class _Part(NamedTuple):
     column: pd.Series
     control: float
     treated: float
-
-
-def _check_contrast(question: EffectQuestion) -> tuple[tuple[Any, ...], tuple[Any, ...]]:
-    """Both sides of the contrast as declared labels or floats."""
-    treatments, contrast = question.treatment, question.contrast
-    sides = tuple(contrast) if isinstance(contrast, tuple | list) else ()
-    if len(sides) != 2 or not all(isinstance(side, tuple | list) and len(side) == len(treatments) for side in sides):
-        a, b = (", ".join(f"{letter}{place + 1}" for place in range(len(treatments))) for letter in "ab")
-        raise DataError(
-            f"Expected contrast=(({a}), ({b})), one value for each of {', '.join(treatments)} on both sides; got "
-            f"{contrast!r}."
-        )
-    typed = type_columns(question.graph, question.table, treatments)[1]
-    variables = [typed[name].variable for name in treatments]
-    control, treated = (
-        tuple(as_declared(variable, value) for variable, value in zip(variables, side, strict=True)) for side in sides
-    )
-    if control == treated:
-        raise DataError(f"Expected two different sides of the contrast; got {contrast!r}.")
-    return control, treated
 
 
 def _another(table: pd.DataFrame, name: str, value: Any) -> Any:

@@ -12,7 +12,7 @@ from ..datasets.declared import KindsLike, declare_kinds
 from ..errors import DataError, nearest
 from ..graph import CausalGraph, Estimand
 from .find_estimand import find_estimand
-from .missing.ways import WAYS, Way
+from .missing.ways import WAYS, Way, remedy
 from .table import check_names
 
 if TYPE_CHECKING:
@@ -71,6 +71,7 @@ class EffectQuestion:
             horizon, and `survival` holds what was observed.
         horizon: Time up to which such an outcome is followed.
         survival: Found from event and horizon; None for an outcome without censoring.
+        imputable: Whether the caller pools estimates over tables with imputed values.
 
     Raises:
         UnknownNameError: Treatment or outcome is no node of the graph.
@@ -92,6 +93,7 @@ class EffectQuestion:
     event: InitVar[str | None] = None
     horizon: InitVar[float | None] = None
     survival: "CensoredOutcome | None" = None
+    imputable: bool = False
 
     def __post_init__(self, variables: KindsLike | None, event: str | None, horizon: float | None) -> None:
         if self.missing not in WAYS:
@@ -99,11 +101,12 @@ class EffectQuestion:
                 f"Expected missing among {', '.join(WAYS)}; got {self.missing!r}." + nearest(str(self.missing), WAYS)
             )
         treatment, contrast = _read(self.treatment, self.contrast)
-        for name in (treatment,) if isinstance(treatment, str) else treatment:
+        object.__setattr__(self, "treatment", treatment)
+        for name in self.treatments:
             check_names(self.graph, self.table, name, self.outcome)
         graph = declare_kinds(self.graph, self.table, variables)
         attributes = graph.project([name for name in graph.nodes if not graph[name].is_image])
-        for field, value in (("treatment", treatment), ("contrast", contrast), ("graph", attributes)):
+        for field, value in (("contrast", contrast), ("graph", attributes)):
             object.__setattr__(self, field, value)
         if event is not None or horizon is not None:
             if self.missing != "drop":
@@ -146,6 +149,11 @@ class EffectQuestion:
         used = [variable.name for variable in report.variables]
         return next(imputation(asked, used).completed(report.seed, 1))
 
+    @property
+    def treatments(self) -> tuple[str, ...]:
+        """The treatments, one or several."""
+        return (self.treatment,) if isinstance(self.treatment, str) else self.treatment
+
     @cached_property
     def estimand(self) -> Estimand:
         """What identifies the effect.
@@ -163,13 +171,20 @@ class EffectQuestion:
         return [*self.estimand.adjustment, *self.estimand.beside]
 
     @property
+    def remedy(self) -> str:
+        """How to have missing values imputed; empty where that would be refused."""
+        if not self.imputable or self.survival is not None or self.estimand.method == "instrument":
+            return ""
+        return remedy("impute")
+
+    @property
     def extra_columns(self) -> list[str]:
         """The columns of weights and clusters, without holes unless incomplete rows are dropped."""
         extra = [name for name in (self.weights, self.cluster) if name is not None]
         for name in extra:
             if not isinstance(name, str):
                 raise DataError(f"Expected the name of a column for weights and cluster; got {type(name).__name__}.")
-            if name in (self.treatment, self.outcome):
+            if name in (*self.treatments, self.outcome):
                 raise DataError(f"Expected a separate column for weights and cluster; got '{name}', which is compared.")
             if name not in self.table.columns:
                 raise DataError(

@@ -14,7 +14,6 @@ from ..errors import DataError, SupportError
 from ..graph import Variable
 from .contrast import read_contrast
 from .missing.completeness import Completeness, complete_weights
-from .missing.ways import remedy
 from .question import EffectQuestion
 from .table import CLUSTER, WEIGHTS, EncodedTable
 
@@ -86,6 +85,7 @@ def encode_single(question: EffectQuestion, used: Sequence[str]) -> EncodedTable
         index=complete.index,
         holes={name: int(column.reading.missing.sum()) for name, column in typed.items()},
         completeness=completeness,
+        remedy=question.remedy,
     )
 
 
@@ -97,7 +97,7 @@ def _complete_rows(question: EffectQuestion, names: Sequence[str]) -> tuple[dict
     for column in typed.values():
         present &= ~column.reading.missing
     if (count := int(present.sum())) < LEAST_ROWS:
-        way = f" Impute missing values: {remedy('impute')}." if len(table) >= LEAST_ROWS else ""
+        way = f" Impute missing values: {question.remedy}." if len(table) >= LEAST_ROWS and question.remedy else ""
         raise DataError(
             f"Expected at least {LEAST_ROWS} rows with {', '.join([*names, *extra])}; got {count} "
             f"({len(table) - count} of {len(table)} rows lack one).{way}"

@@ -11,7 +11,6 @@ from numpy.typing import NDArray
 from ..datasets.kinds import columns_line
 from ..errors import DataError, DataWarning, nearest, warn
 from ..graph import CausalGraph, Variable
-from .missing.ways import remedy
 
 if TYPE_CHECKING:
     from .missing.completeness import Completeness
@@ -47,6 +46,7 @@ class EncodedTable:
         index: Labels of the rows in the user's table, in the order of `data`.
         holes: By used column: its missing cells in the user's table.
         completeness: How complete rows stand for all; None where incomplete rows are just left out.
+        remedy: How to have missing values imputed; empty where that would be refused.
     """
 
     data: pd.DataFrame
@@ -66,6 +66,7 @@ class EncodedTable:
     index: pd.Index | None = None
     holes: Mapping[str, int] = field(default_factory=dict)
     completeness: "Completeness | None" = None
+    remedy: str = ""
 
     @property
     def columns(self) -> str:
@@ -85,11 +86,11 @@ class EncodedTable:
         share = self.dropped / (self.dropped + len(self.data))
         percent = f"{share:.0%}" if share >= 0.005 else "under 1%"
         rows = "row was" if self.dropped == 1 else "rows were"
+        imputed = f", or have them imputed: {self.remedy}" if self.remedy else ""
         return (
             *self.notes,
             f"{self.dropped:,} {rows} dropped ({percent}) because a used column is missing; unless they are missing at "
-            "random, the effect is that of the complete rows. Fill them in, or have them imputed for an average effect, a "
-            f"curve or groups: {remedy('impute')}.",
+            f"random, the effect is that of the complete rows. Fill them in{imputed}.",
         )
 
     @property

@@ -169,6 +169,10 @@ def test_a_false_instrument_is_refused_with_its_path() -> None:
         ({"seed": 2**32}, "a seed below"),
         ({"interval": "bootstrap", "level": 0.999}, "at least 4000 resamples for a bootstrap at level 0.999; got 400"),
         ({"weights": "y"}, "a separate column for weights and cluster; got 'y'"),
+        (
+            {"cluster": "rare", "treatment": ("t", "rare"), "contrast": ((0, 0), (1, 1))},
+            "a separate column for weights and cluster; got 'rare'",
+        ),
         ({"weights": ["one"]}, "name of a column for weights and cluster; got list"),
         ({"weights": "uneven"}, "size of at least 50; got weights so unequal .* it is 1.0"),
         ({"cluster": "twenty", "treatment": "rare"}, "rare=1 in at least 5 clusters of 'twenty'; got 3"),

@@ -86,6 +86,7 @@ def test_an_effect_under_censoring_that_depends_on_a_covariate() -> None:
     assert report.estimate.covers(TRUTH)
     assert not report["naive"].covers(TRUTH)
     assert report.rows_dropped == 14  # names of rows repeat
+    assert "Fill them in." in " ".join(report.warnings)  # imputation is refused
     found = report.to_dict()["survival"]
     assert [arm["rows"] for arm in found["arms"]] == table.dropna()["drug"].value_counts().sort_index().tolist()
     assert found["probability"]["low"] < 0.158 < found["probability"]["high"]
@@ -157,6 +158,17 @@ def _early(table: pd.DataFrame) -> pd.DataFrame:
     return table.assign(died=(table["months"] > 50).astype(int))
 
 
+def _treated_alone(table: pd.DataFrame) -> pd.DataFrame:
+    return table.assign(died=table["died"] * table["drug"])
+
+
+def _wide(table: pd.DataFrame) -> pd.DataFrame:
+    return table.rename(columns={"died": "died "})
+
+
+JOINT = {"treatment": ("drug", "sex"), "contrast": ((0, 0), (1, 1))}
+
+
 @pytest.mark.parametrize(
     ("words", "spoil", "message"),
     [
@@ -164,7 +176,10 @@ def _early(table: pd.DataFrame) -> pd.DataFrame:
         ({"event": None}, None, "Expected the column of the event with a horizon; got none"),
         ({"event": "dead"}, None, "Expected a column of the event; 'dead' has none"),
         ({"event": "drug"}, None, "Expected a separate column for the event; got 'drug'"),
+        ({"event": "sex", **JOINT}, None, "Expected a separate column for the event; got 'sex'"),
         ({"event": "died=2"}, None, "label of the event among 0, 1 in column 'died'; got '2'"),
+        ({"event": "died =2"}, _wide, "label of the event among 0, 1 in column 'died '; got '2'"),
+        ({"event": "died ", "horizon": -1}, _wide, "Expected the horizon as a positive number"),
         (
             {"event": "died"},
             lambda t: t.assign(died=t["died"] + t["sex"]),
@@ -178,7 +193,9 @@ def _early(table: pd.DataFrame) -> pd.DataFrame:
             "Expected a horizon within the follow-up; the rows with drug = 0 are followed up to 100",
         ),
         ({"horizon": 40}, _early, r"Expected events up to 40 among the rows with drug = 0; got none"),
-        ({}, lambda t: t.assign(died=t["died"] * t["drug"]), "Expected events up to 60 among the rows with drug = 0"),
+        ({}, _treated_alone, "Expected events up to 60 among the rows with drug = 0"),
+        ({"contrast": None}, _treated_alone, "Expected events up to 60 among the rows with drug = 0"),
+        (JOINT, _treated_alone, "Expected events up to 60 among the rows with drug = 0, sex = 0"),
         ({}, lambda t: t.assign(months=t["months"] - 5), r"Expected times of at least 0 in column 'months'; got -"),
         ({}, lambda t: t.assign(months=np.nan), "missing values only|every row lacks one"),
         ({"missing": "impute"}, None, "Expected missing='drop' with a censored outcome"),

@@ -210,7 +210,7 @@ def summarised(
         encoded: The rows that the estimates use.
         population: Population that they are weighted to.
     """
-    treatments = [question.treatment] if isinstance(question.treatment, str) else list(question.treatment)
+    treatments = question.treatments
     covariates = [str(name) for name in encoded.covariates if name not in encoded.held]
     columns = type_columns(question.graph, table, [*treatments, *covariates])[1]
     if encoded.held or (len(treatments) > 1 and encoded.kind == "continuous"):

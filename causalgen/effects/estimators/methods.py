@@ -8,7 +8,6 @@ from dowhy.causal_identifier import IdentifiedEstimand
 from ...errors import DataError, UnknownNameError, nearest
 from ...graph import Estimand
 from ...graph.primal import PrimalStages
-from ..missing.ways import remedy
 from ..table import EncodedTable
 from .adjustment import AdjustmentEstimator
 from .double_ml import DoubleMachineLearning
@@ -326,7 +325,7 @@ def check_table(name: str, table: EncodedTable) -> None:
             f"'{table.names[1]}' is neither. Use 'linear adjustment', or declare the support in the graph."
         )
     if method.sampling and table.weighted:
-        way = "" if table.completeness is None else f" Impute missing values instead: {remedy('impute')}."
+        way = f" Impute missing values instead: {table.remedy}." if table.completeness and table.remedy else ""
         raise DataError(f"Expected a method that takes sampling weights; {name!r} does not: {method.sampling}.{way}")
     if method.clustering and table.clustered:
         raise DataError(f"Expected a method that takes clusters; {name!r} does not: {method.clustering}.")

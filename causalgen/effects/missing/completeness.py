@@ -71,9 +71,10 @@ def complete_weights(
 
     given = observed_columns(question, used)
     if not len(given.columns):
+        imputed = f", or have them imputed: {question.remedy}" if question.remedy else ""
         raise DataError(
             f"Expected a column without missing values, by which to fit the probability that a row is complete; each of "
-            f"{', '.join(used)} has holes. Use missing='impute'."
+            f"{', '.join(used)} has holes. Fill them in{imputed}."
         )
     columns = numeric(given)
     basis = FlexibleBasis(columns)(columns)

@@ -55,8 +55,7 @@ def imputed_report(question: "EffectQuestion", settings: "EstimationSettings", a
             "Expected missing='weight' or 'drop' with an instrument; got 'impute'. Rubin's rules pool normal estimates, and "
             "Anderson and Rubin's interval does not come from one."
         )
-    treatments = [question.treatment] if isinstance(question.treatment, str) else question.treatment
-    found = imputation(question, [*treatments, question.outcome, *question.used])
+    found = imputation(question, [*question.treatments, question.outcome, *question.used])
     if not found.incomplete:
         return ask(replace(question, missing="drop"), settings)
     quick = replace(settings, simulations=0, resamples=settings.least_resamples)

@@ -101,8 +101,7 @@ class Imputation:
 
     def _leading(self, name: str) -> int:
         """How many of the other columns, as numbers, are treatments and outcome: those of at most two labels come first."""
-        treatment = self.question.treatment
-        asked = {*((treatment,) if isinstance(treatment, str) else treatment), self.question.outcome} - {name}
+        asked = {*self.question.treatments, self.question.outcome} - {name}
         return sum(len(self.columns[one].variable.labels or ()) <= 2 for one in asked)
 
     def _numbers(self, names: Sequence[str], current: Mapping[str, Array]) -> Array:

@@ -11,7 +11,7 @@ from ...datasets.declared import TypedColumn, type_column, type_columns, with_va
 from ...datasets.kinds import read_values
 from ...errors import DataError, nearest
 from ...graph import CausalGraph, Variable
-from ..contrast import read_contrast
+from ..contrast import read_contrast, read_joint_contrast
 from ..estimators.basis import FlexibleBasis
 from ..table import numeric
 from .pseudo import FollowUp, pseudo_observations
@@ -81,8 +81,8 @@ def replace_censored(
     time = type_column(Variable(outcome, "continuous", unit=unit), table[outcome])
     column, label = _event_column(question, event)
     happened = _happened(table[column], label)
-    treatments = (question.treatment,) if isinstance(question.treatment, str) else question.treatment
-    given = _given(question, treatments, column)
+    treatments = question.treatments
+    given = _given(question, column)
     typed = type_columns(question.graph, table, given)[1]
     complete = ~(np.isnan(happened) | np.any([one.reading.missing for one in (time, *typed.values())], axis=0))
     if not complete.any():
@@ -94,7 +94,7 @@ def replace_censored(
     if len(treatments) == 1 and typed[treatments[0]].variable.is_discrete:
         arms = typed[treatments[0]].reading.values[complete]
         features = numeric(_columns({name: typed[name] for name in given[1:]}, complete))
-    notes = _check_arms(question, typed, followed, arms, horizon_given=horizon is not None)
+    notes = _check_arms(_compared(question, typed, complete), followed, horizon_given=horizon is not None)
     pseudo = np.full((3, len(table)), np.nan)
     pseudo[:, complete] = _by_arm(followed, features, arms)
     replaced = table.copy()
@@ -135,7 +135,7 @@ def _columns(typed: dict[str, TypedColumn], complete: NDArray[np.bool_]) -> pd.D
     return found
 
 
-def _given(question: "EffectQuestion", treatments: tuple[str, ...], column: str) -> tuple[str, ...]:
+def _given(question: "EffectQuestion", column: str) -> tuple[str, ...]:
     """The columns on which censoring may depend: those that the estimate uses, and the event's parents in the graph."""
     if column in (used := question.used):
         raise DataError(
@@ -143,18 +143,21 @@ def _given(question: "EffectQuestion", treatments: tuple[str, ...], column: str)
             "draw the arrows into it."
         )
     drawn = question.graph.parents(column) if column in question.graph else ()
-    return tuple(dict.fromkeys([*treatments, *used, *(name for name in drawn if name != question.outcome)]))
+    return tuple(dict.fromkeys([*question.treatments, *used, *(name for name in drawn if name != question.outcome)]))
 
 
 def _event_column(question: "EffectQuestion", event: str) -> tuple[str, str | None]:
     """The column of the event, and the label that means it; None where 1, true or yes does."""
-    columns = list(map(str, question.table.columns))
-    column, _, label = (event, "", "") if event in columns else str(event).partition("=")
-    if column.strip() not in columns:
-        raise DataError(f"Expected a column of the event; '{column}' has none." + nearest(column, columns))
-    if column.strip() in (question.outcome, question.treatment):
+    columns = question.table.columns.tolist()
+    column, label = event, ""
+    if event not in columns:
+        column, _, label = str(event).partition("=")
+        column = column if column in columns else column.strip()
+    if column not in columns:
+        raise DataError(f"Expected a column of the event; '{column}' has none." + nearest(column, map(str, columns)))
+    if column in (*question.treatments, question.outcome):
         raise DataError(f"Expected a separate column for the event; got '{column}', which is compared.")
-    return column.strip(), label.strip() or None
+    return column, label.strip() or None
 
 
 def _happened(column: pd.Series, label: str | None) -> NDArray[np.float64]:
@@ -198,20 +201,29 @@ def _check_times(outcome: str, times: NDArray[np.float64]) -> None:
         )
 
 
-def _check_arms(
-    question: "EffectQuestion",
-    typed: dict[str, TypedColumn],
-    followed: FollowUp,
-    arms: NDArray[np.float64],
-    *,
-    horizon_given: bool,
-) -> tuple[str, ...]:
+def _compared(
+    question: "EffectQuestion", typed: dict[str, TypedColumn], complete: NDArray[np.bool_]
+) -> dict[str, NDArray[np.bool_]]:
+    """The complete rows of both sides of the contrast; all rows together where a treatment is continuous."""
+    variables = [typed[name].variable for name in question.treatments]
+    unknown = len(variables) == 1 and variables[0].kind != "binary" and question.contrast is None
+    if unknown or not all(variable.is_discrete for variable in variables):  # the encoding asks for an unknown contrast
+        return {"the rows": np.ones(int(complete.sum()), dtype=bool)}
+    if len(variables) == 1:
+        sides = [(value,) for value in read_contrast(variables[0], question.contrast)[0]]
+    else:
+        sides = list(read_joint_contrast(variables, question.contrast))
+    codes = np.stack([typed[name].reading.values[complete] for name in question.treatments], axis=1)
+    found = {}
+    for side in sides:
+        named = ", ".join(f"{variable.name} = {value}" for variable, value in zip(variables, side, strict=True))
+        asked = [variable.encode(value) for variable, value in zip(variables, side, strict=True)]
+        found[f"the rows with {named}"] = (codes == asked).all(axis=1)
+    return found
+
+
+def _check_arms(compared: dict[str, NDArray[np.bool_]], followed: FollowUp, *, horizon_given: bool) -> tuple[str, ...]:
     """Refuse compared values without events or follow-up, and warn where few rows are left at the horizon."""
-    compared = {"the rows": np.ones(len(arms), dtype=bool)}
-    if arms.any() and question.contrast is not None:
-        name = str(question.treatment)
-        shown, *codes = read_contrast(typed[name].variable, question.contrast)
-        compared = {f"the rows with {name} = {value}": arms == code for value, code in zip(shown, codes, strict=True)}
     counted = {text: rows for text, rows in compared.items() if rows.any()}  # the encoding refuses an empty one
     latest = min((np.sort(followed.time[rows])[-LEAST_AT_RISK:][0] for rows in counted.values()), default=0.0)
     advice = (
