@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from .report import EffectReport, Estimate
 
-__all__ = ["IN_OVERLAP", "PREFERENCE", "recommend", "why"]
+__all__ = ["IN_OVERLAP", "PREFERENCE", "method_of", "recommend", "why"]
 
 PREFERENCE = {
     "super learner": "its models combine several learners, and it is right if either of the two models is right",
@@ -44,11 +44,16 @@ def recommend(report: "EffectReport") -> "Estimate | None":
     sound = [row for row in adjusted if not row.caution]
     ranks = {source: rank for rank, source in enumerate(PREFERENCE)}
     pool = [row for row in asked if not row.caution] or sound or asked or adjusted
-    return min(pool, key=lambda row: ranks.get(_method(row), len(ranks)), default=None)
+    return min(pool, key=lambda row: ranks.get(row.method, len(ranks)), default=None)
 
 
-def _method(row: "Estimate") -> str:
-    return row.source.removesuffix(IN_OVERLAP)
+def method_of(source: str) -> str:
+    """The method that made an estimate, from the name of its source.
+
+    >>> method_of("doubly robust, overlap population")
+    'doubly robust'
+    """
+    return source.removesuffix(IN_OVERLAP)
 
 
 def why(report: "EffectReport") -> str:
@@ -60,7 +65,7 @@ def why(report: "EffectReport") -> str:
             "is estimated."
         )
     others = sum(row.kind == "adjusted" for row in report.estimates) - 1
-    reason = PREFERENCE.get(_method(chosen), "it is the first requested method")
+    reason = PREFERENCE.get(chosen.method, "it is the first requested method")
     if chosen.population != report.population == "whole" and chosen.population == "overlap":
         reason += "; in the whole population, weights explode and only extrapolation would answer"
     if not others:

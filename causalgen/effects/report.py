@@ -12,7 +12,7 @@ from ..grammar.populations import ESTIMANDS
 from ..graph import Estimand, Variable
 from .concerns import Check, concerns_of, headline, report_checks
 from .missing.ways import MissingValues
-from .recommended import recommend, why
+from .recommended import method_of, recommend, why
 from .scales import Scale
 
 if TYPE_CHECKING:
@@ -53,6 +53,11 @@ class Estimate:
     population: str = "whole"
     caution: str = ""
     scales: tuple[Scale, ...] = ()
+
+    @property
+    def method(self) -> str:
+        """The method of the source, whose name may also tell the population."""
+        return method_of(self.source)
 
     def covers(self, value: float) -> bool | None:
         """Whether the interval holds `value`; None without an interval."""

@@ -171,7 +171,7 @@ def test_examine_runs_on_a_report_with_everything_and_on_poor_overlap() -> None:
     table = table.assign(w=rng.uniform(1, 3, size=1_500), c=np.arange(1_500) // 3)
     graph = CausalGraph("z -> {t, y, before}; t -> y")
     poor = estimate_effect(graph, table, **QUESTION, methods=["doubly robust"], weights="w", cluster="c")
-    assert poor.estimates[-1].population == "overlap"  # a row that no method of that name can make again
+    assert poor.estimates[-1].population == "overlap"  # next to the one in the whole population
     found = examine(graph, table, poor, negative_controls=["before"], simulations=2)
     assert {row.estimate.source for row in found.negative_controls} == {"doubly robust"}
     treated = estimate_effect(
@@ -183,6 +183,29 @@ def test_examine_runs_on_a_report_with_everything_and_on_poor_overlap() -> None:
     assert "implied independencies" in about.left_out
     assert about.balance is not None
     assert about.balance.population == "treated"
+
+
+def test_where_weights_explode_the_overlap_population_is_examined() -> None:
+    """No method of the whole population is left, or only one that extrapolates: the checks follow the recommendation."""
+    rng = np.random.default_rng(0)
+    z = rng.normal(size=800)
+    t = (rng.random(800) < sigmoid(9 * z)).astype(float)
+    noise = rng.normal(size=(2, 800))
+    table = pd.DataFrame({"z": z, "t": t, "y": t + z + noise[0], "before": z + noise[1]})
+    graph = CausalGraph("z -> {t, y, before}; t -> y")
+    for methods in (["doubly robust"], None):
+        report = estimate_effect(graph, table, **QUESTION, methods=methods)
+        assert (report.estimate.method, report.estimate.population) == ("doubly robust", "overlap")
+        found = examine(graph, table, report, negative_controls=["before"], simulations=2)
+        assert found.confounder is not None
+        assert found.confounder.original[report.estimate.source] == pytest.approx(report.estimate.value)
+        assert [row.estimate for row in found.e_values] == [report.estimate.source]
+        assert [(row.estimate.source, row.estimate.population) for row in found.negative_controls] == [
+            ("doubly robust", "overlap")
+        ]
+        assert found.form is not None
+        assert {found.balance.population, found.table_one.population} == {"overlap"}
+        assert not found.balance.unbalanced
 
 
 def test_a_method_for_bounded_outcomes_is_not_asked_of_an_unbounded_control() -> None:

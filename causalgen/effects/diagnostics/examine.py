@@ -13,7 +13,6 @@ from ..concerns import Check, concerns_of, headline, ranked
 from ..encode import encode_question
 from ..estimators.methods import METHODS
 from ..question import EffectQuestion
-from ..recommended import IN_OVERLAP
 from ..report import EffectReport
 from ..table import EncodedTable
 from .affected import Affected, affected_variables
@@ -24,7 +23,7 @@ from .e_value import EValue, e_values
 from .functional_form import FunctionalForm, functional_form
 from .implied import ImpliedIndependencies, check_independencies, independence_test
 from .negative_controls import ControlTest, NegativeControl, check_controls
-from .refit import NAIVE, refit
+from .refit import NAIVE, refit, repeatable
 from .robustness import Robustness, robustness
 from .table_one import TableOne, summarised
 
@@ -191,7 +190,8 @@ def examine(
 ) -> Diagnostics:
     """Examine a finished report: hidden confounding, overlap, balance, controls, implied independencies.
 
-    Weights, clusters and population are those of the report; `left_out` names the parts that cannot honour them.
+    Weights and clusters are those of the report, and the population is that of its recommended estimate. `left_out` names
+    the parts that cannot honour them.
 
     Args:
         graph: The graph that the report was made with.
@@ -226,7 +226,7 @@ def examine(
         return Diagnostics(
             report.question, None, None, (), None, (), independencies, seed, report.checks, _left_out(report)
         )
-    adjusted = [row for row in report.estimates if row.kind == "adjusted" and row.source in METHODS]
+    adjusted, population = repeatable(report), report.estimate.population
     if not adjusted:
         raise DataError(
             "Expected a report with an estimate by one of the methods of estimate_effect, which can be made again; got "
@@ -240,10 +240,10 @@ def examine(
         question=report.question,
         sensitivity=sensitivity,
         confounder=simulate_confounder(
-            encoded, sources, sensitivity, population=report.population, simulations=simulations, seed=seed
+            encoded, sources, sensitivity, population=population, simulations=simulations, seed=seed
         ),
-        e_values=e_values(encoded, adjusted, population=report.population, strongest=sensitivity.strongest, seed=seed),
-        balance=balance(encoded, population=report.population, seed=seed),
+        e_values=e_values(encoded, adjusted, population=population, strongest=sensitivity.strongest, seed=seed),
+        balance=balance(encoded, population=population, seed=seed),
         negative_controls=check_controls(graph, table, report, controls, seed=seed) if controls else (),
         independencies=independencies,
         seed=seed,
@@ -251,17 +251,16 @@ def examine(
         left_out=_left_out(report),
         form=_form(encoded, report, seed),
         affected=_affected(independencies, question, report, seed),
-        table_one=summarised(question, table, encoded, report.population),
+        table_one=summarised(question, table, encoded, population),
     )
 
 
 def _form(table: EncodedTable, report: EffectReport, seed: int) -> FunctionalForm | None:
     """The check of the recommended estimate; its numbers start from the report's, which may average several splits."""
     chosen = report.estimate
-    source = chosen.source.removesuffix(IN_OVERLAP)
-    if source not in METHODS:
+    if chosen.method not in METHODS:
         return None
-    found = functional_form(table, source, population=chosen.population, seed=seed)
+    found = functional_form(table, chosen.source, population=chosen.population, seed=seed)
     if found is None:
         return None
     return replace(found, value=chosen.value, corrected=chosen.value + found.corrected - found.value)
@@ -277,7 +276,7 @@ def _affected(
         report.estimand,
         lambda row: independence_test(question.graph, question.table, row, cluster=question.cluster, seed=seed)[0],
     )
-    if report.estimate.source.removesuffix(IN_OVERLAP) not in METHODS:
+    if report.estimate.method not in METHODS:
         return found
     return tuple(replace(row, consequence=_without(row.variable, question, report, seed)) for row in found)
 
@@ -292,9 +291,9 @@ def _with_consequences(
     implied: ImpliedIndependencies, question: EffectQuestion, report: EffectReport, seed: int
 ) -> ImpliedIndependencies:
     """State what the estimate would be with the first missing edges that break its identification."""
-    source, tests = report.estimate.source, list(implied.tests)
+    tests = list(implied.tests)
     places = [place for place, row in enumerate(tests) if row.is_rejected and row.breaking][:MOST_CONSEQUENCES]
-    for place in places if source in METHODS else ():
+    for place in places if report.estimate.method in METHODS else ():
         row = tests[place]
         found = repaired(row.independence, question.graph, row.breaking[0], report.estimand)
         if found is None:
@@ -315,10 +314,10 @@ def _estimated_again(
 
 def _value_with(question: EffectQuestion, adjustment: tuple[str, ...], report: EffectReport, seed: int) -> str:
     """The recommended estimate with another adjustment set, as text."""
-    source = report.estimate.source.removesuffix(IN_OVERLAP)
+    chosen = report.estimate
     try:
         table = encode_question(question, adjustment)
-        again = refit(table, [source], population=report.estimate.population, seed=seed)[source]
+        again = refit(table, [chosen.source], population=chosen.population, seed=seed)[chosen.source]
     except DataError as error:
         return f"there is no estimate, because this table does not allow it ({error}),"
     return f"the estimate is {again.value:.4g}"

@@ -81,7 +81,7 @@ def functional_form(
 
     Args:
         table: Treatment, outcome and covariates.
-        source: Key of `METHODS`; a method without influence functions gives None, and so does a table without covariates.
+        source: Source of the estimate; a method without influence functions gives None, and so does a table without covariates.
         population: Population that the effect averages over.
         seed: Seed of folds and of the sample of rows.
     """

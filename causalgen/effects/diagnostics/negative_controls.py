@@ -21,7 +21,7 @@ from ..estimators.methods import METHODS
 from ..question import EffectQuestion
 from ..report import EffectReport, Estimate, Verdict
 from ..table import EncodedTable
-from .refit import NAIVE, p_value, refit
+from .refit import NAIVE, p_value, refit, repeatable
 from .words import holm, verdict
 
 __all__ = ["ControlTest", "NegativeControl", "check_controls"]
@@ -104,8 +104,9 @@ def check_controls(
     Args:
         graph: The assumed graph; images are projected out.
         table: A column for every control.
-        report: The report to check. Its adjustment set, methods, weights and clusters are used, and its population for a
-            negative-control outcome; the effect of a negative-control exposure is that in the whole population.
+        report: The report to check. Its adjustment set, methods, weights and clusters are used, and the population of its
+            recommended estimate for a negative-control outcome; the effect of a negative-control exposure is that in the
+            whole population.
         controls: The controls.
         seed: Seed of folds.
 
@@ -116,7 +117,7 @@ def check_controls(
     question = EffectQuestion.of_report(graph, table, report)
     for control in controls:
         _verify(graph, question.graph, report, control)
-    sources = [row.source for row in report.estimates if row.kind == "adjusted" and row.source in METHODS]
+    sources = [row.method for row in repeatable(report)]
     found = [_estimates(question, report, control, [NAIVE, *sources], seed) for control in controls]
     naive = holm([p_value(estimates[NAIVE], encoded) for estimates, encoded in found])
     rows = []
@@ -209,7 +210,7 @@ def _estimates(
     adjustment = list(report.estimand.adjustment)
     if control.role == "outcome":
         encoded = encode_question(replace(question, outcome=control.name), adjustment)
-        return refit(encoded, _suited(names, encoded), population=report.population, seed=seed), encoded
+        return refit(encoded, _suited(names, encoded), population=report.estimate.population, seed=seed), encoded
     contrast = control.contrast or _usual_contrast(question.graph, question.table[control.name], control.name)
     exposed = replace(question, treatment=control.name, contrast=contrast)
     encoded = encode_question(exposed, [*adjustment, _treatment(report)])

@@ -15,13 +15,21 @@ from ..estimators.linear import LinearAdjustment
 from ..estimators.methods import METHODS
 from ..identification import unadjusted_estimand
 from ..quiet import quiet_dowhy
-from ..report import Estimate
+from ..recommended import method_of
+from ..report import EffectReport, Estimate
 from ..table import EncodedTable
 
-__all__ = ["NAIVE", "fitted", "freedom_of", "p_value", "refit", "standard_error", "with_covariate"]
+__all__ = ["NAIVE", "fitted", "freedom_of", "p_value", "refit", "repeatable", "standard_error", "with_covariate"]
 
 NAIVE = "naive"
 LEVEL = 0.95
+
+
+def repeatable(report: EffectReport) -> list[Estimate]:
+    """The adjusted estimates that can be made again, in the population of the recommended one."""
+    population = report.estimate.population
+    rows = [row for row in report.estimates if row.kind == "adjusted" and row.population == population]
+    return [row for row in rows if row.method in METHODS]
 
 
 def refit(
@@ -39,7 +47,7 @@ def refit(
 
     Args:
         table: Treatment, outcome and covariates.
-        names: Keys of `METHODS`; "naive" is the linear estimate without the covariates.
+        names: Sources of estimates; "naive" is the linear estimate without the covariates.
         adjust_naive: The covariates that even the naive estimate adjusts for.
         population: Population that the adjusted effects average over.
         seed: Seed of folds.
@@ -67,8 +75,10 @@ def refit(
 def fitted(
     table: EncodedTable, name: str, *, population: str = "whole", seed: int = 0, kept: FirstFit | None = None
 ) -> CausalEstimate:
-    """DoWhy's estimate by one method; with `kept`, by what the first fit chose."""
-    estimator: CausalEstimator = METHODS[name].build(_estimand(table, list(map(str, table.covariates))), table, seed)
+    """DoWhy's estimate by the method of a source; with `kept`, by what the first fit chose."""
+    estimator: CausalEstimator = METHODS[method_of(name)].build(
+        _estimand(table, list(map(str, table.covariates))), table, seed
+    )
     if kept is not None and isinstance(estimator, AdjustmentEstimator):
         estimator = estimator.keep(kept)
     with quiet_dowhy():

@@ -190,7 +190,7 @@ def table_one(graph: CausalGraph, table: pd.DataFrame, report: EffectReport) -> 
     if isinstance(report.treatment, str):
         adjusted(report.estimand)
     encoded = encode_question(question, report.estimand.adjustment)
-    found = summarised(question, table, encoded, report.population)
+    found = summarised(question, table, encoded, report.estimate.population)
     if found is None:
         raise DataError(
             "Expected groups of rows for Table 1; several treatments of which one is continuous form none. Ask for the "

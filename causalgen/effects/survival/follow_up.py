@@ -9,7 +9,6 @@ from statsmodels.duration.survfunc import SurvfuncRight
 
 from ..estimators.weighting import balancing_weights
 from ..overlap import weighting_propensities
-from ..recommended import IN_OVERLAP
 from ..settings import EstimationSettings
 from ..table import EncodedTable
 from ..through_dowhy import through_dowhy
@@ -140,9 +139,8 @@ def with_follow_up(
     summary = _summary(outcome, table, present, settings.population)
     chosen = report.estimate
     if report.estimand.method != "no effect":
-        source = chosen.source.removesuffix(IN_OVERLAP)
-        population = "overlap" if source != chosen.source else settings.population
-        once = replace(settings, methods=[source], population=population, simulations=0)
+        population = "overlap" if chosen.method != chosen.source else settings.population
+        once = replace(settings, methods=[chosen.method], population=population, simulations=0)
         again = replace(table, data=table.data.assign(**{table.names[1]: outcome.free[present]}))
         summary = replace(summary, probability=through_dowhy(question.graph, again, report.estimand, once)[0][1])
     return replace(report, survival=summary)

@@ -2,7 +2,6 @@
 
 from collections.abc import Sequence
 
-from ...effects.recommended import IN_OVERLAP
 from ...effects.scales import NUMBER
 from ..citations import Citation, cite
 from .findings import EffectFindings
@@ -26,7 +25,7 @@ CENSORED = {"restricted mean", "pseudo-observations", "dependent censoring", "ce
 def effect_keys(findings: EffectFindings) -> set[str]:
     """Keys of `CITATIONS` for the methods of an effect."""
     report, doubt = findings.report, findings.doubt
-    keys = {"causality", "dowhy", *(row.source.removesuffix(IN_OVERLAP) for row in report.estimates)}
+    keys = {"causality", "dowhy", *(row.method for row in report.estimates)}
     if any("Stack for" in row.note for row in report.estimates):
         keys.add("stacking")
     if any("miscalibrated" in text for text in report.warnings):
