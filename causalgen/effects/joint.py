@@ -7,7 +7,7 @@ The map is linear and invertible, so linear adjustment equals that on the origin
 columns that do not move to their value under the contrast.
 """
 
-from collections.abc import Sequence
+from collections.abc import Hashable, Sequence
 from dataclasses import replace
 from typing import Any, Literal, NamedTuple
 
@@ -16,6 +16,7 @@ import pandas as pd
 
 from ..datasets.declared import type_columns
 from ..errors import DataError
+from ..graph.notation import spell_value
 from .contrast import read_joint_contrast
 from .question import EffectQuestion
 from .single import LEAST_CLUSTERS_PER_ARM, LEAST_ROWS_PER_ARM, encode_single
@@ -44,14 +45,15 @@ def encode_joint(question: EffectQuestion, used: Sequence[str]) -> EncodedTable:
         part = encode_single(replace(question, treatment=name, contrast=compared), [*others, *used])
         end = part.control if same else part.treated
         shown.append((part.contrast[0], part.contrast[0 if same else 1]))
-        parts.append(_Part(name, part.kind, part.data[name], part.control, end))
+        labels = typed[name].variable.labels or ()
+        parts.append(_Part(name, part.kind, part.data[name], part.control, end, labels))
     label = ", ".join(treatments)
     rest = part.data.drop(columns=list(treatments))
     sides = tuple(zip(*shown, strict=True))
     base = replace(
         part,
         data=rest,
-        contrast=(", ".join(map(_written, sides[0])), ", ".join(map(_written, sides[1]))),
+        contrast=(", ".join(map(spell_value, sides[0])), ", ".join(map(spell_value, sides[1]))),
         sides=sides,
         names=(label, question.outcome),
         variables=tuple(sorted(part.variables, key=lambda one: [*treatments, question.outcome, *used].index(one.name))),
@@ -69,6 +71,7 @@ class _Part(NamedTuple):
     column: pd.Series
     control: float
     treated: float
+    labels: tuple[Hashable, ...] = ()
 
 
 def _another(table: pd.DataFrame, name: str, value: Any) -> Any:
@@ -77,10 +80,6 @@ def _another(table: pd.DataFrame, name: str, value: Any) -> Any:
         (other for other in table[name].dropna().unique().tolist() if other != value and str(other) != str(value)),
         value,
     )
-
-
-def _written(value: Any) -> str:
-    return f"{value:g}" if isinstance(value, float) else str(value)
 
 
 def _cells(base: EncodedTable, parts: list[_Part], label: str) -> EncodedTable:
@@ -127,7 +126,7 @@ def _numeric(one: _Part) -> list[_Part]:
         return [one]
     return [
         _Part(
-            f"{one.name}={code:g}",
+            f"{one.name}={spell_value(one.labels[int(code)])}",
             "indicator",
             (one.column == code).astype(float),
             float(one.control == code),

@@ -8,6 +8,8 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.special import expit, logit
 
+from ..graph.notation import spell_value
+
 if TYPE_CHECKING:
     from .estimators.adjustment import Influence, Stated
     from .table import EncodedTable
@@ -210,24 +212,23 @@ def _imposed(table: "EncodedTable", side: int) -> str:
     """One side of the contrast, as inside do()."""
     values = table.sides[side] if table.sides else (table.contrast[side],)
     names = [one.name for one in table.variables[: len(values)]] if table.sides else [table.names[0]]
-    return ", ".join(
-        f"{name}={value:g}" if isinstance(value, float) else f"{name}={value}"
-        for name, value in zip(names, values, strict=True)
-    )
+    return ", ".join(f"{name}={spell_value(value)}" for name, value in zip(names, values, strict=True))
 
 
 def constant_arm(table: "EncodedTable") -> tuple[str, ...]:
     """Warn where all rows with a compared value have the same outcome: no interval knows how uncertain that risk is."""
     treatment, outcome = (table.data[name].to_numpy() for name in table.names)
+    labels = next((one.labels for one in table.variables if one.name == table.names[1]), None)
     found = []
     for value, side in ((table.control, 0), (table.treated, 1)):
         own = outcome[treatment == value]
         if table.kind == "continuous" or not len(own) or np.ptp(own) > 0:
             continue
         most = 1 - RULE_OF_THREE ** (1 / len(own))
+        shown = spell_value(labels[int(own[0])] if labels else float(own[0]))
         risk = f", although a risk of {most:.1%} of the other outcome could show none in so few rows"
         found.append(
             f"The outcome never varies where {_imposed(table, side)}: all {len(own):,} rows have {table.names[1]} = "
-            f"{own[0]:g}. The intervals take that value as certain{risk if table.bounds == (0, 1) else ''}."
+            f"{shown}. The intervals take that value as certain{risk if table.bounds == (0, 1) else ''}."
         )
     return tuple(found)

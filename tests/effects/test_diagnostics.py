@@ -121,7 +121,7 @@ def test_labels_and_constants_among_the_covariates() -> None:
     rows = table(500).assign(k=np.random.default_rng(0).choice(list("abc"), 500), fixed=3.0)
     graph = CausalGraph("{z, k, fixed} -> {t, y}; t -> y")
     found = balance(encode_question(EffectQuestion(graph, rows, "t", "y", (0, 1)), ("z", "k", "fixed")))
-    assert [row.covariate for row in found.rows] == ["z", "k=1", "k=2"]
+    assert [row.covariate for row in found.rows] == ["z", "k=b", "k=c"]
     none = balance(encode_question(EffectQuestion(graph, rows, "t", "y", (0, 1)), ()))
     assert none.rows == ()
     assert "no covariates" in none.reading

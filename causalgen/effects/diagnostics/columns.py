@@ -2,6 +2,7 @@
 
 import pandas as pd
 
+from ...graph.notation import spell_value
 from ..table import EncodedTable
 
 __all__ = ["compared", "covariate_columns", "other_labels", "owners"]
@@ -10,11 +11,16 @@ BETWEEN = "="  # joins a covariate and its label in a column's name
 
 
 def covariate_columns(table: EncodedTable) -> pd.DataFrame:
-    """Floats; a covariate of k > 2 labels becomes k - 1 indicator columns; columns that do not vary are left out."""
+    """Floats; a covariate of k > 2 labels becomes k - 1 columns "name=label"; columns that do not vary are left out."""
     covariates = table.covariates.drop(columns=list(table.held))
     if not len(covariates.columns):
         return pd.DataFrame(index=table.data.index)
-    columns = pd.get_dummies(covariates, drop_first=True, prefix_sep=BETWEEN).astype(float)
+    named = {
+        str(name): column.cat.rename_categories(dict(enumerate(map(spell_value, table.labels[str(name)]))))
+        for name, column in covariates.items()
+        if column.dtype == "category"
+    }
+    columns = pd.get_dummies(covariates.assign(**named), drop_first=True, prefix_sep=BETWEEN).astype(float)
     return columns.loc[:, columns.nunique() > 1]
 
 
