@@ -2,13 +2,12 @@
 
 from collections.abc import Sequence
 from numbers import Integral, Real
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from .failures import failures
-from .options import AsJson, Do, RunArgument, TrustCode, split
+from .options import AnswerOut, AsJson, Do, Particles, RunArgument, TrustCode, split
 from .terminal import print_files, print_json, print_notes, print_table, records
 from .threads import Threads, cap_threads
 
@@ -41,15 +40,8 @@ def counterfactual(
         ),
     ] = None,
     do: Do = None,
-    particles: Annotated[
-        int | None,
-        typer.Option(
-            help="Draws of each unit's noise, for mean and spread.", show_default="one answer; 100 to infer attributes"
-        ),
-    ] = None,
-    out: Annotated[
-        Path | None, typer.Option(help="Folder for images, grid and table.", show_default="RUN/counterfactuals/QUERY")
-    ] = None,
+    particles: Particles = None,
+    out: AnswerOut = None,
     as_json: AsJson = False,
     trust_code: TrustCode = False,
     threads: Threads = None,
@@ -122,7 +114,7 @@ def _print_table(found: "CounterfactualAnswer") -> None:
     for value, rows in found.table.groupby(unit, sort=False):
         for position, name in enumerate(names):
             cells = [
-                _show(rows[name].iloc[0]),
+                _spread(rows[name]) if particles else _show(rows[name].iloc[0]),
                 _spread(rows[f"{name}_cf"]) if particles else _show(rows[f"{name}_cf"].iloc[0]),
             ]
             cells += [_show(rows[f"{name}_true"].iloc[0])] if truth else []

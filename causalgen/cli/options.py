@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 __all__ = [
+    "AnswerOut",
     "AsJson",
     "AssumedGraph",
     "Cluster",
@@ -15,6 +16,7 @@ __all__ = [
     "Kinds",
     "Level",
     "Outcome",
+    "Particles",
     "ReportOut",
     "RunArgument",
     "Seed",
@@ -45,6 +47,15 @@ TrustCode = Annotated[
         help="Run Python code that comes with files: own measurements and mechanisms that the study or its model names, "
         "and pickles. Only if you trust who wrote them.",
     ),
+]
+Particles = Annotated[
+    int | None,
+    typer.Option(
+        help="Draws of each unit's noise, for mean and spread.", show_default="one answer; 100 to infer attributes"
+    ),
+]
+AnswerOut = Annotated[
+    Path | None, typer.Option(help="Folder for images, grid and table.", show_default="RUN/counterfactuals/QUERY")
 ]
 AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON object for machines.")]
 TableFile = Annotated[Path, typer.Argument(help="A .csv or .parquet file, one row per unit.", show_default=False)]

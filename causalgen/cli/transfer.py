@@ -7,7 +7,7 @@ import typer
 
 from .counterfactual import print_answer, words_of
 from .failures import failures
-from .options import AsJson, RunArgument, TrustCode
+from .options import AnswerOut, AsJson, Particles, RunArgument, TrustCode, split
 from .threads import Threads, cap_threads
 
 __all__ = ["transfer"]
@@ -20,21 +20,20 @@ def transfer(
     ],
     style: Annotated[str, typer.Option(help="The row or image file to take attributes from.", show_default=False)],
     take: Annotated[str, typer.Option(help="Attributes to take, such as pen,thickness.", show_default=False)],
+    given: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--set", help="Attribute of the content's image file, name=value.", show_default="measured or inferred"
+        ),
+    ] = None,
     hold: Annotated[
         bool,
         typer.Option(
             "--hold", help="Keep all other attributes as they are; by default they follow from what is taken."
         ),
     ] = False,
-    particles: Annotated[
-        int | None,
-        typer.Option(
-            help="Draws of each unit's noise, for mean and spread.", show_default="one answer; 100 to infer attributes"
-        ),
-    ] = None,
-    out: Annotated[
-        Path | None, typer.Option(help="Folder for images, grid and table.", show_default="RUN/counterfactuals/QUERY")
-    ] = None,
+    particles: Particles = None,
+    out: AnswerOut = None,
     as_json: AsJson = False,
     trust_code: TrustCode = False,
     threads: Threads = None,
@@ -54,4 +53,7 @@ def transfer(
 
         cap_threads()
         words = [content] if Path(content).is_file() else words_of(content, "--content")
-        print_answer(answer(folder, words, style, names, out, hold=hold, particles=particles), as_json=as_json)
+        print_answer(
+            answer(folder, words, style, names, out, values=split(given), hold=hold, particles=particles),
+            as_json=as_json,
+        )

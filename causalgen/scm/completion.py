@@ -10,7 +10,7 @@ group is drawn in the exact way that its mechanisms allow: linear-Gaussian in cl
 everything else by adaptive importance sampling (see `importance`).
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -114,7 +114,7 @@ def complete(scm: "StructuralCausalModel", evidence: Evidence, particles: int) -
         if not missing:
             continue
         known = {name: tensor[chosen] for name, tensor in evidence.values.items() if name not in missing}
-        drawn, noise, effective[chosen] = _draw(scm, known, missing, particles)
+        drawn, noise, effective[chosen] = _draw(scm, known, missing, particles, chosen.tolist())
         for name, tensor in drawn.items():
             values[name][:, chosen] = tensor.unflatten(0, (particles, len(chosen)))
         for name, named in noise.items():
@@ -145,7 +145,11 @@ def _wide(rows: Tensor, like: Tensor) -> Tensor:
 
 
 def _draw(
-    scm: "StructuralCausalModel", known: dict[str, Tensor], missing: frozenset[str], particles: int
+    scm: "StructuralCausalModel",
+    known: dict[str, Tensor],
+    missing: frozenset[str],
+    particles: int,
+    numbers: Sequence[int],
 ) -> tuple[dict[str, Tensor], dict[str, Noise], Tensor]:
     """Draws `(k * b, ...)` of the missing nodes, noise of those without known descendants, and effective sizes `(b,)`."""
     units = len(next(iter(known.values())))
@@ -156,7 +160,7 @@ def _draw(
         if is_linear_gaussian(scm, group):
             found = draw_gaussian(scm, group, known, particles)
         else:
-            found, sizes = draw_weighted(scm, group, known, particles)
+            found, sizes = draw_weighted(scm, group, known, particles, numbers)
             effective = torch.minimum(effective, sizes)
         drawn |= found
     fresh: dict[str, Noise] = {}

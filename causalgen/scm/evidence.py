@@ -80,11 +80,11 @@ def _known(variable: Variable, value: Any) -> tuple[Any, Tensor]:
     if variable.is_image:
         return _known_images(variable, value)
     if isinstance(value, Tensor):
-        if not value.is_floating_point() or variable.is_discrete:
+        if not value.is_floating_point():
             return value, torch.ones(len(value) if value.dim() else 1, dtype=torch.bool)
         value = value.cpu().numpy()
-    if isinstance(value, pd.Series):
-        value = value.to_numpy(dtype=object)
+    if isinstance(value, pd.Series | pd.Index | pd.api.extensions.ExtensionArray):
+        value = np.asarray(value, dtype=object)
     cells = np.atleast_1d(as_column(variable.name, value) if isinstance(value, np.ndarray) else _objects(value))
     known = ~pd.isna(cells)
     if not known.any():
@@ -104,10 +104,16 @@ def _objects(value: Any) -> np.ndarray:
 def _known_images(variable: Variable, value: Any) -> tuple[Any, Tensor]:
     if value is None:
         return None, torch.zeros(1, dtype=torch.bool)
-    images = torch.as_tensor(value)
+    if isinstance(value, list | tuple) and any(image is None for image in value):
+        hole = np.full(variable.shape, np.nan)
+        value = np.stack([hole if image is None else np.asarray(image, dtype=float) for image in value])
+    try:
+        images = torch.as_tensor(value)
+    except (TypeError, ValueError, RuntimeError):
+        return value, torch.ones(1, dtype=torch.bool)  # `as_tensor` names what is wrong
     if images.dim() == len(variable.shape):
         images = images[None]
-    if not images.is_floating_point():
+    if not images.is_floating_point() or images.dim() != len(variable.shape) + 1:
         return images, torch.ones(len(images), dtype=torch.bool)
     holes = images.isnan().flatten(1)
     if (partly := holes.any(dim=1) & ~holes.all(dim=1)).any():

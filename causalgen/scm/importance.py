@@ -22,6 +22,7 @@ from torch.quasirandom import SobolEngine
 from ..errors import NotObservableError, SupportError
 from ..mechanisms import MECHANISMS, Density, Observable, ScalarFlow
 from ..nn import seeded
+from .chunks import SMALL
 
 if TYPE_CHECKING:
     from .completion import HiddenGroup
@@ -80,9 +81,20 @@ class _Draws:
 
 
 def draw_weighted(
-    scm: "StructuralCausalModel", group: "HiddenGroup", known: Mapping[str, Tensor], particles: int
+    scm: "StructuralCausalModel",
+    group: "HiddenGroup",
+    known: Mapping[str, Tensor],
+    particles: int,
+    units: Sequence[int],
 ) -> tuple[dict[str, Tensor], Tensor]:
     """Draws `(k * b, ...)` of the missing nodes, particle-major, and effective sample sizes `(b,)`, at most k.
+
+    Args:
+        scm: The model.
+        group: The missing nodes.
+        known: The known values, `(b, ...)` by node.
+        particles: Number of draws k.
+        units: Numbers of the b units, for messages.
 
     Raises:
         NotObservableError: A known node's mechanism has no likelihood.
@@ -90,14 +102,13 @@ def draw_weighted(
     """
     _check_observable(scm, group)
     plan = _Plan.of(scm, group)
-    units = len(next(iter(known.values())))
-    size = max(1, MOST_AT_ONCE // (plan.count * (ROUNDS if plan.smooth else 1)))
+    size = max(1, MOST_AT_ONCE // (plan.count * (ROUNDS if plan.smooth else 1) * _images_per_draw(scm, group)))
     parts, sizes = [], []
-    for start in range(0, units, size):
+    for start in range(0, len(units), size):
         part = {name: tensor[start : start + size] for name, tensor in known.items()}
         draws = _adapt(plan, part)
         logs = draws.weights()
-        _check_possible(group, draws, logs, start)
+        _check_possible(group, draws, logs, units[start : start + size])
         weight = torch.softmax(logs, dim=0)
         chosen = _resample(weight, particles)
         parts.append({name: _take(tensor, chosen) for name, tensor in draws.values.items()})
@@ -137,12 +148,20 @@ class _Plan:
             coded, labels = [], []
         exact = len(coded) == len(group.hidden)
         latent = not all(isinstance(scm.mechanisms[name], Density) for name in group.witnesses)
-        draws = 1 if exact else math.ceil((DRAWS_WITH_LATENTS if latent else DRAWS) / math.prod(labels))
+        wanted = 1 if exact else math.ceil((DRAWS_WITH_LATENTS if latent else DRAWS) / math.prod(labels))
+        draws = 2 ** math.ceil(math.log2(wanted))
         ranges = [torch.arange(count, device=scm.like.device) for count in labels]
         grid = torch.cartesian_prod(*ranges).reshape(math.prod(labels), len(labels)) if ranges else None
+        # Each combination takes a contiguous part of the Sobol sequence, of a power of two: only such parts are evenly spread.
         codes = torch.zeros(1, 0, dtype=torch.int64, device=scm.like.device) if grid is None else grid
         return cls(
-            scm, group, tuple(coded), tuple(smooth), codes.repeat(draws, 1), exact, int(torch.randint(2**31, ()))
+            scm,
+            group,
+            tuple(coded),
+            tuple(smooth),
+            codes.repeat_interleave(draws, dim=0),
+            exact,
+            int(torch.randint(2**31, ())),
         )
 
     @property
@@ -213,7 +232,7 @@ def _round(plan: _Plan, known: Mapping[str, Tensor], guide: MultivariateNormal |
         mechanism = plan.scm.mechanisms[name]
         if name in plan.coded:
             value = plan.codes[:, plan.coded.index(name), None].expand(plan.count, units)
-            logs += mechanism.log_prob(value.flatten(), parents(name)).view_as(logs)  # type: ignore[operator]
+            logs += plan.scm.log_likelihood(name, value.flatten(), parents(name)).view_as(logs)
             values[name] = value
             continue
         if name in plan.smooth:
@@ -245,6 +264,16 @@ def _witness(plan: _Plan, name: str, known: Mapping[str, Tensor], parents: Mappi
                 estimates.append(plan.scm.log_likelihood(name, known[name], mine))
         rows.append(torch.stack(estimates).logsumexp(dim=0))  # their mean, up to a constant
     return torch.stack(rows)
+
+
+def _images_per_draw(scm: "StructuralCausalModel", group: "HiddenGroup") -> int:
+    """How many small images the largest one weighs that is drawn, or copied for every draw."""
+    copied = {
+        *group.hidden,
+        *(name for name in group.witnesses if isinstance(scm.mechanisms[name], Density)),
+        *(parent for name in (*group.hidden, *group.witnesses) for parent in scm.graph.parents(name)),
+    }
+    return max([1, *(math.prod(scm.graph[name].shape) // SMALL for name in copied if scm.graph[name].is_image)])
 
 
 def _standard(count: int, units: int, width: int, like: Tensor) -> Tensor:
@@ -303,12 +332,12 @@ def _check_observable(scm: "StructuralCausalModel", group: "HiddenGroup") -> Non
             )
 
 
-def _check_possible(group: "HiddenGroup", draws: _Draws, logs: Tensor, start: int) -> None:
+def _check_possible(group: "HiddenGroup", draws: _Draws, logs: Tensor, units: Sequence[int]) -> None:
     impossible = ~logs.isfinite().any(dim=0)
     if impossible.any():
-        unit = int(impossible.nonzero()[0])
-        clash: Sequence[str] = [name for name, flag in draws.possible.items() if not flag[unit]] or group.witnesses
+        place = int(impossible.nonzero()[0])
+        clash: Sequence[str] = [name for name, flag in draws.possible.items() if not flag[place]] or group.witnesses
         raise SupportError(
-            f"Expected known values that the model can produce; in unit {start + unit} of those with the same missing "
-            f"nodes, no value of {', '.join(group.hidden)} makes {', '.join(clash)} possible. Check these values."
+            f"Expected known values that the model can produce; in unit {units[place]}, no value of "
+            f"{', '.join(group.hidden)} makes {', '.join(clash)} possible. Check these values."
         )

@@ -5,7 +5,6 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import networkx as nx
 import pandas as pd
 import pyro
 import torch
@@ -13,11 +12,9 @@ from torch import Tensor, nn
 
 from ..errors import (
     AbductionWarning,
-    EvidenceWarning,
     GraphError,
     MissingValueError,
     NotObservableError,
-    SupportError,
     UnknownNameError,
     nearest,
     warn,
@@ -29,6 +26,7 @@ from ..nn import seeded
 from ..typing import Noise, Values
 from .chunks import in_chunks, units_at_once
 from .completion import complete
+from .conditioning import sample_given
 from .evidence import read_evidence
 from .fitted import require_fitted
 from .interventions import act, check_interventions, listens, world_graph
@@ -136,8 +134,8 @@ class StructuralCausalModel(nn.Module):
     ) -> Samples:
         """Draw units from the observational world, from the world under `do`, or from either given evidence.
 
-        Evidence is answered by importance weighting: ten times `n` proposals of the evidence's ancestors, weighted by
-        the evidence's likelihood and resampled.
+        Given evidence, the units are draws of what is missing of one unit, as in `abduct` (see `completion`). Under `do`,
+        ten times `n` proposals of the evidence's ancestors are weighted by its likelihood and resampled.
 
         Args:
             n: Number of units.
@@ -170,9 +168,9 @@ class StructuralCausalModel(nn.Module):
         self.eval()
         with seeded(seed, self.like.device):
             if not evidence:  # no weighting: every draw counts fully
-                return Samples(self.graph, self._ancestral(n, do), do, float(n))
-            values, size = self._weighted(n, do, evidence)
-            return Samples(self.graph, self._ancestral(n, do, values), do, size)
+                return Samples(self.graph, self.ancestral(n, do), do, float(n))
+            values, size = sample_given(self, n, do, evidence)
+            return Samples(self.graph, self.ancestral(n, do, values), do, size)
 
     @torch.no_grad()
     def abduct(self, factual: Any, *, particles: int | None = None, seed: int | None = None) -> Posterior:
@@ -330,15 +328,15 @@ class StructuralCausalModel(nn.Module):
         shapes = [v.shape for v in involved if v.is_image]
         return in_chunks(function, *arguments, size=min(map(units_at_once, shapes))) if shapes else function(*arguments)
 
-    def _ancestral(self, n: int, do: Mapping[str, Any], fixed: Values | None = None) -> dict[str, Tensor]:
+    def ancestral(self, n: int, do: Mapping[str, Any], fixed: Values | None = None) -> dict[str, Tensor]:
         """One draw of every node in topological order; nodes in `fixed` keep their values."""
         values = dict(fixed or {})
         for name in world_graph(self.graph, do):
             if name not in values:
-                values[name] = self._draw(name, n, do, values)
+                values[name] = self.draw(name, n, do, values)
         return {name: values[name] for name in self.graph.nodes}
 
-    def _draw(self, name: str, n: int, do: Mapping[str, Any], values: Mapping[str, Tensor]) -> Tensor:
+    def draw(self, name: str, n: int, do: Mapping[str, Any], values: Mapping[str, Tensor]) -> Tensor:
         parents = {p: values[p] for p in self.graph.parents(name) if p in values}
 
         def natural() -> Tensor:
@@ -348,38 +346,6 @@ class StructuralCausalModel(nn.Module):
         if name not in do:
             return natural()
         return act(self.graph[name], do[name], natural=natural, parents=parents, values=values, count=n, like=self.like)
-
-    def _weighted(self, n: int, do: Mapping[str, Any], evidence: Mapping[str, Any]) -> tuple[dict[str, Tensor], float]:
-        """Draws of the evidence and its ancestors, resampled by likelihood, and the effective sample size."""
-        world = world_graph(self.graph, do)
-        proposals = 10 * n
-        values: dict[str, Tensor] = {}
-        log_weight = self.like.new_zeros(proposals)
-        ancestors = set(evidence).union(*(nx.ancestors(world, name) for name in evidence))
-        for name in world:
-            if name in evidence:
-                values[name] = self.tensor(name, evidence[name], count=proposals).expand(
-                    proposals, *self.graph[name].shape
-                )
-                parents = {p: values[p] for p in self.graph.parents(name)}
-                log_weight = log_weight + self.log_likelihood(name, values[name], parents)
-            elif name in ancestors:
-                values[name] = self._draw(name, proposals, do, values)
-        if not torch.isfinite(log_weight).any():
-            raise SupportError(
-                f"Expected evidence that the model can produce; got {', '.join(evidence)}, which none of {proposals} "
-                "proposals makes possible. Check the values, or sample more units."
-            )
-        weight = torch.softmax(log_weight, dim=0)  # normalised in logs: likelihoods of images underflow
-        size = float(1 / weight.square().sum())
-        if size < n / 10:
-            warn(
-                f"The evidence {', '.join(evidence)} is rare under the model: {proposals} proposals have an effective "
-                f"sample size of {size:.0f}. Sample more units.",
-                EvidenceWarning,
-            )
-        chosen = torch.multinomial(weight, n, replacement=True)
-        return {name: tensor[chosen] for name, tensor in values.items()}, size
 
     def _check_particles(self, particles: int, *, complete: bool) -> None:
         if not isinstance(particles, int) or particles < 1:

@@ -157,7 +157,7 @@ class Posterior:
         following = set().union(*(graph.descendants(name) for name in take)) - set(take)
         for name in graph.attributes if hold else ():
             if name in following:
-                do[name] = self.factual[name] if self.completed is None else _Held(name, self.completed.values[name])
+                do[name] = _Held(name, self._worlds()[name])
         return self.counterfactual(do, seed=seed)
 
     def inferred(self, *, level: float = 0.95) -> pd.DataFrame:

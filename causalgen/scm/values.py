@@ -142,6 +142,8 @@ def _scalar(variable: Variable, item: Any) -> Any:
 
 
 def _numbers(variable: Variable, value: Any, like: Tensor) -> Tensor:
+    if isinstance(value, list | tuple) and any(item is None for item in value):
+        raise MissingValueError(f"Expected numbers for '{variable.name}'; got None. Drop or impute such units.")
     try:
         tensor = torch.as_tensor(value if isinstance(value, Tensor) else _array(variable, value))
     except DataError:
@@ -184,6 +186,8 @@ def _array(variable: Variable, value: Any) -> np.ndarray:
             f"Expected numbers for '{variable.name}'; got the text {str(shift)!r}, which is a shift where interventions are "
             "written. Values are numbers without a plus sign; a shift holds for all units, as in do={...: '+1'}."
         )
+    if array.dtype == object:  # None and NA are missing, as NaN is
+        array = np.where(pd.isna(array), np.nan, array)
     return array.astype(np.float64)
 
 

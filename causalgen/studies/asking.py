@@ -19,7 +19,7 @@ from .data_section import DataSource, OwnData
 from .measurements import find_measurements
 from .model_on_data import true_counterfactual
 from .output import answer_folder
-from .outside import outside_unit, read_paths
+from .outside import OVERRIDE, outside_unit, read_paths
 from .reading_rows import read_rows
 from .runfolder import RunFolder
 from .sources import load_data
@@ -130,7 +130,7 @@ def answer_outside(
     paths = read_paths(scm.graph, images)
     given = parse_values(scm.graph, values)
     check_particles(particles)
-    folder = answer_place(run, [*do, *(path.name for path in paths.values()), *values], particles, out)
+    folder = answer_place(run, [*do, *map(str, paths.values()), *values], particles, out)
     measurements = find_measurements(study.measured, trust_code=run.trust_code)
     unit = outside_unit(
         scm, paths, given, asked=interventions, measurements=measurements, renderings=renderings_of(study.data)
@@ -206,7 +206,12 @@ def _counterfactual(
 
 
 def abducted(
-    scm: StructuralCausalModel, factual: Mapping[str, Any], particles: int | None, seed: int
+    scm: StructuralCausalModel,
+    factual: Mapping[str, Any],
+    particles: int | None,
+    seed: int,
+    *,
+    override: str = OVERRIDE,
 ) -> tuple[Posterior, tuple[str, ...]]:
     """The posterior of units, and what a reader must know; missing attributes are inferred, from 100 particles by default."""
     notes: tuple[str, ...] = ()
@@ -220,7 +225,7 @@ def abducted(
     with warnings.catch_warnings(record=True) as raised:
         warnings.simplefilter("always")
         posterior = scm.abduct(factual, particles=particles, seed=seed)
-    notes += tuple(_inferred(scm.graph[str(row.variable)], row) for row in posterior.inferred().itertuples())
+    notes += tuple(_inferred(scm.graph[str(row.variable)], row) + override for row in posterior.inferred().itertuples())
     return posterior, (*notes, *(str(each.message) for each in raised))
 
 
@@ -231,7 +236,7 @@ def _inferred(variable: Variable, row: Any) -> str:
     else:
         unit = f" {variable.unit}" if variable.unit else ""
         found = f"{row.value:.3g}{unit} (95 % interval {row.low:.3g} to {row.high:.3g})"
-    return f"{variable.name} was inferred by the model: {found}. Give it with --set to override this."
+    return f"{variable.name} was inferred by the model: {found}."
 
 
 def write_answer(

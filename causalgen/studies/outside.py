@@ -18,7 +18,10 @@ from ..mechanisms import Observable
 from ..scm import StructuralCausalModel, ancestral_model
 from .measurements import Measurement
 
-__all__ = ["OutsideUnit", "outside_unit", "read_paths"]
+__all__ = ["OVERRIDE", "OutsideUnit", "outside_unit", "read_paths"]
+
+OVERRIDE = " Give it with --set to override this."
+"""Ends a note about a value that the command's user may set."""
 
 
 @dataclass(frozen=True)
@@ -69,6 +72,7 @@ def outside_unit(
     asked: Collection[str],
     measurements: Mapping[str, Measurement] | None = None,
     renderings: Mapping[str, Rendering] | None = None,
+    override: str = OVERRIDE,
 ) -> OutsideUnit:
     """A unit from image files and attribute values.
 
@@ -83,6 +87,7 @@ def outside_unit(
         measurements: By attribute its measurement on the first image.
         renderings: By image node, how its files become pixels, as in training; None where that is unknown, and transparent
             images are then refused.
+        override: How to set a value that was measured, for its note.
 
     Raises:
         DataError: A file is no usable image, or a measurement gives no value that the attribute can have.
@@ -103,7 +108,7 @@ def outside_unit(
     for name in measured:
         factual[name] = [_measure(graph[name], (measurements or {})[name], factual[graph.images[0]])]
         shown = f"{factual[name][0]:.3g}" + (f" {graph[name].unit}" if graph[name].unit else "")
-        notes.append(f"{name} was measured on the image: {shown}. Give it with --set to override this.")
+        notes.append(f"{name} was measured on the image: {shown}.{override}")
     if left := [name for name in graph.nodes if name not in part.graph]:
         notes.append(f"Left out, since the image does not depend on it: {', '.join(left)}.")
     for name in paths:
@@ -195,7 +200,7 @@ def _measure(variable: Variable, measurement: Measurement, images: Tensor) -> fl
     except (DataError, SupportError) as error:
         raise DataError(
             f"Expected to measure '{variable.name}' on the image; got {value:g}. {error} "
-            f"Give it with --set {variable.name}=..., or check that the image is of the kind that the model learned."
+            f"Give '{variable.name}' with --set, or check that the image is of the kind that the model learned."
         ) from None
 
 

@@ -1,7 +1,7 @@
 """Style transfer by the model of a run: rows or an image file with attributes of another row or file."""
 
 import warnings
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -9,9 +9,10 @@ from typing import Any
 
 from ..datasets import Dataset
 from ..errors import DataError, SupportWarning
-from ..graph import Variable
+from ..grammar import parse_values
 from ..reports.counterfactual_files import file_names
 from ..scm import Posterior, StructuralCausalModel
+from ..scm.interventions import describe
 from .asking import (
     MOST_ROWS,
     CounterfactualAnswer,
@@ -25,7 +26,7 @@ from .asking import (
 )
 from .measurements import find_measurements
 from .model_on_data import true_counterfactual
-from .outside import outside_unit
+from .outside import OVERRIDE, outside_unit
 from .reading_rows import read_rows
 from .runfolder import RunFolder
 
@@ -39,6 +40,7 @@ def transfer(
     take: Sequence[str],
     out: Path | None = None,
     *,
+    values: Sequence[str] = (),
     hold: bool = False,
     particles: int | None = None,
 ) -> CounterfactualAnswer:
@@ -50,6 +52,7 @@ def transfer(
         style: A row label, or an image file.
         take: Attributes to take from it.
         out: As in `answer`.
+        values: Attributes of the content's file as text, "digit=7".
         hold: Whether all other attributes keep their values.
         particles: As in `answer_outside`.
 
@@ -63,16 +66,17 @@ def transfer(
     for name in take:
         scm.graph.require(name)
     check_particles(particles)
-    words = [*content, "style", Path(style).name, "take", *take, *(["hold"] if hold else [])]
-    folder = answer_place(run, [Path(word).name for word in words], particles, out)
+    given = parse_values(scm.graph, values)
+    words = [*content, *values, "style", style, "take", *take, *(["hold"] if hold else [])]
+    folder = answer_place(run, words, particles, out)
     source = _Source(run, scm, tuple(take), particles)
-    units, model = source.units(content), source.units([style])
+    units, model = source.units(content, given), source.units([style])
     if len(model.labels) != 1:
         raise DataError(f"Expected one row or image file as the style; got {len(model.labels)} rows. Name one.")
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", SupportWarning)
         result = units.posterior.transfer(model.posterior, take, hold=hold, seed=run.study.seed)
-    taken = ", ".join(f"{name} = {_spelled(scm.graph[name], model.posterior.factual[name][0])}" for name in take)
+    taken = ", ".join(describe(scm.graph[name], result.do[name]) for name in take)
     notes = (f"Taken from {style}: {taken}.", *units.notes, *(f"Style: {note}" for note in model.notes))
     if units.column == "file":
         return write_answer(folder, result, {"file": units.labels}, [Path(content[0]).stem], None, notes)
@@ -111,23 +115,25 @@ class _Source:
         """The data of the run."""
         return fitted_data(self.run, self.scm)
 
-    def units(self, words: Sequence[str]) -> _Units:
-        """The units that words name."""
+    def units(self, words: Sequence[str], given: Mapping[str, Any] | None = None) -> _Units:
+        """The units that words name; `given` has values of an image file, where the user may set some."""
         files = [word for word in words if Path(word).is_file()]
         if files and len(words) > 1:
             raise DataError(
                 f"Expected rows of the data, or one image file; got {', '.join(words)}. Ask about each separately."
             )
         if files:
-            return self._file(Path(files[0]))
+            return self._file(Path(files[0]), given)
+        if given:
+            raise DataError("Expected --set together with an image file as the content; rows have their values.")
         rows = read_rows(self.data, words)
         if not 1 <= len(rows) <= MOST_ROWS:
             raise DataError(f"Expected 1 to {MOST_ROWS} rows; got {len(rows)}. Write them as 3,7 or 3-7.")
         posterior, notes = abducted(self.scm, self.data.rows(rows), self.particles, self.run.study.seed)
         return _Units("row", rows, posterior, notes)
 
-    def _file(self, path: Path) -> _Units:
-        study = self.run.study
+    def _file(self, path: Path, given: Mapping[str, Any] | None) -> _Units:
+        study, override = self.run.study, "" if given is None else OVERRIDE
         if len(self.scm.graph.images) != 1:
             raise DataError(
                 f"Expected a model with one image for a file; this one has {len(self.scm.graph.images)}. Name rows of its data."
@@ -135,16 +141,11 @@ class _Source:
         unit = outside_unit(
             self.scm,
             {self.scm.graph.images[0]: path},
-            {},
+            given or {},
             asked=self.take,
             measurements=find_measurements(study.measured, trust_code=self.run.trust_code),
             renderings=renderings_of(study.data),
+            override=override,
         )
-        posterior, notes = abducted(unit.scm, unit.factual, self.particles, study.seed)
+        posterior, notes = abducted(unit.scm, unit.factual, self.particles, study.seed, override=override)
         return _Units("file", [path.name], posterior, (*unit.notes, *notes))
-
-
-def _spelled(variable: Variable, value: Any) -> str:
-    if variable.is_discrete:
-        return str(variable.decode(int(value)))
-    return f"{float(value):.3g}" + (f" {variable.unit}" if variable.unit else "")

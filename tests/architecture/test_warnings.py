@@ -38,7 +38,9 @@ def test_warnings_point_at_the_line_that_asked(model: StructuralCausalModel) -> 
     asked = {
         SupportWarning: lambda: model.counterfactual(factual, {"cause": 900.0}),
         AbductionWarning: lambda: model.abduct(factual, particles=2),
-        EvidenceWarning: lambda: model.sample(50, given={"effect": 7.0}, seed=0),
+        EvidenceWarning: lambda: model.sample(
+            50, do={"cause": lambda value, parents: value}, given={"effect": 7.0}, seed=0
+        ),
     }
     for category, ask in asked.items():
         with pytest.warns(category) as caught:

@@ -1,6 +1,7 @@
 """fit, sample, intervene and counterfactual on one tiny fitted model: what they write, and what they refuse."""
 
 import json
+import re
 import shutil
 from pathlib import Path
 
@@ -211,6 +212,8 @@ def test_attributes_that_are_not_given_are_inferred(
     assert any(note.startswith("pen was inferred by the model: ") and "of the draws" in note for note in found["notes"])
     assert any(note.startswith("hurry was inferred") and "95 % interval" in note for note in found["notes"])
     assert len({row["hurry"] for row in found["table"]}) > 50
+    shown = causalgen(*asked, "--out", tmp_path / "shown").stdout
+    assert re.search(r"hurry +│ [\d.e-]+ \[", shown)  # the factual value is a mean with its interval too
 
 
 def test_a_style_comes_from_a_row_or_a_file(causalgen: Command, fitted: Path, image: Path, tmp_path: Path) -> None:
@@ -226,6 +229,11 @@ def test_a_style_comes_from_a_row_or_a_file(causalgen: Command, fitted: Path, im
     )
     assert file["particles"] == 100
     assert file["table"][0]["thickness"] == pytest.approx(file["table"][0]["thickness_cf"])
+    given = ("transfer", fitted, "--content", image, "--style", "3", "--take", "pen", "--set", "digit=6", "--json")
+    assert {row["digit"] for row in json.loads(causalgen(*given).stdout)["table"]} == {6}
+    style = json.loads(causalgen(*rows[:4], "--style", image, "--take", "pen", "--json").stdout)
+    assert not any("--set" in note for note in style["notes"])
+    assert "rows have their values" in _said(causalgen(*rows, "--set", "digit=6"))
     assert "got 2 rows. Name one" in _said(causalgen(*rows[:4], "--style", "3-4", "--take", "pen"))
     assert "Did you mean 'pen'" in _said(causalgen(*rows[:6], "--take", "penn"))
 

@@ -115,6 +115,27 @@ def test_discrete_posteriors_equal_enumeration() -> None:
                 )
 
 
+@pytest.mark.parametrize("switches", [1, 2, 3])
+def test_labels_and_numbers_that_are_missing_together_keep_their_joint_posterior(switches: int) -> None:
+    """y = a / 2 + the switches + noise: given y and the switches, a is normal with variance 0.8."""
+    names = [f"s{number}" for number in range(switches)]
+    variables = [Variable("a", "continuous"), Variable("y", "continuous")]
+    variables += [Variable(name, "binary", labels=(0, 1)) for name in names]
+    model = StructuralCausalModel(
+        CausalGraph("; ".join(f"{name} -> y" for name in ["a", *names]), variables),
+        dict.fromkeys(["a", "y"], "linear-gaussian"),
+    ).double()
+    model.mechanisms["a"].set(0.0, {}, 1.0)
+    model.mechanisms["y"].set(0.0, {"a": 0.5} | dict.fromkeys(names, 1.0), 1.0)
+    model.declare_fitted()
+    draws = model.abduct({"y": [1.2]}, particles=8000, seed=0).completed.by_particle()
+    codes = torch.stack([draws[name][:, 0] for name in names], dim=1)
+    for code in itertools.product([0, 1], repeat=switches):
+        a = draws["a"][:, 0][(codes == torch.tensor(code)).all(dim=1)]
+        assert float(a.mean()) == pytest.approx(0.4 * (1.2 - sum(code)), abs=0.12), code
+        assert float(a.std()) == pytest.approx(0.8**0.5, abs=0.09), code
+
+
 @pytest.fixture(scope="module")
 def mixed() -> StructuralCausalModel:
     """Age and sex, which move a measure and a small picture; fitted to noise with structure."""
@@ -201,6 +222,10 @@ def test_tables_with_holes_keep_their_labels(mixed: StructuralCausalModel) -> No
     assert list(posterior.counterfactual({"sex": "m"}).to_frame().index[:3]) == ["p-9", "p-2", "p-5"]
     values: dict[str, Any] = {name: table[name].tolist() for name in table} | {"scan": scan}
     assert mixed.abduct(values, particles=5, seed=0).units == 3
+    holes = {"sex": pd.Categorical(["f", None, "m"]), "age": [20.0, pd.NA, 50.0], "scan": [*scan[:2].numpy(), None]}
+    known = mixed.abduct(holes, particles=5, seed=0).completed.known
+    assert known["sex"].tolist() == known["age"].tolist() == [True, False, True]
+    assert known["scan"].tolist() == [True, True, False]
 
 
 def test_a_vae_s_estimate_of_its_likelihood_is_unbiased() -> None:
@@ -236,6 +261,8 @@ BAD: list[tuple[Callable[[StructuralCausalModel], Any], type[Exception], str]] =
     (lambda m: m.abduct(dict(m.sample(2))).transfer(m.sample(2), []), DataError, "got none. Choose among"),
     (lambda m: m.abduct(dict(m.sample(2))).transfer({"age": 3.0}, ["sex"]), UnknownNameError, "a value of sex"),
     (lambda m: m.abduct(dict(m.sample(2))).transfer(m.sample(3), ["sex"]), DataError, "2 values"),
+    (lambda m: m.abduct({"scan": "a picture"}, particles=3), DataError, "pixels for 'scan'"),
+    (lambda m: m.abduct({"scan": PIXELS[0, 0, 0]}, particles=3), DataError, r"shape \(units, 1, 8, 8\)"),
     (lambda m: mute().abduct({"scan": PIXELS}, particles=3), NotObservableError, "conv-vae"),
 ]  # fmt: skip
 
@@ -260,3 +287,6 @@ def test_impossible_and_rare_evidence_is_named(monkeypatch: pytest.MonkeyPatch) 
     model.mechanisms["b"].set(0.0, {"a": 1.0}, 1e-30)
     with pytest.raises(SupportError, match="no value of a makes b possible"):
         model.abduct({"b": [0.1234567]}, particles=50, seed=0)
+    model.mechanisms["b"].set(0.0, {"a": 1.0}, 0.01)
+    with pytest.raises(SupportError, match="in unit 2, no value"):
+        model.abduct({"a": [0.5, None, None], "b": [0.5, 0.5, 1e30]}, particles=50, seed=0)

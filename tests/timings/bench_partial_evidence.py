@@ -1,0 +1,102 @@
+"""What a fitted run infers of units with missing values, and how well it transfers a style, where the truth is known.
+
+    python tests/timings/bench_partial_evidence.py RUN [UNITS]
+
+RUN is a finished run on data with a known generator, such as that of examples/morphodigits/study.yaml. Test units only.
+"""
+
+import sys
+import time
+import warnings
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from skimage.exposure import match_histograms
+from torch import Tensor
+
+from causalgen.scm import Posterior, StructuralCausalModel
+from causalgen.studies.asking import fitted_data, fitted_model
+from causalgen.studies.model_on_data import true_counterfactual
+from causalgen.studies.runfolder import read_run
+
+PARTICLES = 50
+DO = {"thickness": 3.2}
+STYLE = ["pen", "thickness"]
+
+
+def error(images: Tensor, truth: Tensor) -> Tensor:
+    """L1 distance to the true images, `(B,)`."""
+    return (images.float() - truth.float()).abs().flatten(1).mean(1)
+
+
+def inferred(posterior: Posterior, units: Mapping[str, Tensor]) -> str:
+    """Errors and coverage of what was inferred."""
+    found, parts = posterior.inferred(), []
+    for name, rows in found.groupby("variable", sort=False):
+        variable = posterior.scm.graph[str(name)]
+        if variable.is_discrete:
+            right = [label == variable.decode(int(code)) for label, code in zip(rows["value"], units[str(name)])]
+            parts.append(f"{name} right {np.mean(right):.2f}")
+        else:
+            true = units[str(name)].numpy()
+            held = ((rows["low"] <= true) & (true <= rows["high"])).mean()
+            mean = np.abs(rows["value"].to_numpy(float) - true).mean()
+            parts.append(f"{name} MAE {mean:.3f}, 95 % interval holds {held:.2f}")
+    return "; ".join(parts)
+
+
+def partial(scm: StructuralCausalModel, units: Mapping[str, Tensor], truth: Mapping[str, Any]) -> None:
+    """Inferred values and counterfactuals, by what is known."""
+    whole = error(units["image"], truth["image"]).mean()
+    for known in (list(units), ["image"], ["image", "digit"], [n for n in units if n != "thickness"]):
+        start = time.perf_counter()
+        posterior = scm.abduct({name: units[name] for name in known}, particles=PARTICLES, seed=0)
+        image = posterior.counterfactual(DO)["image"].mean(0)
+        seconds = time.perf_counter() - start
+        print(
+            f"known {', '.join(known)}: error left {float(error(image, truth['image']).mean() / whole):.3f}, {seconds:.0f} s"
+        )
+        if posterior.completed is not None:
+            print(
+                f"  {inferred(posterior, units)}; least effective size {float(posterior.completed.effective.min()):.0f}"
+            )
+
+
+def styles(scm: StructuralCausalModel, units: dict[str, Tensor], data: Any, rows: list[Any]) -> None:
+    """Transfer of pen and thickness of another unit, next to two controls."""
+    order = np.random.default_rng(0).permutation(len(rows))
+    style = {name: tensor[order] for name, tensor in units.items()}
+    posterior = scm.abduct(units)
+    result = posterior.transfer(style, STYLE)
+    truth = true_counterfactual(data, rows, result.do)
+    assert truth is not None
+    pairs = zip(units["image"], style["image"])
+    matched = [torch.from_numpy(match_histograms(a[0].double().numpy(), b[0].double().numpy()))[None] for a, b in pairs]
+    everything = [name for name in scm.graph.attributes if name != "digit"]
+    whole = error(units["image"], truth["image"]).mean()
+    for name, images in {
+        "transfer": result["image"],
+        "all attributes but the digit": posterior.transfer(style, everything)["image"],
+        "histogram matching": torch.stack(matched),
+    }.items():
+        print(f"{name}: error left {float(error(images, truth['image']).mean() / whole):.3f}")
+
+
+def main() -> None:
+    warnings.simplefilter("ignore")
+    run = read_run(Path(sys.argv[1]))
+    scm = fitted_model(run)
+    data = fitted_data(run, scm)
+    rows = list(data.split["test"][: int(sys.argv[2]) if len(sys.argv) > 2 else 80])
+    units = dict(data.rows(rows))
+    truth = true_counterfactual(data, rows, DO)
+    assert truth is not None
+    partial(scm, units, truth)
+    styles(scm, units, data, rows)
+
+
+if __name__ == "__main__":
+    main()
