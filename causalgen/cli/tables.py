@@ -21,14 +21,11 @@ KINDS = ("continuous", "binary", "categorical", "ordinal")
 
 def table_of(path: Path, graph: "CausalGraph") -> "pd.DataFrame":
     """The table of a file; columns that match a node by their short name take the name of the node."""
-    from ..datasets.table import read_table
-    from ..datasets.table.column_match import match_short_names
+    from ..datasets.table.column_match import read_matched
 
-    rows = read_table(path)
-    if short := match_short_names(graph.nodes, list(rows.columns)):
-        rows = rows.rename(columns=short)
-        read = ", ".join(f"'{node}' from '{title}'" for title, node in short.items())
-        typer.echo(f"Note: Columns were matched by their short names: {read}.", err=True)
+    rows, note = read_matched(path, graph.nodes)
+    if note:
+        typer.echo(f"Note: {note}", err=True)
     return rows
 
 

@@ -133,7 +133,8 @@ def _check_width(data: pd.DataFrame, used: Sequence[str]) -> None:
         )
 
 
-def sampling_weights(column: pd.Series) -> pd.Series:
+def sampling_weights(column: pd.Series, least: float = LEAST_ROWS) -> pd.Series:
+    """Sampling weights of mean 1, whose effective sample size is at least `least`."""
     reading = read_values(column, kind="continuous")
     wrong = np.flatnonzero(~np.isfinite(reading.values) | (reading.values <= 0))
     if len(wrong):
@@ -143,9 +144,9 @@ def sampling_weights(column: pd.Series) -> pd.Series:
             "Leave out rows without a positive weight."
         )
     numbers = pd.Series(reading.values / reading.values.max())  # weights of any size have squares
-    if (worth := numbers.sum() ** 2 / (numbers**2).sum()) < LEAST_ROWS:
+    if (worth := numbers.sum() ** 2 / (numbers**2).sum()) < least:
         raise DataError(
-            f"Expected sampling weights in column '{column.name}' with an effective sample size of at least {LEAST_ROWS}; "
+            f"Expected sampling weights in column '{column.name}' with an effective sample size of at least {least}; "
             f"got weights so unequal (up to {numbers.max() / numbers.mean():.3g} times their mean) that it is "
             f"{worth:.1f}. Trim the largest weights, or collect more rows like those with large weights."
         )

@@ -1,5 +1,6 @@
 """Transport: an effect from one table, averaged over the covariates of another."""
 
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Unpack
 
@@ -7,9 +8,10 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from ..errors import DataError
+from ..errors import DataError, NotIdentifiableError, nearest
 from ..graph import CausalGraph, TransportFormula, transport
 from .encode import encode_question
+from .missing.ways import Way
 from .question import ContrastWords, EffectQuestion
 from .report import Estimate
 from .settings import check_level
@@ -21,7 +23,7 @@ if TYPE_CHECKING:
     from .estimators.adjustment import Influence
     from .estimators.target_average import TargetAverage
 
-__all__ = ["transport_effect"]
+__all__ = ["carried_formula", "transport_effect"]
 
 LEAST_EFFECTIVE_SHARE = 0.1
 """Of the rows of the table: below this effective size, few of them resemble the target."""
@@ -52,11 +54,12 @@ def transport_effect(
     Args:
         graph: The assumed causal graph, with selection nodes.
         table: One row per unit, with treatment and outcome.
-        target: One row per unit of the target, with the covariates that carry the effect over.
+        target: One row per unit of the target, with the covariates that carry the effect over, named exactly as in the graph.
         level: Level of the intervals.
         seed: Seed of folds.
         question: As in `estimate_effect`: treatment, outcome, contrast, adjustment (the carriers are then among its members),
-            weights and cluster (where the target has these columns, too, they are used there), variables.
+            weights and cluster (where the target has these columns, too, they are used there; else a warning says so),
+            variables.
 
     Raises:
         NotIdentifiableError: No covariates of both tables carry the effect over; the message shows the open path.
@@ -74,7 +77,14 @@ def transport_effect(
     """
     check_level(level)
     asked = EffectQuestion(graph, table, **question)
-    formula = _formula(asked, target)
+    formula = carried_formula(
+        asked.graph,
+        target,
+        treatment=asked.treatment,
+        outcome=asked.outcome,
+        adjustment=asked.adjustment,
+        missing=asked.missing,
+    )
     encoded = encode_question(replace(asked, adjustment=list(formula.adjustment)), formula.adjustment)
     needed = formula.adjustment if encoded.kind == "continuous" and not formula.is_direct else formula.carriers
     there = read_target(target, encoded, formula, needed, asked)
@@ -108,21 +118,48 @@ def transport_effect(
     )
 
 
-def _formula(asked: EffectQuestion, target: pd.DataFrame) -> TransportFormula:
-    """What carries the effect over, of the columns in both tables."""
-    if not isinstance(asked.treatment, str):
+def carried_formula(
+    graph: CausalGraph,
+    target: pd.DataFrame,
+    *,
+    treatment: str | Sequence[str],
+    outcome: str,
+    adjustment: Sequence[str] | None = None,
+    missing: Way = "drop",
+) -> TransportFormula:
+    """What carries an effect over to a target, of the columns in both tables.
+
+    Args:
+        graph: The graph of the attributes, with selection nodes.
+        target: The target.
+        treatment: The treatment.
+        outcome: The outcome.
+        adjustment: The user's adjustment set; None for all columns of the table.
+        missing: What happens to missing values.
+
+    Raises:
+        NotIdentifiableError, GraphError: As `transport_effect`.
+        DataError: There are several treatments, values would be imputed, or the target is no table.
+    """
+    if not isinstance(treatment, str):
         raise DataError(
-            f"Expected one treatment to carry over; got {', '.join(asked.treatment)}. Ask for each of them in turn."
+            f"Expected one treatment to carry over; got {', '.join(treatment)}. Ask for each of them in turn."
         )
-    if asked.missing == "impute":
+    if missing == "impute":
         raise DataError(
             "Expected missing='drop' or missing='weight' for an effect in a target; got 'impute'. Choose one of them."
         )
     if not isinstance(target, pd.DataFrame):
         raise DataError(f"Expected the target as a pandas DataFrame; got {type(target).__name__}.")
-    known = [name for name in asked.graph if name in target.columns]
-    observed = None if asked.adjustment is None else [asked.treatment, asked.outcome, *asked.adjustment]
-    return transport(asked.graph, treatment=asked.treatment, outcome=asked.outcome, observed=observed, in_target=known)
+    known = [name for name in graph if name in target.columns]
+    observed = None if adjustment is None else [treatment, outcome, *adjustment]
+    try:
+        return transport(graph, treatment=treatment, outcome=outcome, observed=observed, in_target=known)
+    except NotIdentifiableError as error:
+        free = [str(name) for name in target.columns if name not in known]
+        open_names = [name for name in graph if name not in (*known, treatment, outcome)]
+        hints = dict.fromkeys(nearest(name, free) for name in open_names)
+        raise NotIdentifiableError(f"{error}{''.join(hints)}") from None
 
 
 def _estimates(

@@ -1,6 +1,7 @@
 """The target of a transported effect: the columns that carry it over, read as those of the table."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 
 import numpy as np
@@ -8,7 +9,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from ..datasets.declared import type_column
-from ..errors import DataError
+from ..errors import DataError, nearest
 from ..graph import TransportFormula, Variable
 from .question import EffectQuestion
 from .single import cluster_numbers, sampling_weights
@@ -65,12 +66,13 @@ def read_target(
         if name not in target.columns:
             raise DataError(
                 f"Expected a column '{name}' in the target, since the continuous treatment '{formula.treatment}' is adjusted "
-                f"for it in the table; got none. Add it to the target."
+                f"for it in the table; got none. Add it to the target." + nearest(name, map(str, target.columns))
             )
-        if int((target.columns == name).sum()) > 1:
-            raise DataError(f"Expected distinct column names in the target; got '{name}' more than once.")
     extra = [name for name in (asked.weights, asked.cluster) if name is not None and name in target.columns]
     used = list(needed)
+    for name in [*used, *extra]:
+        if int((target.columns == name).sum()) > 1:
+            raise DataError(f"Expected distinct column names in the target; got '{name}' more than once.")
     _check_rows(target[[*used, *extra]].notna().all(axis=1), [*used, *extra])
     data = pd.DataFrame({name: _column(variables[name], target[name], table) for name in used}, index=target.index)
     complete = (data.notna().all(axis=1) & target[extra].notna().all(axis=1)).to_numpy(dtype=bool)
@@ -82,15 +84,41 @@ def read_target(
         if here[name].dtype == "category":
             both[name] = both[name].astype(int).astype("category")
     numbers = numeric(both)
-    weighted = asked.weights in extra
-    return TargetTable(
-        data,
-        numbers[: len(here)],
-        numbers[len(here) :],
-        sampling_weights(kept[asked.weights]).to_numpy() if weighted else np.ones(len(kept)),
-        cluster_numbers(kept[asked.cluster]) if asked.cluster in extra else None,
-        _dropped(len(target) - len(kept), len(target)),
-    )
+    weights, clusters = np.ones(len(kept)), None
+    with _in_the_target():
+        if asked.weights in extra:
+            weights = sampling_weights(kept[asked.weights], LEAST_ROWS).to_numpy()
+        if asked.cluster in extra:
+            clusters = cluster_numbers(kept[asked.cluster])
+    warnings = _dropped(len(target) - len(kept), len(target))
+    if needed:
+        warnings += _not_in_target(asked, extra)
+    return TargetTable(data, numbers[: len(here)], numbers[len(here) :], weights, clusters, warnings)
+
+
+@contextmanager
+def _in_the_target(more: str = "") -> Iterator[None]:
+    """Say of a fault that it is one of the target."""
+    try:
+        yield
+    except DataError as error:
+        raise DataError(f"In the target: {error}{more}") from None
+
+
+def _not_in_target(asked: EffectQuestion, extra: Sequence[str]) -> tuple[str, ...]:
+    """Warnings of weights and clusters that the target lacks."""
+    found = []
+    if asked.weights is not None and asked.weights not in extra:
+        found.append(
+            f"The target has no column '{asked.weights}' of sampling weights, so each of its rows counts the same. Add the "
+            "column, unless the target is a random sample of its population."
+        )
+    if asked.cluster is not None and asked.cluster not in extra:
+        found.append(
+            f"The target has no column '{asked.cluster}' of clusters, so its rows count as independent. Add the column, unless "
+            "they are."
+        )
+    return tuple(found)
 
 
 def _check_rows(complete: "pd.Series | NDArray[np.bool_]", names: Sequence[str]) -> None:
@@ -104,11 +132,9 @@ def _check_rows(complete: "pd.Series | NDArray[np.bool_]", names: Sequence[str])
 
 def _column(variable: Variable, column: pd.Series, table: EncodedTable) -> NDArray[np.float64]:
     """A column of the target as numbers, with labels coded as in the table; NaN where it is missing."""
-    try:
+    more = " Rows whose label the table lacks have no counterpart in it." if variable.is_discrete else ""
+    with _in_the_target(f" The column is {variable.kind} in the table.{more}"):
         values = type_column(variable, column.reset_index(drop=True)).reading.values
-    except DataError as error:
-        more = " Rows whose label the table lacks have no counterpart in it." if variable.is_discrete else ""
-        raise DataError(f"In the target: {error} The column is {variable.kind} in the table.{more}") from None
     if variable.is_discrete:
         unseen = np.setdiff1d(values[~np.isnan(values)], table.data[variable.name].astype(float))
         if len(unseen):

@@ -7,14 +7,15 @@ import numpy as np
 import pandas as pd
 
 from ..datasets.table import read_table
-from ..datasets.table.column_match import match_short_names
+from ..datasets.table.column_match import read_matched
 from ..effects.adjusted import adjusted
 from ..effects.columns import Column, marked_rows
 from ..effects.further import FurtherAnswers, FurtherQuestions
 from ..effects.groups import check_by
 from ..effects.question import EffectQuestion
+from ..effects.target_effect import carried_formula
 from ..errors import DataError, nearest
-from ..graph import CausalGraph, Estimand, transport
+from ..graph import CausalGraph, Estimand
 from .data_section import OwnData, Source
 from .sources import own_index
 from .study_sections import Effect
@@ -33,7 +34,7 @@ def further_answers(
         table: The rows of the study.
         rows: Those of the user's table, rows without assigned values included; None without proxies.
         seed: Seed of everything random.
-        notes: Takes what cannot be answered.
+        notes: Takes what cannot be answered, and which columns of the target were matched by short names.
     """
     columns = []
     for name, proxy in effect.proxies.items():
@@ -41,7 +42,10 @@ def further_answers(
         fitted = marked_rows(rows, proxy.fitted_on) if proxy.source == "predicted" else None
         random = proxy.labelled_at_random
         columns.append(Column(name, proxy.source, proxy=proxy.column, labelled_at_random=random, fitted_on=fitted))
-    target = None if effect.target is None else target_rows(effect.target, graph)
+    target = None
+    if effect.target is not None:
+        target, note = read_matched(effect.target, graph.nodes)
+        notes += [note] if note else []
     questions = FurtherQuestions(effect.by, effect.doses, effect.units, columns, target)
     if not questions:
         return None
@@ -49,16 +53,6 @@ def further_answers(
     words = {name: getattr(effect, name) for name in names}
     question = EffectQuestion(graph, table, effect.treatment, effect.outcome, effect.contrast, **words)
     return questions.answer(graph, question, level=effect.level, seed=seed, rows=rows, notes=notes)
-
-
-def target_rows(path: str, graph: CausalGraph) -> pd.DataFrame:
-    """The table of a target; columns that match a node by their short name take the name of the node.
-
-    Raises:
-        DataError: The file cannot be read.
-    """
-    rows = read_table(path)
-    return rows.rename(columns=match_short_names(graph.nodes, list(rows.columns)))
 
 
 def study_rows(effect: Effect, data: Source) -> pd.DataFrame | None:
@@ -116,10 +110,9 @@ def further_checks(effect: Effect, graph: CausalGraph, estimand: Estimand) -> It
 
 def _carried(effect: Effect, graph: CausalGraph) -> None:
     """Refuse, before anything is trained, an effect that no columns of the target carry over."""
-    columns = target_rows(str(effect.target), graph).columns
-    found = [name for name in graph.nodes if name in columns]
-    observed = None if effect.adjustment is None else [str(effect.treatment), effect.outcome, *effect.adjustment]
-    transport(graph, treatment=str(effect.treatment), outcome=effect.outcome, observed=observed, in_target=found)
+    target = read_matched(str(effect.target), graph.nodes)[0]
+    names = ("treatment", "outcome", "adjustment", "missing")
+    carried_formula(graph, target, **{name: getattr(effect, name) for name in names})
 
 
 def _continuous(graph: CausalGraph, treatment: str) -> None:

@@ -77,6 +77,13 @@ def test_holes_and_rows_outside_the_table_are_counted() -> None:
     assert "Poor overlap of the tables" in " ".join(_carried(target=THERE.assign(**{AGE: 9.0})).warnings)
 
 
+def test_a_target_without_weights_and_clusters_is_warned_of() -> None:
+    warnings = " ".join(_carried(weights="w", cluster="clinic", target=THERE[[AGE, SEX]]).warnings)
+    assert "no column 'w' of sampling weights, so each of its rows counts the same" in warnings
+    assert "no column 'clinic' of clusters, so its rows count as independent" in warnings
+    assert not _carried(weights="w", target=THERE[:20]).warnings  # ten rows suffice in the target
+
+
 @pytest.mark.parametrize(
     ("edges", "options", "message"),
     [
@@ -99,6 +106,18 @@ def test_holes_and_rows_outside_the_table_are_counted() -> None:
         ),
         ("[site] -> sex", {"target": THERE.to_dict()}, "Expected the target as a pandas DataFrame; got dict"),
         ("[site] -> sex", {"target": pd.concat([THERE, THERE[[SEX]]], axis=1)}, "distinct column names in the target"),
+        (
+            "[site] -> sex",
+            {"target": pd.concat([THERE, THERE[["w"]]], axis=1), "weights": "w"},
+            "distinct column names in the target; got 'w'",
+        ),
+        ("[site] -> sex", {"target": THERE.assign(w=-1), "weights": "w"}, "In the target: Expected positive sampling"),
+        (
+            "[site] -> sex",
+            {"target": THERE.assign(clinic=1), "cluster": "clinic"},
+            "In the target: .*at least 10 clusters",
+        ),
+        ("[site] -> sex", {"target": THERE.rename(columns={SEX: "Sex "})}, r"Record \{sex\} .* Did you mean 'Sex '\?"),
         ("[site] -> sex", {"missing": "impute"}, "Expected missing='drop' or missing='weight'"),
         (
             "[site] -> sex",

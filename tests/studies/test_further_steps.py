@@ -90,7 +90,7 @@ def test_proxies_are_checked_with_their_line(folder: Path, asked: str, message: 
 
 
 def test_a_target_is_read_from_its_file_and_checked_before_training(folder: Path) -> None:
-    pd.DataFrame({"age": np.linspace(0, 2, 60)}).to_csv(folder / "there.csv", index=False)
+    pd.DataFrame({"Age (years)": np.linspace(0, 2, 60)}).to_csv(folder / "there.csv", index=False)
     (folder / "study.yaml").write_text(FILE.replace('pain",', 'pain; [site] -> age",') + "    target: there.csv\n")
     study = load_study(folder / "study.yaml")
     check_study(study, study_graph(study))
@@ -98,7 +98,12 @@ def test_a_target_is_read_from_its_file_and_checked_before_training(folder: Path
     found = further_answers(study.effects[0], data.graph, data.frame(), None, 0, notes)
     assert found is not None
     assert found.transported is not None
-    assert (found.transported.formula.carriers, found.transported.target_rows, notes) == (("age",), 60, [])
-    for asked, message in (("none.csv", "none.csv"), ("trial.csv", "selection nodes")):
+    assert (found.transported.formula.carriers, found.transported.target_rows) == (("age",), 60)
+    assert notes == ["Columns of there.csv were matched by their short names: 'age' from 'Age (years)'."]
+    for asked, message in (
+        ("none.csv", "none.csv"),
+        ("trial.csv", "selection nodes"),
+        ("there.csv\n    missing: impute", "got 'impute'"),
+    ):
         with pytest.raises(StudyError, match=message):
             read(folder, f"    target: {asked}\n")

@@ -4,12 +4,25 @@ import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from difflib import get_close_matches
+from pathlib import Path
+
+import pandas as pd
 
 from ...errors import DataError, UnknownNameError, nearest
 from .declare import Declaration
 from .names import FILE_NAME, IMAGE
+from .reading import read_table
 
-__all__ = ["Match", "find_column", "match_columns", "match_one", "match_short_names", "name_and_unit", "words_of"]
+__all__ = [
+    "Match",
+    "find_column",
+    "match_columns",
+    "match_one",
+    "match_short_names",
+    "name_and_unit",
+    "read_matched",
+    "words_of",
+]
 
 UNIT_MARKS = (("(", ")"), ("[", "]"))
 ENDS_HEAD = {"at", "by", "for", "from", "in", "of", "on", "per", "since", "when"}
@@ -101,6 +114,22 @@ def match_short_names(nodes: Iterable[str], titles: Sequence[str]) -> dict[str, 
     missing = [node for node in nodes if node not in titles]
     free = [title for title in titles if title not in set(nodes)]
     return {match.title: node for node, match in _by_titles(missing, free, {}, lambda _: False).items()}
+
+
+def read_matched(path: str | Path, nodes: Iterable[str]) -> tuple[pd.DataFrame, str]:
+    """The table of a file, and a note; columns that match a node by their short name take the name of the node.
+
+    The note says which ones do, and is empty where none does.
+
+    Raises:
+        DataError: The file cannot be read, or several columns match.
+    """
+    rows = read_table(path)
+    short = match_short_names(nodes, list(rows.columns))
+    if not short:
+        return rows, ""
+    read = ", ".join(f"'{node}' from '{title}'" for title, node in short.items())
+    return rows.rename(columns=short), f"Columns of {Path(path).name} were matched by their short names: {read}."
 
 
 def find_column(title: str, what: str, titles: Iterable[str], remedy: str = "Name a column of the table.") -> str:
