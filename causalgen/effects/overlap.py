@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 from sklearn.tree import DecisionTreeClassifier
 
 from ..errors import DataError
+from .effective_size import effective_size
 from .estimators.basis import FlexibleBasis
 from .estimators.folds import cross_folds
 from .estimators.outcome_model import OutcomeModel
@@ -96,7 +97,7 @@ def treatment_overlap(table: EncodedTable, *, seed: int = 0) -> Overlap | None:
     rare = _rare(propensity, members)
     inside = propensity.min(axis=0) >= CLIP
     weights = [1 / np.maximum(own[member], LEAST_PROPENSITY) for own, member in zip(propensity, members, strict=True)]
-    effective = [float(weight.sum() ** 2 / (weight**2).sum() / len(weight)) for weight in weights]
+    effective = [float(effective_size(weight) / len(weight)) for weight in weights]
     return Overlap(
         poor=float(rare.mean()),
         where=region(covariates, rare),

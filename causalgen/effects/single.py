@@ -13,6 +13,7 @@ from ..datasets.kinds import SPREAD, describe, read_values, refused
 from ..errors import DataError, SupportError
 from ..graph import Variable
 from .contrast import read_contrast
+from .effective_size import effective_size
 from .missing.completeness import Completeness, complete_weights
 from .question import EffectQuestion
 from .table import CLUSTER, WEIGHTS, EncodedTable
@@ -144,7 +145,7 @@ def sampling_weights(column: pd.Series, least: float = LEAST_ROWS) -> pd.Series:
             "Leave out rows without a positive weight."
         )
     numbers = pd.Series(reading.values / reading.values.max())  # weights of any size have squares
-    if (worth := numbers.sum() ** 2 / (numbers**2).sum()) < least:
+    if (worth := effective_size(numbers)) < least:
         raise DataError(
             f"Expected sampling weights in column '{column.name}' with an effective sample size of at least {least}; "
             f"got weights so unequal (up to {numbers.max() / numbers.mean():.3g} times their mean) that it is "

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from ..errors import DataError, NotIdentifiableError, nearest
 from ..graph import CausalGraph, TransportFormula, transport
+from .effective_size import effective_size
 from .encode import encode_question
 from .missing.ways import Way
 from .question import ContrastWords, EffectQuestion
@@ -96,7 +97,7 @@ def transport_effect(
     moved = Estimate(
         "in the target", value, *ends, kind="adjusted", note="The effect in the table." if average is None else note
     )
-    effective = None if average is None else _effective(encoded.weights * average.odds)
+    effective = None if average is None else float(effective_size(encoded.weights * average.odds))
     return TransportedEffect(
         treatment=str(asked.treatment),
         outcome=asked.outcome,
@@ -190,9 +191,8 @@ def _estimates(
         own = _mean(arms[1] - arms[0], arrays.weights, arrays.clusters)
         if formula.is_direct:
             return own, None
-        seeds = np.random.SeedSequence(seed).generate_state(robust.splits(len(encoded.data))).tolist()
         rows = TargetRows(there.here, there.numbers, there.weights, there.clusters)
-        return own, average_scores(arms[1] - arms[0], arrays, rows, seeds=seeds)
+        return own, average_scores(arms[1] - arms[0], arrays, rows, seeds=robust.split_seeds(len(encoded.data)))
 
 
 def _mean(scores: NDArray[np.float64], weights: NDArray[np.float64], clusters: NDArray[np.int64] | None) -> "Influence":
@@ -200,10 +200,6 @@ def _mean(scores: NDArray[np.float64], weights: NDArray[np.float64], clusters: N
 
     effect = float(np.mean(weights * scores))
     return Influence(effect, weights * (scores - effect), clusters)
-
-
-def _effective(weights: NDArray[np.float64]) -> float:
-    return float(weights.sum() ** 2 / (weights**2).sum())
 
 
 def _far_apart(effective: float | None, rows: int) -> tuple[str, ...]:

@@ -159,7 +159,7 @@ def clustered_table(seed: int) -> pd.DataFrame:
 @pytest.mark.parametrize("method", ["linear adjustment", "doubly robust", "weighting"])
 def test_clusters_restore_coverage(method: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """Doubly robust scores of one split into folds, as in large tables: several take five times as long."""
-    monkeypatch.setattr("causalgen.effects.estimators.doubly_robust.ROWS_TO_SCORE", 1)
+    monkeypatch.setattr("causalgen.effects.estimators.adjustment.ROWS_TO_SCORE", 1)
     hits, hits_without = 0, 0
     for seed in range(30):
         table = clustered_table(seed)
@@ -206,7 +206,7 @@ def test_sampling_weights_undo_a_selection(method: str) -> None:
 def test_bootstrap_agrees_with_the_influence_function(
     method: str, table: pd.DataFrame, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("causalgen.effects.estimators.doubly_robust.ROWS_TO_SCORE", 1)
+    monkeypatch.setattr("causalgen.effects.estimators.adjustment.ROWS_TO_SCORE", 1)
     arguments = SHORT | {"methods": [method]}
     analytic = estimate_effect(GRAPH, table, **arguments)[method]
     drawn = estimate_effect(GRAPH, table, **arguments, interval="bootstrap", resamples=100)[method]

@@ -7,6 +7,7 @@ import pandas as pd
 from numpy.typing import NDArray
 from scipy.stats import norm
 
+from ..effective_size import effective_size
 from ..estimators.weighting import balancing_weights
 from ..overlap import cross_fitted_means, population_weights, propensities, weighting_propensities
 from ..table import EncodedTable
@@ -191,7 +192,7 @@ def _of_arms(table: EncodedTable, columns: pd.DataFrame, population: str, seed: 
         inside = treatment == value
         sampled = table.weights[inside]
         weights = sampled * balanced[inside]
-        effective = float(weights.sum() ** 2 / (weights**2).sum())
+        effective = float(effective_size(weights))
         counts = np.histogram(propensity[1][inside], bins=BINS, range=(0, 1))[0]
         rare = float(np.average(own < RARE, weights=shares))
         arms.append(Arm(shown, int(inside.sum()), effective, rare, tuple(counts.tolist())))

@@ -13,6 +13,7 @@ from ...datasets.declared import TypedColumn, type_columns
 from ...errors import DataError
 from ...graph import CausalGraph
 from ..adjusted import adjusted
+from ..effective_size import effective_size
 from ..encode import encode_question
 from ..estimators.weighting import balancing_weights
 from ..groups import inner_quantiles, named_intervals
@@ -218,7 +219,7 @@ def summarised(
     groups = _groups([columns[name] for name in treatments], encoded)
     sampling = _sampling(table, question.weights)
     after = _weights_after(encoded, population)
-    effective = [float(w.sum() ** 2 / (w**2).sum()) for w in after.values()]
+    effective = [float(effective_size(weights)) for weights in after.values()]
     arms = [
         ArmSummary(name, int(member.sum()), place < len(after), effective[place] if place < len(after) else None)
         for place, (name, member) in enumerate(groups.items())

@@ -22,6 +22,8 @@ __all__ = ["TARGET_UNITS", "AdjustmentEstimator", "Array", "Arrays", "Influence"
 
 Array = NDArray[np.float64]
 
+ROWS_TO_SCORE = 5_000
+"""Rows that several splits may score in total."""
 TARGET_UNITS = {"whole": "ate", "treated": "att", "control": "atc", "overlap": "ato"}
 """Our names of populations, and DoWhy's."""
 
@@ -132,6 +134,8 @@ class AdjustmentEstimator(CausalEstimator, ABC):
 
     rows_per_feature = ROWS_PER_FEATURE
     """Least number of rows per feature of the basis; models that choose their penalty do with fewer."""
+    most_splits = 1
+    """Most splits into folds over which the scores of a small table are averaged."""
     remark = ""
     """What a reader should know about the last fit."""
 
@@ -151,9 +155,12 @@ class AdjustmentEstimator(CausalEstimator, ABC):
         """What refits keep of the first fit, as refuters ask for; None where every fit stands alone."""
 
     def keep(self, first: FirstFit) -> "AdjustmentEstimator":
-        """The same estimator, whose fits keep what `first` holds, and write there what they choose."""
+        """The same estimator, whose fits keep what `first` holds, and write there what they choose.
+
+        It has a single split: the folds are kept, and several would slow every refit.
+        """
         estimator = copy(self)
-        estimator.kept = first
+        estimator.kept, estimator.most_splits = first, 1
         return estimator
 
     def get_new_estimator_object(self, identified_estimand: IdentifiedEstimand, *_: Any, **__: Any) -> Any:
@@ -171,6 +178,11 @@ class AdjustmentEstimator(CausalEstimator, ABC):
         if self.kept is not None:
             return self.kept.features(columns, units, role, least)
         return FlexibleBasis(columns, units=units, rows_per_feature=least)
+
+    def split_seeds(self, rows: int) -> list[int]:
+        """Seeds of the splits into folds over which the scores of a table with `rows` rows are averaged."""
+        count = int(np.clip(ROWS_TO_SCORE // rows, 1, self.most_splits))
+        return [self.seed, *np.random.SeedSequence(self.seed).generate_state(count - 1).tolist()]
 
     def _folds(self, arrays: Arrays, seed: int, arm: NDArray | None = None) -> list[tuple[Rows, Rows]]:
         """Rows to fit on and rows to score; a refit that keeps the first fit's folds leaves each row in its own."""

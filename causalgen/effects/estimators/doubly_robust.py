@@ -20,7 +20,6 @@ from .weighting import balancing_weights
 
 __all__ = ["DoublyRobust", "RobustScores", "SuperLearner", "robust_scores"]
 
-ROWS_TO_SCORE = 5_000
 LEAST_ROWS_TO_ADAPT = 1_000
 BOOSTING: dict[str, Learner] = {"boosting": boosting}
 
@@ -108,20 +107,15 @@ class DoublyRobust(AdjustmentEstimator):
         self.adapts = adapts and outcome_model is None and propensity_model is None
 
     def keep(self, first: FirstFit) -> "DoublyRobust":
-        """The same estimator with a single split: the folds are kept, and several would slow every refit."""
+        """The same estimator with a single split, which does not adapt."""
         estimator = super().keep(first)
-        estimator.most_splits, estimator.adapts = 1, False
+        estimator.adapts = False
         return estimator
-
-    def splits(self, rows: int) -> int:
-        """Number of splits into folds over which the scores of a table with `rows` rows are averaged."""
-        return int(np.clip(ROWS_TO_SCORE // rows, 1, self.most_splits))
 
     def scores(self, arrays: Arrays, control: float, treated: float) -> RobustScores:
         """The doubly robust scores of every row."""
         basis = self._basis(arrays.covariates, arrays.units)(arrays.covariates)
-        more = np.random.SeedSequence(self.seed).generate_state(self.splits(len(basis)) - 1)
-        seeds = [self.seed, *more.tolist()]
+        seeds = self.split_seeds(len(basis))
         self._found: dict[str, bool] = {}
         self.remark, self._shifts = "", [0.0]
         found = [self._scores_of_split(basis, arrays, (control, treated), seed) for seed in seeds]

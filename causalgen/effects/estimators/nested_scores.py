@@ -34,6 +34,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from ..effective_size import effective_size
 from .basis import FlexibleBasis
 from .first_fit import Penalties, with_penalty
 from .folds import Rows, cross_folds
@@ -200,7 +201,7 @@ def nested_scores(
                 scores[q, score] += weights[q, j, score] * (later - mean)
                 later, later_fit = mean, model.predict(known[j][fit])
             scores[q, score] += later if group is None else later * (treatment[score] == group)
-    effective = weights.sum(axis=2) ** 2 / (weights**2).sum(axis=2) / (weights > 0).sum(axis=2)
+    effective = effective_size(weights) / (weights > 0).sum(axis=2)
     lost = float(determined.mean())
     return [NestedScores(found, float(share), lost) for found, share in zip(scores, effective.min(axis=1), strict=True)]
 
@@ -231,7 +232,7 @@ def treated_influence(design: Design, *, folds: int, seed: int) -> NestedScores:
         pull[score] = weights[score] * (design.outcome[score] - model.predict(features[score]))
     effect = float(pull.mean() / treated.mean())
     untreated = weights[~treated]
-    effective = float(untreated.sum() ** 2 / (untreated**2).sum() / len(untreated))
+    effective = float(effective_size(untreated) / len(untreated))
     influence = (pull - effect * treated) / treated.mean()
     return NestedScores(effect + influence, effective, float(determined[treated].mean()))
 

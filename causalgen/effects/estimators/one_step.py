@@ -10,13 +10,10 @@ from dowhy.causal_identifier import IdentifiedEstimand
 from ...graph.primal import PrimalStages
 from ..table import numeric
 from .adjustment import AdjustmentEstimator, Array, Arrays, Influence
-from .first_fit import FirstFit
 from .folds import Rows
 from .nested_scores import Design, Levels, nested_scores, uneven
 
 __all__ = ["OneStep"]
-
-ROWS_TO_SCORE = 5_000
 
 
 class OneStep(AdjustmentEstimator):
@@ -54,12 +51,6 @@ class OneStep(AdjustmentEstimator):
         self.bounds = bounds
         self.most_splits = most_splits
 
-    def keep(self, first: FirstFit) -> "OneStep":
-        """The same estimator with a single split: the folds are kept, and several would slow every refit."""
-        estimator = super().keep(first)
-        estimator.most_splits = 1
-        return estimator
-
     def estimate_effect(self, data: pd.DataFrame, *args: Any, **options: Any) -> CausalEstimate:
         names = list(self.stages.before)
         self._histories = [numeric(data[names])]
@@ -90,8 +81,7 @@ class OneStep(AdjustmentEstimator):
         features = [
             self._basis(history, arrays.units, f"history {place}")(history) for place, history in enumerate(histories)
         ]
-        count = int(np.clip(ROWS_TO_SCORE // len(arrays.outcome), 1, self.most_splits))
-        seeds = [self.seed, *np.random.SeedSequence(self.seed).generate_state(count - 1).tolist()]
+        seeds = self.split_seeds(len(arrays.outcome))
         scores = np.mean(
             [self._scores(design, features, self._folds(arrays, seed, arrays.treatment)) for seed in seeds], axis=0
         )

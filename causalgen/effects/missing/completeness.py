@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from ...datasets.declared import type_column
 from ...errors import DataError
+from ..effective_size import effective_size
 from ..table import numeric
 
 if TYPE_CHECKING:
@@ -40,7 +41,7 @@ class Completeness:
     @property
     def effective(self) -> float:
         """Effective sample size of the complete rows."""
-        return float(self.weights.sum() ** 2 / (self.weights**2).sum())
+        return float(effective_size(self.weights))
 
 
 def complete_weights(
