@@ -84,7 +84,7 @@ def estimate_effect(
             inverse of the probability that they are complete; "impute" completes the table several times by chained
             equations and pools the estimates. The last two assume values missing at random, which the report states.
         interval: "analytic" (influence function) or "bootstrap" (percentiles of refits; clusters are drawn whole, and
-            the models of `doubly robust` do without boosted trees). The
+            the models of `doubly robust` do without boosted trees and recalibration). The
             methods "front-door" and "identified formula" always have a bootstrap interval, an instrument Anderson and Rubin's.
         resamples: Resampled tables of the bootstrap, at least 100 and 4 / (1 - level).
         refute: Whether to run the refuters.

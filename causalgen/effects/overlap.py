@@ -5,6 +5,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
+from pandas.api.types import is_numeric_dtype
 from sklearn.tree import DecisionTreeClassifier
 
 from ..errors import DataError
@@ -273,47 +274,53 @@ def _unseen_values(table: EncodedTable) -> tuple[str, ...]:
     for value, shown, unseen in zip(values, table.contrast, unseen_rows(table, values), strict=True):
         set_to = f"{treatment} = {shown}" if table.held else f"do({treatment}={value:g})"
         if unseen.mean() >= SHARE_WORTH_A_WARNING:
+            place = region(table.readable, unseen)
             found.append(
-                f"{set_to} lies outside the {treatment} seen among similar rows for {unseen.mean():.0%} of the "
-                f"rows, mostly where {region(table.readable, unseen)}"
+                f"{set_to} lies outside the {treatment} seen among similar rows for {unseen.mean():.0%} of the rows"
+                + f", mostly where {place}" * bool(place)
             )
     extrapolated = "for these the estimate is an extrapolation of the fitted model."
     return (f"Poor overlap: {'; '.join(found)}; {extrapolated}",) if found else ()
 
 
 def region(covariates: pd.DataFrame, chosen: NDArray[np.bool_]) -> str:
-    """The region of the covariates that holds most of the chosen rows, as text: a leaf of a tree of depth 2.
+    """The region of the covariates that holds most of the chosen rows, as text; empty without rows or covariates.
+
+    It is a leaf of a tree of depth 2.
 
     >>> z = np.linspace(0, 1, 100)
     >>> region(pd.DataFrame({"z": z}), z > 0.8)
     'z > 0.803 (100% of them)'
     """
-    if not chosen.any():
+    if not chosen.any() or not len(covariates.columns):
         return ""
-    dummies = pd.get_dummies(covariates, drop_first=True, prefix_sep=" is ")
-    columns = dummies.to_numpy(dtype=np.float32)
+    features = [(name, None, column) for name, column in covariates.items() if is_numeric_dtype(column)]
+    for name, column in covariates.items():
+        if not is_numeric_dtype(column):
+            features += [(name, label, column == label) for label in sorted(column.unique())[1:]]
+    columns = np.column_stack([values.to_numpy(dtype=np.float32) for *_, values in features])
     tree = DecisionTreeClassifier(max_depth=2, min_samples_leaf=max(1, len(columns) // 200), random_state=0)
     leaves = tree.fit(columns, chosen).apply(columns)
     inside, counts = np.unique(leaves[chosen], return_counts=True)
     best = int(inside[counts.argmax()])
-    path = _path(tree, best, list(map(str, dummies.columns)))
+    path = _path(tree, best, [(str(name), label) for name, label, _ in features])
     return f"{path or 'the covariates have any value'} ({counts.max() / chosen.sum():.0%} of them)"
 
 
-def _path(tree: DecisionTreeClassifier, leaf: int, names: list[str]) -> str:
-    """The conditions that lead to a leaf."""
+def _path(tree: DecisionTreeClassifier, leaf: int, features: list[tuple[str, str | None]]) -> str:
+    """The conditions that lead to a leaf; a feature is a column of numbers, or one label of a column."""
     nodes, node = tree.tree_, leaf
-    conditions: dict[tuple[str, bool], str] = {}
+    conditions: dict[tuple[int, bool], str] = {}
     while node:
         left = np.flatnonzero(nodes.children_left == node)
         parent = int(left[0] if len(left) else np.flatnonzero(nodes.children_right == node)[0])
-        name, below = names[nodes.feature[parent]], bool(len(left))
-        conditions.setdefault((name, below), _condition(name, nodes.threshold[parent], below=below))
+        place, below = int(nodes.feature[parent]), bool(len(left))
+        conditions.setdefault((place, below), _condition(*features[place], nodes.threshold[parent], below=below))
         node = parent  # going up: of two bounds on one column, the one nearer the leaf is the tighter
     return " and ".join(reversed(conditions.values()))
 
 
-def _condition(name: str, threshold: float, *, below: bool) -> str:
-    if " is " in name:
-        return name.replace(" is ", " is not ", 1) if below else name
+def _condition(name: str, label: str | None, threshold: float, *, below: bool) -> str:
+    if label is not None:
+        return f"{name} is {'not ' * below}{label}"
     return f"{name} {'<=' if below else '>'} {float(f'{threshold:.3g}'):,.15g}"

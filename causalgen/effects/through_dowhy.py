@@ -19,11 +19,8 @@ from ..graph import CausalGraph, Estimand
 from .bootstrap import bootstrap_interval
 from .diagnostics.refuters import refute
 from .estimators.adjustment import TARGET_UNITS, AdjustmentEstimator
-from .estimators.doubly_robust import DoublyRobust
-from .estimators.identified_formula import IdentifiedFormula
 from .estimators.linear import LinearAdjustment
 from .estimators.methods import METHODS, Method, able_methods, check_method_names, check_table, choose_methods
-from .estimators.one_step import OneStep
 from .identification import (
     adjusted_estimand,
     dowhy_estimand,
@@ -41,7 +38,6 @@ from .table import EncodedTable
 
 __all__ = ["through_dowhy"]
 
-STRONG_INSTRUMENT = 10
 NAIVE = "naive"
 NAIVE_NOTES = {
     "binary": "Difference between the means of the two groups without adjustment: an association. Robust interval (HC1).",
@@ -204,9 +200,7 @@ def _built(
     method: Method, identified: IdentifiedEstimand, table: EncodedTable, settings: EstimationSettings
 ) -> AdjustmentEstimator:
     estimator = method.build(identified, table, settings.seed)
-    if settings.interval == "bootstrap" and isinstance(estimator, DoublyRobust):
-        estimator.adapts = False  # boosted trees in every resample would take minutes
-    return estimator
+    return estimator.for_resamples() if settings.interval == "bootstrap" else estimator
 
 
 def _fit(estimator: CausalEstimator, table: EncodedTable, population: str) -> CausalEstimate:
@@ -254,18 +248,6 @@ def _caution(source: str, table: EncodedTable) -> str:
 def _doubts(
     table: EncodedTable, estimand: Estimand, overlap: Overlap | None, adjusted: dict[str, CausalEstimate]
 ) -> tuple[str, ...]:
-    """Warnings about poor overlap, weak instruments and the factors of a formula."""
-    if estimand.method == "backdoor":
-        return overlap_warnings(table, overlap)
-    if estimand.method in ("frontdoor", "general"):
-        estimators = [estimate.estimator for estimate in adjusted.values()]
-        return tuple(
-            text for found in estimators if isinstance(found, IdentifiedFormula | OneStep) for text in found.doubts
-        )
-    return tuple(
-        f"Weak instrument: the first stage of '{estimand.instrument}' has F = {estimate.estimator.first_stage:.1f}, "
-        f"below {STRONG_INSTRUMENT}; the estimate is biased towards the association, and only Anderson and Rubin's "
-        "interval, which is the one given, keeps its level (none is given where it is unbounded)."
-        for name, estimate in adjusted.items()
-        if name == "instrumental variables" and estimate.estimator.first_stage < STRONG_INSTRUMENT
-    )
+    """Warnings about poor overlap, and those of the estimators about their fits."""
+    poor = overlap_warnings(table, overlap) if estimand.method == "backdoor" else ()
+    return (*poor, *(text for estimate in adjusted.values() for text in estimate.estimator.doubts))

@@ -6,6 +6,7 @@ import pytest
 
 from causalgen.effects import dose_response, effects_by_group, estimate_effect
 from causalgen.effects.estimators.methods import METHODS
+from causalgen.effects.overlap import region
 from causalgen.errors import CausalgenError, DataError, DataWarning
 from causalgen.grammar.populations import ESTIMANDS
 from causalgen.graph import CausalGraph, Variable
@@ -145,6 +146,27 @@ def test_poor_overlap_is_reported_in_both_populations_with_its_place() -> None:
     assert "site is not south" in warning
 
 
+@pytest.mark.parametrize(
+    ("columns", "text"),
+    [
+        ({"age is known": np.arange(200) / 100}, "age is known > 1 (100% of them)"),
+        ({"drug is given": ["no"] * 101 + ["it is so"] * 99}, "drug is given is not no (100% of them)"),
+        ({}, ""),
+    ],
+)
+def test_a_region_is_told_by_columns_whatever_their_names(columns: dict, text: str) -> None:
+    assert region(pd.DataFrame(columns, index=range(200)), np.arange(200) > 100) == text
+
+
+def test_a_dose_outside_the_table_is_a_warning_without_covariates_too() -> None:
+    rng = np.random.default_rng(0)
+    t = rng.normal(size=300)
+    table = pd.DataFrame({"t": t, "y": t + rng.normal(size=300)})
+    question = SHORT | {"contrast": (0.0, 9.0), "methods": ["linear adjustment"]}
+    (warning,) = estimate_effect(CausalGraph("t -> y"), table, **question).warnings
+    assert "do(t=9) lies outside the t seen among similar rows for 100% of the rows;" in warning
+
+
 def clustered_table(seed: int) -> pd.DataFrame:
     """100 patients of 10 images: treatment, covariate and half of the noise are the patient's."""
     rng = np.random.default_rng(seed)
@@ -213,6 +235,8 @@ def test_bootstrap_agrees_with_the_influence_function(
     assert drawn.value == pytest.approx(analytic.value, abs=0.1 * (analytic.high - analytic.low))  # without trees
     assert drawn.high - drawn.low == pytest.approx(analytic.high - analytic.low, rel=0.35)
     assert "bootstrap of 100 resamples" in drawn.note
+    simpler = [text for text in (analytic.note, drawn.note) if "Without boosted trees and recalibration here" in text]
+    assert simpler == ([drawn.note] if method == "doubly robust" else [])
 
 
 def test_bootstrap_draws_whole_clusters() -> None:

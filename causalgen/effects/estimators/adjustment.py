@@ -163,6 +163,15 @@ class AdjustmentEstimator(CausalEstimator, ABC):
         estimator.kept, estimator.most_splits = first, 1
         return estimator
 
+    def for_resamples(self) -> "AdjustmentEstimator":
+        """The estimator that a bootstrap fits to the table and to every resample: this one, or one that takes less time."""
+        return self
+
+    @property
+    def doubts(self) -> tuple[str, ...]:
+        """What a reader must know about the last fit before using the estimate."""
+        return ()
+
     def get_new_estimator_object(self, identified_estimand: IdentifiedEstimand, *_: Any, **__: Any) -> Any:
         """The estimator for one more fit, as DoWhy asks for it.
 

@@ -1,6 +1,7 @@
 """Cross-fitted doubly robust estimation of the effect of a binary or categorical treatment."""
 
 from collections.abc import Mapping
+from copy import copy
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -22,6 +23,7 @@ __all__ = ["DoublyRobust", "RobustScores", "SuperLearner", "robust_scores"]
 
 LEAST_ROWS_TO_ADAPT = 1_000
 BOOSTING: dict[str, Learner] = {"boosting": boosting}
+UNADAPTED = " Without boosted trees and recalibration here."
 
 
 Split = tuple[tuple[float, float], NDArray[np.int64], list[tuple[Rows, Rows]], int]
@@ -112,12 +114,18 @@ class DoublyRobust(AdjustmentEstimator):
         estimator.adapts = False
         return estimator
 
+    def for_resamples(self) -> "DoublyRobust":
+        """The same estimator with its own models alone: boosted trees in every resample would take minutes."""
+        estimator = copy(self)
+        estimator.adapts = False
+        return estimator
+
     def scores(self, arrays: Arrays, control: float, treated: float) -> RobustScores:
         """The doubly robust scores of every row."""
         basis = self._basis(arrays.covariates, arrays.units)(arrays.covariates)
         seeds = self.split_seeds(len(basis))
         self._found: dict[str, bool] = {}
-        self.remark, self._shifts = "", [0.0]
+        self.remark, self._shifts = "" if self.adapts else UNADAPTED, [0.0]
         found = [self._scores_of_split(basis, arrays, (control, treated), seed) for seed in seeds]
         return RobustScores(*(np.mean(parts, axis=0) for parts in zip(*found, strict=True)))
 

@@ -13,7 +13,7 @@ from .linear import remainder
 
 __all__ = ["InstrumentalVariables"]
 
-
+STRONG_INSTRUMENT = 10
 FREE = 1e-6  # a share of the instrument's spread below this is rounding
 
 
@@ -59,6 +59,17 @@ class InstrumentalVariables(AdjustmentEstimator):
     def first_stage(self) -> float:
         """Robust F statistic of the first stage, which with one instrument is the effective F."""
         return float(self._moments.treatment**2 / self._moments.covariance[1, 1])
+
+    @property
+    def doubts(self) -> tuple[str, ...]:
+        """Warns of a weak instrument."""
+        if self.first_stage >= STRONG_INSTRUMENT:
+            return ()
+        return (
+            f"Weak instrument: the first stage of '{self.estimating_instrument_names[0]}' has F = {self.first_stage:.1f}, "
+            f"below {STRONG_INSTRUMENT}; the estimate is biased towards the association, and only Anderson and Rubin's "
+            "interval, which is the one given, keeps its level (none is given where it is unbounded).",
+        )
 
     def _influence(self, arrays: Arrays, control: float, treated: float) -> Influence:
         covariates, weights = arrays.covariates, arrays.weights
