@@ -137,16 +137,19 @@ def effects(
         rows = table_of(table, assumed)
         from ..datasets.declared import declare_kinds
         from ..effects import estimate_effect
+        from ..effects.estimators.methods import check_method_names
         from ..effects.further import FurtherQuestions
         from ..effects.question import EffectQuestion
+        from ..effects.settings import EstimationSettings
         from ..reports.effects.write import check_formats
 
         cap_threads()
         assumed = declare_kinds(assumed, rows, kinds(kind or ()))
         chosen = check_formats(names(formats)) if formats else None
         arguments: dict[str, Any] = {"simulations": simulations} if simulations else {"refute": False}
+        estimators = names(methods or "") or None
         given = {
-            "methods": names(methods or "") or None,
+            "methods": estimators,
             "cluster": cluster,
             "weights": weights,
             "instrument": instrument,
@@ -164,6 +167,9 @@ def effects(
             proxies(measured or (), predicted or (), rows, fitted_on, random=labelled_at_random),
             None if target is None else table_of(target, assumed),
         )
+        # A mistake in the options of the average effect is found before the further questions, which take minutes.
+        EstimationSettings(population=population, simulations=simulations, level=level, seed=seed)
+        check_method_names(estimators)
         answers = None
         if further:  # before the average effect, whose refuters take longer than a mistake should wait
             words: dict[str, Any] = {name: given[name] for name in QUESTION}

@@ -124,6 +124,16 @@ def test_bad_input_is_one_message(
     assert not (tmp_path / "out").exists()
 
 
+@pytest.mark.parametrize("mistake", [["--simulations", "5"], ["--methods", "linear"], ["--level", "95"]])
+def test_settings_are_checked_before_further_questions(
+    causalgen: Command, trial: Path, monkeypatch: pytest.MonkeyPatch, mistake: list[str]
+) -> None:
+    monkeypatch.setattr("causalgen.effects.further.FurtherQuestions.answer", lambda *_, **__: pytest.fail("too early"))
+    done = causalgen("effects", trial, *ASKED, "--by", "age:0", *mistake)
+    assert done.exit_code == 2
+    assert "Expected" in done.stderr
+
+
 @pytest.mark.parametrize(
     ("name", "content", "message"),
     [
