@@ -62,7 +62,7 @@ def write_audit(
     sections = _sections(report, graph, root)
     sections.append(_provenance(report, dict(about or {}), command))
     sections.append(Section("methods", "Methods to cite", [Part(works=cite(CITED))]))
-    page = Page(f"Audit: {report.outcome}", question, sections, _answers(report))
+    page = Page(f"Audit: {report.outcome}", question, sections, _answers(report), names=graph.nodes)
     return {form: root.write(file, render(page, form).encode()) for form, file in FILES.items()} | tables
 
 

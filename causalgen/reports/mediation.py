@@ -158,8 +158,18 @@ def write_mediation_report(
         sections.append(Section("graph", "The graph", [Part(pictures=[picture], small=False)], READING["graph"]))
     if findings.answers:
         sections.append(Section("methods", "Methods to cite", [Part(works=cite(mediation_keys(findings)))]))
-    page = Page(findings.title, "", sections, sentences=[mediation_answer(findings)])
+    names = _asked(findings) if graph is None else graph.nodes
+    page = Page(findings.title, "", sections, sentences=[mediation_answer(findings)], names=names)
     return {form: root.write(file, render(page, form).encode()) for form, file in FILES.items()}
+
+
+def _asked(findings: MediationFindings) -> list[str]:
+    """The columns of the questions, where no graph lists them all."""
+    names = []
+    for answer in findings.answers:
+        names += [answer.question.treatment, answer.question.outcome]
+        names += [] if answer.estimand is None else [*answer.estimand.mediators, *answer.estimand.adjustment]
+    return names
 
 
 def _table(findings: MediationFindings, file: str) -> Table:

@@ -10,6 +10,7 @@ from html_page import Page
 from causalgen.audit import AuditReport, as_classifier, audit
 from causalgen.audit.page import write_audit
 from causalgen.audit.words import TICKS
+from causalgen.graph import CausalGraph, Variable
 from causalgen.reports import plot_changes
 from causalgen.reports.style import number
 
@@ -29,8 +30,11 @@ def report() -> AuditReport:
 
 @pytest.fixture(scope="module")
 def written(report: AuditReport, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
-    about = {"classifier": "<b>model</b>.onnx"}
-    return write_audit(tmp_path_factory.mktemp("audit"), report, GRAPH, about=about, command="causalgen audit run_1")
+    about = {"classifier": "<b>model</b>.onnx", "overlap": "a column of this name"}
+    graph = CausalGraph(
+        [*GRAPH.edges, ("overlap", "place")], [*GRAPH.variables.values(), Variable("overlap", "binary")]
+    )
+    return write_audit(tmp_path_factory.mktemp("audit"), report, graph, about=about, command="causalgen audit run_1")
 
 
 @pytest.fixture(scope="module")
@@ -41,6 +45,7 @@ def page(written: dict[str, Path]) -> Page:
 def test_the_page_has_every_part_in_its_order(page: Page, report: AuditReport) -> None:
     assert page.open == []
     assert [a["id"] for a in page.all("section") if "id" in a] == SECTIONS
+    assert "term-overlap" not in {a.get("id") for a in page.all("dd")}  # the name of a column
     assert len(page.all("input")) == len(TICKS) + len(report.assumptions) + 1
     assert len(page.all("img")) == 1 + len(report.movers) + 1  # changes, movers, graph
     words = " ".join(page.text.split())

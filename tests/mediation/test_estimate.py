@@ -271,7 +271,8 @@ def responders(rows, seed):
 def test_bounds_of_causation_hold_the_truth(tmp_path):
     """Estimand: PN, PS, PNS. The interval covers the bounds, and these the truth."""
     table, without, with_it = responders(4_000, 12)
-    graph = CausalGraph("z -> {x, y}; x -> y", [Variable(name, "binary") for name in "zxy"])
+    table, named = table.rename(columns={"z": "overlap"}), [Variable(name, "binary") for name in ("overlap", "x", "y")]
+    graph = CausalGraph("overlap -> {x, y}; x -> y", named)
     report = causation(graph, table, treatment="x", outcome="y", contrast=(False, True))
     x, y = table["x"], table["y"]
     truth = {"PN": (~without)[x & y].mean(), "PS": with_it[~x & ~y].mean(), "PNS": (with_it & ~without).mean()}
@@ -286,6 +287,8 @@ def test_bounds_of_causation_hold_the_truth(tmp_path):
     assert page.count("; under monotonicity 0.") == 6  # three in the answer, three in the table
     assert "data only bound it" in page
     assert "J. Tian, J. Pearl" in page
+    assert "overlap" in page
+    assert "**overlap**" not in page  # the column is not explained as a term
 
 
 def test_bounds_of_few_rows_do_not_cross():
