@@ -1,14 +1,16 @@
 """Hints about columns whose kind the typing rule may have misread."""
 
+import re
 from collections import defaultdict
 from collections.abc import Hashable, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["alike", "declare_remedy", "maybe_codes", "maybe_missing", "sentinels"]
+__all__ = ["alike", "declare_remedy", "maybe_codes", "maybe_missing", "sentinels", "warns_of_codes"]
 
 ROWS_PER_NUMBER = 10
+CODES = "different whole numbers"
 SHORT, LONG = 2, 4
 """Most letters of an abbreviation, and least letters of the word that it abbreviates."""
 WORDS = {"y": "yes", "n": "no"}
@@ -41,9 +43,19 @@ def maybe_codes(name: Hashable, present: NDArray[np.float64], few: int, most: in
     if not whole or not few < len(different) <= most or len(present) < ROWS_PER_NUMBER * len(different):
         return ""
     return (
-        f"Column '{name}' holds {len(different)} different whole numbers and is read as continuous. If they are codes, "
+        f"Column '{name}' holds {len(different)} {CODES} and is read as continuous. If they are codes, "
         f"declare it categorical ({declare_remedy(name, 'categorical')}); if not, declare it continuous in the same way."
     )
+
+
+def warns_of_codes(text: str, name: Hashable) -> bool:
+    """Whether a text is the warning of `maybe_codes` about a column.
+
+    >>> text = maybe_codes("visits", np.arange(1.0, 241.0) % 12, few=10, most=50)
+    >>> warns_of_codes(text, "visits"), warns_of_codes(text, "visit"), warns_of_codes("Column 'a' holds nothing.", "a")
+    (True, False, False)
+    """
+    return re.match(re.escape(f"Column '{name}' holds ") + rf"\d+ {CODES} ", text) is not None
 
 
 def maybe_missing(name: Hashable, present: NDArray[np.float64]) -> str:

@@ -27,6 +27,7 @@ __all__ = [
     "require_overlap",
     "treatment_overlap",
     "unseen_rows",
+    "warns_of_calibration",
     "weighting_propensities",
 ]
 
@@ -42,6 +43,8 @@ LEAST_COMPARABLE = 10
 MOST_TRUNCATED = 0.02
 LEAST_PROPENSITY = 1e-6
 MOST_ROWS = 20_000
+MISCALIBRATED = "The propensity model of ", " is miscalibrated: its propensities are too "
+"""Start of the warning, before and after the name of the treatment."""
 
 
 @dataclass(frozen=True)
@@ -229,9 +232,21 @@ def overlap_warnings(table: EncodedTable, overlap: Overlap | None) -> tuple[str,
     return (*_poor(overlap, treatment), *_miscalibrated(overlap, treatment))
 
 
+def warns_of_calibration(text: str) -> bool:
+    """Whether a text is the warning that the propensity model of a treatment is miscalibrated.
+
+    >>> warns_of_calibration("The propensity model of drug is miscalibrated: its propensities are too extreme.")
+    True
+    >>> warns_of_calibration("Poor overlap: one value of 'is miscalibrated: its propensities are too ' is rare.")
+    False
+    """
+    before, after = MISCALIBRATED
+    return text.startswith(before) and after in text
+
+
 def _miscalibrated(overlap: Overlap, treatment: str) -> tuple[str, ...]:
     return tuple(
-        f"The propensity model of {treatment} is miscalibrated: its propensities are too "
+        f"{treatment.join(MISCALIBRATED)}"
         f"{'extreme' if found.slope < 1 else 'moderate'} (calibration slope {found.slope:.2f}, 1 is right), and are "
         "recalibrated before they weight rows. Check the model first: an unusual column, too few rows for its columns."
         for found in overlap.calibrations

@@ -117,6 +117,11 @@ class Refutation:
         return "rejected" in (self.verdict, self.naive_verdict)
 
     @property
+    def rejection(self) -> str:
+        """The finding of a refuter that rejects the estimate, in a few words."""
+        return f"'{self.refuter}' rejects {self.estimate}"
+
+    @property
     def reading(self) -> str:
         """The verdict, with "not informative here" when the naive estimate passes as well."""
         if self.informative:

@@ -92,7 +92,7 @@ class Diagnostics:
             checks.append(Check(about, f"Functional form: {self.form.reading}" * self.form.doubtful, kind="form"))
         checks += [
             Check(
-                f"the data reject that {row.hypothesis}",
+                row.rejection,
                 f"Implied independence: {row.reading}" * row.is_rejected,
                 kind="independence",
             )

@@ -56,6 +56,11 @@ class TestedIndependence:
         return f"{x} is independent of {y}" + (f" among rows with equal {', '.join(given)}" if given else "")
 
     @property
+    def rejection(self) -> str:
+        """The finding of a rejected test, in a few words."""
+        return f"the data reject that {self.hypothesis}"
+
+    @property
     def reading(self) -> str:
         """The verdict as text, and what it cannot show."""
         if self.rows < LEAST_ROWS:

@@ -16,7 +16,7 @@ from .folds import Rows
 from .learners import LIBRARY, Learner, Prediction, boosting
 from .outcome_model import OutcomeModel
 from .recalibration import calibrated_propensities
-from .stacking import gains, stack
+from .stacking import gains, stack, stack_remark
 from .weighting import balancing_weights
 
 __all__ = ["DoublyRobust", "RobustScores", "SuperLearner", "robust_scores"]
@@ -197,9 +197,7 @@ class DoublyRobust(AdjustmentEstimator):
             return base
         found, weights = stack(base, asked, folds, learners)
         if role not in self.remark:
-            shares = weights.mean(axis=0)
-            named = ", ".join(f"{name} {share:.0%}" for name, share in zip(("splines", *learners), shares, strict=True))
-            self.remark += f" Stack for the {role}: {named}."
+            self.remark += stack_remark(role, ("splines", *learners), weights)
         return found
 
     def _influence(self, arrays: Arrays, control: float, treated: float) -> Influence:

@@ -1,5 +1,6 @@
 """Short-stacking: learners combined by the weights that predict best out of fold."""
 
+import re
 from collections.abc import Mapping, Sequence
 
 import numpy as np
@@ -9,7 +10,7 @@ from scipy.optimize import nnls
 from .folds import Rows
 from .learners import Learner, Prediction, at_most
 
-__all__ = ["gains", "stack", "stack_weights"]
+__all__ = ["gains", "is_stacked", "stack", "stack_remark", "stack_weights"]
 
 Array = NDArray[np.float64]
 Folds = Sequence[tuple[Rows, Rows]]
@@ -62,6 +63,25 @@ def stack_weights(predictions: Array, target: Array, weights: Array) -> Array:
     design = np.vstack([(predictions * root).T, np.full(len(predictions), HEAVY * spread)])
     found = nnls(design, np.append(target * root, HEAVY * spread))[0]
     return found / found.sum()
+
+
+def stack_remark(role: str, names: Sequence[str], weights: Array) -> str:
+    """The mean weight of each learner, as a sentence of a note.
+
+    >>> stack_remark("outcome", ["splines", "trees"], np.array([[0.75, 0.25]]))
+    ' Stack for the outcome: splines 75%, trees 25%.'
+    """
+    shares = zip(names, weights.mean(axis=0), strict=True)
+    return f" Stack for the {role}: {', '.join(f'{name} {share:.0%}' for name, share in shares)}."
+
+
+def is_stacked(note: str) -> bool:
+    """Whether a note holds a `stack_remark`.
+
+    >>> is_stacked("By trees. Stack for the outcome: splines 75%, trees 25%."), is_stacked("Adjusts for 'Stack for'.")
+    (True, False)
+    """
+    return re.search(r" Stack for the [^:]+: splines \d+%", note) is not None
 
 
 def gains(base: Array, asked: Prediction, fold: tuple[Rows, Rows], learner: Learner) -> bool:

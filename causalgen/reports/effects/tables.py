@@ -6,6 +6,7 @@ Every p-value is shown with its hypothesis.
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
+from ...datasets.hints import warns_of_codes
 from ...datasets.kinds import describe
 from ...effects.check_rates import CHECKED, FAULTS, check_rates, refuter_rate
 from ...grammar.populations import ESTIMANDS
@@ -72,7 +73,7 @@ def variable_table(report: "EffectReport") -> Table:
     """How each column was read; a note marks whole numbers that may be codes."""
     rows = []
     for variable in report.variables:
-        doubtful = any(text.startswith(f"Column '{variable.name}' holds ") for text in report.warnings)
+        doubtful = any(warns_of_codes(text, variable.name) for text in report.warnings)
         note = "Its whole numbers are read as quantities. If they are codes, declare the column categorical." * doubtful
         kind = describe(variable) + (f" [{variable.unit}]" if variable.unit else "")
         rows.append(Row([variable.name, kind], note=note))

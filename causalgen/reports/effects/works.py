@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 
+from ...effects.estimators.stacking import is_stacked
 from ...effects.scales import NUMBER
 from ..citations import Citation, cite
 from .findings import EffectFindings
@@ -24,11 +25,13 @@ CENSORED = {"restricted mean", "pseudo-observations", "dependent censoring", "ce
 
 def effect_keys(findings: EffectFindings) -> set[str]:
     """Keys of `CITATIONS` for the methods of an effect."""
+    from ...effects.overlap import warns_of_calibration  # loads DoWhy
+
     report, doubt = findings.report, findings.doubt
     keys = {"causality", "dowhy", *(row.method for row in report.estimates)}
-    if any("Stack for" in row.note for row in report.estimates):
+    if any(is_stacked(row.note) for row in report.estimates):
         keys.add("stacking")
-    if any("miscalibrated" in text for text in report.warnings):
+    if any(map(warns_of_calibration, report.warnings)):
         keys.add("calibrated propensities")
     if keys & CROSS_FITTED:
         keys.add("cross-fitting")
