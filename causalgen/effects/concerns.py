@@ -9,7 +9,18 @@ from typing import TYPE_CHECKING, Literal
 if TYPE_CHECKING:
     from .report import EffectReport, Estimate
 
-__all__ = ["ORDER", "Check", "Subject", "concerns_of", "headline", "ranked", "remark", "report_checks"]
+__all__ = [
+    "ORDER",
+    "Check",
+    "Subject",
+    "concerns_of",
+    "counted",
+    "first_clause",
+    "headline",
+    "ranked",
+    "remark",
+    "report_checks",
+]
 
 Subject = Literal["estimate", "comparison", "images"]
 """What a check is about: the estimate, a number that it is compared with, or what is read on images."""
@@ -64,7 +75,7 @@ def remark(text: str, subject: Subject) -> Check:
     >>> remark("Not compared: the model diverges.", "comparison").about
     'Not compared'
     """
-    return Check(_short(text), text, subject)
+    return Check(first_clause(text), text, subject)
 
 
 def headline(checks: Sequence[Check], fragile: str = "") -> str:
@@ -81,16 +92,35 @@ def headline(checks: Sequence[Check], fragile: str = "") -> str:
     >>> headline([Check("balance")], "one as strong as age would move it to 0")
     'No concern was found among 1 check; hidden causes cannot be excluded: one as strong as age would move it to 0.'
     """
+    start, checks = counted(checks), [check for check in checks if check.subject == "estimate"]
+    if any(check.concern for check in checks):
+        return f"{start}. Hidden causes cannot be excluded: {fragile}." if fragile else f"{start}."
+    if not checks:
+        return f"{start}; hidden causes cannot be excluded. Run the refuters, and examine the report."
+    more = f": {fragile}" if fragile else ""
+    return f"{start}; hidden causes cannot be excluded{more}."
+
+
+def counted(checks: Iterable[Check], most: int | None = None) -> str:
+    """The start of the headline: how many checks of the estimate raise a concern, and which.
+
+    Args:
+        checks: The checks that were made.
+        most: Most concerns to name; None for all.
+
+    >>> counted([Check("poor overlap", "Poor overlap."), Check("few rows", "Few rows.")], 1)
+    '2 concerns among 2 checks: poor overlap; and 1 more, listed below'
+    """
     checks = [check for check in checks if check.subject == "estimate"]
+    if not checks:
+        return "No check was made that can tell"
     count = f"{len(checks)} check{'s' * (len(checks) != 1)}"
     found = [check.about for check in ranked(checks) if check.concern]
-    if found:
-        more = f". Hidden causes cannot be excluded: {fragile}" if fragile else ""
-        return f"{len(found)} concern{'s' * (len(found) > 1)} among {count}: {'; '.join(found)}{more}."
-    if not checks:
-        return "No check was made that can tell; hidden causes cannot be excluded. Run the refuters, and examine the report."
-    more = f": {fragile}" if fragile else ""
-    return f"No concern was found among {count}; hidden causes cannot be excluded{more}."
+    if not found:
+        return f"No concern was found among {count}"
+    named = found[:most]
+    more = f"; and {len(found) - len(named)} more, listed below" * (len(named) < len(found))
+    return f"{len(found)} concern{'s' * (len(found) > 1)} among {count}: {'; '.join(named)}{more}"
 
 
 def concerns_of(checks: Iterable[Check], *subjects: Subject) -> tuple[str, ...]:
@@ -123,7 +153,7 @@ def _folded(warnings: Iterable[str]) -> list[Check]:
         kinds.setdefault(_form(text), []).append(text)
     more = [f", and {len(texts) - 1} more like it" * (len(texts) > 1) for texts in kinds.values()]
     return [
-        Check(f"{_short(texts[0])}{others}", " ".join(texts), kind=_kind(texts[0]))
+        Check(f"{first_clause(texts[0])}{others}", " ".join(texts), kind=_kind(texts[0]))
         for texts, others in zip(kinds.values(), more, strict=True)
     ]
 
@@ -143,8 +173,8 @@ def _refuters(report: "EffectReport") -> list[Check]:
     """The informative refuters; one that passes the naive estimate as well is not informative."""
     found = []
     for row in report.refutations:
-        about = f"'{row.refuter}' rejects {row.estimate}"
         if row.verdict == "rejected":
+            about = row.rejection
             p_value = "" if row.p_value is None else f" (p = {row.p_value:.2g})"
             told = f"The refuter expects {row.expected:.4g} and finds {row.found:.4g}{p_value}. {row.checks}"
             found.append(Check(about, f"{about[:1].upper()}{about[1:]}. {told}", kind="refuter"))
@@ -206,10 +236,10 @@ def _passed(report: "EffectReport") -> list[Check]:
     return []
 
 
-def _short(text: str) -> str:
-    """The first clause of a warning.
+def first_clause(text: str) -> str:
+    """The first clause of a warning, by which the headline names it.
 
-    >>> _short("Poor overlap: for 3 % of the rows."), _short("12 rows were dropped; unless they are like the others.")
+    >>> first_clause("Poor overlap: for 3 % of the rows."), first_clause("12 rows were dropped; unless they are alike.")
     ('Poor overlap', '12 rows were dropped')
     """
     return re.split(r"[:;.] ", text, maxsplit=1)[0].rstrip(".")

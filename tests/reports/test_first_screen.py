@@ -1,5 +1,6 @@
 """The first screen of an effect report: the main doubts, the most serious first, with how far the estimate could move."""
 
+import re
 from dataclasses import replace
 
 import numpy as np
@@ -10,7 +11,7 @@ from causalgen.effects import EffectReport, Estimate, estimate_effect
 from causalgen.effects.diagnostics import Diagnostics, examine
 from causalgen.graph import CausalGraph, Estimand
 from causalgen.reports import EffectFindings
-from causalgen.reports.effects.doubts import leading_doubts
+from causalgen.reports.effects.doubts import counted_concerns, leading_doubts
 from causalgen.reports.effects.sentences import answer_sentence, averaged_over, difference_sentences, like_estimate
 
 HOLES = "40 rows were dropped (10%) because a used column is missing. Fill them in."
@@ -56,6 +57,21 @@ def test_at_most_two_doubts_with_how_far_the_estimate_could_move(found, warnings
     for expected, text in zip(words, texts, strict=True):
         assert expected in text
     assert "all measured covariates" not in " ".join(texts)  # there is one alone
+
+
+def test_a_title_is_not_repeated_below_it(found) -> None:
+    report = replace(found[0], warnings=("Column 'a, and b' has labels that may mean the same: F and female.",))
+    doubts = leading_doubts(EffectFindings(report))
+    assert doubts[-1] == ("Column 'a, and b' has labels that may mean the same", "F and female.")
+
+
+def test_hidden_causes_are_named_once(found) -> None:
+    report, doubt = found
+    findings = EffectFindings(report, doubt)
+    assert "hidden causes cannot be excluded" in findings.headline
+    assert re.fullmatch(r"No concern was found among \d checks\.", counted_concerns(findings))
+    noted = EffectFindings(replace(report, warnings=("One.", "Two.", "Three.", "Four.")))
+    assert counted_concerns(noted).endswith("One; Two; Three; and 1 more, listed below.")
 
 
 def test_equal_estimates_have_no_range(found) -> None:

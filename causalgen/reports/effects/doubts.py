@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from ...effects.concerns import ORDER, Check
+from ...effects.concerns import ORDER, Check, counted, first_clause
 from ..style import number
 from .findings import EffectFindings
 from .sentences import like_estimate
@@ -36,13 +36,9 @@ def leading_doubts(findings: EffectFindings) -> list[tuple[str, str]]:
 
 
 def counted_concerns(findings: EffectFindings) -> str:
-    """The headline, or its start and the number of further concerns."""
-    found = [check.about for check in findings.checks if check.concern and check.subject == "estimate"]
-    if len(found) <= MOST_NAMED:
-        return findings.headline
-    made = sum(check.subject == "estimate" for check in findings.checks)
-    named, more = "; ".join(found[:MOST_NAMED]), len(found) - MOST_NAMED
-    return f"{len(found)} concerns among {made} checks: {named}; and {more} more, listed below."
+    """The headline, or its start: the doubts name hidden causes, and the section of the effect lists many concerns."""
+    found = sum(bool(check.concern) for check in findings.checks if check.subject == "estimate")
+    return findings.headline if 0 < found <= MOST_NAMED else f"{counted(findings.checks, MOST_NAMED)}."
 
 
 def _is_grave(check: Check, report: "EffectReport") -> bool:
@@ -57,7 +53,8 @@ def _concern(check: Check, findings: EffectFindings) -> tuple[str, str]:
     """A concern with the change of the estimate that it stands for, as far as the report shows it."""
     title = _capitalised(check.about)
     explained = check.kind in ("negative control", "overlap", "warning")
-    rest = check.concern.removeprefix(check.about.partition(", and ")[0]).lstrip(" .:;") if explained else ""
+    rest, clause = check.concern if explained else "", first_clause(check.concern)
+    rest = rest.removeprefix(clause).lstrip(" .:;") if check.about.startswith(clause) else rest  # the title has it
     rest = rest if len(rest) <= LONGEST else f"{rest.partition('. ')[0].rstrip('.')}."
     text = " ".join(filter(None, [_capitalised(rest), _change(check, findings)]))
     return title, text or UNKNOWN
@@ -87,7 +84,7 @@ def _change(check: Check, findings: EffectFindings) -> str:
 def _consequence(findings: EffectFindings, check: Check) -> str:
     """What the estimate would be if the rejected independence is due to a missing edge."""
     tests = () if findings.doubt is None else findings.doubt.independencies.tests
-    return next((row.consequence.strip() for row in tests if row.consequence and row.hypothesis in check.about), "")
+    return next((row.consequence.strip() for row in tests if row.consequence and row.rejection == check.about), "")
 
 
 def _spread(report: "EffectReport", rows: "Sequence[Estimate]") -> str:
@@ -113,7 +110,7 @@ def _alike(report: "EffectReport") -> "Sequence[Estimate]":
 def _shift(report: "EffectReport", check: Check) -> str:
     """How far the estimate moved under the refuter that rejects it."""
     for row in report.refutations:
-        if row.verdict == "rejected" and f"'{row.refuter}' rejects {row.estimate}" == check.about:
+        if row.verdict == "rejected" and row.rejection == check.about:
             expected, found, moved = map(number, (row.expected, row.found, abs(row.found - row.expected)))
             return f"The refuter expects {expected} and finds {found}: a shift of {moved}."
     return ""
