@@ -37,6 +37,7 @@ def test_terms_are_defined_once_in_order_and_in_one_sentence() -> None:
         ("instrument piano", ("instrument piano", ""), []),
         ("ATE and Holm, E-VALUE", (), ["ATE", "E-value", "Holm"]),
         ("nothing", ("covariate",), []),
+        ("tmle pools by Rubin's rules; optimal transport", (), ["Rubin's rules", "targeted maximum likelihood"]),
         (TEXT, ("d", "o", "p", "f", "pro"), ["do()", "doubly robust", "front door", "propensity"]),
     ],
 )  # fmt: skip
