@@ -133,7 +133,7 @@ def effects(
         asked = treatments(treatment, assumed)
         for name in (*asked, outcome):
             assumed.require(name)
-        given_sides = None if contrast is None else sides(contrast, asked)
+        compared = sides(contrast, asked)
         rows = table_of(table, assumed)
         from ..datasets.declared import declare_kinds
         from ..effects import estimate_effect
@@ -159,7 +159,6 @@ def effects(
         given["adjustment"] = None if adjustment is None else names(adjustment)
         arguments |= {} if missing == "drop" else {"missing": missing}
         arguments |= {"population": population} | {name: value for name, value in given.items() if value is not None}
-        sides_given = (given_sides[0], given_sides[1]) if given_sides and len(asked) > 1 else contrast
         further = FurtherQuestions(
             cuts(by or (), assumed.nodes),
             None if curve is None else doses(curve),
@@ -174,14 +173,14 @@ def effects(
         if further:  # before the average effect, whose refuters take longer than a mistake should wait
             words: dict[str, Any] = {name: given[name] for name in QUESTION}
             words["missing"] = missing
-            question = EffectQuestion(assumed, rows, asked, outcome, sides_given, **words)
+            question = EffectQuestion(assumed, rows, asked, outcome, compared, **words)
             answers = further.answer(assumed, question, level=level, seed=seed)
         report = estimate_effect(
             assumed,
             rows,
             treatment=asked,
             outcome=outcome,
-            contrast=sides_given,
+            contrast=compared,
             level=level,
             seed=seed,
             **arguments,

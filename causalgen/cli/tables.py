@@ -3,7 +3,7 @@
 import csv
 from collections.abc import Container, Iterable, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import typer
 
@@ -69,22 +69,22 @@ def treatments(texts: Sequence[str], nodes: Container[str]) -> tuple[str, ...]:
     return tuple(name for text in texts for name in ([text] if text in nodes else names(text) or [text]))
 
 
-def sides(contrast: Sequence[str], asked: Sequence[str]) -> list[tuple[str, ...]]:
-    """Both sides of a contrast: one value for each treatment; quotes keep a value with commas whole.
+def sides(contrast: tuple[str, str] | None, asked: Sequence[str]) -> tuple[Any, Any] | None:
+    """The contrast of the treatments: of several, one value for each on both sides; quotes keep a value with commas whole.
 
     Raises:
         DataError: The number of values differs from the number of treatments.
 
-    >>> sides(("0, no", "1, yes"), ["dose", "drug"]), sides(("a, b", "c"), ["drug"])
-    ([('0', 'no'), ('1', 'yes')], [('a, b',), ('c',)])
+    >>> sides(("0, no", "1, yes"), ["dose", "drug"]), sides(("a, b", "c"), ["drug"]), sides(None, ["drug"])
+    ((('0', 'no'), ('1', 'yes')), ('a, b', 'c'), None)
     """
     if len(asked) == 1:
-        return [(text,) for text in contrast]
-    found = [tuple(cell.strip() for cell in next(csv.reader([text], skipinitialspace=True))) for text in contrast]
-    for side, text in zip(found, contrast, strict=True):
-        if len(side) != len(asked):
-            raise DataError(
-                f"Expected on both sides of --contrast one value for each of {', '.join(asked)}, joined by commas, such as "
-                f"--contrast '{','.join('0' * len(asked))}' '{','.join('1' * len(asked))}'; got '{text}'."
-            )
-    return found
+        return contrast
+    found = [tuple(cell.strip() for cell in next(csv.reader([text], skipinitialspace=True))) for text in contrast or ()]
+    wrong = [repr(text) for side, text in zip(found, contrast or (), strict=True) if len(side) != len(asked)]
+    if wrong or not found:
+        raise DataError(
+            f"Expected on both sides of --contrast one value for each of {', '.join(asked)}, joined by commas, such as "
+            f"--contrast '{','.join('0' * len(asked))}' '{','.join('1' * len(asked))}'; got {', '.join(wrong) or 'none'}."
+        )
+    return found[0], found[1]

@@ -160,9 +160,11 @@ def test_several_treatments_are_one_question(causalgen: Command, trial: Path, as
     assert done.exit_code == 0, done.stderr
     assert "Effect of do(drug=yes, dose=1) against do(drug=no, dose=0) on health" in done.stdout
     assert "back-door adjustment for age" in done.stdout
-    done = causalgen("effects", trial, *graph, "--contrast", "no", "yes", *QUICK)
-    assert done.exit_code == 2
-    assert "one value for each of drug, dose" in done.stderr
+    for contrast, got in (["--contrast", "no", "yes"], "got 'no', 'yes'"), ([], "--contrast '0,0' '1,1'; got none"):
+        done = causalgen("effects", trial, *graph, *contrast, *QUICK)
+        assert done.exit_code == 2
+        assert "one value for each of drug, dose" in done.stderr
+        assert got in done.stderr
 
 
 @pytest.mark.parametrize(
