@@ -9,9 +9,9 @@ from pathlib import Path
 import yaml
 from markupsafe import Markup
 
-from .parts import Page, Part, Term
+from .parts import Page, Part, Section, Term
 
-__all__ = ["GLOSSARY", "Glossary", "terms_of"]
+__all__ = ["GLOSSARY", "Glossary", "glossary_section", "terms_of"]
 
 
 def _read() -> tuple[Term, ...]:
@@ -51,6 +51,12 @@ class Glossary:
             parts += [escape(text[end : match.start()]), _link(term, match[0])]
             end = match.end()
         return Markup("".join([*parts, escape(text[end:])]))
+
+
+def glossary_section(page: Page) -> Section | None:
+    """The section that explains the terms of a page; None where it has none."""
+    terms = terms_of(page)
+    return Section("glossary", "Glossary", [Part(terms=terms)]) if terms else None
 
 
 def terms_of(page: Page) -> list[Term]:

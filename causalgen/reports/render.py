@@ -12,9 +12,9 @@ from markupsafe import Markup, escape
 from .._version import __version__
 from ..errors import ReportError
 from .escapes import breakable, code, escape_latex, escape_markdown, in_formula, subscripts
-from .glossary import Glossary, terms_of
+from .glossary import Glossary, glossary_section, terms_of
 from .latex_characters import declarations
-from .parts import Page, Part, Section
+from .parts import Page
 
 __all__ = ["Format", "fill", "render"]
 
@@ -42,10 +42,10 @@ def render(page: Page, form: Format) -> str:
     Raises:
         ReportError: The page lacks a part that the template shows.
     """
-    terms = terms_of(page)
-    if terms:
-        page = replace(page, sections=[*page.sections, Section("glossary", "Glossary", [Part(terms=terms)])])
-    text = fill(PAGES[form], form, page=page, glossary=Glossary(terms, page.names), version=__version__)
+    glossary = Glossary(terms_of(page), page.names)
+    if (explained := glossary_section(page)) is not None:
+        page = replace(page, sections=[*page.sections, explained])
+    text = fill(PAGES[form], form, page=page, glossary=glossary, version=__version__)
     return text.replace(CHARACTERS, declarations(text)) if form == "latex" else text
 
 

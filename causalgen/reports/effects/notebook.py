@@ -10,7 +10,7 @@ import pandas as pd
 
 from ...errors import DataError
 from ...spreadsheets import neutral
-from ..glossary import terms_of
+from ..glossary import glossary_section
 from ..parts import Page, Section
 from ..render import fill
 from .findings import EffectFindings
@@ -53,7 +53,7 @@ def notebook(findings: EffectFindings, page: Page) -> str:
         target_texts=_texts(target_rows(findings)),
         estimate=_estimate(findings),
         examine=_examine(findings),
-        terms=terms_of(page),
+        glossary=glossary_section(page),
     )
     make = {"markdown": new_markdown_cell, "code": new_code_cell}
     _, *parts = CELL.split(text)
