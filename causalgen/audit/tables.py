@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 
 from ..reports.folder import Group, Row, Table
-from ..reports.style import number, with_interval
+from ..reports.style import number, parted, with_interval
 from .report import AuditReport
 from .rows import ALL, BEYOND, AuditRow
 from .subgroups import EVERYONE
@@ -34,9 +34,9 @@ def change_table(report: AuditReport, rows: Sequence[AuditRow], caption: str) ->
 def _row(row: AuditRow) -> Row:
     if not row.units:
         return Row([place_text(row), "0", *["–"] * 6])
-    shown, _, interval = change_text(row).partition(" ")
+    shown, ends = parted(row.change.value, row.adjusted_low, row.adjusted_high)
     flipped = f"{row.flips.value:.1%}" if row.flips else "–"
-    cells = [interval.strip("[]").replace(", ", " to ") or "–", row.verdict, number(row.gap.value), flipped]
+    cells = [ends or "–", row.verdict, number(row.gap.value), flipped]
     null = number(row.null_change.value)
     return Row([place_text(row), f"{row.units:,}", shown, *cells, null], strong=row.verdict == BEYOND)
 

@@ -11,7 +11,7 @@ from matplotlib.figure import Figure
 from ..errors import DataError
 from ..graph import CausalGraph, Variable
 from .images import as_array, as_picture, bare, show
-from .style import ACCENT, INK, blank_figure, number, plain, styled
+from .style import ACCENT, INK, blank_figure, in_brackets, number, plain, styled
 
 if TYPE_CHECKING:
     from ..scm import Counterfactual
@@ -213,5 +213,5 @@ def _scale_label(variable: Variable, maps: Mapping[str, Any], particles: int | N
 
 
 def _with_unit(label: str, variable: Variable) -> str:
-    unit = f" [{variable.unit}]" if variable.unit else ""
+    unit = in_brackets(variable.unit)
     return f"{label}{unit}" + (", mean over channels" if variable.shape[0] > 1 else "")

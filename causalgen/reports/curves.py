@@ -11,7 +11,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from ..errors import DataError
-from .style import ACCENT, BLUE, GREEN, MUTED, blank_figure, plain, styled
+from .style import ACCENT, BLUE, GREEN, MUTED, blank_figure, in_brackets, plain, styled
 
 __all__ = ["PANEL", "ResponseCurve", "panels", "plot_history", "plot_response"]
 
@@ -149,7 +149,7 @@ def _draw_response(axes: Axes, curve: ResponseCurve) -> None:
     if labelled:
         axes.set_xticks(x, [plain(value) for value in curve.imposed])
         axes.set_xlim(-0.5, len(x) - 0.5)
-    unit = f" [{curve.unit}]" if curve.unit else ""
+    unit = in_brackets(curve.unit)
     axes.set(xlabel=plain(f"do({curve.cause}){unit}"), ylabel=plain(fill(curve.response, LONG)))
     if len(curve.ideal):
         axes.legend()

@@ -7,7 +7,20 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from .style import ACCENT, BLUE, GREEN, INK, MUTED, blank_figure, number, plain, shortened, styled, with_interval
+from .style import (
+    ACCENT,
+    BLUE,
+    GREEN,
+    INK,
+    MUTED,
+    blank_figure,
+    in_brackets,
+    number,
+    plain,
+    shortened,
+    styled,
+    with_interval,
+)
 
 if TYPE_CHECKING:
     from ..effects import EffectReport
@@ -26,7 +39,7 @@ def plot_forest(report: "EffectReport") -> Figure:
     A vertical line marks the truth where the generator is known, a dotted one no effect. Estimates whose interval
     misses the truth are hollow.
     """
-    unit = f" [{report.outcome_unit}]" if report.outcome_unit else ""
+    unit = in_brackets(report.outcome_unit)
     return forest_figure(report.to_frame(), f"effect on {report.outcome}{unit}", report.truth)
 
 

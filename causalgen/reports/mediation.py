@@ -16,7 +16,7 @@ from .forest_plot import forest_figure
 from .graph_plot import plot_graph
 from .parts import Formula, Page, Part, Section
 from .render import Format, render
-from .style import number, with_interval
+from .style import in_brackets, number, with_interval
 from .words import NESTED_READING, READING
 
 if TYPE_CHECKING:
@@ -111,7 +111,7 @@ def mediation_parts(findings: MediationFindings, number: int, folder: ReportFold
     )
     if all(effect.bounds is None for effect in first.effects):
         frame = _forest_rows(findings)
-        unit = f" [{first.outcome_unit}]" if first.outcome_unit else ""
+        unit = in_brackets(first.outcome_unit)
         alt = "Forest plot. " + "; ".join(f"{a.source}: {'; '.join(map(str, a.effects))}" for a in findings.answers)
         hollow = " Hollow points miss the truth." if findings.truth else ""
         caption = (

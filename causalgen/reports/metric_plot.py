@@ -8,7 +8,7 @@ from matplotlib.figure import Figure
 
 from ..errors import UnknownNameError, nearest
 from .curves import PANEL
-from .style import ACCENT, BLUE, GREEN, MUTED, PURPLE, blank_figure, number, plain, styled
+from .style import ACCENT, BLUE, GREEN, MUTED, PURPLE, blank_figure, in_brackets, number, plain, styled
 
 __all__ = ["plot_metrics"]
 
@@ -50,7 +50,7 @@ def plot_metrics(frame: pd.DataFrame, metric: str, *, stratum: str | None = None
             y -= 1
         y -= GAP / LINE
     axes.set_yticks(ticks, [plain(query or "all") for query in queries])
-    unit = f" [{part['unit'].iloc[0]}]" if part["unit"].iloc[0] else ""
+    unit = in_brackets(part["unit"].iloc[0])
     axes.set(xlabel=plain(f"{metric}{unit}"), ylim=(y + 1.2, 0.8))
     for name in dict.fromkeys(part["row"]):
         axes.plot([], [], _marker(name), color=COLOURS.get(name, MUTED), markersize=5, label=plain(name))

@@ -17,7 +17,9 @@ __all__ = [
     "PALE",
     "PURPLE",
     "blank_figure",
+    "in_brackets",
     "number",
+    "parted",
     "plain",
     "shortened",
     "styled",
@@ -121,6 +123,25 @@ def number(value: float, digits: int = 3) -> str:
     if magnitude == 0:
         text = f"{value:.{digits}g}"
     return text.replace("-", "−")
+
+
+def in_brackets(unit: str | None) -> str:
+    """The unit of an axis or a column, after its label; nothing without one.
+
+    >>> in_brackets("kg"), in_brackets("")
+    (' [kg]', '')
+    """
+    return f" [{unit}]" if unit else ""
+
+
+def parted(value: float, low: float | None, high: float | None) -> tuple[str, str]:
+    """A number and the ends of its interval, which are empty where it has none, for two cells.
+
+    >>> parted(60.8149, 58.21, 63.38), parted(1.5, None, None)
+    (('60.8', '58.2 to 63.4'), ('1.50', ''))
+    """
+    shown, _, interval = with_interval(value, low, high).partition(" ")
+    return shown, interval.strip("[]").replace(", ", " to ")
 
 
 def with_interval(value: float, low: float | None, high: float | None) -> str:

@@ -8,7 +8,7 @@ import pandas as pd
 from ..graph import CausalGraph
 from .content import DataSummary, MechanismSummary
 from .folder import Group, Row, Table
-from .style import number, with_interval
+from .style import in_brackets, number, with_interval
 from .words import ABDUCTION
 
 __all__ = [
@@ -43,7 +43,7 @@ def _stratum_header(part: pd.DataFrame, stratum: str) -> str:
 
 def _metric_group(part: pd.DataFrame, strata: Iterable[str]) -> Group:
     first = part.iloc[0]
-    unit = f" [{first['unit']}]" if first["unit"] else ""
+    unit = in_brackets(first["unit"])
     notes = [BETTER.get(first["better"], "")]
     if "floor" not in set(part["row"]):
         notes.append(floor_note(first))

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Any
 
 from ..folder import Group, Row, Table
 from ..parts import Part, Section
-from ..style import number, with_interval
+from ..style import in_brackets, number, with_interval
 from .further_plots import plot_doses, plot_groups, plot_units
 from .tables import estimate_table, p_text, percent
 from .target import target_section
@@ -54,7 +54,8 @@ def _groups(answers: "FurtherAnswers", report: "EffectReport", made: "SectionMak
         )
         drawn = made.picture(plot_groups(frame, report), f"by-{by}", f"{alt}.", caption)
         test = f"Hypothesis: all groups of {by} have the same effect; Wald test, p: {p_text(frame.attrs['p_value'])}."
-        columns = {"Group": "group", _unit("Effect", report): "effect", "All groups at once": "", compared: "counts"}
+        effect = f"Effect{in_brackets(report.outcome_unit)}"
+        columns = {"Group": "group", effect: "effect", "All groups at once": "", compared: "counts"}
         columns["Poor overlap"] = "poor_overlap"
         table = _table(_counted(frame), f"Effects by {by}", columns, made.file(frame, f"by-{by}"))
         parts.append(Part(f"By {by}", test, 4, points=_notes(frame, report), pictures=[drawn], beside="after"))
@@ -79,7 +80,7 @@ def _doses(curve: "pd.DataFrame", report: "EffectReport", made: "SectionMaker") 
     )
     columns = {
         treatment: "value",
-        _unit(f"Mean {outcome}", report): "mean",
+        f"Mean {outcome}{in_brackets(report.outcome_unit)}": "mean",
         "Whole curve at once": "",
         "Support": "support",
     }
@@ -132,10 +133,6 @@ def further_calls(answers: "FurtherAnswers", question: Mapping[str, Any]) -> lis
 def _notes(frame: "pd.DataFrame", report: "EffectReport") -> list[tuple[str, str]]:
     """Warnings of an answer that the report does not have."""
     return [(text, "") for text in frame.attrs["warnings"] if text not in report.warnings]
-
-
-def _unit(text: str, report: "EffectReport") -> str:
-    return f"{text} [{report.outcome_unit}]" if report.outcome_unit else text
 
 
 def _table(frame: "pd.DataFrame", caption: str, columns: Mapping[str, str], file: str) -> Table:

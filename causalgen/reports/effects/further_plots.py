@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from matplotlib.figure import Figure
 
-from ..style import ACCENT, BLUE, INK, MUTED, PALE, blank_figure, plain, shortened, styled
+from ..style import ACCENT, BLUE, INK, MUTED, PALE, blank_figure, in_brackets, plain, shortened, styled
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -66,5 +66,5 @@ def plot_units(units: "pd.DataFrame", report: "EffectReport") -> Figure:
 
 
 def _label(what: str, report: "EffectReport") -> str:
-    unit = f" [{report.outcome_unit}]" if report.outcome_unit else ""
+    unit = in_brackets(report.outcome_unit)
     return plain(f"{what} {shortened(report.outcome + unit, LETTERS)}")

@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING
 
 from ..folder import Group, Row, Table
 from ..parts import Part
-from ..style import number, with_interval
+from ..style import in_brackets, parted
 
 if TYPE_CHECKING:
     from ...effects import EffectReport, Estimate
@@ -34,7 +34,7 @@ def scale_parts(report: "EffectReport", made: "SectionMaker") -> list[Part]:
 
 def _table(report: "EffectReport", rows: "list[Estimate]", file: str) -> Table:
     named = len(rows) > 1 or rows[0] != report.estimate
-    unit = f" [{report.outcome_unit}]" if report.outcome_unit else ""
+    unit = in_brackets(report.outcome_unit)
     groups = [Group([_row(one) for one in row.scales], row.source if named else "") for row in rows]
     caption = f"The effect on other scales{unit}" if not named else f"Other estimates on the same scales{unit}"
     return Table(caption, ["Scale", "Value", f"{report.level:.0%} interval"], groups, file)
@@ -45,5 +45,5 @@ def _row(one: "Scale") -> Row:
         shown, _, ends = one.note.partition(" [")
         return Row([one.name, shown, ends.rstrip("]") or "–"])
     assert one.value is not None
-    shown, _, ends = with_interval(one.value, one.low, one.high).partition(" ")
-    return Row([one.name, shown if ends else number(one.value), ends.strip("[]").replace(", ", " to ") or "–"])
+    shown, ends = parted(one.value, one.low, one.high)
+    return Row([one.name, shown, ends or "–"])

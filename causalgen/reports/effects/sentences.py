@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 from ...grammar.populations import ESTIMANDS
 from ...graph.notation import spell_value
 from ..mediation import what_changes
-from ..style import number, with_interval
+from ..style import number, parted
 from ..words import POPULATIONS
 
 if TYPE_CHECKING:
@@ -72,17 +72,16 @@ def interval_text(
     >>> interval_text(3.453, 2.515, 4.392, " kg", 0.95), interval_text(2.5, None, None)
     ('3.5 kg (95% interval 2.5 to 4.4)', '2.50')
     """
-    shown, _, interval = with_interval(value, low, high).partition(" ")
-    if not interval:
+    shown, ends = parted(value, low, high)
+    if not ends:
         return shown + unit
-    ends = interval.strip("[]").replace(", ", " to ")
     return f"{shown}{unit} ({f'{level:.0%} interval ' if level else ''}{ends})"
 
 
 def like_estimate(report: "EffectReport", value: float) -> str:
     """A number with the decimals of the estimate, so that both can be compared."""
     chosen = report.estimate
-    shown = with_interval(chosen.value, chosen.low, chosen.high).partition(" ")[0]
+    shown, _ = parted(chosen.value, chosen.low, chosen.high)
     if "e" in shown or value != value:
         return number(value)
     return f"{value:z,.{len(shown.partition('.')[2])}f}".replace("-", "−")

@@ -8,7 +8,7 @@ from matplotlib.figure import Figure
 
 from ..folder import Group, Row, Table
 from ..parts import Part, Section
-from ..style import ACCENT, BLUE, blank_figure, number, plain, shortened, styled
+from ..style import ACCENT, BLUE, blank_figure, in_brackets, number, plain, shortened, styled
 from .sentences import survival_sentence
 
 if TYPE_CHECKING:
@@ -44,7 +44,7 @@ def follow_up_section(report: "EffectReport", made: "SectionMaker") -> Section:
 
 
 def _arm_table(survival: "SurvivalSummary", made: "SectionMaker") -> Table:
-    unit = f" [{survival.unit}]" if survival.unit else ""
+    unit = in_brackets(survival.unit)
     header = ["Rows with", "Rows", "Events", "Censored", f"Restricted mean{unit}", f"Free at {survival.until}"]
     rows, points = [], []
     for arm in survival.arms:
@@ -61,7 +61,7 @@ def _arm_table(survival: "SurvivalSummary", made: "SectionMaker") -> Table:
 
 
 def _risk_table(survival: "SurvivalSummary") -> Table:
-    unit = f" [{survival.unit}]" if survival.unit else ""
+    unit = in_brackets(survival.unit)
     rows = [Row([arm.value, *(f"{count:,}" for count in arm.at_risk)]) for arm in survival.arms]
     return Table("Rows at risk", [f"At risk at{unit}", *map(number, survival.times)], [Group(rows)])
 
@@ -80,7 +80,7 @@ def plot_survival(report: "EffectReport") -> Figure:
         if arm.weighted is not None:
             steps = arm.curve.times, 100 * np.array(arm.curve.free)
             axes.step(*steps, where="post", color=colour, linewidth=0.9, linestyle=(0, (4, 3)))
-    unit = f" [{survival.unit}]" if survival.unit else ""
+    unit = in_brackets(survival.unit)
     axes.set(
         xlim=(0, survival.horizon), ylim=(0, 103), ylabel=plain(f"free of {shortened(survival.event, LETTERS)} [%]")
     )

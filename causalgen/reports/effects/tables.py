@@ -11,7 +11,7 @@ from ...datasets.kinds import describe
 from ...effects.check_rates import CHECKED, FAULTS, check_rates, refuter_rate
 from ...grammar.populations import ESTIMANDS
 from ..folder import Group, Row, Table
-from ..style import number, with_interval
+from ..style import in_brackets, number, parted, with_interval
 
 if TYPE_CHECKING:
     from ...effects import Agreement, EffectReport, Estimate, Refutation
@@ -47,7 +47,7 @@ def estimate_table(report: "EffectReport", file: str = "") -> Table:
     truth = report.truth
     shared = (report.estimate, *report.others)
     several = {row.population for row in shared} != {"whole"}
-    header = ["Source", f"Effect{_unit(report.outcome_unit)}", f"{report.level:.0%} interval"]
+    header = ["Source", f"Effect{in_brackets(report.outcome_unit)}", f"{report.level:.0%} interval"]
     header += ["Estimand"] if several else []
     header += ["Holds the truth"] if truth is not None else []
     rows = []
@@ -75,7 +75,7 @@ def variable_table(report: "EffectReport") -> Table:
     for variable in report.variables:
         doubtful = any(warns_of_codes(text, variable.name) for text in report.warnings)
         note = "Its whole numbers are read as quantities. If they are codes, declare the column categorical." * doubtful
-        kind = describe(variable) + (f" [{variable.unit}]" if variable.unit else "")
+        kind = f"{describe(variable)}{in_brackets(variable.unit)}"
         rows.append(Row([variable.name, kind], note=note))
     return Table("Kind of each column", ["Column", "Kind and unit"], [Group(rows)])
 
@@ -220,7 +220,7 @@ def agreement_table(agreement: "Agreement", file: str = "") -> Table:
     for pair in agreement.pairs:
         interval = with_interval(pair.difference, pair.low, pair.high)
         rows.append(Row([f"{pair.second} − {pair.first}", interval, pair.verdict], strong=pair.verdict == "differ"))
-    unit = _unit(agreement.outcome_unit)
+    unit = in_brackets(agreement.outcome_unit)
     caption = f"Differences of sources; margin {number(agreement.margin)}{unit}, {agreement.margin_reason}"
     return Table(caption, ["Compared", f"Difference{unit}", "Verdict"], [Group(rows)], file)
 
@@ -247,13 +247,9 @@ def percent(share: float) -> str:
 
 def _apart(row: "Estimate") -> list[str]:
     """Number and interval in separate cells."""
-    shown, _, interval = with_interval(row.value, row.low, row.high).partition(" ")
-    return [shown, interval.strip("[]").replace(", ", " to ") or "–"]
+    shown, ends = parted(row.value, row.low, row.high)
+    return [shown, ends or "–"]
 
 
 def _limited(caption: str, rows: Sequence[object]) -> str:
     return caption if len(rows) <= MOST_ROWS else f"{caption}; {MOST_ROWS} of {len(rows)} rows, the file has them all"
-
-
-def _unit(unit: str) -> str:
-    return f" [{unit}]" if unit else ""

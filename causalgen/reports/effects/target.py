@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 from ..folder import Group, Row, Table
 from ..forest_plot import forest_figure
 from ..parts import Formula, Part, Section
-from ..style import with_interval
+from ..style import in_brackets, with_interval
 
 if TYPE_CHECKING:
     from ...effects import EffectReport, TransportedEffect
@@ -26,7 +26,7 @@ def target_section(found: "TransportedEffect", report: "EffectReport", made: "Se
         made: Writes figures and tables.
     """
     frame = found.to_frame()
-    unit = f" [{found.outcome_unit}]" if found.outcome_unit else ""
+    unit = in_brackets(found.outcome_unit)
     figure = forest_figure(frame.assign(kind="adjusted", covers_truth=None), f"effect on {found.outcome}{unit}")
     alt = f"Forest plot. {found.target}; {found.source}."
     caption = f"The effect in the table and in the target, with {found.level:.0%} intervals."
