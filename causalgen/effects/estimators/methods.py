@@ -1,6 +1,7 @@
 """The available estimators, by the names that reports and study files use."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 from dowhy.causal_identifier import IdentifiedEstimand
@@ -39,10 +40,14 @@ FITTED = (
     "Models are cross-fitted over 5 folds; small tables average several splits into folds. It is right if either model is. "
     "Influence-function interval."
 )
-ONE_STEP = (
-    "Regressions of the outcome along the formula, with splines and products, corrected by weights from probabilities of the "
-    "treatment; cross-fitted over 5 folds (small tables over several splits); right where either all regressions or all "
-    "probabilities are."
+ONE_STEP = Method(
+    kinds=DISCRETE,
+    build=lambda estimand, table, seed: _one_step(estimand, table, seed),
+    note="Regressions of the outcome along the formula, with splines and products, corrected by weights from probabilities of "
+    "the treatment; cross-fitted over 5 folds (small tables over several splits); right where either all regressions or all "
+    "probabilities are. Influence-function interval.",
+    identified="frontdoor",
+    default=True,
 )
 
 METHODS: dict[str, Method] = {
@@ -164,19 +169,10 @@ METHODS: dict[str, Method] = {
         default=True,
         intervals=("bootstrap",),
     ),
-    "one-step front-door": Method(
-        kinds=DISCRETE,
-        build=lambda estimand, table, seed: _one_step(estimand, table, seed),
-        note=f"{ONE_STEP} Influence-function interval.",
-        identified="frontdoor",
-        default=True,
-    ),
-    "one-step formula": Method(
-        kinds=DISCRETE,
-        build=lambda estimand, table, seed: _one_step(estimand, table, seed),
-        note=f"{ONE_STEP} Influence-function interval.",
+    "one-step front-door": ONE_STEP,
+    "one-step formula": replace(
+        ONE_STEP,
         identified="general",
-        default=True,
         refuses=lambda estimand, table: (
             "" if _stages(estimand) else "a child of the treatment shares a hidden cause with it"
         ),
@@ -290,14 +286,10 @@ def choose_methods(
             )
     for name in names:
         if name not in suited:
-            article = "an effect identified by" if METHODS[name].identified != identified else f"the {kind}"
-            place = (
-                WAYS.get(identified, identified)
-                if METHODS[name].identified != identified
-                else f"treatment '{treatment}'"
-            )
-            remedy = f"Choose among {', '.join(suited)}." if suited else "No method suits it."
-            raise DataError(f"Expected a method for {article} {place}; got {name!r}. {remedy}")
+            same = METHODS[name].identified == identified
+            place = f"the {kind} treatment '{treatment}'" if same else f"an effect identified by {way}"
+            advice = f"Choose among {', '.join(suited)}." if suited else "No method suits it."
+            raise DataError(f"Expected a method for {place}; got {name!r}. {advice}")
         if identified == "backdoor" and population not in METHODS[name].populations:
             able = ", ".join(other for other, method in suited.items() if population in method.populations)
             raise DataError(
