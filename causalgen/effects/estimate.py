@@ -163,7 +163,7 @@ def _report(question: EffectQuestion, settings: EstimationSettings) -> EffectRep
 
 def _warnings(table: EncodedTable, estimand: Estimand) -> tuple[str, ...]:
     messages = [*table.warnings, *constant_arm(table)]
-    if table.clusters is not None and (count := int(table.clusters.max()) + 1) < MANY_CLUSTERS:
+    if table.clustered and (count := table.units) < MANY_CLUSTERS:
         messages.append(
             f"Only {count} clusters: below some {MANY_CLUSTERS} of them a cluster-robust interval may be too narrow, "
             "most of all where the treatment is the same in a whole cluster."

@@ -19,7 +19,7 @@ from .missing.pooled_frame import pooled_frame
 from .question import ContrastWords, EffectQuestion
 from .settings import check_level
 from .simultaneous import joint_covariance, simultaneous_reach
-from .table import say
+from .table import independent_units, say
 
 if TYPE_CHECKING:
     from .estimators.adjustment import Influence
@@ -138,7 +138,7 @@ def _joint_influence(found: "Sequence[Influence]", members: NDArray[np.bool_]) -
 
 def _equal_effects(found: "Sequence[Influence]", joint: Array, clusters: NDArray[np.int64] | None) -> float:
     """P-value of the Wald test that all groups have the same effect; a cluster may have rows in several groups."""
-    units = len(joint.T) if clusters is None else int(clusters.max()) + 1
+    units = independent_units(len(joint.T), clusters)
     differences = np.diff(np.eye(len(joint)), axis=0)
     covariance = differences @ joint_covariance(joint.T, clusters) @ differences.T
     gaps = differences @ np.array([one.effect for one in found])

@@ -130,9 +130,7 @@ def propensities(table: EncodedTable, *, seed: int = 0) -> Array:
 
 
 def _calibrated(table: EncodedTable, seed: int) -> tuple[Array, tuple[Calibration, ...]]:
-    clusters = table.clusters
-    units = len(table.data) if clusters is None else int(clusters.max()) + 1
-    return calibrated_propensities(_propensities(table, seed), _members(table), table.weights, units)
+    return calibrated_propensities(_propensities(table, seed), _members(table), table.weights, table.units)
 
 
 def _propensities(table: EncodedTable, seed: int) -> Array:
@@ -198,8 +196,8 @@ def _members(table: EncodedTable) -> NDArray[np.bool_]:
 
 
 def _features(table: EncodedTable, *, held: bool = False) -> Array:
-    columns, clusters = numeric(table.covariates), table.clusters
-    basis = FlexibleBasis(columns, units=None if clusters is None else int(clusters.max()) + 1)
+    columns = numeric(table.covariates)
+    basis = FlexibleBasis(columns, units=table.units)
     return basis(numeric(table.covariates.assign(**table.held)) if held else columns)
 
 

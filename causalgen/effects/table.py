@@ -15,7 +15,7 @@ from ..graph import CausalGraph, Variable
 if TYPE_CHECKING:
     from .missing.completeness import Completeness
 
-__all__ = ["CLUSTER", "DRAW", "WEIGHTS", "EncodedTable", "check_names", "coded", "numeric", "say"]
+__all__ = ["CLUSTER", "DRAW", "WEIGHTS", "EncodedTable", "check_names", "coded", "independent_units", "numeric", "say"]
 
 CLUSTER, WEIGHTS = "(cluster)", "(weights)"  # columns that an encoded table adds
 DRAW = "(draw)"  # column that a bootstrap adds: which draw a row comes from
@@ -115,6 +115,11 @@ class EncodedTable:
         return np.unique(self.data[CLUSTER], return_inverse=True)[1] if self.clustered else None
 
     @property
+    def units(self) -> int:
+        """Number of independent units: clusters, or rows without any."""
+        return independent_units(len(self.data), self.clusters)
+
+    @property
     def weighted(self) -> bool:
         """Whether rows have sampling weights."""
         return WEIGHTS in self.data
@@ -123,6 +128,11 @@ class EncodedTable:
     def clustered(self) -> bool:
         """Whether rows are clustered."""
         return CLUSTER in self.data
+
+
+def independent_units(rows: int, clusters: NDArray[np.int64] | None) -> int:
+    """Number of clusters, numbered from 0, or of rows without any."""
+    return rows if clusters is None else int(clusters.max()) + 1
 
 
 def numeric(covariates: pd.DataFrame) -> NDArray[np.float64]:

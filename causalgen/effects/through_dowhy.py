@@ -10,15 +10,16 @@ from dataclasses import replace
 from typing import Literal
 
 import numpy as np
-from dowhy.causal_estimator import CausalEstimate, CausalEstimator
+from dowhy.causal_estimator import CausalEstimate
 from dowhy.causal_identifier import IdentifiedEstimand
 
 from ..datasets.hints import declare_remedy
 from ..errors import DataError
 from ..graph import CausalGraph, Estimand
 from .bootstrap import bootstrap_interval
+from .diagnostics.refit import NAIVE, contrast_of
 from .diagnostics.refuters import refute
-from .estimators.adjustment import TARGET_UNITS, AdjustmentEstimator
+from .estimators.adjustment import AdjustmentEstimator
 from .estimators.linear import LinearAdjustment
 from .estimators.methods import METHODS, Method, able_methods, check_method_names, check_table, choose_methods
 from .identification import (
@@ -38,7 +39,6 @@ from .table import EncodedTable
 
 __all__ = ["through_dowhy"]
 
-NAIVE = "naive"
 NAIVE_NOTES = {
     "binary": "Difference between the means of the two groups without adjustment: an association. Robust interval (HC1).",
     "categorical": "Difference between the means of the two groups without adjustment: an association. Robust interval (HC1).",
@@ -75,9 +75,9 @@ def through_dowhy(
         bare = unadjusted_estimand(*table.names, instrument=estimand.instrument, mediators=beside)
         if table.held:
             bare.set_adjustment_set(list(table.held))
-        naive = _fit(LinearAdjustment(bare, discrete=discrete), table, "whole")
+        naive = contrast_of(LinearAdjustment(bare, discrete=discrete), table, "whole")
         adjusted = {
-            name: _fit(_built(method, identified, table, settings), table, settings.population)
+            name: contrast_of(_built(method, identified, table, settings), table, settings.population)
             for name, method in chosen.items()
             if name not in lost
         }
@@ -188,7 +188,7 @@ def _in_overlap(
     able = {name: method for name, method in chosen.items() if method.weighs}
     return {
         f"{name}{IN_OVERLAP}": (
-            _fit(_built(method, identified, table, settings), table, "overlap"),
+            contrast_of(_built(method, identified, table, settings), table, "overlap"),
             method,
             "overlap",
         )
@@ -201,11 +201,6 @@ def _built(
 ) -> AdjustmentEstimator:
     estimator = method.build(identified, table, settings.seed)
     return estimator.for_resamples() if settings.interval == "bootstrap" else estimator
-
-
-def _fit(estimator: CausalEstimator, table: EncodedTable, population: str) -> CausalEstimate:
-    contrast = {"treatment_value": table.treated, "control_value": table.control}
-    return estimator.fit(table.data).estimate_effect(table.data, **contrast, target_units=TARGET_UNITS[population])
 
 
 def _estimate(

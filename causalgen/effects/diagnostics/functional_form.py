@@ -95,7 +95,7 @@ def functional_form(
     drawn = with_covariate(drawn, TREATMENT, boosted_prediction(covariates, treatment.to_numpy(), clusters))
     first = FirstFit()
     plain, more = (
-        fitted(one, source, population=population, seed=seed, kept=first).estimator._result for one in (table, drawn)
+        fitted(one, source, population=population, seed=seed, kept=first).estimator.found for one in (table, drawn)
     )
     if not isinstance(plain, Influence) or not isinstance(more, Influence) or not plain.standard_error:
         return None

@@ -19,7 +19,17 @@ from ..recommended import method_of
 from ..report import EffectReport, Estimate
 from ..table import EncodedTable
 
-__all__ = ["NAIVE", "fitted", "freedom_of", "p_value", "refit", "repeatable", "standard_error", "with_covariate"]
+__all__ = [
+    "NAIVE",
+    "contrast_of",
+    "fitted",
+    "freedom_of",
+    "p_value",
+    "refit",
+    "repeatable",
+    "standard_error",
+    "with_covariate",
+]
 
 NAIVE = "naive"
 LEVEL = 0.95
@@ -64,7 +74,7 @@ def refit(
                 _estimand(table, [*table.held, *adjust_naive]), discrete=table.kind == "categorical"
             )
             with quiet_dowhy():
-                estimates[name] = _as_estimate(name, _fit(estimator, table, "whole"), "whole")
+                estimates[name] = _as_estimate(name, contrast_of(estimator, table, "whole"), "whole")
         else:
             first = None if kept is None else kept.setdefault(name, FirstFit())
             found = fitted(table, name, population=population, seed=seed, kept=first)
@@ -82,7 +92,7 @@ def fitted(
     if kept is not None and isinstance(estimator, AdjustmentEstimator):
         estimator = estimator.keep(kept)
     with quiet_dowhy():
-        return _fit(estimator, table, population)
+        return contrast_of(estimator, table, population)
 
 
 def with_covariate(table: EncodedTable, name: str, values: np.ndarray) -> EncodedTable:
@@ -115,7 +125,8 @@ def _estimand(table: EncodedTable, adjustment: Sequence[str]) -> IdentifiedEstim
     return estimand
 
 
-def _fit(estimator: CausalEstimator, table: EncodedTable, population: str) -> CausalEstimate:
+def contrast_of(estimator: CausalEstimator, table: EncodedTable, population: str) -> CausalEstimate:
+    """DoWhy's estimate of the table's contrast in a population, by an estimator that is fitted to the table."""
     contrast = {"treatment_value": table.treated, "control_value": table.control}
     return estimator.fit(table.data).estimate_effect(table.data, **contrast, target_units=TARGET_UNITS[population])
 

@@ -189,6 +189,6 @@ def _chosen_anew(estimate: CausalEstimate, first: Callable[[FirstFit], FirstFit]
 def _verdict(p_value: float | None, shift: float, estimate: CausalEstimate) -> Verdict:
     if p_value is None:
         return "no verdict"
-    error = estimate.estimator._result.standard_error if isinstance(estimate.estimator, AdjustmentEstimator) else 0.0
+    error = estimate.estimator.found.standard_error if isinstance(estimate.estimator, AdjustmentEstimator) else 0.0
     matters = not abs(shift) <= PRACTICAL * error  # an error that is not a number leaves it to the p-value
     return "rejected" if p_value <= SIGNIFICANCE and matters else "not rejected"

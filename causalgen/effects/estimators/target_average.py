@@ -17,6 +17,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from ..table import independent_units
 from .adjustment import Array, Arrays, Influence, interval
 from .basis import FlexibleBasis
 from .folds import cross_folds
@@ -82,7 +83,7 @@ def average_scores(scores: Array, arrays: Arrays, rows: TargetRows, *, seeds: li
         seeds: Seeds of the splits into folds, over which the result is averaged.
     """
     both = np.vstack([rows.here, rows.there])
-    basis = FlexibleBasis(both, units=min(arrays.units, _units(rows)))
+    basis = FlexibleBasis(both, units=min(arrays.units, independent_units(len(rows.there), rows.clusters)))
     here, there = basis(rows.here), basis(rows.there)
     found = [_one_split(scores, arrays, (here, there), rows, seed) for seed in seeds]
     fitted, predicted, odds = (np.mean(parts, axis=0) for parts in zip(*found, strict=True))
@@ -156,7 +157,3 @@ def _membership(here: Array, there: Array, arrays: Arrays, rows: TargetRows, sco
     model = OutcomeModel((0.0, 1.0), penalty=None).fit(np.vstack([here, there]), member, weights)
     share = model.predict(here if scored is None else scored)
     return share / np.maximum(1 - share, LEAST_SHARE)
-
-
-def _units(rows: TargetRows) -> int:
-    return len(rows.there) if rows.clusters is None else int(rows.clusters.max()) + 1
