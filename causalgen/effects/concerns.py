@@ -228,7 +228,7 @@ def _truth(report: "EffectReport") -> list[Check]:
 
 def _passed(report: "EffectReport") -> list[Check]:
     """What every estimate depends on and warns about: overlap, or the strength of an instrument."""
-    warned = " ".join(report.warnings)
+    warned = list(map(first_clause, report.warnings))
     if report.estimand.method == "instrument" and "Weak instrument" not in warned:
         return [Check("strength of the instrument", kind="overlap")]
     if report.estimand.method == "backdoor" and report.estimand.adjustment and "Poor overlap" not in warned:
