@@ -23,19 +23,18 @@ form      The analyst asks for linear adjustment alone, and a confounder acts on
 wave      The same wave, with the methods that run by default: whether anything is wrong depends on their models.
 """
 
-import argparse
-import json
 import time
 import warnings
 from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from pathlib import Path
+from functools import partial
 from typing import Any
 
 import numpy as np
 import pandas as pd
-from joblib import Parallel, delayed
+from judging import judge_tables, table_options
+from scipy import special  # a function of it by its own name cannot be sent to other processes
 
 from causalgen.effects import estimate_effect
 from causalgen.effects.diagnostics import examine
@@ -93,7 +92,7 @@ class World:
 
     def treated(self) -> np.ndarray:
         """Draw who is treated."""
-        return self.rng.random(self.rows) < sigmoid(self.odds)
+        return self.rng.random(self.rows) < special.expit(self.odds)
 
     def noise(self, scale: float = 1.0) -> np.ndarray:
         """Independent normal draws."""
@@ -118,7 +117,7 @@ def covariates(rng: Rng, rows: int, count: int) -> tuple[str, Columns]:
         if kind == "number":
             columns[f"x{place}"] = drive + rng.normal(size=rows)
         elif kind == "switch":
-            columns[f"x{place}"] = np.where(rng.random(rows) < sigmoid(drive), "yes", "no")
+            columns[f"x{place}"] = np.where(rng.random(rows) < special.expit(drive), "yes", "no")
         else:
             columns[f"x{place}"] = np.array(list("abc"))[np.digitize(drive + rng.normal(size=rows), [-0.6, 0.6])]
     return "; ".join(edges), columns
@@ -192,7 +191,7 @@ KINDS: dict[str, Callable[[Rng], Table]] = {
 }  # fmt: skip
 
 
-def judge(kind: str, number: int, refute: bool) -> dict[str, Any]:
+def judge(kind: str, number: int, *, refute: bool) -> dict[str, Any]:
     """Draw one table, ask, examine; what was said, as a row of the file."""
     warnings.simplefilter("ignore")
     table = KINDS[kind](np.random.default_rng([list(KINDS).index(kind), number]))
@@ -243,38 +242,16 @@ def summarise(rows: Sequence[dict[str, Any]]) -> None:
 
 def main() -> None:
     """Judge the tables that the command asks for, or read a file of judged ones."""
-    parser = argparse.ArgumentParser()
-    parser.add_argument("tables", type=int, nargs="?", default=200)
-    parser.add_argument("kinds", nargs="*", metavar="KIND", help=f"any of {', '.join(KINDS)}")
-    parser.add_argument("--first", type=int, default=0)
-    parser.add_argument("--jobs", type=int, default=1)
-    parser.add_argument("--save", type=Path)
-    parser.add_argument("--read", type=Path)
+    parser = table_options(KINDS)
     parser.add_argument("--no-refute", action="store_true")
     asked = parser.parse_args()
-    if asked.read is not None:
-        summarise([json.loads(line) for line in asked.read.read_text(encoding="utf-8").splitlines()])
-        return
-    numbers = range(asked.first, asked.first + asked.tables)
-    todo = [(kind, number, not asked.no_refute) for kind in asked.kinds or KINDS for number in numbers]
-    rows = []
-    for row in Parallel(asked.jobs, return_as="generator_unordered")(delayed(judge)(*one) for one in todo):
-        rows.append(row)
-        if asked.save is not None:
-            with asked.save.open("a", encoding="utf-8") as file:
-                file.write(json.dumps(row) + "\n")
-    summarise(rows)
+    judge_tables(asked, KINDS, partial(judge, refute=not asked.no_refute), summarise)
 
 
 def standard(column: np.ndarray) -> np.ndarray:
     """A column as numbers with mean 0 and deviation 1."""
     numbers = column if column.dtype.kind == "f" else np.unique(column, return_inverse=True)[1].astype(float)
     return (numbers - numbers.mean()) / (numbers.std() or 1.0)
-
-
-def sigmoid(x: np.ndarray) -> np.ndarray:
-    """The logistic function."""
-    return 1 / (1 + np.exp(-x))
 
 
 if __name__ == "__main__":

@@ -7,18 +7,16 @@ Table N of a kind is the same in every run, so a long run can be made in chunks.
 Covariates confound by a line, a curve and an interaction; effects differ between rows.
 """
 
-import argparse
-import json
 import time
 import warnings
 from collections.abc import Callable, Sequence
-from functools import cache
-from pathlib import Path
+from functools import partial
 from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
-from joblib import Parallel, delayed
+from judging import judge_tables, table_options
+from scipy import special  # a function of it by its own name cannot be sent to other processes
 
 from causalgen.effects import estimate_effect
 from causalgen.errors import CausalgenError
@@ -56,7 +54,7 @@ def covariates(rng: Rng, rows: int) -> tuple[pd.DataFrame, np.ndarray]:
 def switched(rng: Rng, rows: int, *, yes: bool) -> Draw:
     """A binary treatment; the outcome is a number, or yes or no."""
     frame, pull = covariates(rng, rows)
-    t = rng.random(rows) < sigmoid(0.7 * pull)
+    t = rng.random(rows) < special.expit(0.7 * pull)
     change = 1 + 0.5 * frame.x.to_numpy()
     y, effect = outcome(rng, pull, change * t, np.zeros(rows), change, yes=yes)
     return Draw(frame.assign(t=t.astype(int), y=y), effect)
@@ -92,7 +90,7 @@ def grouped(rng: Rng, rows: int) -> Draw:
     frame, pull = covariates(rng, rows)
     patient = np.arange(rows) // 5
     shared = rng.normal(size=(2, patient.max() + 1))[:, patient]
-    t = rng.random(rows) < sigmoid(0.7 * pull + 0.5 * shared[0])
+    t = rng.random(rows) < special.expit(0.7 * pull + 0.5 * shared[0])
     change = 1 + 0.5 * frame.x.to_numpy()
     y = pull + change * t + shared[1] + rng.normal(size=rows)
     return Draw(frame.assign(t=t.astype(int), y=y, patient=patient), change)
@@ -101,7 +99,7 @@ def grouped(rng: Rng, rows: int) -> Draw:
 def instrumented(rng: Rng, rows: int) -> Draw:
     """A randomised offer, a hidden cause, one effect for all."""
     z, hidden, x = rng.random(rows) < 0.5, rng.normal(size=rows), rng.normal(size=rows)
-    t = rng.random(rows) < sigmoid(2 * z - 1 + 0.8 * hidden)
+    t = rng.random(rows) < special.expit(2 * z - 1 + 0.8 * hidden)
     frame = pd.DataFrame({"z": z.astype(int), "x": x, "t": t.astype(int)})
     return Draw(frame.assign(y=t + hidden + 0.5 * x + rng.normal(size=rows)), np.ones(rows))
 
@@ -109,7 +107,7 @@ def instrumented(rng: Rng, rows: int) -> Draw:
 def doored(rng: Rng, rows: int) -> Draw:
     """A hidden cause of treatment and outcome, and a mediator that carries the effect."""
     hidden = rng.normal(size=rows)
-    t = (rng.random(rows) < sigmoid(hidden)).astype(int)
+    t = (rng.random(rows) < special.expit(hidden)).astype(int)
     m = 1.0 * t + rng.normal(size=rows)
     y = 0.8 * m + 0.2 * m * hidden + hidden + rng.normal(size=rows)
     return Draw(pd.DataFrame({"t": t, "m": m, "y": y}), 0.8 + 0.2 * hidden)
@@ -118,11 +116,11 @@ def doored(rng: Rng, rows: int) -> Draw:
 def parted(rng: Rng, rows: int) -> Draw:
     """A mediator that interacts with the treatment, a yes-or-no outcome: natural direct and total indirect effect."""
     x = rng.normal(size=rows)
-    t = (rng.random(rows) < sigmoid(0.6 * x)).astype(int)
+    t = (rng.random(rows) < special.expit(0.6 * x)).astype(int)
     noise = rng.normal(size=rows)
     m0, m1 = (0.5 * x + arm + noise for arm in (0.0, 0.8))
     chance = {
-        (arm, which): sigmoid(-0.8 + 0.7 * arm + 0.6 * m + 0.3 * arm * m + 0.4 * x)
+        (arm, which): special.expit(-0.8 + 0.7 * arm + 0.6 * m + 0.3 * arm * m + 0.4 * x)
         for arm in (0, 1)
         for which, m in enumerate((m0, m1))
     }
@@ -137,8 +135,8 @@ def outcome(
     """The outcome, and the expected difference between both values of the contrast."""
     if not yes:
         return base + own + rng.normal(size=len(base)), high - low
-    drawn = rng.random(len(base)) < sigmoid(base + own - 0.5)
-    return np.where(drawn, "yes", "no"), sigmoid(base + high - 0.5) - sigmoid(base + low - 0.5)
+    drawn = rng.random(len(base)) < special.expit(base + own - 0.5)
+    return np.where(drawn, "yes", "no"), special.expit(base + high - 0.5) - special.expit(base + low - 0.5)
 
 
 KINDS = {
@@ -156,22 +154,21 @@ KINDS = {
 }
 
 
-@cache
-def truth(name: str) -> tuple[float, ...]:
+def true_effects(name: str) -> tuple[float, ...]:
     """The mean effect, or both parts, over many units."""
     effect = KINDS[name].draw(np.random.default_rng(10**6), 400_000).effect
     return tuple(np.atleast_2d(effect).mean(axis=1).tolist())
 
 
-def judge(name: str, number: int, rows: int, truths: tuple[float, ...]) -> dict[str, Any]:
+def judge(name: str, number: int, *, rows: int, truths: dict[str, tuple[float, ...]]) -> dict[str, Any]:
     """Draw one table and ask; whether the intervals hold the truth, as a row of the file."""
     warnings.simplefilter("ignore")
-    kind = KINDS[name]
+    kind, truth = KINDS[name], truths[name]
     frame = kind.draw(np.random.default_rng([list(KINDS).index(name), number]), rows).frame
     row: dict[str, Any] = {"kind": name, "number": number, "rows": rows}
     start = time.process_time()
     try:
-        if len(truths) > 1:
+        if len(truth) > 1:
             question = NestedQuestion("natural", "t", "y", kind.contrast, ["m"])
             answer = estimate_nested(CausalGraph(kind.graph), frame, question, seed=number)
             found: list[Any] = [answer["natural direct"], answer["total indirect"]]
@@ -180,10 +177,10 @@ def judge(name: str, number: int, rows: int, truths: tuple[float, ...]) -> dict[
             report = estimate_effect(CausalGraph(kind.graph), frame, **asked, refute=False, seed=number)
             found = [report.estimate]
     except CausalgenError as error:
-        return row | {"refused": str(error)[:90], "held": [False] * len(truths)}
+        return row | {"refused": str(error)[:90], "held": [False] * len(truth)}
     seconds = time.process_time() - start
-    held = [one.low is not None and one.low <= true <= one.high for one, true in zip(found, truths, strict=True)]
-    missed = [one.value - true for one, true in zip(found, truths, strict=True)]
+    held = [one.low is not None and one.low <= true <= one.high for one, true in zip(found, truth, strict=True)]
+    missed = [one.value - true for one, true in zip(found, truth, strict=True)]
     widths = [None if one.low is None else one.high - one.low for one in found]
     return row | {"seconds": seconds, "held": [bool(one) for one in held], "error": missed, "width": widths}
 
@@ -208,32 +205,11 @@ def summarise(rows: Sequence[dict[str, Any]]) -> None:
 
 def main() -> None:
     """Judge the tables that the command asks for, or read a file of judged ones."""
-    parser = argparse.ArgumentParser()
-    parser.add_argument("tables", type=int, nargs="?", default=200)
-    parser.add_argument("kinds", nargs="*", metavar="KIND", help=f"any of {', '.join(KINDS)}")
+    parser = table_options(KINDS)
     parser.add_argument("--rows", type=int, default=1000)
-    parser.add_argument("--first", type=int, default=0)
-    parser.add_argument("--jobs", type=int, default=1)
-    parser.add_argument("--save", type=Path)
-    parser.add_argument("--read", type=Path)
     asked = parser.parse_args()
-    if asked.read is not None:
-        summarise([json.loads(line) for line in asked.read.read_text(encoding="utf-8").splitlines()])
-        return
-    numbers = range(asked.first, asked.first + asked.tables)
-    todo = [(name, number, asked.rows, truth(name)) for name in asked.kinds or KINDS for number in numbers]
-    rows = []
-    for row in Parallel(asked.jobs, return_as="generator_unordered")(delayed(judge)(*one) for one in todo):
-        rows.append(row)
-        if asked.save is not None:
-            with asked.save.open("a", encoding="utf-8") as file:
-                file.write(json.dumps(row) + "\n")
-    summarise(rows)
-
-
-def sigmoid(x: np.ndarray) -> np.ndarray:
-    """The logistic function."""
-    return 1 / (1 + np.exp(-x))
+    truths = {} if asked.read else {name: true_effects(name) for name in asked.kinds or KINDS}
+    judge_tables(asked, KINDS, partial(judge, rows=asked.rows, truths=truths), summarise)
 
 
 if __name__ == "__main__":

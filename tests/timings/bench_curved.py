@@ -15,6 +15,7 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 from scipy.optimize import brentq
+from scipy.special import expit
 
 from causalgen.effects import estimate_effect
 from causalgen.graph import CausalGraph
@@ -46,7 +47,7 @@ def covariates(rng: Rng) -> dict[str, Array]:
     for j in range(23, 50):
         columns[f"x{j}"] = rng.poisson(np.exp(rng.uniform(-1, 2) + 0.5 * drive())).astype(float)
     for j in range(50, 55):
-        columns[f"x{j}"] = (rng.random(ROWS) < sigmoid(rng.normal() + drive())).astype(float)
+        columns[f"x{j}"] = (rng.random(ROWS) < expit(rng.normal() + drive())).astype(float)
     for j, labels in zip(range(55, 58), (3, 5, 8), strict=True):
         place = np.digitize(drive() + 0.5 * rng.normal(size=ROWS), np.linspace(-1.2, 1.2, labels - 1))
         columns[f"x{j}"] = np.array(list("abcdefgh"))[place]
@@ -87,8 +88,8 @@ def draw(seed: int) -> tuple[pd.DataFrame, float]:
     terms = Terms(rng, columns, FORMS[seed % len(FORMS)])
     causes = [terms.draw() for _ in range(TERMS)]
     index = standard(sum(rng.normal() * one for one in causes))
-    shift = float(brentq(lambda shift: sigmoid(index + shift).mean() - TREATED, -10, 10))
-    t = (rng.random(ROWS) < np.clip(sigmoid(index + shift), 0.02, 0.98)).astype(float)
+    shift = float(brentq(lambda shift: expit(index + shift).mean() - TREATED, -10, 10))
+    t = (rng.random(ROWS) < np.clip(expit(index + shift), 0.02, 0.98)).astype(float)
     bases = [one if rng.random() < ALIGNED else terms.draw() for one in causes]
     base = SIGNAL * standard(sum(rng.normal() * one for one in bases) + 0.4 * index)
     effect = np.full(ROWS, rng.uniform(1, 4))
@@ -102,11 +103,6 @@ def draw(seed: int) -> tuple[pd.DataFrame, float]:
 def standard(values: Array) -> Array:
     """Values with mean 0 and deviation 1."""
     return (values - values.mean()) / (values.std() or 1.0)
-
-
-def sigmoid(x: Array) -> Array:
-    """The logistic function."""
-    return 1 / (1 + np.exp(-x))
 
 
 def main(tables: int, first: int, methods: list[str]) -> None:
