@@ -23,7 +23,6 @@ from .simultaneous import joint_covariance, simultaneous_reach
 
 __all__ = ["dose_response"]
 
-DRAWS = 2_000
 POINTS = 20
 FEW = 0.5
 """Share of rows below which a value is an extrapolation for too many of them."""
@@ -51,7 +50,7 @@ def dose_response(
 
     Returns:
         One row per value: value, mean, low, high (pointwise), low_all, high_all (the whole curve at once: the largest
-        of the correlated errors, from 2,000 normal draws with the influence functions' covariance; with clusters
+        of the correlated errors, from 20,000 normal draws with the influence functions' covariance; with clusters
         Student's t), and support, the share of rows for which the value lies within 99 % of the treatment's spread
         around its mean given the covariates. Its `attrs` hold level, unit, columns (the kind each column was read as),
         warnings, and missing, a text on imputed values.
@@ -109,7 +108,7 @@ def _reaches(
     freedom = np.inf if clusters is None else float(clusters.max())
     covariance = joint_covariance(influence, clusters)
     reach = float(student.ppf(0.5 + level / 2, freedom))
-    return np.sqrt(np.diag(covariance)), reach, simultaneous_reach(covariance, freedom, level, seed, DRAWS)
+    return np.sqrt(np.diag(covariance)), reach, simultaneous_reach(covariance, freedom, level, seed)
 
 
 def _extrapolated(treatment: str, curve: pd.DataFrame) -> tuple[str, ...]:

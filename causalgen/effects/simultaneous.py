@@ -7,6 +7,8 @@ __all__ = ["joint_covariance", "simultaneous_reach"]
 
 Array = NDArray[np.float64]
 
+DRAWS = 20_000
+
 
 def joint_covariance(influence: Array, clusters: NDArray[np.int64] | None) -> Array:
     """Covariance of estimates, `(estimates, estimates)`, from every row's influence, `(rows, estimates)`; clusters count."""
@@ -16,7 +18,7 @@ def joint_covariance(influence: Array, clusters: NDArray[np.int64] | None) -> Ar
     return np.atleast_2d(np.cov(influence, rowvar=False)) * len(influence) / rows**2
 
 
-def simultaneous_reach(covariance: Array, freedom: float, level: float, seed: int, draws: int = 20_000) -> float:
+def simultaneous_reach(covariance: Array, freedom: float, level: float, seed: int) -> float:
     """Standard errors that intervals reach which hold for all estimates at once: quantile of the largest |t|.
 
     Args:
@@ -24,7 +26,6 @@ def simultaneous_reach(covariance: Array, freedom: float, level: float, seed: in
         freedom: Degrees of freedom of the standard errors; may be infinite.
         level: Probability that all intervals hold.
         seed: Seed of the draws.
-        draws: Number of draws.
 
     References:
         Hothorn, Bretz and Westfall (2008), Simultaneous inference in general parametric models.
@@ -33,8 +34,8 @@ def simultaneous_reach(covariance: Array, freedom: float, level: float, seed: in
     [1.6, 2.2]
     """
     rng, error = np.random.default_rng(seed), np.sqrt(np.diag(covariance))
-    drawn = rng.multivariate_normal(np.zeros(len(error)), covariance, draws, method="eigh")
+    drawn = rng.multivariate_normal(np.zeros(len(error)), covariance, DRAWS, method="eigh")
     largest = np.abs(drawn / error).max(axis=1)
     if np.isfinite(freedom):
-        largest /= np.sqrt(rng.chisquare(freedom, draws) / freedom)
+        largest /= np.sqrt(rng.chisquare(freedom, DRAWS) / freedom)
     return float(np.quantile(largest, level))

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 __all__ = ["estimate_with_proxies"]
 
-LEAST_RESAMPLES = 50
+LEAST_RESAMPLES = 50  # for a standard error; the ends of a percentile interval need more
 PLUG_IN = "proxies as if assigned"
 
 
