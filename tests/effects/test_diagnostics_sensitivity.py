@@ -248,3 +248,17 @@ def test_e_value_of_a_binary_outcome_stands_on_the_adjusted_risk() -> None:
     (row,) = e_values(encode(table, (0, 1)), [Estimate("effect", 0.1, 0.08, 0.12)])
     assert row.risk_ratio == pytest.approx(1.5, abs=0.04)  # 0.3 against 0.2
     assert row.value == pytest.approx(e_value(1.5), abs=0.1)
+
+
+@pytest.mark.parametrize("strength", [0.0, 1.0, 100.0])
+def test_e_values_compare_with_the_covariate_as_it_was_seen(strength: float) -> None:
+    """Two halves z of the rows, which alone move y: the ratio is that of the halves' means, and bounded where z is all."""
+    rng = np.random.default_rng(0)
+    z = np.repeat([-1.0, 1.0], 2_000)
+    table = pd.DataFrame({"z": z, "t": rng.normal(size=4_000), "y": strength * z + rng.normal(size=4_000)})
+    encoded = encode_question(EffectQuestion(CausalGraph("z -> {t, y}; t -> y"), table, "t", "y", (0, 1)), ("z",))
+    (row,) = e_values(encoded, [Estimate("effect", 0.1)], strongest=robustness(encoded).strongest)
+    said = re.search(r"the treatment by about ([\d.]+) and that of the outcome by about ([\d.]+)\. ", row.like)
+    assert said is not None
+    halves = np.exp(0.91 * 2 * strength / table.y.std())
+    assert [float(x) for x in said.groups()] == pytest.approx([1.0, halves], abs=0.07)

@@ -22,7 +22,6 @@ from .robustness import CovariateBenchmark
 __all__ = ["EValue", "e_value", "e_values", "risk_ratio_of_difference"]
 
 PER_STANDARD_DEVIATION = 0.91
-MOST_SHARE = 0.99
 
 
 @dataclass(frozen=True)
@@ -120,7 +119,7 @@ def e_values(
 
 def _like(benchmark: CovariateBenchmark) -> str:
     """A covariate's strength as risk ratios: those of its upper half against its lower half."""
-    treatment, outcome = (risk_ratio_of_share(share) for share in (benchmark.r2_treatment, benchmark.r2_outcome))
+    treatment, outcome = map(risk_ratio_of_share, (benchmark.share_treatment, benchmark.share_outcome))
     return (
         f"For comparison: the observed covariate {benchmark.covariate} multiplies the risk of the treatment by about "
         f"{treatment:.2f} and that of the outcome by about {outcome:.2f}. "
@@ -130,12 +129,13 @@ def _like(benchmark: CovariateBenchmark) -> str:
 def risk_ratio_of_share(share: float) -> float:
     """Approximate risk ratio between two halves of the rows that explain this share of a variance.
 
-    Two equal halves whose means differ by d deviations explain d^2 / (d^2 + 4) of the variance (Cohen's d).
+    Two equal halves whose means differ by d deviations of all rows explain d^2 / 4 of the variance. The E-value itself
+    divides by the same deviation, so both are on one scale.
 
     >>> round(risk_ratio_of_share(0.0), 2), round(risk_ratio_of_share(0.2), 2)
-    (1.0, 2.48)
+    (1.0, 2.26)
     """
-    return risk_ratio_of_difference(2 * np.sqrt(min(share, MOST_SHARE) / (1 - min(share, MOST_SHARE))), 1.0)
+    return risk_ratio_of_difference(2 * np.sqrt(share), 1.0)
 
 
 def _nearest_to_none(row: Estimate, ratio: Callable[[float], float]) -> float | None:

@@ -71,7 +71,7 @@ class FunctionalForm:
                 f"{moved}. Treatment and outcome follow the same curve or interaction of the covariates, which the models "
                 "of this method miss. Use a method with flexible models."
             )
-        return f"{moved}, no more than chance. It cannot show that the models are right, only that trees find no more."
+        return f"{moved}, too little to doubt the models. It cannot show that they are right, only that trees find no more."
 
 
 def functional_form(

@@ -47,6 +47,8 @@ class CovariateBenchmark:
         times: How many times as strong, with treatment and outcome alike.
         r2_treatment: Bound on its partial R2 with the treatment; 1 where no confounder can be that strong.
         r2_outcome: Bound on its partial R2 with the outcome.
+        share_treatment: Share of the treatment's whole variance that the observed covariate explains beyond the others.
+        share_outcome: The same of the outcome, beyond the others and the treatment.
         estimate: The linear estimate after adjusting for it, at worst; NaN where r2_treatment is 1.
         t: The t-value of that estimate.
     """
@@ -55,6 +57,8 @@ class CovariateBenchmark:
     times: float
     r2_treatment: float
     r2_outcome: float
+    share_treatment: float
+    share_outcome: float
     estimate: float
     t: float
 
@@ -294,9 +298,13 @@ def _benchmarks(
         others = [column for column in everything if column not in group]
         with_treatment = moments.partial_r2(TREATMENT, group, others)
         with_outcome = moments.partial_r2(OUTCOME, group, [*others, TREATMENT])
+        shares = (
+            with_treatment * moments.left(TREATMENT, others),
+            with_outcome * moments.left(OUTCOME, [*others, TREATMENT]),
+        )
         for times in MULTIPLES:
             bounds = benchmark_bounds(with_treatment, with_outcome, times)
-            yield CovariateBenchmark(name, times, *bounds, *bare.adjusted(*bounds))
+            yield CovariateBenchmark(name, times, *bounds, *shares, *bare.adjusted(*bounds))
 
 
 class _Moments:
