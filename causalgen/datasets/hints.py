@@ -1,6 +1,7 @@
 """Hints about columns whose kind the typing rule may have misread."""
 
 import re
+import shlex
 from collections import defaultdict
 from collections.abc import Hashable, Sequence
 
@@ -24,9 +25,11 @@ def declare_remedy(name: Hashable, kind: str) -> str:
 
     >>> declare_remedy("visits", "continuous")
     "variables={'visits': 'continuous'} in Python, --kind visits=continuous on the command line, `variables:` in a study"
+    >>> declare_remedy("Dose mg", "ordinal")
+    "variables={'Dose mg': 'ordinal'} in Python, --kind 'Dose mg=ordinal' on the command line, `variables:` in a study"
     """
     named = f"variables={{{str(name)!r}: {kind!r}}} in Python"
-    return f"{named}, --kind {name}={kind} on the command line, `variables:` in a study"
+    return f"{named}, --kind {shlex.quote(f'{name}={kind}')} on the command line, `variables:` in a study"
 
 
 def maybe_codes(name: Hashable, present: NDArray[np.float64], few: int, most: int) -> str:
