@@ -11,6 +11,7 @@ from .check import check
 from .counterfactual import counterfactual
 from .data import get_data, list_data, show_data
 from .discover import discover
+from .doctor import doctor
 from .effects import effects
 from .evaluate import evaluate
 from .graph import graph
@@ -50,6 +51,7 @@ app.command(cls=Once, epilog=EPILOG)(effects)
 app.command(cls=Once, epilog=EPILOG)(mediation)
 app.command(cls=Once, epilog=EPILOG)(graph)
 app.command(cls=Once, epilog=EPILOG)(audit)
+app.command(cls=Once, epilog=EPILOG)(doctor)
 
 data = typer.Typer(help="List, fetch and show the data sets of the catalog.", epilog=EPILOG, no_args_is_help=True)
 data.command("list", cls=Once, epilog=EPILOG)(list_data)
