@@ -40,6 +40,7 @@ _HOMES = {
 
 _ROOMS = (
     "audit",
+    "augmentation",
     "benchmark",
     "datasets",
     "discovery",

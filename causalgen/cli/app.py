@@ -6,6 +6,7 @@ import typer
 
 from .._version import __version__
 from .audit import audit
+from .augment import augment
 from .benchmark import benchmark
 from .check import check
 from .counterfactual import counterfactual
@@ -51,6 +52,7 @@ app.command(cls=Once, epilog=EPILOG)(effects)
 app.command(cls=Once, epilog=EPILOG)(mediation)
 app.command(cls=Once, epilog=EPILOG)(graph)
 app.command(cls=Once, epilog=EPILOG)(audit)
+app.command(cls=Once, epilog=EPILOG)(augment)
 app.command(cls=Once, epilog=EPILOG)(doctor)
 
 data = typer.Typer(help="List, fetch and show the data sets of the catalog.", epilog=EPILOG, no_args_is_help=True)

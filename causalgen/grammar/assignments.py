@@ -11,7 +11,8 @@
 On a discrete node the text is a label wherever there is exactly such a label, even one like "+1", and never an expression.
 Names with spaces or signs go in quotes: `"age at scan"=40`, `volume="age at scan"*2`. A study file writes the same
 after a colon, `thickness: 4`, `thickness: +1`, `thickness: -= 0.5`, `thickness: thickness*1.2`, and Python as a text under
-the node's name: `{"thickness": "+1"}`. What was observed (`given`, `--set`) is a label or a number, never a shift.
+the node's name: `{"thickness": "+1"}`. Where units are augmented, `thickness=shuffle` is the value of another unit. What was
+observed (`given`, `--set`) is a label or a number, never a shift.
 """
 
 import math
@@ -22,7 +23,16 @@ from typing import Any
 from ..errors import DataError, SupportError
 from ..graph import CausalGraph, Variable
 
-__all__ = ["check_value", "parse_do", "parse_values", "read_do", "read_intervention", "read_texts"]
+__all__ = [
+    "SHUFFLE",
+    "check_value",
+    "is_shuffle",
+    "parse_do",
+    "parse_values",
+    "read_do",
+    "read_intervention",
+    "read_texts",
+]
 
 ASSIGNMENT = re.compile(
     r"""\s*(?:(["'])(?P<quoted>.+?)\1|(?P<name>[^=]+?))\s*(?P<operator>[-+*/−]?)=(?P<value>.*)""", re.S
@@ -30,17 +40,20 @@ ASSIGNMENT = re.compile(
 CHANGE = re.compile(r"\s*(?P<operator>[-+*/−])=(?P<value>.*)", re.S)
 UNSIGNED = re.compile(r"(\d+\.?\d*|\.\d+)([eE][-+]?\d+)?", re.ASCII)
 SIGNED = re.compile(rf"[-+]?\s*{UNSIGNED.pattern}", re.ASCII)
+SHUFFLE = "shuffle"
+"""The value of another unit, where units are augmented."""
 MINUS = "−"
 """The typographic minus, as pages and papers print it."""
 EXAMPLES = "Write it as thickness=4, pen=felt-tip, thickness+=1 or thickness=thickness*1.2."
 
 
-def parse_do(graph: CausalGraph, texts: Iterable[str]) -> dict[str, Any]:
+def parse_do(graph: CausalGraph, texts: Iterable[str], *, shuffle: bool = False) -> dict[str, Any]:
     """Interventions from texts such as "thickness=4", in the grammar at the head of this module.
 
     Args:
         graph: Graph whose nodes may be named.
         texts: One intervention each.
+        shuffle: Whether `thickness=shuffle` is allowed; it is returned as `SHUFFLE`.
 
     Returns:
         By node a label, a number, or a callable `(value, parents) -> value` whose `repr` is the text as written.
@@ -57,7 +70,23 @@ def parse_do(graph: CausalGraph, texts: Iterable[str]) -> dict[str, Any]:
     >>> parse_do(graph, ["thickness=-0.5"]), parse_do(graph, ["thickness-=0.5"])
     ({'thickness': -0.5}, {'thickness': thickness -= 0.5 px})
     """
-    return {name: _intervention(graph, name, *how) for name, how in _assignments(graph, texts).items()}
+    return {
+        name: SHUFFLE
+        if shuffle and not operator and is_shuffle(graph, name, text)
+        else _intervention(graph, name, operator, text)
+        for name, (operator, text) in _assignments(graph, texts).items()
+    }
+
+
+def is_shuffle(graph: CausalGraph, name: str, what: Any) -> bool:
+    """Whether an intervention on a node is the value of another unit, and no label or parent that is called so.
+
+    >>> is_shuffle(CausalGraph("age -> size"), "size", "shuffle"), is_shuffle(CausalGraph("age -> size"), "size", 4.0)
+    (True, False)
+    """
+    if not isinstance(what, str) or what != SHUFFLE or graph[name].is_image:
+        return False
+    return SHUFFLE not in (*map(str, graph[name].labels or ()), *graph.parents(name))
 
 
 def parse_values(graph: CausalGraph, texts: Iterable[str]) -> dict[str, Any]:

@@ -1,5 +1,6 @@
 """Results as figures, tables and one readable page."""
 
+from .augmented_files import AugmentedFiles, write_augmented
 from .changes_plot import plot_changes
 from .citations import CITATIONS, Citation
 from .content import DataSummary, Gallery, MechanismSummary, ReportContent
@@ -20,6 +21,7 @@ from .write import write_report
 
 __all__ = [
     "CITATIONS",
+    "AugmentedFiles",
     "Citation",
     "CounterfactualFiles",
     "DataSummary",
@@ -44,6 +46,7 @@ __all__ = [
     "plot_samples",
     "plot_sensitivity",
     "plot_worlds",
+    "write_augmented",
     "write_counterfactual",
     "write_effect_report",
     "write_report",

@@ -60,6 +60,9 @@ class DataSource(StudySection):
     """For morphomnist: the released images, or new ones made by the same process; left out: released."""
     colour: bool | None = None
     """For morphomnist: true for the variant with the attribute hue and colour images."""
+    planted_bias: float | None = None
+    """For morphodigits: how strongly thick strokes go with digits of 5 or more in the training and validation rows, log odds
+    per standard deviation; left out: not at all."""
 
     @property
     def label(self) -> str:

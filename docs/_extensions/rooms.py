@@ -25,6 +25,7 @@ ROOMS = (
     "mediation",
     "effects.diagnostics",
     "discovery",
+    "augmentation",
     "audit",
     "reports",
     "studies",

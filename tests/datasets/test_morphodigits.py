@@ -235,8 +235,28 @@ def test_another_seed_is_another_table(data: Dataset, root: Path) -> None:
     assert not torch.equal(other.values["thickness"], data.values["thickness"][:100])
 
 
+def test_a_planted_bias_selects_training_rows_and_no_test_row(data: Dataset, root: Path) -> None:
+    biased = load("morphodigits", root=root, rows=ROWS, planted_bias=8.0)
+    assert torch.equal(biased.split["test"], data.split["test"])
+    for name in ("train", "validation"):
+        assert set(biased.split[name].tolist()) < set(data.split[name].tolist())
+    for other, sign in ((biased, 1), (load("morphodigits", root=root, rows=ROWS, planted_bias=-8.0), -1)):
+        part = other.part("train")
+        large = (part["digit"] >= 5).float()
+        assert sign * float(torch.corrcoef(torch.stack([part["thickness"], large]))[0, 1]) > 0.7
+        assert 0.35 < len(large) / len(data.split["train"]) < 0.65
+        assert 0.3 < float(large.mean()) < 0.7
+    rows = biased.split["train"][:3]
+    assert torch.equal(biased.truth.counterfactual(rows, {})["image"], biased.rows(rows)["image"])
+
+
 @pytest.mark.parametrize(
-    ("name", "options", "error"), [("morphodigit", {}, UnknownNameError), ("morphodigits", {"rows": 5}, DataError)]
+    ("name", "options", "error"),
+    [
+        ("morphodigit", {}, UnknownNameError),
+        ("morphodigits", {"rows": 5}, DataError),
+        ("morphodigits", {"planted_bias": float("nan")}, DataError),
+    ],
 )
 def test_what_cannot_be_loaded(name: str, options: dict, error: type[Exception]) -> None:
     with pytest.raises(error, match="morphodigits"):

@@ -1,5 +1,6 @@
 """Generate morphodigits, or load it from the cache."""
 
+import math
 from collections.abc import Callable
 from importlib.metadata import version
 from pathlib import Path
@@ -7,6 +8,8 @@ from pathlib import Path
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from scipy.special import expit
+from torch import Tensor
 
 from ...errors import DataError
 from ...morphology import set_all
@@ -30,27 +33,40 @@ Progress = Callable[[int, int], None]
 
 
 def load_morphodigits(
-    *, root: str | Path | None = None, rows: int = ROWS, seed: int = SEED, progress: Progress | None = None
+    *,
+    root: str | Path | None = None,
+    rows: int = ROWS,
+    seed: int = SEED,
+    planted_bias: float | None = None,
+    progress: Progress | None = None,
 ) -> Dataset:
     """Load morphodigits, generating it if it is not cached.
 
     Args:
         root: Cache folder; None for CAUSALGEN_CACHE or the user's cache folder.
         rows: Total number of rows, split 70/10/20 so that no base digit is in two splits.
-        seed: Seed of the split and of all exogenous noise.
+        seed: Seed of the split, of all exogenous noise, and of the selection of `planted_bias`.
+        planted_bias: A shortcut for classifiers: the log odds, for each standard deviation of thickness above the median,
+            with which a digit of 5 or more is selected for training and validation, and a smaller one is not. About half
+            of these rows remain; the test rows stay as they are.
         progress: Called with (images drawn, images in all) while generating.
 
     Raises:
-        DataError: Fewer than 100 rows.
+        DataError: Fewer than 100 rows, or a bias that is not a finite number.
     """
     if rows < 100:
         raise DataError(f"Expected at least 100 rows of morphodigits; got {rows}.")
+    if planted_bias is not None and not math.isfinite(planted_bias):
+        raise DataError(f"Expected a finite planted_bias of morphodigits; got {planted_bias}.")
     arrays = cached(_path(root, rows, seed), lambda: _generate(rows, seed, progress))
     graph, base = load_graph("morphodigits"), arrays["base"]
     noise = {name: arrays[f"noise_{name}"] for name in NOISES}
     columns = {name: torch.from_numpy(column) for name, column in _columns(noise).items()}
     columns |= {"digit": torch.from_numpy(arrays["digits"][base]), "image": torch.from_numpy(arrays["image"])[:, None]}
     split = dict(zip(SPLITS, torch.arange(rows).split(_sizes(rows))))
+    if planted_bias is not None:
+        chosen = _selected(columns["thickness"].numpy(), columns["digit"].numpy(), planted_bias, seed)
+        split |= {name: split[name][chosen[split[name]]] for name in SPLITS[:2]}
     truth = MorphodigitsTruth(graph, noise, base, arrays["digits"], arrays["strokes"])
     values = {name: columns[name] for name in graph.nodes}
     return Dataset(
@@ -87,6 +103,13 @@ def _generate(rows: int, seed: int, progress: Progress | None) -> dict[str, NDAr
 def _columns(noise: dict[str, NDArray]) -> dict[str, NDArray]:
     columns = attributes(noise)
     return {name: column if name == "pen" else column.astype(np.float32) for name, column in columns.items()}
+
+
+def _selected(thickness: NDArray, digit: NDArray, bias: float, seed: int) -> Tensor:
+    """Which rows a selection keeps under which thick strokes go with digits of 5 or more, bool `(N,)`."""
+    deviation = (thickness - np.median(thickness)) / thickness.std()
+    keep = expit(bias * np.where(digit >= 5, 1, -1) * deviation)
+    return torch.from_numpy(np.random.default_rng([2, seed]).random(len(digit)) < keep)
 
 
 def _deal(digits: NDArray, rng: np.random.Generator) -> list[NDArray]:
