@@ -19,7 +19,13 @@ def transfer(
         str, typer.Option(help="Rows of the table, such as 3,7 or 3-7, or an image file.", show_default=False)
     ],
     style: Annotated[str, typer.Option(help="The row or image file to take attributes from.", show_default=False)],
-    take: Annotated[str, typer.Option(help="Attributes to take, such as pen,thickness.", show_default=False)],
+    take: Annotated[
+        str,
+        typer.Option(
+            help="Attributes to take, such as pen,thickness, or parts of the noise, such as image.z.",
+            show_default=False,
+        ),
+    ],
     given: Annotated[
         list[str] | None,
         typer.Option(

@@ -13,13 +13,14 @@ import pandas as pd
 import torch
 from torch import Tensor
 
-from ..errors import AbductionError, DataError, SupportWarning, UnknownNameError, warn
+from ..errors import AbductionError, SupportWarning, warn
 from ..graph import Variable
 from ..mechanisms import Mechanism
 from ..nn import seeded
 from ..typing import Noise
 from .interventions import act, check_interventions, world_graph
 from .results import Counterfactual
+from .style import WithNoise, style_interventions
 
 if TYPE_CHECKING:
     from .completion import Completed
@@ -100,6 +101,7 @@ class Posterior:
                     )
                 elif name in changed:
                     values[name] = self._predict(name, values, changed)
+                if name in changed and (name not in do or isinstance(do[name], WithNoise)):
                     # Nodes that are not computed again were observed together with their parents.
                     known = self.scm.supports[name](values, len(inside))
                     strained += [name] if not known.all() else []
@@ -134,31 +136,22 @@ class Posterior:
     ) -> Counterfactual:
         """What these units would have been with attributes of other units: do(`take` := the values of `style`).
 
+        A style without a label is taken as a named part of the noise: "image.z" is the vector of a VAE's latents, and
+        "image.local" its map (see `Mechanism.noise`). The node is then computed from its parents and from that noise.
+
         Args:
             style: The other units, one or as many as these: a posterior, whose inferred values count with their mean or most
-                frequent label, or values by node.
-            take: Attributes to take from them.
+                frequent label, or values by node. Noise is taken draw by draw where the particles are as many, else its mean.
+            take: Attributes to take from them, and parts of the noise of other nodes as "node.part".
             hold: Whether all other attributes keep their values; by default they follow from what is taken.
             seed: As in `counterfactual`.
 
         Raises:
-            UnknownNameError: A name is not a node, or `style` has no value of it.
-            DataError: Nothing to take, an image, or another number of units.
+            UnknownNameError: A name is neither a node nor a part of the noise, or `style` has no value of it.
+            DataError: Nothing to take, a whole image, another number of units, or noise of a style that was not abducted.
         """
-        graph, values = self.scm.graph, style.factual if isinstance(style, Posterior) else style
-        taken = [graph[name] for name in take]
-        if not taken or any(variable.is_image for variable in taken):
-            raise DataError(
-                f"Expected attributes to take; got {', '.join(take) or 'none'}. Choose among {', '.join(graph.attributes)}."
-            )
-        if absent := [name for name in take if name not in values]:
-            raise UnknownNameError(f"Expected the style to have a value of {', '.join(absent)}; got none. Give it.")
-        do: dict[str, Any] = {name: _one_or_each(graph[name], self.scm.tensor(name, values[name])) for name in take}
-        following = set().union(*(graph.descendants(name) for name in take)) - set(take)
-        for name in graph.attributes if hold else ():
-            if name in following:
-                do[name] = _Held(name, self._worlds()[name])
-        return self.counterfactual(do, seed=seed)
+        held = self._worlds() if hold else {}
+        return self.counterfactual(style_interventions(self, style, take, held), seed=seed)
 
     def inferred(self, *, level: float = 0.95) -> pd.DataFrame:
         """What was inferred for every missing attribute, one row a cell; empty where all were given.
@@ -215,23 +208,6 @@ class Posterior:
         particles = f", {self.particles} particles" if self.particles else ""
         inferred = "" if self.completed is None else ", missing values inferred"
         return f"Posterior({self.units} units{particles}{inferred}; abduction: {kinds})"
-
-
-def _one_or_each(variable: Variable, values: Tensor) -> Any:
-    """The label or number of a single unit, which titles can show; else the values."""
-    if len(values) > 1:
-        return values
-    return variable.decode(int(values)) if variable.is_discrete else float(values)
-
-
-class _Held:
-    """An intervention that keeps the factual value of every particle."""
-
-    def __init__(self, name: str, values: Tensor) -> None:
-        self.words, self.values = f"{name} as it was", values
-
-    def __call__(self, value: Tensor, parents: Mapping[str, Tensor]) -> Tensor:
-        return self.values
 
 
 def _described(variable: Variable, draws: Tensor, level: float) -> dict[str, Any]:

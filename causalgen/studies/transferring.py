@@ -13,6 +13,7 @@ from ..grammar import parse_values
 from ..reports.counterfactual_files import file_names
 from ..scm import Posterior, StructuralCausalModel
 from ..scm.interventions import describe
+from ..scm.style import find_noise_part
 from .asking import (
     MOST_ROWS,
     CounterfactualAnswer,
@@ -50,7 +51,7 @@ def transfer(
         run: A run with a fitted model.
         content: Row labels of the data, or one image file; attributes of a file are measured or inferred.
         style: A row label, or an image file.
-        take: Attributes to take from it.
+        take: Attributes to take from it, and parts of the noise, as `Posterior.transfer` takes them.
         out: As in `answer`.
         values: Attributes of the content's file as text, "digit=7".
         hold: Whether all other attributes keep their values.
@@ -58,29 +59,30 @@ def transfer(
 
     Raises:
         CheckpointError: The run has no fitted model yet, or a corrupted one.
-        UnknownNameError: An attribute to take does not exist.
+        UnknownNameError: An attribute or part of the noise to take does not exist.
         DataError: A row is not in the data, a file cannot be read, or there is nothing to take.
         RunFolderError: The output cannot be written.
     """
     scm = fitted_model(run)
-    for name in take:
-        scm.graph.require(name)
+    parts = [part for part in (find_noise_part(scm, name) for name in take) if part is not None]
     check_particles(particles)
     given = parse_values(scm.graph, values)
     words = [*content, *values, "style", style, "take", *take, *(["hold"] if hold else [])]
     folder = answer_place(run, words, particles, out)
-    source = _Source(run, scm, tuple(take), particles)
+    source = _Source(run, scm, tuple(name for name in take if name in scm.graph), particles)
     units, model = source.units(content, given), source.units([style])
     if len(model.labels) != 1:
         raise DataError(f"Expected one row or image file as the style; got {len(model.labels)} rows. Name one.")
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", SupportWarning)
         result = units.posterior.transfer(model.posterior, take, hold=hold, seed=run.study.seed)
-    taken = ", ".join(describe(scm.graph[name], result.do[name]) for name in take)
+    nodes = dict.fromkeys([*(name for name in take if name in scm.graph), *(node for node, _ in parts)])
+    taken = ", ".join(describe(scm.graph[name], result.do[name]) for name in nodes)
     notes = (f"Taken from {style}: {taken}.", *units.notes, *(f"Style: {note}" for note in model.notes))
     if units.column == "file":
         return write_answer(folder, result, {"file": units.labels}, [Path(content[0]).stem], None, notes)
-    truth = true_counterfactual(source.data, units.labels, result.do)
+    # The generator knows no noise of a model.
+    truth = None if parts else true_counterfactual(source.data, units.labels, result.do)
     return write_answer(folder, result, {"row": units.labels}, file_names("row", units.labels), truth, notes)
 
 

@@ -233,6 +233,14 @@ def test_a_style_comes_from_a_row_or_a_file(causalgen: Command, fitted: Path, im
     assert {row["digit"] for row in json.loads(causalgen(*given).stdout)["table"]} == {6}
     style = json.loads(causalgen(*rows[:4], "--style", image, "--take", "pen", "--json").stdout)
     assert not any("--set" in note for note in style["notes"])
+    files = ("transfer", fitted, "--content", image, "--style", image, "--take", "thickness,image.z", "--set", "digit=6")
+    both = json.loads(causalgen(*files, "--out", tmp_path / "files", "--json").stdout)
+    assert "image.z of the style." in both["notes"][0]
+    part = json.loads(causalgen(*rows[:6], "--take", "image.z", "--json").stdout)
+    assert part["notes"][0] == "Taken from 3: image.z of the style."
+    assert "thickness_true" not in part["table"][0]  # the generator does not know the noise of the model
+    assert part["table"][0]["thickness"] == part["table"][0]["thickness_cf"]
+    assert "image.z" in _said(causalgen(*rows[:6], "--take", "image.y"))
     assert "rows have their values" in _said(causalgen(*rows, "--set", "digit=6"))
     assert "got 2 rows. Name one" in _said(causalgen(*rows[:4], "--style", "3-4", "--take", "pen"))
     assert "Did you mean 'pen'" in _said(causalgen(*rows[:6], "--take", "penn"))

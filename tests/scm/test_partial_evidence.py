@@ -198,6 +198,38 @@ def test_a_style_is_an_intervention_with_the_values_of_other_units(mixed: Struct
     assert posterior.transfer(drawn, ["sex"])["sex"].shape == (3,)
 
 
+def test_a_style_without_a_label_is_a_part_of_the_noise(mixed: StructuralCausalModel) -> None:
+    content, style = (mixed.abduct(dict(mixed.sample(3, seed=seed))) for seed in (1, 2))
+    scan = mixed.mechanisms["scan"]
+    taken = content.transfer(style, ["sex", "scan.z"])
+    parents = {name: taken[name] for name in mixed.graph.parents("scan")}
+    noise = {**content.noise["scan"], "z": style.noise["scan"]["z"]}
+    assert torch.equal(taken["scan"], scan(noise, parents))
+    assert not torch.equal(taken["scan"], content.transfer(style, ["sex"])["scan"])
+    assert taken.title == "do(sex = one value per unit, scan.z of the style)"
+    parts = [f"scan.{key}" for key in style.noise["scan"]]
+    whole = content.transfer(style, [*mixed.graph.attributes, *parts])
+    again = style.counterfactual({name: style.factual[name] for name in mixed.graph.attributes})
+    assert torch.equal(whole["scan"], again["scan"])  # everything taken: the style itself
+    assert torch.equal(content.transfer(content, parts)["volume"], content.factual["volume"])  # no descendant of the scan
+
+
+def test_noise_is_taken_draw_by_draw_or_as_its_mean(mixed: StructuralCausalModel) -> None:
+    units = [dict(mixed.sample(3, seed=seed)) for seed in (1, 2)]
+    content, style = (mixed.abduct(unit, particles=5, seed=0) for unit in units)
+    single = mixed.abduct(units[0]).transfer(style, ["scan.z"])["scan"]
+    mean = style.noise["scan"]["z"].unflatten(0, (5, 3)).mean(0)
+    point = mixed.abduct(units[0])
+    parents = {name: point.factual[name] for name in mixed.graph.parents("scan")}
+    assert torch.equal(single, mixed.mechanisms["scan"]({**point.noise["scan"], "z": mean}, parents))
+    drawn = content.transfer(style, ["scan.z"])["scan"]
+    assert drawn.shape == (5, 3, 1, 8, 8)
+    one = mixed.abduct({name: value[:1] for name, value in units[1].items()}, particles=5, seed=0)
+    shared = content.transfer(one, [f"scan.{key}" for key in one.noise["scan"]])["scan"]
+    assert shared.shape == (5, 3, 1, 8, 8)
+    assert torch.equal(content.transfer(content, ["volume.u"])["sex"], content.factual["sex"].expand(5, 3))
+
+
 def test_a_missing_leaf_has_fresh_noise_and_keeps_it(mixed: StructuralCausalModel) -> None:
     posterior = mixed.abduct({"age": [30.0, 60.0], "sex": ["f", "m"]}, particles=40, seed=0)
     draws = posterior.completed.by_particle()
@@ -261,6 +293,23 @@ BAD: list[tuple[Callable[[StructuralCausalModel], Any], type[Exception], str]] =
     (lambda m: m.abduct(dict(m.sample(2))).transfer(m.sample(2), []), DataError, "got none. Choose among"),
     (lambda m: m.abduct(dict(m.sample(2))).transfer({"age": 3.0}, ["sex"]), UnknownNameError, "a value of sex"),
     (lambda m: m.abduct(dict(m.sample(2))).transfer(m.sample(3), ["sex"]), DataError, "2 values"),
+    (lambda m: m.abduct(dict(m.sample(2))).transfer(m.sample(2), ["scan.z"]), DataError, "Abduct the style"),
+    (lambda m: m.abduct(dict(m.sample(2))).transfer(m.sample(2), ["scan.zz"]), UnknownNameError, "scan.z.*'scan.zz'"),
+    (
+        lambda m: m.abduct(dict(m.sample(2))).transfer(m.abduct(dict(m.sample(3))), ["scan.z"]),
+        DataError,
+        "1 or 2 units as the style; got 3",
+    ),
+    (
+        lambda m: m.abduct(dict(m.sample(2))).transfer(mute().abduct(dict(mute().sample(2))), ["scan.z"]),
+        DataError,
+        "got two models",
+    ),
+    (
+        lambda m: m.abduct(dict(m.sample(2))).transfer(m.abduct(dict(m.sample(2))), ["volume", "volume.u"]),
+        DataError,
+        "either 'volume' or parts of its noise",
+    ),
     (lambda m: m.abduct({"scan": "a picture"}, particles=3), DataError, "pixels for 'scan'"),
     (lambda m: m.abduct({"scan": PIXELS[0, 0, 0]}, particles=3), DataError, r"shape \(units, 1, 8, 8\)"),
     (lambda m: mute().abduct({"scan": PIXELS}, particles=3), NotObservableError, "conv-vae"),
