@@ -29,6 +29,16 @@ GREY = Variable("grey", "image", shape=(1, 17, 20))
 COLOUR = Variable("colour", "image", shape=(3, 28, 30))
 UNIT = Variable("unit", "image", shape=(1, 16, 16), support=(0, 1))
 SMALL = {"latent": 4, "local": 2, "width": 8, "blocks": 1}
+SMALLEST: dict[str, dict[str, Any]] = {
+    "conv-vae": {"latent": 4, "local": 2, "width": 8, "blocks": 1},
+    "hierarchical-vae": {"latent": 4, "maps": [2, 1], "width": 8, "prior": "conditional"},
+    "diffusion": {"width": 8, "steps": 3},
+    "flow-matching": {"width": 8, "steps": 3},
+    "image-flow": {"width": 8, "couplings": 2},
+    "gan": {"latent": 4, "width": 8},
+    "dcgan": {"latent": 4, "width": 8},
+}
+"""Options by image mechanism."""
 LADDER = {"latent": 4, "maps": [2, 1], "width": 8}
 
 
@@ -90,6 +100,8 @@ CASES = [
     case("hierarchical-vae", GREY, ALL, **LADDER),
     case("hierarchical-vae", COLOUR, SCALARS, **LADDER, residual=1.0, prior="conditional"),
     case("hierarchical-vae", UNIT, {}, **LADDER, likelihood="bernoulli"),
+    case("diffusion", GREY, {"scan": SCAN, "pen": PEN}, width=8, steps=3, guidance=2.0),
+    *(case(name, COLOUR, {"grey": GREY, "unit": UNIT}, **size) for name, size in SMALLEST.items()),
 ]
 
 

@@ -73,7 +73,7 @@ class ConvVAE(ImageVAE):
             variable, parents, likelihood=likelihood, residual=residual, beta=beta, free={"z": free}, warmup=warmup
         )
         self.latent, self.local = latent, local
-        self.encoder = ConvEncoder(variable.shape, CONTEXT, width=width)
+        self.encoder = ConvEncoder(variable.shape, CONTEXT, width=width, maps=self.maps.channels)
         self.coarse = self.encoder.grid.coarse
         cells = math.prod(self.coarse)
         # Fewer channels before the map is flattened: the linear layer on it would hold most of the parameters.
@@ -85,8 +85,9 @@ class ConvVAE(ImageVAE):
         self.sketch = mlp(latent + CONTEXT, SKETCH * cells, (2 * CONTEXT,))
         channels = variable.shape[0] * self.likelihood.outputs
         self.decoder = ConvDecoder(
-            variable.shape, local + SKETCH, latent + CONTEXT, outputs=channels, width=width, blocks=blocks, fine=fine
-        )
+            variable.shape, local + SKETCH, latent + CONTEXT, outputs=channels, width=width, blocks=blocks, fine=fine,
+            maps=self.maps.channels,
+        )  # fmt: skip
 
     @property
     def latents(self) -> dict[str, tuple[int, ...]]:
@@ -94,23 +95,25 @@ class ConvVAE(ImageVAE):
 
     def infer(self, value: Tensor, parents: Values, *, draw: bool) -> Inference:
         context = self.embed(parents, len(value))
-        features = self.encoder(self.likelihood.to_unit(value), context)
+        maps = self.maps(parents)
+        features = self.encoder(self.likelihood.to_unit(value), context, maps)
         squeezed = F.silu(self.squeeze(features)).flatten(1)
         z, global_rate, global_odds = infer_gaussian(self.global_head(torch.cat([squeezed, context], dim=1)), draw)
         # The local latent sees what z and the parents already draw, so that it holds only the rest.
         sketch = self._sketch(z, context)
         local, local_rate, local_odds = infer_gaussian(self.local_head(torch.cat([features, sketch], dim=1)), draw)
-        output = self._draw(z, local, sketch, context)
+        output = self._draw(z, local, sketch, context, maps)
         return Inference(
             {"z": z, "local": local}, {"z": global_rate, "local": local_rate}, global_odds + local_odds, output
         )
 
     def decode(self, noise: Noise, parents: Values) -> Tensor:
         context = self.embed(parents, len(noise["z"]))
-        return self._draw(noise["z"], noise["local"], self._sketch(noise["z"], context), context)
+        sketch = self._sketch(noise["z"], context)
+        return self._draw(noise["z"], noise["local"], sketch, context, self.maps(parents))
 
-    def _draw(self, z: Tensor, local: Tensor, sketch: Tensor, context: Tensor) -> Tensor:
-        return self.decoder(torch.cat([local, sketch], dim=1), torch.cat([z, context], dim=1))
+    def _draw(self, z: Tensor, local: Tensor, sketch: Tensor, context: Tensor, maps: Tensor | None) -> Tensor:
+        return self.decoder(torch.cat([local, sketch], dim=1), torch.cat([z, context], dim=1), maps)
 
     def _sketch(self, z: Tensor, context: Tensor) -> Tensor:
         return F.silu(self.sketch(torch.cat([z, context], dim=1))).unflatten(1, (SKETCH, *self.coarse))

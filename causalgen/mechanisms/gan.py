@@ -23,7 +23,7 @@ from torch.distributions import Distribution
 from torch.nn import functional as F
 
 from ..graph import Variable
-from ..nn import Critic, Generator, ParentEmbedding, gradient_penalty, saturation
+from ..nn import Critic, Generator, ImageMaps, ParentEmbedding, gradient_penalty, saturation
 from ..typing import Noise, Values
 from .base import Abduction, Abductive, Mechanism
 from .identification import Identifiability, Identification
@@ -55,7 +55,8 @@ class _Adversarial(Mechanism):
         self.low, self.high = variable.support or (0.0, 255.0)
         self.embed = ParentEmbedding(self.parents, CONTEXT)
         self.critic_embed = ParentEmbedding(self.parents, CONTEXT)
-        self.generator = Generator(variable.shape, self.latent + CONTEXT, width=width)
+        self.maps = ImageMaps(self.parents, variable.shape)
+        self.generator = Generator(variable.shape, self.latent + CONTEXT, width=width, maps=self.maps.channels)
 
     def initialize(self, value: Tensor, parents: Values) -> None:
         self.embed.fit(parents)
@@ -79,7 +80,7 @@ class _Adversarial(Mechanism):
         return torch.tanh(self._logits(z, parents))
 
     def _logits(self, z: Tensor, parents: Values) -> Tensor:
-        return self.generator(torch.cat([z, self.embed(parents, len(z))], dim=1))
+        return self.generator(torch.cat([z, self.embed(parents, len(z))], dim=1), self.maps(parents))
 
     def _to_unit(self, value: Tensor) -> Tensor:
         return (value - self.low) * (2 / (self.high - self.low)) - 1
@@ -125,8 +126,9 @@ class GAN(_Adversarial, Abductive):
             raise ValueError(f"Expected tuning in [0, 1), a fraction of training; got {tuning}.")
         self.cycle, self.tuning = cycle, tuning
         self.encoder_embed = ParentEmbedding(self.parents, CONTEXT)
-        self.encoder = Critic(variable.shape, CONTEXT, latent, width=width)
-        self.critic = Critic(variable.shape, CONTEXT, 1, width=width, code=latent, offset=False)
+        maps = self.maps.channels
+        self.encoder = Critic(variable.shape, CONTEXT, latent, width=width, maps=maps)
+        self.critic = Critic(variable.shape, CONTEXT, 1, width=width, code=latent, offset=False, maps=maps)
 
     def initialize(self, value: Tensor, parents: Values) -> None:
         super().initialize(value, parents)
@@ -164,12 +166,12 @@ class GAN(_Adversarial, Abductive):
         # Detached copies: the penalty needs gradients at the inputs, but the critic must not train generator or encoder.
         real, fake = image.detach().requires_grad_(), drawn.detach().requires_grad_()
         found, given = code.detach().requires_grad_(), z.clone().requires_grad_()
-        context = self.critic_embed(parents, len(image))
-        features = self.critic.features(real, context)
+        context, maps = self.critic_embed(parents, len(image)), self.maps(parents)
+        features = self.critic.features(real, context, maps)
         real_score = self._score(features, found)
-        fake_score = self._score(self.critic.features(fake, context), given)
+        fake_score = self._score(self.critic.features(fake, context, maps), given)
         steepness = gradient_penalty(real_score, real, found) + gradient_penalty(fake_score, fake, given)
-        drawn_score = self._score(self.critic.features(drawn, context), z)
+        drawn_score = self._score(self.critic.features(drawn, context, maps), z)
         code_score = self._score(features.detach(), code)
         return {
             "generator": F.softplus(real_score.detach() - drawn_score),
@@ -181,7 +183,7 @@ class GAN(_Adversarial, Abductive):
         return self.critic.head(torch.cat([features, code], dim=1)).squeeze(1)
 
     def _encode(self, image: Tensor, parents: Values) -> Tensor:
-        return self.encoder(image, self.encoder_embed(parents, len(image)))
+        return self.encoder(image, self.encoder_embed(parents, len(image)), self.maps(parents))
 
 
 class DCGAN(_Adversarial):
@@ -210,7 +212,7 @@ class DCGAN(_Adversarial):
         penalty: float = 1.0,
     ) -> None:
         super().__init__(variable, parents, latent=latent, width=width, penalty=penalty)
-        self.critic = Critic(variable.shape, CONTEXT, 1, width=width, offset=False)
+        self.critic = Critic(variable.shape, CONTEXT, 1, width=width, offset=False, maps=self.maps.channels)
 
     def objectives(self, value: Tensor, parents: Values, progress: float) -> dict[str, Tensor]:
         drawn = self._draw(torch.randn(len(value), self.latent, device=value.device, dtype=value.dtype), parents)
@@ -223,4 +225,4 @@ class DCGAN(_Adversarial):
         }
 
     def _score(self, image: Tensor, parents: Values) -> Tensor:
-        return self.critic(image, self.critic_embed(parents, len(image))).squeeze(1)
+        return self.critic(image, self.critic_embed(parents, len(image)), self.maps(parents)).squeeze(1)

@@ -19,7 +19,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from ..graph import Variable
-from ..nn import ConvBlock, Grid, Modulation, in_full_precision, mlp
+from ..nn import ConvBlock, Grid, Modulation, Pyramid, in_full_precision, mlp, with_maps
 from ..nn.conv import halved
 from ..typing import Noise, Values
 from .image_vae import CONTEXT, ImageVAE, Inference, infer_gaussian
@@ -84,9 +84,10 @@ class HierarchicalVAE(ImageVAE):
                 f"resolution; got {len(maps)}. Leave out the finest."
             )
         self.latent = latent
-        self.maps = {f"map{k}": (channels, *sizes[k]) for k, channels in enumerate(maps)}
+        self.latent_maps = {f"map{k}": (channels, *sizes[k]) for k, channels in enumerate(maps)}
         widths = halved(width, len(sizes))
-        self.bottom_up = _BottomUp(variable.shape[0], widths, blocks)
+        self.bottom_up = Pyramid(variable.shape[0] + self.maps.channels, widths, blocks)
+        self.parents_up = Pyramid(self.maps.channels, widths, blocks) if self.maps.channels else None
         cells = math.prod(self.grid.coarse)
         self.squeeze = nn.Conv2d(width, width // 4, 1)
         self.head = mlp(width // 4 * cells + CONTEXT, 2 * latent, (4 * CONTEXT,))
@@ -102,11 +103,12 @@ class HierarchicalVAE(ImageVAE):
 
     @property
     def latents(self) -> dict[str, tuple[int, ...]]:
-        return {"z": (self.latent,), **self.maps}
+        return {"z": (self.latent,), **self.latent_maps}
 
     def infer(self, value: Tensor, parents: Values, *, draw: bool) -> Inference:
         context = self.embed(parents, len(value))
-        seen = self.bottom_up(self.grid.pad(self.likelihood.to_unit(value)))
+        maps = self.maps(parents)
+        seen = self.bottom_up(self.grid.pad(with_maps(self.likelihood.to_unit(value), maps)))
         squeezed = F.silu(self.squeeze(seen[0])).flatten(1)
         z, rate, odds = infer_gaussian(self.head(torch.cat([squeezed, context], dim=1)), draw)
         noise, rates, parts = {"z": z}, {"z": rate}, [odds]
@@ -117,46 +119,32 @@ class HierarchicalVAE(ImageVAE):
             return noise[name]
 
         # The posterior of each map is found on the way down, where the coarser maps have been drawn already.
-        output = self._top_down(z, context, lambda k, level, h: find(f"map{k}", level, h, seen[k]))
+        output = self._top_down(z, context, maps, lambda k, level, h: find(f"map{k}", level, h, seen[k]))
         return Inference(noise, rates, torch.stack(parts).sum(dim=0), output)
 
     def decode(self, noise: Noise, parents: Values) -> Tensor:
         context = self.embed(parents, len(noise["z"]))
-        return self._top_down(noise["z"], context, lambda k, level, h: noise[f"map{k}"])
+        return self._top_down(noise["z"], context, self.maps(parents), lambda k, level, h: noise[f"map{k}"])
 
-    def _top_down(self, z: Tensor, context: Tensor, latent: "Callable[[int, _Level, Tensor], Tensor]") -> Tensor:
+    def _top_down(
+        self, z: Tensor, context: Tensor, maps: Tensor | None, latent: "Callable[[int, _Level, Tensor], Tensor]"
+    ) -> Tensor:
         """Decoder output; `latent(k, level, state)` gives the noise of map k."""
         shared = torch.cat([z, context], dim=1)
+        drawn_after = [] if self.parents_up is None or maps is None else self.parents_up(self.grid.pad(maps))
         state = self.first(F.silu(self.sketch(shared)).unflatten(1, (-1, *self.grid.coarse)))
         for k, level in enumerate(self.levels):
             assert isinstance(level, _Level)
             if k:
                 state = self.up[k - 1](F.silu(state))
+            if drawn_after:
+                state = state + drawn_after[k]
             if level.channels:
                 state = state + level.inject(level.scaled(latent(k, level, state), state))
             state = level.modulation(state, shared)
             for block in level.blocks:
                 state = block(state, shared)
         return self.grid.crop(in_full_precision(self.last, F.silu(self.modulation(state, shared))))
-
-
-class _BottomUp(nn.Module):
-    """Features of the padded image at every resolution, from coarse to fine."""
-
-    def __init__(self, channels: int, widths: Sequence[int], blocks: int) -> None:
-        super().__init__()
-        fine_to_coarse = list(widths)[::-1]
-        self.first = nn.Conv2d(channels, fine_to_coarse[0], 5, padding=2)
-        self.down = nn.ModuleList(nn.Conv2d(b, a, 3, stride=2, padding=1) for b, a in pairwise(fine_to_coarse))
-        self.blocks = nn.ModuleList(
-            nn.Sequential(*(ConvBlock(width) for _ in range(blocks))) for width in fine_to_coarse[1:]
-        )
-
-    def forward(self, image: Tensor) -> list[Tensor]:
-        features = [self.first(image)]
-        for down, blocks in zip(self.down, self.blocks):
-            features.append(blocks(down(F.silu(features[-1]))))
-        return features[::-1]
 
 
 class _Level(nn.Module):

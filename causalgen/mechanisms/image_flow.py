@@ -19,7 +19,7 @@ from torch.distributions import Distribution, constraints
 from torch.distributions.transforms import Transform
 
 from ..graph import Variable
-from ..nn import CouplingStack, ParentEmbedding
+from ..nn import CouplingStack, ImageMaps, ParentEmbedding
 from ..typing import Noise, Values
 from .base import Abduction, Abductive, Density
 from .identification import Identifiability, Identification
@@ -68,7 +68,10 @@ class ImageFlow(Abductive, Density):
         self.low, self.width = low - half_level, high - low + 2 * half_level
         self.tolerance = half_level
         self.embed = ParentEmbedding(self.parents, CONTEXT)
-        self.stack = CouplingStack(variable.shape, CONTEXT, levels=levels, couplings=couplings, width=width)
+        self.maps = ImageMaps(self.parents, variable.shape)
+        self.stack = CouplingStack(
+            variable.shape, CONTEXT, levels=levels, couplings=couplings, width=width, maps=self.maps.channels
+        )
 
     def initialize(self, value: Tensor, parents: Values) -> None:
         self.embed.fit(parents)
@@ -78,7 +81,8 @@ class ImageFlow(Abductive, Density):
         return {"z": dist.Normal(zero, zero + 1).expand((*batch_shape, *self.variable.shape)).to_event(3)}
 
     def forward(self, noise: Noise, parents: Values, *, changed: frozenset[str] = frozenset()) -> Tensor:
-        value = self._to_pixels(self.stack.decode(noise["z"], self.embed(parents, len(noise["z"]))))
+        context = self.embed(parents, len(noise["z"]))
+        value = self._to_pixels(self.stack.decode(noise["z"], context, self.maps(parents)))
         return value if self.variable.support is None else value.clamp(*self.variable.support)
 
     def abduct(self, value: Tensor, parents: Values, *, draw: bool = True) -> Noise:
@@ -105,7 +109,7 @@ class ImageFlow(Abductive, Density):
         logit = torch.logit(share)
         # The derivative of the logit by the pixel value, for the change of density.
         slope = (1 - 2 * MARGIN) / self.width / (share * (1 - share))
-        z, log_determinant = self.stack.encode(logit, self.embed(parents, len(value)))
+        z, log_determinant = self.stack.encode(logit, self.embed(parents, len(value)), self.maps(parents))
         return z, log_determinant + slope.log().flatten(1).sum(1)
 
     def _to_pixels(self, logit: Tensor) -> Tensor:

@@ -19,7 +19,7 @@ from torch import Tensor
 from torch.distributions import Distribution
 
 from ..graph import Variable
-from ..nn import ParentEmbedding
+from ..nn import ImageMaps, ParentEmbedding
 from ..typing import Noise, Values
 from .base import Abduction, Abductive, Observable
 from .identification import Identifiability, Identification
@@ -85,6 +85,7 @@ class ImageVAE(Abductive, Observable):
         if residual > 0 and not self.likelihood.has_residual:
             raise ValueError(f"Expected residual=0 for the {likelihood} likelihood, which has none; got {residual}.")
         self.embed = ParentEmbedding(self.parents, CONTEXT)
+        self.maps = ImageMaps(self.parents, variable.shape)
 
     @property
     @abstractmethod

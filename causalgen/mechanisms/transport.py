@@ -23,7 +23,7 @@ from torch import Tensor
 from torch.distributions import Distribution
 
 from ..graph import Variable
-from ..nn import ParentEmbedding, UNet
+from ..nn import ImageMaps, ParentEmbedding, UNet
 from ..typing import Noise, Values
 from .base import Abductive
 from .identification import Identifiability, Identification
@@ -86,7 +86,8 @@ class TransportMechanism(Abductive):
         self.guidance, self.guidance_unchanged = guidance, guidance_unchanged
         self.low, self.high = variable.support or (0.0, 255.0)
         self.embed = ParentEmbedding(self.parents, CONTEXT, droppable=dropout > 0)
-        self.network = UNet(variable.shape, CONTEXT, width=width, blocks=blocks)
+        self.maps = ImageMaps(self.parents, variable.shape)
+        self.network = UNet(variable.shape, CONTEXT, width=width, blocks=blocks, maps=self.maps.channels)
 
     @abstractmethod
     def transport(self, state: Tensor, field: Field, start: float, end: float) -> Tensor:
@@ -117,23 +118,24 @@ class TransportMechanism(Abductive):
         keep = None
         if self.training and self.embed.absent is not None:
             keep = torch.rand(len(state), len(self.parents), device=state.device) >= self.dropout
-        return self.network(state, time, self.embed(parents, len(state), keep=keep))
+        return self.network(state, time, self.embed(parents, len(state), keep=keep), self.maps(parents, keep=keep))
 
     def _field(self, parents: Values, like: Tensor) -> Field:
-        context = self.embed(parents, len(like))
-        return lambda state, time: self.network(state, time.expand(len(state)), context)
+        context, maps = self.embed(parents, len(like)), self.maps(parents)
+        return lambda state, time: self.network(state, time.expand(len(state)), context, maps)
 
     def _guided(self, parents: Values, batch: int, changed: frozenset[str]) -> Field:
         """The guided field: the network seen without parents, with the unchanged ones, and with all."""
         # The three embeddings pass through the network as one batch.
         fixed = torch.tensor([[name not in changed for name in self.parents]])
+        fixed = fixed.to(next(self.parameters()).device)
         keeps = [torch.zeros_like(fixed), fixed, torch.ones_like(fixed)]
-        context = torch.cat(
-            [self.embed(parents, batch, keep=keep.to(next(self.parameters()).device)) for keep in keeps]
-        )
+        context = torch.cat([self.embed(parents, batch, keep=keep) for keep in keeps])
+        seen = [part for part in (self.maps(parents, keep=keep) for keep in keeps) if part is not None]
+        maps = torch.cat(seen) if seen else None
 
         def field(state: Tensor, time: Tensor) -> Tensor:
-            outputs = self.network(state.repeat(3, 1, 1, 1), time.expand(3 * len(state)), context)
+            outputs = self.network(state.repeat(3, 1, 1, 1), time.expand(3 * len(state)), context, maps)
             nothing, unchanged, everything = outputs.chunk(3)
             edit = self.guidance_unchanged * (unchanged - nothing) + self.guidance * (everything - unchanged)
             return nothing + edit

@@ -2,10 +2,11 @@
 
 from .adversarial import Critic, Generator, gradient_penalty, saturation
 from .averaging import growing_average
-from .conv import ConvBlock, ConvDecoder, ConvEncoder, Grid, Modulation, in_full_precision
+from .conv import ConvBlock, ConvDecoder, ConvEncoder, Grid, Modulation, Pyramid, in_full_precision
 from .coupling import CouplingStack
 from .embedding import ParentEmbedding
 from .features import Features
+from .image_maps import ImageMaps, with_maps
 from .mlp import mlp
 from .randomness import seeded
 from .scaling import Standardiser
@@ -22,9 +23,11 @@ __all__ = [
     "Features",
     "Generator",
     "Grid",
+    "ImageMaps",
     "Modulation",
     "MonotonicRQSTransform",
     "ParentEmbedding",
+    "Pyramid",
     "Standardiser",
     "UNet",
     "gradient_penalty",
@@ -35,4 +38,5 @@ __all__ = [
     "saturation",
     "save_module",
     "seeded",
+    "with_maps",
 ]

@@ -25,18 +25,19 @@ class Generator(nn.Module):
         shape: (C, H, W) of the image.
         inputs: Width of the vector.
         width: Channels at the coarse resolution.
+        maps: Channels of maps that the image is drawn after.
     """
 
-    def __init__(self, shape: Sequence[int], inputs: int, *, width: int = 64) -> None:
+    def __init__(self, shape: Sequence[int], inputs: int, *, width: int = 64, maps: int = 0) -> None:
         super().__init__()
-        self.decoder = ConvDecoder(shape, SKETCH, inputs, width=width)
+        self.decoder = ConvDecoder(shape, SKETCH, inputs, width=width, maps=maps)
         self.coarse = self.decoder.grid.coarse
         self.sketch = mlp(inputs, SKETCH * math.prod(self.coarse), (128,))
 
-    def forward(self, vector: Tensor) -> Tensor:
-        """`(B, inputs)` to `(B, C, H, W)`."""
+    def forward(self, vector: Tensor, maps: Tensor | None = None) -> Tensor:
+        """`(B, inputs)` and `(B, maps, H, W)` to `(B, C, H, W)`."""
         sketch = F.silu(self.sketch(vector)).unflatten(1, (SKETCH, *self.coarse))
-        return self.decoder(sketch, vector)
+        return self.decoder(sketch, vector, maps)
 
 
 class Critic(nn.Module):
@@ -49,25 +50,34 @@ class Critic(nn.Module):
         width: Channels at the coarse resolution.
         code: Width of a vector that only the head takes.
         offset: Whether each number has a bias; scores that are only compared need none.
+        maps: Channels of maps that are seen with the image.
     """
 
     def __init__(
-        self, shape: Sequence[int], context: int, outputs: int, *, width: int = 64, code: int = 0, offset: bool = True
+        self,
+        shape: Sequence[int],
+        context: int,
+        outputs: int,
+        *,
+        width: int = 64,
+        code: int = 0,
+        offset: bool = True,
+        maps: int = 0,
     ) -> None:
         super().__init__()
-        self.encoder = ConvEncoder(shape, context, width=width)
+        self.encoder = ConvEncoder(shape, context, width=width, maps=maps)
         self.squeeze = nn.Conv2d(width, width // 2, 1)
         self.head = mlp(width // 2 * math.prod(self.encoder.grid.coarse) + context + code, outputs, (128,))
         if not offset:
             self.head[-1].register_parameter("bias", None)  # it would cancel, and never get a gradient
 
-    def forward(self, image: Tensor, context: Tensor) -> Tensor:
-        """`(B, C, H, W)` and `(B, context)` to `(B, outputs)`."""
-        return self.head(self.features(image, context))
+    def forward(self, image: Tensor, context: Tensor, maps: Tensor | None = None) -> Tensor:
+        """`(B, C, H, W)`, `(B, context)` and `(B, maps, H, W)` to `(B, outputs)`."""
+        return self.head(self.features(image, context, maps))
 
-    def features(self, image: Tensor, context: Tensor) -> Tensor:
+    def features(self, image: Tensor, context: Tensor, maps: Tensor | None = None) -> Tensor:
         """The input of the head, without the code: `(B, features + context)`."""
-        features = F.silu(self.squeeze(F.silu(self.encoder(image, context)))).flatten(1)
+        features = F.silu(self.squeeze(F.silu(self.encoder(image, context, maps)))).flatten(1)
         return torch.cat([features, context], dim=1)
 
 

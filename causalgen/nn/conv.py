@@ -12,7 +12,9 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-__all__ = ["ConvBlock", "ConvDecoder", "ConvEncoder", "Grid", "Modulation", "halved", "in_full_precision"]
+from .image_maps import with_maps
+
+__all__ = ["ConvBlock", "ConvDecoder", "ConvEncoder", "Grid", "Modulation", "Pyramid", "halved", "in_full_precision"]
 
 COARSEST = 8
 NARROWEST = 4
@@ -109,6 +111,32 @@ class ConvBlock(nn.Module):
         return x + self.second(F.silu(inner))
 
 
+class Pyramid(nn.Module):
+    """Features of a padded image at several resolutions, each half of the one before.
+
+    Args:
+        channels: Channels of the image.
+        widths: Channels of the features from coarse to fine; the finest have the resolution of the image.
+        blocks: Residual blocks at each resolution but the finest.
+    """
+
+    def __init__(self, channels: int, widths: Sequence[int], blocks: int) -> None:
+        super().__init__()
+        fine_to_coarse = list(widths)[::-1]
+        self.first = nn.Conv2d(channels, fine_to_coarse[0], 5, padding=2)
+        self.down = nn.ModuleList(nn.Conv2d(b, a, 3, stride=2, padding=1) for b, a in pairwise(fine_to_coarse))
+        self.blocks = nn.ModuleList(
+            nn.Sequential(*(ConvBlock(width) for _ in range(blocks))) for width in fine_to_coarse[1:]
+        )
+
+    def forward(self, image: Tensor) -> list[Tensor]:
+        """`(B, channels, H, W)` to features from coarse to fine."""
+        features = [self.first(image)]
+        for down, blocks in zip(self.down, self.blocks):
+            features.append(blocks(down(F.silu(features[-1]))))
+        return features[::-1]
+
+
 class ConvEncoder(nn.Module):
     """Image to a coarse map of features.
 
@@ -116,13 +144,14 @@ class ConvEncoder(nn.Module):
         shape: (C, H, W) of the image.
         context: Width of the context vector.
         width: Channels of the result.
+        maps: Channels of maps that are seen with the image.
     """
 
-    def __init__(self, shape: Sequence[int], context: int, *, width: int = 64) -> None:
+    def __init__(self, shape: Sequence[int], context: int, *, width: int = 64, maps: int = 0) -> None:
         super().__init__()
         self.grid = Grid(shape)
         widths = self.grid.widths(width)
-        before = [self.grid.channels, *widths[:-1]]
+        before = [self.grid.channels + maps, *widths[:-1]]
         self.down = nn.ModuleList(
             nn.Conv2d(b, a, 3 if i else 5, stride=2, padding=1 if i else 2)
             for i, (b, a) in enumerate(zip(before, widths))
@@ -130,9 +159,9 @@ class ConvEncoder(nn.Module):
         self.modulations = nn.ModuleList(Modulation(context, channels) for channels in widths)
         self.block = ConvBlock(widths[-1], context)
 
-    def forward(self, image: Tensor, context: Tensor) -> Tensor:
-        """`image` `(B, C, H, W)` on [-1, 1], `context` `(B, context)`; returns `(B, width, *coarse)`."""
-        x = self.grid.pad(image)
+    def forward(self, image: Tensor, context: Tensor, maps: Tensor | None = None) -> Tensor:
+        """`image` `(B, C, H, W)` and `maps` `(B, maps, H, W)` on [-1, 1], `context` `(B, context)` to `(B, width, *coarse)`."""
+        x = self.grid.pad(with_maps(image, maps))
         for i, (down, modulation) in enumerate(zip(self.down, self.modulations)):
             x = modulation(down(F.silu(x) if i else x), context)
         return self.block(x, context)
@@ -150,6 +179,7 @@ class ConvDecoder(nn.Module):
         blocks: Residual blocks at the coarse resolution; the finer ones have one each.
         fine: Channels at the resolution of the image, with a separate residual block; 0 draws the image straight from
             half its resolution, which is faster and leaves edges to a linear layer.
+        maps: Channels of maps that the image is drawn after, at every resolution.
     """
 
     def __init__(
@@ -162,6 +192,7 @@ class ConvDecoder(nn.Module):
         width: int = 64,
         blocks: int = 2,
         fine: int = 0,
+        maps: int = 0,
     ) -> None:
         super().__init__()
         self.grid = Grid(shape)
@@ -179,17 +210,24 @@ class ConvDecoder(nn.Module):
             if fine
             else nn.ConvTranspose2d(widths[-1], outputs, 4, stride=2, padding=1)
         )
+        if maps:
+            self.pyramid = Pyramid(maps, widths if fine else [*widths, widths[-1]], 0)
+            self.direct = nn.Conv2d(widths[-1], outputs, 3, padding=1)
 
-    def forward(self, coarse: Tensor, context: Tensor) -> Tensor:
-        """`coarse` `(B, inputs, *coarse)`, `context` `(B, context)`; returns `(B, outputs, H, W)`."""
+    def forward(self, coarse: Tensor, context: Tensor, maps: Tensor | None = None) -> Tensor:
+        """`coarse` `(B, inputs, *coarse)`, `context` `(B, context)`, `maps` `(B, maps, H, W)`; to `(B, outputs, H, W)`."""
+        seen = [] if maps is None else self.pyramid(self.grid.pad(maps))
         x = self.first(coarse)
         for i, (blocks, modulation) in enumerate(zip(self.blocks, self.modulations)):
             if i:
                 x = self.up[i - 1](x)
+            if seen:
+                x = x + seen[i]
             for block in blocks:  # type: ignore[attr-defined]
                 x = block(x, context)
             x = F.silu(modulation(x, context))
-        return self.grid.crop(in_full_precision(self.last, x))
+        drawn = in_full_precision(self.last, x)
+        return self.grid.crop(drawn + in_full_precision(self.direct, F.silu(seen[-1])) if seen else drawn)
 
 
 def in_full_precision(layer: nn.Module, x: Tensor) -> Tensor:

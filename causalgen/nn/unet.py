@@ -9,6 +9,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from .conv import ConvBlock, Grid, halved, in_full_precision
+from .image_maps import with_maps
 from .mlp import mlp
 
 __all__ = ["UNet"]
@@ -24,18 +25,19 @@ class UNet(nn.Module):
         context: Width of the context vector.
         width: Channels at the coarse resolution; halved with each doubling, but not below a quarter.
         blocks: Residual blocks at each resolution on the way down, and again on the way up.
+        maps: Channels of maps that are seen with the image.
     """
 
     frequencies: Tensor
 
-    def __init__(self, shape: Sequence[int], context: int, *, width: int = 64, blocks: int = 1) -> None:
+    def __init__(self, shape: Sequence[int], context: int, *, width: int = 64, blocks: int = 1, maps: int = 0) -> None:
         super().__init__()
         self.grid = Grid(shape)
         widths = halved(width, self.grid.stages + 1)[::-1]
         # From a quarter of a wave over the whole time to 32 waves.
         self.register_buffer("frequencies", math.pi * 2.0 ** torch.linspace(-1, 6, FREQUENCIES))
         self.clock = mlp(2 * FREQUENCIES, context, (context,))
-        self.first = nn.Conv2d(shape[0], widths[0], 3, padding=1)
+        self.first = nn.Conv2d(shape[0] + maps, widths[0], 3, padding=1)
         self.down = nn.ModuleList(nn.Conv2d(b, a, 3, stride=2, padding=1) for b, a in pairwise(widths))
         self.up = nn.ModuleList(nn.ConvTranspose2d(a, b, 4, stride=2, padding=1) for b, a in pairwise(widths))
         self.join = nn.ModuleList(nn.Conv2d(2 * b, b, 1) for b in widths[:-1])
@@ -43,11 +45,11 @@ class UNet(nn.Module):
         self.ascent = nn.ModuleList(_Blocks(channels, context, blocks) for channels in widths)
         self.last = nn.Conv2d(widths[0], shape[0], 3, padding=1)
 
-    def forward(self, image: Tensor, time: Tensor, context: Tensor) -> Tensor:
-        """`image` `(B, C, H, W)`, `time` `(B,)` in [0, 1], `context` `(B, context)`; returns `(B, C, H, W)`."""
+    def forward(self, image: Tensor, time: Tensor, context: Tensor, maps: Tensor | None = None) -> Tensor:
+        """`image` `(B, C, H, W)`, `time` `(B,)` in [0, 1], `context` `(B, context)`, `maps` `(B, maps, H, W)`; image again."""
         angle = time[:, None] * self.frequencies
         context = context + self.clock(torch.cat([angle.sin(), angle.cos()], dim=1))
-        x = self.first(self.grid.pad(image))
+        x = self.first(self.grid.pad(with_maps(image, maps)))
         skips = []
         for down, blocks in zip(self.down, self.descent):
             x = blocks(x, context)

@@ -20,7 +20,7 @@ from ..nn import seeded
 from ..typing import Noise
 from .interventions import act, check_interventions, world_graph
 from .results import Counterfactual
-from .style import WithNoise, style_interventions
+from .transfer import WithNoise, style_interventions
 
 if TYPE_CHECKING:
     from .completion import Completed

@@ -13,7 +13,7 @@ from ..grammar import parse_values
 from ..reports.counterfactual_files import file_names
 from ..scm import Posterior, StructuralCausalModel
 from ..scm.interventions import describe
-from ..scm.style import find_noise_part
+from ..scm.transfer import find_noise_part
 from .asking import (
     MOST_ROWS,
     CounterfactualAnswer,

@@ -159,7 +159,7 @@ class _Fit:
 
     def stages(self) -> list[tuple[str, list[str], Stage]]:
         """Label, nodes and settings of each stage."""
-        trainable = [name for name, mechanism in self.scm.mechanisms.items() if mechanism.parameter_groups()]
+        trainable = [name for name, mechanism in self.scm.mechanisms.items() if mechanism.trainable]
         attributes = [name for name in trainable if not self.scm.graph[name].is_image]
         stages = [(ATTRIBUTES, attributes, self.config.attributes)] if attributes else []
         return stages + [(name, [name], self.config.images) for name in trainable if self.scm.graph[name].is_image]

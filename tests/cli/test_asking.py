@@ -233,7 +233,18 @@ def test_a_style_comes_from_a_row_or_a_file(causalgen: Command, fitted: Path, im
     assert {row["digit"] for row in json.loads(causalgen(*given).stdout)["table"]} == {6}
     style = json.loads(causalgen(*rows[:4], "--style", image, "--take", "pen", "--json").stdout)
     assert not any("--set" in note for note in style["notes"])
-    files = ("transfer", fitted, "--content", image, "--style", image, "--take", "thickness,image.z", "--set", "digit=6")
+    files = (
+        "transfer",
+        fitted,
+        "--content",
+        image,
+        "--style",
+        image,
+        "--take",
+        "thickness,image.z",
+        "--set",
+        "digit=6",
+    )
     both = json.loads(causalgen(*files, "--out", tmp_path / "files", "--json").stdout)
     assert "image.z of the style." in both["notes"][0]
     part = json.loads(causalgen(*rows[:6], "--take", "image.z", "--json").stdout)

@@ -211,7 +211,9 @@ def test_a_style_without_a_label_is_a_part_of_the_noise(mixed: StructuralCausalM
     whole = content.transfer(style, [*mixed.graph.attributes, *parts])
     again = style.counterfactual({name: style.factual[name] for name in mixed.graph.attributes})
     assert torch.equal(whole["scan"], again["scan"])  # everything taken: the style itself
-    assert torch.equal(content.transfer(content, parts)["volume"], content.factual["volume"])  # no descendant of the scan
+    assert torch.equal(
+        content.transfer(content, parts)["volume"], content.factual["volume"]
+    )  # no descendant of the scan
 
 
 def test_noise_is_taken_draw_by_draw_or_as_its_mean(mixed: StructuralCausalModel) -> None:

@@ -60,10 +60,16 @@ def fitted(
 
 
 def matched(images: Tensor, pens: Tensor, train: Mapping[str, Tensor]) -> Tensor:
-    """Every image with the histogram of training images of the given pen (scikit-image)."""
-    references = [train["image"][train["pen"] == pen][:REFERENCES].double().flatten(0, 2).numpy() for pen in (0, 1)]
-    drawn = [match_histograms(one[0].double().numpy(), references[int(pen)]) for one, pen in zip(images, pens)]
-    return torch.from_numpy(np.stack(drawn))[:, None]
+    """Every image with the histogram of the ink of the given pen in training images (scikit-image).
+
+    The ground, which is exactly 0, is left out: matched too, it would turn grey under a pen with more ink.
+    """
+    drawn = images.double().numpy()
+    references = [train["image"][train["pen"] == pen][:REFERENCES].double().numpy() for pen in (0, 1)]
+    for one, pen in zip(drawn, pens):
+        reference = references[int(pen)]
+        one[one > 0] = match_histograms(one[one > 0], reference[reference > 0])
+    return torch.from_numpy(drawn)
 
 
 def interval(values: np.ndarray, whole: np.ndarray, groups: np.ndarray) -> str:
