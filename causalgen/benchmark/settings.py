@@ -21,7 +21,7 @@ from ..training import TuningConfig
 
 __all__ = ["BENCHMARKS", "Benchmark", "Cell", "Form", "Published", "Recipe", "load_benchmark"]
 
-BENCHMARKS = ("morphodigits", "morphomnist")
+BENCHMARKS = ("morphodigits", "morphomnist", "pendulum")
 """Names of the benchmarks that come with the package."""
 SMOKE_ROWS, SMOKE_EPOCHS, SMOKE_UNITS, SMOKE_BATCH = 400, 2, 30, 32
 

@@ -25,7 +25,8 @@ class BenchmarkDevice(StrEnum):
 
 def benchmark(
     data: Annotated[
-        str, typer.Argument(help="morphomnist, morphodigits, or a study file about any data.", show_default=False)
+        str,
+        typer.Argument(help="morphomnist, morphodigits, pendulum, or a study file about any data.", show_default=False),
     ],
     mechanisms: Annotated[
         str | None,

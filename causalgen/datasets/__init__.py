@@ -20,6 +20,7 @@ __all__ = ["DATASETS", "Dataset", "Truth", "check_options", "from_arrays", "from
 DATASETS: dict[str, str] = {
     "morphodigits": "morphodigits:load_morphodigits",
     "morphomnist": "morphomnist:load_morphomnist",
+    "pendulum": "pendulum:load_pendulum",
 }
 """Data sets by their names in a study file: the module here and the function that loads it."""
 
@@ -30,7 +31,7 @@ def load(name: str, **options: Any) -> "Dataset":
     Args:
         name: A key of `DATASETS`.
         options: Passed to the loader; `root` (the cache folder), `rows`, `seed` and `progress` for all, `source` and
-            `colour` for morphomnist.
+            `colour` for morphomnist, `size` and `variant` for pendulum.
 
     Raises:
         UnknownNameError: No data set has this name, or the data set has no such option.

@@ -1,16 +1,24 @@
-"""Read a user's interventions on a known generator."""
+"""Read a user's interventions on a known generator, and answer what all generators answer alike."""
 
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 
 from ..errors import DataError, UnknownNameError, nearest
+from ..grammar import compared_worlds
 from ..graph import CausalGraph, Variable
 
-__all__ = ["as_array", "remorph_values", "resolve"]
+if TYPE_CHECKING:
+    import pandas as pd
+
+__all__ = ["as_array", "effect_by_simulation", "labelled_table", "own_digits", "remorph_values", "resolve"]
+
+Columns = dict[str, NDArray]
+
+DRAWS = 2**20
 
 
 def as_array(variable: Variable, value: Any, count: int) -> NDArray:
@@ -20,22 +28,31 @@ def as_array(variable: Variable, value: Any, count: int) -> NDArray:
     return as_tensor(variable, value, torch.zeros((), dtype=torch.float64), count=count).numpy()
 
 
-def resolve(graph: CausalGraph, do: Mapping[str, object], digits: NDArray) -> dict[str, NDArray]:
-    """Interventions on rows that show `digits`, each as `(N,)` numbers or codes.
+def resolve(graph: CausalGraph, do: Mapping[str, object], count: int) -> dict[str, NDArray]:
+    """Interventions on `count` rows, each as `(count,)` numbers or codes.
 
     Raises:
         UnknownNameError: `do` names no variable.
         SupportError: A value is outside its support.
         MissingValueError: A value is missing.
-        DataError: A label is unknown, or there is neither one value nor one per row; `do` sets the image, or
-            another digit, whose shape by the same writer the generator does not define.
+        DataError: A label is unknown, or there is neither one value nor one per row; `do` sets the image.
     """
     images = [name for name in do if graph[name].is_image]
     if images:
         raise DataError(
             f"Expected attributes in `do`; got '{images[0]}'. Nothing follows from the image in this graph."
         )
-    values = {name: as_array(graph[name], value, len(digits)) for name, value in do.items()}
+    return {name: as_array(graph[name], value, count) for name, value in do.items()}
+
+
+def own_digits(graph: CausalGraph, do: Mapping[str, object], digits: NDArray) -> dict[str, NDArray]:
+    """`resolve` for rows that show `digits`.
+
+    Raises:
+        UnknownNameError, SupportError, MissingValueError, DataError: As `resolve`; or `do` sets another digit, whose shape
+            by the same writer the generator does not define.
+    """
+    values = resolve(graph, do, len(digits))
     if "digit" in values and (values["digit"] != digits).any():
         others = ", ".join(
             name for name, variable in graph.variables.items() if not variable.is_image and name != "digit"
@@ -45,6 +62,48 @@ def resolve(graph: CausalGraph, do: Mapping[str, object], digits: NDArray) -> di
             f"digit is not part of the generator; ask about {others}."
         )
     return values
+
+
+def effect_by_simulation(
+    graph: CausalGraph,
+    draw_noise: Callable[[int, np.random.Generator], Columns],
+    attributes: Callable[[Columns, Mapping[str, Any]], Columns],
+    treatment: str | tuple[str, ...],
+    outcome: str,
+    contrast: tuple,
+) -> float:
+    """E[outcome | do(treatment = b)] - E[outcome | do(treatment = a)] for contrast = (a, b).
+
+    Args:
+        graph: The graph.
+        draw_noise: Draws the noise of that many units.
+        attributes: The attributes of units from their noise, under an intervention.
+        treatment: An attribute, or a tuple of several.
+        outcome: An attribute with a mean.
+        contrast: Both values; tuples for several treatments.
+
+    Raises:
+        DataError: The outcome has no mean, or the treatment is the image.
+    """
+    worlds, result = compared_worlds(treatment, contrast), graph[outcome]
+    if any(graph[name].is_image for name in worlds[0]) or result.is_image or result.kind == "categorical":
+        raise DataError(f"Expected an effect between attributes with a mean; got {treatment!r} on '{outcome}'.")
+    set_to = [{name: as_array(graph[name], value, 1)[0] for name, value in do.items()} for do in worlds]
+    noise = draw_noise(DRAWS, np.random.default_rng(0))
+    before, after = (attributes(noise, do)[outcome].mean() for do in set_to)
+    return float(after - before)
+
+
+def labelled_table(graph: CausalGraph, columns: Mapping[str, NDArray]) -> "pd.DataFrame":
+    """The attributes in the order of the graph, labels decoded."""
+    import pandas as pd
+
+    table = {}
+    for name, variable in graph.variables.items():
+        if not variable.is_image:
+            labels = np.array(variable.labels) if variable.is_discrete else None
+            table[name] = columns[name] if labels is None else labels[columns[name]]
+    return pd.DataFrame(table)
 
 
 def remorph_values(do: Mapping[str, Any], known: tuple[str, ...], count: int) -> dict[str, NDArray]:

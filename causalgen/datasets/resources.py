@@ -1,5 +1,6 @@
 """Find the cards and graphs of the data sets: in the repository, or in an installed wheel."""
 
+from dataclasses import replace
 from pathlib import Path
 
 from ..errors import DataError
@@ -29,6 +30,20 @@ def card(dataset: str) -> str:
     return resource(dataset, "README.md").read_text(encoding="utf-8")
 
 
-def load_graph(dataset: str, *, colour: bool = False) -> CausalGraph:
-    """The assumed graph of a data set or of its colour variant, its variables declared."""
-    return read_graph(resource(dataset, "graph-colour.yaml" if colour else "graph.yaml"))
+def load_graph(dataset: str, *, variant: str | None = None, size: int | None = None) -> CausalGraph:
+    """The assumed graph of a data set, its variables declared.
+
+    Args:
+        dataset: Its name.
+        variant: One of its variants, such as "colour"; None for the data set itself.
+        size: Height and width of its images; None for those in the file.
+
+    Raises:
+        DataError: There is no such variant.
+    """
+    graph = read_graph(resource(dataset, f"graph-{variant}.yaml" if variant else "graph.yaml"))
+    if size is None:
+        return graph
+    shapes = {name: (graph[name].shape[0], size, size) for name in graph.images}
+    variables = [replace(v, shape=shapes[v.name]) if v.is_image else v for v in graph.variables.values()]
+    return graph.with_parts(variables=variables)

@@ -17,6 +17,8 @@ __all__ = ["as_array", "as_picture", "bare", "plot_samples", "show"]
 
 LETTERS = 11.5
 """Letters of a title in an inch."""
+CAPTION = 17
+"""Letters of a caption that fit below a picture; a longer caption has smaller letters."""
 TITLED = 3.0
 """Least width of a figure with a title, inches."""
 
@@ -103,6 +105,8 @@ def plot_samples(
         show(axes, picture)
     for axes in grid[len(pictures) :]:
         axes.set_visible(False)
+    longest = max((len(line) for caption in captions or () for line in caption.splitlines()), default=0)
+    size = min(6.0, 6.0 * CAPTION / max(longest, 1))
     for axes, caption in zip(grid, captions or (), strict=False):
-        axes.set_xlabel(plain(caption), fontsize=6, color=INK, labelpad=2, linespacing=1.15)
+        axes.set_xlabel(plain(caption), fontsize=size, color=INK, labelpad=2, linespacing=1.15)
     return figure

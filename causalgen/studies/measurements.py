@@ -9,6 +9,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from ..datasets.pendulum import measure_angle, measure_light, measure_shadow_length, measure_shadow_position
 from ..errors import CausalgenError, DataError, UnknownNameError, nearest
 from ..metrics import stroke_measures, to_bytes
 from ..morphology import measure_hue
@@ -74,6 +75,10 @@ MEASUREMENTS: dict[str, Callable[..., NDArray[np.float64]]] = {
     ),
     "stroke-intensity": _strokes("intensity", "Grey level of the ink of bright writing on a dark ground."),
     "stroke-hue": _strokes("hue", "Hue of coloured writing, in degrees; no number for grey."),
+    "pendulum-light": _of_bytes(measure_light),
+    "pendulum-angle": _of_bytes(measure_angle),
+    "pendulum-shadow-length": _of_bytes(measure_shadow_length),
+    "pendulum-shadow-position": _of_bytes(measure_shadow_position),
     "brightness": _brightness,
 }
 """Measurements by study word; some take options, such as the threshold of an area."""

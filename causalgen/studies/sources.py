@@ -39,7 +39,7 @@ def study_graph(study: Study) -> CausalGraph:
             check_options(data.name, options)
         except UnknownNameError as error:
             raise study.error(("data", key), str(error)) from None
-    return load_graph(data.name, colour=bool(data.colour))
+    return load_graph(data.name, variant="colour" if data.colour else data.variant, size=data.size)
 
 
 def load_data(data: DataSource | OwnData, bars: Progress | None = None, *, warns: bool = True) -> Dataset:

@@ -123,11 +123,16 @@ def test_files_in_the_format_of_their_suffix(tmp_path, suffix, line_end):
     assert CausalGraph.read(path) == graph
 
 
-@pytest.mark.parametrize("file", ["morphodigits/graph.yaml", "morphomnist/graph.yaml", "morphomnist/graph-colour.yaml"])
+DATASETS = Path(__file__).parents[2] / "datasets"
+
+
+@pytest.mark.parametrize(
+    "file", sorted(path.relative_to(DATASETS).as_posix() for path in DATASETS.glob("*/graph*.yaml"))
+)
 def test_graphs_of_the_data_sets_are_such_files(file):
     folder, name = file.split("/")
-    path = Path(__file__).parents[2] / "datasets" / file
-    assert read_graph(path) == load_graph(folder, colour="colour" in name)
+    path = DATASETS / file
+    assert read_graph(path) == load_graph(folder, variant=name.removesuffix(".yaml").partition("-")[2] or None)
 
 
 @pytest.mark.parametrize("format", FORMATS)

@@ -8,11 +8,9 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from ...errors import DataError
-from ...grammar import compared_worlds
 from ...graph import CausalGraph
 from ...morphology import set_all
-from ..generator_values import as_array, remorph_values, resolve
+from ..generator_values import effect_by_simulation, labelled_table, own_digits, remorph_values
 from ..labels import find_rows
 from .equations import attributes, draw_noise
 
@@ -20,8 +18,6 @@ if TYPE_CHECKING:
     import pandas as pd
 
 __all__ = ["MorphodigitsTruth"]
-
-DRAWS = 2**20
 
 
 class MorphodigitsTruth:
@@ -70,7 +66,7 @@ class MorphodigitsTruth:
     def attributes(self, rows: Any, do: Mapping[str, object]) -> dict[str, Tensor]:
         """`counterfactual` without the image, which takes most of the time."""
         index = find_rows(rows, range(len(self.base)), "morphodigits").numpy()
-        values = resolve(self.graph, do, self.digits[self.base[index]])
+        values = own_digits(self.graph, do, self.digits[self.base[index]])
         noise = {name: column[index] for name, column in self.noise.items()}
         columns: dict[str, Tensor] = {}
         for name, column in attributes(noise, values).items():
@@ -86,26 +82,12 @@ class MorphodigitsTruth:
         Raises:
             DataError: The outcome is the digit or the image, or the treatment is the image.
         """
-        worlds, result = compared_worlds(treatment, contrast), self.graph[outcome]
-        if any(self.graph[name].is_image for name in worlds[0]) or result.is_image or result.kind == "categorical":
-            raise DataError(f"Expected an effect between attributes with a mean; got {treatment!r} on '{outcome}'.")
-        noise = draw_noise(DRAWS, np.random.default_rng(0))
-        set_to = [{name: as_array(self.graph[name], value, 1)[0] for name, value in do.items()} for do in worlds]
-        before, after = (attributes(noise, do)[outcome].mean() for do in set_to)
-        return float(after - before)
+        return effect_by_simulation(self.graph, draw_noise, attributes, treatment, outcome, contrast)
 
     def table(self, n: int, seed: int) -> "pd.DataFrame":
         """`n` fresh rows of the attributes, labels decoded."""
-        import pandas as pd
-
         rng = np.random.default_rng([1, seed])  # independent of the draws of `effect` and of the data set
-        columns = attributes(draw_noise(n, rng)) | {"digit": rng.choice(self.digits, n)}
-        table = {}
-        for name, variable in self.graph.variables.items():
-            if not variable.is_image:
-                labels = np.array(variable.labels) if variable.is_discrete else None
-                table[name] = columns[name] if labels is None else labels[columns[name]]
-        return pd.DataFrame(table)
+        return labelled_table(self.graph, attributes(draw_noise(n, rng)) | {"digit": rng.choice(self.digits, n)})
 
     def remorph(self, images: Tensor, do: Mapping[str, Tensor]) -> Tensor:
         """Redraw images `(B, 1, H, W)` with the thickness (px) and intensity in `do`, one value or `(B,)`; uint8.

@@ -77,7 +77,7 @@ def load_morphomnist(
         columns = _released(find(RELEASED, root), base)
     else:
         columns = _generated(find(MNIST, root), base, noise, seed, root, progress)
-    graph = load_graph("morphomnist", colour=colour)
+    graph = load_graph("morphomnist", variant="colour" if colour else None)
     grey = columns.pop("image")
     if colour:
         columns["hue"] = hue_of(columns["thickness"], columns["intensity"], noise["v"]).astype(np.float32)

@@ -8,11 +8,9 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from ...errors import DataError
-from ...grammar import compared_worlds
 from ...graph import CausalGraph
 from ...morphology import grey_levels, measure_hue, set_hue
-from ..generator_values import as_array, remorph_values, resolve
+from ..generator_values import effect_by_simulation, labelled_table, own_digits, remorph_values
 from ..labels import find_rows
 from .equations import attributes, draw_noise, hue_of, intensity_noise, intensity_of
 from .process import draw
@@ -21,8 +19,6 @@ if TYPE_CHECKING:
     import pandas as pd
 
 __all__ = ["MorphomnistTruth"]
-
-DRAWS = 2**20
 
 
 class MorphomnistTruth:
@@ -86,7 +82,7 @@ class MorphomnistTruth:
         """`counterfactual` without the image: fast, and without files."""
         index = find_rows(rows, range(len(self.base)), "morphomnist")
         factual = {name: column[index] for name, column in self.values.items() if name != "image"}
-        wanted = resolve(self.graph, do, factual["digit"].numpy())
+        wanted = own_digits(self.graph, do, factual["digit"].numpy())
         before = {name: factual[name].numpy().astype(float) for name in self.remorphs}
         thickness = wanted.get("thickness", before["thickness"])
         noise = intensity_noise(before["thickness"], before["intensity"])
@@ -107,21 +103,13 @@ class MorphomnistTruth:
         Raises:
             DataError: The outcome has no mean, or the treatment is the image.
         """
-        worlds, result = compared_worlds(treatment, contrast), self.graph[outcome]
-        if any(self.graph[name].is_image for name in worlds[0]) or result.kind != "continuous":
-            raise DataError(f"Expected an effect between attributes with a mean; got {treatment!r} on '{outcome}'.")
-        noise = draw_noise(DRAWS, np.random.default_rng(0))
-        set_to = [{name: as_array(self.graph[name], value, 1)[0] for name, value in do.items()} for do in worlds]
-        before, after = (attributes(noise, do)[outcome].mean() for do in set_to)
-        return float(after - before)
+        return effect_by_simulation(self.graph, draw_noise, attributes, treatment, outcome, contrast)
 
     def table(self, n: int, seed: int) -> "pd.DataFrame":
         """`n` fresh rows of the attributes, labels decoded; digits with their frequencies in the data."""
-        import pandas as pd
-
         rng = np.random.default_rng([1, seed])  # independent of the draws of `effect` and of the data set
         columns = attributes(draw_noise(n, rng)) | {"digit": rng.choice(self.values["digit"].numpy(), n)}
-        return pd.DataFrame({name: columns[name] for name, node in self.graph.variables.items() if not node.is_image})
+        return labelled_table(self.graph, columns)
 
     def remorph(self, images: Tensor, do: Mapping[str, Tensor]) -> Tensor:
         """Redraw images `(B, C, 28, 28)` by the process of the data, with the attributes in `do`, one value or `(B,)`.
