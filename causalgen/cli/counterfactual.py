@@ -79,6 +79,8 @@ def print_answer(found: "CounterfactualAnswer", *, as_json: bool) -> None:
         print_json(_content(found))
         return
     _print_table(found)
+    if found.report is not None:
+        _print_report(found.report)
     print_notes(found.notes)
     print_files(found.grid, found.csv)
 
@@ -100,6 +102,7 @@ def _content(found: "CounterfactualAnswer") -> dict[str, object]:
         "query": found.counterfactual.title,
         "particles": found.counterfactual.particles,
         "table": records(found.table),
+        **({} if found.report is None else {"report": records(found.report)}),
         "notes": found.notes,
         "files": {"csv": found.csv, "grid": found.grid, "images": found.images},
     }
@@ -124,6 +127,24 @@ def _print_table(found: "CounterfactualAnswer") -> None:
     print_table(columns, shown, title=found.counterfactual.title)
     if particles:
         typer.echo(f"Means with the central 95 % of {particles} particles; of labels the most frequent with its share.")
+
+
+def _print_report(report: "pd.DataFrame") -> None:
+    """What the images of a style transfer show."""
+    numbers = report.columns[3:]
+    lines = [
+        (
+            f"{row['attribute']} ({row['unit']})" if row["unit"] else row["attribute"],
+            row["part"],
+            *map(_show, row[numbers]),
+        )
+        for _, row in report.iterrows()
+    ]
+    print_table(("attribute", "part", *numbers), lines, title="What the images show")
+    typer.echo(
+        "Mean absolute error, of labels the share of wrong ones. content: the image as it was; all attributes, histogram:\n"
+        "controls; floor: the same reading of the content's images."
+    )
 
 
 def _spread(values: "pd.Series") -> str:

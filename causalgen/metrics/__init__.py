@@ -22,6 +22,7 @@ from .result import MetricResult, MetricTable
 from .samples import draw_samples, sample_quality
 from .spaces import Measure, Space, feature_space, fit_latents, kept_latents, latent_space
 from .strokes import stroke_measures
+from .transferred import transfer_report
 from .truth import attribute_error_to_truth, image_error_to_truth
 from .units import Units
 
@@ -78,6 +79,7 @@ __all__ = [
     "ssim",
     "stroke_measures",
     "to_bytes",
+    "transfer_report",
     "untrained_control",
     "with_residual",
 ]

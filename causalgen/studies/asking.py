@@ -56,6 +56,7 @@ class CounterfactualAnswer:
         csv: The table as CSV.
         grid: The PNG grid; None for a graph without images.
         images: Factual and counterfactual images, one PNG each.
+        report: Of a style transfer, what the images show (`causalgen.metrics.transfer_report`); None where nothing reads them.
     """
 
     counterfactual: Counterfactual
@@ -65,6 +66,7 @@ class CounterfactualAnswer:
     csv: Path
     grid: Path | None
     images: tuple[Path, ...]
+    report: pd.DataFrame | None = None
 
 
 def answer(

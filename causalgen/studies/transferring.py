@@ -2,7 +2,7 @@
 
 import warnings
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -10,10 +10,12 @@ from typing import Any
 from ..datasets import Dataset
 from ..errors import DataError, SupportWarning
 from ..grammar import parse_values
+from ..metrics import transfer_report
 from ..reports.counterfactual_files import file_names
 from ..scm import Posterior, StructuralCausalModel
 from ..scm.interventions import describe
 from ..scm.transfer import find_noise_part
+from ..spreadsheets import write_csv
 from .asking import (
     MOST_ROWS,
     CounterfactualAnswer,
@@ -28,6 +30,7 @@ from .asking import (
 from .measurements import find_measurements
 from .model_on_data import true_counterfactual
 from .outside import OVERRIDE, outside_unit
+from .readers import readers_of
 from .reading_rows import read_rows
 from .runfolder import RunFolder
 
@@ -80,10 +83,35 @@ def transfer(
     taken = ", ".join(describe(scm.graph[name], result.do[name]) for name in nodes)
     notes = (f"Taken from {style}: {taken}.", *units.notes, *(f"Style: {note}" for note in model.notes))
     if units.column == "file":
-        return write_answer(folder, result, {"file": units.labels}, [Path(content[0]).stem], None, notes)
-    # The generator knows no noise of a model.
-    truth = None if parts else true_counterfactual(source.data, units.labels, result.do)
-    return write_answer(folder, result, {"row": units.labels}, file_names("row", units.labels), truth, notes)
+        answer = write_answer(folder, result, {"file": units.labels}, [Path(content[0]).stem], None, notes)
+    else:
+        # The generator knows no noise of a model.
+        truth = None if parts else true_counterfactual(source.data, units.labels, result.do)
+        answer = write_answer(folder, result, {"row": units.labels}, file_names("row", units.labels), truth, notes)
+    return _with_report(answer, run, units.posterior, model.posterior, take, hold=hold)
+
+
+def _with_report(
+    answer: CounterfactualAnswer,
+    run: RunFolder,
+    content: Posterior,
+    style: Posterior,
+    take: Sequence[str],
+    *,
+    hold: bool,
+) -> CounterfactualAnswer:
+    """The answer with a table of what its images show, written next to it; unchanged where nothing reads them."""
+    graph = content.scm.graph
+    if not graph.images or content.particles or style.particles:
+        return answer
+    readers = readers_of(run, graph, graph.images[0])
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", SupportWarning)
+        report = transfer_report(content, style, take, readers.measure, readers.trained, hold=hold)
+    if report.empty:
+        return answer
+    write_csv(report, answer.folder / "transfer.csv")
+    return replace(answer, report=report)
 
 
 @dataclass(frozen=True)

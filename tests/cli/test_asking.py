@@ -257,6 +257,21 @@ def test_a_style_comes_from_a_row_or_a_file(causalgen: Command, fitted: Path, im
     assert "Did you mean 'pen'" in _said(causalgen(*rows[:6], "--take", "penn"))
 
 
+def test_a_transfer_says_what_its_images_show(causalgen: Command, fitted: Path, tmp_path: Path) -> None:
+    asked = ("transfer", fitted, "--content", "0,1", "--style", "3", "--take", "thickness")
+    found = json.loads(causalgen(*asked, "--out", tmp_path / "out", "--json").stdout)
+    assert [(row["attribute"], row["part"]) for row in found["report"]] == [
+        ("thickness", "taken"),
+        ("intensity", "followed"),
+    ]
+    assert found["report"][0]["floor"] < 0.1
+    assert (tmp_path / "out" / "transfer.csv").is_file()
+    shown = causalgen(*asked, "--out", tmp_path / "shown").stdout
+    assert re.search(r"thickness \(px\) +│ taken", shown)
+    particles = json.loads(causalgen(*asked, "--particles", "3", "--out", tmp_path / "drawn", "--json").stdout)
+    assert "report" not in particles
+
+
 def _spoil(image: Path, how: str, path: Path) -> None:
     """A file that is no usable image."""
     pixels = np.asarray(Image.open(image))

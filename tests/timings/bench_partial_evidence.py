@@ -17,9 +17,11 @@ import torch
 from skimage.exposure import match_histograms
 from torch import Tensor
 
+from causalgen.metrics import transfer_report
 from causalgen.scm import Posterior, StructuralCausalModel
 from causalgen.studies.asking import fitted_data, fitted_model
 from causalgen.studies.model_on_data import true_counterfactual
+from causalgen.studies.readers import RunReaders, readers_of
 from causalgen.studies.runfolder import read_run
 
 PARTICLES = 50
@@ -65,24 +67,31 @@ def partial(scm: StructuralCausalModel, units: Mapping[str, Tensor], truth: Mapp
             )
 
 
-def styles(scm: StructuralCausalModel, units: dict[str, Tensor], data: Any, rows: list[Any]) -> None:
-    """Transfer of pen and thickness of another unit, next to two controls."""
+def styles(
+    scm: StructuralCausalModel, units: dict[str, Tensor], data: Any, rows: list[Any], readers: RunReaders
+) -> None:
+    """Transfer of pen and thickness of another unit, next to two controls, and what the images show."""
     order = np.random.default_rng(0).permutation(len(rows))
     style = {name: tensor[order] for name, tensor in units.items()}
     posterior = scm.abduct(units)
     result = posterior.transfer(style, STYLE)
     truth = true_counterfactual(data, rows, result.do)
     assert truth is not None
-    pairs = zip(units["image"], style["image"])
-    matched = [torch.from_numpy(match_histograms(a[0].double().numpy(), b[0].double().numpy()))[None] for a, b in pairs]
+    matched, inked = units["image"].double().numpy(), units["image"].double().numpy()
+    for one, ink, other in zip(matched, inked, style["image"].double().numpy()):
+        one[:] = match_histograms(one, other)
+        ink[ink > 0] = match_histograms(ink[ink > 0], other[other > 0])
     everything = [name for name in scm.graph.attributes if name != "digit"]
     whole = error(units["image"], truth["image"]).mean()
     for name, images in {
         "transfer": result["image"],
         "all attributes but the digit": posterior.transfer(style, everything)["image"],
-        "histogram matching": torch.stack(matched),
+        "histogram matching": torch.from_numpy(matched),
+        "histogram matching of the ink": torch.from_numpy(inked),
     }.items():
         print(f"{name}: error left {float(error(images, truth['image']).mean() / whole):.3f}")
+    report = transfer_report(posterior, scm.abduct(style), STYLE, readers.measure, readers.trained)
+    print(report.round(3).to_string(index=False))
 
 
 def main() -> None:
@@ -95,7 +104,7 @@ def main() -> None:
     truth = true_counterfactual(data, rows, DO)
     assert truth is not None
     partial(scm, units, truth)
-    styles(scm, units, data, rows)
+    styles(scm, units, data, rows, readers_of(run, scm.graph, "image"))
 
 
 if __name__ == "__main__":
