@@ -10,9 +10,9 @@ from numpy.typing import NDArray
 
 from ...errors import DataError
 from .equations import PIVOT
-from .scene import FIREBRICK, LEFT, SHADOW_BOTTOM, SHADOW_TOP, SPAN, TOP
+from .scene import FIREBRICK, LEFT, SHADOW_BOTTOM, SHADOW_TOP, SPAN, TOP, WALLS
 
-__all__ = ["measure_angle", "measure_light", "measure_shadow_length", "measure_shadow_position"]
+__all__ = ["measure_angle", "measure_light", "measure_shadow_length", "measure_shadow_position", "nearest_wall"]
 
 Floats = NDArray[np.float64]
 
@@ -64,6 +64,16 @@ def measure_shadow_position(images: NDArray) -> Floats:
     profile, pixel = _shadow(images)
     total, x = profile.sum(1), LEFT + (np.arange(profile.shape[1]) + 0.5) * pixel
     return np.divide(profile @ x, total, out=np.full(len(total), np.nan), where=total * pixel > LEAST)
+
+
+def nearest_wall(images: NDArray) -> NDArray[np.int64]:
+    """The index in `WALLS` of the colour that is nearest to the wall's, `(N,)`.
+
+    Raises:
+        DataError: The array is not a batch of colour images.
+    """
+    distance = np.abs(_wall(_checked(images))[:, None] - np.array(WALLS)).sum(2)
+    return np.asarray(distance.argmin(1))
 
 
 def _shadow(images: NDArray) -> tuple[Floats, float]:

@@ -13,8 +13,8 @@ from ...graph import CausalGraph
 from ..generator_values import effect_by_simulation, labelled_table, remorph_values, resolve
 from ..labels import find_rows
 from .equations import ATTRIBUTES, attributes, draw_noise, measured
-from .scene import WALLS, Progress, render
-from .scene_reading import measure_angle, measure_light, measure_shadow_length, measure_shadow_position
+from .scene import Progress, render
+from .scene_reading import measure_angle, measure_light, measure_shadow_length, measure_shadow_position, nearest_wall
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -41,10 +41,9 @@ class PendulumTruth:
         variant: One of `equations.VARIANTS`, or None.
     """
 
-    remorphs = ATTRIBUTES
-
     def __init__(self, graph: CausalGraph, noise: Mapping[str, NDArray], variant: str | None = None) -> None:
         self.graph, self.noise, self.variant = graph, dict(noise), variant
+        self.remorphs = (*ATTRIBUTES, "wall") if variant == "spurious" else ATTRIBUTES
         self.size = graph["image"].shape[-1]
 
     def __repr__(self) -> str:
@@ -76,8 +75,7 @@ class PendulumTruth:
     def draw(self, rows: Any, do: Mapping[str, object], *, progress: Progress | None = None) -> NDArray[np.uint8]:
         """The images of `counterfactual`, `(B, 3, H, W)`."""
         scene = _rounded(self._scene(rows, do)[0])
-        # The first wall is that of the other variants.
-        wall = 1 + scene["wall"] if "wall" in scene else 0
+        wall = _colour(scene["wall"]) if "wall" in scene else 0
         return render(*(scene[name] for name in ATTRIBUTES), wall=wall, size=self.size, progress=progress)
 
     def effect(self, treatment: str | tuple[str, ...], outcome: str, contrast: tuple) -> float:
@@ -98,7 +96,7 @@ class PendulumTruth:
         return labelled_table(self.graph, measured(attributes(noise, variant=self.variant), noise, {}))
 
     def remorph(self, images: Tensor, do: Mapping[str, Tensor]) -> Tensor:
-        """Draw images `(B, 3, H, W)` anew with the attributes in `do`, one value or `(B,)`; the others and the wall are read.
+        """Draw images `(B, 3, H, W)` anew with the attributes in `do`, one value or `(B,)`; the others are read.
 
         Raises:
             UnknownNameError: `do` names another attribute.
@@ -107,8 +105,7 @@ class PendulumTruth:
         values = remorph_values(do, self.remorphs, len(images))
         pixels = images.numpy()
         columns = [values[name] if name in values else READ[name](pixels) for name in ATTRIBUTES]
-        median = np.median(pixels, axis=(2, 3))
-        wall = np.abs(median[:, None] - np.array(WALLS)).sum(2).argmin(1)
+        wall = _colour(values["wall"]) if "wall" in values else nearest_wall(pixels)
         return torch.from_numpy(render(*columns, wall=wall, size=images.shape[-1]))
 
     def _scene(
@@ -119,6 +116,11 @@ class PendulumTruth:
         values = resolve(self.graph, do, len(index))
         noise = {name: column[index] for name, column in self.noise.items()}
         return attributes(noise, values, self.variant), noise, values
+
+
+def _colour(wall: NDArray) -> NDArray[np.int64]:
+    """Index in `WALLS` of the codes of a wall; the first is the wall of the other variants."""
+    return 1 + wall.astype(np.int64)
 
 
 def _rounded(columns: Mapping[str, NDArray]) -> dict[str, NDArray]:
