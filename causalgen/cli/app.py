@@ -20,6 +20,7 @@ from .intervene import intervene
 from .mediation import mediation
 from .new import new
 from .once import Once
+from .repair import repair
 from .run import fit, run
 from .sample import sample
 from .show import show
@@ -53,6 +54,7 @@ app.command(cls=Once, epilog=EPILOG)(mediation)
 app.command(cls=Once, epilog=EPILOG)(graph)
 app.command(cls=Once, epilog=EPILOG)(audit)
 app.command(cls=Once, epilog=EPILOG)(augment)
+app.command(cls=Once, epilog=EPILOG)(repair)
 app.command(cls=Once, epilog=EPILOG)(doctor)
 
 data = typer.Typer(help="List, fetch and show the data sets of the catalog.", epilog=EPILOG, no_args_is_help=True)

@@ -20,7 +20,7 @@ from .threads import Threads, cap_threads
 if TYPE_CHECKING:
     from ..audit import AuditReport, AuditRow
 
-__all__ = ["audit"]
+__all__ = ["audit", "factor", "free_folder", "loaded", "slug"]
 
 JOINT = re.compile(r",(?=[^,=]+=)")
 """Commas between interventions; labels may hold commas too."""
@@ -110,10 +110,10 @@ def audit(
 
         cap_threads()
         scorer = as_classifier(
-            _loaded(classifier, trust_code or trust_pickle),
+            loaded(classifier, trust_code or trust_pickle),
             outcome=int(outcome) if outcome and outcome.isdecimal() else outcome,
             labels=[name.strip() for name in labels.split(",")] if labels else None,
-            scale=_factor(scale),
+            scale=factor(scale),
             logits=logits,
             unit=unit,
             threshold=threshold,
@@ -144,7 +144,7 @@ def audit(
             report = replace(report, warnings=(SMOKE_WARNING, *report.warnings))
         about = {"run": str(run), "classifier": classifier, "factor on the pixels": scale}
         about |= {"decision": f"score of at least {threshold:g}"} if threshold is not None else {}
-        target = out or _free(folder.path / "audits" / _slug(classifier))
+        target = out or free_folder(folder.path / "audits" / slug(classifier))
         command = shlex.join(["causalgen", *sys.argv[1:]])
         written = write_audit(target, report, scm.graph, about=about, command=command)
         _print(report)
@@ -154,7 +154,7 @@ def audit(
             raise typer.Exit(code)
 
 
-def _loaded(classifier: str, trust_code: bool) -> object:
+def loaded(classifier: str, trust_code: bool) -> object:
     from ..audit import load_classifier
     from ..errors import DataError
 
@@ -164,10 +164,10 @@ def _loaded(classifier: str, trust_code: bool) -> object:
         raise DataError(str(error)) from None
 
 
-def _factor(text: str) -> float:
+def factor(text: str) -> float:
     """A number, which may be given as a fraction.
 
-    >>> _factor("1/255") * 255
+    >>> factor("1/255") * 255
     1.0
     """
     from ..errors import DataError
@@ -180,16 +180,16 @@ def _factor(text: str) -> float:
         ) from None
 
 
-def _free(folder: Path) -> Path:
+def free_folder(folder: Path) -> Path:
     """`folder`, or the first of folder-2, folder-3, ... that does not exist: an earlier audit is kept."""
     names = (folder.with_name(f"{folder.name}-{number}") for number in range(2, MOST_FOLDERS))
     return next((path for path in (folder, *names) if not path.exists()), folder)
 
 
-def _slug(text: str) -> str:
+def slug(text: str) -> str:
     """A folder name.
 
-    >>> _slug("models/my pens.onnx")
+    >>> slug("models/my pens.onnx")
     'my-pens.onnx'
     """
     return "".join(letter if letter.isalnum() or letter in "-_." else "-" for letter in Path(text).name)[:100]

@@ -8,6 +8,7 @@ from .imports import PACKAGE
 MOST = 8
 OPEN = {
     "audit/audit.py audit": "a public function whose every keyword is part of the user's question",
+    "audit/repair.py repair": "a public function whose every keyword is part of the user's question",
     "datasets/table/arrays.py from_arrays": "a public function whose every keyword is part of the user's question",
     "datasets/table/index.py index_table": "the options of load_table, of which it is the first half",
     "datasets/table/load.py load_table": "a public function whose every keyword is part of the user's question",

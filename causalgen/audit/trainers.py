@@ -1,0 +1,127 @@
+"""How a classifier is trained again: by causalgen's predictors, or by a function of the user.
+
+The user's function `(images, labels, weights, seed) -> classifier` gets uint8 images `(N, C, H, W)`, codes int64 `(N,)`,
+weights `(N,)` of mean 1 and a seed, and returns anything that `as_classifier` takes.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from typing import Any, TypeAlias
+
+import torch
+from torch import Tensor
+
+from ..errors import DataError
+from ..graph import Variable
+from ..own_code import import_code
+from ..predictors import LABELS, AttributePredictor, PredictorConfig, fit_predictor
+
+__all__ = ["LabelledImages", "OwnTrainer", "PredictorTrainer", "Trainer", "load_trainer", "retrained"]
+
+
+@dataclass(frozen=True, eq=False)
+class LabelledImages:
+    """Images to train on.
+
+    Args:
+        images: uint8 `(N, C, H, W)`.
+        codes: Labels, int64 `(N,)`.
+        weights: Weights `(N,)`; None for equal ones.
+    """
+
+    images: Tensor
+    codes: Tensor
+    weights: Tensor | None = None
+
+    def __len__(self) -> int:
+        return len(self.codes)
+
+    def __add__(self, other: "LabelledImages") -> "LabelledImages":
+        """Both; only of images without weights."""
+        return LabelledImages(torch.cat([self.images, other.images]), torch.cat([self.codes, other.codes]))
+
+    def resampled(self, seed: int) -> "LabelledImages":
+        """As many images drawn with replacement, with probabilities that follow the weights."""
+        if self.weights is None:
+            return self
+        generator = torch.Generator().manual_seed(seed)
+        drawn = torch.multinomial(self.weights.double(), len(self), replacement=True, generator=generator)
+        return LabelledImages(self.images[drawn], self.codes[drawn])
+
+
+@dataclass(frozen=True)
+class PredictorTrainer:
+    """Trains a predictor of causalgen; weights become probabilities of a draw with replacement.
+
+    Args:
+        variable: The label.
+        config: Network and settings.
+    """
+
+    variable: Variable
+    config: PredictorConfig = LABELS
+
+    def __call__(self, train: LabelledImages, validation: LabelledImages, seed: int) -> Any:
+        """Fit on `train`; `validation` decides when to stop."""
+        parts = {"train": train.resampled(seed), "validation": validation.resampled(seed)}
+        data = {name: {"image": part.images, self.variable.name: part.codes} for name, part in parts.items()}
+        return fit_predictor(data, self.variable, image="image", config=self.config, seed=seed)
+
+
+@dataclass(frozen=True)
+class OwnTrainer:
+    """Trains by a function of the user, which gets training and validation images together.
+
+    Args:
+        function: `(images, labels, weights, seed) -> classifier`.
+    """
+
+    function: Callable[[Tensor, Tensor, Tensor, int], Any]
+
+    def __call__(self, train: LabelledImages, validation: LabelledImages, seed: int) -> Any:
+        """Call the function."""
+        weights = [torch.ones(len(part)) if part.weights is None else part.weights for part in (train, validation)]
+        both, every = train + validation, torch.cat(weights).float()
+        try:
+            found = self.function(both.images, both.codes, every / every.mean(), seed)
+        except Exception as error:
+            raise DataError(
+                f"Expected a function (images, labels, weights, seed) that returns a classifier; it failed with "
+                f"{type(error).__name__}: {error}."
+            ) from error
+        if found is None:
+            raise DataError("Expected a trainer that returns a classifier; got None. Return what it has trained.")
+        return found
+
+
+Trainer: TypeAlias = PredictorTrainer | OwnTrainer
+
+
+def retrained(classifier: Any, variable: Variable, *, epochs: int | None = None) -> PredictorTrainer | None:
+    """The trainer of causalgen's classifiers: of the given one's form, or of the default form for None.
+
+    Args:
+        classifier: A classifier; one that is not causalgen's cannot be trained again without its own trainer, which gives None.
+        variable: The label.
+        epochs: Passes; None for as many as the images need.
+    """
+    if classifier is None:
+        return PredictorTrainer(variable, replace(LABELS, epochs=epochs))
+    if isinstance(classifier, AttributePredictor):
+        return PredictorTrainer(variable, replace(LABELS, network=classifier.network, epochs=epochs))
+    return None
+
+
+def load_trainer(source: str, *, trust_code: bool) -> OwnTrainer:
+    """The trainer that `module:function` or `file.py:function` names.
+
+    Raises:
+        UntrustedCodeError: The code is not trusted.
+        DataError: It cannot be imported, or is no function.
+    """
+    found = import_code(source, trust=trust_code, what="a trainer")
+    if not callable(found) or isinstance(found, type):
+        raise DataError(
+            f"Expected a function (images, labels, weights, seed) at '{source}'; got {type(found).__name__}."
+        )
+    return OwnTrainer(found)
