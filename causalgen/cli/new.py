@@ -35,6 +35,10 @@ def new(
         Path | None,
         typer.Option(help="Folder that image paths start from.", show_default="found below the table's folder"),
     ] = None,
+    tags: Annotated[
+        str | None,
+        typer.Option(help="Elements of DICOM files that become columns: PatientAge,Manufacturer.", show_default="none"),
+    ] = None,
     out: Annotated[Path, typer.Option(help="The study file.")] = Path("study.yaml"),
     yes: Annotated[bool, typer.Option("--yes", "-y", help="Accept all proposals without asking.")] = False,
 ) -> None:
@@ -58,7 +62,7 @@ def new(
         from ..studies.offered_columns import propose_edges, propose_group, table_columns
         from ..studies.starting import starter_study
 
-        columns = table_columns(table, images)
+        columns = table_columns(table, images, [word.strip() for word in tags.split(",")] if tags else [])
         _show(columns)
         if edges is None:
             image = image or _image(columns, yes=yes)

@@ -12,6 +12,7 @@ from torch import Tensor
 from ..errors import UnknownNameError, nearest
 from ..graph import CausalGraph
 from ..typing import UnitValues
+from .depth import as_levels
 from .labels import ROW, RowLabels, find_rows
 from .store import Store
 
@@ -70,8 +71,8 @@ class Dataset:
     Args:
         name: Name of the data set.
         graph: The assumed graph, its variables declared.
-        values: Whole columns by variable, in the order of `frame()`: float32 `(N,)`, int64 codes `(N,)`, uint8 images
-            `(N, C, H, W)`.
+        values: Whole columns by variable, in the order of `frame()`: float32 `(N,)`, int64 codes `(N,)`, images
+            `(N, C, H, W)` of uint8, or of uint16 with 257 steps in a grey level.
         split: Labels of the rows of "train", "validation" and "test": int64 tensors, or arrays of labels.
         group: `(N,)` int64, in the order of `frame()`; rows of one group share a source, and intervals are bootstrapped
             over groups.
@@ -108,7 +109,7 @@ class Dataset:
         return f"Dataset({self.name!r}, {len(self):,} rows ({parts}), nodes {', '.join(self.graph.nodes)})"
 
     def rows(self, labels: Any) -> UnitValues:
-        """Values of some rows, in the order asked, with the labels that results carry.
+        """Values of some rows, in the order asked, with the labels that results carry; images on 0 to 255.
 
         Args:
             labels: Labels in `frame().index`: one or several, as a list, array, tensor or index.
@@ -117,16 +118,18 @@ class Dataset:
             DataError: A row does not exist or was left out.
         """
         positions = self._positions(labels)
-        return UnitValues(self._store.take(positions), self._index(positions))
+        return UnitValues(as_levels(self._store.take(positions)), self._index(positions))
 
     def part(self, split: str) -> UnitValues:
-        """Values of one split; images stay uint8, and images that are read from a file are not copied.
+        """Values of one split; images stay uint8, and those that are read from a file are not copied.
+
+        Images that are stored with 16 bits become float32 on 0 to 255, in memory.
 
         Raises:
             UnknownNameError: The data set has no such split.
         """
         positions = self._positions(self._split(split))
-        return UnitValues(self._store.view(positions), self._index(positions))
+        return UnitValues(as_levels(self._store.view(positions)), self._index(positions))
 
     def groups(self, labels: Any) -> Tensor:
         """The group of some rows, int64 `(B,)`; labels and errors as for `rows`."""

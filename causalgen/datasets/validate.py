@@ -63,11 +63,13 @@ def check_column(variable: Variable, column: Tensor, length: int) -> None:
             f"Expected no NaN in column '{name}'; got {int(rows.sum())} rows with NaN, the first is row {first}. "
             "Drop or impute them."
         )
-    if variable.is_image and column.dtype != torch.uint8:
-        raise DataError(f"Expected uint8 images in column '{name}'; got {column.dtype}. Round them to 0..255.")
+    if variable.is_image and column.dtype not in (torch.uint8, torch.uint16):
+        raise DataError(
+            f"Expected uint8 or uint16 images in column '{name}'; got {column.dtype}. Round them to 0..255."
+        )
     if variable.is_discrete:
         _check_codes(variable, column)
-    elif variable.support is not None and length:
+    elif variable.support is not None and length and column.dtype != torch.uint16:  # which is 0 to 255 as stored
         low, high = torch.tensor(variable.support).to(column).tolist()  # as exact as the column
         least, most = column.min().item(), column.max().item()
         if least < low or most > high:

@@ -16,6 +16,7 @@ from ..mechanisms import Mechanism
 from ..predictors import AttributePredictor
 from ..scm import Posterior, StructuralCausalModel
 from .controls import MODEL
+from .images import to_bytes
 from .spaces import Measure, Space
 
 __all__ = ["Cohort", "Readers", "choose", "image_node"]
@@ -75,13 +76,13 @@ class Cohort:
 
     @cached_property
     def factual(self) -> Mapping[str, Tensor]:
-        """Observed values of the units, the image uint8."""
+        """Observed values of the units, images on 0 to 255."""
         return self.data.rows(self.rows)
 
     @property
     def real(self) -> Tensor:
-        """Factual images, uint8 `(N, C, H, W)`."""
-        return self.factual[self.image]
+        """Factual images rounded to bytes, as those of the models are, uint8 `(N, C, H, W)`."""
+        return to_bytes(self.factual[self.image])
 
     @cached_property
     def groups(self) -> NDArray:

@@ -12,7 +12,7 @@ from ..errors import DataError, RunFolderError
 from ..spreadsheets import write_csv
 from .counterfactual_plot import plot_counterfactual
 from .figure_files import write_figure
-from .image_files import write_images
+from .image_files import write_grey_values, write_images
 
 if TYPE_CHECKING:
     from ..scm import Counterfactual
@@ -54,6 +54,7 @@ def write_counterfactual(
     *,
     units: Mapping[str, Sequence[Any]] | None = None,
     names: Sequence[str] | None = None,
+    windows: Mapping[str, tuple[float, float]] | None = None,
 ) -> CounterfactualFiles:
     """Write `counterfactual.csv`, and for a graph with images `grid.png` and `images/`, into a folder, which is created.
 
@@ -64,6 +65,8 @@ def write_counterfactual(
         units: Column that identifies the units, with a value each; None for their row labels where they have some, else
             "unit" with 0, 1, 2, ...
         names: Name of each unit's files; None for names from `units`, such as "row-17" or "unit-0".
+        windows: By image node, the grey values of its files that are 0 and 255; images of these nodes are also written as
+            TIFF files with such values.
 
     Raises:
         DataError: The number of names differs from the number of units.
@@ -82,7 +85,8 @@ def write_counterfactual(
     try:
         folder.mkdir(parents=True, exist_ok=True)
         for node in nodes:
-            files = _write_images(folder / "images", node if len(nodes) > 1 else "", counterfactual, node, names)
+            stems = [f"{node}-{name}" if len(nodes) > 1 else name for name in names]
+            files = _write_images(folder / "images", stems, counterfactual, node, (windows or {}).get(node))
             table[f"{node}_file"] = [path.relative_to(folder).as_posix() for path in files[count:]]
             images += files
         write_csv(table, folder / "counterfactual.csv")
@@ -139,14 +143,21 @@ def _table(
 
 
 def _write_images(
-    folder: Path, prefix: str, counterfactual: "Counterfactual", node: str, names: Sequence[str]
+    folder: Path,
+    stems: Sequence[str],
+    counterfactual: "Counterfactual",
+    node: str,
+    window: tuple[float, float] | None,
 ) -> list[Path]:
     """The factual images, then the counterfactual ones, particle by particle."""
-    stems = [f"{prefix}-{name}" if prefix else name for name in names]
     variable, after = counterfactual.graph[node], counterfactual[node]
     written = [f"{stem}-counterfactual" for stem in stems]
     if counterfactual.particles:
         written = [f"{name}-{k}" for k in range(counterfactual.particles) for name in written]
         after = after.flatten(0, 1)
-    files = write_images(folder, [f"{stem}-factual" for stem in stems], counterfactual.factual[node], variable)
+    before, factual = counterfactual.factual[node], [f"{stem}-factual" for stem in stems]
+    files = write_images(folder, factual, before, variable)
+    if window is not None:
+        write_grey_values(folder, factual, before, window)
+        write_grey_values(folder, written, after, window)
     return files + write_images(folder, written, after, variable)

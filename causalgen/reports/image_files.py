@@ -10,9 +10,9 @@ from PIL import Image
 
 from ..files import write_whole
 from ..graph import Variable
-from .images import as_picture
+from .images import as_array, as_picture
 
-__all__ = ["write_images"]
+__all__ = ["write_grey_values", "write_images"]
 
 
 def write_images(folder: Path, names: Sequence[str], images: Any, variable: Variable) -> list[Path]:
@@ -31,4 +31,23 @@ def write_images(folder: Path, names: Sequence[str], images: Any, variable: Vari
         buffer = io.BytesIO()
         Image.fromarray(np.uint8(np.rint(as_picture(image, variable) * 255))).save(buffer, format="png")
         write_whole(paths[-1], buffer.getvalue())
+    return paths
+
+
+def write_grey_values(folder: Path, names: Sequence[str], images: Any, window: tuple[float, float]) -> list[Path]:
+    """One float32 TIFF per image, with the grey values that its pixels stand for.
+
+    Args:
+        folder: Folder of the files.
+        names: Names of the files, without suffix.
+        images: `(N, 1, H, W)`, N names, pixels on 0 to 255.
+        window: Grey values of the pixels 0 and 255.
+    """
+    low, high = window
+    values = low + as_array(images).astype(np.float64) / 255 * (high - low)
+    paths = [folder / f"{name}.tif" for name in names]
+    for path, (value,) in zip(paths, values, strict=True):
+        buffer = io.BytesIO()
+        Image.fromarray(value.astype(np.float32)).save(buffer, format="tiff")
+        write_whole(path, buffer.getvalue())
     return paths

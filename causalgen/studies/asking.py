@@ -9,6 +9,7 @@ from typing import Any
 import pandas as pd
 
 from ..datasets import Dataset
+from ..datasets.table.images import ImageColumn
 from ..datasets.table.pixels import GROUND, Rendering
 from ..errors import CheckpointError, DataError, SupportWarning
 from ..grammar import parse_do, parse_values
@@ -22,7 +23,7 @@ from .output import answer_folder
 from .outside import OVERRIDE, outside_unit, read_paths
 from .reading_rows import read_rows
 from .runfolder import RunFolder
-from .sources import load_data
+from .sources import load_data, own_index
 
 __all__ = [
     "CounterfactualAnswer",
@@ -34,6 +35,7 @@ __all__ = [
     "fitted_data",
     "fitted_model",
     "renderings_of",
+    "windows_of",
     "write_answer",
 ]
 
@@ -97,7 +99,7 @@ def answer(
         raise DataError(f"Expected 1 to {MOST_ROWS} rows; got {len(asked)}. Write them as 3,7 or 3-7.")
     result, notes = _counterfactual(scm, data.rows(asked), interventions, particles, run.study.seed)
     truth = true_counterfactual(data, asked, interventions)
-    return write_answer(folder, result, {"row": asked}, file_names("row", asked), truth, notes)
+    return write_answer(folder, result, {"row": asked}, file_names("row", asked), truth, notes, windows_of(run))
 
 
 def answer_outside(
@@ -139,7 +141,8 @@ def answer_outside(
     )
     result, notes = _counterfactual(unit.scm, unit.factual, interventions, particles, study.seed)
     name = next(iter(paths.values()))
-    return write_answer(folder, result, {"file": [name.name]}, [name.stem], None, (*unit.notes, *notes))
+    told = (*unit.notes, *notes)
+    return write_answer(folder, result, {"file": [name.name]}, [name.stem], None, told, windows_of(run))
 
 
 def fitted_model(run: RunFolder) -> StructuralCausalModel:
@@ -191,10 +194,19 @@ def renderings_of(data: DataSource | OwnData) -> dict[str, Rendering] | None:
     """How the files of images become pixels, by node; None where the data do not come from files."""
     if not isinstance(data, OwnData):
         return None
+    if any(variable.percentiles is not None for variable in data.variables.values()):
+        columns = own_index(data).images.items()  # only the training images give the window
+        return {name: column.rendering for name, column in columns if isinstance(column, ImageColumn)}
     return {
-        name: Rendering(variable.fit or "crop", variable.window, variable.ground or GROUND)
+        name: Rendering(variable.fit or "crop", variable.window, variable.bits or 8, variable.ground or GROUND)
         for name, variable in data.variables.items()
     }
+
+
+def windows_of(run: RunFolder) -> dict[str, tuple[float, float]]:
+    """The windows of a run's images, by node, where the study declares them."""
+    renderings = renderings_of(run.study.data) or {}
+    return {name: rendering.window for name, rendering in renderings.items() if rendering.window is not None}
 
 
 def _counterfactual(
@@ -248,6 +260,7 @@ def write_answer(
     names: Sequence[str],
     truth: Mapping[str, Any] | None,
     notes: Sequence[str],
+    windows: Mapping[str, tuple[float, float]],
 ) -> CounterfactualAnswer:
     """Write an answer.
 
@@ -258,8 +271,9 @@ def write_answer(
         names: Name of each unit's files.
         truth: True counterfactual values.
         notes: What a reader must know.
+        windows: Windows of images, which are also written with the grey values of their files.
     """
-    written = write_counterfactual(folder, result, truth, units=units, names=names)
+    written = write_counterfactual(folder, result, truth, units=units, names=names, windows=windows)
     if written.grid is not None and written.shown < len(names):
         notes = (*notes, f"The grid shows the first {written.shown} of {len(names)} units.")
     return CounterfactualAnswer(result, written.table, tuple(notes), folder, written.csv, written.grid, written.images)

@@ -89,7 +89,7 @@ class OwnVariable(StudySection):
     support: Annotated[tuple[float, float], Field(strict=False)] | None = None
     """Least and greatest possible value."""
     unit: str | None = None
-    """Unit, such as years."""
+    """Unit, such as years; of an image that of its files' grey values, such as HU."""
     column: str | None = None
     """Column of the table; left out: the column with the variable's name, with or without a unit, as in "age (years)"."""
     size: Annotated[tuple[Count, Count], Field(strict=False)] | None = None
@@ -100,6 +100,10 @@ class OwnVariable(StudySection):
     """How an image of another shape is brought to that size; left out: crop."""
     window: Annotated[tuple[float, float], Field(strict=False)] | None = None
     """Grey values that become 0 and 255, one pair for all images; left out: the range found in files of 16 bits and more."""
+    percentiles: Annotated[tuple[float, float], Field(strict=False)] | None = None
+    """In place of `window`: percentiles of the grey values of all training images, such as [0.5, 99.5]."""
+    bits: Literal[8, 16] | None = None
+    """Bits that are kept of each pixel of images with 16 bits or more; left out: 8."""
     ground: str | None = None
     """Colour behind transparent pixels, such as white or "#808080"; left out: white."""
     missing_words: Annotated[tuple[Scalar, ...], Field(strict=False)] = ()
@@ -120,6 +124,8 @@ class OwnData(StudySection):
     """Declarations about the variables, by node."""
     images: str | None = None
     """Folder that image paths are relative to, itself relative to the study file; left out: the table's folder."""
+    tags: Annotated[tuple[str, ...], Field(strict=False)] = ()
+    """Keywords of elements of DICOM files that become columns, such as PatientAge (in years) or Manufacturer."""
     group: str | None = None
     """Column whose rows belong together, such as the patient; each group stays in one split."""
     split: Annotated[dict[str, float] | str | None, BeforeValidator(_split)] = None

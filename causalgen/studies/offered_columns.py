@@ -10,6 +10,7 @@ from ..datasets.table import describe_columns
 from ..datasets.table.column_match import Match, match_columns, name_and_unit, words_of
 from ..datasets.table.columns import as_frame, image_folder
 from ..datasets.table.declare import Declaration
+from ..datasets.table.dicom_tags import with_tags
 from ..datasets.table.files import find_folder, holds_images
 from ..errors import DataError
 from ..graph.parse import write_name
@@ -30,6 +31,7 @@ class OfferedColumns:
         unusable: Column and why it cannot be a variable.
         frame: The table.
         folder: Where image paths start.
+        tags: Keywords of elements of DICOM files that are columns.
     """
 
     attributes: tuple[str, ...]
@@ -37,6 +39,7 @@ class OfferedColumns:
     unusable: dict[str, str]
     frame: pd.DataFrame = field(repr=False)
     folder: Path
+    tags: tuple[str, ...] = ()
 
     def holds_images(self, title: str) -> bool:
         """Whether a column holds paths of images."""
@@ -47,12 +50,13 @@ class OfferedColumns:
         return match_columns({node: Declaration() for node in nodes}, list(self.frame.columns), self.holds_images)
 
 
-def table_columns(table: Path, images: Path | None = None) -> OfferedColumns:
+def table_columns(table: Path, images: Path | None = None, tags: Sequence[str] = ()) -> OfferedColumns:
     """Which columns of a table can be variables.
 
     Args:
         table: File or folder.
         images: Where image paths start; None for the folder of the table, or the folder in it that has the files.
+        tags: Keywords of elements of its DICOM files that become columns.
 
     Raises:
         DataError: The table cannot be read, or there is no such folder.
@@ -63,6 +67,7 @@ def table_columns(table: Path, images: Path | None = None) -> OfferedColumns:
         )
     frame = as_frame(table)
     folder = find_folder(frame, image_folder(table, None)) if images is None else images
+    frame = with_tags(frame, tags, folder)
     found = describe_columns(frame, folder)
     found |= {name: "a name with a quotation mark or semicolon" for name in found if set(name) & set('";\n')}
     return OfferedColumns(
@@ -71,6 +76,7 @@ def table_columns(table: Path, images: Path | None = None) -> OfferedColumns:
         unusable={name: what for name, what in found.items() if what not in ("attribute", "image")},
         frame=frame,
         folder=folder,
+        tags=tuple(tags),
     )
 
 

@@ -9,7 +9,8 @@ import torch
 from PIL import Image
 from torch import Tensor
 
-from ..datasets.table.headers import Header, read_header
+from ..datasets.depth import as_levels
+from ..datasets.formats import Header, read_header
 from ..datasets.table.pixels import Rendering, decode_image
 from ..errors import DataError, MissingValueError, SupportError
 from ..grammar import check_value
@@ -150,7 +151,7 @@ def _option(variable: Variable) -> str:
 
 
 def _read(path: Path, variable: Variable, known: Rendering | None) -> tuple[Tensor, list[str]]:
-    """Pixels, uint8 `(1, C, H, W)`, and how they were changed."""
+    """Pixels `(1, C, H, W)` on 0 to 255, and how they were changed."""
     channels, height, width = variable.shape
     rendering, header = known or Rendering(), read_header(path)
     pixels = header if isinstance(header, str) else decode_image(path, variable.shape, rendering)
@@ -160,7 +161,7 @@ def _read(path: Path, variable: Variable, known: Rendering | None) -> tuple[Tens
             declared = f", or declare `window: [low, high]` of '{variable.name}' in the study" if known else ""
             remedy = f"Save it with 8 bits{declared}."
         raise DataError(f"Expected an image like those of '{variable.name}' in '{path}'; got {pixels}. {remedy}")
-    if known is None and _is_transparent(path):
+    if known is None and header.alpha and _is_transparent(path):
         raise DataError(
             f"Expected an image like those of '{variable.name}' in '{path}'; got transparent pixels, and the colour "
             "behind them is not known. Fill them, and save it without transparency."
@@ -184,7 +185,7 @@ def _read(path: Path, variable: Variable, known: Rendering | None) -> tuple[Tens
         )
     if header.colour and channels == 1:
         notes.append(f"{path.name} has colours and was converted to grey, which the model uses.")
-    return torch.from_numpy(pixels.copy())[None], notes
+    return as_levels({variable.name: torch.from_numpy(pixels.copy())[None]})[variable.name], notes
 
 
 def _is_transparent(path: Path) -> bool:

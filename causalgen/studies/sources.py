@@ -110,6 +110,7 @@ def _indexed(said: str, stamps: tuple[int, ...]) -> "TableIndex":
         data.graph if data.graph_file is None else CausalGraph.read(data.graph_file),
         variables={name: dict(variable) for name, variable in data.variables.items()},
         root=data.images,
+        tags=data.tags,
         group=data.group,
         split=data.split,
         missing=data.missing,

@@ -17,7 +17,8 @@ from ..datasets.table import TableIndex, index_table
 from ..datasets.table.columns import image_folder
 from ..datasets.table.declare import Declaration
 from ..datasets.table.faults import Faults
-from ..datasets.table.images import ImageColumn, index_images
+from ..datasets.table.images import ImageColumn
+from ..datasets.table.inspect_images import index_images
 from ..datasets.table.words import count_words, missing_words
 from ..graph import Variable
 from ..graph.parse import read_edges
@@ -94,6 +95,7 @@ def starter_study(
         name=name,
         table=_relative(table, below),
         images=elsewhere,
+        tags=list(columns.tags),
         edges=edges,
         index=index,
         variables=[(node, _said(index, node, variables), _sizes(index, node)) for node in index.graph.nodes],

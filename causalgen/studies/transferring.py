@@ -25,6 +25,7 @@ from .asking import (
     fitted_data,
     fitted_model,
     renderings_of,
+    windows_of,
     write_answer,
 )
 from .measurements import find_measurements
@@ -83,11 +84,13 @@ def transfer(
     taken = ", ".join(describe(scm.graph[name], result.do[name]) for name in nodes)
     notes = (f"Taken from {style}: {taken}.", *units.notes, *(f"Style: {note}" for note in model.notes))
     if units.column == "file":
-        answer = write_answer(folder, result, {"file": units.labels}, [Path(content[0]).stem], None, notes)
+        names = [Path(content[0]).stem]
+        answer = write_answer(folder, result, {"file": units.labels}, names, None, notes, windows_of(run))
     else:
         # The generator knows no noise of a model.
         truth = None if parts else true_counterfactual(source.data, units.labels, result.do)
-        answer = write_answer(folder, result, {"row": units.labels}, file_names("row", units.labels), truth, notes)
+        names = file_names("row", units.labels)
+        answer = write_answer(folder, result, {"row": units.labels}, names, truth, notes, windows_of(run))
     return _with_report(answer, run, units.posterior, model.posterior, take, hold=hold)
 
 

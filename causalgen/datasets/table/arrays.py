@@ -15,8 +15,9 @@ from ...errors import DataError, DataWarning, warn
 from ...graph import CausalGraph
 from ...graph.parse import EdgesLike
 from ..dataset import Dataset
+from ..depth import to_stored
+from .choose_window import window_note
 from .declare import Declaration, VariablesLike, read_declarations
-from .images import window_note
 from .index import Missing, index_table
 from .load import load_index
 from .pixels import through_window
@@ -27,7 +28,7 @@ from .words import MissingWord
 __all__ = ["from_arrays", "from_torch"]
 
 PIECE = 1024
-"""Images that are converted to bytes at a time: floats take up to eight times their memory."""
+"""Images that are converted at a time: floats take up to eight times their memory."""
 
 
 def from_arrays(
@@ -62,7 +63,7 @@ def from_arrays(
     Dataset('arrays', 100 rows (train 70, validation 15, test 15), nodes age, scan)
     """
     columns: dict[str, Any] = {}
-    pixels: dict[str, NDArray[np.uint8]] = {}
+    pixels: dict[str, NDArray[Any]] = {}
     declared = read_declarations(variables or {}, graph)
     for name, column in values.items():
         array = _array(column)
@@ -71,10 +72,15 @@ def from_arrays(
         if array.ndim >= 3:
             array = _channels_first(name, array)
             said = declared.get(name, Declaration())
-            window = said.window or _found_window(name, array)
+            window = said.window or _found_window(name, array, said.bits or 8)
+            if said.percentiles is not None:
+                raise DataError(
+                    f"Expected a window of '{name}' in place of percentiles, since its arrays are in memory. Declare "
+                    "`window`: numpy.percentile has its values."
+                )
             if said.window is not None and (outside := Outside.of(array, said.window)).much:
                 warn(f"Of '{name}', {outside}. Widen its window where they matter.", DataWarning)
-            pixels[name] = _bytes(array, window)
+            pixels[name] = _stored(array, window, said.bits or 8)
             if name in declared:
                 declared[name] = replace(said, window=window)
         elif array.ndim == 1:
@@ -166,7 +172,7 @@ def _channels_first(name: str, array: NDArray[Any]) -> NDArray[Any]:
     return array
 
 
-def _found_window(name: str, array: NDArray[Any]) -> tuple[float, float] | None:
+def _found_window(name: str, array: NDArray[Any], bits: int) -> tuple[float, float] | None:
     """The range of values that are not bytes; None if they are, or range from 0 to 1 or 255."""
     if array.dtype in (np.uint8, bool) or not array.size:
         return None
@@ -179,16 +185,16 @@ def _found_window(name: str, array: NDArray[Any]) -> tuple[float, float] | None:
         return None
     if low == high:
         raise DataError(f"Expected pixels of '{name}' that vary; got {low:g} in all of them. Check the arrays.")
-    warn(window_note(name, (low, high)), DataWarning)
+    warn(window_note(name, (low, high), bits), DataWarning)
     return low, high
 
 
-def _bytes(array: NDArray[Any], window: tuple[float, float] | None) -> NDArray[np.uint8]:
-    if array.dtype == np.uint8 and window is None:
+def _stored(array: NDArray[Any], window: tuple[float, float] | None, bits: int) -> NDArray[Any]:
+    if array.dtype == np.uint8 and window is None and bits == 8:
         return array
     if array.dtype == bool:
-        return array.astype(np.uint8) * 255
-    scale = 255 if np.issubdtype(array.dtype, np.floating) and array.size and array.max() <= 1 else 1
+        return to_stored(array * 255.0, bits)
+    scale = 255.0 if np.issubdtype(array.dtype, np.floating) and array.size and array.max() <= 1 else 1.0
     parts = np.array_split(array, max(1, len(array) // PIECE))
     scaled = (part * scale if window is None else through_window(part, window) for part in parts)
-    return np.concatenate([np.round(part).astype(np.uint8) for part in scaled])
+    return np.concatenate([to_stored(part, bits) for part in scaled])

@@ -4,7 +4,7 @@ import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import TypeAlias
+from typing import Any, TypeAlias
 
 import numpy as np
 import pandas as pd
@@ -18,7 +18,8 @@ from .column_match import match_columns
 from .declare import Declaration
 from .faults import Faults
 from .files import holds_images
-from .images import ImageColumn, PixelColumn, index_images
+from .images import ImageColumn, PixelColumn
+from .inspect_images import index_images
 from .reading import read_table
 from .spelled import spelled_numbers
 from .table_file import numbers_rows
@@ -99,7 +100,7 @@ def read_columns(
     frame: pd.DataFrame,
     declared: Mapping[str, Declaration],
     folder: Path,
-    pixels: Mapping[str, NDArray[np.uint8]],
+    pixels: Mapping[str, NDArray[Any]],
     faults: Faults,
     words: Sequence[MissingWord] = (),
 ) -> Columns:

@@ -8,6 +8,7 @@ from typing import Any, Literal, TypeAlias, get_args
 from ...errors import DataError, UnknownNameError, nearest
 from ...graph import CausalGraph, Kind
 from ...graph.parse import EdgesLike, read_edges
+from ..depth import DEPTHS
 
 __all__ = ["Declaration", "Fit", "VariablesLike", "check_words", "read_declarations"]
 
@@ -29,6 +30,8 @@ class Declaration:
         colour: Whether an image has colours.
         fit: How an image of another shape is resized: crop, pad or stretch.
         window: Grey values of an image that become 0 and 255, one pair for the whole column.
+        percentiles: Those of the training split's grey values that become 0 and 255, in place of a window.
+        bits: 8 or 16 bits that are kept of a pixel.
         ground: Colour behind transparent pixels, such as "white" or "#808080".
         missing_words: Words and numbers that mean a missing value, such as "n/a" or -999.
     """
@@ -42,13 +45,15 @@ class Declaration:
     colour: bool | None = None
     fit: Fit | None = None
     window: tuple[float, float] | None = None
+    percentiles: tuple[float, float] | None = None
+    bits: int | None = None
     ground: str | None = None
     missing_words: tuple[Any, ...] = ()
 
     @property
     def is_image(self) -> bool:
         """Whether the declaration is that of an image."""
-        said = (self.size, self.colour, self.fit, self.window, self.ground)
+        said = (self.size, self.colour, self.fit, self.window, self.percentiles, self.bits, self.ground)
         return self.kind == "image" or any(entry is not None for entry in said)
 
     def check(self, name: str) -> None:
@@ -62,24 +67,40 @@ class Declaration:
                 )
         if self.is_image and self.kind not in (None, "image"):
             raise DataError(
-                f"Expected size, colour, fit, window and ground for images only; '{name}' is declared {self.kind}."
+                f"Expected size, colour, fit, window, percentiles, bits and ground for images only; '{name}' is declared "
+                f"{self.kind}."
             )
-        if self.is_image and (self.labels or self.support or self.unit):
-            raise DataError(f"Expected no labels, support or unit for the image '{name}'. Remove them.")
+        if self.is_image and (self.labels or self.support):
+            raise DataError(f"Expected no labels or support for the image '{name}'. Remove them.")
         if self.support is not None and not (len(self.support) == 2 and self.support[0] < self.support[1]):
             raise DataError(f"Expected the support of '{name}' as [low, high]; got {list(self.support)}.")
         if self.size is not None and (len(self.size) != 2 or min(self.size) < 1):
             raise DataError(f"Expected the size of '{name}' as [height, width] in pixels; got {list(self.size)}.")
         check_words(self.missing_words, f"the missing words of '{name}'")
+        self._check_grey(name)
+        if self.ground is not None and not _is_colour(self.ground):
+            raise DataError(
+                f"Expected the ground of '{name}' as a colour such as white, black or '#808080'; got {self.ground!r}."
+            )
+
+    def _check_grey(self, name: str) -> None:
+        """Raise `DataError` if what is declared about grey values contradicts itself."""
         if self.window is not None and not _is_span(self.window):
             raise DataError(
                 f"Expected the window of '{name}' as [low, high], two grey values with low < high; got "
                 f"{list(self.window)}."
             )
-        if self.ground is not None and not _is_colour(self.ground):
+        if self.percentiles is not None and not (
+            _is_span(self.percentiles) and self.percentiles[0] >= 0 and self.percentiles[1] <= 100
+        ):
             raise DataError(
-                f"Expected the ground of '{name}' as a colour such as white, black or '#808080'; got {self.ground!r}."
+                f"Expected the percentiles of '{name}' as [low, high] within 0 to 100, such as [0.5, 99.5]; got "
+                f"{list(self.percentiles)}."
             )
+        if self.window is not None and self.percentiles is not None:
+            raise DataError(f"Expected a window of '{name}' or percentiles; got both. Remove one.")
+        if self.bits not in (None, *DEPTHS):
+            raise DataError(f"Expected the bits of '{name}' as 8 or 16; got {self.bits!r}.")
 
 
 def check_words(words: Sequence[Any], what: str) -> None:

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from .headers import SUFFIXES
+from ..formats import SUFFIXES, is_dicom, names_picture, split_place
 
 __all__ = ["file_of", "find_folder", "holds_images", "looks_like_paths"]
 
@@ -25,7 +25,7 @@ def file_of(folder: Path, cell: str) -> Path:
     """
     path = folder / cell.replace("\\", "/").replace("\0", "?")  # which no path may hold
     try:
-        if not path.name or cell.lower().endswith(SUFFIXES) or path.exists():
+        if not path.name or names_picture(cell) or path.exists():
             return path
         return next((file for ending in ENDINGS if (file := path.parent / (path.name + ending)).is_file()), path)
     except OSError:  # a text that no file can be called
@@ -37,7 +37,7 @@ def looks_like_paths(column: pd.Series) -> bool:
     if pd.api.types.is_numeric_dtype(column):
         return False
     words = [str(word).lower() for word in column.dropna().head(LOOKED_AT)]
-    return sum(word.endswith(SUFFIXES) for word in words) > len(words) / 2
+    return sum(map(names_picture, words)) > len(words) / 2
 
 
 def holds_images(column: pd.Series, folder: Path) -> bool:
@@ -71,6 +71,7 @@ def _found(column: pd.Series, folder: Path) -> bool:
 
 def _is_image(path: Path) -> bool:
     try:
-        return path.suffix.lower() in SUFFIXES and path.is_file()
+        file = split_place(path)[0]
+        return file.is_file() and (names_picture(path.as_posix()) or is_dicom(file))
     except (OSError, ValueError):  # a text that no file can be called
         return False

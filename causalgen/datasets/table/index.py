@@ -4,7 +4,7 @@ import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Literal, TypeAlias
+from typing import Any, Literal, TypeAlias
 
 import numpy as np
 import pandas as pd
@@ -19,8 +19,10 @@ from .chosen import Choice, choose_rows
 from .column_match import find_column, match_one
 from .columns import Columns, TableLike, as_frame, image_folder, read_columns
 from .declare import VariablesLike, check_words, read_declarations
+from .dicom_tags import with_tags
 from .faults import Faults
 from .images import ImageColumn, PixelColumn
+from .persons import note_persons
 from .row_labels import row_labels
 from .splits import SHARES, SplitLike, given_split
 from .unlisted import unlisted_images
@@ -97,7 +99,8 @@ class TableIndex:
             column = self.attributes[node]
             row |= {"values": column.summary(), "missing": int(column.missing.sum())}
             row["inferred"] = ", ".join(column.guessed)
-        return row | {"unit": variable.unit or ""}
+        unit = self.images[node].unit if node in self.images else variable.unit
+        return row | {"unit": unit or ""}
 
     def warn(self) -> None:
         """Issue every note as a `DataWarning`."""
@@ -121,9 +124,11 @@ def _window_words(node: str, image: ImageColumn | PixelColumn) -> str:
     if image.window is None:
         return ""
     low, high = image.window
+    unit = f" {image.unit}" if image.unit else ""
     cut = str(image.outside or "") if isinstance(image, ImageColumn) else ""
-    stand = f" Values 0 to 255 of '{node}' stand for grey values {low:g} to {high:g} of its files"
-    return stand + (f"; {cut}." if cut else ".")
+    deep = ", stored with 16 bits," if image.bits == 16 else ""
+    stand = f" Values 0 to 255 of '{node}'{deep} stand for grey values {low:g} to {high:g}{unit} of its files"
+    return f"{stand}: one is {(high - low) / 255:.3g}{unit}" + (f"; {cut}." if cut else ".")
 
 
 def index_table(
@@ -132,6 +137,7 @@ def index_table(
     *,
     variables: VariablesLike | None = None,
     root: str | Path | None = None,
+    tags: Sequence[str] = (),
     group: str | None = None,
     split: SplitLike | None = None,
     missing: Missing = "refuse",
@@ -139,13 +145,13 @@ def index_table(
     rows: int | None = None,
     seed: int = 0,
     name: str | None = None,
-    pixels: Mapping[str, NDArray[np.uint8]] | None = None,
+    pixels: Mapping[str, NDArray[Any]] | None = None,
     thorough: bool = False,
 ) -> TableIndex:
     """Index the contents of a table.
 
     Args:
-        table, graph, variables, group, split, missing, missing_words, rows, seed: As in `load_table`.
+        table, graph, variables, tags, group, split, missing, missing_words, rows, seed: As in `load_table`.
         root: Folder that image paths are relative to; None for the table's own.
         name: Name of the table; None for that of its file.
         pixels: Images in memory by node, `(N, C, H, W)`.
@@ -169,8 +175,11 @@ def index_table(
     if not declared:
         raise DataError("Expected a graph over columns of the table; got one without nodes. Write 'age -> image'.")
     folder = image_folder(table, root)
+    frame = with_tags(frame, tags, folder)
     columns = read_columns(frame, declared, folder, pixels or {}, faults, missing_words)
     notes = _matched(columns)
+    shown = [columns.titles[node] for node in columns.attributes]
+    notes += note_persons([*shown, *(str(level) for level in labels.names if level is not None)])
     group = None if group is None else _option(group, "group", frame, notes)
     if split is None:
         found = given_split(frame, {*columns.titles.values()})
@@ -192,6 +201,9 @@ def index_table(
     lost = [*absent.values()] if missing == "drop" else []
     usable = ~np.any([np.zeros(len(frame), bool), *lost], axis=0)
     chosen = choose_rows(frame, columns, usable, Choice(split, group, rows, seed), faults, notes)
+    if chosen.split:
+        train = chosen.kept[chosen.split["train"].numpy()].tolist()
+        columns.images = {node: image.trained_on(train, faults) for node, image in columns.images.items()}
     if faults.found and thorough:
         for image in columns.images.values():
             image.verify(faults)

@@ -7,8 +7,8 @@ from pathlib import Path
 import pandas as pd
 
 from ...errors import DataError
+from ..formats import is_dicom, names_picture
 from .celeba import celeba_lists, read_celeba
-from .headers import SUFFIXES
 from .names import FILE_NAME, IMAGE, LABEL, SPLIT
 from .splits import split_name
 from .table_file import read_file
@@ -30,6 +30,7 @@ def read_folder(folder: Path) -> pd.DataFrame:
       `list_eval_partition` where that is there.
     - Folders called train, validation (val, valid, dev) and test: their names become the column `split`. Each holds its
       own metadata file, or a folder per class.
+    - DICOM files alone, in any folders: the column `image`; `tags` adds others.
     - Else a folder per class: columns `image` and `label`.
 
     Raises:
@@ -41,6 +42,8 @@ def read_folder(folder: Path) -> pd.DataFrame:
     if celeba_lists(folder):
         return read_celeba(folder)
     found = sorted(_images(folder))
+    if found and all(is_dicom(folder / path) for path in found):  # their folders name persons and visits, not classes
+        return pd.DataFrame({IMAGE: [path.as_posix() for path in found]})
     tops = sorted({path.parts[0] for path in found if len(path.parts) > 1})
     splits = {name: split_name(name) for name in tops}
     if tops and all(splits.values()):
@@ -70,8 +73,8 @@ def _columns(path: Path) -> list[pd.Series]:
 
 
 def _holds_paths(column: pd.Series) -> bool:
-    words = column.dropna().head(LOOKED_AT).astype(str).str.strip().str.lower()
-    return bool(len(words)) and words.str.endswith(SUFFIXES).mean() > 0.5
+    words = column.dropna().head(LOOKED_AT).astype(str).str.strip()
+    return bool(len(words)) and words.map(names_picture).mean() > 0.5
 
 
 def _with_metadata(path: Path) -> pd.DataFrame:
@@ -162,5 +165,5 @@ def _images(folder: Path) -> Iterator[Path]:
                 f"Expected folders in '{place}'; '{linked}' is a symbolic link. Put the folder itself there."
             )
         for name in files:
-            if Path(name).suffix.lower() in SUFFIXES and not name.startswith("."):
+            if not name.startswith(".") and (names_picture(name) or is_dicom(Path(place) / name)):
                 yield (Path(place) / name).relative_to(folder)

@@ -32,6 +32,7 @@ def load_table(
     *,
     variables: VariablesLike | None = None,
     images: str | Path | None = None,
+    tags: Sequence[str] = (),
     group: str | None = None,
     split: SplitLike | None = None,
     missing: Missing = "refuse",
@@ -56,6 +57,7 @@ def load_table(
         variables: By node, overriding the graph: kind, labels, support, unit, column; for an image size
             (height, width), colour and fit.
         images: Folder that image paths are relative to, and must stay in; None for the table's own.
+        tags: Keywords of DICOM elements, such as PatientAge, that become columns of the table.
         group: Column whose rows belong together, such as the patient: no group is split apart, and intervals are
             bootstrapped over groups.
         split: Shares of train, validation and test, or the column that names each row's split; None for a column
@@ -79,6 +81,7 @@ def load_table(
         graph,
         variables=variables,
         root=images,
+        tags=tags,
         group=group,
         split=split,
         missing=missing,

@@ -1,11 +1,11 @@
-"""Pixels of any image as bytes: grey values of 16 bits and more go through one window, transparency over a ground.
+"""Pixels of any image as stored: grey values of 16 bits and more go through one window, transparency over a ground.
 
 A window [low, high] is the same for a whole column: a grey value v becomes
 
-    255 (v - low) / (high - low)      rounded, and cut to 0..255
+    p = 255 (v - low) / (high - low)      cut to 0..255
 
-so that v = low + (high - low) p / 255 gives the original unit of a stored value p, to within half of (high - low) / 255.
-Models store bytes, so finer differences are lost.
+so that v = low + (high - low) p / 255 gives the original unit of a pixel p. A pixel is stored as a byte, which keeps v to
+within half of (high - low) / 255, or with 16 bits, which keep it to within half of (high - low) / 65535.
 """
 
 from dataclasses import dataclass
@@ -16,10 +16,11 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageColor, ImageOps
 
+from ..depth import to_stored
+from ..formats import WIDE, Picture, read_picture
 from .declare import Fit
-from .headers import FORMATS, WIDE
 
-__all__ = ["GROUND", "Rendering", "decode_image", "grey_range", "grey_values", "read_grey", "through_window"]
+__all__ = ["GROUND", "Rendering", "decode_image", "grey_range", "read_grey", "through_window"]
 
 GROUND = "white"
 """Default colour behind transparent pixels."""
@@ -32,36 +33,37 @@ class Rendering:
     Args:
         fit: How an image of another shape is resized.
         window: Grey values that become 0 and 255; None for those of 8-bit images as they are.
+        bits: 8 or 16 bits that are kept of a pixel.
         ground: Colour behind transparent pixels.
     """
 
     fit: Fit = "crop"
     window: tuple[float, float] | None = None
+    bits: int = 8
     ground: str = GROUND
 
 
-def decode_image(path: Path, shape: tuple[int, ...], rendering: Rendering | None = None) -> NDArray[np.uint8] | str:
-    """Pixels of one image file, uint8 of `shape` (C, H, W), upright; or the contents found instead of a usable image."""
+def decode_image(path: Path, shape: tuple[int, ...], rendering: Rendering | None = None) -> NDArray[Any] | str:
+    """Pixels `shape` (C, H, W) of one image, upright, uint8 or uint16; or the contents found instead of a usable image."""
     rendering = rendering or Rendering()
-    image = _upright(path)
-    if isinstance(image, str):
-        return image
+    picture = read_picture(path)
+    if isinstance(picture, str):
+        return picture
     channels, height, width = shape
-    if image.mode in WIDE or rendering.window is not None:
+    if not isinstance(picture, Image.Image) or picture.mode in WIDE or rendering.window is not None:
         if rendering.window is None:
             return f"grey values of 16 bits or more, and no window for them ('{path.name}')"
-        values = grey_values(image)
+        values = _grey_values(picture)
         if not np.isfinite(values).all():
             return f"grey values that are not finite ('{path.name}')"
         image = Image.fromarray(through_window(values, rendering.window).astype(np.float32))
     else:
-        image = _plain(image, rendering.ground).convert("L" if channels == 1 else "RGB")
+        image = _plain(picture, rendering.ground).convert("L" if channels == 1 else "RGB")
     if (image.height, image.width) != (height, width):
         image = _fitted(image, (width, height), rendering.fit)
     pixels = np.asarray(image)
     if pixels.dtype != np.uint8:
-        pixels = np.clip(np.round(pixels), 0, 255).astype(np.uint8)
-        pixels = np.repeat(pixels[..., None], channels, axis=2)
+        pixels = np.repeat(to_stored(pixels, rendering.bits)[..., None], channels, axis=2)
     return pixels.reshape(height, width, channels).transpose(2, 0, 1)
 
 
@@ -75,29 +77,21 @@ def grey_range(path: Path) -> tuple[float, float] | None:
 
 
 def read_grey(path: Path) -> NDArray[np.float64] | None:
-    """Grey values `(H, W)` of a file; None where it is damaged."""
-    image = _upright(path)
-    return None if isinstance(image, str) else grey_values(image)
+    """Grey values `(H, W)` of a file, in its units; None where it is damaged."""
+    picture = read_picture(path)
+    return None if isinstance(picture, str) else _grey_values(picture)
 
 
-def grey_values(image: Image.Image) -> NDArray[np.float64]:
-    """Grey values `(H, W)` as stored in the file."""
-    return np.asarray(image if image.mode in WIDE else image.convert("L")).astype(np.float64)
+def _grey_values(picture: Picture) -> NDArray[np.float64]:
+    if isinstance(picture, Image.Image) and picture.mode not in WIDE:
+        picture = picture.convert("L")
+    return np.asarray(picture).astype(np.float64)
 
 
 def through_window(values: NDArray[Any], window: tuple[float, float]) -> NDArray[np.float64]:
     """Values from 0 to 255, not yet rounded."""
     low, high = window
     return np.clip((values.astype(np.float64) - low) / (high - low), 0, 1) * 255
-
-
-def _upright(path: Path) -> Image.Image | str:
-    try:
-        with Image.open(path, formats=FORMATS) as opened:
-            opened.load()
-            return ImageOps.exif_transpose(opened)
-    except Exception as error:  # Pillow's readers can raise any error on broken bytes
-        return f"a damaged image ('{path.name}': {getattr(error, 'strerror', None) or error})"
 
 
 def _plain(image: Image.Image, ground: str) -> Image.Image:

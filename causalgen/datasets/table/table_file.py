@@ -1,6 +1,7 @@
 """Read a table from one file: CSV as written by spreadsheets, Parquet, or JSON Lines."""
 
 import re
+import zipfile
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -13,6 +14,7 @@ from pyarrow import compute, csv, json, parquet
 
 from ...errors import DataError
 from ...spreadsheets import MARKED
+from .array_archive import read_archive
 from .text import text_form
 
 __all__ = ["numbers_rows", "read_file", "require_rows"]
@@ -20,6 +22,7 @@ __all__ = ["numbers_rows", "read_file", "require_rows"]
 CSV = (".csv", ".tsv", ".txt")
 PARQUET = (".parquet", ".pq")
 JSON_LINES = (".jsonl", ".ndjson")
+ARCHIVE = ".npz"
 BLOCK, LONG = 1 << 20, 8
 """Least size of a parsed block, in bytes and in longest lines."""
 MOST_CELLS = 300_000_000
@@ -58,13 +61,14 @@ def _refusing(path: Path) -> Iterator[None]:
                 "path starts at the study file."
             ) from None
         raise _unreadable(path, error) from None
-    except (pa.ArrowException, ValueError, MemoryError, OverflowError, RecursionError) as error:
+    except (pa.ArrowException, zipfile.BadZipFile, ValueError, MemoryError, OverflowError, RecursionError) as error:
         raise _unreadable(path, error) from None
 
 
 def _unreadable(path: Path, error: BaseException) -> DataError:
     suffix = path.suffix.lower()
-    kind = "Parquet" if suffix in PARQUET else "JSON Lines" if suffix in JSON_LINES else "CSV"
+    kinds = dict.fromkeys(PARQUET, "Parquet") | dict.fromkeys(JSON_LINES, "JSON Lines") | {ARCHIVE: "NumPy"}
+    kind = kinds.get(suffix, "CSV")
     shown = str(error) if len(str(error)) < MOST_SHOWN else str(error)[:MOST_SHOWN] + "..."
     remedy = "Line 1 has to hold the column names, and every row as many cells." if kind == "CSV" else "Write it anew."
     return DataError(f"Expected a {kind} table at '{path}'; it cannot be read: {shown.rstrip('.')}. {remedy}")
@@ -74,6 +78,8 @@ def _parsed(path: Path) -> pa.Table:
     suffix = path.suffix.lower()
     if suffix in PARQUET:
         return _parquet(path)
+    if suffix == ARCHIVE:
+        return pa.Table.from_pandas(read_archive(path), preserve_index=False)
     if suffix in JSON_LINES:
         return json.read_json(path)
     if suffix not in CSV:

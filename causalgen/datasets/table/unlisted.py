@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pandas as pd
 
+from ..formats import names_picture
 from .files import looks_like_paths
-from .headers import SUFFIXES
 from .images import ImageColumn, PixelColumn
 
 __all__ = ["unlisted_images"]
@@ -57,4 +57,4 @@ def _images_in(place: str) -> list[str]:
             names = [entry.name for entry in entries]
     except OSError:
         return []
-    return [os.path.join(place, name) for name in names if name.lower().endswith(SUFFIXES) and name[0] != "."]
+    return [os.path.join(place, name) for name in names if names_picture(name) and name[0] != "."]

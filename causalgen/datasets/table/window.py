@@ -16,12 +16,15 @@ from joblib import Parallel, delayed
 from numpy.typing import NDArray
 
 from ..cache import cache_folder, content_hash
+from ..formats import split_place, stamp
 from .pixels import grey_range, read_grey
 
-__all__ = ["Outside", "count_outside", "find_window"]
+__all__ = ["Outside", "count_outside", "find_window", "percentile_window"]
 
 MUCH = 0.01
 """Share of pixels outside a window from which a note is issued."""
+MOST_VALUES = 20_000_000
+"""Grey values from which percentiles are taken; of more pixels, about as many evenly spaced ones."""
 
 
 @dataclass(frozen=True)
@@ -59,8 +62,8 @@ class Outside:
 
 def find_window(paths: Sequence[Path]) -> tuple[float, float] | None:
     """Least and greatest grey value in all of the files; None if all pixels are equal. Damaged files are skipped."""
-    files = sorted({path for path in paths if path.is_file()})
-    store = cache_folder() / "windows" / f"{content_hash(map(_stamp, files))}.json"
+    files = sorted({path for path in paths if split_place(path)[0].is_file()})
+    store = cache_folder() / "windows" / f"{content_hash(map(stamp, files))}.json"
     with contextlib.suppress(OSError, ValueError, TypeError):
         low, high = json.loads(store.read_text())
         return (float(low), float(high)) if low < high else None
@@ -72,10 +75,34 @@ def find_window(paths: Sequence[Path]) -> tuple[float, float] | None:
     return (low, high) if low < high else None
 
 
+def percentile_window(paths: Sequence[Path], percentiles: tuple[float, float]) -> tuple[float, float] | None:
+    """Percentiles of the grey values of all files; None if they are equal. Damaged files are skipped."""
+    files = [path for path in paths if split_place(path)[0].is_file()]
+    store = cache_folder() / "windows" / f"{content_hash([f'{percentiles}'.encode(), *map(stamp, files)])}-shares.json"
+    with contextlib.suppress(OSError, ValueError, TypeError):
+        low, high = json.loads(store.read_text())
+        return (float(low), float(high)) if low < high else None
+    most = max(1, MOST_VALUES // max(1, len(files)))
+    found = Parallel(n_jobs=-1, prefer="threads")(delayed(_spread_values)(path, most) for path in files)
+    values = np.concatenate([np.empty(0), *found])
+    if not len(values):
+        return None
+    low, high = map(float, np.percentile(values, percentiles))
+    _keep(store, [low, high])
+    return (low, high) if low < high else None
+
+
+def _spread_values(path: Path, most: int) -> NDArray[np.float64]:
+    """Finite grey values of a file, evenly spaced, `most` of them at most."""
+    values = read_grey(path)
+    flat = np.empty(0) if values is None else values[np.isfinite(values)]
+    return flat[:: max(1, -(-len(flat) // most))]
+
+
 def count_outside(paths: Sequence[Path], window: tuple[float, float]) -> Outside:
     """Pixels of all files outside a window; damaged files are skipped."""
-    files = [path for path in paths if path.is_file()]
-    key = content_hash([f"{window}".encode(), *map(_stamp, files)])
+    files = [path for path in paths if split_place(path)[0].is_file()]
+    key = content_hash([f"{window}".encode(), *map(stamp, files)])
     store = cache_folder() / "windows" / f"{key}-outside.json"
     with contextlib.suppress(OSError, ValueError, TypeError):
         return Outside(*map(int, json.loads(store.read_text())))
@@ -98,11 +125,6 @@ def _percent(count: int, total: int) -> str:
     """
     share = 100 * count / total
     return "less than 0.01 %" if 0 < share < 0.01 else f"{share:.2g} %"
-
-
-def _stamp(path: Path) -> bytes:
-    stat = path.stat()
-    return f"{path}\0{stat.st_mtime_ns}\0{stat.st_size}".encode()
 
 
 def _keep(store: Path, window: list[Any]) -> None:

@@ -1,0 +1,32 @@
+"""Images stored with 8 or 16 bits, both on the scale 0 to 255.
+
+A byte is a grey level. Of a 16-bit number p, the level is p / 257, so that 65535 is white: one step is 1 / 257 of a level.
+"""
+
+from collections.abc import Mapping
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+__all__ = ["DEPTHS", "as_levels", "to_stored"]
+
+DEPTHS = {8: (np.uint8, 1), 16: (np.uint16, 257)}
+"""By number of bits: how a pixel is stored, and its steps in a grey level."""
+
+
+def to_stored(levels: NDArray, bits: int) -> NDArray:
+    """Grey levels from 0 to 255, rounded to what is stored; values outside are cut.
+
+    >>> to_stored(np.array([-1.0, 0.5, 300.0]), 16)
+    array([    0,   128, 65535], dtype=uint16)
+    """
+    kind, steps = DEPTHS[bits]
+    stored: NDArray = np.clip(np.round(levels * steps), 0, 255 * steps).astype(kind)
+    return stored
+
+
+def as_levels(values: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """Columns of a data set with 16-bit images as float32 grey levels; bytes and attributes are unchanged."""
+    return {n: c.float() / DEPTHS[16][1] if c.dtype == torch.uint16 else c for n, c in values.items()}

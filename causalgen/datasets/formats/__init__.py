@@ -1,0 +1,22 @@
+"""Readers of single pictures: image files, arrays, and pictures that lie inside a larger file."""
+
+from .header import ABSENT, AS_STORED, UNSPECIFIED, Header
+from .pillow import WIDE
+from .place import SUFFIXES, is_dicom, names_picture, split_place, stamp
+from .reading import Picture, read_header, read_picture
+
+__all__ = [
+    "ABSENT",
+    "AS_STORED",
+    "SUFFIXES",
+    "UNSPECIFIED",
+    "WIDE",
+    "Header",
+    "Picture",
+    "is_dicom",
+    "names_picture",
+    "read_header",
+    "read_picture",
+    "split_place",
+    "stamp",
+]

@@ -1,0 +1,107 @@
+"""Pictures in NumPy files: one in a .npy file, or one of a stack `(N, ...)` in a .npy or .npz file.
+
+The place inside a file is a row, `scans.npy/7`, after the name of the array in an archive, `digits.npz/images/7`. Arrays of an
+archive are unpacked into the cache folder, so that a picture can be read without the others.
+"""
+
+import zipfile
+from contextlib import suppress
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+from uuid import uuid4
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+
+from ..cache import cache_folder, content_hash
+from .header import ABSENT, Header, too_large
+from .place import stamp, suffix_of
+
+__all__ = ["header", "open_array", "picture"]
+
+COLOURS = (1, 3)
+PIECE = 1 << 24
+
+
+def header(source: Any, inside: str = "") -> Header | str:
+    """Header of a picture in a NumPy file, or the contents found instead of a usable one."""
+    found = _one(source, inside)
+    return found if isinstance(found, str) else _judge(found)
+
+
+def picture(source: Any, inside: str = "") -> Any:
+    """Bytes as an image; other grey values as an array `(H, W)`."""
+    found = _one(source, inside)
+    problem = found if isinstance(found, str) else _judge(found)
+    if isinstance(found, str) or isinstance(problem, str):
+        raise ValueError(problem)
+    values = _channels_last(np.asarray(found))
+    if values.dtype == bool:
+        values = values.astype(np.uint8) * 255
+    return values if problem.wide else Image.fromarray(np.ascontiguousarray(values))
+
+
+def open_array(file: Path, name: str = "") -> NDArray[Any]:
+    """The array of a .npy file, or one of a .npz file, mapped from disk.
+
+    Raises:
+        KeyError: The archive has no such array.
+        ValueError: The array holds Python objects, or the file is no NumPy file.
+    """
+    if suffix_of(file.name) == ".npz":
+        file = _unpacked(file, name, stamp(file))
+    return np.load(file, mmap_mode="r", allow_pickle=False)
+
+
+@lru_cache(maxsize=64)
+def _unpacked(file: Path, name: str, stamped: bytes) -> Path:
+    """The file in the cache folder that holds an array of an archive."""
+    store = cache_folder() / "arrays" / f"{content_hash([stamped, name.encode()])}.npy"
+    if store.is_file():
+        return store
+    store.parent.mkdir(parents=True, exist_ok=True)
+    temporary = store.with_name(f"{store.name}.{uuid4().hex}.part")
+    try:
+        with zipfile.ZipFile(file) as archive, archive.open(f"{name}.npy") as packed, temporary.open("wb") as out:
+            while piece := packed.read(PIECE):
+                out.write(piece)
+        temporary.replace(store)
+    finally:
+        temporary.unlink(missing_ok=True)
+    return store
+
+
+def _one(source: Any, inside: str) -> NDArray[Any] | str:
+    if not isinstance(source, Path):
+        return np.load(source, allow_pickle=False)
+    name, _, row = inside.rpartition("/")
+    if suffix_of(source.name) == ".npz" and not name:
+        return "an archive of arrays; name one of its pictures, such as digits.npz/images/0"
+    with suppress(KeyError):
+        array = open_array(source, name)
+        if not inside:
+            return array
+        if not row.isdecimal():
+            return f"no row number at the end of the path ('{row}')"
+        return array[int(row)] if array.ndim > 2 and int(row) < len(array) else ABSENT
+    return ABSENT
+
+
+def _judge(values: NDArray[Any]) -> Header | str:
+    shape = _channels_last(values).shape
+    shown = f"an array of {'x'.join(map(str, values.shape))} {values.dtype} numbers"
+    if values.dtype.kind not in "uifb" or len(shape) not in (2, 3) or (len(shape) == 3 and shape[2] != 3):
+        return f"{shown}; save grey values (height, width), or bytes of three colours (height, width, 3)"
+    wide, colour = values.dtype not in (np.uint8, bool), len(shape) == 3
+    if wide and colour:
+        return f"{shown}; save colours as bytes"
+    return too_large(*shape[:2]) or Header(shape[0], shape[1], colour, wide=wide)
+
+
+def _channels_last(values: NDArray[Any]) -> NDArray[Any]:
+    """`(H, W)` or `(H, W, 3)`; channels may come first, where the last dimension cannot be them."""
+    if values.ndim == 3 and values.shape[0] in COLOURS and values.shape[2] not in COLOURS:
+        values = values.transpose(1, 2, 0)
+    return values[..., 0] if values.ndim == 3 and values.shape[2] == 1 else values

@@ -1,0 +1,43 @@
+"""What is known of a picture before its pixels are decoded."""
+
+from dataclasses import dataclass
+
+__all__ = ["ABSENT", "AS_STORED", "MOST_PIXELS", "UNSPECIFIED", "Header", "too_large"]
+
+ABSENT = "no such file"
+AS_STORED, UNSPECIFIED = "as stored", "unspecified"
+"""Units of grey values that are not rescaled, and of which the file does not say one."""
+MOST_PIXELS = 100_000_000
+"""An image with more pixels counts as a decompression bomb."""
+
+
+@dataclass(frozen=True)
+class Header:
+    """The header of a picture.
+
+    Args:
+        height: Pixels, upright.
+        width: Pixels, upright.
+        colour: Whether it has colours.
+        wide: Whether its grey values are others than those of 8 bits.
+        alpha: Whether pixels can be transparent.
+        cut: Whether its channels have 16 bits, of which the reader keeps the upper 8.
+        inks: Whether it is a CMYK image.
+        units: Unit of its grey values, where the file has one.
+        stated: Window that the file proposes, in grey values.
+    """
+
+    height: int
+    width: int
+    colour: bool
+    wide: bool = False
+    alpha: bool = False
+    cut: bool = False
+    inks: bool = False
+    units: str = ""
+    stated: tuple[float, float] | None = None
+
+
+def too_large(height: int, width: int) -> str:
+    """The reason to refuse a picture of that size; empty if there is none."""
+    return f"an image of {height * width:,} pixels" if height * width > MOST_PIXELS else ""

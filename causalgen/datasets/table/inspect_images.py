@@ -1,0 +1,119 @@
+"""Inspect the files of a column of image paths by their headers: presence, size, colour and depth."""
+
+import os
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from ...graph import Variable
+from ..formats import ABSENT, AS_STORED, UNSPECIFIED, Header, read_header
+from .choose_window import choose_window
+from .declare import Declaration
+from .faults import Faults
+from .files import file_of
+from .images import USABLE, ImageColumn
+from .pixels import GROUND, Rendering
+from .sizes import most_common
+from .window import count_outside
+
+__all__ = ["index_images"]
+
+OUTSIDE = "a path that leaves the folder of images"
+
+
+def index_images(
+    name: str, column: pd.Series, folder: Path, declared: Declaration, faults: Faults
+) -> ImageColumn | None:
+    """Inspect the header of every image in a column of paths below `folder`; None if the shape cannot be determined."""
+    title = str(column.name)
+    cells = [None if missing else str(cell).strip() or None for cell, missing in zip(column.tolist(), column.isna())]
+    found = _headers(cells, folder)
+    wrong = {row: header for row, (_, header) in enumerate(found) if isinstance(header, str)}
+    words = {row: f"{header} ('{cells[row]}')" for row, header in wrong.items()}
+    if absent := [row for row, header in wrong.items() if header in (OUTSIDE, ABSENT)]:
+        faults.rows(title, absent, words.__getitem__, f"a file in '{folder}'; `images` names another folder")
+    if unusable := [row for row, header in wrong.items() if header not in (OUTSIDE, ABSENT)]:
+        faults.rows(title, unusable, words.__getitem__, USABLE)
+    headers = [header for _, header in found if isinstance(header, Header)]
+    if not headers:
+        if not wrong:
+            faults.column(title, "missing values only", "paths of images")
+        return None
+    sizes = [(header.height, header.width) for header in headers]
+    size = declared.size or sizes[0]
+    if declared.size is None and len(set(sizes)) > 1:
+        faults.column(
+            title,
+            f"images of {len(set(sizes))} sizes: {most_common(sizes)}",
+            "one size; declare `size: [height, width]`",
+        )
+    colour = declared.colour if declared.colour is not None else any(header.colour for header in headers)
+    variable = Variable(name, "image", shape=(3 if colour else 1, *size))
+    usable = [path for path, header in found if isinstance(header, Header) and path is not None]
+    window, notes = choose_window(name, title, usable, headers, declared, faults)
+    rendering = Rendering(declared.fit or "crop", window, declared.bits or 8, declared.ground or GROUND)
+    notes += _converted(name, headers, declared)
+    outside = declared.window and count_outside(usable, declared.window)
+    if outside is not None and outside.much:
+        notes.append(f"Of '{name}', {outside}. Widen its window where they matter.")
+    missing = np.array([cell is None for cell in cells])
+    return ImageColumn(
+        variable=variable,
+        title=title,
+        paths=tuple(path for path, _ in found),
+        missing=missing,
+        rendering=rendering,
+        found=tuple(sizes),
+        readable=np.array([isinstance(header, Header) for _, header in found]),
+        alpha=any(header.alpha for header in headers),
+        outside=outside,
+        unit=declared.unit or _unit(headers),
+        percentiles=declared.percentiles,
+        notes=tuple(notes),
+    )
+
+
+def _unit(headers: Sequence[Header]) -> str:
+    """The unit that all files state; empty without one."""
+    units = {header.units for header in headers}
+    return units.pop() if len(units) == 1 and not units & {AS_STORED, UNSPECIFIED} else ""
+
+
+def _converted(name: str, headers: Sequence[Header], declared: Declaration) -> list[str]:
+    """Note conversions that were not declared."""
+    count, notes = len(headers), []
+    alpha = sum(header.alpha for header in headers)
+    if alpha and declared.ground is None:
+        which = "All" if alpha == count else f"{alpha:,} of {count:,}"
+        mixed = "" if alpha == count else ", the others do not (mixed transparency)"
+        notes.append(
+            f"{which} images of '{name}' may be transparent{mixed}: transparent pixels show the ground, {GROUND}. Confirm or "
+            f"correct it: `variables: {{{name}: {{ground: {GROUND}}}}}`."
+        )
+    colour = sum(header.colour for header in headers)
+    if 0 < colour < count and declared.colour is None:
+        notes.append(
+            f"{colour:,} of {count:,} images of '{name}' have colours, the others are grey: all are read with colours. Confirm "
+            f"or correct it: `variables: {{{name}: {{colour: true}}}}`."
+        )
+    inks = sum(header.inks for header in headers)
+    if inks:
+        notes.append(f"{inks:,} CMYK images of '{name}' are converted to RGB without a colour profile.")
+    cut = sum(header.cut for header in headers)
+    if cut:
+        notes.append(f"{cut:,} images of '{name}' have channels of 16 bits, of which the upper 8 are kept.")
+    return notes
+
+
+def _headers(cells: Sequence[str | None], folder: Path) -> list[tuple[Path | None, Header | str | None]]:
+    """File and header of every cell; a file in several rows is inspected once."""
+    base = folder.resolve()
+    seen: dict[str, tuple[Path, Header | str]] = {}
+    for cell in cells:
+        if cell is not None and cell not in seen:
+            path = file_of(base, cell)
+            inside = Path(os.path.realpath(path)).is_relative_to(base)
+            seen[cell] = (path, read_header(path) if inside else OUTSIDE)
+    return [(None, None) if cell is None else seen[cell] for cell in cells]
