@@ -10,7 +10,7 @@ import pandas as pd
 
 from ..datasets import Dataset
 from ..datasets.table.images import ImageColumn
-from ..datasets.table.pixels import GROUND, Rendering
+from ..datasets.table.pixels import Rendering, rendering_of
 from ..errors import CheckpointError, DataError, SupportWarning
 from ..grammar import parse_do, parse_values
 from ..graph import Variable
@@ -197,10 +197,7 @@ def renderings_of(data: DataSource | OwnData) -> dict[str, Rendering] | None:
     if any(variable.percentiles is not None for variable in data.variables.values()):
         columns = own_index(data).images.items()  # only the training images give the window
         return {name: column.rendering for name, column in columns if isinstance(column, ImageColumn)}
-    return {
-        name: Rendering(variable.fit or "crop", variable.window, variable.bits or 8, variable.ground or GROUND)
-        for name, variable in data.variables.items()
-    }
+    return {name: rendering_of(variable, variable.window) for name, variable in data.variables.items()}
 
 
 def windows_of(run: RunFolder) -> dict[str, tuple[float, float]]:

@@ -37,6 +37,9 @@ def _split(value: Any) -> Any:
 
 Scalar = Annotated[Any, BeforeValidator(scalar)]
 Count = Annotated[int, Field(ge=1)]
+Plane = Literal["axial", "coronal", "sagittal"]
+Position = Annotated[int, Field(ge=0)] | Annotated[float, Field(ge=0, le=1)]
+"""Number of a slice, or a share of all."""
 
 
 class StudySection(BaseModel):
@@ -104,6 +107,8 @@ class OwnVariable(StudySection):
     """In place of `window`: percentiles of the grey values of all training images, such as [0.5, 99.5]."""
     bits: Literal[8, 16] | None = None
     """Bits that are kept of each pixel of images with 16 bits or more; left out: 8."""
+    slice: Annotated[tuple[Plane, Position], Field(strict=False)] | None = None
+    """Slice that is taken of volumes: its plane, and a share from 0.0 to 1.0 or the number of the slice, as [axial, 0.5]."""
     ground: str | None = None
     """Colour behind transparent pixels, such as white or "#808080"; left out: white."""
     missing_words: Annotated[tuple[Scalar, ...], Field(strict=False)] = ()

@@ -10,7 +10,7 @@ from PIL import Image
 from torch import Tensor
 
 from ..datasets.depth import as_levels
-from ..datasets.formats import Header, read_header
+from ..datasets.formats import Header, at_slice, read_header
 from ..datasets.table.pixels import Rendering, decode_image
 from ..errors import DataError, MissingValueError, SupportError
 from ..grammar import check_value
@@ -153,7 +153,9 @@ def _option(variable: Variable) -> str:
 def _read(path: Path, variable: Variable, known: Rendering | None) -> tuple[Tensor, list[str]]:
     """Pixels `(1, C, H, W)` on 0 to 255, and how they were changed."""
     channels, height, width = variable.shape
-    rendering, header = known or Rendering(), read_header(path)
+    rendering = known or Rendering()
+    path = at_slice(path, rendering.slice)
+    header = read_header(path)
     pixels = header if isinstance(header, str) else decode_image(path, variable.shape, rendering)
     if isinstance(header, str) or isinstance(pixels, str):
         remedy = "Save it as PNG." if path.is_file() else "Check the path."

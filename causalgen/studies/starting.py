@@ -13,6 +13,7 @@ import numpy as np
 import yaml
 from jinja2 import Environment, FileSystemLoader, StrictUndefined, Template
 
+from ..datasets.formats import names_volume
 from ..datasets.table import TableIndex, index_table
 from ..datasets.table.columns import image_folder
 from ..datasets.table.declare import Declaration
@@ -34,6 +35,8 @@ __all__ = ["Starter", "starter_study"]
 TEMPLATE = "starter.yaml.j2"
 LOOKED_AT = 20
 """Number of first images of a table among which a readable size is searched."""
+MIDDLE = ("axial", 0.5)
+"""Slice of volumes to begin with."""
 MOST = 4
 """Number of grids, queries and similar entries to write."""
 
@@ -114,9 +117,10 @@ def _images(columns: OfferedColumns, nodes: Sequence[str], image: str | None) ->
     for node, match in matches.items():
         if match.title == image or columns.holds_images(match.title):
             cells = frame[match.title].dropna().head(LOOKED_AT)
-            found = index_images(node, cells, columns.folder, Declaration(), Faults("the table"))
+            taken = MIDDLE if any(names_volume(str(cell).strip()) for cell in cells) else None
+            found = index_images(node, cells, columns.folder, Declaration(slice=taken), Faults("the table"))
             size = {} if found is None else {"size": Counter(found.found).most_common(1)[0][0]}
-            said[node] = {"kind": "image"} | size
+            said[node] = {"kind": "image"} | ({} if taken is None else {"slice": taken}) | size
     return said
 
 
@@ -157,6 +161,7 @@ def _said(index: TableIndex, node: str, declared: Mapping[str, dict[str, Any]]) 
         image = index.images[node]
         said = column | {"kind": "image", "size": list(propose_size(image.found)), "colour": variable.shape[0] == 3}
         said |= {"fit": "crop"} | ({} if image.window is None else {"window": [_plain(n) for n in image.window]})
+        said |= {"slice": list(declared[node]["slice"])} if "slice" in declared.get(node, {}) else {}
         return said | ({"ground": image.rendering.ground} if isinstance(image, ImageColumn) and image.alpha else {})
     said = column | {"kind": variable.kind}
     if variable.labels is not None:

@@ -164,7 +164,7 @@ def test_persons_in_the_graph_are_warned_of(tmp_path: Path) -> None:
         index_table(tmp_path / "archive", "PatientAgee -> image", tags=["PatientAgee"])
 
 
-def test_new_and_check_read_a_folder_of_scans(tmp_path: Path) -> None:
+def test_new_reads_a_folder_of_scans(tmp_path: Path) -> None:
     folder, out = study(tmp_path / "archive"), tmp_path / "study.yaml"
     tags = "PatientAge,PatientSex,PatientID"
     made = CliRunner().invoke(app, ["new", str(folder), "--tags", tags, "--edges", GRAPH, "--out", str(out)])
@@ -172,6 +172,13 @@ def test_new_and_check_read_a_folder_of_scans(tmp_path: Path) -> None:
     assert "tags: [PatientAge, PatientSex, PatientID]" in out.read_text()
     assert "group: PatientID" in out.read_text()
     assert NUMBER not in out.read_text()
+
+
+@pytest.mark.slow
+def test_check_shows_no_person_s_number(tmp_path: Path) -> None:
+    folder, out = study(tmp_path / "archive"), tmp_path / "study.yaml"
+    tags = "PatientAge,PatientSex,PatientID"
+    CliRunner().invoke(app, ["new", str(folder), "--tags", tags, "--edges", GRAPH, "--out", str(out)])
     checked = CliRunner().invoke(app, ["check", str(out)])
     assert checked.exit_code == 0, checked.output
     assert NUMBER not in checked.output

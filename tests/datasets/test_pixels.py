@@ -82,7 +82,7 @@ def test_the_window_is_said_declared_and_reported(tmp_path: Path) -> None:
     )
     with pytest.warns(DataWarning, match=said):
         data = load_table(table, "a -> x", images=tmp_path)
-    assert "Values 0 to 255 of 'x' stand for grey values 500 to 3800 of its files." in data.source
+    assert "Values 0 to 255 of 'x' stand for grey values 500 to 3800 of its files: one is 12.9." in data.source
     index = index_table(table, "a -> x", root=tmp_path, variables={"x": {"window": [500, 3800]}})
     assert index.notes == ()
     assert "grey values 500 to 3800" in index.to_frame()["values"][1]

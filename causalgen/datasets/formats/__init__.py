@@ -2,19 +2,22 @@
 
 from .header import ABSENT, AS_STORED, UNSPECIFIED, Header
 from .pillow import WIDE
-from .place import SUFFIXES, is_dicom, names_picture, split_place, stamp
+from .place import PLANES, SUFFIXES, at_slice, is_dicom, names_picture, names_volume, split_place, stamp
 from .reading import Picture, read_header, read_picture
 
 __all__ = [
     "ABSENT",
     "AS_STORED",
+    "PLANES",
     "SUFFIXES",
     "UNSPECIFIED",
     "WIDE",
     "Header",
     "Picture",
+    "at_slice",
     "is_dicom",
     "names_picture",
+    "names_volume",
     "read_header",
     "read_picture",
     "split_place",

@@ -3,14 +3,29 @@
 import re
 from pathlib import Path
 
-__all__ = ["DICOM_FILES", "IMAGE_FILES", "SUFFIXES", "is_dicom", "names_picture", "split_place", "stamp", "suffix_of"]
+__all__ = [
+    "DICOM_FILES",
+    "IMAGE_FILES",
+    "PLANES",
+    "SUFFIXES",
+    "at_slice",
+    "is_dicom",
+    "names_picture",
+    "names_volume",
+    "split_place",
+    "stamp",
+    "suffix_of",
+]
 
 IMAGE_FILES = (".png", ".jpg", ".jpeg", ".bmp", ".gif", ".tif", ".tiff", ".webp", ".ppm", ".pgm", ".pbm")
 """Suffixes of files that Pillow reads."""
 DICOM_FILES = (".dcm", ".dicom", ".ima")
-SUFFIXES = (*IMAGE_FILES, *DICOM_FILES, ".npy")
+VOLUMES = (".nii.gz", ".nii")
+PLANES = ("sagittal", "coronal", "axial")
+"""Planes of a volume, by the axis that they cut."""
+SUFFIXES = (*IMAGE_FILES, *DICOM_FILES, *VOLUMES, ".npy")
 """Suffixes of files that hold one picture."""
-HOLDERS = (".npz", ".npy", *DICOM_FILES)
+HOLDERS = (".npz", ".npy", *DICOM_FILES, *VOLUMES)
 """Suffixes of files inside which a path may go on."""
 INSIDE = re.compile(rf"(?P<file>.*?(?:{'|'.join(map(re.escape, HOLDERS))}))[/\\](?P<inside>.+)", re.IGNORECASE)
 
@@ -37,12 +52,30 @@ def split_place(path: Path) -> tuple[Path, str]:
 
 
 def suffix_of(name: str) -> str:
-    """The suffix of a name, in lower case.
+    """The suffix of a name, in lower case; ".nii" also of a compressed volume.
 
-    >>> suffix_of("Scan.NPY"), suffix_of("a/scan")
-    ('.npy', '')
+    >>> suffix_of("Scan.NPY"), suffix_of("a/scan"), suffix_of("b.nii.gz")
+    ('.npy', '', '.nii')
     """
-    return Path(name).suffix.lower()
+    return ".nii" if name.lower().endswith(VOLUMES) else Path(name).suffix.lower()
+
+
+def at_slice(path: Path, taken: tuple[str, float] | None) -> Path:
+    """The path of a slice, by plane and position, of a volume; other paths, and those of slices, are returned as they are.
+
+    >>> at_slice(Path("a.nii.gz"), ("axial", 0.5)).as_posix(), at_slice(Path("a.png"), ("axial", 0.5)).as_posix()
+    ('a.nii.gz/axial/0.5', 'a.png')
+    """
+    return path if taken is None or not names_volume(path.name) else path / taken[0] / str(taken[1])
+
+
+def names_volume(word: str) -> bool:
+    """Whether a word looks like the path of a whole volume.
+
+    >>> names_volume("a.nii.gz"), names_volume("a.nii.gz/axial/3")
+    (True, False)
+    """
+    return word.lower().endswith(VOLUMES)
 
 
 def is_dicom(file: Path) -> bool:

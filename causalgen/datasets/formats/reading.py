@@ -52,6 +52,10 @@ def _read(file: Path, inside: str, what: str) -> Any:
         from . import dicom  # the extra `dicom`, which its message names
 
         return getattr(dicom, what)(file, inside)
+    if suffix == ".nii":
+        from . import nifti  # the extra `nifti`, which its message names
+
+        return getattr(nifti, what)(file, inside)
     reader: Callable[[Path], Any] = getattr(tiff if suffix in (".tif", ".tiff") else pillow, what)
     return reader(file)
 

@@ -9,6 +9,7 @@ from ...errors import DataError, UnknownNameError, nearest
 from ...graph import CausalGraph, Kind
 from ...graph.parse import EdgesLike, read_edges
 from ..depth import DEPTHS
+from ..formats import PLANES
 
 __all__ = ["Declaration", "Fit", "VariablesLike", "check_words", "read_declarations"]
 
@@ -32,6 +33,7 @@ class Declaration:
         window: Grey values of an image that become 0 and 255, one pair for the whole column.
         percentiles: Those of the training split's grey values that become 0 and 255, in place of a window.
         bits: 8 or 16 bits that are kept of a pixel.
+        slice: (plane, position) of the slice of a volume: axial, coronal or sagittal; a share from 0.0 to 1.0, or a number.
         ground: Colour behind transparent pixels, such as "white" or "#808080".
         missing_words: Words and numbers that mean a missing value, such as "n/a" or -999.
     """
@@ -47,13 +49,14 @@ class Declaration:
     window: tuple[float, float] | None = None
     percentiles: tuple[float, float] | None = None
     bits: int | None = None
+    slice: tuple[str, float] | None = None
     ground: str | None = None
     missing_words: tuple[Any, ...] = ()
 
     @property
     def is_image(self) -> bool:
         """Whether the declaration is that of an image."""
-        said = (self.size, self.colour, self.fit, self.window, self.percentiles, self.bits, self.ground)
+        said = (self.size, self.colour, self.fit, self.window, self.percentiles, self.bits, self.slice, self.ground)
         return self.kind == "image" or any(entry is not None for entry in said)
 
     def check(self, name: str) -> None:
@@ -67,8 +70,8 @@ class Declaration:
                 )
         if self.is_image and self.kind not in (None, "image"):
             raise DataError(
-                f"Expected size, colour, fit, window, percentiles, bits and ground for images only; '{name}' is declared "
-                f"{self.kind}."
+                "Expected size, colour, fit, window, percentiles, bits, slice and ground for images only; "
+                f"'{name}' is declared {self.kind}."
             )
         if self.is_image and (self.labels or self.support):
             raise DataError(f"Expected no labels or support for the image '{name}'. Remove them.")
@@ -77,6 +80,11 @@ class Declaration:
         if self.size is not None and (len(self.size) != 2 or min(self.size) < 1):
             raise DataError(f"Expected the size of '{name}' as [height, width] in pixels; got {list(self.size)}.")
         check_words(self.missing_words, f"the missing words of '{name}'")
+        if self.slice is not None and not _is_slice(self.slice):
+            raise DataError(
+                f"Expected the slice of '{name}' as [plane, position], with a plane among {', '.join(PLANES)} and a share "
+                f"from 0.0 to 1.0 or the number of a slice, such as [axial, 0.5]; got {list(self.slice)}."
+            )
         self._check_grey(name)
         if self.ground is not None and not _is_colour(self.ground):
             raise DataError(
@@ -113,6 +121,13 @@ def check_words(words: Sequence[Any], what: str) -> None:
 def _is_span(window: Sequence[Any]) -> bool:
     numbers = len(window) == 2 and all(isinstance(bound, int | float) for bound in window)
     return numbers and math.isfinite(window[1] - window[0]) and window[0] < window[1]
+
+
+def _is_slice(taken: Sequence[Any]) -> bool:
+    plane, position = taken if len(taken) == 2 else ("", -1)
+    if isinstance(position, bool) or not isinstance(position, int | float) or position < 0:
+        return False
+    return plane in PLANES and (isinstance(position, int) or position <= 1)
 
 
 def _is_colour(word: object) -> bool:

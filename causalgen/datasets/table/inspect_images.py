@@ -8,13 +8,13 @@ import numpy as np
 import pandas as pd
 
 from ...graph import Variable
-from ..formats import ABSENT, AS_STORED, UNSPECIFIED, Header, read_header
+from ..formats import ABSENT, AS_STORED, UNSPECIFIED, Header, at_slice, read_header
 from .choose_window import choose_window
 from .declare import Declaration
 from .faults import Faults
 from .files import file_of
 from .images import USABLE, ImageColumn
-from .pixels import GROUND, Rendering
+from .pixels import GROUND, rendering_of
 from .sizes import most_common
 from .window import count_outside
 
@@ -29,7 +29,7 @@ def index_images(
     """Inspect the header of every image in a column of paths below `folder`; None if the shape cannot be determined."""
     title = str(column.name)
     cells = [None if missing else str(cell).strip() or None for cell, missing in zip(column.tolist(), column.isna())]
-    found = _headers(cells, folder)
+    found = _headers(cells, folder, declared)
     wrong = {row: header for row, (_, header) in enumerate(found) if isinstance(header, str)}
     words = {row: f"{header} ('{cells[row]}')" for row, header in wrong.items()}
     if absent := [row for row, header in wrong.items() if header in (OUTSIDE, ABSENT)]:
@@ -53,7 +53,7 @@ def index_images(
     variable = Variable(name, "image", shape=(3 if colour else 1, *size))
     usable = [path for path, header in found if isinstance(header, Header) and path is not None]
     window, notes = choose_window(name, title, usable, headers, declared, faults)
-    rendering = Rendering(declared.fit or "crop", window, declared.bits or 8, declared.ground or GROUND)
+    rendering = rendering_of(declared, window)
     notes += _converted(name, headers, declared)
     outside = declared.window and count_outside(usable, declared.window)
     if outside is not None and outside.much:
@@ -107,13 +107,15 @@ def _converted(name: str, headers: Sequence[Header], declared: Declaration) -> l
     return notes
 
 
-def _headers(cells: Sequence[str | None], folder: Path) -> list[tuple[Path | None, Header | str | None]]:
+def _headers(
+    cells: Sequence[str | None], folder: Path, declared: Declaration
+) -> list[tuple[Path | None, Header | str | None]]:
     """File and header of every cell; a file in several rows is inspected once."""
     base = folder.resolve()
     seen: dict[str, tuple[Path, Header | str]] = {}
     for cell in cells:
         if cell is not None and cell not in seen:
-            path = file_of(base, cell)
+            path = at_slice(file_of(base, cell), declared.slice)
             inside = Path(os.path.realpath(path)).is_relative_to(base)
             seen[cell] = (path, read_header(path) if inside else OUTSIDE)
     return [(None, None) if cell is None else seen[cell] for cell in cells]

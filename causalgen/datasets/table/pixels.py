@@ -20,7 +20,7 @@ from ..depth import to_stored
 from ..formats import WIDE, Picture, read_picture
 from .declare import Fit
 
-__all__ = ["GROUND", "Rendering", "decode_image", "grey_range", "read_grey", "through_window"]
+__all__ = ["GROUND", "Rendering", "decode_image", "grey_range", "read_grey", "rendering_of", "through_window"]
 
 GROUND = "white"
 """Default colour behind transparent pixels."""
@@ -34,13 +34,26 @@ class Rendering:
         fit: How an image of another shape is resized.
         window: Grey values that become 0 and 255; None for those of 8-bit images as they are.
         bits: 8 or 16 bits that are kept of a pixel.
+        slice: Plane and position of the slice that is taken of volumes.
         ground: Colour behind transparent pixels.
     """
 
     fit: Fit = "crop"
     window: tuple[float, float] | None = None
     bits: int = 8
+    slice: tuple[str, float] | None = None
     ground: str = GROUND
+
+
+def rendering_of(declared: Any, window: tuple[float, float] | None) -> Rendering:
+    """What a declaration says of the pixels of a column: the user's, or a study's section of the same fields."""
+    return Rendering(
+        fit=declared.fit or "crop",
+        window=window,
+        bits=declared.bits or 8,
+        slice=declared.slice,
+        ground=declared.ground or GROUND,
+    )
 
 
 def decode_image(path: Path, shape: tuple[int, ...], rendering: Rendering | None = None) -> NDArray[Any] | str:

@@ -1,0 +1,107 @@
+"""Slices of NIfTI volumes by nibabel, the optional extra; the only module that imports it.
+
+A volume is turned to its closest canonical orientation (axes to the right, to the front and up), without resampling. A slice is
+shown as its plane is usually drawn, the patient's left on the left:
+
+    axial      front at the top      slices count from below
+    coronal    top at the top        slices count from the back
+    sagittal   top at the top, front on the right      slices count from the left
+"""
+
+import math
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+try:
+    import nibabel
+    from nibabel.filebasedimages import ImageFileError
+except ImportError as error:  # pragma: no cover - depends on the installation
+    raise ImportError(
+        "Expected nibabel to read NIfTI volumes; it is not installed. Install the extra: pip install 'causalgen[nifti]'."
+    ) from error
+
+from .header import Header, too_large
+from .place import PLANES, stamp
+
+__all__ = ["header", "picture"]
+
+SHEARED = 1e-3
+"""Cosine between two axes of the voxels from which a volume counts as sheared."""
+
+
+def header(source: Path, inside: str = "") -> Header | str:
+    """Header of a slice, or the contents found instead of a usable one; `inside` is its plane and position, "axial/90"."""
+    try:
+        volume: Any = nibabel.load(source)
+    except ImageFileError:
+        return "not a NIfTI volume"
+    found = _located(volume, inside)
+    if isinstance(found, str):
+        return found
+    width, height = (size for axis, size in enumerate(_canonical_shape(volume)) if axis != found[0])
+    return too_large(height, width) or Header(height, width, colour=False, wide=True)
+
+
+def picture(source: Path, inside: str = "") -> NDArray[Any]:
+    """Grey values `(H, W)` of a slice, scaled as the file says."""
+    found = _located(nibabel.load(source), inside)
+    if isinstance(found, str):
+        raise ValueError(found)
+    axis, position = found
+    return np.ascontiguousarray(np.rot90(np.take(_canonical(source, stamp(source)), position, axis)))
+
+
+@lru_cache(maxsize=2)
+def _canonical(source: Path, stamped: bytes) -> NDArray[Any]:
+    volume: Any = nibabel.as_closest_canonical(nibabel.load(source))
+    return np.asanyarray(volume.dataobj).reshape(volume.shape[:3])
+
+
+def _canonical_shape(volume: Any) -> tuple[int, ...]:
+    axes = nibabel.io_orientation(volume.affine)[:, 0].astype(int)
+    return tuple(int(volume.shape[place]) for place in np.argsort(axes))
+
+
+def _located(volume: Any, inside: str) -> tuple[int, int] | str:
+    """Axis and position of a slice, or the reason why there is none."""
+    shape = "x".join(map(str, volume.shape))
+    if len(volume.shape) < 3 or math.prod(volume.shape[3:]) != 1:
+        return f"an array of {shape} voxels; save one volume"
+    if volume.get_data_dtype().kind not in "uif":
+        return f"voxels of {volume.get_data_dtype()}; save one grey value for each"
+    if problem := _distorted(volume.affine):
+        return problem
+    plane, _, position = inside.partition("/")
+    if not inside:
+        return f"a volume of {shape} voxels; declare `slice: [axial, 0.5]`, or name file/axial/90"
+    if plane not in PLANES:
+        return f"the plane '{plane}'; planes are {', '.join(PLANES)}"
+    axis = PLANES.index(plane)
+    count = _canonical_shape(volume)[axis]
+    place = _place(position, count)
+    return (axis, place) if place is not None else f"no {plane} slice {position} in a volume of {count}"
+
+
+def _place(position: str, count: int) -> int | None:
+    """The slice that a number, or a share with a decimal point, means."""
+    if position.isdecimal():
+        return int(position) if int(position) < count else None
+    try:
+        share = float(position)
+    except ValueError:
+        return None
+    return round(share * (count - 1)) if 0 <= share <= 1 else None
+
+
+def _distorted(affine: NDArray[np.float64]) -> str:
+    """The reason why a volume has no orientation; empty if there is none."""
+    axes = affine[:3, :3]
+    lengths = np.linalg.norm(axes, axis=0)
+    if not np.isfinite(affine).all() or not (lengths > 0).all():
+        return "voxels without a size or an orientation; correct the affine"
+    cosines = (axes / lengths).T @ (axes / lengths) - np.eye(3)
+    return "sheared voxel axes; resample the volume" if np.abs(cosines).max() > SHEARED else ""
