@@ -2,13 +2,14 @@
 
 from .header import ABSENT, AS_STORED, UNSPECIFIED, Header
 from .pillow import WIDE
-from .place import PLANES, SUFFIXES, at_slice, is_dicom, names_picture, names_volume, split_place, stamp
+from .place import PLANES, SHARDS, SUFFIXES, at_slice, is_dicom, names_picture, names_volume, split_place, stamp
 from .reading import Picture, read_header, read_picture
 
 __all__ = [
     "ABSENT",
     "AS_STORED",
     "PLANES",
+    "SHARDS",
     "SUFFIXES",
     "UNSPECIFIED",
     "WIDE",

@@ -7,6 +7,7 @@ __all__ = [
     "DICOM_FILES",
     "IMAGE_FILES",
     "PLANES",
+    "SHARDS",
     "SUFFIXES",
     "at_slice",
     "is_dicom",
@@ -25,7 +26,9 @@ PLANES = ("sagittal", "coronal", "axial")
 """Planes of a volume, by the axis that they cut."""
 SUFFIXES = (*IMAGE_FILES, *DICOM_FILES, *VOLUMES, ".npy")
 """Suffixes of files that hold one picture."""
-HOLDERS = (".npz", ".npy", *DICOM_FILES, *VOLUMES)
+SHARDS = (".tar", ".parquet", ".pq")
+"""Suffixes of tables that hold encoded images."""
+HOLDERS = (".npz", ".npy", *DICOM_FILES, *VOLUMES, *SHARDS)
 """Suffixes of files inside which a path may go on."""
 INSIDE = re.compile(rf"(?P<file>.*?(?:{'|'.join(map(re.escape, HOLDERS))}))[/\\](?P<inside>.+)", re.IGNORECASE)
 

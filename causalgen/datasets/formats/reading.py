@@ -1,15 +1,16 @@
 """One way to the header and the pixels of any picture, by its path."""
 
-from collections.abc import Callable
+import io
 from pathlib import Path
+from types import ModuleType
 from typing import Any, TypeAlias
 
 from numpy.typing import NDArray
 from PIL import Image
 
-from . import arrays, pillow, tiff
+from . import arrays, parquet, pillow, tar, tiff
 from .header import ABSENT, Header
-from .place import is_dicom, split_place, suffix_of
+from .place import SHARDS, is_dicom, split_place, suffix_of
 
 __all__ = ["Picture", "read_header", "read_picture"]
 
@@ -29,6 +30,8 @@ def read_header(path: Path) -> Header | str:
         return found
     except ImportError:
         raise
+    except KeyError:  # nothing of that name inside the file
+        return ABSENT
     except Exception as error:  # the readers can raise any error on broken bytes
         return f"a damaged image ({_reason(error)})"
 
@@ -45,19 +48,36 @@ def read_picture(path: Path) -> Picture | str:
 
 
 def _read(file: Path, inside: str, what: str) -> Any:
+    """What one of a reader's functions, `header` or `picture`, finds."""
     suffix = suffix_of(file.name)
-    if suffix in (".npy", ".npz"):
-        return getattr(arrays, what)(file, inside)
-    if is_dicom(file):
+    if suffix in SHARDS:
+        content = (tar.read_member if suffix == ".tar" else parquet.read_cell)(file, inside)
+        return getattr(_reader(_kind_of(content)), what)(io.BytesIO(content))
+    reader = _reader(".dcm" if is_dicom(file) else suffix)
+    return getattr(reader, what)(file, inside) if inside else getattr(reader, what)(file)
+
+
+def _reader(suffix: str) -> ModuleType:
+    """The module that reads files with a suffix; Pillow's knows its formats by their bytes."""
+    if suffix == ".dcm":
         from . import dicom  # the extra `dicom`, which its message names
 
-        return getattr(dicom, what)(file, inside)
+        return dicom
     if suffix == ".nii":
         from . import nifti  # the extra `nifti`, which its message names
 
-        return getattr(nifti, what)(file, inside)
-    reader: Callable[[Path], Any] = getattr(tiff if suffix in (".tif", ".tiff") else pillow, what)
-    return reader(file)
+        return nifti
+    if suffix in (".npy", ".npz"):
+        return arrays
+    return tiff if suffix in (".tif", ".tiff") else pillow
+
+
+def _kind_of(content: bytes) -> str:
+    """The suffix of an encoded image."""
+    if content[128:132] == b"DICM":
+        return ".dcm"
+    starts = {b"II*\0": ".tif", b"MM\0*": ".tif", b"\x93NUMPY": ".npy"}
+    return next((suffix for start, suffix in starts.items() if content.startswith(start)), "")
 
 
 def _reason(error: Exception) -> str:

@@ -10,8 +10,9 @@ from ...errors import DataError
 from ..formats import is_dicom, names_picture
 from .celeba import celeba_lists, read_celeba
 from .names import FILE_NAME, IMAGE, LABEL, SPLIT
+from .shards import read_shards, shard_files
 from .splits import split_name
-from .table_file import read_file
+from .table_file import read_file, read_part
 
 __all__ = ["read_folder"]
 
@@ -30,6 +31,8 @@ def read_folder(folder: Path) -> pd.DataFrame:
       `list_eval_partition` where that is there.
     - Folders called train, validation (val, valid, dev) and test: their names become the column `split`. Each holds its
       own metadata file, or a folder per class.
+    - Parquet or tar files that hold images, also in a folder `data`: one table, the split from their names (`train-0000.tar`)
+      or folders.
     - DICOM files alone, in any folders: the column `image`; `tags` adds others.
     - Else a folder per class: columns `image` and `label`.
 
@@ -41,6 +44,10 @@ def read_folder(folder: Path) -> pd.DataFrame:
         return _split_by_folders(_with_metadata(path))
     if celeba_lists(folder):
         return read_celeba(folder)
+    shards = shard_files(folder)
+    table = read_shards(folder, shards, read_part) if shards else None
+    if table is not None:
+        return table
     found = sorted(_images(folder))
     if found and all(is_dicom(folder / path) for path in found):  # their folders name persons and visits, not classes
         return pd.DataFrame({IMAGE: [path.as_posix() for path in found]})

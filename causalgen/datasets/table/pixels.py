@@ -46,7 +46,7 @@ class Rendering:
 
 
 def rendering_of(declared: Any, window: tuple[float, float] | None) -> Rendering:
-    """What a declaration says of the pixels of a column: the user's, or a study's section of the same fields."""
+    """The conversion that a declaration, or a study's section of the same fields, asks for."""
     return Rendering(
         fit=declared.fit or "crop",
         window=window,

@@ -3,9 +3,11 @@
 import re
 import zipfile
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from json import loads
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -14,15 +16,18 @@ from pyarrow import compute, csv, json, parquet
 
 from ...errors import DataError
 from ...spreadsheets import MARKED
+from ..formats.parquet import image_columns, missing_bytes
 from .array_archive import read_archive
+from .tar_shard import read_shard
 from .text import text_form
 
-__all__ = ["numbers_rows", "read_file", "require_rows"]
+__all__ = ["numbers_rows", "read_file", "read_part", "require_rows"]
 
 CSV = (".csv", ".tsv", ".txt")
 PARQUET = (".parquet", ".pq")
 JSON_LINES = (".jsonl", ".ndjson")
-ARCHIVE = ".npz"
+FRAMES = {".npz": read_archive, ".tar": read_shard}
+"""Readers of other files that are tables."""
 BLOCK, LONG = 1 << 20, 8
 """Least size of a parsed block, in bytes and in longest lines."""
 MOST_CELLS = 300_000_000
@@ -34,9 +39,13 @@ MISSING = ["", "NA", "N/A", "NaN", "nan", "null", "NULL", "None"]
 
 def read_file(path: Path, *, arrow: bool = False) -> pd.DataFrame:
     """The table in a file; see `causalgen.datasets.table.read_table`."""
+    return require_rows(read_part(path, arrow=arrow), path)
+
+
+def read_part(path: Path, *, arrow: bool = False) -> pd.DataFrame:
+    """The same, which may have any number of rows."""
     with _refusing(path):
-        table = _as_frame(_parsed(path), path, arrow=arrow)
-    return require_rows(table, path)
+        return _as_frame(_parsed(path), path, arrow=arrow)
 
 
 def require_rows(table: pd.DataFrame, path: Path) -> pd.DataFrame:
@@ -67,7 +76,9 @@ def _refusing(path: Path) -> Iterator[None]:
 
 def _unreadable(path: Path, error: BaseException) -> DataError:
     suffix = path.suffix.lower()
-    kinds = dict.fromkeys(PARQUET, "Parquet") | dict.fromkeys(JSON_LINES, "JSON Lines") | {ARCHIVE: "NumPy"}
+    kinds = (
+        dict.fromkeys(PARQUET, "Parquet") | dict.fromkeys(JSON_LINES, "JSON Lines") | {".npz": "NumPy", ".tar": "tar"}
+    )
     kind = kinds.get(suffix, "CSV")
     shown = str(error) if len(str(error)) < MOST_SHOWN else str(error)[:MOST_SHOWN] + "..."
     remedy = "Line 1 has to hold the column names, and every row as many cells." if kind == "CSV" else "Write it anew."
@@ -78,8 +89,8 @@ def _parsed(path: Path) -> pa.Table:
     suffix = path.suffix.lower()
     if suffix in PARQUET:
         return _parquet(path)
-    if suffix == ARCHIVE:
-        return pa.Table.from_pandas(read_archive(path), preserve_index=False)
+    if suffix in FRAMES:
+        return pa.Table.from_pandas(FRAMES[suffix](path), preserve_index=False)
     if suffix in JSON_LINES:
         return json.read_json(path)
     if suffix not in CSV:
@@ -122,7 +133,40 @@ def _parquet(path: Path) -> pa.Table:
                 f"Expected at most {MOST_CELLS:,} cells in '{path}'; got {rows:,} rows of {columns:,} columns. Keep the "
                 "rows and columns that the study needs."
             )
-        return file.read()
+        images = image_columns(file)
+        if not images:
+            return file.read()
+        table = file.read(columns=[name for name in file.schema_arrow.names if name not in images])
+        return _with_images(path, file, table, images)
+
+
+def _with_images(path: Path, file: parquet.ParquetFile, table: pa.Table, images: Sequence[str]) -> pa.Table:
+    """The table with the paths of its images, which stay in the file; labels of Hugging Face's features by name."""
+    count = file.metadata.num_rows
+    columns: dict[str, Any] = {}
+    for name in file.schema_arrow.names:
+        if name in images:
+            absent = missing_bytes(file, name)
+            cells = [absent.get(row, f"{path.name}/{name}/{row}") or None for row in range(count)]
+            columns[name] = pa.array(cells, pa.string())
+        else:
+            columns[name] = table.column(name)
+    for name, labels in _class_labels(file).items():
+        if name in columns:
+            codes = columns[name].to_pylist()
+            known = [labels[code] if code is not None and 0 <= code < len(labels) else None for code in codes]
+            columns[name] = pa.array(known, pa.string())
+    return pa.table(columns)
+
+
+def _class_labels(file: parquet.ParquetFile) -> dict[str, list[str]]:
+    """Names of codes by column, as Hugging Face's data sets keep them."""
+    said = (file.schema_arrow.metadata or {}).get(b"huggingface")
+    try:
+        features = {} if said is None else loads(said)["info"]["features"]
+        return {name: feature["names"] for name, feature in features.items() if feature.get("_type") == "ClassLabel"}
+    except (ValueError, KeyError, TypeError, AttributeError):
+        return {}
 
 
 def _as_frame(table: pa.Table, path: Path, *, arrow: bool) -> pd.DataFrame:

@@ -1,0 +1,75 @@
+"""The table of a tar file of samples, as WebDataset writes them: files with one stem belong together.
+
+Of `a/0001.png`, `a/0001.json` and `a/0001.cls`, the sample is `a/0001`; what follows the first point of a name says what the
+file is.
+"""
+
+import json
+import tarfile
+from collections import defaultdict
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from ...errors import DataError, DataWarning, warn
+from ..formats import names_picture
+from ..formats.tar import members, read_member
+from .names import IMAGE, LABEL
+
+__all__ = ["read_shard"]
+
+KEY = "key"
+TEXTS = ("txt", "text", "caption", "id")
+
+
+def read_shard(path: Path) -> pd.DataFrame:
+    """One row per sample, in the order of the file: `key`, paths of its images, the fields of its .json, its .cls and .txt.
+
+    `0001.png` is the column `image`, `0001.mask.png` is `mask`, and `0001.cls` is `label`. A sample without one of them has an
+    empty cell.
+
+    Raises:
+        DataError: The file is no uncompressed tar file, or a sample cannot be read.
+    """
+    try:
+        names = [name for name in members(path) if not Path(name).name.startswith(".")]
+    except tarfile.TarError as error:
+        raise DataError(f"Expected an uncompressed tar file at '{path}'; it cannot be read: {error}.") from None
+    samples: dict[str, dict[str, Any]] = defaultdict(dict)
+    left: set[str] = set()
+    for name in names:
+        place, _, base = name.rpartition("/")
+        stem, _, ending = base.partition(".")
+        key = f"{place}/{stem}" if place else stem
+        for column, value in _fields(path, name, ending, left).items():
+            if column in samples[key]:
+                raise DataError(f"Expected one '{column}' of the sample '{key}' in '{path}'; got several. Rename one.")
+            samples[key][column] = value
+    if left:
+        warn(f"In {path.name}, these parts of samples are left out: {', '.join(sorted(left))}.", DataWarning)
+    return pd.DataFrame([{KEY: key} | fields for key, fields in samples.items()])
+
+
+def _fields(path: Path, name: str, ending: str, left: set[str]) -> dict[str, Any]:
+    """The columns that one file of a sample fills; endings and fields that fill none are added to `left`."""
+    if names_picture(name):
+        return {ending.rpartition(".")[0] or IMAGE: f"{path.name}/{name}"}
+    if ending not in ("json", "cls", *TEXTS):
+        left.add(f".{ending}")
+        return {}
+    try:
+        text = read_member(path, name).decode()
+        if ending == "cls":
+            return {LABEL: int(text)}
+        if ending != "json":
+            return {ending: text.strip()}
+        found = json.loads(text)
+        if not isinstance(found, dict):
+            raise ValueError("it is no object of fields")
+    except ValueError as error:
+        raise DataError(
+            f"Expected a sample in '{name}' of '{path}'; it cannot be read: {error}. Write it anew."
+        ) from None
+    left |= {f"{field} (of .json)" for field, value in found.items() if isinstance(value, dict | list)}
+    return {field: value for field, value in found.items() if not isinstance(value, dict | list)}
