@@ -7,7 +7,7 @@ import torch
 from torch import Tensor
 
 from causalgen.graph import Variable
-from causalgen.mechanisms import Mechanism, build
+from causalgen.mechanisms import MECHANISMS, Mechanism, build
 
 __all__ = ["CASES", "Case", "data"]
 
@@ -27,6 +27,10 @@ FLAG = Variable("flag", "binary")
 STAGE = Variable("stage", "ordinal", labels=("I", "II", "III", "IV"))
 GREY = Variable("grey", "image", shape=(1, 17, 20))
 COLOUR = Variable("colour", "image", shape=(3, 28, 30))
+PHOTO = Variable("photo", "image", shape=(3, 28, 30))
+LUMA = Variable("luma", "image", shape=(1, 28, 30))
+THUMBNAIL = Variable("thumbnail", "image", shape=(3, 14, 15))
+SHARES = Variable("shares", "image", shape=(1, 16, 16), support=(0, 1))
 UNIT = Variable("unit", "image", shape=(1, 16, 16), support=(0, 1))
 SMALL = {"latent": 4, "local": 2, "width": 8, "blocks": 1}
 SMALLEST: dict[str, dict[str, Any]] = {
@@ -102,14 +106,25 @@ CASES = [
     case("hierarchical-vae", UNIT, {}, **LADDER, likelihood="bernoulli"),
     case("diffusion", GREY, {"scan": SCAN, "pen": PEN}, width=8, steps=3, guidance=2.0),
     *(case(name, COLOUR, {"grey": GREY, "unit": UNIT}, **size) for name, size in SMALLEST.items()),
+    case("grey", LUMA, {"photo": PHOTO}),
+    case("mask", COLOUR, {"photo": PHOTO}, rows=[3, 9], columns=[2, 30]),
+    case("blur", COLOUR, {"photo": PHOTO}, width=1.5),
+    case("downsample", THUMBNAIL, {"photo": PHOTO}),
+    case("noise", COLOUR, {"photo": PHOTO}, sigma=40.0),
+    case("noise", UNIT, {"shares": SHARES}),
 ]
 
 
 def data(case: Case) -> tuple[Tensor, dict[str, Tensor]]:
-    """Made values of a case's variable and parents; the variable depends on a continuous parent where there is one."""
+    """Made values of a case's variable and parents; the variable depends on a continuous parent where there is one, and is
+    what a known mechanism makes of its parent."""
     n = 40 if case.variable.is_image else 200
     generator = torch.Generator().manual_seed(1)
     values = {name: _random(v, n, generator) for name, v in case.parents.items()}
+    if MECHANISMS[case.mechanism].known:
+        mechanism = case.build()
+        value = mechanism({name: prior.sample() for name, prior in mechanism.noise((n,)).items()}, values)
+        return value, values
     value = _random(case.variable, n, generator)
     if case.variable.kind == "continuous" and "age" in values:
         value = value * 0.5 + 2 * values["age"]

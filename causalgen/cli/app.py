@@ -21,6 +21,7 @@ from .mediation import mediation
 from .new import new
 from .once import Once
 from .repair import repair
+from .restore import restore
 from .run import fit, run
 from .sample import sample
 from .show import show
@@ -46,6 +47,7 @@ app.command(cls=Once, epilog=EPILOG)(sample)
 app.command(cls=Once, epilog=EPILOG)(intervene)
 app.command(cls=Once, epilog=EPILOG)(counterfactual)
 app.command(cls=Once, epilog=EPILOG)(transfer)
+app.command(cls=Once, epilog=EPILOG)(restore)
 app.command(cls=Once, epilog=EPILOG)(evaluate)
 app.command(cls=Once, epilog=EPILOG)(benchmark)
 app.command(cls=Once, epilog=EPILOG)(discover)

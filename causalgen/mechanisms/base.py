@@ -98,6 +98,8 @@ class Mechanism(nn.Module, ABC):
     """Kinds of variable that the mechanism can assign; empty for one that checks its variable itself."""
     parent_kinds: ClassVar[tuple[Kind, ...]] = ("continuous", "binary", "categorical", "ordinal", "image")
     """Kinds of variable that its parents may have; empty for a mechanism of roots."""
+    known: ClassVar[bool] = False
+    """Whether it is declared as it is, and never learned from data."""
     limits: ClassVar[Mapping[str, int]] = MappingProxyType({})
     """Greatest values of whole-number options whose cost grows faster than that of a width."""
     few_images: ClassVar[Mapping[str, Any]] = MappingProxyType({})

@@ -12,6 +12,7 @@ from .additive_noise import AdditiveNoise
 from .base import Mechanism
 from .categorical import Categorical
 from .conv_vae import ConvVAE
+from .degradations import AddedNoise, Blur, Downsample, Grey, Mask
 from .diffusion import Diffusion
 from .empirical import Empirical
 from .flow_matching import FlowMatching
@@ -38,6 +39,11 @@ MECHANISMS: dict[str, type[Mechanism]] = {
     "image-flow": ImageFlow,
     "gan": GAN,
     "dcgan": DCGAN,
+    "grey": Grey,
+    "mask": Mask,
+    "blur": Blur,
+    "downsample": Downsample,
+    "noise": AddedNoise,
 }
 """Mechanisms by the words of a study file; the first that can assign a kind of variable is the default of that kind."""
 
@@ -46,12 +52,12 @@ GREATEST, LONGEST = 16_384, 64
 
 
 def words_for(kind: Kind | None) -> list[str]:
-    """The words of the mechanisms that can assign a variable of this kind, the default first.
+    """The words of the mechanisms that can learn a variable of this kind, the default first.
 
     >>> words_for("ordinal")
     ['ordinal']
     """
-    return [word for word, mechanism in MECHANISMS.items() if kind in mechanism.kinds]
+    return [word for word, mechanism in MECHANISMS.items() if kind in mechanism.kinds and not mechanism.known]
 
 
 def default_for(kind: Kind) -> str:

@@ -22,6 +22,7 @@ __all__ = [
     "Likelihood",
     "LikelihoodName",
     "PixelwiseGaussian",
+    "discretised",
 ]
 
 LikelihoodName = Literal["discretised-gaussian", "pixelwise-gaussian", "gaussian", "bernoulli"]
@@ -56,8 +57,16 @@ class Likelihood(nn.Module, ABC):
         """Pyro distribution with event shape (C, H, W), natural units."""
 
     @abstractmethod
+    def pixel_moments(self, output: Tensor) -> tuple[Tensor, Tensor]:
+        """Mean and variance of every pixel inside the support, natural units, `(B, C, H, W)` each."""
+
+    @abstractmethod
+    def pixel_log_prob(self, output: Tensor, value: Tensor) -> Tensor:
+        """Log-likelihood of every pixel, `(B, C, H, W)`, natural units."""
+
     def log_prob(self, output: Tensor, value: Tensor) -> Tensor:
         """Log-likelihood `(B,)` in nats, natural units."""
+        return self.pixel_log_prob(output, value).flatten(1).sum(1)
 
     def residual(self, output: Tensor, value: Tensor) -> Tensor:
         """Standardised residual of `value`; added back by `add_residual`."""
@@ -101,11 +110,23 @@ class Gaussian(Likelihood):
         mean, scale = self.moments(output)
         return dist.Normal((mean + 1) * half + self.low, scale * half).to_event(3)
 
-    def log_prob(self, output: Tensor, value: Tensor) -> Tensor:
+    def pixel_moments(self, output: Tensor) -> tuple[Tensor, Tensor]:
+        """Those of a normal variable whose tails are moved to the edges of the support."""
+        mean, scale = self.moments(output)
+        low, high = (-1 - mean) / scale, (1 - mean) / scale
+        black, white = torch.special.ndtr(low), torch.special.ndtr(-high)
+        inside = 1 - black - white
+        left, right = scale * _density(low), scale * _density(high)
+        first = white - black + mean * inside + left - right
+        second = white + black + (mean.square() + scale**2) * inside + (mean - 1) * left - (mean + 1) * right
+        half = (self.high - self.low) / 2
+        return (first + 1) * half + self.low, (second - first.square()).clamp_min(0.0) * half**2
+
+    def pixel_log_prob(self, output: Tensor, value: Tensor) -> Tensor:
         half = (self.high - self.low) / 2
         mean, scale = self.moments(output)
         constant = scale.log() + 0.5 * math.log(2 * math.pi) + math.log(half)
-        return -(0.5 * ((self.to_unit(value) - mean) / scale).square() + constant).flatten(1).sum(1)
+        return -(0.5 * ((self.to_unit(value) - mean) / scale).square() + constant)
 
     def residual(self, output: Tensor, value: Tensor) -> Tensor:
         mean, scale = self.moments(output)
@@ -123,10 +144,10 @@ class DiscretisedGaussian(Gaussian):
     """
 
     def distribution(self, output: Tensor) -> TorchDistribution:
-        return _Discretised(self, *self.moments(output)).to_event(3)
+        return discretised(self, *self.moments(output))
 
-    def log_prob(self, output: Tensor, value: Tensor) -> Tensor:
-        return self.log_mass(*self.moments(output), value).flatten(1).sum(1)
+    def pixel_log_prob(self, output: Tensor, value: Tensor) -> Tensor:
+        return self.log_mass(*self.moments(output), value)
 
     def log_mass(self, mean: Tensor, scale: Tensor, value: Tensor) -> Tensor:
         """Log probability of each pixel's grey level, shape of `value`."""
@@ -166,9 +187,13 @@ class Bernoulli(Likelihood):
     def distribution(self, output: Tensor) -> TorchDistribution:
         return _GreyBernoulli(self, output).to_event(3)
 
-    def log_prob(self, output: Tensor, value: Tensor) -> Tensor:
+    def pixel_moments(self, output: Tensor) -> tuple[Tensor, Tensor]:
+        share, span = torch.sigmoid(output), self.high - self.low
+        return share * span + self.low, share * (1 - share) * span**2
+
+    def pixel_log_prob(self, output: Tensor, value: Tensor) -> Tensor:
         target = (self.to_unit(value) + 1) / 2
-        return -F.binary_cross_entropy_with_logits(output, target, reduction="none").flatten(1).sum(1)
+        return -F.binary_cross_entropy_with_logits(output, target, reduction="none")
 
 
 class _PixelDistribution(TorchDistribution):
@@ -207,6 +232,16 @@ class _GreyBernoulli(_PixelDistribution):
         return -F.binary_cross_entropy_with_logits(
             self.parameters[0], target.expand_as(self.parameters[0]), reduction="none"
         )
+
+
+def discretised(likelihood: DiscretisedGaussian, mean: Tensor, scale: Tensor) -> TorchDistribution:
+    """Pyro distribution over images of whole grey levels, from mean and scale on the [-1, 1] range."""
+    return _Discretised(likelihood, mean, scale).to_event(3)
+
+
+def _density(standard: Tensor) -> Tensor:
+    """Standard normal density."""
+    return torch.exp(-0.5 * standard.square()) / math.sqrt(2 * math.pi)
 
 
 LIKELIHOODS: dict[str, type[Likelihood]] = {

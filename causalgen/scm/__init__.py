@@ -4,17 +4,20 @@ from ..moved import keep_old_names
 from .attributes import ancestral_model, attribute_model
 from .model import StructuralCausalModel
 from .posterior import Posterior
+from .restoration import Damage, restore
 from .results import Counterfactual, Samples
 from .storage import save, specification
 
 __all__ = [
     "Counterfactual",
+    "Damage",
     "Posterior",
     "Samples",
     "StructuralCausalModel",
     "ancestral_model",
     "attribute_model",
     "load",
+    "restore",
     "save",
     "specification",
 ]

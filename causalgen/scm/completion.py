@@ -20,10 +20,13 @@ from torch import Tensor
 
 from ..errors import EvidenceWarning, warn
 from ..graph import CausalGraph
+from ..mechanisms.degraded import Degraded
 from ..typing import Noise
+from .damaged_images import DamagedImage, find_damaged
 from .evidence import Evidence
 from .importance import draw_weighted
 from .linear_evidence import draw_gaussian, is_linear_gaussian
+from .photo_posterior import draw_photos
 
 if TYPE_CHECKING:
     from .model import StructuralCausalModel
@@ -32,6 +35,8 @@ __all__ = ["Completed", "HiddenGroup", "complete", "groups"]
 
 FEW = 20
 """An effective sample size below this is warned about."""
+POOR_FIT = 4.0
+"""Mean squared standardised difference between a picture and what the model makes of it, from which on is warned."""
 
 
 @dataclass(frozen=True)
@@ -83,6 +88,10 @@ class Completed:
             for name, draws in self.by_particle().items()
         }
 
+    def has_noise(self, name: str) -> bool:
+        """Whether the noise of a node was drawn together with its value, for every unit."""
+        return name in self.fresh and bool(self.drawn[name].all())
+
     def with_fresh(self, noise: Mapping[str, Noise]) -> dict[str, Noise]:
         """Abducted noise `(k * B, ...)` by node, replaced by the fresh noise where a node was drawn from its prior."""
         merged = dict(noise)
@@ -119,10 +128,9 @@ def complete(scm: "StructuralCausalModel", evidence: Evidence, particles: int) -
             values[name][:, chosen] = tensor.unflatten(0, (particles, len(chosen)))
         for name, named in noise.items():
             drawn_here[name][chosen] = True
+            fresh.setdefault(name, {})  # a mechanism without noise has none to keep
             for key, tensor in named.items():
-                whole = fresh.setdefault(name, {}).setdefault(
-                    key, tensor.new_zeros((particles, units, *tensor.shape[1:]))
-                )
+                whole = fresh[name].setdefault(key, tensor.new_zeros((particles, units, *tensor.shape[1:])))
                 whole[:, chosen] = tensor.unflatten(0, (particles, len(chosen)))
     if (rare := effective < min(FEW, particles)).any():
         warn(
@@ -156,14 +164,17 @@ def _draw(
     effective = scm.like.new_full((units,), float(particles))
     world = {name: tensor.repeat(particles, *[1] * (tensor.dim() - 1)) for name, tensor in known.items()}
     drawn: dict[str, Tensor] = {}
-    for group in groups(scm.graph.networkx(), scm.graph.nodes, missing):
+    fresh: dict[str, Noise] = {}
+    damaged = find_damaged(scm, missing)
+    if damaged is not None:
+        drawn, fresh, effective = _draw_behind(scm, damaged, known, missing, particles, numbers)
+    for group in [] if damaged else groups(scm.graph.networkx(), scm.graph.nodes, missing):
         if is_linear_gaussian(scm, group):
             found = draw_gaussian(scm, group, known, particles)
         else:
             found, sizes = draw_weighted(scm, group, known, particles, numbers)
             effective = torch.minimum(effective, sizes)
         drawn |= found
-    fresh: dict[str, Noise] = {}
     for name in scm.graph.nodes:
         if name in missing and name not in drawn:
             prior = scm.mechanisms[name].noise((particles * units,))
@@ -171,6 +182,40 @@ def _draw(
             parents = {p: (world | drawn)[p] for p in scm.graph.parents(name)}
             drawn[name] = scm.assign(name, fresh[name], parents)
     return drawn, fresh, effective
+
+
+def _draw_behind(
+    scm: "StructuralCausalModel",
+    damaged: DamagedImage,
+    known: dict[str, Tensor],
+    missing: frozenset[str],
+    particles: int,
+    numbers: Sequence[int],
+) -> tuple[dict[str, Tensor], dict[str, Noise], Tensor]:
+    """As `_draw`, of an image that was seen damaged and of what it depends on: first the latter, then the image."""
+    model = damaged.model(scm)
+    seen = {name: tensor for name, tensor in known.items() if name in model.graph}
+    drawn, fresh, effective = _draw(model, seen, missing.intersection(model.graph.nodes), particles, numbers)
+    world = {name: tensor.repeat(particles, *[1] * (tensor.dim() - 1)) for name, tensor in seen.items()} | drawn
+    mechanism = model.mechanisms[damaged.seen]
+    assert isinstance(mechanism, Degraded)
+    photos = draw_photos(mechanism, known[damaged.seen], {p: world[p] for p in mechanism.parents}, particles)
+    drawn[damaged.photo], fresh[damaged.photo] = photos.images, photos.noise
+    _check_explained(damaged, photos.misfit, numbers)
+    return drawn, fresh, effective
+
+
+def _check_explained(damaged: DamagedImage, misfit: Tensor, numbers: Sequence[int]) -> None:
+    """Warn where the model cannot make an image that fits what was seen of it."""
+    odd = (misfit > POOR_FIT).nonzero()[:, 0].tolist()
+    if odd:
+        warn(
+            f"The model explains the pictures of {len(odd)} of {len(misfit)} units poorly: they differ from what it makes of "
+            f"them by up to {float(misfit.max().sqrt()):.1f} standard deviations, root mean square (unit "
+            f"{numbers[int(misfit.argmax())]}). Check that '{damaged.seen}' shows what the model has learned, and that the "
+            "damage is described rightly.",
+            EvidenceWarning,
+        )
 
 
 def groups(graph: nx.DiGraph, order: tuple[str, ...], missing: frozenset[str]) -> list[HiddenGroup]:

@@ -119,7 +119,7 @@ def _known_images(variable: Variable, value: Any) -> tuple[Any, Tensor]:
     if (partly := holes.any(dim=1) & ~holes.all(dim=1)).any():
         raise MissingValueError(
             f"Expected whole images of '{variable.name}', or images that are missing as a whole; got NaN in some pixels "
-            f"of unit {int(partly.nonzero()[0])}. Fill the pixels, or set the whole image to NaN to have it inferred."
+            f"of unit {int(partly.nonzero()[0])}. Restore it with a mask (causalgen.scm.restore), or set all of it to NaN."
         )
     return images.nan_to_num(nan=_low(variable)), ~holes.all(dim=1)
 

@@ -208,7 +208,7 @@ class StructuralCausalModel(nn.Module):
             if completed is not None:
                 observed, repeated = completed.typical(self.graph), completed.values
             for name, mechanism in self.mechanisms.items():
-                if isinstance(mechanism, Abductive):
+                if isinstance(mechanism, Abductive) and not (completed is not None and completed.has_noise(name)):
                     parents = {p: repeated[p] for p in self.graph.parents(name)}
                     abduct = partial(mechanism.abduct, draw=particles is not None)
                     noise[name] = self._chunked(name, abduct, repeated[name], parents)

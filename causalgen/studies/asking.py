@@ -34,6 +34,7 @@ __all__ = [
     "check_particles",
     "fitted_data",
     "fitted_model",
+    "inferred_notes",
     "renderings_of",
     "windows_of",
     "write_answer",
@@ -177,10 +178,18 @@ def fitted_data(run: RunFolder, scm: StructuralCausalModel) -> Dataset:
     return data
 
 
-def answer_place(run: RunFolder, words: Sequence[str], particles: int | None, out: Path | None) -> Path:
-    """The output folder, checked before anything takes time."""
+def answer_place(
+    run: RunFolder,
+    words: Sequence[str],
+    particles: int | None,
+    out: Path | None,
+    *,
+    parent: str = "counterfactuals",
+    table: str = "counterfactual.csv",
+) -> Path:
+    """The output folder, `out` or one below `parent` in the run, checked before anything takes time."""
     asked = [*words, *([f"{particles} particles"] if particles else [])]
-    return answer_folder(out, run.path / "counterfactuals", asked, "counterfactual.csv")
+    return answer_folder(out, run.path / parent, asked, table)
 
 
 def check_particles(particles: int | None) -> None:
@@ -236,8 +245,14 @@ def abducted(
     with warnings.catch_warnings(record=True) as raised:
         warnings.simplefilter("always")
         posterior = scm.abduct(factual, particles=particles, seed=seed)
-    notes += tuple(_inferred(scm.graph[str(row.variable)], row) + override for row in posterior.inferred().itertuples())
+    notes += inferred_notes(posterior, override)
     return posterior, (*notes, *(str(each.message) for each in raised))
+
+
+def inferred_notes(posterior: Posterior, override: str = OVERRIDE) -> tuple[str, ...]:
+    """A sentence about every value that was inferred."""
+    graph = posterior.scm.graph
+    return tuple(_inferred(graph[str(row.variable)], row) + override for row in posterior.inferred().itertuples())
 
 
 def _inferred(variable: Variable, row: Any) -> str:

@@ -19,7 +19,7 @@ from ..mechanisms import Observable
 from ..scm import StructuralCausalModel, ancestral_model
 from .measurements import Measurement
 
-__all__ = ["OVERRIDE", "OutsideUnit", "outside_unit", "read_paths"]
+__all__ = ["OVERRIDE", "OutsideUnit", "outside_unit", "read_image", "read_paths"]
 
 OVERRIDE = " Give it with --set to override this."
 """Ends a note about a value that the command's user may set."""
@@ -115,6 +115,21 @@ def outside_unit(
     for name in paths:
         factual[name] = _scaled(factual[name], graph[name])
     return OutsideUnit(part, factual, tuple(notes))
+
+
+def read_image(path: Path, variable: Variable, known: Rendering | None) -> tuple[Tensor, list[str]]:
+    """Pixels `(1, C, H, W)` of a file in the support of `variable`, and how they were changed.
+
+    Args:
+        path: The file.
+        variable: The image variable.
+        known: How its files become pixels; None where that is unknown, and transparent images are then refused.
+
+    Raises:
+        DataError: The file is no usable image.
+    """
+    pixels, notes = _read(path, variable, known)
+    return _scaled(pixels, variable), notes
 
 
 def _check_inferable(scm: StructuralCausalModel, given: Collection[str]) -> None:

@@ -45,7 +45,7 @@ def mechanism_words() -> str:
     for word, mechanism in MECHANISMS.items():
         kinds = [f"**{kind}**" if default_for(kind) == word else kind for kind in mechanism.kinds]
         kind = mechanism.kinds[0]
-        built = build(word, Variable("x", kind, **EXAMPLES[kind]), {})
+        built = mechanism if mechanism.known else build(word, Variable("x", kind, **EXAMPLES[kind]), {})
         options = inspect.signature(mechanism.__init__).parameters.values()
         defaults = [f"`{o.name}: {_yaml(o.default)}`" for o in options if o.kind is o.KEYWORD_ONLY]
         rows.append(f"| `{word}` | {', '.join(kinds)} | {built.abduction.value} | {', '.join(defaults)} |")

@@ -272,6 +272,49 @@ def test_a_transfer_says_what_its_images_show(causalgen: Command, fitted: Path, 
     assert "report" not in particles
 
 
+def test_a_damaged_picture_is_restored_and_asked_about(
+    causalgen: Command, fitted: Path, image: Path, no_data: None, tmp_path: Path
+) -> None:
+    pixels, hidden = np.asarray(Image.open(image)).copy(), np.zeros((28, 28), dtype=np.uint8)
+    hidden[:14, 14:] = 255
+    Image.fromarray(hidden).save(tmp_path / "mask.png")
+    pixels[hidden > 0] = 77
+    Image.fromarray(pixels).save(tmp_path / "damaged.png")
+    asked = (
+        "restore",
+        fitted,
+        "--image",
+        tmp_path / "damaged.png",
+        "--mask",
+        tmp_path / "mask.png",
+        "--particles",
+        "6",
+    )
+    given = ("--set", "digit=6,thickness=2,intensity=150,pen=ballpoint,hurry=0.5")
+    done = causalgen(*asked, *given, "--do", "intensity=90", "--out", tmp_path / "out", "--json")
+    assert done.exit_code == 0, done.output
+    found = json.loads(done.stdout)
+    assert found["particles"] == 6
+    assert [row["attribute"] for row in found["table"] if row["inferred"]] == []
+    assert {row["attribute"]: row["counterfactual"] for row in found["table"]}["intensity"] == 90
+    restored = np.asarray(Image.open(tmp_path / "out" / "images" / "restored.png"))
+    assert np.array_equal(restored[hidden == 0], pixels[hidden == 0])
+    names = {Path(file).name for file in found["files"]["images"]}
+    assert {"restored.png", "restored-low.png", "restored-draw-3.png", "counterfactual.png"} <= names
+    table = causalgen(*asked, "--set", "digit=6,thickness=2,intensity=150,pen=ballpoint")
+    assert table.exit_code == 0, table.output
+    assert "hurry was inferred by the model" in table.stderr
+    assert re.search(r"digit +│ 6 +│ given", table.stdout)
+    assert (fitted / "restorations").is_dir()
+    for options, message in (
+        (asked[2:4], "a mask, noise, blur, downsample, grey or a function"),
+        ((*asked[2:4], "--grey"), "Leave grey out"),
+        ((*asked[2:4], "--downsample", "2"), "picture of 14x14 pixels"),
+        (("--image", tmp_path / "none.png", "--noise", "5"), "no such file"),
+    ):
+        assert message in _said(causalgen("restore", fitted, *options)), message
+
+
 def _spoil(image: Path, how: str, path: Path) -> None:
     """A file that is no usable image."""
     pixels = np.asarray(Image.open(image))

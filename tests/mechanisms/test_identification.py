@@ -29,6 +29,8 @@ def test_the_claim_follows_from_what_the_mechanism_is(case: Case) -> None:
         assert kind is Identifiability.BOUNDED
     elif mechanism.abduction is Abduction.NONE:
         assert kind is Identifiability.NONE
+    elif mechanism.known:
+        assert "declared" in assumption
     elif kind is Identifiability.ASSUMED:  # an image: optimal transport alone, without guidance
         assert case.mechanism == "flow-matching"
         assert not mechanism.guided

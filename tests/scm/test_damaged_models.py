@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 import torch
+from mechanism_cases import CASES
 from safetensors.torch import load_file, save_file
 from torch import Tensor
 
@@ -263,17 +264,9 @@ def test_a_mechanism_that_reads_tensors_while_it_is_built_can_be_loaded(
 
 def test_every_mechanism_can_be_looked_at_before_it_is_built() -> None:
     """No constructor reads a number from a tensor, which has none on the meta device."""
-    parents = {"x": Variable("x", "continuous"), "k": Variable("k", "categorical", labels=("a", "b", "c"))}
-    kinds = {
-        "continuous": Variable("v", "continuous", support=(0, 1)),
-        "binary": Variable("v", "binary"),
-        "ordinal": Variable("v", "ordinal", labels=(1, 2, 3)),
-        "image": Variable("v", "image", shape=(3, 12, 10)),
-    }
-    for name, cls in MECHANISMS.items():
-        own = {parent: variable for parent, variable in parents.items() if variable.kind in cls.parent_kinds}
+    for case in CASES:
         with torch.device("meta"):
-            mechanism = build(name, kinds[cls.kinds[0]], own)
-        real = build(name, kinds[cls.kinds[0]], own)
+            mechanism = build(case.mechanism, case.variable, case.parents, case.options)
+        real = case.build()
         shapes = {key: tensor.shape for key, tensor in real.state_dict().items()}
         assert {key: tensor.shape for key, tensor in mechanism.state_dict().items()} == shapes

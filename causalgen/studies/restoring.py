@@ -1,0 +1,216 @@
+"""A damaged picture restored by the model of a run, and its counterfactual, kept in a folder."""
+
+import warnings
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import torch
+from PIL import Image
+
+from ..datasets.table.headers import read_header
+from ..errors import DataError, SupportWarning
+from ..grammar import parse_do, parse_values
+from ..graph import Variable
+from ..reports.figure_files import write_figure
+from ..reports.image_files import write_images
+from ..reports.restoration_plot import SHOWN_DRAWS, interval, plot_restoration
+from ..scm import Counterfactual, Damage, Posterior, ancestral_model, restore
+from ..spreadsheets import write_csv
+from .asking import answer_place, check_particles, fitted_model, inferred_notes, renderings_of
+from .output import writing
+from .outside import read_image, read_paths
+from .runfolder import RunFolder
+
+__all__ = ["Restoration", "read_mask", "restore_outside"]
+
+LEVEL = 0.9
+"""Level of the pixel intervals."""
+PARTICLES = 50
+HIDDEN = 128
+"""Grey level of a mask from which on a pixel is hidden."""
+
+
+@dataclass(frozen=True)
+class Restoration:
+    """A restored image and its files.
+
+    Args:
+        posterior: The restored unit.
+        counterfactual: What it would have been, where that was asked.
+        table: Attributes, one row each: value, whether it was inferred, interval or share of the draws, and the counterfactual.
+        notes: What a reader must know, in sentences.
+        folder: The folder of all files.
+        csv: The table as CSV.
+        grid: The PNG grid.
+        images: Restored and counterfactual image: mean, both ends of the interval, and draws.
+    """
+
+    posterior: Posterior
+    counterfactual: Counterfactual | None
+    table: pd.DataFrame
+    notes: tuple[str, ...]
+    folder: Path
+    csv: Path
+    grid: Path
+    images: tuple[Path, ...]
+
+
+def restore_outside(
+    run: RunFolder,
+    image: str,
+    damage: Damage,
+    values: Sequence[str] = (),
+    do: Sequence[str] = (),
+    out: Path | None = None,
+    *,
+    words: Sequence[str] = (),
+    particles: int | None = None,
+) -> Restoration:
+    """Restore a damaged picture, and answer what the image would have been.
+
+    Args:
+        run: A run with a fitted model.
+        image: The file of the picture; node=file where the model has several images.
+        damage: What happened to the image.
+        values: Attributes as text, "digit=7"; those that are not given are inferred.
+        do: Interventions as text; none for the restored image alone.
+        out: Output folder; None for one named after the query below the run's `restorations`.
+        words: What happened, as words for the name of that folder.
+        particles: Draws of the image; None for 50.
+
+    Raises:
+        CheckpointError: The run has no fitted model yet, or a corrupted one.
+        DataError: A file cannot be read, or does not fit the damage.
+        NotObservableError: The image's mechanism has no latents to search.
+        RunFolderError: The output cannot be written.
+    """
+    whole = fitted_model(run)
+    interventions = parse_do(whole.graph, do)
+    [(node, path)] = read_paths(whole.graph, [image]).items()
+    given = parse_values(whole.graph, values)
+    check_particles(particles)
+    folder = answer_place(
+        run, [str(path), *words, *values, *do], particles, out, parent="restorations", table="restored.csv"
+    )
+    scm = ancestral_model(whole, {node, *given, *interventions})
+    seen = damage.steps(scm.graph[node])[-1].variable
+    _check_size(path, seen, scm.graph[node])
+    picture, notes = read_image(path, seen, _rendering(run, node))
+    with warnings.catch_warnings(record=True) as raised:
+        warnings.simplefilter("always")
+        posterior = restore(
+            scm,
+            {name: [value] for name, value in given.items()} | {node: picture},
+            damage,
+            image=node,
+            particles=particles or PARTICLES,
+            seed=run.study.seed,
+        )
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", SupportWarning)  # the table has a column for it
+        result = posterior.counterfactual(interventions, seed=run.study.seed) if interventions else None
+    found = (*notes, *inferred_notes(posterior), *(str(each.message) for each in raised))
+    worlds = _worlds(posterior, result, node)
+    table = _table(posterior, result)
+    with writing(folder):
+        images = _write_images(folder / "images", worlds, scm.graph[node])
+        write_csv(table, folder / "restored.csv")
+        hidden = None if damage.mask is None else np.asarray(damage.mask) != 0
+        figure = plot_restoration(
+            picture[0],
+            worlds,
+            scm.graph[node],
+            seen=seen,
+            hidden=hidden,
+            level=LEVEL,
+            title="" if result is None else result.title,
+        )
+        grid = write_figure(figure, folder / "grid.png", dpi=160)
+    return Restoration(posterior, result, table, found, folder, folder / "restored.csv", grid, images)
+
+
+def read_mask(path: Path) -> np.ndarray:
+    """Which pixels a mask file hides, bool `(H, W)`: white ones.
+
+    Raises:
+        DataError: The file is no image.
+    """
+    header = read_header(path)
+    if isinstance(header, str):
+        raise DataError(f"Expected an image as the mask in '{path}'; got {header}. Save it as PNG, white where hidden.")
+    with Image.open(path) as image:
+        return np.asarray(image.convert("L")) >= HIDDEN
+
+
+def _rendering(run: RunFolder, node: str) -> Any:
+    known = renderings_of(run.study.data)
+    return None if known is None else known.get(node)
+
+
+def _check_size(path: Path, seen: Variable, image: Variable) -> None:
+    """Refuse a picture of another size, which resizing would damage further, or of other colours."""
+    header = read_header(path)
+    if isinstance(header, str):
+        raise DataError(f"Expected a damaged picture in '{path}'; got {header}. Check the path, or save it as PNG.")
+    channels, height, width = seen.shape
+    if (header.height, header.width) != (height, width):
+        factor = image.shape[1] // max(header.height, 1)
+        smaller = factor > 1 and (header.height * factor, header.width * factor) == image.shape[1:]
+        remedy = f"Add --downsample {factor}." if smaller else "Crop or resize picture and mask to that size."
+        raise DataError(
+            f"Expected a picture of {height}x{width} pixels (height x width) in '{path}', as this damage makes it of "
+            f"'{image.name}'; got {header.height}x{header.width}. {remedy}"
+        )
+    if header.colour and channels == 1:
+        raise DataError(
+            f"Expected a grey picture in '{path}', as this damage makes it of '{image.name}'; got one with colours. Save it in "
+            "grey."
+        )
+    if not header.colour and channels == 3:
+        raise DataError(
+            f"Expected a picture with colours in '{path}', since '{image.name}' has them; got a grey one. Add --grey if the "
+            "colours are lost."
+        )
+
+
+def _worlds(posterior: Posterior, result: Counterfactual | None, node: str) -> dict[str, Any]:
+    """Draws of the image `(k, C, H, W)`, restored and counterfactual."""
+    assert posterior.completed is not None
+    worlds = {"restored": posterior.completed.by_particle()[node][:, 0]}
+    return worlds if result is None else {**worlds, "counterfactual": result[node][:, 0]}
+
+
+def _table(posterior: Posterior, result: Counterfactual | None) -> pd.DataFrame:
+    """One row an attribute."""
+    graph = posterior.scm.graph
+    inferred = posterior.inferred().set_index("variable")
+    rows = []
+    for name in graph.attributes:
+        row: dict[str, Any] = {"attribute": name, "inferred": name in inferred.index}
+        row["value"] = inferred["value"][name] if row["inferred"] else _typical(graph[name], posterior.factual[name])
+        for column in ("low", "high", "share"):
+            row[column] = inferred[column][name] if row["inferred"] else None
+        if result is not None:
+            after = result[name][:, 0]
+            row["counterfactual"] = _typical(graph[name], after)
+        rows.append(row)
+    return pd.DataFrame(rows)
+
+
+def _typical(variable: Variable, draws: torch.Tensor) -> Any:
+    """The mean of draws, or their most frequent label."""
+    return variable.decode(int(draws.mode().values)) if variable.is_discrete else float(draws.mean())
+
+
+def _write_images(folder: Path, worlds: Mapping[str, Any], variable: Variable) -> tuple[Path, ...]:
+    files: list[Path] = []
+    for stem, draws in worlds.items():
+        low, high = interval(draws, LEVEL)
+        images = {"": draws.mean(0).numpy(), "-low": low, "-high": high}
+        images |= {f"-draw-{number}": draws[number].numpy() for number in range(min(SHOWN_DRAWS, len(draws)))}
+        files += write_images(folder, [stem + name for name in images], list(images.values()), variable)
+    return tuple(files)
