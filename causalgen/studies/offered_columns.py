@@ -12,13 +12,11 @@ from ..datasets.table.columns import as_frame, image_folder
 from ..datasets.table.declare import Declaration
 from ..datasets.table.dicom_tags import with_tags
 from ..datasets.table.files import find_folder, holds_images
+from ..datasets.table.path_persons import PERSONS, with_persons
 from ..errors import DataError
 from ..graph.parse import write_name
 
 __all__ = ["OfferedColumns", "propose_edges", "propose_group", "table_columns"]
-
-PERSONS = {"patient", "subject", "person", "participant", "case", "individual", "animal", "mouse", "donor"}
-"""Words in the name of a column that suggests which rows belong together."""
 
 
 @dataclass(frozen=True)
@@ -67,7 +65,7 @@ def table_columns(table: Path, images: Path | None = None, tags: Sequence[str] =
         )
     frame = as_frame(table)
     folder = find_folder(frame, image_folder(table, None)) if images is None else images
-    frame = with_tags(frame, tags, folder)
+    frame = with_persons(with_tags(frame, tags, folder))
     found = describe_columns(frame, folder)
     found |= {name: "a name with a quotation mark or semicolon" for name in found if set(name) & set('";\n')}
     return OfferedColumns(

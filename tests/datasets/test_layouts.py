@@ -8,9 +8,15 @@ import numpy as np
 import pandas as pd
 import pytest
 from PIL import Image
+from typer.testing import CliRunner
 
-from causalgen.datasets.table import index_table, load_table, read_table
+from causalgen.cli.app import app
+from causalgen.datasets.table import DataFaultsError, index_table, load_table, read_table
+from causalgen.datasets.table.path_persons import with_persons
 from causalgen.errors import DataError, DataWarning
+from causalgen.studies.data_section import OwnData
+from causalgen.studies.schema import load_study
+from causalgen.studies.sources import study_graph
 
 Maker = Callable[[Path], None]
 COUNTS = {"train": 12, "validation": 4, "test": 4}
@@ -213,3 +219,96 @@ def test_a_split_that_is_asked_for_is_drawn_without_a_word() -> None:
         warnings.simplefilter("error")
         data = load_table(table, "a -> b", split=shares)
     assert {name: len(rows) for name, rows in data.split.items()} == {"train": 10, "validation": 5, "test": 5}
+
+
+def chexpert(folder: Path, parts: tuple[str, ...] = ("train", "valid")) -> Path:
+    """Paths begin with the name of the data set, whatever the folder is called here; two views of every patient."""
+    row = 0
+    for part in parts:
+        paths = []
+        for number in range(row, row + 20):
+            below = f"{part}/patient{number // 2:05d}/study1/view{number % 2 + 1}_frontal.jpg"
+            image(folder / below, 6 * number)
+            paths.append(f"CheXpert-v1.0-small/{below}")
+        table = pd.DataFrame({"Path": paths, "Sex": ["Male", "Female"] * 10, "Age": ages(row, 20)})
+        table.to_csv(folder / f"{part}.csv", index=False)
+        row += 20
+    return folder
+
+
+def test_chexpert_s_tables_bring_splits_and_patients(tmp_path: Path) -> None:
+    folder = chexpert(tmp_path / "chexpert")
+    index = index_table(folder, "{Sex, Age} -> Path")
+    assert index.split_by == "split"
+    assert {name: len(rows) for name, rows in index.split.items()} == {"train": 17, "validation": 20, "test": 3}
+    notes = " ".join(index.notes)
+    assert "Paths of 'Path' begin with 'CheXpert-v1.0-small/'" in notes
+    assert "Paths name 20 patients for 40 rows: `group: patient`" in notes
+    assert "Column 'split' names no test rows: 3 of its training rows were drawn as such" in notes
+    grouped = index_table(folder, "{Sex, Age} -> Path", group="patient")
+    persons = [{*grouped.group[rows].tolist()} for rows in grouped.split.values()]
+    assert sum(map(len, persons)) == len(set.union(*persons)) == 20
+
+
+def test_new_proposes_the_patients_of_paths(tmp_path: Path) -> None:
+    out = tmp_path / "study.yaml"
+    asked = ["new", str(chexpert(tmp_path / "x")), "--edges", "{Sex, Age} -> Path", "--out", str(out)]
+    made = CliRunner().invoke(app, asked)
+    assert made.exit_code == 0, made.output
+    data = load_study(out).data
+    assert isinstance(data, OwnData)
+    assert (data.group, data.split) == ("patient", "split")
+    assert study_graph(load_study(out)).images == ("Path",)
+
+
+def test_a_person_in_two_splits_is_refused(tmp_path: Path) -> None:
+    folder = chexpert(tmp_path / "x", ("train", "valid", "test"))
+    table = pd.read_csv(folder / "valid.csv")
+    table.loc[0, "Path"] = pd.read_csv(folder / "train.csv")["Path"][0]
+    table.to_csv(folder / "valid.csv", index=False)
+    with pytest.raises(DataError, match="1 groups of 'patient' in both train and validation"):
+        index_table(folder, "{Sex, Age} -> Path", group="patient")
+
+
+PATHS: dict[str, tuple[list[str], list[str] | None]] = {
+    "BIDS": ([f"sub-{n // 2:02d}/anat/{n}.png" for n in range(8)], [f"sub-{n // 2:02d}" for n in range(8)]),
+    "MIMIC": ([f"p10/p1000003{n // 2}/s1/{n}.png" for n in range(8)], [f"p1000003{n // 2}" for n in range(8)]),
+    "one image a person": ([f"patient{n}/a.png" for n in range(8)], None),
+    "two persons": ([f"patient{n % 2}/{n}.png" for n in range(8)], None),
+    "no person": ([f"p{n // 2}/{n}.png" for n in range(8)], None),
+    "two names in a path": ([f"patient{n // 2}/sub-{n}/a.png" for n in range(8)], None),
+}
+
+
+@pytest.mark.parametrize("name", PATHS)
+def test_persons_are_read_from_paths_that_name_them(name: str) -> None:
+    paths, expected = PATHS[name]
+    table = pd.DataFrame({"path": paths})
+    found = with_persons(table)
+    assert ("patient" in found) == (expected is not None)
+    assert expected is None or found["patient"].tolist() == expected
+    own = table.assign(**{"Patient ID": 1})
+    assert list(with_persons(own).columns) == list(own.columns)
+
+
+def test_folders_of_paths_that_do_not_exist_are_not_left_out_unless_it_helps(tmp_path: Path) -> None:
+    image(tmp_path / "1.png", 3)
+    table = pd.DataFrame({"a": [0.5, 1.5, 2.5], "x": ["left/1.png", "right/1.png", "left/2.png"]})
+    with pytest.raises(DataError, match=r"found no such file \('left/1.png'\)"):
+        index_table(table, "a -> x", root=tmp_path)
+
+
+def test_celeba_s_missing_and_surplus_images_are_named(tmp_path: Path) -> None:
+    celeba("csv", nested=True)(tmp_path)
+    place = tmp_path / "img_align_celeba" / "img_align_celeba"
+    (place / "000007.jpg").rename(place / "surplus.jpg")
+    with pytest.raises(DataFaultsError) as caught:
+        index_table(tmp_path, "Smiling -> image")
+    assert [(fault.column, fault.row) for fault in caught.value.faults] == [("image", 7)]
+    partition = tmp_path / "list_eval_partition.csv"
+    pd.read_csv(partition)[:-1].to_csv(partition, index=False)
+    (place / "000007.jpg").write_bytes((place / "surplus.jpg").read_bytes())
+    with pytest.raises(DataFaultsError, match="row 19, column 'split': found nothing"):
+        index_table(tmp_path, "Smiling -> image")
+    found = index_table(tmp_path, "Smiling -> image", missing="drop")
+    assert any("1 image in " in note and "surplus.jpg" in note for note in found.notes)

@@ -54,7 +54,7 @@ def test_good_columns_pass() -> None:
         ({"group": torch.tensor([0, 1, 2, 0])}, "codes 0 to 1 in column 'group'; got 2"),
         ({"group": torch.tensor([0.0, 1.0, 0.0, 1.0])}, "int64 codes in column 'group'"),
         ({"scan": torch.zeros(4, 4, 5, dtype=torch.uint8)}, r"'scan' of shape \(4, 1, 4, 5\)"),
-        ({"scan": torch.rand(4, 1, 4, 5)}, "uint8 images in column 'scan'"),
+        ({"scan": torch.rand(4, 1, 4, 5)}, "uint8 or uint16 images in column 'scan'"),
         ({"doze": torch.ones(4)}, "got 'doze'. Did you mean 'dose'"),
         (
             {"split": {"train": torch.tensor([0, 1]), "test": torch.tensor([1, 2])}},

@@ -8,7 +8,7 @@ import pandas as pd
 
 from ...errors import DataError
 from ..formats import is_dicom, split_place
-from .files import file_of
+from .files import file_of, surplus_top
 
 __all__ = ["with_tags"]
 
@@ -35,19 +35,27 @@ def with_tags(frame: pd.DataFrame, tags: Sequence[str], folder: Path) -> pd.Data
     taken = next((tag for tag in tags if tag in frame), None)
     if taken is not None:
         raise DataError(f"Expected tags that are no columns of the table; got '{taken}'. Leave out one of the two.")
-    column = next((frame[title] for title in frame.columns if _names_dicom(frame[title], folder)), None)
-    if column is None:
+    texts = (frame[title] for title in frame.columns if not pd.api.types.is_numeric_dtype(frame[title]))
+    files = next((found for column in texts if (found := _scans(column, folder))), None)
+    if files is None:
         raise DataError("Expected a column with paths of DICOM files for `tags`; got none. Check where paths start.")
-    rows: list[dict[str, Any]] = []
-    for cell in column:
-        file = None if pd.isna(cell) else split_place(file_of(folder, str(cell).strip()))[0]
-        usable = file is not None and file.is_file() and is_dicom(file)  # other files are reported with the images
-        rows.append(dicom.read_tags(file, tags) if usable and file is not None else dict.fromkeys(tags))
+    # Other files are reported with the images.
+    rows: list[dict[str, Any]] = [
+        dict.fromkeys(tags) if file is None else dicom.read_tags(file, tags) for file in files
+    ]
     return frame.assign(**{tag: [row[tag] for row in rows] for tag in tags})
 
 
-def _names_dicom(column: pd.Series, folder: Path) -> bool:
-    if pd.api.types.is_numeric_dtype(column):
-        return False
-    files = (split_place(file_of(folder, str(cell).strip()))[0] for cell in column.dropna().head(TRIED))
-    return any(file.is_file() and is_dicom(file) for file in files)
+def _scans(column: pd.Series, folder: Path) -> list[Path | None]:
+    """The DICOM files of a column, None for other cells; nothing if its first cells name none."""
+    cells = [None if missing else str(cell).strip() for cell, missing in zip(column, column.isna())]
+    top = surplus_top(filter(None, cells), folder)
+    first = [cell for cell in cells if cell][:TRIED]
+    if not any(_scan(cell[len(top) :], folder) for cell in first):
+        return []
+    return [_scan(cell[len(top) :], folder) if cell else None for cell in cells]
+
+
+def _scan(cell: str, folder: Path) -> Path | None:
+    file = split_place(file_of(folder, cell))[0]
+    return file if file.is_file() and is_dicom(file) else None

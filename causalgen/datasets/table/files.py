@@ -1,13 +1,14 @@
 """Which file does a cell of a column of images mean: the one at its path, or the one whose name lacks its suffix?"""
 
 import os
+from collections.abc import Iterable
 from pathlib import Path
 
 import pandas as pd
 
 from ..formats import SUFFIXES, is_dicom, names_picture, split_place
 
-__all__ = ["file_of", "find_folder", "holds_images", "looks_like_paths"]
+__all__ = ["file_of", "find_folder", "holds_images", "looks_like_paths", "surplus_top"]
 
 LOOKED_AT = 20
 """Cells that tell whether a column holds paths of images."""
@@ -30,6 +31,21 @@ def file_of(folder: Path, cell: str) -> Path:
         return next((file for ending in ENDINGS if (file := path.parent / (path.name + ending)).is_file()), path)
     except OSError:  # a text that no file can be called
         return path
+
+
+def surplus_top(cells: Iterable[str], folder: Path) -> str:
+    """The first folder of all paths, with a slash, where only the rest of them leads to files in `folder`.
+
+    Public tables often begin paths with the name of the data set.
+    """
+    paths = [cell.replace("\\", "/") for cell in cells]
+    tops = {path.partition("/")[0] for path in paths if "/" in path}
+    if len(tops) != 1 or not all("/" in path for path in paths):
+        return ""
+    top = f"{tops.pop()}/"
+    if top in ("/", "./", "../") or (folder / top).exists():
+        return ""
+    return top if any((folder / path.removeprefix(top)).exists() for path in paths[:TRIED]) else ""
 
 
 def looks_like_paths(column: pd.Series) -> bool:

@@ -22,6 +22,7 @@ from .declare import VariablesLike, check_words, read_declarations
 from .dicom_tags import with_tags
 from .faults import Faults
 from .images import ImageColumn, PixelColumn
+from .path_persons import PATIENT, with_persons
 from .persons import note_persons
 from .row_labels import row_labels
 from .splits import SHARES, SplitLike, given_split
@@ -175,7 +176,8 @@ def index_table(
     if not declared:
         raise DataError("Expected a graph over columns of the table; got one without nodes. Write 'age -> image'.")
     folder = image_folder(table, root)
-    frame = with_tags(frame, tags, folder)
+    given = set(frame.columns)
+    frame = with_persons(with_tags(frame, tags, folder))
     columns = read_columns(frame, declared, folder, pixels or {}, faults, missing_words)
     notes = _matched(columns)
     shown = [columns.titles[node] for node in columns.attributes]
@@ -189,6 +191,11 @@ def index_table(
     elif isinstance(split, str):
         split = _option(split, "split", frame, notes)
     notes += [note for column in (*columns.attributes.values(), *columns.images.values()) for note in column.notes]
+    if group is None and PATIENT in frame and PATIENT not in given:
+        count = frame[PATIENT].nunique()
+        notes.append(
+            f"Paths name {count:,} patients for {len(frame):,} rows: `group: {PATIENT}` keeps each in one split."
+        )
     notes += unlisted_images(frame, columns.images, folder)
     notes += _suspected(columns)
     for title in {group, split if isinstance(split, str) else None} - {None, *columns.titles.values()}:

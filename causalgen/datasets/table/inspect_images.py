@@ -12,7 +12,7 @@ from ..formats import ABSENT, AS_STORED, UNSPECIFIED, Header, at_slice, read_hea
 from .choose_window import choose_window
 from .declare import Declaration
 from .faults import Faults
-from .files import file_of
+from .files import file_of, surplus_top
 from .images import USABLE, ImageColumn
 from .pixels import GROUND, rendering_of
 from .sizes import most_common
@@ -29,7 +29,8 @@ def index_images(
     """Inspect the header of every image in a column of paths below `folder`; None if the shape cannot be determined."""
     title = str(column.name)
     cells = [None if missing else str(cell).strip() or None for cell, missing in zip(column.tolist(), column.isna())]
-    found = _headers(cells, folder, declared)
+    top = surplus_top(filter(None, cells), folder)
+    found = _headers([cell and cell[len(top) :] for cell in cells], folder, declared)
     wrong = {row: header for row, (_, header) in enumerate(found) if isinstance(header, str)}
     words = {row: f"{header} ('{cells[row]}')" for row, header in wrong.items()}
     if absent := [row for row, header in wrong.items() if header in (OUTSIDE, ABSENT)]:
@@ -55,6 +56,11 @@ def index_images(
     window, notes = choose_window(name, title, usable, headers, declared, faults)
     rendering = rendering_of(declared, window)
     notes += _converted(name, headers, declared)
+    notes += (
+        [f"Paths of '{name}' begin with '{top}', which '{folder}' does not hold: it is left out of them."]
+        if top
+        else []
+    )
     outside = declared.window and count_outside(usable, declared.window)
     if outside is not None and outside.much:
         notes.append(f"Of '{name}', {outside}. Widen its window where they matter.")

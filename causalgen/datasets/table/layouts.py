@@ -33,6 +33,7 @@ def read_folder(folder: Path) -> pd.DataFrame:
       own metadata file, or a folder per class.
     - Parquet or tar files that hold images, also in a folder `data`: one table, the split from their names (`train-0000.tar`)
       or folders.
+    - Tables called after the splits, such as `train.csv` and `valid.csv` (CheXpert; Irvin et al., 2019).
     - DICOM files alone, in any folders: the column `image`; `tags` adds others.
     - Else a folder per class: columns `image` and `label`.
 
@@ -44,7 +45,7 @@ def read_folder(folder: Path) -> pd.DataFrame:
         return _split_by_folders(_with_metadata(path))
     if celeba_lists(folder):
         return read_celeba(folder)
-    shards = shard_files(folder)
+    shards = shard_files(folder) or _split_tables(folder)
     table = read_shards(folder, shards, read_part) if shards else None
     if table is not None:
         return table
@@ -72,6 +73,13 @@ def _table_in(folder: Path) -> Path | None:
         return found
     tables = [path for path in sorted(folder.iterdir()) if path.suffix.lower() in TABLES and path.is_file()]
     return tables[0] if len(tables) == 1 and any(map(_holds_paths, _columns(tables[0]))) else None
+
+
+def _split_tables(folder: Path) -> list[tuple[Path, str | None]]:
+    """Tables that are called after different splits, such as train.csv and valid.csv, and those splits."""
+    files = [path for path in sorted(folder.iterdir()) if path.suffix.lower() in TABLES and split_name(path.stem)]
+    splits = [split_name(path.stem) for path in files]
+    return list(zip(files, splits)) if len(set(splits)) == len(splits) > 1 else []
 
 
 def _columns(path: Path) -> list[pd.Series]:

@@ -26,6 +26,7 @@ CODES = {"0": "train", "1": "validation", "2": "test"}
 """Numbers for the splits in a column, as CelebA and WILDS have them."""
 CODED = ("split", "splits", "partition", "set", "subset", "data split")
 """Names of columns in which the numbers 0, 1 and 2 may stand for the splits."""
+DRAWN = "{train: 0.7, validation: 0.15, test: 0.15}"
 HELD_OUT = 0.15
 """Share of the training groups that become the validation split if a column names none."""
 
@@ -135,7 +136,7 @@ def named_splits(
 ) -> dict[str, Tensor]:
     """Rows of each split according to a column.
 
-    If it names no validation rows, they are drawn from the training rows, with a note.
+    If it names no validation rows, or no test rows, these are drawn from the training rows, with a note.
 
     Args:
         column: `(N,)`: train, validation (val, valid, dev) and test; or 0, 1 and 2.
@@ -151,19 +152,21 @@ def named_splits(
     if len(wrong):
         faults.rows(title, wrong.tolist(), lambda row: repr(column.loc[row]), "train, validation or test; or 0, 1, 2")
     rows = {name: np.flatnonzero((names == name).to_numpy(dtype=bool, na_value=False)) for name in SPLITS}
+    lacking = [name for name in ("validation", "test") if not len(rows[name])]
     trained = np.unique(groups[rows["train"]])
-    if not len(wrong) and not len(rows["validation"]) and len(rows["test"]) and len(trained) > 1:
+    if not len(wrong) and len(lacking) == 1 and len(trained) > 1:
         count = min(max(1, round(HELD_OUT * len(trained))), len(trained) - 1)
         drawn = np.random.default_rng(seed).permutation(trained)[:count]
         apart = np.isin(groups[rows["train"]], drawn)
-        rows |= {"validation": rows["train"][apart], "train": rows["train"][~apart]}
+        rows |= {lacking[0]: rows["train"][apart], "train": rows["train"][~apart]}
         notes.append(
-            f"Column '{title}' names no validation rows: {len(rows['validation']):,} of its training rows were drawn "
-            "as such."
+            f"Column '{title}' names no {lacking[0]} rows: {len(rows[lacking[0]]):,} of its training rows were drawn as such."
         )
     for name, found in rows.items():
         if not len(found) and not len(wrong):
-            faults.column(title, f"no row of {name}", "rows of train, validation and test")
+            faults.column(
+                title, f"no row of {name}", f"rows of train, validation and test; `split: {DRAWN}` draws others"
+            )
     return {name: torch.from_numpy(found) for name, found in rows.items()}
 
 
