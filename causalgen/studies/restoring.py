@@ -11,7 +11,7 @@ import pandas as pd
 import torch
 from PIL import Image
 
-from ..datasets.table.headers import read_header
+from ..datasets.formats import read_header, read_picture
 from ..errors import DataError, SupportWarning
 from ..grammar import parse_do, parse_values
 from ..graph import Variable
@@ -140,10 +140,10 @@ def read_mask(path: Path) -> np.ndarray:
         DataError: The file is no image.
     """
     header = read_header(path)
-    if isinstance(header, str):
-        raise DataError(f"Expected an image as the mask in '{path}'; got {header}. Save it as PNG, white where hidden.")
-    with Image.open(path) as image:
-        return np.asarray(image.convert("L")) >= HIDDEN
+    picture = header if isinstance(header, str) else read_picture(path)
+    if isinstance(picture, str):
+        raise DataError(f"Expected an image as the mask in '{path}'; got {picture}. Save it as PNG, white where hidden.")
+    return np.asarray(picture.convert("L")) >= HIDDEN if isinstance(picture, Image.Image) else picture > 0
 
 
 def _rendering(run: RunFolder, node: str) -> Any:
