@@ -1,7 +1,7 @@
 """What every repaired classifier is judged on: test images, and the same units under two interventions."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -31,6 +31,8 @@ class TrainingSetResult:
         seeds: Trained classifiers.
         values: By measure, the mean over seeds with its interval over groups of test units; NaN where no unit counts.
         spread: By measure, the least and greatest value over seeds.
+        gains: By measure, how much it differs from the same classifier trained on the observed images, unit by unit; empty
+            for that one, and without it.
     """
 
     training_set: str
@@ -38,6 +40,7 @@ class TrainingSetResult:
     seeds: int
     values: Mapping[str, Interval]
     spread: Mapping[str, tuple[float, float]]
+    gains: Mapping[str, Interval] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, eq=False)
@@ -81,16 +84,35 @@ class Judge:
         """The score of the class of interest."""
         return scorers[self.outcome if len(scorers) > 1 else 0]
 
-    def result(self, name: str, images: int, found: Sequence[Mapping[str, NDArray]], seed: int) -> TrainingSetResult:
-        """Means over classifiers, with intervals over groups of units and the spread over classifiers."""
+    def result(
+        self,
+        name: str,
+        images: int,
+        found: Sequence[Mapping[str, NDArray]],
+        *,
+        before: Sequence[Mapping[str, NDArray]] = (),
+        seed: int,
+    ) -> TrainingSetResult:
+        """Means over classifiers, with intervals over groups of units and the spread over classifiers.
+
+        Args:
+            name: The training set.
+            images: Its images.
+            found: What `measured` gave for each classifier.
+            before: The same for those of the observed images, to compare with.
+            seed: Seed of the bootstrap.
+        """
         of_units = {AGAINST: self.groups[self.against], CHANGE: self.shown.groups, TRUE_CHANGE: self.shown.groups}
-        values, spread = {}, {}
+        values, spread, gains = {}, {}, {}
         for measure in found[0]:
-            every = np.stack([one[measure] for one in found])
-            values[measure] = bootstrap(every.mean(0), of_units.get(measure, self.groups), seed=seed)
+            every, groups = np.stack([one[measure] for one in found]), of_units.get(measure, self.groups)
+            values[measure] = bootstrap(every.mean(0), groups, seed=seed)
             means = every.mean(1) if every.shape[1] else np.full(len(every), np.nan)
             spread[measure] = (float(means.min()), float(means.max()))
-        return TrainingSetResult(name, images, len(found), values, spread)
+            if before:
+                earlier = np.mean([one[measure] for one in before], axis=0)
+                gains[measure] = bootstrap(every.mean(0) - earlier, groups, seed=seed)
+        return TrainingSetResult(name, images, len(found), values, spread, gains)
 
 
 def scorers_of(classifier: Any, target: PredictedLabel, outcome: int, images: Tensor, **options: Any) -> list[Scorer]:

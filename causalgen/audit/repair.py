@@ -41,6 +41,8 @@ GIVEN = "as given"
 """The classifier that was given, trained by somebody else."""
 AUDITED = (OBSERVED, ALL)
 """Training sets whose first classifier is audited."""
+FEWEST = 20
+"""Test units against the shortcut below which there is a note."""
 LOW, HIGH = 0.1, 0.9
 """Quantiles of a continuous attribute in training that the score is compared at."""
 
@@ -86,6 +88,9 @@ class RepairReport:
                 "value": interval.value,
                 "low": interval.low,
                 "high": interval.high,
+                "gain": result.gains[measure].value if result.gains else float("nan"),
+                "gain_low": result.gains[measure].low if result.gains else float("nan"),
+                "gain_high": result.gains[measure].high if result.gains else float("nan"),
                 "least_of_seeds": result.spread[measure][0],
                 "greatest_of_seeds": result.spread[measure][1],
             }
@@ -149,8 +154,9 @@ def repair(
     shown = counterfactual_images(scm, data, interventions=asked, readers=readers, rows=rows, seed=plan.seed)
     judge = _judge(data, target, position, node, groups, shown, asked)
     results, audits, supported = [], {}, float("nan")
+    before: Sequence[Mapping[str, Any]] = ()
     if given:
-        results.append(judge.result(GIVEN, 0, [judge.measured(given)], plan.seed))
+        results.append(judge.result(GIVEN, 0, [judge.measured(given)], seed=plan.seed))
         audits[GIVEN] = audit_images(judge.scorer(given), shown)
     made = [] if trainer is None else training_sets(scm, data, plan, target, node, groups)
     for place, chosen in enumerate(made):
@@ -163,7 +169,8 @@ def repair(
                 audits[chosen.name] = audit_images(judge.scorer(scorers), shown)
             if progress is not None:
                 progress(place * len(seeds) + number + 1, len(made) * len(seeds))
-        results.append(judge.result(chosen.name, len(chosen.train), found, plan.seed))
+        results.append(judge.result(chosen.name, len(chosen.train), found, before=before, seed=plan.seed))
+        before = before or found
     if made:
         more = {chosen.name: len(chosen.train) - len(made[0].train) for chosen in made}
         supported = more[INSIDE] / max(more[ALL], 1)
@@ -242,9 +249,9 @@ def _notes(graph: CausalGraph, target: PredictedLabel, plan: Augmentation, judge
             f"The interventions act on the target '{target.attribute.name}' itself: counterfactual images carry the label that "
             "the model gives them."
         )
-    if not judge.against.any():
+    if judge.against.sum() < FEWEST:
         notes.append(
-            "No test unit is against the shortcut: label and attribute go together in the test rows as in training. Only the "
-            "change of the score shows the shortcut here."
+            f"Only {judge.against.sum()} test units are against the shortcut, too few to judge by: label and attribute go "
+            "together in the test rows as in training, or these are few. Look at the change of the score."
         )
     return tuple(notes)

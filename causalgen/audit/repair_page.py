@@ -14,6 +14,7 @@ from ..reports.parts import Highlight, Page, Part, Section
 from ..reports.render import Format, render
 from ..reports.style import number, with_interval
 from ..reports.tables import pairs_table
+from .audit import MARGIN
 from .judge import ACCURACY, AGAINST, CHANGE, TRUE_CHANGE, TrainingSetResult
 from .page import write_audit
 from .repair import GIVEN, RepairReport
@@ -53,8 +54,6 @@ WORDS = [
     ("Interval", "95 %, over groups of test units, of the mean over seeds."),
     ("Over seeds", "Least and greatest value over trainings with other seeds."),
 ]
-BETTER = 0.05
-"""Difference of two accuracies that a sentence calls a gain."""
 SUPPORT = (
     "Counterfactuals outside of support are extrapolated: as evidence about a unit they should be left out. As training images "
     "they are often the ones that help. A shortcut exists because some combinations of label and attribute are missing in "
@@ -115,39 +114,45 @@ def write_repair(
 
 def repair_sentences(report: RepairReport) -> list[str]:
     """The finding as sentences."""
-    measure = AGAINST if report.against else ACCURACY
-    before, inside, everything = (report.value(name, measure) for name in (OBSERVED, INSIDE, ALL))
-    if everything != everything:
+    used = {result.training_set: result for result in report.results}
+    if ALL not in used:
         return [
             f"The classifier cannot be trained again, so that only the row “{GIVEN}” remains: an accuracy of "
             f"{number(report.value(GIVEN, ACCURACY))}, {number(report.value(GIVEN, AGAINST))} against the shortcut. Give a "
             "trainer to compare training sets."
         ]
-    best = max(
-        (result for result in report.results if result.training_set != GIVEN), key=lambda one: one.values[measure].value
-    )
+    measure = AGAINST if report.against else ACCURACY
+    change = TRUE_CHANGE if TRUE_CHANGE in used[ALL].values else CHANGE
     where = "against the shortcut" if report.against else "on all test units"
+    images = "true counterfactuals" if change == TRUE_CHANGE else "counterfactuals of the model"
     found = [
-        f"Trained on all counterfactuals, the classifier is right {where} for {everything:.0%} of the units, trained on the "
-        f"observed images for {before:.0%}, on reconstructions as well for {report.value(REBUILT, measure):.0%}."
-    ]
-    if best.training_set != ALL:
-        found.append(f"The best training set here is “{best.training_set}” with {best.values[measure].value:.0%}.")
-    change = TRUE_CHANGE if TRUE_CHANGE in report.results[0].values else CHANGE
-    found.append(
+        f"Trained on all counterfactuals, the classifier is right {where} for {report.value(ALL, measure):.0%} of the units, "
+        f"trained on the observed images for {report.value(OBSERVED, measure):.0%}, on reconstructions as well for "
+        f"{report.value(REBUILT, measure):.0%}.",
         f"From {report.contrast[0]} to {report.contrast[1]} the score “{report.outcome}” of the same unit changes by "
-        f"{number(report.value(ALL, change))} ({number(report.value(OBSERVED, change))} before"
-        f"{', on true counterfactuals' if change == TRUE_CHANGE else ', on counterfactuals of the model'})."
+        f"{number(report.value(ALL, change))}, before the repair by {number(report.value(OBSERVED, change))} (on {images}).",
+    ]
+    before = used[OBSERVED].values[change]
+    if before.low > -MARGIN and before.high < MARGIN:
+        found.append("There was little to repair: that change was small already.")
+    best = max(
+        (one for name, one in used.items() if one.gains and name != ALL), key=lambda one: one.gains[measure].value
     )
-    if everything > inside + BETTER:
+    everything, inside = used[ALL].gains[measure], used[INSIDE].gains[measure]
+    if everything.low > inside.high:
         found.append(
-            f"The {1 - report.supported:.0%} of the counterfactuals outside of support make the difference: without them it is "
-            f"{inside:.0%}."
+            f"The {1 - report.supported:.0%} of the counterfactuals outside of support make the difference: without them "
+            f"{report.value(INSIDE, measure):.0%} of the units are right."
         )
-    elif inside > everything + BETTER:
+    elif inside.low > everything.high:
         found.append(
-            f"The counterfactuals outside of support do harm: without them it is {inside:.0%}. Leave them out."
+            f"The counterfactuals outside of support do harm: without them {report.value(INSIDE, measure):.0%} of the units "
+            "are right. Leave them out."
         )
+    if best.gains[measure].low > everything.high:
+        found.append(f"A better training set here is “{best.training_set}”, with {best.values[measure].value:.0%}.")
+    elif not everything.low > 0:
+        found.append("These test units do not show whether the counterfactuals help at all.")
     return found
 
 
@@ -188,17 +193,15 @@ def _training_sets(report: RepairReport, root: ReportFolder, file: str, links: l
 
 def _row(result: TrainingSetResult, measures: list[str]) -> Row:
     images = f"{result.images:,}" if result.images else "–"
-    spread = "; ".join(
-        f"{name} {number(least)} to {number(greatest)}"
-        for name, (least, greatest) in result.spread.items()
-        if result.seeds > 1
-    )
     cells = [with_interval(*result.values[name]).replace(", ", ",\u00a0") for name in measures]
-    return Row(
-        [result.training_set, images, *cells],
-        f"over seeds: {spread}" if spread else "",
-        strong=result.training_set == ALL,
-    )
+    gain = result.gains.get(AGAINST)
+    notes = [f"{AGAINST} {with_interval(*gain)} more than “{OBSERVED}”"] if gain else []
+    if result.seeds > 1:
+        ends = {name: result.spread[name] for name in (AGAINST, measures[-1])}
+        notes.append(
+            "over seeds: " + ", ".join(f"{n} {number(low)} to {number(high)}" for n, (low, high) in ends.items())
+        )
+    return Row([result.training_set, images, *cells], "; ".join(notes), strong=result.training_set == ALL)
 
 
 def _picture(report: RepairReport, root: ReportFolder) -> Picture:

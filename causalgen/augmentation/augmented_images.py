@@ -15,7 +15,7 @@ from ..datasets.table.pixels import decode_image
 from ..errors import DataError, RunFolderError, UnknownNameError, nearest
 from ..graph import Variable
 from ..spreadsheets import restored
-from .folder_format import DESCRIPTION, DRAW, GROUP, ROW, SPLIT, SUPPORTED, TABLE
+from .folder_format import DESCRIPTION, DRAW, GROUP, ROW, SUPPORTED, TABLE
 
 __all__ = ["AugmentedImages"]
 
@@ -36,8 +36,8 @@ class AugmentedImages(Dataset[tuple[Any, Any]]):
         within_support: Whether counterfactuals outside the joint support are left out.
 
     Attributes:
-        table: One row per image (a data frame): its file, origin row and group, number of the draw (0: observed), what was
-            set, support flag, and attributes.
+        table: One row per image (a data frame): its file, split, origin row and group, number of the draw (0: observed),
+            what was set, support flag, and attributes.
         variables: The variables of the graph by name; the codes of a target count its `labels`.
 
     Raises:
@@ -60,18 +60,17 @@ class AugmentedImages(Dataset[tuple[Any, Any]]):
         described = _described(self.folder)
         self.variables = {entry["name"]: Variable.from_dict(entry) for entry in described["variables"]}
         self.image = _known(image or next(iter(described["images"])), described["images"], "an image")
-        table = _read(self.folder / TABLE, self.variables)
-        _known(split, list(dict.fromkeys(table[SPLIT])), "a split")
-        kept = (table[SPLIT] == split) & (table[SUPPORTED] | (not within_support))
-        self.table = table[kept].reset_index(drop=True)
-        self.files = self.table[described["images"][self.image]].tolist()
+        _known(split, described["asked"]["splits"], "a split")
+        table = _read(self.folder / split / TABLE, self.variables)
+        self.table = table[table[SUPPORTED] | (not within_support)].reset_index(drop=True)
+        self.files = [self.folder / split / file for file in self.table[described["images"][self.image]]]
         self.targets = _targets(self.table, self.variables, target)
 
     def __len__(self) -> int:
         return len(self.table)
 
     def __getitem__(self, index: int) -> tuple[Any, Any]:
-        path = self.folder / self.files[index]
+        path = self.files[index]
         pixels = decode_image(path, self.variables[self.image].shape)
         if isinstance(pixels, str):
             raise DataError(f"Expected an image in '{path}'; got {pixels}. Write the augmentation again.")

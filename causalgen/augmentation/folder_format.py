@@ -1,9 +1,10 @@
-"""The folder of an augmentation: a table, a description, and an image folder for each split.
+"""The folder of an augmentation: a description, and for each split an image folder with a table.
 
-metadata.csv          one row per image; Hugging Face's `imagefolder` and `causalgen.load_table` read it
-augmentation.json     what was asked, the variables, and how many images there are
-train/ validation/    PNG images; below a folder per class where a label was named, as `ImageFolder` of torchvision wants
-parts/                the tables of finished pieces, while the folder is being written
+augmentation.json         what was asked, the variables, and how many images there are
+train/metadata.csv        one row per image; its files are relative to it, as Hugging Face's `imagefolder` wants
+train/row-17-0.png        the images; in a folder per class where a label was named, as torchvision's `ImageFolder` wants
+train/left/row-17-0.png   of a graph with several images, a folder each
+parts/                    the tables of finished pieces, while the folder is being written
 """
 
 from pathlib import Path

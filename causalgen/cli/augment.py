@@ -77,11 +77,11 @@ def augment(
             )
         counts = records(written.counts)
         if as_json:
-            print_json({"counts": counts, "files": {"folder": written.folder, "csv": written.csv}})
+            print_json({"counts": counts, "files": {"folder": written.folder, "tables": written.tables}})
             return
         print_table(HEADER, [_cells(row) for row in counts])
         print_notes(_notes(counts))
-        print_files(written.csv)
+        print_files(*written.tables.values())
 
 
 def _cells(row: dict) -> list[str]:

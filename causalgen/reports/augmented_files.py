@@ -1,4 +1,4 @@
-"""An augmentation as files: images in a folder for each split, and one table about them.
+"""An augmentation as files: a folder of images for each split, with a table about them.
 
 A folder is written piece by piece. An interrupted program continues with the next piece, and writes what it would have written
 without the interruption.
@@ -8,7 +8,6 @@ import hashlib
 import json
 import re
 import shutil
-from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -54,20 +53,20 @@ class AugmentedFiles:
 
     Args:
         folder: The folder, which `causalgen.augmentation.AugmentedImages` reads.
-        csv: Its table.
+        tables: Its table for each split.
         counts: One row per split: observed and counterfactual images, the latter within support, and the counterfactuals
             that were left out because they are outside the support, or because an intervention has no value for the unit.
     """
 
     folder: Path
-    csv: Path
+    tables: Mapping[str, Path]
     counts: pd.DataFrame
 
 
 def write_augmented(
     folder: str | Path, units: AugmentedUnits, *, label: str | None = None, progress: Progress | None = None
 ) -> AugmentedFiles:
-    """Write the units of an augmentation: `metadata.csv`, `augmentation.json` and PNG images in a folder for each split.
+    """Write the units of an augmentation: `augmentation.json`, and for each split a folder of PNG images with `metadata.csv`.
 
     Args:
         folder: The folder; empty, new, or an unfinished augmentation of the same model, data and plan, which is continued.
@@ -177,10 +176,8 @@ class _Writer:
         """The images of a piece, then its table, which marks it as finished."""
         draws = list(self._drawn(piece))
         table = pd.concat([table for table, _ in draws], ignore_index=True)
-        counts = Counter[str]()
-        for _, draw in draws:
-            counts.update(outside=draw.outside, unanswered=draw.unanswered)
-        table.attrs = dict(counts)
+        left = [draw for _, draw in draws]
+        table.attrs = {"outside": sum(d.outside for d in left), "unanswered": sum(d.unanswered for d in left)}
         temporary = self._part(piece).with_suffix(".part")
         table.to_parquet(temporary)
         temporary.replace(self._part(piece))
@@ -217,18 +214,17 @@ class _Writer:
         ]
 
     def _write_images(self, draw: AugmentedDraw) -> dict[str, list[str]]:
-        """Paths of the images in the folder, by column."""
+        """Paths of the images in the folder of the split, by column."""
         graph, found = self.units.data.graph, {}
         for image in graph.images:
-            parent = self.folder if len(graph.images) == 1 else self.folder / _safe(image)
-            paths = []
+            root, paths = self.folder / draw.split, []
             for place, pixels in enumerate(draw.values[image]):
-                home = parent / draw.split
+                home = root if len(graph.images) == 1 else root / _safe(image)
                 if self.label is not None:
                     home /= self._classes[int(draw.values[self.label][place])]
                 stem = f"{self._stems[draw.split][int(draw.places[place])]}-{draw.number}"
                 (path,) = write_images(home, [stem], pixels[None], graph[image])
-                paths.append(path.relative_to(self.folder).as_posix())
+                paths.append(path.relative_to(root).as_posix())
             found[file_column(graph, image)] = paths
         return found
 
@@ -248,32 +244,29 @@ class _Writer:
         return found
 
     def _finish(self) -> AugmentedFiles:
-        parts = {piece: pd.read_parquet(self._part(piece)) for piece in self.units.pieces}
-        table = pd.concat(parts.values(), ignore_index=True)
-        write_csv(table, self.folder / TABLE)
-        counts = _counts(table, parts, self.units.plan.splits)
-        self._describe({"finished": True, "counts": counts.to_dict(orient="records")})
+        tables, counts = {}, []
+        for split in self.units.plan.splits:
+            parts = [pd.read_parquet(self._part(piece)) for piece in self.units.pieces if piece.split == split]
+            table = pd.concat(parts, ignore_index=True)
+            counts.append(_counts(split, table, [part.attrs for part in parts]))
+            tables[split] = self.folder / split / TABLE
+            tables[split].parent.mkdir(exist_ok=True)
+            write_csv(table, tables[split])
+        self._describe({"finished": True, "counts": counts})
         shutil.rmtree(self.folder / PARTS)
-        return AugmentedFiles(self.folder, self.folder / TABLE, counts)
+        return AugmentedFiles(self.folder, tables, pd.DataFrame(counts))
 
 
-def _counts(table: pd.DataFrame, parts: Mapping[Piece, pd.DataFrame], splits: Sequence[str]) -> pd.DataFrame:
-    rows = []
-    for split in splits:
-        own = table[table[SPLIT] == split]
-        made = own[own[DRAW] > 0]
-        left = [part.attrs for piece, part in parts.items() if piece.split == split]
-        rows.append(
-            {
-                "split": split,
-                "observed": int((own[DRAW] == 0).sum()),
-                "counterfactual": len(made),
-                "within_support": int(made[SUPPORTED].sum()),
-                "left_out_outside": sum(attrs.get("outside", 0) for attrs in left),
-                "left_out_unanswered": sum(attrs.get("unanswered", 0) for attrs in left),
-            }
-        )
-    return pd.DataFrame(rows)
+def _counts(split: str, table: pd.DataFrame, left: Sequence[Mapping[Any, Any]]) -> dict[str, Any]:
+    made = table[table[DRAW] > 0]
+    return {
+        "split": split,
+        "observed": int((table[DRAW] == 0).sum()),
+        "counterfactual": len(made),
+        "within_support": int(made[SUPPORTED].sum()),
+        "left_out_outside": sum(attrs["outside"] for attrs in left),
+        "left_out_unanswered": sum(attrs["unanswered"] for attrs in left),
+    }
 
 
 def _safe(text: str) -> str:

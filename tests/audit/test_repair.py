@@ -118,6 +118,16 @@ def test_changes_on_the_model_are_the_true_ones_where_it_is_true(report: RepairR
         assert low == high == pytest.approx(result.values[ACCURACY].value)  # this training has nothing random
 
 
+def test_gains_are_differences_unit_by_unit(report: RepairReport) -> None:
+    for result in report.results:
+        for measure, gain in result.gains.items():
+            expected = report.value(result.training_set, measure) - report.value(OBSERVED, measure)
+            assert gain.value == pytest.approx(expected, abs=1e-9)
+            assert gain.low <= gain.value <= gain.high
+    assert [result.training_set for result in report.results if not result.gains] == [GIVEN, OBSERVED]
+    assert any("outside of support make the difference" in sentence for sentence in repair_sentences(report))
+
+
 def test_the_page_tells_the_table(report: RepairReport, tmp_path: Path) -> None:
     written = write_repair(tmp_path / "out", report, sheets.GRAPH, command="causalgen repair ...")
     page, text = written["html"].read_text(), " ".join(Page(written["html"]).text.split())

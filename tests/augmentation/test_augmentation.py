@@ -124,7 +124,7 @@ def test_an_interrupted_folder_continues_to_the_same_bytes(
     done = write_augmented(tmp_path / "parts", made, label="clinic")
     assert done.counts.equals(whole.counts)
     files = [path.relative_to(whole.folder) for path in whole.folder.rglob("*") if path.is_file()]
-    assert len(files) == len(pd.read_csv(whole.csv)) + 2
+    assert len(files) == sum(len(pd.read_csv(table)) + 1 for table in whole.tables.values()) + 1
     same, differing, missing = filecmp.cmpfiles(whole.folder, done.folder, files, shallow=False)
     assert len(same) == len(files), (differing, missing)
     with pytest.raises(RunFolderError, match="got a finished one"):
@@ -166,12 +166,12 @@ def test_targets_may_come_by_origin_row(scm: StructuralCausalModel, data: Datase
         AugmentedImages(tmp_path / "out", "train", "clinc")
 
 
+@pytest.mark.parametrize("label", [None, "clinic"])
 def test_the_folder_is_a_table_of_images_with_its_splits(
-    scm: StructuralCausalModel, data: Dataset, tmp_path: Path
+    scm: StructuralCausalModel, data: Dataset, tmp_path: Path, label: str | None
 ) -> None:
-    out = write_augmented(
-        tmp_path / "out", _made(scm, data, {"size": "shuffle"}, splits=("train", "validation", "test"))
-    )
+    made = _made(scm, data, {"size": "shuffle"}, splits=("train", "validation", "test"))
+    out = write_augmented(tmp_path / "out", made, label=label)
     again = load_table(
         out.folder, "age -> {size, image}; size -> image; clinic -> image", group=GROUP, root=tmp_path / "cache",
         variables={"clinic": {"kind": "categorical"}},
@@ -223,9 +223,10 @@ def test_supported_and_split_columns_agree_with_the_units(
     scm: StructuralCausalModel, data: Dataset, tmp_path: Path
 ) -> None:
     out = write_augmented(tmp_path / "out", _made(scm, data, SHUFFLE, originals=False))
-    table = pd.read_csv(out.csv)
     rows = out.counts.set_index("split")
-    for split, part in table.groupby(SPLIT):
+    for split, path in out.tables.items():
+        part = pd.read_csv(path)
+        assert (part[SPLIT] == split).all()
         assert len(part) == rows.loc[split, "counterfactual"] == len(data.split[split])
         assert part[SUPPORTED].sum() == rows.loc[split, "within_support"]
     assert (rows["observed"] == 0).all()
