@@ -201,6 +201,8 @@ def _draw_behind(
     assert isinstance(mechanism, Degraded)
     photos = draw_photos(mechanism, known[damaged.seen], {p: world[p] for p in mechanism.parents}, particles)
     drawn[damaged.photo], fresh[damaged.photo] = photos.images, photos.noise
+    if not mechanism.last.noisy:  # it follows from the image up to what the model leaves unexplained
+        fresh[damaged.seen] = {}
     _check_explained(damaged, photos.misfit, numbers)
     return drawn, fresh, effective
 

@@ -11,7 +11,8 @@ import pandas as pd
 import torch
 from PIL import Image
 
-from ..datasets.formats import read_header, read_picture
+from ..datasets.formats import at_slice, read_header, read_picture
+from ..datasets.table.pixels import Rendering
 from ..errors import DataError, SupportWarning
 from ..grammar import parse_do, parse_values
 from ..graph import Variable
@@ -98,8 +99,10 @@ def restore_outside(
     )
     scm = ancestral_model(whole, {node, *given, *interventions})
     seen = damage.steps(scm.graph[node])[-1].variable
-    _check_size(path, seen, scm.graph[node])
-    picture, notes = read_image(path, seen, _rendering(run, node))
+    known = renderings_of(run.study.data)
+    rendering = None if known is None else known.get(node, Rendering())
+    _check_size(path if rendering is None else at_slice(path, rendering.slice), seen, scm.graph[node])
+    picture, notes = read_image(path, seen, rendering)
     with warnings.catch_warnings(record=True) as raised:
         warnings.simplefilter("always")
         posterior = restore(
@@ -134,7 +137,7 @@ def restore_outside(
 
 
 def read_mask(path: Path) -> np.ndarray:
-    """Which pixels a mask file hides, bool `(H, W)`: white ones.
+    """Which pixels a mask file hides, bool `(H, W)`: white ones; of an array, all that are not 0.
 
     Raises:
         DataError: The file is no image.
@@ -142,13 +145,10 @@ def read_mask(path: Path) -> np.ndarray:
     header = read_header(path)
     picture = header if isinstance(header, str) else read_picture(path)
     if isinstance(picture, str):
-        raise DataError(f"Expected an image as the mask in '{path}'; got {picture}. Save it as PNG, white where hidden.")
-    return np.asarray(picture.convert("L")) >= HIDDEN if isinstance(picture, Image.Image) else picture > 0
-
-
-def _rendering(run: RunFolder, node: str) -> Any:
-    known = renderings_of(run.study.data)
-    return None if known is None else known.get(node)
+        raise DataError(
+            f"Expected an image as the mask in '{path}'; got {picture}. Save it as PNG, white where hidden."
+        )
+    return np.asarray(picture.convert("L")) >= HIDDEN if isinstance(picture, Image.Image) else picture != 0
 
 
 def _check_size(path: Path, seen: Variable, image: Variable) -> None:

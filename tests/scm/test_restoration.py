@@ -160,6 +160,8 @@ def test_a_picture_is_evidence_like_any_other_node() -> None:
     torch.testing.assert_close(result["noisy"], draws["noisy"], atol=25.0, rtol=0)  # the model's mean, the same noise
     mixed = scm.abduct({n: units[n] for n in ("photo", "small", "noisy")}, particles=3, seed=0)
     assert mixed.completed is None
+    blurred = scm.abduct({"small": units["small"]}, particles=5, seed=0)  # deterministic: there is no noise to find
+    assert blurred.counterfactual({"photo": lambda value, parents: value})["noisy"].shape == (5, 4, 3, 2, 2)
 
 
 def test_a_user_s_function_is_searched_and_a_strange_picture_is_warned_about() -> None:

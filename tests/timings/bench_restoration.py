@@ -31,6 +31,7 @@ from causalgen.studies.runfolder import read_run
 WEIGHTS = (0.02, 0.05, 0.1, 0.2, 0.3, 0.5, 0.8)
 LEVEL = 0.9
 VALIDATION = 30
+AT_ONCE = 10
 Images = np.ndarray
 """`(N, H, W, C)` in [0, 1]."""
 
@@ -160,14 +161,29 @@ def judge(
     else:
         others = enlarging(pictures(seen), pictures(truth).shape[1:], validation)
     start = time.perf_counter()
-    posterior = restore(scm, {**given, node: seen}, damage, particles=particles, seed=0)
+    draws, inferred = restored(scm, seen, damage, given, particles)
     print(f"  {(time.perf_counter() - start) / len(truth):.2f} s a unit")
-    for other, images in {"causalgen": pictures(posterior.factual[node]), **others}.items():
+    for other, images in {"causalgen": pictures(draws.mean(0)), **others}.items():
         print("  {:20s} PSNR {:.2f}  SSIM {:.3f}".format(other, *quality(images, pictures(truth))))
-    held = coverage(posterior.completed.by_particle()[node], truth, counted)
+    torch.manual_seed(0)
+    held = coverage(draws, truth, counted)
     print("  90 % intervals hold {:.3f} of the pixels, {:.3f} of those not black, {:.3f} by rank".format(*held))
-    for name, rows in posterior.inferred().groupby("variable", sort=False):
+    for name, rows in inferred.groupby("variable", sort=False):
         print(f"  {name} {error(scm.graph[str(name)], rows, units[str(name)])}", flush=True)
+
+
+def restored(
+    scm: Any, seen: torch.Tensor, damage: Damage, given: Mapping[str, Any], particles: int
+) -> tuple[torch.Tensor, pd.DataFrame]:
+    """Draws of the images `(k, B, C, H, W)`, and what was inferred of the attributes; few units at a time."""
+    node, draws, tables = scm.graph.images[0], [], []
+    for start in range(0, len(seen), AT_ONCE):
+        few = slice(start, start + AT_ONCE)
+        known = {name: values[few] for name, values in given.items()} | {node: seen[few]}
+        posterior = restore(scm, known, damage, particles=particles, seed=0)
+        draws.append(posterior.completed.by_particle()[node])
+        tables.append(posterior.inferred())
+    return torch.cat(draws, dim=1), pd.concat(tables)
 
 
 def error(variable: Variable, rows: pd.DataFrame, truth: torch.Tensor) -> str:
