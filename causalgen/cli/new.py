@@ -20,7 +20,7 @@ def new(
     table: Annotated[
         Path | None,
         typer.Argument(
-            help="CSV or Parquet file with a column of image paths, or a folder of images.", show_default="asked"
+            help="CSV or Parquet file with a column of images, .npz, tar, or a folder of images.", show_default="asked"
         ),
     ] = None,
     image: Annotated[str | None, typer.Option(help="Column of the images.", show_default="asked")] = None,

@@ -122,7 +122,7 @@ class OwnData(StudySection):
     """The user's own data: a table of attributes and image paths, under a causal graph."""
 
     table: str
-    """CSV or Parquet file, relative to the study file; or a folder of images in a usual layout."""
+    """CSV, Parquet, .npz or tar file, relative to the study file; or a folder of images in a usual layout."""
     graph: str
     """Edges such as "age -> {volume, image}; volume -> image", or a graph file (.dot, .gml, .graphml, .yaml, .json)."""
     variables: dict[str, OwnVariable] = {}

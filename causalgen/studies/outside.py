@@ -168,40 +168,40 @@ def _option(variable: Variable) -> str:
 def _read(path: Path, variable: Variable, known: Rendering | None) -> tuple[Tensor, list[str]]:
     """Pixels `(1, C, H, W)` on 0 to 255, and how they were changed."""
     channels, height, width = variable.shape
-    rendering = known or Rendering()
-    path = at_slice(path, rendering.slice)
+    rendering, file = known or Rendering(), path
+    path = at_slice(file, rendering.slice)
     header = read_header(path)
     pixels = header if isinstance(header, str) else decode_image(path, variable.shape, rendering)
     if isinstance(header, str) or isinstance(pixels, str):
-        remedy = "Save it as PNG." if path.is_file() else "Check the path."
+        remedy = "Save it as PNG." if file.is_file() else "Check the path."
         if isinstance(header, Header) and header.wide and rendering.window is None:
             declared = f", or declare `window: [low, high]` of '{variable.name}' in the study" if known else ""
             remedy = f"Save it with 8 bits{declared}."
-        raise DataError(f"Expected an image like those of '{variable.name}' in '{path}'; got {pixels}. {remedy}")
+        raise DataError(f"Expected an image like those of '{variable.name}' in '{file}'; got {pixels}. {remedy}")
     if known is None and header.alpha and _is_transparent(path):
         raise DataError(
-            f"Expected an image like those of '{variable.name}' in '{path}'; got transparent pixels, and the colour "
+            f"Expected an image like those of '{variable.name}' in '{file}'; got transparent pixels, and the colour "
             "behind them is not known. Fill them, and save it without transparency."
         )
     if rendering.window is not None and not header.wide and rendering.window[1] > 255:
         low, high = rendering.window
         raise DataError(
-            f"Expected grey values from {low:g} to {high:g} in '{path}', as '{variable.name}' has them; got an image of 8 "
+            f"Expected grey values from {low:g} to {high:g} in '{file}', as '{variable.name}' has them; got an image of 8 "
             "bits. Save the original grey values, with 16 bits."
         )
     notes = []
     if header.alpha:
-        notes.append(f"Transparent pixels of {path.name} show the ground, {rendering.ground}.")
+        notes.append(f"Transparent pixels of {file.name} show the ground, {rendering.ground}.")
     if (header.height, header.width) != (height, width):
         how = {"crop": "cut and resized", "pad": "padded and resized", "stretch": "stretched"}[rendering.fit]
         if header.height * width == header.width * height:
             how = "resized"
         notes.append(
-            f"{path.name} has {header.height}x{header.width} pixels (height x width) and was {how} to {height}x{width}, "
+            f"{file.name} has {header.height}x{header.width} pixels (height x width) and was {how} to {height}x{width}, "
             "which the model uses."
         )
     if header.colour and channels == 1:
-        notes.append(f"{path.name} has colours and was converted to grey, which the model uses.")
+        notes.append(f"{file.name} has colours and was converted to grey, which the model uses.")
     return as_levels({variable.name: torch.from_numpy(pixels.copy())[None]})[variable.name], notes
 
 

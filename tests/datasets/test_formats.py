@@ -34,7 +34,7 @@ def values(rng: np.random.Generator, dtype: Any, shape: tuple[int, ...] = ()) ->
     if dtype.kind == "b":
         return rng.random(shape) < 0.5
     info = np.iinfo(dtype)
-    return rng.integers(info.min, info.max, shape, dtype, endpoint=True)
+    return rng.integers(info.min, info.max, shape, dtype.newbyteorder("="), endpoint=True).astype(dtype)
 
 
 def png(rng: np.random.Generator, folder: Path) -> tuple[Path, np.ndarray]:

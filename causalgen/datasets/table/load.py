@@ -51,7 +51,8 @@ def load_table(
     are needed.
 
     Args:
-        table: A .csv or .parquet file, an image folder in a usual layout (see `read_folder`), or a data frame.
+        table: A .csv, .parquet, .jsonl, .npz or .tar file, an image folder in a usual layout (see `read_folder`), or a
+            data frame.
         graph: Edges such as "age -> {volume, image}; volume -> image", or a graph, whose variables may be declared; its nodes
             are columns of the table.
         variables: By node, overriding the graph: kind, labels, support, unit, column; for an image size

@@ -11,7 +11,7 @@ __all__ = ["read_table"]
 
 
 def read_table(path: str | Path, *, arrow: bool = False) -> pd.DataFrame:
-    """The table at `path`: a .csv (or .tsv, .txt), .parquet or .jsonl file, or an image folder.
+    """The table at `path`: a .csv (or .tsv, .txt), .parquet, .jsonl, .npz or .tar file, or an image folder.
 
     CSV is UTF-8, or UTF-16 with its byte order mark; columns are separated by commas, semicolons, tabs or bars, as the
     header says. Where it is not commas, numbers may have a decimal comma. Empty cells, NA, NaN, null and None are missing,
