@@ -20,7 +20,7 @@ STATUS_STYLE = {"finished": "green", "failed": "red"}
 
 
 def show(run: Annotated[Path, typer.Argument(help="The run folder.", show_default=False)]) -> None:
-    """Show the results of a run: effects, key metrics, time, and where report and audits are."""
+    """Show the results of a run: effects, key metrics, time, and where report, audits and repairs are."""
     with failures():
         from ..studies.runfolder import read_run
 
@@ -50,8 +50,9 @@ def print_run(folder: "RunFolder") -> None:
     _print_times(console, folder)
     if folder.report.exists():
         console.print(f"Report: {folder.report}", markup=False, soft_wrap=True)
-    for path in sorted(folder.path.glob("audits/*/audit.html")):
-        console.print(f"Audit: {path}", markup=False, soft_wrap=True)
+    for what in ("audit", "repair"):
+        for path in sorted(folder.path.glob(f"{what}s/*/{what}.html")):
+            console.print(f"{what.capitalize()}: {path}", markup=False, soft_wrap=True)
 
 
 def _print_effect(path: Path) -> None:

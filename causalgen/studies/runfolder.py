@@ -7,7 +7,8 @@
     readers/             classifiers and regressors that read attributes from the images
     tables/ figures/ report.html
     effects/             a separate report for each effect
-    audits/              results of `causalgen audit`
+    audits/ repairs/     results of `causalgen audit` and `causalgen repair`
+    augmentations/       images of `causalgen augment`
     counterfactuals/     answers of `causalgen counterfactual`
 
 Only the checkpoints of finished training are ever deleted.

@@ -73,6 +73,8 @@ def test_a_users_training_is_compared_on_all_sets(ask: Command, run: Path) -> No
     assert len(dict.fromkeys(table["measure"])) == 4  # the generator is known
     assert "do(thickness = 1.8 px) to do(thickness = 3.2 px)" in done.stdout
     assert (folder / "audit-before" / "audit.html").exists()
+    shown = CliRunner(env={"COLUMNS": "250"}).invoke(app, ["show", str(run)])
+    assert str(folder / "repair.html") in shown.stdout.replace("\n", "")
 
 
 def test_a_classifier_of_causalgen_is_trained_again(ask: Command, run: Path, tmp_path: Path) -> None:
