@@ -36,7 +36,8 @@ MOST_CONSEQUENCES = 3
 class Diagnostics:
     """Concerns about an effect report, and what cannot be known.
 
-    The first five parts are for effects identified by adjustment; for others they are None or empty.
+    The first five parts are for effects identified by adjustment; for others they are None or empty. So is a simulated
+    confounder that was not asked for.
 
     Attributes:
         question: The report's question.
@@ -198,16 +199,18 @@ def examine(
         table: The table that the report was made with, plus a column for each negative control.
         report: From `estimate_effect`.
         negative_controls: Controls; a name stands for a negative-control outcome.
-        simulations: Draws of the simulated hidden confounder for each strength.
+        simulations: Draws of the simulated hidden confounder for each strength, at least 2; 0 leaves it out, which halves
+            the time.
         seed: Seed of simulations, folds and draws.
 
     Raises:
         UnknownNameError: A control is no node of the graph.
-        DataError: The table does not suit, a column is no negative control by the graph, or `simulations` is below 2.
+        DataError: The table does not suit, a column is no negative control by the graph, or `simulations` is 1 or below 0.
     """
     if not isinstance(report, EffectReport):
         raise DataError(f"Expected the report as an EffectReport from estimate_effect; got {type(report).__name__}.")
-    check_simulations(simulations)
+    if simulations != 0:
+        check_simulations(simulations)
     question = EffectQuestion.of_report(graph, table, report)
     if not isinstance(report.treatment, str) and negative_controls:
         raise DataError(
@@ -241,7 +244,9 @@ def examine(
         sensitivity=sensitivity,
         confounder=simulate_confounder(
             encoded, sources, sensitivity, population=population, simulations=simulations, seed=seed
-        ),
+        )
+        if simulations
+        else None,
         e_values=e_values(encoded, adjusted, population=population, strongest=sensitivity.strongest, seed=seed),
         balance=balance(encoded, population=population, seed=seed),
         negative_controls=check_controls(graph, table, report, controls, seed=seed) if controls else (),

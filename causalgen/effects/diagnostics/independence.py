@@ -104,11 +104,13 @@ def _inputs(column: pd.Series, variable: Variable) -> Array:
 
 
 def _indicators(column: pd.Series) -> Array:
-    """An indicator for each label but one; rare labels, and all beyond the 20 most frequent, count as one."""
-    counts = column.value_counts()
-    frequent = counts[counts >= LEAST_ROWS_OF_A_LABEL].index[:MOST_LABELS]
-    merged = column.astype(object).where(column.isin(frequent), "(rare)")
-    return pd.get_dummies(merged, drop_first=True).to_numpy(dtype=float)
+    """An indicator for each label but the most frequent; rare labels, and all beyond the 20 most frequent, count as one."""
+    codes = pd.factorize(column)[0]
+    counts = np.bincount(codes)
+    ranks = np.empty(len(counts), dtype=int)
+    ranks[np.argsort(-counts, kind="stable")] = np.arange(len(counts))
+    ranks = np.minimum(ranks, min(MOST_LABELS, np.sum(counts >= LEAST_ROWS_OF_A_LABEL)))
+    return (ranks[codes][:, None] == np.arange(1, ranks.max() + 1)).astype(float)
 
 
 def _features(condition: Array) -> Array:

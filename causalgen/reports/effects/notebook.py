@@ -115,8 +115,8 @@ def _examine(findings: EffectFindings) -> Mapping[str, Any]:
         return {}
     controls = list(dict.fromkeys(row.control for row in doubt.negative_controls))
     arguments: dict[str, Any] = {"negative_controls": controls} if controls else {}
-    if doubt.confounder is not None:
-        arguments["simulations"] = doubt.confounder.simulations
+    if doubt.sensitivity is not None:
+        arguments["simulations"] = 0 if doubt.confounder is None else doubt.confounder.simulations
     return arguments | {"seed": doubt.seed}
 
 
