@@ -33,7 +33,7 @@ def declare_remedy(name: Hashable, kind: str) -> str:
 
 
 def maybe_codes(name: Hashable, present: NDArray[np.float64], few: int, most: int) -> str:
-    """A warning if numbers that were read as quantities may be codes: whole, and few for the rows; else empty.
+    """A note if numbers that were read as quantities may be codes: whole, and few for the rows; else empty.
 
     Args:
         name: The column.
@@ -51,14 +51,17 @@ def maybe_codes(name: Hashable, present: NDArray[np.float64], few: int, most: in
     )
 
 
-def warns_of_codes(text: str, name: Hashable) -> bool:
-    """Whether a text is the warning of `maybe_codes` about a column.
+def warns_of_codes(text: str, name: Hashable | None = None) -> bool:
+    """Whether a text is the note of `maybe_codes` about a column; about any column where none is named.
 
     >>> text = maybe_codes("visits", np.arange(1.0, 241.0) % 12, few=10, most=50)
-    >>> warns_of_codes(text, "visits"), warns_of_codes(text, "visit"), warns_of_codes("Column 'a' holds nothing.", "a")
-    (True, False, False)
+    >>> warns_of_codes(text), warns_of_codes(text, "visits"), warns_of_codes(text, "visit")
+    (True, True, False)
+    >>> warns_of_codes("Column 'a' holds nothing.")
+    False
     """
-    return re.match(re.escape(f"Column '{name}' holds ") + rf"\d+ {CODES} ", text) is not None
+    named = ".*" if name is None else re.escape(str(name))
+    return re.match(rf"Column '{named}' holds \d+ {CODES} ", text, re.DOTALL) is not None
 
 
 def maybe_missing(name: Hashable, present: NDArray[np.float64]) -> str:

@@ -6,8 +6,10 @@ from dataclasses import dataclass
 from itertools import combinations
 from typing import TYPE_CHECKING, Literal
 
+from ..datasets.hints import warns_of_codes
+
 if TYPE_CHECKING:
-    from .report import EffectReport, Estimate
+    from .report import EffectReport, Estimate, Refutation
 
 __all__ = [
     "ORDER",
@@ -52,12 +54,14 @@ class Check:
         concern: The concern in full; empty where the check passed.
         subject: What it is about. Only concerns about the estimate are counted; others stand next to the number compared.
         kind: What was checked; concerns are listed in the order of `ORDER`.
+        refutation: The refuter's result, where a refuter was the check.
     """
 
     about: str
     concern: str = ""
     subject: Subject = "estimate"
     kind: Kind = "warning"
+    refutation: "Refutation | None" = None
 
 
 def ranked(checks: Iterable[Check]) -> list[Check]:
@@ -145,11 +149,13 @@ def report_checks(report: "EffectReport") -> tuple[Check, ...]:
 def _folded(warnings: Iterable[str]) -> list[Check]:
     """One check for each warning; warnings that differ in names and numbers alone count once.
 
-    >>> [check.about for check in _folded(["Column 'a' holds 20 codes.", "Column 'b' holds 30 codes.", "Few rows."])]
-    ["Column 'a' holds 20 codes, and 1 more like it", 'Few rows']
+    That whole numbers were read as quantities is a note about the column: most are ages, years or counts.
+
+    >>> [check.about for check in _folded(["Column 'a' holds nothing.", "Column 'b' holds nothing.", "Few rows."])]
+    ["Column 'a' holds nothing, and 1 more like it", 'Few rows']
     """
     kinds: dict[str, list[str]] = {}
-    for text in warnings:
+    for text in (text for text in warnings if not warns_of_codes(text)):
         kinds.setdefault(_form(text), []).append(text)
     more = [f", and {len(texts) - 1} more like it" * (len(texts) > 1) for texts in kinds.values()]
     return [
@@ -177,9 +183,10 @@ def _refuters(report: "EffectReport") -> list[Check]:
             about = row.rejection
             p_value = "" if row.p_value is None else f" (p = {row.p_value:.2g})"
             told = f"The refuter expects {row.expected:.4g} and finds {row.found:.4g}{p_value}. {row.checks}"
-            found.append(Check(about, f"{about[:1].upper()}{about[1:]}. {told}", kind="refuter"))
+            concern = f"{about[:1].upper()}{about[1:]}. {told}"
+            found.append(Check(about, concern, kind="refuter", refutation=row))
         elif row.informative and row.verdict == "not rejected":
-            found.append(Check(f"'{row.refuter}' on {row.estimate}", kind="refuter"))
+            found.append(Check(f"'{row.refuter}' on {row.estimate}", kind="refuter", refutation=row))
     return found
 
 

@@ -1,5 +1,6 @@
 """The numbers that estimators take, with what they were encoded from."""
 
+import re
 from collections.abc import Hashable, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal
@@ -15,7 +16,18 @@ from ..graph import CausalGraph, Variable
 if TYPE_CHECKING:
     from .missing.completeness import Completeness
 
-__all__ = ["CLUSTER", "DRAW", "WEIGHTS", "EncodedTable", "check_names", "coded", "independent_units", "numeric", "say"]
+__all__ = [
+    "CLUSTER",
+    "DRAW",
+    "WEIGHTS",
+    "EncodedTable",
+    "check_names",
+    "coded",
+    "independent_units",
+    "numeric",
+    "say",
+    "warns_of_dropped_rows",
+]
 
 CLUSTER, WEIGHTS = "(cluster)", "(weights)"  # columns that an encoded table adds
 DRAW = "(draw)"  # column that a bootstrap adds: which draw a row comes from
@@ -153,6 +165,15 @@ def coded(covariates: pd.DataFrame) -> NDArray[np.float64]:
     """Covariates as numbers, shape `(rows, covariates)`: a category as the place of its label."""
     codes = {name: column.cat.codes for name, column in covariates.items() if column.dtype == "category"}
     return covariates.assign(**codes).to_numpy(dtype=float)  # type: ignore[arg-type]  # names of columns are text
+
+
+def warns_of_dropped_rows(text: str) -> bool:
+    """Whether a text is the warning about rows that were left out.
+
+    >>> warns_of_dropped_rows("1,200 rows were dropped (5%) because ..."), warns_of_dropped_rows("12 rows are equal.")
+    (True, False)
+    """
+    return re.match(r"[\d,]+ rows? (was|were) dropped ", text) is not None
 
 
 def say(table: EncodedTable) -> None:

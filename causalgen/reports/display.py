@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from matplotlib.figure import Figure
 
+from ..datasets.hints import warns_of_codes
 from .effects.sentences import answer_sentence
 from .forest_plot import plot_forest
 
@@ -38,7 +39,8 @@ def effect_html(report: "EffectReport") -> str:
     """Question, answer, estimate with its concerns, forest plot, verdicts of the refuters, warnings."""
     rows = [f"{row.refuter} on {row.estimate}: {row.reading}" for row in report.refutations]
     listed = "".join(f"<li>{escape(text)}</li>" for text in rows)
-    warned = "".join(f"<p><b>Warning:</b> {escape(text)}</p>" for text in report.warnings)
+    marks = ["Note" if warns_of_codes(text) else "Warning" for text in report.warnings]
+    warned = "".join(f"<p><b>{mark}:</b> {escape(text)}</p>" for mark, text in zip(marks, report.warnings, strict=True))
     warned += "".join(f"<p>About the {row.subject}: {escape(row.concern)}</p>" for row in report.remarks)
     used = f"{report.rows_used:,} rows used, {report.rows_dropped:,} dropped<br/>{escape(report.columns)}"
     return (

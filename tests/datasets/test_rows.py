@@ -56,11 +56,13 @@ def _messy(folder: Path, form: str) -> Case:
     forms: dict[str, tuple[Any, pd.DataFrame]] = {
         "csv": (folder / "messy.csv", numbered),
         "parquet": (folder / "messy.parquet", table),
+        "labelled csv": (folder / "labelled.csv", table),
         "string index": (table, table),
         "filtered": (filtered := numbered.iloc[5:].query("size > 1"), filtered),
         "dates": (dated := table.set_index(pd.date_range("2020-01-01", periods=ROWS)), dated),
         "levels": (levels := table.set_index(["patient", table.index], drop=False), levels),
     }
+    table.rename_axis(None).to_csv(folder / "labelled.csv")
     source, shown = forms[form]
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", DataWarning)  # pictures of the rows that were left out
@@ -109,6 +111,7 @@ MAKERS: dict[str, Any] = {
     "morphodigits": morphodigits,
     "own csv": lambda folder: _messy(folder, "csv"),
     "own parquet": lambda folder: _messy(folder, "parquet"),
+    "labels in a csv": lambda folder: _messy(folder, "labelled csv"),
     "string index": lambda folder: _messy(folder, "string index"),
     "numbers of a filter": lambda folder: _messy(folder, "filtered"),
     "dates": lambda folder: _messy(folder, "dates"),

@@ -25,7 +25,7 @@ from causalgen.datasets.table import (
     read_table,
     table_file,
 )
-from causalgen.errors import DataError
+from causalgen.errors import DataError, DataWarning
 
 
 @pytest.fixture
@@ -91,6 +91,27 @@ def write(folder: Path, text: str | bytes) -> Path:
 def test_tables_that_are_none(tmp_path: Path, text: str | bytes, message: str) -> None:
     with pytest.raises(DataError, match=message):
         index_table(write(tmp_path, text), "a -> b")
+
+
+@pytest.mark.parametrize(
+    ("labels", "index", "said"),
+    [
+        ("0123", [0, 1, 2, 3], None),
+        ("1234", [0, 1, 2, 3], None),
+        ("4710", [4, 7, 1, 0], "The first column of 'own.csv' has no name and is read as the labels of the rows"),
+        ("pqrs", ["p", "q", "r", "s"], "has no name and is read as the labels of the rows"),
+        ("0101", [0, 1, 2, 3], r"has no name and is left out: it does not identify the rows \('0' is repeated\)"),
+        (["p", "", "r", "s"], [0, 1, 2, 3], r"left out: it does not identify the rows \(a label is missing\)"),
+    ],
+)
+def test_a_first_column_without_a_name_labels_the_rows(
+    tmp_path: Path, labels: list[str], index: list[object], said: str | None
+) -> None:
+    path = write(tmp_path, "".join([",a,b\n", *(f"{label},{n}.5,{n}\n" for n, label in enumerate(labels))]))
+    with pytest.warns(DataWarning, match=said) if said else contextlib.nullcontext():
+        table = read_table(path)
+    assert table.index.tolist() == index
+    assert list(table.columns) == ["a", "b"]
 
 
 @pytest.mark.parametrize(

@@ -166,10 +166,12 @@ def test_rows_left_out_are_counted_with_a_remedy(door, recwarn: pytest.WarningsR
     assert ("missing='impute' in Python" in told) == (door is not DOORS["natural effects"])  # which impute nothing
 
 
-def test_what_may_be_codes_is_warned_about_with_the_estimate() -> None:
+def test_what_may_be_codes_is_noted_with_the_estimate_and_no_concern() -> None:
     table = clinics(1_000).assign(a=lambda frame: frame["a"] * 2 + np.arange(1_000) % 2)
     report = estimate_effect(CausalGraph(EDGES), table, **ASK, **QUICK)
     assert any("'a' holds 16 different whole numbers and is read as continuous" in text for text in report.warnings)
+    assert not any("whole numbers" in check.about for check in report.checks)
+    assert "note: Column 'a' holds 16 different whole numbers" in str(report)
     declared = estimate_effect(CausalGraph(EDGES), table, **ASK, **QUICK, variables={"a": "categorical"})
     assert not declared.warnings
     assert declared["doubly robust"].covers(EFFECT)

@@ -29,6 +29,7 @@ __all__ = [
     "Columns",
     "TableLike",
     "as_frame",
+    "as_labelled_frame",
     "describe_columns",
     "image_folder",
     "read_columns",
@@ -71,20 +72,26 @@ class Columns:
 
 
 def as_frame(table: TableLike) -> pd.DataFrame:
-    """The table, with text as column names and rows numbered from 0; `row_labels` has its original index.
+    """The table, with text as column names and rows numbered from 0.
 
     Raises:
         DataError: The table cannot be read, has fewer than two rows, or repeats a column name.
     """
+    return as_labelled_frame(table)[0]
+
+
+def as_labelled_frame(table: TableLike) -> tuple[pd.DataFrame, pd.Index]:
+    """The same with the index of a data frame, or the one that a file has in a first column without a name."""
     if not isinstance(table, pd.DataFrame):
-        return read_table(table, arrow=True)
+        read = read_table(table, arrow=True)
+        return read.reset_index(drop=True), read.index
     if len(table) < 2:
         raise DataError(f"Expected rows to learn from in the table; got {len(table)}.")
     frame = table.reset_index(drop=True).set_axis([str(title) for title in table.columns], axis=1)
     if not frame.columns.is_unique:
         twice = frame.columns[frame.columns.duplicated()][0]
         raise DataError(f"Expected every column name once in the table; got '{twice}' again. Rename it.")
-    return frame
+    return frame, table.index
 
 
 def image_folder(table: TableLike, root: str | Path | None) -> Path:

@@ -17,7 +17,7 @@ from ...graph.parse import EdgesLike
 from .attributes import Attribute
 from .chosen import Choice, choose_rows
 from .column_match import find_column, match_one
-from .columns import Columns, TableLike, as_frame, image_folder, read_columns
+from .columns import Columns, TableLike, as_labelled_frame, image_folder, read_columns
 from .declare import VariablesLike, check_words, read_declarations
 from .dicom_tags import with_tags
 from .faults import Faults
@@ -167,10 +167,10 @@ def index_table(
     if missing not in ("refuse", "drop"):
         raise DataError(f"Expected missing to be 'refuse' or 'drop'; got {missing!r}.")
     check_words(missing_words, "the missing words")
-    frame = as_frame(table)
+    frame, labels = as_labelled_frame(table)
     if name is None:
         name = "table" if isinstance(table, pd.DataFrame) else Path(table).absolute().name
-    labels = row_labels(table, len(frame))
+    labels = row_labels(table, labels)
     faults = Faults(name, labels)
     declared = read_declarations(variables or {}, graph)
     if not declared:

@@ -83,7 +83,7 @@ def _split_tables(folder: Path) -> list[tuple[Path, str | None]]:
 
 
 def _columns(path: Path) -> list[pd.Series]:
-    table = read_file(path)
+    table = read_file(path).reset_index(drop=True)
     return [table[title] for title in table.columns]
 
 

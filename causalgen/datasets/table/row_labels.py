@@ -13,19 +13,21 @@ from .table_file import PARQUET
 __all__ = ["row_labels"]
 
 
-def row_labels(table: TableLike, count: int) -> pd.Index:
+def row_labels(table: TableLike, index: pd.Index) -> pd.Index:
     """The labels of a table's rows, all distinct.
 
-    A data frame, also one saved as Parquet, keeps its index. If an index does not identify the rows (labels that are
+    A data frame, also one saved as Parquet or CSV, keeps its index. If an index does not identify the rows (labels that are
     repeated, are missing or are truth values), the rows are numbered from 0, with a warning.
 
     Args:
         table: As for `load_table`.
-        count: Number of rows.
+        index: The index with which it was read.
     """
-    numbers = pd.RangeIndex(count, name=ROW)
-    index = table.index if isinstance(table, pd.DataFrame) else _saved_index(Path(table))
-    if index is None or len(index) != count or (isinstance(index, pd.RangeIndex) and index.equals(numbers)):
+    numbers = pd.RangeIndex(len(index), name=ROW)
+    saved = None if isinstance(table, pd.DataFrame) else _saved_index(Path(table))
+    if saved is not None and len(saved) == len(index):
+        index = saved
+    if isinstance(index, pd.RangeIndex) and index.equals(numbers):
         return numbers
     if not index.is_unique:
         return _numbers(numbers, f"the label {str(index[index.duplicated()][0])!r} is repeated")

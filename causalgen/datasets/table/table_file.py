@@ -14,7 +14,7 @@ import pandas as pd
 import pyarrow as pa
 from pyarrow import compute, csv, json, parquet
 
-from ...errors import DataError
+from ...errors import DataError, DataWarning, warn
 from ...spreadsheets import MARKED
 from ..formats.parquet import image_columns, missing_bytes
 from .array_archive import read_archive
@@ -175,8 +175,9 @@ def _as_frame(table: pa.Table, path: Path, *, arrow: bool) -> pd.DataFrame:
     ]  # Arrow rebuilds this list at every access
     columns = table.columns
     kept = [place for place, name in enumerate(names) if name or columns[place].null_count < len(columns[place])]
-    if kept and kept[0] == 0 and not names[0] and numbers_rows(columns[0].to_pandas()):
-        kept = kept[1:]  # pandas and R write it by default
+    labels = None
+    if kept and kept[0] == 0 and not names[0]:  # pandas and R write the labels of the rows there
+        labels, kept = _row_labels(columns[0].to_pandas(), path), kept[1:]
     empty = [str(place + 1) for place in kept if not names[place]]
     if empty:
         which = f"column {empty[0]} has" if len(empty) == 1 else f"columns {', '.join(empty[:10])} have"
@@ -187,7 +188,23 @@ def _as_frame(table: pa.Table, path: Path, *, arrow: bool) -> pd.DataFrame:
         shown = ", ".join(f"'{name}' {count} times" for name, count in twice[:10])
         raise DataError(f"Expected every column name once in '{path}'; got {shown}. Rename them.")
     table = pa.Table.from_arrays([columns[place] for place in kept], names=titles)
-    return table.to_pandas(types_mapper=pd.ArrowDtype if arrow else None, ignore_metadata=True)
+    frame = table.to_pandas(types_mapper=pd.ArrowDtype if arrow else None, ignore_metadata=True)
+    return frame if labels is None else frame.set_axis(labels)
+
+
+def _row_labels(column: pd.Series, path: Path) -> pd.Index | None:
+    """The labels of the rows in a first column without a name; None where it just numbers them, or identifies none."""
+    if numbers_rows(column):
+        return None
+    start = f"The first column of '{path.name}' has no name and is"
+    if column.isna().any() or not column.is_unique:
+        fault = (
+            "a label is missing" if column.isna().any() else f"{str(column[column.duplicated()].iloc[0])!r} is repeated"
+        )
+        warn(f"{start} left out: it does not identify the rows ({fault}). Name it to use it.", DataWarning)
+        return None
+    warn(f"{start} read as the labels of the rows. Name it to use it as a variable.", DataWarning)
+    return pd.Index(column)
 
 
 def numbers_rows(column: pd.Series) -> bool:

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from ...effects.concerns import ORDER, Check, counted, first_clause
+from ...effects.table import warns_of_dropped_rows
 from ..style import number
 from .findings import EffectFindings
 from .sentences import like_estimate
@@ -73,7 +74,7 @@ def _change(check: Check, findings: EffectFindings) -> str:
     if check.kind == "independence":
         return _consequence(findings, check)
     if check.kind == "refuter":
-        return _shift(report, check)
+        return _shift(check)
     if check.kind == "warning":
         return _dropped(report, check)
     if check.kind == "overlap":
@@ -107,18 +108,18 @@ def _alike(report: "EffectReport") -> "Sequence[Estimate]":
     return [row for row in _adjusted(report) if row.population == report.estimate.population and not row.caution]
 
 
-def _shift(report: "EffectReport", check: Check) -> str:
+def _shift(check: Check) -> str:
     """How far the estimate moved under the refuter that rejects it."""
-    for row in report.refutations:
-        if row.verdict == "rejected" and row.rejection == check.about:
-            expected, found, moved = map(number, (row.expected, row.found, abs(row.found - row.expected)))
-            return f"The refuter expects {expected} and finds {found}: a shift of {moved}."
-    return ""
+    row = check.refutation
+    if row is None:
+        return ""
+    expected, found, moved = map(number, (row.expected, row.found, abs(row.found - row.expected)))
+    return f"The refuter expects {expected} and finds {found}: a shift of {moved}."
 
 
 def _dropped(report: "EffectReport", check: Check) -> str:
     """What the average over all rows would be if the dropped rows had no effect."""
-    if not report.rows_dropped or not check.about.startswith(f"{report.rows_dropped:,} row"):
+    if not warns_of_dropped_rows(check.concern):
         return ""
     value = report.estimate.value
     share = report.rows_used / (report.rows_used + report.rows_dropped)
