@@ -14,7 +14,7 @@ from scipy.stats import t as student
 
 from ...errors import DataError
 from ..table import CLUSTER, DRAW, WEIGHTS, coded, numeric
-from .basis import ROWS_PER_FEATURE, FlexibleBasis
+from .basis import ROWS_PER_FEATURE
 from .first_fit import FirstFit
 from .folds import Rows, cross_folds
 
@@ -181,12 +181,10 @@ class AdjustmentEstimator(CausalEstimator, ABC):
         estimator._target_estimand = identified_estimand
         return estimator
 
-    def _basis(self, columns: Array, units: int, role: str = "") -> Callable[[Array], Array]:
-        """The flexible basis of these columns, or that of the first fit in the same role."""
-        least = self.rows_per_feature
-        if self.kept is not None:
-            return self.kept.features(columns, units, role, least)
-        return FlexibleBasis(columns, units=units, rows_per_feature=least)
+    def _basis(self, columns: Array, units: int, role: str = "", *, treated: bool = False) -> Callable[[Array], Array]:
+        """The flexible basis of these columns, the first a continuous treatment or not; that of the first fit in a role."""
+        kept = FirstFit() if self.kept is None else self.kept
+        return kept.features(columns, units, role, rows_per_feature=self.rows_per_feature, treated=treated)
 
     def split_seeds(self, rows: int) -> list[int]:
         """Seeds of the splits into folds over which the scores of a table with `rows` rows are averaged."""

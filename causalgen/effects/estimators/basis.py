@@ -9,6 +9,10 @@ __all__ = ["ROWS_PER_FEATURE", "FlexibleBasis"]
 Array = NDArray[np.float64]
 
 KNOTS = 4
+MOST_KNOTS = 16
+GROWTH = 0.3
+"""The knots of a treatment grow by this power of the units: faster than the least squared error asks for (1 / 7), so that
+what the curve misses stays small against the standard error."""
 DEGREE = 2
 ROWS_PER_FEATURE = 20
 MOST_CELLS = 1.2e8
@@ -23,17 +27,28 @@ class FlexibleBasis:
     more than 1 GB (120 million numbers), the products are left out first, then the splines. Knots, means and spreads come
     from at most 50,000 rows. The basis does not use the outcome, so it may be built once for all folds.
 
+    Where the first column is a continuous treatment, the effect is read off its curve. Its spline then has more knots, 4
+    to 16, and the features have the products of a coarse curve of it with the other columns where the rows allow these.
+
     Args:
         columns: Numeric columns, shape `(rows, columns)`; zero columns give one feature that is always 0.
         units: Number of independent units where rows come in clusters; counts instead of the rows.
         rows_per_feature: Least number of rows (units) per feature.
+        treated: Whether the first column is a continuous treatment.
 
     >>> columns = np.random.default_rng(0).normal(size=(500, 2))
     >>> FlexibleBasis(columns)(columns).shape
     (500, 11)
     """
 
-    def __init__(self, columns: Array, *, units: int | None = None, rows_per_feature: int = ROWS_PER_FEATURE) -> None:
+    def __init__(
+        self,
+        columns: Array,
+        *,
+        units: int | None = None,
+        rows_per_feature: int = ROWS_PER_FEATURE,
+        treated: bool = False,
+    ) -> None:
         rows, width = columns.shape
         self.width = width
         units = rows if units is None else units
@@ -41,18 +56,24 @@ class FlexibleBasis:
         self._scale = StandardScaler()
         self._products: PolynomialFeatures | None = None
         self._splines: dict[int, SplineTransformer] = {}
+        self._bent: SplineTransformer | None = None
         self._kept = np.zeros(0, dtype=int)
         if not width:
             return
         if rows > ROWS_SEEN:
             columns = columns[np.linspace(0, rows - 1, ROWS_SEEN).astype(int)]
         standard = self._scale.fit_transform(columns)
-        smooth = [j for j in range(width) if _has_distinct_knots(columns[:, j])]
-        splines, products = len(smooth) * (KNOTS + DEGREE - 2), width * (width - 1) // 2
+        smooth = {j: KNOTS for j in range(width) if _has_distinct_knots(columns[:, j])}
+        coarse, products = len(smooth) * _size(KNOTS), width * (width - 1) // 2
+        if treated and 0 in smooth:
+            smooth[0] = _knots_of_treatment(columns[:, 0], units, int(most) - width - coarse)
+        splines = sum(map(_size, smooth.values()))
         if width + splines + products <= most:
             self._products = PolynomialFeatures(2, interaction_only=True, include_bias=False).fit(standard)
         if width + splines <= most:
-            self._splines = {j: _spline().fit(standard[:, [j]]) for j in smooth}
+            self._splines = {j: _spline(knots).fit(standard[:, [j]]) for j, knots in smooth.items()}
+        if treated and 0 in smooth and width + splines + products + (width - 1) * _size(KNOTS) <= most:
+            self._bent = _spline(KNOTS).fit(standard[:, [0]])
         raw = self._raw(columns)
         self._kept = np.flatnonzero(raw.std(axis=0) > 1e-8)
         self._centre, self._spread = raw[:, self._kept].mean(axis=0), raw[:, self._kept].std(axis=0)
@@ -81,13 +102,28 @@ class FlexibleBasis:
     def _raw(self, columns: Array) -> Array:
         standard = self._scale.transform(columns)
         linear = standard if self._products is None else self._products.transform(standard)
-        return np.hstack([linear, *(s.transform(standard[:, [j]]) for j, s in self._splines.items())])
+        parts = [linear, *(spline.transform(standard[:, [j]]) for j, spline in self._splines.items())]
+        if self._bent is not None:
+            curve = self._bent.transform(standard[:, [0]])
+            parts += [curve * standard[:, [j]] for j in range(1, self.width)]
+        return np.hstack(parts)
 
 
-def _spline() -> SplineTransformer:
-    return SplineTransformer(KNOTS, degree=DEGREE, knots="quantile", extrapolation="linear", include_bias=False)
+def _spline(knots: int) -> SplineTransformer:
+    return SplineTransformer(knots, degree=DEGREE, knots="quantile", extrapolation="linear", include_bias=False)
 
 
-def _has_distinct_knots(column: Array) -> bool:
-    knots = np.quantile(column, np.linspace(0, 1, KNOTS))
+def _size(knots: int) -> int:
+    """Number of features of a spline with so many knots."""
+    return knots + DEGREE - 2
+
+
+def _knots_of_treatment(column: Array, units: int, room: int) -> int:
+    """More knots with more units, as far as there is room for their features and they are distinct."""
+    most = min(MOST_KNOTS, round(units**GROWTH), KNOTS + max(room, 0))
+    return next((knots for knots in range(most, KNOTS, -1) if _has_distinct_knots(column, knots)), KNOTS)
+
+
+def _has_distinct_knots(column: Array, count: int = KNOTS) -> bool:
+    knots = np.quantile(column, np.linspace(0, 1, count))
     return bool(np.diff(knots).min() > 1e-6 * (knots[-1] - knots[0]))

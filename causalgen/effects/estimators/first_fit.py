@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -41,10 +42,10 @@ class FirstFit:
     propensities: dict[int, Array] | None = None
     keeps_folds: bool = True
 
-    def features(self, columns: Array, units: int, role: str, rows_per_feature: int) -> Callable[[Array], Array]:
+    def features(self, columns: Array, units: int, role: str, **options: Any) -> Callable[[Array], Array]:
         """The basis of the first fit in this role; columns beyond its own enter as straight lines."""
         if role not in self.bases:
-            self.bases[role] = FlexibleBasis(columns, units=units, rows_per_feature=rows_per_feature)
+            self.bases[role] = FlexibleBasis(columns, units=units, **options)
         own, width = self.bases[role], self.bases[role].width
         if columns.shape[1] == width:
             return own

@@ -44,7 +44,7 @@ class GComputation(AdjustmentEstimator):
     def means(self, arrays: Arrays, values: Sequence[float]) -> tuple[Array, Array]:
         """Mean outcome under do(treatment=value), `(values,)`, and every row's influence on it, `(rows, values)`."""
         columns = np.column_stack([arrays.treatment, arrays.covariates])
-        basis = self._basis(columns, arrays.units)
+        basis = self._basis(columns, arrays.units, treated=True)
         seen = basis(columns)
         under = []
         for value in values:
@@ -52,10 +52,10 @@ class GComputation(AdjustmentEstimator):
             under.append(basis(columns))
         mean, correction = np.zeros((2, len(columns), len(values)))
         for fit, score in self._folds(arrays, self.seed):
-            weights, fitted = arrays.weights[fit], seen[fit]
-            model = clone(self.outcome_model).fit(fitted, arrays.outcome[fit], weights)
-            gradient = np.column_stack([mean_gradient(model, features[fit], weights) for features in under])
-            coefficients, offset = model.representer(fitted, gradient, weights)
+            model = clone(self.outcome_model).fit(seen[fit], arrays.outcome[fit], arrays.weights[fit])
+            gradient = np.column_stack([mean_gradient(model, features, arrays.weights) for features in under])
+            # of all rows: the curvature of some, applied to the others, would overstate the influence
+            coefficients, offset = model.representer(seen, gradient, arrays.weights)
             residual = arrays.outcome[score] - model.predict(seen[score])
             correction[score] = (seen[score] @ coefficients + offset) * residual[:, None]
             mean[score] = np.column_stack([model.predict(features[score]) for features in under])

@@ -110,7 +110,7 @@ def average_curve(
         seed: Seed of the folds.
     """
     columns = np.column_stack([arrays.treatment, rows.here])
-    basis = FlexibleBasis(columns, units=arrays.units)
+    basis = FlexibleBasis(columns, units=arrays.units, treated=True)
     seen, under = basis(columns), [basis(np.column_stack([np.full(len(rows.there), v), rows.there])) for v in values]
     change, correction = np.zeros(len(rows.there)), np.zeros(len(columns))
     folds = list(cross_folds(len(columns), FOLDS, seed, clusters=arrays.clusters))
