@@ -172,13 +172,13 @@ def test_simulated_confounder_takes_the_sign_that_a_hidden_cause_made_and_not_th
         encoded = encode(table)
         robust = robustness(encoded)
         found = simulate_confounder(encoded, ["linear adjustment", "g-computation"], robust, simulations=2)
-        for source in ("linear adjustment", "g-computation"):
+        for source, near in (("linear adjustment", 0.03), ("g-computation", 0.08)):  # a curve varies more than a line
             assert found.verdict(source) == expected
             assert re.search("A hidden cause as strong as [zwk] would move it to ", found.reading(source))
             assert "rejected" not in found.reading(source)
             if expected == "sign lost":
-                assert found.tipping(source) == pytest.approx(robust.value, abs=0.03)
-                assert found.tipping(source, 0.5) == pytest.approx(robust.value_half, abs=0.03)
+                assert found.tipping(source) == pytest.approx(robust.value, abs=near)
+                assert found.tipping(source, 0.5) == pytest.approx(robust.value_half, abs=near)
         assert found.to_frame().reading.str.contains("cannot show").all()
     assert found.tipping("linear adjustment") is None
     assert "more than 40 % of the unexplained variance" in found.reading("linear adjustment")

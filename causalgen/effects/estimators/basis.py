@@ -1,5 +1,7 @@
 """A flexible design matrix: smooth in every continuous column, with all pairwise products."""
 
+from typing import Literal
+
 import numpy as np
 from numpy.typing import NDArray
 from sklearn.preprocessing import PolynomialFeatures, SplineTransformer, StandardScaler
@@ -9,11 +11,14 @@ __all__ = ["ROWS_PER_FEATURE", "FlexibleBasis"]
 Array = NDArray[np.float64]
 
 KNOTS = 4
+DEGREE = 2
 MOST_KNOTS = 16
 GROWTH = 0.3
-"""The knots of a treatment grow by this power of the units: faster than the least squared error asks for (1 / 7), so that
+"""The knots of a treatment grow by this power of the units: faster than the least squared error asks for (1 / 9), so that
 what the curve misses stays small against the standard error."""
-DEGREE = 2
+CUBIC = 3
+EDGE = 0.05
+"""Quantile of the second knot of a treatment, and share beyond the last but one: a long outer span would bend the curve."""
 ROWS_PER_FEATURE = 20
 MOST_CELLS = 1.2e8
 ROWS_SEEN = 50_000
@@ -27,8 +32,8 @@ class FlexibleBasis:
     more than 1 GB (120 million numbers), the products are left out first, then the splines. Knots, means and spreads come
     from at most 50,000 rows. The basis does not use the outcome, so it may be built once for all folds.
 
-    Where the first column is a continuous treatment, the effect is read off its curve. Its spline then has more knots, 4
-    to 16, and the features have the products of a coarse curve of it with the other columns where the rows allow these.
+    Where the first column is a continuous treatment, the effect is read off its curve. As far as the rows allow, its spline
+    is then cubic with up to 16 knots, and the features have the products of a coarse curve of it with the other columns.
 
     Args:
         columns: Numeric columns, shape `(rows, columns)`; zero columns give one feature that is always 0.
@@ -63,20 +68,26 @@ class FlexibleBasis:
         if rows > ROWS_SEEN:
             columns = columns[np.linspace(0, rows - 1, ROWS_SEEN).astype(int)]
         standard = self._scale.fit_transform(columns)
-        smooth = {j: KNOTS for j in range(width) if _has_distinct_knots(columns[:, j])}
-        coarse, products = len(smooth) * _size(KNOTS), width * (width - 1) // 2
-        if treated and 0 in smooth:
-            smooth[0] = _knots_of_treatment(columns[:, 0], units, int(most) - width - coarse)
-        splines = sum(map(_size, smooth.values()))
+        smooth = [j for j in range(width) if _has_distinct_knots(columns[:, j])]
+        splines, products = len(smooth) * (KNOTS + DEGREE - 2), width * (width - 1) // 2
         if width + splines + products <= most:
             self._products = PolynomialFeatures(2, interaction_only=True, include_bias=False).fit(standard)
         if width + splines <= most:
-            self._splines = {j: _spline(knots).fit(standard[:, [j]]) for j, knots in smooth.items()}
-        if treated and 0 in smooth and width + splines + products + (width - 1) * _size(KNOTS) <= most:
-            self._bent = _spline(KNOTS).fit(standard[:, [0]])
+            self._splines = {j: _spline().fit(standard[:, [j]]) for j in smooth}
+        if treated and 0 in self._splines:
+            self._follow(standard, units, int(most) - width - splines - products * self.interacts)
         raw = self._raw(columns)
         self._kept = np.flatnonzero(raw.std(axis=0) > 1e-8)
         self._centre, self._spread = raw[:, self._kept].mean(axis=0), raw[:, self._kept].std(axis=0)
+
+    def _follow(self, standard: Array, units: int, room: int) -> None:
+        """Give the treatment, the first column, as good a curve as there is room for further features."""
+        knots = _knots_of_treatment(standard[:, 0], min(MOST_KNOTS, round(units**GROWTH), room + KNOTS - 1))
+        if knots is None:
+            return
+        self._splines[0] = _spline(knots[:, None], CUBIC).fit(standard[:, [0]])
+        if len(knots) - KNOTS + 1 + (self.width - 1) * (KNOTS + CUBIC - 2) <= room:
+            self._bent = _spline(degree=CUBIC).fit(standard[:, [0]])
 
     @property
     def curved(self) -> frozenset[int]:
@@ -109,21 +120,22 @@ class FlexibleBasis:
         return np.hstack(parts)
 
 
-def _spline(knots: int) -> SplineTransformer:
-    return SplineTransformer(knots, degree=DEGREE, knots="quantile", extrapolation="linear", include_bias=False)
+def _spline(knots: Array | Literal["quantile"] = "quantile", degree: int = DEGREE) -> SplineTransformer:
+    return SplineTransformer(KNOTS, degree=degree, knots=knots, extrapolation="linear", include_bias=False)
 
 
-def _size(knots: int) -> int:
-    """Number of features of a spline with so many knots."""
-    return knots + DEGREE - 2
+def _knots_of_treatment(column: Array, most: int) -> Array | None:
+    """As many distinct knots at quantiles as possible; None where no more than the default number are."""
+    for count in range(most, KNOTS, -1):
+        knots = np.quantile(column, [0, *np.linspace(EDGE, 1 - EDGE, count - 2), 1])
+        if _are_distinct(knots):
+            return knots
+    return None
 
 
-def _knots_of_treatment(column: Array, units: int, room: int) -> int:
-    """More knots with more units, as far as there is room for their features and they are distinct."""
-    most = min(MOST_KNOTS, round(units**GROWTH), KNOTS + max(room, 0))
-    return next((knots for knots in range(most, KNOTS, -1) if _has_distinct_knots(column, knots)), KNOTS)
+def _has_distinct_knots(column: Array) -> bool:
+    return _are_distinct(np.quantile(column, np.linspace(0, 1, KNOTS)))
 
 
-def _has_distinct_knots(column: Array, count: int = KNOTS) -> bool:
-    knots = np.quantile(column, np.linspace(0, 1, count))
+def _are_distinct(knots: Array) -> bool:
     return bool(np.diff(knots).min() > 1e-6 * (knots[-1] - knots[0]))

@@ -140,8 +140,8 @@ def _one_split(
     own = cross_folds(len(here), FOLDS, seed, clusters=arrays.clusters)
     others = cross_folds(len(there), FOLDS, seed, clusters=rows.clusters)
     for (fit, score), (fit_there, score_there) in zip(own, others, strict=True):
-        known = {} if arrays.clusters is None else {"clusters": arrays.clusters[fit]}
-        model = OutcomeModel(penalty=None).fit(here[fit], scores[fit], arrays.weights[fit], **known)
+        known = None if arrays.clusters is None else arrays.clusters[fit]
+        model = OutcomeModel(penalty=None).fit(here[fit], scores[fit], arrays.weights[fit], known)
         fitted[score], predicted[score_there] = model.predict(here[score]), model.predict(there[score_there])
         part = rows._replace(weights=rows.weights[fit_there])
         odds[score] = _membership(
