@@ -255,6 +255,13 @@ def test_what_examine_cannot_weigh_is_said(doubt: Diagnostics) -> None:
     assert asked.balance.population == "overlap"
 
 
+def test_the_simulated_confounder_may_be_left_out(doubt: Diagnostics, sound: EffectReport) -> None:
+    without = examine(GRAPH, table(), sound, negative_controls=["before", CONTROLS[1]], simulations=0)
+    assert without.confounder is None
+    assert without.checks == doubt.checks
+    assert not any(words.startswith("Simulated confounder") for words in without.summary)
+
+
 def test_bad_input_of_examine(sound: EffectReport) -> None:
     with pytest.raises(DataError, match="as an EffectReport from estimate_effect; got str"):
         examine(GRAPH, table(), "report")  # type: ignore[arg-type]

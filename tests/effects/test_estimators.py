@@ -8,8 +8,11 @@ import pytest
 from dowhy.causal_estimator import CausalEstimate, CausalEstimator
 from sklearn.dummy import DummyClassifier, DummyRegressor
 
+from causalgen.effects.estimators.adjustment import Arrays
 from causalgen.effects.estimators.basis import FlexibleBasis
 from causalgen.effects.estimators.doubly_robust import DoublyRobust
+from causalgen.effects.estimators.fold_ridges import fold_ridges
+from causalgen.effects.estimators.folds import cross_folds
 from causalgen.effects.estimators.g_computation import GComputation
 from causalgen.effects.estimators.linear import LinearAdjustment
 from causalgen.effects.estimators.outcome_model import OutcomeModel
@@ -17,7 +20,7 @@ from causalgen.effects.estimators.tmle import TargetedLearning
 from causalgen.effects.identification import dowhy_estimand
 from causalgen.graph import CausalGraph, identify
 
-from .generator import binary_table, even_table, linear_table
+from .generator import binary_table, even_table, linear_table, sigmoid
 
 GRAPH = CausalGraph("z -> {t, y}; t -> y")
 ESTIMAND = dowhy_estimand(GRAPH, identify(GRAPH, treatment="t", outcome="y"))
@@ -140,6 +143,57 @@ def test_basis_gives_way_when_rows_are_few() -> None:
     sizes = [FlexibleBasis(columns[:rows])(columns[:5]).shape[1] for rows in (1_000, 700, 400)]
     assert sizes == [6 + 15 + 6 * 4, 6 + 6 * 4, 6]
     assert FlexibleBasis(np.zeros((50, 0)))(np.zeros((7, 0))).shape == (7, 1)
+
+
+CURVES: dict[str, Callable[[np.ndarray], np.ndarray]] = {
+    "saturating": lambda t: np.tanh(1.5 * t),
+    "wave": lambda t: np.sin(2 * t),
+    "bend": lambda t: np.maximum(t - 0.3, 0),
+    "exponential": lambda t: np.exp(0.7 * t),
+    "square": lambda t: 0.5 * t**2,
+}
+
+
+@pytest.mark.parametrize("contrast", [(0.0, 1.0), (-1.0, 1.0)])
+@pytest.mark.parametrize("curve", CURVES)
+def test_the_curve_of_a_treatment_is_followed(curve: str, contrast: tuple[float, float]) -> None:
+    """Without noise, what remains is the error of the basis; its share of the standard error is the loss of coverage."""
+    rng = np.random.default_rng(11)
+    z = rng.normal(size=1_000)
+    t = 0.6 * z + 0.3 * (z**2 - 1) + rng.normal(size=1_000)
+    table = pd.DataFrame({"t": t, "z": z, "y": z + CURVES[curve](t) * (1 + 0.3 * z)})
+    low, high = contrast
+    truth = np.mean((CURVES[curve](np.array([high])) - CURVES[curve](np.array([low]))) * (1 + 0.3 * z))
+    noisy = run(GComputation(ESTIMAND), table.assign(y=table["y"] + rng.normal(size=1_000)), low, high)
+    missed = run(GComputation(ESTIMAND), table, low, high).value - truth
+    assert abs(missed) < 0.6 * noisy.get_standard_error()
+
+
+def test_ridges_without_a_fold_are_those_fitted_without_it() -> None:
+    rng = np.random.default_rng(3)
+    features, arm = rng.normal(size=(300, 5)), rng.integers(0, 3, 300)
+    outcome, weights = features[:, 0] + arm + rng.normal(size=300), rng.uniform(0.5, 2.0, 300)
+    arrays = Arrays(arm * 1.0, outcome, features, weights, None, "whole", 300, features)
+    folds = list(cross_folds(300, 4, 0, arm=arm))
+    shares = {number: {"outcome 0": 0.02, "outcome 1": 0.3} for number in range(4)}
+    mean, grams = fold_ridges(features, arrays, arm, folds, shares)
+    for number, (fit, score) in enumerate(folds):
+        for which in (0, 1):
+            rows = fit[arm[fit] == which + 1]
+            model = OutcomeModel(penalty=shares[number][f"outcome {which}"] * len(rows))
+            expected = model.fit(features[rows], outcome[rows], weights[rows]).predict(features[score])
+            np.testing.assert_allclose(mean[which, score], expected, rtol=1e-9)
+    np.testing.assert_array_equal(fold_ridges(features, arrays, arm, folds, shares, grams)[0], mean)
+
+
+@pytest.mark.parametrize("start", [np.zeros(2), np.full(4, 0.5), np.full(6, -1.0), np.full(4, 20.0)])
+def test_a_logistic_fit_does_not_depend_on_its_start(start: np.ndarray) -> None:
+    rng = np.random.default_rng(4)
+    features = rng.normal(size=(500, 3))
+    member = (rng.random(500) < sigmoid(features[:, 0] - 0.5)).astype(float)
+    cold = OutcomeModel((0.0, 1.0)).fit(features, member)
+    warm = OutcomeModel((0.0, 1.0)).fit(features, member, start=start)
+    np.testing.assert_allclose(warm.coef_, cold.coef_, atol=1e-4)
 
 
 @pytest.mark.slow

@@ -109,7 +109,7 @@ def _indicators(column: pd.Series) -> Array:
     counts = np.bincount(codes)
     ranks = np.empty(len(counts), dtype=int)
     ranks[np.argsort(-counts, kind="stable")] = np.arange(len(counts))
-    ranks = np.minimum(ranks, min(MOST_LABELS, np.sum(counts >= LEAST_ROWS_OF_A_LABEL)))
+    ranks = np.minimum(ranks, min(MOST_LABELS, int(np.sum(counts >= LEAST_ROWS_OF_A_LABEL))))
     return (ranks[codes][:, None] == np.arange(1, ranks.max() + 1)).astype(float)
 
 

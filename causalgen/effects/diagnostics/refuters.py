@@ -60,7 +60,7 @@ REFUTERS: dict[str, Refuter] = {
         run=_placebo,
         checks="Shuffles the treatment over the rows, which removes every effect: the estimator should then find about 0.",
         cannot_show="Confounding: shuffling removes the influence of confounders together with the effect.",
-        anew=lambda first: replace(first, penalties={}, folds=None, keeps_folds=False),
+        anew=lambda first: replace(first, penalties={}, starts={}, folds=None, keeps_folds=False),
     ),
     "random common cause": Refuter(
         run=refute_random_common_cause,
@@ -77,7 +77,7 @@ REFUTERS: dict[str, Refuter] = {
         checks="Replaces the outcome by one that depends on the covariates in the same way and not on the treatment: "
         "the estimator should then find about 0.",
         cannot_show="Unobserved confounding: the dummy outcome depends on observed covariates only.",
-        anew=lambda first: replace(first, penalties={}, propensities={}),
+        anew=lambda first: replace(first, penalties={}, starts={}, propensities={}),
     ),
 }
 

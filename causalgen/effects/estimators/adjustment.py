@@ -39,7 +39,7 @@ class Arrays(NamedTuple):
         clusters: Number of each row's cluster, shape `(rows,)`; None when rows are independent.
         population: "whole", "overlap", "treated" or "control".
         units: Number of clusters, or of rows without clusters; in a bootstrap a cluster counts as often as it is drawn.
-        coded: Covariates with categories as codes, shape `(rows, covariates)`.
+        coded: Covariates with categories as codes, shape `(rows, covariates)`; empty where no model takes them.
     """
 
     treatment: Array
@@ -136,6 +136,8 @@ class AdjustmentEstimator(CausalEstimator, ABC):
     """Least number of rows per feature of the basis; models that choose their penalty do with fewer."""
     most_splits = 1
     """Most splits into folds over which the scores of a small table are averaged."""
+    adapts = False
+    """Whether models that take categories as codes may join the estimator's."""
     remark = ""
     """What a reader should know about the last fit."""
 
@@ -186,6 +188,13 @@ class AdjustmentEstimator(CausalEstimator, ABC):
         kept = FirstFit() if self.kept is None else self.kept
         return kept.features(columns, units, role, rows_per_feature=self.rows_per_feature, treated=treated)
 
+    def _covariate_features(self, arrays: Arrays) -> Array:
+        """The flexible basis of the covariates, shape `(rows, features)`."""
+        if self.kept is None:
+            return self._basis(arrays.covariates, arrays.units)(arrays.covariates)
+        options = {"rows_per_feature": self.rows_per_feature}
+        return self.kept.features_of(arrays.covariates, self._index, arrays.units, **options)
+
     def split_seeds(self, rows: int) -> list[int]:
         """Seeds of the splits into folds over which the scores of a table with `rows` rows are averaged."""
         count = int(np.clip(ROWS_TO_SCORE // rows, 1, self.most_splits))
@@ -195,7 +204,7 @@ class AdjustmentEstimator(CausalEstimator, ABC):
         """Rows to fit on and rows to score; a refit that keeps the first fit's folds leaves each row in its own."""
         kept = self.kept
         if kept is not None and kept.folds is not None:
-            own = kept.folds.loc[self._index].to_numpy()
+            own = kept.folds.to_numpy()[kept.folds.index.get_indexer(self._index)]
             return [(np.flatnonzero(own != number), np.flatnonzero(own == number)) for number in range(own.max() + 1)]
         folds = list(cross_folds(len(arrays.outcome), self.folds, seed, arm=arm, clusters=arrays.clusters))
         if kept is not None and kept.keeps_folds:
@@ -273,7 +282,7 @@ class AdjustmentEstimator(CausalEstimator, ABC):
             clusters,
             population,
             len(data) if counted is None else data[counted].nunique(),
-            coded(data[self._covariates]),
+            coded(data[self._covariates]) if self.adapts else np.zeros((len(data), 0)),
         )
 
     def _columns(self, data: pd.DataFrame) -> Array:
@@ -282,8 +291,9 @@ class AdjustmentEstimator(CausalEstimator, ABC):
             return numeric(data[self._covariates])
         if self.kept.covariates is None:
             self.kept.covariates = list(self._covariates)
-        added = [name for name in self._covariates if name not in self.kept.covariates]
-        return np.hstack([numeric(data[self.kept.covariates]), numeric(data[added])])
+        first, added = self.kept.covariates, [name for name in self._covariates if name not in self.kept.covariates]
+        own = self.kept.of_rows("covariates", data.index, lambda: numeric(data[first]))
+        return np.hstack([own, numeric(data[added])]) if added else own
 
     @property
     def found(self) -> "Influence | Stated":

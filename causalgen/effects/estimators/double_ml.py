@@ -23,7 +23,7 @@ class DoubleMachineLearning(AdjustmentEstimator):
     """
 
     def _influence(self, arrays: Arrays, control: float, treated: float) -> Influence:
-        basis = self._basis(arrays.covariates, arrays.units)(arrays.covariates)
+        basis = self._covariate_features(arrays)
         left = np.column_stack([arrays.treatment, arrays.outcome])
         penalties = {} if self.kept is None else self.kept.penalties
         for number, (fit, score) in enumerate(self._folds(arrays, self.seed)):

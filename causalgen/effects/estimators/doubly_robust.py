@@ -11,7 +11,8 @@ from numpy.typing import NDArray
 from sklearn.base import BaseEstimator
 
 from .adjustment import AdjustmentEstimator, Array, Arrays, Influence
-from .first_fit import FirstFit, Penalties, with_penalty
+from .first_fit import FirstFit, Penalties, Starts, with_penalty
+from .fold_ridges import fold_ridges
 from .folds import Rows
 from .learners import LIBRARY, Learner, Prediction, boosting
 from .outcome_model import OutcomeModel
@@ -108,6 +109,12 @@ class DoublyRobust(AdjustmentEstimator):
         self.most_splits = most_splits
         self.adapts = adapts and outcome_model is None and propensity_model is None
 
+    @property
+    def _is_ridge(self) -> bool:
+        """Whether the outcome is modelled by ridge regressions whose penalties are chosen, and so kept by refits."""
+        model = self.outcome_model
+        return isinstance(model, OutcomeModel) and model.bounds is None and model.penalty is None
+
     def keep(self, first: FirstFit) -> "DoublyRobust":
         """The same estimator with a single split, which does not adapt."""
         estimator = super().keep(first)
@@ -122,7 +129,7 @@ class DoublyRobust(AdjustmentEstimator):
 
     def scores(self, arrays: Arrays, control: float, treated: float) -> RobustScores:
         """The doubly robust scores of every row."""
-        basis = self._basis(arrays.covariates, arrays.units)(arrays.covariates)
+        basis = self._covariate_features(arrays)
         seeds = self.split_seeds(len(basis))
         self._found: dict[str, bool] = {}
         self.remark, self._shifts = "" if self.adapts else UNADAPTED, [0.0]
@@ -137,13 +144,25 @@ class DoublyRobust(AdjustmentEstimator):
         mean, propensity = np.zeros((2, len(basis))), np.zeros((2, len(basis)))
         kept = FirstFit() if self.kept is None else self.kept
         known = kept.propensities or {}
+        if ridges := self._is_ridge and kept.penalties.keys() >= set(range(len(folds))):
+            mean, grams = fold_ridges(basis, arrays, arm, folds, kept.penalties, kept.grams)
+            kept.grams = None if kept.propensities is None else grams
         fitted = Parallel()(
-            delayed(self._score)(basis, arrays, values, rows, two, kept.penalties.get(number, {}), known.get(number))
+            delayed(self._score)(
+                basis,
+                arrays,
+                values,
+                rows,
+                two,
+                (kept.penalties.get(number, {}), kept.starts.get(number, {})),
+                (mean[:, rows[1]] if ridges else None, known.get(number)),
+            )
             for number, rows in enumerate(folds)
         )
-        for number, (score, means, propensities, penalties) in enumerate(fitted):
+        for number, (score, means, propensities, penalties, starts) in enumerate(fitted):
             mean[:, score], propensity[:, score] = means, propensities
             kept.penalties[number] = penalties
+            kept.starts.setdefault(number, starts)
             if kept.propensities is not None:
                 kept.propensities[number] = propensities
         found = self._scored(arrays, values, mean, propensity)
@@ -218,33 +237,35 @@ class DoublyRobust(AdjustmentEstimator):
         values: tuple[float, float],
         fold: tuple[Rows, Rows],
         two: bool,
-        kept: Penalties,
-        known: Array | None,
-    ) -> tuple[Rows, Array, Array, Penalties]:
-        """Means and propensities `(2, rows)` of the scored rows under both values, and the penalties that were used."""
-        (fit, score), penalties = fold, dict(kept)
+        kept: tuple[Penalties, Starts],
+        known: tuple[Array | None, Array | None],
+    ) -> tuple[Rows, Array, Array, Penalties, Starts]:
+        """Means and propensities `(2, rows)` of the scored rows under both values, unless known, and what the models chose."""
+        (fit, score), penalties, starts = fold, dict(kept[0]), dict(kept[1])
         mean, propensity = np.zeros((2, len(score))), np.zeros((2, len(score)))
 
         def fitted(model: BaseEstimator, target: Array, rows: Rows, role: str) -> BaseEstimator:
-            found = with_penalty(model, kept.get(role), len(rows))
-            ours = isinstance(found, OutcomeModel)
-            known = {} if arrays.clusters is None or not ours else {"clusters": arrays.clusters[rows]}
-            found.fit(basis[rows], target[rows], sample_weight=arrays.weights[rows], **known)
-            if ours:
-                penalties[role] = found.penalty_ / len(rows)
+            found = with_penalty(model, penalties.get(role), len(rows))
+            if not isinstance(found, OutcomeModel):
+                return found.fit(basis[rows], target[rows], sample_weight=arrays.weights[rows])
+            clusters = None if arrays.clusters is None else arrays.clusters[rows]
+            found.fit(basis[rows], target[rows], arrays.weights[rows], clusters, starts.get(role))
+            penalties[role] = found.penalty_ / len(rows)
+            starts[role] = np.append(found.intercept_, found.coef_)
             return found
 
-        for which, value in enumerate(values):
+        for which, value in enumerate(values if known[0] is None else ()):
             rows = fit[arrays.treatment[fit] == value]
             mean[which] = fitted(self.outcome_model, arrays.outcome, rows, f"outcome {which}").predict(basis[score])
-        if known is not None:
-            return score, mean, known, penalties
+        mean = mean if known[0] is None else known[0]
+        if known[1] is not None:
+            return score, mean, known[1], penalties, starts
         for which, value in list(enumerate(values))[two:]:
             member = (arrays.treatment == value).astype(float)
             propensity[which] = _probability(fitted(self.propensity_model, member, fit, f"{which}"), basis[score])
         if two:
             propensity[0] = 1 - propensity[1]
-        return score, mean, propensity, penalties
+        return score, mean, propensity, penalties, starts
 
 
 def _probability(fitted: BaseEstimator, scored: Array) -> Array:

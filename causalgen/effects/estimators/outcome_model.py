@@ -1,6 +1,6 @@
 """A penalised regression of a variable on features that respects the variable's declared range."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import numpy as np
 from numpy.typing import NDArray
@@ -8,7 +8,7 @@ from scipy.linalg import cho_factor, cho_solve
 from scipy.special import expit
 from sklearn.base import BaseEstimator, RegressorMixin
 
-__all__ = ["OutcomeModel"]
+__all__ = ["OutcomeModel", "second_moments"]
 
 Array = NDArray[np.float64]
 
@@ -19,6 +19,8 @@ CHUNK = 20_000
 MOST_STEPS = 50
 STEPS_FOR_CHOICE = 2
 CLOSE = 1.0
+NEAR = 0.01
+"""Mean squared change of the log odds after which Newton's method keeps its curvature, which then changes little."""
 TOLERANCE = 1e-6
 ROWS_TO_START = 20_000
 LEAST_CURVATURE = 1e-10
@@ -51,27 +53,31 @@ class OutcomeModel(RegressorMixin, BaseEstimator):
         outcome: Array,
         sample_weight: Array | None = None,
         clusters: NDArray[np.int64] | None = None,
+        start: Array | None = None,
     ) -> "OutcomeModel":
         """Fit on features `(rows, features)` and values `(rows,)`; a row counts `sample_weight` times.
 
-        With `clusters` (a number for each row) the penalty is chosen on one row of each: others would give it away.
+        With `clusters` (a number for each row) the penalty is chosen on one row of each: others would give it away. Newton's
+        method starts from intercept and coefficients of similar data, if given; features beyond theirs come last.
         """
         rows = len(outcome)
         share = outcome if self.bounds is None else (outcome - self.bounds[0]) / self._width
         weights = np.ones(rows) if sample_weight is None else sample_weight
-        start = np.zeros(features.shape[1] + 1)
+        first = np.zeros(features.shape[1] + 1)
+        if start is not None:
+            first[: len(start)] = start[: len(first)]
         penalty = self.penalty
         if penalty is None:
             few = np.arange(rows) if clusters is None else np.unique(clusters, return_index=True)[1]
             copies = rows / len(few)
             if len(few) > ROWS_FOR_CHOICE:
                 few = few[np.linspace(0, len(few) - 1, ROWS_FOR_CHOICE).astype(int)]
-            penalty, start = self._choose(features[few], share[few], weights[few])
+            penalty, first = self._choose(features[few], share[few], weights[few])
             penalty *= copies  # the best penalty grows with the copies of a row, and not with the number of rows
         if rows > 2 * ROWS_TO_START:  # a few rows come close enough for two or three steps over all of them
             few = np.linspace(0, rows - 1, ROWS_TO_START).astype(int)
-            start = self._newton(features[few], share[few], weights[few], penalty, start)
-        solution = self._newton(features, share, weights, penalty, start)
+            first = self._newton(features[few], share[few], weights[few], penalty, first)
+        solution = self._newton(features, share, weights, penalty, first)
         self.penalty_ = penalty
         self.intercept_, self.coef_ = float(solution[0]), solution[1:]
         return self
@@ -103,7 +109,7 @@ class OutcomeModel(RegressorMixin, BaseEstimator):
         """
         weights = np.ones(len(features)) if sample_weight is None else sample_weight
         penalty = self.penalty_ * (1.0 if self.bounds is None else self._width)
-        curvature = _gram(features, weights * self.slope(features), penalty) / len(features)
+        curvature = _penalised(second_moments(features, weights * self.slope(features)), penalty) / len(features)
         solution: Array = np.linalg.lstsq(curvature, gradient, rcond=None)[0].astype(np.float64)
         return solution[1:], np.asarray(solution[0])
 
@@ -117,10 +123,14 @@ class OutcomeModel(RegressorMixin, BaseEstimator):
         steps: int = MOST_STEPS,
     ) -> Array:
         """Minimise the penalised deviance from `solution`; a step from afar is halved until the deviance falls."""
+        before = decrement = np.inf
         for _ in range(steps):
-            gradient, curvature = self._derivatives(features, share, weights, penalty, solution)
-            step = _solve(curvature, gradient, singular=penalty == 0)
-            decrement = float(gradient @ step)  # squared distance to the minimum, in standard errors
+            gradient, local = self._gradient(features, share, weights, penalty, solution)
+            if decrement > min(NEAR * local.sum(), before / 4):
+                curvature = _penalised(second_moments(features, local), penalty)
+                solve = _solver(curvature, singular=penalty == 0)
+            step = solve(gradient)
+            before, decrement = decrement, float(gradient @ step)  # squared distance to the minimum, in standard errors
             if decrement > CLOSE and self.bounds is not None:
                 step = self._shortened(step, features, share, weights, penalty, solution)
             solution = solution + step
@@ -152,35 +162,49 @@ class OutcomeModel(RegressorMixin, BaseEstimator):
             return 0.5 * (share - index) ** 2
         return np.logaddexp(0, index) - share * index
 
-    def _derivatives(
+    def _gradient(
         self, features: Array, share: Array, weights: Array, penalty: float, solution: Array
     ) -> tuple[Array, Array]:
-        """Downhill gradient and curvature of the penalised deviance."""
+        """Downhill gradient of the penalised deviance, and every row's weight in its curvature."""
         index = features @ solution[1:] + solution[0]
         mean = index if self.bounds is None else expit(index)
-        curvature = weights if self.bounds is None else weights * np.maximum(mean * (1 - mean), LEAST_CURVATURE)
+        local = weights if self.bounds is None else weights * np.maximum(mean * (1 - mean), LEAST_CURVATURE)
         residual = weights * (share - mean)
-        gradient = np.concatenate([[residual.sum()], residual @ features - penalty * solution[1:]])
-        return gradient, _gram(features, curvature, penalty)
+        return np.concatenate([[residual.sum()], residual @ features - penalty * solution[1:]]), local
 
     def _choose(self, features: Array, share: Array, weights: Array) -> tuple[float, Array]:
         """The penalty with the least leave-one-out loss, and the solution that belongs to it."""
         best, chosen, kept = np.inf, 0.0, np.zeros(features.shape[1] + 1)
-        solution = kept
-        for relative in PENALTIES:
-            penalty = relative * len(share)
-            solution = self._newton(features, share, weights, penalty, solution, STEPS_FOR_CHOICE)
-            loss = self._left_out_loss(features, share, weights, penalty, solution)
+        for penalty, solution, inverse in self._candidates(features, share, weights):
+            loss = self._left_out_loss(features, share, weights, solution, inverse)
             if loss < best:
                 best, chosen, kept = loss, penalty, solution
         return chosen, kept
 
-    def _left_out_loss(self, features: Array, share: Array, weights: Array, penalty: float, solution: Array) -> float:
+    def _candidates(self, features: Array, share: Array, weights: Array) -> Iterator[tuple[float, Array, Array]]:
+        """Every penalty with its solution and the inverse of the curvature there."""
+        solution, rows = np.zeros(features.shape[1] + 1), len(share)
+        if self.bounds is None:  # which penalty it is changes the moments on their diagonal only
+            gram, moments = (
+                second_moments(features, weights),
+                self._gradient(features, share, weights, 0.0, solution)[0],
+            )
+            for relative in PENALTIES:
+                inverse = _inverse(_penalised(gram.copy(), relative * rows))
+                yield relative * rows, inverse @ moments, inverse
+            return
+        for relative in PENALTIES:
+            solution = self._newton(features, share, weights, relative * rows, solution, STEPS_FOR_CHOICE)
+            local = self._gradient(features, share, weights, relative * rows, solution)[1]
+            yield relative * rows, solution, _inverse(_penalised(second_moments(features, local), relative * rows))
+
+    def _left_out_loss(self, features: Array, share: Array, weights: Array, solution: Array, inverse: Array) -> float:
+        """Loss of every row's prediction without it; `inverse` is that of the curvature at the solution."""
         index = features @ solution[1:] + solution[0]
         mean = index if self.bounds is None else expit(index)
         local = weights if self.bounds is None else weights * np.maximum(mean * (1 - mean), LEAST_CURVATURE)
         design = np.column_stack([np.ones(len(features)), features])
-        spread = np.sum(design @ np.linalg.inv(_gram(features, local, penalty)) * design, axis=1)
+        spread = np.sum(design @ inverse * design, axis=1)
         leverage = np.minimum(local * spread, 1 - 1e-6)
         left_out = index - spread * weights * (share - mean) / (1 - leverage)
         return float(weights @ self._loss(left_out, share))
@@ -195,8 +219,8 @@ def _chunks(rows: int) -> Iterator[slice]:
     return (slice(start, start + CHUNK) for start in range(0, rows, CHUNK))
 
 
-def _gram(features: Array, weights: Array, penalty: float) -> Array:
-    """Weighted products of an intercept and the features, with the penalty on the features' diagonal."""
+def second_moments(features: Array, weights: Array) -> Array:
+    """Weighted products of an intercept and the features, `(1 + features, 1 + features)`."""
     width = features.shape[1]
     gram = np.zeros((width + 1, width + 1))
     gram[0, 0] = weights.sum()
@@ -205,11 +229,22 @@ def _gram(features: Array, weights: Array, penalty: float) -> Array:
     for rows in _chunks(len(features)):
         scaled = features[rows] * root[rows]
         gram[1:, 1:] += scaled.T @ scaled
-    gram[np.arange(1, width + 1), np.arange(1, width + 1)] += penalty
     return gram
 
 
-def _solve(curvature: Array, gradient: Array, *, singular: bool) -> Array:
+def _penalised(gram: Array, penalty: float) -> Array:
+    """The products with the penalty on the features' diagonal."""
+    places = np.arange(1, len(gram))
+    gram[places, places] += penalty
+    return gram
+
+
+def _inverse(gram: Array) -> Array:
+    return np.asarray(np.linalg.inv(gram), dtype=np.float64)
+
+
+def _solver(curvature: Array, *, singular: bool) -> Callable[[Array], Array]:
     if singular:
-        return np.asarray(np.linalg.lstsq(curvature, gradient, rcond=None)[0], dtype=np.float64)
-    return np.asarray(cho_solve(cho_factor(curvature), gradient), dtype=np.float64)
+        return lambda gradient: np.asarray(np.linalg.lstsq(curvature, gradient, rcond=None)[0], dtype=np.float64)
+    factor = cho_factor(curvature)
+    return lambda gradient: np.asarray(cho_solve(factor, gradient), dtype=np.float64)

@@ -57,7 +57,7 @@ class Weighting(AdjustmentEstimator):
     """
 
     def _influence(self, arrays: Arrays, control: float, treated: float) -> Influence:
-        basis = self._basis(arrays.covariates, arrays.units)(arrays.covariates)
+        basis = self._covariate_features(arrays)
         members = [(arrays.treatment == value).astype(float) for value in (control, treated)]
         models = [OutcomeModel((0.0, 1.0)).fit(basis, member, arrays.weights) for member in members]
         fitted = [model.predict(basis) for model in models]

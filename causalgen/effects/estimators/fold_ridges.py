@@ -1,0 +1,59 @@
+"""Ridge regressions in every arm without one fold each, from second moments that are added up by fold and arm."""
+
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.linalg import cho_factor, cho_solve
+
+from .adjustment import Array, Arrays
+from .folds import Rows
+from .outcome_model import second_moments
+
+__all__ = ["fold_ridges"]
+
+
+def fold_ridges(
+    features: Array,
+    arrays: Arrays,
+    arm: NDArray[np.int64],
+    folds: Sequence[tuple[Rows, Rows]],
+    shares: Mapping[int, Mapping[str, float]],
+    grams: Array | None = None,
+) -> tuple[Array, Array]:
+    """Out-of-fold means of the outcome in both arms, `(2, rows)`, and the moments of the features.
+
+    The regressions are those of `OutcomeModel` with given penalties. Each row enters the moments once, not once for every
+    fold that it is fitted in.
+
+    Args:
+        features: Features of the covariates, `(rows, features)`.
+        arrays: Outcome and sampling weights.
+        arm: Arm of every row: 1 or 2, or 0 for neither.
+        folds: Rows to fit on and rows to score; the scored rows of all folds are all rows.
+        shares: For every fold the penalty of the models "outcome 0" and "outcome 1", as a share of their rows.
+        grams: The moments of the same features, arms, folds and weights; None to compute them.
+    """
+    cells = [[score[arm[score] == which] for which in (1, 2)] for _, score in folds]
+    if grams is None:
+        grams = np.stack(
+            [np.stack([second_moments(features[own], arrays.weights[own]) for own in pair]) for pair in cells]
+        )
+    moments = np.stack([np.stack([_with_outcome(features, arrays, own) for own in pair]) for pair in cells])
+    counts = np.array([[len(own) for own in pair] for pair in cells])
+    mean = np.zeros((2, len(features)))
+    for number, (_, score) in enumerate(folds):
+        for which in (0, 1):
+            rest = np.arange(len(folds)) != number
+            gram = grams[rest, which].sum(axis=0)
+            penalty = shares[number][f"outcome {which}"] * counts[rest, which].sum()
+            gram[np.arange(1, len(gram)), np.arange(1, len(gram))] += penalty
+            solution = cho_solve(cho_factor(gram), moments[rest, which].sum(axis=0))
+            mean[which, score] = features[score] @ solution[1:] + solution[0]
+    return mean, grams
+
+
+def _with_outcome(features: Array, arrays: Arrays, rows: Rows) -> Array:
+    """Weighted products of the outcome with an intercept and the features."""
+    weighted = arrays.weights[rows] * arrays.outcome[rows]
+    return np.concatenate([[weighted.sum()], weighted @ features[rows]])
