@@ -4,8 +4,9 @@
     python tests/timings/bench_concerns.py --read FILE
 
 Prints for each kind the share of tables with any concern, with the planted one first, coverage (refusals are misses), and
-how often each check and each refuter spoke. Table N of a kind is the same in every run, so a long run can be made in
-chunks: `--first` is the number of the first table, and `--save` adds a line for each table to a file for `--read`.
+how often each check and each refuter spoke, at last as `causalgen.effects.check_rates` holds it. Table N of a kind is the
+same in every run, so a long run can be made in chunks: `--first` is the number of the first table, and `--save` adds a line
+for each table to a file for `--read`.
 
 Every table has 500 to 5,000 rows, 3 to 25 covariates of three kinds, a curve and an interaction in the outcome, an effect
 that differs between rows and, except for `overlap`, propensities between 5 % and 95 % for nearly all rows. The kinds:
@@ -212,6 +213,7 @@ def judge(kind: str, number: int, *, refute: bool) -> dict[str, Any]:
         "concerns": [f"{check.kind}: {' '.join(check.about.split()[:7])}" for check in concerns],
         "first": bool(concerns) and any(word in concerns[0].about for word in table.wanted),
         "covered": bool(answer.covers(table.effect)),
+        "source": answer.source,
         "error": answer.value - table.effect,
         "width": None if answer.low is None else answer.high - answer.low,
         "form": None if doubt.form is None else [doubt.form.shift, doubt.form.p_value],
@@ -238,6 +240,26 @@ def summarise(rows: Sequence[dict[str, Any]]) -> None:
         said.update(f"refuter {name} on naive" for row in answered for name, spoke in row["naive"].items() if spoke)
         for about, times in said.most_common(25):
             print(f"    {times:4} {about}")
+        print(f"    check_rates.CHECKED: {checked(own)}")
+        if any(row["refuters"] for row in answered):
+            print(
+                f"    check_rates.REFUTED: {refuted(answered)}; of the naive estimate: {refuted(answered, naive=True)}"
+            )
+
+
+def checked(rows: Sequence[dict[str, Any]]) -> dict[str, int]:
+    """The tables with the planted fault first, with any concern or a refusal, and with one of each kind of check."""
+    kinds = Counter(kind for row in rows for kind in {one.partition(":")[0] for one in row.get("concerns", ())})
+    any_of_them = sum("refused" in row or bool(row["concerns"]) for row in rows)
+    return {"tables": len(rows), "first": sum(row["first"] for row in rows), "any": any_of_them, **kinds}
+
+
+def refuted(rows: Sequence[dict[str, Any]], *, naive: bool = False) -> dict[str, int]:
+    """The tables in which each refuter rejects the recommended estimate, or the naive one."""
+    names = list(rows[0]["naive"])
+    spoke = {name: [row["naive"][name] if naive else row["refuters"][f"{name} on {row['source']}"] for row in rows]
+             for name in names}  # fmt: skip
+    return {"tables": len(rows), **{name: sum(found) for name, found in spoke.items()}}
 
 
 def main() -> None:
