@@ -6,11 +6,15 @@ import pytest
 from scipy.special import expit, logit
 
 from causalgen.effects import estimate_effect
+from causalgen.effects.diagnostics import examine
+from causalgen.effects.diagnostics.functional_form import functional_form
+from causalgen.effects.encode import encode_question
 from causalgen.effects.estimators.doubly_robust import DoublyRobust
 from causalgen.effects.estimators.recalibration import calibrated_propensities
 from causalgen.effects.estimators.stacking import stack_weights
 from causalgen.effects.estimators.tmle import TargetedLearning
 from causalgen.effects.identification import dowhy_estimand
+from causalgen.effects.question import EffectQuestion
 from causalgen.errors import DataError
 from causalgen.graph import CausalGraph, identify
 
@@ -40,6 +44,19 @@ def test_structure_that_splines_miss_is_found(build: type[DoublyRobust]) -> None
     assert "boosting" in estimator.remark
     assert found.effect == pytest.approx(1, abs=0.3)
     assert abs(found.effect - 1) < 2 * found.standard_error
+
+
+def test_a_stacked_estimate_is_not_doubted_for_what_splines_miss() -> None:
+    table = stairs(1_500, seed=1, steps=1.0)
+    asked = {"treatment": "t", "outcome": "y", "contrast": (0, 1)}
+    report = estimate_effect(GRAPH, table, **asked, methods=["doubly robust"], refute=False)
+    splines = functional_form(encode_question(EffectQuestion(GRAPH, table, **asked)), "doubly robust")
+    assert splines is not None
+    assert splines.doubtful
+    form = examine(GRAPH, table, report, simulations=0).form
+    assert form is not None
+    assert form.value == report.estimate.value
+    assert not form.doubtful
 
 
 def test_without_such_structure_the_estimate_is_that_of_the_splines() -> None:

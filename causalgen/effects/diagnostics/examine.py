@@ -6,12 +6,14 @@ from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 import pandas as pd
+from scipy.stats import t as student
 
 from ...errors import DataError
 from ...graph import CausalGraph
 from ..concerns import Check, concerns_of, headline, ranked
 from ..encode import encode_question
 from ..estimators.methods import METHODS
+from ..estimators.stacking import is_stacked
 from ..question import EffectQuestion
 from ..report import EffectReport
 from ..table import EncodedTable
@@ -20,10 +22,10 @@ from .balance import Balance, balance
 from .bearing import repaired
 from .confounder import SimulatedConfounder, check_simulations, simulate_confounder
 from .e_value import EValue, e_values
-from .functional_form import FunctionalForm, functional_form
+from .functional_form import FunctionalForm, functional_form, with_stacked
 from .implied import ImpliedIndependencies, check_independencies, independence_test
 from .negative_controls import ControlTest, NegativeControl, check_controls
-from .refit import NAIVE, refit, repeatable
+from .refit import NAIVE, freedom_of, refit, repeatable
 from .robustness import Robustness, robustness
 from .table_one import TableOne, summarised
 
@@ -268,6 +270,9 @@ def _form(table: EncodedTable, report: EffectReport, seed: int) -> FunctionalFor
     found = functional_form(table, chosen.source, population=chosen.population, seed=seed)
     if found is None:
         return None
+    if is_stacked(chosen.note) and chosen.low is not None and chosen.high is not None:
+        error = (chosen.high - chosen.low) / (2 * float(student.ppf(0.5 + report.level / 2, freedom_of(table))))
+        return with_stacked(found, chosen.value, error, freedom_of(table))
     return replace(found, value=chosen.value, corrected=chosen.value + found.corrected - found.value)
 
 

@@ -20,7 +20,7 @@ from .boosted import boosted_prediction
 from .columns import compared
 from .refit import fitted, with_covariate
 
-__all__ = ["FunctionalForm", "functional_form"]
+__all__ = ["FunctionalForm", "functional_form", "with_stacked"]
 
 OUTCOME, TREATMENT = "(predicted outcome)", "(predicted treatment)"
 MOST_ROWS = 20_000
@@ -103,3 +103,19 @@ def functional_form(
     error = difference.standard_error
     p_value = float(2 * student.sf(abs(difference.effect) / error, difference.freedom)) if error else 1.0
     return FunctionalForm(source, plain.effect, more.effect, plain.standard_error, p_value)
+
+
+def with_stacked(found: FunctionalForm, value: float, error: float, freedom: float) -> FunctionalForm:
+    """The check of an estimate whose models are stacked with trees, and which the check makes again by splines alone.
+
+    The two estimates share most of their error, so the standard error of one of them is too large for their difference: the
+    test errs on the side of silence.
+
+    Args:
+        found: The check of the splines.
+        value: The stacked estimate.
+        error: Its standard error.
+        freedom: Degrees of freedom of that.
+    """
+    p_value = float(2 * student.sf(abs(found.corrected - value) / error, freedom))
+    return replace(found, value=value, standard_error=error, p_value=p_value)
