@@ -6,8 +6,8 @@ from .concerns import Kind
 
 __all__ = ["CHECKED", "COMMAND", "DATE", "FAULTS", "REFUTED", "CheckRate", "check_rates", "refuter_rate"]
 
-COMMAND = "python tests/timings/bench_concerns.py TABLES KIND --no-refute, with the numbers of tables below"
-DATE = "30 November 2026, before `doubly robust` stacked boosted trees, which changes some counts"
+COMMAND = "python tests/timings/bench_concerns.py TABLES KIND --no-refute"
+DATE = "30 November 2026"
 
 FAULTS = {
     "clean": "no fault",

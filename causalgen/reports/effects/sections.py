@@ -183,7 +183,8 @@ class SectionMaker:
     def rates(self) -> Section:
         """How often the checks are right."""
         text = (
-            f"Measured on {DATE} on tables of known origin, with 500 to 5,000 rows and 3 to 25 covariates ({COMMAND}). The "
+            f"Measured on {DATE} on tables of known origin, with 500 to 5,000 rows and 3 to 25 covariates ({COMMAND}). Since "
+            "then the doubly robust estimate stacks boosted trees where these help, which changes some counts. The "
             "first column counts false alarms. A hidden cause without a negative control, and a wrong arrow that implies "
             "the same independencies, cannot be detected by any check."
         )
