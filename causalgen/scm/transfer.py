@@ -31,11 +31,16 @@ def find_noise_part(scm: "StructuralCausalModel", name: str) -> tuple[str, str] 
     node, _, key = name.rpartition(".")
     if node in scm.graph and key in scm.mechanisms[node].noise((1,)):
         return node, key
-    parts = [f"{image}.{key}" for image in scm.graph.images for key in scm.mechanisms[image].noise((1,))]
-    known = [*scm.graph.attributes, *parts]
+    known = _known(scm)
     raise UnknownNameError(
         f"Expected an attribute or a part of the noise among {', '.join(known)}; got '{name}'." + nearest(name, known)
     )
+
+
+def _known(scm: "StructuralCausalModel") -> list[str]:
+    """The attributes, and the parts of the images' noise."""
+    parts = [f"{image}.{key}" for image in scm.graph.images for key in scm.mechanisms[image].noise((1,))]
+    return [*scm.graph.attributes, *parts]
 
 
 def style_interventions(
@@ -48,7 +53,7 @@ def style_interventions(
     taken = [graph[name] for name, part in parts.items() if part is None]
     if not parts or any(variable.is_image for variable in taken):
         raise DataError(
-            f"Expected attributes to take; got {', '.join(take) or 'none'}. Choose among {', '.join(graph.attributes)}."
+            f"Expected attributes to take; got {', '.join(take) or 'none'}. Choose among {', '.join(_known(scm))}."
         )
     if absent := [variable.name for variable in taken if variable.name not in values]:
         raise UnknownNameError(f"Expected the style to have a value of {', '.join(absent)}; got none. Give it.")

@@ -1,6 +1,6 @@
 """Paired image-to-image: an image with an image parent, next to a plain U-Net regression of about equal size and time.
 
-    python tests/timings/bench_paired.py [--mechanism conv-vae] [--seed 0] [--epochs 20] [--rows 3500] [--units 500]
+    python tests/timings/bench_paired.py [--mechanism conv-vae] [--seed 0] [--epochs 8] [--rows 2000] [--units 500]
 
 The pairs are pictures of the same digits of morphodigits in both pens; ballpoint to felt-tip is learned. The U-Net minimises
 L1 for as many seconds of processor time. Test units only; intervals resample base digits.
@@ -27,7 +27,7 @@ PENS = ("ballpoint", "felt-tip")
 SHAPE = (1, 28, 28)
 GRAPH = CausalGraph("ballpoint -> felt-tip", [Variable(pen, "image", shape=SHAPE) for pen in PENS])
 DRAWS = 10
-BATCH = 128
+BATCH = 64
 
 
 def pairs(data: cg.Dataset, rows: list[int]) -> dict[str, Tensor]:
@@ -77,8 +77,8 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--mechanism", default="conv-vae")
     parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--epochs", type=int, default=20)
-    parser.add_argument("--rows", type=int, default=3500)
+    parser.add_argument("--epochs", type=int, default=8)
+    parser.add_argument("--rows", type=int, default=2000)
     parser.add_argument("--units", type=int, default=500)
     asked = parser.parse_args()
     warnings.simplefilter("ignore")

@@ -1,6 +1,6 @@
 """Unpaired translation between the pens of morphodigits, where the true picture is known, next to a CycleGAN.
 
-    python tests/timings/bench_translation.py RUN [--seed 0] [--epochs 20] [--units 500] [--mechanism conv-vae]
+    python tests/timings/bench_translation.py RUN [--seed 0] [--epochs 8] [--units 500] [--mechanism conv-vae]
 
 Each base digit keeps the training rows of one pen only, chosen by a coin, so that no digit is seen with both pens. The model
 `pen -> image` learns from the images and their pens, as the CycleGAN does, which trains for as many seconds of processor time.
@@ -53,7 +53,7 @@ def fitted(
     torch.manual_seed(seed)
     graph = CausalGraph("pen -> image", [data.graph["pen"], data.graph["image"]])
     scm = StructuralCausalModel(graph, {"image": mechanism})
-    images = Stage(epochs=epochs, batch_size=128, learning_rate=2e-3, ema=0.995, patience=epochs, shift=1)
+    images = Stage(epochs=epochs, batch_size=64, learning_rate=2e-3, ema=0.995, patience=epochs, shift=1)
     start = time.process_time()
     fit(scm, parts, FitConfig(images=images, device="cpu", seed=seed))
     return scm, time.process_time() - start
@@ -85,7 +85,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("run", type=Path)
     parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--epochs", type=int, default=20)
+    parser.add_argument("--epochs", type=int, default=8)
     parser.add_argument("--units", type=int, default=500)
     parser.add_argument("--mechanism", default="conv-vae")
     asked = parser.parse_args()
