@@ -212,6 +212,16 @@ def test_images_without_a_row_are_counted_and_named(tmp_path: Path) -> None:
     assert index_table(table, "age -> image", root=tmp_path / "data").notes == ()
 
 
+def test_whole_folders_without_rows_are_named(tmp_path: Path) -> None:
+    one_table("metadata.csv", "file_name", "scans/clinic")(tmp_path)
+    for place in ("scans/other", "scans", "elsewhere", "scans/.hidden"):
+        image(tmp_path / place / "a.png", 3)
+    notes = index_table(tmp_path, "age -> image").notes
+    assert any(
+        f"2 images in '{tmp_path}' without a row in the table: scans/a.png, scans/other/a.png." in n for n in notes
+    )
+
+
 def test_a_split_that_is_asked_for_is_drawn_without_a_word() -> None:
     table = pd.DataFrame({"a": np.arange(20) * 0.5, "b": np.arange(20) ** 1.5, "split": CODES})
     shares = {"train": 0.5, "validation": 0.25, "test": 0.25}

@@ -111,6 +111,7 @@ def test_new_check_and_load_take_a_slice(tmp_path: Path) -> None:
     assert data.variables["scan"].size == (7, 6)
     checked = CliRunner().invoke(app, ["check", str(out)])
     assert checked.exit_code == 0, checked.output
+    assert "without a row" not in checked.output
     said = {"scan": {"slice": ["coronal", 6], "window": [-30, 230], "bits": 16}}
     loaded = load_table(tmp_path / "scans.csv", "age -> scan", variables=said)
     original = nibabel.load(tmp_path / "sub-03.nii.gz").get_fdata()[:, 6].T[::-1]
