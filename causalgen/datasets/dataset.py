@@ -2,7 +2,7 @@
 
 import hashlib
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 
@@ -80,6 +80,8 @@ class Dataset:
         group_meaning: Meaning of one group, for reports, such as "one patient".
         source: Origin and licence in a sentence, for reports.
         labels: Distinct labels of the rows, in the order of `frame()`; None for 0, 1, 2, ...
+        incomplete: By split, places in the storage of `values` of further rows, of which attributes are missing. Training
+            infers them (see `whole`); nothing else uses these rows, and they have no labels.
 
     Raises:
         DataError: A column is missing or unknown, has the wrong length, shape or codes, holds NaN or values outside its
@@ -95,6 +97,7 @@ class Dataset:
     group_meaning: str = ""
     source: str = ""
     labels: "pd.Index | None" = None
+    incomplete: Mapping[str, Tensor] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         from .validate import check_dataset
@@ -130,6 +133,15 @@ class Dataset:
         """
         positions = self._positions(self._split(split))
         return UnitValues(as_levels(self._store.view(positions)), self._index(positions))
+
+    def whole(self, split: str) -> dict[str, Tensor]:
+        """Values of one split with its incomplete rows, which come last: a missing number is NaN, a missing label code -1.
+
+        Raises:
+            UnknownNameError: The data set has no such split.
+        """
+        places = self._store.places(self._positions(self._split(split)))
+        return self._store.at(torch.cat([places, self.incomplete[split]]) if self.incomplete else places)
 
     def groups(self, labels: Any) -> Tensor:
         """The group of some rows, int64 `(B,)`; labels and errors as for `rows`."""

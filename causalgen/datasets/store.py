@@ -5,7 +5,6 @@ Rows of a split are contiguous, so that a split of memory-mapped images is a vie
 
 from collections.abc import Iterator, Mapping
 
-import torch
 from torch import Tensor
 
 __all__ = ["Store"]
@@ -18,7 +17,7 @@ class Store(Mapping[str, Tensor]):
     they return.
 
     Args:
-        stored: Columns as they are stored.
+        stored: Columns as they are stored; they may hold further rows.
         place: `(N,)` int64, the place in `stored` of each row; None if the orders agree.
     """
 
@@ -46,15 +45,18 @@ class Store(Mapping[str, Tensor]):
 
     def view(self, positions: Tensor) -> dict[str, Tensor]:
         """The same, not copied if the rows are stored contiguously."""
-        index = self.places(positions)
+        return self.at(self.places(positions))
+
+    def at(self, index: Tensor) -> dict[str, Tensor]:
+        """Columns at some places in storage, not copied if these are contiguous."""
         if not len(index) or not bool((index.diff() == 1).all()):
-            return self.take(positions)
+            return {name: column[index] for name, column in self.stored.items()}
         return {name: column[int(index[0]) : int(index[-1]) + 1] for name, column in self.stored.items()}
 
     def in_order_of_storage(self, column: Tensor) -> Tensor:
-        """A column `(N,)` in the order of the table's rows, reordered to the order of storage."""
+        """A column `(N,)` in the order of the table's rows, reordered to the order of storage; -1 where it has no row."""
         if self.place is None:
             return column
-        stored = torch.empty_like(column)
+        stored = column.new_full((len(next(iter(self.stored.values()))),), -1)
         stored[self.place] = column
         return stored

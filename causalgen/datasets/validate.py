@@ -36,7 +36,7 @@ def check_dataset(data: "Dataset") -> None:
             )
         stored = variable.is_image and isinstance(data.values, Store)
         column = data.values.stored[name] if stored else data.values[name]  # type: ignore[attr-defined]
-        check_column(variable, column, len(data.group))
+        check_column(variable, column, len(column) if stored else len(data.group))
     _check_labels(data)
     _check_split(data.split, data._known)
 

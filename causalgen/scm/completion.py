@@ -31,7 +31,7 @@ from .photo_posterior import draw_photos
 if TYPE_CHECKING:
     from .model import StructuralCausalModel
 
-__all__ = ["Completed", "HiddenGroup", "complete", "groups"]
+__all__ = ["Completed", "HiddenGroup", "complete", "groups", "hidden_groups"]
 
 FEW = 20
 """An effective sample size below this is warned about."""
@@ -106,8 +106,16 @@ class Completed:
         return merged
 
 
-def complete(scm: "StructuralCausalModel", evidence: Evidence, particles: int) -> Completed:
+def complete(
+    scm: "StructuralCausalModel", evidence: Evidence, particles: int, *, ignored: frozenset[str] = frozenset()
+) -> Completed:
     """Draw the missing values of every unit `particles` times.
+
+    Args:
+        scm: The model.
+        evidence: What is known.
+        particles: Number of draws k.
+        ignored: Known nodes that inform none of their parents, since their mechanisms are not fitted yet.
 
     Raises:
         NotObservableError: A known node with a missing parent has a mechanism without likelihood.
@@ -123,7 +131,7 @@ def complete(scm: "StructuralCausalModel", evidence: Evidence, particles: int) -
         if not missing:
             continue
         known = {name: tensor[chosen] for name, tensor in evidence.values.items() if name not in missing}
-        drawn, noise, effective[chosen] = _draw(scm, known, missing, particles, chosen.tolist())
+        drawn, noise, effective[chosen] = _draw(scm, known, missing, particles, chosen.tolist(), ignored)
         for name, tensor in drawn.items():
             values[name][:, chosen] = tensor.unflatten(0, (particles, len(chosen)))
         for name, named in noise.items():
@@ -158,6 +166,7 @@ def _draw(
     missing: frozenset[str],
     particles: int,
     numbers: Sequence[int],
+    ignored: frozenset[str] = frozenset(),
 ) -> tuple[dict[str, Tensor], dict[str, Noise], Tensor]:
     """Draws `(k * b, ...)` of the missing nodes, noise of those without known descendants, and effective sizes `(b,)`."""
     units = len(next(iter(known.values())))
@@ -168,7 +177,7 @@ def _draw(
     damaged = find_damaged(scm, missing)
     if damaged is not None:
         drawn, fresh, effective = _draw_behind(scm, damaged, known, missing, particles, numbers)
-    for group in [] if damaged else groups(scm.graph.networkx(), scm.graph.nodes, missing):
+    for group in [] if damaged else hidden_groups(scm.graph, missing, ignored):
         if is_linear_gaussian(scm, group):
             found = draw_gaussian(scm, group, known, particles)
         else:
@@ -218,6 +227,14 @@ def _check_explained(damaged: DamagedImage, misfit: Tensor, numbers: Sequence[in
             "damage is described rightly.",
             EvidenceWarning,
         )
+
+
+def hidden_groups(
+    graph: CausalGraph, missing: frozenset[str], ignored: frozenset[str] = frozenset()
+) -> list[HiddenGroup]:
+    """The missing nodes with known descendants other than the ignored ones, grouped by the factors that connect them."""
+    nodes = tuple(name for name in graph.nodes if name not in ignored)
+    return groups(graph.networkx().subgraph(nodes), nodes, missing)
 
 
 def groups(graph: nx.DiGraph, order: tuple[str, ...], missing: frozenset[str]) -> list[HiddenGroup]:

@@ -14,7 +14,7 @@ from ..errors import DataError, MissingValueError
 from ..graph import CausalGraph, Variable
 from .values import as_tensor
 
-__all__ = ["Evidence", "read_evidence"]
+__all__ = ["Evidence", "known_cells", "read_evidence"]
 
 
 @dataclass(frozen=True)
@@ -22,7 +22,7 @@ class Evidence:
     """What is known about B units.
 
     Args:
-        values: By node `(B, ...)`; where a value is missing, a placeholder.
+        values: By node `(B, ...)`; where a value is missing, a placeholder. Nodes that play no part may be absent.
         known: By node, bool `(B,)`: whether the unit's value is known.
     """
 
@@ -54,7 +54,7 @@ def read_evidence(graph: CausalGraph, values: Mapping[str, Any], like: Tensor) -
     known: dict[str, Tensor] = {}
     for name in graph.nodes:
         if name in values:
-            cells, is_known = _known(graph[name], values[name])
+            cells, is_known = known_cells(graph[name], values[name])
             if cells is not None:
                 tensors[name] = as_tensor(graph[name], cells, like)
             known[name] = is_known.to(like.device)
@@ -75,7 +75,7 @@ def read_evidence(graph: CausalGraph, values: Mapping[str, Any], like: Tensor) -
     return Evidence({name: tensors[name] for name in graph.nodes}, {name: known[name] for name in graph.nodes})
 
 
-def _known(variable: Variable, value: Any) -> tuple[Any, Tensor]:
+def known_cells(variable: Variable, value: Any) -> tuple[Any, Tensor]:
     """The column with its missing cells filled, None where all are missing, and which cells are known."""
     if variable.is_image:
         return _known_images(variable, value)

@@ -10,7 +10,7 @@ so that no weight exceeds R times that of the prior. Particles are resampled fro
 """
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
@@ -28,11 +28,13 @@ if TYPE_CHECKING:
     from .completion import HiddenGroup
     from .model import StructuralCausalModel
 
-__all__ = ["draw_weighted"]
+__all__ = ["check_observable", "draw_weighted"]
 
 MOST_COMBINATIONS = 4096
 DRAWS, DRAWS_WITH_LATENTS = 512, 64
-"""Draws of a round for a unit; fewer where a known node's likelihood runs an image network."""
+"""Most draws of a round for a unit; fewer where a known node's likelihood runs an image network."""
+DRAWS_PER_PARTICLE, LEAST_DRAWS = 2, 64
+"""Draws of a round for each particle that is asked for, and their least number."""
 ROUNDS = 6
 ENOUGH = 0.4
 """Effective sample size, as a share of the draws of one round, from which no further round is drawn."""
@@ -70,6 +72,16 @@ class _Draws:
         rounds = [prior if guide is None else guide.log_prob(self.scales) for guide in self.guides]
         return self.logs + prior - torch.stack(rounds).logsumexp(dim=0)
 
+    def of(self, units: Tensor) -> "_Draws":
+        """The draws of some units, given by flags `(b,)`."""
+        return _Draws(
+            self.scales[:, units],
+            {name: tensor[:, units] for name, tensor in self.values.items()},
+            self.logs[:, units],
+            [q and MultivariateNormal(q.loc[units], scale_tril=q.scale_tril[units]) for q in self.guides],
+            {name: flag[units] for name, flag in self.possible.items()},
+        )
+
     def add(self, other: "_Draws") -> "_Draws":
         return _Draws(
             torch.cat([self.scales, other.scales]),
@@ -100,22 +112,25 @@ def draw_weighted(
         NotObservableError: A known node's mechanism has no likelihood.
         SupportError: No draw makes the known values of a unit possible.
     """
-    _check_observable(scm, group)
-    plan = _Plan.of(scm, group)
+    check_observable(scm, group)
+    plan = _Plan.of(scm, group, particles)
     size = max(1, MOST_AT_ONCE // (plan.count * (ROUNDS if plan.smooth else 1) * _images_per_draw(scm, group)))
-    parts, sizes = [], []
+    parts, places = [], []
+    sizes = scm.like.new_full((len(units),), float(particles))
     for start in range(0, len(units), size):
         part = {name: tensor[start : start + size] for name, tensor in known.items()}
-        draws = _adapt(plan, part)
-        logs = draws.weights()
-        _check_possible(group, draws, logs, units[start : start + size])
-        weight = torch.softmax(logs, dim=0)
-        chosen = _resample(weight, particles)
-        parts.append({name: _take(tensor, chosen) for name, tensor in draws.values.items()})
-        full = torch.full_like(weight[0], particles)
-        sizes.append(full if plan.exact else torch.minimum(full, 1 / weight.square().sum(dim=0)))
-    values = {name: torch.cat([part[name] for part in parts], dim=1).flatten(0, 1) for name in group.hidden}
-    return values, torch.cat(sizes).to(scm.like)
+        for chosen, draws in _adapted(plan, part):
+            place, logs = start + chosen, draws.weights()
+            _check_possible(group, draws, logs, [units[one] for one in place.tolist()])
+            weight = torch.softmax(logs, dim=0)
+            drawn = _resample(weight, particles)
+            parts.append({name: _take(tensor, drawn) for name, tensor in draws.values.items()})
+            places.append(place)
+            if not plan.exact:
+                sizes[place] = (1 / weight.square().sum(dim=0)).clamp_max(particles).to(sizes)
+    order = torch.cat(places).argsort()
+    values = {name: torch.cat([p[name] for p in parts], dim=1)[:, order].flatten(0, 1) for name in group.hidden}
+    return values, sizes
 
 
 @dataclass(frozen=True)
@@ -140,7 +155,7 @@ class _Plan:
     seed: int
 
     @classmethod
-    def of(cls, scm: "StructuralCausalModel", group: "HiddenGroup") -> "_Plan":
+    def of(cls, scm: "StructuralCausalModel", group: "HiddenGroup", particles: int) -> "_Plan":
         coded = [n for n in group.hidden if scm.graph[n].is_discrete and isinstance(scm.mechanisms[n], Density)]
         smooth = [n for n in group.hidden if isinstance(scm.mechanisms[n], ScalarFlow)]
         labels = [len(scm.graph[name].labels or ()) for name in coded]
@@ -148,7 +163,9 @@ class _Plan:
             coded, labels = [], []
         exact = len(coded) == len(group.hidden)
         latent = not all(isinstance(scm.mechanisms[name], Density) for name in group.witnesses)
-        wanted = 1 if exact else math.ceil((DRAWS_WITH_LATENTS if latent else DRAWS) / math.prod(labels))
+        most = DRAWS_WITH_LATENTS if latent else DRAWS
+        total = min(most, max(LEAST_DRAWS, DRAWS_PER_PARTICLE * particles))
+        wanted = 1 if exact else math.ceil(total / math.prod(labels))
         draws = 2 ** math.ceil(math.log2(wanted))
         ranges = [torch.arange(count, device=scm.like.device) for count in labels]
         grid = torch.cartesian_prod(*ranges).reshape(math.prod(labels), len(labels)) if ranges else None
@@ -180,15 +197,22 @@ class _Plan:
         return torch.float32 if self.scm.like.device.type == "mps" else torch.float64
 
 
-def _adapt(plan: _Plan, known: Mapping[str, Tensor]) -> _Draws:
-    """Draws of as many rounds as the units need."""
+def _adapted(plan: _Plan, known: Mapping[str, Tensor]) -> Iterator[tuple[Tensor, _Draws]]:
+    """Units `(b,)` with their draws: those that need fewer rounds come first."""
     draws = _round(plan, known, None)
-    while plan.smooth and len(draws.guides) < ROUNDS:
+    units = torch.arange(draws.logs.shape[1], device=draws.logs.device)
+    while True:
         logs = draws.weights()
-        if (1 / torch.softmax(logs, dim=0).square().sum(dim=0) >= ENOUGH * plan.count).all():
-            break
-        draws = draws.add(_round(plan, known, _guide(draws.scales, logs)))
-    return draws
+        done = 1 / torch.softmax(logs, dim=0).square().sum(dim=0) >= ENOUGH * plan.count
+        if not plan.smooth or len(draws.guides) == ROUNDS:
+            done = torch.ones_like(done)
+        if done.any():
+            yield units[done], draws.of(done)
+        if done.all():
+            return
+        units, draws, logs = units[~done], draws.of(~done), logs[:, ~done]
+        rest = {name: tensor[units] for name, tensor in known.items()}
+        draws = draws.add(_round(plan, rest, _guide(draws.scales, logs)))
 
 
 def _guide(scales: Tensor, logs: Tensor) -> MultivariateNormal:
@@ -318,8 +342,12 @@ def _take(tensor: Tensor, chosen: Tensor) -> Tensor:
     return tensor[chosen, torch.arange(chosen.shape[1], device=chosen.device)]
 
 
-def _check_observable(scm: "StructuralCausalModel", group: "HiddenGroup") -> None:
+def check_observable(scm: "StructuralCausalModel", group: "HiddenGroup") -> None:
+    """Refuse a group if what is known about it has no likelihood.
 
+    Raises:
+        NotObservableError: A known node's mechanism has no likelihood.
+    """
     for name in group.witnesses:
         mechanism = scm.mechanisms[name]
         if not isinstance(mechanism, Observable):

@@ -135,8 +135,8 @@ class OwnData(StudySection):
     """Column whose rows belong together, such as the patient; each group stays in one split."""
     split: Annotated[dict[str, float] | str | None, BeforeValidator(_split)] = None
     """Shares of train, validation and test, or the column that names each row's split; left out: 0.7, 0.15, 0.15."""
-    missing: Literal["refuse", "drop"] = "refuse"
-    """Treatment of rows with missing values."""
+    missing: Literal["refuse", "drop", "model"] = "refuse"
+    """Rows with missing values: refused, dropped, or used in training, where the model infers the attributes."""
     missing_words: Annotated[tuple[Scalar, ...], Field(strict=False)] = ()
     """Words and numbers that stand for missing values in every column, except where they are declared labels."""
     rows: Count | None = None

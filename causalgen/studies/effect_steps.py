@@ -27,7 +27,7 @@ from ..scm import attribute_model
 from .further_steps import further_answers
 from .image_readers import ImageReaders
 from .model_on_data import ModelOnData
-from .study_sections import Effect
+from .study_sections import GROUP, Effect
 
 if TYPE_CHECKING:
     from ..effects.diagnostics import Diagnostics
@@ -89,8 +89,18 @@ class _Sources:
             self.remark("The sources are shown and not tested against one another: that exists for one treatment.")
         if not self.whole:
             self.remark("The effects by model, images and generator average over all units, and are not compared.")
-        if effect.missing != "drop":
+        if self.data.incomplete:
+            self.remark(
+                "The model was trained on rows with missing values too, which it inferred. Images are those of complete test "
+                "rows. The sources are shown and not tested against one another: that exists for complete tables."
+            )
+        elif effect.missing != "drop":
             self.remark("Model, images and agreement know the complete rows alone, on which the model was trained.")
+        if self.data.incomplete and self.table is self.complete:
+            self.warnings.append(
+                f"The estimate uses the {len(self.complete):,} rows without missing attributes; unless these are missing at "
+                "random, the effect is that of the complete rows. Incomplete rows have no scores and no groups."
+            )
         refused: list[str] = []
         further = further_answers(effect, self.graph, self.table, self.every, self.seed, refused)
         for note in refused:
@@ -109,6 +119,7 @@ class _Sources:
             and self.effect.event is None
             and self.score is None
             and isinstance(self.effect.treatment, str)
+            and not self.data.incomplete
         )
 
     @property
@@ -123,10 +134,12 @@ class _Sources:
 
     @property
     def table(self) -> pd.DataFrame:
-        """The rows that the estimators see: with the holes of the study's own table where the effect handles them."""
-        if self.effect.missing == "drop" or self.every is None:
+        """The rows that the estimators see, which drop or handle those with missing values; else the complete ones."""
+        if self.every is None:
             return self.complete
-        return self.every
+        grouped = self.effect.cluster == GROUP and GROUP not in self.every
+        holes = bool(self.data.incomplete) and self.score is None and not grouped
+        return self.every if holes or self.effect.missing != "drop" else self.complete
 
     @cached_property
     def complete(self) -> pd.DataFrame:

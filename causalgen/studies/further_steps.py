@@ -58,6 +58,8 @@ def further_answers(
 def study_rows(effect: Effect, data: Source) -> pd.DataFrame | None:
     """Every row of the study's own table, missing values included; None where neither proxies nor `missing` need them.
 
+    Under `data: missing: model` these are the rows that the study uses, complete or not.
+
     Args:
         effect: The effect.
         data: The data of the study.
@@ -65,7 +67,8 @@ def study_rows(effect: Effect, data: Source) -> pd.DataFrame | None:
     Raises:
         DataError: The study has no table of the user, or a column does not exist.
     """
-    if not effect.proxies and effect.missing == "drop":
+    modelled = isinstance(data, OwnData) and data.missing == "model"
+    if not effect.proxies and effect.missing == "drop" and not modelled:
         return None
     if not isinstance(data, OwnData):
         word = "proxies" if effect.proxies else f"`missing: {effect.missing}`"
@@ -86,7 +89,8 @@ def study_rows(effect: Effect, data: Source) -> pd.DataFrame | None:
                 f"Expected a column '{column}' in '{index.name}'; got none." + nearest(str(column), raw.columns)
             )
         found.setdefault(str(column), raw[column].reset_index(drop=True))
-    return pd.DataFrame(found).set_axis(index.labels)
+    rows = pd.DataFrame(found).set_axis(index.labels)
+    return rows.iloc[np.sort(np.concatenate([index.rows, *index.incomplete.values()]))] if index.incomplete else rows
 
 
 def further_checks(effect: Effect, graph: CausalGraph, estimand: Estimand) -> Iterator[tuple[str, partial]]:

@@ -92,6 +92,8 @@ class TrainingStage(StudySection):
     """Epochs without improvement on the validation split before stopping."""
     shift: Annotated[int, Field(ge=0)] | None = None
     """Pixels by which training images are shifted at random; only for attributes that do not depend on position."""
+    completions: Count | None = None
+    """How often missing values are drawn anew in the second half of the stage, under `data: missing: model`."""
 
 
 class TuningPlan(StudySection):

@@ -56,12 +56,23 @@ class Checkpoint:
         self.saved_at = time.monotonic()
         self.threads: int | None = None
         """Number of threads of the last resumed stage."""
+        self.drawn: dict[str, Tensor] = {}
+        """Draws of missing values of the last resumed stage."""
 
-    def save(self, label: str, epoch: int, trainers: Sequence[NodeTrainer], *, force: bool = False) -> None:
-        """Save a stage after `epoch` epochs, if the last checkpoint is old enough."""
+    def save(
+        self,
+        label: str,
+        epoch: int,
+        trainers: Sequence[NodeTrainer],
+        drawn: Mapping[str, Tensor] | None = None,
+        *,
+        force: bool = False,
+    ) -> None:
+        """Save a stage after `epoch` epochs, with the draws of missing values, if the last checkpoint is old enough."""
         if not force and time.monotonic() - self.saved_at < INTERVAL:
             return
         tensors: dict[str, Tensor] = {"random.cpu": torch.get_rng_state()}
+        tensors |= {f"drawn.{key}": tensor.cpu().contiguous() for key, tensor in (drawn or {}).items()}
         numbers: dict[str, Any] = {"fingerprint": self.fingerprint, "epoch": epoch, "nodes": {}}
         numbers["threads"] = torch.get_num_threads()
         if trainers[0].fabric.device.type == "cuda":
@@ -79,7 +90,7 @@ class Checkpoint:
         Raises:
             CheckpointError: The file is corrupted or belongs to another fit.
         """
-        path, self.threads = self._path(label), None
+        path, self.threads, self.drawn = self._path(label), None, {}
         if not path.exists():
             return 0
         try:
@@ -107,6 +118,7 @@ class Checkpoint:
         if "random.cuda" in tensors and device.type == "cuda":
             torch.cuda.set_rng_state(tensors["random.cuda"], device)
         self.threads = numbers.get("threads")
+        self.drawn = {k.removeprefix("drawn."): t.to(device) for k, t in tensors.items() if k.startswith("drawn.")}
         return int(numbers["epoch"])
 
     def _path(self, label: str) -> Path:

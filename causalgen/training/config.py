@@ -25,6 +25,8 @@ class Stage:
         patience: Epochs without improvement on the validation split before stopping.
         shift: Pixels by which training images are shifted at random along each axis. Only for attributes that do not
             depend on where the object is.
+        completions: How often missing values are drawn anew in the second half of the stage, where rows have some; see
+            `causalgen.training.holes`.
     """
 
     epochs: int = 60
@@ -35,6 +37,7 @@ class Stage:
     ema: float = 0.99
     patience: int = 15
     shift: int = 0
+    completions: int = 8
 
     def units(self, rows: int) -> int:
         """Units per step on a training split of `rows`.
@@ -45,7 +48,7 @@ class Stage:
         return min(self.batch_size, max(LEAST_BATCH, rows // LEAST_STEPS))
 
     def __post_init__(self) -> None:
-        for name in ("epochs", "batch_size", "patience"):
+        for name in ("epochs", "batch_size", "patience", "completions"):
             if getattr(self, name) < 1:
                 raise ValueError(f"Expected {name} of at least 1; got {getattr(self, name)}.")
         for name in ("learning_rate", "clip"):
@@ -76,7 +79,9 @@ class FitConfig:
 
     attributes: Stage = field(default_factory=Stage)
     images: Stage = field(
-        default_factory=lambda: Stage(epochs=40, batch_size=128, learning_rate=2e-3, ema=0.995, patience=40)
+        default_factory=lambda: Stage(
+            epochs=40, batch_size=128, learning_rate=2e-3, ema=0.995, patience=40, completions=1
+        )
     )
     device: str = "auto"
     precision: str = "auto"

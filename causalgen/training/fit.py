@@ -20,6 +20,7 @@ from rich.progress import Progress
 from torch import Tensor
 
 from ..datasets import Dataset
+from ..datasets.table.index import Missing
 from ..errors import DataError, MissingValueError
 from ..graph import Variable
 from ..mechanisms import Mechanism
@@ -30,6 +31,7 @@ from .augment import shifted
 from .checkpoint import Checkpoint
 from .config import FitConfig, Stage
 from .device import device_of
+from .holes import CompletionPlan, Rows, averaged_weights, read_cells, require_likelihoods
 from .memory import in_memory
 from .splitting import splits_of
 from .stage import HistoryRow, NodeTrainer, as_float
@@ -73,6 +75,7 @@ def fit(
     data: Dataset | pd.DataFrame | Mapping[str, Any],
     config: FitConfig | None = None,
     *,
+    missing: Missing = "refuse",
     out: Path | str | None = None,
     bars: Progress | None = None,
     on_epoch: OnEpoch | None = None,
@@ -81,17 +84,23 @@ def fit(
 
     Args:
         scm: The model.
-        data: A `Dataset`, or a mapping with complete values by name under "train" and "validation". A data frame, or arrays
+        data: A `Dataset`, or a mapping with values by name under "train" and "validation". A data frame, or arrays
             by name, are split as in `load_table`, with the seed of the settings and a warning;
             the result holds the split data.
         config: Settings.
+        missing: What becomes of rows with missing attributes, as in `load_table`; "model" completes them by draws from the
+            model while it is trained (see `causalgen.training.holes`), which assumes them missing at random. A data set
+            has been loaded with its own `missing`.
         out: Folder for checkpoints; if it holds an unfinished fit of the same model and settings, training resumes there.
         bars: Rich progress bars (see `causalgen.training.bars`).
         on_epoch: Called after every epoch of an image, to inspect the model so far; its random draws do not affect
             those of training.
 
     Raises:
-        DataError: A constant column, values that do not fit their variables, or a device that this machine lacks.
+        DataError: A constant column, one without any value, values that do not fit their variables, or a device that this
+            machine lacks.
+        MissingValueError: A value is missing, and `missing` is "refuse"; or an image is missing.
+        NotObservableError: Attributes are missing on which a node depends whose mechanism has no likelihood.
         DivergenceError: A loss became NaN or infinite.
         DeviceMemoryError: A batch does not fit into the memory of the device; checkpoints are kept.
         CheckpointError: `out` holds a checkpoint that is corrupted or belongs to another fit.
@@ -99,25 +108,32 @@ def fit(
     config = config or FitConfig()
     device = device_of(config.device)
     scm.to(device)
-    parts = splits_of(scm.graph, data, config.seed)
-    train, validation = (_tensors(scm, _part(parts, split)) for split in ("train", "validation"))
+    parts = splits_of(scm.graph, data, config.seed, missing)
+    train, validation = (_rows(scm, parts, split, missing) for split in ("train", "validation"))
     _check_variation(scm, train)
-    scm.initialize(train)
-    checkpoint = Checkpoint(Path(out), scm, config, (train, validation)) if out is not None else None
+    with seeded(config.seed, device):
+        for rows_of_split in (train, validation):
+            require_likelihoods(scm, rows_of_split.known)
+            rows_of_split.guess(scm.graph)
+    scm.initialize(train.filled())
+    identity = (train.identity(), validation.identity())
+    checkpoint = Checkpoint(Path(out), scm, config, identity) if out is not None else None
     fitting = _Fit(scm, config, train, validation, checkpoint, bars, on_epoch)
     rows: list[HistoryRow] = []
     seconds: dict[str, float] = {}
     best: dict[str, int] = {}
     threads: dict[str, int] = {}
     with seeded(config.seed, device):
+        fitting.say_what_is_missing()
         for label, nodes, stage in fitting.stages():
             started = time.perf_counter()
-            with in_memory(stage.units(len(train[nodes[0]])), f"train {label}", kept=checkpoint is not None):
+            with in_memory(stage.units(len(train)), f"train {label}", kept=checkpoint is not None):
                 trainers, threads[label] = fitting.run(label, nodes, stage)
             seconds[label] = time.perf_counter() - started
             rows += [row for trainer in trainers for row in trainer.rows]
             best |= {trainer.name: trainer.best_epoch + 1 for trainer in trainers}
     scm.eval()
+    fitting.fit_supports()
     history = pd.DataFrame([vars(row) for row in rows], columns=list(HistoryRow.__annotations__))
     return FitResult(history, seconds, best, threads, parts if isinstance(parts, Dataset) else None)
 
@@ -151,8 +167,8 @@ class _Fit:
 
     scm: StructuralCausalModel
     config: FitConfig
-    train: dict[str, Tensor]
-    validation: dict[str, Tensor]
+    train: Rows
+    validation: Rows
     checkpoint: Checkpoint | None
     bars: Progress | None
     on_epoch: OnEpoch | None
@@ -161,32 +177,41 @@ class _Fit:
         """Label, nodes and settings of each stage."""
         trainable = [name for name, mechanism in self.scm.mechanisms.items() if mechanism.trainable]
         attributes = [name for name in trainable if not self.scm.graph[name].is_image]
-        stages = [(ATTRIBUTES, attributes, self.config.attributes)] if attributes else []
+        stages = [(ATTRIBUTES, attributes, self.config.attributes)] if attributes or self.train.known else []
         return stages + [(name, [name], self.config.images) for name in trainable if self.scm.graph[name].is_image]
 
     def run(self, label: str, nodes: list[str], stage: Stage) -> tuple[list[NodeTrainer], int]:
         """Train the nodes of a stage together; their trainers, and the number of threads at the end."""
+        plan = CompletionPlan.of(self.scm, self.train, label, nodes, stage)
+        if not nodes:  # each completion is followed by a fit in closed form
+            for number in range(stage.completions):
+                self._complete(label, number, [])
+            return [], 0
         fabric = fabric_for(self.config, image=label != ATTRIBUTES)
-        count = len(self.train[nodes[0]])
-        per_epoch = max(1, count // stage.units(count))
+        steps = [max(1, count // stage.units(count)) for count in map(plan.count, range(stage.epochs))]
         # Rows of other nodes need not be moved to the device with each batch.
-        values = {p: self.train[p] for node in nodes for p in (node, *self.scm.graph.parents(node))}
-        trainers = [NodeTrainer(n, self.scm.mechanisms[n], stage, stage.epochs * per_epoch, fabric) for n in nodes]
-        first = self.checkpoint.resume(label, trainers) if self.checkpoint else 0
-        active = [t for t in trainers if first - 1 - t.best_epoch < stage.patience] if first else list(trainers)
+        names = list(dict.fromkeys(p for node in nodes for p in (node, *self.scm.graph.parents(node))))
+        trainers = [NodeTrainer(n, self.scm.mechanisms[n], stage, sum(steps), fabric) for n in nodes]
+        first = self._resume(label, trainers)
+        active = [t for t in trainers if t.goes_on(first - 1)] if first else list(trainers)
         bars = self.bars
         task = bars.add_task(f"train {label}", total=stage.epochs, completed=first, note="") if bars else None
-        with self._threads(trainers, values, (stage.epochs - first) * per_epoch) as threads:
+        values = self.train.filled(first)
+        with self._threads(trainers, {n: values[n] for n in names}, sum(steps[first:])) as threads:
             threads.start(label)
             for epoch in range(first, stage.epochs):
-                if not active:
+                if epoch in plan.due:
+                    self._complete(label, epoch, trainers)
+                    active = list(trainers)
+                if not active and epoch > max(plan.due, default=0):
                     break
                 began = time.perf_counter()
-                self._pass(active, values)
-                active = [trainer for trainer in active if trainer.end_epoch(epoch, self.validation, self.config.seed)]
+                values, held_out = self.train.filled(epoch), self.validation.filled()
+                self._pass(active, {n: values[n] for n in names}, plan.rows(epoch))
+                active = [trainer for trainer in active if trainer.end_epoch(epoch, held_out, self.config.seed)]
                 took = time.perf_counter() - began
                 if self.checkpoint:
-                    self.checkpoint.save(label, epoch + 1, trainers)
+                    self.checkpoint.save(label, epoch + 1, trainers, self._drawn())
                 if self.on_epoch and label != ATTRIBUTES:
                     with seeded(self.config.seed, fabric.device):
                         self.on_epoch(label, epoch + 1, trainers[0].averaged.eval().declare_fitted())
@@ -196,16 +221,68 @@ class _Fit:
             for trainer in trainers:
                 trainer.finish()
             if self.checkpoint:
-                self.checkpoint.save(label, stage.epochs, trainers, force=True)
+                self.checkpoint.save(label, stage.epochs, trainers, self._drawn(), force=True)
         if bars and task is not None:
             bars.update(task, completed=stage.epochs)
         return trainers, threads.threads
 
-    def _pass(self, trainers: list[NodeTrainer], values: Mapping[str, Tensor]) -> None:
-        """One pass over the training split; a last, smaller batch is left out."""
+    def _resume(self, label: str, trainers: list[NodeTrainer]) -> int:
+        """The number of finished epochs of a stage, with everything that was drawn and fitted in them."""
+        first = self.checkpoint.resume(label, trainers) if self.checkpoint else 0
+        if self.checkpoint and first and self.train.known:
+            for split, rows in (("train", self.train), ("validation", self.validation)):
+                rows.drawn |= {name: self.checkpoint.drawn[f"{split}.{name}"] for name in rows.known}
+            if label == ATTRIBUTES:
+                self._fit_closed_forms()
+        return first
+
+    def _drawn(self) -> dict[str, Tensor]:
+        both = {"train": self.train, "validation": self.validation}
+        return {f"{split}.{name}": draws for split, rows in both.items() for name, draws in rows.drawn.items()}
+
+    def _complete(self, label: str, epoch: int, trainers: list[NodeTrainer]) -> None:
+        """Draw missing values under the averaged weights so far; images that have not learned anything yet say nothing."""
+        images = [name for name in self.scm.graph.nodes if self.scm.graph[name].is_image]
+        unfitted = frozenset(n for n in images if not self.scm.mechanisms[n].fitted and (n != label or epoch == 0))
+        with averaged_weights(trainers):
+            self.train.complete(self.scm, unfitted, self.config.seed + epoch)
+            self.validation.complete(self.scm, unfitted, self.config.seed + epoch)
+        if label == ATTRIBUTES:
+            self._fit_closed_forms()
+        held_out = self.validation.filled()
+        for trainer in trainers:
+            trainer.score_again(epoch, held_out, self.config.seed)
+
+    def _fit_closed_forms(self) -> None:
+        """Fit attributes that have nothing to train, such as linear-Gaussian ones, to the completed rows."""
+        for name, mechanism in self.scm.mechanisms.items():
+            family = (name, *self.scm.graph.parents(name))
+            if not list(mechanism.parameters()) and self.train.known.keys() & set(family):
+                values = self.train.stacked([one for one in family if not self.scm.graph[one].is_image])
+                mechanism.initialize(values[name], {p: values[p] for p in self.scm.graph.parents(name)})
+
+    def fit_supports(self) -> None:
+        """Fit the joint supports to completed rows: those of the start were filled without regard to one another."""
+        values = self.train.filled()
+        for name, support in self.scm.supports.items():
+            if self.train.known.keys() & set(self.scm.graph.parents(name)):
+                support.fit({parent: values[parent] for parent in self.scm.graph.parents(name)})
+
+    def say_what_is_missing(self) -> None:
+        """Print how many training rows the model completes."""
+        if self.train.known:
+            lacking = len(self.train) - len(self.train.knowing(list(self.train.known)))
+            _sayer(self.bars)(f"{lacking:,} of {len(self.train):,} training rows lack values, which the model infers.")
+
+    def _pass(self, trainers: list[NodeTrainer], values: Mapping[str, Tensor], rows: Tensor | None) -> None:
+        """One pass over some training rows, or all; a last, smaller batch is left out."""
+        if not trainers:
+            return
         stage, device = trainers[0].stage, trainers[0].fabric.device
         self.scm.train()
-        order = torch.randperm(len(values[trainers[0].name]), device=device)
+        count = len(values[trainers[0].name]) if rows is None else len(rows)
+        order = torch.randperm(count, device=device)
+        order = order if rows is None else rows[order]
         size = stage.units(len(order))
         for index in order.split(size)[: max(1, len(order) // size)]:
             batch = {n: as_float(tensor[index.to(tensor.device)].to(device)) for n, tensor in values.items()}
@@ -232,25 +309,24 @@ def _sayer(bars: Progress | None) -> Callable[[str], object]:
     return lambda text: bars.console.print(f"  {text}", markup=False, highlight=False, soft_wrap=True)
 
 
-def _part(data: Dataset | Mapping[str, Any], split: str) -> Mapping[str, Any]:
-    part: Mapping[str, Any] = data.part(split) if isinstance(data, Dataset) else data[split]
-    return part
-
-
-def _tensors(scm: StructuralCausalModel, values: Mapping[str, Any]) -> dict[str, Tensor]:
-    """Columns on the model's device: attributes checked and in its dtype, images as they are stored."""
-    missing = [name for name in scm.graph.nodes if name not in values]
-    if missing:
-        raise MissingValueError(f"Expected a column for every node; got none for {', '.join(missing)}. Add them.")
+def _rows(scm: StructuralCausalModel, data: Dataset | Mapping[str, Any], split: str, missing: Missing) -> Rows:
+    """Columns of a split on the model's device: attributes checked and in its dtype, images as they are stored."""
+    values: Mapping[str, Any] = data.whole(split) if isinstance(data, Dataset) else data[split]
+    holes = bool(data.incomplete) if isinstance(data, Dataset) else missing == "model"
+    absent = [name for name in scm.graph.nodes if name not in values]
+    if absent:
+        raise MissingValueError(f"Expected a column for every node; got none for {', '.join(absent)}. Add them.")
     like, graph = scm.like, scm.graph
     images = {name: _images(graph[name], values[name], like) for name in graph.nodes if graph[name].is_image}
-    columns = {name: images[name] if name in images else scm.tensor(name, values[name]) for name in graph.nodes}
+    read = {name: read_cells(scm, name, values[name], split) if holes else (scm.tensor(name, values[name]), None)
+            for name in graph.attributes}  # fmt: skip
+    columns = {name: images[name] if name in images else read[name][0] for name in graph.nodes}
     sizes = {name: len(column) for name, column in columns.items()}
     if len(set(sizes.values())) > 1:
         raise DataError(f"Expected columns of one length; got {sizes}.")
     if like.is_cuda and sum(t.nbytes for t in images.values()) < torch.cuda.mem_get_info(like.device)[0] / 2:
         columns |= {name: tensor.to(like.device) for name, tensor in images.items()}
-    return columns
+    return Rows(columns, {name: known for name, (_, known) in read.items() if known is not None})
 
 
 def _images(variable: Variable, value: Any, like: Tensor) -> Tensor:
@@ -264,10 +340,11 @@ def _images(variable: Variable, value: Any, like: Tensor) -> Tensor:
     return value
 
 
-def _check_variation(scm: StructuralCausalModel, train: Mapping[str, Tensor]) -> None:
-    for name in scm.graph.nodes:
-        if not scm.graph[name].is_image and train[name].unique().numel() < 2:
+def _check_variation(scm: StructuralCausalModel, train: Rows) -> None:
+    for name in scm.graph.attributes:
+        values = train.values[name][train.knowing([name])]
+        if values.unique().numel() < 2:
             raise DataError(
-                f"Expected '{name}' to vary in the training split; got the constant {float(train[name].flatten()[0]):g}. "
+                f"Expected '{name}' to vary in the training split; got the constant {float(values.flatten()[0]):g}. "
                 "Remove it from the graph."
             )

@@ -8,6 +8,8 @@ import pandas as pd
 from torch import Tensor
 
 from ..datasets import Dataset, from_arrays, load_table
+from ..datasets.at_random import AT_RANDOM
+from ..datasets.table.index import Missing
 from ..errors import DataError, DataWarning, warn
 from ..graph import CausalGraph, Variable
 
@@ -16,21 +18,27 @@ __all__ = ["splits_of"]
 SPLITS = ("train", "validation")
 
 
-def splits_of(graph: CausalGraph, data: Any, seed: int) -> Dataset | Mapping[str, Any]:
+def splits_of(graph: CausalGraph, data: Any, seed: int, missing: Missing = "refuse") -> Dataset | Mapping[str, Any]:
     """The data with splits: a data set or splits as they are, a data frame or arrays by name split at random.
 
     Args:
         graph: The graph of the model.
         data: As for `fit`.
         seed: Seed of the split.
+        missing: What becomes of rows with missing attributes.
 
     Raises:
         DataError: The data have another form, or lack a split.
     """
     if isinstance(data, Dataset):
+        if missing != "refuse":
+            raise DataError(
+                f"Expected missing={missing!r} where the data set is loaded; got it here. Write "
+                f"causalgen.load_table(table, graph, missing={missing!r})."
+            )
         return data
     if isinstance(data, pd.DataFrame):
-        return _said(load_table(data, graph, seed=seed), _unused(graph, data), seed)
+        return _said(load_table(data, graph, missing=missing, seed=seed), _unused(graph, data), seed)
     if not isinstance(data, Mapping):
         raise DataError(
             f"Expected a data set, a data frame, or arrays by name to fit on; got {type(data).__name__}. "
@@ -39,9 +47,13 @@ def splits_of(graph: CausalGraph, data: Any, seed: int) -> Dataset | Mapping[str
     if any(isinstance(part, Mapping | pd.DataFrame) for part in data.values()) or not data:
         if any(split not in data for split in SPLITS):
             raise DataError(f"Expected data with the splits 'train' and 'validation'; got {list(data)}.")
+        if missing == "drop":
+            raise DataError("Expected missing='refuse' or 'model' for data that are split; got 'drop'. Drop the rows.")
+        if missing == "model":
+            warn(f"Missing values are inferred by the model. {AT_RANDOM}", DataWarning)
         return data
     arrays = {name: _labels(graph[name], data[name]) if name in graph else data[name] for name in data}
-    return _said(from_arrays(arrays, graph, seed=seed), _unused(graph, data), seed)
+    return _said(from_arrays(arrays, graph, missing=missing, seed=seed), _unused(graph, data), seed)
 
 
 def _labels(variable: Variable, column: Any) -> Any:

@@ -56,6 +56,8 @@ class NodeTrainer:
     step: int = 0
     best: float = math.inf
     best_epoch: int = -1
+    since: int = -1
+    """Epoch from which patience counts if no later one was the best: missing values were drawn anew."""
     rows: list[HistoryRow] = field(default_factory=list)
 
     def __post_init__(self) -> None:
@@ -133,17 +135,33 @@ class NodeTrainer:
         if not all(bool(torch.isfinite(parameter).all()) for parameter in self.average.parameters()):
             self._diverge(math.nan, epoch)  # distributions would reject parameters computed from such weights
         with seeded(seed, self.fabric.device):
-            held_out = self._validate(validation)
+            held_out = self._validate(self.averaged, validation)
         self._require_finite(held_out, epoch)
         for split, values in (("train", means), ("validation", held_out)):
             self.rows += [HistoryRow(self.name, epoch, split, objective, value) for objective, value in values.items()]
-        selection = self.mechanism.selection
         # Without a criterion every epoch beats the one before, so that the last is kept.
-        score = sum(held_out[objective] for objective in selection) if selection else float(-epoch)
+        score = self._score(held_out) if self.mechanism.selection else float(-epoch)
         if score < self.best:
             self.best, self.best_epoch = score, epoch
             self.best_state = self._averaged_state()
-        return epoch - self.best_epoch < self.stage.patience
+        return self.goes_on(epoch)
+
+    def goes_on(self, epoch: int) -> bool:
+        """Whether patience remains after an epoch."""
+        return epoch - max(self.best_epoch, self.since) < self.stage.patience
+
+    @torch.no_grad()
+    def score_again(self, epoch: int, validation: Mapping[str, Tensor], seed: int) -> None:
+        """Score the best weights on validation values that changed before `epoch`, for later ones to be compared with."""
+        self.since = epoch - 1
+        if self.mechanism.selection and self.best_epoch >= 0:
+            best = copy.deepcopy(self.averaged)
+            best.load_state_dict(self.best_state)
+            with seeded(seed, self.fabric.device):
+                self.best = self._score(self._validate(best, validation))
+
+    def _score(self, losses: Mapping[str, float]) -> float:
+        return sum(losses[objective] for objective in self.mechanism.selection)
 
     def finish(self) -> None:
         """Give the mechanism the best averaged weights: it is fitted now."""
@@ -162,6 +180,7 @@ class NodeTrainer:
             "step": self.step,
             "best": self.best if math.isfinite(self.best) else None,
             "best_epoch": self.best_epoch,
+            "since": self.since,
             "rows": [[r.epoch, r.split, r.objective, r.value] for r in self.rows],
         }
         return tensors, numbers
@@ -180,12 +199,11 @@ class NodeTrainer:
                     value = torch.empty_like(parameter).copy_(value)
                 slots.setdefault(int(position), {})[slot] = value.detach()
             optimizer.load_state_dict({**optimizer.state_dict(), "state": slots})
-        self.step, self.best_epoch = numbers["step"], numbers["best_epoch"]
+        self.step, self.best_epoch, self.since = numbers["step"], numbers["best_epoch"], numbers["since"]
         self.best = math.inf if numbers["best"] is None else numbers["best"]
         self.rows = [HistoryRow(self.name, *row) for row in numbers["rows"]]
 
-    def _validate(self, values: Mapping[str, Tensor]) -> dict[str, float]:
-        averaged = self.averaged
+    def _validate(self, averaged: Mechanism, values: Mapping[str, Tensor]) -> dict[str, float]:
         averaged.eval()
         count = len(values[self.name])
         variables = (self.mechanism.variable, *self.mechanism.parents.values())

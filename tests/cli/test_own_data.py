@@ -163,7 +163,7 @@ def test_check_lists_every_fault(folder: Path) -> None:
         ("  graph: age -> scan -> age", "Expected an acyclic graph; got the cycle age -> scan -> age"),
         ("  graph: age -> scan\n  fraction: 1", "line 5: Expected a key of 'data' among table, graph, variables"),
         ("  graph: age -> scan\n  variables: {age: {kid: x}}", "Expected a key of 'data.variables.age' among kind"),
-        ("  graph: age -> scan\n  missing: 3", "Expected 'data.missing' to be 'refuse' or 'drop'; got 3"),
+        ("  graph: age -> scan\n  missing: 3", "Expected 'data.missing' to be 'refuse', 'drop' or 'model'; got 3"),
         ("  graph: age -> scan\n  split: [1, 2]", "line 5: Expected 'data.split' to be shares of train, validation"),
         ("  graph: age -> scan\n  split: {train: many}", "Expected 'data.split' to be shares of train, validation"),
         ("  name: morphodigits", "Expected 'data.graph'; it is missing"),

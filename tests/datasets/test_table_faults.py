@@ -257,7 +257,7 @@ def test_folders_that_are_no_data(tmp_path: Path) -> None:
         ({"split": "fold"}, "Expected a column for the split among"),
         ({"group": "pateint"}, "got 'pateint'. Did you mean 'patient'"),
         ({"group": "sex"}, "Expected at least 3 groups of 'sex' to split; got 2"),
-        ({"missing": "impute"}, "Expected missing to be 'refuse' or 'drop'"),
+        ({"missing": "impute"}, "Expected missing to be one of refuse, drop, model"),
         (
             {"variables": {"scan": {"kind": "continuous", "size": [3, 3]}}},
             "Expected size, colour, .*slice and ground for images only",

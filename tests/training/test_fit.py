@@ -44,8 +44,8 @@ def test_an_interrupted_fit_resumes_exactly(tmp_path, monkeypatch: pytest.Monkey
     saved = checkpoint_module.Checkpoint.save
     epochs = []
 
-    def interrupt_in_the_third_image_epoch(self, label, epoch, trainers, **options):
-        saved(self, label, epoch, trainers, **options)
+    def interrupt_in_the_third_image_epoch(self, label, epoch, *arguments, **options):
+        saved(self, label, epoch, *arguments, **options)
         epochs.append((label, epoch))
         if (label, epoch) == ("im", 2):
             raise KeyboardInterrupt

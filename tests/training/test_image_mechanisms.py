@@ -70,8 +70,8 @@ def test_an_interrupted_fit_resumes_exactly(mechanism: str, tmp_path, monkeypatc
     fit(whole, data(), config(3))
     saved = checkpoint_module.Checkpoint.save
 
-    def interrupt(self, label, epoch, trainers, **options):
-        saved(self, label, epoch, trainers, **options)
+    def interrupt(self, label, epoch, *arguments, **options):
+        saved(self, label, epoch, *arguments, **options)
         if (label, epoch) == ("image", 2):
             raise KeyboardInterrupt
 

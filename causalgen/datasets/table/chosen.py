@@ -16,7 +16,7 @@ from .columns import Columns
 from .faults import Faults
 from .splits import SplitLike, draw_rows, named_splits, split_groups
 
-__all__ = ["Choice", "ChosenRows", "choose_rows"]
+__all__ = ["Choice", "ChosenRows", "choose_rows", "without_holes"]
 
 SHOWN = 5
 FEW = 10
@@ -88,6 +88,34 @@ def choose_rows(
     return chosen
 
 
+def without_holes(
+    chosen: ChosenRows, columns: Columns, holes: NDArray[np.bool_], faults: Faults
+) -> tuple[ChosenRows, dict[str, NDArray[np.int64]]]:
+    """The chosen rows that are complete, and the rows of the table with missing attributes by split, if there are any.
+
+    Args:
+        chosen: The rows that are used.
+        columns: The columns of the table.
+        holes: `(N,)`: rows of the table with missing attributes.
+        faults: Collects faults.
+    """
+    incomplete = holes[chosen.kept]
+    if faults.found or not incomplete.any():
+        return chosen, {}
+    split, apart = {}, {}
+    position = np.cumsum(~incomplete) - 1
+    for name, places in chosen.split.items():
+        lacks = incomplete[places.numpy()]
+        split[name] = torch.from_numpy(position[places.numpy()[~lacks]])
+        apart[name] = chosen.kept[places.numpy()[lacks]]
+        if lacks.all():
+            faults.column("split", f"no complete row for {name}", "complete rows in every split, to evaluate with")
+    kept = chosen.kept[~incomplete]
+    if not faults.found:
+        _vary(columns, kept, "complete rows, with which the model is evaluated", faults)
+    return ChosenRows(kept, pd.factorize(chosen.groups[~incomplete])[0].astype(np.int64), split), apart
+
+
 def _refuse_few(kept: NDArray[np.int64], name: str) -> None:
     if len(kept) < 2:
         raise DataError(
@@ -145,9 +173,10 @@ def _varying(places: NDArray[np.int64], chosen: ChosenRows, attributes: Mapping[
     drawn = [place for place in places.tolist() if place in set(train.tolist())]
     wanted: list[int] = []
     for attribute in attributes.values():
-        values = attribute.values[chosen.kept]
-        if drawn and (values[drawn] == values[drawn[0]]).all():
-            wanted += train[values[train] != values[drawn[0]]][:1].tolist()
+        values, known = attribute.values[chosen.kept], ~attribute.missing[chosen.kept]
+        seen = [place for place in drawn if known[place]]
+        if seen and (values[seen] == values[seen[0]]).all():
+            wanted += train[known[train] & (values[train] != values[seen[0]])][:1].tolist()
     wanted = list(dict.fromkeys(wanted))[: max(0, len(drawn) - 1)]
     given_up = drawn[len(drawn) - len(wanted) :] if wanted else []
     return np.array(sorted({*places.tolist(), *wanted} - set(given_up)), np.int64)
@@ -157,9 +186,13 @@ def _vary(columns: Columns, rows: NDArray[np.int64], what: str, faults: Faults) 
     """Record attributes with a single value in the rows, unless they have a fault already."""
     known = {fault.column for fault in faults.found}
     for node, attribute in columns.attributes.items():
-        values = attribute.values[rows]
-        if columns.titles[node] not in known and len(rows) and (values == values[0]).all():
-            faults.column(columns.titles[node], f"the same value in all {len(rows)} {what}", "values that vary")
+        values = attribute.values[rows][~attribute.missing[rows]]
+        if columns.titles[node] in known or not len(rows):
+            continue
+        if not len(values):
+            faults.column(columns.titles[node], f"no value in the {len(rows)} {what}", "values to learn from")
+        elif (values == values[0]).all():
+            faults.column(columns.titles[node], f"the same value in all {len(values)} {what}", "values that vary")
 
 
 def _unseen(columns: Columns, chosen: ChosenRows) -> list[str]:

@@ -59,7 +59,8 @@ class DataFaultsError(DataError):
         super().__init__(
             f"Expected data without faults in {source}; got {count:,} ({called}):\n  "
             + "\n  ".join(lines)
-            + "\nFix them, or leave the columns out of the graph; `missing: drop` removes rows with missing values."
+            + "\nFix them, or leave the columns out of the graph; `missing: drop` removes rows with missing "
+            "values, and `missing: model` infers missing attributes in training."
         )
 
 

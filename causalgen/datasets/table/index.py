@@ -4,7 +4,7 @@ import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Literal, TypeAlias
+from typing import Any, Literal, TypeAlias, get_args
 
 import numpy as np
 import pandas as pd
@@ -14,8 +14,9 @@ from torch import Tensor
 from ...errors import DataError, DataWarning, warn
 from ...graph import CausalGraph
 from ...graph.parse import EdgesLike
+from ..at_random import AT_RANDOM
 from .attributes import Attribute
-from .chosen import Choice, choose_rows
+from .chosen import Choice, choose_rows, without_holes
 from .column_match import find_column, match_one
 from .columns import Columns, TableLike, as_labelled_frame, image_folder, read_columns
 from .declare import VariablesLike, check_words, read_declarations
@@ -31,7 +32,7 @@ from .words import MissingWord, without_words
 
 __all__ = ["Missing", "TableIndex", "index_table"]
 
-Missing: TypeAlias = Literal["refuse", "drop"]
+Missing: TypeAlias = Literal["refuse", "drop", "model"]
 
 
 @dataclass(frozen=True)
@@ -48,6 +49,7 @@ class TableIndex:
         labels: Labels of the table's rows, `(count,)`: 0, 1, 2, ..., or the data frame's own index.
         dropped: Rows dropped for a missing value, by node; a row may miss several.
         split: Rows of each split, as positions among `rows`.
+        incomplete: Rows of each split with missing attributes, which training infers; empty unless `missing` is "model".
         group: `(len(rows),)` group of each kept row.
         unused: Columns that are not part of the graph.
         group_meaning: Meaning of a group.
@@ -79,6 +81,7 @@ class TableIndex:
     notes: tuple[str, ...] = field(default=(), repr=False)
     suspects: dict[str, list[MissingWord]] = field(default_factory=dict, repr=False)
     words: dict[str, dict[str, int]] = field(default_factory=dict, repr=False)
+    incomplete: dict[str, NDArray[np.int64]] = field(default_factory=dict, repr=False)
 
     def to_frame(self) -> pd.DataFrame:
         """One row per variable: column, kind, labels or range, unit, missing cells, and inferred fields."""
@@ -113,12 +116,23 @@ class TableIndex:
         """The table and the rows left out of it, in a sentence for reports."""
         left = self.count - len(self.rows)
         said = f"{self.name}, {self.count:,} rows"
-        if self.dropped:
+        if self.incomplete:
+            said += f". {_inferred_words(self.dropped, self.incomplete, len(self.rows))}"
+        elif self.dropped:
             names = ", ".join(f"{name} {count:,}" for name, count in self.dropped.items())
             said += f"; rows with missing values were dropped ({names}): {len(self.rows):,} used."
         else:
             said += f", {len(self.rows):,} of them used." if left else "."
         return said + "".join(_window_words(node, image) for node, image in self.images.items())
+
+
+def _inferred_words(absent: Mapping[str, int], incomplete: Mapping[str, NDArray[np.int64]], complete: int) -> str:
+    names = ", ".join(f"{name} {count:,}" for name, count in absent.items())
+    lacking = sum(map(len, incomplete.values()))
+    return (
+        f"{lacking:,} of {lacking + complete:,} used rows lack a value ({names}): training infers it, and everything else, "
+        f"such as evaluation, uses the {complete:,} complete rows. {AT_RANDOM}"
+    )
 
 
 def _window_words(node: str, image: ImageColumn | PixelColumn) -> str:
@@ -164,8 +178,8 @@ def index_table(
         UnknownNameError: A node has no column.
         GraphError: The graph is not valid.
     """
-    if missing not in ("refuse", "drop"):
-        raise DataError(f"Expected missing to be 'refuse' or 'drop'; got {missing!r}.")
+    if missing not in get_args(Missing):
+        raise DataError(f"Expected missing to be one of {', '.join(get_args(Missing))}; got {missing!r}.")
     check_words(missing_words, "the missing words")
     frame, labels = as_labelled_frame(table)
     if name is None:
@@ -201,21 +215,30 @@ def index_table(
     for title in {group, split if isinstance(split, str) else None} - {None, *columns.titles.values()}:
         frame = frame.assign(**{str(title): without_words(frame[title], missing_words)})
     absent = columns.missing() | _without_key(frame, group, split, columns)
-    if missing == "refuse":
-        for node, cells in absent.items():
+    holes = {node: cells for node, cells in absent.items() if missing == "model" and node in columns.attributes}
+    if missing != "drop":
+        for node in [node for node in absent if node not in holes]:
             title = columns.titles.get(node, node)
-            faults.rows(title, np.flatnonzero(cells).tolist(), lambda row: "nothing", "a value")
+            expected = "a value" if missing == "refuse" else "a value: `missing: model` infers attributes alone"
+            faults.rows(title, np.flatnonzero(absent[node]).tolist(), lambda row: "nothing", expected)
+    if holes and not columns.images and holes.keys() == columns.attributes.keys():
+        nothing = np.flatnonzero(np.all([*holes.values()], axis=0)).tolist()
+        faults.rows(", ".join(columns.titles.values()), nothing, lambda row: "nothing", "at least one value")
     lost = [*absent.values()] if missing == "drop" else []
     usable = ~np.any([np.zeros(len(frame), bool), *lost], axis=0)
     chosen = choose_rows(frame, columns, usable, Choice(split, group, rows, seed), faults, notes)
     if chosen.split:
         train = chosen.kept[chosen.split["train"].numpy()].tolist()
         columns.images = {node: image.trained_on(train, faults) for node, image in columns.images.items()}
+    chosen, incomplete = without_holes(chosen, columns, np.any([~usable, *holes.values()], axis=0), faults)
     if faults.found and thorough:
         for image in columns.images.values():
             image.verify(faults)
     faults.refuse()
     used = {*columns.titles.values(), group, split if isinstance(split, str) else None}
+    counted = {node: int(cells.sum()) for node, cells in absent.items()}
+    if incomplete:
+        notes.append(_inferred_words(counted, incomplete, len(chosen.kept)))
     return TableIndex(
         name=name,
         graph=columns.graph(graph),
@@ -224,7 +247,7 @@ def index_table(
         rows=chosen.kept,
         count=len(frame),
         labels=labels,
-        dropped={node: int(cells.sum()) for node, cells in absent.items()},
+        dropped=counted,
         split=chosen.split,
         group=chosen.groups,
         unused=tuple(title for title in frame.columns if title not in used),
@@ -236,6 +259,7 @@ def index_table(
         notes=tuple(notes),
         suspects=columns.suspects,
         words=columns.words,
+        incomplete=incomplete,
     )
 
 

@@ -63,7 +63,8 @@ def load_table(
             bootstrapped over groups.
         split: Shares of train, validation and test, or the column that names each row's split; None for a column
             "split" where there is one, else .7, .15 and .15.
-        missing: "refuse" rows with missing values, or "drop" them and report their number.
+        missing: "refuse" rows with missing values, "drop" them and report their number, or let the "model" infer them:
+            training then uses every row, and everything else the complete ones.
         missing_words: Words and numbers that mean missing values in every column, such as "n/a" or -999, except where
             they are declared labels; `variables` may name more for one column.
         rows: Maximum number of rows to use, drawn at random.
@@ -103,9 +104,13 @@ def load_index(
         DataFaultsError: Images cannot be decoded.
     """
     faults = Faults(index.name, index.labels)
-    order = torch.cat([index.split[name] for name in SPLITS])  # a contiguous split needs no copy of its images
-    kept, place = order.sort()  # in the table's order, with the place of each row in storage
-    rows = index.rows[order.numpy()]
+    complete = {name: index.rows[index.split[name].numpy()] for name in SPLITS}
+    apart = {name: index.incomplete.get(name, np.empty(0, np.int64)) for name in SPLITS}
+    # A contiguous split needs no copy of its images, with and without its incomplete rows.
+    rows = np.concatenate([part for name in SPLITS for part in (complete[name], apart[name])])
+    kept = torch.cat([index.split[name] for name in SPLITS]).sort().values  # in the table's order
+    storage = pd.Index(rows)
+    place = torch.from_numpy(storage.get_indexer(index.rows[kept.numpy()]).astype(np.int64))
     labels = index.labels[index.rows[kept.numpy()]]
     values: dict[str, Tensor] = {}
     for node in index.graph.nodes:
@@ -123,10 +128,14 @@ def load_index(
     return Dataset(
         name=index.name,
         graph=index.graph,
-        values=Store(values, None if torch.equal(order, kept) else place),
-        split={name: numbered(index.labels[index.rows[index.split[name].numpy()]]) for name in SPLITS},
+        values=Store(values, None if torch.equal(place, torch.arange(len(rows))) else place),
+        split={name: numbered(index.labels[complete[name]]) for name in SPLITS},
         group=torch.from_numpy(index.group)[kept],
         group_meaning=index.group_meaning,
         source=index.source,
         labels=None if labels.equals(pd.RangeIndex(len(labels))) and labels.name == ROW else labels,
+        incomplete={
+            name: torch.from_numpy(storage.get_indexer(part).astype(np.int64))
+            for name, part in index.incomplete.items()
+        },
     )
