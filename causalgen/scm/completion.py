@@ -223,8 +223,8 @@ def _check_explained(damaged: DamagedImage, misfit: Tensor, numbers: Sequence[in
         warn(
             f"The model explains the pictures of {len(odd)} of {len(misfit)} units poorly: they differ from what it makes of "
             f"them by up to {float(misfit.max().sqrt()):.1f} standard deviations, root mean square (unit "
-            f"{numbers[int(misfit.argmax())]}). Check that '{damaged.seen}' shows what the model has learned, and that the "
-            "damage is described rightly.",
+            f"{numbers[int(misfit.argmax())]}). Check that they show what the model has learned of '{damaged.photo}', and that "
+            "the damage is described rightly.",
             EvidenceWarning,
         )
 

@@ -61,7 +61,7 @@ class Damage:
 
         def add(build: Callable[[Variable, Parents], KnownImage], shape: tuple[int, ...]) -> None:
             nonlocal parent
-            made = Variable(f"{image.name} after {len(steps) + 1}", "image", shape=shape, support=image.support)
+            made = Variable(f"{image.name} (damage {len(steps) + 1})", "image", shape=shape, support=image.support)
             steps.append(build(made, {parent.name: parent}))
             parent = made
 
