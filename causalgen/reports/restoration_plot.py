@@ -20,8 +20,11 @@ CELL = 1.05
 
 
 def interval(draws: Any, level: float) -> tuple[np.ndarray, np.ndarray]:
-    """Lower and upper end of the central interval of every pixel, `(C, H, W)`, from draws `(k, C, H, W)`."""
-    low, high = np.quantile(as_array(draws), [(1 - level) / 2, (1 + level) / 2], axis=0)
+    """Lower and upper end of the central interval of every pixel, `(C, H, W)`, from draws `(k, C, H, W)`.
+
+    The ends are at ranks of k + 1, so that a further draw lies between them with probability `level`.
+    """
+    low, high = np.quantile(as_array(draws), [(1 - level) / 2, (1 + level) / 2], axis=0, method="weibull")
     return low, high
 
 

@@ -24,6 +24,7 @@ from skimage.restoration import denoise_tv_chambolle, inpaint_biharmonic
 from skimage.transform import rescale, resize
 
 from causalgen.graph import Variable
+from causalgen.reports.restoration_plot import interval
 from causalgen.scm import Damage, restore
 from causalgen.studies.asking import fitted_data, fitted_model
 from causalgen.studies.runfolder import read_run
@@ -107,7 +108,7 @@ def enlarging(seen: Images, shape: tuple[int, ...], validation: tuple[Images, Im
 def coverage(draws: torch.Tensor, truth: torch.Tensor, counted: torch.Tensor) -> tuple[float, float, float]:
     """Share of the true pixels inside their central interval, of all and of those that are not black; and by rank, ties at
     random, so that pixels that are exactly black in every draw do not count as held by luck."""
-    low, high = draws.quantile((1 - LEVEL) / 2, dim=0), draws.quantile((1 + LEVEL) / 2, dim=0)
+    low, high = map(torch.from_numpy, interval(draws, LEVEL))
     held = ((low <= truth) & (truth <= high))[counted].float()
     below, equal = (draws < truth).float().mean(0), (draws == truth).float().mean(0)
     rank = (below + torch.rand_like(below) * equal)[counted]
