@@ -10,7 +10,7 @@ from matplotlib.figure import Figure
 
 from ..errors import DataError
 from ..graph import CausalGraph, Variable
-from .images import as_array, as_picture, bare, show
+from .images import as_array, as_picture, bare, caption_size, show
 from .style import ACCENT, INK, blank_figure, in_brackets, number, plain, styled
 
 if TYPE_CHECKING:
@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 __all__ = ["plot_counterfactual"]
 
 CELL = 0.98
+CAPTION = 18
+"""Letters of a caption that fit below a picture."""
 LINE = 0.115
 SHOWN_ATTRIBUTES = 4
 DIVERGING = "RdBu_r"
@@ -196,7 +198,8 @@ def _caption(
     for name in (name for name in names if name in values):
         deviation = deviations[name][row] if name in deviations else 0.0
         lines.append(_value(graph[name], values[name][row], deviation))
-    axes.set_xlabel(plain("\n".join(lines)), fontsize=6.6, color=INK, labelpad=2, linespacing=1.2)
+    size = caption_size(lines, 6.6, CAPTION)
+    axes.set_xlabel(plain("\n".join(lines)), fontsize=size, color=INK, labelpad=2, linespacing=1.2)
 
 
 def _value(variable: Variable, value: Any, deviation: float) -> str:

@@ -13,7 +13,7 @@ from ..errors import DataError
 from ..graph import Variable
 from .style import INK, PALE, blank_figure, plain, styled
 
-__all__ = ["as_array", "as_picture", "bare", "plot_samples", "show"]
+__all__ = ["as_array", "as_picture", "bare", "caption_size", "plot_samples", "show"]
 
 LETTERS = 11.5
 """Letters of a title in an inch."""
@@ -65,6 +65,16 @@ def show(axes: Axes, picture: np.ndarray) -> None:
 
 
 @styled
+def caption_size(captions: Sequence[str], largest: float, room: int) -> float:
+    """Size of letters, in points and at most `largest`, in which captions fit where `room` letters of that size do.
+
+    >>> caption_size(["age 41"], 6.0, 17), caption_size(["age 41\\n" + 34 * "x"], 6.0, 17)
+    (6.0, 3.0)
+    """
+    longest = max((len(line) for caption in captions for line in caption.splitlines()), default=0)
+    return min(largest, largest * room / max(longest, 1))
+
+
 def plot_samples(
     images: Any,
     captions: Sequence[str] | None = None,
@@ -105,8 +115,7 @@ def plot_samples(
         show(axes, picture)
     for axes in grid[len(pictures) :]:
         axes.set_visible(False)
-    longest = max((len(line) for caption in captions or () for line in caption.splitlines()), default=0)
-    size = min(6.0, 6.0 * CAPTION / max(longest, 1))
+    size = caption_size(captions or (), 6.0, CAPTION)
     for axes, caption in zip(grid, captions or (), strict=False):
         axes.set_xlabel(plain(caption), fontsize=size, color=INK, labelpad=2, linespacing=1.15)
     return figure
