@@ -93,7 +93,7 @@ class Posterior:
                     values[name] = act(
                         graph[name],
                         self._per_unit(name, do[name]),
-                        natural=lambda name=name: self._predict(name, values, changed),  # type: ignore[misc]
+                        natural=lambda name=name: self._natural(name, values, changed),  # type: ignore[misc]
                         parents={p: values[p] for p in graph.parents(name)},
                         values=values,
                         count=len(inside),
@@ -179,6 +179,12 @@ class Posterior:
         if self.completed is not None:
             return dict(self.completed.values)
         return {name: self._repeat(tensor) for name, tensor in self.factual.items()}
+
+    def _natural(self, name: str, values: dict[str, Tensor], changed: set[str]) -> Tensor:
+        """What the node would have been without its own intervention: the factual value, bit for bit, if no parent changed."""
+        if changed.isdisjoint(self.scm.graph.parents(name)):
+            return values[name]
+        return self._predict(name, values, changed)
 
     def _predict(self, name: str, values: dict[str, Tensor], changed: set[str]) -> Tensor:
         if name not in self.noise:
