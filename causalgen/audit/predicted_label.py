@@ -52,7 +52,8 @@ def read_label(graph: CausalGraph, text: str) -> PredictedLabel:
         DataError: An attribute without labels, or a label that it does not have.
 
     >>> digit = Variable("digit", "categorical", labels=(1, 2, 3))
-    >>> read_label(CausalGraph("digit -> image", [digit]), "digit=2,3").variable.name
+    >>> image = Variable("image", "image", shape=(1, 8, 8))
+    >>> read_label(CausalGraph("digit -> image", [digit, image]), "digit=2,3").variable.name
     'digit is 2 or 3'
     """
     name, equals, rest = (text, "", "") if text in graph else map(str.strip, text.partition("="))

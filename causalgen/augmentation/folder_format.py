@@ -42,7 +42,7 @@ def file_column(graph: CausalGraph, image: str) -> str:
 
     >>> from causalgen.graph import Variable
     >>> pair = [Variable(name, "image", shape=(1, 8, 8)) for name in ("left", "right")]
-    >>> file_column(CausalGraph("age -> {left, right}", pair), "left")
+    >>> file_column(CausalGraph("left -> right", pair), "left")
     'left_file_name'
     """
     return "file_name" if graph.images == (image,) else f"{image}_file_name"

@@ -77,6 +77,7 @@ def test_a_users_training_is_compared_on_all_sets(ask: Command, run: Path) -> No
     assert str(folder / "repair.html") in shown.stdout.replace("\n", "")
 
 
+@pytest.mark.slow
 def test_a_classifier_of_causalgen_is_trained_again(ask: Command, run: Path, tmp_path: Path) -> None:
     data = load_data(load_study(run / "study.resolved.yaml").data)
     torch.manual_seed(0)

@@ -72,7 +72,7 @@ def test_a_bootstrap_refits_the_estimator_and_not_a_coarser_one(monkeypatch: pyt
             seen.append(units)
             super().__init__(columns, units=units, **options)
 
-    monkeypatch.setattr("causalgen.effects.estimators.adjustment.FlexibleBasis", Watched)
+    monkeypatch.setattr("causalgen.effects.estimators.first_fit.FlexibleBasis", Watched)
     arguments = SHORT | {"methods": ["weighting"], "interval": "bootstrap", "resamples": 100}
     table = linear_table(300, seed=0).assign(t=lambda frame: (frame["t"] > 0).astype(int))
     table["z"] = np.random.default_rng(0).normal(size=300)

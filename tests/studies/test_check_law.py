@@ -127,7 +127,7 @@ CASES: dict[str, tuple[Change, str, bool]] = {
     "age varies in test alone": (assign(age=[50.0] * 34 + [1.5, 2.5, 3.5, 4.5, 5.5, 6.5], split=NAMED), "", False),
     "two groups": (assign(patient=np.arange(ROWS) % 2), "group: patient", False),
     "groups in two splits": (assign(patient=np.arange(ROWS) % 7, split=NAMED), "group: patient", False),
-    "no test rows": (assign(split=["train"] * 30 + ["val"] * 10), "", False),
+    "no test rows": (assign(split=["train"] * 30 + ["val"] * 10), "", True),
     "no validation rows": (assign(split=["train"] * 30 + ["test"] * 10), "", True),
     "other words for splits": (assign(split=["a"] * 30 + ["b"] * 10), "", False),
     "rare label": (many(3), "", True),

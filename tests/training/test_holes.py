@@ -83,7 +83,7 @@ def test_a_fitted_image_informs_its_missing_parents() -> None:
     assert spread[0] < 0.8 * spread[1]
 
 
-@pytest.mark.parametrize(("label", "epoch"), [("attributes", 5), ("im", 3)])
+@pytest.mark.parametrize(("label", "epoch"), [("attributes", 5), pytest.param("im", 3, marks=pytest.mark.slow)])
 def test_an_interrupted_fit_resumes_exactly(
     label: str, epoch: int, tmp_path: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
