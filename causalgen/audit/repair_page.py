@@ -75,7 +75,7 @@ def write_repair(
     """Write a repair as a page, as Markdown, LaTeX and a table, with an audit before and after next to it.
 
     Args:
-        folder: PredictedLabel folder; created if it does not exist.
+        folder: Target folder; created if it does not exist.
         report: What `causalgen.audit.repair` found.
         graph: The graph of the model.
         about: What a reader must know to repeat it, such as the file of the classifier.

@@ -10,14 +10,11 @@ import torch
 from study_cases import TINY
 from torch import nn
 from typer.testing import CliRunner, Result
+from untrained_run import write_untrained_run
 
 from causalgen.cli.app import app
 from causalgen.cli.threads import NUMBERS
-from causalgen.scm import save
 from causalgen.studies.lock import FolderLock
-from causalgen.studies.modelling import build_model
-from causalgen.studies.schema import load_study
-from causalgen.studies.sources import load_data
 
 Command = Callable[..., Result]
 DO = ("--do", "thickness=3", "--do", "pen=felt-tip,thickness=2")
@@ -29,22 +26,7 @@ def run(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("run")
     study = folder / "study.resolved.yaml"
     study.write_text(TINY.replace("rows: 100", "rows: 400") + "measurements: {thickness: stroke-thickness}\n")
-    plan = load_study(study)
-    data = load_data(plan.data)
-    scm = build_model(plan, data.graph)
-    scm.initialize(data.part("train"))
-    scm.declare_fitted()
-    save(scm.eval(), folder / "model")
-    record = {
-        "causalgen": "0",
-        "status": "finished",
-        "study": "",
-        "steps": {},
-        "attempts": 1,
-        "name": "tiny",
-        "seed": 0,
-    }
-    (folder / "run.json").write_text(json.dumps(record))
+    write_untrained_run(folder, study)
     return folder
 
 

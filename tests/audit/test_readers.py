@@ -8,6 +8,7 @@ import pytest
 import torch
 from study_cases import TINY
 from typer.testing import CliRunner
+from untrained_run import write_untrained_run
 
 from causalgen.cli.app import app
 from causalgen.datasets import Dataset
@@ -15,13 +16,11 @@ from causalgen.errors import CheckpointError
 from causalgen.graph import CausalGraph, Variable
 from causalgen.predictors import AttributePredictor, load
 from causalgen.predictors import save as save_predictor
-from causalgen.scm import StructuralCausalModel, save
+from causalgen.scm import StructuralCausalModel
 from causalgen.studies.evaluation import ReadAttributes, train_readers
-from causalgen.studies.modelling import build_model
 from causalgen.studies.readers import keep_readers, readers_of
 from causalgen.studies.runfolder import RunFolder, read_run
 from causalgen.studies.schema import load_study
-from causalgen.studies.sources import load_data
 
 EVALUATION = "evaluation: {rows: 20, queries: [digit], classify: digit, regress: intensity}\n"
 MEASURED = "measurements: {thickness: stroke-thickness}\n"
@@ -33,23 +32,8 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> tuple[RunFolder, Structura
     folder = tmp_path_factory.mktemp("run")
     study = folder / "study.resolved.yaml"
     study.write_text(TINY.replace("rows: 100", "rows: 150") + MEASURED + EVALUATION)
-    plan = load_study(study)
-    data = load_data(plan.data)
-    scm = build_model(plan, data.graph)
-    scm.initialize(data.part("train"))
-    scm.declare_fitted()
-    save(scm.eval(), folder / "model")
-    record = {
-        "causalgen": "0",
-        "status": "finished",
-        "study": "",
-        "steps": {},
-        "attempts": 1,
-        "name": "tiny",
-        "seed": 0,
-    }
-    (folder / "run.json").write_text(json.dumps(record))
-    run = read_run(folder)
+    scm, data = write_untrained_run(folder, study)
+    run, plan = read_run(folder), load_study(study)
     found = train_readers(ReadAttributes.of(plan, data.graph), data, {}, seed=plan.seed, smoke=True)
     keep_readers(run.readers, {**found.classifiers, **found.measure})
     return run, scm, data

@@ -10,12 +10,11 @@ import torch
 from study_cases import TINY
 from torch import nn
 from typer.testing import CliRunner, Result
+from untrained_run import write_untrained_run
 
 from causalgen.cli.app import app
 from causalgen.predictors import AttributePredictor
 from causalgen.predictors import save as save_predictor
-from causalgen.scm import save
-from causalgen.studies.modelling import build_model
 from causalgen.studies.schema import load_study
 from causalgen.studies.sources import load_data
 
@@ -36,17 +35,7 @@ def run(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("run")
     study = folder / "study.resolved.yaml"
     study.write_text(TINY.replace("rows: 100", "rows: 200, planted_bias: 8"))
-    plan = load_study(study)
-    data = load_data(plan.data)
-    scm = build_model(plan, data.graph)
-    scm.initialize(data.part("train"))
-    scm.declare_fitted()
-    save(scm.eval(), folder / "model")
-    (folder / "run.json").write_text(
-        json.dumps(
-            {"causalgen": "0", "status": "finished", "study": "", "steps": {}, "attempts": 1, "name": "tiny", "seed": 0}
-        )
-    )
+    write_untrained_run(folder, study)
     (folder / "own.py").write_text(TRAINER)
     return folder
 

@@ -9,13 +9,10 @@ import pandas as pd
 import pytest
 from PIL import Image
 from typer.testing import CliRunner, Result
+from untrained_run import write_untrained_run
 
 from causalgen.augmentation import AugmentedImages
 from causalgen.cli.app import app
-from causalgen.scm import save
-from causalgen.studies.modelling import build_model
-from causalgen.studies.schema import load_study
-from causalgen.studies.sources import load_data
 
 STUDY = """\
 name: twins
@@ -46,23 +43,7 @@ def run(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = home / "run"
     folder.mkdir()
     (home / "study.yaml").write_text(STUDY)
-    plan = load_study(home / "study.yaml")
-    (folder / "study.resolved.yaml").write_text(plan.to_yaml())
-    data = load_data(plan.data)
-    scm = build_model(plan, data.graph)
-    scm.initialize(data.part("train"))
-    scm.declare_fitted()
-    save(scm.eval(), folder / "model")
-    record = {
-        "causalgen": "0",
-        "status": "finished",
-        "study": "",
-        "steps": {},
-        "attempts": 1,
-        "name": "twins",
-        "seed": 0,
-    }
-    (folder / "run.json").write_text(json.dumps(record))
+    write_untrained_run(folder, home / "study.yaml")
     return folder
 
 
