@@ -1,12 +1,13 @@
-"""Write a file atomically: readers see the old content or the new one, and errors name a full disk."""
+"""Write a file atomically: readers see the old content or the new one, and errors name a full disk; read small text files."""
 
 import errno
+import stat
 from contextlib import suppress
 from pathlib import Path
 
 from .errors import StorageError
 
-__all__ = ["FULL", "no_room", "write_whole"]
+__all__ = ["FULL", "no_room", "read_text", "require_regular", "write_whole"]
 
 FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS, errno.EIO)
 """Errors of the disk, not of the content."""
@@ -26,6 +27,7 @@ def write_whole(path: Path, content: bytes | str) -> Path:
     """
     temporary = path.with_name(path.name + ".part")
     try:
+        temporary.unlink(missing_ok=True)  # it may be a link to another file, which opening would overwrite
         temporary.write_bytes(content.encode() if isinstance(content, str) else content)
         temporary.replace(path)
     except OSError as error:
@@ -33,6 +35,34 @@ def write_whole(path: Path, content: bytes | str) -> Path:
             temporary.unlink(missing_ok=True)
         raise no_room(path, error) from error
     return path
+
+
+def read_text(path: Path, most: int) -> str:
+    """The text of a file in UTF-8, with or without a byte-order mark.
+
+    Args:
+        path: The file, or a link to it.
+        most: Greatest number of bytes.
+
+    Raises:
+        OSError: The file cannot be read, is a pipe or a device, or has more bytes.
+        UnicodeDecodeError: The file is not in UTF-8.
+    """
+    if (size := require_regular(path)) > most:
+        raise OSError(errno.EFBIG, f"it has {size:,} bytes, more than {most:,}", str(path))
+    return path.read_text(encoding="utf-8-sig")
+
+
+def require_regular(path: Path) -> int:
+    """The bytes of a file that is neither a pipe nor a device, which could be read without end.
+
+    Raises:
+        OSError: The file does not exist, or is something else.
+    """
+    found = path.stat()
+    if not stat.S_ISREG(found.st_mode):
+        raise OSError(errno.EINVAL, "it is no regular file", str(path))
+    return found.st_size
 
 
 def no_room(path: Path, error: OSError) -> StorageError:

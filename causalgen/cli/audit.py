@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from .failures import failures
+from .opened import Sha256, opened_run
 from .options import Level, TrustCode
 from .terminal import print_table
 from .threads import Threads, cap_threads
@@ -69,6 +70,7 @@ def audit(
     level: Level = 0.95,
     seed: Annotated[int, typer.Option(min=0, help="Seed of units, abduction and bootstrap.")] = 0,
     trust_code: TrustCode = False,
+    sha256: Sha256 = None,
     trust_pickle: Annotated[bool, typer.Option("--trust-pickle", hidden=True)] = False,
     out: Annotated[
         Path | None, typer.Option(help="Folder for page and tables.", show_default="RUN/audits/CLASSIFIER")
@@ -93,11 +95,10 @@ def audit(
     """
     with failures(), ExitStack() as held:
         from ..errors import RenamedWarning, warn
-        from ..studies.runfolder import read_run
 
         if trust_pickle:
             warn("--trust-pickle is now called --trust-code: it trusts all code that comes with files.", RenamedWarning)
-        folder = read_run(run, trust_code=trust_code)
+        folder = opened_run(run, trust_code=trust_code, sha256=sha256)
         from ..audit import as_classifier
         from ..audit import audit as audit_classifier
         from ..audit.page import write_audit

@@ -6,6 +6,7 @@ from typing import Annotated
 import typer
 
 from .failures import failures
+from .opened import Sha256, opened_run
 from .options import AsJson, RunArgument, Seed, TrustCode, split
 from .tables import names
 from .terminal import print_files, print_json, print_notes, print_table, records
@@ -43,6 +44,7 @@ def augment(
     ] = None,
     as_json: AsJson = False,
     trust_code: TrustCode = False,
+    sha256: Sha256 = None,
     threads: Threads = None,
 ) -> None:
     """Write counterfactual images of all units of a run's data, with a table, for training programs to read.
@@ -54,9 +56,7 @@ def augment(
     if not do:
         raise typer.BadParameter("Expected an intervention, such as --do thickness=shuffle.", param_hint="--do")
     with failures():
-        from ..studies.runfolder import read_run
-
-        folder = read_run(run, trust_code=trust_code)
+        folder = opened_run(run, trust_code=trust_code, sha256=sha256)
         from ..studies.augmenting import augment as write
         from ..training.progress import bars
 

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from .failures import failures
+from .opened import Sha256, opened_run
 from .options import AnswerOut, AsJson, Do, Particles, RunArgument, TrustCode, split
 from .terminal import print_files, print_json, print_notes, print_table, records
 from .threads import Threads, cap_threads
@@ -44,6 +45,7 @@ def counterfactual(
     out: AnswerOut = None,
     as_json: AsJson = False,
     trust_code: TrustCode = False,
+    sha256: Sha256 = None,
     threads: Threads = None,
 ) -> None:
     """Show what rows of the data, or an image from outside, would have been under an intervention, by a run's model.
@@ -60,9 +62,7 @@ def counterfactual(
         raise typer.BadParameter("Expected an intervention, such as --do thickness=4.", param_hint="--do")
     words = words_of(rows, "--rows") if rows is not None else []
     with failures():
-        from ..studies.runfolder import read_run
-
-        folder = read_run(run, trust_code=trust_code)
+        folder = opened_run(run, trust_code=trust_code, sha256=sha256)
         from ..studies.asking import answer, answer_outside
 
         cap_threads()

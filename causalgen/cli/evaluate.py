@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from .failures import failures
+from .opened import Sha256, opened_run
 from .options import TrustCode
 from .terminal import print_table
 from .threads import Threads, cap_threads
@@ -25,6 +26,7 @@ def evaluate(
     protocol: Annotated[str, typer.Option(help="causalgen or published.")] = "causalgen",
     rows: Annotated[int | None, typer.Option(help="Test units.", show_default="the study's number")] = None,
     trust_code: TrustCode = False,
+    sha256: Sha256 = None,
     threads: Threads = None,
 ) -> None:
     """Evaluate the model of a finished run: attributes, truth, axioms, minimality, realism, calibration, noise leak.
@@ -32,9 +34,7 @@ def evaluate(
     Example: causalgen evaluate runs/morphodigits --protocol published
     """
     with failures():
-        from ..studies.runfolder import read_run
-
-        folder = read_run(run, trust_code=trust_code)
+        folder = opened_run(run, trust_code=trust_code, sha256=sha256)
         from ..studies.evaluating import evaluate_run
 
         cap_threads()

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from .failures import failures
+from .opened import Sha256, opened_run
 from .options import AsJson, Do, RunArgument, Seed, TrustCode, split
 from .terminal import print_files, print_json, print_notes, print_table, records
 from .threads import Threads, cap_threads
@@ -32,6 +33,7 @@ def intervene(
     ] = None,
     as_json: AsJson = False,
     trust_code: TrustCode = False,
+    sha256: Sha256 = None,
     threads: Threads = None,
 ) -> None:
     """Show what an intervention does to every attribute, and to images, in the model of a run.
@@ -43,9 +45,7 @@ def intervene(
     if not do:
         raise typer.BadParameter("Expected an intervention, such as --do thickness=4.", param_hint="--do")
     with failures():
-        from ..studies.runfolder import read_run
-
-        folder = read_run(run, trust_code=trust_code)
+        folder = opened_run(run, trust_code=trust_code, sha256=sha256)
         from ..studies.intervening import compare_worlds
 
         cap_threads()

@@ -10,6 +10,7 @@ import typer
 
 from .audit import factor, free_folder, loaded, slug
 from .failures import failures
+from .opened import Sha256, opened_run
 from .options import AsJson, RunArgument, TrustCode, split
 from .terminal import print_files, print_json, print_notes, print_table, print_text, records
 from .threads import Threads, cap_threads
@@ -82,6 +83,7 @@ def repair(
     ] = None,
     as_json: AsJson = False,
     trust_code: TrustCode = False,
+    sha256: Sha256 = None,
     threads: Threads = None,
 ) -> None:
     """Train a classifier on observed, reweighted, reconstructed and counterfactual images, and compare them.
@@ -95,9 +97,7 @@ def repair(
     if not do:
         raise typer.BadParameter("Expected an intervention, such as --do thickness=shuffle.", param_hint="--do")
     with failures(), ExitStack() as held:
-        from ..studies.runfolder import read_run
-
-        folder = read_run(run, trust_code=trust_code)
+        folder = opened_run(run, trust_code=trust_code, sha256=sha256)
         from ..audit.judge import scorers_of
         from ..audit.repair import class_of_interest
         from ..audit.repair import repair as repair_classifier

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from .failures import failures
+from .opened import Sha256, opened_run
 from .options import AnswerOut, AsJson, Do, RunArgument, TrustCode, split
 from .terminal import print_files, print_json, print_notes, print_table, records
 from .threads import Threads, cap_threads
@@ -40,6 +41,7 @@ def restore(
     out: AnswerOut = None,
     as_json: AsJson = False,
     trust_code: TrustCode = False,
+    sha256: Sha256 = None,
     threads: Threads = None,
 ) -> None:
     """Restore a damaged picture by a run's model; with --do, show what the image would have been.
@@ -47,9 +49,7 @@ def restore(
     Example: causalgen restore runs/morphodigits --image damaged.png --mask mask.png --set digit=7 --do thickness=4
     """
     with failures():
-        from ..studies.runfolder import read_run
-
-        folder = read_run(run, trust_code=trust_code)
+        folder = opened_run(run, trust_code=trust_code, sha256=sha256)
         from ..scm import Damage
         from ..studies.restoring import read_mask, restore_outside
 

@@ -6,6 +6,7 @@ from typing import Annotated
 import typer
 
 from .failures import failures
+from .opened import Sha256, opened_run
 from .options import AsJson, Do, RunArgument, Seed, TrustCode, split
 from .terminal import print_files, print_json, print_notes, records
 from .threads import Threads, cap_threads
@@ -30,6 +31,7 @@ def sample(
     ] = None,
     as_json: AsJson = False,
     trust_code: TrustCode = False,
+    sha256: Sha256 = None,
     threads: Threads = None,
 ) -> None:
     """Draw units from the model of a run: observational, under an intervention, or given observed values.
@@ -37,9 +39,7 @@ def sample(
     Example: causalgen sample runs/morphodigits -n 16 --do thickness=4 --given pen=felt-tip
     """
     with failures():
-        from ..studies.runfolder import read_run
-
-        folder = read_run(run, trust_code=trust_code)
+        folder = opened_run(run, trust_code=trust_code, sha256=sha256)
         from ..studies.sampling import draw_samples
 
         cap_threads()

@@ -30,11 +30,13 @@ def show(run: Annotated[Path, typer.Argument(help="The run folder.", show_defaul
 def print_run(folder: "RunFolder") -> None:
     """Print the summary of a run to standard output."""
     from rich.console import Console
+    from rich.markup import escape
 
     console = Console()
     record = folder.record
     style = STATUS_STYLE.get(folder.status, "yellow")
-    console.print(f"[bold]{record['name']}[/]  [{style}]{folder.status}[/]  seed {record['seed']}", highlight=False)
+    name, status = escape(record["name"]), escape(folder.status)
+    console.print(f"[bold]{name}[/]  [{style}]{status}[/]  seed {record.get('seed')}", highlight=False)
     if record.get("smoke"):
         console.print("[yellow]Smoke run: the numbers mean nothing.[/]")
     if record.get("error"):
@@ -48,6 +50,10 @@ def print_run(folder: "RunFolder") -> None:
     if record.get("headline") and (folder.tables / "metrics.csv").exists():
         _print_metrics(folder.tables / "metrics.csv", record["headline"])
     _print_times(console, folder)
+    if folder.model.is_dir():
+        from ..studies.fingerprint import fingerprint
+
+        console.print(f"Fingerprint of model and study: {fingerprint(folder)}", highlight=False, soft_wrap=True)
     if folder.report.exists():
         console.print(f"Report: {folder.report}", markup=False, soft_wrap=True)
     for what in ("audit", "repair"):

@@ -7,6 +7,7 @@ import typer
 
 from .counterfactual import print_answer, words_of
 from .failures import failures
+from .opened import Sha256, opened_run
 from .options import AnswerOut, AsJson, Particles, RunArgument, TrustCode, split
 from .threads import Threads, cap_threads
 
@@ -42,6 +43,7 @@ def transfer(
     out: AnswerOut = None,
     as_json: AsJson = False,
     trust_code: TrustCode = False,
+    sha256: Sha256 = None,
     threads: Threads = None,
 ) -> None:
     """Show what rows or an image would have been with attributes of another row or image, by a run's model.
@@ -52,9 +54,7 @@ def transfer(
     """
     names = [name.strip() for name in take.split(",") if name.strip()]
     with failures():
-        from ..studies.runfolder import read_run
-
-        folder = read_run(run, trust_code=trust_code)
+        folder = opened_run(run, trust_code=trust_code, sha256=sha256)
         from ..studies.transferring import transfer as answer
 
         cap_threads()

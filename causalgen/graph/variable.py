@@ -59,6 +59,8 @@ class Variable:
                 f"Expected the kind of '{self.name}' to be one of {kinds}; got {self.kind!r}."
                 + nearest(str(self.kind), get_args(Kind))
             )
+        if not isinstance(self.unit, str | None):
+            raise GraphError(f"Expected the unit of '{self.name}' as text; got {self.unit!r}.")
         try:
             object.__setattr__(self, "shape", tuple(int(n) for n in self.shape))
         except (TypeError, ValueError):
@@ -77,7 +79,7 @@ class Variable:
     def _read_support(self) -> tuple[float, float]:
         try:
             low, high = (float(bound) for bound in self.support or ())
-        except (TypeError, ValueError):
+        except (TypeError, ValueError, OverflowError):
             low = high = float("nan")
         if not low < high:
             raise GraphError(

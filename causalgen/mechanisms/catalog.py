@@ -1,7 +1,7 @@
 """The mechanisms by their names in a study file."""
 
-import math
 from collections.abc import Mapping
+from reprlib import repr as shortened
 from typing import Any
 
 from ..errors import CausalgenError, DataError, UnknownNameError, nearest
@@ -49,6 +49,8 @@ MECHANISMS: dict[str, type[Mechanism]] = {
 
 GREATEST, LONGEST = 16_384, 64
 """Upper bound of a whole number without an entry in `Mechanism.limits`, and of the length of a list of them."""
+GREATEST_NUMBER = 1e6
+"""Upper bound of any other number, such as a weight of the loss."""
 
 
 def words_for(kind: Kind | None) -> list[str]:
@@ -160,7 +162,7 @@ def _construct(
         wanted = _wanted(known[option], value, cls.limits.get(option, GREATEST))
         if wanted:
             raise ValueError(
-                f"Expected {wanted} for the option '{option}' of '{name}'; got {value!r} for '{variable.name}'."
+                f"Expected {wanted} for the option '{option}' of '{name}'; got {shortened(value)} for '{variable.name}'."
             )
     return cls(variable, parents, **options)
 
@@ -175,7 +177,11 @@ def _wanted(default: Any, value: Any, most: int) -> str:
         fits = isinstance(value, int) and number and least <= value <= most
         return "" if fits else f"a whole number of at least {least} and at most {most}"
     if isinstance(default, float):
-        return "" if number and 0 <= value < math.inf else "a number of at least 0 that is finite"
+        return (
+            ""
+            if number and 0 <= value <= GREATEST_NUMBER
+            else f"a number of at least 0 and at most {GREATEST_NUMBER:g}"
+        )
     widths = isinstance(value, list | tuple) and len(value) <= LONGEST
     widths = widths and all(isinstance(v, int) and not isinstance(v, bool) and 1 <= v <= GREATEST for v in value)
     return "" if widths else f"a list of at most {LONGEST} whole numbers of at least 1 and at most {GREATEST}"

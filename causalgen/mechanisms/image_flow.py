@@ -47,7 +47,7 @@ class ImageFlow(Abductive, Density):
 
     kinds = ("image",)
     works = ("image-flow",)
-    limits: ClassVar = {"couplings": 256, "levels": 16}
+    limits: ClassVar = {"couplings": 64, "levels": 16}
     abduction = Abduction.BIJECTIVE
     identification = Identification(
         Identifiability.CONVENTION, "a stack of couplings, one of many invertible maps with the same distribution"

@@ -1,8 +1,12 @@
-"""Saved modules: `<stem>.json` describes one, `<stem>.safetensors` holds its weights; neither can run code."""
+"""Saved modules: `<stem>.json` describes one, `<stem>.safetensors` holds its weights; neither can run code.
+
+The description holds checksums of the weights and of itself. They show damage, not forgery: whoever changes a file can also
+change its checksum.
+"""
 
 import hashlib
 import json
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Set
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -14,7 +18,7 @@ from torch import Tensor, nn
 
 from .._version import __version__
 from ..errors import CausalgenError, CheckpointError, UntrustedCodeError
-from ..files import write_whole
+from ..files import read_text, require_regular, write_whole
 from .blueprint import Titles, check_blueprint, check_values, read_header, zeros
 
 __all__ = ["load_module", "save_module"]
@@ -23,6 +27,10 @@ M = TypeVar("M", bound=nn.Module)
 FORMAT = 1
 MOST_BYTES = 16_000_000
 """Greatest size of a description; that of a large model has some thousands of bytes."""
+OWN_DIGEST = "description_sha256"
+BROKEN = (LookupError, RuntimeError, AttributeError, TypeError, ValueError, ArithmeticError, RecursionError)
+"""Errors that a description with wrong entries causes while it is read."""
+LONGEST_REASON = 600
 
 
 def save_module(module: nn.Module, folder: Path | str, stem: str, description: Mapping[str, Any]) -> Path:
@@ -39,8 +47,9 @@ def save_module(module: nn.Module, folder: Path | str, stem: str, description: M
     weights = save_tensors({key: tensor.detach().cpu().contiguous() for key, tensor in module.state_dict().items()})
     header = {"holds": stem, "format": FORMAT, "causalgen": __version__, "sha256": hashlib.sha256(weights).hexdigest()}
     header |= {"channels_last": _channels_last(module)}
+    whole = json.loads(json.dumps({**header, **description}))
     write_whole(folder / f"{stem}.safetensors", weights)
-    write_whole(folder / f"{stem}.json", json.dumps({**header, **description}, indent=2).encode())
+    write_whole(folder / f"{stem}.json", json.dumps({OWN_DIGEST: _digest_of(whole), **whole}, indent=2).encode())
     return folder
 
 
@@ -68,28 +77,7 @@ def load_module(
         UntrustedCodeError: The description names code that is not trusted.
     """
     folder = Path(folder)
-    path, weights = folder / f"{stem}.json", folder / f"{stem}.safetensors"
-    try:
-        size = path.stat().st_size
-        description = json.loads(path.read_text(encoding="utf-8")) if size <= MOST_BYTES else None
-        digest = _digest(weights)
-    except OSError as error:
-        raise CheckpointError(
-            f"Expected a saved {stem} ({stem}.json and {stem}.safetensors) in '{folder}'; got none. Save one first."
-        ) from error
-    except (ValueError, RecursionError) as error:
-        raise CheckpointError(f"Expected JSON in '{path}'; got something else ({error}).") from error
-    if size > MOST_BYTES:
-        raise CheckpointError(f"Expected at most {MOST_BYTES:,} bytes in '{path}'; got {size:,}. Restore the folder.")
-    if not isinstance(description, dict) or (description.get("holds"), description.get("format")) != (stem, FORMAT):
-        raise CheckpointError(
-            f"Expected a causalgen {stem} of format {FORMAT} in '{folder}'; got another kind of file."
-        )
-    if digest != description.get("sha256"):
-        raise CheckpointError(
-            f"Expected the weights that '{path}' describes; got a file with another checksum. "
-            "It was changed or cut off: restore it, or fit again."
-        )
+    weights, description = folder / f"{stem}.safetensors", _description(folder, stem)
     try:
         header = read_header(weights)
         names = renamed(list(header))
@@ -104,22 +92,65 @@ def load_module(
         check_values(module, tensors, titles)
         fresh = zeros(module, titles)
         module.load_state_dict(tensors)
-        _lay_out(module, [names.get(name, name) for name in description.get("channels_last", ())])
+        _lay_out(module, {names.get(name, name) for name in description.get("channels_last", ())})
         if zero := [title for title in zeros(module, titles) if title not in fresh]:
             raise CheckpointError(f"Expected fitted weights; got nothing but zeros in {zero[0]}.")
     except UntrustedCodeError:
         raise
-    except (CausalgenError, SafetensorError, LookupError, RuntimeError, AttributeError, TypeError, ValueError) as error:
+    except (CausalgenError, SafetensorError, *BROKEN) as error:
+        reason = str(error).rstrip(".")
+        reason = reason if len(reason) <= LONGEST_REASON else f"{reason[:LONGEST_REASON]} ..."
         raise CheckpointError(
-            f"Expected a {stem} that this version can rebuild in '{folder}'; got: {str(error).rstrip('.')}. Restore the "
-            "folder, or fit again."
+            f"Expected a {stem} that this version can rebuild from '{stem}.json' and '{weights.name}' in '{folder}'; got: "
+            f"{reason}. Restore the folder, or fit again."
         ) from error
     return module.eval()
 
 
+def _description(folder: Path, stem: str) -> dict[str, Any]:
+    """The description, whose checksums fit."""
+    path, weights = folder / f"{stem}.json", folder / f"{stem}.safetensors"
+    try:
+        found = json.loads(read_text(path, MOST_BYTES))
+        digest = _digest(weights)
+    except FileNotFoundError as error:
+        raise CheckpointError(
+            f"Expected a saved {stem} ({stem}.json and {stem}.safetensors) in '{folder}'; got none. Save one first."
+        ) from error
+    except OSError as error:
+        raise CheckpointError(
+            f"Expected a saved {stem} in '{folder}'; '{error.filename or path}' cannot be read: {error.strerror or error}. "
+            "Restore the folder."
+        ) from error
+    except (ValueError, RecursionError) as error:
+        raise CheckpointError(f"Expected JSON in '{path}'; got something else ({error}).") from error
+    if not isinstance(found, dict) or (found.get("holds"), found.get("format")) != (stem, FORMAT):
+        raise CheckpointError(
+            f"Expected a causalgen {stem} of format {FORMAT} in '{folder}'; got another kind of file."
+        )
+    if digest != found.get("sha256"):
+        raise CheckpointError(
+            f"Expected the weights that '{path}' describes; got a file with another checksum. "
+            "It was changed or cut off: restore it, or fit again."
+        )
+    own = found.pop(OWN_DIGEST, None)  # earlier versions wrote none
+    if own is not None and own != _digest_of(found):
+        raise CheckpointError(
+            f"Expected the description that was saved in '{path}'; got a changed one. Restore it, or fit again; if you changed "
+            f"it on purpose, delete its entry '{OWN_DIGEST}'."
+        )
+    return found
+
+
 def _digest(path: Path) -> str:
+    require_regular(path)
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def _digest_of(description: Mapping[str, Any]) -> str:
+    """Checksum of a description that was read from JSON; layout does not count."""
+    return hashlib.sha256(json.dumps(description, sort_keys=True).encode()).hexdigest()
 
 
 def _channels_last(module: nn.Module) -> list[str]:
@@ -136,7 +167,7 @@ def _empty_channels_last(like: Tensor) -> Tensor:
     return torch.empty(like.shape, dtype=like.dtype, device=like.device, memory_format=torch.channels_last)
 
 
-def _lay_out(module: nn.Module, channels_last: Sequence[str]) -> None:
+def _lay_out(module: nn.Module, channels_last: Set[str]) -> None:
     """Give the tensors the memory layout that they had, so that answers equal those before saving bit for bit."""
     for name, tensor in [*module.named_parameters(), *module.named_buffers()]:
         if name in channels_last and tensor.dim() == 4:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from torch import nn
 
 from ..graph import CausalGraph
+from ..graph.limits import check_count, check_names
 from ..mechanisms.catalog import mechanism_class, name_of
 from ..nn import load_module, save_module
 
@@ -37,6 +38,7 @@ def read_model(
     """The model that `save` wrote, which `build` makes of its graph and mechanisms; see `StructuralCausalModel.load`."""
 
     def rebuild(description: dict[str, Any]) -> Model:
+        _check_sizes(description["graph"])
         mechanisms = {
             name: entry | {"mechanism": mechanism_class(entry["mechanism"], name, trust_code=trust_code)}
             for name, entry in description["mechanisms"].items()
@@ -44,6 +46,13 @@ def read_model(
         return build(CausalGraph.from_dict(description["graph"]), mechanisms)
 
     return load_module(folder, "model", rebuild, _parts)
+
+
+def _check_sizes(graph: Mapping[str, Any]) -> None:
+    """Refuse a described graph of a size that takes long to build."""
+    variables = graph["variables"]
+    check_count(len(graph["edges"]) + len(graph.get("confounded", ())), len(variables))
+    check_names(variable["name"] for variable in variables if isinstance(variable.get("name"), str))
 
 
 def _parts(scm: "StructuralCausalModel") -> dict[str, nn.Module]:

@@ -15,6 +15,7 @@ Only the checkpoints of finished training are ever deleted.
 """
 
 import json
+import os
 from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
@@ -23,7 +24,7 @@ from typing import Any, Self
 
 from ..datasets import Dataset
 from ..errors import CausalgenError, RunFolderError, StorageError, StudyError
-from ..files import FULL, no_room, write_whole
+from ..files import FULL, no_room, read_text, write_whole
 from .data_section import OwnData
 from .lock import FolderLock, in_use
 from .schema import Study, load_study
@@ -32,6 +33,10 @@ __all__ = ["RUN", "STUDY", "RunFolder", "now", "read_run"]
 
 RUN = "run.json"
 STUDY = "study.resolved.yaml"
+MOST_BYTES = 16_000_000
+"""Greatest size of a `run.json`."""
+ENTRIES = {"causalgen": str, "name": str, "status": str, "study": str, "steps": dict, "attempts": int}
+"""Entries that every `run.json` has, with their types."""
 
 
 class RunFolder:
@@ -160,19 +165,40 @@ def read_run(path: Path | str, *, trust_code: bool = False) -> RunFolder:
     """
     path = Path(path)
     try:
-        record = json.loads((path / RUN).read_text(encoding="utf-8"))
-        if not {"causalgen", "status", "study", "steps", "attempts"} <= set(record):
-            raise ValueError("entries are missing")
+        record = json.loads(read_text(path / RUN, MOST_BYTES))
+        _check_record(record)
     except (FileNotFoundError, NotADirectoryError):
         what = "a folder without one" if path.is_dir() else "a file" if path.exists() else "no such folder"
         raise RunFolderError(
             f"Expected a run folder with a run.json in '{path}'; got {what}. `causalgen run STUDY` makes one."
         ) from None
-    except (OSError, ValueError, TypeError) as error:
+    except (OSError, ValueError, TypeError, RecursionError) as error:
         raise RunFolderError(
             f"Expected a run.json that causalgen wrote in '{path}'; it cannot be read: {error}."
         ) from None
+    _refuse_linked_folders(path)
     return RunFolder(path, record, trust_code=trust_code)
+
+
+def _check_record(record: Any) -> None:
+    if not isinstance(record, dict):
+        raise TypeError("it is no mapping")
+    if wrong := [name for name, kind in ENTRIES.items() if not isinstance(record.get(name), kind)]:
+        raise ValueError(f"the entry '{wrong[0]}' is missing or of another type")
+    for name, step in record["steps"].items():
+        if not isinstance(step, dict) or not isinstance(step.get("seconds", 0.0), int | float):
+            raise ValueError(f"the step '{name}' has no seconds")
+
+
+def _refuse_linked_folders(path: Path) -> None:
+    """Refuse a run whose subfolders are links: its results would overwrite files elsewhere."""
+    for folder, names, _ in os.walk(path):
+        for name in names:
+            if (link := Path(folder, name)).is_symlink():
+                raise RunFolderError(
+                    f"Expected a run folder without links to other folders; got '{link}', which is a link to "
+                    f"'{link.readlink()}', where results would be written. Replace it by the folder itself."
+                )
 
 
 def now() -> str:

@@ -16,6 +16,7 @@ from pydantic import (
 from pydantic_core import PydanticCustomError
 
 from ..errors import StudyError
+from ..files import read_text
 from ..moved import keep_old_names
 from ..own_code import code_near
 from .data_section import OwnData, Source, StudySection
@@ -24,6 +25,9 @@ from .study_sections import Curve, Effect, EvaluationPlan, GalleryPlan, Measured
 from .yaml_source import YamlSource, parse_yaml
 
 __all__ = ["Study", "load_study"]
+
+MOST_BYTES = 1_600_000
+"""Greatest size of a study file."""
 
 
 def _mechanism(value: Any) -> Any:
@@ -140,7 +144,7 @@ def load_study(path: Path | str, *, trust_code: bool = False) -> Study:
             every fault: file, line, what was expected, what was found, and the nearest valid word.
     """
     try:
-        text = Path(path).read_text(encoding="utf-8-sig")
+        text = read_text(Path(path), MOST_BYTES)
     except (OSError, UnicodeDecodeError) as error:
         reason = getattr(error, "strerror", None) or "it is not UTF-8 text"
         raise StudyError(f"Expected a study file at '{path}'; it cannot be read: {reason}.") from None

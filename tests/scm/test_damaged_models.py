@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import os
 import resource
 import time
 from collections.abc import Callable, Mapping
@@ -53,6 +54,13 @@ def saved(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return save(scm, tmp_path_factory.mktemp("saved") / "model")
 
 
+def _unsigned(saved: Path) -> dict[str, Any]:
+    """The description without its checksum, as someone writes it who wants a changed one to be loaded."""
+    description = json.loads((saved / "model.json").read_text())
+    del description["description_sha256"]
+    return description
+
+
 def _options(name: str, **options: Any) -> Callable[[dict[str, Any]], None]:
     return lambda description: description["mechanisms"][name].update(options)
 
@@ -61,7 +69,7 @@ def _graph(change: Callable[[dict[str, Any]], None]) -> Callable[[dict[str, Any]
     return lambda description: change(description["graph"])
 
 
-def _variable(name: str, **fields: Any) -> Callable[[dict[str, Any]], None]:
+def _variable(name: str, /, **fields: Any) -> Callable[[dict[str, Any]], None]:
     def change(description: dict[str, Any]) -> None:
         next(v for v in description["graph"]["variables"] if v["name"] == name).update(fields)
 
@@ -90,6 +98,20 @@ DESCRIPTIONS: dict[str, tuple[Callable[[dict[str, Any]], Any], str]] = {
     "a huge image": (_variable("scan", shape=[1, 10**6, 10**6]), "Expected"),
     "many channels": (_variable("scan", shape=[100_000, 6, 6]), "with the shape"),
     "more labels": (_variable("sex", kind="categorical", labels=list("abcdefgh")), "Expected"),
+    "beta beyond any use": (_options("scan", beta=1e300), "at least 0 and at most 1e\\+06 for the option 'beta'"),
+    "a deep option": (_options("scan", latent=json.loads('{"a":' * 500 + "1" + "}" * 500)), "whole number"),
+    "a support beyond floats": (_variable("age", support=[0, 10**400]), "support of 'age'"),
+    "a unit that is a list": (_variable("age", unit=["years"]), "unit of 'age' as text"),
+    "a long name": (_variable("age", name="x" * 10**6), "names of at most 1,000 characters"),
+    "many nodes": (
+        _graph(lambda graph: graph["variables"].extend({"name": f"x{i}"} for i in range(100_000))),
+        "at most 10,000 nodes",
+    ),
+    "many edges": (
+        _graph(lambda graph: graph["edges"].extend([f"x{i}", f"x{j}"] for i in range(700) for j in range(i))),
+        "at most 100,000 edges",
+    ),
+    "many layouts": (lambda description: description.update(channels_last=[["a"]] * 10**5), "Expected"),
     "a node less": (_graph(lambda graph: graph["variables"].pop()), "Expected"),
     "no graph": (lambda description: description.pop("graph"), "Expected"),
     "no mechanisms": (lambda description: description.update(mechanisms=[]), "Expected"),
@@ -101,11 +123,48 @@ DESCRIPTIONS: dict[str, tuple[Callable[[dict[str, Any]], Any], str]] = {
 @pytest.mark.parametrize("name", DESCRIPTIONS)
 def test_a_changed_description_is_refused(saved: Path, tmp_path: Path, name: str) -> None:
     change, message = DESCRIPTIONS[name]
-    description = json.loads((saved / "model.json").read_text())
+    description = _unsigned(saved)
     change(description)
     (tmp_path / "model.json").write_text(json.dumps(description))
     (tmp_path / "model.safetensors").write_bytes((saved / "model.safetensors").read_bytes())
     _refused(tmp_path, message)
+
+
+CHANGES = ["support", "labels", "label", "option"]
+
+
+@pytest.mark.parametrize("what", CHANGES)
+def test_a_description_that_was_damaged_is_refused_by_its_checksum(saved: Path, tmp_path: Path, what: str) -> None:
+    """Each of these would load, and answer wrongly."""
+    text = (saved / "model.json").read_text()
+    description = json.loads(text)
+    nodes = {variable["name"]: variable for variable in description["graph"]["variables"]}
+    if what == "support":
+        nodes["scan"]["support"] = [0.0, 1.0]
+    elif what == "labels":
+        nodes["sex"]["labels"].reverse()
+    elif what == "label":
+        nodes["grade"]["labels"][0] = 0
+    else:
+        description["mechanisms"]["scan"]["residual"] = 1.0
+    (tmp_path / "model.json").write_text(json.dumps(description))
+    (tmp_path / "model.safetensors").write_bytes((saved / "model.safetensors").read_bytes())
+    _refused(tmp_path, "description that was saved in .*model.json'; got a changed one")
+    del description["description_sha256"]
+    (tmp_path / "model.json").write_text(json.dumps(description))
+    load(tmp_path)
+
+
+@pytest.mark.parametrize("name", ["model.json", "model.safetensors"])
+def test_what_can_be_read_without_end_is_not_read(saved: Path, tmp_path: Path, name: str) -> None:
+    for file in ("model.json", "model.safetensors"):
+        (tmp_path / file).write_bytes((saved / file).read_bytes())
+    for make in (lambda path: path.symlink_to("/dev/zero"), os.mkfifo, Path.mkdir):
+        (tmp_path / name).unlink()
+        make(tmp_path / name)
+        _refused(tmp_path, f"{name}' cannot be read: it is no regular file")
+        (tmp_path / name).rename(tmp_path / "aside") if (tmp_path / name).is_dir() else None
+        (tmp_path / name).touch()
 
 
 def _all_zero(part: str) -> Callable[[dict[str, Tensor]], None]:
@@ -185,7 +244,7 @@ def test_changed_weights_are_refused(saved: Path, tmp_path: Path, name: str) -> 
 
 def _sign(saved: Path, folder: Path) -> None:
     """Give the changed weights their checksum, so that nothing but their contents is wrong."""
-    description = json.loads((saved / "model.json").read_text())
+    description = _unsigned(saved)
     description["sha256"] = hashlib.sha256((folder / "model.safetensors").read_bytes()).hexdigest()
     (folder / "model.json").write_text(json.dumps(description))
 

@@ -1,11 +1,14 @@
 """A run folder resumes what is unfinished and refuses everything else, and loses nothing."""
 
 import json
+import shutil
 from pathlib import Path
 
 import pytest
 
-from causalgen.errors import RunFolderError
+from causalgen.errors import CheckpointError, RunFolderError
+from causalgen.files import write_whole
+from causalgen.studies.fingerprint import fingerprint, require_fingerprint
 from causalgen.studies.opening import inspect_run, open_run
 from causalgen.studies.runfolder import RunFolder, read_run
 from causalgen.studies.schema import Study, load_study
@@ -109,10 +112,56 @@ def test_what_is_no_run_is_refused(tmp_path: Path, study: Study) -> None:
         read_run(tmp_path / "nowhere")
     with pytest.raises(RunFolderError, match="a folder without one"):
         read_run(tmp_path)
-    for text in ("{", "[]", json.dumps({"status": "finished"})):
+    whole = {"causalgen": "1", "name": "a", "status": "finished", "study": "", "steps": {}, "attempts": 1}
+    crafted = [whole | {"steps": [1]}, whole | {"steps": {"a": 3}}, whole | {"attempts": "1"}, whole | {"name": ["a"]}]
+    for text in ("{", "[]", "[" * 100_000, json.dumps({"status": "finished"}), *map(json.dumps, crafted)):
         (tmp_path / "run.json").write_text(text)
         with pytest.raises(RunFolderError, match="cannot be read"):
             read_run(tmp_path)
+
+
+@pytest.mark.parametrize("place", ["tables", "counterfactuals/query/images"])
+def test_a_run_whose_folders_are_links_is_refused(tmp_path: Path, study: Study, place: str) -> None:
+    """Its results would overwrite files elsewhere; a link to the whole run is harmless."""
+    _finish(tmp_path / "run", study)
+    (tmp_path / "linked").symlink_to(tmp_path / "run")
+    assert read_run(tmp_path / "linked").status == "finished"
+    link = tmp_path / "run" / place
+    link.parent.mkdir(parents=True, exist_ok=True)
+    link.symlink_to(tmp_path)
+    for asked in (lambda: read_run(tmp_path / "run"), lambda: open_run(tmp_path / "run", study, fresh=True)):
+        with pytest.raises(RunFolderError, match=f"got '.*{link.name}', which is a link to '{tmp_path}'"):
+            asked()
+
+
+def test_a_link_where_a_file_is_prepared_is_not_followed(tmp_path: Path) -> None:
+    (tmp_path / "precious").write_text("years of work")
+    (tmp_path / "table.csv.part").symlink_to(tmp_path / "precious")
+    (tmp_path / "table.csv").symlink_to(tmp_path / "precious")
+    write_whole(tmp_path / "table.csv", "a,b")
+    assert (tmp_path / "precious").read_text() == "years of work"
+    assert (tmp_path / "table.csv").read_text() == "a,b"
+
+
+def test_the_fingerprint_of_a_run_is_that_of_its_model_and_study(tmp_path: Path, study: Study) -> None:
+    with open_run(tmp_path / "run", study) as run:
+        with pytest.raises(CheckpointError, match="got none"):
+            fingerprint(run)
+        run.model.mkdir()
+        (run.model / "model.json").write_text("{}")
+    expected = fingerprint(run)
+    copy = read_run(shutil.copytree(tmp_path / "run", tmp_path / "copy"))
+    copy.tables.mkdir()
+    (copy.tables / "metrics.csv").write_text("a")
+    require_fingerprint(copy, expected.upper())
+    require_fingerprint(copy, None)
+    for path in (copy.model / "model.json", copy.path / "study.resolved.yaml", copy.model / "more"):
+        before = path.read_bytes() if path.exists() else None
+        path.write_bytes((before or b"") + b" ")
+        with pytest.raises(CheckpointError, match=f"fingerprint {expected}; got "):
+            require_fingerprint(copy, expected)
+        path.unlink() if before is None else path.write_bytes(before)
+    require_fingerprint(copy, expected)
 
 
 def test_inspecting_changes_nothing(tmp_path: Path, study: Study) -> None:

@@ -1,0 +1,55 @@
+"""The fingerprint of a run's model and study, by which a user recognises the run that its author meant.
+
+The checksums within a saved model show damage only, because whoever changes a file can change its checksum. A fingerprint that
+came another way, such as in a paper or a message, also shows forgery.
+"""
+
+import hashlib
+from pathlib import Path
+
+from ..errors import CheckpointError
+from ..files import require_regular
+from .runfolder import STUDY, RunFolder
+
+__all__ = ["fingerprint", "require_fingerprint"]
+
+
+def fingerprint(run: RunFolder) -> str:
+    """SHA-256, in hexadecimal, of the names and contents of a run's resolved study and of all files of its model.
+
+    Raises:
+        CheckpointError: The run has no model yet, or a file cannot be read.
+    """
+    if not run.model.is_dir():
+        raise CheckpointError(f"Expected a fitted model in '{run.model}'; got none. Let the run finish first.")
+    found = hashlib.sha256()
+    for path in [run.path / STUDY, *sorted(path for path in run.model.rglob("*") if not path.is_dir())]:
+        found.update(f"{path.relative_to(run.path).as_posix()}\0{_digest(path)}\n".encode())
+    return found.hexdigest()
+
+
+def require_fingerprint(run: RunFolder, expected: str | None) -> None:
+    """Refuse a run with another fingerprint; None expects nothing.
+
+    Raises:
+        CheckpointError: The run has another fingerprint.
+    """
+    if expected is None:
+        return
+    found = fingerprint(run)
+    if found != expected.strip().lower():
+        raise CheckpointError(
+            f"Expected the run in '{run.path}' to have the fingerprint {expected}; got {found}. Its model or study is not the "
+            "one that was meant: get it again from its author."
+        )
+
+
+def _digest(path: Path) -> str:
+    try:
+        require_regular(path)
+        with path.open("rb") as file:
+            return hashlib.file_digest(file, "sha256").hexdigest()
+    except OSError as error:
+        raise CheckpointError(
+            f"Expected '{path}' to be a file that can be read; got: {error.strerror or error}. Restore the folder."
+        ) from None
