@@ -22,7 +22,7 @@ from .subgroups import EVERYONE
 from .tables import change_table, change_text, place_text, trust_table
 from .words import CHANGE, MOVERS, TICKS, TRUST, WORDS
 
-__all__ = ["write_audit"]
+__all__ = ["change_picture", "concerns", "mover_pictures", "write_audit"]
 
 FILES: dict[Format, str] = {"html": "audit.html", "markdown": "audit.md", "latex": "audit.tex"}
 MOST_ANSWERS = 8
@@ -101,17 +101,6 @@ def _sections(report: AuditReport, graph: CausalGraph, folder: ReportFolder) -> 
 def _changes(report: AuditReport, folder: ReportFolder) -> Section:
     """Warnings first, then the changes of everyone."""
     rows = [row for row in report if row.subgroup == EVERYONE]
-    shown = [row for row in rows if row.stratum == ALL]
-    frame = pd.DataFrame(
-        [vars(row) | {"label": f"{row.intervention}, {row.effect}", "change": row.change.value} for row in shown]
-    )
-    score = f"{report.outcome} [{report.unit}]"
-    caption = f"Mean changes of all units with intervals adjusted for {len(report)} rows; the band is the margin."
-    alt = f"Changes of {score}: {'; '.join(f'{row.intervention}, {row.effect}: {change_text(row)}' for row in shown)}."
-    picture = folder.picture(plot_changes(frame, margin=report.margin, score=score), "changes", alt, caption)
-    doubts = [(f"{row.intervention}, {row.effect}", "; ".join(row.reasons)) for row in report.headline if row.reasons]
-    points = [*((text, "") for text in report.warnings), *doubts]
-    alert = [Part(alert="Before using these numbers", points=points)] if points else []
     beyond = sum(row.verdict == BEYOND for row in report)
     unknown = sum(row.verdict == CANNOT_TELL for row in report)
     text = (
@@ -119,13 +108,37 @@ def _changes(report: AuditReport, folder: ReportFolder) -> Section:
         f"[{report.unit}]. Of {len(report)} changes, {beyond} are beyond it, {len(report) - beyond - unknown} are within it, "
         f"and {unknown} cannot be decided."
     )
-    table = change_table(report, rows, "Changes of everyone")
     parts = [
-        Part(text=text, pictures=[picture], beside="after"),
-        Part(tables=[table]),
+        Part(text=text, pictures=[change_picture(report, folder, "changes")], beside="after"),
+        Part(tables=[change_table(report, rows, "Changes of everyone")]),
         Part(fold="Meaning of the terms", points=WORDS, formulas=[CHANGE]),
     ]
-    return Section("changes", "What changes", [*alert, *parts])
+    return Section("changes", "What changes", [*concerns(report), *parts])
+
+
+def concerns(report: AuditReport) -> list[Part]:
+    """Warnings, and the reasons against each verdict; empty without any."""
+    reasons = [(f"{row.intervention}, {row.effect}", "; ".join(row.reasons)) for row in report.headline if row.reasons]
+    points = [*((text, "") for text in report.warnings), *reasons]
+    return [Part(alert="Before using these numbers", points=points)] if points else []
+
+
+def change_picture(report: AuditReport, folder: ReportFolder, name: str) -> Picture:
+    """The changes of all units with their intervals and the margin.
+
+    Args:
+        report: The audit.
+        folder: Folder of the figures.
+        name: Name of the figure.
+    """
+    shown = [row for row in report if row.subgroup == EVERYONE and row.stratum == ALL]
+    frame = pd.DataFrame(
+        [vars(row) | {"label": f"{row.intervention}, {row.effect}", "change": row.change.value} for row in shown]
+    )
+    score = f"{report.outcome} [{report.unit}]"
+    caption = f"Mean changes of all units with intervals adjusted for {len(report)} rows; the band is the margin."
+    alt = f"Changes of {score}: {'; '.join(f'{row.intervention}, {row.effect}: {change_text(row)}' for row in shown)}."
+    return folder.picture(plot_changes(frame, margin=report.margin, score=score), name, alt, caption)
 
 
 def _subgroups(report: AuditReport) -> Section:
@@ -154,11 +167,25 @@ def _flipped(row: AuditRow) -> str:
 
 
 def _movers(report: AuditReport, graph: CausalGraph, folder: ReportFolder) -> Section:
-    pictures = [_grid(entry, place, report, graph, folder) for place, entry in enumerate(report.movers, 1)]
+    pictures = mover_pictures(report, graph, folder, "movers")
     return Section("movers", "Images with the largest change", [Part(pictures=pictures, small=False)], MOVERS)
 
 
-def _grid(entry: Movers, place: int, report: AuditReport, graph: CausalGraph, folder: ReportFolder) -> Picture:
+def mover_pictures(report: AuditReport, graph: CausalGraph, folder: ReportFolder, name: str) -> list[Picture]:
+    """For each intervention and effect, the images with the largest change.
+
+    Args:
+        report: The audit.
+        graph: The graph of the audited model.
+        folder: Folder of the figures.
+        name: Beginning of their names.
+    """
+    return [
+        _grid(entry, f"{name}-{place}", report, graph, folder) for place, entry in enumerate(report.movers, start=1)
+    ]
+
+
+def _grid(entry: Movers, name: str, report: AuditReport, graph: CausalGraph, folder: ReportFolder) -> Picture:
     """Factual, reconstructed and counterfactual images, each with its score."""
     images = torch.stack([entry.factual_images, entry.null_images, entry.counterfactual_images], dim=1).flatten(0, 1)
     captions = [
@@ -171,7 +198,7 @@ def _grid(entry: Movers, place: int, report: AuditReport, graph: CausalGraph, fo
     figure = plot_samples(images.numpy(), captions, variable=graph[report.image])
     title = f"{entry.intervention}, {entry.effect}"
     alt = f"Images with the largest change under {title}: factual, reconstructed, counterfactual, each with its score."
-    return folder.picture(figure, f"movers-{place}-{title}", alt, title)
+    return folder.picture(figure, f"{name}-{title}", alt, title)
 
 
 def _trust(report: AuditReport) -> Section:

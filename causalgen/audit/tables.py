@@ -12,7 +12,7 @@ from .trust import Shown, Trust
 __all__ = ["change_table", "change_text", "place_text", "trust_table"]
 
 
-def change_table(report: AuditReport, rows: Sequence[AuditRow], caption: str) -> Table:
+def change_table(report: AuditReport, rows: Sequence[AuditRow], caption: str, file: str = "changes.csv") -> Table:
     """Changes of the rows, by intervention and effect."""
     header = [
         "Units",
@@ -28,7 +28,7 @@ def change_table(report: AuditReport, rows: Sequence[AuditRow], caption: str) ->
     for intervention, effect in dict.fromkeys((row.intervention, row.effect) for row in rows):
         own = [row for row in rows if (row.intervention, row.effect) == (intervention, effect)]
         groups.append(Group([_row(row) for row in own], f"{intervention}, {effect}"))
-    return Table(f"{caption}, in {report.unit}", header, groups, "changes.csv")
+    return Table(f"{caption}, in {report.unit}", header, groups, file)
 
 
 def _row(row: AuditRow) -> Row:
@@ -56,7 +56,7 @@ def change_text(row: AuditRow) -> str:
     return with_interval(row.change.value, row.adjusted_low, row.adjusted_high)
 
 
-def trust_table(report: AuditReport) -> Table:
+def trust_table(report: AuditReport, file: str = "trust.csv") -> Table:
     """What was read from the counterfactual images, by intervention."""
     header = [
         "Attribute",
@@ -68,7 +68,7 @@ def trust_table(report: AuditReport) -> Table:
         "Error of reading alone",
     ]
     groups = [_trust_group(entry, len(header)) for entry in report.trust]
-    return Table("How well the counterfactual images show the attributes", header, groups, "trust.csv")
+    return Table("How well the counterfactual images show the attributes", header, groups, file)
 
 
 def _trust_group(entry: Trust, columns: int) -> Group:

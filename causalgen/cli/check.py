@@ -94,6 +94,7 @@ def _lines(found: "StudyCheck") -> list[str]:
         ("response curves", study.curves),
         ("effects", study.effects),
         ("nested questions", study.mediation),
+        ("audits", study.audit),
     ]
     lines += [found.plan.note] if found.plan.note else []
     return [*lines, "Asked: " + ", ".join(f"{len(items)} {what}" for what, items in asked)]

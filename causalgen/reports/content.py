@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 import pandas as pd
@@ -11,8 +11,9 @@ from ..graph import CausalGraph
 from .citations import Citation
 from .curves import ResponseCurve
 from .effects.findings import EffectFindings
+from .folder import ReportFolder
 from .mediation import MediationFindings
-from .parts import Highlight
+from .parts import Highlight, Part
 
 if TYPE_CHECKING:
     from ..datasets import Dataset
@@ -135,6 +136,17 @@ class Gallery:
     note: str = ""
 
 
+class Audited(Protocol):
+    """The result of an audit, as the report of a run shows it."""
+
+    @property
+    def answer(self) -> str:
+        """The verdicts, in a sentence."""
+
+    def parts(self, folder: ReportFolder) -> list[Part]:
+        """Its parts; figures and tables go into `folder`."""
+
+
 @dataclass(frozen=True, eq=False)
 class ReportContent:
     """Everything that a report shows, in its order.
@@ -155,6 +167,7 @@ class ReportContent:
             metric of each query.
         effects: Effects, with their checks.
         mediation: Direct and indirect parts of effects, and other nested counterfactuals.
+        audits: Audits of classifiers.
         warnings: Warnings of the run, such as units outside joint support.
         limits: What the study cannot answer, in sentences.
         timings: Seconds by part of the run.
@@ -178,6 +191,7 @@ class ReportContent:
     quality: Sequence[tuple[str, str]] = ()
     effects: Sequence[EffectFindings] = ()
     mediation: Sequence[MediationFindings] = ()
+    audits: Sequence[Audited] = ()
     warnings: Sequence[str] = ()
     limits: Sequence[str] = ()
     timings: Mapping[str, float] = field(default_factory=dict)

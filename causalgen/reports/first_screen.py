@@ -29,6 +29,7 @@ def run_answer(content: ReportContent) -> list[str]:
     changes = [change_answer(content.changes)] if content.changes else []
     effects = [_effects([findings.report for findings in content.effects])] if content.effects else []
     effects += map(mediation_answer, content.mediation)
+    effects += [audit.answer for audit in content.audits]
     return [*changes, *effects, *filter(None, [_quality(content), _limits(content)])]
 
 

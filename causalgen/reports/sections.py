@@ -30,7 +30,7 @@ from .words import READING, identification
 
 __all__ = ["lead_pictures", "sections"]
 
-LEADING = ("counterfactuals", "effects", "curves", "graph")
+LEADING = ("counterfactuals", "effects", "audits", "curves", "graph")
 """Sections whose first picture may go next to the answer, the most telling first."""
 MOST_LEADING = 3
 
@@ -43,6 +43,7 @@ def sections(content: ReportContent, folder: ReportFolder) -> list[Section]:
         _curves(content, folder) if content.curves else None,
         _effects(content, folder) if content.effects else None,
         _mediation(content, folder) if content.mediation else None,
+        _audits(content, folder) if content.audits else None,
         _metrics(content, folder) if content.metrics is not None and len(content.metrics) else None,
         _graph(content, folder),
         _data(content, folder) if content.data is not None else None,
@@ -186,6 +187,11 @@ def _mediation(content: ReportContent, folder: ReportFolder) -> Section:
         for part in mediation_parts(findings, number, folder)
     ]
     return Section("mediation", "Direct and indirect effects", parts)
+
+
+def _audits(content: ReportContent, folder: ReportFolder) -> Section:
+    parts = [part for audit in content.audits for part in audit.parts(folder)]
+    return Section("audits", "Audits of classifiers", parts, READING["audits"])
 
 
 def _assumptions(content: ReportContent) -> Section:

@@ -52,6 +52,9 @@ READING = {
     "support” are the units whose attributes under the intervention occur together in training. A floor or ceiling is "
     "the measurement's own error on real images. Brackets hold 95 % intervals, bootstrapped over groups of rows that "
     "share a source.",
+    "audits": "An audit compares a classifier's score on the counterfactual image with its score on the image that the model "
+    "redraws without an intervention, unit by unit. Total: what follows from the attribute follows. Direct: the other parents "
+    "of the image keep their values.",
     "effects": "An effect compares two interventions on the whole population; it is not the counterfactual of one unit. The "
     "graph and the data determine it under the assumptions listed below.",
     "confounding": "No table shows a confounder that was not recorded. It can show how strong a hidden common cause of "

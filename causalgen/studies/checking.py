@@ -77,6 +77,10 @@ def check(study: Study, device: str = "auto", bars: Progress | None = None) -> S
     if isinstance(source, OwnData):
         data, images = own_index(source), load_data(source, bars, warns=False)
         ImageReaders.of(plan.study, plan.graph).try_on(images, plan.study.error)
+        if plan.study.audit:
+            from .auditing import try_classifiers  # loads what a study without audits does not need
+
+            try_classifiers(plan.study.audit, images, plan.study.error, trust_code=plan.study.trust_code)
     training = training_seconds(plan)
     seconds = step_durations(plan, sum(training.values()))
     return StudyCheck(plan, _declared(plan.graph) if data is None else data.to_frame(), data, training, seconds)

@@ -14,6 +14,7 @@ from .run_plan import RunPlan
 from .study_sections import TrainingPlan
 
 __all__ = [
+    "AUDITS",
     "CURVES",
     "DATA",
     "EFFECTS",
@@ -27,7 +28,8 @@ __all__ = [
 ]
 
 DATA, GRIDS, CURVES = "load the data", "ask for counterfactuals", "draw response curves"
-METRICS, EFFECTS, REPORT = "measure counterfactuals", "estimate effects", "write the report"
+METRICS, EFFECTS = "measure counterfactuals", "estimate effects"
+AUDITS, REPORT = "audit classifiers", "write the report"
 STEPS = (DATA, FIT, GRIDS, CURVES, METRICS, EFFECTS, REPORT)
 ATTRIBUTE_SECONDS = 2e-5
 """Seconds for a row, an epoch and an attribute, on one core."""
@@ -59,6 +61,7 @@ def step_durations(plan: RunPlan, training: float | None = None) -> dict[str, fl
     queries = study.evaluation.queries
     reading = _reading_seconds(plan.read, plan.graph, plan.rows) if queries and not plan.smoke else 0.0
     asked = min(study.evaluation.rows, plan.rows["test"]) * len(queries)
+    audited = sum(min(audit.rows, plan.rows["test"]) * len(audit.do) for audit in study.audit)
     return {
         DATA: 3.0,
         FIT: _fit_seconds(study.training, rows, pixels) if training is None else training,
@@ -67,6 +70,7 @@ def step_durations(plan: RunPlan, training: float | None = None) -> dict[str, fl
         METRICS: 3.0 + 2e-6 * pixels * rows + 0.008 * asked + reading,
         EFFECTS: sum(2.0 + 0.4 * e.simulations + (2.0 + 0.5 * e.replicates) * e.doubt for e in study.effects)
         + 5.0 * len(study.mediation),
+        **({AUDITS: 3.0 * len(study.audit) + 0.008 * audited} if study.audit else {}),
         REPORT: 6.0 + 3.0 * len(study.effects),
     }
 

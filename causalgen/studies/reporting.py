@@ -2,6 +2,7 @@
 
 import shlex
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
 from ..machine import versions
 from ..metrics import ImageChange, MetricTable
@@ -11,6 +12,9 @@ from ..training import FitResult
 from .model_on_data import ModelOnData
 from .runfolder import RunFolder
 from .schema import Study
+
+if TYPE_CHECKING:
+    from ..audit.run_section import AuditFindings
 
 __all__ = ["SMOKE_WARNING", "Findings", "report_content"]
 
@@ -31,6 +35,7 @@ class Findings:
     """Metric and query for the first screen."""
     effects: list[EffectFindings] = field(default_factory=list)
     mediation: list[MediationFindings] = field(default_factory=list)
+    audits: "list[AuditFindings]" = field(default_factory=list)
 
 
 def report_content(study: Study, folder: RunFolder, found: Findings) -> ReportContent:
@@ -51,6 +56,7 @@ def report_content(study: Study, folder: RunFolder, found: Findings) -> ReportCo
         quality=found.quality,
         effects=found.effects,
         mediation=found.mediation,
+        audits=found.audits,
         warnings=_warnings(found, smoke),
         limits=_limits(study, found),
         timings=_timings(folder),

@@ -7,7 +7,7 @@
     readers/             classifiers and regressors that read attributes from the images
     tables/ figures/ report.html
     effects/             a separate report for each effect
-    audits/ repairs/     results of `causalgen audit` and `causalgen repair`
+    audits/ repairs/     results of audits, in the study or by `causalgen audit`, and of `causalgen repair`
     augmentations/       images of `causalgen augment`
     counterfactuals/     answers of `causalgen counterfactual`
 

@@ -18,10 +18,11 @@ from ..reports import change_sentence, lead_changes, write_report
 from ..training import FitResult
 from ..training.progress import can_draw, duration
 from ..training.threads import given_threads, limited, threads_after
+from .auditing import audit_findings, try_classifiers
 from .effect_pages import write_effects
 from .effect_steps import effect_findings
 from .evaluation import evaluate_model, headline, train_readers
-from .expected import CURVES, DATA, EFFECTS, GRIDS, METRICS, REPORT, STEPS, expected_seconds
+from .expected import AUDITS, CURVES, DATA, EFFECTS, GRIDS, METRICS, REPORT, STEPS, expected_seconds
 from .further_steps import study_rows
 from .grids import gallery
 from .image_readers import ImageReaders
@@ -108,6 +109,8 @@ def run_study(
         with bars.step(DATA):
             data = load_data(study.data, bars.progress)
             readers.try_on(data, study.error)
+            if study.audit:
+                try_classifiers(study.audit, data, study.error, trust_code=study.trust_code)
         opened = open_run(out, study, smoke=smoke, fresh=fresh, command=invocation.command, lock=lock)
         with opened as folder, ExitStack() as stack:
             folder.check_rows(data)
@@ -142,11 +145,15 @@ def run_study(
                     effect_findings(effect, model, readers, units, study_rows(effect, study.data)) for effect in effects
                 ]
                 found.mediation = [mediation_findings(asked, model, readers) for asked in study.mediation]
+            warnings = [SMOKE_WARNING] if smoke else []
+            if study.audit:
+                with _step(AUDITS, folder, bars):
+                    asked = enumerate(bars.each("audits", study.audit), start=1)
+                    found.audits = [audit_findings(one, n, model, folder, warnings=warnings) for n, one in asked]
             sentences = [change_sentence(change) for change in lead_changes(found.changes)]
             folder.update(headline=found.quality, changes=sentences)
             with _step(REPORT, folder, bars):
                 graphs = [readers.graph_with(effect.outcome, data.graph) for effect in study.effects]
-                warnings = [SMOKE_WARNING] if smoke else []
                 found.effects = write_effects(study.effects, found.effects, graphs, folder.path, warnings=warnings)
                 write_report(folder.path, report_content(study, folder, found))
     return folder

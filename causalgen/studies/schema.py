@@ -19,6 +19,7 @@ from ..errors import StudyError
 from ..files import read_text
 from ..moved import keep_old_names
 from ..own_code import code_near
+from .audit_section import Audit
 from .data_section import OwnData, Source, StudySection
 from .schema_errors import study_error
 from .study_sections import Curve, Effect, EvaluationPlan, GalleryPlan, Measured, Mediation, Score, TrainingPlan
@@ -62,6 +63,8 @@ class Study(StudySection):
     """Effects to estimate."""
     mediation: Annotated[tuple[Mediation, ...], Field(strict=False)] = ()
     """Effects to split into direct and indirect parts, and other nested counterfactuals."""
+    audit: Annotated[tuple[Audit, ...], Field(strict=False)] = ()
+    """Classifiers to audit with counterfactual images."""
     seed: Annotated[int, Field(ge=0, lt=2**32)] = 0
     """Seed of everything random but the data."""
 
@@ -112,6 +115,7 @@ class Study(StudySection):
         }
         found: dict[str, Any] = {"data": data, "scores": scores, "measurements": measurements, "mechanisms": mechanisms}
         found["effects"] = tuple(effect.below(folder) for effect in self.effects)
+        found["audit"] = tuple(audit.below(folder) for audit in self.audit)
         return self.model_copy(update=found)
 
     def error(self, loc: tuple, message: str) -> StudyError:

@@ -44,6 +44,7 @@ def shrink(study: Study) -> Study:
             "evaluation": _capped(study.evaluation, rows=SMOKE["evaluation"]),
             "gallery": _all_capped(study.gallery, units=SMOKE["units"]),
             "curves": _all_capped(study.curves, points=SMOKE["points"]),
+            "audit": _all_capped(study.audit, rows=SMOKE["evaluation"]),
             "effects": tuple(_capped_effect(effect) for effect in study.effects),
         }
     )

@@ -1,5 +1,6 @@
 """The sections of the study file: training, evaluation, and what the study asks."""
 
+from fractions import Fraction
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 
@@ -14,13 +15,16 @@ from .data_section import Count, Scalar, StudySection, scalar
 __all__ = [
     "GROUP",
     "MOST_CLASSES",
+    "By",
     "Curve",
+    "Do",
     "Effect",
     "EvaluationPlan",
     "GalleryPlan",
     "Measured",
     "Mediation",
     "Proxy",
+    "Scale",
     "Score",
     "TrainingPlan",
     "TrainingStage",
@@ -66,7 +70,19 @@ def _by(value: Any) -> Any:
     return found
 
 
+def _factor(value: Any) -> Any:
+    """A number, which a text may give as a fraction."""
+    if not isinstance(value, str):
+        return value
+    try:
+        return float(Fraction(value))
+    except (ValueError, ZeroDivisionError, OverflowError):
+        raise PydanticCustomError("factor", "Input should be a number or a fraction such as 1/255") from None
+
+
+By = Annotated[dict[str, tuple[float, ...]], BeforeValidator(_by)]
 Do = Annotated[dict[str, Scalar], Field(min_length=1)]
+Scale = Annotated[float, BeforeValidator(_factor)]
 Nodes = Annotated[tuple[str, ...], BeforeValidator(_nodes), Field(strict=False, min_length=1)]
 Treatment = Annotated[str | tuple[str, ...], BeforeValidator(_treatment)]
 Side = Annotated[Any, BeforeValidator(_side)]
@@ -175,7 +191,7 @@ class Score(_WithOptions):
     """A .onnx or .pt file relative to the study file, a folder of a causalgen classifier, or module:function."""
     outcome: str | int | None = None
     """The class of interest: its label, or its position among the outputs."""
-    scale: float = 1.0
+    scale: Scale = 1.0
     """Factor on pixels 0 to 255; 1/255 for a classifier of [0, 1]."""
     logits: bool = False
     """Whether the classifier gives logits."""
@@ -259,7 +275,7 @@ class Effect(StudySection):
     """Missing values of the study's own table: incomplete rows dropped, cells imputed, or complete rows weighted."""
     simulations: Annotated[int, Field(ge=10)] = 30
     """Simulated tables per refuter."""
-    by: Annotated[dict[str, tuple[float, ...]], BeforeValidator(_by)] = {}
+    by: By = {}
     """Attributes in whose groups the effect is estimated; a continuous one is cut at quartiles, or as `{age: [40, 60]}`."""
     doses: Literal["auto"] | Annotated[tuple[float, ...], Field(strict=False)] | None = None
     """Values of a continuous treatment for a dose-response curve, or `auto` for a grid."""

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from ..errors import CausalgenError, DataError, NotIdentifiableError, StudyError
 from ..grammar import check_value, compared_worlds, read_intervention
 from ..graph import CausalGraph, Estimand, Variable, identify, identify_nested
+from .audit_section import Audit
 from .image_readers import find_score, with_score
 from .measurements import find_measurement
 from .schema import Study
@@ -71,6 +72,8 @@ def _checks(study: Study, graph: CausalGraph) -> Iterator[Check]:
     for i, asked in enumerate(study.mediation):
         modelled = asked.outcome in graph
         yield from _mediation_checks(_graph_with(study, graph, asked.outcome), ("mediation", i), asked, modelled)
+    for i, audit in enumerate(study.audit):
+        yield from _audit_checks(graph, ("audit", i), audit, trust_code=study.trust_code)
 
 
 def _graph_with(study: Study, graph: CausalGraph, outcome: str) -> CausalGraph:
@@ -132,6 +135,19 @@ def _mediation_checks(graph: CausalGraph, loc: Loc, asked: Mediation, modelled: 
         yield (*loc, "mediators", name), partial(_value, graph, name, value)
     if asked.cluster not in (None, GROUP):
         yield (*loc, "cluster"), partial(_attribute, graph, asked.cluster)
+
+
+def _audit_checks(graph: CausalGraph, loc: Loc, audit: Audit, *, trust_code: bool) -> Iterator[Check]:
+    from ..metrics.cohort import image_node
+    from .auditing import find_scorer  # loads what a study without audits does not need
+
+    yield (*loc, "image"), partial(image_node, graph, audit.image)
+    yield (*loc, "classifier"), partial(find_scorer, audit, trust_code=trust_code)
+    for place, do in enumerate(audit.do):
+        for name, value in do.items():
+            yield (*loc, "do", place, name), partial(read_intervention, graph, name, value)
+    for name in audit.subgroups:
+        yield (*loc, "subgroups"), partial(_attribute, graph, name)
 
 
 def _nested(graph: CausalGraph, asked: Mediation, modelled: bool) -> None:
