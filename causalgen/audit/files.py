@@ -1,4 +1,4 @@
-"""Classifiers from files, without running code that they contain, and from `module:function`."""
+"""Classifiers from files and from `module:function`; whatever runs Python code is read only if its author is trusted."""
 
 import sys
 import warnings
@@ -24,12 +24,13 @@ def load_classifier(source: str | Path, *, trust_code: bool = False, trust_pickl
         source: A folder of `causalgen.predictors.save`; a file `.onnx`; a file `.pt`, `.pt2` or `.pth` of TorchScript,
             `torch.export.save` or `torch.save`; a pickle `.pkl` or `.joblib`; or `module:name`, a function, module or
             estimator that is imported, from the working directory too.
-        trust_code: Whether pickles are read, and exported programs, which hold some. Reading one runs whatever code it
-            holds.
+        trust_code: Whether `module:name` is imported, and pickles are read, and exported programs, which hold some. All of
+            this runs whatever code it holds.
         trust_pickle: The earlier name of `trust_code`.
 
     Raises:
-        DataError: The source does not exist, cannot be read, or is a pickle that is not trusted.
+        UntrustedCodeError: The source is Python code or a pickle, and is not trusted.
+        DataError: The source does not exist, or cannot be read.
         CheckpointError: The folder holds no classifier of causalgen.
         ImportError: onnxruntime is missing.
     """
@@ -42,7 +43,7 @@ def load_classifier(source: str | Path, *, trust_code: bool = False, trust_pickl
 
         return load(path)
     if not path.is_file() and ":" in str(source):
-        return _imported(str(source))
+        return _imported(str(source), trust_code)
     if not path.is_file():
         raise DataError(
             f"Expected a classifier in '{source}'; there is no such file or folder. Give a folder, a .onnx or .pt file, or "
@@ -60,11 +61,11 @@ def load_classifier(source: str | Path, *, trust_code: bool = False, trust_pickl
     raise DataError(f"Expected a classifier as .onnx, .pt, .pt2, .pth, {', '.join(PICKLES)}; got '{path}'.")
 
 
-def _imported(source: str) -> Any:
+def _imported(source: str, trust_code: bool) -> Any:
     """The object that module:name refers to; the working directory is on the path."""
     if "" not in sys.path and str(Path.cwd()) not in sys.path:
         sys.path.append(str(Path.cwd()))
-    return import_code(source, trust=True, what="a classifier")
+    return import_code(source, trust=trust_code, what="a classifier")
 
 
 def _torch(path: Path, trust_code: bool) -> Any:

@@ -36,7 +36,8 @@ def audit(
     classifier: Annotated[
         str,
         typer.Option(
-            help="A .onnx or .pt file, a folder of a causalgen classifier, or module:function.", show_default=False
+            help="A .onnx or .pt file, a folder of a causalgen classifier, or module:function, which needs --trust-code.",
+            show_default=False,
         ),
     ],
     do: Annotated[

@@ -15,7 +15,7 @@ from sklearn.svm import LinearSVC
 from torch import nn
 
 from causalgen.audit import Scorer, as_classifier, load_classifier
-from causalgen.errors import CausalgenError, CheckpointError, DataError, RenamedWarning, UnknownNameError
+from causalgen.errors import CausalgenError, CheckpointError, DataError, RenamedWarning, UnknownNameError, UntrustedCodeError
 from causalgen.graph import Variable
 from causalgen.predictors import AttributePredictor, save
 
@@ -198,7 +198,7 @@ def test_a_function_of_a_module_in_the_working_directory(tmp_path: Path, monkeyp
     (tmp_path / "my_scores.py").write_text("def darkness(images):\n    return 1 - images.mean((1, 2, 3)) / 255\n")
     monkeypatch.chdir(tmp_path)
     monkeypatch.syspath_prepend(tmp_path)
-    found = as_classifier("my_scores:darkness", outcome="darkness")
+    found = as_classifier(load_classifier("my_scores:darkness", trust_code=True), outcome="darkness")
     assert found(IMAGES).values == pytest.approx(1 - IMAGES.double().mean((1, 2, 3)).numpy() / 255, abs=1e-5)
 
 
@@ -272,8 +272,7 @@ def test_a_classifier_that_draws_is_refused() -> None:
         ({"unit": ""}, "unit of the score as text"),
         ({"labels": ["a", "b"], "outcome": "c"}, "Expected the class of interest among 'a', 'b'; got 'c'"),
         ({"classifier": "absent.onnx"}, "there is no such file"),
-        ({"classifier": "absent_module:function"}, "importing it gave ModuleNotFoundError: No module named"),
-        ({"classifier": "math:absent"}, "Expected 'absent' in 'math' for a classifier; there is none"),
+        ({"classifier": "absent_module:function"}, "Expected trusted code for a classifier; 'absent_module:function'"),
         ({"classifier": Scorer(lambda images: images)}, "got one that already is"),
     ],
 )
@@ -286,7 +285,17 @@ def test_files_of_other_kinds_are_refused(tmp_path: Path, monkeypatch: pytest.Mo
     (tmp_path / "leaves.py").write_text("raise SystemExit(3)\n")
     monkeypatch.syspath_prepend(tmp_path)
     with pytest.raises(DataError, match="importing it gave SystemExit: 3"):
+        load_classifier("leaves:model", trust_code=True)
+    for source, message in (
+        ("absent_module:function", "importing it gave ModuleNotFoundError: No module named"),
+        ("math:absent", "Expected 'absent' in 'math' for a classifier; there is none"),
+    ):
+        with pytest.raises(DataError, match=message):
+            load_classifier(source, trust_code=True)
+    with pytest.raises(UntrustedCodeError, match="Expected trusted code for a classifier; 'leaves:model' names Python code"):
         load_classifier("leaves:model")
+    with pytest.raises(UntrustedCodeError):
+        as_classifier("leaves:model")
     (tmp_path / "nothing.pt").write_bytes(b"")
     with pytest.raises(DataError, match=r"Expected a torch module in .* it cannot be read"):
         load_classifier(tmp_path / "nothing.pt", trust_code=True)

@@ -99,8 +99,12 @@ def test_a_function_is_audited_from_the_working_directory(
     (tmp_path / "ink_of_an_image.py").write_text("def ink(images):\n    return images.mean((1, 2, 3))\n")
     monkeypatch.chdir(tmp_path)
     monkeypatch.syspath_prepend(tmp_path)
-    done = ask("--classifier", "ink_of_an_image:ink", "--outcome", "ink", "--unit", "grey levels", "--margin", 2,
-               "--out", tmp_path / "out", "--do", "intensity=90")  # fmt: skip
+    words = ["--classifier", "ink_of_an_image:ink", "--outcome", "ink", "--unit", "grey levels", "--margin", 2,
+             "--out", tmp_path / "out", "--do", "intensity=90"]  # fmt: skip
+    refused = ask(*words)
+    assert refused.exit_code == 2
+    assert "'ink_of_an_image:ink' names Python code, and importing it runs it" in refused.stderr
+    done = ask(*words, "--trust-code")
     assert done.exit_code == 0, done.output
     assert "Change of ink" in done.stdout
     assert len(list((tmp_path / "out" / "figures").glob("movers-1-do-intensity-90*total.png"))) == 1

@@ -64,6 +64,14 @@ def test_absent_parts_have_no_section(bare: ReportContent, tmp_path: Path) -> No
     assert sorted(path.name for path in tmp_path.rglob("*.*")) == ["graph.png", "report.html"]
 
 
+def test_the_page_allows_no_scripts_and_no_connections(page: Page) -> None:
+    (policy,) = [meta["content"] for meta in page.all("meta") if meta.get("http-equiv") == "Content-Security-Policy"]
+    allowed = dict(rule.split(maxsplit=1) for rule in (policy or "").split("; "))
+    assert allowed["default-src"] == "'none'"
+    assert allowed["img-src"] == "data:"
+    assert not {"script-src", "connect-src", "frame-src"} & set(allowed)
+
+
 def test_page_is_self_contained_and_scriptless(page: Page) -> None:
     tags = {tag for tag, _ in page.tags}
     assert not tags & {"script", "link", "iframe", "object", "video", "base"}
