@@ -30,13 +30,13 @@ class Truth(Protocol):
 
     @property
     def remorphs(self) -> tuple[str, ...]:
-        """Attributes that `remorph` can set on an image."""
+        """Attributes that `remorph` can set on an image; if none, there is no oracle."""
         ...
 
     def counterfactual(self, rows: Any, do: Mapping[str, object]) -> dict[str, Tensor]:
         """True attributes and image of rows of the data set under `do`: scalars, labels, or one value per row.
 
-        Rows are given as for `Dataset.rows`.
+        Rows are given, and images returned, as by `Dataset.rows`.
         """
         ...
 
@@ -53,7 +53,7 @@ class Truth(Protocol):
         ...
 
     def remorph(self, images: Tensor, do: Mapping[str, Tensor]) -> Tensor:
-        """The oracle: factual images `(B, C, H, W)` redrawn with the attributes in `do`, one value or `(B,)`; uint8.
+        """The oracle: factual images `(B, C, H, W)` redrawn with the attributes in `do`, one value or `(B,)`.
 
         Attributes among `remorphs` that `do` does not name stay as they are.
         """
@@ -141,7 +141,7 @@ class Dataset:
             UnknownNameError: The data set has no such split.
         """
         places = self._store.places(self._positions(self._split(split)))
-        return self._store.at(torch.cat([places, self.incomplete[split]]) if self.incomplete else places)
+        return as_levels(self._store.at(torch.cat([places, self.incomplete[split]]) if self.incomplete else places))
 
     def groups(self, labels: Any) -> Tensor:
         """The group of some rows, int64 `(B,)`; labels and errors as for `rows`."""
