@@ -14,7 +14,15 @@ from ..graph import CausalGraph, Variable
 if TYPE_CHECKING:
     import pandas as pd
 
-__all__ = ["as_array", "effect_by_simulation", "labelled_table", "own_digits", "remorph_values", "resolve"]
+__all__ = [
+    "as_array",
+    "effect_by_simulation",
+    "in_data_types",
+    "labelled_table",
+    "own_digits",
+    "remorph_values",
+    "resolve",
+]
 
 Columns = dict[str, NDArray]
 
@@ -92,6 +100,12 @@ def effect_by_simulation(
     noise = draw_noise(DRAWS, np.random.default_rng(0))
     before, after = (attributes(noise, do)[outcome].mean() for do in set_to)
     return float(after - before)
+
+
+def in_data_types(columns: Mapping[str, NDArray]) -> Columns:
+    """Columns in the types of a data set; images are drawn from these, so that the table determines them."""
+    kinds = {name: np.int64 if column.dtype.kind == "i" else np.float32 for name, column in columns.items()}
+    return {name: np.array(column, kinds[name]) for name, column in columns.items()}
 
 
 def labelled_table(graph: CausalGraph, columns: Mapping[str, NDArray]) -> "pd.DataFrame":

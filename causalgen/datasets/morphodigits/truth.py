@@ -1,7 +1,7 @@
 """The truth of morphodigits: the exogenous noise of every row is known, and so are its counterfactuals."""
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import torch
@@ -10,17 +10,15 @@ from torch import Tensor
 
 from ...graph import CausalGraph
 from ...morphology import set_all
-from ..generator_values import effect_by_simulation, labelled_table, own_digits, remorph_values
+from ..generator_truth import GeneratorTruth
+from ..generator_values import own_digits, remorph_values
 from ..labels import find_rows
 from .equations import attributes, draw_noise
-
-if TYPE_CHECKING:
-    import pandas as pd
 
 __all__ = ["MorphodigitsTruth"]
 
 
-class MorphodigitsTruth:
+class MorphodigitsTruth(GeneratorTruth):
     """Rows, represented by their exogenous noise and their base digit.
 
     Args:
@@ -43,29 +41,9 @@ class MorphodigitsTruth:
     def __repr__(self) -> str:
         return f"MorphodigitsTruth({len(self.base):,} rows of {len(self.digits):,} base digits)"
 
-    def counterfactual(self, rows: Any, do: Mapping[str, object]) -> dict[str, Tensor]:
-        """Every variable of `rows` as it would have been under `do`; `do={}` gives the rows themselves.
-
-        Args:
-            rows: Row numbers of the data set, as for `Dataset.rows`.
-            do: Values by variable: a number or label for all, or one per row. Integer tensors are codes.
-
-        Raises:
-            UnknownNameError: `do` names no variable.
-            SupportError: A value is outside its support.
-            MissingValueError: A value is missing.
-            DataError: There is no such row; a label is unknown, or there is neither one value nor one per row; `do` sets
-                the image, or another digit, whose shape by this writer the generator does not define.
-        """
-        index = find_rows(rows, range(len(self.base)), "morphodigits").numpy()
-        columns = self.attributes(rows, do)
-        strokes = torch.from_numpy(self.strokes[self.base[index]])[:, None]
-        columns["image"] = self.remorph(strokes, {name: columns[name] for name in self.remorphs})
-        return {name: columns[name] for name in self.graph.nodes}
-
     def attributes(self, rows: Any, do: Mapping[str, object]) -> dict[str, Tensor]:
-        """`counterfactual` without the image, which takes most of the time."""
-        index = find_rows(rows, range(len(self.base)), "morphodigits").numpy()
+        """`counterfactual` without the image; another digit, whose shape by this writer is not defined, is refused."""
+        index = self._index(rows)
         values = own_digits(self.graph, do, self.digits[self.base[index]])
         noise = {name: column[index] for name, column in self.noise.items()}
         columns: dict[str, Tensor] = {}
@@ -74,20 +52,11 @@ class MorphodigitsTruth:
         columns["digit"] = torch.from_numpy(self.digits[self.base[index]])
         return columns
 
-    def effect(self, treatment: str | tuple[str, ...], outcome: str, contrast: tuple) -> float:
-        """E[outcome | do(treatment = b)] - E[outcome | do(treatment = a)] for contrast = (a, b); several treatments in tuples.
-
-        By Monte Carlo on a million shared draws of the noise; for the outcome pen, the change in P(felt-tip).
-
-        Raises:
-            DataError: The outcome is the digit or the image, or the treatment is the image.
-        """
-        return effect_by_simulation(self.graph, draw_noise, attributes, treatment, outcome, contrast)
-
-    def table(self, n: int, seed: int) -> "pd.DataFrame":
-        """`n` fresh rows of the attributes, labels decoded."""
-        rng = np.random.default_rng([1, seed])  # independent of the draws of `effect` and of the data set
-        return labelled_table(self.graph, attributes(draw_noise(n, rng)) | {"digit": rng.choice(self.digits, n)})
+    def draw(self, rows: Any, do: Mapping[str, object]) -> Tensor:
+        """The images of `counterfactual`, `(B, 1, 28, 28)`."""
+        index, columns = self._index(rows), self.attributes(rows, do)
+        strokes = torch.from_numpy(self.strokes[self.base[index]])[:, None]
+        return self.remorph(strokes, {name: columns[name] for name in self.remorphs})
 
     def remorph(self, images: Tensor, do: Mapping[str, Tensor]) -> Tensor:
         """Redraw images `(B, 1, H, W)` with the thickness (px) and intensity in `do`, one value or `(B,)`; uint8.
@@ -100,3 +69,18 @@ class MorphodigitsTruth:
         return torch.from_numpy(set_all(images[:, 0].numpy(), values.get("thickness"), values.get("intensity")))[
             :, None
         ]
+
+    def draw_noise(self, n: int, rng: np.random.Generator) -> dict[str, NDArray]:
+        """Exogenous noise of `n` independent units."""
+        return draw_noise(n, rng)
+
+    def assign(self, noise: dict[str, NDArray], do: Mapping[str, Any]) -> dict[str, NDArray]:
+        """The attributes but the digit."""
+        return attributes(noise, do)
+
+    def fresh(self, n: int, rng: np.random.Generator) -> dict[str, NDArray]:
+        """New units, with digits as frequent as in the data."""
+        return super().fresh(n, rng) | {"digit": rng.choice(self.digits, n)}
+
+    def _index(self, rows: Any) -> NDArray[np.int64]:
+        return find_rows(rows, range(len(self.base)), "morphodigits").numpy()

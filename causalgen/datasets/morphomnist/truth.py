@@ -1,7 +1,7 @@
 """The truth of MorphoMNIST: noises follow from the attributes, images from the handwritten digit of each row."""
 
 from collections.abc import Callable, Mapping
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import torch
@@ -10,18 +10,16 @@ from torch import Tensor
 
 from ...graph import CausalGraph
 from ...morphology import grey_levels, measure_hue, set_hue
-from ..generator_values import effect_by_simulation, labelled_table, own_digits, remorph_values
+from ..generator_truth import GeneratorTruth
+from ..generator_values import own_digits, remorph_values
 from ..labels import find_rows
 from .equations import attributes, draw_noise, hue_of, intensity_noise, intensity_of
 from .process import draw
 
-if TYPE_CHECKING:
-    import pandas as pd
-
 __all__ = ["MorphomnistTruth"]
 
 
-class MorphomnistTruth:
+class MorphomnistTruth(GeneratorTruth):
     """Rows, represented by their factual values, the noise of their hue and their MNIST digit.
 
     Args:
@@ -47,22 +45,11 @@ class MorphomnistTruth:
     def __repr__(self) -> str:
         return f"MorphomnistTruth({len(self.base):,} rows, {', '.join(self.graph.nodes)})"
 
-    def counterfactual(self, rows: Any, do: Mapping[str, object]) -> dict[str, Tensor]:
-        """Every variable of `rows` as it would have been under `do`.
-
-        A variable whose parents do not change keeps its value, the image too; so `do={}` gives the rows themselves.
-
-        Args:
-            rows: Row numbers of the data set, as for `Dataset.rows`.
-            do: Values by variable: a number or label for all, or one per row. Integer tensors are codes.
+    def draw(self, rows: Any, do: Mapping[str, object]) -> Tensor:
+        """The images of `counterfactual`; one whose parents do not change is the row's own.
 
         Raises:
-            UnknownNameError: `do` names no variable.
-            SupportError: A value is outside its support.
-            MissingValueError: A value is missing.
-            DataError: There is no such row; a label is unknown, or there is neither one value nor one per row; `do` sets
-                the image, or another digit, whose shape by this writer the generator does not define; or the MNIST
-                files, from which images are redrawn, are not found.
+            DataError: As `counterfactual`; or the MNIST files, from which images are redrawn, are not found.
         """
         index = find_rows(rows, range(len(self.base)), "morphomnist")
         world = self.attributes(index, do)
@@ -75,11 +62,13 @@ class MorphomnistTruth:
             wanted = (world[name].numpy()[changed] for name in ("thickness", "intensity"))
             grey = grey.copy()
             grey[changed] = draw(self.handwriting()[self.base[index.numpy()[changed]]], *wanted)
-        world["image"] = torch.from_numpy(grey[:, None] if "hue" not in world else set_hue(grey, world["hue"].numpy()))
-        return {name: world[name] for name in self.graph.nodes}
+        return torch.from_numpy(grey[:, None] if "hue" not in world else set_hue(grey, world["hue"].numpy()))
 
     def attributes(self, rows: Any, do: Mapping[str, object]) -> dict[str, Tensor]:
-        """`counterfactual` without the image: fast, and without files."""
+        """`counterfactual` without the image: fast, and without files.
+
+        A variable whose parents do not change keeps its value.
+        """
         index = find_rows(rows, range(len(self.base)), "morphomnist")
         factual = {name: column[index] for name, column in self.values.items() if name != "image"}
         wanted = own_digits(self.graph, do, factual["digit"].numpy())
@@ -95,21 +84,17 @@ class MorphomnistTruth:
             world["hue"] = _follow("hue", wanted, before, world, lambda: hue_of(thickness, intensity, v))
         return factual | {name: torch.tensor(column, dtype=torch.float32) for name, column in world.items()}
 
-    def effect(self, treatment: str | tuple[str, ...], outcome: str, contrast: tuple) -> float:
-        """E[outcome | do(treatment = b)] - E[outcome | do(treatment = a)] for contrast = (a, b); several treatments in tuples.
+    def draw_noise(self, n: int, rng: np.random.Generator) -> dict[str, NDArray]:
+        """Exogenous noise of `n` independent units."""
+        return draw_noise(n, rng)
 
-        By Monte Carlo on a million shared draws of the noise.
+    def assign(self, noise: dict[str, NDArray], do: Mapping[str, Any]) -> dict[str, NDArray]:
+        """The attributes but the digit."""
+        return attributes(noise, do)
 
-        Raises:
-            DataError: The outcome has no mean, or the treatment is the image.
-        """
-        return effect_by_simulation(self.graph, draw_noise, attributes, treatment, outcome, contrast)
-
-    def table(self, n: int, seed: int) -> "pd.DataFrame":
-        """`n` fresh rows of the attributes, labels decoded; digits with their frequencies in the data."""
-        rng = np.random.default_rng([1, seed])  # independent of the draws of `effect` and of the data set
-        columns = attributes(draw_noise(n, rng)) | {"digit": rng.choice(self.values["digit"].numpy(), n)}
-        return labelled_table(self.graph, columns)
+    def fresh(self, n: int, rng: np.random.Generator) -> dict[str, NDArray]:
+        """New units, with digits as frequent as in the data."""
+        return super().fresh(n, rng) | {"digit": rng.choice(self.values["digit"].numpy(), n)}
 
     def remorph(self, images: Tensor, do: Mapping[str, Tensor]) -> Tensor:
         """Redraw images `(B, C, 28, 28)` by the process of the data, with the attributes in `do`, one value or `(B,)`.

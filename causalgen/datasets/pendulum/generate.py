@@ -63,7 +63,7 @@ def load_pendulum(
     noise = draw_noise(rows, np.random.default_rng([0, seed]), variant)
     truth = PendulumTruth(load_graph("pendulum", variant=variant, size=size), noise, variant)
     path = _path(root, rows, seed, size, variant)
-    drawn = cached(path, lambda: {"image": truth.draw(torch.arange(rows), {}, progress=progress)})
+    drawn = cached(path, lambda: {"image": truth.draw(torch.arange(rows), {}, progress=progress).numpy()})
     values = truth.attributes(torch.arange(rows), {}) | {"image": torch.from_numpy(drawn["image"])}
     values = {name: values[name] for name in truth.graph.nodes}
     split = dict(zip(SPLITS, torch.arange(rows).split(_sizes(rows))))

@@ -1,8 +1,7 @@
 """The truth of the pendulum: the exogenous noise of every row is known, and so are its counterfactuals."""
 
 from collections.abc import Mapping
-from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import torch
@@ -10,14 +9,12 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from ...graph import CausalGraph
-from ..generator_values import effect_by_simulation, labelled_table, remorph_values, resolve
+from ..generator_truth import GeneratorTruth
+from ..generator_values import in_data_types, remorph_values, resolve
 from ..labels import find_rows
 from .equations import ATTRIBUTES, attributes, draw_noise, measured
 from .scene import Progress, render
 from .scene_reading import measure_angle, measure_light, measure_shadow_length, measure_shadow_position, nearest_wall
-
-if TYPE_CHECKING:
-    import pandas as pd
 
 __all__ = ["PendulumTruth"]
 
@@ -29,7 +26,7 @@ READ = {
 }
 
 
-class PendulumTruth:
+class PendulumTruth(GeneratorTruth):
     """Rows, represented by their exogenous noise.
 
     Under the variant `measured` the table shows readings. An intervention sets the quantity itself, whose reading is then
@@ -50,50 +47,31 @@ class PendulumTruth:
         variant = f", variant {self.variant}" if self.variant else ""
         return f"PendulumTruth({len(self.noise['light']):,} rows{variant})"
 
-    def counterfactual(self, rows: Any, do: Mapping[str, object]) -> dict[str, Tensor]:
-        """Every variable of `rows` as it would have been under `do`; `do={}` gives the rows themselves.
-
-        Args:
-            rows: Row numbers of the data set, as for `Dataset.rows`.
-            do: Values by variable: a number or label for all, or one per row. Integer tensors are codes.
-
-        Raises:
-            UnknownNameError: `do` names no variable.
-            SupportError: A value is outside its support.
-            MissingValueError: A value is missing.
-            DataError: There is no such row; a label is unknown, or there is neither one value nor one per row; `do` sets
-                the image.
-        """
-        columns = self.attributes(rows, do) | {"image": torch.from_numpy(self.draw(rows, do))}
-        return {name: columns[name] for name in self.graph.nodes}
-
     def attributes(self, rows: Any, do: Mapping[str, object]) -> dict[str, Tensor]:
         """`counterfactual` without the image."""
         scene, noise, values = self._scene(rows, do)
-        return {name: torch.from_numpy(column) for name, column in _rounded(measured(scene, noise, values)).items()}
+        return {
+            name: torch.from_numpy(column) for name, column in in_data_types(measured(scene, noise, values)).items()
+        }
 
-    def draw(self, rows: Any, do: Mapping[str, object], *, progress: Progress | None = None) -> NDArray[np.uint8]:
+    def draw(self, rows: Any, do: Mapping[str, object], *, progress: Progress | None = None) -> Tensor:
         """The images of `counterfactual`, `(B, 3, H, W)`."""
-        scene = _rounded(self._scene(rows, do)[0])
-        wall = _colour(scene["wall"]) if "wall" in scene else 0
-        return render(*(scene[name] for name in ATTRIBUTES), wall=wall, size=self.size, progress=progress)
+        scene = in_data_types(self._scene(rows, do)[0])
+        wall, columns = _colour(scene["wall"]) if "wall" in scene else 0, (scene[name] for name in ATTRIBUTES)
+        return torch.from_numpy(render(*columns, wall=wall, size=self.size, progress=progress))
 
-    def effect(self, treatment: str | tuple[str, ...], outcome: str, contrast: tuple) -> float:
-        """E[outcome | do(treatment = b)] - E[outcome | do(treatment = a)] for contrast = (a, b); several treatments in tuples.
+    def draw_noise(self, n: int, rng: np.random.Generator) -> dict[str, NDArray]:
+        """Exogenous noise of `n` independent scenes."""
+        return draw_noise(n, rng, self.variant)
 
-        By Monte Carlo on a million shared draws of the noise; for session and wall, the change in the probability of the
-        second label.
+    def assign(self, noise: dict[str, NDArray], do: Mapping[str, Any]) -> dict[str, NDArray]:
+        """The attributes of the scene."""
+        return attributes(noise, do, self.variant)
 
-        Raises:
-            DataError: The outcome or the treatment is the image.
-        """
-        draw, assign = partial(draw_noise, variant=self.variant), partial(attributes, variant=self.variant)
-        return effect_by_simulation(self.graph, draw, assign, treatment, outcome, contrast)
-
-    def table(self, n: int, seed: int) -> "pd.DataFrame":
-        """`n` fresh rows of the attributes, labels decoded."""
-        noise = draw_noise(n, np.random.default_rng([1, seed]), self.variant)  # independent of the rows and of `effect`
-        return labelled_table(self.graph, measured(attributes(noise, variant=self.variant), noise, {}))
+    def fresh(self, n: int, rng: np.random.Generator) -> dict[str, NDArray]:
+        """New scenes as the table shows them."""
+        noise = self.draw_noise(n, rng)
+        return measured(self.assign(noise, {}), noise, {})
 
     def remorph(self, images: Tensor, do: Mapping[str, Tensor]) -> Tensor:
         """Draw images `(B, 3, H, W)` anew with the attributes in `do`, one value or `(B,)`; the others are read.
@@ -121,9 +99,3 @@ class PendulumTruth:
 def _colour(wall: NDArray) -> NDArray[np.int64]:
     """Index in `WALLS` of the codes of a wall; the first is the wall of the other variants."""
     return 1 + wall.astype(np.int64)
-
-
-def _rounded(columns: Mapping[str, NDArray]) -> dict[str, NDArray]:
-    """In the types of a data set; images are drawn from these, so that the table determines them."""
-    kinds = {name: np.int64 if column.dtype.kind == "i" else np.float32 for name, column in columns.items()}
-    return {name: np.array(column, kinds[name]) for name, column in columns.items()}
