@@ -21,6 +21,7 @@ DATASETS: dict[str, str] = {
     "morphodigits": "morphodigits:load_morphodigits",
     "morphomnist": "morphomnist:load_morphomnist",
     "pendulum": "pendulum:load_pendulum",
+    "phantom": "phantom:load_phantom",
 }
 """Data sets by their names in a study file: the module here and the function that loads it."""
 
@@ -31,7 +32,7 @@ def load(name: str, **options: Any) -> "Dataset":
     Args:
         name: A key of `DATASETS`.
         options: Passed to the loader; `root` (the cache folder), `rows`, `seed` and `progress` for all, `source` and
-            `colour` for morphomnist, `size` and `variant` for pendulum.
+            `colour` for morphomnist, `size` and `variant` for pendulum, `size` for phantom.
 
     Raises:
         UnknownNameError: No data set has this name, or the data set has no such option.

@@ -61,7 +61,7 @@ def composition(cohort: Cohort, nodes: Sequence[str], *, cycles: Sequence[int] =
     results = []
     for cycle, by_row in errors.items():
         by_row[IDENTITY] = np.zeros(len(cohort.rows))
-        if truth is not None and cycle == 1:
+        if truth is not None and truth.remorphs and cycle == 1:
             by_row[ORACLE] = l1(redraw(truth, real, factual), real)
         metric = f"composition L1 ({cycle} cycle{'s' if cycle > 1 else ''})"
         results += units.results(metric, by_row, unit="grey levels", notes=notes)

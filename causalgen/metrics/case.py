@@ -75,7 +75,8 @@ def ask(query: Query, cohort: Cohort) -> Case:
         try:
             true = truth.counterfactual(cohort.rows, on_cpu)
             known = Answer(FLOOR, true[cohort.image], true)
-            answers.append(Answer(ORACLE, redraw(truth, cohort.real, true), true))
+            if truth.remorphs:
+                answers.append(Answer(ORACLE, redraw(truth, cohort.real, true), true))
         except DataError as error:
             note = f"{query.label}: the generator does not determine the counterfactual ({error})"
     supported = worlds[MODEL].supported.cpu().numpy().astype(bool)

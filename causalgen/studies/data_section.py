@@ -66,8 +66,8 @@ class DataSource(StudySection):
     planted_bias: float | None = None
     """For morphodigits: how strongly thick strokes go with digits of 5 or more in the training and validation rows, log odds
     per standard deviation; left out: not at all."""
-    size: Literal[64, 96] | None = None
-    """For pendulum: height and width of the images in pixels; left out: 64."""
+    size: Literal[64, 96, 128] | None = None
+    """For pendulum and phantom: height and width of the images in pixels, 128 for phantom alone; left out: 64."""
     variant: Literal["hidden", "measured", "spurious"] | None = None
     """For pendulum: a hidden cause, errors of measurement in the table, or a wall whose colour misleads; left out: none."""
 

@@ -10,6 +10,7 @@ import torch
 from numpy.typing import NDArray
 
 from ..datasets.pendulum import measure_angle, measure_light, measure_shadow_length, measure_shadow_position
+from ..datasets.phantom import measure_head_size, measure_ventricle_volume
 from ..errors import CausalgenError, DataError, UnknownNameError, nearest
 from ..metrics import stroke_measures, to_bytes
 from ..morphology import measure_hue
@@ -41,6 +42,16 @@ def _of_bytes(function: Callable[..., NDArray[np.float64]]) -> Callable[..., NDA
     @wraps(function)
     def measure(images: Any, **options: Any) -> NDArray[np.float64]:
         return function(to_bytes(torch.as_tensor(images)).cpu().numpy(), **options)
+
+    return measure
+
+
+def _of_levels(function: Callable[..., NDArray[np.float64]]) -> Callable[..., NDArray[np.float64]]:
+    """The function on images that may be tensors, which are not rounded."""
+
+    @wraps(function)
+    def measure(images: Any) -> NDArray[np.float64]:
+        return function(torch.as_tensor(images).detach().cpu().numpy())
 
     return measure
 
@@ -79,6 +90,8 @@ MEASUREMENTS: dict[str, Callable[..., NDArray[np.float64]]] = {
     "pendulum-angle": _of_bytes(measure_angle),
     "pendulum-shadow-length": _of_bytes(measure_shadow_length),
     "pendulum-shadow-position": _of_bytes(measure_shadow_position),
+    "phantom-head-size": _of_levels(measure_head_size),
+    "phantom-ventricle-volume": _of_levels(measure_ventricle_volume),
     "brightness": _brightness,
 }
 """Measurements by study word; some take options, such as the threshold of an area."""

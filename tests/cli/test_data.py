@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from causalgen.datasets import DATASETS, morphodigits, morphomnist, pendulum
+from causalgen.datasets import DATASETS, morphodigits, morphomnist, pendulum, phantom
 from causalgen.datasets.catalog import catalog, stored_at
 from causalgen.datasets.resources import card
 
@@ -30,6 +30,7 @@ def test_the_catalog_says_what_the_loaders_and_the_cards_say() -> None:
         "morphodigits": morphodigits.ROWS,
         "morphomnist": morphomnist.ROWS,
         "pendulum": pendulum.ROWS,
+        "phantom": phantom.ROWS,
     }
     for name, entry in entries.items():
         assert all(licence in card(name) for licence in entry.licence.split(", "))
@@ -37,7 +38,7 @@ def test_the_catalog_says_what_the_loaders_and_the_cards_say() -> None:
 
 
 def test_the_list_says_what_is_here(causalgen: Command, cache: Path) -> None:
-    assert [record["here"] for record in json.loads(causalgen("data", "list", "--json").stdout)] == [None, None, None]
+    assert [record["here"] for record in json.loads(causalgen("data", "list", "--json").stdout)] == [None] * 4
     done = causalgen("data", "get", "morphodigits")
     assert done.exit_code == 0, done.output
     assert "100 rows" in done.stdout
@@ -94,7 +95,7 @@ def test_a_card_for_machines_and_a_grid(causalgen: Command, cache: Path, tmp_pat
     [
         (
             ["get", "morphodigit"],
-            "Expected a data set among morphodigits, morphomnist, pendulum; got 'morphodigit'. Did you mean",
+            "Expected a data set among morphodigits, morphomnist, pendulum, phantom; got 'morphodigit'. Did you mean",
         ),
         (["show", "mnist"], "Did you mean 'morphomnist'?"),
         (["show", "morphodigits", "--grid", "grid.jpg"], "ending in .png, .svg, .pdf for --grid; got 'grid.jpg'"),
