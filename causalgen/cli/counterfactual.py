@@ -19,6 +19,10 @@ if TYPE_CHECKING:
 
 __all__ = ["counterfactual", "print_answer", "words_of"]
 
+HOLDS = "holds down to rho"
+MEANING = """Holds down to rho: data cannot tell this model from others in which the noises of both worlds only correlate.
+Down to this correlation the answer is a better guess than no change, in {level:.0%} of the draws; a label is the same.
+1: only in this model; 0: in all of them. Numbers are measured on the image where the study measures them."""
 INTERVAL = (0.025, 0.975)
 """Quantiles of the particles that are shown."""
 
@@ -103,30 +107,39 @@ def _content(found: "CounterfactualAnswer") -> dict[str, object]:
         "particles": found.counterfactual.particles,
         "table": records(found.table),
         **({} if found.report is None else {"report": records(found.report)}),
+        **({} if found.ambiguity is None else {"ambiguity": records(found.ambiguity.summary().reset_index())}),
         "notes": found.notes,
         "files": {"csv": found.csv, "grid": found.grid, "images": found.images},
     }
 
 
 def _print_table(found: "CounterfactualAnswer") -> None:
-    unit, names = found.table.columns[0], [n for n in found.counterfactual.graph.nodes if f"{n}_cf" in found.table]
+    claims = () if found.ambiguity is None else tuple(found.ambiguity.claims)
+    nodes = found.counterfactual.graph.nodes
+    unit, names = found.table.columns[0], [n for n in nodes if f"{n}_cf" in found.table or n in claims]
     truth = any(f"{name}_true" in found.table for name in names)
     particles = found.counterfactual.particles
     columns = (unit, "attribute", "factual", "counterfactual", *(["truth"] if truth else []), "in support")
+    columns += (HOLDS,) if claims else ()
     shown: list[Sequence[str] | None] = []
     for value, rows in found.table.groupby(unit, sort=False):
         for position, name in enumerate(names):
+            written = [name, f"{name}_cf", *([f"{name}_true"] if truth else [])]
             cells = [
-                _spread(rows[name]) if particles else _show(rows[name].iloc[0]),
-                _spread(rows[f"{name}_cf"]) if particles else _show(rows[f"{name}_cf"].iloc[0]),
-            ]
-            cells += [_show(rows[f"{name}_true"].iloc[0])] if truth else []
+                "" if column not in rows
+                else _spread(rows[column]) if particles and not column.endswith("_true")
+                else _show(rows[column].iloc[0])
+                for column in written
+            ]  # fmt: skip
             first = position == 0
-            shown.append((str(value) if first else "", name, *cells, _support(rows) if first else ""))
+            cells = [str(value) if first else "", name, *cells, _support(rows) if first else ""]
+            shown.append((*cells, _holds(rows, name)) if claims else tuple(cells))
         shown.append(None)
     print_table(columns, shown, title=found.counterfactual.title)
     if particles:
         typer.echo(f"Means with the central 95 % of {particles} particles; of labels the most frequent with its share.")
+    if found.ambiguity is not None:
+        typer.echo(MEANING.format(level=found.ambiguity.level))
 
 
 def _print_report(report: "pd.DataFrame") -> None:
@@ -159,6 +172,15 @@ def _spread(values: "pd.Series") -> str:
 def _support(rows: "pd.DataFrame") -> str:
     share = rows["supported"].mean()
     return "yes" if share == 1 else "no: extrapolated" if share == 0 else f"{share:.0%} of particles"
+
+
+def _holds(rows: "pd.DataFrame", name: str) -> str:
+    """The least correlation down to which the answer holds; a dash where nothing changes for the unit."""
+    column = f"{name}_holds_down_to"
+    if column not in rows:
+        return ""
+    rho = rows[column].iloc[0]
+    return "–" if rho != rho else f"{rho:g}"
 
 
 def _show(value: object) -> str:

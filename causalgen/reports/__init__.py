@@ -1,5 +1,6 @@
 """Results as figures, tables and one readable page."""
 
+from .ambiguity_plot import plot_ambiguity
 from .augmented_files import AugmentedFiles, write_augmented
 from .changes_plot import plot_changes
 from .citations import CITATIONS, Citation
@@ -33,6 +34,7 @@ __all__ = [
     "ResponseCurve",
     "change_sentence",
     "lead_changes",
+    "plot_ambiguity",
     "plot_balance",
     "plot_changes",
     "plot_counterfactual",

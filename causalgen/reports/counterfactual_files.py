@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
 import pandas as pd
 
 from ..errors import DataError, RunFolderError
@@ -15,13 +16,15 @@ from .figure_files import write_figure
 from .image_files import write_grey_values, write_images
 
 if TYPE_CHECKING:
-    from ..scm import Counterfactual
+    from ..scm import Ambiguity, Counterfactual
 
-__all__ = ["CounterfactualFiles", "file_names", "write_counterfactual"]
+__all__ = ["HOLDS", "CounterfactualFiles", "file_names", "write_counterfactual"]
 
 ROW = "row"
 """Column of row labels."""
 UNSAFE = re.compile(r"[^\w.+=-]|^\.+")
+HOLDS = "_holds_down_to"
+"""Suffix of the column that holds the least correlation of the noises down to which a claim holds."""
 LONGEST_NAME = 80
 MOST_SHOWN = 24
 """Units in the grid; the table and the images hold all."""
@@ -55,6 +58,7 @@ def write_counterfactual(
     units: Mapping[str, Sequence[Any]] | None = None,
     names: Sequence[str] | None = None,
     windows: Mapping[str, tuple[float, float]] | None = None,
+    ambiguity: "Ambiguity | None" = None,
 ) -> CounterfactualFiles:
     """Write `counterfactual.csv`, and for a graph with images `grid.png` and `images/`, into a folder, which is created.
 
@@ -67,6 +71,8 @@ def write_counterfactual(
         names: Name of each unit's files; None for names from `units`, such as "row-17" or "unit-0".
         windows: By image node, the grey values of its files that are 0 and 255; images of these nodes are also written as
             TIFF files with such values.
+        ambiguity: What of it survives other couplings of the noise (`Posterior.ambiguity`): a column `_holds_down_to` for each
+            claim.
 
     Raises:
         DataError: The number of names differs from the number of units.
@@ -79,6 +85,9 @@ def write_counterfactual(
     if len(set(names)) != count:
         raise DataError(f"Expected {count} different names, one per unit; got {len(set(names))}.")
     table = _table(counterfactual, units, truth)
+    for claim in ambiguity.claims if ambiguity is not None else ():
+        per_unit = ambiguity.units(claim)["holds_down_to"].to_numpy()  # type: ignore[union-attr]
+        table[f"{claim}{HOLDS}"] = np.tile(per_unit, counterfactual.particles or 1)
     grid, images = None, []
     nodes = [name for name, variable in counterfactual.graph.variables.items() if variable.is_image]
     shown = min(count, MOST_SHOWN)

@@ -1,7 +1,10 @@
 """Structural causal models: sample, intervene, abduct, counterfactual, and the Pyro program."""
 
 from ..moved import keep_old_names
+from .ambiguity_result import Ambiguity
 from .attributes import ancestral_model, attribute_model
+from .claims import Claim
+from .couplings import Turn
 from .model import StructuralCausalModel
 from .posterior import Posterior
 from .restoration import Damage, restore
@@ -9,11 +12,14 @@ from .results import Counterfactual, Samples
 from .storage import save, specification
 
 __all__ = [
+    "Ambiguity",
+    "Claim",
     "Counterfactual",
     "Damage",
     "Posterior",
     "Samples",
     "StructuralCausalModel",
+    "Turn",
     "ancestral_model",
     "attribute_model",
     "load",

@@ -22,7 +22,7 @@ from ..mechanisms import Mechanism
 from ..typing import Values
 from .values import as_tensor
 
-__all__ = ["act", "check_interventions", "describe", "listens", "world_graph"]
+__all__ = ["act", "check_interventions", "describe", "differs", "listens", "world_graph"]
 
 
 def check_interventions(graph: CausalGraph, do: Mapping[str, Any] | None) -> dict[str, Any]:
@@ -107,6 +107,11 @@ def act(
             what = torch.as_tensor(what) if not variable.is_discrete else what
     tensor = as_tensor(variable, what, like, count=count)
     return tensor.expand(count, *variable.shape).contiguous()
+
+
+def differs(values: Tensor, other: Tensor) -> Tensor:
+    """Which units have another value `(B, ...)`, bool `(B,)`."""
+    return (values != other).reshape(len(values), -1).any(1)
 
 
 def describe(variable: Variable, what: Any) -> str:

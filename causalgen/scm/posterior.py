@@ -18,7 +18,10 @@ from ..graph import Variable
 from ..mechanisms import Mechanism
 from ..nn import seeded
 from ..typing import Noise
-from .interventions import act, check_interventions, world_graph
+from .ambiguity import find_ambiguity
+from .ambiguity_result import Ambiguity
+from .couplings import COUPLINGS, Turn
+from .interventions import act, check_interventions, differs, world_graph
 from .results import Counterfactual
 from .transfer import WithNoise, style_interventions
 
@@ -39,6 +42,8 @@ class Posterior:
         particles: Number of particles k, or None.
         labels: Row label of each unit, `(B,)`, if there are any.
         completed: The draws of missing values; None where all were given.
+        coupled: Noise by node in the counterfactual world of units for which its parents change, `(k * B, ...)`; None for
+            `noise`, as Pearl's three steps have it.
     """
 
     def __init__(
@@ -49,6 +54,7 @@ class Posterior:
         particles: int | None,
         labels: pd.Index | None = None,
         completed: "Completed | None" = None,
+        coupled: dict[str, Noise] | None = None,
     ) -> None:
         self.scm = scm
         self.factual = factual
@@ -56,6 +62,7 @@ class Posterior:
         self.particles = particles
         self.labels = labels
         self.completed = completed
+        self.coupled = coupled or {}
 
     @property
     def units(self) -> int:
@@ -84,7 +91,7 @@ class Posterior:
         world = world_graph(graph, do)
         # In the graph under `do`: what lost its arrow from an intervened node keeps its factual value bit for bit.
         changed = set(do).union(*(nx.descendants(world, name) for name in do))
-        values = self._worlds()
+        values = self.particle_values()
         inside = torch.ones(self.units * (self.particles or 1), dtype=torch.bool, device=self.scm.like.device)
         strained = []
         with seeded(seed, self.scm.like.device):
@@ -93,14 +100,14 @@ class Posterior:
                     values[name] = act(
                         graph[name],
                         self._per_unit(name, do[name]),
-                        natural=lambda name=name: self._natural(name, values, changed),  # type: ignore[misc]
+                        natural=lambda name=name: self._natural(name, values, changed, do),  # type: ignore[misc]
                         parents={p: values[p] for p in graph.parents(name)},
                         values=values,
                         count=len(inside),
                         like=self.scm.like,
                     )
                 elif name in changed:
-                    values[name] = self._predict(name, values, changed)
+                    values[name] = self._predict(name, values, changed, do)
                 if name in changed and (name not in do or isinstance(do[name], WithNoise)):
                     # Nodes that are not computed again were observed together with their parents.
                     known = self.scm.supports[name](values, len(inside))
@@ -150,8 +157,42 @@ class Posterior:
             UnknownNameError: A name is neither a node nor a part of the noise, or `style` has no value of it.
             DataError: Nothing to take, a whole image, another number of units, or noise of a style that was not abducted.
         """
-        held = self._worlds() if hold else {}
+        held = self.particle_values() if hold else {}
         return self.counterfactual(style_interventions(self, style, take, held), seed=seed)
+
+    def ambiguity(
+        self,
+        do: Mapping[str, Any],
+        of: Any = None,
+        *,
+        couplings: Sequence[float | Turn] = COUPLINGS,
+        draws: int | None = None,
+        level: float = 0.9,
+        seed: int = 0,
+    ) -> Ambiguity:
+        """How much of the counterfactual under `do` survives other couplings of the noises of both worlds.
+
+        `counterfactual` keeps the noise of every unit. Worlds whose noise is only correlated with it have the same
+        observational and interventional distributions: no data and no experiment tell them from the model's.
+
+        Args:
+            do: Interventions, as in `counterfactual`.
+            of: Claims by name: each a `Claim`, a node, or a function of images `(B, C, H, W)` to numbers `(B,)`. A list of
+                nodes makes a claim about each of them, None about every node that the intervention reaches.
+            couplings: Correlations of the noise in both worlds, in [0, 1], and `Turn`s of the noise of images.
+            draws: Draws of each coupling, at least 4; None for about 2,000 over all units. Particles multiply them.
+            level: Share of the units, in [0.5, 1), for which a claim has to hold.
+            seed: Seed of the draws.
+
+        Raises:
+            UnknownNameError, SupportError, AbductionError: As in `counterfactual`.
+            DataError: Claims that give no numbers, couplings outside [0, 1], or a noise that cannot be coupled.
+        """
+        return find_ambiguity(self, do, of, couplings, draws=draws, level=level, seed=seed)
+
+    def with_coupled(self, noise: dict[str, Noise]) -> "Posterior":
+        """The same units, with this noise by node in counterfactual worlds where the node's parents change."""
+        return Posterior(self.scm, self.factual, self.noise, self.particles, self.labels, self.completed, coupled=noise)
 
     def inferred(self, *, level: float = 0.95) -> pd.DataFrame:
         """What was inferred for every missing attribute, one row a cell; empty where all were given.
@@ -174,19 +215,19 @@ class Posterior:
                 )
         return pd.DataFrame(rows, columns=["unit", "variable", "value", "low", "high", "share", "effective"])
 
-    def _worlds(self) -> dict[str, Tensor]:
+    def particle_values(self) -> dict[str, Tensor]:
         """The factual values of every particle, `(k * B, ...)`."""
         if self.completed is not None:
             return dict(self.completed.values)
         return {name: self._repeat(tensor) for name, tensor in self.factual.items()}
 
-    def _natural(self, name: str, values: dict[str, Tensor], changed: set[str]) -> Tensor:
+    def _natural(self, name: str, values: dict[str, Tensor], changed: set[str], do: Mapping[str, Any]) -> Tensor:
         """What the node would have been without its own intervention: the factual value, bit for bit, if no parent changed."""
         if changed.isdisjoint(self.scm.graph.parents(name)):
             return values[name]
-        return self._predict(name, values, changed)
+        return self._predict(name, values, changed, do)
 
-    def _predict(self, name: str, values: dict[str, Tensor], changed: set[str]) -> Tensor:
+    def _predict(self, name: str, values: dict[str, Tensor], changed: set[str], do: Mapping[str, Any]) -> Tensor:
         if name not in self.noise:
             kind = type(self.scm.mechanisms[name]).__name__
             raise AbductionError(
@@ -194,7 +235,20 @@ class Posterior:
                 "Use sample(do=...) for interventional images, or fit '" + name + "' with another mechanism."
             )
         parents = {p: values[p] for p in self.scm.graph.parents(name)}
-        return self.scm.assign(name, self.noise[name], parents, changed=frozenset(changed.intersection(parents)))
+        noise = self.noise[name]
+        if name in self.coupled:
+            moved = torch.stack([self._moved(p, values, changed, do) for p in parents]).any(0)
+            noise = {key: _where(moved, self.coupled[name][key], own) for key, own in noise.items()}
+        return self.scm.assign(name, noise, parents, changed=frozenset(changed.intersection(parents)))
+
+    def _moved(self, name: str, values: dict[str, Tensor], changed: set[str], do: Mapping[str, Any]) -> Tensor:
+        """For which units a node differs from the factual, bool `(k * B,)`.
+
+        A continuous node that is computed again differs where a parent does: its value may differ by rounding alone.
+        """
+        if name in changed and name not in do and not self.scm.graph[name].is_discrete:
+            return torch.stack([self._moved(p, values, changed, do) for p in self.scm.graph.parents(name)]).any(0)
+        return differs(values[name], self.particle_values()[name])
 
     def _per_unit(self, name: str, what: Any) -> Any:
         """One value per unit becomes one per unit and particle."""
@@ -214,6 +268,11 @@ class Posterior:
         particles = f", {self.particles} particles" if self.particles else ""
         inferred = "" if self.completed is None else ", missing values inferred"
         return f"Posterior({self.units} units{particles}{inferred}; abduction: {kinds})"
+
+
+def _where(moved: Tensor, other: Tensor, own: Tensor) -> Tensor:
+    """`other` for the units that moved, else `own`, `(k * B, ...)`."""
+    return torch.where(moved.reshape(-1, *[1] * (own.dim() - 1)), other, own)
 
 
 def _described(variable: Variable, draws: Tensor, level: float) -> dict[str, Any]:

@@ -1,10 +1,11 @@
 """Counterfactuals, by the model of a run, of rows of its data or of an image from outside, kept in a folder."""
 
+import time
 import warnings
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import pandas as pd
 
@@ -15,7 +16,7 @@ from ..errors import CheckpointError, DataError, SupportWarning
 from ..grammar import parse_do, parse_values
 from ..graph import Variable
 from ..reports.counterfactual_files import file_names, write_counterfactual
-from ..scm import Counterfactual, Posterior, StructuralCausalModel, load
+from ..scm import Ambiguity, Counterfactual, Posterior, StructuralCausalModel, load
 from .data_section import DataSource, OwnData
 from .measurements import find_measurements
 from .model_on_data import true_counterfactual
@@ -24,6 +25,7 @@ from .outside import OVERRIDE, outside_unit, read_paths
 from .reading_rows import read_rows
 from .runfolder import RunFolder
 from .sources import load_data, own_index
+from .surviving import what_survives
 
 __all__ = [
     "CounterfactualAnswer",
@@ -60,6 +62,7 @@ class CounterfactualAnswer:
         grid: The PNG grid; None for a graph without images.
         images: Factual and counterfactual images, one PNG each.
         report: Of a style transfer, what the images show (`causalgen.metrics.transfer_report`); None where nothing reads them.
+        ambiguity: What of it survives other couplings of the noise; None where that was not asked, or takes too long.
     """
 
     counterfactual: Counterfactual
@@ -70,6 +73,7 @@ class CounterfactualAnswer:
     grid: Path | None
     images: tuple[Path, ...]
     report: pd.DataFrame | None = None
+    ambiguity: Ambiguity | None = None
 
 
 def answer(
@@ -98,9 +102,12 @@ def answer(
     asked = read_rows(data, rows)
     if not 1 <= len(asked) <= MOST_ROWS:
         raise DataError(f"Expected 1 to {MOST_ROWS} rows; got {len(asked)}. Write them as 3,7 or 3-7.")
-    result, notes = _counterfactual(scm, data.rows(asked), interventions, particles, run.study.seed)
+    found = _counterfactual(scm, data.rows(asked), interventions, particles, run)
     truth = true_counterfactual(data, asked, interventions)
-    return write_answer(folder, result, {"row": asked}, file_names("row", asked), truth, notes, windows_of(run))
+    return write_answer(
+        folder, found.counterfactual, {"row": asked}, file_names("row", asked), truth, found.notes, windows_of(run),
+        found.ambiguity,
+    )  # fmt: skip
 
 
 def answer_outside(
@@ -140,10 +147,12 @@ def answer_outside(
     unit = outside_unit(
         scm, paths, given, asked=interventions, measurements=measurements, renderings=renderings_of(study.data)
     )
-    result, notes = _counterfactual(unit.scm, unit.factual, interventions, particles, study.seed)
+    found = _counterfactual(unit.scm, unit.factual, interventions, particles, run)
     name = next(iter(paths.values()))
-    told = (*unit.notes, *notes)
-    return write_answer(folder, result, {"file": [name.name]}, [name.stem], None, told, windows_of(run))
+    notes = (*unit.notes, *found.notes)
+    return write_answer(
+        folder, found.counterfactual, {"file": [name.name]}, [name.stem], None, notes, windows_of(run), found.ambiguity
+    )
 
 
 def fitted_model(run: RunFolder) -> StructuralCausalModel:
@@ -215,14 +224,33 @@ def windows_of(run: RunFolder) -> dict[str, tuple[float, float]]:
     return {name: rendering.window for name, rendering in renderings.items() if rendering.window is not None}
 
 
+class _Found(NamedTuple):
+    """An answer before it is written."""
+
+    counterfactual: Counterfactual
+    ambiguity: Ambiguity | None
+    notes: tuple[str, ...]
+
+
 def _counterfactual(
-    scm: StructuralCausalModel, factual: Mapping[str, Any], do: Mapping[str, Any], particles: int | None, seed: int
-) -> tuple[Counterfactual, tuple[str, ...]]:
+    scm: StructuralCausalModel,
+    factual: Mapping[str, Any],
+    do: Mapping[str, Any],
+    particles: int | None,
+    run: RunFolder,
+) -> _Found:
     """The answer; units outside the joint support are flagged instead of raising a warning."""
+    seed, images = run.study.seed, scm.graph.images
     posterior, notes = abducted(scm, factual, particles, seed)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", SupportWarning)
-        return posterior.counterfactual(do, seed=seed), notes
+        began = time.process_time()
+        answer = posterior.counterfactual(do, seed=seed)
+        seconds = time.process_time() - began
+    measurements = find_measurements(run.study.measured, trust_code=run.trust_code)
+    image = images[0] if images else None  # as measurements are, in a run
+    ambiguity, further = what_survives(posterior, do, measurements, image=image, seed=seed, seconds=seconds)
+    return _Found(answer, ambiguity, (*notes, *further))
 
 
 def abducted(
@@ -273,6 +301,7 @@ def write_answer(
     truth: Mapping[str, Any] | None,
     notes: Sequence[str],
     windows: Mapping[str, tuple[float, float]],
+    ambiguity: Ambiguity | None = None,
 ) -> CounterfactualAnswer:
     """Write an answer.
 
@@ -284,8 +313,13 @@ def write_answer(
         truth: True counterfactual values.
         notes: What a reader must know.
         windows: Windows of images, which are also written with the grey values of their files.
+        ambiguity: What of it survives other couplings of the noise.
     """
-    written = write_counterfactual(folder, result, truth, units=units, names=names, windows=windows)
+    written = write_counterfactual(
+        folder, result, truth, units=units, names=names, windows=windows, ambiguity=ambiguity
+    )
     if written.grid is not None and written.shown < len(names):
         notes = (*notes, f"The grid shows the first {written.shown} of {len(names)} units.")
-    return CounterfactualAnswer(result, written.table, tuple(notes), folder, written.csv, written.grid, written.images)
+    return CounterfactualAnswer(
+        result, written.table, tuple(notes), folder, written.csv, written.grid, written.images, ambiguity=ambiguity
+    )

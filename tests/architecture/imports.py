@@ -10,12 +10,13 @@ __all__ = ["PACKAGE", "UPWARD", "imported", "module_name"]
 PACKAGE = Path(causalgen.__file__).parent
 UPWARD = {
     ("graph/graph.py", "reports"),
+    ("scm/ambiguity_result.py", "reports"),
     ("scm/results.py", "reports"),
     ("effects/report.py", "reports"),
     ("scm/model.py", "training"),
 }
-"""The allowed steps up: graph, counterfactual and effect report load plots and pages when they are asked to show or save,
-and a model loads training when it is asked to fit."""
+"""The allowed steps up: graph, counterfactual, ambiguity and effect report load plots and pages when they are asked to show or
+save, and a model loads training when it is asked to fit."""
 
 
 def module_name(path: Path) -> str:

@@ -157,6 +157,25 @@ def test_rows_are_asked_with_shifts_expressions_and_particles(causalgen: Command
     assert any((drawn[0] != other).any() for other in drawn[1:])
 
 
+def test_an_answer_shows_down_to_which_correlation_it_holds(
+    causalgen: Command, fitted: Path, tmp_path: Path
+) -> None:
+    asked = ("counterfactual", fitted, "--rows", "3,7", "--do", "pen=felt-tip", "--out", tmp_path)
+    shown = causalgen(*asked)
+    assert shown.exit_code == 0, shown.output
+    assert "holds down to rho" in shown.stdout
+    assert "Holds down to rho: data cannot tell" in shown.stdout
+    table = pd.read_csv(tmp_path / "counterfactual.csv")
+    for name in ("thickness", "intensity", "image"):
+        assert table[f"{name}_holds_down_to"].dropna().isin([0, 0.5, 0.8, 0.95, 1]).all()
+    assert not {"pen_holds_down_to", "digit_holds_down_to"} & set(table)
+    found = json.loads(causalgen(*asked, "--json").stdout)["ambiguity"]
+    assert [row["claim"] for row in found] == ["thickness", "intensity", "image"]
+    outcome = causalgen("counterfactual", fitted, "--rows", "3", "--do", "image=0", "--out", tmp_path / "b")
+    assert outcome.exit_code in (0, 2)
+    assert "holds down to" not in outcome.stdout
+
+
 def test_a_row_that_stands_twice_is_asked_once(causalgen: Command, fitted: Path, tmp_path: Path) -> None:
     done = causalgen("counterfactual", fitted, "--rows", "3,7,3", "--do", "pen=felt-tip", "--out", tmp_path)
     assert done.exit_code == 0, done.output
