@@ -41,7 +41,10 @@ SMALLEST: dict[str, dict[str, Any]] = {
     "image-flow": {"width": 8, "couplings": 2},
     "gan": {"latent": 4, "width": 8},
     "dcgan": {"latent": 4, "width": 8},
-}
+    "latent": {
+        "inner": {"mechanism": "flow-matching", "width": 8, "steps": 3}, "codec": {"channels": 2, "width": 8, "factor": 2},
+    },
+}  # fmt: skip
 """Options by image mechanism."""
 LADDER = {"latent": 4, "maps": [2, 1], "width": 8}
 
@@ -104,6 +107,9 @@ CASES = [
     case("hierarchical-vae", GREY, ALL, **LADDER),
     case("hierarchical-vae", COLOUR, SCALARS, **LADDER, residual=1.0, prior="conditional"),
     case("hierarchical-vae", UNIT, {}, **LADDER, likelihood="bernoulli"),
+    case("latent", GREY, ALL, **SMALLEST["latent"]),
+    case("latent", COLOUR, SCALARS, inner={"mechanism": "image-flow", "width": 8}, codec={"width": 8}, residual=1.0),
+    case("latent", UNIT, {}, inner={"mechanism": "conv-vae", **SMALL}, codec={"width": 8, "fine": 4}),
     case("diffusion", GREY, {"scan": SCAN, "pen": PEN}, width=8, steps=3, guidance=2.0),
     *(case(name, COLOUR, {"grey": GREY, "unit": UNIT}, **size) for name, size in SMALLEST.items()),
     case("grey", LUMA, {"photo": PHOTO}),

@@ -150,7 +150,7 @@ def _overview(
         shown = [_cell(own, column, "model") for column in columns]
         prices = [_number(cost[name]) for name in ("seconds", "seconds_per_1000", "memory_mib")] if priced else []
         yield _line([label, cost["abduction"], cost["seeds"], *shown, *prices])
-    controls = [row for row in ("identity control", "oracle") if (part["row"] == row).any()]
+    controls = [row for row in ("identity control", "codec control", "oracle") if (part["row"] == row).any()]
     for control in () if priced else controls:
         shown = [_cell(_richest(part, column, control), column, control) for column in columns]
         yield _line([f"*{control}*", "", "", *shown])
@@ -227,7 +227,8 @@ def _protocol(benchmark: Benchmark, part: pd.DataFrame) -> Iterator[str]:
     for label in dict.fromkeys(part["label"]):
         own = part[part["label"] == label]
         yield _line([label, *(_cell(own, OverviewColumn("", *place), "model") for place in places)])
-    for control in [c for c in ("identity control", "untrained control", "oracle") if (part["row"] == c).any()]:
+    controls = ("identity control", "untrained control", "codec control", "oracle")
+    for control in [control for control in controls if (part["row"] == control).any()]:
         rows = [_richest(part, OverviewColumn("", *place), control) for place in places]
         yield _line(
             [f"*{control}*", *(_cell(own, OverviewColumn("", *place), control) for own, place in zip(rows, places))]

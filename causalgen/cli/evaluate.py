@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 __all__ = ["evaluate"]
 
-ROWS = ("model", "identity control", "untrained control", "permutation control", "oracle")
+ROWS = ("model", "identity control", "untrained control", "permutation control", "codec control", "oracle")
 SHOWN = ("MAE", "accuracy", "relative to identity", "composition", "CLD", "Frechet", "leak", "coverage", "diversity")
 """Words in the names of the metrics that the terminal shows; the file has all metrics."""
 
@@ -44,13 +44,14 @@ def evaluate(
 
 
 def _print(table: "MetricTable", protocol: str) -> None:
-    columns = ("query", "metric", *(row.removesuffix(" control") for row in ROWS), "floor")
-    shown = []
     results = [r for r in table if r.stratum == "all units" and any(word in r.metric for word in SHOWN)]
+    rows = [row for row in ROWS if row != "codec control" or any(r.row == row for r in results)]
+    columns = ("query", "metric", *(row.removesuffix(" control") for row in rows), "floor")
+    shown = []
     for query, metric in dict.fromkeys((r.query, r.metric) for r in results):
         values = {r.row: r for r in results if (r.query, r.metric) == (query, metric)}
         floor = next((r.floor for r in values.values() if r.floor is not None), None)
-        cells = [_number(values[row].value) if row in values else "" for row in ROWS]
+        cells = [_number(values[row].value) if row in values else "" for row in rows]
         shown.append((query, metric, *cells, "" if floor is None else _number(floor)))
     print_table(columns, shown, title=f"Protocol {protocol}, all units")
     for note in table.notes:

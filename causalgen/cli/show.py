@@ -16,6 +16,9 @@ if TYPE_CHECKING:
 
 __all__ = ["print_run", "show"]
 
+SHOWN = ("model", "identity control", "untrained control", "codec control", "oracle", "floor")
+"""Rows of the key metrics."""
+
 STATUS_STYLE = {"finished": "green", "failed": "red"}
 
 
@@ -92,9 +95,8 @@ def _print_metrics(path: Path, headline: list[list[str]]) -> None:
         inside = [row for row in chosen if row["stratum"] == "within support"] or chosen
         values = {row["row"]: row["value"] for row in inside}
         values["floor"] = next((row["floor"] for row in inside), "")
-        shown = [values.get(name, "") for name in ("model", "identity control", "untrained control", "oracle", "floor")]
-        table.append((query, metric, *map(_number, shown)))
-    columns = ("query", "metric", "model", "identity", "untrained", "oracle", "floor")
+        table.append((query, metric, *(_number(values.get(name, "")) for name in SHOWN)))
+    columns = ("query", "metric", *(name.removesuffix(" control") for name in SHOWN))
     print_table(*_without_empty(columns, table), title=f"Key metrics (all of them: {path})")
 
 

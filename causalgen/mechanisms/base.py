@@ -102,11 +102,13 @@ class Mechanism(nn.Module, ABC):
     """Whether it is declared as it is, and never learned from data."""
     limits: ClassVar[Mapping[str, int]] = MappingProxyType({})
     """Greatest values of whole-number options whose cost grows faster than that of a width."""
+    parts: ClassVar[tuple[str, ...]] = ()
+    """Options that choose a part, by its word or by a mapping with the part's options."""
     few_images: ClassVar[Mapping[str, Any]] = MappingProxyType({})
     """Options that suit a table with few images better than the defaults do."""
     published_residual: ClassVar[float] = 0.0
     """Share of the pixel residual that the published benchmark carries (see `causalgen.metrics.protocol`)."""
-    works: ClassVar[tuple[str, ...]] = ()
+    works: tuple[str, ...] = ()
     """Keys of the works that a report cites for this mechanism (see `causalgen.reports.citations`)."""
     abduction: Abduction = Abduction.NONE
     tolerance: float = 1e-4
@@ -152,6 +154,11 @@ class Mechanism(nn.Module, ABC):
         """Declare parameters and scalers, set by hand or copied, as fitted; returns the mechanism."""
         self._initialized.fill_(True)
         return self
+
+    @property
+    def trained_before(self) -> Mapping[str, "Mechanism"]:
+        """Parts that are trained before this mechanism, each in a separate stage, by name; fixed afterwards."""
+        return {}
 
     def spec(self) -> dict[str, Any]:
         """JSON-able options that rebuild this mechanism (see `catalog.build`)."""

@@ -1,7 +1,6 @@
 """The mechanisms by their names in a study file."""
 
 from collections.abc import Mapping
-from reprlib import repr as shortened
 from typing import Any
 
 from ..errors import CausalgenError, DataError, UnknownNameError, nearest
@@ -19,7 +18,9 @@ from .flow_matching import FlowMatching
 from .gan import DCGAN, GAN
 from .hierarchical_vae import HierarchicalVAE
 from .image_flow import ImageFlow
+from .latent_image import LatentImage
 from .linear_gaussian import LinearGaussian
+from .options import check_options
 from .ordinal import Ordinal
 from .spline_flow import SplineFlow
 
@@ -39,6 +40,7 @@ MECHANISMS: dict[str, type[Mechanism]] = {
     "image-flow": ImageFlow,
     "gan": GAN,
     "dcgan": DCGAN,
+    "latent": LatentImage,
     "grey": Grey,
     "mask": Mask,
     "blur": Blur,
@@ -46,11 +48,6 @@ MECHANISMS: dict[str, type[Mechanism]] = {
     "noise": AddedNoise,
 }
 """Mechanisms by the words of a study file; the first that can assign a kind of variable is the default of that kind."""
-
-GREATEST, LONGEST = 16_384, 64
-"""Upper bound of a whole number without an entry in `Mechanism.limits`, and of the length of a list of them."""
-GREATEST_NUMBER = 1e6
-"""Upper bound of any other number, such as a weight of the loss."""
 
 
 def words_for(kind: Kind | None) -> list[str]:
@@ -152,39 +149,8 @@ def _construct(
             f"Expected {' or '.join(cls.parent_kinds)} parents for '{name}', the mechanism of '{variable.name}'; got "
             f"{', '.join(wrong)}. Choose another mechanism."
         )
-    known = cls.__init__.__kwdefaults__ or {}
-    for option, value in options.items():
-        if option not in known:
-            raise UnknownNameError(
-                f"Expected an option of '{name}' among {', '.join(known) or '(none)'}; got {option!r} "
-                f"for '{variable.name}'." + nearest(option, known)
-            )
-        wanted = _wanted(known[option], value, cls.limits.get(option, GREATEST))
-        if wanted:
-            raise ValueError(
-                f"Expected {wanted} for the option '{option}' of '{name}'; got {shortened(value)} for '{variable.name}'."
-            )
+    check_options(cls, name, variable.name, options)
     return cls(variable, parents, **options)
-
-
-def _wanted(default: Any, value: Any, most: int) -> str:
-    """What an option with this default expects, if `value` does not fit; else an empty string."""
-    number = isinstance(value, int | float) and not isinstance(value, bool)
-    if isinstance(default, str):
-        return "" if isinstance(value, str) else "a word"
-    if isinstance(default, int):
-        least = min(default, 1)  # 0 switches an optional part off
-        fits = isinstance(value, int) and number and least <= value <= most
-        return "" if fits else f"a whole number of at least {least} and at most {most}"
-    if isinstance(default, float):
-        return (
-            ""
-            if number and 0 <= value <= GREATEST_NUMBER
-            else f"a number of at least 0 and at most {GREATEST_NUMBER:g}"
-        )
-    widths = isinstance(value, list | tuple) and len(value) <= LONGEST
-    widths = widths and all(isinstance(v, int) and not isinstance(v, bool) and 1 <= v <= GREATEST for v in value)
-    return "" if widths else f"a list of at most {LONGEST} whole numbers of at least 1 and at most {GREATEST}"
 
 
 def name_of(mechanism: Mechanism | type[Mechanism]) -> str:

@@ -20,7 +20,7 @@ from ..mechanisms import Abduction
 from ..scm import StructuralCausalModel
 from .case import Case
 from .cohort import Cohort
-from .controls import IDENTITY, MODEL, ORACLE, redraw
+from .controls import CODEC, IDENTITY, MODEL, ORACLE, redraw, through_codec
 from .images import l1, to_bytes
 from .result import MetricResult
 from .units import Units
@@ -35,7 +35,7 @@ def composition(cohort: Cohort, nodes: Sequence[str], *, cycles: Sequence[int] =
     """L1 to the factual image after null interventions, the noise abducted anew in each cycle; grey levels.
 
     The intervened nodes are those of `nodes` that do not descend from another, so that all mechanisms below them run.
-    The oracle redraws the factual image once with its own attributes.
+    The oracle redraws the factual image once with its own attributes; the codec control passes it through the codec alone.
 
     Args:
         cohort: The units and the models.
@@ -61,6 +61,8 @@ def composition(cohort: Cohort, nodes: Sequence[str], *, cycles: Sequence[int] =
     results = []
     for cycle, by_row in errors.items():
         by_row[IDENTITY] = np.zeros(len(cohort.rows))
+        if (coded := _repeated(cohort, cycle)) is not None:
+            by_row[CODEC] = l1(coded, real)
         if truth is not None and truth.remorphs and cycle == 1:
             by_row[ORACLE] = l1(redraw(truth, real, factual), real)
         metric = f"composition L1 ({cycle} cycle{'s' if cycle > 1 else ''})"
@@ -81,10 +83,20 @@ def reversibility(case: Case) -> list[MetricResult]:
             backs[answer.row], notes[answer.row] = to_bytes(back), _note(scm, cohort.image, ", up to clipped pixels")
         elif answer.row == ORACLE and cohort.data.truth is not None:
             backs[answer.row] = redraw(cohort.data.truth, answer.images, cohort.factual)
+        elif answer.row == CODEC and (coded := _repeated(cohort, 2)) is not None:
+            backs[answer.row] = coded
         else:
             backs[answer.row], notes[answer.row] = cohort.real, BY_CONSTRUCTION
     errors = {row: l1(back, cohort.real) for row, back in backs.items()}
     return case.units.results("reversibility L1", errors, unit="grey levels", notes=notes)
+
+
+def _repeated(cohort: Cohort, times: int) -> Tensor | None:
+    """The factual images through the codec alone, several times; None without a codec."""
+    images: Tensor | None = cohort.real
+    for _ in range(times):
+        images = None if images is None else through_codec(cohort.models[MODEL], cohort.image, images)
+    return images
 
 
 def _sources(graph: CausalGraph, nodes: Sequence[str]) -> list[str]:

@@ -9,7 +9,7 @@ from torch import Tensor
 from ..errors import DataError, SupportWarning
 from ..scm import Counterfactual
 from .cohort import Cohort
-from .controls import FLOOR, IDENTITY, MODEL, ORACLE, redraw
+from .controls import CODEC, FLOOR, IDENTITY, MODEL, ORACLE, redraw, through_codec
 from .images import to_bytes
 from .queries import Query
 from .units import Units
@@ -79,6 +79,10 @@ def ask(query: Query, cohort: Cohort) -> Case:
                 answers.append(Answer(ORACLE, redraw(truth, cohort.real, true), true))
         except DataError as error:
             note = f"{query.label}: the generator does not determine the counterfactual ({error})"
+    right = known or Answer(FLOOR, cohort.real, factual)
+    coded = through_codec(cohort.models[MODEL], cohort.image, right.images)
+    if coded is not None:
+        answers.append(Answer(CODEC, coded, right.values))
     supported = worlds[MODEL].supported.cpu().numpy().astype(bool)
     units = Units(query.label, cohort.groups, supported, cohort.seed)
     return Case(query, cohort, units, tuple(answers), known, note)

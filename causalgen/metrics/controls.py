@@ -3,23 +3,41 @@
 - identity control: the factual image is returned as the counterfactual one
 - untrained control: the same model, freshly initialised
 - oracle: the factual image redrawn by the generator's own operator with the true counterfactual attributes
+- codec control: an image that shows what it should (the true counterfactual one, or the factual one where the truth is
+  unknown), through the codec of a latent mechanism alone: its error is the loss of the codec
 - floor: the same measurement where nothing is generated
 - permutation control: noise and parents of different units are combined
 """
 
+import torch
 from torch import Tensor
 
 from ..datasets import Dataset, Truth
+from ..mechanisms.latent_image import LatentImage
 from ..nn import seeded
 from ..scm import StructuralCausalModel
+from ..scm.chunks import units_at_once
 from ..typing import Values
+from .images import to_bytes
 
-__all__ = ["FLOOR", "IDENTITY", "MODEL", "ORACLE", "PERMUTATION", "UNTRAINED", "redraw", "untrained_control"]
+__all__ = [
+    "CODEC",
+    "FLOOR",
+    "IDENTITY",
+    "MODEL",
+    "ORACLE",
+    "PERMUTATION",
+    "UNTRAINED",
+    "redraw",
+    "through_codec",
+    "untrained_control",
+]
 
 MODEL = "model"
 IDENTITY = "identity control"
 UNTRAINED = "untrained control"
 ORACLE = "oracle"
+CODEC = "codec control"
 FLOOR = "floor"
 PERMUTATION = "permutation control"
 
@@ -31,6 +49,17 @@ def untrained_control(scm: StructuralCausalModel, data: Dataset, *, seed: int = 
         untrained = StructuralCausalModel(scm.graph, fresh).to(scm.like)
         untrained.initialize(data.part("train"))
     return untrained.declare_fitted().eval()
+
+
+@torch.no_grad()
+def through_codec(scm: StructuralCausalModel, image: str, images: Tensor) -> Tensor | None:
+    """The codec control's images: uint8 `(N, C, H, W)` through the codec alone; None where the mechanism has no codec."""
+    mechanism = scm.mechanisms[image]
+    if not isinstance(mechanism, LatentImage):
+        return None
+    size = units_at_once(mechanism.variable.shape)
+    pieces = [mechanism.reconstruct(piece.to(scm.like)) for piece in images.split(size)]
+    return to_bytes(torch.cat(pieces))
 
 
 def redraw(truth: Truth, images: Tensor, attributes: Values) -> Tensor:

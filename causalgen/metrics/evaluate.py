@@ -9,6 +9,7 @@ from rich.progress import Progress
 from ..datasets import Dataset
 from ..errors import DataError
 from ..mechanisms import Abductive
+from ..mechanisms.latent_image import LatentImage
 from ..moved import with_old_options
 from ..scm import StructuralCausalModel
 from .axioms import composition, reversibility
@@ -157,4 +158,10 @@ def _residual(cohort: Cohort) -> list[str]:
     residual = cohort.mechanism.options.get("residual")
     if residual is None:
         return []
-    return [f"Counterfactual images carry the share {residual:g} of the factual image's pixel residual."]
+    note = f"Counterfactual images carry the share {residual:g} of the factual image's pixel residual"
+    if not isinstance(cohort.mechanism, LatentImage):
+        return [f"{note}."]
+    return [
+        f"{note} that its codec leaves.",
+        "The codec control is an image that shows what it should, through the codec alone: its error is the loss of the codec.",
+    ]

@@ -26,16 +26,18 @@ class Grid:
 
     Args:
         shape: (C, H, W) of the image.
+        stages: How often the resolution is halved; by default until the shorter side is at most `COARSEST`.
 
     >>> grid = Grid((1, 28, 30))
     >>> grid.stages, grid.coarse
     (2, (7, 8))
     """
 
-    def __init__(self, shape: Sequence[int]) -> None:
+    def __init__(self, shape: Sequence[int], stages: int | None = None) -> None:
         self.channels, self.height, self.width = shape
         # At least one halving, since encoder and decoder consist of strided layers.
-        self.stages = max(1, math.ceil(math.log2(min(self.height, self.width) / COARSEST)))
+        default = max(1, math.ceil(math.log2(min(self.height, self.width) / COARSEST)))
+        self.stages = default if stages is None else stages
         multiple = 2**self.stages
         self.coarse = (math.ceil(self.height / multiple), math.ceil(self.width / multiple))
         self.padded = (self.coarse[0] * multiple, self.coarse[1] * multiple)
@@ -141,15 +143,15 @@ class ConvEncoder(nn.Module):
     """Image to a coarse map of features.
 
     Args:
-        shape: (C, H, W) of the image.
+        shape: (C, H, W) of the image, or its grid.
         context: Width of the context vector.
         width: Channels of the result.
         maps: Channels of maps that are seen with the image.
     """
 
-    def __init__(self, shape: Sequence[int], context: int, *, width: int = 64, maps: int = 0) -> None:
+    def __init__(self, shape: Sequence[int] | Grid, context: int, *, width: int = 64, maps: int = 0) -> None:
         super().__init__()
-        self.grid = Grid(shape)
+        self.grid = shape if isinstance(shape, Grid) else Grid(shape)
         widths = self.grid.widths(width)
         before = [self.grid.channels + maps, *widths[:-1]]
         self.down = nn.ModuleList(
@@ -171,7 +173,7 @@ class ConvDecoder(nn.Module):
     """Coarse map to image.
 
     Args:
-        shape: (C, H, W) of the image.
+        shape: (C, H, W) of the image, or its grid.
         inputs: Channels of the coarse map.
         context: Width of the context vector.
         outputs: Channels of the result; by default those of the image.
@@ -184,7 +186,7 @@ class ConvDecoder(nn.Module):
 
     def __init__(
         self,
-        shape: Sequence[int],
+        shape: Sequence[int] | Grid,
         inputs: int,
         context: int,
         *,
@@ -195,7 +197,7 @@ class ConvDecoder(nn.Module):
         maps: int = 0,
     ) -> None:
         super().__init__()
-        self.grid = Grid(shape)
+        self.grid = shape if isinstance(shape, Grid) else Grid(shape)
         widths = self.grid.widths(width)[::-1] + [fine] * bool(fine)
         self.first = nn.Conv2d(inputs, widths[0], 3, padding=1)
         self.blocks = nn.ModuleList(

@@ -8,11 +8,13 @@ from matplotlib.figure import Figure
 
 from ..errors import UnknownNameError, nearest
 from .curves import PANEL
-from .style import ACCENT, BLUE, GREEN, MUTED, PURPLE, blank_figure, in_brackets, number, plain, styled
+from .style import ACCENT, BLUE, GREEN, INK, MUTED, PURPLE, blank_figure, in_brackets, number, plain, styled
 
 __all__ = ["plot_metrics"]
 
-COLOURS = {"model": BLUE, "identity control": ACCENT, "oracle": GREEN, "untrained control": PURPLE}
+COLOURS = {
+    "model": BLUE, "identity control": ACCENT, "oracle": GREEN, "untrained control": PURPLE, "codec control": INK,
+}  # fmt: skip
 FAR = "untrained control"
 """Row that may lie far from all others; it is drawn at the end of the axis and does not stretch it."""
 FIRST, LINE, GAP = 0.9, 0.15, 0.12

@@ -35,6 +35,17 @@ def _mechanism(value: Any) -> Any:
     return {"mechanism": value} if isinstance(value, str) else value
 
 
+def _near(given: dict[str, Any], folder: Path) -> dict[str, Any]:
+    """A mechanism whose code and codec are looked for from `folder` on."""
+    found = dict(given)
+    if isinstance(word := given.get("mechanism"), str):
+        found["mechanism"] = code_near(word, folder)
+    codec = given.get("codec")
+    if isinstance(codec, dict) and isinstance(codec.get("folder"), str):
+        found["codec"] = codec | {"folder": str(folder / codec["folder"])}
+    return found
+
+
 class Study(StudySection):
     """A whole study."""
 
@@ -107,12 +118,7 @@ class Study(StudySection):
             else given.model_copy(update={"measure": code_near(given.measure, folder)})
             for name, given in self.measurements.items()
         }
-        mechanisms = {
-            name: given | {"mechanism": code_near(given["mechanism"], folder)}
-            if isinstance(given.get("mechanism"), str)
-            else given
-            for name, given in self.mechanisms.items()
-        }
+        mechanisms = {name: _near(given, folder) for name, given in self.mechanisms.items()}
         found: dict[str, Any] = {"data": data, "scores": scores, "measurements": measurements, "mechanisms": mechanisms}
         found["effects"] = tuple(effect.below(folder) for effect in self.effects)
         found["audit"] = tuple(audit.below(folder) for audit in self.audit)

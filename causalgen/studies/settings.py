@@ -34,6 +34,7 @@ def shrink(study: Study) -> Study:
         update={
             "attributes": _at_most(study.training.attributes, SMOKE["attributes"]),
             "images": _at_most(study.training.images, SMOKE["images"]),
+            "codecs": study.training.codecs and _at_most(study.training.codecs, SMOKE["images"]),
             "tuning": study.training.tuning and study.training.tuning.model_copy(update={"epochs": 1}),
         }
     )
@@ -66,9 +67,11 @@ def fit_config(plan: TrainingPlan, seed: int = 0, device: str = "auto") -> "FitC
 
     device_of(device)  # refuse it before the work, not when training starts
     default = FitConfig()
+    images = _stage(plan.images, default.images)
     return FitConfig(
         attributes=_stage(plan.attributes, default.attributes),
-        images=_stage(plan.images, default.images),
+        images=images,
+        codecs=None if plan.codecs is None else _stage(plan.codecs, images),
         device=device,
         precision=plan.precision,
         seed=seed,
@@ -78,7 +81,8 @@ def fit_config(plan: TrainingPlan, seed: int = 0, device: str = "auto") -> "FitC
 def resolve(study: Study) -> Study:
     """The study with the defaults of training filled in, so that it states everything the run depends on."""
     config = fit_config(study.training)
-    stages = {name: TrainingStage(**asdict(getattr(config, name))) for name in ("attributes", "images")}
+    given = {"attributes": config.attributes, "images": config.images, "codecs": config.codecs}
+    stages = {name: TrainingStage(**asdict(stage)) for name, stage in given.items() if stage is not None}
     return study.model_copy(update={"training": study.training.model_copy(update=stages)})
 
 

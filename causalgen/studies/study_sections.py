@@ -132,6 +132,8 @@ class TrainingPlan(StudySection):
     """The stage of the attribute mechanisms."""
     images: TrainingStage = TrainingStage()
     """The stage of every image mechanism."""
+    codecs: TrainingStage | None = None
+    """The stage of the codec of every latent mechanism, where it differs from that of the images."""
     tuning: TuningPlan | None = None
     """Fine-tuning of the image after training, guided by attribute predictors; left out: none."""
     precision: Literal["auto", "32-true", "bf16-mixed"] = "auto"

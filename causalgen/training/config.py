@@ -69,6 +69,7 @@ class FitConfig:
     Args:
         attributes: Stage of all attribute mechanisms.
         images: Stage of each image mechanism.
+        codecs: Stage of each codec, which is trained before the mechanism on its map; None for that of the images.
         device: "auto", "cpu", "cuda", "mps" as lightning-fabric names its accelerators.
         precision: Precision of the image stages: "32-true", "bf16-mixed", or "auto", which is the latter where the hardware
             multiplies bfloat16 matrices. Attributes always train in 32 bits.
@@ -83,6 +84,7 @@ class FitConfig:
             epochs=40, batch_size=128, learning_rate=2e-3, ema=0.995, patience=40, completions=1
         )
     )
+    codecs: Stage | None = None
     device: str = "auto"
     precision: str = "auto"
     seed: int = 0

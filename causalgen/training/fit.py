@@ -1,7 +1,8 @@
 """Training: the likelihood factorises over the nodes, so every mechanism learns its own conditional.
 
-The attribute mechanisms share one stage; each image mechanism has a separate stage. Attributes are stored on the
-device, and so are images that take at most half of its free memory; other images are moved batch by batch.
+The attribute mechanisms share one stage; each image mechanism has a separate stage, and so has its codec, before it.
+Attributes are stored on the device, and so are images that take at most half of its free memory; other images are moved
+batch by batch.
 """
 
 import logging
@@ -125,13 +126,13 @@ def fit(
     threads: dict[str, int] = {}
     with seeded(config.seed, device):
         fitting.say_what_is_missing()
-        for label, nodes, stage in fitting.stages():
-            started = time.perf_counter()
-            with in_memory(stage.units(len(train)), f"train {label}", kept=checkpoint is not None):
-                trainers, threads[label] = fitting.run(label, nodes, stage)
+        for learning in fitting.stages():
+            label, started = learning.label, time.perf_counter()
+            with in_memory(learning.stage.units(len(train)), f"train {label}", kept=checkpoint is not None):
+                trainers, threads[label] = fitting.run(learning)
             seconds[label] = time.perf_counter() - started
             rows += [row for trainer in trainers for row in trainer.rows]
-            best |= {trainer.name: trainer.best_epoch + 1 for trainer in trainers}
+            best |= {trainer.title: trainer.best_epoch + 1 for trainer in trainers}
     scm.eval()
     fitting.fit_supports()
     history = pd.DataFrame([vars(row) for row in rows], columns=list(HistoryRow.__annotations__))
@@ -162,6 +163,23 @@ def fabric_for(config: FitConfig, *, image: bool) -> Fabric:
 
 
 @dataclass(frozen=True)
+class _Learning:
+    """One stage: what learns, from which settings.
+
+    Args:
+        label: "attributes", or the image, with the part that is trained.
+        mechanisms: What learns, by node.
+        stage: Settings.
+        part: Name of the part of the image's mechanism; "" for the whole.
+    """
+
+    label: str
+    mechanisms: Mapping[str, Mechanism]
+    stage: Stage
+    part: str = ""
+
+
+@dataclass(frozen=True)
 class _Fit:
     """One call of `fit`: what its stages share."""
 
@@ -173,16 +191,28 @@ class _Fit:
     bars: Progress | None
     on_epoch: OnEpoch | None
 
-    def stages(self) -> list[tuple[str, list[str], Stage]]:
-        """Label, nodes and settings of each stage."""
-        trainable = [name for name, mechanism in self.scm.mechanisms.items() if mechanism.trainable]
-        attributes = [name for name in trainable if not self.scm.graph[name].is_image]
-        stages = [(ATTRIBUTES, attributes, self.config.attributes)] if attributes or self.train.known else []
-        return stages + [(name, [name], self.config.images) for name in trainable if self.scm.graph[name].is_image]
+    def stages(self) -> list["_Learning"]:
+        """The stages in their order; the parts of an image mechanism come before it."""
+        trainable = {name: mechanism for name, mechanism in self.scm.mechanisms.items() if mechanism.trainable}
+        attributes = {name: m for name, m in trainable.items() if not m.variable.is_image}
+        stages = []
+        if attributes or self.train.known:
+            stages.append(_Learning(ATTRIBUTES, attributes, self.config.attributes))
+        for name, mechanism in trainable.items():
+            if not mechanism.variable.is_image:
+                continue
+            stage = self.config.codecs or self.config.images
+            for part, inside in mechanism.trained_before.items():
+                stages.append(_Learning(f"{name} {part}", {name: inside}, stage, part))
+            stages.append(_Learning(name, {name: mechanism}, self.config.images))
+        return stages
 
-    def run(self, label: str, nodes: list[str], stage: Stage) -> tuple[list[NodeTrainer], int]:
-        """Train the nodes of a stage together; their trainers, and the number of threads at the end."""
-        plan = CompletionPlan.of(self.scm, self.train, label, nodes, stage)
+    def run(self, learning: "_Learning") -> tuple[list[NodeTrainer], int]:
+        """Train the mechanisms of a stage together; their trainers, and the number of threads at the end."""
+        label, nodes, stage = learning.label, list(learning.mechanisms), learning.stage
+        plan = CompletionPlan(frozenset(), len(self.train))
+        if not learning.part:  # a part does not see the parents
+            plan = CompletionPlan.of(self.scm, self.train, label, nodes, stage)
         if not nodes:  # each completion is followed by a fit in closed form
             for number in range(stage.completions):
                 self._complete(label, number, [])
@@ -191,7 +221,7 @@ class _Fit:
         steps = [max(1, count // stage.units(count)) for count in map(plan.count, range(stage.epochs))]
         # Rows of other nodes need not be moved to the device with each batch.
         names = list(dict.fromkeys(p for node in nodes for p in (node, *self.scm.graph.parents(node))))
-        trainers = [NodeTrainer(n, self.scm.mechanisms[n], stage, sum(steps), fabric) for n in nodes]
+        trainers = [NodeTrainer(n, m, stage, sum(steps), fabric, learning.part) for n, m in learning.mechanisms.items()]
         first = self._resume(label, trainers)
         active = [t for t in trainers if t.goes_on(first - 1)] if first else list(trainers)
         bars = self.bars
@@ -212,7 +242,7 @@ class _Fit:
                 took = time.perf_counter() - began
                 if self.checkpoint:
                     self.checkpoint.save(label, epoch + 1, trainers, self._drawn())
-                if self.on_epoch and label != ATTRIBUTES:
+                if self.on_epoch and label in nodes:
                     with seeded(self.config.seed, fabric.device):
                         self.on_epoch(label, epoch + 1, trainers[0].averaged.eval().declare_fitted())
                 if bars and task is not None:

@@ -46,6 +46,7 @@ class NodeTrainer:
         stage: Settings.
         steps: Steps of the whole stage.
         fabric: Device and precision.
+        part: The part of the node's mechanism that is trained, for its rows of the history; "" for the whole.
     """
 
     name: str
@@ -53,6 +54,7 @@ class NodeTrainer:
     stage: Stage
     steps: int
     fabric: Fabric
+    part: str = ""
     step: int = 0
     best: float = math.inf
     best_epoch: int = -1
@@ -75,6 +77,11 @@ class NodeTrainer:
         self.best_state = self._averaged_state()
         self.running: dict[str, Tensor] = {}
         self.batches = 0
+
+    @property
+    def title(self) -> str:
+        """The node, with the part that is trained."""
+        return f"{self.name} {self.part}".rstrip()
 
     @property
     def averaged(self) -> Mechanism:
@@ -138,7 +145,7 @@ class NodeTrainer:
             held_out = self._validate(self.averaged, validation)
         self._require_finite(held_out, epoch)
         for split, values in (("train", means), ("validation", held_out)):
-            self.rows += [HistoryRow(self.name, epoch, split, objective, value) for objective, value in values.items()]
+            self.rows += [HistoryRow(self.title, epoch, split, objective, value) for objective, value in values.items()]
         # Without a criterion every epoch beats the one before, so that the last is kept.
         score = self._score(held_out) if self.mechanism.selection else float(-epoch)
         if score < self.best:
@@ -201,7 +208,7 @@ class NodeTrainer:
             optimizer.load_state_dict({**optimizer.state_dict(), "state": slots})
         self.step, self.best_epoch, self.since = numbers["step"], numbers["best_epoch"], numbers["since"]
         self.best = math.inf if numbers["best"] is None else numbers["best"]
-        self.rows = [HistoryRow(self.name, *row) for row in numbers["rows"]]
+        self.rows = [HistoryRow(self.title, *row) for row in numbers["rows"]]
 
     def _validate(self, averaged: Mechanism, values: Mapping[str, Tensor]) -> dict[str, float]:
         averaged.eval()
@@ -225,7 +232,7 @@ class NodeTrainer:
     def _diverge(self, loss: float, epoch: int) -> NoReturn:
         self.mechanism.load_state_dict(self.best_state)
         raise DivergenceError(
-            f"Expected a finite loss while training '{self.name}'; got {loss} in epoch {epoch + 1}. "
+            f"Expected a finite loss while training '{self.title}'; got {loss} in epoch {epoch + 1}. "
             "The last good weights are kept. Lower the learning rate, or look for extreme values in its data."
         )
 

@@ -147,7 +147,10 @@ class _Tuner:
         # The mechanism as it was, for distances where predictors are not asked.
         self.origin = copy.deepcopy(mechanism).eval().requires_grad_(False)
         self.at_once = units_at_once(mechanism.variable.shape)
-        self.objectives = mechanism.selection or tuple(mechanism.parameter_groups())
+        groups = mechanism.parameter_groups()
+        self.objectives = mechanism.selection or tuple(groups)
+        trained = {id(parameter) for group in groups.values() for parameter in group}  # not those of a codec
+        self.learning = [parameter for parameter in mechanism.parameters() if id(parameter) in trained]
         self.unit = self._error(self.validation)
         self.multiplier = 1.0
 
@@ -161,7 +164,7 @@ class _Tuner:
         held_out = random_targets(self.scm, self.validation, image=self.image, causes=self.causes)
         best_state, best = copy.deepcopy(average), self._prediction(held_out)
         rows = [self._row(0, best, float(per_unit.mean()), kept=True)]
-        learning = [p for p in mechanism.parameters() if p.requires_grad]
+        learning = self.learning
         optimizer = AdamW(learning, lr=config.learning_rate, weight_decay=0.0)
         task = bars.add_task(f"tune {self.image}", total=config.epochs, note="") if bars else None
         for epoch in range(1, config.epochs + 1):
@@ -189,7 +192,7 @@ class _Tuner:
             slack = (objective.mean() - self.bound) / self.spread  # above 0: the constraint is violated
             optimizer.zero_grad()
             (loss + (self.multiplier + DAMPING * slack.detach()).clamp_min(0) * slack).backward()
-            torch.nn.utils.clip_grad_norm_(self.mechanism.parameters(), self.config.clip)
+            torch.nn.utils.clip_grad_norm_(self.learning, self.config.clip)
             optimizer.step()
             self.multiplier = max(0.0, self.multiplier + 0.1 * float(slack.detach()))
             for name, value in self.mechanism.state_dict().items():

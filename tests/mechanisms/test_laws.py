@@ -23,6 +23,8 @@ def ready(case: Case):
     mechanism = case.build()
     with torch.no_grad():
         mechanism.initialize(value, parents)
+    for part in mechanism.trained_before.values():
+        part.declare_fitted()
     return mechanism, value, parents
 
 
@@ -56,10 +58,11 @@ def test_every_parameter_gets_a_gradient(ready) -> None:
     if not groups:
         assert not list(mechanism.parameters())
         return
-    losses = mechanism.objectives(value, parents, 0.5)
-    assert all(loss.shape == value.shape[:1] for loss in losses.values())
-    for objective in groups:
-        losses[objective].mean().backward(retain_graph=True)
+    for learning in (*mechanism.trained_before.values(), mechanism):
+        losses = learning.objectives(value, parents, 0.5)
+        assert all(loss.shape == value.shape[:1] for loss in losses.values())
+        for objective in learning.parameter_groups():
+            losses[objective].mean().backward(retain_graph=True)
     unreached = [n for n, p in mechanism.named_parameters() if p.numel() and (p.grad is None or not p.grad.any())]
     assert not unreached
 

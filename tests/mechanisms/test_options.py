@@ -18,5 +18,5 @@ def test_a_network_too_narrow_to_be_halved_is_refused(mechanism: str) -> None:
 
 @pytest.mark.parametrize("options", [{"beta": float("inf")}, {"free": float("nan")}, {"warmup": -1}])
 def test_weights_of_an_objective_are_finite(options: dict[str, Any]) -> None:
-    with pytest.raises(ValueError, match="a number of at least 0 that is finite"):
+    with pytest.raises(ValueError, match="a number of at least 0 and at most"):
         build("conv-vae", IMAGE, {}, options)

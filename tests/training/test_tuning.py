@@ -143,3 +143,18 @@ def test_wrong_questions_are_refused(fitted) -> None:
     unable = StructuralCausalModel(data.graph, {"image": {"mechanism": "dcgan", "latent": 2, "width": 8}})
     with pytest.raises(AbductionError, match="can abduct"):
         tune_counterfactuals(unable, data, {"glow": _glow}, image="image")
+
+
+def test_the_codec_of_a_latent_mechanism_is_not_tuned() -> None:
+    data = _data()
+    torch.manual_seed(0)
+    image = {"mechanism": "latent", "inner": {"mechanism": "conv-vae", **SMALL}, "codec": {"factor": 2, "width": 8}}
+    scm = StructuralCausalModel(data.graph, {"image": image})
+    fit(scm, data, FitConfig(Stage(epochs=2, batch_size=40), Stage(epochs=4, batch_size=20), precision="32-true"))
+    mechanism = scm.mechanisms["image"]
+    before = {name: tensor.clone() for name, tensor in mechanism.state_dict().items()}
+    wide = TuningConfig(epochs=1, margin=50.0, learning_rate=1e-3)
+    tune_counterfactuals(scm, data, {"glow": _glow}, image="image", config=wide)
+    moved = {name for name, tensor in mechanism.state_dict().items() if not torch.equal(tensor, before[name])}
+    assert moved
+    assert all(name.startswith("inner.") for name in moved)

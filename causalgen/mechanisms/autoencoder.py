@@ -1,0 +1,129 @@
+r"""Autoencoder that maps an image to a small map and back; the codec that `LatentImage` trains.
+
+.. math:: q(u \mid x) = N(\mu(x), \sigma(x)), \qquad m = \tanh u, \qquad x \sim N(D(m), s)
+
+trained on
+
+.. math:: -\log N(x; D(m), s) + \beta\, KL\bigl(q(u \mid x)\, \Vert\, N(0, I)\bigr) + w\, \lVert \phi(D(m)) - \phi(x) \rVert^2
+
+with a light weight beta, which keeps the map near a known scale (Rombach et al., High-resolution image synthesis with latent
+diffusion models, 2022). The features phi are those of the encoder itself, normalised at every cell as in Zhang et al., The
+unreasonable effectiveness of deep features as a perceptual metric, 2018, with fixed weights; the mean grey values alone would
+leave edges soft. The map lies within [-1, 1], so that any image mechanism takes it for a small image.
+"""
+
+import math
+from collections.abc import Mapping
+from typing import ClassVar
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from ..graph import Variable
+from ..nn import ConvDecoder, ConvEncoder, Grid
+from ..typing import Noise, Values
+from .image_vae import CONTEXT, ImageVAE, Inference, infer_gaussian
+
+__all__ = ["Autoencoder"]
+
+SHORTEST = 4
+"""Least side of the map."""
+
+
+class Autoencoder(ImageVAE):
+    """VAE without parents whose only latent is a map.
+
+    Noise: `map`, `(B, channels, h, w)`, standard normal; its tanh is the map.
+
+    Args:
+        variable: An image variable, grey or colour, of any size; padded to a multiple of `factor` and cropped.
+        parents: None.
+        factor: Pixels of the image along each side of a cell of the map: 2, 4, 8 or 16.
+        channels: Channels of the map.
+        width: Channels of encoder and decoder at the resolution of the map.
+        blocks: Residual blocks of the decoder at the resolution of the map.
+        fine: Channels of the decoder at the resolution of the image, which sharpen it at some cost; 0 for none.
+        beta: Weight of the Kullback-Leibler term.
+        features: Weight of the loss in features of the encoder; 1 counts a unit of distance as a nat a pixel.
+
+    Raises:
+        ValueError: Another factor, or an image that is too small for it.
+    """
+
+    limits: ClassVar = {"blocks": 256, "factor": 16}
+
+    def __init__(
+        self,
+        variable: Variable,
+        parents: Mapping[str, Variable],
+        *,
+        factor: int = 4,
+        channels: int = 4,
+        width: int = 32,
+        blocks: int = 2,
+        fine: int = 0,
+        beta: float = 0.1,
+        features: float = 1.0,
+    ) -> None:
+        super().__init__(variable, {}, likelihood="gaussian", residual=0.0, beta=beta, free={}, warmup=0.1)
+        if factor not in (2, 4, 8, 16):
+            raise ValueError(f"Expected a codec with the factor 2, 4, 8 or 16; got {factor} for '{variable.name}'.")
+        if min(variable.shape[1:]) < SHORTEST * factor:
+            raise ValueError(
+                f"Expected '{variable.name}' with sides of at least {SHORTEST * factor} px for a codec with the factor "
+                f"{factor}; got {variable.shape[1]} x {variable.shape[2]}. Choose a smaller factor, or its inner mechanism "
+                "without a codec."
+            )
+        grid = Grid(variable.shape, int(math.log2(factor)))
+        self.features = features
+        self.encoder = ConvEncoder(grid, CONTEXT, width=width)
+        self.head = nn.Conv2d(width, 2 * channels, 1)
+        self.decoder = ConvDecoder(grid, channels, CONTEXT, width=width, blocks=blocks, fine=fine)
+        self.map_shape = (channels, *grid.coarse)
+
+    @property
+    def latents(self) -> dict[str, tuple[int, ...]]:
+        return {"map": self.map_shape}
+
+    def encode(self, value: Tensor) -> Tensor:
+        """Images `(B, C, H, W)`, natural units, to maps `(B, *map_shape)` on [-1, 1]."""
+        return torch.tanh(self.head(self._see(value)).chunk(2, dim=1)[0].to(value.dtype))
+
+    def draw(self, maps: Tensor) -> Tensor:
+        """Maps to images on the likelihood's scale, `(B, C, H, W)`."""
+        return self.decoder(maps, self.embed({}, len(maps)))
+
+    def infer(self, value: Tensor, parents: Values, *, draw: bool) -> Inference:
+        found, rate, odds = infer_gaussian(self.head(self._see(value)), draw)
+        return Inference({"map": found}, {"map": rate}, odds, self.draw(torch.tanh(found)))
+
+    def decode(self, noise: Noise, parents: Values) -> Tensor:
+        return self.draw(torch.tanh(noise["map"]))
+
+    def objectives(self, value: Tensor, parents: Values, progress: float) -> dict[str, Tensor]:
+        _, rates, _, output = self.infer(value, parents, draw=True)
+        distortion = -self.likelihood.log_prob(output, value)
+        weight = self.beta * min(1.0, progress / self.warmup)
+        far = self._feature_distance(output, value)
+        return {
+            "loss": distortion + weight * rates["map"] + self.features * far,
+            "distortion": distortion,
+            "rate": rates["map"],
+            "feature distance": far,
+        }
+
+    def _see(self, value: Tensor) -> Tensor:
+        """Features `(B, width, h, w)` of images in natural units."""
+        return F.silu(self.encoder(self.likelihood.to_unit(value), self.embed({}, len(value))))
+
+    def _feature_distance(self, output: Tensor, value: Tensor) -> Tensor:
+        """Distance of drawn images from real ones in features, times the number of pixels, `(B,)`."""
+        # Fixed weights: the encoder must not make the distance small by losing what differs.
+        fixed = {name: parameter.detach() for name, parameter in self.encoder.named_parameters()}
+        context = self.embed({}, len(value)).detach()
+        drawn, real = (
+            F.normalize(torch.func.functional_call(self.encoder, fixed, (image, context)), dim=1)
+            for image in (output, self.likelihood.to_unit(value))
+        )
+        return (drawn - real).square().sum(1).mean(dim=(1, 2)) * math.prod(self.variable.shape)
