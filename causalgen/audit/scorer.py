@@ -184,8 +184,8 @@ def as_classifier(
 
     Args:
         classifier: A torch module, anything with `predict_proba` over flattened pixels (scikit-learn), a classifier of
-            `causalgen.predictors`, a file that `load_classifier` reads without trust in code, or a function of float32 images `(B, C, H, W)`. It
-            returns probabilities `(B, K)` or scores `(B,)`. Modules are called in evaluation mode.
+            `causalgen.predictors`, a file that `load_classifier` reads without trust in its code, or a function of float32
+            images `(B, C, H, W)`. It returns probabilities `(B, K)` or scores `(B,)`. Modules are called in evaluation mode.
         outcome: The class of interest of K: its label, or its position where no label reads so; for a classifier with one
             score, its name.
         labels: Names of the K classes, in the order of the outputs; known for scikit-learn and causalgen classifiers.

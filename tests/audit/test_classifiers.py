@@ -15,7 +15,14 @@ from sklearn.svm import LinearSVC
 from torch import nn
 
 from causalgen.audit import Scorer, as_classifier, load_classifier
-from causalgen.errors import CausalgenError, CheckpointError, DataError, RenamedWarning, UnknownNameError, UntrustedCodeError
+from causalgen.errors import (
+    CausalgenError,
+    CheckpointError,
+    DataError,
+    RenamedWarning,
+    UnknownNameError,
+    UntrustedCodeError,
+)
 from causalgen.graph import Variable
 from causalgen.predictors import AttributePredictor, save
 
@@ -292,7 +299,9 @@ def test_files_of_other_kinds_are_refused(tmp_path: Path, monkeypatch: pytest.Mo
     ):
         with pytest.raises(DataError, match=message):
             load_classifier(source, trust_code=True)
-    with pytest.raises(UntrustedCodeError, match="Expected trusted code for a classifier; 'leaves:model' names Python code"):
+    with pytest.raises(
+        UntrustedCodeError, match="Expected trusted code for a classifier; 'leaves:model' names Python code"
+    ):
         load_classifier("leaves:model")
     with pytest.raises(UntrustedCodeError):
         as_classifier("leaves:model")

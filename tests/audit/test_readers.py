@@ -78,7 +78,9 @@ def test_exit_codes_are_on_request(verdict: str, tmp_path: Path, made, monkeypat
     monkeypatch.setattr("causalgen.audit.page.write_audit", lambda *arguments, **options: {})
     monkeypatch.setattr("causalgen.audit.AuditReport.verdict", property(lambda report: verdict))
     words = ["audit", str(made[0].path), "--classifier", "some_score:flat", "--outcome", "x", "--do", "digit=3"]
-    done = CliRunner().invoke(app, [*words, "--rows", "5", "--out", str(tmp_path / "out"), "--exit-code", "--trust-code"])
+    done = CliRunner().invoke(
+        app, [*words, "--rows", "5", "--out", str(tmp_path / "out"), "--exit-code", "--trust-code"]
+    )
     assert done.exit_code == {"within the margin": 0, "beyond the margin": 3, "cannot tell": 4}[verdict]
 
 
