@@ -54,6 +54,7 @@ SHOWN = 8
 """Labels that a message lists."""
 LOOKED_AT = 1_000
 """Different words that are examined to recognise dates."""
+BEYOND_INT64 = 2.0**63
 EXACT = 2**53
 """Above this, double precision does not hold every whole number."""
 DATE = re.compile(
@@ -247,6 +248,10 @@ def _exact(present: pd.Series) -> NDArray[Any]:
     read = pd.to_numeric(present, errors="coerce")
     if len(read) and pd.api.types.is_integer_dtype(read) and not read.isna().any():
         return read.to_numpy(dtype=np.uint64 if read.min() >= 0 else np.int64)
+    if pd.api.types.is_string_dtype(present) and (read.abs() >= BEYOND_INT64).any():
+        texts = present.astype(str).str.strip()
+        if texts.str.fullmatch(r"[-+]?[0-9]+").all():
+            return texts.map(int).to_numpy(dtype=object)
     with np.errstate(over="ignore"):
         return read.to_numpy(dtype=np.float64, na_value=np.nan)
 

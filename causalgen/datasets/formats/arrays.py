@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
+from ...errors import DataError
 from ..cache import cache_folder, content_hash
 from .header import ABSENT, Header, too_large
 from .place import stamp, suffix_of
@@ -23,6 +24,8 @@ __all__ = ["header", "open_array", "picture"]
 
 COLOURS = (1, 3)
 PIECE = 1 << 24
+MOST_UNPACKED, MOST_PACKED = 100_000_000, 300
+"""Bytes that an array of an archive may have in any case, and per byte in the archive."""
 
 
 def header(source: Any, inside: str = "") -> Header | str:
@@ -65,12 +68,22 @@ def _unpacked(file: Path, name: str, stamped: bytes) -> Path:
     temporary = store.with_name(f"{store.name}.{uuid4().hex}.part")
     try:
         with zipfile.ZipFile(file) as archive, archive.open(f"{name}.npy") as packed, temporary.open("wb") as out:
+            _refuse_bomb(file, archive.getinfo(f"{name}.npy"))
             while piece := packed.read(PIECE):
                 out.write(piece)
         temporary.replace(store)
     finally:
         temporary.unlink(missing_ok=True)
     return store
+
+
+def _refuse_bomb(file: Path, packed: zipfile.ZipInfo) -> None:
+    """Refuse an array that takes much more room than its file, as arrays of nothing but equal numbers do."""
+    if packed.file_size > MOST_UNPACKED and packed.file_size > MOST_PACKED * packed.compress_size:
+        raise DataError(
+            f"Expected an archive of pictures in '{file}'; got {packed.compress_size:,} bytes that unpack to "
+            f"{packed.file_size:,} in '{packed.filename}': a decompression bomb, or an array of equal numbers. Save it as .npy."
+        )
 
 
 def _one(source: Any, inside: str) -> NDArray[Any] | str:

@@ -53,6 +53,8 @@ def _arrays(path: Path) -> Iterator[tuple[str, NDArray[Any]]]:
     for name in names:
         try:
             array = open_array(path, name)
+        except DataError:
+            raise
         except ValueError:  # Python objects, which could run code when they are read
             left.append(f"{name} (Python objects)")
             continue

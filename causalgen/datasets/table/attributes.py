@@ -83,6 +83,8 @@ def _varies(title: str, column: pd.Series, reading: Reading, declared: Declarati
     if not len(values):
         return False
     if (values == values[0]).all():
+        if any(not fault.rows for fault in reading.faults):  # the column cannot be read at all
+            return False
         first = plain(column[present].iloc[0])
         shown = f"{values[0]:g}" if reading.kind == "continuous" else repr(first)
         faults.column(title, f"the same value ({shown}) in every row", "values that vary")

@@ -3,8 +3,8 @@
 import re
 import zipfile
 from collections import Counter
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
 from json import loads
 from pathlib import Path
 from typing import Any
@@ -19,7 +19,7 @@ from ...spreadsheets import MARKED
 from ..formats.parquet import image_columns, missing_bytes
 from .array_archive import read_archive
 from .tar_shard import read_shard
-from .text import text_form
+from .text import TextForm, text_form
 
 __all__ = ["numbers_rows", "read_file", "read_part", "require_rows"]
 
@@ -34,6 +34,11 @@ MOST_CELLS = 300_000_000
 """Maximum number of cells of a Parquet file: 2.4 GB of numbers."""
 MOST_SHOWN = 300
 """Characters of a library's message that are shown."""
+MOST_DENSE, DENSE = 100, 10_000_000
+"""Maximum number of cells per byte of a Parquet file with more cells than the second number: others repeat few values."""
+MOST_TEXT, REPEATED = 500_000_000, 20
+"""Bytes of text in a Parquet file that are read in any case, and per byte of the file."""
+INT64, WHOLE = 2.0**63, r"^[-+]?[0-9]+$"
 MISSING = ["", "NA", "N/A", "NaN", "nan", "null", "NULL", "None"]
 
 
@@ -97,21 +102,50 @@ def _parsed(path: Path) -> pa.Table:
         raise DataError(
             f"Expected a .csv or .parquet file, or a folder of images; got '{path}'. Save the table as CSV."
         )
-    form = text_form(path)
-    table = csv.read_csv(
-        path,
-        read_options=csv.ReadOptions(
-            encoding=form.encoding, skip_rows=form.skipped, block_size=max(BLOCK, LONG * form.longest)
-        ),
-        parse_options=csv.ParseOptions(delimiter=form.separator, newlines_in_values=True),
-        convert_options=csv.ConvertOptions(
-            null_values=MISSING,
-            strings_can_be_null=True,
-            quoted_strings_can_be_null=False,
-            decimal_point=form.decimal,
-        ),
-    )
-    return _without_marks(table)
+    return _without_marks(_csv(path, text_form(path)))
+
+
+def _csv(path: Path, form: TextForm) -> pa.Table:
+    def read(types: Mapping[str, pa.DataType]) -> pa.Table:
+        return csv.read_csv(
+            path,
+            read_options=csv.ReadOptions(
+                encoding=form.encoding, skip_rows=form.skipped, block_size=max(BLOCK, LONG * form.longest)
+            ),
+            parse_options=csv.ParseOptions(delimiter=form.separator, newlines_in_values=True),
+            convert_options=csv.ConvertOptions(
+                column_types=types,
+                null_values=MISSING,
+                strings_can_be_null=True,
+                quoted_strings_can_be_null=False,
+                decimal_point=form.decimal,
+            ),
+        )
+
+    table = read({})
+    names = [name for name, column in zip(table.column_names, table.columns) if _may_be_rounded(column)]
+    if not names:
+        return table
+    texts = read(dict.fromkeys(names, pa.string()))
+    for name in names:
+        place = table.column_names.index(name)
+        if compute.all(compute.match_substring_regex(texts.column(place), WHOLE)).as_py():
+            table = table.set_column(place, name, _exact(texts.column(place)))
+    return table
+
+
+def _may_be_rounded(column: pa.ChunkedArray) -> bool:
+    """Whether Arrow may have rounded whole numbers, which it reads as floats from 2^63 on."""
+    return pa.types.is_float64(column.type) and (compute.max(compute.abs(column)).as_py() or 0.0) >= INT64
+
+
+def _exact(texts: pa.ChunkedArray) -> pa.ChunkedArray:
+    """Whole numbers up to 2^64; text where one is greater or missing, since pandas would round all of them."""
+    if texts.null_count:
+        return texts
+    with suppress(pa.ArrowInvalid):
+        return texts.cast(pa.uint64())
+    return texts
 
 
 def _without_marks(table: pa.Table) -> pa.Table:
@@ -126,8 +160,15 @@ def _without_marks(table: pa.Table) -> pa.Table:
 
 def _parquet(path: Path) -> pa.Table:
     """The table of a Parquet file, after a check of its size in the header: few kilobytes can hold a billion equal rows."""
-    with parquet.ParquetFile(path) as file:
+    texts = _texts(path)
+    with parquet.ParquetFile(path, read_dictionary=texts) as file:
         rows, columns = file.metadata.num_rows, file.metadata.num_columns
+        size = path.stat().st_size
+        if rows * columns > max(DENSE, MOST_DENSE * size):
+            raise DataError(
+                f"Expected a Parquet table of values in '{path}'; got {rows:,} rows of {columns:,} columns in {size:,} bytes: "
+                "nearly all cells are alike. Keep the rows and columns that the study needs."
+            )
         if rows * columns > MOST_CELLS:
             raise DataError(
                 f"Expected at most {MOST_CELLS:,} cells in '{path}'; got {rows:,} rows of {columns:,} columns. Keep the "
@@ -135,9 +176,34 @@ def _parquet(path: Path) -> pa.Table:
             )
         images = image_columns(file)
         if not images:
-            return file.read()
-        table = file.read(columns=[name for name in file.schema_arrow.names if name not in images])
+            return _plain_texts(path, file.read(), texts)
+        rest = file.read(columns=[name for name in file.schema_arrow.names if name not in images])
+        table = _plain_texts(path, rest, texts)
         return _with_images(path, file, table, images)
+
+
+def _texts(path: Path) -> list[str]:
+    """Columns of text, which are read as codes first: few kilobytes can hold a long text a million times."""
+    schema = parquet.read_schema(path)
+    return [field.name for field in schema if pa.types.is_string(field.type) or pa.types.is_large_string(field.type)]
+
+
+def _plain_texts(path: Path, table: pa.Table, texts: Sequence[str]) -> pa.Table:
+    """The table with plain texts in place of codes, after a check of their size."""
+    most = max(MOST_TEXT, REPEATED * path.stat().st_size)
+    for place, column in enumerate(table.columns):
+        if table.column_names[place] not in texts or not pa.types.is_dictionary(column.type):
+            continue
+        sizes = [
+            compute.sum(compute.binary_length(part.dictionary).take(part.indices)).as_py() for part in column.chunks
+        ]
+        if (size := sum(filter(None, sizes))) > most:
+            raise DataError(
+                f"Expected at most {most:,} bytes of text in a column of '{path}'; got {size:,} in "
+                f"'{table.column_names[place]}'. Leave the column out."
+            )
+        table = table.set_column(place, table.column_names[place], column.cast(column.type.value_type))
+    return table
 
 
 def _with_images(path: Path, file: parquet.ParquetFile, table: pa.Table, images: Sequence[str]) -> pa.Table:

@@ -1,0 +1,88 @@
+"""Small files that would unpack to gigabytes are refused at once; whole numbers beyond 64 bits stay what they are."""
+
+import resource
+import time
+import zipfile
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+import pytest
+from pyarrow import parquet
+
+from causalgen.datasets.table import DataFaultsError, index_table
+from causalgen.datasets.table.table_file import read_file
+from causalgen.errors import DataError
+
+SECONDS, MEGABYTES = 2.0, 500
+IDS = [2**63 + number for number in range(40)]
+
+
+def _repeated(path: Path, value: object, rows: int) -> None:
+    codes = pa.array(np.zeros(rows, dtype=np.int8))
+    table = pa.table({"age": pa.DictionaryArray.from_arrays(codes, pa.array([value]))})
+    parquet.write_table(table, path, compression="zstd", store_schema=False)
+
+
+def _archive(path: Path) -> None:
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive, archive.open("images.npy", "w") as file:
+        header = {"descr": "|u1", "fortran_order": False, "shape": (150, 1000, 1000)}
+        np.lib.format.write_array_header_1_0(file, header)
+        for _ in range(150):
+            file.write(bytes(1_000_000))
+
+
+BOMBS: dict[str, tuple[str, Callable[[Path], None], str]] = {
+    "rows": ("a.parquet", lambda path: _repeated(path, 1.0, 20_000_000), "nearly all cells are alike"),
+    "text": ("a.parquet", lambda path: _repeated(path, "x" * 10**6, 10**6), "got 1,000,000,000,000 in 'age'"),
+    "pictures": ("a.npz", _archive, "unpack to 150,000,128 in 'images.npy': a decompression bomb"),
+}
+
+
+@pytest.mark.parametrize("name", BOMBS)
+def test_a_small_file_that_unpacks_to_gigabytes_is_refused(
+    name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    file, write, message = BOMBS[name]
+    monkeypatch.setenv("CAUSALGEN_CACHE", str(tmp_path / "cache"))
+    write(tmp_path / file)
+    assert (tmp_path / file).stat().st_size < 1_000_000
+    before, started = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss, time.process_time()
+    with pytest.raises(DataError, match=message):
+        read_file(tmp_path / file)
+    assert time.process_time() - started < SECONDS
+    assert (resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) / 1024 < MEGABYTES
+    assert not [path for path in (tmp_path / "cache").rglob("*") if path.is_file()]
+
+
+def test_texts_and_categories_of_a_parquet_file_are_read_as_they_are(tmp_path: Path) -> None:
+    frame = pd.DataFrame(
+        {"word": ["a", "b", None] * 20, "class": pd.Categorical(["u", "v", "w"] * 20), "number": range(60)}
+    )
+    frame.to_parquet(tmp_path / "a.parquet")
+    pd.testing.assert_frame_equal(read_file(tmp_path / "a.parquet"), frame)
+
+
+@pytest.mark.parametrize("more", [[], [""], ["NA"], [10**30], [-5]])
+def test_whole_numbers_beyond_64_bits_are_not_rounded(more: list[object], tmp_path: Path) -> None:
+    """Arrow reads them as floats: persons with such numbers became one."""
+    numbers = [*IDS, *more]
+    lines = "\n".join(f"{number},{place / 7}" for place, number in enumerate(numbers))
+    (tmp_path / "a.csv").write_text(f"person,size\n{lines}\n")
+    read = [str(number) for number in read_file(tmp_path / "a.csv")["person"].dropna()]
+    assert read == [str(number) for number in numbers if number not in ("", "NA")]
+    index = index_table(tmp_path / "a.csv", "size", group="person", missing="drop")
+    assert len(np.unique(index.group)) == len(read)
+    with pytest.raises(
+        DataFaultsError, match=r"(?s)got 1 .*whole numbers up to .* of which double precision cannot distinguish"
+    ):
+        index_table(tmp_path / "a.csv", "person -> size", missing="drop")
+
+
+def test_large_floats_stay_floats(tmp_path: Path) -> None:
+    (tmp_path / "a.csv").write_text(
+        "size\n" + "\n".join(f"{number}e300" for number in range(1, 30)) + "\n" + str(10**19)
+    )
+    assert read_file(tmp_path / "a.csv")["size"].dtype == float
