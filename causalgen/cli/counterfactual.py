@@ -6,9 +6,11 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from .all_units import print_all
 from .failures import failures
 from .opened import Sha256, opened_run
 from .options import AnswerOut, AsJson, Do, Particles, RunArgument, TrustCode, split
+from .tables import names
 from .terminal import print_files, print_json, print_notes, print_table, records
 from .threads import Threads, cap_threads
 
@@ -45,6 +47,13 @@ def counterfactual(
         ),
     ] = None,
     do: Do = None,
+    everyone: Annotated[
+        bool, typer.Option("--all", help="All units of the data, into Parquet shards; continues an interrupted folder.")
+    ] = False,
+    splits: Annotated[
+        str | None, typer.Option("--split", help="With --all: splits, joined by commas.", show_default="all")
+    ] = None,
+    processes: Annotated[int, typer.Option(min=1, help="With --all: processes that answer at the same time.")] = 1,
     particles: Particles = None,
     out: AnswerOut = None,
     as_json: AsJson = False,
@@ -57,9 +66,15 @@ def counterfactual(
     Example: causalgen counterfactual runs/morphodigits --rows 3,7 --do thickness+=1 --do pen=felt-tip
 
     Example: causalgen counterfactual runs/morphodigits --image 7.png --set digit=7,pen=ballpoint,hurry=0.5 --do thickness=4
+
+    Example: causalgen counterfactual runs/morphodigits --all --do thickness=4 --out thick --processes 4
     """
-    if (rows is None) == (not image):
-        raise typer.BadParameter("Expected either --rows or --image; got both or neither.", param_hint="--rows")
+    if [rows is not None, bool(image), everyone].count(True) != 1:
+        raise typer.BadParameter("Expected one of --rows, --image and --all; got several or none.", param_hint="--rows")
+    if everyone and particles is not None:
+        raise typer.BadParameter("Expected no particles with --all, which gives one answer.", param_hint="--particles")
+    if not everyone and (splits is not None or processes > 1):
+        raise typer.BadParameter("Expected --split and --processes together with --all.", param_hint="--all")
     if given and not image:
         raise typer.BadParameter("Expected --set together with --image; rows have their values.", param_hint="--set")
     if not do:
@@ -70,6 +85,9 @@ def counterfactual(
         from ..studies.asking import answer, answer_outside
 
         cap_threads()
+        if everyone:
+            print_all(folder, split(do), out, names(splits) if splits else [], processes, as_json=as_json)
+            return
         if image:
             found = answer_outside(folder, image, split(given), split(do), out, particles=particles)
         else:

@@ -4,7 +4,6 @@ A folder is written piece by piece. An interrupted program continues with the ne
 without the interruption.
 """
 
-import hashlib
 import json
 import re
 import shutil
@@ -15,7 +14,6 @@ from pathlib import Path
 from typing import Any
 
 import pandas as pd
-from torch import Tensor
 
 from ..augmentation import AugmentedDraw, AugmentedUnits, Piece
 from ..augmentation.folder_format import (
@@ -40,6 +38,7 @@ from ..scm.values import to_frame
 from ..spreadsheets import write_csv
 from .counterfactual_files import file_names
 from .image_files import write_images
+from .resumable_folder import earlier_content, weights_digest
 
 __all__ = ["AugmentedFiles", "write_augmented"]
 
@@ -125,20 +124,12 @@ class _Writer:
 
     def _check_folder(self) -> None:
         """Refuse a folder that holds anything other than this augmentation, unfinished."""
-        if not self.folder.exists() or (self.folder.is_dir() and not any(self.folder.iterdir())):
-            return
-        wanted = "Expected a new folder, or an unfinished augmentation of the same model, data and options, in "
-        try:
-            found = json.loads((self.folder / DESCRIPTION).read_text(encoding="utf-8"))
-            asked, finished = dict(found["asked"]), bool(found["finished"])
-        except (OSError, ValueError, KeyError, TypeError):
-            raise RunFolderError(f"{wanted}'{self.folder}'; got other content. Choose another with --out.") from None
-        if differing := [name for name in self._asked if asked.get(name) != self._asked[name]]:
+        found = earlier_content(self.folder, DESCRIPTION, self._asked, "augmentation")
+        if found is not None and found["finished"]:
             raise RunFolderError(
-                f"{wanted}'{self.folder}'; got one that differs in {', '.join(differing)}. Choose another with --out."
+                f"Expected a new folder, or an unfinished augmentation, in '{self.folder}'; got a finished one. Use it, or "
+                "choose another with --out."
             )
-        if finished:
-            raise RunFolderError(f"{wanted}'{self.folder}'; got a finished one. Use it, or choose another with --out.")
 
     @cached_property
     def _asked(self) -> dict[str, Any]:
@@ -153,7 +144,7 @@ class _Writer:
             "seed": plan.seed,
             "label": self.label,
             "data": data.digest(),
-            "model": _digest(self.units.scm.state_dict()),
+            "model": weights_digest(self.units.scm.state_dict()),
         }
 
     def _describe(self, more: Mapping[str, Any]) -> None:
@@ -277,11 +268,3 @@ def _safe(text: str) -> str:
 def _plain(label: Any) -> Any:
     """A row label as a number or a text."""
     return label if isinstance(label, int | float | str) else str(label)
-
-
-def _digest(state: Mapping[str, Tensor]) -> str:
-    """Fingerprint of the weights of a model, in 16 characters."""
-    found = hashlib.sha256()
-    for name, tensor in sorted(state.items()):
-        found.update(name.encode() + tensor.detach().cpu().contiguous().numpy().tobytes())
-    return found.hexdigest()[:16]

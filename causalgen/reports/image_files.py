@@ -12,7 +12,7 @@ from ..files import write_whole
 from ..graph import Variable
 from .images import as_array, as_picture
 
-__all__ = ["write_grey_values", "write_images"]
+__all__ = ["png_bytes", "write_grey_values", "write_images"]
 
 
 def write_images(folder: Path, names: Sequence[str], images: Any, variable: Variable) -> list[Path]:
@@ -27,11 +27,15 @@ def write_images(folder: Path, names: Sequence[str], images: Any, variable: Vari
     folder.mkdir(parents=True, exist_ok=True)
     paths = []
     for name, image in zip(names, images, strict=True):
-        paths.append(folder / f"{name}.png")
-        buffer = io.BytesIO()
-        Image.fromarray(np.uint8(np.rint(as_picture(image, variable) * 255))).save(buffer, format="png")
-        write_whole(paths[-1], buffer.getvalue())
+        paths.append(write_whole(folder / f"{name}.png", png_bytes(image, variable)))
     return paths
+
+
+def png_bytes(image: Any, variable: Variable) -> bytes:
+    """One image `(C, H, W)`, in the support of `variable`, as a PNG file."""
+    buffer = io.BytesIO()
+    Image.fromarray(np.uint8(np.rint(as_picture(image, variable) * 255))).save(buffer, format="png")
+    return buffer.getvalue()
 
 
 def write_grey_values(folder: Path, names: Sequence[str], images: Any, window: tuple[float, float]) -> list[Path]:

@@ -1,0 +1,115 @@
+"""Counterfactuals of all units of a run's data, in shards that several processes write."""
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
+
+import pandas as pd
+from joblib import Parallel, delayed
+
+from ..augmentation import Augmentation, AugmentedUnits
+from ..grammar import parse_do
+from ..reports.counterfactual_shards import CounterfactualShards
+from .asking import fitted_data, fitted_model
+from .lock import LOCK, FolderLock
+from .output import check_writable, query_folder
+from .runfolder import RunFolder, read_run
+
+__all__ = ["AllUnits", "answer_all"]
+
+Progress = Callable[[int, int], None]
+
+
+@dataclass(frozen=True)
+class AllUnits:
+    """A question about all units, as a process needs it that answers a part of them.
+
+    Args:
+        run: Folder of the run.
+        do: Interventions as text (see `parse_do`).
+        splits: Splits of the units; none for all.
+        seed: Seed of all noise.
+        trust_code: Whether code that the study or its model names may be imported.
+        folder: The folder of the answer.
+    """
+
+    run: Path
+    do: tuple[str, ...]
+    splits: tuple[str, ...]
+    seed: int
+    trust_code: bool
+    folder: Path
+
+    def shards(self) -> CounterfactualShards:
+        """The folder with model and data; errors as in `answer_all`."""
+        run = read_run(self.run, trust_code=self.trust_code)
+        scm = fitted_model(run)
+        interventions = parse_do(scm.graph, self.do)
+        data = fitted_data(run, scm)
+        plan = Augmentation(interventions, splits=self.splits or tuple(data.split), seed=self.seed)
+        return CounterfactualShards(self.folder, AugmentedUnits(scm, data, plan), ignored=LOCK)
+
+
+def answer_all(
+    run: RunFolder,
+    do: Sequence[str],
+    out: Path | None = None,
+    *,
+    splits: Sequence[str] = (),
+    processes: int = 1,
+    progress: Progress | None = None,
+) -> tuple[Path, pd.DataFrame]:
+    """Write counterfactuals under `do` of all units of a run's data; an interrupted folder is continued.
+
+    Args:
+        run: A run with a fitted model.
+        do: Interventions as text (see `parse_do`).
+        out: The folder; None for one named after the query below the run's `counterfactuals`.
+        splits: Splits of the units; none for all.
+        processes: Processes that answer at the same time; each holds the model and the attributes of all units.
+        progress: Called with (shards done, shards in all).
+
+    Returns:
+        The folder, and its shards with their numbers of units, one row each.
+
+    Raises:
+        CheckpointError: The run has no fitted model yet, or a corrupted one.
+        DataError, UnknownNameError, SupportError: The interventions cannot be read or made.
+        RunFolderError: The folder holds something else, is finished, in use, or has an altered shard, or cannot be written.
+        StorageError: The disk is full; the same call continues.
+    """
+    folder = query_folder(run.path / "counterfactuals", [*do, "all", *splits]) if out is None else out
+    check_writable(folder)
+    asked = AllUnits(run.path, tuple(do), tuple(splits), run.study.seed, run.trust_code, folder)
+    with FolderLock(folder):
+        shards = asked.shards()
+        missing = [shards.shards.index(shard) for shard in shards.begin()]
+        done = len(shards.shards) - len(missing)
+        for _ in _written(asked, shards, missing, processes):
+            done += 1
+            if progress is not None:
+                progress(done, len(shards.shards))
+        return folder, shards.finish()
+
+
+def _written(asked: AllUnits, shards: CounterfactualShards, missing: Sequence[int], processes: int) -> Iterator[None]:
+    """Write the missing shards, and give one item for each."""
+    if processes == 1 or len(missing) < 2:
+        for number in missing:
+            shards.write(shards.shards[number])
+            yield
+        return
+    workers = Parallel(n_jobs=min(processes, len(missing)), return_as="generator_unordered")
+    yield from workers(delayed(_write)(asked, number) for number in missing)
+
+
+def _write(asked: AllUnits, number: int) -> None:
+    shards = _opened(asked)
+    shards.write(shards.shards[number])
+
+
+@lru_cache(maxsize=1)
+def _opened(asked: AllUnits) -> CounterfactualShards:
+    """Model and data, which a process reads once."""
+    return asked.shards()
