@@ -15,6 +15,7 @@ effects, 2001.
 
 import math
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -28,6 +29,7 @@ from ..predictors import AttributePredictor
 from ..scm import StructuralCausalModel
 from .images import ROWS, CounterfactualImages, counterfactual_images
 from .movers import moving_most
+from .other_models import surviving
 from .report import AuditReport
 from .responses import Response
 from .rows import Standard, UnitScores
@@ -127,13 +129,14 @@ def audit_images(
     scores = [entry for response in images.responses for entry in _scores(scorer, response, factual)]
     standard = Standard(margin, level, STRATA * len(members) * len(scores), images.seed)
     rows = [row for entry in scores for row in entry.rows(members, images.groups, standard)]
-    return AuditReport(
+    rows = list(judged(rows, images.trust, factual.values, margin))
+    report = AuditReport(
         images.image,
         scorer.outcome,
         scorer.unit,
         margin,
         level,
-        judged(rows, images.trust, factual.values, margin),
+        tuple(rows),
         images.trust,
         tuple(moving_most(entry, images.rows, images.images, movers) for entry in scores),
         len(images.images),
@@ -143,6 +146,9 @@ def audit_images(
         (*images.notes, *_notes(standard.tests, level, images.particles)),
         assumptions=images.assumptions,
     )
+    if images.few is None:
+        return report
+    return replace(report, surviving=surviving(scorer, images.few, images.responses, report.headline, margin))
 
 
 def _scores(scorer: Scorer, response: Response, factual: Scores) -> list[UnitScores]:

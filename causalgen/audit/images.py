@@ -15,8 +15,9 @@ from ..graph import CausalGraph
 from ..metrics import Readers
 from ..metrics.cohort import choose, image_node
 from ..moved import with_old_options
-from ..scm import StructuralCausalModel
+from ..scm import Posterior, StructuralCausalModel
 from ..typing import UnitValues
+from .other_models import UNITS as FEW
 from .responses import Response, check_interventions, needs_particles, pixels, respond
 from .trust import Trust, check_readers, trust
 
@@ -44,6 +45,7 @@ class CounterfactualImages:
         notes: What a reader must know.
         assumptions: Assumptions of the mechanisms that made the images, in sentences.
         trust: Evidence on how far the images can be trusted.
+        few: The first units with one noise each, for other couplings of it; None for none.
     """
 
     graph: CausalGraph
@@ -58,6 +60,7 @@ class CounterfactualImages:
     notes: tuple[str, ...]
     assumptions: tuple[str, ...] = ()
     trust: tuple[Trust, ...] = ()
+    few: Posterior | None = None
 
     def __repr__(self) -> str:
         asked = ", ".join(response.label for response in self.responses)
@@ -114,7 +117,9 @@ def counterfactual_images(
         notes,
         _assumptions(scm, asked),
     )
-    return replace(made, trust=trust(made, reading))
+    first = {name: values[:FEW] for name, values in units.factual.items()}
+    few = scm.abduct(first, particles=None if particles is None else 1, seed=seed)
+    return replace(made, trust=trust(made, reading), few=few)
 
 
 def _assumptions(scm: StructuralCausalModel, asked: Sequence[Mapping[str, Any]]) -> tuple[str, ...]:

@@ -202,7 +202,8 @@ def _grid(entry: Movers, name: str, report: AuditReport, graph: CausalGraph, fol
 
 
 def _trust(report: AuditReport) -> Section:
-    points = [(text, "") for text in report.notes]
+    held = [entry.sentence() for entry in report.surviving]
+    points = [(text, "") for text in (*filter(None, held), *report.notes)]
     return Section(
         "trust", "How far the images can be trusted", [Part(tables=[trust_table(report)]), Part(points=points)], TRUST
     )

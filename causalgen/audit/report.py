@@ -12,6 +12,7 @@ from ..errors import RunFolderError, UnknownNameError
 from ..files import write_whole
 from ..spreadsheets import write_csv
 from .movers import Movers
+from .other_models import Surviving
 from .responses import TOTAL
 from .rows import ALL, BEYOND, CANNOT_TELL, WITHIN, AuditRow, Verdict
 from .subgroups import EVERYONE
@@ -42,6 +43,7 @@ class AuditReport:
         notes: How the numbers arise.
         warnings: What a reader must know about the run before using them.
         assumptions: Assumptions of the mechanisms that made the images, in sentences.
+        surviving: How far the headline holds in other models that fit all data as well.
     """
 
     image: str
@@ -59,6 +61,7 @@ class AuditReport:
     notes: tuple[str, ...] = ()
     warnings: tuple[str, ...] = ()
     assumptions: tuple[str, ...] = ()
+    surviving: tuple[Surviving, ...] = ()
 
     def __iter__(self) -> Iterator[AuditRow]:
         return iter(self.rows)
@@ -123,9 +126,14 @@ class AuditReport:
         ]
         return pd.concat(map(pd.DataFrame, parts), ignore_index=True)
 
+    def surviving_frame(self) -> pd.DataFrame:
+        """One row for each intervention and effect: down to which correlation of the noises its findings hold."""
+        return pd.DataFrame([vars(entry) for entry in self.surviving])
+
     def to_dict(self) -> dict[str, Any]:
         """JSON-serialisable form of everything but the images; missing numbers are null."""
         frames = {"rows": self.to_frame(), "trust": self.trust_frame(), "movers": self.movers_frame()}
+        frames |= {"surviving": self.surviving_frame()}
         plain = {field.name: getattr(self, field.name) for field in fields(self) if field.name not in frames}
         tables = {
             name: json.loads(frame.to_json(orient="records", double_precision=15)) for name, frame in frames.items()
@@ -162,6 +170,7 @@ class AuditReport:
             place = ", ".join((row.intervention, row.effect, row.subgroup, row.stratum))
             interval = f"[{row.adjusted_low:+.3g}, {row.adjusted_high:+.3g}]"
             lines.append(f"  {place}: {row.change.value:+.3g} {interval}: {row.verdict}")
+        lines += [f"  {entry.sentence()}" for entry in self.surviving if entry.sentence()]
         return "\n".join(lines + [f"  warning: {text}" for text in self.warnings])
 
     def __repr__(self) -> str:

@@ -9,7 +9,7 @@ All three start from the same abducted noise.
 
 import warnings
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -51,6 +51,8 @@ class Response:
         null: The units under the null intervention.
         effects: The units by effect: "total", and "direct" where it differs.
         note: What "direct" holds fixed, or why there is no separate direct effect.
+        image: Name of the image.
+        worlds: The interventions of each effect.
     """
 
     label: str
@@ -58,6 +60,8 @@ class Response:
     null: Redrawn
     effects: Mapping[str, Redrawn]
     note: str = ""
+    image: str = ""
+    worlds: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
 
 
 def check_interventions(
@@ -103,16 +107,16 @@ def respond(posterior: Posterior, do: Mapping[str, Any], image: str, *, seed: in
     with warnings.catch_warnings(action="ignore", category=SupportWarning):  # the report has a stratum for it
         null = posterior.counterfactual({name: own[name] for name in do}, seed=seed)
         total = posterior.counterfactual(do, seed=seed)
-        effects = {TOTAL: _redrawn(total, image)}
+        effects, worlds = {TOTAL: _redrawn(total, image)}, {TOTAL: dict(do)}
         if not mediators:
             note = f"{total.title}: no mediator is a parent of '{image}', so the total effect is the direct one."
         elif not any(name in parents for name in do):
             note = f"{total.title} reaches '{image}' only through {', '.join(mediators)}: there is no direct effect."
         else:
-            direct = posterior.counterfactual({**do, **{name: own[name] for name in mediators}}, seed=seed)
-            effects[DIRECT] = _redrawn(direct, image)
+            worlds[DIRECT] = {**do, **{name: own[name] for name in mediators}}
+            effects[DIRECT] = _redrawn(posterior.counterfactual(worlds[DIRECT], seed=seed), image)
             note = f"{total.title}, direct: {', '.join(mediators)} held at each unit's own value."
-    return Response(total.title, tuple(do), _redrawn(null, image), effects, note)
+    return Response(total.title, tuple(do), _redrawn(null, image), effects, note, image, worlds)
 
 
 def pixels(images: Tensor, support: tuple[float, float] | None) -> Tensor:

@@ -216,6 +216,8 @@ def _print(report: "AuditReport") -> None:
             for entry in trust.shown
         ]
         console.print("; ".join([inside, *shown]), markup=False, highlight=False)
+    for text in filter(None, (entry.sentence() for entry in report.surviving)):
+        console.print(text, markup=False, highlight=False)
     for text in (*report.notes, *(f"Warning: {warning}" for warning in report.warnings)):
         console.print(text, markup=False, highlight=False)
 

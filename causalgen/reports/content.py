@@ -18,7 +18,7 @@ from .parts import Highlight, Part
 if TYPE_CHECKING:
     from ..datasets import Dataset
     from ..metrics import ImageChange, MetricTable
-    from ..scm import Counterfactual, StructuralCausalModel
+    from ..scm import Ambiguity, Counterfactual, StructuralCausalModel
 
 __all__ = ["DataSummary", "Gallery", "MechanismSummary", "ReportContent"]
 
@@ -162,6 +162,7 @@ class ReportContent:
         galleries: Counterfactual grids.
         curves: Response curves.
         changes: Changes that interventions make on the image; the first screen begins with them.
+        ambiguities: What of the counterfactuals of some test units survives other couplings of the noise.
         metrics: The metrics with their controls.
         quality: (metric, query) of the metrics that the first screen and the metric figures show; empty for the first
             metric of each query.
@@ -187,6 +188,7 @@ class ReportContent:
     galleries: Sequence[Gallery] = ()
     curves: Sequence[ResponseCurve] = ()
     changes: "Sequence[ImageChange]" = ()
+    ambiguities: "Sequence[Ambiguity]" = ()
     metrics: "MetricTable | None" = None
     quality: Sequence[tuple[str, str]] = ()
     effects: Sequence[EffectFindings] = ()

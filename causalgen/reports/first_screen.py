@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
+from .ambiguity_table import ambiguity_answer
 from .content import ReportContent
 from .effects.sentences import effect_clause
 from .image_changes import change_answer
@@ -30,7 +31,8 @@ def run_answer(content: ReportContent) -> list[str]:
     effects = [_effects([findings.report for findings in content.effects])] if content.effects else []
     effects += map(mediation_answer, content.mediation)
     effects += [audit.answer for audit in content.audits]
-    return [*changes, *effects, *filter(None, [_quality(content), _limits(content)])]
+    survival = ambiguity_answer(content.ambiguities) if content.ambiguities else ""
+    return [*changes, *effects, *filter(None, [_quality(content), survival, _limits(content)])]
 
 
 def headline_metrics(content: ReportContent) -> Sequence[tuple[str, str]]:

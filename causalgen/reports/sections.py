@@ -4,6 +4,8 @@ from collections.abc import Iterable
 
 import pandas as pd
 
+from .ambiguity_plot import plot_ambiguity
+from .ambiguity_table import ambiguity_table
 from .citations import Citation, cite
 from .content import ReportContent
 from .counterfactual_plot import plot_counterfactual
@@ -40,6 +42,7 @@ def sections(content: ReportContent, folder: ReportFolder) -> list[Section]:
     wanted = [
         _counterfactuals(content, folder) if content.galleries else None,
         _changes(content, folder) if content.changes else None,
+        _ambiguity(content, folder) if content.ambiguities else None,
         _curves(content, folder) if content.curves else None,
         _effects(content, folder) if content.effects else None,
         _mediation(content, folder) if content.mediation else None,
@@ -136,6 +139,21 @@ def _changes(content: ReportContent, folder: ReportFolder) -> Section:
     frame = pd.DataFrame([change.to_dict() for change in content.changes])
     table = change_table(content.changes, folder.table(frame, "image-changes"))
     return Section("changes", "What changes on the image", [Part(tables=[table])], READING["changes"])
+
+
+def _ambiguity(content: ReportContent, folder: ReportFolder) -> Section:
+    frame = pd.concat([each.to_frame().assign(intervention=each.title) for each in content.ambiguities])
+    table = ambiguity_table(content.ambiguities, folder.table(frame, "ambiguity"))
+    pictures = [
+        folder.picture(
+            plot_ambiguity(each),
+            f"ambiguity-{number}-{each.title}",
+            f"Claims under {each.title} over the correlation of the noises of both worlds, with a band for single units.",
+        )
+        for number, each in enumerate(content.ambiguities, start=1)
+    ]
+    parts = [Part(tables=[table]), Part(pictures=pictures, small=False)]
+    return Section("ambiguity", "What survives in other models", parts, READING["ambiguity"])
 
 
 def _curves(content: ReportContent, folder: ReportFolder) -> Section:

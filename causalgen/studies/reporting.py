@@ -8,6 +8,7 @@ from ..machine import versions
 from ..metrics import ImageChange, MetricTable
 from ..reports import DataSummary, EffectFindings, Gallery, Highlight, MechanismSummary, ReportContent, ResponseCurve
 from ..reports.mediation import MediationFindings
+from ..scm import Ambiguity
 from ..training import FitResult
 from .model_on_data import ModelOnData
 from .runfolder import RunFolder
@@ -30,6 +31,7 @@ class Findings:
     galleries: list[Gallery] = field(default_factory=list)
     curves: list[ResponseCurve] = field(default_factory=list)
     changes: list[ImageChange] = field(default_factory=list)
+    ambiguities: list[Ambiguity] = field(default_factory=list)
     metrics: MetricTable | None = None
     quality: list[tuple[str, str]] = field(default_factory=list)
     """Metric and query for the first screen."""
@@ -52,6 +54,7 @@ def report_content(study: Study, folder: RunFolder, found: Findings) -> ReportCo
         galleries=found.galleries,
         curves=found.curves,
         changes=found.changes,
+        ambiguities=found.ambiguities,
         metrics=found.metrics,
         quality=found.quality,
         effects=found.effects,

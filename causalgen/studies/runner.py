@@ -40,6 +40,7 @@ from .runfolder import RunFolder
 from .schema import Study
 from .score_changes import score_changes
 from .sources import load_data
+from .surviving import surviving_answers
 
 __all__ = ["STEPS", "Invocation", "run_study"]
 
@@ -138,7 +139,9 @@ def run_study(
             with _step(METRICS, folder, bars):
                 found.metrics = _metrics(plan, model, readers, folder, bars)
                 found.quality = [] if found.metrics is None else headline(study.evaluation.queries, found.metrics)
-                found.changes = score_changes(readers.scores, [item.do for item in study.gallery], model, units)
+                shown = [item.do for item in study.gallery]
+                found.changes = score_changes(readers.scores, shown, model, units)
+                found.ambiguities = surviving_answers(shown, readers.measurements, model)
             with _step(EFFECTS, folder, bars):
                 effects = bars.each("effects", study.effects)
                 found.effects = [

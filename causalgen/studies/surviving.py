@@ -1,20 +1,26 @@
 """How much of a run's counterfactual survives other couplings of the noises of both worlds."""
 
-from collections.abc import Mapping
+import time
+import warnings
+from collections.abc import Mapping, Sequence
 from typing import Any
 
-from ..errors import DataError
+from ..errors import AbductionError, DataError, InterventionWarning, SupportError, SupportWarning, warn
+from ..grammar import read_do
 from ..graph import CausalGraph
 from ..scm import Ambiguity, Claim, Posterior
 from ..scm.ambiguity import FEWEST_DRAWS
 from .measurements import Measurement
+from .model_on_data import ModelOnData
 
-__all__ = ["claims_about", "what_survives"]
+__all__ = ["MOST_ASKED", "claims_about", "surviving_answers", "what_survives"]
 
 DRAWS = 10
 """Draws of each coupling for a few units: enough to see what holds in nine of ten."""
 FEW = 50
 """More units, or particles of them, get the least number of draws."""
+MOST_ASKED, UNITS = 3, 100
+"""Interventions of a study and test units that a run asks about."""
 WORLDS = 4
 """Couplings looser than the model's, by default."""
 LONGEST = 60.0
@@ -76,3 +82,31 @@ def what_survives(
         return posterior.ambiguity(do, claims, draws=draws, seed=seed), ()
     except DataError as error:
         return None, (f"How far the answer holds for other couplings of the noise is unknown: {error}",)
+
+
+def surviving_answers(
+    asked: Sequence[Mapping[str, Any]], measurements: Mapping[str, Measurement], model: ModelOnData
+) -> list[Ambiguity]:
+    """The ambiguity of the first interventions of a study, on some test units; those that cannot be answered warn."""
+    found = []
+    images = model.graph.images
+    for words in asked[:MOST_ASKED]:
+        do = read_do(model.graph, words)
+        try:
+            rows = model.answerable(model.test_rows(UNITS), do)
+            if not len(rows):
+                continue
+            posterior = model.scm.abduct(model.data.rows(rows), seed=model.seed)
+            with warnings.catch_warnings(action="ignore", category=SupportWarning):
+                began = time.process_time()
+                posterior.counterfactual(do, seed=model.seed)
+                seconds = time.process_time() - began
+        except (AbductionError, DataError, SupportError) as error:
+            warn(f"What survives in other models was not measured. {error}", InterventionWarning)
+            continue
+        image = images[0] if images else None
+        ambiguity, notes = what_survives(posterior, do, measurements, image=image, seed=model.seed, seconds=seconds)
+        found += [ambiguity] if ambiguity is not None else []
+        for note in notes:
+            warn(note, InterventionWarning)
+    return found

@@ -157,9 +157,7 @@ def test_rows_are_asked_with_shifts_expressions_and_particles(causalgen: Command
     assert any((drawn[0] != other).any() for other in drawn[1:])
 
 
-def test_an_answer_shows_down_to_which_correlation_it_holds(
-    causalgen: Command, fitted: Path, tmp_path: Path
-) -> None:
+def test_an_answer_shows_down_to_which_correlation_it_holds(causalgen: Command, fitted: Path, tmp_path: Path) -> None:
     asked = ("counterfactual", fitted, "--rows", "3,7", "--do", "pen=felt-tip", "--out", tmp_path)
     shown = causalgen(*asked)
     assert shown.exit_code == 0, shown.output

@@ -1,0 +1,146 @@
+"""How far the findings of an audit hold in other models that fit all data as well (see `causalgen.scm.Ambiguity`).
+
+Two claims for each intervention and effect: the mean change keeps its verdict, and a unit whose decision flips still flips.
+"""
+
+import time
+import warnings
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from torch import Tensor
+
+from ..errors import DataError, SupportWarning
+from ..scm import Claim, Posterior
+from ..scm.ambiguity import FEWEST_DRAWS
+from ..scm.ambiguity_result import FEWEST_UNITS, describe_tipping
+from ..scm.couplings import COUPLINGS
+from .responses import Response, pixels
+from .rows import BEYOND, CANNOT_TELL, WITHIN, AuditRow
+from .scorer import Scorer
+
+__all__ = ["UNITS", "Surviving", "surviving"]
+
+UNITS = 200
+"""Units on which this is measured."""
+LONGEST = 120.0
+"""Most seconds of processor time for one effect."""
+
+
+@dataclass(frozen=True)
+class Surviving:
+    """How far the findings about one intervention and effect hold when the noises of both worlds only correlate.
+
+    Args:
+        intervention, effect: As in the rows of the report.
+        units: Units on which it was measured.
+        change_low, change_high: Least and greatest mean change over the couplings.
+        change_rho: Correlation down to which the mean change keeps its verdict, 0 for every coupling; NaN without a verdict.
+        flips_low, flips_high: Least and greatest share of flipped decisions; NaN without a decision.
+        flips_rho: Correlation down to which 90 % of the units that flip still do; NaN where none does.
+        note: Why it was not measured, or "".
+    """
+
+    intervention: str
+    effect: str
+    units: int
+    change_low: float = np.nan
+    change_high: float = np.nan
+    change_rho: float = np.nan
+    flips_low: float = np.nan
+    flips_high: float = np.nan
+    flips_rho: float = np.nan
+    note: str = ""
+
+    def sentence(self) -> str:
+        """The findings as text; empty where nothing was found."""
+        place = f"{self.intervention}, {self.effect}, in other models that fit all data as well ({self.units} units)"
+        if self.note:
+            return f"{place}: {self.note}"
+        parts = []
+        if np.isfinite(self.change_rho):
+            held = describe_tipping(self.change_rho, min(COUPLINGS))
+            parts.append(
+                f"the mean change, {self.change_low:+.3g} to {self.change_high:+.3g}, keeps its verdict {held}"
+            )
+        if np.isfinite(self.flips_rho):
+            held = describe_tipping(self.flips_rho, min(COUPLINGS))
+            parts.append(f"90% of the units whose decision flips still flip {held}")
+        return f"{place}: {'; '.join(parts)}." if parts else ""
+
+
+def surviving(
+    scorer: Scorer, posterior: Posterior, responses: Sequence[Response], headline: Sequence[AuditRow], margin: float
+) -> tuple[Surviving, ...]:
+    """How far the headline of an audit holds.
+
+    Args:
+        scorer: The classifier.
+        posterior: Some of the audited units, the first.
+        responses: The units under each intervention.
+        headline: The rows of all units.
+        margin: Margin of practical size.
+    """
+    verdicts = {(row.intervention, row.effect): row for row in headline}
+    return tuple(
+        _of_effect(scorer, posterior, response, do, verdicts[response.label, effect], margin)
+        for response in responses
+        for effect, do in response.worlds.items()
+    )
+
+
+def _of_effect(
+    scorer: Scorer, posterior: Posterior, response: Response, do: Mapping[str, Any], row: AuditRow, margin: float
+) -> Surviving:
+    units, support = posterior.units, posterior.scm.graph[response.image].support
+    found = Surviving(response.label, row.effect, units)
+    if units < FEWEST_UNITS:
+        return _without(found, f"unknown; that takes at least {FEWEST_UNITS} units.")
+    do = {name: _first(what, units) for name, what in do.items()}
+    with warnings.catch_warnings(action="ignore", category=SupportWarning):
+        began = time.process_time()
+        own = posterior.counterfactual({name: posterior.factual[name] for name in response.do})[response.image]
+        expected = (time.process_time() - began) * FEWEST_DRAWS * (len(COUPLINGS) - 1)
+    if expected > LONGEST:
+        return _without(found, f"not measured, since it would take about {expected / 60:.0f} min.")
+    null = scorer(pixels(own if posterior.particles is None else own.flatten(0, 1), support))
+
+    def scores(images: Tensor) -> Any:
+        return scorer(pixels(images, support)).values
+
+    def flips(images: Tensor) -> Any:
+        return (scorer(pixels(images, support)).decisions != null.decisions).astype(np.float64)
+
+    claims = {"change": Claim(scores, node=response.image, **_limits(row, null.values, margin))}
+    claims |= {"flips": Claim(flips, node=response.image)} if scorer.decides else {}
+    try:
+        ambiguity = posterior.ambiguity(do, claims, draws=FEWEST_DRAWS)
+    except DataError as error:
+        return _without(found, f"unknown. {error}")
+    means = ambiguity["change"].averages()[:, 0] - null.values.mean()
+    rho = np.nan if row.verdict == CANNOT_TELL else ambiguity.tipping_rho("change", average=True)
+    shares = ambiguity["flips"].averages()[:, 0] if scorer.decides else np.full(1, np.nan)
+    tipping = ambiguity.tipping_rho("flips") if scorer.decides else np.nan
+    return Surviving(
+        response.label, row.effect, units, float(means.min()), float(means.max()), rho, float(shares.min()),
+        float(shares.max()), tipping,
+    )  # fmt: skip
+
+
+def _without(found: Surviving, note: str) -> Surviving:
+    return Surviving(found.intervention, found.effect, found.units, note=note)
+
+
+def _limits(row: AuditRow, null: Any, margin: float) -> dict[str, Any]:
+    """Limits of the score for the change to keep its verdict."""
+    if row.verdict == WITHIN:
+        return {"low": null - margin, "high": null + margin}
+    shift = margin if row.verdict == BEYOND else 0.0
+    return {"low": null + shift} if row.change.value > 0 else {"high": null - shift}
+
+
+def _first(what: Any, units: int) -> Any:
+    """The values of the first units, of an intervention with one value per unit."""
+    return what[:units] if isinstance(what, Tensor | np.ndarray) and np.ndim(what) and len(what) > 1 else what

@@ -1,0 +1,65 @@
+"""What of the counterfactuals survives other couplings of the noise: a sentence for the first screen, and the table."""
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from ..scm import Ambiguity
+from .folder import Group, Row, Table
+from .style import number
+
+__all__ = ["ambiguity_answer", "ambiguity_table"]
+
+HEADER = [
+    "Claim",
+    "Mean of the model",
+    "Mean over all couplings",
+    "Width of a unit's band",
+    "Holds for units down to rho",
+    "Holds for the mean down to rho",
+]
+
+
+def ambiguity_answer(ambiguities: Sequence[Ambiguity]) -> str:
+    """Down to which correlation the claims under the first intervention hold, in one sentence."""
+    first = ambiguities[0]
+    summary = first.summary()
+    units = ", ".join(f"{_tipping(row.holds_down_to)} ({name})" for name, row in summary.iterrows())
+    means = summary["holds_down_to_average"].dropna()
+    averaged = ""
+    if len(means):
+        kept = "for all of them" if means.max() <= 0 else f"down to {_tipping(means.max())}"
+        averaged = f"; claims about the mean hold {kept}"
+    return (
+        "Data cannot tell this model from others whose noises in both worlds only correlate. Among those, under "
+        f"{first.title}, claims about single units hold for {first.level:.0%} of them down to a correlation of "
+        f"{units}{averaged}."
+    )
+
+
+def ambiguity_table(ambiguities: Sequence[Ambiguity], file: str = "") -> Table:
+    """One row for each claim under each intervention."""
+    groups = []
+    for ambiguity in ambiguities:
+        rows = [
+            Row(
+                [
+                    f"{name} {row.statement}",
+                    number(row.value),
+                    f"{number(row.low)} to {number(row.high)}",
+                    number(row.width),
+                    _tipping(row.holds_down_to),
+                    _tipping(row.holds_down_to_average),
+                ]
+            )
+            for name, row in ambiguity.summary().iterrows()
+        ]
+        groups.append(Group(rows, ambiguity.title))
+    return Table("Claims about test units in models that fit all data as well", HEADER, groups, file)
+
+
+def _tipping(rho: float) -> str:
+    """A tipping point as a cell; near 1 with three decimals, so that it does not read as 1."""
+    if np.isnan(rho):
+        return "–"
+    return f"{rho:.{2 if rho < 0.995 else 3}f}" if 0 < rho < 1 else f"{rho:g}"
