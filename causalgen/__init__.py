@@ -39,6 +39,7 @@ _HOMES = {
 }
 
 _ROOMS = (
+    "app",
     "audit",
     "augmentation",
     "benchmark",

@@ -7,7 +7,9 @@ Handwriting: UCI Optical Recognition of Handwritten Digits (Alpaydin and Kaynak,
 """
 
 import io
+import shutil
 import sys
+import threading
 from pathlib import Path
 
 import numpy as np
@@ -18,6 +20,7 @@ import causalgen as cg
 from causalgen.reports.images import as_picture, bare, show
 from causalgen.reports.style import ACCENT, BLUE, INK, MUTED, styled, with_interval
 
+CHROMIUM = shutil.which("chromium")
 HERE = Path(__file__).parent / "images"
 DIGITS = (3, 6, 2, 8, 4, 7)
 DO = {"thickness": 4.0}
@@ -38,6 +41,33 @@ def draw(run: Path) -> None:
     data.graph.plot().savefig(HERE / "graph.png", dpi=150)
     film(data, scm).savefig(HERE / "film.png", dpi=150)
     scm.counterfactual(data.rows(data.split["test"][:4]), DO, seed=0).plot().savefig(HERE / "thicker.png", dpi=100)
+    explorer_page(run, HERE / "explore.png")
+
+
+def explorer_page(run: Path, file: Path) -> None:
+    """The page of `causalgen explore`, photographed in Chromium through Playwright."""
+    from playwright.sync_api import sync_playwright
+
+    from causalgen.app import Explorer
+    from causalgen.app.address import listen
+    from causalgen.app.web import new_key, serve, web_app
+    from causalgen.studies import read_run
+
+    key, listening = new_key(), listen()
+    app = web_app(Explorer(read_run(run)), key)
+    threading.Thread(target=serve, args=(app, listening), daemon=True).start()
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
+        page = browser.new_page(viewport={"width": 1280, "height": 900}, device_scale_factor=1)
+        page.goto(f"http://127.0.0.1:{listening.getsockname()[1]}/?key={key}")
+        page.get_by_role("radio", name="Row 8003:").click()
+        page.get_by_label("thickness, px, as a number").fill("4")
+        page.get_by_label("thickness, px, as a number").press("Enter")
+        page.get_by_text("do(thickness = 4 px)").first.wait_for()
+        page.get_by_role("button", name="Keep this one").click()
+        page.wait_for_timeout(2000)  # until the film strip has followed
+        page.screenshot(path=file, full_page=True)
+        browser.close()
 
 
 def front(data: cg.Dataset, scm: cg.StructuralCausalModel, report: cg.EffectReport) -> Figure:

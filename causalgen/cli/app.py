@@ -15,6 +15,7 @@ from .discover import discover
 from .doctor import doctor
 from .effects import effects
 from .evaluate import evaluate
+from .explore import explore
 from .graph import graph
 from .intervene import intervene
 from .mediation import mediation
@@ -48,6 +49,7 @@ app.command(cls=Once, epilog=EPILOG)(intervene)
 app.command(cls=Once, epilog=EPILOG)(counterfactual)
 app.command(cls=Once, epilog=EPILOG)(transfer)
 app.command(cls=Once, epilog=EPILOG)(restore)
+app.command(cls=Once, epilog=EPILOG)(explore)
 app.command(cls=Once, epilog=EPILOG)(evaluate)
 app.command(cls=Once, epilog=EPILOG)(benchmark)
 app.command(cls=Once, epilog=EPILOG)(discover)

@@ -175,6 +175,7 @@ class ReportContent:
         versions: Versions of the libraries.
         seeds: Seeds by use.
         command: Command that reproduces the run.
+        explore: Command that opens the model in the browser.
         citations: Works to cite beyond those of the methods used, such as the source of the data.
     """
 
@@ -200,4 +201,5 @@ class ReportContent:
     versions: Mapping[str, str] = field(default_factory=dict)
     seeds: Mapping[str, int] = field(default_factory=dict)
     command: str = ""
+    explore: str = ""
     citations: Sequence[Citation] = ()

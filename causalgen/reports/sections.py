@@ -232,7 +232,11 @@ def _run(content: ReportContent, folder: ReportFolder) -> Section | None:
         tables.append(pairs_table("Versions", ("Library", "Version"), content.versions))
     if content.seeds:
         tables.append(pairs_table("Seeds", ("Use", "Seed"), content.seeds))
-    parts = [Part("", "The command that reproduces this report:", code=content.command)] if content.command else []
+    commands = {
+        "The command that reproduces this report:": content.command,
+        "The command that opens the model in the browser, to try other interventions:": content.explore,
+    }
+    parts = [Part("", text, code=command) for text, command in commands.items() if command]
     parts += [Part(tables=tables)] if tables else []
     return Section("run", "The run", parts) if parts else None
 

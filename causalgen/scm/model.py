@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Mapping
 from functools import partial
+from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -90,7 +91,7 @@ class StructuralCausalModel(nn.Module):
     @property
     def like(self) -> Tensor:
         """A scalar on the model's device and of its floating dtype."""
-        return next(t for t in (*self.parameters(), *self.buffers()) if t.is_floating_point()).new_zeros(())
+        return next(t for t in chain(self.parameters(), self.buffers()) if t.is_floating_point()).new_zeros(())
 
     def tensor(self, name: str, value: Any, *, count: int | None = None) -> Tensor:
         """Values of one node, labels or numbers, as a checked tensor on the model's device."""

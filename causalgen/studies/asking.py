@@ -2,7 +2,7 @@
 
 import time
 import warnings
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -21,7 +21,7 @@ from .data_section import DataSource, OwnData
 from .measurements import find_measurements
 from .model_on_data import true_counterfactual
 from .output import answer_folder
-from .outside import OVERRIDE, outside_unit, read_paths
+from .outside import OVERRIDE, OutsideUnit, outside_unit, read_paths
 from .reading_rows import read_rows
 from .runfolder import RunFolder
 from .sources import load_data, own_index
@@ -34,6 +34,7 @@ __all__ = [
     "answer_outside",
     "answer_place",
     "check_particles",
+    "file_unit",
     "fitted_data",
     "fitted_model",
     "inferred_notes",
@@ -137,21 +138,50 @@ def answer_outside(
         RunFolderError: The output cannot be written.
     """
     scm = fitted_model(run)
-    study = run.study
     interventions = parse_do(scm.graph, do)
     paths = read_paths(scm.graph, images)
     given = parse_values(scm.graph, values)
     check_particles(particles)
     folder = answer_place(run, [*do, *map(str, paths.values()), *values], particles, out)
-    measurements = find_measurements(study.measured, trust_code=run.trust_code)
-    unit = outside_unit(
-        scm, paths, given, asked=interventions, measurements=measurements, renderings=renderings_of(study.data)
-    )
+    unit = file_unit(run, scm, paths, given, asked=interventions)
     found = _counterfactual(unit.scm, unit.factual, interventions, particles, run)
     name = next(iter(paths.values()))
     notes = (*unit.notes, *found.notes)
     return write_answer(
         folder, found.counterfactual, {"file": [name.name]}, [name.stem], None, notes, windows_of(run), found.ambiguity
+    )
+
+
+def file_unit(
+    run: RunFolder,
+    scm: StructuralCausalModel,
+    paths: Mapping[str, Path],
+    given: Mapping[str, Any],
+    *,
+    asked: Collection[str],
+    override: str = OVERRIDE,
+) -> OutsideUnit:
+    """A unit from image files, read and measured as the run's study does it.
+
+    Args:
+        run: The run.
+        scm: Its model.
+        paths: Image files by node.
+        given: Values of attributes.
+        asked: Nodes that the query intervenes on.
+        override: How to set a value that was measured, for its note.
+
+    Raises:
+        DataError, MissingValueError: As `outside_unit`.
+    """
+    return outside_unit(
+        scm,
+        paths,
+        given,
+        asked=asked,
+        measurements=find_measurements(run.study.measured, trust_code=run.trust_code),
+        renderings=renderings_of(run.study.data),
+        override=override,
     )
 
 

@@ -77,6 +77,10 @@ def check(study: Study, device: str = "auto", bars: Progress | None = None) -> S
     if isinstance(source, OwnData):
         data, images = own_index(source), load_data(source, bars, warns=False)
         ImageReaders.of(plan.study, plan.graph).try_on(images, plan.study.error)
+        if any(grid.rows for grid in plan.study.gallery):
+            from .grids import check_named_rows  # loads the reports, which most checks do not need
+
+            check_named_rows(plan.study.gallery, images, plan.study.error)
         if plan.study.audit:
             from .auditing import try_classifiers  # loads what a study without audits does not need
 

@@ -66,6 +66,7 @@ def report_content(study: Study, folder: RunFolder, found: Findings) -> ReportCo
         versions=versions(),
         seeds={"study (weights, batches, noise, chosen units, folds)": study.seed} | _data_seed(study),
         command=shlex.join(folder.record["command"] or ["causalgen", "run", "study.resolved.yaml"]),
+        explore=shlex.join(["causalgen", "explore", str(folder.path)]),
     )
 
 

@@ -24,7 +24,7 @@ from .effect_steps import effect_findings
 from .evaluation import evaluate_model, headline, train_readers
 from .expected import AUDITS, CURVES, DATA, EFFECTS, GRIDS, METRICS, REPORT, STEPS, expected_seconds
 from .further_steps import study_rows
-from .grids import gallery
+from .grids import check_named_rows, gallery
 from .image_readers import ImageReaders
 from .lock import FolderLock, refuse_in_use
 from .mediation_steps import mediation_findings
@@ -110,6 +110,7 @@ def run_study(
         with bars.step(DATA):
             data = load_data(study.data, bars.progress)
             readers.try_on(data, study.error)
+            check_named_rows(study.gallery, data, study.error)
             if study.audit:
                 try_classifiers(study.audit, data, study.error, trust_code=study.trust_code)
         opened = open_run(out, study, smoke=smoke, fresh=fresh, command=invocation.command, lock=lock)

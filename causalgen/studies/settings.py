@@ -6,7 +6,7 @@ from dataclasses import asdict, replace
 from typing import TYPE_CHECKING, Any
 
 from .schema import Study
-from .study_sections import Effect, TrainingPlan, TrainingStage
+from .study_sections import Effect, GalleryPlan, TrainingPlan, TrainingStage
 
 if TYPE_CHECKING:
     from ..training import FitConfig, Stage
@@ -43,7 +43,7 @@ def shrink(study: Study) -> Study:
             "data": study.data.model_copy(update={"rows": min(study.data.rows or SMOKE["rows"], SMOKE["rows"])}),
             "training": training,
             "evaluation": _capped(study.evaluation, rows=SMOKE["evaluation"]),
-            "gallery": _all_capped(study.gallery, units=SMOKE["units"]),
+            "gallery": _all_capped(_without_rows(study.gallery), units=SMOKE["units"]),
             "curves": _all_capped(study.curves, points=SMOKE["points"]),
             "audit": _all_capped(study.audit, rows=SMOKE["evaluation"]),
             "effects": tuple(_capped_effect(effect) for effect in study.effects),
@@ -103,6 +103,11 @@ def _capped_effect(effect: Effect) -> Effect:
     least = math.ceil(round(4 / (1 - effect.level), 6))  # that a bootstrap at this level needs
     limits = {name: SMOKE[name] for name in ("simulations", "replicates")}
     return _capped(effect, **limits, resamples=max(SMOKE["resamples"], least))
+
+
+def _without_rows(gallery: Sequence[GalleryPlan]) -> list[GalleryPlan]:
+    """Grids of test units alone: the rows that a plan names may not be among the few of a smoke run."""
+    return [plan.model_copy(update={"rows": ()}) for plan in gallery]
 
 
 def _all_capped(sections: Sequence[Any], **limits: int) -> tuple[Any, ...]:

@@ -160,6 +160,8 @@ class GalleryPlan(StudySection):
     """Interventions by node."""
     units: Count = 6
     """Number of test units shown."""
+    rows: Annotated[tuple[Scalar, ...], Field(strict=False)] = ()
+    """Rows shown in place of test units, by their labels."""
 
 
 class Curve(StudySection):

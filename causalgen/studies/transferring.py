@@ -22,15 +22,14 @@ from .asking import (
     abducted,
     answer_place,
     check_particles,
+    file_unit,
     fitted_data,
     fitted_model,
-    renderings_of,
     windows_of,
     write_answer,
 )
-from .measurements import find_measurements
 from .model_on_data import true_counterfactual
-from .outside import OVERRIDE, outside_unit
+from .outside import OVERRIDE
 from .readers import readers_of
 from .reading_rows import read_rows
 from .runfolder import RunFolder
@@ -166,19 +165,12 @@ class _Source:
         return _Units("row", rows, posterior, notes)
 
     def _file(self, path: Path, given: Mapping[str, Any] | None) -> _Units:
-        study, override = self.run.study, "" if given is None else OVERRIDE
+        override = "" if given is None else OVERRIDE
         if len(self.scm.graph.images) != 1:
             raise DataError(
                 f"Expected a model with one image for a file; this one has {len(self.scm.graph.images)}. Name rows of its data."
             )
-        unit = outside_unit(
-            self.scm,
-            {self.scm.graph.images[0]: path},
-            given or {},
-            asked=self.take,
-            measurements=find_measurements(study.measured, trust_code=self.run.trust_code),
-            renderings=renderings_of(study.data),
-            override=override,
-        )
-        posterior, notes = abducted(unit.scm, unit.factual, self.particles, study.seed, override=override)
+        paths = {self.scm.graph.images[0]: path}
+        unit = file_unit(self.run, self.scm, paths, given or {}, asked=self.take, override=override)
+        posterior, notes = abducted(unit.scm, unit.factual, self.particles, self.run.study.seed, override=override)
         return _Units("file", [path.name], posterior, (*unit.notes, *notes))

@@ -30,6 +30,7 @@ ROOMS = (
     "reports",
     "studies",
     "benchmark",
+    "app",
     "morphology",
     "grammar",
     "nn",

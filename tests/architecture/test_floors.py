@@ -26,7 +26,8 @@ FLOORS = {
     "audit": 11,
     "studies": 12,
     "benchmark": 13,
-    "cli": 14,
+    "app": 14,
+    "cli": 15,
 }  # fmt: skip
 ENTRANCES = {"__init__.py", "__main__.py", "moved.py"}
 """The package's own lazy namespace, its command line entrance, and the old places of names."""

@@ -64,7 +64,7 @@ def test_a_bottomless_file_is_refused() -> None:
         ("trainig: {}", "got 'trainig'. Did you mean 'training'?"),
         (
             "gallery:\n  - {do: {thickness: 4}, unit: 3}",
-            "line 9: Expected a key of 'gallery.0' among do, units; got 'unit'.",
+            "line 9: Expected a key of 'gallery.0' among do, units, rows; got 'unit'.",
         ),
         (
             "gallery: [{do: {pen: [1, 2]}}]",

@@ -1,0 +1,6 @@
+"""A page on this machine to explore the model of a run: units, interventions, and what follows from them."""
+
+from .explorer import Explorer
+from .static_page import write_static_page
+
+__all__ = ["Explorer", "write_static_page"]

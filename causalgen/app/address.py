@@ -1,0 +1,43 @@
+"""A free address of this machine, and the browser that opens it."""
+
+import os
+import socket
+import threading
+import webbrowser
+
+from ..errors import CausalgenError
+
+__all__ = ["AddressError", "listen", "open_browser"]
+
+LOOPBACK = "127.0.0.1"
+
+
+class AddressError(CausalgenError, OSError):
+    """A port that cannot be used."""
+
+
+def listen(port: int = 0) -> socket.socket:
+    """A socket that listens on a port of the loopback address; 0 for a free one.
+
+    Raises:
+        AddressError: The port is in use, or reserved.
+    """
+    listening = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
+    if os.name == "posix":  # elsewhere the option would share a port that is in use
+        listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        listening.bind((LOOPBACK, port))
+        listening.listen()
+    except (OSError, OverflowError) as error:
+        listening.close()
+        reason = getattr(error, "strerror", None) or str(error)
+        raise AddressError(
+            f"Expected a free port; port {port} cannot be used: {reason}. Choose another with --port, or leave it out for a "
+            "free one."
+        ) from None
+    return listening
+
+
+def open_browser(url: str) -> None:
+    """Open the user's browser, without waiting for it."""
+    threading.Thread(target=webbrowser.open, args=(url,), daemon=True).start()

@@ -1,0 +1,85 @@
+"""The page as one file that needs no server: some units, with every attribute swept separately."""
+
+import json
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import Any
+
+from ..errors import DataError
+from ..files import write_whole
+from ..studies.output import check_writable, writing
+from .explorer import Explorer, WorldSetting
+from .page_files import page_file
+
+__all__ = ["write_static_page"]
+
+UNITS = 6
+"""Units on the page by default."""
+MOST_UNITS = 50
+POLICY = "default-src 'none'; img-src data:; style-src 'unsafe-inline'; script-src 'unsafe-inline'"
+
+
+def write_static_page(explorer: Explorer, folder: Path, rows: Sequence[str] = ()) -> Path:
+    """Write `folder/index.html`, which shows the given rows in any browser, without a server and without the network.
+
+    Args:
+        explorer: What answers.
+        folder: The folder, which is created; an earlier page in it is replaced.
+        rows: Row labels as text; none for the first six of the test split.
+
+    Raises:
+        DataError: A row does not exist, or there are too many.
+        RunFolderError: The folder cannot be written.
+    """
+    check_writable(folder)
+    if len(rows) > MOST_UNITS:
+        raise DataError(f"Expected at most {MOST_UNITS} rows on one page; got {len(rows)}. Export fewer.")
+    model = explorer.model()
+    asked = dict.fromkeys(explorer.row(text)["key"] for text in rows)
+    units = [explorer.entry(key) for key in asked] or explorer.page(model["split"], 0)[:UNITS]
+    content = _content(explorer, model, units)
+    with writing(folder):
+        write_whole(folder / "index.html", _page(content))
+    return folder / "index.html"
+
+
+def _content(explorer: Explorer, model: dict[str, Any], units: Sequence[dict[str, Any]]) -> dict[str, Any]:
+    """Everything that the page shows: factual answers, and for every attribute those of its values, total and direct."""
+    names = [each["name"] for each in model["attributes"]]
+    values = {name: explorer.sweep_values(name) for name in names}
+    answers, factual = {}, {}
+    for unit in units:
+        key = unit["key"]
+        factual[key] = explorer.answer(WorldSetting(unit=key))
+        answers[key] = [
+            {name: list(_sweep(explorer, key, name, values[name], hold=hold)) for name in names}
+            for hold in (False, True)
+        ]
+    shown = {**model, "run": "", "page": len(units), "splits": [{"name": model["split"], "count": len(units)}]}
+    return {"model": shown, "units": units, "values": values, "factual": factual, "answers": answers}
+
+
+def _sweep(explorer: Explorer, key: str, name: str, values: Iterable[float], *, hold: bool) -> Iterable[dict[str, Any]]:
+    for value in values:
+        found = explorer.answer(WorldSetting(unit=key, do={name: value}, hold=hold))
+        images = [{part: what for part, what in image.items() if part != "factual"} for image in found["images"]]
+        yield {part: found[part] for part in ("title", "supported", "attributes")} | {"images": images}
+
+
+def _page(content: dict[str, Any]) -> str:
+    """The page with its style, its script and its content in one file."""
+    baked = json.dumps(content, allow_nan=False).replace("<", "\\u003c")  # nothing in it can end the element
+    head = f'<meta http-equiv="Content-Security-Policy" content="{POLICY}">'
+    page = page_file("index.html")
+    for old, new in (
+        ('<meta charset="utf-8">', f'<meta charset="utf-8">\n{head}'),
+        ('<link rel="stylesheet" href="style.css">', f"<style>\n{page_file('style.css')}</style>"),
+        (
+            '<script src="page.js"></script>',
+            f'<script id="baked" type="application/json">{baked}</script>\n<script>\n{page_file("page.js")}</script>',
+        ),
+    ):
+        if page.count(old) != 1:
+            raise AssertionError(old)
+        page = page.replace(old, new)
+    return page
