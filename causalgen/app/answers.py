@@ -40,7 +40,7 @@ def attribute_answers(
         state = "set" if name in chosen else "held" if name in counterfactual.do else "same"
         if state == "same" and _moved(before, after):
             state = "moved"
-        entry = {"name": name, "state": state}
+        entry: dict[str, Any] = {"name": name, "state": state}
         entry |= {"factual": _summary(graph[name], before), "counterfactual": _summary(graph[name], after)}
         if truth is not None and name in truth:
             entry["truth"] = float(as_array(truth[name])[0])

@@ -55,7 +55,7 @@ def palette() -> NDArray[np.uint8]:
     """Colours `(256, 3)` from the strongest decrease to the strongest increase."""
     from matplotlib import colormaps
 
-    return np.uint8(np.rint(colormaps[DIVERGING](np.linspace(0, 1, LEVELS))[:, :3] * 255))
+    return np.rint(colormaps[DIVERGING](np.linspace(0, 1, LEVELS))[:, :3] * 255).astype(np.uint8)
 
 
 def _url(picture: Image.Image) -> str:

@@ -70,7 +70,8 @@ def _csv(finds: Sequence[Answered], run: RunFolder) -> bytes:
         for name, value in (found.truth or {}).items():
             variable = found.counterfactual.graph[name]
             if not variable.is_image:
-                frame[f"{name}_true"] = variable.decode(int(value[0])) if variable.is_discrete else float(value[0])
+                true: Any = variable.decode(int(value[0])) if variable.is_discrete else float(value[0])
+                frame[f"{name}_true"] = true
         frames.append(frame)
     return csv_text(pd.concat(frames, ignore_index=True)).encode()
 
