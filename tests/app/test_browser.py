@@ -1,4 +1,6 @@
-"""The page in a real browser, Chromium through Playwright: by mouse, by keyboard, narrow and dark; skipped without either."""
+"""The page in a real browser, Chromium through Playwright: by mouse, by keyboard, narrow and dark; skipped without either.
+
+Marked slow, about a second each; CI runs them in a step."""
 
 import io
 import re
@@ -24,6 +26,7 @@ sync_api = pytest.importorskip("playwright.sync_api", reason="Playwright is not 
 CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
 KEY = "a-key"
 pytestmark = [
+    pytest.mark.slow,
     pytest.mark.skipif(CHROMIUM is None, reason="Chromium is not installed: apt-get install chromium"),
     pytest.mark.filterwarnings("ignore"),
 ]

@@ -104,7 +104,7 @@ def test_support_is_flagged(twins: Explorer) -> None:
         ({"draws": 9}, DataError),
         ({"unit": "row-90"}, DataError),
         ({"unit": "row--1"}, DataError),
-        ({"unit": "own-7"}, DataError),
+        ({"unit": "own-700"}, DataError),
     ],
 )
 def test_impossible_questions_are_refused(twins: Explorer, setting: dict, error: type[Exception]) -> None:
