@@ -1,6 +1,7 @@
 """The page in a real browser, Chromium through Playwright: by mouse, by keyboard, narrow and dark; skipped without either.
 
-Marked slow, about a second each; CI runs them in a step."""
+Marked slow, about a second each; CI runs them in a step.
+"""
 
 import io
 import re
