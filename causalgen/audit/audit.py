@@ -77,7 +77,7 @@ def audit(
         rows: Maximum number of units, drawn at random; None for all.
         groups: Group of each unit of a mapping, `(N,)`; intervals are bootstrapped over groups. None: units are independent.
         particles: Draws of the noise of each unit; None for 4 where the noise of a recomputed node is uncertain, else one.
-        measure: Measurements of continuous attributes on uint8 images `(N, C, H, W)`, to see whether the images show them.
+        measure: Measurements of continuous attributes on images `(N, C, H, W)`, to see whether these show them.
         classifiers: Classifiers and predictors of attributes on images, for the same purpose. `causalgen.studies.readers` finds
             those that a run trained.
         margin: Margin of practical size, in the unit of the score; None for 0.05 of a probability.

@@ -12,7 +12,7 @@ from torch import Tensor
 from ..datasets import Dataset
 from ..errors import DataError
 from ..graph import CausalGraph
-from ..metrics import Readers
+from ..metrics import Readers, bits_of
 from ..metrics.cohort import choose, image_node
 from ..moved import with_old_options
 from ..scm import Posterior, StructuralCausalModel
@@ -95,7 +95,7 @@ def counterfactual_images(
     if len(set(labels)) < len(labels):
         twice = next(label for label in labels if labels.count(label) > 1)
         raise DataError(f"Expected interventions that differ; got {twice} twice. Leave one out, or name its function.")
-    images = pixels(posterior.factual[node], graph[node].support)
+    images = pixels(posterior.factual[node], graph[node].support, bits_of(posterior.factual[node]))
     own = {name: tensor.cpu() for name, tensor in posterior.factual.items() if not graph[name].is_image}
     notes = tuple(response.note for response in responses)
     if wanted is not None and particles is None:

@@ -13,6 +13,7 @@ import numpy as np
 from torch import Tensor
 
 from ..errors import DataError, SupportWarning
+from ..metrics import bits_of
 from ..scm import Claim, Posterior
 from ..scm.ambiguity import FEWEST_DRAWS
 from ..scm.ambiguity_result import FEWEST_UNITS, describe_tipping
@@ -105,13 +106,14 @@ def _of_effect(
         expected = (time.process_time() - began) * FEWEST_DRAWS * (len(COUPLINGS) - 1)
     if expected > LONGEST:
         return _without(found, f"not measured, since it would take about {expected / 60:.0f} min.")
-    null = scorer(pixels(own if posterior.particles is None else own.flatten(0, 1), support))
+    bits = bits_of(posterior.factual[response.image])
+    null = scorer(pixels(own if posterior.particles is None else own.flatten(0, 1), support, bits))
 
     def scores(images: Tensor) -> Any:
-        return scorer(pixels(images, support)).values
+        return scorer(pixels(images, support, bits)).values
 
     def flips(images: Tensor) -> Any:
-        return (scorer(pixels(images, support)).decisions != null.decisions).astype(np.float64)
+        return (scorer(pixels(images, support, bits)).decisions != null.decisions).astype(np.float64)
 
     claims = {"change": Claim(scores, node=response.image, **_limits(row, null.values, margin))}
     claims |= {"flips": Claim(flips, node=response.image)} if scorer.decides else {}

@@ -236,7 +236,8 @@ def _judge(
     if data.truth is not None:
         with suppress(DataError, SupportError):
             worlds = [data.truth.counterfactual(shown.rows, do)[image] for do in asked]
-            truth = (pixels(worlds[0], data.graph[image].support), pixels(worlds[1], data.graph[image].support))
+            support, bits = data.graph[image].support, data.bits(image)
+            truth = (pixels(worlds[0], support, bits), pixels(worlds[1], support, bits))
     images, of_unit = torch.as_tensor(test[image]), data.groups(data.split["test"]).numpy()
     return Judge(target, outcome, images, codes.numpy(), of_unit, against, shown, truth)
 

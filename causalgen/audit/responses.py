@@ -18,7 +18,7 @@ from torch import Tensor
 
 from ..errors import DataError, SupportWarning
 from ..grammar import read_texts
-from ..metrics import to_bytes
+from ..metrics import as_stored, bits_of
 from ..scm import Counterfactual, Posterior, StructuralCausalModel
 
 __all__ = ["DIRECT", "TOTAL", "Redrawn", "Response", "check_interventions", "needs_particles", "pixels", "respond"]
@@ -31,7 +31,7 @@ class Redrawn:
     """The units in one counterfactual world.
 
     Args:
-        images: `(k, N, C, H, W)`, k = 1 without particles; uint8 where pixels go from 0 to 255.
+        images: `(k, N, C, H, W)`, k = 1 without particles; rounded as files hold them where pixels go from 0 to 255.
         values: Attributes `(N,)` by node, of the first particle.
         supported: Bool `(N,)`: every particle has parents inside the joint range of training.
     """
@@ -105,30 +105,31 @@ def respond(posterior: Posterior, do: Mapping[str, Any], image: str, *, seed: in
     parents = graph.parents(image)
     mediators = [name for name in parents if name in below and name not in do]
     with warnings.catch_warnings(action="ignore", category=SupportWarning):  # the report has a stratum for it
+        bits = bits_of(own[image])
         null = posterior.counterfactual({name: own[name] for name in do}, seed=seed)
         total = posterior.counterfactual(do, seed=seed)
-        effects, worlds = {TOTAL: _redrawn(total, image)}, {TOTAL: dict(do)}
+        effects, worlds = {TOTAL: _redrawn(total, image, bits)}, {TOTAL: dict(do)}
         if not mediators:
             note = f"{total.title}: no mediator is a parent of '{image}', so the total effect is the direct one."
         elif not any(name in parents for name in do):
             note = f"{total.title} reaches '{image}' only through {', '.join(mediators)}: there is no direct effect."
         else:
             worlds[DIRECT] = {**do, **{name: own[name] for name in mediators}}
-            effects[DIRECT] = _redrawn(posterior.counterfactual(worlds[DIRECT], seed=seed), image)
+            effects[DIRECT] = _redrawn(posterior.counterfactual(worlds[DIRECT], seed=seed), image, bits)
             note = f"{total.title}, direct: {', '.join(mediators)} held at each unit's own value."
-    return Response(total.title, tuple(do), _redrawn(null, image), effects, note, image, worlds)
+    return Response(total.title, tuple(do), _redrawn(null, image, bits), effects, note, image, worlds)
 
 
-def pixels(images: Tensor, support: tuple[float, float] | None) -> Tensor:
-    """Images on the CPU; rounded to bytes, as files hold them, where the pixels go from 0 to 255."""
-    return to_bytes(images) if support == (0.0, 255.0) else images.detach().cpu()
+def pixels(images: Tensor, support: tuple[float, float] | None, bits: int) -> Tensor:
+    """Images on the CPU; rounded, as files of 8 or 16 bits hold them, where the pixels go from 0 to 255."""
+    return as_stored(images, bits) if support == (0.0, 255.0) else images.detach().cpu()
 
 
-def _redrawn(world: Counterfactual, image: str) -> Redrawn:
+def _redrawn(world: Counterfactual, image: str, bits: int) -> Redrawn:
     graph, images, supported = world.graph, world[image], world.supported
     values = {name: t.cpu() for name, t in world.items() if not graph[name].is_image}
     if world.particles is None:
         images = images[None]
     else:
         values, supported = {name: tensor[0] for name, tensor in values.items()}, supported.all(0)
-    return Redrawn(pixels(images, graph[image].support), values, supported.cpu().numpy().astype(bool))
+    return Redrawn(pixels(images, graph[image].support, bits), values, supported.cpu().numpy().astype(bool))

@@ -1,7 +1,7 @@
 """How a classifier is trained again: by causalgen's predictors, or by a function of the user.
 
-The user's function `(images, labels, weights, seed) -> classifier` gets uint8 images `(N, C, H, W)`, codes int64 `(N,)`,
-weights `(N,)` of mean 1 and a seed, and returns anything that `as_classifier` takes.
+The user's function `(images, labels, weights, seed) -> classifier` gets images `(N, C, H, W)`, uint8 or float32 of 16 bits,
+codes int64 `(N,)`, weights `(N,)` of mean 1 and a seed, and returns anything that `as_classifier` takes.
 """
 
 from collections.abc import Callable
@@ -24,7 +24,7 @@ class LabelledImages:
     """Images to train on.
 
     Args:
-        images: uint8 `(N, C, H, W)`.
+        images: `(N, C, H, W)`, uint8, or float32 from 0 to 255 where images have 16 bits.
         codes: Labels, int64 `(N,)`.
         weights: Weights `(N,)`; None for equal ones.
     """

@@ -171,9 +171,9 @@ def _chosen(name: str, part: str, rebuilt: _Made, made: _Made, per_unit: int) ->
 
 def _made(units: AugmentedUnits, target: PredictedLabel, image: str) -> _Made:
     found: dict[str, list[tuple[LabelledImages, Tensor]]] = {part: [] for part in PARTS}
-    support = units.data.graph[image].support
+    support, bits = units.data.graph[image].support, units.data.bits(image)
     for draw in units:
-        labelled = LabelledImages(pixels(draw.values[image], support), target.codes(draw.values))
+        labelled = LabelledImages(pixels(draw.values[image], support, bits), target.codes(draw.values))
         found[draw.split].append((labelled, draw.supported))
     return _Made(
         {part: LabelledImages(torch.cat([one.images for one, _ in entries]), torch.cat([one.codes for one, _ in entries]))

@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 from torch.utils.data import Dataset
 
-from ..datasets.table.pixels import decode_image
+from ..datasets.table.pixels import Rendering, decode_image
 from ..errors import DataError, RunFolderError, UnknownNameError, nearest
 from ..graph import Variable
 from ..spreadsheets import restored
@@ -23,7 +23,8 @@ __all__ = ["AugmentedImages"]
 class AugmentedImages(Dataset[tuple[Any, Any]]):
     """The images of one split of a folder that `causalgen augment` wrote, with a target each.
 
-    Items are (image, target): the image a float32 tensor `(C, H, W)` in [0, 1], the target a code of the label or a number.
+    Items are (image, target): the image a float32 tensor `(C, H, W)` in [0, 1], in as many steps as its file has, the target a
+    code of the label or a number.
 
     Args:
         folder: The folder.
@@ -60,6 +61,9 @@ class AugmentedImages(Dataset[tuple[Any, Any]]):
         described = _described(self.folder)
         self.variables = {entry["name"]: Variable.from_dict(entry) for entry in described["variables"]}
         self.image = _known(image or next(iter(described["images"])), described["images"], "an image")
+        bits = described.get("bits", {}).get(self.image, 8)
+        self.white = 2**bits - 1
+        self.rendering = Rendering() if bits == 8 else Rendering(window=(0, self.white), bits=bits)
         _known(split, described["asked"]["splits"], "a split")
         table = _read(self.folder / split / TABLE, self.variables)
         self.table = table[table[SUPPORTED] | (not within_support)].reset_index(drop=True)
@@ -71,10 +75,10 @@ class AugmentedImages(Dataset[tuple[Any, Any]]):
 
     def __getitem__(self, index: int) -> tuple[Any, Any]:
         path = self.files[index]
-        pixels = decode_image(path, self.variables[self.image].shape)
+        pixels = decode_image(path, self.variables[self.image].shape, self.rendering)
         if isinstance(pixels, str):
             raise DataError(f"Expected an image in '{path}'; got {pixels}. Write the augmentation again.")
-        image = torch.from_numpy(pixels.astype(np.float32) / 255)
+        image = torch.from_numpy(pixels.astype(np.float32) / self.white)
         return image if self.transform is None else self.transform(image), self.targets[index]
 
 

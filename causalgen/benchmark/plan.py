@@ -9,7 +9,7 @@ from rich.progress import Progress
 from ..datasets import Dataset, load
 from ..errors import DataError
 from ..studies.data_section import DataSource, OwnData
-from ..studies.measurements import MEASUREMENTS, Measurement, find_measurements
+from ..studies.measurements import Measurement, find_measurement, find_measurements
 from ..studies.schema import Study
 from ..studies.sources import load_data
 from ..training.device import device_of
@@ -106,8 +106,9 @@ class BenchmarkPlan:
     def measurements(self) -> dict[str, Measurement]:
         """Measurements on images by attribute."""
         if self.study is not None:
-            return find_measurements(self.study.measured, trust_code=self.trust_code)
-        return {name: MEASUREMENTS[word] for name, word in self.benchmark.measurements.items()}
+            return find_measurements(self.study.measured, trust_code=self.trust_code, bits=self.source.bits)
+        words = self.benchmark.measurements.items()
+        return {name: find_measurement(word, name=name, bits=self.source.bits) for name, word in words}
 
 
 def plan_of(source: str | Study, options: BenchmarkOptions) -> BenchmarkPlan:

@@ -24,6 +24,7 @@ class Entry:
         rows: Rows in all.
         licence: Its terms of use.
         comes: How it is obtained.
+        bits: Bits of each pixel.
     """
 
     name: str
@@ -32,6 +33,7 @@ class Entry:
     rows: int
     licence: str
     comes: str
+    bits: int = 8
 
     @property
     def size(self) -> str:

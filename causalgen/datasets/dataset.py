@@ -143,6 +143,10 @@ class Dataset:
         places = self._store.places(self._positions(self._split(split)))
         return as_levels(self._store.at(torch.cat([places, self.incomplete[split]]) if self.incomplete else places))
 
+    def bits(self, image: str) -> int:
+        """Bits that are stored of each pixel of an image node: 8, or 16."""
+        return 16 if self._store.stored[image].dtype == torch.uint16 else 8
+
     def groups(self, labels: Any) -> Tensor:
         """The group of some rows, int64 `(B,)`; labels and errors as for `rows`."""
         return self.group[self._positions(labels)]

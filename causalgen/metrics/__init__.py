@@ -10,7 +10,7 @@ from .controls import untrained_control
 from .effectiveness import effectiveness
 from .evaluate import evaluate
 from .image_change import ImageChange, image_changes
-from .images import l1, ssim, to_bytes
+from .images import as_stored, bits_of, l1, ssim, to_bytes
 from .kept import classifier_accuracy, kept
 from .leak import noise_leak, predictability
 from .minimality import minimality
@@ -44,8 +44,10 @@ __all__ = [
     "Readers",
     "Space",
     "Units",
+    "as_stored",
     "ask",
     "attribute_error_to_truth",
+    "bits_of",
     "bootstrap",
     "calibration",
     "classifier_accuracy",

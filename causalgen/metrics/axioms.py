@@ -21,7 +21,7 @@ from ..scm import StructuralCausalModel
 from .case import Case
 from .cohort import Cohort
 from .controls import CODEC, IDENTITY, MODEL, ORACLE, redraw, through_codec
-from .images import l1, to_bytes
+from .images import l1
 from .result import MetricResult
 from .units import Units
 
@@ -55,7 +55,7 @@ def composition(cohort: Cohort, nodes: Sequence[str], *, cycles: Sequence[int] =
             if cycle == 1 and row == MODEL:
                 supported = world.supported.cpu().numpy()
             if cycle in cycles:
-                errors[cycle][row] = l1(to_bytes(world[cohort.image]), real)
+                errors[cycle][row] = l1(cohort.stored(world[cohort.image]), real)
     units = Units(f"do({', '.join(f'{name} = own value' for name in null)})", cohort.groups, supported, cohort.seed)
     notes = {row: _note(scm, cohort.image) for row, scm in cohort.models.items()} | {IDENTITY: BY_CONSTRUCTION}
     results = []
@@ -80,7 +80,10 @@ def reversibility(case: Case) -> list[MetricResult]:
             scm = cohort.models[answer.row]
             with warnings.catch_warnings(action="ignore", category=SupportWarning):
                 back = scm.counterfactual(dict(answer.world), undo, seed=cohort.seed + 1)[cohort.image]
-            backs[answer.row], notes[answer.row] = to_bytes(back), _note(scm, cohort.image, ", up to clipped pixels")
+            backs[answer.row], notes[answer.row] = (
+                cohort.stored(back),
+                _note(scm, cohort.image, ", up to clipped pixels"),
+            )
         elif answer.row == ORACLE and cohort.data.truth is not None:
             backs[answer.row] = redraw(cohort.data.truth, answer.images, cohort.factual)
         elif answer.row == CODEC and (coded := _repeated(cohort, 2)) is not None:
@@ -95,7 +98,7 @@ def _repeated(cohort: Cohort, times: int) -> Tensor | None:
     """The factual images through the codec alone, several times; None without a codec."""
     images: Tensor | None = cohort.real
     for _ in range(times):
-        images = None if images is None else through_codec(cohort.models[MODEL], cohort.image, images)
+        images = None if images is None else through_codec(cohort.models[MODEL], cohort.image, images, cohort.bits)
     return images
 
 

@@ -9,7 +9,6 @@ from numpy.typing import NDArray
 from ..errors import SupportWarning
 from .case import Case
 from .controls import MODEL
-from .images import to_bytes
 from .result import MetricResult
 from .spaces import Measure
 from .units import Units
@@ -42,7 +41,7 @@ def calibration(case: Case, measure: Mapping[str, Measure], *, particles: int = 
     do = {name: value[few] for name, value in case.query.do.items()}
     with warnings.catch_warnings(action="ignore", category=SupportWarning):
         world = cohort.models[MODEL].counterfactual(factual, do, particles=particles, seed=cohort.seed)
-    images = to_bytes(world[cohort.image])
+    images = cohort.stored(world[cohort.image])
     nominal, results = _nominal(particles), []
     notes = {MODEL: f"nominal {nominal:.2f}, {particles} particles"}
     for name, function in measure.items():

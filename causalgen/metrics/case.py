@@ -10,7 +10,6 @@ from ..errors import DataError, SupportWarning
 from ..scm import Counterfactual
 from .cohort import Cohort
 from .controls import CODEC, FLOOR, IDENTITY, MODEL, ORACLE, redraw, through_codec
-from .images import to_bytes
 from .queries import Query
 from .units import Units
 
@@ -23,7 +22,7 @@ class Answer:
 
     Args:
         row: Name of the row: the model, a control or the oracle.
-        images: uint8 `(N, C, H, W)`.
+        images: `(N, C, H, W)`, rounded as those of the data are stored.
         values: Attributes `(N,)` by node.
         world: The counterfactual of a model; None for the identity, the oracle and the truth.
     """
@@ -67,7 +66,7 @@ def ask(query: Query, cohort: Cohort) -> Case:
     truth, factual = cohort.data.truth, cohort.factual
     with warnings.catch_warnings(action="ignore", category=SupportWarning):  # tables have a stratum for it
         worlds = {row: posterior.counterfactual(query.do) for row, posterior in cohort.posteriors.items()}
-    answers = [_of_world(row, world, cohort.image) for row, world in worlds.items()]
+    answers = [_of_world(row, world, cohort) for row, world in worlds.items()]
     on_cpu = {name: value.cpu() for name, value in query.do.items()}
     answers.append(Answer(IDENTITY, cohort.real, {**factual, **on_cpu}))
     known, note = None, ""
@@ -80,7 +79,7 @@ def ask(query: Query, cohort: Cohort) -> Case:
         except DataError as error:
             note = f"{query.label}: the generator does not determine the counterfactual ({error})"
     right = known or Answer(FLOOR, cohort.real, factual)
-    coded = through_codec(cohort.models[MODEL], cohort.image, right.images)
+    coded = through_codec(cohort.models[MODEL], cohort.image, right.images, cohort.bits)
     if coded is not None:
         answers.append(Answer(CODEC, coded, right.values))
     supported = worlds[MODEL].supported.cpu().numpy().astype(bool)
@@ -88,6 +87,6 @@ def ask(query: Query, cohort: Cohort) -> Case:
     return Case(query, cohort, units, tuple(answers), known, note)
 
 
-def _of_world(row: str, world: Counterfactual, image: str) -> Answer:
+def _of_world(row: str, world: Counterfactual, cohort: Cohort) -> Answer:
     values = {name: tensor.cpu() for name, tensor in world.items() if not world.graph[name].is_image}
-    return Answer(row, to_bytes(world[image]), values, world)
+    return Answer(row, cohort.stored(world[cohort.image]), values, world)

@@ -16,7 +16,7 @@ from ..mechanisms import Mechanism
 from ..predictors import AttributePredictor
 from ..scm import Posterior, StructuralCausalModel
 from .controls import MODEL
-from .images import to_bytes
+from .images import as_stored
 from .spaces import Measure, Space
 
 __all__ = ["Cohort", "Readers", "choose", "image_node"]
@@ -27,7 +27,8 @@ class Readers:
     """What reads attributes from images, and compares images.
 
     Args:
-        measure: Functions of uint8 images `(N, C, H, W)` to `(N,)`, by continuous attribute; NaN where one cannot measure.
+        measure: Functions of images `(N, C, H, W)` as stored (see `Cohort.stored`) to `(N,)`, by continuous attribute; NaN
+            where one cannot measure.
         classifiers: Classifiers of the image by discrete attribute.
         predictors: Attribute predictors; their features also measure realism and variety.
         latents: Space in which minimality is measured, see `latent_space`.
@@ -81,8 +82,17 @@ class Cohort:
 
     @property
     def real(self) -> Tensor:
-        """Factual images rounded to bytes, as those of the models are, uint8 `(N, C, H, W)`."""
-        return to_bytes(self.factual[self.image])
+        """Factual images `(N, C, H, W)`, as `stored`."""
+        return self.stored(self.factual[self.image])
+
+    @property
+    def bits(self) -> int:
+        """Bits of each pixel of the data's images."""
+        return self.data.bits(self.image)
+
+    def stored(self, images: Tensor) -> Tensor:
+        """Images rounded as those of the data are stored: uint8, or float32 in 65,536 levels from 0 to 255."""
+        return as_stored(images, self.bits)
 
     @cached_property
     def groups(self) -> NDArray:

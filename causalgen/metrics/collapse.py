@@ -50,7 +50,7 @@ def mode_collapse(
     """Coverage and diversity of generated images; a flagged result has "mode collapse" in its note.
 
     Args:
-        draws: By row, two batches of uint8 images `(N, C, H, W)` drawn for the units' own parents with fresh noise.
+        draws: By row, two batches of images `(N, C, H, W)` drawn for the units' own parents with fresh noise.
         factual: Observed values of the units.
         groups: `(N,)`; real images are compared across groups only.
         features: Where distances are taken.

@@ -18,7 +18,7 @@ from ..nn import seeded
 from ..scm import StructuralCausalModel
 from ..scm.chunks import units_at_once
 from ..typing import Values
-from .images import to_bytes
+from .images import as_stored
 
 __all__ = [
     "CODEC",
@@ -52,16 +52,16 @@ def untrained_control(scm: StructuralCausalModel, data: Dataset, *, seed: int = 
 
 
 @torch.no_grad()
-def through_codec(scm: StructuralCausalModel, image: str, images: Tensor) -> Tensor | None:
-    """The codec control's images: uint8 `(N, C, H, W)` through the codec alone; None where the mechanism has no codec."""
+def through_codec(scm: StructuralCausalModel, image: str, images: Tensor, bits: int) -> Tensor | None:
+    """The codec control's images `(N, C, H, W)`: through the codec alone, rounded; None where the mechanism has no codec."""
     mechanism = scm.mechanisms[image]
     if not isinstance(mechanism, LatentImage):
         return None
     size = units_at_once(mechanism.variable.shape)
     pieces = [mechanism.reconstruct(piece.to(scm.like)) for piece in images.split(size)]
-    return to_bytes(torch.cat(pieces))
+    return as_stored(torch.cat(pieces), bits)
 
 
 def redraw(truth: Truth, images: Tensor, attributes: Values) -> Tensor:
-    """The oracle's images: `truth.remorph` with the attributes that it can set; uint8 `(N, C, H, W)`."""
+    """The oracle's images: `truth.remorph` with the attributes that it can set, `(N, C, H, W)`."""
     return truth.remorph(images, {name: attributes[name] for name in truth.remorphs})

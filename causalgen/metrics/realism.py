@@ -76,7 +76,7 @@ def realism(
     the second; the floor uses the factual images of the first half.
 
     Args:
-        images: Generated uint8 images of the units by row, `(N, C, H, W)` each.
+        images: Generated images of the units by row, `(N, C, H, W)` each.
         factual: Their factual images.
         groups: `(N,)`.
         features: Where distances are taken.

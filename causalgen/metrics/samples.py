@@ -10,7 +10,6 @@ from ..predictors import AttributePredictor
 from ..scm import StructuralCausalModel
 from .cohort import Cohort
 from .collapse import mode_collapse
-from .images import to_bytes
 from .predicted import prediction_error, prediction_metric, unit_and_better
 from .realism import realism
 from .result import MetricResult
@@ -24,9 +23,9 @@ SAMPLES = "samples"
 
 
 def draw_samples(scm: StructuralCausalModel, factual: Mapping[str, Tensor], *, image: str, seed: int) -> Tensor:
-    """Images of new units with the attributes of the given ones, uint8 `(N, C, H, W)`."""
+    """Images of new units with the attributes of the given ones, `(N, C, H, W)`."""
     attributes = {name: column for name, column in factual.items() if name != image}
-    return to_bytes(scm.sample(len(factual[image]), do=attributes, seed=seed)[image])
+    return scm.sample(len(factual[image]), do=attributes, seed=seed)[image]
 
 
 def sample_quality(
@@ -47,8 +46,8 @@ def sample_quality(
     factual, groups, image, seed = cohort.factual, cohort.groups, cohort.image, cohort.seed
     draws = {
         row: (
-            draw_samples(scm, factual, image=image, seed=seed),
-            draw_samples(scm, factual, image=image, seed=seed + 1),
+            cohort.stored(draw_samples(scm, factual, image=image, seed=seed)),
+            cohort.stored(draw_samples(scm, factual, image=image, seed=seed + 1)),
         )
         for row, scm in cohort.models.items()
     }

@@ -21,9 +21,9 @@ from ..training import FitConfig, Stage, fit
 __all__ = ["Measure", "Space", "feature_space", "fit_latents", "kept_latents", "latent_space"]
 
 Measure: TypeAlias = Callable[[Tensor], NDArray]
-"""Function of uint8 images `(N, C, H, W)` to one measured number each, `(N,)`, NaN where it cannot measure."""
+"""Function of images `(N, C, H, W)` from 0 to 255 to one measured number each, `(N,)`, NaN where it cannot measure."""
 Space: TypeAlias = Callable[[Tensor], NDArray[np.float64]]
-"""Function of uint8 images `(N, C, H, W)` to points `(N, D)`."""
+"""Function of images `(N, C, H, W)` from 0 to 255 to points `(N, D)`."""
 BATCH = 1000
 REFERENCES = 5000
 """Training images that fix the scale of each feature."""

@@ -20,7 +20,7 @@ from ..graph import Variable
 from ..predictors import AttributePredictor
 from ..scm import Posterior
 from ..typing import Values
-from .images import to_bytes
+from .images import as_stored, bits_of
 from .predicted import prediction_error
 from .spaces import Measure
 
@@ -63,8 +63,10 @@ def transfer_report(
     result = content.transfer(style, take, hold=hold)
     everything = content.transfer(style, [name for name in graph.attributes if name in style.factual])
     worlds: dict[str, Values] = {TRANSFER: result, CONTENT: content.factual, EVERYTHING: everything}
-    images = {name: _as_bytes(world[variable.name], variable) for name, world in worlds.items()}
-    images[HISTOGRAM] = _matched(images[CONTENT], _as_bytes(style.factual[variable.name], variable))
+    bits = bits_of(_levels(content.factual[variable.name], variable))
+    images = {name: as_stored(_levels(world[variable.name], variable), bits) for name, world in worlds.items()}
+    styles = as_stored(_levels(style.factual[variable.name], variable), bits)
+    images[HISTOGRAM] = as_stored(_matched(images[CONTENT], styles), bits)
     moved = {node for name in result.do for node in (name, *graph.descendants(name))}
     rows = []
     for name in (n for n in graph.attributes if n in measure or n in predictors):
@@ -100,12 +102,13 @@ def _errors(
     return 1 - error if variable.is_discrete else error
 
 
-def _as_bytes(images: Tensor, variable: Variable) -> Tensor:
+def _levels(images: Tensor, variable: Variable) -> Tensor:
+    """Images on 0 to 255."""
     low, high = variable.support or (0.0, 255.0)
-    return to_bytes((images.float() - low) * (255 / (high - low)))
+    return (images.float() - low) * (255 / (high - low))
 
 
 def _matched(images: Tensor, styles: Tensor) -> Tensor:
-    """Every image with the histogram of its style, channel by channel; uint8."""
+    """Every image with the histogram of its style, channel by channel."""
     pairs = zip(images.numpy(), styles.expand(len(images), *styles.shape[1:]).numpy())
-    return to_bytes(from_numpy(np.stack([match_histograms(a, b, channel_axis=0) for a, b in pairs])))
+    return from_numpy(np.stack([match_histograms(a, b, channel_axis=0) for a, b in pairs]))

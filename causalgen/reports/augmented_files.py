@@ -155,10 +155,16 @@ class _Writer:
             "asked": self._asked,
             "variables": [graph[name].to_dict() for name in graph.nodes],
             "images": {name: file_column(graph, name) for name in graph.images},
+            "bits": {name: self._bits(name) for name in graph.images},
             "group": data.group_meaning,
             "source": data.source,
         }
         write_whole(self.folder / DESCRIPTION, json.dumps(content | dict(more), indent=2, default=str) + "\n")
+
+    def _bits(self, image: str) -> int:
+        """Bits of the files of an image; PNG has 16 only for grey in this library."""
+        data = self.units.data
+        return data.bits(image) if data.graph[image].shape[0] == 1 else 8
 
     def _part(self, piece: Piece) -> Path:
         return self.folder / PARTS / f"{piece.split}-{piece.start:09d}.parquet"
@@ -214,7 +220,7 @@ class _Writer:
                 if self.label is not None:
                     home /= self._classes[int(draw.values[self.label][place])]
                 stem = f"{self._stems[draw.split][int(draw.places[place])]}-{draw.number}"
-                (path,) = write_images(home, [stem], pixels[None], graph[image])
+                (path,) = write_images(home, [stem], pixels[None], graph[image], self._bits(image))
                 paths.append(path.relative_to(root).as_posix())
             found[file_column(graph, image)] = paths
         return found

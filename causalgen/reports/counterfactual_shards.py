@@ -214,8 +214,9 @@ class CounterfactualShards:
 
     def _images(self, variable: Variable, world: AugmentedDraw) -> Iterator[dict[str, Any]]:
         names = file_names(ROW, [label if isinstance(label, int | float) else str(label) for label in world.rows])
+        bits = self.units.data.bits(variable.name)
         for name, image in zip(names, world.values[variable.name], strict=True):
-            yield {"bytes": png_bytes(image, variable), "path": f"{name}.png"}
+            yield {"bytes": png_bytes(image, variable, bits), "path": f"{name}.png"}
 
     def _entry(self, shard: Shard) -> dict[str, Any]:
         """The entry of a shard in the manifest."""

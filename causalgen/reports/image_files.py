@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
+from ..datasets.depth import to_stored
 from ..files import write_whole
 from ..graph import Variable
 from .images import as_array, as_picture
@@ -15,7 +16,7 @@ from .images import as_array, as_picture
 __all__ = ["png_bytes", "write_grey_values", "write_images"]
 
 
-def write_images(folder: Path, names: Sequence[str], images: Any, variable: Variable) -> list[Path]:
+def write_images(folder: Path, names: Sequence[str], images: Any, variable: Variable, bits: int = 8) -> list[Path]:
     """One PNG per image.
 
     Args:
@@ -23,18 +24,19 @@ def write_images(folder: Path, names: Sequence[str], images: Any, variable: Vari
         names: Names of the files, without suffix.
         images: `(N, C, H, W)`, N names, in the support of `variable`.
         variable: The image variable.
+        bits: 8, or 16 for grey images in 65,536 values.
     """
     folder.mkdir(parents=True, exist_ok=True)
     paths = []
     for name, image in zip(names, images, strict=True):
-        paths.append(write_whole(folder / f"{name}.png", png_bytes(image, variable)))
+        paths.append(write_whole(folder / f"{name}.png", png_bytes(image, variable, bits)))
     return paths
 
 
-def png_bytes(image: Any, variable: Variable) -> bytes:
-    """One image `(C, H, W)`, in the support of `variable`, as a PNG file."""
-    buffer = io.BytesIO()
-    Image.fromarray(np.uint8(np.rint(as_picture(image, variable) * 255))).save(buffer, format="png")
+def png_bytes(image: Any, variable: Variable, bits: int = 8) -> bytes:
+    """One image `(C, H, W)`, in the support of `variable`, as a PNG file of 8 bits, or of 16 where it is grey."""
+    buffer, picture = io.BytesIO(), as_picture(image, variable)
+    Image.fromarray(to_stored(picture * 255, bits if picture.ndim == 2 else 8)).save(buffer, format="png")
     return buffer.getvalue()
 
 

@@ -10,6 +10,7 @@ from typing import Any, NamedTuple
 import pandas as pd
 
 from ..datasets import Dataset
+from ..datasets.catalog import entry
 from ..datasets.table.images import ImageColumn
 from ..datasets.table.pixels import Rendering, rendering_of
 from ..errors import CheckpointError, DataError, SupportWarning
@@ -43,6 +44,8 @@ __all__ = [
     "write_answer",
 ]
 
+WHOLE = (0.0, 65_535.0)
+"""Window of images that the catalog stores with 16 bits."""
 MOST_ROWS = 200
 MOST_PARTICLES = 1000
 DRAWS = 100
@@ -179,7 +182,7 @@ def file_unit(
         paths,
         given,
         asked=asked,
-        measurements=find_measurements(run.study.measured, trust_code=run.trust_code),
+        measurements=find_measurements(run.study.measured, trust_code=run.trust_code, bits=run.study.data.bits),
         renderings=renderings_of(run.study.data),
         override=override,
     )
@@ -239,17 +242,18 @@ def check_particles(particles: int | None) -> None:
 
 
 def renderings_of(data: DataSource | OwnData) -> dict[str, Rendering] | None:
-    """How the files of images become pixels, by node; None where the data do not come from files."""
+    """How the files of images become pixels, by node; None where the data do not come from files and have 8 bits."""
     if not isinstance(data, OwnData):
-        return None
-    if any(variable.percentiles is not None for variable in data.variables.values()):
-        columns = own_index(data).images.items()  # only the training images give the window
+        known = entry(data.name)
+        return dict.fromkeys(known.graph.images, Rendering(window=WHOLE, bits=16)) if known.bits == 16 else None
+    if any(variable.percentiles is not None or variable.bits == 16 for variable in data.variables.values()):
+        columns = own_index(data).images.items()  # the images give the window
         return {name: column.rendering for name, column in columns if isinstance(column, ImageColumn)}
     return {name: rendering_of(variable, variable.window) for name, variable in data.variables.items()}
 
 
 def windows_of(run: RunFolder) -> dict[str, tuple[float, float]]:
-    """The windows of a run's images, by node, where the study declares them."""
+    """The windows of a run's images, by node, where the study declares them or the images have 16 bits."""
     renderings = renderings_of(run.study.data) or {}
     return {name: rendering.window for name, rendering in renderings.items() if rendering.window is not None}
 
@@ -277,7 +281,7 @@ def _counterfactual(
         began = time.process_time()
         answer = posterior.counterfactual(do, seed=seed)
         seconds = time.process_time() - began
-    measurements = find_measurements(run.study.measured, trust_code=run.trust_code)
+    measurements = find_measurements(run.study.measured, trust_code=run.trust_code, bits=run.study.data.bits)
     image = images[0] if images else None  # as measurements are, in a run
     ambiguity, further = what_survives(posterior, do, measurements, image=image, seed=seed, seconds=seconds)
     return _Found(answer, ambiguity, (*notes, *further))

@@ -77,6 +77,13 @@ class DataSource(StudySection):
         return self.name
 
     @property
+    def bits(self) -> int:
+        """Bits of each pixel of its images."""
+        from ..datasets.catalog import entry
+
+        return entry(self.name).bits
+
+    @property
     def options(self) -> dict[str, Any]:
         """Options of the loader that were given."""
         return {key: value for key, value in self if key != "name" and value is not None}
@@ -148,6 +155,11 @@ class OwnData(StudySection):
     def label(self) -> str:
         """Name of the data."""
         return Path(self.table).name
+
+    @property
+    def bits(self) -> int:
+        """Most bits that are kept of each pixel of an image."""
+        return max((variable.bits or 8 for variable in self.variables.values()), default=8)
 
     def below(self, folder: Path) -> "OwnData":
         """The same with absolute paths; links in them are kept."""

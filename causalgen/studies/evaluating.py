@@ -80,7 +80,7 @@ def evaluate_run(
         space = kept_latents(
             data, run.path / "latents", image=image, epochs=1 if smoke else LATENT_EPOCHS, bars=progress
         )
-        measure = find_measurements(study.measured, trust_code=run.trust_code)
+        measure = find_measurements(study.measured, trust_code=run.trust_code, bits=study.data.bits)
         readers = Readers(measure, predictors=predictors, latents=space, image=image)
         table = evaluate(
             scm, data, queries=list(predictors), readers=readers, protocol=rules, seed=study.seed, bars=progress

@@ -76,10 +76,10 @@ class ImageReaders:
         Raises:
             UnknownNameError, DataError: As `find_measurement` and `find_score`.
         """
-        trust = study.trust_code
+        trust, bits = study.trust_code, study.data.bits
         return cls(
-            find_measurements(study.measured, trust_code=trust),
-            {name: find_score(name, given, graph, trust_code=trust) for name, given in study.scores.items()},
+            find_measurements(study.measured, trust_code=trust, bits=bits),
+            {name: find_score(name, given, graph, trust_code=trust, bits=bits) for name, given in study.scores.items()},
         )
 
     def graph_with(self, outcome: str, graph: CausalGraph) -> CausalGraph:
@@ -123,15 +123,15 @@ def with_score(graph: CausalGraph, name: str, image: str) -> CausalGraph:
     return graph.with_parts(edges=edges, variables=[*graph.variables.values(), Variable(name, "continuous")])
 
 
-def find_score(name: str, score: Score, graph: CausalGraph, *, trust_code: bool = False) -> ImageScore:
-    """The score of a study with the function that reads it.
+def find_score(name: str, score: Score, graph: CausalGraph, *, trust_code: bool = False, bits: int = 8) -> ImageScore:
+    """The score of a study with the function that reads it from images of 8 or 16 bits.
 
     Raises:
         DataError: The classifier does not exist, the class of interest is missing, or code is not trusted.
         UnknownNameError: No measurement or option of that name.
     """
     if score.measure is not None:
-        read = find_measurement(score.measure, score.options, name=name, trust_code=trust_code)
+        read = find_measurement(score.measure, score.options, name=name, trust_code=trust_code, bits=bits)
     else:
         read = _classifier(name, score, trust_code=trust_code)
     return ImageScore(name, score.image or graph.images[0], read, score.shows)

@@ -2,7 +2,6 @@
 
 import inspect
 from collections.abc import Callable, Mapping
-from functools import wraps
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -12,7 +11,7 @@ from numpy.typing import NDArray
 from ..datasets.pendulum import measure_angle, measure_light, measure_shadow_length, measure_shadow_position
 from ..datasets.phantom import measure_head_size, measure_ventricle_volume
 from ..errors import CausalgenError, DataError, UnknownNameError, nearest
-from ..metrics import stroke_measures, to_bytes
+from ..metrics import as_stored, stroke_measures
 from ..morphology import measure_hue
 from ..morphology.ready import (
     measure_area,
@@ -36,69 +35,52 @@ SHOWN = 300
 """Most characters to show of an error from a user's function."""
 
 
-def _of_bytes(function: Callable[..., NDArray[np.float64]]) -> Callable[..., NDArray[np.float64]]:
-    """The function on images that may be float tensors; they are rounded to bytes first, as files are."""
-
-    @wraps(function)
-    def measure(images: Any, **options: Any) -> NDArray[np.float64]:
-        return function(to_bytes(torch.as_tensor(images)).cpu().numpy(), **options)
-
-    return measure
-
-
-def _of_levels(function: Callable[..., NDArray[np.float64]]) -> Callable[..., NDArray[np.float64]]:
-    """The function on images that may be tensors, which are not rounded."""
-
-    @wraps(function)
-    def measure(images: Any) -> NDArray[np.float64]:
-        return function(torch.as_tensor(images).detach().cpu().numpy())
-
-    return measure
-
-
-def _strokes(what: str, meaning: str) -> Measurement:
-    """A measurement of strokes on images that may be float; they are rounded to bytes first, as files are."""
+def _strokes(what: str, meaning: str) -> Callable[..., NDArray[np.float64]]:
+    """A measurement of strokes."""
     function = stroke_measures()[what]
 
-    def measure(images: Any) -> NDArray[np.float64]:
-        return function(to_bytes(torch.as_tensor(images)))
+    def measure(images: NDArray) -> NDArray[np.float64]:
+        return function(torch.from_numpy(images))
 
     measure.__doc__ = meaning
     return measure
 
 
-def _brightness(images: Any) -> NDArray[np.float64]:
+def _brightness(images: NDArray) -> NDArray[np.float64]:
     """Mean of all channels and pixels, without rounding."""
-    return torch.as_tensor(images).double().flatten(1).mean(1).cpu().numpy()
+    return images.reshape(len(images), -1).mean(1, dtype=np.float64)
 
 
 MEASUREMENTS: dict[str, Callable[..., NDArray[np.float64]]] = {
-    "area": _of_bytes(measure_area),
-    "mean": _of_bytes(measure_mean),
-    "contrast": _of_bytes(measure_contrast),
-    "sharpness": _of_bytes(measure_sharpness),
-    "gradient": _of_bytes(measure_gradient),
-    "texture": _of_bytes(measure_texture),
-    "hue": _of_bytes(measure_hue),
-    "saturation": _of_bytes(measure_saturation),
+    "area": measure_area,
+    "mean": measure_mean,
+    "contrast": measure_contrast,
+    "sharpness": measure_sharpness,
+    "gradient": measure_gradient,
+    "texture": measure_texture,
+    "hue": measure_hue,
+    "saturation": measure_saturation,
     "stroke-thickness": _strokes(
         "thickness", "Thickness of the strokes of bright writing on a dark ground, in pixels."
     ),
     "stroke-intensity": _strokes("intensity", "Grey level of the ink of bright writing on a dark ground."),
     "stroke-hue": _strokes("hue", "Hue of coloured writing, in degrees; no number for grey."),
-    "pendulum-light": _of_bytes(measure_light),
-    "pendulum-angle": _of_bytes(measure_angle),
-    "pendulum-shadow-length": _of_bytes(measure_shadow_length),
-    "pendulum-shadow-position": _of_bytes(measure_shadow_position),
-    "phantom-head-size": _of_levels(measure_head_size),
-    "phantom-ventricle-volume": _of_levels(measure_ventricle_volume),
+    "pendulum-light": measure_light,
+    "pendulum-angle": measure_angle,
+    "pendulum-shadow-length": measure_shadow_length,
+    "pendulum-shadow-position": measure_shadow_position,
+    "phantom-head-size": measure_head_size,
+    "phantom-ventricle-volume": measure_ventricle_volume,
     "brightness": _brightness,
 }
-"""Measurements by study word; some take options, such as the threshold of an area."""
+"""Measurements by study word, of arrays `(N, C, H, W)`; some take options, such as the threshold of an area."""
+UNROUNDED = "brightness"
+OF_BYTES = ("stroke-thickness", "stroke-intensity", "stroke-hue")
+"""Words that measure images of 16 bits as if they had 8."""
 
 
 def find_measurement(
-    measure: str, options: Mapping[str, Any] | None = None, *, name: str, trust_code: bool = False
+    measure: str, options: Mapping[str, Any] | None = None, *, name: str, trust_code: bool = False, bits: int = 8
 ) -> Measurement:
     """The measurement that a study names.
 
@@ -107,6 +89,7 @@ def find_measurement(
         options: Keyword arguments of the function.
         name: What is measured, for messages.
         trust_code: Whether code is imported.
+        bits: Bits of the study's images; images are rounded to them first, as files are.
 
     Raises:
         UnknownNameError: No measurement or option of that name.
@@ -118,7 +101,7 @@ def find_measurement(
         if not callable(function):
             raise DataError(f"Expected a function at '{measure}'; got a {type(function).__name__}.")
         _check_options(measure, function, options)
-        return _Own(measure, function, options)
+        return _Own(measure, function, options, bits)
     if measure not in MEASUREMENTS:
         raise UnknownNameError(
             f"Expected a measurement among {', '.join(MEASUREMENTS)}, or module:function; got {measure!r}."
@@ -126,17 +109,25 @@ def find_measurement(
         )
     function = MEASUREMENTS[measure]
     _check_options(measure, function, options)
-    return function if not options else lambda images: function(images, **options)
+    kept = None if measure == UNROUNDED else 8 if measure in OF_BYTES else bits
+
+    def read(images: Any) -> NDArray[np.float64]:
+        pixels = torch.as_tensor(images)
+        return function((pixels.detach().cpu() if kept is None else as_stored(pixels, kept)).numpy(), **options)
+
+    return read
 
 
-def find_measurements(given: "Mapping[str, Measured]", *, trust_code: bool = False) -> dict[str, Measurement]:
+def find_measurements(
+    given: "Mapping[str, Measured]", *, trust_code: bool = False, bits: int = 8
+) -> dict[str, Measurement]:
     """The measurements that a study names, by attribute.
 
     Raises:
         UnknownNameError, DataError: As `find_measurement`.
     """
     return {
-        name: find_measurement(said.measure, said.options, name=name, trust_code=trust_code)
+        name: find_measurement(said.measure, said.options, name=name, trust_code=trust_code, bits=bits)
         for name, said in given.items()
     }
 
@@ -144,8 +135,8 @@ def find_measurements(given: "Mapping[str, Measured]", *, trust_code: bool = Fal
 class _Own:
     """A user's function, checked against the contract of a measurement."""
 
-    def __init__(self, source: str, function: Callable[..., Any], options: Mapping[str, Any]) -> None:
-        self.source, self.function, self.options = source, function, dict(options)
+    def __init__(self, source: str, function: Callable[..., Any], options: Mapping[str, Any], bits: int) -> None:
+        self.source, self.function, self.options, self.bits = source, function, dict(options), bits
 
     def __call__(self, images: Any) -> NDArray[np.float64]:
         """One number for each image.
@@ -153,7 +144,7 @@ class _Own:
         Raises:
             DataError: The function fails, or does not return one finite number for each image.
         """
-        pixels = to_bytes(torch.as_tensor(images)).cpu().numpy().astype(np.float32)
+        pixels = as_stored(torch.as_tensor(images), self.bits).numpy().astype(np.float32)
         shape, count = pixels.shape, len(pixels)
         try:
             found = self.function(pixels, **self.options)

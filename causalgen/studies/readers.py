@@ -58,7 +58,10 @@ def readers_of(run: RunFolder, graph: CausalGraph, image: str) -> RunReaders:
     """
     if image != graph.images[0]:
         return RunReaders({}, {}, (f"The run has no readers of '{image}': they were trained on '{graph.images[0]}'.",))
-    measure: dict[str, Measure] = dict(find_measurements(run.study.measured, trust_code=run.trust_code))
+    study = run.study
+    measure: dict[str, Measure] = dict(
+        find_measurements(study.measured, trust_code=run.trust_code, bits=study.data.bits)
+    )
     trained = dict(_saved(run.predictors)) | dict(_saved(run.readers))
     used = {name: reader for name, reader in trained.items() if name in graph and name not in measure}
     return RunReaders(measure, used, _notes(graph, image, measure, used))

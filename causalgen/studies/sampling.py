@@ -12,11 +12,11 @@ from ..grammar import parse_do, parse_values
 from ..graph import CausalGraph, Variable
 from ..reports import plot_samples
 from ..reports.figure_files import write_figure
-from ..reports.image_files import write_images
+from ..reports.image_files import write_grey_values, write_images
 from ..scm import Samples
 from ..scm.interventions import describe
 from ..spreadsheets import write_csv
-from .asking import fitted_model
+from .asking import fitted_model, windows_of
 from .output import answer_folder, writing
 from .runfolder import RunFolder
 
@@ -92,7 +92,8 @@ def draw_samples(
             f"Effective sample size {size:.0f} of {10 * n} weighted proposals given {', '.join(evidence)}. "
             f"{n} were drawn from them.{repeat}"
         )
-    return _write_draw(folder, world_title(scm.graph, interventions, evidence), samples, notes)
+    title = world_title(scm.graph, interventions, evidence)
+    return _write_draw(folder, title, samples, notes, windows_of(run))
 
 
 def check_count(n: int, most: int, least: int = 1) -> None:
@@ -117,7 +118,9 @@ def world_title(graph: CausalGraph, do: Mapping[str, Any], given: Mapping[str, A
     return f"{world}, given {words(given)}" if given else world
 
 
-def _write_draw(folder: Path, title: str, samples: Samples, notes: Sequence[str]) -> Draw:
+def _write_draw(
+    folder: Path, title: str, samples: Samples, notes: Sequence[str], windows: Mapping[str, tuple[float, float]]
+) -> Draw:
     table, graph = samples.to_frame(), samples.graph
     table.insert(0, "unit", range(len(table)))
     names = [f"unit-{unit}" for unit in table["unit"]]
@@ -127,6 +130,8 @@ def _write_draw(folder: Path, title: str, samples: Samples, notes: Sequence[str]
         for node in pictures:
             stems = [f"{node}-{name}" if len(pictures) > 1 else name for name in names]
             files = write_images(folder / "images", stems, samples[node], graph[node])
+            if node in windows:
+                write_grey_values(folder / "images", stems, samples[node], windows[node])
             table[f"{node}_file"] = [str(path.relative_to(folder)) for path in files]
             images += files
         write_csv(table, folder / "samples.csv")
