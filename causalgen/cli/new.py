@@ -63,7 +63,7 @@ def new(
         from ..studies.starting import starter_study
 
         columns = table_columns(table, images, [word.strip() for word in tags.split(",")] if tags else [])
-        _show(columns)
+        _show(columns, group)
         if edges is None:
             image = image or _image(columns, yes=yes)
             group = group and match_one(group, "the group", list(columns.frame.columns)).title
@@ -109,10 +109,10 @@ def _image(columns: "OfferedColumns", *, yes: bool) -> str | None:
     return _ask(f"Image column among {', '.join(columns.images)}", columns.images[0])
 
 
-def _show(columns: "OfferedColumns") -> None:
+def _show(columns: "OfferedColumns", group: str | None) -> None:
     typer.echo("Attributes: " + (some(columns.attributes, 50) or "none"))
     typer.echo("Images: " + (some(columns.images, 50) or "none"))
-    unusable = list(columns.unusable.items())
+    unusable = [(name, reason) for name, reason in columns.unusable.items() if name != group]
     for name, reason in unusable[:50]:
         typer.echo(f"Not usable: {name} ({reason})")
     if len(unusable) > 50:

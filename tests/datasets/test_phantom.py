@@ -3,6 +3,7 @@
 import os
 import subprocess
 import sys
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -10,9 +11,9 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from causalgen.datasets import Dataset, load
+from causalgen.datasets import Dataset, load, load_table
 from causalgen.datasets.generator_values import labelled_table
-from causalgen.datasets.phantom import anatomy, measure_head_size, measure_ventricle_volume
+from causalgen.datasets.phantom import anatomy, measure_head_size, measure_ventricle_volume, write_dicom
 from causalgen.datasets.phantom.equations import attributes, draw_visits
 from causalgen.datasets.phantom.head import SIZES, draw_shapes, draw_tissue, render
 from causalgen.effects import estimate_effect
@@ -186,6 +187,31 @@ def test_intervals_cover_the_true_effect_in_18_of_20_tables(data: Dataset) -> No
         found = report["g-computation"]
         covered += found.low <= truth <= found.high
     assert covered >= 18
+
+
+TAGS = ("PatientAge", "PatientSex", "PatientID", "StationName")
+SCANS = "sex -> {age, scan}; age -> {scanner, scan}; scanner -> scan"
+VARIABLES = {
+    "age": {"column": "PatientAge"},
+    "sex": {"column": "PatientSex"},
+    "scanner": {"column": "StationName"},
+    "scan": {"column": "image", "window": (0, 65_535), "bits": 16},
+}
+
+
+def test_dicom_files_hold_the_scans_and_their_persons(tmp_path: Path) -> None:
+    made = load("phantom", root=tmp_path, rows=120)
+    write_dicom(tmp_path / "scans", made)
+    read = load_table(tmp_path / "scans", SCANS, tags=TAGS, group="PatientID", variables=VARIABLES, root=tmp_path)
+    rows, own, frame = list(range(120)), made.frame(), read.frame()
+    assert torch.equal(read.rows(rows)["scan"], made.rows(rows)["image"])
+    assert (frame["age"] == np.floor(own["age"])).all()
+    assert (frame[["sex", "scanner"]] == own[["sex", "scanner"]]).all(axis=None)
+    assert torch.equal(read.group, made.group)
+    persons = [set(read.groups(rows).tolist()) for rows in read.split.values()]
+    assert sum(map(len, persons)) == len(set.union(*persons)) == len(set(made.group.tolist()))
+    kept = b"".join(path.read_bytes() for path in tmp_path.rglob("*") if path.is_file() and path.suffix != ".dcm")
+    assert b"Nobody" not in kept
 
 
 @pytest.mark.parametrize(

@@ -14,13 +14,11 @@ from causalgen.cli.app import app
 EXAMPLES = Path(__file__).parents[2] / "examples"
 
 
-def run(example: str, source: Path, folder: Path) -> Path:
+def run(example: str, source: Path | str, folder: Path, study: str = "study.yaml") -> Path:
     """Prepare a copy of an example and run it; the run folder."""
-    shutil.copytree(EXAMPLES / example, folder / example, ignore=shutil.ignore_patterns("faces", "xrays"))
+    shutil.copytree(EXAMPLES / example, folder / example, ignore=shutil.ignore_patterns("faces", "xrays", "scans"))
     subprocess.run([sys.executable, folder / example / "prepare.py", source], check=True)
-    done = CliRunner().invoke(
-        app, ["run", str(folder / example / "study.yaml"), "--smoke", "--out", str(folder / "run")]
-    )
+    done = CliRunner().invoke(app, ["run", str(folder / example / study), "--smoke", "--out", str(folder / "run")])
     assert done.exit_code == 0, done.output
     assert (folder / "run" / "report.html").exists()
     return folder / "run"
@@ -45,3 +43,14 @@ def test_xrays(real_data: Path, tmp_path: Path) -> None:
     found = run("pneumonia", real_data / "pneumonia" / "pneumoniamnist_balanced3166.npz", tmp_path)
     metrics = pd.read_csv(found / "tables" / "metrics.csv")
     assert "label shown" in set(metrics["metric"])
+
+
+@pytest.mark.slow
+def test_head_scans(tmp_path: Path) -> None:
+    """The study of the DICOM files, about a minute on an idle core."""
+    found = run("phantom", "300", tmp_path, "dicom.yaml")
+    effect = pd.read_csv(next((found / "tables").glob("effect-*.csv")))
+    assert {"g-computation", "read from generated images"} <= set(effect["source"])
+    metrics = pd.read_csv(found / "tables" / "metrics.csv")
+    assert "scanner shown" in set(metrics["metric"])
+    assert not any("Nobody" in path.read_text("utf-8", "ignore") for path in found.rglob("*") if path.is_file())

@@ -8,7 +8,7 @@ Hounsfield units of a CT. Of MONOCHROME1, in which the least value is white, the
 No text of the file goes anywhere unless its keyword is asked for (`read_tags`).
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import date
 from pathlib import Path
 from typing import Any
@@ -20,8 +20,10 @@ from PIL import Image
 try:
     from pydicom import dcmread
     from pydicom.datadict import dictionary_VR, keyword_dict
+    from pydicom.dataset import Dataset, FileMetaDataset
     from pydicom.errors import InvalidDicomError
     from pydicom.pixels import apply_modality_lut, get_decoder, pixel_array
+    from pydicom.uid import ExplicitVRLittleEndian, MRImageStorage, generate_uid
 except ImportError as error:  # pragma: no cover - depends on the installation
     raise ImportError(
         "Expected pydicom to read DICOM files; it is not installed. Install the extra: pip install 'causalgen[dicom]'."
@@ -30,7 +32,7 @@ except ImportError as error:  # pragma: no cover - depends on the installation
 from ...errors import DataError, nearest
 from .header import AS_STORED, UNSPECIFIED, Header, too_large
 
-__all__ = ["check_keywords", "header", "picture", "read_tags"]
+__all__ = ["check_keywords", "header", "picture", "read_tags", "write_slice"]
 
 GREY = ("MONOCHROME1", "MONOCHROME2")
 YEARS = {"D": 365.25, "W": 365.25 / 7, "M": 12, "Y": 1}
@@ -62,6 +64,23 @@ def picture(source: Any, inside: str = "") -> Any:
     if found.PhotometricInterpretation == "MONOCHROME1":
         grey = sum(map(float, apply_modality_lut(_ends(found), found))) - grey
     return Image.fromarray(grey.astype(np.uint8)) if _is_bytes(found) else grey
+
+
+def write_slice(path: Path, pixels: NDArray[np.uint16], elements: Mapping[str, Any]) -> None:
+    """Write grey values `(H, W)` as an uncompressed MR image with some elements by keyword; the folder is created."""
+    found = Dataset()
+    found.file_meta = FileMetaDataset()
+    found.file_meta.TransferSyntaxUID = ExplicitVRLittleEndian
+    found.file_meta.MediaStorageSOPClassUID = found.SOPClassUID = MRImageStorage
+    found.file_meta.MediaStorageSOPInstanceUID = found.SOPInstanceUID = generate_uid(entropy_srcs=[str(path)])
+    found.Modality, found.SamplesPerPixel, found.PhotometricInterpretation = "MR", 1, "MONOCHROME2"
+    found.Rows, found.Columns = pixels.shape
+    found.BitsAllocated, found.BitsStored, found.HighBit, found.PixelRepresentation = 16, 16, 15, 0
+    found.PixelData = pixels.astype("<u2").tobytes()
+    for keyword, value in elements.items():
+        setattr(found, keyword, value)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    found.save_as(path, enforce_file_format=True)
 
 
 def check_keywords(keywords: Sequence[str]) -> None:
@@ -157,15 +176,20 @@ def _plain(value: Any, keyword: str, path: Path) -> Any:
         return None
     if kind in ("SQ", "OB", "OW", "UN") or (not isinstance(value, str) and np.ndim(value) > 0):
         raise DataError(
-            f"Expected one value of {keyword} in '{path.name}'; got several, or data. Leave the keyword out."
+            f"Expected one value of {keyword} in '{_place(path)}'; got several, or data. Leave the keyword out."
         )
     text = str(value).strip()
     if kind == "AS":
         if not (text[:-1].isdecimal() and text[-1:] in YEARS):
-            raise DataError(f"Expected {keyword} such as 045Y in '{path.name}'; got {text!r}. Correct the file.")
+            raise DataError(f"Expected {keyword} such as 045Y in '{_place(path)}'; got {text!r}. Correct the file.")
         return int(text[:-1]) / YEARS[text[-1]]
     if kind == "DA" and len(text) == 8:
         return date(int(text[:4]), int(text[4:6]), int(text[6:])).isoformat()
     if kind in ("DS", "FL", "FD"):
         return float(value)
     return int(value) if kind in ("IS", "US", "SS", "UL", "SL") else text
+
+
+def _place(path: Path) -> str:
+    """A file with its folder, which names the person where all files are called alike."""
+    return "/".join(path.parts[-2:])
