@@ -94,6 +94,7 @@ CASES = [
     case("conv-vae", COLOUR, ALL, **SMALL, fine=4),
     case("diffusion", GREY, ALL, width=8, steps=3),
     case("diffusion", COLOUR, SCALARS, width=8, steps=3, guidance=2.0),
+    case("diffusion", COLOUR, {"age": AGE}, width=8, steps=3, attention=2),
     case("flow-matching", GREY, ALL, width=8, steps=3),
     case("flow-matching", UNIT, {"age": AGE}, width=8, solver="dopri5", dropout=0.0),
     case("flow-matching", GREY, {}, width=8, steps=3, coupling="independent"),

@@ -108,7 +108,7 @@ class Benchmark(_Section):
         form = self.gpu if device == "cuda" else self.cpu
         if not smoke:
             return form
-        quick = {"epochs": SMOKE_EPOCHS, "batch_size": SMOKE_BATCH}
+        quick: dict[str, Any] = {"epochs": SMOKE_EPOCHS, "batch_size": SMOKE_BATCH}
         recipes = {
             name: recipe.model_copy(
                 update={

@@ -102,14 +102,16 @@ class Autoencoder(ImageVAE):
         return self.draw(torch.tanh(noise["map"]))
 
     def objectives(self, value: Tensor, parents: Values, progress: float) -> dict[str, Tensor]:
-        _, rates, _, output = self.infer(value, parents, draw=True)
+        seen = self._see(value)
+        found, rate, _ = infer_gaussian(self.head(seen), draw=True)
+        output = self.draw(torch.tanh(found))
         distortion = -self.likelihood.log_prob(output, value)
         weight = self.beta * min(1.0, progress / self.warmup)
-        far = self._feature_distance(output, value)
+        far = self._feature_distance(output, seen.detach())
         return {
-            "loss": distortion + weight * rates["map"] + self.features * far,
+            "loss": distortion + weight * rate + self.features * far,
             "distortion": distortion,
-            "rate": rates["map"],
+            "rate": rate,
             "feature distance": far,
         }
 
@@ -117,13 +119,11 @@ class Autoencoder(ImageVAE):
         """Features `(B, width, h, w)` of images in natural units."""
         return F.silu(self.encoder(self.likelihood.to_unit(value), self.embed({}, len(value))))
 
-    def _feature_distance(self, output: Tensor, value: Tensor) -> Tensor:
-        """Distance of drawn images from real ones in features, times the number of pixels, `(B,)`."""
+    def _feature_distance(self, output: Tensor, seen: Tensor) -> Tensor:
+        """Distance of drawn images from features of the real ones, times the number of pixels, `(B,)`."""
         # Fixed weights: the encoder must not make the distance small by losing what differs.
         fixed = {name: parameter.detach() for name, parameter in self.encoder.named_parameters()}
-        context = self.embed({}, len(value)).detach()
-        drawn, real = (
-            F.normalize(torch.func.functional_call(self.encoder, fixed, (image, context)), dim=1)
-            for image in (output, self.likelihood.to_unit(value))
-        )
-        return (drawn - real).square().sum(1).mean(dim=(1, 2)) * math.prod(self.variable.shape)
+        context = self.embed({}, len(output)).detach()
+        drawn = F.silu(torch.func.functional_call(self.encoder, fixed, (output, context)))
+        apart = F.normalize(drawn, dim=1) - F.normalize(seen, dim=1)
+        return apart.square().sum(1).mean(dim=(1, 2)) * math.prod(self.variable.shape)

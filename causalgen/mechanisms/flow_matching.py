@@ -49,6 +49,7 @@ class FlowMatching(TransportMechanism):
         parents: Parents of any kind.
         width: Channels of the U-Net at the coarse resolution.
         blocks: Residual blocks at each resolution, down and up.
+        attention: Heads of self-attention at the coarse resolution, a divisor of the width; 0 for none.
         solver: A solver of torchdiffeq with steps of fixed size, or the adaptive "dopri5", which ignores `steps`.
         steps: Steps of fixed size from noise to data, and back.
         coupling: "optimal-transport" or "independent" pairs of noise and image; independent ones with image parents.
@@ -69,6 +70,7 @@ class FlowMatching(TransportMechanism):
         *,
         width: int = 64,
         blocks: int = 1,
+        attention: int = 0,
         solver: Solver = "midpoint",
         steps: int = 10,
         coupling: Literal["optimal-transport", "independent"] = "optimal-transport",
@@ -77,7 +79,7 @@ class FlowMatching(TransportMechanism):
         dropout: float = 0.1,
     ) -> None:
         super().__init__(
-            variable, parents, width=width, blocks=blocks, steps=steps, guidance=guidance,
+            variable, parents, width=width, blocks=blocks, attention=attention, steps=steps, guidance=guidance,
             guidance_unchanged=guidance_unchanged, dropout=dropout,
         )  # fmt: skip
         if solver not in get_args(Solver):

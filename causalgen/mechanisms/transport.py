@@ -49,6 +49,7 @@ class TransportMechanism(Abductive):
         parents: Parents of any kind.
         width: Channels of the U-Net at the coarse resolution.
         blocks: Residual blocks at each resolution, down and up.
+        attention: Heads of self-attention at the coarse resolution, a divisor of the width; 0 for none.
         steps: Steps from noise to data; abduction takes as many back.
         guidance: Weight of changed parents, in [0, 10]; other than 1 the result is a guided edit.
         guidance_unchanged: Weight of the other parents, in [0, 10].
@@ -68,6 +69,7 @@ class TransportMechanism(Abductive):
         *,
         width: int = 64,
         blocks: int = 1,
+        attention: int = 0,
         steps: int = 30,
         guidance: float = 1.0,
         guidance_unchanged: float = 1.0,
@@ -87,7 +89,9 @@ class TransportMechanism(Abductive):
         self.low, self.high = variable.support or (0.0, 255.0)
         self.embed = ParentEmbedding(self.parents, CONTEXT, droppable=dropout > 0)
         self.maps = ImageMaps(self.parents, variable.shape)
-        self.network = UNet(variable.shape, CONTEXT, width=width, blocks=blocks, maps=self.maps.channels)
+        self.network = UNet(
+            variable.shape, CONTEXT, width=width, blocks=blocks, maps=self.maps.channels, attention=attention
+        )
 
     @abstractmethod
     def transport(self, state: Tensor, field: Field, start: float, end: float) -> Tensor:

@@ -1,6 +1,7 @@
 """Network parts without any causal content."""
 
 from .adversarial import Critic, Generator, gradient_penalty, saturation
+from .attention import SelfAttention
 from .averaging import growing_average
 from .conv import ConvBlock, ConvDecoder, ConvEncoder, Grid, Modulation, Pyramid, in_full_precision
 from .coupling import CouplingStack
@@ -28,6 +29,7 @@ __all__ = [
     "MonotonicRQSTransform",
     "ParentEmbedding",
     "Pyramid",
+    "SelfAttention",
     "Standardiser",
     "UNet",
     "gradient_penalty",

@@ -11,6 +11,7 @@ from itertools import pairwise
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
+from torch.utils.checkpoint import checkpoint
 
 from .image_maps import with_maps
 
@@ -98,6 +99,9 @@ class ConvBlock(nn.Module):
         context: Width of the context vector that modulates it; 0 for none.
     """
 
+    checkpointed = False
+    """Whether training computes the inside again for the gradient in place of keeping it in memory."""
+
     def __init__(self, channels: int, context: int = 0) -> None:
         super().__init__()
         self.first = nn.Conv2d(channels, channels, 3, padding=1)
@@ -107,10 +111,15 @@ class ConvBlock(nn.Module):
             self.second.weight.mul_(0.1)
 
     def forward(self, x: Tensor, context: Tensor | None = None) -> Tensor:
+        if self.checkpointed and self.training and torch.is_grad_enabled():
+            return x + checkpoint(self._inside, x, context, use_reentrant=False)
+        return x + self._inside(x, context)
+
+    def _inside(self, x: Tensor, context: Tensor | None) -> Tensor:
         inner = self.first(F.silu(x))
         if self.modulation is not None:
             inner = self.modulation(inner, context)
-        return x + self.second(F.silu(inner))
+        return self.second(F.silu(inner))
 
 
 class Pyramid(nn.Module):

@@ -8,6 +8,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from .attention import SelfAttention
 from .conv import ConvBlock, Grid, halved, in_full_precision
 from .image_maps import with_maps
 from .mlp import mlp
@@ -26,11 +27,21 @@ class UNet(nn.Module):
         width: Channels at the coarse resolution; halved with each doubling, but not below a quarter.
         blocks: Residual blocks at each resolution on the way down, and again on the way up.
         maps: Channels of maps that are seen with the image.
+        attention: Heads of self-attention at the coarse resolution; 0 for none.
     """
 
     frequencies: Tensor
 
-    def __init__(self, shape: Sequence[int], context: int, *, width: int = 64, blocks: int = 1, maps: int = 0) -> None:
+    def __init__(
+        self,
+        shape: Sequence[int],
+        context: int,
+        *,
+        width: int = 64,
+        blocks: int = 1,
+        maps: int = 0,
+        attention: int = 0,
+    ) -> None:
         super().__init__()
         self.grid = Grid(shape)
         widths = halved(width, self.grid.stages + 1)[::-1]
@@ -43,6 +54,7 @@ class UNet(nn.Module):
         self.join = nn.ModuleList(nn.Conv2d(2 * b, b, 1) for b in widths[:-1])
         self.descent = nn.ModuleList(_Blocks(channels, context, blocks) for channels in widths)
         self.ascent = nn.ModuleList(_Blocks(channels, context, blocks) for channels in widths)
+        self.attention = SelfAttention(width, attention) if attention else nn.Identity()
         self.last = nn.Conv2d(widths[0], shape[0], 3, padding=1)
 
     def forward(self, image: Tensor, time: Tensor, context: Tensor, maps: Tensor | None = None) -> Tensor:
@@ -55,7 +67,7 @@ class UNet(nn.Module):
             x = blocks(x, context)
             skips.append(x)
             x = down(F.silu(x))
-        x = self.ascent[-1](self.descent[-1](x, context), context)
+        x = self.ascent[-1](self.attention(self.descent[-1](x, context)), context)
         for k in reversed(range(len(self.up))):
             x = self.join[k](torch.cat([self.up[k](F.silu(x)), skips[k]], dim=1))
             x = self.ascent[k](x, context)

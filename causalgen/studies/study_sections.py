@@ -108,6 +108,8 @@ class TrainingStage(StudySection):
     """Epochs without improvement on the validation split before stopping."""
     shift: Annotated[int, Field(ge=0)] | None = None
     """Pixels by which training images are shifted at random; only for attributes that do not depend on position."""
+    checkpointing: bool | None = None
+    """Whether the insides of residual blocks are computed again in place of being kept: less memory, more time."""
     completions: Count | None = None
     """How often missing values are drawn anew in the second half of the stage, under `data: missing: model`."""
 

@@ -25,6 +25,8 @@ class Stage:
         patience: Epochs without improvement on the validation split before stopping.
         shift: Pixels by which training images are shifted at random along each axis. Only for attributes that do not
             depend on where the object is.
+        checkpointing: Whether the insides of residual blocks are computed again for the gradient in place of being kept, which
+            takes less memory and more time; the result is the same.
         completions: How often missing values are drawn anew in the second half of the stage, where rows have some; see
             `causalgen.training.holes`.
     """
@@ -37,6 +39,7 @@ class Stage:
     ema: float = 0.99
     patience: int = 15
     shift: int = 0
+    checkpointing: bool = False
     completions: int = 8
 
     def units(self, rows: int) -> int:

@@ -14,7 +14,7 @@ from torch.optim.swa_utils import AveragedModel
 
 from ..errors import DivergenceError
 from ..mechanisms import Mechanism
-from ..nn import growing_average, seeded
+from ..nn import ConvBlock, growing_average, seeded
 from ..scm.chunks import units_at_once
 from .config import Stage
 
@@ -65,6 +65,9 @@ class NodeTrainer:
     def __post_init__(self) -> None:
         if self.mechanism.variable.is_image:  # the layout in which convolutions are fastest
             self.mechanism.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+        for module in self.mechanism.modules():
+            if isinstance(module, ConvBlock):
+                module.checkpointed = self.stage.checkpointing
         self.groups = self.mechanism.parameter_groups()
         momentum = self.mechanism.momentum
         optimizers = [

@@ -16,6 +16,11 @@ def test_a_network_too_narrow_to_be_halved_is_refused(mechanism: str) -> None:
         build(mechanism, IMAGE, {}, {"width": 3})
 
 
+def test_heads_that_do_not_divide_the_width_are_refused() -> None:
+    with pytest.raises(ValueError, match="heads that divide the width of 8; got 3"):
+        build("flow-matching", IMAGE, {}, {"width": 8, "attention": 3})
+
+
 @pytest.mark.parametrize("options", [{"beta": float("inf")}, {"free": float("nan")}, {"warmup": -1}])
 def test_weights_of_an_objective_are_finite(options: dict[str, Any]) -> None:
     with pytest.raises(ValueError, match="a number of at least 0 and at most"):
