@@ -5,6 +5,8 @@
 - oracle: the factual image redrawn by the generator's own operator with the true counterfactual attributes
 - codec control: an image that shows what it should (the true counterfactual one, or the factual one where the truth is
   unknown), through the codec of a latent mechanism alone: its error is the loss of the codec
+- null intervention: the model's image with every queried node at its own value
+- truth: the true counterfactual images, where the generator is known
 - floor: the same measurement where nothing is generated
 - permutation control: noise and parents of different units are combined
 """
@@ -25,8 +27,10 @@ __all__ = [
     "FLOOR",
     "IDENTITY",
     "MODEL",
+    "NULL",
     "ORACLE",
     "PERMUTATION",
+    "TRUTH",
     "UNTRAINED",
     "redraw",
     "through_codec",
@@ -37,6 +41,8 @@ MODEL = "model"
 IDENTITY = "identity control"
 UNTRAINED = "untrained control"
 ORACLE = "oracle"
+NULL = "null intervention"
+TRUTH = "truth"
 CODEC = "codec control"
 FLOOR = "floor"
 PERMUTATION = "permutation control"

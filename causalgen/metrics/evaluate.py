@@ -17,6 +17,7 @@ from .calibration import calibration
 from .case import Case, ask
 from .cohort import Cohort, Readers, choose, image_node
 from .controls import MODEL, UNTRAINED, untrained_control
+from .drift import off_target_drift
 from .effectiveness import effectiveness
 from .kept import classifier_accuracy, kept
 from .leak import noise_leak
@@ -47,7 +48,8 @@ def evaluate(
 ) -> MetricTable:
     """Evaluate the counterfactuals of `scm` on test units.
 
-    Every query: effectiveness, distance to the truth, attributes kept, minimality, realism, calibration, reversibility.
+    Every query: effectiveness, distance to the truth, attributes kept, off-target drift, minimality, realism, calibration,
+    reversibility.
     Once: composition, noise leak, and quality and variety of samples. Metrics whose ingredients are missing (truth,
     measurements, classifiers, predictors) are left out, and an image that cannot be abducted is evaluated on samples only;
     the notes list them.
@@ -121,7 +123,7 @@ def _of_query(
     results += predicted_effectiveness(case, readers.predictors, batch_statistics=rules.batch_statistics)
     if case.truth is not None:
         results += image_error_to_truth(case) + attribute_error_to_truth(case)
-    results += kept(case, readers.classifiers, accuracies)
+    results += kept(case, readers.classifiers, accuracies) + off_target_drift(case, readers)
     if readers.latents is not None:
         results += minimality(case, readers.latents)
     if features is not None:

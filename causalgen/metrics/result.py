@@ -23,7 +23,8 @@ class MetricResult:
     Args:
         metric: The metric, such as "thickness MAE".
         query: The intervention, such as "do(thickness)"; "" if there is none.
-        row: "model", "identity control", "untrained control", "codec control", "oracle", "floor", "permutation control".
+        row: "model", "identity control", "untrained control", "codec control", "oracle", "null intervention", "truth", "floor",
+            "permutation control".
         stratum: "all units", or "within support" of the model.
         value: The estimate.
         low, high: 95 % interval, bootstrapped over groups; NaN where the units do not determine it.

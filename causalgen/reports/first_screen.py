@@ -20,6 +20,7 @@ __all__ = ["headline_metrics", "run_answer"]
 
 WITHIN = "within support"
 TO_TRUTH = "image L1 to truth"
+DRIFT, SHARE, DRIFT_CONTROLS = "off-target drift: ", "share of images", ("null intervention", "truth")
 CONTROLS = {"identity control": "the image left unchanged", "oracle": "the true process"}
 MOST_EFFECTS = 3
 """Most effects in a sentence."""
@@ -31,8 +32,9 @@ def run_answer(content: ReportContent) -> list[str]:
     effects = [_effects([findings.report for findings in content.effects])] if content.effects else []
     effects += map(mediation_answer, content.mediation)
     effects += [audit.answer for audit in content.audits]
+    drift = _drift(content.metrics.to_frame()) if content.metrics is not None and len(content.metrics) else ""
     survival = ambiguity_answer(content.ambiguities) if content.ambiguities else ""
-    return [*changes, *effects, *filter(None, [_quality(content), survival, _limits(content)])]
+    return [*changes, *effects, *filter(None, [_quality(content), drift, survival, _limits(content)])]
 
 
 def headline_metrics(content: ReportContent) -> Sequence[tuple[str, str]]:
@@ -78,6 +80,28 @@ def _quality(content: ReportContent) -> str:
     floor = f"; {floor_note(model)}" if floor_note(model) else ""
     compared = f"{_stratum(own)}{_controls(own, unit.strip())}{floor}"
     return f"No true counterfactual image is known. {where} {metric} is {value}{unit}{compared}."
+
+
+def _drift(metrics: pd.DataFrame) -> str:
+    """The greatest drift of each attribute that should stay, next to the null intervention and the truth; else ""."""
+    frame = metrics[metrics["metric"].str.startswith(DRIFT)]
+    frame = _within(frame)
+    model = frame[frame["row"] == "model"]
+    clauses = []
+    for metric, own in model.groupby("metric", sort=False):
+        worst = own.sort_values("value", kind="stable").iloc[-1]
+        same = frame[(frame["metric"] == metric) & (frame["query"] == worst["query"])].set_index("row")["value"]
+        compared = "; ".join(f"{row}: {_moved(same[row], worst['unit'])}" for row in DRIFT_CONTROLS if row in same)
+        moved = _moved(worst["value"], worst["unit"])
+        where = f"on {moved} of the images" if worst["unit"] == SHARE else f"by {moved}"
+        compared = f" ({compared})" if compared else ""
+        clauses.append(f"{str(metric).removeprefix(DRIFT)} {where} under {worst['query']}{compared}")
+    return f"Attributes that should stay move on the image: {'; '.join(clauses)}." if clauses else ""
+
+
+def _moved(value: float, unit: str) -> str:
+    """A drift as text; of a label the share of the images."""
+    return f"{value:.1%}" if unit == SHARE else f"{number(value)} {unit}".rstrip()
 
 
 def _within(frame: pd.DataFrame) -> pd.DataFrame:

@@ -118,6 +118,24 @@ def test_discrete_attributes_are_kept_or_shown(table: MetricTable) -> None:
     assert table.value(metric="shape shown", query="do(shape)") < 0.6
 
 
+def test_what_should_stay_drifts_where_the_model_redraws_it(
+    data: Dataset, classifier: AttributePredictor, table: MetricTable, untrained: StructuralCausalModel
+) -> None:
+    perfect = table.select(metric="off-target drift: shape", query="do(light)")
+    assert {result.row for result in perfect} == {"model", "null intervention", "truth"}
+    assert table.value(metric="off-target drift: shape", query="do(light)") == pytest.approx(
+        table.value(metric="off-target drift: shape", query="do(light)", row="truth"), abs=0.03
+    )
+    assert table.value(metric="off-target drift: shape", query="do(light)", row="null intervention") == 0
+    assert "off-target drift: brightness" not in {r.metric for r in table if r.query in ("do(light)", "do(brightness)")}
+    readers = Readers({"brightness": measure_brightness}, {"shape": classifier})
+    poor = evaluate(untrained, data, queries=["shape", "light"], readers=readers, protocol=FEW)
+    moved = poor.select(metric="off-target drift: brightness", query="do(shape)")
+    assert {result.row for result in moved} == {"model", "null intervention"}  # the generator has no truth here
+    assert min(result.value for result in moved) > 10
+    assert poor.value(metric="off-target drift: shape", query="do(light)") > 0.2
+
+
 def test_a_query_that_the_generator_cannot_answer_is_noted(table: MetricTable) -> None:
     assert [note for note in table.notes if "do(shape)" in note and "does not determine" in note]
     frame = table.select(query="do(shape)").to_frame()

@@ -14,7 +14,7 @@ from causalgen.datasets import Dataset
 from causalgen.effects import EffectReport, Estimate
 from causalgen.errors import RunFolderError
 from causalgen.graph import CausalGraph, Variable
-from causalgen.metrics import MetricTable
+from causalgen.metrics import MetricResult, MetricTable
 from causalgen.reports import (
     CITATIONS,
     DataSummary,
@@ -163,6 +163,21 @@ def test_the_answer_is_three_sentences_with_numbers(full: ReportContent, page: P
     words = " ".join(page.text.split())
     for text in ("Asked 42 of 50", effects, quality, limits):
         assert text in words
+
+
+def test_the_answer_names_the_greatest_drift_of_what_should_stay(full: ReportContent) -> None:
+    metric, shown = "off-target drift: age", {"low": 0.0, "high": 1.0, "units": 9, "unit": "years"}
+    rows = [
+        MetricResult(metric, query, row, "all units", value, **shown)
+        for query, values in {"do(pen)": (0.5, 0.4, 0.1), "do(ink)": (0.7, 0.6, 0.2)}.items()
+        for row, value in zip(("model", "null intervention", "truth"), values, strict=True)
+    ]
+    label = replace(rows[0], metric="off-target drift: digit", value=0.021, unit="share of images")
+    drift = run_answer(replace(full, metrics=MetricTable((*rows, label)), effects=()))[1]
+    assert drift == (
+        "Attributes that should stay move on the image: age by 0.7 years under do(ink) (null intervention: 0.6 years; truth: "
+        "0.2 years); digit on 2.1% of the images under do(pen)."
+    )
 
 
 def test_without_a_truth_the_answer_says_so(full: ReportContent, effect: EffectReport) -> None:
