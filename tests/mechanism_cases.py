@@ -9,7 +9,7 @@ from torch import Tensor
 from causalgen.graph import Variable
 from causalgen.mechanisms import MECHANISMS, Mechanism, build
 
-__all__ = ["CASES", "Case", "data"]
+__all__ = ["CASES", "Case", "data", "wider"]
 
 AGE = Variable("age", "continuous", support=(0, 1))
 PEN = Variable("pen", "binary", labels=("ballpoint", "felt-tip"))
@@ -96,6 +96,7 @@ CASES = [
     case("diffusion", COLOUR, SCALARS, width=8, steps=3, guidance=2.0),
     case("diffusion", COLOUR, {"age": AGE}, width=8, steps=3, attention=2),
     case("flow-matching", GREY, ALL, width=8, steps=3),
+    case("flow-matching", COLOUR, ALL, width=16, blocks=2, steps=3, network="transformer"),
     case("flow-matching", UNIT, {"age": AGE}, width=8, solver="dopri5", dropout=0.0),
     case("flow-matching", GREY, {}, width=8, steps=3, coupling="independent"),
     case("gan", GREY, ALL, latent=4, width=8),
@@ -120,6 +121,14 @@ CASES = [
     case("noise", COLOUR, {"photo": PHOTO}, sigma=40.0),
     case("noise", UNIT, {"shares": SHARES}),
 ]
+
+
+def wider(options: dict[str, Any], width: int) -> dict[str, Any]:
+    """The options with another width, also those of parts."""
+    return {
+        name: wider(value, width) if isinstance(value, dict) else width if name == "width" else value
+        for name, value in options.items()
+    }
 
 
 def data(case: Case) -> tuple[Tensor, dict[str, Tensor]]:

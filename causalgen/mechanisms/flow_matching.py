@@ -26,7 +26,7 @@ from ..nn import Features
 from ..typing import Values
 from .base import Abduction
 from .identification import Identifiability, Identification
-from .transport import GUIDED_EDIT, Field, TransportMechanism
+from .transport import GUIDED_EDIT, Field, Network, TransportMechanism
 
 __all__ = ["FlowMatching"]
 
@@ -47,9 +47,10 @@ class FlowMatching(TransportMechanism):
     Args:
         variable: An image variable, grey or colour, of any size.
         parents: Parents of any kind.
-        width: Channels of the U-Net at the coarse resolution.
-        blocks: Residual blocks at each resolution, down and up.
-        attention: Heads of self-attention at the coarse resolution, a divisor of the width; 0 for none.
+        network: "u-net", or "transformer" over patches of the image, whose blocks all have attention.
+        width: Channels of the U-Net at the coarse resolution, or of a patch of the transformer, then a multiple of 16.
+        blocks: Residual blocks of the U-Net at each resolution, down and up; or blocks of the transformer.
+        attention: Heads of self-attention of the U-Net at the coarse resolution, a divisor of the width; 0 for none.
         solver: A solver of torchdiffeq with steps of fixed size, or the adaptive "dopri5", which ignores `steps`.
         steps: Steps of fixed size from noise to data, and back.
         coupling: "optimal-transport" or "independent" pairs of noise and image; independent ones with image parents.
@@ -68,6 +69,7 @@ class FlowMatching(TransportMechanism):
         variable: Variable,
         parents: Mapping[str, Variable],
         *,
+        network: Network = "u-net",
         width: int = 64,
         blocks: int = 1,
         attention: int = 0,
@@ -79,7 +81,7 @@ class FlowMatching(TransportMechanism):
         dropout: float = 0.1,
     ) -> None:
         super().__init__(
-            variable, parents, width=width, blocks=blocks, attention=attention, steps=steps, guidance=guidance,
+            variable, parents, network=network, width=width, blocks=blocks, attention=attention, steps=steps, guidance=guidance,
             guidance_unchanged=guidance_unchanged, dropout=dropout,
         )  # fmt: skip
         if solver not in get_args(Solver):

@@ -15,7 +15,7 @@ the result is a guided edit, not a counterfactual of the model, and is labelled 
 
 from abc import abstractmethod
 from collections.abc import Callable, Mapping
-from typing import ClassVar, TypeAlias
+from typing import ClassVar, Literal, TypeAlias, get_args
 
 import pyro.distributions as dist
 import torch
@@ -23,15 +23,16 @@ from torch import Tensor
 from torch.distributions import Distribution
 
 from ..graph import Variable
-from ..nn import ImageMaps, ParentEmbedding, UNet
+from ..nn import ImageMaps, ParentEmbedding, Transformer, UNet
 from ..typing import Noise, Values
 from .base import Abductive
 from .identification import Identifiability, Identification
 
-__all__ = ["GUIDED_EDIT", "Field", "TransportMechanism"]
+__all__ = ["GUIDED_EDIT", "Field", "Network", "TransportMechanism"]
 
 Field: TypeAlias = Callable[[Tensor, Tensor], Tensor]
 """State `(B, C, H, W)` and time `()` to the network's output."""
+Network = Literal["u-net", "transformer"]
 CONTEXT = 128
 """Width of the embedding of parents and time."""
 STRONGEST = 10.0
@@ -47,9 +48,10 @@ class TransportMechanism(Abductive):
     Args:
         variable: An image variable, grey or colour, of any size.
         parents: Parents of any kind.
-        width: Channels of the U-Net at the coarse resolution.
-        blocks: Residual blocks at each resolution, down and up.
-        attention: Heads of self-attention at the coarse resolution, a divisor of the width; 0 for none.
+        network: "u-net", or "transformer" over patches of the image, whose blocks all have attention.
+        width: Channels of the U-Net at the coarse resolution, or of a patch of the transformer, then a multiple of 16.
+        blocks: Residual blocks of the U-Net at each resolution, down and up; or blocks of the transformer.
+        attention: Heads of self-attention of the U-Net at the coarse resolution, a divisor of the width; 0 for none.
         steps: Steps from noise to data; abduction takes as many back.
         guidance: Weight of changed parents, in [0, 10]; other than 1 the result is a guided edit.
         guidance_unchanged: Weight of the other parents, in [0, 10].
@@ -67,6 +69,7 @@ class TransportMechanism(Abductive):
         variable: Variable,
         parents: Mapping[str, Variable],
         *,
+        network: Network = "u-net",
         width: int = 64,
         blocks: int = 1,
         attention: int = 0,
@@ -89,8 +92,17 @@ class TransportMechanism(Abductive):
         self.low, self.high = variable.support or (0.0, 255.0)
         self.embed = ParentEmbedding(self.parents, CONTEXT, droppable=dropout > 0)
         self.maps = ImageMaps(self.parents, variable.shape)
-        self.network = UNet(
-            variable.shape, CONTEXT, width=width, blocks=blocks, maps=self.maps.channels, attention=attention
+        if network not in get_args(Network):
+            raise ValueError(f"Expected a network among {', '.join(get_args(Network))}; got {network!r}.")
+        if network == "transformer" and attention:
+            raise ValueError(
+                "Expected attention=0 for a transformer, whose blocks all have attention; got another number."
+            )
+        size: dict[str, int] = {"width": width, "blocks": blocks, "maps": self.maps.channels}
+        self.network = (
+            Transformer(variable.shape, CONTEXT, **size)
+            if network == "transformer"
+            else UNet(variable.shape, CONTEXT, attention=attention, **size)
         )
 
     @abstractmethod

@@ -13,6 +13,7 @@ from .randomness import seeded
 from .scaling import Standardiser
 from .spline import MonotonicRQSTransform
 from .storage import load_module, save_module
+from .transformer import Transformer
 from .unet import UNet
 
 __all__ = [
@@ -31,6 +32,7 @@ __all__ = [
     "Pyramid",
     "SelfAttention",
     "Standardiser",
+    "Transformer",
     "UNet",
     "gradient_penalty",
     "growing_average",

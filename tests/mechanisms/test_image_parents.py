@@ -2,7 +2,7 @@
 
 import pytest
 import torch
-from mechanism_cases import SMALLEST
+from mechanism_cases import SMALLEST, wider
 from torch import Tensor
 
 from causalgen.graph import CausalGraph, Variable
@@ -19,10 +19,10 @@ CORNER = (slice(None), slice(None), slice(0, 4), slice(0, 4))
 @torch.no_grad()
 def test_a_change_of_the_parent_changes_the_image_in_the_same_place(mechanism: str) -> None:
     torch.manual_seed(0)
-    part = build(mechanism, IMAGE, {"sketch": SKETCH}, {**SMALLEST[mechanism], "width": 16})
+    part = build(mechanism, IMAGE, {"sketch": SKETCH}, wider(SMALLEST[mechanism], 16))
     sketch = 255 * torch.rand(16, *SKETCH.shape)
     part.initialize(sketch, {"sketch": sketch})
-    part.eval()
+    part.declare_fitted().eval()
     noise = {name: p.sample() for name, p in part.noise((16,)).items()}
     other = sketch.clone()
     other[CORNER] = 255 - other[CORNER]

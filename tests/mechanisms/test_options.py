@@ -21,6 +21,19 @@ def test_heads_that_do_not_divide_the_width_are_refused() -> None:
         build("flow-matching", IMAGE, {}, {"width": 8, "attention": 3})
 
 
+@pytest.mark.parametrize(
+    ("options", "match"),
+    [
+        ({"network": "resnet"}, "network among u-net, transformer; got 'resnet'"),
+        ({"network": "transformer", "width": 24}, "a multiple of 16; got 24"),
+        ({"network": "transformer", "attention": 2}, "attention=0 for a transformer"),
+    ],
+)
+def test_networks_that_cannot_be_built_are_refused(options: dict[str, Any], match: str) -> None:
+    with pytest.raises(ValueError, match=match):
+        build("diffusion", IMAGE, {}, options)
+
+
 @pytest.mark.parametrize("options", [{"beta": float("inf")}, {"free": float("nan")}, {"warmup": -1}])
 def test_weights_of_an_objective_are_finite(options: dict[str, Any]) -> None:
     with pytest.raises(ValueError, match="a number of at least 0 and at most"):

@@ -5,11 +5,9 @@
 Estimand: the brightness of the square under do(light), which is light itself.
 """
 
-from typing import Any
-
 import pytest
 import torch
-from mechanism_cases import CASES
+from mechanism_cases import CASES, wider
 from torch import Tensor
 
 from causalgen.errors import AbductionError
@@ -22,14 +20,7 @@ from causalgen.training import checkpoint as checkpoint_module
 
 GRAPH = CausalGraph("light -> image", [Variable("light", "continuous"), Variable("image", "image", shape=(1, 8, 8))])
 FIRST = {word: next(case.options for case in CASES if case.mechanism == word) for word in words_for("image")}
-
-
-def _wider(options: dict[str, Any]) -> dict[str, Any]:
-    wide = {name: _wider(value) if isinstance(value, dict) else value for name, value in options.items()}
-    return wide | {"width": 16} if "width" in wide else wide
-
-
-TINY = {word: _wider(options) for word, options in FIRST.items()}
+TINY = {word: wider(options, 16) for word, options in FIRST.items()}
 """The options of each mechanism's first row in the table of cases, somewhat wider."""
 
 
@@ -67,6 +58,14 @@ def test_training_learns_what_the_parent_does(mechanism: str) -> None:
         with pytest.raises(AbductionError, match="'image'"):
             scm.counterfactual(factual, {"light": 100.0})
         return
+    moved = scm.counterfactual(factual, {"light": factual["light"].flip(0)})
+    assert float((square(moved["image"]) - moved["light"]).abs().mean()) < 20
+
+
+def test_a_transformer_learns_it_too() -> None:
+    scm = model("flow-matching", network="transformer", width=32, blocks=2)
+    fit(scm, data(), config(16))
+    factual = {k: v[:32] for k, v in data()["validation"].items()}
     moved = scm.counterfactual(factual, {"light": factual["light"].flip(0)})
     assert float((square(moved["image"]) - moved["light"]).abs().mean()) < 20
 
