@@ -1,18 +1,22 @@
 """Small files that would unpack to gigabytes are refused at once; whole numbers beyond 64 bits stay what they are."""
 
+import os
 import resource
+import struct
 import time
 import zipfile
+import zlib
 from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
+import own_table
 import pandas as pd
 import pyarrow as pa
 import pytest
 from pyarrow import parquet
 
-from causalgen.datasets.table import DataFaultsError, index_table
+from causalgen.datasets.table import DataFaultsError, index_table, load_table
 from causalgen.datasets.table.table_file import read_file
 from causalgen.errors import DataError
 
@@ -86,3 +90,56 @@ def test_large_floats_stay_floats(tmp_path: Path) -> None:
         "size\n" + "\n".join(f"{number}e300" for number in range(1, 30)) + "\n" + str(10**19)
     )
     assert read_file(tmp_path / "a.csv")["size"].dtype == float
+
+
+def _chunk(kind: bytes, content: bytes) -> bytes:
+    return struct.pack(">I", len(content)) + kind + content + struct.pack(">I", zlib.crc32(kind + content))
+
+
+def _png(width: int, height: int, more: bytes = b"") -> bytes:
+    """A PNG file of that size by its header, with black pixels for 8 x 8."""
+    header = _chunk(b"IHDR", struct.pack(">IIBBBBB", width, height, 8, 0, 0, 0, 0))
+    pixels = _chunk(b"IDAT", zlib.compress(bytes(9 * 8)))
+    return b"\x89PNG\r\n\x1a\n" + header + more + pixels + _chunk(b"IEND", b"")
+
+
+PACKED = zlib.compress(bytes(100_000_000), 9)
+PICTURES: dict[str, tuple[Callable[[Path], object], str]] = {
+    "pixels": (lambda path: path.write_bytes(_png(60_000, 60_000)), "an image of more than 100,000,000 pixels"),
+    "text": (
+        lambda path: path.write_bytes(_png(8, 8, _chunk(b"zTXt", b"a\0\0" + PACKED))),
+        "Decompressed data too large",
+    ),
+    "profile": (
+        lambda path: path.write_bytes(_png(8, 8, _chunk(b"iCCP", b"a\0\0" + PACKED))),
+        "Decompressed data too large",
+    ),
+    "pipe": (os.mkfifo, "no such file"),
+    "device": (lambda path: path.symlink_to("/dev/zero"), "a path that leaves the folder of images"),
+    "folder": (Path.mkdir, "a folder"),
+}
+
+
+@pytest.mark.skipif(os.name == "nt", reason="Windows has no pipes and devices in folders")
+@pytest.mark.parametrize("name", PICTURES)
+def test_a_hostile_picture_is_named_at_once(name: str, tmp_path: Path) -> None:
+    make, message = PICTURES[name]
+    table = own_table.make(tmp_path, 24)
+    (tmp_path / "scans" / "005.png").unlink()
+    make(tmp_path / "scans" / "005.png")
+    before, started = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss, time.process_time()
+    with pytest.raises(DataFaultsError, match=f"row 5, column 'scan': found .*{message}"):
+        index_table(tmp_path / "table.csv", own_table.GRAPH)
+    assert time.process_time() - started < SECONDS
+    assert (resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) / 1024 < MEGABYTES
+    assert len(table) == 24
+
+
+def test_files_may_have_any_name(tmp_path: Path) -> None:
+    table = own_table.make(tmp_path, 24)
+    names = ["a b", "ü", "'q'", "%s", "-rf", "~", "$(x)", "new\nline", "=1+1", "[x]"]
+    for row, name in enumerate(names):
+        (tmp_path / table["scan"][row]).rename(tmp_path / "scans" / f"{name}.png")
+        table.loc[row, "scan"] = f"scans/{name}.png"
+    table.to_csv(tmp_path / "odd.csv", index=False)
+    assert len(load_table(tmp_path / "odd.csv", own_table.GRAPH, root=tmp_path / "cache")) == 24

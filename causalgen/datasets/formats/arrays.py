@@ -5,6 +5,7 @@ archive are unpacked into the cache folder, so that a picture can be read withou
 """
 
 import zipfile
+import zlib
 from contextlib import suppress
 from functools import lru_cache
 from pathlib import Path
@@ -24,6 +25,8 @@ __all__ = ["header", "open_array", "picture"]
 
 COLOURS = (1, 3)
 PIECE = 1 << 24
+BROKEN = (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, RuntimeError)
+"""Errors of damaged, encrypted and unknown archives."""
 MOST_UNPACKED, MOST_PACKED = 100_000_000, 300
 """Bytes that an array of an archive may have in any case, and per byte in the archive."""
 
@@ -72,6 +75,10 @@ def _unpacked(file: Path, name: str, stamped: bytes) -> Path:
             while piece := packed.read(PIECE):
                 out.write(piece)
         temporary.replace(store)
+    except BROKEN as error:
+        raise DataError(
+            f"Expected a NumPy archive in '{file}'; '{name}.npy' cannot be unpacked: {error}. Write it anew."
+        ) from None
     finally:
         temporary.unlink(missing_ok=True)
     return store

@@ -19,7 +19,7 @@ from ...errors import DataError
 from ...graph import Variable
 from ..cache import cache_folder, content_hash
 from ..depth import DEPTHS
-from ..formats import stamp
+from ..formats import split_place, stamp
 from .declare import Declaration
 from .faults import Faults
 from .pixels import Rendering, decode_image
@@ -108,10 +108,15 @@ class ImageColumn:
         """Images of `rows`, `(len(rows), C, H, W)` of uint8 or uint16, mapped from a file in the cache folder.
 
         They are decoded once, by several workers, and read from disk on demand, so they need not fit in memory. Images
-        that cannot be decoded are recorded in `faults`.
+        that are gone or cannot be decoded are recorded in `faults`.
         """
         files = [self.paths[row] for row in rows]
-        store = cache_folder(root) / "images" / f"{self._key(files)}.npy"
+        try:
+            store = cache_folder(root) / "images" / f"{self._key(files)}.npy"
+        except FileNotFoundError:  # it was there when its header was read
+            gone = [row for row, path in zip(rows, files) if path is not None and not split_place(path)[0].is_file()]
+            faults.rows(self.title, gone, lambda row: f"no such file any more ('{self.paths[row]}')", USABLE)
+            return torch.empty(0, *self.variable.shape, dtype=torch.uint8)
         images = _stored(store)
         if images is None:
             self._decode_all(files, rows, store, faults, progress)

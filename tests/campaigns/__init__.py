@@ -1,0 +1,1 @@
+"""Attacks that run by command, each with a short form in the default tests."""
