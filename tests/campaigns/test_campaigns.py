@@ -15,6 +15,7 @@ def test_mutated_files_give_an_answer_or_an_own_error() -> None:
     assert all(found[door, "own error"] for door in DOORS)
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(os.name == "nt", reason="Windows has neither SIGKILL nor fork")
 @pytest.mark.filterwarnings("ignore")
 def test_what_was_killed_ends_with_the_same_bytes() -> None:
