@@ -47,6 +47,7 @@ _ROOMS = (
     "discovery",
     "effects",
     "errors",
+    "export",
     "graph",
     "mechanisms",
     "mediation",

@@ -23,6 +23,7 @@ __all__ = [
     "DataWarning",
     "DivergenceError",
     "EvidenceWarning",
+    "ExportError",
     "GraphError",
     "InterventionWarning",
     "MissingValueError",
@@ -104,6 +105,10 @@ class DivergenceError(CausalgenError, ArithmeticError):
 
 class CheckpointError(CausalgenError, ValueError):
     """A saved model that is corrupted, foreign, or of another graph."""
+
+
+class ExportError(CausalgenError, ValueError):
+    """A model that cannot be exported, or an export that gives other answers than the model."""
 
 
 class ReportError(CausalgenError, ValueError):

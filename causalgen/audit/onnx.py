@@ -1,4 +1,4 @@
-"""ONNX files, through onnxruntime; the only module that imports it."""
+"""Classifiers in ONNX files."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from ..errors import DataError
+from ..export.onnx_runtime import open_onnx
 
 __all__ = ["load_onnx"]
 
@@ -26,15 +27,9 @@ def load_onnx(path: Path) -> Callable[[Tensor], NDArray]:
         ImportError: onnxruntime is missing.
     """
     try:
-        import onnxruntime
+        session = open_onnx(path)
     except ImportError:
-        raise ImportError(
-            "Expected onnxruntime, which reads ONNX files; it is not installed. Run: pip install 'causalgen[onnx]'"
-        ) from None
-    options = onnxruntime.SessionOptions()
-    options.log_severity_level = 4  # failures are raised as DataError
-    try:
-        session = onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
+        raise
     except Exception as error:
         reason = " ".join(str(error).split())[:200]
         raise DataError(f"Expected an ONNX model in '{path}'; it cannot be read: {reason}.") from None

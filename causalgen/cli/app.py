@@ -16,6 +16,7 @@ from .doctor import doctor
 from .effects import effects
 from .evaluate import evaluate
 from .explore import explore
+from .export import export
 from .graph import graph
 from .intervene import intervene
 from .mediation import mediation
@@ -59,6 +60,7 @@ app.command(cls=Once, epilog=EPILOG)(graph)
 app.command(cls=Once, epilog=EPILOG)(audit)
 app.command(cls=Once, epilog=EPILOG)(augment)
 app.command(cls=Once, epilog=EPILOG)(repair)
+app.command(cls=Once, epilog=EPILOG)(export)
 app.command(cls=Once, epilog=EPILOG)(doctor)
 
 data = typer.Typer(help="List, fetch and show the data sets of the catalog.", epilog=EPILOG, no_args_is_help=True)

@@ -252,6 +252,17 @@ class Mechanism(nn.Module, ABC):
 class Abductive(Mechanism):
     """A mechanism that can abduct: find noise that is consistent with an observed value."""
 
+    draws_from: ClassVar[str | None] = None
+    """Law of the numbers that an exact posterior is drawn from, see `fresh`; None without such a draw."""
+
+    def fresh(self, count: int) -> Tensor:
+        """Numbers of the law `draws_from` for `count` units, `(count, ...)`, from which `abduct_from` makes the noise."""
+        raise NotImplementedError(f"{type(self).__name__} draws no noise from its exact posterior")
+
+    def abduct_from(self, fresh: Tensor, value: Tensor, parents: Values) -> Noise:
+        """`abduct` with given numbers instead of new ones, for a mechanism with `draws_from`."""
+        raise NotImplementedError(f"{type(self).__name__} draws no noise from its exact posterior")
+
     @abstractmethod
     def abduct(self, value: Tensor, parents: Values, *, draw: bool = True) -> Noise:
         """Noise given the observed value and parents.

@@ -38,6 +38,7 @@ class Categorical(Abductive, Density):
 
     kinds = ("binary", "categorical")
     abduction = Abduction.POSTERIOR
+    draws_from = "standard Gumbel"
     identification = Identification(
         Identifiability.BOUNDED, "the Gumbel-max coupling of the labels under different parents"
     )
@@ -73,8 +74,13 @@ class Categorical(Abductive, Density):
 
     def abduct(self, value: Tensor, parents: Values, *, draw: bool = True) -> Noise:
         """Exact posterior draw: the winner's perturbed logit is a free Gumbel, the others are truncated below it."""
-        logits = self.logits(parents).expand(len(value), self.count)
-        fresh = self.noise((len(value),))["gumbel"].sample()
+        return self.abduct_from(self.fresh(len(value)), value, parents)
+
+    def fresh(self, count: int) -> Tensor:
+        return self.noise((count,))["gumbel"].sample()
+
+    def abduct_from(self, fresh: Tensor, value: Tensor, parents: Values) -> Noise:
+        logits = self.logits(parents).expand(value.shape[0], self.count)
         winner = F.one_hot(value.long(), self.count).bool()
         top = (fresh * winner).sum(-1, keepdim=True)  # the logits sum to one, so the maximum is Gumbel(0)
         truncated = -torch.logaddexp(-top.expand_as(logits), -(logits + fresh))  # Gumbels below `top`

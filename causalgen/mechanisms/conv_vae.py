@@ -94,7 +94,7 @@ class ConvVAE(ImageVAE):
         return {"z": (self.latent,), "local": (self.local, *self.coarse)}
 
     def infer(self, value: Tensor, parents: Values, *, draw: bool) -> Inference:
-        context = self.embed(parents, len(value))
+        context = self.embed(parents, value.shape[0])
         maps = self.maps(parents)
         features = self.encoder(self.likelihood.to_unit(value), context, maps)
         squeezed = F.silu(self.squeeze(features)).flatten(1)
@@ -108,7 +108,7 @@ class ConvVAE(ImageVAE):
         )
 
     def decode(self, noise: Noise, parents: Values) -> Tensor:
-        context = self.embed(parents, len(noise["z"]))
+        context = self.embed(parents, noise["z"].shape[0])
         sketch = self._sketch(noise["z"], context)
         return self._draw(noise["z"], noise["local"], sketch, context, self.maps(parents))
 

@@ -80,7 +80,7 @@ class _Adversarial(Mechanism):
         return torch.tanh(self._logits(z, parents))
 
     def _logits(self, z: Tensor, parents: Values) -> Tensor:
-        return self.generator(torch.cat([z, self.embed(parents, len(z))], dim=1), self.maps(parents))
+        return self.generator(torch.cat([z, self.embed(parents, z.shape[0])], dim=1), self.maps(parents))
 
     def _to_unit(self, value: Tensor) -> Tensor:
         return (value - self.low) * (2 / (self.high - self.low)) - 1

@@ -106,7 +106,7 @@ class HierarchicalVAE(ImageVAE):
         return {"z": (self.latent,), **self.latent_maps}
 
     def infer(self, value: Tensor, parents: Values, *, draw: bool) -> Inference:
-        context = self.embed(parents, len(value))
+        context = self.embed(parents, value.shape[0])
         maps = self.maps(parents)
         seen = self.bottom_up(self.grid.pad(with_maps(self.likelihood.to_unit(value), maps)))
         squeezed = F.silu(self.squeeze(seen[0])).flatten(1)
@@ -123,7 +123,7 @@ class HierarchicalVAE(ImageVAE):
         return Inference(noise, rates, torch.stack(parts).sum(dim=0), output)
 
     def decode(self, noise: Noise, parents: Values) -> Tensor:
-        context = self.embed(parents, len(noise["z"]))
+        context = self.embed(parents, noise["z"].shape[0])
         return self._top_down(noise["z"], context, self.maps(parents), lambda k, level, h: noise[f"map{k}"])
 
     def _top_down(

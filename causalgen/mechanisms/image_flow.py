@@ -81,7 +81,7 @@ class ImageFlow(Abductive, Density):
         return {"z": dist.Normal(zero, zero + 1).expand((*batch_shape, *self.variable.shape)).to_event(3)}
 
     def forward(self, noise: Noise, parents: Values, *, changed: frozenset[str] = frozenset()) -> Tensor:
-        context = self.embed(parents, len(noise["z"]))
+        context = self.embed(parents, noise["z"].shape[0])
         value = self._to_pixels(self.stack.decode(noise["z"], context, self.maps(parents)))
         return value if self.variable.support is None else value.clamp(*self.variable.support)
 
@@ -109,7 +109,7 @@ class ImageFlow(Abductive, Density):
         logit = torch.logit(share)
         # The derivative of the logit by the pixel value, for the change of density.
         slope = (1 - 2 * MARGIN) / self.width / (share * (1 - share))
-        z, log_determinant = self.stack.encode(logit, self.embed(parents, len(value)), self.maps(parents))
+        z, log_determinant = self.stack.encode(logit, self.embed(parents, value.shape[0]), self.maps(parents))
         return z, log_determinant + slope.log().flatten(1).sum(1)
 
     def _to_pixels(self, logit: Tensor) -> Tensor:

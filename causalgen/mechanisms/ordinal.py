@@ -40,6 +40,7 @@ class Ordinal(Abductive, Density):
 
     kinds = ("ordinal",)
     abduction = Abduction.POSTERIOR
+    draws_from = "uniform on [0, 1)"
     identification = Identification(Identifiability.BOUNDED, "ordered thresholds on one logistic noise")
 
     def __init__(
@@ -74,9 +75,15 @@ class Ordinal(Abductive, Density):
         return (self.thresholds() < latent[..., None]).sum(-1)
 
     def abduct(self, value: Tensor, parents: Values, *, draw: bool = True) -> Noise:
+        return self.abduct_from(self.fresh(len(value)), value, parents)
+
+    def fresh(self, count: int) -> Tensor:
+        return torch.rand(count, dtype=self.first.dtype, device=self.first.device)
+
+    def abduct_from(self, fresh: Tensor, value: Tensor, parents: Values) -> Noise:
         low, high = self._interval(value, parents)
         mass_low, mass_high = torch.sigmoid(low), torch.sigmoid(high)
-        level = mass_low + torch.rand_like(low) * (mass_high - mass_low)
+        level = mass_low + fresh * (mass_high - mass_low)
         # Rounding must not leave the interval, which is open below: the noise has to give the observed level.
         inside = torch.nextafter(low, torch.full_like(low, torch.inf))
         return {"u": torch.maximum(torch.minimum(torch.logit(level, eps=1e-12), high), inside)}

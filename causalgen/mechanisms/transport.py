@@ -117,7 +117,7 @@ class TransportMechanism(Abductive):
         return {"z": dist.Normal(zero, zero + 1).expand((*batch_shape, *self.variable.shape)).to_event(3)}
 
     def forward(self, noise: Noise, parents: Values, *, changed: frozenset[str] = frozenset()) -> Tensor:
-        field = self._guided(parents, len(noise["z"]), changed) if self.guided else self._field(parents, noise["z"])
+        field = self._guided(parents, noise["z"].shape[0], changed) if self.guided else self._field(parents, noise["z"])
         state = self.transport(noise["z"], field, 0.0, 1.0)
         return (state.clamp(-1, 1) + 1) * ((self.high - self.low) / 2) + self.low
 

@@ -243,5 +243,7 @@ class ConvDecoder(nn.Module):
 
 def in_full_precision(layer: nn.Module, x: Tensor) -> Tensor:
     """`layer(x)` outside autocast: bfloat16 resolves a pixel near white or black to one grey level only."""
+    if not torch.is_autocast_enabled(x.device.type):  # torch.export cannot save a region of autocast
+        return layer(x.to(next(layer.parameters()).dtype))
     with torch.autocast(x.device.type, enabled=False):
         return layer(x.to(next(layer.parameters()).dtype))

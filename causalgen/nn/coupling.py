@@ -104,7 +104,7 @@ class _Level(nn.Module):
         return F.pixel_unshuffle(x, 2) if self.squeezes else x
 
     def encode(self, x: Tensor, context: Tensor, maps: Tensor | None) -> tuple[Tensor, Tensor]:
-        total = x.new_zeros(len(x))
+        total = x.new_zeros(x.shape[0])
         for mix, coupling in zip(self.mixes, self.couplings):
             x = _mixed(mix, x)
             shift, log_scale = coupling(x, context, maps)

@@ -78,15 +78,15 @@ class JointSupport(nn.Module):
         """Whether each of `count` units is inside, bool `(B,)`."""
         if not self.parents or not self.fitted:
             return torch.ones(count, dtype=torch.bool, device=self.reference.device)
-        reference, reach = self._reach()
+        reference, reach = self.reach()
         inside = []
         for part in self._points(values).split(4096):
             distance, nearest = torch.cdist(part, reference).min(dim=1)
             inside.append(distance <= reach[nearest])
         return torch.cat(inside)
 
-    def _reach(self) -> tuple[Tensor, Tensor]:
-        """Different reference units and how far each reaches; computed again where the buffers have changed."""
+    def reach(self) -> tuple[Tensor, Tensor]:
+        """Different reference units `(R, width)` and how far each reaches `(R,)`; computed again where buffers have changed."""
         buffers = (self.reference, self.threshold)
         # In-place changes and moves to another device both change this state.
         state = tuple((tensor.data_ptr(), tensor._version, tensor.dtype, tensor.device) for tensor in buffers)
@@ -99,14 +99,16 @@ class JointSupport(nn.Module):
     def __getstate__(self) -> dict[str, Any]:
         return {**self.__dict__, "_reached": None}  # data pointers mean nothing in another process
 
+    def scale(self) -> Tensor:
+        """Weight of each feature in the distance, `(width,)`."""
+        scale = [
+            torch.full((Features({n: v}).width,), DISCRETE_SCALE if v.is_discrete else 1.0)
+            for n, v in self.parents.items()
+        ]
+        return torch.cat(scale).to(self.reference)
+
     def _points(self, values: Values) -> Tensor:
-        scale = torch.cat(
-            [
-                torch.full((Features({n: v}).width,), DISCRETE_SCALE if v.is_discrete else 1.0)
-                for n, v in self.parents.items()
-            ]
-        )
-        return self.features(values) * scale.to(self.reference)
+        return self.features(values) * self.scale()
 
 
 def _neighbours(points: Tensor, position: int) -> Tensor:

@@ -26,6 +26,7 @@ ROOMS = (
     "effects.diagnostics",
     "discovery",
     "augmentation",
+    "export",
     "audit",
     "reports",
     "studies",

@@ -21,7 +21,7 @@ FLOORS = {
     "training": 6,
     "predictors": 7,
     "metrics": 8, "effects": 8, "discovery": 8,
-    "augmentation": 9, "mediation": 9,
+    "augmentation": 9, "export": 9, "mediation": 9,
     "reports": 10,
     "audit": 11,
     "studies": 12,
