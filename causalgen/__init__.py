@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from .effects import EffectReport, estimate_effect
     from .graph import CausalGraph, Variable
     from .graph.identify import identify
+    from .models import pretrained
     from .scm import Counterfactual, Posterior, StructuralCausalModel
     from .training import FitConfig, Stage
     from .training.fit import fit
@@ -36,6 +37,7 @@ _HOMES = {
     "identify": "graph",
     "load": "datasets",
     "load_table": "datasets",
+    "pretrained": "models",
 }
 
 _ROOMS = (
@@ -51,6 +53,7 @@ _ROOMS = (
     "graph",
     "mechanisms",
     "mediation",
+    "models",
     "metrics",
     "morphology",
     "nn",
@@ -81,6 +84,7 @@ __all__ = [
     "identify",
     "load",
     "load_table",
+    "pretrained",
 ]
 
 

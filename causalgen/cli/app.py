@@ -20,6 +20,7 @@ from .export import export
 from .graph import graph
 from .intervene import intervene
 from .mediation import mediation
+from .models import get_model, list_models, push_model, write_card
 from .new import new
 from .once import Once
 from .repair import repair
@@ -68,6 +69,13 @@ data.command("list", cls=Once, epilog=EPILOG)(list_data)
 data.command("get", cls=Once, epilog=EPILOG)(get_data)
 data.command("show", cls=Once, epilog=EPILOG)(show_data)
 app.add_typer(data, name="data")
+
+models = typer.Typer(help="List, fetch, describe and pass on fitted models.", epilog=EPILOG, no_args_is_help=True)
+models.command("list", cls=Once, epilog=EPILOG)(list_models)
+models.command("card", cls=Once, epilog=EPILOG)(write_card)
+models.command("get", cls=Once, epilog=EPILOG)(get_model)
+models.command("push", cls=Once, epilog=EPILOG)(push_model)
+app.add_typer(models, name="models")
 
 
 def _print_version(wanted: bool) -> None:

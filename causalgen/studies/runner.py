@@ -19,6 +19,7 @@ from ..training import FitResult
 from ..training.progress import can_draw, duration
 from ..training.threads import given_threads, limited, threads_after
 from .auditing import audit_findings, try_classifiers
+from .cards import write_run_card
 from .effect_pages import write_effects
 from .effect_steps import effect_findings
 from .evaluation import evaluate_model, headline, train_readers
@@ -124,6 +125,7 @@ def run_study(
             with _step(FIT, folder, bars):
                 tuning, progress = study.training.tuning, bars.progress
                 scm, training = fit_model(plan.build_model, data, folder, plan.config, tuning, bars=progress)
+            write_run_card(folder, scm)
             stack.enter_context(limited(_threads(folder, training, console)))
             if only_fit:
                 folder.ends_as = "fitted"
@@ -156,6 +158,7 @@ def run_study(
                     found.audits = [audit_findings(one, n, model, folder, warnings=warnings) for n, one in asked]
             sentences = [change_sentence(change) for change in lead_changes(found.changes)]
             folder.update(headline=found.quality, changes=sentences)
+            write_run_card(folder, scm)
             with _step(REPORT, folder, bars):
                 graphs = [readers.graph_with(effect.outcome, data.graph) for effect in study.effects]
                 found.effects = write_effects(study.effects, found.effects, graphs, folder.path, warnings=warnings)

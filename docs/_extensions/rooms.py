@@ -28,6 +28,7 @@ ROOMS = (
     "augmentation",
     "export",
     "audit",
+    "models",
     "reports",
     "studies",
     "benchmark",

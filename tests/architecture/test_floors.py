@@ -23,7 +23,7 @@ FLOORS = {
     "metrics": 8, "effects": 8, "discovery": 8,
     "augmentation": 9, "export": 9, "mediation": 9,
     "reports": 10,
-    "audit": 11,
+    "audit": 11, "models": 11,
     "studies": 12,
     "benchmark": 13,
     "app": 14,
