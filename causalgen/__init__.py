@@ -60,6 +60,7 @@ _ROOMS = (
     "predictors",
     "reports",
     "scm",
+    "service",
     "studies",
     "training",
     "typing",

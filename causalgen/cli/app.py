@@ -27,6 +27,7 @@ from .repair import repair
 from .restore import restore
 from .run import fit, run
 from .sample import sample
+from .serve import serve
 from .show import show
 from .transfer import transfer
 
@@ -62,6 +63,7 @@ app.command(cls=Once, epilog=EPILOG)(audit)
 app.command(cls=Once, epilog=EPILOG)(augment)
 app.command(cls=Once, epilog=EPILOG)(repair)
 app.command(cls=Once, epilog=EPILOG)(export)
+app.command(cls=Once, epilog=EPILOG)(serve)
 app.command(cls=Once, epilog=EPILOG)(doctor)
 
 data = typer.Typer(help="List, fetch and show the data sets of the catalog.", epilog=EPILOG, no_args_is_help=True)

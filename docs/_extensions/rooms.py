@@ -31,6 +31,7 @@ ROOMS = (
     "models",
     "reports",
     "studies",
+    "service",
     "benchmark",
     "app",
     "morphology",

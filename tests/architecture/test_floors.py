@@ -26,7 +26,7 @@ FLOORS = {
     "audit": 11, "models": 11,
     "studies": 12,
     "benchmark": 13,
-    "app": 14,
+    "app": 14, "service": 14,
     "cli": 15,
 }  # fmt: skip
 ENTRANCES = {"__init__.py", "__main__.py", "moved.py"}

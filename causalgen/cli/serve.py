@@ -1,0 +1,44 @@
+"""`causalgen serve`: the model of a run as a service over HTTP."""
+
+from typing import Annotated
+
+import typer
+
+from .failures import failures
+from .options import RunArgument, TrustCode
+from .threads import Threads, cap_threads
+
+__all__ = ["serve"]
+
+
+def serve(
+    run: RunArgument,
+    host: Annotated[
+        str,
+        typer.Option(help="Address to listen on; 0.0.0.0 lets other machines in, and nobody is asked for a password."),
+    ] = "127.0.0.1",
+    port: Annotated[int, typer.Option(min=0, max=65535, help="Port; 0 takes a free one.")] = 8000,
+    trust_code: TrustCode = False,
+    threads: Threads = None,
+) -> None:
+    """Answer counterfactuals, samples and noise of a run's model over HTTP, until Ctrl-C or SIGTERM.
+
+    The address shows the operations; /openapi.json describes them to programs.
+
+    Example: causalgen serve runs/morphodigits --port 8000
+    """
+    with failures():
+        from ..studies.runfolder import read_run
+
+        folder = read_run(run, trust_code=trust_code)
+        from ..service.http import hosts_for, listening, web_app
+        from ..service.http import serve as answer
+        from ..studies.asking import fitted_model, renderings_of
+
+        cap_threads()
+        with listening(host, port) as bound:
+            study = folder.study
+            app = web_app(fitted_model(folder), renderings_of(study.data), name=study.name, hosts=hosts_for(host))
+            shown = f"[{host}]" if ":" in host else host
+            typer.echo(f"Serving {study.name} at http://{shown}:{bound.getsockname()[1]} (Ctrl-C stops it)")
+            answer(app, bound)
