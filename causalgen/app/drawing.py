@@ -60,5 +60,5 @@ def palette() -> NDArray[np.uint8]:
 
 def _url(picture: Image.Image) -> str:
     buffer = io.BytesIO()
-    picture.save(buffer, format="png", compress_level=1)
+    picture.save(buffer, format="png")
     return "data:image/png;base64," + base64.b64encode(buffer.getvalue()).decode()

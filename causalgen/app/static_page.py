@@ -1,7 +1,7 @@
 """The page as one file that needs no server: some units, with every attribute swept separately."""
 
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +16,10 @@ __all__ = ["write_static_page"]
 UNITS = 6
 """Units on the page by default."""
 MOST_UNITS = 50
+PARTS = {"factual", "counterfactual", "difference", "truth"}
+"""Parts of an image's answer that are pictures; each is in the file once."""
+DIGITS = 6
+"""Significant digits of numbers."""
 POLICY = "default-src 'none'; img-src data:; style-src 'unsafe-inline'; script-src 'unsafe-inline'"
 
 
@@ -45,25 +49,35 @@ def write_static_page(explorer: Explorer, folder: Path, rows: Sequence[str] = ()
 
 def _content(explorer: Explorer, model: dict[str, Any], units: Sequence[dict[str, Any]]) -> dict[str, Any]:
     """Everything that the page shows: factual answers, and for every attribute those of its values, total and direct."""
-    names = [each["name"] for each in model["attributes"]]
-    values = {name: explorer.sweep_values(name) for name in names}
-    answers, factual = {}, {}
-    for unit in units:
-        key = unit["key"]
-        factual[key] = explorer.answer(WorldSetting(unit=key))
-        answers[key] = [
-            {name: list(_sweep(explorer, key, name, values[name], hold=hold)) for name in names}
-            for hold in (False, True)
-        ]
-    shown = {**model, "run": "", "page": len(units), "splits": [{"name": model["split"], "count": len(units)}]}
-    return {"model": shown, "units": units, "values": values, "factual": factual, "answers": answers}
+    values = {each["name"]: explorer.sweep_values(each["name"]) for each in model["attributes"]}
+    pictures: dict[str, int] = {}
+
+    def answer(key: str, do: dict[str, float], *, hold: bool = False) -> dict[str, Any]:
+        return _packed(explorer.answer(WorldSetting(unit=key, do=do, hold=hold)), pictures)
+
+    def sweeps(key: str, *, hold: bool) -> dict[str, list[dict[str, Any]]]:
+        return {name: [answer(key, {name: value}, hold=hold) for value in row] for name, row in values.items()}
+
+    keys = [unit["key"] for unit in units]
+    return {
+        "model": model | {"run": "", "page": len(units), "splits": [{"name": model["split"], "count": len(units)}]},
+        "units": units,
+        "values": values,
+        "factual": {key: answer(key, {}) for key in keys},
+        "answers": {key: [sweeps(key, hold=hold) for hold in (False, True)] for key in keys},
+        "pictures": list(pictures),
+    }
 
 
-def _sweep(explorer: Explorer, key: str, name: str, values: Iterable[float], *, hold: bool) -> Iterable[dict[str, Any]]:
-    for value in values:
-        found = explorer.answer(WorldSetting(unit=key, do={name: value}, hold=hold))
-        images = [{part: what for part, what in image.items() if part != "factual"} for image in found["images"]]
-        yield {part: found[part] for part in ("title", "supported", "attributes")} | {"images": images}
+def _packed(found: dict[str, Any], pictures: dict[str, int]) -> dict[str, Any]:
+    """The answer with places in `pictures` for its pictures, most of which occur often, and with shorter numbers."""
+    for image in found["images"]:
+        for part in PARTS & image.keys():
+            image[part] = pictures.setdefault(image[part], len(pictures))
+    for attribute in found["attributes"]:
+        for part in ("factual", "counterfactual"):
+            attribute[part] = {name: float(f"{value:.{DIGITS}g}") for name, value in attribute[part].items()}
+    return found
 
 
 def _page(content: dict[str, Any]) -> str:

@@ -248,8 +248,11 @@ def test_a_static_page_holds_every_answer_and_no_markup(twins: Explorer, tmp_pat
     assert [unit["label"] for unit in baked["units"]] == ["3", "4"]
     expected = twins.answer(_ask(twins, "row-4", do={"clinic": 2.0}, hold=True))
     found = baked["answers"]["row-4"][1]["clinic"][2]
-    assert found["attributes"] == json.loads(json.dumps(expected["attributes"]))
-    assert found["images"][1]["counterfactual"] == expected["images"][1]["counterfactual"]
+    for shown, attribute in zip(found["attributes"], expected["attributes"], strict=True):
+        assert (shown["name"], shown["state"]) == (attribute["name"], attribute["state"])
+        assert shown["counterfactual"] == pytest.approx(attribute["counterfactual"], rel=1e-5)
+    assert baked["pictures"][found["images"][1]["counterfactual"]] == expected["images"][1]["counterfactual"]
+    assert len(set(baked["pictures"])) == len(baked["pictures"])
     with pytest.raises(DataError, match="row of"):
         write_static_page(twins, tmp_path / "other", ["900"])
 

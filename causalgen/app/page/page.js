@@ -1,7 +1,7 @@
 "use strict";
 (() => {
   const $ = (id) => document.getElementById(id);
-  const baked = $("baked") ? JSON.parse($("baked").textContent) : null;
+  const baked = $("baked") ? unpack(JSON.parse($("baked").textContent)) : null;
   const STATES = { set: "set", moved: "followed", held: "held", same: "as it was" };
   const MOST_RADIOS = 5;
 
@@ -36,6 +36,15 @@
     own: async (form) => (await send("api/own", { method: "POST", body: form })).json(),
   };
 
+  /* Every picture is in the file once; answers hold its place in the list. */
+  function unpack(content) {
+    const swept = Object.values(content.answers).flatMap((both) => both.flatMap((each) => Object.values(each).flat()));
+    for (const image of [...Object.values(content.factual), ...swept].flatMap((found) => found.images))
+      for (const part of ["factual", "counterfactual", "difference", "truth"])
+        if (part in image) image[part] = content.pictures[image[part]];
+    return content;
+  }
+
   const nearest = (values, value) =>
     values.reduce((best, each, place) => (Math.abs(each - value) < Math.abs(values[best] - value) ? place : best), 0);
   const bakedFrames = (setting, name) => baked.answers[setting.unit][setting.hold ? 1 : 0][name];
@@ -43,12 +52,9 @@
     model: async () => baked.model,
     units: async () => baked.units,
     answer: async (setting) => {
-      const base = baked.factual[setting.unit];
       const [name, value] = Object.entries(setting.do)[0] || [];
-      if (name === undefined) return base;
-      const found = bakedFrames(setting, name)[nearest(baked.values[name], value)];
-      const images = found.images.map((image, place) => ({ ...image, factual: base.images[place].factual }));
-      return { ...base, ...found, images };
+      if (name === undefined) return baked.factual[setting.unit];
+      return bakedFrames(setting, name)[nearest(baked.values[name], value)];
     },
     strip: async (setting, name) =>
       bakedFrames(setting, name).map((found, place) => ({
@@ -208,10 +214,7 @@
     const label = unit ? `${name}, ${unit}` : name;
     const slider = make("input", { type: "range", min: low, max: high, step, "aria-label": label });
     const number = make("input", { type: "number", step: "any", "aria-label": `${label}, as a number`, inputMode: "decimal" });
-    slider.addEventListener("input", () => {
-      number.value = shown(attribute, Number(slider.value)).replace("−", "-");
-      set(name, Number(slider.value));
-    });
+    slider.addEventListener("input", () => set(name, Number(slider.value)));
     number.addEventListener("change", () => {
       if (number.value.trim() === "" || !Number.isFinite(Number(number.value))) return follow(name);
       slider.value = number.value;
@@ -223,7 +226,10 @@
       if (document.activeElement !== number) number.value = shown(attribute, value).replace("−", "-");
     };
     parts.invalid = (bad) => number.setAttribute("aria-invalid", String(bad));
-    number.hidden = Boolean(baked);
+    if (baked) {
+      slider.step = (high - low) / (baked.values[name].length - 1);
+      number.readOnly = true;
+    }
     parts.box.append(make("div", { className: "slide" }, slider, number));
   }
 
@@ -407,8 +413,7 @@
     try {
       const frames = await backend.strip(setting(), sweep.name);
       if (number !== strips) return;
-      const now = answer.attributes.find((each) => each.name === sweep.name)?.counterfactual.value;
-      const current = state.do.has(sweep.name) ? frames.findIndex((frame) => frame.value === now) : -1;
+      const current = frames.findIndex((frame) => frame.value === state.do.get(sweep.name));
       const entries = frames.map((frame, place) => ({
         content: [...frame.pictures.map((each) => picture(each.picture, "")), (frame.supported < 1 ? "⚠ " : "") + shown(sweep, frame.value)],
         label: `${sweep.name} ${withUnit(sweep, frame.value)}` + (frame.supported < 1 ? ", outside the joint range of training" : ""),
@@ -547,8 +552,11 @@
     $("split").value = state.split = model.split;
     $("inputs").replaceChildren(...model.attributes.map(buildInput));
     $("sweep").replaceChildren(...model.attributes.map((attribute) => make("option", { value: attribute.name }, attribute.name)));
-    const images = model.images.map((image) => `${model.images.length > 1 ? `${image.name}: ` : ""}${image.limit}`);
-    $("scale").textContent = images.length ? `The strongest colours stand for ${images.join(", ")} or more.` : "";
+    const limits = model.images.map((image) => image.limit);
+    const same = limits.every((limit) => limit === limits[0]);
+    const named = same ? limits.slice(0, 1) : model.images.map((image) => `${image.limit} (${image.name})`);
+    $("scale").textContent = limits.length ? `The strongest colours stand for ${named.join(", ")} or more.` : "";
+    $("baked-note").hidden = !baked;
     const numbers = model.attributes.filter((attribute) => !attribute.labels);
     const causes = new Set(model.graph.edges.filter((edge) => model.images.some((image) => image.name === edge.effect)).map((edge) => edge.cause));
     const first = numbers.find((attribute) => causes.has(attribute.name)) || numbers[0];
