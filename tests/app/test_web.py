@@ -196,6 +196,7 @@ def test_a_port_in_use_is_refused() -> None:
     with listen() as taken:
         port = taken.getsockname()[1]
         assert taken.getsockname()[0] == "127.0.0.1"
+        assert taken.proto == socket.IPPROTO_TCP  # asyncio switches off Nagle's algorithm on no other
         with pytest.raises(AddressError, match=f"port {port} cannot be used"):
             listen(port)
 

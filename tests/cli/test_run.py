@@ -40,6 +40,7 @@ def test_a_run_leaves_report_figures_tables_model_and_record(finished: Path) -> 
     assert len(list((finished / "figures").glob("counterfactual-*.png"))) == 5
     assert (finished / "figures" / "graph.png").stat().st_size > 1000
     page = (finished / "report.html").read_text()
+    assert f"causalgen explore {finished}" in page
     assert "SMOKE RUN" in page
     assert "do(thickness = 4 px)" in page
     assert "<script" not in page
