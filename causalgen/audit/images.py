@@ -17,7 +17,7 @@ from ..metrics.cohort import choose, image_node
 from ..moved import with_old_options
 from ..scm import Posterior, StructuralCausalModel
 from ..typing import UnitValues
-from .other_models import UNITS as FEW
+from .other_models import places
 from .responses import Response, check_interventions, needs_particles, pixels, respond
 from .trust import Trust, check_readers, trust
 
@@ -45,7 +45,7 @@ class CounterfactualImages:
         notes: What a reader must know.
         assumptions: Assumptions of the mechanisms that made the images, in sentences.
         trust: Evidence on how far the images can be trusted.
-        few: The first units with one noise each, for other couplings of it; None for none.
+        few: Some of the units with one noise each, for other couplings of it; None for none.
     """
 
     graph: CausalGraph
@@ -117,8 +117,9 @@ def counterfactual_images(
         notes,
         _assumptions(scm, asked),
     )
-    first = {name: values[:FEW] for name, values in units.factual.items()}
-    few = scm.abduct(first, particles=None if particles is None else 1, seed=seed)
+    chosen = places(len(images))
+    some = {name: tensor.cpu()[chosen] for name, tensor in posterior.factual.items()}
+    few = scm.abduct(some, particles=None if particles is None else 1, seed=seed)
     return replace(made, trust=trust(made, reading), few=few)
 
 

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 from torch import Tensor
 
 from ..errors import DataError, SupportWarning
@@ -22,7 +23,7 @@ from .responses import Response, pixels
 from .rows import BEYOND, CANNOT_TELL, WITHIN, AuditRow
 from .scorer import Scorer
 
-__all__ = ["UNITS", "Surviving", "surviving"]
+__all__ = ["UNITS", "Surviving", "places", "surviving"]
 
 UNITS = 200
 """Units on which this is measured."""
@@ -72,6 +73,15 @@ class Surviving:
         return f"{place}: {'; '.join(parts)}." if parts else ""
 
 
+def places(count: int, most: int = UNITS) -> NDArray[np.int64]:
+    """Positions of at most `most` of `count` units, evenly spread, since the order of rows may mean something.
+
+    >>> places(10, 4)
+    array([0, 3, 6, 9])
+    """
+    return np.linspace(0, count - 1, min(count, most)).round().astype(np.int64)
+
+
 def surviving(
     scorer: Scorer, posterior: Posterior, responses: Sequence[Response], headline: Sequence[AuditRow], margin: float
 ) -> tuple[Surviving, ...]:
@@ -79,7 +89,7 @@ def surviving(
 
     Args:
         scorer: The classifier.
-        posterior: Some of the audited units, the first.
+        posterior: Some of the audited units (see `places`).
         responses: The units under each intervention.
         headline: The rows of all units.
         margin: Margin of practical size.
@@ -99,7 +109,7 @@ def _of_effect(
     found = Surviving(response.label, row.effect, units)
     if units < FEWEST_UNITS:
         return _without(found, f"unknown; that takes at least {FEWEST_UNITS} units.")
-    do = {name: _first(what, units) for name, what in do.items()}
+    do = {name: _of_places(what, units) for name, what in do.items()}
     with warnings.catch_warnings(action="ignore", category=SupportWarning):
         began = time.process_time()
         own = posterior.counterfactual({name: posterior.factual[name] for name in response.do})[response.image]
@@ -143,6 +153,7 @@ def _limits(row: AuditRow, null: Any, margin: float) -> dict[str, Any]:
     return {"low": null + shift} if row.change.value > 0 else {"high": null - shift}
 
 
-def _first(what: Any, units: int) -> Any:
-    """The values of the first units, of an intervention with one value per unit."""
-    return what[:units] if isinstance(what, Tensor | np.ndarray) and np.ndim(what) and len(what) > 1 else what
+def _of_places(what: Any, units: int) -> Any:
+    """The values of the chosen units, of an intervention with one value per unit."""
+    each = isinstance(what, Tensor | np.ndarray) and np.ndim(what) and len(what) > 1
+    return what[places(len(what), units)] if each else what

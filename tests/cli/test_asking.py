@@ -374,8 +374,8 @@ def test_files_that_are_no_usable_images_are_refused(
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (["counterfactual", "--do", "thickness=4"], "Expected either --rows or --image"),
-        (["counterfactual", "--rows", "1", "--image", "a.png", "--do", "thickness=4"], "either --rows or --image"),
+        (["counterfactual", "--do", "thickness=4"], "Expected one of --rows, --image and --all"),
+        (["counterfactual", "--rows", "1", "--image", "a.png", "--do", "thickness=4"], "got several or none"),
         (["counterfactual", "--rows", "1", "--set", "digit=3", "--do", "thickness=4"], "--set together with --image"),
         (["counterfactual", "--rows", "1"], "Expected an intervention"),
         (["counterfactual", "--rows", "1", "--do", "thickness=4", "--particles", "1"], "Expected 2 to 1000 particles"),
