@@ -61,6 +61,17 @@ def test_a_small_file_that_unpacks_to_gigabytes_is_refused(
     assert not [path for path in (tmp_path / "cache").rglob("*") if path.is_file()]
 
 
+def test_an_archive_of_an_unknown_version_is_refused(tmp_path: Path) -> None:
+    np.savez(tmp_path / "a.npz", size=np.arange(9.0))
+    content = bytearray((tmp_path / "a.npz").read_bytes())
+    content[content.index(b"PK\x01\x02") + 6] = 255
+    (tmp_path / "a.npz").write_bytes(content)
+    with pytest.raises(
+        DataError, match=r"Expected a NumPy table at .*a.npz'; it cannot be read: zip file version 25.5"
+    ):
+        read_file(tmp_path / "a.npz")
+
+
 def test_texts_and_categories_of_a_parquet_file_are_read_as_they_are(tmp_path: Path) -> None:
     frame = pd.DataFrame(
         {"word": ["a", "b", None] * 20, "class": pd.Categorical(["u", "v", "w"] * 20), "number": range(60)}

@@ -38,6 +38,10 @@ MOST_DENSE, DENSE = 100, 10_000_000
 """Maximum number of cells per byte of a Parquet file with more cells than the second number: others repeat few values."""
 MOST_TEXT, REPEATED = 500_000_000, 20
 """Bytes of text in a Parquet file that are read in any case, and per byte of the file."""
+UNREADABLE = (
+    pa.ArrowException, zipfile.BadZipFile, NotImplementedError, ValueError, MemoryError, OverflowError, RecursionError
+)  # fmt: skip
+"""Errors of damaged files; archives of unknown versions are not implemented."""
 INT64, WHOLE = 2.0**63, r"^[-+]?[0-9]+$"
 MISSING = ["", "NA", "N/A", "NaN", "nan", "null", "NULL", "None"]
 
@@ -75,7 +79,7 @@ def _refusing(path: Path) -> Iterator[None]:
                 "path starts at the study file."
             ) from None
         raise _unreadable(path, error) from None
-    except (pa.ArrowException, zipfile.BadZipFile, ValueError, MemoryError, OverflowError, RecursionError) as error:
+    except UNREADABLE as error:
         raise _unreadable(path, error) from None
 
 
