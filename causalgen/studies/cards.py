@@ -60,6 +60,7 @@ def _line(rows: list[dict[str, str]], metric: str, query: str) -> dict[str, str]
     inside = [row for row in chosen if row["stratum"] == "within support"] or chosen
     values = {row["row"]: row for row in inside}
     found = {"metric": metric, "under": query, "unit": next((row["unit"] for row in inside), "")}
+    found["test units"] = next((row["units"] for row in inside if row["row"] == "model"), "")
     found |= {word: _number(values[row]["value"]) if row in values else "" for row, word in COLUMNS.items()}
     return found | {"floor": next((_number(row["floor"]) for row in inside), "")}
 
