@@ -111,7 +111,9 @@ class ConvBlock(nn.Module):
             self.second.weight.mul_(0.1)
 
     def forward(self, x: Tensor, context: Tensor | None = None) -> Tensor:
-        if self.checkpointed and self.training and torch.is_grad_enabled():
+        # Weights that are replaced by fixed ones for this call would be back when the inside is computed again.
+        learns = self.training and torch.is_grad_enabled() and self.first.weight.requires_grad
+        if self.checkpointed and learns:
             return x + checkpoint(self._inside, x, context, use_reentrant=False)
         return x + self._inside(x, context)
 

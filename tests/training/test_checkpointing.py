@@ -27,9 +27,10 @@ def gradients(case: Case, *, checkpointing: bool) -> dict[str, Tensor]:
     blocks = [module for module in mechanism.modules() if isinstance(module, ConvBlock)]
     assert blocks
     assert all(block.checkpointed == checkpointing for block in blocks)
-    with seeded(0):
-        losses = trainer.mechanism.objectives(value, parents, 0.3)
-        sum(losses[objective].mean() for objective in mechanism.parameter_groups()).backward()
+    for part in (*mechanism.trained_before.values(), trainer.mechanism):
+        with seeded(0):
+            losses = part.objectives(value, parents, 0.3)
+            sum(losses[objective].mean() for objective in part.parameter_groups()).backward()
     return {name: p.grad for name, p in mechanism.named_parameters() if p.grad is not None}
 
 
