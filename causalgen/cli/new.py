@@ -25,7 +25,10 @@ def new(
     ] = None,
     image: Annotated[str | None, typer.Option(help="Column of the images.", show_default="asked")] = None,
     edges: Annotated[
-        str | None, typer.Option(help='The graph, as "age -> {volume, scan}; volume -> scan".', show_default="asked")
+        str | None,
+        typer.Option(
+            "--edges", "--graph", help='The graph, as "age -> {volume, scan}; volume -> scan".', show_default="asked"
+        ),
     ] = None,
     group: Annotated[
         str | None,

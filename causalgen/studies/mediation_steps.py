@@ -37,6 +37,11 @@ def mediation_findings(asked: Mediation, model: ModelOnData, readers: ImageReade
         "model": lambda: simulate_nested(_model_of(model.scm, asked.outcome), question, **options),
     }
     answers, notes, truth = [], [], dict[str, float]()
+    if data.incomplete:
+        notes.append(
+            f"The table gives the answer for the {len(table):,} rows without missing attributes; the model was trained on "
+            "incomplete rows too. Unless values are missing at random, the two answer about different rows."
+        )
     for source, answer in sources.items():
         try:
             answers.append(answer())

@@ -113,9 +113,10 @@ class NestedMean:
         self.bends = self.interacts = True
         self._seen: list[Array] = []
         self._set: list[dict[float, Array]] = []
+        units = None if design.clusters is None else len(np.unique(design.clusters))
         for history, setting in zip(design.histories, design.settings, strict=True):
             columns = np.column_stack([self._indicators(design.treatment), history])
-            basis = FlexibleBasis(columns)
+            basis = FlexibleBasis(columns, units=units, treated=not design.discrete)
             self.bends = self.bends and 0 in basis.curved
             self.interacts = self.interacts and basis.interacts
             self._seen.append(basis(columns))
