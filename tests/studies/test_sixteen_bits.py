@@ -59,6 +59,8 @@ def test_a_file_of_16_bits_goes_in_as_it_is(data: Dataset) -> None:
 
 def test_a_copy_of_8_bits_is_refused(data: Dataset) -> None:
     Image.fromarray((data.values["image"][ROW, 0].numpy() // 257).astype(np.uint8)).save("scan.png")
-    done = CliRunner().invoke(app, ["counterfactual", "run", "--image", "scan.png", "--do", "age=80", "--out", "answer"])
+    done = CliRunner().invoke(
+        app, ["counterfactual", "run", "--image", "scan.png", "--do", "age=80", "--out", "answer"]
+    )
     assert done.exit_code == 2
     assert "16 bits" in done.output
