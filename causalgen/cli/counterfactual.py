@@ -24,7 +24,9 @@ __all__ = ["counterfactual", "print_answer", "words_of"]
 HOLDS = "holds down to rho"
 MEANING = """Holds down to rho: data cannot tell this model from others in which the noises of both worlds only correlate.
 Down to this correlation the answer is a better guess than no change, in {level:.0%} of the draws; a label is the same.
-1: only in this model; 0: in all of them. Numbers are measured on the image where the study measures them."""
+{first:g}: no longer at {next:g}, the next that was tried; 0: in all of them.
+Numbers are measured on the image where the study measures them."""
+REDRAWN = "Of images, no change is the factual image as the model redraws it."
 INTERVAL = (0.025, 0.975)
 """Quantiles of the particles that are shown."""
 
@@ -157,7 +159,10 @@ def _print_table(found: "CounterfactualAnswer") -> None:
     if particles:
         typer.echo(f"Means with the central 95 % of {particles} particles; of labels the most frequent with its share.")
     if found.ambiguity is not None:
-        typer.echo(MEANING.format(level=found.ambiguity.level))
+        tighter, looser = found.ambiguity.couplings[:2]
+        typer.echo(MEANING.format(level=found.ambiguity.level, first=tighter, next=looser))
+        if found.counterfactual.completed is None:
+            typer.echo(REDRAWN)
 
 
 def _print_report(report: "pd.DataFrame") -> None:

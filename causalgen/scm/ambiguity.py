@@ -54,6 +54,7 @@ def find_ambiguity(
         raise DataError(f"Expected the share of units for which a claim has to hold in [0.5, 1); got {level!r}.")
     with warnings.catch_warnings(action="ignore", category=SupportWarning):
         answer = posterior.counterfactual(do, seed=seed)
+        unchanged = _unchanged(posterior, do, claims, answer, seed)
         found = [[_quantities(claims, answer, answer)], *([] for _ in chain[1:])]
         for draw in range(draws):
             # The same partners for all couplings: bands and tipping points then change smoothly with rho.
@@ -67,7 +68,7 @@ def find_ambiguity(
     for position, claim in enumerate(claims):
         worlds = tuple(np.concatenate([quantities[position] for quantities in each]) for each in found)
         bounds = _bounds(claim, posterior, answer) if claim.is_label else None
-        results[claim.name] = ClaimDraws(claim, _factual(claim, answer), worlds, bounds)
+        results[claim.name] = ClaimDraws(claim, _factual(claim, answer, unchanged), worlds, bounds)
     return Ambiguity(answer.title, tuple(chain), results, level, posterior.labels)
 
 
@@ -119,11 +120,27 @@ def _quantities(claims: Iterable[ReadClaim], world: Counterfactual, answer: Coun
     ]
 
 
-def _factual(claim: ReadClaim, answer: Counterfactual) -> Numbers:
+def _compares_images(claim: ReadClaim) -> bool:
+    return claim.variable.is_image and not claim.has_limits
+
+
+def _unchanged(
+    posterior: "Posterior", do: Mapping[str, Any], claims: Iterable[ReadClaim], answer: Counterfactual, seed: int
+) -> Counterfactual | None:
+    """The world of the null intervention; None where no claim compares images with it, or attributes were inferred."""
+    if answer.completed is not None or not any(map(_compares_images, claims)):
+        return None
+    return posterior.counterfactual({name: posterior.factual[name] for name in do}, seed=seed)
+
+
+def _factual(claim: ReadClaim, answer: Counterfactual, unchanged: Counterfactual | None) -> Numbers:
     """The quantity of the factual values, `(k, B)`, or `(1, B)` where all particles share them."""
     name = claim.variable.name
     if claim.is_label:  # a label counts as a claim where it stays, too
         return np.zeros((1, 1))
+    if unchanged is not None and _compares_images(claim):
+        # Redrawn as the answer is: else an answer that only blurs the image would be far from "no change".
+        return claim.quantity(_flat(unchanged, name), _flat(answer, name)).reshape(answer.particles or 1, -1)
     if claim.is_distance or answer.completed is not None:
         values = answer.factual[name] if answer.completed is None else answer.completed[name].flatten(0, 1)
         model = _flat(answer, name)

@@ -32,7 +32,7 @@ class ClaimDraws:
 
     Args:
         claim: The claim.
-        factual: The quantity of the factual values, `(k, B)` or `(1, B)`.
+        factual: The quantity of the factual values, `(k, B)` or `(1, B)`; of images without limits, of the redrawn ones.
         worlds: For each coupling, the quantity in every draw and particle, `(draws * k, B)`; the model's comes first, `(k, B)`.
         bounds: Of a label, its least and greatest probability over all couplings, `(k, B)` each.
     """

@@ -1,8 +1,9 @@
 """Claims about counterfactuals: a quantity of each unit, and a statement about it.
 
 Without limits, a claim says that the model's answer is a better guess than no change: in another world that fits the data as
-well, the quantity differs from the model's answer by less than the factual quantity does. For a label the claim is the
-label itself, and for an image the quantity is the mean absolute difference from the model's image.
+well, the quantity differs from the model's answer by less than the factual quantity does; for an image, less than that of the
+factual image as the model redraws it. For a label the claim is the label itself, and for an image the quantity is the mean
+absolute difference from the model's image.
 """
 
 from collections.abc import Callable, Mapping, Sequence

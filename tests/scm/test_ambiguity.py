@@ -113,6 +113,29 @@ def test_the_tipping_point_of_a_claim_equals_the_closed_form(posterior: Posterio
         assert found.tipping_rho("near", average=True) == 0
 
 
+class LossyImage(KnownImage):
+    """x = 127.5 + p / 2 + u: cannot rebuild an image with more contrast than its own."""
+
+    def forward(
+        self, noise: Mapping[str, Tensor], parents: Mapping[str, Tensor], *, changed: frozenset[str] = frozenset()
+    ) -> Tensor:
+        return 127.5 + 0.5 * parents["p"].reshape(-1, 1, 1, 1) + noise["z"]
+
+
+@pytest.mark.parametrize("particles", [None, 3])
+def test_what_redrawing_loses_does_not_make_a_claim_about_images_hold(particles: int | None) -> None:
+    """No change is the redrawn image, half a level from the answer, and not the factual one, which is 20 levels away."""
+    scm, units, _ = four_pixels()
+    scm = StructuralCausalModel(scm.graph, {"x": LossyImage}).declare_fitted()
+    claims = {"image": "x", "mean": lambda image: image.mean((1, 2, 3))}
+    posterior = scm.abduct(units) if particles is None else scm.abduct(units, particles=particles)
+    found = posterior.ambiguity({"p": 1}, claims)
+    np.testing.assert_allclose(found["image"].factual, 0.5, atol=1e-3)
+    np.testing.assert_allclose(found["mean"].value - found["mean"].factual.mean(0), 0.5, atol=1e-3)
+    assert found.tipping_rho("image") > 0.5
+    assert found.tipping_rho("mean") > 0.5
+
+
 def test_average_and_unit_claims_tip_apart(posterior: Posterior) -> None:
     """b falls on average at every coupling; of single units the sign of the change is lost."""
     found = posterior.ambiguity({"a": lambda value, parents: value - 0.2}, {"b falls": Claim("b", high=0, change=True)})
