@@ -151,8 +151,8 @@ class UnitScores:
         chosen, count = groups[inside], len(np.unique(groups[inside]))
         mean = partial(bootstrap, groups=chosen, level=standard.level, seed=standard.seed)
         changes, rebuilt = self.changes[:, inside], (self.null.values.mean(0) - self.factual.values)[inside]
-        tail = _expanded((1 - standard.level) / standard.tests, count)
-        adjusted = _adjusted(changes.mean(0), chosen, tail, standard.seed)
+        reach = _expanded((1 - standard.level) / standard.tests, count)
+        adjusted = _adjusted(changes.mean(0), chosen, reach, standard.seed)
         flips, null_flips = self._flipped(inside)
         return AuditRow(
             self.response.label,
@@ -183,20 +183,22 @@ def _mean(numbers: NDArray[np.float64]) -> float:
     return float(numbers.mean()) if len(numbers) else float("nan")
 
 
-def _adjusted(change: NDArray[np.float64], groups: NDArray, tail: float, seed: int) -> Interval:
-    """Interval of the mean change with total tail probability `tail`."""
-    draws = int(np.clip(2 * TAIL_DRAWS / tail, 1000, MOST_DRAWS))
+def _adjusted(change: NDArray[np.float64], groups: NDArray, reach: float, seed: int) -> Interval:
+    """Interval of the mean change that reaches as far as a normal one of `reach` standard deviations on either side."""
+    # Over few groups `reach` is so large that its tail probability is 0 in floating point.
+    tail = max(float(2 * norm.sf(reach)), 2 * TAIL_DRAWS / MOST_DRAWS)
+    draws = max(1000, int(2 * TAIL_DRAWS / tail))
     resolved = max(tail, 2 * TAIL_DRAWS / draws)
     value, low, high = bootstrap(change, groups, level=1 - resolved, draws=draws, seed=seed)
-    stretch = float(norm.isf(tail / 2) / norm.isf(resolved / 2))
+    stretch = reach / float(norm.isf(resolved / 2))
     return Interval(value, value + stretch * (low - value), value + stretch * (high - value))
 
 
 def _expanded(tails: float, groups: int) -> float:
-    """Total tail probability at which to take bootstrap percentiles over groups so that the interval leaves `tails`."""
+    """Standard deviations at which to take bootstrap percentiles over groups so that the interval leaves `tails` in total."""
     if groups < 2:
-        return tails
-    return float(2 * norm.sf(np.sqrt(groups / (groups - 1)) * t.isf(tails / 2, groups - 1)))
+        return float(norm.isf(tails / 2))
+    return float(np.sqrt(groups / (groups - 1)) * t.isf(tails / 2, groups - 1))
 
 
 def verdict(adjusted: Interval, margin: float, groups: int) -> Verdict:

@@ -161,7 +161,7 @@ def _support(row: AuditRow, entry: Trust, rows: Sequence[AuditRow]) -> Iterator[
             other for other in _alike(row, rows) if (other.subgroup, other.stratum) == (row.subgroup, SUPPORTED)
         )
         yield Concern(
-            f"only {entry.supported:.0%} of the units have attributes that training saw together; the other images are "
+            f"only {entry.supported:.0%} of the units have attributes that training saw together, so the other images are "
             "extrapolated",
             decisive=inside.verdict != BEYOND,
         )
@@ -174,7 +174,7 @@ def _row(row: AuditRow, margin: float) -> Iterator[Concern]:
         return
     if row.groups < FEWEST_GROUPS:
         plural = "s" * (row.groups != 1)
-        yield Concern(f"only {row.groups} group{plural} of units; a verdict needs {FEWEST_GROUPS}")
+        yield Concern(f"only {row.groups} group{plural} of units, where a verdict needs {FEWEST_GROUPS}")
     elif row.verdict == CANNOT_TELL:
         yield Concern(
             f"the interval of the change, {row.adjusted_low:+.3g} to {row.adjusted_high:+.3g}, reaches across the margin; "

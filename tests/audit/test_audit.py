@@ -113,6 +113,20 @@ def test_an_interval_across_the_margin_cannot_be_told_and_few_groups_neither() -
     assert any("only 10 groups of units" in text for text in few.rows[0].reasons)
 
 
+@pytest.mark.parametrize("count", [2, 3])
+def test_few_groups_give_wide_intervals_and_no_verdict(count: int) -> None:
+    groups = torch.arange(60) % count
+    report = audit(
+        BRIGHT, model(), units(60), interventions=[TO_BLUE, TO_TWO], subgroups=["ink", "tone"], groups=groups
+    )
+    everyone = [row for row in report.rows if row.units == 60]
+    assert everyone
+    for row in everyone:
+        assert row.groups == count
+        assert row.verdict == "cannot tell"
+        assert row.adjusted_low <= row.change.low <= row.change.high <= row.adjusted_high
+
+
 def test_intervals_are_adjusted_for_the_number_of_rows() -> None:
     images = counterfactual_images(model(), units(200), interventions=[TO_TWO, TO_BLUE])
     narrow = audit_images(BRIGHT, images)
@@ -150,7 +164,7 @@ def test_bounds_beyond_the_draws_are_extrapolated() -> None:
     values = np.random.default_rng(0).standard_normal(1000)
     error = values.std() / np.sqrt(1000)
     for tail in (1e-2, 1e-4, 1e-6):
-        found = _adjusted(values, np.arange(1000), tail, seed=0)
+        found = _adjusted(values, np.arange(1000), norm.isf(tail / 2), seed=0)
         assert found.value == pytest.approx(values.mean())
         wanted = norm.isf(tail / 2) * error
         assert (found.value - found.low, found.high - found.value) == pytest.approx((wanted, wanted), rel=0.07)
