@@ -12,6 +12,7 @@ from pydantic import BaseModel, ConfigDict
 from ..errors import CausalgenWarning, DataError
 from ..graph import CausalGraph
 from ..scm import Counterfactual
+from ..scm.values import check_finite
 from ..studies.model_on_data import true_counterfactual
 from ..studies.runfolder import RunFolder
 from .answers import attribute_answers, image_answers, share_supported
@@ -224,6 +225,7 @@ class Explorer:
                 found = posterior.transfer(style, list(values), hold=True, seed=self.units.seed)
             else:
                 found = posterior.counterfactual(values, seed=self.units.seed)
+            check_finite(found.graph, found)
             truth = self._truth(unit, found, values)
         return Answered(setting, unit, values, found, truth, notes)
 

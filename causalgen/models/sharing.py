@@ -63,6 +63,11 @@ def push_model(
         ImportError: The extra `hub` is missing.
     """
     folder = Path(folder)
+    if not (folder / FILES[0]).is_file():
+        what = "a folder without one" if folder.is_dir() else "a file" if folder.exists() else "nothing there"
+        raise CheckpointError(
+            f"Expected a model folder or the folder of a run, with a {FILES[0]}, in '{folder}'; got {what}."
+        )
     if not (folder / CARD).is_file():
         raise CheckpointError(
             f"Expected a model card in '{folder / CARD}'; got none. `causalgen models card RUN` writes it."

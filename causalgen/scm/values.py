@@ -13,7 +13,7 @@ from ..errors import DataError, MissingValueError, SupportError, UnknownNameErro
 from ..graph import CausalGraph, Variable
 from ..typing import UnitValues
 
-__all__ = ["as_tensor", "as_values", "to_frame", "unit_labels"]
+__all__ = ["as_tensor", "as_values", "check_finite", "to_frame", "unit_labels"]
 
 
 def as_values(graph: CausalGraph, values: Any, like: Tensor) -> dict[str, Tensor]:
@@ -52,6 +52,20 @@ def as_values(graph: CausalGraph, values: Any, like: Tensor) -> dict[str, Tensor
     if len(set(sizes.values())) > 1:
         raise DataError(f"Expected one batch size for all nodes; got {sizes}.")
     return tensors
+
+
+def check_finite(graph: CausalGraph, values: Mapping[str, Tensor]) -> None:
+    """Refuse an answer that overflowed, whose image would be drawn as a black one.
+
+    Raises:
+        SupportError: A value is infinite or no number; the message names the nodes.
+    """
+    broken = [name for name in graph.nodes if not torch.isfinite(values[name]).all()]
+    if broken:
+        raise SupportError(
+            f"Expected numbers for {', '.join(broken)}; the model gives none, since an intervention is too far from "
+            "what it was trained on. Set a value nearer to those of the data."
+        )
 
 
 def unit_labels(values: Any) -> pd.Index | None:

@@ -1,7 +1,6 @@
 """The service over HTTP; the only module of the room that imports FastAPI and uvicorn, the extra `app`."""
 
 import asyncio
-import math
 import socket
 import warnings
 from collections.abc import AsyncIterator, Mapping
@@ -17,6 +16,7 @@ from ..errors import CausalgenError, DataError, SupportWarning
 from ..grammar import check_value
 from ..graph import CausalGraph
 from ..scm import StructuralCausalModel
+from ..scm.values import check_finite
 from .batched_model import BatchedModel, ServedAnswer, ServedQuestion
 from .batching import Batcher, BusyError
 from .pictures import TooLargeError, as_png, from_text
@@ -278,18 +278,28 @@ def _refusal(status: int, message: str, headers: dict[str, str] | None = None) -
 
 
 def _values(graph: CausalGraph, unit: Unit, renderings: Mapping[str, Rendering] | None) -> dict[str, Any]:
-    """Values of the unit by node; a name that is unknown or of the other kind is refused."""
+    """Values of the unit by node; a name that is unknown, missing or of the other kind is refused."""
     for name in (*unit.attributes, *unit.images):
         graph.require(name)
+    for name in unit.attributes:
+        if graph[name].is_image:
+            raise DataError(f"Expected '{name}' among the images; got it as an attribute.")
     values: dict[str, Any] = {n: check_value(graph[n], value) for n, value in unit.attributes.items()}
     for name, text in unit.images.items():
         if not graph[name].is_image:
             raise DataError(f"Expected '{name}' among the attributes; got it as an image.")
         values[name] = from_text(text, graph[name], renderings)
+    missing = [name for name in graph.nodes if name not in values]
+    if missing:
+        raise DataError(
+            f"Expected a value for every node; got none for {', '.join(missing)}. Send them, or use "
+            "`causalgen counterfactual`, which infers missing attributes."
+        )
     return values
 
 
 def _drawn(graph: CausalGraph, values: Mapping[str, Any], place: int) -> dict[str, Any]:
+    check_finite(graph, values)
     attributes: dict[str, Any] = {}
     images: dict[str, str] = {}
     for name in graph.nodes:
@@ -300,8 +310,7 @@ def _drawn(graph: CausalGraph, values: Mapping[str, Any], place: int) -> dict[st
             label = variable.decode(int(value))
             attributes[name] = label if isinstance(label, str | int | float | bool) else str(label)
         else:
-            number = float(value)
-            attributes[name] = number if math.isfinite(number) else None
+            attributes[name] = float(value)
     return {"attributes": attributes, "images": images}
 
 

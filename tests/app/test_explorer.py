@@ -96,6 +96,7 @@ def test_support_is_flagged(twins: Explorer) -> None:
     ("setting", "error"),
     [
         ({"do": {"age at scan": 121.0}}, SupportError),
+        ({"do": {"volume": 1e38}}, SupportError),
         ({"do": {"clinic": 7.0}}, DataError),
         ({"do": {"clinic": -1.0}}, DataError),
         ({"do": {"grade": 1.5}}, DataError),

@@ -256,6 +256,13 @@ def test_a_model_without_a_card_is_not_passed_on(scm: StructuralCausalModel, tmp
         push_model(scm.save(tmp_path / "bare"), str(tmp_path / "a.zip"))
 
 
+def test_what_is_no_model_is_called_so(tmp_path: Path) -> None:
+    with pytest.raises(CheckpointError, match="nothing there"):
+        push_model(tmp_path / "runs" / "scans", str(tmp_path / "a.zip"))
+    with pytest.raises(CheckpointError, match="a folder without one"):
+        push_model(tmp_path, str(tmp_path / "a.zip"))
+
+
 def test_a_model_comes_with_causalgen() -> None:
     scm = causalgen.pretrained("morphodigits")
     drawn = scm.sample(4, do={"thickness": 3.0}, seed=0)

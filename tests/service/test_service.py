@@ -151,6 +151,10 @@ REFUSED: dict[str, tuple[str, dict[str, Any], int, str]] = {
     "an unknown label": ("/counterfactual", {"do": {"digit": 4}}, 422, "3, 5, 8"),
     "outside the support": ("/counterfactual", {"do": {"dose, mg": 21}}, 422, "within its support"),
     "an attribute as an image": ("/counterfactual", {"images": {"digit": _file(SCAN)}}, 422, "among the attributes"),
+    "an image as an attribute": (
+        "/counterfactual", {"attributes": {**UNIT["attributes"], "scan": 3}}, 422, "among the images"
+    ),
+    "a missing attribute": ("/abduct", {"attributes": {"dose, mg": 4.5, "digit": 5}}, 422, "causalgen counterfactual"),
     "an image to set": ("/counterfactual", {"do": {"scan": 3}}, 422, "scan"),
     "a missing key": ("/counterfactual", {"do": None}, 422, "Expected another value of do"),
     "an unknown key": ("/abduct", {"dou": 3}, 422, "dou"),
@@ -168,6 +172,20 @@ def test_what_cannot_be_answered_is_refused_with_one_message(client: TestClient,
     assert list(found.json()) == ["error"]
     assert words in found.json()["error"]
     assert "/tmp" not in found.json()["error"]
+
+
+def test_an_answer_that_overflows_is_refused_and_not_drawn_black() -> None:
+    graph = CausalGraph("a -> scan", [Variable("a", "continuous"), Variable("scan", "image", shape=(1, 8, 8))])
+    model = StructuralCausalModel(graph, {"scan": IMAGE})
+    scan = torch.randint(0, 255, (40, 1, 8, 8), dtype=torch.uint8)
+    model.initialize({"a": 0.01 * torch.rand(40), "scan": scan})
+    asked = {"attributes": {"a": 0.0}, "images": {"scan": _file(np.zeros((8, 8), np.uint8))}}
+    with TestClient(http.web_app(model.declare_fitted().eval()), raise_server_exceptions=False) as found:
+        for path, body in (("/counterfactual", asked), ("/sample", {})):
+            answer = found.post(path, json=body | {"do": {"a": 3e38}})
+            assert answer.status_code == 422, answer.text
+            assert "Expected numbers for scan" in answer.json()["error"]
+            assert found.post(path, json=body | {"do": {"a": 0.005}}).status_code == 200
 
 
 def test_a_large_request_is_refused_before_it_is_read(client: TestClient, monkeypatch: pytest.MonkeyPatch) -> None:
