@@ -161,7 +161,7 @@ def _print_table(found: "CounterfactualAnswer") -> None:
     if found.ambiguity is not None:
         tighter, looser = found.ambiguity.couplings[:2]
         typer.echo(MEANING.format(level=found.ambiguity.level, first=tighter, next=looser))
-        if found.counterfactual.completed is None:
+        if found.ambiguity.redrawn:
             typer.echo(REDRAWN)
 
 

@@ -54,7 +54,7 @@ def find_ambiguity(
         raise DataError(f"Expected the share of units for which a claim has to hold in [0.5, 1); got {level!r}.")
     with warnings.catch_warnings(action="ignore", category=SupportWarning):
         answer = posterior.counterfactual(do, seed=seed)
-        unchanged = _unchanged(posterior, do, claims, answer, seed)
+        unchanged = _unchanged(posterior, do, claims, seed)
         found = [[_quantities(claims, answer, answer)], *([] for _ in chain[1:])]
         for draw in range(draws):
             # The same partners for all couplings: bands and tipping points then change smoothly with rho.
@@ -69,7 +69,7 @@ def find_ambiguity(
         worlds = tuple(np.concatenate([quantities[position] for quantities in each]) for each in found)
         bounds = _bounds(claim, posterior, answer) if claim.is_label else None
         results[claim.name] = ClaimDraws(claim, _factual(claim, answer, unchanged), worlds, bounds)
-    return Ambiguity(answer.title, tuple(chain), results, level, posterior.labels)
+    return Ambiguity(answer.title, tuple(chain), results, level, posterior.labels, unchanged is not None)
 
 
 def _reached(posterior: "Posterior", do: Mapping[str, Any]) -> list[str]:
@@ -125,10 +125,11 @@ def _compares_images(claim: ReadClaim) -> bool:
 
 
 def _unchanged(
-    posterior: "Posterior", do: Mapping[str, Any], claims: Iterable[ReadClaim], answer: Counterfactual, seed: int
+    posterior: "Posterior", do: Mapping[str, Any], claims: Iterable[ReadClaim], seed: int
 ) -> Counterfactual | None:
-    """The world of the null intervention; None where no claim compares images with it, or attributes were inferred."""
-    if answer.completed is not None or not any(map(_compares_images, claims)):
+    """The world of the null intervention; None where no claim compares images with it, or a node of it was inferred."""
+    known = {} if posterior.completed is None else posterior.completed.known
+    if not all(known[name].all() for name in do if name in known) or not any(map(_compares_images, claims)):
         return None
     return posterior.counterfactual({name: posterior.factual[name] for name in do}, seed=seed)
 

@@ -94,6 +94,7 @@ class Ambiguity:
         claims: The quantities of each claim, by its name.
         level: Share of the units for which a claim has to hold.
         labels: Row label of each unit, `(B,)`, where there are some.
+        redrawn: Whether no change of an image is the factual one as the model redraws it.
     """
 
     title: str
@@ -101,6 +102,7 @@ class Ambiguity:
     claims: Mapping[str, ClaimDraws]
     level: float
     labels: pd.Index | None = None
+    redrawn: bool = False
 
     def __getitem__(self, claim: str) -> ClaimDraws:
         if claim not in self.claims:

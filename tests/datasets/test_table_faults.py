@@ -193,7 +193,7 @@ def wrong_image(place: Path, what: str) -> None:
     ("what", "found"),
     [
         ("folder", "a folder"),
-        ("16-bit", "found 1 images with 16 bits or more and 23 with 8 bits, expected one depth"),
+        ("16-bit", "found 1 image with 16 bits or more and 23 with 8 bits, expected one depth.*'001.png'"),
         ("LAB", "an image in the colour space LAB; save it as RGB"),
         ("animated", "2 images in one file; save each as a file with a row of the table"),
         ("empty", "an empty file"),
@@ -243,6 +243,8 @@ def test_folders_that_are_no_data(tmp_path: Path) -> None:
         index_table(tmp_path, "label -> image")
     with pytest.raises(DataError, match=r"Expected a table at '.*no.csv'; it cannot be read: No such file"):
         index_table(tmp_path / "no.csv", "label -> image")
+    with pytest.raises(DataError, match=r"Expected a table at '.*scans'; it cannot be read: No such file"):
+        index_table(tmp_path / "scans", "label -> image")
     (tmp_path / "t.xlsx").write_text("x")
     with pytest.raises(DataError, match=r"Expected a .csv or .parquet file, or a folder of images"):
         index_table(tmp_path / "t.xlsx", "label -> image")

@@ -33,8 +33,10 @@ def choose_window(
     wide = sum(header.wide for header in headers)
     narrow = len(headers) - wide
     if wide and narrow:
-        found = f"{wide:,} images with 16 bits or more and {narrow:,} with 8 bits"
-        faults.column(title, found, "one depth: their grey values have different units; convert the files of one")
+        found = f"{wide:,} image{'s' * (wide > 1)} with 16 bits or more and {narrow:,} with 8 bits"
+        fewer = next(path for path, header in zip(paths, headers, strict=True) if header.wide == (wide <= narrow))
+        remedy = f"convert the files of one, such as '{fewer.name}'"
+        faults.column(title, found, f"one depth: their grey values have different units; {remedy}")
     units = Counter(header.units for header in headers if header.wide)
     if len(units) > 1:
         shown = " and ".join(f"{unit or 'of unknown unit'} ({count:,} images)" for unit, count in units.most_common())

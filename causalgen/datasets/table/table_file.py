@@ -103,6 +103,7 @@ def _parsed(path: Path) -> pa.Table:
     if suffix in JSON_LINES:
         return json.read_json(path)
     if suffix not in CSV:
+        path.stat()  # a path that does not exist is no table in a wrong format
         raise DataError(
             f"Expected a .csv or .parquet file, or a folder of images; got '{path}'. Save the table as CSV."
         )
