@@ -152,7 +152,7 @@ REFUSED: dict[str, tuple[str, dict[str, Any], int, str]] = {
     "outside the support": ("/counterfactual", {"do": {"dose, mg": 21}}, 422, "within its support"),
     "an attribute as an image": ("/counterfactual", {"images": {"digit": _file(SCAN)}}, 422, "among the attributes"),
     "an image as an attribute": (
-        "/counterfactual", {"attributes": {**UNIT["attributes"], "scan": 3}}, 422, "among the images"
+        "/counterfactual", {"attributes": {"dose, mg": 4.5, "digit": 5, "grade": "middle", "scan": 3}}, 422, "among the images"
     ),
     "a missing attribute": ("/abduct", {"attributes": {"dose, mg": 4.5, "digit": 5}}, 422, "causalgen counterfactual"),
     "an image to set": ("/counterfactual", {"do": {"scan": 3}}, 422, "scan"),
