@@ -115,6 +115,7 @@ class Posterior:
                     inside &= known
         if strained:
             _warn_of_support(inside, do, strained)
+        _warn_of_overflow({name: values[name] for name in graph.nodes if name in changed}, do)
         return Counterfactual(
             graph,
             self.factual,
@@ -283,6 +284,18 @@ def _described(variable: Variable, draws: Tensor, level: float) -> dict[str, Any
     tail = (1 - level) / 2
     low, high = draws.quantile(draws.new_tensor([tail, 1 - tail])).tolist()
     return {"value": float(draws.mean()), "low": low, "high": high}
+
+
+def _warn_of_overflow(values: Mapping[str, Tensor], do: Mapping[str, Any]) -> None:
+    """Warn of answers that are no numbers; a picture of them would be black."""
+    lost = {name: int((~torch.isfinite(v).reshape(len(v), -1).all(1)).sum()) for name, v in values.items()}
+    if any(lost.values()):
+        counts = ", ".join(f"{name} of {count:,} units" for name, count in lost.items() if count)
+        warn(
+            f"Under do({', '.join(do)}) the model gives no number for {counts}: an intervention is too far from what it was "
+            "trained on. Set a value nearer to those of the data.",
+            SupportWarning,
+        )
 
 
 def _warn_of_support(inside: Tensor, do: Mapping[str, Any], strained: list[str]) -> None:

@@ -18,6 +18,7 @@ from ..grammar import parse_do, parse_values
 from ..graph import Variable
 from ..reports.counterfactual_files import file_names, write_counterfactual
 from ..scm import Ambiguity, Counterfactual, Posterior, StructuralCausalModel, load
+from ..scm.values import check_finite
 from .data_section import DataSource, OwnData
 from .measurements import find_measurements
 from .model_on_data import true_counterfactual
@@ -280,6 +281,7 @@ def _counterfactual(
         warnings.simplefilter("ignore", SupportWarning)
         began = time.process_time()
         answer = posterior.counterfactual(do, seed=seed)
+        check_finite(scm.graph, answer)
         seconds = time.process_time() - began
     measurements = find_measurements(run.study.measured, trust_code=run.trust_code, bits=run.study.data.bits)
     image = images[0] if images else None  # as measurements are, in a run

@@ -16,6 +16,7 @@ from causalgen.scm.support import JointSupport
 Units = dict[str, Tensor]
 X, Z = Variable("x", "continuous"), Variable("z", "continuous")
 GROUP = Variable("group", "categorical", labels=("a", "b", "c", "d"))
+SCAN = Variable("scan", "image", shape=(1, 8, 8))
 GRADE = Variable("grade", "ordinal", labels=(1, 2, 3))
 SHARES = torch.tensor([0.6, 0.3, 0.08, 0.02])
 
@@ -166,3 +167,19 @@ def test_a_unit_is_supported_only_if_all_its_nodes_are() -> None:
     with pytest.warns(SupportWarning, match="1 of 2 .* those of child"):
         answer = scm.counterfactual(factual, {"far": torch.tensor([90.0, 0.0]), "near": 0.1})
     assert answer.supported.tolist() == [False, True]
+
+
+def test_answers_that_are_no_numbers_are_reported() -> None:
+    """A picture of them would be black, and a table would have an empty cell."""
+    graph = CausalGraph("a -> b -> scan", [Variable("a", "continuous"), Variable("b", "continuous"), SCAN])
+    image = {"mechanism": "conv-vae", "latent": 2, "local": 1, "width": 4, "blocks": 1}
+    scm = StructuralCausalModel(graph, {"a": "linear-gaussian", "b": "linear-gaussian", "scan": image})
+    torch.manual_seed(0)
+    units = {"a": torch.rand(40), "b": torch.rand(40), "scan": torch.randint(0, 255, (40, 1, 8, 8), dtype=torch.uint8)}
+    scm.initialize(units)
+    posterior = scm.declare_fitted().eval().abduct({name: value[:3] for name, value in units.items()})
+    with pytest.warns(SupportWarning, match="the model gives no number for scan of 2 units"):
+        posterior.counterfactual({"b": torch.tensor([0.5, 3e38, -3e38])})
+    with warnings.catch_warnings():
+        warnings.simplefilter("error", SupportWarning)
+        posterior.counterfactual({"b": 0.5})

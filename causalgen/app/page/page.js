@@ -284,14 +284,14 @@
       const figures = [
         [image.factual, `${several}factual`, "", `Factual ${image.name}`],
         [image.counterfactual, `${several}counterfactual`, answer.draws > 1 ? ` (mean of ${answer.draws} draws)` : "", `Counterfactual ${image.name} under ${answer.title}`],
-        [image.difference, "difference", asked ? ` (mean ${size(image.mean)})` : "", `Difference of ${image.name}: on average ${size(image.mean)}, at most ${size(image.largest)}`],
+        [image.difference, "difference", asked ? ` (mean ${size(image.mean)}, redrawing included)` : "", `Difference of ${image.name}: on average ${size(image.mean)}, at most ${size(image.largest)}`],
         ...(image.truth && asked ? [[image.truth, "the truth", "", `True counterfactual ${image.name}`]] : []),
       ];
       const shots = figures.map(([url, title, more, alt], place) => {
         const img = picture(url, alt);
         img.classList.toggle("answered", place === 1);
         img.style.imageRendering = height > 200 ? "auto" : "";
-        return make("figure", {}, img, make("figcaption", {}, title[0].toUpperCase() + title.slice(1), make("span", { className: "more" }, more)));
+        return make("figure", {}, img, make("figcaption", {}, several ? title : title[0].toUpperCase() + title.slice(1), make("span", { className: "more" }, more)));
       });
       return make("div", { className: answer.supported < 1 ? "shot outside" : "shot" }, ...shots);
     });
