@@ -7,6 +7,7 @@ import typer
 
 from .counterfactual import words_of
 from .failures import failures
+from .opened import Sha256, opened_run
 from .options import RunArgument, TrustCode
 from .terminal import print_files, print_notes
 from .threads import Threads, cap_threads
@@ -28,6 +29,7 @@ def explore(
         str | None,
         typer.Option(help="Rows on the exported page, such as 3,7.", show_default="the first six of the test split"),
     ] = None,
+    sha256: Sha256 = None,
     trust_code: TrustCode = False,
     threads: Threads = None,
 ) -> None:
@@ -45,9 +47,7 @@ def explore(
         )
     words = words_of(rows, "--rows") if rows is not None else []
     with failures():
-        from ..studies.runfolder import read_run
-
-        folder = read_run(run, trust_code=trust_code)
+        folder = opened_run(run, trust_code=trust_code, sha256=sha256)
         if export is not None:
             from ..app import Explorer, write_static_page
 

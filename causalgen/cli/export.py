@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from .failures import failures
+from .opened import Sha256, opened_run
 from .options import AsJson, RunArgument, TrustCode
 from .terminal import print_files, print_json, print_notes, print_table, records
 from .threads import Threads, cap_threads
@@ -20,13 +21,14 @@ def export(
     run: RunArgument,
     to: Annotated[str, typer.Option(help="onnx, or torch-export for PyTorch without causalgen.")] = "onnx",
     half: Annotated[
-        bool, typer.Option("--half", help="Also write a copy whose networks compute in half precision (onnx).")
+        bool, typer.Option("--half", help="Also write a copy whose weights are stored in half precision (onnx).")
     ] = False,
     int8: Annotated[
         bool, typer.Option("--int8", help="Also write a copy whose networks compute with 8-bit integers (onnx).")
     ] = False,
     out: Annotated[Path | None, typer.Option(help="Folder for the files.", show_default="RUN/exports/FORMAT")] = None,
     as_json: AsJson = False,
+    sha256: Sha256 = None,
     trust_code: TrustCode = False,
     threads: Threads = None,
 ) -> None:
@@ -41,9 +43,7 @@ def export(
             "Expected --half and --int8 with --to onnx; other formats have no copies.", param_hint="--to"
         )
     with failures():
-        from ..studies.runfolder import read_run
-
-        folder = read_run(run, trust_code=trust_code)
+        folder = opened_run(run, trust_code=trust_code, sha256=sha256)
         from ..studies.exporting import export_run
 
         cap_threads()

@@ -5,6 +5,7 @@ from typing import Annotated
 import typer
 
 from .failures import failures
+from .opened import Sha256, opened_run
 from .options import RunArgument, TrustCode
 from .threads import Threads, cap_threads
 
@@ -18,6 +19,7 @@ def serve(
         typer.Option(help="Address to listen on; 0.0.0.0 lets other machines in, and nobody is asked for a password."),
     ] = "127.0.0.1",
     port: Annotated[int, typer.Option(min=0, max=65535, help="Port; 0 takes a free one.")] = 8000,
+    sha256: Sha256 = None,
     trust_code: TrustCode = False,
     threads: Threads = None,
 ) -> None:
@@ -28,9 +30,7 @@ def serve(
     Example: causalgen serve runs/morphodigits --port 8000
     """
     with failures():
-        from ..studies.runfolder import read_run
-
-        folder = read_run(run, trust_code=trust_code)
+        folder = opened_run(run, trust_code=trust_code, sha256=sha256)
         from ..service.http import hosts_for, listening, web_app
         from ..service.http import serve as answer
         from ..studies.asking import fitted_model, renderings_of

@@ -11,9 +11,9 @@ from torch import Tensor
 
 from ..datasets import Dataset
 from ..export import Exported, ExportQuestion, compare, export_model, shrink
-from ..files import write_whole
 from ..metrics import draw_query
 from ..scm import StructuralCausalModel
+from ..spreadsheets import write_csv
 from .asking import fitted_data, fitted_model
 from .model_on_data import true_counterfactual
 from .output import check_writable
@@ -75,7 +75,7 @@ def export_run(
     for precision in precisions:
         variants[precision] = shrink(scm, exported.graphs, precision, calibration, seed)
     costs = compare(scm, variants, measured, seed)
-    write_whole(folder / "costs.csv", costs.to_csv(index=False))
+    write_csv(costs, folder / "costs.csv")
     return ExportedRun(exported, costs, all(question.truth is not None for question in measured))
 
 

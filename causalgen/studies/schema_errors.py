@@ -26,7 +26,7 @@ def known_keys(model: type[BaseModel], loc: Loc) -> list[str]:
 
     >>> from causalgen.studies.schema import Study
     >>> known_keys(Study, ("gallery", 0))
-    ['do', 'units']
+    ['do', 'units', 'rows']
     """
     annotation: Any = model
     for step in loc:

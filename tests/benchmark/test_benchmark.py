@@ -93,9 +93,8 @@ def test_every_cell_has_all_that_the_table_needs(result: BenchmarkResult) -> Non
     assert seconds["conv-vae, fine-tuned"] > seconds["conv-vae"]
     table = pd.read_csv(result.folder / "benchmark.csv")
     vae = table[table["label"] == "conv-vae"]
-    assert {"model", "identity control", "untrained control", "oracle", "floor", "permutation control"} == set(
-        vae["row"]
-    )
+    controls = {"identity control", "untrained control", "oracle", "permutation control"}
+    assert {"model", "floor", "null intervention", "truth", *controls} == set(vae["row"])
     assert set(table[table["label"] == "dcgan"]["query"]) == {"samples"}
     assert "no abduction" in result.page
     assert "## Weaknesses of each\n\n- **conv-vae**" in result.page

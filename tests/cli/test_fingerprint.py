@@ -19,6 +19,9 @@ ASKED: dict[str, list[str]] = {
     "evaluate": [],
     "augment": ["--do", "thickness=4"],
     "audit": ["--classifier", "a.onnx", "--do", "thickness=4"],
+    "explore": ["--no-browser"],
+    "export": [],
+    "serve": ["--port", "0"],
     "repair": ["--target", "digit", "--do", "thickness=4"],
 }
 

@@ -35,7 +35,7 @@ def test_a_run_leaves_report_figures_tables_model_and_record(finished: Path) -> 
     assert record["peak_memory_mib"] < 2048
     assert record["versions"]["causalgen"]
     assert not (finished / "checkpoints").exists()
-    assert {"model.json", "model.safetensors"} == {path.name for path in (finished / "model").iterdir()}
+    assert {"README.md", "model.json", "model.safetensors"} == {path.name for path in (finished / "model").iterdir()}
     assert (finished / "study.resolved.yaml").exists()
     assert len(list((finished / "figures").glob("counterfactual-*.png"))) == 5
     assert (finished / "figures" / "graph.png").stat().st_size > 1000

@@ -59,7 +59,7 @@ FAULTS = (
     # The middle of the interval instead of a draw from the posterior.
     Fault(
         "mechanisms/ordinal.py",
-        "mass_low + torch.rand_like(low) * (mass_high - mass_low)",
+        "mass_low + fresh * (mass_high - mass_low)",
         "(mass_low + mass_high) / 2",
         "mechanisms",
     ),
