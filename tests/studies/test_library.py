@@ -1,5 +1,6 @@
 """Studies by name, and the graph of whatever the user names."""
 
+import tomllib
 from pathlib import Path
 
 import pytest
@@ -21,6 +22,14 @@ def test_every_study_of_the_examples_is_shipped_and_loads() -> None:
     shipped = shipped_studies()
     assert set(shipped) == {path.parent.name for path in EXAMPLES.glob("*/study.yaml")}
     assert {load_study(path).name for path in shipped.values()} == set(shipped)
+
+
+def test_the_wheel_holds_every_example_that_has_a_study() -> None:
+    """File by file, where an example's folder also takes what its `prepare.py` writes."""
+    targets = tomllib.loads((EXAMPLES.parent / "pyproject.toml").read_text())["tool"]["hatch"]["build"]["targets"]
+    included = [EXAMPLES.parent / place for place in targets["wheel"]["force-include"]]
+    files = [path for study in EXAMPLES.glob("*/study.yaml") for path in study.parent.iterdir() if path.is_file()]
+    assert not [path for path in files if not {path, path.parent} & set(included)]
 
 
 def test_a_wheel_brings_its_own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
