@@ -25,7 +25,8 @@ def write_run_card(run: RunFolder, scm: StructuralCausalModel) -> Path:
         "versions": _pairs(record.get("versions", {})),
     }
     if isinstance(study.data, OwnData):
-        data, licence = "A table and images of the author of the study, which do not come with the model.", None
+        table = "A table and images of the author of the study, which do not come with the model."
+        data, licence = " ".join(filter(None, (table, record.get("source"), _splits(record.get("rows", {}))))), None
     else:
         known = entry(study.data.name)
         data = f"{known.name}, {study.data.rows or known.rows:,} rows: {known.what}. Origin: {known.comes}."
@@ -41,6 +42,10 @@ def write_run_card(run: RunFolder, scm: StructuralCausalModel) -> Path:
         smoke,
     )
     return write_card(run.model, scm, card)
+
+
+def _splits(rows: dict[str, int]) -> str:
+    return "Rows by split: " + ", ".join(f"{name} {count:,}" for name, count in rows.items()) + "." if rows else ""
 
 
 def _quality(run: RunFolder) -> list[dict[str, str]]:

@@ -10,6 +10,7 @@ from typing import Any
 from rich.console import Console
 from rich.markup import escape
 
+from ..datasets import Dataset
 from ..errors import StorageError
 from ..machine import peak_memory, versions
 from ..metrics import MetricTable
@@ -117,7 +118,7 @@ def run_study(
         opened = open_run(out, study, smoke=smoke, fresh=fresh, command=invocation.command, lock=lock)
         with opened as folder, ExitStack() as stack:
             folder.check_rows(data)
-            folder.update(versions=versions(), device=device, data=data.digest())
+            folder.update(versions=versions(), device=device, data=data.digest(), source=data.source, rows=_rows(data))
             if folder.record["moved_aside"]:
                 console.print(f"The earlier run is kept in {folder.record['moved_aside']}.")
             folder.record_step(START, checked - invocation.began, finished=True)
@@ -192,6 +193,10 @@ def _metrics(
     found = train_readers(plan.read, model.data, measured, seed=model.seed, smoke=plan.smoke, bars=progress)
     keep_readers(folder.readers, {**found.classifiers, **found.measure})
     return evaluate_model(asked, model, found, progress)
+
+
+def _rows(data: Dataset) -> dict[str, int]:
+    return {split: len(rows) for split, rows in data.split.items()}
 
 
 def _threads(folder: RunFolder, training: FitResult, console: Console) -> int:

@@ -67,6 +67,9 @@ def test_training_uses_every_row_and_everything_else_the_complete_ones(tmp_path:
     report = re.sub("<[^>]+>", "", (tmp_path / "run" / "report.html").read_text(encoding="utf-8"))
     assert f"{ROWS - len(complete)} of {ROWS} used rows lack a value" in report
     assert html.unescape(AT_RANDOM) in html.unescape(report)
+    card = (tmp_path / "run" / "model" / "README.md").read_text(encoding="utf-8")
+    assert f"{ROWS - len(complete)} of {ROWS} used rows lack a value" in card
+    assert f"Rows by split: train {len(data.split['train'])}" in card
     effect = next((tmp_path / "run" / "effects").rglob("effect.md")).read_text(encoding="utf-8")
     assert f"{len(complete)} rows used, {ROWS - len(complete)} dropped" in effect
     assert "`missing: impute` under the effect of a study" in effect.replace("\\", "")
