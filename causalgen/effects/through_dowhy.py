@@ -5,6 +5,7 @@ dummy outcome). The estimators are this package's, unless a word such as "dowhy:
 "econml:dml.LinearDML" names another's.
 """
 
+import math
 from collections.abc import Sequence
 from dataclasses import replace
 from typing import Literal
@@ -203,6 +204,16 @@ def _built(
     return estimator.for_resamples() if settings.interval == "bootstrap" else estimator
 
 
+def _possible(
+    value: float, low: float | None, high: float | None, bounds: tuple[float, float] | None
+) -> tuple[float | None, float | None]:
+    """The interval without differences that no outcome within `bounds` can have; it loses no coverage."""
+    most = math.inf if bounds is None else bounds[1] - bounds[0]
+    if abs(value) > most:  # a straight line may leave the bounds, and its note says so
+        return low, high
+    return None if low is None else max(low, -most), None if high is None else min(high, most)
+
+
 def _estimate(
     source: str,
     estimate: CausalEstimate,
@@ -226,6 +237,7 @@ def _estimate(
     note = f"{caution[0].upper()}{caution[1:]}. {note}" if caution else note
     kind: Literal["naive", "adjusted"] = "naive" if source == NAIVE else "adjusted"
     named = "compliers" if source == "instrumental variables" else population
+    low, high = _possible(float(estimate.value), low, high, table.bounds)
     value, interval = float(estimate.value), MeansInterval(estimate.estimator.found, settings.level, draws)
     scales = scales_of(table, interval, (value, low, high))
     return Estimate(source, value, low, high, kind, note, named, caution, scales)

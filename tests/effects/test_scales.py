@@ -106,3 +106,13 @@ def test_number_needed_to_treat(difference: tuple, ends: tuple, text: str) -> No
 def test_an_unknown_population_is_refused_with_all_names() -> None:
     with pytest.raises(DataError, match="whole, overlap, treated, control, ATE, ATO, ATT, ATC; got 'ATTT'"):
         scales(risks(), population="ATTT")
+
+
+def test_no_interval_holds_a_difference_of_risks_beyond_one() -> None:
+    rng = np.random.default_rng(0)
+    t = np.repeat([0, 1], 30)
+    table = pd.DataFrame({"z": rng.normal(size=60), "t": t, "y": np.where(np.arange(60) % 40 == 0, 1 - t, t)})
+    report = estimate_effect(GRAPH, table, treatment="t", outcome="y", contrast=(0, 1), refute=False)
+    adjusted = [found for found in report.estimates if found.high is not None and abs(found.value) <= 1]
+    assert max(found.high for found in adjusted) == 1.0
+    assert all(found.low <= found.value <= found.high for found in adjusted)
