@@ -180,7 +180,7 @@ class Posterior:
             do: Interventions, as in `counterfactual`.
             of: Claims by name: each a `Claim`, a node, or a function of images `(B, C, H, W)` to numbers `(B,)`. A list of
                 nodes makes a claim about each of them, None about every node that the intervention reaches.
-            couplings: Correlations of the noise in both worlds, in [0, 1], and `Turn`s of the noise of images.
+            couplings: Correlations of the noise in both worlds, in [0, 1], or a `Turn` of the noise of images.
             draws: Draws of each coupling, at least 4; None for about 2,000 over all units. Particles multiply them.
             level: Share of the units, in [0.5, 1), for which a claim has to hold.
             seed: Seed of the draws.
