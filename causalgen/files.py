@@ -1,13 +1,14 @@
 """Write a file atomically: readers see the old content or the new one, and errors name a full disk; read small text files."""
 
 import errno
+import hashlib
 import stat
 from contextlib import suppress
 from pathlib import Path
 
 from .errors import StorageError
 
-__all__ = ["FULL", "no_room", "read_text", "require_regular", "write_whole"]
+__all__ = ["FULL", "no_room", "read_text", "require_regular", "sha256_of", "write_whole"]
 
 FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS, errno.EIO)
 """Errors of the disk, not of the content."""
@@ -63,6 +64,17 @@ def require_regular(path: Path) -> int:
     if not stat.S_ISREG(found.st_mode):
         raise OSError(errno.EINVAL, "it is no regular file", str(path))
     return found.st_size
+
+
+def sha256_of(path: Path) -> str:
+    """SHA-256, in hexadecimal, of the content of a file.
+
+    Raises:
+        OSError: The file cannot be read, or is a pipe or a device.
+    """
+    require_regular(path)
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def no_room(path: Path, error: OSError) -> StorageError:

@@ -48,8 +48,8 @@ def explorer_page(run: Path, file: Path) -> None:
     """The page of `causalgen explore`, photographed in Chromium through Playwright."""
     from playwright.sync_api import sync_playwright
 
+    from causalgen.address import listen
     from causalgen.app import Explorer
-    from causalgen.app.address import listen
     from causalgen.app.web import new_key, serve, web_app
     from causalgen.studies import read_run
 

@@ -3,6 +3,7 @@
 import threading
 import warnings
 from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -53,6 +54,7 @@ class WorldSetting(BaseModel):
     draws: int = 1
 
 
+@dataclass(frozen=True)
 class Answered:
     """A setting with its unit and counterfactual.
 
@@ -65,17 +67,12 @@ class Answered:
         notes: What was inferred, in sentences.
     """
 
-    def __init__(
-        self,
-        setting: WorldSetting,
-        unit: ExploredUnit,
-        values: dict[str, Any],
-        counterfactual: Counterfactual,
-        truth: Mapping[str, Any] | None,
-        notes: tuple[str, ...],
-    ) -> None:
-        self.setting, self.unit, self.values = setting, unit, values
-        self.counterfactual, self.truth, self.notes = counterfactual, truth, notes
+    setting: WorldSetting
+    unit: ExploredUnit
+    values: dict[str, Any]
+    counterfactual: Counterfactual
+    truth: Mapping[str, Any] | None
+    notes: tuple[str, ...]
 
 
 class Explorer:
@@ -93,9 +90,8 @@ class Explorer:
         self.run = run
         self.units = ExploredUnits(run)
         self._inputs = attribute_inputs(self.graph, self.units.frame)
-        self.turn = (
-            threading.RLock()
-        )  # draws fork the process-wide random state, and figures the style, that threads share
+        # Threads share the random state, which draws fork, and the style of figures.
+        self.turn = threading.RLock()
 
     @property
     def graph(self) -> CausalGraph:
@@ -116,6 +112,7 @@ class Explorer:
             "attributes": self._inputs,
             "images": [self._image(name) for name in self.graph.images],
             "draws": DRAWS if random else DRAWS[:1],
+            "draws_to_infer": DRAWS[1:],
             "truth": self.units.data.truth is not None,
             "graph": graph_layout(self.graph),
         }
@@ -204,7 +201,8 @@ class Explorer:
         if entry is None:
             raise DataError(f"Expected an attribute; got the image '{name}'. Sweep one of its causes.")
         low, high, step = entry["low"], entry["high"], entry["step"]
-        return [round(low + round((high - low) * place / (FRAMES - 1) / step) * step, 12) for place in range(FRAMES)]
+        places = [round((high - low) * place / (FRAMES - 1) / step) for place in range(FRAMES)]
+        return [min(high, round(low + place * step, 12)) for place in places]  # the last step may be a shorter one
 
     @torch.no_grad()
     def answered(self, setting: WorldSetting) -> Answered:

@@ -89,11 +89,6 @@ class ExploredUnits:
         labels = self.data.split[split][number * size : (number + 1) * size].tolist()
         return [f"{ROW}{self._places[label]}" for label in labels]
 
-    def attributes(self, key: str) -> dict[str, Any]:
-        """The attributes of a row of the data, labels by name."""
-        place = int(key.removeprefix(ROW))
-        return {str(name): value for name, value in self.frame.iloc[place : place + 1].to_dict("records")[0].items()}
-
     def key_of(self, text: str) -> str:
         """The key of the row whose label reads like `text`.
 

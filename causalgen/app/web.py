@@ -52,6 +52,7 @@ HEADERS = {
     "Referrer-Policy": "no-referrer",
     "Cache-Control": "no-store",
 }
+PAGES = {"/": "index.html", "/page.js": "page.js", "/style.css": "style.css"}
 KINDS = {"png": "image/png", "csv": "text/csv", "py": "text/x-python", "yaml": "application/yaml"}
 UNSAFE = re.compile(r"[^\w. +=-]|^[. ]+")
 
@@ -127,7 +128,7 @@ def web_app(explorer: Explorer, key: str) -> Starlette:
     posts = {"answer": answer, "strip": strip, "finds": finds, "own": own}
     return Starlette(
         routes=[
-            *(Route(path, _static(name)) for path, name in (("/", "index.html"), *_assets())),
+            *(Route(path, _static(name)) for path, name in PAGES.items()),
             *(Route(f"/api/{name}", _answering(function)) for name, function in routes.items()),
             *(Route(f"/api/{name}", _answering(function), methods=["POST"]) for name, function in posts.items()),
         ],
@@ -149,10 +150,6 @@ def serve(app: Starlette, listening: socket.socket) -> None:
         app, log_level="critical", access_log=False, ws="none", lifespan="off", timeout_graceful_shutdown=3
     )
     uvicorn.Server(config).run(sockets=[listening])
-
-
-def _assets() -> list[tuple[str, str]]:
-    return [(f"/{name}", name) for name in ("page.js", "style.css")]
 
 
 def _static(name: str) -> Callable[[Request], Awaitable[Response]]:

@@ -57,7 +57,7 @@ def explore(
             )
             print_files(write_static_page(Explorer(folder), export, words))
             return
-        from ..app.address import listen, open_browser
+        from ..address import listen, open_browser
 
         listening = listen(port)
         from ..app import Explorer

@@ -83,7 +83,9 @@ def _print_costs(found: "ExportedRun") -> None:
         change = "" if row["change"] is None else f"{row['change']:+.1%}"
         size, speed = f"{row['bytes'] / 1e6:.2f} MB", f"{row['milliseconds']:.2f} ms"
         rows.append((row["precision"], size, speed, f"{row['error']:.3f}", change, f"{row['labels']:.1%}"))
-    print_table(("precision", "size", "a unit", error, "change", "other labels"), rows, title="Copies on test units")
+    print_table(
+        ("precision", "size", "time per unit", error, "change", "other labels"), rows, title="Copies on test units"
+    )
 
 
 def _notes(found: "ExportedRun") -> list[str]:

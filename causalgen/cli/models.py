@@ -13,7 +13,7 @@ __all__ = ["get_model", "list_models", "push_model", "write_card"]
 
 
 def list_models(as_json: AsJson = False) -> None:
-    """List the models on this machine: those that come with causalgen, and those that were got from elsewhere.
+    """List the models on this machine: those that come with causalgen, and those that were fetched from elsewhere.
 
     Example: causalgen models list
     """

@@ -31,12 +31,13 @@ def serve(
     """
     with failures():
         folder = opened_run(run, trust_code=trust_code, sha256=sha256)
-        from ..service.http import hosts_for, listening, web_app
+        from ..address import listen
+        from ..service.http import hosts_for, web_app
         from ..service.http import serve as answer
         from ..studies.asking import fitted_model, renderings_of
 
         cap_threads()
-        with listening(host, port) as bound:
+        with listen(port, host) as bound:
             study = folder.study
             app = web_app(fitted_model(folder), renderings_of(study.data), name=study.name, hosts=hosts_for(host))
             shown = f"[{host}]" if ":" in host else host

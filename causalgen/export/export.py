@@ -1,6 +1,5 @@
 """Export of a fitted model: two files, a description of their inputs and outputs, and the check against the model."""
 
-import hashlib
 import json
 import shutil
 import tempfile
@@ -11,7 +10,7 @@ from typing import Any
 
 from .._version import __version__
 from ..errors import CausalgenError, ExportError, UnknownNameError, nearest
-from ..files import no_room, write_whole
+from ..files import no_room, sha256_of, write_whole
 from ..graph import CausalGraph, Variable
 from ..mechanisms.catalog import name_of
 from ..scm import StructuralCausalModel
@@ -113,7 +112,7 @@ def describe_files(files: Mapping[str, Path]) -> dict[str, dict[str, Any]]:
         name: {
             "file": path.name,
             "bytes": path.stat().st_size,
-            "sha256": hashlib.sha256(path.read_bytes()).hexdigest(),
+            "sha256": sha256_of(path),
         }
         for name, path in files.items()
     }
@@ -169,11 +168,11 @@ def _meaning(variable: Variable) -> dict[str, Any]:
 def _cannot(scm: StructuralCausalModel, to: str, scratch: Path, error: Exception) -> ExportError:
     """The error that names the first node whose mechanism does not export alone."""
     for name, mechanism in scm.mechanisms.items():
+        if not mechanism.parents:
+            continue
         alone = CausalGraph(
             [(p, name) for p in scm.graph.parents(name)], [*mechanism.parents.values(), scm.graph[name]]
         )
-        if not mechanism.parents:
-            continue
         try:
             part = StructuralCausalModel(alone, {name: mechanism})
             for graph in (AbductGraph(part), PredictGraph(part)):
@@ -181,10 +180,10 @@ def _cannot(scm: StructuralCausalModel, to: str, scratch: Path, error: Exception
         except CausalgenError:
             raise
         except Exception as reason:
-            other = "" if to == "torch-export" else " Try --to torch-export, or fit the node with another mechanism."
+            remedy = "Fit the node" if to == "torch-export" else "Try --to torch-export, or fit the node"
             return ExportError(
                 f"Expected a mechanism that can be written as {to}; '{name}' has '{name_of(mechanism)}', which cannot: "
-                f"{_first_line(reason)}.{other or ' Fit the node with another mechanism.'}"
+                f"{_first_line(reason)}. {remedy} with another mechanism."
             )
     return ExportError(
         f"Expected a model that can be written as {to}; got: {_first_line(error)}. Report this with the model.json."

@@ -2,7 +2,7 @@ r"""The two graphs that are exported: noise from observed units, and counterfact
 
 .. math:: u = \mathrm{abduct}(x, pa; r), \qquad x' = \mathrm{predict}(u, x, do)
 
-Both map tensors with fixed names to tensors with fixed names, one row a unit. Whatever abduction draws at random is an input
+Both map tensors with fixed names to tensors with fixed names, one row per unit. Whatever abduction draws at random is an input
 `r`, so that equal inputs give equal outputs in every runtime.
 """
 
@@ -57,7 +57,7 @@ def check_exportable(scm: StructuralCausalModel) -> None:
     """Refuse a model with a node that cannot be recomputed under an intervention in another runtime.
 
     Raises:
-        ExportError: The node and its mechanism, and what would do.
+        ExportError: The message names the node, its mechanism, and one that exports.
     """
     if not _computed(scm):
         raise ExportError(
@@ -68,7 +68,7 @@ def check_exportable(scm: StructuralCausalModel) -> None:
         if not isinstance(mechanism, Abductive):
             reason = "which abducts no noise, so that it has no counterfactual to export"
         elif mechanism.guided:
-            reason = "whose guidance depends on which parents differ, which a fixed graph cannot tell"
+            reason = "whose guidance depends on which parents differ, which a fixed graph cannot know"
         elif mechanism.abduction is Abduction.POSTERIOR and mechanism.draws_from is None:
             reason = "which draws its noise at random without saying from what (`draws_from`)"
         if reason:

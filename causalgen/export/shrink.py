@@ -92,8 +92,9 @@ def compare(
     """
     graph = scm.graph
     known = all(question.truth is not None for question in questions)
-    random = [_random(scm, graphs_of(variants), question, seed) for question in questions]
-    reference = [graphs_of(variants).counterfactual(q.factual, q.do, r) for q, r in zip(questions, random)]
+    first = next(iter(variants.values()))
+    random = [_random(scm, first, question, seed) for question in questions]
+    reference = [first.counterfactual(q.factual, q.do, r) for q, r in zip(questions, random)]
     rows = []
     for name, graphs in variants.items():
         seconds, answers = _timed(graphs, questions, random)
@@ -110,11 +111,6 @@ def compare(
     table = pd.DataFrame(rows)
     table.insert(4, "change", table["error"] / table["error"].iloc[0] - 1 if known else np.nan)
     return table
-
-
-def graphs_of(variants: Mapping[str, Graphs]) -> Graphs:
-    """The reference: the first export."""
-    return next(iter(variants.values()))
 
 
 def _inputs(

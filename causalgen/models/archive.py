@@ -125,11 +125,12 @@ def _opened(source: Path) -> Iterator[tuple[list[Member], Callable[[str], IO[byt
             yield [_zip_member(entry) for entry in _few(archive.infolist())], archive.open
         return
     with tarfile.open(source, "r:*") as tape:
-        members = {member.name + "/" * member.isdir(): member for member in _few(tape)}
-        listed = [(name, member.isreg() and not member.issparse(), member.size) for name, member in members.items()]
+        members = [(member.name + "/" * member.isdir(), member) for member in _few(tape)]
+        listed = [(name, member.isreg() and not member.issparse(), member.size) for name, member in members]
+        by_name = dict(members)
 
         def open_member(name: str) -> IO[bytes]:
-            stream = tape.extractfile(members[name])
+            stream = tape.extractfile(by_name[name])
             if stream is None:
                 raise tarfile.TarError(f"{name!r} is no file")
             return stream

@@ -1,11 +1,11 @@
-"""Models on this machine: those that come with causalgen, and those that were got from elsewhere."""
+"""Models on this machine: those that come with causalgen, and those that were fetched from elsewhere."""
 
 import re
 import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 
-from ..datasets.cache import cache_folder
+from ..datasets.cache import cache_folder, content_hash
 from ..errors import DataError, UnknownNameError, nearest
 from ..scm import StructuralCausalModel, load
 from .archive import unpack
@@ -53,7 +53,7 @@ def list_models() -> list[StoredModel]:
     home = _home()
     stored = sorted(home.iterdir()) if home.is_dir() else []
     return shipped + [
-        StoredModel(path.name, path, "got from elsewhere")
+        StoredModel(path.name, path, "fetched from elsewhere")
         for path in stored
         if path.name not in PRETRAINED and (path / FILES[0]).is_file()
     ]
@@ -128,8 +128,6 @@ def _home() -> Path:
 
 def _place(name: str) -> Path:
     """Where a model of causalgen is unpacked: another version of its archive has another place."""
-    from ..datasets.cache import content_hash
-
     return _home() / ".pretrained" / f"{name}-{content_hash([(SHIPPED / f'{name}.zip').read_bytes()])}"
 
 

@@ -18,7 +18,7 @@ from torch import Tensor, nn
 
 from .._version import __version__
 from ..errors import CausalgenError, CheckpointError, UntrustedCodeError
-from ..files import read_text, require_regular, write_whole
+from ..files import read_text, sha256_of, write_whole
 from .blueprint import Titles, check_blueprint, check_values, read_header, zeros
 
 __all__ = ["load_module", "save_module"]
@@ -112,7 +112,7 @@ def _description(folder: Path, stem: str) -> dict[str, Any]:
     path, weights = folder / f"{stem}.json", folder / f"{stem}.safetensors"
     try:
         found = json.loads(read_text(path, MOST_BYTES))
-        digest = _digest(weights)
+        digest = sha256_of(weights)
     except FileNotFoundError as error:
         raise CheckpointError(
             f"Expected a saved {stem} ({stem}.json and {stem}.safetensors) in '{folder}'; got none. Save one first."
@@ -140,12 +140,6 @@ def _description(folder: Path, stem: str) -> dict[str, Any]:
             f"it on purpose, delete its entry '{OWN_DIGEST}'."
         )
     return found
-
-
-def _digest(path: Path) -> str:
-    require_regular(path)
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def _digest_of(description: Mapping[str, Any]) -> str:

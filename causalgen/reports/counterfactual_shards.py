@@ -24,7 +24,7 @@ from torch import Tensor
 
 from ..augmentation import AugmentedDraw, AugmentedUnits, Piece
 from ..errors import DataError, RunFolderError
-from ..files import no_room, write_whole
+from ..files import no_room, sha256_of, write_whole
 from ..graph import Variable
 from .counterfactual_files import ROW, file_names
 from .image_files import png_bytes
@@ -142,7 +142,7 @@ class CounterfactualShards:
             path = self.folder / DATA / entry["file"]
             if not path.exists():
                 missing = True
-            elif _digest(path) != entry["sha256"]:
+            elif sha256_of(path) != entry["sha256"]:
                 raise RunFolderError(
                     f"Expected the shard '{path}' as the manifest describes it; got one with another checksum. Delete it, and "
                     "run the same command again to write it anew."
@@ -228,7 +228,7 @@ class CounterfactualShards:
         marks = parquet.read_table(path, columns=[ANSWERED, SUPPORTED])
         answered, supported = (sum(filter(None, marks[name].to_pylist())) for name in (ANSWERED, SUPPORTED))
         about = {"file": shard.name, "split": shard.pieces[0].split, "units": shard.units, ANSWERED: answered}
-        return about | {SUPPORTED: supported, "bytes": path.stat().st_size, "sha256": _digest(path)}
+        return about | {SUPPORTED: supported, "bytes": path.stat().st_size, "sha256": sha256_of(path)}
 
 
 def _type(variable: Variable) -> pa.DataType:
@@ -252,8 +252,3 @@ def _cells(variable: Variable, values: Tensor) -> list[Any]:
 
 def _at(cells: list[Any], positions: list[int | None]) -> list[Any]:
     return [None if position is None else cells[position] for position in positions]
-
-
-def _digest(path: Path) -> str:
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()

@@ -21,7 +21,7 @@ from ..scm.interventions import check_interventions
 from ..scm.values import as_values
 from ..typing import Noise
 
-__all__ = ["ServedAnswer", "BatchedModel", "ServedQuestion"]
+__all__ = ["BatchedModel", "ServedAnswer", "ServedQuestion"]
 
 
 @dataclass(frozen=True)
@@ -69,13 +69,11 @@ class BatchedModel:
 
     def counterfactual(self, values: Mapping[str, Any], do: Mapping[str, Any], seed: int = 0) -> ServedQuestion:
         """The question what one unit would have been under `do`; errors as of `StructuralCausalModel.counterfactual`."""
-        factual = as_values(self.scm.graph, {name: _one(value) for name, value in values.items()}, self.scm.like)
-        return ServedQuestion(self._checked(do), seed, factual)
+        return ServedQuestion(self._checked(do), seed, self._factual(values))
 
     def abduct(self, values: Mapping[str, Any], seed: int = 0) -> ServedQuestion:
         """The question for the noise of one unit; errors as of `StructuralCausalModel.abduct`."""
-        factual = as_values(self.scm.graph, {name: _one(value) for name, value in values.items()}, self.scm.like)
-        return ServedQuestion({}, seed, factual, noise=True)
+        return ServedQuestion({}, seed, self._factual(values), noise=True)
 
     def sample(self, n: int, do: Mapping[str, Any], seed: int = 0) -> ServedQuestion:
         """The question for samples under `do`."""
@@ -92,6 +90,10 @@ class BatchedModel:
         if self.together and units:
             found |= dict(zip(units, self._units([questions[place] for place in units])))
         return [found[place] for place in range(len(questions))]
+
+    def _factual(self, values: Mapping[str, Any]) -> dict[str, Tensor]:
+        """Values of one unit, `(1, ...)` by node."""
+        return as_values(self.scm.graph, {name: _one(value) for name, value in values.items()}, self.scm.like)
 
     def _checked(self, do: Mapping[str, Any]) -> dict[str, Any]:
         """Interventions, of which values are tensors `(1, ...)`."""

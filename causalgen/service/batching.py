@@ -24,7 +24,7 @@ class Batcher(Generic[Q, A]):
     No question waits for others to come: while one batch is computed, the next gathers.
 
     Args:
-        compute: BatchedModel a batch; an answer that is an exception is raised where the question was asked.
+        compute: Answers a batch; an answer that is an exception is raised where the question was asked.
         most: Greatest number of questions in a batch.
         waiting: Greatest number of questions that wait.
     """

@@ -34,7 +34,7 @@ except ImportError:
         "Expected FastAPI and uvicorn, which serve a model; they are not installed. Run: pip install 'causalgen[app]'"
     ) from None
 
-__all__ = ["MOST_BYTES", "MOST_SAMPLES", "listening", "serve", "web_app"]
+__all__ = ["MOST_BYTES", "MOST_SAMPLES", "hosts_for", "serve", "web_app"]
 
 MOST_BYTES = 8 * 2**20
 """Greatest size of a request."""
@@ -89,7 +89,7 @@ class World(Drawn):
 
 
 class DrawnUnits(BaseModel):
-    """DrawnUnits that were drawn."""
+    """Units that were drawn."""
 
     units: list[Drawn]
 
@@ -164,7 +164,7 @@ def web_app(
 
     @app.post("/sample", response_model=DrawnUnits)
     async def sample(asked: SampleQuestion) -> Any:
-        """DrawnUnits drawn from the model, or from the model under `do`."""
+        """Units drawn from the model, or from the model under `do`."""
         answer = await ask(answers.sample(asked.n, asked.do, asked.seed))
         return {"units": [_drawn(scm.graph, answer.values, place) for place in range(asked.n)]}
 
@@ -180,29 +180,8 @@ def web_app(
     return app
 
 
-def listening(host: str, port: int) -> socket.socket:
-    """A socket that listens there; port 0 takes a free one.
-
-    Raises:
-        DataError: The port is in use, or the host is not one of this machine.
-    """
-    family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    bound = socket.socket(family)
-    try:
-        bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        bound.bind((host, port))
-        bound.listen()  # whoever reads the printed address may connect at once
-    except OSError as error:
-        bound.close()
-        reason = error.strerror or str(error)
-        raise DataError(
-            f"Expected to listen on {host}:{port}; got: {reason}. Choose another with --port, or --port 0 for a free one."
-        ) from None
-    return bound
-
-
 def serve(app: FastAPI, bound: socket.socket) -> None:
-    """Serve until SIGINT or SIGTERM; running requests end before."""
+    """Serve until SIGINT or SIGTERM; running requests may end first."""
     # For the whole process: filters that threads set and reset for a moment would let some through. Answers have a flag.
     warnings.simplefilter("ignore", SupportWarning)
     config = uvicorn.Config(app, log_level="warning", timeout_graceful_shutdown=GRACE)
@@ -210,7 +189,7 @@ def serve(app: FastAPI, bound: socket.socket) -> None:
 
 
 def hosts_for(host: str) -> tuple[str, ...] | None:
-    """Names under which requests may come: on the loopback address those of this machine, so that no page elsewhere gets in."""
+    """Names under which requests may come: on the loopback address those of this machine, so that no other web page gets in."""
     return LOOPBACK if host in LOOPBACK else None
 
 

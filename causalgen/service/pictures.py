@@ -7,13 +7,13 @@ from collections.abc import Mapping
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-import numpy as np
 from PIL import Image
 from torch import Tensor
 
 from ..datasets.table.pixels import Rendering
 from ..errors import CausalgenError, DataError
 from ..graph import Variable
+from ..reports.image_files import png_bytes
 from ..studies.outside import read_image
 
 __all__ = ["MOST_PIXELS", "TooLargeError", "as_png", "from_text"]
@@ -57,11 +57,6 @@ def from_text(text: str, variable: Variable, renderings: Mapping[str, Rendering]
 
 def as_png(pixels: Tensor, variable: Variable) -> str:
     """An image `(C, H, W)` in its support as a PNG of 8 bits in base64."""
-    low, high = variable.support or (0.0, 255.0)
-    levels = ((pixels.float() - low) * (255 / (high - low))).round().clamp(0, 255)
-    array = levels.cpu().numpy().astype(np.uint8)
-    file = io.BytesIO()
-    if len(array) not in (1, 3):
-        raise DataError(f"Expected images of 1 or 3 channels to write as PNG; '{variable.name}' has {len(array)}.")
-    Image.fromarray(array[0] if len(array) == 1 else np.moveaxis(array, 0, -1)).save(file, "png")
-    return base64.b64encode(file.getvalue()).decode()
+    if len(pixels) not in (1, 3):
+        raise DataError(f"Expected images of 1 or 3 channels to write as PNG; '{variable.name}' has {len(pixels)}.")
+    return base64.b64encode(png_bytes(pixels, variable)).decode()

@@ -8,7 +8,7 @@ import hashlib
 from pathlib import Path
 
 from ..errors import CheckpointError
-from ..files import require_regular
+from ..files import sha256_of
 from .runfolder import STUDY, RunFolder
 
 __all__ = ["fingerprint", "require_fingerprint"]
@@ -46,9 +46,7 @@ def require_fingerprint(run: RunFolder, expected: str | None) -> None:
 
 def _digest(path: Path) -> str:
     try:
-        require_regular(path)
-        with path.open("rb") as file:
-            return hashlib.file_digest(file, "sha256").hexdigest()
+        return sha256_of(path)
     except OSError as error:
         raise CheckpointError(
             f"Expected '{path}' to be a file that can be read; got: {error.strerror or error}. Restore the folder."

@@ -17,8 +17,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from causalgen.address import listen
 from causalgen.app import Explorer, write_static_page
-from causalgen.app.address import listen
 from causalgen.app.web import serve, web_app
 
 from .twins import MARKUP

@@ -120,7 +120,14 @@ def test_a_strip_has_a_frame_for_every_value(twins: Explorer) -> None:
     ages = twins.strip(_ask(twins), "age at scan")
     one = twins.answer(_ask(twins, do={"age at scan": ages[3]["value"]}))
     assert [each["picture"] for each in ages[3]["pictures"]] == [each["counterfactual"] for each in one["images"]]
-    assert not ages[-1]["supported"] or ages[-1]["value"] < 90
+
+
+def test_a_strip_covers_the_slider_and_stays_within_it(twins: Explorer, monkeypatch: pytest.MonkeyPatch) -> None:
+    age = next(entry for entry in twins.model()["attributes"] if entry["name"] == "age at scan")
+    monkeypatch.setitem(age, "high", 85.3)  # as a declared support may end it: between two steps
+    values = twins.sweep_values("age at scan")
+    assert values[-1] == 85.3
+    assert values == pytest.approx(np.linspace(age["low"], 85.3, 9).tolist(), abs=age["step"])
 
 
 def test_the_truth_is_shown_where_the_generator_is_known(digits: Explorer) -> None:

@@ -19,8 +19,8 @@ from PIL import Image
 from starlette.testclient import TestClient
 from typer.testing import CliRunner
 
+from causalgen.address import AddressError, listen
 from causalgen.app import Explorer
-from causalgen.app.address import AddressError, listen
 from causalgen.app.explorer import WorldSetting
 from causalgen.app.page_files import page_file
 from causalgen.app.web import web_app
@@ -115,7 +115,7 @@ def test_finds_are_files(client: TestClient, kind: str) -> None:
         lambda c: c.post("/api/answer", json={"unit": 3}),
         lambda c: c.post("/api/answer", json={"unit": "row-0", "do": {"age at scan": "<b>"}}),
         lambda c: c.post("/api/answer", content=b'{"unit": "row-0", "do": {"age at scan": NaN}}'),
-        lambda c: c.post("/api/answer", json={"unit": "row-0", "do": {"age at scan": 1e400}}),
+        lambda c: c.post("/api/answer", content=b'{"unit": "row-0", "do": {"age at scan": 1e400}}'),
         lambda c: c.post("/api/answer", json={"unit": "row-0", "more": 1}),
         lambda c: c.post("/api/answer", json={"unit": "row-99999999999"}),
         lambda c: c.post("/api/answer", json={"unit": "row-²"}),
@@ -137,10 +137,7 @@ def test_finds_are_files(client: TestClient, kind: str) -> None:
     ],
 )
 def test_bad_questions_get_one_message(client: TestClient, send: Callable[[TestClient], httpx.Response]) -> None:
-    try:
-        found = send(client)
-    except ValueError:  # JSON has no infinity: the client refuses to write it
-        return
+    found = send(client)
     assert found.status_code in (400, 422), found.text
     assert found.json()["error"]
     assert "Traceback" not in found.text

@@ -1,4 +1,4 @@
-"""Models are passed on and taken up with their card, after a check of every byte, and archives cannot write elsewhere."""
+"""Models are passed on and received with their card, after a check of every byte, and archives cannot write elsewhere."""
 
 import io
 import os
@@ -131,11 +131,12 @@ def _link() -> zipfile.ZipInfo:
     return entry
 
 
-def _tar(path: Path, kind: bytes, name: str = "model.json", target: str = "/etc/passwd") -> None:
+def _tar(path: Path, kind: bytes, *names: str, target: str = "/etc/passwd") -> None:
     with tarfile.open(path, "w") as archive_file:
-        entry = tarfile.TarInfo(name)
-        entry.type, entry.linkname = kind, target
-        archive_file.addfile(entry, io.BytesIO())
+        for name in names or ("model.json",):
+            entry = tarfile.TarInfo(name)
+            entry.type, entry.linkname = kind, target
+            archive_file.addfile(entry, io.BytesIO())
 
 
 HOSTILE: dict[str, tuple[str, Callable[[Path], None], str]] = {
@@ -149,6 +150,8 @@ HOSTILE: dict[str, tuple[str, Callable[[Path], None], str]] = {
     "a hard link": ("a.tar", lambda p: _tar(p, tarfile.LNKTYPE), "no plain file"),
     "a device": ("a.tar", lambda p: _tar(p, tarfile.CHRTYPE), "no plain file"),
     "a path upwards in a tar": ("a.tar", lambda p: _tar(p, tarfile.REGTYPE, "x/../../model.json"), "the path"),
+    "a file twice in a tar": ("a.tar", lambda p: _tar(p, tarfile.REGTYPE, *2 * [FILES[0]]), "'model.json' twice"),
+    "many entries in a tar": ("a.tar", lambda p: _tar(p, tarfile.REGTYPE, *99 * [FILES[0]]), "65 entries"),
     "two folders": ("a.zip", lambda p: _zip(p, [("a/model.json", b"{}"), (f"b/{CARD}", b"x")]), "several folders"),
     "many entries": ("a.zip", lambda p: _zip(p, [(f"{i}.txt", b"") for i in range(99)]), "65 entries"),
     "too much": ("a.zip", lambda p: _zip(p, [("model.json", bytes(2000))]), "with 2,000 bytes"),

@@ -247,7 +247,7 @@ def test_questions_gather_while_others_are_computed() -> None:
 
 @pytest.mark.slow
 def test_the_command_serves_until_it_is_stopped(tmp_path: Path) -> None:
-    """On a run with a small model, in a process of its own."""
+    """On a run with a small model, in a separate process."""
     run = _run(tmp_path / "run")
     command = [sys.executable, "-m", "causalgen", "serve", str(run), "--port"]
     process = subprocess.Popen([*command, "0"], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)

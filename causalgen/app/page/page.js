@@ -164,7 +164,7 @@
   }
 
   function fillDraws() {
-    const allowed = state.complete ? model.draws : [8, 16, 32, 100];
+    const allowed = state.complete ? model.draws : model.draws_to_infer;
     $("draw-count").replaceChildren(...allowed.map((count) => make("option", { value: count }, String(count))));
     state.draws = state.complete ? 1 : 16;
     $("draw-count").value = String(state.draws);
@@ -485,7 +485,7 @@
     }
   }
 
-  /* ---- an image of one's own ---- */
+  /* ---- the user's own image ---- */
 
   function buildUpload() {
     $("own").hidden = !model.images.length;

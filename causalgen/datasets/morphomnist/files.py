@@ -1,7 +1,6 @@
 """Find the files of MNIST and of the released MorphoMNIST, verify their checksums, and download them if there is a network."""
 
 import gzip
-import hashlib
 import logging
 import os
 from collections.abc import Mapping
@@ -12,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ...errors import DataError
+from ...files import sha256_of
 from ..cache import cache_folder
 
 __all__ = ["COUNTERFACTUALS", "MNIST", "RELEASED", "FileSet", "check", "find", "read_idx", "search"]
@@ -102,8 +102,7 @@ def search(files: FileSet, root: str | Path | None = None) -> Path | None:
 def check(files: FileSet, folder: Path) -> None:
     """Raise `DataError` unless every file in `folder` has its expected content."""
     for name, expected in files.files.items():
-        with (folder / name).open("rb") as file:
-            found = hashlib.file_digest(file, "sha256").hexdigest()
+        found = sha256_of(folder / name)
         if found != expected:
             raise DataError(
                 f"Expected {folder / name} with sha256 {expected}; got {found}. Replace it by the original file."

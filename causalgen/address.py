@@ -1,11 +1,11 @@
-"""A free address of this machine, and the browser that opens it."""
+"""An address of this machine to listen on, and the browser that opens it."""
 
 import os
 import socket
 import threading
 import webbrowser
 
-from ..errors import CausalgenError
+from .errors import CausalgenError
 
 __all__ = ["AddressError", "listen", "open_browser"]
 
@@ -13,28 +13,29 @@ LOOPBACK = "127.0.0.1"
 
 
 class AddressError(CausalgenError, OSError):
-    """A port that cannot be used."""
+    """An address that cannot be used."""
 
 
-def listen(port: int = 0) -> socket.socket:
-    """A socket that listens on a port of the loopback address; 0 for a free one.
+def listen(port: int = 0, host: str = LOOPBACK) -> socket.socket:
+    """A socket that listens on a port of a host; 0 for a free one.
 
     Raises:
-        AddressError: The port is in use, or reserved.
+        AddressError: The port is in use, or reserved, or the host is not one of this machine.
     """
     # The protocol is named because asyncio sends small answers at once on such sockets only; else each waits 40 ms.
-    listening = socket.socket(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP)
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    listening = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)
     if os.name == "posix":  # elsewhere the option would share a port that is in use
         listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     try:
-        listening.bind((LOOPBACK, port))
-        listening.listen()
+        listening.bind((host, port))
+        listening.listen()  # whoever reads the printed address may connect at once
     except (OSError, OverflowError) as error:
         listening.close()
         reason = getattr(error, "strerror", None) or str(error)
         raise AddressError(
-            f"Expected a free port; port {port} cannot be used: {reason}. Choose another with --port, or leave it out for a "
-            "free one."
+            f"Expected a free port of {host}; port {port} cannot be used: {reason}. Choose another with --port, or 0 for "
+            "a free one."
         ) from None
     return listening
 
