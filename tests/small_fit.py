@@ -1,13 +1,19 @@
-"""A small model, data and settings with which it trains in a second, shared by the tests of training."""
+"""A small model, data and settings with which it trains in a second, and interruptions; shared by the tests of training."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import pytest
 import torch
 from torch import Tensor
 
 from causalgen.graph import CausalGraph, Variable
 from causalgen.scm import StructuralCausalModel
 from causalgen.training import FitConfig, Stage
+from causalgen.training import checkpoint as checkpoint_module
 
-__all__ = ["CONFIG", "GRAPH", "IMAGE", "data", "model", "same"]
+__all__ = ["CONFIG", "GRAPH", "IMAGE", "data", "interrupted_after", "model", "same"]
 
 GRAPH = CausalGraph(
     "x -> y; {x, g} -> im",
@@ -41,6 +47,23 @@ def data(n: int = 600) -> dict[str, dict[str, Tensor]]:
 def model() -> StructuralCausalModel:
     torch.manual_seed(0)
     return StructuralCausalModel(GRAPH, {"im": IMAGE})
+
+
+@contextmanager
+def interrupted_after(label: str, epoch: int) -> Iterator[None]:
+    """Interrupt the fit inside as soon as the checkpoint of this epoch of a stage is saved."""
+    saved = checkpoint_module.Checkpoint.save
+
+    def save(self: Any, now: str, done: int, *arguments: Any, **options: Any) -> None:
+        saved(self, now, done, *arguments, **options)
+        if (now, done) == (label, epoch):
+            raise KeyboardInterrupt
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(checkpoint_module, "INTERVAL", 0.0)
+        patch.setattr(checkpoint_module.Checkpoint, "save", save)
+        with pytest.raises(KeyboardInterrupt):
+            yield
 
 
 def same(a: StructuralCausalModel, b: StructuralCausalModel) -> bool:

@@ -1,4 +1,4 @@
-"""The truth of a known generator: what all of them answer alike."""
+"""The truth of a known generator: the questions that all generators answer in the same way."""
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping

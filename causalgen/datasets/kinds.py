@@ -26,6 +26,7 @@ from ..graph import Variable
 from .hints import alike, maybe_codes
 
 __all__ = [
+    "BEYOND_INT64",
     "FEW_NUMBERS",
     "MOST_LABELS",
     "Reading",
@@ -55,6 +56,7 @@ SHOWN = 8
 LOOKED_AT = 1_000
 """Different words that are examined to recognise dates."""
 BEYOND_INT64 = 2.0**63
+"""Whole numbers from here on do not fit into 64 bits with a sign."""
 EXACT = 2**53
 """Above this, double precision does not hold every whole number."""
 DATE = re.compile(

@@ -28,7 +28,7 @@ from .image_vae import CONTEXT, ImageVAE, Inference, infer_gaussian
 __all__ = ["Autoencoder"]
 
 SHORTEST = 4
-"""Least side of the map."""
+"""Minimum length of the map's shorter side."""
 
 
 class Autoencoder(ImageVAE):
@@ -125,5 +125,5 @@ class Autoencoder(ImageVAE):
         fixed = {name: parameter.detach() for name, parameter in self.encoder.named_parameters()}
         context = self.embed({}, len(output)).detach()
         drawn = F.silu(torch.func.functional_call(self.encoder, fixed, (output, context)))
-        apart = F.normalize(drawn, dim=1) - F.normalize(seen, dim=1)
-        return apart.square().sum(1).mean(dim=(1, 2)) * math.prod(self.variable.shape)
+        difference = F.normalize(drawn, dim=1) - F.normalize(seen, dim=1)
+        return difference.square().sum(1).mean(dim=(1, 2)) * math.prod(self.variable.shape)

@@ -253,10 +253,10 @@ class Abductive(Mechanism):
     """A mechanism that can abduct: find noise that is consistent with an observed value."""
 
     draws_from: ClassVar[str | None] = None
-    """Law of the numbers that an exact posterior is drawn from, see `fresh`; None without such a draw."""
+    """Distribution of the numbers from which an exact posterior is drawn, see `fresh`; None without such a draw."""
 
     def fresh(self, count: int) -> Tensor:
-        """Numbers of the law `draws_from` for `count` units, `(count, ...)`, from which `abduct_from` makes the noise."""
+        """Numbers from `draws_from` for `count` units, `(count, ...)`, from which `abduct_from` makes the noise."""
         raise NotImplementedError(f"{type(self).__name__} draws no noise from its exact posterior")
 
     def abduct_from(self, fresh: Tensor, value: Tensor, parents: Values) -> Noise:

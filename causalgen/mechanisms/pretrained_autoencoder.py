@@ -1,4 +1,4 @@
-r"""Frozen codec of a local folder, an `AutoencoderKL` of diffusers: the optional extra; the only module that imports it.
+r"""Frozen codec from a local folder, an `AutoencoderKL` of diffusers: the optional extra; the only module that imports it.
 
 .. math:: m = \operatorname{clip}\bigl((E(x) - a) / 3 b,\, -1,\, 1\bigr), \qquad x \approx D(a + 3 b\, m)
 
@@ -33,7 +33,7 @@ SEEN = 256
 PIECE = 16
 """Images that are encoded at a time."""
 MOST_CELLS = 16_384
-"""Cells of the map at most: the codec compares every cell with every other one, which takes their square in memory."""
+"""Maximum number of cells of the map: every cell is compared with every other one, so memory grows with their square."""
 
 
 class PretrainedAutoencoder(Mechanism):
@@ -148,10 +148,9 @@ def _read(folder: str) -> nn.Module:
 
 def _build(config: dict[str, Any]) -> nn.Module:
     """The network that a saved model describes, without its weights."""
+    autoencoder = _diffusers_class()
     try:
-        return _diffusers_class().from_config(config)
-    except ImportError:
-        raise
+        return autoencoder.from_config(config)
     except Exception as error:
         raise DataError(f"Expected the description of an {CLASS}; got one that fails with: {error}") from None
 
@@ -161,7 +160,6 @@ def _diffusers_class() -> Any:
         from diffusers import AutoencoderKL
     except ImportError:
         raise ImportError(
-            "Expected diffusers, which frozen codecs are made of; it is not installed. "
-            "Run: pip install 'causalgen[diffusers]'"
+            "Expected diffusers to read a frozen codec; it is not installed. Run: pip install 'causalgen[diffusers]'"
         ) from None
     return AutoencoderKL

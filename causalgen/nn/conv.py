@@ -100,7 +100,7 @@ class ConvBlock(nn.Module):
     """
 
     checkpointed = False
-    """Whether training computes the inside again for the gradient in place of keeping it in memory."""
+    """Whether training recomputes the inside for the gradient instead of keeping it in memory."""
 
     def __init__(self, channels: int, context: int = 0) -> None:
         super().__init__()
@@ -111,7 +111,7 @@ class ConvBlock(nn.Module):
             self.second.weight.mul_(0.1)
 
     def forward(self, x: Tensor, context: Tensor | None = None) -> Tensor:
-        # Weights that are replaced by fixed ones for this call would be back when the inside is computed again.
+        # Weights that `functional_call` swaps in for this call would be gone when the inside is recomputed.
         learns = self.training and torch.is_grad_enabled() and self.first.weight.requires_grad
         if self.checkpointed and learns:
             return x + checkpoint(self._inside, x, context, use_reentrant=False)

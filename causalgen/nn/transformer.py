@@ -15,7 +15,7 @@ __all__ = ["Transformer"]
 
 FREQUENCIES = 16
 MOST_PATCHES = 16
-"""Patches along the longer side of the image, at most: every patch is compared with every other one."""
+"""Maximum number of patches along the longer side of the image: every patch is compared with every other one."""
 HEAD = 16
 """Channels of a head."""
 

@@ -25,8 +25,8 @@ class Stage:
         patience: Epochs without improvement on the validation split before stopping.
         shift: Pixels by which training images are shifted at random along each axis. Only for attributes that do not
             depend on where the object is.
-        checkpointing: Whether the insides of residual blocks are computed again for the gradient in place of being kept, which
-            takes less memory and more time; the result is the same.
+        checkpointing: Whether the insides of residual blocks are recomputed for the gradient instead of kept, which takes less
+            memory and more time; the result is the same.
         completions: How often missing values are drawn anew in the second half of the stage, where rows have some; see
             `causalgen.training.holes`.
     """

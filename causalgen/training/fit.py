@@ -191,7 +191,7 @@ class _Fit:
     bars: Progress | None
     on_epoch: OnEpoch | None
 
-    def stages(self) -> list["_Learning"]:
+    def stages(self) -> list[_Learning]:
         """The stages in their order; the parts of an image mechanism come before it."""
         trainable = {name: mechanism for name, mechanism in self.scm.mechanisms.items() if mechanism.trainable}
         attributes = {name: m for name, m in trainable.items() if not m.variable.is_image}
@@ -207,7 +207,7 @@ class _Fit:
             stages.append(_Learning(name, {name: mechanism}, self.config.images))
         return stages
 
-    def run(self, learning: "_Learning") -> tuple[list[NodeTrainer], int]:
+    def run(self, learning: _Learning) -> tuple[list[NodeTrainer], int]:
         """Train the mechanisms of a stage together; their trainers, and the number of threads at the end."""
         label, nodes, stage = learning.label, list(learning.mechanisms), learning.stage
         plan = CompletionPlan(frozenset(), len(self.train))
@@ -242,7 +242,7 @@ class _Fit:
                 took = time.perf_counter() - began
                 if self.checkpoint:
                     self.checkpoint.save(label, epoch + 1, trainers, self._drawn())
-                if self.on_epoch and label in nodes:
+                if self.on_epoch and label != ATTRIBUTES and not learning.part:
                     with seeded(self.config.seed, fabric.device):
                         self.on_epoch(label, epoch + 1, trainers[0].averaged.eval().declare_fitted())
                 if bars and task is not None:

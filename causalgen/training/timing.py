@@ -18,7 +18,9 @@ STEPS = 5
 
 
 def step_seconds(scm: StructuralCausalModel, name: str, batch: Mapping[str, Tensor], config: FitConfig) -> float:
-    """Seconds of one training step of an image mechanism, and of one of each part before it; they learn from it.
+    """Seconds of one training step of an image mechanism, and its share of the steps of parts that are trained before it.
+
+    Mechanism and parts learn from these steps.
 
     Args:
         scm: The model, whose mechanisms need not be initialised.
@@ -33,11 +35,13 @@ def step_seconds(scm: StructuralCausalModel, name: str, batch: Mapping[str, Tens
     values = {key: as_float(value.to(fabric.device)) for key, value in batch.items()}
     with seeded(config.seed, fabric.device):
         mechanism.initialize(values[name], {parent: values[parent] for parent in mechanism.parents})
-        parts = {**mechanism.trained_before, "": mechanism}
-        return sum(
-            _least_seconds(NodeTrainer(name, m, config.images, STEPS, fabric, part), values)
-            for part, m in parts.items()
+        codecs = config.codecs or config.images
+        before = sum(
+            _least_seconds(NodeTrainer(name, inside, codecs, STEPS, fabric, part), values)
+            for part, inside in mechanism.trained_before.items()
         )
+        own = _least_seconds(NodeTrainer(name, mechanism, config.images, STEPS, fabric), values)
+        return own + before * codecs.epochs / config.images.epochs
 
 
 def _least_seconds(trainer: NodeTrainer, values: Mapping[str, Tensor]) -> float:

@@ -164,8 +164,7 @@ class _Tuner:
         held_out = random_targets(self.scm, self.validation, image=self.image, causes=self.causes)
         best_state, best = copy.deepcopy(average), self._prediction(held_out)
         rows = [self._row(0, best, float(per_unit.mean()), kept=True)]
-        learning = self.learning
-        optimizer = AdamW(learning, lr=config.learning_rate, weight_decay=0.0)
+        optimizer = AdamW(self.learning, lr=config.learning_rate, weight_decay=0.0)
         task = bars.add_task(f"tune {self.image}", total=config.epochs, note="") if bars else None
         for epoch in range(1, config.epochs + 1):
             self._epoch(optimizer, average)

@@ -75,19 +75,20 @@ def attack(kills: int, seed: int, *, only_fit: bool = False) -> tuple[Counter[st
 
 def _killed(work: Callable[[Path], Any], out: Path, seconds: float) -> str | None:
     """Kill the work after some time; the step that it was in, None if it was done before."""
-    child = multiprocessing.get_context("fork").Process(target=_quiet, args=(work, out))
-    child.start()
-    child.join(seconds)
+    child = _forked(work, out, seconds)
     alive = child.is_alive()
     child.kill()
     child.join()
     return _step(out) if alive else None
 
 
-def _forked(work: Callable[[Path], Any], out: Path) -> multiprocessing.process.BaseProcess:
+def _forked(
+    work: Callable[[Path], Any], out: Path, seconds: float | None = None
+) -> multiprocessing.process.BaseProcess:
+    """A process that does the work, once it is done or has had some time."""
     child = multiprocessing.get_context("fork").Process(target=_quiet, args=(work, out))
     child.start()
-    child.join()
+    child.join(seconds)
     return child
 
 
@@ -100,7 +101,8 @@ def _step(out: Path) -> str:
     """The first step that is not finished."""
     with suppress(OSError, ValueError):
         steps = json.loads((out / "run.json").read_text())["steps"]
-        return next((name for name, step in steps.items() if not step["finished"]), f"after {list(steps)[-1]}")
+        last = f"after {next(reversed(steps), 'opening')}"  # a run has no step when it begins
+        return next((name for name, step in steps.items() if not step["finished"]), last)
     return "beginning" if not (out / "data").exists() else f"{len(list((out / 'data').glob('*.parquet')))} shards"
 
 

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 import torch
-from small_fit import CONFIG, data, same
+from small_fit import CONFIG, data, interrupted_after, same
 from small_fit import GRAPH as SMALL_GRAPH
 
 from causalgen.errors import NotFittedError, NotObservableError, UnknownNameError
@@ -13,8 +13,7 @@ from causalgen.graph import Variable
 from causalgen.mechanisms import MECHANISMS, Abduction, Abductive, Mechanism, build
 from causalgen.mechanisms.latent_image import INNER, LatentImage
 from causalgen.scm import StructuralCausalModel, load, save
-from causalgen.training import Stage, fit
-from causalgen.training import checkpoint as checkpoint_module
+from causalgen.training import Stage, fit, step_seconds, timing
 
 AGE = Variable("age", "continuous")
 TINY: dict[str, Any] = {
@@ -151,22 +150,20 @@ def test_without_separate_settings_the_codec_has_those_of_the_images() -> None:
     assert result.history.groupby("node")["epoch"].max()["im codec"] == CONFIG.images.epochs - 1
 
 
+def test_the_expected_time_counts_the_epochs_of_the_codec(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(timing, "_least_seconds", lambda trainer, values: 1.0)
+    batch = {name: column[:8] for name, column in FEW["train"].items()}
+    for epochs, seconds in ((4, 2.0), (12, 4.0)):
+        config = replace(STAGES, codecs=replace(CONFIG.images, epochs=epochs))
+        assert step_seconds(model(), "im", batch, config) == seconds
+
+
 @pytest.mark.parametrize("last", [("im codec", 2), ("im", 2)])
-def test_an_interrupted_fit_resumes_exactly(last: tuple[str, int], tmp_path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(checkpoint_module, "INTERVAL", 0.0)
+def test_an_interrupted_fit_resumes_exactly(last: tuple[str, int], tmp_path) -> None:
     whole = model()
     fit(whole, FEW, STAGES)
-    saved = checkpoint_module.Checkpoint.save
-
-    def interrupt(self, label, epoch, *arguments, **options):
-        saved(self, label, epoch, *arguments, **options)
-        if (label, epoch) == last:
-            raise KeyboardInterrupt
-
-    monkeypatch.setattr(checkpoint_module.Checkpoint, "save", interrupt)
-    with pytest.raises(KeyboardInterrupt):
+    with interrupted_after(*last):
         fit(model(), FEW, STAGES, out=tmp_path)
-    monkeypatch.setattr(checkpoint_module.Checkpoint, "save", saved)
     again = model()
     fit(again, FEW, STAGES, out=tmp_path)
     assert same(again, whole)

@@ -1,4 +1,4 @@
-"""The loss of a codec is told apart from that of the mechanism on its map, on images whose truth is known."""
+"""The codec control separates the loss of a codec from that of the mechanism on its map; the truth of the images is known."""
 
 from dataclasses import replace
 

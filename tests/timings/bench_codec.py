@@ -42,7 +42,7 @@ def main() -> None:
 
 
 def measure(name: str, given: dict[str, object], arguments: argparse.Namespace) -> tuple[float, float]:
-    """Train and ask one mechanism; milliseconds an image and epoch, of the mechanism and of its codec."""
+    """Train and ask one mechanism; milliseconds per image and epoch, of the mechanism and of its codec."""
     truth, values = scenes(arguments)
     graph = CausalGraph(f"{{{', '.join(truth.graph.parents('image'))}}} -> image", list(truth.graph.variables.values()))
     torch.manual_seed(arguments.seed)
@@ -64,7 +64,7 @@ def measure(name: str, given: dict[str, object], arguments: argparse.Namespace) 
     own, coded = errors(scm.mechanisms["image"], truth, held_out, arguments)
     factor = 1e3 / arguments.rows
     times = each * factor, before / arguments.epochs * factor
-    print(f"{name}: {times[0]:.1f} ms an image, codec {times[1]:.1f}; error left {own:.3f}", end="")
+    print(f"{name}: {times[0]:.1f} ms per image, codec {times[1]:.1f}; error left {own:.3f}", end="")
     print(f", of the codec alone {coded:.3f}" if coded is not None else "", flush=True)
     return times
 

@@ -2,7 +2,7 @@
 
 python tests/timings/bench_sizes.py [--sizes 28 64 96 128] [--mechanisms conv-vae latent] [--batch 16] [--checkpointing]
 
-Every cell runs in a process that is forked anew, so that its peak memory is its own. "a pixel" is the time for one pixel
+Every cell runs in a new process, so that its peak memory is measured alone. "per pixel" is the time for one pixel
 relative to that at the smallest size: 1 where the cost is linear in pixels. The latent mechanism is timed twice: its codec, and
 flow matching on the map.
 """
@@ -44,7 +44,7 @@ def trainer_of(word: str, side: int, arguments: argparse.Namespace) -> NodeTrain
 
 
 def measure(word: str, side: int, arguments: argparse.Namespace, results: Any) -> None:
-    """Milliseconds an image of each round, and the MiB that training took beyond what was in use before."""
+    """Milliseconds per image of each round, and the MiB that training took beyond what was in use before."""
     torch.set_num_threads(arguments.threads)
     before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     trainer = trainer_of(word, side, arguments)
@@ -69,7 +69,7 @@ def main() -> None:
     parser.add_argument("--checkpointing", action="store_true")
     arguments = parser.parse_args()
     processes = multiprocessing.get_context("fork")
-    print("| mechanism | side | ms an image [least, greatest] | a pixel | MiB |\n|---|---|---|---|---|")
+    print("| mechanism | side | ms per image [least, greatest] | per pixel | MiB |\n|---|---|---|---|---|")
     for word in arguments.mechanisms:
         first = math.nan
         for side in arguments.sizes:

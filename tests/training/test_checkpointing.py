@@ -1,7 +1,5 @@
 """Checkpointed blocks give the same gradients as blocks that keep everything, and training reaches them."""
 
-from dataclasses import replace
-
 import pytest
 import torch
 from mechanism_cases import CASES, Case, data
@@ -54,8 +52,3 @@ def test_less_is_kept_in_memory() -> None:
     everything = kept()
     block.checkpointed = True
     assert kept() < everything / 2
-
-
-def test_it_is_a_setting_of_a_stage() -> None:
-    assert not Stage().checkpointing
-    assert replace(Stage(), checkpointing=True).checkpointing

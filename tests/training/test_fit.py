@@ -6,11 +6,10 @@ import pytest
 import torch
 from safetensors import safe_open
 from safetensors.torch import save_file
-from small_fit import CONFIG, data, model, same
+from small_fit import CONFIG, data, interrupted_after, model, same
 
 from causalgen.errors import CheckpointError, DataError, DivergenceError, MissingValueError
 from causalgen.training import Stage, fit
-from causalgen.training import checkpoint as checkpoint_module
 from causalgen.training.augment import shifted
 
 
@@ -36,24 +35,11 @@ def test_same_seed_gives_the_same_model() -> None:
     assert same(first, second)
 
 
-def test_an_interrupted_fit_resumes_exactly(tmp_path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(checkpoint_module, "INTERVAL", 0.0)
+def test_an_interrupted_fit_resumes_exactly(tmp_path) -> None:
     whole = model()
     expected = fit(whole, data(), CONFIG)
-
-    saved = checkpoint_module.Checkpoint.save
-    epochs = []
-
-    def interrupt_in_the_third_image_epoch(self, label, epoch, *arguments, **options):
-        saved(self, label, epoch, *arguments, **options)
-        epochs.append((label, epoch))
-        if (label, epoch) == ("im", 2):
-            raise KeyboardInterrupt
-
-    monkeypatch.setattr(checkpoint_module.Checkpoint, "save", interrupt_in_the_third_image_epoch)
-    with pytest.raises(KeyboardInterrupt):
+    with interrupted_after("im", 2):
         fit(model(), data(), CONFIG, out=tmp_path)
-    monkeypatch.setattr(checkpoint_module.Checkpoint, "save", saved)
     resumed = model()
     result = fit(resumed, data(), CONFIG, out=tmp_path)
     assert same(resumed, whole)

@@ -8,6 +8,7 @@ Estimand: the brightness of the square under do(light), which is light itself.
 import pytest
 import torch
 from mechanism_cases import CASES, wider
+from small_fit import interrupted_after
 from torch import Tensor
 
 from causalgen.errors import AbductionError
@@ -16,7 +17,6 @@ from causalgen.mechanisms import Abductive
 from causalgen.mechanisms.catalog import words_for
 from causalgen.scm import StructuralCausalModel
 from causalgen.training import FitConfig, Stage, fit
-from causalgen.training import checkpoint as checkpoint_module
 
 GRAPH = CausalGraph("light -> image", [Variable("light", "continuous"), Variable("image", "image", shape=(1, 8, 8))])
 FIRST = {word: next(case.options for case in CASES if case.mechanism == word) for word in words_for("image")}
@@ -71,21 +71,11 @@ def test_a_transformer_learns_it_too() -> None:
 
 
 @pytest.mark.parametrize("mechanism", ["gan", "flow-matching"])
-def test_an_interrupted_fit_resumes_exactly(mechanism: str, tmp_path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(checkpoint_module, "INTERVAL", 0.0)
+def test_an_interrupted_fit_resumes_exactly(mechanism: str, tmp_path) -> None:
     whole = model(mechanism)
     fit(whole, data(), config(3))
-    saved = checkpoint_module.Checkpoint.save
-
-    def interrupt(self, label, epoch, *arguments, **options):
-        saved(self, label, epoch, *arguments, **options)
-        if (label, epoch) == ("image", 2):
-            raise KeyboardInterrupt
-
-    monkeypatch.setattr(checkpoint_module.Checkpoint, "save", interrupt)
-    with pytest.raises(KeyboardInterrupt):
+    with interrupted_after("image", 2):
         fit(model(mechanism), data(), config(3), out=tmp_path)
-    monkeypatch.setattr(checkpoint_module.Checkpoint, "save", saved)
     resumed = model(mechanism)
     fit(resumed, data(), config(3), out=tmp_path)
     assert all(

@@ -28,7 +28,7 @@ PIECE = 1 << 24
 BROKEN = (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, RuntimeError)
 """Errors of damaged, encrypted and unknown archives."""
 MOST_UNPACKED, MOST_PACKED = 100_000_000, 300
-"""Bytes that an array of an archive may have in any case, and per byte in the archive."""
+"""Bytes that an array in an archive may always have, and beyond these per byte in the archive."""
 
 
 def header(source: Any, inside: str = "") -> Header | str:

@@ -1,4 +1,4 @@
-"""The data set `phantom`: made 16-bit slices of heads, several per person, drawn from a known causal model."""
+"""The data set `phantom`: synthetic 16-bit slices of heads, several per person, drawn from a known causal model."""
 
 from .dicom_files import write_dicom
 from .generate import ROWS, load_phantom, stored_at

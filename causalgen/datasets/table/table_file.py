@@ -17,6 +17,7 @@ from pyarrow import compute, csv, json, parquet
 from ...errors import DataError, DataWarning, warn
 from ...spreadsheets import MARKED
 from ..formats.parquet import image_columns, missing_bytes
+from ..kinds import BEYOND_INT64
 from .array_archive import read_archive
 from .tar_shard import read_shard
 from .text import TextForm, text_form
@@ -37,12 +38,12 @@ MOST_SHOWN = 300
 MOST_DENSE, DENSE = 100, 10_000_000
 """Maximum number of cells per byte of a Parquet file with more cells than the second number: others repeat few values."""
 MOST_TEXT, REPEATED = 500_000_000, 20
-"""Bytes of text in a Parquet file that are read in any case, and per byte of the file."""
+"""Bytes of text in a column of a Parquet file that are always read, and beyond these per byte of the file."""
 UNREADABLE = (
     pa.ArrowException, zipfile.BadZipFile, NotImplementedError, ValueError, MemoryError, OverflowError, RecursionError
 )  # fmt: skip
 """Errors of damaged files; archives of unknown versions are not implemented."""
-INT64, WHOLE = 2.0**63, r"^[-+]?[0-9]+$"
+WHOLE = r"^[-+]?[0-9]+$"
 MISSING = ["", "NA", "N/A", "NaN", "nan", "null", "NULL", "None"]
 
 
@@ -141,7 +142,7 @@ def _csv(path: Path, form: TextForm) -> pa.Table:
 
 def _may_be_rounded(column: pa.ChunkedArray) -> bool:
     """Whether Arrow may have rounded whole numbers, which it reads as floats from 2^63 on."""
-    return pa.types.is_float64(column.type) and (compute.max(compute.abs(column)).as_py() or 0.0) >= INT64
+    return pa.types.is_float64(column.type) and (compute.max(compute.abs(column)).as_py() or 0.0) >= BEYOND_INT64
 
 
 def _exact(texts: pa.ChunkedArray) -> pa.ChunkedArray:
