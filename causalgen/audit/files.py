@@ -22,9 +22,9 @@ def load_classifier(source: str | Path, *, trust_code: bool = False, trust_pickl
 
     Args:
         source: A folder of `causalgen.predictors.save`; a file `.onnx`; a file `.pt`, `.pt2` or `.pth` of TorchScript,
-            `torch.export.save` or `torch.save`; a pickle `.pkl` or `.joblib`; or `module:name`, a function, module or
-            estimator that is imported, from the working directory too.
-        trust_code: Whether `module:name` is imported, and pickles are read, and exported programs, which hold some. All of
+            `torch.export.save` or `torch.save`; a pickle `.pkl` or `.joblib`; or `module:name` or `file.py:name`, a function,
+            module or estimator that is imported, from the working directory too.
+        trust_code: Whether such code is imported, and pickles are read, and exported programs, which hold some. All of
             this runs whatever code it holds.
         trust_pickle: The earlier name of `trust_code`.
 

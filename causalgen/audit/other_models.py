@@ -3,10 +3,9 @@
 Two claims for each intervention and effect: the mean change keeps its verdict, and a unit whose decision flips still flips.
 """
 
-import time
 import warnings
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -16,7 +15,7 @@ from torch import Tensor
 from ..errors import DataError, SupportWarning
 from ..metrics import bits_of
 from ..scm import Claim, Posterior
-from ..scm.ambiguity import FEWEST_DRAWS
+from ..scm.ambiguity import FEWEST_DRAWS, counted_counterfactual
 from ..scm.ambiguity_result import FEWEST_UNITS, describe_tipping
 from ..scm.couplings import COUPLINGS
 from .responses import Response, pixels
@@ -27,8 +26,8 @@ __all__ = ["UNITS", "Surviving", "places", "surviving"]
 
 UNITS = 200
 """Units on which this is measured."""
-LONGEST = 120.0
-"""Most seconds of processor time for one effect."""
+MOST_OPERATIONS = 2.4e12
+"""Most floating-point operations for one effect, about two minutes on one core."""
 
 
 @dataclass(frozen=True)
@@ -108,15 +107,16 @@ def _of_effect(
     units, support = posterior.units, posterior.scm.graph[response.image].support
     found = Surviving(response.label, row.effect, units)
     if units < FEWEST_UNITS:
-        return _without(found, f"unknown; that takes at least {FEWEST_UNITS} units.")
+        return replace(found, note=f"unknown; that takes at least {FEWEST_UNITS} units.")
     do = {name: _of_places(what, units) for name, what in do.items()}
     with warnings.catch_warnings(action="ignore", category=SupportWarning):
-        began = time.process_time()
-        own = posterior.counterfactual({name: posterior.factual[name] for name in response.do})[response.image]
-        expected = (time.process_time() - began) * FEWEST_DRAWS * (len(COUPLINGS) - 1)
-    if expected > LONGEST:
-        return _without(found, f"not measured, since it would take about {expected / 60:.0f} min.")
+        redrawn, operations = counted_counterfactual(posterior, {name: posterior.factual[name] for name in response.do})
+    expected = operations * FEWEST_DRAWS * (len(COUPLINGS) - 1)
+    if expected > MOST_OPERATIONS:
+        trillions = f"{expected / 1e12:,.1f} trillion floating-point operations"
+        return replace(found, note=f"not measured, since it would take {trillions}.")
     bits = bits_of(posterior.factual[response.image])
+    own = redrawn[response.image]
     null = scorer(pixels(own if posterior.particles is None else own.flatten(0, 1), support, bits))
 
     def scores(images: Tensor) -> Any:
@@ -130,19 +130,20 @@ def _of_effect(
     try:
         ambiguity = posterior.ambiguity(do, claims, draws=FEWEST_DRAWS)
     except DataError as error:
-        return _without(found, f"unknown. {error}")
+        return replace(found, note=f"unknown. {error}")
     means = ambiguity["change"].averages()[:, 0] - null.values.mean()
     rho = np.nan if row.verdict == CANNOT_TELL else ambiguity.tipping_rho("change", average=True)
     shares = ambiguity["flips"].averages()[:, 0] if scorer.decides else np.full(1, np.nan)
     tipping = ambiguity.tipping_rho("flips") if scorer.decides else np.nan
-    return Surviving(
-        response.label, row.effect, units, float(means.min()), float(means.max()), rho, float(shares.min()),
-        float(shares.max()), tipping,
-    )  # fmt: skip
-
-
-def _without(found: Surviving, note: str) -> Surviving:
-    return Surviving(found.intervention, found.effect, found.units, note=note)
+    return replace(
+        found,
+        change_low=float(means.min()),
+        change_high=float(means.max()),
+        change_rho=rho,
+        flips_low=float(shares.min()),
+        flips_high=float(shares.max()),
+        flips_rho=tipping,
+    )
 
 
 def _limits(row: AuditRow, null: Any, margin: float) -> dict[str, Any]:

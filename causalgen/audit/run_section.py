@@ -72,7 +72,7 @@ class AuditFindings:
         ]
 
     def _verdict(self, row: AuditRow) -> str:
-        """The change and its verdict; the reasons are reported apart."""
+        """The change and its verdict; the reasons are reported separately."""
         count = len(row.reasons)
         concerned = f" ({count} concern{'s' * (count > 1)})" if count else ""
         if row.verdict == CANNOT_TELL:

@@ -22,7 +22,6 @@ from ..typing import Values
 from .case import Case
 from .cohort import Readers
 from .controls import MODEL, NULL, TRUTH
-from .images import to_bytes
 from .result import MetricResult
 
 __all__ = ["DRIFT", "off_target_drift"]
@@ -79,11 +78,11 @@ def _measured(function: Callable[..., object], images: Tensor, values: Values) -
 
 
 def _null_images(case: Case) -> Tensor:
-    """The model's images of the units with the queried nodes at their own values, uint8 `(N, C, H, W)`."""
+    """The model's images of the units with the queried nodes at their own values, `(N, C, H, W)` as stored."""
     posterior = case.cohort.posteriors[MODEL]
     with warnings.catch_warnings(action="ignore", category=SupportWarning):
         world = posterior.counterfactual({name: posterior.factual[name] for name in case.query.do})
-    return to_bytes(world[case.cohort.image])
+    return case.cohort.stored(world[case.cohort.image])
 
 
 def _moved(

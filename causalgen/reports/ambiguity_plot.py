@@ -6,6 +6,8 @@ import numpy as np
 from matplotlib.figure import Figure
 
 from ..scm import Ambiguity
+from ..scm.ambiguity_result import rho_text
+from ..scm.couplings import rho_of
 from .style import ACCENT, BLUE, INK, MUTED, blank_figure, plain, styled
 
 if TYPE_CHECKING:
@@ -19,7 +21,7 @@ MOST_COLUMNS = 3
 
 @styled
 def plot_ambiguity(ambiguity: Ambiguity) -> Figure:
-    """One panel a claim: the mean over units, their mean band over each coupling and all tighter ones, and the tipping rho.
+    """One panel per claim: the mean over units, their mean band over each coupling and all tighter ones, and the tipping rho.
 
     Args:
         ambiguity: The result of `Posterior.ambiguity`.
@@ -38,13 +40,13 @@ def plot_ambiguity(ambiguity: Ambiguity) -> Figure:
 
 def _draw(axes: "Axes", ambiguity: Ambiguity, name: str) -> None:
     draws = ambiguity[name]
-    rhos = [coupling if isinstance(coupling, float) else coupling.rho for coupling in ambiguity.couplings]
+    rhos = [rho_of(coupling) for coupling in ambiguity.couplings]
     low, high = (np.array([np.nanmean(band[end]) for band in draws.unit_bands()]) for end in (0, 1))
     axes.fill_between(rhos, low, high, color=BLUE, alpha=0.15, linewidth=0, label="band of a unit")
     axes.plot(rhos, draws.averages()[:, 0], color=BLUE, marker="o", markersize=3.5, label="mean")
     tipping = ambiguity.tipping_rho(name)
     if np.isfinite(tipping):
-        axes.axvline(tipping, color=ACCENT, linewidth=1.2, linestyle="--", label=f"holds down to {tipping:.2f}")
+        axes.axvline(tipping, color=ACCENT, linewidth=1.2, linestyle="--", label=f"holds down to {rho_text(tipping)}")
     axes.invert_xaxis()
     axes.set_title(plain(name), color=INK)
     axes.set_xlabel("correlation of the noises, rho", color=MUTED)

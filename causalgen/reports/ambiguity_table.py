@@ -5,6 +5,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from ..scm import Ambiguity
+from ..scm.ambiguity_result import rho_text
 from .folder import Group, Row, Table
 from .style import number
 
@@ -59,7 +60,7 @@ def ambiguity_table(ambiguities: Sequence[Ambiguity], file: str = "") -> Table:
 
 
 def _tipping(rho: float) -> str:
-    """A tipping point as a cell; near 1 with three decimals, so that it does not read as 1."""
+    """A tipping point as a cell."""
     if np.isnan(rho):
         return "–"
-    return f"{rho:.{2 if rho < 0.995 else 3}f}" if 0 < rho < 1 else f"{rho:g}"
+    return rho_text(rho) if 0 < rho < 1 else f"{rho:g}"

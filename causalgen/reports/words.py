@@ -44,10 +44,10 @@ READING = {
     "without an intervention, and the counterfactual image. The change is the difference between the last two, "
     "averaged over the units with an attribute that the intervention changes. The floor is the difference between the "
     "first two: the effect of redrawing alone.",
-    "ambiguity": "Data and experiments show every unit in one world only, so they cannot tell how the noises of two worlds go "
-    "together. The model keeps the noise of a unit; in the other models here the noises of both worlds correlate by rho. They "
-    "have the same distributions, and differ only about single units. The claim without limits is that the model's answer is "
-    "a better guess than no change. A small rho is good: the claim holds for nearly every coupling.",
+    "ambiguity": "Data and experiments show every unit in one world only, so they cannot show how the noises of two worlds "
+    "are related. The model keeps the noise of a unit; in the other models here the noises of both worlds correlate by rho. "
+    "They have the same distributions, and differ only about single units. The claim without limits is that the model's "
+    "answer is a better guess than no change. A small rho is good: the claim holds for nearly every coupling.",
     "curves": "The attribute is set to one value after another on the same units, and the response is read from the images. "
     "Dashed lines and bars show the response of a perfect model. At hollow points, fewer than half of the units have "
     "attributes that occur together in training.",

@@ -13,6 +13,7 @@ import networkx as nx
 import numpy as np
 import torch
 from torch import Tensor
+from torch.utils.flop_counter import FlopCounterMode
 
 from ..errors import DataError, SupportWarning
 from ..nn import seeded
@@ -27,10 +28,23 @@ from .results import Counterfactual
 if TYPE_CHECKING:
     from .posterior import Posterior
 
-__all__ = ["find_ambiguity"]
+__all__ = ["FEWEST_DRAWS", "counted_counterfactual", "find_ambiguity"]
 
 FEWEST_DRAWS, MOST_DRAWS, ENOUGH = 4, 40, 2_000
 """Draws of each coupling by default: so many that there are about `ENOUGH` in all, within these limits."""
+
+
+@torch.no_grad()
+def counted_counterfactual(
+    posterior: "Posterior", do: Mapping[str, Any], *, seed: int | None = None
+) -> tuple[Counterfactual, int]:
+    """The counterfactual under `do`, and its floating-point operations: a cost that is the same on every machine.
+
+    Matrix products and convolutions count, and nothing else does.
+    """
+    with FlopCounterMode(display=False) as counter:
+        answer = posterior.counterfactual(do, seed=seed)
+    return answer, counter.get_total_flops()
 
 
 @torch.no_grad()

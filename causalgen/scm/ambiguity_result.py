@@ -15,7 +15,7 @@ from .couplings import Turn, rho_of
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-__all__ = ["FEWEST_UNITS", "Ambiguity", "ClaimDraws"]
+__all__ = ["FEWEST_UNITS", "Ambiguity", "ClaimDraws", "describe_tipping", "rho_text"]
 
 COVERED = 0.95
 """Share of the units whose value in another world lies in their band."""
@@ -111,7 +111,7 @@ class Ambiguity:
         return self.claims[claim]
 
     def units(self, claim: str) -> pd.DataFrame:
-        """One row a unit: value (the model's), low and high (its band over all couplings), holds_down_to.
+        """One row per unit: value (the model's), low and high (its band over all couplings), holds_down_to.
 
         The last is the smallest of the given rho down to which the claim holds in a share `level` of the draws at every
         coupling; NaN where the model does not make the claim. A label also has least and greatest, its probability over all
@@ -182,7 +182,7 @@ class Ambiguity:
         return pd.DataFrame(rows)
 
     def summary(self) -> pd.DataFrame:
-        """One row a claim, by name.
+        """One row per claim, by name.
 
         Columns: statement; value (mean of the model's answers); low, high (the mean over all couplings); width (of the units'
         bands, on average); claimed (share of the units of which the model makes the claim); holds_down_to (of those units);
@@ -208,7 +208,7 @@ class Ambiguity:
         return pd.DataFrame(rows).set_index("claim")
 
     def sentences(self) -> tuple[str, ...]:
-        """What survives, one sentence a claim."""
+        """What survives, one sentence per claim."""
         return tuple(self._sentence(name, row) for name, row in self.summary().iterrows())
 
     def plot(self) -> "Figure":
@@ -234,7 +234,7 @@ class Ambiguity:
         return min(map(rho_of, self.couplings))
 
     def _crossing(self, slack: Numbers) -> float:
-        """Where the slack, one number a coupling, first reaches 0; `least_rho` if it never does.
+        """Where the slack, one number per coupling, first reaches 0; `least_rho` if it never does.
 
         Noises move by the angle arccos(rho), in which the slack is interpolated.
         """
@@ -276,8 +276,17 @@ def describe_tipping(rho: float, least: float) -> str:
         return "not even for the model's own coupling"
     if rho <= least == 0:
         return "for every coupling"
-    shown = f"down to rho {rho:.{2 if rho < CLOSE else 3}f}"
+    shown = f"down to rho {rho_text(rho)}"
     return shown if rho > least else f"{shown}, the loosest that was tried"
+
+
+def rho_text(rho: float) -> str:
+    """A correlation with two decimals, or near 1 with three.
+
+    >>> rho_text(0.62), rho_text(0.998)
+    ('0.62', '0.998')
+    """
+    return f"{rho:.{2 if rho < CLOSE else 3}f}"
 
 
 def _label(coupling: float | Turn) -> str:
@@ -299,8 +308,7 @@ def _calibrated(world: Numbers) -> tuple[Numbers, Numbers]:
     """
     count = len(world)
     known = world[:, np.isfinite(world).all(0)]
-    low, high = (np.fmin if ascending else np.fmax for ascending in (True, False))
-    least, greatest = low.reduce(world, 0), high.reduce(world, 0)
+    least, greatest = np.fmin.reduce(world, 0), np.fmax.reduce(world, 0)
     if count < 2 or not known.size:
         return least, greatest
     ordered = np.sort(known, 0)

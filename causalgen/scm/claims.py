@@ -15,7 +15,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from ..errors import DataError, UnknownNameError, nearest
+from ..errors import DataError
 from ..graph import CausalGraph, Variable
 
 __all__ = ["Claim", "ReadClaim", "read_claims"]
@@ -181,11 +181,7 @@ def _node(graph: CausalGraph, name: str, node: str | None) -> str:
             f"Expected the node whose values the claim '{name}' takes; got none, and there is not one image alone. "
             "Write Claim(function, node=...)."
         )
-    if node not in graph:
-        raise UnknownNameError(
-            f"Expected a node among {', '.join(graph.nodes)}; got '{node}'." + nearest(node, graph.nodes)
-        )
-    return node
+    return graph.require(node)
 
 
 def _limit(name: str, given: Limit | None, units: int) -> Numbers | None:

@@ -26,7 +26,7 @@ from torch.distributions import Distribution
 from ..errors import DataError
 from ..typing import Noise
 
-__all__ = ["COUPLINGS", "Turn", "couple", "draw_partners", "read_couplings"]
+__all__ = ["COUPLINGS", "Turn", "couple", "draw_partners", "read_couplings", "rho_of"]
 
 COUPLINGS = (1.0, 0.95, 0.8, 0.5, 0.0)
 """Correlations of the noise in both worlds, from the coupling of the model to independent worlds."""
@@ -58,7 +58,7 @@ def read_couplings(couplings: Sequence[float | Turn]) -> list[float | Turn]:
         raise DataError(f"Expected a list of couplings such as (1, 0.9, 0.5); got {couplings!r}.")
     for each in couplings:
         rho = each.rho if isinstance(each, Turn) else each
-        if isinstance(rho, bool) or not isinstance(rho, int | float) or not 0 <= rho <= 1:  # NaN is refused, too
+        if isinstance(rho, bool) or not isinstance(rho, int | float) or not 0 <= rho <= 1:  # NaN is refused too
             raise DataError(
                 f"Expected the correlation of the noise in both worlds in [0, 1]; got {rho!r}. 1 is the model's own "
                 "coupling, and 0 makes the worlds independent."

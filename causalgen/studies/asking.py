@@ -1,6 +1,5 @@
 """Counterfactuals, by the model of a run, of rows of its data or of an image from outside, kept in a folder."""
 
-import time
 import warnings
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
@@ -18,6 +17,7 @@ from ..grammar import parse_do, parse_values
 from ..graph import Variable
 from ..reports.counterfactual_files import file_names, write_counterfactual
 from ..scm import Ambiguity, Counterfactual, Posterior, StructuralCausalModel, load
+from ..scm.ambiguity import counted_counterfactual
 from ..scm.values import check_finite
 from .data_section import DataSource, OwnData
 from .measurements import find_measurements
@@ -275,17 +275,14 @@ def _counterfactual(
     run: RunFolder,
 ) -> _Found:
     """The answer; units outside the joint support are flagged instead of raising a warning."""
-    seed, images = run.study.seed, scm.graph.images
+    seed = run.study.seed
     posterior, notes = abducted(scm, factual, particles, seed)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", SupportWarning)
-        began = time.process_time()
-        answer = posterior.counterfactual(do, seed=seed)
+        answer, operations = counted_counterfactual(posterior, do, seed=seed)
         check_finite(scm.graph, answer)
-        seconds = time.process_time() - began
     measurements = find_measurements(run.study.measured, trust_code=run.trust_code, bits=run.study.data.bits)
-    image = images[0] if images else None  # as measurements are, in a run
-    ambiguity, further = what_survives(posterior, do, measurements, image=image, seed=seed, seconds=seconds)
+    ambiguity, further = what_survives(posterior, do, measurements, seed=seed, operations=operations)
     return _Found(answer, ambiguity, (*notes, *further))
 
 

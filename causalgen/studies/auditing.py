@@ -12,7 +12,6 @@ from ..datasets import Dataset
 from ..errors import CausalgenError, DataError
 from ..grammar import read_do
 from ..metrics.cohort import image_node
-from ..own_code import import_code, is_code
 from ..reports.folder import slug
 from ..reports.style import number
 from .audit_section import Audit
@@ -35,13 +34,8 @@ def find_scorer(asked: Audit, *, trust_code: bool = False) -> Scorer:
         UntrustedCodeError: The classifier is code, and its author is not trusted.
         UnknownNameError: The outcome is not among its labels.
     """
-    source = asked.classifier
     try:
-        classifier = (
-            import_code(source, trust=trust_code, what="an audit")
-            if is_code(source) and not Path(source).exists()
-            else load_classifier(source, trust_code=trust_code)
-        )
+        classifier = load_classifier(asked.classifier, trust_code=trust_code)
     except ImportError as error:
         raise DataError(str(error)) from None
     words = {name: getattr(asked, name) for name in ("outcome", "scale", "logits", "unit", "threshold")}
@@ -61,11 +55,13 @@ def try_classifiers(
     """
     few = data.rows(data.split["train"][:TRIED])
     for place, asked in enumerate(audits):
+        entry = "classifier"
         try:
             find_scorer(asked, trust_code=trust_code).check(few[image_node(data.graph, asked.image)])
+            entry = "subgroups"
             split_units(data.graph, few, _cuts(asked))
         except CausalgenError as error:
-            raise fault(("audit", place, "classifier"), str(error)) from error
+            raise fault(("audit", place, entry), str(error)) from error
 
 
 def audit_findings(

@@ -13,7 +13,6 @@ from torch import Tensor
 from ..datasets import Dataset
 from ..errors import CausalgenError, DataError
 from ..graph import CausalGraph, Variable
-from ..own_code import import_code, is_code
 from .measurements import Measurement, find_measurement, find_measurements
 from .schema import Study
 from .study_sections import GROUP, Score
@@ -133,19 +132,14 @@ def find_score(name: str, score: Score, graph: CausalGraph, *, trust_code: bool 
     if score.measure is not None:
         read = find_measurement(score.measure, score.options, name=name, trust_code=trust_code, bits=bits)
     else:
-        read = _classifier(name, score, trust_code=trust_code)
+        read = _classifier(score, trust_code=trust_code)
     return ImageScore(name, score.image or graph.images[0], read, score.shows)
 
 
-def _classifier(name: str, score: Score, *, trust_code: bool) -> Measurement:
+def _classifier(score: Score, *, trust_code: bool) -> Measurement:
     from ..audit import as_classifier, load_classifier  # a study without classifiers does not need it
 
-    source = str(score.classifier)
-    classifier = (
-        import_code(source, trust=trust_code, what=f"the score '{name}'")
-        if is_code(source)
-        else load_classifier(source, trust_code=trust_code)
-    )
+    classifier = load_classifier(str(score.classifier), trust_code=trust_code)
     scorer = as_classifier(classifier, outcome=score.outcome, scale=score.scale, logits=score.logits)
     return lambda images: scorer(torch.as_tensor(images)).values
 

@@ -1,6 +1,5 @@
 """How much of a run's counterfactual survives other couplings of the noises of both worlds."""
 
-import time
 import warnings
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -9,7 +8,7 @@ from ..errors import AbductionError, DataError, InterventionWarning, SupportErro
 from ..grammar import read_do
 from ..graph import CausalGraph
 from ..scm import Ambiguity, Claim, Posterior
-from ..scm.ambiguity import FEWEST_DRAWS
+from ..scm.ambiguity import FEWEST_DRAWS, counted_counterfactual
 from .measurements import Measurement
 from .model_on_data import ModelOnData
 
@@ -23,22 +22,22 @@ MOST_ASKED, UNITS = 3, 100
 """Interventions of a study and test units that a run asks about."""
 WORLDS = 4
 """Couplings looser than the model's, by default."""
-LONGEST = 60.0
-"""Most seconds to spend; a slow mechanism would take far longer than the answer itself."""
+MOST_OPERATIONS = 1.2e12
+"""Most floating-point operations, about a minute on one core; a slow mechanism would take far longer than the answer itself."""
 
 
 def claims_about(
-    graph: CausalGraph, do: Mapping[str, Any], measurements: Mapping[str, Measurement], *, image: str | None
+    graph: CausalGraph, do: Mapping[str, Any], measurements: Mapping[str, Measurement]
 ) -> dict[str, Claim]:
     """A claim about each attribute and image that an intervention changes, by its name.
 
     Args:
         graph: The graph.
         do: The intervened nodes.
-        measurements: What is measured on the image; an attribute is read from it where it can be.
-        image: The image that is measured; None for none.
+        measurements: What is measured on the first image; an attribute is read from it where it can be.
     """
     reached = {name for node in do for name in graph.descendants(node)} - set(do)
+    image = graph.images[0] if graph.images else None
     shown = image in reached
     claims = {}
     for name in graph.nodes:
@@ -54,9 +53,8 @@ def what_survives(
     do: Mapping[str, Any],
     measurements: Mapping[str, Measurement],
     *,
-    image: str | None,
     seed: int,
-    seconds: float,
+    operations: int,
 ) -> tuple[Ambiguity | None, tuple[str, ...]]:
     """The ambiguity of a counterfactual, and notes; None where the intervention reaches nothing, or where it takes too long.
 
@@ -64,19 +62,18 @@ def what_survives(
         posterior: The abducted units.
         do: The interventions.
         measurements: See `claims_about`.
-        image: The image that is measured.
         seed: Seed of the draws.
-        seconds: Processor time that the counterfactual itself took.
+        operations: Floating-point operations of the counterfactual itself (see `counted_counterfactual`).
     """
-    claims = claims_about(posterior.scm.graph, do, measurements, image=image)
+    claims = claims_about(posterior.scm.graph, do, measurements)
     if not claims:
         return None, ()
     draws = DRAWS if posterior.units * (posterior.particles or 1) <= FEW else FEWEST_DRAWS
-    expected = seconds * draws * WORLDS
-    if expected > LONGEST:
+    expected = operations * draws * WORLDS
+    if expected > MOST_OPERATIONS:
         return None, (
-            f"How far the answer holds for other couplings of the noise was left out, since it would take about "
-            f"{expected / 60:.0f} min; in Python: scm.abduct(units).ambiguity(do).",
+            f"How far the answer holds for other couplings of the noise was left out, since it would take "
+            f"{expected / 1e12:,.1f} trillion floating-point operations; in Python: scm.abduct(units).ambiguity(do).",
         )
     try:
         return posterior.ambiguity(do, claims, draws=draws, seed=seed), ()
@@ -89,7 +86,6 @@ def surviving_answers(
 ) -> list[Ambiguity]:
     """The ambiguity of the first interventions of a study, on some test units; those that cannot be answered warn."""
     found = []
-    images = model.graph.images
     for words in asked[:MOST_ASKED]:
         do = read_do(model.graph, words)
         try:
@@ -98,14 +94,11 @@ def surviving_answers(
                 continue
             posterior = model.scm.abduct(model.data.rows(rows), seed=model.seed)
             with warnings.catch_warnings(action="ignore", category=SupportWarning):
-                began = time.process_time()
-                posterior.counterfactual(do, seed=model.seed)
-                seconds = time.process_time() - began
+                _, operations = counted_counterfactual(posterior, do, seed=model.seed)
         except (AbductionError, DataError, SupportError) as error:
             warn(f"What survives in other models was not measured. {error}", InterventionWarning)
             continue
-        image = images[0] if images else None
-        ambiguity, notes = what_survives(posterior, do, measurements, image=image, seed=model.seed, seconds=seconds)
+        ambiguity, notes = what_survives(posterior, do, measurements, seed=model.seed, operations=operations)
         found += [ambiguity] if ambiguity is not None else []
         for note in notes:
             warn(note, InterventionWarning)

@@ -44,6 +44,13 @@ def test_a_change_that_the_margin_almost_swallows_still_holds_on_average() -> No
     assert report.surviving[0].change_rho == 0
 
 
+def test_what_costs_too_much_is_left_out_with_its_cost(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("causalgen.audit.other_models.MOST_OPERATIONS", -1)
+    report = audit(SCORE, model(), units(60), interventions=[{"ink": "blue"}], margin=1.0)
+    assert "not measured, since it would take 0.0 trillion floating-point operations" in report.surviving[0].sentence()
+    assert np.isnan(report.surviving[0].change_rho)
+
+
 def test_there_is_nothing_to_hold_without_a_verdict_a_decision_or_units(tmp_path: Path) -> None:
     plain = as_classifier(brightness, outcome="brightness", unit="grey levels")
     report = audit(plain, model(), units(60), interventions=[{"ink": "blue"}], margin=2.0)

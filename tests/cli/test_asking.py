@@ -173,6 +173,15 @@ def test_an_answer_shows_down_to_which_correlation_it_holds(causalgen: Command, 
     assert [row["claim"] for row in found] == ["thickness", "intensity", "image"]
 
 
+def test_what_holds_is_left_out_where_it_costs_too_much(
+    causalgen: Command, fitted: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("causalgen.studies.surviving.MOST_OPERATIONS", 0)
+    done = causalgen("counterfactual", fitted, "--rows", "3", "--do", "pen=felt-tip", "--out", tmp_path, "--json")
+    assert json.loads(done.stdout)["ambiguity"] in (None, [])
+    assert "was left out, since it would take" in done.stdout
+
+
 def test_a_row_that_stands_twice_is_asked_once(causalgen: Command, fitted: Path, tmp_path: Path) -> None:
     done = causalgen("counterfactual", fitted, "--rows", "3,7,3", "--do", "pen=felt-tip", "--out", tmp_path)
     assert done.exit_code == 0, done.output

@@ -1,4 +1,4 @@
-"""The codec control separates the loss of a codec from that of the mechanism on its map; the truth of the images is known."""
+"""The loss of a codec is separated from that of the mechanism on its map, on images whose truth is known."""
 
 from dataclasses import replace
 

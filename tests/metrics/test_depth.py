@@ -38,10 +38,13 @@ def data(bits: int) -> Dataset:
     age = rng.uniform(0, 1, ROWS)
     levels = 20 + 3 * age[:, None, None, None] + rng.normal(scale=2, size=(ROWS, 1, 12, 12))
     pixels = np.round(levels.clip(0, 255) * steps).astype(f"uint{bits}")
-    graph = CausalGraph("age -> scan", [Variable("age", "continuous"), Variable("scan", "image", shape=(1, 12, 12))])
+    graph = CausalGraph(
+        "{age, dose} -> scan",
+        [Variable("age", "continuous"), Variable("dose", "continuous"), Variable("scan", "image", shape=(1, 12, 12))],
+    )
     rows = torch.arange(ROWS)
     split = {"train": rows[:30], "validation": rows[30:40], "test": rows[40:]}
-    values = {"age": torch.from_numpy(age).float(), "scan": torch.from_numpy(pixels).to(kind)}
+    values = {"age": torch.from_numpy(age).float(), "dose": torch.rand(ROWS), "scan": torch.from_numpy(pixels).to(kind)}
     return Dataset("dark", graph, values, split, rows)
 
 
@@ -74,8 +77,8 @@ def test_metrics_compare_images_at_their_own_depth(bits: int, data: Dataset, scm
         seen.append(torch.as_tensor(images))
         return torch.as_tensor(images).double().flatten(1).mean(1).numpy()
 
-    table = evaluate(scm, data, queries=["age"], readers=Readers(measure={"age": mean})).to_frame()
-    assert len(table)
+    table = evaluate(scm, data, queries=["age"], readers=Readers(measure={"age": mean, "dose": mean})).to_frame()
+    assert "off-target drift: dose" in set(table["metric"])
     assert seen
     steps = DEPTHS[bits][1]
     for images in seen:

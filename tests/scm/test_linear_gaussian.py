@@ -6,11 +6,11 @@ a -> b -> c,  a -> c        a = e_a;  b = 1 + 2 a + e_b;  c = -1 + 0.5 a - 1.5 b
 import pyro
 import pytest
 import torch
+from linear_gaussian import linear_gaussian
 from pyro.infer import SVI, Importance, Trace_ELBO
 from pyro.infer.autoguide import AutoMultivariateNormal
 from torch import Tensor
 
-from causalgen.graph import CausalGraph, Variable
 from causalgen.scm import StructuralCausalModel
 
 SCALES = torch.tensor([1.0, 0.5, 0.8], dtype=torch.float64)
@@ -20,12 +20,7 @@ WEIGHTS = torch.tensor([[0.0, 0.0, 0.0], [2.0, 0.0, 0.0], [0.5, -1.5, 0.0]], dty
 
 @pytest.fixture
 def scm() -> StructuralCausalModel:
-    graph = CausalGraph("a -> b -> c; a -> c", [Variable(n, "continuous") for n in "abc"])
-    model = StructuralCausalModel(graph, dict.fromkeys("abc", "linear-gaussian")).double()
-    model.mechanisms["a"].set(0.0, {}, 1.0)
-    model.mechanisms["b"].set(1.0, {"a": 2.0}, 0.5)
-    model.mechanisms["c"].set(-1.0, {"a": 0.5, "b": -1.5}, 0.8)
-    return model
+    return linear_gaussian()
 
 
 def joint() -> tuple[Tensor, Tensor]:

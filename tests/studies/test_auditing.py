@@ -6,10 +6,10 @@ import pytest
 from study_cases import TINY
 
 from causalgen.errors import CausalgenError, StudyError, UntrustedCodeError
-from causalgen.studies.auditing import find_scorer
+from causalgen.studies.auditing import find_scorer, try_classifiers
 from causalgen.studies.runner import run_study
 from causalgen.studies.schema import load_study
-from causalgen.studies.sources import study_graph
+from causalgen.studies.sources import load_data, study_graph
 from causalgen.studies.validate import check_study
 
 CODE = """
@@ -73,6 +73,14 @@ def test_a_classifier_that_cannot_take_the_images_is_refused_before_training(wri
     with pytest.raises(CausalgenError, match=r"study\.yaml"):
         run_study(study, tmp_path / "run")
     assert not (tmp_path / "run" / "model").exists()
+
+
+def test_a_fault_of_the_subgroups_is_reported_at_their_line(write) -> None:
+    path = write("{classifier: ink.py:bold, outcome: bold, scale: 1/255, do: [{thickness: 3.2}],\n"
+                 "  subgroups: [{pen: [1]}]}")  # fmt: skip
+    study = load_study(path, trust_code=True)
+    with pytest.raises(StudyError, match=f"line {len(path.read_text().splitlines())}"):
+        try_classifiers(study.audit, load_data(study.data), study.error, trust_code=True)
 
 
 def test_a_run_shows_its_audits_in_the_report(write, tmp_path: Path) -> None:
