@@ -16,8 +16,8 @@ from ..graph import Variable
 from ..mechanisms import Abductive
 from ..nn import seeded
 from ..scm import Posterior, StructuralCausalModel
+from ..scm.given_draws import noise_from
 from ..scm.values import as_values
-from ..typing import Noise
 from .graph_files import Runner
 from .runtime_graphs import SUPPORTED, AbductGraph, PredictGraph
 
@@ -162,17 +162,9 @@ def _abducted(
     """The model's posterior, and the numbers that it was drawn from."""
     own = {name: value.to(scm.like.device) for name, value in factual.items()}
     units = len(next(iter(factual.values())))
-    noise: dict[str, Noise] = {}
     with seeded(seed, scm.like.device):
         random = random_numbers(scm, drawing, units)
-        for name, mechanism in scm.mechanisms.items():
-            if isinstance(mechanism, Abductive):
-                parents = {parent: own[parent] for parent in mechanism.parents}
-                if name in random:
-                    noise[name] = mechanism.abduct_from(random[name], own[name], parents)
-                else:
-                    noise[name] = mechanism.abduct(own[name], parents, draw=False)
-    return Posterior(scm, own, noise, None), random
+        return Posterior(scm, own, noise_from(scm, own, random), None), random
 
 
 def _quietly(posterior: Posterior, do: Mapping[str, Any]) -> Any:

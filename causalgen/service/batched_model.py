@@ -17,6 +17,7 @@ from ..errors import SupportWarning
 from ..mechanisms import Abduction, Abductive
 from ..nn import seeded
 from ..scm import Counterfactual, Posterior, Samples, StructuralCausalModel
+from ..scm.given_draws import noise_from
 from ..scm.interventions import check_interventions
 from ..scm.values import as_values
 from ..typing import Noise
@@ -144,16 +145,7 @@ class BatchedModel:
                 for name, mechanism in scm.mechanisms.items():
                     if isinstance(mechanism, Abductive) and mechanism.draws_from is not None:
                         fresh[name].append(mechanism.fresh(1))
-        noise = {}
-        for name, mechanism in scm.mechanisms.items():
-            if not isinstance(mechanism, Abductive):
-                continue
-            parents = {parent: factual[parent] for parent in mechanism.parents}
-            if name in fresh:
-                noise[name] = mechanism.abduct_from(torch.cat(fresh[name]), factual[name], parents)
-            else:
-                noise[name] = mechanism.abduct(factual[name], parents, draw=False)
-        return noise
+        return noise_from(scm, factual, {name: torch.cat(numbers) for name, numbers in fresh.items()})
 
     def _worlds(self, posterior: Posterior, questions: Sequence[ServedQuestion]) -> list[ServedAnswer | Exception]:
         """Counterfactuals of questions that intervene on the same nodes."""
