@@ -15,7 +15,7 @@ from torch import Tensor
 from ..errors import DataError, SupportWarning
 from ..metrics import bits_of
 from ..scm import Claim, Posterior
-from ..scm.ambiguity import FEWEST_DRAWS, counted_counterfactual
+from ..scm.ambiguity import FEWEST_DRAWS, counted_counterfactual, time_text
 from ..scm.ambiguity_result import FEWEST_UNITS, describe_tipping
 from ..scm.couplings import COUPLINGS
 from .responses import Response, pixels
@@ -113,8 +113,7 @@ def _of_effect(
         redrawn, operations = counted_counterfactual(posterior, {name: posterior.factual[name] for name in response.do})
     expected = operations * FEWEST_DRAWS * (len(COUPLINGS) - 1)
     if expected > MOST_OPERATIONS:
-        trillions = f"{expected / 1e12:,.1f} trillion floating-point operations"
-        return replace(found, note=f"not measured, since it would take {trillions}.")
+        return replace(found, note=f"not measured, since it would take {time_text(expected)}.")
     bits = bits_of(posterior.factual[response.image])
     own = redrawn[response.image]
     null = scorer(pixels(own if posterior.particles is None else own.flatten(0, 1), support, bits))

@@ -8,7 +8,7 @@ from ..errors import AbductionError, DataError, InterventionWarning, SupportErro
 from ..grammar import read_do
 from ..graph import CausalGraph
 from ..scm import Ambiguity, Claim, Posterior
-from ..scm.ambiguity import FEWEST_DRAWS, counted_counterfactual
+from ..scm.ambiguity import FEWEST_DRAWS, counted_counterfactual, time_text
 from .measurements import Measurement
 from .model_on_data import ModelOnData
 
@@ -73,7 +73,7 @@ def what_survives(
     if expected > MOST_OPERATIONS:
         return None, (
             f"How far the answer holds for other couplings of the noise was left out, since it would take "
-            f"{expected / 1e12:,.1f} trillion floating-point operations; in Python: scm.abduct(units).ambiguity(do).",
+            f"{time_text(expected)}; in Python: scm.abduct(units).ambiguity(do).",
         )
     try:
         return posterior.ambiguity(do, claims, draws=draws, seed=seed), ()
