@@ -26,7 +26,7 @@ __all__ = [
     "split",
 ]
 
-JOINT = re.compile(r""",(?=\s*(?:"[^"]*"|'[^']*'|[^,="']+)\s*[-+*/]?=)""")
+JOINT = re.compile(r""",(?=\s*(?:"[^"]*"|'[^']*')\s*[-+*/]?=|[^,="']+=)""")
 """Commas before another name=; labels, expressions and names in quotes may hold commas too."""
 
 RunArgument = Annotated[Path, typer.Argument(help="The run folder.", show_default=False)]

@@ -35,7 +35,7 @@ __all__ = [
 ]
 
 ASSIGNMENT = re.compile(
-    r"""\s*(?:(["'])(?P<quoted>.+?)\1|(?P<name>[^=]+?))\s*(?P<operator>[-+*/−]?)=(?P<value>.*)""", re.S
+    r"""(?:(["'])(?P<quoted>.+?)\1\s*|(?P<name>[^=]+?))(?P<operator>[-+*/−]?)=(?P<value>.*)""", re.S
 )
 CHANGE = re.compile(r"\s*(?P<operator>[-+*/−])=(?P<value>.*)", re.S)
 UNSIGNED = re.compile(r"(\d+\.?\d*|\.\d+)([eE][-+]?\d+)?", re.ASCII)
@@ -174,10 +174,10 @@ def _assignments(graph: CausalGraph, texts: Iterable[str]) -> dict[str, tuple[st
     """By node: the sign before the equals sign, or "", and the text after it."""
     found: dict[str, tuple[str, str]] = {}
     for text in texts:
-        match = ASSIGNMENT.fullmatch(text)
+        match = ASSIGNMENT.fullmatch(text.strip())
         if match is None or not match["value"].strip():
             raise DataError(f"Expected an intervention as name=value; got {text!r}. {EXAMPLES}")
-        name, operator, value = match["quoted"] or match["name"], match["operator"], match["value"].strip()
+        name, operator, value = match["quoted"] or match["name"].rstrip(), match["operator"], match["value"].strip()
         if name not in graph and not match["quoted"] and name + operator in graph:
             name, operator = name + operator, ""  # a node called CD4+
         graph.require(name)

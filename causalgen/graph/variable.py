@@ -63,7 +63,7 @@ class Variable:
             raise GraphError(f"Expected the unit of '{self.name}' as text; got {self.unit!r}.")
         try:
             object.__setattr__(self, "shape", tuple(int(n) for n in self.shape))
-        except (TypeError, ValueError):
+        except (TypeError, ValueError, OverflowError):
             raise GraphError(
                 f"Expected the shape of '{self.name}' as whole numbers such as (1, 28, 28); got {self.shape!r}."
             ) from None

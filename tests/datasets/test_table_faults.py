@@ -300,6 +300,14 @@ def crafted_parquet() -> bytes:
     return file.getvalue()
 
 
+def not_utf8() -> bytes:
+    """Text that is not UTF-8, which Arrow writes unchecked."""
+    file, values = io.BytesIO(), pa.py_buffer(b"x\xed")
+    texts = pa.StringArray.from_buffers(2, pa.py_buffer(np.array([0, 1, 2], np.int32).tobytes()), values)
+    parquet.write_table(pa.table({"a": [1.0, 2.0], "b": texts}), file)
+    return file.getvalue()
+
+
 UNREADABLE: dict[str, tuple[str, bytes, str]] = {
     "zip": ("t.csv", b"PK\x03\x04" + bytes(400), "got a zip archive or a workbook. Unpack it"),
     "gzip": ("t.csv", gzip.compress(b"a,b\n1,2\n3,4\n"), "got a gzip archive"),
@@ -309,6 +317,8 @@ UNREADABLE: dict[str, tuple[str, bytes, str]] = {
     "one quoted line": ("t.csv", b'"' + b"x" * 30_000_000, "got more than 17 MB without a line break"),
     "giant cell": ("t.csv", b"a,b\n1,2\n" + b"x" * 18_000_000, "Expected a CSV table at .* it cannot be read"),
     "deep JSON": ("t.jsonl", b"[" * 1_000_000, "Expected a JSON Lines table"),
+    "JSON that is not UTF-8": ("t.jsonl", b'{"a":1,"b":"x"}\n{"a":2,"b":"\xed"}\n', "Expected UTF-8 text in the column 'b'"),
+    "Parquet that is not UTF-8": ("t.parquet", not_utf8(), "Expected UTF-8 text in the column 'b'"),
     "half a parquet": ("t.parquet", crafted_parquet()[:-40], "Expected a Parquet table"),
     "turned bytes": ("t.parquet", crafted_parquet()[:-60] + crafted_parquet()[-60:][::-1], "Expected a Parquet table"),
     "no header": ("t.csv", b"\n1,2\n3,4\n", "Expected a header line"),

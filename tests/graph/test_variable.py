@@ -56,6 +56,7 @@ def test_values_that_do_not_fit(ask, message):
         ({"name": "a", "kind": "image", "shape": (28, 28)}, r"\(channels, height, width\); got \(28, 28\)"),
         ({"name": "a", "kind": "continuous", "shape": (3,)}, "Only images have a shape"),
         ({"name": "a", "kind": "image", "shape": 28}, "whole numbers such as"),
+        ({"name": "a", "kind": "image", "shape": (1, float("inf"), 8)}, "whole numbers such as"),
         ({"name": "a", "kind": "binary", "labels": "yn"}, "as a list in code order; got 'yn'"),
         ({"name": "a", "kind": "binary", "labels": 2}, "as a list in code order; got 2"),
         ({"name": "a", "kind": "binary", "labels": ([0], [1])}, "strings or numbers"),

@@ -55,7 +55,9 @@ def read_file(path: Path, *, arrow: bool = False) -> pd.DataFrame:
 def read_part(path: Path, *, arrow: bool = False) -> pd.DataFrame:
     """The same, which may have any number of rows."""
     with _refusing(path):
-        return _as_frame(_parsed(path), path, arrow=arrow)
+        table = _parsed(path)
+        _check_columns(table, path)
+        return _as_frame(table, path, arrow=arrow)
 
 
 def require_rows(table: pd.DataFrame, path: Path) -> pd.DataFrame:
@@ -109,6 +111,19 @@ def _parsed(path: Path) -> pa.Table:
             f"Expected a .csv or .parquet file, or a folder of images; got '{path}'. Save the table as CSV."
         )
     return _without_marks(_csv(path, text_form(path)))
+
+
+def _check_columns(table: pa.Table, path: Path) -> None:
+    """Refuse what Arrow reads from JSON and Parquet unchecked, as text that is not UTF-8."""
+    for name, column in zip(table.column_names, table.columns, strict=True):
+        try:
+            column.validate(full=True)
+        except pa.ArrowInvalid as error:
+            if "UTF8" not in str(error):
+                raise
+            raise DataError(
+                f"Expected UTF-8 text in the column '{name}' of '{path}'; got other bytes. Save the table as UTF-8."
+            ) from None
 
 
 def _csv(path: Path, form: TextForm) -> pa.Table:
