@@ -317,7 +317,11 @@ UNREADABLE: dict[str, tuple[str, bytes, str]] = {
     "one quoted line": ("t.csv", b'"' + b"x" * 30_000_000, "got more than 17 MB without a line break"),
     "giant cell": ("t.csv", b"a,b\n1,2\n" + b"x" * 18_000_000, "Expected a CSV table at .* it cannot be read"),
     "deep JSON": ("t.jsonl", b"[" * 1_000_000, "Expected a JSON Lines table"),
-    "JSON that is not UTF-8": ("t.jsonl", b'{"a":1,"b":"x"}\n{"a":2,"b":"\xed"}\n', "Expected UTF-8 text in the column 'b'"),
+    "JSON that is not UTF-8": (
+        "t.jsonl",
+        b'{"a":1,"b":"x"}\n{"a":2,"b":"\xed"}\n',
+        "Expected UTF-8 text in the column 'b'",
+    ),
     "Parquet that is not UTF-8": ("t.parquet", not_utf8(), "Expected UTF-8 text in the column 'b'"),
     "half a parquet": ("t.parquet", crafted_parquet()[:-40], "Expected a Parquet table"),
     "turned bytes": ("t.parquet", crafted_parquet()[:-60] + crafted_parquet()[-60:][::-1], "Expected a Parquet table"),
