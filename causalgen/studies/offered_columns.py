@@ -7,16 +7,20 @@ from pathlib import Path
 import pandas as pd
 
 from ..datasets.table import describe_columns
-from ..datasets.table.column_match import Match, match_columns, name_and_unit, words_of
+from ..datasets.table.column_match import Match, match_columns, name_and_unit
 from ..datasets.table.columns import as_frame, image_folder
 from ..datasets.table.declare import Declaration
 from ..datasets.table.dicom_tags import with_tags
 from ..datasets.table.files import find_folder, holds_images
-from ..datasets.table.path_persons import PERSONS, with_persons
+from ..datasets.table.path_persons import is_identifier, names_persons, with_persons
 from ..errors import DataError
 from ..graph.parse import write_name
 
 __all__ = ["OfferedColumns", "propose_edges", "propose_group", "table_columns"]
+
+MOST_ROWS = 10
+"""Rows for each identifier, on average, beyond which a column is an attribute."""
+IDENTIFIERS = "identifiers, which name rows or groups of rows; expected an attribute"
 
 
 @dataclass(frozen=True)
@@ -67,6 +71,7 @@ def table_columns(table: Path, images: Path | None = None, tags: Sequence[str] =
     folder = find_folder(frame, image_folder(table, None)) if images is None else images
     frame = with_persons(with_tags(frame, tags, folder))
     found = describe_columns(frame, folder)
+    found |= {name: IDENTIFIERS for name in found if found[name] == "attribute" and _identifies(frame[name])}
     found |= {name: "a name with a quotation mark or semicolon" for name in found if set(name) & set('";\n')}
     return OfferedColumns(
         attributes=tuple(name for name, what in found.items() if what == "attribute"),
@@ -96,8 +101,19 @@ def propose_edges(attributes: Sequence[str], image: str | None) -> str:
 
 
 def propose_group(columns: OfferedColumns, nodes: Sequence[str]) -> str | None:
-    """A column of repeated person numbers that the graph does not use; None if there is none or several."""
+    """A column of repeated identifiers that the graph does not use; None if there is none or several.
+
+    Identifiers of persons come first, then others with few rows each, such as `lesion_id`.
+    """
     frame, used = columns.frame, {match.title for match in columns.matches(nodes).values()}
-    found = [title for title in frame.columns if title not in used and set(words_of(title)) & PERSONS]
-    found = [title for title in found if 3 <= frame[title].nunique() < frame[title].count()]
+    free = [
+        title for title in frame.columns if title not in used and 3 <= frame[title].nunique() < frame[title].count()
+    ]
+    persons = [title for title in free if names_persons(title)]
+    found = persons or [title for title in free if _identifies(frame[title])]
     return found[0] if len(found) == 1 else None
+
+
+def _identifies(column: pd.Series) -> bool:
+    """Whether a column is called as identifiers are, and has few rows for each value: `site_id` of 4 sites is an attribute."""
+    return is_identifier(str(column.name)) and column.nunique() > column.count() / MOST_ROWS

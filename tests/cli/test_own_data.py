@@ -72,7 +72,7 @@ def test_a_starter_study_checks_and_runs(folder: Path) -> None:
 
 def test_what_is_not_said_is_asked(folder: Path) -> None:
     output = new(folder, answers="age -> size -> scan\n")
-    assert "Attributes: patient, age, size, sex" in output
+    assert "Attributes: age, size, sex" in output
     assert "[{age, size, sex} -> scan]" in output
     study = load_study(folder / "study.yaml")
     assert isinstance(study.data, OwnData)

@@ -8,7 +8,7 @@ import pandas as pd
 
 from ...errors import DataError
 from ..formats import is_dicom, split_place
-from .files import file_of, surplus_top
+from .files import ImageFiles, surplus_top
 
 __all__ = ["with_tags"]
 
@@ -50,12 +50,12 @@ def _scans(column: pd.Series, folder: Path) -> list[Path | None]:
     """The DICOM files of a column, None for other cells; nothing if its first cells name none."""
     cells = [None if missing else str(cell).strip() for cell, missing in zip(column, column.isna())]
     top = surplus_top(filter(None, cells), folder)
-    first = [cell for cell in cells if cell][:TRIED]
-    if not any(_scan(cell[len(top) :], folder) for cell in first):
+    first, files = [cell for cell in cells if cell][:TRIED], ImageFiles(folder)
+    if not any(_scan(cell[len(top) :], files) for cell in first):
         return []
-    return [_scan(cell[len(top) :], folder) if cell else None for cell in cells]
+    return [_scan(cell[len(top) :], files) if cell else None for cell in cells]
 
 
-def _scan(cell: str, folder: Path) -> Path | None:
-    file = split_place(file_of(folder, cell))[0]
+def _scan(cell: str, files: ImageFiles) -> Path | None:
+    file = split_place(files.find(cell)[0])[0]
     return file if file.is_file() and is_dicom(file) else None

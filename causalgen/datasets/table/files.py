@@ -1,14 +1,20 @@
-"""Which file does a cell of a column of images mean: the one at its path, or the one whose name lacks its suffix?"""
+"""Which file does a cell of a column of images mean: the one at its path, or the one whose name lacks its suffix?
+
+Public data sets spread the images of one table over several folders (NIH chest X-rays, HAM10000), so a bare name may also mean
+the one file of that name in a folder below.
+"""
 
 import os
+from collections import defaultdict
 from collections.abc import Iterable
+from functools import cached_property
 from pathlib import Path
 
 import pandas as pd
 
 from ..formats import SUFFIXES, is_dicom, names_picture, split_place
 
-__all__ = ["file_of", "find_folder", "holds_images", "looks_like_paths", "surplus_top"]
+__all__ = ["ImageFiles", "find_folder", "holds_images", "looks_like_paths", "surplus_top"]
 
 LOOKED_AT = 20
 """Cells that tell whether a column holds paths of images."""
@@ -16,14 +22,48 @@ TRIED = 3
 """Cells that are looked for as files before a column counts as holding none."""
 FOLDERS = 50
 """Folders next to a table in which its images are looked for."""
+DEEPEST, MOST_FOLDERS = 3, 1000
+"""How far below a folder, and in how many folders, files are looked for by their names."""
 ENDINGS = (*SUFFIXES, *(suffix.upper() for suffix in SUFFIXES))
 
 
-def file_of(folder: Path, cell: str) -> Path:
-    """The file that a cell names; of a name without a suffix, such as ISIC_0024306, the image file of that name.
+class ImageFiles:
+    """The image files below a folder, by what the cells of a table call them.
 
-    A file that does not exist is returned as it is named.
+    Args:
+        folder: Where paths start.
     """
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+
+    def find(self, cell: str) -> list[Path]:
+        """The file that a cell names; several files if a bare name is that of files in several folders below.
+
+        A file that does not exist is returned as it is named.
+        """
+        path = _at(self.folder, cell)
+        return [path] if "/" in cell or "\\" in cell or _exists(path) else self._below.get(cell, [path])
+
+    @cached_property
+    def _below(self) -> dict[str, list[Path]]:
+        """The images in folders below, by their names with and without suffixes."""
+        found: dict[str, list[Path]] = defaultdict(list)
+        for number, (place, folders, files) in enumerate(os.walk(self.folder)):
+            depth = len(Path(place).relative_to(self.folder).parts)
+            folders[:] = sorted(name for name in folders if name[0] != ".") if depth < DEEPEST else []
+            for name in sorted(files) if depth else ():
+                if names_picture(name) and name[0] != ".":
+                    ending = next(end for end in SUFFIXES if name.lower().endswith(end))
+                    found[name].append(Path(place, name))
+                    found[name[: -len(ending)]].append(Path(place, name))
+            if number == MOST_FOLDERS:
+                break
+        return dict(found)
+
+
+def _at(folder: Path, cell: str) -> Path:
+    """The file at a path; of a name without a suffix, such as ISIC_0024306, the image file of that name."""
     path = folder / cell.replace("\\", "/").replace("\0", "?")  # which no path may hold
     try:
         if not path.name or names_picture(cell) or path.exists():
@@ -63,26 +103,48 @@ def holds_images(column: pd.Series, folder: Path) -> bool:
 
 def find_folder(frame: pd.DataFrame, folder: Path) -> Path:
     """The folder that image paths in a table start from: `folder`, or the one folder in it that has the files."""
-    texts = [frame[title] for title in frame.columns if not pd.api.types.is_numeric_dtype(frame[title])]
-    columns = [column for column in texts if looks_like_paths(column) or column.is_unique]
-    if any(_found(column, folder) for column in columns):
+    columns = [frame[title] for title in frame.columns if looks_like_paths(frame[title]) or _names_rows(frame[title])]
+    columns = columns[:FOLDERS]
+    if any(_found(column.head(TRIED), folder) for column in columns):
         return folder
     inside = sorted(entry.path for entry in os.scandir(folder) if entry.is_dir())[:FOLDERS] if folder.is_dir() else []
-    having = [Path(path) for path in inside if any(_found(column, Path(path)) for column in columns[:FOLDERS])]
+    # Images of later rows may lie in another folder than those of the first.
+    apart = [column.iloc[:: max(1, len(column) // LOOKED_AT)] for column in columns]
+    having = [Path(path) for path in inside if any(_found(column, Path(path)) for column in apart)]
     return having[0] if len(having) == 1 else folder
 
 
-def _names_files(column: pd.Series, folder: Path) -> bool:
-    if pd.api.types.is_numeric_dtype(column) or not _found(column, folder):
+def _names_rows(column: pd.Series) -> bool:
+    """Whether a column has another text or whole number in every row, as names of files without suffixes are."""
+    if not pd.api.types.is_integer_dtype(column) and not all(isinstance(x, str) for x in column.dropna().head(TRIED)):
         return False
-    words = [str(word).strip() for word in column.dropna().head(LOOKED_AT)]
-    return sum(_is_image(file_of(folder, word)) for word in words) > len(words) / 2
+    try:
+        return bool(column.is_unique)
+    except (TypeError, NotImplementedError):  # lists and structures among the cells
+        return False
+
+
+def _names_files(column: pd.Series, folder: Path) -> bool:
+    """Whether most of the first cells are names of image files in `folder`, or, if no two cells are alike, below it."""
+    unique = _names_rows(column)
+    if not unique and (pd.api.types.is_numeric_dtype(column) or not _found(column.head(TRIED), folder)):
+        return False
+    words, files = [str(word).strip() for word in column.dropna().head(LOOKED_AT)], ImageFiles(folder)
+    places = [files.find(word) if unique else [_at(folder, word)] for word in words]
+    return sum(any(map(_is_image, found)) for found in places) > len(words) / 2
 
 
 def _found(column: pd.Series, folder: Path) -> bool:
-    """Whether one of the first cells is an image file in `folder`."""
-    words = (str(word).strip() for word in column.dropna().head(TRIED))
-    return any(_is_image(file_of(folder, word)) for word in words if word)
+    """Whether one of the cells is an image file in `folder`."""
+    words = (str(word).strip() for word in column.dropna())
+    return any(_is_image(_at(folder, word)) for word in words if word)
+
+
+def _exists(path: Path) -> bool:
+    try:
+        return split_place(path)[0].exists()
+    except (OSError, ValueError):  # a text that no file can be called
+        return False
 
 
 def _is_image(path: Path) -> bool:

@@ -8,11 +8,11 @@ import numpy as np
 import pandas as pd
 
 from ...graph import Variable
-from ..formats import ABSENT, AS_STORED, UNSPECIFIED, Header, at_slice, read_header
+from ..formats import ABSENT, AS_STORED, UNSPECIFIED, Header, at_slice, read_header, split_place
 from .choose_window import choose_window
 from .declare import Declaration
 from .faults import Faults
-from .files import file_of, surplus_top
+from .files import ImageFiles, surplus_top
 from .images import USABLE, ImageColumn
 from .pixels import GROUND, rendering_of
 from .sizes import most_common
@@ -21,6 +21,7 @@ from .window import count_outside
 __all__ = ["index_images"]
 
 OUTSIDE = "a path that leaves the folder of images"
+SEVERAL = "a name of several files"
 
 
 def index_images(
@@ -35,7 +36,9 @@ def index_images(
     words = {row: f"{header} ('{cells[row]}')" for row, header in wrong.items()}
     if absent := [row for row, header in wrong.items() if header in (OUTSIDE, ABSENT)]:
         faults.rows(title, absent, words.__getitem__, f"a file in '{folder}'; `images` names another folder")
-    if unusable := [row for row, header in wrong.items() if header not in (OUTSIDE, ABSENT)]:
+    if doubtful := [row for row, header in wrong.items() if header == SEVERAL]:
+        faults.rows(title, doubtful, words.__getitem__, f"a name of one file below '{folder}', or a path from there")
+    if unusable := [row for row, header in wrong.items() if header not in (OUTSIDE, ABSENT, SEVERAL)]:
         faults.rows(title, unusable, words.__getitem__, USABLE)
     headers = [header for _, header in found if isinstance(header, Header)]
     if not headers:
@@ -56,6 +59,7 @@ def index_images(
     window, notes = choose_window(name, title, usable, headers, declared, faults)
     rendering = rendering_of(declared, window)
     notes += _converted(name, headers, declared)
+    notes += _spread(name, usable, cells, folder)
     notes += (
         [f"Paths of '{name}' begin with '{top}', which '{folder}' does not hold: it is left out of them."]
         if top
@@ -113,15 +117,28 @@ def _converted(name: str, headers: Sequence[Header], declared: Declaration) -> l
     return notes
 
 
+def _spread(name: str, files: Sequence[Path], cells: Sequence[str | None], folder: Path) -> list[str]:
+    """Note that images were found in folders below by their names alone."""
+    if any("/" in cell or "\\" in cell for cell in cells if cell):
+        return []
+    homes = {split_place(file)[0].parent for file in files} - {folder.resolve()}
+    if not homes:
+        return []
+    where = f"{len(homes)} folders" if len(homes) > 1 else f"'{homes.pop().name}'"
+    return [f"Images of '{name}' are found by their names in {where} below '{folder}'."]
+
+
 def _headers(
     cells: Sequence[str | None], folder: Path, declared: Declaration
 ) -> list[tuple[Path | None, Header | str | None]]:
     """File and header of every cell; a file in several rows is inspected once."""
     base = folder.resolve()
+    files = ImageFiles(base)
     seen: dict[str, tuple[Path, Header | str]] = {}
     for cell in cells:
         if cell is not None and cell not in seen:
-            path = at_slice(file_of(base, cell), declared.slice)
+            places = files.find(cell)
+            path = at_slice(places[0], declared.slice)
             inside = Path(os.path.realpath(path)).is_relative_to(base)
-            seen[cell] = (path, read_header(path) if inside else OUTSIDE)
+            seen[cell] = (path, SEVERAL if len(places) > 1 else read_header(path) if inside else OUTSIDE)
     return [(None, None) if cell is None else seen[cell] for cell in cells]

@@ -1,4 +1,4 @@
-"""Persons in the paths of images: `patient00001/study1/view1.jpg` names the patient of a row."""
+"""Which rows belong together, by names of columns and by paths: `patient00001/study1/view1.jpg` names the patient of a row."""
 
 import re
 
@@ -7,23 +7,59 @@ import pandas as pd
 from .column_match import words_of
 from .files import looks_like_paths
 
-__all__ = ["PATIENT", "PERSONS", "with_persons"]
+__all__ = ["PATIENT", "is_identifier", "names_persons", "with_persons"]
 
 PERSONS = {"patient", "subject", "person", "participant", "case", "individual", "animal", "mouse", "donor"}
 """Words in the name of a column that suggests which rows belong together."""
+IDENTIFIERS = {"id", "ids", "identifier", "uid", "uuid", "guid", "mrn"}
+"""Last words in the name of a column of identifiers."""
+NUMBERS = IDENTIFIERS | {
+    "number",
+    "no",
+    "nr",
+    "num",
+    "code",
+    "key",
+    "name",
+    "label",
+    "tag",
+    "index",
+    "barcode",
+    "pseudonym",
+}
+"""Words that may follow a person's."""
 PERSON = re.compile(r"(?:patient|subject|participant|sub|pat)[-_]?\d\w*|p\d{8}", re.IGNORECASE)
 """A folder that is called after a person, as in CheXpert, BIDS and MIMIC-CXR."""
 PATIENT = "patient"
 FEWEST = 3
 
 
+def names_persons(title: str) -> bool:
+    """Whether a column is called as identifiers of persons are.
+
+    >>> names_persons("PatientID"), names_persons("subject no."), names_persons("Patient Age")
+    (True, True, False)
+    """
+    words = set(words_of(title))
+    return bool(words & PERSONS) and words <= PERSONS | NUMBERS
+
+
+def is_identifier(title: str) -> bool:
+    """Whether a column is called as identifiers are.
+
+    >>> is_identifier("lesion_id"), is_identifier("donor"), is_identifier("idle time")
+    (True, True, False)
+    """
+    return names_persons(title) or words_of(title)[-1:] in {(word,) for word in IDENTIFIERS}
+
+
 def with_persons(frame: pd.DataFrame) -> pd.DataFrame:
     """The table with a column `patient` from the paths of its first column of images.
 
-    Nothing is added if a column is called after persons already, or unless every path has one folder that names a person, and
+    Nothing is added if a column names persons already, or unless every path has one folder that names a person, and
     at least three persons have several images between them.
     """
-    if any(set(words_of(title)) & PERSONS for title in frame.columns):
+    if any(names_persons(title) for title in frame.columns):
         return frame
     column = next((frame[title] for title in frame.columns if looks_like_paths(frame[title])), None)
     if column is None:

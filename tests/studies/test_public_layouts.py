@@ -1,0 +1,89 @@
+"""Tables in the layouts of public data sets: spread images, names without suffixes, identifiers of lesions and patients."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+from PIL import Image
+
+from causalgen.datasets.table import DataFaultsError, load_table
+from causalgen.errors import DataWarning
+from causalgen.studies.offered_columns import propose_group, table_columns
+
+ROWS = 60
+
+
+def number_of(row: int) -> str:
+    return f"ISIC_{24306 + row}"
+
+
+PLACES: dict[str, Callable[[int], tuple[object, str]]] = {
+    "a folder": lambda row: (number_of(row), f"pictures/{number_of(row)}.jpg"),
+    "parts, by turns": lambda row: (number_of(row), f"part_{row % 2}/{number_of(row)}.jpg"),
+    "parts, one after the other": lambda row: (number_of(row), f"part_{row // 50}/{number_of(row)}.jpg"),
+    "folders in parts": lambda row: (f"{row:08d}_000.png", f"images_{row % 3:03d}/images/{row:08d}_000.png"),
+    "numbers": lambda row: (1377 + 3 * row, f"training-set/{1377 + 3 * row}.png"),
+    "numbers in parts": lambda row: (1377 + 3 * row, f"part_{row % 2}/{1377 + 3 * row}.PNG"),
+    "row numbers": lambda row: (row, f"scans/{row}.png"),
+}
+
+
+def written(folder: Path, place: Callable[[int], tuple[object, str]], **columns: object) -> Path:
+    """A table whose images are in different shades, by row."""
+    cells = []
+    for row in range(ROWS):
+        cell, file = place(row)
+        cells.append(cell)
+        (folder / file).parent.mkdir(parents=True, exist_ok=True)
+        Image.fromarray(np.full((8, 8), 4 * row, np.uint8)).save(folder / file, "png")
+    age = np.random.default_rng(0).integers(20, 90, ROWS)
+    pd.DataFrame({"picture": cells, "age": age} | columns).to_csv(folder / "table.csv", index=False)
+    return folder / "table.csv"
+
+
+@pytest.mark.parametrize("kind", PLACES)
+@pytest.mark.filterwarnings("ignore::causalgen.errors.DataWarning")
+def test_every_row_gets_the_image_of_its_name(tmp_path: Path, kind: str) -> None:
+    table = written(tmp_path, PLACES[kind])
+    columns = table_columns(table)
+    assert (columns.images, columns.attributes) == (("picture",), ("age",))
+    data = load_table(table, "age -> picture", root=columns.folder)
+    shades = data.rows(range(ROWS))["picture"][:, 0, 0, 0]
+    assert np.array_equal(np.asarray(shades), 4 * np.arange(ROWS))
+
+
+def test_a_name_of_two_files_is_refused_with_its_rows(tmp_path: Path) -> None:
+    table = written(tmp_path, PLACES["parts, by turns"])
+    (tmp_path / "part_1" / f"{number_of(4)}.png").write_bytes(
+        (tmp_path / "part_0" / f"{number_of(4)}.jpg").read_bytes()
+    )
+    with pytest.raises(
+        DataFaultsError, match=r"row 4, column 'picture': found a name of several files \('ISIC_24310'\)"
+    ):
+        load_table(table, "age -> picture")
+
+
+def test_spread_images_are_noted(tmp_path: Path) -> None:
+    table = written(tmp_path, PLACES["numbers in parts"])
+    with pytest.warns(DataWarning, match="Images of 'picture' are found by their names in 2 folders below"):
+        load_table(table, "age -> picture")
+
+
+@pytest.mark.parametrize(
+    ("identifiers", "group"),
+    [
+        ({"Patient ID": np.arange(ROWS) // 3, "Patient Sex": ["f", "m"] * 30}, "Patient ID"),
+        ({"lesion_id": [f"HAM_{row // 2}" for row in range(ROWS)]}, "lesion_id"),
+        ({"lesion_id": np.arange(ROWS) // 2, "patient_id": np.arange(ROWS) // 4}, "patient_id"),
+        ({"Patient Weight": 50 + np.arange(ROWS) // 3}, None),
+        ({"site_id": np.arange(ROWS) % 4}, None),
+        ({"exam_id": 1000 + 7 * np.arange(ROWS)}, None),
+    ],
+)
+def test_identifiers_are_groups_and_no_attributes(tmp_path: Path, identifiers: dict[str, object], group: str) -> None:
+    columns = table_columns(written(tmp_path, PLACES["a folder"], **identifiers))
+    assert propose_group(columns, ()) == group
+    attributes = {"age", "Patient Sex", "Patient Weight", "site_id"} & {"age", *identifiers}
+    assert set(columns.attributes) == attributes
