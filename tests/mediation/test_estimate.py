@@ -1,101 +1,31 @@
 """Nested effects from tables whose truth is known."""
 
-import re
-
 import numpy as np
 import pandas as pd
 import pytest
-
-from causalgen.effects.estimators.outcome_model import OutcomeModel
-from causalgen.errors import DataError, GraphError, NotIdentifiableError, UnknownNameError
-from causalgen.graph import CausalGraph, Variable
-from causalgen.mediation import NestedQuestion, estimate_nested
-from causalgen.mediation import scores as scores_module
-from causalgen.reports.mediation import MediationFindings, write_mediation_report
-
-MEDIATION = CausalGraph("z -> {x, m, y}; x -> m -> y; x -> y")
-NAMES = ("total", "natural direct", "total indirect", "natural indirect")
-ASK = {"treatment": "x", "outcome": "y", "contrast": (0, 1)}
-
-
-def asking(query):
-    """A function that asks a table one kind of question."""
-
-    def ask(graph, table, *, level=0.95, seed=0, cluster=None, variables=None, **question):
-        question = NestedQuestion(query, **question)
-        return estimate_nested(graph, table, question, level=level, seed=seed, cluster=cluster, variables=variables)
-
-    return ask
-
-
-natural, controlled, path_specific, on_treated, causation = map(
-    asking, ("natural", "controlled", "path", "treated", "causation")
+from mediation_cases import (
+    ASK,
+    CHAIN,
+    MEDIATION,
+    NAMES,
+    causation,
+    chain,
+    chain_with,
+    controlled,
+    interacting,
+    linear,
+    natural,
+    near,
+    on_treated,
+    path_specific,
+    sigmoid,
 )
 
-
-def sigmoid(v):
-    return 1 / (1 + np.exp(-v))
-
-
-def linear(rows, seed, *, continuous=False):
-    """z -> {x, m, y}; x -> m -> y; x -> y. m = 1.5 x + z + e;  y = 0.7 x + 2 m + z + e: NDE 0.7, NIE 3."""
-    rng = np.random.default_rng(seed)
-    z = rng.normal(size=rows)
-    x = z + rng.normal(size=rows) if continuous else (rng.random(rows) < sigmoid(0.8 * z)).astype(float)
-    m = 1.5 * x + z + rng.normal(size=rows)
-    return pd.DataFrame({"z": z, "x": x, "m": m, "y": 0.7 * x + 2 * m + z + rng.normal(size=rows)})
-
-
-def interacting(rows, seed):
-    """The same graph with a binary mediator and an interaction. Returns the table and the true effects.
-
-    P(m) = sigmoid(x + z - 0.5);  y = x (1 + z) + (1 + 2 x) m + e, over a uniform z.
-    """
-    rng = np.random.default_rng(seed)
-    z = rng.uniform(-1, 1, rows)
-    x = rng.random(rows) < sigmoid(z)
-    m = rng.random(rows) < sigmoid(x + z - 0.5)
-    y = x * (1 + z) + (1 + 2 * x) * m + rng.normal(size=rows)
-    table = pd.DataFrame({"z": z, "x": x, "m": m, "y": y})
-    grid = (np.arange(10_000) + 0.5) / 5_000 - 1
-
-    def mean(x, kept):
-        share = sigmoid(kept + grid - 0.5)
-        return float(np.mean(x + share + 2 * x * share + grid * x))
-
-    truth = {
-        "total": mean(1, 1) - mean(0, 0),
-        "natural direct": mean(1, 0) - mean(0, 0),
-        "natural indirect": mean(0, 1) - mean(0, 0),
-        "total indirect": mean(1, 1) - mean(1, 0),
-    }
-    return table, truth
-
-
-def chain(rows, seed):
-    """x -> {l, m, y}; l -> m -> y; l -> y; x randomised. l = x + e;  m = l + x l + e;  y = 2 m + x + l m / 2 + e."""
-    rng = np.random.default_rng(seed)
-    x = (rng.random(rows) < 0.5).astype(float)
-    e = rng.normal(size=(3, rows))
-    return _chain(x, x, x, e).assign(x=x)
-
-
-def _chain(for_l, for_m, for_y, e):
-    """The chain when x acts on each variable with a value of its own."""
-    low = for_l + e[0]
-    m = low + for_m * low + e[1]
-    return pd.DataFrame({"l": low, "m": m, "y": 2 * m + for_y + 0.5 * low * m + e[2]})
-
-
-CHAIN = CausalGraph("x -> {l, m, y}; l -> m -> y; l -> y")
-
-
-def near(row, truth):
-    """Within 3 standard errors: one table misses by chance in 0.3 % of the cases, not in 5 %."""
-    return abs(row.value - truth) < 3 / (2 * 1.96) * (row.high - row.low)
-
-
-# -- truth -----------------------------------------------------------------------------------------------------------
+from causalgen.effects.estimators.outcome_model import OutcomeModel
+from causalgen.errors import DataError
+from causalgen.graph import CausalGraph, Variable
+from causalgen.mediation import scores as scores_module
+from causalgen.reports.mediation import MediationFindings, write_mediation_report
 
 
 @pytest.mark.parametrize("continuous", [False, True])
@@ -182,7 +112,7 @@ def test_rows_of_one_cluster_widen_the_interval(continuous):
 def test_path_specific_effects_with_three_stages(paths, acts):
     """Estimand: x = 1 acts on the named variables of (l, m, y) only, against x = 0 on all; truth by 400,000 draws."""
     e = np.random.default_rng(0).normal(size=(3, 400_000))
-    truth = float((_chain(*acts, e)["y"] - _chain(0, 0, 0, e)["y"]).mean())
+    truth = float((chain_with(*acts, e)["y"] - chain_with(0, 0, 0, e)["y"]).mean())
     row = path_specific(CHAIN, chain(4_000, 5), **ASK, paths=paths)["path-specific"]
     assert near(row, truth)
     assert row.high - row.low < 1.5
@@ -333,109 +263,3 @@ def test_intervals_cover_over_many_tables(draw, question, count):
         for name, value in truth.items():
             held[name] += bool(report[name].covers(value))
     assert min(held.values()) >= 0.9 * count, held
-
-
-# -- contract --------------------------------------------------------------------------------------------------------
-
-
-def test_few_rows_that_carry_the_estimate_are_a_warning():
-    """The mediator moves by 1.5 of its standard deviations, or hardly: only the first is a matter of few rows."""
-    far = natural(MEDIATION, linear(1_000, 1), **ASK)
-    near = natural(MEDIATION, interacting(1_000, 1)[0], **ASK)
-    assert any("Poor overlap" in text for text in far.warnings)
-    assert not near.warnings
-
-
-@pytest.mark.parametrize("estimate", [natural, on_treated], ids=["natural", "treated"])
-def test_a_treatment_that_covariates_determine_is_a_warning(estimate):
-    """Perfect separation: clipped probabilities are even, and so are the weights."""
-    table = linear(500, 0)
-    table["z"] += np.where(table["x"] == 1, 9.0, -9.0)
-    assert "all but determine the treatment" in " ".join(estimate(MEDIATION, table, **ASK).warnings)
-    assert not estimate(MEDIATION, interacting(500, 0)[0], **ASK).warnings
-
-
-def test_the_report_says_what_it_rests_on():
-    table = linear(300, 13)
-    table.loc[:9, "m"] = np.nan
-    report = natural(MEDIATION, table, **ASK, level=0.9, seed=3)
-    again = natural(MEDIATION, table, **ASK, level=0.9, seed=3)
-    pd.testing.assert_frame_equal(report.to_frame(), again.to_frame())
-    assert report.to_frame().columns.tolist() == ["name", "value", "low", "high", "definition"]
-    assert (report.rows_used, report.rows_dropped) == (290, 10)
-    assert "10 rows were dropped" in report.warnings[0]
-    assert "No experiment can test it" in report.reading
-    wide = natural(MEDIATION, table, **ASK, level=0.99, seed=3)["total"]
-    assert wide.high - wide.low > report["total"].high - report["total"].low
-
-
-@pytest.mark.parametrize(
-    ("change", "error", "message"),
-    [
-        ({"outcome": "x"}, DataError, "two different variables"),
-        ({"treatment": "q"}, UnknownNameError, "got 'q'"),
-        ({"contrast": (0,)}, DataError, r"contrast=\(a, b\).*got \(0,\)"),
-        ({"contrast": (1, 1)}, DataError, "two different values"),
-        ({"mediators": "z"}, GraphError, "on a causal path from 'x' to 'y': m; got 'z'"),
-        ({"treatment": "m"}, GraphError, "Expected a mediator between 'm' and 'y'"),
-        ({"level": 95}, DataError, "between 0 and 1"),
-        ({"table": linear(40, 0)}, DataError, "at least 50 rows"),
-        ({"table": linear(100, 0).drop(columns="m")}, DataError, "'m' has none"),
-    ],
-)
-def test_bad_questions_get_one_clear_message(change, error, message):
-    table = change.pop("table", linear(100, 0))
-    with pytest.raises(error, match=message):
-        natural(MEDIATION, table, **{**ASK, **change})
-
-
-def test_other_bad_questions_get_one_clear_message():
-    table = linear(300, 0)
-    with pytest.raises(NotIdentifiableError, match="recanting witness 'l'"):
-        path_specific(CHAIN, chain(100, 0), **ASK, paths="x -> l -> y")
-    with pytest.raises(GraphError, match="got m -> x, which is none"):
-        path_specific(MEDIATION, table, **ASK, paths="m -> x")
-    front_door = CausalGraph("x -> m -> y; x <-> y")
-    with pytest.raises(NotIdentifiableError, match="No estimator here computes it"):
-        natural(front_door, table[["x", "m", "y"]], **ASK)
-    with pytest.raises(DataError, match="binary outcome for probabilities of causation; 'y' is continuous"):
-        causation(MEDIATION, table, **ASK)
-    with pytest.raises(DataError, match="Expected units that PN is about"):  # no unit has treatment and outcome
-        causation(MEDIATION, table.assign(y=(table["x"] == 0) & (table["z"] > 0)), **ASK)
-    with pytest.raises(DataError, match="mediators as a mapping"):
-        controlled(MEDIATION, table, **ASK, mediators="m")
-    with pytest.raises(DataError, match="Expected a number to set 'm' to; got 'high'"):
-        controlled(MEDIATION, table, **ASK, mediators={"m": "high"})
-    with pytest.raises(DataError, match="binary treatment for the effect on the treated"):
-        on_treated(MEDIATION, linear(300, 0, continuous=True), **ASK)
-    with pytest.raises(UnknownNameError, match="Expected one of total"):
-        natural(MEDIATION, table, **ASK)["direct"]
-
-
-FEW, SOME = linear(200, 31, continuous=True), linear(200, 32).round(1)
-CODED = SOME.assign(
-    m=np.where(SOME["x"] == 1, np.where(SOME["m"] > 1, "high", "mid"), np.where(SOME["m"] > 1, "high", "low"))
-)
-LOWERED = SOME.assign(y=((SOME["m"] < 1) | (SOME["z"] > 1)).astype(int))
-
-
-@pytest.mark.parametrize(
-    ("ask", "table", "question", "said"),
-    [
-        (natural, FEW, ASK, "'x' acts along a straight line by assumption"),
-        (natural, FEW, ASK | {"contrast": (0, 90)}, "x = 90 lies outside the"),
-        (controlled, SOME, ASK | {"mediators": {"m": 1}}, "is the same at every value of m by assumption"),
-        (controlled, SOME, ASK | {"mediators": {"m": 90}}, "m = 90 lies outside the .* of the rows with x = 1"),
-        (controlled, CODED, ASK | {"mediators": {"m": "low"}}, "m = low occurs in 0 rows with x = 1"),
-        (causation, LOWERED, ASK, "swap the values of the contrast"),
-    ],
-)
-def test_an_answer_that_rests_on_more_than_the_data_says_so(ask, table, question, said):
-    """Few rows fit no bend and no product, values that no row has are extrapolated, and no probability is below 0."""
-    assert any(re.search(said, text) for text in ask(MEDIATION, table, **question).warnings)
-
-
-def test_values_that_the_rows_have_raise_no_such_warning():
-    """1,000 rows carry bends and products."""
-    report = controlled(MEDIATION, linear(1_000, 33, continuous=True), **ASK, mediators={"m": 0.5})
-    assert report.warnings == ()
