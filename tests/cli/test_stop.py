@@ -50,7 +50,7 @@ def _start(folder: Path, *words: str) -> subprocess.Popen[str]:
 
 
 def _wait(ready: Callable[[], bool], process: subprocess.Popen[str]) -> None:
-    deadline = time.monotonic() + 60
+    deadline = time.monotonic() + 180  # a busy machine needs a minute to start
     while not ready() and process.poll() is None and time.monotonic() < deadline:
         time.sleep(0.01)
     assert ready(), process.communicate()

@@ -1,15 +1,17 @@
 """The code of the README and of the docs runs as it stands: Python, study files and command lines.
 
 The build of the site executes the Python of its pages (`docs/_extensions/executed.py`). What it cannot execute runs here: the
-README, and the tutorials whose data are not in the repository, in their smoke form, with the cell tagged `parameters` replaced.
+README, and the tutorials whose data are not in the repository. Both run in a smoke form: the cell tagged `parameters` and the
+README's settings are replaced by small ones, and predictors pass over their images twice.
 The slow tests run all pages on another table.
 """
 
 import contextlib
 import re
 import shlex
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
+from types import MappingProxyType
 
 import own_table
 import pytest
@@ -17,12 +19,18 @@ import pytest
 import causalgen as cg
 from causalgen.graph import CausalGraph
 from causalgen.mechanisms.catalog import MECHANISMS
+from causalgen.predictors.config import PredictorConfig
 
 ROOT = Path(__file__).parents[2]
 DOCS = ROOT / "docs"
 QUICK_START = DOCS / "tutorials" / "quickstart.md"
 PAGES = [ROOT / "README.md", *sorted(p for p in DOCS.glob("**/*.md") if "_build" not in p.parts)]
 SMOKE = "rows, epochs, simulations = 600, 1, 10"
+SHORT = {
+    "rows=1000": "rows=300",
+    "FitConfig(images=cg.Stage(epochs=10,": "FitConfig(cg.Stage(epochs=3), cg.Stage(epochs=1,",
+}
+"""The README's settings; the quick start runs the same lines as they stand when the site is built."""
 BLOCK = re.compile(r"^```(python|\{code-cell\})\n(.*?)^```$", re.DOTALL | re.MULTILINE)
 PARAMETERS = re.compile(r"^:tags: \[parameters\]\n.*", re.DOTALL)
 
@@ -46,10 +54,14 @@ def _is_executed(page: Path) -> bool:
     return page.is_relative_to(DOCS) and "CAUSALGEN_DATA" not in _python(page)
 
 
-def _run(page: Path) -> None:
+def _run(page: Path, settings: Mapping[str, str] = MappingProxyType({})) -> None:
     import matplotlib.pyplot as plt
 
-    exec(compile(_python(page), str(page), "exec"), {"__name__": "__main__"})
+    code = _python(page)
+    for full, short in settings.items():
+        assert full in code
+        code = code.replace(full, short)
+    exec(compile(code, str(page), "exec"), {"__name__": "__main__"})
     plt.close("all")
 
 
@@ -69,7 +81,8 @@ def test_python_runs(
     if "CAUSALGEN_DATA" in _python(page):
         request.getfixturevalue("real_data")
     monkeypatch.chdir(tmp_path)
-    _run(page)
+    monkeypatch.setattr(PredictorConfig, "passes", lambda *_: 2)
+    _run(page, SHORT if page.name == "README.md" else {})
 
 
 @pytest.fixture(scope="module")

@@ -24,15 +24,15 @@ QUERIES = ("do(light)", "do(brightness)")
 
 @pytest.fixture(scope="module")
 def data() -> Dataset:
-    return painted(2400)
+    return painted(1600)
 
 
 @pytest.fixture(scope="module")
 def predictors(data: Dataset) -> dict[str, AttributePredictor]:
-    brightness = fit_predictor(data, "brightness", image="image", config=replace(PUBLISHED, epochs=60))
+    brightness = fit_predictor(data, "brightness", image="image", config=replace(PUBLISHED, epochs=40))
     return {
         "brightness": brightness,
-        "shape": fit_predictor(data, "shape", image="image", config=replace(PUBLISHED, epochs=20)),
+        "shape": fit_predictor(data, "shape", image="image", config=replace(PUBLISHED, epochs=12)),
     }
 
 

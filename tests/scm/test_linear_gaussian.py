@@ -110,10 +110,10 @@ def test_svi_finds_the_posterior(scm: StructuralCausalModel) -> None:
         observed = {"c": torch.tensor([1.0], dtype=torch.float64)}
         conditioned = pyro.condition(scm.model, observed)
         guide = AutoMultivariateNormal(pyro.poutine.block(conditioned, hide=["c"]))
-        svi = SVI(conditioned, guide, pyro.optim.ClippedAdam({"lr": 0.05, "lrd": 0.992}), Trace_ELBO(num_particles=8))
-        for _ in range(350):
+        svi = SVI(conditioned, guide, pyro.optim.ClippedAdam({"lr": 0.08, "lrd": 0.98}), Trace_ELBO(num_particles=6))
+        for _ in range(160):
             svi.step(1)
-        drawn = torch.stack([guide(1)["a"] for _ in range(2000)])
+        drawn = torch.stack([guide(1)["a"] for _ in range(1000)])
     finally:
         pyro.get_param_store().set_state(store)
     mean, sd = conditional(0, {2: 1.0})

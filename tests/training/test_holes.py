@@ -88,8 +88,9 @@ def test_an_interrupted_fit_resumes_exactly(
     label: str, epoch: int, tmp_path: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(importance, "DRAWS_WITH_LATENTS", 8)
+    config = FEW if label == "im" else replace(FEW, images=replace(FEW.images, epochs=1))
     whole, resumed = model(), model()
-    expected = fit(whole, with_holes(), FEW, missing="model")
+    expected = fit(whole, with_holes(), config, missing="model")
     saved = checkpoint.Checkpoint.save
     monkeypatch.setattr(checkpoint, "INTERVAL", -1.0)
 
@@ -100,9 +101,9 @@ def test_an_interrupted_fit_resumes_exactly(
 
     monkeypatch.setattr(checkpoint.Checkpoint, "save", interrupt)
     with pytest.raises(KeyboardInterrupt):
-        fit(model(), with_holes(), FEW, missing="model", out=tmp_path)
+        fit(model(), with_holes(), config, missing="model", out=tmp_path)
     monkeypatch.setattr(checkpoint.Checkpoint, "save", saved)
-    found = fit(resumed, with_holes(), FEW, missing="model", out=tmp_path)
+    found = fit(resumed, with_holes(), config, missing="model", out=tmp_path)
     assert same(whole, resumed)
     assert found.history.equals(expected.history)
 
