@@ -95,6 +95,7 @@ CASES = [
     case("diffusion", GREY, ALL, width=8, steps=3),
     case("diffusion", COLOUR, SCALARS, width=8, steps=3, guidance=2.0),
     case("diffusion", COLOUR, {"age": AGE}, width=8, steps=3, attention=2),
+    case("diffusion", UNIT, {"kind": KIND}, width=8, steps=3, sampler="ddim"),
     case("flow-matching", GREY, ALL, width=8, steps=3),
     case("flow-matching", COLOUR, ALL, width=16, blocks=2, steps=3, network="transformer"),
     case("flow-matching", UNIT, {"age": AGE}, width=8, solver="dopri5", dropout=0.0),

@@ -108,11 +108,13 @@ class Mechanism(nn.Module, ABC):
     """Options that suit a table with few images better than the defaults do."""
     published_residual: ClassVar[float] = 0.0
     """Share of the pixel residual that the published benchmark carries (see `causalgen.metrics.protocol`)."""
+    earlier_options: ClassVar[Mapping[str, Any]] = MappingProxyType({})
+    """Options of models that were saved before these could be chosen, where they differ from the defaults."""
     works: tuple[str, ...] = ()
     """Keys of the works that a report cites for this mechanism (see `causalgen.reports.citations`)."""
     abduction: Abduction = Abduction.NONE
     tolerance: float = 1e-4
-    """Greatest error, in natural units, that bijective abduction leaves in a null intervention."""
+    """Greatest error, in natural units, that is left in a null intervention where `composes` holds."""
     pace: float = 1.0
     """Factor on the learning rate, for losses that need a smaller one."""
     momentum: float = 0.9
@@ -219,6 +221,11 @@ class Mechanism(nn.Module, ABC):
         if self.variable.is_discrete:
             return Identification(Identifiability.BOUNDED, "a coupling of the labels under different parents")
         return Identification(Identifiability.CONVENTION, CONVENTIONS[self.abduction])
+
+    @property
+    def composes(self) -> bool:
+        """Whether a null intervention returns the value by construction, whatever was learned."""
+        return self.abduction is Abduction.BIJECTIVE
 
     @property
     def selection(self) -> tuple[str, ...]:

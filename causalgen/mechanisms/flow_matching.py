@@ -23,7 +23,7 @@ from torchdiffeq import odeint
 
 from ..graph import Variable
 from ..nn import Features
-from ..typing import Values
+from ..typing import Noise, Values
 from .base import Abduction
 from .identification import Identifiability, Identification
 from .transport import GUIDED_EDIT, Field, Network, TransportMechanism
@@ -126,7 +126,13 @@ class FlowMatching(TransportMechanism):
         predicted = self.predict((1 - share) * noise + share * data, time, parents)
         return {"loss": (predicted - (data - noise)).square().flatten(1).mean(1)}
 
-    def transport(self, state: Tensor, field: Field, start: float, end: float) -> Tensor:
+    def to_data(self, noise: Noise, field: Field) -> Tensor:
+        return self._solve(noise["z"], field, 0.0, 1.0)
+
+    def to_noise(self, state: Tensor, field: Field) -> Noise:
+        return {"z": self._solve(state, field, 1.0, 0.0)}
+
+    def _solve(self, state: Tensor, field: Field, start: float, end: float) -> Tensor:
         def velocity(time: Tensor, state: Tensor) -> Tensor:
             return field(state, time)
 

@@ -92,6 +92,11 @@ class LatentImage(Abductive):
         self.inner = _inner(
             Variable(variable.name, "image", shape=self.codec.map_shape, support=(-1, 1)), parents, inner
         )
+        # With all its options, so that a saved model keeps them where defaults change.
+        self.options["inner"] = {
+            "mechanism": _word_and_options(inner, "mechanism", "flow-matching")[0],
+            **self.inner.spec(),
+        }
         # What the inner mechanism finds is unique for its map, not for the image, of which the codec loses a part.
         bijective = self.inner.abduction is Abduction.BIJECTIVE
         self.abduction = Abduction.POINT if bijective else self.inner.abduction

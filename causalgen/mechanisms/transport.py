@@ -106,8 +106,12 @@ class TransportMechanism(Abductive):
         )
 
     @abstractmethod
-    def transport(self, state: Tensor, field: Field, start: float, end: float) -> Tensor:
-        """Carry images on the [-1, 1] scale along `field` from time `start` to time `end`: 0 is noise, 1 is data."""
+    def to_data(self, noise: Noise, field: Field) -> Tensor:
+        """Carry noise along `field` from time 0 to time 1: images `(B, C, H, W)` on the [-1, 1] scale, not clipped."""
+
+    @abstractmethod
+    def to_noise(self, state: Tensor, field: Field) -> Noise:
+        """Carry images on the [-1, 1] scale along `field` from time 1 to time 0."""
 
     def initialize(self, value: Tensor, parents: Values) -> None:
         self.embed.fit(parents)
@@ -117,13 +121,19 @@ class TransportMechanism(Abductive):
         return {"z": dist.Normal(zero, zero + 1).expand((*batch_shape, *self.variable.shape)).to_event(3)}
 
     def forward(self, noise: Noise, parents: Values, *, changed: frozenset[str] = frozenset()) -> Tensor:
-        field = self._guided(parents, noise["z"].shape[0], changed) if self.guided else self._field(parents, noise["z"])
-        state = self.transport(noise["z"], field, 0.0, 1.0)
+        if not self.guided:
+            state = self.unclipped(noise, parents)
+        else:
+            state = self.to_data(noise, self._guided(parents, noise["z"].shape[0], changed))
         return (state.clamp(-1, 1) + 1) * ((self.high - self.low) / 2) + self.low
+
+    def unclipped(self, noise: Noise, parents: Values) -> Tensor:
+        """The image of unguided noise on the [-1, 1] scale, before values outside it are cut off, `(B, C, H, W)`."""
+        return self.to_data(noise, self._field(parents, noise["z"]))
 
     def abduct(self, value: Tensor, parents: Values, *, draw: bool = True) -> Noise:
         """Follow the unguided field back; nothing is drawn."""
-        return {"z": self.transport(self.to_unit(value), self._field(parents, value), 1.0, 0.0)}
+        return self.to_noise(self.to_unit(value), self._field(parents, value))
 
     def to_unit(self, value: Tensor) -> Tensor:
         """Natural units to [-1, 1]."""

@@ -17,7 +17,6 @@ from torch import Tensor
 from ..errors import SupportWarning
 from ..graph import CausalGraph
 from ..mechanisms import Abduction
-from ..scm import StructuralCausalModel
 from .case import Case
 from .cohort import Cohort
 from .controls import CODEC, IDENTITY, MODEL, ORACLE, redraw, through_codec
@@ -57,7 +56,8 @@ def composition(cohort: Cohort, nodes: Sequence[str], *, cycles: Sequence[int] =
             if cycle in cycles:
                 errors[cycle][row] = l1(cohort.stored(world[cohort.image]), real)
     units = Units(f"do({', '.join(f'{name} = own value' for name in null)})", cohort.groups, supported, cohort.seed)
-    notes = {row: _note(scm, cohort.image) for row, scm in cohort.models.items()} | {IDENTITY: BY_CONSTRUCTION}
+    composing = [row for row, scm in cohort.models.items() if scm.mechanisms[cohort.image].composes]
+    notes = dict.fromkeys((*composing, IDENTITY), BY_CONSTRUCTION)
     results = []
     for cycle, by_row in errors.items():
         by_row[IDENTITY] = np.zeros(len(cohort.rows))
@@ -80,10 +80,9 @@ def reversibility(case: Case) -> list[MetricResult]:
             scm = cohort.models[answer.row]
             with warnings.catch_warnings(action="ignore", category=SupportWarning):
                 back = scm.counterfactual(dict(answer.world), undo, seed=cohort.seed + 1)[cohort.image]
-            backs[answer.row], notes[answer.row] = (
-                cohort.stored(back),
-                _note(scm, cohort.image, ", up to clipped pixels"),
-            )
+            backs[answer.row] = cohort.stored(back)
+            if scm.mechanisms[cohort.image].abduction is Abduction.BIJECTIVE:
+                notes[answer.row] = f"{BY_CONSTRUCTION}, up to clipped pixels"
         elif answer.row == ORACLE and cohort.data.truth is not None:
             backs[answer.row] = redraw(cohort.data.truth, answer.images, cohort.factual)
         elif answer.row == CODEC and (coded := _repeated(cohort, 2)) is not None:
@@ -105,7 +104,3 @@ def _repeated(cohort: Cohort, times: int) -> Tensor | None:
 def _sources(graph: CausalGraph, nodes: Sequence[str]) -> list[str]:
     below = {name for node in nodes for name in graph.descendants(node)}
     return [name for name in graph.nodes if name in nodes and name not in below]
-
-
-def _note(scm: StructuralCausalModel, image: str, but: str = "") -> str:
-    return f"{BY_CONSTRUCTION}: bijective{but}" if scm.mechanisms[image].abduction is Abduction.BIJECTIVE else ""

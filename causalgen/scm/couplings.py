@@ -8,7 +8,8 @@ tell this coupling from others with the same marginal distribution:
 
 with R a random orthogonal map that takes every coordinate to another one (R u is orthogonal to u). The first gives each unit
 fresh noise, the second turns the noise of all units alike, so that the mechanism stays invertible. Noises that are not Gaussian
-are coupled as the normal scores of their distribution. :math:`\rho = 1` is the coupling that the model assumes.
+are coupled as the normal scores of their distribution; of a noise that is always 0 in p(u), such as the defect of a diffusion
+model, the share :math:`\rho` is kept. :math:`\rho = 1` is the coupling that the model assumes.
 
 Source: Pan and Bareinboim, Counterfactual image editing, 2024 (why data do not tell); Melnychuk, Frauen and Feuerriegel,
 Partial counterfactual identification of continuous outcomes with a curvature sensitivity model, 2023.
@@ -19,6 +20,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
+import pyro.distributions as dist
 import torch
 from torch import Tensor
 from torch.distributions import Distribution
@@ -109,6 +111,9 @@ def couple(
     """
     rho, coupled = rho_of(coupling), dict(noise)
     for name, (fresh, partner, signs) in partners.items():
+        if isinstance(_plain(prior[name]), dist.Delta):
+            coupled[name] = rho * noise[name]
+            continue
         scores = _normal_scores(noise[name], prior[name], node)
         if isinstance(coupling, Turn):
             flat = scores.flatten(1)

@@ -8,7 +8,7 @@ from torch import nn
 
 from ..graph import CausalGraph
 from ..graph.limits import check_count, check_names
-from ..mechanisms.catalog import mechanism_class, name_of
+from ..mechanisms.catalog import MECHANISMS, mechanism_class, name_of
 from ..nn import load_module, save_module
 
 if TYPE_CHECKING:
@@ -40,12 +40,21 @@ def read_model(
     def rebuild(description: dict[str, Any]) -> Model:
         _check_sizes(description["graph"])
         mechanisms = {
-            name: entry | {"mechanism": mechanism_class(entry["mechanism"], name, trust_code=trust_code)}
+            name: _completed(entry) | {"mechanism": mechanism_class(entry["mechanism"], name, trust_code=trust_code)}
             for name, entry in description["mechanisms"].items()
         }
         return build(CausalGraph.from_dict(description["graph"]), mechanisms)
 
     return load_module(folder, "model", rebuild, _parts)
+
+
+def _completed(entry: Any) -> Any:
+    """The entry of a saved mechanism, and of one inside it, with the options that it had before they could be chosen."""
+    options = {"mechanism": entry} if isinstance(entry, str) else entry
+    if not isinstance(options, Mapping) or options.get("mechanism") not in [*MECHANISMS]:
+        return entry
+    options = {**MECHANISMS[options["mechanism"]].earlier_options, **options}
+    return options | {"inner": _completed(options["inner"])} if "inner" in options else options
 
 
 def _check_sizes(graph: Mapping[str, Any]) -> None:

@@ -31,7 +31,7 @@ from causalgen.training import FitConfig, TuningConfig
 
 CLOSE = MetricResult(
     "composition L1 (10 cycles)", "do(thickness)", "model", "all units", 0.01, 0.0, 0.02, 30, "grey levels", "lower",
-    note="by construction: bijective",
+    note="by construction",
 )  # fmt: skip
 REALISM = replace(CLOSE, metric="Frechet distance", query="samples", floor=0.5, note="")
 

@@ -73,7 +73,7 @@ def test_null_intervention_returns_what_abduction_promises(ready) -> None:
         assert mechanism.abduction is Abduction.NONE
         return
     again = mechanism(mechanism.abduct(value, parents), parents)
-    if mechanism.abduction is Abduction.BIJECTIVE:
+    if mechanism.composes:
         assert torch.allclose(again, value, rtol=1e-4, atol=mechanism.tolerance)
     elif mechanism.abduction is Abduction.POSTERIOR or getattr(mechanism, "residual", 0) == 1:
         assert torch.allclose(again.float(), value.float(), atol=1e-3)
