@@ -17,7 +17,18 @@ if TYPE_CHECKING:
 __all__ = ["evaluate"]
 
 ROWS = ("model", "identity control", "untrained control", "permutation control", "codec control", "oracle")
-SHOWN = ("MAE", "accuracy", "relative to identity", "composition", "CLD", "Frechet", "leak", "coverage", "diversity")
+SHOWN = (
+    "MAE",
+    "accuracy",
+    "relative to identity",
+    "composition",
+    "CLD",
+    "Frechet",
+    "leak",
+    "gradient defect",
+    "coverage",
+    "diversity",
+)
 """Words in the names of the metrics that the terminal shows; the file has all metrics."""
 
 

@@ -75,7 +75,7 @@ class Diffusion(TransportMechanism):
     """
 
     earlier_options: ClassVar = {"sampler": "ddim"}
-    works = ("diffusion", "bdia")
+    works: tuple[str, ...] = ("diffusion", "bdia")
     abduction = Abduction.POINT
 
     def __init__(

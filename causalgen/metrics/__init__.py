@@ -9,6 +9,7 @@ from .collapse import collapsed, mode_collapse
 from .controls import untrained_control
 from .effectiveness import effectiveness
 from .evaluate import evaluate
+from .gradient import gradient_defect
 from .image_change import ImageChange, image_changes
 from .images import as_stored, bits_of, l1, ssim, to_bytes
 from .kept import classifier_accuracy, kept
@@ -71,6 +72,7 @@ __all__ = [
     "latent_space",
     "minimality",
     "mode_collapse",
+    "gradient_defect",
     "noise_leak",
     "predictability",
     "predicted_effectiveness",

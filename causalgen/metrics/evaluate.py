@@ -19,6 +19,7 @@ from .cohort import Cohort, Readers, choose, image_node
 from .controls import MODEL, UNTRAINED, untrained_control
 from .drift import off_target_drift
 from .effectiveness import effectiveness
+from .gradient import gradient_defect
 from .kept import classifier_accuracy, kept
 from .leak import noise_leak
 from .minimality import minimality
@@ -50,9 +51,9 @@ def evaluate(
 
     Every query: effectiveness, distance to the truth, attributes kept, off-target drift, minimality, realism, calibration,
     reversibility.
-    Once: composition, noise leak, and quality and variety of samples. Metrics whose ingredients are missing (truth,
-    measurements, classifiers, predictors) are left out, and an image that cannot be abducted is evaluated on samples only;
-    the notes list them.
+    Once: composition, noise leak, gradient defect, and quality and variety of samples. Metrics whose ingredients are missing
+    (truth, measurements, classifiers, predictors) are left out, and an image that cannot be abducted is evaluated on samples
+    only; the notes list them.
 
     Args:
         scm: A fitted model.
@@ -110,6 +111,7 @@ def evaluate(
         results += composition(replace(cohort, rows=cohort.rows[: rules.cycle_rows]), named)
     step("composition")
     results += noise_leak(cohort.posteriors, cohort.groups, image=image, seed=seed)
+    results += gradient_defect(cohort.posteriors, cohort.groups, image=image, seed=seed)
     step("noise leak")
     return MetricTable(tuple(rules.scaled(results, scm.graph[image].shape)), tuple(notes))
 
