@@ -32,6 +32,10 @@ LUMA = Variable("luma", "image", shape=(1, 28, 30))
 THUMBNAIL = Variable("thumbnail", "image", shape=(3, 14, 15))
 SHARES = Variable("shares", "image", shape=(1, 16, 16), support=(0, 1))
 UNIT = Variable("unit", "image", shape=(1, 16, 16), support=(0, 1))
+VOLUME = Variable("volume", "image", shape=(1, 10, 9, 12))
+SLAB = Variable("slab", "image", shape=(1, 3, 40, 38))
+SHARES_3D = Variable("shares 3D", "image", shape=(1, 16, 16, 16), support=(0, 1))
+SCAN_3D = Variable("scan 3D", "image", shape=(2, 8, 7, 9))
 SMALL = {"latent": 4, "local": 2, "width": 8, "blocks": 1}
 SMALLEST: dict[str, dict[str, Any]] = {
     "conv-vae": {"latent": 4, "local": 2, "width": 8, "blocks": 1},
@@ -115,6 +119,15 @@ CASES = [
     case("latent", UNIT, {}, inner={"mechanism": "conv-vae", **SMALL}, codec={"width": 8, "fine": 4}),
     case("diffusion", GREY, {"scan": SCAN, "pen": PEN}, width=8, steps=3, guidance=2.0),
     *(case(name, COLOUR, {"grey": GREY, "unit": UNIT}, **size) for name, size in SMALLEST.items()),
+    case("conv-vae", VOLUME, SCALARS, **SMALL, residual=1.0),
+    case("conv-vae", SHARES_3D, {"age": AGE}, **SMALL, fine=4, likelihood="bernoulli"),
+    case("hierarchical-vae", VOLUME, {"age": AGE}, **LADDER, prior="conditional"),
+    case("flow-matching", VOLUME, SCALARS, width=8, steps=3, attention=2),
+    case("diffusion", VOLUME, {"age": AGE}, width=8, steps=3, guidance=2.0),
+    *(case(name, VOLUME, {"scan 3D": SCAN_3D, "pen": PEN}, **SMALLEST[name]) for name in ("conv-vae", "flow-matching")),
+    case("conv-vae", SLAB, {"age": AGE}, **SMALL),
+    case("latent", SHARES_3D, {"pen": PEN}, **SMALLEST["latent"], residual=0.5),
+    case("additive-noise", LENGTH, {"scan 3D": SCAN_3D}),
     case("grey", LUMA, {"photo": PHOTO}),
     case("mask", COLOUR, {"photo": PHOTO}, rows=[3, 9], columns=[2, 30]),
     case("blur", COLOUR, {"photo": PHOTO}, width=1.5),

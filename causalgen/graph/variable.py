@@ -27,7 +27,8 @@ class Variable:
     Args:
         name: Name of the node; also the column name in a table.
         kind: continuous, binary, categorical, ordinal or image; None in a graph for identification alone.
-        shape: Shape of one value: `()` for attributes, `(C, H, W)` for images.
+        shape: Shape of one value: `()` for attributes, `(C, H, W)` for images, `(C, D, H, W)` for volumes, which are images
+            of three dimensions.
         labels: Labels of a discrete variable, in code order (for ordinal: ascending).
         support: Least and greatest allowed value of a continuous variable or of a pixel; an image has
             (0, 255) by default.
@@ -111,9 +112,10 @@ class Variable:
 
     def _check_shape(self) -> None:
         if self.kind == "image":
-            if len(self.shape) != 3 or min(self.shape) < 1:
+            if len(self.shape) not in (3, 4) or min(self.shape) < 1:
                 raise GraphError(
-                    f"Expected the shape of the image '{self.name}' as (channels, height, width); got {self.shape}."
+                    f"Expected the shape of the image '{self.name}' as (channels, height, width), or that of a volume as "
+                    f"(channels, depth, height, width); got {self.shape}."
                 )
         elif self.shape:
             raise GraphError(
@@ -127,8 +129,13 @@ class Variable:
 
     @property
     def is_image(self) -> bool:
-        """Whether a value is an image of `shape` (channels, height, width)."""
+        """Whether a value is an image of `shape` (channels, height, width), or a volume."""
         return self.kind == "image"
+
+    @property
+    def is_volume(self) -> bool:
+        """Whether a value is a volume: an image of `shape` (channels, depth, height, width)."""
+        return self.is_image and len(self.shape) == 4
 
     @property
     def axis_label(self) -> str:

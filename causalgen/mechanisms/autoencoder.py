@@ -17,11 +17,11 @@ from collections.abc import Mapping
 from typing import ClassVar
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 from torch.nn import functional as F
 
 from ..graph import Variable
-from ..nn import ConvDecoder, ConvEncoder, Grid
+from ..nn import CONVOLUTIONS, ConvDecoder, ConvEncoder, Grid
 from ..typing import Noise, Values
 from .image_vae import CONTEXT, ImageVAE, Inference, infer_gaussian
 
@@ -51,6 +51,7 @@ class Autoencoder(ImageVAE):
         ValueError: Another factor, or an image that is too small for it.
     """
 
+    volumes = True
     limits: ClassVar = {"blocks": 256, "factor": 16}
 
     def __init__(
@@ -72,13 +73,13 @@ class Autoencoder(ImageVAE):
         if min(variable.shape[1:]) < SHORTEST * factor:
             raise ValueError(
                 f"Expected '{variable.name}' with sides of at least {SHORTEST * factor} px for a codec with the factor "
-                f"{factor}; got {variable.shape[1]} x {variable.shape[2]}. Choose a smaller factor, or its inner mechanism "
+                f"{factor}; got {' x '.join(map(str, variable.shape[1:]))}. Choose a smaller factor, or its inner mechanism "
                 "without a codec."
             )
         grid = Grid(variable.shape, int(math.log2(factor)))
         self.features = features
         self.encoder = ConvEncoder(grid, CONTEXT, width=width)
-        self.head = nn.Conv2d(width, 2 * channels, 1)
+        self.head = CONVOLUTIONS[grid.dimensions](width, 2 * channels, 1)
         self.decoder = ConvDecoder(grid, channels, CONTEXT, width=width, blocks=blocks, fine=fine)
         self.map_shape = (channels, *grid.coarse)
 
@@ -126,4 +127,4 @@ class Autoencoder(ImageVAE):
         context = self.embed({}, len(output)).detach()
         drawn = F.silu(torch.func.functional_call(self.encoder, fixed, (output, context)))
         difference = F.normalize(drawn, dim=1) - F.normalize(seen, dim=1)
-        return difference.square().sum(1).mean(dim=(1, 2)) * math.prod(self.variable.shape)
+        return difference.square().sum(1).flatten(1).mean(dim=1) * math.prod(self.variable.shape)

@@ -92,12 +92,17 @@ class Mechanism(nn.Module, ABC):
         variable: The variable that is assigned.
         parents: Parent variables by name, in the order in which the graph lists them.
         options: Further options to record.
+
+    Raises:
+        ValueError: A volume that the mechanism cannot assign, or an image parent with more or fewer dimensions than the image.
     """
 
     kinds: ClassVar[tuple[Kind, ...]] = ()
     """Kinds of variable that the mechanism can assign; empty for one that checks its variable itself."""
     parent_kinds: ClassVar[tuple[Kind, ...]] = ("continuous", "binary", "categorical", "ordinal", "image")
     """Kinds of variable that its parents may have; empty for a mechanism of roots."""
+    volumes: ClassVar[bool] = False
+    """Whether it can assign volumes, which are images of shape (C, D, H, W)."""
     known: ClassVar[bool] = False
     """Whether it is declared as it is, and never learned from data."""
     limits: ClassVar[Mapping[str, int]] = MappingProxyType({})
@@ -125,6 +130,7 @@ class Mechanism(nn.Module, ABC):
 
     def __init__(self, variable: Variable, parents: Mapping[str, Variable], **options: Any) -> None:
         super().__init__()
+        self._check_dimensions(variable, parents)
         self.variable = variable
         self.parents = dict(parents)
         self.options: dict[str, Any] = {**vars(self).get("options", {}), **options}
@@ -137,6 +143,19 @@ class Mechanism(nn.Module, ABC):
             cls.__init__ = _recording(cls.__init__)  # type: ignore[method-assign]
         if "initialize" in vars(cls):
             cls.initialize = _marking(cls.initialize)  # type: ignore[method-assign]
+
+    def _check_dimensions(self, variable: Variable, parents: Mapping[str, Variable]) -> None:
+        if variable.is_volume and not self.volumes:
+            raise ValueError(
+                f"Expected an image of shape (C, H, W) for {type(self).__name__}; got the volume '{variable.name}' of shape "
+                f"{variable.shape}. Choose a mechanism for volumes, such as conv-vae or flow-matching."
+            )
+        for parent in parents.values():
+            if variable.is_image and parent.is_image and parent.is_volume != variable.is_volume:
+                raise ValueError(
+                    f"Expected image parents of '{variable.name}' with as many dimensions as its shape {variable.shape}; got "
+                    f"'{parent.name}' of shape {parent.shape}. An image and a volume cannot be compared place by place."
+                )
 
     @property
     def fitted(self) -> bool:

@@ -125,7 +125,7 @@ class Diffusion(TransportMechanism):
     def objectives(self, value: Tensor, parents: Values, progress: float) -> dict[str, Tensor]:
         data = self.to_unit(value)
         noise, time = torch.randn_like(data), torch.rand(len(data), device=data.device, dtype=data.dtype)
-        angle = 0.5 * math.pi * (1 - time)[:, None, None, None]
+        angle = 0.5 * math.pi * (1 - time)[(..., *[None] * (data.dim() - 1))]
         state = angle.cos() * data + angle.sin() * noise
         wanted = angle.cos() * noise - angle.sin() * data
         return {"loss": (self.predict(state, time, parents) - wanted).square().flatten(1).mean(1)}

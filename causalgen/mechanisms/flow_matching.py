@@ -45,7 +45,7 @@ class FlowMatching(TransportMechanism):
     Noise: `z`, `(B, C, H, W)`, standard normal.
 
     Args:
-        variable: An image variable, grey or colour, of any size.
+        variable: An image variable, grey or colour, of any size, or a volume.
         parents: Parents of any kind.
         network: "u-net", or "transformer" over patches of the image, whose blocks all have attention.
         width: Channels of the U-Net at the coarse resolution, or of a patch of the transformer, then a multiple of 16.
@@ -122,7 +122,7 @@ class FlowMatching(TransportMechanism):
         noise, time = torch.randn_like(data), torch.rand(len(data), device=data.device, dtype=data.dtype)
         if self.pairs:
             noise = noise[_pairing(noise, data, self.conditions(parents))]
-        share = time[:, None, None, None]
+        share = time[(..., *[None] * (data.dim() - 1))]
         predicted = self.predict((1 - share) * noise + share * data, time, parents)
         return {"loss": (predicted - (data - noise)).square().flatten(1).mean(1)}
 

@@ -19,7 +19,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from ..graph import Variable
-from ..nn import ConvBlock, Grid, Modulation, Pyramid, in_full_precision, mlp, with_maps
+from ..nn import CONVOLUTIONS, TRANSPOSED, ConvBlock, Grid, Modulation, Pyramid, in_full_precision, mlp, with_maps
 from ..nn.conv import halved
 from ..typing import Noise, Values
 from .image_vae import CONTEXT, ImageVAE, Inference, infer_gaussian
@@ -35,7 +35,7 @@ class HierarchicalVAE(ImageVAE):
     with a residual also `pixel`, `(B, C, H, W)`.
 
     Args:
-        variable: An image variable, grey or colour, of any size.
+        variable: An image variable, grey or colour, of any size, or a volume.
         parents: Parents of any kind.
         latent: Dimensions of z.
         maps: Channels of the latent maps, from coarse to fine; at most one for each resolution of the image.
@@ -52,6 +52,7 @@ class HierarchicalVAE(ImageVAE):
         ValueError: More maps than resolutions, or an option out of range.
     """
 
+    volumes = True
     published_residual = 1.0
     works = ("conv-vae",)
 
@@ -77,29 +78,40 @@ class HierarchicalVAE(ImageVAE):
         if prior not in ("standard", "conditional"):
             raise ValueError(f"Expected prior 'standard' or 'conditional'; got {prior!r}.")
         self.grid = Grid(variable.shape)
-        sizes = [(self.grid.coarse[0] * 2**k, self.grid.coarse[1] * 2**k) for k in range(self.grid.stages + 1)]
+        dimensions = self.grid.dimensions
+        conv, transposed = CONVOLUTIONS[dimensions], TRANSPOSED[dimensions]
+        sizes = [tuple(length * 2**k for length in self.grid.coarse) for k in range(self.grid.stages + 1)]
         if len(maps) > len(sizes):
             raise ValueError(
-                f"Expected at most {len(sizes)} latent maps for images of {variable.shape[1]}x{variable.shape[2]}, one a "
+                f"Expected at most {len(sizes)} latent maps for images of {'x'.join(map(str, variable.shape[1:]))}, one a "
                 f"resolution; got {len(maps)}. Leave out the finest."
             )
         self.latent = latent
         self.latent_maps = {f"map{k}": (channels, *sizes[k]) for k, channels in enumerate(maps)}
         widths = halved(width, len(sizes))
-        self.bottom_up = Pyramid(variable.shape[0] + self.maps.channels, widths, blocks)
-        self.parents_up = Pyramid(self.maps.channels, widths, blocks) if self.maps.channels else None
+        self.bottom_up = Pyramid(variable.shape[0] + self.maps.channels, widths, blocks, dimensions=dimensions)
+        self.parents_up = (
+            Pyramid(self.maps.channels, widths, blocks, dimensions=dimensions) if self.maps.channels else None
+        )
         cells = math.prod(self.grid.coarse)
-        self.squeeze = nn.Conv2d(width, width // 4, 1)
+        self.squeeze = conv(width, width // 4, 1)
         self.head = mlp(width // 4 * cells + CONTEXT, 2 * latent, (4 * CONTEXT,))
         self.sketch = mlp(latent + CONTEXT, width // 2 * cells, (2 * CONTEXT,))
-        self.first = nn.Conv2d(width // 2, width, 3, padding=1)
+        self.first = conv(width // 2, width, 3, padding=1)
         self.levels = nn.ModuleList(
-            _Level(widths[k], maps[k] if k < len(maps) else 0, latent + CONTEXT, blocks, learned=prior == "conditional")
+            _Level(
+                widths[k],
+                maps[k] if k < len(maps) else 0,
+                latent + CONTEXT,
+                blocks,
+                dimensions,
+                learned=prior == "conditional",
+            )
             for k in range(len(sizes))
         )
-        self.up = nn.ModuleList(nn.ConvTranspose2d(b, a, 4, stride=2, padding=1) for b, a in pairwise(widths))
+        self.up = nn.ModuleList(transposed(b, a, 4, stride=2, padding=1) for b, a in pairwise(widths))
         self.modulation = Modulation(latent + CONTEXT, widths[-1])
-        self.last = nn.Conv2d(widths[-1], variable.shape[0] * self.likelihood.outputs, 3, padding=1)
+        self.last = conv(widths[-1], variable.shape[0] * self.likelihood.outputs, 3, padding=1)
 
     @property
     def latents(self) -> dict[str, tuple[int, ...]]:
@@ -150,19 +162,20 @@ class HierarchicalVAE(ImageVAE):
 class _Level(nn.Module):
     """One resolution of the decoder, with the posterior of its latent map when it has one."""
 
-    def __init__(self, width: int, channels: int, shared: int, blocks: int, *, learned: bool) -> None:
+    def __init__(self, width: int, channels: int, shared: int, blocks: int, dimensions: int, *, learned: bool) -> None:
         super().__init__()
+        conv = CONVOLUTIONS[dimensions]
         self.channels = channels
         self.modulation = Modulation(shared, width)  # the parents scale the contribution of the latent, too
-        self.blocks = nn.ModuleList(ConvBlock(width, shared) for _ in range(blocks))
+        self.blocks = nn.ModuleList(ConvBlock(width, shared, dimensions=dimensions) for _ in range(blocks))
         self.prior: nn.Module | None = None
         if channels:
             self.posterior = nn.Sequential(
-                nn.Conv2d(2 * width, width, 3, padding=1), nn.SiLU(), nn.Conv2d(width, 2 * channels, 1)
+                conv(2 * width, width, 3, padding=1), nn.SiLU(), conv(width, 2 * channels, 1)
             )
-            self.inject = nn.Conv2d(channels, width, 3, padding=1)
+            self.inject = conv(channels, width, 3, padding=1)
             if learned:
-                self.prior = nn.Conv2d(width, 2 * channels, 3, padding=1)
+                self.prior = conv(width, 2 * channels, 3, padding=1)
 
     def scaled(self, noise: Tensor, state: Tensor) -> Tensor:
         """The latent: the noise itself, or shifted and scaled by the conditional prior."""

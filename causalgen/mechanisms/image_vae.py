@@ -81,7 +81,9 @@ class ImageVAE(Abductive, Observable):
         if not 0.0 <= residual <= 1.0:
             raise ValueError(f"Expected residual in [0, 1]; got {residual}.")
         self.residual, self.beta, self.free, self.warmup = residual, beta, dict(free), warmup
-        self.likelihood = LIKELIHOODS[likelihood](variable.shape[0], variable.support or (0.0, 255.0))
+        self.likelihood = LIKELIHOODS[likelihood](
+            variable.shape[0], variable.support or (0.0, 255.0), len(variable.shape) - 1
+        )
         if residual > 0 and not self.likelihood.has_residual:
             raise ValueError(f"Expected residual=0 for the {likelihood} likelihood, which has none; got {residual}.")
         self.embed = ParentEmbedding(self.parents, CONTEXT)
@@ -118,7 +120,7 @@ class ImageVAE(Abductive, Observable):
         noise = {name: standard.expand((*batch_shape, *s)).to_event(len(s)) for name, s in self.latents.items()}
         if self.residual > 0:
             pixel = dist.Normal(zero, zero + self.residual)
-            noise["pixel"] = pixel.expand((*batch_shape, *self.variable.shape)).to_event(3)
+            noise["pixel"] = pixel.expand((*batch_shape, *self.variable.shape)).to_event(len(self.variable.shape))
         return noise
 
     def forward(self, noise: Noise, parents: Values, *, changed: frozenset[str] = frozenset()) -> Tensor:

@@ -70,6 +70,7 @@ class LatentImage(Abductive):
     """
 
     kinds = ("image",)
+    volumes = True
     parts: ClassVar = ("inner", "codec")
     works: tuple[str, ...] = ("latent",)
 
@@ -134,13 +135,13 @@ class LatentImage(Abductive):
         # The inner mechanism fits scalers of the parents: there are no maps before the codec is trained.
         device, dtype = self.device_and_dtype()
         no_maps = torch.zeros(1, *self.codec.map_shape, device=device, dtype=dtype)
-        self.inner.initialize(no_maps.expand(len(value), -1, -1, -1), parents)
+        self.inner.initialize(no_maps.expand(len(value), *self.codec.map_shape), parents)
 
     def noise(self, batch_shape: tuple[int, ...] = ()) -> dict[str, Distribution]:
         noise = self.inner.noise(batch_shape)
         if self.residual > 0:
             pixel = dist.Normal(self._zero, self._zero + self.residual)
-            noise["pixel"] = pixel.expand((*batch_shape, *self.variable.shape)).to_event(3)
+            noise["pixel"] = pixel.expand((*batch_shape, *self.variable.shape)).to_event(len(self.variable.shape))
         return noise
 
     def forward(self, noise: Noise, parents: Values, *, changed: frozenset[str] = frozenset()) -> Tensor:

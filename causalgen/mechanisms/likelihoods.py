@@ -36,6 +36,7 @@ class Likelihood(nn.Module, ABC):
     Args:
         channels: Channels of the image.
         support: Least and greatest pixel value.
+        dimensions: 2 for images, 3 for volumes.
     """
 
     has_residual = False
@@ -43,9 +44,9 @@ class Likelihood(nn.Module, ABC):
     outputs = 1
     """Channels of the decoder's output for each channel of the image."""
 
-    def __init__(self, channels: int, support: tuple[float, float]) -> None:
+    def __init__(self, channels: int, support: tuple[float, float], dimensions: int = 2) -> None:
         super().__init__()
-        self.channels = channels
+        self.channels, self.dimensions = channels, dimensions
         self.low, self.high = support
 
     @abstractmethod
@@ -94,9 +95,9 @@ class Gaussian(Likelihood):
 
     has_residual = True
 
-    def __init__(self, channels: int, support: tuple[float, float]) -> None:
-        super().__init__(channels, support)
-        self.log_scale = nn.Parameter(torch.full((channels, 1, 1), -1.5))
+    def __init__(self, channels: int, support: tuple[float, float], dimensions: int = 2) -> None:
+        super().__init__(channels, support, dimensions)
+        self.log_scale = nn.Parameter(torch.full((channels, *[1] * dimensions), -1.5))
 
     def moments(self, output: Tensor) -> tuple[Tensor, Tensor]:
         """Mean and scale of the pixels on the [-1, 1] range; the scale is bounded below so that no density blows up."""
@@ -108,7 +109,7 @@ class Gaussian(Likelihood):
     def distribution(self, output: Tensor) -> TorchDistribution:
         half = (self.high - self.low) / 2
         mean, scale = self.moments(output)
-        return dist.Normal((mean + 1) * half + self.low, scale * half).to_event(3)
+        return dist.Normal((mean + 1) * half + self.low, scale * half).to_event(1 + self.dimensions)
 
     def pixel_moments(self, output: Tensor) -> tuple[Tensor, Tensor]:
         """Those of a normal variable whose tails are moved to the edges of the support."""
@@ -169,8 +170,8 @@ class PixelwiseGaussian(DiscretisedGaussian):
 
     outputs = 2
 
-    def __init__(self, channels: int, support: tuple[float, float]) -> None:
-        super().__init__(channels, support)
+    def __init__(self, channels: int, support: tuple[float, float], dimensions: int = 2) -> None:
+        super().__init__(channels, support, dimensions)
         del self.log_scale  # the decoder predicts it
 
     def moments(self, output: Tensor) -> tuple[Tensor, Tensor]:
@@ -185,7 +186,7 @@ class Bernoulli(Likelihood):
         return torch.sigmoid(output) * (self.high - self.low) + self.low
 
     def distribution(self, output: Tensor) -> TorchDistribution:
-        return _GreyBernoulli(self, output).to_event(3)
+        return _GreyBernoulli(self, output).to_event(1 + self.dimensions)
 
     def pixel_moments(self, output: Tensor) -> tuple[Tensor, Tensor]:
         share, span = torch.sigmoid(output), self.high - self.low
@@ -236,7 +237,7 @@ class _GreyBernoulli(_PixelDistribution):
 
 def discretised(likelihood: DiscretisedGaussian, mean: Tensor, scale: Tensor) -> TorchDistribution:
     """Pyro distribution over images of whole grey levels, from mean and scale on the [-1, 1] range."""
-    return _Discretised(likelihood, mean, scale).to_event(3)
+    return _Discretised(likelihood, mean, scale).to_event(1 + likelihood.dimensions)
 
 
 def _density(standard: Tensor) -> Tensor:

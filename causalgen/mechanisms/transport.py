@@ -46,9 +46,9 @@ class TransportMechanism(Abductive):
     Noise: `z`, `(B, C, H, W)`, standard normal.
 
     Args:
-        variable: An image variable, grey or colour, of any size.
+        variable: An image variable, grey or colour, of any size, or a volume.
         parents: Parents of any kind.
-        network: "u-net", or "transformer" over patches of the image, whose blocks all have attention.
+        network: "u-net", or "transformer" over patches of an image, not of a volume, whose blocks all have attention.
         width: Channels of the U-Net at the coarse resolution, or of a patch of the transformer, then a multiple of 16.
         blocks: Residual blocks of the U-Net at each resolution, down and up; or blocks of the transformer.
         attention: Heads of self-attention of the U-Net at the coarse resolution, a divisor of the width; 0 for none.
@@ -62,6 +62,7 @@ class TransportMechanism(Abductive):
     """
 
     kinds = ("image",)
+    volumes = True
     limits: ClassVar = {"blocks": 256, "steps": 10_000}
 
     def __init__(
@@ -98,6 +99,10 @@ class TransportMechanism(Abductive):
             raise ValueError(
                 "Expected attention=0 for a transformer, whose blocks all have attention; got another number."
             )
+        if network == "transformer" and variable.is_volume:
+            raise ValueError(
+                f"Expected network='u-net' for the volume '{variable.name}'; got 'transformer', for images only."
+            )
         size: dict[str, int] = {"width": width, "blocks": blocks, "maps": self.maps.channels}
         self.network = (
             Transformer(variable.shape, CONTEXT, **size)
@@ -118,7 +123,11 @@ class TransportMechanism(Abductive):
 
     def noise(self, batch_shape: tuple[int, ...] = ()) -> dict[str, Distribution]:
         zero = self._zero
-        return {"z": dist.Normal(zero, zero + 1).expand((*batch_shape, *self.variable.shape)).to_event(3)}
+        return {
+            "z": dist.Normal(zero, zero + 1)
+            .expand((*batch_shape, *self.variable.shape))
+            .to_event(len(self.variable.shape))
+        }
 
     def forward(self, noise: Noise, parents: Values, *, changed: frozenset[str] = frozenset()) -> Tensor:
         if not self.guided:
@@ -161,7 +170,7 @@ class TransportMechanism(Abductive):
         maps = torch.cat(seen) if seen else None
 
         def field(state: Tensor, time: Tensor) -> Tensor:
-            outputs = self.network(state.repeat(3, 1, 1, 1), time.expand(3 * len(state)), context, maps)
+            outputs = self.network(torch.cat([state] * 3), time.expand(3 * len(state)), context, maps)
             nothing, unchanged, everything = outputs.chunk(3)
             edit = self.guidance_unchanged * (unchanged - nothing) + self.guidance * (everything - unchanged)
             return nothing + edit

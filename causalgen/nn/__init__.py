@@ -3,7 +3,18 @@
 from .adversarial import Critic, Generator, gradient_penalty, saturation
 from .attention import SelfAttention
 from .averaging import growing_average
-from .conv import ConvBlock, ConvDecoder, ConvEncoder, Grid, Modulation, Pyramid, in_full_precision
+from .conv import (
+    CONVOLUTIONS,
+    TRANSPOSED,
+    ConvBlock,
+    ConvDecoder,
+    ConvEncoder,
+    Grid,
+    Modulation,
+    Pyramid,
+    in_full_precision,
+    typical_side,
+)
 from .coupling import CouplingStack
 from .embedding import ParentEmbedding
 from .features import Features
@@ -17,6 +28,8 @@ from .transformer import Transformer
 from .unet import UNet
 
 __all__ = [
+    "CONVOLUTIONS",
+    "TRANSPOSED",
     "ConvBlock",
     "ConvDecoder",
     "ConvEncoder",
@@ -42,5 +55,6 @@ __all__ = [
     "saturation",
     "save_module",
     "seeded",
+    "typical_side",
     "with_maps",
 ]

@@ -6,6 +6,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from .conv import CONVOLUTIONS
+
 __all__ = ["SelfAttention"]
 
 GROUPS = 8
@@ -20,19 +22,20 @@ class SelfAttention(nn.Module):
     Args:
         channels: Channels in and out.
         heads: Heads, a divisor of the channels.
+        dimensions: 2 for images, 3 for volumes.
 
     Raises:
         ValueError: The heads do not divide the channels.
     """
 
-    def __init__(self, channels: int, heads: int) -> None:
+    def __init__(self, channels: int, heads: int, *, dimensions: int = 2) -> None:
         super().__init__()
         if channels % heads:
             raise ValueError(f"Expected attention heads that divide the width of {channels}; got {heads}.")
         self.heads = heads
         self.norm = nn.GroupNorm(math.gcd(GROUPS, channels), channels)
-        self.inputs = nn.Conv2d(channels, 3 * channels, 1)
-        self.output = nn.Conv2d(channels, channels, 1)
+        self.inputs = CONVOLUTIONS[dimensions](channels, 3 * channels, 1)
+        self.output = CONVOLUTIONS[dimensions](channels, channels, 1)
         with torch.no_grad():  # start close to the identity
             self.output.weight.mul_(0.1)
 

@@ -1,7 +1,7 @@
-"""Convolutional encoder and decoder for images of any size, both modulated by a context vector.
+"""Convolutional encoder and decoder for images and volumes of any size, both modulated by a context vector.
 
-The resolution is halved until the shorter side is at most `COARSEST`; an image is padded to the multiple that this needs and
-cropped back. Most of the arithmetic happens at the coarse resolutions, which is what makes it fast on a CPU.
+The resolution is halved until the shorter side (see `typical_side`) is at most `COARSEST`; an image is padded to the multiple
+that this needs and cropped back. Most of the arithmetic happens at coarse resolutions, which is what makes it fast on a CPU.
 """
 
 import math
@@ -15,8 +15,24 @@ from torch.utils.checkpoint import checkpoint
 
 from .image_maps import with_maps
 
-__all__ = ["ConvBlock", "ConvDecoder", "ConvEncoder", "Grid", "Modulation", "Pyramid", "halved", "in_full_precision"]
+__all__ = [
+    "CONVOLUTIONS",
+    "TRANSPOSED",
+    "ConvBlock",
+    "ConvDecoder",
+    "ConvEncoder",
+    "Grid",
+    "Modulation",
+    "Pyramid",
+    "halved",
+    "in_full_precision",
+    "typical_side",
+]
 
+CONVOLUTIONS: dict[int, type[nn.Conv2d | nn.Conv3d]] = {2: nn.Conv2d, 3: nn.Conv3d}
+"""Convolutions by the number of dimensions: 2 of images, 3 of volumes."""
+TRANSPOSED: dict[int, type[nn.ConvTranspose2d | nn.ConvTranspose3d]] = {2: nn.ConvTranspose2d, 3: nn.ConvTranspose3d}
+"""Transposed convolutions by the number of dimensions."""
 COARSEST = 8
 NARROWEST = 4
 """Least channels at the coarse resolution: finer ones have down to a quarter of them."""
@@ -26,8 +42,8 @@ class Grid:
     """The coarse grid under one image shape.
 
     Args:
-        shape: (C, H, W) of the image.
-        stages: How often the resolution is halved; by default until the shorter side is at most `COARSEST`.
+        shape: (C, H, W) of the image, or (C, D, H, W) of a volume; the words below name the former.
+        stages: How often the resolution is halved; by default until the side that `typical_side` gives is at most `COARSEST`.
 
     >>> grid = Grid((1, 28, 30))
     >>> grid.stages, grid.coarse
@@ -35,26 +51,40 @@ class Grid:
     """
 
     def __init__(self, shape: Sequence[int], stages: int | None = None) -> None:
-        self.channels, self.height, self.width = shape
+        self.channels, *size = shape
+        self.size = tuple(size)
+        self.dimensions = len(size)
         # At least one halving, since encoder and decoder consist of strided layers.
-        default = max(1, math.ceil(math.log2(min(self.height, self.width) / COARSEST)))
+        default = max(1, math.ceil(math.log2(typical_side(size) / COARSEST)))
         self.stages = default if stages is None else stages
         multiple = 2**self.stages
-        self.coarse = (math.ceil(self.height / multiple), math.ceil(self.width / multiple))
-        self.padded = (self.coarse[0] * multiple, self.coarse[1] * multiple)
+        self.coarse = tuple(math.ceil(length / multiple) for length in size)
+        self.padded = tuple(length * multiple for length in self.coarse)
 
     def pad(self, image: Tensor) -> Tensor:
         """Repeat the last row and column up to the padded size."""
-        extra = (0, self.padded[1] - self.width, 0, self.padded[0] - self.height)
+        lacking = [padded - length for padded, length in zip(self.padded, self.size)]
+        extra = [pixels for length in reversed(lacking) for pixels in (0, length)]  # the last dimension comes first
         return F.pad(image, extra, mode="replicate") if any(extra) else image
 
     def crop(self, image: Tensor) -> Tensor:
         """Cut the padding off."""
-        return image[..., : self.height, : self.width]
+        for axis, length in enumerate(self.size, -self.dimensions):
+            image = image.narrow(axis, 0, length)
+        return image
 
     def widths(self, width: int) -> list[int]:
         """Channels from fine to coarse, see `halved`."""
         return halved(width, self.stages)[::-1]
+
+
+def typical_side(size: Sequence[int]) -> float:
+    """The shorter side of an image; of a volume, which often has few slices, the geometric mean of its sides.
+
+    >>> typical_side((28, 30)), typical_side((16, 128, 128))
+    (28, 64.0)
+    """
+    return min(size) if len(size) == 2 else round(math.prod(size) ** (1 / len(size)), 6)
 
 
 def halved(width: int, count: int) -> list[int]:
@@ -87,7 +117,7 @@ class Modulation(nn.Module):
             self.linear.bias.zero_()
 
     def forward(self, x: Tensor, context: Tensor) -> Tensor:
-        scale, shift = self.linear(context)[:, :, None, None].chunk(2, dim=1)
+        scale, shift = self.linear(context)[(..., *[None] * (x.dim() - 2))].chunk(2, dim=1)
         return x * (1 + scale) + shift
 
 
@@ -97,16 +127,18 @@ class ConvBlock(nn.Module):
     Args:
         channels: Channels in and out.
         context: Width of the context vector that modulates it; 0 for none.
+        dimensions: 2 for images, 3 for volumes.
     """
 
     checkpointed = False
     """Whether training recomputes the inside for the gradient instead of keeping it in memory."""
 
-    def __init__(self, channels: int, context: int = 0) -> None:
+    def __init__(self, channels: int, context: int = 0, *, dimensions: int = 2) -> None:
         super().__init__()
-        self.first = nn.Conv2d(channels, channels, 3, padding=1)
+        conv = CONVOLUTIONS[dimensions]
+        self.first = conv(channels, channels, 3, padding=1)
         self.modulation = Modulation(context, channels) if context else None
-        self.second = nn.Conv2d(channels, channels, 3, padding=1)
+        self.second = conv(channels, channels, 3, padding=1)
         with torch.no_grad():  # start close to the identity
             self.second.weight.mul_(0.1)
 
@@ -131,15 +163,18 @@ class Pyramid(nn.Module):
         channels: Channels of the image.
         widths: Channels of the features from coarse to fine; the finest have the resolution of the image.
         blocks: Residual blocks at each resolution but the finest.
+        dimensions: 2 for images, 3 for volumes.
     """
 
-    def __init__(self, channels: int, widths: Sequence[int], blocks: int) -> None:
+    def __init__(self, channels: int, widths: Sequence[int], blocks: int, *, dimensions: int = 2) -> None:
         super().__init__()
+        conv = CONVOLUTIONS[dimensions]
         fine_to_coarse = list(widths)[::-1]
-        self.first = nn.Conv2d(channels, fine_to_coarse[0], 5, padding=2)
-        self.down = nn.ModuleList(nn.Conv2d(b, a, 3, stride=2, padding=1) for b, a in pairwise(fine_to_coarse))
+        self.first = conv(channels, fine_to_coarse[0], 5, padding=2)
+        self.down = nn.ModuleList(conv(b, a, 3, stride=2, padding=1) for b, a in pairwise(fine_to_coarse))
         self.blocks = nn.ModuleList(
-            nn.Sequential(*(ConvBlock(width) for _ in range(blocks))) for width in fine_to_coarse[1:]
+            nn.Sequential(*(ConvBlock(width, dimensions=dimensions) for _ in range(blocks)))
+            for width in fine_to_coarse[1:]
         )
 
     def forward(self, image: Tensor) -> list[Tensor]:
@@ -163,14 +198,15 @@ class ConvEncoder(nn.Module):
     def __init__(self, shape: Sequence[int] | Grid, context: int, *, width: int = 64, maps: int = 0) -> None:
         super().__init__()
         self.grid = shape if isinstance(shape, Grid) else Grid(shape)
+        dimensions = self.grid.dimensions
         widths = self.grid.widths(width)
         before = [self.grid.channels + maps, *widths[:-1]]
         self.down = nn.ModuleList(
-            nn.Conv2d(b, a, 3 if i else 5, stride=2, padding=1 if i else 2)
+            CONVOLUTIONS[dimensions](b, a, 3 if i else 5, stride=2, padding=1 if i else 2)
             for i, (b, a) in enumerate(zip(before, widths))
         )
         self.modulations = nn.ModuleList(Modulation(context, channels) for channels in widths)
-        self.block = ConvBlock(widths[-1], context)
+        self.block = ConvBlock(widths[-1], context, dimensions=dimensions)
 
     def forward(self, image: Tensor, context: Tensor, maps: Tensor | None = None) -> Tensor:
         """`image` `(B, C, H, W)` and `maps` `(B, maps, H, W)` on [-1, 1], `context` `(B, context)` to `(B, width, *coarse)`."""
@@ -209,23 +245,23 @@ class ConvDecoder(nn.Module):
     ) -> None:
         super().__init__()
         self.grid = shape if isinstance(shape, Grid) else Grid(shape)
+        dimensions = self.grid.dimensions
+        conv, transposed = CONVOLUTIONS[dimensions], TRANSPOSED[dimensions]
         widths = self.grid.widths(width)[::-1] + [fine] * bool(fine)
-        self.first = nn.Conv2d(inputs, widths[0], 3, padding=1)
+        self.first = conv(inputs, widths[0], 3, padding=1)
         self.blocks = nn.ModuleList(
-            nn.ModuleList(ConvBlock(channels, context) for _ in range(1 if i else blocks))
+            nn.ModuleList(ConvBlock(channels, context, dimensions=dimensions) for _ in range(1 if i else blocks))
             for i, channels in enumerate(widths)
         )
         self.modulations = nn.ModuleList(Modulation(context, channels) for channels in widths)
-        self.up = nn.ModuleList(nn.ConvTranspose2d(b, a, 4, stride=2, padding=1) for b, a in pairwise(widths))
+        self.up = nn.ModuleList(transposed(b, a, 4, stride=2, padding=1) for b, a in pairwise(widths))
         outputs = outputs or self.grid.channels
         self.last = (
-            nn.Conv2d(fine, outputs, 3, padding=1)
-            if fine
-            else nn.ConvTranspose2d(widths[-1], outputs, 4, stride=2, padding=1)
+            conv(fine, outputs, 3, padding=1) if fine else transposed(widths[-1], outputs, 4, stride=2, padding=1)
         )
         if maps:
-            self.pyramid = Pyramid(maps, widths if fine else [*widths, widths[-1]], 0)
-            self.direct = nn.Conv2d(widths[-1], outputs, 3, padding=1)
+            self.pyramid = Pyramid(maps, widths if fine else [*widths, widths[-1]], 0, dimensions=dimensions)
+            self.direct = conv(widths[-1], outputs, 3, padding=1)
 
     def forward(self, coarse: Tensor, context: Tensor, maps: Tensor | None = None) -> Tensor:
         """`coarse` `(B, inputs, *coarse)`, `context` `(B, context)`, `maps` `(B, maps, H, W)`; to `(B, outputs, H, W)`."""

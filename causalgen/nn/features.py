@@ -8,6 +8,7 @@ from torch.nn import functional as F
 
 from ..graph import Variable
 from ..typing import Values
+from .conv import CONVOLUTIONS
 from .mlp import mlp
 from .scaling import Standardiser
 
@@ -35,7 +36,11 @@ class Features(nn.Module):
             {_key(i): Standardiser() for i, v in enumerate(self.variables.values()) if v.kind == "continuous"}
         )
         self.summaries = nn.ModuleDict(
-            {_key(i): _summary(v.shape[0]) for i, v in enumerate(self.variables.values()) if v.is_image}
+            {
+                _key(i): _summary(v.shape[0], len(v.shape) - 1)
+                for i, v in enumerate(self.variables.values())
+                if v.is_image
+            }
         )
         self.width = sum(_width(v) for v in self.variables.values()) or 1
         self.register_buffer("constant", torch.ones(1, 1))
@@ -82,13 +87,14 @@ def _width(variable: Variable) -> int:
     return len(variable.labels or ()) + (variable.kind == "ordinal")
 
 
-def _summary(channels: int) -> nn.Module:
+def _summary(channels: int, dimensions: int) -> nn.Module:
+    conv, pool = CONVOLUTIONS[dimensions], {2: nn.AdaptiveAvgPool2d, 3: nn.AdaptiveAvgPool3d}[dimensions]
     return nn.Sequential(
-        nn.Conv2d(channels, 16, 3, stride=2, padding=1),
+        conv(channels, 16, 3, stride=2, padding=1),
         nn.SiLU(),
-        nn.Conv2d(16, 32, 3, stride=2, padding=1),
+        conv(16, 32, 3, stride=2, padding=1),
         nn.SiLU(),
-        nn.AdaptiveAvgPool2d(4),
+        pool(4),
         nn.Flatten(),
-        mlp(512, IMAGE_FEATURES, ()),
+        mlp(32 * 4**dimensions, IMAGE_FEATURES, ()),
     )

@@ -39,11 +39,20 @@ class ImageMaps(nn.Module):
             low, high = variable.support or (0.0, 255.0)
             image = (values[name] - low) * (2 / (high - low)) - 1
             if image.shape[2:] != self.size:
-                image = F.interpolate(image, self.size, mode="bilinear", antialias=True)
+                image = _resized(image, self.size)
             if keep is not None:
-                image = image * keep[:, self.parents.index(name), None, None, None]
+                image = image * keep[(slice(None), self.parents.index(name), *[None] * (image.dim() - 1))]
             parts.append(image)
         return torch.cat(parts, dim=1) if parts else None
+
+
+def _resized(image: Tensor, size: tuple[int, ...]) -> Tensor:
+    """Images `(B, C, H, W)` or volumes `(B, C, D, H, W)` of another size."""
+    if len(size) == 2:
+        return F.interpolate(image, size, mode="bilinear", antialias=True)
+    # PyTorch has no anti-aliasing in three dimensions: what is to shrink is averaged first.
+    depth, height, width = (min(there, wanted) for there, wanted in zip(image.shape[2:], size))
+    return F.interpolate(F.adaptive_avg_pool3d(image, (depth, height, width)), size, mode="trilinear")
 
 
 def with_maps(image: Tensor, maps: Tensor | None) -> Tensor:

@@ -9,7 +9,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from .attention import SelfAttention
-from .conv import ConvBlock, Grid, halved, in_full_precision
+from .conv import CONVOLUTIONS, TRANSPOSED, ConvBlock, Grid, halved, in_full_precision
 from .image_maps import with_maps
 from .mlp import mlp
 
@@ -22,7 +22,7 @@ class UNet(nn.Module):
     """Two-way pyramid with skip connections (Ronneberger, Fischer and Brox, U-Net, 2015).
 
     Args:
-        shape: (C, H, W) of the image; any size, padded inside.
+        shape: (C, H, W) of the image, or (C, D, H, W) of a volume; any size, padded inside.
         context: Width of the context vector.
         width: Channels at the coarse resolution; halved with each doubling, but not below a quarter.
         blocks: Residual blocks at each resolution on the way down, and again on the way up.
@@ -44,18 +44,20 @@ class UNet(nn.Module):
     ) -> None:
         super().__init__()
         self.grid = Grid(shape)
+        dimensions = self.grid.dimensions
+        conv, transposed = CONVOLUTIONS[dimensions], TRANSPOSED[dimensions]
         widths = halved(width, self.grid.stages + 1)[::-1]
         # From a quarter of a wave over the whole time to 32 waves.
         self.register_buffer("frequencies", math.pi * 2.0 ** torch.linspace(-1, 6, FREQUENCIES))
         self.clock = mlp(2 * FREQUENCIES, context, (context,))
-        self.first = nn.Conv2d(shape[0] + maps, widths[0], 3, padding=1)
-        self.down = nn.ModuleList(nn.Conv2d(b, a, 3, stride=2, padding=1) for b, a in pairwise(widths))
-        self.up = nn.ModuleList(nn.ConvTranspose2d(a, b, 4, stride=2, padding=1) for b, a in pairwise(widths))
-        self.join = nn.ModuleList(nn.Conv2d(2 * b, b, 1) for b in widths[:-1])
-        self.descent = nn.ModuleList(_Blocks(channels, context, blocks) for channels in widths)
-        self.ascent = nn.ModuleList(_Blocks(channels, context, blocks) for channels in widths)
-        self.attention = SelfAttention(width, attention) if attention else nn.Identity()
-        self.last = nn.Conv2d(widths[0], shape[0], 3, padding=1)
+        self.first = conv(shape[0] + maps, widths[0], 3, padding=1)
+        self.down = nn.ModuleList(conv(b, a, 3, stride=2, padding=1) for b, a in pairwise(widths))
+        self.up = nn.ModuleList(transposed(a, b, 4, stride=2, padding=1) for b, a in pairwise(widths))
+        self.join = nn.ModuleList(conv(2 * b, b, 1) for b in widths[:-1])
+        self.descent = nn.ModuleList(_Blocks(channels, context, blocks, dimensions) for channels in widths)
+        self.ascent = nn.ModuleList(_Blocks(channels, context, blocks, dimensions) for channels in widths)
+        self.attention = SelfAttention(width, attention, dimensions=dimensions) if attention else nn.Identity()
+        self.last = conv(widths[0], shape[0], 3, padding=1)
 
     def forward(self, image: Tensor, time: Tensor, context: Tensor, maps: Tensor | None = None) -> Tensor:
         """`image` `(B, C, H, W)`, `time` `(B,)` in [0, 1], `context` `(B, context)`, `maps` `(B, maps, H, W)`; image again."""
@@ -75,9 +77,9 @@ class UNet(nn.Module):
 
 
 class _Blocks(nn.Module):
-    def __init__(self, channels: int, context: int, count: int) -> None:
+    def __init__(self, channels: int, context: int, count: int, dimensions: int) -> None:
         super().__init__()
-        self.blocks = nn.ModuleList(ConvBlock(channels, context) for _ in range(count))
+        self.blocks = nn.ModuleList(ConvBlock(channels, context, dimensions=dimensions) for _ in range(count))
 
     def forward(self, x: Tensor, context: Tensor) -> Tensor:
         for block in self.blocks:

@@ -20,7 +20,7 @@ from ..moved import with_old_options
 from ..nn import growing_average, seeded
 from ..typing import Values
 from .config import PUBLISHED, PredictorConfig
-from .predictor import AT_ONCE, AttributePredictor
+from .predictor import AttributePredictor
 
 __all__ = ["fit_predictor"]
 
@@ -130,7 +130,7 @@ def _validation_loss(predictor: nn.Module, values: dict[str, Tensor], image: str
     assert isinstance(predictor, AttributePredictor)
     predictor.eval()
     count, total = len(values[image]), 0.0
-    for index in torch.arange(count, device=values[image].device).split(AT_ONCE):
+    for index in torch.arange(count, device=values[image].device).split(predictor.at_once):
         batch = {name: column[index] for name, column in values.items()}
         total += float(predictor.loss(batch[image], batch)) * len(index)
     return total / count
@@ -154,10 +154,10 @@ def _columns(
     images, found = part[image], {v.name: as_column(v.name, part[v.name]) for v in variables}
     for variable in variables:
         column = found[variable.name]
-        if images.dim() != 4 or column.shape != images.shape[:1] or not len(column):
+        if images.dim() not in (4, 5) or column.shape != images.shape[:1] or not len(column):
             raise DataError(
-                f"Expected {split} images (N, C, H, W) with one value of '{variable.name}' each; got images "
-                f"{tuple(images.shape)} and values {tuple(column.shape)}."
+                f"Expected {split} images (N, C, H, W), or volumes (N, C, D, H, W), with one value of '{variable.name}' each; "
+                f"got images {tuple(images.shape)} and values {tuple(column.shape)}."
             )
         if not column.isfinite().all():
             raise DataError(

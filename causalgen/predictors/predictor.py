@@ -12,13 +12,14 @@ from ..columns import as_column
 from ..errors import DataError
 from ..graph import Variable
 from ..nn import Features, Standardiser
+from ..scm.chunks import units_at_once
 from ..typing import Values
 from .network import Form, build_network
 
 __all__ = ["AttributePredictor"]
 
 AT_ONCE = 1000
-"""Images that pass through the network at once when predicting."""
+"""Images that pass through the network at once when predicting, at most."""
 NONE: Values = MappingProxyType({})
 
 
@@ -27,7 +28,7 @@ class AttributePredictor(nn.Module):
 
     Args:
         variable: The attribute.
-        shape: (C, H, W) of the images, of any size.
+        shape: (C, H, W) of the images, of any size, or (C, D, H, W) of volumes.
         given: Attributes by name that are inputs besides the image, such as the intensity when it reads thickness.
         network: "flat" or "pooled" (see `causalgen.predictors.network`).
 
@@ -57,8 +58,9 @@ class AttributePredictor(nn.Module):
         self.features = Features(self.given) if self.given or network == "pooled" else None
         self.scaler = None if variable.is_discrete else Standardiser()
         if network == "flat":
-            self.register_buffer("mean", torch.zeros(1, shape[0], 1, 1))
-            self.register_buffer("deviation", torch.ones(1, shape[0], 1, 1))
+            each = (1, shape[0], *[1] * (len(shape) - 1))
+            self.register_buffer("mean", torch.zeros(each))
+            self.register_buffer("deviation", torch.ones(each))
         self.convolutions, self.head = build_network(
             network,
             self.shape,
@@ -66,12 +68,18 @@ class AttributePredictor(nn.Module):
             outputs=len(variable.labels or ()) if variable.is_discrete else 1,
         )
 
+    @property
+    def at_once(self) -> int:
+        """Images, or volumes, that pass through the network at once when predicting."""
+        return AT_ONCE if len(self.shape) == 3 else units_at_once(self.shape, AT_ONCE)
+
     def initialize(self, images: Tensor, attributes: Values = NONE) -> None:
         """Fit scalers to training images `(N, C, H, W)` and to the attributes that are read or given."""
         if self.network == "flat":
             pixels = images.to(self.mean)
-            self.mean.copy_(pixels.mean((0, 2, 3), keepdim=True))
-            self.deviation.copy_(pixels.std((0, 2, 3), keepdim=True).clamp_min(1e-6))
+            within = (0, *range(2, pixels.dim()))
+            self.mean.copy_(pixels.mean(within, keepdim=True))
+            self.deviation.copy_(pixels.std(within, keepdim=True).clamp_min(1e-6))
         if self.features is not None:
             self.features.fit(attributes)
         if self.scaler is not None:
@@ -138,7 +146,7 @@ class AttributePredictor(nn.Module):
     @torch.no_grad()
     def _outputs(self, images: Tensor, attributes: Values, *, batch_statistics: bool = False) -> Tensor:
         """Outputs in evaluation mode, or under batch statistics, which leave the running averages as they are."""
-        if images.dim() != 4 or tuple(images.shape[1:]) != self.shape:
+        if images.dim() < 4 or tuple(images.shape[1:]) != self.shape:
             raise DataError(
                 f"Expected images of shape (N, {', '.join(map(str, self.shape))}); got {tuple(images.shape)}."
             )
@@ -148,10 +156,10 @@ class AttributePredictor(nn.Module):
         running = {name: buffer.clone() for name, buffer in self.named_buffers()}
         self.eval()
         for part in self.modules():  # dropout stays off: a prediction is not random
-            part.training = batch_statistics and isinstance(part, nn.BatchNorm1d | nn.BatchNorm2d)
+            part.training = batch_statistics and isinstance(part, nn.BatchNorm1d | nn.BatchNorm2d | nn.BatchNorm3d)
         outputs = []
         batches = max(
-            1, math.ceil(len(images) / AT_ONCE)
+            1, math.ceil(len(images) / self.at_once)
         )  # of equal size: a last, tiny batch would have poor statistics
         for index in torch.arange(len(images)).tensor_split(batches):
             given = {name: attributes[name][index].to(device) for name in self.given}

@@ -1,5 +1,6 @@
 """Large batches in pieces, so that image networks do not need memory for all units at once."""
 
+import math
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
@@ -15,12 +16,12 @@ SMALL = 32 * 32
 
 
 def units_at_once(shape: Sequence[int], most: int = CHUNK) -> int:
-    """Number of images `(C, H, W)` that pass through a network at once: `most`, or fewer if they are large.
+    """Number of images `(C, H, W)`, or volumes, that pass through a network at once: `most`, or fewer if they are large.
 
     >>> units_at_once((1, 28, 28)), units_at_once((3, 256, 256))
     (1024, 16)
     """
-    return max(1, min(most, most * SMALL // (shape[1] * shape[2])))
+    return max(1, min(most, most * SMALL // math.prod(shape[1:])))
 
 
 def in_chunks(function: Callable[..., Any], *arguments: Any, size: int) -> Any:

@@ -63,7 +63,8 @@ class NodeTrainer:
     rows: list[HistoryRow] = field(default_factory=list)
 
     def __post_init__(self) -> None:
-        if self.mechanism.variable.is_image:  # the layout in which convolutions are fastest
+        variable = self.mechanism.variable
+        if variable.is_image and not variable.is_volume:  # the layout in which convolutions are fastest
             self.mechanism.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
         for module in self.mechanism.modules():
             if isinstance(module, ConvBlock):
