@@ -32,7 +32,7 @@ def load(name: str, **options: Any) -> "Dataset":
     Args:
         name: A key of `DATASETS`.
         options: Passed to the loader; `root` (the cache folder), `rows`, `seed` and `progress` for all, `source` and
-            `colour` for morphomnist, `size` and `variant` for pendulum, `size` for phantom.
+            `colour` for morphomnist, `size` and `variant` for pendulum, `size` and `volume` for phantom.
 
     Raises:
         UnknownNameError: No data set has this name, or the data set has no such option.

@@ -44,6 +44,6 @@ def load_graph(dataset: str, *, variant: str | None = None, size: int | None = N
     graph = read_graph(resource(dataset, f"graph-{variant}.yaml" if variant else "graph.yaml"))
     if size is None:
         return graph
-    shapes = {name: (graph[name].shape[0], size, size) for name in graph.images}
+    shapes = {name: (graph[name].shape[0], *[size] * (len(graph[name].shape) - 1)) for name in graph.images}
     variables = [replace(v, shape=shapes[v.name]) if v.is_image else v for v in graph.variables.values()]
     return graph.with_parts(variables=variables)

@@ -68,6 +68,8 @@ class DataSource(StudySection):
     per standard deviation; left out: not at all."""
     size: Literal[64, 96, 128] | None = None
     """For pendulum and phantom: height and width of the images in pixels, 128 for phantom alone; left out: 64."""
+    volume: bool | None = None
+    """For phantom: true for whole heads, volumes of 32 voxels a side, in place of slices; left out: false."""
     variant: Literal["hidden", "measured", "spurious"] | None = None
     """For pendulum: a hidden cause, errors of measurement in the table, or a wall whose colour misleads; left out: none."""
 
@@ -102,8 +104,9 @@ class OwnVariable(StudySection):
     """Unit, such as years; of an image that of its files' grey values, such as HU."""
     column: str | None = None
     """Column of the table; left out: the column with the variable's name, with or without a unit, as in "age (years)"."""
-    size: Annotated[tuple[Count, Count], Field(strict=False)] | None = None
-    """Height and width of an image in pixels; left out: those of the files, if all are equal."""
+    size: Annotated[tuple[Count, ...], Field(strict=False, min_length=2, max_length=3)] | None = None
+    """Height and width of an image in pixels, or depth, height and width of a volume; left out: those of the files, if all
+    are equal."""
     colour: bool | None = None
     """Whether an image has colours; left out: whether any file has colours."""
     fit: Literal["crop", "pad", "stretch"] | None = None
@@ -116,6 +119,8 @@ class OwnVariable(StudySection):
     """Bits that are kept of each pixel of images with 16 bits or more; left out: 8."""
     slice: Annotated[tuple[Plane, Position], Field(strict=False)] | None = None
     """Slice that is taken of volumes: its plane, and a share from 0.0 to 1.0 or the number of the slice, as [axial, 0.5]."""
+    volume: bool | None = None
+    """True for volumes, NIfTI or NumPy files, which are read as a whole; left out: false, and files hold images."""
     ground: str | None = None
     """Colour behind transparent pixels, such as white or "#808080"; left out: white."""
     missing_words: Annotated[tuple[Scalar, ...], Field(strict=False)] = ()

@@ -39,7 +39,10 @@ def study_graph(study: Study) -> CausalGraph:
             check_options(data.name, options)
         except UnknownNameError as error:
             raise study.error(("data", key), str(error)) from None
-    return load_graph(data.name, variant="colour" if data.colour else data.variant, size=data.size)
+    if data.volume and data.size is not None:
+        raise study.error(("data", "size"), f"Expected no size with volume: true; got {data.size}. Remove it.")
+    variant = "colour" if data.colour else "volume" if data.volume else data.variant
+    return load_graph(data.name, variant=variant, size=data.size)
 
 
 def load_data(data: DataSource | OwnData, bars: Progress | None = None, *, warns: bool = True) -> Dataset:

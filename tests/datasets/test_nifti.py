@@ -75,6 +75,20 @@ def test_slices_are_those_of_canonical_volumes_in_many_files(tmp_path: Path) -> 
     agree(tmp_path, MANY)
 
 
+def test_a_whole_volume_is_the_stack_of_its_axial_slices(tmp_path: Path) -> None:
+    for seed in range(20):
+        file = tmp_path / f"{seed}.nii{'.gz' if seed % 2 else ''}"
+        canonical = nibabel.as_closest_canonical(volume(np.random.default_rng(seed), file)).get_fdata()
+        found, header = read_picture(file / "volume"), read_header(file / "volume")
+        assert isinstance(header, Header)
+        assert not isinstance(found, str)
+        values = np.asarray(found, np.float64)
+        assert header.size == values.shape
+        assert np.array_equal(values, canonical.reshape(canonical.shape[:3]).transpose(2, 1, 0)[:, ::-1])
+        slices = [np.asarray(read_picture(file / "axial" / str(number))) for number in range(len(values))]
+        assert np.array_equal(values, np.stack(slices).astype(np.float64))
+
+
 def test_one_head_is_shown_alike_in_every_storage_order(tmp_path: Path) -> None:
     """A mark on the patient's left, at the front and at the top, in files of all 48 orientations."""
     head = np.zeros((6, 7, 8), np.float32)

@@ -108,6 +108,49 @@ def test_what_cannot_be_measured(shape: tuple[int, ...]) -> None:
             measure(np.zeros(shape))
 
 
+@settings(max_examples=4, deadline=None)
+@given(st.floats(140, 185), st.floats(5, 100), st.integers(0, 99))
+def test_parts_of_a_head_hold_their_volumes(head: float, volume: float, seed: int) -> None:
+    """Slices at many heights sum to the volumes of a sphere of the head's size, and of the ventricles."""
+    shapes = draw_shapes(np.zeros(1, int), np.random.default_rng(seed))
+    fine, layers = 96, np.arange(96) * 2.5 - 118.75
+    slices = [draw_tissue(np.array([head]), np.array([ml]), shapes, fine, z) for ml in (volume, 1e-9) for z in layers]
+    full, empty = np.stack(slices[:fine]), np.stack(slices[fine:])
+    fluid = (empty - full).sum() / (anatomy.WHITE - anatomy.FLUID) * 2.5**3 / 1000
+    assert fluid == pytest.approx(volume, rel=0.02)
+    shape = anatomy.RIM * np.pi / 6 * head**3 / 1000
+    grey = (anatomy.RIM - empty[empty > 0]).sum() * 2.5**3 / 1000
+    assert empty.sum() * 2.5**3 / 1000 + grey == pytest.approx(shape, rel=0.02)
+
+
+def test_measurements_of_volumes_return_what_was_drawn() -> None:
+    rng = np.random.default_rng(0)
+    columns = {
+        "head_size": rng.uniform(145, 178, 24),
+        "ventricle_volume": rng.uniform(8, 90, 24),
+        "scanner": np.arange(24) % 3,
+    }
+    volumes = render(columns, draw_shapes(np.arange(24), rng), size=32, volume=True) / 257
+    assert volumes.shape == (24, 1, 32, 32, 32)
+    error = measure_head_size(volumes) - columns["head_size"]
+    assert np.abs(error).max() < 1.0
+    share = measure_ventricle_volume(volumes) / columns["ventricle_volume"] - 1
+    assert abs(share.mean()) < 0.02
+    assert np.abs(share).max() < 0.15
+    assert np.isnan(measure_ventricle_volume(np.zeros((2, 1, 32, 32, 32)))).all()
+
+
+def test_another_age_changes_the_ventricles_of_a_volume_alone(tmp_path: Path) -> None:
+    data = load("phantom", root=tmp_path, rows=100, volume=True)
+    assert data.graph["image"].shape == data.values["image"].shape[1:] == (1, 32, 32, 32)
+    rows = data.split["test"][:8]
+    own, older = data.rows(rows), data.truth.counterfactual(rows, {"age": 100.0, "scanner": data.rows(rows)["scanner"]})
+    changed = (own["image"] != older["image"]).float().mean((0, 1, 2))
+    assert changed[:8].max() == changed[-8:].max() == 0  # front and back of every head
+    found = measure_ventricle_volume(older["image"].numpy()) - measure_ventricle_volume(own["image"].numpy())
+    assert found.mean() == pytest.approx(float((older["ventricle_volume"] - own["ventricle_volume"]).mean()), rel=0.03)
+
+
 # -- the data set ----------------------------------------------------------------------------------------------------
 
 
@@ -235,6 +278,8 @@ def test_an_image_alone_has_no_oracle(data: Dataset) -> None:
     ("options", "error", "message"),
     [
         ({"size": 32}, DataError, "64, 96, 128 pixels"),
+        ({"size": 64, "volume": True}, DataError, "32 pixels for volumes of phantom"),
+        ({"rows": 0}, DataError, "at least 100 rows of phantom"),
         ({"rows": 5}, DataError, "at least 100 rows of phantom"),
         ({"seed": -1}, DataError, "seed of 0 or more"),
         ({"variant": "hidden"}, UnknownNameError, "options of phantom among"),

@@ -2,7 +2,18 @@
 
 from .header import ABSENT, AS_STORED, UNSPECIFIED, Header
 from .pillow import WIDE
-from .place import PLANES, SHARDS, SUFFIXES, at_slice, is_dicom, names_picture, names_volume, split_place, stamp
+from .place import (
+    PLANES,
+    SHARDS,
+    SUFFIXES,
+    at_slice,
+    at_volume,
+    is_dicom,
+    names_picture,
+    names_volume,
+    split_place,
+    stamp,
+)
 from .reading import Picture, read_header, read_picture
 
 __all__ = [
@@ -16,6 +27,7 @@ __all__ = [
     "Header",
     "Picture",
     "at_slice",
+    "at_volume",
     "is_dicom",
     "names_picture",
     "names_volume",

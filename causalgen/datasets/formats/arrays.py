@@ -19,7 +19,7 @@ from PIL import Image
 from ...errors import DataError
 from ..cache import cache_folder, content_hash
 from .header import ABSENT, Header, too_large
-from .place import stamp, suffix_of
+from .place import VOLUME, stamp, suffix_of
 
 __all__ = ["header", "open_array", "picture"]
 
@@ -32,21 +32,21 @@ MOST_UNPACKED, MOST_PACKED = 100_000_000, 300
 
 
 def header(source: Any, inside: str = "") -> Header | str:
-    """Header of a picture in a NumPy file, or the contents found instead of a usable one."""
+    """Header of a picture or a volume in a NumPy file, or the contents found instead of a usable one."""
     found = _one(source, inside)
-    return found if isinstance(found, str) else _judge(found)
+    return found if isinstance(found, str) else _judge(found, volume=_is_volume(inside))
 
 
 def picture(source: Any, inside: str = "") -> Any:
-    """Bytes as an image; other grey values as an array `(H, W)`."""
-    found = _one(source, inside)
-    problem = found if isinstance(found, str) else _judge(found)
+    """Bytes as an image; other grey values as an array `(H, W)`; a volume as an array `(D, H, W)`."""
+    found, volume = _one(source, inside), _is_volume(inside)
+    problem = found if isinstance(found, str) else _judge(found, volume=volume)
     if isinstance(found, str) or isinstance(problem, str):
         raise ValueError(problem)
-    values = _channels_last(np.asarray(found))
+    values = np.asarray(found) if volume else _channels_last(np.asarray(found))
     if values.dtype == bool:
         values = values.astype(np.uint8) * 255
-    return values if problem.wide else Image.fromarray(np.ascontiguousarray(values))
+    return values if problem.wide or volume else Image.fromarray(np.ascontiguousarray(values))
 
 
 def open_array(file: Path, name: str = "") -> NDArray[Any]:
@@ -93,9 +93,15 @@ def _refuse_bomb(file: Path, packed: zipfile.ZipInfo) -> None:
         )
 
 
+def _is_volume(inside: str) -> bool:
+    return inside == VOLUME or inside.endswith(f"/{VOLUME}")
+
+
 def _one(source: Any, inside: str) -> NDArray[Any] | str:
     if not isinstance(source, Path):
         return np.load(source, allow_pickle=False)
+    if _is_volume(inside):
+        inside = inside.removesuffix(VOLUME).rstrip("/")
     name, _, row = inside.rpartition("/")
     if suffix_of(source.name) == ".npz" and not name:
         return "an archive of arrays; name one of its pictures, such as digits.npz/images/0"
@@ -109,15 +115,27 @@ def _one(source: Any, inside: str) -> NDArray[Any] | str:
     return ABSENT
 
 
-def _judge(values: NDArray[Any]) -> Header | str:
+def _judge(values: NDArray[Any], *, volume: bool = False) -> Header | str:
+    if volume:
+        return _judge_volume(values)
     shape = _channels_last(values).shape
     shown = f"an array of {'x'.join(map(str, values.shape))} {values.dtype} numbers"
     if values.dtype.kind not in "uifb" or len(shape) not in (2, 3) or (len(shape) == 3 and shape[2] != 3):
-        return f"{shown}; save grey values (height, width), or bytes of three colours (height, width, 3)"
+        whole = "declare `volume: true`, or " if len(shape) == 3 and values.dtype.kind in "uifb" else ""
+        return f"{shown}; {whole}save grey values (height, width), or bytes of three colours (height, width, 3)"
     wide, colour = values.dtype not in (np.uint8, bool), len(shape) == 3
     if wide and colour:
         return f"{shown}; save colours as bytes"
     return too_large(*shape[:2]) or Header(shape[0], shape[1], colour, wide=wide)
+
+
+def _judge_volume(values: NDArray[Any]) -> Header | str:
+    if values.dtype.kind not in "uifb" or values.ndim != 3:
+        shown = f"an array of {'x'.join(map(str, values.shape))} {values.dtype} numbers"
+        return f"{shown}; save (depth, height, width)"
+    depth, height, width = values.shape
+    wide = values.dtype not in (np.uint8, bool)
+    return too_large(*values.shape) or Header(height, width, colour=False, wide=wide, depth=depth)
 
 
 def _channels_last(values: NDArray[Any]) -> NDArray[Any]:

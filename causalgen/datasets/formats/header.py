@@ -1,5 +1,6 @@
 """What is known of a picture before its pixels are decoded."""
 
+import math
 from dataclasses import dataclass
 
 __all__ = ["ABSENT", "AS_STORED", "MOST_PIXELS", "UNSPECIFIED", "Header", "too_large"]
@@ -25,6 +26,7 @@ class Header:
         inks: Whether it is a CMYK image.
         units: Unit of its grey values, where the file has one.
         stated: Window that the file proposes, in grey values.
+        depth: Slices of a volume, from below; None for an image.
     """
 
     height: int
@@ -36,8 +38,15 @@ class Header:
     inks: bool = False
     units: str = ""
     stated: tuple[float, float] | None = None
+    depth: int | None = None
+
+    @property
+    def size(self) -> tuple[int, ...]:
+        """(height, width) of an image, (depth, height, width) of a volume."""
+        plane = (self.height, self.width)
+        return plane if self.depth is None else (self.depth, *plane)
 
 
-def too_large(height: int, width: int) -> str:
+def too_large(*size: int) -> str:
     """The reason to refuse a picture of that size; empty if there is none."""
-    return f"an image of {height * width:,} pixels" if height * width > MOST_PIXELS else ""
+    return f"an image of {math.prod(size):,} pixels" if math.prod(size) > MOST_PIXELS else ""

@@ -1,4 +1,4 @@
-"""Slices of NIfTI volumes by nibabel, the optional extra; the only module that imports it.
+"""Slices of NIfTI volumes, and whole ones, by nibabel, the optional extra; the only module that imports it.
 
 A volume is turned to its closest canonical orientation (axes to the right, to the front and up), without resampling. A slice is
 shown as its plane is usually drawn, the patient's left on the left:
@@ -6,6 +6,8 @@ shown as its plane is usually drawn, the patient's left on the left:
     axial      front at the top      slices count from below
     coronal    top at the top        slices count from the back
     sagittal   top at the top, front on the right      slices count from the left
+
+A whole volume is the stack of its axial slices.
 """
 
 import math
@@ -24,21 +26,31 @@ except ImportError as error:  # pragma: no cover - depends on the installation
         "Expected nibabel to read NIfTI volumes; it is not installed. Install the extra: pip install 'causalgen[nifti]'."
     ) from error
 
+from ...errors import DataError
 from .header import Header, too_large
-from .place import PLANES, stamp
+from .place import PLANES, VOLUME, stamp
 
-__all__ = ["header", "picture"]
+__all__ = ["header", "picture", "write"]
 
 SHEARED = 1e-3
 """Cosine between two axes of the voxels from which a volume counts as sheared."""
 
 
 def header(source: Path, inside: str = "") -> Header | str:
-    """Header of a slice, or the contents found instead of a usable one; `inside` is its plane and position, "axial/90"."""
+    """Header of a slice or a volume, or the contents found instead of a usable one.
+
+    Args:
+        source: The file.
+        inside: Plane and position of a slice, "axial/90"; or "volume".
+    """
     try:
         volume: Any = nibabel.load(source)
     except ImageFileError:
         return "not a NIfTI volume"
+    if inside == VOLUME:
+        width, height, depth = _canonical_shape(volume) if len(volume.shape) > 2 else (0, 0, 0)
+        problem = _unusable(volume) or too_large(depth, height, width)
+        return problem or Header(height, width, colour=False, wide=True, depth=depth)
     found = _located(volume, inside)
     if isinstance(found, str):
         return found
@@ -47,12 +59,40 @@ def header(source: Path, inside: str = "") -> Header | str:
 
 
 def picture(source: Path, inside: str = "") -> NDArray[Any]:
-    """Grey values `(H, W)` of a slice, scaled as the file says."""
+    """Grey values `(H, W)` of a slice, or `(D, H, W)` of a volume, scaled as the file says."""
+    if inside == VOLUME:
+        if problem := _unusable(nibabel.load(source)):
+            raise ValueError(problem)
+        return np.ascontiguousarray(_canonical(source, stamp(source)).transpose(2, 1, 0)[:, ::-1])
     found = _located(nibabel.load(source), inside)
     if isinstance(found, str):
         raise ValueError(found)
     axis, position = found
     return np.ascontiguousarray(np.rot90(np.take(_canonical(source, stamp(source)), position, axis)))
+
+
+def write(path: Path, values: NDArray[Any], like: Path) -> Path:
+    """Write a volume `(D, H, W)` with the voxel size and the place in space of another file of as many voxels.
+
+    Raises:
+        DataError: `like` is no volume, or one of another size.
+    """
+    expected = "x".join(map(str, reversed(values.shape)))
+    try:
+        model: Any = nibabel.load(like)
+    except (ImageFileError, OSError) as error:
+        raise DataError(
+            f"Expected a NIfTI volume of {expected} voxels in '{like}'; it cannot be read: {error}."
+        ) from None
+    found = _unusable(model) or "x".join(map(str, _canonical_shape(model)))
+    if found != expected:
+        raise DataError(
+            f"Expected a NIfTI volume of {expected} voxels (right, front, up) in '{like}', like those of the model; got "
+            f"{found}. Name a file of that size; volumes that a study resampled are written as NumPy files only."
+        )
+    turned = nibabel.as_closest_canonical(model)
+    nibabel.save(nibabel.Nifti1Image(values[:, ::-1].transpose(2, 1, 0), turned.affine), path)
+    return path
 
 
 @lru_cache(maxsize=2)
@@ -66,18 +106,24 @@ def _canonical_shape(volume: Any) -> tuple[int, ...]:
     return tuple(int(volume.shape[place]) for place in np.argsort(axes))
 
 
-def _located(volume: Any, inside: str) -> tuple[int, int] | str:
-    """Axis and position of a slice, or the reason why there is none."""
+def _unusable(volume: Any) -> str:
+    """The reason why a file is no volume of grey values; empty if it is one."""
     shape = "x".join(map(str, volume.shape))
     if len(volume.shape) < 3 or math.prod(volume.shape[3:]) != 1:
         return f"an array of {shape} voxels; save one volume"
     if volume.get_data_dtype().kind not in "uif":
         return f"voxels of {volume.get_data_dtype()}; save one grey value for each"
-    if problem := _distorted(volume.affine):
+    return _distorted(volume.affine)
+
+
+def _located(volume: Any, inside: str) -> tuple[int, int] | str:
+    """Axis and position of a slice, or the reason why there is none."""
+    if problem := _unusable(volume):
         return problem
+    shape = "x".join(map(str, volume.shape))
     plane, _, position = inside.partition("/")
     if not inside:
-        return f"a volume of {shape} voxels; declare `slice: [axial, 0.5]`, or name file/axial/90"
+        return f"a volume of {shape} voxels; declare `slice: [axial, 0.5]` or `volume: true`, or name file/axial/90"
     if plane not in PLANES:
         return f"the plane '{plane}'; planes are {', '.join(PLANES)}"
     axis = PLANES.index(plane)

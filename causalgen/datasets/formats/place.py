@@ -9,7 +9,9 @@ __all__ = [
     "PLANES",
     "SHARDS",
     "SUFFIXES",
+    "VOLUME",
     "at_slice",
+    "at_volume",
     "is_dicom",
     "names_picture",
     "names_volume",
@@ -24,6 +26,8 @@ DICOM_FILES = (".dcm", ".dicom", ".ima")
 VOLUMES = (".nii.gz", ".nii")
 PLANES = ("sagittal", "coronal", "axial")
 """Planes of a volume, by the axis that they cut."""
+VOLUME = "volume"
+"""The rest of a path that means the whole volume in a file."""
 SUFFIXES = (*IMAGE_FILES, *DICOM_FILES, *VOLUMES, ".npy")
 """Suffixes of files that hold one picture."""
 SHARDS = (".tar", ".parquet", ".pq")
@@ -70,6 +74,17 @@ def at_slice(path: Path, taken: tuple[str, float] | None) -> Path:
     ('a.nii.gz/axial/0.5', 'a.png')
     """
     return path if taken is None or not names_volume(path.name) else path / taken[0] / str(taken[1])
+
+
+def at_volume(path: Path) -> Path:
+    """The path of the whole volume in a NIfTI or NumPy file; other paths are returned as they are.
+
+    >>> at_volume(Path("a.nii.gz")).as_posix(), at_volume(Path("a.npz/scans/7")).as_posix(), at_volume(Path("a.png")).as_posix()
+    ('a.nii.gz/volume', 'a.npz/scans/7/volume', 'a.png')
+    """
+    file, _ = split_place(path)
+    holds = path.name != VOLUME and suffix_of(file.name) in (".nii", ".npy", ".npz")
+    return path / VOLUME if holds else path
 
 
 def names_volume(word: str) -> bool:

@@ -13,13 +13,14 @@ from ..cache import cache_folder, cached, content_hash
 from ..dataset import SPLITS, Dataset
 from ..resources import load_graph
 from .equations import draw_visits
-from .head import SIZES, Progress, draw_shapes
+from .head import SIZES, VOLUME_SIZE, Progress, draw_shapes
 from .truth import PhantomTruth
 
 __all__ = ["ROWS", "load_phantom", "stored_at"]
 
 SOURCE = "Simulated from known equations and drawn by this library; no scan of a person is used."
-ROWS = 6_000
+ROWS, VOLUMES = 6_000, 1_500
+"""Default number of slices, or of volumes."""
 SHARES = (0.7, 0.1)
 SEED = 0
 
@@ -27,34 +28,42 @@ SEED = 0
 def load_phantom(
     *,
     root: str | Path | None = None,
-    rows: int = ROWS,
+    rows: int | None = None,
     seed: int = SEED,
-    size: int = SIZES[0],
+    size: int | None = None,
+    volume: bool = False,
     progress: Progress | None = None,
 ) -> Dataset:
     """Load the scan phantom, drawing the images if they are not cached.
 
     Args:
         root: Cache folder; None for CAUSALGEN_CACHE or the user's cache folder.
-        rows: Total number of scans; persons, who have one to four, are split 70/10/20.
+        rows: Total number of scans; persons, who have one to four, are split 70/10/20. None for 6,000, or 1,500 volumes.
         seed: Seed of all exogenous noise.
-        size: Height and width of the images, 64, 96 or 128 pixels.
+        size: Height and width of the images, 64, 96 or 128 pixels; None for 64.
+        volume: Draw whole heads of 32 x 32 x 32 voxels in place of slices.
         progress: Called with (images drawn, images in all) while generating.
 
     Raises:
         DataError: Fewer than 100 rows, a negative seed, or another size.
     """
+    rows = (VOLUMES if volume else ROWS) if rows is None else rows
     if rows < 100:
         raise DataError(f"Expected at least 100 rows of phantom; got {rows}.")
     if seed < 0:
         raise DataError(f"Expected a seed of 0 or more; got {seed}.")
-    if size not in SIZES:
-        raise DataError(f"Expected a size of {', '.join(map(str, SIZES))} pixels for phantom; got {size!r}.")
+    sizes = (VOLUME_SIZE,) if volume else SIZES
+    size = sizes[0] if size is None else size
+    if size not in sizes:
+        what = "volumes of phantom" if volume else "phantom"
+        raise DataError(f"Expected a size of {', '.join(map(str, sizes))} pixels for {what}; got {size!r}.")
     noise, person = draw_visits(rows, np.random.default_rng([0, seed]))
     shapes = draw_shapes(person, np.random.default_rng([2, seed]))
-    truth = PhantomTruth(load_graph("phantom", size=size), noise, shapes)
+    truth = PhantomTruth(load_graph("phantom", variant="volume" if volume else None, size=size), noise, shapes)
     every = torch.arange(rows)
-    drawn = cached(_path(root, rows, seed, size), lambda: {"image": truth.scans(every, {}, progress=progress)})
+    drawn = cached(
+        _path(root, rows, seed, size, volume=volume), lambda: {"image": truth.scans(every, {}, progress=progress)}
+    )
     values = truth.attributes(every, {}) | {"image": torch.from_numpy(drawn["image"])}
     values = {name: values[name] for name in truth.graph.nodes}
     return Dataset(
@@ -68,8 +77,8 @@ def stored_at() -> Path | None:
     return path if path.is_file() else None
 
 
-def _path(root: str | Path | None, rows: int, seed: int, size: int) -> Path:
-    return cache_folder(root) / f"phantom-{rows}-{seed}-{size}-{_recipe()}.npz"
+def _path(root: str | Path | None, rows: int, seed: int, size: int, *, volume: bool = False) -> Path:
+    return cache_folder(root) / f"phantom-{rows}-{seed}-{size}{'-volume' * volume}-{_recipe()}.npz"
 
 
 def _split(person: NDArray[np.int64]) -> dict[str, Tensor]:

@@ -1,4 +1,4 @@
-"""Draw slices of a head with 16 bits, anti-aliased.
+"""Draw slices of a head, and volumes, with 16 bits, anti-aliased.
 
 Middle, tilt and proportions of a head and the folds of its white matter are noise of the image, and so is the noise of every
 pixel. The share of a pixel that an ellipse covers is exact along each of four lines through it; folded edges go by the distance
@@ -6,6 +6,7 @@ from the pixel's centre. Apart from the cube root, which is rounded, only operat
 a fixed order, so that every machine draws the same values.
 """
 
+import math
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -13,14 +14,16 @@ import numpy as np
 from numpy.typing import NDArray
 
 from . import anatomy
-from .anatomy import AIR, FIELD, FLUID, GREY, NARROW, RIM, RIM_WIDTH, SCANNERS, SIDEWAYS, TILT, WHITE, WHITE_EDGE
+from .anatomy import AIR, FIELD, FLAT, FLUID, GREY, NARROW, RIM, RIM_WIDTH, SCANNERS, SIDEWAYS, TILT, WHITE, WHITE_EDGE
 
-__all__ = ["SIZES", "Progress", "draw_shapes", "draw_tissue", "render"]
+__all__ = ["SIZES", "VOLUME_SIZE", "Progress", "draw_shapes", "draw_tissue", "render"]
 
 Floats = NDArray[np.floating[Any]]
 Progress = Callable[[int, int], None]
 
 SIZES = (64, 96, 128)
+VOLUME_SIZE = 32
+"""Voxels of a volume along each axis."""
 LINES = 4
 """Lines through a pixel along which edges are exact."""
 FOLDS = range(4, 9)
@@ -62,6 +65,7 @@ def render(
     shapes: Mapping[str, NDArray],
     *,
     size: int = 64,
+    volume: bool = False,
     progress: Progress | None = None,
 ) -> NDArray[np.uint16]:
     """Images `(N, 1, size, size)`, 0 to 65535.
@@ -69,46 +73,74 @@ def render(
     Args:
         attributes: head_size, the diameter in mm of a circle with the head's area; ventricle_volume, ml; scanner, code.
         shapes: As from `draw_shapes`.
-        size: Height and width in pixels.
+        size: Height and width in pixels, and depth of volumes.
+        volume: Draw volumes `(N, 1, size, size, size)`, slices from below, in place of images.
         progress: Called with (images drawn, images in all) now and then.
     """
     count = len(shapes["pixels"])
-    images = np.empty((count, 1, size, size), np.uint16)
+    shape = (size,) * (3 if volume else 2)
+    images = np.empty((count, 1, *shape), np.uint16)
     for start in range(0, count, CHUNK):
         rows = slice(start, start + CHUNK)
         part = {name: column[rows] for name, column in shapes.items()}
         found = {name: attributes[name][rows] for name in ("head_size", "ventricle_volume", "scanner")}
-        tissue = draw_tissue(found["head_size"].astype(float), found["ventricle_volume"].astype(float), part, size)
-        offset, gain, deviation = np.array(SCANNERS)[found["scanner"].astype(int)].T[..., None, None]
-        seen = offset + gain * tissue + deviation * _pixel_noise(part["pixels"], size)
+        sizes = found["head_size"].astype(float), found["ventricle_volume"].astype(float)
+        tissue = _stack(*sizes, part, size) if volume else draw_tissue(*sizes, part, size)
+        offset, gain, deviation = np.array(SCANNERS)[found["scanner"].astype(int)].T[(..., *[None] * len(shape))]
+        seen = offset + gain * tissue + deviation * _pixel_noise(part["pixels"], shape)
         images[rows, 0] = np.rint(np.clip(seen, 0, 1) * WHITE_LEVEL)
         if progress is not None:
             progress(min(start + CHUNK, count), count)
     return images
 
 
-def draw_tissue(head: Floats, volume: Floats, shapes: Mapping[str, NDArray], size: int) -> Floats:
+def _stack(head: Floats, volume: Floats, shapes: Mapping[str, NDArray], size: int) -> Floats:
+    """Brightness `(n, size, size, size)` of volumes: each layer is the mean of `LINES` slices, evenly spaced in it."""
+    voxel = FIELD / size
+    layers = np.empty((len(head), size, size, size))
+    for layer in range(size):
+        heights = [(layer + (line + 0.5) / LINES) * voxel - FIELD / 2 for line in range(LINES)]
+        cut = [draw_tissue(head, volume, shapes, size, height) for height in heights]
+        layers[:, layer] = (cut[0] + cut[1] + cut[2] + cut[3]) / LINES
+    return layers
+
+
+def draw_tissue(head: Floats, volume: Floats, shapes: Mapping[str, NDArray], size: int, height: float = 0.0) -> Floats:
     """Brightness `(n, size, size)` before the scanner: parts inside one another, by the share of a pixel that each covers.
+
+    At another height the solid's ellipsoids are cut in smaller ellipses of the same proportions; half the height of the
+    head is half its size, so that the head has the volume of a sphere of its size.
 
     Args:
         head: Sizes of heads, mm, `(n,)`.
         volume: Volumes of ventricles, ml, `(n,)`.
         shapes: As from `draw_shapes`.
         size: Height and width in pixels.
+        height: Where the slice cuts the head, mm above its middle.
     """
     root = np.sqrt(shapes["proportion"])
     long, wide = head / (2 * root), head * root / 2
     tilt, middle = shapes["tilt"], (shapes["x"], shapes["y"])
     r = np.rint(anatomy.half_length(volume) / ROUNDING) * ROUNDING
-    tissue = AIR + (RIM - AIR) * _ellipse(middle, (wide, long), tilt, size)
-    tissue += (GREY - RIM) * _ellipse(middle, (wide - RIM_WIDTH, long - RIM_WIDTH), tilt, size)
-    tissue += (WHITE - GREY) * _folded(middle, (wide, long), tilt, shapes["folds"], size)
+    outer, inner, white, fluid = (
+        _cut(h, height) for h in (head / 2, head / 2 - RIM_WIDTH, WHITE_EDGE * head / 2, FLAT * r)
+    )
+    tissue = AIR + (RIM - AIR) * _ellipse(middle, (wide * outer, long * outer), tilt, size)
+    within = (wide - RIM_WIDTH) * inner, (long - RIM_WIDTH) * inner
+    tissue += (GREY - RIM) * _ellipse(middle, within, tilt, size)
+    tissue += (WHITE - GREY) * _folded(middle, (wide * white, long * white), tilt, shapes["folds"], size)
     cosine = 1 / np.sqrt(1 + tilt * tilt)
     for side in (-1, 1):
         centre = middle[0] + side * SIDEWAYS * cosine, middle[1] + side * SIDEWAYS * cosine * tilt
         turned = (tilt + side * TILT) / (1 - side * tilt * TILT)
-        tissue += (FLUID - WHITE) * _ellipse(centre, (NARROW * r, r), turned, size)
+        tissue += (FLUID - WHITE) * _ellipse(centre, (NARROW * r * fluid, r * fluid), turned, size)
     return tissue
+
+
+def _cut(half: Floats, height: float) -> Floats:
+    """Size of the ellipse in which a plane cuts an ellipsoid of half height `half`, as a share of the largest one, `(n,)`."""
+    way = height / half
+    return np.sqrt(np.maximum(1 - way * way, ROUNDING))
 
 
 def _ellipse(centre: tuple[Floats, Floats], half: tuple[Floats, Floats], tilt: Floats, size: int) -> Floats:
@@ -159,8 +191,8 @@ def _folded(
     return np.clip(0.5 + (edge - way) / (np.maximum(steepness, ROUNDING) * pixel), 0, 1)
 
 
-def _pixel_noise(seeds: NDArray[np.int64], size: int) -> Floats:
-    """Noise of mean 0 and deviation 1, `(n, size, size)`: sums of eight random bytes, which every machine draws alike."""
-    raw = np.stack([np.random.Philox(key=int(seed)).random_raw(size * size) for seed in seeds])
-    total = raw.view(np.uint8).reshape(len(seeds), size, size, 8).sum(3, dtype=np.int64)
+def _pixel_noise(seeds: NDArray[np.int64], shape: tuple[int, ...]) -> Floats:
+    """Noise of mean 0 and deviation 1, `(n, *shape)`: sums of eight random bytes, which every machine draws alike."""
+    raw = np.stack([np.random.Philox(key=int(seed)).random_raw(math.prod(shape)) for seed in seeds])
+    total = raw.view(np.uint8).reshape(len(seeds), *shape, 8).sum(-1, dtype=np.int64)
     return (total - MEAN_OF_BYTES) / SPREAD_OF_BYTES

@@ -43,14 +43,16 @@ class PhantomTruth(GeneratorTruth):
         return {name: torch.from_numpy(column) for name, column in self._columns(rows, do).items()}
 
     def draw(self, rows: Any, do: Mapping[str, object]) -> Tensor:
-        """The images of `counterfactual`, float32 `(B, 1, H, W)`, 65,536 values from 0 to 255."""
+        """The images of `counterfactual`, float32 `(B, 1, H, W)` or `(B, 1, D, H, W)`, 65,536 values from 0 to 255."""
         return as_levels({"image": torch.from_numpy(self.scans(rows, do))})["image"]
 
     def scans(self, rows: Any, do: Mapping[str, object], *, progress: Progress | None = None) -> NDArray[np.uint16]:
-        """The images of `counterfactual` as files hold them, `(B, 1, H, W)`, 0 to 65535."""
+        """The images of `counterfactual` as files hold them, `(B, 1, H, W)` or `(B, 1, D, H, W)`, 0 to 65535."""
         index = self._index(rows)
         shapes = {name: column[index] for name, column in self.shapes.items()}
-        return render(self._columns(rows, do), shapes, size=self.size, progress=progress)
+        return render(
+            self._columns(rows, do), shapes, size=self.size, volume=self.graph["image"].is_volume, progress=progress
+        )
 
     def remorph(self, images: Tensor, do: Mapping[str, Tensor]) -> Tensor:
         """The images as they are: nothing can be set on them.

@@ -47,9 +47,9 @@ def from_arrays(
 
     Args:
         values: By name, all of one length N: attributes `(N,)` or `(N, 1)`, numbers or labels; images `(N, H, W)`,
-            `(N, C, H, W)` or `(N, H, W, C)`: bytes, or floats from 0 to 255 or from 0 to 1. Other
-            numbers, such as uint16, go through the declared `window`, or through their own range, with a
-            `DataWarning`. Names that are not nodes may be group and split.
+            `(N, C, H, W)` or `(N, H, W, C)`; volumes `(N, 1, D, H, W)`, or `(N, D, H, W)` with `volume` declared. Pixels
+            are bytes, or floats from 0 to 255 or from 0 to 1. Other numbers, such as uint16, go through the declared
+            `window`, or through their own range, with a `DataWarning`. Names that are not nodes may be group and split.
         graph, variables, group, split, missing, missing_words, rows, seed: As in `load_table`.
 
     Raises:
@@ -70,8 +70,8 @@ def from_arrays(
         if array.ndim == 2:
             array = column = as_column(name, array)
         if array.ndim >= 3:
-            array = _channels_first(name, array)
             said = declared.get(name, Declaration())
+            array = _channels_first(name, array, volume=bool(said.volume))
             window = said.window or _found_window(name, array, said.bits or 8)
             if said.percentiles is not None:
                 raise DataError(
@@ -115,7 +115,7 @@ def from_torch(dataset: Any, names: Sequence[str], graph: EdgesLike | CausalGrap
 
     Args:
         dataset: Yields tuples, or mappings with the keys `names`: images as tensors `(C, H, W)`, arrays or Pillow images,
-            attributes as numbers or labels. Give it without random augmentation.
+            volumes as tensors `(1, D, H, W)`, attributes as numbers or labels. Give it without random augmentation.
         names: Names of the entries of an item.
         graph: Its nodes are among the names.
         options: Those of `from_arrays`.
@@ -158,8 +158,15 @@ def _array(column: Any) -> NDArray[Any]:
     return (column.float() if column.dtype == torch.bfloat16 else column).numpy()  # NumPy has no bfloat16
 
 
-def _channels_first(name: str, array: NDArray[Any]) -> NDArray[Any]:
-    """Images as `(N, C, H, W)`."""
+def _channels_first(name: str, array: NDArray[Any], *, volume: bool) -> NDArray[Any]:
+    """Images as `(N, C, H, W)`, volumes as `(N, C, D, H, W)`."""
+    if volume or array.ndim == 5:
+        array = array[:, None] if array.ndim == 4 else array
+        if array.ndim != 5 or array.shape[1] != 1:
+            raise DataError(
+                f"Expected the grey volumes '{name}' as (N, D, H, W) or (N, 1, D, H, W); got {array.shape}."
+            )
+        return array
     if array.ndim == 3:
         array = array[:, None]
     elif array.ndim == 4 and array.shape[1] not in (1, 3) and array.shape[3] in (1, 3):
@@ -167,7 +174,7 @@ def _channels_first(name: str, array: NDArray[Any]) -> NDArray[Any]:
     if array.ndim != 4 or array.shape[1] not in (1, 3):
         raise DataError(
             f"Expected the images '{name}' as (N, H, W), (N, C, H, W) or (N, H, W, C) with 1 or 3 channels; got "
-            f"{array.shape}."
+            f"{array.shape}. Declare `volume: true` for volumes (N, D, H, W)."
         )
     return array
 

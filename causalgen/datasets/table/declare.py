@@ -27,13 +27,14 @@ class Declaration:
         support: Least and greatest allowed value.
         unit: Unit such as "years".
         column: Column of the table, if its name differs from the variable's.
-        size: (height, width) of an image in pixels.
+        size: (height, width) of an image in pixels, or (depth, height, width) of a volume.
         colour: Whether an image has colours.
         fit: How an image of another shape is resized: crop, pad or stretch.
         window: Grey values of an image that become 0 and 255, one pair for the whole column.
         percentiles: Those of the training split's grey values that become 0 and 255, in place of a window.
         bits: 8 or 16 bits that are kept of a pixel.
         slice: (plane, position) of the slice of a volume: axial, coronal or sagittal; a share from 0.0 to 1.0, or a number.
+        volume: Whether the images are volumes, read as a whole.
         ground: Colour behind transparent pixels, such as "white" or "#808080".
         missing_words: Words and numbers that mean a missing value, such as "n/a" or -999.
     """
@@ -43,21 +44,22 @@ class Declaration:
     support: tuple[float, float] | None = None
     unit: str | None = None
     column: str | None = None
-    size: tuple[int, int] | None = None
+    size: tuple[int, ...] | None = None
     colour: bool | None = None
     fit: Fit | None = None
     window: tuple[float, float] | None = None
     percentiles: tuple[float, float] | None = None
     bits: int | None = None
     slice: tuple[str, float] | None = None
+    volume: bool | None = None
     ground: str | None = None
     missing_words: tuple[Any, ...] = ()
 
     @property
     def is_image(self) -> bool:
         """Whether the declaration is that of an image."""
-        said = (self.size, self.colour, self.fit, self.window, self.percentiles, self.bits, self.slice, self.ground)
-        return self.kind == "image" or any(entry is not None for entry in said)
+        said = (self.size, self.colour, self.fit, self.window, self.percentiles, self.bits, self.slice, self.volume)
+        return self.kind == "image" or self.ground is not None or any(entry is not None for entry in said)
 
     def check(self, name: str) -> None:
         """Raise `DataError` if the declaration of `name` contradicts itself."""
@@ -70,15 +72,21 @@ class Declaration:
                 )
         if self.is_image and self.kind not in (None, "image"):
             raise DataError(
-                "Expected size, colour, fit, window, percentiles, bits, slice and ground for images only; "
+                "Expected size, colour, fit, window, percentiles, bits, slice, volume and ground for images only; "
                 f"'{name}' is declared {self.kind}."
             )
         if self.is_image and (self.labels or self.support):
             raise DataError(f"Expected no labels or support for the image '{name}'. Remove them.")
         if self.support is not None and not (len(self.support) == 2 and self.support[0] < self.support[1]):
             raise DataError(f"Expected the support of '{name}' as [low, high]; got {list(self.support)}.")
-        if self.size is not None and (len(self.size) != 2 or min(self.size) < 1):
-            raise DataError(f"Expected the size of '{name}' as [height, width] in pixels; got {list(self.size)}.")
+        axes = ("depth", "height", "width") if self.volume else ("height", "width")
+        if self.size is not None and (len(self.size) != len(axes) or min(self.size) < 1):
+            more = " Declare `volume: true` for volumes." if len(self.size) == 3 else ""
+            raise DataError(
+                f"Expected the size of '{name}' as [{', '.join(axes)}] in pixels; got {list(self.size)}.{more}"
+            )
+        if self.volume:
+            self._check_volume(name)
         check_words(self.missing_words, f"the missing words of '{name}'")
         if self.slice is not None and not _is_slice(self.slice):
             raise DataError(
@@ -90,6 +98,13 @@ class Declaration:
             raise DataError(
                 f"Expected the ground of '{name}' as a colour such as white, black or '#808080'; got {self.ground!r}."
             )
+
+    def _check_volume(self, name: str) -> None:
+        """Raise `DataError` if what is declared about a volume contradicts itself."""
+        for field, remedy in (("slice", "whole volumes, or one slice of each"), ("colour", ""), ("ground", "")):
+            if getattr(self, field):
+                remedy = remedy or "grey volumes"
+                raise DataError(f"Expected {remedy} for '{name}'; got `volume: true` and `{field}`. Remove one.")
 
     def _check_grey(self, name: str) -> None:
         """Raise `DataError` if what is declared about grey values contradicts itself."""
@@ -182,8 +197,10 @@ def _of_graph(graph: EdgesLike | CausalGraph) -> dict[str, Declaration]:
     declared = {}
     for name, variable in graph.variables.items():
         if variable.is_image:
-            height, width = variable.shape[1:]
-            declared[name] = Declaration(kind="image", size=(height, width), colour=variable.shape[0] == 3)
+            volume = True if variable.is_volume else None
+            declared[name] = Declaration(
+                kind="image", size=variable.shape[1:], colour=variable.shape[0] == 3, volume=volume
+            )
         else:
             declared[name] = Declaration(variable.kind, variable.labels, variable.support, variable.unit)
     return declared

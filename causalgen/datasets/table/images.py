@@ -45,7 +45,7 @@ class ImageColumn:
         paths: `(N,)` files; None where the cell is empty.
         missing: `(N,)` bool.
         rendering: How files become pixels.
-        found: Height and width of every file that could be inspected.
+        found: Height and width, and depth of volumes, of every file that could be inspected.
         readable: `(N,)` bool: files whose header was that of a usable image.
         alpha: Whether any file can be transparent.
         outside: Pixels outside the window that was declared, or comes from percentiles; None without one.
@@ -59,7 +59,7 @@ class ImageColumn:
     paths: tuple[Path | None, ...] = field(repr=False)
     missing: NDArray[np.bool_] = field(repr=False)
     rendering: Rendering
-    found: tuple[tuple[int, int], ...] = field(repr=False)
+    found: tuple[tuple[int, ...], ...] = field(repr=False)
     readable: NDArray[np.bool_] = field(repr=False)
     alpha: bool = False
     outside: Outside | None = None
@@ -182,7 +182,7 @@ class PixelColumn:
 
     Args:
         variable: The image variable.
-        pixels: `(N, C, H, W)` of uint8 or uint16.
+        pixels: `(N, C, H, W)`, or `(N, C, D, H, W)`, of uint8 or uint16.
         missing: `(N,)` bool; none is.
         window: Values that are stored as 0 and 255; None if they had that range already.
         unit: Unit of the values before; empty if it is not declared.
@@ -222,10 +222,9 @@ class PixelColumn:
         return self
 
     @property
-    def found(self) -> tuple[tuple[int, int], ...]:
-        """Height and width of every image."""
-        height, width = self.pixels.shape[2:]
-        return ((height, width),) * len(self.pixels)
+    def found(self) -> tuple[tuple[int, ...], ...]:
+        """Height and width of every image, or depth, height and width."""
+        return (self.pixels.shape[2:],) * len(self.pixels)
 
     @property
     def sizes(self) -> str:

@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 
 from ...graph import Variable
-from ..formats import ABSENT, AS_STORED, UNSPECIFIED, Header, at_slice, read_header, split_place
+from ..formats import ABSENT, AS_STORED, UNSPECIFIED, Header, at_slice, at_volume, read_header, split_place
 from .choose_window import choose_window
 from .declare import Declaration
 from .faults import Faults
@@ -45,13 +45,16 @@ def index_images(
         if not wrong:
             faults.column(title, "missing values only", "paths of images")
         return None
-    sizes = [(header.height, header.width) for header in headers]
+    sizes = [header.size for header in headers]
+    if flat := sum(header.depth is None for header in headers) if declared.volume else 0:
+        faults.column(title, f"{flat:,} images of two dimensions", "volumes for `volume: true`: NIfTI or NumPy files")
+        return None
     size = declared.size or sizes[0]
     if declared.size is None and len(set(sizes)) > 1:
         faults.column(
             title,
             f"images of {len(set(sizes))} sizes: {most_common(sizes)}",
-            "one size; declare `size: [height, width]`",
+            f"one size; declare `size: [{'depth, ' if len(sizes[0]) == 3 else ''}height, width]`",
         )
     colour = declared.colour if declared.colour is not None else any(header.colour for header in headers)
     variable = Variable(name, "image", shape=(3 if colour else 1, *size))
@@ -128,6 +131,10 @@ def _spread(name: str, files: Sequence[Path], cells: Sequence[str | None], folde
     return [f"Images of '{name}' are found by their names in {where} below '{folder}'."]
 
 
+def _place(path: Path, declared: Declaration) -> Path:
+    return at_volume(path) if declared.volume else at_slice(path, declared.slice)
+
+
 def _headers(
     cells: Sequence[str | None], folder: Path, declared: Declaration
 ) -> list[tuple[Path | None, Header | str | None]]:
@@ -138,7 +145,7 @@ def _headers(
     for cell in cells:
         if cell is not None and cell not in seen:
             places = files.find(cell)
-            path = at_slice(places[0], declared.slice)
+            path = _place(places[0], declared)
             inside = Path(os.path.realpath(path)).is_relative_to(base)
             seen[cell] = (path, SEVERAL if len(places) > 1 else read_header(path) if inside else OUTSIDE)
     return [(None, None) if cell is None else seen[cell] for cell in cells]

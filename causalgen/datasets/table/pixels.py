@@ -17,8 +17,9 @@ from numpy.typing import NDArray
 from PIL import Image, ImageColor, ImageOps
 
 from ..depth import to_stored
-from ..formats import WIDE, Picture, read_picture
+from ..formats import WIDE, Picture, read_picture, split_place
 from .declare import Fit
+from .resample import resample
 
 __all__ = ["GROUND", "Rendering", "decode_image", "grey_range", "read_grey", "rendering_of", "through_window"]
 
@@ -57,11 +58,13 @@ def rendering_of(declared: Any, window: tuple[float, float] | None) -> Rendering
 
 
 def decode_image(path: Path, shape: tuple[int, ...], rendering: Rendering | None = None) -> NDArray[Any] | str:
-    """Pixels `shape` (C, H, W) of one image, upright, uint8 or uint16; or the contents found instead of a usable image."""
+    """Pixels `shape`, (C, H, W) or (C, D, H, W), of one image, upright, uint8 or uint16; or the contents found instead."""
     rendering = rendering or Rendering()
     picture = read_picture(path)
     if isinstance(picture, str):
         return picture
+    if len(shape) == 4:
+        return _volume(picture, path, shape, rendering)
     channels, height, width = shape
     if not isinstance(picture, Image.Image) or picture.mode in WIDE or rendering.window is not None:
         if rendering.window is None:
@@ -80,6 +83,21 @@ def decode_image(path: Path, shape: tuple[int, ...], rendering: Rendering | None
     return pixels.reshape(height, width, channels).transpose(2, 0, 1)
 
 
+def _volume(picture: Picture, path: Path, shape: tuple[int, ...], rendering: Rendering) -> NDArray[Any] | str:
+    name = split_place(path)[0].name
+    values = np.asarray(picture)
+    if values.ndim != 3:
+        return f"an image of two dimensions ('{name}')"
+    if rendering.window is None and values.dtype != np.uint8:
+        return f"grey values of 16 bits or more, and no window for them ('{name}')"
+    if not np.isfinite(values).all():
+        return f"grey values that are not finite ('{name}')"
+    levels = values.astype(np.float64) if rendering.window is None else through_window(values, rendering.window)
+    if values.shape != shape[1:]:
+        levels = resample(levels, shape[1:], rendering.fit)
+    return to_stored(levels, rendering.bits)[None]
+
+
 def grey_range(path: Path) -> tuple[float, float] | None:
     """Least and greatest grey value of a file; None if no value is finite."""
     values = read_grey(path)
@@ -90,7 +108,7 @@ def grey_range(path: Path) -> tuple[float, float] | None:
 
 
 def read_grey(path: Path) -> NDArray[np.float64] | None:
-    """Grey values `(H, W)` of a file, in its units; None where it is damaged."""
+    """Grey values `(H, W)` of a file, or `(D, H, W)` of a volume, in its units; None where it is damaged."""
     picture = read_picture(path)
     return None if isinstance(picture, str) else _grey_values(picture)
 
