@@ -12,6 +12,7 @@ from pydantic import BaseModel, ConfigDict
 
 from ..errors import CausalgenWarning, DataError
 from ..graph import CausalGraph
+from ..graph.volumes import require_flat_images
 from ..scm import Counterfactual
 from ..scm.values import check_finite
 from ..studies.model_on_data import true_counterfactual
@@ -89,6 +90,7 @@ class Explorer:
     def __init__(self, run: RunFolder) -> None:
         self.run = run
         self.units = ExploredUnits(run)
+        require_flat_images(self.graph, "the explorer")
         self._inputs = attribute_inputs(self.graph, self.units.frame)
         # Threads share the random state, which draws fork, and the style of figures.
         self.turn = threading.RLock()

@@ -12,6 +12,7 @@ from torch import Tensor
 from ..datasets import Dataset
 from ..errors import DataError
 from ..graph import CausalGraph
+from ..graph.volumes import require_flat_images
 from ..metrics import Readers, bits_of
 from ..metrics.cohort import choose, image_node
 from ..moved import with_old_options
@@ -85,6 +86,7 @@ def counterfactual_images(
     """
     (readers,) = with_old_options("counterfactual_images", earlier, readers=readers or Readers())
     graph, node = scm.graph, image_node(scm.graph, readers.image)
+    require_flat_images(graph, "an audit")
     asked = check_interventions(scm, interventions, node)
     reading = check_readers(graph, readers)
     units = _units(scm, data, rows, groups, seed)

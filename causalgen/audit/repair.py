@@ -22,6 +22,7 @@ from ..augmentation import Augmentation
 from ..datasets import Dataset
 from ..errors import DataError, SupportError
 from ..graph import CausalGraph
+from ..graph.volumes import require_flat_images
 from ..metrics import Readers
 from ..metrics.cohort import image_node
 from ..scm import StructuralCausalModel
@@ -145,6 +146,7 @@ def repair(
         raise DataError("Expected a classifier, a trainer or both; got neither.")
     readers = readers or Readers()
     node = image_node(scm.graph, readers.image)
+    require_flat_images(scm.graph, "a repair")
     position = class_of_interest(target, outcome)
     plan.check(data)
     if target.attribute.name in plan.do:

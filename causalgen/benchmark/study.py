@@ -6,6 +6,7 @@ from typing import Any
 
 from ..errors import CausalgenError, DataError
 from ..graph import CausalGraph
+from ..graph.volumes import require_flat_images
 from ..mechanisms import build
 from ..mechanisms.catalog import default_for, mechanism_class
 from ..own_code import code_near
@@ -43,6 +44,7 @@ def study_benchmark(study: Study, mechanisms: Sequence[str] | None = None) -> Be
     """
     graph = study_graph(study)
     check_study(study, graph)
+    require_flat_images(graph, "a benchmark")
     study = with_few_images(study, graph)
     image, parents = _image(graph)
     own = dict(study.mechanisms.get(image, {}))

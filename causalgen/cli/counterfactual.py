@@ -8,6 +8,7 @@ import typer
 
 from .all_units import print_all
 from .failures import failures
+from .nifti import Nifti, write_volumes
 from .opened import Sha256, opened_run
 from .options import AnswerOut, AsJson, Do, Particles, RunArgument, TrustCode, split
 from .tables import names
@@ -58,6 +59,7 @@ def counterfactual(
     processes: Annotated[int, typer.Option(min=1, help="With --all: processes that answer at the same time.")] = 1,
     particles: Particles = None,
     out: AnswerOut = None,
+    nifti: Nifti = None,
     as_json: AsJson = False,
     trust_code: TrustCode = False,
     sha256: Sha256 = None,
@@ -75,6 +77,8 @@ def counterfactual(
         raise typer.BadParameter("Expected one of --rows, --image and --all; got several or none.", param_hint="--rows")
     if everyone and particles is not None:
         raise typer.BadParameter("Expected no particles with --all, which gives one answer.", param_hint="--particles")
+    if everyone and nifti is not None:
+        raise typer.BadParameter("Expected no --nifti with --all, which writes shards.", param_hint="--nifti")
     if not everyone and (splits is not None or processes > 1):
         raise typer.BadParameter("Expected --split and --processes together with --all.", param_hint="--all")
     if given and not image:
@@ -94,6 +98,7 @@ def counterfactual(
             found = answer_outside(folder, image, split(given), split(do), out, particles=particles)
         else:
             found = answer(folder, words, split(do), out, particles=particles)
+        write_volumes(found.images, nifti)
         print_answer(found, as_json=as_json)
 
 

@@ -6,6 +6,7 @@ from typing import Annotated
 import typer
 
 from .failures import failures
+from .nifti import Nifti, write_volumes
 from .opened import Sha256, opened_run
 from .options import AsJson, Do, RunArgument, Seed, TrustCode, split
 from .terminal import print_files, print_json, print_notes, records
@@ -29,6 +30,7 @@ def sample(
     out: Annotated[
         Path | None, typer.Option(help="Folder for images, grid and table.", show_default="RUN/samples/QUERY")
     ] = None,
+    nifti: Nifti = None,
     as_json: AsJson = False,
     trust_code: TrustCode = False,
     sha256: Sha256 = None,
@@ -44,6 +46,7 @@ def sample(
 
         cap_threads()
         found = draw_samples(folder, n, do=split(do), given=split(given), seed=seed, out=out)
+        write_volumes(found.images, nifti)
         if as_json:
             files = {"csv": found.csv, "grid": found.grid, "images": found.images}
             size = found.samples.effective_sample_size if given else None

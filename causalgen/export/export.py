@@ -12,6 +12,7 @@ from .._version import __version__
 from ..errors import CausalgenError, ExportError, UnknownNameError, nearest
 from ..files import no_room, sha256_of, write_whole
 from ..graph import CausalGraph, Variable
+from ..graph.volumes import require_flat_images
 from ..mechanisms.catalog import name_of
 from ..scm import StructuralCausalModel
 from ..scm.fitted import require_fitted
@@ -73,6 +74,7 @@ def export_model(
     if to == "onnx":
         require_onnx("onnx", "onnxscript", "onnxruntime")
     require_fitted(scm)
+    require_flat_images(scm.graph, "an export")
     check_exportable(scm)
     scm.eval()
     folder = Path(folder)

@@ -148,7 +148,9 @@ def _draw(spec: QuerySpec, cohort: Cohort, rules: Protocol) -> Query:
 
 def _missing(data: Dataset, readers: Readers) -> list[str]:
     labelled = any(predictor.variable.is_discrete for predictor in readers.predictors.values())
+    volume = data.truth is not None and any(data.graph[name].is_volume for name in data.graph.images)
     missing = {
+        "No SSIM: it compares images of two dimensions, and this one is a volume.": volume,
         "The generator of this data set is unknown: no distance to the truth and no oracle.": data.truth is None,
         "No measurement was given: effectiveness on the image is left out.": not readers.measure,
         "No classifier was given: whether discrete attributes are kept is left out.": not (

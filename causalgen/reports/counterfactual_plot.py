@@ -11,6 +11,7 @@ from matplotlib.figure import Figure
 from ..errors import DataError
 from ..graph import CausalGraph, Variable
 from .images import as_array, as_picture, bare, caption_size, show
+from .planes import middle_planes
 from .style import ACCENT, INK, blank_figure, in_brackets, number, plain, styled
 
 if TYPE_CHECKING:
@@ -18,7 +19,8 @@ if TYPE_CHECKING:
 
 __all__ = ["plot_counterfactual"]
 
-CELL = 0.98
+CELL, WIDE_CELL = 0.98, 2.2
+"""Width of a picture, and of the three planes of a volume, inches."""
 CAPTION = 18
 """Letters of a caption that fit below a picture."""
 LINE = 0.115
@@ -67,10 +69,12 @@ def plot_counterfactual(
     inside = np.asarray(as_array(counterfactual.supported).reshape(counterfactual.particles or 1, -1).all(axis=0))[rows]
 
     columns = len(worlds) + len(spread) + len(maps)
-    title = fill(counterfactual.title, int(LETTERS * (CELL * columns + 0.1)), break_long_words=False)
-    ratio = variable.shape[1] / variable.shape[2]
-    height = len(rows) * (CELL * 0.92 * ratio + LINE * (len(shown) + 0.8)) + 0.5 + 0.17 * title.count("\n")
-    figure = blank_figure(CELL * columns + 0.1, height + 0.45 * (1 + len(spread)), tight=True)
+    cell = WIDE_CELL if variable.is_volume else CELL
+    title = fill(counterfactual.title, int(LETTERS * (cell * columns + 0.1)), break_long_words=False)
+    height_of, width_of = as_picture(worlds["factual"][node][0], variable).shape[:2]
+    ratio = height_of / width_of
+    height = len(rows) * (cell * 0.92 * ratio + LINE * (len(shown) + 0.8)) + 0.5 + 0.17 * title.count("\n")
+    figure = blank_figure(cell * columns + 0.1, height + 0.45 * (1 + len(spread)), tight=True)
     # Room between the title and the names of the columns, and above the bar, instead of between the rows.
     figure.set_layout_engine("constrained", w_pad=0.02, h_pad=0.045, wspace=0.02, hspace=0)
     grid = figure.subplots(len(rows), columns, squeeze=False)
@@ -163,13 +167,18 @@ def _spread(counterfactual: "Counterfactual", node: str, rows: list[int]) -> dic
     """Standard deviation of every pixel over the particles `(rows, H, W)`, by column title; none without particles."""
     if not counterfactual.particles:
         return {}
-    return {"spread": as_array(counterfactual[node])[:, rows].astype(float).mean(axis=2).std(axis=0)}
+    return {"spread": _flat(as_array(counterfactual[node])[:, rows].astype(float).mean(axis=2).std(axis=0))}
 
 
 def _differences(worlds: dict[str, dict[str, np.ndarray]], node: str) -> dict[str, np.ndarray]:
     """Difference maps `(rows, H, W)` by column title."""
-    factual, after, *truth = (world[node].astype(float).mean(axis=1) for world in worlds.values())
+    factual, after, *truth = (_flat(world[node].astype(float).mean(axis=1)) for world in worlds.values())
     return {"change": after - factual} | ({"error": after - truth[0]} if truth else {})
+
+
+def _flat(maps: np.ndarray) -> np.ndarray:
+    """Maps `(rows, H, W)`; of volumes `(rows, D, H, W)` their middle planes."""
+    return maps if maps.ndim == 3 else middle_planes(maps)
 
 
 def _attributes(graph: CausalGraph, do: Mapping[str, Any]) -> list[str]:

@@ -27,7 +27,7 @@ from ..errors import DataError, RunFolderError
 from ..files import no_room, sha256_of, write_whole
 from ..graph import Variable
 from .counterfactual_files import ROW, file_names
-from .image_files import png_bytes
+from .image_files import file_content
 from .resumable_folder import earlier_content, weights_digest
 
 __all__ = ["MANIFEST", "CounterfactualShards", "Shard"]
@@ -216,7 +216,8 @@ class CounterfactualShards:
         names = file_names(ROW, [label if isinstance(label, int | float) else str(label) for label in world.rows])
         bits = self.units.data.bits(variable.name)
         for name, image in zip(names, world.values[variable.name], strict=True):
-            yield {"bytes": png_bytes(image, variable, bits), "path": f"{name}.png"}
+            content, suffix = file_content(image, variable, bits)
+            yield {"bytes": content, "path": f"{name}{suffix}"}
 
     def _entry(self, shard: Shard) -> dict[str, Any]:
         """The entry of a shard in the manifest."""

@@ -98,8 +98,10 @@ def _texts(variable: Variable, cut: bool, value: Any) -> tuple[list[str], str]:
 
 def _note(variable: Variable) -> str:
     if variable.is_image:
-        channels, height, width = variable.shape
-        return f"{height}×{width} pixels" + (", colour" if channels == 3 else "")
+        channels, *size = variable.shape
+        return f"{'×'.join(map(str, size))} {'voxels' if variable.is_volume else 'pixels'}" + ", colour" * (
+            channels == 3
+        )
     if variable.labels is not None:
         labels = " | ".join(map(str, variable.labels))
         return labels if len(labels) <= 24 else f"{variable.kind}, {len(variable.labels)} labels"

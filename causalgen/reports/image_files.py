@@ -9,51 +9,106 @@ import numpy as np
 from PIL import Image
 
 from ..datasets.depth import to_stored
+from ..errors import DataError
 from ..files import write_whole
 from ..graph import Variable
 from .images import as_array, as_picture
 
-__all__ = ["png_bytes", "write_grey_values", "write_images"]
+__all__ = ["file_content", "png_bytes", "write_grey_values", "write_images", "write_nifti"]
+
+GREY = "-grey.npy"
+"""End of the name of a volume with the grey values of the study's files."""
 
 
 def write_images(folder: Path, names: Sequence[str], images: Any, variable: Variable, bits: int = 8) -> list[Path]:
-    """One PNG per image.
+    """One PNG per image; one NumPy file `(D, H, W)` of float32 per volume.
 
     Args:
         folder: Folder of the files.
         names: Names of the files, without suffix.
-        images: `(N, C, H, W)`, N names, in the support of `variable`.
+        images: `(N, C, H, W)`, or `(N, C, D, H, W)`, N names, in the support of `variable`.
         variable: The image variable.
         bits: 8, or 16 for grey images in 65,536 values.
     """
     folder.mkdir(parents=True, exist_ok=True)
     paths = []
     for name, image in zip(names, images, strict=True):
-        paths.append(write_whole(folder / f"{name}.png", png_bytes(image, variable, bits)))
+        content, suffix = file_content(image, variable, bits)
+        paths.append(write_whole(folder / f"{name}{suffix}", content))
     return paths
 
 
+def file_content(image: Any, variable: Variable, bits: int = 8) -> tuple[bytes, str]:
+    """The file of one image, and its suffix: a PNG, or the NumPy file of a volume `(C, D, H, W)`, without its one channel."""
+    if not variable.is_volume:
+        return png_bytes(image, variable, bits), ".png"
+    values = as_array(image).astype(np.float32)
+    return _npy_bytes(values[0] if len(values) == 1 else values), ".npy"
+
+
+def _npy_bytes(values: np.ndarray) -> bytes:
+    buffer = io.BytesIO()
+    np.save(buffer, values)
+    return buffer.getvalue()
+
+
 def png_bytes(image: Any, variable: Variable, bits: int = 8) -> bytes:
-    """One image `(C, H, W)`, in the support of `variable`, as a PNG file of 8 bits, or of 16 where it is grey."""
+    """One image `(C, H, W)`, or the middle planes of a volume, as a PNG file of 8 bits, or of 16 where it is grey.
+
+    Args:
+        image: The image, in the support of `variable`.
+        variable: Its variable.
+        bits: 8 or 16.
+    """
     buffer, picture = io.BytesIO(), as_picture(image, variable)
     Image.fromarray(to_stored(picture * 255, bits if picture.ndim == 2 else 8)).save(buffer, format="png")
     return buffer.getvalue()
 
 
 def write_grey_values(folder: Path, names: Sequence[str], images: Any, window: tuple[float, float]) -> list[Path]:
-    """One float32 TIFF per image, with the grey values that its pixels stand for.
+    """One float32 TIFF per image, `name.tif`, with the grey values that its pixels stand for; of a volume `name-grey.npy`.
 
     Args:
         folder: Folder of the files.
         names: Names of the files, without suffix.
-        images: `(N, 1, H, W)`, N names, pixels on 0 to 255.
+        images: `(N, 1, H, W)`, or `(N, 1, D, H, W)`, N names, pixels on 0 to 255.
         window: Grey values of the pixels 0 and 255.
     """
     low, high = window
     values = low + as_array(images).astype(np.float64) / 255 * (high - low)
-    paths = [folder / f"{name}.tif" for name in names]
-    for path, (value,) in zip(paths, values, strict=True):
-        buffer = io.BytesIO()
-        Image.fromarray(value.astype(np.float32)).save(buffer, format="tiff")
-        write_whole(path, buffer.getvalue())
+    volumes = values.ndim == 5
+    paths = [folder / f"{name}{GREY if volumes else '.tif'}" for name in names]
+    for path, (value,) in zip(paths, values.astype(np.float32), strict=True):
+        write_whole(path, _npy_bytes(value) if volumes else _tiff_bytes(value))
     return paths
+
+
+def _tiff_bytes(values: np.ndarray) -> bytes:
+    buffer = io.BytesIO()
+    Image.fromarray(values).save(buffer, format="tiff")
+    return buffer.getvalue()
+
+
+def write_nifti(files: Sequence[Path], like: str | Path) -> list[Path]:
+    """NIfTI files of volumes that were written as NumPy files, in the same folder; other files are passed over.
+
+    They hold the grey values of the study's files where these are known, else values from 0 to 255.
+
+    Args:
+        files: Files of volumes and images, as `write_images` returned them.
+        like: NIfTI file with as many voxels, whose orientation and voxel size they get.
+
+    Raises:
+        DataError: No file is that of a volume, or `like` is no NIfTI volume of their size.
+        ImportError: nibabel is not installed (the extra `nifti`).
+    """
+    from ..datasets.formats.nifti import write
+
+    volumes = [Path(file) for file in files if Path(file).suffix == ".npy"]
+    if not volumes:
+        raise DataError("Expected volumes to write as NIfTI; got images, or none. Leave the option out.")
+    written = []
+    for path in volumes:
+        grey = path.with_name(f"{path.stem}{GREY}")
+        written.append(write(path.with_suffix(".nii.gz"), np.load(grey if grey.exists() else path), Path(like)))
+    return written

@@ -11,6 +11,7 @@ from matplotlib.figure import Figure
 
 from ..errors import DataError
 from ..graph import Variable
+from .planes import middle_planes
 from .style import INK, PALE, blank_figure, plain, styled
 
 __all__ = ["as_array", "as_picture", "bare", "caption_size", "plot_samples", "show"]
@@ -33,6 +34,8 @@ def as_array(values: Any) -> np.ndarray:
 def as_picture(image: Any, variable: Variable | None = None) -> np.ndarray:
     """One image `(C, H, W)` or `(H, W)` as a picture in [0, 1]: `(H, W)` grey, or `(H, W, 3)`.
 
+    Of a volume `(C, D, H, W)`, the picture shows the three middle planes (see `planes.middle_planes`).
+
     Args:
         image: The image, in its variable's support.
         variable: Its variable; None for support (0, 255).
@@ -43,9 +46,13 @@ def as_picture(image: Any, variable: Variable | None = None) -> np.ndarray:
     array = as_array(image).astype(float)
     if array.ndim == 2:
         array = array[None]
-    if array.ndim != 3:
-        raise DataError(f"Expected an image of shape (C, H, W) or (H, W); got shape {array.shape}.")
+    if array.ndim not in (3, 4):
+        raise DataError(
+            f"Expected an image of shape (C, H, W) or (H, W), or a volume of shape (C, D, H, W); got shape {array.shape}."
+        )
     low, high = (variable.support if variable is not None else None) or (0.0, 255.0)
+    if array.ndim == 4:
+        array = middle_planes(array, high)
     array = np.clip((array - low) / (high - low), 0, 1)
     return array.transpose(1, 2, 0) if len(array) == 3 else array.mean(axis=0)
 
@@ -100,13 +107,17 @@ def plot_samples(
     if captions is not None and len(captions) != len(images):
         raise DataError(f"Expected one caption per image; got {len(captions)} captions for {len(images)} images.")
     pictures = [as_picture(image, variable) for image in images]
-    columns = min(columns, len(pictures))
+    wide = np.ndim(images[0]) == 4  # the planes of a volume take the place of three pictures
+    columns = min(math.ceil(columns / 3) if wide else columns, len(pictures))
     rows = math.ceil(len(pictures) / columns)
     lines = max((caption.count("\n") + 1 for caption in captions), default=0) if captions else 0
     ratio = pictures[0].shape[0] / pictures[0].shape[1]
-    width = max(0.8 * columns, TITLED if title else 0)
+    cell = 2.4 if wide else 0.8
+    width = max(cell * columns, TITLED if title else 0)
     heading = fill(title, int(LETTERS * width), break_long_words=False)
-    height = rows * (0.78 * ratio + 0.11 * lines + 0.06) + (0.15 + 0.17 * len(heading.splitlines()) if heading else 0)
+    height = rows * (0.975 * cell * ratio + 0.11 * lines + 0.06) + (
+        0.15 + 0.17 * len(heading.splitlines()) if heading else 0
+    )
     figure = blank_figure(width, height, tight=True)
     if heading:
         figure.suptitle(plain(heading), fontsize=9.5, weight="bold", color=INK)

@@ -89,6 +89,11 @@ class Damage:
 
     def _check(self, image: Variable) -> None:
         """Refuse numbers out of range, before a mechanism sees them."""
+        if image.is_volume:
+            raise DataError(
+                f"Expected an image of two dimensions to restore; got the volume '{image.name}' of shape {image.shape}. A "
+                "model of one slice of each volume answers this: declare `slice: [axial, 0.5]` in place of `volume: true`."
+            )
         _, height, width = image.shape
         if not 0 <= self.noise <= 255:
             raise DataError(f"Expected noise of 0 to 255 grey levels, standard deviation; got {self.noise:g}.")

@@ -14,6 +14,7 @@ import torch
 from torch import Tensor
 
 from ..errors import SupportWarning
+from ..graph.volumes import require_flat_images
 from ..mechanisms import Abduction, Abductive
 from ..nn import seeded
 from ..scm import Counterfactual, Posterior, Samples, StructuralCausalModel
@@ -61,6 +62,7 @@ class BatchedModel:
     """
 
     def __init__(self, scm: StructuralCausalModel) -> None:
+        require_flat_images(scm.graph, "the service")
         self.scm = scm.eval()
         self.together = all(
             mechanism.abduction is not Abduction.POSTERIOR or mechanism.draws_from is not None

@@ -8,21 +8,27 @@ import numpy as np
 
 __all__ = ["propose_size"]
 
-LONGEST_SIDE = 64
-"""Larger images are reduced to this size in a starter study, since training time grows with the pixels."""
+LONGEST_SIDE, LONGEST_OF_VOLUME = 64, 32
+"""Larger images, and volumes, are reduced to this size in a starter study, since training time grows with the pixels."""
 NEARLY_SQUARE = 0.12
 """Logarithm of height / width up to which an image counts as square."""
 
 
-def propose_size(sizes: Sequence[tuple[int, int]]) -> tuple[int, int]:
+def propose_size(sizes: Sequence[tuple[int, ...]]) -> tuple[int, ...]:
     """Height and width for images of the given sizes: theirs where all are small, else at most `LONGEST_SIDE` pixels a side.
+
+    Depth, height and width for volumes: the most frequent size, with at most `LONGEST_OF_VOLUME` voxels a side.
 
     The size follows the usual shape, and is square where that is nearly so.
 
     >>> propose_size([(28, 28)] * 3), propose_size([(512, 500), (512, 512), (480, 512)]), propose_size([(218, 178)])
     ((28, 28), (64, 64), (64, 52))
     """
-    (height, width), count = Counter(sizes).most_common(1)[0]
+    usual, count = Counter(sizes).most_common(1)[0]
+    if len(usual) == 3:
+        share = min(1.0, LONGEST_OF_VOLUME / max(usual))
+        return tuple(max(1, round(side * share)) for side in usual)
+    height, width = usual
     if 2 * count < len(sizes):
         height, width = (round(float(np.median(sides))) for sides in zip(*sizes))
     if max(height, width) <= LONGEST_SIDE and 2 * count >= len(sizes):

@@ -10,7 +10,7 @@ from PIL import Image
 from torch import Tensor
 
 from ..datasets.depth import as_levels
-from ..datasets.formats import Header, at_slice, read_header
+from ..datasets.formats import Header, at_slice, at_volume, read_header
 from ..datasets.table.pixels import Rendering, decode_image
 from ..errors import DataError, MissingValueError, SupportError
 from ..grammar import check_value
@@ -167,13 +167,13 @@ def _option(variable: Variable) -> str:
 
 def _read(path: Path, variable: Variable, known: Rendering | None) -> tuple[Tensor, list[str]]:
     """Pixels `(1, C, H, W)` on 0 to 255, and how they were changed."""
-    channels, height, width = variable.shape
     rendering, file = known or Rendering(), path
-    path = at_slice(file, rendering.slice)
+    path = at_volume(file) if variable.is_volume else at_slice(file, rendering.slice)
     header = read_header(path)
     pixels = header if isinstance(header, str) else decode_image(path, variable.shape, rendering)
     if isinstance(header, str) or isinstance(pixels, str):
-        remedy = "Save it as PNG." if file.is_file() else "Check the path."
+        kind = "NIfTI or NumPy file" if variable.is_volume else "PNG"
+        remedy = f"Save it as {kind}." if file.is_file() else "Check the path."
         if isinstance(header, Header) and header.wide and rendering.window is None:
             declared = f", or declare `window: [low, high]` of '{variable.name}' in the study" if known else ""
             remedy = f"Save it with 8 bits{declared}."
@@ -192,15 +192,14 @@ def _read(path: Path, variable: Variable, known: Rendering | None) -> tuple[Tens
     notes = []
     if header.alpha:
         notes.append(f"Transparent pixels of {file.name} show the ground, {rendering.ground}.")
-    if (header.height, header.width) != (height, width):
+    if header.size != variable.shape[1:]:
         how = {"crop": "cut and resized", "pad": "padded and resized", "stretch": "stretched"}[rendering.fit]
-        if header.height * width == header.width * height:
+        if len({wanted / length for wanted, length in zip(variable.shape[1:], header.size)}) == 1:
             how = "resized"
-        notes.append(
-            f"{file.name} has {header.height}x{header.width} pixels (height x width) and was {how} to {height}x{width}, "
-            "which the model uses."
-        )
-    if header.colour and channels == 1:
+        there, here = ("x".join(map(str, size)) for size in (header.size, variable.shape[1:]))
+        axes = "depth x height x width" if variable.is_volume else "height x width"
+        notes.append(f"{file.name} has {there} pixels ({axes}) and was {how} to {here}, which the model uses.")
+    if header.colour and variable.shape[0] == 1:
         notes.append(f"{file.name} has colours and was converted to grey, which the model uses.")
     return as_levels({variable.name: torch.from_numpy(pixels.copy())[None]})[variable.name], notes
 

@@ -119,8 +119,12 @@ def _images(columns: OfferedColumns, nodes: Sequence[str], image: str | None) ->
             cells = frame[match.title].dropna().head(LOOKED_AT)
             taken = MIDDLE if any(names_volume(str(cell).strip()) for cell in cells) else None
             found = index_images(node, cells, columns.folder, Declaration(slice=taken), Faults("the table"))
+            whole: dict[str, Any] = {}
+            if found is None and taken is None:  # NumPy files can hold volumes, which only a declaration tells
+                found = index_images(node, cells, columns.folder, Declaration(volume=True), Faults("the table"))
+                whole = {} if found is None else {"volume": True}
             size = {} if found is None else {"size": Counter(found.found).most_common(1)[0][0]}
-            said[node] = {"kind": "image"} | ({} if taken is None else {"slice": taken}) | size
+            said[node] = {"kind": "image"} | ({} if taken is None else {"slice": taken}) | whole | size
     return said
 
 
@@ -159,7 +163,8 @@ def _said(index: TableIndex, node: str, declared: Mapping[str, dict[str, Any]]) 
     words = list(declared.get(node, {}).get("missing_words", ()))
     if variable.is_image:
         image = index.images[node]
-        said = column | {"kind": "image", "size": list(propose_size(image.found)), "colour": variable.shape[0] == 3}
+        said = column | {"kind": "image", "size": list(propose_size(image.found))}
+        said |= {"volume": True} if variable.is_volume else {"colour": variable.shape[0] == 3}
         said |= {"fit": "crop"} | ({} if image.window is None else {"window": [_plain(n) for n in image.window]})
         said |= {"slice": list(declared[node]["slice"])} if "slice" in declared.get(node, {}) else {}
         return said | ({"ground": image.rendering.ground} if isinstance(image, ImageColumn) and image.alpha else {})

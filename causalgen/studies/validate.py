@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from ..errors import CausalgenError, DataError, NotIdentifiableError, StudyError
 from ..grammar import check_value, compared_worlds, read_intervention
 from ..graph import CausalGraph, Estimand, Variable, identify, identify_nested
+from ..graph.volumes import require_flat_images
 from .audit_section import Audit
 from .image_readers import find_score, with_score
 from .measurements import find_measurement
@@ -142,6 +143,7 @@ def _audit_checks(graph: CausalGraph, loc: Loc, audit: Audit, *, trust_code: boo
     from .auditing import find_scorer  # loads what a study without audits does not need
 
     yield (*loc, "image"), partial(image_node, graph, audit.image)
+    yield loc, partial(require_flat_images, graph, "an audit")
     yield (*loc, "classifier"), partial(find_scorer, audit, trust_code=trust_code)
     for place, do in enumerate(audit.do):
         for name, value in do.items():

@@ -2,6 +2,8 @@
 
 causalgen fit examples/phantom/study.yaml --out RUN      about 4 minutes of CPU
 python tests/timings/bench_phantom.py RUN
+
+The same for a run of examples/phantom/volumes.yaml.
 """
 
 import sys
@@ -10,10 +12,11 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from causalgen.datasets import load
 from causalgen.datasets.phantom import measure_head_size, measure_ventricle_volume
 from causalgen.metrics import as_stored, bootstrap, l1
 from causalgen.scm import load as load_model
+from causalgen.studies.runfolder import read_run
+from causalgen.studies.sources import load_data
 
 UNITS = 400
 WORLDS = (
@@ -28,7 +31,8 @@ WORLDS = (
 
 def main(run: Path) -> pd.DataFrame:
     """A row for each intervention on the first test units."""
-    data, scm = load("phantom"), load_model(run / "model")
+    scm, study = load_model(run / "model"), read_run(run).study
+    data = load_data(study.data)
     rows = data.split["test"][:UNITS]
     factual, groups = data.rows(rows), data.groups(rows).numpy()
     posterior, found = scm.abduct(factual, seed=0), []

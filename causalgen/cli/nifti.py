@@ -1,0 +1,25 @@
+"""The option that writes volumes as NIfTI files, too."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+__all__ = ["Nifti", "write_volumes"]
+
+Nifti = Annotated[
+    Path | None,
+    typer.Option(
+        help="Write volumes as NIfTI, too, with the voxel size and orientation of this file, which has as many voxels.",
+        show_default=False,
+    ),
+]
+
+
+def write_volumes(files: Sequence[Path], like: Path | None) -> None:
+    """Write the volumes among the files of an answer as NIfTI, if a file to follow is given."""
+    if like is not None:
+        from ..reports.image_files import write_nifti
+
+        write_nifti(files, like)
