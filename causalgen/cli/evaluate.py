@@ -40,7 +40,7 @@ def evaluate(
     sha256: Sha256 = None,
     threads: Threads = None,
 ) -> None:
-    """Evaluate the model of a finished run: attributes, truth, axioms, minimality, realism, calibration, noise leak.
+    """Evaluate the model of a finished run: attributes, truth, axioms, realism, calibration, noise leak, memory.
 
     Example: causalgen evaluate runs/morphodigits --protocol published
     """
@@ -51,6 +51,8 @@ def evaluate(
         cap_threads()
         found = evaluate_run(folder, protocol=protocol, rows=rows)
         _print(found.table, protocol)
+        for verdict in () if found.memorisation is None else found.memorisation.verdicts:
+            typer.echo(verdict)
         typer.echo(found.csv)
 
 

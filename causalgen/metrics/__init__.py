@@ -14,6 +14,8 @@ from .image_change import ImageChange, image_changes
 from .images import as_stored, bits_of, l1, ssim, to_bytes
 from .kept import classifier_accuracy, kept
 from .leak import noise_leak, predictability
+from .membership import membership_advantage
+from .memorisation import Memorisation, memorisation
 from .minimality import minimality
 from .predicted import predicted_effectiveness
 from .protocol import AS_FITTED, CAUSALGEN, PROTOCOLS, PUBLISHED, Protocol, protocol_named, with_residual
@@ -23,6 +25,7 @@ from .result import MetricResult, MetricTable
 from .samples import draw_samples, sample_quality
 from .spaces import Measure, Space, feature_space, fit_latents, kept_latents, latent_space
 from .strokes import stroke_measures
+from .surface_verdicts import SurfaceVerdict
 from .transferred import transfer_report
 from .truth import attribute_error_to_truth, image_error_to_truth
 from .units import Units
@@ -38,12 +41,14 @@ __all__ = [
     "ImageChange",
     "Interval",
     "Measure",
+    "Memorisation",
     "MetricResult",
     "MetricTable",
     "Protocol",
     "Query",
     "Readers",
     "Space",
+    "SurfaceVerdict",
     "Units",
     "as_stored",
     "ask",
@@ -70,6 +75,8 @@ __all__ = [
     "kernel_distance",
     "l1",
     "latent_space",
+    "membership_advantage",
+    "memorisation",
     "minimality",
     "mode_collapse",
     "gradient_defect",

@@ -8,7 +8,9 @@
 - null intervention: the model's image with every queried node at its own value
 - truth: the true counterfactual images, where the generator is known
 - floor: the same measurement where nothing is generated
-- permutation control: noise and parents of different units are combined
+- permutation control: noise and parents of different units are combined, or training and held-out units exchanged
+- held-out control: the same images compared with held-out units, which the model has not seen
+- split control: distances between the images alone, without the model, as far as they distinguish training from held-out units
 """
 
 import torch
@@ -30,7 +32,9 @@ __all__ = [
     "NULL",
     "ORACLE",
     "PERMUTATION",
+    "SPLIT",
     "TRUTH",
+    "UNSEEN",
     "UNTRAINED",
     "redraw",
     "through_codec",
@@ -46,6 +50,8 @@ TRUTH = "truth"
 CODEC = "codec control"
 FLOOR = "floor"
 PERMUTATION = "permutation control"
+UNSEEN = "held-out control"
+SPLIT = "split control"
 
 
 def untrained_control(scm: StructuralCausalModel, data: Dataset, *, seed: int = 0) -> StructuralCausalModel:

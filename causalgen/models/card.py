@@ -37,6 +37,7 @@ class ModelCard:
         training: Facts by name, such as rows and seed.
         quality: Rows of a table of metrics; empty where none were computed.
         caution: What a reader must know first, such as that a run was only a smoke test.
+        memorisation: Verdicts of the tests of memorisation; empty where none were made.
     """
 
     name: str
@@ -46,6 +47,7 @@ class ModelCard:
     training: Mapping[str, Any]
     quality: Sequence[Mapping[str, Any]] = ()
     caution: Sequence[str] = ()
+    memorisation: Sequence[str] = ()
 
 
 def write_card(folder: Path | str, scm: StructuralCausalModel, card: ModelCard) -> Path:
@@ -101,6 +103,10 @@ def _lines(scm: StructuralCausalModel, card: ModelCard) -> list[str]:
         "",
         *_quality(card),
         "",
+        "## Does it give training units away?",
+        "",
+        *_memory(card),
+        "",
         "## Intended use",
         "",
         "Research and teaching on counterfactual images of data like those of training, under the graph above.",
@@ -120,6 +126,16 @@ def _quality(card: ModelCard) -> list[str]:
         "*oracle*: the true process.",
         "",
         *_table(columns, [[row[column] for column in columns] for row in card.quality]),
+    ]
+
+
+def _memory(card: ModelCard) -> list[str]:
+    if not card.memorisation:
+        return ["It was not tested. `causalgen run` or `causalgen evaluate` tests it."]
+    return [
+        *(f"- {_plain(verdict)}" for verdict in card.memorisation),
+        "",
+        "*not found* means that these tests found nothing. It does not mean that the model is private.",
     ]
 
 

@@ -17,7 +17,7 @@ from .parts import Highlight, Part
 
 if TYPE_CHECKING:
     from ..datasets import Dataset
-    from ..metrics import ImageChange, MetricTable
+    from ..metrics import ImageChange, Memorisation, MetricTable
     from ..scm import Ambiguity, Counterfactual, StructuralCausalModel
 
 __all__ = ["DataSummary", "Gallery", "MechanismSummary", "ReportContent"]
@@ -166,6 +166,7 @@ class ReportContent:
         metrics: The metrics with their controls.
         quality: (metric, query) of the metrics that the first screen and the metric figures show; empty for the first
             metric of each query.
+        memorisation: Whether the model gives training units away.
         effects: Effects, with their checks.
         mediation: Direct and indirect parts of effects, and other nested counterfactuals.
         audits: Audits of classifiers.
@@ -192,6 +193,7 @@ class ReportContent:
     ambiguities: "Sequence[Ambiguity]" = ()
     metrics: "MetricTable | None" = None
     quality: Sequence[tuple[str, str]] = ()
+    memorisation: "Memorisation | None" = None
     effects: Sequence[EffectFindings] = ()
     mediation: Sequence[MediationFindings] = ()
     audits: Sequence[Audited] = ()

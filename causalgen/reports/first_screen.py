@@ -15,6 +15,7 @@ from .tables import floor_note
 
 if TYPE_CHECKING:
     from ..effects import EffectReport
+    from ..metrics import Memorisation
 
 __all__ = ["headline_metrics", "run_answer"]
 
@@ -34,7 +35,14 @@ def run_answer(content: ReportContent) -> list[str]:
     effects += [audit.answer for audit in content.audits]
     drift = _drift(content.metrics.to_frame()) if content.metrics is not None and len(content.metrics) else ""
     survival = ambiguity_answer(content.ambiguities) if content.ambiguities else ""
-    return [*changes, *effects, *filter(None, [_quality(content), drift, survival, _limits(content)])]
+    memory = memorisation_answer(content.memorisation) if content.memorisation is not None else ""
+    return [*changes, *effects, *filter(None, [_quality(content), drift, survival, memory, _limits(content)])]
+
+
+def memorisation_answer(found: "Memorisation") -> str:
+    """The three verdicts on memorisation, in one sentence."""
+    shown = "; ".join(f"{verdict.surface}: {verdict.finding}" for verdict in found.verdicts)
+    return f"Does the model give training units away? {shown.capitalize()}."
 
 
 def headline_metrics(content: ReportContent) -> Sequence[tuple[str, str]]:

@@ -48,6 +48,7 @@ def sections(content: ReportContent, folder: ReportFolder) -> list[Section]:
         _mediation(content, folder) if content.mediation else None,
         _audits(content, folder) if content.audits else None,
         _metrics(content, folder) if content.metrics is not None and len(content.metrics) else None,
+        _memorisation(content, folder) if content.memorisation is not None else None,
         _graph(content, folder),
         _data(content, folder) if content.data is not None else None,
         _training(content, folder) if content.history is not None or content.mechanisms else None,
@@ -189,6 +190,18 @@ def _metrics(content: ReportContent, folder: ReportFolder) -> Section:
     return Section("metrics", "Quality, with controls", parts, READING["metrics"])
 
 
+def _memorisation(content: ReportContent, folder: ReportFolder) -> Section:
+    found = content.memorisation
+    assert found is not None
+    verdicts = [(f"{verdict.surface.capitalize()}: {verdict.finding}", verdict.named) for verdict in found.verdicts]
+    parts = [Part(points=verdicts), Part(points=[(note, "") for note in found.table.notes])]
+    if len(found.table):
+        frame = found.table.to_frame()
+        tables = metric_tables(frame, folder.table(frame, "memorisation"))
+        parts.append(Part(tables=tables, columns=True))
+    return Section("memorisation", "Does the model give training units away?", parts, READING["memorisation"])
+
+
 def _effects(content: ReportContent, folder: ReportFolder) -> Section:
     parts = [
         part
@@ -254,6 +267,7 @@ def _works(content: ReportContent) -> list[Citation]:
             {"axioms"} if any(word in measured for word in ("composition", "reversibility", "effectiveness")) else set()
         )
         keys |= {"ssim"} if "ssim" in measured else set()
+    keys |= {"membership", "extraction"} if content.memorisation is not None else set()
     for findings in content.effects:
         keys |= effect_keys(findings)
     for nested in content.mediation:

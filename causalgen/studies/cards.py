@@ -4,12 +4,13 @@ import csv
 from pathlib import Path
 
 from ..datasets.catalog import entry
+from ..metrics import Memorisation
 from ..models import ModelCard, write_card
 from ..scm import StructuralCausalModel
 from .data_section import OwnData
 from .runfolder import RunFolder
 
-__all__ = ["write_run_card"]
+__all__ = ["memorisation_entry", "write_run_card"]
 
 COLUMNS = {"model": "model", "identity control": "identity", "untrained control": "untrained", "oracle": "oracle"}
 """Rows of the metrics that the card shows, by its words for them."""
@@ -40,8 +41,16 @@ def write_run_card(run: RunFolder, scm: StructuralCausalModel) -> Path:
         {key: value for key, value in training.items() if value not in (None, "")},
         _quality(run),
         smoke,
+        record.get("memorisation", ()),
     )
     return write_card(run.model, scm, card)
+
+
+def memorisation_entry(found: Memorisation | None) -> dict[str, list[str]]:
+    """The verdicts on memorisation as an entry of the run's record, without the labels of rows, which may be names."""
+    if found is None:
+        return {}
+    return {"memorisation": [f"{v.surface.capitalize()}: {v.finding}. {v.text}" for v in found.verdicts]}
 
 
 def _splits(rows: dict[str, int]) -> str:

@@ -6,15 +6,18 @@ from pathlib import Path
 from rich.console import Console
 
 from ..errors import RunFolderError
-from ..metrics import MetricTable, Readers, evaluate, protocol_named
+from ..metrics import Memorisation, MetricTable, Readers, evaluate, protocol_named
 from ..metrics.spaces import kept_latents
 from ..predictors import PUBLISHED, attribute_predictors
 from ..spreadsheets import write_csv
 from ..training import bars
 from ..training.threads import limited, threads_after
 from .asking import fitted_data, fitted_model
+from .cards import memorisation_entry
+from .evaluation import memorised
 from .lock import FolderLock
 from .measurements import find_measurements
+from .model_on_data import ModelOnData
 from .runfolder import RunFolder
 
 __all__ = ["RunEvaluation", "evaluate_run"]
@@ -31,10 +34,12 @@ class RunEvaluation:
     Args:
         table: All results.
         csv: The table as CSV.
+        memorisation: Whether the model gives training units away; None where the study turns the test off.
     """
 
     table: MetricTable
     csv: Path
+    memorisation: Memorisation | None = None
 
 
 def evaluate_run(
@@ -48,7 +53,7 @@ def evaluate_run(
     Args:
         run: The run.
         protocol: A key of `causalgen.metrics.PROTOCOLS`.
-        rows: Test units; None for the study's number.
+        rows: Test units of the metrics; None for the study's number, which the tests of memorisation always take.
         console: Console for progress; None for standard error.
 
     Raises:
@@ -88,4 +93,8 @@ def evaluate_run(
         csv = run.tables / f"evaluation-{protocol}.csv"
         csv.parent.mkdir(exist_ok=True)
         write_csv(table.to_frame(), csv)
-    return RunEvaluation(table, csv)
+        found = memorised(study.evaluation, ModelOnData(scm, data, study.seed))
+        if found is not None:
+            write_csv(found.table.to_frame(), run.tables / "memorisation.csv")
+            run.update(**memorisation_entry(found))
+    return RunEvaluation(table, csv, found)

@@ -7,7 +7,7 @@ from rich.progress import Progress
 
 from ..datasets import Dataset
 from ..graph import CausalGraph
-from ..metrics import AS_FITTED, MetricTable, Readers, evaluate
+from ..metrics import AS_FITTED, Memorisation, MetricTable, Readers, evaluate, memorisation
 from ..predictors import LABELS, NUMBERS, AttributePredictor, PredictorConfig, Regressor, fit_predictor
 from .data_section import OwnData
 from .measurements import Measurement
@@ -15,7 +15,7 @@ from .model_on_data import ModelOnData
 from .schema import Study
 from .study_sections import MOST_CLASSES, EvaluationPlan
 
-__all__ = ["ReadAttributes", "evaluate_model", "headline", "train_readers"]
+__all__ = ["ReadAttributes", "evaluate_model", "headline", "memorised", "train_readers"]
 
 Query = tuple[str, ...]
 
@@ -96,6 +96,21 @@ def evaluate_model(
         protocol=replace(AS_FITTED, rows=plan.rows),
         seed=model.seed,
         bars=bars,
+    )
+
+
+def memorised(plan: EvaluationPlan, model: ModelOnData) -> Memorisation | None:
+    """Whether the model gives training units away; None where the study turns the test off or has no image.
+
+    Args:
+        plan: The queries, and the number of units.
+        model: The fitted model and its data.
+    """
+    if not plan.memorisation or not model.graph.images:
+        return None
+    queries = [query[0] if len(query) == 1 else query for query in plan.queries]
+    return memorisation(
+        model.scm, model.data, queries=queries or None, image=model.image, rows=plan.rows, seed=model.seed
     )
 
 

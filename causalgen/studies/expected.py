@@ -68,7 +68,11 @@ def step_durations(plan: RunPlan, training: float | None = None) -> dict[str, fl
         FIT: _fit_seconds(study.training, rows, pixels) if training is None else training,
         GRIDS: 0.3 * len(study.gallery),
         CURVES: 2.0 * len(study.curves),
-        METRICS: 3.0 + 2e-6 * pixels * rows + 0.008 * asked + reading + 4.0 * min(len(study.gallery), MOST_ASKED),
+        METRICS: 3.0
+        + (2e-6 + 3e-6 * study.evaluation.memorisation) * pixels * rows
+        + 0.008 * asked
+        + reading
+        + 4.0 * min(len(study.gallery), MOST_ASKED),
         EFFECTS: sum(2.0 + 0.4 * e.simulations + (2.0 + 0.5 * e.replicates) * e.doubt for e in study.effects)
         + 5.0 * len(study.mediation),
         **({AUDITS: 3.0 * len(study.audit) + 0.008 * audited} if study.audit else {}),

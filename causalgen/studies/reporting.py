@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from ..machine import versions
-from ..metrics import ImageChange, MetricTable
+from ..metrics import ImageChange, Memorisation, MetricTable
 from ..reports import DataSummary, EffectFindings, Gallery, Highlight, MechanismSummary, ReportContent, ResponseCurve
 from ..reports.mediation import MediationFindings
 from ..scm import Ambiguity
@@ -33,6 +33,7 @@ class Findings:
     changes: list[ImageChange] = field(default_factory=list)
     ambiguities: list[Ambiguity] = field(default_factory=list)
     metrics: MetricTable | None = None
+    memorisation: Memorisation | None = None
     quality: list[tuple[str, str]] = field(default_factory=list)
     """Metric and query for the first screen."""
     effects: list[EffectFindings] = field(default_factory=list)
@@ -57,6 +58,7 @@ def report_content(study: Study, folder: RunFolder, found: Findings) -> ReportCo
         ambiguities=found.ambiguities,
         metrics=found.metrics,
         quality=found.quality,
+        memorisation=found.memorisation,
         effects=found.effects,
         mediation=found.mediation,
         audits=found.audits,

@@ -20,10 +20,10 @@ from ..training import FitResult
 from ..training.progress import can_draw, duration
 from ..training.threads import given_threads, limited, threads_after
 from .auditing import audit_findings, try_classifiers
-from .cards import write_run_card
+from .cards import memorisation_entry, write_run_card
 from .effect_pages import write_effects
 from .effect_steps import effect_findings
-from .evaluation import evaluate_model, headline, train_readers
+from .evaluation import evaluate_model, headline, memorised, train_readers
 from .expected import AUDITS, CURVES, DATA, EFFECTS, GRIDS, METRICS, REPORT, STEPS, expected_seconds
 from .further_steps import study_rows
 from .grids import check_named_rows, gallery
@@ -146,6 +146,7 @@ def run_study(
                 shown = [item.do for item in study.gallery]
                 found.changes = score_changes(readers.scores, shown, model, units)
                 found.ambiguities = surviving_answers(shown, readers.measurements, model)
+                found.memorisation = memorised(study.evaluation, model)
             with _step(EFFECTS, folder, bars):
                 effects = bars.each("effects", study.effects)
                 found.effects = [
@@ -158,7 +159,7 @@ def run_study(
                     asked = enumerate(bars.each("audits", study.audit), start=1)
                     found.audits = [audit_findings(one, n, model, folder, warnings=warnings) for n, one in asked]
             sentences = [change_sentence(change) for change in lead_changes(found.changes)]
-            folder.update(headline=found.quality, changes=sentences)
+            folder.update(headline=found.quality, changes=sentences, **memorisation_entry(found.memorisation))
             write_run_card(folder, scm)
             with _step(REPORT, folder, bars):
                 graphs = [readers.graph_with(effect.outcome, data.graph) for effect in study.effects]

@@ -153,6 +153,8 @@ class EvaluationPlan(StudySection):
     """Discrete parents of the image that classifiers read from it; left out, with own data: those that a query sets."""
     regress: Readable | None = None
     """Continuous parents of the image that regressors read from it; left out, with own data: as for `classify`."""
+    memorisation: bool = True
+    """Whether to test if weights, samples and counterfactuals of the image give training units away."""
 
 
 class GalleryPlan(StudySection):
