@@ -109,6 +109,8 @@ class Mechanism(nn.Module, ABC):
     """Greatest values of whole-number options whose cost grows faster than that of a width."""
     parts: ClassVar[tuple[str, ...]] = ()
     """Options that choose a part, by its word or by a mapping with the part's options."""
+    by_parent: ClassVar[tuple[str, ...]] = ()
+    """Options that are one number, or a mapping of parents to numbers."""
     few_images: ClassVar[Mapping[str, Any]] = MappingProxyType({})
     """Options that suit a table with few images better than the defaults do."""
     published_residual: ClassVar[float] = 0.0

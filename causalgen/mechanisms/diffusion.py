@@ -66,12 +66,14 @@ class Diffusion(TransportMechanism):
         attention: Heads of self-attention of the U-Net at the coarse resolution, a divisor of the width; 0 for none.
         steps: Steps from noise to data; abduction takes as many back, and one evaluation of the network more.
         sampler: "bdia", whose null intervention returns the image, or "ddim", whose noise is `z` alone.
-        guidance: Weight of changed parents, in [0, 10]; other than 1 the result is a guided edit.
+        guidance: Weight of changed parents, in [0, 10], or a mapping of some parents to theirs; other than 1 the result is a
+            guided edit.
         guidance_unchanged: Weight of the other parents, in [0, 10].
         dropout: Probability with which training hides each parent; guidance needs it above 0.
 
     Raises:
         ValueError: An option out of range, or guidance without dropout.
+        UnknownNameError: Guidance of a name that is not a parent.
     """
 
     earlier_options: ClassVar = {"sampler": "ddim"}
@@ -89,7 +91,7 @@ class Diffusion(TransportMechanism):
         attention: int = 0,
         steps: int = 30,
         sampler: Sampler = "bdia",
-        guidance: float = 1.0,
+        guidance: float | Mapping[str, float] = 1.0,
         guidance_unchanged: float = 1.0,
         dropout: float = 0.1,
     ) -> None:

@@ -54,12 +54,14 @@ class FlowMatching(TransportMechanism):
         solver: A solver of torchdiffeq with steps of fixed size, or the adaptive "dopri5", which ignores `steps`.
         steps: Steps of fixed size from noise to data, and back.
         coupling: "optimal-transport" or "independent" pairs of noise and image; independent ones with image parents.
-        guidance: Weight of changed parents, in [0, 10]; other than 1 the result is a guided edit.
+        guidance: Weight of changed parents, in [0, 10], or a mapping of some parents to theirs; other than 1 the result is a
+            guided edit.
         guidance_unchanged: Weight of the other parents, in [0, 10].
         dropout: Probability with which training hides each parent; guidance needs it above 0.
 
     Raises:
         ValueError: An option out of range, or guidance without dropout.
+        UnknownNameError: Guidance of a name that is not a parent.
     """
 
     works = ("flow-matching",)
@@ -76,7 +78,7 @@ class FlowMatching(TransportMechanism):
         solver: Solver = "midpoint",
         steps: int = 10,
         coupling: Literal["optimal-transport", "independent"] = "optimal-transport",
-        guidance: float = 1.0,
+        guidance: float | Mapping[str, float] = 1.0,
         guidance_unchanged: float = 1.0,
         dropout: float = 0.1,
     ) -> None:

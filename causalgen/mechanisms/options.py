@@ -34,8 +34,8 @@ def check_options(cls: type[Mechanism], name: str, variable: str, options: Mappi
                 f"Expected an option of '{name}' among {', '.join(known) or '(none)'}; got {option!r} "
                 f"for '{variable}'." + nearest(option, known)
             )
-        if option in cls.parts and isinstance(value, Mapping):
-            continue  # checked where the part is built
+        if option in (*cls.parts, *cls.by_parent) and isinstance(value, Mapping):
+            continue  # checked where the part is built, and where the parents are known
         wanted = _wanted(known[option], value, cls.limits.get(option, GREATEST))
         if wanted:
             raise ValueError(

@@ -9,12 +9,14 @@ Guidance makes changed parents count more than they do in the distribution (Ho a
 .. math:: f = f(\varnothing) + w_{\text{unchanged}} \bigl(f(pa_{\text{unchanged}}) - f(\varnothing)\bigr)
           + w_{\text{changed}} \bigl(f(pa) - f(pa_{\text{unchanged}})\bigr)
 
-With both weights 1 that is f(pa). Any other weights define a different mechanism from the one that abduction inverts:
+Changed parents with several weights are added in groups, the least weight first, each multiplied by its own weight. With
+all weights 1 that is f(pa). Any other weights define a different mechanism from the one that abduction inverts:
 the result is a guided edit, not a counterfactual of the model, and is labelled as such.
 """
 
 from abc import abstractmethod
 from collections.abc import Callable, Mapping
+from itertools import pairwise
 from typing import ClassVar, Literal, TypeAlias, get_args
 
 import pyro.distributions as dist
@@ -22,6 +24,7 @@ import torch
 from torch import Tensor
 from torch.distributions import Distribution
 
+from ..errors import UnknownNameError, nearest
 from ..graph import Variable
 from ..nn import ImageMaps, ParentEmbedding, Transformer, UNet
 from ..typing import Noise, Values
@@ -53,17 +56,20 @@ class TransportMechanism(Abductive):
         blocks: Residual blocks of the U-Net at each resolution, down and up; or blocks of the transformer.
         attention: Heads of self-attention of the U-Net at the coarse resolution, a divisor of the width; 0 for none.
         steps: Steps from noise to data; abduction takes as many back.
-        guidance: Weight of changed parents, in [0, 10]; other than 1 the result is a guided edit.
+        guidance: Weight of changed parents, in [0, 10], or a mapping of some parents to theirs; other than 1 the result is a
+            guided edit.
         guidance_unchanged: Weight of the other parents, in [0, 10].
         dropout: Probability with which training hides each parent; guidance needs it above 0.
 
     Raises:
         ValueError: An option out of range, or guidance without dropout.
+        UnknownNameError: Guidance of a name that is not a parent.
     """
 
     kinds = ("image",)
     volumes = True
     limits: ClassVar = {"blocks": 256, "steps": 10_000}
+    by_parent: ClassVar = ("guidance",)
 
     def __init__(
         self,
@@ -75,21 +81,19 @@ class TransportMechanism(Abductive):
         blocks: int = 1,
         attention: int = 0,
         steps: int = 30,
-        guidance: float = 1.0,
+        guidance: float | Mapping[str, float] = 1.0,
         guidance_unchanged: float = 1.0,
         dropout: float = 0.1,
     ) -> None:
         super().__init__(variable, parents)
-        for name, weight in (("guidance", guidance), ("guidance_unchanged", guidance_unchanged)):
-            if not 0 <= weight <= STRONGEST:
-                raise ValueError(f"Expected {name} in [0, {STRONGEST:g}]; got {weight}. 1 is no guidance.")
+        self.guidance = _by_parent(guidance, self.parents)
+        self.guidance_unchanged = _weight(guidance_unchanged, "guidance_unchanged")
         if not 0 <= dropout < 1:
             raise ValueError(f"Expected dropout in [0, 1); got {dropout}.")
-        self.guided = guidance != 1 or guidance_unchanged != 1
+        self.guided = guidance_unchanged != 1 or any(weight != 1 for weight in self.guidance.values())
         if self.guided and not dropout:
             raise ValueError("Expected dropout above 0 with guidance, which needs a model of hidden parents; got 0.")
         self.steps, self.dropout = steps, dropout
-        self.guidance, self.guidance_unchanged = guidance, guidance_unchanged
         self.low, self.high = variable.support or (0.0, 255.0)
         self.embed = ParentEmbedding(self.parents, CONTEXT, droppable=dropout > 0)
         self.maps = ImageMaps(self.parents, variable.shape)
@@ -160,19 +164,41 @@ class TransportMechanism(Abductive):
         return lambda state, time: self.network(state, time.expand(len(state)), context, maps)
 
     def _guided(self, parents: Values, batch: int, changed: frozenset[str]) -> Field:
-        """The guided field: the network seen without parents, with the unchanged ones, and with all."""
-        # The three embeddings pass through the network as one batch.
-        fixed = torch.tensor([[name not in changed for name in self.parents]])
-        fixed = fixed.to(next(self.parameters()).device)
-        keeps = [torch.zeros_like(fixed), fixed, torch.ones_like(fixed)]
+        """The guided field: the network seen without parents, with the unchanged ones, and with more up to all."""
+        # All embeddings pass through the network as one batch.
+        weights = sorted({self.guidance[name] for name in self.parents if name in changed})
+        shown = [[False] * len(self.parents), [name not in changed for name in self.parents]]
+        shown += [[name not in changed or self.guidance[name] <= weight for name in self.parents] for weight in weights]
+        keeps = [torch.tensor([each], device=next(self.parameters()).device) for each in shown]
         context = torch.cat([self.embed(parents, batch, keep=keep) for keep in keeps])
         seen = [part for part in (self.maps(parents, keep=keep) for keep in keeps) if part is not None]
         maps = torch.cat(seen) if seen else None
 
         def field(state: Tensor, time: Tensor) -> Tensor:
-            outputs = self.network(torch.cat([state] * 3), time.expand(3 * len(state)), context, maps)
-            nothing, unchanged, everything = outputs.chunk(3)
-            edit = self.guidance_unchanged * (unchanged - nothing) + self.guidance * (everything - unchanged)
-            return nothing + edit
+            count = len(keeps)
+            outputs = self.network(torch.cat([state] * count), time.expand(count * len(state)), context, maps)
+            nothing, *more = outputs.chunk(count)
+            steps = zip((self.guidance_unchanged, *weights), pairwise((nothing, *more)), strict=True)
+            return nothing + torch.stack([weight * (after - before) for weight, (before, after) in steps]).sum(0)
 
         return field
+
+
+def _by_parent(guidance: float | Mapping[str, float], parents: Mapping[str, Variable]) -> dict[str, float]:
+    """The weight of each parent; 1 for those that a mapping does not name."""
+    if not isinstance(guidance, Mapping):
+        return dict.fromkeys(parents, _weight(guidance, "guidance"))
+    for name in guidance:
+        if name not in parents:
+            raise UnknownNameError(
+                f"Expected guidance of parents among {', '.join(parents) or '(none)'}; got {name!r}."
+                + nearest(str(name), parents)
+            )
+    return {name: _weight(guidance.get(name, 1.0), f"guidance of '{name}'") for name in parents}
+
+
+def _weight(weight: float, what: str) -> float:
+    number = isinstance(weight, int | float) and not isinstance(weight, bool)
+    if not number or not 0 <= weight <= STRONGEST:
+        raise ValueError(f"Expected {what} in [0, {STRONGEST:g}]; got {weight!r}. 1 is no guidance.")
+    return weight
