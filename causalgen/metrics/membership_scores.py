@@ -6,6 +6,7 @@ from typing import TypeAlias
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from sklearn.preprocessing import PolynomialFeatures, StandardScaler
 from torch import Tensor
 
 from ..datasets import Dataset
@@ -81,14 +82,16 @@ def difficulty(units: ComparedUnits, neighbours: Tensor) -> NDArray[np.float64]:
 
 
 def calibrated(scores: Pair, hard: Pair) -> Pair:
-    """Scores of training and held-out units as far as their difficulty does not explain them, by least squares over units.
+    """Scores of training and held-out units as far as their difficulty does not explain them.
 
-    Source: Watson, Guo, Cormode and Sablayrolles, On the importance of difficulty calibration in membership inference attacks,
-    2022; here the difficulty is measured on the images themselves.
+    A quadratic function of the difficulty is fitted to all units by least squares. Source: Watson, Guo, Cormode and
+    Sablayrolles, On the importance of difficulty calibration in membership inference attacks, 2022; here the difficulty is
+    measured on the images themselves.
     """
-    design = [np.column_stack([np.ones(len(side)), side]) for side in hard]
-    weights = np.linalg.lstsq(np.concatenate(design), np.concatenate(scores), rcond=None)[0]
-    return scores[0] - design[0] @ weights, scores[1] - design[1] @ weights
+    terms = PolynomialFeatures(2).fit_transform(StandardScaler().fit_transform(np.concatenate(hard)))
+    every = np.concatenate(scores)
+    rest = every - terms @ np.linalg.lstsq(terms, every, rcond=None)[0]
+    return rest[: len(scores[0])], rest[len(scores[0]) :]
 
 
 def _values(scm: StructuralCausalModel, data: Dataset, rows: RowLabels) -> Iterator[Values]:

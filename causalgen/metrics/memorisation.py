@@ -185,15 +185,18 @@ class _Test:
     def weights(self) -> Found:
         """Membership by bound and reconstruction, and the units that are reconstructed too well."""
         missing, seed = unavailable(self.scm, self.cohort.image), self.cohort.seed
-        scores = {name: self._scores(name) for name in (BOUND, RECONSTRUCTION) if name not in missing}
-        for name in [name for name, pair in scores.items() if not all(np.isfinite(side).all() for side in pair)]:
+        plain = {name: self._scores(name) for name in (BOUND, RECONSTRUCTION) if name not in missing}
+        for name in [name for name, pair in plain.items() if not np.isfinite(np.concatenate(pair)).all()]:
             missing[name] = "it is not finite for some units"
-            del scores[name]
+            del plain[name]
+        hard = [difficulty(units, near) for units, near in zip(self._sides, self.neighbours)]
+        scores = {name: calibrated(pair, (hard[0], hard[1])) for name, pair in plain.items()}
         results, split = [], self._split_control()
         flagged = np.zeros(self.training.count, dtype=bool)
         if RECONSTRUCTION in scores:
-            training, held = scores[RECONSTRUCTION]
-            flagged = given_away(-training, -held)
+            # A unit that stands out only after the correction may be one of a kind that the correction does not fit.
+            found = [given_away(-pair[0], -pair[1]) for pair in (plain[RECONSTRUCTION], scores[RECONSTRUCTION])]
+            flagged = found[0] & found[1]
             results.append(counted(flagged, WEIGHTS))
         advantages = {name: membership_advantage(*pair, seed=seed) for name, pair in scores.items()}
         for name, advantage in advantages.items():
@@ -211,15 +214,12 @@ class _Test:
         return verdict, results
 
     def _scores(self, name: str) -> tuple[NDArray, NDArray]:
-        """A calibrated score of training and of held-out units, greater for what the model knows."""
+        """A score of training and of held-out units, greater for what the model knows."""
         scm, data, image, seed = self.scm, self.cohort.data, self.cohort.image, self.cohort.seed
         score = bounds if name == BOUND else reconstruction_errors
         sign = 1 if name == BOUND else -1
-        found = [sign * score(scm, data, units, image=image, seed=seed) for units in self._sides]
-        hard = [difficulty(units, near) for units, near in zip(self._sides, self.neighbours)]
-        if not np.isfinite(np.concatenate(found)).all():
-            return found[0], found[1]
-        return calibrated((found[0], found[1]), (hard[0], hard[1]))
+        training, held = (sign * score(scm, data, units, image=image, seed=seed) for units in self._sides)
+        return training, held
 
     def _advantage(self, name: str, row: str, advantage: Advantage) -> MetricResult:
         units = self.training.count + self.held.count
