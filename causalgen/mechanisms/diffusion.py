@@ -58,9 +58,9 @@ class Diffusion(TransportMechanism):
     from a step of DDIM, 0 in p(u).
 
     Args:
-        variable: An image variable, grey or colour, of any size.
+        variable: An image variable, grey or colour, of any size, or a volume.
         parents: Parents of any kind.
-        network: "u-net", or "transformer" over patches of the image, whose blocks all have attention.
+        network: "u-net", or "transformer" over patches of an image, not of a volume, whose blocks all have attention.
         width: Channels of the U-Net at the coarse resolution, or of a patch of the transformer, then a multiple of 16.
         blocks: Residual blocks of the U-Net at each resolution, down and up; or blocks of the transformer.
         attention: Heads of self-attention of the U-Net at the coarse resolution, a divisor of the width; 0 for none.
@@ -121,7 +121,7 @@ class Diffusion(TransportMechanism):
     def noise(self, batch_shape: tuple[int, ...] = ()) -> dict[str, Distribution]:
         noise = super().noise(batch_shape)
         if self.exact:
-            noise["defect"] = dist.Delta(self._zero.expand(*batch_shape, *self.variable.shape), event_dim=3)
+            noise["defect"] = dist.Delta(self._zero.expand(*batch_shape, *self.variable.shape), event_dim=len(self.variable.shape))
         return noise
 
     def objectives(self, value: Tensor, parents: Values, progress: float) -> dict[str, Tensor]:

@@ -47,7 +47,7 @@ class FlowMatching(TransportMechanism):
     Args:
         variable: An image variable, grey or colour, of any size, or a volume.
         parents: Parents of any kind.
-        network: "u-net", or "transformer" over patches of the image, whose blocks all have attention.
+        network: "u-net", or "transformer" over patches of an image, not of a volume, whose blocks all have attention.
         width: Channels of the U-Net at the coarse resolution, or of a patch of the transformer, then a multiple of 16.
         blocks: Residual blocks of the U-Net at each resolution, down and up; or blocks of the transformer.
         attention: Heads of self-attention of the U-Net at the coarse resolution, a divisor of the width; 0 for none.
