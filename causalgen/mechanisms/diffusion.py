@@ -121,7 +121,9 @@ class Diffusion(TransportMechanism):
     def noise(self, batch_shape: tuple[int, ...] = ()) -> dict[str, Distribution]:
         noise = super().noise(batch_shape)
         if self.exact:
-            noise["defect"] = dist.Delta(self._zero.expand(*batch_shape, *self.variable.shape), event_dim=len(self.variable.shape))
+            noise["defect"] = dist.Delta(
+                self._zero.expand(*batch_shape, *self.variable.shape), event_dim=len(self.variable.shape)
+            )
         return noise
 
     def objectives(self, value: Tensor, parents: Values, progress: float) -> dict[str, Tensor]:

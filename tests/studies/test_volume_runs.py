@@ -12,6 +12,7 @@ import pandas as pd
 import pyarrow.parquet as pq
 import pytest
 import torch
+from PIL import Image
 from typer.testing import CliRunner
 from untrained_run import write_untrained_run
 
@@ -98,6 +99,16 @@ def test_a_file_from_outside_comes_back_as_it_was(run, tmp_path: Path) -> None:
     (factual,) = (tmp_path / "out" / "images").glob("*-factual.nii.gz")
     given = nibabel.as_closest_canonical(nibabel.load(file)).get_fdata()
     assert np.abs(nibabel.load(factual).get_fdata() - given).max() <= 1000 / 65535
+
+
+def test_an_image_from_outside_is_no_volume(run, tmp_path: Path) -> None:
+    Image.fromarray(np.zeros((9, 9, 3), np.uint8)).save(tmp_path / "photo.png")
+    words = ["--image", tmp_path / "photo.png", "--set", "age=50,sex=F", "--do", "age=70", "--out", tmp_path / "out"]
+    result = CliRunner().invoke(app, ["counterfactual", str(run.folder), *map(str, words)])
+    assert result.exit_code == 2
+    assert "got an image of two dimensions ('photo.png'). Save it as NIfTI or NumPy file." in " ".join(
+        result.output.split()
+    )
 
 
 def test_rows_and_all_units_get_volumes(run, tmp_path: Path) -> None:

@@ -86,7 +86,7 @@ def decode_image(path: Path, shape: tuple[int, ...], rendering: Rendering | None
 def _volume(picture: Picture, path: Path, shape: tuple[int, ...], rendering: Rendering) -> NDArray[Any] | str:
     name = split_place(path)[0].name
     values = np.asarray(picture)
-    if values.ndim != 3:
+    if isinstance(picture, Image.Image) or values.ndim != 3:
         return f"an image of two dimensions ('{name}')"
     if rendering.window is None and values.dtype != np.uint8:
         return f"grey values of 16 bits or more, and no window for them ('{name}')"
