@@ -16,7 +16,7 @@ from ..graph.volumes import require_flat_images
 from ..scm import Counterfactual
 from ..scm.values import check_finite
 from ..studies.model_on_data import true_counterfactual
-from ..studies.runfolder import RunFolder
+from ..studies.saved_model import Asked, SavedModel, name_of
 from .answers import attribute_answers, image_answers, share_supported
 from .drawing import difference_limit, picture_url
 from .graph_layout import graph_layout
@@ -25,6 +25,7 @@ from .units import ExploredUnit, ExploredUnits
 
 __all__ = ["DRAWS", "PAGE", "Answered", "Explorer", "WorldSetting"]
 
+DRAWN = "The model comes without data: the units are draws of it. You can also add an image."
 PAGE = 24
 """Units on a page of thumbnails."""
 THUMBNAIL = 64
@@ -80,14 +81,14 @@ class Explorer:
     """Answers about the model of a run; safe to call from several threads, which then take turns.
 
     Args:
-        run: A run with a fitted model, and with its data at hand.
+        run: A run with a fitted model, and with its data at hand; or a saved model, of which units are drawn.
 
     Raises:
         CheckpointError: The run has no fitted model, or one of another graph than the data's.
         DataError: The data cannot be loaded.
     """
 
-    def __init__(self, run: RunFolder) -> None:
+    def __init__(self, run: Asked) -> None:
         self.run = run
         self.units = ExploredUnits(run)
         require_flat_images(self.graph, "the explorer")
@@ -102,12 +103,12 @@ class Explorer:
 
     def model(self) -> dict[str, Any]:
         """What the page is built from: attributes, images, splits, and the drawing of the graph."""
-        study, splits = self.run.study, self.units.splits
+        splits = self.units.splits
         random = any(mechanism.abduction.is_random for mechanism in self.units.scm.mechanisms.values())
         return {
-            "name": study.name,
-            "question": study.question,
-            "run": str(self.run.path),
+            "name": name_of(self.run),
+            "question": DRAWN if isinstance(self.run, SavedModel) else self.run.study.question,
+            "run": str(self.run.model if isinstance(self.run, SavedModel) else self.run.path),
             "splits": [{"name": name, "count": count} for name, count in splits.items() if count],
             "split": "test" if splits.get("test") else next(name for name, count in splits.items() if count),
             "page": PAGE,

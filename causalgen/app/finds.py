@@ -12,7 +12,7 @@ from ..errors import DataError
 from ..reports import plot_counterfactual
 from ..reports.display import as_png
 from ..spreadsheets import csv_text
-from ..studies.runfolder import RunFolder
+from ..studies.saved_model import Asked, SavedModel, seed_of
 from .explorer import Answered, Explorer, WorldSetting, factual_value
 
 __all__ = ["FORMATS", "MOST_FINDS", "find_files"]
@@ -40,7 +40,7 @@ def find_files(explorer: Explorer, finds: Sequence[WorldSetting], kind: str) -> 
         return FORMATS[kind]([explorer.answered(find) for find in finds], explorer.run)
 
 
-def _png(finds: Sequence[Answered], run: RunFolder) -> bytes:
+def _png(finds: Sequence[Answered], run: Asked) -> bytes:
     """The grids of all finds, one below the other."""
     if not finds[0].counterfactual.graph.images:
         raise DataError("Expected a model with an image to make a picture; this one has none. Save the table instead.")
@@ -60,7 +60,7 @@ def _png(finds: Sequence[Answered], run: RunFolder) -> bytes:
     return buffer.getvalue()
 
 
-def _csv(finds: Sequence[Answered], run: RunFolder) -> bytes:
+def _csv(finds: Sequence[Answered], run: Asked) -> bytes:
     frames = []
     for number, found in enumerate(finds, start=1):
         frame = found.counterfactual.to_frame().reset_index(drop=True)
@@ -76,21 +76,23 @@ def _csv(finds: Sequence[Answered], run: RunFolder) -> bytes:
     return csv_text(pd.concat(frames, ignore_index=True)).encode()
 
 
-def _python(finds: Sequence[Answered], run: RunFolder) -> bytes:
+def _python(finds: Sequence[Answered], run: Asked) -> bytes:
     own = any(found.unit.files is not None for found in finds)
-    names = ["abducted", *(["file_unit"] if own else []), "fitted_data", "fitted_model"]
+    saved = isinstance(run, SavedModel)
+    names = ["abducted", *(["file_unit"] if own else []), *([] if saved else ["fitted_data"]), "fitted_model"]
+    data = "drawn_units(scm, run.name)" if saved else "fitted_data(run, scm)"
     lines = [
         *(["from pathlib import Path", ""] if own else []),
-        "from causalgen.studies import read_run",
         f"from causalgen.studies.asking import {', '.join(names)}",
+        f"from causalgen.studies.saved_model import {'drawn_units, ' if saved else ''}read_asked",
         "",
-        f"run = read_run({str(run.path)!r}{', trust_code=True' if run.trust_code else ''})",
+        f"run = read_asked({str(run.model if saved else run.path)!r}{', trust_code=True' if run.trust_code else ''})",
         "scm = fitted_model(run)",
-        "data = fitted_data(run, scm)",
+        f"data = {data}",
     ]
     for number, found in enumerate(finds, start=1):
         lines += ["", f"# Find {number}: {_one_line(found.unit.label)}, {_one_line(found.counterfactual.title)}"]
-        lines += _python_lines(found, f"find_{number}", run.study.seed)
+        lines += _python_lines(found, f"find_{number}", seed_of(run))
     return ("\n".join(lines) + "\n").encode()
 
 
@@ -112,8 +114,10 @@ def _python_lines(found: Answered, name: str, seed: int) -> list[str]:
     return [*lines, f"{name} = {asked}", f"print({name}.to_frame())"]
 
 
-def _study(finds: Sequence[Answered], run: RunFolder) -> bytes:
+def _study(finds: Sequence[Answered], run: Asked) -> bytes:
     """A gallery of the finds of rows, with the values that were held written out."""
+    if isinstance(run, SavedModel):
+        raise run.lacks("the lines of a study, which name rows of its data")
     lines, skipped = ["gallery:"], []
     for number, found in enumerate(finds, start=1):
         if found.unit.files is not None or not found.values:

@@ -11,7 +11,7 @@ from ..errors import CausalgenWarning, DataError, UnknownNameError
 from ..grammar import check_value
 from ..scm import Posterior, StructuralCausalModel
 from ..studies.asking import abducted, file_unit, fitted_data, fitted_model
-from ..studies.runfolder import RunFolder
+from ..studies.saved_model import Asked, SavedModel, drawn_units, seed_of
 
 __all__ = ["ExploredUnit", "ExploredUnits"]
 
@@ -53,18 +53,18 @@ class ExploredUnits:
     """The units of a run's data, by position, and the user's own.
 
     Args:
-        run: A run with a fitted model.
+        run: A run with a fitted model; or a saved model, from which units are drawn, since it comes without data.
 
     Raises:
         CheckpointError: The run has no fitted model, or one of another graph than the data's.
         DataError: The data cannot be loaded.
     """
 
-    def __init__(self, run: RunFolder) -> None:
+    def __init__(self, run: Asked) -> None:
         self.run = run
-        self.seed = run.study.seed
+        self.seed = seed_of(run)
         self.scm = fitted_model(run)
-        self.data = fitted_data(run, self.scm)
+        self.data = drawn_units(self.scm, run.name) if isinstance(run, SavedModel) else fitted_data(run, self.scm)
         self.frame = self.data.frame()
         self._labels = self.frame.index.tolist()
         self._places = {label: place for place, label in enumerate(self._labels)}

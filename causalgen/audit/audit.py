@@ -127,7 +127,8 @@ def audit_images(
     scorer.check(images.images)
     factual = scorer(images.images)
     scores = [entry for response in images.responses for entry in _scores(scorer, response, factual)]
-    standard = Standard(margin, level, STRATA * len(members) * len(scores), images.seed)
+    largest = 1.0 if scorer.unit == PROBABILITY else math.inf
+    standard = Standard(margin, level, STRATA * len(members) * len(scores), images.seed, largest)
     rows = [row for entry in scores for row in entry.rows(members, images.groups, standard)]
     rows = list(judged(rows, images.trust, factual.values, margin))
     report = AuditReport(

@@ -99,7 +99,7 @@ def _sections(report: AuditReport, graph: CausalGraph, folder: ReportFolder) -> 
 
 
 def _changes(report: AuditReport, folder: ReportFolder) -> Section:
-    """Warnings first, then the changes of everyone."""
+    """Warnings and the reasons that the first screen does not show, then the changes of everyone."""
     rows = [row for row in report if row.subgroup == EVERYONE]
     beyond = sum(row.verdict == BEYOND for row in report)
     unknown = sum(row.verdict == CANNOT_TELL for row in report)
@@ -113,12 +113,13 @@ def _changes(report: AuditReport, folder: ReportFolder) -> Section:
         Part(tables=[change_table(report, rows, "Changes of everyone")]),
         Part(fold="Meaning of the terms", points=WORDS, formulas=[CHANGE]),
     ]
-    return Section("changes", "What changes", [*concerns(report), *parts])
+    return Section("changes", "What changes", [*concerns(report, MOST_ANSWERS), *parts])
 
 
-def concerns(report: AuditReport) -> list[Part]:
-    """Warnings, and the reasons against each verdict; empty without any."""
-    reasons = [(f"{row.intervention}, {row.effect}", "; ".join(row.reasons)) for row in report.headline if row.reasons]
+def concerns(report: AuditReport, shown: int = 0) -> list[Part]:
+    """Warnings, and the reasons against each verdict after the first `shown`; empty without any."""
+    rows = [row for row in report.headline[shown:] if row.reasons]
+    reasons = [(f"{row.intervention}, {row.effect}", "; ".join(row.reasons)) for row in rows]
     points = [*((text, "") for text in report.warnings), *reasons]
     return [Part(alert="Before using these numbers", points=points)] if points else []
 

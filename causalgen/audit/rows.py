@@ -100,12 +100,14 @@ class Standard(NamedTuple):
         level: Level of the intervals.
         tests: Number of rows of the whole report, for which the intervals are adjusted.
         seed: Seed of the bootstrap.
+        largest: Greatest change that is possible: 1 for a probability.
     """
 
     margin: float
     level: float
     tests: int
     seed: int
+    largest: float = np.inf
 
 
 @dataclass(frozen=True)
@@ -161,8 +163,8 @@ class UnitScores:
             units=int(inside.sum()),
             groups=count,
             change=mean(changes.mean(0)),
-            adjusted_low=adjusted.low,
-            adjusted_high=adjusted.high,
+            adjusted_low=max(adjusted.low, -standard.largest),
+            adjusted_high=min(adjusted.high, standard.largest),
             verdict=verdict(adjusted, standard.margin, count),
             null_change=mean(rebuilt),
             null_gap=_mean(np.abs(rebuilt)),

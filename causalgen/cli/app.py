@@ -23,6 +23,7 @@ from .mediation import mediation
 from .models import get_model, list_models, push_model, write_card
 from .new import new
 from .once import Once
+from .power import power
 from .repair import repair
 from .restore import restore
 from .run import fit, run
@@ -58,6 +59,7 @@ app.command(cls=Once, epilog=EPILOG)(benchmark)
 app.command(cls=Once, epilog=EPILOG)(discover)
 app.command(cls=Once, epilog=EPILOG)(effects)
 app.command(cls=Once, epilog=EPILOG)(mediation)
+app.command(cls=Once, epilog=EPILOG)(power)
 app.command(cls=Once, epilog=EPILOG)(graph)
 app.command(cls=Once, epilog=EPILOG)(audit)
 app.command(cls=Once, epilog=EPILOG)(augment)

@@ -88,16 +88,19 @@ def _lines(found: "StudyCheck") -> list[str]:
             lines.append(f"Columns that the graph leaves out: {some(found.data.unused)}")
         if "inferred" in found.variables and found.variables["inferred"].any():
             lines.append("Correct anything inferred under `data: variables:` in the study file.")
-    asked: list[tuple[str, Any]] = [
-        ("counterfactual queries measured", study.evaluation.queries),
-        ("grids", study.gallery),
-        ("response curves", study.curves),
-        ("effects", study.effects),
-        ("nested questions", study.mediation),
-        ("audits", study.audit),
+    asked: list[tuple[str, str, Any]] = [
+        ("counterfactual query measured", "counterfactual queries measured", study.evaluation.queries),
+        ("grid", "grids", study.gallery),
+        ("response curve", "response curves", study.curves),
+        ("effect", "effects", study.effects),
+        ("nested question", "nested questions", study.mediation),
+        ("audit", "audits", study.audit),
     ]
     lines += [found.plan.note] if found.plan.note else []
-    return [*lines, "Asked: " + ", ".join(f"{len(items)} {what}" for what, items in asked)]
+    return [
+        *lines,
+        "Asked: " + ", ".join(f"{len(items)} {one if len(items) == 1 else many}" for one, many, items in asked),
+    ]
 
 
 def _missing(node: str, counts: dict[str, int]) -> str:

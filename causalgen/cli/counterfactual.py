@@ -9,8 +9,8 @@ import typer
 from .all_units import print_all
 from .failures import failures
 from .nifti import Nifti, write_volumes
-from .opened import Sha256, opened_run
-from .options import AnswerOut, AsJson, Do, Particles, RunArgument, TrustCode, split
+from .opened import Sha256, opened_model, opened_run
+from .options import AnswerOut, AsJson, Do, ModelArgument, Particles, TrustCode, split
 from .tables import names
 from .terminal import print_files, print_json, print_notes, print_table, records
 from .threads import Threads, cap_threads
@@ -33,7 +33,7 @@ INTERVAL = (0.025, 0.975)
 
 
 def counterfactual(
-    run: RunArgument,
+    run: ModelArgument,
     rows: Annotated[
         str | None,
         typer.Option(help="Row numbers of the table, such as 3,7 or 3-7, or labels of its index.", show_default=False),
@@ -87,17 +87,18 @@ def counterfactual(
         raise typer.BadParameter("Expected an intervention, such as --do thickness=4.", param_hint="--do")
     words = words_of(rows, "--rows") if rows is not None else []
     with failures():
-        folder = opened_run(run, trust_code=trust_code, sha256=sha256)
         from ..studies.asking import answer, answer_outside
 
         cap_threads()
         if everyone:
+            folder = opened_run(run, trust_code=trust_code, sha256=sha256)
             print_all(folder, split(do), out, names(splits) if splits else [], processes, as_json=as_json)
             return
+        asked = opened_model(run, trust_code=trust_code, sha256=sha256)
         if image:
-            found = answer_outside(folder, image, split(given), split(do), out, particles=particles)
+            found = answer_outside(asked, image, split(given), split(do), out, particles=particles)
         else:
-            found = answer(folder, words, split(do), out, particles=particles)
+            found = answer(asked, words, split(do), out, particles=particles)
         write_volumes(found.images, nifti)
         print_answer(found, as_json=as_json)
 

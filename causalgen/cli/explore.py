@@ -7,8 +7,8 @@ import typer
 
 from .counterfactual import words_of
 from .failures import failures
-from .opened import Sha256, opened_run
-from .options import RunArgument, TrustCode
+from .opened import Sha256, opened_model
+from .options import ModelArgument, TrustCode
 from .terminal import print_files, print_notes
 from .threads import Threads, cap_threads
 
@@ -16,7 +16,7 @@ __all__ = ["explore"]
 
 
 def explore(
-    run: RunArgument,
+    run: ModelArgument,
     port: Annotated[
         int, typer.Option(min=0, max=65535, help="Port of the loopback address.", show_default="a free one")
     ] = 0,
@@ -47,7 +47,7 @@ def explore(
         )
     words = words_of(rows, "--rows") if rows is not None else []
     with failures():
-        folder = opened_run(run, trust_code=trust_code, sha256=sha256)
+        folder = opened_model(run, trust_code=trust_code, sha256=sha256)
         if export is not None:
             from ..app import Explorer, write_static_page
 

@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from .failures import failures
-from .opened import Sha256, opened_run
-from .options import AsJson, RunArgument, TrustCode
+from .opened import Sha256, opened_model
+from .options import AsJson, ModelArgument, TrustCode
 from .terminal import print_files, print_json, print_notes, print_table, records
 from .threads import Threads, cap_threads
 
@@ -18,7 +18,7 @@ __all__ = ["export"]
 
 
 def export(
-    run: RunArgument,
+    run: ModelArgument,
     to: Annotated[str, typer.Option(help="onnx, or torch-export for PyTorch without causalgen.")] = "onnx",
     half: Annotated[
         bool, typer.Option("--half", help="Also write a copy whose weights are stored in half precision (onnx).")
@@ -43,7 +43,7 @@ def export(
             "Expected --half and --int8 with --to onnx; other formats have no copies.", param_hint="--to"
         )
     with failures():
-        folder = opened_run(run, trust_code=trust_code, sha256=sha256)
+        folder = opened_model(run, trust_code=trust_code, sha256=sha256)
         from ..studies.exporting import export_run
 
         cap_threads()

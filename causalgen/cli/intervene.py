@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from .failures import failures
-from .opened import Sha256, opened_run
-from .options import AsJson, Do, RunArgument, Seed, TrustCode, split
+from .opened import Sha256, opened_model
+from .options import AsJson, Do, ModelArgument, Seed, TrustCode, split
 from .terminal import print_files, print_json, print_notes, print_table, records
 from .threads import Threads, cap_threads
 
@@ -18,7 +18,7 @@ __all__ = ["intervene"]
 
 
 def intervene(
-    run: RunArgument,
+    run: ModelArgument,
     do: Do = None,
     against: Annotated[
         list[str] | None,
@@ -45,7 +45,7 @@ def intervene(
     if not do:
         raise typer.BadParameter("Expected an intervention, such as --do thickness=4.", param_hint="--do")
     with failures():
-        folder = opened_run(run, trust_code=trust_code, sha256=sha256)
+        folder = opened_model(run, trust_code=trust_code, sha256=sha256)
         from ..studies.intervening import compare_worlds
 
         cap_threads()

@@ -28,8 +28,9 @@ def list_models(as_json: AsJson = False) -> None:
         if as_json:
             print_json({"models": found})
             return
-        rows = [(one["name"], one["comes"], one["what"], one["folder"] or "unpacked on first use") for one in found]
-        print_table(("model", "comes", "what", "folder"), rows)
+        print_table(("model", "comes", "what"), [(one["name"], one["comes"], one["what"]) for one in found])
+        for one in found:  # below the table, whose columns would cut them
+            typer.echo(f"{one['name']}: {one['folder'] or 'unpacked on first use'}")
 
 
 def write_card(

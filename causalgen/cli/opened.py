@@ -7,8 +7,9 @@ import typer
 
 if TYPE_CHECKING:
     from ..studies.runfolder import RunFolder
+    from ..studies.saved_model import Asked
 
-__all__ = ["Sha256", "opened_run"]
+__all__ = ["Sha256", "opened_model", "opened_run"]
 
 Sha256 = Annotated[
     str | None,
@@ -19,10 +20,24 @@ Sha256 = Annotated[
 
 
 def opened_run(path: Path, *, trust_code: bool, sha256: str | None) -> "RunFolder":
-    """The run in a folder; errors as in `read_run` and `require_fingerprint`."""
-    from ..studies.fingerprint import require_fingerprint
-    from ..studies.runfolder import read_run
+    """The run in a folder; errors as in `read_asked` and `require_fingerprint`.
 
-    run = read_run(path, trust_code=trust_code)
-    require_fingerprint(run, sha256)
+    Raises:
+        RunFolderError: It is a saved model.
+    """
+    from ..studies.saved_model import SavedModel
+
+    run = opened_model(path, trust_code=trust_code, sha256=sha256)
+    if isinstance(run, SavedModel):
+        raise run.lacks("this command")
     return run
+
+
+def opened_model(path: Path, *, trust_code: bool, sha256: str | None) -> "Asked":
+    """The run in a folder, or a saved model; errors as in `read_asked` and `require_fingerprint`."""
+    from ..studies.fingerprint import require_fingerprint
+    from ..studies.saved_model import read_asked
+
+    asked = read_asked(path, trust_code=trust_code)
+    require_fingerprint(asked, sha256)
+    return asked

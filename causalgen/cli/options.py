@@ -15,6 +15,7 @@ __all__ = [
     "Do",
     "Kinds",
     "Level",
+    "ModelArgument",
     "Outcome",
     "Particles",
     "ReportOut",
@@ -29,6 +30,13 @@ __all__ = [
 JOINT = re.compile(r""",(?=\s*(?:"[^"]*"|'[^']*')\s*[-+*/]?=|[^,="']+=)""")
 """Commas before another name=; labels, expressions and names in quotes may hold commas too."""
 
+ModelArgument = Annotated[
+    Path,
+    typer.Argument(
+        help="The run folder, the folder of a saved model, or pretrained:NAME with a name that `causalgen models list` shows.",
+        show_default=False,
+    ),
+]
 RunArgument = Annotated[Path, typer.Argument(help="The run folder.", show_default=False)]
 Do = Annotated[
     list[str] | None,

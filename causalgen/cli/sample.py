@@ -7,8 +7,8 @@ import typer
 
 from .failures import failures
 from .nifti import Nifti, write_volumes
-from .opened import Sha256, opened_run
-from .options import AsJson, Do, RunArgument, Seed, TrustCode, split
+from .opened import Sha256, opened_model
+from .options import AsJson, Do, ModelArgument, Seed, TrustCode, split
 from .terminal import print_files, print_json, print_notes, records
 from .threads import Threads, cap_threads
 
@@ -19,7 +19,7 @@ SHOWN = 20
 
 
 def sample(
-    run: RunArgument,
+    run: ModelArgument,
     n: Annotated[int, typer.Option("-n", help="Number of units.")] = 16,
     do: Do = None,
     given: Annotated[
@@ -41,7 +41,7 @@ def sample(
     Example: causalgen sample runs/morphodigits -n 16 --do thickness=4 --given pen=felt-tip
     """
     with failures():
-        folder = opened_run(run, trust_code=trust_code, sha256=sha256)
+        folder = opened_model(run, trust_code=trust_code, sha256=sha256)
         from ..studies.sampling import draw_samples
 
         cap_threads()

@@ -10,7 +10,10 @@ from .estimate import estimate_effect
 from .heterogeneity import effects_by_group, effects_by_unit
 from .measured_images import Images
 from .missing.ways import MissingValues
+from .power import ReadOutcome, power_curve
+from .power_result import PowerCurve
 from .report import EffectReport, Estimate, Refutation
+from .shared_noise import SharedNoise
 from .target_effect import transport_effect
 from .transported_effect import TransportedEffect
 
@@ -21,7 +24,10 @@ __all__ = [
     "Estimate",
     "Images",
     "MissingValues",
+    "PowerCurve",
+    "ReadOutcome",
     "Refutation",
+    "SharedNoise",
     "TransportedEffect",
     "agreement",
     "dose_response",
@@ -31,6 +37,7 @@ __all__ = [
     "estimate_with_proxies",
     "implied_effect",
     "measured_effect",
+    "power_curve",
     "scored_effect",
     "transport_effect",
     "with_proxies",

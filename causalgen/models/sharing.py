@@ -84,6 +84,11 @@ def push_model(
 
             return upload(folder, repository(target), private=private, files=FILES)
         path = Path(target)
+        if path.suffix and not is_archive(path):
+            raise DataError(
+                f"Expected a folder without an ending, or an archive {', '.join(ARCHIVES)}; got '{path.name}', with the ending "
+                f"{path.suffix}. Choose another name."
+            )
         if path.exists():
             raise RunFolderError(f"Expected a new folder or archive; got '{path}', which exists. Choose another name.")
         return str(pack(folder, path, FILES) if is_archive(path) else copy_model(folder, path))

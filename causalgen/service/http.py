@@ -151,7 +151,7 @@ def web_app(
     async def counterfactual(asked: CounterfactualQuestion) -> Any:
         """What the unit would have been under `do`."""
         values = await asyncio.to_thread(read, asked)
-        answer = await ask(answers.counterfactual(values, asked.do, asked.seed))
+        answer = await ask(answers.counterfactual(values, _do(scm.graph, asked.do), asked.seed))
         return {**_drawn(scm.graph, answer.values, 0), "supported": answer.supported}
 
     @app.post("/abduct", response_model=Noise)
@@ -165,7 +165,7 @@ def web_app(
     @app.post("/sample", response_model=DrawnUnits)
     async def sample(asked: SampleQuestion) -> Any:
         """Units drawn from the model, or from the model under `do`."""
-        answer = await ask(answers.sample(asked.n, asked.do, asked.seed))
+        answer = await ask(answers.sample(asked.n, _do(scm.graph, asked.do), asked.seed))
         return {"units": [_drawn(scm.graph, answer.values, place) for place in range(asked.n)]}
 
     @app.get("/health", response_model=Health)
@@ -275,6 +275,14 @@ def _values(graph: CausalGraph, unit: Unit, renderings: Mapping[str, Rendering] 
             "`causalgen counterfactual`, which infers missing attributes."
         )
     return values
+
+
+def _do(graph: CausalGraph, do: Mapping[str, Value]) -> Mapping[str, Value]:
+    """Interventions as they are; true and false are values of labels, not the numbers 1 and 0."""
+    for name, value in do.items():
+        if isinstance(value, bool) and not graph[graph.require(name)].is_image:
+            check_value(graph[name], value)
+    return do
 
 
 def _drawn(graph: CausalGraph, values: Mapping[str, Any], place: int) -> dict[str, Any]:

@@ -19,13 +19,13 @@ from ..reports.counterfactual_files import file_names, write_counterfactual
 from ..scm import Ambiguity, Counterfactual, Posterior, StructuralCausalModel, load
 from ..scm.ambiguity import counted_counterfactual
 from ..scm.values import check_finite
-from .data_section import DataSource, OwnData
-from .measurements import find_measurements
+from .data_section import OwnData
 from .model_on_data import true_counterfactual
 from .output import answer_folder
 from .outside import OVERRIDE, OutsideUnit, outside_unit, read_paths
 from .reading_rows import read_rows
 from .runfolder import RunFolder
+from .saved_model import Asked, SavedModel, measurements_of, seed_of
 from .sources import load_data, own_index
 from .surviving import what_survives
 
@@ -45,6 +45,10 @@ __all__ = [
     "write_answer",
 ]
 
+UNKNOWN_FILES = (
+    "A saved model does not record how files become pixels: the image was read with 8 bits, as it is. Give one in the grey "
+    "levels or colours of the model's training."
+)
 WHOLE = (0.0, 65_535.0)
 """Window of images that the catalog stores with 16 bits."""
 MOST_ROWS = 200
@@ -82,7 +86,7 @@ class CounterfactualAnswer:
 
 
 def answer(
-    run: RunFolder, rows: Sequence[Any], do: Sequence[str], out: Path | None = None, *, particles: int | None = None
+    run: Asked, rows: Sequence[Any], do: Sequence[str], out: Path | None = None, *, particles: int | None = None
 ) -> CounterfactualAnswer:
     """Counterfactuals under `do` of rows of the run's data.
 
@@ -96,7 +100,7 @@ def answer(
     Raises:
         CheckpointError: The run has no fitted model yet, or a corrupted one.
         DataError: A row is not in the data, or an intervention cannot be read.
-        RunFolderError: The output cannot be written.
+        RunFolderError: The output cannot be written, or a saved model comes without data.
     """
     scm = fitted_model(run)
     interventions = parse_do(scm.graph, do)
@@ -116,7 +120,7 @@ def answer(
 
 
 def answer_outside(
-    run: RunFolder,
+    run: Asked,
     images: Sequence[str],
     values: Sequence[str],
     do: Sequence[str],
@@ -127,7 +131,7 @@ def answer_outside(
     """Counterfactual under `do` of an image from outside the data; the data are not needed.
 
     Args:
-        run: A run with a fitted model.
+        run: A run with a fitted model, or a saved model.
         images: The image file; node=file for each where the model has several images.
         values: Attributes of the image as text, "thickness=2.1".
         do: Interventions as text (see `parse_do`).
@@ -150,14 +154,15 @@ def answer_outside(
     unit = file_unit(run, scm, paths, given, asked=interventions)
     found = _counterfactual(unit.scm, unit.factual, interventions, particles, run)
     name = next(iter(paths.values()))
-    notes = (*unit.notes, *found.notes)
+    unknown = (UNKNOWN_FILES,) if isinstance(run, SavedModel) else ()
+    notes = (*unknown, *unit.notes, *found.notes)
     return write_answer(
         folder, found.counterfactual, {"file": [name.name]}, [name.stem], None, notes, windows_of(run), found.ambiguity
     )
 
 
 def file_unit(
-    run: RunFolder,
+    run: Asked,
     scm: StructuralCausalModel,
     paths: Mapping[str, Path],
     given: Mapping[str, Any],
@@ -168,7 +173,7 @@ def file_unit(
     """A unit from image files, read and measured as the run's study does it.
 
     Args:
-        run: The run.
+        run: The run, or the saved model.
         scm: Its model.
         paths: Image files by node.
         given: Values of attributes.
@@ -183,32 +188,34 @@ def file_unit(
         paths,
         given,
         asked=asked,
-        measurements=find_measurements(run.study.measured, trust_code=run.trust_code, bits=run.study.data.bits),
-        renderings=renderings_of(run.study.data),
+        measurements=measurements_of(run),
+        renderings=renderings_of(run),
         override=override,
     )
 
 
-def fitted_model(run: RunFolder) -> StructuralCausalModel:
-    """The fitted model of a run.
+def fitted_model(run: Asked) -> StructuralCausalModel:
+    """The fitted model of a run, or a saved one.
 
     Raises:
         CheckpointError: The run has none yet, or a corrupted one.
     """
-    if not run.model.is_dir():
+    if isinstance(run, RunFolder) and not run.model.is_dir():
         raise CheckpointError(
             f"Expected a fitted model in '{run.model}'; the run is {run.status} and has none yet. Let it finish first."
         )
     return load(run.model, trust_code=run.trust_code)
 
 
-def fitted_data(run: RunFolder, scm: StructuralCausalModel) -> Dataset:
+def fitted_data(run: Asked, scm: StructuralCausalModel) -> Dataset:
     """The data of a run.
 
     Raises:
         CheckpointError: The run's model has another graph.
-        RunFolderError: The rows of the table changed since the run began.
+        RunFolderError: The rows of the table changed since the run began, or a saved model comes without data.
     """
+    if isinstance(run, SavedModel):
+        raise run.lacks("rows of its data")
     data = load_data(run.study.data)
     if data.graph != scm.graph:
         other = [name for name in data.graph.nodes if name in scm.graph and data.graph[name] != scm.graph[name]]
@@ -222,7 +229,7 @@ def fitted_data(run: RunFolder, scm: StructuralCausalModel) -> Dataset:
 
 
 def answer_place(
-    run: RunFolder,
+    run: Asked,
     words: Sequence[str],
     particles: int | None,
     out: Path | None,
@@ -242,8 +249,14 @@ def check_particles(particles: int | None) -> None:
         )
 
 
-def renderings_of(data: DataSource | OwnData) -> dict[str, Rendering] | None:
-    """How the files of images become pixels, by node; None where the data do not come from files and have 8 bits."""
+def renderings_of(run: Asked) -> dict[str, Rendering] | None:
+    """How the files of images become pixels, by node; None where the data do not come from files and have 8 bits.
+
+    None for a saved model too, which does not record it: files with 8 bits are then read as they are.
+    """
+    if isinstance(run, SavedModel):
+        return None
+    data = run.study.data
     if not isinstance(data, OwnData):
         known = entry(data.name)
         return dict.fromkeys(known.graph.images, Rendering(window=WHOLE, bits=16)) if known.bits == 16 else None
@@ -253,9 +266,9 @@ def renderings_of(data: DataSource | OwnData) -> dict[str, Rendering] | None:
     return {name: rendering_of(variable, variable.window) for name, variable in data.variables.items()}
 
 
-def windows_of(run: RunFolder) -> dict[str, tuple[float, float]]:
+def windows_of(run: Asked) -> dict[str, tuple[float, float]]:
     """The windows of a run's images, by node, where the study declares them or the images have 16 bits."""
-    renderings = renderings_of(run.study.data) or {}
+    renderings = renderings_of(run) or {}
     return {name: rendering.window for name, rendering in renderings.items() if rendering.window is not None}
 
 
@@ -272,17 +285,16 @@ def _counterfactual(
     factual: Mapping[str, Any],
     do: Mapping[str, Any],
     particles: int | None,
-    run: RunFolder,
+    run: Asked,
 ) -> _Found:
     """The answer; units outside the joint support are flagged instead of raising a warning."""
-    seed = run.study.seed
+    seed = seed_of(run)
     posterior, notes = abducted(scm, factual, particles, seed)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", SupportWarning)
         answer, operations = counted_counterfactual(posterior, do, seed=seed)
         check_finite(scm.graph, answer)
-    measurements = find_measurements(run.study.measured, trust_code=run.trust_code, bits=run.study.data.bits)
-    ambiguity, further = what_survives(posterior, do, measurements, seed=seed, operations=operations)
+    ambiguity, further = what_survives(posterior, do, measurements_of(run), seed=seed, operations=operations)
     return _Found(answer, ambiguity, (*notes, *further))
 
 

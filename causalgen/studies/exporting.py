@@ -17,7 +17,7 @@ from ..spreadsheets import write_csv
 from .asking import fitted_data, fitted_model
 from .model_on_data import true_counterfactual
 from .output import check_writable
-from .runfolder import RunFolder
+from .saved_model import Asked, SavedModel, seed_of
 
 __all__ = ["ExportedRun", "export_run"]
 
@@ -42,13 +42,11 @@ class ExportedRun:
     truth: bool
 
 
-def export_run(
-    run: RunFolder, out: Path | None = None, *, to: str = "onnx", precisions: Sequence[str] = ()
-) -> ExportedRun:
+def export_run(run: Asked, out: Path | None = None, *, to: str = "onnx", precisions: Sequence[str] = ()) -> ExportedRun:
     """Export the model of a run.
 
     Args:
-        run: A run with a fitted model.
+        run: A run with a fitted model; or a saved model, whose export is checked on units that are drawn from it.
         out: The folder; None for `exports/FORMAT` in the run.
         to: "onnx" or "torch-export".
         precisions: "half", "int8": smaller copies, whose error is measured on test rows under the queries of the study, or
@@ -58,13 +56,19 @@ def export_run(
         CheckpointError: The run has no fitted model yet, or a corrupted one.
         ExportError: A mechanism that cannot be exported, or an export with other answers than the model.
         ImportError: A package of the extra `onnx` is missing.
-        RunFolderError: The files cannot be written.
+        RunFolderError: The files cannot be written, or smaller copies of a saved model, which need data.
     """
+    if isinstance(run, SavedModel) and precisions:
+        raise run.lacks("smaller copies, which are calibrated and measured on its rows")
     scm = fitted_model(run).cpu()
     folder = run.path / "exports" / to if out is None else out
     check_writable(folder)
+    seed = seed_of(run)
+    if isinstance(run, SavedModel):
+        return ExportedRun(
+            export_model(scm, folder, to=to, factual=scm.sample(CHECKED, seed=seed), seed=seed), None, False
+        )
     data = fitted_data(run, scm)
-    seed = run.study.seed
     exported = export_model(scm, folder, to=to, factual=_rows(scm, data, "test", CHECKED, seed), seed=seed)
     if not precisions:
         return ExportedRun(exported, None, data.truth is not None)

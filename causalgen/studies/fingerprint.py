@@ -5,30 +5,42 @@ came another way, such as in a paper or a message, also shows forgery.
 """
 
 import hashlib
+from collections.abc import Iterable
 from pathlib import Path
 
 from ..errors import CheckpointError
 from ..files import sha256_of
-from .runfolder import STUDY, RunFolder
+from .runfolder import STUDY
+from .saved_model import Asked, SavedModel
 
 __all__ = ["fingerprint", "require_fingerprint"]
 
 
-def fingerprint(run: RunFolder) -> str:
+def fingerprint(run: Asked) -> str:
     """SHA-256, in hexadecimal, of the names and contents of a run's resolved study and of all files of its model.
+
+    Of a saved model: those of its files alone.
 
     Raises:
         CheckpointError: The run has no model yet, or a file cannot be read.
     """
+    if isinstance(run, SavedModel):
+        return _joined(run.model, sorted(run.model.glob("model.*")))
     if not run.model.is_dir():
         raise CheckpointError(f"Expected a fitted model in '{run.model}'; got none. Let the run finish first.")
+    files = sorted(path for path in run.model.rglob("*") if not path.is_dir())
+    return _joined(run.path, [run.path / STUDY, *files])
+
+
+def _joined(folder: Path, files: Iterable[Path]) -> str:
+    """SHA-256 of the names below a folder, and of the contents, of some files."""
     found = hashlib.sha256()
-    for path in [run.path / STUDY, *sorted(path for path in run.model.rglob("*") if not path.is_dir())]:
-        found.update(f"{path.relative_to(run.path).as_posix()}\0{_digest(path)}\n".encode())
+    for path in files:
+        found.update(f"{path.relative_to(folder).as_posix()}\0{_digest(path)}\n".encode())
     return found.hexdigest()
 
 
-def require_fingerprint(run: RunFolder, expected: str | None) -> None:
+def require_fingerprint(run: Asked, expected: str | None) -> None:
     """Refuse a run with another fingerprint; None expects nothing.
 
     Raises:
@@ -38,8 +50,9 @@ def require_fingerprint(run: RunFolder, expected: str | None) -> None:
         return
     found = fingerprint(run)
     if found != expected.strip().lower():
+        place = run.model if isinstance(run, SavedModel) else run.path
         raise CheckpointError(
-            f"Expected the run in '{run.path}' to have the fingerprint {expected}; got {found}. Its model or study is not the "
+            f"Expected '{place}' to have the fingerprint {expected}; got {found}. Its model or study is not the "
             "one that was meant: get it again from its author."
         )
 

@@ -19,8 +19,8 @@ from ..scm import Samples, StructuralCausalModel, attribute_model
 from ..spreadsheets import write_csv
 from .asking import fitted_model
 from .output import answer_folder, writing
-from .runfolder import RunFolder
 from .sampling import check_count, world_title
+from .saved_model import Asked, seed_of
 
 __all__ = ["WorldComparison", "compare_worlds", "world_table"]
 
@@ -55,7 +55,7 @@ class WorldComparison:
 
 
 def compare_worlds(
-    run: RunFolder,
+    run: Asked,
     do: Sequence[str],
     *,
     against: Sequence[str] = (),
@@ -66,7 +66,7 @@ def compare_worlds(
     """The interventional distribution next to the observational one, or to another interventional one.
 
     Args:
-        run: A run with a fitted model.
+        run: A run with a fitted model, or a saved model.
         do: Interventions as text (see `parse_do`).
         against: Interventions of the other world; none for the observational one.
         n: Number of draws in each world.
@@ -82,7 +82,7 @@ def compare_worlds(
     titles = (world_title(scm.graph, worlds[0], {}), world_title(scm.graph, worlds[1], {}))
     if titles[0] == titles[1]:
         raise DataError(f"Expected two different worlds; got {titles[0]} twice. Change --do or --against.")
-    seed = run.study.seed if seed is None else seed
+    seed = seed_of(run) if seed is None else seed
     words = [*do, *(["against", *against] if against else []), "n", str(n), "seed", str(seed)]
     folder = answer_folder(out, run.path / "interventions", words, "intervene.csv")
     table = world_table(scm, worlds, n, seed=seed)

@@ -99,7 +99,7 @@ def restore_outside(
     )
     scm = ancestral_model(whole, {node, *given, *interventions})
     seen = damage.steps(scm.graph[node])[-1].variable
-    known = renderings_of(run.study.data)
+    known = renderings_of(run)
     rendering = None if known is None else known.get(node, Rendering())
     _check_size(path if rendering is None else at_slice(path, rendering.slice), seen, scm.graph[node])
     picture, notes = read_image(path, seen, rendering)

@@ -18,7 +18,7 @@ from ..scm.interventions import describe
 from ..spreadsheets import write_csv
 from .asking import fitted_model, windows_of
 from .output import answer_folder, writing
-from .runfolder import RunFolder
+from .saved_model import Asked, seed_of
 
 __all__ = ["Draw", "check_count", "draw_samples", "world_title"]
 
@@ -52,7 +52,7 @@ class Draw:
 
 
 def draw_samples(
-    run: RunFolder,
+    run: Asked,
     n: int,
     *,
     do: Sequence[str] = (),
@@ -63,7 +63,7 @@ def draw_samples(
     """Draw units from the model of a run.
 
     Args:
-        run: A run with a fitted model.
+        run: A run with a fitted model, or a saved model.
         n: Number of units.
         do: Interventions as text (see `parse_do`).
         given: Observed values as text, in the world under `do`.
@@ -80,7 +80,7 @@ def draw_samples(
     scm = fitted_model(run)
     interventions, evidence = parse_do(scm.graph, do), parse_values(scm.graph, given)
     _check_apart(interventions, evidence)
-    seed = run.study.seed if seed is None else seed
+    seed = seed_of(run) if seed is None else seed
     words = [*(do or ["observational"]), *(f"given {text}" for text in given), "n", str(n), "seed", str(seed)]
     folder = answer_folder(out, run.path / "samples", words, "samples.csv")
     samples = scm.sample(n, do=interventions, given=evidence, seed=seed)

@@ -15,6 +15,7 @@ OPEN = {
     "discovery/discover.py discover": "a public function whose every keyword is part of the user's question",
     "effects/agreement.py agreement": "a public function whose every keyword is part of the user's question",
     "effects/estimate.py estimate_effect": "a public function whose every keyword is part of the user's question",
+    "effects/power.py power_curve": "a public function whose every keyword is part of the user's question",
 }
 """Functions with more parameters, each with its reason."""
 

@@ -159,6 +159,22 @@ def test_adjustment_keeps_false_alarms_of_a_whole_report_rare() -> None:
     assert alarms[1] >= 5
 
 
+def test_no_interval_of_a_probability_leaves_what_is_possible() -> None:
+    """With three groups and 30 rows of the report, an unlimited interval reaches far beyond any change."""
+    three = np.repeat(np.arange(3), 4)
+    everyone = np.ones(12, dtype=bool)
+    response = SimpleNamespace(label="do(a)", effects={"total": SimpleNamespace(supported=everyone)})
+    same = [Scores(np.zeros(shape), np.zeros(shape, dtype=bool)) for shape in ((12,), (1, 12))]
+    changes = np.array([0.1, 0.4, 0.9])[three][None]
+    scores = UnitScores(response, "total", *same, Scores(changes, changes > 0.5), False)
+    found = {
+        largest: scores.rows({"everyone": everyone}, three, Standard(0.05, 0.95, 30, 0, largest))[0]
+        for largest in (1.0, np.inf)
+    }
+    assert (found[1.0].adjusted_low, found[1.0].adjusted_high) == (-1.0, 1.0)
+    assert found[np.inf].adjusted_high > 2
+
+
 def test_bounds_beyond_the_draws_are_extrapolated() -> None:
     """Of a mean of normal numbers, every percentile is known; 20,000 draws alone end at about 4 standard errors."""
     values = np.random.default_rng(0).standard_normal(1000)

@@ -97,6 +97,13 @@ def test_a_model_comes_back_as_it_was(folder: Path, scm: StructuralCausalModel, 
         push_model(folder, str(tmp_path / "out" / name))
 
 
+@pytest.mark.parametrize("name", ["m.rar", "m.tar.xz", "m.7z"])
+def test_an_archive_of_another_kind_is_not_written_as_a_folder(folder: Path, name: str, tmp_path: Path) -> None:
+    with pytest.raises(DataError, match=r"an archive \.zip"):
+        push_model(folder, str(tmp_path / name))
+    assert not (tmp_path / name).exists()
+
+
 def test_rounded_weights_differ_little_and_pack_better(
     folder: Path, scm: StructuralCausalModel, tmp_path: Path
 ) -> None:
@@ -281,4 +288,6 @@ def test_the_commands_list_get_and_push(folder: Path, tmp_path: Path) -> None:
     assert (done.exit_code, done.stdout.strip()) == (0, str(tmp_path / "m.zip"))
     assert run(app, ["models", "get", str(tmp_path / "m.zip")]).exit_code == 0
     assert '"name": "m"' in run(app, ["models", "list", "--json"]).stdout
+    narrow = CliRunner(env={"COLUMNS": "60"}).invoke(app, ["models", "list"])
+    assert f"m: {tmp_path / 'cache' / 'models' / 'm'}\n" in narrow.stdout
     assert run(app, ["models", "get", "nothing.zip"]).exit_code == 2

@@ -116,6 +116,16 @@ def test_questions_that_come_together_are_answered_as_if_alone(scm: StructuralCa
         assert all(torch.allclose(noise.noise[name][part], tensor, atol=1e-4) for part, tensor in parts.items())
 
 
+@pytest.mark.parametrize("path", ["/counterfactual", "/sample"])
+def test_true_is_no_number(client: TestClient, path: str) -> None:
+    asked = {**UNIT, "do": {"dose, mg": True}} if path == "/counterfactual" else {"do": {"dose, mg": True}}
+    found = client.post(path, json=asked)
+    assert (found.status_code, found.json()["error"]) == (
+        422,
+        "Expected a number for 'dose, mg'; got True. Give one in mg.",
+    )
+
+
 def test_samples_noise_and_health(client: TestClient, scm: StructuralCausalModel) -> None:
     units = client.post("/sample", json={"n": 3, "do": {"digit": 8}, "seed": 1}).json()["units"]
     assert [unit["attributes"]["digit"] for unit in units] == [8, 8, 8]

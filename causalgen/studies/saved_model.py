@@ -1,0 +1,110 @@
+"""A saved model without the run that fitted it, and what commands need to know of it or of a run."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+
+from ..datasets import Dataset
+from ..errors import RunFolderError
+from ..metrics import as_stored
+from ..models.model_library import stored_model
+from ..scm import StructuralCausalModel
+from .measurements import Measurement, find_measurements
+from .runfolder import RUN, RunFolder, read_run
+
+__all__ = ["PRETRAINED", "Asked", "SavedModel", "drawn_units", "measurements_of", "name_of", "read_asked", "seed_of"]
+
+PRETRAINED = "pretrained:"
+"""Prefix of the name of a model that `causalgen models list` shows."""
+MODEL = "model.json"
+
+
+@dataclass(frozen=True)
+class SavedModel:
+    """A folder with a fitted model, which holds neither a study nor data.
+
+    Args:
+        name: Its name.
+        model: The folder.
+        trust_code: Whether mechanisms that are not causalgen's are imported.
+    """
+
+    name: str
+    model: Path
+    trust_code: bool = False
+
+    @property
+    def path(self) -> Path:
+        """Folder of answers: one in the working directory, since the model's own folder may be shared."""
+        return Path(f"{self.name}-answers")
+
+    def lacks(self, what: str) -> RunFolderError:
+        """The error about something that needs the data or the study of a run."""
+        return RunFolderError(
+            f"Expected a run folder for {what}; got the saved model '{self.name}', which comes without its data and study. "
+            "Use the run folder of its author, or `causalgen run` your own study."
+        )
+
+
+Asked = RunFolder | SavedModel
+"""What commands about a fitted model are asked about."""
+
+
+def read_asked(place: Path | str, *, trust_code: bool = False) -> Asked:
+    """The run in a folder, or the saved model in a folder or of a name.
+
+    Args:
+        place: A run folder, a model folder, or pretrained:NAME with the name of a model that `causalgen models list` shows.
+        trust_code: Whether code that study and model name may be imported.
+
+    Raises:
+        RunFolderError: There is neither.
+        UnknownNameError: No model has this name.
+    """
+    if str(place).startswith(PRETRAINED):
+        name = str(place).removeprefix(PRETRAINED)
+        return SavedModel(name, stored_model(name), trust_code)
+    path = Path(place)
+    if (path / MODEL).is_file() and not (path / RUN).exists():
+        whole = path.resolve()
+        name = whole.parent.name if whole.name == "model" else whole.name
+        return SavedModel(name or "model", path, trust_code)
+    if path.exists() and not (path / RUN).exists():
+        raise RunFolderError(
+            f"Expected a run folder with a {RUN}, or a model folder with a {MODEL}; got '{path}', which holds neither. "
+            "`causalgen run STUDY` makes a run, `causalgen models get` fetches a model."
+        )
+    return read_run(path, trust_code=trust_code)
+
+
+def name_of(asked: Asked) -> str:
+    """The name of the study or model."""
+    return asked.name if isinstance(asked, SavedModel) else asked.study.name
+
+
+def seed_of(asked: Asked) -> int:
+    """The study's seed; 0 for a saved model."""
+    return 0 if isinstance(asked, SavedModel) else asked.study.seed
+
+
+def measurements_of(asked: Asked) -> Mapping[str, Measurement]:
+    """The measurements of the study, by attribute; none for a saved model.
+
+    Raises:
+        UnknownNameError, DataError: As `find_measurement`.
+    """
+    if isinstance(asked, SavedModel):
+        return {}
+    study = asked.study
+    return find_measurements(study.measured, trust_code=asked.trust_code, bits=study.data.bits)
+
+
+def drawn_units(scm: StructuralCausalModel, name: str, count: int = 240, seed: int = 0) -> Dataset:
+    """Units drawn from a model, in place of the data that it comes without; they are in one split, `drawn`."""
+    samples = scm.sample(count, seed=seed)
+    values = {
+        node: as_stored(tensor, 8) if scm.graph[node].is_image else tensor.cpu() for node, tensor in samples.items()
+    }
+    return Dataset(f"draws of {name}", scm.graph, values, {"drawn": torch.arange(count)}, torch.arange(count))
