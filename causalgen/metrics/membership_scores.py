@@ -19,7 +19,16 @@ from .compared_units import ComparedUnits, thumbnails
 from .images import as_stored
 from .protocol import with_residual
 
-__all__ = ["BOUND", "RECONSTRUCTION", "bounds", "calibrated", "difficulty", "reconstruction_errors", "unavailable"]
+__all__ = [
+    "BOUND",
+    "RECONSTRUCTION",
+    "bounds",
+    "calibrated",
+    "difficulty",
+    "reconstruction_errors",
+    "score_fault",
+    "unavailable",
+]
 
 BOUND, RECONSTRUCTION = "bound", "reconstruction"
 
@@ -39,6 +48,14 @@ def unavailable(scm: StructuralCausalModel, image: str) -> dict[str, str]:
     elif mechanism.abduction is Abduction.BIJECTIVE:
         missing[RECONSTRUCTION] = f"{type(mechanism).__name__} is invertible and reconstructs every image"
     return missing
+
+
+def score_fault(scores: NDArray) -> str:
+    """Why scores of units, `(N,)`, distinguish nothing; empty where they do."""
+    if not np.isfinite(scores).all():
+        return "it is not finite for some units"
+    low, high = np.quantile(scores, (0.25, 0.75))
+    return "" if low < high else "it is equal for most units, as where every image comes back exactly"
 
 
 @torch.no_grad()

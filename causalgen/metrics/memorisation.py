@@ -40,6 +40,7 @@ from .membership_scores import (
     calibrated,
     difficulty,
     reconstruction_errors,
+    score_fault,
     unavailable,
 )
 from .nearness import Nearness, nearness, neighbour_distances, yardstick
@@ -186,9 +187,8 @@ class _Test:
         """Membership by bound and reconstruction, and the units that are reconstructed too well."""
         missing, seed = unavailable(self.scm, self.cohort.image), self.cohort.seed
         plain = {name: self._scores(name) for name in (BOUND, RECONSTRUCTION) if name not in missing}
-        for name in [name for name, pair in plain.items() if not np.isfinite(np.concatenate(pair)).all()]:
-            missing[name] = "it is not finite for some units"
-            del plain[name]
+        missing |= {name: fault for name, pair in plain.items() if (fault := score_fault(np.concatenate(pair)))}
+        plain = {name: pair for name, pair in plain.items() if name not in missing}
         hard = [difficulty(units, near) for units, near in zip(self._sides, self.neighbours)]
         scores = {name: calibrated(pair, (hard[0], hard[1])) for name, pair in plain.items()}
         results, split = [], self._split_control()

@@ -121,7 +121,8 @@ def judge_weights(
         return not_measured(WEIGHTS, text.strip())
     shown = " and ".join(f"{_shown(advantage)} by {name}" for name, advantage in advantages.items())
     chance = max(advantage.chance for advantage in advantages.values())
-    text = f"Membership advantage {shown}; up to {chance:.2f} may be chance."
+    left_out = "".join(f" There is none by {name}: {reason}." for name, reason in missing.items())
+    text = f"Membership advantage {shown}; up to {chance:.2f} may be chance.{left_out}"
     if units:
         text = f"The model reconstructs {_counted(units)} better than chance explains. {text} {REMEDY}"
         return SurfaceVerdict(WEIGHTS, COPIES_FOUND, f"{text} {kept}".strip(), units)

@@ -218,6 +218,20 @@ def test_a_mechanism_without_abduction_is_judged_by_its_samples() -> None:
     assert "no likelihood" in found.verdicts[0].text
 
 
+def test_an_exact_reconstruction_is_no_score() -> None:
+    class Exact(Generator):
+        def abduct(self, value: Tensor, parents: Mapping[str, Tensor], *, draw: bool = True) -> dict[str, Tensor]:
+            return {"image": value.float()}
+
+        def forward(self, noise: Mapping[str, Tensor], parents: Mapping[str, Tensor], *, changed=frozenset()) -> Tensor:
+            return noise["image"] if "image" in noise else super().forward(noise, parents)
+
+    data = table()
+    verdict = memorisation(model(data, Exact), data).verdicts[0]
+    assert verdict.finding == "not measured"
+    assert "every image comes back exactly" in verdict.text
+
+
 @settings(max_examples=30, deadline=None)
 @given(st.integers(0, 2**32 - 1), st.integers(30, 400), st.integers(30, 400))
 def test_a_score_without_memory_has_no_advantage(seed: int, members: int, others: int) -> None:
