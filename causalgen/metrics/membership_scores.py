@@ -11,7 +11,7 @@ from torch import Tensor
 
 from ..datasets import Dataset
 from ..datasets.labels import RowLabels
-from ..mechanisms import Abduction, Abductive, Observable
+from ..mechanisms import Abductive, Observable
 from ..nn import seeded
 from ..scm import StructuralCausalModel
 from ..typing import Values
@@ -45,8 +45,8 @@ def unavailable(scm: StructuralCausalModel, image: str) -> dict[str, str]:
         missing[BOUND] = f"{type(mechanism).__name__} has no likelihood"
     if not isinstance(mechanism, Abductive):
         missing[RECONSTRUCTION] = f"{type(mechanism).__name__} has no abduction"
-    elif mechanism.abduction is Abduction.BIJECTIVE:
-        missing[RECONSTRUCTION] = f"{type(mechanism).__name__} is invertible and reconstructs every image"
+    elif mechanism.composes:
+        missing[RECONSTRUCTION] = f"{type(mechanism).__name__} reconstructs every image by construction"
     return missing
 
 

@@ -79,6 +79,12 @@ def test_a_sample_has_no_defect_and_an_abducted_one_is_needed() -> None:
     assert float((mechanism(noise, {}) - without).abs().max()) > 0.1
 
 
+@pytest.mark.parametrize("shape", [(1, 8, 8), (2, 8, 7, 9)])
+def test_the_defect_has_the_shape_of_a_picture_or_volume(shape: tuple[int, ...]) -> None:
+    prior = Diffusion(Variable("x", "image", shape=shape), {}, width=8).noise((3,))
+    assert {(each.batch_shape, each.event_shape) for each in prior.values()} == {((3,), shape)}
+
+
 def test_only_an_unguided_model_returns_the_image_by_construction() -> None:
     parents = {"light": LIGHT}
     assert Diffusion(IMAGE, parents, width=8).composes
