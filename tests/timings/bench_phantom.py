@@ -3,7 +3,9 @@
 causalgen fit examples/phantom/study.yaml --out RUN      about 4 minutes of CPU
 python tests/timings/bench_phantom.py RUN
 
-The same for a run of examples/phantom/volumes.yaml.
+The same for a run of examples/phantom/volumes.yaml, on as many test units as a second argument says:
+
+python tests/timings/bench_phantom.py RUN 100
 """
 
 import sys
@@ -29,11 +31,11 @@ WORLDS = (
 )
 
 
-def main(run: Path) -> pd.DataFrame:
-    """A row for each intervention on the first test units."""
+def main(run: Path, units: int = UNITS) -> pd.DataFrame:
+    """A row for each intervention on the first `units` test units."""
     scm, study = load_model(run / "model"), read_run(run).study
     data = load_data(study.data)
-    rows = data.split["test"][:UNITS]
+    rows = data.split["test"][:units]
     factual, groups = data.rows(rows), data.groups(rows).numpy()
     posterior, found = scm.abduct(factual, seed=0), []
     for do in WORLDS:
@@ -63,4 +65,4 @@ def main(run: Path) -> pd.DataFrame:
 
 
 if __name__ == "__main__":
-    print(main(Path(sys.argv[1])).round(2).to_string(index=False))
+    print(main(Path(sys.argv[1]), *map(int, sys.argv[2:])).round(2).to_string(index=False))
