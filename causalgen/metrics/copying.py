@@ -42,8 +42,8 @@ def copying(images: Nearness, real: Nearness, *, query: str, seed: int = 0) -> C
 
     An image counts as a copy if its relative distance to the nearest training unit is below a threshold that one in a hundred
     held-out images reaches, and one in a hundred of the generated images with held-out units in place of training units.
-    A unit is given away if images come nearer to it than chance explains. Images that were made from held-out ones must also
-    have come nearer to it than those are.
+    A unit is given away if images come nearer to it than chance explains, and nearer than held-out images do, since some units
+    are near to many images.
 
     Args:
         images: The generated images.
@@ -67,9 +67,8 @@ def copying(images: Nearness, real: Nearness, *, query: str, seed: int = 0) -> C
     close = closeness(images.to_training, images.own)
     held = closeness(images.to_held_out, images.own)
     flagged = given_away(close, held)
-    if images.own is not None:
-        pull = (close - closeness(real.to_training, real.own), held - closeness(real.to_held_out, real.own))
-        flagged &= given_away(*pull)
+    pull = (close - closeness(real.to_training, real.own), held - closeness(real.to_held_out, real.own))
+    flagged &= given_away(*pull)
     sizes = {MODEL: len(images.ratio), control: len(real.ratio), UNSEEN: len(images.ratio)}
     chance = max(rates[control].value, rates[UNSEEN].value)
     results = [
