@@ -88,7 +88,7 @@ def _refuse_finished_or_different(earlier: RunFolder, study: Study) -> None:
     path, same = earlier.path, earlier.record["study"] == study.fingerprint
     if same and earlier.status != "finished":
         return
-    what = "the finished run of this study" if same else f"a run of another study ({_differences(earlier, study)})"
+    what = "the finished run of this study" if same else _differences(earlier, study)
     raise RunFolderError(
         f"Expected a new folder or an unfinished run of this study in '{path}'; got {what}. "
         "Choose another folder with --out, or start over with --fresh, which keeps the earlier run next to it."
@@ -96,14 +96,16 @@ def _refuse_finished_or_different(earlier: RunFolder, study: Study) -> None:
 
 
 def _differences(earlier: RunFolder, study: Study) -> str:
-    """The entries that differ, as text."""
+    """What the earlier run is, with the entries that differ."""
     try:
         before, after = _flat(earlier.study.plain()), _flat(study.plain())
     except RunFolderError:
-        return "its study.resolved.yaml cannot be read"
+        return "a run of another study (its study.resolved.yaml cannot be read)"
     names = [name for name in {**before, **after} if before.get(name) != after.get(name)]
+    if not names:  # the fingerprint covers defaults, which differ between versions
+        return "a run of this study that another version of causalgen began"
     shown = ", ".join(names[:4]) + (", ..." if len(names) > 4 else "")
-    return f"it differs in {shown}"
+    return f"a run of another study (it differs in {shown})"
 
 
 def _flat(plain: dict[str, Any], prefix: str = "") -> dict[str, Any]:

@@ -72,6 +72,15 @@ def test_another_study_is_refused_and_the_difference_is_named(tmp_path: Path, st
     assert _contents(tmp_path / "run") == before
 
 
+def test_a_run_of_another_version_is_refused_as_such(tmp_path: Path, study: Study) -> None:
+    with pytest.raises(KeyboardInterrupt), open_run(tmp_path / "run", study):
+        raise KeyboardInterrupt
+    record = json.loads((tmp_path / "run" / "run.json").read_text())
+    write_whole(tmp_path / "run" / "run.json", json.dumps(record | {"study": "0" * 64}))
+    with pytest.raises(RunFolderError, match=r"got a run of this study that another version of causalgen began\."):
+        open_run(tmp_path / "run", study)
+
+
 def test_fresh_moves_the_earlier_run_aside_and_says_where(tmp_path: Path, study: Study) -> None:
     _finish(tmp_path / "run", study)
     before = _contents(tmp_path / "run")
