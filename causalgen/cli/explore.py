@@ -1,5 +1,6 @@
 """`causalgen explore`: a page in the browser to play with the model of a run."""
 
+from contextlib import suppress
 from pathlib import Path
 from typing import Annotated
 
@@ -71,7 +72,6 @@ def explore(
         typer.echo("Press Ctrl-C to stop.", err=True)
         if not no_browser:
             open_browser(url)
-        try:
+        with suppress(KeyboardInterrupt):  # the way to end it, so that it counts as done
             serve(app, listening)
-        except KeyboardInterrupt:  # the way to end it, so that it counts as done
-            typer.echo("Stopped.", err=True)
+        typer.echo("Stopped.", err=True)

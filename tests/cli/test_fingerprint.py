@@ -22,6 +22,7 @@ ASKED: dict[str, list[str]] = {
     "explore": ["--no-browser"],
     "export": [],
     "serve": ["--port", "0"],
+    "power": ["--treatment", "pen", "--outcome", "intensity"],
     "repair": ["--target", "digit", "--do", "thickness=4"],
 }
 

@@ -108,7 +108,7 @@ def test_what_cannot_be_measured(shape: tuple[int, ...]) -> None:
             measure(np.zeros(shape))
 
 
-@settings(max_examples=4, deadline=None)
+@settings(max_examples=3, deadline=None)
 @given(st.floats(140, 185), st.floats(5, 100), st.integers(0, 99))
 def test_parts_of_a_head_hold_their_volumes(head: float, volume: float, seed: int) -> None:
     """Slices at many heights sum to the volumes of a sphere of the head's size, and of the ventricles."""
@@ -118,9 +118,8 @@ def test_parts_of_a_head_hold_their_volumes(head: float, volume: float, seed: in
     full, empty = np.stack(slices[:fine]), np.stack(slices[fine:])
     fluid = (empty - full).sum() / (anatomy.WHITE - anatomy.FLUID) * 2.5**3 / 1000
     assert fluid == pytest.approx(volume, rel=0.02)
-    shape = anatomy.RIM * np.pi / 6 * head**3 / 1000
-    grey = (anatomy.RIM - empty[empty > 0]).sum() * 2.5**3 / 1000
-    assert empty.sum() * 2.5**3 / 1000 + grey == pytest.approx(shape, rel=0.02)
+    inside = empty > anatomy.RIM / 2  # pixels at the border of which the head covers most; all tissue is brighter
+    assert inside.sum() * 2.5**3 / 1000 == pytest.approx(np.pi / 6 * head**3 / 1000, rel=0.02)
 
 
 def test_measurements_of_volumes_return_what_was_drawn() -> None:

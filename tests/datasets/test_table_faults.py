@@ -262,7 +262,7 @@ def test_folders_that_are_no_data(tmp_path: Path) -> None:
         ({"missing": "impute"}, "Expected missing to be one of refuse, drop, model"),
         (
             {"variables": {"scan": {"kind": "continuous", "size": [3, 3]}}},
-            "Expected size, colour, .*slice and ground for images only",
+            "Expected size, colour, .*slice, volume and ground for images only",
         ),
         ({"variables": {"scan": {"fit": "zoom"}}}, "Expected the fit of 'scan' among crop, pad, stretch; got 'zoom'"),
     ],

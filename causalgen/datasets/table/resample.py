@@ -19,8 +19,8 @@ def resample(volume: NDArray[np.float64], size: tuple[int, ...], fit: Fit) -> ND
         fit: "stretch" scales each axis separately; "crop" keeps the proportions and cuts off what is left over at both ends of
             an axis; "pad" keeps them and fills with 0.
 
-    >>> resample(np.full((4, 8, 8), 3.0), (2, 2, 4), "pad")[:, :, 1].tolist()
-    [[3.0, 3.0], [3.0, 3.0]]
+    >>> resample(np.full((4, 8, 8), 3.0), (2, 4, 6), "pad")[0, 0].tolist()
+    [0.0, 3.0, 3.0, 3.0, 3.0, 0.0]
     """
     shares = [wanted / length for wanted, length in zip(size, volume.shape)]
     if fit != "stretch":
