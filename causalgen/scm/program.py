@@ -1,9 +1,11 @@
 """Nodes as Pyro sample sites, and evidence on them."""
 
 import pyro
+import pyro.distributions as dist
 from pyro import poutine
 from pyro.poutine.condition_messenger import ConditionMessenger
 from torch import Tensor
+from torch.distributions import Distribution
 
 from ..errors import NotObservableError
 from ..mechanisms import Mechanism, Observable
@@ -22,13 +24,20 @@ def emit(name: str, mechanism: Mechanism, parents: Values, value: Tensor | None)
         return mechanism.observe(name, parents, value)
     if value is not None:
         raise _not_observable(name, mechanism)
-    noise = {key: pyro.sample(f"{name}.{key}", p) for key, p in mechanism.noise().items()}  # type: ignore[arg-type]
+    noise = {key: _drawn(f"{name}.{key}", prior) for key, prior in mechanism.noise().items()}
     returned = pyro.deterministic(name, mechanism(noise, parents))
     # Pyro silently takes evidence on a deterministic site for an intervention.
     handlers = [h for h in poutine.runtime._PYRO_STACK if isinstance(h, ConditionMessenger)]
     if any(name in handler.data for handler in handlers):
         raise _not_observable(name, mechanism)
     return returned
+
+
+def _drawn(site: str, prior: Distribution) -> Tensor:
+    # A constant is not for inference: every other value that HMC or a guide tried would have density 0.
+    if isinstance(prior, dist.Delta):
+        return pyro.deterministic(site, prior.v)
+    return pyro.sample(site, prior)  # type: ignore[arg-type]
 
 
 def log_likelihood(name: str, mechanism: Mechanism, parents: Values, value: Tensor) -> Tensor:

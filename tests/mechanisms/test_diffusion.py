@@ -4,6 +4,7 @@ import json
 import math
 from pathlib import Path
 
+import pyro
 import pytest
 import torch
 from pyro import distributions as dist
@@ -129,3 +130,14 @@ def test_a_model_saved_before_there_was_a_choice_keeps_its_sampler(given: dict, 
     path.write_text(json.dumps(record))
     described = specification(StructuralCausalModel.load(folder))["mechanisms"]["x"]
     assert described.get("inner", described)["sampler"] == "ddim"
+
+
+@torch.no_grad()
+def test_the_defect_is_no_latent_of_the_program_and_can_be_set() -> None:
+    """Every value of it but 0 has density 0: a guide or HMC that tried others would never find a start."""
+    scm = StructuralCausalModel(CausalGraph([], [IMAGE]), {"x": wild("bdia")}).declare_fitted()
+    trace = pyro.poutine.trace(scm.model).get_trace(2)
+    assert [site for site in trace.stochastic_nodes if site.startswith("x")] == ["x.z"]
+    images = torch.randint(0, 256, (2, *IMAGE.shape)).float()
+    noise = {f"x.{part}": each for part, each in scm.abduct({"x": images}).noise["x"].items()}
+    assert float((pyro.condition(scm.model, noise)(2)["x"] - images).abs().max()) < 0.1
