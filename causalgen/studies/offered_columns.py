@@ -107,11 +107,19 @@ def propose_group(columns: OfferedColumns, nodes: Sequence[str]) -> str | None:
     """
     frame, used = columns.frame, {match.title for match in columns.matches(nodes).values()}
     free = [
-        title for title in frame.columns if title not in used and 3 <= frame[title].nunique() < frame[title].count()
+        title for title in frame.columns if title not in used and 3 <= _distinct(frame[title]) < frame[title].count()
     ]
     persons = [title for title in free if names_persons(title)]
     found = persons or [title for title in free if _identifies(frame[title])]
     return found[0] if len(found) == 1 else None
+
+
+def _distinct(column: pd.Series) -> int:
+    """Number of different values; 0 for lists and structures, which are not compared."""
+    try:
+        return column.nunique()
+    except (TypeError, NotImplementedError):
+        return 0
 
 
 def _identifies(column: pd.Series) -> bool:

@@ -26,6 +26,7 @@ PLACES: dict[str, Callable[[int], tuple[object, str]]] = {
     "folders in parts": lambda row: (f"{row:08d}_000.png", f"images_{row % 3:03d}/images/{row:08d}_000.png"),
     "numbers": lambda row: (1377 + 3 * row, f"training-set/{1377 + 3 * row}.png"),
     "numbers in parts": lambda row: (1377 + 3 * row, f"part_{row % 2}/{1377 + 3 * row}.PNG"),
+    "folders of one image": lambda row: (number_of(row), f"{number_of(row)}/{number_of(row)}.jpg"),
     "row numbers": lambda row: (row, f"scans/{row}.png"),
 }
 
@@ -52,6 +53,22 @@ def test_every_row_gets_the_image_of_its_name(tmp_path: Path, kind: str) -> None
     data = load_table(table, "age -> picture", root=columns.folder)
     shades = data.rows(range(ROWS))["picture"][:, 0, 0, 0]
     assert np.array_equal(np.asarray(shades), 4 * np.arange(ROWS))
+
+
+@pytest.mark.parametrize("kind", ["parts, by turns", "numbers in parts"])
+@pytest.mark.filterwarnings("ignore::causalgen.errors.DataWarning")
+def test_holes_among_the_names_are_no_names(tmp_path: Path, kind: str) -> None:
+    table = written(tmp_path, PLACES[kind])
+    frame = pd.read_csv(table)
+    frame.loc[[3, 4, 9], "picture"] = None  # numbers are floats from here on
+    frame.to_csv(table, index=False)
+    columns = table_columns(table)
+    assert (columns.images, columns.attributes) == (("picture",), ("age",))
+    for source in (table, frame.set_index(frame["age"].map("unit {}".format) + frame.index.astype(str))):
+        data = load_table(source, "age -> picture", images=tmp_path, missing="drop")
+        kept = np.setdiff1d(np.arange(ROWS), [3, 4, 9])
+        rows = kept if isinstance(source, Path) else source.index[kept]
+        assert np.array_equal(np.asarray(data.rows(rows)["picture"][:, 0, 0, 0]), 4 * kept)
 
 
 def test_a_name_of_two_files_is_refused_with_its_rows(tmp_path: Path) -> None:
@@ -87,3 +104,10 @@ def test_identifiers_are_groups_and_no_attributes(tmp_path: Path, identifiers: d
     assert propose_group(columns, ()) == group
     attributes = {"age", "Patient Sex", "Patient Weight", "site_id"} & {"age", *identifiers}
     assert set(columns.attributes) == attributes
+
+
+def test_columns_of_lists_are_no_groups(tmp_path: Path) -> None:
+    frame = pd.read_csv(written(tmp_path, PLACES["a folder"]))
+    frame["regions"], frame["patient"] = [[row // 2] for row in range(ROWS)], np.arange(ROWS) // 3
+    frame.to_parquet(tmp_path / "lists.parquet")
+    assert propose_group(table_columns(tmp_path / "lists.parquet"), ("age", "picture")) == "patient"

@@ -14,7 +14,7 @@ import pandas as pd
 
 from ..formats import SUFFIXES, is_dicom, names_picture, split_place
 
-__all__ = ["ImageFiles", "find_folder", "holds_images", "looks_like_paths", "surplus_top"]
+__all__ = ["ImageFiles", "as_name", "find_folder", "holds_images", "looks_like_paths", "surplus_top"]
 
 LOOKED_AT = 20
 """Cells that tell whether a column holds paths of images."""
@@ -43,7 +43,7 @@ class ImageFiles:
         A file that does not exist is returned as it is named.
         """
         path = _at(self.folder, cell)
-        return [path] if "/" in cell or "\\" in cell or _exists(path) else self._below.get(cell, [path])
+        return [path] if "/" in cell or "\\" in cell or _is_file(path) else self._below.get(cell, [path])
 
     @cached_property
     def _below(self) -> dict[str, list[Path]]:
@@ -62,11 +62,20 @@ class ImageFiles:
         return dict(found)
 
 
+def as_name(cell: object) -> str:
+    """The text of a cell; that of a whole number, which is a float in a column with holes, has no point.
+
+    >>> as_name(" a.png"), as_name(7.0), as_name(0.5)
+    ('a.png', '7', '0.5')
+    """
+    return str(int(cell)) if isinstance(cell, float) and cell.is_integer() else str(cell).strip()
+
+
 def _at(folder: Path, cell: str) -> Path:
     """The file at a path; of a name without a suffix, such as ISIC_0024306, the image file of that name."""
     path = folder / cell.replace("\\", "/").replace("\0", "?")  # which no path may hold
     try:
-        if not path.name or names_picture(cell) or path.exists():
+        if not path.name or names_picture(cell) or path.is_file():
             return path
         return next((file for ending in ENDINGS if (file := path.parent / (path.name + ending)).is_file()), path)
     except OSError:  # a text that no file can be called
@@ -115,11 +124,17 @@ def find_folder(frame: pd.DataFrame, folder: Path) -> Path:
 
 
 def _names_rows(column: pd.Series) -> bool:
-    """Whether a column has another text or whole number in every row, as names of files without suffixes are."""
-    if not pd.api.types.is_integer_dtype(column) and not all(isinstance(x, str) for x in column.dropna().head(TRIED)):
+    """Whether a column has another text or whole number in every cell, as names of files without suffixes are."""
+    present = column.dropna()
+    whole = pd.api.types.is_float_dtype(column) and bool((present.astype("float64") % 1 == 0).all())
+    if (
+        not whole
+        and not pd.api.types.is_integer_dtype(column)
+        and not all(isinstance(x, str) for x in present.head(TRIED))
+    ):
         return False
     try:
-        return bool(column.is_unique)
+        return bool(present.is_unique)
     except (TypeError, NotImplementedError):  # lists and structures among the cells
         return False
 
@@ -129,20 +144,20 @@ def _names_files(column: pd.Series, folder: Path) -> bool:
     unique = _names_rows(column)
     if not unique and (pd.api.types.is_numeric_dtype(column) or not _found(column.head(TRIED), folder)):
         return False
-    words, files = [str(word).strip() for word in column.dropna().head(LOOKED_AT)], ImageFiles(folder)
+    words, files = [as_name(word) for word in column.dropna().head(LOOKED_AT)], ImageFiles(folder)
     places = [files.find(word) if unique else [_at(folder, word)] for word in words]
     return sum(any(map(_is_image, found)) for found in places) > len(words) / 2
 
 
 def _found(column: pd.Series, folder: Path) -> bool:
     """Whether one of the cells is an image file in `folder`."""
-    words = (str(word).strip() for word in column.dropna())
+    words = map(as_name, column.dropna())
     return any(_is_image(_at(folder, word)) for word in words if word)
 
 
-def _exists(path: Path) -> bool:
+def _is_file(path: Path) -> bool:
     try:
-        return split_place(path)[0].exists()
+        return split_place(path)[0].is_file()
     except (OSError, ValueError):  # a text that no file can be called
         return False
 

@@ -12,7 +12,7 @@ from ..formats import ABSENT, AS_STORED, UNSPECIFIED, Header, at_slice, at_volum
 from .choose_window import choose_window
 from .declare import Declaration
 from .faults import Faults
-from .files import ImageFiles, surplus_top
+from .files import ImageFiles, as_name, surplus_top
 from .images import USABLE, ImageColumn
 from .pixels import GROUND, rendering_of
 from .sizes import most_common
@@ -29,7 +29,7 @@ def index_images(
 ) -> ImageColumn | None:
     """Inspect the header of every image in a column of paths below `folder`; None if the shape cannot be determined."""
     title = str(column.name)
-    cells = [None if missing else str(cell).strip() or None for cell, missing in zip(column.tolist(), column.isna())]
+    cells = [None if missing else as_name(cell) or None for cell, missing in zip(column.tolist(), column.isna())]
     top = surplus_top(filter(None, cells), folder)
     found = _headers([cell and cell[len(top) :] for cell in cells], folder, declared)
     wrong = {row: header for row, (_, header) in enumerate(found) if isinstance(header, str)}
