@@ -11,7 +11,7 @@ __all__ = ["Nifti", "write_volumes"]
 Nifti = Annotated[
     Path | None,
     typer.Option(
-        help="Write volumes as NIfTI, too, with the voxel size and orientation of this file, which has as many voxels.",
+        help="Also write volumes as NIfTI, with the voxel size and position of this file, which has as many voxels.",
         show_default=False,
     ),
 ]

@@ -165,8 +165,8 @@ def _write_images(
         written = [f"{name}-{k}" for k in range(counterfactual.particles) for name in written]
         after = after.flatten(0, 1)
     before, factual = counterfactual.factual[node], [f"{stem}-factual" for stem in stems]
-    files = write_images(folder, factual, before, variable)
+    files = write_images(folder, factual, before, variable) + write_images(folder, written, after, variable)
     if window is not None:
         write_grey_values(folder, factual, before, window)
         write_grey_values(folder, written, after, window)
-    return files + write_images(folder, written, after, variable)
+    return files

@@ -34,6 +34,8 @@ def write_images(folder: Path, names: Sequence[str], images: Any, variable: Vari
     paths = []
     for name, image in zip(names, images, strict=True):
         content, suffix = file_content(image, variable, bits)
+        if variable.is_volume:  # of an earlier answer of that name, which `write_nifti` would take
+            (folder / f"{name}{GREY}").unlink(missing_ok=True)
         paths.append(write_whole(folder / f"{name}{suffix}", content))
     return paths
 
@@ -96,7 +98,7 @@ def write_nifti(files: Sequence[Path], like: str | Path) -> list[Path]:
 
     Args:
         files: Files of volumes and images, as `write_images` returned them.
-        like: NIfTI file with as many voxels, whose orientation and voxel size they get.
+        like: NIfTI file with as many voxels, whose voxel size and position in space they get.
 
     Raises:
         DataError: No file is that of a volume, or `like` is no NIfTI volume of their size.

@@ -172,7 +172,7 @@ def _read(path: Path, variable: Variable, known: Rendering | None) -> tuple[Tens
     header = read_header(path)
     pixels = header if isinstance(header, str) else decode_image(path, variable.shape, rendering)
     if isinstance(header, str) or isinstance(pixels, str):
-        kind = "NIfTI or NumPy file" if variable.is_volume else "PNG"
+        kind = "a NIfTI or NumPy file" if variable.is_volume else "PNG"
         remedy = f"Save it as {kind}." if file.is_file() else "Check the path."
         if isinstance(header, Header) and header.wide and rendering.window is None:
             declared = f", or declare `window: [low, high]` of '{variable.name}' in the study" if known else ""

@@ -1,5 +1,6 @@
 """Volumes: whole NIfTI and NumPy files, through one window into the cache, or refused in a sentence."""
 
+from itertools import permutations, product
 from pathlib import Path
 from typing import Any
 
@@ -9,8 +10,11 @@ import pandas as pd
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from nibabel.orientations import axcodes2ornt, io_orientation, ornt_transform
 
 from causalgen.datasets import from_arrays, load_table
+from causalgen.datasets.formats import read_picture
+from causalgen.datasets.formats.nifti import write as write_like
 from causalgen.datasets.table import DataFaultsError
 from causalgen.datasets.table.resample import resample
 from causalgen.errors import CausalgenError
@@ -62,6 +66,23 @@ def test_every_format_loads_the_same_volumes(tmp_path: Path, kind: str) -> None:
     said = {"scan": {key: DECLARED["scan"][key] for key in ("volume", "window", "bits")}}
     again = from_arrays(arrays, "age -> scan", variables=said)
     assert np.array_equal(again.rows(range(len(values)))["scan"].numpy(), found)
+
+
+def test_the_order_of_the_axes_in_a_file_changes_nothing(tmp_path: Path) -> None:
+    """All 48 orders and directions; a volume that is written like a file lies where the file's does."""
+    (volume,) = np.random.default_rng(0).integers(0, 200, (1, *SHAPE)).astype(np.float32)
+    place = np.array([[2.0, 0, 0, -3], [0, 3, 0, 4], [0, 0, 5, -6], [0, 0, 0, 1]])
+    upright = nibabel.Nifti1Image(volume[:, ::-1].transpose(2, 1, 0), place)
+    upright.header.set_xyzt_units("micron")
+    for axes in product("LR", "PA", "IS"):
+        for order in permutations(axes):
+            turned = upright.as_reoriented(ornt_transform(io_orientation(place), axcodes2ornt(order)))
+            nibabel.save(turned, tmp_path / "scan.nii")
+            assert np.array_equal(read_picture(tmp_path / "scan.nii" / "volume"), volume), order
+            written = nibabel.load(write_like(tmp_path / "written.nii", volume, tmp_path / "scan.nii"))
+            assert np.allclose(written.affine, place)
+            assert np.array_equal(written.get_fdata(), upright.get_fdata())
+            assert written.header.get_xyzt_units()[0] == "micron"
 
 
 def test_bytes_are_kept_and_holes_are_dropped(tmp_path: Path) -> None:

@@ -24,6 +24,7 @@ from causalgen.export import export_model
 from causalgen.graph import Variable
 from causalgen.mechanisms import MECHANISMS, build
 from causalgen.metrics.evaluate import evaluate
+from causalgen.reports.image_files import write_grey_values, write_images, write_nifti
 from causalgen.reports.images import as_picture
 from causalgen.reports.planes import middle_planes
 from causalgen.scm import load
@@ -92,6 +93,15 @@ def test_sampled_volumes_are_written_as_numpy_and_nifti(run, tmp_path: Path) -> 
     assert np.array_equal(written.get_fdata().transpose(2, 1, 0)[:, ::-1].astype(np.float32), grey)
 
 
+def test_grey_values_of_an_earlier_answer_are_not_written_as_this_one(run, tmp_path: Path) -> None:
+    like, variable = run.folder / "scan 0.nii.gz", run.scm.graph["scan"]
+    earlier, later = torch.full((1, *variable.shape), 10.0), torch.full((1, *variable.shape), 20.0)
+    write_images(tmp_path, ["unit-0"], earlier, variable)
+    write_grey_values(tmp_path, ["unit-0"], earlier, (0.0, 2550.0))
+    (written,) = write_nifti(write_images(tmp_path, ["unit-0"], later, variable), like)
+    assert (nibabel.load(written).get_fdata() == 20).all()
+
+
 def test_a_file_from_outside_comes_back_as_it_was(run, tmp_path: Path) -> None:
     file = run.folder / "scan 3.nii.gz"
     words = ["--set", "age=50,sex=F", "--do", "age=70", "--nifti", file, "--out", tmp_path / "out"]
@@ -106,7 +116,7 @@ def test_an_image_from_outside_is_no_volume(run, tmp_path: Path) -> None:
     words = ["--image", tmp_path / "photo.png", "--set", "age=50,sex=F", "--do", "age=70", "--out", tmp_path / "out"]
     result = CliRunner().invoke(app, ["counterfactual", str(run.folder), *map(str, words)])
     assert result.exit_code == 2
-    assert "got an image of two dimensions ('photo.png'). Save it as NIfTI or NumPy file." in " ".join(
+    assert "got an image of two dimensions ('photo.png'). Save it as a NIfTI or NumPy file." in " ".join(
         result.output.split()
     )
 

@@ -48,9 +48,10 @@ def header(source: Path, inside: str = "") -> Header | str:
     except ImageFileError:
         return "not a NIfTI volume"
     if inside == VOLUME:
-        width, height, depth = _canonical_shape(volume) if len(volume.shape) > 2 else (0, 0, 0)
-        problem = _unusable(volume) or too_large(depth, height, width)
-        return problem or Header(height, width, colour=False, wide=True, depth=depth)
+        if problem := _unusable(volume):
+            return problem
+        width, height, depth = _canonical_shape(volume)
+        return too_large(depth, height, width) or Header(height, width, colour=False, wide=True, depth=depth)
     found = _located(volume, inside)
     if isinstance(found, str):
         return found
@@ -91,7 +92,10 @@ def write(path: Path, values: NDArray[Any], like: Path) -> Path:
             f"{found}. Name a file of that size; volumes that a study resampled are written as NumPy files only."
         )
     turned = nibabel.as_closest_canonical(model)
-    nibabel.save(nibabel.Nifti1Image(values[:, ::-1].transpose(2, 1, 0), turned.affine), path)
+    image = nibabel.Nifti1Image(values[:, ::-1].transpose(2, 1, 0), turned.affine)
+    if isinstance(model.header, nibabel.Nifti1Header):  # micrometres in scans of small animals
+        image.header.set_xyzt_units(model.header.get_xyzt_units()[0])
+    nibabel.save(image, path)
     return path
 
 
