@@ -130,6 +130,7 @@ WRONG = {
     "a flat size": ({"scan": {"column": "scan file", "volume": True, "size": [6, 7]}}, r"as \[depth, height, width\]"),
     "a deep size": ({"scan": {"column": "scan file", "size": [6, 7, 8]}}, "Declare `volume: true` for volumes"),
     "colours": ({"scan": {"column": "scan file", "volume": True, "colour": True}}, "Expected grey volumes"),
+    "two depths": ({"scan": {"column": "depths", "volume": True}}, r"convert the files of one, such as 'bytes\.npy'"),
     "NaN": ({"scan": {"column": "broken", "volume": True, "window": [0, 1]}}, "not finite"),
     "four dimensions": ({"scan": {"column": "stack", "volume": True}}, r"save \(depth, height, width\)"),
 }  # fmt: skip
@@ -145,6 +146,8 @@ def test_what_is_no_volume_is_refused(tmp_path: Path, variables: dict[str, Any],
     frame["picture"], frame["stack"] = "flat.npy", "stack.npy"
     np.save(tmp_path / "half.npy", values[0] / 200)
     frame["mixed"] = ["small.npy" if row else "0.npy" for row in range(len(frame))]
+    np.save(tmp_path / "bytes.npy", values[0].astype(np.uint8))
+    frame["depths"] = [f"{row}.npy" if row else "bytes.npy" for row in range(len(frame))]
     frame["broken"] = ["nan.npy" if row == 2 else "half.npy" for row in range(len(frame))]
     with pytest.raises((DataFaultsError, CausalgenError), match=message):
         load_table(frame, "age -> scan", variables=variables, images=tmp_path)

@@ -11,6 +11,7 @@ from .place import (
     is_dicom,
     names_picture,
     names_volume,
+    short_name,
     split_place,
     stamp,
 )
@@ -33,6 +34,7 @@ __all__ = [
     "names_volume",
     "read_header",
     "read_picture",
+    "short_name",
     "split_place",
     "stamp",
 ]

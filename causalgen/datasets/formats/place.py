@@ -15,6 +15,7 @@ __all__ = [
     "is_dicom",
     "names_picture",
     "names_volume",
+    "short_name",
     "split_place",
     "stamp",
     "suffix_of",
@@ -56,6 +57,16 @@ def split_place(path: Path) -> tuple[Path, str]:
     if found is None or not Path(found["file"]).is_file():
         return (path, "") if found is None or path.exists() else (Path(found["file"]), found["inside"])
     return Path(found["file"]), found["inside"]
+
+
+def short_name(path: Path) -> str:
+    """The name of a picture for a message: that of its file, and the rest of the path inside it.
+
+    >>> short_name(Path("a/b.png")), short_name(Path("a/c.nii.gz/axial/0.5")), short_name(Path("a/c.nii.gz/volume"))
+    ('b.png', 'c.nii.gz/axial/0.5', 'c.nii.gz')
+    """
+    file, inside = split_place(path)
+    return "/".join([file.name, *([inside] if inside and inside != VOLUME else [])])
 
 
 def suffix_of(name: str) -> str:

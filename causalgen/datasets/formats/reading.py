@@ -10,7 +10,7 @@ from PIL import Image
 
 from . import arrays, parquet, pillow, tar, tiff
 from .header import ABSENT, Header
-from .place import SHARDS, is_dicom, split_place, suffix_of
+from .place import SHARDS, is_dicom, short_name, split_place, suffix_of
 
 __all__ = ["Picture", "read_header", "read_picture"]
 
@@ -44,7 +44,7 @@ def read_picture(path: Path) -> Picture | str:
     except ImportError:
         raise
     except Exception as error:  # as above
-        return f"a damaged image ('{path.name}': {_reason(error)})"
+        return f"a damaged image ('{short_name(path)}': {_reason(error)})"
 
 
 def _read(file: Path, inside: str, what: str) -> Any:

@@ -4,7 +4,7 @@ from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 
-from ..formats import Header
+from ..formats import Header, short_name
 from .declare import Declaration
 from .faults import Faults
 from .window import find_window
@@ -35,7 +35,7 @@ def choose_window(
     if wide and narrow:
         found = f"{wide:,} image{'s' * (wide > 1)} with 16 bits or more and {narrow:,} with 8 bits"
         fewer = next(path for path, header in zip(paths, headers, strict=True) if header.wide == (wide <= narrow))
-        remedy = f"convert the files of one, such as '{fewer.name}'"
+        remedy = f"convert the files of one, such as '{short_name(fewer)}'"
         faults.column(title, found, f"one depth: their grey values have different units; {remedy}")
     units = Counter(header.units for header in headers if header.wide)
     if len(units) > 1:

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from PIL import Image, ImageColor, ImageOps
 
 from ..depth import to_stored
-from ..formats import WIDE, Picture, read_picture, split_place
+from ..formats import WIDE, Picture, read_picture, short_name
 from .declare import Fit
 from .resample import resample
 
@@ -68,10 +68,10 @@ def decode_image(path: Path, shape: tuple[int, ...], rendering: Rendering | None
     channels, height, width = shape
     if not isinstance(picture, Image.Image) or picture.mode in WIDE or rendering.window is not None:
         if rendering.window is None:
-            return f"grey values of 16 bits or more, and no window for them ('{path.name}')"
+            return f"grey values of 16 bits or more, and no window for them ('{short_name(path)}')"
         values = _grey_values(picture)
         if not np.isfinite(values).all():
-            return f"grey values that are not finite ('{path.name}')"
+            return f"grey values that are not finite ('{short_name(path)}')"
         image = Image.fromarray(through_window(values, rendering.window).astype(np.float32))
     else:
         image = _plain(picture, rendering.ground).convert("L" if channels == 1 else "RGB")
@@ -84,7 +84,7 @@ def decode_image(path: Path, shape: tuple[int, ...], rendering: Rendering | None
 
 
 def _volume(picture: Picture, path: Path, shape: tuple[int, ...], rendering: Rendering) -> NDArray[Any] | str:
-    name = split_place(path)[0].name
+    name = short_name(path)
     values = np.asarray(picture)
     if isinstance(picture, Image.Image) or values.ndim != 3:
         return f"an image of two dimensions ('{name}')"
