@@ -120,7 +120,7 @@ class OwnVariable(StudySection):
     slice: Annotated[tuple[Plane, Position], Field(strict=False)] | None = None
     """Slice that is taken of volumes: its plane, and a share from 0.0 to 1.0 or the number of the slice, as [axial, 0.5]."""
     volume: bool | None = None
-    """True for volumes, NIfTI or NumPy files, which are read as a whole; left out: false, and files hold images."""
+    """True for whole volumes, from NIfTI or NumPy files; left out: false, for images."""
     ground: str | None = None
     """Colour behind transparent pixels, such as white or "#808080"; left out: white."""
     missing_words: Annotated[tuple[Scalar, ...], Field(strict=False)] = ()

@@ -123,5 +123,5 @@ def _distinct(column: pd.Series) -> int:
 
 
 def _identifies(column: pd.Series) -> bool:
-    """Whether a column is called as identifiers are, and has few rows for each value: `site_id` of 4 sites is an attribute."""
+    """Whether a column is named like an identifier, and has few rows for each value: `site_id` of 4 sites is an attribute."""
     return is_identifier(str(column.name)) and column.nunique() > column.count() / MOST_ROWS

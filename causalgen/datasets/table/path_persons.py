@@ -29,13 +29,13 @@ NUMBERS = IDENTIFIERS | {
 }
 """Words that may follow a person's."""
 PERSON = re.compile(r"(?:patient|subject|participant|sub|pat)[-_]?\d\w*|p\d{8}", re.IGNORECASE)
-"""A folder that is called after a person, as in CheXpert, BIDS and MIMIC-CXR."""
+"""A folder that is named after a person, as in CheXpert, BIDS and MIMIC-CXR."""
 PATIENT = "patient"
 FEWEST = 3
 
 
 def names_persons(title: str) -> bool:
-    """Whether a column is called as identifiers of persons are.
+    """Whether a column is named like an identifier of persons.
 
     >>> names_persons("PatientID"), names_persons("subject no."), names_persons("Patient Age")
     (True, True, False)
@@ -45,7 +45,7 @@ def names_persons(title: str) -> bool:
 
 
 def is_identifier(title: str) -> bool:
-    """Whether a column is called as identifiers are.
+    """Whether a column is named like an identifier.
 
     >>> is_identifier("lesion_id"), is_identifier("donor"), is_identifier("idle time")
     (True, True, False)
