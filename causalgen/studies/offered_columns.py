@@ -103,15 +103,23 @@ def propose_edges(attributes: Sequence[str], image: str | None) -> str:
 def propose_group(columns: OfferedColumns, nodes: Sequence[str]) -> str | None:
     """A column of repeated identifiers that the graph does not use; None if there is none or several.
 
-    Identifiers of persons come first, then others with few rows each, such as `lesion_id`.
+    Identifiers of persons come first, then others with few rows each, such as `lesion_id`. Of several columns of persons, the
+    one is taken in whose groups those of all others lie.
     """
     frame, used = columns.frame, {match.title for match in columns.matches(nodes).values()}
     free = [
         title for title in frame.columns if title not in used and 3 <= _distinct(frame[title]) < frame[title].count()
     ]
-    persons = [title for title in free if names_persons(title)]
-    found = persons or [title for title in free if _identifies(frame[title])]
+    if persons := [title for title in free if names_persons(title)]:
+        outer = (title for title in persons if all(_lies_in(frame, other, title) for other in persons))
+        return next(outer, None)
+    found = [title for title in free if _identifies(frame[title])]
     return found[0] if len(found) == 1 else None
+
+
+def _lies_in(frame: pd.DataFrame, inner: str, outer: str) -> bool:
+    """Whether all rows of each group of one column are in one group of another."""
+    return inner == outer or bool(frame.groupby(inner)[outer].nunique().max() <= 1)
 
 
 def _distinct(column: pd.Series) -> int:
