@@ -1,7 +1,8 @@
 """The training and held-out units that the tests of memorisation compare, and thumbnails of their images.
 
 A unit is a group of the data set, such as a person with all visits. Groups that share a picture, or a near copy of one, count
-as one unit, so that a person under two names is not held out from himself.
+as one unit, so that a person under two names is not held out from himself. Blank images are left out: any two are equal,
+whoever they are of.
 """
 
 from dataclasses import dataclass
@@ -27,6 +28,8 @@ MOST_IMAGES = 10_000
 """Most training images that are compared; more are drawn by the seed."""
 NEAR_COPY = 0.1
 """Images nearer than this share of the usual distance to the nearest other group, and of their contrast, are one picture."""
+LEAST_CONTRAST = 1
+"""Least difference of the brightest and the darkest point of a thumbnail, in grey levels; images below it are blank."""
 REFERENCES, COPIES, CHUNK = 500, 10, 512
 
 
@@ -82,10 +85,13 @@ def compared_units(cohort: Cohort) -> tuple[ComparedUnits, ComparedUnits, tuple[
     Held-out units are those of the cohort that share neither a group nor a picture with the training split.
     """
     data, train, held = cohort.data, choose(cohort.data.split["train"], MOST_IMAGES, cohort.seed), cohort.rows
-    notes = []
-    if (total := len(data.split["train"])) > len(train):
-        notes.append(f"{len(train):,} of {total:,} training images were compared, drawn by the seed.")
-    points = torch.cat([_thumbnails(data, rows, cohort.image) for rows in (train, held)])
+    notes, compared = [], len(train)
+    if (total := len(data.split["train"])) > compared:
+        notes.append(f"{compared:,} of {total:,} training images were compared, drawn by the seed.")
+    (train, known), (held, unseen) = (_with_content(data, rows, cohort.image) for rows in (train, held))
+    if blank := len(cohort.rows) - len(held) + compared - len(train):
+        notes.append(f"{blank:,} blank images were left out, since any two are equal.")
+    points = torch.cat([known, unseen])
     groups = torch.cat([data.groups(train), data.groups(held)]).numpy()
     all_training = np.unique(data.groups(data.split["train"]).numpy())
     unit = _joined(points, np.unique(groups, return_inverse=True)[1], cohort.seed)
@@ -119,20 +125,23 @@ def _units(rows: RowLabels, points: Tensor, unit: NDArray) -> ComparedUnits:
     return ComparedUnits(rows, points, np.unique(unit, return_inverse=True)[1])
 
 
-def _thumbnails(data: Dataset, rows: RowLabels, image: str) -> Tensor:
+def _with_content(data: Dataset, rows: RowLabels, image: str) -> tuple[RowLabels, Tensor]:
+    """The rows whose image is not blank, and their thumbnails."""
     pieces = [rows[start : start + CHUNK] for start in range(0, len(rows), CHUNK)]
-    return torch.cat([thumbnails(data.rows(piece)[image]) for piece in pieces])
+    points = torch.cat([thumbnails(data.rows(piece)[image]) for piece in pieces])
+    drawn = points.amax(1) - points.amin(1) >= LEAST_CONTRAST
+    return rows[drawn.numpy()], points[drawn]
 
 
 def _joined(points: Tensor, group: NDArray[np.int64], seed: int) -> NDArray[np.int64]:
-    """A number for each image, equal for groups that are linked by copies of a picture; blank images link nothing."""
+    """A number for each image, equal for groups that are linked by copies of a picture."""
+    if not len(points):
+        return group
     distinct, where = np.unique(points.numpy(), axis=0, return_inverse=True)
-    blank = (points.amax(1) - points.amin(1) < 1).numpy()
     first = np.full(len(distinct), -1)
     first[where.reshape(-1)[::-1]] = np.arange(len(points))[::-1]
     same = np.stack([np.arange(len(points)), first[where.reshape(-1)]], axis=1)
     links = np.concatenate([same, _near_copies(points, np.unique(first), group, seed)])
-    links = links[~blank[links].any(axis=1)]
     ends = group[links].T
     count = int(group.max()) + 1
     return connected_components(coo_array((np.ones(len(links)), (ends[0], ends[1])), shape=(count, count)))[1][group]

@@ -52,7 +52,8 @@ def membership_advantage(training: NDArray, held: NDArray, *, seed: int = 0) -> 
     rates = np.mean([_rates(training, held, rng) for _ in range(SPLITS)], axis=0)
     value = float(rates[0] - rates[1])
     sizes = np.array([len(training), len(held)])
-    error = float(np.sqrt((rates * (1 - rates) / sizes).sum()))
+    shrunk = (rates * sizes + 1) / (sizes + 2)  # a rate of 0 or 1 is not known without error
+    error = float(np.sqrt((shrunk * (1 - shrunk) / (sizes + 2)).sum()))
     chance = float(norm.ppf(1 - LEVEL) * np.sqrt((0.25 / sizes).sum()))
     return Advantage(Interval(value, max(-1.0, value - 1.96 * error), min(1.0, value + 1.96 * error)), chance)
 

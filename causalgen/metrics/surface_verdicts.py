@@ -75,7 +75,7 @@ def judge_images(surface: str, count: int, found: Copying, units: tuple[tuple[An
         units: Labels of the rows of the units that are given away.
     """
     value, low, high = (100 * number for number in found.rate)
-    interval = f" ({low:.1f} to {high:.1f} %)" if low <= high else ""  # NaN where all images are near one unit
+    interval = f" ({low:.1f} to {high:.1f} %)" if low < high else ""  # NaN where all images are near one unit
     rate = (
         f"Copy rate {value:.1f} %{interval} of {count:,} images; a model that copies none has about "
         f"{100 * found.chance:.1f} %."

@@ -180,6 +180,23 @@ def test_held_out_copies_of_training_images_are_left_out() -> None:
     assert not found.alarm
 
 
+def test_blank_images_hide_no_copies() -> None:
+    class Blanks(Generator):
+        def forward(self, noise: Mapping[str, Tensor], parents: Mapping[str, Tensor], *, changed=frozenset()) -> Tensor:
+            drawn = super().forward(noise, parents)
+            return torch.where((noise["which"] > 0.95)[:, None, None, None], torch.zeros(()), drawn)
+
+    data = table(copies={3: 49, 8: 49})
+    values = dict(data.rows(range(len(data))))
+    values["scan"][[40, 41, 42, 43, 400, 401, 402, 403]] = 0  # persons 20 and 21 of training, 200 and 201 of test
+    some = Dataset("blank", GRAPH, values, data.split, data.group)
+    images = some.rows([6, 16])["scan"].float().flatten(1)
+    found = memorisation(model(some, Blanks, remembered=images, share=0.1), some)
+    assert named(found, "samples") == named(found, "weights") == {6, 16}
+    assert found.table.value(metric="copy rate", query="samples") > 0.05
+    assert found.table.notes[0].startswith("8 blank images were left out")
+
+
 def test_near_copies_under_another_name_count_as_one_unit() -> None:
     data = table(copies={3: 49})
     values = dict(data.rows(range(len(data))))
