@@ -43,12 +43,22 @@ def implied_effect(
         n: Samples under each value. The interval holds their Monte Carlo error only, not that of the fit.
         level: Level of the interval.
         seed: Seed of the samples.
+
+    Raises:
+        DataError: Fewer than 10 samples have an outcome under both values.
     """
     a, b = (floats(scm.sample(n, do=do, seed=seed)[outcome]) for do in compared_worlds(treatment, contrast))
-    effect, error = _mean(b - a, np.arange(n))
+    differences = (b - a)[np.isfinite(b - a)]  # an image may have no reading
+    if len(differences) < LEAST_UNITS:
+        raise DataError(
+            f"Expected an outcome that is known in at least {LEAST_UNITS} of {n} samples under both values; it is in "
+            f"{len(differences)}. Look at the images under both values."
+        )
+    effect, error = _mean(differences, np.arange(len(differences)))
+    lost = f" ({n - len(differences)} more have no value)" * (len(differences) < n)
     note = (
-        f"Mean of {n} samples of the fitted model under each value; the interval holds Monte Carlo error, not the "
-        "uncertainty of the fit."
+        f"Mean of {len(differences)} samples{lost} of the fitted model under each value; the interval holds Monte Carlo error, "
+        "not the uncertainty of the fit."
     )
     return _with_interval("fitted model under do", effect, error, level, note)
 

@@ -22,6 +22,7 @@ from .power_result import CONDITION, PowerCurve, falls, needed_size, summarize_s
 from .report import EffectReport
 from .settings import check_level
 from .shared_noise import SharedNoise, draw_grouped
+from .single import LEAST_CLUSTERS, LEAST_ROWS
 
 __all__ = ["SIZES", "ReadOutcome", "power_curve"]
 
@@ -33,7 +34,7 @@ TRUTH = 200_000
 TRUTH_IMAGES = 4_000
 """Samples of the effect of the model under do: of attributes, and of images that are read."""
 MOST_NOTED = 0.01
-"""Share of tables above which refusals, and estimates in another population, are noted."""
+"""Share of tables above which refusals, and estimates in another population, are noted; and of images without a reading."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -78,7 +79,7 @@ def power_curve(
         outcome: A continuous or binary attribute; or, with a reading, any new name: then the outcome is the reading
             itself, a child of its image.
         contrast: (a, b), labels or natural units; None compares the two labels of a binary treatment.
-        sizes: Numbers of units: of rows, or of groups with `shared`.
+        sizes: Numbers of units: of rows, at least 50, or of groups with `shared`, at least 10, as estimators need them.
         tables: Number of simulated tables.
         methods: Estimators as in `estimate_effect`; the one that the report of a first table recommends is used for all.
         target: The power that the curve's `needed` refers to.
@@ -97,7 +98,7 @@ def power_curve(
         NotIdentifiableError: The graph does not identify the effect.
         NotFittedError: A mechanism is not fitted.
     """
-    counts = _sizes(sizes)
+    counts = _sizes(sizes, LEAST_ROWS if shared is None else LEAST_CLUSTERS)
     check_level(level)
     if not isinstance(tables, int | np.integer) or not LEAST_TABLES <= tables <= MOST_TABLES:
         raise DataError(f"Expected {LEAST_TABLES} to {MOST_TABLES:,} tables; got {tables}.")
@@ -118,7 +119,8 @@ def power_curve(
     )
     question |= {"adjustment": adjustment, "level": level, "cluster": None if shared is None else studied.unit}
     seeds = [int(child.generate_state(1)[0]) for child in np.random.SeedSequence(seed).spawn(tables + 1)]
-    first = studied.estimate(studied.table(counts[-1], seeds[-1]), question, methods)
+    table = studied.table(counts[-1], seeds[-1])
+    first = studied.estimate(table, question, methods)
     chosen = first.estimate.method
     ends, rows, elsewhere = [], [], 0
     simulate = delayed(_simulate)
@@ -145,6 +147,7 @@ def power_curve(
         notes=(
             CONDITION,
             *studied.notes,
+            *_unread_note(float(table[outcome].isna().mean())),
             *_table_notes(frame, tables, elsewhere),
             *_fall_note(frame, falls(detected), chosen),
         ),
@@ -185,12 +188,12 @@ class _Studied:
             parts = [f"{name} {r:.2f}" for name, r in self.shared.shared.items()]
             found.append(
                 f"Groups have {self.shared.sizes.mean():.3g} rows on average, as observed. Correlation of the noise of two "
-                f"rows of one group, measured in the data: {', '.join(parts) or 'none'}."
+                f"rows of one group, measured in {len(self.shared.sizes):,} groups of the data: {', '.join(parts) or 'none'}."
             )
         if self.reading is not None and self.attribute:
             found.append(
                 f"{self.outcome} is read on generated images, and coverage refers to the effect on the attribute. An error "
-                "of the reading that grows with the outcome moves the estimate. Generated images are softer than real ones."
+                "of the reading that grows with the outcome biases the estimate. Generated images are softer than real ones."
             )
         return tuple(found)
 
@@ -261,11 +264,11 @@ def _simulate(
     return _Simulated(ends, rows, elsewhere)
 
 
-def _sizes(sizes: Sequence[int]) -> NDArray[np.int64]:
+def _sizes(sizes: Sequence[int], least: int) -> NDArray[np.int64]:
     found = sorted(set(sizes))
-    if not found or not all(isinstance(n, int | np.integer) and 10 <= n <= MOST for n in found):
+    if not found or not all(isinstance(n, int | np.integer) and least <= n <= MOST for n in found):
         raise DataError(
-            f"Expected sizes as whole numbers from 10 to {MOST:,}; got {', '.join(map(str, sizes)) or 'none'}."
+            f"Expected sizes as whole numbers from {least} to {MOST:,}; got {', '.join(map(str, sizes)) or 'none'}."
         )
     return np.array(found)
 
@@ -295,13 +298,22 @@ def _graph_with(graph: CausalGraph, outcome: str, reading: ReadOutcome | None) -
     return graph.with_parts(edges=edges, variables=[*graph.variables.values(), Variable(outcome, "continuous")])
 
 
+def _unread_note(share: float) -> list[str]:
+    if share <= MOST_NOTED:
+        return []
+    return [
+        f"{share:.0%} of the generated images have no reading. Their rows count in n, and are left out of the estimates."
+    ]
+
+
 def _fall_note(frame: pd.DataFrame, fall: tuple[int, int] | None, method: str) -> list[str]:
     if fall is None:
         return []
     small, large = (frame.iloc[place] for place in fall)
     return [
         f"Power falls from {small['power']:.2f} at n = {small['n']:,.0f} to {large['power']:.2f} at n = {large['n']:,.0f}: "
-        f"with more rows, {method} assumes less, such as a curve in place of a straight line, and its interval is wider."
+        f"look at the width. In larger tables some methods, such as g-computation, fit a curve in place of a straight line, "
+        f"and their intervals are wider; here the method is {method}."
     ]
 
 

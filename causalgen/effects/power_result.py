@@ -121,7 +121,8 @@ def needed_size(sizes: NDArray[np.int64], found: NDArray[np.bool_], target: floa
     """The size at which the share of tables that find the effect reaches the target, with its interval.
 
     The power is interpolated on the scale on which that of a normal test is a straight line: the normal quantile of the
-    power over the square root of n. The interval resamples whole tables.
+    power over the square root of n. The interval resamples whole tables. Where no table finds the effect at the size below, or
+    every one at the size above, their quantile has no bound, and the interval reaches to the other size.
 
     Args:
         sizes: `(sizes,)`, rising.
@@ -133,12 +134,22 @@ def needed_size(sizes: NDArray[np.int64], found: NDArray[np.bool_], target: floa
     draws = np.random.default_rng(seed).integers(0, len(found), (RESAMPLES, len(found)))
     again = np.sort([_crossing(sizes, found[drawn].mean(0), target, len(found)) for drawn in draws])
     low, high = (float(again[round(tail * (RESAMPLES - 1))]) for tail in ((1 - LEVEL) / 2, (1 + LEVEL) / 2))
+    if math.isfinite(at):
+        rising = _rising(found.mean(0))
+        after = int(np.argmax(rising >= target))
+        low = min(low, float(sizes[after - 1])) if rising[after] == 1 else low
+        high = max(high, float(sizes[after])) if rising[after - 1] == 0 else high
     return Needed(at, low, high)
+
+
+def _rising(power: NDArray[np.float64]) -> NDArray[np.float64]:
+    """The least power at each size and all larger ones, `(sizes,)`."""
+    return np.minimum.accumulate(power[::-1])[::-1]
 
 
 def _crossing(sizes: NDArray[np.int64], power: NDArray[np.float64], target: float, tables: int) -> float:
     """From where on the power stays at the target; -inf at or below the smallest size, inf above the largest."""
-    rising = np.minimum.accumulate(power[::-1])[::-1]
+    rising = _rising(power)
     reached = np.flatnonzero(rising >= target)
     if not len(reached):
         return math.inf

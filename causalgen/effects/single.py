@@ -18,7 +18,15 @@ from .missing.completeness import Completeness, complete_weights
 from .question import EffectQuestion
 from .table import CLUSTER, WEIGHTS, EncodedTable
 
-__all__ = ["LEAST_CLUSTERS_PER_ARM", "LEAST_ROWS_PER_ARM", "cluster_numbers", "encode_single", "sampling_weights"]
+__all__ = [
+    "LEAST_CLUSTERS",
+    "LEAST_CLUSTERS_PER_ARM",
+    "LEAST_ROWS",
+    "LEAST_ROWS_PER_ARM",
+    "cluster_numbers",
+    "encode_single",
+    "sampling_weights",
+]
 
 LEAST_ROWS = 50
 LEAST_ROWS_PER_ARM = 10

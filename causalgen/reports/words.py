@@ -58,8 +58,8 @@ READING = {
     "share a source.",
     "memorisation": "The held-out units are those of the test split. The membership advantage is the true positive rate minus "
     "the false positive rate of a guess which units were in training; 0 is chance. An image counts as a copy if it is far "
-    "nearer to one training unit than to the next ones; 1 % of the held-out images reach that threshold. “Not found” means "
-    "that these tests found nothing. It does not mean that the model is private.",
+    "nearer to one training unit than to the next ones; at most 1 % of the held-out images reach that threshold. “Not found” "
+    "means that these tests found nothing. It does not mean that the model is private.",
     "audits": "An audit compares a classifier's score on the counterfactual image with its score on the image that the model "
     "redraws without an intervention, unit by unit. Total: what follows from the attribute follows. Direct: the other parents "
     "of the image keep their values.",

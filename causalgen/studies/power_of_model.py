@@ -83,6 +83,8 @@ def power_of(
     outcome = effect.outcome if effect else str(question.outcome)
     words = [str(treatment), "on", outcome, *(["read"] if question.read else []), *map(str, question.sizes)]
     words += [question.method or "", *map(str, question.contrast or ())]
+    further = ((name, getattr(question, name)) for name in ("tables", "target", "cluster", "level", "seed"))
+    words += [f"{name}={value}" for name, value in further if value != getattr(PowerQuestion, name)]
     folder = answer_folder(out, asked.path / "power", [word for word in words if word], "power.csv")
     seed = seed_of(asked) if question.seed is None else question.seed
     reading = _reading(asked, scm, outcome, wanted=question.read)
@@ -98,7 +100,7 @@ def power_of(
         reading=reading,
         shared=_groups(asked, scm, reading, question, effect, seed),
         adjustment=effect.adjustment if effect else None,
-        level=question.level or (effect.level if effect else 0.95),
+        level=question.level if question.level is not None else effect.level if effect else 0.95,
         seed=seed,
         on_table=on_table,
     )

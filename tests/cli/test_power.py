@@ -45,7 +45,10 @@ def test_contrast_method_level_and_groups_come_from_the_study(causalgen: Command
     assert [row["n"] for row in found["table"]] == [60, 80]
     assert Path(found["files"]["figure"]).exists()
     again = causalgen("power", run, "--treatment", "pen", "--sizes", "60", "--tables", 20, "--json", "--cluster", "")
-    assert json.loads(again.stdout)["unit"] == "rows"
+    other = json.loads(again.stdout)
+    assert other["unit"] == "rows"
+    third = causalgen("power", run, "--treatment", "pen", "--sizes", "60", "--tables", 20, "--json", "--level", "0.5")
+    assert json.loads(third.stdout)["files"]["csv"] != other["files"]["csv"]  # another question has another folder
 
 
 def test_a_score_is_read_on_images(causalgen: Command, run: Path) -> None:
@@ -65,6 +68,7 @@ def test_a_score_is_read_on_images(causalgen: Command, run: Path) -> None:
         (("--treatment", "pen", "--read"), "measures on images (thickness)"),
         (("--treatment", "pen", "--cluster", "persons"), "Expected groups among"),
         (("--treatment", "pen", "--tables", "2"), "20 to 10,000 tables"),
+        (("--treatment", "pen", "--level", "0"), "level between 0 and 1"),
     ],
     ids=str,
 )

@@ -79,6 +79,14 @@ def test_sizes_beyond_the_simulated_ones_are_not_invented(power: list[float], n:
     assert (falls(found) is not None) == (power[0] > power[1])
 
 
+@pytest.mark.parametrize(("power", "open_ends"), [((0, 1, 1), (20, 50)), ((0.6, 1, 1), (20,)), ((0, 0.9, 1), (50,))])
+def test_a_power_of_0_or_1_leaves_the_number_open(power: tuple[float, ...], open_ends: tuple[int, ...]) -> None:
+    found = np.arange(100)[:, None] < 100 * np.array(power)
+    needed = needed_size(np.array([20, 50, 100]), found, 0.8, seed=0)
+    assert {20, 50} & {needed.low, needed.high} == set(open_ends)
+    assert needed.low < needed.n < needed.high
+
+
 def test_tables_without_an_estimate_find_nothing() -> None:
     ends = np.array([[[1.0, 2.0]], [[-1.0, 1.0]], [[np.nan, np.nan]], [[-np.inf, np.inf]]])
     row = summarize_sizes(np.array([50]), np.full((4, 1), 50.0), ends, effect=0.5).iloc[0]
@@ -108,7 +116,7 @@ def test_n_counts_persons_and_intervals_are_wider_than_those_of_as_many_rows(scm
     assert grouped.unit == "groups of 'person'"
     assert grouped.frame["rows"].tolist() == [160.0]
     assert 1.1 < float(grouped.frame["width"].iloc[0] / alone.frame["width"].iloc[0]) < 2
-    assert any("measured in the data: age 1.00" in note for note in grouped.notes)
+    assert any("measured in 300 groups of the data: age 1.00" in note for note in grouped.notes)
 
 
 IMAGES = CausalGraph(
@@ -125,7 +133,13 @@ def test_a_reading_is_an_outcome_below_its_image() -> None:
     scan = (100 + 60 * pen[:, None, None, None] + 40 * torch.rand(80, 1, 8, 8)).to(torch.uint8)
     model.initialize({"pen": pen, "scan": scan})
     model.declare_fitted()
-    reading = ReadOutcome("scan", lambda images: images.float().mean(dim=(1, 2, 3)).numpy())
+
+    def ink(images: torch.Tensor) -> np.ndarray:
+        read = images.float().mean(dim=(1, 2, 3)).numpy()
+        read[::25] = np.nan  # not every image has a reading
+        return read
+
+    reading = ReadOutcome("scan", ink)
     curve = power_curve(
         model, treatment="pen", outcome="ink", reading=reading, sizes=(60, 90), tables=20, methods=["linear adjustment"]
     )
@@ -133,10 +147,11 @@ def test_a_reading_is_an_outcome_below_its_image() -> None:
     worlds = [model.sample(4000, do={"pen": label}, seed=5)["scan"].mean(dim=(1, 2, 3)) for label in ("ball", "felt")]
     assert curve.effect == pytest.approx(float((worlds[1] - worlds[0]).mean()), abs=6 * curve.effect_error + 0.5)
     assert curve.frame["coverage"].mean() > 0.75
+    assert any("4% of the generated images have no reading" in note for note in curve.notes)
 
 
 WRONG: dict[str, tuple[dict[str, Any], type[Exception], str]] = {
-    "sizes": ({"sizes": (5, 100)}, DataError, "whole numbers from 10"),
+    "sizes": ({"sizes": (20, 100)}, DataError, "whole numbers from 50"),
     "no sizes": ({"sizes": ()}, DataError, "got none"),
     "tables": ({"tables": 3}, DataError, "20 to 10,000 tables"),
     "target": ({"target": 1.2}, DataError, "between 0 and 1"),
