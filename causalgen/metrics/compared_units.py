@@ -88,6 +88,10 @@ def compared_units(cohort: Cohort) -> tuple[ComparedUnits, ComparedUnits, tuple[
     notes, compared = [], len(train)
     if (total := len(data.split["train"])) > compared:
         notes.append(f"{compared:,} of {total:,} training images were compared, drawn by the seed.")
+    if incomplete := len(data.incomplete.get("train", ())):
+        notes.append(
+            f"{incomplete:,} training rows with missing attributes were not compared; copies of their images would be missed."
+        )
     (train, known), (held, unseen) = (_with_content(data, rows, cohort.image) for rows in (train, held))
     if blank := len(cohort.rows) - len(held) + compared - len(train):
         notes.append(f"{blank:,} blank images were left out, since any two are equal.")

@@ -11,6 +11,7 @@ from torch import Tensor
 from torch.distributions import Distribution, Independent, Normal, Uniform
 
 from causalgen.datasets import Dataset
+from causalgen.datasets.store import Store
 from causalgen.graph import CausalGraph, Variable
 from causalgen.mechanisms import Abduction, Abductive, Mechanism
 from causalgen.metrics import Memorisation, membership_advantage, memorisation
@@ -195,6 +196,16 @@ def test_blank_images_hide_no_copies() -> None:
     assert named(found, "samples") == named(found, "weights") == {6, 16}
     assert found.table.value(metric="copy rate", query="samples") > 0.05
     assert found.table.notes[0].startswith("8 blank images were left out")
+
+
+def test_training_rows_that_are_not_compared_are_counted() -> None:
+    data, none = table(), torch.arange(0)
+    stored = {name: torch.cat([column, column[:20]]) for name, column in data.values.items()}
+    stored["the age"][len(data) :] = torch.nan
+    apart = {"train": len(data) + torch.arange(20), "validation": none, "test": none}
+    holes = Dataset("holes", GRAPH, Store(stored, torch.arange(len(data))), data.split, data.group, incomplete=apart)
+    found = memorisation(model(holes), holes)
+    assert "20 training rows with missing attributes were not compared" in found.table.notes[0]
 
 
 def test_near_copies_under_another_name_count_as_one_unit() -> None:
