@@ -51,8 +51,9 @@ def evaluate(
         cap_threads()
         found = evaluate_run(folder, protocol=protocol, rows=rows)
         _print(found.table, protocol)
-        for verdict in () if found.memorisation is None else found.memorisation.verdicts:
-            typer.echo(verdict)
+        if (memory := found.memorisation) is not None:
+            for line in (*memory.verdicts, *memory.table.notes):
+                typer.echo(line)
         typer.echo(found.csv)
 
 

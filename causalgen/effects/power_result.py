@@ -73,7 +73,7 @@ class PowerCurve:
     def answer(self) -> str:
         """The number of units that reaches the target, as one sentence."""
         sizes = self.frame["n"]
-        goal, least, most = f"{self.target:.0%} power", f"{sizes.min():,}", f"{sizes.max():,}"
+        goal, least, most = f"{100 * self.target:.4g}% power", f"{sizes.min():,}", f"{sizes.max():,}"
         ends = [f"below {least}" if self.needed.low == -math.inf else f"{self.needed.low:,.0f}"]
         ends.append(f"above {most}" if self.needed.high == math.inf else f"{self.needed.high:,.0f}")
         span = f"95 % Monte Carlo interval {ends[0]} to {ends[1]}"
@@ -85,7 +85,7 @@ class PowerCurve:
 
     def __str__(self) -> str:
         rows = [self.question, f"  {self.answer}"]
-        rows.append(f"  {self.method}, {self.level:.0%} intervals, {self.tables} simulated tables of each size")
+        rows.append(f"  {self.method}, {100 * self.level:.4g}% intervals, {self.tables} simulated tables of each size")
         rows.append(f"  effect of the model under do: {self.effect:.4g} (Monte Carlo error {self.effect_error:.2g})")
         for row in self.frame.itertuples():
             text = f"  {row.n:,} {self.unit}: power {row.power:.2f} [{row.power_low:.2f}, {row.power_high:.2f}]"

@@ -24,13 +24,13 @@ def plot_power(curve: PowerCurve) -> Figure:
         axes.set_xticks([], minor=True)
         axes.set_xlabel(plain(curve.unit))
     power.set(title="power", ylim=(-0.02, 1.04))
-    power.axhline(curve.target, color=ACCENT, linestyle=(0, (4, 2)), label=f"{curve.target:.0%}")
+    power.axhline(curve.target, color=ACCENT, linestyle=(0, (4, 2)), label=f"{100 * curve.target:.4g}%")
     if math.isfinite(curve.needed.n):
         power.axvline(curve.needed.n, color=MUTED, linestyle=(0, (1, 1)), label=f"n = {curve.needed.n:,.0f}")
     power.legend()
     width.set(title="mean width of the interval")
     width.set_ylim(bottom=0)
     coverage.set(title="coverage", ylim=(-0.02, 1.04))
-    coverage.axhline(curve.level, color=ACCENT, linestyle=(0, (4, 2)), label=f"{curve.level:.0%}")
+    coverage.axhline(curve.level, color=ACCENT, linestyle=(0, (4, 2)), label=f"{100 * curve.level:.4g}%")
     coverage.legend()
     return figure

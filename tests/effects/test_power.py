@@ -1,5 +1,6 @@
 """Power, width and coverage of simulated studies, against those that theory gives for a linear-Gaussian model."""
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -56,6 +57,7 @@ def test_power_is_that_of_the_normal_test(scm: StructuralCausalModel) -> None:
     error = np.sqrt(1 / np.array(sizes))
     expected = norm.sf(1.96 - curve.effect / error)
     assert curve.effect == pytest.approx(0.3, abs=0.1)
+    assert "97.5% power" in replace(curve, target=0.975).answer
     assert (curve.frame["power_low"] - 0.05 <= expected).all()
     assert (expected <= curve.frame["power_high"] + 0.05).all()
     assert curve.frame["width"].to_numpy() == pytest.approx(2 * 1.96 * error, rel=0.1)
