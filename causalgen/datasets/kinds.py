@@ -246,7 +246,7 @@ def _exact(present: pd.Series) -> NDArray[Any]:
     if _is_truth(present):
         return np.full(len(present), np.nan)
     if present.dtype == object and pd.api.types.infer_dtype(present) == "integer":
-        return present.map(int).to_numpy(dtype=object)
+        return np.array([int(number) for number in present], dtype=object)  # which pandas 2 does not keep whole
     read = pd.to_numeric(present, errors="coerce")
     if len(read) and pd.api.types.is_integer_dtype(read) and not read.isna().any():
         return read.to_numpy(dtype=np.uint64 if read.min() >= 0 else np.int64)

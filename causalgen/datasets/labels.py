@@ -50,7 +50,7 @@ def read_labels(rows: Any) -> list[Any]:
         rows = [rows]
     if isinstance(rows, np.ndarray) and rows.ndim > 1:
         raise DataError(f"Expected labels of rows as one list; got an array of shape {rows.shape}. Flatten it.")
-    labels = [_plain(label) for label in (rows.tolist() if isinstance(rows, np.ndarray) else rows)]
+    labels = [_plain(label) for label in (_listed(rows) if isinstance(rows, np.ndarray) else rows)]
     for label in labels:
         if isinstance(label, bool):
             raise DataError(
@@ -87,6 +87,15 @@ def _all_among(rows: Any, count: int) -> bool:
     if not isinstance(rows, Tensor) or rows.dtype != torch.int64 or rows.dim() != 1:
         return False
     return not len(rows) or (int(rows.min()) >= 0 and int(rows.max()) < count)
+
+
+def _listed(rows: NDArray[Any]) -> list[Any]:
+    """The labels of an array as Python objects; times as pandas has them, since NumPy makes whole numbers of nanoseconds."""
+    if rows.dtype.kind not in "mM":
+        return rows.tolist()
+    import pandas as pd
+
+    return list(pd.Index(rows))
 
 
 def _plain(label: Any) -> Any:

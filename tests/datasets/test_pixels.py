@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+import PIL
 import pytest
 import torch
 from PIL import Image
@@ -18,6 +19,7 @@ from causalgen.studies.image_size import propose_size
 pytestmark = pytest.mark.filterwarnings("ignore::causalgen.errors.DataWarning")
 SHAPE = (5, 4)
 ROWS = 12
+OLD_PILLOW = pytest.mark.skipif(int(PIL.__version__.split(".")[0]) < 13, reason="older Pillows cut these files short")
 
 
 @pytest.fixture(autouse=True)
@@ -113,7 +115,7 @@ def save_mode(mode: str, path: Path, row: int, **options: Any) -> None:
         ("P", ".gif", 0),
         ("CMYK", ".tif", 0),
         ("CMYK", ".jpg", 40),
-        ("YCbCr", ".tif", 3),
+        pytest.param("YCbCr", ".tif", 3, marks=OLD_PILLOW),
         ("YCbCr", ".jpg", 60),
         ("RGBA", ".webp", 3),
     ],

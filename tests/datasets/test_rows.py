@@ -285,3 +285,11 @@ def test_frames_give_their_index_to_results() -> None:
         assert scm.counterfactual(factual, {"a": 0.1}).to_frame().index.tolist() == test.index.tolist()
     for factual in (test.reset_index(drop=True), dict(data.part("test"))):
         assert scm.counterfactual(factual, {"a": 0.1}).to_frame().index.tolist() == list(range(len(test)))
+
+
+@pytest.mark.parametrize("unit", ["s", "ms", "us", "ns"])
+def test_times_name_rows_in_every_unit(unit: str) -> None:
+    times = pd.date_range("2020-01-01", periods=40, unit=unit)
+    data = cg.load_table(pd.DataFrame({"a": np.arange(40.0), "b": np.arange(40.0) ** 2}, times), "a -> b")
+    for form in (times[[7, 3]], times[[7, 3]].to_numpy(), times[[7, 3]].tolist()):
+        assert data.rows(form)["a"].tolist() == [7.0, 3.0]
