@@ -92,7 +92,7 @@ def chain(rows, seed):
 
 
 def chain_with(for_l, for_m, for_y, e):
-    """The chain when x acts on each variable with a value of its own."""
+    """The chain when x takes a separate value for each variable that it acts on."""
     low = for_l + e[0]
     m = low + for_m * low + e[1]
     return pd.DataFrame({"l": low, "m": m, "y": 2 * m + for_y + 0.5 * low * m + e[2]})

@@ -15,7 +15,7 @@ from torch import Tensor
 from ..errors import DataError, SupportWarning
 from ..metrics import bits_of
 from ..scm import Claim, Posterior
-from ..scm.ambiguity import FEWEST_DRAWS, counted_counterfactual, time_text
+from ..scm.ambiguity import FEWEST_DRAWS, OPERATIONS_A_MINUTE, counted_counterfactual, time_text
 from ..scm.ambiguity_result import FEWEST_UNITS, describe_tipping
 from ..scm.couplings import COUPLINGS
 from .responses import Response, pixels
@@ -26,7 +26,7 @@ __all__ = ["UNITS", "Surviving", "places", "surviving"]
 
 UNITS = 200
 """Units on which this is measured."""
-MOST_OPERATIONS = 2.4e12
+MOST_OPERATIONS = 2 * OPERATIONS_A_MINUTE
 """Most floating-point operations for one effect, about two minutes on one core."""
 
 

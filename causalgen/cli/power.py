@@ -82,6 +82,7 @@ def power(
         if as_json:
             ends = {"n": curve.needed.n, "low": curve.needed.low, "high": curve.needed.high}
             needed = {name: value if abs(value) != float("inf") else None for name, value in ends.items()}
+            needed["reached"] = curve.needed.n < float("inf")  # null stands for beyond the sizes, on either side
             print_json(
                 {
                     "question": curve.question,

@@ -28,7 +28,7 @@ from .results import Counterfactual
 if TYPE_CHECKING:
     from .posterior import Posterior
 
-__all__ = ["FEWEST_DRAWS", "counted_counterfactual", "find_ambiguity", "time_text"]
+__all__ = ["FEWEST_DRAWS", "OPERATIONS_A_MINUTE", "counted_counterfactual", "find_ambiguity", "time_text"]
 
 FEWEST_DRAWS, MOST_DRAWS, ENOUGH = 4, 40, 2_000
 """Draws of each coupling by default: so many that there are about `ENOUGH` in all, within these limits."""

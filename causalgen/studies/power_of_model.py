@@ -118,10 +118,18 @@ def _effect(asked: Asked, question: PowerQuestion) -> Effect | None:
         for effect in effects
         if question.treatment in (None, effect.treatment) and question.outcome in (None, effect.outcome)
     ]
-    if question.treatment is not None and question.outcome is not None:
-        chosen = fitting[0] if fitting else None
-    elif len(fitting) == 1:
+    if len(fitting) > 1 and question.contrast is not None:
+        wanted = list(map(_number_or_text, question.contrast))
+        fitting = [effect for effect in fitting if list(map(_number_or_text, effect.contrast)) == wanted]
+    if len(fitting) == 1:
         chosen = fitting[0]
+    elif question.treatment is not None and question.outcome is not None:
+        if fitting:
+            raise DataError(
+                f"Expected one effect of {question.treatment} on {question.outcome}; '{name_of(asked)}' has {len(fitting)}. "
+                "Give the contrast that one of them alone has."
+            )
+        chosen = None
     else:
         shown = "; ".join(f"{' and '.join(one.treatments)} on {one.outcome}" for one in effects) or "none"
         raise DataError(
@@ -137,6 +145,14 @@ def _effect(asked: Asked, question: PowerQuestion) -> Effect | None:
                 "study has them, and they are not simulated."
             )
     return chosen
+
+
+def _number_or_text(value: Any) -> float | str:
+    """A side of a contrast such that "2" of a command equals 2.0 of a study."""
+    try:
+        return float(value)
+    except (TypeError, ValueError):
+        return str(value)
 
 
 def _reading(asked: Asked, scm: StructuralCausalModel, outcome: str, *, wanted: bool) -> ReadOutcome | None:

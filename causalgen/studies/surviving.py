@@ -8,7 +8,7 @@ from ..errors import AbductionError, DataError, InterventionWarning, SupportErro
 from ..grammar import read_do
 from ..graph import CausalGraph
 from ..scm import Ambiguity, Claim, Posterior
-from ..scm.ambiguity import FEWEST_DRAWS, counted_counterfactual, time_text
+from ..scm.ambiguity import FEWEST_DRAWS, OPERATIONS_A_MINUTE, counted_counterfactual, time_text
 from .measurements import Measurement
 from .model_on_data import ModelOnData
 
@@ -22,7 +22,7 @@ MOST_ASKED, UNITS = 3, 100
 """Interventions of a study and test units that a run asks about."""
 WORLDS = 4
 """Couplings looser than the model's, by default."""
-MOST_OPERATIONS = 1.2e12
+MOST_OPERATIONS = OPERATIONS_A_MINUTE
 """Most floating-point operations, about a minute on one core; a slow mechanism would take far longer than the answer itself."""
 
 

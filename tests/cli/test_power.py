@@ -24,6 +24,8 @@ effects:
     cluster: group
     level: 0.9
   - {treatment: thickness, outcome: intensity, contrast: [2, 3], population: ATE, weights: hurry}
+  - {treatment: hurry, outcome: intensity, contrast: [0, 1], methods: [g-computation]}
+  - {treatment: hurry, outcome: intensity, contrast: [0.25, 0.75], methods: [linear adjustment], cluster: group}
 """
 
 
@@ -51,6 +53,15 @@ def test_contrast_method_level_and_groups_come_from_the_study(causalgen: Command
     assert json.loads(third.stdout)["files"]["csv"] != other["files"]["csv"]  # another question has another folder
 
 
+def test_a_contrast_distinguishes_effects_of_one_pair(causalgen: Command, run: Path) -> None:
+    asked = ("--treatment", "hurry", "--outcome", "intensity", "--contrast", "0.250", "0.75", "--sizes", "60")
+    done = causalgen("power", run, *asked, "--tables", 20, "--json")
+    assert done.exit_code == 0, done.output
+    found = json.loads(done.stdout)
+    assert found["method"] == "linear adjustment"
+    assert isinstance(found["needed"]["reached"], bool)
+
+
 def test_a_score_is_read_on_images(causalgen: Command, run: Path) -> None:
     asked = ("--treatment", "pen", "--outcome", "ink", "--method", "linear adjustment", "--sizes", "60", "--tables", 20)
     done = causalgen("power", run, *asked)
@@ -64,6 +75,7 @@ def test_a_score_is_read_on_images(causalgen: Command, run: Path) -> None:
         ((), "leaves open which are meant"),
         (("--treatment", "pen", "--outcome", "nothing"), "nothing"),
         (("--treatment", "thickness"), "without weights"),
+        (("--treatment", "hurry", "--outcome", "intensity"), "has 2. Give the contrast"),
         (("--treatment", "pen", "--sizes", "ten"), "--sizes 100,200,400"),
         (("--treatment", "pen", "--read"), "measures on images (thickness)"),
         (("--treatment", "pen", "--cluster", "persons"), "Expected groups among"),
