@@ -159,6 +159,11 @@ class Variable:
             raise DataError(f"Expected a discrete variable; got '{self.name}' of kind {self.kind}, without labels.")
         return self.labels
 
+    @property
+    def _takes_truth(self) -> bool:
+        """Whether truth values are labels. Python counts True as 1, which of the labels 1 and 2 often means no."""
+        return set(self._code_book()) <= {0, 1}
+
     def encode(self, label: Any) -> int:
         """Code of one label.
 
@@ -166,9 +171,10 @@ class Variable:
             DataError: The label is not among the labels.
         """
         labels = self._code_book()
-        for code, known in enumerate(labels):
-            if known == label:
-                return code
+        if not isinstance(label, bool) or self._takes_truth:
+            for code, known in enumerate(labels):
+                if known == label:
+                    return code
         for code, known in enumerate(labels):  # "3" for 3 from a command line or a CSV file
             if str(known) == str(label):
                 return code
@@ -192,7 +198,11 @@ class Variable:
     def encode_all(self, labels: Sequence[Any]) -> list[int]:
         """Codes of many labels."""
         table = {known: code for code, known in enumerate(self._code_book())}
-        return [table[label] if label in table else self.encode(label) for label in labels]
+        truth = self._takes_truth
+        return [
+            table[label] if label in table and (truth or not isinstance(label, bool)) else self.encode(label)
+            for label in labels
+        ]
 
     def to_dict(self) -> dict[str, Any]:
         """JSON-able form, which `from_dict` reads."""

@@ -9,7 +9,7 @@ import pandas as pd
 import torch
 from torch import Tensor
 
-from ..columns import as_column
+from ..columns import as_column, check_rows
 from ..errors import DataError, MissingValueError
 from ..graph import CausalGraph, Variable
 from .values import as_tensor
@@ -48,8 +48,9 @@ def read_evidence(graph: CausalGraph, values: Mapping[str, Any], like: Tensor) -
 
     Raises:
         MissingValueError: Nothing is known about a unit, or only some pixels of an image.
-        DataError, SupportError: Values that do not fit their variables, or unequal numbers of units.
+        DataError, SupportError: Values that do not fit their variables, unequal numbers of units, series of other rows.
     """
+    check_rows(values)
     tensors: dict[str, Tensor] = {}
     known: dict[str, Tensor] = {}
     for name in graph.nodes:

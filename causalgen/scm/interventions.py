@@ -103,8 +103,6 @@ def act(
         what = what(noise, {name: values[name] for name in what.parents})
     elif callable(what):
         what = what(natural(), dict(parents))
-        if not isinstance(what, Tensor):
-            what = torch.as_tensor(what) if not variable.is_discrete else what
     tensor = as_tensor(variable, what, like, count=count)
     return tensor.expand(count, *variable.shape).contiguous()
 
@@ -126,8 +124,8 @@ def describe(variable: Variable, what: Any) -> str:
     if callable(what):  # an intervention from a study file or the command line keeps its text
         return getattr(what, "words", f"{variable.name} = {getattr(what, '__name__', 'function')}(...)")
     if isinstance(what, Tensor) and what.numel() == 1 and not variable.is_image:
-        what = what.item() if not variable.is_discrete else variable.decode(int(what))
-    elif isinstance(what, np.generic):
+        what = variable.decode(int(as_tensor(variable, what, torch.zeros(())))) if variable.is_discrete else what.item()
+    elif isinstance(what, np.generic | np.ndarray) and what.size == 1 and not variable.is_image:
         what = what.item()
     if isinstance(what, bool | str):
         return f"{variable.name} = {what}"

@@ -24,6 +24,7 @@ from .couplings import COUPLINGS, Turn
 from .interventions import act, check_interventions, differs, world_graph
 from .results import Counterfactual
 from .transfer import WithNoise, style_interventions
+from .values import in_unit_order
 
 if TYPE_CHECKING:
     from .completion import Completed
@@ -76,18 +77,20 @@ class Posterior:
         Nodes that descend from no intervened node keep their factual values bitwise; `do={}` returns the factual.
 
         Args:
-            do: Interventions by node: a value or label, one per unit, a callable `(value, parents) -> value` where `value`
-                is what the node would have been in this world, a replacing `Mechanism`, or a text as on the command
-                line: "felt-tip", "4", the shift "+1", or "thickness*1.2".
+            do: Interventions by node: a value or label, one per unit (a series goes by its row labels), a callable
+                `(value, parents) -> value` where `value` is what the node would have been in this world, a replacing
+                `Mechanism`, or a text as on the command line: "felt-tip", "4", the shift "+1", or "thickness*1.2".
             seed: Seed of replacing mechanisms, the only fresh randomness.
 
         Raises:
             UnknownNameError: An intervened name is not a node.
             SupportError: An intervened value lies outside its variable's support.
+            DataError: A value that does not fit its variable, or a series of other rows than the units.
             AbductionError: A node to recompute has a mechanism that cannot abduct.
         """
         graph = self.scm.graph
         do = check_interventions(graph, do)
+        do = {name: in_unit_order(name, what, self.labels, self.units) for name, what in do.items()}
         world = world_graph(graph, do)
         # In the graph under `do`: what lost its arrow from an intervened node keeps its factual value bit for bit.
         changed = set(do).union(*(nx.descendants(world, name) for name in do))

@@ -8,12 +8,12 @@ import pandas as pd
 import torch
 from torch import Tensor
 
-from ..columns import as_column
+from ..columns import as_column, check_rows, disagree, indexes, is_numbered
 from ..errors import DataError, MissingValueError, SupportError, UnknownNameError, nearest
 from ..graph import CausalGraph, Variable
 from ..typing import UnitValues
 
-__all__ = ["as_tensor", "as_values", "check_finite", "to_frame", "unit_labels"]
+__all__ = ["as_tensor", "as_values", "check_finite", "in_unit_order", "to_frame", "unit_labels"]
 
 
 def as_values(graph: CausalGraph, values: Any, like: Tensor) -> dict[str, Tensor]:
@@ -27,7 +27,7 @@ def as_values(graph: CausalGraph, values: Any, like: Tensor) -> dict[str, Tensor
     Raises:
         MissingValueError: A node is absent or holds NaN.
         UnknownNameError: A name is not a node.
-        DataError: A wrong shape, a label that is not declared, unequal or zero batch size.
+        DataError: A wrong shape, a label that is not declared, unequal or zero batch size, series of other rows.
         SupportError: A value outside its variable's support.
     """
     if not isinstance(values, Mapping | pd.DataFrame):
@@ -47,6 +47,7 @@ def as_values(graph: CausalGraph, values: Any, like: Tensor) -> dict[str, Tensor
             f"Expected a value for every node; got none for {', '.join(missing)}. "
             "Supply them, drop these units, or have them inferred: abduct(..., particles=200)."
         )
+    check_rows(values)
     tensors = {name: as_tensor(graph[name], values[name], like) for name in graph.nodes}
     sizes = {name: len(tensor) for name, tensor in tensors.items()}
     if len(set(sizes.values())) > 1:
@@ -69,13 +70,38 @@ def check_finite(graph: CausalGraph, values: Mapping[str, Tensor]) -> None:
 
 
 def unit_labels(values: Any) -> pd.Index | None:
-    """Row labels of the units of a factual, from `Dataset.rows` or the index of a data frame."""
+    """Row labels of the units of a factual, from `Dataset.rows` or the index of a data frame or of its series."""
     if isinstance(values, UnitValues):
         sizes = {len(column) for column in values.values()}
         return values.labels if sizes == {len(values.labels)} else None
-    if isinstance(values, pd.DataFrame) and not values.index.equals(pd.RangeIndex(len(values))):
-        return values.index
-    return None
+    found = [values.index] if isinstance(values, pd.DataFrame) else indexes(values).values()
+    return next((index for index in found if not is_numbered(index)), None)
+
+
+def in_unit_order(name: str, value: Any, labels: pd.Index | None, count: int) -> Any:
+    """A series of one value per unit in the order of the units, by its index; everything else as it is.
+
+    Args:
+        name: The node.
+        value: What it is set to.
+        labels: Row labels of the units; None where they have none, or are numbered.
+        count: Number of units.
+
+    Raises:
+        DataError: The index of the series names other rows, or its order has no clear meaning.
+    """
+    if not isinstance(value, pd.Series) or len(value) != count:
+        return value
+    units = pd.RangeIndex(count) if labels is None else labels
+    if not disagree(value.index, units):
+        return value
+    aligned = labels is not None and labels.is_unique and value.index.is_unique and not is_numbered(value.index)
+    if aligned and set(value.index) == set(units):
+        return value.loc[units]
+    raise DataError(
+        f"Expected a value of '{name}' for each unit, in the order of the units; got a series with other row labels, such as "
+        f"{value.index[0]!r} for unit {units[0]!r}. Give it the labels of the units, or none: .to_numpy()."
+    )
 
 
 def as_tensor(variable: Variable, value: Any, like: Tensor, *, count: int | None = None) -> Tensor:
@@ -147,7 +173,7 @@ def _codes(variable: Variable, value: Any, like: Tensor) -> Tensor:
 
 
 def _scalar(variable: Variable, item: Any) -> Any:
-    item = item.item() if isinstance(item, np.generic) else item
+    item = item.item() if isinstance(item, np.generic | np.ndarray) else item
     if item is None or item is pd.NA or (isinstance(item, float) and item != item):
         raise MissingValueError(
             f"Expected a label for '{variable.name}'; got a missing value. Drop or impute such units."

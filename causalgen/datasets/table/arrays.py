@@ -10,7 +10,7 @@ import pandas as pd
 import torch
 from numpy.typing import NDArray
 
-from ...columns import as_column
+from ...columns import as_column, check_rows
 from ...errors import DataError, DataWarning, warn
 from ...graph import CausalGraph
 from ...graph.parse import EdgesLike
@@ -54,7 +54,7 @@ def from_arrays(
 
     Raises:
         DataFaultsError: The values have faults; the error lists all of them.
-        DataError: Shapes or lengths do not fit.
+        DataError: Shapes or lengths do not fit, or series have other row labels.
 
     >>> rng = np.random.default_rng(0)
     >>> age = rng.uniform(20, 80, 100)
@@ -62,6 +62,7 @@ def from_arrays(
     >>> from_arrays({"age": age, "scan": scans}, "age -> scan")
     Dataset('arrays', 100 rows (train 70, validation 15, test 15), nodes age, scan)
     """
+    check_rows(values)
     columns: dict[str, Any] = {}
     pixels: dict[str, NDArray[Any]] = {}
     declared = read_declarations(variables or {}, graph)
