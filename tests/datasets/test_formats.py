@@ -69,6 +69,27 @@ def packed(rng: np.random.Generator, folder: Path) -> tuple[Path, np.ndarray]:
     return folder / "x.tif", image
 
 
+@pytest.mark.parametrize("compression", [None, "tiff_deflate", "tiff_lzw"])
+@pytest.mark.parametrize("mode", ["1", "L", "RGB", "RGBA", "I;16", "F"])
+def test_turned_files_are_upright(tmp_path: Path, mode: str, compression: str | None) -> None:
+    """In all eight orientations, of an image that has no symmetry."""
+    grey = Image.fromarray(np.arange(6 * 10, dtype=np.uint8).reshape(6, 10) * 4)
+    upright = Image.fromarray(np.asarray(grey).astype(np.uint16) * 200) if mode == "I;16" else grey.convert(mode)
+    stored = [None, 0, 3, 1, 5, 2, 6, 4]  # how Pillow turns an upright image into each
+    for orientation, turn in enumerate(stored, 1):
+        exif = Image.Exif()
+        exif[274] = orientation
+        image = upright if turn is None else upright.transpose(Image.Transpose(turn))
+        suffixes = (".tif",) if compression or mode == "F" else (".tif", ".png")
+        for suffix in suffixes:
+            path = tmp_path / f"{orientation}{suffix}"
+            image.save(path, exif=exif, **({} if suffix == ".png" else {"compression": compression}))
+            header, found = read_header(path), read_picture(path)
+            assert isinstance(header, Header), header
+            assert header.size == (6, 10), (path.name, header.size)
+            assert np.array_equal(np.asarray(found), np.asarray(upright)), path.name
+
+
 def npy(rng: np.random.Generator, folder: Path) -> tuple[Path, np.ndarray]:
     kinds = ["u1", "<u2", ">u2", "<i2", "<i4", ">f4", "<f8", "?", "<i8"]
     dtype = np.dtype(kinds[rng.integers(len(kinds))])

@@ -2,6 +2,7 @@
 
 import io
 import warnings
+from contextlib import nullcontext
 from pathlib import Path
 
 from PIL import ExifTags, Image, ImageOps, UnidentifiedImageError
@@ -35,7 +36,9 @@ def header(source: Path | io.BytesIO) -> Header | str:
 
 def picture(source: Path | io.BytesIO) -> Image.Image:
     """The image, upright."""
-    with Image.open(source, formats=FORMATS) as opened:
+    # From a path, Pillow maps pixels of turned TIFF files with exchanged height and width.
+    file = nullcontext(source) if isinstance(source, io.BytesIO) else source.open("rb")
+    with file as content, Image.open(content, formats=FORMATS) as opened:
         opened.load()
         return ImageOps.exif_transpose(opened)
 
@@ -51,7 +54,10 @@ def _judge(image: Image.Image) -> Header | str:
     wide, alpha = image.mode in WIDE, image.has_transparency_data
     if wide and alpha:
         return "transparent pixels in an image of 16 bits; fill them, and save it without transparency"
-    if EXIF & image.info.keys() and image.getexif().get(ExifTags.Base.Orientation) in ROTATED:
+    if image.format == "TIFF":  # whose size Pillow 11 does not turn before it reads the pixels
+        width, height = image.tag_v2[ExifTags.Base.ImageWidth], image.tag_v2[ExifTags.Base.ImageLength]  # type: ignore[attr-defined]
+    told = image.format == "TIFF" or EXIF & image.info.keys()
+    if told and image.getexif().get(ExifTags.Base.Orientation) in ROTATED:
         width, height = height, width
     colour = image.mode in COLOUR and not _grey_palette(image)
     cut = not wide and any("16" in str(part[3]) for part in getattr(image, "tile", ()))

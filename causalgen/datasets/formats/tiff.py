@@ -47,10 +47,8 @@ def picture(source: Path | io.BytesIO) -> Any:
     with _opened(source) as file:
         page: Any = None if file is None else file.pages[0]
         if page is not None and not _for_pillow(page):
-            values = _decoded(source, page)
-            if page.photometric == WHITE:
-                values = np.iinfo(values.dtype).max - values
-            return TURNS.get(_orientation(page), np.asarray)(values)
+            values = _upright(source, page)
+            return np.iinfo(values.dtype).max - values if page.photometric == WHITE else values
     return pillow.picture(source)
 
 
@@ -98,8 +96,8 @@ def _orientation(page: Any) -> int:
     return int(page.tags[ORIENTATION].value) if ORIENTATION in page.tags else 1
 
 
-def _decoded(source: Path | io.BytesIO, page: Any) -> NDArray[Any]:
-    """Values as stored, in the byte order of the machine."""
+def _upright(source: Path | io.BytesIO, page: Any) -> NDArray[Any]:
+    """Values of the upright image, in the byte order of the machine."""
     try:
         values = np.asarray(page.asarray())
     except (ValueError, KeyError) as error:
@@ -107,6 +105,6 @@ def _decoded(source: Path | io.BytesIO, page: Any) -> NDArray[Any]:
         if "imagecodecs" not in str(error) or stored not in FOR_PILLOW or page.photometric == WHITE:
             compression = getattr(page.compression, "name", page.compression)
             raise ValueError(f"compressed as {compression}; save it without compression") from None
-        with pillow.Image.open(source, formats=("TIFF",)) as image:
-            return np.asarray(image).astype(page.dtype)
-    return values.astype(values.dtype.newbyteorder("="), copy=False)
+        return np.asarray(pillow.picture(source)).astype(page.dtype)
+    turned = TURNS.get(_orientation(page), np.asarray)(values)
+    return turned.astype(turned.dtype.newbyteorder("="), copy=False)
