@@ -11,7 +11,8 @@ from torch import Tensor
 
 from ..datasets.depth import as_levels
 from ..datasets.formats import Header, at_slice, at_volume, read_header
-from ..datasets.table.pixels import Rendering, decode_image
+from ..datasets.table.pixels import Rendering, decode_image, read_grey
+from ..datasets.table.window import Outside
 from ..errors import DataError, MissingValueError, SupportError
 from ..grammar import check_value
 from ..graph import CausalGraph, Variable
@@ -97,7 +98,8 @@ def outside_unit(
     """
     graph = scm.graph
     part = ancestral_model(scm, {*paths, *values, *asked})
-    measured = [name for name in part.graph.nodes if name not in values and name in (measurements or {})]
+    known = measurements if measurements and graph.images[0] in paths else {}
+    measured = [name for name in part.graph.nodes if name not in values and name in known]
     _check_inferable(part, {*paths, *values, *measured})
     factual: dict[str, Any] = {name: [value] for name, value in values.items()}
     notes: list[str] = []
@@ -107,7 +109,7 @@ def outside_unit(
         )
         notes += note
     for name in measured:
-        factual[name] = [_measure(graph[name], (measurements or {})[name], factual[graph.images[0]])]
+        factual[name] = [_measure(graph[name], known[name], factual[graph.images[0]])]
         shown = f"{factual[name][0]:.3g}" + (f" {graph[name].unit}" if graph[name].unit else "")
         notes.append(f"{name} was measured on the image: {shown}.{override}")
     if left := [name for name in graph.nodes if name not in part.graph]:
@@ -183,13 +185,19 @@ def _read(path: Path, variable: Variable, known: Rendering | None) -> tuple[Tens
             f"Expected an image like those of '{variable.name}' in '{file}'; got transparent pixels, and the colour "
             "behind them is not known. Fill them, and save it without transparency."
         )
-    if rendering.window is not None and not header.wide and rendering.window[1] > 255:
-        low, high = rendering.window
+    low, high = rendering.window or (0.0, 255.0)
+    if not header.wide and not 0 <= low < high <= 255:
         raise DataError(
             f"Expected grey values from {low:g} to {high:g} in '{file}', as '{variable.name}' has them; got an image of 8 "
             "bits. Save the original grey values, with 16 bits."
         )
     notes = []
+    values = read_grey(path) if header.wide else None
+    if values is not None and (outside := Outside.of(values, (low, high))).below + outside.above > outside.pixels / 2:
+        notes.append(
+            f"Of {file.name}, {outside}: '{variable.name}' has grey values from {low:g} to {high:g}. Check that the file has "
+            "them in the same unit."
+        )
     if header.alpha:
         notes.append(f"Transparent pixels of {file.name} show the ground, {rendering.ground}.")
     if header.size != variable.shape[1:]:

@@ -11,8 +11,8 @@ import pandas as pd
 import torch
 from PIL import Image
 
-from ..datasets.formats import at_slice, read_header, read_picture
-from ..datasets.table.pixels import Rendering
+from ..datasets.formats import WIDE, at_slice, read_header, read_picture
+from ..datasets.table.pixels import Rendering, on_ground
 from ..errors import DataError, SupportWarning
 from ..grammar import parse_do, parse_values
 from ..graph import Variable
@@ -137,7 +137,7 @@ def restore_outside(
 
 
 def read_mask(path: Path) -> np.ndarray:
-    """Which pixels a mask file hides, bool `(H, W)`: white ones; of an array, all that are not 0.
+    """Which pixels a mask file hides, bool `(H, W)`: white ones that are not transparent; of an array, all that are not 0.
 
     Raises:
         DataError: The file is no image.
@@ -148,7 +148,11 @@ def read_mask(path: Path) -> np.ndarray:
         raise DataError(
             f"Expected an image as the mask in '{path}'; got {picture}. Save it as PNG, white where hidden."
         )
-    return np.asarray(picture.convert("L")) >= HIDDEN if isinstance(picture, Image.Image) else picture != 0
+    if not isinstance(picture, Image.Image):
+        return picture != 0
+    if picture.mode in WIDE:  # which Pillow would cut at 255
+        return np.asarray(picture) >= HIDDEN * 257
+    return np.asarray(on_ground(picture, "black").convert("L")) >= HIDDEN
 
 
 def _check_size(path: Path, seen: Variable, image: Variable) -> None:

@@ -12,6 +12,7 @@ from causalgen.errors import DataError, MissingValueError
 from causalgen.graph import CausalGraph, Variable
 from causalgen.scm import StructuralCausalModel
 from causalgen.studies.outside import outside_unit, read_paths
+from causalgen.studies.restoring import read_mask
 
 GRAPH = CausalGraph(
     "age -> size -> scan; age -> income; scan -> score; site -> {scan, photo}",
@@ -91,6 +92,16 @@ def test_what_cannot_be_inferred_is_listed_with_what_it_can_be(scan: Path) -> No
     assert "income" not in text
 
 
+def test_measurements_need_the_image_that_they_read(scm: StructuralCausalModel, tmp_path: Path) -> None:
+    path, values = tmp_path / "photo.png", {"age": 40.0, "site": "Rome"}
+    Image.new("RGB", (6, 8)).save(path)
+    other = next(name for name in ("scan", "photo") if name != GRAPH.images[0])
+    unit = outside_unit(
+        scm, {other: path}, values, asked=("size",), measurements={"size": lambda images: images.mean((1, 2, 3))}
+    )
+    assert "size" not in unit.factual
+
+
 def test_several_images_are_told_apart_by_name() -> None:
     assert read_paths(GRAPH, ["scan=a=b.png", "photo=c.png"]) == {"scan": Path("a=b.png"), "photo": Path("c.png")}
     single = CausalGraph("age -> scan", [GRAPH["age"], GRAPH["scan"]])
@@ -135,9 +146,14 @@ def test_an_image_from_outside_goes_through_the_window_of_the_table(scm: Structu
     for renderings, remedy in remedies:
         with pytest.raises(DataError, match=f"got grey values of 16 bits or more, .*Save it {remedy}"):
             outside_unit(scm, {"scan": path}, values, asked=(), renderings=renderings)
+    other = {"scan": Rendering(window=(-160, 240))}  # Hounsfield units, against numbers from the scanner
+    assert "92 % are brighter" in outside_unit(scm, {"scan": path}, values, asked=(), renderings=other).notes[0]
     Image.new("L", (6, 8), 99).save(path)
-    with pytest.raises(DataError, match=r"Expected grey values from 0 to 3760 in .*; got an image of 8 bits"):
-        outside_unit(scm, {"scan": path}, values, asked=(), renderings=read)
+    for window in ((0, 3760), (-160, 240)):
+        with pytest.raises(
+            DataError, match="Expected grey values from {} to {} in .*; got an image of 8 bits".format(*window)
+        ):
+            outside_unit(scm, {"scan": path}, values, asked=(), renderings={"scan": Rendering(window=window)})
 
 
 def test_transparent_images_from_outside_show_the_ground(scm: StructuralCausalModel, tmp_path: Path) -> None:
@@ -149,3 +165,21 @@ def test_transparent_images_from_outside_show_the_ground(scm: StructuralCausalMo
         unit = outside_unit(scm, {"scan": path}, values, asked=(), renderings={"scan": Rendering(ground=ground)})
         assert unit.factual["scan"].unique().tolist() == [level]
         assert unit.notes[0] == f"Transparent pixels of clear.png show the ground, {ground}."
+
+
+def test_a_mask_hides_what_is_white_and_opaque(tmp_path: Path) -> None:
+    hidden = np.zeros((6, 8), bool)
+    hidden[2:4, 1:5] = True
+    white, grey = np.where(hidden, 255, 0).astype(np.uint8), np.where(hidden, 250, 100).astype(np.uint8)
+    strokes = np.dstack([np.full((6, 8, 3), 255, np.uint8), white])  # white paint on a transparent layer that is white
+    pictures = {
+        "grey": Image.fromarray(white),
+        "bits": Image.fromarray(white).convert("1"),
+        "palette": Image.fromarray(white).convert("P"),
+        "colour": Image.fromarray(grey).convert("RGB"),
+        "layer": Image.fromarray(strokes),
+        "wide": Image.fromarray(grey.astype(np.uint16) * 257),
+    }
+    for name, picture in pictures.items():
+        picture.save(tmp_path / f"{name}.png")
+        assert np.array_equal(read_mask(tmp_path / f"{name}.png"), hidden), name

@@ -21,7 +21,16 @@ from ..formats import WIDE, Picture, read_picture, short_name
 from .declare import Fit
 from .resample import resample
 
-__all__ = ["GROUND", "Rendering", "decode_image", "grey_range", "read_grey", "rendering_of", "through_window"]
+__all__ = [
+    "GROUND",
+    "Rendering",
+    "decode_image",
+    "grey_range",
+    "on_ground",
+    "read_grey",
+    "rendering_of",
+    "through_window",
+]
 
 GROUND = "white"
 """Default colour behind transparent pixels."""
@@ -74,7 +83,7 @@ def decode_image(path: Path, shape: tuple[int, ...], rendering: Rendering | None
             return f"grey values that are not finite ('{short_name(path)}')"
         image = Image.fromarray(through_window(values, rendering.window).astype(np.float32))
     else:
-        image = _plain(picture, rendering.ground).convert("L" if channels == 1 else "RGB")
+        image = on_ground(picture, rendering.ground).convert("L" if channels == 1 else "RGB")
     if (image.height, image.width) != (height, width):
         image = _fitted(image, (width, height), rendering.fit)
     pixels = np.asarray(image)
@@ -125,7 +134,7 @@ def through_window(values: NDArray[Any], window: tuple[float, float]) -> NDArray
     return np.clip((values.astype(np.float64) - low) / (high - low), 0, 1) * 255
 
 
-def _plain(image: Image.Image, ground: str) -> Image.Image:
+def on_ground(image: Image.Image, ground: str) -> Image.Image:
     """The image composed over the ground if it is transparent."""
     if not image.has_transparency_data:
         return image.convert("RGB") if image.mode in ("CMYK", "YCbCr") else image
