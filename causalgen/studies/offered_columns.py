@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
 
 import pandas as pd
@@ -11,15 +12,13 @@ from ..datasets.table.column_match import Match, match_columns, name_and_unit
 from ..datasets.table.columns import as_frame, image_folder
 from ..datasets.table.declare import Declaration
 from ..datasets.table.dicom_tags import with_tags
-from ..datasets.table.files import find_folder, holds_images
-from ..datasets.table.path_persons import is_identifier, names_persons, with_persons
+from ..datasets.table.files import ImageFiles, find_folder, holds_images
+from ..datasets.table.path_persons import distinct, identifies, numbers_persons, with_persons
 from ..errors import DataError
 from ..graph.parse import write_name
 
 __all__ = ["OfferedColumns", "propose_edges", "propose_group", "table_columns"]
 
-MOST_ROWS = 10
-"""Rows for each identifier, on average, beyond which a column is an attribute."""
 IDENTIFIERS = "identifiers, which name rows or groups of rows; expected an attribute"
 
 
@@ -45,7 +44,12 @@ class OfferedColumns:
 
     def holds_images(self, title: str) -> bool:
         """Whether a column holds paths of images."""
-        return holds_images(self.frame[title], self.folder)
+        return holds_images(self.frame[title], self._files)
+
+    @cached_property
+    def _files(self) -> ImageFiles:
+        """The files below the folder, which are listed once for all columns."""
+        return ImageFiles(self.folder)
 
     def matches(self, nodes: Sequence[str]) -> dict[str, Match]:
         """The column of every node."""
@@ -71,7 +75,7 @@ def table_columns(table: Path, images: Path | None = None, tags: Sequence[str] =
     folder = find_folder(frame, image_folder(table, None)) if images is None else images
     frame = with_persons(with_tags(frame, tags, folder))
     found = describe_columns(frame, folder)
-    found |= {name: IDENTIFIERS for name in found if found[name] == "attribute" and _identifies(frame[name])}
+    found |= {name: IDENTIFIERS for name in found if found[name] == "attribute" and identifies(frame[name])}
     found |= {name: "a name with a quotation mark or semicolon" for name in found if set(name) & set('";\n')}
     return OfferedColumns(
         attributes=tuple(name for name, what in found.items() if what == "attribute"),
@@ -108,28 +112,15 @@ def propose_group(columns: OfferedColumns, nodes: Sequence[str]) -> str | None:
     """
     frame, used = columns.frame, {match.title for match in columns.matches(nodes).values()}
     free = [
-        title for title in frame.columns if title not in used and 3 <= _distinct(frame[title]) < frame[title].count()
+        title for title in frame.columns if title not in used and 3 <= distinct(frame[title]) < frame[title].count()
     ]
-    if persons := [title for title in free if names_persons(title)]:
+    if persons := [title for title in free if numbers_persons(frame[title])]:
         outer = (title for title in persons if all(_lies_in(frame, other, title) for other in persons))
         return next(outer, None)
-    found = [title for title in free if _identifies(frame[title])]
+    found = [title for title in free if identifies(frame[title])]
     return found[0] if len(found) == 1 else None
 
 
 def _lies_in(frame: pd.DataFrame, inner: str, outer: str) -> bool:
     """Whether all rows of each group of one column are in one group of another."""
     return inner == outer or bool(frame.groupby(inner)[outer].nunique().max() <= 1)
-
-
-def _distinct(column: pd.Series) -> int:
-    """Number of different values; 0 for lists and structures, which are not compared."""
-    try:
-        return column.nunique()
-    except (TypeError, NotImplementedError):
-        return 0
-
-
-def _identifies(column: pd.Series) -> bool:
-    """Whether a column is named like an identifier, and has few rows for each value: `site_id` of 4 sites is an attribute."""
-    return is_identifier(str(column.name)) and column.nunique() > column.count() / MOST_ROWS

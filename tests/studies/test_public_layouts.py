@@ -1,5 +1,6 @@
 """Tables in the layouts of public data sets: spread images, names without suffixes, identifiers of lesions and patients."""
 
+import os
 from collections.abc import Callable
 from pathlib import Path
 
@@ -9,6 +10,7 @@ import pytest
 from PIL import Image
 
 from causalgen.datasets.table import DataFaultsError, load_table
+from causalgen.datasets.table.path_persons import with_persons
 from causalgen.errors import DataWarning
 from causalgen.studies.offered_columns import propose_group, table_columns
 
@@ -97,6 +99,10 @@ def test_spread_images_are_noted(tmp_path: Path) -> None:
         ({"case no": np.arange(ROWS) // 2, "Subject": [f"S{row // 4}" for row in range(ROWS)]}, "Subject"),
         ({"Patient": np.arange(ROWS) // 3, "subject_id": 100 + np.arange(ROWS) // 3}, "Patient"),
         ({"patient": np.arange(ROWS) // 3, "case no": np.arange(ROWS) // 4}, None),
+        ({"RID": np.arange(ROWS) // 3, "exam_id": np.arange(ROWS) // 2}, "RID"),
+        ({"eid": 1000000 + np.arange(ROWS) // 2}, "eid"),
+        ({"Case": np.arange(ROWS) // 2}, "Case"),
+        ({"case": np.arange(ROWS) % 3, "exam_id": np.arange(ROWS) // 2}, "exam_id"),
         ({"Patient Weight": 50 + np.arange(ROWS) // 3}, None),
         ({"site_id": np.arange(ROWS) % 4}, None),
         ({"exam_id": 1000 + 7 * np.arange(ROWS)}, None),
@@ -105,8 +111,27 @@ def test_spread_images_are_noted(tmp_path: Path) -> None:
 def test_identifiers_are_groups_and_no_attributes(tmp_path: Path, identifiers: dict[str, object], group: str) -> None:
     columns = table_columns(written(tmp_path, PLACES["a folder"], **identifiers))
     assert propose_group(columns, ()) == group
-    attributes = {"age", "Patient Sex", "Patient Weight", "site_id"} & {"age", *identifiers}
+    attributes = {"age", "case", "Patient Sex", "Patient Weight", "site_id"} & {"age", *identifiers}
     assert set(columns.attributes) == attributes
+
+
+def test_an_outcome_case_is_no_name_of_persons() -> None:
+    paths = [f"patient{row // 2:05d}/view{row % 2}.png" for row in range(ROWS)]
+    frame = pd.DataFrame({"picture": paths, "case": np.arange(ROWS) % 2})
+    assert "patient" in with_persons(frame)
+    assert "patient" not in with_persons(frame.assign(case=np.arange(ROWS) // 2))
+
+
+def test_files_are_listed_once_for_all_columns(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    table = written(
+        tmp_path,
+        PLACES["parts, by turns"],
+        **{f"note {number}": [f"{number}-{row}" for row in range(ROWS)] for number in range(5)},
+    )
+    walked, walk = [], os.walk
+    monkeypatch.setattr(os, "walk", lambda *given, **words: walked.append(given) or walk(*given, **words))
+    assert table_columns(table).images == ("picture",)
+    assert len(walked) == 1
 
 
 def test_columns_of_lists_are_no_groups(tmp_path: Path) -> None:

@@ -17,7 +17,7 @@ from .attributes import Attribute, read_attribute
 from .column_match import match_columns
 from .declare import Declaration
 from .faults import Faults
-from .files import holds_images
+from .files import ImageFiles, holds_images
 from .images import ImageColumn, PixelColumn
 from .inspect_images import index_images
 from .reading import read_table
@@ -126,7 +126,8 @@ def read_columns(
         UnknownNameError: A node has no column.
     """
     named = {node: said for node, said in declared.items() if node not in pixels}
-    matches = match_columns(named, list(frame.columns), lambda title: holds_images(frame[title], folder))
+    files = ImageFiles(folder)
+    matches = match_columns(named, list(frame.columns), lambda title: holds_images(frame[title], files))
     columns = Columns(proposed=tuple(node for node, match in matches.items() if match.proposed))
     for node, said in declared.items():
         if node in pixels:
@@ -138,7 +139,7 @@ def read_columns(
         if counts := count_words(frame[title], gone):
             columns.words[node] = counts
         column = without_words(frame[title], gone)
-        if said.is_image or (said.kind is None and said.labels is None and holds_images(column, folder)):
+        if said.is_image or (said.kind is None and said.labels is None and holds_images(column, files)):
             image = index_images(node, column, folder, said, faults)
             columns.images |= {} if image is None else {node: image}
         else:
@@ -185,12 +186,12 @@ def describe_columns(table: TableLike, folder: Path | None = None) -> dict[str, 
     Raises:
         DataError: The table cannot be read.
     """
-    frame, folder = as_frame(table), image_folder(table, folder)
-    return {title: _describe(frame[title], folder) for title in frame.columns}
+    frame, files = as_frame(table), ImageFiles(image_folder(table, folder))
+    return {title: _describe(frame[title], files) for title in frame.columns}
 
 
-def _describe(column: pd.Series, folder: Path) -> str:
-    if holds_images(column, folder):
+def _describe(column: pd.Series, files: ImageFiles) -> str:
+    if holds_images(column, files):
         return "image"
     if numbers_rows(column):
         return "the numbers of the rows"

@@ -105,9 +105,9 @@ def looks_like_paths(column: pd.Series) -> bool:
     return sum(map(names_picture, words)) > len(words) / 2
 
 
-def holds_images(column: pd.Series, folder: Path) -> bool:
-    """Whether a column holds paths of images, or names in `folder` without their suffix."""
-    return looks_like_paths(column) or _names_files(column, folder)
+def holds_images(column: pd.Series, files: ImageFiles) -> bool:
+    """Whether a column holds paths of images, or names of `files` without their suffix."""
+    return looks_like_paths(column) or _names_files(column, files)
 
 
 def find_folder(frame: pd.DataFrame, folder: Path) -> Path:
@@ -139,13 +139,13 @@ def _names_rows(column: pd.Series) -> bool:
         return False
 
 
-def _names_files(column: pd.Series, folder: Path) -> bool:
-    """Whether most of the first cells are names of image files in `folder`, or, if no two cells are alike, below it."""
+def _names_files(column: pd.Series, files: ImageFiles) -> bool:
+    """Whether most of the first cells are names of image files in the folder, or, if no two cells are alike, below it."""
     unique = _names_rows(column)
-    if not unique and (pd.api.types.is_numeric_dtype(column) or not _found(column.head(TRIED), folder)):
+    if not unique and (pd.api.types.is_numeric_dtype(column) or not _found(column.head(TRIED), files.folder)):
         return False
-    words, files = [as_name(word) for word in column.dropna().head(LOOKED_AT)], ImageFiles(folder)
-    places = [files.find(word) if unique else [_at(folder, word)] for word in words]
+    words = [as_name(word) for word in column.dropna().head(LOOKED_AT)]
+    places = [files.find(word) if unique else [_at(files.folder, word)] for word in words]
     return sum(any(map(_is_image, found)) for found in places) > len(words) / 2
 
 

@@ -7,10 +7,12 @@ import pandas as pd
 from .column_match import words_of
 from .files import looks_like_paths
 
-__all__ = ["PATIENT", "is_identifier", "names_persons", "with_persons"]
+__all__ = ["PATIENT", "distinct", "identifies", "is_identifier", "names_persons", "numbers_persons", "with_persons"]
 
-PERSONS = {"patient", "subject", "person", "participant", "case", "individual", "animal", "mouse", "donor"}
-"""Words in the name of a column that suggests which rows belong together."""
+CASE = "case"
+"""A person's word that is as often an outcome: case or control."""
+PERSONS = {"patient", "subject", "person", "participant", CASE, "individual", "animal", "mouse", "donor", "rid", "eid"}
+"""Words in the name of a column that suggests which rows belong together; RID is that of ADNI, eid that of UK Biobank."""
 IDENTIFIERS = {"id", "ids", "identifier", "uid", "uuid", "guid", "mrn"}
 """Last words in the name of a column of identifiers."""
 NUMBERS = IDENTIFIERS | {
@@ -32,6 +34,8 @@ PERSON = re.compile(r"(?:patient|subject|participant|sub|pat)[-_]?\d\w*|p\d{8}",
 """A folder that is named after a person, as in CheXpert, BIDS and MIMIC-CXR."""
 PATIENT = "patient"
 FEWEST = 3
+MOST_ROWS = 10
+"""Rows for each identifier, on average, beyond which a column is an attribute."""
 
 
 def names_persons(title: str) -> bool:
@@ -53,13 +57,35 @@ def is_identifier(title: str) -> bool:
     return names_persons(title) or words_of(title)[-1:] in {(word,) for word in IDENTIFIERS}
 
 
+def distinct(column: pd.Series) -> int:
+    """Number of different values; 0 for lists and structures, which are not compared."""
+    try:
+        return column.nunique()
+    except (TypeError, NotImplementedError):
+        return 0
+
+
+def identifies(column: pd.Series) -> bool:
+    """Whether a column is named like an identifier, and has few rows for each value: `site_id` of 4 sites is an attribute."""
+    return is_identifier(str(column.name)) and distinct(column) > column.count() / MOST_ROWS
+
+
+def numbers_persons(column: pd.Series) -> bool:
+    """Whether a column is named like an identifier of persons, and is not the outcome `case`.
+
+    >>> numbers_persons(pd.Series([0, 1] * 20, name="case")), numbers_persons(pd.Series(range(40), name="Case"))
+    (False, True)
+    """
+    return names_persons(str(column.name)) and (set(words_of(str(column.name))) != {CASE} or identifies(column))
+
+
 def with_persons(frame: pd.DataFrame) -> pd.DataFrame:
     """The table with a column `patient` from the paths of its first column of images.
 
     Nothing is added if a column names persons already, or unless every path has one folder that names a person, and
     at least three persons have several images between them.
     """
-    if any(names_persons(title) for title in frame.columns):
+    if any(numbers_persons(frame[title]) for title in frame.columns):
         return frame
     column = next((frame[title] for title in frame.columns if looks_like_paths(frame[title])), None)
     if column is None:
