@@ -200,6 +200,7 @@ class EffectReport:
         unit = f" [{self.outcome_unit}]" if self.outcome_unit else ""
         first, second = map(self._written, self.contrast)
         among = "" if self.population == "whole" else f": {ESTIMANDS[self.population]}"
+        among += {"control": f", units with {first}", "treated": f", units with {second}"}.get(self.population, "")
         return f"Effect of do({second}) against do({first}) on {self.measured}{unit}{among}"
 
     @property
