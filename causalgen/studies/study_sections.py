@@ -112,6 +112,8 @@ class TrainingStage(StudySection):
     """Whether the insides of residual blocks are computed again in place of being kept: less memory, more time."""
     completions: Count | None = None
     """How often missing values are drawn anew in the second half of the stage, under `data: missing: model`."""
+    accumulate: Count | None = None
+    """Parts into which a step splits its units, one after another: less memory, the same gradient."""
 
 
 class TuningPlan(StudySection):

@@ -27,6 +27,8 @@ class Stage:
             depend on where the object is.
         checkpointing: Whether the insides of residual blocks are recomputed for the gradient instead of kept, which takes less
             memory and more time; the result is the same.
+        accumulate: Parts into which a step splits its units, one after another: less memory and the same gradient, but for
+            rounding and for what is drawn or paired within a part.
         completions: How often missing values are drawn anew in the second half of the stage, where rows have some; see
             `causalgen.training.holes`.
     """
@@ -41,6 +43,7 @@ class Stage:
     shift: int = 0
     checkpointing: bool = False
     completions: int = 8
+    accumulate: int = 1
 
     def units(self, rows: int) -> int:
         """Units per step on a training split of `rows`.
@@ -51,7 +54,7 @@ class Stage:
         return min(self.batch_size, max(LEAST_BATCH, rows // LEAST_STEPS))
 
     def __post_init__(self) -> None:
-        for name in ("epochs", "batch_size", "patience", "completions"):
+        for name in ("epochs", "batch_size", "patience", "completions", "accumulate"):
             if getattr(self, name) < 1:
                 raise ValueError(f"Expected {name} of at least 1; got {getattr(self, name)}.")
         for name in ("learning_rate", "clip"):

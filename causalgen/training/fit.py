@@ -128,7 +128,8 @@ def fit(
         fitting.say_what_is_missing()
         for learning in fitting.stages():
             label, started = learning.label, time.perf_counter()
-            with in_memory(learning.stage.units(len(train)), f"train {label}", kept=checkpoint is not None):
+            stage, kept = learning.stage, checkpoint is not None
+            with in_memory(stage.units(len(train)), f"train {label}", kept=kept, parts=stage.accumulate):
                 trainers, threads[label] = fitting.run(learning)
             seconds[label] = time.perf_counter() - started
             rows += [row for trainer in trainers for row in trainer.rows]

@@ -15,13 +15,14 @@ class DeviceMemoryError(CausalgenError, torch.OutOfMemoryError):
 
 
 @contextmanager
-def in_memory(units: int, task: str, *, kept: bool = False) -> Iterator[None]:
-    """Run a block that computes on `units` at once; if memory runs out, the error proposes a batch size.
+def in_memory(units: int, task: str, *, kept: bool = False, parts: int | None = None) -> Iterator[None]:
+    """Run a block that computes on batches of `units`; if memory runs out, the error proposes a remedy.
 
     Args:
         units: Units of a batch.
         task: The task of the block, such as "train image".
         kept: Whether checkpoints were written.
+        parts: Parts into which a batch is split (see `Stage.accumulate`); None where it cannot be.
 
     Raises:
         DeviceMemoryError: The device ran out of memory.
@@ -30,6 +31,8 @@ def in_memory(units: int, task: str, *, kept: bool = False) -> Iterator[None]:
         yield
     except torch.OutOfMemoryError:  # its message lists statistics of the allocator, and no remedy
         smaller = f"Set batch_size to {units // 2}" if units > 1 else "Choose a smaller width"
+        if parts is not None and 2 * parts <= units:
+            smaller = f"Set accumulate to {2 * parts}, which gives the same result with less memory"
         resumes = "; the checkpoints are kept, and resume with these settings where more memory is free" if kept else ""
         raise DeviceMemoryError(
             f"Expected memory to {task} in batches of {units} on this device; got out of memory. {smaller}{resumes}."

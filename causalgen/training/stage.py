@@ -2,7 +2,7 @@
 
 import copy
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Set
 from dataclasses import dataclass, field
 from typing import Any, NoReturn
 
@@ -75,8 +75,10 @@ class NodeTrainer:
             AdamW(parameters, betas=(momentum, 0.999), weight_decay=self.stage.weight_decay, fused=True)
             for parameters in self.groups.values()
         ]
-        self.module, *self.optimizers = self.fabric.setup(self.mechanism, *optimizers)
-        self.module.mark_forward_method("objectives")
+        self.fabric.to_device(self.mechanism)
+        self.optimizers: list[Any] = [self.fabric.setup_optimizers(optimizer) for optimizer in optimizers]
+        for optimizer in self.optimizers:
+            optimizer.zero_grad()  # the caller may have computed gradients
         self.average = AveragedModel(self.mechanism, multi_avg_fn=growing_average(self.stage.ema), use_buffers=False)
         self.best_state = self._averaged_state()
         self.running: dict[str, Tensor] = {}
@@ -99,38 +101,63 @@ class NodeTrainer:
         return min(1.0, self.step / max(1, self.steps))
 
     def train_batch(self, batch: Mapping[str, Tensor]) -> None:
-        """One step on every parameter group: all gradients first, each objective's with respect to its own parameters only.
+        """One step on every parameter group.
+
+        All gradients come before the first step, which changes weights that the other gradients depend on.
 
         Raises:
             DivergenceError: An earlier step made the weights NaN; the mechanism holds the last good ones.
         """
+        units = len(batch[self.name])
+        parts = min(units, self.stage.accumulate)
+        learned: set[str] = set()
+        for places in torch.arange(units).tensor_split(parts):
+            rows = slice(int(places[0]), int(places[-1]) + 1)
+            learned |= self._add_gradients({name: values[rows] for name, values in batch.items()}, len(places) / units)
+        self._update(learned)
+
+    def _add_gradients(self, batch: Mapping[str, Tensor], share: float) -> set[str]:
+        """Add the gradients of a part of a batch, each objective's with respect to its own parameters only.
+
+        Args:
+            batch: Values of the part.
+            share: Its share of the units of the batch.
+
+        Returns:
+            The objectives that had a gradient.
+        """
         value, parents = batch[self.name], {p: batch[p] for p in self.mechanism.parents}
-        # A linear warm-up, then a cosine decay to zero.
-        rate = self.mechanism.pace * self.stage.learning_rate * min(1.0, (self.step + 1) / WARMUP_STEPS)
-        rate *= 0.5 * (1 + math.cos(math.pi * self.progress))
         try:
-            with self.fabric.autocast():  # a method other than forward is not wrapped on a single device
-                losses = self.module.objectives(value, parents, self.progress)
+            with self.fabric.autocast():
+                losses = self.mechanism.objectives(value, parents, self.progress)
         except ValueError:  # distributions reject parameters computed from NaN weights
             if all(bool(torch.isfinite(parameter).all()) for parameter in self.mechanism.parameters()):
                 raise
             self._diverge(math.nan, self.step // max(1, self.steps // self.stage.epochs))
-        active = [(o, p, opt) for (o, p), opt in zip(self.groups.items(), self.optimizers) if losses[o].requires_grad]
-        # All gradients come before the first step, which changes weights that the other gradients depend on.
-        for place, (objective, parameters, optimizer) in enumerate(active, start=1):
-            optimizer.zero_grad()
-            self.fabric.backward(losses[objective].mean(), inputs=parameters, retain_graph=place < len(active))
-        for _, parameters, optimizer in active:
+        active = [objective for objective in self.groups if losses[objective].requires_grad]
+        for place, objective in enumerate(active, start=1):
+            loss, parameters = losses[objective].mean() * share, self.groups[objective]
+            self.fabric.backward(loss, inputs=parameters, retain_graph=place < len(active))
+        for objective, loss in losses.items():
+            before = self.running.get(objective, torch.zeros((), device=loss.device))
+            self.running[objective] = before + loss.detach().mean() * share
+        return set(active)
+
+    def _update(self, learned: Set[str]) -> None:
+        """Step on the parameters of the objectives that had a gradient, and average the weights."""
+        # A linear warm-up, then a cosine decay to zero.
+        rate = self.mechanism.pace * self.stage.learning_rate * min(1.0, (self.step + 1) / WARMUP_STEPS)
+        rate *= 0.5 * (1 + math.cos(math.pi * self.progress))
+        for (objective, parameters), optimizer in zip(self.groups.items(), self.optimizers):
+            if objective not in learned:
+                continue
             for group in optimizer.param_groups:
                 group["lr"] = rate
             nn.utils.clip_grad_norm_(parameters, self.stage.clip)
             optimizer.step()
+            optimizer.zero_grad()
         self.average.update_parameters(self.mechanism)
         self.step += 1
-        for objective, loss in losses.items():
-            self.running[objective] = (
-                self.running.get(objective, torch.zeros((), device=loss.device)) + loss.detach().mean()
-            )
         self.batches += 1
 
     @torch.no_grad()

@@ -75,7 +75,8 @@ def test_out_of_memory_names_the_batch_size_to_try_and_keeps_the_checkpoint(
     with monkeypatch.context() as patched:
         patched.setattr(type(scm.mechanisms["im"]), "objectives", full)
         with pytest.raises(
-            DeviceMemoryError, match=r"train im in batches of 32.*Set batch_size to 16; the checkpoints"
+            DeviceMemoryError,
+            match=r"train im in batches of 32.*Set accumulate to 2, which gives the same.*; the checkpoints",
         ):
             fit(scm, data, CONFIG, out=tmp_path)
     assert (tmp_path / "training-attributes.safetensors").exists()
