@@ -141,8 +141,8 @@ class StructuralCausalModel(nn.Module):
         Args:
             n: Number of units.
             do: Interventions by node (see `Posterior.counterfactual`).
-            given: Observed values by node, in the world under `do`: one value, or a label. A text such as "+1" is
-                refused: an observed value is not a shift.
+            given: Observed values by node, in the world under `do`: one value, or a label; not one per unit. A text such as
+                "+1" is refused: an observed value is not a shift.
             seed: Seed; None uses torch's global state.
 
         Raises:
@@ -159,6 +159,11 @@ class StructuralCausalModel(nn.Module):
                 evidence[name] = check_value(self.graph[name], observed)
             if name in do:
                 raise ValueError(f"Expected '{name}' in either do or given; got it in both. Leave one out.")
+            if (count := len(self.tensor(name, evidence[name]))) > 1:
+                raise ValueError(
+                    f"Expected one value of '{name}' in given, which describes one unit; got {count}. "
+                    f"Ask abduct(..., particles={n}) about several units."
+                )
         for name, what in do.items():
             if evidence and not callable(what) and len(self.tensor(name, what)) > 1:
                 raise ValueError(

@@ -88,10 +88,8 @@ def draw_samples(
     if evidence:
         size = samples.effective_sample_size
         repeat = " Some of them are copies: ask for fewer units, or likelier values." if size < n else ""
-        notes.append(
-            f"Effective sample size {size:.0f} of {10 * n} weighted proposals given {', '.join(evidence)}. "
-            f"{n} were drawn from them.{repeat}"
-        )
+        found = f"{10 * n} weighted proposals, from which {n} were drawn" if do else f"{n} draws"
+        notes.append(f"Effective sample size {size:.0f} of {found}, given {', '.join(evidence)}.{repeat}")
     title = world_title(scm.graph, interventions, evidence)
     return _write_draw(folder, title, samples, notes, windows_of(run))
 

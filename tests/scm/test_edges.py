@@ -32,6 +32,13 @@ def test_impossible_evidence_is_refused(scm: StructuralCausalModel) -> None:
         scm.sample(4, do={"x": VALUES["x"]}, given={"y": 2.0}, seed=0)
 
 
+@pytest.mark.parametrize("do", [None, {"x": 0.05}])
+def test_evidence_is_that_of_one_unit(scm: StructuralCausalModel, do: dict[str, float] | None) -> None:
+    assert scm.sample(3, do=do, given={"y": [2.0]}, seed=0)["x"].shape == (3,)
+    with pytest.raises(ValueError, match="one value of 'y' in given"):
+        scm.sample(3, do=do, given={"y": [2.0, 1.0]}, seed=0)
+
+
 @pytest.mark.filterwarnings("ignore")
 def test_a_single_value_holds_for_all_units_and_particles(scm: StructuralCausalModel) -> None:
     result = scm.abduct(VALUES, particles=3, seed=0).counterfactual({"x": [0.05]})
