@@ -28,7 +28,17 @@ from torch.distributions import Distribution
 from ..errors import DataError
 from ..typing import Noise
 
-__all__ = ["COUPLINGS", "Turn", "couple", "draw_partners", "read_couplings", "rho_of"]
+__all__ = [
+    "COUPLINGS",
+    "Turn",
+    "couple",
+    "draw_partners",
+    "from_scores",
+    "normal_scores",
+    "one_coordinate",
+    "read_couplings",
+    "rho_of",
+]
 
 COUPLINGS = (1.0, 0.95, 0.8, 0.5, 0.0)
 """Correlations of the noise in both worlds, from the coupling of the model to independent worlds."""
@@ -111,10 +121,10 @@ def couple(
     """
     rho, coupled = rho_of(coupling), dict(noise)
     for name, (fresh, partner, signs) in partners.items():
-        if isinstance(_plain(prior[name]), dist.Delta):
+        if isinstance(one_coordinate(prior[name]), dist.Delta):
             coupled[name] = rho * noise[name]
             continue
-        scores = _normal_scores(noise[name], prior[name], node)
+        scores = normal_scores(noise[name], prior[name], node)
         if isinstance(coupling, Turn):
             flat = scores.flatten(1)
             other = (flat[:, partner] * signs).reshape(scores.shape)
@@ -123,7 +133,7 @@ def couple(
             mixed = own * scores + math.sqrt(1 - rho**2) * other
         else:
             mixed = rho * scores + math.sqrt(1 - rho**2) * fresh.to(scores)
-        coupled[name] = _from_scores(mixed, prior[name]).to(noise[name])
+        coupled[name] = from_scores(mixed, prior[name]).to(noise[name])
     return coupled
 
 
@@ -140,15 +150,20 @@ def _random_turn(unit: Tensor) -> tuple[Tensor, Tensor]:
     return partner, signs
 
 
-def _plain(prior: Distribution) -> Any:
+def one_coordinate(prior: Distribution) -> Any:
     """The distribution of one coordinate, without declared event dimensions."""
     while hasattr(prior, "reinterpreted_batch_ndims"):
         prior = prior.base_dist  # type: ignore[attr-defined]
     return prior
 
 
-def _normal_scores(noise: Tensor, prior: Distribution, node: str) -> Tensor:
-    plain = _plain(prior)
+def normal_scores(noise: Tensor, prior: Distribution, node: str) -> Tensor:
+    """The standard normal quantiles at the noise's probabilities under its distribution.
+
+    Raises:
+        DataError: The distribution of the noise of `node` has no distribution function.
+    """
+    plain = one_coordinate(prior)
     if isinstance(plain, torch.distributions.Normal):
         return (noise - plain.loc) / plain.scale
     try:
@@ -160,8 +175,9 @@ def _normal_scores(noise: Tensor, prior: Distribution, node: str) -> Tensor:
         ) from None
 
 
-def _from_scores(scores: Tensor, prior: Distribution) -> Tensor:
-    plain = _plain(prior)
+def from_scores(scores: Tensor, prior: Distribution) -> Tensor:
+    """The inverse of `normal_scores`."""
+    plain = one_coordinate(prior)
     if isinstance(plain, torch.distributions.Normal):
         return plain.loc + plain.scale * scores
     return plain.icdf(torch.special.ndtr(scores).clamp(EDGE, 1 - EDGE))

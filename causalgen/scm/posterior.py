@@ -21,8 +21,9 @@ from ..typing import Noise
 from .ambiguity import find_ambiguity
 from .ambiguity_result import Ambiguity
 from .couplings import COUPLINGS, Turn
+from .interpolation import generate, interpolate
 from .interventions import act, check_interventions, differs, world_graph
-from .results import Counterfactual
+from .results import Counterfactual, Samples
 from .transfer import WithNoise, style_interventions
 from .values import in_unit_order
 
@@ -163,6 +164,34 @@ class Posterior:
         """
         held = self.particle_values() if hold else {}
         return self.counterfactual(style_interventions(self, style, take, held), seed=seed)
+
+    @torch.no_grad()
+    def reconstruct(self) -> Samples:
+        """The units as the mechanisms give them back from their noise: exactly where abduction is, else nearly.
+
+        With particles, the first `B` of the `k * B` units are those of the first particle, and so on.
+
+        Raises:
+            AbductionError: A mechanism cannot abduct.
+        """
+        return Samples(self.scm.graph, generate(self.scm, self.noise))
+
+    @torch.no_grad()
+    def interpolate(self, start: int, end: int, *, steps: int = 8) -> Samples:
+        """Units on the way from one of these units to another, with as probable a noise at every step.
+
+        All nodes move: each one's noise goes from that of the first unit to that of the second, and the mechanisms are run
+        anew. The first and the last unit are the two units as the model gives them back.
+
+        Args:
+            start, end: Positions of the two units, from 0.
+            steps: Number of units, both ends included; at least 2.
+
+        Raises:
+            DataError: No such unit, fewer than 2 steps, or a posterior with particles.
+            AbductionError: A mechanism cannot abduct.
+        """
+        return Samples(self.scm.graph, interpolate(self, start, end, steps))
 
     def ambiguity(
         self,

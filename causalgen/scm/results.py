@@ -65,6 +65,33 @@ class Samples(_Values):
         """Attributes as a table with labels, one row a unit; images are left out."""
         return to_frame(self.graph, self.tensors)
 
+    def plot(self, image: str | None = None, *, units: int = 24, **options: Any) -> "Figure":
+        """A grid of the images of the first units; see `causalgen.reports.plot_samples`.
+
+        Args:
+            image: Name of an image node; None for the first.
+            units: Number of units to show at most.
+
+        Raises:
+            UnknownNameError: No image node has that name, or there is none.
+        """
+        from ..reports import plot_samples
+
+        known = [name for name in self.tensors if self.graph[name].is_image]
+        if image is None and known:
+            image = known[0]
+        if image not in known:
+            raise UnknownNameError(f"Expected an image node among {', '.join(known) or 'none'}; got '{image}'.")
+        return plot_samples(self[image][:units], variable=self.graph[image], **options)
+
+    def _repr_png_(self) -> tuple[bytes, dict[str, int]] | None:
+        """The grid, where there are images."""
+        if not any(self.graph[name].is_image for name in self.tensors):
+            return None
+        from ..reports.display import as_png
+
+        return as_png(self.plot())
+
     def __repr__(self) -> str:
         do = ", ".join(describe(self.graph[name], what) for name, what in self.do.items())
         shapes = ", ".join(f"{name} {tuple(tensor.shape)}" for name, tensor in self.tensors.items())

@@ -121,6 +121,8 @@ def as_tensor(variable: Variable, value: Any, like: Tensor, *, count: int | None
         tensor = _codes(variable, value, like)
     else:
         tensor = _numbers(variable, value, like)
+    if variable.is_image:
+        tensor = _channels_first(variable, tensor)
     _check_shape(variable, tensor, count)
     if tensor.dim() == len(variable.shape):
         tensor = tensor[None].expand(count or 1, *tensor.shape)
@@ -229,6 +231,19 @@ def _array(variable: Variable, value: Any) -> np.ndarray:
     if array.dtype == object:  # None and NA are missing, as NaN is
         array = np.where(pd.isna(array), np.nan, array)
     return array.astype(np.float64)
+
+
+def _channels_first(variable: Variable, tensor: Tensor) -> Tensor:
+    """Images in the variable's layout, where their channels come last, or are left out because there is only one."""
+    channels, *size = variable.shape
+    units = tensor.dim() - len(size)  # dimensions before the size
+    if variable.shape in (tuple(tensor.shape), tuple(tensor.shape[1:])):
+        return tensor
+    if channels == 1 and units in (0, 1) and list(tensor.shape[units:]) == size:
+        return tensor.unsqueeze(units)
+    if units in (1, 2) and list(tensor.shape[units - 1 :]) == [*size, channels]:
+        return tensor.movedim(-1, units - 1)
+    return tensor
 
 
 def _check_shape(variable: Variable, tensor: Tensor, count: int | None) -> None:
