@@ -26,11 +26,12 @@ __all__ = [
     "ExportError",
     "GraphError",
     "InterventionWarning",
-    "LostProcessError",
     "MissingValueError",
     "NotFittedError",
     "NotIdentifiableError",
     "NotObservableError",
+    "PrivacyError",
+    "PrivacyWarning",
     "RenamedWarning",
     "ReportError",
     "RunFolderError",
@@ -104,8 +105,8 @@ class DivergenceError(CausalgenError, ArithmeticError):
     """Training met NaN or infinity; the last good weights were kept."""
 
 
-class LostProcessError(CausalgenError, RuntimeError):
-    """One of several processes that train together has ended; checkpoints are kept."""
+class PrivacyError(CausalgenError, ValueError):
+    """Training with differential privacy of something that it cannot protect."""
 
 
 class CheckpointError(CausalgenError, ValueError):
@@ -150,6 +151,10 @@ class AbductionWarning(CausalgenWarning):
 
 class EvidenceWarning(CausalgenWarning):
     """Evidence so rare under the model that few proposals carry all the weight."""
+
+
+class PrivacyWarning(CausalgenWarning):
+    """A privacy budget so small for the data that little can be learned."""
 
 
 class InterventionWarning(CausalgenWarning):

@@ -62,6 +62,9 @@ def _print(found: "StudyCheck", name: str) -> None:
     console = Console()
     console.print(f"[bold]{found.plan.study.name}[/]  {escape(found.plan.study.question)}", highlight=False)
     print_table(found.variables.columns, found.variables.astype(str).itertuples(index=False), title="Variables")
+    if found.privacy is not None:
+        title = "Training with differential privacy"
+        print_table(found.privacy.columns, found.privacy.itertuples(index=False), title=title)
     for line in _lines(found):
         console.print(line, markup=False, highlight=False)
     training, seconds = sum(found.training_seconds.values()), sum(found.seconds.values())

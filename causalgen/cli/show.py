@@ -44,7 +44,7 @@ def print_run(folder: "RunFolder") -> None:
         console.print("[yellow]Smoke run: the numbers mean nothing.[/]")
     if record.get("error"):
         console.print(record["error"], style="red", markup=False, highlight=False)
-    for sentence in record.get("changes", ()):
+    for sentence in (*record.get("privacy", ()), *record.get("changes", ())):
         console.print(sentence, markup=False, highlight=False)
     for path in sorted(folder.tables.glob("effect-*.csv")):
         _print_effect(path)

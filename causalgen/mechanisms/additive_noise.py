@@ -33,6 +33,7 @@ class AdditiveNoise(ScalarFlow):
         hidden: Widths of the hidden layers when `function="mlp"`.
     """
 
+    privacy_obstacle = ""
     identification = Identification(
         Identifiability.ASSUMED, "a function of the parents plus one scalar noise, and no hidden confounding"
     )

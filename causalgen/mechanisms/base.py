@@ -105,6 +105,9 @@ class Mechanism(nn.Module, ABC):
     """Whether it can assign volumes, which are images of shape (C, D, H, W)."""
     known: ClassVar[bool] = False
     """Whether it is declared as it is, and never learned from data."""
+    privacy_obstacle: str = "it does not say that the loss of a unit depends on that unit alone"
+    """What keeps it from being trained with differential privacy; empty for a mechanism whose data reach it through gradients
+    of its objectives and through `initialize` alone, where the objective of a unit depends on no other unit."""
     limits: ClassVar[Mapping[str, int]] = MappingProxyType({})
     """Greatest values of whole-number options whose cost grows faster than that of a width."""
     parts: ClassVar[tuple[str, ...]] = ()
@@ -143,6 +146,11 @@ class Mechanism(nn.Module, ABC):
         super().__init_subclass__(**options)
         if "__init__" in vars(cls):
             cls.__init__ = _recording(cls.__init__)  # type: ignore[method-assign]
+        changed = {"objectives", "initialize"} & vars(cls).keys() and "privacy_obstacle" not in vars(cls)
+        if changed and not (isinstance(cls.privacy_obstacle, str) and cls.privacy_obstacle):
+            cls.privacy_obstacle = (
+                Mechanism.privacy_obstacle
+            )  # a base class that has none says nothing about these methods
         if "initialize" in vars(cls):
             cls.initialize = _marking(cls.initialize)  # type: ignore[method-assign]
 

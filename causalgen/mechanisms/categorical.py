@@ -37,6 +37,7 @@ class Categorical(Abductive, Density):
     """
 
     kinds = ("binary", "categorical")
+    privacy_obstacle = ""
     abduction = Abduction.POSTERIOR
     draws_from = "standard Gumbel"
     identification = Identification(

@@ -77,6 +77,7 @@ class Diffusion(TransportMechanism):
     """
 
     earlier_options: ClassVar = {"sampler": "ddim"}
+    privacy_obstacle = ""
     works: tuple[str, ...] = ("diffusion", "bdia")
     abduction = Abduction.POINT
 

@@ -34,6 +34,7 @@ class Empirical(ScalarFlow):
     """
 
     parent_kinds = ()
+    privacy_obstacle = "it keeps quantiles of the training values as they are"
     limits: ClassVar = {"knots": 1_000_000}
     values: Tensor
     levels: Tensor

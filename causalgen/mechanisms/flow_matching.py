@@ -101,6 +101,11 @@ class FlowMatching(TransportMechanism):
         self.conditions = Features({name: v for name, v in self.parents.items() if not v.is_image})
 
     @property
+    def privacy_obstacle(self) -> str:  # type: ignore[override]
+        paired = "it pairs noise with all images of a batch; set coupling: independent"
+        return paired if self.pairs else ""
+
+    @property
     def identification(self) -> Identification:
         if self.guided:
             return GUIDED_EDIT

@@ -42,6 +42,7 @@ class _Adversarial(Mechanism):
     kinds = ("image",)
     pace = 0.2
     momentum = 0.0
+    privacy_obstacle = "its generator and critic train each other"
     # No loss shows which epoch was best: adversarial ones are relative, and images of poor generators are the easiest to
     # reconstruct.
     selection = ()

@@ -46,6 +46,7 @@ class ImageFlow(Abductive, Density):
     """
 
     kinds = ("image",)
+    privacy_obstacle = ""
     works = ("image-flow",)
     limits: ClassVar = {"couplings": 64, "levels": 16}
     abduction = Abduction.BIJECTIVE

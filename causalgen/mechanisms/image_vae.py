@@ -61,6 +61,7 @@ class ImageVAE(Abductive, Observable):
     """
 
     kinds = ("image",)
+    privacy_obstacle = ""
     limits: ClassVar = {"blocks": 256}
     abduction = Abduction.VARIATIONAL
 

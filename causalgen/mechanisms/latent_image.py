@@ -72,6 +72,7 @@ class LatentImage(Abductive):
     kinds = ("image",)
     volumes = True
     parts: ClassVar = ("inner", "codec")
+    privacy_obstacle = "its codec has learned from images without privacy"
     works: tuple[str, ...] = ("latent",)
 
     def __init__(

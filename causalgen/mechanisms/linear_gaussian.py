@@ -27,6 +27,7 @@ class LinearGaussian(ScalarFlow):
     """
 
     parent_kinds = ("continuous", "binary")
+    privacy_obstacle = "it is fitted in closed form to the rows"
     must_be_positive = ("scale",)
     identification = Identification(
         Identifiability.ASSUMED,

@@ -39,6 +39,7 @@ class Ordinal(Abductive, Density):
     """
 
     kinds = ("ordinal",)
+    privacy_obstacle = ""
     abduction = Abduction.POSTERIOR
     draws_from = "uniform on [0, 1)"
     identification = Identification(Identifiability.BOUNDED, "ordered thresholds on one logistic noise")

@@ -31,6 +31,7 @@ class SplineFlow(ScalarFlow):
     """
 
     works = ("spline-flow",)
+    privacy_obstacle = ""
 
     def __init__(
         self, variable: Variable, parents: Mapping[str, Variable], *, bins: int = 8, hidden: Sequence[int] = (32, 32)

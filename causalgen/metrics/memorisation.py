@@ -274,5 +274,7 @@ def _exchanged(training: NDArray, held: NDArray, *, seed: int) -> tuple[NDArray,
 
 def _stored(scm: StructuralCausalModel) -> int:
     """How many training rows of attributes the model holds as they are, for the check of support."""
+    if scm.privacy is not None:
+        return 0  # its supports are fitted to draws
     supports = [support for support in scm.supports.values() if support.parents]
     return max((len(support.reference.unique(dim=0)) for support in supports), default=0)

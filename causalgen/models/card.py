@@ -99,6 +99,10 @@ def _lines(scm: StructuralCausalModel, card: ModelCard) -> list[str]:
         "",
         *(f"- {_plain(key)}: {_plain(value)}" for key, value in card.training.items()),
         "",
+        "## Privacy",
+        "",
+        *_privacy(scm),
+        "",
         "## How good it is",
         "",
         *_quality(card),
@@ -127,6 +131,12 @@ def _quality(card: ModelCard) -> list[str]:
         "",
         *_table(columns, [[row[column] for column in columns] for row in card.quality]),
     ]
+
+
+def _privacy(scm: StructuralCausalModel) -> list[str]:
+    if scm.privacy is None:
+        return ["It was trained without differential privacy: nothing bounds what it may reveal about a training unit."]
+    return [f"- {_plain(sentence)}" for sentence in scm.privacy.sentences]
 
 
 def _memory(card: ModelCard) -> list[str]:

@@ -4,7 +4,6 @@ from collections.abc import Mapping
 
 import torch
 from torch import Tensor, nn
-from torch.nn import functional as F
 
 from ..graph import Variable
 from ..typing import Values
@@ -68,7 +67,9 @@ class Features(nn.Module):
         dtype = self.constant.dtype
         if variable.kind == "binary":
             return value.to(dtype)[:, None] * 2 - 1
-        code = F.one_hot(value.long(), count).to(dtype)
+        code = torch.eye(count, dtype=dtype, device=value.device)[
+            value.long()
+        ]  # one_hot looks at values, so vmap lacks it
         if variable.kind == "ordinal":
             score = value.to(dtype)[:, None] / (count - 1) * 2 - 1
             code = torch.cat([code, score], dim=-1)

@@ -5,6 +5,7 @@ from .ambiguity_result import Ambiguity
 from .attributes import ancestral_model, attribute_model
 from .claims import Claim
 from .couplings import Turn
+from .guarantee import PrivacyGuarantee, PrivateStage
 from .model import StructuralCausalModel
 from .posterior import Posterior
 from .restoration import Damage, restore
@@ -17,6 +18,8 @@ __all__ = [
     "Counterfactual",
     "Damage",
     "Posterior",
+    "PrivacyGuarantee",
+    "PrivateStage",
     "Samples",
     "StructuralCausalModel",
     "Turn",

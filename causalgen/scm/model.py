@@ -30,6 +30,7 @@ from .completion import complete
 from .conditioning import sample_given
 from .evidence import read_evidence
 from .fitted import require_fitted
+from .guarantee import PrivacyGuarantee
 from .interventions import act, check_interventions, listens, world_graph
 from .posterior import Posterior
 from .program import emit, log_likelihood
@@ -77,6 +78,8 @@ class StructuralCausalModel(nn.Module):
         # By position, since a module's name must not contain a dot, and the name of a node may.
         self._modules_by_position = nn.ModuleList(_mechanism(graph, name, given.get(name)) for name in graph.nodes)
         self._supports_by_position = nn.ModuleList(JointSupport(_parents(graph, name)) for name in graph.nodes)
+        self.privacy: PrivacyGuarantee | None = None
+        """What training with differential privacy guarantees; None where it was trained without."""
 
     @property
     def mechanisms(self) -> dict[str, Mechanism]:
@@ -104,6 +107,7 @@ class StructuralCausalModel(nn.Module):
         A mechanism that has nothing to train is fitted then; the others are fitted by `causalgen.fit`. A mechanism whose
         parameters are all frozen keeps what it has learned, and counts as fitted.
         """
+        self.privacy = None  # what is fitted from here on is covered by no earlier guarantee
         images = {name: torch.as_tensor(values[name]) for name in self.graph.nodes if self.graph[name].is_image}
         tensors = {name: self.tensor(name, values[name]) for name in self.graph.nodes if name not in images} | images
         for name, mechanism in self.mechanisms.items():

@@ -10,6 +10,7 @@ from ..graph import CausalGraph
 from ..graph.limits import check_count, check_names
 from ..mechanisms.catalog import MECHANISMS, mechanism_class, name_of
 from ..nn import load_module, save_module
+from .guarantee import PrivacyGuarantee
 
 if TYPE_CHECKING:
     from .model import StructuralCausalModel
@@ -24,6 +25,7 @@ def specification(scm: "StructuralCausalModel") -> dict[str, Any]:
     return {
         "graph": scm.graph.to_dict(),
         "mechanisms": {name: {"mechanism": name_of(m), **m.spec()} for name, m in scm.mechanisms.items()},
+        **({} if scm.privacy is None else {"privacy": scm.privacy.to_dict()}),
     }
 
 
@@ -43,7 +45,10 @@ def read_model(
             name: _completed(entry) | {"mechanism": mechanism_class(entry["mechanism"], name, trust_code=trust_code)}
             for name, entry in description["mechanisms"].items()
         }
-        return build(CausalGraph.from_dict(description["graph"]), mechanisms)
+        model = build(CausalGraph.from_dict(description["graph"]), mechanisms)
+        if "privacy" in description:
+            model.privacy = PrivacyGuarantee.from_dict(description["privacy"])
+        return model
 
     return load_module(folder, "model", rebuild, _parts)
 

@@ -58,7 +58,8 @@ def as_html(scm: "StructuralCausalModel") -> str:
 def _totals(scm: "StructuralCausalModel") -> str:
     count = sum(map(_parameters, scm.mechanisms.values()))
     fitted = "fitted" if all(mechanism.fitted for mechanism in scm.mechanisms.values()) else "not fitted"
-    return f"{len(scm.graph)} node{'s' * (len(scm.graph) != 1)}, {count:,} trainable parameters, {fitted}"
+    private = "" if scm.privacy is None else f", differentially private (epsilon {scm.privacy.epsilon:.3g})"
+    return f"{len(scm.graph)} node{'s' * (len(scm.graph) != 1)}, {count:,} trainable parameters, {fitted}{private}"
 
 
 def _mechanism_name(mechanism: Mechanism) -> str:

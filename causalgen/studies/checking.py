@@ -6,6 +6,7 @@ from typing import Any
 import pandas as pd
 from rich.progress import Progress
 
+from ..datasets import Dataset
 from ..datasets.table import TableIndex
 from ..graph import CausalGraph
 from .data_section import OwnData
@@ -29,6 +30,7 @@ class StudyCheck:
         training_seconds: Approximate upper bound of the training time by stage, timed on a few steps on this machine.
         seconds: Approximate upper bound of the time of a run by step; the networks that read attributes off the images
             are trained in "measure counterfactuals".
+        privacy: One row a node of a study with differential privacy: how it is trained, and for a user's table the noise.
     """
 
     plan: RunPlan
@@ -36,6 +38,7 @@ class StudyCheck:
     data: TableIndex | None
     training_seconds: dict[str, float]
     seconds: dict[str, float]
+    privacy: pd.DataFrame | None = None
 
     @property
     def rows(self) -> dict[str, int] | None:
@@ -54,6 +57,7 @@ class StudyCheck:
             "unused_columns": data and list(data.unused),
             "notes": data and list(data.notes),
             "defaults": self.plan.note,
+            "privacy": None if self.privacy is None else self.privacy.to_dict("records"),
             "training_seconds": {stage: round(seconds, 1) for stage, seconds in self.training_seconds.items()},
             "seconds": {step: round(seconds, 1) for step, seconds in self.seconds.items()},
         }
@@ -71,9 +75,10 @@ def check(study: Study, device: str = "auto", bars: Progress | None = None) -> S
         StudyError: The study does not fit its graph, or a measurement or score cannot read its images.
         DataFaultsError: The user's table has faults; the message lists all.
         DataError: This machine has no such device.
+        PrivacyError: The data cannot keep the privacy budget.
     """
     plan = RunPlan.of(study, device)
-    source, data = plan.study.data, None
+    source, data, images = plan.study.data, None, None
     if isinstance(source, OwnData):
         data, images = own_index(source), load_data(source, bars, warns=False)
         ImageReaders.of(plan.study, plan.graph).try_on(images, plan.study.error)
@@ -85,9 +90,21 @@ def check(study: Study, device: str = "auto", bars: Progress | None = None) -> S
             from .auditing import try_classifiers  # loads what a study without audits does not need
 
             try_classifiers(plan.study.audit, images, plan.study.error, trust_code=plan.study.trust_code)
+    privacy = _privacy(plan, images) if plan.config.privacy else None
     training = training_seconds(plan)
     seconds = step_durations(plan, sum(training.values()))
-    return StudyCheck(plan, _declared(plan.graph) if data is None else data.to_frame(), data, training, seconds)
+    return StudyCheck(
+        plan, _declared(plan.graph) if data is None else data.to_frame(), data, training, seconds, privacy
+    )
+
+
+def _privacy(plan: RunPlan, data: Dataset | None) -> pd.DataFrame:
+    """How each node is trained; the noise is known once the data are loaded, since it depends on their groups."""
+    from ..training.privacy_plan import PrivacyPlan, private_nodes
+
+    scm = plan.build_model()
+    spends = None if data is None else PrivacyPlan.of(scm, data, len(data.split["train"]), plan.config)
+    return private_nodes(scm, spends)
 
 
 def _declared(graph: CausalGraph) -> pd.DataFrame:

@@ -81,12 +81,14 @@ def fit_model(
     folder.tables.mkdir(exist_ok=True)
     if tuning is not None:
         began = time.perf_counter()
-        with limited(threads_after(result.threads, config.processes)):
+        with limited(threads_after(result.threads)):
             _tune(tuning, ModelOnData(scm, data, config.seed), folder, bars)
         result = replace(result, seconds=result.seconds | {"tuning": time.perf_counter() - began})
     save(scm, folder.model)
     write_csv(result.history, history)
     folder.update(training={"seconds": result.seconds, "best_epochs": result.best_epochs, "threads": result.threads})
+    if scm.privacy is not None:
+        folder.update(privacy=scm.privacy.sentences)
     shutil.rmtree(folder.checkpoints)
     return scm, result
 

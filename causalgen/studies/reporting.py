@@ -98,7 +98,8 @@ def _limits(study: Study, found: Findings) -> list[str]:
         if study.training.tuning
         else []
     )
-    return [*tuned, *_truth_limits(found)]
+    privacy = found.model.scm.privacy
+    return [*([] if privacy is None else privacy.sentences), *tuned, *_truth_limits(found)]
 
 
 def _truth_limits(found: Findings) -> list[str]:

@@ -23,6 +23,7 @@ __all__ = [
     "GalleryPlan",
     "Measured",
     "Mediation",
+    "PrivacySettings",
     "Proxy",
     "Scale",
     "Score",
@@ -129,6 +130,17 @@ class TuningPlan(StudySection):
     """Allowed loss of likelihood (or of its bound), in standard deviations over units."""
 
 
+class PrivacySettings(StudySection):
+    """Differential privacy of the model, with the defaults of `causalgen.training.Privacy`; needs the extra `privacy`."""
+
+    epsilon: Annotated[float, Field(gt=0, allow_inf_nan=False)]
+    """Budget of the whole model; smaller is more private."""
+    delta: Annotated[float, Field(gt=0, lt=1)] | None = None
+    """Probability with which the bound may fail; left out: a tenth of one over the number of training units."""
+    max_grad_norm: Annotated[float, Field(gt=0, allow_inf_nan=False)] = 1.0
+    """Greatest norm of a unit's gradient, for each mechanism."""
+
+
 class TrainingPlan(StudySection):
     """How the mechanisms are trained: all attributes together, then each image."""
 
@@ -142,10 +154,8 @@ class TrainingPlan(StudySection):
     """Fine-tuning of the image after training, guided by attribute predictors; left out: none."""
     precision: Literal["auto", "32-true", "bf16-mixed"] = "auto"
     """Precision of the images' training; `auto` is the faster one that the device has."""
-    devices: Count | None = None
-    """Processes on each machine that train together, each with a device; left out: as torchrun or srun started, else one."""
-    num_nodes: Count | None = None
-    """Machines that train together; left out: as torchrun or srun started, else one."""
+    privacy: PrivacySettings | None = None
+    """Differential privacy of the fitted model; left out: none."""
 
 
 class EvaluationPlan(StudySection):

@@ -34,7 +34,7 @@ def check_study(study: Study, graph: CausalGraph) -> None:
     for loc, check in _checks(study, graph):
         try:
             check()
-        except (CausalgenError, ValueError, TypeError, RuntimeError) as error:
+        except (CausalgenError, ImportError, ValueError, TypeError, RuntimeError) as error:
             faults.append((loc, str(error)))
     if faults:
         raise StudyError("\n".join(str(study.error(loc, message)) for loc, message in faults))
@@ -48,6 +48,8 @@ def _checks(study: Study, graph: CausalGraph) -> Iterator[Check]:
         yield ("mechanisms", name), partial(build, name, mechanism)
     if study.training.tuning is not None:
         yield ("training", "tuning"), partial(_tunable, graph, study.mechanisms, build)
+    if study.training.privacy is not None:
+        yield from _privacy_checks(study, graph, build)
     for name, measured in study.measured.items():
         yield ("measurements", name), partial(_measurement, graph, name, measured, trust_code=study.trust_code)
     for name, score in study.scores.items():
@@ -274,6 +276,40 @@ def _tunable(
             f"Expected a mechanism with counterfactuals to fine-tune; '{image}' has {type(mechanism).__name__}. "
             "Choose another mechanism, or remove the tuning."
         )
+
+
+def _privacy_checks(
+    study: Study, graph: CausalGraph, build: Callable[[str, Mapping[str, Any]], "Mechanism"]
+) -> Iterator[Check]:
+    """Every node can be trained privately, and nothing else learns from the rows or needs what privacy does without."""
+    loc = ("training", "privacy")
+    for name in graph.nodes:
+        with suppress(CausalgenError, ValueError, TypeError, RuntimeError):  # reported at the mechanism itself
+            mechanisms = {name: build(name, study.mechanisms.get(name, {}))}
+            yield ("mechanisms", name) if name in study.mechanisms else loc, partial(_private, graph, mechanisms)
+    yield loc, partial(_privacy_alone, study)
+
+
+def _private(graph: CausalGraph, mechanisms: "Mapping[str, Mechanism]") -> None:
+    from ..training.privacy import refuse_obstacles
+
+    refuse_obstacles(graph, mechanisms)
+
+
+def _privacy_alone(study: Study) -> None:
+    from ..training import opacus_parts  # noqa: F401, its message names the extra
+
+    training = study.training
+    if training.tuning is not None:
+        raise DataError(
+            "Expected no `tuning` with `privacy`: its predictors learn from the rows without. Remove one of the two."
+        )
+    if getattr(study.data, "missing", None) == "model":
+        raise DataError(
+            "Expected `missing: drop` with `privacy`; got `model`, which reads missing values off other rows."
+        )
+    if training.precision == "bf16-mixed" or training.attributes.checkpointing or training.images.checkpointing:
+        raise DataError("Expected neither `precision: bf16-mixed` nor `checkpointing` with `privacy`. Leave them out.")
 
 
 def _score(graph: CausalGraph, name: str, score: Score, *, trust_code: bool) -> None:

@@ -3,6 +3,7 @@
 from .config import FitConfig, Stage
 from .fit import FitResult, fit
 from .memory import DeviceMemoryError
+from .privacy import Privacy
 from .progress import bars
 from .timing import step_seconds
 from .tuning import Predictor, TuningConfig, tune_counterfactuals
@@ -12,6 +13,7 @@ __all__ = [
     "FitConfig",
     "FitResult",
     "Predictor",
+    "Privacy",
     "Stage",
     "TuningConfig",
     "bars",

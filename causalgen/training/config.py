@@ -2,6 +2,8 @@
 
 from dataclasses import dataclass, field
 
+from .privacy import Privacy
+
 __all__ = ["FitConfig", "Stage"]
 
 PRECISIONS = ("auto", "32-true", "bf16-mixed")
@@ -77,14 +79,13 @@ class FitConfig:
         images: Stage of each image mechanism.
         codecs: Stage of each codec, which is trained before the mechanism on its map; None for that of the images.
         device: "auto", "cpu", "cuda", "mps" as lightning-fabric names its accelerators.
-        devices: Processes on each machine, each with a device of this kind or, of "cpu", with its share of the cores. Where it
-            is above 1, torchrun or srun has to start them. Each learns from its slice of a batch, whose size stays.
-        num_nodes: Machines.
         precision: Precision of the image stages: "32-true", "bf16-mixed", or "auto", which is the latter where the hardware
             multiplies bfloat16 matrices. Attributes always train in 32 bits.
         seed: Seed of initialisation order, batches and noise.
         threads: Threads of a CPU to compute with; None to time a few steps and choose (see `causalgen.training.threads`).
             The number affects the last digits of sums, so only runs with the same number of threads agree bit for bit.
+        privacy: Differential privacy of the whole model; None for none. The weights of the last epoch are then kept, 32 bits
+            are used, and `clip` and `patience` of the stages do not apply.
     """
 
     attributes: Stage = field(default_factory=Stage)
@@ -95,22 +96,20 @@ class FitConfig:
     )
     codecs: Stage | None = None
     device: str = "auto"
-    devices: int = 1
-    num_nodes: int = 1
     precision: str = "auto"
     seed: int = 0
     threads: int | None = None
-
-    @property
-    def processes(self) -> int:
-        """Number of processes on all machines."""
-        return self.devices * self.num_nodes
+    privacy: Privacy | None = None
 
     def __post_init__(self) -> None:
-        for name in ("devices", "num_nodes"):
-            if getattr(self, name) < 1:
-                raise ValueError(f"Expected {name} of at least 1; got {getattr(self, name)}.")
         if self.precision not in PRECISIONS:
             raise ValueError(f"Expected precision among {', '.join(PRECISIONS)}; got {self.precision!r}.")
         if self.threads is not None and self.threads < 1:
             raise ValueError(f"Expected at least 1 thread; got {self.threads}. Leave it out to choose by measurement.")
+        if self.privacy is not None:
+            if self.precision == "bf16-mixed":
+                raise ValueError("Expected precision 'auto' or '32-true' with privacy; got 'bf16-mixed'. Leave it out.")
+            if self.attributes.checkpointing or self.images.checkpointing:
+                raise ValueError(
+                    "Expected no checkpointing with privacy, which holds few gradients at once anyway; got it. Leave it out."
+                )

@@ -19,7 +19,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from ..errors import DataError, EvidenceWarning
+from ..errors import DataError, EvidenceWarning, PrivacyError
 from ..graph import CausalGraph
 from ..nn import seeded
 from ..scm import StructuralCausalModel
@@ -72,6 +72,19 @@ class Rows:
         """Positions of the rows in which the values of some nodes are known."""
         lacking = [~self.known[name] for name in names if name in self.known]
         return (~torch.stack(lacking).any(dim=0) if lacking else self._every()).nonzero()[:, 0]
+
+    def complete_rows(self) -> int:
+        """The number of rows.
+
+        Raises:
+            PrivacyError: Values are missing: what they are completed with would be read off other rows.
+        """
+        if self.known:
+            raise PrivacyError(
+                f"Expected complete rows to train with differential privacy; got missing values of {', '.join(self.known)}. "
+                "Use missing='drop'."
+            )
+        return len(self)
 
     def identity(self) -> dict[str, Tensor]:
         """What tells these rows from others."""

@@ -17,7 +17,7 @@ from ..mechanisms import Mechanism
 from ..nn import ConvBlock, growing_average, seeded
 from ..scm.chunks import units_at_once
 from .config import Stage
-from .processes import Processes
+from .private_step import PrivateStep, StepNoise
 
 __all__ = ["HistoryRow", "NodeTrainer", "as_float"]
 
@@ -48,6 +48,7 @@ class NodeTrainer:
         steps: Steps of the whole stage.
         fabric: Device and precision.
         part: The part of the node's mechanism that is trained, for its rows of the history; "" for the whole.
+        noise: Noise of training with differential privacy, where the last weights are kept; None for none.
     """
 
     name: str
@@ -56,6 +57,7 @@ class NodeTrainer:
     steps: int
     fabric: Fabric
     part: str = ""
+    noise: StepNoise | None = None
     step: int = 0
     best: float = math.inf
     best_epoch: int = -1
@@ -65,7 +67,7 @@ class NodeTrainer:
 
     def __post_init__(self) -> None:
         variable = self.mechanism.variable
-        if variable.is_image and not variable.is_volume:  # the layout in which convolutions are fastest
+        if variable.is_image and not variable.is_volume and self.noise is None:  # the fastest layout of convolutions
             self.mechanism.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
         for module in self.mechanism.modules():
             if isinstance(module, ConvBlock):
@@ -76,6 +78,7 @@ class NodeTrainer:
             AdamW(parameters, betas=(momentum, 0.999), weight_decay=self.stage.weight_decay, fused=True)
             for parameters in self.groups.values()
         ]
+        self.private = None if self.noise is None else PrivateStep(self.mechanism, optimizers[0], self.noise)
         self.fabric.to_device(self.mechanism)
         self.optimizers: list[Any] = [self.fabric.setup_optimizers(optimizer) for optimizer in optimizers]
         for optimizer in self.optimizers:
@@ -84,7 +87,6 @@ class NodeTrainer:
         self.best_state = self._averaged_state()
         self.running: dict[str, Tensor] = {}
         self.batches = 0
-        self.processes = Processes(self.fabric)
 
     @property
     def title(self) -> str:
@@ -102,24 +104,23 @@ class NodeTrainer:
     def progress(self) -> float:
         return min(1.0, self.step / max(1, self.steps))
 
-    def train_batch(self, batch: Mapping[str, Tensor], units: int | None = None) -> None:
+    def train_batch(self, batch: Mapping[str, Tensor]) -> None:
         """One step on every parameter group.
 
         All gradients come before the first step, which changes weights that the other gradients depend on.
 
-        Args:
-            batch: Values of the batch, or of the slice of it that this process has.
-            units: Units of the whole batch; None for those of `batch`.
-
         Raises:
             DivergenceError: An earlier step made the weights NaN; the mechanism holds the last good ones.
         """
-        count = len(batch[self.name])
+        if self.private is not None:
+            self._private_step(batch, self.private)
+            return
+        units = len(batch[self.name])
+        parts = min(units, self.stage.accumulate)
         learned: set[str] = set()
-        for places in torch.arange(count).tensor_split(min(count, self.stage.accumulate)):
+        for places in torch.arange(units).tensor_split(parts):
             rows = slice(int(places[0]), int(places[-1]) + 1)
-            share = len(places) / (units or count)
-            learned |= self._add_gradients({name: values[rows] for name, values in batch.items()}, share)
+            learned |= self._add_gradients({name: values[rows] for name, values in batch.items()}, len(places) / units)
         self._update(learned)
 
     def _add_gradients(self, batch: Mapping[str, Tensor], share: float) -> set[str]:
@@ -151,21 +152,34 @@ class NodeTrainer:
 
     def _update(self, learned: Set[str]) -> None:
         """Step on the parameters of the objectives that had a gradient, and average the weights."""
-        # A linear warm-up, then a cosine decay to zero.
-        rate = self.mechanism.pace * self.stage.learning_rate * min(1.0, (self.step + 1) / WARMUP_STEPS)
-        rate *= 0.5 * (1 + math.cos(math.pi * self.progress))
+        rate = self._rate()
         for (objective, parameters), optimizer in zip(self.groups.items(), self.optimizers):
             if objective not in learned:
                 continue
             for group in optimizer.param_groups:
                 group["lr"] = rate
-            self.processes.sum_gradients(parameters)
             nn.utils.clip_grad_norm_(parameters, self.stage.clip)
             optimizer.step()
             optimizer.zero_grad()
         self.average.update_parameters(self.mechanism)
         self.step += 1
         self.batches += 1
+
+    def _private_step(self, batch: Mapping[str, Tensor], private: PrivateStep) -> None:
+        """One noisy step on every parameter; an empty batch, whose step is noise alone, has no losses."""
+        parents = {p: batch[p] for p in self.mechanism.parents}
+        losses = private(batch[self.name], parents, self.progress, self._rate(), parts=self.stage.accumulate)
+        for objective, loss in losses.items():
+            before = self.running.get(objective, torch.zeros((), device=loss.device))
+            self.running[objective] = before + loss.mean()
+        self.average.update_parameters(self.mechanism)
+        self.step += 1
+        self.batches += bool(losses)
+
+    def _rate(self) -> float:
+        """A linear warm-up, then a cosine decay to zero."""
+        rate = self.mechanism.pace * self.stage.learning_rate * min(1.0, (self.step + 1) / WARMUP_STEPS)
+        return rate * 0.5 * (1 + math.cos(math.pi * self.progress))
 
     @torch.no_grad()
     def end_epoch(self, epoch: int, validation: Mapping[str, Tensor], seed: int) -> bool:
@@ -174,18 +188,19 @@ class NodeTrainer:
         Raises:
             DivergenceError: A loss was NaN or infinite; the mechanism holds the last good weights.
         """
-        sums = self.processes.sum({objective: float(total) for objective, total in self.running.items()})
-        means = {objective: total / max(1, self.batches) for objective, total in sums.items()}
+        means = {objective: float(total) / max(1, self.batches) for objective, total in self.running.items()}
         self.running, self.batches = {}, 0
         self._require_finite(means, epoch)
         if not all(bool(torch.isfinite(parameter).all()) for parameter in self.average.parameters()):
             self._diverge(math.nan, epoch)  # distributions would reject parameters computed from such weights
-        held_out = self._validate(self.averaged, validation, seed)
+        with seeded(seed, self.fabric.device):
+            held_out = self._validate(self.averaged, validation)
         self._require_finite(held_out, epoch)
         for split, values in (("train", means), ("validation", held_out)):
             self.rows += [HistoryRow(self.title, epoch, split, objective, value) for objective, value in values.items()]
         # Without a criterion every epoch beats the one before, so that the last is kept.
-        score = self._score(held_out) if self.mechanism.selection else float(-epoch)
+        selects = self.mechanism.selection and self.private is None  # validation rows have no budget to choose with
+        score = self._score(held_out) if selects else float(-epoch)
         if score < self.best:
             self.best, self.best_epoch = score, epoch
             self.best_state = self._averaged_state()
@@ -202,7 +217,8 @@ class NodeTrainer:
         if self.mechanism.selection and self.best_epoch >= 0:
             best = copy.deepcopy(self.averaged)
             best.load_state_dict(self.best_state)
-            self.best = self._score(self._validate(best, validation, seed))
+            with seeded(seed, self.fabric.device):
+                self.best = self._score(self._validate(best, validation))
 
     def _score(self, losses: Mapping[str, float]) -> float:
         return sum(losses[objective] for objective in self.mechanism.selection)
@@ -247,27 +263,24 @@ class NodeTrainer:
         self.best = math.inf if numbers["best"] is None else numbers["best"]
         self.rows = [HistoryRow(self.title, *row) for row in numbers["rows"]]
 
-    def _validate(self, averaged: Mechanism, values: Mapping[str, Tensor], seed: int) -> dict[str, float]:
-        """Mean losses over all rows, of which each process takes a slice."""
+    def _validate(self, averaged: Mechanism, values: Mapping[str, Tensor]) -> dict[str, float]:
         averaged.eval()
         count = len(values[self.name])
-        own = self.processes.slice(count)
         variables = (self.mechanism.variable, *self.mechanism.parents.values())
         size = min(units_at_once(v.shape, VALIDATION_BATCH) if v.is_image else VALIDATION_BATCH for v in variables)
         totals: dict[str, float] = {}
-        with seeded(seed + self.processes.rank, self.fabric.device):
-            for start in own[::size]:
-                rows = slice(start, min(start + size, own.stop))
-                batch = {v.name: as_float(values[v.name][rows].to(self.fabric.device)) for v in variables}
-                losses = averaged.objectives(batch[self.name], {p: batch[p] for p in self.mechanism.parents}, 1.0)
-                for objective, loss in losses.items():
-                    totals[objective] = totals.get(objective, 0.0) + float(loss.sum())
-        return {objective: total / count for objective, total in self.processes.sum(totals).items()}
+        for start in range(0, count, size):
+            rows = slice(start, start + size)
+            batch = {v.name: as_float(values[v.name][rows].to(self.fabric.device)) for v in variables}
+            losses = averaged.objectives(batch[self.name], {p: batch[p] for p in self.mechanism.parents}, 1.0)
+            for objective, loss in losses.items():
+                totals[objective] = totals.get(objective, 0.0) + float(loss.sum())
+        return {objective: total / count for objective, total in totals.items()}
 
     def _require_finite(self, losses: Mapping[str, float], epoch: int) -> None:
         for objective in self.groups:
-            if not math.isfinite(losses[objective]):
-                self._diverge(losses[objective], epoch)
+            if not math.isfinite(loss := losses.get(objective, 0.0)):
+                self._diverge(loss, epoch)
 
     def _diverge(self, loss: float, epoch: int) -> NoReturn:
         self.mechanism.load_state_dict(self.best_state)

@@ -2,7 +2,6 @@
 
 import time
 from collections.abc import Mapping
-from dataclasses import replace
 
 import torch
 from torch import Tensor
@@ -11,6 +10,7 @@ from ..nn import seeded
 from ..scm import StructuralCausalModel
 from .config import FitConfig
 from .fit import fabric_for
+from .private_step import StepNoise
 from .stage import NodeTrainer, as_float
 
 __all__ = ["step_seconds"]
@@ -29,7 +29,7 @@ def step_seconds(scm: StructuralCausalModel, name: str, batch: Mapping[str, Tens
         batch: Values of the node and its parents, of the size of a batch.
         config: Settings of training.
     """
-    fabric = fabric_for(replace(config, devices=1, num_nodes=1), image=True)
+    fabric = fabric_for(config, image=True)
     mechanism = scm.to(fabric.device).mechanisms[name].train()
     if not mechanism.parameter_groups():
         return 0.0  # `initialize` fits it completely
@@ -41,7 +41,9 @@ def step_seconds(scm: StructuralCausalModel, name: str, batch: Mapping[str, Tens
             _least_seconds(NodeTrainer(name, inside, codecs, STEPS, fabric, part), values)
             for part, inside in mechanism.trained_before.items()
         )
-        own = _least_seconds(NodeTrainer(name, mechanism, config.images, STEPS, fabric), values)
+        private = config.privacy
+        noise = None if private is None else StepNoise(1.0, private.max_grad_norm, len(values[name]))
+        own = _least_seconds(NodeTrainer(name, mechanism, config.images, STEPS, fabric, noise=noise), values)
         return own + before * codecs.epochs / config.images.epochs
 
 

@@ -29,7 +29,7 @@ from torch.nn import functional as F
 from torch.optim import AdamW
 
 from ..datasets import Dataset
-from ..errors import AbductionError, DataError
+from ..errors import AbductionError, DataError, PrivacyError
 from ..graph import Variable
 from ..mechanisms import Abductive
 from ..nn import seeded
@@ -108,6 +108,7 @@ def tune_counterfactuals(
     Raises:
         AbductionError: The mechanism cannot abduct.
         DataError: No predictor, or one for a node that does not act on the image.
+        PrivacyError: The model was trained with differential privacy.
         DeviceMemoryError: A batch does not fit into the memory of the device.
     """
     config = config or TuningConfig()
@@ -121,6 +122,11 @@ def tune_counterfactuals(
     for name in predictors:
         if scm.graph.require(name) not in causes:
             raise DataError(f"Expected predictors of causes of '{image}', which are {causes}; got one of '{name}'.")
+    if scm.privacy is not None:
+        raise PrivacyError(
+            "Expected a model without a privacy guarantee to fine-tune; got one that was trained with differential privacy, "
+            "which tuning on its rows would break. Leave the tuning out."
+        )
     if not predictors:
         raise DataError(f"Expected a predictor of at least one of {causes}; got none.")
     with seeded(seed, scm.like.device), in_memory(config.batch_size, f"tune {image}"):

@@ -13,7 +13,7 @@ from .imports import PACKAGE, UPWARD, imported
 
 FLOORS = {
     "errors": 0, "typing": 0, "_version": 0, "moved": 0, "on_use": 0,
-    "files": 1, "graph": 1, "morphology": 1, "own_code": 1, "columns": 1, "machine": 1, "address": 1, "launched": 1,
+    "files": 1, "graph": 1, "morphology": 1, "own_code": 1, "columns": 1, "machine": 1, "address": 1,
     "grammar": 2, "nn": 2, "spreadsheets": 2,
     "mechanisms": 3,
     "scm": 4,
