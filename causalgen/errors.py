@@ -26,6 +26,7 @@ __all__ = [
     "ExportError",
     "GraphError",
     "InterventionWarning",
+    "LostProcessError",
     "MissingValueError",
     "NotFittedError",
     "NotIdentifiableError",
@@ -103,6 +104,10 @@ if TYPE_CHECKING:
 
 class DivergenceError(CausalgenError, ArithmeticError):
     """Training met NaN or infinity; the last good weights were kept."""
+
+
+class LostProcessError(CausalgenError, RuntimeError):
+    """One of several processes that train together has ended; checkpoints are kept."""
 
 
 class PrivacyError(CausalgenError, ValueError):

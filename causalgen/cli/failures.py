@@ -1,16 +1,27 @@
 """Errors as one message on stderr and an exit code; never a traceback."""
 
 import os
+import platform
+import sys
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 
 import typer
 
-from ..errors import AbductionError, CausalgenError, CausalgenWarning, DivergenceError, NotObservableError, StorageError
+from ..errors import (
+    AbductionError,
+    CausalgenError,
+    CausalgenWarning,
+    DivergenceError,
+    LostProcessError,
+    NotObservableError,
+    StorageError,
+)
+from ..launched import launch
 from .signals import exit_code, stopped_by
 
-__all__ = ["BAD_INPUT", "FAILED", "TRACEBACK", "failures"]
+__all__ = ["BAD_INPUT", "FAILED", "TRACEBACK", "failures", "speaks"]
 
 FAILED, BAD_INPUT = 1, 2
 TRACEBACK = "CAUSALGEN_TRACEBACK"
@@ -32,8 +43,13 @@ def failures() -> Iterator[None]:
     except (typer.Exit, typer.Abort):
         raise
     except KeyboardInterrupt as stop:
-        typer.echo(f"\n{stopped_by(stop)}", err=True)
+        if speaks():
+            typer.echo(f"\n{stopped_by(stop)}", err=True)
         raise typer.Exit(exit_code(stop)) from None
+    except LostProcessError as error:
+        if speaks():
+            _say(str(error))
+        raise typer.Exit(FAILED) from None
     except (DivergenceError, AbductionError, NotObservableError, StorageError) as error:
         _say(str(error))
         raise typer.Exit(FAILED) from None
@@ -53,9 +69,28 @@ def failures() -> Iterator[None]:
         raise typer.Exit(FAILED) from None
 
 
+def speaks() -> bool:
+    """Whether this process prints what all processes find that train together: the first one, or the only one."""
+    started = launch()
+    return started is None or started.rank == 0
+
+
 def _say(message: str) -> None:
-    typer.echo(typer.style("Error: ", fg="red", bold=True) + message, err=True)
+    place = ""
+    if (started := launch()) is not None and started.rank:
+        # What a process finds before it trains, the first one of its machine finds too.
+        if started.local_rank and not _trains():
+            return
+        place = f"process {started.rank + 1} of {started.processes}, on {platform.node()}: "
+    typer.echo(typer.style("Error: ", fg="red", bold=True) + place + message, err=True)
+
+
+def _trains() -> bool:
+    torch = sys.modules.get("torch")
+    return torch is not None and torch.distributed.is_initialized()
 
 
 def _say_warning(message: Warning | str, *_: object) -> None:
+    if not speaks():
+        return
     typer.echo(typer.style("Warning: ", fg="yellow") + str(message), err=True)

@@ -19,7 +19,9 @@ from .store import Store
 if TYPE_CHECKING:
     import pandas as pd
 
-__all__ = ["Dataset", "Truth"]
+__all__ = ["SPLITS", "Dataset", "Truth"]
+
+SPLITS = ("train", "validation", "test")
 
 
 @runtime_checkable

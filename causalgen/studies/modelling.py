@@ -81,7 +81,7 @@ def fit_model(
     folder.tables.mkdir(exist_ok=True)
     if tuning is not None:
         began = time.perf_counter()
-        with limited(threads_after(result.threads)):
+        with limited(threads_after(result.threads, config.processes)):
             _tune(tuning, ModelOnData(scm, data, config.seed), folder, bars)
         result = replace(result, seconds=result.seconds | {"tuning": time.perf_counter() - began})
     save(scm, folder.model)

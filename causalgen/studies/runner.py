@@ -27,6 +27,7 @@ from .evaluation import evaluate_model, headline, memorised, train_readers
 from .expected import AUDITS, CURVES, DATA, EFFECTS, GRIDS, METRICS, REPORT, STEPS, expected_seconds
 from .further_steps import study_rows
 from .grids import check_named_rows, gallery
+from .helping import help_to_train, helped, helps
 from .image_readers import ImageReaders
 from .lock import FolderLock, refuse_in_use
 from .mediation_steps import mediation_findings
@@ -79,6 +80,8 @@ def run_study(
     The folder is locked from the start, so that a second process is refused before it loads data. Nothing is written to
     it until the study is checked and its data are loaded. An interrupted run keeps its checkpoints.
 
+    Where torchrun or srun started several processes, the first one does all this; the others train with it and end.
+
     Args:
         study: The study.
         out: The run folder.
@@ -95,9 +98,14 @@ def run_study(
         RunFolderError: The folder cannot take this run.
         CheckpointError: The files of an interrupted run are corrupted.
         DivergenceError: Training met NaN.
+        LostProcessError: One of several processes that train together has ended.
+        SystemExit: This process was started to help another one to train, and has done so.
     """
     (invocation,) = with_old_options("run_study", earlier, invocation=invocation or Invocation())
     console, out = console or Console(stderr=True), Path(out)
+    if helps():
+        help_to_train(study, device, smoke=smoke)
+        raise SystemExit(0)
     refuse_in_use(out)
     plan = RunPlan.of(study, device, smoke=smoke)
     study, readers = plan.study, ImageReaders.of(plan.study, plan.graph)
@@ -118,16 +126,18 @@ def run_study(
         opened = open_run(out, study, smoke=smoke, fresh=fresh, command=invocation.command, lock=lock)
         with opened as folder, ExitStack() as stack:
             folder.check_rows(data)
-            folder.update(versions=versions(), device=device, data=data.digest(), source=data.source, rows=_rows(data))
+            processes = {"devices": plan.config.devices, "num_nodes": plan.config.num_nodes}
+            folder.update(versions=versions(), device=device, processes=processes)
+            folder.update(data=data.digest(), source=data.source, rows=_rows(data))
             if folder.record["moved_aside"]:
                 console.print(f"The earlier run is kept in {folder.record['moved_aside']}.")
             folder.record_step(START, checked - invocation.began, finished=True)
             folder.record_step(DATA, time.perf_counter() - checked, finished=True)
-            with _step(FIT, folder, bars):
+            with _step(FIT, folder, bars), helped(plan.config, needed=not folder.finished_step(FIT)):
                 tuning, progress = study.training.tuning, bars.progress
                 scm, training = fit_model(plan.build_model, data, folder, plan.config, tuning, bars=progress)
             write_run_card(folder, scm)
-            stack.enter_context(limited(_threads(folder, training, console)))
+            stack.enter_context(limited(_threads(folder, training, plan.config.processes, console)))
             if only_fit:
                 folder.ends_as = "fitted"
                 return folder
@@ -200,9 +210,9 @@ def _rows(data: Dataset) -> dict[str, int]:
     return {split: len(rows) for split, rows in data.split.items()}
 
 
-def _threads(folder: RunFolder, training: FitResult, console: Console) -> int:
+def _threads(folder: RunFolder, training: FitResult, processes: int, console: Console) -> int:
     """Threads of the steps after the fit, recorded."""
-    threads, earlier = threads_after(training.threads), folder.record.get("threads", {}).get("afterwards")
+    threads, earlier = threads_after(training.threads, processes), folder.record.get("threads", {}).get("afterwards")
     if earlier not in (None, threads):
         console.print(f"The number of threads was {earlier} and is {threads} from here on: last digits may differ.")
     chosen = "OMP_NUM_THREADS or --threads" if given_threads() else "measurement"

@@ -138,8 +138,11 @@ class Study(StudySection):
 
     @property
     def fingerprint(self) -> str:
-        """Hash of the study's content; comments and layout do not count."""
-        return hashlib.sha256(json.dumps(self.plain(), sort_keys=True).encode()).hexdigest()
+        """Hash of the study's content; comments, layout, and where it is computed do not count."""
+        content = self.plain()
+        for name in ("devices", "num_nodes"):
+            content["training"].pop(name, None)
+        return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
 
 
 def load_study(path: Path | str, *, trust_code: bool = False) -> Study:

@@ -5,6 +5,8 @@ from collections.abc import Sequence
 from dataclasses import asdict, replace
 from typing import TYPE_CHECKING, Any
 
+from ..errors import DataError
+from ..launched import launch
 from .schema import Study
 from .study_sections import Effect, GalleryPlan, TrainingPlan, TrainingStage
 
@@ -60,31 +62,52 @@ def fit_config(plan: TrainingPlan, seed: int = 0, device: str = "auto") -> "FitC
         device: "auto", "cpu", "cuda" or "mps".
 
     Raises:
-        DataError: This machine has no such device.
+        DataError: This machine has no such device or too few of them, or a launcher started another number of processes.
     """
     from ..training import FitConfig, Privacy
-    from ..training.device import device_of
+    from ..training.device import check_devices
 
-    device_of(device)  # refuse it before the work, not when training starts
-    default = FitConfig()
-    images = _stage(plan.images, default.images)
-    return FitConfig(
-        attributes=_stage(plan.attributes, default.attributes),
-        images=images,
-        codecs=None if plan.codecs is None else _stage(plan.codecs, images),
+    devices, num_nodes = _counts(plan)
+    config = FitConfig(
         device=device,
+        devices=devices,
+        num_nodes=num_nodes,
         precision=plan.precision,
         seed=seed,
         privacy=None if plan.privacy is None else Privacy(**plan.privacy.model_dump()),
+        **_stages(plan),  # type: ignore[arg-type]
     )
+    check_devices(config)  # refuse them before the work, not when training starts
+    return config
 
 
 def resolve(study: Study) -> Study:
     """The study with the defaults of training filled in, so that it states everything the run depends on."""
-    config = fit_config(study.training)
-    given = {"attributes": config.attributes, "images": config.images, "codecs": config.codecs}
-    stages = {name: TrainingStage(**asdict(stage)) for name, stage in given.items() if stage is not None}
+    stages = {name: TrainingStage(**asdict(stage)) for name, stage in _stages(study.training).items()}
     return study.model_copy(update={"training": study.training.model_copy(update=stages)})
+
+
+def _counts(plan: TrainingPlan) -> tuple[int, int]:
+    """Processes on each machine, and machines: those of the study, else those that a launcher started."""
+    started = launch()
+    if started is None:
+        return plan.devices or 1, plan.num_nodes or 1
+    devices, num_nodes = plan.devices or started.devices, plan.num_nodes or started.num_nodes
+    if (devices, num_nodes) != (started.devices, started.num_nodes):
+        raise DataError(
+            f"Expected {started.devices} devices on {started.num_nodes} machines, as the launcher started processes; got "
+            f"{devices} on {num_nodes}. Leave out --devices and --num-nodes, or start as many."
+        )
+    return devices, num_nodes
+
+
+def _stages(plan: TrainingPlan) -> "dict[str, Stage]":
+    """The stages that `FitConfig` takes, by name."""
+    from ..training import FitConfig
+
+    default = FitConfig()
+    stages = {"attributes": _stage(plan.attributes, default.attributes), "images": _stage(plan.images, default.images)}
+    return stages if plan.codecs is None else stages | {"codecs": _stage(plan.codecs, stages["images"])}
 
 
 def _stage(given: TrainingStage, default: "Stage") -> "Stage":

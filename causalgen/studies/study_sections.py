@@ -154,6 +154,10 @@ class TrainingPlan(StudySection):
     """Fine-tuning of the image after training, guided by attribute predictors; left out: none."""
     precision: Literal["auto", "32-true", "bf16-mixed"] = "auto"
     """Precision of the images' training; `auto` is the faster one that the device has."""
+    devices: Count | None = None
+    """Processes on each machine that train together, each with a device; left out: as torchrun or srun started, else one."""
+    num_nodes: Count | None = None
+    """Machines that train together; left out: as torchrun or srun started, else one."""
     privacy: PrivacySettings | None = None
     """Differential privacy of the fitted model; left out: none."""
 

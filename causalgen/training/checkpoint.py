@@ -21,10 +21,12 @@ from ..scm import StructuralCausalModel, specification
 from .config import FitConfig
 from .stage import NodeTrainer
 
-__all__ = ["Checkpoint"]
+__all__ = ["Checkpoint", "random_state", "set_random_state"]
 
 PIECE = 4096
 """Rows that are hashed at a time: all images may not fit in memory."""
+ELSEWHERE = ("device", "devices", "num_nodes", "threads")
+"""Settings that may differ when a fit continues."""
 INTERVAL = 10.0
 """Least seconds between two checkpoints of a stage."""
 
@@ -35,7 +37,7 @@ class Checkpoint:
     Args:
         folder: Where the files go; created.
         scm: The model, for its specification.
-        config: Settings; a checkpoint resumes only under the same ones (device and threads may differ).
+        config: Settings; a checkpoint resumes only under the same ones (devices and threads may differ).
         data: The splits; a checkpoint resumes only on the same ones.
     """
 
@@ -44,8 +46,8 @@ class Checkpoint:
     ) -> None:
         self.folder = folder
         self.folder.mkdir(parents=True, exist_ok=True)
-        # Device and threads change the last digits only; a fit may continue on another machine.
-        settings = {**asdict(config), "device": None, "threads": None, "version": __version__, **specification(scm)}
+        # These change the last digits, or the draws of noise; a fit may continue on other machines.
+        settings = {**asdict(config), **dict.fromkeys(ELSEWHERE), "version": __version__, **specification(scm)}
         digest = hashlib.sha256(json.dumps(settings, sort_keys=True).encode())
         for values in data:
             for name in sorted(values):
@@ -71,12 +73,11 @@ class Checkpoint:
         """Save a stage after `epoch` epochs, with the draws of missing values, if the last checkpoint is old enough."""
         if not force and time.monotonic() - self.saved_at < INTERVAL:
             return
-        tensors: dict[str, Tensor] = {"random.cpu": torch.get_rng_state()}
+        device, processes = trainers[0].fabric.device, trainers[0].processes
+        tensors = {f"random.{kind}": state for kind, state in random_state(device).items()}
         tensors |= {f"drawn.{key}": tensor.cpu().contiguous() for key, tensor in (drawn or {}).items()}
         numbers: dict[str, Any] = {"fingerprint": self.fingerprint, "epoch": epoch, "nodes": {}}
-        numbers["threads"] = torch.get_num_threads()
-        if trainers[0].fabric.device.type == "cuda":
-            tensors["random.cuda"] = torch.cuda.get_rng_state(trainers[0].fabric.device)
+        numbers["threads"] = torch.get_num_threads() if processes.count == 1 else None
         for i, trainer in enumerate(trainers):
             state, numbers["nodes"][trainer.name] = trainer.state()
             tensors |= {f"{i}.{key}": tensor.detach().cpu().contiguous().clone() for key, tensor in state.items()}
@@ -112,17 +113,29 @@ class Checkpoint:
             for i, trainer in enumerate(trainers):
                 own = {k.removeprefix(f"{i}."): t.to(device) for k, t in tensors.items() if k.startswith(f"{i}.")}
                 trainer.load(own, numbers["nodes"][trainer.name])
-            torch.set_rng_state(tensors["random.cpu"])
+            kinds = {k.removeprefix("random."): t for k, t in tensors.items() if k.startswith("random.")}
+            set_random_state(kinds, device)
         except (RuntimeError, LookupError, TypeError, ValueError) as error:
             raise _damaged(path, str(error)) from error
-        if "random.cuda" in tensors and device.type == "cuda":
-            torch.cuda.set_rng_state(tensors["random.cuda"], device)
         self.threads = numbers.get("threads")
         self.drawn = {k.removeprefix("drawn."): t.to(device) for k, t in tensors.items() if k.startswith("drawn.")}
         return int(numbers["epoch"])
 
     def _path(self, label: str) -> Path:
         return self.folder / f"training-{quote(label, safe='')}.safetensors"
+
+
+def random_state(device: torch.device) -> dict[str, Tensor]:
+    """The state of torch's random generators, by kind of device."""
+    state = {"cpu": torch.get_rng_state()}
+    return state | {"cuda": torch.cuda.get_rng_state(device)} if device.type == "cuda" else state
+
+
+def set_random_state(state: Mapping[str, Tensor], device: torch.device) -> None:
+    """Restore what `random_state` gave, as far as `device` has it."""
+    torch.set_rng_state(state["cpu"])
+    if "cuda" in state and device.type == "cuda":
+        torch.cuda.set_rng_state(state["cuda"], device)
 
 
 def _damaged(path: Path, found: str) -> CheckpointError:

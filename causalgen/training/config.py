@@ -79,6 +79,9 @@ class FitConfig:
         images: Stage of each image mechanism.
         codecs: Stage of each codec, which is trained before the mechanism on its map; None for that of the images.
         device: "auto", "cpu", "cuda", "mps" as lightning-fabric names its accelerators.
+        devices: Processes on each machine, each with a device of this kind or, of "cpu", with its share of the cores. Where it
+            is above 1, torchrun or srun has to start them. Each learns from its slice of a batch, whose size stays.
+        num_nodes: Machines.
         precision: Precision of the image stages: "32-true", "bf16-mixed", or "auto", which is the latter where the hardware
             multiplies bfloat16 matrices. Attributes always train in 32 bits.
         seed: Seed of initialisation order, batches and noise.
@@ -96,12 +99,22 @@ class FitConfig:
     )
     codecs: Stage | None = None
     device: str = "auto"
+    devices: int = 1
+    num_nodes: int = 1
     precision: str = "auto"
     seed: int = 0
     threads: int | None = None
     privacy: Privacy | None = None
 
+    @property
+    def processes(self) -> int:
+        """Number of processes on all machines."""
+        return self.devices * self.num_nodes
+
     def __post_init__(self) -> None:
+        for name in ("devices", "num_nodes"):
+            if getattr(self, name) < 1:
+                raise ValueError(f"Expected {name} of at least 1; got {getattr(self, name)}.")
         if self.precision not in PRECISIONS:
             raise ValueError(f"Expected precision among {', '.join(PRECISIONS)}; got {self.precision!r}.")
         if self.threads is not None and self.threads < 1:

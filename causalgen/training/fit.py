@@ -17,24 +17,26 @@ import numpy as np
 import pandas as pd
 import torch
 from lightning_fabric import Fabric
+from lightning_fabric.plugins.environments import LightningEnvironment
 from rich.progress import Progress
 from torch import Tensor
 
 from ..datasets import Dataset
 from ..datasets.table.index import Missing
-from ..errors import DataError, MissingValueError, PrivacyError
+from ..errors import DataError, MissingValueError
 from ..graph import Variable
 from ..mechanisms import Mechanism
 from ..nn import seeded
 from ..scm import StructuralCausalModel
 from ..scm.values import as_tensor
 from .augment import shifted
-from .checkpoint import Checkpoint
+from .checkpoint import Checkpoint, random_state, set_random_state
 from .config import FitConfig, Stage
-from .device import device_of
+from .device import check_devices, device_of
 from .holes import CompletionPlan, Rows, averaged_weights, read_cells, require_likelihoods
 from .memory import in_memory
 from .privacy_plan import PrivacyPlan
+from .processes import Processes, joined, on_cpu
 from .splitting import splits_of
 from .stage import HistoryRow, NodeTrainer, as_float
 from .threads import LEAST_STEPS, StageThreads, given_threads, steps_of_copies, threads_to_try, usable_threads
@@ -42,6 +44,7 @@ from .threads import LEAST_STEPS, StageThreads, given_threads, steps_of_copies, 
 __all__ = ["FitResult", "OnEpoch", "fabric_for", "fit", "precision_on"]
 
 ATTRIBUTES = "attributes"
+REPEATED = ("Automatic Mixed Precision", "distributed_backend", "Initializing distributed")
 PIECE = 4096
 """Images that are checked at a time: all of them may not fit in memory as floats."""
 OnEpoch: TypeAlias = Callable[[str, int, Mechanism], None]
@@ -56,7 +59,7 @@ class FitResult:
         history: Columns node, epoch, split, objective, value.
         seconds: Wall time by stage.
         best_epochs: Epoch (from 1) whose averaged weights each node keeps.
-        threads: Threads of the processor by stage, at its end; see `causalgen.training.threads`.
+        threads: Threads of the processor by stage, at its end, in each process; see `causalgen.training.threads`.
         data: The data set that was fitted on, with its splits; None where splits were given as mappings.
     """
 
@@ -109,7 +112,9 @@ def fit(
         PrivacyError: With `privacy`, a node that cannot be trained privately, missing values, or a budget that no noise keeps.
     """
     config = config or FitConfig()
-    device = device_of(config.device)
+    check_devices(config)
+    processes = Processes(fabric_for(config, image=False))
+    device = processes.fabric.device
     scm.to(device)
     parts = splits_of(scm.graph, data, config.seed, missing)
     train, validation = (_rows(scm, parts, split, missing) for split in ("train", "validation"))
@@ -124,9 +129,12 @@ def fit(
         private.start(scm, config.seed)
     else:
         scm.initialize(train.filled())
+    _check_slices(processes, config, len(train), len(validation))
+    processes.share_state(scm)
     identity = (train.identity(), validation.identity())
-    checkpoint = Checkpoint(Path(out), scm, config, identity) if out is not None else None
-    fitting = _Fit(scm, config, train, validation, checkpoint, bars, on_epoch, private)
+    writes = out is not None and processes.rank == 0
+    checkpoint = Checkpoint(Path(out), scm, config, identity) if out is not None and writes else None
+    fitting = _Fit(scm, config, processes, train, validation, checkpoint, bars, on_epoch, private)
     rows: list[HistoryRow] = []
     seconds: dict[str, float] = {}
     best: dict[str, int] = {}
@@ -143,6 +151,7 @@ def fit(
             rows += [row for trainer in trainers for row in trainer.rows]
             best |= {trainer.title: trainer.best_epoch + 1 for trainer in trainers}
             steps[label] = trainers[0].step if trainers else 0
+        processes.wait()
     scm.eval()
     fitting.fit_supports()
     if private is not None:
@@ -162,17 +171,21 @@ def precision_on(device: torch.device, precision: str) -> str:
     return "bf16-mixed" if fast else "32-true"
 
 
-def _not_about_precision(record: logging.LogRecord) -> bool:
-    """Drops Fabric's repeated message about the precision, which the record of the run holds."""
-    return "Automatic Mixed Precision" not in record.getMessage()
+def _not_repeated(record: logging.LogRecord) -> bool:
+    """Drops Fabric's repeated messages about precision and processes, which the record of the run holds."""
+    message = record.getMessage()
+    return not any(words in message for words in REPEATED)
 
 
 def fabric_for(config: FitConfig, *, image: bool) -> Fabric:
-    """Device and precision of a stage; attributes always have 32 bits."""
-    logging.getLogger("lightning_fabric.utilities.rank_zero").addFilter(_not_about_precision)
+    """Device, processes and precision of a stage; attributes always have 32 bits."""
+    for name in ("rank_zero", "distributed"):
+        logging.getLogger(f"lightning_fabric.utilities.{name}").addFilter(_not_repeated)
     full = not image or config.privacy is not None
     precision = "32-true" if full else precision_on(device_of(config.device), config.precision)
-    return Fabric(accelerator=config.device, devices=1, precision=precision)  # type: ignore[arg-type]
+    if config.processes > 1:
+        return joined(config, precision)
+    return Fabric(accelerator=config.device, devices=1, precision=precision, plugins=LightningEnvironment())  # type: ignore[arg-type]
 
 
 @dataclass(frozen=True)
@@ -198,6 +211,7 @@ class _Fit:
 
     scm: StructuralCausalModel
     config: FitConfig
+    processes: Processes
     train: Rows
     validation: Rows
     checkpoint: Checkpoint | None
@@ -232,11 +246,6 @@ class _Fit:
                 self._complete(label, number, [])
             return [], 0
         fabric = fabric_for(self.config, image=label != ATTRIBUTES)
-        if self.private is not None and fabric.world_size > 1:
-            raise PrivacyError(
-                f"Expected one process to train with differential privacy; got {fabric.world_size}, whose samples are not "
-                "accounted for together. Train on one device."
-            )
         steps = [max(1, count // stage.units(count)) for count in map(plan.count, range(stage.epochs))]
         noise = None
         if self.private is not None:
@@ -261,12 +270,14 @@ class _Fit:
                     break
                 began = time.perf_counter()
                 values, held_out = self.train.filled(epoch), self.validation.filled()
-                self._pass(label, active, {n: values[n] for n in names}, plan.rows(epoch))
+                batches = self._batches(label, stage, plan.rows(epoch), fabric.device) if active else ()
+                with self.processes.own_draws(self.config.seed, label, epoch):
+                    self._pass(active, {n: values[n] for n in names}, batches)
                 active = [trainer for trainer in active if trainer.end_epoch(epoch, held_out, self.config.seed)]
                 took = time.perf_counter() - began
                 if self.checkpoint:
                     self.checkpoint.save(label, epoch + 1, trainers, self._drawn())
-                if self.on_epoch and label != ATTRIBUTES and not learning.part:
+                if self.on_epoch and not self.processes.rank and label != ATTRIBUTES and not learning.part:
                     with seeded(self.config.seed, fabric.device):
                         self.on_epoch(label, epoch + 1, trainers[0].averaged.eval().declare_fitted())
                 if bars and task is not None:
@@ -282,13 +293,29 @@ class _Fit:
 
     def _resume(self, label: str, trainers: list[NodeTrainer]) -> int:
         """The number of finished epochs of a stage, with everything that was drawn and fitted in them."""
-        first = self.checkpoint.resume(label, trainers) if self.checkpoint else 0
-        if self.checkpoint and first and self.train.known:
+        found = self.checkpoint.resume(label, trainers) if self.checkpoint else 0
+        first, drawn = self._shared(found, trainers)
+        if first and self.train.known:
             for split, rows in (("train", self.train), ("validation", self.validation)):
-                rows.drawn |= {name: self.checkpoint.drawn[f"{split}.{name}"] for name in rows.known}
+                rows.drawn |= {name: drawn[f"{split}.{name}"] for name in rows.known}
             if label == ATTRIBUTES:
                 self._fit_closed_forms()
         return first
+
+    def _shared(self, first: int, trainers: list[NodeTrainer]) -> tuple[int, dict[str, Tensor]]:
+        """What the first process read from its checkpoint, in all of them: finished epochs, and draws of missing values."""
+        drawn = self.checkpoint.drawn if self.checkpoint else {}
+        device = self.processes.fabric.device
+        first = self.processes.from_first(first)
+        if not first or self.processes.count == 1:
+            return first, drawn
+        for trainer in trainers:
+            tensors, numbers = trainer.state()
+            tensors, numbers = self.processes.from_first((on_cpu(tensors), numbers))
+            if self.processes.rank:
+                trainer.load({name: tensor.to(device) for name, tensor in tensors.items()}, numbers)
+        set_random_state(self.processes.from_first(random_state(device)), device)
+        return first, {k: t.to(device) for k, t in self.processes.from_first(on_cpu(drawn)).items()}
 
     def _drawn(self) -> dict[str, Tensor]:
         both = {"train": self.train, "validation": self.validation}
@@ -328,32 +355,38 @@ class _Fit:
             lacking = len(self.train) - len(self.train.knowing(list(self.train.known)))
             _sayer(self.bars)(f"{lacking:,} of {len(self.train):,} training rows lack values, which the model infers.")
 
-    def _pass(self, label: str, trainers: list[NodeTrainer], values: Mapping[str, Tensor], rows: Tensor | None) -> None:
-        """One pass over some training rows, or all; a last, smaller batch is left out."""
+    def _batches(self, label: str, stage: Stage, rows: Tensor | None, device: torch.device) -> Iterable[Tensor]:
+        """Places of the training rows, or of some of them, in random batches; a last, smaller batch is left out."""
+        if self.private is not None:
+            return self.private.epoch(label, stage)
+        count = len(self.train) if rows is None else len(rows)
+        order = torch.randperm(count, device=device)
+        order = order if rows is None else rows[order]
+        size = stage.units(count)
+        return order.split(size)[: max(1, count // size)]
+
+    def _pass(self, trainers: list[NodeTrainer], values: Mapping[str, Tensor], batches: Iterable[Tensor]) -> None:
+        """One pass over batches, of which each process takes its slice."""
         if not trainers:
             return
         stage, device = trainers[0].stage, trainers[0].fabric.device
         self.scm.train()
-        for index in self._batches(label, stage, len(values[trainers[0].name]), rows):
+        for places in batches:
+            own = self.processes.slice(len(places))
+            index = places[own.start : own.stop]
             batch = {n: as_float(tensor[index.to(tensor.device)].to(device)) for n, tensor in values.items()}
             for trainer in trainers:
                 if stage.shift and self.scm.graph[trainer.name].is_image:
                     batch[trainer.name] = shifted(batch[trainer.name], stage.shift)
-                trainer.train_batch(batch)
+                trainer.train_batch(batch, len(places))
         self.scm.eval()
-
-    def _batches(self, label: str, stage: Stage, count: int, rows: Tensor | None) -> Iterable[Tensor]:
-        """Rows of each step of a pass."""
-        if self.private is not None:
-            return self.private.epoch(label, stage)
-        order = torch.randperm(count if rows is None else len(rows), device=device_of(self.config.device))
-        order = order if rows is None else rows[order]
-        size = stage.units(len(order))
-        return order.split(size)[: max(1, len(order) // size)]
 
     def _threads(self, trainers: list[NodeTrainer], values: Mapping[str, Tensor], steps: int) -> StageThreads:
         """The given number, else that of the checkpoint, else the measured one; an accelerator needs no choice."""
-        given = self.config.threads or given_threads() or (self.checkpoint.threads if self.checkpoint else None)
+        given = self.config.threads or given_threads()
+        if self.processes.count > 1:
+            return StageThreads([given or max(1, usable_threads() // self.config.devices)])
+        given = given or (self.checkpoint.threads if self.checkpoint else None)
         if given or trainers[0].fabric.device.type != "cpu":
             return StageThreads([given or usable_threads()])
         size = trainers[0].stage.units(len(values[trainers[0].name]))
@@ -404,6 +437,18 @@ def _images(variable: Variable, value: Any, like: Tensor) -> Tensor:
     for part in value.split(PIECE) if len(value) else (value,):
         as_tensor(variable, part, like)
     return value
+
+
+def _check_slices(processes: Processes, config: FitConfig, train: int, validation: int) -> None:
+    """Refuse data that differ between processes, or from which some process would get no unit."""
+    processes.require_same("the numbers of training and validation rows", (train, validation))
+    stages = (config.attributes, config.images, config.codecs or config.images)
+    least = min(validation, *(min(train, stage.units(train)) for stage in stages))
+    if processes.count > max(1, least):
+        raise DataError(
+            f"Expected at least one unit of every batch and one validation row for each of {processes.count} processes; got "
+            f"{least}. Use fewer devices, or raise batch_size."
+        )
 
 
 def _check_variation(scm: StructuralCausalModel, train: Rows) -> None:

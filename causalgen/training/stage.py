@@ -18,6 +18,7 @@ from ..nn import ConvBlock, growing_average, seeded
 from ..scm.chunks import units_at_once
 from .config import Stage
 from .private_step import PrivateStep, StepNoise
+from .processes import Processes
 
 __all__ = ["HistoryRow", "NodeTrainer", "as_float"]
 
@@ -87,6 +88,7 @@ class NodeTrainer:
         self.best_state = self._averaged_state()
         self.running: dict[str, Tensor] = {}
         self.batches = 0
+        self.processes = Processes(self.fabric)
 
     @property
     def title(self) -> str:
@@ -104,10 +106,14 @@ class NodeTrainer:
     def progress(self) -> float:
         return min(1.0, self.step / max(1, self.steps))
 
-    def train_batch(self, batch: Mapping[str, Tensor]) -> None:
+    def train_batch(self, batch: Mapping[str, Tensor], units: int | None = None) -> None:
         """One step on every parameter group.
 
         All gradients come before the first step, which changes weights that the other gradients depend on.
+
+        Args:
+            batch: Values of the batch, or of the slice of it that this process has.
+            units: Units of the whole batch; None for those of `batch`.
 
         Raises:
             DivergenceError: An earlier step made the weights NaN; the mechanism holds the last good ones.
@@ -115,12 +121,12 @@ class NodeTrainer:
         if self.private is not None:
             self._private_step(batch, self.private)
             return
-        units = len(batch[self.name])
-        parts = min(units, self.stage.accumulate)
+        count = len(batch[self.name])
         learned: set[str] = set()
-        for places in torch.arange(units).tensor_split(parts):
+        for places in torch.arange(count).tensor_split(min(count, self.stage.accumulate)):
             rows = slice(int(places[0]), int(places[-1]) + 1)
-            learned |= self._add_gradients({name: values[rows] for name, values in batch.items()}, len(places) / units)
+            share = len(places) / (units or count)
+            learned |= self._add_gradients({name: values[rows] for name, values in batch.items()}, share)
         self._update(learned)
 
     def _add_gradients(self, batch: Mapping[str, Tensor], share: float) -> set[str]:
@@ -158,6 +164,7 @@ class NodeTrainer:
                 continue
             for group in optimizer.param_groups:
                 group["lr"] = rate
+            self.processes.sum_gradients(parameters)
             nn.utils.clip_grad_norm_(parameters, self.stage.clip)
             optimizer.step()
             optimizer.zero_grad()
@@ -188,13 +195,13 @@ class NodeTrainer:
         Raises:
             DivergenceError: A loss was NaN or infinite; the mechanism holds the last good weights.
         """
-        means = {objective: float(total) / max(1, self.batches) for objective, total in self.running.items()}
+        sums = self.processes.sum({objective: float(total) for objective, total in self.running.items()})
+        means = {objective: total / max(1, self.batches) for objective, total in sums.items()}
         self.running, self.batches = {}, 0
         self._require_finite(means, epoch)
         if not all(bool(torch.isfinite(parameter).all()) for parameter in self.average.parameters()):
             self._diverge(math.nan, epoch)  # distributions would reject parameters computed from such weights
-        with seeded(seed, self.fabric.device):
-            held_out = self._validate(self.averaged, validation)
+        held_out = self._validate(self.averaged, validation, seed)
         self._require_finite(held_out, epoch)
         for split, values in (("train", means), ("validation", held_out)):
             self.rows += [HistoryRow(self.title, epoch, split, objective, value) for objective, value in values.items()]
@@ -217,8 +224,7 @@ class NodeTrainer:
         if self.mechanism.selection and self.best_epoch >= 0:
             best = copy.deepcopy(self.averaged)
             best.load_state_dict(self.best_state)
-            with seeded(seed, self.fabric.device):
-                self.best = self._score(self._validate(best, validation))
+            self.best = self._score(self._validate(best, validation, seed))
 
     def _score(self, losses: Mapping[str, float]) -> float:
         return sum(losses[objective] for objective in self.mechanism.selection)
@@ -263,19 +269,22 @@ class NodeTrainer:
         self.best = math.inf if numbers["best"] is None else numbers["best"]
         self.rows = [HistoryRow(self.title, *row) for row in numbers["rows"]]
 
-    def _validate(self, averaged: Mechanism, values: Mapping[str, Tensor]) -> dict[str, float]:
+    def _validate(self, averaged: Mechanism, values: Mapping[str, Tensor], seed: int) -> dict[str, float]:
+        """Mean losses over all rows, of which each process takes a slice."""
         averaged.eval()
         count = len(values[self.name])
+        own = self.processes.slice(count)
         variables = (self.mechanism.variable, *self.mechanism.parents.values())
         size = min(units_at_once(v.shape, VALIDATION_BATCH) if v.is_image else VALIDATION_BATCH for v in variables)
         totals: dict[str, float] = {}
-        for start in range(0, count, size):
-            rows = slice(start, start + size)
-            batch = {v.name: as_float(values[v.name][rows].to(self.fabric.device)) for v in variables}
-            losses = averaged.objectives(batch[self.name], {p: batch[p] for p in self.mechanism.parents}, 1.0)
-            for objective, loss in losses.items():
-                totals[objective] = totals.get(objective, 0.0) + float(loss.sum())
-        return {objective: total / count for objective, total in totals.items()}
+        with seeded(seed + self.processes.rank, self.fabric.device):
+            for start in own[::size]:
+                rows = slice(start, min(start + size, own.stop))
+                batch = {v.name: as_float(values[v.name][rows].to(self.fabric.device)) for v in variables}
+                losses = averaged.objectives(batch[self.name], {p: batch[p] for p in self.mechanism.parents}, 1.0)
+                for objective, loss in losses.items():
+                    totals[objective] = totals.get(objective, 0.0) + float(loss.sum())
+        return {objective: total / count for objective, total in self.processes.sum(totals).items()}
 
     def _require_finite(self, losses: Mapping[str, float], epoch: int) -> None:
         for objective in self.groups:

@@ -79,8 +79,14 @@ def threads_to_try() -> list[int]:
     return sorted({1, max(1, usable // 2), usable})
 
 
-def threads_after(stages: Mapping[str, int]) -> int:
-    """Threads for the steps after training: the number that is set, else that of the last stage, else all."""
+def threads_after(stages: Mapping[str, int], processes: int = 1) -> int:
+    """Threads for the steps after training: the number that is set, else that of the last stage, else all.
+
+    Args:
+        stages: Threads by stage of training.
+        processes: Processes that trained; after several, which shared the cores, one goes on alone.
+    """
+    stages = stages if processes == 1 else {}
     return given_threads() or next(reversed(list(stages.values())), None) or usable_threads()
 
 

@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Mapping
+from dataclasses import replace
 
 import torch
 from torch import Tensor
@@ -29,7 +30,7 @@ def step_seconds(scm: StructuralCausalModel, name: str, batch: Mapping[str, Tens
         batch: Values of the node and its parents, of the size of a batch.
         config: Settings of training.
     """
-    fabric = fabric_for(config, image=True)
+    fabric = fabric_for(replace(config, devices=1, num_nodes=1), image=True)
     mechanism = scm.to(fabric.device).mechanisms[name].train()
     if not mechanism.parameter_groups():
         return 0.0  # `initialize` fits it completely

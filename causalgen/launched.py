@@ -1,0 +1,46 @@
+"""Processes that a launcher started to train one model: torchrun, srun, or the command line for `--devices`."""
+
+import os
+from dataclasses import dataclass
+
+__all__ = ["Launch", "launch"]
+
+INTERACTIVE = ("bash", "interactive")
+"""Names of SLURM jobs in which commands are typed: their processes do not belong together."""
+
+
+@dataclass(frozen=True)
+class Launch:
+    """This process among those that were started together.
+
+    Args:
+        rank: Number of the process, from 0.
+        local_rank: Its number on this machine.
+        devices: Processes on this machine, each with one device.
+        num_nodes: Machines.
+    """
+
+    rank: int
+    local_rank: int
+    devices: int
+    num_nodes: int
+
+    @property
+    def processes(self) -> int:
+        """Number of processes on all machines."""
+        return self.devices * self.num_nodes
+
+
+def launch() -> Launch | None:
+    """What the launcher's environment variables say; None for a process that was started alone."""
+    given = os.environ
+    if given.keys() >= {"RANK", "LOCAL_RANK", "WORLD_SIZE"}:
+        processes = int(given["WORLD_SIZE"])
+        devices = int(given.get("LOCAL_WORLD_SIZE", processes))
+        return Launch(int(given["RANK"]), int(given["LOCAL_RANK"]), devices, processes // devices)
+    # Of a job step alone: in a batch script without srun, the numbers of the job describe processes that nobody starts.
+    tasks = int(given.get("SLURM_STEP_NUM_TASKS", 1))
+    if tasks > 1 and given.get("SLURM_JOB_NAME") not in INTERACTIVE:
+        num_nodes = int(given.get("SLURM_STEP_NUM_NODES", 1))
+        return Launch(int(given["SLURM_PROCID"]), int(given["SLURM_LOCALID"]), tasks // num_nodes, num_nodes)
+    return None
