@@ -19,9 +19,7 @@ from .store import Store
 if TYPE_CHECKING:
     import pandas as pd
 
-__all__ = ["SPLITS", "Dataset", "Truth"]
-
-SPLITS = ("train", "validation", "test")
+__all__ = ["Dataset", "Truth"]
 
 
 @runtime_checkable

@@ -4,11 +4,13 @@ A byte is a grey level. Of a 16-bit number p, the level is p / 257, so that 6553
 """
 
 from collections.abc import Mapping
+from typing import TYPE_CHECKING
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
-from torch import Tensor
+
+if TYPE_CHECKING:
+    from torch import Tensor
 
 __all__ = ["DEPTHS", "as_levels", "to_stored"]
 
@@ -27,6 +29,8 @@ def to_stored(levels: NDArray, bits: int) -> NDArray:
     return stored
 
 
-def as_levels(values: Mapping[str, Tensor]) -> dict[str, Tensor]:
+def as_levels(values: "Mapping[str, Tensor]") -> "dict[str, Tensor]":
     """Columns of a data set with 16-bit images as float32 grey levels; bytes and attributes are unchanged."""
+    import torch  # tables without images are read without it
+
     return {n: c.float() / DEPTHS[16][1] if c.dtype == torch.uint16 else c for n, c in values.items()}

@@ -1,6 +1,9 @@
 """Effects of one attribute on another: identification, estimates, checks, comparison. DoWhy loads on the first estimate."""
 
+from typing import TYPE_CHECKING
+
 from ..moved import keep_old_names
+from ..on_use import load_on_use
 from .agreement import agreement
 from .agreement_result import Agreement
 from .columns import Column, estimate_with_proxies, with_proxies
@@ -10,12 +13,14 @@ from .estimate import estimate_effect
 from .heterogeneity import effects_by_group, effects_by_unit
 from .measured_images import Images
 from .missing.ways import MissingValues
-from .power import ReadOutcome, power_curve
 from .power_result import PowerCurve
 from .report import EffectReport, Estimate, Refutation
-from .shared_noise import SharedNoise
 from .target_effect import transport_effect
 from .transported_effect import TransportedEffect
+
+if TYPE_CHECKING:
+    from .power import ReadOutcome, power_curve
+    from .shared_noise import SharedNoise
 
 __all__ = [
     "Agreement",
@@ -43,4 +48,6 @@ __all__ = [
     "with_proxies",
 ]
 
+# Models need torch, which takes longer to load than many an effect of a table to estimate.
+load_on_use(__name__, {"ReadOutcome": "power", "SharedNoise": "shared_noise", "power_curve": "power"})
 keep_old_names(__name__)

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.stats import binomtest
 
 from .bootstrap import Interval, bootstrap
 from .controls import FLOOR, IDENTITY, MODEL, UNSEEN
@@ -28,12 +29,14 @@ class Copying:
         results: Distance, copy rate and given-away units, with controls.
         rate: The copy rate of the model.
         chance: The greatest copy rate of a control.
+        established: Whether the copy rate is greater than a control's may be by chance.
         flagged: The training units that are given away, bool `(units,)`.
     """
 
     results: tuple[MetricResult, ...]
     rate: Interval
     chance: float
+    established: bool
     flagged: NDArray[np.bool_]
 
 
@@ -81,7 +84,12 @@ def copying(images: Nearness, real: Nearness, *, query: str, seed: int = 0) -> C
         MetricResult(COPY_RATE, query, row, ALL, *value, sizes[row], "", "lower", chance)
         for row, value in rates.items()
     ]
-    return Copying((*results, counted(flagged, query)), rates[MODEL], chance, flagged)
+    # Few held-out images reach the threshold, so that a bootstrap of them would be too sure; exact intervals are not.
+    units = {control: len(np.unique(real_units)), UNSEEN: len(np.unique(apart))}
+    highest = max(
+        binomtest(round(rates[row].value * count), count).proportion_ci(0.95).high for row, count in units.items()
+    )
+    return Copying((*results, counted(flagged, query)), rates[MODEL], chance, bool(rates[MODEL].low > highest), flagged)
 
 
 def counted(flagged: NDArray[np.bool_], query: str) -> MetricResult:

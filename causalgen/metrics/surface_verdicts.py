@@ -36,8 +36,8 @@ class SurfaceVerdict:
 
     Args:
         surface: "weights", "samples" or "counterfactuals".
-        finding: "copies found" for single units; "over-fitted" where training units as a whole are recognised better than by
-            chance; "not found"; or "not measured".
+        finding: "copies found" for single units; "over-fitted" where training units as a whole are recognised, or approached by
+            images, more than by chance; "not found"; or "not measured".
         text: The numbers behind it, and what to do, in sentences; no row is named.
         units: For each training unit that is given away, the labels of its rows.
     """
@@ -83,6 +83,9 @@ def judge_images(surface: str, count: int, found: Copying, units: tuple[tuple[An
     if units:
         text = f"The images come nearer to {_counted(units)} than chance explains. {rate} {REMEDY}"
         return SurfaceVerdict(surface, COPIES_FOUND, text, units)
+    if found.established:
+        text = f"More images are near to a training unit than chance explains, and no single unit stands out. {rate} {REMEDY}"
+        return SurfaceVerdict(surface, OVERFITTED, text)
     return SurfaceVerdict(surface, NOT_FOUND, f"{rate} Rarer, shifted, mirrored or recoloured copies would be missed.")
 
 

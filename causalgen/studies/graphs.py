@@ -11,9 +11,6 @@ from ..graph import CausalGraph, parse_graph, read_graph
 from ..graph.dot import is_dot
 from ..graph.formats import SUFFIXES
 from .library import shipped_studies
-from .runfolder import read_run
-from .schema import load_study
-from .sources import study_graph
 
 __all__ = ["find_graph"]
 
@@ -34,6 +31,11 @@ def find_graph(source: str) -> CausalGraph:
         return CausalGraph(source)
     if os.path.isfile(source):  # unlike Path.is_file, false for what cannot be a path
         return _in_file(Path(source))
+    # Only studies and runs need torch, which takes longer to load than an effect with a graph as text to estimate.
+    from .runfolder import read_run
+    from .schema import load_study
+    from .sources import study_graph
+
     shipped = shipped_studies()
     if source in DATASETS:
         return load_graph(source)
@@ -50,7 +52,9 @@ def find_graph(source: str) -> CausalGraph:
 
 def _in_file(path: Path) -> CausalGraph:
     """The graph in a graph file, or of the study in a study file, which has no key `edges`."""
-    is_study = path.suffix.lower() in (".yaml", ".yml") and not re.search(
-        rb"^edges\s*:", path.read_bytes(), re.MULTILINE
-    )
-    return study_graph(load_study(path)) if is_study else read_graph(path)
+    if path.suffix.lower() not in (".yaml", ".yml") or re.search(rb"^edges\s*:", path.read_bytes(), re.MULTILINE):
+        return read_graph(path)
+    from .schema import load_study
+    from .sources import study_graph
+
+    return study_graph(load_study(path))

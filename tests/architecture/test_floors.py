@@ -8,6 +8,8 @@ from types import ModuleType
 import pytest
 
 import causalgen
+import causalgen.datasets.table
+import causalgen.reports
 
 from .imports import PACKAGE, UPWARD, imported
 
@@ -71,7 +73,11 @@ def test_the_doors_load_nothing_heavy(statement: str) -> None:
     assert not heavy & _loaded(statement)
 
 
-@pytest.mark.parametrize("room", [causalgen, causalgen.benchmark, causalgen.studies])
+@pytest.mark.parametrize(
+    "room",
+    [causalgen, causalgen.benchmark, causalgen.datasets.table, causalgen.effects, causalgen.reports, causalgen.studies],
+    ids=lambda room: room.__name__,
+)
 def test_names_that_load_on_use_are_listed(room: ModuleType) -> None:
     assert set(room.__all__) <= set(dir(room))
     assert all(hasattr(room, name) for name in room.__all__)

@@ -18,6 +18,7 @@ from causalgen.effects.encode import encode_question
 from causalgen.effects.question import EffectQuestion
 from causalgen.errors import DataError, UnknownNameError
 from causalgen.graph import CausalGraph
+from causalgen.reports import write_effect_report
 
 from .generator import digits_graph, digits_table, sigmoid
 
@@ -316,3 +317,20 @@ def test_twins_is_doubted() -> None:
     together = found.sensitivity.together
     assert together is not None
     assert abs(together.estimate) < 0.5 * abs(found.sensitivity.effect)
+
+
+@pytest.mark.parametrize("methods", [["linear adjustment"], ["doubly robust", "linear adjustment"]], ids=len)
+def test_an_outcome_that_its_causes_determine_is_answered(methods, tmp_path) -> None:
+    rng = np.random.default_rng(0)
+    x, arm = rng.normal(size=200), rng.random(200) < 0.5
+    rows = pd.DataFrame({"x": x, "arm": np.where(arm, "drug", "none"), "y": x + 2 * arm})
+    graph = CausalGraph("x -> {arm, y}; arm -> y")
+    question = {"treatment": "arm", "outcome": "y", "contrast": ("none", "drug"), "methods": methods}
+    report = estimate_effect(graph, rows, **question, refute=False)
+    assert report.estimate.value == pytest.approx(2, abs=0.01)
+    found = examine(graph, rows, report, simulations=2)
+    assert found.sensitivity is found.confounder is None
+    assert found.balance is not None
+    page = write_effect_report(tmp_path, report, doubt=found, formats=["markdown"])["markdown"].read_text("utf-8")
+    for text in ("\n".join(found.summary), page):
+        assert "There is no robustness value and no simulated confounder: Expected an outcome that treatment" in text

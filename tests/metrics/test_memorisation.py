@@ -146,6 +146,15 @@ def test_a_copy_of_every_training_image_is_found() -> None:
     assert found.table.value(metric="membership advantage by reconstruction") > 0.9
 
 
+@pytest.mark.parametrize("share", [0.1, 0.25])
+def test_copies_of_all_training_units_alike_are_reported(share: float) -> None:
+    data = table()
+    images = data.part("train")["scan"].float().flatten(1)
+    found = memorisation(model(data, remembered=images, share=share), data)
+    assert found.table.value(metric="copy rate", query="samples") > share / 2
+    assert finding(found)["samples"] in ("over-fitted", "copies found"), found
+
+
 def test_counterfactuals_that_turn_into_a_training_person_are_found() -> None:
     class Attractor(Generator):
         def forward(self, noise: Mapping[str, Tensor], parents: Mapping[str, Tensor], *, changed=frozenset()) -> Tensor:

@@ -14,8 +14,9 @@ from torch import Tensor
 from ...errors import DataError
 from ...morphology import set_all
 from ..cache import cache_folder, cached, content_hash
-from ..dataset import SPLITS, Dataset
+from ..dataset import Dataset
 from ..resources import load_graph
+from ..split_names import SPLITS
 from .equations import NOISES, attributes, draw_noise
 from .truth import MorphodigitsTruth
 

@@ -8,8 +8,9 @@ import torch
 
 from ...errors import DataError, UnknownNameError, nearest
 from ..cache import cache_folder, cached, content_hash
-from ..dataset import SPLITS, Dataset
+from ..dataset import Dataset
 from ..resources import load_graph
+from ..split_names import SPLITS
 from .equations import VARIANTS, draw_noise
 from .scene import SIZES, Progress
 from .truth import PendulumTruth

@@ -10,8 +10,9 @@ from torch import Tensor
 
 from ...errors import DataError
 from ..cache import cache_folder, cached, content_hash
-from ..dataset import SPLITS, Dataset
+from ..dataset import Dataset
 from ..resources import load_graph
+from ..split_names import SPLITS
 from .equations import draw_visits
 from .head import SIZES, VOLUME_SIZE, Progress, draw_shapes
 from .truth import PhantomTruth

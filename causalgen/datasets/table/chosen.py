@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from ...errors import DataError
-from ..dataset import SPLITS
+from ..split_names import SPLITS
 from .attributes import Attribute
 from .columns import Columns
 from .faults import Faults

@@ -10,8 +10,9 @@ from torch import Tensor
 
 from ...graph import CausalGraph
 from ...graph.parse import EdgesLike
-from ..dataset import SPLITS, Dataset
+from ..dataset import Dataset
 from ..labels import ROW, numbered
+from ..split_names import SPLITS
 from ..store import Store
 from .columns import TableLike
 from .declare import VariablesLike

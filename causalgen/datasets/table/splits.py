@@ -1,17 +1,18 @@
 """Rows for training, for early stopping and for evaluation: all rows of a group are in one split."""
 
 from collections.abc import Collection, Mapping
-from typing import TypeAlias
+from typing import TYPE_CHECKING, TypeAlias
 
 import numpy as np
 import pandas as pd
-import torch
 from numpy.typing import NDArray
-from torch import Tensor
 
 from ...errors import DataError, nearest
-from ..dataset import SPLITS
+from ..split_names import SPLITS
 from .faults import Faults
+
+if TYPE_CHECKING:
+    from torch import Tensor
 
 __all__ = ["SHARES", "SplitLike", "draw_rows", "given_split", "named_splits", "split_groups", "split_name"]
 
@@ -33,7 +34,7 @@ HELD_OUT = 0.15
 
 def split_groups(
     group: NDArray[np.int64], shares: Mapping[str, float], seed: int, what: str = "groups"
-) -> dict[str, Tensor]:
+) -> "dict[str, Tensor]":
     """Rows of each split, whole groups drawn at random until a split has its share of the rows.
 
     Args:
@@ -65,6 +66,8 @@ def split_groups(
         part[len(part) // 2] = 1
     of_group = np.empty(len(groups), np.int64)
     of_group[order] = part
+    import torch  # a table alone is read without
+
     return {name: torch.from_numpy(np.flatnonzero(of_group[place] == code)) for code, name in enumerate(SPLITS)}
 
 
@@ -133,7 +136,7 @@ def draw_rows(rows: NDArray[np.int64], count: int, names: pd.Series | None, seed
 
 def named_splits(
     column: pd.Series, groups: NDArray[np.int64], seed: int, faults: Faults, notes: list[str]
-) -> dict[str, Tensor]:
+) -> "dict[str, Tensor]":
     """Rows of each split according to a column.
 
     If it names no validation rows, or no test rows, these are drawn from the training rows, with a note.
@@ -167,6 +170,8 @@ def named_splits(
             faults.column(
                 title, f"no row of {name}", f"rows of train, validation and test; `split: {DRAWN}` draws others"
             )
+    import torch
+
     return {name: torch.from_numpy(found) for name, found in rows.items()}
 
 

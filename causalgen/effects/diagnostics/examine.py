@@ -51,10 +51,11 @@ class Diagnostics:
         independencies: Tests of the independencies that the graph implies among the observed attributes.
         seed: Seed of simulations, folds and draws.
         of_report: The report's own checks: refuters, agreement of methods, interval, warnings.
-        left_out: Parts of the report that these checks do not take into account; empty when there are none.
+        left_out: Parts of the report that the implied independencies do not take into account; empty when there are none.
         form: The recommended estimate with boosted trees' predictions as further covariates; None where not comparable.
         affected: Adjustment variables that look like effects of the treatment.
         table_one: The covariates in each group, before and after weighting; None where no groups exist.
+        no_sensitivity: Why there is no sensitivity although the effect is identified by adjustment; else empty.
     """
 
     question: str
@@ -70,6 +71,7 @@ class Diagnostics:
     form: FunctionalForm | None = None
     affected: tuple[Affected, ...] = ()
     table_one: TableOne | None = None
+    no_sensitivity: str = ""
 
     @property
     def examined(self) -> tuple[Check, ...]:
@@ -127,8 +129,7 @@ class Diagnostics:
     def summary(self) -> tuple[str, ...]:
         """Short sentences: first how many checks raise a concern and which, then every part as text."""
         words = [headline(self.checks, self.fragile)]
-        if self.left_out:
-            words.append(self.left_out)
+        words += [text for text in (self.no_sensitivity, self.left_out) if text]
         if self.sensitivity is not None:
             words.append(f"Hidden confounding: {self.sensitivity.reading}")
         if self.confounder is not None:
@@ -239,7 +240,7 @@ def examine(
         )
     encoded = encode_question(question, report.estimand.adjustment)
     independencies = _with_consequences(independencies, question, report, seed)
-    sensitivity = robustness(encoded, level=report.level)
+    sensitivity, impossible = _sensitivity(encoded, report.level)
     sources = [row.source for row in adjusted]
     return Diagnostics(
         question=report.question,
@@ -247,9 +248,15 @@ def examine(
         confounder=simulate_confounder(
             encoded, sources, sensitivity, population=population, simulations=simulations, seed=seed
         )
-        if simulations
+        if simulations and sensitivity is not None
         else None,
-        e_values=e_values(encoded, adjusted, population=population, strongest=sensitivity.strongest, seed=seed),
+        e_values=e_values(
+            encoded,
+            adjusted,
+            population=population,
+            strongest=sensitivity.strongest if sensitivity else None,
+            seed=seed,
+        ),
         balance=balance(encoded, population=population, seed=seed),
         negative_controls=check_controls(graph, table, report, controls, seed=seed) if controls else (),
         independencies=independencies,
@@ -259,7 +266,16 @@ def examine(
         form=_form(encoded, report, seed),
         affected=_affected(independencies, question, report, seed),
         table_one=summarised(question, table, encoded, population),
+        no_sensitivity=impossible,
     )
+
+
+def _sensitivity(table: EncodedTable, level: float) -> tuple[Robustness | None, str]:
+    """The robustness of the linear estimate; where the table has none, the reason."""
+    try:
+        return robustness(table, level=level), ""
+    except DataError as error:
+        return None, f"There is no robustness value and no simulated confounder: {error}"
 
 
 def _form(table: EncodedTable, report: EffectReport, seed: int) -> FunctionalForm | None:

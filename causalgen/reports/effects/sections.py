@@ -39,6 +39,7 @@ if TYPE_CHECKING:
 
     from ...effects import EffectReport
     from ...effects.diagnostics.e_value import EValue
+    from ...effects.diagnostics.robustness import Robustness
     from ...graph import Estimand
 
 __all__ = ["SectionMaker", "effect_parts", "effect_sections"]
@@ -75,7 +76,7 @@ def effect_sections(findings: EffectFindings, folder: ReportFolder, name: str = 
         made.answer(),
         made.assumptions(),
         made.refutations() if findings.report.refutations else None,
-        made.confounding() if doubt is not None and doubt.sensitivity is not None else None,
+        made.confounding() if doubt is not None and (doubt.sensitivity or doubt.no_sensitivity) else None,
         made.overlap() if doubt is not None and doubt.balance is not None else None,
         made.controls() if doubt is not None and doubt.negative_controls else None,
         made.independencies() if doubt is not None else None,
@@ -198,8 +199,26 @@ class SectionMaker:
         """How strong a hidden common cause would have to be."""
         doubt = self.findings.doubt
         assert doubt is not None
-        sensitivity = doubt.sensitivity
-        assert sensitivity is not None
+        parts = [Part(text=doubt.no_sensitivity)] if doubt.sensitivity is None else self._robustness(doubt.sensitivity)
+        if doubt.confounder is not None:
+            confounder = doubt.confounder
+            names = [name for name in confounder.original if name != "naive"]
+            lost = [name for name in names if confounder.verdict(name) == "sign lost"]
+            parts.append(
+                Part(
+                    fold=f"A simulated hidden cause as strong as observed ones takes the sign of {len(lost)} of "
+                    f"{len(names)} estimates" + (f": {', '.join(lost)}" if lost else ""),
+                    points=[(name, confounder.reading(name)) for name in names],
+                    tables=[confounder_table(confounder, self.file(confounder.to_frame(), "confounder"))],
+                )
+            )
+        if doubt.e_values:
+            table = e_value_table(doubt, self.file(doubt.e_value_frame(), "e-values"))
+            parts.append(Part(fold=_e_value_words(doubt.e_values), tables=[table]))
+        return Section("confounding", "Hidden confounding", parts, READING["confounding"])
+
+    def _robustness(self, sensitivity: "Robustness") -> list[Part]:
+        """The reading with its contour, and the observed causes."""
         contour = self.picture(
             plot_sensitivity(sensitivity, unit=self.report.outcome_unit),
             "sensitivity",
@@ -217,25 +236,11 @@ class SectionMaker:
             text += (
                 f" These formulas exist for linear adjustment alone, so they start from {linear} and not from {own}."
             )
-        parts = [Part(text=text, pictures=[contour], beside="after")]
         table = benchmark_table(sensitivity, self.file(sensitivity.to_frame(), "sensitivity"))
-        parts.append(Part(fold="Observed causes to compare with", tables=[table]))
-        if doubt.confounder is not None:
-            confounder = doubt.confounder
-            names = [name for name in confounder.original if name != "naive"]
-            lost = [name for name in names if confounder.verdict(name) == "sign lost"]
-            parts.append(
-                Part(
-                    fold=f"A simulated hidden cause as strong as observed ones takes the sign of {len(lost)} of "
-                    f"{len(names)} estimates" + (f": {', '.join(lost)}" if lost else ""),
-                    points=[(name, confounder.reading(name)) for name in names],
-                    tables=[confounder_table(confounder, self.file(confounder.to_frame(), "confounder"))],
-                )
-            )
-        if doubt.e_values:
-            table = e_value_table(doubt, self.file(doubt.e_value_frame(), "e-values"))
-            parts.append(Part(fold=_e_value_words(doubt.e_values), tables=[table]))
-        return Section("confounding", "Hidden confounding", parts, READING["confounding"])
+        return [
+            Part(text=text, pictures=[contour], beside="after"),
+            Part(fold="Observed causes to compare with", tables=[table]),
+        ]
 
     def overlap(self) -> Section:
         """Are the compared rows comparable?"""
@@ -274,7 +279,7 @@ class SectionMaker:
         """Tests of the graph's implied independencies."""
         assert self.findings.doubt is not None
         implied = self.findings.doubt.independencies
-        parts = [Part(text=implied.reading)]
+        parts = [Part(text=" ".join(filter(None, [implied.reading, self.findings.doubt.left_out])))]
         if implied.tests:
             table = independence_table(implied, self.file(implied.to_frame(), "independencies"))
             parts.append(Part(fold=f"The {len(implied.tests)} tests", tables=[table]))

@@ -1,0 +1,5 @@
+"""The splits of a data set."""
+
+__all__ = ["SPLITS"]
+
+SPLITS = ("train", "validation", "test")
