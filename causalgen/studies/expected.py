@@ -87,7 +87,8 @@ def training_seconds(plan: RunPlan) -> dict[str, float]:
     for name in graph.images:
         size = config.images.units(train)
         steps = max(1, train // size) * config.images.epochs
-        batch = {node: _noise(graph, node, size) for node in (name, *graph.parents(name))}
+        units = math.ceil(size / config.processes)  # of the slice that each process computes
+        batch = {node: _noise(graph, node, units) for node in (name, *graph.parents(name))}
         seconds[name] = steps * step_seconds(plan.build_model(), name, batch, config)
     return seconds
 

@@ -25,7 +25,7 @@ from lightning_fabric.plugins.environments import (
 from lightning_fabric.strategies import DDPStrategy
 from torch import Tensor, nn
 
-from ..errors import DataError, LostProcessError
+from ..errors import CausalgenError, DataError, LostProcessError
 from ..launched import launch
 from ..nn import seeded
 from .config import FitConfig
@@ -54,20 +54,24 @@ def joined(config: FitConfig, precision: str) -> Fabric:
             f"Expected {config.devices} processes on {config.num_nodes} machines, as devices and num_nodes say; got {found}. "
             f"Start the program with torchrun --nnodes {config.num_nodes} --nproc-per-node {config.devices}, or with srun."
         )
-    fabric = Fabric(
-        accelerator=config.device,
-        devices=config.devices,
-        num_nodes=config.num_nodes,
-        # Only its group of processes is used: the hooks on a wrapped module take one backward pass over all parameters.
-        strategy=DDPStrategy(timeout=WAIT),
-        precision=precision,  # type: ignore[arg-type]
-        plugins=_environment(),
-    )
     given = THREADS in os.environ
     os.environ.setdefault(THREADS, str(torch.get_num_threads()))  # which fabric would set for the rest of the program
     try:
+        fabric = Fabric(
+            accelerator=config.device,
+            devices=config.devices,
+            num_nodes=config.num_nodes,
+            # Only its group of processes is used: the hooks on a wrapped module take one backward pass over all parameters.
+            strategy=DDPStrategy(timeout=WAIT),
+            precision=precision,  # type: ignore[arg-type]
+            plugins=_environment(),
+        )
         with _nobody_lost(config.processes):
             fabric.launch()
+    except (ValueError, RuntimeError) as error:
+        if isinstance(error, CausalgenError):
+            raise
+        raise DataError(f"Expected processes that lightning-fabric can join; it refuses these: {error}") from error
     finally:
         if not given:
             del os.environ[THREADS]
