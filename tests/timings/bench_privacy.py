@@ -30,7 +30,7 @@ SETTINGS = (2.0, 4.0)
 UNITS = 150
 
 
-def attributes(epsilon: float, epochs: int, seeds: int) -> None:
+def attributes(privacy: Privacy, epochs: int, seeds: int) -> None:
     data = cg.load("morphomnist")
     names, splits = ["thickness", "intensity"], ("train", "validation")
     parts = {split: {name: data.part(split)[name] for name in names} for split in splits}
@@ -38,11 +38,11 @@ def attributes(epsilon: float, epochs: int, seeds: int) -> None:
     true = np.array([data.truth.effect(**asked, contrast=contrast) for contrast in CONTRASTS])
     errors: dict[str, list[np.ndarray]] = {"without": [], "private": []}
     for seed in range(seeds):
-        for word, privacy in (("without", None), ("private", Privacy(epsilon))):
+        for word, used in (("without", None), ("private", privacy)):
             torch.manual_seed(seed)
             scm = StructuralCausalModel(data.graph.project(names))
             began = time.perf_counter()
-            fit(scm, parts, FitConfig(attributes=Stage(epochs=epochs), seed=seed, threads=1, privacy=privacy))
+            fit(scm, parts, FitConfig(attributes=Stage(epochs=epochs), seed=seed, threads=1, privacy=used))
             found = [implied_effect(scm, **asked, contrast=one, n=DRAWS, seed=seed).value for one in CONTRASTS]
             errors[word].append(np.array(found) - true)
             spent = "" if scm.privacy is None else f", {scm.privacy.sentences[0]} {scm.privacy.sentences[1]}"
@@ -57,6 +57,11 @@ def attributes(epsilon: float, epochs: int, seeds: int) -> None:
     print(f"private over without: {rms['private'] / rms['without']:.2f}")
 
 
+def apart(one: torch.Tensor, other: torch.Tensor) -> float:
+    """Mean absolute difference of pixels, which may be stored as bytes."""
+    return float((one.float() - other.float()).abs().mean())
+
+
 def distance(scm: StructuralCausalModel, data: Dataset, rows: list) -> float:
     """Mean absolute difference to the true counterfactual, in grey levels."""
     factual = data.rows(rows)
@@ -64,23 +69,23 @@ def distance(scm: StructuralCausalModel, data: Dataset, rows: list) -> float:
     for value in SETTINGS:
         with warnings.catch_warnings(action="ignore"):
             world = scm.counterfactual(factual, {"thickness": value}, seed=0)["image"]
-        found.append(float((world - data.truth.counterfactual(rows, {"thickness": value})["image"]).abs().mean()))
+        found.append(apart(world, data.truth.counterfactual(rows, {"thickness": value})["image"]))
     return float(np.mean(found))
 
 
-def image(epsilon: float, epochs: int, batch: int, model: str | None) -> None:
+def image(privacy: Privacy, epochs: int, batch: int, model: str | None) -> None:
     data = cg.load("morphodigits", rows=10_000)
     rows = list(data.frame("validation").index[:UNITS])
     factual = data.rows(rows)["image"]
-    still = [(factual - data.truth.counterfactual(rows, {"thickness": v})["image"]).abs().mean() for v in SETTINGS]
-    print(f"the factual image: {float(np.mean(still)):.2f} grey levels")
+    still = [apart(factual, data.truth.counterfactual(rows, {"thickness": v})["image"]) for v in SETTINGS]
+    print(f"the factual image: {float(np.mean(still)):.2f} grey levels", flush=True)
     if model is not None:
-        print(f"without privacy, {model}: {distance(load(model), data, rows):.2f}")
+        print(f"without privacy, {model}: {distance(load(model), data, rows):.2f}", flush=True)
     torch.manual_seed(0)
     scm = StructuralCausalModel(data.graph)
     settings = Stage(epochs=epochs, batch_size=batch, learning_rate=2e-3, ema=0.9)
     began = time.perf_counter()
-    fit(scm, data, FitConfig(Stage(epochs=epochs, batch_size=batch), settings, threads=1, privacy=Privacy(epsilon)))
+    fit(scm, data, FitConfig(Stage(epochs=epochs, batch_size=batch), settings, threads=1, privacy=privacy))
     print(f"private: {distance(scm, data, rows):.2f}, fitted in {time.perf_counter() - began:.0f} s")
     print("\n".join(scm.privacy.sentences[:2]))
 
@@ -92,12 +97,13 @@ def main() -> None:
     parser.add_argument("--epochs", type=int, default=10)
     parser.add_argument("--seeds", type=int, default=3)
     parser.add_argument("--batch", type=int, default=512)
+    parser.add_argument("--clip", type=float, default=1.0, help="max_grad_norm")
     parser.add_argument("--model")
     asked = parser.parse_args()
     if asked.what == "attributes":
-        attributes(asked.epsilon, asked.epochs, asked.seeds)
+        attributes(Privacy(asked.epsilon, max_grad_norm=asked.clip), asked.epochs, asked.seeds)
     else:
-        image(asked.epsilon, asked.epochs, asked.batch, asked.model)
+        image(Privacy(asked.epsilon, max_grad_norm=asked.clip), asked.epochs, asked.batch, asked.model)
 
 
 if __name__ == "__main__":
