@@ -6,11 +6,11 @@ values are int64 codes. The first dimension of every tensor is the unit; the cal
 """
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from enum import Enum
 from functools import wraps
 from types import MappingProxyType
-from typing import Any, ClassVar, TypeVar
+from typing import Any, ClassVar, TypeAlias, TypeVar
 
 import pyro
 import torch
@@ -23,8 +23,10 @@ from ..typing import Noise, Values
 from .identification import Identifiability, Identification
 
 M = TypeVar("M", bound="Mechanism")
+Batches: TypeAlias = Callable[[], Iterator[tuple[Tensor, Values]]]
+"""One pass over a split whenever it is called: values and parents of a few units at a time, natural units."""
 
-__all__ = ["Abduction", "Abductive", "Density", "Mechanism", "Observable"]
+__all__ = ["Abduction", "Abductive", "Batches", "Density", "Mechanism", "Observable"]
 
 
 class Abduction(Enum):
@@ -146,7 +148,9 @@ class Mechanism(nn.Module, ABC):
         super().__init_subclass__(**options)
         if "__init__" in vars(cls):
             cls.__init__ = _recording(cls.__init__)  # type: ignore[method-assign]
-        changed = {"objectives", "initialize"} & vars(cls).keys() and "privacy_obstacle" not in vars(cls)
+        changed = {"objectives", "initialize", "track", "settle"} & vars(cls).keys() and "privacy_obstacle" not in vars(
+            cls
+        )
         if changed and not (isinstance(cls.privacy_obstacle, str) and cls.privacy_obstacle):
             cls.privacy_obstacle = (
                 Mechanism.privacy_obstacle
@@ -238,6 +242,21 @@ class Mechanism(nn.Module, ABC):
         """
         parameters = [p for p in self.parameters() if p.requires_grad]
         return {"loss": parameters} if parameters else {}
+
+    def track(self, value: Tensor, parents: Values) -> None:
+        """Follow the weights with what has no gradient; called after every step of training.
+
+        Args:
+            value: Values of a batch as they were observed: without the shifts that training adds.
+            parents: Observed parents.
+        """
+
+    def settle(self, batches: Batches) -> None:
+        """Fit what depends on trained weights and has no gradient; called when training ends.
+
+        Args:
+            batches: Passes over the training split.
+        """
 
     @property
     def identification(self) -> Identification:

@@ -46,6 +46,8 @@ class ConvVAE(ImageVAE):
         free: Nats of the global latent's divergence that cost nothing; without them the local latent takes over and
             sampled images fall apart.
         warmup: Fraction of training over which that weight grows from 0.
+        independence: Share in [0, 1] of the latents' mean given the parents that is taken out of what is abducted, which with 1
+            is uncorrelated with them; parents that are images are left out, and the pixel residual is as it is.
     """
 
     few_images: ClassVar = {"free": 0.0, "beta": 2.0}
@@ -70,10 +72,12 @@ class ConvVAE(ImageVAE):
         beta: float = 1.0,
         free: float = 20.0,
         warmup: float = 0.1,
+        independence: float = 0.0,
     ) -> None:
         super().__init__(
-            variable, parents, likelihood=likelihood, residual=residual, beta=beta, free={"z": free}, warmup=warmup
-        )
+            variable, parents, likelihood=likelihood, residual=residual, beta=beta, free={"z": free}, warmup=warmup,
+            independence=independence,
+        )  # fmt: skip
         self.latent, self.local = latent, local
         self.encoder = ConvEncoder(variable.shape, CONTEXT, width=width, maps=self.maps.channels)
         self.coarse = self.encoder.grid.coarse
@@ -89,24 +93,26 @@ class ConvVAE(ImageVAE):
             variable.shape, local + SKETCH, latent + CONTEXT, outputs=channels, width=width, blocks=blocks, fine=fine,
             maps=self.maps.channels,
         )  # fmt: skip
+        self.centre_latents()
 
     @property
     def latents(self) -> dict[str, tuple[int, ...]]:
         return {"z": (self.latent,), "local": (self.local, *self.coarse)}
 
     def infer(self, value: Tensor, parents: Values, *, draw: bool) -> Inference:
-        context = self.embed(parents, value.shape[0])
+        context, centred = self.embed(parents, value.shape[0]), self.centring(parents)
         maps = self.maps(parents)
         features = self.encoder(self.likelihood.to_unit(value), context, maps)
         squeezed = F.silu(self.squeeze(features)).flatten(1)
-        z, global_rate, global_odds = infer_gaussian(self.global_head(torch.cat([squeezed, context], dim=1)), draw)
+        found = centred("z", self.global_head(torch.cat([squeezed, context], dim=1)))
+        z, global_rate, global_odds = infer_gaussian(found, draw)
         # The local latent sees what z and the parents already draw, so that it holds only the rest.
         sketch = self._sketch(z, context)
-        local, local_rate, local_odds = infer_gaussian(self.local_head(torch.cat([features, sketch], dim=1)), draw)
+        found = centred("local", self.local_head(torch.cat([features, sketch], dim=1)))
+        local, local_rate, local_odds = infer_gaussian(found, draw)
         output = self._draw(z, local, sketch, context, maps)
-        return Inference(
-            {"z": z, "local": local}, {"z": global_rate, "local": local_rate}, global_odds + local_odds, output
-        )
+        rates = {"z": global_rate, "local": local_rate}
+        return Inference({"z": z, "local": local}, rates, global_odds + local_odds, output, centred.means)
 
     def decode(self, noise: Noise, parents: Values) -> Tensor:
         context = self.embed(parents, noise["z"].shape[0])

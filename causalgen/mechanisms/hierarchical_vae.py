@@ -47,6 +47,8 @@ class HierarchicalVAE(ImageVAE):
         beta: Weight of the Kullback-Leibler term; 1 is the evidence lower bound.
         free: Nats of z's divergence that cost nothing; without them the maps take over and sampled images fall apart.
         warmup: Fraction of training over which that weight grows from 0.
+        independence: Share in [0, 1] of the latents' mean given the parents that is taken out of what is abducted, which with 1
+            is uncorrelated with them; parents that are images are left out, and the pixel residual is as it is.
 
     Raises:
         ValueError: More maps than resolutions, or an option out of range.
@@ -71,10 +73,12 @@ class HierarchicalVAE(ImageVAE):
         beta: float = 1.0,
         free: float = 20.0,
         warmup: float = 0.1,
+        independence: float = 0.0,
     ) -> None:
         super().__init__(
-            variable, parents, likelihood=likelihood, residual=residual, beta=beta, free={"z": free}, warmup=warmup
-        )
+            variable, parents, likelihood=likelihood, residual=residual, beta=beta, free={"z": free}, warmup=warmup,
+            independence=independence,
+        )  # fmt: skip
         if prior not in ("standard", "conditional"):
             raise ValueError(f"Expected prior 'standard' or 'conditional'; got {prior!r}.")
         self.grid = Grid(variable.shape)
@@ -112,27 +116,29 @@ class HierarchicalVAE(ImageVAE):
         self.up = nn.ModuleList(transposed(b, a, 4, stride=2, padding=1) for b, a in pairwise(widths))
         self.modulation = Modulation(latent + CONTEXT, widths[-1])
         self.last = conv(widths[-1], variable.shape[0] * self.likelihood.outputs, 3, padding=1)
+        self.centre_latents()
 
     @property
     def latents(self) -> dict[str, tuple[int, ...]]:
         return {"z": (self.latent,), **self.latent_maps}
 
     def infer(self, value: Tensor, parents: Values, *, draw: bool) -> Inference:
-        context = self.embed(parents, value.shape[0])
+        context, centred = self.embed(parents, value.shape[0]), self.centring(parents)
         maps = self.maps(parents)
         seen = self.bottom_up(self.grid.pad(with_maps(self.likelihood.to_unit(value), maps)))
         squeezed = F.silu(self.squeeze(seen[0])).flatten(1)
-        z, rate, odds = infer_gaussian(self.head(torch.cat([squeezed, context], dim=1)), draw)
+        z, rate, odds = infer_gaussian(centred("z", self.head(torch.cat([squeezed, context], dim=1))), draw)
         noise, rates, parts = {"z": z}, {"z": rate}, [odds]
 
         def find(name: str, level: _Level, state: Tensor, features: Tensor) -> Tensor:
-            noise[name], rates[name], odds = infer_gaussian(level.posterior(torch.cat([state, features], dim=1)), draw)
+            found = centred(name, level.posterior(torch.cat([state, features], dim=1)))
+            noise[name], rates[name], odds = infer_gaussian(found, draw)
             parts.append(odds)
             return noise[name]
 
         # The posterior of each map is found on the way down, where the coarser maps have been drawn already.
         output = self._top_down(z, context, maps, lambda k, level, h: find(f"map{k}", level, h, seen[k]))
-        return Inference(noise, rates, torch.stack(parts).sum(dim=0), output)
+        return Inference(noise, rates, torch.stack(parts).sum(dim=0), output, centred.means)
 
     def decode(self, noise: Noise, parents: Values) -> Tensor:
         context = self.embed(parents, noise["z"].shape[0])

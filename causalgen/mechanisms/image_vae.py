@@ -8,8 +8,10 @@ Pawlowski, Castro and Glocker, Deep structural causal models for tractable count
 the pixel residual that is carried into counterfactuals.
 """
 
+import math
 from abc import abstractmethod
 from collections.abc import Mapping
+from types import MappingProxyType
 from typing import ClassVar, NamedTuple
 
 import pyro
@@ -19,9 +21,9 @@ from torch import Tensor
 from torch.distributions import Distribution
 
 from ..graph import Variable
-from ..nn import ImageMaps, ParentEmbedding
+from ..nn import ConditionalMean, ImageMaps, ParentEmbedding
 from ..typing import Noise, Values
-from .base import Abduction, Abductive, Observable
+from .base import Abduction, Abductive, Batches, Observable
 from .identification import Identifiability, Identification
 from .likelihoods import LIKELIHOODS
 
@@ -29,6 +31,8 @@ __all__ = ["CONTEXT", "ImageVAE", "Inference", "infer_gaussian"]
 
 CONTEXT = 64
 """Width of the embedding of the parents."""
+TRACKED = 4
+"""One of this many units of a step is encoded again to follow the mean of the latents given the parents."""
 
 
 class Inference(NamedTuple):
@@ -39,12 +43,15 @@ class Inference(NamedTuple):
         rates: Divergence of each latent's q from N(0, I), `(B,)` by name.
         odds: log p(u) - log q(u) of all latents at the noise, `(B,)`.
         output: Decoder output `(B, C, H, W)` on the likelihood's own scale.
+        means: Means of q before their mean given the parents is taken out, `(B, ...)` by name, without a gradient; empty where
+            nothing is taken out.
     """
 
     noise: Noise
     rates: dict[str, Tensor]
     odds: Tensor
     output: Tensor
+    means: Mapping[str, Tensor] = MappingProxyType({})
 
 
 class ImageVAE(Abductive, Observable):
@@ -58,10 +65,10 @@ class ImageVAE(Abductive, Observable):
         beta: Weight of the Kullback-Leibler term; 1 is the evidence lower bound.
         free: Nats of divergence that cost nothing, by latent (Kingma et al., 2016, arXiv:1606.04934).
         warmup: Fraction of training over which that weight grows from 0.
+        independence: Share in [0, 1] of the latents' mean given the parents that is taken out of q.
     """
 
     kinds = ("image",)
-    privacy_obstacle = ""
     limits: ClassVar = {"blocks": 256}
     abduction = Abduction.VARIATIONAL
 
@@ -75,6 +82,7 @@ class ImageVAE(Abductive, Observable):
         beta: float,
         free: Mapping[str, float],
         warmup: float,
+        independence: float = 0.0,
     ) -> None:
         super().__init__(variable, parents)
         if likelihood not in LIKELIHOODS:
@@ -87,8 +95,11 @@ class ImageVAE(Abductive, Observable):
         )
         if residual > 0 and not self.likelihood.has_residual:
             raise ValueError(f"Expected residual=0 for the {likelihood} likelihood, which has none; got {residual}.")
+        self.independence = independence
+        self._require_attributes()
         self.embed = ParentEmbedding(self.parents, CONTEXT)
         self.maps = ImageMaps(self.parents, variable.shape)
+        self.expected: ConditionalMean | None = None
 
     @property
     @abstractmethod
@@ -103,8 +114,61 @@ class ImageVAE(Abductive, Observable):
     def decode(self, noise: Noise, parents: Values) -> Tensor:
         """Decoder output, `(B, C, H, W)`, on the likelihood's own scale."""
 
+    @property
+    def privacy_obstacle(self) -> str:  # type: ignore[override]
+        return "independence reads the mean of its latents off the training units" if self.independence else ""
+
+    @property
+    def attributes(self) -> dict[str, Variable]:
+        """Parents whose mean effect on the latents can be taken out: all but images."""
+        return {name: parent for name, parent in self.parents.items() if not parent.is_image}
+
+    def centre_latents(self) -> None:
+        """Prepare what `independence` needs; a subclass calls it when the shapes of its latents are known."""
+        if self.independence > 0:
+            width = sum(math.prod(shape) for shape in self.latents.values())
+            self.expected = ConditionalMean(self.attributes, width)
+
+    def centring(self, parents: Values) -> "_Centring":
+        """What takes the mean given the parents out of the latents in one pass of the encoder."""
+        if self.expected is None:
+            return _Centring({})
+        taken = self.independence * self.expected(parents)
+        parts = taken.split([math.prod(shape) for shape in self.latents.values()], dim=1)
+        return _Centring({name: part.unflatten(1, shape) for (name, shape), part in zip(self.latents.items(), parts)})
+
     def initialize(self, value: Tensor, parents: Values) -> None:
         self.embed.fit(parents)
+        if self.expected is not None:
+            self.expected.fit(parents)
+
+    def track(self, value: Tensor, parents: Values) -> None:
+        """Follow the mean of the latents given the parents, on a part of the units."""
+        if self.expected is None:
+            return
+        few = max(1, len(value) // TRACKED)
+        self.expected.update(*self._means(value[:few], {name: parents[name][:few] for name in self.parents}))
+
+    def settle(self, batches: Batches) -> None:
+        """Fit the mean of the latents given the parents to the trained encoder."""
+        if self.expected is None:
+            return
+        for _ in self.latents:  # each latent is inferred from those before it, which the last pass has moved
+            self.expected.refit(self._means(value, parents) for value, parents in batches())
+
+    @torch.no_grad()
+    def _means(self, value: Tensor, parents: Values) -> tuple[Values, Tensor]:
+        return parents, _flat(self.infer(value, parents, draw=False).means)
+
+    def _require_attributes(self) -> None:
+        if not 0.0 <= self.independence <= 1.0:
+            raise ValueError(f"Expected independence in [0, 1], a share; got {self.independence}.")
+        if self.independence > 0 and not self.attributes:
+            having = "images alone" if self.parents else "no parents"
+            raise ValueError(
+                f"Expected parents other than images for '{self.variable.name}', of which its noise is to be independent; it "
+                f"has {having}, and independence={self.independence:g} would do nothing. Leave the option out."
+            )
 
     @property
     def identification(self) -> Identification:
@@ -112,8 +176,17 @@ class ImageVAE(Abductive, Observable):
         return Identification(
             Identifiability.CONVENTION,
             "an approximate posterior of Gaussian latents, one of many parametrisations with the same distribution"
-            + carried,
+            + carried
+            + self._taken_out(),
         )
+
+    def _taken_out(self) -> str:
+        """What `independence` takes out of the latents, and of which parents it does not."""
+        if not self.independence:
+            return ""
+        images = [name for name in self.parents if name not in self.attributes]
+        skipped = f", but not given the image {' or '.join(images)}" if images else ""
+        return f"; {self.independence:.0%} of their mean given {', '.join(self.attributes)} is taken out{skipped}"
 
     def noise(self, batch_shape: tuple[int, ...] = ()) -> dict[str, Distribution]:
         zero = self._zero
@@ -131,14 +204,14 @@ class ImageVAE(Abductive, Observable):
         return self.likelihood.mean(output)
 
     def abduct(self, value: Tensor, parents: Values, *, draw: bool = True) -> Noise:
-        noise, _, _, output = self.infer(value, parents, draw=draw)
+        noise, _, _, output, _ = self.infer(value, parents, draw=draw)
         if self.residual == 0:
             return noise
         # p(u) of the pixel noise has this share as its scale, see `noise`.
         return {**noise, "pixel": self.residual * self.likelihood.residual(output, value)}
 
     def objectives(self, value: Tensor, parents: Values, progress: float) -> dict[str, Tensor]:
-        _, rates, _, output = self.infer(value, parents, draw=True)
+        _, rates, _, output, _ = self.infer(value, parents, draw=True)
         distortion = -self.likelihood.log_prob(output, value)
         weight = self.beta * (min(1.0, progress / self.warmup) if self.warmup > 0 else 1.0)
         cost = sum(rate.clamp_min(self.free.get(name, 0.0)) for name, rate in rates.items())
@@ -150,7 +223,7 @@ class ImageVAE(Abductive, Observable):
 
     def estimate_log_prob(self, value: Tensor, parents: Values) -> Tensor:
         """Log of an unbiased estimate of p(value | pa): one draw of the latents from q, weighted by p(u) / q(u)."""
-        _, _, odds, output = self.infer(value, parents, draw=True)
+        _, _, odds, output, _ = self.infer(value, parents, draw=True)
         return self.likelihood.log_prob(output, value) + odds
 
     def observe(self, name: str, parents: Values, value: Tensor | None = None) -> Tensor:
@@ -160,6 +233,30 @@ class ImageVAE(Abductive, Observable):
             for key in self.latents
         }
         return pyro.sample(name, self.likelihood.distribution(self.decode(noise, parents)), obs=value)
+
+
+class _Centring:
+    """Takes the mean given the parents out of the parameters of each latent's q, and keeps what q's mean was before.
+
+    Args:
+        taken: What to take out, `(B, ...)` by latent; empty to change nothing.
+    """
+
+    def __init__(self, taken: Mapping[str, Tensor]) -> None:
+        self.taken = taken
+        self.means: dict[str, Tensor] = {}
+
+    def __call__(self, name: str, output: Tensor) -> Tensor:
+        """Parameters of q as `infer_gaussian` takes them, `(B, 2 C, ...)`."""
+        if name not in self.taken:
+            return output
+        mean, log_scale = output.chunk(2, dim=1)
+        self.means[name] = mean.detach()
+        return torch.cat([mean - self.taken[name], log_scale], dim=1)
+
+
+def _flat(latents: Mapping[str, Tensor]) -> Tensor:
+    return torch.cat([latent.flatten(1) for latent in latents.values()], dim=1)
 
 
 def infer_gaussian(output: Tensor, draw: bool) -> tuple[Tensor, Tensor, Tensor]:

@@ -9,7 +9,7 @@ Abduction encodes, then abducts inside. What the codec loses is lost in every an
 the share of it that is carried into counterfactuals.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any, ClassVar
 
 import pyro.distributions as dist
@@ -21,7 +21,7 @@ from ..errors import NotFittedError, UnknownNameError, nearest
 from ..graph import Variable
 from ..typing import Noise, Values
 from .autoencoder import Autoencoder
-from .base import Abduction, Abductive, Mechanism
+from .base import Abduction, Abductive, Batches, Mechanism
 from .conv_vae import ConvVAE
 from .diffusion import Diffusion
 from .flow_matching import FlowMatching
@@ -165,6 +165,24 @@ class LatentImage(Abductive):
         with torch.no_grad():
             maps = self._fitted_codec().encode(value)
         return self.inner.objectives(maps, parents, progress)
+
+    def track(self, value: Tensor, parents: Values) -> None:
+        """That of the inner mechanism, on the maps."""
+        if type(self.inner).track is Mechanism.track:
+            return  # no encoding for nothing
+        with torch.no_grad():
+            self.inner.track(self._fitted_codec().encode(value), parents)
+
+    def settle(self, batches: Batches) -> None:
+        """That of the inner mechanism, on the maps."""
+        codec = self._fitted_codec()
+
+        def maps() -> Iterator[tuple[Tensor, Values]]:
+            for value, parents in batches():
+                with torch.no_grad():
+                    yield codec.encode(value), parents
+
+        self.inner.settle(maps)
 
     def reconstruct(self, value: Tensor) -> Tensor:
         """Images `(B, C, H, W)`, natural units, through the codec alone, which loses a part of them."""

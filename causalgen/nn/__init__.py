@@ -3,6 +3,7 @@
 from .adversarial import Critic, Generator, gradient_penalty, saturation
 from .attention import SelfAttention
 from .averaging import growing_average
+from .conditional_mean import ConditionalMean
 from .conv import (
     CONVOLUTIONS,
     TRANSPOSED,
@@ -30,6 +31,7 @@ from .unet import UNet
 __all__ = [
     "CONVOLUTIONS",
     "TRANSPOSED",
+    "ConditionalMean",
     "ConvBlock",
     "ConvDecoder",
     "ConvEncoder",

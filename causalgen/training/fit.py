@@ -284,7 +284,7 @@ class _Fit:
                     bars.update(task, completed=epoch + 1, note=_note(trainers))
                 threads.epoch_took(took, label)
             for trainer in trainers:
-                trainer.finish()
+                trainer.finish(values)
             if self.checkpoint:
                 self.checkpoint.save(label, stage.epochs, trainers, self._drawn(), force=True)
         if bars and task is not None:
@@ -376,9 +376,10 @@ class _Fit:
             index = places[own.start : own.stop]
             batch = {n: as_float(tensor[index.to(tensor.device)].to(device)) for n, tensor in values.items()}
             for trainer in trainers:
-                if stage.shift and self.scm.graph[trainer.name].is_image:
-                    batch[trainer.name] = shifted(batch[trainer.name], stage.shift)
-                trainer.train_batch(batch, len(places))
+                moved = stage.shift and self.scm.graph[trainer.name].is_image
+                shown = {**batch, trainer.name: shifted(batch[trainer.name], stage.shift)} if moved else batch
+                trainer.train_batch(shown, len(places))
+                trainer.track(batch)
         self.scm.eval()
 
     def _threads(self, trainers: list[NodeTrainer], values: Mapping[str, Tensor], steps: int) -> StageThreads:

@@ -2,7 +2,7 @@
 
 import copy
 import math
-from collections.abc import Mapping, Set
+from collections.abc import Iterator, Mapping, Set
 from dataclasses import dataclass, field
 from typing import Any, NoReturn
 
@@ -189,6 +189,11 @@ class NodeTrainer:
         return rate * 0.5 * (1 + math.cos(math.pi * self.progress))
 
     @torch.no_grad()
+    def track(self, batch: Mapping[str, Tensor]) -> None:
+        """Let the mechanism follow its new weights on a batch as it was observed."""
+        self.mechanism.track(batch[self.name], {p: batch[p] for p in self.mechanism.parents})
+
+    @torch.no_grad()
     def end_epoch(self, epoch: int, validation: Mapping[str, Tensor], seed: int) -> bool:
         """Log the epoch, validate the averaged weights, keep them if they are the best; True to go on.
 
@@ -229,10 +234,12 @@ class NodeTrainer:
     def _score(self, losses: Mapping[str, float]) -> float:
         return sum(losses[objective] for objective in self.mechanism.selection)
 
-    def finish(self) -> None:
-        """Give the mechanism the best averaged weights: it is fitted now."""
+    def finish(self, train: Mapping[str, Tensor]) -> None:
+        """Give the mechanism the best averaged weights, and let it settle on the training split: it is fitted now."""
         self.mechanism.load_state_dict(self.best_state)
         self.mechanism.declare_fitted()
+        self.mechanism.eval()
+        self.mechanism.settle(lambda: self._batches(train, range(len(train[self.name]))))
 
     def state(self) -> tuple[dict[str, Tensor], dict[str, Any]]:
         """Tensors and JSON-able numbers from which `load` resumes exactly."""
@@ -272,19 +279,23 @@ class NodeTrainer:
     def _validate(self, averaged: Mechanism, values: Mapping[str, Tensor], seed: int) -> dict[str, float]:
         """Mean losses over all rows, of which each process takes a slice."""
         averaged.eval()
-        count = len(values[self.name])
-        own = self.processes.slice(count)
-        variables = (self.mechanism.variable, *self.mechanism.parents.values())
-        size = min(units_at_once(v.shape, VALIDATION_BATCH) if v.is_image else VALIDATION_BATCH for v in variables)
+        own = self.processes.slice(len(values[self.name]))
         totals: dict[str, float] = {}
         with seeded(seed + self.processes.rank, self.fabric.device):
-            for start in own[::size]:
-                rows = slice(start, min(start + size, own.stop))
-                batch = {v.name: as_float(values[v.name][rows].to(self.fabric.device)) for v in variables}
-                losses = averaged.objectives(batch[self.name], {p: batch[p] for p in self.mechanism.parents}, 1.0)
+            for value, parents in self._batches(values, own):
+                losses = averaged.objectives(value, parents, 1.0)
                 for objective, loss in losses.items():
                     totals[objective] = totals.get(objective, 0.0) + float(loss.sum())
-        return {objective: total / count for objective, total in self.processes.sum(totals).items()}
+        return {objective: total / len(values[self.name]) for objective, total in self.processes.sum(totals).items()}
+
+    def _batches(self, values: Mapping[str, Tensor], own: range) -> Iterator[tuple[Tensor, dict[str, Tensor]]]:
+        """One pass over some rows of a split: values and parents of a few units at a time."""
+        variables = (self.mechanism.variable, *self.mechanism.parents.values())
+        size = min(units_at_once(v.shape, VALIDATION_BATCH) if v.is_image else VALIDATION_BATCH for v in variables)
+        for start in own[::size]:
+            rows = slice(start, min(start + size, own.stop))
+            batch = {v.name: as_float(values[v.name][rows].to(self.fabric.device)) for v in variables}
+            yield batch[self.name], {p: batch[p] for p in self.mechanism.parents}
 
     def _require_finite(self, losses: Mapping[str, float], epoch: int) -> None:
         for objective in self.groups:

@@ -17,7 +17,7 @@ weights read its image (De Sousa Ribeiro et al., High fidelity image counterfact
 """
 
 import copy
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import TypeAlias
 
@@ -187,7 +187,14 @@ class _Tuner:
                 bars.update(task, completed=epoch, note=f"prediction loss {prediction:.4f}")
         mechanism.load_state_dict(best_state)
         mechanism.eval()
+        mechanism.settle(self._batches)
         return pd.DataFrame(rows)
+
+    def _batches(self) -> Iterator[tuple[Tensor, Values]]:
+        """One pass over the training split, a few units at a time."""
+        images = self.train[self.image]
+        for index in torch.arange(len(images), device=images.device).split(self.at_once):
+            yield as_float(images[index]), {p: self.train[p][index] for p in self.mechanism.parents}
 
     def _epoch(self, optimizer: AdamW, average: dict[str, Tensor]) -> None:
         targets = random_targets(self.scm, self.train, image=self.image, causes=self.causes)
@@ -199,6 +206,8 @@ class _Tuner:
             (loss + (self.multiplier + DAMPING * slack.detach()).clamp_min(0) * slack).backward()
             torch.nn.utils.clip_grad_norm_(self.learning, self.config.clip)
             optimizer.step()
+            factual = {p: targets[index].factual[p] for p in self.mechanism.parents}
+            self.mechanism.track(as_float(targets[index].image), factual)
             self.multiplier = max(0.0, self.multiplier + 0.1 * float(slack.detach()))
             for name, value in self.mechanism.state_dict().items():
                 if value.is_floating_point():

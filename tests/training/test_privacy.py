@@ -236,7 +236,7 @@ def interrupted_plain_fit() -> Any:
     return Interrupted()
 
 
-def _stop(self: Any) -> None:
+def _stop(self: Any, train: Any) -> None:
     raise KeyboardInterrupt
 
 
