@@ -9,6 +9,7 @@ import pytest
 
 import causalgen
 import causalgen.datasets.table
+import causalgen.mediation
 import causalgen.reports
 
 from .imports import PACKAGE, UPWARD, imported
@@ -75,7 +76,15 @@ def test_the_doors_load_nothing_heavy(statement: str) -> None:
 
 @pytest.mark.parametrize(
     "room",
-    [causalgen, causalgen.benchmark, causalgen.datasets.table, causalgen.effects, causalgen.reports, causalgen.studies],
+    [
+        causalgen,
+        causalgen.benchmark,
+        causalgen.datasets.table,
+        causalgen.effects,
+        causalgen.mediation,
+        causalgen.reports,
+        causalgen.studies,
+    ],
     ids=lambda room: room.__name__,
 )
 def test_names_that_load_on_use_are_listed(room: ModuleType) -> None:

@@ -32,23 +32,42 @@ def test_nothing_heavy_is_imported_before_a_command_runs() -> None:
     assert done.stdout.strip() == "[]"
 
 
-def test_an_effect_of_a_table_needs_no_torch(tmp_path) -> None:
+@pytest.mark.parametrize(
+    "asked",
+    [
+        ["effects", "--graph", "x -> {arm, y}; arm -> y", "--simulations", "0"],
+        ["mediation", "--graph", "x -> {arm, m, y}; arm -> m -> y; arm -> y", "--mediator", "m"],
+    ],
+    ids=lambda asked: asked[0],
+)
+def test_a_question_about_a_table_needs_no_torch(asked: list[str], tmp_path) -> None:
     """Nobody who brings a table without images waits for it to load."""
     rng = np.random.default_rng(0)
-    x = rng.normal(size=80)
+    x, m, noise = rng.normal(size=(3, 80))
     arm = rng.random(80) < 0.5
     table = tmp_path / "trial.csv"
-    pd.DataFrame({"x": x, "arm": np.where(arm, "drug", "none"), "y": x + arm}).to_csv(table, index=False)
-    asked = ["effects", str(table), "--graph", "x -> {arm, y}; arm -> y", "--treatment", "arm", "--outcome", "y"]
-    asked += ["--contrast", "none", "drug", "--simulations", "0", "--out", str(tmp_path / "out")]
+    columns = {"x": x, "arm": np.where(arm, "drug", "none"), "m": m + arm, "y": x + m + arm + noise}
+    pd.DataFrame(columns).to_csv(table, index=False)
+    asked = [
+        *asked,
+        "--treatment",
+        "arm",
+        "--outcome",
+        "y",
+        "--contrast",
+        "none",
+        "drug",
+        "--out",
+        str(tmp_path / "out"),
+    ]
     code = (
-        f"import sys; sys.argv[1:] = {asked!r}\nfrom causalgen.cli import main\n"
+        f"import sys; sys.argv[1:] = {[asked[0], str(table), *asked[1:]]!r}\nfrom causalgen.cli import main\n"
         "try:\n    main()\nexcept SystemExit as done:\n    assert not done.code\n"
         "sys.exit('torch' in sys.modules)"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr or "torch was loaded"
-    assert (tmp_path / "out" / "effect.html").is_file()
+    assert list((tmp_path / "out").rglob("*.html"))
 
 
 def _seconds_of_children() -> float:
