@@ -34,8 +34,7 @@ class Launch:
 def launch() -> Launch | None:
     """What the launcher's environment variables say; None for a process that was started alone."""
     given = os.environ
-    if given.keys() >= {"RANK", "LOCAL_RANK", "WORLD_SIZE"}:
-        processes = int(given["WORLD_SIZE"])
+    if given.keys() >= {"RANK", "LOCAL_RANK", "WORLD_SIZE"} and (processes := int(given["WORLD_SIZE"])) > 1:
         devices = int(given.get("LOCAL_WORLD_SIZE", processes))
         return Launch(int(given["RANK"]), int(given["LOCAL_RANK"]), devices, processes // devices)
     # Of a job step alone: in a batch script without srun, the numbers of the job describe processes that nobody starts.

@@ -16,6 +16,10 @@ __all__ = ["CARD", "ModelCard", "write_card"]
 CARD = "README.md"
 """Name of the file of a card."""
 UNKNOWN = "Not stated. Whoever shares the model has to have the right to, and should state it here."
+PRIVATE = (
+    "Left out: it is computed from test and training rows, and by attribute readers that learned from training rows. The "
+    "guarantee covers none of that. The report of the run shows it.",
+)
 NEVER = (
     "Decisions about persons: diagnosis, hiring, credit, insurance, policing.",
     "Images of what would have happened to a person, shown as fact: they hold under the graph and assumptions above.",
@@ -105,11 +109,11 @@ def _lines(scm: StructuralCausalModel, card: ModelCard) -> list[str]:
         "",
         "## How good it is",
         "",
-        *_quality(card),
+        *(PRIVATE if scm.privacy else _quality(card)),
         "",
         "## Does it give training units away?",
         "",
-        *_memory(card),
+        *(PRIVATE if scm.privacy else _memory(card)),
         "",
         "## Intended use",
         "",

@@ -8,6 +8,7 @@ batch by batch.
 import logging
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
@@ -124,14 +125,15 @@ def fit(
             require_likelihoods(scm, rows_of_split.known)
             rows_of_split.guess(scm.graph)
     private = None
+    identity = [train.identity(), validation.identity()]
     if config.privacy is not None:
         private = PrivacyPlan.of(scm, parts, train.complete_rows(), config)
         private.start(scm, config.seed)
+        identity.append(private.units.identity())
     else:
         scm.initialize(train.filled())
     _check_slices(processes, config, len(train), len(validation))
     processes.share_state(scm)
-    identity = (train.identity(), validation.identity())
     writes = out is not None and processes.rank == 0
     checkpoint = Checkpoint(Path(out), scm, config, identity) if out is not None and writes else None
     fitting = _Fit(scm, config, processes, train, validation, checkpoint, bars, on_epoch, private)
@@ -271,7 +273,7 @@ class _Fit:
                 began = time.perf_counter()
                 values, held_out = self.train.filled(epoch), self.validation.filled()
                 batches = self._batches(label, stage, plan.rows(epoch), fabric.device) if active else ()
-                with self.processes.own_draws(self.config.seed, label, epoch):
+                with self._own_draws(label, epoch, fabric.device):
                     self._pass(active, {n: values[n] for n in names}, batches)
                 active = [trainer for trainer in active if trainer.end_epoch(epoch, held_out, self.config.seed)]
                 took = time.perf_counter() - began
@@ -364,6 +366,12 @@ class _Fit:
         order = order if rows is None else rows[order]
         size = stage.units(count)
         return order.split(size)[: max(1, count // size)]
+
+    def _own_draws(self, label: str, epoch: int, device: torch.device) -> AbstractContextManager[None]:
+        """The stream from which objectives draw in an epoch."""
+        if self.private is not None:
+            return self.private.own_draws(device)
+        return self.processes.own_draws(self.config.seed, label, epoch)
 
     def _pass(self, trainers: list[NodeTrainer], values: Mapping[str, Tensor], batches: Iterable[Tensor]) -> None:
         """One pass over batches, of which each process takes its slice."""

@@ -91,6 +91,8 @@ def _obstacle(graph: "CausalGraph", mechanism: "Mechanism") -> str:
     if not mechanism.known:
         if mechanism.privacy_obstacle:
             return f"{name_of(mechanism)} cannot be trained privately: {mechanism.privacy_obstacle}"
+        if len(mechanism.parameter_groups()) > 1 or mechanism.trained_before:
+            return f"{name_of(mechanism)} has several objectives or parts, of which only one is covered"
         if mechanism.fitted:
             return "it is fitted already, to data that no budget covers; build the model anew"
         if not all(parameter.requires_grad for parameter in mechanism.parameters()):

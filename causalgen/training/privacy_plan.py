@@ -9,6 +9,7 @@ them together spend the budget.
 import math
 import warnings
 from collections.abc import Iterator, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, field, replace
 from functools import cache
 
@@ -112,6 +113,13 @@ class PrivacyPlan:
         """Rows of the steps of an epoch."""
         for _ in range(self.steps(label, stage)):
             yield self.units.draw(self.stages[label].sample_rate, self.random)
+
+    def own_draws(self, device: torch.device) -> AbstractContextManager[None]:
+        """Seed what objectives draw, such as latents, by the operating system.
+
+        With known draws, one unit in a sample would change the draws of those after it, beyond what the noise hides.
+        """
+        return seeded(int(self.random.integers(2**63)), device)
 
     def finish(self, scm: StructuralCausalModel, steps: dict[str, int], seed: int) -> None:
         """Fit the joint supports to draws from the fitted model, in place of training rows, and state the guarantee.

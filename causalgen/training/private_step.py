@@ -56,14 +56,13 @@ class PrivateStep:
 
         self.mechanism = mechanism
         ((self.objective, self.parameters),) = mechanism.parameter_groups().items()
-        generator = torch.Generator(self.parameters[0].device)
-        generator.seed()
+        self.generator = torch.Generator(self.parameters[0].device)
         self.optimizer = DPOptimizer(
             optimizer,
             noise_multiplier=noise.noise_multiplier,
             max_grad_norm=noise.max_grad_norm,
             expected_batch_size=noise.expected,
-            generator=generator,
+            generator=self.generator,
             secure_mode=True,  # each draw is a sum of several, whose rounding gives nothing away
         )
         self.at_once = max(1, MOST_NUMBERS // sum(parameter.numel() for parameter in self.parameters))
@@ -80,6 +79,7 @@ class PrivateStep:
             rate: Learning rate.
             parts: Parts into which the sample is split at least.
         """
+        self.generator.seed()  # each time: on a CPU it keeps 32 bits of a seed, few enough to try them all
         at_once = max(1, min(self.at_once, -(-len(value) // parts)))
         for group in self.optimizer.param_groups:
             group["lr"] = rate
@@ -92,7 +92,7 @@ class PrivateStep:
                 self.optimizer.zero_grad()
             theirs = {name: tensor[rows] for name, tensor in parents.items()}
             gradients, losses = unit_gradients(self.mechanism, self.objective, value[rows], theirs, progress)
-            self._give(gradients)
+            self._give(_zero_where_not_finite(gradients))
             found.append(losses)
         if not found:
             self._give([parameter.new_zeros(0, *parameter.shape) for parameter in self.parameters])
@@ -131,6 +131,14 @@ def unit_gradients(
     with _no_checks_of_values(), sdpa_kernel(SDPBackend.MATH):  # neither checks nor fused attention can be batched
         gradients, (_, losses) = each(group, value, dict(parents))
     return list(gradients.values()), {name: tensor.detach() for name, tensor in losses.items()}
+
+
+def _zero_where_not_finite(gradients: list[Tensor]) -> list[Tensor]:
+    """Leave out units whose gradient is NaN or infinite: no factor shortens it, and it would end the training."""
+    finite = torch.stack([gradient.reshape(len(gradient), -1).isfinite().all(1) for gradient in gradients]).all(0)
+    if finite.all():
+        return gradients
+    return [torch.where(finite.view(-1, *[1] * (g.dim() - 1)), g, 0.0) for g in gradients]
 
 
 class _Objectives(nn.Module):

@@ -41,6 +41,10 @@ class PrivateUnits:
     def __len__(self) -> int:
         return len(self.first)
 
+    def identity(self) -> dict[str, Tensor]:
+        """What tells these units from others of the same rows."""
+        return {"rows of units": torch.from_numpy(self.rows), "sizes of units": torch.from_numpy(self.count)}
+
     def draw(self, rate: float, random: np.random.Generator) -> Tensor:
         """A Poisson sample: each unit with this probability, and one of its rows at random; rows, int64 `(B,)`."""
         drawn = np.flatnonzero(random.random(len(self)) < rate)

@@ -178,7 +178,9 @@ class NodeTrainer:
         losses = private(batch[self.name], parents, self.progress, self._rate(), parts=self.stage.accumulate)
         for objective, loss in losses.items():
             before = self.running.get(objective, torch.zeros((), device=loss.device))
-            self.running[objective] = before + loss.mean()
+            self.running[objective] = (
+                before + loss[loss.isfinite()].mean()
+            )  # a unit without a loss must not end training
         self.average.update_parameters(self.mechanism)
         self.step += 1
         self.batches += bool(losses)

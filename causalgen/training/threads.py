@@ -130,7 +130,10 @@ def steps_of_copies(trainers: Sequence[NodeTrainer], batch: Mapping[str, Tensor]
         batch: Values of all nodes and their parents, of the size of a batch.
         seed: Seed of the random draws of a step.
     """
-    copies = [NodeTrainer(t.name, copy.deepcopy(t.averaged).train(), t.stage, t.steps, t.fabric) for t in trainers]
+    copies = [
+        NodeTrainer(t.name, copy.deepcopy(t.averaged).train(), t.stage, t.steps, t.fabric, t.part, t.noise)
+        for t in trainers
+    ]
 
     def step() -> None:
         with seeded(seed):

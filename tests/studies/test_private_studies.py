@@ -13,6 +13,7 @@ from causalgen.cli.app import app
 from causalgen.errors import PrivacyWarning, StudyError
 from causalgen.scm import load
 from causalgen.studies import expected
+from causalgen.studies.cards import write_run_card
 from causalgen.studies.checking import check
 from causalgen.studies.runner import run_study
 from causalgen.studies.schema import load_study
@@ -105,3 +106,7 @@ def test_a_run_keeps_and_shows_the_guarantee(tmp_path: Path) -> None:
         assert "epsilon" in joined
         assert "A unit is one row" in joined
         assert "Not covered: validation and test rows" in joined
+    folder.update(memorisation=["Images: not found. Two copies."], headline=[])
+    card = write_run_card(folder, load(folder.model)).read_text()
+    assert "Two copies" not in card  # computed from training rows: the folder of the model has to stay covered
+    assert card.count("Left out: it is computed") == 2

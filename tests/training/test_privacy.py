@@ -97,6 +97,32 @@ def test_noise_has_the_standard_deviation_that_was_asked_and_differs_from_step_t
     assert abs(float(torch.corrcoef(torch.stack([first, second]))[0, 1])) < 0.06
 
 
+def test_noise_is_not_what_the_state_of_its_generator_gives() -> None:
+    """A generator of a CPU knows 32 bits of its seed: whoever tries them all would find the noise of all its steps."""
+    mechanism, value, parents = rows(PRIVATE[0], 2)
+    weight = next(mechanism.parameters())
+    step = PrivateStep(mechanism, SGD(mechanism.parameters(), lr=1.0), StepNoise(1.0, 1.0, 1.0))
+    state, found = step.generator.get_state(), [weight.detach().clone()]
+    for _ in range(2):
+        step.generator.set_state(state)
+        step(value[:0], {name: tensor[:0] for name, tensor in parents.items()}, 0.5, 1.0)
+        found.append(weight.detach().clone())
+    assert not torch.allclose(found[1] - found[0], found[2] - found[1])
+
+
+def test_a_unit_whose_gradient_is_not_finite_is_left_out(monkeypatch: pytest.MonkeyPatch) -> None:
+    mechanism, value, parents = rows(PRIVATE[0], 4)
+    gradients, losses = unit_gradients(mechanism, "loss", value, parents, 0.5)
+    spoiled = [gradient.clone() for gradient in gradients]
+    spoiled[0][1], spoiled[-1][3] = torch.nan, torch.inf
+    steps = []
+    for some in ([gradient[[0, 2]] for gradient in gradients], spoiled):
+        monkeypatch.setattr("causalgen.training.private_step.unit_gradients", lambda *_, g=some: (g, losses))
+        steps.append(stepped(mechanism, value, parents, StepNoise(0.0, 1.0, 1.0)))
+    torch.testing.assert_close(steps[0], steps[1])
+    assert float(steps[0].norm()) > 0
+
+
 @pytest.mark.parametrize("case", PRIVATE[::4], ids=str)
 @pytest.mark.parametrize("limit", [0.01, 1.0])
 def test_one_unit_changes_the_sum_by_the_clipping_norm_at_most(case: Case, limit: float) -> None:
@@ -270,6 +296,28 @@ def test_the_seed_does_not_give_the_noise_away() -> None:
     assert not torch.equal(first, second)
 
 
+def test_the_seed_does_not_give_away_what_objectives_draw(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Else one unit more in a sample would give those after it other draws, and change the sum by more than its gradient."""
+    drawn: list[Tensor] = []
+    monkeypatch.setattr(PrivateStep, "__call__", lambda *_, **__: drawn.append(torch.rand(3)) or {})
+    for _ in range(2):
+        fit(model(), data(), replace(CONFIG, attributes=Stage(epochs=1), images=Stage(epochs=1, shift=1)))
+    assert len(drawn) == 2 * 10 * 4
+    assert len(torch.stack(drawn).unique(dim=0)) == len(drawn)
+
+
+def test_a_fit_does_not_resume_with_other_units(tmp_path: Path) -> None:
+    rng = np.random.default_rng(0)
+    table = pd.DataFrame({"person": np.arange(600) // 4, "x": rng.uniform(-1, 1, 600), "y": rng.uniform(-1, 1, 600)})
+    table["part"] = np.repeat(["train", "validation", "test"], [400, 100, 100])
+    frames = [cg.load_table(table, PAIR, group=group, split="part", seed=0) for group in (None, "person")]
+    with interrupted_after("attributes", 1):
+        fit(model(PAIR), frames[0], CONFIG, out=tmp_path)
+    with pytest.raises(CheckpointError, match="these settings and these data"):
+        fit(model(PAIR), frames[1], CONFIG, out=tmp_path)
+    fit(model(PAIR), frames[0], CONFIG, out=tmp_path)
+
+
 def test_persons_with_several_rows_are_protected_as_one() -> None:
     rng = np.random.default_rng(0)
     table = pd.DataFrame({"person": np.arange(600) // 4, "x": rng.uniform(-1, 1, 600)})
@@ -324,6 +372,21 @@ class Own(ConvVAE):
 def test_own_mechanisms_have_to_say_that_they_can() -> None:
     with pytest.raises(PrivacyError, match="does not say that the loss of a unit depends on that unit alone"):
         fit(model(im={**IMAGE, "mechanism": Own}), data(), CONFIG)
+
+
+class Several(Own):
+    """A mechanism that says it can, with objectives that are trained in turn."""
+
+    privacy_obstacle = ""
+
+    def parameter_groups(self) -> dict[str, list[torch.nn.Parameter]]:
+        first, *rest = self.parameters()
+        return {"loss": rest, "kl": [first]}
+
+
+def test_mechanisms_with_several_objectives_are_refused() -> None:
+    with pytest.raises(PrivacyError, match="several objectives or parts"):
+        fit(model(im={**IMAGE, "mechanism": Several}), data(), CONFIG)
 
 
 def test_fitted_and_frozen_mechanisms_are_refused() -> None:
