@@ -34,7 +34,8 @@ class Launch:
 def launch() -> Launch | None:
     """What the launcher's environment variables say; None for a process that was started alone."""
     given = os.environ
-    if given.keys() >= {"RANK", "LOCAL_RANK", "WORLD_SIZE"} and (processes := int(given["WORLD_SIZE"])) > 1:
+    processes = int(given["WORLD_SIZE"]) if given.keys() >= {"RANK", "LOCAL_RANK", "WORLD_SIZE"} else 0
+    if processes > 1 or (processes and "TORCHELASTIC_RUN_ID" in given):  # a single one may come from a shell's profile
         devices = int(given.get("LOCAL_WORLD_SIZE", processes))
         return Launch(int(given["RANK"]), int(given["LOCAL_RANK"]), devices, processes // devices)
     # Of a job step alone: in a batch script without srun, the numbers of the job describe processes that nobody starts.

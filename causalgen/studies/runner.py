@@ -225,6 +225,8 @@ def _announcement(plan: RunPlan, out: Path, expected: dict[str, float], *, resum
     if plan.smoke:
         lines.append("[yellow]Smoke run: everything is shrunk, the numbers mean nothing.[/]")
     lines += [escape(plan.note)] if plan.note else []
+    if (count := plan.config.processes) > 1:
+        lines.append(f"{count} processes train together; training waits until all of them have started.")
     verb = "Resuming in" if resumes else "Writing to"
     steps = f"{len(expected)} steps, about {duration(sum(expected.values()))}."
     return "\n".join([*lines, f"{verb} {escape(str(out))}; {steps}"])

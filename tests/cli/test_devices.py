@@ -32,6 +32,7 @@ def test_two_processes_fit_the_attributes_of_one_but_for_rounding(tmp_path: Path
     done = subprocess.run([*COMMAND, "2"], cwd=tmp_path, capture_output=True, text=True, timeout=180)
     assert done.returncode == 0, done.stderr
     assert done.stderr.count("step 2 of 2: fit the model") == 1  # one process prints
+    assert "2 processes train together" in done.stderr
     alone = run_study(load_study(tmp_path / "study.yaml"), tmp_path / "alone", only_fit=True)
     record = json.loads((tmp_path / "run" / "run.json").read_text())
     assert record["processes"] == {"devices": 2, "num_nodes": 1}

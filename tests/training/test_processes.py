@@ -34,6 +34,7 @@ STEP = {**JOB, "SLURM_STEP_NUM_TASKS": "8", "SLURM_STEP_NUM_NODES": "2"}
         (TORCHRUN, Launch(5, 1, 4, 2)),
         (STEP, Launch(5, 1, 4, 2)),
         ({"RANK": "0", "LOCAL_RANK": "0", "WORLD_SIZE": "1", "MASTER_ADDR": "here"}, None),  # of a shell's profile
+        ({"RANK": "0", "LOCAL_RANK": "0", "WORLD_SIZE": "1", "TORCHELASTIC_RUN_ID": "1"}, Launch(0, 0, 1, 1)),
         (JOB, None),  # a batch script without srun: nobody started the others
         ({**STEP, "SLURM_STEP_NUM_TASKS": "1"}, None),
         ({**STEP, "SLURM_JOB_NAME": "bash"}, None),
