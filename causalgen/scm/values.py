@@ -13,7 +13,7 @@ from ..errors import DataError, MissingValueError, SupportError, UnknownNameErro
 from ..graph import CausalGraph, Variable
 from ..typing import UnitValues
 
-__all__ = ["as_tensor", "as_values", "check_finite", "in_unit_order", "to_frame", "unit_labels"]
+__all__ = ["as_tensor", "as_values", "channels_first", "check_finite", "in_unit_order", "to_frame", "unit_labels"]
 
 
 def as_values(graph: CausalGraph, values: Any, like: Tensor) -> dict[str, Tensor]:
@@ -122,7 +122,7 @@ def as_tensor(variable: Variable, value: Any, like: Tensor, *, count: int | None
     else:
         tensor = _numbers(variable, value, like)
     if variable.is_image:
-        tensor = _channels_first(variable, tensor)
+        tensor = channels_first(variable, tensor)
     _check_shape(variable, tensor, count)
     if tensor.dim() == len(variable.shape):
         tensor = tensor[None].expand(count or 1, *tensor.shape)
@@ -233,7 +233,7 @@ def _array(variable: Variable, value: Any) -> np.ndarray:
     return array.astype(np.float64)
 
 
-def _channels_first(variable: Variable, tensor: Tensor) -> Tensor:
+def channels_first(variable: Variable, tensor: Tensor) -> Tensor:
     """Images in the variable's layout, where their channels come last, or are left out because there is only one."""
     channels, *size = variable.shape
     units = tensor.dim() - len(size)  # dimensions before the size

@@ -29,7 +29,7 @@ from ..graph import Variable
 from ..mechanisms import Mechanism
 from ..nn import seeded
 from ..scm import StructuralCausalModel
-from ..scm.values import as_tensor
+from ..scm.values import as_tensor, channels_first
 from .augment import shifted
 from .checkpoint import Checkpoint, random_state, set_random_state
 from .config import FitConfig, Stage
@@ -443,6 +443,7 @@ def _images(variable: Variable, value: Any, like: Tensor) -> Tensor:
         value = torch.as_tensor(value)
     if not isinstance(value, Tensor) or value.dtype != torch.uint8:
         return as_tensor(variable, value, like.cpu())
+    value = channels_first(variable, value)
     for part in value.split(PIECE) if len(value) else (value,):
         as_tensor(variable, part, like)
     return value

@@ -39,7 +39,7 @@ PIXELS = torch.arange(64 * 64).reshape(64, 1, 8, 8) % 256
 @pytest.mark.parametrize(
     ("images", "support", "said"),
     [
-        (PIXELS[:, 0].byte(), (0, 255), r"shape \(units, 1, 8, 8\); got shape \(64, 8, 8\)"),
+        (PIXELS[:, 0, :7].byte(), (0, 255), r"shape \(units, 1, 8, 8\); got shape \(64, 7, 8\)"),
         (PIXELS[:50].byte(), (0, 255), "columns of one length"),
         (PIXELS.byte(), (0, 1), r"within its support \[0, 1\]"),
         (PIXELS.float() - 1, (0, 255), r"within its support \[0, 255\]"),
@@ -56,7 +56,8 @@ def test_images_that_do_not_fit_their_variable_are_refused(
 
 def test_images_of_any_number_type_are_taken() -> None:
     states = []
-    for images in (PIXELS.byte(), PIXELS.byte().numpy(), PIXELS, PIXELS.double().numpy()):
+    layouts = (PIXELS[:, 0].byte(), PIXELS[:, 0].numpy(), PIXELS.movedim(1, -1).byte())
+    for images in (PIXELS.byte(), PIXELS.byte().numpy(), PIXELS, PIXELS.double().numpy(), *layouts):
         scm = _model()
         torch.manual_seed(1)
         fit(scm, _data(images), ONCE)
