@@ -13,7 +13,10 @@ from .sharing import FILES, HUB, copy_model, is_archive, repository
 
 __all__ = ["PRETRAINED", "StoredModel", "get_model", "list_models", "pretrained", "stored_model"]
 
-PRETRAINED = {"morphodigits": "digits of 28 x 28 pixels by thickness, intensity, pen, hurry and digit (conv-vae)"}
+PRETRAINED = {
+    "morphodigits": "digits of 28 x 28 pixels by thickness, intensity, pen, hurry and digit (conv-vae)",
+    "morphomnist": "MNIST digits of 28 x 28 pixels by thickness, intensity and digit (conv-vae)",
+}
 """Models that come with causalgen, and what they are."""
 SHIPPED = Path(__file__).parent / "shipped"
 NAME = re.compile(r"[A-Za-z0-9][\w.-]{0,79}", re.ASCII)

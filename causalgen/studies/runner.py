@@ -170,11 +170,11 @@ def run_study(
                     found.audits = [audit_findings(one, n, model, folder, warnings=warnings) for n, one in asked]
             sentences = [change_sentence(change) for change in lead_changes(found.changes)]
             folder.update(headline=found.quality, changes=sentences, **memorisation_entry(found.memorisation))
-            write_run_card(folder, scm)
             with _step(REPORT, folder, bars):
                 graphs = [readers.graph_with(effect.outcome, data.graph) for effect in study.effects]
                 found.effects = write_effects(study.effects, found.effects, graphs, folder.path, warnings=warnings)
                 write_report(folder.path, report_content(study, folder, found))
+                write_run_card(folder, scm)  # with the metrics, which the report writes as a table
     return folder
 
 

@@ -36,6 +36,10 @@ def test_a_run_leaves_report_figures_tables_model_and_record(finished: Path) -> 
     assert record["versions"]["causalgen"]
     assert not (finished / "checkpoints").exists()
     assert {"README.md", "model.json", "model.safetensors"} == {path.name for path in (finished / "model").iterdir()}
+    card = (finished / "model" / "README.md").read_text(encoding="utf-8")
+    assert "thickness MAE" in card
+    assert "noise leak" in card
+    assert "No metrics were computed" not in card
     assert (finished / "study.resolved.yaml").exists()
     assert len(list((finished / "figures").glob("counterfactual-*.png"))) == 5
     assert (finished / "figures" / "graph.png").stat().st_size > 1000

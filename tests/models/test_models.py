@@ -30,6 +30,7 @@ from causalgen.models import (
     unpack,
     write_card,
 )
+from causalgen.models.model_library import PRETRAINED, stored_model
 from causalgen.models.sharing import FILES
 from causalgen.scm import StructuralCausalModel, load
 
@@ -90,7 +91,7 @@ def test_a_model_comes_back_as_it_was(folder: Path, scm: StructuralCausalModel, 
     place = get_model(push_model(folder, str(tmp_path / "out" / name)), "again")
     assert _same(load(place), scm)
     assert (place / CARD).read_text() == (folder / CARD).read_text()
-    assert [model.name for model in list_models()] == ["morphodigits", "again"]
+    assert [model.name for model in list_models()] == [*PRETRAINED, "again"]
     with pytest.raises(RunFolderError, match="which exists"):
         get_model(str(tmp_path / "out" / name), "again")
     with pytest.raises(RunFolderError, match="which exists"):
@@ -123,7 +124,7 @@ def test_a_model_with_a_changed_byte_is_refused(folder: Path, name: str) -> None
     (folder / name).write_bytes(content)
     with pytest.raises(CheckpointError):
         get_model(str(folder), "changed")
-    assert [model.name for model in list_models()] == ["morphodigits"]
+    assert [model.name for model in list_models()] == [*PRETRAINED]
 
 
 def _zip(path: Path, entries: list[tuple[Any, bytes]]) -> None:
@@ -273,11 +274,18 @@ def test_what_is_no_model_is_called_so(tmp_path: Path) -> None:
         push_model(tmp_path, str(tmp_path / "a.zip"))
 
 
-def test_a_model_comes_with_causalgen() -> None:
-    scm = causalgen.pretrained("morphodigits")
+@pytest.mark.parametrize("name", PRETRAINED)
+def test_models_come_with_causalgen(name: str) -> None:
+    scm = causalgen.pretrained(name)
     drawn = scm.sample(4, do={"thickness": 3.0}, seed=0)
     assert drawn["image"].amax() > 100
-    assert _same(scm, pretrained("morphodigits"))  # the second time from where it was unpacked
+    assert _same(scm, pretrained(name))  # the second time from where it was unpacked
+    card = (stored_model(name) / CARD).read_text(encoding="utf-8")
+    assert "thickness MAE" in card
+    assert "CC BY" in card
+
+
+def test_a_pretrained_model_that_is_not_there_is_named() -> None:
     with pytest.raises(UnknownNameError, match="Did you mean 'morphodigits'"):
         causalgen.pretrained("morphodigit")
 
