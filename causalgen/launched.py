@@ -3,6 +3,8 @@
 import os
 from dataclasses import dataclass
 
+from .errors import DataError
+
 __all__ = ["Launch", "launch"]
 
 INTERACTIVE = ("bash", "interactive")
@@ -32,15 +34,30 @@ class Launch:
 
 
 def launch() -> Launch | None:
-    """What the launcher's environment variables say; None for a process that was started alone."""
+    """What the launcher's environment variables say; None for a process that was started alone.
+
+    Raises:
+        DataError: A variable of a launcher is no whole number.
+    """
     given = os.environ
-    processes = int(given["WORLD_SIZE"]) if given.keys() >= {"RANK", "LOCAL_RANK", "WORLD_SIZE"} else 0
+    processes = _number("WORLD_SIZE") if given.keys() >= {"RANK", "LOCAL_RANK", "WORLD_SIZE"} else 0
     if processes > 1 or (processes and "TORCHELASTIC_RUN_ID" in given):  # a single one may come from a shell's profile
-        devices = int(given.get("LOCAL_WORLD_SIZE", processes))
-        return Launch(int(given["RANK"]), int(given["LOCAL_RANK"]), devices, processes // devices)
+        devices = _number("LOCAL_WORLD_SIZE", processes)
+        return Launch(_number("RANK"), _number("LOCAL_RANK"), devices, processes // devices)
     # Of a job step alone: in a batch script without srun, the numbers of the job describe processes that nobody starts.
-    tasks = int(given.get("SLURM_STEP_NUM_TASKS", 1))
+    tasks = _number("SLURM_STEP_NUM_TASKS", 1)
     if tasks > 1 and given.get("SLURM_JOB_NAME") not in INTERACTIVE:
-        num_nodes = int(given.get("SLURM_STEP_NUM_NODES", 1))
-        return Launch(int(given["SLURM_PROCID"]), int(given["SLURM_LOCALID"]), tasks // num_nodes, num_nodes)
+        num_nodes = _number("SLURM_STEP_NUM_NODES", 1)
+        return Launch(_number("SLURM_PROCID"), _number("SLURM_LOCALID"), tasks // num_nodes, num_nodes)
     return None
+
+
+def _number(name: str, default: int | None = None) -> int:
+    """A whole number from the environment."""
+    text = os.environ.get(name, "" if default is None else str(default))
+    if not text.isascii() or not text.isdigit():
+        raise DataError(
+            f"Expected a whole number in the environment variable {name}, which a launcher sets; got '{text}'. Start with "
+            "torchrun or srun, or remove the variable."
+        )
+    return int(text)

@@ -50,6 +50,22 @@ def test_the_launcher_is_recognised(
     assert launch() == expected
 
 
+@pytest.mark.parametrize(
+    ("variables", "name"),
+    [(TORCHRUN | {"RANK": "first"}, "RANK"), (TORCHRUN | {"WORLD_SIZE": ""}, "WORLD_SIZE"),
+     (STEP | {"SLURM_PROCID": "-1"}, "SLURM_PROCID")],
+)  # fmt: skip
+def test_a_launcher_without_numbers_is_refused(
+    variables: dict[str, str], name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for key in [key for key in os.environ if key.startswith("SLURM_") or key in TORCHRUN]:
+        monkeypatch.delenv(key)
+    for key, value in variables.items():
+        monkeypatch.setenv(key, value)
+    with pytest.raises(DataError, match=f"variable {name}"):
+        launch()
+
+
 @given(some.integers(0, 500), some.integers(1, 70))
 def test_slices_divide_a_batch_evenly(count: int, processes: int) -> None:
     slices = [Processes(SimpleNamespace(world_size=processes, global_rank=r)).slice(count) for r in range(processes)]  # type: ignore[arg-type]
