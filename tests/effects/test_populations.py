@@ -41,7 +41,8 @@ def test_effects_differ_between_populations_and_each_is_found(method: str, popul
         pytest.skip("the method does not average over this population")
     table, truth = uneven_table(6_000, seed=1)
     report = estimate_effect(GRAPH, table, **SHORT, methods=[method], population=population)
-    assert report.question.endswith("y" if population == "whole" else f"{ESTIMANDS[population]}")
+    units = {"treated": ", units with t=1", "control": ", units with t=0"}.get(population, "")
+    assert report.question.endswith("y" if population == "whole" else f"{ESTIMANDS[population]}{units}")
     row = report[method]
     assert row.population == population
     assert row.value == pytest.approx(truth[population], abs=0.08)

@@ -77,7 +77,7 @@ FAULTS = (
         "training",
     ),
     # A resumed fit draws other random numbers than the fit that was never interrupted.
-    Fault("training/checkpoint.py", 'torch.set_rng_state(tensors["random.cpu"])', "torch.get_rng_state()", "training"),
+    Fault("training/checkpoint.py", 'torch.set_rng_state(state["cpu"])', "torch.get_rng_state()", "training"),
     # Units are resampled as if their groups did not matter.
     Fault(
         "metrics/bootstrap.py",

@@ -67,7 +67,7 @@ def distinct(column: pd.Series) -> int:
 
 def identifies(column: pd.Series) -> bool:
     """Whether a column is named like an identifier, and has few rows for each value: `site_id` of 4 sites is an attribute."""
-    return is_identifier(str(column.name)) and distinct(column) > column.count() / MOST_ROWS
+    return is_identifier(str(column.name)) and bool(distinct(column) > column.count() / MOST_ROWS)
 
 
 def numbers_persons(column: pd.Series) -> bool:
