@@ -66,7 +66,7 @@ def new(
         from ..studies.starting import starter_study
 
         columns = table_columns(table, images, [word.strip() for word in tags.split(",")] if tags else [])
-        _show(columns, group)
+        _show(columns, group or propose_group(columns, ()))
         if edges is None:
             image = image or _image(columns, yes=yes)
             group = group and match_one(group, "the group", list(columns.frame.columns)).title

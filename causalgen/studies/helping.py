@@ -5,7 +5,7 @@ from contextlib import contextmanager
 
 from ..launched import launch
 from ..training import FitConfig, fit
-from ..training.fit import fabric_for
+from ..training.fabric import fabric_for
 from ..training.processes import Processes
 from .run_plan import RunPlan
 from .schema import Study

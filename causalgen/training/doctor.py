@@ -18,7 +18,7 @@ from ..mechanisms.catalog import MECHANISMS, default_for
 from ..nn import seeded
 from .config import FitConfig
 from .device import device_of
-from .fit import fabric_for
+from .fabric import fabric_for
 from .stage import NodeTrainer
 from .threads import step_times, threads_to_try
 

@@ -5,7 +5,6 @@ Attributes are stored on the device, and so are images that take at most half of
 batch by batch.
 """
 
-import logging
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager
@@ -14,40 +13,34 @@ from functools import partial
 from pathlib import Path
 from typing import Any, TypeAlias
 
-import numpy as np
 import pandas as pd
 import torch
-from lightning_fabric import Fabric
-from lightning_fabric.plugins.environments import LightningEnvironment
 from rich.progress import Progress
 from torch import Tensor
 
 from ..datasets import Dataset
 from ..datasets.table.index import Missing
-from ..errors import DataError, MissingValueError
-from ..graph import Variable
+from ..errors import DataError
 from ..mechanisms import Mechanism
 from ..nn import seeded
 from ..scm import StructuralCausalModel
-from ..scm.values import as_tensor, channels_first
 from .augment import shifted
 from .checkpoint import Checkpoint, random_state, set_random_state
 from .config import FitConfig, Stage
-from .device import check_devices, device_of
-from .holes import CompletionPlan, Rows, averaged_weights, read_cells, require_likelihoods
+from .device import check_devices
+from .fabric import fabric_for
+from .holes import CompletionPlan, Rows, averaged_weights, require_likelihoods
 from .memory import in_memory
 from .privacy_plan import PrivacyPlan
-from .processes import Processes, joined, on_cpu
+from .processes import Processes, on_cpu
+from .split_rows import check_variation, rows_of
 from .splitting import splits_of
 from .stage import HistoryRow, NodeTrainer, as_float
 from .threads import LEAST_STEPS, StageThreads, given_threads, steps_of_copies, threads_to_try, usable_threads
 
-__all__ = ["FitResult", "OnEpoch", "fabric_for", "fit", "precision_on"]
+__all__ = ["FitResult", "OnEpoch", "fit"]
 
 ATTRIBUTES = "attributes"
-REPEATED = ("Automatic Mixed Precision", "distributed_backend", "Initializing distributed")
-PIECE = 4096
-"""Images that are checked at a time: all of them may not fit in memory as floats."""
 OnEpoch: TypeAlias = Callable[[str, int, Mechanism], None]
 """Receives the image's node, the number of finished epochs, and its mechanism with averaged weights, in eval mode."""
 
@@ -118,8 +111,8 @@ def fit(
     device = processes.fabric.device
     scm.to(device)
     parts = splits_of(scm.graph, data, config.seed, missing)
-    train, validation = (_rows(scm, parts, split, missing) for split in ("train", "validation"))
-    _check_variation(scm, train)
+    train, validation = (rows_of(scm, parts, split, missing) for split in ("train", "validation"))
+    check_variation(scm, train)
     with seeded(config.seed, device):
         for rows_of_split in (train, validation):
             require_likelihoods(scm, rows_of_split.known)
@@ -134,8 +127,8 @@ def fit(
         scm.initialize(train.filled())
     _check_slices(processes, config, len(train), len(validation))
     processes.share_state(scm)
-    writes = out is not None and processes.rank == 0
-    checkpoint = Checkpoint(Path(out), scm, config, identity) if out is not None and writes else None
+    # The first process alone writes.
+    checkpoint = Checkpoint(Path(out), scm, config, identity) if out is not None and not processes.rank else None
     fitting = _Fit(scm, config, processes, train, validation, checkpoint, bars, on_epoch, private)
     rows: list[HistoryRow] = []
     seconds: dict[str, float] = {}
@@ -160,34 +153,6 @@ def fit(
         private.finish(scm, steps, config.seed)
     history = pd.DataFrame([vars(row) for row in rows], columns=list(HistoryRow.__annotations__))
     return FitResult(history, seconds, best, threads, parts if isinstance(parts, Dataset) else None)
-
-
-def precision_on(device: torch.device, precision: str) -> str:
-    """The meaning of "auto" on a device: bfloat16 if it has matrix units for it, else 32 bits."""
-    if precision != "auto":
-        return precision
-    if device.type == "cuda":
-        fast = torch.cuda.is_bf16_supported(including_emulation=False)
-    else:
-        fast = device.type == "cpu" and torch.cpu._is_amx_tile_supported()
-    return "bf16-mixed" if fast else "32-true"
-
-
-def _not_repeated(record: logging.LogRecord) -> bool:
-    """Drops Fabric's repeated messages about precision and processes, which the record of the run holds."""
-    message = record.getMessage()
-    return not any(words in message for words in REPEATED)
-
-
-def fabric_for(config: FitConfig, *, image: bool) -> Fabric:
-    """Device, processes and precision of a stage; attributes always have 32 bits."""
-    for name in ("rank_zero", "distributed"):
-        logging.getLogger(f"lightning_fabric.utilities.{name}").addFilter(_not_repeated)
-    full = not image or config.privacy is not None
-    precision = "32-true" if full else precision_on(device_of(config.device), config.precision)
-    if config.processes > 1:
-        return joined(config, precision)
-    return Fabric(accelerator=config.device, devices=1, precision=precision, plugins=LightningEnvironment())  # type: ignore[arg-type]
 
 
 @dataclass(frozen=True)
@@ -417,38 +382,6 @@ def _sayer(bars: Progress | None) -> Callable[[str], object]:
     return lambda text: bars.console.print(f"  {text}", markup=False, highlight=False, soft_wrap=True)
 
 
-def _rows(scm: StructuralCausalModel, data: Dataset | Mapping[str, Any], split: str, missing: Missing) -> Rows:
-    """Columns of a split on the model's device: attributes checked and in its dtype, images as they are stored."""
-    values: Mapping[str, Any] = data.whole(split) if isinstance(data, Dataset) else data[split]
-    holes = bool(data.incomplete) if isinstance(data, Dataset) else missing == "model"
-    absent = [name for name in scm.graph.nodes if name not in values]
-    if absent:
-        raise MissingValueError(f"Expected a column for every node; got none for {', '.join(absent)}. Add them.")
-    like, graph = scm.like, scm.graph
-    images = {name: _images(graph[name], values[name], like) for name in graph.nodes if graph[name].is_image}
-    read = {name: read_cells(scm, name, values[name], split) if holes else (scm.tensor(name, values[name]), None)
-            for name in graph.attributes}  # fmt: skip
-    columns = {name: images[name] if name in images else read[name][0] for name in graph.nodes}
-    sizes = {name: len(column) for name, column in columns.items()}
-    if len(set(sizes.values())) > 1:
-        raise DataError(f"Expected columns of one length; got {sizes}.")
-    if like.is_cuda and sum(t.nbytes for t in images.values()) < torch.cuda.mem_get_info(like.device)[0] / 2:
-        columns |= {name: tensor.to(like.device) for name, tensor in images.items()}
-    return Rows(columns, {name: known for name, (_, known) in read.items() if known is not None})
-
-
-def _images(variable: Variable, value: Any, like: Tensor) -> Tensor:
-    """Checked images: bytes where they lie, other numbers in the model's dtype."""
-    if isinstance(value, np.ndarray) and value.dtype == np.uint8:
-        value = torch.as_tensor(value)
-    if not isinstance(value, Tensor) or value.dtype != torch.uint8:
-        return as_tensor(variable, value, like.cpu())
-    value = channels_first(variable, value)
-    for part in value.split(PIECE) if len(value) else (value,):
-        as_tensor(variable, part, like)
-    return value
-
-
 def _check_slices(processes: Processes, config: FitConfig, train: int, validation: int) -> None:
     """Refuse data that differ between processes, or from which some process would get no unit."""
     processes.require_same("the numbers of training and validation rows", (train, validation))
@@ -459,13 +392,3 @@ def _check_slices(processes: Processes, config: FitConfig, train: int, validatio
             f"Expected at least one unit of every batch and one validation row for each of {processes.count} processes; got "
             f"{least}. Use fewer devices, or raise batch_size."
         )
-
-
-def _check_variation(scm: StructuralCausalModel, train: Rows) -> None:
-    for name in scm.graph.attributes:
-        values = train.values[name][train.knowing([name])]
-        if values.unique().numel() < 2:
-            raise DataError(
-                f"Expected '{name}' to vary in the training split; got the constant {float(values.flatten()[0]):g}. "
-                "Remove it from the graph."
-            )

@@ -151,10 +151,13 @@ class NodeTrainer:
         for place, objective in enumerate(active, start=1):
             loss, parameters = losses[objective].mean() * share, self.groups[objective]
             self.fabric.backward(loss, inputs=parameters, retain_graph=place < len(active))
-        for objective, loss in losses.items():
-            before = self.running.get(objective, torch.zeros((), device=loss.device))
-            self.running[objective] = before + loss.detach().mean() * share
+        self._count({objective: loss.detach().mean() * share for objective, loss in losses.items()})
         return set(active)
+
+    def _count(self, means: Mapping[str, Tensor]) -> None:
+        """Add the mean losses of a batch, or of a part of it, to those of the epoch."""
+        for objective, mean in means.items():
+            self.running[objective] = self.running.get(objective, torch.zeros((), device=mean.device)) + mean
 
     def _update(self, learned: Set[str]) -> None:
         """Step on the parameters of the objectives that had a gradient, and average the weights."""
@@ -176,11 +179,8 @@ class NodeTrainer:
         """One noisy step on every parameter; an empty batch, whose step is noise alone, has no losses."""
         parents = {p: batch[p] for p in self.mechanism.parents}
         losses = private(batch[self.name], parents, self.progress, self._rate(), parts=self.stage.accumulate)
-        for objective, loss in losses.items():
-            before = self.running.get(objective, torch.zeros((), device=loss.device))
-            self.running[objective] = (
-                before + loss[loss.isfinite()].mean()
-            )  # a unit without a loss must not end training
+        # A unit whose loss is not finite must not end training.
+        self._count({objective: loss[loss.isfinite()].mean() for objective, loss in losses.items()})
         self.average.update_parameters(self.mechanism)
         self.step += 1
         self.batches += bool(losses)

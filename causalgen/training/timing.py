@@ -10,7 +10,7 @@ from torch import Tensor
 from ..nn import seeded
 from ..scm import StructuralCausalModel
 from .config import FitConfig
-from .fit import fabric_for
+from .fabric import fabric_for
 from .private_step import StepNoise
 from .stage import NodeTrainer, as_float
 

@@ -111,6 +111,7 @@ def test_new_writes_the_proposal_and_check_counts_it(tmp_path: Path) -> None:
     assert made.exit_code == 0, made.output
     assert "Proposed as missing in 'age': 'n/a' 2, -999 1." in made.output
     assert "Rows with the same 'Patient ID' are kept in one split" in made.output
+    assert "Not usable: Patient ID" not in made.output
     data = load_study(tmp_path / "study.yaml").data
     assert isinstance(data, OwnData)
     assert data.variables["age"].missing_words == ("n/a", -999)

@@ -22,7 +22,7 @@ from causalgen.graph import Variable
 from causalgen.mechanisms import build
 from causalgen.mechanisms.catalog import words_for
 from causalgen.training import FitConfig
-from causalgen.training.fit import fabric_for
+from causalgen.training.fabric import fabric_for
 from causalgen.training.stage import NodeTrainer
 
 AGE = Variable("age", "continuous")

@@ -14,7 +14,7 @@ import torch
 from causalgen.graph import Variable
 from causalgen.mechanisms import ConvVAE
 from causalgen.training import FitConfig
-from causalgen.training.fit import fabric_for
+from causalgen.training.fabric import fabric_for
 from causalgen.training.stage import NodeTrainer
 
 BATCH = 128

@@ -15,7 +15,7 @@ from torch import Tensor
 
 from causalgen.scm import StructuralCausalModel
 from causalgen.training import FitConfig, Stage, fit
-from causalgen.training.fit import fabric_for
+from causalgen.training.fabric import fabric_for
 from causalgen.training.stage import NodeTrainer
 
 FIRST = [case for place, case in enumerate(CASES) if case.mechanism not in {c.mechanism for c in CASES[:place]}]

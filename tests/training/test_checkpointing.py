@@ -8,7 +8,7 @@ from torch import Tensor
 from causalgen.mechanisms.catalog import words_for
 from causalgen.nn import ConvBlock, seeded
 from causalgen.training import FitConfig, Stage
-from causalgen.training.fit import fabric_for
+from causalgen.training.fabric import fabric_for
 from causalgen.training.stage import NodeTrainer
 
 FIRST = [next(case for case in CASES if case.mechanism == word) for word in words_for("image")]

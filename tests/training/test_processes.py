@@ -19,7 +19,7 @@ from causalgen.errors import DataError
 from causalgen.launched import Launch, launch
 from causalgen.training import FitConfig, fit
 from causalgen.training.device import check_devices
-from causalgen.training.fit import fabric_for
+from causalgen.training.fabric import fabric_for
 from causalgen.training.processes import Processes
 
 TORCHRUN = {"RANK": "5", "LOCAL_RANK": "1", "WORLD_SIZE": "8", "LOCAL_WORLD_SIZE": "4"}
