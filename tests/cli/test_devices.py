@@ -5,11 +5,11 @@ import os
 import signal
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import pandas as pd
 import pytest
+from effort import wait_for
 from study_cases import TINY
 from typer.testing import CliRunner
 
@@ -86,9 +86,7 @@ def started(folder: Path) -> tuple[subprocess.Popen[str], int]:
         preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),  # a suite in a shell's background ignores it
     )
     checkpoint = folder / "run" / "checkpoints" / "training-attributes.safetensors"
-    deadline = time.monotonic() + 240
-    while not checkpoint.exists() and process.poll() is None and time.monotonic() < deadline:
-        time.sleep(0.05)
+    wait_for(checkpoint.exists, process)
     second = subprocess.run(["pgrep", "-P", str(process.pid)], capture_output=True, text=True).stdout.split()
     return process, int(second[0])
 

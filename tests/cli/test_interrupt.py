@@ -5,10 +5,10 @@ import os
 import signal
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import pytest
+from effort import wait_for
 from safetensors.torch import load_file
 from study_cases import TINY
 
@@ -39,9 +39,7 @@ def interrupted(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, subproc
         preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),  # a suite in a shell's background ignores it
     )
     attributes_done = folder / "run" / "checkpoints" / "training-attributes.safetensors"
-    deadline = time.monotonic() + 180  # a busy machine needs a minute to start
-    while not attributes_done.exists() and process.poll() is None and time.monotonic() < deadline:
-        time.sleep(0.01)
+    wait_for(attributes_done.exists, process)
     process.send_signal(signal.SIGINT)
     out, err = process.communicate(timeout=60)
     return folder, subprocess.CompletedProcess(command, process.returncode, out, err)

@@ -10,6 +10,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from effort import wait_for
 from study_cases import TINY
 
 from causalgen.benchmark import BenchmarkOptions, run_benchmark
@@ -50,9 +51,7 @@ def _start(folder: Path, *words: str) -> subprocess.Popen[str]:
 
 
 def _wait(ready: Callable[[], bool], process: subprocess.Popen[str]) -> None:
-    deadline = time.monotonic() + 180  # a busy machine needs a minute to start
-    while not ready() and process.poll() is None and time.monotonic() < deadline:
-        time.sleep(0.01)
+    wait_for(ready, process)
     assert ready(), process.communicate()
 
 

@@ -2,7 +2,6 @@
 
 import os
 import struct
-import time
 import zipfile
 import zlib
 from collections.abc import Callable
@@ -13,6 +12,7 @@ import own_table
 import pandas as pd
 import pyarrow as pa
 import pytest
+from effort import no_hang
 from pyarrow import parquet
 
 from causalgen.datasets.table import DataFaultsError, index_table, load_table
@@ -20,7 +20,7 @@ from causalgen.datasets.table.table_file import read_file
 from causalgen.errors import DataError
 from causalgen.machine import MemoryMeter
 
-SECONDS, MEGABYTES = 2.0, 500
+MEGABYTES = 500
 IDS = [2**63 + number for number in range(40)]
 
 
@@ -53,11 +53,10 @@ def test_a_small_file_that_unpacks_to_gigabytes_is_refused(
     monkeypatch.setenv("CAUSALGEN_CACHE", str(tmp_path / "cache"))
     write(tmp_path / file)
     assert (tmp_path / file).stat().st_size < 1_000_000
-    meter, started = MemoryMeter("cpu"), time.process_time()
+    meter = MemoryMeter("cpu")
     before = meter.peak()
-    with pytest.raises(DataError, match=message):
+    with no_hang(), pytest.raises(DataError, match=message):
         read_file(tmp_path / file)
-    assert time.process_time() - started < SECONDS
     assert meter.peak() - before < MEGABYTES
     assert not [path for path in (tmp_path / "cache").rglob("*") if path.is_file()]
 
@@ -139,11 +138,10 @@ def test_a_hostile_picture_is_named_at_once(name: str, tmp_path: Path) -> None:
     own_table.make(tmp_path, 24)
     (tmp_path / "scans" / "005.png").unlink()
     make(tmp_path / "scans" / "005.png")
-    meter, started = MemoryMeter("cpu"), time.process_time()
+    meter = MemoryMeter("cpu")
     before = meter.peak()
-    with pytest.raises(DataFaultsError, match=f"row 5, column 'scan': found .*{message}"):
+    with no_hang(), pytest.raises(DataFaultsError, match=f"row 5, column 'scan': found .*{message}"):
         index_table(tmp_path / "table.csv", own_table.GRAPH)
-    assert time.process_time() - started < SECONDS
     assert meter.peak() - before < MEGABYTES
 
 

@@ -4,7 +4,6 @@ import contextlib
 import gzip
 import io
 import os
-import time
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +11,7 @@ import numpy as np
 import pandas as pd
 import pyarrow as pa
 import pytest
+from effort import no_hang
 from own_table import GRAPH, make
 from PIL import Image
 from pyarrow import parquet
@@ -334,10 +334,8 @@ UNREADABLE: dict[str, tuple[str, bytes, str]] = {
 def test_files_that_are_no_tables_are_refused_at_once(tmp_path: Path, name: str) -> None:
     file, content, message = UNREADABLE[name]
     (tmp_path / file).write_bytes(content)
-    began = time.process_time()
-    with pytest.raises(DataError, match=message) as caught:
+    with no_hang(), pytest.raises(DataError, match=message) as caught:
         index_table(tmp_path / file, "a -> b")
-    assert time.process_time() - began < 2
     assert len(str(caught.value)) < 1000
 
 

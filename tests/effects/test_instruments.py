@@ -1,6 +1,5 @@
 """Effects that adjustment cannot reach: by an instrument, and by a front door."""
 
-import time
 from pathlib import Path
 
 import numpy as np
@@ -156,17 +155,14 @@ def test_the_message_of_what_is_not_identified_names_an_instrument(tmp_path: Pat
     )
 
 
-def test_a_front_door_answers_for_a_treatment_of_three_labels_within_its_budget() -> None:
-    """At 1,000 rows with 400 resamples: measured 0.9 s of the 3 s that it may take."""
+def test_a_front_door_answers_for_a_treatment_of_three_labels() -> None:
     rng = np.random.default_rng(0)
     u = rng.normal(size=1_000)
     dose = rng.binomial(2, sigmoid(u))
     m = np.array([0.0, 2.0, 1.0])[dose] + rng.normal(size=1_000)
     table = pd.DataFrame({"t": np.array(["none", "high", "low"])[dose], "m": m, "y": 2 * m + 2 * u})
-    start = time.process_time()
     report = estimate_effect(
         CausalGraph("t -> m -> y; t <-> y"), table, treatment="t", outcome="y", contrast=("none", "high"), refute=False
     )
-    assert time.process_time() - start < 3
     assert report["front-door"].covers(4.0)
     assert report["front-door"].value == pytest.approx(4.0, abs=0.5)

@@ -1,7 +1,6 @@
 """What is set is what is measured, on real handwriting, over the whole range of the data sets."""
 
 import gzip
-import time
 from pathlib import Path
 
 import numpy as np
@@ -109,13 +108,6 @@ def test_any_image_size_works() -> None:
     thick = set_thickness(image, 5.0)
     assert thick.shape == image.shape
     assert measure_thickness(thick) == pytest.approx(5.0, abs=0.2)
-
-
-def test_a_hundred_images_a_second_on_one_core(digits: NDArray) -> None:
-    thickness = np.linspace(1.2, 5, len(digits))
-    begin = time.process_time()
-    measure(set_all(digits, thickness, 160, jobs=1), jobs=1)
-    assert len(digits) / (time.process_time() - begin) > 100
 
 
 @pytest.mark.parametrize(
