@@ -13,7 +13,7 @@ from ..errors import DataError, RunFolderError
 from ..spreadsheets import write_csv
 from .counterfactual_plot import plot_counterfactual
 from .figure_files import write_figure
-from .image_files import write_grey_values, write_images
+from .image_files import write_images
 
 if TYPE_CHECKING:
     from ..scm import Ambiguity, Counterfactual
@@ -165,8 +165,5 @@ def _write_images(
         written = [f"{name}-{k}" for k in range(counterfactual.particles) for name in written]
         after = after.flatten(0, 1)
     before, factual = counterfactual.factual[node], [f"{stem}-factual" for stem in stems]
-    files = write_images(folder, factual, before, variable) + write_images(folder, written, after, variable)
-    if window is not None:
-        write_grey_values(folder, factual, before, window)
-        write_grey_values(folder, written, after, window)
-    return files
+    files = write_images(folder, factual, before, variable, window=window)
+    return files + write_images(folder, written, after, variable, window=window)

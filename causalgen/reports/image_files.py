@@ -20,8 +20,16 @@ GREY = "-grey.npy"
 """End of the name of a volume with the grey values of the study's files."""
 
 
-def write_images(folder: Path, names: Sequence[str], images: Any, variable: Variable, bits: int = 8) -> list[Path]:
-    """One PNG per image; one NumPy file `(D, H, W)` of float32 per volume.
+def write_images(
+    folder: Path,
+    names: Sequence[str],
+    images: Any,
+    variable: Variable,
+    bits: int = 8,
+    *,
+    window: tuple[float, float] | None = None,
+) -> list[Path]:
+    """One PNG per image; one NumPy file `(D, H, W)` of float32 per volume; with a window, the grey values too.
 
     Args:
         folder: Folder of the files.
@@ -29,6 +37,10 @@ def write_images(folder: Path, names: Sequence[str], images: Any, variable: Vari
         images: `(N, C, H, W)`, or `(N, C, D, H, W)`, N names, in the support of `variable`.
         variable: The image variable.
         bits: 8, or 16 for grey images in 65,536 values.
+        window: Grey values of the pixels 0 and 255; each image is then also written with them (see `write_grey_values`).
+
+    Returns:
+        The files without those of the grey values.
     """
     folder.mkdir(parents=True, exist_ok=True)
     paths = []
@@ -37,6 +49,8 @@ def write_images(folder: Path, names: Sequence[str], images: Any, variable: Vari
         if variable.is_volume:  # of an earlier answer of that name, which `write_nifti` would take
             (folder / f"{name}{GREY}").unlink(missing_ok=True)
         paths.append(write_whole(folder / f"{name}{suffix}", content))
+    if window is not None:
+        write_grey_values(folder, names, images, window)
     return paths
 
 
@@ -73,21 +87,24 @@ def write_grey_values(folder: Path, names: Sequence[str], images: Any, window: t
     Args:
         folder: Folder of the files.
         names: Names of the files, without suffix.
-        images: `(N, 1, H, W)`, or `(N, 1, D, H, W)`, N names, pixels on 0 to 255.
+        images: `(N, C, H, W)`, or `(N, 1, D, H, W)`, N names, pixels on 0 to 255.
         window: Grey values of the pixels 0 and 255.
     """
     low, high = window
     values = low + as_array(images).astype(np.float64) / 255 * (high - low)
     volumes = values.ndim == 5
     paths = [folder / f"{name}{GREY if volumes else '.tif'}" for name in names]
-    for path, (value,) in zip(paths, values.astype(np.float32), strict=True):
-        write_whole(path, _npy_bytes(value) if volumes else _tiff_bytes(value))
+    for path, value in zip(paths, values.astype(np.float32), strict=True):
+        plain = value[0] if len(value) == 1 else np.moveaxis(value, 0, -1)
+        write_whole(path, _npy_bytes(plain) if volumes else _tiff_bytes(plain))
     return paths
 
 
 def _tiff_bytes(values: np.ndarray) -> bytes:
+    from tifffile import imwrite  # Pillow writes no colours of 32 bits
+
     buffer = io.BytesIO()
-    Image.fromarray(values).save(buffer, format="tiff")
+    imwrite(buffer, values, photometric="minisblack" if values.ndim == 2 else "rgb")
     return buffer.getvalue()
 
 

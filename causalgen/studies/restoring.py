@@ -21,7 +21,7 @@ from ..reports.image_files import write_images
 from ..reports.restoration_plot import SHOWN_DRAWS, interval, plot_restoration
 from ..scm import Counterfactual, Damage, Posterior, ancestral_model, restore
 from ..spreadsheets import write_csv
-from .asking import answer_place, check_particles, fitted_model, inferred_notes, renderings_of
+from .asking import answer_place, check_particles, fitted_model, inferred_notes, renderings_of, windows_of
 from .output import writing
 from .outside import read_image, read_paths
 from .runfolder import RunFolder
@@ -120,7 +120,7 @@ def restore_outside(
     worlds = _worlds(posterior, result, node)
     table = _table(posterior, result)
     with writing(folder):
-        images = _write_images(folder / "images", worlds, scm.graph[node])
+        images = _write_images(folder / "images", worlds, scm.graph[node], windows_of(run).get(node))
         write_csv(table, folder / "restored.csv")
         hidden = None if damage.mask is None else np.asarray(damage.mask) != 0
         figure = plot_restoration(
@@ -210,11 +210,14 @@ def _typical(variable: Variable, draws: torch.Tensor) -> Any:
     return variable.decode(int(draws.mode().values)) if variable.is_discrete else float(draws.mean())
 
 
-def _write_images(folder: Path, worlds: Mapping[str, Any], variable: Variable) -> tuple[Path, ...]:
+def _write_images(
+    folder: Path, worlds: Mapping[str, Any], variable: Variable, window: tuple[float, float] | None
+) -> tuple[Path, ...]:
     files: list[Path] = []
     for stem, draws in worlds.items():
         low, high = interval(draws, LEVEL)
         images = {"": draws.mean(0).numpy(), "-low": low, "-high": high}
         images |= {f"-draw-{number}": draws[number].numpy() for number in range(min(SHOWN_DRAWS, len(draws)))}
-        files += write_images(folder, [stem + name for name in images], list(images.values()), variable)
+        names = [stem + name for name in images]
+        files += write_images(folder, names, np.stack(list(images.values())), variable, window=window)
     return tuple(files)

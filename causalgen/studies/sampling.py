@@ -12,7 +12,7 @@ from ..grammar import parse_do, parse_values
 from ..graph import CausalGraph, Variable
 from ..reports import plot_samples
 from ..reports.figure_files import write_figure
-from ..reports.image_files import write_grey_values, write_images
+from ..reports.image_files import write_images
 from ..scm import Samples
 from ..scm.interventions import describe
 from ..spreadsheets import write_csv
@@ -127,9 +127,7 @@ def _write_draw(
     with writing(folder):
         for node in pictures:
             stems = [f"{node}-{name}" if len(pictures) > 1 else name for name in names]
-            files = write_images(folder / "images", stems, samples[node], graph[node])
-            if node in windows:
-                write_grey_values(folder / "images", stems, samples[node], windows[node])
+            files = write_images(folder / "images", stems, samples[node], graph[node], window=windows.get(node))
             table[f"{node}_file"] = [str(path.relative_to(folder)) for path in files]
             images += files
         write_csv(table, folder / "samples.csv")

@@ -49,6 +49,22 @@ def test_rows_come_out_with_their_grey_values(data: Dataset) -> None:
     assert _values("drawn/images/unit-1.tif").max() > 255
 
 
+@pytest.mark.parametrize("do", [(), ("--do", "age=80")], ids=["restored", "counterfactual"])
+def test_restored_images_keep_the_grey_values(data: Dataset, do: tuple[str, ...]) -> None:
+    own = data.values["image"][ROW, 0].numpy()
+    Image.fromarray(own).save("scan.png")
+    given = [f"--set={name}={value}" for name, value in data.frame().loc[ROW].items()]
+    _command(
+        "restore", "run", "--image", "scan.png", "--noise", "3", "--particles", "4", *given, *do, "--out", "answer"
+    )
+    pictures = sorted(path.stem for path in Path("answer/images").glob("*.png"))
+    assert pictures == sorted(path.stem for path in Path("answer/images").glob("*.tif"))
+    for name in pictures:
+        exact, shown = _values(f"answer/images/{name}.tif"), _values(f"answer/images/{name}.png")
+        assert np.abs(exact / 257 - shown).max() <= 0.51
+        assert (exact % 257).any()
+
+
 def test_a_file_of_16_bits_goes_in_as_it_is(data: Dataset) -> None:
     own = data.values["image"][ROW, 0].numpy()
     Image.fromarray(own).save("scan.png")
