@@ -6,7 +6,7 @@ from itertools import combinations
 from typing import TYPE_CHECKING, Any
 
 from ..errors import DataError, GraphError
-from ..graph import CausalGraph, Variable
+from ..graph import CausalGraph, GraphLike, Variable, as_graph
 from .equivalence import ClassKind, EquivalenceClass, from_partial
 from .frequencies import Frequencies
 from .knowledge import Knowledge
@@ -111,7 +111,7 @@ class Comparison:
 
 def compare(
     found: EquivalenceClass,
-    graph: CausalGraph,
+    graph: GraphLike,
     *,
     knowledge: Knowledge | None = None,
     frequencies: Frequencies | None = None,
@@ -133,6 +133,7 @@ def compare(
     >>> comparison.shd, comparison.pairs[0].reading
     (0, 'agrees; no data of this kind can determine the rest')
     """
+    graph = as_graph(graph)
     knowledge = knowledge or Knowledge()
     projected = _project(graph, found.nodes)
     expected = class_of_graph(projected, found.kind, found.nodes, knowledge)
@@ -170,13 +171,14 @@ def shd(first: EquivalenceClass, second: EquivalenceClass) -> int:
 
 
 def class_of_graph(
-    graph: CausalGraph, kind: ClassKind, columns: Iterable[str], knowledge: Knowledge | None = None
+    graph: GraphLike, kind: ClassKind, columns: Iterable[str], knowledge: Knowledge | None = None
 ) -> EquivalenceClass:
     """The class of this kind that an algorithm would find from infinite data if the graph were right.
 
     Raises:
         GraphError: The graph contradicts the knowledge, or has bidirected edges and the kind allows none.
     """
+    graph = as_graph(graph)
     names, knowledge = tuple(columns), knowledge or Knowledge()
     _refuse_contradiction(graph, knowledge)
     if kind == "PAG":

@@ -11,7 +11,7 @@ from scipy.stats import norm
 
 from ..datasets.kinds import columns_line
 from ..errors import DataError
-from ..graph import CausalGraph, Variable
+from ..graph import CausalGraph, GraphLike, Variable, as_graph
 from .catalog import Search, assumptions, choose_test, find, refuse_unfit
 from .columns import ColumnKind, SearchedColumns, read_columns
 from .comparison import Comparison, compare
@@ -70,13 +70,14 @@ class Discovery:
         """The kinds that the columns were read as, as text."""
         return columns_line(self.variables)
 
-    def compare(self, graph: CausalGraph) -> Comparison:
+    def compare(self, graph: GraphLike) -> Comparison:
         """Compare with a graph, refined by the same knowledge.
 
         Raises:
             DataError: A column is not in the graph.
             GraphError: The graph contradicts the knowledge, or has hidden common causes that the algorithm assumes away.
         """
+        graph = as_graph(graph)
         return compare(self.found, graph, knowledge=self.knowledge, frequencies=self.frequencies)
 
     def to_frame(self) -> "pd.DataFrame":

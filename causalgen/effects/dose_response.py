@@ -13,7 +13,7 @@ from ..datasets.declared import type_columns
 from ..datasets.hints import declare_remedy
 from ..datasets.kinds import describe
 from ..errors import DataError, DataWarning, SupportError, warn
-from ..graph import CausalGraph
+from ..graph import GraphLike, as_graph
 from .adjusted import adjusted
 from .encode import encode_question
 from .missing.pooled_frame import pooled_frame
@@ -29,7 +29,7 @@ FEW = 0.5
 
 
 def dose_response(
-    graph: CausalGraph,
+    graph: GraphLike,
     table: pd.DataFrame,
     *,
     values: Sequence[float] | None = None,
@@ -60,6 +60,7 @@ def dose_response(
         SupportError: A value lies outside the treatment's support.
         NotIdentifiableError: Adjustment does not identify the effect.
     """
+    graph = as_graph(graph)
     check_level(level)
     asked = EffectQuestion(graph, table, contrast=None, imputable=True, **question)
     _ = adjusted(asked.estimand)

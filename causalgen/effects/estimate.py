@@ -8,7 +8,7 @@ import pandas as pd
 
 from ..datasets.declared import KindsLike
 from ..grammar.populations import PopulationWord
-from ..graph import CausalGraph, Estimand
+from ..graph import Estimand, GraphLike, as_graph
 from .encode import encode_question
 from .find_estimand import find_estimand
 from .missing.estimates import imputed_report, weighted_report, weighted_values
@@ -26,7 +26,7 @@ MANY_CLUSTERS = 20
 
 
 def estimate_effect(
-    graph: CausalGraph,
+    graph: GraphLike,
     table: pd.DataFrame,
     *,
     treatment: str | Sequence[str],
@@ -101,6 +101,7 @@ def estimate_effect(
         NotIdentifiableError: The graph does not identify the effect, or the given adjustment set or instrument is not valid;
             the message shows the open path.
     """
+    graph = as_graph(graph)
     settings = EstimationSettings(methods, population, interval, resamples, simulations if refute else 0, level, seed)
     question = EffectQuestion(
         graph,

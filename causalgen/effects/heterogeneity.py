@@ -11,7 +11,7 @@ from scipy.stats import chi2
 from scipy.stats import f as fisher
 
 from ..errors import DataError
-from ..graph import CausalGraph
+from ..graph import GraphLike, as_graph
 from .adjusted import adjusted
 from .encode import encode_question
 from .groups import Bins, check_by, form_groups
@@ -30,7 +30,7 @@ Array = NDArray[np.float64]
 
 
 def effects_by_group(
-    graph: CausalGraph,
+    graph: GraphLike,
     table: pd.DataFrame,
     *,
     by: str,
@@ -68,6 +68,7 @@ def effects_by_group(
         NotIdentifiableError: The treatment acts on the attribute, or with it the adjustment set is not valid; the
             message shows the path.
     """
+    graph = as_graph(graph)
     check_level(level)
     asked = EffectQuestion(graph, table, imputable=True, **question)
     check_by(asked.graph, adjusted(asked.estimand), by, asked.table.columns)
@@ -149,7 +150,7 @@ def _equal_effects(found: "Sequence[Influence]", joint: Array, clusters: NDArray
 
 
 def effects_by_unit(
-    graph: CausalGraph,
+    graph: GraphLike,
     table: pd.DataFrame,
     *,
     level: float = 0.95,
@@ -174,6 +175,7 @@ def effects_by_unit(
         DataError: The table or the contrast does not fit, or the treatment has more than two labels.
         ImportError: econml is not installed.
     """
+    graph = as_graph(graph)
     from .estimators.forest import CausalForest, modifiers
     from .estimators.methods import check_table
     from .identification import dowhy_estimand

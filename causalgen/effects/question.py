@@ -10,7 +10,7 @@ import pandas as pd
 
 from ..datasets.declared import KindsLike, declare_kinds
 from ..errors import DataError, nearest
-from ..graph import CausalGraph, Estimand
+from ..graph import CausalGraph, Estimand, GraphLike, as_graph
 from .find_estimand import find_estimand
 from .missing.ways import WAYS, Way, remedy
 from .table import check_names
@@ -100,6 +100,7 @@ class EffectQuestion:
             raise DataError(
                 f"Expected missing among {', '.join(WAYS)}; got {self.missing!r}." + nearest(str(self.missing), WAYS)
             )
+        object.__setattr__(self, "graph", as_graph(self.graph))
         treatment, contrast = _read(self.treatment, self.contrast)
         object.__setattr__(self, "treatment", treatment)
         for name in self.treatments:
@@ -121,14 +122,14 @@ class EffectQuestion:
                 object.__setattr__(self, field, value)
 
     @classmethod
-    def of_report(cls, graph: CausalGraph, table: pd.DataFrame, report: "EffectReport") -> "EffectQuestion":
+    def of_report(cls, graph: GraphLike, table: pd.DataFrame, report: "EffectReport") -> "EffectQuestion":
         """The question that a report answers, with columns of the kinds that it read; graph and table are given again.
 
         Where values were imputed, its table is the first completed one.
         """
         survival, way = report.survival, "drop" if report.missing is None else report.missing.way
         asked = cls(
-            graph,
+            as_graph(graph),
             table,
             report.treatment,
             report.outcome,

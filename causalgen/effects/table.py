@@ -189,8 +189,6 @@ def check_names(graph: CausalGraph, table: pd.DataFrame, treatment: str, outcome
         UnknownNameError: Treatment or outcome is no node of the graph.
         DataError: Treatment and outcome are equal or images, or an attribute of the graph has no column.
     """
-    if not isinstance(graph, CausalGraph):
-        raise DataError(f"Expected the graph as a CausalGraph; got {type(graph).__name__}.")
     if not isinstance(table, pd.DataFrame):
         raise DataError(f"Expected the table as a pandas DataFrame; got {type(table).__name__}.")
     for name in (treatment, outcome):

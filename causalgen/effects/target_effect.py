@@ -9,7 +9,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from ..errors import DataError, NotIdentifiableError, nearest
-from ..graph import CausalGraph, TransportFormula, transport
+from ..graph import CausalGraph, GraphLike, TransportFormula, as_graph, transport
 from .effective_size import effective_size
 from .encode import encode_question
 from .missing.ways import Way
@@ -37,7 +37,7 @@ NOTES = {
 
 
 def transport_effect(
-    graph: CausalGraph,
+    graph: GraphLike,
     table: pd.DataFrame,
     target: pd.DataFrame,
     *,
@@ -76,6 +76,7 @@ def transport_effect(
     >>> found.source.value < found.target.value
     True
     """
+    graph = as_graph(graph)
     check_level(level)
     asked = EffectQuestion(graph, table, **question)
     formula = carried_formula(

@@ -1,6 +1,7 @@
 """Causal graphs: assumptions, their implications, and the effects that they identify. Imports no torch."""
 
 from ..moved import keep_old_names
+from .accepted import GraphLike, as_graph
 from .adjustment import AdjustmentCheck, adjustment_sets, check_adjustment_set, efficient_adjustment_set
 from .causation import Bounds, causation_bounds
 from .derivation import Derivation, Step
@@ -38,6 +39,7 @@ __all__ = [
     "EdgesLike",
     "Estimand",
     "Expression",
+    "GraphLike",
     "Hedge",
     "Independence",
     "InstrumentCheck",
@@ -57,6 +59,7 @@ __all__ = [
     "Variable",
     "active_paths",
     "adjustment_sets",
+    "as_graph",
     "causal_paths",
     "causation_bounds",
     "check_adjustment_set",

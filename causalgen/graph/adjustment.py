@@ -24,6 +24,7 @@ from itertools import islice
 import networkx as nx
 
 from ..errors import GraphError
+from .accepted import GraphLike, as_graph
 from .graph import CausalGraph
 from .separation import Node, ancestral_closure, colliders, minimal_separators, open_path, write_node, write_path
 
@@ -59,7 +60,7 @@ class AdjustmentCheck:
 
 
 def adjustment_sets(
-    graph: CausalGraph,
+    graph: GraphLike,
     treatment: str,
     outcome: str,
     *,
@@ -85,6 +86,7 @@ def adjustment_sets(
     >>> list(adjustment_sets(graph, "pen", "intensity"))
     [('hurry',), ('mood',)]
     """
+    graph = as_graph(graph)
     check_pair(graph, treatment, outcome)
     allowed = _allowed(graph, treatment, outcome, observed)
     dag = back_door_graph(graph, treatment, outcome)
@@ -93,7 +95,7 @@ def adjustment_sets(
 
 
 def check_adjustment_set(
-    graph: CausalGraph, treatment: str, outcome: str, adjustment: str | Iterable[str]
+    graph: GraphLike, treatment: str, outcome: str, adjustment: str | Iterable[str]
 ) -> AdjustmentCheck:
     """Check one set, and name any variable that must not be in it and any path that it leaves open.
 
@@ -107,6 +109,7 @@ def check_adjustment_set(
     >>> print(check_adjustment_set(graph, "pen", "intensity", []))
     {} is not valid: The path pen <- hurry -> intensity stays open.
     """
+    graph = as_graph(graph)
     check_pair(graph, treatment, outcome)
     chosen = graph.select(adjustment)
     problems = {name: _objection(graph, treatment, outcome, name) for name in chosen}
@@ -122,7 +125,7 @@ def check_adjustment_set(
 
 
 def efficient_adjustment_set(
-    graph: CausalGraph, treatment: str, outcome: str, *, observed: Iterable[str] | None = None
+    graph: GraphLike, treatment: str, outcome: str, *, observed: Iterable[str] | None = None
 ) -> tuple[str, ...] | None:
     """The parents of the causal nodes that are not causal nodes themselves, if observed and valid; else None.
 
@@ -136,6 +139,7 @@ def efficient_adjustment_set(
     >>> efficient_adjustment_set(graph, "pen", "intensity")
     ('paper', 'habit')
     """
+    graph = as_graph(graph)
     check_pair(graph, treatment, outcome)
     visible = graph.project({treatment, outcome, *observed_nodes(graph, observed)})
     parents = {parent for node in causal_nodes(visible, treatment, outcome) for parent in visible.parents(node)}

@@ -24,6 +24,7 @@ from typing import TypeAlias
 import networkx as nx
 
 from ..errors import GraphError
+from .accepted import GraphLike, as_graph
 from .expression import Probability
 from .graph import CausalGraph
 from .separation import ancestral_closure, open_path, write_path
@@ -92,7 +93,7 @@ class RuleCheck:
         return f"{self.before} {'=' if self else '≠'} {self.after} by {self.reason}"
 
 
-def insertion_of_observations(graph: CausalGraph, *, y: Names, z: Names, x: Names = (), w: Names = ()) -> RuleCheck:
+def insertion_of_observations(graph: GraphLike, *, y: Names, z: Names, x: Names = (), w: Names = ()) -> RuleCheck:
     """Rule 1: whether P(y | do(x), z, w) = P(y | do(x), w).
 
     Args:
@@ -109,12 +110,13 @@ def insertion_of_observations(graph: CausalGraph, *, y: Names, z: Names, x: Name
     >>> bool(insertion_of_observations(CausalGraph("x -> m -> y"), y="y", z="x", w="m"))
     True
     """
+    graph = as_graph(graph)
     y, z, x, w = _checked(graph, y, z, x, w)
     return _check(graph, 1, Probability(y, (*z, *w), x), Probability(y, w, x), z, x, ())
 
 
 def exchange_of_action_and_observation(
-    graph: CausalGraph, *, y: Names, z: Names, x: Names = (), w: Names = ()
+    graph: GraphLike, *, y: Names, z: Names, x: Names = (), w: Names = ()
 ) -> RuleCheck:
     """Rule 2: whether P(y | do(x), do(z), w) = P(y | do(x), z, w). Arguments and errors as in rule 1.
 
@@ -122,17 +124,19 @@ def exchange_of_action_and_observation(
     P(y | do(x), c) = P(y | x, c) by rule 2, exchange of action and observation:
         y ⊥ x | c in the graph without arrows out of x
     """
+    graph = as_graph(graph)
     y, z, x, w = _checked(graph, y, z, x, w)
     return _check(graph, 2, Probability(y, w, (*x, *z)), Probability(y, (*z, *w), x), z, x, z)
 
 
-def insertion_of_actions(graph: CausalGraph, *, y: Names, z: Names, x: Names = (), w: Names = ()) -> RuleCheck:
+def insertion_of_actions(graph: GraphLike, *, y: Names, z: Names, x: Names = (), w: Names = ()) -> RuleCheck:
     """Rule 3: whether P(y | do(x), do(z), w) = P(y | do(x), w). Arguments and errors as in rule 1.
 
     >>> check = insertion_of_actions(CausalGraph("x -> y; c -> x"), y="y", z="x")
     >>> check.holds, check.open_path
     (False, 'y <- x')
     """
+    graph = as_graph(graph)
     y, z, x, w = _checked(graph, y, z, x, w)
     cut = graph.do(x).networkx()
     free = tuple(name for name in z if name not in ancestral_closure(cut, w))

@@ -9,14 +9,14 @@ from collections.abc import Iterable, Iterator
 
 import networkx as nx
 
+from .accepted import GraphLike, as_graph
 from .adjustment import causal_nodes, check_pair, observed_nodes
-from .graph import CausalGraph
 
 __all__ = ["front_door_set"]
 
 
 def front_door_set(
-    graph: CausalGraph, treatment: str, outcome: str, *, observed: Iterable[str] | None = None
+    graph: GraphLike, treatment: str, outcome: str, *, observed: Iterable[str] | None = None
 ) -> tuple[str, ...] | None:
     """A set M of observed variables that satisfies the front-door criterion, or None; no member can be dropped.
 
@@ -33,6 +33,7 @@ def front_door_set(
     >>> front_door_set(CausalGraph("x -> a -> b -> y; x <-> y"), "x", "y")
     ('a',)
     """
+    graph = as_graph(graph)
     check_pair(graph, treatment, outcome)
     dag = graph.canonical()
     candidates = [name for name in observed_nodes(graph, observed) if name not in (treatment, outcome)]

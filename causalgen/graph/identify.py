@@ -10,6 +10,7 @@ from dataclasses import replace
 from typing import Literal
 
 from ..errors import GraphError, NotIdentifiableError
+from .accepted import GraphLike, as_graph
 from .adjustment import adjustment_sets, check_pair, efficient_adjustment_set, observed_nodes
 from .derivation import derive_back_door, derive_front_door, derive_no_effect
 from .do_calculus import insertion_of_actions
@@ -29,7 +30,7 @@ __all__ = ["identify"]
 
 
 def identify(
-    graph: CausalGraph,
+    graph: GraphLike,
     *,
     treatment: str | Iterable[str],
     outcome: str | Iterable[str],
@@ -71,6 +72,7 @@ def identify(
     >>> print(identify(napkin, treatment="x", outcome="y").formula)
     P(y | do(x)) = [Σ_{w} P(w) P(x | z, w) P(y | x, z, w)] / [Σ_{w} P(w) P(x | z, w)]
     """
+    graph = as_graph(graph)
     if assume not in (None, "linear"):
         raise GraphError(f"Expected assume='linear' or None; got {assume!r}.")
     query = _read(graph, treatment, outcome, given, observed)

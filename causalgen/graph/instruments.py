@@ -21,9 +21,9 @@ from dataclasses import dataclass
 import networkx as nx
 
 from ..errors import GraphError
+from .accepted import GraphLike, as_graph
 from .adjustment import back_door_graph, check_pair, observed_nodes, permitted_nodes
 from .estimand import Estimand
-from .graph import CausalGraph
 from .separation import minimal_separators, open_path, write_path
 
 __all__ = ["InstrumentCheck", "check_instrument", "instruments"]
@@ -52,7 +52,7 @@ class InstrumentCheck:
 
 
 def check_instrument(
-    graph: CausalGraph, treatment: str, outcome: str, instrument: str, *, given: str | Iterable[str] = ()
+    graph: GraphLike, treatment: str, outcome: str, instrument: str, *, given: str | Iterable[str] = ()
 ) -> InstrumentCheck:
     """Check one variable, and list the reasons why it is no instrument.
 
@@ -64,6 +64,7 @@ def check_instrument(
     >>> print(check_instrument(graph, "x", "y", "z"))
     'z' is no instrument. It reaches 'y' past the effect of 'x': the path z -> y stays open.
     """
+    graph = as_graph(graph)
     check_pair(graph, treatment, outcome)
     held = graph.select(given)
     if graph.require(instrument) in (treatment, outcome, *held):
@@ -87,7 +88,7 @@ def check_instrument(
 
 
 def instruments(
-    graph: CausalGraph, treatment: str, outcome: str, *, observed: Iterable[str] | None = None
+    graph: GraphLike, treatment: str, outcome: str, *, observed: Iterable[str] | None = None
 ) -> tuple[Estimand, ...]:
     """Every observed instrument with a set to hold equal: the empty set where it suffices.
 
@@ -111,6 +112,7 @@ def instruments(
     >>> [(found.instrument, found.adjustment) for found in instruments(graph, "x", "y")]
     [('z', ('w',))]
     """
+    graph = as_graph(graph)
     check_pair(graph, treatment, outcome)
     if outcome not in graph.descendants(treatment):
         return ()

@@ -12,6 +12,7 @@ from typing import Literal
 import networkx as nx
 
 from ..errors import GraphError
+from .accepted import GraphLike, as_graph
 from .adjustment import AdjustmentCheck, observed_nodes, write_set
 from .graph import CausalGraph
 from .separation import ancestral_closure, open_path, write_path
@@ -20,7 +21,7 @@ __all__ = ["check_joint_adjustment_set", "chosen_joint_set", "joint_adjustment_s
 
 
 def check_joint_adjustment_set(
-    graph: CausalGraph, treatments: Iterable[str], outcome: str, adjustment: str | Iterable[str]
+    graph: GraphLike, treatments: Iterable[str], outcome: str, adjustment: str | Iterable[str]
 ) -> AdjustmentCheck:
     """Check one set for the effect of several treatments, and name any fault.
 
@@ -32,6 +33,7 @@ def check_joint_adjustment_set(
     >>> print(check_joint_adjustment_set(graph, ["drug", "dose"], "health", ["fever"]))
     {fever} is not valid: The path drug -> fever <-> health stays open.
     """
+    graph = as_graph(graph)
     causes, chosen = _treatments(graph, treatments, outcome), graph.select(adjustment)
     causal = _causal_nodes(graph, causes, outcome)
     late = {name for node in causal for name in graph.descendants(node)}
@@ -49,7 +51,7 @@ def check_joint_adjustment_set(
 
 
 def joint_adjustment_set(
-    graph: CausalGraph, treatments: Iterable[str], outcome: str, *, observed: Iterable[str] | None = None
+    graph: GraphLike, treatments: Iterable[str], outcome: str, *, observed: Iterable[str] | None = None
 ) -> tuple[str, ...] | AdjustmentCheck:
     """One set that identifies the effect of several treatments by adjustment: the efficient one, else a minimal one.
 
@@ -69,6 +71,7 @@ def joint_adjustment_set(
     >>> joint_adjustment_set(CausalGraph("W -> {E1, E2, Y}; E1 -> Y; E2 -> Y"), ["E1", "E2"], "Y")
     ('W',)
     """
+    graph = as_graph(graph)
     found = chosen_joint_set(graph, treatments, outcome, observed=observed)
     return found if isinstance(found, AdjustmentCheck) else found[0]
 

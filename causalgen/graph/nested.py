@@ -16,6 +16,7 @@ from typing import Any
 import networkx as nx
 
 from ..errors import DataError, GraphError, NotIdentifiableError, UnknownNameError, nearest
+from .accepted import GraphLike, as_graph
 from .adjustment import (
     adjustment_sets,
     best_attempt,
@@ -107,7 +108,7 @@ class NestedQuestion:
 
 
 def identify_nested(
-    graph: CausalGraph, question: NestedQuestion, *, observed: Iterable[str] | None = None
+    graph: GraphLike, question: NestedQuestion, *, observed: Iterable[str] | None = None
 ) -> NestedEstimand:
     """Find a formula in the observational distribution that answers a nested question.
 
@@ -144,6 +145,7 @@ def identify_nested(
     causalgen.errors.NotIdentifiableError: Expected every variable to pass on one value of the treatment; got the
     recanting witness 'l': ...
     """
+    graph = as_graph(graph)
     check_pair(graph, question.treatment, question.outcome)
     measured = observed_nodes(graph, observed)
     if observed is None:

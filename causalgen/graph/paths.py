@@ -8,6 +8,7 @@ from typing import TypeAlias
 import networkx as nx
 
 from ..errors import GraphError
+from .accepted import GraphLike, as_graph
 from .adjustment import check_pair
 from .graph import CausalGraph
 from .parse import BREAK, EdgesLike, read_edges, write_name
@@ -18,7 +19,7 @@ Path: TypeAlias = tuple[str, ...]
 PathsLike: TypeAlias = str | Iterable[str | Iterable[str]]
 
 
-def causal_paths(graph: CausalGraph, treatment: str, outcome: str) -> tuple[Path, ...]:
+def causal_paths(graph: GraphLike, treatment: str, outcome: str) -> tuple[Path, ...]:
     """All directed paths from treatment to outcome, shortest first.
 
     Raises:
@@ -28,13 +29,14 @@ def causal_paths(graph: CausalGraph, treatment: str, outcome: str) -> tuple[Path
     >>> causal_paths(CausalGraph("pen -> thickness -> intensity; pen -> intensity"), "pen", "intensity")
     (('pen', 'intensity'), ('pen', 'thickness', 'intensity'))
     """
+    graph = as_graph(graph)
     check_pair(graph, treatment, outcome)
     found = [tuple(path) for path in nx.all_simple_paths(graph.networkx(), treatment, outcome)]
     return tuple(sorted(found, key=lambda path: (len(path), [graph.nodes.index(name) for name in path])))
 
 
 def active_paths(
-    graph: CausalGraph,
+    graph: GraphLike,
     treatment: str,
     outcome: str,
     *,
@@ -60,6 +62,7 @@ def active_paths(
     >>> active_paths(graph, "pen", "intensity", paths=["pen -> intensity"])
     frozenset({('pen', 'intensity')})
     """
+    graph = as_graph(graph)
     known = causal_paths(graph, treatment, outcome)
     if (paths is None) == (edges is None):
         example = f"{write_name(treatment)} -> ... -> {write_name(outcome)}"

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 
 import networkx as nx
 
+from .accepted import GraphLike, as_graph
 from .adjustment import adjustment_sets, best_attempt, causal_nodes, check_adjustment_set, write_set
 from .graph import CausalGraph
 from .transport_formula import TransportFormula
@@ -93,7 +94,7 @@ class SelectionBias:
 
 
 def selection_bias(
-    graph: CausalGraph, *, treatment: str, outcome: str, observed: Iterable[str] | None = None
+    graph: GraphLike, *, treatment: str, outcome: str, observed: Iterable[str] | None = None
 ) -> SelectionBias:
     """Name the selection bias of an effect in a table of selected units, and find what recovers the effect.
 
@@ -112,6 +113,7 @@ def selection_bias(
     >>> bias.kind, bias.open_path, bias.recovery.carriers
     ('collider bias', 'drug -> [clinic] <- age -> relief', ('age',))
     """
+    graph = as_graph(graph)
     inner = graph.selection.only_sampling()
     own = CausalGraph(graph.edges, graph.variables.values(), graph.confounded, inner.statements())
     asked = Populations(own, treatment, outcome, observed)

@@ -30,6 +30,7 @@ from itertools import islice
 import networkx as nx
 
 from ..errors import GraphError, NotIdentifiableError
+from .accepted import GraphLike, as_graph
 from .adjustment import (
     back_door_graph,
     best_attempt,
@@ -53,7 +54,7 @@ ORIGIN = Square("")
 
 
 def transport(
-    graph: CausalGraph,
+    graph: GraphLike,
     *,
     treatment: str,
     outcome: str,
@@ -81,6 +82,7 @@ def transport(
     >>> print(transport(graph, treatment="drug", outcome="relief").formula)
     P*(relief | do(drug)) = Σ_{age} P*(age) P(relief | drug, age)
     """
+    graph = as_graph(graph)
     asked = Populations(graph, treatment, outcome, observed)
     known = observed_nodes(graph, observed if in_target is None else in_target)
     found = sorted(asked.sets(known), key=lambda sets: len(sets[0]))

@@ -30,7 +30,17 @@ from ..effects.settings import check_level
 from ..effects.single import encode_single
 from ..effects.table import EncodedTable, numeric
 from ..errors import DataError, NotIdentifiableError
-from ..graph import Bounds, CausalGraph, NestedEstimand, NestedQuestion, causation_bounds, identify, identify_nested
+from ..graph import (
+    Bounds,
+    CausalGraph,
+    GraphLike,
+    NestedEstimand,
+    NestedQuestion,
+    as_graph,
+    causation_bounds,
+    identify,
+    identify_nested,
+)
 from ..graph.nested_estimand import COMPARED, ESTIMANDS, definitions
 from .answer import NestedAnswer, NestedEffect, title
 
@@ -54,7 +64,7 @@ BOUNDS_NOTE = (
 
 
 def estimate_nested(
-    graph: CausalGraph,
+    graph: GraphLike,
     table: pd.DataFrame,
     question: NestedQuestion,
     *,
@@ -79,6 +89,7 @@ def estimate_nested(
         NotIdentifiableError: The graph does not identify the answer, or only by a formula that no estimator here uses.
         UnknownNameError, GraphError, DataError, SupportError: The question, the table or the contrast does not fit.
     """
+    graph = as_graph(graph)
     check_level(level)
     effect = EffectQuestion(
         graph, table, question.treatment, question.outcome, question.contrast, cluster=cluster, variables=variables

@@ -13,7 +13,7 @@ from matplotlib.patches import FancyArrowPatch, FancyBboxPatch, Rectangle
 from matplotlib.path import Path
 from matplotlib.textpath import TextPath
 
-from ..graph import CausalGraph, Variable
+from ..graph import CausalGraph, GraphLike, Variable, as_graph
 from .images import as_picture
 from .layout import Layout, Point, lay_out
 from .style import ACCENT, BLUE, INK, MUTED, PALE, plain, styled
@@ -32,7 +32,7 @@ LONG = 22
 
 @styled
 def plot_graph(
-    graph: CausalGraph, do: Iterable[str] | Mapping[str, Any] = (), *, images: Mapping[str, Any] | None = None
+    graph: GraphLike, do: Iterable[str] | Mapping[str, Any] = (), *, images: Mapping[str, Any] | None = None
 ) -> Figure:
     """Draw a causal graph, causes above effects.
 
@@ -47,6 +47,7 @@ def plot_graph(
     Raises:
         UnknownNameError: An intervened node is not in the graph.
     """
+    graph = as_graph(graph)
     cut = dict(do) if isinstance(do, Mapping) else dict.fromkeys([do] if isinstance(do, str) else do)
     for name in cut:
         graph.require(name)

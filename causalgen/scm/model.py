@@ -21,7 +21,7 @@ from ..errors import (
     warn,
 )
 from ..grammar import check_value
-from ..graph import CausalGraph
+from ..graph import CausalGraph, GraphLike, as_graph
 from ..mechanisms import Abductive, Density, Mechanism, build
 from ..nn import seeded
 from ..typing import Noise, Values
@@ -59,8 +59,9 @@ class StructuralCausalModel(nn.Module):
         UnknownNameError: A mechanism for a name that is not a node, or of an unknown name.
     """
 
-    def __init__(self, graph: CausalGraph, mechanisms: Mapping[str, Any] | None = None) -> None:
+    def __init__(self, graph: GraphLike, mechanisms: Mapping[str, Any] | None = None) -> None:
         super().__init__()
+        graph = as_graph(graph)
         if graph.confounded:
             pairs = ", ".join(" <-> ".join(pair) for pair in graph.confounded)
             raise GraphError(

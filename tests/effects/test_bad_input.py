@@ -232,11 +232,6 @@ def test_columns_that_are_neither_labels_nor_numbers(value: object, message: str
         estimate_effect(GRAPH, table, **SHORT, refute=False)
 
 
-def test_a_graph_must_be_a_graph() -> None:
-    with pytest.raises(DataError, match="graph as a CausalGraph; got str"):
-        estimate_effect("z -> {t, y}; t -> y", binary_table(100, 0), **SHORT)  # type: ignore[arg-type]
-
-
 def test_an_outcome_that_copies_the_treatment_is_refused() -> None:
     table = binary_table(100, seed=0).assign(y=lambda frame: frame["t"])
     with pytest.raises(DataError, match="column 'y' equals 't' in every row"):

@@ -7,7 +7,7 @@ from typing import Literal, get_args
 import pandas as pd
 
 from ...errors import DataError, GraphError, UnknownNameError, nearest
-from ...graph import CausalGraph, Variable
+from ...graph import CausalGraph, GraphLike, Variable, as_graph
 from ..question import EffectQuestion
 
 __all__ = ["Column", "Source", "check_columns", "marked_rows", "with_proxies"]
@@ -145,7 +145,7 @@ def check_columns(graph: CausalGraph, question: EffectQuestion, columns: Sequenc
                 )
 
 
-def with_proxies(graph: CausalGraph, columns: Sequence[Column], *, image: str) -> CausalGraph:
+def with_proxies(graph: GraphLike, columns: Sequence[Column], *, image: str) -> CausalGraph:
     """The graph with every proxy as a child of the image on which it is read, for drawing and for queries.
 
     Raises:
@@ -155,6 +155,7 @@ def with_proxies(graph: CausalGraph, columns: Sequence[Column], *, image: str) -
     >>> with_proxies(graph, [Column("age", "predicted", proxy="age_hat", fitted_on=())], image="scan").edges
     (('age', 'scan'), ('scan', 'age_hat'))
     """
+    graph = as_graph(graph)
     images = [name for name in graph.nodes if graph[name].is_image]
     if image not in images:
         raise UnknownNameError(f"Expected an image among {images}; got {image!r}." + nearest(str(image), images))

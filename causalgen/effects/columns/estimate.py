@@ -11,7 +11,7 @@ from scipy.stats import norm
 
 from ...datasets.declared import type_columns
 from ...errors import DataError
-from ...graph import CausalGraph
+from ...graph import GraphLike, as_graph
 from ..adjusted import adjusted
 from ..question import ContrastWords, EffectQuestion
 from ..report import EffectReport, Estimate
@@ -30,7 +30,7 @@ PLUG_IN = "proxies as if assigned"
 
 
 def estimate_with_proxies(
-    graph: CausalGraph,
+    graph: GraphLike,
     table: pd.DataFrame,
     *,
     columns: Sequence[Column],
@@ -71,6 +71,7 @@ def estimate_with_proxies(
         NotIdentifiableError: The graph does not identify the effect by adjustment.
         ImportError: Prediction-powered inference without the extra `ppi`.
     """
+    graph = as_graph(graph)
     check_level(level)
     if resamples < LEAST_RESAMPLES:
         raise DataError(f"Expected at least {LEAST_RESAMPLES} resamples; got {resamples}.")

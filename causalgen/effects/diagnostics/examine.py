@@ -9,7 +9,7 @@ import pandas as pd
 from scipy.stats import t as student
 
 from ...errors import DataError
-from ...graph import CausalGraph
+from ...graph import GraphLike, as_graph
 from ..concerns import Check, concerns_of, headline, ranked
 from ..encode import encode_question
 from ..estimators.methods import METHODS
@@ -184,7 +184,7 @@ class Diagnostics:
 
 
 def examine(
-    graph: CausalGraph,
+    graph: GraphLike,
     table: pd.DataFrame,
     report: EffectReport,
     *,
@@ -210,6 +210,7 @@ def examine(
         UnknownNameError: A control is no node of the graph.
         DataError: The table does not suit, a column is no negative control by the graph, or `simulations` is 1 or below 0.
     """
+    graph = as_graph(graph)
     if not isinstance(report, EffectReport):
         raise DataError(f"Expected the report as an EffectReport from estimate_effect; got {type(report).__name__}.")
     if simulations != 0:

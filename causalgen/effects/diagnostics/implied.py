@@ -8,7 +8,7 @@ import pandas as pd
 
 from ...datasets.declared import type_column, with_variables
 from ...errors import DataError, nearest
-from ...graph import CausalGraph, Estimand, Independence
+from ...graph import CausalGraph, Estimand, GraphLike, Independence, as_graph
 from ..report import Verdict
 from .bearing import break_together, breaking_edges, cannot_bear, touches
 from .independence import independence_p_value
@@ -142,7 +142,7 @@ class ImpliedIndependencies:
 
 
 def check_independencies(
-    graph: CausalGraph,
+    graph: GraphLike,
     table: pd.DataFrame,
     *,
     estimand: Estimand | None = None,
@@ -166,6 +166,7 @@ def check_independencies(
     Raises:
         DataError: A column is missing, or the table has fewer than 50 rows.
     """
+    graph = as_graph(graph)
     attributes = graph.project([name for name in graph.nodes if not graph[name].is_image])
     needed = [*attributes, *([] if cluster is None else [cluster])]
     missing = [name for name in needed if name not in table.columns]

@@ -14,7 +14,7 @@ import pandas as pd
 
 from ...datasets.declared import type_column
 from ...errors import DataError
-from ...graph import CausalGraph
+from ...graph import CausalGraph, GraphLike, as_graph
 from ...graph.separation import open_path, write_path
 from ..encode import encode_question
 from ..estimators.methods import METHODS
@@ -92,7 +92,7 @@ class ControlTest:
 
 
 def check_controls(
-    graph: CausalGraph,
+    graph: GraphLike,
     table: pd.DataFrame,
     report: EffectReport,
     controls: Sequence[NegativeControl],
@@ -114,6 +114,7 @@ def check_controls(
         UnknownNameError: A control is no node of the graph.
         DataError: By the graph the column is no negative control (the message shows the path), or it does not suit.
     """
+    graph = as_graph(graph)
     question = EffectQuestion.of_report(graph, table, report)
     for control in controls:
         _verify(graph, question.graph, report, control)

@@ -11,7 +11,7 @@ from scipy.stats import skew
 
 from ...datasets.declared import TypedColumn, type_columns
 from ...errors import DataError
-from ...graph import CausalGraph
+from ...graph import GraphLike, as_graph
 from ..adjusted import adjusted
 from ..effective_size import effective_size
 from ..encode import encode_question
@@ -172,7 +172,7 @@ class TableOne:
         return f"{self.to_frame().to_string(index=False, na_rep='', float_format='{:.2f}'.format)}\n{self.reading}"
 
 
-def table_one(graph: CausalGraph, table: pd.DataFrame, report: EffectReport) -> TableOne:
+def table_one(graph: GraphLike, table: pd.DataFrame, report: EffectReport) -> TableOne:
     """Table 1 of an effect that adjustment identifies: its adjustment set by group, before and after weighting.
 
     Groups are the values of a discrete treatment, or the thirds of a continuous one, which are not weighted. Sampling
@@ -187,6 +187,7 @@ def table_one(graph: CausalGraph, table: pd.DataFrame, report: EffectReport) -> 
         DataError: Several treatments of which one is continuous have no groups.
         NotIdentifiableError: Adjustment does not identify the effect.
     """
+    graph = as_graph(graph)
     question = EffectQuestion.of_report(graph, table, report)
     if isinstance(report.treatment, str):
         adjusted(report.estimand)
