@@ -8,6 +8,7 @@ if TYPE_CHECKING:
     from .plan import BenchmarkOptions
     from .run import BenchmarkResult, run_benchmark
     from .settings import BENCHMARKS, Benchmark, load_benchmark
+    from .several import BenchmarksResult, run_benchmarks
     from .study import study_benchmark
 
 __all__ = [
@@ -15,8 +16,10 @@ __all__ = [
     "Benchmark",
     "BenchmarkOptions",
     "BenchmarkResult",
+    "BenchmarksResult",
     "load_benchmark",
     "run_benchmark",
+    "run_benchmarks",
     "study_benchmark",
 ]
 
@@ -27,8 +30,10 @@ load_on_use(
         "Benchmark": "settings",
         "BenchmarkOptions": "plan",
         "BenchmarkResult": "run",
+        "BenchmarksResult": "several",
         "load_benchmark": "settings",
         "run_benchmark": "run",
+        "run_benchmarks": "several",
         "study_benchmark": "study",
     },
 )

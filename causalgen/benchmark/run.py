@@ -31,7 +31,7 @@ from ..training import bars
 from ..training.progress import duration
 from ..training.threads import limited, threads_after
 from .cell import run_cell
-from .page import page
+from .page import Measured, page
 from .plan import BenchmarkOptions, BenchmarkPlan, plan_of
 from .settings import Cell
 from .shared import share
@@ -49,12 +49,14 @@ class BenchmarkResult:
         table: Result of `summarise`, also in `benchmark.csv`.
         page: The Markdown page, also in `benchmark.md`.
         failures: Cells that did not finish, and why.
+        measured: The same results, as the tables of the page take them.
     """
 
     folder: Path
     table: pd.DataFrame
     page: str
     failures: tuple[str, ...]
+    measured: Measured
 
 
 def run_benchmark(
@@ -120,7 +122,8 @@ def _finish(plan: BenchmarkPlan, folder: Path, command: Sequence[str]) -> Benchm
         )
     if plan.smoke:
         facts["smoke run"] = "the numbers mean nothing"
-    text = page(plan.benchmark, table, costs(folder), facts, failures, notes(folder))
+    measured = Measured(plan.benchmark, table, costs(folder))
+    text = page(measured, facts, failures, notes(folder))
     write_whole(folder / "benchmark.md", text)
     content = {
         "benchmark": plan.benchmark.name,
@@ -130,7 +133,7 @@ def _finish(plan: BenchmarkPlan, folder: Path, command: Sequence[str]) -> Benchm
         "versions": versions(),
     }
     write_whole(folder / "benchmark.json", json.dumps(content, indent=2) + "\n")
-    return BenchmarkResult(folder, table, text, failures)
+    return BenchmarkResult(folder, table, text, failures, measured)
 
 
 def _keep_settings(folder: Path, plan: BenchmarkPlan) -> None:

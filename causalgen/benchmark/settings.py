@@ -1,6 +1,7 @@
 """Settings of a benchmark: its data, its questions, and how every mechanism is trained on a GPU or on a CPU.
 
-Each benchmark has one YAML file, `examples/<name>/benchmark.yaml`, which ships with the package.
+Each benchmark has one YAML file, `examples/<data>/benchmark.yaml`, which ships with the package; one on a variant of the data
+`benchmark-<variant>.yaml` next to it.
 """
 
 import hashlib
@@ -21,7 +22,7 @@ from ..training import TuningConfig
 
 __all__ = ["BENCHMARKS", "Benchmark", "Cell", "Form", "Published", "Recipe", "load_benchmark"]
 
-BENCHMARKS = ("morphodigits", "morphomnist", "pendulum")
+BENCHMARKS = ("morphodigits", "morphomnist", "morphomnist-colour", "pendulum")
 """Names of the benchmarks that come with the package."""
 SMOKE_ROWS, SMOKE_EPOCHS, SMOKE_UNITS, SMOKE_BATCH = 400, 2, 30, 32
 
@@ -173,11 +174,13 @@ def load_benchmark(name: str) -> Benchmark:
             f"Expected a benchmark among {', '.join(BENCHMARKS)}; got {name!r}." + nearest(name, BENCHMARKS)
         )
     package = Path(__file__).resolve().parents[1]
-    places = [package / "_data" / "examples" / name, package.parent / "examples" / name]
+    data, *variant = name.split("-", 1)
+    file = "-".join(["benchmark", *variant]) + ".yaml"
+    places = [package / "_data" / "examples" / data, package.parent / "examples" / data]
     for place in places:
-        if (path := place / "benchmark.yaml").is_file():
+        if (path := place / file).is_file():
             return read_benchmark(path)
-    raise DataError(f"Expected benchmark.yaml in {' or '.join(map(str, places))}; found neither. Reinstall causalgen.")
+    raise DataError(f"Expected {file} in {' or '.join(map(str, places))}; found neither. Reinstall causalgen.")
 
 
 def read_benchmark(path: Path) -> Benchmark:

@@ -25,8 +25,11 @@ class BenchmarkDevice(StrEnum):
 
 def benchmark(
     data: Annotated[
-        str,
-        typer.Argument(help="morphomnist, morphodigits, pendulum, or a study file about any data.", show_default=False),
+        list[str],
+        typer.Argument(
+            help="morphodigits, morphomnist, morphomnist-colour, pendulum or a study file; several make one page.",
+            show_default=False,
+        ),
     ],
     mechanisms: Annotated[
         str | None,
@@ -35,7 +38,9 @@ def benchmark(
             show_default="all; with a study its own and conv-vae,flow-matching,gan",
         ),
     ] = None,
-    seeds: Annotated[str, typer.Option(help="Seeds of training, such as 0,1,2.")] = "0",
+    seeds: Annotated[
+        str | None, typer.Option(help="Seeds of training, such as 0,1.", show_default="0,1,2; with --smoke 0")
+    ] = None,
     protocols: Annotated[
         str | None, typer.Option(help="causalgen, published or both.", show_default="those of the benchmark")
     ] = None,
@@ -49,7 +54,11 @@ def benchmark(
     device: Annotated[BenchmarkDevice, typer.Option(help="Where to compute.")] = BenchmarkDevice.auto,
     smoke: Annotated[bool, typer.Option("--smoke", help="Everything tiny, to test the setup.")] = False,
     out: Annotated[
-        Path | None, typer.Option(help="Folder.", show_default="benchmarks/DATA, or benchmarks/DATA-smoke")
+        Path | None,
+        typer.Option(
+            help="Folder.",
+            show_default="benchmarks/DATA, or benchmarks/DATA-smoke; of several, benchmarks or benchmarks-smoke",
+        ),
     ] = None,
     trust_code: TrustCode = False,
     docs: Annotated[Path | None, typer.Option(help="Copy the page to this file.", show_default=False)] = None,
@@ -61,22 +70,30 @@ def benchmark(
 
     Finished cells in the folder are kept, training resumes from its checkpoint, and several calls share one table.
 
-    Example: causalgen benchmark morphodigits --mechanisms conv-vae,flow-matching --seeds 0,1,2
+    Example: causalgen benchmark morphodigits --mechanisms conv-vae,flow-matching
+
+    Example: causalgen benchmark morphodigits morphomnist morphomnist-colour --mechanisms conv-vae
 
     Example: causalgen benchmark study.yaml --mechanisms conv-vae,gan
     """
-    numbers = [_seed(word) for word in _words(seeds)]
+    numbers = None if seeds is None else [_seed(word) for word in _words(seeds)]
     with failures():
-        from ..benchmark import BenchmarkOptions, run_benchmark
+        from ..benchmark import BenchmarkOptions, run_benchmark, run_benchmarks
         from ..benchmark.settings import BENCHMARKS
+        from ..benchmark.several import PAGE
         from ..files import write_whole
         from ..studies.schema import load_study
 
-        is_study = data not in BENCHMARKS and Path(data).suffix in (".yaml", ".yml")
-        source = load_study(data, trust_code=trust_code) if is_study else data
-        name = data if isinstance(source, str) else source.name
-        folder = out or Path("benchmarks") / (f"{name}-smoke" if smoke else name)
-
+        sources = [
+            load_study(word, trust_code=trust_code)
+            if word not in BENCHMARKS and Path(word).suffix in (".yaml", ".yml")
+            else word
+            for word in data
+        ]
+        several, command = len(sources) > 1, ["causalgen", *sys.argv[1:]]
+        name = sources[0] if isinstance(sources[0], str) else sources[0].name
+        place = Path("benchmarks") if several else Path("benchmarks") / name
+        folder = out or (place.with_name(f"{place.name}-smoke") if smoke else place)
         try:
             options = BenchmarkOptions(
                 mechanisms=None if mechanisms is None else _words(mechanisms),
@@ -88,7 +105,11 @@ def benchmark(
                 device=device,
                 smoke=smoke,
             )
-            result = run_benchmark(source, folder, options=options, command=["causalgen", *sys.argv[1:]])
+            result = (
+                run_benchmarks(sources, folder, options=options, command=command)
+                if several
+                else run_benchmark(sources[0], folder, options=options, command=command)
+            )
         except KeyboardInterrupt as stop:
             typer.echo(
                 f"\n{stopped_by(stop)} Finished work is kept in {folder}; the same command continues from there.",
@@ -96,11 +117,11 @@ def benchmark(
             )
             raise typer.Exit(exit_code(stop)) from None
         typer.echo(result.page)
-        for name in ("benchmark.md", "benchmark.csv"):
-            typer.echo(result.folder / name)
+        for file in (PAGE,) if several else ("benchmark.md", "benchmark.csv"):
+            typer.echo(result.folder / file)
         if docs is not None:
             docs.parent.mkdir(parents=True, exist_ok=True)
-            write_whole(docs, (result.folder / "benchmark.md").read_bytes())
+            write_whole(docs, result.page)
             typer.echo(docs)
         if result.failures:
             raise typer.Exit(FAILED)

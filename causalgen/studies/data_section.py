@@ -76,7 +76,7 @@ class DataSource(StudySection):
     @property
     def label(self) -> str:
         """Name of the data."""
-        return self.name
+        return f"{self.name}, in colour" if self.colour else self.name
 
     @property
     def bits(self) -> int:

@@ -1,6 +1,7 @@
 """The benchmark: cells that resume and are not repeated, failures that are said and do not stop it, one table."""
 
 import io
+import shutil
 from collections.abc import Iterator
 from dataclasses import asdict, replace
 from pathlib import Path
@@ -11,13 +12,13 @@ import pandas as pd
 import pytest
 import torch
 
-from causalgen.benchmark import BenchmarkOptions, BenchmarkResult, run_benchmark
+from causalgen.benchmark import BenchmarkOptions, BenchmarkResult, run_benchmark, run_benchmarks
 from causalgen.benchmark import cell as benchmark_cell
 from causalgen.benchmark import grids as benchmark_grids
 from causalgen.benchmark import plan as benchmark_plan
 from causalgen.benchmark import shared as benchmark_shared
 from causalgen.benchmark.cell import has_model, read_cell
-from causalgen.benchmark.page import page
+from causalgen.benchmark.page import Measured, page, tables
 from causalgen.benchmark.plan import plan_of
 from causalgen.benchmark.settings import BENCHMARKS, Benchmark, load_benchmark
 from causalgen.benchmark.table import cells, summarise
@@ -150,7 +151,7 @@ def test_a_finished_cell_is_evaluated_under_another_protocol_without_training(
     before = read_cell(cell)["seconds_per_1000"]
     page = run("morphodigits", result.folder, **both).page
     assert asked == ["published"]
-    assert "| dcgan | 0.01 |" in page.split("Protocol `published`", 1)[1]
+    assert "| dcgan | 0.01 ±0.01 |" in page.split("Protocol `published`", 1)[1]
     assert "earlier calls made conv-vae-seed0, conv-vae-seed0-tuned" in page
     assert (read_cell(cell)["status"], read_cell(cell)["seconds_per_1000"]) == ("finished", before)
     run("morphodigits", result.folder, **both)
@@ -224,10 +225,11 @@ def test_the_page_says_what_was_measured() -> None:
         {"abduction": "bijective", "seeds": [1, 2], "seconds": 1.0, "seconds_per_1000": 1.0, "memory_mib": 1.0},
         index=["exact-flow", "leaky-flow"],
     )
-    text = page(benchmark, summarise(pd.concat(frames)), costs, {}, (), {"published": {"A residual.": ["exact-flow"]}})
+    measured = Measured(benchmark, summarise(pd.concat(frames)), costs)
+    text = page(measured, {}, (), {"published": {"A residual.": ["exact-flow"]}})
     assert "How good, by the protocol `published`:" in text
-    assert "| exact-flow | bijective | 1 | 0.02 | exact |" in text
-    assert "| leaky-flow | bijective | 2 | 6 [4, 8] | 3 [2, 4] |" in text
+    assert "| exact-flow | bijective | 1 | 0.02 ±0.02 | exact |" in text
+    assert "| leaky-flow | bijective | 2 | 6 ±0.02 [4, 8] | 3 ±0.01 [2, 4] |" in text
     assert text.endswith("\n\n- exact-flow: A residual.\n")
 
 
@@ -304,6 +306,40 @@ def test_a_cell_that_failed_is_tried_again_with_other_settings(tmp_path: Path, m
         run("morphodigits", tmp_path, **arguments)
 
 
+def test_three_seeds_unless_asked_and_one_in_a_smoke_run() -> None:
+    def seeds(**options: Any) -> list[int]:
+        plan = plan_of("morphodigits", BenchmarkOptions(mechanisms=["dcgan"], device="cpu", **options))
+        return [cell.seed for cell in plan.cells]
+
+    assert (seeds(), seeds(smoke=True), seeds(seeds=[4]), seeds(seeds=[4], smoke=True)) == ([0, 1, 2], [0], [4], [4])
+
+
+def test_several_benchmarks_make_one_page(result: BenchmarkResult, tmp_path: Path, forbidden: None) -> None:
+    """The finished benchmark under two names: each row names its data, and columns of one of them stay empty elsewhere."""
+    for name in ("morphodigits", "pendulum"):
+        shutil.copytree(result.folder, tmp_path / name)
+    options = BenchmarkOptions(mechanisms=["conv-vae", "dcgan"], smoke=True, device="cpu")
+    with pytest.raises(DataError, match="different names; got morphodigits, morphodigits"):
+        run_benchmarks(["morphodigits", "morphodigits"], tmp_path, options=options)
+    with pytest.raises(UnknownNameError, match="Did you mean 'pendulum'"):  # before the first one begins
+        run_benchmarks(["morphodigits", "pendulm"], tmp_path / "other", options=options)
+    assert not (tmp_path / "other").exists()
+    with pytest.raises(RunFolderError, match="hold a benchmark of these settings"):  # the folder is that of other data
+        run_benchmarks(["morphodigits", "pendulum"], tmp_path, options=options)
+    own = run_benchmark("morphodigits", tmp_path / "morphodigits", options=options).measured
+    lines = [text for text in tables({"a": own, "b": own}) if text.startswith("| ")]
+    assert lines[0].startswith("| data | mechanism | abduction | seeds | error left, do(thickness) |")
+    assert [text.split(" | ")[:2] for text in lines[1:4]] == [
+        ["| a", "conv-vae"],
+        ["| a", "conv-vae, fine-tuned"],
+        ["| a", "dcgan"],
+    ]
+    assert sum(text.startswith("| b | conv-vae |") for text in lines) == 3  # quality, drift, noise and cost
+    drift = next(text for text in lines if " moved, " in text)
+    assert "digit moved, do(thickness)" in drift
+    assert "intensity moved, do(thickness)" not in drift  # it is meant to follow
+
+
 def test_cells_of_other_settings_are_refused(result: BenchmarkResult) -> None:
     with pytest.raises(RunFolderError, match="cell of these settings"):
         run("morphodigits", result.folder, mechanisms=["conv-vae"], smoke=True, device="cpu", epochs=3)
@@ -348,7 +384,9 @@ def test_the_benchmark_files_can_be_built(name: str) -> None:
     from causalgen.mechanisms import MECHANISMS, Abductive
     from causalgen.scm import StructuralCausalModel
 
-    benchmark, graph = load_benchmark(name), load_graph(name)
+    data, *variant = name.split("-")
+    benchmark, graph = load_benchmark(name), load_graph(data, variant=variant[0] if variant else None)
+    assert benchmark.name == name
     for form in (benchmark.gpu, benchmark.cpu):
         for mechanism, recipe in form.mechanisms.items():
             assert recipe.tuning is None or issubclass(MECHANISMS[mechanism], Abductive)
