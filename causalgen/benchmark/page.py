@@ -12,7 +12,7 @@ from .overview import CONTROLS, LEGEND, OverviewColumn, cell, columns_of, head, 
 from .settings import Benchmark
 from .table import value
 
-__all__ = ["Measured", "page", "tables"]
+__all__ = ["BenchmarkFigures", "page", "tables"]
 
 DEFAULT = "causalgen"
 COSTS = {"seconds to train": "seconds", "seconds for 1,000": "seconds_per_1000", "memory": "memory_mib"}
@@ -27,8 +27,8 @@ TABLES = {
 
 
 @dataclass(frozen=True)
-class Measured:
-    """What a benchmark measured.
+class BenchmarkFigures:
+    """The figures of a benchmark.
 
     Args:
         benchmark: The benchmark.
@@ -40,13 +40,13 @@ class Measured:
     summary: pd.DataFrame
     costs: pd.DataFrame
 
-    def under(self, protocol: str) -> "Measured":
+    def under(self, protocol: str) -> "BenchmarkFigures":
         """The results of one protocol."""
         return replace(self, summary=self.summary[self.summary["protocol"] == protocol])
 
 
 def page(
-    measured: Measured,
+    measured: BenchmarkFigures,
     facts: Mapping[str, str],
     failures: Sequence[str],
     notes: Mapping[str, Mapping[str, Sequence[str]]],
@@ -60,7 +60,7 @@ def page(
         notes: Result of `notes`.
     """
     benchmark, everything, costs = measured.benchmark, measured.summary, measured.costs
-    lines = [f"# Which image mechanism? Measured on {benchmark.data.label}", ""]
+    lines = [f"# Which image mechanism? BenchmarkFigures on {benchmark.data.label}", ""]
     lines += [f"- {name}: {text}" for name, text in facts.items()] + [""]
     lines += [f"**{failure}**\n" for failure in failures]
     protocol = DEFAULT if DEFAULT in set(everything["protocol"]) else benchmark.protocols[0]
@@ -81,7 +81,7 @@ def page(
     return "\n".join(lines).rstrip() + "\n"
 
 
-def tables(parts: Mapping[str, Measured], protocol: str = DEFAULT) -> Iterator[str]:
+def tables(parts: Mapping[str, BenchmarkFigures], protocol: str = DEFAULT) -> Iterator[str]:
     """Lines of the overviews, each with its sentence.
 
     Args:
@@ -104,7 +104,7 @@ def tables(parts: Mapping[str, Measured], protocol: str = DEFAULT) -> Iterator[s
         yield ""
 
 
-def _weaknesses(measured: Measured) -> Iterator[str]:
+def _weaknesses(measured: BenchmarkFigures) -> Iterator[str]:
     """For each mechanism, the figures in which it is among the worst third, the worst first."""
     scores, costs = _scores(measured), measured.costs
     for label, cost in zip(map(str, costs.index), costs.to_dict("records")):
@@ -121,7 +121,7 @@ def _weaknesses(measured: Measured) -> Iterator[str]:
         yield f"- **{label}**: " + ("; ".join(words) or "nothing among the worst third")
 
 
-def _scores(measured: Measured) -> dict[str, tuple[pd.Series, int]]:
+def _scores(measured: BenchmarkFigures) -> dict[str, tuple[pd.Series, int]]:
     """Figures by column and mechanism, with 1 where lower is better and -1 where higher is."""
     summary = measured.summary
     part = summary[(summary["stratum"] == ALL) & (summary["row"] == "model")]

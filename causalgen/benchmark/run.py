@@ -31,7 +31,7 @@ from ..training import bars
 from ..training.progress import duration
 from ..training.threads import limited, threads_after
 from .cell import run_cell
-from .page import Measured, page
+from .page import BenchmarkFigures, page
 from .plan import BenchmarkOptions, BenchmarkPlan, plan_of
 from .settings import Cell
 from .shared import share
@@ -56,7 +56,7 @@ class BenchmarkResult:
     table: pd.DataFrame
     page: str
     failures: tuple[str, ...]
-    measured: Measured
+    measured: BenchmarkFigures
 
 
 def run_benchmark(
@@ -122,7 +122,7 @@ def _finish(plan: BenchmarkPlan, folder: Path, command: Sequence[str]) -> Benchm
         )
     if plan.smoke:
         facts["smoke run"] = "the numbers mean nothing"
-    measured = Measured(plan.benchmark, table, costs(folder))
+    measured = BenchmarkFigures(plan.benchmark, table, costs(folder))
     text = page(measured, facts, failures, notes(folder))
     write_whole(folder / "benchmark.md", text)
     content = {

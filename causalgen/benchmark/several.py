@@ -1,4 +1,4 @@
-"""Several benchmarks in one call: each in its own folder, and one page on which the data sets stand below one another.
+"""Several benchmarks in one call: each in a separate folder, and one page with a row for each data set and mechanism.
 
 DATA/             a folder for each, see `run`
 benchmarks.md     the page

@@ -18,7 +18,7 @@ from causalgen.benchmark import grids as benchmark_grids
 from causalgen.benchmark import plan as benchmark_plan
 from causalgen.benchmark import shared as benchmark_shared
 from causalgen.benchmark.cell import has_model, read_cell
-from causalgen.benchmark.page import Measured, page, tables
+from causalgen.benchmark.page import BenchmarkFigures, page, tables
 from causalgen.benchmark.plan import plan_of
 from causalgen.benchmark.settings import BENCHMARKS, Benchmark, load_benchmark
 from causalgen.benchmark.table import cells, summarise
@@ -225,7 +225,7 @@ def test_the_page_says_what_was_measured() -> None:
         {"abduction": "bijective", "seeds": [1, 2], "seconds": 1.0, "seconds_per_1000": 1.0, "memory_mib": 1.0},
         index=["exact-flow", "leaky-flow"],
     )
-    measured = Measured(benchmark, summarise(pd.concat(frames)), costs)
+    measured = BenchmarkFigures(benchmark, summarise(pd.concat(frames)), costs)
     text = page(measured, {}, (), {"published": {"A residual.": ["exact-flow"]}})
     assert "How good, by the protocol `published`:" in text
     assert "| exact-flow | bijective | 1 | 0.02 ±0.02 | exact |" in text
