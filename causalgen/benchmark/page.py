@@ -60,7 +60,7 @@ def page(
         notes: Result of `notes`.
     """
     benchmark, everything, costs = measured.benchmark, measured.summary, measured.costs
-    lines = [f"# Which image mechanism? BenchmarkFigures on {benchmark.data.label}", ""]
+    lines = [f"# Which image mechanism? Measured on {benchmark.data.label}", ""]
     lines += [f"- {name}: {text}" for name, text in facts.items()] + [""]
     lines += [f"**{failure}**\n" for failure in failures]
     protocol = DEFAULT if DEFAULT in set(everything["protocol"]) else benchmark.protocols[0]
