@@ -1,21 +1,34 @@
 """The code of a page runs when the site is built, and its output follows each block.
 
 Pages stay plain Markdown. A block of Python becomes a cell of myst-nb, and so does a block of commands that a line `% output`
-follows. All pages run in one folder, in which the quick start has saved its model and `causalgen fit` a run. The folder's name
-holds a hash of the package, so that an output is never older than the code.
+follows. All pages run in one folder, in which the quick start, the first of them, saves its model, and `causalgen fit` a run.
+The folder's name holds a hash of the package, so that an output is never older than the code.
+
+Pages run before Sphinx reads them, as many at a time as the build has processes, and those with most code first. On Linux
+their kernels come from `kernel_server`.
 """
 
 import hashlib
+import logging
 import os
 import re
 import shutil
 import subprocess
 import sys
+from contextlib import nullcontext, suppress
 from pathlib import Path
+from typing import TYPE_CHECKING
 
+from joblib import Parallel, delayed
+from kernel_server import NAME, KernelServer
 from sphinx.application import Sphinx
 from sphinx.config import Config
 from sphinx.environment import BuildEnvironment
+from sphinx.errors import ExtensionError
+
+if TYPE_CHECKING:
+    from jupyter_cache.cache.main import JupyterCacheBase
+    from nbformat import NotebookNode
 
 __all__ = ["as_notebook", "commands", "python", "setup"]
 
@@ -24,9 +37,8 @@ QUICK_START = DOCS / "tutorials" / "quickstart.md"
 STUDY = DOCS / "worked" / "study.yaml"
 PYTHON = re.compile(r"^```python\n(.*?)^```$", re.DOTALL | re.MULTILINE)
 COMMANDS = re.compile(r"^(```bash\n((?:(?!```).*\n)*)```)\n\n% output$", re.MULTILINE)
-CHUNKS = 4
-"""Parts in which Sphinx reads about 70 pages with two processes."""
-HEADER = "---\nfile_format: mystnb\nkernelspec: {name: python3}\n---\n"
+FORKS = sys.platform == "linux"
+HEADER = f"---\nfile_format: mystnb\nkernelspec: {{name: {NAME if FORKS else 'python3'}}}\n---\n"
 FIRST = """```{{code-cell}}
 :tags: [remove-cell]
 
@@ -72,8 +84,7 @@ def as_notebook(text: str, folder: Path) -> str:
 def setup(app: Sphinx) -> dict[str, bool]:
     """Execute pages unless `nb_execution_mode` is off."""
     app.connect("config-inited", _name_folders, priority=400)  # before myst-nb reads its options
-    app.connect("builder-inited", _prepare)
-    app.connect("env-before-read-docs", _deal_out)
+    app.connect("env-before-read-docs", _run_pages)
     app.connect("source-read", _read)
     app.connect("env-get-outdated", _outdated)
     return {"parallel_read_safe": True}
@@ -86,30 +97,75 @@ def _name_folders(app: Sphinx, config: Config) -> None:
     config.nb_execution_cache_path = str(Path(app.doctreedir, "outputs"))
 
 
-def _prepare(app: Sphinx) -> None:
-    """Train the two small models that the pages use, at the same time."""
+def _run_pages(app: Sphinx, env: BuildEnvironment, docnames: list[str]) -> None:
+    """Run the code of the pages whose outputs are not kept; Sphinx then finds the outputs of all."""
+    if app.config.nb_execution_mode == "off":
+        return
+    from jupyter_cache import get_cache
+    from myst_nb.core.read import read_myst_markdown_notebook
+
     folder: Path = app.workplace  # type: ignore[attr-defined]
+    timeout = app.config.nb_execution_timeout  # of one block
+    cache = get_cache(app.config.nb_execution_cache_path)
+    texts = {
+        page: as_notebook(page.read_text(encoding="utf-8"), folder) for page in map(Path, map(env.doc2path, docnames))
+    }
+    notebooks = {page: read_myst_markdown_notebook(text) for page, text in texts.items() if text.startswith(HEADER)}
+    trained = (folder / "ready").exists()
+    waiting = {page: notebook for page, notebook in notebooks.items() if not _is_kept(cache, notebook)}
+    if trained and not waiting:
+        return
     paths = [str(Path(sys.executable).parent), os.environ["PATH"]]
     os.environ |= {"PATH": os.pathsep.join(paths), "COLUMNS": "88", "OMP_NUM_THREADS": "1"}
-    if app.config.nb_execution_mode == "off" or (folder / "ready").exists():
-        return
+    logging.getLogger("traitlets").setLevel(logging.WARNING)  # nbclient announces every page
+    with KernelServer(Path(app.doctreedir)) if FORKS else nullcontext():
+        if not trained:
+            waiting.pop(QUICK_START, None)
+            _train(cache, notebooks[QUICK_START], timeout, folder)
+        longest = sorted(waiting.items(), key=lambda item: -len(python(texts[item[0]])))
+        workers = Parallel(n_jobs=app.parallel, prefer="threads", return_as="generator_unordered")
+        for page, notebook, seconds in workers(delayed(_run)(*item, timeout) for item in longest):
+            _keep(cache, page, notebook, seconds)
+
+
+def _train(cache: "JupyterCacheBase", quick_start: "NotebookNode", timeout: int, folder: Path) -> None:
+    """Run the quick start, and fit a run at the same time: the other pages use the models of both."""
     shutil.rmtree(folder.parent, ignore_errors=True)
     folder.mkdir(parents=True)
-    fit = ["-m", "causalgen", "fit", str(STUDY), "--out", "runs/morphodigits"]
-    programs = [["-c", python(QUICK_START.read_text(encoding="utf-8"))], fit]
-    running = [
-        subprocess.Popen([sys.executable, *program], cwd=folder, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-        for program in programs
-    ]
-    codes = [process.wait() for process in running]
-    if any(codes):
-        raise RuntimeError(f"Expected the quick start and {STUDY.name} to run; got a failure. Run them to see it.")
+    fit = [sys.executable, "-m", "causalgen", "fit", str(STUDY), "--out", "runs/morphodigits"]
+    fitting = subprocess.Popen(fit, cwd=folder, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    try:
+        _keep(cache, *_run(QUICK_START, quick_start, timeout))
+    finally:
+        code = fitting.wait()
+    if code:
+        raise ExtensionError(f"Expected {STUDY.name} to run; got a failure. Run it to see it.")
     (folder / "ready").touch()
 
 
-def _deal_out(app: Sphinx, env: BuildEnvironment, docnames: list[str]) -> None:
-    """Reorder the pages, so that each process of a parallel build gets as many whose code runs: folders hold them together."""
-    docnames[:] = [page for first in range(CHUNKS) for page in docnames[first::CHUNKS]]
+def _run(page: Path, notebook: "NotebookNode", timeout: int) -> tuple[Path, "NotebookNode", float]:
+    """Run a page in a new kernel; returns its seconds, too."""
+    from jupyter_cache.executors.utils import single_nb_execution
+
+    folder, limits = str(page.parent), {"timeout": timeout, "startup_timeout": timeout}
+    done = single_nb_execution(notebook, cwd=folder, allow_errors=False, **limits)
+    if done.err is not None:
+        raise ExtensionError(f"Expected the code of {page} to run; got a failure:\n{done.exc_string}")
+    return page, notebook, done.time
+
+
+def _keep(cache: "JupyterCacheBase", page: Path, notebook: "NotebookNode", seconds: float) -> None:
+    """Keep the outputs of a page where myst-nb looks for them."""
+    from jupyter_cache.base import CacheBundleIn
+
+    outputs = CacheBundleIn(notebook, str(page), data={"execution_seconds": seconds})
+    cache.cache_notebook_bundle(outputs, check_validity=False, overwrite=True)
+
+
+def _is_kept(cache: "JupyterCacheBase", notebook: "NotebookNode") -> bool:
+    with suppress(KeyError):
+        return bool(cache.match_cache_notebook(notebook))
+    return False
 
 
 def _read(app: Sphinx, docname: str, source: list[str]) -> None:

@@ -68,6 +68,24 @@ def test_code_becomes_cells_and_commands_show_their_output(monkeypatch: pytest.M
         assert text.count("% output") == len(executed.commands(text)), f"{page}: an output without commands"
 
 
+@pytest.mark.skipif(sys.platform != "linux", reason="kernels are forked on Linux alone")
+def test_forked_kernels_share_loaded_modules_and_nothing_else(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    nbclient = pytest.importorskip("nbclient", reason="the site needs the extra docs")
+    nbformat = pytest.importorskip("nbformat", reason="the site needs the extra docs")
+    monkeypatch.syspath_prepend(DOCS / "_extensions")
+    monkeypatch.setenv("JUPYTER_PATH", "")
+    monkeypatch.setenv("JUPYTER_PLATFORM_DIRS", "1")  # else jupyter_core warns
+    servers = importlib.import_module("kernel_server")
+    code = "import os, sys; print('colorsys' in sys.modules, 'left' in os.environ, 'left' in globals())"
+    kernel = {"name": servers.NAME, "display_name": "Python 3"}
+    with servers.KernelServer(tmp_path, loaded=["colorsys"]):
+        for _ in range(2):
+            cells = [nbformat.v4.new_code_cell(f"{code}; left = os.environ['left'] = 'behind'")]
+            notebook = nbformat.v4.new_notebook(cells=cells, metadata={"kernelspec": kernel})
+            nbclient.execute(notebook, cwd=str(tmp_path))
+            assert notebook.cells[0].outputs[0].text == "True False False\n"
+
+
 @pytest.mark.slow
 def test_the_site_builds_without_a_warning(tmp_path: Path) -> None:
     """Sphinx with warnings as errors, in a fresh folder: internal links and anchors resolve, docstrings parse."""
