@@ -238,7 +238,7 @@ def test_attributes_that_are_not_given_are_inferred(
     assert any(note.startswith("pen was inferred by the model: ") and "of the draws" in note for note in found["notes"])
     assert any(note.startswith("hurry was inferred") and "95 % interval" in note for note in found["notes"])
     assert len({row["hurry"] for row in found["table"]}) > 50
-    shown = causalgen(*asked, "--out", tmp_path / "shown").stdout
+    shown = causalgen(*asked, "--particles", 10, "--out", tmp_path / "shown").stdout
     assert re.search(r"hurry +│ [\d.e-]+ \[", shown)  # the factual value is a mean with its interval too
 
 
@@ -255,7 +255,8 @@ def test_a_style_comes_from_a_row_or_a_file(causalgen: Command, fitted: Path, im
     )
     assert file["particles"] == 100
     assert file["table"][0]["thickness"] == pytest.approx(file["table"][0]["thickness_cf"])
-    given = ("transfer", fitted, "--content", image, "--style", "3", "--take", "pen", "--set", "digit=6", "--json")
+    given = ("transfer", fitted, "--content", image, "--style", "3", "--take", "pen", "--set", "digit=6")
+    given = (*given, "--particles", 5, "--json")
     assert {row["digit"] for row in json.loads(causalgen(*given).stdout)["table"]} == {6}
     style = json.loads(causalgen(*rows[:4], "--style", image, "--take", "pen", "--json").stdout)
     assert not any("--set" in note for note in style["notes"])
@@ -270,6 +271,8 @@ def test_a_style_comes_from_a_row_or_a_file(causalgen: Command, fitted: Path, im
         "thickness,image.z",
         "--set",
         "digit=6",
+        "--particles",
+        5,
     )
     both = json.loads(causalgen(*files, "--out", tmp_path / "files", "--json").stdout)
     assert "image.z of the style." in both["notes"][0]

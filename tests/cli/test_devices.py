@@ -26,6 +26,7 @@ def history(run: Path) -> pd.DataFrame:
     return pd.read_csv(run / "tables" / "training.csv")
 
 
+@pytest.mark.slow
 @TWO_CORES
 def test_two_processes_fit_the_attributes_of_one_but_for_rounding(tmp_path: Path) -> None:
     (tmp_path / "study.yaml").write_text(TINY)

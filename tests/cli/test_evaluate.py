@@ -20,26 +20,24 @@ def run(causalgen: Command, tmp_path_factory: pytest.TempPathFactory) -> Path:
     return out
 
 
-def test_evaluate_writes_a_table_for_each_protocol(causalgen: Command, run: Path) -> None:
-    for protocol in ("causalgen", "published"):
-        done = causalgen("evaluate", run, "--protocol", protocol, "--rows", 12)
-        assert done.exit_code == 0, done.output
-        assert f"Protocol {protocol}" in done.stdout
-        leaks = [line.split("│") for line in done.stdout.splitlines() if "noise leak: digit" in line]
-        heads = next(line.split("┃") for line in done.stdout.splitlines() if "permutation" in line)
-        assert leaks[0][
-            [head.strip() for head in heads].index("permutation")
-        ].strip()  # no leak without what chance gives
-        table = pd.read_csv(run / "tables" / f"evaluation-{protocol}.csv")
-        assert {"do(thickness)", "do(intensity)", "do(digit)", "samples"} <= set(table["query"].dropna())
-        assert {
-            "thickness MAE by predictor",
-            "digit accuracy by predictor",
-            "minimality CLD",
-            "Frechet distance",
-        } <= set(table["metric"])
-        assert {"model", "identity control", "untrained control", "oracle"} <= set(table["row"])
-        assert "Samples: not measured. Expected at least 30 training units" in done.stdout
+@pytest.mark.parametrize("protocol", ["causalgen", pytest.param("published", marks=pytest.mark.slow)])
+def test_evaluate_writes_a_table_for_each_protocol(protocol: str, causalgen: Command, run: Path) -> None:
+    done = causalgen("evaluate", run, "--protocol", protocol, "--rows", 12)
+    assert done.exit_code == 0, done.output
+    assert f"Protocol {protocol}" in done.stdout
+    leaks = [line.split("│") for line in done.stdout.splitlines() if "noise leak: digit" in line]
+    heads = next(line.split("┃") for line in done.stdout.splitlines() if "permutation" in line)
+    assert leaks[0][[head.strip() for head in heads].index("permutation")].strip()  # no leak without what chance gives
+    table = pd.read_csv(run / "tables" / f"evaluation-{protocol}.csv")
+    assert {"do(thickness)", "do(intensity)", "do(digit)", "samples"} <= set(table["query"].dropna())
+    assert {
+        "thickness MAE by predictor",
+        "digit accuracy by predictor",
+        "minimality CLD",
+        "Frechet distance",
+    } <= set(table["metric"])
+    assert {"model", "identity control", "untrained control", "oracle"} <= set(table["row"])
+    assert "Samples: not measured. Expected at least 30 training units" in done.stdout
     assert "carry the share 0.1 of" in done.stdout
     assert "Does the model give training units away?" in (run / "report.html").read_text(encoding="utf-8")
     assert "Weights: not measured." in (run / "model" / "README.md").read_text(encoding="utf-8")

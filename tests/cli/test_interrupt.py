@@ -20,6 +20,9 @@ from causalgen.studies.runner import run_study
 from causalgen.studies.schema import load_study
 from causalgen.studies.sources import load_data
 
+pytestmark = (
+    pytest.mark.slow
+)  # the default run has the same with SIGTERM, in test_stop.py, and resumes in test_resume.py
 LONG = TINY.replace("images: {epochs: 3,", "images: {epochs: 150,")
 
 

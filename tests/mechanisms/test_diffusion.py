@@ -30,7 +30,7 @@ def wild(sampler: str, steps: int = 12) -> Diffusion:
     return mechanism
 
 
-@pytest.mark.parametrize("steps", [1, 2, 12, 60])
+@pytest.mark.parametrize("steps", [1, 2, 12, pytest.param(60, marks=pytest.mark.slow)])
 @torch.no_grad()
 def test_ten_null_interventions_return_the_image_whatever_was_learned(steps: int) -> None:
     images = torch.randint(0, 256, (4, *IMAGE.shape)).float()

@@ -16,7 +16,7 @@ from causalgen.training.augment import shifted
 def test_fitting_improves_every_mechanism_and_learns_the_conditional() -> None:
     scm = model()
     long = Stage(epochs=40, batch_size=64, learning_rate=5e-3, ema=0.9)
-    config = replace(CONFIG, attributes=long, images=long)
+    config = replace(CONFIG, attributes=long, images=replace(long, epochs=12))
     result = fit(scm, data(), config)
     history = result.history.query("objective == 'loss' and split == 'validation'")
     for _, rows in history.groupby("node"):
