@@ -141,6 +141,7 @@ def test_intervals_are_adjusted_for_the_number_of_rows() -> None:
     )
 
 
+@pytest.mark.slow
 def test_adjustment_keeps_false_alarms_of_a_whole_report_rare() -> None:
     """Ten true changes exactly at the margin: reports of 30 with an alarm, without and with adjustment."""
     rng = np.random.default_rng(1)

@@ -257,9 +257,10 @@ def test_the_last_grid_is_drawn_after_the_last_epoch(
 @pytest.mark.parametrize(
     ("error", "said"),
     [
-        (
+        pytest.param(
             torch.OutOfMemoryError("CUDA out of memory"),
             "in batches of 32 on this device; got out of memory. Try --batch-size 16",
+            marks=pytest.mark.slow,
         ),
         (DivergenceError("Expected a finite loss; got nan."), "Expected a finite loss; got nan."),
     ],

@@ -226,6 +226,7 @@ def test_an_image_from_outside_is_asked_about(causalgen: Command, fitted: Path, 
     assert "was converted to grey" in done.stderr
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("no_data")
 def test_attributes_that_are_not_given_are_inferred(
     causalgen: Command, fitted: Path, image: Path, tmp_path: Path

@@ -9,6 +9,7 @@ import pytest
 
 from .conftest import Command
 
+PICTURES_ARE_DRAWN = True
 EXAMPLE = Path(__file__).parents[2] / "examples" / "morphodigits" / "study.yaml"
 
 

@@ -146,6 +146,7 @@ def _correlations(data: pd.DataFrame, group: pd.Series | None) -> float:
     return float(np.std([np.corrcoef(columns.values[draw_rows(columns, rng)].T)[0, 1] for _ in range(60)]))
 
 
+@pytest.mark.slow
 def test_a_share_of_chance_is_announced_and_seen() -> None:
     """Two independent columns at level 0.05: 2 P(Z > 1.96 / sqrt 2) = 16.6 % of resamples join them, on average over tables."""
     shares = [

@@ -49,6 +49,6 @@ def test_effects_by_unit_need_adjustment(table: pd.DataFrame) -> None:
 def test_without_the_extra_the_message_names_it(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "econml", None)
     monkeypatch.setitem(sys.modules, "econml.dml", None)
-    monkeypatch.delitem(sys.modules, "causalgen.effects.estimators.forest", raising=False)
+    monkeypatch.delitem(sys.modules, "causalgen.effects.estimators.econml_parts", raising=False)
     with pytest.raises(ImportError, match=r"pip install 'causalgen\[econml\]'"):
-        importlib.import_module("causalgen.effects.estimators.forest")
+        importlib.import_module("causalgen.effects.estimators.econml_parts")

@@ -179,7 +179,9 @@ def clustered_table(seed: int) -> pd.DataFrame:
     return table.assign(y=table["y"] + 0.3 * rng.normal(size=900), patient=[f"p{i}" for i in patient])
 
 
-@pytest.mark.parametrize("method", ["linear adjustment", "doubly robust", "weighting"])
+@pytest.mark.parametrize(
+    "method", ["linear adjustment", pytest.param("doubly robust", marks=pytest.mark.slow), "weighting"]
+)
 def test_clusters_restore_coverage(method: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """Doubly robust scores of one split into folds, as in large tables: several take five times as long."""
     monkeypatch.setattr("causalgen.effects.estimators.adjustment.ROWS_TO_SCORE", 1)
@@ -224,7 +226,10 @@ def test_sampling_weights_undo_a_selection(method: str) -> None:
 
 @pytest.mark.parametrize(
     ("method", "table"),
-    [("doubly robust", even_table(1_000, seed=3)), ("g-computation", linear_table(500, seed=0, effect=1.0))],
+    [
+        pytest.param("doubly robust", even_table(1_000, seed=3), marks=pytest.mark.slow),
+        ("g-computation", linear_table(500, seed=0, effect=1.0)),
+    ],
 )
 def test_bootstrap_agrees_with_the_influence_function(
     method: str, table: pd.DataFrame, monkeypatch: pytest.MonkeyPatch
@@ -242,7 +247,7 @@ def test_bootstrap_agrees_with_the_influence_function(
 
 def test_bootstrap_draws_whole_clusters() -> None:
     table = clustered_table(1)
-    arguments = SHORT | {"methods": ["linear adjustment"], "interval": "bootstrap", "resamples": 100}
+    arguments = SHORT | {"methods": ["linear adjustment"], "interval": "bootstrap", "resamples": 50}
     together = estimate_effect(GRAPH, table, **arguments, cluster="patient")["linear adjustment"]
     assert together == estimate_effect(GRAPH, table, **arguments, cluster="patient")["linear adjustment"]
     apart = estimate_effect(GRAPH, table, **arguments)["linear adjustment"]

@@ -102,6 +102,7 @@ def test_pyro_importance_sampling_equals_the_posterior(scm: StructuralCausalMode
     assert float(one.get_ESS()) < 1000
 
 
+@pytest.mark.slow
 def test_svi_finds_the_posterior(scm: StructuralCausalModel) -> None:
     pyro.set_rng_seed(0)
     store = pyro.get_param_store().get_state()

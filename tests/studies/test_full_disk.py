@@ -45,7 +45,9 @@ def quick(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.mark.usefixtures("quick")
-@pytest.mark.parametrize("place", PLACES)
+@pytest.mark.parametrize(
+    "place", [pytest.param(place, marks=[pytest.mark.slow] * (place in PLACES[1:3])) for place in PLACES]
+)
 def test_a_full_disk_is_named_and_the_run_goes_on_when_there_is_room(
     place: str, full: dict[str, Any], tmp_path: Path
 ) -> None:

@@ -30,42 +30,42 @@ def test_fitting_improves_every_mechanism_and_learns_the_conditional() -> None:
 
 def test_same_seed_gives_the_same_model() -> None:
     first, second = model(), model()
-    fit(first, data(), CONFIG)
-    fit(second, data(), CONFIG)
+    fit(first, data(300), CONFIG)
+    fit(second, data(300), CONFIG)
     assert same(first, second)
 
 
 def test_an_interrupted_fit_resumes_exactly(tmp_path) -> None:
     whole = model()
-    expected = fit(whole, data(), CONFIG)
+    expected = fit(whole, data(300), CONFIG)
     with interrupted_after("im", 2):
-        fit(model(), data(), CONFIG, out=tmp_path)
+        fit(model(), data(300), CONFIG, out=tmp_path)
     resumed = model()
-    result = fit(resumed, data(), CONFIG, out=tmp_path)
+    result = fit(resumed, data(300), CONFIG, out=tmp_path)
     assert same(resumed, whole)
     assert result.history.equals(expected.history)
 
 
 def test_checkpoints_of_another_fit_or_damaged_ones_are_refused(tmp_path) -> None:
-    fit(model(), data(), CONFIG, out=tmp_path)
+    fit(model(), data(300), CONFIG, out=tmp_path)
     with pytest.raises(CheckpointError, match="got another's"):
-        fit(model(), data(), replace(CONFIG, seed=1), out=tmp_path)
-    other = data()
+        fit(model(), data(300), replace(CONFIG, seed=1), out=tmp_path)
+    other = data(300)
     other["train"]["y"] = -other["train"]["y"]
     with pytest.raises(CheckpointError, match="these data"):
         fit(model(), other, CONFIG, out=tmp_path)
     file = tmp_path / "training-im.safetensors"
     with safe_open(file, "pt") as opened:
-        metadata, tensors = opened.metadata(), {key: opened.get_tensor(key) for key in opened.keys()}  # noqa: SIM118
+        metadata, tensors = opened.metadata(300), {key: opened.get_tensor(key) for key in opened.keys()}  # noqa: SIM118
     key = next(key for key in tensors if key.startswith("0.now.") and tensors[key].dim() > 1)
     for value in (torch.full_like(tensors[key], torch.nan), tensors[key][:1], None):
         changed = {k: t for k, t in (tensors | {key: value}).items() if t is not None}
         save_file(changed, file, metadata)
         with pytest.raises(CheckpointError, match="readable checkpoint"):
-            fit(model(), data(), CONFIG, out=tmp_path)
+            fit(model(), data(300), CONFIG, out=tmp_path)
     file.write_bytes(file.read_bytes()[:500])
     with pytest.raises(CheckpointError, match="readable checkpoint"):
-        fit(model(), data(), CONFIG, out=tmp_path)
+        fit(model(), data(300), CONFIG, out=tmp_path)
 
 
 def test_nan_names_the_node_and_keeps_the_last_good_weights(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -84,20 +84,20 @@ def test_nan_names_the_node_and_keeps_the_last_good_weights(monkeypatch: pytest.
 
     monkeypatch.setattr(type(mechanism), "objectives", poisoned)
     with pytest.raises(DivergenceError, match="training 'y'"):
-        fit(scm, data(), CONFIG)
+        fit(scm, data(300), CONFIG)
     assert all(torch.isfinite(p).all() for p in scm.mechanisms["y"].parameters())
 
 
 def test_early_stopping_stops(monkeypatch: pytest.MonkeyPatch) -> None:
-    result = fit(model(), data(), replace(CONFIG, attributes=Stage(epochs=200, batch_size=64, patience=2)))
+    result = fit(model(), data(300), replace(CONFIG, attributes=Stage(epochs=200, batch_size=64, patience=2)))
     ran = result.history.query("node == 'g'")["epoch"].max() + 1
     assert ran < 200
     assert result.best_epochs["g"] == ran - 2
 
 
 def test_a_constant_column_is_refused() -> None:
-    constant = data()
-    constant["train"]["x"] = torch.ones(500)
+    constant = data(300)
+    constant["train"]["x"] = torch.ones(200)
     with pytest.raises(DataError, match="'x' to vary"):
         fit(model(), constant, CONFIG)
 
@@ -108,7 +108,7 @@ def test_settings_are_checked() -> None:
     with pytest.raises(ValueError, match="positive learning_rate"):
         Stage(learning_rate=0.0)
     with pytest.raises(DataError, match="splits"):
-        fit(model(), {"train": data()["train"]}, CONFIG)
+        fit(model(), {"train": data(300)["train"]}, CONFIG)
 
 
 def test_shifts_move_whole_images_by_whole_pixels() -> None:
@@ -123,13 +123,13 @@ def test_shifts_move_whole_images_by_whole_pixels() -> None:
 def test_plain_numbers_and_labels_are_taken_and_mistakes_are_named() -> None:
     plain = {
         split: {**values, "x": values["x"].double(), "g": ["abc"[c] for c in values["g"]]}
-        for split, values in data().items()
+        for split, values in data(300).items()
     }
     first, second = model(), model()
     fit(first, plain, CONFIG)
-    fit(second, data(), CONFIG)
+    fit(second, data(300), CONFIG)
     assert same(first, second)
-    wrong = data()
+    wrong = data(300)
     wrong["validation"]["x"] = wrong["validation"]["x"].index_fill(0, torch.tensor([3]), torch.nan)
     with pytest.raises(MissingValueError, match="unit 3"):
         fit(model(), wrong, CONFIG)

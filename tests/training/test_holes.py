@@ -21,7 +21,7 @@ pytestmark = [
     pytest.mark.filterwarnings("ignore::causalgen.errors.DataWarning"),
     pytest.mark.filterwarnings("ignore::causalgen.errors.SupportWarning"),
 ]
-FEW = replace(CONFIG, attributes=replace(CONFIG.attributes, completions=2), threads=1)
+FEW = replace(CONFIG, attributes=replace(CONFIG.attributes, epochs=3, completions=2), threads=1)
 CHAIN = CausalGraph("a -> b; {a, b} -> c", [Variable(name, "continuous") for name in "abc"])
 
 
@@ -63,8 +63,8 @@ def test_parameters_are_those_of_complete_data_where_complete_rows_are_biased() 
 
 def test_complete_rows_train_as_before() -> None:
     plain, asked = model(), model()
-    fit(plain, data(), CONFIG)
-    fit(asked, data(), CONFIG, missing="model")
+    fit(plain, data(240), FEW)
+    fit(asked, data(240), FEW, missing="model")
     assert same(plain, asked)
 
 
@@ -72,7 +72,7 @@ def test_a_fitted_image_informs_its_missing_parents() -> None:
     rows = Rows(data(240)["train"])
     true, lacking = rows.values["x"], with_holes()["train"]["x"].isnan()
     scm = model()
-    fit(scm, data(240), replace(CONFIG, images=replace(CONFIG.images, epochs=30)))
+    fit(scm, data(240), replace(CONFIG, images=replace(CONFIG.images, epochs=15)))
     spread = {}
     for unfitted in (frozenset({"im"}), frozenset[str]()):
         rows.known = {"x": ~lacking}
@@ -83,7 +83,7 @@ def test_a_fitted_image_informs_its_missing_parents() -> None:
     assert spread[0] < 0.8 * spread[1]
 
 
-@pytest.mark.parametrize(("label", "epoch"), [("attributes", 5), pytest.param("im", 3, marks=pytest.mark.slow)])
+@pytest.mark.parametrize(("label", "epoch"), [("attributes", 2), pytest.param("im", 3, marks=pytest.mark.slow)])
 def test_an_interrupted_fit_resumes_exactly(
     label: str, epoch: int, tmp_path: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -115,20 +115,20 @@ def test_linear_and_trained_mechanisms_resume_together(tmp_path: Any, monkeypatc
 
     _, holes = chain(300)
     whole, resumed = mixed(), mixed()
-    fit(whole, holes, CONFIG, missing="model")
+    fit(whole, holes, FEW, missing="model")
     saved = checkpoint.Checkpoint.save
     monkeypatch.setattr(checkpoint, "INTERVAL", -1.0)
 
     def interrupt(self: Any, now: str, done: int, *arguments: Any, **options: Any) -> None:
         saved(self, now, done, *arguments, **options)
-        if done == 4:
+        if done == 2:
             raise KeyboardInterrupt
 
     monkeypatch.setattr(checkpoint.Checkpoint, "save", interrupt)
     with pytest.raises(KeyboardInterrupt):
-        fit(mixed(), holes, CONFIG, missing="model", out=tmp_path)
+        fit(mixed(), holes, FEW, missing="model", out=tmp_path)
     monkeypatch.setattr(checkpoint.Checkpoint, "save", saved)
-    fit(resumed, holes, CONFIG, missing="model", out=tmp_path)
+    fit(resumed, holes, FEW, missing="model", out=tmp_path)
     assert same(whole, resumed)
 
 

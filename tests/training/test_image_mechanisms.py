@@ -47,7 +47,12 @@ def square(images: Tensor) -> Tensor:
     return images[:, :, 2:6, 2:6].flatten(1).mean(1)
 
 
-@pytest.mark.parametrize("mechanism", sorted(TINY))
+LONG = ("gan", "dcgan", "latent")  # these take more epochs; further tests of the default run train each of them
+
+
+@pytest.mark.parametrize(
+    "mechanism", [pytest.param(name, marks=[pytest.mark.slow] * (name in LONG)) for name in sorted(TINY)]
+)
 def test_training_learns_what_the_parent_does(mechanism: str) -> None:
     scm = model(mechanism)
     fit(scm, data(), config(28 if mechanism in ("gan", "dcgan", "latent") else 16))
@@ -85,7 +90,7 @@ def test_an_interrupted_fit_resumes_exactly(mechanism: str, tmp_path) -> None:
 
 def test_guidance_amplifies_and_is_labelled_a_guided_edit() -> None:
     plain = model("flow-matching")
-    fit(plain, data(), config(24))
+    fit(plain, data(), config(6))
     guided = model("flow-matching", guidance=2.0)
     guided.load_state_dict(plain.state_dict())
     factual = {"light": torch.full((32,), 130.0), "image": data()["validation"]["image"][:32]}
