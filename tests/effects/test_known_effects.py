@@ -58,6 +58,7 @@ def test_quitting_smoking_adds_three_and_a_half_kilograms(real_data: Path) -> No
         assert 3.2 <= report[source].value <= 3.7
 
 
+@pytest.mark.slow
 def test_twins_stay_confounded_whatever_is_adjusted(real_data: Path) -> None:
     methods = ["linear adjustment", "weighting", "doubly robust"]
     report = estimate(known := twins(real_data), methods)

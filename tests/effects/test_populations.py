@@ -247,7 +247,7 @@ def test_bootstrap_agrees_with_the_influence_function(
 
 def test_bootstrap_draws_whole_clusters() -> None:
     table = clustered_table(1)
-    arguments = SHORT | {"methods": ["linear adjustment"], "interval": "bootstrap", "resamples": 50}
+    arguments = SHORT | {"methods": ["linear adjustment"], "interval": "bootstrap", "resamples": 100}
     together = estimate_effect(GRAPH, table, **arguments, cluster="patient")["linear adjustment"]
     assert together == estimate_effect(GRAPH, table, **arguments, cluster="patient")["linear adjustment"]
     apart = estimate_effect(GRAPH, table, **arguments)["linear adjustment"]

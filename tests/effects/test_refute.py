@@ -244,7 +244,7 @@ def check_level(rows: np.ndarray) -> None:
     assert (naive_p <= 0.05).all()
 
 
-@pytest.mark.parametrize("draw", [pen_table, clustered_table])
+@pytest.mark.parametrize("draw", [pen_table, pytest.param(clustered_table, marks=pytest.mark.slow)])
 def test_dummy_outcome_keeps_its_level_on_small_tables(draw: Callable[[int], pd.DataFrame]) -> None:
     """Trees that see the row they predict take in a part of the effect: 8 of 20 of the pen's rejected, centred at 3.3."""
     check_level(dummy_outcomes(draw, LinearAdjustment, seeds=20))

@@ -29,7 +29,7 @@ def data() -> Dataset:
 
 @pytest.fixture(scope="module")
 def predictors(data: Dataset) -> dict[str, AttributePredictor]:
-    brightness = fit_predictor(data, "brightness", image="image", config=replace(PUBLISHED, epochs=40))
+    brightness = fit_predictor(data, "brightness", image="image", config=replace(PUBLISHED, epochs=20))
     return {
         "brightness": brightness,
         "shape": fit_predictor(data, "shape", image="image", config=replace(PUBLISHED, epochs=12)),
