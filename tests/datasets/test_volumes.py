@@ -1,5 +1,6 @@
 """Volumes: whole NIfTI and NumPy files, through one window into the cache, or refused in a sentence."""
 
+import tarfile
 from itertools import permutations, product
 from pathlib import Path
 from typing import Any
@@ -36,12 +37,28 @@ def write(folder: Path, values: np.ndarray, kind: str) -> list[str]:
     if kind == "npz":
         np.savez(folder / "all.npz", scans=values)
         return [f"all.npz/scans/{row}" for row in range(len(values))]
+    if kind.startswith(("tar", "parquet")):
+        return _write_shard(folder, values, *kind.split(" "))
     for row, one in enumerate(values):
         if kind == "npy":
             np.save(folder / f"{row}.npy", one)
         else:  # axes to the right, to the front and up
             nibabel.save(nibabel.Nifti1Image(one[:, ::-1].transpose(2, 1, 0), affine()), folder / f"{row}.{kind}")
     return [f"{row}.{kind}" for row in range(len(values))]
+
+
+def _write_shard(folder: Path, values: np.ndarray, shard: str, kind: str) -> list[str]:
+    """The same as members of one file, in a folder of their own."""
+    (folder / "members").mkdir()
+    names = write(folder / "members", values, kind)
+    if shard == "tar":
+        with tarfile.open(folder / "all.tar", "w") as archive:
+            for name in names:
+                archive.add(folder / "members" / name, f"part/{name}")
+        return [f"all.tar/part/{name}" for name in names]
+    cells = [(folder / "members" / name).read_bytes() for name in names]
+    pd.DataFrame({"scan": cells}).to_parquet(folder / "all.parquet", row_group_size=5)
+    return [f"all.parquet/scan/{row}" for row in range(len(names))]
 
 
 def table(folder: Path, kind: str = "npy", rows: int = 24, dtype: type = np.int16) -> tuple[pd.DataFrame, np.ndarray]:
@@ -55,7 +72,10 @@ def table(folder: Path, kind: str = "npy", rows: int = 24, dtype: type = np.int1
 DECLARED = {"scan": {"column": "scan file", "volume": True, "window": [0, 200], "bits": 16}, "age": {"unit": "years"}}
 
 
-@pytest.mark.parametrize("kind", ["npy", "npz", "nii", "nii.gz"])
+SHARDS = ["tar npy", "tar nii", "tar nii.gz", "parquet npy", "parquet nii", "parquet nii.gz"]
+
+
+@pytest.mark.parametrize("kind", ["npy", "npz", "nii", "nii.gz", *SHARDS])
 def test_every_format_loads_the_same_volumes(tmp_path: Path, kind: str) -> None:
     frame, values = table(tmp_path, kind)
     data = load_table(frame, "age -> scan", variables=DECLARED, images=tmp_path, group="patient")

@@ -10,6 +10,8 @@ shown as its plane is usually drawn, the patient's left on the left:
 A whole volume is the stack of its axial slices.
 """
 
+import gzip
+import io
 import math
 from functools import lru_cache
 from pathlib import Path
@@ -27,24 +29,27 @@ except ImportError as error:  # pragma: no cover - depends on the installation
     ) from error
 
 from ...errors import DataError
+from .encoded import GZIP
 from .header import Header, too_large
 from .place import PLANES, VOLUME, stamp
 
 __all__ = ["header", "picture", "write"]
 
+SECOND = 540
+"""Bytes of the header of NIfTI-2, with which it begins."""
 SHEARED = 1e-3
 """Cosine between two axes of the voxels from which a volume counts as sheared."""
 
 
-def header(source: Path, inside: str = "") -> Header | str:
+def header(source: Path | io.BytesIO, inside: str = "") -> Header | str:
     """Header of a slice or a volume, or the contents found instead of a usable one.
 
     Args:
-        source: The file.
+        source: The file, or its content.
         inside: Plane and position of a slice, "axial/90"; or "volume".
     """
     try:
-        volume: Any = nibabel.load(source)
+        volume = _load(source)
     except ImageFileError:
         return "not a NIfTI volume"
     if inside == VOLUME:
@@ -59,17 +64,17 @@ def header(source: Path, inside: str = "") -> Header | str:
     return too_large(height, width) or Header(height, width, colour=False, wide=True)
 
 
-def picture(source: Path, inside: str = "") -> NDArray[Any]:
+def picture(source: Path | io.BytesIO, inside: str = "") -> NDArray[Any]:
     """Grey values `(H, W)` of a slice, or `(D, H, W)` of a volume, scaled as the file says."""
     if inside == VOLUME:
-        if problem := _unusable(nibabel.load(source)):
+        if problem := _unusable(_load(source)):
             raise ValueError(problem)
-        return np.ascontiguousarray(_canonical(source, stamp(source)).transpose(2, 1, 0)[:, ::-1])
-    found = _located(nibabel.load(source), inside)
+        return np.ascontiguousarray(_voxels(source).transpose(2, 1, 0)[:, ::-1])
+    found = _located(_load(source), inside)
     if isinstance(found, str):
         raise ValueError(found)
     axis, position = found
-    return np.ascontiguousarray(np.rot90(np.take(_canonical(source, stamp(source)), position, axis)))
+    return np.ascontiguousarray(np.rot90(np.take(_voxels(source), position, axis)))
 
 
 def write(path: Path, values: NDArray[Any], like: Path) -> Path:
@@ -99,9 +104,32 @@ def write(path: Path, values: NDArray[Any], like: Path) -> Path:
     return path
 
 
+def _load(source: Path | io.BytesIO) -> Any:
+    """The volume, of whose content the header alone is read."""
+    if isinstance(source, Path):
+        return nibabel.load(source)
+    source.seek(0)
+    packed = source.read(2) == GZIP
+    source.seek(0)
+    stream: Any = gzip.GzipFile(fileobj=source) if packed else source
+    size = stream.read(4)
+    stream.seek(0)
+    second = SECOND in (int.from_bytes(size, "little"), int.from_bytes(size, "big"))
+    return (nibabel.Nifti2Image if second else nibabel.Nifti1Image).from_stream(stream)
+
+
+def _voxels(source: Path | io.BytesIO) -> NDArray[Any]:
+    """Values in canonical orientation; those of the latest files are kept."""
+    return _canonical(source, stamp(source)) if isinstance(source, Path) else _turned(_load(source))
+
+
 @lru_cache(maxsize=2)
 def _canonical(source: Path, stamped: bytes) -> NDArray[Any]:
-    volume: Any = nibabel.as_closest_canonical(nibabel.load(source))
+    return _turned(_load(source))
+
+
+def _turned(loaded: Any) -> NDArray[Any]:
+    volume: Any = nibabel.as_closest_canonical(loaded)
     return np.asanyarray(volume.dataobj).reshape(volume.shape[:3])
 
 

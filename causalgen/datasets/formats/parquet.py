@@ -8,12 +8,13 @@ from threading import Lock
 import pyarrow as pa
 from pyarrow import parquet
 
+from .encoded import kind_of
 from .place import stamp
 
 __all__ = ["image_columns", "missing_bytes", "read_cell"]
 
-STARTS = (b"\x89PNG", b"\xff\xd8\xff", b"GIF8", b"BM", b"RIFF", b"II*\0", b"MM\0*", b"\x93NUMPY")
-"""First bytes of encoded images."""
+STARTS = (b"\x89PNG", b"\xff\xd8\xff", b"GIF8", b"BM", b"RIFF")
+"""First bytes of the encoded images that Pillow reads by them; `kind_of` knows the others."""
 ONE_GROUP = Lock()
 """Several workers ask for images of one row group, which is read once."""
 
@@ -85,4 +86,4 @@ def _holds_images(file: parquet.ParquetFile, field: pa.Field) -> bool:
         return False
     first = next(file.iter_batches(batch_size=8, columns=[field.name]), None)
     cells = [cell for cell in first.column(0).to_pylist() if cell] if first is not None else []
-    return bool(cells) and all(cell.startswith(STARTS) or cell[128:132] == b"DICM" for cell in cells)
+    return bool(cells) and all(cell.startswith(STARTS) or kind_of(cell) for cell in cells)

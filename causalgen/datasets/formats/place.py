@@ -13,6 +13,7 @@ __all__ = [
     "at_slice",
     "at_volume",
     "is_dicom",
+    "member_of",
     "names_picture",
     "names_volume",
     "short_name",
@@ -31,11 +32,13 @@ VOLUME = "volume"
 """The rest of a path that means the whole volume in a file."""
 SUFFIXES = (*IMAGE_FILES, *DICOM_FILES, *VOLUMES, ".npy")
 """Suffixes of files that hold one picture."""
-SHARDS = (".tar", ".parquet", ".pq")
+PARQUET = (".parquet", ".pq")
+SHARDS = (".tar", *PARQUET)
 """Suffixes of tables that hold encoded images."""
 HOLDERS = (".npz", ".npy", *DICOM_FILES, *VOLUMES, *SHARDS)
 """Suffixes of files inside which a path may go on."""
 INSIDE = re.compile(rf"(?P<file>.*?(?:{'|'.join(map(re.escape, HOLDERS))}))[/\\](?P<inside>.+)", re.IGNORECASE)
+MEMBER = re.compile(rf"(?P<member>.+?)/(?P<rest>{VOLUME}|(?:{'|'.join(PLANES)})/[^/]+)")
 
 
 def names_picture(word: str) -> bool:
@@ -59,6 +62,16 @@ def split_place(path: Path) -> tuple[Path, str]:
     return Path(found["file"]), found["inside"]
 
 
+def member_of(inside: str) -> tuple[str, str]:
+    """The part of a place inside a tar or Parquet file that names the member, and the part inside that member.
+
+    >>> member_of("a/7.nii.gz/volume"), member_of("scan/7/axial/0.5"), member_of("a/7.png")
+    (('a/7.nii.gz', 'volume'), ('scan/7', 'axial/0.5'), ('a/7.png', ''))
+    """
+    found = MEMBER.fullmatch(inside)
+    return (found["member"], found["rest"]) if found else (inside, "")
+
+
 def short_name(path: Path) -> str:
     """The name of a picture for a message: that of its file, and the rest of the path inside it.
 
@@ -66,7 +79,7 @@ def short_name(path: Path) -> str:
     ('b.png', 'c.nii.gz/axial/0.5', 'c.nii.gz')
     """
     file, inside = split_place(path)
-    return "/".join([file.name, *([inside] if inside and inside != VOLUME else [])])
+    return "/".join([file.name, *([inside] if inside and inside != VOLUME else [])]).removesuffix(f"/{VOLUME}")
 
 
 def suffix_of(name: str) -> str:
@@ -84,18 +97,19 @@ def at_slice(path: Path, taken: tuple[str, float] | None) -> Path:
     >>> at_slice(Path("a.nii.gz"), ("axial", 0.5)).as_posix(), at_slice(Path("a.png"), ("axial", 0.5)).as_posix()
     ('a.nii.gz/axial/0.5', 'a.png')
     """
-    return path if taken is None or not names_volume(path.name) else path / taken[0] / str(taken[1])
+    holds = names_volume(path.name) or suffix_of(split_place(path)[0].name) in PARQUET
+    return path / taken[0] / str(taken[1]) if taken is not None and holds else path
 
 
 def at_volume(path: Path) -> Path:
-    """The path of the whole volume in a NIfTI or NumPy file; other paths are returned as they are.
+    """The path of the whole volume in a NIfTI or NumPy file, or in a member of a tar or Parquet file; others as they are.
 
     >>> at_volume(Path("a.nii.gz")).as_posix(), at_volume(Path("a.npz/scans/7")).as_posix(), at_volume(Path("a.png")).as_posix()
     ('a.nii.gz/volume', 'a.npz/scans/7/volume', 'a.png')
     """
     file, _ = split_place(path)
-    holds = path.name != VOLUME and suffix_of(file.name) in (".nii", ".npy", ".npz")
-    return path / VOLUME if holds else path
+    holds = suffix_of(file.name) in (".nii", ".npy", ".npz", *PARQUET) or suffix_of(path.name) in (".nii", ".npy")
+    return path / VOLUME if path.name != VOLUME and holds else path
 
 
 def names_volume(word: str) -> bool:

@@ -9,13 +9,16 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from . import arrays, parquet, pillow, tar, tiff
+from .encoded import kind_of
 from .header import ABSENT, Header
-from .place import SHARDS, is_dicom, short_name, split_place, suffix_of
+from .place import SHARDS, is_dicom, member_of, short_name, split_place, suffix_of
 
 __all__ = ["Picture", "read_header", "read_picture"]
 
 Picture: TypeAlias = Image.Image | NDArray[Any]
 """An image of bytes, or grey values `(H, W)` in the units of the file."""
+VOLUME_KINDS = (".npy", ".nii")
+"""Kinds of encoded members that may hold a whole volume."""
 
 
 def read_header(path: Path) -> Header | str:
@@ -51,8 +54,11 @@ def _read(file: Path, inside: str, what: str) -> Any:
     """What one of a reader's functions, `header` or `picture`, finds."""
     suffix = suffix_of(file.name)
     if suffix in SHARDS:
-        content = (tar.read_member if suffix == ".tar" else parquet.read_cell)(file, inside)
-        return getattr(_reader(_kind_of(content)), what)(io.BytesIO(content))
+        member, rest = member_of(inside)
+        content = (tar.read_member if suffix == ".tar" else parquet.read_cell)(file, member)
+        kind = kind_of(content)
+        rest_of = (rest,) if kind in VOLUME_KINDS else ()
+        return getattr(_reader(kind), what)(io.BytesIO(content), *rest_of)
     reader = _reader(".dcm" if is_dicom(file) else suffix)
     return getattr(reader, what)(file, inside) if inside else getattr(reader, what)(file)
 
@@ -70,14 +76,6 @@ def _reader(suffix: str) -> ModuleType:
     if suffix in (".npy", ".npz"):
         return arrays
     return tiff if suffix in (".tif", ".tiff") else pillow
-
-
-def _kind_of(content: bytes) -> str:
-    """The suffix of an encoded image."""
-    if content[128:132] == b"DICM":
-        return ".dcm"
-    starts = {b"II*\0": ".tif", b"MM\0*": ".tif", b"\x93NUMPY": ".npy"}
-    return next((suffix for start, suffix in starts.items() if content.startswith(start)), "")
 
 
 def _reason(error: Exception) -> str:

@@ -13,7 +13,7 @@ from typing import Any
 import pandas as pd
 
 from ...errors import DataError, DataWarning, warn
-from ..formats import names_picture
+from ..formats import names_picture, names_volume
 from ..formats.tar import members, read_member
 from .names import IMAGE, LABEL
 
@@ -54,7 +54,8 @@ def read_shard(path: Path) -> pd.DataFrame:
 def _fields(path: Path, name: str, ending: str, left: set[str]) -> dict[str, Any]:
     """The columns that one file of a sample fills; endings and fields that fill none are added to `left`."""
     if names_picture(name):
-        return {ending.rpartition(".")[0] or IMAGE: f"{path.name}/{name}"}
+        short = ending.removesuffix(".gz") if names_volume(name) else ending
+        return {short.rpartition(".")[0] or IMAGE: f"{path.name}/{name}"}
     if ending not in ("json", "cls", *TEXTS):
         left.add(f".{ending}")
         return {}
