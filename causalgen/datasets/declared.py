@@ -143,7 +143,9 @@ def _variable(name: str, reading: Reading, support: Any, unit: str | None) -> Va
     discrete = reading.kind != "continuous"
     try:
         kind: Any = reading.kind
-        return Variable(name, kind, labels=reading.labels, support=None if discrete else support, unit=unit)
+        return Variable(
+            name, kind, labels=reading.labels, support=None if discrete else support, unit=unit or reading.unit or None
+        )
     except GraphError as error:
         raise DataError(str(error)) from None
 

@@ -4,6 +4,7 @@
   more. A pandas categorical is categorical, or ordinal if it is ordered; categories without rows are left out.
 - Two different numbers are labels as well, whole or not.
 - All other numbers are continuous. Text that spells numbers counts as numbers.
+- Ages as DICOM writes them (058Y, 003M) are years, if every cell of the column is one.
 - Dates, times, complex numbers and nested values are refused, and so are words that identify the rows.
 
 Declarations override the rule. Whole numbers with more than ten but few different values might be codes
@@ -23,6 +24,7 @@ from numpy.typing import NDArray
 
 from ..errors import DataWarning, warn
 from ..graph import Variable
+from .ages import ages_in_years
 from .hints import alike, maybe_codes
 
 __all__ = [
@@ -95,6 +97,7 @@ class Reading:
         missing: `(rows,)` bool.
         faults: All faults.
         notes: Remarks on the choice for a reader of results.
+        unit: Unit of the numbers, where their form says it; else empty.
     """
 
     kind: str | None
@@ -103,6 +106,7 @@ class Reading:
     missing: NDArray[np.bool_]
     faults: tuple[ReadingFault, ...] = ()
     notes: tuple[str, ...] = ()
+    unit: str = ""
 
     @property
     def constant(self) -> bool:
@@ -125,6 +129,10 @@ def read_values(column: pd.Series, *, kind: str | None = None, labels: Sequence[
     'continuous'
     """
     column = _dense(column)
+    if labels is None and kind in (None, "continuous") and (years := ages_in_years(column)) is not None:
+        read = read_values(years, kind="continuous")
+        note = f"Ages of '{column.name}' such as {column.dropna().iloc[0]} are read as years."
+        return replace(read, notes=(*read.notes, note), unit="years")
     if labels is None and isinstance(column.dtype, pd.CategoricalDtype):
         column = _without_unused(column)
     nothing = np.full(len(column), np.nan)

@@ -30,13 +30,12 @@ except ImportError as error:  # pragma: no cover - depends on the installation
     ) from error
 
 from ...errors import DataError, nearest
+from ..ages import years_of
 from .header import AS_STORED, UNSPECIFIED, Header, too_large
 
 __all__ = ["check_keywords", "header", "picture", "read_tags", "write_slice"]
 
 GREY = ("MONOCHROME1", "MONOCHROME2")
-YEARS = {"D": 365.25, "W": 365.25 / 7, "M": 12, "Y": 1}
-"""Parts of a year, by the letter at the end of an age."""
 
 
 def header(source: Any, inside: str = "") -> Header | str:
@@ -180,9 +179,10 @@ def _plain(value: Any, keyword: str, path: Path) -> Any:
         )
     text = str(value).strip()
     if kind == "AS":
-        if not (text[:-1].isdecimal() and text[-1:] in YEARS):
+        years = years_of(text.rjust(4, "0"))  # some scanners leave out the zeros
+        if years is None:
             raise DataError(f"Expected {keyword} such as 045Y in '{_place(path)}'; got {text!r}. Correct the file.")
-        return int(text[:-1]) / YEARS[text[-1]]
+        return years
     if kind == "DA" and len(text) == 8:
         return date(int(text[:4]), int(text[4:6]), int(text[6:])).isoformat()
     if kind in ("DS", "FL", "FD"):

@@ -54,7 +54,8 @@ def read_attribute(name: str, column: pd.Series, declared: Declaration, faults: 
     if reading.kind is None or not _varies(title, column, reading, declared, faults):
         return None
     try:
-        variable = Variable(name, reading.kind, labels=reading.labels, support=declared.support, unit=declared.unit)  # type: ignore[arg-type]
+        unit = declared.unit or reading.unit or None
+        variable = Variable(name, reading.kind, labels=reading.labels, support=declared.support, unit=unit)  # type: ignore[arg-type]
     except GraphError as error:
         faults.column(title, "a declaration that does not fit", str(error))
         return None

@@ -14,7 +14,7 @@ import pandas as pd
 
 from ..formats import SUFFIXES, is_dicom, names_picture, split_place
 
-__all__ = ["ImageFiles", "as_name", "find_folder", "holds_images", "looks_like_paths", "surplus_top"]
+__all__ = ["ImageFiles", "as_name", "find_folder", "has_more_zeros", "holds_images", "looks_like_paths", "surplus_top"]
 
 LOOKED_AT = 20
 """Cells that tell whether a column holds paths of images."""
@@ -37,13 +37,40 @@ class ImageFiles:
     def __init__(self, folder: Path) -> None:
         self.folder = folder
 
-    def find(self, cell: str) -> list[Path]:
-        """The file that a cell names; several files if a bare name is that of files in several folders below.
+    def find(self, cell: str, *, number: bool = False) -> list[Path]:
+        """The file that a cell names; several files if it may mean any of them.
 
-        A file that does not exist is returned as it is named.
+        A bare name is also that of files in folders below, and a whole number is that of files whose names are the number
+        with leading zeros, which tables lose. A file that does not exist is returned as it is named.
+
+        Args:
+            cell: The text of the cell.
+            number: Whether the cell is a number, so that `7` may have been `007` even where there is a `7.png`.
         """
         path = _at(self.folder, cell)
-        return [path] if "/" in cell or "\\" in cell or _is_file(path) else self._below.get(cell, [path])
+        if "/" in cell or "\\" in cell:
+            return [path]
+        here = _is_file(path)
+        found = [path] if here else self._below.get(cell, [])
+        if cell.isdecimal() and (number or not found):
+            others = self.numbered.get(int(cell), []) or ([] if here else self._numbered_below.get(int(cell), []))
+            homes = {file.parent for file in found}
+            found = [*found, *(file for file in others if not homes or file.parent in homes)]
+        return found or [path]
+
+    @cached_property
+    def numbered(self) -> dict[int, list[Path]]:
+        """The images in the folder whose names are numbers with leading zeros, by number."""
+        try:
+            names = sorted(entry.name for entry in os.scandir(self.folder))
+        except OSError:
+            names = []
+        return _by_number(self.folder / name for name in names if names_picture(name))
+
+    @cached_property
+    def _numbered_below(self) -> dict[int, list[Path]]:
+        """The same for folders below."""
+        return _by_number(dict.fromkeys(path for paths in self._below.values() for path in paths))
 
     @cached_property
     def _below(self) -> dict[str, list[Path]]:
@@ -60,6 +87,25 @@ class ImageFiles:
             if number == MOST_FOLDERS:
                 break
         return dict(found)
+
+
+def has_more_zeros(path: Path, cell: str) -> bool:
+    """Whether a file has the number of a cell as its name, with more zeros in front of it.
+
+    >>> has_more_zeros(Path("a/007.png"), "7"), has_more_zeros(Path("a/7.png"), "7")
+    (True, False)
+    """
+    stem = path.name.partition(".")[0]
+    return cell.isdecimal() and stem.isdecimal() and stem != cell and int(stem) == int(cell)
+
+
+def _by_number(paths: Iterable[Path]) -> dict[int, list[Path]]:
+    found: dict[int, list[Path]] = defaultdict(list)
+    for path in paths:
+        stem = path.name.partition(".")[0]
+        if stem.isdecimal() and stem[0] == "0" and len(stem) > 1:
+            found[int(stem)].append(path)
+    return dict(found)
 
 
 def as_name(cell: object) -> str:
@@ -151,8 +197,10 @@ def _names_files(column: pd.Series, files: ImageFiles) -> bool:
 
 def _found(column: pd.Series, folder: Path) -> bool:
     """Whether one of the cells is an image file in `folder`."""
-    words = map(as_name, column.dropna())
-    return any(_is_image(_at(folder, word)) for word in words if word)
+    words, files = map(as_name, column.dropna()), ImageFiles(folder)
+    return any(
+        _is_image(_at(folder, word)) or (word.isdecimal() and int(word) in files.numbered) for word in words if word
+    )
 
 
 def _is_file(path: Path) -> bool:

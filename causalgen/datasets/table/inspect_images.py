@@ -12,7 +12,7 @@ from ..formats import ABSENT, AS_STORED, UNSPECIFIED, Header, at_slice, at_volum
 from .choose_window import choose_window
 from .declare import Declaration
 from .faults import Faults
-from .files import ImageFiles, as_name, surplus_top
+from .files import ImageFiles, as_name, has_more_zeros, surplus_top
 from .images import USABLE, ImageColumn
 from .pixels import GROUND, rendering_of
 from .sizes import most_common
@@ -22,6 +22,8 @@ __all__ = ["index_images"]
 
 OUTSIDE = "a path that leaves the folder of images"
 SEVERAL = "a name of several files"
+SHOWN = 3
+"""Files of one name that a message lists."""
 
 
 def index_images(
@@ -31,14 +33,15 @@ def index_images(
     title = str(column.name)
     cells = [None if missing else as_name(cell) or None for cell, missing in zip(column.tolist(), column.isna())]
     top = surplus_top(filter(None, cells), folder)
-    found = _headers([cell and cell[len(top) :] for cell in cells], folder, declared)
+    number = pd.api.types.is_numeric_dtype(column)
+    found = _headers([cell and cell[len(top) :] for cell in cells], folder, declared, number=number)
     wrong = {row: header for row, (_, header) in enumerate(found) if isinstance(header, str)}
     words = {row: f"{header} ('{cells[row]}')" for row, header in wrong.items()}
     if absent := [row for row, header in wrong.items() if header in (OUTSIDE, ABSENT)]:
         faults.rows(title, absent, words.__getitem__, f"a file in '{folder}'; `images` names another folder")
-    if doubtful := [row for row, header in wrong.items() if header == SEVERAL]:
+    if doubtful := [row for row, header in wrong.items() if header.startswith(SEVERAL)]:
         faults.rows(title, doubtful, words.__getitem__, f"a name of one file below '{folder}', or a path from there")
-    if unusable := [row for row, header in wrong.items() if header not in (OUTSIDE, ABSENT, SEVERAL)]:
+    if unusable := [row for row, header in wrong.items() if row not in {*absent, *doubtful}]:
         faults.rows(title, unusable, words.__getitem__, USABLE)
     headers = [header for _, header in found if isinstance(header, Header)]
     if not headers:
@@ -63,6 +66,7 @@ def index_images(
     rendering = rendering_of(declared, window)
     notes += _converted(name, headers, declared)
     notes += _spread(name, usable, cells, folder)
+    notes += _zeros(name, found, cells)
     notes += (
         [f"Paths of '{name}' begin with '{top}', which '{folder}' does not hold: it is left out of them."]
         if top
@@ -131,12 +135,28 @@ def _spread(name: str, files: Sequence[Path], cells: Sequence[str | None], folde
     return [f"Images of '{name}' are found by their names in {where} below '{folder}'."]
 
 
+def _zeros(name: str, found: Sequence[tuple[Path | None, object]], cells: Sequence[str | None]) -> list[str]:
+    """Note that files were found by numbers that lack the leading zeros of their names."""
+    for (path, _), cell in zip(found, cells):
+        if path is not None and cell is not None and has_more_zeros(split_place(path)[0], cell):
+            shown = split_place(path)[0].name
+            return [
+                f"Images of '{name}' are found by their numbers, without leading zeros: {cell} is '{shown}'. To be exact, "
+                "write the names into the table as text."
+            ]
+    return []
+
+
+def _below(path: Path, base: Path) -> str:
+    return path.relative_to(base).as_posix() if path.is_relative_to(base) else path.name
+
+
 def _place(path: Path, declared: Declaration) -> Path:
     return at_volume(path) if declared.volume else at_slice(path, declared.slice)
 
 
 def _headers(
-    cells: Sequence[str | None], folder: Path, declared: Declaration
+    cells: Sequence[str | None], folder: Path, declared: Declaration, *, number: bool
 ) -> list[tuple[Path | None, Header | str | None]]:
     """File and header of every cell; a file in several rows is inspected once."""
     base = folder.resolve()
@@ -144,8 +164,9 @@ def _headers(
     seen: dict[str, tuple[Path, Header | str]] = {}
     for cell in cells:
         if cell is not None and cell not in seen:
-            places = files.find(cell)
+            places = files.find(cell, number=number)
             path = _place(places[0], declared)
             inside = Path(os.path.realpath(path)).is_relative_to(base)
-            seen[cell] = (path, SEVERAL if len(places) > 1 else read_header(path) if inside else OUTSIDE)
+            several = f"{SEVERAL}, {', '.join(_below(place, base) for place in places[:SHOWN])}"
+            seen[cell] = (path, several if len(places) > 1 else read_header(path) if inside else OUTSIDE)
     return [(None, None) if cell is None else seen[cell] for cell in cells]

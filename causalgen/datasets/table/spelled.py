@@ -4,6 +4,8 @@ import re
 
 import pandas as pd
 
+from ..ages import ages_in_years
+
 __all__ = ["spelled_numbers"]
 
 GROUPED = re.compile(r"[-+]?\d{1,3}(?:[.,' ]?\d{3})*(?:[.,]\d+)?")
@@ -24,7 +26,7 @@ def spelled_numbers(column: pd.Series) -> tuple[str, str] | None:
     if pd.api.types.is_numeric_dtype(column) or isinstance(column.dtype, pd.CategoricalDtype):
         return None
     cells = list(dict.fromkeys(cell.strip() for cell in column.tolist() if isinstance(cell, str)))
-    if len(cells) < 3:
+    if len(cells) < 3 or ages_in_years(column) is not None:
         return None
     plain = pd.to_numeric(pd.Series(cells), errors="coerce").notna().to_numpy()
     commas = [cell for cell, number in zip(cells, plain) if not number and "," in cell and GROUPED.fullmatch(cell)]

@@ -1,0 +1,93 @@
+"""Names of images that are numbers with leading zeros, and ages as DICOM writes them: how tables lose and keep them."""
+
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+from PIL import Image
+
+from causalgen.datasets import load_table
+from causalgen.datasets.declared import type_column
+from causalgen.datasets.kinds import read_values
+from causalgen.datasets.table import DataFaultsError
+from causalgen.errors import DataWarning
+from causalgen.graph import Variable
+
+ROWS = 12
+PLACES = {"next to the table": ".", "in a folder": "images", "further below": "a/b"}
+CELLS = {"numbers": int, "numbers of a column with holes": float, "text": str}
+
+
+def _write(folder: Path, names: list[str], place: str = ".") -> None:
+    (folder / place).mkdir(parents=True, exist_ok=True)
+    for number, name in enumerate(names):
+        Image.fromarray(np.full((4, 5), int(name.partition(".")[0]), np.uint8) + number % 2).save(folder / place / name)
+
+
+def _table(cells: list) -> pd.DataFrame:
+    return pd.DataFrame({"scan": cells, "age": np.linspace(20, 80, len(cells))})
+
+
+@pytest.fixture(autouse=True)
+def _cache(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("CAUSALGEN_CACHE", str(tmp_path_factory.mktemp("cache")))
+
+
+@pytest.mark.parametrize("place", PLACES.values(), ids=PLACES)
+@pytest.mark.parametrize("kind", CELLS.values(), ids=CELLS)
+def test_a_number_finds_the_only_file_with_more_zeros(tmp_path: Path, kind: type, place: str) -> None:
+    _write(tmp_path, [f"{row:03d}.png" for row in range(ROWS)], place)
+    with pytest.warns(DataWarning, match=r"found by their numbers, without leading zeros: 0 is '000.png'"):
+        data = load_table(_table([kind(row) for row in range(ROWS)]), "age -> scan", images=tmp_path)
+    pixels = data.rows(range(ROWS))["scan"][:, 0, 0, 0].tolist()
+    assert pixels == [row + row % 2 for row in range(ROWS)]
+
+
+@pytest.mark.parametrize("place", PLACES.values(), ids=PLACES)
+@pytest.mark.parametrize("rival", ["7.png", "0007.png"])
+def test_a_number_of_two_files_is_refused_with_both(tmp_path: Path, rival: str, place: str) -> None:
+    _write(tmp_path, [*(f"{row:03d}.png" for row in range(ROWS)), rival], place)
+    with pytest.raises(DataFaultsError, match=rf"row 7, .*several files, (.*007.png.*{rival}|.*{rival}.*007.png)"):
+        load_table(_table(list(range(ROWS))), "age -> scan", images=tmp_path)
+
+
+@pytest.mark.filterwarnings("error:Images of 'scan' are found by their numbers")
+def test_names_as_text_are_exact(tmp_path: Path) -> None:
+    _write(tmp_path, [*(f"{row:03d}.png" for row in range(ROWS)), "7.png"])
+    data = load_table(_table([f"{row:03d}" for row in range(ROWS)]), "age -> scan", images=tmp_path)
+    assert data.rows([7])["scan"][0, 0, 0, 0] == 8
+
+
+AGES = ["058Y", "003M", "012D", "002W", None, "101Y"]
+YEARS = [58, 3 / 12, 12 / 365.25, 14 / 365.25, np.nan, 101]
+
+
+@pytest.mark.parametrize("kind", [None, "continuous"])
+def test_ages_of_dicom_are_years(kind: str | None) -> None:
+    typed = type_column(Variable("age", kind), pd.Series(AGES, name="age"))  # type: ignore[arg-type]
+    assert (typed.variable.kind, typed.reading.notes) == (
+        "continuous",
+        ("Ages of 'age' such as 058Y are read as years.",),
+    )
+    assert np.allclose(typed.reading.values, YEARS, rtol=1e-3, equal_nan=True)
+    assert kind or typed.variable.unit == "years"
+
+
+def test_a_table_of_ages_is_one_of_years() -> None:
+    table = pd.DataFrame({"age": [f"{20 + row % 60:03d}Y" for row in range(120)], "volume": np.arange(120) * 0.5})
+    with pytest.warns(DataWarning, match="Ages of 'age' such as 020Y are read as years"):
+        data = load_table(table, "age -> volume")
+    assert data.graph["age"] == Variable("age", "continuous", unit="years")
+    assert data.frame()["age"].tolist() == [20.0 + row % 60 for row in range(120)]
+
+
+@pytest.mark.parametrize("other", ["58", "58Y", "058y", "0058Y", "unknown"])
+def test_a_column_with_anything_else_is_left_alone(other: str) -> None:
+    column = pd.Series([*(["058Y", "003M"] * 20), other], name="age")
+    assert type_column(Variable("age"), column).variable.labels == tuple(sorted({"058Y", "003M", other}))
+
+
+def test_declared_labels_stay_labels() -> None:
+    column = pd.Series(["101D", "102D", "103W"] * 5, name="ward")
+    assert read_values(column, kind="categorical").labels == ("101D", "102D", "103W")
