@@ -48,7 +48,9 @@ def test_a_number_finds_the_only_file_with_more_zeros(tmp_path: Path, kind: type
 @pytest.mark.parametrize("rival", ["7.png", "0007.png"])
 def test_a_number_of_two_files_is_refused_with_both(tmp_path: Path, rival: str, place: str) -> None:
     _write(tmp_path, [*(f"{row:03d}.png" for row in range(ROWS)), rival], place)
-    with pytest.raises(DataFaultsError, match=rf"row 7, .*several files, (.*007.png.*{rival}|.*{rival}.*007.png)"):
+    with pytest.raises(
+        DataFaultsError, match=rf"row 7, .*several files \('7'\): (.*007.png.*{rival}|.*{rival}.*007.png)"
+    ):
         load_table(_table(list(range(ROWS))), "age -> scan", images=tmp_path)
 
 

@@ -8,7 +8,7 @@ GZIP = b"\x1f\x8b"
 NIFTI = (b"n+1\0", b"n+2\0")
 STARTS = {b"II*\0": ".tif", b"MM\0*": ".tif", b"\x93NUMPY": ".npy"}
 HEAD = 352
-"""Bytes in which every NIfTI file has said what it is."""
+"""Bytes at the start of a NIfTI file, which hold its magic number."""
 
 
 def kind_of(content: bytes) -> str:

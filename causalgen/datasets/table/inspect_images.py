@@ -36,7 +36,7 @@ def index_images(
     number = pd.api.types.is_numeric_dtype(column)
     found = _headers([cell and cell[len(top) :] for cell in cells], folder, declared, number=number)
     wrong = {row: header for row, (_, header) in enumerate(found) if isinstance(header, str)}
-    words = {row: f"{header} ('{cells[row]}')" for row, header in wrong.items()}
+    words = {row: _words(header, cells[row]) for row, header in wrong.items()}
     if absent := [row for row, header in wrong.items() if header in (OUTSIDE, ABSENT)]:
         faults.rows(title, absent, words.__getitem__, f"a file in '{folder}'; `images` names another folder")
     if doubtful := [row for row, header in wrong.items() if header.startswith(SEVERAL)]:
@@ -135,6 +135,12 @@ def _spread(name: str, files: Sequence[Path], cells: Sequence[str | None], folde
     return [f"Images of '{name}' are found by their names in {where} below '{folder}'."]
 
 
+def _words(found: str, cell: str | None) -> str:
+    """What was found for a cell, with the cell and the files that it may mean."""
+    what, colon, files = found.partition(": ") if found.startswith(SEVERAL) else (found, "", "")
+    return f"{what} ('{cell}'){colon}{files}"
+
+
 def _zeros(name: str, found: Sequence[tuple[Path | None, object]], cells: Sequence[str | None]) -> list[str]:
     """Note that files were found by numbers that lack the leading zeros of their names."""
     for (path, _), cell in zip(found, cells):
@@ -167,6 +173,6 @@ def _headers(
             places = files.find(cell, number=number)
             path = _place(places[0], declared)
             inside = Path(os.path.realpath(path)).is_relative_to(base)
-            several = f"{SEVERAL}, {', '.join(_below(place, base) for place in places[:SHOWN])}"
+            several = f"{SEVERAL}: {', '.join(_below(place, base) for place in places[:SHOWN])}"
             seen[cell] = (path, several if len(places) > 1 else read_header(path) if inside else OUTSIDE)
     return [(None, None) if cell is None else seen[cell] for cell in cells]
