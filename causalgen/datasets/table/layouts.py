@@ -1,4 +1,4 @@
-"""Image folders in common layouts: metadata files, split folders, CelebA's lists, a folder per class."""
+"""Image folders in common layouts: metadata files, split folders, CelebA, BIDS and UTKFace, a folder per class."""
 
 import os
 from collections.abc import Iterator, Sequence
@@ -9,6 +9,7 @@ import pandas as pd
 from ...errors import DataError
 from ..formats import is_dicom, names_picture
 from .celeba import celeba_lists, read_celeba
+from .named_layouts import bids_scans, is_utkface, read_bids, read_utkface
 from .names import FILE_NAME, IMAGE, LABEL, SPLIT
 from .shards import read_shards, shard_files
 from .splits import split_name
@@ -29,6 +30,8 @@ def read_folder(folder: Path) -> pd.DataFrame:
       `file_name` becomes `image`.
     - `list_attr_celeba` as .txt or .csv (CelebA; Liu et al., 2015): its attributes as labels no and yes, the split from
       `list_eval_partition` where that is there.
+    - `participants.tsv` with `sub-*/anat/*_T1w.nii.gz`, sessions too (BIDS; Gorgolewski et al., 2016): a row for each scan.
+    - Images called age_gender_race_date (UTKFace; Zhang et al., 2017): these columns, without the date.
     - Folders called train, validation (val, valid, dev) and test: their names become the column `split`. Each holds its
       own metadata file, or a folder per class.
     - Parquet or tar files that hold images, also in a folder `data`: one table, the split from their names (`train-0000.tar`)
@@ -45,6 +48,8 @@ def read_folder(folder: Path) -> pd.DataFrame:
         return _split_by_folders(_with_metadata(path))
     if celeba_lists(folder):
         return read_celeba(folder)
+    if scans := bids_scans(folder):
+        return read_bids(folder, scans)
     shards = shard_files(folder) or _split_tables(folder)
     table = read_shards(folder, shards, read_part) if shards else None
     if table is not None:
@@ -52,6 +57,8 @@ def read_folder(folder: Path) -> pd.DataFrame:
     found = sorted(_images(folder))
     if found and all(is_dicom(folder / path) for path in found):  # their folders name persons and visits, not classes
         return pd.DataFrame({IMAGE: [path.as_posix() for path in found]})
+    if is_utkface(found):
+        return read_utkface(found)
     tops = sorted({path.parts[0] for path in found if len(path.parts) > 1})
     splits = {name: split_name(name) for name in tops}
     if tops and all(splits.values()):
