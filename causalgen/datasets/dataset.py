@@ -121,6 +121,21 @@ class Dataset:
         positions = self._positions(labels)
         return UnitValues(as_levels(self._store.take(positions)), self._index(positions))
 
+    def attributes(self, labels: Any) -> UnitValues:
+        """Values of some rows without their images, which are not read; labels and errors as for `rows`."""
+        positions = self._positions(labels)
+        return UnitValues(self._store.take(positions, self.graph.attributes), self._index(positions))
+
+    def stored(self, split: str) -> dict[str, Tensor]:
+        """Values of one split as they are stored: images of 16 bits stay uint16, and no image that lies in a file is read.
+
+        `causalgen.datasets.depth.levels` brings a part of such images to 0..255.
+
+        Raises:
+            UnknownNameError: The data set has no such split.
+        """
+        return self._store.view(self._positions(self._split(split)))
+
     def part(self, split: str) -> UnitValues:
         """Values of one split; images stay uint8, and those that are read from a file are not copied.
 

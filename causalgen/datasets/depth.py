@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 if TYPE_CHECKING:
     from torch import Tensor
 
-__all__ = ["DEPTHS", "as_levels", "to_stored"]
+__all__ = ["DEPTHS", "as_levels", "levels", "to_stored"]
 
 DEPTHS = {8: (np.uint8, 1), 16: (np.uint16, 257)}
 """By number of bits: how a pixel is stored, and its steps in a grey level."""
@@ -31,6 +31,11 @@ def to_stored(levels: NDArray, bits: int) -> NDArray:
 
 def as_levels(values: "Mapping[str, Tensor]") -> "dict[str, Tensor]":
     """Columns of a data set with 16-bit images as float32 grey levels; bytes and attributes are unchanged."""
+    return {name: levels(column) for name, column in values.items()}
+
+
+def levels(column: "Tensor") -> "Tensor":
+    """One column, or a part of it, as `as_levels` gives it."""
     import torch  # tables without images are read without it
 
-    return {n: c.float() / DEPTHS[16][1] if c.dtype == torch.uint16 else c for n, c in values.items()}
+    return column.float() / DEPTHS[16][1] if column.dtype == torch.uint16 else column

@@ -3,7 +3,7 @@
 Rows of a split are contiguous, so that a split of memory-mapped images is a view and no copy.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 
 from torch import Tensor
 
@@ -38,10 +38,10 @@ class Store(Mapping[str, Tensor]):
         """Places in storage of the rows at `positions` of the table, int64."""
         return positions if self.place is None else self.place[positions]
 
-    def take(self, positions: Tensor) -> dict[str, Tensor]:
-        """Columns of the rows at `positions` of the table, copied."""
+    def take(self, positions: Tensor, names: Iterable[str] | None = None) -> dict[str, Tensor]:
+        """Columns of the rows at `positions` of the table, copied: those of `names`, or all."""
         index = self.places(positions)
-        return {name: column[index] for name, column in self.stored.items()}
+        return {name: self.stored[name][index] for name in (self.stored if names is None else names)}
 
     def view(self, positions: Tensor) -> dict[str, Tensor]:
         """The same, not copied if the rows are stored contiguously."""

@@ -22,7 +22,7 @@ from .cohort import Cohort
 from .controls import CODEC, IDENTITY, MODEL, ORACLE, redraw, through_codec
 from .images import l1
 from .result import MetricResult
-from .units import Units
+from .units import PerUnit, Units, joined
 
 __all__ = ["composition", "reversibility"]
 
@@ -41,24 +41,34 @@ def composition(cohort: Cohort, nodes: Sequence[str], *, cycles: Sequence[int] =
         nodes: Nodes that the queries intervene on.
         cycles: Numbers of cycles after which to compare.
     """
+    names = _sources(cohort.graph, nodes)
+    blocks = [_null_errors(block, names, cycles) for block in cohort.blocks()]
+    supported = np.concatenate([inside for inside, _ in blocks])
+    units = Units(f"do({', '.join(f'{name} = own value' for name in names)})", cohort.groups, supported, cohort.seed)
+    return [result for found in joined([numbers for _, numbers in blocks]) for result in units.means(found)]
+
+
+def _null_errors(
+    cohort: Cohort, names: Sequence[str], cycles: Sequence[int]
+) -> tuple[NDArray[np.bool_], list[PerUnit]]:
+    """Which units are within support, and the errors of `composition`, of one block of units."""
     factual, real, truth = cohort.factual, cohort.real, cohort.data.truth
-    null = {name: factual[name] for name in _sources(cohort.graph, nodes)}
+    null = {name: factual[name] for name in names}
     supported = np.ones(len(cohort.rows), dtype=bool)
     errors: dict[int, dict[str, NDArray]] = {cycle: {} for cycle in cycles}
     for row, scm in cohort.models.items():
         values: Mapping[str, Tensor] = factual
         for cycle in range(1, max(cycles) + 1):
             with warnings.catch_warnings(action="ignore", category=SupportWarning):
-                world = scm.counterfactual(values, null, seed=cohort.seed + cycle)
+                world = scm.counterfactual(values, null, seed=cohort.noise_seed(cycle))
             values = dict(world)
             if cycle == 1 and row == MODEL:
                 supported = world.supported.cpu().numpy()
             if cycle in cycles:
                 errors[cycle][row] = l1(cohort.stored(world[cohort.image]), real)
-    units = Units(f"do({', '.join(f'{name} = own value' for name in null)})", cohort.groups, supported, cohort.seed)
     composing = [row for row, scm in cohort.models.items() if scm.mechanisms[cohort.image].composes]
     notes = dict.fromkeys((*composing, IDENTITY), BY_CONSTRUCTION)
-    results = []
+    found = []
     for cycle, by_row in errors.items():
         by_row[IDENTITY] = np.zeros(len(cohort.rows))
         if (coded := _repeated(cohort, cycle)) is not None:
@@ -66,8 +76,8 @@ def composition(cohort: Cohort, nodes: Sequence[str], *, cycles: Sequence[int] =
         if truth is not None and truth.remorphs and cycle == 1:
             by_row[ORACLE] = l1(redraw(truth, real, factual), real)
         metric = f"composition L1 ({cycle} cycle{'s' if cycle > 1 else ''})"
-        results += units.results(metric, by_row, unit="grey levels", notes=notes)
-    return results
+        found.append(PerUnit(metric, by_row, unit="grey levels", notes=notes))
+    return supported, found
 
 
 def reversibility(case: Case) -> list[MetricResult]:
@@ -79,7 +89,7 @@ def reversibility(case: Case) -> list[MetricResult]:
         if answer.world is not None:
             scm = cohort.models[answer.row]
             with warnings.catch_warnings(action="ignore", category=SupportWarning):
-                back = scm.counterfactual(dict(answer.world), undo, seed=cohort.seed + 1)[cohort.image]
+                back = scm.counterfactual(dict(answer.world), undo, seed=cohort.noise_seed(1))[cohort.image]
             backs[answer.row] = cohort.stored(back)
             if scm.mechanisms[cohort.image].abduction is Abduction.BIJECTIVE:
                 notes[answer.row] = f"{BY_CONSTRUCTION}, up to clipped pixels"

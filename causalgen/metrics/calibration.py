@@ -24,8 +24,8 @@ def calibration(case: Case, measure: Mapping[str, Measure], *, particles: int = 
     """Share of units whose attribute, measured on the true counterfactual image, lies in the interval over particles.
 
     The interval holds the central 90 % of the attribute measured on the particles' images, or with fewer than 19 of them their
-    whole range; the floor is the share that a calibrated model reaches. At most 100 units are used. Without a known truth,
-    or where abduction of the image leaves no uncertainty, there are no results.
+    whole range; the floor is the share that a calibrated model reaches. At most 100 units are used, the first ones. There are
+    no results without a known truth, or where abduction of the image leaves no uncertainty.
 
     Args:
         case: A query with its answers.
@@ -33,7 +33,7 @@ def calibration(case: Case, measure: Mapping[str, Measure], *, particles: int = 
         particles: Draws of each unit's noise.
     """
     cohort = case.cohort
-    if case.truth is None or not cohort.mechanism.abduction.is_random:
+    if case.truth is None or not cohort.mechanism.abduction.is_random or cohort.start:
         return []
     few = slice(0, MOST_UNITS)
     units = Units(case.units.query, cohort.groups[few], case.units.supported[few], cohort.seed)

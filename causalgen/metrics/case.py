@@ -62,7 +62,13 @@ class Case:
 
 
 def ask(query: Query, cohort: Cohort) -> Case:
-    """Evaluate one query for all rows."""
+    """Evaluate one query for all rows.
+
+    Args:
+        query: The intervention, with a value for every unit of the whole cohort.
+        cohort: The units and the models; a block of units keeps its numbers (see `Units`).
+    """
+    query = query.of(slice(cohort.start, cohort.start + len(cohort.rows)))
     truth, factual = cohort.data.truth, cohort.factual
     with warnings.catch_warnings(action="ignore", category=SupportWarning):  # tables have a stratum for it
         worlds = {row: posterior.counterfactual(query.do) for row, posterior in cohort.posteriors.items()}
@@ -83,7 +89,7 @@ def ask(query: Query, cohort: Cohort) -> Case:
     if coded is not None:
         answers.append(Answer(CODEC, coded, right.values))
     supported = worlds[MODEL].supported.cpu().numpy().astype(bool)
-    units = Units(query.label, cohort.groups, supported, cohort.seed)
+    units = Units(query.label, cohort.groups, supported, cohort.seed, None if cohort.whole is None else [])
     return Case(query, cohort, units, tuple(answers), known, note)
 
 

@@ -1,9 +1,11 @@
 """The evaluated test units, the models that answer for them, and what reads their images."""
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+import math
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 
+import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
@@ -19,7 +21,11 @@ from .controls import MODEL
 from .images import as_stored
 from .spaces import Measure, Space
 
-__all__ = ["Cohort", "Readers", "choose", "image_node"]
+__all__ = ["Cohort", "Readers", "choose", "even_parts", "image_node", "units_in_memory"]
+
+AT_ONCE, FEWEST = 1000, 100
+LARGE = 64 * 64
+"""Pixels of an image above which fewer are in memory at once."""
 
 
 @dataclass(frozen=True)
@@ -57,6 +63,9 @@ class Cohort:
         rows: Row labels of the units, `(N,)`.
         image: Name of the image node.
         seed: Seed of abduction and bootstrap.
+        at_once: Units whose images are in memory at once.
+        start: Place of the first unit in the whole cohort.
+        whole: The cohort that this is a block of; None if it is whole.
     """
 
     models: Mapping[str, StructuralCausalModel]
@@ -64,6 +73,34 @@ class Cohort:
     rows: RowLabels
     image: str
     seed: int = 0
+    at_once: int = AT_ONCE
+    start: int = 0
+    whole: "Cohort | None" = None
+
+    def blocks(self) -> Iterator["Cohort"]:
+        """The units in blocks of even size, at most `at_once` each; few units are one block."""
+        parts = even_parts(len(self.rows), self.at_once)
+        if len(parts) == 1:
+            yield self
+            return
+        for part in parts:
+            yield replace(self, rows=self.rows[part.start : part.stop], start=part.start, whole=self)
+
+    def noise_seed(self, offset: int = 0) -> int:
+        """Seed of a draw; every block has its own, so that its units do not share their noise with others."""
+        if not self.start:
+            return self.seed + offset
+        return int(np.random.SeedSequence([self.seed + offset, self.start]).generate_state(1)[0])
+
+    def range_of(self, name: str) -> tuple[float, float]:
+        """Support of an attribute, or where it has none, its least and greatest value in the whole cohort."""
+        own = (self.whole or self).attributes[name]
+        return self.graph[name].support or (float(own.min()), float(own.max()))
+
+    @cached_property
+    def attributes(self) -> Mapping[str, Tensor]:
+        """Observed values of the units without their images."""
+        return self.data.attributes(self.rows)
 
     @property
     def graph(self) -> CausalGraph:
@@ -102,7 +139,7 @@ class Cohort:
     @cached_property
     def posteriors(self) -> Mapping[str, Posterior]:
         """Abducted units by row."""
-        return {row: model.abduct(self.factual, seed=self.seed) for row, model in self.models.items()}
+        return {row: model.abduct(self.factual, seed=self.noise_seed()) for row, model in self.models.items()}
 
 
 def image_node(graph: CausalGraph, name: str | None = None) -> str:
@@ -123,6 +160,25 @@ def image_node(graph: CausalGraph, name: str | None = None) -> str:
     if name not in images:
         raise UnknownNameError(f"Expected an image among {', '.join(images)}; got '{name}'." + nearest(name, images))
     return name
+
+
+def units_in_memory(shape: Sequence[int]) -> int:
+    """Images `(C, H, W)`, or volumes, that metrics have in memory at once: 1,000, or fewer if they are large.
+
+    >>> units_in_memory((1, 28, 28)), units_in_memory((3, 256, 256))
+    (1000, 100)
+    """
+    return max(FEWEST, min(AT_ONCE, AT_ONCE * LARGE // math.prod(shape[1:])))
+
+
+def even_parts(count: int, most: int) -> list[range]:
+    """Places of `count` units in parts of even size, at most `most` each.
+
+    >>> even_parts(5, 3)
+    [range(0, 3), range(3, 5)]
+    """
+    bounds = [part[0] for part in np.array_split(np.arange(count), max(1, math.ceil(count / most))) if len(part)]
+    return [range(int(start), int(stop)) for start, stop in zip(bounds, [*bounds[1:], count])] or [range(0)]
 
 
 def choose(labels: RowLabels, rows: int | None, seed: int) -> RowLabels:

@@ -11,6 +11,7 @@ Two statistics, since a generator can fail in two ways:
 Either is flagged if it is below half of the value for real images.
 """
 
+import math
 from collections.abc import Mapping
 
 import numpy as np
@@ -26,13 +27,15 @@ from .result import MetricResult
 from .spaces import Space
 from .units import ALL
 
-__all__ = ["COVERAGE", "DIVERSITY", "THRESHOLD", "collapsed", "coverage", "mode_collapse"]
+__all__ = ["COVERAGE", "DIVERSITY", "THRESHOLD", "collapsed", "coverage", "mode_collapse", "variety"]
 
 COVERAGE = "coverage of real images"
 DIVERSITY = "diversity within conditions"
 THRESHOLD = 0.5
 """A statistic below this share of the value for real images is flagged."""
 NEIGHBOURS = 5
+CHUNK = 1000
+"""Units whose distances to all others are in memory at once."""
 OTHER_LABEL = 100.0
 """Distance between units of different labels, in standard deviations of continuous parents."""
 
@@ -58,11 +61,31 @@ def mode_collapse(
         image: Name of the image node.
         seed: Seed of halves and bootstrap.
     """
+    points = {row: (features(one), features(two)) for row, (one, two) in draws.items()}
+    parents = {name: factual[name] for name in graph.parents(image)}
+    return variety(points, features(factual[image]), parents, groups, graph=graph, seed=seed)
+
+
+def variety(
+    points: Mapping[str, tuple[NDArray, NDArray]],
+    real: NDArray,
+    parents: Mapping[str, Tensor],
+    groups: NDArray,
+    *,
+    graph: CausalGraph,
+    seed: int = 0,
+) -> list[MetricResult]:
+    """`mode_collapse` of images whose features are known.
+
+    Args:
+        points: By row, features `(N, D)` of two images drawn for each unit.
+        real: Features of the factual images, `(N, D)`.
+        parents: Observed values of the parents of the image.
+        groups, graph, seed: As for `mode_collapse`.
+    """
     first, second = halves(groups, seed=seed)
-    real = features(factual[image])
-    points = {row: tuple(features(batch) for batch in pair) for row, pair in draws.items()}
     best = coverage(real[first], real[second])
-    nearest = _most_alike(factual, groups, graph, image)
+    nearest = _most_alike(parents, groups, graph)
     apart = np.linalg.norm(real - real[nearest], axis=1)
     results = []
     for row, one in [(FLOOR, real), *((row, pair[0]) for row, pair in points.items())]:
@@ -81,22 +104,24 @@ def collapsed(results: list[MetricResult], *, row: str) -> bool:
 
 def coverage(points: NDArray, real: NDArray) -> float:
     """Share of `real` `(M, D)` with one of `points` `(N, D)` nearer than the fifth nearest other real one."""
-    between = torch.cdist(torch.from_numpy(real), torch.from_numpy(real))
-    radius = between.kthvalue(min(NEIGHBOURS + 1, len(real)), dim=1).values
-    nearest = torch.cdist(torch.from_numpy(real), torch.from_numpy(points)).min(dim=1).values
-    return float((nearest <= radius).double().mean())
+    targets, shown, inside = torch.from_numpy(real), torch.from_numpy(points), 0
+    for some in targets.split(CHUNK):
+        radius = torch.cdist(some, targets).kthvalue(min(NEIGHBOURS + 1, len(real)), dim=1).values
+        inside += int((torch.cdist(some, shown).min(dim=1).values <= radius).sum())
+    return inside / len(real)
 
 
-def _most_alike(factual: Mapping[str, Tensor], groups: NDArray, graph: CausalGraph, image: str) -> NDArray[np.int64]:
+def _most_alike(parents: Mapping[str, Tensor], groups: NDArray, graph: CausalGraph) -> NDArray[np.int64]:
     """For each unit the unit of another group whose parents of the image are most like its own."""
-    distance = np.where(groups[:, None] == groups[None], np.inf, 0.0)
-    for name in graph.parents(image):
-        variable, column = graph[name], factual[name].double().numpy() if not graph[name].is_image else None
-        if column is None:
-            continue
-        apart = np.abs(column[:, None] - column[None])
-        distance += OTHER_LABEL * (apart > 0) if variable.is_discrete else apart / max(column.std(), 1e-9)
-    return distance.argmin(axis=1)
+    columns = {name: column.double().numpy() for name, column in parents.items() if not graph[name].is_image}
+    found = []
+    for some in np.array_split(np.arange(len(groups)), math.ceil(len(groups) / CHUNK)):
+        distance = np.where(groups[some, None] == groups[None], np.inf, 0.0)
+        for name, column in columns.items():
+            apart = np.abs(column[some, None] - column[None])
+            distance += OTHER_LABEL * (apart > 0) if graph[name].is_discrete else apart / max(column.std(), 1e-9)
+        found.append(distance.argmin(axis=1))
+    return np.concatenate(found)
 
 
 def _result(metric: str, row: str, interval: tuple[float, float, float], units: int, best: float) -> MetricResult:

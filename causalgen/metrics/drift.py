@@ -53,8 +53,7 @@ def off_target_drift(case: Case, readers: Readers) -> list[MetricResult]:
     shown |= {TRUTH: (case.truth.images, case.truth.values)} if case.truth is not None else {}
     results = []
     for name, read in reads.items():
-        variable, own = cohort.graph[name], cohort.factual[name]
-        bounds = variable.support or (float(own.min()), float(own.max()))
+        variable, bounds = cohort.graph[name], cohort.range_of(name)
         before = read(cohort.real, cohort.factual)
         moved = {row: _moved(variable, read(*images), before, bounds) for row, images in shown.items()}
         unit = SHARE if variable.is_discrete else variable.unit or ""

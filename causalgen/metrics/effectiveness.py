@@ -35,8 +35,7 @@ def effectiveness(case: Case, measure: Mapping[str, Measure]) -> list[MetricResu
     nothing_generated = case.truth or Answer(FLOOR, case.cohort.real, case.cohort.factual)
     answers = [*case.answers, nothing_generated]
     for name, function in measure.items():
-        variable, own = case.cohort.graph[name], case.cohort.factual[name]
-        bounds = variable.support or (float(own.min()), float(own.max()))
+        variable, bounds = case.cohort.graph[name], case.cohort.range_of(name)
         measured = _measured(name, function, answers)
         wanted = [*(case.shown(answer)[name] for answer in case.answers), nothing_generated.values[name]]
         errors = [_error(found, target, bounds) for found, target in zip(measured, wanted)]

@@ -1,9 +1,11 @@
 """All metrics of a fitted model on test units, with controls, strata, floors and intervals, in one table."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, field, replace
 from typing import Any
 
+import numpy as np
+from numpy.typing import NDArray
 from rich.progress import Progress
 
 from ..datasets import Dataset
@@ -15,22 +17,22 @@ from ..scm import StructuralCausalModel
 from .axioms import composition, reversibility
 from .calibration import calibration
 from .case import Case, ask
-from .cohort import Cohort, Readers, choose, image_node
+from .cohort import AT_ONCE, Cohort, Readers, choose, even_parts, image_node, units_in_memory
+from .compared_sets import GatheredNoise, Points
 from .controls import MODEL, UNTRAINED, untrained_control
 from .drift import off_target_drift
 from .effectiveness import effectiveness
 from .gradient import gradient_defect
 from .kept import classifier_accuracy, kept
-from .leak import noise_leak
 from .minimality import minimality
 from .predicted import predicted_effectiveness
 from .protocol import AS_FITTED, Protocol, with_residual
 from .queries import Query, QuerySpec, draw_from_other_bin, draw_query
-from .realism import realism
 from .result import MetricResult, MetricTable
 from .samples import sample_quality
-from .spaces import Space, feature_space
+from .spaces import feature_space
 from .truth import attribute_error_to_truth, image_error_to_truth
+from .units import PerUnit, Units, joined
 
 __all__ = ["evaluate"]
 
@@ -79,10 +81,13 @@ def evaluate(
         published = scm.mechanisms[image].published_residual
         scm = with_residual(scm, image, published if rules.published_residual else 0.0)
     models = {MODEL: scm, UNTRAINED: untrained or untrained_control(scm, data, seed=seed)}
-    cohort = Cohort(models, data, choose(data.split["test"], rules.rows, seed), image, seed)
+    # Published scores depend on the images that are normalised together.
+    at_once = AT_ONCE if rules.batch_statistics else units_in_memory(scm.graph[image].shape)
+    cohort = Cohort(models, data, choose(data.split["test"], rules.rows, seed), image, seed, at_once)
     drawn = [_draw(spec, cohort, rules) for spec in queries]
     features = feature_space(readers.predictors, data, image=image) if readers.predictors else None
-    task = bars.add_task("evaluate", total=len(drawn) + 3, note="abduction") if bars else None
+    blocks = len(even_parts(len(cohort.rows), at_once))
+    task = bars.add_task("evaluate", total=len(drawn) * blocks + 3, note="abduction") if bars else None
 
     def step(note: str) -> None:
         if bars and task is not None:
@@ -99,28 +104,72 @@ def evaluate(
     if not isinstance(cohort.mechanism, Abductive):
         notes += [f"{type(cohort.mechanism).__name__} has no abduction: samples only, no counterfactuals."]
         return MetricTable(tuple(results), tuple(notes))
-    for query in drawn:
-        case = ask(query, cohort)
-        results += _of_query(case, readers, rules, features, accuracies)
-        notes += [case.note] if case.note else []
-        step(query.label)
+    answers = [_Answers(cohort, query, None if features is None else Points(cohort, features)) for query in drawn]
+    noise, defect = GatheredNoise(cohort), []
+    for block in cohort.blocks():
+        for answer in answers:
+            answer.add(ask(answer.query, block), readers, rules, accuracies)
+            step(answer.query.label)
+        noise.add(block)
+        if not block.start:
+            defect = gradient_defect(block.posteriors, block.groups, image=image, seed=seed)
+    for answer in answers:
+        results += answer.results()
+        notes += [answer.note] if answer.note else []
     if rules.particles is not None and not cohort.mechanism.abduction.is_random:
         kind = cohort.mechanism.abduction.value
         notes += [f"Calibration is left out: no abduction uncertainty ({kind} abduction)."]
     if named := [name for query in drawn for name in query.do]:
         results += composition(replace(cohort, rows=cohort.rows[: rules.cycle_rows]), named)
     step("composition")
-    results += noise_leak(cohort.posteriors, cohort.groups, image=image, seed=seed)
-    results += gradient_defect(cohort.posteriors, cohort.groups, image=image, seed=seed)
+    results += noise.leak() + defect
     step("noise leak")
     return MetricTable(tuple(rules.scaled(results, scm.graph[image].shape)), tuple(notes))
 
 
+@dataclass(eq=False)
+class _Answers:
+    """What is found about the answers to one query, block by block.
+
+    Args:
+        cohort: All units.
+        query: The query.
+        points: Where features of the images are gathered; None without predictors.
+    """
+
+    cohort: Cohort
+    query: Query
+    points: Points | None
+    note: str = ""
+    own: list[MetricResult] = field(default_factory=list)
+    """Results that need no other block."""
+    blocks: list[tuple[NDArray[np.bool_], list[PerUnit]]] = field(default_factory=list)
+    """Which units are within support, and numbers of every unit."""
+
+    def add(self, case: Case, readers: Readers, rules: Protocol, accuracies: Mapping[str, MetricResult]) -> None:
+        """Add the answers of a block of units."""
+        self.note = self.note or case.note
+        self.own += _of_query(case, readers, rules, accuracies)
+        if self.points is not None:
+            self.points.add(case.cohort, {answer.row: answer.images for answer in case.answers}, half=True)
+        if case.units.kept is not None:
+            self.blocks.append((case.units.supported, case.units.kept))
+
+    def results(self) -> list[MetricResult]:
+        """All metrics of the query."""
+        results = [] if self.points is None else self.points.realism(self.query.label)
+        if self.blocks:
+            supported = np.concatenate([inside for inside, _ in self.blocks])
+            units = Units(self.query.label, self.cohort.groups, supported, self.cohort.seed)
+            found = joined([numbers for _, numbers in self.blocks])
+            results = [result for numbers in found for result in units.means(numbers)] + results
+        return self.own + results
+
+
 def _of_query(
-    case: Case, readers: Readers, rules: Protocol, features: Space | None, accuracies: Mapping[str, MetricResult]
+    case: Case, readers: Readers, rules: Protocol, accuracies: Mapping[str, MetricResult]
 ) -> list[MetricResult]:
-    """All metrics of one query."""
-    cohort = case.cohort
+    """The metrics of one query that are means over units."""
     results = effectiveness(case, readers.measure)
     results += predicted_effectiveness(case, readers.predictors, batch_statistics=rules.batch_statistics)
     if case.truth is not None:
@@ -128,9 +177,6 @@ def _of_query(
     results += kept(case, readers.classifiers, accuracies) + off_target_drift(case, readers)
     if readers.latents is not None:
         results += minimality(case, readers.latents)
-    if features is not None:
-        shown = {answer.row: answer.images for answer in case.answers}
-        results += realism(shown, cohort.real, cohort.groups, features, query=case.query.label, seed=cohort.seed)
     if rules.particles is not None:
         results += calibration(case, readers.measure, particles=rules.particles)
     return results + reversibility(case)
@@ -139,11 +185,14 @@ def _of_query(
 def _draw(spec: QuerySpec, cohort: Cohort, rules: Protocol) -> Query:
     scm = cohort.models[MODEL]
     if rules.values == "another unit":
-        return draw_query(spec, scm, cohort.factual, cohort.groups, seed=cohort.seed)
+        return draw_query(spec, scm, cohort.attributes, cohort.groups, seed=cohort.seed)
     if not isinstance(spec, str):
         raise DataError(f"Expected one node at a time under the protocol '{rules.name}'; got {spec!r}.")
     scm.graph.require(spec)
-    return draw_from_other_bin(spec, scm, cohort.factual, cohort.data.part("test")[spec], seed=cohort.seed)
+    if scm.graph[spec].is_image:
+        raise DataError(f"Expected an attribute in a query; got the image '{spec}'. Ask about its parents.")
+    column = cohort.data.attributes(cohort.data.split["test"])[spec]
+    return draw_from_other_bin(spec, scm, cohort.attributes, column, seed=cohort.seed)
 
 
 def _missing(data: Dataset, readers: Readers) -> list[str]:

@@ -9,6 +9,7 @@ from ..datasets import Dataset
 from ..predictors import AttributePredictor
 from .bootstrap import bootstrap
 from .case import Case
+from .cohort import even_parts
 from .controls import FLOOR
 from .result import MetricResult
 from .units import ALL
@@ -18,9 +19,11 @@ __all__ = ["classifier_accuracy", "kept"]
 
 def classifier_accuracy(classifier: AttributePredictor, data: Dataset, *, image: str, seed: int = 0) -> MetricResult:
     """Accuracy of the classifier on the factual images of the whole test split, which it never saw."""
-    test, groups = data.part("test"), data.groups(data.split["test"]).numpy()
-    name = classifier.variable.name
-    interval = bootstrap(_hits(classifier, test[image], test[name]), groups, seed=seed)
+    test, name = data.split["test"], classifier.variable.name
+    parts = (data.rows(test[part.start : part.stop]) for part in even_parts(len(test), classifier.at_once))
+    hits = np.concatenate([_hits(classifier, part[image], part[name]) for part in parts])
+    groups = data.groups(test).numpy()
+    interval = bootstrap(hits, groups, seed=seed)
     return MetricResult(f"{name} classifier accuracy", "", FLOOR, ALL, *interval, len(groups), better="higher")
 
 

@@ -21,7 +21,7 @@ from .controls import PERMUTATION
 from .result import MetricResult
 from .units import ALL
 
-__all__ = ["noise_leak", "predictability"]
+__all__ = ["flat_noise", "leak_of", "noise_leak", "predictability"]
 
 FOLDS = 5
 PENALTIES = np.logspace(-1, 4, 6)
@@ -41,19 +41,36 @@ def noise_leak(
         image: Name of the image node.
         seed: Seed of permutation and bootstrap.
     """
-    order = np.random.default_rng(seed).permutation(len(groups))
-    noises = {row: _flat(posterior.noise[image]) for row, posterior in posteriors.items()}
-    noises[PERMUTATION] = next(iter(noises.values()))[order]
     posterior = next(iter(posteriors.values()))
     graph = posterior.scm.graph
-    results = []
-    for name in graph.parents(image):
-        if graph[name].is_image:
-            continue
-        parent = posterior.factual[name].cpu()
-        for row, noise in noises.items():
-            results.append(predictability(graph[name], noise, parent, groups, row=row, seed=seed))
-    return results
+    parents = {graph[name]: posterior.factual[name].cpu() for name in graph.parents(image) if not graph[name].is_image}
+    noises = {row: flat_noise(one, image) for row, one in posteriors.items()}
+    return leak_of(noises, parents, groups, seed=seed)
+
+
+def leak_of(
+    noises: Mapping[str, NDArray], parents: Mapping[Variable, Tensor], groups: NDArray, *, seed: int = 0
+) -> list[MetricResult]:
+    """`noise_leak` of noise that is known.
+
+    Args:
+        noises: Abducted noise of the image by row, `(N, dimensions)`; the first is permuted for the control.
+        parents: Values of the parents of the image.
+        groups, seed: As for `noise_leak`.
+    """
+    order = np.random.default_rng(seed).permutation(len(groups))
+    noises = {row: noise.astype(np.float64) for row, noise in noises.items()}
+    noises[PERMUTATION] = next(iter(noises.values()))[order]
+    return [
+        predictability(variable, noise, parent, groups, row=row, seed=seed)
+        for variable, parent in parents.items()
+        for row, noise in noises.items()
+    ]
+
+
+def flat_noise(posterior: Posterior, image: str) -> NDArray:
+    """The abducted noise of the image, `(N, dimensions)`."""
+    return torch.cat([p.reshape(len(p), -1) for p in posterior.noise[image].values()], dim=1).cpu().numpy()
 
 
 def predictability(
@@ -88,7 +105,3 @@ def predictability(
         spread = np.square(target - target.mean())
         interval = bootstrap(spread - np.square(target - predicted), groups, denominator=spread, seed=seed)
     return MetricResult(name, "", row, ALL, *interval, len(target), better="lower")
-
-
-def _flat(noise: Mapping[str, Tensor]) -> NDArray[np.float64]:
-    return torch.cat([part.reshape(len(part), -1) for part in noise.values()], dim=1).cpu().double().numpy()

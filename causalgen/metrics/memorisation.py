@@ -27,8 +27,8 @@ from ..errors import AbductionError, DataError, SupportError, SupportWarning
 from ..graph import CausalGraph
 from ..mechanisms import Abductive
 from ..scm import StructuralCausalModel, ancestral_model
-from .cohort import Cohort, choose, image_node
-from .compared_units import ComparedUnits, compared_units, thumbnails
+from .cohort import Cohort, choose, image_node, units_in_memory
+from .compared_units import MOST_IMAGES, ComparedUnits, compared_units, thumbnails
 from .controls import MODEL, PERMUTATION, SPLIT
 from .copying import copying, counted
 from .given_away import given_away
@@ -44,7 +44,7 @@ from .membership_scores import (
     unavailable,
 )
 from .nearness import Nearness, nearness, neighbour_distances, yardstick
-from .queries import QuerySpec, draw_query
+from .queries import Query, QuerySpec, draw_query
 from .result import MetricResult, MetricTable
 from .samples import SAMPLES
 from .surface_verdicts import (
@@ -104,7 +104,7 @@ def memorisation(
         queries: Interventions of the counterfactuals, as for `evaluate`; None for one on each attribute among the parents of
             the image.
         image: The image node; may be left out if there is only one.
-        rows: Most held-out rows, and number of samples; None for all test rows and 1,000 samples.
+        rows: Most held-out rows, and number of samples; None for all test rows, at most 10,000, and 1,000 samples.
         seed: Seed of samples, interventions, draws and halves.
 
     Raises:
@@ -113,7 +113,8 @@ def memorisation(
     image = image_node(scm.graph, image)
     whole, scm = scm.graph, ancestral_model(scm, [image]).to(scm.like.device).eval()
     asked = _reaching(queries, whole, scm.graph, image)
-    cohort = Cohort({MODEL: scm}, data, choose(data.split["test"], rows, seed), image, seed)
+    held_out = choose(choose(data.split["test"], rows, seed), MOST_IMAGES, seed)
+    cohort = Cohort({MODEL: scm}, data, held_out, image, seed, units_in_memory(scm.graph[image].shape))
     training, held, notes = compared_units(cohort)
     if min(training.count, held.count) < FEWEST:
         reason = _too_few(training, held)
@@ -241,19 +242,26 @@ class _Test:
             return not_measured(COUNTERFACTUALS, f"{type(cohort.mechanism).__name__} has no abduction."), ()
         if not queries:
             return not_measured(COUNTERFACTUALS, "No intervention on an attribute reaches the image."), ()
-        points, factual = [], {name: cohort.factual[name] for name in self.scm.graph.nodes}
         try:
-            posterior = self.scm.abduct(factual, seed=cohort.seed)
-            for spec in queries:
-                query = draw_query(spec, self.scm, factual, cohort.groups, seed=cohort.seed)
-                with warnings.catch_warnings(action="ignore", category=SupportWarning):
-                    world = posterior.counterfactual(query.do)
-                points.append(thumbnails(cohort.stored(world[cohort.image])))
+            drawn = [draw_query(q, self.scm, cohort.attributes, cohort.groups, seed=cohort.seed) for q in queries]
+            shown = [self._images(block, drawn) for block in cohort.blocks()]
         except (AbductionError, DataError, SupportError) as error:
             return not_measured(COUNTERFACTUALS, str(error)), ()
-        images = nearness(torch.cat(points), self.training, self.held, own=np.tile(self.held.unit, len(points)))
+        points = torch.cat([torch.cat(part) for part in zip(*shown, strict=True)])
+        images = nearness(points, self.training, self.held, own=np.tile(self.held.unit, len(queries)))
         found = copying(images, self.real, query=COUNTERFACTUALS, seed=cohort.seed)
         return judge_images(COUNTERFACTUALS, len(images.ratio), found, self._names(found.flagged)), found.results
+
+    def _images(self, block: Cohort, queries: Sequence[Query]) -> list[Tensor]:
+        """Thumbnails of a block's counterfactual images under each query."""
+        factual = {name: block.factual[name] for name in self.scm.graph.nodes}
+        posterior, points = self.scm.abduct(factual, seed=block.noise_seed()), []
+        for query in queries:
+            do = query.of(slice(block.start, block.start + len(block.rows))).do
+            with warnings.catch_warnings(action="ignore", category=SupportWarning):
+                world = posterior.counterfactual(do)
+            points.append(thumbnails(block.stored(world[block.image])))
+        return points
 
     def _split_control(self) -> Advantage:
         """The greater advantage of a near or a far nearest other training image, without the model."""

@@ -1,7 +1,7 @@
 """Queries on which a model is evaluated, drawn independently of the model."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -33,6 +33,10 @@ class Query:
 
     label: str
     do: dict[str, Tensor]
+
+    def of(self, places: slice) -> "Query":
+        """The same intervention on a part of the units."""
+        return replace(self, do={name: values[places] for name, values in self.do.items()})
 
 
 def donors(groups: NDArray, *, seed: int) -> NDArray[np.int64]:

@@ -23,7 +23,7 @@ from .result import MetricResult
 from .spaces import Space
 from .units import ALL
 
-__all__ = ["frechet_distance", "halves", "kernel_distance", "realism"]
+__all__ = ["distances", "frechet_distance", "halves", "kernel_distance", "realism"]
 
 NOTE = "own feature network: not comparable to Inception FID"
 SUBSETS, SUBSET = 50, 200
@@ -83,10 +83,23 @@ def realism(
         query: Label of the query, or "samples".
         seed: Seed of the halves and of the kernel distance's subsets.
     """
-    first, second = halves(groups, seed=seed)
-    real = features(factual)
+    first, _ = halves(groups, seed=seed)
     points = {row: features(generated[first]) for row, generated in images.items()}
-    points[FLOOR] = real[first]
+    return distances(points, features(factual), groups, query=query, seed=seed)
+
+
+def distances(
+    points: Mapping[str, NDArray], real: NDArray, groups: NDArray, *, query: str, seed: int = 0
+) -> list[MetricResult]:
+    """`realism` of images whose features are known.
+
+    Args:
+        points: By row, features of the images generated for the first half of the units.
+        real: Features of all factual images, `(N, D)`.
+        groups, query, seed: As for `realism`.
+    """
+    first, second = halves(groups, seed=seed)
+    points = {**points, FLOOR: real[first]}
     results = []
     for metric, distance in (("Frechet distance", frechet_distance), ("kernel distance", kernel_distance)):
         floor = distance(real[first], real[second])

@@ -39,8 +39,9 @@ def feature_space(predictors: Mapping[str, AttributePredictor], data: Dataset, *
     """
     if not predictors:
         raise DataError("Expected at least one attribute predictor to take features from; got none.")
-    train = data.rows(data.split["train"][:REFERENCES])[image]
-    scale = np.maximum(_features(predictors, train).std(axis=0), 1e-6)
+    rows = data.split["train"][:REFERENCES]
+    pieces = (data.rows(rows[start : start + BATCH])[image] for start in range(0, len(rows), BATCH))
+    scale = np.maximum(np.concatenate([_features(predictors, piece) for piece in pieces]).std(axis=0), 1e-6)
     return lambda images: _features(predictors, images) / scale
 
 

@@ -21,6 +21,7 @@ from ..nn import growing_average, seeded
 from ..typing import Values
 from .config import PUBLISHED, PredictorConfig
 from .predictor import AttributePredictor
+from .stored_images import StoredImages
 
 __all__ = ["fit_predictor"]
 
@@ -78,22 +79,21 @@ def fit_predictor(
     with seeded(seed, device):
         shape = tuple(train[image].shape[1:])
         predictor = AttributePredictor(variable, shape, inputs, network=config.network).to(device)
-        train, validation = ({k: v.to(device) for k, v in part.items()} for part in (train, validation))
         predictor.initialize(train[image], train)
-        _train(predictor, train, validation, image, config, bars)
+        _train(predictor, StoredImages.on(device, train), StoredImages.on(device, validation), image, config, bars)
     return predictor
 
 
 def _train(
     predictor: AttributePredictor,
-    train: dict[str, Tensor],
-    validation: dict[str, Tensor],
+    train: StoredImages,
+    validation: StoredImages,
     image: str,
     config: PredictorConfig,
     bars: Progress | None,
 ) -> None:
     """Train in place; the predictor ends with the weights of the pass with the best validation loss."""
-    rows = len(train[image])
+    rows = len(train)
     epochs, steps, size = config.passes(rows), config.steps_per_epoch(rows), config.batch_size(rows)
     task = bars.add_task(f"train {predictor.variable.name} predictor", total=epochs, note="") if bars else None
     cycle, patience = not config.ema, epochs if config.ema else max(PATIENCE, epochs // 4)
@@ -104,8 +104,8 @@ def _train(
     best, best_epoch, best_state = math.inf, 0, copy.deepcopy(predictor.state_dict())
     for epoch in range(epochs):
         predictor.train()
-        for index in torch.randperm(rows, device=train[image].device).split(size)[:steps]:
-            batch = {name: column[index] for name, column in train.items()}
+        for index in torch.randperm(rows, device=train.device).split(size)[:steps]:
+            batch = train.batch(index)
             optimizer.zero_grad()
             predictor.loss(batch[image], batch).backward()
             optimizer.step()
@@ -126,14 +126,14 @@ def _train(
 
 
 @torch.no_grad()
-def _validation_loss(predictor: nn.Module, values: dict[str, Tensor], image: str) -> float:
+def _validation_loss(predictor: nn.Module, values: StoredImages, image: str) -> float:
     assert isinstance(predictor, AttributePredictor)
     predictor.eval()
-    count, total = len(values[image]), 0.0
-    for index in torch.arange(count, device=values[image].device).split(predictor.at_once):
-        batch = {name: column[index] for name, column in values.items()}
+    total = 0.0
+    for index in torch.arange(len(values), device=values.device).split(predictor.at_once):
+        batch = values.batch(index)
         total += float(predictor.loss(batch[image], batch)) * len(index)
-    return total / count
+    return total / len(values)
 
 
 def _variable(data: Dataset | Mapping[str, Values], what: str | Variable) -> Variable:
@@ -147,10 +147,10 @@ def _variable(data: Dataset | Mapping[str, Values], what: str | Variable) -> Var
 def _columns(
     data: Dataset | Mapping[str, Values], split: str, image: str, variables: Sequence[Variable]
 ) -> dict[str, Tensor]:
-    """The image and the attributes of one split, checked."""
+    """The image as it is stored and the attributes of one split, checked."""
     if not isinstance(data, Dataset) and split not in data:
         raise DataError(f"Expected the splits 'train' and 'validation'; got {', '.join(data) or 'none'}.")
-    part = data.part(split) if isinstance(data, Dataset) else data[split]
+    part: Values = data.stored(split) if isinstance(data, Dataset) else data[split]
     images, found = part[image], {v.name: as_column(v.name, part[v.name]) for v in variables}
     for variable in variables:
         column = found[variable.name]

@@ -15,6 +15,7 @@ from ..nn import Features, Standardiser
 from ..scm.chunks import units_at_once
 from ..typing import Values
 from .network import Form, build_network
+from .stored_images import channel_moments
 
 __all__ = ["AttributePredictor"]
 
@@ -74,12 +75,11 @@ class AttributePredictor(nn.Module):
         return AT_ONCE if len(self.shape) == 3 else units_at_once(self.shape, AT_ONCE)
 
     def initialize(self, images: Tensor, attributes: Values = NONE) -> None:
-        """Fit scalers to training images `(N, C, H, W)` and to the attributes that are read or given."""
+        """Fit scalers to training images `(N, C, H, W)`, as they are stored, and to the attributes that are read or given."""
         if self.network == "flat":
-            pixels = images.to(self.mean)
-            within = (0, *range(2, pixels.dim()))
-            self.mean.copy_(pixels.mean(within, keepdim=True))
-            self.deviation.copy_(pixels.std(within, keepdim=True).clamp_min(1e-6))
+            mean, deviation = channel_moments(images)
+            self.mean.copy_(mean.view_as(self.mean))
+            self.deviation.copy_(deviation.view_as(self.deviation).clamp_min(1e-6))
         if self.features is not None:
             self.features.fit(attributes)
         if self.scaler is not None:

@@ -1,0 +1,118 @@
+"""What is compared over all units of a cohort at once, features of images and noise, gathered block by block.
+
+These numbers stay in memory, unlike the images: at most 10,000 units, drawn by the seed, are compared.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from .cohort import Cohort, choose
+from .leak import flat_noise, leak_of
+from .realism import distances, halves
+from .result import MetricResult
+from .spaces import Space
+
+__all__ = ["GatheredNoise", "Points"]
+
+MOST = 10_000
+NUMBERS, FEWEST = 20_000_000, 1000
+"""Numbers of the noise in each row of the table, and units below which their number does not matter."""
+
+
+@dataclass(eq=False)
+class _Compared:
+    """The compared units of a cohort.
+
+    Args:
+        cohort: All units.
+    """
+
+    cohort: Cohort
+
+    def drawn(self, most: int) -> NDArray[np.int64]:
+        """Places of at most `most` units in the cohort."""
+        return np.asarray(choose(np.arange(len(self.cohort.rows)), most, self.cohort.seed))
+
+
+@dataclass(eq=False)
+class Points(_Compared):
+    """Features of factual and of generated images.
+
+    Args:
+        cohort: All units.
+        features: Where images are compared.
+    """
+
+    features: Space
+    found: dict[str | None, list[NDArray]] = field(default_factory=dict)
+
+    @cached_property
+    def places(self) -> NDArray[np.int64]:
+        """Places of the compared units in the cohort."""
+        return self.drawn(MOST)
+
+    @property
+    def groups(self) -> NDArray:
+        """Their groups."""
+        return np.asarray(self.cohort.groups[self.places])
+
+    @cached_property
+    def first(self) -> NDArray[np.int64]:
+        """Places among them of the first half, whose generated images are compared with real ones."""
+        return halves(self.groups, seed=self.cohort.seed)[0]
+
+    def add(self, block: Cohort, images: Mapping[str, Tensor], *, half: bool = False) -> None:
+        """Add the features of a block's factual images, and of generated ones by row, `half` of those of the first half."""
+        self._add(None, block, block.real, self.places)
+        for row, shown in images.items():
+            self._add(row, block, shown, self.places[self.first] if half else self.places)
+
+    def _add(self, row: str | None, block: Cohort, images: Tensor, places: NDArray[np.int64]) -> None:
+        inside = np.isin(np.arange(block.start, block.start + len(images)), places)
+        if inside.any():
+            chosen = images if inside.all() else images[torch.from_numpy(inside)]
+            self.found.setdefault(row, []).append(self.features(chosen))
+
+    def of(self, row: str | None) -> NDArray[np.float64]:
+        """Features of the images of a row; None for the factual ones."""
+        return np.concatenate(self.found[row])
+
+    def realism(self, query: str) -> list[MetricResult]:
+        """Distances of images whose features were added by `half`."""
+        points = {row: self.of(row) for row in self.found if row is not None}
+        return distances(points, self.of(None), self.groups, query=query, seed=self.cohort.seed)
+
+
+@dataclass(eq=False)
+class GatheredNoise(_Compared):
+    """Abducted noise of the image.
+
+    Args:
+        cohort: All units.
+    """
+
+    found: dict[str, list[NDArray]] = field(default_factory=dict)
+    places: NDArray[np.int64] | None = None
+
+    def add(self, block: Cohort) -> None:
+        """Add the noise of a block by row."""
+        for row, posterior in block.posteriors.items():
+            noise = flat_noise(posterior, block.image)
+            if self.places is None:
+                self.places = self.drawn(max(FEWEST, min(MOST, NUMBERS // max(1, noise.shape[1]))))
+            inside = np.isin(np.arange(block.start, block.start + len(noise)), self.places)
+            self.found.setdefault(row, []).append(noise[inside])
+
+    def leak(self) -> list[MetricResult]:
+        """How well the noise predicts each parent."""
+        cohort, graph = self.cohort, self.cohort.graph
+        values = {n: cohort.attributes[n][self.places] for n in graph.parents(cohort.image) if not graph[n].is_image}
+        noises = {row: np.concatenate(parts) for row, parts in self.found.items()}
+        parents = {graph[name]: value for name, value in values.items()}
+        return leak_of(noises, parents, cohort.groups[self.places], seed=cohort.seed)
