@@ -14,7 +14,7 @@ from ..training import bars
 from ..training.threads import limited, threads_after
 from .asking import fitted_data, fitted_model
 from .cards import memorisation_entry
-from .evaluation import memorised
+from .evaluation import CYCLE_ROWS, memorised
 from .lock import FolderLock
 from .measurements import find_measurements
 from .model_on_data import ModelOnData
@@ -23,7 +23,6 @@ from .runfolder import RunFolder
 __all__ = ["RunEvaluation", "evaluate_run"]
 
 PARTICLES = 20
-CYCLE_ROWS = 200
 LATENT_EPOCHS = 5
 
 

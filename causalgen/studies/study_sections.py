@@ -166,7 +166,7 @@ class EvaluationPlan(StudySection):
     """Counterfactual queries to measure, and the number of test units."""
 
     rows: Count = 1000
-    """Maximum number of test units."""
+    """Maximum number of test units; composition, which repeats every answer ten times, takes at most 200 of them."""
     queries: Annotated[tuple[Nodes, ...], Field(strict=False)] = ()
     """For each query the node, or list of nodes, that gets the values of other test units."""
     classify: Readable | None = None
