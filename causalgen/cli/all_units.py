@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from .terminal import print_files, print_json, print_notes, print_table, records
 
@@ -14,10 +14,8 @@ __all__ = ["print_all"]
 HEADER = ("split", "units", "answered", "within support", "shards")
 
 
-def print_all(
-    run: "RunFolder", do: Sequence[str], out: Path | None, splits: Sequence[str], processes: int, *, as_json: bool
-) -> None:
-    """Write the shards, and print how many units they hold."""
+def print_all(run: "RunFolder", do: Sequence[str], out: Path | None, *, as_json: bool, **how: Any) -> None:
+    """Write the shards, and print how many units they hold; `how` are options of `answer_all`."""
     from ..reports.counterfactual_shards import MANIFEST
     from ..studies.all_units import answer_all
     from ..training.progress import bars
@@ -28,9 +26,8 @@ def print_all(
             run,
             do,
             out,
-            splits=splits,
-            processes=processes,
             progress=lambda done, total: progress.update(task, completed=done, total=total, visible=True),
+            **how,
         )
     if as_json:
         print_json({"folder": folder, "manifest": folder / MANIFEST, "shards": records(shards)})

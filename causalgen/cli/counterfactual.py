@@ -1,6 +1,7 @@
 """`causalgen counterfactual`: what would these rows, or this image, have been, had ...?"""
 
 from collections.abc import Sequence
+from enum import StrEnum
 from numbers import Integral, Real
 from typing import TYPE_CHECKING, Annotated
 
@@ -32,6 +33,12 @@ INTERVAL = (0.025, 0.975)
 """Quantiles of the particles that are shown."""
 
 
+class Cluster(StrEnum):
+    """Where shards are written."""
+
+    ray = "ray"
+
+
 def counterfactual(
     run: ModelArgument,
     rows: Annotated[
@@ -56,7 +63,18 @@ def counterfactual(
     splits: Annotated[
         str | None, typer.Option("--split", help="With --all: splits, joined by commas.", show_default="all")
     ] = None,
-    processes: Annotated[int, typer.Option(min=1, help="With --all: processes that answer at the same time.")] = 1,
+    processes: Annotated[
+        int | None,
+        typer.Option(
+            min=1,
+            help="With --all: processes that answer at the same time.",
+            show_default="1; with --on ray one on each processor",
+        ),
+    ] = None,
+    on: Annotated[
+        Cluster | None,
+        typer.Option(help="With --all: `ray` for tasks of Ray, at RAY_ADDRESS or on this machine.", show_default=False),
+    ] = None,
     particles: Particles = None,
     out: AnswerOut = None,
     nifti: Nifti = None,
@@ -79,8 +97,8 @@ def counterfactual(
         raise typer.BadParameter("Expected no particles with --all, which gives one answer.", param_hint="--particles")
     if everyone and nifti is not None:
         raise typer.BadParameter("Expected no --nifti with --all, which writes shards.", param_hint="--nifti")
-    if not everyone and (splits is not None or processes > 1):
-        raise typer.BadParameter("Expected --split and --processes together with --all.", param_hint="--all")
+    if not everyone and (splits is not None or processes is not None or on is not None):
+        raise typer.BadParameter("Expected --split, --processes and --on together with --all.", param_hint="--all")
     if given and not image:
         raise typer.BadParameter("Expected --set together with --image; rows have their values.", param_hint="--set")
     if not do:
@@ -92,7 +110,8 @@ def counterfactual(
         cap_threads()
         if everyone:
             folder = opened_run(run, trust_code=trust_code, sha256=sha256)
-            print_all(folder, split(do), out, names(splits) if splits else [], processes, as_json=as_json)
+            how = {"splits": names(splits) if splits else [], "processes": processes, "on": on and on.value}
+            print_all(folder, split(do), out, as_json=as_json, **how)
             return
         asked = opened_model(run, trust_code=trust_code, sha256=sha256)
         if image:

@@ -9,13 +9,13 @@ place only: whoever continues an interrupted folder writes the bytes that would 
 
 import hashlib
 import json
-import os
 from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from typing import Any
+from uuid import uuid4
 
 import pandas as pd
 import pyarrow as pa
@@ -103,7 +103,7 @@ class CounterfactualShards:
             StorageError: The disk is full, or the folder cannot be written.
         """
         path = self.folder / DATA / shard.name
-        temporary = path.with_name(f".{shard.name}.{os.getpid()}.part")
+        temporary = path.with_name(f".{shard.name}.{uuid4().hex}.part")
         try:
             with parquet.ParquetWriter(temporary, self._schema, compression="zstd") as writer:
                 for piece in shard.pieces:

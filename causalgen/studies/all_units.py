@@ -2,8 +2,9 @@
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import lru_cache, partial
 from pathlib import Path
+from typing import Literal
 
 import pandas as pd
 from joblib import Parallel, delayed
@@ -13,12 +14,14 @@ from ..grammar import parse_do
 from ..reports.counterfactual_shards import CounterfactualShards
 from .asking import fitted_data, fitted_model
 from .lock import LOCK, FolderLock
+from .on_ray import require_ray, run_tasks
 from .output import check_writable, query_folder
 from .runfolder import RunFolder, read_run
 
 __all__ = ["AllUnits", "answer_all"]
 
 Progress = Callable[[int, int], None]
+Where = Literal["ray"]
 
 
 @dataclass(frozen=True)
@@ -57,7 +60,8 @@ def answer_all(
     out: Path | None = None,
     *,
     splits: Sequence[str] = (),
-    processes: int = 1,
+    processes: int | None = None,
+    on: Where | None = None,
     progress: Progress | None = None,
 ) -> tuple[Path, pd.DataFrame]:
     """Write counterfactuals under `do` of all units of a run's data; an interrupted folder is continued.
@@ -67,7 +71,10 @@ def answer_all(
         do: Interventions as text (see `parse_do`).
         out: The folder; None for one named after the query below the run's `counterfactuals`.
         splits: Splits of the units; none for all.
-        processes: Processes that answer at the same time; each holds the model and the attributes of all units.
+        processes: Processes that answer at the same time; each holds the model and the attributes of all units. None for one,
+            or on a cluster for one on each processor.
+        on: "ray" for tasks of Ray, on the cluster of the environment variable `RAY_ADDRESS` or on this machine, which write the
+            same bytes; all machines see `run` and `out` under the same paths. None for processes of this machine.
         progress: Called with (shards done, shards in all).
 
     Returns:
@@ -78,15 +85,22 @@ def answer_all(
         DataError, UnknownNameError, SupportError: The interventions cannot be read or made.
         RunFolderError: The folder holds something else, is finished, in use, or has an altered shard, or cannot be written.
         StorageError: The disk is full; the same call continues.
+        LostProcessError: Ray lost a task for good; the same call continues.
+        ImportError: `on` is "ray", and the extra `ray` is not installed.
     """
+    if on == "ray":
+        require_ray()
     folder = query_folder(run.path / "counterfactuals", [*do, "all", *splits]) if out is None else out
     check_writable(folder)
-    asked = AllUnits(run.path, tuple(do), tuple(splits), run.study.seed, run.trust_code, folder)
+    place = run.path.absolute(), folder.absolute()  # tasks of Ray have another working directory
+    asked = AllUnits(place[0], tuple(do), tuple(splits), run.study.seed, run.trust_code, place[1])
     with FolderLock(folder):
         shards = asked.shards()
         missing = [shards.shards.index(shard) for shard in shards.begin()]
         done = len(shards.shards) - len(missing)
-        for _ in _written(asked, shards, missing, processes):
+        for _ in (
+            _on_ray(asked, missing, processes) if on == "ray" else _written(asked, shards, missing, processes or 1)
+        ):
             done += 1
             if progress is not None:
                 progress(done, len(shards.shards))
@@ -102,6 +116,11 @@ def _written(asked: AllUnits, shards: CounterfactualShards, missing: Sequence[in
         return
     workers = Parallel(n_jobs=min(processes, len(missing)), return_as="generator_unordered")
     yield from workers(delayed(_write)(asked, number) for number in missing)
+
+
+def _on_ray(asked: AllUnits, missing: Sequence[int], processes: int | None) -> Iterator[None]:
+    """The same, by tasks of Ray."""
+    return run_tasks(partial(_write, asked), missing, processes)
 
 
 def _write(asked: AllUnits, number: int) -> None:

@@ -125,7 +125,7 @@ def fit(
         identity.append(private.units.identity())
     else:
         scm.initialize(train.filled())
-    _check_slices(processes, config, len(train), len(validation))
+    _check_slices(processes, config, scm, train, len(validation))
     processes.share_state(scm)
     # The first process alone writes.
     checkpoint = Checkpoint(Path(out), scm, config, identity) if out is not None and not processes.rank else None
@@ -382,13 +382,20 @@ def _sayer(bars: Progress | None) -> Callable[[str], object]:
     return lambda text: bars.console.print(f"  {text}", markup=False, highlight=False, soft_wrap=True)
 
 
-def _check_slices(processes: Processes, config: FitConfig, train: int, validation: int) -> None:
+def _check_slices(
+    processes: Processes, config: FitConfig, scm: StructuralCausalModel, train: Rows, validation: int
+) -> None:
     """Refuse data that differ between processes, or from which some process would get no unit."""
-    processes.require_same("the numbers of training and validation rows", (train, validation))
+    processes.require_same("the numbers of training and validation rows", (len(train), validation))
     stages = (config.attributes, config.images, config.codecs or config.images)
-    least = min(validation, *(min(train, stage.units(train)) for stage in stages))
-    if processes.count > max(1, least):
+    least = {"units or validation rows": min(validation, *(min(len(train), s.units(len(train))) for s in stages))}
+    for name in scm.graph.images:  # begins with the rows whose parents are known, in batches of their own size
+        certain = CompletionPlan.of(scm, train, name, [name], config.images).certain
+        if certain is not None:
+            least[f"rows whose values around '{name}' are all known"] = config.images.units(len(certain))
+    what, count = min(least.items(), key=lambda one: one[1])
+    if processes.count > max(1, count):
         raise DataError(
             f"Expected at least one unit of every batch and one validation row for each of {processes.count} processes; got "
-            f"{least}. Use fewer devices, or raise batch_size."
+            f"{count} {what}. Use fewer devices, or raise batch_size."
         )

@@ -4,6 +4,7 @@ import json
 import os
 import subprocess
 import sys
+from contextlib import nullcontext
 from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
@@ -17,9 +18,11 @@ from two_processes import IMAGES, fitted
 
 from causalgen.errors import DataError
 from causalgen.launched import Launch, launch
-from causalgen.training import FitConfig, fit
+from causalgen.training import FitConfig, Stage, fit
 from causalgen.training.device import check_devices
 from causalgen.training.fabric import fabric_for
+from causalgen.training.fit import _check_slices
+from causalgen.training.holes import Rows
 from causalgen.training.processes import Processes
 
 TORCHRUN = {"RANK": "5", "LOCAL_RANK": "1", "WORLD_SIZE": "8", "LOCAL_WORLD_SIZE": "4"}
@@ -128,7 +131,46 @@ def test_a_precision_that_a_device_only_emulates_is_refused(monkeypatch: pytest.
         check_devices(FitConfig(precision="bf16-mixed"))
 
 
+@pytest.mark.parametrize("device", ["cpu", "cuda"])
+@pytest.mark.parametrize(
+    ("strategy", "devices", "message"),
+    [
+        ("fsdp", 2, "got 'fsdp', which divides them.* raise accumulate"),
+        ("ddp", 1, "Expected several processes .* got one"),
+    ],
+)
+def test_a_strategy_that_cannot_be_is_refused_on_every_device(
+    strategy: str, devices: int, message: str, device: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(os, "cpu_count", lambda: 2)
+    with pytest.raises(DataError, match=message):
+        check_devices(replace(CONFIG, device=device, strategy=strategy, devices=devices))
+    check_devices(replace(CONFIG, device="cpu", strategy="ddp", devices=2))
+
+
+@pytest.mark.parametrize(
+    ("known", "processes", "refused"), [(90, 33, True), (90, 32, False), (350, 33, False), (20, 33, False)]
+)
+def test_more_processes_than_complete_rows_in_a_batch_are_refused(known: int, processes: int, refused: bool) -> None:
+    """An image begins with the rows whose parents are known, in smaller batches than those of all rows."""
+    scm = model()
+    stage = Stage(batch_size=64)
+    config = replace(CONFIG, attributes=stage, images=stage)
+    knows = torch.arange(400) < known
+    parent = next(name for name in scm.graph.parents("im"))
+    train = Rows({name: torch.zeros(400) for name in scm.graph.nodes}, {parent: knows})
+    several = SimpleNamespace(count=processes, require_same=lambda *_: None)
+    with (
+        pytest.raises(DataError, match="got 32 rows whose values around 'im' are all known")
+        if refused
+        else nullcontext()
+    ):
+        _check_slices(several, config, scm, train, 100)  # type: ignore[arg-type]
+
+
 def test_settings_are_checked() -> None:
+    with pytest.raises(ValueError, match="strategy among ddp, fsdp, or None; got 'deepspeed'"):
+        FitConfig(strategy="deepspeed")
     with pytest.raises(ValueError, match="devices of at least 1; got 0"):
         FitConfig(devices=0)
     with pytest.raises(ValueError, match="num_nodes of at least 1; got 0"):
