@@ -389,7 +389,7 @@ def _check_slices(
     processes.require_same("the numbers of training and validation rows", (len(train), validation))
     stages = (config.attributes, config.images, config.codecs or config.images)
     least = {"units or validation rows": min(validation, *(min(len(train), s.units(len(train))) for s in stages))}
-    for name in scm.graph.images:  # begins with the rows whose parents are known, in batches of their own size
+    for name in scm.graph.images:  # begins with the rows whose parents are known, in smaller batches
         certain = CompletionPlan.of(scm, train, name, [name], config.images).certain
         if certain is not None:
             least[f"rows whose values around '{name}' are all known"] = config.images.units(len(certain))
