@@ -49,7 +49,8 @@ def run_tasks(work: Callable[[int], None], numbers: Iterable[int], at_once: int 
     joined = ray.is_initialized()
     try:
         if not joined:
-            own = {} if ADDRESS in os.environ else {"num_cpus": at_once, "include_dashboard": False}
+            local = {"address": "local", "num_cpus": at_once, "include_dashboard": False}
+            own = {} if ADDRESS in os.environ else local
             ray.init(log_to_driver=False, logging_level="ERROR", **own)
         yield from _ended(ray, work, list(numbers), at_once or int(ray.cluster_resources().get("CPU", 1)))
     except ray.exceptions.RayTaskError as error:
