@@ -30,13 +30,6 @@ class Precision(StrEnum):
     mixed = "bf16-mixed"
 
 
-class Strategy(StrEnum):
-    """How several processes train one model."""
-
-    ddp = "ddp"
-    fsdp = "fsdp"
-
-
 class Device(StrEnum):
     """Where to compute."""
 
@@ -69,14 +62,6 @@ Nodes = Annotated[
         show_default="the study's, else 1",
     ),
 ]
-ByStrategy = Annotated[
-    Strategy | None,
-    typer.Option(
-        "--strategy",
-        help="How several processes train: ddp, each with all weights. fsdp is refused.",
-        show_default="ddp",
-    ),
-]
 InPrecision = Annotated[
     Precision | None, typer.Option("--precision", help="Replace the study's precision.", show_default=False)
 ]
@@ -91,7 +76,6 @@ def run(
     device: Where = Device.auto,
     devices: Devices = None,
     num_nodes: Nodes = None,
-    strategy: ByStrategy = None,
     precision: InPrecision = None,
     seed: Seed = None,
     fresh: Fresh = False,
@@ -102,7 +86,7 @@ def run(
 
     An unfinished run of the same study in the same folder is resumed.
     """
-    training = {"devices": devices, "num_nodes": num_nodes, "strategy": strategy, "precision": precision}
+    training = {"devices": devices, "num_nodes": num_nodes, "precision": precision and precision.value}
     _execute(study, out, Changes(seed, training), trust_code, smoke=smoke, device=device, fresh=fresh)
 
 
@@ -113,7 +97,6 @@ def fit(
     device: Where = Device.auto,
     devices: Devices = None,
     num_nodes: Nodes = None,
-    strategy: ByStrategy = None,
     precision: InPrecision = None,
     seed: Seed = None,
     fresh: Fresh = False,
@@ -124,7 +107,7 @@ def fit(
 
     `causalgen run` with the same study and options continues from there: evaluation, effects, report.
     """
-    training = {"devices": devices, "num_nodes": num_nodes, "strategy": strategy, "precision": precision}
+    training = {"devices": devices, "num_nodes": num_nodes, "precision": precision and precision.value}
     _execute(study, out, Changes(seed, training), trust_code, smoke=smoke, device=device, fresh=fresh, only_fit=True)
 
 
@@ -142,8 +125,7 @@ class Changes:
 
     def of(self, study: "Study") -> "Study":
         """The study with these changes."""
-        given = {name: value for name, value in self.training.items() if value is not None}
-        training = {name: value.value if isinstance(value, StrEnum) else value for name, value in given.items()}
+        training = {name: value for name, value in self.training.items() if value is not None}
         changed: dict[str, Any] = {} if self.seed is None else {"seed": self.seed}
         return study.model_copy(update={**changed, "training": study.training.model_copy(update=training)})
 

@@ -140,7 +140,7 @@ class Study(StudySection):
     def fingerprint(self) -> str:
         """Hash of the study's content; comments, layout, and where it is computed do not count."""
         content = self.plain()
-        for name in ("devices", "num_nodes", "strategy"):
+        for name in ("devices", "num_nodes"):
             content["training"].pop(name, None)
         return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
 

@@ -72,7 +72,6 @@ def fit_config(plan: TrainingPlan, seed: int = 0, device: str = "auto") -> "FitC
         device=device,
         devices=devices,
         num_nodes=num_nodes,
-        strategy=plan.strategy,
         precision=plan.precision,
         seed=seed,
         privacy=None if plan.privacy is None else Privacy(**plan.privacy.model_dump()),

@@ -158,8 +158,6 @@ class TrainingPlan(StudySection):
     """Processes on each machine that train together, each with a device; left out: as torchrun or srun started, else one."""
     num_nodes: Count | None = None
     """Machines that train together; left out: as torchrun or srun started, else one."""
-    strategy: Literal["ddp", "fsdp"] | None = None
-    """How several processes train: `ddp`, each with all weights, as they do if this is left out; `fsdp` is refused."""
     privacy: PrivacySettings | None = None
     """Differential privacy of the fitted model; left out: none."""
 

@@ -25,7 +25,7 @@ __all__ = ["Checkpoint", "random_state", "set_random_state"]
 
 PIECE = 4096
 """Rows that are hashed at a time: all images may not fit in memory."""
-ELSEWHERE = ("device", "devices", "num_nodes", "strategy", "threads")
+ELSEWHERE = ("device", "devices", "num_nodes", "threads")
 """Settings that may differ when a fit continues."""
 INTERVAL = 10.0
 """Least seconds between two checkpoints of a stage."""

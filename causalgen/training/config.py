@@ -7,7 +7,6 @@ from .privacy import Privacy
 __all__ = ["FitConfig", "Stage"]
 
 PRECISIONS = ("auto", "32-true", "bf16-mixed")
-STRATEGIES = ("ddp", "fsdp")
 LEAST_BATCH = 32
 LEAST_STEPS = 10
 """Steps of an epoch, as far as the least batch size allows."""
@@ -83,8 +82,6 @@ class FitConfig:
         devices: Processes on each machine, each with a device of this kind or, of "cpu", with its share of the cores. Where it
             is above 1, torchrun or srun has to start them. Each learns from its slice of a batch, whose size stays.
         num_nodes: Machines.
-        strategy: "ddp", where every process holds all weights, which several processes do anyway; None leaves it open.
-            "fsdp" is refused when training starts, with what to do instead.
         precision: Precision of the image stages: "32-true", "bf16-mixed", or "auto", which is the latter where the hardware
             multiplies bfloat16 matrices. Attributes always train in 32 bits.
         seed: Seed of initialisation order, batches and noise.
@@ -104,7 +101,6 @@ class FitConfig:
     device: str = "auto"
     devices: int = 1
     num_nodes: int = 1
-    strategy: str | None = None
     precision: str = "auto"
     seed: int = 0
     threads: int | None = None
@@ -119,8 +115,6 @@ class FitConfig:
         for name in ("devices", "num_nodes"):
             if getattr(self, name) < 1:
                 raise ValueError(f"Expected {name} of at least 1; got {getattr(self, name)}.")
-        if self.strategy not in (None, *STRATEGIES):
-            raise ValueError(f"Expected a strategy among {', '.join(STRATEGIES)}, or None; got {self.strategy!r}.")
         if self.precision not in PRECISIONS:
             raise ValueError(f"Expected precision among {', '.join(PRECISIONS)}; got {self.precision!r}.")
         if self.threads is not None and self.threads < 1:

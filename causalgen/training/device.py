@@ -29,7 +29,7 @@ def device_of(word: str) -> torch.device:
 
 
 def check_devices(config: FitConfig) -> None:
-    """Refuse devices, machines or a precision that this machine lacks, and a strategy that does not go with them.
+    """Refuse devices, machines or a precision that this machine lacks.
 
     Raises:
         DataError: The settings do not fit this machine, or what the launcher started.
@@ -39,17 +39,6 @@ def check_devices(config: FitConfig) -> None:
         raise PrivacyError(
             f"Expected one process to train with differential privacy; got {config.processes}, whose samples are not "
             "accounted for together. Train on one device."
-        )
-    if config.strategy == "fsdp":
-        raise DataError(
-            "Expected the strategy 'ddp', where every process holds all weights; got 'fsdp', which divides them. Training "
-            "needs whole weights, for their averages and checkpoints. Where memory is scarce, raise accumulate or set "
-            "checkpointing in the study's training stages, or choose a smaller width."
-        )
-    if config.strategy == "ddp" and config.processes == 1:
-        raise DataError(
-            "Expected several processes for the strategy 'ddp'; got one. Ask for them (--devices, or devices in the study), or "
-            "leave the strategy out."
         )
     device, started = device_of(config.device), launch()
     found = {"cuda": torch.cuda.device_count(), "cpu": os.cpu_count() or 1}.get(device.type, 1)

@@ -53,9 +53,6 @@ def test_two_processes_fit_the_attributes_of_one_but_for_rounding(tmp_path: Path
         (["--devices", "0"], "greater than or equal to 1"),
         (["--num-nodes", "2"], "Expected a launcher on each of 2 machines"),
         (["--precision", "16-true"], "'16-true' is not one of"),
-        (["--strategy", "fsdp"], "got 'fsdp', which divides them. Training needs whole weights"),
-        (["--strategy", "ddp"], "Expected several processes for the strategy 'ddp'; got one. Ask for them (--devices"),
-        (["--strategy", "zero"], "'zero' is not one of"),
     ],
 )
 def test_what_cannot_be_is_refused_in_one_message(options: list[str], message: str, tmp_path: Path) -> None:

@@ -131,23 +131,6 @@ def test_a_precision_that_a_device_only_emulates_is_refused(monkeypatch: pytest.
         check_devices(FitConfig(precision="bf16-mixed"))
 
 
-@pytest.mark.parametrize("device", ["cpu", "cuda"])
-@pytest.mark.parametrize(
-    ("strategy", "devices", "message"),
-    [
-        ("fsdp", 2, "got 'fsdp', which divides them.* raise accumulate"),
-        ("ddp", 1, "Expected several processes .* got one"),
-    ],
-)
-def test_a_strategy_that_cannot_be_is_refused_on_every_device(
-    strategy: str, devices: int, message: str, device: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(os, "cpu_count", lambda: 2)
-    with pytest.raises(DataError, match=message):
-        check_devices(replace(CONFIG, device=device, strategy=strategy, devices=devices))
-    check_devices(replace(CONFIG, device="cpu", strategy="ddp", devices=2))
-
-
 @pytest.mark.parametrize(
     ("known", "processes", "refused"), [(90, 33, True), (90, 32, False), (350, 33, False), (20, 33, False)]
 )
@@ -169,8 +152,6 @@ def test_more_processes_than_complete_rows_in_a_batch_are_refused(known: int, pr
 
 
 def test_settings_are_checked() -> None:
-    with pytest.raises(ValueError, match="strategy among ddp, fsdp, or None; got 'deepspeed'"):
-        FitConfig(strategy="deepspeed")
     with pytest.raises(ValueError, match="devices of at least 1; got 0"):
         FitConfig(devices=0)
     with pytest.raises(ValueError, match="num_nodes of at least 1; got 0"):
