@@ -5,12 +5,12 @@ import os
 import signal
 import subprocess
 import sys
-import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
+from effort import wait_for
 from typer.testing import CliRunner
 
 from causalgen.cli.app import app
@@ -76,10 +76,8 @@ def test_a_killed_command_continues_to_the_same_bytes(run: Path, ray: Any, tmp_p
     whole, out = one_process(run, tmp_path / "whole"), tmp_path / "killed"
     words = [str(run), "--all", "--do", DO, "--out", str(out), "--on", "ray", "--processes", "1"]
     environment = {name: value for name, value in os.environ.items() if name != ADDRESS}
-    with subprocess.Popen([*COMMAND, *words], env=environment, stderr=subprocess.DEVNULL) as process:
-        deadline = time.monotonic() + 500
-        while not list((out / "data").glob("*.parquet")) and process.poll() is None and time.monotonic() < deadline:
-            time.sleep(0.01)
+    with subprocess.Popen([*COMMAND, *words], env=environment, stderr=subprocess.DEVNULL, text=True) as process:
+        wait_for(lambda: bool(list((out / "data").glob("*.parquet"))), process, 500)
         process.kill()
     assert not json.loads((out / "manifest.json").read_text())["finished"]
     answer_all(read_run(run), [DO], out, on="ray")
