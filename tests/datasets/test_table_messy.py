@@ -1,6 +1,7 @@
 """Tables as they come: odd types, labels, names, groups and splits with holes, photographs from phones."""
 
 import os
+import re
 from concurrent.futures import ThreadPoolExecutor
 from decimal import Decimal
 from pathlib import Path
@@ -14,6 +15,7 @@ from own_table import GRAPH, make
 from PIL import Image
 
 from causalgen.datasets.table import DataFaultsError, describe_columns, from_arrays, index_table, load_table
+from causalgen.datasets.table.reading import read_table
 from causalgen.errors import DataError
 
 ROWS = 30
@@ -157,6 +159,28 @@ def test_spreadsheets_leave_spaces_bars_and_empty_columns(tmp_path: Path, text: 
     (tmp_path / "t.csv").write_text(text)
     assert describe_columns(tmp_path / "t.csv") == dict.fromkeys(columns, "attribute")
     assert index_table(tmp_path / "t.csv", "a -> b").graph["b"].labels == ("x", "y")
+
+
+@pytest.mark.parametrize(
+    "cells",
+    [
+        ["1.5", "n/a", "-2.5", "30"],
+        ["1.5", '"n/a"', '"2.5"', "-9"],
+        ["1.5e3", "?", "2.5", ""],
+        ["low", "high", "1.5", "low"],
+        ["v1.5", "v2.0", "v1.5", "2.5"],
+    ],
+)
+def test_a_decimal_comma_reads_as_a_point_does_next_to_words_as_well(tmp_path: Path, cells: list[str]) -> None:
+    text = "a;b\n" + "".join(f"{cell};{row}.5\n" for row, cell in enumerate(cells))
+    (tmp_path / "point.csv").write_text(text)
+    (tmp_path / "comma.csv").write_text(re.sub(r"(\d)\.(\d)", r"\1,\2", text))
+    point, comma = read_table(tmp_path / "point.csv"), read_table(tmp_path / "comma.csv")
+    numbers = pd.to_numeric(point["a"], errors="coerce")
+    if 2 * numbers.notna().sum() > point["a"].notna().sum():
+        pd.testing.assert_frame_equal(comma, point)
+    else:  # labels stay as they are written
+        pd.testing.assert_series_equal(comma["a"], point["a"].str.replace(".", ",", regex=False))
 
 
 @pytest.mark.parametrize(

@@ -44,6 +44,8 @@ UNREADABLE = (
 )  # fmt: skip
 """Errors of damaged files; archives of unknown versions are not implemented."""
 WHOLE = r"^[-+]?[0-9]+$"
+NUMBER = r"^\s*[-+]?[0-9]+(,[0-9]+)?([eE][-+]?[0-9]+)?\s*$"
+DECIMAL_COMMA = r"^(\s*[-+]?[0-9]+),([0-9]+([eE][-+]?[0-9]+)?\s*)$"
 MISSING = ["", "NA", "N/A", "NaN", "nan", "null", "NULL", "None"]
 
 
@@ -110,7 +112,9 @@ def _parsed(path: Path) -> pa.Table:
         raise DataError(
             f"Expected a .csv or .parquet file, or a folder of images; got '{path}'. Save the table as CSV."
         )
-    return _without_marks(_csv(path, text_form(path)))
+    form = text_form(path)
+    table = _without_marks(_csv(path, form))
+    return _with_points(table) if form.decimal == "," else table
 
 
 def _check_columns(table: pa.Table, path: Path) -> None:
@@ -177,6 +181,18 @@ def _without_marks(table: pa.Table) -> pa.Table:
                 place, table.column_names[place], compute.replace_substring_regex(column, MARKED, r"\1")
             )
     return table.rename_columns([re.sub(MARKED, r"\1", name) for name in table.column_names])
+
+
+def _with_points(table: pa.Table) -> pa.Table:
+    """The table with decimal points in columns of numbers that Arrow left as text because some cells are words."""
+    for place, column in enumerate(table.columns):
+        if not pa.types.is_string(column.type):
+            continue
+        numbers = compute.sum(compute.match_substring_regex(column, NUMBER)).as_py() or 0
+        if 2 * numbers > len(column) - column.null_count:
+            pointed = compute.replace_substring_regex(column, DECIMAL_COMMA, r"\1.\2")
+            table = table.set_column(place, table.column_names[place], pointed)
+    return table
 
 
 def _parquet(path: Path) -> pa.Table:
