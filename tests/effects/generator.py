@@ -53,6 +53,14 @@ def binary_table(rows: int, seed: int, effect: float = 1.0) -> pd.DataFrame:
     return pd.DataFrame({"z": z, "t": t, "y": effect * t + z + z**2 + 0.5 * rng.normal(size=rows)})
 
 
+def normal_table(rows: int, seed: int, slope: float, effect: float = 2.0) -> pd.DataFrame:
+    """Linear outcome, and a treatment whose log odds are linear in a normal covariate; at random with slope 0."""
+    rng = np.random.default_rng(seed)
+    z = rng.normal(size=rows)
+    t = (rng.random(rows) < sigmoid(slope * z)).astype(float)
+    return pd.DataFrame({"z": z, "t": t, "y": effect * t + z + rng.normal(size=rows)})
+
+
 def even_table(rows: int, seed: int, effect: float = 1.0) -> pd.DataFrame:
     """Linear outcome and a binary treatment that overlaps everywhere."""
     rng = np.random.default_rng(seed)

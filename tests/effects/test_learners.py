@@ -18,7 +18,7 @@ from causalgen.effects.question import EffectQuestion
 from causalgen.errors import DataError
 from causalgen.graph import CausalGraph, identify
 
-from .generator import even_table, exploding_table
+from .generator import even_table, exploding_table, normal_table
 
 GRAPH = CausalGraph("{a, b, c} -> {t, y}; t -> y")
 ESTIMAND = dowhy_estimand(GRAPH, identify(GRAPH, treatment="t", outcome="y"))
@@ -107,6 +107,23 @@ def test_miscalibrated_propensities_are_recalibrated_and_others_kept() -> None:
     kept, (calibration,) = calibrated_propensities(np.stack([1 - right, right]), members, np.ones(4_000), 4_000)
     assert not calibration.fails
     assert np.array_equal(kept[1], right)
+
+
+def test_propensities_that_predict_backwards_give_way_to_the_share() -> None:
+    """Out of fold, what the models of a treatment at random have learned from chance points the wrong way."""
+    right = expit(np.random.default_rng(4).normal(size=2_000))
+    treated = np.random.default_rng(5).random(2_000) < right
+    members = np.stack([~treated, treated])
+    found, (calibration,) = calibrated_propensities(np.stack([right, 1 - right]), members, np.ones(2_000), 2_000)
+    assert calibration.slope == 0
+    assert found[1] == pytest.approx(treated.mean())
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_a_treatment_at_random_raises_no_alarm(seed: int) -> None:
+    table = normal_table(300, seed, slope=0.0)
+    report = estimate_effect(LINE, table, **ASK, methods=["doubly robust"])
+    assert not [text for text in report.warnings if "miscalibrated" in text]
 
 
 ASK = {"treatment": "t", "outcome": "y", "contrast": (0, 1), "refute": False}

@@ -24,7 +24,8 @@ class Calibration(NamedTuple):
 
     Attributes:
         intercept: Above 0 where the propensities are too low.
-        slope: Below 1 where they are too extreme, above 1 where they are too moderate.
+        slope: Below 1 where they are too extreme, above 1 where they are too moderate; at least 0, where they predict
+            nothing and the share of members takes their place.
         p_value: Likelihood ratio test that they are calibrated.
     """
 
@@ -74,10 +75,13 @@ def calibrated_propensities(
 def _calibrate(propensity: Array, member: Array, weights: Array, units: int) -> tuple[Calibration, Array]:
     odds = logit(np.clip(propensity, LEAST, 1 - LEAST))
     model = OutcomeModel((0.0, 1.0), penalty=0.0).fit(odds[:, None], member, weights)
-    calibrated = model.predict(odds[:, None])
+    intercept, slope = model.intercept_, float(model.coef_[0])
+    if slope < 0:  # of a treatment at random: a row's own value lowers what the other rows predict for it
+        intercept, slope = float(logit(np.average(member, weights=weights))), 0.0
+    calibrated = expit(intercept + slope * odds)
     gain = _deviance(expit(odds), member, weights) - _deviance(calibrated, member, weights)
     p_value = float(chi2.sf(max(gain, 0.0) * units / len(member), 2))
-    return Calibration(model.intercept_, float(model.coef_[0]), p_value), calibrated
+    return Calibration(intercept, slope, p_value), calibrated
 
 
 def _deviance(propensity: Array, member: Array, weights: Array) -> float:
