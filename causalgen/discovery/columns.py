@@ -118,7 +118,10 @@ def _check_table(table: "pd.DataFrame") -> "pd.DataFrame":
     import pandas as pd
 
     if not isinstance(table, pd.DataFrame):
-        raise DataError(f"Expected a table as a pandas DataFrame; got {type(table).__name__}.")
+        raise DataError(
+            f"Expected a table as a pandas DataFrame; got {type(table).__name__}. Convert it with pd.DataFrame(table), or "
+            "with table.to_pandas() from Polars or Arrow."
+        )
     table = table.set_axis([str(name) for name in table.columns], axis=1)
     if table.columns.has_duplicates:
         raise DataError(f"Expected every column once; got '{table.columns[table.columns.duplicated()][0]}' twice.")

@@ -125,11 +125,11 @@ def _completeness(question: EffectQuestion, names: Sequence[str], present: NDArr
 
 
 def _check_rows_of_arms(treatment: pd.Series, control: float, treated: float) -> None:
-    least = treatment.value_counts().reindex([control, treated], fill_value=0).min()
-    if least < LEAST_ROWS_PER_ARM:
+    first, second = treatment.value_counts().reindex([control, treated], fill_value=0)
+    if min(first, second) < LEAST_ROWS_PER_ARM:
         raise DataError(
-            f"Expected at least {LEAST_ROWS_PER_ARM} rows for each value of '{treatment.name}'; got {least}. Collect more "
-            "rows of the rarer one."
+            f"Expected at least {LEAST_ROWS_PER_ARM} rows with each compared value of '{treatment.name}'; got {first:,} with "
+            f"the first and {second:,} with the second. Collect more rows, or compare other values."
         )
 
 

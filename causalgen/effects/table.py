@@ -31,6 +31,7 @@ __all__ = [
 
 CLUSTER, WEIGHTS = "(cluster)", "(weights)"  # columns that an encoded table adds
 DRAW = "(draw)"  # column that a bootstrap adds: which draw a row comes from
+AS_FRAME = "Convert it with pd.DataFrame(table), or with table.to_pandas() from Polars or Arrow."
 RESERVED = ("placebo", "w_random", CLUSTER, WEIGHTS, DRAW)  # the first two are columns that DoWhy's refuters add
 
 
@@ -190,7 +191,12 @@ def check_names(graph: CausalGraph, table: pd.DataFrame, treatment: str, outcome
         DataError: Treatment and outcome are equal or images, or an attribute of the graph has no column.
     """
     if not isinstance(table, pd.DataFrame):
-        raise DataError(f"Expected the table as a pandas DataFrame; got {type(table).__name__}.")
+        raise DataError(f"Expected the table as a pandas DataFrame; got {type(table).__name__}. {AS_FRAME}")
+    if table.columns.nlevels > 1:
+        raise DataError(
+            f"Expected one level of column names; got {table.columns.nlevels}, such as {table.columns[0]}. Join them: "
+            "table.columns = ['_'.join(map(str, names)) for names in table.columns]."
+        )
     for name in (treatment, outcome):
         graph.require(name)
         if graph[name].is_image:
@@ -202,7 +208,7 @@ def check_names(graph: CausalGraph, table: pd.DataFrame, treatment: str, outcome
         raise DataError(f"Expected two different variables as treatment and outcome; got '{treatment}' twice.")
     repeated = table.columns[table.columns.duplicated()].tolist()
     if repeated:
-        raise DataError(f"Expected distinct column names; got {repeated} more than once.")
+        raise DataError(f"Expected distinct column names; got {repeated} more than once. Rename or drop one of them.")
     for variable in graph.variables.values():
         if variable.is_image:
             continue

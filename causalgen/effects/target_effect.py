@@ -16,7 +16,7 @@ from .missing.ways import Way
 from .question import ContrastWords, EffectQuestion
 from .report import Estimate
 from .settings import check_level
-from .table import EncodedTable
+from .table import AS_FRAME, EncodedTable
 from .target_table import TargetTable, outside_warnings, read_target
 from .transported_effect import TransportedEffect
 
@@ -152,7 +152,7 @@ def carried_formula(
             "Expected missing='drop' or missing='weight' for an effect in a target; got 'impute'. Choose one of them."
         )
     if not isinstance(target, pd.DataFrame):
-        raise DataError(f"Expected the target as a pandas DataFrame; got {type(target).__name__}.")
+        raise DataError(f"Expected the target as a pandas DataFrame; got {type(target).__name__}. {AS_FRAME}")
     known = [name for name in graph if name in target.columns]
     observed = None if adjustment is None else [treatment, outcome, *adjustment]
     try:

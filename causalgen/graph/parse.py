@@ -190,7 +190,14 @@ def _read_string(text: str) -> Edges:
 
 def _read_networkx(graph: nx.Graph) -> Edges:
     if not graph.is_directed() or graph.is_multigraph():
-        raise GraphError(f"Expected a networkx.DiGraph; got {type(graph).__name__}.")
+        remedy = "Convert it with networkx.DiGraph(graph)" if graph.is_directed() else "Give every edge its direction"
+        raise GraphError(f"Expected a networkx.DiGraph; got {type(graph).__name__}. {remedy}.")
+    unnamed = [node for node in graph.nodes if not isinstance(node, str)]
+    if unnamed:
+        raise GraphError(
+            f"Expected names of nodes as non-empty strings; got {unnamed[0]!r}. Name them after the columns: "
+            "networkx.relabel_nodes(graph, names), where `names` maps each node to its name."
+        )
     return _edges(graph.nodes, graph.edges)
 
 
@@ -240,6 +247,6 @@ def _edges(nodes: Iterable[str], directed: Iterable[Pair], bidirected: Iterable[
     nodes = list(nodes)
     for name in nodes:
         if not isinstance(name, str) or not name.strip():
-            raise GraphError(f"Expected names of nodes as non-empty strings; got {name!r}.")
+            raise GraphError(f"Expected names of nodes as non-empty strings; got {name!r}. Rename it.")
     once = dict.fromkeys
     return Edges(tuple(once(nodes)), tuple(once(directed)), tuple(once(bidirected)))

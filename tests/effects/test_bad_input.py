@@ -53,7 +53,8 @@ def test_bad_question(question: dict, error: type, message: str) -> None:
         (PEN, lambda t: t.rename(columns={"hurry": "hury"}), DataError, "'hurry' has none. Did you mean 'hury'"),
         (PEN, lambda t: t.drop(columns="thickness"), DataError, r"'thickness' has none.*graph.project"),
         (PEN, lambda t: pd.concat([t, t[["pen"]]], axis=1), DataError, r"distinct column names; got \['pen'\]"),
-        (PEN, lambda t: t.to_dict("list"), DataError, "pandas DataFrame; got dict"),
+        (PEN, lambda t: t.to_dict("list"), DataError, "pandas DataFrame; got dict. Convert it"),
+        (PEN, lambda t: t.set_axis(pd.MultiIndex.from_product([["a"], t]), axis=1), DataError, "got 2, .* Join them"),
         (PEN, lambda t: t.assign(pen="felt-tip"), DataError, "Expected 'pen' to vary; every row has 'felt-tip'"),
         (PEN, lambda t: t.assign(intensity=80.0), DataError, "Expected 'intensity' to vary"),
         (
@@ -76,7 +77,7 @@ def test_bad_question(question: dict, error: type, message: str) -> None:
             PEN,
             lambda t: t.assign(pen=["felt-tip"] * 5 + ["ballpoint"] * 95),
             DataError,
-            "at least 10 rows for each value of 'pen'; got 5",
+            "at least 10 rows with each compared value of 'pen'; got .* 5",
         ),
     ],
 )

@@ -72,7 +72,9 @@ def test_the_string_of_a_graph_quotes_what_it_must():
         (("a", "b"), "Expected an edge as item 1 of the edges; got 'a'"),
         ({"a": None}, "Expected the children of 'a' as a name or a list of names; got None"),
         ({1: ["b"]}, "Expected names of nodes as non-empty strings; got 1"),
-        (nx.Graph([("a", "b")]), "Expected a networkx.DiGraph; got Graph"),
+        (nx.Graph([("a", "b")]), "Expected a networkx.DiGraph; got Graph. Give every edge its direction"),
+        (nx.MultiDiGraph([("a", "b")]), r"got MultiDiGraph. Convert it with networkx.DiGraph\(graph\)"),
+        (nx.DiGraph([(0, 1)]), "Expected names of nodes as non-empty strings; got 0. Name them after the columns"),
         (7, "Expected edges as a string, a list of pairs, .* got int"),
     ],
 )
