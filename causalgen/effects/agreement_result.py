@@ -8,6 +8,7 @@ import pandas as pd
 
 from ..datasets.kinds import columns_line
 from ..graph import Variable
+from ..graph.notation import spell_estimate
 from .report import Estimate
 
 __all__ = ["SOURCES", "Agreement", "AgreementPair", "Verdict"]
@@ -48,9 +49,8 @@ class AgreementPair:
     verdict: Verdict
 
     def __str__(self) -> str:
-        return (
-            f"{self.second} minus {self.first}: {self.difference:.4g} [{self.low:.4g}, {self.high:.4g}], {self.verdict}"
-        )
+        difference = spell_estimate(self.difference, self.low, self.high)
+        return f"{self.second} minus {self.first}: {difference}, {self.verdict}"
 
 
 @dataclass(frozen=True, eq=False, repr=False)

@@ -9,6 +9,7 @@ from scipy.stats import norm
 
 from ..errors import DataError
 from ..grammar import compared_worlds
+from ..graph.notation import spell_number
 from .measured_images import LEAST_UNITS, Counterfactuals, Images, floats, measure_units
 from .report import Estimate
 
@@ -100,8 +101,8 @@ def measured_effect(
     lost = f" ({len(units.kept) - len(units.control)} more could not be measured)" * (not units.kept.all())
     note = (
         f"Measured on the counterfactual images of {len(units.control)} real units under each value{lost}: raw "
-        f"difference {raw:.4g}, corrected by measured = {line.offset:.4g} + {line.slope:.4g} assigned on their factual "
-        "images. The interval holds the units and the correction, not the uncertainty of the fit."
+        f"difference {spell_number(raw)}, corrected by measured = {spell_number(line.offset)} + {spell_number(line.slope)} "
+        "assigned on their factual images. The interval holds the units and the correction, not the uncertainty of the fit."
     )
     return _with_interval("measured on generated images", effect, error, level, note)
 

@@ -7,6 +7,7 @@ from itertools import combinations
 from typing import TYPE_CHECKING, Literal
 
 from ..datasets.hints import warns_of_codes
+from ..graph.notation import spell_number
 
 if TYPE_CHECKING:
     from .report import EffectReport, Estimate, Refutation
@@ -182,8 +183,8 @@ def _refuters(report: "EffectReport") -> list[Check]:
         if row.verdict == "rejected":
             about = row.rejection
             p_value = "" if row.p_value is None else f" (p = {row.p_value:.2g})"
-            told = f"The refuter expects {row.expected:.4g} and finds {row.found:.4g}{p_value}. {row.checks}"
-            concern = f"{about[:1].upper()}{about[1:]}. {told}"
+            told = f"The refuter expects {spell_number(row.expected)} and finds {spell_number(row.found)}{p_value}."
+            concern = f"{about[:1].upper()}{about[1:]}. {told} {row.checks}"
             found.append(Check(about, concern, kind="refuter", refutation=row))
         elif row.informative and row.verdict == "not rejected":
             found.append(Check(f"'{row.refuter}' on {row.estimate}", kind="refuter", refutation=row))
@@ -230,7 +231,7 @@ def _truth(report: "EffectReport") -> list[Check]:
     about = f"the interval of {chosen.source} misses the truth"
     if held:
         return [Check("truth", kind="truth")]
-    return [Check(about, f"The truth {truth:.4g} is known, and {about}.", kind="truth")]
+    return [Check(about, f"The truth {spell_number(truth)} is known, and {about}.", kind="truth")]
 
 
 def _passed(report: "EffectReport") -> list[Check]:

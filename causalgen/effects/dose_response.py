@@ -14,6 +14,7 @@ from ..datasets.hints import declare_remedy
 from ..datasets.kinds import describe
 from ..errors import DataError, DataWarning, SupportError, warn
 from ..graph import GraphLike, as_graph
+from ..graph.notation import spell_number
 from .adjusted import adjusted
 from .encode import encode_question
 from .missing.pooled_frame import pooled_frame
@@ -116,7 +117,7 @@ def _extrapolated(treatment: str, curve: pd.DataFrame) -> tuple[str, ...]:
     far = curve["value"][curve["support"] < FEW]
     if not len(far):
         return ()
-    shown = ", ".join(f"{value:.4g}" for value in far[:3]) + (
+    shown = ", ".join(f"{spell_number(value)}" for value in far[:3]) + (
         f" and {len(far) - 3} more values" if len(far) > 3 else ""
     )
     return (

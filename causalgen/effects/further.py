@@ -11,6 +11,7 @@ import pandas as pd
 
 from ..errors import CausalgenError, DataError, DataWarning
 from ..graph import CausalGraph
+from ..graph.notation import spell_number
 from .adjusted import adjusted
 from .columns import Column, estimate_with_proxies
 from .dose_response import dose_response
@@ -148,9 +149,7 @@ class FurtherAnswers:
         blocks = []
         for name, frame in self.frames.items():
             shown = (
-                unit_summary(frame)
-                if frame is self.units
-                else frame.to_string(index=False, float_format="{:.4g}".format)
+                unit_summary(frame) if frame is self.units else frame.to_string(index=False, float_format=spell_number)
             )
             same = f"; all groups have the same effect: p = {frame.attrs['p_value']:.2g}" if "by" in frame.attrs else ""
             blocks.append(f"{TITLES[name.partition(' ')[0]]} {name.partition(' ')[2]}".rstrip() + f"{same}\n{shown}")

@@ -11,6 +11,7 @@ from ..datasets.declared import with_variables
 from ..datasets.hints import declare_remedy
 from ..errors import DataError, NotIdentifiableError, UnknownNameError
 from ..graph import CausalGraph, Estimand, check_adjustment_set
+from ..graph.notation import spell_number, spell_value
 from .single import LEAST_ROWS_PER_ARM
 from .table import CLUSTER, EncodedTable
 
@@ -99,7 +100,7 @@ def form_groups(graph: CausalGraph, table: EncodedTable, by: str, bins: Bins) ->
         names = [str(variable.labels[int(value)]) for value in values]
         members = column == values[:, None]
     elif count is not None and len(values) <= count:
-        names, members = [f"{value:g}" for value in values], column == values[:, None]
+        names, members = [spell_value(float(value)) for value in values], column == values[:, None]
     else:
         cuts = _cuts(by, bins) if count is None else inner_quantiles(column, count)
         inside = np.searchsorted(cuts, column, side="left")
@@ -130,7 +131,7 @@ def named_intervals(cuts: NDArray[np.float64]) -> list[str]:
     >>> named_intervals(np.array([40.0, 60.0]))
     ['up to 40', 'above 40, up to 60', 'above 60']
     """
-    ends = [f"{cut:.4g}" for cut in cuts]
+    ends = [spell_number(cut) for cut in cuts]
     between = [f"above {low}, up to {high}" for low, high in pairwise(ends)]
     return [f"up to {ends[0]}", *between, f"above {ends[-1]}"]
 

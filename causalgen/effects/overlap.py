@@ -9,6 +9,7 @@ from pandas.api.types import is_numeric_dtype
 from sklearn.tree import DecisionTreeClassifier
 
 from ..errors import DataError
+from ..graph.notation import spell_value
 from .effective_size import effective_size
 from .estimators.basis import FlexibleBasis
 from .estimators.folds import cross_folds
@@ -285,7 +286,7 @@ def _unseen_values(table: EncodedTable) -> tuple[str, ...]:
     treatment, values = table.names[0], np.array([table.control, table.treated])
     found = []
     for value, shown, unseen in zip(values, table.contrast, unseen_rows(table, values), strict=True):
-        set_to = f"{treatment} = {shown}" if table.held else f"do({treatment}={value:g})"
+        set_to = f"{treatment} = {shown}" if table.held else f"do({treatment}={spell_value(float(value))})"
         if unseen.mean() >= SHARE_WORTH_A_WARNING:
             place = region(table.readable, unseen)
             found.append(

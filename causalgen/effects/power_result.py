@@ -8,6 +8,8 @@ import pandas as pd
 from numpy.typing import NDArray
 from scipy.stats import binomtest, norm
 
+from ..graph.notation import spell_number
+
 __all__ = ["Needed", "PowerCurve", "falls", "needed_size", "summarize_sizes"]
 
 RESAMPLES = 1000
@@ -86,10 +88,12 @@ class PowerCurve:
     def __str__(self) -> str:
         rows = [self.question, f"  {self.answer}"]
         rows.append(f"  {self.method}, {100 * self.level:.4g}% intervals, {self.tables} simulated tables of each size")
-        rows.append(f"  effect of the model under do: {self.effect:.4g} (Monte Carlo error {self.effect_error:.2g})")
+        rows.append(
+            f"  effect of the model under do: {spell_number(self.effect)} (Monte Carlo error {self.effect_error:.2g})"
+        )
         for row in self.frame.itertuples():
             text = f"  {row.n:,} {self.unit}: power {row.power:.2f} [{row.power_low:.2f}, {row.power_high:.2f}]"
-            text += f", mean width {row.width:.4g}, coverage {row.coverage:.2f}"
+            text += f", mean width {spell_number(float(row.width))}, coverage {row.coverage:.2f}"
             rows.append(text + f" [{row.coverage_low:.2f}, {row.coverage_high:.2f}]")
         return "\n".join([*rows, *(f"  {note}" for note in self.notes)])
 

@@ -11,6 +11,7 @@ from ..datasets.hints import warns_of_codes
 from ..datasets.kinds import columns_line
 from ..grammar.populations import ESTIMANDS
 from ..graph import Estimand, Variable
+from ..graph.notation import spell_estimate, spell_number, spell_value
 from .concerns import Check, concerns_of, headline, report_checks
 from .missing.ways import MissingValues
 from .recommended import method_of, recommend, why
@@ -65,8 +66,8 @@ class Estimate:
         return None if self.low is None or self.high is None else self.low <= value <= self.high
 
     def __str__(self) -> str:
-        interval = "" if self.low is None or self.high is None else f" [{self.low:.4g}, {self.high:.4g}]"
-        return f"{self.source}: {self.value:.4g}{interval}" + (f" ({self.caution})" if self.caution else "")
+        shown = f"{self.source}: {spell_estimate(self.value, self.low, self.high)}"
+        return shown + (f" ({self.caution})" if self.caution else "")
 
     def __repr__(self) -> str:
         among = "" if self.population == "whole" else f", {self.population} population"
@@ -110,7 +111,7 @@ class Refutation:
     @property
     def hypothesis(self) -> str:
         """The hypothesis that the p-values test, as text."""
-        return f"{self.expected:.4g} is a draw from the estimates that '{self.refuter}' simulates"
+        return f"{spell_number(self.expected)} is a draw from the estimates that '{self.refuter}' simulates"
 
     @property
     def informative(self) -> bool:
@@ -213,9 +214,7 @@ class EffectReport:
     def _written(self, side: Any) -> str:
         """One side of the contrast, as inside do()."""
         pairs = ((self.treatment, side),) if isinstance(self.treatment, str) else zip(self.treatment, side, strict=True)
-        return ", ".join(
-            f"{name}={value:g}" if isinstance(value, float) else f"{name}={value}" for name, value in pairs
-        )
+        return ", ".join(f"{name}={spell_value(value)}" for name, value in pairs)
 
     @property
     def treatment_name(self) -> str:

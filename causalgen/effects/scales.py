@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.special import expit, logit
 
-from ..graph.notation import spell_value
+from ..graph.notation import spell_estimate, spell_number, spell_value
 
 if TYPE_CHECKING:
     from .estimators.adjustment import Influence, Stated
@@ -18,7 +18,8 @@ __all__ = ["NUMBER", "MeansInterval", "Scale", "constant_arm", "number_needed_to
 
 Array = NDArray[np.float64]
 NUMBER = "number needed to treat"
-ROUNDING = 1e-9
+NO_CASE = 1e-6
+"""Least distance of a risk from 0 and from 1: what a model fitted to an arm without cases predicts lies below."""
 RULE_OF_THREE = 0.05
 """A risk that would show no case in as many rows with this probability is the upper limit of one that showed none."""
 
@@ -47,8 +48,9 @@ class Scale:
     def __str__(self) -> str:
         if self.note:
             return f"{self.name}: {self.note}"
-        interval = "" if self.low is None or self.high is None else f" [{self.low:.4g}, {self.high:.4g}]"
-        return f"{self.name}: {self.value:.4g}{interval}"
+        if self.value is None:
+            return self.name
+        return f"{self.name}: {spell_estimate(self.value, self.low, self.high)}"
 
 
 class MeansInterval(NamedTuple):
@@ -112,7 +114,10 @@ def scales_of(
     binary = next((one.kind == "binary" for one in table.variables if one.name == table.names[1]), False)
     kind, inside = "risk" if binary else "mean", binary and not _edge(means).any()
     sides = [_imposed(table, side) for side in (0, 1)]
-    rows = [_mean(f"{kind} under do({side})", place, interval, bounded=inside) for place, side in enumerate(sides)]
+    rows = [
+        _mean(f"{kind} under do({side})", place, interval, risk=binary, bounded=inside)
+        for place, side in enumerate(sides)
+    ]
     rows.append(Scale("risk difference" if binary else "difference", *difference))
     if not binary:
         return tuple(rows)
@@ -124,12 +129,13 @@ def scales_of(
     )
 
 
-def _mean(name: str, place: int, interval: MeansInterval, *, bounded: bool) -> Scale:
+def _mean(name: str, place: int, interval: MeansInterval, *, risk: bool, bounded: bool) -> Scale:
     """The mean of the outcome under one of the values."""
     assert interval.found.means is not None
     value, slopes = float(interval.found.means[place]), np.eye(2)[place]
     if not bounded or interval.draws is not None:
-        return _scale(name, value, *interval.of(lambda *means: means[place], (slopes[0], slopes[1])))
+        low, high = interval.of(lambda *means: means[place], (slopes[0], slopes[1]))
+        return _scale(name, *(_at_edge(np.array([value, low, high])) if risk else (value, low, high)))
     slopes = slopes / (value * (1 - value))
     low, high = expit(interval.of(lambda *means: logit(means[place]), (slopes[0], slopes[1])))
     return _scale(name, value, low, high)
@@ -149,19 +155,25 @@ def _ratios(interval: MeansInterval) -> list[Scale]:
 
 
 def _edge(means: Array) -> NDArray[np.bool_]:
-    """Which means are no risks between 0 and 1, up to rounding."""
-    return (means < ROUNDING) | (means > 1 - ROUNDING)
+    """Which means are no risks between 0 and 1."""
+    return (means < NO_CASE) | (means > 1 - NO_CASE)
+
+
+def _at_edge(risks: Array) -> Array:
+    """The risks, exactly 0 or 1 where they are so near that no case, or nothing else, stands behind them."""
+    whole = np.round(risks)
+    return np.where(np.isin(whole, (0, 1)) & (abs(risks - whole) < NO_CASE), abs(whole), risks)
 
 
 def _no_ratio(means: Array, sides: list[str]) -> Scale:
     """Why there is no ratio."""
     place = int(np.flatnonzero(_edge(means))[0])
-    return Scale(
-        "risk ratio and odds ratio",
-        None,
-        note=f"none, since the estimated risk under do({sides[place]}) is {means[place]:.3g}, and a ratio needs risks "
-        "between 0 and 1. 'generalized linear adjustment' keeps them there.",
-    )
+    risk = _at_edge(means)[place]
+    found = f"the estimated risk under do({sides[place]}) is {spell_number(risk, 3)}"
+    note = f"none, since {found}, and a ratio needs risks between 0 and 1."
+    if risk not in (0, 1):
+        note += " 'generalized linear adjustment' keeps them there."
+    return Scale("risk ratio and odds ratio", None, note=note)
 
 
 def number_needed_to_treat(effect: float, low: float | None, high: float | None, label: str = "case") -> Scale:
@@ -185,17 +197,19 @@ def number_needed_to_treat(effect: float, low: float | None, high: float | None,
     if value is None:
         shown = f"no number of units changes the expected count of '{label}', since the difference is 0"
     else:
-        shown = f"{abs(value):.3g} {_more(value)} {label}"
+        shown = f"{spell_number(abs(value), 3)} {_more(value)} {label}"
     if low is None or high is None:
         pass
     elif low < 0 < high:
         assert first is not None
         assert last is not None
-        shown += f" [{first:.3g} for one more, through infinity, to {-last:.3g} for one fewer]"
+        shown += (
+            f" [{spell_number(first, 3)} for one more, through infinity, to {spell_number(-last, 3)} for one fewer]"
+        )
     elif first is None or last is None:
-        shown += f" [{abs(first or last or np.inf):.3g} to infinity]"
+        shown += f" [{spell_number(abs(first or last or np.inf), 3)} to infinity]"
     else:
-        shown += f" [{min(abs(first), abs(last)):.3g} to {max(abs(first), abs(last)):.3g}]"
+        shown += f" [{spell_number(min(abs(first), abs(last)), 3)} to {spell_number(max(abs(first), abs(last)), 3)}]"
     return Scale(NUMBER, value, first, last, shown)
 
 

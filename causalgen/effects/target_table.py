@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from ..datasets.declared import type_column
 from ..errors import DataError, nearest
 from ..graph import TransportFormula, Variable
+from ..graph.notation import spell_number
 from .question import EffectQuestion
 from .single import cluster_numbers, sampling_weights
 from .table import EncodedTable, numeric
@@ -72,7 +73,9 @@ def read_target(
     used = list(needed)
     for name in [*used, *extra]:
         if int((target.columns == name).sum()) > 1:
-            raise DataError(f"Expected distinct column names in the target; got '{name}' more than once.")
+            raise DataError(
+                f"Expected distinct column names in the target; got '{name}' more than once. Rename or drop one of them."
+            )
     _check_rows(target[[*used, *extra]].notna().all(axis=1), [*used, *extra])
     data = pd.DataFrame({name: _column(variables[name], target[name], table) for name in used}, index=target.index)
     complete = (data.notna().all(axis=1) & target[extra].notna().all(axis=1)).to_numpy(dtype=bool)
@@ -157,7 +160,7 @@ def outside_warnings(table: EncodedTable, target: TargetTable) -> tuple[str, ...
         outside = ((target.data[name] < low) | (target.data[name] > high)).to_numpy()
         any_outside |= outside
         if outside.any():
-            found.append(f"{name} ({outside.sum():,}; the table has {low:.4g} to {high:.4g})")
+            found.append(f"{name} ({outside.sum():,}; the table has {spell_number(low)} to {spell_number(high)})")
     if not found:
         return ()
     count = int(any_outside.sum())

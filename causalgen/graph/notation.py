@@ -4,10 +4,13 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, TypeAlias
 
-__all__ = ["LATEX", "PLAIN", "Notation", "Scope", "join", "spell_value"]
+__all__ = ["LATEX", "PLAIN", "Notation", "Scope", "join", "spell_estimate", "spell_number", "spell_value"]
 
 Scope: TypeAlias = Mapping[str, int]
 """Name -> how many primes it carries at this place of a formula."""
+
+LONG = 1e15
+"""Whole numbers below this are exact, and written with all their digits."""
 
 
 @dataclass(frozen=True)
@@ -78,10 +81,31 @@ def join(names: Iterable[str]) -> str:
     return " and ".join(filter(None, [", ".join(listed[:-1]), *listed[-1:]]))
 
 
+def spell_number(number: float, digits: int = 4) -> str:
+    """A result as plain text: `digits` significant digits, or all digits before the point where these are more.
+
+    >>> spell_number(18794.4), spell_number(-0.012345), spell_number(7.0), spell_number(1234.5, 3)
+    ('18,794', '-0.01235', '7', '1,234')
+    """
+    return f"{number:,.0f}" if 10**digits - 0.5 <= abs(number) < LONG else f"{number:.{digits}g}"
+
+
+def spell_estimate(value: float, low: float | None, high: float | None) -> str:
+    """A number with its interval, if it has one.
+
+    >>> spell_estimate(0.5, 0.25, 0.75), spell_estimate(12000, None, None)
+    ('0.5 [0.25, 0.75]', '12,000')
+    """
+    interval = "" if low is None or high is None else f" [{spell_number(low)}, {spell_number(high)}]"
+    return spell_number(value) + interval
+
+
 def spell_value(value: Any) -> str:
     """A label, or a number without needless digits.
 
-    >>> spell_value(2.0), spell_value("felt-tip")
-    ('2', 'felt-tip')
+    >>> spell_value(2.0), spell_value("felt-tip"), spell_value(1_250_000.0)
+    ('2', 'felt-tip', '1250000')
     """
+    if isinstance(value, float) and value.is_integer() and abs(value) < LONG:
+        return str(int(value))
     return f"{value:g}" if isinstance(value, float) else str(value)

@@ -9,7 +9,7 @@ import pandas as pd
 from ..errors import UnknownNameError, nearest
 from ..graph import NestedEstimand, NestedQuestion
 from ..graph.nested_estimand import ESTIMANDS
-from ..graph.notation import spell_value
+from ..graph.notation import spell_number, spell_value
 
 __all__ = ["NestedAnswer", "NestedEffect", "title"]
 
@@ -43,18 +43,17 @@ class NestedEffect:
         return self.low <= value <= self.high
 
     def __str__(self) -> str:
-        interval = f"[{self.low:.4g}, {self.high:.4g}]"
+        interval = f"[{spell_number(self.low)}, {spell_number(self.high)}]"
         if self.bounds is None:
-            return f"{self.name}: {self.value:.4g} {interval}, {self.definition}"
+            return f"{self.name}: {spell_number(self.value)} {interval}, {self.definition}"
         least, most = self.bounds
         if self.value is not None:
-            return (
-                f"{self.name}: {self.value:.4g} {interval} by the model's coupling; for any [{least:.4g}, {most:.4g}]"
-            )
-        under = f"; under monotonicity {self.monotone:.4g}"
+            value, bounds = spell_number(self.value), f"[{spell_number(least)}, {spell_number(most)}]"
+            return f"{self.name}: {value} {interval} by the model's coupling; for any {bounds}"
+        under = f"; under monotonicity {spell_number(self.monotone)}"
         if self.monotone_interval is not None:
-            under += " [{:.4g}, {:.4g}]".format(*self.monotone_interval)
-        return f"{self.name}: between {least:.4g} and {most:.4g} {interval}{under}"
+            under += " [{}, {}]".format(*map(spell_number, self.monotone_interval))
+        return f"{self.name}: between {spell_number(least)} and {spell_number(most)} {interval}{under}"
 
 
 @dataclass(frozen=True, eq=False, repr=False)

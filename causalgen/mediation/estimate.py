@@ -42,6 +42,7 @@ from ..graph import (
     identify_nested,
 )
 from ..graph.nested_estimand import COMPARED, ESTIMANDS, definitions
+from ..graph.notation import spell_number
 from .answer import NestedAnswer, NestedEffect, title
 
 __all__ = ["estimate_nested"]
@@ -339,7 +340,7 @@ def _outside(name: str, seen: Array, value: float, where: str) -> str:
     return (
         ""
         if low <= value <= high
-        else f"{name} = {value:g} lies outside the {low:.4g} to {high:.4g} of the rows{where}"
+        else f"{name} = {value:g} lies outside the {spell_number(low)} to {spell_number(high)} of the rows{where}"
     )
 
 

@@ -1,5 +1,7 @@
 """One effect on several scales: two means, ratios, number needed to treat; and its populations by every name."""
 
+import re
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -67,6 +69,34 @@ def test_a_continuous_outcome_has_means_and_a_difference() -> None:
     table = risks().assign(y=lambda frame: frame["y"] + frame["z"])
     found = scales(table, methods=["doubly robust"])["doubly robust"]
     assert list(found.index) == ["mean under do(t=0)", "mean under do(t=1)", "difference"]
+
+
+@pytest.mark.parametrize("value", [0, 1])
+def test_an_arm_that_never_varies_has_a_whole_risk_and_no_ratio(value: int) -> None:
+    table = risks()
+    table.loc[table["t"] == 0, "y"] = value
+    methods = ["doubly robust", "tmle", "generalized linear adjustment"]
+    for found in scales(table, methods=methods).values():
+        assert found["value"]["risk under do(t=0)"] == value
+        (note,) = found["note"][found["value"].isna()]
+        assert (
+            note == f"none, since the estimated risk under do(t=0) is {value}, and a ratio needs risks between 0 and 1."
+        )
+
+
+def test_no_number_of_a_report_has_an_exponent_where_its_unit_is_small() -> None:
+    table = risks().assign(y=lambda frame: 1_250_000 + 20_000 * frame["z"] + 9_000 * frame["t"], dose=20_000.0)
+    table["dose"] += 15_000.0 * table["t"] + np.arange(len(table))
+    options = {"outcome": "y", "refute": False}
+    binary = estimate_effect(GRAPH, table, treatment="t", contrast=(0, 1), **options)
+    dose = estimate_effect(
+        CausalGraph("z -> {dose, y}; dose -> y"), table, treatment="dose", contrast=(1e6, 2e6), **options
+    )
+    rare = number_needed_to_treat(0.00025, 0.0001, 0.0004)
+    assert "do(dose=2000000)" in str(dose)
+    assert "4,000 for one more case [2,500 to 10,000]" in str(rare)
+    for text in (str(binary), str(dose)):
+        assert not re.search(r"\de\+\d", text)
 
 
 def test_a_risk_outside_its_range_has_no_ratio_and_says_so() -> None:

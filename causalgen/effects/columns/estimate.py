@@ -12,6 +12,7 @@ from scipy.stats import norm
 from ...datasets.declared import type_columns
 from ...errors import DataError
 from ...graph import GraphLike, as_graph
+from ...graph.notation import spell_number
 from ..adjusted import adjusted
 from ..question import ContrastWords, EffectQuestion
 from ..report import EffectReport, Estimate
@@ -225,8 +226,8 @@ def _calibrated(task: _Task) -> _Corrected:
     exposed, assigned = split.assigned.data[list(split.assigned.names)].to_numpy().T
     corrected, line = calibrated_outcome(raw, measured, assigned, split.labelled, split.groups)
     note = (
-        f"{name} on the measured outcome, divided by the slope of measured = {line.offset:.4g} + "
-        f"{line.slope:.4g} assigned on {split.labelled.sum()} rows. Right where that line is the same at every "
+        f"{name} on the measured outcome, divided by the slope of measured = {spell_number(line.offset)} + "
+        f"{spell_number(line.slope)} assigned on {split.labelled.sum()} rows. Right where that line is the same at every "
         "treatment; the interval holds its uncertainty."
     )
     shift, error = shift_of_line(measured, assigned, exposed, split.groups[split.labelled])

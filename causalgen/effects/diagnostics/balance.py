@@ -7,6 +7,7 @@ import pandas as pd
 from numpy.typing import NDArray
 from scipy.stats import norm
 
+from ...graph.notation import spell_value
 from ..effective_size import effective_size
 from ..estimators.weighting import balancing_weights
 from ..overlap import cross_fitted_means, population_weights, propensities, weighting_propensities
@@ -127,9 +128,7 @@ class Balance:
         return " ".join(parts) + " It cannot show the balance of unobserved covariates."
 
     def _arm_reading(self, arm: Arm) -> str:
-        shown = (
-            f"{self.treatment} = {arm.value:g}" if isinstance(arm.value, float) else f"{self.treatment} = {arm.value}"
-        )
+        shown = f"{self.treatment} = {spell_value(arm.value)}"
         if arm.effective is None:
             return f"{shown} lies outside what is seen among similar rows for {percent(arm.share_outside)} of the rows."
         among = "all rows" if self.population == "whole" else f"the {self.population} population"

@@ -21,6 +21,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from ...errors import DataError
+from ...graph.notation import spell_number
 from ..estimators.first_fit import FirstFit
 from ..table import EncodedTable
 from .columns import compared, covariate_columns, other_labels
@@ -102,14 +103,18 @@ class SimulatedConfounder:
 
     def reading(self, source: str) -> str:
         """What a cause as strong as observed covariates would do, the tipping strengths, and what they cannot show."""
-        like = [f"as strong as {row.like} would move it to {row.value:.4g}" for row in self._of(source) if row.like]
+        like = [
+            f"as strong as {row.like} would move it to {spell_number(row.value)}"
+            for row in self._of(source)
+            if row.like
+        ]
         words = (
             f"A hidden cause {', and one '.join(like)}" if like else "No observed covariate has a comparable strength"
         )
         half, gone = self._strength(self.tipping(source, 0.5)), self._strength(self.tipping(source))
         return (
-            f"The estimate is {self.original[source]:.4g}. {words}. A simulated one halves it if it explains {half}, and takes "
-            f"its sign if it explains {gone}. It cannot show whether such a cause exists."
+            f"The estimate is {spell_number(self.original[source])}. {words}. A simulated one halves it if it explains "
+            f"{half}, and takes its sign if it explains {gone}. It cannot show whether such a cause exists."
         )
 
     def _strength(self, tipping: float | None) -> str:
@@ -132,8 +137,8 @@ class SimulatedConfounder:
         like = f", as strong as {row.like}," if row.like else ""
         return (
             f"A simulated hidden cause{like} that explains {percent(row.r2_treatment)} of the treatment and "
-            f"{percent(row.r2_outcome)} of the outcome turns {self.original[row.estimate]:.4g} into {row.value:.4g}; "
-            "this cannot show whether one exists."
+            f"{percent(row.r2_outcome)} of the outcome turns {spell_number(self.original[row.estimate])} into "
+            f"{spell_number(row.value)}; this cannot show whether one exists."
         )
 
 

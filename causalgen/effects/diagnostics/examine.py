@@ -10,6 +10,7 @@ from scipy.stats import t as student
 
 from ...errors import DataError
 from ...graph import GraphLike, as_graph
+from ...graph.notation import spell_number
 from ..concerns import Check, concerns_of, headline, ranked
 from ..encode import encode_question
 from ..estimators.methods import METHODS
@@ -311,7 +312,7 @@ def _affected(
 def _without(name: str, question: EffectQuestion, report: EffectReport, seed: int) -> str:
     rest = tuple(other for other in report.estimand.adjustment if other != name)
     value = _value_with(question, rest, report, seed)
-    return f" Without {name}, {value} instead of {report.estimate.value:.4g}."
+    return f" Without {name}, {value} instead of {spell_number(report.estimate.value)}."
 
 
 def _with_consequences(
@@ -336,7 +337,8 @@ def _estimated_again(
 ) -> str:
     """The estimate with the adjustment set that an edge would need, or why this table does not give it."""
     value = _value_with(question, adjustment, report, seed)
-    return f" With {edge}, adjusting for {', '.join(adjustment) or 'nothing'}, {value} instead of {report.estimate.value:.4g}."
+    before = spell_number(report.estimate.value)
+    return f" With {edge}, adjusting for {', '.join(adjustment) or 'nothing'}, {value} instead of {before}."
 
 
 def _value_with(question: EffectQuestion, adjustment: tuple[str, ...], report: EffectReport, seed: int) -> str:
@@ -347,7 +349,7 @@ def _value_with(question: EffectQuestion, adjustment: tuple[str, ...], report: E
         again = refit(table, [chosen.source], population=chosen.population, seed=seed)[chosen.source]
     except DataError as error:
         return f"there is no estimate, because this table does not allow it ({error}),"
-    return f"the estimate is {again.value:.4g}"
+    return f"the estimate is {spell_number(again.value)}"
 
 
 def _left_out(report: EffectReport) -> str:

@@ -13,6 +13,7 @@ from dataclasses import dataclass, replace
 
 from scipy.stats import t as student
 
+from ...graph.notation import spell_number
 from ..estimators.adjustment import Influence
 from ..estimators.first_fit import FirstFit
 from ..table import EncodedTable, numeric
@@ -63,8 +64,8 @@ class FunctionalForm:
     def reading(self) -> str:
         """The result as text, and what it cannot show."""
         moved = (
-            f"with predictions of boosted trees as further covariates, {self.estimate} gives {self.corrected:.4g} instead "
-            f"of {self.value:.4g} ({self.shift:.1f} standard errors, p = {self.p_value:.2g})"
+            f"with predictions of boosted trees as further covariates, {self.estimate} gives {spell_number(self.corrected)} "
+            f"instead of {spell_number(self.value)} ({self.shift:.1f} standard errors, p = {self.p_value:.2g})"
         )
         if self.doubtful:
             return (

@@ -15,6 +15,7 @@ import pandas as pd
 from ...datasets.declared import type_column
 from ...errors import DataError
 from ...graph import CausalGraph, GraphLike, as_graph
+from ...graph.notation import spell_number
 from ...graph.separation import open_path, write_path
 from ..encode import encode_question
 from ..estimators.methods import METHODS
@@ -79,7 +80,7 @@ class ControlTest:
     @property
     def reading(self) -> str:
         """The verdict as text, and what it cannot show."""
-        test = f"{self.verdict}: {self.hypothesis} (found {self.estimate.value:.4g}"
+        test = f"{self.verdict}: {self.hypothesis} (found {spell_number(self.estimate.value)}"
         test += ")." if self.p_value is None or self.adjusted is None else f", p = {self.adjusted:.2g} after Holm)."
         if self.verdict == "rejected":
             return (

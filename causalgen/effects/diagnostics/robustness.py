@@ -23,6 +23,7 @@ from numpy.typing import NDArray
 from scipy.stats import t as student
 
 from ...errors import DataError
+from ...graph.notation import spell_number
 from ..table import EncodedTable
 from .columns import compared, covariate_columns, other_labels, owners
 from .refit import freedom_of, refit, standard_error
@@ -166,7 +167,7 @@ class Robustness:
         """The robustness values as text, compared with what the covariates explain."""
         words = (
             f"A hidden common cause that explains {percent(self.value)} of what the covariates leave unexplained in "
-            f"treatment and outcome alike would bring the linear estimate {self.effect:.4g} to 0, "
+            f"treatment and outcome alike would bring the linear estimate {spell_number(self.effect)} to 0, "
             f"{percent(self.value_half)} would halve it, {percent(self.value_level)} would let its "
             f"{self.level:.0%} interval reach 0."
         )
@@ -186,7 +187,7 @@ class Robustness:
         if np.isnan(row.estimate):
             return "nothing that the data could tell"
         left = self.left(row)
-        return f"{row.estimate:.4g} ({'its sign is lost' if left == 'nothing' else left})"
+        return f"{spell_number(row.estimate)} ({'its sign is lost' if left == 'nothing' else left})"
 
     def to_frame(self) -> pd.DataFrame:
         """Benchmarks, one row each, with a sentence that reads them."""

@@ -1,6 +1,6 @@
 """Table 1: the covariates in each group of the treatment, before and after weighting, with what is missing."""
 
-from collections.abc import Hashable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -12,6 +12,7 @@ from scipy.stats import skew
 from ...datasets.declared import TypedColumn, type_columns
 from ...errors import DataError
 from ...graph import GraphLike, as_graph
+from ...graph.notation import spell_number, spell_value
 from ..adjusted import adjusted
 from ..effective_size import effective_size
 from ..encode import encode_question
@@ -104,8 +105,8 @@ class CovariateRow:
             return share if weighted else f"{one.rows:,} ({share})"
         if self.statistic.startswith("median"):
             low, middle, high = one.quartiles
-            return f"{middle:.4g} [{low:.4g}, {high:.4g}]"
-        return f"{one.mean:.4g} ({one.sd:.3g})"
+            return f"{spell_number(middle)} [{spell_number(low)}, {spell_number(high)}]"
+        return f"{spell_number(one.mean)} ({one.sd:.3g})"
 
 
 @dataclass(frozen=True)
@@ -247,16 +248,12 @@ def _groups(treatments: Sequence[TypedColumn], encoded: EncodedTable) -> dict[st
     cells = pd.MultiIndex.from_arrays([_labelled(one) for one in treatments])
     sides = encoded.sides or tuple((value,) for value in encoded.contrast)
     found = [*sides, *sorted(set(cells[known]) - set(sides), key=str)]
-    return {", ".join(map(_shown, cell)): known & np.array([one == cell for one in cells]) for cell in found}
+    return {", ".join(map(spell_value, cell)): known & np.array([one == cell for one in cells]) for cell in found}
 
 
 def _labelled(column: TypedColumn) -> NDArray:
     labels = np.array([*(column.variable.labels or ()), None], dtype=object)
     return labels[np.where(column.reading.missing, -1, column.reading.values).astype(int)]
-
-
-def _shown(value: Hashable) -> str:
-    return f"{value:g}" if isinstance(value, float) else str(value)
 
 
 def _sampling(table: pd.DataFrame, weights: str | None) -> Array:
@@ -304,7 +301,7 @@ def _rows(
         found.append(
             CovariateRow(
                 variable.name,
-                _shown(label),
+                spell_value(label),
                 variable.unit or "",
                 statistic,
                 tuple(before),

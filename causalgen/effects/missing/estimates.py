@@ -8,6 +8,7 @@ import numpy as np
 from scipy.stats import t as student
 
 from ...errors import CausalgenError, DataError
+from ...graph.notation import spell_estimate
 from .impute import IMPUTATIONS, Imputation, imputation
 from .pooled_rows import PoolingRule
 from .ways import MissingValues
@@ -157,9 +158,7 @@ def _compared(
 
 def _comparison(chosen: "Estimate", alone: "Estimate", level: float) -> str:
     """How the estimate from complete rows compares, in one sentence."""
-    shown = f"Complete rows alone give {alone.value:.4g}" + (
-        "" if alone.low is None else f" [{alone.low:.4g}, {alone.high:.4g}]"
-    )
+    shown = f"Complete rows alone give {spell_estimate(alone.value, alone.low, alone.high)}"
     if chosen.low is None or chosen.high is None:
         return f"{shown}."
     error = (chosen.high - chosen.low) / (2 * float(student.ppf(0.5 + level / 2, np.inf)))

@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
+from ...graph.notation import spell_number
 from ..folder import Group, Row, Table
 from ..parts import Part, Section
 from ..style import in_brackets, number, with_interval
@@ -48,7 +49,8 @@ def _groups(answers: "FurtherAnswers", report: "EffectReport", made: "SectionMak
     compared = f"Rows ({' and '.join(f'{report.treatment_name} = {value}' for value in report.contrast)})"
     for frame in answers.groups:
         by = frame.attrs["by"]
-        alt = f"Effect by {by}: " + "; ".join(f"{row['group']} {row['effect']:.4g}" for row in frame.to_dict("records"))
+        effects = "; ".join(f"{row['group']} {spell_number(row['effect'])}" for row in frame.to_dict("records"))
+        alt = f"Effect by {by}: {effects}"
         caption = (
             f"By {by}. Thick: {report.level:.0%} intervals; thin: for all groups at once. Dashed: the average effect."
         )
@@ -71,7 +73,7 @@ def _counted(frame: "pd.DataFrame") -> "pd.DataFrame":
 
 def _doses(curve: "pd.DataFrame", report: "EffectReport", made: "SectionMaker") -> Section:
     treatment, outcome = report.treatment_name, report.outcome
-    ends = " to ".join(f"{curve['value'].iloc[end]:.4g}" for end in (0, -1))
+    ends = " to ".join(spell_number(curve["value"].iloc[end]) for end in (0, -1))
     caption = f"Dark: {report.level:.0%} interval at each dose; light: band for the whole curve. Below: support."
     drawn = made.picture(plot_doses(curve, report), "doses", f"Mean {outcome} under do({treatment}), {ends}.", caption)
     text = (
