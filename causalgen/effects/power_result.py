@@ -91,9 +91,10 @@ class PowerCurve:
         rows.append(
             f"  effect of the model under do: {spell_number(self.effect)} (Monte Carlo error {self.effect_error:.2g})"
         )
-        for row in self.frame.itertuples():
+        widths = self.frame["width"].to_numpy(dtype=float)
+        for row, width in zip(self.frame.itertuples(), widths, strict=True):
             text = f"  {row.n:,} {self.unit}: power {row.power:.2f} [{row.power_low:.2f}, {row.power_high:.2f}]"
-            text += f", mean width {spell_number(float(row.width))}, coverage {row.coverage:.2f}"
+            text += f", mean width {spell_number(width)}, coverage {row.coverage:.2f}"
             rows.append(text + f" [{row.coverage_low:.2f}, {row.coverage_high:.2f}]")
         return "\n".join([*rows, *(f"  {note}" for note in self.notes)])
 
