@@ -45,11 +45,13 @@ class NestedEffect:
     def __str__(self) -> str:
         interval = f"[{spell_number(self.low)}, {spell_number(self.high)}]"
         if self.bounds is None:
+            assert self.value is not None
             return f"{self.name}: {spell_number(self.value)} {interval}, {self.definition}"
         least, most = self.bounds
         if self.value is not None:
             value, bounds = spell_number(self.value), f"[{spell_number(least)}, {spell_number(most)}]"
             return f"{self.name}: {value} {interval} by the model's coupling; for any {bounds}"
+        assert self.monotone is not None
         under = f"; under monotonicity {spell_number(self.monotone)}"
         if self.monotone_interval is not None:
             under += " [{}, {}]".format(*map(spell_number, self.monotone_interval))
