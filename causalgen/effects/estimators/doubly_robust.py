@@ -63,7 +63,8 @@ class DoublyRobust(AdjustmentEstimator):
     where :math:`s_i` is the efficient score of the population's size: whole h = s = 1; treated h = e_b, s = 1[t = b];
     control h = e_a, s = 1[t = a]; overlap h = e_a e_b, s = h + e_a (1[t = b] - e_b) + e_b (1[t = a] - e_a).
     In the whole population it is consistent when the outcome models m or the propensities are right; in the others
-    the tilt itself needs the propensities. Rows are scored by models that were fitted without them. In a small table
+    the tilt itself needs the propensities. Rows are scored by models that were fitted without them, and not far outside
+    the range of what those models predict for their own rows. In a small table
     the estimate depends on the split into folds, so the scores are averaged over up to 5 splits, as long as they
     score at most 5,000 rows in total.
 
@@ -256,19 +257,24 @@ class DoublyRobust(AdjustmentEstimator):
 
         for which, value in enumerate(values if known[0] is None else ()):
             rows = fit[arrays.treatment[fit] == value]
-            mean[which] = fitted(self.outcome_model, arrays.outcome, rows, f"outcome {which}").predict(basis[score])
+            found = fitted(self.outcome_model, arrays.outcome, rows, f"outcome {which}")
+            mean[which] = _unseen(found, basis[score], basis[fit])
         mean = mean if known[0] is None else known[0]
         if known[1] is not None:
             return score, mean, known[1], penalties, starts
         for which, value in list(enumerate(values))[two:]:
             member = (arrays.treatment == value).astype(float)
-            propensity[which] = _probability(fitted(self.propensity_model, member, fit, f"{which}"), basis[score])
+            propensity[which] = _unseen(
+                fitted(self.propensity_model, member, fit, f"{which}"), basis[score], basis[fit]
+            )
         if two:
             propensity[0] = 1 - propensity[1]
         return score, mean, propensity, penalties, starts
 
 
-def _probability(fitted: BaseEstimator, scored: Array) -> Array:
+def _unseen(fitted: BaseEstimator, scored: Array, seen: Array) -> Array:
+    if isinstance(fitted, OutcomeModel):
+        return fitted.predict_unseen(scored, seen)
     if hasattr(fitted, "predict_proba"):
         return fitted.predict_proba(scored)[:, 1]
     return fitted.predict(scored)

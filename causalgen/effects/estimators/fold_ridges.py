@@ -8,7 +8,7 @@ from scipy.linalg import cho_factor, cho_solve
 
 from .adjustment import Array, Arrays
 from .folds import Rows
-from .outcome_model import second_moments
+from .outcome_model import second_moments, within_reach
 
 __all__ = ["fold_ridges"]
 
@@ -42,14 +42,15 @@ def fold_ridges(
     moments = np.stack([np.stack([_with_outcome(features, arrays, own) for own in pair]) for pair in cells])
     counts = np.array([[len(own) for own in pair] for pair in cells])
     mean = np.zeros((2, len(features)))
-    for number, (_, score) in enumerate(folds):
+    for number, (fit, score) in enumerate(folds):
         for which in (0, 1):
             rest = np.arange(len(folds)) != number
             gram = grams[rest, which].sum(axis=0)
             penalty = shares[number][f"outcome {which}"] * counts[rest, which].sum()
             gram[np.arange(1, len(gram)), np.arange(1, len(gram))] += penalty
             solution = cho_solve(cho_factor(gram), moments[rest, which].sum(axis=0))
-            mean[which, score] = features[score] @ solution[1:] + solution[0]
+            means = features @ solution[1:] + solution[0]
+            mean[which, score] = within_reach(means[score], means[fit])
     return mean, grams
 
 

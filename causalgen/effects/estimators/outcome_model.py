@@ -8,7 +8,7 @@ from scipy.linalg import cho_factor, cho_solve
 from scipy.special import expit
 from sklearn.base import BaseEstimator, RegressorMixin
 
-__all__ = ["OutcomeModel", "second_moments"]
+__all__ = ["OutcomeModel", "second_moments", "within_reach"]
 
 Array = NDArray[np.float64]
 
@@ -24,6 +24,8 @@ NEAR = 0.01
 TOLERANCE = 1e-6
 ROWS_TO_START = 20_000
 LEAST_CURVATURE = 1e-10
+REACH = 0.25
+"""How far a mean without limits may lie outside the range of those seen in fitting, as a share of that range."""
 
 
 class OutcomeModel(RegressorMixin, BaseEstimator):
@@ -86,6 +88,10 @@ class OutcomeModel(RegressorMixin, BaseEstimator):
         """Mean, shape `(rows,)`, in the variable's unit."""
         index = features @ self.coef_ + self.intercept_
         return index if self.bounds is None else self.bounds[0] + self._width * expit(index)
+
+    def predict_unseen(self, features: Array, seen: Array) -> Array:
+        """Mean of new rows, not far outside the range of the means of the rows `seen` in fitting, shape `(rows,)`."""
+        return within_reach(self.predict(features), self.predict(seen), self.bounds)
 
     def slope(self, features: Array) -> Array:
         """Derivative of the mean by the linear index, shape `(rows,)`."""
@@ -217,6 +223,16 @@ class OutcomeModel(RegressorMixin, BaseEstimator):
 
 def _chunks(rows: int) -> Iterator[slice]:
     return (slice(start, start + CHUNK) for start in range(0, rows, CHUNK))
+
+
+def within_reach(means: Array, seen: Array, bounds: tuple[float, float] | None = None) -> Array:
+    """Means of new rows, brought back to the range of those `seen` in fitting, or near it where there are no bounds.
+
+    A curve that no row holds down bends away fast, and one row beyond the others could then carry an estimate.
+    """
+    least, greatest = seen.min(), seen.max()
+    reach = 0.0 if bounds is not None else REACH * (greatest - least)
+    return np.clip(means, least - reach, greatest + reach)
 
 
 def second_moments(features: Array, weights: Array) -> Array:
