@@ -122,7 +122,10 @@ def _run_pages(app: Sphinx, env: BuildEnvironment, docnames: list[str]) -> None:
         if not trained:
             waiting.pop(QUICK_START, None)
             _train(cache, notebooks[QUICK_START], timeout, folder)
-        longest = sorted(waiting.items(), key=lambda item: -len(python(texts[item[0]])))
+        longest = sorted(
+            waiting.items(),
+            key=lambda item: -sum(len(cell.source) for cell in item[1].cells if cell.cell_type == "code"),
+        )
         workers = Parallel(n_jobs=app.parallel, prefer="threads", return_as="generator_unordered")
         for page, notebook, seconds in workers(delayed(_run)(*item, timeout) for item in longest):
             _keep(cache, page, notebook, seconds)
