@@ -30,6 +30,7 @@ def front_door_set(
         UnknownNameError: A name is not a node.
         GraphError: Treatment and outcome are the same.
 
+    >>> from causalgen.graph import CausalGraph
     >>> front_door_set(CausalGraph("x -> a -> b -> y; x <-> y"), "x", "y")
     ('a',)
     """

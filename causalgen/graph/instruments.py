@@ -60,6 +60,7 @@ def check_instrument(
         UnknownNameError: A name is not a node.
         GraphError: Treatment and outcome are the same, or the instrument is one of the others.
 
+    >>> from causalgen.graph import CausalGraph
     >>> graph = CausalGraph("z -> x -> y; z -> y; x <-> y")
     >>> print(check_instrument(graph, "x", "y", "z"))
     'z' is no instrument. It reaches 'y' past the effect of 'x': the path z -> y stays open.
@@ -108,6 +109,7 @@ def instruments(
         UnknownNameError: A name is not a node.
         GraphError: Treatment and outcome are the same.
 
+    >>> from causalgen.graph import CausalGraph
     >>> graph = CausalGraph("w -> {z, y}; z -> x -> y; x <-> y")
     >>> [(found.instrument, found.adjustment) for found in instruments(graph, "x", "y")]
     [('z', ('w',))]

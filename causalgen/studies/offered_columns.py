@@ -49,7 +49,7 @@ class OfferedColumns:
     @cached_property
     def _files(self) -> ImageFiles:
         """The files below the folder, which are listed once for all columns."""
-        return ImageFiles(self.folder)
+        return ImageFiles.of(self.frame, self.folder)
 
     def matches(self, nodes: Sequence[str]) -> dict[str, Match]:
         """The column of every node."""

@@ -10,7 +10,7 @@ from PIL import Image
 from causalgen.datasets import load_table
 from causalgen.datasets.declared import type_column
 from causalgen.datasets.kinds import read_values
-from causalgen.datasets.table import DataFaultsError
+from causalgen.datasets.table import DataFaultsError, describe_columns
 from causalgen.errors import DataWarning
 from causalgen.graph import Variable
 
@@ -44,6 +44,14 @@ def test_a_number_finds_the_only_file_with_more_zeros(tmp_path: Path, kind: type
     assert pixels == [row + row % 2 for row in range(ROWS)]
 
 
+def test_numbers_with_and_without_zeros_are_names_of_one_column(tmp_path: Path) -> None:
+    """Of 007 and 107, a table keeps all digits of the second alone."""
+    numbers = [*range(98, 98 + ROWS)]
+    _write(tmp_path, [f"{row:03d}.png" for row in numbers])
+    assert describe_columns(_table(numbers), tmp_path)["scan"] == "image"
+    assert describe_columns(_table([*range(10, 10 + ROWS)]), tmp_path)["scan"] != "image"
+
+
 @pytest.mark.parametrize("place", PLACES.values(), ids=PLACES)
 @pytest.mark.parametrize("rival", ["7.png", "0007.png"])
 def test_a_number_of_two_files_is_refused_with_both(tmp_path: Path, rival: str, place: str) -> None:
@@ -59,6 +67,24 @@ def test_names_as_text_are_exact(tmp_path: Path) -> None:
     _write(tmp_path, [*(f"{row:03d}.png" for row in range(ROWS)), "7.png"])
     data = load_table(_table([f"{row:03d}" for row in range(ROWS)]), "age -> scan", images=tmp_path)
     assert data.rows([7])["scan"][0, 0, 0, 0] == 8
+
+
+@pytest.mark.parametrize(
+    "numbers", [pytest.param(range(20, 32), id="ages"), pytest.param(range(1, ROWS + 1), id="rows from 1")]
+)
+def test_numbers_of_other_things_are_no_names_of_files(tmp_path: Path, numbers: range) -> None:
+    """All images have a number, and so have people's ages and rows."""
+    _write(tmp_path, [f"{row:03d}.png" for row in range(ROWS if 1 in numbers else 100)])
+    frame = pd.DataFrame({"age": list(numbers), "volume": np.arange(ROWS) * 0.5})
+    assert load_table(frame, "age -> volume", images=tmp_path).graph["age"].kind == "continuous"
+
+
+def test_numbers_next_to_paths_are_no_names_of_files(tmp_path: Path) -> None:
+    names = [f"{row:03d}.png" for row in range(ROWS)]
+    _write(tmp_path, names)
+    kinds = describe_columns(pd.DataFrame({"scan": names, "visit": range(ROWS)}), tmp_path)
+    assert kinds["scan"] == "image"
+    assert kinds["visit"] != "image"
 
 
 AGES = ["058Y", "003M", "012D", "002W", None, "101Y"]

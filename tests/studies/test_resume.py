@@ -32,7 +32,7 @@ effects:
 STOPS = {
     "between two epochs": ("causalgen.training.checkpoint:Checkpoint", "save", 6),
     "after the fit": ("causalgen.studies.runner", "gallery", 1),
-    "in the middle of the metrics": ("causalgen.metrics.evaluate", "noise_leak", 1),
+    "in the middle of the metrics": ("causalgen.metrics.evaluate", "gradient_defect", 1),
     "while the report is written": ("causalgen.studies.runner", "write_report", 1),
 }
 """Where a run is interrupted: at which call of which function."""

@@ -19,7 +19,7 @@ READ = (
 """Of the libraries that take the checker long: what types tensors, models, and functions under `no_grad`."""
 MISTAKES = {
     'Variable("hurry", "continous")': "arg-type",
-    'StructuralCausalModel("a -> b")': "arg-type",
+    "StructuralCausalModel()": "call-arg",
     "fit(scm, data, epochs=3)": "call-arg",
     "scm.sample()": "call-arg",
     "scm.sample(3).columns": "attr-defined",

@@ -126,7 +126,7 @@ def read_columns(
         UnknownNameError: A node has no column.
     """
     named = {node: said for node, said in declared.items() if node not in pixels}
-    files = ImageFiles(folder)
+    files = ImageFiles.of(frame, folder)
     matches = match_columns(named, list(frame.columns), lambda title: holds_images(frame[title], files))
     columns = Columns(proposed=tuple(node for node, match in matches.items() if match.proposed))
     for node, said in declared.items():
@@ -186,7 +186,8 @@ def describe_columns(table: TableLike, folder: Path | None = None) -> dict[str, 
     Raises:
         DataError: The table cannot be read.
     """
-    frame, files = as_frame(table), ImageFiles(image_folder(table, folder))
+    frame = as_frame(table)
+    files = ImageFiles.of(frame, image_folder(table, folder))
     return {title: _describe(frame[title], files) for title in frame.columns}
 
 

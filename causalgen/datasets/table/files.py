@@ -32,10 +32,36 @@ class ImageFiles:
 
     Args:
         folder: Where paths start.
+        by_number: Whether a column of numbers may hold their names without being declared as one of images.
     """
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, *, by_number: bool = True) -> None:
         self.folder = folder
+        self._by_number = by_number
+
+    @classmethod
+    def of(cls, frame: pd.DataFrame, folder: Path) -> "ImageFiles":
+        """The files of a table; where a column has their paths, its numbers are no names of files."""
+        return cls(folder, by_number=not any(looks_like_paths(frame[title]) for title in frame.columns))
+
+    def numbered_by(self, column: pd.Series) -> bool:
+        """Whether all cells are numbers of files, and of most of the files that have numbers as names.
+
+        Numbers of other things, such as ages, would also be among those of many files.
+        """
+        if not self._by_number:
+            return False
+        words = {as_name(cell) for cell in column.dropna()}
+        known = self.numbered or self._numbered_below
+        numbers = {int(word): word for word in words if word.isdecimal()}
+        return len(words) == len(numbers) > len(known) / 2 and all(
+            number in known or any(map(_is_image, self.named(word))) for number, word in numbers.items()
+        )
+
+    def named(self, cell: str) -> list[Path]:
+        """The files that a bare name means as it stands: the one next to the table, else those in folders below."""
+        path = _at(self.folder, cell)
+        return [path] if _is_file(path) else self._below.get(cell, [])
 
     def find(self, cell: str, *, number: bool = False) -> list[Path]:
         """The file that a cell names; several files if it may mean any of them.
@@ -50,8 +76,7 @@ class ImageFiles:
         path = _at(self.folder, cell)
         if "/" in cell or "\\" in cell:
             return [path]
-        here = _is_file(path)
-        found = [path] if here else self._below.get(cell, [])
+        here, found = _is_file(path), self.named(cell)
         if cell.isdecimal() and (number or not found):
             others = self.numbered.get(int(cell), []) or ([] if here else self._numbered_below.get(int(cell), []))
             homes = {file.parent for file in found}
@@ -191,8 +216,9 @@ def _names_files(column: pd.Series, files: ImageFiles) -> bool:
     if not unique and (pd.api.types.is_numeric_dtype(column) or not _found(column.head(TRIED), files.folder)):
         return False
     words = [as_name(word) for word in column.dropna().head(LOOKED_AT)]
-    places = [files.find(word) if unique else [_at(files.folder, word)] for word in words]
-    return sum(any(map(_is_image, found)) for found in places) > len(words) / 2
+    places = [files.named(word) if unique else [_at(files.folder, word)] for word in words]
+    exact = sum(any(map(_is_image, found)) for found in places) > len(words) / 2
+    return exact or (unique and bool(words) and files.numbered_by(column))
 
 
 def _found(column: pd.Series, folder: Path) -> bool:
