@@ -46,11 +46,10 @@ def test_contrast_method_level_and_groups_come_from_the_study(causalgen: Command
     assert (found["method"], found["unit"]) == ("linear adjustment", "groups of 'group'")
     assert [row["n"] for row in found["table"]] == [60, 80]
     assert Path(found["files"]["figure"]).exists()
-    again = causalgen("power", run, "--treatment", "pen", "--sizes", "60", "--tables", 20, "--json", "--cluster", "")
-    other = json.loads(again.stdout)
-    assert other["unit"] == "rows"
-    third = causalgen("power", run, "--treatment", "pen", "--sizes", "60", "--tables", 20, "--json", "--level", "0.5")
-    assert json.loads(third.stdout)["files"]["csv"] != other["files"]["csv"]  # another question has another folder
+    other = ("--treatment", "pen", "--sizes", "60", "--tables", 20, "--json", "--cluster", "", "--level", "0.5")
+    again = json.loads(causalgen("power", run, *other).stdout)
+    assert again["unit"] == "rows"
+    assert again["files"]["csv"] != found["files"]["csv"]  # another question has another folder
 
 
 def test_a_contrast_distinguishes_effects_of_one_pair(causalgen: Command, run: Path) -> None:

@@ -47,7 +47,12 @@ def square(images: Tensor) -> Tensor:
     return images[:, :, 2:6, 2:6].flatten(1).mean(1)
 
 
-LONG = ("gan", "dcgan", "latent")  # these take more epochs; further tests of the default run train each of them
+LONG = (
+    "gan",
+    "dcgan",
+    "latent",
+    "image-flow",
+)  # these take more epochs; further tests of the default run train each of them
 
 
 @pytest.mark.parametrize(
