@@ -8,6 +8,7 @@ import pytest
 from dowhy.causal_estimator import CausalEstimate, CausalEstimator
 from sklearn.dummy import DummyClassifier, DummyRegressor
 
+from causalgen.effects import estimate_effect
 from causalgen.effects.estimators.adjustment import Arrays
 from causalgen.effects.estimators.basis import FlexibleBasis
 from causalgen.effects.estimators.doubly_robust import DoublyRobust
@@ -214,3 +215,20 @@ def test_intervals_cover_94_to_96_percent_of_2000_tables(
         hits += low <= 2.0 <= high
     print(f"{build.__name__}: {hits / 20:.2f} %")
     assert 0.94 <= hits / 2_000 <= 0.96
+
+
+@pytest.mark.parametrize("apart", [0.5, 1.5, 3.0])
+def test_kinds_of_rows_with_other_doses_do_not_blow_up_the_interval(apart: float) -> None:
+    """The two kinds share fewer doses the further apart they lie; a curve for each kind would be extrapolated."""
+    rng = np.random.default_rng(0)
+    kind = rng.integers(0, 2, 4_000)
+    hurry = rng.uniform(size=4_000)
+    t = 3 + apart * (kind - 0.5) + hurry + rng.normal(0, 0.3, 4_000)
+    y = 40 * sigmoid(t - 3.5) + 5 * kind - 8 * hurry + rng.normal(size=4_000)
+    table = pd.DataFrame({"kind": kind, "hurry": hurry, "t": t, "y": y})
+    graph = CausalGraph("{kind, hurry} -> {t, y}; t -> y")
+    asked = {"treatment": "t", "outcome": "y", "contrast": (3, 4), "refute": False}
+    found = estimate_effect(graph, table, methods=["g-computation"], **asked).estimate
+    truth = 40 * (sigmoid(np.array(0.5)) - sigmoid(np.array(-0.5)))
+    assert found.low <= truth <= found.high
+    assert found.high - found.low < 4

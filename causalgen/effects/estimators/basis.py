@@ -19,6 +19,9 @@ what the curve misses stays small against the standard error."""
 CUBIC = 3
 EDGE = 0.05
 """Quantile of the second knot of a treatment, and share beyond the last but one: a long outer span would bend the curve."""
+MOST_UNCERTAINTY = 2.0
+"""Factor by which the products of a treatment's curve may widen the interval of an effect: what they add then is noise."""
+SMALL = 1e-8
 ROWS_PER_FEATURE = 20
 MOST_CELLS = 1.2e8
 ROWS_SEEN = 50_000
@@ -33,7 +36,8 @@ class FlexibleBasis:
     from at most 50,000 rows. The basis does not use the outcome, so it may be built once for all folds.
 
     Where the first column is a continuous treatment, the effect is read off its curve. As far as the rows allow, its spline
-    is then cubic with up to 16 knots, and the features have the products of a coarse curve of it with the other columns.
+    is then cubic with up to 16 knots, and the features have the products of a coarse curve of it with the other columns,
+    unless rows of some kind lack the treatment's middle values: each kind's curve would be extrapolated to them.
 
     Args:
         columns: Numeric columns, shape `(rows, columns)`; zero columns give one feature that is always 0.
@@ -76,6 +80,7 @@ class FlexibleBasis:
             self._splines = {j: _spline().fit(standard[:, [j]]) for j in smooth}
         if treated and 0 in self._splines:
             self._follow(standard, units, int(most) - width - splines - products * self.interacts)
+            self._bent = self._supported(columns)
         raw = self._raw(columns)
         self._kept = np.flatnonzero(raw.std(axis=0) > 1e-8)
         self._centre, self._spread = raw[:, self._kept].mean(axis=0), raw[:, self._kept].std(axis=0)
@@ -88,6 +93,28 @@ class FlexibleBasis:
         self._splines[0] = _spline(knots[:, None], CUBIC).fit(standard[:, [0]])
         if len(knots) - KNOTS + 1 + (self.width - 1) * (KNOTS + CUBIC - 2) <= room:
             self._bent = _spline(degree=CUBIC).fit(standard[:, [0]])
+
+    def _supported(self, columns: Array) -> SplineTransformer | None:
+        """The coarse curve whose products with the other columns are features; None where it multiplies the uncertainty."""
+        bent, self._bent = self._bent, None
+        if bent is None:
+            return None
+        without = self._uncertainty(columns)
+        self._bent = bent
+        return bent if self._uncertainty(columns) < MOST_UNCERTAINTY**2 * without else None
+
+    def _uncertainty(self, columns: Array) -> float:
+        """Variance of the effect of a treatment at its upper instead of its lower quartile, up to a factor."""
+        raw = self._raw(columns)
+        raw -= raw.mean(axis=0)
+        shift = np.zeros(raw.shape[1])
+        for quantile, sign in ((0.25, -1), (0.75, 1)):
+            held = columns.copy()
+            held[:, 0] = np.quantile(columns[:, 0], quantile)
+            shift += sign * self._raw(held).mean(axis=0)
+        moments = raw.T @ raw / len(raw)
+        moments[np.diag_indices_from(moments)] += SMALL * np.trace(moments) / len(moments)
+        return float(shift @ np.linalg.solve(moments, shift))
 
     @property
     def curved(self) -> frozenset[int]:
