@@ -79,7 +79,7 @@ def run_benchmarks(
         "",
         *(f"**{failure}**\n" for failure in failures),
         *tables({name: found.measured for name, found in results.items()}),
-        "The figures that only one of the data sets has are on its own page.",
+        "Figures that only one data set has are on its page.",
         "",
         LEGEND,
         "",

@@ -19,7 +19,7 @@ __all__ = ["NUMBER", "MeansInterval", "Scale", "constant_arm", "number_needed_to
 Array = NDArray[np.float64]
 NUMBER = "number needed to treat"
 NO_CASE = 1e-6
-"""Least distance of a risk from 0 and from 1: what a model fitted to an arm without cases predicts lies below."""
+"""Least distance of a risk from 0 and from 1: a model of an arm without cases predicts risks nearer to 0."""
 RULE_OF_THREE = 0.05
 """A risk that would show no case in as many rows with this probability is the upper limit of one that showed none."""
 
@@ -160,7 +160,7 @@ def _edge(means: Array) -> NDArray[np.bool_]:
 
 
 def _at_edge(risks: Array) -> Array:
-    """The risks, exactly 0 or 1 where they are so near that no case, or nothing else, stands behind them."""
+    """The risks; exactly 0 those of an arm without cases, and 1 those of an arm with cases alone."""
     whole = np.round(risks)
     return np.where(np.isin(whole, (0, 1)) & (abs(risks - whole) < NO_CASE), abs(whole), risks)
 

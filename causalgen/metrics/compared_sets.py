@@ -26,22 +26,7 @@ NUMBERS, FEWEST = 20_000_000, 1000
 
 
 @dataclass(eq=False)
-class _Compared:
-    """The compared units of a cohort.
-
-    Args:
-        cohort: All units.
-    """
-
-    cohort: Cohort
-
-    def drawn(self, most: int) -> NDArray[np.int64]:
-        """Places of at most `most` units in the cohort."""
-        return np.asarray(choose(np.arange(len(self.cohort.rows)), most, self.cohort.seed))
-
-
-@dataclass(eq=False)
-class Points(_Compared):
+class Points:
     """Features of factual and of generated images.
 
     Args:
@@ -49,13 +34,14 @@ class Points(_Compared):
         features: Where images are compared.
     """
 
+    cohort: Cohort
     features: Space
     found: dict[str | None, list[NDArray]] = field(default_factory=dict)
 
     @cached_property
     def places(self) -> NDArray[np.int64]:
         """Places of the compared units in the cohort."""
-        return self.drawn(MOST)
+        return _drawn(self.cohort, MOST)
 
     @property
     def groups(self) -> NDArray:
@@ -90,13 +76,14 @@ class Points(_Compared):
 
 
 @dataclass(eq=False)
-class GatheredNoise(_Compared):
+class GatheredNoise:
     """Abducted noise of the image.
 
     Args:
         cohort: All units.
     """
 
+    cohort: Cohort
     found: dict[str, list[NDArray]] = field(default_factory=dict)
     places: NDArray[np.int64] | None = None
 
@@ -105,7 +92,7 @@ class GatheredNoise(_Compared):
         for row, posterior in block.posteriors.items():
             noise = flat_noise(posterior, block.image)
             if self.places is None:
-                self.places = self.drawn(max(FEWEST, min(MOST, NUMBERS // max(1, noise.shape[1]))))
+                self.places = _drawn(self.cohort, max(FEWEST, min(MOST, NUMBERS // max(1, noise.shape[1]))))
             inside = np.isin(np.arange(block.start, block.start + len(noise)), self.places)
             self.found.setdefault(row, []).append(noise[inside])
 
@@ -116,3 +103,8 @@ class GatheredNoise(_Compared):
         noises = {row: np.concatenate(parts) for row, parts in self.found.items()}
         parents = {graph[name]: value for name, value in values.items()}
         return leak_of(noises, parents, cohort.groups[self.places], seed=cohort.seed)
+
+
+def _drawn(cohort: Cohort, most: int) -> NDArray[np.int64]:
+    """Places of at most `most` units in the cohort."""
+    return np.asarray(choose(np.arange(len(cohort.rows)), most, cohort.seed))

@@ -185,12 +185,14 @@ def find_folder(frame: pd.DataFrame, folder: Path) -> Path:
     """The folder that image paths in a table start from: `folder`, or the one folder in it that has the files."""
     columns = [frame[title] for title in frame.columns if looks_like_paths(frame[title]) or _names_rows(frame[title])]
     columns = columns[:FOLDERS]
-    if any(_found(column.head(TRIED), folder) for column in columns):
+    here = ImageFiles(folder)
+    if any(_found(column.head(TRIED), here) for column in columns):
         return folder
     inside = sorted(entry.path for entry in os.scandir(folder) if entry.is_dir())[:FOLDERS] if folder.is_dir() else []
     # Images of later rows may lie in another folder than those of the first.
     apart = [column.iloc[:: max(1, len(column) // LOOKED_AT)] for column in columns]
-    having = [Path(path) for path in inside if any(_found(column, Path(path)) for column in apart)]
+    files = [ImageFiles(Path(path)) for path in inside]
+    having = [known.folder for known in files if any(_found(column, known) for column in apart)]
     return having[0] if len(having) == 1 else folder
 
 
@@ -213,7 +215,7 @@ def _names_rows(column: pd.Series) -> bool:
 def _names_files(column: pd.Series, files: ImageFiles) -> bool:
     """Whether most of the first cells are names of image files in the folder, or, if no two cells are alike, below it."""
     unique = _names_rows(column)
-    if not unique and (pd.api.types.is_numeric_dtype(column) or not _found(column.head(TRIED), files.folder)):
+    if not unique and (pd.api.types.is_numeric_dtype(column) or not _found(column.head(TRIED), files)):
         return False
     words = [as_name(word) for word in column.dropna().head(LOOKED_AT)]
     places = [files.named(word) if unique else [_at(files.folder, word)] for word in words]
@@ -221,11 +223,12 @@ def _names_files(column: pd.Series, files: ImageFiles) -> bool:
     return exact or (unique and bool(words) and files.numbered_by(column))
 
 
-def _found(column: pd.Series, folder: Path) -> bool:
-    """Whether one of the cells is an image file in `folder`."""
-    words, files = map(as_name, column.dropna()), ImageFiles(folder)
+def _found(column: pd.Series, files: ImageFiles) -> bool:
+    """Whether one of the cells is an image file in the folder."""
     return any(
-        _is_image(_at(folder, word)) or (word.isdecimal() and int(word) in files.numbered) for word in words if word
+        _is_image(_at(files.folder, word)) or (word.isdecimal() and int(word) in files.numbered)
+        for word in map(as_name, column.dropna())
+        if word
     )
 
 

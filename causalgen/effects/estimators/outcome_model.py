@@ -228,7 +228,7 @@ def _chunks(rows: int) -> Iterator[slice]:
 def within_reach(means: Array, seen: Array, bounds: tuple[float, float] | None = None) -> Array:
     """Means of new rows, brought back to the range of those `seen` in fitting, or near it where there are no bounds.
 
-    A curve that no row holds down bends away fast, and one row beyond the others could then carry an estimate.
+    Where no rows were fitted, a curve can be far off, and one row beyond the others would then determine the estimate.
     """
     least, greatest = seen.min(), seen.max()
     reach = 0.0 if bounds is not None else REACH * (greatest - least)
