@@ -41,10 +41,10 @@ class StoredImages:
 
 def channel_moments(images: Tensor) -> tuple[Tensor, Tensor]:
     """Mean and standard deviation of each channel of images `(N, C, ...)`, float64 `(C,)`; a few are read at a time."""
-    pieces = units_at_once(images.shape[1:])
-    count = images.numel() // images.shape[1]
-    mean = sum((_channels(piece).sum(1) for piece in images.split(pieces)), start=torch.zeros(1)) / count
-    square = sum(((_channels(p) - mean[:, None]).square().sum(1) for p in images.split(pieces)), start=torch.zeros(1))
+    pieces = images.split(units_at_once(images.shape[1:]))
+    count, nothing = images.numel() // images.shape[1], torch.zeros(1, device=images.device)
+    mean = sum((_channels(piece).sum(1) for piece in pieces), start=nothing) / count
+    square = sum(((_channels(piece) - mean[:, None]).square().sum(1) for piece in pieces), start=nothing)
     return mean, (square / max(1, count - 1)).sqrt()
 
 
