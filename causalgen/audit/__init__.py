@@ -3,6 +3,7 @@
 from .audit import audit, audit_images
 from .files import load_classifier
 from .images import CounterfactualImages, counterfactual_images
+from .kept_trainings import KeptTrainings, decided_by
 from .movers import Movers
 from .page import write_audit
 from .predicted_label import PredictedLabel, read_label
@@ -18,6 +19,7 @@ __all__ = [
     "AuditReport",
     "AuditRow",
     "CounterfactualImages",
+    "KeptTrainings",
     "LabelledImages",
     "Movers",
     "OwnTrainer",
@@ -32,6 +34,7 @@ __all__ = [
     "audit",
     "audit_images",
     "counterfactual_images",
+    "decided_by",
     "load_classifier",
     "load_trainer",
     "read_label",

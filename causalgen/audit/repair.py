@@ -29,12 +29,13 @@ from ..scm import StructuralCausalModel
 from .audit import audit_images
 from .images import CounterfactualImages, counterfactual_images
 from .judge import Judge, TrainingSetResult, scorers_of
+from .kept_trainings import KeptTrainings, Outputs
 from .predicted_label import PredictedLabel
 from .report import AuditReport
 from .responses import pixels
 from .scorer import Scorer
 from .trainers import Trainer
-from .training_sets import ALL, INSIDE, OBSERVED, ShortcutGroups, training_sets
+from .training_sets import ALL, INSIDE, OBSERVED, ShortcutGroups, TrainingSet, training_sets
 
 __all__ = ["GIVEN", "RepairReport", "class_of_interest", "default_contrast", "repair"]
 
@@ -118,6 +119,7 @@ def repair(
     outcome: Any = None,
     rows: int | None = 500,
     readers: Readers | None = None,
+    kept: KeptTrainings | None = None,
     progress: Any = None,
 ) -> RepairReport:
     """Train a classifier on every training set and judge it on test units.
@@ -135,6 +137,7 @@ def repair(
         outcome: Class whose score changes; None for the last of two.
         rows: Most test units whose counterfactual images are drawn; None for all.
         readers: What reads attributes from images for the audits; its `image` is the image that the classifier sees.
+        kept: Where finished trainings are kept and read again; None to train all of them.
         progress: Called with (trainings done, trainings in all).
 
     Raises:
@@ -164,11 +167,10 @@ def repair(
     for place, chosen in enumerate(made):
         found = []
         for number, seed in enumerate(seeds):
-            classifier = trainer(chosen.train, chosen.validation, seed)  # type: ignore[misc]
-            scorers = scorers_of(classifier, target, position, judge.images)
-            found.append(judge.measured(scorers))
-            if number == 0 and chosen.name in AUDITED:
-                audits[chosen.name] = audit_images(judge.scorer(scorers), shown)
+            training = _Training(trainer, chosen, seed, judge, audited=number == 0 and chosen.name in AUDITED)  # type: ignore[arg-type]
+            measured, audit = training.found(kept)
+            found.append(measured)
+            audits |= {} if audit is None else {chosen.name: audit}
             if progress is not None:
                 progress(place * len(seeds) + number + 1, len(made) * len(seeds))
         results.append(judge.result(chosen.name, len(chosen.train), found, before=before, seed=plan.seed))
@@ -190,6 +192,38 @@ def repair(
         audits,
         _notes(data.graph, target, plan, judge),
     )
+
+
+@dataclass(frozen=True)
+class _Training:
+    """One training of the classifier on one training set, and what it is judged by."""
+
+    trainer: Trainer
+    chosen: TrainingSet
+    seed: int
+    judge: Judge
+    audited: bool
+
+    def found(self, kept: KeptTrainings | None) -> tuple[Mapping[str, Any], AuditReport | None]:
+        """What the trained classifier measures, and its audit; a training that was kept is not repeated."""
+        earlier = None if kept is None else kept.read(self.chosen.name, self.seed)
+        if earlier is not None:
+            with suppress(DataError):  # where the question has changed, images that it has not seen
+                judged = self._judged(earlier)
+                if earlier.complete:
+                    return judged
+        classifier = self.trainer(self.chosen.train, self.chosen.validation, self.seed)
+        scorers = scorers_of(classifier, self.judge.target, self.judge.outcome, self.judge.images)
+        outputs = Outputs(scorers[0].function)
+        judged = self._judged(outputs)
+        if kept is not None:
+            kept.keep(self.chosen.name, self.seed, outputs)
+        return judged
+
+    def _judged(self, outputs: Outputs) -> tuple[Mapping[str, Any], AuditReport | None]:
+        scorers = scorers_of(outputs, self.judge.target, self.judge.outcome, self.judge.images)
+        audit = audit_images(self.judge.scorer(scorers), self.judge.shown) if self.audited else None
+        return self.judge.measured(scorers), audit
 
 
 def class_of_interest(target: PredictedLabel, outcome: Any) -> int:

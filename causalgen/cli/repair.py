@@ -2,21 +2,23 @@
 
 import shlex
 import sys
-from contextlib import ExitStack
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from .audit import factor, free_folder, loaded, slug
+from .audit import factor, loaded, slug
 from .failures import failures
 from .opened import Sha256, opened_run
 from .options import AsJson, RunArgument, TrustCode, split
+from .signals import exit_code, stopped_by
 from .terminal import print_files, print_json, print_notes, print_table, print_text, records
 from .threads import Threads, cap_threads
 
 if TYPE_CHECKING:
-    from ..audit.repair import RepairReport
+    from ..audit import KeptTrainings, RepairReport
 
 __all__ = ["repair"]
 
@@ -90,7 +92,7 @@ def repair(
 
     Every training set is used with several seeds and judged on test units: accuracy, accuracy where the shortcut misleads, and
     the change of the score of the same unit between two interventions, on counterfactuals of the model and, where the generator
-    is known, on true ones. An audit before and after lies next to the page.
+    is known, on true ones. An audit before and after lies next to the page. The same command continues an interrupted one.
 
     Example: causalgen repair runs/biased --target digit=5,6,7,8,9 --do thickness=shuffle
     """
@@ -98,6 +100,7 @@ def repair(
         raise typer.BadParameter("Expected an intervention, such as --do thickness=shuffle.", param_hint="--do")
     with failures(), ExitStack() as held:
         folder = opened_run(run, trust_code=trust_code, sha256=sha256)
+        from ..audit import KeptTrainings, decided_by
         from ..audit.judge import scorers_of
         from ..audit.repair import class_of_interest
         from ..audit.repair import repair as repair_classifier
@@ -108,7 +111,7 @@ def repair(
         from ..metrics import Readers
         from ..metrics.cohort import image_node
         from ..studies.asking import fitted_data, fitted_model
-        from ..studies.lock import FolderLock
+        from ..studies.lock import LOCK, FolderLock
         from ..studies.output import check_writable
         from ..studies.readers import readers_of
         from ..training.progress import bars
@@ -123,11 +126,16 @@ def repair(
         own = None if trainer is None else load_trainer(trainer, trust_code=trust_code)
         training = own or retrained(given, predicted.variable, epochs=epochs)
         position = class_of_interest(predicted, outcome)
-        place = out or free_folder(folder.path / "repairs" / slug(predicted.variable.name))
-        check_writable(place)
-        if out is None:
-            held.enter_context(FolderLock(folder.path))
+        check_writable(out or folder.path)
+        held.enter_context(FolderLock(out or folder.path))
         data = fitted_data(folder, scm)
+        asked = decided_by(training, scm, data, plan, predicted, node)
+        kept = (
+            _usual(folder.path / "repairs" / slug(predicted.variable.name), asked)
+            if out is None
+            else KeptTrainings(out, asked, ignored=LOCK)
+        )
+        held.enter_context(_continued(kept))
         few = data.rows(data.split["test"][:64])[node]
         options: dict[str, Any] = {"scale": factor(scale), "logits": logits}
         scores = [] if given is None else scorers_of(given, predicted, position, few, **options)
@@ -146,6 +154,7 @@ def repair(
                 outcome=outcome,
                 rows=rows,
                 readers=Readers(readers.measure, readers.trained, image=node),
+                kept=kept,
                 progress=lambda done, total: progress.update(task, completed=done, total=total, visible=True),
             )
         about = {
@@ -154,12 +163,36 @@ def repair(
             "trainer": trainer or "causalgen's",
         }
         command = shlex.join(["causalgen", *sys.argv[1:]])
-        written = write_repair(place, report, scm.graph, about=about, command=command)
+        with kept:
+            written = write_repair(kept.folder, report, scm.graph, about=about, command=command)
         if as_json:
             print_json({"sentences": repair_sentences(report), "table": records(report.to_frame()), "files": written})
             return
         _print(report, repair_sentences(report))
         print_files(*written.values())
+
+
+def _usual(folder: Path, asked: dict[str, Any]) -> "KeptTrainings":
+    """The trainings in a folder, or next to one that holds other trainings, unfinished or finished."""
+    from ..audit.kept_trainings import TRAININGS, KeptTrainings
+
+    kept = KeptTrainings.beside(folder, asked)
+    if kept.folder != folder and (folder / TRAININGS).exists():
+        typer.echo(
+            f"'{folder}' holds an unfinished repair with other trainings; this one is '{kept.folder}'.", err=True
+        )
+    return kept
+
+
+@contextmanager
+def _continued(kept: "KeptTrainings") -> Iterator[None]:
+    """Say where the finished trainings are if the command is interrupted."""
+    try:
+        yield
+    except KeyboardInterrupt as stop:
+        where = f" Finished trainings are kept in {kept.folder}; the same command continues from there."
+        typer.echo(f"\n{stopped_by(stop)}" + (where if kept.begun else ""), err=True)
+        raise typer.Exit(exit_code(stop)) from None
 
 
 def _target(graph: Any, text: str | None, given: Any) -> Any:

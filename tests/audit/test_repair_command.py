@@ -20,9 +20,12 @@ from causalgen.studies.sources import load_data
 
 Command = Callable[..., Result]
 TRAINER = """\
+import pathlib
 import torch
 
 def train(images, labels, weights, seed):
+    if seed == 1 and pathlib.Path(__file__).with_name("stop").exists():
+        raise KeyboardInterrupt
     assert images.dtype == torch.uint8 and abs(float(weights.mean()) - 1) < 1e-4
     ink = images.float().mean((1, 2, 3))
     middle = float((ink * weights).sum() / weights.sum())
@@ -64,6 +67,25 @@ def test_a_users_training_is_compared_on_all_sets(ask: Command, run: Path) -> No
     assert (folder / "audit-before" / "audit.html").exists()
     shown = CliRunner(env={"COLUMNS": "250"}).invoke(app, ["show", str(run)])
     assert str(folder / "repair.html") in shown.stdout.replace("\n", "")
+
+
+def test_an_interrupted_repair_continues(ask: Command, run: Path, tmp_path: Path) -> None:
+    asked = (*LARGE, *SHUFFLE, "--trainer", f"{run / 'own.py'}:train", "--trust-code", "--out", tmp_path / "out")
+    (run / "stop").touch()
+    stopped = ask(*asked, "--seeds", 2)
+    (run / "stop").unlink()
+    assert stopped.exit_code == 130
+    kept = f"Finished trainings are kept in {tmp_path / 'out'}; the same command continues from there."
+    assert kept in stopped.stderr.replace("\n", " ")
+    assert [path.name for path in (tmp_path / "out" / "trainings").iterdir()] == ["as-it-was-seed0.safetensors"]
+    other = ask(*asked, "--per-unit", 2)
+    assert other.exit_code == 2
+    assert "got one that differs in per unit" in " ".join(other.stderr.split())
+    done = ask(*asked, "--seeds", 2)
+    assert done.exit_code == 0, done.output
+    assert (tmp_path / "out" / "repair.html").exists()
+    again = ask(*asked, "--seeds", 2)
+    assert "got a finished one. Use it, or choose another with --out" in " ".join(again.stderr.split())
 
 
 @pytest.mark.slow
