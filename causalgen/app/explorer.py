@@ -10,13 +10,14 @@ from typing import Any
 import torch
 from pydantic import BaseModel, ConfigDict
 
+from ..datasets import Dataset
 from ..errors import CausalgenWarning, DataError
 from ..graph import CausalGraph
 from ..graph.volumes import require_flat_images
 from ..scm import Counterfactual
 from ..scm.values import check_finite
 from ..studies.model_on_data import true_counterfactual
-from ..studies.saved_model import Asked, SavedModel, name_of
+from ..studies.saved_model import Asked, ModelDraws, SavedModel, name_of
 from .answers import attribute_answers, image_answers, share_supported
 from .drawing import difference_limit, picture_url
 from .graph_layout import graph_layout
@@ -116,7 +117,7 @@ class Explorer:
             "images": [self._image(name) for name in self.graph.images],
             "draws": DRAWS if random else DRAWS[:1],
             "draws_to_infer": DRAWS[1:],
-            "truth": self.units.data.truth is not None,
+            "truth": isinstance(self.units.data, Dataset) and self.units.data.truth is not None,
             "graph": graph_layout(self.graph),
         }
 
@@ -231,10 +232,11 @@ class Explorer:
         return Answered(setting, unit, values, found, truth, notes)
 
     def _truth(self, unit: ExploredUnit, found: Counterfactual, values: dict[str, Any]) -> Mapping[str, Any] | None:
-        if unit.files is not None or not found.do:
+        data = self.units.data
+        if isinstance(data, ModelDraws) or unit.files is not None or not found.do:
             return None
         held = {name: factual_value(unit, name) for name in found.do if name not in values}
-        return true_counterfactual(self.units.data, [unit.label], values | held)
+        return true_counterfactual(data, [unit.label], values | held)
 
     def _value(self, graph: CausalGraph, name: str, value: float) -> Any:
         """The label of a code, or the number."""

@@ -7,11 +7,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from ..datasets import Dataset
 from ..errors import CausalgenWarning, DataError, UnknownNameError
 from ..grammar import check_value
 from ..scm import Posterior, StructuralCausalModel
 from ..studies.asking import abducted, file_unit, fitted_data, fitted_model
-from ..studies.saved_model import Asked, SavedModel, drawn_units, seed_of
+from ..studies.saved_model import Asked, ModelDraws, SavedModel, drawn_units, seed_of
 
 __all__ = ["ExploredUnit", "ExploredUnits"]
 
@@ -64,7 +65,9 @@ class ExploredUnits:
         self.run = run
         self.seed = seed_of(run)
         self.scm = fitted_model(run)
-        self.data = drawn_units(self.scm, run.name) if isinstance(run, SavedModel) else fitted_data(run, self.scm)
+        self.data: Dataset | ModelDraws = (
+            drawn_units(self.scm, run.name) if isinstance(run, SavedModel) else fitted_data(run, self.scm)
+        )
         self.frame = self.data.frame()
         self._labels = self.frame.index.tolist()
         self._places = {label: place for place, label in enumerate(self._labels)}

@@ -1,20 +1,34 @@
 """A saved model without the run that fitted it, and what commands need to know of it or of a run."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+import pandas as pd
 import torch
+from torch import Tensor
 
-from ..datasets import Dataset
+from ..datasets.labels import ROW
 from ..errors import RunFolderError
-from ..metrics import as_stored
+from ..graph import CausalGraph
 from ..models.model_library import stored_model
 from ..scm import StructuralCausalModel
+from ..scm.values import check_finite, to_frame
+from ..typing import UnitValues, Values
 from .measurements import Measurement, find_measurements
 from .runfolder import RUN, RunFolder, read_run
 
-__all__ = ["PRETRAINED", "Asked", "SavedModel", "drawn_units", "measurements_of", "name_of", "read_asked", "seed_of"]
+__all__ = [
+    "PRETRAINED",
+    "Asked",
+    "ModelDraws",
+    "SavedModel",
+    "drawn_units",
+    "measurements_of",
+    "name_of",
+    "read_asked",
+    "seed_of",
+]
 
 PRETRAINED = "pretrained:"
 """Prefix of the name of a model that `causalgen models list` shows."""
@@ -101,10 +115,44 @@ def measurements_of(asked: Asked) -> Mapping[str, Measurement]:
     return find_measurements(study.measured, trust_code=asked.trust_code, bits=study.data.bits)
 
 
-def drawn_units(scm: StructuralCausalModel, name: str, count: int = 240, seed: int = 0) -> Dataset:
-    """Units drawn from a model, in place of the data that it comes without; they are in one split, `drawn`."""
-    samples = scm.sample(count, seed=seed)
-    values = {
-        node: as_stored(tensor, 8) if scm.graph[node].is_image else tensor.cpu() for node, tensor in samples.items()
-    }
-    return Dataset(f"draws of {name}", scm.graph, values, {"drawn": torch.arange(count)}, torch.arange(count))
+@dataclass(frozen=True, eq=False)
+class ModelDraws:
+    """Units drawn from a model, in place of the data that it comes without.
+
+    Args:
+        name: Name for messages.
+        graph: The graph of the model.
+        values: Values by node, `(N, ...)`; images within the support of their variable.
+    """
+
+    name: str
+    graph: CausalGraph
+    values: Values
+
+    @property
+    def split(self) -> dict[str, Tensor]:
+        """The numbers of all units, in one split `drawn`."""
+        return {"drawn": torch.arange(len(next(iter(self.values.values()))))}
+
+    def rows(self, numbers: Sequence[int]) -> UnitValues:
+        """Values of some units."""
+        chosen = torch.as_tensor(numbers)
+        values = {node: column[chosen] for node, column in self.values.items()}
+        return UnitValues(values, pd.Index(numbers, name=ROW))
+
+    def frame(self) -> pd.DataFrame:
+        """Attributes as a table, labels by name."""
+        return to_frame(self.graph, self.values).rename_axis(ROW)
+
+
+def drawn_units(scm: StructuralCausalModel, name: str, count: int = 240, seed: int = 0) -> ModelDraws:
+    """Units drawn from a model.
+
+    Raises:
+        SupportError: The model draws a value that is infinite or no number.
+    """
+    drawn = scm.sample(count, seed=seed)
+    check_finite(scm.graph, drawn)
+    images = {node: drawn[node].clamp(*(scm.graph[node].support or (None, None))) for node in scm.graph.images}
+    values = {node: tensor.cpu() for node, tensor in (dict(drawn) | images).items()}
+    return ModelDraws(f"draws of {name}", scm.graph, values)
