@@ -78,6 +78,8 @@ def _print(found: "StudyCheck", name: str) -> None:
 
 
 def _lines(found: "StudyCheck") -> list[str]:
+    from ..datasets.table.words import counts_text
+
     study = found.plan.study
     lines = [f"Graph: {found.plan.graph}"]
     if found.rows is not None:
@@ -85,7 +87,7 @@ def _lines(found: "StudyCheck") -> list[str]:
         lines.append("Rows: " + ", ".join(f"{count:,} {name}" for name, count in found.rows.items()) + by)
     if found.data is not None:
         lines.append(found.data.source)
-        lines += [_missing(node, counts) for node, counts in found.data.words.items()]
+        lines += [counts_text(node, counts) for node, counts in found.data.words.items()]
         lines += [f"Note: {note}" for note in found.data.notes]
         if found.data.unused:
             lines.append(f"Columns that the graph leaves out: {some(found.data.unused)}")
@@ -104,7 +106,3 @@ def _lines(found: "StudyCheck") -> list[str]:
         *lines,
         "Asked: " + ", ".join(f"{len(items)} {one if len(items) == 1 else many}" for one, many, items in asked),
     ]
-
-
-def _missing(node: str, counts: dict[str, int]) -> str:
-    return f"Read as missing in {node}: " + ", ".join(f"{word} {count:,}" for word, count in counts.items())

@@ -8,14 +8,16 @@ from typing import TYPE_CHECKING, Annotated, Any, NamedTuple
 import typer
 
 from .failures import failures
-from .options import Cluster, Kinds, TableSeed
-from .tables import kinds, names
+from .options import Cluster, Kinds, MissingWords, TableSeed
+from .tables import kinds, names, without_words
+from .tables import missing_words as read_words
 from .terminal import print_table
 from .threads import Threads, cap_threads
 
 if TYPE_CHECKING:
     import pandas as pd
 
+    from ..datasets.table.words import MissingWord
     from ..discovery import Comparison, Discovery, Knowledge
     from ..graph import CausalGraph
 
@@ -56,6 +58,7 @@ def discover(
         str | None, typer.Option(help="Columns to search, such as 'a, b, c'.", show_default="all")
     ] = None,
     discrete: Annotated[str | None, typer.Option(help="Columns of numbers that are codes, such as 'a, b'.")] = None,
+    missing_words: MissingWords = None,
     kind: Kinds = None,
     group: Cluster = None,
     tiers: Annotated[str | None, typer.Option(help="Order in time, such as 'a, b; c; d'.")] = None,
@@ -81,7 +84,7 @@ def discover(
     """
     with failures():
         _refuse_unused(algorithm, alpha, bootstrap, jobs)
-        source = _read(table)
+        source = _read(table, read_words(missing_words or ()))
         from ..discovery import discover as search
         from ..studies.graphs import find_graph
 
@@ -136,13 +139,19 @@ def _kinds(discrete: str | None, texts: list[str] | None) -> dict[str, str]:
     return codes | declared
 
 
-def _read(table: str) -> Source:
+def _read(table: str, words: "list[MissingWord]") -> Source:
     path = Path(table)
     if path.is_file() or path.suffix.lower() in (".csv", ".parquet"):
         from ..datasets.table import read_table
 
-        return Source(read_table(path))
+        return Source(without_words(read_table(path), words))
     from ..datasets import load
+    from ..errors import DataError
+
+    if words:
+        raise DataError(
+            f"Expected --missing-words with a table of your own; the data set '{table}' has every value. Leave them out."
+        )
 
     data = load(table)
     grouped = len(data.group.unique()) < len(data)

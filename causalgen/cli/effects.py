@@ -7,8 +7,20 @@ import typer
 
 from .failures import failures
 from .further import cuts, doses, proxies
-from .options import AsJson, AssumedGraph, Cluster, Kinds, Level, Outcome, ReportOut, TableFile, TableSeed
+from .options import (
+    AsJson,
+    AssumedGraph,
+    Cluster,
+    Kinds,
+    Level,
+    MissingWords,
+    Outcome,
+    ReportOut,
+    TableFile,
+    TableSeed,
+)
 from .tables import kinds, names, sides, table_of, treatments
+from .tables import missing_words as read_words
 from .terminal import print_json, print_text
 from .threads import Threads, cap_threads
 
@@ -64,6 +76,7 @@ def effects(
             help="Missing values: drop incomplete rows, impute the cells, or weight complete rows to stand for all."
         ),
     ] = "drop",
+    missing_words: MissingWords = None,
     kind: Kinds = None,
     event: Annotated[
         str | None,
@@ -134,7 +147,8 @@ def effects(
         for name in (*asked, outcome):
             assumed.require(name)
         compared = sides(contrast, asked)
-        rows = table_of(table, assumed)
+        absent = read_words(missing_words or ())
+        rows = table_of(table, assumed, absent)
         from ..datasets.declared import declare_kinds
         from ..effects import estimate_effect
         from ..effects.estimators.methods import check_method_names
@@ -164,7 +178,7 @@ def effects(
             None if curve is None else doses(curve),
             units,
             proxies(measured or (), predicted or (), rows, fitted_on, random=labelled_at_random),
-            None if target is None else table_of(target, assumed),
+            None if target is None else table_of(target, assumed, absent),
         )
         # A mistake in the options of the average effect is found before the further questions, which take minutes.
         EstimationSettings(population=population, simulations=simulations, level=level, seed=seed)

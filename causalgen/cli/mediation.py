@@ -6,8 +6,20 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from .failures import failures
-from .options import AsJson, AssumedGraph, Cluster, Kinds, Level, Outcome, ReportOut, TableFile, TableSeed
+from .options import (
+    AsJson,
+    AssumedGraph,
+    Cluster,
+    Kinds,
+    Level,
+    MissingWords,
+    Outcome,
+    ReportOut,
+    TableFile,
+    TableSeed,
+)
 from .tables import kinds, table_of, treatments
+from .tables import missing_words as read_words
 from .terminal import print_files, print_json
 from .threads import Threads, cap_threads
 
@@ -60,6 +72,7 @@ def mediation(
         typer.Option(help="An active path, such as 'dose -> weight -> health'; repeat the option for several."),
     ] = None,
     cluster: Cluster = None,
+    missing_words: MissingWords = None,
     kind: Kinds = None,
     level: Level = 0.95,
     seed: TableSeed = 0,
@@ -85,7 +98,7 @@ def mediation(
             _mediators(assumed, mediator or (), valued=estimand is EstimandWord.controlled),
             path,
         )
-        rows = table_of(table, assumed)
+        rows = table_of(table, assumed, read_words(missing_words or ()))
         from ..mediation import estimate_nested
 
         cap_threads()

@@ -15,6 +15,7 @@ __all__ = [
     "Do",
     "Kinds",
     "Level",
+    "MissingWords",
     "ModelArgument",
     "Outcome",
     "Particles",
@@ -80,6 +81,14 @@ Kinds = Annotated[
     list[str] | None,
     typer.Option(
         help="What a column is: clinic=categorical, or continuous, binary, ordinal.", show_default="by its values"
+    ),
+]
+MissingWords = Annotated[
+    list[str] | None,
+    typer.Option(
+        help="Words and numbers that stand for missing values in every column, such as 'n/a, ., -9', except where the graph "
+        "declares them as labels. Quotes keep a word with a comma whole.",
+        show_default="empty cells",
     ),
 ]
 Level = Annotated[float, typer.Option(help="Level of the intervals.")]

@@ -1,7 +1,8 @@
 """Tables and lists given on the command line."""
 
 import csv
-from collections.abc import Container, Iterable, Sequence
+import math
+from collections.abc import Callable, Container, Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -12,21 +13,77 @@ from ..errors import DataError, nearest
 if TYPE_CHECKING:
     import pandas as pd
 
+    from ..datasets.table.words import MissingWord
     from ..graph import CausalGraph
 
-__all__ = ["kinds", "names", "sides", "table_of", "treatments"]
+__all__ = ["kinds", "missing_words", "names", "sides", "table_of", "treatments", "without_words"]
 
 KINDS = ("continuous", "binary", "categorical", "ordinal")
 
 
-def table_of(path: Path, graph: "CausalGraph") -> "pd.DataFrame":
-    """The table of a file; columns that match a node by their short name take the name of the node."""
+def table_of(path: Path, graph: "CausalGraph", words: "Sequence[MissingWord]" = ()) -> "pd.DataFrame":
+    """The table of a file; columns that match a node by their short name take the name of the node.
+
+    Args:
+        path: The file.
+        graph: The graph.
+        words: Words that stand for missing values, except where the graph declares them as labels.
+    """
     from ..datasets.table.column_match import read_matched
+    from ..datasets.table.words import undeclared
 
     rows, note = read_matched(path, graph.nodes)
     if note:
         typer.echo(f"Note: {note}", err=True)
+    labels = {name: graph[name].labels or () for name in graph.nodes}
+    return without_words(rows, words, lambda name: undeclared(words, labels.get(name, ())))
+
+
+def without_words(
+    rows: "pd.DataFrame",
+    words: "Sequence[MissingWord]",
+    words_of: "Callable[[str], Sequence[MissingWord]] | None" = None,
+) -> "pd.DataFrame":
+    """The table, its cells with one of the words empty; standard error names what was read as missing, and idle words.
+
+    Args:
+        rows: The table.
+        words: All words.
+        words_of: Those of a column, by its name; None for all.
+    """
+    if not words:
+        return rows
+    from ..datasets.table.words import counts_text, table_without_words, word_text
+
+    rows, counts = table_without_words(rows, words_of or (lambda _: words))
+    for name, found in counts.items():
+        typer.echo(f"Note: {counts_text(name, found)}.", err=True)
+    occurring = {word for found in counts.values() for word in found}
+    if idle := [text for text in map(word_text, words) if text not in occurring]:
+        typer.echo(f"Note: no cell of the table was read as missing for {', '.join(idle)}.", err=True)
     return rows
+
+
+def missing_words(texts: Iterable[str]) -> "list[MissingWord]":
+    """Words and numbers that stand for missing values; several may share a text, with commas between them.
+
+    >>> missing_words(["n/a, .,-9", '"a, b"'])
+    ['n/a', '.', -9.0, 'a, b']
+    """
+    return [_number(cell.strip()) for text in texts for cell in _cells(text) if cell.strip()]
+
+
+def _number(word: str) -> "MissingWord":
+    try:
+        number = float(word)
+    except ValueError:
+        return word
+    return number if math.isfinite(number) else word
+
+
+def _cells(text: str) -> list[str]:
+    """Cells between commas; quotes keep one with commas whole."""
+    return next(csv.reader([text], skipinitialspace=True), [])
 
 
 def names(text: str) -> list[str]:
@@ -80,7 +137,7 @@ def sides(contrast: tuple[str, str] | None, asked: Sequence[str]) -> tuple[Any, 
     """
     if len(asked) == 1:
         return contrast
-    found = [tuple(cell.strip() for cell in next(csv.reader([text], skipinitialspace=True))) for text in contrast or ()]
+    found = [tuple(cell.strip() for cell in _cells(text)) for text in contrast or ()]
     wrong = [repr(text) for side, text in zip(found, contrast or (), strict=True) if len(side) != len(asked)]
     if wrong or not found:
         raise DataError(

@@ -8,7 +8,7 @@ import pandas as pd
 
 from ..errors import DataError, GraphError, UnknownNameError, nearest
 from ..graph import CausalGraph, Variable
-from .hints import declare_remedy, maybe_missing
+from .hints import declare_remedy, maybe_missing, missing_remedy
 from .kinds import Reading, ReadingFault, read_values
 from .precision import out_of_reach
 
@@ -150,6 +150,11 @@ def _variable(name: str, reading: Reading, support: Any, unit: str | None) -> Va
         raise DataError(str(error)) from None
 
 
+def _words(fault: ReadingFault) -> list[str]:
+    """The first cell of a fault, as a word that may mean a missing value."""
+    return [fault.found.strip("'\"")[:LONG]]
+
+
 def _message(variable: Variable, fault: ReadingFault) -> str:
     remedy = f" {fault.remedy[0].upper()}{fault.remedy[1:]}." if fault.remedy else ""
     if not fault.rows:
@@ -162,8 +167,8 @@ def _message(variable: Variable, fault: ReadingFault) -> str:
         remedy = " Correct the cells, or leave them empty (NaN) to leave out their rows."
     elif not remedy:
         remedy = (
-            " Leave missing values empty (NaN), or declare the column categorical where it holds labels: "
-            f"{declare_remedy(variable.name, 'categorical')}."
+            f" Leave missing values empty (NaN), or declare their words: {missing_remedy(_words(fault))}. Where the column "
+            f"holds labels, declare it categorical: {declare_remedy(variable.name, 'categorical')}."
         )
     found = f"{cell} in row {fault.rows[0]}{more}"
     return f"Expected {fault.expected} in every row of column '{variable.name}'; got {found}.{remedy}"

@@ -8,7 +8,7 @@ from collections.abc import Hashable, Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["alike", "declare_remedy", "maybe_codes", "maybe_missing", "sentinels", "warns_of_codes"]
+__all__ = ["alike", "declare_remedy", "maybe_codes", "maybe_missing", "missing_remedy", "sentinels", "warns_of_codes"]
 
 ROWS_PER_NUMBER = 10
 CODES = "different whole numbers"
@@ -30,6 +30,19 @@ def declare_remedy(name: Hashable, kind: str) -> str:
     """
     named = f"variables={{{str(name)!r}: {kind!r}}} in Python"
     return f"{named}, --kind {shlex.quote(f'{name}={kind}')} on the command line, `variables:` in a study"
+
+
+def missing_remedy(words: Sequence[object]) -> str:
+    """How to declare words and numbers that stand for missing values.
+
+    >>> missing_remedy([-9])
+    'missing_words=[-9] of read_table in Python, --missing-words -9 on the command line, `missing_words:` in a study'
+    """
+    listed = shlex.quote(", ".join(map(str, words)))
+    return (
+        f"missing_words={list(words)} of read_table in Python, --missing-words {listed} on the command line, "
+        "`missing_words:` in a study"
+    )
 
 
 def maybe_codes(name: Hashable, present: NDArray[np.float64], few: int, most: int) -> str:
@@ -76,7 +89,10 @@ def maybe_missing(name: Hashable, present: NDArray[np.float64]) -> str:
     count = int(np.isin(present, found).sum())
     read = "1 cell is read as a number" if count == 1 else f"{count:,} cells are read as numbers"
     shown = " and ".join(f"{number:g}" for number in found)
-    return f"{shown} in column '{name}' may mean missing values, and {read}. If so, leave these cells empty."
+    return (
+        f"{shown} in column '{name}' may mean missing values, and {read}. If so, leave these cells empty, or declare them: "
+        f"{missing_remedy(found)}."
+    )
 
 
 def sentinels(numbers: NDArray[np.float64]) -> list[float]:

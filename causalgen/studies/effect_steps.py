@@ -24,7 +24,8 @@ from ..effects.concerns import Check, Subject, remark
 from ..errors import AbductionError, DataError, SupportWarning
 from ..reports import EffectFindings
 from ..scm import attribute_model
-from .further_steps import further_answers
+from .data_section import Source
+from .further_steps import further_answers, study_rows
 from .image_readers import ImageReaders
 from .model_on_data import ModelOnData
 from .study_sections import GROUP, Effect
@@ -38,7 +39,7 @@ IMPLIED_SAMPLES = 20_000
 
 
 def effect_findings(
-    effect: Effect, model: ModelOnData, readers: ImageReaders, rows: int, every: pd.DataFrame | None = None
+    effect: Effect, model: ModelOnData, readers: ImageReaders, rows: int, source: Source | None = None
 ) -> EffectFindings:
     """One effect from all sources, with its checks; the estimators see every row of the data and no image.
 
@@ -47,18 +48,19 @@ def effect_findings(
         model: The fitted model and its data.
         readers: Measurements and scores, which may be its outcome.
         rows: Maximum number of test units whose images are read.
-        every: Every row of the study's own table, where the effect has proxies or handles missing values.
+        source: The data of the study, whose own table has the rows with missing values; None for those of the model alone.
     """
-    return _Sources(effect, model, readers, rows, every).findings()
+    return _Sources(effect, model, readers, rows, source).findings()
 
 
 class _Sources:
     """What the table, the fitted model, its images and the generator say about one effect."""
 
     def __init__(
-        self, effect: Effect, model: ModelOnData, readers: ImageReaders, rows: int, every: pd.DataFrame | None
+        self, effect: Effect, model: ModelOnData, readers: ImageReaders, rows: int, source: Source | None
     ) -> None:
-        self.every = every
+        self.source = source
+        self.every = None if source is None else study_rows(effect, source)
         self.effect, self.model, self.readers = effect, model, readers
         self.scm, self.data, self.seed = model.scm, model.data, model.seed
         self.score = None if effect.outcome in model.graph else readers.scores.get(effect.outcome)
@@ -102,7 +104,7 @@ class _Sources:
                 "random, the effect is that of the complete rows. Incomplete rows have no scores and no groups."
             )
         refused: list[str] = []
-        further = further_answers(effect, self.graph, self.table, self.every, self.seed, refused)
+        further = further_answers(effect, self.graph, self.table, self.every, self.seed, refused, self.source)
         for note in refused:
             self.remark(note)
         remarks = tuple(dict.fromkeys(self.remarks))

@@ -8,6 +8,7 @@ import pandas as pd
 
 from ..datasets.table import read_table
 from ..datasets.table.column_match import read_matched
+from ..datasets.table.words import MissingWord, counts_text, table_without_words, undeclared
 from ..effects.adjusted import adjusted
 from ..effects.columns import Column, marked_rows
 from ..effects.further import FurtherAnswers, FurtherQuestions
@@ -24,7 +25,13 @@ __all__ = ["further_answers", "further_checks", "study_rows"]
 
 
 def further_answers(
-    effect: Effect, graph: CausalGraph, table: pd.DataFrame, rows: pd.DataFrame | None, seed: int, notes: list[str]
+    effect: Effect,
+    graph: CausalGraph,
+    table: pd.DataFrame,
+    rows: pd.DataFrame | None,
+    seed: int,
+    notes: list[str],
+    data: Source | None = None,
 ) -> FurtherAnswers | None:
     """The answers to all questions that the table can answer, the others as notes; None without questions.
 
@@ -34,7 +41,9 @@ def further_answers(
         table: The rows of the study.
         rows: Those of the user's table, rows without assigned values included; None without proxies.
         seed: Seed of everything random.
-        notes: Takes what cannot be answered, and which columns of the target were matched by short names.
+        notes: Takes what cannot be answered, which columns of the target were matched by short names, and what was read as
+            missing in it.
+        data: The data of the study, whose missing words are those of the target too.
     """
     columns = []
     for name, proxy in effect.proxies.items():
@@ -44,8 +53,8 @@ def further_answers(
         columns.append(Column(name, proxy.source, proxy=proxy.column, labelled_at_random=random, fitted_on=fitted))
     target = None
     if effect.target is not None:
-        target, note = read_matched(effect.target, graph.nodes)
-        notes += [note] if note else []
+        target, said = _target(effect, graph, data)
+        notes += said
     questions = FurtherQuestions(effect.by, effect.doses, effect.units, columns, target)
     if not questions:
         return None
@@ -75,7 +84,8 @@ def study_rows(effect: Effect, data: Source) -> pd.DataFrame | None:
         raise DataError(
             f"Expected a table of your own for {word}; a data set of the catalog has every value. Leave it out."
         )
-    index, raw, found = own_index(data), read_table(data.table), {}
+    index, found = own_index(data), {}
+    raw = table_without_words(read_table(data.table), partial(_words_of, data))[0]
     for name, attribute in index.attributes.items():
         labels = attribute.variable.labels
         values = attribute.values if labels is None else np.array([*labels, None], dtype=object)[attribute.values]
@@ -93,7 +103,9 @@ def study_rows(effect: Effect, data: Source) -> pd.DataFrame | None:
     return rows.iloc[np.sort(np.concatenate([index.rows, *index.incomplete.values()]))] if index.incomplete else rows
 
 
-def further_checks(effect: Effect, graph: CausalGraph, estimand: Estimand) -> Iterator[tuple[str, partial]]:
+def further_checks(
+    effect: Effect, graph: CausalGraph, estimand: Estimand, data: Source
+) -> Iterator[tuple[str, partial]]:
     """Checks of the questions against the graph, each with the entry that it concerns."""
     asked = {"by": effect.by, "doses": effect.doses is not None, "units": effect.units, "proxies": effect.proxies}
     asked["target"] = effect.target is not None
@@ -103,7 +115,7 @@ def further_checks(effect: Effect, graph: CausalGraph, estimand: Estimand) -> It
     for name in effect.by if estimand.method == "backdoor" else ():
         yield "by", partial(check_by, attributes, estimand, name)
     if effect.target is not None:
-        yield "target", partial(_carried, effect, attributes)
+        yield "target", partial(_carried, effect, attributes, data)
     if effect.doses is not None:
         yield "doses", partial(_continuous, graph, str(effect.treatment))
         yield "doses", partial(_several, effect.doses)
@@ -112,9 +124,25 @@ def further_checks(effect: Effect, graph: CausalGraph, estimand: Estimand) -> It
         yield "proxies", partial(_declared, effect, graph, estimand, name)
 
 
-def _carried(effect: Effect, graph: CausalGraph) -> None:
+def _target(effect: Effect, graph: CausalGraph, data: Source | None) -> tuple[pd.DataFrame, list[str]]:
+    """The table of the target population, and notes on how it was read."""
+    target, note = read_matched(str(effect.target), graph.nodes)
+    target, counts = table_without_words(target, partial(_words_of, data))
+    return target, [*([note] if note else []), *(f"{counts_text(name, found)}." for name, found in counts.items())]
+
+
+def _words_of(data: Source | None, column: str) -> list[MissingWord]:
+    """Words that stand for missing values in a column or node of a study's tables."""
+    if not isinstance(data, OwnData):
+        return []
+    said = data.variables.get(column)
+    own, labels = ((), ()) if said is None else (said.missing_words, said.labels or ())
+    return undeclared([*data.missing_words, *own], labels)
+
+
+def _carried(effect: Effect, graph: CausalGraph, data: Source) -> None:
     """Refuse, before anything is trained, an effect that no columns of the target carry over."""
-    target = read_matched(str(effect.target), graph.nodes)[0]
+    target = _target(effect, graph, data)[0]
     names = ("treatment", "outcome", "adjustment", "missing")
     carried_formula(graph, target, **{name: getattr(effect, name) for name in names})
 

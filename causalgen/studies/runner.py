@@ -25,7 +25,6 @@ from .effect_pages import write_effects
 from .effect_steps import effect_findings
 from .evaluation import evaluate_model, headline, memorised, train_readers
 from .expected import AUDITS, CURVES, DATA, EFFECTS, GRIDS, METRICS, REPORT, STEPS, expected_seconds
-from .further_steps import study_rows
 from .grids import check_named_rows, gallery
 from .helping import help_to_train, helped, helps
 from .image_readers import ImageReaders
@@ -159,9 +158,7 @@ def run_study(
                 found.memorisation = memorised(study.evaluation, model)
             with _step(EFFECTS, folder, bars):
                 effects = bars.each("effects", study.effects)
-                found.effects = [
-                    effect_findings(effect, model, readers, units, study_rows(effect, study.data)) for effect in effects
-                ]
+                found.effects = [effect_findings(effect, model, readers, units, study.data) for effect in effects]
                 found.mediation = [mediation_findings(asked, model, readers) for asked in study.mediation]
             warnings = [SMOKE_WARNING] if smoke else []
             if study.audit:

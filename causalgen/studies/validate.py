@@ -10,6 +10,7 @@ from ..grammar import check_value, compared_worlds, read_intervention
 from ..graph import CausalGraph, Estimand, Variable, identify, identify_nested
 from ..graph.volumes import require_flat_images
 from .audit_section import Audit
+from .data_section import Source
 from .image_readers import find_score, with_score
 from .measurements import find_measurement
 from .schema import Study
@@ -68,7 +69,7 @@ def _checks(study: Study, graph: CausalGraph) -> Iterator[Check]:
         yield ("curves", i, "node"), partial(_attribute, graph, curve.node)
         yield ("curves", i, "outcome"), partial(_response, graph, curve, study.measurements)
     for i, effect in enumerate(study.effects):
-        yield from _effect_checks(_graph_with(study, graph, effect.outcome), ("effects", i), effect)
+        yield from _effect_checks(_graph_with(study, graph, effect.outcome), ("effects", i), effect, study.data)
         if effect.proxies or effect.missing != "drop":
             entry = "proxies" if effect.proxies else "missing"
             yield ("effects", i, entry), partial(_every_row, effect, study)
@@ -87,7 +88,7 @@ def _graph_with(study: Study, graph: CausalGraph, outcome: str) -> CausalGraph:
     return with_score(graph, outcome, read.image or graph.images[0])
 
 
-def _effect_checks(graph: CausalGraph, loc: Loc, effect: Effect) -> Iterator[Check]:
+def _effect_checks(graph: CausalGraph, loc: Loc, effect: Effect, data: Source) -> Iterator[Check]:
     for name in effect.treatments:
         yield (*loc, "treatment"), partial(_attribute, graph, name)
     yield (*loc, "outcome"), partial(_numeric, graph, effect.outcome, "outcome")
@@ -100,7 +101,7 @@ def _effect_checks(graph: CausalGraph, loc: Loc, effect: Effect) -> Iterator[Che
         if effect.methods is not None:
             yield (*loc, "methods"), partial(_methods, effect, graph)
         if effect.by or effect.doses is not None or effect.units or effect.proxies or effect.target is not None:
-            yield from _further_checks(graph, loc, effect)
+            yield from _further_checks(graph, loc, effect, data)
     if effect.cluster not in (None, GROUP):
         yield (*loc, "cluster"), partial(_attribute, graph, effect.cluster)
     if effect.weights is not None:
@@ -113,11 +114,11 @@ def _effect_checks(graph: CausalGraph, loc: Loc, effect: Effect) -> Iterator[Che
         yield (*loc, "negative_controls"), partial(_attribute, graph, name)
 
 
-def _further_checks(graph: CausalGraph, loc: Loc, effect: Effect) -> Iterator[Check]:
+def _further_checks(graph: CausalGraph, loc: Loc, effect: Effect, data: Source) -> Iterator[Check]:
     from .further_steps import further_checks  # loads what a study without such questions does not need
 
     with suppress(NotIdentifiableError, DataError):  # reported at the effect itself
-        for entry, check in further_checks(effect, graph, _identified(graph, effect)):
+        for entry, check in further_checks(effect, graph, _identified(graph, effect), data):
             yield (*loc, entry), check
 
 

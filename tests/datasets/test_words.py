@@ -9,7 +9,7 @@ import pytest
 from typer.testing import CliRunner
 
 from causalgen.cli.app import app
-from causalgen.datasets.table import DataFaultsError, describe_columns, index_table, load_table
+from causalgen.datasets.table import DataFaultsError, describe_columns, index_table, load_table, read_table
 from causalgen.datasets.table.words import missing_words
 from causalgen.errors import DataError, DataWarning
 from causalgen.studies.data_section import OwnData
@@ -119,3 +119,54 @@ def test_new_writes_the_proposal_and_check_counts_it(tmp_path: Path) -> None:
     checked = runner.invoke(app, ["check", study])
     assert checked.exit_code == 0, checked.output
     assert "Read as missing in age: 'n/a' 2, -999 1" in checked.output
+
+
+COLUMNS: dict[str, list[str]] = {
+    "numbers": ["1.5", ".", "2.25", "-9", "-9.0", " . ", "7"],
+    "whole numbers": ["1", "-9", "20", "3", "-9", "5", "6"],
+    "labels": ["yes", "no", "n/a", "N/A ", "no", "yes", "."],
+    "codes": ["007", ".", "008", "-9", "009", "010", "011"],
+    "long names": ["9007199254740993", ".", "18446744073709551617", "3", "4", "5", "6"],
+    "one left": [".", "-9", "n/a", ".", "a", ".", "."],
+}
+"""Cells of a column, some of which mean nothing."""
+GONE = {".", "-9", "-9.0", "n/a"}
+
+
+@pytest.mark.parametrize("form", ["csv", "semicolons", "string index", "tab", "jsonl"])
+def test_declared_words_read_as_empty_cells(tmp_path: Path, form: str) -> None:
+    """A table with words equals the same table with empty cells, values and types, in every format of text."""
+    rows = [f"p{row}" for row in range(7)]
+    words = pd.DataFrame(COLUMNS, index=rows)
+    empty = words.mask(words.apply(lambda column: column.str.strip().str.casefold().isin(GONE)), "")
+    if form == "semicolons":
+        words, empty = (
+            table.apply(lambda c: c.str.replace("2.25", "2,25").str.replace("1.5", "1,5")) for table in (words, empty)
+        )
+        words, empty = (table.replace("-9.0", "-9,0") for table in (words, empty))
+    read = []
+    for name, table in (("words", words), ("empty", empty)):
+        path = tmp_path / f"{name}.{ {'tab': 'tsv', 'jsonl': 'jsonl'}.get(form, 'csv') }"
+        if form == "jsonl":
+            table.mask(table == "", None).to_json(path, orient="records", lines=True)
+        else:
+            separator = {"semicolons": ";", "tab": "\t"}.get(form, ",")
+            table.to_csv(path, index=form == "string index", sep=separator)
+        with warnings.catch_warnings(action="ignore", category=DataWarning):
+            read.append(read_table(path, missing_words=["N/A", ".", -9] if name == "words" else []))
+    if form == "jsonl":  # whose texts stay texts, with or without words
+        read[1] = read[1].apply(
+            lambda column: pd.to_numeric(column) if column.name in ("numbers", "whole numbers", "codes") else column
+        )
+    pd.testing.assert_frame_equal(*read)
+    assert read[0]["whole numbers"].tolist()[2:4] == [20, 3]
+    assert int(read[0]["numbers"].isna().sum()) == 4
+
+
+def test_numbers_of_a_typed_table_are_declared_too(tmp_path: Path) -> None:
+    table = pd.DataFrame({"a": [1, -9, 3], "b": [0.5, -9.0, -9.5], "c": ["x", "-9", "y"]})
+    table.to_parquet(tmp_path / "t.parquet")
+    read = read_table(tmp_path / "t.parquet", missing_words=["-9"])
+    assert read.isna().to_numpy().tolist() == [[False] * 3, [True] * 3, [False] * 3]
+    with pytest.raises(DataError, match="Expected the missing words as a list"):
+        read_table(tmp_path / "t.parquet", missing_words="n/a")

@@ -107,3 +107,27 @@ def test_a_target_is_read_from_its_file_and_checked_before_training(folder: Path
     ):
         with pytest.raises(StudyError, match=message):
             read(folder, f"    target: {asked}\n")
+
+
+def test_missing_words_of_the_study_hold_in_every_table_that_it_reads(folder: Path) -> None:
+    """Columns that are no nodes, such as a proxy, and the table of the target population."""
+    table = pd.read_csv(folder / "trial.csv")
+    table["pain read"] = table["pain read"].round(2).astype(str).mask(np.arange(ROWS) % 10 == 0, "-9")
+    table.to_csv(folder / "trial.csv", index=False)
+    pd.DataFrame({"age": ["0.5", ".", "1.5", "-9"] * 20}).to_csv(folder / "there.csv", index=False)
+    words = FILE.replace(
+        "missing: drop", 'missing: drop, missing_words: [-9], variables: {age: {missing_words: ["."]}}'
+    )
+    (folder / "study.yaml").write_text(
+        words.replace('pain",', 'pain; [site] -> age",') + ASKED + "    target: there.csv\n"
+    )
+    study = load_study(folder / "study.yaml")
+    rows = study_rows(study.effects[0], study.data)
+    assert rows is not None
+    assert (int(rows["pain read"].isna().sum()), rows["pain read"].dtype) == (30, np.float64)
+    data, notes = load_data(study.data), []
+    found = further_answers(study.effects[0], data.graph, data.frame(), rows, 0, notes, study.data)
+    assert found is not None
+    assert "Read as missing in age: -9 20, '.' 20." in notes
+    assert found.transported is not None
+    assert found.transported.target_rows == 40

@@ -23,7 +23,7 @@ from .inspect_images import index_images
 from .reading import read_table
 from .spelled import spelled_numbers
 from .table_file import numbers_rows
-from .words import MissingWord, cells_of, count_words, missing_words, without_words
+from .words import MissingWord, cells_of, count_words, missing_words, undeclared, without_words
 
 __all__ = [
     "Columns",
@@ -135,7 +135,7 @@ def read_columns(
             continue
         title, unit = matches[node].title, matches[node].unit
         columns.titles[node] = title
-        gone = [word for word in (*words, *said.missing_words) if word not in (said.labels or ())]
+        gone = undeclared([*words, *said.missing_words], said.labels or ())
         if counts := count_words(frame[title], gone):
             columns.words[node] = counts
         column = without_words(frame[title], gone)

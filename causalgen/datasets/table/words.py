@@ -1,6 +1,6 @@
 """Words and numbers that mean a missing value: finding likely ones, and removing them from a column."""
 
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import Any, TypeAlias
 
 import numpy as np
@@ -8,9 +8,19 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from ..hints import sentinels
-from ..kinds import cell_numbers, refused
+from ..kinds import BEYOND_INT64, cell_numbers, refused
 
-__all__ = ["MissingWord", "cells_of", "count_words", "missing_words", "without_words"]
+__all__ = [
+    "MissingWord",
+    "cells_of",
+    "count_words",
+    "counts_text",
+    "missing_words",
+    "table_without_words",
+    "undeclared",
+    "without_words",
+    "word_text",
+]
 
 MissingWord: TypeAlias = "str | float"
 
@@ -100,10 +110,58 @@ def without_words(column: pd.Series, words: Sequence[MissingWord]) -> pd.Series:
 
 def count_words(column: pd.Series, words: Sequence[MissingWord]) -> dict[str, int]:
     """Number of cells with each of the words; words that do not occur are left out."""
-    counts = {
-        repr(word) if isinstance(word, str) else f"{word:g}": int(cells_of(column, [word]).sum()) for word in words
-    }
+    counts = {word_text(word): int(cells_of(column, [word]).sum()) for word in words}
     return {word: count for word, count in counts.items() if count}
+
+
+def word_text(word: MissingWord) -> str:
+    """A word as messages show it: in quotes, or a number."""
+    return repr(word) if isinstance(word, str) else f"{word:g}"
+
+
+def counts_text(title: str, counts: Mapping[str, int]) -> str:
+    """What was read as missing in a column.
+
+    >>> counts_text("age", {"'n/a'": 3, "-9": 1200})
+    "Read as missing in age: 'n/a' 3, -9 1,200"
+    """
+    return f"Read as missing in {title}: " + ", ".join(f"{word} {count:,}" for word, count in counts.items())
+
+
+def undeclared(words: Sequence[MissingWord], labels: Collection[Any]) -> list[MissingWord]:
+    """The words that are no declared labels."""
+    known = {_folded(label) for label in labels}
+    return [word for word in words if _folded(word) not in known]
+
+
+def table_without_words(
+    table: pd.DataFrame, words_of: Callable[[str], Sequence[MissingWord]]
+) -> tuple[pd.DataFrame, dict[str, dict[str, int]]]:
+    """The table, its cells with a word empty; and by column the number of cells with each word.
+
+    A column of text whose other cells are all numbers becomes one of numbers, as if its file had empty cells there.
+
+    Args:
+        table: Cells.
+        words_of: The words of a column, by its title.
+    """
+    found: dict[str, pd.Series] = {}
+    counted: dict[str, dict[str, int]] = {}
+    for title, column in table.items():
+        words = words_of(str(title))
+        if counts := count_words(column, words):
+            found[str(title)], counted[str(title)] = _as_numbers(without_words(column, words)), counts
+    return (table.assign(**found) if found else table), counted
+
+
+def _as_numbers(column: pd.Series) -> pd.Series:
+    """A column of text as numbers, if all of its cells are exact ones."""
+    if pd.api.types.is_numeric_dtype(column):
+        return column
+    numbers = pd.to_numeric(column, errors="coerce")
+    if (numbers.isna() & column.notna()).any() or (numbers.abs() >= BEYOND_INT64).any():
+        return column
+    return numbers
 
 
 def _spellings(column: pd.Series) -> dict[str, tuple[str, int]]:
