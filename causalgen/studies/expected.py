@@ -32,6 +32,8 @@ DATA, GRIDS, CURVES = "load the data", "ask for counterfactuals", "draw response
 METRICS, EFFECTS = "measure counterfactuals", "estimate effects"
 AUDITS, REPORT = "audit classifiers", "write the report"
 STEPS = (DATA, FIT, GRIDS, CURVES, METRICS, EFFECTS, REPORT)
+COMPLETION = 25
+"""How many epochs take as long as drawing the missing attributes of the same rows given an image."""
 ATTRIBUTE_SECONDS = 2e-5
 """Seconds for a row, an epoch and an attribute, on one core."""
 
@@ -58,7 +60,7 @@ def step_durations(plan: RunPlan, training: float | None = None) -> dict[str, fl
         plan: The run.
         training: Seconds of the fit where they are known.
     """
-    study, rows, pixels = plan.study, sum(plan.rows.values()), _pixels(plan.graph)
+    study, rows, pixels = plan.study, sum(plan.rows.values()) + plan.lacking, _pixels(plan.graph)
     queries = study.evaluation.queries
     reading = _reading_seconds(plan.read, plan.graph, plan.rows) if queries and not plan.smoke else 0.0
     asked = min(study.evaluation.rows, plan.rows["test"]) * len(queries)
@@ -82,13 +84,14 @@ def step_durations(plan: RunPlan, training: float | None = None) -> dict[str, fl
 
 def training_seconds(plan: RunPlan) -> dict[str, float]:
     """Approximate upper bound in seconds for training the attributes and each image, from a few steps on noise."""
-    graph, config, train = plan.graph, plan.config, plan.rows["train"]
+    graph, config, train = plan.graph, plan.config, plan.rows["train"] + plan.lacking
     seconds = {"attributes": ATTRIBUTE_SECONDS * train * config.attributes.epochs * len(graph.attributes)}
     for name in graph.images:
         size = config.images.units(train)
         steps = max(1, train // size) * config.images.epochs
         units = math.ceil(size / config.processes)  # of the slice that each process computes
         batch = {node: _noise(graph, node, units) for node in (name, *graph.parents(name))}
+        steps += math.ceil(COMPLETION * config.images.completions * plan.lacking / size)
         seconds[name] = steps * step_seconds(plan.build_model(), name, batch, config)
     return seconds
 

@@ -9,7 +9,7 @@ from ..graph import CausalGraph
 from ..mechanisms.catalog import MECHANISMS, default_for
 from .data_section import OwnData
 from .schema import Study
-from .sources import split_rows
+from .sources import lacking_rows, split_rows
 
 __all__ = ["BATCH", "FEW_IMAGES", "few_images_note", "image_epochs", "image_mechanism", "with_few_images"]
 
@@ -52,7 +52,8 @@ def with_few_images(study: Study, graph: CausalGraph) -> Study:
     The passes and the size of a batch of the images' training are filled in too, each unless the study gives it.
     """
     unnamed = [name for name in graph.images if name not in study.mechanisms]
-    rows = split_rows(study.data)["train"] if isinstance(study.data, OwnData) and unnamed else FEW_IMAGES
+    own = isinstance(study.data, OwnData) and unnamed
+    rows = split_rows(study.data)["train"] + lacking_rows(study.data) if own else FEW_IMAGES
     if rows >= FEW_IMAGES:
         return study
     given = study.training.images

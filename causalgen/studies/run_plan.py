@@ -10,7 +10,7 @@ from .few_images import few_images_note, with_few_images
 from .modelling import build_model
 from .schema import Study
 from .settings import fit_config, resolve, shrink
-from .sources import split_rows, study_graph
+from .sources import lacking_rows, split_rows, study_graph
 from .validate import check_study
 
 __all__ = ["RunPlan"]
@@ -25,7 +25,8 @@ class RunPlan:
         graph: The graph of its data.
         config: Settings of training.
         read: Attributes that networks read from the images.
-        rows: Rows of each split, of a data set of the catalog by the usual shares.
+        rows: Complete rows of each split, of a data set of the catalog by the usual shares.
+        lacking: Further training rows, with missing attributes that training infers.
         note: Defaults that depend on the number of images; empty without.
         smoke: Whether the study was shrunk.
     """
@@ -35,6 +36,7 @@ class RunPlan:
     config: FitConfig
     read: ReadAttributes
     rows: dict[str, int]
+    lacking: int
     note: str
     smoke: bool = False
 
@@ -62,6 +64,7 @@ class RunPlan:
             fit_config(study.training, study.seed, device),
             ReadAttributes.of(study, graph),
             split_rows(study.data),
+            lacking_rows(study.data),
             few_images_note(given, study),
             smoke,
         )

@@ -16,7 +16,7 @@ from .schema import Study
 if TYPE_CHECKING:
     from ..datasets.table import TableIndex
 
-__all__ = ["load_data", "own_index", "split_rows", "study_graph"]
+__all__ = ["lacking_rows", "load_data", "own_index", "split_rows", "study_graph"]
 
 ROWS = 10_000
 """Default number of rows of a data set of the catalog."""
@@ -87,6 +87,11 @@ def split_rows(data: DataSource | OwnData) -> dict[str, int]:
         return {name: len(part) for name, part in own_index(data).split.items()}
     rows = data.rows or ROWS
     return {"train": round(0.7 * rows), "validation": round(0.15 * rows), "test": round(0.15 * rows)}
+
+
+def lacking_rows(data: DataSource | OwnData) -> int:
+    """Training rows with missing attributes, which training infers and `split_rows` does not count."""
+    return len(own_index(data).incomplete.get("train", ())) if isinstance(data, OwnData) else 0
 
 
 def _index_of(data: OwnData, fault: Callable[[tuple, str], StudyError]) -> "TableIndex":
