@@ -4,6 +4,7 @@ import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
+from itertools import chain
 from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 
 import torch
@@ -13,7 +14,7 @@ from ..errors import UnknownNameError, nearest
 from ..graph import CausalGraph
 from ..typing import UnitValues
 from .depth import as_levels
-from .labels import ROW, RowLabels, find_rows
+from .labels import ROW, RowLabels, find_rows, read_labels
 from .store import Store
 
 if TYPE_CHECKING:
@@ -79,7 +80,8 @@ class Dataset:
         source: Origin and licence in a sentence, for reports.
         labels: Distinct labels of the rows, in the order of `frame()`; None for 0, 1, 2, ...
         incomplete: By split, places in the storage of `values` of further rows, of which attributes are missing. Training
-            infers them (see `whole`); nothing else uses these rows, and they have no labels.
+            infers them (see `whole`); of the rest, only `evidence` reads these rows.
+        incomplete_labels: By split, labels of the rows of `incomplete`, which `frame` and `split` lack.
 
     Raises:
         DataError: A column is missing or unknown, has the wrong length, shape or codes, holds NaN or values outside its
@@ -96,6 +98,7 @@ class Dataset:
     source: str = ""
     labels: "pd.Index | None" = None
     incomplete: Mapping[str, Tensor] = field(default_factory=dict)
+    incomplete_labels: Mapping[str, RowLabels] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         from .validate import check_dataset
@@ -155,6 +158,28 @@ class Dataset:
         """
         places = self._store.places(self._positions(self._split(split)))
         return as_levels(self._store.at(torch.cat([places, self.incomplete[split]]) if self.incomplete else places))
+
+    def evidence(self, labels: Any) -> UnitValues:
+        """What is known about some rows, complete or not, in the order asked: a missing number is NaN, a missing label code -1.
+
+        `scm.abduct(data.evidence(labels), particles=50)` infers what is missing.
+
+        Args:
+            labels: As for `rows`; those in `incomplete_labels` too.
+
+        Raises:
+            DataError: A row does not exist or was left out.
+        """
+        import pandas as pd
+
+        if not self.incomplete:
+            return self.rows(labels)
+        every = torch.arange(len(self))
+        own, lacking = self._index(every), map(read_labels, self.incomplete_labels.values())
+        index = pd.Index([*own.tolist(), *chain.from_iterable(lacking)], name=own.name)
+        found = find_rows(labels, {label: place for place, label in enumerate(index.tolist())}, self.name)
+        places = torch.cat([self._store.places(every), *self.incomplete.values()])[found]
+        return UnitValues(as_levels(self._store.at(places)), index[found.numpy()])
 
     def bits(self, image: str) -> int:
         """Bits that are stored of each pixel of an image node: 8, or 16."""

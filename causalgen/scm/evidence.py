@@ -12,7 +12,7 @@ from torch import Tensor
 from ..columns import as_column, check_rows
 from ..errors import DataError, MissingValueError
 from ..graph import CausalGraph, Variable
-from .values import as_tensor
+from .values import MISSING, as_tensor
 
 __all__ = ["Evidence", "known_cells", "read_evidence"]
 
@@ -44,7 +44,7 @@ class Evidence:
 
 
 def read_evidence(graph: CausalGraph, values: Mapping[str, Any], like: Tensor) -> Evidence:
-    """The known values of units; a node may be left out, and a cell may be None, NaN or NA.
+    """The known values of units; a node may be left out, and a cell may be None, NaN or NA, or -1 in a tensor of codes.
 
     Raises:
         MissingValueError: Nothing is known about a unit, or only some pixels of an image.
@@ -82,7 +82,7 @@ def known_cells(variable: Variable, value: Any) -> tuple[Any, Tensor]:
         return _known_images(variable, value)
     if isinstance(value, Tensor):
         if not value.is_floating_point():
-            return value, torch.ones(len(value) if value.dim() else 1, dtype=torch.bool)
+            return _known_codes(variable, torch.atleast_1d(value))
         value = value.cpu().numpy()
     if isinstance(value, pd.Series | pd.Index | pd.api.extensions.ExtensionArray):
         value = np.asarray(value, dtype=object)
@@ -92,6 +92,12 @@ def known_cells(variable: Variable, value: Any) -> tuple[Any, Tensor]:
         return None, torch.from_numpy(known)
     filled = np.where(known, cells, cells[known.argmax()])
     return filled if variable.is_discrete else filled.tolist(), torch.from_numpy(known)
+
+
+def _known_codes(variable: Variable, codes: Tensor) -> tuple[Any, Tensor]:
+    """A tensor of codes, where -1 is a missing label, or of whole numbers, none of which is missing."""
+    known = codes != MISSING if variable.is_discrete else torch.ones(len(codes), dtype=torch.bool)
+    return (codes.where(known, codes.clamp_min(0)) if known.any() else None), known
 
 
 def _objects(value: Any) -> np.ndarray:

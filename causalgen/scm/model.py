@@ -189,9 +189,9 @@ class StructuralCausalModel(nn.Module):
 
         Args:
             factual: Mapping or data frame with values `(B, ...)` by node. With `particles`, a node may be left out, and a
-                cell may be None or NaN, another one in each unit: what is missing is drawn from its posterior given what is
-                known (see `completion`). Row labels, of `Dataset.rows` or of a data frame's own index, are carried to the
-                results.
+                cell may be None or NaN (-1 in a tensor of codes), another one in each unit: what is missing is drawn from its
+                posterior given what is known (see `completion`). Row labels, of `Dataset.rows` or of a data frame's own index,
+                are carried to the results.
             particles: None for one noise per unit: the solution, the mean of a variational posterior, or one draw from an
                 exact posterior. Else the number of draws.
             seed: Seed; None uses torch's global state.

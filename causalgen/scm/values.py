@@ -13,7 +13,19 @@ from ..errors import DataError, MissingValueError, SupportError, UnknownNameErro
 from ..graph import CausalGraph, Variable
 from ..typing import UnitValues
 
-__all__ = ["as_tensor", "as_values", "channels_first", "check_finite", "in_unit_order", "to_frame", "unit_labels"]
+__all__ = [
+    "MISSING",
+    "as_tensor",
+    "as_values",
+    "channels_first",
+    "check_finite",
+    "in_unit_order",
+    "to_frame",
+    "unit_labels",
+]
+
+MISSING = -1
+"""Code of a missing label in a tensor of codes."""
 
 
 def as_values(graph: CausalGraph, values: Any, like: Tensor) -> dict[str, Tensor]:
@@ -162,6 +174,11 @@ def _codes(variable: Variable, value: Any, like: Tensor) -> Tensor:
     if isinstance(value, Tensor) and not value.is_floating_point() and value.dtype != torch.bool:
         codes = value.to(like.device, torch.int64)
         count = len(variable.labels or ())
+        if codes.numel() and int(codes.min()) == MISSING:
+            raise MissingValueError(
+                f"Expected codes of '{variable.name}' in 0..{count - 1}; got {MISSING}, a missing label. Drop or impute "
+                "such units."
+            )
         if codes.numel() and (int(codes.min()) < 0 or int(codes.max()) >= count):
             wrong = int(codes.min()) if int(codes.min()) < 0 else int(codes.max())
             raise DataError(f"Expected codes of '{variable.name}' in 0..{count - 1}; got {wrong}.")

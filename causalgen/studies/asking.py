@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import pandas as pd
+from torch import Tensor
 
 from ..datasets import Dataset
 from ..datasets.catalog import entry
@@ -14,11 +15,11 @@ from ..datasets.table.images import ImageColumn
 from ..datasets.table.pixels import Rendering, rendering_of
 from ..errors import CheckpointError, DataError, SupportWarning
 from ..grammar import parse_do, parse_values
-from ..graph import Variable
+from ..graph import CausalGraph, Variable
 from ..reports.counterfactual_files import file_names, write_counterfactual
 from ..scm import Ambiguity, Counterfactual, Posterior, StructuralCausalModel, load
 from ..scm.ambiguity import counted_counterfactual
-from ..scm.values import check_finite
+from ..scm.values import MISSING, check_finite
 from .data_section import OwnData
 from .model_on_data import true_counterfactual
 from .output import answer_folder
@@ -88,14 +89,14 @@ class CounterfactualAnswer:
 def answer(
     run: Asked, rows: Sequence[Any], do: Sequence[str], out: Path | None = None, *, particles: int | None = None
 ) -> CounterfactualAnswer:
-    """Counterfactuals under `do` of rows of the run's data.
+    """Counterfactuals under `do` of rows of the run's data; where the study trains on incomplete rows, of those too.
 
     Args:
         run: A run with a fitted model.
         rows: Row labels of the data, as values or as text (see `read_rows`); duplicates count once.
         do: Interventions as text, "thickness=4" (see `parse_do`).
         out: Output folder; None for one named after the query below the run's `counterfactuals`.
-        particles: Draws of each unit's noise; None for one.
+        particles: Draws of each unit's noise; None for one, or for 100 where attributes have to be inferred.
 
     Raises:
         CheckpointError: The run has no fitted model yet, or a corrupted one.
@@ -108,11 +109,12 @@ def answer(
     words = [*do, "rows", *map(str, dict.fromkeys(rows))]
     folder = answer_place(run, words, particles, out)
     data = fitted_data(run, scm)
-    asked = read_rows(data, rows)
+    asked = read_rows(data, rows, incomplete=True)
     if not 1 <= len(asked) <= MOST_ROWS:
         raise DataError(f"Expected 1 to {MOST_ROWS} rows; got {len(asked)}. Write them as 3,7 or 3-7.")
-    found = _counterfactual(scm, data.rows(asked), interventions, particles, run)
-    truth = true_counterfactual(data, asked, interventions)
+    units = data.evidence(asked)
+    found = _counterfactual(scm, units, interventions, particles, run, override="")
+    truth = None if is_partial(scm.graph, units) else true_counterfactual(data, asked, interventions)
     return write_answer(
         folder, found.counterfactual, {"row": asked}, file_names("row", asked), truth, found.notes, windows_of(run),
         found.ambiguity,
@@ -286,10 +288,12 @@ def _counterfactual(
     do: Mapping[str, Any],
     particles: int | None,
     run: Asked,
+    *,
+    override: str = OVERRIDE,
 ) -> _Found:
     """The answer; units outside the joint support are flagged instead of raising a warning."""
     seed = seed_of(run)
-    posterior, notes = abducted(scm, factual, particles, seed)
+    posterior, notes = abducted(scm, factual, particles, seed, override=override)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", SupportWarning)
         answer, operations = counted_counterfactual(posterior, do, seed=seed)
@@ -308,7 +312,7 @@ def abducted(
 ) -> tuple[Posterior, tuple[str, ...]]:
     """The posterior of units, and what a reader must know; missing attributes are inferred, from 100 particles by default."""
     notes: tuple[str, ...] = ()
-    if not all(name in factual for name in scm.graph.nodes):
+    if is_partial(scm.graph, factual):
         particles = particles or DRAWS
     elif particles is not None and not any(m.abduction.is_random for m in scm.mechanisms.values()):
         particles, notes = (
@@ -324,8 +328,22 @@ def abducted(
 
 def inferred_notes(posterior: Posterior, override: str = OVERRIDE) -> tuple[str, ...]:
     """A sentence about every value that was inferred."""
-    graph = posterior.scm.graph
-    return tuple(_inferred(graph[str(row.variable)], row) + override for row in posterior.inferred().itertuples())
+    graph, several = posterior.scm.graph, posterior.units > 1
+    return tuple(
+        (f"Unit {row.unit}: " if several else "") + _inferred(graph[str(row.variable)], row) + override
+        for row in posterior.inferred().itertuples()
+    )
+
+
+def is_partial(graph: CausalGraph, factual: Mapping[str, Any]) -> bool:
+    """Whether a value of units is missing: a node is left out, or a tensor holds NaN or the code -1."""
+    if not all(name in factual for name in graph.nodes):
+        return True
+    columns = {name: factual[name] for name in graph.attributes if isinstance(factual[name], Tensor)}
+    return any(
+        bool((column == MISSING if graph[name].is_discrete else column.isnan()).any())
+        for name, column in columns.items()
+    )
 
 
 def _inferred(variable: Variable, row: Any) -> str:

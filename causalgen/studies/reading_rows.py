@@ -4,7 +4,10 @@ import re
 from collections.abc import Iterable
 from typing import Any
 
+import pandas as pd
+
 from ..datasets import Dataset
+from ..datasets.labels import read_labels
 from ..errors import DataError
 
 __all__ = ["read_rows"]
@@ -14,17 +17,20 @@ MOST = 10_000
 """Most rows in a range."""
 
 
-def read_rows(data: Dataset, rows: Iterable[Any]) -> list[Any]:
+def read_rows(data: Dataset, rows: Iterable[Any], *, incomplete: bool = False) -> list[Any]:
     """Row labels of the data, each once, in the given order.
 
     Args:
         data: The data set.
         rows: Row labels, or texts for them: "17", "3-7" for five numbered rows, "p012".
+        incomplete: Whether rows with missing attributes that training infers may be among them (see `Dataset.evidence`).
 
     Raises:
-        DataError: A text is neither a label nor numbers. `Dataset.rows` checks that the rows exist.
+        DataError: A text is neither a label nor numbers. `Dataset.rows` and `evidence` check that the rows exist.
     """
     index = data.frame().index
+    for lacking in data.incomplete_labels.values() if incomplete else ():
+        index = index.append(pd.Index(read_labels(lacking)))
     labels = {str(label): label for label in index}
     if len(labels) < len(index):
         raise DataError(f"Expected row labels of '{data.name}' that differ as text; some do not. Ask in Python.")

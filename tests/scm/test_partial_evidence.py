@@ -260,6 +260,11 @@ def test_tables_with_holes_keep_their_labels(mixed: StructuralCausalModel) -> No
     known = mixed.abduct(holes, particles=5, seed=0).completed.known
     assert known["sex"].tolist() == known["age"].tolist() == [True, False, True]
     assert known["scan"].tolist() == [True, True, False]
+    codes = mixed.abduct(holes | {"sex": torch.tensor([0, -1, 1])}, particles=5, seed=0).completed
+    assert torch.equal(codes.known["sex"], known["sex"])
+    assert codes.by_particle()["sex"][:, [0, 2]].tolist() == [[0, 1]] * 5
+    nobody = mixed.abduct(holes | {"sex": torch.full((3,), -1)}, particles=5, seed=0).completed.known
+    assert not nobody["sex"].any()
 
 
 def test_a_vae_s_estimate_of_its_likelihood_is_unbiased() -> None:

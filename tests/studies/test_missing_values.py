@@ -7,10 +7,15 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
+import torch
 from own_table import make
+from untrained_run import write_untrained_run
 
 from causalgen.datasets.at_random import AT_RANDOM
 from causalgen.datasets.table import DataFaultsError
+from causalgen.errors import DataError, MissingValueError
+from causalgen.studies.asking import answer
+from causalgen.studies.runfolder import read_run
 from causalgen.studies.runner import run_study
 from causalgen.studies.schema import load_study
 from causalgen.studies.sources import load_data, own_index
@@ -73,6 +78,39 @@ def test_training_uses_every_row_and_everything_else_the_complete_ones(tmp_path:
     effect = next((tmp_path / "run" / "effects").rglob("effect.md")).read_text(encoding="utf-8")
     assert f"{len(complete)} rows used, {ROWS - len(complete)} dropped" in effect
     assert "`missing: impute` under the effect of a study" in effect.replace("\\", "")
+
+
+def test_incomplete_rows_are_asked_about_by_their_labels(tmp_path: Path) -> None:
+    """By `rows` where they are complete, else by what is known of them; the answer says what was inferred."""
+    table = messy(tmp_path)
+    scm, data = write_untrained_run(tmp_path, tmp_path / "study.yaml")
+    assert set(table.index) == {*data.frame().index, *(row for part in data.incomplete_labels.values() for row in part)}
+    lacking, whole = list(data.incomplete_labels["test"])[:3], list(data.split["test"][:2])
+    units = data.evidence([*lacking, *whole])
+    for name, column in data.rows(whole).items():
+        assert torch.equal(units[name][3:], column)
+    assert list(units.labels) == [*lacking, *whole]
+    ages = pd.Series(units["age"].numpy(), units.labels).astype(float)
+    pd.testing.assert_series_equal(ages, table["Age at scan (years)"].loc[ages.index], check_names=False, rtol=1e-6)
+    assert ((units["clinic"] == -1).numpy() == table["clinic"].loc[ages.index].isna()).all()
+    with pytest.raises(MissingValueError):
+        scm.abduct(units)
+    found = answer(read_run(tmp_path), [*whole, *lacking], ["age=60"], tmp_path / "answer", particles=4)
+    holes = table.loc[lacking, ["Age at scan (years)", "clinic", "size"]].isna()
+    said = {
+        (row, name)
+        for row in lacking
+        for name in ("age", "clinic", "size")
+        if f"Unit {row}: {name} " in str(found.notes)
+    }
+    assert said == {(row, re.split(r"\W", name)[0].lower()) for row, name in holes.stack()[lambda s: s].index}
+    assert found.table.groupby("row").size().to_dict() == dict.fromkeys([*whole, *lacking], 4)
+    known = found.table.set_index("row").loc[whole, "age"].groupby(level=0).agg(["min", "max"])
+    np.testing.assert_allclose(known.loc[whole].T, [table["Age at scan (years)"].loc[whole]] * 2, rtol=1e-6)
+    complete = answer(read_run(tmp_path), whole, ["age=60"], tmp_path / "complete")
+    assert complete.counterfactual.particles is None
+    with pytest.raises(DataError, match="nobody"):
+        answer(read_run(tmp_path), [*lacking, "nobody"], ["age=60"], tmp_path / "other")
 
 
 def labelled(index: object, split: str) -> list[str]:

@@ -139,4 +139,5 @@ def load_index(
             name: torch.from_numpy(storage.get_indexer(part).astype(np.int64))
             for name, part in index.incomplete.items()
         },
+        incomplete_labels={name: numbered(index.labels[part]) for name, part in index.incomplete.items()},
     )
