@@ -169,7 +169,7 @@ def _draw(
     ignored: frozenset[str] = frozenset(),
 ) -> tuple[dict[str, Tensor], dict[str, Noise], Tensor]:
     """Draws `(k * b, ...)` of the missing nodes, noise of those without known descendants, and effective sizes `(b,)`."""
-    units = len(next(iter(known.values())))
+    units = len(numbers)  # of which nothing may be known: an image that is not fitted yet is left out
     effective = scm.like.new_full((units,), float(particles))
     world = {name: tensor.repeat(particles, *[1] * (tensor.dim() - 1)) for name, tensor in known.items()}
     drawn: dict[str, Tensor] = {}

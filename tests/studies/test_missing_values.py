@@ -48,6 +48,7 @@ def messy(folder: Path) -> pd.DataFrame:
     table.loc[large & (random.random(ROWS) < 0.4), "Age at scan (years)"] = np.nan
     table["clinic"] = table["clinic"].astype("Int64").mask(~large & (random.random(ROWS) < 0.3))
     table.loc[[5, 6], "size"] = np.nan
+    table.loc[[8, 9, 10, 11], ["size", "clinic", "Age at scan (years)"]] = np.nan  # the picture alone is known
     table.index = pd.Index([f"p{number:03d}" for number in random.permutation(ROWS)], name="person")
     table.to_parquet(folder / "scans.parquet")
     (folder / "study.yaml").write_text(STUDY)
