@@ -45,6 +45,10 @@ ORDER: tuple[Kind, ...] = (
 )
 """Kinds of checks, those first whose failure can change the estimate most and most surely."""
 
+MANY_TIMES = 4.0
+"""Ratio of two intervals' widths above which the wider one is a concern; flexible models cost up to about 2 where they suit
+the data."""
+
 
 @dataclass(frozen=True)
 class Check:
@@ -221,7 +225,32 @@ def _interval(report: "EffectReport") -> list[Check]:
         about = f"{chosen.source} has no finite interval"
         text = f"{about[:1].upper()}{about[1:]}. The data cannot tell how large the effect is."
         return [Check(about, text, kind="overlap")]
-    return []
+    return _wide(report)
+
+
+def _wide(report: "EffectReport") -> list[Check]:
+    """An interval many times wider than another method's, where no warning says that the data hold too little.
+
+    Such an interval holds every other estimate, so the methods seem to agree whatever the recommended estimate is.
+    """
+    if any(_kind(text) == "overlap" for text in report.warnings):
+        return []
+    chosen, width = report.estimate, _width(report.estimate)
+    same = [row for row in report.estimates if row.kind == "adjusted" and row.population == chosen.population]
+    others = [row for row in same if row != chosen and _width(row) > 0]
+    narrow = min(others, key=_width, default=None)
+    if narrow is None or width <= MANY_TIMES * _width(narrow):
+        return []
+    times = f"{width / _width(narrow):.0f} times as wide as that of {narrow.source}"
+    text = (
+        f"The interval of {chosen.source} is {times}, although both use the same rows. Its model leaves open what the "
+        f"stronger assumptions of {narrow.source} settle: report both, or ask for a contrast that more rows show."
+    )
+    return [Check(f"the interval of {chosen.source} is {times}", text, kind="overlap")]
+
+
+def _width(row: "Estimate") -> float:
+    return 0.0 if row.low is None or row.high is None else row.high - row.low
 
 
 def _truth(report: "EffectReport") -> list[Check]:

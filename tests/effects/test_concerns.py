@@ -289,7 +289,12 @@ def test_concerns_are_ranked_by_what_they_can_change() -> None:
     [
         ([("linear adjustment", 1.4, 1.3, 1.5)], None, "linear adjustment and doubly robust disagree"),
         ([("linear adjustment", 1.4, 0.9, 1.9)], None, "No concern was found among 1 check;"),
-        ([("linear adjustment", 1.05, 1.04, 1.06)], None, "No concern was found among 1 check;"),
+        ([("linear adjustment", 1.05, 1.0, 1.1)], None, "No concern was found among 1 check;"),
+        (
+            [("linear adjustment", 1.05, 1.04, 1.06)],
+            None,
+            "of doubly robust is 10 times as wide as that of linear adjustment",
+        ),
         ([], 1.5, "the interval of doubly robust misses the truth"),
         ([], 1.05, "No concern was found among 1 check;"),
     ],

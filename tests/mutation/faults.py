@@ -74,10 +74,15 @@ FAULTS = (
         "training/stage.py",
         "self.mechanism.load_state_dict(self.best_state)\n        self.mechanism.declare_fitted()",
         "self.mechanism.declare_fitted()",
-        "training",
+        "training/test_fit.py",
     ),
     # A resumed fit draws other random numbers than the fit that was never interrupted.
-    Fault("training/checkpoint.py", 'torch.set_rng_state(state["cpu"])', "torch.get_rng_state()", "training"),
+    Fault(
+        "training/checkpoint.py",
+        'torch.set_rng_state(state["cpu"])',
+        "torch.get_rng_state()",
+        "training/test_fit.py",
+    ),
     # Units are resampled as if their groups did not matter.
     Fault(
         "metrics/bootstrap.py",
@@ -90,7 +95,7 @@ FAULTS = (
         "metrics/effectiveness.py",
         "np.where(np.isfinite(measured), np.abs(measured - wanted), worst)",
         "np.where(np.isfinite(measured), np.abs(measured - wanted), 0.0)",
-        "metrics",
+        "metrics/test_evaluate.py",
     ),
     # The outcome model of one arm sees the rows of both.
     Fault(
@@ -118,7 +123,7 @@ FAULTS = (
         "datasets/table/chosen.py",
         "return split_groups(groups, choice.split, choice.seed, what)",
         "return split_groups(np.arange(len(groups)), choice.split, choice.seed, what)",
-        "datasets",
+        "datasets/test_table.py",
     ),
     # Strokes are measured as half a pixel thicker.
     Fault(

@@ -95,6 +95,20 @@ def test_early_stopping_stops(monkeypatch: pytest.MonkeyPatch) -> None:
     assert result.best_epochs["g"] == ran - 2
 
 
+def test_the_best_averaged_weights_are_kept() -> None:
+    """Steps too long for the data: the last epoch is not the best one."""
+    scm, parts = model(), data(300)
+    result = fit(scm, parts, replace(CONFIG, attributes=Stage(epochs=8, batch_size=64, learning_rate=0.3)))
+    rows = result.history.query("node == 'g' and split == 'validation' and objective == 'loss'")
+    best, last = rows["value"].min(), rows["value"].iloc[-1]
+    assert best < last
+    values = parts["validation"]
+    loss = scm.mechanisms["g"].objectives(values["g"], {name: values[name] for name in scm.graph.parents("g")}, 0)[
+        "loss"
+    ]
+    assert float(loss.detach().mean()) == pytest.approx(best, rel=1e-4)
+
+
 def test_a_constant_column_is_refused() -> None:
     constant = data(300)
     constant["train"]["x"] = torch.ones(200)
