@@ -12,7 +12,7 @@ __all__ = ["adapted", "shape_of"]
 
 
 def adapted(classifier: Any) -> tuple[Callable[[Tensor], Any], Sequence[Any] | None]:
-    """The classifier as a function, and its labels where it knows them."""
+    """Return the classifier as a function, and its labels if it knows them."""
     if isinstance(classifier, type):
         raise DataError(f"Expected a classifier; got the class {classifier.__name__}. Make and fit one first.")
     if isinstance(classifier, AttributePredictor):

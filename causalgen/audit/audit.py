@@ -4,10 +4,11 @@ For every intervention, with u the abducted noise of a unit and f the classifier
 
     change = f(image(do(a = value), u)) - f(image(do(a = own value), u))
 
-The subtracted null intervention is the reconstruction of the factual image, so that changes the generator makes to every image
-do not count as effects. *Total*: descendants of a respond. *Direct*: those that are parents of the image keep their factual
-values. The mean absolute change and the share of flipped decisions measure the departure from counterfactual fairness. The
-verdict on a change weighs its interval against all other evidence (`causalgen.audit.verdict`).
+The subtracted null intervention is the reconstruction of the factual image, so that changes that the generator makes to
+every image do not count as effects. *Total*: descendants of a respond. *Direct*: those that are parents of the image
+keep their factual values. The mean absolute change and the share of flipped decisions measure the departure from
+counterfactual fairness. The verdict on a change weighs its interval against all other evidence
+(`causalgen.audit.verdict`).
 
 Source: Kusner, Loftus, Russell and Silva, Counterfactual fairness, 2017; direct and total effects: Pearl, Direct and indirect
 effects, 2001.
@@ -77,10 +78,11 @@ def audit(
         rows: Maximum number of units, drawn at random; None for all.
         groups: Group of each unit of a mapping, `(N,)`; intervals are bootstrapped over groups. None: units are independent.
         particles: Draws of the noise of each unit; None for 4 where the noise of a recomputed node is uncertain, else one.
-        measure: Measurements of continuous attributes on images `(N, C, H, W)`, to see whether these show them.
+        measure: Measurements of continuous attributes on images `(N, C, H, W)`, to check whether the images show them.
         classifiers: Classifiers and predictors of attributes on images, for the same purpose. `causalgen.studies.readers` finds
             those that a run trained.
-        margin: Margin of practical size, in the unit of the score; None for 0.05 of a probability.
+        margin: Smallest change of practical importance, in the unit of the score; None for 0.05 if the score is a
+            probability.
         level: Level of the intervals.
         movers: Number of images with the largest change to keep for each intervention and effect.
         seed: Seed of units, abduction and bootstrap.
@@ -94,7 +96,7 @@ def audit(
     scorer = classifier if isinstance(classifier, Scorer) else as_classifier(classifier)
     margin = _check_numbers(scorer, margin, level, movers)
     if isinstance(data, Dataset) and data.graph == scm.graph:
-        few = data.rows(data.split["test"][:PROBE])  # fail now rather than after the long work
+        few = data.rows(data.split["test"][:PROBE])  # fail now, not after the long work
         scorer.check(few[image_node(scm.graph, image)])
         split_units(scm.graph, few, subgroups)
     readers = Readers(measure or {}, classifiers or {}, image=image)

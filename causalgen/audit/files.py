@@ -1,4 +1,4 @@
-"""Classifiers from files and from `module:function`; whatever runs Python code is read only if its author is trusted."""
+"""Classifiers from files and from `module:function`; code and pickles are read only if their author is trusted."""
 
 import sys
 import warnings
@@ -24,8 +24,8 @@ def load_classifier(source: str | Path, *, trust_code: bool = False, trust_pickl
         source: A folder of `causalgen.predictors.save`; a file `.onnx`; a file `.pt`, `.pt2` or `.pth` of TorchScript,
             `torch.export.save` or `torch.save`; a pickle `.pkl` or `.joblib`; or `module:name` or `file.py:name`, a function,
             module or estimator that is imported, from the working directory too.
-        trust_code: Whether such code is imported, and pickles are read, and exported programs, which hold some. All of
-            this runs whatever code it holds.
+        trust_code: Whether such code is imported, and pickles and exported programs (which contain pickles) are read.
+            All of these run the code that they contain.
         trust_pickle: The earlier name of `trust_code`.
 
     Raises:
@@ -69,7 +69,7 @@ def _imported(source: str, trust_code: bool) -> Any:
 
 
 def _torch(path: Path, trust_code: bool) -> Any:
-    """TorchScript, which runs in a separate interpreter; else, where trusted, an exported program or a pickled module."""
+    """Load TorchScript, which has its own interpreter; else, if trusted, an exported program or a pickled module."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         with suppress(RuntimeError, ValueError):
@@ -91,7 +91,7 @@ def _is_exported(path: Path) -> bool:
 
 def _exported(path: Path) -> Any:
     program = torch.export.load(path).module()
-    return lambda images: program(images)  # an exported program is fixed in evaluation mode and refuses eval()
+    return lambda images: program(images)  # an exported program is fixed in evaluation mode, and eval() fails
 
 
 def _module(path: Path) -> torch.nn.Module:
@@ -114,6 +114,6 @@ def _pickled(path: Path, trust_code: bool) -> Any:
 
 def _untrusted(path: Path) -> UntrustedCodeError:
     return UntrustedCodeError(
-        f"Expected a file that can be read without running its code, ONNX or TorchScript; '{path}' is neither. Pickles, and "
-        f"exported programs, which hold some, are read only if you trust who wrote them ({FLAGS})."
+        f"Expected a file that can be read without running its code, ONNX or TorchScript; '{path}' is neither. "
+        f"Pickles, and exported programs, which contain pickles, are read only if you trust their author ({FLAGS})."
     )

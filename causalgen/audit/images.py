@@ -43,10 +43,10 @@ class CounterfactualImages:
         responses: The units under each intervention.
         particles: Particles of each unit, or None.
         seed: Seed of units and abduction.
-        notes: What a reader must know.
+        notes: Notes for the reader.
         assumptions: Assumptions of the mechanisms that made the images, in sentences.
         trust: Evidence on how far the images can be trusted.
-        few: Some of the units with one noise each, for other couplings of it; None for none.
+        few: Some of the units with one noise value each, for other couplings of the noise; None for none.
     """
 
     graph: CausalGraph
@@ -82,7 +82,8 @@ def counterfactual_images(
 ) -> CounterfactualImages:
     """Make the images of an audit; see `audit` for the arguments.
 
-    What reads them, and which image is audited, is in `readers`; its fields used to be options, which still work.
+    `readers` holds what reads the images, and which image is audited; its fields are also accepted as options, as
+    before.
     """
     (readers,) = with_old_options("counterfactual_images", earlier, readers=readers or Readers())
     graph, node = scm.graph, image_node(scm.graph, readers.image)
@@ -136,7 +137,7 @@ def _assumptions(scm: StructuralCausalModel, asked: Sequence[Mapping[str, Any]])
 
 
 def _particles(wanted: int | None, *, is_random: bool) -> int | None:
-    """Particles per unit; None where all would agree."""
+    """Return the number of particles per unit; None if all would agree."""
     if wanted is not None and (isinstance(wanted, bool) or not isinstance(wanted, int) or wanted < 1):
         raise DataError(f"Expected at least one particle; got {wanted!r}.")
     return (wanted or PARTICLES) if is_random else None
@@ -179,6 +180,6 @@ def _units(scm: StructuralCausalModel, data: Any, rows: int | None, groups: Any,
     if group.shape != (count,):
         raise DataError(f"Expected one group for each of {count} units; got shape {group.shape}.")
     if len({len(tensor) for tensor in factual.values()}) > 1:
-        return _Units(factual, labels, group)  # abduction says what is wrong
+        return _Units(factual, labels, group)  # abduction reports what is wrong
     index = choose(np.arange(count), rows, seed)
     return _Units({name: tensor[index] for name, tensor in factual.items()}, labels[index], group[index])

@@ -1,4 +1,4 @@
-"""What every repaired classifier is judged on: test images, and the same units under two interventions."""
+"""Judges every repaired classifier on test images, and on the same units under two interventions."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -29,10 +29,10 @@ class TrainingSetResult:
         training_set: Its name.
         images: Training images.
         seeds: Trained classifiers.
-        values: By measure, the mean over seeds with its interval over groups of test units; NaN where no unit counts.
-        spread: By measure, the least and greatest value over seeds.
-        gains: By measure, how much it differs from the same classifier trained on the observed images, unit by unit; empty
-            for that one, and without it.
+        values: Mean over seeds by measure, with its interval over groups of test units; NaN if a measure has no units.
+        spread: Lowest and highest value over seeds, by measure.
+        gains: Difference from the same classifier trained on the observed images, unit by unit, by measure; empty for
+            that classifier itself, or if there is none.
     """
 
     training_set: str
@@ -67,7 +67,7 @@ class Judge:
     truth: tuple[Tensor, Tensor] | None
 
     def measured(self, scorers: Sequence[Scorer]) -> dict[str, NDArray[np.float64]]:
-        """One number for each unit that counts, by measure; see `scorers_of`."""
+        """Return one number for each evaluated unit, by measure; see `scorers_of`."""
         scorer = self.scorer(scorers)
         if len(scorers) == 1:
             right = scorer(self.images).decisions == (self.codes == self.outcome)
@@ -98,8 +98,8 @@ class Judge:
         Args:
             name: The training set.
             images: Its images.
-            found: What `measured` gave for each classifier.
-            before: The same for those of the observed images, to compare with.
+            found: What `measured` returned for each classifier.
+            before: The same for the classifiers trained on the observed images, to compare with.
             seed: Seed of the bootstrap.
         """
         of_units = {AGAINST: self.groups[self.against], CHANGE: self.shown.groups, TRUE_CHANGE: self.shown.groups}
@@ -116,7 +116,7 @@ class Judge:
 
 
 def scorers_of(classifier: Any, target: PredictedLabel, outcome: int, images: Tensor, **options: Any) -> list[Scorer]:
-    """The score of every label, or the one score of a classifier with one output, which belongs to the last of two labels.
+    """Return the score of every label; a classifier with one output has one score, for the last of two labels.
 
     Args:
         classifier: What `as_classifier` takes.

@@ -39,7 +39,7 @@ class Movers:
 
 
 def moving_most(scores: UnitScores, rows: NDArray[Any], images: Tensor, count: int) -> Movers:
-    """At most `count` units whose change is greatest.
+    """Return at most `count` units with the greatest change.
 
     Args:
         scores: Scores under one intervention and effect.

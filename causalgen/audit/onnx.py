@@ -19,8 +19,8 @@ TYPES = {"tensor(float)": np.float32, "tensor(double)": np.float64, "tensor(uint
 def load_onnx(path: Path) -> Callable[[Tensor], NDArray]:
     """The classifier in an ONNX file, on the CPU: images `(B, C, H, W)` to its outputs.
 
-    A file with an input of rank 2 gets flattened pixels. A fixed batch size is kept by padding. Of several outputs, the last
-    is taken: converted scikit-learn classifiers put their probabilities there.
+    A file with an input of rank 2 gets flattened pixels. A fixed batch size is kept by padding. If there are several
+    outputs, the last one is used: converted scikit-learn classifiers put their probabilities there.
 
     Raises:
         DataError: The file cannot be read, or does not take one tensor of pixels.

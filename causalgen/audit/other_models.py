@@ -1,4 +1,4 @@
-"""How far the findings of an audit hold in other models that fit all data as well (see `causalgen.scm.Ambiguity`).
+"""How far the findings of an audit hold in other models that fit all data equally well (see `causalgen.scm.Ambiguity`).
 
 Two claims for each intervention and effect: the mean change keeps its verdict, and a unit whose decision flips still flips.
 """
@@ -25,22 +25,22 @@ from .scorer import Scorer
 __all__ = ["UNITS", "Surviving", "places", "surviving"]
 
 UNITS = 200
-"""Units on which this is measured."""
+"""Number of units on which this is measured."""
 MOST_OPERATIONS = 2 * OPERATIONS_A_MINUTE
-"""Most floating-point operations for one effect, about two minutes on one core."""
+"""Maximum number of floating-point operations for one effect, about two minutes on one core."""
 
 
 @dataclass(frozen=True)
 class Surviving:
-    """How far the findings about one intervention and effect hold when the noises of both worlds only correlate.
+    """How far the findings about one intervention and effect hold if the noises of both worlds are only correlated.
 
     Args:
         intervention, effect: As in the rows of the report.
         units: Units on which it was measured.
-        change_low, change_high: Least and greatest mean change over the couplings.
+        change_low, change_high: Lowest and highest mean change over the couplings.
         change_rho: Correlation down to which the mean change keeps its verdict, 0 for every coupling; NaN without a verdict.
-        flips_low, flips_high: Least and greatest share of flipped decisions; NaN without a decision.
-        flips_rho: Correlation down to which 90 % of the units that flip still do; NaN where none does.
+        flips_low, flips_high: Lowest and highest share of flipped decisions; NaN without a decision.
+        flips_rho: Correlation down to which 90 % of the units that flip still do; NaN if none does.
         note: Why it was not measured, or "".
     """
 
@@ -57,7 +57,9 @@ class Surviving:
 
     def sentence(self) -> str:
         """The findings as text; empty where nothing was found."""
-        place = f"{self.intervention}, {self.effect}, in other models that fit all data as well ({self.units} units)"
+        place = (
+            f"{self.intervention}, {self.effect}, in other models that fit all data equally well ({self.units} units)"
+        )
         if self.note:
             return f"{place}: {self.note}"
         parts = []
@@ -73,7 +75,7 @@ class Surviving:
 
 
 def places(count: int, most: int = UNITS) -> NDArray[np.int64]:
-    """Positions of at most `most` of `count` units, evenly spread, since the order of rows may mean something.
+    """Return positions of at most `most` of `count` units, evenly spread, since the row order may carry information.
 
     >>> places(10, 4)
     array([0, 3, 6, 9])
@@ -107,7 +109,7 @@ def _of_effect(
     units, support = posterior.units, posterior.scm.graph[response.image].support
     found = Surviving(response.label, row.effect, units)
     if units < FEWEST_UNITS:
-        return replace(found, note=f"unknown; that takes at least {FEWEST_UNITS} units.")
+        return replace(found, note=f"unknown; this needs at least {FEWEST_UNITS} units.")
     do = {name: _of_places(what, units) for name, what in do.items()}
     with warnings.catch_warnings(action="ignore", category=SupportWarning):
         redrawn, operations = counted_counterfactual(posterior, {name: posterior.factual[name] for name in response.do})
@@ -146,7 +148,7 @@ def _of_effect(
 
 
 def _limits(row: AuditRow, null: Any, margin: float) -> dict[str, Any]:
-    """Limits of the score for the change to keep its verdict."""
+    """Return limits of the score within which the change keeps its verdict."""
     if row.verdict == WITHIN:
         return {"low": null - margin, "high": null + margin}
     shift = margin if row.verdict == BEYOND else 0.0

@@ -27,10 +27,10 @@ __all__ = ["change_picture", "concerns", "mover_pictures", "write_audit"]
 FILES: dict[Format, str] = {"html": "audit.html", "markdown": "audit.md", "latex": "audit.tex"}
 MOST_ANSWERS = 8
 FEW = 6
-"""Most changes of subgroups to name in a sentence."""
+"""Maximum number of subgroup changes to name in a sentence."""
 CITED = ("causality", "image", "identification", "image identification", "audit", "direct effect", "bootstrap")
 OPEN_ROWS = 24
-"""Most rows of subgroups to show open; longer tables are folded."""
+"""Maximum number of subgroup rows to show unfolded; longer tables are folded."""
 
 
 def write_audit(
@@ -47,7 +47,7 @@ def write_audit(
         folder: Target folder; created if it does not exist.
         report: What `causalgen.audit.audit` found.
         graph: The graph of the audited model.
-        about: What a reader must know to repeat the audit, such as the file of the classifier.
+        about: Information needed to repeat the audit, such as the file of the classifier.
         command: Command that repeats it.
 
     Returns:
@@ -99,7 +99,7 @@ def _sections(report: AuditReport, graph: CausalGraph, folder: ReportFolder) -> 
 
 
 def _changes(report: AuditReport, folder: ReportFolder) -> Section:
-    """Warnings and the reasons that the first screen does not show, then the changes of everyone."""
+    """Return warnings, the reasons that the first screen does not show, and the changes of all units."""
     rows = [row for row in report if row.subgroup == EVERYONE]
     beyond = sum(row.verdict == BEYOND for row in report)
     unknown = sum(row.verdict == CANNOT_TELL for row in report)

@@ -1,4 +1,4 @@
-"""Repair a classifier that uses a shortcut, and measure every way to do it alike.
+"""Repairs a classifier that uses a shortcut, and compares all ways to do it by the same measures.
 
 The same classifier is trained on several training sets (`causalgen.audit.training_sets`) with several seeds, and judged on
 test units:
@@ -40,25 +40,25 @@ from .training_sets import ALL, INSIDE, OBSERVED, ShortcutGroups, TrainingSet, t
 __all__ = ["GIVEN", "RepairReport", "class_of_interest", "default_contrast", "repair"]
 
 GIVEN = "as given"
-"""The classifier that was given, trained by somebody else."""
+"""The given classifier, trained by somebody else."""
 AUDITED = (OBSERVED, ALL)
 """Training sets whose first classifier is audited."""
 FEWEST = 20
-"""Test units against the shortcut below which there is a note."""
+"""With fewer test units against the shortcut, a note is added."""
 LOW, HIGH = 0.1, 0.9
-"""Quantiles of a continuous attribute in training that the score is compared at."""
+"""Quantiles of a continuous attribute in training at which the score is compared."""
 
 
 @dataclass(frozen=True, eq=False)
 class RepairReport:
-    """What every training set makes of a classifier.
+    """Results of training a classifier on each training set.
 
     Args:
         target: Name of the label.
         outcome: Class whose score changes.
         query: The counterfactuals as text, such as "do(thickness = shuffle)".
         contrast: The two interventions between which the score changes, low first.
-        results: One for each training set; first the classifier as it was.
+        results: One for each training set; the classifier as it was comes first.
         supported: Share of the counterfactuals within support.
         units, against: Test units, and those of them against the shortcut.
         audits: Audits by name of the training set: the classifier as given, as it was, and with all counterfactuals; the
@@ -125,19 +125,19 @@ def repair(
     """Train a classifier on every training set and judge it on test units.
 
     Args:
-        trainer: Trains it; None leaves the row "as given" only.
+        trainer: Trains the classifier; with None, only the row "as given" remains.
         scm: A fitted model.
         data: Data of its graph.
         plan: The counterfactuals to add (see `Augmentation`); its splits are train and validation.
         target: The label.
-        given: The scores of the classifier as it was (see `scorers_of`); none without one.
+        given: The scores of the original classifier (see `scorers_of`); empty without one.
         contrast: The interventions between which the score changes, low and high; None for the 10 % and 90 % quantiles of
             the intervened attributes in training, or their two most frequent labels.
         seeds: Seeds of the trainings.
         outcome: Class whose score changes; None for the last of two.
-        rows: Most test units whose counterfactual images are drawn; None for all.
-        readers: What reads attributes from images for the audits; its `image` is the image that the classifier sees.
-        kept: Where finished trainings are kept and read again; None to train all of them.
+        rows: Maximum number of test units whose counterfactual images are drawn; None for all.
+        readers: Readers of attributes from images for the audits; its `image` is the image that the classifier sees.
+        kept: Folder in which finished trainings are kept and read again; None to train all of them.
         progress: Called with (trainings done, trainings in all).
 
     Raises:
@@ -230,7 +230,7 @@ def class_of_interest(target: PredictedLabel, outcome: Any) -> int:
     """Position of the class whose score changes.
 
     Raises:
-        DataError: It is not among the labels, or left open among more than two.
+        DataError: It is not among the labels, or not given although there are more than two.
     """
     labels = list(map(str, target.variable.labels or ()))
     if outcome is None and len(labels) == 2:

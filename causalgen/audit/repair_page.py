@@ -1,4 +1,4 @@
-"""The page of a repair: what every training set makes of the classifier, and when extrapolated images are right."""
+"""The page of a repair: results for every training set, and when extrapolated images are right."""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -26,17 +26,17 @@ FILES: dict[Format, str] = {"html": "repair.html", "markdown": "repair.md", "lat
 AUDITS = {"audit-as-given": GIVEN, "audit-before": OBSERVED, "audit-after": ALL}
 """Folders of the audits, by training set."""
 SETS = [
-    (GIVEN, "The classifier that was given, as it is."),
-    (OBSERVED, "Trained again on the observed images."),
+    (GIVEN, "The given classifier, unchanged."),
+    (OBSERVED, "Retrained on the observed images."),
     (REWEIGHTED, "The same images, weighted so that label and attribute are independent. Needs no model."),
     (BALANCED, "The same images, every combination of label and attribute with the same weight. Needs no model."),
     (
         REBUILT,
-        "Together with the model's images of the same units with nothing changed, as many as there are counterfactuals: what "
-        "generated images are worth as such.",
+        "Together with the model's images of the same units with nothing changed, as many as there are "
+        "counterfactuals: the effect of generated images as such.",
     ),
-    (INSIDE, "Together with the counterfactuals whose attributes training saw together."),
-    (ALL, "Together with all counterfactuals, also the extrapolated ones."),
+    (INSIDE, "Together with those counterfactuals whose attributes occurred together in training."),
+    (ALL, "Together with all counterfactuals, including the extrapolated ones."),
 ]
 WORDS = [
     (ACCURACY.capitalize(), "Share of right labels on all test units."),
@@ -59,7 +59,7 @@ SUPPORT = (
     "they are often the ones that help. A shortcut exists because some combinations of label and attribute are missing in "
     "training, so that the images that show these combinations are outside of support by construction, and those within "
     "support repeat the dependence. They need not be true counterfactuals; they have to show the new attribute and keep what "
-    "the label depends on. Whether they do, the table shows."
+    "the label depends on. The table shows whether they do."
 )
 CITED = ("causality", "image", "bootstrap")
 
@@ -78,7 +78,7 @@ def write_repair(
         folder: Target folder; created if it does not exist.
         report: What `causalgen.audit.repair` found.
         graph: The graph of the model.
-        about: What a reader must know to repeat it, such as the file of the classifier.
+        about: Information needed to repeat it, such as the file of the classifier.
         command: Command that repeats it.
 
     Returns:
@@ -113,7 +113,7 @@ def write_repair(
 
 
 def repair_sentences(report: RepairReport) -> list[str]:
-    """The finding as sentences."""
+    """State the findings in sentences."""
     used = {result.training_set: result for result in report.results}
     if ALL not in used:
         return [
@@ -134,7 +134,7 @@ def repair_sentences(report: RepairReport) -> list[str]:
     ]
     before = used[OBSERVED].values[change]
     if before.low > -MARGIN and before.high < MARGIN:
-        found.append("There was little to repair: that change was small already.")
+        found.append("There was little to repair: that change was already small.")
     best = max(
         (one for name, one in used.items() if one.gains and name != ALL), key=lambda one: one.gains[measure].value
     )
@@ -146,13 +146,14 @@ def repair_sentences(report: RepairReport) -> list[str]:
         )
     elif inside.low > everything.high:
         found.append(
-            f"The counterfactuals outside of support do harm: without them {report.value(INSIDE, measure):.0%} of the units "
+            f"The counterfactuals outside of support are harmful: without them {report.value(INSIDE, measure):.0%} of "
+            "the units "
             "are right. Leave them out."
         )
     if best.gains[measure].low > everything.high:
         found.append(f"A better training set here is “{best.training_set}”, with {best.values[measure].value:.0%}.")
     elif not everything.low > 0:
-        found.append("These test units do not show whether the counterfactuals help at all.")
+        found.append("These test units do not show whether the counterfactuals help.")
     return found
 
 
@@ -170,7 +171,7 @@ def _training_sets(report: RepairReport, root: ReportFolder, file: str, links: l
     measures = [name for name in (ACCURACY, AGAINST, CHANGE, TRUE_CHANGE) if name in report.results[0].values]
     header = ["Training set", "Images", *(name.capitalize() for name in measures)]
     rows = [_row(result, measures) for result in report.results]
-    table = Table("What every training set gives on test units, with 95 % intervals", header, [Group(rows)], file)
+    table = Table("Results on test units for every training set, with 95 % intervals", header, [Group(rows)], file)
     trainings = f"{len(report.seeds)} training{'s' * (len(report.seeds) != 1)}"
     text = (
         f"{report.units:,} test units, {report.against:,} of them against the shortcut; {trainings} of each training "

@@ -40,10 +40,10 @@ class AuditReport:
         units, groups: Numbers of audited units and of their groups.
         particles: Particles per unit; None for one noise value per unit.
         seed: Seed of units, abduction and bootstrap.
-        notes: How the numbers arise.
-        warnings: What a reader must know about the run before using them.
+        notes: How the numbers were computed.
+        warnings: Warnings about the run to read before using the numbers.
         assumptions: Assumptions of the mechanisms that made the images, in sentences.
-        surviving: How far the headline holds in other models that fit all data as well.
+        surviving: How far the headline holds in other models that fit all data equally well.
     """
 
     image: str

@@ -86,14 +86,14 @@ def check_interventions(
                 )
             if name not in scm.graph.ancestors(image):
                 raise DataError(
-                    f"Expected attributes that reach '{image}'; got '{name}', which is no ancestor of it, so no "
+                    f"Expected attributes that reach '{image}'; got '{name}', which is not an ancestor of it, so no "
                     "classifier of the image can respond. Leave it out."
                 )
     return [read_texts(scm.graph, do) for do in interventions]
 
 
 def needs_particles(scm: StructuralCausalModel, interventions: Sequence[Mapping[str, Any]]) -> bool:
-    """Whether a node that is recomputed has noise that its observed value does not determine."""
+    """Return whether a recomputed node has noise that its observed value does not determine."""
     below = {name for do in interventions for node in do for name in scm.graph.descendants(node)}
     return any(scm.mechanisms[name].abduction.is_random for name in below)
 

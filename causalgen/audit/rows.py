@@ -1,13 +1,13 @@
-"""From scores of the same units under two worlds to rows: change, gap, flips, intervals and a verdict.
+"""Turns scores of the same units in two worlds into rows: change, gap, flips, intervals and a verdict.
 
 The change of a unit is score(counterfactual) - score(null counterfactual), averaged over its particles. Each unit has separate
 particles, so the bootstrap over groups of units covers both sources of uncertainty.
 
 The first verdict compares the Bonferroni-adjusted interval of the mean change with the margin (`causalgen.audit.verdict` then
 weighs it against all other evidence): each of m rows has an interval of
-level 1 - (1 - level) / m, so that all of them hold at once with probability `level`. Far in the tails percentile intervals of
-few groups are too narrow, so their percentiles are moved outwards as the t distribution is wider than the normal one;
-percentiles too far out for the number of samples are extrapolated from the last resolved ones like those of a normal.
+level 1 - (1 - level) / m, so that all of them hold at once with probability `level`. Far in the tails, percentile
+intervals of few groups are too narrow, so their percentiles are moved outwards by the ratio of t to normal quantiles;
+percentiles too far out for the number of samples are extrapolated from the last resolved ones by normal quantiles.
 
 Source: Hesterberg, What teachers should know about the bootstrap, The American Statistician, 2015 (expanded percentiles).
 """
@@ -47,7 +47,7 @@ CANNOT_TELL: Verdict = "cannot tell"
 FEWEST_GROUPS = 20
 """Bootstrap percentiles over fewer groups do not support a verdict."""
 TAIL_DRAWS = 20
-"""Bootstrap samples that lie beyond a bound of the adjusted interval, on average."""
+"""Mean number of bootstrap samples that lie beyond a bound of the adjusted interval."""
 MOST_DRAWS = 20_000
 
 
@@ -93,14 +93,14 @@ class AuditRow:
 
 
 class Standard(NamedTuple):
-    """What a change is judged by.
+    """The standard by which a change is judged.
 
     Args:
         margin: Margin of practical size.
         level: Level of the intervals.
         tests: Number of rows of the whole report, for which the intervals are adjusted.
         seed: Seed of the bootstrap.
-        largest: Greatest change that is possible: 1 for a probability.
+        largest: Greatest possible change: 1 for a probability.
     """
 
     margin: float
@@ -186,7 +186,7 @@ def _mean(numbers: NDArray[np.float64]) -> float:
 
 
 def _adjusted(change: NDArray[np.float64], groups: NDArray, reach: float, seed: int) -> Interval:
-    """Interval of the mean change that reaches as far as a normal one of `reach` standard deviations on either side."""
+    """Return the interval of the mean change that corresponds to `reach` normal standard deviations on either side."""
     # Over few groups `reach` is so large that its tail probability is 0 in floating point.
     tail = max(float(2 * norm.sf(reach)), 2 * TAIL_DRAWS / MOST_DRAWS)
     draws = max(1000, int(2 * TAIL_DRAWS / tail))
@@ -197,7 +197,7 @@ def _adjusted(change: NDArray[np.float64], groups: NDArray, reach: float, seed: 
 
 
 def _expanded(tails: float, groups: int) -> float:
-    """Standard deviations at which to take bootstrap percentiles over groups so that the interval leaves `tails` in total."""
+    """Return the normal quantile at which to take bootstrap percentiles so that both tails sum to `tails`."""
     if groups < 2:
         return float(norm.isf(tails / 2))
     return float(np.sqrt(groups / (groups - 1)) * t.isf(tails / 2, groups - 1))

@@ -14,7 +14,7 @@ from .tables import change_table, change_text, trust_table
 __all__ = ["AuditFindings"]
 
 MOST_ANSWERS = 2
-"""Most verdicts on the first screen."""
+"""Maximum number of verdicts on the first screen."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -68,7 +68,7 @@ class AuditFindings:
                 pictures=mover_pictures(report, self.graph, folder, f"{name}-movers"),
                 small=False,
             ),
-            Part(links=[("The whole audit: subgroups, assumptions, and how the numbers arise", self.page)]),
+            Part(links=[("The whole audit: subgroups, assumptions, and how the numbers were computed", self.page)]),
         ]
 
     def _verdict(self, row: AuditRow) -> str:

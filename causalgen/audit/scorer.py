@@ -1,4 +1,4 @@
-"""Any classifier as a function from images to one score and one decision per image."""
+"""Wraps any classifier as a function from images to one score and one decision per image."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -19,13 +19,13 @@ __all__ = ["PROBABILITY", "PROBE", "Scorer", "Scores", "as_classifier"]
 
 PROBABILITY = "probability"
 UNNAMED = "score"
-"""Outcome that nobody has named."""
+"""Default name of an outcome."""
 BATCH = 1000
-"""Images that pass through a classifier at once."""
+"""Number of images that pass through a classifier at once."""
 PROBE = 64
 """Number of images on which a classifier is called twice, the second time in two halves."""
 TOLERANCE = 1e-4
-"""How far rounding may move a score outside [0, 1] or between two calls."""
+"""How far rounding may move a score outside [0, 1], or between two calls."""
 
 
 class Scores(NamedTuple):
@@ -44,9 +44,9 @@ class Scorer:
         outcome: Name of the score, for reports.
         column: Position of the class of interest among K outputs; None for a classifier with one output.
         labels: Names of the K classes, where they are known.
-        scale: Factor on the pixels.
+        scale: Factor for the pixels.
         logits: Whether the outputs are logits: softmax over K outputs, the logistic function for one.
-        unit: Unit of the score; "probability" is held to [0, 1].
+        unit: Unit of the score; a "probability" has to lie in [0, 1].
         threshold: The decision is `score >= threshold`; None: the class of interest is the likeliest of K, and a single
             probability is at least 0.5.
     """
@@ -140,7 +140,7 @@ class Scorer:
         return outputs
 
     def _check_single(self) -> None:
-        """Refuse a class of interest where there is one score, which may belong to another class."""
+        """Refuse a class of interest if there is only one score, which may belong to another class."""
         if self.column is not None:
             raise UnknownNameError(
                 f"Expected one output for each class, since the class of interest is {self.outcome}; got one score per "
@@ -164,7 +164,7 @@ class Scorer:
 
 
 def _reason(error: Exception) -> str:
-    """The message of an error; of TorchScript's, which shows its program first, the last line."""
+    """Return the message of an error; of TorchScript errors, which show the program first, the last line."""
     text = str(error).strip()
     text = text.splitlines()[-1] if "TorchScript" in text else text
     return " ".join(text.split())[:300]
@@ -186,13 +186,14 @@ def as_classifier(
         classifier: A torch module, anything with `predict_proba` over flattened pixels (scikit-learn), a classifier of
             `causalgen.predictors`, a file that `load_classifier` reads without trust in its code, or a function of float32
             images `(B, C, H, W)`. It returns probabilities `(B, K)` or scores `(B,)`. Modules are called in evaluation mode.
-        outcome: The class of interest of K: its label, or its position where no label reads so; for a classifier with one
-            score, its name.
+        outcome: The class of interest of K: its label, or its position if no label matches; for a classifier with one
+            score, the score's name.
         labels: Names of the K classes, in the order of the outputs; known for scikit-learn and causalgen classifiers.
-        scale: Factor on pixels 0..255 before the classifier sees them; 1/255 for one that was trained on [0, 1].
+        scale: Factor for pixels from 0 to 255 before the classifier sees them; 1/255 for one that was trained on [0,
+            1].
         logits: Whether the outputs are logits, which become probabilities.
         unit: Unit of the score. Anything other than "probability" may leave [0, 1].
-        threshold: Least score of a positive decision (see `Scorer`).
+        threshold: Lowest score that counts as a positive decision (see `Scorer`).
 
     Raises:
         DataError: Not a classifier, a scale or threshold that is not a number, logits with another unit, or labels that do

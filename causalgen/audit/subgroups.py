@@ -21,7 +21,7 @@ Subgroups = Sequence[str] | Mapping[str, Sequence[float] | None]
 def split_units(
     graph: CausalGraph, factual: Mapping[str, Tensor], subgroups: Subgroups
 ) -> dict[str, NDArray[np.bool_]]:
-    """Which units belong to each subgroup, bool `(N,)`; "everyone" first, empty subgroups left out.
+    """Return which units belong to each subgroup, bool `(N,)`; "everyone" first, without empty subgroups.
 
     Args:
         graph: The graph.
@@ -69,7 +69,7 @@ def _by_bin(variable: Variable, values: NDArray, points: Sequence[float] | None)
 
 
 def _shown(edges: NDArray[np.float64]) -> list[str]:
-    """Edges with as few digits as distinguish them, and all digits before the decimal point.
+    """Format bin edges with the fewest digits that distinguish them, and at least all digits before the point.
 
     >>> _shown(np.array([1981.31, 1984.02])), _shown(np.array([0.123456, 0.123567]))
     (['1981', '1984'], ['0.123', '0.124'])

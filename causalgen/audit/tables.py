@@ -42,7 +42,7 @@ def _row(row: AuditRow) -> Row:
 
 
 def place_text(row: AuditRow) -> str:
-    """Which units: subgroup, stratum, or both.
+    """Name the units: subgroup, stratum, or both.
 
     Everyone among all units is "all units".
     """
@@ -57,7 +57,7 @@ def change_text(row: AuditRow) -> str:
 
 
 def trust_table(report: AuditReport, file: str = "trust.csv") -> Table:
-    """What was read from the counterfactual images, by intervention."""
+    """List what was read from the counterfactual images, by intervention."""
     header = [
         "Attribute",
         "Changed in",
@@ -84,7 +84,7 @@ def _trust_group(entry: Trust, columns: int) -> Group:
         )
         for shown in entry.shown
     ]
-    inside = f"{entry.supported:.0%} of the units have attributes that training saw together."
+    inside = f"{entry.supported:.0%} of the units have attributes that occur together in training."
     heading = f"{entry.intervention}, {entry.effect}"
     return Group(rows or [Row(["no attribute was read", *["–"] * (columns - 1)])], heading, inside)
 

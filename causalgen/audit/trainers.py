@@ -1,4 +1,4 @@
-"""How a classifier is trained again: by causalgen's predictors, or by a function of the user.
+"""Retrains a classifier, as one of causalgen's predictors or with a user's function.
 
 The user's function `(images, labels, weights, seed) -> classifier` gets images `(N, C, H, W)`, uint8 or float32 of 16 bits,
 codes int64 `(N,)`, weights `(N,)` of mean 1 and a seed, and returns anything that `as_classifier` takes.
@@ -37,11 +37,11 @@ class LabelledImages:
         return len(self.codes)
 
     def __add__(self, other: "LabelledImages") -> "LabelledImages":
-        """Both; only of images without weights."""
+        """Concatenate images without weights."""
         return LabelledImages(torch.cat([self.images, other.images]), torch.cat([self.codes, other.codes]))
 
     def resampled(self, seed: int) -> "LabelledImages":
-        """As many images drawn with replacement, with probabilities that follow the weights."""
+        """Draw the same number of images with replacement, with probabilities proportional to the weights."""
         if self.weights is None:
             return self
         generator = torch.Generator().manual_seed(seed)
@@ -51,7 +51,7 @@ class LabelledImages:
 
 @dataclass(frozen=True)
 class PredictorTrainer:
-    """Trains a predictor of causalgen; weights become probabilities of a draw with replacement.
+    """Trains a causalgen predictor; weights become probabilities of draws with replacement.
 
     Args:
         variable: The label.
@@ -70,7 +70,7 @@ class PredictorTrainer:
 
 @dataclass(frozen=True)
 class OwnTrainer:
-    """Trains by a function of the user, which gets training and validation images together.
+    """Trains with a user's function, which gets training and validation images together.
 
     Args:
         function: `(images, labels, weights, seed) -> classifier`.
@@ -98,12 +98,13 @@ Trainer: TypeAlias = PredictorTrainer | OwnTrainer
 
 
 def retrained(classifier: Any, variable: Variable, *, epochs: int | None = None) -> PredictorTrainer | None:
-    """The trainer of causalgen's classifiers: of the given one's form, or of the default form for None.
+    """Return a trainer of causalgen classifiers: in the form of the given one, or in the default form for None.
 
     Args:
-        classifier: A classifier; one that is not causalgen's cannot be trained again without its own trainer, which gives None.
+        classifier: A classifier; for one that is not causalgen's, which cannot be retrained without its own trainer,
+            the result is None.
         variable: The label.
-        epochs: Passes; None for as many as the images need.
+        epochs: Number of epochs; None to choose it by the number of images.
     """
     if classifier is None:
         return PredictorTrainer(variable, replace(LABELS, epochs=epochs))
@@ -117,7 +118,7 @@ def load_trainer(source: str, *, trust_code: bool) -> OwnTrainer:
 
     Raises:
         UntrustedCodeError: The code is not trusted.
-        DataError: It cannot be imported, or is no function.
+        DataError: It cannot be imported, or is not a function.
     """
     found = import_code(source, trust=trust_code, what="a trainer")
     if not callable(found) or isinstance(found, type):

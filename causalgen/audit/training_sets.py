@@ -3,9 +3,9 @@
 - as it was: the observed images
 - reweighted: weight P(label) P(group) / P(label, group), under which label and group are independent
 - group-balanced: every combination of label and group has the same weight
-- with reconstructions: and the model's images under the null intervention, the control for generated images as such
-- within support: and the counterfactuals whose attributes training saw together
-- all counterfactuals: and all counterfactuals
+- with reconstructions: also the model's images under the null intervention, the control for generated images as such
+- within support: also those counterfactuals whose attributes occur together in training
+- all counterfactuals: also all counterfactuals
 
 A group is a combination of the intervened attributes, continuous ones split at their training median.
 
@@ -85,7 +85,7 @@ class ShortcutGroups:
         return replace(empty, against=shares < shares.sum(1, keepdims=True) * shares.sum(0, keepdims=True))
 
     def places(self, values: Values) -> NDArray[np.int64]:
-        """The group of each unit, `(N,)`."""
+        """Return the group of each unit, `(N,)`."""
         place = np.zeros(len(next(iter(values.values()))), dtype=np.int64)
         for name, cut in self.cuts.items():
             column = values[name].cpu().numpy()
@@ -105,7 +105,7 @@ class ShortcutGroups:
         return counted / len(codes)
 
     def weights(self, codes: Tensor, values: Values, *, balanced: bool) -> Tensor:
-        """A weight of mean 1 for each unit, `(N,)`: under them label and group are independent, or all combinations equal."""
+        """Return weights of mean 1, `(N,)`, that make label and group independent, or all combinations equal."""
         shares = self.shares(codes, values)
         wanted = (shares > 0) / (shares > 0).sum() if balanced else shares.sum(1, keepdims=True) * shares.sum(0)
         ratio = np.divide(wanted, shares, out=np.zeros_like(shares), where=shares > 0)
@@ -161,7 +161,7 @@ class _Made:
 
 
 def _chosen(name: str, part: str, rebuilt: _Made, made: _Made, per_unit: int) -> LabelledImages:
-    """The images of the model in a training set: of reconstructions as many as of counterfactuals."""
+    """Return the model's images in a training set: as many reconstructions as counterfactuals."""
     if name == REBUILT:
         once = rebuilt.images[part]
         return LabelledImages(once.images.repeat(per_unit, 1, 1, 1), once.codes.repeat(per_unit))
@@ -183,5 +183,5 @@ def _made(units: AugmentedUnits, target: PredictedLabel, image: str) -> _Made:
 
 
 def _as_it_is(value: Tensor, parents: Values) -> Tensor:
-    """The null intervention: the mechanisms below run again."""
+    """Return the null intervention, which runs the mechanisms downstream again."""
     return value

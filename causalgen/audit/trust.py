@@ -41,19 +41,19 @@ class Shown:
         attribute: Its name.
         how: "measured", or "predicted" by a classifier of the attribute.
         error: Mean absolute difference to the counterfactual attribute; for a discrete one the share of wrong labels.
-        unchanged: The same error of the factual images: that of a generator that changes nothing.
+        unchanged: The same error for the factual images, that is, for a generator that changes nothing.
         floor: The same error of the factual images against their own attributes: the reading error.
         drift: For an attribute that the intervention does not change: the excess error of the counterfactual images over
             those of the null intervention, in standard deviations of the attribute, for a discrete one as a share; else NaN.
         read: Share of the counterfactual images on which the attribute can be measured; errors are over these.
         moved: Share of the units whose attribute the intervention changes.
         reached: Share of the requested change that the images show, over the units that it moves; NaN where it moves none.
-        readable: Whether reading distinguishes images with the change from images without it. Also False where the images
-            seem to show none of the change and reading factual images is no better than one guess for all.
+        readable: Whether reading distinguishes images with the change from images without it. It is also False if the
+            images seem to show none of the change and reading factual images is no better than one guess for all.
         unit: Unit of the errors, "" for shares.
         discrete: Whether errors are shares of wrong labels.
-        drawn: Whether the attribute is a parent of the image. Readings of other attributes are reported but do not affect the
-            verdict: a reader finds them through the parents of the image.
+        drawn: Whether the attribute is a parent of the image. Readings of other attributes are reported but do not
+            affect the verdict, since a reader infers them from the parents of the image.
     """
 
     attribute: str
@@ -200,12 +200,12 @@ class _Attribute:
         return self.made.factual[self.reader.variable.name].cpu().numpy()
 
     def gain(self, numerator: NDArray, use: NDArray[np.bool_], denominator: NDArray | None = None) -> Interval:
-        """Mean over the units of `use`, or a ratio of sums, bootstrapped over groups."""
+        """Return the mean over the units in `use`, or a ratio of sums, bootstrapped over groups."""
         below = None if denominator is None else denominator[use]
         return bootstrap(numerator[use], self.made.groups[use], denominator=below, seed=self.made.seed)
 
     def shown(self, rebuilt: NDArray[np.float64], redrawn: Redrawn, moved: NDArray[np.bool_]) -> Shown:
-        """How far the counterfactual images show it.
+        """Return how far the counterfactual images show the attribute.
 
         Args:
             rebuilt: Readings of the images of the null intervention `(N,)`.
@@ -236,7 +236,7 @@ class _Attribute:
         )
 
     def _skilled(self, floor: NDArray[np.float64]) -> bool:
-        """Whether the errors on factual images, `(N,)`, are below those of one guess for all."""
+        """Return whether the errors on factual images, `(N,)`, are below those of one guess for all."""
         values, counts = np.unique(self.own, return_counts=True)
         guess = values[counts.argmax()] if self.reader.variable.is_discrete else np.median(self.own)
         gained = self.reader.errors(np.full(len(self.own), guess, dtype=np.float64), self.own) - floor
@@ -244,7 +244,7 @@ class _Attribute:
 
 
 def _moved(redrawn: Redrawn, null: Redrawn, factual: Values) -> dict[str, NDArray[np.bool_]]:
-    """Which units' attributes the intervention changes, bool `(N,)` by attribute.
+    """Return the units whose attributes the intervention changes, bool `(N,)` by attribute.
 
     A mechanism that runs again reproduces a value only up to rounding, so a difference of that size is no change.
     """

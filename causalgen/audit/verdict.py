@@ -104,7 +104,7 @@ def _blind(factual: NDArray[np.float64]) -> Iterator[Concern]:
 
 
 def _images(entry: Trust) -> Iterator[Concern]:
-    """Do the images show the intervention, and keep the rest?"""
+    """Return concerns: do the images show the intervention, and keep the rest?"""
     if not entry.moved:
         yield Concern("the intervention sets every unit to the value that it already has, so nothing changes")
         return
@@ -121,7 +121,7 @@ def _effectiveness(shown: Shown) -> Iterator[Concern]:
     name = shown.attribute
     if shown.moved and not shown.readable:
         yield _may_hide(
-            f"the {name} {shown.how} on real images errs too much to tell whether the counterfactual images "
+            f"the {name} {shown.how} on real images has too large an error to tell whether the counterfactual images "
             f"show the change in {name}"
         )
     elif shown.moved and not shown.reached.value >= REACHED:
@@ -149,8 +149,8 @@ def _kept(shown: Shown) -> Iterator[Concern]:
     if shown.drift > DRIFT:
         excess = f"on {shown.drift:.0%} of them" if shown.discrete else f"by {shown.drift:.2g} standard deviations"
         yield Concern(
-            f"the {shown.attribute} should stay, but the images move it ({excess} more than reconstruction does), so that "
-            "the change may be due to it"
+            f"the {shown.attribute} should stay, but the images change it ({excess} more than reconstruction does), "
+            "so the change of the score may be due to it"
         )
 
 
@@ -174,7 +174,7 @@ def _row(row: AuditRow, margin: float) -> Iterator[Concern]:
         return
     if row.groups < FEWEST_GROUPS:
         plural = "s" * (row.groups != 1)
-        yield Concern(f"only {row.groups} group{plural} of units, where a verdict needs {FEWEST_GROUPS}")
+        yield Concern(f"only {row.groups} group{plural} of units, whereas a verdict needs {FEWEST_GROUPS}")
     elif row.verdict == CANNOT_TELL:
         yield Concern(
             f"the interval of the change, {row.adjusted_low:+.3g} to {row.adjusted_high:+.3g}, reaches across the margin; "
@@ -208,7 +208,8 @@ def _others(row: AuditRow, rows: Sequence[AuditRow]) -> Iterator[Concern]:
         below = row.stratum == ALL and (other.subgroup, other.stratum) == (row.subgroup, SUPPORTED)
         if below and {row.verdict, other.verdict} == {BEYOND, WITHIN}:
             yield Concern(
-                f"within support the change is {change}: the units outside it, whose images are extrapolated, decide"
+                f"within support the change is {change}, so the verdict depends on units outside it, whose images are "
+                "extrapolated"
             )
         part = row.subgroup == EVERYONE and other.subgroup != EVERYONE and other.stratum == row.stratum
         if part and other.verdict == BEYOND:

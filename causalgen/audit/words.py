@@ -12,7 +12,8 @@ CHANGE = Formula(
 WORDS = [
     (
         "Change",
-        "Mean over the units, net of the change from rebuilding the factual image, which is listed under Reconstruction.",
+        "Mean over the units, net of the change caused by rebuilding the factual image, which is listed under "
+        "Reconstruction.",
     ),
     ("Total", "Descendants of the attribute respond to it."),
     ("Direct", "Mediators (parents of the image that descend from the attribute) keep each unit's factual values."),
@@ -25,7 +26,7 @@ WORDS = [
         "the margin. Cannot tell: the interval reaches across the margin, or evidence in another section contradicts the "
         "number.",
     ),
-    ("Within support", "Units whose attributes under the intervention were seen together in training."),
+    ("Within support", "Units whose attributes under the intervention occur together in training."),
 ]
 TICKS = (
     "The graph holds: no arrow is missing or reversed, and no hidden cause acts on two attributes, or on an attribute and the "
@@ -36,13 +37,14 @@ TICKS = (
 )
 
 MOVERS = (
-    "The units whose score an intervention changes most: as observed, as the generator rebuilds them, and under the "
-    "intervention. The change is between the last two. Scores are means over the draws of a unit's noise; images are of "
+    "These are the units whose score an intervention changes most: as observed, as the generator rebuilds them, and "
+    "under the intervention. The change is between the last two. Scores are means over the draws of a unit's noise; "
+    "images are of "
     "the first draw."
 )
 
 TRUST = (
     "An audit is only as good as the images that it shows. Change shown is the share of the requested change that can be read "
     "from the images: 0 % for images left unchanged, 100 % for images that read as well as real ones. Below 50 %, or "
-    "where an attribute moves that should stay, the verdict is “cannot tell”."
+    "if an attribute that should stay changes, the verdict is “cannot tell”."
 )

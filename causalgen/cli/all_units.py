@@ -1,4 +1,4 @@
-"""`causalgen counterfactual --all`: all units of a run's data, into shards."""
+"""`causalgen counterfactual --all`: counterfactuals of all units of a run's data, written as shards."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -15,7 +15,7 @@ HEADER = ("split", "units", "answered", "within support", "shards")
 
 
 def print_all(run: "RunFolder", do: Sequence[str], out: Path | None, *, as_json: bool, **how: Any) -> None:
-    """Write the shards, and print how many units they hold; `how` are options of `answer_all`."""
+    """Write the shards, and print how many units they hold; `how` holds options of `answer_all`."""
     from ..reports.counterfactual_shards import MANIFEST
     from ..studies.all_units import answer_all
     from ..training.progress import bars

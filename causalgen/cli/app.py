@@ -74,7 +74,7 @@ data.command("get", cls=Once, epilog=EPILOG)(get_data)
 data.command("show", cls=Once, epilog=EPILOG)(show_data)
 app.add_typer(data, name="data")
 
-models = typer.Typer(help="List, fetch, describe and pass on fitted models.", epilog=EPILOG, no_args_is_help=True)
+models = typer.Typer(help="List, fetch, describe and share fitted models.", epilog=EPILOG, no_args_is_help=True)
 models.command("list", cls=Once, epilog=EPILOG)(list_models)
 models.command("card", cls=Once, epilog=EPILOG)(write_card)
 models.command("get", cls=Once, epilog=EPILOG)(get_model)

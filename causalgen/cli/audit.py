@@ -48,17 +48,20 @@ def audit(
         ),
     ],
     outcome: Annotated[
-        str | None, typer.Option(help="Class of interest, label or position; or a name for a single score.")
+        str | None, typer.Option(help="Class of interest, as label or position; for a single score, its name.")
     ] = None,
     labels: Annotated[
         str | None, typer.Option(help="Names of the classes, in the order of the outputs, such as cat,dog.")
     ] = None,
-    scale: Annotated[str, typer.Option(help="Factor on pixels 0 to 255; 1/255 for a classifier of [0, 1].")] = "1",
+    scale: Annotated[
+        str, typer.Option(help="Factor for pixels from 0 to 255; 1/255 for a classifier that expects [0, 1].")
+    ] = "1",
     logits: Annotated[bool, typer.Option("--logits", help="The classifier gives logits.")] = False,
     unit: Annotated[str, typer.Option(help="Unit of the score.")] = "probability",
-    threshold: Annotated[float | None, typer.Option(help="Least score of a positive decision.")] = None,
+    threshold: Annotated[float | None, typer.Option(help="Lowest score that counts as a positive decision.")] = None,
     margin: Annotated[
-        float | None, typer.Option(help="Margin of practical size, in the unit of the score.", show_default="0.05")
+        float | None,
+        typer.Option(help="Smallest change of practical importance, in the unit of the score.", show_default="0.05"),
     ] = None,
     subgroup: Annotated[list[str] | None, typer.Option(help="Attribute that defines subgroups.")] = None,
     image: Annotated[
@@ -167,7 +170,7 @@ def loaded(classifier: str, trust_code: bool) -> object:
 
 
 def factor(text: str) -> float:
-    """A number, which may be given as a fraction.
+    """Parse a number, which may be written as a fraction.
 
     >>> factor("1/255") * 255
     1.0
@@ -183,7 +186,7 @@ def factor(text: str) -> float:
 
 
 def free_folder(folder: Path) -> Path:
-    """`folder`, or the first of folder-2, folder-3, ... that does not exist: an earlier audit is kept."""
+    """Return `folder`, or the first of folder-2, folder-3, ... that does not exist, so that earlier audits are kept."""
     names = (folder.with_name(f"{folder.name}-{number}") for number in range(2, MOST_FOLDERS))
     return next((path for path in (folder, *names) if not path.exists()), folder)
 
@@ -223,7 +226,7 @@ def _print(report: "AuditReport") -> None:
 
 
 def _cells(row: "AuditRow") -> tuple[str, ...]:
-    """A row of the report as the table shows it; values that do not exist are empty."""
+    """Return a row of the report as table cells; missing values are empty."""
     group = "" if row.subgroup == "everyone" else f"{row.subgroup}, "
     known = math.isfinite(row.adjusted_low)
     interval = f"{row.adjusted_low:+.3g} to {row.adjusted_high:+.3g}" if known else ""

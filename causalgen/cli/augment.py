@@ -22,8 +22,9 @@ def augment(
     do: Annotated[
         list[str] | None,
         typer.Option(
-            help="Intervention as in `causalgen counterfactual`, or thickness=shuffle: the value of another unit of the same "
-            "split. Repeat it for several nodes at once; those that are shuffled come from one unit.",
+            help="Intervention as in `causalgen counterfactual`, or thickness=shuffle for the value of another "
+            "unit of the same split. Repeat it for several nodes at once; all shuffled values come from one "
+            "unit.",
             show_default=False,
         ),
     ] = None,
@@ -32,9 +33,7 @@ def augment(
         bool, typer.Option("--within-support", help="Leave out counterfactuals outside the joint support of training.")
     ] = False,
     splits: Annotated[str, typer.Option("--split", help="Splits, joined by commas.")] = "train,validation",
-    label: Annotated[
-        str | None, typer.Option(help="Discrete attribute whose labels become folders of classes.")
-    ] = None,
+    label: Annotated[str | None, typer.Option(help="Discrete attribute whose labels become class folders.")] = None,
     without_originals: Annotated[
         bool, typer.Option("--without-originals", help="Leave out the observed images.")
     ] = False,
@@ -91,7 +90,7 @@ def _cells(row: dict) -> list[str]:
 
 
 def _notes(counts: list[dict]) -> list[str]:
-    """What was left out."""
+    """Return notes about counterfactuals that were left out."""
     outside = sum(int(row["left_out_outside"]) for row in counts)
     unanswered = sum(int(row["left_out_unanswered"]) for row in counts)
     notes = [f"{outside:,} counterfactuals outside the joint support were left out."] if outside else []

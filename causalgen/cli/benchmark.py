@@ -52,7 +52,7 @@ def benchmark(
         int | None, typer.Option(help="Units per step of every mechanism.", show_default="the benchmark's")
     ] = None,
     device: Annotated[BenchmarkDevice, typer.Option(help="Where to compute.")] = BenchmarkDevice.auto,
-    smoke: Annotated[bool, typer.Option("--smoke", help="Everything tiny, to test the setup.")] = False,
+    smoke: Annotated[bool, typer.Option("--smoke", help="Make everything tiny, to test the setup.")] = False,
     out: Annotated[
         Path | None,
         typer.Option(
@@ -128,7 +128,7 @@ def benchmark(
 
 
 def _words(text: str) -> list[str]:
-    """Words between commas.
+    """Split words at commas.
 
     >>> _words("a, b")
     ['a', 'b']

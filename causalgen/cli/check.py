@@ -1,4 +1,4 @@
-"""`causalgen check`: is a study valid, what is in its data, what will it do, and how long does it take?"""
+"""`causalgen check`: is a study valid, what do its data contain, what will it do, and how long will it take?"""
 
 import json
 from typing import TYPE_CHECKING, Annotated, Any
@@ -25,7 +25,7 @@ def check(
 ) -> None:
     """Check a study, its graph and its data without training: list every fault, then what a run will do.
 
-    Images are decoded, and a run reuses them.
+    Images are decoded here, and a run reuses them.
     """
     with failures():
         from rich.console import Console

@@ -28,13 +28,13 @@ MEANING = """Holds down to rho: data cannot tell this model from others in which
 Down to this correlation the answer is a better guess than no change, in {level:.0%} of the draws; a label is the same.
 {first:g}: no longer at {next:g}, the next that was tried; 0: in all of them.
 Numbers are measured on the image where the study measures them."""
-REDRAWN = "Of images, no change is the factual image as the model redraws it."
+REDRAWN = 'For images, "no change" means the factual image as the model redraws it.'
 INTERVAL = (0.025, 0.975)
-"""Quantiles of the particles that are shown."""
+"""Quantiles of the particles to show."""
 
 
 class Cluster(StrEnum):
-    """Where shards are written."""
+    """Where the shards are computed."""
 
     ray = "ray"
 
@@ -47,18 +47,22 @@ def counterfactual(
     ] = None,
     image: Annotated[
         list[str] | None,
-        typer.Option(help="An image from outside; NODE=FILE for each of several images.", show_default=False),
+        typer.Option(help="An image from outside the data; NODE=FILE for each of several images.", show_default=False),
     ] = None,
     given: Annotated[
         list[str] | None,
         typer.Option(
             "--set",
-            help="Attribute of that image, name=value; one left out is measured, if the study does so, or inferred.",
+            help="Attribute of that image, name=value; attributes left out are measured, if the study measures "
+            "them, or inferred.",
         ),
     ] = None,
     do: Do = None,
     everyone: Annotated[
-        bool, typer.Option("--all", help="All units of the data, into Parquet shards; continues an interrupted folder.")
+        bool,
+        typer.Option(
+            "--all", help="Answer for all units of the data, and write Parquet shards; continues an interrupted folder."
+        ),
     ] = False,
     splits: Annotated[
         str | None, typer.Option("--split", help="With --all: splits, joined by commas.", show_default="all")
@@ -68,7 +72,7 @@ def counterfactual(
         typer.Option(
             min=1,
             help="With --all: processes that answer at the same time.",
-            show_default="1; with --on ray one on each processor",
+            show_default="1; with --on ray one per processor",
         ),
     ] = None,
     on: Annotated[
@@ -83,7 +87,7 @@ def counterfactual(
     sha256: Sha256 = None,
     threads: Threads = None,
 ) -> None:
-    """Show what rows of the data, or an image from outside, would have been under an intervention, by a run's model.
+    """Use a run's model to show what rows of the data, or an outside image, would have been under an intervention.
 
     Example: causalgen counterfactual runs/morphodigits --rows 3,7 --do thickness+=1 --do pen=felt-tip
 
@@ -135,7 +139,7 @@ def print_answer(found: "CounterfactualAnswer", *, as_json: bool) -> None:
 
 
 def words_of(text: str, option: str) -> list[str]:
-    """The parts of "3, 7-9"; the data decide what they mean.
+    """Split a text such as "3, 7-9" at commas; the data decide what the parts mean.
 
     >>> words_of("3, 7-9", "--rows")
     ['3', '7-9']
@@ -182,7 +186,9 @@ def _print_table(found: "CounterfactualAnswer") -> None:
         shown.append(None)
     print_table(columns, shown, title=found.counterfactual.title)
     if particles:
-        typer.echo(f"Means with the central 95 % of {particles} particles; of labels the most frequent with its share.")
+        typer.echo(
+            f"Means with the central 95 % of {particles} particles; for labels, the most frequent one with its share."
+        )
     if found.ambiguity is not None:
         tighter, looser = found.ambiguity.couplings[:2]
         typer.echo(MEANING.format(level=found.ambiguity.level, first=tighter, next=looser))
@@ -191,7 +197,7 @@ def _print_table(found: "CounterfactualAnswer") -> None:
 
 
 def _print_report(report: "pd.DataFrame") -> None:
-    """What the images of a style transfer show."""
+    """Print what the images of a style transfer show."""
     numbers = report.columns[3:]
     lines = [
         (
@@ -203,13 +209,14 @@ def _print_report(report: "pd.DataFrame") -> None:
     ]
     print_table(("attribute", "part", *numbers), lines, title="What the images show")
     typer.echo(
-        "Mean absolute error, of labels the share of wrong ones. content: the image as it was; all attributes, histogram:\n"
+        "Mean absolute error; for labels, the share of wrong ones. content: the image as it was; all attributes, "
+        "histogram:\n"
         "controls; floor: the same reading of the content's images."
     )
 
 
 def _spread(values: "pd.Series") -> str:
-    """Particles of one attribute as text: the mean and the central 95 %, or the most frequent label."""
+    """Describe the particles of one attribute: the mean and the central 95 %, or the most frequent label."""
     if values.dtype.kind != "f":
         shares = values.value_counts(normalize=True)
         return f"{shares.index[0]}" + (f" ({shares.iloc[0]:.0%})" if len(shares) > 1 else "")
@@ -223,7 +230,7 @@ def _support(rows: "pd.DataFrame") -> str:
 
 
 def _holds(rows: "pd.DataFrame", name: str) -> str:
-    """The least correlation down to which the answer holds; a dash where nothing changes for the unit."""
+    """Return the lowest correlation down to which the answer holds; a dash where nothing changes for the unit."""
     column = f"{name}_holds_down_to"
     if column not in rows:
         return ""

@@ -20,7 +20,7 @@ PICTURES = 24
 
 
 def _complete(incomplete: str) -> list[str]:
-    """Names of data sets, for the completion of the shell."""
+    """Names of data sets, for shell completion."""
     from ..datasets import DATASETS
 
     return [name for name in sorted(DATASETS) if name.startswith(incomplete)]
@@ -107,7 +107,7 @@ def _card(name: str) -> str:
 
 
 def _load(name: str) -> "Dataset":
-    """The data, with a bar where images have to be drawn."""
+    """Load the data, with a progress bar if images have to be drawn."""
     from rich.console import Console
     from rich.progress import Progress
 
@@ -144,7 +144,7 @@ def _print_card(entry: "Entry") -> None:
 
 
 def _draw(data: "Dataset", path: Path) -> None:
-    """Evenly spaced test images, with their attributes."""
+    """Draw evenly spaced test images with their attributes."""
     from ..reports.figure_files import write_figure
     from ..reports.images import plot_samples
     from ..reports.style import number

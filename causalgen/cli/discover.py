@@ -25,7 +25,7 @@ __all__ = ["AlgorithmWord", "discover"]
 
 
 class AlgorithmWord(StrEnum):
-    """What searches."""
+    """The search algorithm."""
 
     pc = "pc"
     fci = "fci"
@@ -159,7 +159,7 @@ def _read(table: str, words: "list[MissingWord]") -> Source:
 
 
 def _compare(result: "Discovery", graph: "CausalGraph | None", *, asked: bool) -> "Comparison | None":
-    """A comparison that was not requested, with the data set's graph, may be impossible without failing the command."""
+    """Compare with a graph; if the data set's own graph cannot be compared, that does not fail the command."""
     from ..errors import GraphError
 
     try:

@@ -1,4 +1,4 @@
-"""`causalgen doctor`: is everything here that causalgen needs, and how fast is this machine?"""
+"""`causalgen doctor`: does this machine have everything that causalgen needs, and how fast is it?"""
 
 import json
 from typing import TYPE_CHECKING

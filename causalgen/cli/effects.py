@@ -50,7 +50,8 @@ def effects(
     contrast: Annotated[
         tuple[str, str] | None,
         typer.Option(
-            help="Two values: the effect is of the second against the first. Of several columns '0,0' '1,1', in their order.",
+            help="Two values: the effect compares the second with the first. For several columns, '0,0' '1,1' in "
+            "their order.",
             show_default="the two labels of a binary treatment",
         ),
     ] = None,
@@ -81,26 +82,31 @@ def effects(
     event: Annotated[
         str | None,
         typer.Option(
-            help="Of an outcome that is a time, with censoring: the column of the event (1, true, yes), or status=dead."
+            help="For a censored time as outcome: the column that marks the event (1, true, yes), or status=dead."
         ),
     ] = None,
-    horizon: Annotated[float | None, typer.Option(help="Time up to which such an outcome is followed.")] = None,
+    horizon: Annotated[float | None, typer.Option(help="Time horizon of such an outcome.")] = None,
     negative_controls: Annotated[
         str | None, typer.Option(help="Columns that the treatment does not act on, such as 'a, b'.")
     ] = None,
     by: Annotated[
         list[str] | None,
-        typer.Option(help="Effects in the groups of a column: sex, or age:40,60 to cut it; repeat the option."),
+        typer.Option(
+            help="Estimate effects in the groups of a column: sex, or age:40,60 to cut it; repeat the option for "
+            "several."
+        ),
     ] = None,
     curve: Annotated[
         str | None, typer.Option("--doses", help="Dose-response curve of a continuous treatment: auto, or '0,10,20'.")
     ] = None,
-    units: Annotated[bool, typer.Option("--units", help="The effect in every row, by a causal forest.")] = False,
+    units: Annotated[
+        bool, typer.Option("--units", help="Estimate the effect in every row with a causal forest.")
+    ] = False,
     measured: Annotated[
-        list[str] | None, typer.Option(help="A column that another one measures in every row: pain=pain_read.")
+        list[str] | None, typer.Option(help="A column and another one that measures it in every row: pain=pain_read.")
     ] = None,
     predicted: Annotated[
-        list[str] | None, typer.Option(help="A column that another one predicts in every row: pain=pain_hat.")
+        list[str] | None, typer.Option(help="A column and another one that predicts it in every row: pain=pain_hat.")
     ] = None,
     fitted_on: Annotated[
         str | None, typer.Option(help="Column that marks the rows on which the predictor was fitted, or none.")
@@ -111,8 +117,8 @@ def effects(
     target: Annotated[
         Path | None,
         typer.Option(
-            help="A table of another population, in which the effect is wanted. Its covariates suffice; the graph says what "
-            "differs: '[site] -> age'."
+            help="A table of another population, to which the effect is transported. Its covariates suffice; the "
+            "graph declares what differs: '[site] -> age'."
         ),
     ] = None,
     doubt: Annotated[
@@ -123,7 +129,7 @@ def effects(
     seed: TableSeed = 0,
     out: ReportOut = None,
     formats: Annotated[
-        str | None, typer.Option(help="Of html, markdown, latex, notebook, csv.", show_default="all")
+        str | None, typer.Option(help="Formats among html, markdown, latex, notebook, csv.", show_default="all")
     ] = None,
     as_json: AsJson = False,
     threads: Threads = None,
@@ -140,7 +146,7 @@ def effects(
             raise DataError("Expected a folder for the report with --formats; got none. Name one with --out.")
         if negative_controls and not doubt:
             raise DataError(
-                "Expected no negative controls with --no-doubt, which leaves them out; got some. Choose one."
+                "Expected no negative controls with --no-doubt, which skips them; got some. Leave one of the two out."
             )
         assumed = find_graph(graph)
         asked = treatments(treatment, assumed)
@@ -180,11 +186,11 @@ def effects(
             proxies(measured or (), predicted or (), rows, fitted_on, random=labelled_at_random),
             None if target is None else table_of(target, assumed, absent),
         )
-        # A mistake in the options of the average effect is found before the further questions, which take minutes.
+        # Find mistakes in the options of the average effect before the further questions, which take minutes.
         EstimationSettings(population=population, simulations=simulations, level=level, seed=seed)
         check_method_names(estimators)
         answers = None
-        if further:  # before the average effect, whose refuters take longer than a mistake should wait
+        if further:  # checked before the average effect, whose refuters take a while
             words: dict[str, Any] = {name: given[name] for name in QUESTION}
             words["missing"] = missing
             question = EffectQuestion(assumed, rows, asked, outcome, compared, **words)

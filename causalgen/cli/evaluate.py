@@ -29,7 +29,7 @@ SHOWN = (
     "coverage",
     "diversity",
 )
-"""Words in the names of the metrics that the terminal shows; the file has all metrics."""
+"""The terminal shows metrics whose names contain these words; the file has all metrics."""
 
 
 def evaluate(

@@ -1,4 +1,4 @@
-"""`causalgen explore`: a page in the browser to play with the model of a run."""
+"""`causalgen explore`: a page in the browser to explore the model of a run."""
 
 from contextlib import suppress
 from pathlib import Path
@@ -72,6 +72,6 @@ def explore(
         typer.echo("Press Ctrl-C to stop.", err=True)
         if not no_browser:
             open_browser(url)
-        with suppress(KeyboardInterrupt):  # the way to end it, so that it counts as done
+        with suppress(KeyboardInterrupt):  # Ctrl-C is the normal way to end it, so the command succeeds
             serve(app, listening)
         typer.echo("Stopped.", err=True)

@@ -1,4 +1,4 @@
-"""Errors as one message on stderr and an exit code; never a traceback."""
+"""Turns errors into one message on stderr and an exit code, without a traceback."""
 
 import os
 import platform
@@ -70,7 +70,7 @@ def failures() -> Iterator[None]:
 
 
 def speaks() -> bool:
-    """Whether this process prints what all processes find that train together: the first one, or the only one."""
+    """Whether this process prints for all processes that train together: true for the first one, or the only one."""
     started = launch()
     return started is None or started.rank == 0
 
@@ -78,7 +78,7 @@ def speaks() -> bool:
 def _say(message: str) -> None:
     place = ""
     if (started := launch()) is not None and started.rank:
-        # What a process finds before it trains, the first one of its machine finds too.
+        # Errors before training also occur in the first process of the machine, which prints them.
         if started.local_rank and not _trains():
             return
         place = f"process {started.rank + 1} of {started.processes}, on {platform.node()}: "

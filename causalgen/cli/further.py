@@ -33,7 +33,7 @@ def cuts(texts: Sequence[str], nodes: Container[str]) -> dict[str, tuple[float, 
 
 
 def doses(text: str) -> "Literal['auto'] | tuple[float, ...]":
-    """The doses of a curve: "auto", or numbers.
+    """Parse the doses of a curve: "auto", or numbers.
 
     >>> doses("auto"), doses("0, 2.5")
     ('auto', (0.0, 2.5))
@@ -54,7 +54,7 @@ def _numbers(text: str, option: str, example: str) -> tuple[float, ...]:
 def proxies(
     measured: Sequence[str], predicted: Sequence[str], table: "pd.DataFrame", fitted_on: str | None, *, random: bool
 ) -> "list[Column]":
-    """Columns that are known by proxy, each given as column=proxy.
+    """Parse columns that are observed through a proxy, each given as column=proxy.
 
     Args:
         measured: Measured columns.

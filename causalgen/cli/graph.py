@@ -21,7 +21,7 @@ __all__ = ["graph", "print_graph"]
 SETS = 100
 """Maximum number of adjustment sets; there can be exponentially many."""
 SHOWN = 30
-"""Independencies that the terminal shows."""
+"""Number of independencies that the terminal shows."""
 
 
 def graph(
@@ -84,7 +84,7 @@ def graph(
 
 
 def _record(graph: "CausalGraph", treatment: tuple[str, ...], outcome: str | None) -> dict[str, Any]:
-    """Everything that is printed, JSON-serialisable."""
+    """Return everything that is printed as JSON-serialisable values."""
     independencies = [independence._asdict() | {"text": str(independence)} for independence in graph.independencies()]
     effect = None
     if outcome is not None:
@@ -98,7 +98,7 @@ def _record(graph: "CausalGraph", treatment: tuple[str, ...], outcome: str | Non
 
 
 def _selection(graph: "CausalGraph", treatment: str, outcome: str) -> dict[str, Any]:
-    """What the selection nodes mean for the effect: the bias of the rows, and what carries it over to the target."""
+    """Describe how selection nodes affect the effect: selection bias of the rows, and transport to the target."""
     from ..errors import NotIdentifiableError
     from ..graph import selection_bias, transport
 
@@ -208,7 +208,7 @@ def _print_selection(console: "Console", selection: dict[str, Any]) -> None:
     _lines(console, [found["text"], *([found["formula"]] if found["carriers"] is not None else [])])
     sets = found.get("sets", [])
     if len(sets) > 1:
-        console.print("Minimal sets that carry it over")
+        console.print("Minimal sets that transport it")
         _lines(console, [_braces(names) for names in sets])
     if found["carriers"] is not None:
         console.print("This is the effect in the target only if:")
@@ -246,7 +246,7 @@ def _print_effect(console: "Console", effect: dict[str, Any]) -> None:
 
 
 def print_graph(console: "Console", graph: "CausalGraph") -> None:
-    """Print the edges of a graph, and a table of what its variables declare."""
+    """Print the edges of a graph, and a table of its variables."""
     counts = {"Variables": graph.nodes, "edges": graph.edges, "hidden common causes": graph.confounded}
     counts |= {"selection nodes": graph.selection.squares} if graph.selection else {}
     console.print(", ".join(f"{what}: {len(items)}" for what, items in counts.items()), style="bold")
@@ -259,7 +259,7 @@ def print_graph(console: "Console", graph: "CausalGraph") -> None:
 
 
 def _values(variable: "Variable") -> str:
-    """The values that a variable can have, as text."""
+    """Describe the values that a variable can have."""
     span = "" if variable.support is None else "{:g} to {:g}".format(*variable.support)
     if variable.is_image:
         return f"{'×'.join(map(str, variable.shape))}, {span}"

@@ -1,4 +1,4 @@
-"""`causalgen intervene`: a world under an intervention next to the observational one, by the model of a run."""
+"""`causalgen intervene`: an interventional distribution next to the observational one, in a run's model."""
 
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated

@@ -1,7 +1,8 @@
-"""Start this command in further processes of this machine, which train together with this one, and end them with it.
+"""Starts this command in further processes of this machine, which train together with this one, and ends them with it.
 
-Not lightning-fabric's launcher: it kills this process five seconds after another one ended, also while it saves, and without a
-message. The variables are those of torchrun, so that all processes find one another in the same way, whoever started them.
+lightning-fabric's launcher is not used: it kills this process five seconds after another one has ended, even while it
+saves, and without a message. The variables are those of torchrun, so that all processes find one another in the same
+way, whatever started them.
 """
 
 import os
@@ -23,9 +24,9 @@ __all__ = ["end_with_starter", "other_processes"]
 STARTER = "CAUSALGEN_STARTER"
 """Environment variable with the number of the process that started this one."""
 GRACE = 20.0
-"""Seconds that this process has to notice that another one has ended."""
+"""Seconds within which this process has to notice that another one has ended."""
 LAST = 3.0
-"""Seconds that the others have to end on a signal; they have nothing to save, and may wait in an exchange."""
+"""Seconds that the others get to end after a signal; they have nothing to save, and may wait in an exchange."""
 POLL = 0.5
 
 
@@ -56,7 +57,7 @@ def other_processes(count: int) -> Iterator[None]:
 
 
 def end_with_starter() -> None:
-    """End this process when the one that started it is gone; it may wait in an exchange that does not notice."""
+    """End this process when the one that started it is gone: it may wait in an exchange that would never end."""
     if starter := os.environ.get(STARTER):
         threading.Thread(target=_follow, args=(int(starter),), daemon=True).start()
 
@@ -74,7 +75,7 @@ def _started(rank: int) -> subprocess.Popen:
 
 
 def _watch(others: Sequence[subprocess.Popen]) -> None:
-    """End this process if another one failed while all of them train, and this one does not notice within the grace.
+    """End this process if another one failed during training and this one does not notice within the grace period.
 
     On a CPU, an exchange with a process that has ended fails at once; on an accelerator it may wait for half an hour.
     """
@@ -110,7 +111,7 @@ def _report(others: Sequence[subprocess.Popen]) -> None:
 
 
 def _end(others: Sequence[subprocess.Popen]) -> None:
-    """End the processes that still run: by SIGTERM, and by SIGKILL where that does not help."""
+    """End the processes that are still running: by SIGTERM, then by SIGKILL if that does not help."""
     for other in others:
         if other.poll() is None:
             other.terminate()

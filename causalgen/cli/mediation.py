@@ -30,7 +30,7 @@ __all__ = ["EstimandWord", "mediation"]
 
 
 class EstimandWord(StrEnum):
-    """What is asked."""
+    """The kind of nested question."""
 
     natural = "natural"
     controlled = "controlled"
@@ -47,7 +47,7 @@ def mediation(
     contrast: Annotated[
         tuple[str, str] | None,
         typer.Option(
-            help="Two values: the effect is of the second against the first.",
+            help="Two values: the effect compares the second with the first.",
             show_default="the two labels of a binary treatment",
         ),
     ] = None,
@@ -62,8 +62,8 @@ def mediation(
     mediator: Annotated[
         list[str] | None,
         typer.Option(
-            help="A column on a path between them, for controlled with its value, such as dose=2; repeat the option for "
-            "several.",
+            help="A column on a path between them; for controlled, with its value, such as dose=2. Repeat the "
+            "option for several.",
             show_default="all of them",
         ),
     ] = None,
@@ -118,7 +118,7 @@ def mediation(
 
 
 def _mediators(graph: "CausalGraph", texts: list[str] | tuple[()], *, valued: bool) -> Any:
-    """Names of mediators, each with its value where one is required; None for none."""
+    """Parse names of mediators, each with its value where one is required; None if there are none."""
     if not valued:
         return tuple(map(graph.require, treatments(texts, graph))) or None
     from ..errors import DataError

@@ -1,4 +1,4 @@
-"""`causalgen models`: fitted models to get, to describe and to pass on."""
+"""`causalgen models`: commands that fetch, describe and share fitted models."""
 
 from pathlib import Path
 from typing import Annotated
@@ -29,7 +29,7 @@ def list_models(as_json: AsJson = False) -> None:
             print_json({"models": found})
             return
         print_table(("model", "comes", "what"), [(one["name"], one["comes"], one["what"]) for one in found])
-        for one in found:  # below the table, whose columns would cut them
+        for one in found:  # paths go below the table, whose columns would truncate them
             typer.echo(f"{one['name']}: {one['folder'] or 'unpacked on first use'}")
 
 
@@ -37,9 +37,9 @@ def write_card(
     run: RunArgument,
     trust_code: TrustCode = False,
 ) -> None:
-    """Write the card of a run's model anew: data, licence, graph, assumptions, metrics, and what it must not be used for.
+    """Rewrite the card of a run's model: data, licence, graph, assumptions, metrics, and what it must not be used for.
 
-    Every run writes it; this command adds metrics that were computed later, and replaces what was edited.
+    Every run writes the card; this command adds metrics that were computed later, and discards manual edits.
 
     Example: causalgen models card runs/morphodigits
     """
@@ -57,11 +57,13 @@ def get_model(
     source: Annotated[
         str, typer.Argument(help="A model folder, a .zip or .tar archive, or hf:owner/name.", show_default=False)
     ],
-    name: Annotated[str | None, typer.Option(help="Its name here.", show_default="that of the source")] = None,
+    name: Annotated[
+        str | None, typer.Option(help="Local name of the model.", show_default="the name of the source")
+    ] = None,
     revision: Annotated[str | None, typer.Option(help="Commit of a repository.", show_default="the newest")] = None,
     trust_code: TrustCode = False,
 ) -> None:
-    """Store a model from elsewhere, after a check of its files; nothing in it is executed.
+    """Check the files of a model from elsewhere and store it; nothing in it is executed.
 
     Example: causalgen models get digits.zip --name digits
     """
@@ -76,13 +78,13 @@ def push_model(
     target: Annotated[
         str, typer.Argument(help="A new folder, a .zip or .tar archive, or hf:owner/name.", show_default=False)
     ],
-    public: Annotated[bool, typer.Option("--public", help="Make a repository that is created public.")] = False,
+    public: Annotated[bool, typer.Option("--public", help="Make a newly created repository public.")] = False,
     rounded: Annotated[
         bool, typer.Option("--rounded", help="Keep 11 significant bits of the weights: an archive is half as large.")
     ] = False,
     trust_code: TrustCode = False,
 ) -> None:
-    """Pass a model with its card on, after a check of its files. Read the card before: it says what the model reveals.
+    """Check the files of a model and share it with its card. Read the card first: it states what the model reveals.
 
     Example: causalgen models push runs/morphodigits digits.zip
     """

@@ -40,7 +40,9 @@ def new(
     ] = None,
     tags: Annotated[
         str | None,
-        typer.Option(help="Elements of DICOM files that become columns: PatientAge,Manufacturer.", show_default="none"),
+        typer.Option(
+            help="Elements of DICOM files that become columns, such as PatientAge,Manufacturer.", show_default="none"
+        ),
     ] = None,
     out: Annotated[Path, typer.Option(help="The study file.")] = Path("study.yaml"),
     yes: Annotated[bool, typer.Option("--yes", "-y", help="Accept all proposals without asking.")] = False,
@@ -86,7 +88,7 @@ def new(
 
 
 def _ask(question: str, proposal: str | None = None, read: Callable[[str], str] = str) -> str:
-    """An answer from the terminal; if `read` raises `typer.BadParameter`, the question is asked again."""
+    """Ask on the terminal; if `read` raises `typer.BadParameter`, ask again."""
     try:
         return str(typer.prompt(question, default=proposal, value_proc=read))
     except typer.Abort as stop:
@@ -106,7 +108,7 @@ def _read_graph(text: str) -> str:
 
 
 def _image(columns: "OfferedColumns", *, yes: bool) -> str | None:
-    """The column of the images; None if there is none."""
+    """Return the column of the images; None if there is none."""
     if len(columns.images) < 2 or yes:
         return next(iter(columns.images), None)
     return _ask(f"Image column among {', '.join(columns.images)}", columns.images[0])

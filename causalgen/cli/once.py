@@ -1,4 +1,4 @@
-"""Commands that refuse a repeated option where only the last value would count."""
+"""Commands that refuse a repeated option if only its last value would count."""
 
 from collections import Counter
 from typing import Any
@@ -10,7 +10,7 @@ __all__ = ["Once"]
 
 
 class Once(TyperCommand):
-    """A command whose options may be given once each, except those that collect several values."""
+    """A command that takes each option once, except those that collect several values."""
 
     def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
         _, _, given = self.make_parser(ctx).parse_args(args=list(args))

@@ -1,4 +1,4 @@
-"""The run that a command asks, with the fingerprint that its user expects."""
+"""Opens the run that a command queries, and checks the fingerprint that the user expects."""
 
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -20,7 +20,7 @@ Sha256 = Annotated[
 
 
 def opened_run(path: Path, *, trust_code: bool, sha256: str | None) -> "RunFolder":
-    """The run in a folder; errors as in `read_asked` and `require_fingerprint`.
+    """Open the run in a folder; raises as `read_asked` and `require_fingerprint` do.
 
     Raises:
         RunFolderError: It is a saved model.
@@ -34,7 +34,7 @@ def opened_run(path: Path, *, trust_code: bool, sha256: str | None) -> "RunFolde
 
 
 def opened_model(path: Path, *, trust_code: bool, sha256: str | None) -> "Asked":
-    """The run in a folder, or a saved model; errors as in `read_asked` and `require_fingerprint`."""
+    """Open the run in a folder, or a saved model; raises as `read_asked` and `require_fingerprint` do."""
     from ..studies.fingerprint import require_fingerprint
     from ..studies.saved_model import read_asked
 

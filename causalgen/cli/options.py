@@ -53,14 +53,15 @@ TrustCode = Annotated[
     bool,
     typer.Option(
         "--trust-code",
-        help="Run Python code that comes with files: own measurements and mechanisms that the study or its model names, "
-        "and pickles. Only if you trust who wrote them.",
+        help="Run Python code that comes with files: measurements and mechanisms that the study or its model "
+        "names, and pickles. Use it only if you trust the authors.",
     ),
 ]
 Particles = Annotated[
     int | None,
     typer.Option(
-        help="Draws of each unit's noise, for mean and spread.", show_default="one answer; 100 to infer attributes"
+        help="Number of draws of each unit's noise, for mean and spread.",
+        show_default="one answer; 100 to infer attributes",
     ),
 ]
 AnswerOut = Annotated[
@@ -80,7 +81,8 @@ Cluster = Annotated[str | None, typer.Option(help="Column that names the cluster
 Kinds = Annotated[
     list[str] | None,
     typer.Option(
-        help="What a column is: clinic=categorical, or continuous, binary, ordinal.", show_default="by its values"
+        help="Kind of a column, such as clinic=categorical: continuous, binary, categorical or ordinal.",
+        show_default="inferred from its values",
     ),
 ]
 MissingWords = Annotated[
@@ -92,12 +94,12 @@ MissingWords = Annotated[
     ),
 ]
 Level = Annotated[float, typer.Option(help="Level of the intervals.")]
-TableSeed = Annotated[int, typer.Option(min=0, max=2**32 - 1, help="Seed of everything random.")]
+TableSeed = Annotated[int, typer.Option(min=0, max=2**32 - 1, help="Seed of all random numbers.")]
 ReportOut = Annotated[Path | None, typer.Option(help="Folder for the report.")]
 
 
 def split(texts: Iterable[str] | None) -> list[str]:
-    """Assignments, given one by one or joined by commas.
+    """Split assignments, given one by one or joined by commas.
 
     >>> split(["thickness=min(thickness, 4),pen=felt-tip", "digit=3"])
     ['thickness=min(thickness, 4)', 'pen=felt-tip', 'digit=3']

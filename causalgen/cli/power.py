@@ -26,10 +26,10 @@ def power(
     ] = None,
     contrast: Annotated[
         tuple[str, str] | None,
-        typer.Option(help="Two values: the effect is of the second against the first.", show_default="the study's"),
+        typer.Option(help="Two values: the effect compares the second with the first.", show_default="the study's"),
     ] = None,
     sizes: Annotated[
-        str, typer.Option(help="Numbers of units: rows, or groups where rows come in groups.")
+        str, typer.Option(help="Numbers of units to try: rows, or groups if rows come in groups.")
     ] = "100,200,400,800,1600",
     tables: Annotated[int, typer.Option(help="Simulated tables of each size.")] = 100,
     method: Annotated[
@@ -37,7 +37,7 @@ def power(
     ] = None,
     target: Annotated[float, typer.Option(help="The power to reach.")] = 0.8,
     read: Annotated[
-        bool, typer.Option("--read", help="Read the outcome on generated images, by the study's measurement.")
+        bool, typer.Option("--read", help="Read the outcome from generated images, with the study's measurement.")
     ] = False,
     cluster: Annotated[
         str | None,
@@ -58,8 +58,8 @@ def power(
 ) -> None:
     """Find how many units a study needs: simulate tables from a fitted model, and estimate the effect in each.
 
-    For each size: the share of intervals without 0 (power), their mean width, and the share that holds the model's own
-    effect (coverage). The answer holds if the model is right.
+    For each size, the answer gives the share of intervals that exclude 0 (power), their mean width, and the share that
+    contains the model's own effect (coverage). It holds if the model is right.
 
     Example: causalgen power runs/morphodigits --treatment pen --outcome intensity --sizes 50,100,200,400
 
@@ -82,7 +82,7 @@ def power(
         if as_json:
             ends = {"n": curve.needed.n, "low": curve.needed.low, "high": curve.needed.high}
             needed = {name: value if abs(value) != float("inf") else None for name, value in ends.items()}
-            needed["reached"] = curve.needed.n < float("inf")  # null stands for beyond the sizes, on either side
+            needed["reached"] = curve.needed.n < float("inf")  # null stands for an answer below or above all sizes
             print_json(
                 {
                     "question": curve.question,
@@ -119,10 +119,10 @@ def power(
 
 
 def _counts(text: str) -> list[int]:
-    """Whole numbers of a text such as "100, 200".
+    """Parse whole numbers from a text such as "100, 200".
 
     Raises:
-        DataError: It holds something else.
+        DataError: The text contains anything else.
 
     >>> _counts("100, 2000")
     [100, 2000]

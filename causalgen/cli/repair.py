@@ -35,9 +35,9 @@ def repair(
     classifier: Annotated[
         str | None,
         typer.Option(
-            help="The classifier as it was: a folder of a causalgen classifier, which is trained again in the same form, or "
-            "anything that `causalgen audit` reads, together with --trainer.",
-            show_default="a new one of causalgen",
+            help="The original classifier: a folder of a causalgen classifier, which is retrained in the same "
+            "form, or anything that `causalgen audit` reads, together with --trainer.",
+            show_default="a new causalgen classifier",
         ),
     ] = None,
     trainer: Annotated[
@@ -45,7 +45,7 @@ def repair(
         typer.Option(
             help="Your training: module:function or file.py:function of (images, labels, weights, seed), which returns a "
             "classifier. Needs --trust-code.",
-            show_default="that of causalgen's classifiers",
+            show_default="the training of causalgen's classifiers",
         ),
     ] = None,
     target: Annotated[
@@ -69,10 +69,10 @@ def repair(
     seeds: Annotated[int, typer.Option(min=1, max=1000, help="Trainings of each training set.")] = 5,
     epochs: Annotated[
         int | None,
-        typer.Option(min=1, help="Passes of a causalgen classifier.", show_default="as many as the images need"),
+        typer.Option(min=1, help="Epochs of a causalgen classifier.", show_default="chosen by the number of images"),
     ] = None,
-    rows: Annotated[int, typer.Option(min=1, help="Most test units to draw counterfactuals of.")] = 500,
-    scale: Annotated[str, typer.Option(help="Factor on pixels 0 to 255 for --classifier.")] = "1",
+    rows: Annotated[int, typer.Option(min=1, help="Maximum number of test units to draw counterfactuals of.")] = 500,
+    scale: Annotated[str, typer.Option(help="Factor for pixels from 0 to 255, for --classifier.")] = "1",
     logits: Annotated[bool, typer.Option("--logits", help="--classifier gives logits.")] = False,
     image: Annotated[
         str | None, typer.Option(help="The image that the classifier sees.", show_default="the only one")
@@ -92,7 +92,8 @@ def repair(
 
     Every training set is used with several seeds and judged on test units: accuracy, accuracy where the shortcut misleads, and
     the change of the score of the same unit between two interventions, on counterfactuals of the model and, where the generator
-    is known, on true ones. An audit before and after lies next to the page. The same command continues an interrupted one.
+    is known, on true ones. Audits before and after the repair are written next to the page. The same command continues an
+    interrupted repair.
 
     Example: causalgen repair runs/biased --target digit=5,6,7,8,9 --do thickness=shuffle
     """
@@ -159,7 +160,7 @@ def repair(
             )
         about = {
             "run": str(run),
-            "classifier": classifier or "a new one of causalgen",
+            "classifier": classifier or "a new causalgen classifier",
             "trainer": trainer or "causalgen's",
         }
         command = shlex.join(["causalgen", *sys.argv[1:]])
@@ -173,13 +174,13 @@ def repair(
 
 
 def _usual(folder: Path, asked: dict[str, Any]) -> "KeptTrainings":
-    """The trainings in a folder, or next to one that holds other trainings, unfinished or finished."""
+    """Return the trainings of a folder, or of a folder beside it if it contains other trainings, finished or not."""
     from ..audit.kept_trainings import TRAININGS, KeptTrainings
 
     kept = KeptTrainings.beside(folder, asked)
     if kept.folder != folder and (folder / TRAININGS).exists():
         typer.echo(
-            f"'{folder}' holds an unfinished repair with other trainings; this one is '{kept.folder}'.", err=True
+            f"'{folder}' contains an unfinished repair with other trainings; this one uses '{kept.folder}'.", err=True
         )
     return kept
 
@@ -196,7 +197,7 @@ def _continued(kept: "KeptTrainings") -> Iterator[None]:
 
 
 def _target(graph: Any, text: str | None, given: Any) -> Any:
-    """What the classifier predicts: as named, or as a classifier of causalgen knows."""
+    """Return what the classifier predicts: as named, or as recorded in a causalgen classifier."""
     from ..audit.predicted_label import PredictedLabel, read_label
     from ..errors import DataError
     from ..predictors import AttributePredictor

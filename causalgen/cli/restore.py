@@ -26,9 +26,11 @@ def restore(
         Path | None,
         typer.Option(help="An image of the picture's size, white where pixels are hidden.", show_default=False),
     ] = None,
-    noise: Annotated[float, typer.Option(help="Standard deviation of its noise, grey levels.")] = 0.0,
-    blur: Annotated[float, typer.Option(help="Standard deviation of its blur, pixels.")] = 0.0,
-    downsample: Annotated[int, typer.Option(help="Pixels along a side that became one.")] = 1,
+    noise: Annotated[float, typer.Option(help="Standard deviation of its noise, in grey levels.")] = 0.0,
+    blur: Annotated[float, typer.Option(help="Standard deviation of its blur, in pixels.")] = 0.0,
+    downsample: Annotated[
+        int, typer.Option(help="Factor by which each side was reduced: this many pixels became one.")
+    ] = 1,
     grey: Annotated[bool, typer.Option("--grey", help="Its colours are lost.")] = False,
     given: Annotated[
         list[str] | None,
@@ -44,7 +46,7 @@ def restore(
     sha256: Sha256 = None,
     threads: Threads = None,
 ) -> None:
-    """Restore a damaged picture by a run's model; with --do, show what the image would have been.
+    """Restore a damaged picture with a run's model; with --do, also show what the image would have been.
 
     Example: causalgen restore runs/morphodigits --image damaged.png --mask mask.png --set digit=7 --do thickness=4
     """
@@ -90,7 +92,7 @@ def _print(found: "Restoration", *, as_json: bool) -> None:
 
 
 def _interval(row: dict[Any, Any]) -> str:
-    """What is known about an attribute's value."""
+    """Describe what is known about an attribute's value."""
     if not row["inferred"]:
         return "given"
     share = row["share"]

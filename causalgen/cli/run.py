@@ -1,4 +1,4 @@
-"""`causalgen run` and `causalgen fit`: a study file becomes a run folder, with a report or up to the fitted model."""
+"""`causalgen run` and `causalgen fit`: turn a study file into a run folder, with a report or up to the fitted model."""
 
 import sys
 import time
@@ -23,7 +23,7 @@ __all__ = ["Device", "fit", "run"]
 
 
 class Precision(StrEnum):
-    """Numbers in which the images are trained."""
+    """Floating-point precision of the training on images."""
 
     auto = "auto"
     full = "32-true"
@@ -43,7 +43,7 @@ StudyArgument = Annotated[
     str, typer.Argument(help="The study file, or the name of a shipped study.", show_default=False)
 ]
 Out = Annotated[Path | None, typer.Option(help="Run folder.", show_default="runs/NAME, or runs/NAME-smoke")]
-Smoke = Annotated[bool, typer.Option("--smoke", help="Shrink the study to well under a minute.")]
+Smoke = Annotated[bool, typer.Option("--smoke", help="Shrink the study to run in well under a minute.")]
 Where = Annotated[Device, typer.Option(help="Where to compute.")]
 Devices = Annotated[
     int | None,
@@ -113,11 +113,11 @@ def fit(
 
 @dataclass(frozen=True)
 class Changes:
-    """What options replace in a study.
+    """The parts of a study that options replace.
 
     Args:
-        seed: Its seed; None keeps it.
-        training: Entries of its training; those that are None keep it.
+        seed: The new seed; None keeps the study's.
+        training: New entries of `training:`; entries that are None keep the study's.
     """
 
     seed: int | None
@@ -144,7 +144,7 @@ def _execute(
         plan = changes.of(load_study(study_path(study), trust_code=trust_code))
         folder = out or Path("runs") / (f"{plan.name}-smoke" if smoke else plan.name)
         command = ["causalgen", *sys.argv[1:]]
-        fit_config(plan.training, device=device)  # refuses devices that are not there before other processes start
+        fit_config(plan.training, device=device)  # refuses missing devices before other processes start
         from ..studies.runner import Invocation, run_study
 
         try:

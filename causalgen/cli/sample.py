@@ -15,7 +15,7 @@ from .threads import Threads, cap_threads
 __all__ = ["sample"]
 
 SHOWN = 20
-"""Rows of the table in the terminal."""
+"""Number of table rows shown in the terminal."""
 
 
 def sample(

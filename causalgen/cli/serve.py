@@ -16,7 +16,7 @@ def serve(
     run: ModelArgument,
     host: Annotated[
         str,
-        typer.Option(help="Address to listen on; 0.0.0.0 lets other machines in, and nobody is asked for a password."),
+        typer.Option(help="Address to listen on; 0.0.0.0 lets other machines connect, without a password."),
     ] = "127.0.0.1",
     port: Annotated[int, typer.Option(min=0, max=65535, help="Port; 0 takes a free one.")] = 8000,
     sha256: Sha256 = None,

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 __all__ = ["print_run", "show"]
 
 SHOWN = ("model", "identity control", "untrained control", "codec control", "oracle", "floor")
-"""Rows of the key metrics."""
+"""Number of rows of key metrics."""
 
 STATUS_STYLE = {"finished": "green", "failed": "red"}
 
@@ -72,7 +72,7 @@ def _print_effect(path: Path) -> None:
         interval = f"{_number(row['low'])} to {_number(row['high'])}" if row["low"] else ""
         holds = {"True": "yes", "False": Text("no", "red")}.get(row["covers_truth"], "")
         shown.append((row["source"], _number(row["estimate"]), interval, "" if row["kind"] == "truth" else holds))
-    columns = ("source", "estimate", "interval", "holds the truth")
+    columns = ("source", "estimate", "interval", "contains the truth")
     print_table(*_without_empty(columns, shown), title=f"Effect: {path.stem.split('-', 2)[-1]}")
 
 
@@ -112,7 +112,7 @@ def _print_times(console: "Console", folder: "RunFolder") -> None:
 def _without_empty(
     columns: tuple[str, ...], rows: list[tuple[Any, ...]]
 ) -> tuple[tuple[str, ...], list[tuple[Any, ...]]]:
-    """Drop the columns without a value in any row, such as the truth of the user's own data."""
+    """Drop the columns that are empty in every row, such as the truth for the user's own data."""
     kept = [place for place in range(len(columns)) if any(row[place] for row in rows)]
     return tuple(columns[place] for place in kept), [tuple(row[place] for place in kept) for row in rows]
 

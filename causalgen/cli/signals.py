@@ -34,7 +34,7 @@ def stop_on_signals() -> None:
 
 
 def ignore_signals() -> None:
-    """Ignore SIGINT and SIGTERM from now on: the exit code is decided, and Python restores the defaults as it ends."""
+    """Ignore SIGINT and SIGTERM from now on: the exit code is decided, and Python restores the handlers at its end."""
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, signal.SIG_IGN)
 
@@ -45,5 +45,5 @@ def exit_code(error: BaseException | None) -> int:
 
 
 def stopped_by(error: KeyboardInterrupt) -> str:
-    """The message about it."""
+    """Return the message about the interruption."""
     return "Interrupted by SIGTERM." if isinstance(error, Terminated) else "Interrupted."

@@ -1,4 +1,4 @@
-"""Tables and lists given on the command line."""
+"""Parses tables and lists given on the command line."""
 
 import csv
 import math
@@ -22,7 +22,7 @@ KINDS = ("continuous", "binary", "categorical", "ordinal")
 
 
 def table_of(path: Path, graph: "CausalGraph", words: "Sequence[MissingWord]" = ()) -> "pd.DataFrame":
-    """The table of a file; columns that match a node by their short name take the name of the node.
+    """Read the table of a file; columns that match a node by their short name take the name of the node.
 
     Args:
         path: The file.
@@ -65,7 +65,7 @@ def without_words(
 
 
 def missing_words(texts: Iterable[str]) -> "list[MissingWord]":
-    """Words and numbers that stand for missing values; several may share a text, with commas between them.
+    """List words and numbers that stand for missing values; a text may contain several, separated by commas.
 
     >>> missing_words(["n/a, .,-9", '"a, b"'])
     ['n/a', '.', -9.0, 'a, b']
@@ -82,12 +82,12 @@ def _number(word: str) -> "MissingWord":
 
 
 def _cells(text: str) -> list[str]:
-    """Cells between commas; quotes keep one with commas whole."""
+    """Split a line at commas; a cell in quotes may contain commas."""
     return next(csv.reader([text], skipinitialspace=True), [])
 
 
 def names(text: str) -> list[str]:
-    """Names separated by commas.
+    """Split names at commas.
 
     >>> names("a, b,")
     ['a', 'b']
@@ -96,7 +96,7 @@ def names(text: str) -> list[str]:
 
 
 def kinds(texts: Iterable[str]) -> dict[str, str]:
-    """Kinds of columns, each written as column=kind; several may share a text, with commas between them.
+    """Parse kinds of columns, each written as column=kind; a text may hold several, separated by commas.
 
     Raises:
         DataError: A text is not in that form, or a kind is unknown.
@@ -113,12 +113,12 @@ def kinds(texts: Iterable[str]) -> dict[str, str]:
                 f"{text!r}." + nearest(kind, KINDS)
             )
         if found.setdefault(name, kind) != kind:
-            raise DataError(f"Expected one kind of '{name}'; got {found[name]} and {kind}. Leave one of them out.")
+            raise DataError(f"Expected one kind for '{name}'; got {found[name]} and {kind}. Leave one of them out.")
     return found
 
 
 def treatments(texts: Sequence[str], nodes: Container[str]) -> tuple[str, ...]:
-    """Treatments, given one by one or joined by commas; a node whose name holds a comma stays whole.
+    """Parse treatments, given one by one or joined by commas; a node name that contains a comma stays whole.
 
     >>> treatments(["drug,dose"], ["drug", "dose"]), treatments(["a, b", "c"], ["a, b", "c"])
     (('drug', 'dose'), ('a, b', 'c'))
@@ -127,7 +127,7 @@ def treatments(texts: Sequence[str], nodes: Container[str]) -> tuple[str, ...]:
 
 
 def sides(contrast: tuple[str, str] | None, asked: Sequence[str]) -> tuple[Any, Any] | None:
-    """The contrast of the treatments: of several, one value for each on both sides; quotes keep a value with commas whole.
+    """Parse the contrast: each side has one value per treatment, joined by commas; quote a value that contains a comma.
 
     Raises:
         DataError: The number of values differs from the number of treatments.

@@ -1,4 +1,4 @@
-"""What commands print: tables, JSON, notes and files."""
+"""Prints the output of commands: tables, JSON, notes and files."""
 
 import json
 import shutil
@@ -17,7 +17,7 @@ __all__ = ["print_files", "print_json", "print_notes", "print_table", "print_tex
 
 
 def print_table(columns: Iterable[str], rows: Iterable[Sequence[Any] | None], title: str = "") -> None:
-    """A table of texts on standard output, its title at the left; None among the rows draws a line."""
+    """Print a table of texts on standard output, its title at the left; None among the rows draws a line."""
     from rich.console import Console
     from rich.table import Table
     from rich.text import Text
@@ -34,18 +34,18 @@ def print_table(columns: Iterable[str], rows: Iterable[Sequence[Any] | None], ti
 
 
 def records(table: "pd.DataFrame") -> list[dict[str, Any]]:
-    """Rows of a table for JSON: numbers with 7 digits, missing values as null."""
+    """Convert rows of a table for JSON: numbers have 7 digits, and missing values become null."""
     found: list[dict[str, Any]] = json.loads(table.to_json(orient="records", double_precision=15))
     return [{k: float(f"{v:.7g}") if isinstance(v, float) else v for k, v in row.items()} for row in found]
 
 
 def print_text(text: str) -> None:
-    """Lines on standard output, wrapped for a terminal; a file or a pipe gets them as they are."""
+    """Print lines on standard output, wrapped for a terminal and unchanged for a file or a pipe."""
     typer.echo(wrapped(text, shutil.get_terminal_size().columns) if sys.stdout.isatty() else text)
 
 
 def wrapped(text: str, width: int) -> str:
-    """The lines, broken between words at `width` letters and continued with a deeper indent.
+    """Wrap lines between words at `width` letters; continuation lines have a deeper indent.
 
     >>> print(wrapped("Effect of a on b\\n  1 concern: poor overlap", 16))
     Effect of a on b
@@ -60,7 +60,7 @@ def wrapped(text: str, width: int) -> str:
 
 
 def print_json(content: dict[str, Any]) -> None:
-    """One JSON object on standard output."""
+    """Print one JSON object on standard output."""
     typer.echo(json.dumps(content, indent=2, ensure_ascii=False, default=str))
 
 
@@ -71,7 +71,7 @@ def print_notes(notes: Iterable[str]) -> None:
 
 
 def print_files(*paths: Path | None) -> None:
-    """The files that were written."""
+    """Print the names of the files that were written."""
     for path in paths:
         if path is not None:
             typer.echo(path)

@@ -18,7 +18,7 @@ POLICY = "OMP_WAIT_POLICY"
 def wait_asleep() -> None:
     """Let waiting threads sleep, unless the user has set how they wait.
 
-    By default they spin for milliseconds, which keeps the thread that they wait for from a core that another process left.
+    By default they spin for milliseconds, which can keep the thread that they wait for from getting a core.
     """
     if not any(name in os.environ for name in (POLICY, *WAITING)):
         os.environ.update(WAITING)
@@ -27,7 +27,7 @@ def wait_asleep() -> None:
 def _use(number: int | None) -> int | None:
     if number is not None:
         os.environ.update(dict.fromkeys(NUMBERS, str(number)))
-        if torch := sys.modules.get("torch"):  # only where a program calls the command line
+        if torch := sys.modules.get("torch"):  # happens only if a program calls the command line
             torch.set_num_threads(number)
     return number
 
@@ -35,7 +35,8 @@ def _use(number: int | None) -> int | None:
 def cap_threads() -> None:
     """Compute with no more threads than the affinity of this process and the quota of its container allow.
 
-    What the user has set stays. Call it after the libraries have been imported: by default, they count cores only.
+    The user's own settings are kept. Call this after the libraries have been imported: by default, they only count
+    cores.
     """
     if any(name in os.environ for name in NUMBERS):
         return

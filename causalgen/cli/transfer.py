@@ -1,4 +1,4 @@
-"""`causalgen transfer`: one image in the style of another."""
+"""`causalgen transfer`: give one image the style of another."""
 
 from pathlib import Path
 from typing import Annotated
@@ -36,7 +36,7 @@ def transfer(
     hold: Annotated[
         bool,
         typer.Option(
-            "--hold", help="Keep all other attributes as they are; by default they follow from what is taken."
+            "--hold", help="Keep all other attributes as they are; by default they respond to those that are taken."
         ),
     ] = False,
     particles: Particles = None,
@@ -46,7 +46,7 @@ def transfer(
     sha256: Sha256 = None,
     threads: Threads = None,
 ) -> None:
-    """Show what rows or an image would have been with attributes of another row or image, by a run's model.
+    """Use a run's model to show what rows or an image would have been with attributes of another row or image.
 
     Attributes of an image file are measured, if the study measures them, or inferred by the model.
 

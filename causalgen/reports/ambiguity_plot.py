@@ -1,4 +1,4 @@
-"""The claims about a counterfactual over couplings of the noises of both worlds."""
+"""Plot of claims about a counterfactual over couplings of the noises of both worlds."""
 
 from typing import TYPE_CHECKING
 
@@ -21,7 +21,7 @@ MOST_COLUMNS = 3
 
 @styled
 def plot_ambiguity(ambiguity: Ambiguity) -> Figure:
-    """One panel per claim: the mean over units, their mean band over each coupling and all tighter ones, and the tipping rho.
+    """Plot one panel per claim: mean over units, mean band over each coupling and all tighter ones, and tipping rho.
 
     Args:
         ambiguity: The result of `Posterior.ambiguity`.

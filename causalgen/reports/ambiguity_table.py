@@ -1,4 +1,4 @@
-"""What of the counterfactuals survives other couplings of the noise: a sentence for the first screen, and the table."""
+"""How far counterfactuals survive other couplings of the noise: a sentence for the first screen, and the table."""
 
 from collections.abc import Sequence
 
@@ -22,7 +22,7 @@ HEADER = [
 
 
 def ambiguity_answer(ambiguities: Sequence[Ambiguity]) -> str:
-    """Down to which correlation the claims under the first intervention hold, in one sentence."""
+    """Say in one sentence down to which correlation the claims under the first intervention hold."""
     first = ambiguities[0]
     summary = first.summary()
     units = ", ".join(f"{_tipping(row.holds_down_to)} ({name})" for name, row in summary.iterrows())
@@ -56,11 +56,11 @@ def ambiguity_table(ambiguities: Sequence[Ambiguity], file: str = "") -> Table:
             for name, row in ambiguity.summary().iterrows()
         ]
         groups.append(Group(rows, ambiguity.title))
-    return Table("Claims about test units in models that fit all data as well", HEADER, groups, file)
+    return Table("Claims about test units in models that fit all data equally well", HEADER, groups, file)
 
 
 def _tipping(rho: float) -> str:
-    """A tipping point as a cell."""
+    """Format a tipping point as a table cell."""
     if np.isnan(rho):
         return "–"
     return rho_text(rho) if 0 < rho < 1 else f"{rho:g}"

@@ -133,7 +133,7 @@ class _Writer:
 
     @cached_property
     def _asked(self) -> dict[str, Any]:
-        """What decides every byte of the folder."""
+        """Return everything that determines the bytes of the folder."""
         plan, data = self.units.plan, self.units.data
         return {
             "do": plan.describe(data.graph),
@@ -162,7 +162,7 @@ class _Writer:
         write_whole(self.folder / DESCRIPTION, json.dumps(content | dict(more), indent=2, default=str) + "\n")
 
     def _bits(self, image: str) -> int:
-        """Bits of the files of an image; PNG has 16 only for grey in this library."""
+        """Return the bit depth of an image's files; this library writes 16-bit PNG only for grey images."""
         data = self.units.data
         return data.bits(image) if data.graph[image].shape[0] == 1 else 8
 
@@ -170,7 +170,7 @@ class _Writer:
         return self.folder / PARTS / f"{piece.split}-{piece.start:09d}.parquet"
 
     def _write_piece(self, piece: Piece) -> None:
-        """The images of a piece, then its table, which marks it as finished."""
+        """Write the images of a piece, then its table, which marks it as finished."""
         draws = list(self._drawn(piece))
         table = pd.concat([table for table, _ in draws], ignore_index=True)
         left = [draw for _, draw in draws]
@@ -180,7 +180,7 @@ class _Writer:
         temporary.replace(self._part(piece))
 
     def _drawn(self, piece: Piece) -> Any:
-        """The table of each draw of a piece, whose images are written."""
+        """Write the images of each draw of a piece, and yield its table."""
         for draw in self.units.draws(piece):
             files = self._write_images(draw)
             yield self._table(draw, files), draw
@@ -202,7 +202,7 @@ class _Writer:
         return pd.DataFrame(dict(files) | about, index=attributes.index).join(attributes)
 
     def _set(self, draw: AugmentedDraw, attributes: pd.DataFrame) -> list[str]:
-        """The values that were set in each unit, as text."""
+        """Describe the values that were set in each unit."""
         graph = self.units.data.graph
         names = [name for name in graph.nodes if name in self.units.plan.do]
         return [
@@ -211,7 +211,7 @@ class _Writer:
         ]
 
     def _write_images(self, draw: AugmentedDraw) -> dict[str, list[str]]:
-        """Paths of the images in the folder of the split, by column."""
+        """Write the images, and return their paths in the folder of the split, by column."""
         graph, found = self.units.data.graph, {}
         for image in graph.images:
             root, paths = self.folder / draw.split, []
@@ -227,13 +227,13 @@ class _Writer:
 
     @cached_property
     def _stems(self) -> dict[str, list[str]]:
-        """Name of the files of every unit, without the number of the draw."""
+        """Return the file name of every unit, without the number of the draw."""
         splits = {split: self.units.data.split[split] for split in self.units.plan.splits}
         return {split: file_names(ROW_NAME, [_plain(row) for row in rows.tolist()]) for split, rows in splits.items()}
 
     @cached_property
     def _classes(self) -> list[str]:
-        """The folder of every label."""
+        """Return the folder of every label."""
         variable: Variable = self.units.data.graph[self.label]  # type: ignore[index]
         found: list[str] = []
         for text in map(_safe, map(str, variable.labels or ())):
@@ -272,5 +272,5 @@ def _safe(text: str) -> str:
 
 
 def _plain(label: Any) -> Any:
-    """A row label as a number or a text."""
+    """Convert a row label to a number or a text."""
     return label if isinstance(label, int | float | str) else str(label)

@@ -12,13 +12,13 @@ __all__ = ["plot_changes"]
 
 ROW = 0.42
 LONGEST = 48
-"""Letters of a row's name."""
+"""Maximum number of letters in a row's name."""
 COLOURS = {"beyond the margin": ACCENT, "within the margin": BLUE}
 
 
 @styled
 def plot_changes(rows: pd.DataFrame, *, margin: float, score: str) -> Figure:
-    """Mean changes with their adjusted intervals; the band is the margin on both sides of no change.
+    """Plot mean changes with their adjusted intervals; the band is the margin on both sides of no change.
 
     Args:
         rows: One row per change: label, change, adjusted_low, adjusted_high, verdict; NaN where the units leave it open.

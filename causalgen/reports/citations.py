@@ -21,7 +21,7 @@ class Citation:
 
 
 def _reference(work: dict[str, str]) -> str:
-    """The reference of a BibTeX entry: authors, title, where it appeared, year."""
+    """Format a BibTeX entry: authors, title, where it appeared, year."""
     edition = f"{work['edition']} edition, " if "edition" in work else ""
     place = edition + next((work[name] for name in ("journal", "booktitle", "publisher") if name in work), "")
     volume = f" {work['volume']}" if "volume" in work else ""
@@ -37,11 +37,11 @@ def _read() -> dict[str, Citation]:
 
 
 CITATIONS = _read()
-"""By key: what a mechanism names in `Mechanism.works`, an estimate's source, or a topic."""
+"""Works by key. A key occurs in `Mechanism.works`, or is an estimate's source or a topic."""
 
 
 def cite(keys: Iterable[str]) -> list[Citation]:
-    """The works for these keys, in the order of `CITATIONS`; keys without a work are skipped.
+    """Return the works for these keys, in the order of `CITATIONS`; keys without a work are skipped.
 
     >>> [work.use for work in cite(["dowhy", "causality", "empirical"])][1]
     'identification, estimation, refutation'

@@ -141,10 +141,10 @@ class Audited(Protocol):
 
     @property
     def answer(self) -> str:
-        """The verdicts, in a sentence."""
+        """State the verdicts in a sentence."""
 
     def parts(self, folder: ReportFolder) -> list[Part]:
-        """Its parts; figures and tables go into `folder`."""
+        """Return its parts; figures and tables go into `folder`."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -161,12 +161,12 @@ class ReportContent:
         history: `FitResult.history`.
         galleries: Counterfactual grids.
         curves: Response curves.
-        changes: Changes that interventions make on the image; the first screen begins with them.
-        ambiguities: What of the counterfactuals of some test units survives other couplings of the noise.
+        changes: Changes on the image under interventions; the first screen begins with them.
+        ambiguities: How far the counterfactuals of some test units survive other couplings of the noise.
         metrics: The metrics with their controls.
-        quality: (metric, query) of the metrics that the first screen and the metric figures show; empty for the first
-            metric of each query.
-        memorisation: Whether the model gives training units away.
+        quality: Pairs (metric, query) that the first screen and the metric figures show; empty for the first metric of
+            each query.
+        memorisation: Whether the model reveals training units.
         effects: Effects, with their checks.
         mediation: Direct and indirect parts of effects, and other nested counterfactuals.
         audits: Audits of classifiers.

@@ -24,10 +24,10 @@ ROW = "row"
 """Column of row labels."""
 UNSAFE = re.compile(r"[^\w.+=-]|^\.+")
 HOLDS = "_holds_down_to"
-"""Suffix of the column that holds the least correlation of the noises down to which a claim holds."""
+"""Suffix of the column with the lowest correlation of the noises down to which a claim holds."""
 LONGEST_NAME = 80
 MOST_SHOWN = 24
-"""Units in the grid; the table and the images hold all."""
+"""Number of units in the grid; the table and the images contain all."""
 
 
 @dataclass(frozen=True)
@@ -71,8 +71,8 @@ def write_counterfactual(
         names: Name of each unit's files; None for names from `units`, such as "row-17" or "unit-0".
         windows: By image node, the grey values of its files that are 0 and 255; images of these nodes are also written as
             TIFF files with such values.
-        ambiguity: What of it survives other couplings of the noise (`Posterior.ambiguity`): a column `_holds_down_to` for each
-            claim.
+        ambiguity: How far it survives other couplings of the noise (`Posterior.ambiguity`): adds a column
+            `_holds_down_to` per claim.
 
     Raises:
         DataError: The number of names differs from the number of units.
@@ -110,7 +110,7 @@ def write_counterfactual(
 
 
 def file_names(column: str, labels: Sequence[Any]) -> list[str]:
-    """A distinct file name for each label: characters that a file system might misread are replaced.
+    """Return a distinct file name for each label; characters that a file system might misread are replaced.
 
     >>> file_names("row", [3, 17]), file_names("row", ["a/b", "a:b"])
     (['row-3', 'row-17'], ['row-a_b', 'row-a_b-2'])
@@ -128,7 +128,7 @@ def file_names(column: str, labels: Sequence[Any]) -> list[str]:
 
 
 def _units(counterfactual: "Counterfactual", count: int) -> dict[str, Sequence[Any]]:
-    """The column that identifies the units: their row labels, or their numbers."""
+    """Return the column that identifies the units: their row labels, or their numbers."""
     labels = counterfactual.labels
     if labels is None or len(set(labels)) < count:
         return {"unit": range(count)}
@@ -158,7 +158,7 @@ def _write_images(
     node: str,
     window: tuple[float, float] | None,
 ) -> list[Path]:
-    """The factual images, then the counterfactual ones, particle by particle."""
+    """Write the factual images, then the counterfactual ones, particle by particle."""
     variable, after = counterfactual.graph[node], counterfactual[node]
     written = [f"{stem}-counterfactual" for stem in stems]
     if counterfactual.particles:

@@ -20,15 +20,15 @@ if TYPE_CHECKING:
 __all__ = ["plot_counterfactual"]
 
 CELL, WIDE_CELL = 0.98, 2.2
-"""Width of a picture, and of the three planes of a volume, inches."""
+"""Widths of a picture and of the three planes of a volume, in inches."""
 CAPTION = 18
-"""Letters of a caption that fit below a picture."""
+"""Number of letters of a caption that fit below a picture."""
 LINE = 0.115
 SHOWN_ATTRIBUTES = 4
 DIVERGING = "RdBu_r"
 SEQUENTIAL = "Purples"
 LETTERS = 11.5
-"""Letters of the title in an inch."""
+"""Number of letters of the title per inch."""
 
 
 @styled
@@ -40,19 +40,19 @@ def plot_counterfactual(
     image: str | None = None,
     names: Sequence[Any] | None = None,
 ) -> Figure:
-    """Grid with one row per unit: factual, counterfactual, truth when given, and what the intervention changed.
+    """Plot a grid with one row per unit: factual, counterfactual, truth if given, and what the intervention changed.
 
     Differences share one diverging scale, in the image's own units; for colour they are means over the channels.
     Several particles are shown by their mean, with their standard deviation at every pixel in a separate column.
-    Captions give the attributes that the intervention sets or moves; for particles, mean ± standard deviation or the most
-    frequent label. Units outside the joint support of training are marked.
+    Captions give the attributes that the intervention sets or changes; for particles, mean ± standard deviation or the
+    most frequent label. Units outside the joint support of training are marked.
 
     Args:
         counterfactual: The counterfactual.
         units: Number of units from the start, or positions of units.
         truth: True counterfactual values by node for the same units; adds the truth and the error.
         image: The image node; None for the first one.
-        names: A name for each shown unit, printed next to its row.
+        names: Name of each shown unit, printed next to its row.
 
     Raises:
         DataError: The graph has no image node, or a unit does not exist.
@@ -75,7 +75,7 @@ def plot_counterfactual(
     ratio = height_of / width_of
     height = len(rows) * (cell * 0.92 * ratio + LINE * (len(shown) + 0.8)) + 0.5 + 0.17 * title.count("\n")
     figure = blank_figure(cell * columns + 0.1, height + 0.45 * (1 + len(spread)), tight=True)
-    # Room between the title and the names of the columns, and above the bar, instead of between the rows.
+    # Put space between the title and the column names, and above the bar, instead of between the rows.
     figure.set_layout_engine("constrained", w_pad=0.02, h_pad=0.045, wspace=0.02, hspace=0)
     grid = figure.subplots(len(rows), columns, squeeze=False)
     for column, (world, values) in enumerate(worlds.items()):
@@ -177,12 +177,12 @@ def _differences(worlds: dict[str, dict[str, np.ndarray]], node: str) -> dict[st
 
 
 def _flat(maps: np.ndarray) -> np.ndarray:
-    """Maps `(rows, H, W)`; of volumes `(rows, D, H, W)` their middle planes."""
+    """Return maps `(rows, H, W)`; for volumes `(rows, D, H, W)`, their middle planes."""
     return maps if maps.ndim == 3 else middle_planes(maps)
 
 
 def _attributes(graph: CausalGraph, do: Mapping[str, Any]) -> list[str]:
-    """Attributes that the intervention sets or moves; without one, the first attributes."""
+    """Attributes that the intervention sets or changes; without an intervention, the first attributes."""
     touched = set(do).union(*(graph.descendants(name) for name in do)) if do else set(graph.nodes)
     return [name for name in graph.nodes if name in touched and not graph[name].is_image][:SHOWN_ATTRIBUTES]
 

@@ -3,8 +3,9 @@
 manifest.json                           what was asked, the variables, and every shard with its size and checksum
 data/train-00000-of-00012.parquet       one row per unit; images are PNG files in their cells, as Hugging Face publishes them
 
-A shard is written under another name and then renamed, so that it is there as a whole or not at all. Its content depends on its
-place only: whoever continues an interrupted folder writes the bytes that would have been written without the interruption.
+A shard is written under another name and then renamed, so that it exists completely or not at all. Its content depends
+only on its position, so a process that continues an interrupted folder writes the same bytes as without the
+interruption.
 """
 
 import hashlib
@@ -35,7 +36,7 @@ __all__ = ["MANIFEST", "CounterfactualShards", "Shard"]
 MANIFEST, DATA = Path("manifest.json"), Path("data")
 SPLIT, ANSWERED, SUPPORTED = "split", "answered", "supported"
 PIECES = 16
-"""Pieces in a shard: 4,096 units of 32 x 32 pixels."""
+"""Number of pieces in a shard: 4,096 units of 32 x 32 pixels."""
 WHAT = "folder of counterfactuals"
 KEY = b"causalgen"
 """Entry in the header of a shard: the question to which it belongs."""
@@ -48,7 +49,7 @@ class Shard:
 
     Args:
         name: Name of the file.
-        pieces: The units, in pieces that are answered at once.
+        pieces: The units, in pieces; each piece is answered at once.
     """
 
     name: str
@@ -65,8 +66,8 @@ class CounterfactualShards:
 
     Args:
         folder: The folder; new, or an unfinished one of the same model, data and plan, which is continued.
-        units: The units, as observed and with one counterfactual each.
-        ignored: Name of a file in the folder that does not count, such as that of a lock.
+        units: The units as observed, with one counterfactual each.
+        ignored: Name of a file in the folder to ignore, such as a lock.
 
     Raises:
         DataError: An attribute has the name of another column.
@@ -121,7 +122,7 @@ class CounterfactualShards:
         Raises:
             RunFolderError: A shard is missing.
         """
-        for left in (self.folder / DATA).glob(".*.part"):  # of a process that was killed
+        for left in (self.folder / DATA).glob(".*.part"):  # left by a process that was killed
             left.unlink()
         found = [self._entry(shard) for shard in self.shards]
         self._describe({"finished": True, "units": sum(entry["units"] for entry in found), "shards": found})
@@ -136,7 +137,7 @@ class CounterfactualShards:
             )
 
     def _check_finished(self, entries: list[dict[str, Any]]) -> None:
-        """Refuse a finished folder, unless shards are missing, which will be written again."""
+        """Refuse a finished folder, unless shards are missing: these will be written again."""
         missing = False
         for entry in entries:
             path = self.folder / DATA / entry["file"]
@@ -188,7 +189,7 @@ class CounterfactualShards:
         return pa.schema(fields, metadata={KEY: self._key})
 
     def _is_whole(self, shard: Shard) -> bool:
-        """Whether the shard is there, and belongs to this question."""
+        """Return whether the shard exists and belongs to this question."""
         try:
             found = parquet.read_metadata(self.folder / DATA / shard.name)
         except (OSError, pa.ArrowException):
@@ -196,7 +197,7 @@ class CounterfactualShards:
         return found.num_rows == shard.units and (found.metadata or {}).get(KEY) == self._key
 
     def _table(self, piece: Piece) -> pa.Table:
-        """The units of a piece, in their order; those for which the intervention has no value have no counterfactual."""
+        """Return the units of a piece in order; where the intervention has no value, counterfactual cells are empty."""
         observed, world = self.units.draws(piece)
         graph = self.units.data.graph
         rows = observed.rows.tolist()
@@ -243,7 +244,7 @@ def _type(variable: Variable) -> pa.DataType:
 
 
 def _cells(variable: Variable, values: Tensor) -> list[Any]:
-    """Values of an attribute as cells; labels of several types as text."""
+    """Return values of an attribute as cells; labels of several types become text."""
     if variable.labels is None:
         return values.double().tolist()
     labels = list(variable.labels)

@@ -16,9 +16,9 @@ from .style import ACCENT, BLUE, GREEN, MUTED, blank_figure, in_brackets, plain,
 __all__ = ["PANEL", "ResponseCurve", "panels", "plot_history", "plot_response"]
 
 PANEL = (3.3, 2.35)
-"""Width and height of one panel, inches: legible on a phone when shown alone."""
+"""Width and height of one panel in inches, legible on a phone when shown alone."""
 LONG = 26
-"""Characters that fit next to a panel."""
+"""Number of characters that fit next to a panel."""
 
 
 @dataclass(frozen=True)
@@ -32,9 +32,9 @@ class ResponseCurve:
         mean: Mean response over the units at each value.
         low: Lower end of its interval, K values; empty without one.
         high: Upper end.
-        ideal: What a perfect model would give at each value: the imposed value itself, or the truth; empty if unknown.
+        ideal: Response of a perfect model at each value: the imposed value itself, or the truth; empty if unknown.
         supported: Share of units inside the joint support of training at each value; empty if unknown.
-        interval: What the interval is, as text.
+        interval: Description of the interval.
         unit: Unit of the imposed values.
     """
 
@@ -58,7 +58,7 @@ class ResponseCurve:
                 )
 
     def to_frame(self) -> pd.DataFrame:
-        """One row per imposed value; columns that were not given are left out."""
+        """Return one row per imposed value; columns that were not given are left out."""
         columns = {name: list(getattr(self, name)) for name in ("imposed", "mean", "low", "high", "ideal", "supported")}
         frame = pd.DataFrame({name: values for name, values in columns.items() if values})
         frame.insert(0, "cause", self.cause)
@@ -67,7 +67,7 @@ class ResponseCurve:
 
 
 def panels(count: int, columns: int = 3) -> tuple[Figure, list[Axes]]:
-    """A figure with `count` equal panels, in rows of at most `columns`."""
+    """Create a figure with `count` equal panels, in rows of at most `columns`."""
     columns = max(1, min(columns, count))
     rows = math.ceil(count / columns)
     figure = blank_figure(PANEL[0] * columns, PANEL[1] * rows)
@@ -79,7 +79,7 @@ def panels(count: int, columns: int = 3) -> tuple[Figure, list[Axes]]:
 
 @styled
 def plot_history(history: pd.DataFrame) -> Figure:
-    """Training curves, one panel per node: the node's first objective on the training and the validation split.
+    """Plot training curves, one panel per node: its first objective on the training and the validation split.
 
     Args:
         history: `FitResult.history`: columns node, epoch, split, objective, value.
@@ -109,7 +109,7 @@ def _draw_history(axes: Axes, node: str, rows: pd.DataFrame) -> None:
         axes.plot(best["epoch"] + 1, best["value"], "o", color=BLUE, markersize=5, label="best")
     later = rows[rows["epoch"] >= rows["epoch"].max() // 20]["value"]
     low, high = later.min(), later.max()
-    if pd.notna(low) and low < high:  # the very first epochs would hide the rest
+    if pd.notna(low) and low < high:  # the first epochs would otherwise hide the rest
         axes.set_ylim(low - 0.06 * (high - low), high + 0.06 * (high - low))
     axes.set(title=plain(node), xlabel="epoch", ylabel=plain(objective))
     axes.legend()
@@ -117,7 +117,7 @@ def _draw_history(axes: Axes, node: str, rows: pd.DataFrame) -> None:
 
 @styled
 def plot_response(curves: Sequence[ResponseCurve]) -> Figure:
-    """Response curves, one panel each, with the ideal response where it is known.
+    """Plot response curves, one panel each, with the ideal response where it is known.
 
     Points at which fewer than half of the units are inside the joint support of training are hollow.
 

@@ -21,14 +21,14 @@ PIXELS_PER_INCH = 96
 
 
 def as_svg(figure: Figure) -> str:
-    """A figure as SVG with its text as curves, so that no name in it can be read as markup."""
+    """Render a figure as SVG with its text as curves, so that no name in it can be read as markup."""
     buffer = io.StringIO()
     figure.savefig(buffer, format="svg", metadata={"Date": None})
     return buffer.getvalue()[buffer.getvalue().index("<svg") :]
 
 
 def as_png(figure: Figure) -> tuple[bytes, dict[str, int]]:
-    """A figure as PNG, with the size at which a notebook shows it."""
+    """Render a figure as PNG, with the size at which a notebook shows it."""
     buffer = io.BytesIO()
     figure.savefig(buffer, format="png", dpi=DOTS_PER_INCH)
     width, height = (round(inches * PIXELS_PER_INCH) for inches in figure.get_size_inches())
@@ -36,7 +36,7 @@ def as_png(figure: Figure) -> tuple[bytes, dict[str, int]]:
 
 
 def effect_html(report: "EffectReport") -> str:
-    """Question, answer, estimate with its concerns, forest plot, verdicts of the refuters, warnings."""
+    """Render question, answer, estimate with its concerns, forest plot, verdicts of the refuters, and warnings."""
     rows = [f"{row.refuter} on {row.estimate}: {row.reading}" for row in report.refutations]
     listed = "".join(f"<li>{escape(text)}</li>" for text in rows)
     marks = ["Note" if warns_of_codes(text) else "Warning" for text in report.warnings]

@@ -48,7 +48,7 @@ IN_FORMULAS = str.maketrans(
 
 
 def escape_latex(text: str) -> str:
-    r"""The text, with LaTeX's special characters escaped.
+    r"""Escape LaTeX's special characters.
 
     >>> print(escape_latex("a_b 5 % {x} ≤ 3"))
     a\_b 5 \% \{x\} $\leq$ 3
@@ -57,7 +57,7 @@ def escape_latex(text: str) -> str:
 
 
 def escape_markdown(text: str) -> str:
-    r"""The text, with Markdown's special characters escaped; line breaks become spaces.
+    r"""Escape Markdown's special characters; line breaks become spaces.
 
     >>> escape_markdown("a|b <i> 2*3 in_line _x")
     'a\\|b \\<i\\> 2\\*3 in_line \\_x'
@@ -66,20 +66,20 @@ def escape_markdown(text: str) -> str:
 
 
 def in_formula(latex: str) -> Markup:
-    """A formula in LaTeX, with the characters in its names that math mode lacks as commands."""
+    """Replace characters in a LaTeX formula's names that math mode lacks by commands."""
     return Markup(latex.translate(IN_FORMULAS))
 
 
 def breakable(latex: str) -> Markup:
-    """A formula in LaTeX that may break after its commas."""
+    """Let a LaTeX formula break after its commas."""
     return Markup(re.sub(r"(, |\\, )", r"\1\\allowbreak ", latex))
 
 
 def subscripts(formula: str) -> Markup:
-    """A plain formula in HTML, with "_{...}" as subscripts."""
+    """Render a plain formula in HTML, with "_{...}" as subscripts."""
     return Markup(re.sub(r"_\{([^{}]*)\}", r"<sub>\1</sub>", escape_html(formula)))
 
 
 def code(value: Any) -> Markup:
-    """A value as Python source."""
+    """Render a value as Python source."""
     return Markup(pformat(value, width=100, sort_dicts=False))

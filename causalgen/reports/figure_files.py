@@ -11,7 +11,7 @@ __all__ = ["write_figure"]
 
 
 def write_figure(figure: Figure, path: Path, *, dpi: int) -> Path:
-    """Write a figure as a whole, in the format that the ending of the path names.
+    """Write a figure atomically, in the format of the path's suffix.
 
     Raises:
         StorageError: The file cannot be written; what was there before is still there.

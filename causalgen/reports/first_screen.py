@@ -1,4 +1,4 @@
-"""The first screen of a report: the question answered in a few sentences, with the numbers and their limits."""
+"""The first screen of a report: a few sentences answer the question, with the numbers and their limits."""
 
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
@@ -24,11 +24,11 @@ TO_TRUTH = "image L1 to truth"
 DRIFT, SHARE, DRIFT_CONTROLS = "off-target drift: ", "share of images", ("null intervention", "truth")
 CONTROLS = {"identity control": "the image left unchanged", "oracle": "the true process"}
 MOST_EFFECTS = 3
-"""Most effects in a sentence."""
+"""Maximum number of effects in a sentence."""
 
 
 def run_answer(content: ReportContent) -> list[str]:
-    """The change on the image and the effects, the quality of the counterfactuals, and what limits both."""
+    """State the change on the image, the effects, the quality of the counterfactuals, and what limits them."""
     changes = [change_answer(content.changes)] if content.changes else []
     effects = [_effects([findings.report for findings in content.effects])] if content.effects else []
     effects += map(mediation_answer, content.mediation)
@@ -40,7 +40,7 @@ def run_answer(content: ReportContent) -> list[str]:
 
 
 def memorisation_answer(found: "Memorisation") -> str:
-    """The three verdicts on memorisation, in one sentence."""
+    """State the three verdicts on memorisation in one sentence."""
     shown = "; ".join(f"{verdict.surface}: {verdict.finding}" for verdict in found.verdicts)
     return f"Does the model give training units away? {shown.capitalize()}."
 
@@ -55,7 +55,7 @@ def headline_metrics(content: ReportContent) -> Sequence[tuple[str, str]]:
 
 
 def _effects(reports: "Sequence[EffectReport]") -> str:
-    """Each effect with its interval and population."""
+    """State each effect with its interval and population."""
     clauses = "; ".join(map(effect_clause, reports[:MOST_EFFECTS]))
     more = len(reports) - MOST_EFFECTS
     further = f" {more} further effect{'s' * (more > 1)}: see below." if more > 0 else ""
@@ -63,7 +63,7 @@ def _effects(reports: "Sequence[EffectReport]") -> str:
 
 
 def _quality(content: ReportContent) -> str:
-    """The error of the counterfactual images next to its controls, or that there is no truth or no metric."""
+    """State the error of the counterfactual images next to its controls, or why it is unknown."""
     if content.metrics is None or not len(content.metrics):
         return "The quality of the counterfactual images was not measured." if content.galleries else ""
     frame = _within(content.metrics.to_frame())
@@ -91,7 +91,7 @@ def _quality(content: ReportContent) -> str:
 
 
 def _drift(metrics: pd.DataFrame) -> str:
-    """The greatest drift of each attribute that should stay, next to the null intervention and the truth; else ""."""
+    """State the greatest drift of each attribute that should stay, next to null intervention and truth; else ""."""
     frame = metrics[metrics["metric"].str.startswith(DRIFT)]
     frame = _within(frame)
     model = frame[frame["row"] == "model"]
@@ -108,12 +108,12 @@ def _drift(metrics: pd.DataFrame) -> str:
 
 
 def _moved(value: float, unit: str) -> str:
-    """A drift as text; of a label the share of the images."""
+    """Describe a drift; for a label, give the share of the images."""
     return f"{value:.1%}" if unit == SHARE else f"{number(value)} {unit}".rstrip()
 
 
 def _within(frame: pd.DataFrame) -> pd.DataFrame:
-    """The rows within support where that stratum exists."""
+    """Return the rows within support if that stratum exists."""
     return frame[frame["stratum"] == WITHIN] if (frame["stratum"] == WITHIN).any() else frame
 
 
@@ -127,13 +127,13 @@ def _controls(rows: pd.DataFrame, unit: str) -> str:
 
 
 def _range(rows: pd.DataFrame, row: str) -> str:
-    """The values of a row over the queries: the least and the greatest."""
+    """Give the lowest and highest value of a row over the queries."""
     low, high = (number(value) for value in (rows.loc[rows["row"] == row, "value"].agg(["min", "max"])))
     return low if low == high else f"{low} to {high}"
 
 
 def _limits(content: ReportContent) -> str:
-    """The counterfactuals beyond support, and the number of concerns about the effects."""
+    """State the number of counterfactuals beyond support, and of concerns about the effects."""
     texts = [_support(content.metrics.to_frame())] if content.metrics is not None and len(content.metrics) else []
     checks = [check for findings in content.effects for check in findings.checks]
     if checks:
@@ -144,7 +144,7 @@ def _limits(content: ReportContent) -> str:
 
 
 def _support(metrics: pd.DataFrame) -> str:
-    """The intervention with the fewest units within support."""
+    """Name the intervention with the fewest units within support."""
     counted = metrics[(metrics["row"] == "model") & (metrics["query"] != "")]
     units = counted.groupby(["query", "stratum"], sort=False)["units"].max().unstack()
     if WITHIN not in units or units.shape[1] < 2:

@@ -1,4 +1,4 @@
-"""The folder of a report: figures as PNG, tables as CSV, and their form on the page."""
+"""The folder of a report: writes figures as PNG and tables as CSV, and returns their form on the page."""
 
 import base64
 import io
@@ -21,11 +21,11 @@ DOTS_PER_INCH = 160
 PIXELS_PER_INCH = 112
 """Natural size on the page; a narrow page shrinks pictures further."""
 WIDEST, LONGEST = 6, 14
-"""Most columns and rows of a table that stands open on a page; larger tables are folded."""
+"""Maximum columns and rows of an unfolded table on a page; larger tables are folded."""
 NUMERIC = re.compile(r"(< |[−+])?[\d∞\[].*|–?")
-"""A cell of a column that is aligned at the right."""
+"""Matches a cell of a right-aligned column."""
 NARROWEST, BROADEST = 5, 40
-"""Letters by which the width of a column is reckoned."""
+"""Minimum and maximum letters by which the width of a column is computed."""
 
 
 @dataclass(frozen=True)
@@ -42,7 +42,7 @@ class Picture:
 
 @dataclass(frozen=True)
 class Row:
-    """Cells of one row, with a note below it; `strong` rows stand out."""
+    """Cells of one row, with a note below it; `strong` rows are highlighted."""
 
     cells: Sequence[str]
     note: str = ""
@@ -70,7 +70,7 @@ class Table:
 
     @property
     def wide(self) -> bool:
-        """Whether the table is too large to stand open on a page."""
+        """Whether the table is too large to be shown unfolded."""
         return len(self.header) > WIDEST or sum(len(group.rows) for group in self.groups) > LONGEST
 
     @property
@@ -119,7 +119,7 @@ class ReportFolder:
             raise RunFolderError(f"Expected a writable folder for the report; got '{self.root}' ({error}).") from error
 
     def _file(self, kind: str, name: str, suffix: str) -> str:
-        """Path inside the folder; names that a file system would treat as equal get numbers."""
+        """Return a path inside the folder; names that a file system would treat as equal get numbers."""
         stem = f"{kind}/{slug(name)}"
         numbered = (f"{stem}{suffix}" if number == 1 else f"{stem}-{number}{suffix}" for number in count(1))
         return next(path for path in numbered if self._names.setdefault(path, name) == name)
@@ -152,7 +152,7 @@ class ReportFolder:
 
 
 def slug(text: str) -> str:
-    """Text as a file name: letters of any alphabet, digits and hyphens.
+    """Turn text into a file name: letters of any alphabet, digits and hyphens.
 
     >>> slug("do(pen = felt-tip) / <b>"), slug("Größe_1")
     ('do-pen-felt-tip-b', 'größe-1')

@@ -30,11 +30,11 @@ __all__ = ["forest_figure", "plot_forest"]
 COLOURS = {"naive": ACCENT, "adjusted": BLUE, "comparison": GREEN}
 ROW = 0.42
 LETTERS = 62
-"""Longest label of the axis, in letters."""
+"""Maximum length of the axis label, in letters."""
 
 
 def plot_forest(report: "EffectReport") -> Figure:
-    """Forest plot of an effect: the naive estimate, the adjusted ones and other sources, with their intervals.
+    """Draw a forest plot of an effect: naive and adjusted estimates and other sources, with their intervals.
 
     A vertical line marks the truth where the generator is known, a dotted one no effect. Estimates whose interval
     misses the truth are hollow.
@@ -45,7 +45,7 @@ def plot_forest(report: "EffectReport") -> Figure:
 
 @styled
 def forest_figure(frame: pd.DataFrame, label: str, truth: float | None = None) -> Figure:
-    """Forest plot of the rows of a table.
+    """Draw a forest plot of the rows of a table.
 
     Args:
         frame: Columns source, estimate, low, high, kind and covers_truth; rows of the kind "truth" set limits only.
@@ -65,7 +65,7 @@ def forest_figure(frame: pd.DataFrame, label: str, truth: float | None = None) -
 
 
 def _limits(frame: pd.DataFrame) -> tuple[float, float]:
-    """Limits that contain all intervals, and 0 unless that would squeeze them."""
+    """Return limits that contain all intervals, and 0 unless that would squeeze them."""
     ends = frame[["estimate", "low", "high"]].to_numpy(dtype=float)
     if not np.isfinite(ends).any():
         return -1.0, 1.0

@@ -1,4 +1,4 @@
-"""The glossary: terms with one sentence each, those of a page marked in its text and listed at its end."""
+"""The glossary: terms with one sentence each; those on a page are marked in its text and listed at its end."""
 
 import re
 from collections.abc import Iterable, Sequence
@@ -37,12 +37,12 @@ class Glossary:
         self.terms, self.names, self._seen = terms, tuple(names), set[str]()
 
     def fresh(self) -> str:
-        """Starts a section, in which every term is marked once more."""
+        """Start a new section, in which every term is marked again."""
         self._seen.clear()
         return ""
 
     def marked(self, text: str) -> Markup:
-        """The text as HTML, with a link and its definition at the first place of each term in a section."""
+        """Return the text as HTML, with a link and a definition at the first occurrence of each term in a section."""
         parts, end = [], 0
         for match, term in _found(text, self.names):
             if term not in self.terms or term.term in self._seen:
@@ -54,13 +54,13 @@ class Glossary:
 
 
 def glossary_section(page: Page) -> Section | None:
-    """The section that explains the terms of a page; None where it has none."""
+    """Return the section that explains the terms of a page; None if the page has none."""
     terms = terms_of(page)
     return Section("glossary", "Glossary", [Part(terms=terms)]) if terms else None
 
 
 def terms_of(page: Page) -> list[Term]:
-    """The terms that occur on a page."""
+    """Return the terms that occur on a page."""
     found = {term for text in _texts(page) for _, term in _found(text, tuple(page.names))}
     return [term for term in GLOSSARY if term in found]
 
@@ -73,7 +73,7 @@ def _link(term: Term, shown: str) -> str:
 
 
 def _found(text: str, names: tuple[str, ...]) -> Iterable[tuple[re.Match[str], Term]]:
-    """The places of terms in a text."""
+    """Find the terms in a text."""
     for match in _pattern(names).finditer(text):
         if form := match["term"]:
             yield match, FORMS.get(form) or FORMS[form.lower()]
@@ -81,7 +81,7 @@ def _found(text: str, names: tuple[str, ...]) -> Iterable[tuple[re.Match[str], T
 
 @cache
 def _pattern(names: tuple[str, ...]) -> re.Pattern[str]:
-    """The user's names, which come first so that they hide the terms in them, and all forms, the longest first."""
+    """Compile a pattern: the user's names first, so that they hide terms inside them, then all forms, longest first."""
     forms = sorted({form for term in GLOSSARY for form in (term.term, *term.forms)}, key=len, reverse=True)
     spelt = [_spelt(form) for form in forms]
     own = [_whole(name) for name in sorted(names, key=len, reverse=True) if name]
@@ -90,17 +90,17 @@ def _pattern(names: tuple[str, ...]) -> re.Pattern[str]:
 
 
 def _spelt(form: str) -> str:
-    """A whole word, in any case unless it is an abbreviation."""
+    """Return a pattern for a whole word, case-insensitive unless it is an abbreviation."""
     return _whole(form) if form.isupper() else f"(?i:{_whole(form)})"
 
 
 def _whole(text: str) -> str:
-    """A text that no letter continues."""
+    """Return a pattern for a text that no letter precedes or follows."""
     return re.escape(text) + r"(?![\w-])" * bool(re.match(r"\w", text[-1]))
 
 
 def _texts(page: Page) -> Iterable[str]:
-    """All text of a page in which a reader may meet a term."""
+    """Yield all text of a page in which a term may occur."""
     yield from (page.title, page.question, page.checked, *page.sentences)
     yield from (text for pair in page.doubts for text in pair)
     yield from (text for line in page.highlights for text in (line.label, line.note))
@@ -108,7 +108,7 @@ def _texts(page: Page) -> Iterable[str]:
     for section in page.sections:
         yield from (section.title, section.reading)
         for part in section.parts:
-            if isinstance(part, Part):  # the template names what is something else
+            if isinstance(part, Part):  # the template would name anything else
                 yield from _part_texts(part)
 
 

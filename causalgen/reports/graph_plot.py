@@ -23,18 +23,18 @@ __all__ = ["plot_graph"]
 NAME = FontProperties(family="DejaVu Sans", size=9.5, weight="bold")
 NOTE = FontProperties(family="DejaVu Sans", size=7)
 TILE = 0.62
-"""Side of the picture in an image node, inches."""
+"""Side of the picture in an image node, in inches."""
 FOOT = 0.24
 FAINT = "#aab4c0"
 LONG = 22
-"""Characters in a line of a node's name."""
+"""Maximum number of characters in a line of a node's name."""
 
 
 @styled
 def plot_graph(
     graph: GraphLike, do: Iterable[str] | Mapping[str, Any] = (), *, images: Mapping[str, Any] | None = None
 ) -> Figure:
-    """Draw a causal graph, causes above effects.
+    """Draw a causal graph, with causes above effects.
 
     Image nodes are framed tiles, and selection nodes filled squares. Bidirected edges (hidden common causes) are dashed.
     Intervened nodes are filled and labelled do(); the arrows into them are cut: pale, without a head.
@@ -42,7 +42,7 @@ def plot_graph(
     Args:
         graph: The graph.
         do: Intervened nodes, or a mapping from them to the values to print.
-        images: A picture `(C, H, W)` for image nodes, shown in their tiles; others show a pattern.
+        images: A picture `(C, H, W)` for each image node, shown in its tile; nodes without one show a pattern.
 
     Raises:
         UnknownNameError: An intervened node is not in the graph.
@@ -74,7 +74,7 @@ def plot_graph(
 
 
 def _with_squares(graph: CausalGraph) -> CausalGraph:
-    """The graph with its selection nodes as variables, to lay them out."""
+    """Return the graph with its selection nodes as variables, to lay them out."""
     squares = graph.selection
     variables = [*graph.variables.values(), *map(Variable, squares.squares)]
     return CausalGraph([*graph.edges, *squares.edges], variables, [*graph.confounded, *squares.confounded])
@@ -158,7 +158,7 @@ def _draw_cut(axes: Axes, points: Sequence[Point]) -> None:
 
 
 def smooth(points: Sequence[Point]) -> Path:
-    """A curve through the way points: straight along a lane, bent between layers, never outside their band."""
+    """Return a curve through the way points: straight along a lane, bent between layers, never outside their band."""
     vertices, codes = [points[0]], [Path.MOVETO]
     for (x0, y0), (x1, y1) in pairwise(points):
         if abs(x0 - x1) < 1e-9:

@@ -1,4 +1,4 @@
-"""What interventions change on the image: a sentence for the first screen, and the table."""
+"""Changes on the image under interventions: a sentence for the first screen, and the table."""
 
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
@@ -12,11 +12,11 @@ if TYPE_CHECKING:
 __all__ = ["change_answer", "change_sentence", "change_table", "lead_changes"]
 
 MOST = 3
-"""Changes on the first screen."""
+"""Maximum number of changes on the first screen."""
 
 
 def change_sentence(change: "ImageChange") -> str:
-    """The change as text: its size, both means, the units, and the floor of redrawing alone."""
+    """Describe the change: its size, both means, the units, and the floor of redrawing alone."""
     left = change.asked - change.units
     others = f"; the other {left:,} have this value already or could not be read" if left else ""
     return (
@@ -28,7 +28,7 @@ def change_sentence(change: "ImageChange") -> str:
 
 
 def change_answer(changes: Sequence["ImageChange"]) -> str:
-    """The leading changes in one sentence, each with its interval, its units and its floor."""
+    """State the leading changes in one sentence, each with its interval, its units and its floor."""
     clauses = [
         f"{change.query} changes {change.name} on the image by {_change(change)} over {change.units:,} test images (95 % "
         f"interval; redrawing alone: {_floor(change)})"
@@ -38,7 +38,7 @@ def change_answer(changes: Sequence["ImageChange"]) -> str:
 
 
 def lead_changes(changes: Sequence["ImageChange"]) -> list["ImageChange"]:
-    """The changes to show first: for every intervention those that the study expects, else the greatest one.
+    """Select the changes to show first: for each intervention those that the study expects, else the greatest.
 
     Expected changes precede others; changes are compared in standard deviations of the factual images.
     """
@@ -51,7 +51,7 @@ def lead_changes(changes: Sequence["ImageChange"]) -> list["ImageChange"]:
 
 
 def change_table(changes: Sequence["ImageChange"], file: str = "") -> Table:
-    """One row for each number under each intervention."""
+    """Build a table with one row for each number under each intervention."""
     header = [
         "Read from the image",
         "Factual",

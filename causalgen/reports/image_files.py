@@ -1,4 +1,4 @@
-"""Images of a model as files."""
+"""Writes images of a model as files."""
 
 import io
 from collections.abc import Sequence
@@ -17,7 +17,7 @@ from .images import as_array, as_picture
 __all__ = ["file_content", "png_bytes", "write_grey_values", "write_images", "write_nifti"]
 
 GREY = "-grey.npy"
-"""End of the name of a volume with the grey values of the study's files."""
+"""End of the file name of a volume in the grey values of the study's files."""
 
 
 def write_images(
@@ -29,24 +29,24 @@ def write_images(
     *,
     window: tuple[float, float] | None = None,
 ) -> list[Path]:
-    """One PNG per image; one NumPy file `(D, H, W)` of float32 per volume; with a window, the grey values too.
+    """Write one PNG per image, one NumPy file `(D, H, W)` of float32 per volume, and with a window the grey values.
 
     Args:
         folder: Folder of the files.
         names: Names of the files, without suffix.
         images: `(N, C, H, W)`, or `(N, C, D, H, W)`, N names, in the support of `variable`.
         variable: The image variable.
-        bits: 8, or 16 for grey images in 65,536 values.
+        bits: 8, or 16 for grey images with 65,536 values.
         window: Grey values of the pixels 0 and 255; each image is then also written with them (see `write_grey_values`).
 
     Returns:
-        The files without those of the grey values.
+        The files, without those of the grey values.
     """
     folder.mkdir(parents=True, exist_ok=True)
     paths = []
     for name, image in zip(names, images, strict=True):
         content, suffix = file_content(image, variable, bits)
-        if variable.is_volume:  # of an earlier answer of that name, which `write_nifti` would take
+        if variable.is_volume:  # left from an earlier answer of that name; `write_nifti` would read it
             (folder / f"{name}{GREY}").unlink(missing_ok=True)
         paths.append(write_whole(folder / f"{name}{suffix}", content))
     if window is not None:
@@ -55,7 +55,7 @@ def write_images(
 
 
 def file_content(image: Any, variable: Variable, bits: int = 8) -> tuple[bytes, str]:
-    """The file of one image, and its suffix: a PNG, or the NumPy file of a volume `(C, D, H, W)`, without its one channel."""
+    """Return file content and suffix: a PNG, or for a volume `(C, D, H, W)` a NumPy file without the channel."""
     if not variable.is_volume:
         return png_bytes(image, variable, bits), ".png"
     values = as_array(image).astype(np.float32)
@@ -69,7 +69,7 @@ def _npy_bytes(values: np.ndarray) -> bytes:
 
 
 def png_bytes(image: Any, variable: Variable, bits: int = 8) -> bytes:
-    """One image `(C, H, W)`, or the middle planes of a volume, as a PNG file of 8 bits, or of 16 where it is grey.
+    """Encode an image `(C, H, W)`, or the middle planes of a volume, as PNG: 8 bits, or 16 for grey images.
 
     Args:
         image: The image, in the support of `variable`.
@@ -82,7 +82,7 @@ def png_bytes(image: Any, variable: Variable, bits: int = 8) -> bytes:
 
 
 def write_grey_values(folder: Path, names: Sequence[str], images: Any, window: tuple[float, float]) -> list[Path]:
-    """One float32 TIFF per image, `name.tif`, with the grey values that its pixels stand for; of a volume `name-grey.npy`.
+    """Write the grey values of each image as a float32 TIFF, `name.tif`; of a volume as `name-grey.npy`.
 
     Args:
         folder: Folder of the files.
@@ -101,7 +101,7 @@ def write_grey_values(folder: Path, names: Sequence[str], images: Any, window: t
 
 
 def _tiff_bytes(values: np.ndarray) -> bytes:
-    from tifffile import imwrite  # Pillow writes no colours of 32 bits
+    from tifffile import imwrite  # Pillow writes no 32-bit colours
 
     buffer = io.BytesIO()
     imwrite(buffer, values, photometric="minisblack" if values.ndim == 2 else "rgb")
@@ -109,16 +109,16 @@ def _tiff_bytes(values: np.ndarray) -> bytes:
 
 
 def write_nifti(files: Sequence[Path], like: str | Path) -> list[Path]:
-    """NIfTI files of volumes that were written as NumPy files, in the same folder; other files are passed over.
+    """Write NIfTI files next to volumes that were written as NumPy files; other files are skipped.
 
     They hold the grey values of the study's files where these are known, else values from 0 to 255.
 
     Args:
         files: Files of volumes and images, as `write_images` returned them.
-        like: NIfTI file with as many voxels, whose voxel size and position in space they get.
+        like: NIfTI file with the same number of voxels, whose voxel size and position in space they get.
 
     Raises:
-        DataError: No file is that of a volume, or `like` is no NIfTI volume of their size.
+        DataError: No file is a volume, or `like` is not a NIfTI volume of the same size.
         ImportError: nibabel is not installed (the extra `nifti`).
     """
     from ..datasets.formats.nifti import write

@@ -1,4 +1,4 @@
-"""Image tensors as pictures, and grids of them."""
+"""Shows image tensors as pictures, and in grids."""
 
 import math
 from collections.abc import Sequence
@@ -17,24 +17,24 @@ from .style import INK, PALE, blank_figure, plain, styled
 __all__ = ["as_array", "as_picture", "bare", "caption_size", "plot_samples", "show"]
 
 LETTERS = 11.5
-"""Letters of a title in an inch."""
+"""Number of letters of a title per inch."""
 CAPTION = 17
-"""Letters of a caption that fit below a picture; a longer caption has smaller letters."""
+"""Number of letters of a caption that fit below a picture; a longer caption has smaller letters."""
 TITLED = 3.0
-"""Least width of a figure with a title, inches."""
+"""Minimum width of a figure with a title, in inches."""
 
 
 def as_array(values: Any) -> np.ndarray:
-    """A numpy array from a tensor on any device, or from anything array-like."""
+    """Convert a tensor on any device, or anything array-like, to a numpy array."""
     if hasattr(values, "detach"):
         values = values.detach().cpu()
     return np.asarray(values)
 
 
 def as_picture(image: Any, variable: Variable | None = None) -> np.ndarray:
-    """One image `(C, H, W)` or `(H, W)` as a picture in [0, 1]: `(H, W)` grey, or `(H, W, 3)`.
+    """Convert an image `(C, H, W)` or `(H, W)` to a picture in [0, 1]: `(H, W)` if grey, else `(H, W, 3)`.
 
-    Of a volume `(C, D, H, W)`, the picture shows the three middle planes (see `planes.middle_planes`).
+    The picture of a volume `(C, D, H, W)` shows the three middle planes (see `planes.middle_planes`).
 
     Args:
         image: The image, in its variable's support.
@@ -73,7 +73,7 @@ def show(axes: Axes, picture: np.ndarray) -> None:
 
 @styled
 def caption_size(captions: Sequence[str], largest: float, room: int) -> float:
-    """Size of letters, in points and at most `largest`, in which captions fit where `room` letters of that size do.
+    """Return the font size, at most `largest` points, at which captions fit if `room` letters fit at `largest`.
 
     >>> caption_size(["age 41"], 6.0, 17), caption_size(["age 41\\n" + 34 * "x"], 6.0, 17)
     (6.0, 3.0)
@@ -90,7 +90,7 @@ def plot_samples(
     columns: int = 6,
     title: str = "",
 ) -> Figure:
-    """A grid of images, with a small caption below each.
+    """Plot a grid of images, with a small caption below each.
 
     Args:
         images: `(N, C, H, W)` or `(N, H, W)`, in the variable's support.

@@ -8,7 +8,7 @@ __all__ = ["declarations", "in_latex"]
 KNOWN = re.compile(
     r"[\x00-\u0125\u0128-\u0137\u0139-\u013e\u0141-\u0148\u014a-\u0165\u0168-\u017e\u2013-\u2026\u2030€™]"
 )
-"""What the encoding T1 has."""
+"""Characters in the encoding T1."""
 RAISED = {"<super>": "^", "<sub>": "_"}
 LIKE_LATIN = {"omicron": "o"} | dict(
     zip(
@@ -21,7 +21,7 @@ LIKE_LATIN = {"omicron": "o"} | dict(
 
 
 def declarations(text: str) -> str:
-    r"""One declaration for each character of a document that the encoding T1 lacks, for its preamble.
+    r"""Return a declaration for the preamble for each character of a document that the encoding T1 lacks.
 
     >>> print(declarations("β-carotene in mol/m³"))
     \DeclareUnicodeCharacter{03B2}{\ensuremath{\beta}}
@@ -31,7 +31,7 @@ def declarations(text: str) -> str:
 
 
 def in_latex(character: str) -> str:
-    r"""A character by the commands of LaTeX: Greek letters, raised and lowered ones, else its plain form or its number.
+    r"""Express a character in LaTeX: Greek letters, superscripts and subscripts; else its plain form or number.
 
     >>> in_latex("Δ"), in_latex("₂"), in_latex("ṡ"), in_latex("中")
     ('\\ensuremath{\\Delta}', '\\ensuremath{_{2}}', 's', '\\mbox{[U+4E2D]}')

@@ -25,16 +25,16 @@ Point: TypeAlias = tuple[float, float]
 Size: TypeAlias = tuple[float, float]
 
 BAND = 0.52
-"""Inches between two layers, where the arrows bend."""
+"""Distance between two layers, where the arrows bend, in inches."""
 MARGIN = 0.26
-"""Least inches between neighbours in a layer."""
+"""Minimum distance between neighbours in a layer, in inches."""
 SWEEPS = 12
 STRAIGHTNESS = (1, 2, 8)
-"""Weight of a straight connection between two nodes, node and lane, two lanes (Gansner et al., 1993)."""
+"""Weight of a straight connection between two nodes, a node and a lane, and two lanes (Gansner et al., 1993)."""
 
 
 class Lane(NamedTuple):
-    """Place of passing arrows in a layer: those of a cause, or the two ends of a bidirected edge."""
+    """Position of arrows that cross a layer: those of one cause, or the two ends of a bidirected edge."""
 
     owner: tuple[str, ...]
     layer: int
@@ -65,7 +65,7 @@ class Layout:
 
 
 def depths(graph: CausalGraph) -> dict[str, int]:
-    """Layer of each node: the longest path from a root; a root lies just above its first effect.
+    """Return the layer of each node: its longest path from a root; a root lies just above its first effect.
 
     >>> depths(CausalGraph("hurry -> pen -> thickness -> image; digit -> image"))
     {'hurry': 0, 'pen': 1, 'thickness': 2, 'digit': 2, 'image': 3}
@@ -115,7 +115,7 @@ class _Links:
                 self._join(self.way(pair, upper, lower))
 
     def way(self, owner: tuple[str, ...], a: str, b: str) -> list[Item]:
-        """From node to node through the owner's lanes."""
+        """Return the route from node to node through the owner's lanes."""
         return [a, *(Lane(owner, layer) for layer in range(self.depth[a] + 1, self.depth[b])), b]
 
     def _join(self, way: Sequence[Item]) -> None:
@@ -128,7 +128,7 @@ class _Links:
 
 
 def _order(links: _Links) -> list[list[Item]]:
-    """Order within the layers with few crossings: sweeps by the mean place of neighbours, best kept."""
+    """Order the layers with few crossings: sweep by the mean position of neighbours, and keep the best order."""
     layers = [list(layer) for layer in links.layers]
     best, fewest = layers, _crossings(layers, links)
     for sweep in range(SWEEPS):
@@ -160,7 +160,7 @@ def _crossings(layers: Sequence[Sequence[Item]], links: _Links) -> int:
 
 
 def _columns(layers: Sequence[Sequence[Item]], links: _Links, widths: Mapping[str, float]) -> dict[Item, float]:
-    """Horizontal centres: each item near the mean of its neighbours, at least the margin apart (least squares)."""
+    """Return horizontal centres: items near the mean of their neighbours, at least the margin apart (least squares)."""
     x: dict[Item, float] = {}
     offsets = [_offsets([widths[item] if isinstance(item, str) else 0.0 for item in layer]) for layer in layers]
     for layer, offset in zip(layers, offsets, strict=True):
@@ -175,7 +175,7 @@ def _columns(layers: Sequence[Sequence[Item]], links: _Links, widths: Mapping[st
 
 
 def _wish(item: Item, links: _Links, x: Mapping[Item, float]) -> tuple[float, float]:
-    """Best position of an item, and its weight."""
+    """Return the best position of an item, and its weight."""
     near = [*links.up.get(item, ()), *links.down.get(item, ())]
     weights = [STRAIGHTNESS[isinstance(item, Lane) + isinstance(other, Lane)] for other in near]
     if not near:
@@ -184,13 +184,13 @@ def _wish(item: Item, links: _Links, x: Mapping[Item, float]) -> tuple[float, fl
 
 
 def _offsets(widths: Sequence[float]) -> np.ndarray:
-    """Centres of items packed from 0 with the margin between them."""
+    """Return the centres of items packed from 0 with the margin between them."""
     gaps = [(a + b) / 2 + MARGIN for a, b in pairwise(widths)]
     return np.concatenate([[0.0], np.cumsum(gaps)])
 
 
 def _rows(layers: Sequence[Sequence[Item]], sizes: Mapping[str, Size]) -> tuple[list[float], list[float]]:
-    """Upper and lower side of every layer."""
+    """Return the upper and lower side of every layer."""
     heights = [max(sizes[item][1] for item in layer if isinstance(item, str)) for layer in layers]
     bottoms = [BAND / 2 + sum(heights[i + 1 :]) + BAND * (len(heights) - 1 - i) for i in range(len(heights))]
     return [bottom + height for bottom, height in zip(bottoms, heights, strict=True)], bottoms
@@ -248,7 +248,7 @@ class _Router:
 
 
 def _distinct(points: Sequence[Point]) -> list[Point]:
-    """Way points without repetitions, because a repeated point would leave an arrow's head without direction."""
+    """Remove repeated way points, which would leave an arrow's head without direction."""
     kept = [points[0]]
     kept += [point for before, point in pairwise(points) if abs(np.subtract(point, before)).max() > 1e-9]
     return kept

@@ -14,12 +14,12 @@ from .style import BLUE, INK, MUTED, plain, styled
 __all__ = ["plot_data"]
 
 BARS = 20
-"""Maximum number of labels with a bar; rarer ones are left out."""
+"""Maximum number of labels with a bar; rarer labels are left out."""
 
 
 @styled
 def plot_data(frame: pd.DataFrame, graph: CausalGraph) -> Figure:
-    """Marginals of the attributes, one panel each: bars of shares for labels, histograms for numbers.
+    """Plot marginals of the attributes, one panel each: bars of shares for labels, histograms for numbers.
 
     Args:
         frame: One row per unit, labels decoded; columns that are not in the graph are left out.

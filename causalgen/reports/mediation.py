@@ -1,4 +1,4 @@
-"""Nested counterfactuals in a report: the parts of an effect next to each other, and what they rest on."""
+"""Nested counterfactuals in a report: the parts of an effect, and their assumptions."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -42,9 +42,9 @@ class MediationFindings:
 
     Args:
         title: The question as text.
-        answers: From the table, from the fitted model, or from both; none where no source has one.
+        answers: Answers from the table, from the fitted model, or from both; empty if no source has one.
         truth: True value of each effect where the generator is known.
-        notes: Why a source has no answer.
+        notes: Reasons why a source has no answer.
     """
 
     title: str
@@ -53,14 +53,14 @@ class MediationFindings:
     notes: Sequence[str] = ()
 
     def to_frame(self) -> pd.DataFrame:
-        """The effects of every source, one below the other."""
+        """Return the effects of every source, one below the other."""
         frames = [answer.to_frame().assign(source=answer.source) for answer in self.answers]
         frame = pd.concat(frames, ignore_index=True)
         return frame.assign(truth=frame["name"].map(self.truth)) if self.truth else frame
 
 
 def mediation_answer(findings: MediationFindings) -> str:
-    """The effects of the first source, in a sentence."""
+    """State the effects of the first source in a sentence."""
     if not findings.answers:
         return f"{findings.title}: no source has an answer."
     first = findings.answers[0]
@@ -73,7 +73,7 @@ def mediation_answer(findings: MediationFindings) -> str:
 
 
 def _split(answer: "NestedAnswer", basis: str) -> str:
-    """The total effect as the sum of its direct and its indirect part."""
+    """State the total effect as the sum of its direct and its indirect part."""
     question = answer.question
     a, b = map(spell_value, question.contrast or ("a", "b"))
     mediators = answer.estimand.mediators if answer.estimand is not None else ()
@@ -87,14 +87,14 @@ def _split(answer: "NestedAnswer", basis: str) -> str:
 
 
 def what_changes(outcome: str, unit: str) -> tuple[str, str]:
-    """Text for what an effect changes, and the unit to print after a number."""
+    """Describe what an effect changes, and return the unit to print after a number."""
     if unit.startswith("probability of "):
         return f"the probability that {outcome} is {unit.removeprefix('probability of ')}", ""
     return f"the mean of {outcome}", f" {unit}" if unit else ""
 
 
 def mediation_parts(findings: MediationFindings, number: int, folder: ReportFolder) -> list[Part]:
-    """The numbers and their picture, then identification and assumptions.
+    """Return the numbers and their picture, then identification and assumptions.
 
     Args:
         findings: The answers.
@@ -132,7 +132,7 @@ def mediation_parts(findings: MediationFindings, number: int, folder: ReportFold
     )
     formula = Part(text="The estimand, as a formula:", formulas=[Formula(estimand.formula, estimand.latex)])
     sources = [(f"From the {answer.source}, {answer.rows_used:,} units", answer.note) for answer in findings.answers]
-    return [*parts, ticks, formula, Part(fold="How the numbers arise", points=sources)]
+    return [*parts, ticks, formula, Part(fold="How the numbers are computed", points=sources)]
 
 
 def mediation_keys(findings: MediationFindings) -> set[str]:
@@ -164,7 +164,7 @@ def write_mediation_report(
 
 
 def _asked(findings: MediationFindings) -> list[str]:
-    """The columns of the questions, where no graph lists them all."""
+    """Return the columns of the questions if no graph lists them."""
     names = []
     for answer in findings.answers:
         names += [answer.question.treatment, answer.question.outcome]
@@ -189,7 +189,7 @@ def _table(findings: MediationFindings, file: str) -> Table:
 
 
 def _cell(effect: "NestedEffect") -> str:
-    """A value with its interval; bounds, which every coupling of the worlds keeps, where there are any."""
+    """Format a value with its interval, and any bounds, which hold under every coupling of the worlds."""
     value = "" if effect.value is None else with_interval(effect.value, effect.low, effect.high)
     if effect.bounds is None:
         return value
@@ -203,7 +203,7 @@ def _cell(effect: "NestedEffect") -> str:
 
 
 def _forest_rows(findings: MediationFindings) -> pd.DataFrame:
-    """The effects in order, the sources of each together."""
+    """Return the effects in order, grouped by effect."""
     rows = []
     for effect in findings.answers[0].effects:
         for answer in findings.answers:

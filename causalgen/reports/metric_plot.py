@@ -16,14 +16,14 @@ COLOURS = {
     "model": BLUE, "identity control": ACCENT, "oracle": GREEN, "untrained control": PURPLE, "codec control": INK,
 }  # fmt: skip
 FAR = "untrained control"
-"""Row that may lie far from all others; it is drawn at the end of the axis and does not stretch it."""
+"""Row that may lie far from all others: it is drawn at the end of the axis, so as not to stretch it."""
 FIRST, LINE, GAP = 0.9, 0.15, 0.12
-"""Inches for legend and axis, for each row, between queries."""
+"""Heights in inches: legend and axis, each row, gap between queries."""
 
 
 @styled
 def plot_metrics(frame: pd.DataFrame, metric: str, *, stratum: str | None = None) -> Figure:
-    """Model and controls on one metric, query by query, with intervals.
+    """Plot model and controls on one metric, query by query, with intervals.
 
     Args:
         frame: Tidy metrics, `MetricTable.to_frame()`.

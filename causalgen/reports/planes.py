@@ -5,11 +5,11 @@ import numpy as np
 __all__ = ["middle_planes"]
 
 GAP = 1
-"""Voxels between two planes."""
+"""Number of voxels between two planes."""
 
 
 def middle_planes(volumes: np.ndarray, fill: float = 0.0) -> np.ndarray:
-    """Volumes `(..., D, H, W)`, slices from below, as pictures `(..., max(H, D), 2 W + H + 2)`.
+    """Convert volumes `(..., D, H, W)`, slices from below, to pictures `(..., max(H, D), 2 W + H + 2)`.
 
     From the left: the axial plane, front at the top; the coronal one, top at the top; the sagittal one, top at the top and
     front on the right.

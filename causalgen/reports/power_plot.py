@@ -13,7 +13,7 @@ __all__ = ["plot_power"]
 
 @styled
 def plot_power(curve: PowerCurve) -> Figure:
-    """Power with the target and the number of units that reaches it, mean width of the interval, and coverage."""
+    """Plot power with the target and the number of units that reaches it, mean interval width, and coverage."""
     figure, (power, width, coverage) = panels(3)
     frame = curve.frame
     for axes, name in ((power, "power"), (width, "width"), (coverage, "coverage")):

@@ -1,4 +1,4 @@
-"""Rendering of a page: one template for each format, which escapes every text that it shows."""
+"""Renders a page with one template for each format, which escapes every text that it shows."""
 
 from collections.abc import Callable
 from dataclasses import replace
@@ -31,13 +31,13 @@ LATEX_MARKS = {
     "comment_start_string": "<#",
     "comment_end_string": "#>",
 }
-"""Marks of the LaTeX templates, in which braces mean something else."""
+"""Delimiters of the LaTeX templates, in which braces have another meaning."""
 CHARACTERS = "%characters%"
-"""Place of the declarations of characters in the LaTeX template."""
+"""Placeholder for character declarations in the LaTeX template."""
 
 
 def render(page: Page, form: Format) -> str:
-    """The page in a format, with the terms that occur on it explained at its end.
+    """Render the page in a format, with a glossary of its terms at the end.
 
     Raises:
         ReportError: The page lacks a part that the template shows.
@@ -50,7 +50,7 @@ def render(page: Page, form: Format) -> str:
 
 
 def fill(name: str, form: Format, **content: Any) -> str:
-    """A template, filled in and escaped for its format.
+    """Fill in a template, escaped for its format.
 
     Raises:
         ReportError: The content lacks a part that the template shows.
@@ -59,13 +59,13 @@ def fill(name: str, form: Format, **content: Any) -> str:
         return _environment(form).get_template(name).render(**content).strip() + "\n"
     except UndefinedError as error:
         raise ReportError(
-            f"Expected every part that the template '{name}' shows; got no {error}. Add the part to the content, or take it "
-            "out of the template."
+            f"Expected every part that the template '{name}' shows; got no {error}. Add the part to the content, or "
+            "remove it from the template."
         ) from error
 
 
 class _Missing(StrictUndefined):
-    """A part that the content lacks; its message names the part and what should hold it."""
+    """A part that the content lacks; its message names the part and the object that should contain it."""
 
     @property
     def _undefined_message(self) -> str:
@@ -80,7 +80,7 @@ def _kind(found: object) -> str:
 
 @cache
 def _environment(form: Format) -> Environment:
-    """Templates whose texts are escaped for the format, except what is marked as markup."""
+    """Return templates whose text is escaped for the format, except for what is marked as markup."""
 
     def escaped(value: Any) -> Any:
         return value if hasattr(value, "__html__") else Markup(ESCAPES[form](str(value)))

@@ -1,4 +1,4 @@
-"""A restored image next to the damaged picture: mean, interval and single draws of every pixel."""
+"""Plot of a restored image next to the damaged picture: mean, interval and single draws of every pixel."""
 
 from typing import TYPE_CHECKING, Any
 
@@ -20,9 +20,9 @@ CELL = 1.05
 
 
 def interval(draws: Any, level: float) -> tuple[np.ndarray, np.ndarray]:
-    """Lower and upper end of the central interval of every pixel, `(C, H, W)`, from draws `(k, C, H, W)`.
+    """Return both ends of the central interval of every pixel, `(C, H, W)`, from draws `(k, C, H, W)`.
 
-    The ends are at ranks of k + 1, so that a further draw lies between them with probability `level`.
+    The ends are order statistics at ranks of k + 1, so that a further draw lies between them with probability `level`.
     """
     low, high = np.quantile(as_array(draws), [(1 - level) / 2, (1 + level) / 2], axis=0, method="weibull")
     return low, high
@@ -39,7 +39,7 @@ def plot_restoration(
     level: float = 0.9,
     title: str = "",
 ) -> Figure:
-    """One row a world: the mean of the draws, both ends of their interval, and single draws; the picture is in the first row.
+    """Plot one row per world: mean of the draws, both ends of their interval, single draws; the picture comes first.
 
     Args:
         picture: What was seen, `(C, h, w)`.

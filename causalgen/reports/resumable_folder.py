@@ -1,4 +1,4 @@
-"""Output folders that a program fills piece by piece, and that the same question continues after an interruption."""
+"""Output folders that are filled piece by piece; after an interruption, the same question continues them."""
 
 import hashlib
 import json
@@ -14,20 +14,20 @@ from ..files import read_text
 __all__ = ["earlier_content", "weights_digest"]
 
 MOST_BYTES = 100_000_000
-"""Greatest size of a description."""
+"""Maximum size of a description, in bytes."""
 
 
 def earlier_content(
     folder: Path, description: Path, asked: Mapping[str, Any], what: str, *, ignored: str = ""
 ) -> dict[str, Any] | None:
-    """The description in a folder that answers the same question; None in a new folder.
+    """Return the description in a folder that answers the same question; None for a new folder.
 
     Args:
         folder: The folder.
         description: Its JSON file, which holds what was `asked`, and whether it is `finished`.
-        asked: All that decides every byte of the folder.
+        asked: Everything that determines the bytes of the folder.
         what: What the folder holds, for messages, such as "augmentation".
-        ignored: Name of a file that does not count, such as that of a lock.
+        ignored: Name of a file to ignore, such as a lock.
 
     Raises:
         RunFolderError: The folder holds anything else.
@@ -48,7 +48,7 @@ def earlier_content(
 
 
 def weights_digest(state: Mapping[str, Tensor]) -> str:
-    """Fingerprint of the weights of a model, in 16 characters."""
+    """Return a fingerprint of the weights of a model, in 16 characters."""
     found = hashlib.sha256()
     for name, tensor in sorted(state.items()):
         found.update(name.encode() + tensor.detach().cpu().contiguous().numpy().tobytes())

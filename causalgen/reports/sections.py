@@ -1,4 +1,4 @@
-"""The sections of the page: each writes its figures and tables, and returns what the template shows."""
+"""The sections of the page: each function writes its figures and tables, and returns what the template shows."""
 
 from collections.abc import Iterable
 
@@ -33,12 +33,12 @@ from .words import READING, identification
 __all__ = ["lead_pictures", "sections"]
 
 LEADING = ("counterfactuals", "effects", "audits", "curves", "graph")
-"""Sections whose first picture may go next to the answer, the most telling first."""
+"""Sections whose first picture may go next to the answer, the most informative first."""
 MOST_LEADING = 3
 
 
 def sections(content: ReportContent, folder: ReportFolder) -> list[Section]:
-    """All sections that the content allows, in their order."""
+    """Return all sections that the content allows, in their order."""
     wanted = [
         _counterfactuals(content, folder) if content.galleries else None,
         _changes(content, folder) if content.changes else None,
@@ -60,7 +60,7 @@ def sections(content: ReportContent, folder: ReportFolder) -> list[Section]:
 
 
 def lead_pictures(sections: Iterable[Section]) -> list[Picture]:
-    """The first picture of the sections that show the answer best, taken out where its section has more."""
+    """Return the first picture of the sections that show the answer best, and remove it if its section has others."""
     shown = {section.key: [part for part in section.parts if part.pictures] for section in sections}
     leading = [shown[key][0].pictures for key in LEADING if shown.get(key)][:MOST_LEADING]
     return [pictures.pop(0) if len(pictures) > 1 else pictures[0] for pictures in leading]
@@ -255,7 +255,7 @@ def _run(content: ReportContent, folder: ReportFolder) -> Section | None:
 
 
 def _works(content: ReportContent) -> list[Citation]:
-    """Works behind the methods of this report, then those that the content adds."""
+    """Return the works behind the methods of this report, then those that the content adds."""
     keys = {"causality", *(key for row in content.mechanisms for key in row.works)}
     kinds: Iterable[str | None] = [content.graph[row.node].kind for row in content.mechanisms]
     keys |= {"image", "image identification"} if "image" in kinds else set()

@@ -35,7 +35,7 @@ GREEN = "#2f7d54"
 PURPLE = "#7b4ea3"
 
 STYLE = {
-    "font.family": "DejaVu Sans",  # comes with matplotlib, so that figures look the same everywhere
+    "font.family": "DejaVu Sans",  # shipped with matplotlib, so figures look the same everywhere
     "font.size": 9.0,
     "text.color": INK,
     "text.usetex": False,
@@ -80,13 +80,13 @@ def styled(plot: Callable[P, R]) -> Callable[P, R]:
 
 
 def blank_figure(width: float, height: float, *, tight: bool = False) -> Figure:
-    """A new figure, in inches, not registered with pyplot; `tight` leaves little room between its axes."""
+    """Create a figure, sized in inches and not registered with pyplot; `tight` leaves little room between axes."""
     pad = 0.02 if tight else 0.04
     return Figure(figsize=(width, height), layout=ConstrainedLayoutEngine(w_pad=pad, h_pad=pad, wspace=pad, hspace=pad))
 
 
 def plain(text: object) -> str:
-    r"""Text for a figure, with dollar signs escaped: matplotlib would read them as mathematics.
+    r"""Escape dollar signs, which matplotlib would read as mathematics.
 
     >>> plain("income [$]")
     'income [\\$]'
@@ -95,7 +95,7 @@ def plain(text: object) -> str:
 
 
 def shortened(text: object, letters: int) -> str:
-    """Text shortened in the middle to at most `letters`, for a place of fixed size.
+    """Shorten text in the middle to at most `letters`, for a space of fixed size.
 
     >>> shortened("mean corpuscular haemoglobin concentration", 20)
     'mean corpu…entration'
@@ -108,7 +108,7 @@ def shortened(text: object, letters: int) -> str:
 
 
 def number(value: float, digits: int = 3) -> str:
-    """A number formatted for readers: `digits` significant digits, thousands grouped, a true minus sign.
+    """Format a number for readers: `digits` significant digits, thousands grouped, a true minus sign.
 
     >>> number(60.8149), number(-0.01234), number(7000.0), number(float("nan"))
     ('60.8', '−0.0123', '7,000', '–')
@@ -126,7 +126,7 @@ def number(value: float, digits: int = 3) -> str:
 
 
 def in_brackets(unit: str | None) -> str:
-    """The unit of an axis or a column, after its label; nothing without one.
+    """Return the unit of an axis or a column in brackets; empty without a unit.
 
     >>> in_brackets("kg"), in_brackets("")
     (' [kg]', '')
@@ -135,7 +135,7 @@ def in_brackets(unit: str | None) -> str:
 
 
 def parted(value: float, low: float | None, high: float | None) -> tuple[str, str]:
-    """A number and the ends of its interval, which are empty where it has none, for two cells.
+    """Format a number and its interval for two cells; the second is empty without an interval.
 
     >>> parted(60.8149, 58.21, 63.38), parted(1.5, None, None)
     (('60.8', '58.2 to 63.4'), ('1.50', ''))
@@ -145,7 +145,7 @@ def parted(value: float, low: float | None, high: float | None) -> tuple[str, st
 
 
 def with_interval(value: float, low: float | None, high: float | None) -> str:
-    """A number and its interval, with as many decimals as the interval's width supports.
+    """Format a number and its interval, with as many decimals as the interval's width supports.
 
     >>> with_interval(60.8149, 58.21, 63.38), with_interval(1.5, None, None), with_interval(2e-7, 1e-7, 3e-7)
     ('60.8 [58.2, 63.4]', '1.50', '2e−07 [1e−07, 3e−07]')

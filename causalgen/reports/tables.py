@@ -24,7 +24,7 @@ BETTER = {"lower": "lower is better", "higher": "higher is better"}
 
 
 def metric_tables(frame: pd.DataFrame, file: str = "") -> list[Table]:
-    """One table per query: rows model and controls under each metric, columns the strata, with intervals."""
+    """Build one table per query: model and controls under each metric as rows, strata as columns, with intervals."""
     tables = []
     for query in sorted(dict.fromkeys(frame["query"]), key=lambda query: query == ""):
         part = frame[frame["query"] == query]
@@ -57,19 +57,19 @@ def _metric_group(part: pd.DataFrame, strata: Iterable[str]) -> Group:
 
 
 def floor_note(row: Any) -> str:
-    """The best value that a row of metrics can reach, since its measurement errs on real images as well."""
+    """State the best value that a metric can reach, since its measurement errs on real images too."""
     if pd.isna(row["floor"]):
         return ""
     return f"{'ceiling' if row['better'] == 'higher' else 'floor'} of the measurement {number(row['floor'])}"
 
 
 def _cell(value: float, low: float, high: float) -> str:
-    """Number and interval; a narrow page may break the line between them, not inside the brackets."""
+    """Format number and interval; a narrow page may break the line between them, not inside the brackets."""
     return with_interval(value, low, high).replace(", ", ",\u00a0")
 
 
 def split_table(data: DataSummary) -> Table:
-    """Rows by split."""
+    """List the rows by split."""
     total = sum(data.rows.values())
     rows = [Row([split, f"{count:,}", f"{count / max(total, 1):.0%}"]) for split, count in data.rows.items()]
     return Table(
@@ -78,7 +78,7 @@ def split_table(data: DataSummary) -> Table:
 
 
 def attribute_table(frame: pd.DataFrame, graph: CausalGraph, file: str = "") -> Table:
-    """Kind, unit, range and mean of every attribute."""
+    """List kind, unit, range and mean of every attribute."""
     rows = []
     for name, variable in graph.variables.items():
         if name not in frame:
@@ -97,7 +97,7 @@ def attribute_table(frame: pd.DataFrame, graph: CausalGraph, file: str = "") -> 
 
 
 def mechanism_table(mechanisms: Iterable[MechanismSummary], file: str = "") -> Table:
-    """Mechanism, abduction and options of every node."""
+    """List mechanism, abduction and options of every node."""
     rows = []
     for row in mechanisms:
         options = ", ".join(f"{key} {value}" for key, value in row.options.items())
@@ -109,5 +109,5 @@ def mechanism_table(mechanisms: Iterable[MechanismSummary], file: str = "") -> T
 
 
 def pairs_table(caption: str, header: tuple[str, str], pairs: Mapping[str, Any], file: str = "") -> Table:
-    """A two-column table of names and values."""
+    """Build a two-column table of names and values."""
     return Table(caption, header, [Group([Row([str(key), str(value)]) for key, value in pairs.items()])], file)

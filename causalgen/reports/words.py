@@ -15,7 +15,7 @@ ABDUCTION = {
     "bijective": "exact: one noise value explains the unit",
     "posterior": "a draw from the exact posterior",
     "variational": "the mean of a learned approximation (particles: draws)",
-    "point": "one fitted noise, not a posterior draw",
+    "point": "one fitted noise value, not a posterior draw",
     "none": "none: no counterfactuals, sampling only",
 }
 
@@ -45,9 +45,10 @@ READING = {
     "averaged over the units with an attribute that the intervention changes. The floor is the difference between the "
     "first two: the effect of redrawing alone.",
     "ambiguity": "Data and experiments show every unit in one world only, so they cannot show how the noises of two worlds "
-    "are related. The model keeps the noise of a unit; in the other models here the noises of both worlds correlate by rho. "
-    "They have the same distributions, and differ only about single units. The claim without limits is that the model's "
-    "answer is a better guess than no change. A small rho is good: the claim holds for nearly every coupling.",
+    "are related. The model keeps the noise of a unit; in the other models here, the noises of both worlds have "
+    "correlation rho. These models have the same distributions, and differ only about single units. A claim without "
+    "limits states that the model's answer is a better guess than no change. A small rho is good: the claim holds for "
+    "nearly every coupling.",
     "curves": "The attribute is set to one value after another on the same units, and the response is read from the images. "
     "Dashed lines and bars show the response of a perfect model. At hollow points, fewer than half of the units have "
     "attributes that occur together in training.",
@@ -57,15 +58,16 @@ READING = {
     "the measurement's own error on real images. Brackets hold 95 % intervals, bootstrapped over groups of rows that "
     "share a source.",
     "memorisation": "The held-out units are those of the test split. The membership advantage is the true positive rate minus "
-    "the false positive rate of a guess which units were in training; 0 is chance. An image counts as a copy if it is far "
+    "the false positive rate of an attack that guesses which units were in training; 0 is chance. An image "
+    "counts as a copy if it is far "
     "nearer to one training unit than to the next ones; at most 1 % of the held-out images reach that threshold. “Not found” "
     "means that these tests found nothing. It does not mean that the model is private.",
     "audits": "An audit compares a classifier's score on the counterfactual image with its score on the image that the model "
-    "redraws without an intervention, unit by unit. Total: what follows from the attribute follows. Direct: the other parents "
-    "of the image keep their values.",
+    "redraws without an intervention, unit by unit. Total: attributes that depend on the changed one respond. Direct: "
+    "the other parents of the image keep their values.",
     "effects": "An effect compares two interventions on the whole population; it is not the counterfactual of one unit. The "
     "graph and the data determine it under the assumptions listed below.",
-    "confounding": "No table shows a confounder that was not recorded. It can show how strong a hidden common cause of "
+    "confounding": "No table shows a confounder that was not recorded. A table can show how strong a hidden common cause of "
     "treatment and outcome would have to be, compared with the recorded causes.",
 }
 """How to read each section."""
@@ -93,7 +95,7 @@ MEANING = {
     "Where the generator is known the report compares the answers with the truth.",
     "no counterfactuals": "The model can sample this variable and answer interventions, but not counterfactuals.",
 }
-"""Meaning of each `causalgen.mechanisms.Identifiability` for a reader."""
+"""Meaning of each `causalgen.mechanisms.Identifiability`, for readers."""
 
 BY_KIND = (
     (
@@ -124,12 +126,12 @@ BY_KIND = (
 
 
 def identification(graph: CausalGraph, mechanisms: Sequence["MechanismSummary"] = ()) -> list[tuple[str, str]]:
-    """What the data can and cannot determine: pairs of heading and statement.
+    """State what the data can and cannot determine, as pairs of heading and statement.
 
     Args:
         graph: The graph.
-        mechanisms: The mechanisms of a model, each with the assumption of its abduction; without them the statements are by
-            kind of variable.
+        mechanisms: The mechanisms of a model, each with the assumption of its abduction; without them, statements are
+            made by kind of variable.
     """
     statements = [
         (
@@ -147,7 +149,7 @@ def identification(graph: CausalGraph, mechanisms: Sequence["MechanismSummary"] 
 
 
 def _by_mechanism(graph: CausalGraph, mechanisms: Sequence["MechanismSummary"]) -> list[tuple[str, str]]:
-    """One statement for each assumption that a mechanism of the model makes."""
+    """Return one statement for each assumption that a mechanism of the model makes."""
     roots = [row.node for row in mechanisms if not graph.parents(row.node)]
     alike: dict[tuple[str, str], list[MechanismSummary]] = {}
     for row in mechanisms:

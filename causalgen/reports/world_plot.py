@@ -1,4 +1,4 @@
-"""Images drawn from several worlds of one model."""
+"""Plot of images drawn from several worlds of one model."""
 
 from collections.abc import Mapping
 from textwrap import fill
@@ -18,10 +18,10 @@ CELL = 0.8
 
 @styled
 def plot_worlds(images: Mapping[str, Any], *, variable: Variable | None = None) -> Figure:
-    """A row of images for each world, under its title.
+    """Plot a row of images for each world, under its title.
 
     Args:
-        images: By title `(N, C, H, W)`, in the variable's support.
+        images: Images `(N, C, H, W)` by title, in the variable's support.
         variable: The image variable; None for support (0, 255).
 
     Raises:

@@ -26,7 +26,7 @@ Where = Literal["ray"]
 
 @dataclass(frozen=True)
 class AllUnits:
-    """A question about all units, as a process needs it that answers a part of them.
+    """A question about all units, with what a process needs to answer a part of them.
 
     Args:
         run: Folder of the run.
@@ -71,8 +71,8 @@ def answer_all(
         do: Interventions as text (see `parse_do`).
         out: The folder; None for one named after the query below the run's `counterfactuals`.
         splits: Splits of the units; none for all.
-        processes: Processes that answer at the same time; each holds the model and the attributes of all units. None for one,
-            or on a cluster for one on each processor.
+        processes: Number of parallel processes; each holds the model and the attributes of all units. None for one, or
+            on a cluster for one per processor.
         on: "ray" for tasks of Ray, on the cluster of the environment variable `RAY_ADDRESS` or on this machine, which write the
             same bytes; all machines see `run` and `out` under the same paths. None for processes of this machine.
         progress: Called with (shards done, shards in all).
@@ -108,7 +108,7 @@ def answer_all(
 
 
 def _written(asked: AllUnits, shards: CounterfactualShards, missing: Sequence[int], processes: int) -> Iterator[None]:
-    """Write the missing shards, and give one item for each."""
+    """Write the missing shards, and yield one item for each."""
     if processes == 1 or len(missing) < 2:
         for number in missing:
             shards.write(shards.shards[number])
@@ -119,7 +119,7 @@ def _written(asked: AllUnits, shards: CounterfactualShards, missing: Sequence[in
 
 
 def _on_ray(asked: AllUnits, missing: Sequence[int], processes: int | None) -> Iterator[None]:
-    """The same, by tasks of Ray."""
+    """Write the missing shards by tasks of Ray."""
     return run_tasks(partial(_write, asked), missing, processes)
 
 
@@ -130,5 +130,5 @@ def _write(asked: AllUnits, number: int) -> None:
 
 @lru_cache(maxsize=1)
 def _opened(asked: AllUnits) -> CounterfactualShards:
-    """Model and data, which a process reads once."""
+    """Return model and data, which a process reads once."""
     return asked.shards()

@@ -1,4 +1,4 @@
-"""Counterfactuals, by the model of a run, of rows of its data or of an image from outside, kept in a folder."""
+"""Counterfactuals of rows of a run's data or of an outside image, answered by its model and kept in a folder."""
 
 import warnings
 from collections.abc import Collection, Mapping, Sequence
@@ -47,15 +47,15 @@ __all__ = [
 ]
 
 UNKNOWN_FILES = (
-    "A saved model does not record how files become pixels: the image was read with 8 bits, as it is. Give one in the grey "
-    "levels or colours of the model's training."
+    "A saved model does not record how files become pixels: the image was read with 8 bits, as it is. Give an image "
+    "with the grey levels or colours of the model's training images."
 )
 WHOLE = (0.0, 65_535.0)
 """Window of images that the catalog stores with 16 bits."""
 MOST_ROWS = 200
 MOST_PARTICLES = 1000
 DRAWS = 100
-"""Draws of each unit where attributes have to be inferred."""
+"""Number of draws per unit if attributes have to be inferred."""
 
 
 @dataclass(frozen=True)
@@ -71,8 +71,10 @@ class CounterfactualAnswer:
         csv: The table as CSV.
         grid: The PNG grid; None for a graph without images.
         images: Factual and counterfactual images, one PNG each.
-        report: Of a style transfer, what the images show (`causalgen.metrics.transfer_report`); None where nothing reads them.
-        ambiguity: What of it survives other couplings of the noise; None where that was not asked, or takes too long.
+        report: For a style transfer, what the images show (`causalgen.metrics.transfer_report`); None if nothing reads
+            them.
+        ambiguity: How far it survives other couplings of the noise; None if not requested, or if it would take too
+            long.
     """
 
     counterfactual: Counterfactual
@@ -96,7 +98,7 @@ def answer(
         rows: Row labels of the data, as values or as text (see `read_rows`); duplicates count once.
         do: Interventions as text, "thickness=4" (see `parse_do`).
         out: Output folder; None for one named after the query below the run's `counterfactuals`.
-        particles: Draws of each unit's noise; None for one, or for 100 where attributes have to be inferred.
+        particles: Number of draws of each unit's noise; None for one, or for 100 if attributes have to be inferred.
 
     Raises:
         CheckpointError: The run has no fitted model yet, or a corrupted one.
@@ -143,7 +145,7 @@ def answer_outside(
     Raises:
         CheckpointError: The run has no fitted model yet, or a corrupted one.
         DataError: A file, value or intervention cannot be read.
-        MissingValueError: Attributes are missing that the model cannot infer; it lists all of them.
+        MissingValueError: The model cannot infer some of the missing attributes; the message lists them all.
         SupportError: The model cannot produce the image with the given attributes.
         RunFolderError: The output cannot be written.
     """
@@ -172,7 +174,7 @@ def file_unit(
     asked: Collection[str],
     override: str = OVERRIDE,
 ) -> OutsideUnit:
-    """A unit from image files, read and measured as the run's study does it.
+    """Make a unit from image files, read and measured as in the run's study.
 
     Args:
         run: The run, or the saved model.
@@ -239,7 +241,7 @@ def answer_place(
     parent: str = "counterfactuals",
     table: str = "counterfactual.csv",
 ) -> Path:
-    """The output folder, `out` or one below `parent` in the run, checked before anything takes time."""
+    """Return the output folder, `out` or one below `parent` in the run, checked before any long work."""
     asked = [*words, *([f"{particles} particles"] if particles else [])]
     return answer_folder(out, run.path / parent, asked, table)
 
@@ -252,7 +254,7 @@ def check_particles(particles: int | None) -> None:
 
 
 def renderings_of(run: Asked) -> dict[str, Rendering] | None:
-    """How the files of images become pixels, by node; None where the data do not come from files and have 8 bits.
+    """Return how image files become pixels, by node; None for 8-bit data that do not come from files.
 
     None for a saved model too, which does not record it: files with 8 bits are then read as they are.
     """
@@ -310,7 +312,7 @@ def abducted(
     *,
     override: str = OVERRIDE,
 ) -> tuple[Posterior, tuple[str, ...]]:
-    """The posterior of units, and what a reader must know; missing attributes are inferred, from 100 particles by default."""
+    """Return the posterior of units and notes; missing attributes are inferred, from 100 particles by default."""
     notes: tuple[str, ...] = ()
     if is_partial(scm.graph, factual):
         particles = particles or DRAWS
@@ -376,7 +378,7 @@ def write_answer(
         truth: True counterfactual values.
         notes: What a reader must know.
         windows: Windows of images, which are also written with the grey values of their files.
-        ambiguity: What of it survives other couplings of the noise.
+        ambiguity: How far it survives other couplings of the noise.
     """
     written = write_counterfactual(
         folder, result, truth, units=units, names=names, windows=windows, ambiguity=ambiguity

@@ -24,15 +24,15 @@ class Audit(StudySection):
     labels: Annotated[tuple[str, ...], Field(strict=False)] = ()
     """Names of the classes, in the order of the outputs; left out: those that the classifier knows."""
     scale: Scale = 1.0
-    """Factor on pixels 0 to 255; 1/255 for a classifier of [0, 1]."""
+    """Factor for pixels from 0 to 255; 1/255 for a classifier that expects [0, 1]."""
     logits: bool = False
     """Whether the classifier gives logits."""
     unit: str = "probability"
     """Unit of the score."""
     threshold: float | None = None
-    """Least score of a positive decision."""
+    """Lowest score that counts as a positive decision."""
     margin: Annotated[float, Field(gt=0)] | None = None
-    """Margin of practical size, in the unit of the score; left out: 0.05 of a probability."""
+    """Smallest change of practical importance, in the unit of the score; left out: 0.05 for a probability."""
     subgroups: By = {}
     """Attributes that form subgroups; continuous ones are cut at their terciles, or as given: `[sex, {age: [40, 60]}]`."""
     image: str | None = None

@@ -45,7 +45,7 @@ def find_scorer(asked: Audit, *, trust_code: bool = False) -> Scorer:
 def try_classifiers(
     audits: Sequence[Audit], data: Dataset, fault: Callable[[tuple, str], Exception], *, trust_code: bool
 ) -> None:
-    """Show every classifier a few training images, so that a failure shows before training.
+    """Apply every classifier to a few training images, so that failures occur before training.
 
     Args:
         audits: The audits of a study.

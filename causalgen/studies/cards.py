@@ -13,7 +13,7 @@ from .runfolder import RunFolder
 __all__ = ["memorisation_entry", "write_run_card"]
 
 COLUMNS = {"model": "model", "identity control": "identity", "untrained control": "untrained", "oracle": "oracle"}
-"""Rows of the metrics that the card shows, by its words for them."""
+"""Rows of the metrics on the card, by the card's names for them."""
 
 
 def write_run_card(run: RunFolder, scm: StructuralCausalModel) -> Path:
@@ -26,7 +26,7 @@ def write_run_card(run: RunFolder, scm: StructuralCausalModel) -> Path:
         "versions": _pairs(record.get("versions", {})),
     }
     if isinstance(study.data, OwnData):
-        table = "A table and images of the author of the study, which do not come with the model."
+        table = "A table and images that belong to the author of the study and do not come with the model."
         data, licence = " ".join(filter(None, (table, record.get("source"), _splits(record.get("rows", {}))))), None
     else:
         known = entry(study.data.name)

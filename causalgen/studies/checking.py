@@ -30,7 +30,8 @@ class StudyCheck:
         training_seconds: Approximate upper bound of the training time by stage, timed on a few steps on this machine.
         seconds: Approximate upper bound of the time of a run by step; the networks that read attributes off the images
             are trained in "measure counterfactuals".
-        privacy: One row a node of a study with differential privacy: how it is trained, and for a user's table the noise.
+        privacy: One row per node of a study with differential privacy: how it is trained, and for a user's table the
+            noise.
     """
 
     plan: RunPlan

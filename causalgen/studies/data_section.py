@@ -80,7 +80,7 @@ class DataSource(StudySection):
 
     @property
     def bits(self) -> int:
-        """Bits of each pixel of its images."""
+        """Number of bits per pixel of its images."""
         from ..datasets.catalog import entry
 
         return entry(self.name).bits
@@ -97,26 +97,26 @@ class OwnVariable(StudySection):
     kind: Literal["continuous", "binary", "categorical", "ordinal", "image"] | None = None
     """Kind of its values."""
     labels: Annotated[tuple[Scalar, ...], Field(strict=False, min_length=2)] | None = None
-    """Labels of a discrete variable, in code order; of an ordinal one ascending."""
+    """Labels of a discrete variable, in code order; ascending for an ordinal variable."""
     support: Annotated[tuple[float, float], Field(strict=False)] | None = None
-    """Least and greatest possible value."""
+    """Lowest and highest possible value."""
     unit: str | None = None
-    """Unit, such as years; of an image that of its files' grey values, such as HU."""
+    """Unit, such as years; for an image, the unit of its files' grey values, such as HU."""
     column: str | None = None
     """Column of the table; left out: the column with the variable's name, with or without a unit, as in "age (years)"."""
     size: Annotated[tuple[Count, ...], Field(strict=False, min_length=2, max_length=3)] | None = None
     """Height and width of an image in pixels, or depth, height and width of a volume; left out: those of the files, if all
     are equal."""
     colour: bool | None = None
-    """Whether an image has colours; left out: whether any file has colours."""
+    """Whether an image has colours; left out: true if any file has colours."""
     fit: Literal["crop", "pad", "stretch"] | None = None
-    """How an image of another shape is brought to that size; left out: crop."""
+    """How an image of another shape is fitted to that size; left out: crop."""
     window: Annotated[tuple[float, float], Field(strict=False)] | None = None
     """Grey values that become 0 and 255, one pair for all images; left out: the range found in files of 16 bits and more."""
     percentiles: Annotated[tuple[float, float], Field(strict=False)] | None = None
     """In place of `window`: percentiles of the grey values of all training images, such as [0.5, 99.5]."""
     bits: Literal[8, 16] | None = None
-    """Bits that are kept of each pixel of images with 16 bits or more; left out: 8."""
+    """Number of bits kept per pixel of images with 16 bits or more; left out: 8."""
     slice: Annotated[tuple[Plane, Position], Field(strict=False)] | None = None
     """Slice that is taken of volumes: its plane, and a share from 0.0 to 1.0 or the number of the slice, as [axial, 0.5]."""
     volume: bool | None = None
@@ -134,7 +134,7 @@ class OwnData(StudySection):
     """The user's own data: a table of attributes and image paths, under a causal graph."""
 
     table: str
-    """CSV, Parquet, .npz or tar file, relative to the study file; or a folder of images in a usual layout."""
+    """CSV, Parquet, .npz or tar file, relative to the study file; or a folder of images in a standard layout."""
     graph: str
     """Edges such as "age -> {volume, image}; volume -> image", or a graph file (.dot, .gml, .graphml, .yaml, .json)."""
     variables: dict[str, OwnVariable] = {}
@@ -163,18 +163,18 @@ class OwnData(StudySection):
 
     @property
     def bits(self) -> int:
-        """Most bits that are kept of each pixel of an image."""
+        """Maximum number of bits kept per pixel of an image."""
         return max((variable.bits or 8 for variable in self.variables.values()), default=8)
 
     def below(self, folder: Path) -> "OwnData":
-        """The same with absolute paths; links in them are kept."""
+        """Return a copy with absolute paths; links in them are kept."""
         places = {"table": self.table, "images": self.images, "graph": self.graph_file}
         found = {key: os.path.abspath(folder / place) for key, place in places.items() if place is not None}
         return self.model_copy(update=found)
 
     @property
     def graph_file(self) -> str | None:
-        """The graph where it is the name of a file."""
+        """The graph if it is the name of a file."""
         return self.graph if Path(self.graph).suffix in GRAPH_FILES else None
 
 

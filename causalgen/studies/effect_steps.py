@@ -54,7 +54,7 @@ def effect_findings(
 
 
 class _Sources:
-    """What the table, the fitted model, its images and the generator say about one effect."""
+    """The evidence of the table, the fitted model, its images and the generator about one effect."""
 
     def __init__(
         self, effect: Effect, model: ModelOnData, readers: ImageReaders, rows: int, source: Source | None
@@ -88,16 +88,20 @@ class _Sources:
         if effect.event is not None:
             self.remark("The model and its images have observed times, which censoring shortens, and are not compared.")
         if effect.doubt and len(effect.treatments) > 1:
-            self.remark("The sources are shown and not tested against one another: that exists for one treatment.")
+            self.remark(
+                "The sources are shown but not tested against one another, since the test exists for one "
+                "treatment only."
+            )
         if not self.whole:
             self.remark("The effects by model, images and generator average over all units, and are not compared.")
         if self.data.incomplete:
             self.remark(
-                "The model was trained on rows with missing values too, which it inferred. Images are those of complete test "
-                "rows. The sources are shown and not tested against one another: that exists for complete tables."
+                "The model was also trained on rows with missing values, which it inferred. Images are those of "
+                "complete test rows. The sources are shown but not tested against one another, since the test exists "
+                "for complete tables only."
             )
         elif effect.missing != "drop":
-            self.remark("Model, images and agreement know the complete rows alone, on which the model was trained.")
+            self.remark("Model, images and agreement use only the complete rows, on which the model was trained.")
         if self.data.incomplete and self.table is self.complete:
             self.warnings.append(
                 f"The estimate uses the {len(self.complete):,} rows without missing attributes; unless these are missing at "
@@ -157,7 +161,7 @@ class _Sources:
         return Images(self.model.image, self.measure, self.data.rows(rows), rows.tolist(), self.data.groups(rows))
 
     def examined(self, report: EffectReport) -> "Diagnostics | None":
-        """The checks of the report; None with a note where they cannot be made."""
+        """The further checks of the report; None, with a note, if they are impossible."""
         from ..effects.diagnostics import examine  # loads DoWhy, which a study without effects does not need
 
         try:
@@ -219,7 +223,7 @@ class _Sources:
         return [found]
 
     def remark(self, text: str, subject: Subject = "comparison") -> None:
-        """Say in the report what is no concern about the estimate."""
+        """Add a remark to the report that is not a concern about the estimate."""
         self.remarks.append(remark(text, subject))
 
     @contextmanager

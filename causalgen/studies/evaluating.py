@@ -33,7 +33,7 @@ class RunEvaluation:
     Args:
         table: All results.
         csv: The table as CSV.
-        memorisation: Whether the model gives training units away; None where the study turns the test off.
+        memorisation: Whether the model reveals training units; None if the study turns the test off.
     """
 
     table: MetricTable

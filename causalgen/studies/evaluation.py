@@ -18,7 +18,7 @@ from .study_sections import MOST_CLASSES, EvaluationPlan
 __all__ = ["CYCLE_ROWS", "ReadAttributes", "evaluate_model", "headline", "memorised", "train_readers"]
 
 CYCLE_ROWS = 200
-"""Most units of composition, whose ten cycles would take half the time of all metrics: 200 units give two digits."""
+"""Maximum number of units for composition, whose ten cycles take long; 200 units give two digits."""
 Query = tuple[str, ...]
 
 
@@ -27,8 +27,8 @@ class ReadAttributes:
     """Attributes that networks read from the images.
 
     Args:
-        classified: Discrete ones, read by classifiers.
-        regressed: Continuous ones, read by regressors.
+        classified: Discrete attributes, read by classifiers.
+        regressed: Continuous attributes, read by regressors.
     """
 
     classified: tuple[str, ...]
@@ -36,7 +36,7 @@ class ReadAttributes:
 
     @classmethod
     def of(cls, study: Study, graph: CausalGraph) -> "ReadAttributes":
-        """Those that the study names; by default, with a user's own data, the parents of the image that a query sets."""
+        """Return the attributes that the study names; by default, for own data, the image parents that a query sets."""
         asked = study.evaluation
         queried = {name for query in asked.queries for name in query} if isinstance(study.data, OwnData) else set()
         parents = [name for image in graph.images[:1] for name in graph.parents(image) if name in queried]
@@ -57,7 +57,7 @@ def train_readers(
     smoke: bool = False,
     bars: Progress | None = None,
 ) -> Readers:
-    """What reads the attributes from images: measurements, and networks trained on factual training images only.
+    """Return readers of attributes: measurements, and networks trained on factual training images only.
 
     Args:
         read: The attributes that networks read.
@@ -82,7 +82,7 @@ def train_readers(
 def evaluate_model(
     plan: EvaluationPlan, model: ModelOnData, readers: Readers, bars: Progress | None = None
 ) -> MetricTable:
-    """Metrics of a study's queries on test units.
+    """Compute the metrics of a study's queries on test units.
 
     Args:
         plan: The queries, and the number of units.
@@ -102,7 +102,7 @@ def evaluate_model(
 
 
 def memorised(plan: EvaluationPlan, model: ModelOnData) -> Memorisation | None:
-    """Whether the model gives training units away; None where the study turns the test off or has no image.
+    """Test whether the model reveals training units; None if the study turns the test off or has no image.
 
     Args:
         plan: The queries, and the number of units.
@@ -117,7 +117,7 @@ def memorised(plan: EvaluationPlan, model: ModelOnData) -> Memorisation | None:
 
 
 def headline(queries: Sequence[Query], metrics: MetricTable) -> list[tuple[str, str]]:
-    """Metric and query for the first screen: each query's effectiveness, its error to the truth, and what it preserves."""
+    """Select metrics for the first screen: each query's effectiveness, error to the truth, and what it preserves."""
     present = {(result.metric, result.query) for result in metrics}
     read = [result.metric for result in metrics if result.metric.endswith(" classifier accuracy")]
     wanted = []

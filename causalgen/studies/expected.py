@@ -1,4 +1,4 @@
-"""About how long the steps of a run take."""
+"""Estimates how long the steps of a run take."""
 
 import math
 
@@ -35,7 +35,7 @@ STEPS = (DATA, FIT, GRIDS, CURVES, METRICS, EFFECTS, REPORT)
 COMPLETION = 25
 """How many epochs take as long as drawing the missing attributes of the same rows given an image."""
 ATTRIBUTE_SECONDS = 2e-5
-"""Seconds for a row, an epoch and an attribute, on one core."""
+"""Seconds per row, epoch and attribute, on one core."""
 
 
 def expected_seconds(plan: RunPlan, *, fitted: bool = False) -> dict[str, float]:
@@ -58,7 +58,7 @@ def step_durations(plan: RunPlan, training: float | None = None) -> dict[str, fl
 
     Args:
         plan: The run.
-        training: Seconds of the fit where they are known.
+        training: Seconds of the fit, if known.
     """
     study, rows, pixels = plan.study, sum(plan.rows.values()) + plan.lacking, _pixels(plan.graph)
     queries = study.evaluation.queries
@@ -89,7 +89,7 @@ def training_seconds(plan: RunPlan) -> dict[str, float]:
     for name in graph.images:
         size = config.images.units(train)
         steps = max(1, train // size) * config.images.epochs
-        units = math.ceil(size / config.processes)  # of the slice that each process computes
+        units = math.ceil(size / config.processes)  # per slice that each process computes
         batch = {node: _noise(graph, node, units) for node in (name, *graph.parents(name))}
         steps += math.ceil(COMPLETION * config.images.completions * plan.lacking / size)
         seconds[name] = steps * step_seconds(plan.build_model(), name, batch, config)
@@ -99,7 +99,8 @@ def training_seconds(plan: RunPlan) -> dict[str, float]:
 def _fit_seconds(training: TrainingPlan, rows: int, pixels: int) -> float:
     images, attributes = training.images.epochs or 1, training.attributes.epochs or 1
     if training.tuning is not None:
-        # A step of tuning asks for a counterfactual, and is worth about four; the predictors together are worth one.
+        # A step of tuning computes a counterfactual and takes as long as about four steps; the predictors together take
+        # one.
         images += 4 * (training.tuning.epochs or TuningConfig().epochs) + PUBLISHED.passes(rows)
     return 0.7 * rows * (6e-7 * pixels * images + 0.00002 * attributes)
 
@@ -113,12 +114,12 @@ def _reading_seconds(read: ReadAttributes, graph: CausalGraph, rows: dict[str, i
 
 
 def _pixels(graph: CausalGraph) -> int:
-    """Pixels of one row's images."""
+    """Number of pixels in the images of one row."""
     return sum(math.prod(graph[name].shape) for name in graph.images)
 
 
 def _noise(graph: CausalGraph, name: str, count: int) -> torch.Tensor:
-    """Values that take as long to learn from as real ones."""
+    """Return random values that take as long to train on as real ones."""
     variable = graph[name]
     if variable.labels is not None:
         return torch.randint(len(variable.labels), (count,))

@@ -22,9 +22,9 @@ from .saved_model import Asked, SavedModel, seed_of
 __all__ = ["ExportedRun", "export_run"]
 
 CHECKED = 32
-"""Test rows on which the export is compared with the model."""
+"""Number of test rows on which the export is compared with the model."""
 CALIBRATED, MEASURED = 128, 128
-"""Training rows from which the ranges of 8-bit layers are taken, and test rows on which the error is measured."""
+"""Numbers of training rows that calibrate 8-bit layers, and of test rows on which the error is measured."""
 
 
 @dataclass(frozen=True)
@@ -34,7 +34,7 @@ class ExportedRun:
     Args:
         exported: The files, and the check against the model.
         costs: Size, speed and error by precision (see `causalgen.export.compare`); None without smaller copies.
-        truth: Whether the error is the distance to true counterfactuals; else to those of the full export.
+        truth: Whether the error is the distance to true counterfactuals; otherwise to those of the full export.
     """
 
     exported: Exported

@@ -1,4 +1,4 @@
-"""Defaults for user tables with few images: latents that do not duplicate the parents, and passes.
+"""Defaults for user tables with few images: latents that do not duplicate the parents, and the number of epochs.
 
 A starter study contains them, and they also apply to a study without a mechanism for the image.
 """
@@ -14,14 +14,14 @@ from .sources import lacking_rows, split_rows
 __all__ = ["BATCH", "FEW_IMAGES", "few_images_note", "image_epochs", "image_mechanism", "with_few_images"]
 
 FEW_IMAGES = 5000
-"""Training images below which the latents of the image are kept from duplicating the parents."""
+"""Below this number of training images, the latents of the image are kept from duplicating the parents."""
 STEPS = 2500
-"""Training steps to aim at, within `EPOCHS`."""
+"""Target number of training steps, within `EPOCHS`."""
 EPOCHS = (10, 50)
 """Longer training on few images puts the parents back into the latents: on 400 synthetic head scans of 64 pixels do(sex)
 changed .95 and .97 of the expected amount after 50 epochs (two seeds), and .90 and .68 after 150 (validation rows)."""
 LEAST_STEPS, MOST_EPOCHS = 400, 150
-"""Very small tables are passed through more often, until they have had this number of steps."""
+"""Minimum number of training steps; very small tables get more epochs to reach it."""
 BATCH = 32
 
 
@@ -36,7 +36,7 @@ def image_mechanism(rows: int) -> dict[str, object]:
 
 
 def image_epochs(rows: int) -> int:
-    """Passes over `rows` training images in batches of `BATCH`.
+    """Return the number of epochs for `rows` training images in batches of `BATCH`.
 
     >>> image_epochs(60), image_epochs(280), image_epochs(60_000)
     (150, 50, 10)
@@ -47,9 +47,9 @@ def image_epochs(rows: int) -> int:
 
 
 def with_few_images(study: Study, graph: CausalGraph) -> Study:
-    """The study, with these defaults for images whose mechanism it does not name, where its own table has few.
+    """Fill these defaults into a study with few images of its own, for images without a mechanism.
 
-    The passes and the size of a batch of the images' training are filled in too, each unless the study gives it.
+    The epochs and the batch size of the image training are filled in too, unless the study gives them.
     """
     unnamed = [name for name in graph.images if name not in study.mechanisms]
     own = isinstance(study.data, OwnData) and unnamed
@@ -66,7 +66,7 @@ def with_few_images(study: Study, graph: CausalGraph) -> Study:
 
 
 def few_images_note(given: Study, filled: Study) -> str:
-    """A sentence about what `with_few_images` has filled in; empty without."""
+    """Describe what `with_few_images` has filled in; empty if nothing."""
     added = [name for name in filled.mechanisms if name not in given.mechanisms]
     if not added:
         return ""
@@ -75,5 +75,5 @@ def few_images_note(given: Study, filled: Study) -> str:
     options = ", ".join(f"{option}: {value:g}" for option, value in mechanism.items())
     return (
         f"The table has few images, and the study names no mechanism for {', '.join(added)}: {word} with {options} "
-        f"and {filled.training.images.epochs} epochs is taken, as `causalgen new` writes it."
+        f"and {filled.training.images.epochs} epochs is used, as `causalgen new` writes it."
     )

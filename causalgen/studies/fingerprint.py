@@ -1,7 +1,7 @@
 """The fingerprint of a run's model and study, by which a user recognises the run that its author meant.
 
-The checksums within a saved model show damage only, because whoever changes a file can change its checksum. A fingerprint that
-came another way, such as in a paper or a message, also shows forgery.
+The checksums within a saved model show damage only, because whoever changes a file can change its checksum. A
+fingerprint received through another channel, such as a paper or a message, also shows forgery.
 """
 
 import hashlib
@@ -19,7 +19,7 @@ __all__ = ["fingerprint", "require_fingerprint"]
 def fingerprint(run: Asked) -> str:
     """SHA-256, in hexadecimal, of the names and contents of a run's resolved study and of all files of its model.
 
-    Of a saved model: those of its files alone.
+    For a saved model, only its files are covered.
 
     Raises:
         CheckpointError: The run has no model yet, or a file cannot be read.
@@ -33,7 +33,7 @@ def fingerprint(run: Asked) -> str:
 
 
 def _joined(folder: Path, files: Iterable[Path]) -> str:
-    """SHA-256 of the names below a folder, and of the contents, of some files."""
+    """Return the SHA-256 of the relative names and contents of some files in a folder."""
     found = hashlib.sha256()
     for path in files:
         found.update(f"{path.relative_to(folder).as_posix()}\0{_digest(path)}\n".encode())
@@ -41,7 +41,7 @@ def _joined(folder: Path, files: Iterable[Path]) -> str:
 
 
 def require_fingerprint(run: Asked, expected: str | None) -> None:
-    """Refuse a run with another fingerprint; None expects nothing.
+    """Refuse a run with another fingerprint; None accepts any.
 
     Raises:
         CheckpointError: The run has another fingerprint.
@@ -53,7 +53,7 @@ def require_fingerprint(run: Asked, expected: str | None) -> None:
         place = run.model if isinstance(run, SavedModel) else run.path
         raise CheckpointError(
             f"Expected '{place}' to have the fingerprint {expected}; got {found}. Its model or study is not the "
-            "one that was meant: get it again from its author."
+            "expected one: get it again from its author."
         )
 
 

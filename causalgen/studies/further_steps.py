@@ -1,4 +1,4 @@
-"""Further questions about an effect of a study: in groups, along doses, in each row, and with columns known by proxy."""
+"""Further questions about an effect of a study: in groups, along doses, in each row, and with proxy columns."""
 
 from collections.abc import Iterator, Sequence
 from functools import partial
@@ -33,17 +33,17 @@ def further_answers(
     notes: list[str],
     data: Source | None = None,
 ) -> FurtherAnswers | None:
-    """The answers to all questions that the table can answer, the others as notes; None without questions.
+    """Answer all questions that the table can answer, and note the others; None without questions.
 
     Args:
         effect: The effect.
         graph: The graph of the table.
         table: The rows of the study.
         rows: Those of the user's table, rows without assigned values included; None without proxies.
-        seed: Seed of everything random.
-        notes: Takes what cannot be answered, which columns of the target were matched by short names, and what was read as
-            missing in it.
-        data: The data of the study, whose missing words are those of the target too.
+        seed: Seed of all random numbers.
+        notes: Receives questions that cannot be answered, columns of the target that were matched by short names, and the
+            values of the target that were read as missing.
+        data: The data of the study, whose words for missing values apply to the target too.
     """
     columns = []
     for name, proxy in effect.proxies.items():
@@ -125,7 +125,7 @@ def further_checks(
 
 
 def _target(effect: Effect, graph: CausalGraph, data: Source | None) -> tuple[pd.DataFrame, list[str]]:
-    """The table of the target population, and notes on how it was read."""
+    """Read the table of the target population, with notes on how it was read."""
     target, note = read_matched(str(effect.target), graph.nodes)
     target, counts = table_without_words(target, partial(_words_of, data))
     return target, [*([note] if note else []), *(f"{counts_text(name, found)}." for name, found in counts.items())]
@@ -141,7 +141,7 @@ def _words_of(data: Source | None, column: str) -> list[MissingWord]:
 
 
 def _carried(effect: Effect, graph: CausalGraph, data: Source) -> None:
-    """Refuse, before anything is trained, an effect that no columns of the target carry over."""
+    """Refuse, before anything is trained, an effect that no columns of the target can transport."""
     target = _target(effect, graph, data)[0]
     names = ("treatment", "outcome", "adjustment", "missing")
     carried_formula(graph, target, **{name: getattr(effect, name) for name in names})

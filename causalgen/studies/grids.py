@@ -36,7 +36,7 @@ def check_named_rows(plans: Iterable[GalleryPlan], data: Dataset, fault: Callabl
 
 
 def gallery(plans: Iterable[GalleryPlan], model: ModelOnData) -> list[Gallery]:
-    """One grid for every plan, of the rows that it names, or of test units drawn by the seed: first those that it changes.
+    """Make a grid for every plan, of the rows that it names or of random test units, those that it changes first.
 
     Units that an expression would take out of the support are left out with a warning, so that the run does not fail.
     """

@@ -1,4 +1,4 @@
-"""The processes of a run that train with the first one, which alone writes, prints and goes on when the model is fitted."""
+"""Processes that help to train a run; the first process alone writes, prints and continues after the fit."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -35,7 +35,7 @@ def help_to_train(study: Study, device: str = "auto", *, smoke: bool = False) ->
     """
     config = fit_config(study.training, study.seed, device)
     processes = Processes(fabric_for(config, image=False))
-    # Only now, when the first process has checked the study and filled the caches of its data.
+    # Loaded only now, after the first process has checked the study and filled the caches of its data.
     if processes.from_first(False):
         plan = RunPlan.of(study, device, smoke=smoke)
         fit(plan.build_model(), load_data(plan.study.data), plan.config)
@@ -44,7 +44,7 @@ def help_to_train(study: Study, device: str = "auto", *, smoke: bool = False) ->
 
 @contextmanager
 def helped(config: FitConfig, *, needed: bool) -> Iterator[None]:
-    """Train in this context together with the processes that wait in `help_to_train`, and let them end after it.
+    """Train in this context together with the processes that wait in `help_to_train`; they end with the context.
 
     Args:
         config: Settings of training.
@@ -56,4 +56,4 @@ def helped(config: FitConfig, *, needed: bool) -> Iterator[None]:
     processes = Processes(fabric_for(config, image=False))
     processes.from_first(needed)
     yield
-    processes.close()  # the others have left it after the fit
+    processes.close()  # the others have already left after the fit

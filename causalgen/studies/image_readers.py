@@ -26,7 +26,7 @@ TRIED = 8
 
 @dataclass(frozen=True)
 class ImageScore:
-    """A number read from every image; in the graph a child of that image, with no other parent.
+    """A number read from every image; in the graph it is a child of that image, without other parents.
 
     Args:
         name: Its name in the study.
@@ -41,7 +41,7 @@ class ImageScore:
     shows: tuple[str, ...] = ()
 
     def values(self, data: Dataset) -> NDArray[np.float64]:
-        """The score of every image, in the order of the table; few images are in memory at once.
+        """Return the score of every image, in table order; few images are in memory at once.
 
         Raises:
             DataError: The score is the same, or not a number, on every image.
@@ -58,7 +58,7 @@ class ImageScore:
 
 @dataclass(frozen=True)
 class ImageReaders:
-    """What a study reads from images, found once.
+    """The readers of a study's images, resolved once.
 
     Args:
         measurements: By continuous attribute, its measurement on the first image of the graph.
@@ -82,13 +82,13 @@ class ImageReaders:
         )
 
     def graph_with(self, outcome: str, graph: CausalGraph) -> CausalGraph:
-        """The graph with `outcome` as a node: a score is added, a node is there already."""
+        """Return the graph with `outcome` as a node, added if it is a score."""
         if outcome in graph or outcome not in self.scores:
             return graph
         return with_score(graph, outcome, self.scores[outcome].image)
 
     def table_with(self, outcome: str, data: Dataset, cluster: str | None) -> pd.DataFrame:
-        """All rows, with the score where it is the outcome, and the data set's groups where they are the clusters.
+        """Return all rows, with the score if it is the outcome, and the data set's groups if they are the clusters.
 
         Raises:
             DataError: The score is the same, or not a number, on every image.
@@ -100,7 +100,7 @@ class ImageReaders:
         return table if score is None else table.assign(**{score.name: score.values(data)})
 
     def try_on(self, data: Dataset, fault: Callable[[tuple, str], Exception]) -> None:
-        """Read a few training images, so that a failure shows before training.
+        """Read a few training images, so that failures occur before training.
 
         Args:
             data: The data.

@@ -15,11 +15,11 @@ NEARLY_SQUARE = 0.12
 
 
 def propose_size(sizes: Sequence[tuple[int, ...]]) -> tuple[int, ...]:
-    """Height and width for images of the given sizes: theirs where all are small, else at most `LONGEST_SIDE` pixels a side.
+    """Propose height and width for images: their own if all are small, else at most `LONGEST_SIDE` pixels a side.
 
     Depth, height and width for volumes: the most frequent size, with at most `LONGEST_OF_VOLUME` voxels a side.
 
-    The size follows the usual shape, and is square where that is nearly so.
+    The size follows the most frequent shape, and is square if that is nearly square.
 
     >>> propose_size([(28, 28)] * 3), propose_size([(512, 500), (512, 512), (480, 512)]), propose_size([(218, 178)])
     ((28, 28), (64, 64), (64, 52))

@@ -26,10 +26,11 @@ __all__ = ["WorldComparison", "compare_worlds", "world_table"]
 
 MOST_DRAWS = 1_000_000
 SHOWN = 8
-"""Images of each world in the grid."""
+"""Number of images per world in the grid."""
 LEVEL = 0.95
 CLAIM = (
-    "This is the model's answer: right if graph and mechanisms are. It is not an estimate from data, and the intervals show "
+    "This is the model's answer, which is right if its graph and mechanisms are. It is not an estimate from data, and "
+    "the intervals show "
     "only how much the simulation varies; more draws make them narrower."
 )
 
@@ -68,7 +69,7 @@ def compare_worlds(
     Args:
         run: A run with a fitted model, or a saved model.
         do: Interventions as text (see `parse_do`).
-        against: Interventions of the other world; none for the observational one.
+        against: Interventions of the world to compare with; none for the observational one.
         n: Number of draws in each world.
         seed: Seed; None for the study's.
         out: Output folder; None for one named after the query below the run's `interventions`.
@@ -134,7 +135,7 @@ def _draws(scm: StructuralCausalModel, worlds: Sequence[Mapping[str, Any]], n: i
 
 
 def _reached(graph: CausalGraph, worlds: Sequence[Mapping[str, Any]]) -> set[str]:
-    """Nodes that an intervention of some world sets or moves."""
+    """Nodes that an intervention in either world sets or affects."""
     return {below for world in worlds for name in world for below in (name, *graph.descendants(name))}
 
 

@@ -60,7 +60,7 @@ class FolderLock:
                 self.file.truncate(0)
 
     def release(self) -> None:
-        """Let others use the folder."""
+        """Release the folder for other processes."""
         self.give_room()
         if self.file is not None:
             self.file.close()
@@ -96,7 +96,7 @@ def refuse_in_use(folder: Path) -> None:
 
 
 def _missing(folder: Path) -> list[Path]:
-    """Folders that must be made, the innermost first."""
+    """Return the folders to create, the innermost first."""
     return [place for place in (folder, *folder.parents) if not place.exists()]
 
 
@@ -110,7 +110,7 @@ def _locked(path: Path) -> IO[str]:
         with suppress(FileNotFoundError):
             if os.fstat(file.fileno()).st_ino == path.stat().st_ino:
                 return file
-        file.close()  # its former holder removed it in between
+        file.close()  # its former holder removed it in the meantime
 
 
 def _flock(file: IO[str], *, shared: bool, path: Path) -> bool:
@@ -134,7 +134,7 @@ def _refusal(folder: Path) -> RunFolderError:
 
 
 def _holder(path: Path) -> str:
-    """Text about the process that holds the lock, where its file names it."""
+    """Describe the process that holds the lock, if its file names one."""
     with suppress(OSError, ValueError):
         process, node = path.read_text(encoding="utf-8").split()
         return f" ({process} on {node})"
@@ -142,14 +142,14 @@ def _holder(path: Path) -> str:
 
 
 def _lives(path: Path) -> bool:
-    """Whether the process that the file names runs on this machine and is another than this one."""
+    """Return whether the process that the file names runs on this machine and is not this one."""
     try:
         process, node = path.read_text(encoding="utf-8").split()
         number = int(process)
         if os.name == "nt" or node != platform.node() or number < 1 or number == os.getpid():
             return False
         os.kill(number, 0)
-    except PermissionError:  # it runs, as another user
+    except PermissionError:  # it runs under another user
         return True
     except (OSError, ValueError):
         return False

@@ -32,11 +32,11 @@ __all__ = ["MEASUREMENTS", "Measurement", "find_measurement", "find_measurements
 Measurement = Callable[[Any], NDArray[np.float64]]
 """Images `(N, C, H, W)`, tensor or array, pixels in 0..255, to one number each, `(N,)`."""
 SHOWN = 300
-"""Most characters to show of an error from a user's function."""
+"""Maximum number of characters to show of an error from a user's function."""
 
 
 def _strokes(what: str, meaning: str) -> Callable[..., NDArray[np.float64]]:
-    """A measurement of strokes."""
+    """Make a measurement of strokes."""
     function = stroke_measures()[what]
 
     def measure(images: NDArray) -> NDArray[np.float64]:
@@ -76,7 +76,7 @@ MEASUREMENTS: dict[str, Callable[..., NDArray[np.float64]]] = {
 """Measurements by study word, of arrays `(N, C, H, W)`; some take options, such as the threshold of an area."""
 UNROUNDED = "brightness"
 OF_BYTES = ("stroke-thickness", "stroke-intensity", "stroke-hue")
-"""Words that measure images of 16 bits as if they had 8."""
+"""Names of measurements that reduce 16-bit images to 8 bits."""
 
 
 def find_measurement(
@@ -174,7 +174,7 @@ class _Own:
 def _check_options(measure: str, function: Callable[..., Any], options: Mapping[str, Any]) -> None:
     try:
         parameters = list(inspect.signature(function).parameters.values())[1:]
-    except (TypeError, ValueError):  # a function of C without a signature
+    except (TypeError, ValueError):  # a C function without a signature
         return
     known = {p.name: p.default for p in parameters if p.kind in (p.KEYWORD_ONLY, p.POSITIONAL_OR_KEYWORD)}
     anything = any(p.kind is p.VAR_KEYWORD for p in parameters)

@@ -22,7 +22,7 @@ __all__ = ["mediation_findings"]
 
 
 def mediation_findings(asked: Mediation, model: ModelOnData, readers: ImageReaders) -> MediationFindings:
-    """One nested question, answered by every source that can; the notes state why another cannot.
+    """Answer one nested question from every source that can; notes state why others cannot.
 
     Args:
         asked: The question.
@@ -40,7 +40,7 @@ def mediation_findings(asked: Mediation, model: ModelOnData, readers: ImageReade
     if data.incomplete:
         notes.append(
             f"The table gives the answer for the {len(table):,} rows without missing attributes; the model was trained on "
-            "incomplete rows too. Unless values are missing at random, the two answer about different rows."
+            "incomplete rows too. Unless values are missing at random, the two answers concern different populations."
         )
     for source, answer in sources.items():
         try:

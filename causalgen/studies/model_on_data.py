@@ -1,4 +1,4 @@
-"""A fitted model together with its data: all that the questions after the fit need."""
+"""A fitted model together with its data: everything that the steps after the fit need."""
 
 import warnings
 from collections.abc import Mapping
@@ -74,7 +74,7 @@ class ModelOnData:
 def true_counterfactual(data: Dataset, rows: Any, do: Mapping[str, Any]) -> dict[str, Tensor] | None:
     """The true counterfactual; None where the generator is unknown or has no answer.
 
-    Shifts and expressions act on each unit's true value and parents by the generator.
+    Shifts and expressions act on each unit's true value and parents under the generator.
     """
     if data.truth is None:
         return None

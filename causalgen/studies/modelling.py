@@ -57,7 +57,7 @@ def fit_model(
     *,
     bars: Progress | None = None,
 ) -> tuple[StructuralCausalModel, FitResult]:
-    """Fit a model and save it in the run folder; one that an earlier attempt finished is read back.
+    """Fit a model and save it in the run folder; a model that an earlier attempt finished is loaded instead.
 
     Args:
         build: Makes the model before training.

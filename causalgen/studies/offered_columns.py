@@ -1,4 +1,4 @@
-"""What a user's table offers to a causal graph: its columns, the simplest graph, and what groups its rows."""
+"""What a user's table offers for a causal graph: columns, the simplest graph, and grouping columns."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -24,14 +24,14 @@ IDENTIFIERS = "identifiers, which name rows or groups of rows; expected an attri
 
 @dataclass(frozen=True)
 class OfferedColumns:
-    """Columns that a table offers to a graph.
+    """Columns of a table that a graph can use.
 
     Args:
-        attributes: Usable as attributes.
+        attributes: Columns usable as attributes.
         images: Columns with paths of images.
-        unusable: Column and why it cannot be a variable.
+        unusable: Columns that cannot be variables, with the reason.
         frame: The table.
-        folder: Where image paths start.
+        folder: Folder that image paths start from.
         tags: Keywords of elements of DICOM files that are columns.
     """
 
@@ -52,7 +52,7 @@ class OfferedColumns:
         return ImageFiles.of(self.frame, self.folder)
 
     def matches(self, nodes: Sequence[str]) -> dict[str, Match]:
-        """The column of every node."""
+        """Return the column of every node."""
         return match_columns({node: Declaration() for node in nodes}, list(self.frame.columns), self.holds_images)
 
 
@@ -61,7 +61,8 @@ def table_columns(table: Path, images: Path | None = None, tags: Sequence[str] =
 
     Args:
         table: File or folder.
-        images: Where image paths start; None for the folder of the table, or the folder in it that has the files.
+        images: Folder that image paths start from; None for the folder of the table, or the folder in it that has the
+            files.
         tags: Keywords of elements of its DICOM files that become columns.
 
     Raises:
@@ -88,7 +89,7 @@ def table_columns(table: Path, images: Path | None = None, tags: Sequence[str] =
 
 
 def propose_edges(attributes: Sequence[str], image: str | None) -> str:
-    """The simplest graph: every attribute acts on the image, none on another; units in column names are dropped.
+    """Propose the simplest graph: every attribute acts on the image, none on another; units in names are dropped.
 
     Raises:
         DataError: The table has no attribute.
@@ -107,8 +108,8 @@ def propose_edges(attributes: Sequence[str], image: str | None) -> str:
 def propose_group(columns: OfferedColumns, nodes: Sequence[str]) -> str | None:
     """A column of repeated identifiers that the graph does not use; None if there is none or several.
 
-    Identifiers of persons come first, then others with few rows each, such as `lesion_id`. Of several columns of persons, the
-    one is taken in whose groups those of all others lie.
+    Identifiers of persons come first, then others with few rows each, such as `lesion_id`. If several columns identify
+    persons, the one is chosen whose groups contain those of all others.
     """
     frame, used = columns.frame, {match.title for match in columns.matches(nodes).values()}
     free = [
@@ -122,5 +123,5 @@ def propose_group(columns: OfferedColumns, nodes: Sequence[str]) -> str | None:
 
 
 def _lies_in(frame: pd.DataFrame, inner: str, outer: str) -> bool:
-    """Whether all rows of each group of one column are in one group of another."""
+    """Return whether the rows of each group of one column all lie in one group of another."""
     return inner == outer or bool(frame.groupby(inner)[outer].nunique().max() <= 1)

@@ -1,4 +1,4 @@
-"""Work in tasks of Ray, the optional extra; the only module that imports it.
+"""Runs work in tasks of Ray, an optional extra; the only module that imports it.
 
 A task whose process or machine is lost is started again by Ray, so what it does must be safe to repeat.
 """
@@ -31,15 +31,15 @@ def require_ray() -> Any:
 
 
 def run_tasks(work: Callable[[int], None], numbers: Iterable[int], at_once: int | None) -> Iterator[None]:
-    """Call `work` with every number, each in a task, and give one item for each call that has ended.
+    """Call `work` with every number, each in a task, and yield one item for each call that has ended.
 
-    The tasks run on the cluster that the program has joined already, else on that of `RAY_ADDRESS`, else on a cluster of
-    this machine, which ends with the last task.
+    The tasks run on the cluster that the program has already joined, else on that of `RAY_ADDRESS`, else on a cluster
+    on this machine, which ends with the last task.
 
     Args:
-        work: Can be pickled; may be called again with the same number where a process was lost.
+        work: The function, which can be pickled; it may be called again with the same number if a process was lost.
         numbers: The numbers.
-        at_once: Tasks at the same time; None for as many as the cluster has processors.
+        at_once: Number of parallel tasks; None for the number of processors of the cluster.
 
     Raises:
         LostProcessError: Ray lost a task several times, or the cluster.
@@ -66,7 +66,7 @@ def run_tasks(work: Callable[[int], None], numbers: Iterable[int], at_once: int 
 
 
 def _ended(ray: Any, work: Callable[[int], None], numbers: list[int], at_once: int) -> Iterator[None]:
-    """One item for each task that has ended; the next one starts then."""
+    """Yield one item for each task that has ended, and then start the next one."""
     task, held = ray.remote(_call), ray.put(work)
     running = [task.remote(held, number) for number in numbers[:at_once]]
     waiting = numbers[at_once:]

@@ -59,7 +59,7 @@ def open_run(
 
 
 def inspect_run(path: Path | str, study: Study, *, fresh: bool = False) -> RunFolder | None:
-    """The earlier run that `open_run` would resume or move aside, None in a new folder; changes nothing.
+    """Return the earlier run that `open_run` would resume or move aside, None for a new folder; change nothing.
 
     Raises:
         RunFolderError: As `open_run`.
@@ -96,7 +96,7 @@ def _refuse_finished_or_different(earlier: RunFolder, study: Study) -> None:
 
 
 def _differences(earlier: RunFolder, study: Study) -> str:
-    """What the earlier run is, with the entries that differ."""
+    """Describe the earlier run, with the entries that differ."""
     try:
         before, after = _flat(earlier.study.plain()), _flat(study.plain())
     except RunFolderError:

@@ -1,4 +1,4 @@
-"""Output folders of commands, checked before anything takes time."""
+"""Output folders of commands, checked before any long work."""
 
 import hashlib
 import os
@@ -14,7 +14,7 @@ LONGEST_NAME = 80
 
 
 def check_writable(folder: Path) -> None:
-    """Raise `RunFolderError` unless `folder` can be written or made; changes nothing."""
+    """Raise `RunFolderError` unless `folder` can be written or created; change nothing."""
     place = folder
     while not os.path.lexists(place) and place != place.parent:
         place = place.parent
@@ -26,7 +26,7 @@ def check_writable(folder: Path) -> None:
 
 @contextmanager
 def writing(folder: Path) -> Iterator[Path]:
-    """The folder, created; failures to write in it become `RunFolderError`."""
+    """Create the folder; failures to write in it become `RunFolderError`."""
     try:
         folder.mkdir(parents=True, exist_ok=True)
         yield folder
@@ -35,7 +35,7 @@ def writing(folder: Path) -> Iterator[Path]:
 
 
 def query_folder(parent: Path, words: Iterable[str]) -> Path:
-    """A folder below `parent` named after a query; another query has another folder.
+    """Return a folder below `parent` named after a query; each query has a separate folder.
 
     >>> query_folder(Path("samples"), ["thickness=4", "pen = felt-tip", "n", "16"]).name
     'thickness=4_pen=felt-tip_n_16'
@@ -49,7 +49,7 @@ def query_folder(parent: Path, words: Iterable[str]) -> Path:
 
 
 def answer_folder(out: Path | None, parent: Path, words: Iterable[str], table: str) -> Path:
-    """The folder of an answer: `out`, else one below `parent` named after the query; checked, not created.
+    """Return the folder of an answer: `out`, else one below `parent` named after the query; it is not created.
 
     An earlier answer in `out`, recognised by its `table`, will be replaced; other pictures will not.
 

@@ -23,7 +23,7 @@ from .measurements import Measurement
 __all__ = ["OVERRIDE", "OutsideUnit", "outside_unit", "read_image", "read_paths"]
 
 OVERRIDE = " Give it with --set to override this."
-"""Ends a note about a value that the command's user may set."""
+"""End of a note about a value that the command's user may set."""
 
 
 @dataclass(frozen=True)
@@ -86,15 +86,15 @@ def outside_unit(
         paths: Image files by node.
         values: Values of attributes, labels or numbers.
         asked: Nodes that the query intervenes on.
-        measurements: By attribute its measurement on the first image.
+        measurements: Measurements on the first image, by attribute.
         renderings: By image node, how its files become pixels, as in training; None where that is unknown, and transparent
             images are then refused.
         override: How to set a value that was measured, for its note.
 
     Raises:
-        DataError: A file is no usable image, or a measurement gives no value that the attribute can have.
-        MissingValueError: Attributes are missing that cannot be inferred, since the mechanism of what depends on them has
-            no likelihood; the message lists all of them.
+        DataError: A file is not a usable image, or a measurement gives a value that the attribute cannot have.
+        MissingValueError: Some missing attributes cannot be inferred, since the mechanism of a node that depends on
+            them has no likelihood; the message lists them all.
     """
     graph = scm.graph
     part = ancestral_model(scm, {*paths, *values, *asked})
@@ -125,10 +125,10 @@ def read_image(path: Path, variable: Variable, known: Rendering | None) -> tuple
     Args:
         path: The file.
         variable: The image variable.
-        known: How its files become pixels; None where that is unknown, and transparent images are then refused.
+        known: How its files become pixels; None if unknown: transparent images are then refused.
 
     Raises:
-        DataError: The file is no usable image.
+        DataError: The file is not a usable image.
     """
     pixels, notes = _read(path, variable, known)
     return _scaled(pixels, variable), notes
@@ -145,7 +145,8 @@ def _check_inferable(scm: StructuralCausalModel, given: Collection[str]) -> None
     ]
     if mute:
         raise MissingValueError(
-            f"Expected a value of all that {', '.join(mute)} depends on, since the model cannot infer it from there: "
+            f"Expected a value for everything that {', '.join(mute)} depends on, since the model cannot infer it from "
+            "there: "
             f"{type(scm.mechanisms[mute[0]]).__name__} has no likelihood; got none of "
             f"{', '.join(variable.name for variable in missing)}. Add {' '.join(map(_option, missing))}."
         )
@@ -168,7 +169,7 @@ def _option(variable: Variable) -> str:
 
 
 def _read(path: Path, variable: Variable, known: Rendering | None) -> tuple[Tensor, list[str]]:
-    """Pixels `(1, C, H, W)` on 0 to 255, and how they were changed."""
+    """Return pixels `(1, C, H, W)` on 0 to 255, and how they were changed."""
     rendering, file = known or Rendering(), path
     path = at_volume(file) if variable.is_volume else at_slice(file, rendering.slice)
     header = read_header(path)

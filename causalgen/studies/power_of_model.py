@@ -1,4 +1,4 @@
-"""How many units a study needs, by the model of a run or a saved one, with the effects and groups of the study."""
+"""How many units a study needs, by simulation from its model, with the effects and groups of the study."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -24,22 +24,22 @@ from .study_sections import GROUP, Effect
 __all__ = ["PowerQuestion", "WrittenPower", "power_of"]
 
 MOST_READ = 500
-"""Rows of the data whose images are read to measure what the images of a group share."""
+"""Number of rows whose images are read to measure what the images of a group share."""
 
 
 @dataclass(frozen=True)
 class PowerQuestion:
-    """What is asked; what is left out is taken from the study's effect of the same treatment and outcome, if there is one.
+    """The question; missing fields are taken from the study's effect of the same treatment and outcome, if any.
 
     Args:
-        treatment: The treatment; None for that of the study's only effect.
-        outcome: The outcome; None likewise.
+        treatment: The treatment; None for the one in the study's only effect.
+        outcome: The outcome; None for the one in the study's only effect.
         contrast: The two compared values.
         method: The estimator.
         sizes: Numbers of units.
         tables: Number of simulated tables.
         target: The power to reach.
-        read: Whether the outcome is read on generated images by the measurement of the study; a score always is.
+        read: Whether the outcome is read from generated images with the study's measurement; a score always is.
         cluster: Attribute of the groups, or `group` for those of the data; an empty text for independent rows.
         level: Level of the intervals.
         seed: Seed.
@@ -111,7 +111,7 @@ def power_of(
 
 
 def _effect(asked: Asked, question: PowerQuestion) -> Effect | None:
-    """The effect of the study that is meant; None where treatment and outcome are given and it has no such effect."""
+    """Return the study's effect that is meant; None if treatment and outcome are given and it has none of these."""
     effects = () if isinstance(asked, SavedModel) else asked.study.effects
     fitting = [
         effect
@@ -127,7 +127,7 @@ def _effect(asked: Asked, question: PowerQuestion) -> Effect | None:
         if fitting:
             raise DataError(
                 f"Expected one effect of {question.treatment} on {question.outcome}; '{name_of(asked)}' has {len(fitting)}. "
-                "Give the contrast that one of them alone has."
+                "Give a contrast that only one of them has."
             )
         chosen = None
     else:
@@ -148,7 +148,7 @@ def _effect(asked: Asked, question: PowerQuestion) -> Effect | None:
 
 
 def _number_or_text(value: Any) -> float | str:
-    """A side of a contrast such that "2" of a command equals 2.0 of a study."""
+    """Normalise a side of a contrast, so that "2" in a command equals 2.0 in a study."""
     try:
         return float(value)
     except (TypeError, ValueError):
@@ -156,7 +156,7 @@ def _number_or_text(value: Any) -> float | str:
 
 
 def _reading(asked: Asked, scm: StructuralCausalModel, outcome: str, *, wanted: bool) -> ReadOutcome | None:
-    """How the outcome is read on images; None where its assigned values are taken."""
+    """Return how the outcome is read from images; None if its assigned values are used."""
     if isinstance(asked, SavedModel):
         if wanted:
             raise asked.lacks("measurements on images")
@@ -214,7 +214,7 @@ def _groups(
     shared = SharedNoise.measure(part, values, codes, name=str(name), seed=seed)
     if reading is None:
         return shared
-    rows = np.arange(min(MOST_READ, len(frame)))  # the first rows, in which groups are whole where the table is sorted
+    rows = np.arange(min(MOST_READ, len(frame)))  # the first rows, which contain whole groups if the table is sorted
     order = np.argsort(codes, kind="stable")[rows]
     some = data.rows(frame.index[order])
     of_images = SharedNoise.measure(

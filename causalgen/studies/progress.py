@@ -53,7 +53,7 @@ class StepBars:
 
     @contextmanager
     def step(self, name: str) -> Iterator[None]:
-        """Show that a step runs; when it succeeds, a line with its seconds stays."""
+        """Show that a step is running; when it succeeds, a line with its seconds remains."""
         self.step_started = time.perf_counter()
         if isinstance(self.progress, LogLines):
             done = int(self.progress.tasks[0].completed)
@@ -87,7 +87,7 @@ class StepBars:
 
 
 class _Count(ProgressColumn):
-    """The step and the number of steps; for a step's bar, the share done."""
+    """Shows the step and the number of steps; for a step's bar, the share done."""
 
     def __init__(self, bars: StepBars) -> None:
         super().__init__()
@@ -101,7 +101,7 @@ class _Count(ProgressColumn):
 
 
 class _Left(TimeRemainingColumn):
-    """Time left, as text."""
+    """Shows the time left."""
 
     max_refresh = 0.5
 

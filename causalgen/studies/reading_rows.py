@@ -14,7 +14,7 @@ __all__ = ["read_rows"]
 
 RANGE = re.compile(r"(\d+)\s*-\s*(\d+)")
 MOST = 10_000
-"""Most rows in a range."""
+"""Maximum number of rows in a range."""
 
 
 def read_rows(data: Dataset, rows: Iterable[Any], *, incomplete: bool = False) -> list[Any]:
@@ -33,7 +33,9 @@ def read_rows(data: Dataset, rows: Iterable[Any], *, incomplete: bool = False) -
         index = index.append(pd.Index(read_labels(lacking)))
     labels = {str(label): label for label in index}
     if len(labels) < len(index):
-        raise DataError(f"Expected row labels of '{data.name}' that differ as text; some do not. Ask in Python.")
+        raise DataError(
+            f"Expected row labels of '{data.name}' that differ as text; some do not. Select the rows in Python."
+        )
     numbers = index.inferred_type == "integer"
     found: dict[Any, None] = {}
     for row in rows:

@@ -75,7 +75,7 @@ def report_content(study: Study, folder: RunFolder, found: Findings) -> ReportCo
 def _smoke_highlight(study: Study) -> Highlight:
     note = (
         f"At most {study.data.rows} rows, {study.training.images.epochs} epochs of image training and "
-        f"{study.evaluation.rows} evaluated units: enough to see that everything runs, not to learn anything."
+        f"{study.evaluation.rows} evaluated units: enough to check that everything runs, but not to learn anything."
     )
     return Highlight("SMOKE RUN", "The numbers on this page mean nothing", note)
 

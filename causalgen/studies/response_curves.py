@@ -21,7 +21,7 @@ __all__ = ["response_curve"]
 
 UNITS = 60
 LEAST = 2
-"""Least number of units, for an interval."""
+"""Minimum number of units for an interval."""
 RANGE = (0.05, 0.95)
 """Quantiles of the training split between which a continuous node is set."""
 
@@ -94,7 +94,7 @@ def _measured(worlds: list[Counterfactual], image: str, measure: Measurement) ->
 
 
 def _ideal(curve: Curve, data: Dataset, rows: RowLabels, values: list[Any]) -> list[float]:
-    """The right answer at each value; empty where it is unknown."""
+    """Return the right answer at each value; empty if it is unknown."""
     if curve.outcome == curve.node:
         return [float(value) for value in values]
     truths = [true_counterfactual(data, rows, {curve.node: value}) for value in values]

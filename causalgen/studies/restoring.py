@@ -32,7 +32,7 @@ LEVEL = 0.9
 """Level of the pixel intervals."""
 PARTICLES = 50
 HIDDEN = 128
-"""Grey level of a mask from which on a pixel is hidden."""
+"""Grey level of a mask at or above which a pixel is hidden."""
 
 
 @dataclass(frozen=True)
@@ -41,7 +41,7 @@ class Restoration:
 
     Args:
         posterior: The restored unit.
-        counterfactual: What it would have been, where that was asked.
+        counterfactual: What it would have been, if requested.
         table: Attributes, one row each: value, whether it was inferred, interval or share of the draws, and the counterfactual.
         notes: What a reader must know, in sentences.
         folder: The folder of all files.
@@ -80,13 +80,13 @@ def restore_outside(
         values: Attributes as text, "digit=7"; those that are not given are inferred.
         do: Interventions as text; none for the restored image alone.
         out: Output folder; None for one named after the query below the run's `restorations`.
-        words: What happened, as words for the name of that folder.
-        particles: Draws of the image; None for 50.
+        words: Words about the damage, for the name of that folder.
+        particles: Number of draws of the image; None for 50.
 
     Raises:
         CheckpointError: The run has no fitted model yet, or a corrupted one.
         DataError: A file cannot be read, or does not fit the damage.
-        NotObservableError: The image's mechanism has no latents to search.
+        NotObservableError: The image's mechanism has no latents to infer.
         RunFolderError: The output cannot be written.
     """
     whole = fitted_model(run)
@@ -137,10 +137,10 @@ def restore_outside(
 
 
 def read_mask(path: Path) -> np.ndarray:
-    """Which pixels a mask file hides, bool `(H, W)`: white ones that are not transparent; of an array, all that are not 0.
+    """Read which pixels a mask hides, bool `(H, W)`: white, opaque ones of a picture; nonzero ones of an array.
 
     Raises:
-        DataError: The file is no image.
+        DataError: The file is not an image.
     """
     header = read_header(path)
     picture = header if isinstance(header, str) else read_picture(path)
@@ -150,7 +150,7 @@ def read_mask(path: Path) -> np.ndarray:
         )
     if not isinstance(picture, Image.Image):
         return picture != 0
-    if picture.mode in WIDE:  # which Pillow would cut at 255
+    if picture.mode in WIDE:  # which Pillow would clip at 255
         return np.asarray(picture) >= HIDDEN * 257
     return np.asarray(on_ground(picture, "black").convert("L")) >= HIDDEN
 
@@ -189,7 +189,7 @@ def _worlds(posterior: Posterior, result: Counterfactual | None, node: str) -> d
 
 
 def _table(posterior: Posterior, result: Counterfactual | None) -> pd.DataFrame:
-    """One row an attribute."""
+    """Return one row per attribute."""
     graph = posterior.scm.graph
     inferred = posterior.inferred().set_index("variable")
     rows = []

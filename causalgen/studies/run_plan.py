@@ -1,4 +1,4 @@
-"""The plan of a run: the study with all defaults, and what follows from it and its graph, found once before anything runs."""
+"""The plan of a run: the study with all defaults, and what follows from it and its graph, derived once at the start."""
 
 from dataclasses import dataclass
 
@@ -25,9 +25,9 @@ class RunPlan:
         graph: The graph of its data.
         config: Settings of training.
         read: Attributes that networks read from the images.
-        rows: Complete rows of each split, of a data set of the catalog by the usual shares.
-        lacking: Further training rows, with missing attributes that training infers.
-        note: Defaults that depend on the number of images; empty without.
+        rows: Number of complete rows in each split; for a data set of the catalog, by the usual shares.
+        lacking: Number of further training rows, whose missing attributes are inferred in training.
+        note: Note about defaults that depend on the number of images; empty if there are none.
         smoke: Whether the study was shrunk.
     """
 

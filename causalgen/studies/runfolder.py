@@ -34,7 +34,7 @@ __all__ = ["RUN", "STUDY", "RunFolder", "now", "read_run"]
 RUN = "run.json"
 STUDY = "study.resolved.yaml"
 MOST_BYTES = 16_000_000
-"""Greatest size of a `run.json`."""
+"""Maximum size of a `run.json`."""
 ENTRIES = {"causalgen": str, "name": str, "status": str, "study": str, "steps": dict, "attempts": int}
 """Entries that every `run.json` has, with their types."""
 

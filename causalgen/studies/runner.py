@@ -51,7 +51,7 @@ START = "start and check"
 
 @dataclass(frozen=True)
 class Invocation:
-    """The command that asks for a run.
+    """The command that started a run.
 
     Args:
         command: Command line, for the record.
@@ -88,15 +88,15 @@ def run_study(
         device: "auto", "cpu", "cuda" or "mps".
         fresh: Move an earlier run in that folder aside and start over.
         only_fit: Stop when the model is fitted; the same call without it continues from there.
-        invocation: The command that asks for it; None for a call from Python.
+        invocation: The command that started it; None for a call from Python.
         console: Console for progress; None for standard error.
-        **earlier: Options of `invocation` by their names, as before they had an object; they warn.
+        **earlier: Fields of `invocation` as separate options, which are deprecated and raise a warning.
 
     Raises:
         StudyError: The study does not fit its graph.
         RunFolderError: The folder cannot take this run.
         CheckpointError: The files of an interrupted run are corrupted.
-        DivergenceError: Training met NaN.
+        DivergenceError: A loss became NaN in training.
         LostProcessError: One of several processes that train together has ended.
         SystemExit: This process was started to help another one to train, and has done so.
     """
@@ -171,7 +171,7 @@ def run_study(
                 graphs = [readers.graph_with(effect.outcome, data.graph) for effect in study.effects]
                 found.effects = write_effects(study.effects, found.effects, graphs, folder.path, warnings=warnings)
                 write_report(folder.path, report_content(study, folder, found))
-                write_run_card(folder, scm)  # with the metrics, which the report writes as a table
+                write_run_card(folder, scm)  # together with the metrics, which the report writes as a table
     return folder
 
 

@@ -24,7 +24,7 @@ __all__ = ["Draw", "check_count", "draw_samples", "world_title"]
 
 MOST_UNITS = 10_000
 MOST_SHOWN = 48
-"""Images in the grid."""
+"""Number of images in the grid."""
 OBSERVATIONAL = "observational"
 
 
@@ -33,7 +33,7 @@ class Draw:
     """Units drawn from a model and their files.
 
     Args:
-        title: Their world, such as "do(thickness = 4 px), given pen = felt-tip".
+        title: Title of their world, such as "do(thickness = 4 px), given pen = felt-tip".
         samples: The units.
         table: One row per unit, with the file of its image.
         notes: What a reader must know, in sentences.
@@ -97,7 +97,7 @@ def draw_samples(
 def check_count(n: int, most: int, least: int = 1) -> None:
     """Raise `DataError` unless `n` units can be drawn."""
     if not least <= n <= most:
-        raise DataError(f"Expected {least} to {most:,} units; got {n}. Choose another -n.")
+        raise DataError(f"Expected {least} to {most:,} units; got {n}. Change -n.")
 
 
 def _check_apart(do: Mapping[str, Any], given: Mapping[str, Any]) -> None:
@@ -107,7 +107,7 @@ def _check_apart(do: Mapping[str, Any], given: Mapping[str, Any]) -> None:
 
 
 def world_title(graph: CausalGraph, do: Mapping[str, Any], given: Mapping[str, Any]) -> str:
-    """The world as text."""
+    """Describe the world."""
 
     def words(values: Mapping[str, Any]) -> str:
         return ", ".join(describe(graph[name], values[name]) for name in graph.nodes if name in values)

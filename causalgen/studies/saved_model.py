@@ -1,4 +1,4 @@
-"""A saved model without the run that fitted it, and what commands need to know of it or of a run."""
+"""A saved model without the run that fitted it, and what commands need to know about it or about a run."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -55,7 +55,7 @@ class SavedModel:
         return Path(f"{self.name}-answers")
 
     def lacks(self, what: str) -> RunFolderError:
-        """The error about something that needs the data or the study of a run."""
+        """Return the error about something that needs the data or the study of a run."""
         return RunFolderError(
             f"Expected a run folder for {what}; got the saved model '{self.name}', which comes without its data and study. "
             "Use the run folder of its author, or `causalgen run` your own study."
@@ -63,7 +63,7 @@ class SavedModel:
 
 
 Asked = RunFolder | SavedModel
-"""What commands about a fitted model are asked about."""
+"""The object of commands about a fitted model: a run or a saved model."""
 
 
 def read_asked(place: Path | str, *, trust_code: bool = False) -> Asked:
@@ -117,7 +117,7 @@ def measurements_of(asked: Asked) -> Mapping[str, Measurement]:
 
 @dataclass(frozen=True, eq=False)
 class ModelDraws:
-    """Units drawn from a model, in place of the data that it comes without.
+    """Units drawn from a model, in place of the data that it lacks.
 
     Args:
         name: Name for messages.
@@ -146,10 +146,10 @@ class ModelDraws:
 
 
 def drawn_units(scm: StructuralCausalModel, name: str, count: int = 240, seed: int = 0) -> ModelDraws:
-    """Units drawn from a model.
+    """Draw units from a model.
 
     Raises:
-        SupportError: The model draws a value that is infinite or no number.
+        SupportError: The model draws a value that is infinite or not a number.
     """
     drawn = scm.sample(count, seed=seed)
     check_finite(scm.graph, drawn)

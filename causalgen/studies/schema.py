@@ -28,7 +28,7 @@ from .yaml_source import YamlSource, parse_yaml
 __all__ = ["Study", "load_study"]
 
 MOST_BYTES = 1_600_000
-"""Greatest size of a study file."""
+"""Maximum size of a study file."""
 
 
 def _mechanism(value: Any) -> Any:
@@ -36,7 +36,7 @@ def _mechanism(value: Any) -> Any:
 
 
 def _near(given: dict[str, Any], folder: Path) -> dict[str, Any]:
-    """A mechanism whose code and codec are looked for from `folder` on."""
+    """Resolve a mechanism whose code and codec are relative to `folder`."""
     found = dict(given)
     if isinstance(word := given.get("mechanism"), str):
         found["mechanism"] = code_near(word, folder)
@@ -50,7 +50,7 @@ class Study(StudySection):
     """A whole study."""
 
     name: Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$")]
-    """Short name; also that of the run folder. Letters, digits, dot, dash, underscore."""
+    """Short name, also of the run folder: letters, digits, dot, dash, underscore."""
     question: str = ""
     """What the study asks, as text."""
     data: Source
@@ -77,7 +77,7 @@ class Study(StudySection):
     audit: Annotated[tuple[Audit, ...], Field(strict=False)] = ()
     """Classifiers to audit with counterfactual images."""
     seed: Annotated[int, Field(ge=0, lt=2**32)] = 0
-    """Seed of everything random but the data."""
+    """Seed of all random numbers except those of the data."""
 
     _source: YamlSource = PrivateAttr(default=YamlSource("study"))
     _trust_code: bool = PrivateAttr(default=False)
@@ -109,7 +109,7 @@ class Study(StudySection):
         return Path(self._source.path).parent
 
     def below(self, folder: Path) -> "Study":
-        """The same with absolute paths."""
+        """Return a copy with absolute paths."""
         data = self.data.below(folder) if isinstance(self.data, OwnData) else self.data
         scores = {name: score.below(folder) for name, score in self.scores.items()}
         measurements = {
@@ -138,7 +138,7 @@ class Study(StudySection):
 
     @property
     def fingerprint(self) -> str:
-        """Hash of the study's content; comments, layout, and where it is computed do not count."""
+        """Hash of the study's content, regardless of comments, layout, and where it is computed."""
         content = self.plain()
         for name in ("devices", "num_nodes"):
             content["training"].pop(name, None)

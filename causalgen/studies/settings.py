@@ -31,7 +31,7 @@ SMOKE = {
 
 
 def shrink(study: Study) -> Study:
-    """The smoke form of a study: every query, on so little data that the numbers mean nothing."""
+    """Shrink a study to its smoke form: every query, but on so little data that the numbers mean nothing."""
     training = study.training.model_copy(
         update={
             "attributes": _at_most(study.training.attributes, SMOKE["attributes"]),
@@ -77,7 +77,7 @@ def fit_config(plan: TrainingPlan, seed: int = 0, device: str = "auto") -> "FitC
         privacy=None if plan.privacy is None else Privacy(**plan.privacy.model_dump()),
         **_stages(plan),  # type: ignore[arg-type]
     )
-    check_devices(config)  # refuse them before the work, not when training starts
+    check_devices(config)  # refuse them now, not only when training starts
     return config
 
 
@@ -96,7 +96,7 @@ def _counts(plan: TrainingPlan) -> tuple[int, int]:
     if (devices, num_nodes) != (started.devices, started.num_nodes):
         raise DataError(
             f"Expected {started.devices} devices on {started.num_nodes} machines, as the launcher started processes; got "
-            f"{devices} on {num_nodes}. Leave out --devices and --num-nodes, or start as many."
+            f"{devices} on {num_nodes}. Leave out --devices and --num-nodes, or start this number of processes."
         )
     return devices, num_nodes
 
@@ -124,7 +124,7 @@ def _capped(section: Any, **limits: int) -> Any:
 
 
 def _capped_effect(effect: Effect) -> Effect:
-    least = math.ceil(round(4 / (1 - effect.level), 6))  # that a bootstrap at this level needs
+    least = math.ceil(round(4 / (1 - effect.level), 6))  # the number that a bootstrap at this level needs
     limits = {name: SMOKE[name] for name in ("simulations", "replicates")}
     return _capped(effect, **limits, resamples=max(SMOKE["resamples"], least))
 

@@ -34,11 +34,11 @@ __all__ = ["Starter", "starter_study"]
 
 TEMPLATE = "starter.yaml.j2"
 LOOKED_AT = 20
-"""Number of first images of a table among which a readable size is searched."""
+"""Number of images at the start of a table that are tried for their size."""
 MIDDLE = ("axial", 0.5)
-"""Slice of volumes to begin with."""
+"""Default slice of volumes."""
 MOST = 4
-"""Number of grids, queries and similar entries to write."""
+"""Maximum number of grids, queries and similar entries to write."""
 
 
 @dataclass(frozen=True)
@@ -66,7 +66,7 @@ def starter_study(
         columns: Its columns.
         edges: The graph.
         name: Name of the study.
-        image: Column of images that does not look like one, or None.
+        image: Image column that would not be recognised as one, or None.
         group: Column whose rows belong together.
         below: Folder that paths in the study are relative to.
 
@@ -111,7 +111,7 @@ def starter_study(
 
 
 def _images(columns: OfferedColumns, nodes: Sequence[str], image: str | None) -> dict[str, dict[str, Any]]:
-    """A declaration of every image: the usual size of the first ones that can be read, since there may be several."""
+    """Declare every image, with the most frequent size among the first readable ones."""
     frame, matches = columns.frame, columns.matches(nodes)
     said: dict[str, dict[str, Any]] = {}
     for node, match in matches.items():
@@ -120,7 +120,7 @@ def _images(columns: OfferedColumns, nodes: Sequence[str], image: str | None) ->
             taken = MIDDLE if any(names_volume(str(cell).strip()) for cell in cells) else None
             found = index_images(node, cells, columns.folder, Declaration(slice=taken), Faults("the table"))
             whole: dict[str, Any] = {}
-            if found is None and taken is None:  # NumPy files can hold volumes, which only a declaration tells
+            if found is None and taken is None:  # NumPy files may hold volumes, which only a declaration distinguishes
                 found = index_images(node, cells, columns.folder, Declaration(volume=True), Faults("the table"))
                 whole = {} if found is None else {"volume": True}
             size = {} if found is None else {"size": Counter(found.found).most_common(1)[0][0]}
@@ -227,12 +227,12 @@ def _contrast(index: TableIndex, variable: Variable) -> list[Any]:
 
 
 def _another(index: TableIndex, variable: Variable) -> Any:
-    """A value to ask about: the last label, or a high number."""
+    """Return a value to ask about: the last label, or a high number."""
     return variable.labels[-1] if variable.labels else _quantiles(index, variable, (0.5, 0.9))[1]
 
 
 def _quantiles(index: TableIndex, variable: Variable, at: tuple[float, float]) -> list[float]:
-    """Two different values, as round as possible."""
+    """Return two different values, as round as possible."""
     values = index.attributes[variable.name].values[index.rows]
     low, high = np.quantile(values, at)
     if low == high:  # most rows have the same value
@@ -242,7 +242,7 @@ def _quantiles(index: TableIndex, variable: Variable, at: tuple[float, float]) -
 
 
 def _relative(table: Path, below: Path) -> str:
-    """The table's path from the study's folder, where that is simple; else the absolute path. Links in it are kept."""
+    """Return the table's path relative to the study's folder if that is simple, else the absolute path; keep links."""
     table, below = Path(os.path.abspath(table)), Path(os.path.abspath(below))
     return (table.relative_to(below) if table.is_relative_to(below) else table).as_posix()
 

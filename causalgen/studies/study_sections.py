@@ -35,7 +35,7 @@ __all__ = [
 GROUP = "group"
 """The word of a study for the groups of its data set, as clusters of an effect."""
 MOST_CLASSES = 20
-"""Most labels of an attribute that a classifier reads by default."""
+"""Maximum number of labels of an attribute that a classifier reads by default."""
 
 
 def _nodes(value: Any) -> Any:
@@ -53,7 +53,7 @@ def _treatment(value: Any) -> Any:
 
 
 def _side(value: Any) -> Any:
-    """One side of a contrast: a value, or a tuple of one for each treatment."""
+    """One side of a contrast: a value, or a tuple with one value per treatment."""
     return tuple(map(scalar, value)) if isinstance(value, list | tuple) else scalar(value)
 
 
@@ -72,7 +72,7 @@ def _by(value: Any) -> Any:
 
 
 def _factor(value: Any) -> Any:
-    """A number, which a text may give as a fraction."""
+    """A number, which may be written as a fraction."""
     if not isinstance(value, str):
         return value
     try:
@@ -96,13 +96,13 @@ class TrainingStage(StudySection):
     epochs: Count | None = None
     """Maximum number of passes over the training split."""
     batch_size: Count | None = None
-    """Most units per step; small data use smaller steps."""
+    """Maximum number of units per step; small data sets use smaller steps."""
     learning_rate: Annotated[float, Field(gt=0)] | None = None
-    """Peak of the learning rate."""
+    """Peak learning rate."""
     weight_decay: Annotated[float, Field(ge=0)] | None = None
     """Decoupled weight decay."""
     clip: Annotated[float, Field(gt=0)] | None = None
-    """Greatest norm of the gradient."""
+    """Norm at which the gradient is clipped."""
     ema: Annotated[float, Field(ge=0, lt=1)] | None = None
     """Decay of the moving average of the weights."""
     patience: Count | None = None
@@ -110,11 +110,11 @@ class TrainingStage(StudySection):
     shift: Annotated[int, Field(ge=0)] | None = None
     """Pixels by which training images are shifted at random; only for attributes that do not depend on position."""
     checkpointing: bool | None = None
-    """Whether the insides of residual blocks are computed again in place of being kept: less memory, more time."""
+    """Whether the activations inside residual blocks are recomputed instead of stored: less memory, more time."""
     completions: Count | None = None
-    """How often missing values are drawn anew in the second half of the stage, under `data: missing: model`."""
+    """How often missing values are redrawn in the second half of the stage, under `data: missing: model`."""
     accumulate: Count | None = None
-    """Parts into which a step splits its units, one after another: less memory, the same gradient."""
+    """Number of parts in which a step processes its units, one after another: less memory, the same gradient."""
 
 
 class TuningPlan(StudySection):
@@ -138,7 +138,7 @@ class PrivacySettings(StudySection):
     delta: Annotated[float, Field(gt=0, lt=1)] | None = None
     """Probability with which the bound may fail; left out: a tenth of one over the number of training units."""
     max_grad_norm: Annotated[float, Field(gt=0, allow_inf_nan=False)] = 1.0
-    """Greatest norm of a unit's gradient, for each mechanism."""
+    """Norm at which a unit's gradient is clipped, for each mechanism."""
 
 
 class TrainingPlan(StudySection):
@@ -174,7 +174,7 @@ class EvaluationPlan(StudySection):
     regress: Readable | None = None
     """Continuous parents of the image that regressors read from it; left out, with own data: as for `classify`."""
     memorisation: bool = True
-    """Whether to test if weights, samples and counterfactuals of the image give training units away."""
+    """Whether to test if weights, samples and counterfactuals of the image reveal training units."""
 
 
 class GalleryPlan(StudySection):
@@ -185,7 +185,7 @@ class GalleryPlan(StudySection):
     units: Count = 6
     """Number of test units shown."""
     rows: Annotated[tuple[Scalar, ...], Field(strict=False)] = ()
-    """Rows shown in place of test units, by their labels."""
+    """Labels of rows to show in place of test units."""
 
 
 class Curve(StudySection):
@@ -200,7 +200,7 @@ class Curve(StudySection):
 
 
 class _WithOptions(StudySection):
-    """A section whose further keys are options of what it names."""
+    """A section whose further keys are options of the function that it names."""
 
     model_config = ConfigDict(extra="allow")
 
@@ -220,13 +220,13 @@ class Score(_WithOptions):
     outcome: str | int | None = None
     """The class of interest: its label, or its position among the outputs."""
     scale: Scale = 1.0
-    """Factor on pixels 0 to 255; 1/255 for a classifier of [0, 1]."""
+    """Factor for pixels from 0 to 255; 1/255 for a classifier that expects [0, 1]."""
     logits: bool = False
     """Whether the classifier gives logits."""
     image: str | None = None
     """The image that is read; left out: the first of the graph."""
     shows: Readable = ()
-    """Attributes that the number should follow; the report begins with what interventions on them change."""
+    """Attributes that the number should follow; the report begins with the effects of interventions on them."""
 
     def below(self, folder: Path) -> "Score":
         """The same with an absolute path."""
@@ -264,7 +264,7 @@ class Proxy(StudySection):
     labelled_at_random: bool = False
     """Whether the rows with a value of the attribute are a random sample; predictions need one."""
     fitted_on: str | None = None
-    """Of a prediction: the column that marks the rows on which the model was fitted, or `none` for other data."""
+    """For a prediction: the column that marks the rows on which the model was fitted, or `none` for other data."""
 
 
 class Effect(StudySection):
@@ -275,7 +275,7 @@ class Effect(StudySection):
     outcome: str
     """A binary or continuous attribute, or one of the study's scores."""
     contrast: Annotated[tuple[Side, Side], Field(strict=False)]
-    """The two values, [a, b]; of several treatments a value for each on both sides, [[a1, a2], [b1, b2]]."""
+    """The two values, [a, b]; for several treatments, a value for each on both sides, [[a1, a2], [b1, b2]]."""
     methods: Annotated[tuple[str, ...], Field(strict=False, min_length=1)] | None = None
     """Estimators, names in `causalgen.effects.estimators.methods.METHODS`; left out: the defaults for the treatment."""
     population: Annotated[Population, BeforeValidator(population_of)] = "whole"
@@ -284,9 +284,9 @@ class Effect(StudySection):
     adjustment: Annotated[tuple[str, ...], Field(strict=False)] | None = None
     """Attributes to adjust for, checked against the graph; left out: a set is found."""
     instrument: str | None = None
-    """An attribute that is an instrument by the graph, to use it instead of adjustment."""
+    """An attribute that is an instrument in the graph, to use instead of adjustment."""
     interval: Literal["analytic", "bootstrap"] = "analytic"
-    """Intervals from influence functions, or from refits to resampled rows."""
+    """Whether intervals come from influence functions, or from refits to resampled rows."""
     resamples: Annotated[int, Field(ge=100)] = 400
     """Resampled tables of a bootstrap interval."""
     level: Annotated[float, Field(gt=0, lt=1)] = 0.95
@@ -296,9 +296,9 @@ class Effect(StudySection):
     weights: str | None = None
     """An attribute that holds sampling weights."""
     event: str | None = None
-    """Of an outcome that is a time until an event or censoring: the attribute of the event, or `attribute=label`."""
+    """For an outcome that is a time until an event or censoring: the attribute of the event, or `attribute=label`."""
     horizon: Annotated[float, Field(gt=0)] | None = None
-    """Time up to which such an outcome is followed; the effect is on the mean time within it."""
+    """Time horizon of such an outcome; the effect is on the mean time within it."""
     missing: Literal["drop", "impute", "weight"] = "drop"
     """Missing values of the study's own table: incomplete rows dropped, cells imputed, or complete rows weighted."""
     simulations: Annotated[int, Field(ge=10)] = 30
@@ -308,15 +308,15 @@ class Effect(StudySection):
     doses: Literal["auto"] | Annotated[tuple[float, ...], Field(strict=False)] | None = None
     """Values of a continuous treatment for a dose-response curve, or `auto` for a grid."""
     units: bool = False
-    """Whether the effect in every row is estimated, by a causal forest."""
+    """Whether to estimate the effect in every row with a causal forest."""
     proxies: dict[str, Proxy] = {}
     """By attribute: a column that measures or predicts it, where the study's own table has rows without its value."""
     target: str | None = None
-    """A table of another population, in which the effect is wanted, relative to the study file; the graph says what differs."""
+    """A table of another population to transport the effect to, relative to the study file."""
     doubt: bool = True
     """Whether sensitivity, balance, controls, implied independencies and the agreement of the sources are examined."""
     negative_controls: Annotated[tuple[str, ...], Field(strict=False)] = ()
-    """Attributes on which the treatment has no effect, by the graph, and which share causes with it."""
+    """Attributes that, by the graph, the treatment does not affect but that share causes with it."""
     margin: Annotated[float, Field(gt=0)] | None = None
     """Largest difference between sources that does not matter, in the outcome's unit; left out: a tenth of its spread."""
     replicates: Annotated[int, Field(ge=10)] = 20
@@ -324,7 +324,7 @@ class Effect(StudySection):
 
     @property
     def treatments(self) -> tuple[str, ...]:
-        """All that is set."""
+        """All treatments."""
         return (self.treatment,) if isinstance(self.treatment, str) else self.treatment
 
     def below(self, folder: Path) -> "Effect":
@@ -335,7 +335,7 @@ class Effect(StudySection):
 
     @property
     def contrast_fault(self) -> str:
-        """What is wrong with the form of the contrast; empty where nothing is."""
+        """Describe what is wrong with the form of the contrast; empty if nothing is."""
         if self.contrast[0] == self.contrast[1]:
             return "Input should be two different values"
         if isinstance(self.treatment, str):
@@ -363,7 +363,7 @@ treated, or the probabilities of causation of a binary treatment for a binary ou
     contrast: Annotated[tuple[Scalar, Scalar], Field(strict=False)]
     """The two values, [a, b]."""
     mediators: dict[str, Scalar] | Readable | None = None
-    """Attributes on a path between the two, for `controlled` each with its value; left out: all of them."""
+    """Attributes on a path between the two, each with its value for `controlled`; left out: all of them."""
     paths: Readable = ()
     """For `path`: the active paths, such as `pen -> thickness -> intensity`."""
     cluster: str | None = None

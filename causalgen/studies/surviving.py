@@ -15,15 +15,15 @@ from .model_on_data import ModelOnData
 __all__ = ["MOST_ASKED", "claims_about", "surviving_answers", "what_survives"]
 
 DRAWS = 10
-"""Draws of each coupling for a few units: enough to see what holds in nine of ten."""
+"""Number of draws of each coupling for a few units: enough to see what holds in nine of ten."""
 FEW = 50
-"""More units, or particles of them, get the least number of draws."""
+"""Larger numbers of units or particles get the smallest number of draws."""
 MOST_ASKED, UNITS = 3, 100
-"""Interventions of a study and test units that a run asks about."""
+"""Numbers of interventions of a study and of test units that a run examines."""
 WORLDS = 4
-"""Couplings looser than the model's, by default."""
+"""Default couplings looser than the model's."""
 MOST_OPERATIONS = OPERATIONS_A_MINUTE
-"""Most floating-point operations, about a minute on one core; a slow mechanism would take far longer than the answer itself."""
+"""Maximum number of floating-point operations, about a minute on one core; slow mechanisms would exceed it."""
 
 
 def claims_about(
@@ -34,7 +34,7 @@ def claims_about(
     Args:
         graph: The graph.
         do: The intervened nodes.
-        measurements: What is measured on the first image; an attribute is read from it where it can be.
+        measurements: Measurements on the first image; attributes with a measurement are read from it.
     """
     reached = {name for node in do for name in graph.descendants(node)} - set(do)
     image = graph.images[0] if graph.images else None
@@ -56,7 +56,7 @@ def what_survives(
     seed: int,
     operations: int,
 ) -> tuple[Ambiguity | None, tuple[str, ...]]:
-    """The ambiguity of a counterfactual, and notes; None where the intervention reaches nothing, or where it takes too long.
+    """Return the ambiguity of a counterfactual, and notes; None if nothing changes, or if it would take too long.
 
     Args:
         posterior: The abducted units.
@@ -84,7 +84,7 @@ def what_survives(
 def surviving_answers(
     asked: Sequence[Mapping[str, Any]], measurements: Mapping[str, Measurement], model: ModelOnData
 ) -> list[Ambiguity]:
-    """The ambiguity of the first interventions of a study, on some test units; those that cannot be answered warn."""
+    """Return the ambiguity of a study's first interventions on some test units; those without an answer warn."""
     found = []
     for words in asked[:MOST_ASKED]:
         do = read_do(model.graph, words)

@@ -48,7 +48,7 @@ def transfer(
     hold: bool = False,
     particles: int | None = None,
 ) -> CounterfactualAnswer:
-    """What some units would have been with attributes of another unit.
+    """Answer what some units would have been with attributes of another unit.
 
     Args:
         run: A run with a fitted model.
@@ -86,7 +86,7 @@ def transfer(
         names = [Path(content[0]).stem]
         answer = write_answer(folder, result, {"file": units.labels}, names, None, notes, windows_of(run))
     else:
-        # The generator knows no noise of a model.
+        # The generator does not know a model's noise.
         truth = None if parts else true_counterfactual(source.data, units.labels, result.do)
         names = file_names("row", units.labels)
         answer = write_answer(folder, result, {"row": units.labels}, names, truth, notes, windows_of(run))
@@ -102,7 +102,7 @@ def _with_report(
     *,
     hold: bool,
 ) -> CounterfactualAnswer:
-    """The answer with a table of what its images show, written next to it; unchanged where nothing reads them."""
+    """Add a table of what the images show to the answer, and write it; unchanged if nothing reads the images."""
     graph = content.scm.graph
     if not graph.images or content.particles or style.particles:
         return answer
@@ -121,7 +121,7 @@ class _Units:
     """Units with their abducted noise.
 
     Args:
-        column: What identifies them, "row" or "file".
+        column: What identifies the units, "row" or "file".
         labels: Row labels, or the name of the file.
         posterior: Their noise.
         notes: What was measured, inferred or resized.
@@ -135,7 +135,7 @@ class _Units:
 
 @dataclass(frozen=True)
 class _Source:
-    """Where units come from: rows of the data, which are loaded once when needed, or image files."""
+    """Source of units: rows of the data, which are loaded once when needed, or image files."""
 
     run: RunFolder
     scm: StructuralCausalModel
@@ -148,7 +148,7 @@ class _Source:
         return fitted_data(self.run, self.scm)
 
     def units(self, words: Sequence[str], given: Mapping[str, Any] | None = None) -> _Units:
-        """The units that words name; `given` has values of an image file, where the user may set some."""
+        """Return the units that words name; `given` holds values of an image file, if the user may set some."""
         files = [word for word in words if Path(word).is_file()]
         if files and len(words) > 1:
             raise DataError(

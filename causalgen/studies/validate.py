@@ -156,7 +156,7 @@ def _audit_checks(graph: CausalGraph, loc: Loc, audit: Audit, *, trust_code: boo
 
 
 def _nested(graph: CausalGraph, asked: Mediation, modelled: bool) -> None:
-    """The question fits the graph; where the graph does not identify it, the fitted model may still answer."""
+    """Check that the question fits the graph; if the graph does not identify it, the fitted model may still answer."""
     if asked.contrast[0] == asked.contrast[1]:
         raise DataError(
             f"Expected two different values of '{asked.treatment}' in the contrast; got {asked.contrast[0]!r}."
@@ -244,7 +244,7 @@ def _methods(effect: Effect, graph: CausalGraph) -> None:
     kinds = {graph[name].kind for name in effect.treatments}
     joint = (
         "continuous" if "continuous" in kinds else "categorical"
-    )  # of discrete treatments, the cells of their product
+    )  # for discrete treatments, the cells of their product
     choose_methods(
         effect.methods,
         str(kinds.pop()) if len(effect.treatments) == 1 else joint,
@@ -282,7 +282,7 @@ def _tunable(
 def _privacy_checks(
     study: Study, graph: CausalGraph, build: Callable[[str, Mapping[str, Any]], "Mechanism"]
 ) -> Iterator[Check]:
-    """Every node can be trained privately, and nothing else learns from the rows or needs what privacy does without."""
+    """Check that every node can be trained privately, and that nothing else uses the rows or unsupported options."""
     loc = ("training", "privacy")
     for name in graph.nodes:
         with suppress(CausalgenError, ValueError, TypeError, RuntimeError):  # reported at the mechanism itself
@@ -303,11 +303,12 @@ def _privacy_alone(study: Study) -> None:
     training = study.training
     if training.tuning is not None:
         raise DataError(
-            "Expected no `tuning` with `privacy`: its predictors learn from the rows without. Remove one of the two."
+            "Expected no `tuning` with `privacy`: its predictors are trained on the rows without privacy. Remove one "
+            "of the two."
         )
     if getattr(study.data, "missing", None) == "model":
         raise DataError(
-            "Expected `missing: drop` with `privacy`; got `model`, which reads missing values off other rows."
+            "Expected `missing: drop` with `privacy`; got `model`, which infers missing values from other rows."
         )
     if training.precision == "bf16-mixed" or training.attributes.checkpointing or training.images.checkpointing:
         raise DataError("Expected neither `precision: bf16-mixed` nor `checkpointing` with `privacy`. Leave them out.")

@@ -24,7 +24,7 @@ Loc = tuple[Hashable, ...]
 
 @dataclass(frozen=True)
 class YamlSource:
-    """Parsed data of one file and the lines of its entries; all compare equal, so that studies compare by content.
+    """Parsed data of one file and the lines of its entries; instances compare equal, so studies compare by content.
 
     Args:
         path: Name of the file, for messages.
@@ -120,7 +120,7 @@ def _record(node: yaml.Node, loc: Loc, source: YamlSource) -> None:
             if key.tag != "tag:yaml.org,2002:str":
                 raise StudyError(
                     f"{source.path}, line {line}: Expected a word as key; got {_text(key)}. "
-                    "Put it in quotes if it is meant."
+                    "Put it in quotes if it is intended."
                 )
             if entry in source.lines:
                 raise StudyError(

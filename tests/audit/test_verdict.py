@@ -127,7 +127,7 @@ CASES = {
         BEYOND, "but rebuilding the images alone changes the score", Blurred, TO_TWO, margin=0.9
     ),
     "kept attributes that move": Case(
-        CANNOT_TELL, "the size should stay, but the images move it", Entangled, TO_TWO, "direct", score=bottom_only
+        CANNOT_TELL, "the size should stay, but the images change it", Entangled, TO_TWO, "direct", score=bottom_only
     ),
     "kept attributes that move, beyond": Case(
         CANNOT_TELL, "so that the change may be due to it", Entangled, TO_TWO, "direct"
@@ -148,9 +148,9 @@ CASES = {
     "nothing reads the attribute": Case(CANNOT_TELL, "nothing reads ink from the images", score=bottom_only, read=no_ink),
     "nothing reads anything": Case(CANNOT_TELL, "nothing reads ink", score=bottom_only, read=dict),
     "nothing reads the attribute, a change beyond": Case(BEYOND, "but nothing reads ink from the images", read=no_ink),
-    "a reader that guesses": Case(CANNOT_TELL, "the ink predicted on real images errs too much", score=bottom_only, read=coin),
+    "a reader that guesses": Case(CANNOT_TELL, "the ink predicted on real images has too large an error", score=bottom_only, read=coin),
     "a reader that says the same of all": Case(
-        CANNOT_TELL, "the ink predicted on real images errs too much", score=bottom_only, read=majority
+        CANNOT_TELL, "the ink predicted on real images has too large an error", score=bottom_only, read=majority
     ),
     "a reader that says the same of all, a change beyond": Case(BEYOND, "but the ink predicted on real", read=majority),
     "images that cannot be read": Case(

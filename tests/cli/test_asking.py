@@ -164,7 +164,7 @@ def test_an_answer_shows_down_to_which_correlation_it_holds(causalgen: Command, 
     assert "holds down to rho" in shown.stdout
     assert "Holds down to rho: data cannot tell" in shown.stdout
     assert "1: no longer at 0.95, the next that was tried; 0: in all of them." in shown.stdout
-    assert "no change is the factual image as the model redraws it" in shown.stdout
+    assert '"no change" means the factual image as the model redraws it' in shown.stdout
     table = pd.read_csv(tmp_path / "counterfactual.csv")
     for name in ("thickness", "intensity", "image"):
         assert table[f"{name}_holds_down_to"].dropna().isin([0, 0.5, 0.8, 0.95, 1]).all()

@@ -81,7 +81,7 @@ def test_numbers_of_a_contrast_are_numbers(causalgen: Command, trial: Path) -> N
         ({"--methods": ["linear adjustmnt"]}, "Did you mean 'linear adjustment'?"),
         ({"--formats": ["htlm"], "--out": ["OUT"]}, "Did you mean 'html'?"),
         ({"--formats": ["html"]}, "Name one with --out"),
-        ({"--negative-controls": ["age"], "--no-doubt": []}, "which leaves them out"),
+        ({"--negative-controls": ["age"], "--no-doubt": []}, "which skips them"),
         (
             {"--negative-controls": ["age"]},
             "Expected a negative control other than treatment, outcome and adjustment set",

@@ -120,7 +120,7 @@ def test_tables_as_spreadsheets_and_pandas_write_them(scans: Path, form: dict[st
             "Expected --alpha with an algorithm that tests (pc, fci); ges",
         ),
         (["SCANS", "--discrete", "age", "--kind", "age=continuous"], "got 'age' in both"),
-        (["SCANS", "--kind", "age=continuous", "--kind", "age=ordinal"], "Expected one kind of 'age'"),
+        (["SCANS", "--kind", "age=continuous", "--kind", "age=ordinal"], "Expected one kind for 'age'"),
         (["SCANS", "--alpha", "2"], "between 0 and 1; got 2.0"),
         (["SCANS", "--algorithm", "magic"], "magic"),
         (["BROKEN"], "Expected a Parquet table at"),

@@ -65,7 +65,7 @@ def test_check_shows_how_each_node_is_trained(own: Path) -> None:
         (("training:", "mechanisms: {size: linear-gaussian}\ntraining:"), "size: linear", "'size': linear-gaussian"),
         (("training:", "training:\n  tuning: {epochs: 1}"), "privacy", "no `tuning` with `privacy`"),
         (("training:", "training:\n  precision: bf16-mixed"), "privacy", "bf16-mixed"),
-        (("  group:", "  missing: model\n  group:"), "privacy", "reads missing values off other rows"),
+        (("  group:", "  missing: model\n  group:"), "privacy", "infers missing values from other rows"),
         (("epsilon: 8", "epsilon: 0"), "epsilon", "greater than 0"),
         (("epsilon: 8", "epsilon: .inf"), "epsilon", "finite"),
         (("epsilon: 8", "epsilon: 8, delta: 2"), "delta", "less than 1"),

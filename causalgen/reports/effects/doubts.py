@@ -15,18 +15,18 @@ if TYPE_CHECKING:
 __all__ = ["counted_concerns", "leading_doubts"]
 
 MOST_DOUBTS = 2
-"""Most doubts on the first screen; the section of the effect lists all concerns."""
+"""Maximum number of doubts on the first screen; the section of the effect lists all concerns."""
 BEFORE_HIDDEN = ORDER[: ORDER.index("balance") + 1]
 """Kinds of concerns that come before the doubt about hidden causes."""
 MOST_NAMED = 3
-"""Most concerns named in a sentence."""
+"""Maximum number of concerns named in a sentence."""
 LONGEST = 260
-"""Most letters of an explanation; a longer one is cut after its first sentence."""
+"""Maximum length of an explanation in letters; a longer one is cut after its first sentence."""
 UNKNOWN = "The data do not show by how much the estimate could move."
 
 
 def leading_doubts(findings: EffectFindings) -> list[tuple[str, str]]:
-    """The most important doubts as pairs of finding and possible change; fewer where nothing else is in doubt."""
+    """Return the most important doubts, as pairs of finding and possible change; fewer if there are no others."""
     concerns = [check for check in findings.checks if check.concern and check.subject == "estimate"]
     grave = [check for check in concerns if _is_grave(check, findings.report)]
     warnings = [check for check in concerns if check not in grave]
@@ -37,37 +37,37 @@ def leading_doubts(findings: EffectFindings) -> list[tuple[str, str]]:
 
 
 def counted_concerns(findings: EffectFindings) -> str:
-    """The headline, or its start: the doubts name hidden causes, and the section of the effect lists many concerns."""
+    """Return the headline, or only its start, if the doubts name hidden causes or there are many concerns."""
     found = sum(bool(check.concern) for check in findings.checks if check.subject == "estimate")
     return findings.headline if 0 < found <= MOST_NAMED else f"{counted(findings.checks, MOST_NAMED)}."
 
 
 def _is_grave(check: Check, report: "EffectReport") -> bool:
-    """Whether a concern is more than the doubt about hidden causes, which every estimate shares.
+    """Return whether a concern is graver than the doubt about hidden causes, which every estimate shares.
 
-    That a straight line differs from a flexible method is expected, and about the line.
+    A difference between a straight line and a flexible method is expected, and concerns only the line.
     """
     return check.kind in BEFORE_HIDDEN and (check.kind != "methods" or len(_alike(report)) > 1)
 
 
 def _concern(check: Check, findings: EffectFindings) -> tuple[str, str]:
-    """A concern with the change of the estimate that it stands for, as far as the report shows it."""
+    """Return a concern with the change of the estimate that it implies, as far as the report shows it."""
     title = _capitalised(check.about)
     explained = check.kind in ("negative control", "overlap", "warning")
     rest, clause = check.concern if explained else "", first_clause(check.concern)
-    rest = rest.removeprefix(clause).lstrip(" .:;") if check.about.startswith(clause) else rest  # the title has it
+    rest = rest.removeprefix(clause).lstrip(" .:;") if check.about.startswith(clause) else rest  # already in the title
     rest = rest if len(rest) <= LONGEST else f"{rest.partition('. ')[0].rstrip('.')}."
     text = " ".join(filter(None, [_capitalised(rest), _change(check, findings)]))
     return title, text or UNKNOWN
 
 
 def _capitalised(text: str) -> str:
-    """A sentence with a capital letter, unless it starts with do()."""
+    """Capitalise a sentence, unless it starts with do()."""
     return text if text.startswith("do(") else text[:1].upper() + text[1:]
 
 
 def _change(check: Check, findings: EffectFindings) -> str:
-    """By how much the estimate could move, as far as the report shows it."""
+    """Say by how much the estimate could move, as far as the report shows it."""
     report = findings.report
     if check.kind == "truth":
         return f"The truth is {number(report.truth or 0.0)}, and the estimate {number(report.estimate.value)}."
@@ -83,13 +83,13 @@ def _change(check: Check, findings: EffectFindings) -> str:
 
 
 def _consequence(findings: EffectFindings, check: Check) -> str:
-    """What the estimate would be if the rejected independence is due to a missing edge."""
+    """Say what the estimate would be if the rejected independence is due to a missing edge."""
     tests = () if findings.doubt is None else findings.doubt.independencies.tests
     return next((row.consequence.strip() for row in tests if row.consequence and row.rejection == check.about), "")
 
 
 def _spread(report: "EffectReport", rows: "Sequence[Estimate]") -> str:
-    """The range of estimates: methods with different models move apart where the data do not decide."""
+    """Give the range of estimates: methods with different models diverge where the data do not decide between them."""
     if not rows:
         return ""
     low, high = min(rows, key=lambda row: row.value), max(rows, key=lambda row: row.value)
@@ -104,12 +104,12 @@ def _adjusted(report: "EffectReport") -> "Sequence[Estimate]":
 
 
 def _alike(report: "EffectReport") -> "Sequence[Estimate]":
-    """The adjusted estimates of the same effect, without those that only approximate it."""
+    """Return the adjusted estimates of the same effect, without those that only approximate it."""
     return [row for row in _adjusted(report) if row.population == report.estimate.population and not row.caution]
 
 
 def _shift(check: Check) -> str:
-    """How far the estimate moved under the refuter that rejects it."""
+    """Say how far the estimate moved under the refuter that rejects it."""
     row = check.refutation
     if row is None:
         return ""
@@ -118,7 +118,7 @@ def _shift(check: Check) -> str:
 
 
 def _dropped(report: "EffectReport", check: Check) -> str:
-    """What the average over all rows would be if the dropped rows had no effect."""
+    """Say what the average over all rows would be if the treatment had no effect in the dropped rows."""
     if not warns_of_dropped_rows(check.concern):
         return ""
     value = report.estimate.value
@@ -128,7 +128,7 @@ def _dropped(report: "EffectReport", check: Check) -> str:
 
 
 def _hidden(findings: EffectFindings) -> tuple[str, str]:
-    """The untestable assumption of the identification, with the measured covariates as a yardstick."""
+    """State the untestable assumption of the identification, with the measured covariates as a benchmark."""
     report, doubt = findings.report, findings.doubt
     method, names = report.estimand.method, f"{report.treatment_name} and {report.outcome}"
     if method != "backdoor":
@@ -148,7 +148,7 @@ def _hidden(findings: EffectFindings) -> tuple[str, str]:
 
 
 def _untestable(report: "EffectReport") -> str:
-    """What an identification without adjustment rests on."""
+    """State the assumption of an identification without adjustment."""
     estimand = report.estimand
     if estimand.method == "instrument":
         return (
@@ -163,7 +163,7 @@ def _untestable(report: "EffectReport") -> str:
 
 
 def _compliers(report: "EffectReport") -> list[tuple[str, str]]:
-    """That an instrument shows the effect among some units only."""
+    """State that an instrument identifies the effect among some units only."""
     if report.estimate.population != "compliers":
         return []
     title = "The effect on units whose treatment the instrument does not change may differ"
@@ -171,7 +171,7 @@ def _compliers(report: "EffectReport") -> list[tuple[str, str]]:
 
 
 def _model(report: "EffectReport") -> list[tuple[str, str]]:
-    """The choice of the model, where another method gives an estimate outside the interval."""
+    """State the doubt about the model, if another method gives an estimate outside the interval."""
     rows = _alike(report)
     text = "" if all(report.estimate.covers(row.value) for row in rows) else _spread(report, rows)
     return [("The estimate depends on the model", text)] if text else []

@@ -19,7 +19,7 @@ __all__ = ["EffectFindings", "FoundParts"]
 
 
 class FoundParts(TypedDict, total=False):
-    """What a separate report shows next to the estimates; each is explained in `EffectFindings`."""
+    """What a separate report shows next to the estimates; `EffectFindings` explains each field."""
 
     doubt: "Diagnostics | None"
     agreement: "Agreement | None"
@@ -55,22 +55,22 @@ class EffectFindings:
 
     @property
     def checks(self) -> tuple[Check, ...]:
-        """All checks, ranked: of the report, of `examine`, and of the estimate against the fitted model and its images."""
+        """Return all checks, ranked: those of the report, of `examine`, and of the agreement with model and images."""
         examined = () if self.doubt is None else self.doubt.examined
         return tuple(ranked((*self.report.checks, *examined, *self._compared())))
 
     @property
     def headline(self) -> str:
-        """How many checks raise a concern, and which."""
+        """Say how many checks raise a concern, and which."""
         return headline(self.checks, "" if self.doubt is None else self.doubt.fragile)
 
     @property
     def concerns(self) -> tuple[str, ...]:
-        """The concerns, in full."""
+        """Return the concerns in full."""
         return concerns_of(self.checks)
 
     def _compared(self) -> list[Check]:
-        """A difference from the estimate may be its error; one between model and images is about these."""
+        """Return a check per compared pair: one with the table concerns the estimate, others only the comparison."""
         data = SOURCES[0]
         pairs = () if self.agreement is None else self.agreement.pairs
         return [

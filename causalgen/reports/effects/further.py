@@ -22,7 +22,7 @@ __all__ = ["further_calls", "further_sections"]
 
 
 def further_sections(answers: "FurtherAnswers", report: "EffectReport", made: "SectionMaker") -> list[Section]:
-    """A section for every kind of question.
+    """Return a section for every kind of question.
 
     Args:
         answers: The answers.
@@ -66,7 +66,7 @@ def _groups(answers: "FurtherAnswers", report: "EffectReport", made: "SectionMak
 
 
 def _counted(frame: "pd.DataFrame") -> "pd.DataFrame":
-    """The table with the rows of a group and of its two arms in one column, which keeps it narrow enough to stand open."""
+    """Merge the row counts of a group and of its two arms, so that the table is narrow enough to stay unfolded."""
     columns = (frame[name] for name in ("rows", "rows_control", "rows_treated"))
     return frame.assign(counts=[f"{rows:,} ({a:,} and {b:,})" for rows, a, b in zip(*columns, strict=True)])
 
@@ -104,8 +104,8 @@ def _units(units: "pd.DataFrame", report: "EffectReport", made: "SectionMaker") 
 
 def _proxies(found: "EffectReport", made: "SectionMaker") -> Section:
     text = (
-        f"{found.rows_used:,} rows have the readings. The first estimate treats them as assigned values; the last one corrects "
-        "them by the rows that have both."
+        f"{found.rows_used:,} rows have the readings. The first estimate treats them as assigned values; the last one "
+        "corrects it with the rows that have both."
     )
     table = estimate_table(found, made.file(found.to_frame(), "proxies"))
     parts = [Part(text=text, points=[(note, "") for note in found.warnings]), Part(tables=[table])]
@@ -133,12 +133,12 @@ def further_calls(answers: "FurtherAnswers", question: Mapping[str, Any]) -> lis
 
 
 def _notes(frame: "pd.DataFrame", report: "EffectReport") -> list[tuple[str, str]]:
-    """Warnings of an answer that the report does not have."""
+    """Return the warnings of an answer that the report does not already show."""
     return [(text, "") for text in frame.attrs["warnings"] if text not in report.warnings]
 
 
 def _table(frame: "pd.DataFrame", caption: str, columns: Mapping[str, str], file: str) -> Table:
-    """A table by header and column; the second has its interval, the third its simultaneous interval."""
+    """Build a table by header and column; the second has its interval, the third its simultaneous interval."""
     label, value, _, *others = columns.values()
     rows = []
     for row in frame.to_dict("records"):

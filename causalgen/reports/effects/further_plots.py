@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 __all__ = ["plot_doses", "plot_groups", "plot_units"]
 
 LETTERS = 30
-"""Longest name of a group or a variable on an axis, in letters."""
+"""Maximum length of the name of a group or a variable on an axis, in letters."""
 
 
 @styled
@@ -52,7 +52,7 @@ def plot_doses(curve: "pd.DataFrame", report: "EffectReport") -> Figure:
 
 @styled
 def plot_units(units: "pd.DataFrame", report: "EffectReport") -> Figure:
-    """The effects of all rows in their order, with pointwise intervals; those that exclude 0 stand out."""
+    """Plot the effects of all rows in increasing order, with pointwise intervals; those without 0 are highlighted."""
     rows = units.sort_values("effect")
     figure = blank_figure(4.0, 2.6)
     axes, place = figure.subplots(), np.linspace(0, 100, len(rows))

@@ -24,7 +24,7 @@ CELL = re.compile(r"^%% (markdown|code)\n", re.MULTILINE)
 
 
 def notebook(findings: EffectFindings, page: Page) -> str:
-    """The notebook as JSON (format 4.5).
+    """Return the notebook as JSON (format 4.5).
 
     Raises:
         DataError: Graph or table is missing.
@@ -59,13 +59,13 @@ def notebook(findings: EffectFindings, page: Page) -> str:
     _, *parts = CELL.split(text)
     cells = [make[kind](source.strip()) for kind, source in zip(parts[::2], parts[1::2], strict=True)]
     for place, cell in enumerate(cells):
-        cell["id"] = f"cell-{place}"  # nbformat's own are random: the same report would give another file
+        cell["id"] = f"cell-{place}"  # nbformat's own ids are random: the same report would give another file
     python = {"kernelspec": {"display_name": "Python 3", "language": "python", "name": "python3"}}
     return nbformat.writes(new_notebook(cells=cells, metadata=python))
 
 
 def used_rows(findings: EffectFindings) -> pd.DataFrame:
-    """The table that the notebook reads: the columns that graph or arguments name."""
+    """Return the table that the notebook reads: the columns that graph or arguments name."""
     assert findings.graph is not None
     assert findings.table is not None
     named = {value for value in findings.arguments.values() if isinstance(value, str)}
@@ -74,19 +74,19 @@ def used_rows(findings: EffectFindings) -> pd.DataFrame:
 
 
 def target_rows(findings: EffectFindings) -> pd.DataFrame:
-    """The same columns of the target of a further question; an empty table without one."""
+    """Return the same columns of a transport target; an empty table if there is none."""
     given = None if findings.further is None else findings.further.questions.target
     columns = set(used_rows(findings).columns)
     return pd.DataFrame() if given is None else given[[name for name in given.columns if name in columns]]
 
 
 def _texts(rows: pd.DataFrame) -> dict[str, str]:
-    """The columns that hold text, as types for pandas."""
+    """Return the columns that hold text, as types for pandas."""
     return {neutral(name): "str" for name, column in rows.items() if _is_text(column)}
 
 
 def _without_pictures(section: Section) -> Section:
-    """The section without its pictures, whose files the notebook does not need."""
+    """Return the section without its pictures, whose files the notebook does not need."""
     return replace(section, parts=[replace(part, pictures=[]) for part in section.parts])
 
 
@@ -121,7 +121,7 @@ def _examine(findings: EffectFindings) -> Mapping[str, Any]:
 
 
 def _bare(value: Any) -> Any:
-    """A value whose repr plain Python reads: numpy scalars become Python numbers."""
+    """Return a value whose repr plain Python can read: numpy scalars become Python numbers."""
     if isinstance(value, tuple | list):
         return type(value)(map(_bare, value))
     return value.item() if isinstance(value, np.generic) else value

@@ -20,23 +20,23 @@ __all__ = ["plot_balance", "plot_overlap", "plot_sensitivity"]
 Array: TypeAlias = NDArray[np.float64]
 
 SQUARE_ROOT = (lambda share: np.sqrt(np.maximum(share, 0)), np.square)
-"""A scale that spreads small shares, where most covariates are."""
+"""A scale that spreads out small shares, where most covariates lie."""
 TICKS = (0, 0.01, 0.05, 0.1, 0.2, 0.3, 0.4, 0.6, 0.8)
 MOST_NAMED = 6
 MOST_COVARIATES = 40
 BALANCED = 0.1
 LETTERS = 26
-"""Longest name inside a plot, in letters."""
+"""Maximum length of a name inside a plot, in letters."""
 NAME = 44
-"""Longest name of a row of the love plot, in letters."""
+"""Maximum length of a row name in the love plot, in letters."""
 
 
 @styled
 def plot_sensitivity(sensitivity: "Robustness", *, unit: str = "") -> Figure:
     """Contours of the linear estimate after adjusting for a hidden confounder, over its partial R2.
 
-    Each observed covariate marks the place of a confounder as strong as it. Beyond the dashed line the interval holds 0,
-    and in the shaded region the estimate has lost its sign.
+    Each observed covariate marks a confounder as strong as itself. Beyond the dashed line the interval contains 0, and
+    in the shaded region the estimate changes its sign.
     """
     grid = sensitivity.contour()
     side = int(np.sqrt(len(grid)))
@@ -80,7 +80,7 @@ def _draw_limit(axes: Axes, grid: tuple[Array, Array, Array], name: str, line: A
 
 
 def _draw_benchmarks(axes: Axes, sensitivity: "Robustness", limit: float) -> None:
-    """Covariates as points, at the edge where they are stronger than shown; names of those that matter most."""
+    """Draw covariates as points, at the edge if they are stronger than shown, and name those that matter most."""
     rows = [row for row in sensitivity.benchmarks if row.times == 1]
     rows.sort(key=lambda row: row.r2_treatment * row.r2_outcome, reverse=True)
     labels = _Labels()
@@ -120,7 +120,7 @@ class _Labels:
         self._taken: list[tuple[float, float, float]] = []
 
     def place(self, letters: int, x: float, y: float) -> tuple[float, float]:
-        """Left end and height of a label for a point: right of it if there is room, at the free height nearest to it."""
+        """Return left end and height of a point's label: right of it if there is room, at the nearest free height."""
         width = letters * self.LETTER
         left = x + self.GAP if x + self.GAP + width <= 1 else max(0.0, min(x - self.GAP, 1.0) - width)
         heights = sorted(np.arange(0.03, 1.0, self.LINE / 2), key=lambda height: abs(height - y))
@@ -138,7 +138,7 @@ class _Labels:
 def plot_balance(balance: "Balance") -> Figure:
     """Love plot: imbalance of each covariate before and after adjustment, and the limit that chance alone may reach.
 
-    The region up to 0.1 is shaded; a tick marks a higher limit. Names of covariates out of balance stand out.
+    The region up to 0.1 is shaded; a tick marks a higher limit. Names of unbalanced covariates are highlighted.
     """
     rows = shown_rows(balance)
     names = [shortened(row.covariate, NAME) for row in rows]
@@ -164,14 +164,14 @@ def plot_balance(balance: "Balance") -> Figure:
 
 
 def shown_rows(balance: "Balance") -> "list[BalanceRow]":
-    """The covariates of the love plot: all, or the least balanced ones."""
+    """Return the covariates of the love plot: all, or the least balanced ones."""
     ordered = sorted(balance.rows, key=lambda row: max(abs(row.before), abs(row.after)), reverse=True)
     return ordered[:MOST_COVARIATES]
 
 
 @styled
 def plot_overlap(balance: "Balance") -> Figure:
-    """Propensities of the two compared groups, one histogram up and one down."""
+    """Plot propensities of the two compared groups, one histogram upwards and one downwards."""
     frame, name = balance.histogram_frame(), shortened(balance.treatment, LETTERS)
     figure = blank_figure(3.7, 2.6)
     axes = figure.subplots()

@@ -15,7 +15,7 @@ __all__ = ["scale_parts"]
 
 
 def scale_parts(report: "EffectReport", made: "SectionMaker") -> list[Part]:
-    """The recommended estimate on every scale, and the other estimates folded; nothing where none gives two means.
+    """Return the recommended estimate on every scale, and the others folded; nothing if no estimate gives two means.
 
     Args:
         report: The estimates.

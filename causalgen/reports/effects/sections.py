@@ -45,13 +45,13 @@ if TYPE_CHECKING:
 __all__ = ["SectionMaker", "effect_parts", "effect_sections"]
 
 WIDEST = 620
-"""Width of a picture next to text, in pixels of the page."""
+"""Width of a picture next to text, in page pixels."""
 MOST_OPEN = 6
-"""Most concerns to list open."""
+"""Maximum number of concerns to list unfolded."""
 
 
 def effect_parts(findings: EffectFindings, number: int, folder: ReportFolder) -> list[Part]:
-    """The parts of an effect inside the report of a study."""
+    """Return the parts of an effect inside the report of a study."""
     report = findings.report
     first, *rest = effect_sections(findings, folder, f"{number}-{report.treatment_name}-{report.outcome}")
     first.parts[0].heading = report.question
@@ -63,7 +63,7 @@ def effect_parts(findings: EffectFindings, number: int, folder: ReportFolder) ->
 
 
 def effect_sections(findings: EffectFindings, folder: ReportFolder, name: str = "") -> list[Section]:
-    """All sections that the findings allow.
+    """Return all sections that the findings allow.
 
     Args:
         findings: The effect.
@@ -92,7 +92,7 @@ def effect_sections(findings: EffectFindings, folder: ReportFolder, name: str = 
 
 
 class SectionMaker:
-    """One method per section; each writes its figures and tables."""
+    """Makes the sections, one method each; each method writes its figures and tables."""
 
     def __init__(self, findings: EffectFindings, folder: ReportFolder, name: str) -> None:
         self.findings, self.report, self.folder, self.name = findings, findings.report, folder, name
@@ -103,7 +103,7 @@ class SectionMaker:
         sources = (report.estimate, *report.others)
         known = report.truth is not None
         truth = (
-            "the line is the truth, and intervals of hollow points miss it"
+            "the line marks the truth; the intervals of hollow points miss it"
             if known
             else "a dotted line marks no effect"
         )
@@ -132,7 +132,7 @@ class SectionMaker:
         return Section("effect", "The effect", parts)
 
     def _alerts(self) -> list[Part]:
-        """Warnings to read before the numbers; a long list is folded after its start."""
+        """Return warnings to read before the numbers; a long list is folded after its start."""
         points = [_titled(text) for text in self.findings.concerns]
         if not points:
             return [Part(text=self.findings.headline)]
@@ -142,7 +142,7 @@ class SectionMaker:
         return [Part(alert=counted, points=points[:MOST_OPEN]), *more]
 
     def assumptions(self) -> Section:
-        """Assumptions to tick, the formula and how it follows from the graph."""
+        """Write the assumptions to tick, the formula, and how it follows from the graph."""
         estimand = self.report.estimand
         ticks = Part(
             text="Tick the assumptions that you can defend. If one fails, the effect is wrong.",
@@ -161,7 +161,7 @@ class SectionMaker:
         return Section("assumptions", "Assumptions and estimand", parts)
 
     def refutations(self) -> Section:
-        """Refuters as text, folded below their results."""
+        """Write what each refuter does, folded below the results."""
         rows = self.report.refutations
         rejected = [f"{row.refuter} on {row.estimate}" for row in rows if row.verdict == "rejected"]
         silent = [row for row in rows if not row.informative]
@@ -206,7 +206,7 @@ class SectionMaker:
             lost = [name for name in names if confounder.verdict(name) == "sign lost"]
             parts.append(
                 Part(
-                    fold=f"A simulated hidden cause as strong as observed ones takes the sign of {len(lost)} of "
+                    fold=f"A simulated hidden cause as strong as observed ones changes the sign of {len(lost)} of "
                     f"{len(names)} estimates" + (f": {', '.join(lost)}" if lost else ""),
                     points=[(name, confounder.reading(name)) for name in names],
                     tables=[confounder_table(confounder, self.file(confounder.to_frame(), "confounder"))],
@@ -224,9 +224,9 @@ class SectionMaker:
             "sensitivity",
             "Contours of the linear estimate after adjusting for a hidden confounder, over its partial R2 with "
             "treatment and outcome.",
-            "The linear estimate after adjusting for a hidden confounder, by what it explains of treatment and "
-            "outcome beyond the covariates. Points: confounders as strong as observed covariates. In the shaded region the "
-            "estimate would lose its sign.",
+            "The linear estimate after adjusting for a hidden confounder, by the share of treatment and outcome that "
+            "it explains beyond the covariates. Points: confounders as strong as observed covariates. In the shaded "
+            "region the estimate would change its sign.",
         )
         self.file(sensitivity.contour(), "contour")
         text = sensitivity.reading
@@ -251,13 +251,16 @@ class SectionMaker:
         if any(arm.histogram for arm in balance.arms):
             self.file(balance.histogram_frame(), "overlap")
             alt = f"Histograms of the propensity, by {balance.treatment}."
-            caption = "Propensity given the adjustment set, by group. Regions with only one group allow no comparison."
+            caption = (
+                "Propensity given the adjustment set, by group. No comparison is possible in regions with only "
+                "one group."
+            )
             parts[0].pictures.append(self.picture(plot_overlap(balance), "overlap", alt, caption))
         if balance.rows:
             alt = f"Love plot: {balance.kind} of every covariate, before and after adjustment."
             caption = (
-                f"Love plot; the shaded region is the usual limit of 0.1 for the {balance.kind}, and ticks are the limits that "
-                "chance alone may reach in so few rows."
+                f"Love plot; the shaded region is the usual limit of 0.1 for the {balance.kind}, and ticks are the "
+                "limits that chance alone may reach with this number of rows."
             )
             parts[0].pictures.append(self.picture(plot_balance(balance), "balance", alt, caption))
             table = balance_table(balance, self.file(balance.to_frame(), "balance"))
@@ -304,20 +307,20 @@ class SectionMaker:
 
 
 def _other_expectation(report: "EffectReport") -> str:
-    """Why refuters compare with another number than the recommended estimate; empty if they do not."""
+    """Explain why refuters compare with a number other than the recommended estimate; empty if they do not."""
     chosen = report.estimate
     for row in report.refutations:
         expected, own = (like_estimate(report, value) for value in (row.expected, chosen.value))
         if row.estimate == chosen.source and row.expected and expected != own:
             return (
-                f" They compare with {expected} instead of {own}: a refuter repeats the estimate for one split of the rows "
-                "into folds, and the estimate itself averages several splits."
+                f" They compare with {expected} instead of {own}: a refuter repeats the estimate for one split of the "
+                "rows into folds, whereas the estimate itself averages several splits."
             )
     return ""
 
 
 def _titled(text: str) -> tuple[str, str]:
-    """A text with its first sentence as title.
+    """Split off the first sentence of a text as its title.
 
     >>> _titled("Poor overlap. 5 rows. None left.")
     ('Poor overlap', '5 rows. None left.')
@@ -327,7 +330,7 @@ def _titled(text: str) -> tuple[str, str]:
 
 
 def _steps(estimand: "Estimand") -> list[Formula]:
-    """The derivation: the question, then each step with its rule."""
+    """List the derivation: the question, then each step with its rule."""
     derivation = estimand.derivation
     assert derivation is not None
     reserved = derivation.start.free
@@ -339,7 +342,7 @@ def _steps(estimand: "Estimand") -> list[Formula]:
 
 
 def _e_value_words(rows: "Sequence[EValue]") -> str:
-    """The weakest E-value of an interval, or of an estimate, as a summary."""
+    """Summarise the smallest E-value of an interval, or of an estimate."""
     limits = [row.limit for row in rows if row.limit is not None]
     least = min(limits, default=min(row.value for row in rows))
     if least == 1:

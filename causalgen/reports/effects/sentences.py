@@ -24,13 +24,13 @@ __all__ = [
 
 
 def answer_sentence(report: "EffectReport") -> str:
-    """The effect with its unit, interval, population and name."""
+    """State the effect with its unit, interval, population and name."""
     clause = effect_clause(report)
     return f"{clause[0].upper()}{clause[1:]}."
 
 
 def effect_clause(report: "EffectReport") -> str:
-    """The same as a clause of a longer sentence."""
+    """State the same as a clause of a longer sentence."""
     chosen = report.estimate
     outcome, unit = what_changes(report.outcome, report.outcome_unit)
     verbs = ("lowers", "raises")
@@ -56,7 +56,7 @@ def effect_clause(report: "EffectReport") -> str:
 
 
 def survival_sentence(report: "EffectReport") -> str:
-    """The effect on the probability to be free of the event at the horizon; empty for outcomes without censoring."""
+    """State the effect on the probability of being free of the event at the horizon; empty without censoring."""
     survival = report.survival
     if survival is None or (row := survival.probability) is None:
         return ""
@@ -67,7 +67,7 @@ def survival_sentence(report: "EffectReport") -> str:
 def interval_text(
     value: float, low: float | None, high: float | None, unit: str = "", level: float | None = None
 ) -> str:
-    """A number with its unit and interval.
+    """Format a number with its unit and interval.
 
     >>> interval_text(3.453, 2.515, 4.392, " kg", 0.95), interval_text(2.5, None, None)
     ('3.5 kg (95% interval 2.5 to 4.4)', '2.50')
@@ -79,7 +79,7 @@ def interval_text(
 
 
 def like_estimate(report: "EffectReport", value: float) -> str:
-    """A number with the decimals of the estimate, so that both can be compared."""
+    """Format a number with the decimals of the estimate, so that both can be compared."""
     chosen = report.estimate
     shown, _ = parted(chosen.value, chosen.low, chosen.high)
     if "e" in shown or value != value:
@@ -88,7 +88,7 @@ def like_estimate(report: "EffectReport", value: float) -> str:
 
 
 def averaged_over(report: "EffectReport") -> str:
-    """The population of the estimate, as text."""
+    """Describe the population of the estimate."""
     population = report.estimate.population
     if population in ("treated", "control"):
         return f"the units with {_values(report, int(population == 'treated'), '=')}"
@@ -96,14 +96,14 @@ def averaged_over(report: "EffectReport") -> str:
 
 
 def _values(report: "EffectReport", side: int, sign: str) -> str:
-    """Each treatment with its value at one side of the contrast, and a sign between them."""
+    """List each treatment with its value on one side of the contrast, and a sign between them."""
     named, values = report.treatment, report.contrast[side]
     pairs = [(named, values)] if isinstance(named, str) else zip(named, values, strict=True)
     return " and ".join(f"{name} {sign} {spell_value(value)}" for name, value in pairs)
 
 
 def comparison_sentence(report: "EffectReport") -> str:
-    """The truth, if it is known, and the other sources; empty if there are none."""
+    """State the truth, if it is known, and the other sources; empty if there are none."""
     parts = []
     if report.truth is not None:
         place = {True: ", inside the interval", False: ", outside the interval", None: ""}
@@ -116,7 +116,7 @@ def comparison_sentence(report: "EffectReport") -> str:
 
 
 def difference_sentences(report: "EffectReport") -> str:
-    """Why other adjusted estimates differ from the recommended one; empty if there are none."""
+    """Explain why other adjusted estimates differ from the recommended one; empty if there are none."""
     chosen = report.estimate
     rows = [row for row in report.estimates if row.kind == "adjusted" and row != chosen]
     lines = [row for row in rows if row.caution and row.population == chosen.population]
@@ -125,7 +125,7 @@ def difference_sentences(report: "EffectReport") -> str:
         for row in lines
     ]
     if any(row.population != chosen.population for row in rows):
-        texts.append("Estimates over other populations answer another question.")
+        texts.append("Estimates over other populations answer other questions.")
     alike = [row for row in rows if row not in lines and row.population == chosen.population]
     if {like_estimate(report, row.value) for row in alike} - {like_estimate(report, chosen.value)}:
         texts.append(

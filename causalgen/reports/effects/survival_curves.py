@@ -19,11 +19,11 @@ if TYPE_CHECKING:
 __all__ = ["follow_up_section", "plot_survival"]
 
 LETTERS = 30
-"""Longest name of an arm in the plot, in letters."""
+"""Maximum length of an arm's name in the plot, in letters."""
 
 
 def follow_up_section(report: "EffectReport", made: "SectionMaker") -> Section:
-    """Events and censored rows by arm, the curves, and what is assumed about censoring.
+    """Return events and censored rows by arm, the curves, and what is assumed about censoring.
 
     Args:
         report: The effect, on a censored outcome.
@@ -68,7 +68,7 @@ def _risk_table(survival: "SurvivalSummary") -> Table:
 
 @styled
 def plot_survival(report: "EffectReport") -> Figure:
-    """Kaplan-Meier curves of the compared rows, before and after weighting."""
+    """Plot Kaplan-Meier curves of the compared rows, before and after weighting."""
     survival = report.survival
     assert survival is not None
     figure = blank_figure(4.0, 3.0)

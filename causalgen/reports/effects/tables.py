@@ -39,17 +39,17 @@ __all__ = [
 ]
 
 MOST_ROWS = 20
-"""Maximum number of rows on the page; the file has all."""
+"""Maximum number of rows on the page; the file has all rows."""
 
 
 def estimate_table(report: "EffectReport", file: str = "") -> Table:
-    """The recommended estimate first, then its comparisons; whether they hold the truth where it is known."""
+    """List the recommended estimate, then its comparisons, and whether the intervals contain a known truth."""
     truth = report.truth
     shared = (report.estimate, *report.others)
     several = {row.population for row in shared} != {"whole"}
     header = ["Source", f"Effect{in_brackets(report.outcome_unit)}", f"{report.level:.0%} interval"]
     header += ["Estimand"] if several else []
-    header += ["Holds the truth"] if truth is not None else []
+    header += ["Contains the truth"] if truth is not None else []
     rows = []
     for row in shared:
         cells = [row.source, *_apart(row)]
@@ -70,7 +70,7 @@ def _holds(row: "Estimate", truth: float, population: str) -> str:
 
 
 def variable_table(report: "EffectReport") -> Table:
-    """How each column was read; a note marks whole numbers that may be codes."""
+    """List how each column was read; a note marks whole numbers that may be codes."""
     rows = []
     for variable in report.variables:
         doubtful = any(warns_of_codes(text, variable.name) for text in report.warnings)
@@ -81,7 +81,7 @@ def variable_table(report: "EffectReport") -> Table:
 
 
 def refutation_table(refutations: "Sequence[Refutation]", file: str = "") -> Table:
-    """Each refuter as text, with how often it speaks, and its verdicts on adjusted estimates and on the naive one."""
+    """List what each refuter does, how often it raises a concern, and its verdicts on adjusted and naive estimates."""
     header = ["Estimate tested", "Expected", "Found", "p", "Verdict", "Naive: found", "Naive: p", "Naive: verdict"]
     groups = []
     for name in dict.fromkeys(row.refuter for row in refutations):
@@ -93,12 +93,12 @@ def refutation_table(refutations: "Sequence[Refutation]", file: str = "") -> Tab
 
 
 def rate_table() -> Table:
-    """How often each check spoke on tables without a fault and with one planted fault."""
+    """List how often each check raised a concern on tables without a fault and with one planted fault."""
     rows = [
         Row([rate.check, *(f"{spoke} of {tables}" for spoke, tables in rate.spoke.values())]) for rate in check_rates()
     ]
     header = ["Check", *(FAULTS[kind] for kind in CHECKED)]
-    return Table("Tables in which each check raised a concern, by what is planted in them", header, [Group(rows)])
+    return Table("Number of tables in which each check raised a concern, by planted fault", header, [Group(rows)])
 
 
 def _refutation_row(row: "Refutation") -> Row:
@@ -109,7 +109,7 @@ def _refutation_row(row: "Refutation") -> Row:
 
 
 def benchmark_table(sensitivity: "Robustness", file: str = "") -> Table:
-    """The linear estimate after adjusting for hidden causes as strong as observed ones, the strongest first."""
+    """List the linear estimate after adjusting for hidden causes as strong as observed ones, the strongest first."""
     rows = [row for row in sensitivity.benchmarks if row.times == 1]
     rows.sort(key=lambda row: row.estimate / sensitivity.effect if sensitivity.effect else 0)
     header = ["As strong as", "Explains of the treatment", "of the outcome", "Estimate left"]
@@ -121,7 +121,7 @@ def benchmark_table(sensitivity: "Robustness", file: str = "") -> Table:
 
 
 def confounder_table(confounder: "SimulatedConfounder", file: str = "") -> Table:
-    """Every estimate under simulated confounders of growing strength."""
+    """List every estimate under simulated confounders of growing strength."""
     strengths = list(dict.fromkeys((row.like, row.r2_treatment, row.r2_outcome) for row in confounder.rows))
     found = {(row.estimate, row.like, row.r2_treatment, row.r2_outcome): row.value for row in confounder.rows}
     rows = [Row(["none", *map(number, confounder.original.values())])]
@@ -135,7 +135,7 @@ def confounder_table(confounder: "SimulatedConfounder", file: str = "") -> Table
 
 
 def e_value_table(doubt: "Diagnostics", file: str = "") -> Table:
-    """E-values, with a sentence that reads them."""
+    """List E-values, with a sentence that interprets them."""
     rows = [
         Row(
             [row.estimate, number(row.risk_ratio), number(row.value), "–" if row.limit is None else number(row.limit)],
@@ -148,7 +148,7 @@ def e_value_table(doubt: "Diagnostics", file: str = "") -> Table:
 
 
 def balance_table(balance: "Balance", file: str = "") -> Table:
-    """The love plot in numbers, least balanced first."""
+    """List the love plot in numbers, least balanced first."""
     rows = sorted(balance.rows, key=lambda row: abs(row.after), reverse=True)
     cells = [
         Row([row.covariate, *(f"{value:.2f}".replace("-", "−") for value in (row.before, row.after))])
@@ -163,7 +163,7 @@ def balance_table(balance: "Balance", file: str = "") -> Table:
 
 
 def baseline_table(table_one: "TableOne", file: str = "") -> Table:
-    """Table 1: the covariates in each group of the treatment, before and after weighting."""
+    """Build Table 1: the covariates in each treatment group, before and after weighting."""
     frame = table_one.to_frame()
     cells = [
         Row(
@@ -181,7 +181,7 @@ def baseline_table(table_one: "TableOne", file: str = "") -> Table:
 
 
 def control_table(controls: "Sequence[ControlTest]", file: str = "") -> Table:
-    """Negative controls: the effect that must be 0, by method."""
+    """List negative controls: the effect that must be 0, by method."""
     groups = []
     for name in dict.fromkeys(row.control.name for row in controls):
         own = [row for row in controls if row.control.name == name]
@@ -202,7 +202,7 @@ def _control_row(row: "ControlTest") -> Row:
 
 
 def independence_table(implied: "ImpliedIndependencies", file: str = "") -> Table:
-    """Tests of the implied independencies; rejected ones first."""
+    """List tests of the implied independencies, rejected ones first."""
     ordered = sorted(implied.tests, key=lambda row: (row.verdict != "rejected", row.adjusted or 0.0))
     rows = [
         Row([row.hypothesis, p_text(row.p_value), p_text(row.adjusted), row.verdict], strong=row.verdict == "rejected")
@@ -215,7 +215,7 @@ def independence_table(implied: "ImpliedIndependencies", file: str = "") -> Tabl
 
 
 def agreement_table(agreement: "Agreement", file: str = "") -> Table:
-    """Every two sources compared."""
+    """List the comparison of every two sources."""
     rows = []
     for pair in agreement.pairs:
         interval = with_interval(pair.difference, pair.low, pair.high)
@@ -226,7 +226,7 @@ def agreement_table(agreement: "Agreement", file: str = "") -> Table:
 
 
 def p_text(value: float | None) -> str:
-    """A p-value formatted for readers.
+    """Format a p-value for readers.
 
     >>> p_text(0.00004), p_text(0.321), p_text(None)
     ('< 0.001', '0.32', '–')
@@ -237,7 +237,7 @@ def p_text(value: float | None) -> str:
 
 
 def percent(share: float) -> str:
-    """A share formatted for readers.
+    """Format a share for readers.
 
     >>> percent(0.0519), percent(1)
     ('5.2 %', '100 %')
@@ -246,7 +246,7 @@ def percent(share: float) -> str:
 
 
 def _apart(row: "Estimate") -> list[str]:
-    """Number and interval in separate cells."""
+    """Put number and interval in separate cells."""
     shown, ends = parted(row.value, row.low, row.high)
     return [shown, ends or "–"]
 

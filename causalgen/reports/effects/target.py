@@ -1,4 +1,4 @@
-"""The section about an effect that is carried over to a target."""
+"""The section about an effect transported to a target."""
 
 from typing import TYPE_CHECKING
 
@@ -18,7 +18,7 @@ TARGET = "target.csv"
 
 
 def target_section(found: "TransportedEffect", report: "EffectReport", made: "SectionMaker") -> Section:
-    """The effect in the table and in the target, what carries it over, and under which assumptions.
+    """Return the section: effects in table and target, what transports the effect, and the assumptions.
 
     Args:
         found: The effect in both populations.

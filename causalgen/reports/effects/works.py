@@ -24,7 +24,7 @@ CENSORED = {"restricted mean", "pseudo-observations", "dependent censoring", "ce
 
 
 def effect_keys(findings: EffectFindings) -> set[str]:
-    """Keys of `CITATIONS` for the methods of an effect."""
+    """Return the keys of `CITATIONS` for the methods of an effect."""
     from ...effects.overlap import warns_of_calibration  # loads DoWhy
 
     report, doubt = findings.report, findings.doubt
@@ -60,5 +60,5 @@ def effect_keys(findings: EffectFindings) -> set[str]:
 
 
 def effect_works(findings: EffectFindings) -> Sequence[Citation]:
-    """The works behind the methods of an effect."""
+    """Return the works behind the methods of an effect."""
     return cite(effect_keys(findings))

@@ -98,7 +98,7 @@ def write_effect_report(
 
 
 def _leading(sections: Sequence[Section]) -> list[Picture]:
-    """Takes the pictures that show the effect and the graph out of their sections, to stand next to the answer."""
+    """Take the pictures that show the effect and the graph out of their sections, to put them next to the answer."""
     shown = {section.key: part for section in sections for part in section.parts if part.pictures and part.small}
     found: list[Picture] = []
     for part in [shown[key] for key in LEADING if key in shown][:MOST_LEADING]:
@@ -108,10 +108,10 @@ def _leading(sections: Sequence[Section]) -> list[Picture]:
 
 
 def check_formats(formats: Sequence[str]) -> list[str]:
-    """The formats, checked.
+    """Check and return the formats.
 
     Raises:
-        UnknownNameError: One does not.
+        UnknownNameError: A format does not exist.
     """
     for one in formats:
         if one not in FORMATS:
