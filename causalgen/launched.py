@@ -37,7 +37,7 @@ def launch() -> Launch | None:
     """What the launcher's environment variables say; None for a process that was started alone.
 
     Raises:
-        DataError: A variable of a launcher is no whole number.
+        DataError: A variable of a launcher is not a whole number.
     """
     given = os.environ
     processes = _number("WORLD_SIZE") if given.keys() >= {"RANK", "LOCAL_RANK", "WORLD_SIZE"} else 0

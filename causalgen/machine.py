@@ -27,7 +27,7 @@ def versions() -> dict[str, str]:
 
 
 def peak_memory() -> float | None:
-    """Greatest resident memory of this process so far, MiB; None where the system does not report it."""
+    """Maximum resident memory of this process so far, MiB; None where the system does not report it."""
     try:
         import resource
     except ImportError:  # Windows

@@ -36,7 +36,7 @@ DRAWS = (1, 8, 16, 32, 100)
 FRAMES = 9
 """Frames of a film strip over a continuous attribute."""
 MOST_LABELS = 24
-"""Most frames of a film strip over labels; of more labels, as many are taken at even steps."""
+"""Maximum number of frames of a film strip over labels; of more labels, as many are taken at even steps."""
 
 
 class WorldSetting(BaseModel):

@@ -11,7 +11,7 @@ from ..graph import CausalGraph, Variable
 __all__ = ["attribute_inputs", "slider_range"]
 
 STEPS = 100
-"""Least number of steps of a slider."""
+"""Minimum number of steps of a slider."""
 BEYOND = 0.1
 """Share of the data's span that a slider reaches beyond either end, within the declared support."""
 

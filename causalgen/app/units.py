@@ -123,7 +123,7 @@ class ExploredUnits:
         """A unit from image files by node, and attributes as text; those without text are measured or inferred.
 
         Raises:
-            DataError: A file is no usable image, or a text no value.
+            DataError: A file is not a usable image, or a text is not a value.
             MissingValueError: An attribute is missing that the model cannot infer.
             SupportError: A value outside its support, or one that the model cannot produce.
         """

@@ -246,7 +246,7 @@ class _Attribute:
 def _moved(redrawn: Redrawn, null: Redrawn, factual: Values) -> dict[str, NDArray[np.bool_]]:
     """Return the units whose attributes the intervention changes, bool `(N,)` by attribute.
 
-    A mechanism that runs again reproduces a value only up to rounding, so a difference of that size is no change.
+    A mechanism that runs again reproduces a value only up to rounding, so a difference of that size is not a change.
     """
     return {
         name: ((value != null.values[name]) & (value != factual[name].cpu())).numpy()

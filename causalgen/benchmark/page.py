@@ -18,7 +18,7 @@ DEFAULT = "causalgen"
 COSTS = {"seconds to train": "seconds", "seconds for 1,000": "seconds_per_1000", "memory": "memory_mib"}
 MOST_WEAKNESSES = 5
 LEAST_COMPARED = 3
-"""Least number of rows for which a worst third is meaningful."""
+"""Minimum number of rows for which a worst third is meaningful."""
 TABLES = {
     "quality": "How good, by the protocol `{}`:",
     "drift": "What should stay, and how far it moves:",

@@ -13,7 +13,7 @@ __all__ = ["alike", "declare_remedy", "maybe_codes", "maybe_missing", "missing_r
 ROWS_PER_NUMBER = 10
 CODES = "different whole numbers"
 SHORT, LONG = 2, 4
-"""Most letters of an abbreviation, and least letters of the word that it abbreviates."""
+"""Maximum letters of an abbreviation, and minimum letters of the word that it abbreviates."""
 WORDS = {"y": "yes", "n": "no"}
 SHOWN = 4
 SENTINELS = (-9, -99, -999, -9999, -99999, 99, 999, 9999, 99999)

@@ -50,7 +50,7 @@ FEW_LABELS = 50
 ROWS_PER_LABEL = 10
 """More words than that are labels if each has this many rows on average; otherwise they identify the rows."""
 MOST_LABELS = 1_000
-"""Most labels of a column without declared labels."""
+"""Maximum number of labels of a column without declared labels."""
 MOSTLY = 0.8
 """Share of the cells that must be numbers, or dates, for the column to be one of numbers, or dates."""
 SHOWN = 8

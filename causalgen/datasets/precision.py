@@ -10,7 +10,7 @@ __all__ = ["out_of_reach"]
 FINEST = 0.01
 """A precision must distinguish numbers that differ by this share of their spread."""
 SMALLEST, LARGEST = 1e-100, 1e100
-"""Least and greatest spread of numbers whose squares are well within the range of double precision."""
+"""Lowest and highest spread of numbers whose squares are well within the range of double precision."""
 
 
 def out_of_reach(numbers: NDArray[np.float64], precision: type = np.float64) -> ReadingFault | None:

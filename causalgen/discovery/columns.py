@@ -19,7 +19,7 @@ __all__ = ["ColumnKind", "SearchedColumns", "embed", "read_columns"]
 
 ColumnKind = Literal["continuous", "discrete"]
 LEVELS = 50
-"""Most levels of a discrete column; more are an identifier or a text."""
+"""Maximum number of levels of a discrete column; more are an identifier or a text."""
 KINDS = ("continuous", "discrete", "binary", "categorical", "ordinal")
 TOLERANCE = 1e-8
 

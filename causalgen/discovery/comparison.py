@@ -1,4 +1,4 @@
-"""A user's graph compared with the data: classes are compared, so that an edge that no data can orient is no error."""
+"""Compares a user's graph with the data, by classes, so that edges that no data can orient are not errors."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 __all__ = ["Discovery", "discover"]
 
 KERNEL_ROWS = 300
-"""Most rows for the kernel test, whose time grows with their cube: about 0.3 s per test at 300."""
+"""Maximum number of rows for the kernel test, whose time grows with their cube: about 0.3 s per test at 300."""
 
 
 @dataclass(frozen=True, repr=False)
@@ -146,7 +146,7 @@ def discover(
         test: "auto" (Fisher's z, G² or mixed, by kinds), "fisherz", "kci", "gsq", "chisq" or "mixed".
         alpha: Level of the test. No level is always right: fewer rows need a larger one.
         bootstrap: Resamples for the frequencies of edges.
-        seed: Seed of everything random.
+        seed: Seed of all random numbers.
         jobs: Processes for the resamples, as joblib counts them.
 
     Raises:

@@ -1,4 +1,4 @@
-"""Do the estimate from data, the fitted model and the generated images agree? Jointly bootstrapped, within a margin."""
+"""Do the estimate from data, the fitted model and the generated images agree within a margin? By a joint bootstrap."""
 
 from collections.abc import Callable, Hashable, Sequence
 from dataclasses import replace
@@ -48,11 +48,11 @@ def agreement(
 ) -> Agreement:
     """Compare the effect estimated from data with the one a fitted model implies, and the one its images show.
 
-    Every replicate resamples rows (or clusters) once for all sources: it carries the data estimate along its influence
-    function, refits the attribute mechanisms between treatment and outcome and asks them again, and reads the images
-    of the resampled units. Images are generated once; where refitted mechanisms move a unit's counterfactual outcome,
-    its reading moves along the line of measured on assigned outcomes of the generated images. A replicate whose refit
-    diverges, or whose images follow no line, is left out and counted.
+    Every replicate resamples rows (or clusters) once for all sources: it updates the data estimate by its influence
+    function, refits the attribute mechanisms between treatment and outcome and queries them again, and reads the images
+    of the resampled units. Images are generated once; if refitted mechanisms change a unit's counterfactual outcome,
+    its reading changes along the regression line of measured on assigned outcomes of the generated images. A replicate
+    is left out and counted if a refit diverges or if the images follow no line.
 
     Args:
         scm: The fitted model.
@@ -114,7 +114,7 @@ def agreement(
     values = {name: model.tensor(name, table[name].tolist()) for name in nodes}
     with Refitting(model, values, treatment, outcome, iterations) as refit:
         refit.settle(resampling.fitted.astype(np.int64))
-        base = replicate(np.ones(len(table), dtype=np.int64), True)  # what settling changes is no difference of sources
+        base = replicate(np.ones(len(table), dtype=np.int64), True)  # settling is not a difference of sources
         draws = np.array([_or_lost(replicate, resampling.draw(), len(points)) for _ in range(replicates)])
     draws = _kept(draws) + points - base
     spread = float(encoded.data[outcome].std())
@@ -138,7 +138,7 @@ def agreement(
 
 
 def _or_lost(replicate: Callable[..., list[float]], counts: NDArray[np.int64], sources: int) -> list[float]:
-    """One replicate's effects; nan where one cannot be computed."""
+    """One replicate's effects; NaN where one cannot be computed."""
     try:
         return replicate(counts, False)
     except (DataError, DivergenceError):

@@ -110,13 +110,13 @@ class Agreement:
     def reading(self) -> str:
         """The result as text."""
         unit = f" {self.outcome_unit}" if self.outcome_unit else ""
-        lost = f" ({self.lost} more diverged and are left out, so that intervals may be too narrow)" * bool(self.lost)
+        lost = f" ({self.lost} more diverged and are left out, so intervals may be too narrow)" * bool(self.lost)
         return (
             f"{VERDICTS[self.verdict]} of {self.margin:.3g}{unit} ({self.margin_reason}). "
             + "; ".join(map(str, self.pairs))
             + f". {len(self.draws)} joint bootstrap replicates{lost}, attribute mechanisms refitted from the fitted weights by "
             f"{self.iterations} L-BFGS iterations, image mechanisms kept; widths are known to "
-            f"{self.monte_carlo_error:.0%} (Monte Carlo), for which the intervals allow. {self.cannot_show}"
+            f"{self.monte_carlo_error:.0%} (Monte Carlo), which the intervals take into account. {self.cannot_show}"
         )
 
     def to_frame(self) -> pd.DataFrame:

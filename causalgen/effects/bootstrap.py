@@ -23,11 +23,11 @@ def bootstrap_interval(
 
     The means are those under both compared values in every resample, `(resamples, 2)`; None where the method has none.
 
-    With clusters, whole clusters are drawn. An estimator `ByWeights` keeps its design, and counts a row as often as it
-    is drawn. Copies of a row or cluster count as one cluster when folds are split, so
-    that no model is scored on a copy of a row that it has seen. A resample in which a compared value of a discrete treatment
-    is in fewer than two rows (clusters) cannot be cross-fitted and is left out. The loop runs through joblib: its
-    backend is the user's choice (`joblib.parallel_config`), and without one it starts no process.
+    With clusters, whole clusters are drawn. A `ByWeights` estimator keeps its design, and weights a row by how often it
+    is drawn. Copies of a row or cluster count as one cluster when folds are split, so that no model is scored on a copy
+    of a row that it has seen. A resample in which a compared value of a discrete treatment is in fewer than two rows
+    (clusters) cannot be cross-fitted and is left out. The loop runs through joblib: its backend is the user's choice
+    (`joblib.parallel_config`), and without one it starts no process.
 
     Args:
         estimate: DoWhy's estimate, with its estimator attached.
@@ -67,7 +67,7 @@ def _again(
     needed: tuple[float, ...],
     seed: np.random.SeedSequence,
 ) -> tuple[float, float, float]:
-    """The estimate on one resample with its two means; nan where too few clusters have a compared treatment value."""
+    """The estimate on one resample with its two means; NaN if too few clusters have a compared treatment value."""
     drawn = np.random.default_rng(seed).integers(0, len(groups), len(groups))
     if isinstance(estimate.estimator, ByWeights):
         return _weighed_again(estimate, data, groups, needed, drawn)
@@ -95,7 +95,7 @@ def _weighed_again(
     needed: tuple[float, ...],
     drawn: np.ndarray,
 ) -> tuple[float, float, float]:
-    """The same for an estimator that keeps its design: the rows of a drawn group count as often as it was drawn."""
+    """The same for an estimator that keeps its design: rows are weighted by how often their group was drawn."""
     counts, order = np.zeros(len(data)), np.concatenate(groups)
     counts[order] = np.repeat(np.bincount(drawn, minlength=len(groups)), [len(group) for group in groups])
     treatment, clusters = data[estimate.target_estimand.treatment_variable[0]].to_numpy(), data[CLUSTER].to_numpy()

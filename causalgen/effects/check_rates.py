@@ -1,4 +1,4 @@
-"""How often each check spoke, measured on tables without a fault and on tables with one planted fault."""
+"""How often each check raised a concern, measured on tables without a fault and with one planted fault."""
 
 from dataclasses import dataclass
 
@@ -50,11 +50,11 @@ CHECKS: dict[Kind, str] = {
 
 @dataclass(frozen=True)
 class CheckRate:
-    """How often one check spoke.
+    """How often one check raised a concern.
 
     Attributes:
         check: Its name.
-        spoke: (tables in which it spoke, tables) for each kind of table.
+        spoke: (tables in which it raised a concern, tables) for each kind of table.
     """
 
     check: str
@@ -74,14 +74,14 @@ class CheckRate:
 
 
 def refuter_rate(refuter: str) -> CheckRate | None:
-    """How often a refuter rejected; None where it was not measured."""
+    """How often a refuter rejected; None if it was not measured."""
     if not all(refuter in counts for counts in REFUTED.values()):
         return None
     return CheckRate(refuter, {kind: (counts[refuter], counts["tables"]) for kind, counts in REFUTED.items()})
 
 
 def check_rates() -> tuple[CheckRate, ...]:
-    """How often each kind of check spoke; the last row is the planted fault as the first concern."""
+    """How often each kind of check raised a concern; the last row counts planted faults as the first concern."""
     rows = [(name, {kind: counts.get(check, 0) for kind, counts in CHECKED.items()}) for check, name in CHECKS.items()]
     rows.append(("Any of them, or a refusal", {kind: counts["any"] for kind, counts in CHECKED.items()}))
     rows.append(("The planted fault is the first concern", {kind: counts["first"] for kind, counts in CHECKED.items()}))

@@ -34,9 +34,10 @@ class ComparedSources:
     def sources(self, method: str) -> tuple[Estimate, ...]:
         notes = (
             f"{method} on the rows of the table.",
-            "Mean over samples of the fitted model; the interval holds the fit of the attribute mechanisms.",
-            "Counterfactual images of real units, corrected by the line of measured on assigned outcomes; the interval "
-            "holds the fit of the attribute mechanisms, the units and the correction, not the fit of the image.",
+            "Mean over samples of the fitted model; the interval covers the fit of the attribute mechanisms.",
+            "Counterfactual images of real units, corrected by the line of measured on assigned outcomes; the "
+            "interval covers the fit of the attribute mechanisms, the units and the correction, but not the fit of "
+            "the image.",
         )
         rows = []
         for j, (point, note) in enumerate(zip(self.points, notes, strict=False)):

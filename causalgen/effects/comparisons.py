@@ -39,9 +39,9 @@ def implied_effect(
     Args:
         scm: Model with `sample(n, do=..., seed=...)`.
         treatment: Name of the treatment, or a tuple of several.
-        outcome: Name of a continuous or binary outcome; of a binary one, the second label's probability.
+        outcome: Name of a continuous or binary outcome; for a binary one, the second label's probability.
         contrast: (a, b), labels or natural units; of several treatments ((a1, a2), (b1, b2)).
-        n: Samples under each value. The interval holds their Monte Carlo error only, not that of the fit.
+        n: Samples under each value. The interval covers their Monte Carlo error only, not that of the fit.
         level: Level of the interval.
         seed: Seed of the samples.
 
@@ -58,8 +58,8 @@ def implied_effect(
     effect, error = _mean(differences, np.arange(len(differences)))
     lost = f" ({n - len(differences)} more have no value)" * (len(differences) < n)
     note = (
-        f"Mean of {len(differences)} samples{lost} of the fitted model under each value; the interval holds Monte Carlo error, "
-        "not the uncertainty of the fit."
+        f"Mean of {len(differences)} samples{lost} of the fitted model under each value; the interval covers Monte "
+        "Carlo error, but not the uncertainty of the fit."
     )
     return _with_interval("fitted model under do", effect, error, level, note)
 
@@ -102,7 +102,8 @@ def measured_effect(
     note = (
         f"Measured on the counterfactual images of {len(units.control)} real units under each value{lost}: raw "
         f"difference {spell_number(raw)}, corrected by measured = {spell_number(line.offset)} + {spell_number(line.slope)} "
-        "assigned on their factual images. The interval holds the units and the correction, not the uncertainty of the fit."
+        "assigned on their factual images. The interval covers the units and the correction, but not the uncertainty "
+        "of the fit."
     )
     return _with_interval("measured on generated images", effect, error, level, note)
 
@@ -118,7 +119,7 @@ def scored_effect(
 ) -> Estimate:
     """Effect on a score of the image: its mean difference between the counterfactual images of real units.
 
-    The outcome is the score itself, so there is nothing to correct for. The generator's metrics tell how far its images
+    The outcome is the score itself, so there is nothing to correct for. The generator's metrics show how far its images
     can be trusted.
 
     Args:
@@ -138,8 +139,8 @@ def scored_effect(
         )
     effect, error = _mean((treated - control)[kept], images.groups_of(kept))
     note = (
-        f"Read from the counterfactual images of {kept.sum()} real units under each value. The interval holds the units, "
-        "not the uncertainty of the fit."
+        f"Read from the counterfactual images of {kept.sum()} real units under each value. The interval covers the "
+        "units, but not the uncertainty of the fit."
     )
     return _with_interval("read from generated images", effect, error, level, note)
 

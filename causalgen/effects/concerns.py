@@ -26,7 +26,7 @@ __all__ = [
 ]
 
 Subject = Literal["estimate", "comparison", "images"]
-"""What a check is about: the estimate, a number that it is compared with, or what is read on images."""
+"""Subject of a check: the estimate, a number that it is compared with, or what is read from images."""
 
 Kind = Literal[
     "truth", "negative control", "independence", "overlap", "form", "methods", "refuter", "balance", "warning"
@@ -36,14 +36,14 @@ ORDER: tuple[Kind, ...] = (
     "truth",  # the estimate is known to be wrong
     "negative control",  # something hidden, or a wrong graph, acts on the compared groups
     "independence",  # the graph is wrong where the identification rests on it
-    "overlap",  # or a weak instrument, or no finite interval: the data hold too little, whatever the graph
+    "overlap",  # or a weak instrument, or no finite interval: the data are too weak, whatever the graph
     "form",  # flexible models move the estimate
     "methods",  # they disagree: one of them is wrong, and may be the recommended one
     "refuter",  # a method fails on data with a known answer
-    "balance",  # the doubly robust estimate corrects what the weights leave
-    "warning",  # what may matter, and was not measured
+    "balance",  # the doubly robust estimate corrects remaining imbalance
+    "warning",  # something that may matter was not measured
 )
-"""Kinds of checks, those first whose failure can change the estimate most and most surely."""
+"""Kinds of checks, ordered by how much and how surely their failure can change the estimate."""
 
 MANY_TIMES = 4.0
 """Ratio of two intervals' widths above which the wider one is a concern; flexible models cost up to about 2 where they suit
@@ -70,7 +70,7 @@ class Check:
 
 
 def ranked(checks: Iterable[Check]) -> list[Check]:
-    """The checks in the order of `ORDER`; those of one kind as they come.
+    """Sort the checks in the order of `ORDER`; checks of one kind keep their order.
 
     >>> [check.about for check in ranked([Check("few rows"), Check("poor overlap", kind="overlap")])]
     ['poor overlap', 'few rows']
@@ -79,7 +79,7 @@ def ranked(checks: Iterable[Check]) -> list[Check]:
 
 
 def remark(text: str, subject: Subject) -> Check:
-    """A remark that is no concern about the estimate, such as one about a comparison.
+    """A remark that is not a concern about the estimate, such as one about a comparison.
 
     >>> remark("Not compared: the model diverges.", "comparison").about
     'Not compared'
@@ -88,7 +88,7 @@ def remark(text: str, subject: Subject) -> Check:
 
 
 def headline(checks: Sequence[Check], fragile: str = "") -> str:
-    """How many checks of the estimate raise a concern, and which: first the one that can change it most.
+    """Say how many checks of the estimate raise a concern, and which, beginning with the one that can change it most.
 
     Args:
         checks: The checks that were made; those about a comparison or images are not counted.
@@ -115,14 +115,14 @@ def counted(checks: Iterable[Check], most: int | None = None) -> str:
 
     Args:
         checks: The checks that were made.
-        most: Most concerns to name; None for all.
+        most: Maximum number of concerns to name; None for all.
 
     >>> counted([Check("poor overlap", "Poor overlap."), Check("few rows", "Few rows.")], 1)
     '2 concerns among 2 checks: poor overlap; and 1 more, listed below'
     """
     checks = [check for check in checks if check.subject == "estimate"]
     if not checks:
-        return "No check was made that can tell"
+        return "No informative check was made"
     count = f"{len(checks)} check{'s' * (len(checks) != 1)}"
     found = [check.about for check in ranked(checks) if check.concern]
     if not found:
@@ -133,7 +133,7 @@ def counted(checks: Iterable[Check], most: int | None = None) -> str:
 
 
 def concerns_of(checks: Iterable[Check], *subjects: Subject) -> tuple[str, ...]:
-    """The concerns about the given subjects, in full and ranked; those about the estimate where none is given."""
+    """The concerns about the given subjects, in full and ranked; by default those about the estimate."""
     wanted = subjects or ("estimate",)
     return tuple(check.concern for check in ranked(checks) if check.concern and check.subject in wanted)
 
@@ -152,9 +152,9 @@ def report_checks(report: "EffectReport") -> tuple[Check, ...]:
 
 
 def _folded(warnings: Iterable[str]) -> list[Check]:
-    """One check for each warning; warnings that differ in names and numbers alone count once.
+    """One check for each warning; warnings that differ only in names and numbers count once.
 
-    That whole numbers were read as quantities is a note about the column: most are ages, years or counts.
+    A note that whole numbers were read as quantities does not count: most are ages, years or counts.
 
     >>> [check.about for check in _folded(["Column 'a' holds nothing.", "Column 'b' holds nothing.", "Few rows."])]
     ["Column 'a' holds nothing, and 1 more like it", 'Few rows']
@@ -196,7 +196,7 @@ def _refuters(report: "EffectReport") -> list[Check]:
 
 
 def _agreement(report: "EffectReport") -> list[Check]:
-    """Agreement of the methods; they share the rows, so each interval should hold the other's estimate."""
+    """Agreement of the methods: they share the rows, so each interval should contain the other's estimate."""
     rows = [row for row in report.estimates if row.kind == "adjusted" and row.population == report.estimate.population]
     pairs = [pair for pair in combinations(rows, 2) if None not in (pair[0].low, pair[1].low)]
     if not pairs:
@@ -207,8 +207,8 @@ def _agreement(report: "EffectReport") -> list[Check]:
     named = "; ".join(f"{one} and {other}" for one, other in apart)
     about = ", ".join(f"{one.source} and {other.source} disagree" for one, other in apart)
     text = (
-        f"Methods disagree beyond their intervals. {named}: neither interval holds the other's estimate, so at least one "
-        "rests on a model of the wrong form."
+        f"Methods disagree beyond their intervals. {named}: neither interval contains the other's estimate, so at "
+        "least one rests on a model of the wrong form."
     )
     return [Check(about, text, kind="methods")]
 
@@ -223,7 +223,7 @@ def _interval(report: "EffectReport") -> list[Check]:
         return []
     if chosen.low is None or chosen.high is None:
         about = f"{chosen.source} has no finite interval"
-        text = f"{about[:1].upper()}{about[1:]}. The data cannot tell how large the effect is."
+        text = f"{about[:1].upper()}{about[1:]}. The data do not show how large the effect is."
         return [Check(about, text, kind="overlap")]
     return _wide(report)
 
@@ -264,7 +264,7 @@ def _truth(report: "EffectReport") -> list[Check]:
 
 
 def _passed(report: "EffectReport") -> list[Check]:
-    """What every estimate depends on and warns about: overlap, or the strength of an instrument."""
+    """The check on which every estimate depends, and about which it warns: overlap, or instrument strength."""
     warned = list(map(first_clause, report.warnings))
     if report.estimand.method == "instrument" and "Weak instrument" not in warned:
         return [Check("strength of the instrument", kind="overlap")]
@@ -274,7 +274,7 @@ def _passed(report: "EffectReport") -> list[Check]:
 
 
 def first_clause(text: str) -> str:
-    """The first clause of a warning, by which the headline names it.
+    """The first clause of a warning, which names it in the headline.
 
     >>> first_clause("Poor overlap: for 3 % of the rows."), first_clause("12 rows were dropped; unless they are alike.")
     ('Poor overlap', '12 rows were dropped')

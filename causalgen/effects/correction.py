@@ -1,4 +1,4 @@
-"""The line of measured on assigned values, by which a measurement is corrected."""
+"""The regression line of measured on assigned values, which corrects a measurement."""
 
 from typing import NamedTuple
 

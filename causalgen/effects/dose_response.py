@@ -26,7 +26,7 @@ __all__ = ["dose_response"]
 
 POINTS = 20
 FEW = 0.5
-"""Share of rows below which a value is an extrapolation for too many of them."""
+"""If fewer than this share of rows support a value, it counts as extrapolated."""
 
 
 def dose_response(
@@ -94,8 +94,8 @@ def _curve(asked: EffectQuestion, grid: NDArray[np.float64], level: float, seed:
     warnings = (*encoded.warnings, *_extrapolated(str(asked.treatment), curve))
     if 0 not in FlexibleBasis(np.column_stack([arrays.treatment, arrays.covariates]), units=arrays.units).curved:
         warnings += (
-            f"The curve is a straight line by assumption: {arrays.units:,} independent rows are too few for a bend. Collect "
-            "more rows, or adjust for fewer columns.",
+            f"The curve is a straight line by assumption: {arrays.units:,} independent rows are too few to fit a "
+            "curve. Collect more rows, or adjust for fewer columns.",
         )
     for text in warnings:
         warn(text, DataWarning)
@@ -106,7 +106,7 @@ def _curve(asked: EffectQuestion, grid: NDArray[np.float64], level: float, seed:
 def _reaches(
     influence: NDArray[np.float64], clusters: NDArray[np.int64] | None, level: float, seed: int
 ) -> tuple[NDArray[np.float64], float, float]:
-    """Standard error of every mean, and how many of them the pointwise and the simultaneous band reach."""
+    """Standard error of every mean, and the half-widths of both bands in standard errors."""
     freedom = np.inf if clusters is None else float(clusters.max())
     covariance = joint_covariance(influence, clusters)
     reach = float(student.ppf(0.5 + level / 2, freedom))

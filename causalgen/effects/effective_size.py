@@ -7,7 +7,7 @@ __all__ = ["effective_size"]
 
 
 def effective_size(weights: ArrayLike) -> NDArray[np.float64]:
-    """Kish's effective sample size: how many equal weights are worth as much, along the last axis.
+    """Kish's effective sample size: the number of equal weights with the same precision, along the last axis.
 
     >>> effective_size([1, 1, 1, 1]).item(), effective_size([[3, 1, 0], [1, 0, 0]]).tolist()
     (4.0, [1.6, 1.0])

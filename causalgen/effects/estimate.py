@@ -64,7 +64,7 @@ def estimate_effect(
         treatment: A binary, categorical, ordinal or continuous variable; or several, such as ("drug", "dose"), whose
             joint effect one adjustment set must identify.
         outcome: A binary or continuous variable.
-        contrast: (a, b), labels or natural units; of several treatments ((a1, a2), (b1, b2)). None compares the two
+        contrast: (a, b), labels or natural units; for several treatments ((a1, a2), (b1, b2)). None compares the two
             labels of a binary treatment, in their order.
         methods: Keys of `causalgen.effects.estimators.methods.METHODS`, such as "doubly robust",
             "dowhy:propensity_score_weighting" or "econml:dml.LinearDML"; None for the defaults.
@@ -78,13 +78,14 @@ def estimate_effect(
         variables: Kinds of columns, which override the graph and the typing rule: {"clinic": "categorical"}.
         event: Of an outcome that is a time until an event or until censoring: the column that says whether the event
             happened (1, true or yes), or "column=label". The effect is then on the restricted mean, the mean time until the
-            event within the horizon; `report.survival` holds that on the probability to be free of it at the horizon.
+            event within the horizon; `report.survival` holds the effect on the probability of being free of it at the
+            horizon.
         horizon: Time up to which such an outcome is followed, in the outcome's unit.
         missing: What happens to missing values. "drop" leaves incomplete rows out; "weight" weights complete rows by the
             inverse of the probability that they are complete; "impute" completes the table several times by chained
             equations and pools the estimates. The last two assume values missing at random, which the report states.
         interval: "analytic" (influence function) or "bootstrap" (percentiles of refits; clusters are drawn whole, and
-            the models of `doubly robust` do without boosted trees and recalibration). The
+            the models of `doubly robust` then use neither boosted trees nor recalibration). The
             methods "front-door" and "identified formula" always have a bootstrap interval, an instrument Anderson and Rubin's.
         resamples: Resampled tables of the bootstrap, at least 100 and 4 / (1 - level).
         refute: Whether to run the refuters.
@@ -96,7 +97,7 @@ def estimate_effect(
         UnknownNameError: A node or method does not exist.
         DataError: The table or an argument does not fit, or the covariates separate the treatment; the message names
             place and remedy. Where weights explode (a group's effective size is below 5 % of its rows, and not because
-            of a few rows), methods that weigh rows answer in the overlap population, with a warning.
+            of a few rows), methods that weight rows estimate the effect in the overlap population, with a warning.
         SupportError: A value lies outside the support that its variable declares.
         NotIdentifiableError: The graph does not identify the effect, or the given adjustment set or instrument is not valid;
             the message shows the open path.
@@ -123,7 +124,7 @@ def estimate_effect(
 
 
 def estimate_question(question: EffectQuestion, settings: EstimationSettings) -> EffectReport:
-    """The report of a question; values that are missing are handled as it says."""
+    """The report of a question; missing values are handled as the question specifies."""
     if question.missing == "impute":
         return imputed_report(question, settings, _report)
     return weighted_report(question, settings, _report) if question.missing == "weight" else _report(question, settings)

@@ -27,16 +27,16 @@ def find_estimand(
     adjustment: Sequence[str] | None = None,
     instrument: str | None = None,
 ) -> Estimand:
-    """The estimand: by the given adjustment set or instrument where valid, else by what `identify` finds.
+    """Find the estimand: by the given adjustment set or instrument if valid, else by what `identify` finds.
 
     Raises:
         DataError: Adjustment set and instrument are both given.
         NotIdentifiableError: No estimator here can use what identifies the effect; the message shows the open path.
-        UnknownNameError: A name is no node of the graph.
+        UnknownNameError: A name is not a node of the graph.
     """
     if adjustment is not None and instrument is not None:
         raise DataError(
-            "Expected an adjustment set or an instrument; got both. The set to hold equal is found for you."
+            "Expected an adjustment set or an instrument; got both. The instrument's conditioning set is found for you."
         )
     if graph.selection.sampling:
         return estimand_among_rows(graph, treatment, outcome, adjustment, instrument)

@@ -28,14 +28,14 @@ TITLES = {"by": "Effects by", "doses": "Mean outcome by dose", "units": "Effects
 
 @dataclass(frozen=True)
 class FurtherQuestions:
-    """What to estimate next to an average effect.
+    """What to estimate in addition to an average effect.
 
     Args:
-        by: Attributes that form groups, each with the values at which it is cut; none for labels or quartiles.
+        by: Attributes that form groups, each with the values at which it is cut; empty for labels or quartiles.
         doses: Values of a continuous treatment, or "auto" for a grid; None for no dose-response curve.
         units: Whether to estimate the effect in each row.
-        proxies: Columns that are known by proxy.
-        target: Table of another population, in which the effect is wanted; None for none.
+        proxies: Columns that are observed through a proxy.
+        target: Table of another population to transport the effect to; None for none.
     """
 
     by: Mapping[str, Sequence[float]] = field(default_factory=dict)
@@ -63,9 +63,9 @@ class FurtherQuestions:
             graph: The graph of the question, images included.
             question: The question.
             level: Level of the intervals.
-            seed: Seed of everything random.
+            seed: Seed of all random numbers.
             rows: The table for the proxies where that of the question lacks rows without assigned values.
-            notes: Takes the messages of questions that the table cannot answer; None to raise them.
+            notes: Receives the messages of questions that the table cannot answer; None to raise them.
 
         Raises:
             DataError, NotIdentifiableError, UnknownNameError, SupportError: As the functions that answer them.
@@ -97,7 +97,7 @@ class FurtherQuestions:
             if self.proxies:
                 proxies = ask(estimate_with_proxies, graph, given, columns=self.proxies, **contrasted)
             transported = None
-            if self.target is not None:  # the carriers join the user's set, not the one that was found without them
+            if self.target is not None:  # add the carriers to the user's set, not to the one found without them
                 own = contrasted | {"adjustment": question.adjustment}
                 transported = ask(transport_effect, graph, table, self.target, **own)
         groups = [frame for frame in groups if frame is not None]
@@ -145,7 +145,7 @@ class FurtherAnswers:
         return found | {name: part.to_dict() for name, part in parts.items() if part is not None}
 
     def describe(self, known: Collection[str] = ()) -> str:
-        """The answers as text, without the warnings that a reader knows already."""
+        """The answers as text, without the warnings that the report already shows."""
         blocks = []
         for name, frame in self.frames.items():
             shown = (
@@ -166,7 +166,7 @@ class FurtherAnswers:
 
 
 def _ask(notes: list[str] | None, function: Callable[..., Any], *arguments: Any, **words: Any) -> Any:
-    """The answer of a function; None, with its message noted, where it refuses and notes are taken."""
+    """The answer of a function; if it raises and notes are collected, None, with the message as a note."""
     try:
         return function(*arguments, **words)
     except (CausalgenError, ImportError) as error:
@@ -181,6 +181,7 @@ def unit_summary(units: pd.DataFrame) -> str:
     low, middle, high = units["effect"].quantile([0.05, 0.5, 0.95])
     apart = int(((units["low"] > 0) | (units["high"] < 0)).sum())
     return (
-        f"the effect is {middle:.3g} in the median row, and {low:.3g} to {high:.3g} in nine rows of ten; the intervals of "
+        f"the effect is {middle:.3g} in the median row, and {low:.3g} to {high:.3g} in nine out of ten rows; the "
+        "intervals of "
         f"{apart:,} of {len(units):,} rows exclude 0."
     )

@@ -80,7 +80,7 @@ def form_groups(graph: CausalGraph, table: EncodedTable, by: str, bins: Bins) ->
         graph: Declares labels.
         table: The encoded table, with `by` among its covariates.
         by: The column.
-        bins: How a continuous column is cut; one with at most that many different values is not cut.
+        bins: How a continuous column is cut; a column with at most that many different values is not cut.
 
     Raises:
         DataError: A group has too few rows or clusters of a compared value, or the cuts do not fit the column.
@@ -110,7 +110,7 @@ def form_groups(graph: CausalGraph, table: EncodedTable, by: str, bins: Bins) ->
 
 
 def inner_quantiles(column: NDArray[np.float64], bins: int) -> NDArray[np.float64]:
-    """Inner quantiles; where many rows share a value, fewer."""
+    """Inner quantiles; fewer if many rows share a value."""
     cuts = np.unique(np.quantile(column, np.arange(1, bins) / bins))
     return cuts[cuts < column.max()]
 
@@ -126,7 +126,7 @@ def _cuts(by: str, given: Bins) -> NDArray[np.float64]:
 
 
 def named_intervals(cuts: NDArray[np.float64]) -> list[str]:
-    """Names of the intervals between cuts; an interval holds its upper end.
+    """Names of the intervals between cuts; an interval includes its upper end.
 
     >>> named_intervals(np.array([40.0, 60.0]))
     ['up to 40', 'above 40, up to 60', 'above 60']
@@ -137,7 +137,7 @@ def named_intervals(cuts: NDArray[np.float64]) -> list[str]:
 
 
 def _check_sizes(table: EncodedTable, by: str, names: Sequence[str], members: NDArray[np.bool_]) -> None:
-    """Refuse groups whose effect would rest on almost no rows; the message names all of them."""
+    """Refuse groups with too few rows for an effect; the message names all of them."""
     if len(names) < 2:
         raise DataError(f"Expected at least two groups of '{by}'; all {len(table.data):,} rows are in '{names[0]}'.")
     name, clusters = table.names[0], table.data.get(CLUSTER)

@@ -34,8 +34,8 @@ def dowhy_graph(graph: CausalGraph) -> nx.DiGraph:
 def dowhy_estimand(graph: CausalGraph, estimand: Estimand) -> IdentifiedEstimand:
     """Let DoWhy identify the same effect when only treatment, outcome and adjustment set are observed.
 
-    DoWhy thus judges exactly this adjustment set. With every column observed it would search subsets, about a minute
-    for 20 common causes, and might answer with another valid set.
+    DoWhy thus judges exactly this adjustment set. With every column observed it would search subsets, which takes about
+    a minute for 20 common causes, and might return another valid set.
 
     Returns:
         DoWhy's estimand with identifier method "backdoor" (without it, DoWhy's random-common-cause refuter ignores
@@ -48,7 +48,7 @@ def dowhy_estimand(graph: CausalGraph, estimand: Estimand) -> IdentifiedEstimand
     assert isinstance(treatment, str)
     assert isinstance(outcome, str)
     if graph.selection.sampling and estimand.method == "backdoor":
-        return adjusted_estimand(treatment, outcome, adjustment)  # DoWhy has no selected rows: it judges another graph
+        return adjusted_estimand(treatment, outcome, adjustment)  # DoWhy judges a graph without selection
     with quiet_dowhy():
         found = identify_effect_auto(
             dowhy_graph(graph),
@@ -102,7 +102,7 @@ def adjusted_estimand(treatment: str, outcome: str, adjustment: Sequence[str]) -
 
 
 def instrument_estimand(estimand: Estimand) -> IdentifiedEstimand:
-    """The instrumental estimand for DoWhy, with the variables held equal as its adjustment set."""
+    """The instrumental estimand for DoWhy, with the conditioning variables as its adjustment set."""
     return IdentifiedEstimand(
         None,
         treatment_variable=estimand.treatment,

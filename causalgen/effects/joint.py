@@ -137,7 +137,7 @@ def _numeric(one: _Part) -> list[_Part]:
 
 
 def _far(columns: list[_Part], contrast: tuple[Any, Any], label: str) -> list[str]:
-    """Warnings where few rows lie near a side of the contrast."""
+    """Warnings if few rows lie near a side of the contrast."""
     found = []
     for side, shown in zip(("control", "treated"), contrast, strict=True):
         near = np.ones(len(columns[0].column), dtype=bool)

@@ -1,4 +1,4 @@
-"""Real units whose outcome is read on their images, factual and counterfactual."""
+"""Real units whose outcome is read from their images, factual and counterfactual."""
 
 from collections.abc import Callable, Hashable, Mapping, Sequence
 from dataclasses import dataclass
@@ -25,12 +25,12 @@ class Counterfactuals(Protocol):
 
 @dataclass(frozen=True, eq=False)
 class Images:
-    """Real units, and what is read on their images.
+    """Real units, and what is read from their images.
 
     Args:
         name: Name of the image variable.
         measure: Images `(n, C, H, W)` -> the outcome read on each, `(n,)`; NaN if there is none.
-        factual: A value of every node for each unit. Where they are a sample of the population, so is the effect.
+        factual: A value of every node for each unit. The effect refers to the population that they are a sample of.
         rows: Index labels of the units in the table, so that `agreement` resamples both together; None resamples them
             separately.
         groups: `(n,)`, units that share a source, such as one patient; None for independent units.
@@ -48,7 +48,7 @@ class Images:
         return [posterior.counterfactual(do, seed=seed) for do in compared_worlds(treatment, contrast)]
 
     def read(self, pixels: Any) -> Array:
-        """What is read on each image, `(n,)`."""
+        """The reading of each image, `(n,)`."""
         return floats(self.measure(_numpy(pixels))).reshape(-1)
 
     def groups_of(self, kept: NDArray[np.bool_]) -> NDArray:

@@ -35,14 +35,14 @@ class ModelledContrast:
     def effect(self, n: int) -> tuple[float, float]:
         """Effect and its Monte Carlo error over `n` sampled units."""
         with warnings.catch_warnings():
-            warnings.simplefilter("ignore", SupportWarning)  # the estimate from data says where it extrapolates
+            warnings.simplefilter("ignore", SupportWarning)  # the estimate from data reports where it extrapolates
             a, b = (self._outcomes(self.model.sample(n, do=do, seed=self.seed)) for do in self._compared)
         return float((b - a).mean()), float((b - a).std() / np.sqrt(n))
 
     def counterfactuals(self, factual: Mapping[str, Any]) -> Array:
         """Outcomes of real units under both values, `(2, units)`."""
         with warnings.catch_warnings():
-            warnings.simplefilter("ignore", SupportWarning)  # given once, when the images were generated
+            warnings.simplefilter("ignore", SupportWarning)  # already given when the images were generated
             posterior = self.model.abduct(factual, seed=self.seed)
             return np.stack([self._outcomes(posterior.counterfactual(do, seed=self.seed)) for do in self._compared])
 
@@ -98,7 +98,7 @@ class RefittedUnits:
         return rng.multinomial(units, np.full(units, 1 / units))
 
     def refitted(self) -> Array:
-        """Change of the outcomes that the refitted model makes under both values, `(2, units)`."""
+        """Change of the outcomes under both values in the refitted model, `(2, units)`."""
         return self._modelled.counterfactuals(self._factual) - self._start
 
     def effect(self, counts: NDArray[np.int64], moved: Array) -> float:

@@ -36,7 +36,7 @@ Array = NDArray[np.float64]
 
 RARE = 0.05
 RARE_SHARE = 0.1
-"""Of a value's share of the rows: a value that is rare everywhere is no lack of overlap."""
+"""Multiple of a value's share of the rows: a value that is rare everywhere does not lack overlap."""
 SHARE_WORTH_A_WARNING = 0.01
 LEAST_EFFECTIVE_SHARE = 0.05
 MOST_POOR = 0.9
@@ -54,7 +54,7 @@ class Overlap:
 
     Attributes:
         poor: Share of rows for which one of the two values has a propensity below 5 %, or below a tenth of the value's
-            share of the rows where that is less.
+            share of the rows if that is smaller.
         where: The region of the covariates that holds most of those rows, as text; empty without any.
         effective: Kish's effective size of each group's weights in the whole population, as a share of the group's
             rows, (control, treated); 1 when all weights are equal.
@@ -91,7 +91,7 @@ class Overlap:
 def treatment_overlap(table: EncodedTable, *, seed: int = 0) -> Overlap | None:
     """Overlap for a binary or categorical treatment, from cross-fitted propensities; None without covariates.
 
-    Of more than 20,000 rows, a sample of 20,000 is used.
+    If there are more than 20,000 rows, a sample of 20,000 is used.
     """
     if not len(table.covariates.columns):
         return None
@@ -179,7 +179,7 @@ def _cross_fitted(table: EncodedTable, seen: Array, seed: int, held: Array | Non
 
 
 def population_weights(table: EncodedTable, population: str, propensity: Array) -> Array:
-    """How much each row counts in a population, shape `(rows,)`: its sampling weight times its share of the population.
+    """Weight of each row in a population, shape `(rows,)`: its sampling weight times its share of the population.
 
     Args:
         table: The table.
@@ -213,12 +213,12 @@ def require_overlap(overlap: Overlap, treatment: str) -> None:
             f"Expected rows with both values of '{treatment}' among similar rows; got (nearly) perfect separation: "
             f"{overlap.told_by} predicts '{treatment}', and {min(overlap.comparable)} rows of one group have a propensity "
             "between 1 % and 99 %. Leave out a covariate that decides the treatment if the graph allows it, collect rows "
-            "where both values occur, or ask for population='overlap' with a coarser adjustment set."
+            "where both values occur, or request population='overlap' with a coarser adjustment set."
         )
 
 
 def overlap_warnings(table: EncodedTable, overlap: Overlap | None) -> tuple[str, ...]:
-    """Warn where the estimate extrapolates a model instead of comparing similar rows.
+    """Warn if the estimate extrapolates a model instead of comparing similar rows.
 
     For a discrete treatment: rows for which a compared value is rare (see `Overlap.poor`). For a continuous one: rows
     for which a contrast value lies outside 99 % of the treatment's spread around its mean given the covariates.
@@ -330,7 +330,7 @@ def _path(tree: DecisionTreeClassifier, leaf: int, features: list[tuple[str, str
         parent = int(left[0] if len(left) else np.flatnonzero(nodes.children_right == node)[0])
         place, below = int(nodes.feature[parent]), bool(len(left))
         conditions.setdefault((place, below), _condition(*features[place], nodes.threshold[parent], below=below))
-        node = parent  # going up: of two bounds on one column, the one nearer the leaf is the tighter
+        node = parent  # going up: of two bounds on one column, the one nearer the leaf is tighter
     return " and ".join(reversed(conditions.values()))
 
 

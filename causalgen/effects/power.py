@@ -29,12 +29,12 @@ __all__ = ["SIZES", "ReadOutcome", "power_curve"]
 SIZES = (100, 200, 400, 800, 1600)
 MOST, LEAST_TABLES, MOST_TABLES = 100_000, 20, 10_000
 AT_ONCE = 512
-"""Groups that are drawn together where images are drawn too."""
+"""Number of groups that are drawn together if images are drawn too."""
 TRUTH = 200_000
 TRUTH_IMAGES = 4_000
-"""Samples of the effect of the model under do: of attributes, and of images that are read."""
+"""Numbers of samples for the effect of the model under do: of attributes, and of images that are read."""
 MOST_NOTED = 0.01
-"""Share of tables above which refusals, and estimates in another population, are noted; and of images without a reading."""
+"""Above this share, refusals, estimates in another population, and images without a reading are noted."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -69,9 +69,9 @@ def power_curve(
 ) -> PowerCurve:
     """Simulate studies of several sizes from a fitted model, and estimate the effect in each as `estimate_effect` does.
 
-    A table of n units is the first n units of a larger one, so that each simulated study is followed while it grows. The
-    loop runs through joblib: its backend is the user's choice (`joblib.parallel_config`), and without one it starts no
-    process.
+    A table of n units consists of the first n units of a larger one, so each simulated study is followed as it grows.
+    The loop runs through joblib: its backend is the user's choice (`joblib.parallel_config`), and without one it starts
+    no process.
 
     Args:
         scm: A fitted model.
@@ -88,7 +88,7 @@ def power_curve(
         shared: Rows come in groups, and intervals are cluster-robust; None for independent rows.
         adjustment: The adjustment set; None to have one found.
         level: Level of the intervals.
-        seed: Seed of everything random.
+        seed: Seed of all random numbers.
         on_table: Called after each table.
 
     Raises:
@@ -110,8 +110,8 @@ def power_curve(
     estimand = find_estimand(studied.graph, given, outcome, adjustment=adjustment)
     if estimand.method == "no effect":
         raise DataError(
-            f"Expected an outcome that the treatment acts on; the graph has no directed path from {given} to {outcome}, so "
-            "that there is nothing to find."
+            f"Expected an outcome that the treatment acts on; the graph has no directed path from {given} to "
+            f"{outcome}, so there is no effect to find."
         )
     question: dict[str, Any] = {"treatment": given, "outcome": outcome, "contrast": compared}
     effect = implied_effect(
@@ -155,7 +155,7 @@ def power_curve(
 
 
 class _Studied:
-    """What is drawn from the model, and how it becomes the table of a study."""
+    """Draws from the model, and turns them into the table of a study."""
 
     def __init__(
         self, scm: StructuralCausalModel, reading: ReadOutcome | None, outcome: str, shared: SharedNoise | None
@@ -182,7 +182,7 @@ class _Studied:
 
     @property
     def notes(self) -> tuple[str, ...]:
-        """What the simulation assumes of groups and readings."""
+        """What the simulation assumes about groups and readings."""
         found = []
         if self.shared is not None and self.shared.sizes.max() > 1:
             parts = [f"{name} {r:.2f}" for name, r in self.shared.shared.items()]
@@ -198,7 +198,7 @@ class _Studied:
         return tuple(found)
 
     def table(self, units: int, seed: int) -> pd.DataFrame:
-        """A table of `units` units, with the outcome read where it is, and a column of the units."""
+        """A table of `units` units, with the outcome read from images if it is, and a column of the units."""
         rng = np.random.default_rng(seed)
         sizes = np.ones(units, dtype=np.int64) if self.shared is None else rng.choice(self.shared.sizes, units)
         step = AT_ONCE if self.scm.graph.images else units
@@ -226,7 +226,7 @@ class _Studied:
 
 
 class _ReadSamples:
-    """Samples of a model under do, in which the outcome is read on each image."""
+    """Samples of a model under do, with the outcome read from each image."""
 
     def __init__(self, studied: _Studied) -> None:
         self.studied = studied
@@ -239,7 +239,7 @@ class _ReadSamples:
 
 @dataclass(frozen=True, eq=False)
 class _Simulated:
-    """Of one table at every size: interval, number of rows; and how many estimates are in another population."""
+    """Intervals and row numbers of one table at every size, and the number of estimates in another population."""
 
     ends: list[tuple[float, float]]
     rows: list[int]
@@ -285,7 +285,7 @@ def _contrast(graph: CausalGraph, treatment: str | tuple[str, ...], contrast: An
 
 
 def _graph_with(graph: CausalGraph, outcome: str, reading: ReadOutcome | None) -> CausalGraph:
-    """The graph of the study: a reading may leave the support of its attribute, and is a node where it is none."""
+    """The graph of the study: a reading may leave its attribute's support, and is added if it is not a node."""
     if reading is None:
         graph.require(outcome)
         return graph
@@ -322,7 +322,7 @@ def _table_notes(frame: pd.DataFrame, tables: int, elsewhere: int) -> list[str]:
     if int(frame["refused"].max()) > MOST_NOTED * tables:
         worst = frame.iloc[int(frame["refused"].argmax())]
         notes.append(
-            f"Nothing could be estimated from some tables, up to {int(worst['refused'])} of {tables} at n = "
+            f"Some tables allow no estimate, up to {int(worst['refused'])} of {tables} at n = "
             f"{int(worst['n']):,}; they count as studies that find nothing."
         )
     if elsewhere > MOST_NOTED * tables * len(frame):

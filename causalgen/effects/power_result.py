@@ -14,18 +14,18 @@ __all__ = ["Needed", "PowerCurve", "falls", "needed_size", "summarize_sizes"]
 
 RESAMPLES = 1000
 FALL = 0.01
-"""Level of the test whether the power falls with the size."""
+"""Level of the test of whether the power falls with the size."""
 LEVEL = 0.95
 """Level of the Monte Carlo intervals."""
 CONDITION = (
-    "These numbers hold if the fitted model is right: its graph, its mechanisms, and the effect that it has learned. An effect "
-    "half as large needs about four times as many."
+    "These numbers hold if the fitted model is right: its graph, its mechanisms, and the effect that it has learned. "
+    "An effect half as large needs about four times as many units."
 )
 
 
 @dataclass(frozen=True)
 class Needed:
-    """The number of units from which on the power stays at the target, interpolated between the simulated sizes.
+    """The smallest number of units above which the power stays at the target, interpolated between simulated sizes.
 
     Attributes:
         n: The number; -inf where all sizes reach the target, inf where the largest one does not.
@@ -51,10 +51,10 @@ class PowerCurve:
         level: Level of the simulated intervals.
         target: The power that `needed` refers to.
         tables: Number of simulated tables.
-        frame: One row per size: n; rows, their mean number; power, the share of intervals without 0; width, the mean of
-            finite ones; coverage, the share of intervals with the effect of the model; each with its 95 % Monte Carlo
-            interval as `_low` and `_high`; refused, the number of tables from which nothing could be estimated. They
-            count as intervals with 0, and not for width and coverage.
+        frame: One row per size: n; rows, their mean number; power, the share of intervals that exclude 0; width, the
+            mean of finite ones; coverage, the share of intervals with the effect of the model; each with its 95 % Monte
+            Carlo interval as `_low` and `_high`; refused, the number of tables from which nothing could be estimated.
+            They count as intervals that contain 0, and are left out of width and coverage.
         needed: The number of units that reaches the target.
         notes: What a reader must know, in sentences.
     """
@@ -148,12 +148,12 @@ def needed_size(sizes: NDArray[np.int64], found: NDArray[np.bool_], target: floa
 
 
 def _rising(power: NDArray[np.float64]) -> NDArray[np.float64]:
-    """The least power at each size and all larger ones, `(sizes,)`."""
+    """The lowest power at each size and all larger ones, `(sizes,)`."""
     return np.minimum.accumulate(power[::-1])[::-1]
 
 
 def _crossing(sizes: NDArray[np.int64], power: NDArray[np.float64], target: float, tables: int) -> float:
-    """From where on the power stays at the target; -inf at or below the smallest size, inf above the largest."""
+    """The size above which the power stays at the target; -inf at or below the smallest size, inf above the largest."""
     rising = _rising(power)
     reached = np.flatnonzero(rising >= target)
     if not len(reached):
@@ -168,7 +168,7 @@ def _crossing(sizes: NDArray[np.int64], power: NDArray[np.float64], target: floa
 
 
 def falls(found: NDArray[np.bool_]) -> tuple[int, int] | None:
-    """Places of two sizes, the smaller one first, between which fewer tables find the effect; None without such a fall.
+    """Positions of two sizes, the smaller one first, between which the power falls; None without such a fall.
 
     Args:
         found: As in `needed_size`. The same tables at both sizes are compared by McNemar's exact test, at 1 % over all pairs.

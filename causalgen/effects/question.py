@@ -63,18 +63,18 @@ class EffectQuestion:
         instrument: The user's instrument; None for none.
         weights: Column of sampling weights.
         cluster: Column that names the cluster of each row.
-        missing: What happens to missing values: "drop" leaves incomplete rows out, "weight" lets complete rows stand for
-            them, "impute" fills the cells in; see `causalgen.effects.missing`.
+        missing: What happens to missing values: "drop" leaves incomplete rows out, "weight" weights complete rows to
+            represent them, "impute" fills the cells in; see `causalgen.effects.missing`.
         variables: Kinds of columns, which override the graph: {"clinic": "categorical"}.
         event: Of an outcome that is a time until an event or until censoring: the column that says whether the event
             happened, or "column=label". The outcome of the question is then the pseudo-observation of the time up to the
             horizon, and `survival` holds what was observed.
         horizon: Time up to which such an outcome is followed.
-        survival: Found from event and horizon; None for an outcome without censoring.
+        survival: Derived from event and horizon; None for an outcome without censoring.
         imputable: Whether the caller pools estimates over tables with imputed values.
 
     Raises:
-        UnknownNameError: Treatment or outcome is no node of the graph.
+        UnknownNameError: Treatment or outcome is not a node of the graph.
         DataError: Treatment and outcome are equal or images, an attribute of the graph has no column, or event and horizon
             do not fit.
     """
@@ -123,9 +123,9 @@ class EffectQuestion:
 
     @classmethod
     def of_report(cls, graph: GraphLike, table: pd.DataFrame, report: "EffectReport") -> "EffectQuestion":
-        """The question that a report answers, with columns of the kinds that it read; graph and table are given again.
+        """The question that a report answers, with its column kinds; graph and table are given again.
 
-        Where values were imputed, its table is the first completed one.
+        If values were imputed, its table is the first completed one.
         """
         survival, way = report.survival, "drop" if report.missing is None else report.missing.way
         asked = cls(
@@ -173,7 +173,7 @@ class EffectQuestion:
 
     @property
     def remedy(self) -> str:
-        """How to have missing values imputed; empty where that would be refused."""
+        """How to have missing values imputed; empty if that would be refused."""
         if not self.imputable or self.survival is not None or self.estimand.method == "instrument":
             return ""
         return remedy("impute")
@@ -194,7 +194,8 @@ class EffectQuestion:
                 )
             if self.missing != "drop" and (holes := int(self.table[name].isna().sum())):
                 raise DataError(
-                    f"Expected a value in every row of '{name}', which nothing can stand for; {holes:,} are missing. Fill them "
+                    f"Expected a value in every row of '{name}', which cannot be imputed; {holes:,} are missing. Fill "
+                    "them "
                     "in, or leave these rows out of the table."
                 )
         return extra

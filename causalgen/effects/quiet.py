@@ -12,7 +12,7 @@ __all__ = ["quiet_dowhy"]
 
 @contextmanager
 def quiet_dowhy() -> Iterator[None]:
-    """Silence DoWhy inside the block; the log level and numpy's global random state are put back afterwards."""
+    """Silence DoWhy inside the block; the log level and numpy's global random state are restored afterwards."""
     logger = logging.getLogger("dowhy")
     level, state = logger.level, np.random.get_state()  # noqa: NPY002 - DoWhy draws from it
     logger.setLevel(logging.CRITICAL)

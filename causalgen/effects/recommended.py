@@ -12,11 +12,11 @@ PREFERENCE = {
     "doubly robust": "it is right if either the outcome model or the propensity model is right",
     "tmle": "it is right if either model is right, and stays in the outcome's range however extreme the weights are",
     "g-computation": "its outcome model can follow curves and interactions of treatment and covariates",
-    "instrumental variables": "it needs no measured confounder, and its interval covers however weak the instrument is",
+    "instrumental variables": "it needs no measured confounder, and its interval is valid however weak the instrument is",
     "one-step front-door": "it is right if either its regressions or its probabilities of the treatment are right",
     "one-step formula": "it is right if either its regressions or its probabilities of the treatment are right",
-    "identified formula": "it estimates the formula as it stands",
-    "front-door": "it follows the effect through the mediators, where hidden common causes do no harm",
+    "identified formula": "it estimates the identified formula directly",
+    "front-door": "it follows the effect through the mediators, so hidden common causes of treatment and outcome do no harm",
     "prediction-powered": "it is right however good the predictor is",
     "predict-then-debias": "it is right however good the predictors are",
     "calibrated measurement": "it corrects the measurement by its calibration",
@@ -34,7 +34,7 @@ IN_OVERLAP = ", overlap population"
 
 
 def recommend(report: "EffectReport") -> "Estimate | None":
-    """The adjusted estimate that makes the weakest assumptions; None where nothing was adjusted.
+    """The adjusted estimate that makes the weakest assumptions; None if nothing was adjusted.
 
     Estimates in the requested population come first, unless every one of them carries a caution and those in the overlap
     population do not. Methods that are not in `PREFERENCE` come last, in their order.

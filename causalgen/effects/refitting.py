@@ -19,11 +19,12 @@ ROUNDING = 1e-5
 
 
 class Refitting:
-    """Refits the mechanisms between treatment and outcome any number of times; leaving the block restores them.
+    """Refits the mechanisms between treatment and outcome any number of times; the end of the block restores them.
 
     A mechanism without trainable weights is refitted in closed form. Any other first converges on all rows, and every
     refit then takes a few L-BFGS iterations from there with the curvature learned while settling: refits differ by the
-    resample, not by the randomness of training. A refit that diverges raises `DivergenceError`; the next one starts afresh.
+    resample, not by the randomness of training. A refit that diverges raises `DivergenceError`; the next one starts
+    from scratch.
 
     Args:
         model: Attributes only.
@@ -107,7 +108,7 @@ def _descend(
 ) -> dict[str, Any] | None:
     """Minimise the weighted losses; returns L-BFGS's memory of the curvature, from which another descent may start.
 
-    None, and the weights as they were, where the losses do not fall.
+    If the losses do not fall, it returns None and restores the weights.
     """
     groups = mechanism.parameter_groups()
     parameters = list({id(p): p for group in groups.values() for p in group}.values())
@@ -131,12 +132,12 @@ def _descend(
     try:
         optimizer.step(closure)
         last = float(closure().detach())
-    except (ArithmeticError, RuntimeError, ValueError):  # weights that are not finite, which distributions refuse
+    except (ArithmeticError, RuntimeError, ValueError):  # non-finite weights, which distributions refuse
         last = np.nan
     if not last <= first + ROUNDING * max(1.0, abs(first)):
         with torch.no_grad():
             for parameter, weight in zip(parameters, before, strict=True):
                 parameter.copy_(weight)
-        # a step along foreign curvature may leave the basin for good: once more without
+        # a step with another descent's curvature may leave the basin for good: repeat without it
         return None if memory is None else _descend(mechanism, value, parents, weights, iterations, None)
     return dict(state)

@@ -35,14 +35,14 @@ class Estimate:
     Attributes:
         source: Where the number comes from, such as "doubly robust" or "fitted model under do".
         value: The effect, in the outcome's unit.
-        low: Lower end of the interval; None when the source states none.
+        low: Lower end of the interval; None if the source states none.
         high: Upper end of the interval.
         kind: "naive" (unadjusted), "adjusted", "comparison" (another source) or "truth".
-        note: How the number and its interval arise, as text.
+        note: How the number and its interval were computed, as text.
         population: Population that the effect averages over: "whole", "overlap" (rows weighted by the product of both
-            propensities), "treated", "control", or "compliers" (units that an instrument moves).
-        caution: Why the number only approximates the requested effect, in a few words; empty where it does not.
-        scales: The two means and the effect on other scales, such as a risk ratio; empty where the source gives a
+            propensities), "treated", "control", or "compliers" (units whose treatment the instrument changes).
+        caution: Why the number only approximates the requested effect, in a few words; empty if it is exact.
+        scales: The two means and the effect on other scales, such as a risk ratio; empty if the source gives a
             difference only.
     """
 
@@ -58,11 +58,11 @@ class Estimate:
 
     @property
     def method(self) -> str:
-        """The method of the source, whose name may also tell the population."""
+        """The method of the source, whose name may include the population."""
         return method_of(self.source)
 
     def covers(self, value: float) -> bool | None:
-        """Whether the interval holds `value`; None without an interval."""
+        """Whether the interval contains `value`; None without an interval."""
         return None if self.low is None or self.high is None else self.low <= value <= self.high
 
     def __str__(self) -> str:
@@ -141,8 +141,8 @@ class EffectReport:
     Attributes:
         treatment: Name of the treatment, or names of several.
         outcome: Name of the outcome.
-        contrast: (a, b): the effect is of do(treatment=b) against do(treatment=a), in labels or natural units; of several
-            treatments a tuple on both sides.
+        contrast: (a, b): the effect is of do(treatment=b) against do(treatment=a), in labels or natural units; for
+            several treatments, a tuple on both sides.
         outcome_unit: Unit of every number; "probability of ..." for a binary outcome.
         estimand: How the effect is identified, as text and as a formula, with the assumptions.
         estimates: The naive estimate first, then the adjusted ones.
@@ -156,11 +156,11 @@ class EffectReport:
         remarks: What a reader must know about the comparisons and the images that they are read on.
         versions: Versions of the libraries that made the numbers.
         population: The requested population; each estimate names the one it averages over.
-        weights: Column of sampling weights; None without.
+        weights: Column of sampling weights; None if there is none.
         cluster: Column of clusters; None when rows are independent.
         variables: Every used variable with the kind its column was read as.
-        survival: Of a censored outcome: the follow-up, and the effect on survival at the horizon.
-        missing: How missing values were imputed or weighted for; None where incomplete rows were left out.
+        survival: For a censored outcome: the follow-up, and the effect on survival at the horizon.
+        missing: How missing values were imputed or weighted for; None if incomplete rows were left out.
     """
 
     treatment: str | tuple[str, ...]
@@ -206,7 +206,7 @@ class EffectReport:
 
     @property
     def measured(self) -> str:
-        """The outcome, as text; of a censored one, its restricted mean."""
+        """The outcome, as text; for a censored one, its restricted mean."""
         if self.survival is None:
             return self.outcome
         return f"the restricted mean of {self.outcome} (until '{self.survival.event}', up to {self.survival.horizon:g})"
@@ -225,7 +225,7 @@ class EffectReport:
     def estimate(self) -> Estimate:
         """The one estimate that answers the question; `recommended` says why. The others are comparisons.
 
-        Where the graph has no path from treatment to outcome, it is 0 by assumption and has no interval.
+        If the graph has no path from treatment to outcome, it is 0 by assumption and has no interval.
         """
         chosen = recommend(self)
         return chosen or Estimate("the graph", 0.0, kind="adjusted", note=why(self), population=self.population)
@@ -270,7 +270,7 @@ class EffectReport:
         return rows[source]
 
     def compare(self, *comparisons: Estimate, truth: float | None = None) -> "EffectReport":
-        """The same report with effects from other sources, and the true effect, added."""
+        """Return the report with effects from other sources, and the true effect, added."""
         if truth is not None:
             comparisons = (*comparisons, Estimate("truth", float(truth), kind="truth", note="The generator is known."))
         return replace(self, comparisons=self.comparisons + comparisons)

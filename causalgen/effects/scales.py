@@ -1,4 +1,4 @@
-"""One effect on the scales that readers know: the two means, difference, risk ratio, odds ratio, number needed to treat."""
+"""An effect on common scales: the two means, difference, risk ratio, odds ratio, number needed to treat."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -19,9 +19,9 @@ __all__ = ["NUMBER", "MeansInterval", "Scale", "constant_arm", "number_needed_to
 Array = NDArray[np.float64]
 NUMBER = "number needed to treat"
 NO_CASE = 1e-6
-"""Least distance of a risk from 0 and from 1: a model of an arm without cases predicts risks nearer to 0."""
+"""Minimum distance of a risk from 0 and from 1: a model of an arm without cases predicts risks nearer to 0."""
 RULE_OF_THREE = 0.05
-"""A risk that would show no case in as many rows with this probability is the upper limit of one that showed none."""
+"""The upper limit of a risk without cases is the risk that would show none in as many rows with this probability."""
 
 
 @dataclass(frozen=True)
@@ -31,11 +31,11 @@ class Scale:
     Attributes:
         name: "risk under do(drug=1)" or "mean under do(drug=1)", "risk difference" or "difference", "risk ratio",
             "odds ratio", "number needed to treat".
-        value: The number; None where it does not exist. A negative number needed to treat counts units for one case
+        value: The number; None if it does not exist. A negative number needed to treat counts units for one case
             fewer.
-        low: Lower end of the interval; None without. The interval of a number needed to treat whose `low` exceeds its
+        low: Lower end; None if there is none. The interval of a number needed to treat whose `low` exceeds its
             `high` goes from `low` through infinity to `high`.
-        high: Upper end of the interval; None without, or where it is infinite.
+        high: Upper end of the interval; None if there is none, or if it is infinite.
         note: What the number means, or why it does not exist.
     """
 
@@ -54,7 +54,7 @@ class Scale:
 
 
 class MeansInterval(NamedTuple):
-    """How intervals of functions of the two means are made.
+    """How intervals of functions of the two means are computed.
 
     Attributes:
         found: The estimate, with its two means and the influence of every row on them.
@@ -67,7 +67,7 @@ class MeansInterval(NamedTuple):
     draws: Array | None = None
 
     def of(self, scale: Callable[[Array, Array], Array], slopes: tuple[float, float]) -> tuple[float, float]:
-        """Interval of a function of the two means; nan without.
+        """Interval of a function of the two means; NaN if there is none.
 
         Args:
             scale: The function of the control's mean and the treated's mean.
@@ -92,7 +92,7 @@ class MeansInterval(NamedTuple):
 def scales_of(
     table: "EncodedTable", interval: MeansInterval, difference: tuple[float, float | None, float | None]
 ) -> tuple[Scale, ...]:
-    """The two means of an estimate and its difference; of a binary outcome also ratios and the number needed to treat.
+    """The two means of an estimate and its difference; for a binary outcome also ratios and number needed to treat.
 
     Ratios have intervals on the log scale, and risks inside (0, 1) on the logit scale. They and the difference come
     from the same influences (delta method) or the same resamples.
@@ -103,7 +103,7 @@ def scales_of(
         difference: The effect with its interval.
 
     Returns:
-        Nothing where the method estimates a difference only.
+        Empty if the method estimates a difference only.
 
     References:
         Altman (1998), Confidence intervals for the number needed to treat.
@@ -155,12 +155,12 @@ def _ratios(interval: MeansInterval) -> list[Scale]:
 
 
 def _edge(means: Array) -> NDArray[np.bool_]:
-    """Which means are no risks between 0 and 1."""
+    """Return which means are not risks strictly between 0 and 1."""
     return (means < NO_CASE) | (means > 1 - NO_CASE)
 
 
 def _at_edge(risks: Array) -> Array:
-    """The risks; exactly 0 those of an arm without cases, and 1 those of an arm with cases alone."""
+    """The risks, exactly 0 for an arm without cases and exactly 1 for an arm with cases only."""
     whole = np.round(risks)
     return np.where(np.isin(whole, (0, 1)) & (abs(risks - whole) < NO_CASE), abs(whole), risks)
 
@@ -184,7 +184,7 @@ def number_needed_to_treat(effect: float, low: float | None, high: float | None,
 
     Args:
         effect: The risk difference.
-        low: Lower end of its interval; None without.
+        low: Lower end of its interval; None if there is none.
         high: Upper end.
         label: What a case is.
 
@@ -230,7 +230,7 @@ def _imposed(table: "EncodedTable", side: int) -> str:
 
 
 def constant_arm(table: "EncodedTable") -> tuple[str, ...]:
-    """Warn where all rows with a compared value have the same outcome: no interval knows how uncertain that risk is."""
+    """Warn if all rows with a compared value have the same outcome: intervals ignore the uncertainty of that risk."""
     treatment, outcome = (table.data[name].to_numpy() for name in table.names)
     labels = next((one.labels for one in table.variables if one.name == table.names[1]), None)
     found = []
@@ -243,6 +243,6 @@ def constant_arm(table: "EncodedTable") -> tuple[str, ...]:
         risk = f", although a risk of {most:.1%} of the other outcome could show none in so few rows"
         found.append(
             f"The outcome never varies where {_imposed(table, side)}: all {len(own):,} rows have {table.names[1]} = "
-            f"{shown}. The intervals take that value as certain{risk if table.bounds == (0, 1) else ''}."
+            f"{shown}. The intervals treat that value as certain{risk if table.bounds == (0, 1) else ''}."
         )
     return tuple(found)

@@ -25,7 +25,7 @@ def estimand_among_rows(
     if instrument is not None:
         raise NotIdentifiableError(
             f"Expected an adjustment set where selection nodes decide which units are in the table; got the instrument "
-            f"'{instrument}', of which it is not known what the selection does to it. Leave instrument= out."
+            f"'{instrument}', and the effect of the selection on it is not known. Leave instrument= out."
         )
     if not isinstance(treatment, str):
         raise NotIdentifiableError(
@@ -54,7 +54,7 @@ def estimand_among_rows(
 
 
 def selection_warnings(graph: CausalGraph, estimand: Estimand) -> tuple[str, ...]:
-    """The warning that the effect averages over the units in the table, where the whole population has another one."""
+    """The warning that the effect averages over the units in the table, if the whole population's effect differs."""
     treatment, outcome = estimand.treatment, estimand.outcome
     if not graph.selection.sampling or estimand.method != "backdoor" or not isinstance(treatment, str):
         return ()

@@ -13,7 +13,7 @@ __all__ = ["INTERVALS", "EstimationSettings", "check_level"]
 
 LEAST_SIMULATIONS = 10
 LEAST_RESAMPLES = 100
-LEAST_IN_TAILS = 4  # resamples beyond the ends of a bootstrap interval, both sides together
+LEAST_IN_TAILS = 4  # number of resamples outside a bootstrap interval, both sides together
 INTERVALS = ("analytic", "bootstrap")
 
 
@@ -35,7 +35,7 @@ class EstimationSettings:
 
     @property
     def least_resamples(self) -> int:
-        """Least number of resamples of a bootstrap at this level."""
+        """Minimum number of resamples of a bootstrap at this level."""
         return max(LEAST_RESAMPLES, math.ceil(round(LEAST_IN_TAILS / (1 - self.level), 6)))
 
     def __post_init__(self) -> None:

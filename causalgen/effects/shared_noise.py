@@ -1,8 +1,9 @@
-"""What rows of one group, such as the images of one person, have in common: measured in data, and drawn anew.
+"""The noise that rows of one group, such as images of one person, share: measured in data, and simulated.
 
-A structural causal model draws every row independently. Rows of one group share more than that. Here each node's noise is,
-independently in each row, the group's with probability sqrt(r) and fresh otherwise. Each row keeps the distribution of the
-model, so its interventional effects stay the same, and any function of the noise of two rows of one group has correlation r.
+A structural causal model draws every row independently, but rows of one group are dependent. Here each node's noise is,
+independently in each row, that of the group with probability sqrt(r), and fresh otherwise. Each row keeps the
+distribution of the model, so its interventional effects stay the same, and any function of the noise of two rows of one
+group has correlation r.
 """
 
 from collections.abc import Callable, Mapping
@@ -23,7 +24,7 @@ __all__ = ["SharedNoise", "draw_grouped"]
 
 Array = NDArray[np.float64]
 REDRAWN = 8
-"""Draws of every node from which its mean given its parents is taken."""
+"""Number of draws of every node from which its mean given its parents is estimated."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -53,14 +54,14 @@ class SharedNoise:
     ) -> "SharedNoise":
         """Compare each node of observed rows with draws of the model given the same parents.
 
-        r is the covariance of what the draws leave unexplained, between rows of one group, over its variance; exactly 1
-        for an attribute that never differs within a group.
+        r is the covariance between rows of one group, divided by the variance, of the part that the draws leave
+        unexplained; exactly 1 for an attribute that never differs within a group.
 
         Args:
             scm: The fitted model.
             values: Observed values by node, `(n, ...)`.
             groups: Group of each row, `(n,)`.
-            readings: By image node, what is read on its images; images without a reading share nothing.
+            readings: By image node, what is read from its images; images without a reading share nothing.
             name: The column of the groups.
             seed: Seed of the draws.
 
@@ -109,7 +110,7 @@ def _correlation(
     labels = None if read is not None else variable.labels
 
     def columns(value: Tensor) -> Array:
-        """What is compared, `(n, columns)`: a reading, a number, or which label it is."""
+        """The compared values, `(n, columns)`: a reading, a number, or indicators of labels."""
         numbers = np.asarray(value.double().cpu() if read is None else read(value), dtype=np.float64).reshape(-1, 1)
         return numbers if labels is None else (numbers == np.arange(len(labels))).astype(np.float64)
 
@@ -121,7 +122,7 @@ def _correlation(
         noise = {part: law.sample() for part, law in mechanism.noise((len(observed),)).items()}
         again.append(columns(scm.assign(node, noise, parents)))
     left = observed - np.mean(again, axis=0)
-    left = np.nan_to_num(left - np.nanmean(left, axis=0))  # an image without a reading says nothing
+    left = np.nan_to_num(left - np.nanmean(left, axis=0))  # an image without a reading carries no information
     sums = np.stack([np.bincount(codes, weights=column) for column in left.T], axis=1)
     counts = np.bincount(codes)
     covariance = ((sums**2).sum() - (left**2).sum()) / (counts * (counts - 1)).sum()

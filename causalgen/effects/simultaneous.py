@@ -19,7 +19,7 @@ def joint_covariance(influence: Array, clusters: NDArray[np.int64] | None) -> Ar
 
 
 def simultaneous_reach(covariance: Array, freedom: float, level: float, seed: int) -> float:
-    """Standard errors that intervals reach which hold for all estimates at once: quantile of the largest |t|.
+    """Half-width, in standard errors, of intervals that hold for all estimates at once: quantile of the largest |t|.
 
     Args:
         covariance: Of the estimates.

@@ -115,7 +115,7 @@ def _complete_rows(question: EffectQuestion, names: Sequence[str]) -> tuple[dict
 
 
 def _completeness(question: EffectQuestion, names: Sequence[str], present: NDArray[np.bool_]) -> Completeness | None:
-    """The weights by which complete rows stand for all; None where incomplete rows are just dropped."""
+    """The weights with which complete rows represent all; None if incomplete rows are just dropped."""
     if question.missing != "weight":
         return None
     sampling = np.ones(len(present))
@@ -183,8 +183,8 @@ def _check_clusters_of_arms(data: pd.DataFrame, question: EffectQuestion, arms: 
         if count < LEAST_CLUSTERS_PER_ARM:
             raise DataError(
                 f"Expected {question.treatment}={label!r} in at least {LEAST_CLUSTERS_PER_ARM} clusters of "
-                f"'{question.cluster}'; got {count}. With so few clusters, what they share cannot be separated from the "
-                "effect. Collect more clusters."
+                f"'{question.cluster}'; got {count}. With so few clusters, cluster effects cannot be separated from "
+                "the treatment effect. Collect more clusters."
             )
 
 

@@ -1,4 +1,4 @@
-"""The numbers that estimators take, with what they were encoded from."""
+"""The numbers that estimators use, with the data that they were encoded from."""
 
 import re
 from collections.abc import Hashable, Mapping
@@ -30,7 +30,7 @@ __all__ = [
 ]
 
 CLUSTER, WEIGHTS = "(cluster)", "(weights)"  # columns that an encoded table adds
-DRAW = "(draw)"  # column that a bootstrap adds: which draw a row comes from
+DRAW = "(draw)"  # column that a bootstrap adds: the draw from which a row comes
 AS_FRAME = "Convert it with pd.DataFrame(table), or with table.to_pandas() from Polars or Arrow."
 RESERVED = ("placebo", "w_random", CLUSTER, WEIGHTS, DRAW)  # the first two are columns that DoWhy's refuters add
 
@@ -42,7 +42,7 @@ class EncodedTable:
     Attributes:
         data: Treatment, outcome and covariates without missing values: floats, or categories for a covariate of
             more than two labels. A binary treatment is 1 where it equals the second value of the contrast. Sampling
-            weights and clusters are the columns `WEIGHTS` and `CLUSTER`, where they are given.
+            weights and clusters are the columns `WEIGHTS` and `CLUSTER`, if given.
         kind: Kind of the treatment.
         control: Treatment value compared with, as in `data`.
         treated: Treatment value of interest, as in `data`.
@@ -52,14 +52,14 @@ class EncodedTable:
         dropped: Number of rows left out because a used column is missing.
         names: Treatment and outcome.
         labels: Labels of the discrete covariates, in the order of their codes.
-        held: Of several treatments: the covariates that the contrast holds, and the value at which it holds them.
-        sides: Of several treatments: the contrast as two tuples of labels or floats.
+        held: For several treatments: the covariates that the contrast holds fixed, and their values.
+        sides: For several treatments: the contrast as two tuples of labels or floats.
         variables: Every used variable with the kind that was declared or decided, in the order of `data`.
         notes: What a reader should know about the columns.
         index: Labels of the rows in the user's table, in the order of `data`.
         holes: By used column: its missing cells in the user's table.
-        completeness: How complete rows stand for all; None where incomplete rows are just left out.
-        remedy: How to have missing values imputed; empty where that would be refused.
+        completeness: How complete rows represent all; None if incomplete rows are just left out.
+        remedy: How to have missing values imputed; empty if that would be refused.
     """
 
     data: pd.DataFrame
@@ -94,7 +94,7 @@ class EncodedTable:
         if self.completeness is not None:
             many = self.completeness.truncated
             weights = "weight of a complete row was" if many == 1 else "weights of complete rows were"
-            cut = f"{many:,} {weights} lowered to 20 times the mean: few rows stand for many here."
+            cut = f"{many:,} {weights} lowered to 20 times the mean: few rows represent many here."
             return (*self.notes, cut) if many else self.notes
         share = self.dropped / (self.dropped + len(self.data))
         percent = f"{share:.0%}" if share >= 0.005 else "under 1%"
@@ -119,7 +119,7 @@ class EncodedTable:
 
     @property
     def weights(self) -> NDArray[np.float64]:
-        """Sampling weights of mean 1, shape `(rows,)`; ones without any."""
+        """Sampling weights of mean 1, shape `(rows,)`; ones if there are none."""
         return self.data[WEIGHTS].to_numpy() if self.weighted else np.ones(len(self.data))
 
     @property
@@ -178,7 +178,7 @@ def warns_of_dropped_rows(text: str) -> bool:
 
 
 def say(table: EncodedTable) -> None:
-    """Emit the warnings that a result without a place for them, such as a data frame, cannot hold."""
+    """Emit warnings for a result that cannot hold them, such as a data frame."""
     for text in table.warnings:
         warn(text, DataWarning)
 
@@ -187,7 +187,7 @@ def check_names(graph: CausalGraph, table: pd.DataFrame, treatment: str, outcome
     """Check that the question, the graph and the table name the same things.
 
     Raises:
-        UnknownNameError: Treatment or outcome is no node of the graph.
+        UnknownNameError: Treatment or outcome is not a node of the graph.
         DataError: Treatment and outcome are equal or images, or an attribute of the graph has no column.
     """
     if not isinstance(table, pd.DataFrame):

@@ -27,12 +27,13 @@ if TYPE_CHECKING:
 __all__ = ["carried_formula", "transport_effect"]
 
 LEAST_EFFECTIVE_SHARE = 0.1
-"""Of the rows of the table: below this effective size, few of them resemble the target."""
+"""Below this effective size, few rows of the table resemble the target."""
 NOTES = {
     False: "Doubly robust scores of the table, regressed on the carriers and averaged over the target, plus their "
-    "residuals weighted by the odds of the target; right where that regression or the odds are. Influence-function interval.",
+    "residuals weighted by the odds of the target; right if either that regression or the odds are. "
+    "Influence-function interval.",
     True: "Outcome regression of the table with splines and products, averaged over the target under both treatment values; "
-    "right where that regression is. Delta-method interval.",
+    "right if that regression is. Delta-method interval.",
 }
 
 
@@ -47,25 +48,26 @@ def transport_effect(
 ) -> TransportedEffect:
     """Estimate the average effect in another population from its covariates alone.
 
-    The graph says with selection nodes what differs between the populations ("[site] -> age"), or what decides who is in the
-    table ("pain -> [clinic]"; the target is then a table of the whole population). Covariates that carry the effect over are
-    found in it; treatment and outcome are not needed in the target. A binary or categorical treatment has a doubly robust
-    estimate, a continuous one a flexible g-computation.
+    In the graph, selection nodes declare what differs between the populations ("[site] -> age"), or what determines who
+    is in the table ("pain -> [clinic]"; the target is then a table of the whole population). Covariates that transport
+    the effect are found in the graph; treatment and outcome are not needed in the target. A binary or categorical
+    treatment has a doubly robust estimate, a continuous one a flexible g-computation.
 
     Args:
         graph: The assumed causal graph, with selection nodes.
         table: One row per unit, with treatment and outcome.
-        target: One row per unit of the target, with the covariates that carry the effect over, named exactly as in the graph.
+        target: One row per unit of the target, with the covariates that transport the effect, named exactly as in the
+            graph.
         level: Level of the intervals.
         seed: Seed of folds.
         question: As in `estimate_effect`: treatment, outcome, contrast, adjustment (the carriers are then among its members),
-            weights and cluster (where the target has these columns, too, they are used there; else a warning says so),
+            weights and cluster (if the target has these columns too, they are used there; else a warning states it),
             variables.
 
     Raises:
-        NotIdentifiableError: No covariates of both tables carry the effect over; the message shows the open path.
+        NotIdentifiableError: No covariates of both tables transport the effect; the message shows the open path.
         GraphError: The graph has no selection node.
-        DataError: A table does not fit, or the target has labels that the table has not.
+        DataError: A table does not fit, or the target has labels that the table lacks.
 
     >>> rng = np.random.default_rng(0)
     >>> age, drug = rng.normal(50, 10, 500), rng.integers(0, 2, 500)
@@ -129,7 +131,7 @@ def carried_formula(
     adjustment: Sequence[str] | None = None,
     missing: Way = "drop",
 ) -> TransportFormula:
-    """What carries an effect over to a target, of the columns in both tables.
+    """Find the formula that transports an effect to a target, with columns in both tables.
 
     Args:
         graph: The graph of the attributes, with selection nodes.
@@ -141,11 +143,12 @@ def carried_formula(
 
     Raises:
         NotIdentifiableError, GraphError: As `transport_effect`.
-        DataError: There are several treatments, values would be imputed, or the target is no table.
+        DataError: There are several treatments, values would be imputed, or the target is not a table.
     """
     if not isinstance(treatment, str):
         raise DataError(
-            f"Expected one treatment to carry over; got {', '.join(treatment)}. Ask for each of them in turn."
+            f"Expected one treatment to transport the effect of; got {', '.join(treatment)}. Ask for each of them in "
+            "turn."
         )
     if missing == "impute":
         raise DataError(
@@ -167,7 +170,7 @@ def carried_formula(
 def _estimates(
     encoded: EncodedTable, formula: TransportFormula, there: TargetTable, seed: int
 ) -> "tuple[Influence, TargetAverage | None]":
-    """The effect in the table, and the average over the target; None for the latter where both are the same."""
+    """The effect in the table, and the average over the target; None for the latter if both are the same."""
     from .estimators.doubly_robust import DoublyRobust
     from .estimators.g_computation import GComputation
     from .estimators.outcome_model import OutcomeModel

@@ -1,4 +1,4 @@
-"""The target of a transported effect: the columns that carry it over, read as those of the table."""
+"""The target of a transported effect: the columns that transport it, read like those of the table."""
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -26,11 +26,11 @@ class TargetTable:
     """The target as numbers, without its incomplete rows.
 
     Attributes:
-        data: The columns that carry the effect over, in natural units or as codes of the table's labels.
+        data: The columns that transport the effect, in natural units or as codes of the table's labels.
         here: The same columns of the table, `(rows, numeric columns)`.
-        numbers: Those of the target, `(target rows, numeric columns)`.
+        numbers: The columns of the target, `(target rows, numeric columns)`.
         weights: Sampling weights of the target, of mean 1.
-        clusters: Number of the cluster of each row of the target; None without.
+        clusters: Number of the cluster of each row of the target; None if there is none.
         warnings: What a reader must know about the target.
     """
 
@@ -50,14 +50,14 @@ class TargetTable:
 def read_target(
     target: pd.DataFrame, table: EncodedTable, formula: TransportFormula, needed: Sequence[str], asked: EffectQuestion
 ) -> TargetTable:
-    """The needed columns of the target.
+    """Read the needed columns of the target.
 
     Args:
         target: The target.
         table: The table, encoded; its columns decide the kinds.
-        formula: What carries the effect over.
+        formula: The transport formula.
         needed: The columns.
-        asked: The question, whose columns of weights and clusters the target may have, too.
+        asked: The question; the target may also have its columns of weights and clusters.
 
     Raises:
         DataError: A column is missing or of another kind, a label does not occur in the table, or too few rows are complete.
@@ -101,7 +101,7 @@ def read_target(
 
 @contextmanager
 def _in_the_target(more: str = "") -> Iterator[None]:
-    """Say of a fault that it is one of the target."""
+    """State that a fault is in the target."""
     try:
         yield
     except DataError as error:
@@ -113,8 +113,8 @@ def _not_in_target(asked: EffectQuestion, extra: Sequence[str]) -> tuple[str, ..
     found = []
     if asked.weights is not None and asked.weights not in extra:
         found.append(
-            f"The target has no column '{asked.weights}' of sampling weights, so each of its rows counts the same. Add the "
-            "column, unless the target is a random sample of its population."
+            f"The target has no column '{asked.weights}' of sampling weights, so all of its rows have equal weight. "
+            "Add the column, unless the target is a random sample of its population."
         )
     if asked.cluster is not None and asked.cluster not in extra:
         found.append(
@@ -128,8 +128,8 @@ def _check_rows(complete: "pd.Series | NDArray[np.bool_]", names: Sequence[str])
     if (count := int(complete.sum())) < LEAST_ROWS:
         what = f" with {', '.join(names)}" if names else ""
         raise DataError(
-            f"Expected at least {LEAST_ROWS} rows{what} in the target; got {count} of {len(complete)}. Give a table of the "
-            "units for which the effect is wanted."
+            f"Expected at least {LEAST_ROWS} rows{what} in the target; got {count} of {len(complete)}. Give a table "
+            "of the units for which to estimate the effect."
         )
 
 
@@ -145,7 +145,8 @@ def _column(variable: Variable, column: pd.Series, table: EncodedTable) -> NDArr
             count = int((values == unseen[0]).sum())
             raise DataError(
                 f"Expected labels of '{variable.name}' in the target that occur in the table; got {label!r} in {count:,} rows. "
-                "Nothing in the table tells the effect there: leave these rows out, or merge the label with another one."
+                "The table has no information on the effect there: leave these rows out, or merge the label with "
+                "another one."
             )
     return values
 

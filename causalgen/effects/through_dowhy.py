@@ -2,7 +2,7 @@
 
 DoWhy provides the second opinion on the adjustment set, the estimand and estimator classes, and the refuters (except the
 dummy outcome). The estimators are this package's, unless a word such as "dowhy:linear_regression" or
-"econml:dml.LinearDML" names another's.
+"econml:dml.LinearDML" names one of another library.
 """
 
 import math
@@ -140,7 +140,7 @@ def _overlap(table: EncodedTable, estimand: Estimand, settings: EstimationSettin
 
 
 def _exploding(overlap: Overlap | None, chosen: dict[str, Method], settings: EstimationSettings) -> tuple[str, ...]:
-    """The methods that weigh, where the whole population was asked for and most of it has no counterparts."""
+    """The weighting methods, if the whole population was requested and most of it has no counterparts."""
     if overlap is None or settings.population != "whole" or not (overlap.explodes or overlap.one_sided):
         return ()
     return tuple(name for name, method in chosen.items() if method.weighs)
@@ -156,7 +156,7 @@ def _left_out(overlap: Overlap, lost: Sequence[str], others: Sequence[str]) -> s
     return (
         f"Exploding weights: in the whole population those of {named} {why} (overlap fails where {overlap.where}), so "
         f"{named} is given in the overlap population only. There, rows have counterparts"
-    ) + (f"; {rest} answers for the whole population only by extrapolation." if others else ".")
+    ) + (f"; {rest} covers the whole population only by extrapolation." if others else ".")
 
 
 def _extrapolated(row: Estimate) -> Estimate:
@@ -181,7 +181,7 @@ def _in_overlap(
     overlap: Overlap | None,
     settings: EstimationSettings,
 ) -> dict[str, tuple[CausalEstimate, Method, str]]:
-    """The weighting methods repeated in the overlap population, where overlap in the whole population is poor."""
+    """The weighting methods repeated in the overlap population, if overlap in the whole population is poor."""
     if overlap is None or settings.population != "whole":
         return {}
     if overlap.poor < SHARE_WORTH_A_WARNING:
@@ -207,9 +207,9 @@ def _built(
 def _possible(
     value: float, low: float | None, high: float | None, bounds: tuple[float, float] | None
 ) -> tuple[float | None, float | None]:
-    """The interval without differences that no outcome within `bounds` can have; it loses no coverage."""
+    """Remove differences that no outcome within `bounds` can have from the interval; this loses no coverage."""
     most = math.inf if bounds is None else bounds[1] - bounds[0]
-    if abs(value) > most:  # a straight line may leave the bounds, and its note says so
+    if abs(value) > most:  # a straight line may leave the bounds, as its note states
         return low, high
     return None if low is None else max(low, -most), None if high is None else min(high, most)
 

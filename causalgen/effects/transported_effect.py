@@ -1,4 +1,4 @@
-"""The effect in the table and in the target, with what carries it over."""
+"""The effect in the table and in the target, with the formula that transports it."""
 
 import json
 from collections.abc import Collection
@@ -22,13 +22,13 @@ class TransportedEffect:
         outcome: Name of the outcome.
         contrast: (a, b): the effect is of do(treatment=b) against do(treatment=a).
         outcome_unit: Unit of the effect.
-        formula: What carries the effect over, with its assumptions.
+        formula: The transport formula, with its assumptions.
         source: The effect in the table, by the same adjustment.
         target: The effect in the target.
         rows_used: Rows of the table.
         target_rows: Rows of the target.
-        effective: Effective sample size of the table once its rows are weighted to resemble the target; None where the effect
-            is the same in both.
+        effective: Effective sample size of the table once its rows are weighted to resemble the target; None if the
+            effect is the same in both.
         level: Level of the intervals.
         warnings: What a reader must know before using the estimates.
     """
@@ -68,10 +68,10 @@ class TransportedEffect:
         return json.loads(json.dumps(fields, default=str))
 
     def describe(self, known: Collection[str] = ()) -> str:
-        """The result as text, without the warnings that a reader knows already."""
+        """The result as text, without the warnings that the report already shows."""
         unit = f" [{self.outcome_unit}]" if self.outcome_unit else ""
         first, second = (f"{self.treatment}={value}" for value in self.contrast)
-        rows = [f"Effect of do({second}) against do({first}) on {self.outcome}{unit}, carried over"]
+        rows = [f"Effect of do({second}) against do({first}) on {self.outcome}{unit}, transported"]
         rows += [f"  {self.target}", f"  {self.source}", f"  {self.formula.text}", f"  {self.overlap}"]
         rows += [f"  only if: {text}" for text in self.formula.assumptions]
         return "\n".join(rows + [f"  warning: {text}" for text in self.warnings if text not in known])

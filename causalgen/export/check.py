@@ -24,11 +24,11 @@ from .runtime_graphs import SUPPORTED, AbductGraph, PredictGraph
 __all__ = ["MOST", "ExportAgreement", "Graphs", "agreement", "check_units", "random_numbers"]
 
 MOST = 1e-4
-"""Greatest difference between an export and the model, as a share of the variable's range."""
+"""Maximum difference between an export and the model, as a share of the variable's range."""
 UNITS = 16
 """Units that the model draws for the check."""
 LEAST_AGREEING = 0.99
-"""Least share of equal support flags: a unit at the very edge of the support may round to either side."""
+"""Minimum share of equal support flags: a unit at the very edge of the support may round to either side."""
 
 
 @dataclass(frozen=True)

@@ -136,7 +136,7 @@ def compile_expression(
         words: The intervention as it was written; left out: made from the others.
 
     Raises:
-        DataError: The text is no expression, is too long or too deep, or uses an operation that the grammar lacks.
+        DataError: The text is not an expression, is too long or too deep, or uses an operation that the grammar lacks.
         UnknownNameError: A name is neither the node nor a parent.
 
     >>> thickness = Variable("thickness", "continuous", unit="px")

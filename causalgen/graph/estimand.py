@@ -176,7 +176,7 @@ class Estimand:
 
         Raises:
             DataError: `joint` is not a distribution over `names`, or a variable is missing.
-            NotIdentifiableError: The estimand is an instrument's ratio, which is no distribution.
+            NotIdentifiableError: The estimand is an instrument's ratio, which is not a distribution.
 
         >>> joint = np.array([[0.1, 0.4], [0.25, 0.25]])
         >>> Estimand("backdoor", "x", "y").evaluate(joint, ["x", "y"])

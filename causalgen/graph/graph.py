@@ -106,7 +106,7 @@ class CausalGraph:
 
     @property
     def attributes(self) -> tuple[str, ...]:
-        """The nodes that are no images, in topological order."""
+        """The nodes that are not images, in topological order."""
         return tuple(name for name in self.nodes if not self._variables[name].is_image)
 
     def require(self, name: str) -> str:

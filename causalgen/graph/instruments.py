@@ -36,7 +36,7 @@ class InstrumentCheck:
     Args:
         instrument: The variable that was checked.
         given: The variables held equal.
-        problems: One sentence for each reason why it is no instrument.
+        problems: One sentence for each reason why it is not an instrument.
     """
 
     instrument: str
@@ -54,7 +54,7 @@ class InstrumentCheck:
 def check_instrument(
     graph: GraphLike, treatment: str, outcome: str, instrument: str, *, given: str | Iterable[str] = ()
 ) -> InstrumentCheck:
-    """Check one variable, and list the reasons why it is no instrument.
+    """Check one variable, and list the reasons why it is not an instrument.
 
     Raises:
         UnknownNameError: A name is not a node.
@@ -63,7 +63,7 @@ def check_instrument(
     >>> from causalgen.graph import CausalGraph
     >>> graph = CausalGraph("z -> x -> y; z -> y; x <-> y")
     >>> print(check_instrument(graph, "x", "y", "z"))
-    'z' is no instrument. It reaches 'y' past the effect of 'x': the path z -> y stays open.
+    'z' is not an instrument. It reaches 'y' past the effect of 'x': the path z -> y stays open.
     """
     graph = as_graph(graph)
     check_pair(graph, treatment, outcome)

@@ -55,7 +55,7 @@ def active_paths(
 
     Raises:
         UnknownNameError: A name is not a node.
-        GraphError: A path is no chain, a path or an edge is not in the graph, a path does not lead from treatment to
+        GraphError: A path is not a chain, a path or an edge is not in the graph, a path does not lead from treatment to
             outcome, none is active, or not exactly one of `paths` and `edges` is given.
 
     >>> graph = CausalGraph("pen -> thickness -> intensity; pen -> intensity")

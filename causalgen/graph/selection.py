@@ -1,6 +1,6 @@
 """Where the units of a table come from: selection nodes, the squares of a causal graph.
 
-A name in square brackets is no variable and has no column. The direction of its arrows gives its meaning:
+A name in square brackets is not a variable and has no column. The direction of its arrows gives its meaning:
 
 - `[site] -> scanner`: the mechanism of `scanner` differs between populations, here between sites.
 - `pain -> [recruited]`: `pain` helps to decide which units are in the table.

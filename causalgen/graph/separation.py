@@ -96,7 +96,7 @@ def open_path(dag: nx.DiGraph, x: Node, y: Node, given: Collection[Node] = ()) -
             return _trace(came_from, state)
         blocked = node in given
         steps = [] if blocked else [(child, True) for child in dag.successors(node)]
-        # To a parent: through a collider that `given` opens, or through a node that is no collider and not given.
+        # To a parent: through a collider that `given` opens, or through a node that is not a collider and not given.
         if (arrow_in and node in opens_collider) or (not arrow_in and not blocked):
             steps += [(parent, False) for parent in dag.predecessors(node)]
         for step in steps:

@@ -48,7 +48,7 @@ from .transport_formula import TransportFormula
 __all__ = ["Populations", "transport"]
 
 MOST_SETS = 100
-"""Most minimal sets that are tried; there can be exponentially many."""
+"""Maximum number of minimal sets that are tried; there can be exponentially many."""
 ORIGIN = Square("")
 """A common child of all selection nodes: what separates it from the outcome separates each of them."""
 

@@ -111,7 +111,7 @@ class Mechanism(nn.Module, ABC):
     """What keeps it from being trained with differential privacy; empty for a mechanism whose data reach it through gradients
     of its objectives and through `initialize` alone, where the objective of a unit depends on no other unit."""
     limits: ClassVar[Mapping[str, int]] = MappingProxyType({})
-    """Greatest values of whole-number options whose cost grows faster than that of a width."""
+    """Maximum values of whole-number options whose cost grows faster than that of a width."""
     parts: ClassVar[tuple[str, ...]] = ()
     """Options that choose a part, by its word or by a mapping with the part's options."""
     by_parent: ClassVar[tuple[str, ...]] = ()
@@ -126,7 +126,7 @@ class Mechanism(nn.Module, ABC):
     """Keys of the works that a report cites for this mechanism (see `causalgen.reports.citations`)."""
     abduction: Abduction = Abduction.NONE
     tolerance: float = 1e-4
-    """Greatest error, in natural units, that is left in a null intervention where `composes` holds."""
+    """Maximum error, in natural units, that is left in a null intervention where `composes` holds."""
     pace: float = 1.0
     """Factor on the learning rate, for losses that need a smaller one."""
     momentum: float = 0.9

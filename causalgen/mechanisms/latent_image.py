@@ -59,7 +59,7 @@ class LatentImage(Abductive):
         variable: An image variable, grey or colour.
         parents: Parents of any kind; the inner mechanism alone sees them.
         inner: Word of the inner mechanism, or a mapping of `mechanism` and its options. A VAE inside has the Gaussian
-            likelihood by default, since the values of a map are no grey levels.
+            likelihood by default, since the values of a map are not grey levels.
         codec: "autoencoder", which `fit` trains in a stage before the inner mechanism, or a mapping of `codec` and its options:
             those of `Autoencoder`, or `{codec: diffusers, folder: ...}` for a frozen one (see `PretrainedAutoencoder`).
         residual: Share in [0, 1] of what the codec loses of the factual image that abduction keeps and counterfactuals carry.

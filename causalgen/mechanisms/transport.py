@@ -39,8 +39,8 @@ Network = Literal["u-net", "transformer"]
 CONTEXT = 128
 """Width of the embedding of parents and time."""
 STRONGEST = 10.0
-"""Greatest guidance weight."""
-GUIDED_EDIT = Identification(Identifiability.CONVENTION, "a guided edit, which is no counterfactual of the model")
+"""Maximum guidance weight."""
+GUIDED_EDIT = Identification(Identifiability.CONVENTION, "a guided edit, which is not a counterfactual of the model")
 
 
 class TransportMechanism(Abductive):

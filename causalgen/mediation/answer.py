@@ -73,7 +73,7 @@ class NestedAnswer:
         rows_used: Rows of the table, or units of the model, that the numbers average over.
         rows_dropped: Rows left out because a used column is missing.
         level: Level of the intervals.
-        seed: Seed of everything random.
+        seed: Seed of all random numbers.
         note: How the numbers and their intervals arise.
         warnings: What a reader must know before using the numbers.
         columns: The kind that each used column of a table was read as, as text.

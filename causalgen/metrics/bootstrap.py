@@ -9,7 +9,7 @@ __all__ = ["Interval", "bootstrap"]
 
 DRAWS = 1000
 BLOCK = 2**21
-"""Most random numbers held at once."""
+"""Maximum number of random numbers held at once."""
 
 
 class Interval(NamedTuple):

@@ -25,7 +25,7 @@ __all__ = ["ComparedUnits", "compared_units", "thumbnails"]
 SIDE = 32
 """Longest side of a thumbnail, in pixels."""
 MOST_IMAGES = 10_000
-"""Most training images that are compared; more are drawn by the seed."""
+"""Maximum number of training images that are compared; more are drawn by the seed."""
 NEAR_COPY = 0.1
 """Images nearer than this share of the usual distance to the nearest other group, and of their contrast, are one picture."""
 LEAST_CONTRAST = 1

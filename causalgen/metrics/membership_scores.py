@@ -34,7 +34,7 @@ BOUND, RECONSTRUCTION = "bound", "reconstruction"
 
 PIECE = 500
 LEAST = 0.1
-"""Least error and contrast in grey levels: pixels are rounded."""
+"""Minimum error and contrast in grey levels: pixels are rounded."""
 Pair: TypeAlias = tuple[NDArray[np.float64], NDArray[np.float64]]
 
 

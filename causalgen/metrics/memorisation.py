@@ -4,7 +4,7 @@
 - samples: images of new units that come unusually near to a training unit (see `nearness`)
 - counterfactuals: images of held-out units that come nearer to a training unit than the factual images do
 
-Everything is compared with held-out units, by group. A test that finds nothing is no proof of privacy.
+Everything is compared with held-out units, by group. A test that finds nothing is not a proof of privacy.
 
 Sources: Yeom et al., 2018 (membership advantage); Carlini et al., 2023 (extraction); Meehan, Chaudhuri and Dasgupta, A
 non-parametric test to detect data-copying in generative models, 2020 (samples against training and held-out images); van den

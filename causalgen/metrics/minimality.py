@@ -31,7 +31,7 @@ __all__ = ["IDENTITY_CLD", "minimality"]
 NEAR, FAR = 0.8, 0.2
 IDENTITY_CLD = math.log(NEAR + FAR * math.e)
 REFERENCES = 2000
-"""Most test units to compare with."""
+"""Maximum number of test units to compare with."""
 LEAST = 5
 """Units with fewer reference images on either side are left out."""
 

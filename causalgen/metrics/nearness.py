@@ -22,7 +22,7 @@ __all__ = ["Nearness", "closeness", "nearness", "neighbour_distances", "yardstic
 
 MOST_NEIGHBOURS = 20
 LEAST = 1e-3
-"""Least relative distance: pixels are rounded, so that smaller ones mean nothing."""
+"""Minimum relative distance: pixels are rounded, so that smaller ones mean nothing."""
 SHARE, FEWEST = 0.01, 3
 """A unit is judged by this share of the images, those that come nearest to it, and by at least three."""
 CHUNK = 256

@@ -27,7 +27,7 @@ NOT_FOUND: Finding = "not found"
 NOT_MEASURED: Finding = "not measured"
 WEIGHTS, COUNTERFACTUALS = "weights", "counterfactuals"
 MOST_NAMED, MOST_ROWS = 5, 3
-"""Most units, and most rows of a unit, that a sentence names."""
+"""Maximum number of units, and of rows of a unit, that a sentence names."""
 
 
 @dataclass(frozen=True)

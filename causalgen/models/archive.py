@@ -18,7 +18,7 @@ __all__ = ["MOST_BYTES", "pack", "unpack"]
 
 E = TypeVar("E")
 MOST_BYTES = 4 * 2**30
-"""Greatest size of all files of an archive together, unpacked."""
+"""Maximum size of all files of an archive together, unpacked."""
 MOST_MEMBERS = 64
 PIECE = 2**20
 
@@ -90,7 +90,7 @@ def _check(source: Path, members: Sequence[Member], files: Sequence[str]) -> Non
         if not plain:
             if name.endswith("/") and len(path.parts) == 1:
                 continue
-            raise _foreign(source, f"{name!r}, which is no plain file")
+            raise _foreign(source, f"{name!r}, which is not a plain file")
         if path.name not in files:
             raise _foreign(source, f"{name!r}")
         if path in seen:
@@ -132,7 +132,7 @@ def _opened(source: Path) -> Iterator[tuple[list[Member], Callable[[str], IO[byt
         def open_member(name: str) -> IO[bytes]:
             stream = tape.extractfile(by_name[name])
             if stream is None:
-                raise tarfile.TarError(f"{name!r} is no file")
+                raise tarfile.TarError(f"{name!r} is not a file")
             return stream
 
         yield listed, open_member

@@ -94,7 +94,7 @@ def get_model(source: str, name: str | None = None, *, revision: str | None = No
     Raises:
         CheckpointError: A file is missing or was changed, or the model cannot be rebuilt.
         UntrustedCodeError: A mechanism is not causalgen's, and `trust_code` is False.
-        DataError: The source cannot be read, or the name is no plain name.
+        DataError: The source cannot be read, or the name is not a plain name.
         RunFolderError: There is a model of this name already.
     """
     path = Path(source)

@@ -22,7 +22,7 @@ __all__ = ["redraw", "set_intensity", "set_thickness"]
 TOLERANCE = 0.02
 """Pixels of measured thickness at which the search for w stops."""
 STEPS = 5
-"""Most images drawn in the search for w."""
+"""Maximum number of images drawn in the search for w."""
 
 
 def set_thickness(image: NDArray, px: float) -> NDArray[np.uint8]:

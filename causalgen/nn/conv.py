@@ -35,7 +35,7 @@ TRANSPOSED: dict[int, type[nn.ConvTranspose2d | nn.ConvTranspose3d]] = {2: nn.Co
 """Transposed convolutions by the number of dimensions."""
 COARSEST = 8
 NARROWEST = 4
-"""Least channels at the coarse resolution: finer ones have down to a quarter of them."""
+"""Minimum number of channels at the coarse resolution: finer ones have down to a quarter of them."""
 
 
 class Grid:

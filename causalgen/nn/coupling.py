@@ -12,7 +12,7 @@ from .image_maps import with_maps
 __all__ = ["CouplingStack"]
 
 STRONGEST = 2.0
-"""Greatest logarithm of the scale of one coupling."""
+"""Maximum logarithm of the scale of one coupling."""
 
 
 class CouplingStack(nn.Module):

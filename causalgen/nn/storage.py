@@ -26,7 +26,7 @@ __all__ = ["load_module", "save_module"]
 M = TypeVar("M", bound=nn.Module)
 FORMAT = 1
 MOST_BYTES = 16_000_000
-"""Greatest size of a description; that of a large model has some thousands of bytes."""
+"""Maximum size of a description; that of a large model has some thousands of bytes."""
 OWN_DIGEST = "description_sha256"
 BROKEN = (LookupError, RuntimeError, AttributeError, TypeError, ValueError, ArithmeticError, RecursionError)
 """Errors that a description with wrong entries causes while it is read."""

@@ -31,7 +31,7 @@ class Transformer(nn.Module):
         maps: Channels of maps that are seen with the image.
 
     Raises:
-        ValueError: The width is no multiple of 16.
+        ValueError: The width is not a multiple of 16.
     """
 
     frequencies: Tensor

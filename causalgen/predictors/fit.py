@@ -27,7 +27,7 @@ __all__ = ["fit_predictor"]
 
 WEIGHT_DECAY = 1e-3
 PATIENCE = 3
-"""Least number of passes without a better validation loss before an early stop; otherwise a quarter of all passes."""
+"""Minimum number of passes without a better validation loss before an early stop; otherwise a quarter of all passes."""
 
 
 def fit_predictor(

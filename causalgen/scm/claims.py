@@ -52,7 +52,7 @@ class ReadClaim:
         name: Its name.
         variable: The variable whose values the quantity is taken from.
         function: The quantity of values of that variable; None for the variable itself.
-        low, high: Limits; None without.
+        low, high: Limits; None if there is none.
         change: Whether they are for the change.
     """
 
@@ -135,7 +135,7 @@ def read_claims(graph: CausalGraph, of: Any, moved: Sequence[str], units: int) -
     """The claims by name; None for one about each node in `moved`, images last.
 
     Raises:
-        DataError: Not claims, or limits that are no numbers, in the wrong order or of the wrong length.
+        DataError: Not claims, or limits that are not numbers, in the wrong order or of the wrong length.
         UnknownNameError: A name is not a node.
     """
     if of is None:

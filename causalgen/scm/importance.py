@@ -32,7 +32,7 @@ __all__ = ["check_observable", "draw_weighted"]
 
 MOST_COMBINATIONS = 4096
 DRAWS, DRAWS_WITH_LATENTS = 512, 64
-"""Most draws of a round for a unit; fewer where a known node's likelihood runs an image network."""
+"""Maximum number of draws of a round for a unit; fewer where a known node's likelihood runs an image network."""
 DRAWS_PER_PARTICLE, LEAST_DRAWS = 2, 64
 """Draws of a round for each particle that is asked for, and their least number."""
 ROUNDS = 6

@@ -22,7 +22,7 @@ __all__ = ["bound_label"]
 def bound_label(
     mechanism: Mechanism, factual: Tensor, before: Values, label: Tensor, after: Values
 ) -> tuple[Tensor, Tensor]:
-    """Least and greatest P(x' = label | x = factual) of each unit over all couplings, `(B,)` each.
+    """Lowest and highest P(x' = label | x = factual) of each unit over all couplings, `(B,)` each.
 
     Args:
         mechanism: Mechanism of a discrete variable.

@@ -319,7 +319,7 @@ def _described(variable: Variable, draws: Tensor, level: float) -> dict[str, Any
 
 
 def _warn_of_overflow(values: Mapping[str, Tensor], do: Mapping[str, Any]) -> None:
-    """Warn of answers that are no numbers; a picture of them would be black."""
+    """Warn of answers that are not numbers; a picture of them would be black."""
     lost = {name: int((~torch.isfinite(v).reshape(len(v), -1).all(1)).sum()) for name, v in values.items()}
     if any(lost.values()):
         counts = ", ".join(f"{name} of {count:,} units" for name, count in lost.items() if count)

@@ -37,7 +37,7 @@ except ImportError:
 __all__ = ["MOST_BYTES", "MOST_SAMPLES", "hosts_for", "serve", "web_app"]
 
 MOST_BYTES = 8 * 2**20
-"""Greatest size of a request."""
+"""Maximum size of a request."""
 MOST_SAMPLES = 256
 BATCH, WAITING = 32, 256
 """Questions that are computed together, and questions that may wait."""

@@ -19,7 +19,7 @@ from ..studies.outside import read_image
 __all__ = ["MOST_PIXELS", "TooLargeError", "as_png", "from_text"]
 
 MOST_PIXELS = 16_000_000
-"""Greatest number of pixels of an image, before it is resized to that of the model."""
+"""Maximum number of pixels of an image, before it is resized to that of the model."""
 
 
 class TooLargeError(CausalgenError, ValueError):
@@ -30,7 +30,7 @@ def from_text(text: str, variable: Variable, renderings: Mapping[str, Rendering]
     """Pixels `(1, C, H, W)`, in the support, of an image file in base64, read as `causalgen counterfactual` reads it.
 
     Raises:
-        DataError: It is no usable image.
+        DataError: It is not a usable image.
         TooLargeError: It has too many pixels.
     """
     try:

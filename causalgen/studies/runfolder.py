@@ -182,7 +182,7 @@ def read_run(path: Path | str, *, trust_code: bool = False) -> RunFolder:
 
 def _check_record(record: Any) -> None:
     if not isinstance(record, dict):
-        raise TypeError("it is no mapping")
+        raise TypeError("it is not a mapping")
     if wrong := [name for name, kind in ENTRIES.items() if not isinstance(record.get(name), kind)]:
         raise ValueError(f"the entry '{wrong[0]}' is missing or of another type")
     for name, step in record["steps"].items():

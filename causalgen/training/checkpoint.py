@@ -28,7 +28,7 @@ PIECE = 4096
 ELSEWHERE = ("device", "devices", "num_nodes", "threads")
 """Settings that may differ when a fit continues."""
 INTERVAL = 10.0
-"""Least seconds between two checkpoints of a stage."""
+"""Minimum number of seconds between two checkpoints of a stage."""
 
 
 class Checkpoint:

@@ -130,7 +130,7 @@ CASES = {
         CANNOT_TELL, "the size should stay, but the images change it", Entangled, TO_TWO, "direct", score=bottom_only
     ),
     "kept attributes that move, beyond": Case(
-        CANNOT_TELL, "so that the change may be due to it", Entangled, TO_TWO, "direct"
+        CANNOT_TELL, "so the change of the score may be due to it", Entangled, TO_TWO, "direct"
     ),
     "few rows": Case(CANNOT_TELL, "only 12 groups of units", rows=12, score=bottom_only),
     "few groups": Case(CANNOT_TELL, "only 10 groups of units", groups=20, score=bottom_only),
@@ -148,9 +148,9 @@ CASES = {
     "nothing reads the attribute": Case(CANNOT_TELL, "nothing reads ink from the images", score=bottom_only, read=no_ink),
     "nothing reads anything": Case(CANNOT_TELL, "nothing reads ink", score=bottom_only, read=dict),
     "nothing reads the attribute, a change beyond": Case(BEYOND, "but nothing reads ink from the images", read=no_ink),
-    "a reader that guesses": Case(CANNOT_TELL, "the ink predicted on real images has too large an error", score=bottom_only, read=coin),
+    "a reader that guesses": Case(CANNOT_TELL, "the ink predicted on real images has too large", score=bottom_only, read=coin),
     "a reader that says the same of all": Case(
-        CANNOT_TELL, "the ink predicted on real images has too large an error", score=bottom_only, read=majority
+        CANNOT_TELL, "the ink predicted on real images has too large", score=bottom_only, read=majority
     ),
     "a reader that says the same of all, a change beyond": Case(BEYOND, "but the ink predicted on real", read=majority),
     "images that cannot be read": Case(

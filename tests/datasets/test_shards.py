@@ -272,7 +272,7 @@ def compressed(folder: Path) -> None:
         (other_columns, "got age, years in only some"),
         (half_named, "to name a split, as train-0000 does, or none; got both"),
         (wrong_json, "Expected a sample in '1.json' of"),
-        (list_json, "it is no object of fields"),
+        (list_json, "it is not an object of fields"),
         (twice, "Expected one 'image' of the sample '0'"),
         (compressed, "Expected an uncompressed tar file"),
     ],

@@ -203,7 +203,7 @@ def test_a_continuous_treatment_has_one_population(population: str) -> None:
 def test_a_forest_takes_neither_weights_nor_clusters() -> None:
     pytest.importorskip("econml")
     table = binary_table(100, seed=0).assign(w=1.0, c=np.arange(100) // 5)
-    for given, reason in (({"weights": "w"}, "not when it averages"), ({"cluster": "c"}, "takes rows as independent")):
+    for given, reason in (({"weights": "w"}, "not when it averages"), ({"cluster": "c"}, "treats rows as independent")):
         with pytest.raises(DataError, match=f"'causal forest' does not: econml .*{reason}"):
             estimate_effect(GRAPH, table, **SHORT, **given, methods=["causal forest"], refute=False)
 

@@ -225,5 +225,5 @@ def test_what_no_method_can_make_again_is_refused() -> None:
     table, _ = uneven_table(200, seed=0)
     report = estimate_effect(GRAPH, table, **QUESTION, methods=["linear adjustment"])
     corrected = [Estimate("prediction-powered", 1.0, 0.5, 1.5, "adjusted")]
-    with pytest.raises(DataError, match="can be made again; got prediction-powered"):
+    with pytest.raises(DataError, match="can be repeated; got prediction-powered"):
         examine(GRAPH, table, replace(report, estimates=tuple(corrected)), simulations=2)

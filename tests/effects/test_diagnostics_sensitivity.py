@@ -235,7 +235,7 @@ def test_e_values_of_estimates() -> None:
     assert up.risk_ratio_limit == pytest.approx(ratio)
     assert (up.value, up.limit) == pytest.approx((down.value, down.limit))
     assert none.limit == 1
-    assert "includes no effect already" in none.reading
+    assert "already includes no effect" in none.reading
     assert bare.limit is None
     assert all("cannot show" in row.reading for row in (up, down, none, bare))
 

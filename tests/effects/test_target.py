@@ -79,7 +79,7 @@ def test_holes_and_rows_outside_the_table_are_counted() -> None:
 
 def test_a_target_without_weights_and_clusters_is_warned_of() -> None:
     warnings = " ".join(_carried(weights="w", cluster="clinic", target=THERE[[AGE, SEX]]).warnings)
-    assert "no column 'w' of sampling weights, so each of its rows counts the same" in warnings
+    assert "no column 'w' of sampling weights, so all of its rows have equal weight" in warnings
     assert "no column 'clinic' of clusters, so its rows count as independent" in warnings
     assert not _carried(weights="w", target=THERE[:20]).warnings  # ten rows suffice in the target
 
@@ -122,7 +122,7 @@ def test_a_target_without_weights_and_clusters_is_warned_of() -> None:
         (
             "[site] -> sex",
             {"treatment": ["t", "sex"], "contrast": ((0, "f"), (1, "m"))},
-            "Expected one treatment to carry",
+            "Expected one treatment to transport",
         ),
         ("y -> [clinic]", {}, r"the path \[clinic\] <- y"),
     ],

@@ -162,7 +162,7 @@ def test_what_can_be_read_without_end_is_not_read(saved: Path, tmp_path: Path, n
     for make in (lambda path: path.symlink_to("/dev/zero"), os.mkfifo, Path.mkdir):
         (tmp_path / name).unlink()
         make(tmp_path / name)
-        _refused(tmp_path, f"{name}' cannot be read: it is no regular file")
+        _refused(tmp_path, f"{name}' cannot be read: it is not a regular file")
         (tmp_path / name).rename(tmp_path / "aside") if (tmp_path / name).is_dir() else None
         (tmp_path / name).touch()
 

@@ -144,7 +144,7 @@ def _is_bytes(found: Any) -> bool:
 
 
 def _ends(found: Any) -> NDArray[np.int64]:
-    """Least and greatest value that the stored bits can hold."""
+    """Lowest and highest value that the stored bits can hold."""
     count = 2 ** int(found.BitsStored)
     least = -count // 2 if found.get("PixelRepresentation") else 0
     return np.array([least, least + count - 1])

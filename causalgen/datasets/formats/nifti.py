@@ -81,7 +81,7 @@ def write(path: Path, values: NDArray[Any], like: Path) -> Path:
     """Write a volume `(D, H, W)` with the voxel size and the place in space of another file of as many voxels.
 
     Raises:
-        DataError: `like` is no volume, or one of another size.
+        DataError: `like` is not a volume, or one of another size.
     """
     expected = "x".join(map(str, reversed(values.shape)))
     try:
@@ -139,7 +139,7 @@ def _canonical_shape(volume: Any) -> tuple[int, ...]:
 
 
 def _unusable(volume: Any) -> str:
-    """The reason why a file is no volume of grey values; empty if it is one."""
+    """The reason why a file is not a volume of grey values; empty if it is one."""
     shape = "x".join(map(str, volume.shape))
     if len(volume.shape) < 3 or math.prod(volume.shape[3:]) != 1:
         return f"an array of {shape} voxels; save one volume"

@@ -29,7 +29,7 @@ ROD, BALL = 8.0, 9.5
 """Distance of the ball's middle, and of its tip, from the pivot."""
 GROUND = -0.5
 SHORTEST, UNEVEN = 3.0, 0.3
-"""Least length of a shadow without noise, and the standard deviation of both noises of the shadow."""
+"""Minimum length of a shadow without noise, and the standard deviation of both noises of the shadow."""
 AGREEMENT = 0.95
 ERRORS = {"light": 1.5, "angle": 8.0, "shadow_length": 0.7, "shadow_position": 0.7}
 """Standard deviations of the errors of measurement."""

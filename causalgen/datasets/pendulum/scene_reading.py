@@ -19,7 +19,7 @@ Floats = NDArray[np.float64]
 LAMP_BAND, BALL_BAND = (17.0, TOP), (0.5, 7.0)
 DEAD = 0.1
 LEAST = 0.25
-"""Least area, in squared units, in which something is seen."""
+"""Minimum area, in squared units, in which something is seen."""
 
 
 def measure_light(images: NDArray) -> Floats:

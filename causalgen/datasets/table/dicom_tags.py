@@ -34,7 +34,7 @@ def with_tags(frame: pd.DataFrame, tags: Sequence[str], folder: Path) -> pd.Data
     dicom.check_keywords(tags)
     taken = next((tag for tag in tags if tag in frame), None)
     if taken is not None:
-        raise DataError(f"Expected tags that are no columns of the table; got '{taken}'. Leave out one of the two.")
+        raise DataError(f"Expected tags that are not columns of the table; got '{taken}'. Leave out one of the two.")
     texts = (frame[title] for title in frame.columns if not pd.api.types.is_numeric_dtype(frame[title]))
     files = next((found for column in texts if (found := _scans(column, folder))), None)
     if files is None:

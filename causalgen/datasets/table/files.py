@@ -41,7 +41,7 @@ class ImageFiles:
 
     @classmethod
     def of(cls, frame: pd.DataFrame, folder: Path) -> "ImageFiles":
-        """The files of a table; where a column has their paths, its numbers are no names of files."""
+        """The files of a table; where a column has their paths, its numbers are not names of files."""
         return cls(folder, by_number=not any(looks_like_paths(frame[title]) for title in frame.columns))
 
     def numbered_by(self, column: pd.Series) -> bool:

@@ -48,7 +48,7 @@ class ImageColumn:
         found: Height and width, and depth of volumes, of every file that could be inspected.
         readable: `(N,)` bool: files whose header was that of a usable image.
         alpha: Whether any file can be transparent.
-        outside: Pixels outside the window that was declared, or comes from percentiles; None without one.
+        outside: Pixels outside the window that was declared, or comes from percentiles; None if there is none.
         unit: Unit of the files' grey values; empty if it is not declared.
         percentiles: Those of the training split's grey values that are still to become the window.
         notes: Conversions of the files that a user may not expect, one sentence each.

@@ -108,7 +108,7 @@ def _volume(picture: Picture, path: Path, shape: tuple[int, ...], rendering: Ren
 
 
 def grey_range(path: Path) -> tuple[float, float] | None:
-    """Least and greatest grey value of a file; None if no value is finite."""
+    """Lowest and highest grey value of a file; None if no value is finite."""
     values = read_grey(path)
     if values is None:
         return None

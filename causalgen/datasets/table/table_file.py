@@ -30,7 +30,7 @@ JSON_LINES = (".jsonl", ".ndjson")
 FRAMES = {".npz": read_archive, ".tar": read_shard}
 """Readers of other files that are tables."""
 BLOCK, LONG = 1 << 20, 8
-"""Least size of a parsed block, in bytes and in longest lines."""
+"""Minimum size of a parsed block, in bytes and in longest lines."""
 MOST_CELLS = 300_000_000
 """Maximum number of cells of a Parquet file: 2.4 GB of numbers."""
 MOST_SHOWN = 300
@@ -108,7 +108,7 @@ def _parsed(path: Path) -> pa.Table:
     if suffix in JSON_LINES:
         return json.read_json(path)
     if suffix not in CSV:
-        path.stat()  # a path that does not exist is no table in a wrong format
+        path.stat()  # a path that does not exist is not a table in a wrong format
         raise DataError(
             f"Expected a .csv or .parquet file, or a folder of images; got '{path}'. Save the table as CSV."
         )

@@ -30,7 +30,7 @@ def read_shard(path: Path) -> pd.DataFrame:
     empty cell.
 
     Raises:
-        DataError: The file is no uncompressed tar file, or a sample cannot be read.
+        DataError: The file is not an uncompressed tar file, or a sample cannot be read.
     """
     try:
         names = [name for name in members(path) if not Path(name).name.startswith(".")]
@@ -67,7 +67,7 @@ def _fields(path: Path, name: str, ending: str, left: set[str]) -> dict[str, Any
             return {ending: text.strip()}
         found = json.loads(text)
         if not isinstance(found, dict):
-            raise ValueError("it is no object of fields")
+            raise ValueError("it is not an object of fields")
     except ValueError as error:
         raise DataError(
             f"Expected a sample in '{name}' of '{path}'; it cannot be read: {error}. Write it anew."

@@ -22,7 +22,7 @@ LOOKED_AT = 1000
 PIECE = 1 << 22
 """Bytes that are decoded at a time."""
 LONGEST_LINE = 1 << 24
-"""Greatest length of the first line, which allows about a million columns."""
+"""Maximum length of the first line, which allows about a million columns."""
 BINARY = {
     b"PK\x03\x04": "a zip archive or a workbook",
     b"\x1f\x8b": "a gzip archive",

@@ -61,7 +61,7 @@ class Outside:
 
 
 def find_window(paths: Sequence[Path]) -> tuple[float, float] | None:
-    """Least and greatest grey value in all of the files; None if all pixels are equal. Damaged files are skipped."""
+    """Lowest and highest grey value in all of the files; None if all pixels are equal. Damaged files are skipped."""
     files = sorted({path for path in paths if split_place(path)[0].is_file()})
     store = cache_folder() / "windows" / f"{content_hash(map(stamp, files))}.json"
     with contextlib.suppress(OSError, ValueError, TypeError):

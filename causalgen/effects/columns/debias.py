@@ -3,8 +3,8 @@ r"""Predict-then-debias: proxies on all rows, corrected by a random sample of ro
 .. math:: \hat\theta = \hat\theta_{lab}(x) + \omega\,\bigl(\hat\theta_{all}(\hat x) - \hat\theta_{lab}(\hat x)\bigr)
 
 The bracket has mean 0 whatever the proxies are, because the labelled rows are a random sample; :math:`\omega` is the
-weight of least variance, so poor proxies cost nothing and good ones narrow the interval. Variances come from the
-influence functions of the three estimates.
+weight that minimises the variance, so poor proxies do no harm and good ones narrow the interval. Variances come from
+the influence functions of the three estimates.
 
 References:
     Kluger, Lu, Zrnic, Wang and Bates (2025), Prediction-powered inference with imputed covariates and nonuniform
@@ -44,6 +44,6 @@ def predict_then_debias(
 
 
 def grouped_error(contributions: Array, groups: NDArray) -> float:
-    """Standard error from the rows' contributions of mean 0, which are added up within groups."""
+    """Standard error from the rows' contributions, which have mean 0 and are summed within groups."""
     sums = np.bincount(groups, contributions)
     return float(np.linalg.norm(sums) * np.sqrt(len(sums) / (len(sums) - 1)))

@@ -26,7 +26,7 @@ class Column:
         proxy: Column that holds the measurement or prediction, in every row.
         by: Name of the measurement or predictor, for reports.
         labelled_at_random: Whether the rows whose assigned value is known are a random sample of all rows.
-        fitted_on: Of a prediction: index labels of the table's rows on which the predictor was fitted; empty when it
+        fitted_on: For a prediction: index labels of the table's rows on which the predictor was fitted; empty when it
             was fitted on other data.
 
     Raises:
@@ -149,7 +149,7 @@ def with_proxies(graph: GraphLike, columns: Sequence[Column], *, image: str) -> 
     """The graph with every proxy as a child of the image on which it is read, for drawing and for queries.
 
     Raises:
-        UnknownNameError: `image` is no image of the graph.
+        UnknownNameError: `image` is not an image of the graph.
 
     >>> graph = CausalGraph("age -> scan", [Variable("age"), Variable("scan", "image", shape=(1, 8, 8))])
     >>> with_proxies(graph, [Column("age", "predicted", proxy="age_hat", fitted_on=())], image="scan").edges

@@ -1,4 +1,4 @@
-"""One effect where some columns are known by proxy only: uncorrected and corrected."""
+"""An effect with columns that are observed only through a proxy, uncorrected and corrected."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -125,7 +125,7 @@ class _Corrected(NamedTuple):
 
 @dataclass(frozen=True)
 class _Task:
-    """What a correction reads."""
+    """Input of a correction."""
 
     question: EffectQuestion
     split: Versions
@@ -176,7 +176,8 @@ def _used(columns: Sequence[Column], names: Sequence[str]) -> list[Column]:
         raise DataError(
             f"Expected the labelled rows of {', '.join(not_random)} declared a random sample, which the correction "
             f"for predicted {', '.join(predicted)} rests on. Without a random sample the error of the predictions on the "
-            "other rows is unknown. If they are one, say so: labelled_at_random=True in Python, --labelled-at-random on the "
+            "other rows is unknown. If they are one, declare it: labelled_at_random=True in Python, "
+            "--labelled-at-random on the "
             "command line, `labelled_at_random: true` in a study."
         )
     return used
@@ -198,12 +199,15 @@ def _debiased(task: _Task) -> _Corrected:
         predicted = everywhere.effect + everywhere.influence
         truth = assigned.effect + assigned.influence
         numbers = prediction_powered_mean(truth, predicted[labelled], predicted[~labelled], task.level)
-        note = f"PPI++ on the scores of {name}; {rows}. Right whatever the predictor is, narrow where it is good."
+        note = (
+            f"PPI++ on the scores of {name}; {rows}. It is right whatever the predictor is, and narrow if the "
+            "predictor is good."
+        )
         return _Corrected((*first, Estimate("prediction-powered", *numbers, "adjusted", note)))
     found, weight = predict_then_debias(labelled, split.groups, assigned, task.score(split.proxied), everywhere)
     note = (
-        f"Predict-then-debias of {name}; {rows}, weight {weight:.2f} on the proxies. Right whatever the "
-        "predictors are, narrow where they are good."
+        f"Predict-then-debias of {name}; {rows}, weight {weight:.2f} on the proxies. It is right whatever the "
+        "predictors are, and narrow if they are good."
     )
     return _Corrected((*first, task.corrected("predict-then-debias", found, note)))
 
@@ -216,8 +220,8 @@ def _calibrated(task: _Task) -> _Corrected:
     discrete = [column for column in task.names if question.graph[column].is_discrete]
     if discrete:
         raise DataError(
-            f"Expected measured columns that are continuous; {', '.join(discrete)} is discrete, and a wrong label is no "
-            "additive error. Declare it 'predicted', with a random sample of labelled rows."
+            f"Expected measured columns that are continuous; {', '.join(discrete)} is discrete, and a wrong label is "
+            "not an additive error. Declare it 'predicted', with a random sample of labelled rows."
         )
     if task.names != (question.outcome,):
         return _regression(task)
@@ -227,8 +231,8 @@ def _calibrated(task: _Task) -> _Corrected:
     corrected, line = calibrated_outcome(raw, measured, assigned, split.labelled, split.groups)
     note = (
         f"{name} on the measured outcome, divided by the slope of measured = {spell_number(line.offset)} + "
-        f"{spell_number(line.slope)} assigned on {split.labelled.sum()} rows. Right where that line is the same at every "
-        "treatment; the interval holds its uncertainty."
+        f"{spell_number(line.slope)} assigned on {split.labelled.sum()} rows. It is right if that line is the same at "
+        "every treatment; the interval includes its uncertainty."
     )
     shift, error = shift_of_line(measured, assigned, exposed, split.groups[split.labelled])
     change = split.assigned.treated - split.assigned.control
@@ -275,9 +279,9 @@ def _regression(task: _Task) -> _Corrected:
     )
     note = (
         f"Linear adjustment with the expected assigned value of {', '.join(names)} given its measurement and the other "
-        f"columns, learned on {split.labelled.sum()} rows. Right where the outcome is linear in them and the "
-        "measurement errors say nothing about treatment, outcome or one another. "
-        f"Interval from the standard error of a bootstrap, {task.resamples} resamples."
+        f"columns, learned on {split.labelled.sum()} rows. It is right if the outcome is linear in them and the "
+        "measurement errors are independent of treatment, outcome and one another. Interval from the standard error "
+        f"of a bootstrap, {task.resamples} resamples."
     )
     return _Corrected(
         (

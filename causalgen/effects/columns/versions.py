@@ -93,22 +93,22 @@ def versions(question: EffectQuestion, columns: Sequence[Column]) -> Versions:
 
 
 def _fitted(complete: pd.DataFrame, known: pd.Series, columns: Sequence[Column]) -> NDArray[np.bool_]:
-    """The rows on which a predictor was fitted; refused where they are labelled."""
+    """The rows on which a predictor was fitted; refused if they are labelled."""
     fitted = np.zeros(len(complete), dtype=bool)
     for column in columns:
         seen = complete.index.isin(() if column.fitted_on is None else list(column.fitted_on))
         if (seen & known).any():
             raise DataError(
                 f"Expected labelled rows on which the predictor of '{column.name}' was not fitted; it was fitted on "
-                f"{(seen & known).sum()} of {known.sum()}. On these it looks better than it is: label other rows, or "
-                "leave these out."
+                f"{(seen & known).sum()} of {known.sum()}. Its errors are smaller there than elsewhere: label other "
+                "rows, or leave these out."
             )
         fitted |= seen
     return fitted
 
 
 def _check_copies(labelled: pd.DataFrame, proxies: dict[str, str]) -> None:
-    """Refuse a continuous proxy that repeats the assigned values: no reading is that good."""
+    """Refuse a continuous proxy that repeats the assigned values, since no reading is that good."""
     for name, proxy in proxies.items():
         if labelled[name].nunique() > 2 and (labelled[name] == labelled[proxy]).all():
             raise DataError(

@@ -1,10 +1,10 @@
 """Adjustment variables that the data suggest are effects of the treatment, against the graph.
 
-An arrow that points the wrong way changes which variables are independent, and what has to be held equal for it: with
-w -> m -> t the variables w and t are tied, and independent at equal m; with w -> m <- t they are independent, and tied at
-equal m. So a variable m of the adjustment set is suspected where both are found: the data reject an independence that
-the graph implies and that the graph with m as an effect does not imply, and they do not reject what this graph implies
-about the same two variables.
+An arrow that points the wrong way changes which variables are independent, and given what: with w -> m -> t the
+variables w and t are dependent, and independent given m; with w -> m <- t they are independent, and dependent given m.
+So a variable m of the adjustment set is suspected if two things hold: the data reject an independence that the graph
+implies but the graph with m as an effect does not, and they do not reject what the latter graph implies about the same
+two variables.
 
 Reference:
     Verma and Pearl, Equivalence and synthesis of causal models (1990), for arrows that meet.
@@ -32,7 +32,7 @@ class Affected:
         variable: Its name.
         treatment: The treatment.
         rejected: An independence that the graph implies and the data reject.
-        explained: All of those that the reversed arrow explains.
+        explained: All rejected independencies that the reversed arrow explains.
         found: The independence of the same two variables that the reversed arrow implies and the data do not reject.
         consequence: What the estimate would be without the variable, as text; empty where it was not estimated.
     """
@@ -64,12 +64,12 @@ def affected_variables(
 ) -> tuple[Affected, ...]:
     """The adjustment variables, drawn as causes of the treatment, that look like effects of it.
 
-    One that explains only a part of what another explains is left out.
+    A variable that explains only part of what another one explains is left out.
 
     Args:
         rejected: Independencies that the graph implies and the data reject.
         graph: The assumed graph, of the attributes.
-        estimand: Identified by adjustment for one treatment; others give nothing.
+        estimand: Estimand identified by adjustment for one treatment; the result is empty for others.
         test: P-value of one more independence; None where it cannot be tested.
     """
     treatment = estimand.treatment
@@ -90,7 +90,7 @@ def _affected(
     estimand: Estimand,
     test: Test,
 ) -> Affected | None:
-    """The variable, where the reversed arrow explains a telling rejection, and the data keep all that it implies instead."""
+    """The variable, if the reversed arrow explains a clear rejection and the data reject nothing that it implies."""
     assert isinstance(estimand.treatment, str)
     for changed in _reversed(graph, name, estimand.treatment, str(estimand.outcome)):
         explained = [row for row in rejected if not changed.d_separated(row.x, row.y, row.given)]

@@ -23,7 +23,7 @@ BINS = 20
 RARE = 0.05
 BALANCED = 0.1
 CHANCE = 0.01
-"""Share of the tables without imbalance in which chance takes a covariate beyond its limit."""
+"""Share of balanced tables in which a covariate exceeds its limit by chance."""
 
 
 @dataclass(frozen=True)
@@ -34,9 +34,9 @@ class BalanceRow:
         covariate: Name of the column; "name=label" for one label of a categorical covariate.
         before: Standardised mean difference of the arms (discrete treatment), or correlation with the treatment.
         after: The same after weighting, or the correlation with what the covariates leave of the treatment.
-        limit: Where imbalance starts: 0.1, or, where that is larger, what `after` exceeds by chance in so few of the
-            tables that some covariate exceeds its limit in 1 of 100. It grows with the number of the covariates and
-            falls with the effective sample size.
+        limit: Threshold of imbalance: the larger of 0.1 and the chance level of `after`, chosen so that some covariate
+            exceeds its limit in 1 of 100 balanced tables. It grows with the number of covariates and falls with the
+            effective sample size.
     """
 
     covariate: str
@@ -46,7 +46,7 @@ class BalanceRow:
 
     @property
     def unbalanced(self) -> bool:
-        """Whether the covariate stays out of balance."""
+        """Whether the covariate remains unbalanced."""
         return abs(self.after) > self.limit
 
 
@@ -96,12 +96,12 @@ class Balance:
 
     @property
     def doubtful(self) -> bool:
-        """Whether a covariate stays out of balance, or more than a twentieth of the population lacks overlap."""
+        """Whether a covariate remains unbalanced, or more than a twentieth of the population lacks overlap."""
         return self.unbalanced or max(arm.share_outside for arm in self.arms) > RARE
 
     @property
     def unbalanced(self) -> bool:
-        """Whether a covariate stays out of balance."""
+        """Whether a covariate remains unbalanced."""
         return self.worst is not None and self.worst.unbalanced
 
     @property
@@ -163,11 +163,11 @@ class Balance:
 def balance(table: EncodedTable, *, population: str = "whole", seed: int = 0) -> Balance:
     """Overlap and balance of the table's contrast given its covariates.
 
-    For a discrete treatment the propensities that tell overlap are cross-fitted by logistic regression on splines and
-    products, and rows are weighted as in the weighting estimator, so that both arms resemble the population: its
-    propensities are fitted on all rows, since those of the cross-fitted models, shrunken for prediction, leave a part of
-    the imbalance that no estimate suffers from. For a continuous one the
-    treatment is regressed on them. Sampling weights count everywhere, and clusters stay together in the folds.
+    For a discrete treatment, the propensities that measure overlap are cross-fitted by logistic regression on splines
+    and products. Rows are weighted as in the weighting estimator, so that both arms resemble the population: its
+    propensities are fitted on all rows, since cross-fitted ones, shrunken for prediction, would leave imbalance that
+    affects no estimate. A continuous treatment is regressed on the covariates. Sampling weights are used throughout,
+    and clusters stay together in the folds.
 
     Args:
         table: Treatment, outcome and covariates.

@@ -17,10 +17,10 @@ __all__ = ["break_together", "breaking_edges", "cannot_bear", "repaired", "touch
 
 
 def cannot_bear(row: Independence, graph: CausalGraph, estimand: Estimand) -> bool:
-    """Whether it is plain that no edge between the two variables would change the adjustment.
+    """Whether no edge between the two variables can change the adjustment, by a simple sufficient rule.
 
-    So it is for two adjustment variables that do not descend from the treatment, of which one has no observed or hidden
-    cause: every path along the new edge meets one of them where adjusting for it blocks the path.
+    The rule holds for two adjustment variables that do not descend from the treatment, one of which has no observed or
+    hidden cause: every path along the new edge then passes one of them in a way that adjustment blocks.
 
     >>> graph = CausalGraph("{a, b} -> {t, y}; t -> y")
     >>> cannot_bear(Independence("a", "b", ()), graph, identify(graph, treatment="t", outcome="y"))
@@ -35,7 +35,7 @@ def cannot_bear(row: Independence, graph: CausalGraph, estimand: Estimand) -> bo
 
 
 def breaking_edges(row: Independence, graph: CausalGraph, estimand: Estimand) -> tuple[str, ...]:
-    """The edges between the two variables that would break the identification; none where it would hold all the same.
+    """The edges between the two variables that would break the identification; empty if it would still hold.
 
     >>> graph = CausalGraph("w -> t; z -> {t, y}; t -> y")
     >>> breaking_edges(Independence("w", "y", ("t", "z")), graph, identify(graph, treatment="t", outcome="y"))
@@ -54,7 +54,7 @@ def touches(row: Independence, estimand: Estimand) -> bool:
 def break_together(rows: Iterable[Independence], graph: CausalGraph, estimand: Estimand) -> bool:
     """Whether edges that are harmless one by one break the identification when all are drawn.
 
-    A variable that the graph ties neither to the treatment nor to the outcome becomes a confounder by two edges. Edges of
+    A variable that the graph connects to neither treatment nor outcome becomes a confounder through two edges. Edges of
     treatment and outcome point to them where they make no cycle; all others are hidden common causes.
 
     >>> graph = CausalGraph("z -> {t, y}; t -> y; w")
@@ -78,7 +78,7 @@ def _ends(estimand: Estimand) -> set[str]:
 
 
 def repaired(row: Independence, graph: CausalGraph, edge: str, estimand: Estimand) -> Estimand | None:
-    """The adjustment that identifies the effect once an edge of `breaking_edges` is drawn; None if none does."""
+    """The adjustment that identifies the effect after an edge of `breaking_edges` is added; None if there is none."""
     changed = dict(_with_edge(row, graph))[edge]
     try:
         found = identify(changed, treatment=estimand.treatment, outcome=estimand.outcome)
@@ -88,7 +88,7 @@ def repaired(row: Independence, graph: CausalGraph, edge: str, estimand: Estiman
 
 
 def _with_edge(row: Independence, graph: CausalGraph) -> Iterator[tuple[str, CausalGraph]]:
-    """The graph with each edge that the independence denies, without those that would make a cycle."""
+    """The graph with each edge that the independence excludes, except those that would make a cycle."""
     for cause, effect in ((row.x, row.y), (row.y, row.x)):
         try:
             yield f"{cause} -> {effect}", graph.with_parts(edges=[*graph.edges, (cause, effect)])

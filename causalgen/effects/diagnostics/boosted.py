@@ -1,4 +1,4 @@
-"""Boosted trees' prediction of a column from the covariates: a model of a form that no estimator here has."""
+"""Predicts a column from the covariates with boosted trees, a model form that differs from those of the estimators."""
 
 import numpy as np
 from numpy.typing import NDArray

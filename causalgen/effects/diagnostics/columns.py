@@ -33,7 +33,7 @@ def compared(table: EncodedTable) -> tuple[pd.Series, float]:
 
 
 def other_labels(table: EncodedTable) -> pd.DataFrame:
-    """Columns that a linear model holds equal: indicators of labels not compared, and held columns of treatments."""
+    """Columns that a linear model adjusts for: indicators of labels not compared, and held columns of treatments."""
     if table.held:
         return table.data[list(table.held)].astype(float)
     treatment = table.data[table.names[0]]

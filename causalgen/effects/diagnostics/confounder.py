@@ -1,14 +1,14 @@
-"""A simulated unobserved confounder: drawn with stated strengths, adjusted for by every estimator.
+"""A simulated unobserved confounder: drawn with given strengths, and adjusted for by every estimator.
 
 Given the linear residuals e_d of the treatment (on the covariates) and e_y of the outcome (on treatment and
 covariates), both with variance 1, the variable
 
     u = sqrt(r2_d) e_d + s sqrt(r2_y (1 - r2_d)) e_y + sqrt((1 - r2_d) (1 - r2_y)) noise
 
-has partial R2 r2_d with the treatment and r2_y with the outcome; the sign s makes it account for the effect instead of
+has partial R2 r2_d with the treatment and r2_y with the outcome; the sign s makes it explain the effect instead of
 masking it. For a linear estimator the result is the closed form of `robustness` up to the noise; every other estimator
 sees the same variable. DoWhy's simulation changes treatment and outcome instead: flipping a binary treatment pulls
-every estimate to 0, confounded or not, so u is drawn here and the estimators are refitted through DoWhy.
+every estimate towards 0, confounded or not, so u is drawn here and the estimators are refitted through DoWhy.
 """
 
 from collections.abc import Sequence
@@ -48,7 +48,7 @@ class ConfounderRow:
 
     Attributes:
         estimate: Source of the estimate.
-        like: Covariate whose strength the confounder has; "" where both strengths are set equal.
+        like: Covariate whose strength the confounder has; "" if both strengths are set equal.
         r2_treatment: Its partial R2 with the treatment.
         r2_outcome: Its partial R2 with the outcome.
         value: Mean of the estimates over the simulations.
@@ -70,7 +70,7 @@ class SimulatedConfounder:
     Attributes:
         original: Estimates without it, by source; the naive one among them.
         rows: Estimates with it.
-        strongest: Greatest partial R2 of a single observed covariate with treatment or outcome; None without one.
+        strongest: Greatest partial R2 of a single observed covariate with treatment or outcome; None if there is none.
         simulations: Draws for each strength.
     """
 
@@ -80,7 +80,7 @@ class SimulatedConfounder:
     simulations: int
 
     def tipping(self, source: str, share: float = 1.0) -> float | None:
-        """The equal strength that removes `share` of an estimate, interpolated; None where no tried strength does.
+        """The common strength that removes `share` of an estimate, interpolated; None if no tried strength does.
 
         `share` 1 is the strength at which the effect becomes 0; beyond it the sign changes.
         """
@@ -95,7 +95,7 @@ class SimulatedConfounder:
         return None
 
     def verdict(self, source: str) -> Benchmarked:
-        """Whether a confounder as strong as observed covariates would take the sign: a benchmark, not a rejection."""
+        """Whether a confounder as strong as observed covariates would change the sign: a benchmark, not a rejection."""
         compared = [row.value for row in self._of(source) if row.like]
         if not compared:
             return "no benchmark"
@@ -113,8 +113,8 @@ class SimulatedConfounder:
         )
         half, gone = self._strength(self.tipping(source, 0.5)), self._strength(self.tipping(source))
         return (
-            f"The estimate is {spell_number(self.original[source])}. {words}. A simulated one halves it if it explains "
-            f"{half}, and takes its sign if it explains {gone}. It cannot show whether such a cause exists."
+            f"The estimate is {spell_number(self.original[source])}. {words}. A simulated one halves it if it "
+            f"explains {half}, and changes its sign if it explains {gone}. It cannot show whether such a cause exists."
         )
 
     def _strength(self, tipping: float | None) -> str:
@@ -178,7 +178,7 @@ def simulate_confounder(
         table = replace(table, data=table.data.iloc[rows_drawn].reset_index(drop=True))
     residuals = _residuals(table)
     names = [NAIVE, *sources]
-    kept: dict[str, FirstFit] = {}  # an added column must not change the models that judge it
+    kept: dict[str, FirstFit] = {}  # an added column must not change the models that are used to judge it
     original = {name: row.value for name, row in refit(table, names, population=population, seed=seed).items()}
     start = refit(table, names, population=population, seed=seed, kept=kept)
     rows = []

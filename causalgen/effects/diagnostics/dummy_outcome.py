@@ -52,8 +52,9 @@ def refute_dummy_outcome(
 def expected_outcome(data: pd.DataFrame, estimand: Any) -> Array:
     """f(covariates), shape `(rows,)`, by boosted trees that have not seen the row.
 
-    Otherwise part of its residual, which contains the treatment's effect, would make the dummy outcome depend on the treatment.
-    An instrument and front-door mediators are not covariates: an outcome that depends on them has an effect.
+    Otherwise part of the row's residual, which contains the treatment's effect, would make the dummy outcome depend on
+    the treatment. An instrument and front-door mediators are not covariates: an outcome that depends on them has an
+    effect.
     """
     (outcome,), (treatment,) = estimand.outcome_variable, estimand.treatment_variable
     beside = [*(estimand.instrumental_variables or ()), *(estimand.frontdoor_variables or ())]

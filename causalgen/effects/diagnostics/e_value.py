@@ -1,4 +1,4 @@
-"""E-values: how strong must a hidden confounder be, on the scale of risk ratios, to explain an estimate away?
+"""E-values: how strong must a hidden confounder be, on the risk-ratio scale, to explain an estimate away?
 
 References:
     VanderWeele and Ding, Sensitivity analysis in observational research: introducing the E-value (2017).
@@ -33,10 +33,10 @@ class EValue:
         risk_ratio: The estimate as a risk ratio.
         risk_ratio_limit: The end of its interval nearest to 1; None without an interval.
         value: E-value of the estimate, at least 1.
-        limit: E-value of that end, 1 where the interval holds "no effect"; None without an interval.
-        scale: How the risk ratio arises, as text.
-        like: The observed covariate that a hidden one of its strength would move the estimate most, and how much it
-            multiplies the risks of treatment and outcome, as text; empty without one.
+        limit: E-value of that end, 1 if the interval contains "no effect"; None without an interval.
+        scale: How the risk ratio is computed, as text.
+        like: The observed covariate for which an equally strong hidden one would move the estimate most, and how much
+            it multiplies the risks of treatment and outcome, as text; empty without one.
     """
 
     estimate: str
@@ -51,12 +51,12 @@ class EValue:
     def reading(self) -> str:
         """The E-values as text, and what they cannot show."""
         words = (
-            f"To explain the estimate away, a hidden common cause must multiply the outcome's risk by {self.value:.2f} and be "
-            "associated with the treatment as strongly, beyond the adjustment set"
+            "To explain the estimate away, a hidden common cause must multiply the outcome's risk by "
+            f"{self.value:.2f} and be equally strongly associated with the treatment, beyond the adjustment set"
         )
         if self.limit is not None:
             words += (
-                ". The interval includes no effect already (E-value 1)"
+                ". The interval already includes no effect (E-value 1)"
                 if self.limit == 1
                 else f"; to make the interval include no effect, by {self.limit:.2f}"
             )

@@ -40,7 +40,7 @@ class Diagnostics:
     """Concerns about an effect report, and what cannot be known.
 
     The first five parts are for effects identified by adjustment; for others they are None or empty. So is a simulated
-    confounder that was not asked for.
+    confounder that was not requested.
 
     Attributes:
         question: The report's question.
@@ -109,12 +109,12 @@ class Diagnostics:
 
     @property
     def fragile(self) -> str:
-        """What a hidden cause as strong as observed ones would do to the estimate; empty where the estimate holds."""
+        """What a hidden cause as strong as observed ones would do to the estimate; empty if the estimate is robust."""
         if self.sensitivity is not None and self.sensitivity.weakness:
             return self.sensitivity.weakness
         original = {} if self.confounder is None else self.confounder.original
         lost = [name for name in original if name != NAIVE and self.confounder.verdict(name) == "sign lost"]  # type: ignore[union-attr]
-        return f"one as strong as observed ones would take the sign of {', '.join(lost)}" if lost else ""
+        return f"one as strong as observed ones would change the sign of {', '.join(lost)}" if lost else ""
 
     @property
     def checks(self) -> tuple[Check, ...]:
@@ -128,7 +128,7 @@ class Diagnostics:
 
     @property
     def summary(self) -> tuple[str, ...]:
-        """Short sentences: first how many checks raise a concern and which, then every part as text."""
+        """Short sentences: how many checks raise a concern and which, then every part as text."""
         words = [headline(self.checks, self.fragile)]
         words += [text for text in (self.no_sensitivity, self.left_out) if text]
         if self.sensitivity is not None:
@@ -195,8 +195,8 @@ def examine(
 ) -> Diagnostics:
     """Examine a finished report: hidden confounding, overlap, balance, controls, implied independencies.
 
-    Weights and clusters are those of the report, and the population is that of its recommended estimate. `left_out` names
-    the parts that cannot honour them.
+    Weights and clusters are those of the report, and the population is that of its recommended estimate. `left_out`
+    names the parts that cannot take them into account.
 
     Args:
         graph: The graph that the report was made with.
@@ -208,8 +208,9 @@ def examine(
         seed: Seed of simulations, folds and draws.
 
     Raises:
-        UnknownNameError: A control is no node of the graph.
-        DataError: The table does not suit, a column is no negative control by the graph, or `simulations` is 1 or below 0.
+        UnknownNameError: A control is not a node of the graph.
+        DataError: The table does not fit, by the graph a column is not a negative control, or `simulations` is 1 or
+            negative.
     """
     graph = as_graph(graph)
     if not isinstance(report, EffectReport):
@@ -237,7 +238,7 @@ def examine(
     adjusted, population = repeatable(report), report.estimate.population
     if not adjusted:
         raise DataError(
-            "Expected a report with an estimate by one of the methods of estimate_effect, which can be made again; got "
+            "Expected a report with an estimate by one of the methods of estimate_effect, which can be repeated; got "
             f"{', '.join(row.source for row in report.estimates)}."
         )
     encoded = encode_question(question, report.estimand.adjustment)
@@ -281,7 +282,7 @@ def _sensitivity(table: EncodedTable, level: float) -> tuple[Robustness | None, 
 
 
 def _form(table: EncodedTable, report: EffectReport, seed: int) -> FunctionalForm | None:
-    """The check of the recommended estimate; its numbers start from the report's, which may average several splits."""
+    """The form check of the recommended estimate, relative to the report's number, which may average splits."""
     chosen = report.estimate
     if chosen.method not in METHODS:
         return None
@@ -318,7 +319,7 @@ def _without(name: str, question: EffectQuestion, report: EffectReport, seed: in
 def _with_consequences(
     implied: ImpliedIndependencies, question: EffectQuestion, report: EffectReport, seed: int
 ) -> ImpliedIndependencies:
-    """State what the estimate would be with the first missing edges that break its identification."""
+    """State what the estimate would be with the first missing edges that would break its identification."""
     tests = list(implied.tests)
     places = [place for place, row in enumerate(tests) if row.is_rejected and row.breaking][:MOST_CONSEQUENCES]
     for place in places if report.estimate.method in METHODS else ():
@@ -335,7 +336,7 @@ def _with_consequences(
 def _estimated_again(
     question: EffectQuestion, adjustment: tuple[str, ...], edge: str, report: EffectReport, seed: int
 ) -> str:
-    """The estimate with the adjustment set that an edge would need, or why this table does not give it."""
+    """The estimate with the adjustment set that an edge would require, or why this table does not allow it."""
     value = _value_with(question, adjustment, report, seed)
     before = spell_number(report.estimate.value)
     return f" With {edge}, adjusting for {', '.join(adjustment) or 'nothing'}, {value} instead of {before}."
@@ -357,5 +358,5 @@ def _left_out(report: EffectReport) -> str:
         return ""
     return (
         f"The implied independencies are tested on the rows as they are, without the sampling weights '{report.weights}': "
-        "an independence of the population may fail among the rows sampled, and one of the sample in the population."
+        "an independence in the population may not hold among the sampled rows, and vice versa."
     )

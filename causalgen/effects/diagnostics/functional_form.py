@@ -1,9 +1,10 @@
-"""Does an estimate rest on a model of the wrong form? Boosted trees as further covariates tell.
+"""Tests whether an estimate rests on a model of the wrong form, with boosted trees as further covariates.
 
-Where the models of an estimator are right, its estimate stays when two more covariates are adjusted for: the outcome and
-the treatment as boosted trees predict them from the covariates, each row by trees that have not seen it. If both follow
-the same curve, step or interaction, and the estimator's models do not, the estimate moves to where it should be. The
-test compares the two estimates row by row, by their influence functions: they share most of their error.
+If the models of an estimator are right, its estimate does not change when two more covariates are adjusted for: the
+outcome and the treatment as boosted trees predict them from the covariates, each row by trees that have not seen it. If
+both follow the same curve, step or interaction, and the estimator's models miss it, the estimate moves towards the
+right value. The test compares the two estimates row by row, by their influence functions: they share most of their
+error.
 
 Reference:
     Hausman, Specification tests in econometrics (1978), for the comparison of two estimates.
@@ -26,7 +27,7 @@ __all__ = ["FunctionalForm", "functional_form", "with_stacked"]
 OUTCOME, TREATMENT = "(predicted outcome)", "(predicted treatment)"
 MOST_ROWS = 20_000
 SIGNIFICANCE = 0.005
-"""Level of the test: it is one of a dozen checks, all of which should stay silent on most tables without a fault."""
+"""Level of the test, one of a dozen checks, none of which should raise a concern on most tables without a fault."""
 PRACTICAL = 0.5
 """Least shift that counts, in standard errors of the estimate: where both estimates are right they differ by terms that
 the influence functions do not hold."""
@@ -34,11 +35,11 @@ the influence functions do not hold."""
 
 @dataclass(frozen=True)
 class FunctionalForm:
-    """One estimate, and the same with the predictions of boosted trees as further covariates.
+    """An estimate, and the same estimate with the predictions of boosted trees as further covariates.
 
     Attributes:
         estimate: Source of the estimate.
-        value: The estimate, as it is made again here: from a single split into folds, and at most 20,000 rows.
+        value: The estimate as repeated here: from a single split into folds, and at most 20,000 rows.
         corrected: The estimate with the predictions.
         standard_error: Standard error of the estimate.
         p_value: Two-sided; hypothesis: both estimate the same effect.
@@ -72,13 +73,16 @@ class FunctionalForm:
                 f"{moved}. Treatment and outcome follow the same curve or interaction of the covariates, which the models "
                 "of this method miss. Use a method with flexible models."
             )
-        return f"{moved}, too little to doubt the models. It cannot show that they are right, only that trees find no more."
+        return (
+            f"{moved}, too little to doubt the models. This cannot show that they are right, only that trees find "
+            "nothing more."
+        )
 
 
 def functional_form(
     table: EncodedTable, source: str, *, population: str = "whole", seed: int = 0
 ) -> FunctionalForm | None:
-    """Compare an estimate with the same adjusted for what boosted trees predict; None where nothing can be compared.
+    """Compare an estimate with the same one adjusted for boosted trees' predictions; None if this is impossible.
 
     Args:
         table: Treatment, outcome and covariates.
@@ -107,10 +111,10 @@ def functional_form(
 
 
 def with_stacked(found: FunctionalForm, value: float, error: float, freedom: float) -> FunctionalForm:
-    """The check of an estimate whose models are stacked with trees, and which the check makes again by splines alone.
+    """The check of an estimate whose models are stacked with trees, but which the check repeats with splines alone.
 
-    The two estimates share most of their error, so the standard error of one of them is too large for their difference: the
-    test errs on the side of silence.
+    The two estimates share most of their error, so the standard error of one of them is too large for their difference:
+    the test is conservative.
 
     Args:
         found: The check of the splines.

@@ -27,12 +27,12 @@ class TestedIndependence:
 
     Attributes:
         independence: What the graph implies.
-        p_value: Of the hypothesis that it holds; None where the columns do not vary enough to test it.
-        adjusted: The p-value after Holm's correction for all tests of the graph that can bear on the effect, or for all
-            that cannot.
+        p_value: P-value of the hypothesis that it holds; None if the columns do not vary enough to test it.
+        adjusted: The p-value after Holm's correction, over all tests of the graph that can bear on the effect or over
+            all that cannot.
         verdict: "rejected" when `adjusted` <= 0.05.
         rows: Rows used.
-        bears: Whether an edge between the two could break the identification of the effect; None where no effect is asked.
+        bears: Whether an edge between the two could break the identification of the effect; None without an effect.
         breaking: The edges between the two that would break it; judged where the independence is rejected.
         consequence: What the estimate would be with such an edge, as text; empty where it was not estimated.
     """
@@ -95,7 +95,8 @@ class ImpliedIndependencies:
 
     Attributes:
         tests: One for each.
-        left_out: Number of those beyond the first 200: those that can bear on the effect first, then fewest conditions.
+        left_out: Number of tests left out after the first 200, ordered by whether they bear on the effect, then by
+            fewest conditions.
         unread: Attributes whose columns cannot be read, and why; paths through them are kept.
     """
 
@@ -153,13 +154,13 @@ def check_independencies(
 
     Images are projected out, which keeps the paths through them; a hidden common cause (a <-> b) implies no
     independence of the two. One separating set is tested for each pair. Tables of more than 10,000 rows are sampled down
-    to 10,000: a violation that these do not show is small.
+    to 10,000: a violation that this sample does not show is small.
 
     Args:
         graph: The assumed graph.
         table: A column for every attribute.
-        estimand: What identifies an effect; each test then says whether it bears on that. A dependence that is explained by
-            others that do not bear on it is tested again, given what separates the two in spite of these.
+        estimand: What identifies an effect; each test then says whether it bears on that. A dependence that others
+            without bearing on the effect explain is tested again, given a set that separates the two in spite of these.
         cluster: Column that names the cluster of each row; None when rows are independent.
         seed: Seed of the draw of rows.
 
@@ -184,7 +185,7 @@ def check_independencies(
         (row, *independence_test(attributes, table, row, cluster=cluster, seed=seed)) for row in implied[:MOST_TESTS]
     ]
     rows = []
-    for family in (False, True):  # the more tests that do not matter, the less would those that do matter show
+    for family in (False, True):  # tests that do not matter would weaken those that do
         own = [test for test in tested if harmless[test[0]] is family]
         adjusted = holm([p_value for _, p_value, _ in own])
         rows += [
@@ -200,7 +201,7 @@ def check_independencies(
 
 
 def _judged(row: TestedIndependence, graph: CausalGraph, estimand: Estimand) -> TestedIndependence:
-    """The test with whether an edge between its variables could break the effect's identification."""
+    """Add whether an edge between the test's variables could break the effect's identification."""
     if not row.is_rejected:
         return replace(row, bears=not cannot_bear(row.independence, graph, estimand))
     breaking = breaking_edges(row.independence, graph, estimand)
@@ -210,7 +211,7 @@ def _judged(row: TestedIndependence, graph: CausalGraph, estimand: Estimand) -> 
 def _judged_together(
     rows: list[TestedIndependence], graph: CausalGraph, estimand: Estimand
 ) -> list[TestedIndependence]:
-    """The tests, where those of treatment and outcome bear on the effect if the edges that are harmless alone are not."""
+    """Mark tests of treatment and outcome as bearing on the effect if edges harmless alone break it together."""
     harmless = [row.independence for row in rows if row.is_rejected and not row.bears]
     if not any(touches(row, estimand) for row in harmless) or not break_together(harmless, graph, estimand):
         return rows
@@ -224,7 +225,7 @@ def _explained(
     graph: CausalGraph,
     test: Callable[[Independence], tuple[float | None, int]],
 ) -> list[TestedIndependence]:
-    """The tests, with those that bear on the effect made again in the graph in which harmless dependencies are drawn."""
+    """Repeat the tests that bear on the effect in a graph to which harmless dependencies are added."""
     harmless = [row.independence[:2] for row in rows if row.is_rejected and not row.bears]
     if not harmless:
         return rows
@@ -246,7 +247,7 @@ def _explained(
 
 
 def _readable(graph: CausalGraph, table: pd.DataFrame) -> tuple[CausalGraph, tuple[str, ...]]:
-    """The graph of the attributes whose columns can be read, with their kinds; and why the others cannot."""
+    """The graph of the attributes whose columns can be read, with their kinds, and the reasons why others cannot."""
     typed, unread = [], []
     for name in graph.nodes:
         try:

@@ -46,7 +46,7 @@ def independence_p_value(
         x: One variable; without a kind, its column decides.
         y: The other.
         given: The variables conditioned on.
-        clusters: Number of each row's cluster, whose products are added up before they are tested; None when rows are
+        clusters: Number of each row's cluster, within which products are summed before the test; None when rows are
             independent.
 
     Returns:
@@ -82,7 +82,7 @@ def independence_p_value(
 
 
 def is_discrete(column: pd.Series, variable: Variable) -> bool:
-    """Whether labels, not numbers, are compared: by the declared kind, else by the typing rule."""
+    """Whether the variable holds labels instead of numbers, by the declared kind, else by the typing rule."""
     if variable.kind is not None:
         return variable.is_discrete
     return read_values(column).kind != "continuous"
@@ -114,7 +114,7 @@ def _indicators(column: pd.Series) -> Array:
 
 
 def _features(condition: Array) -> Array:
-    """The columns and radial features of them, by which ridge regression approximates any smooth function."""
+    """The columns and radial features of them, with which ridge regression approximates any smooth function."""
     if not condition.shape[1]:
         return np.zeros((len(condition), 1))
     standard = StandardScaler().fit_transform(condition)
@@ -131,8 +131,8 @@ def _features(condition: Array) -> Array:
 def _residuals(features: Array, targets: Array) -> Array:
     """Residuals of a ridge regression of the targets on the features, without columns whose residual is 0.
 
-    Each target has the penalty of least generalised cross-validation error, found from the features' second moments.
-    sklearn's RidgeCV decomposes all rows instead, which takes ten times as long.
+    Each target gets the penalty that minimises the generalised cross-validation error, from the features' second
+    moments. sklearn's RidgeCV decomposes all rows instead, which takes ten times as long.
     """
     features, centred = features - features.mean(axis=0), targets - targets.mean(axis=0)
     eigenvalues, directions = np.linalg.eigh(features.T @ features)

@@ -84,8 +84,8 @@ class ControlTest:
         test += ")." if self.p_value is None or self.adjusted is None else f", p = {self.adjusted:.2g} after Holm)."
         if self.verdict == "rejected":
             return (
-                f"{test} Something other than an effect connects them: a hidden common cause, which may bias the estimate "
-                "as well, a wrong graph, or a model of the wrong form. It cannot show which."
+                f"{test} Something other than an effect connects them: a hidden common cause, which may also bias the "
+                "estimate, a wrong graph, or a model of the wrong form. It cannot show which."
             )
         if self.naive_verdict != "rejected":
             test += " Not informative here: the naive estimate is not rejected either."
@@ -112,8 +112,8 @@ def check_controls(
         seed: Seed of folds.
 
     Raises:
-        UnknownNameError: A control is no node of the graph.
-        DataError: By the graph the column is no negative control (the message shows the path), or it does not suit.
+        UnknownNameError: A control is not a node of the graph.
+        DataError: By the graph the column is not a negative control (the message shows the path), or it does not suit.
     """
     graph = as_graph(graph)
     question = EffectQuestion.of_report(graph, table, report)
@@ -124,7 +124,7 @@ def check_controls(
     naive = holm([p_value(estimates[NAIVE], encoded) for estimates, encoded in found])
     rows = []
     for source in sources:
-        # A method for another kind of treatment, or for a bounded outcome, may not suit a control.
+        # A method for another kind of treatment, or for a bounded outcome, may not fit a control.
         asked = [place for place, (estimates, _) in enumerate(found) if source in estimates]
         p_values = [p_value(found[place][0][source], found[place][1]) for place in asked]
         adjusted = holm(p_values)
@@ -155,7 +155,7 @@ def _treatment(report: EffectReport) -> str:
 
 
 def _verify(graph: CausalGraph, attributes: CausalGraph, report: EffectReport, control: NegativeControl) -> None:
-    """Refuse a column that is no negative control by the graph."""
+    """Refuse a column that is not a negative control by the graph."""
     if control.role not in ("outcome", "exposure"):
         raise DataError(f"Expected the role of a negative control to be 'outcome' or 'exposure'; got {control.role!r}.")
     graph.require(control.name)
@@ -187,8 +187,8 @@ def _verify(graph: CausalGraph, attributes: CausalGraph, report: EffectReport, c
     if (path := open_path(dag, cause, outcome, given)) is not None:
         raise DataError(
             f"Expected a negative control that adjusting for {', '.join(given) or 'nothing'} separates; by the graph "
-            f"'{cause}' and '{outcome}' stay tied by {write_path(dag, path)}, so a rejection would say nothing. "
-            "Choose another control."
+            f"'{cause}' and '{outcome}' remain connected by {write_path(dag, path)}, so a rejection would not be "
+            "informative. Choose another control."
         )
 
 
@@ -220,7 +220,7 @@ def _estimates(
 
 
 def _suited(names: Sequence[str], table: EncodedTable) -> list[str]:
-    """The methods for a treatment of this kind and an outcome of this range; the naive one always suits."""
+    """The methods for a treatment of this kind and an outcome of this range; the naive one always fits."""
 
     def suits(name: str) -> bool:
         return table.kind in METHODS[name].kinds and (table.bounds is not None or not METHODS[name].bounded)

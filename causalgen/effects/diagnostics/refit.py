@@ -36,7 +36,7 @@ LEVEL = 0.95
 
 
 def repeatable(report: EffectReport) -> list[Estimate]:
-    """The adjusted estimates that can be made again, in the population of the recommended one."""
+    """The adjusted estimates that can be repeated in the population of the recommended one."""
     population = report.estimate.population
     rows = [row for row in report.estimates if row.kind == "adjusted" and row.population == population]
     return [row for row in rows if row.method in METHODS]
@@ -61,8 +61,8 @@ def refit(
         adjust_naive: The covariates that even the naive estimate adjusts for.
         population: Population that the adjusted effects average over.
         seed: Seed of folds.
-        kept: What the first fit of each method chose; the first call fills it, and later ones keep it. None where every
-            fit stands alone.
+        kept: Choices of the first fit of each method; the first call fills it, and later ones reuse it. None if fits
+            are independent.
 
     Returns:
         Name -> estimate with its 95 % interval.
@@ -85,7 +85,7 @@ def refit(
 def fitted(
     table: EncodedTable, name: str, *, population: str = "whole", seed: int = 0, kept: FirstFit | None = None
 ) -> CausalEstimate:
-    """DoWhy's estimate by the method of a source; with `kept`, by what the first fit chose."""
+    """DoWhy's estimate by the method of a source; with `kept`, using the choices of the first fit."""
     estimator: CausalEstimator = METHODS[method_of(name)].build(
         _estimand(table, list(map(str, table.covariates))), table, seed
     )

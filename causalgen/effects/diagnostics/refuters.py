@@ -35,7 +35,7 @@ class Refuter:
         run: The function.
         checks: What it checks, as text.
         cannot_show: What it cannot show, as text.
-        anew: What its tables keep of the first fit, where they have another treatment or outcome; the effect is then 0.
+        anew: What its tables keep of the first fit if they have another treatment or outcome; the effect is then 0.
     """
 
     run: Callable[..., CausalRefutation]
@@ -45,7 +45,7 @@ class Refuter:
 
     @property
     def expects_zero(self) -> bool:
-        """Whether the simulated tables hold no effect; otherwise the estimate should stay."""
+        """Whether the simulated tables contain no effect; otherwise the estimate should not change."""
         return self.anew is not None
 
 
@@ -64,12 +64,12 @@ REFUTERS: dict[str, Refuter] = {
     ),
     "random common cause": Refuter(
         run=refute_random_common_cause,
-        checks="Adjusts for an additional random variable, unrelated to everything: the estimate should stay.",
+        checks="Adjusts for an additional random variable, unrelated to everything: the estimate should not change.",
         cannot_show="Unobserved confounding: a random variable confounds nothing.",
     ),
     "data subset": Refuter(
         run=refute_data_subset,
-        checks="Estimates again on random subsets of 80 % of the rows: the estimate should stay.",
+        checks="Repeats the estimate on random subsets of 80 % of the rows: the estimate should not change.",
         cannot_show="Bias: a biased estimate is as stable as an unbiased one.",
     ),
     "dummy outcome": Refuter(
@@ -94,9 +94,9 @@ def run_refuter(
         seed: Seed of the simulations.
         more: What the estimates of a table share, such as the dummy outcome's expectation.
 
-    The simulated tables are estimated as the table was: with its basis, and, where treatment and outcome stay, with its
-    folds and the penalties of its models. Where they do not, the first simulated table chooses the penalties for all. A
-    doubly robust estimate is compared with that of a single split into folds.
+    The simulated tables are estimated like the table itself: with its basis and, if treatment and outcome are
+    unchanged, with its folds and the penalties of its models. Otherwise the first simulated table chooses the penalties
+    for all. A doubly robust estimate is compared with that of a single split into folds.
 
     Returns:
         Mean of the simulated estimates; two-sided p-value, None when they do not vary.
@@ -159,14 +159,14 @@ def refute(
 
 
 def _kept(estimate: CausalEstimate) -> CausalEstimate:
-    """The estimate, made again so that refits keep its basis, folds and penalties.
+    """Repeat the estimate so that refits keep its basis, folds and penalties.
 
     The doubly robust one comes from a single split into folds: several would slow every simulated table.
     """
     estimator = estimate.estimator
     if not isinstance(estimator, AdjustmentEstimator) or estimator.kept is not None:
         return estimate
-    data = estimate._data.reset_index(drop=True)  # an index that tells the rows apart: folds go by it
+    data = estimate._data.reset_index(drop=True)  # a unique index, by which folds are assigned
     again = estimator.keep(FirstFit()).fit(data)
     return again.estimate_effect(
         data,
@@ -177,7 +177,7 @@ def _kept(estimate: CausalEstimate) -> CausalEstimate:
 
 
 def _chosen_anew(estimate: CausalEstimate, first: Callable[[FirstFit], FirstFit]) -> CausalEstimate:
-    """The estimate, the first simulated refit of which chooses anew what does not suit another treatment or outcome."""
+    """An estimate whose first simulated refit chooses again what does not fit another treatment or outcome."""
     estimator = estimate.estimator
     if not isinstance(estimator, AdjustmentEstimator) or estimator.kept is None:
         return estimate
@@ -190,5 +190,5 @@ def _verdict(p_value: float | None, shift: float, estimate: CausalEstimate) -> V
     if p_value is None:
         return "no verdict"
     error = estimate.estimator.found.standard_error if isinstance(estimate.estimator, AdjustmentEstimator) else 0.0
-    matters = not abs(shift) <= PRACTICAL * error  # an error that is not a number leaves it to the p-value
+    matters = not abs(shift) <= PRACTICAL * error  # with an error of NaN, the p-value decides alone
     return "rejected" if p_value <= SIGNIFICANCE and matters else "not rejected"

@@ -41,16 +41,16 @@ MULTIPLES = (1.0, 2.0, 3.0)
 
 @dataclass(frozen=True)
 class CovariateBenchmark:
-    """A hidden confounder `times` as strong as an observed covariate, and what it would leave of the estimate.
+    """A hidden confounder `times` as strong as an observed covariate, and the estimate that would remain.
 
     Attributes:
         covariate: Name of the covariate, or "all covariates together".
         times: How many times as strong, with treatment and outcome alike.
-        r2_treatment: Bound on its partial R2 with the treatment; 1 where no confounder can be that strong.
+        r2_treatment: Bound on its partial R2 with the treatment; 1 if no confounder can be that strong.
         r2_outcome: Bound on its partial R2 with the outcome.
         share_treatment: Share of the treatment's whole variance that the observed covariate explains beyond the others.
         share_outcome: The same of the outcome, beyond the others and the treatment.
-        estimate: The linear estimate after adjusting for it, at worst; NaN where r2_treatment is 1.
+        estimate: The linear estimate after adjusting for it, in the worst case; NaN if r2_treatment is 1.
         t: The t-value of that estimate.
     """
 
@@ -135,7 +135,7 @@ class Robustness:
 
     @property
     def strongest(self) -> CovariateBenchmark | None:
-        """The single covariate whose strength, in a hidden confounder, would move the estimate most."""
+        """The single covariate for which an equally strong hidden confounder would move the estimate most."""
         single = [row for row in self.benchmarks if row.times == 1 and row.covariate != ALL]
         return min(single, key=lambda row: row.estimate / self.effect if self.effect else 0, default=None)
 
@@ -158,7 +158,7 @@ class Robustness:
             if row is not None and self.left(row) != "more than half":
                 name = "all observed ones together" if row.covariate == ALL else row.covariate
                 if np.isnan(row.estimate):
-                    return f"one as strong as {name} would leave nothing that the data could tell"
+                    return f"one as strong as {name} would leave nothing that the data could identify"
                 return f"one as strong as {name} would move the linear estimate from {self.effect:.3g} to {row.estimate:.3g}"
         return ""
 
@@ -167,7 +167,7 @@ class Robustness:
         """The robustness values as text, compared with what the covariates explain."""
         words = (
             f"A hidden common cause that explains {percent(self.value)} of what the covariates leave unexplained in "
-            f"treatment and outcome alike would bring the linear estimate {spell_number(self.effect)} to 0, "
+            f"both treatment and outcome would bring the linear estimate {spell_number(self.effect)} to 0, "
             f"{percent(self.value_half)} would halve it, {percent(self.value_level)} would let its "
             f"{self.level:.0%} interval reach 0."
         )
@@ -217,7 +217,7 @@ def robustness_value(
     Args:
         t: The treatment's coefficient over its classical standard error.
         df: Residual degrees of freedom, at least 2.
-        share: The part q of the estimate that the confounder takes away.
+        share: The part q of the estimate that the confounder removes.
         level: Level of the interval that is to reach the remaining part; None for the estimate itself.
         design: Robust standard error over the classical one.
         freedom: Degrees of freedom of the robust one; None for those that the confounder leaves.
@@ -255,7 +255,7 @@ def benchmark_bounds(r2_treatment: float, r2_outcome: float, times: float) -> tu
 
 
 def robustness(table: EncodedTable, *, level: float = 0.95) -> Robustness:
-    """Sensitivity of the linear regression of outcome on treatment and covariates, for the table's contrast."""
+    """Compute the sensitivity of the linear regression of outcome on treatment and covariates, for the contrast."""
     columns, others, (treatment, contrast) = covariate_columns(table), other_labels(table), compared(table)
     moments = _Moments(columns.join(others), treatment, table.data[table.names[1]], table.weights)
     covariates, held = list(map(str, columns)), list(map(str, others))
@@ -340,7 +340,7 @@ class _Moments:
         if (free := self.left(TREATMENT, covariates)) <= NOTHING:
             raise DataError(
                 "Expected a treatment that the adjustment set does not determine; got one that is a linear function "
-                "of it. Remove what repeats the treatment from the graph."
+                "of it. Remove what duplicates the treatment from the graph."
             )
         scale = self._spread[-1] / self._spread[-2]
         slope = self._coefficients(OUTCOME, [*covariates, TREATMENT])[-1]
@@ -348,7 +348,7 @@ class _Moments:
         if left <= NOTHING:
             raise DataError(
                 "Expected an outcome that treatment and adjustment set do not determine; got one that is a linear "
-                "function of them, so no hidden cause can matter. Leave out what repeats the outcome."
+                "function of them, so no hidden cause can matter. Leave out what duplicates the outcome."
             )
         return float(slope * scale), float(scale * np.sqrt(left / free / df)), df
 

@@ -28,12 +28,12 @@ __all__ = ["ArmSummary", "CovariateRow", "Summary", "TableOne", "table_one"]
 Array = NDArray[np.float64]
 
 SKEWED = 2.0
-"""Skewness from which on a median with quartiles says more than a mean with a standard deviation."""
+"""Skewness at or above which a median with quartiles describes a column better than mean and standard deviation."""
 THIRDS = 3
 
 
 class Summary(NamedTuple):
-    """What the rows of one group have of a covariate; of a label `mean` is its share, without spread and quartiles.
+    """Summary of a covariate in one group; for a label, `mean` is its share, without spread and quartiles.
 
     Attributes:
         rows: Rows with a value, or with the label; not weighted.
@@ -99,7 +99,7 @@ class CovariateRow:
         return f"{self.covariate}{unit}{f': {self.label}' if self.label else ''}, {self.statistic}"
 
     def text(self, one: Summary, *, weighted: bool = False) -> str:
-        """A summary as a cell of the table; after weighting a label has its share only."""
+        """A summary as a table cell; after weighting, a label has only its share."""
         if one.sd is None or one.quartiles is None:
             share = f"{100 * one.mean:.1f} %"
             return share if weighted else f"{one.rows:,} ({share})"
@@ -174,7 +174,7 @@ class TableOne:
 
 
 def table_one(graph: GraphLike, table: pd.DataFrame, report: EffectReport) -> TableOne:
-    """Table 1 of an effect that adjustment identifies: its adjustment set by group, before and after weighting.
+    """Build Table 1 of an effect identified by adjustment: its adjustment set by group, before and after weighting.
 
     Groups are the values of a discrete treatment, or the thirds of a continuous one, which are not weighted. Sampling
     weights count in means, shares and differences; counts of rows are as they are.

@@ -23,13 +23,13 @@ __all__ = ["TARGET_UNITS", "AdjustmentEstimator", "Array", "Arrays", "Influence"
 Array = NDArray[np.float64]
 
 ROWS_TO_SCORE = 5_000
-"""Rows that several splits may score in total."""
+"""Maximum number of rows that several splits score in total."""
 TARGET_UNITS = {"whole": "ate", "treated": "att", "control": "atc", "overlap": "ato"}
-"""Our names of populations, and DoWhy's."""
+"""DoWhy's names of our populations."""
 
 
 class Arrays(NamedTuple):
-    """What an estimator reads from a table.
+    """The arrays that an estimator reads from a table.
 
     Attributes:
         treatment: Treatment, shape `(rows,)`.
@@ -38,8 +38,9 @@ class Arrays(NamedTuple):
         weights: Sampling weights of mean 1, shape `(rows,)`.
         clusters: Number of each row's cluster, shape `(rows,)`; None when rows are independent.
         population: "whole", "overlap", "treated" or "control".
-        units: Number of clusters, or of rows without clusters; in a bootstrap a cluster counts as often as it is drawn.
-        coded: Covariates with categories as codes, shape `(rows, covariates)`; empty where no model takes them.
+        units: Number of clusters, or of rows without clusters; in a bootstrap, a cluster counts as often as it is
+            drawn.
+        coded: Covariates with categories as codes, shape `(rows, covariates)`; empty if no model uses them.
     """
 
     treatment: Array
@@ -52,7 +53,7 @@ class Arrays(NamedTuple):
     coded: Array
 
     def share(self, control: float, treated: float) -> Array:
-        """How much each row counts in the whole population, the treated or the controls: weights of mean 1."""
+        """Weight of each row in the whole population, the treated or the controls; weights have mean 1."""
         target = {"treated": treated, "control": control}.get(self.population)
         counted = self.weights if target is None else self.weights * (self.treatment == target)
         return counted / counted.mean()
@@ -65,8 +66,8 @@ class Influence(NamedTuple):
         effect: The effect.
         influence: Influence of every row on it, shape `(rows,)`.
         clusters: Number of each row's cluster, shape `(rows,)`; None when rows are independent.
-        means: Means of the outcome under both compared values, the control first, shape `(2,)`; None without.
-        pulls: Influence of every row on these means, shape `(2, rows)`; None without.
+        means: Means of the outcome under both compared values, the control first, shape `(2,)`; None if there is none.
+        pulls: Influence of every row on these means, shape `(2, rows)`; None if there is none.
     """
 
     effect: float
@@ -77,12 +78,12 @@ class Influence(NamedTuple):
 
     @classmethod
     def of_means(cls, means: Array, pulls: Array, clusters: NDArray[np.int64] | None) -> "Influence":
-        """The difference of two means, the control's first, `(2,)`, from every row's influence on them, `(2, rows)`."""
+        """Build the difference of two means `(2,)`, the control's first, from the rows' influences `(2, rows)`."""
         return cls(float(means[1] - means[0]), pulls[1] - pulls[0], clusters, means, pulls)
 
     @property
     def standard_error(self) -> float:
-        """Root of the summed squared influences, which are added up within clusters before squaring."""
+        """Root of the sum of squared influences, which are summed within clusters before squaring."""
         rows = len(self.influence)
         if self.clusters is None:
             return float(self.influence.std(ddof=1) / np.sqrt(rows))
@@ -100,14 +101,14 @@ class Influence(NamedTuple):
 
 
 class Stated(NamedTuple):
-    """An effect with the estimator's standard error, nan where only a bootstrap gives one, and the two means if known."""
+    """An effect with the estimator's standard error (NaN if only a bootstrap gives one), and the two means if known."""
 
     effect: float
     standard_error: float
     means: Array | None = None
 
     def interval(self, level: float) -> tuple[float, float]:
-        """The normal interval; nan without a standard error."""
+        """The normal interval; NaN without a standard error."""
         return interval(self.effect, self.standard_error, level)
 
 
@@ -133,11 +134,11 @@ class AdjustmentEstimator(CausalEstimator, ABC):
     """
 
     rows_per_feature = ROWS_PER_FEATURE
-    """Least number of rows per feature of the basis; models that choose their penalty do with fewer."""
+    """Minimum number of rows per feature of the basis; models that choose their penalty need fewer."""
     most_splits = 1
-    """Most splits into folds over which the scores of a small table are averaged."""
+    """Maximum number of splits into folds over which the scores of a small table are averaged."""
     adapts = False
-    """Whether models that take categories as codes may join the estimator's."""
+    """Whether models that take categories as codes may be added to the estimator's."""
     remark = ""
     """What a reader should know about the last fit."""
 
@@ -154,10 +155,10 @@ class AdjustmentEstimator(CausalEstimator, ABC):
         self.folds = folds
         self.seed = seed
         self.kept: FirstFit | None = None
-        """What refits keep of the first fit, as refuters ask for; None where every fit stands alone."""
+        """What refits keep of the first fit, as refuters need it; None if fits are independent."""
 
     def keep(self, first: FirstFit) -> "AdjustmentEstimator":
-        """The same estimator, whose fits keep what `first` holds, and write there what they choose.
+        """Return the same estimator, whose fits reuse what `first` holds and record their choices there.
 
         It has a single split: the folds are kept, and several would slow every refit.
         """
@@ -166,7 +167,7 @@ class AdjustmentEstimator(CausalEstimator, ABC):
         return estimator
 
     def for_resamples(self) -> "AdjustmentEstimator":
-        """The estimator that a bootstrap fits to the table and to every resample: this one, or one that takes less time."""
+        """The estimator that a bootstrap fits to the table and to every resample: this one, or a faster one."""
         return self
 
     @property
@@ -175,7 +176,7 @@ class AdjustmentEstimator(CausalEstimator, ABC):
         return ()
 
     def get_new_estimator_object(self, identified_estimand: IdentifiedEstimand, *_: Any, **__: Any) -> Any:
-        """The estimator for one more fit, as DoWhy asks for it.
+        """Return an estimator for one more fit, as DoWhy requests it.
 
         DoWhy's own method copies everything, results of the last fit included, which takes longer than some fits do.
         """
@@ -184,7 +185,7 @@ class AdjustmentEstimator(CausalEstimator, ABC):
         return estimator
 
     def _basis(self, columns: Array, units: int, role: str = "", *, treated: bool = False) -> Callable[[Array], Array]:
-        """The flexible basis of these columns, the first a continuous treatment or not; that of the first fit in a role."""
+        """The flexible basis of these columns; refits reuse that of the first fit in the same role."""
         kept = FirstFit() if self.kept is None else self.kept
         return kept.features(columns, units, role, rows_per_feature=self.rows_per_feature, treated=treated)
 
@@ -201,7 +202,7 @@ class AdjustmentEstimator(CausalEstimator, ABC):
         return [self.seed, *np.random.SeedSequence(self.seed).generate_state(count - 1).tolist()]
 
     def _folds(self, arrays: Arrays, seed: int, arm: NDArray | None = None) -> list[tuple[Rows, Rows]]:
-        """Rows to fit on and rows to score; a refit that keeps the first fit's folds leaves each row in its own."""
+        """Rows to fit on and rows to score; refits that keep the first fit's folds leave each row in its fold."""
         kept = self.kept
         if kept is not None and kept.folds is not None:
             own = kept.folds.to_numpy()[kept.folds.index.get_indexer(self._index)]
@@ -286,7 +287,7 @@ class AdjustmentEstimator(CausalEstimator, ABC):
         )
 
     def _columns(self, data: pd.DataFrame) -> Array:
-        """The covariates as numbers; those that a refit adds come last, behind the dummies of the first fit's."""
+        """The covariates as numbers; those that a refit adds come last, after the dummies of the first fit's."""
         if self.kept is None:
             return numeric(data[self._covariates])
         if self.kept.covariates is None:

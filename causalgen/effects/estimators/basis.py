@@ -31,17 +31,18 @@ class FlexibleBasis:
     r"""Map columns :math:`x` to features :math:`\varphi(x)`, standardised on the columns seen first.
 
     Features are the columns, a quadratic spline of each continuous column (knots at quantiles, linear beyond the
-    outer ones) and all pairwise products of columns. Where that would leave too few rows per feature, or fill
+    outer ones) and all pairwise products of columns. If that would leave too few rows per feature, or fill
     more than 1 GB (120 million numbers), the products are left out first, then the splines. Knots, means and spreads come
     from at most 50,000 rows. The basis does not use the outcome, so it may be built once for all folds.
 
-    Where the first column is a continuous treatment, the effect is read off its curve. As far as the rows allow, its spline
-    is then cubic with up to 16 knots, and the features have the products of a coarse curve of it with the other columns,
-    unless rows of some kind lack the treatment's middle values: each kind's curve would be extrapolated to them.
+    If the first column is a continuous treatment, the effect is computed from its curve. As far as the rows allow, its
+    spline is then cubic with up to 16 knots, and the features include products of a coarse curve of it with the other
+    columns, unless some kind of rows lacks the treatment's middle values, to which that kind's curve would be
+    extrapolated.
 
     Args:
-        columns: Numeric columns, shape `(rows, columns)`; zero columns give one feature that is always 0.
-        units: Number of independent units where rows come in clusters; counts instead of the rows.
+        columns: Numeric columns, shape `(rows, columns)`; without columns there is one feature that is always 0.
+        units: Number of independent units if rows come in clusters; it replaces the number of rows.
         rows_per_feature: Least number of rows (units) per feature.
         treated: Whether the first column is a continuous treatment.
 
@@ -86,7 +87,7 @@ class FlexibleBasis:
         self._centre, self._spread = raw[:, self._kept].mean(axis=0), raw[:, self._kept].std(axis=0)
 
     def _follow(self, standard: Array, units: int, room: int) -> None:
-        """Give the treatment, the first column, as good a curve as there is room for further features."""
+        """Give the treatment, the first column, the best curve that the room for further features allows."""
         knots = _knots_of_treatment(standard[:, 0], min(MOST_KNOTS, round(units**GROWTH), room + KNOTS - 1))
         if knots is None:
             return
@@ -95,7 +96,7 @@ class FlexibleBasis:
             self._bent = _spline(degree=CUBIC).fit(standard[:, [0]])
 
     def _supported(self, columns: Array) -> SplineTransformer | None:
-        """The coarse curve whose products with the other columns are features; None where it multiplies the uncertainty."""
+        """The coarse curve whose products with the other columns are features; None if it inflates the uncertainty."""
         bent, self._bent = self._bent, None
         if bent is None:
             return None
@@ -123,7 +124,7 @@ class FlexibleBasis:
 
     @property
     def interacts(self) -> bool:
-        """Whether the features have the products of columns."""
+        """Whether the features include products of columns."""
         return self._products is not None
 
     def __call__(self, columns: Array) -> Array:
@@ -152,7 +153,7 @@ def _spline(knots: Array | Literal["quantile"] = "quantile", degree: int = DEGRE
 
 
 def _knots_of_treatment(column: Array, most: int) -> Array | None:
-    """As many distinct knots at quantiles as possible; None where no more than the default number are."""
+    """The largest possible number of distinct quantile knots; None if it does not exceed the default."""
     for count in range(most, KNOTS, -1):
         knots = np.quantile(column, [0, *np.linspace(EDGE, 1 - EDGE, count - 2), 1])
         if _are_distinct(knots):

@@ -1,4 +1,4 @@
-"""Estimators whose bootstrap weighs the rows again and keeps their design."""
+"""Estimators whose bootstrap reweights the rows and keeps their design."""
 
 from abc import abstractmethod
 from collections.abc import Callable
@@ -13,8 +13,8 @@ __all__ = ["ByWeights"]
 class ByWeights(AdjustmentEstimator):
     """An estimator without an analytic interval, whose two means are a function of the weights of the rows.
 
-    A row that a bootstrap draws twice counts twice. So the design (basis, cells, features) is made once, from all rows, and a
-    resample costs only the fits. A subclass gives `_by_weights`.
+    A row that a bootstrap draws twice gets twice the weight. So the design (basis, cells, features) is built once, from
+    all rows, and a resample only repeats the fits. A subclass gives `_by_weights`.
     """
 
     @abstractmethod
@@ -27,6 +27,6 @@ class ByWeights(AdjustmentEstimator):
         return Stated(float(means[1] - means[0]), np.nan, means)
 
     def reweighted(self, counts: Array) -> Array:
-        """The two means where each row of the fitted table counts `counts` times, shape `(rows,)`."""
+        """The two means if each row of the fitted table counts `counts` times, shape `(rows,)`."""
         weights = self._weights * counts
         return self._means(weights / weights.mean())

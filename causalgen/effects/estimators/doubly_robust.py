@@ -63,16 +63,15 @@ class DoublyRobust(AdjustmentEstimator):
     where :math:`s_i` is the efficient score of the population's size: whole h = s = 1; treated h = e_b, s = 1[t = b];
     control h = e_a, s = 1[t = a]; overlap h = e_a e_b, s = h + e_a (1[t = b] - e_b) + e_b (1[t = a] - e_a).
     In the whole population it is consistent when the outcome models m or the propensities are right; in the others
-    the tilt itself needs the propensities. Rows are scored by models that were fitted without them, and not far outside
-    the range of what those models predict for their own rows. In a small table
-    the estimate depends on the split into folds, so the scores are averaged over up to 5 splits, as long as they
-    score at most 5,000 rows in total.
+    the tilt itself needs the propensities. Rows are scored by models that were fitted without them; predictions are
+    kept near the range of those for the models' own rows. In a small table the estimate depends on the split into
+    folds, so the scores are averaged over up to 5 splits, as long as they score at most 5,000 rows in total.
 
-    The nuisance models adapt: where boosted trees find structure in the rows of the first fold that the spline model
-    leaves (see `gains`), the two are stacked; propensities that are miscalibrated are recalibrated. A table whose structure
-    splines miss may have more that trees miss too, and an influence function does not know it. So where the models are
-    stacked, the squared standard error is increased by the squared shift of the estimate from that of the splines alone.
-    Refits that keep the first fit (refuters) do none of this, and compare with an estimate that does none of it.
+    The nuisance models adapt: if boosted trees find structure in the rows of the first fold that the spline model
+    misses (see `gains`), the two are stacked; miscalibrated propensities are recalibrated. A table whose structure
+    splines miss may have more that trees miss too, which the influence function does not account for. So if the models
+    are stacked, the squared standard error is increased by the squared shift of the estimate from that of the splines
+    alone. Refits that keep the first fit (refuters) do not adapt, and compare with an estimate that does not either.
 
     References:
         Robins, Rotnitzky and Zhao (1994); Chernozhukov et al. (2018), Double/debiased machine learning; Li, Morgan
@@ -112,7 +111,7 @@ class DoublyRobust(AdjustmentEstimator):
 
     @property
     def _is_ridge(self) -> bool:
-        """Whether the outcome is modelled by ridge regressions whose penalties are chosen, and so kept by refits."""
+        """Whether the outcome is modelled by ridge regressions with chosen penalties, which refits keep."""
         model = self.outcome_model
         return isinstance(model, OutcomeModel) and model.bounds is None and model.penalty is None
 
@@ -123,7 +122,7 @@ class DoublyRobust(AdjustmentEstimator):
         return estimator
 
     def for_resamples(self) -> "DoublyRobust":
-        """The same estimator with its own models alone: boosted trees in every resample would take minutes."""
+        """The same estimator with only its own models: boosted trees in every resample would take minutes."""
         estimator = copy(self)
         estimator.adapts = False
         return estimator
@@ -202,7 +201,7 @@ class DoublyRobust(AdjustmentEstimator):
         shown: tuple[NDArray[np.bool_], tuple[float, float] | None],
         split: Split,
     ) -> Array:
-        """The spline model's out-of-fold predictions, stacked with the learners, or with boosted trees where they gain."""
+        """The spline model's out-of-fold predictions, stacked with the learners, or with boosted trees if they help."""
         (arms, bounds), (_, _, folds, seed) = shown, split
         asked = Prediction(
             target, arms, arrays.covariates, arrays.coded, arrays.weights, arrays.clusters, bounds, seed % 2**31
@@ -241,7 +240,7 @@ class DoublyRobust(AdjustmentEstimator):
         kept: tuple[Penalties, Starts],
         known: tuple[Array | None, Array | None],
     ) -> tuple[Rows, Array, Array, Penalties, Starts]:
-        """Means and propensities `(2, rows)` of the scored rows under both values, unless known, and what the models chose."""
+        """Means and propensities `(2, rows)` of the scored rows under both values, and what the models chose."""
         (fit, score), penalties, starts = fold, dict(kept[0]), dict(kept[1])
         mean, propensity = np.zeros((2, len(score))), np.zeros((2, len(score)))
 

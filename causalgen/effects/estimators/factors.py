@@ -21,10 +21,10 @@ __all__ = ["ROWS", "Axes", "Factors", "Labels", "why_not_estimable"]
 ROWS = "(rows)"
 """Axis of the rows, over which sums over continuous variables run."""
 LEAST_IN_CELL = 5
-"""Rows in every cell from which shares of the cells are taken; below it, the factor is a regression."""
+"""Minimum number of rows per cell for a factor to consist of cell shares; otherwise it is a regression."""
 MOST_NUMBERS = 3e7
 POINTS = 5
-"""Quantiles that stand for a continuous variable at every value of which the formula is the same."""
+"""Number of quantiles that represent a continuous variable on whose value the formula does not depend."""
 Labels = Mapping[str, Mapping[float, Any]]
 Basis = Callable[[Array, str], Callable[[Array], Array]]
 
@@ -34,7 +34,7 @@ class Axes:
     """The axes of the arrays in which a formula is evaluated.
 
     Attributes:
-        points: Axis -> the values along it, of a label as its number.
+        points: Axis -> the values along it; labels are numbers.
         columns: Variable -> its value in every row, `(rows,)`.
         labels: Discrete variable -> the label of each value.
         outcome: The outcome.
@@ -129,7 +129,7 @@ class _Factor:
         name: The variable.
         given: The variables that it is conditional on.
         fit: The values on the axes, from the weights of the rows.
-        sparse: How many of how many cells have few rows; empty where the factor is made of shares, or has no cells.
+        sparse: How many of how many cells have few rows; empty if the factor consists of shares, or has no cells.
     """
 
     name: str
@@ -167,7 +167,7 @@ class Factors:
 
     @property
     def doubts(self) -> tuple[str, ...]:
-        """Which factors are regressions because cells have few rows."""
+        """Warnings about factors that are regressions because cells have few rows."""
         found = [f"{factor} ({factor.sparse})" for factor in self._known.values() if factor.sparse]
         if not found:
             return ()
@@ -177,7 +177,7 @@ class Factors:
         )
 
     def weigh(self, weights: Array) -> None:
-        """Take new weights of the rows, `(rows,)`."""
+        """Set new row weights, `(rows,)`."""
         self._weights, self._fitted = weights, {}
 
     def value(self, term: Probability, bound: frozenset[str]) -> Array:
@@ -220,7 +220,7 @@ class Factors:
         return _Factor(name, given, self._regression(name, given, rows), sparse)
 
     def _shares(self, name: str, cells: "_Cells") -> Callable[[Array], Array]:
-        """Shares or means of the rows of each cell; of all rows where none of a cell is drawn."""
+        """Shares or means of the rows of each cell; of all rows if none of the cell is drawn."""
         axes, code, size = self.axes, cells.code, len(cells.counts)
         if self._is_mean(name):
             outcome = axes.columns[name]
@@ -336,7 +336,7 @@ def _ratio(above: NDArray, below: NDArray, otherwise: NDArray | float) -> Array:
 
 
 def _along(values: Array, axis: int) -> Array:
-    """The values with their last axis in the place of one of length 1."""
+    """Move the last axis of the values to the place of one of length 1."""
     return np.moveaxis(values, -1, axis).squeeze(axis + 1)
 
 
@@ -344,7 +344,7 @@ def why_not_estimable(estimand: Estimand, labels: Collection[str]) -> str:
     """Why the factors of a formula cannot be estimated; empty where they can.
 
     A continuous variable may be the outcome, may be conditioned on, or may be summed over with its own distribution, which
-    the rows give. Where a factor is the probability of one of its values, a density would be needed.
+    the rows give. A factor that is the probability of one of its values would need a density.
 
     Args:
         estimand: The formula.

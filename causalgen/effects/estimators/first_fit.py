@@ -1,4 +1,4 @@
-"""What a refit keeps of the first fit, so that the two differ by their data alone."""
+"""What a refit keeps of the first fit, so that the two differ only in their data."""
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -23,20 +23,21 @@ Starts = dict[str, Array]
 class FirstFit:
     """Covariates, basis, folds and penalties of an estimator's first fit.
 
-    Without it, a column that is added may cost the basis its products (see `FlexibleBasis`), a model may choose another
-    penalty, and a row may come into another fold: the estimate would then move for no reason that lies in the data.
+    Without it, an added column may make the basis drop its products (see `FlexibleBasis`), a model may choose another
+    penalty, and a row may fall into another fold: the estimate would then move for reasons unrelated to the data.
 
     Attributes:
         covariates: Names of the first fit's covariates; None before it.
-        bases: Bases of the first fit's columns, by what they are for; empty before it.
-        folds: Number of the fold of each row, by the table's index; None before it, or where refits draw their own.
+        bases: Bases of the first fit's columns, by their role; empty before it.
+        folds: Number of the fold of each row, by the table's index; None before it, or if refits draw their own.
         penalties: For each fold, the penalty of each model that chose one, as a share of the rows that it was fitted on.
         starts: For each fold, intercept and coefficients of each model of the first fit, from which refits start.
-        made: What was computed from the covariates for the rows of the first fit, with their index, by what it is.
+        made: Cached arrays computed from the covariates of the first fit's rows, with their index, by name.
         propensities: For each fold, the propensities of its rows, as long as rows, treatment and covariates stay the
-            same; None where a refit may change them.
+            same; None if a refit may change them.
         grams: Second moments of the features by fold and arm, under the same condition; None before the first fit.
-        keeps_folds: Whether refits keep the folds, which hold equal shares of every arm: those of another treatment do not.
+        keeps_folds: Whether refits keep the folds, which hold equal shares of every arm: folds for another treatment do
+            not.
     """
 
     covariates: list[str] | None = None
@@ -67,7 +68,7 @@ class FirstFit:
         return lambda seen: np.hstack([own(seen[:, :width]), _lines(more, seen[:, width:])])
 
     def features_of(self, columns: Array, index: pd.Index, units: int, **options: Any) -> Array:
-        """The same features of the covariates of some rows; those of the first fit's covariates are computed once."""
+        """The features of the covariates of some rows; those of the first fit's covariates are computed only once."""
         self.features(columns, units, "", **options)
         own, width = self.bases[""], self.bases[""].width
         made = self.of_rows("features", index, lambda: own(columns[:, :width]))
@@ -80,7 +81,7 @@ def _lines(columns: Array, seen: Array) -> Array:
 
 
 def with_penalty(model: BaseEstimator, share: float | None, rows: int) -> BaseEstimator:
-    """An unfitted copy of a model; one that would choose its penalty takes this share of the rows, if any is given."""
+    """An unfitted copy of a model; if a share of the rows is given, it replaces the choice of a penalty."""
     copy = clone(model)
     if share is not None and isinstance(copy, OutcomeModel) and copy.penalty is None:
         copy.penalty = share * rows

@@ -1,4 +1,4 @@
-"""Ridge regressions in every arm without one fold each, from second moments that are added up by fold and arm."""
+"""Ridge regressions in every arm that leave out one fold each, from second moments summed by fold and arm."""
 
 from collections.abc import Mapping, Sequence
 
@@ -23,8 +23,8 @@ def fold_ridges(
 ) -> tuple[Array, Array]:
     """Out-of-fold means of the outcome in both arms, `(2, rows)`, and the moments of the features.
 
-    The regressions are those of `OutcomeModel` with given penalties. Each row enters the moments once, not once for every
-    fold that it is fitted in.
+    The regressions are those of `OutcomeModel` with given penalties. Each row enters the moments only once, instead of
+    once for every fold in which it is used.
 
     Args:
         features: Features of the covariates, `(rows, features)`.

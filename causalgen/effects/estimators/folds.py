@@ -40,15 +40,15 @@ def cross_folds(
 
 def _split(count: int, folds: int, seed: int, stratum: NDArray | None) -> Iterator[tuple[Rows, Rows]]:
     if stratum is not None and np.unique(stratum, return_counts=True)[1].max() < folds:
-        stratum = None  # no stratum reaches every fold
+        stratum = None  # no stratum fills every fold
     kind = KFold if stratum is None else StratifiedKFold
     with warnings.catch_warnings():
-        warnings.filterwarnings("ignore", "The least populated class")  # a small stratum goes to as many folds
+        warnings.filterwarnings("ignore", "The least populated class")  # a small stratum is spread over fewer folds
         yield from kind(folds, shuffle=True, random_state=seed).split(np.zeros(count), stratum)
 
 
 def _arms_in(arm: NDArray, clusters: Rows) -> NDArray[np.int64]:
-    """For every cluster a number that tells which arms its rows are in."""
+    """For every cluster, a code of the arms that its rows are in."""
     codes = np.unique(arm, return_inverse=True)[1]
     found = np.zeros((clusters.max() + 1, codes.max() + 1), dtype=bool)
     found[clusters, codes] = True

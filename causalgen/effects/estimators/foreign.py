@@ -1,7 +1,7 @@
 """DoWhy's own estimators, and EconML's through DoWhy, in the form that this package's reports and refuters take.
 
 Each sees a plain table of floats (treatment, outcome, covariates x0, x1, ... with an indicator for every label but the
-first) and DoWhy's estimand for it, so that names, categories and weights of the user's table cannot trip it. The
+first) and DoWhy's estimand for it, so that names, categories and weights of the user's table cannot cause errors. The
 estimates are returned unchanged; only slopes that ignore the contrast are multiplied by it here.
 """
 
@@ -26,10 +26,10 @@ TREATMENT, OUTCOME, INSTRUMENT, MEDIATOR = "treatment", "outcome", "instrument",
 
 
 class Problem:
-    """What a foreign estimator sees.
+    """Input of a foreign estimator.
 
     Attributes:
-        data: Columns "treatment", "outcome", the covariates, and "instrument" or "mediator" where there is one.
+        data: Columns "treatment", "outcome", the covariates, and "instrument" or "mediator" if there is one.
         estimand: DoWhy's estimand on these columns.
         covariates: Names of the covariates.
         control: Treatment value compared with.
@@ -37,7 +37,7 @@ class Problem:
         units: DoWhy's name of the population.
         binary_outcome: Whether the outcome is 0 or 1 in every row.
         binary_treatment: Whether the treatment is 0 or 1 in every row.
-        seed: Seed of everything random.
+        seed: Seed of all random numbers.
     """
 
     def __init__(
@@ -58,7 +58,7 @@ class Problem:
             self.estimand.set_adjustment_set(self.covariates)
 
     def run(self, estimator: CausalEstimator, *, modifiers: list[str] | None = None, **fit: Any) -> CausalEstimate:
-        """Fit one of DoWhy's estimators and ask it for the contrast."""
+        """Fit one of DoWhy's estimators and estimate the contrast."""
         estimator.fit(self.data.copy(), effect_modifier_names=modifiers, **fit)
         return estimator.estimate_effect(
             self.data.copy(), treatment_value=self.treated, control_value=self.control, target_units=self.units
@@ -66,7 +66,7 @@ class Problem:
 
 
 Make = Callable[[Problem], Stated]
-"""Runs a foreign estimator: its effect, with its standard error, nan where only a bootstrap gives one."""
+"""Runs a foreign estimator; returns its effect with its standard error, NaN if only a bootstrap gives one."""
 
 
 class ForeignEstimator(AdjustmentEstimator):
@@ -76,7 +76,7 @@ class ForeignEstimator(AdjustmentEstimator):
         identified_estimand: DoWhy's estimand on the user's columns.
         make: Runs the estimator.
         name: The estimator's word, for messages.
-        beside: Column of the instrument or the mediator; empty without.
+        beside: Column of the instrument or the mediator; empty if there is none.
     """
 
     def __init__(
@@ -111,7 +111,8 @@ class ForeignEstimator(AdjustmentEstimator):
             raise
         except Exception as error:  # DoWhy raises bare exceptions
             raise DataError(
-                f"Expected data that {self.name!r} can be fitted to; it says: {_first_line(error)} Use a method of this "
+                f"Expected data that {self.name!r} can be fitted to; it failed with: {_first_line(error)} Use a "
+                "method of this "
                 "package, such as 'doubly robust' or 'linear adjustment'."
             ) from None
         if not np.isfinite(found.effect):

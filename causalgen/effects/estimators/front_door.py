@@ -16,12 +16,12 @@ from .outcome_model import OutcomeModel
 
 __all__ = ["FrontDoor"]
 
-POINTS = 20  # quantiles that stand for a continuous treatment's distribution
-MOST_NUMBERS = 1e7  # of features that are stored instead of made again for every fit
+POINTS = 20  # quantiles that represent a continuous treatment's distribution
+MOST_NUMBERS = 1e7  # limit on features that are stored instead of rebuilt for every fit
 
 
 class FrontDoor(ByWeights):
-    r"""How the mediators move the outcome at equal treatment, averaged over how the treatment moves the mediators.
+    r"""The effect of the mediators on the outcome given the treatment, averaged over the treatment's effect on them.
 
     .. math:: \nu(m) = \sum_{t'} E[y \mid m, t'] P(t'), \qquad \hat\tau = E[\nu(m) \mid t = b] - E[\nu(m) \mid t = a]
 
@@ -97,7 +97,7 @@ class FrontDoor(ByWeights):
 
 
 def _distribution(treatment: Array, weights: Array) -> tuple[Array, NDArray[np.integer]]:
-    """Values of the treatment, and which one stands for each row; quantiles where there are many."""
+    """Values of the treatment, and which one represents each row; quantiles if there are many."""
     values, code = np.unique(treatment, return_inverse=True)
     if len(values) <= POINTS:
         return values, code

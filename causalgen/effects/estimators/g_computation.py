@@ -20,8 +20,8 @@ class GComputation(AdjustmentEstimator):
 
     The regression m, on splines and products of treatment and covariates, is cross-fitted: a row is predicted by a
     model fitted without it. The interval adds the uncertainty of the coefficients (delta method, robust to unequal
-    residual variance) to the variation of the effect over rows. The penalty is nearly 0, because its bias would carry
-    over to the effect in full.
+    residual variance) to the variation of the effect over rows. The penalty is nearly 0, because its bias would pass
+    fully into the effect.
 
     Args:
         identified_estimand: DoWhy's estimand with its identifier method set to "backdoor".
@@ -54,7 +54,7 @@ class GComputation(AdjustmentEstimator):
         for fit, score in self._folds(arrays, self.seed):
             model = clone(self.outcome_model).fit(seen[fit], arrays.outcome[fit], arrays.weights[fit])
             gradient = np.column_stack([mean_gradient(model, features, arrays.weights) for features in under])
-            # of all rows: the curvature of some, applied to the others, would overstate the influence
+            # use all rows: the curvature of some, applied to others, would overstate the influence
             coefficients, offset = model.representer(seen, gradient, arrays.weights)
             residual = arrays.outcome[score] - model.predict(seen[score])
             correction[score] = (seen[score] @ coefficients + offset) * residual[:, None]

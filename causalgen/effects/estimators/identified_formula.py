@@ -17,12 +17,12 @@ __all__ = ["IdentifiedFormula"]
 
 
 class IdentifiedFormula(ByWeights):
-    """The formula of a general identification, with a share or a regression in the place of each factor.
+    """The formula of a general identification, with each factor estimated by a share or a regression.
 
-    A factor P(v | ...) of a discrete variable is a share of the rows of each cell where every cell has rows enough, else a
-    penalised logistic regression; the outcome enters by its mean. Sums over labels are carried out, those over continuous
-    variables run over the rows. Where the value of a variable does not matter, numerator and denominator are averaged over its
-    values. The interval is a bootstrap's (percentiles).
+    A factor P(v | ...) of a discrete variable is a share of the rows of each cell if every cell has enough rows, else a
+    penalised logistic regression; the outcome enters by its mean. Sums over labels are computed directly; those over
+    continuous variables run over the rows. If the value of a variable does not matter, numerator and denominator are
+    averaged over its values. The interval comes from bootstrap percentiles.
 
     References:
         Shpitser and Pearl (2006), Identification of joint interventional distributions: the formula.

@@ -31,7 +31,7 @@ class InstrumentalVariables(AdjustmentEstimator):
 
     .. math:: \hat\tau = (b - a) \frac{\sum_i w_i \tilde z_i \tilde y_i}{\sum_i w_i \tilde z_i \tilde t_i}
 
-    where a tilde marks the residual of a linear regression on the variables held equal. With a binary treatment and
+    where a tilde marks the residual of a linear regression on the conditioning variables. With a binary treatment and
     a monotone instrument (no defiers), it is the average effect among the compliers. The interval is Anderson and
     Rubin's: it keeps its level however weak the instrument is, and may be unbounded. Interval and standard error are
     robust to unequal variance and to clusters. DoWhy's estimator gives the same number without covariates, but only a
@@ -67,8 +67,8 @@ class InstrumentalVariables(AdjustmentEstimator):
             return ()
         return (
             f"Weak instrument: the first stage of '{self.estimating_instrument_names[0]}' has F = {self.first_stage:.1f}, "
-            f"below {STRONG_INSTRUMENT}; the estimate is biased towards the association, and only Anderson and Rubin's "
-            "interval, which is the one given, keeps its level (none is given where it is unbounded).",
+            f"below {STRONG_INSTRUMENT}; the estimate is biased towards the association, and only Anderson and "
+            "Rubin's interval, which is reported here, keeps its level (it is left out if unbounded).",
         )
 
     def _influence(self, arrays: Arrays, control: float, treated: float) -> Influence:

@@ -1,4 +1,4 @@
-"""Learners that join the spline model in a stack: each predicts rows that it has not seen."""
+"""Learners that are stacked with the spline model; each predicts rows that it has not seen."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -21,17 +21,17 @@ TREES = 100
 
 @dataclass(frozen=True)
 class Prediction:
-    """What is predicted from the covariates: an outcome in two arms, or the membership of an arm.
+    """A prediction task given the covariates: an outcome in two arms, or the membership of an arm.
 
     Attributes:
         target: What is predicted, `(rows,)`.
-        arms: Which rows show it in each arm, `(arms, rows)`; one arm with all rows for a membership.
+        arms: Rows that belong to each arm, `(arms, rows)`; one arm with all rows for a membership.
         columns: Covariates as numbers, an indicator for every category but the first, `(rows, columns)`.
         coded: Covariates with categories as codes, which trees split in order, `(rows, covariates)`.
         weights: Sampling weights, `(rows,)`.
         clusters: Number of each row's cluster, `(rows,)`; None when rows are independent.
         bounds: Least and greatest value of the target; None for one without limits.
-        seed: Seed of everything random.
+        seed: Seed of all random numbers.
     """
 
     target: Array
@@ -44,7 +44,7 @@ class Prediction:
     seed: int
 
     def within(self, values: Array) -> Array:
-        """The values, kept inside the bounds."""
+        """Clip values to the bounds."""
         return values if self.bounds is None else np.clip(values, *self.bounds)
 
     def pooled(self, rows: Rows) -> tuple[Rows, Array]:
@@ -57,7 +57,7 @@ class Prediction:
         return self._with_arm(rows, np.full(len(rows), arm))
 
     def sample_weight(self, rows: Rows) -> Array | None:
-        """Sampling weights of the rows; None where all are equal, since weights make boosted trees slow."""
+        """Sampling weights of the rows; None if all are equal, since weights make boosted trees slow."""
         own = self.weights[rows]
         return own if np.ptp(own) else None
 
@@ -107,9 +107,9 @@ def linear(asked: Prediction, fit: Rows, score: Rows) -> Array:
 
 
 LIBRARY: dict[str, Learner] = {"straight lines": linear, "boosting": boosting, "extra trees": extra_trees}
-"""What a super learner stacks next to the spline model."""
+"""Learners that a super learner stacks with the spline model."""
 
 
 def at_most(rows: Rows, most: int) -> Rows:
-    """The rows, or `most` of them, evenly spaced, where there are more."""
+    """The rows, or `most` of them, evenly spaced, if there are more."""
     return rows if len(rows) <= most else rows[np.linspace(0, len(rows) - 1, most).astype(int)]

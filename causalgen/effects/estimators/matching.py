@@ -17,9 +17,9 @@ class Matching(AdjustmentEstimator):
     r"""Match every row with its nearest neighbours under the other value, and correct for the remaining distance.
 
     Neighbours are found with replacement, by the Mahalanobis distance of the covariates; rows with equal covariates are
-    neighbours together, so that no order of the rows decides. With :math:`s` marking the
-    population, :math:`K_i` how often row i served as one of M neighbours of a row in it, and :math:`\mu_v` the linear
-    regression of the outcome among rows with treatment v, the estimate is
+    neighbours together, so that the order of the rows has no influence. With :math:`s` marking the population,
+    :math:`K_i` how often row i served as one of M neighbours of a row in it, and :math:`\mu_v` the linear regression of
+    the outcome among rows with treatment v, the estimate is
 
     .. math:: \hat\tau = \frac{1}{\sum_i s_i} \sum_i s_i (\mu_b - \mu_a)
         + (1[t_i = b] - 1[t_i = a]) (s_i + K_i / M) (y_i - \mu_{t_i})
@@ -33,7 +33,7 @@ class Matching(AdjustmentEstimator):
 
     Args:
         identified_estimand: DoWhy's estimand with its identifier method set to "backdoor".
-        neighbours: Neighbours of a row (M).
+        neighbours: Number of neighbours of a row (M).
     """
 
     def __init__(self, identified_estimand: IdentifiedEstimand, *, neighbours: int = 3, **options: Any) -> None:

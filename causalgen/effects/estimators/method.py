@@ -17,22 +17,22 @@ Build = Callable[[IdentifiedEstimand, EncodedTable, int], AdjustmentEstimator]
 
 @dataclass(frozen=True)
 class Method:
-    """An estimator, what it does, and what it is for.
+    """An estimator, what it does, and when it can be used.
 
     Attributes:
         kinds: Kinds of treatment.
         build: Makes the estimator from DoWhy's estimand, the encoded table and a seed.
         note: What it does and when it is right, as text.
         populations: Populations that it can average over; the first is the default.
-        identified: The estimand's method that it needs.
+        identified: The identification method that it needs.
         default: Whether it runs when no method is named.
         bounded: Whether the outcome must be binary or declare a finite support.
         weighs: Whether it weights rows by inverse propensities, which poor overlap makes extreme.
         intervals: Intervals that it can state.
-        sampling: Why it refuses sampling weights; empty where it accepts them.
+        sampling: Why it refuses sampling weights; empty if it accepts them.
         joint: Whether it can hold fixed the columns that a contrast of several treatments, one continuous, does not move.
-        clustering: Why it refuses clusters; empty where it accepts them.
-        refuses: Why it cannot estimate an identified formula on a table; an empty text where it can.
+        clustering: Why it refuses clusters; empty if it accepts them.
+        refuses: Why it cannot estimate an identified formula on a table; empty if it can.
         linear: For which outcomes it approximates the effect of a continuous treatment by a straight line.
     """
 

@@ -139,8 +139,8 @@ METHODS: dict[str, Method] = {
         note="Causal forest of EconML on the residuals of cross-fitted random forests; the effects are averaged over the rows, "
         "for a binary treatment by doubly robust scores. EconML's interval.",
         intervals=("analytic",),
-        sampling="econml weighs rows when it fits the forest, and not when it averages the effects",
-        clustering="econml keeps clusters together when it fits, and its interval takes rows as independent all the same",
+        sampling="econml weights rows when it fits the forest, but not when it averages the effects",
+        clustering="econml keeps clusters together when it fits, but its interval treats rows as independent",
         linear="always",
     ),
     "instrumental variables": Method(

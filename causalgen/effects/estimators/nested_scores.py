@@ -12,8 +12,8 @@ the mean is :math:`E[m_1]`. Its efficient score, for a discrete treatment, is
     = \frac{p(v_i \mid H_i)\, p(v_j \mid H_{i-1})}{p(v_j \mid H_i)\, p(v_i \mid H_{i-1})}
 
 so that densities of mediators are never fitted, only probabilities of the treatment. With the two stages of a natural
-effect it is the score of Tchetgen Tchetgen and Shpitser. Consistent where all regressions are right, or where all
-probabilities are.
+effect it is the score of Tchetgen Tchetgen and Shpitser. The estimate is consistent if all regressions are right, or if
+all probabilities are.
 
 Among the rows that have a value g of the treatment, :math:`E[1(X = g)\, m_1]` has the score with :math:`1(X = g)\, m_1` for
 the first term and :math:`p(g \mid H_0)` as a factor of every other one. Summed over g, with :math:`v_j = g` in the
@@ -44,11 +44,11 @@ __all__ = ["Design", "Levels", "NestedMean", "NestedScores", "nested_scores", "t
 
 Array = NDArray[np.float64]
 LEAST_EFFECTIVE = 0.2
-"""A warning below this effective sample size, as a share of an arm's rows."""
+"""Below this effective sample size, as a share of an arm's rows, a warning is given."""
 MOST_DETERMINED = 0.1
-"""A warning above this share of rows whose fitted treatment probability is 0 or 1 to within 0.01."""
+"""Above this share of rows with a fitted treatment probability within 0.01 of 0 or 1, a warning is given."""
 CLIP = 0.01
-"""Least distance of a fitted probability of the treatment from 0 and 1."""
+"""Minimum distance of a fitted probability of the treatment from 0 and 1."""
 
 
 @dataclass(frozen=True)
@@ -149,8 +149,8 @@ class NestedScores(NamedTuple):
     """Score of every row `(rows,)`, whose mean is the estimate, and how evenly the rows contribute to it.
 
     `effective` is the effective sample size of the least even stage's weights, as a share of the rows with weight;
-    `determined` the share of rows whose treatment is all but determined by covariates or mediators: after clipping, the
-    weights do not show these.
+    `determined` the share of rows whose treatment covariates or mediators nearly determine, which clipped weights do
+    not show.
     """
 
     values: Array
@@ -174,7 +174,7 @@ def nested_scores(
         design: The columns.
         questions: The requested means.
         splits: Rows to fit on and rows to score; every row is scored once.
-        features: Features of every history; made here if left out.
+        features: Features of every history; computed here if left out.
     """
     treatment, known = design.treatment, features or [FlexibleBasis(history)(history) for history in design.histories]
     values = sorted(
@@ -272,13 +272,13 @@ def _weight(
 
 
 def uneven(scores: Iterable[NestedScores]) -> tuple[str, ...]:
-    """A warning where the effective sample size is small, or where the treatment of many rows is determined."""
+    """Return a warning if the effective sample size is small, or if the treatment of many rows is determined."""
     found = list(scores)
     effective, determined = min(score.effective for score in found), max(score.determined for score in found)
     if determined > MOST_DETERMINED:
         return (
-            f"Poor overlap: for {determined:.0%} of the rows covariates or mediators all but determine the treatment, so "
-            "their outcome under another treatment is extrapolated. The intervals do not include that uncertainty.",
+            f"Poor overlap: for {determined:.0%} of the rows covariates or mediators nearly determine the treatment, "
+            "so their outcome under another treatment is extrapolated. The intervals do not include that uncertainty.",
         )
     if effective >= LEAST_EFFECTIVE:
         return ()

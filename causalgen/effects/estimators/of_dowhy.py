@@ -43,7 +43,9 @@ def _by_class(estimator: Callable[..., Any], **options: Any) -> Make:
 
 def _instrument(problem: Problem) -> Stated:
     if problem.covariates:
-        raise DataError("Expected an instrument that needs nothing held equal; DoWhy's estimator holds nothing equal.")
+        raise DataError(
+            "Expected an instrument that is valid without adjustment; DoWhy's estimator adjusts for nothing."
+        )
     problem.estimand.estimands["iv"] = {"assumptions": {}}  # which DoWhy reads, and its own identification fills
     column = problem.data["instrument"]
     if column.nunique() == 2:

@@ -20,10 +20,10 @@ class OneStep(AdjustmentEstimator):
     r"""Regressions of the outcome back along the stages, corrected by the influence function.
 
     With the treatment's district D (see `causalgen.graph.primal`), :math:`P(y \mid do(t))` is a sum over the values t' that
-    units had: variables outside D respond to t, those in D to t'. For t' = t it is the outcome of the rows with t; for the
-    others, a nested mean among the rows with t', whose multiply robust score needs regressions and probabilities of the
-    treatment, and no density of a mediator. Cross-fitted; interval from the influence function. It is consistent where all
-    regressions are right, or where all probabilities are.
+    units had: variables outside D respond to t, and those in D to t'. For t' = t it is the outcome of the rows with t;
+    for the others, a nested mean among the rows with t', whose multiply robust score needs regressions and
+    probabilities of the treatment, and no density of a mediator. Cross-fitted; interval from the influence function. It
+    is consistent if all regressions are right, or if all probabilities are.
 
     References:
         Fulcher, Shpitser, Marealle and Tchetgen Tchetgen (2020), Robust inference on population indirect causal effects.

@@ -13,19 +13,19 @@ __all__ = ["OutcomeModel", "second_moments", "within_reach"]
 Array = NDArray[np.float64]
 
 PENALTIES = tuple(10.0**power for power in (0, -1, -2, -3, -4, -5))
-"""Ridge penalties among which leave-one-out prediction chooses, as a share of the rows it uses, greatest first."""
+"""Candidate ridge penalties for leave-one-out prediction, as shares of the rows used, largest first."""
 ROWS_FOR_CHOICE = 1_000
 CHUNK = 20_000
 MOST_STEPS = 50
 STEPS_FOR_CHOICE = 2
 CLOSE = 1.0
 NEAR = 0.01
-"""Mean squared change of the log odds after which Newton's method keeps its curvature, which then changes little."""
+"""Mean squared change of the log odds below which Newton's method keeps its curvature, which then changes little."""
 TOLERANCE = 1e-6
 ROWS_TO_START = 20_000
 LEAST_CURVATURE = 1e-10
 REACH = 0.25
-"""How far a mean without limits may lie outside the range of those seen in fitting, as a share of that range."""
+"""How far an unbounded mean may lie outside the range of the means seen in fitting, as a share of that range."""
 
 
 class OutcomeModel(RegressorMixin, BaseEstimator):
@@ -59,8 +59,9 @@ class OutcomeModel(RegressorMixin, BaseEstimator):
     ) -> "OutcomeModel":
         """Fit on features `(rows, features)` and values `(rows,)`; a row counts `sample_weight` times.
 
-        With `clusters` (a number for each row) the penalty is chosen on one row of each: others would give it away. Newton's
-        method starts from intercept and coefficients of similar data, if given; features beyond theirs come last.
+        With `clusters` (a number for each row) the penalty is chosen on one row of each, since other rows of a cluster
+        would leak information. Newton's method starts from intercept and coefficients of similar data, if given;
+        features beyond theirs come last.
         """
         rows = len(outcome)
         share = outcome if self.bounds is None else (outcome - self.bounds[0]) / self._width
@@ -75,8 +76,8 @@ class OutcomeModel(RegressorMixin, BaseEstimator):
             if len(few) > ROWS_FOR_CHOICE:
                 few = few[np.linspace(0, len(few) - 1, ROWS_FOR_CHOICE).astype(int)]
             penalty, first = self._choose(features[few], share[few], weights[few])
-            penalty *= copies  # the best penalty grows with the copies of a row, and not with the number of rows
-        if rows > 2 * ROWS_TO_START:  # a few rows come close enough for two or three steps over all of them
+            penalty *= copies  # the best penalty grows with the number of copies of a row, not with the number of rows
+        if rows > 2 * ROWS_TO_START:  # a few rows suffice to start close enough for two or three steps over all rows
             few = np.linspace(0, rows - 1, ROWS_TO_START).astype(int)
             first = self._newton(features[few], share[few], weights[few], penalty, first)
         solution = self._newton(features, share, weights, penalty, first)
@@ -90,7 +91,7 @@ class OutcomeModel(RegressorMixin, BaseEstimator):
         return index if self.bounds is None else self.bounds[0] + self._width * expit(index)
 
     def predict_unseen(self, features: Array, seen: Array) -> Array:
-        """Mean of new rows, not far outside the range of the means of the rows `seen` in fitting, shape `(rows,)`."""
+        """Mean of new rows, kept near the range of the means of the rows `seen` in fitting, shape `(rows,)`."""
         return within_reach(self.predict(features), self.predict(seen), self.bounds)
 
     def slope(self, features: Array) -> Array:
@@ -128,7 +129,7 @@ class OutcomeModel(RegressorMixin, BaseEstimator):
         solution: Array,
         steps: int = MOST_STEPS,
     ) -> Array:
-        """Minimise the penalised deviance from `solution`; a step from afar is halved until the deviance falls."""
+        """Minimise the penalised deviance from `solution`; a long step is halved until the deviance falls."""
         before = decrement = np.inf
         for _ in range(steps):
             gradient, local = self._gradient(features, share, weights, penalty, solution)
@@ -179,7 +180,7 @@ class OutcomeModel(RegressorMixin, BaseEstimator):
         return np.concatenate([[residual.sum()], residual @ features - penalty * solution[1:]]), local
 
     def _choose(self, features: Array, share: Array, weights: Array) -> tuple[float, Array]:
-        """The penalty with the least leave-one-out loss, and the solution that belongs to it."""
+        """The penalty with the lowest leave-one-out loss, and its solution."""
         best, chosen, kept = np.inf, 0.0, np.zeros(features.shape[1] + 1)
         for penalty, solution, inverse in self._candidates(features, share, weights):
             loss = self._left_out_loss(features, share, weights, solution, inverse)
@@ -190,7 +191,7 @@ class OutcomeModel(RegressorMixin, BaseEstimator):
     def _candidates(self, features: Array, share: Array, weights: Array) -> Iterator[tuple[float, Array, Array]]:
         """Every penalty with its solution and the inverse of the curvature there."""
         solution, rows = np.zeros(features.shape[1] + 1), len(share)
-        if self.bounds is None:  # which penalty it is changes the moments on their diagonal only
+        if self.bounds is None:  # the penalty changes only the diagonal of the moments
             gram, moments = (
                 second_moments(features, weights),
                 self._gradient(features, share, weights, 0.0, solution)[0],
@@ -226,9 +227,9 @@ def _chunks(rows: int) -> Iterator[slice]:
 
 
 def within_reach(means: Array, seen: Array, bounds: tuple[float, float] | None = None) -> Array:
-    """Means of new rows, brought back to the range of those `seen` in fitting, or near it where there are no bounds.
+    """Means of new rows, moved to the range of those `seen` in fitting, or near it if there are no bounds.
 
-    Where no rows were fitted, a curve can be far off, and one row beyond the others would then determine the estimate.
+    Outside the fitted rows, a curve can be far off, and one outlying row would then determine the estimate.
     """
     least, greatest = seen.min(), seen.max()
     reach = 0.0 if bounds is not None else REACH * (greatest - least)

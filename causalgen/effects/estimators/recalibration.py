@@ -16,7 +16,7 @@ Array = NDArray[np.float64]
 LEAST = 1e-6
 SIGNIFICANCE = 0.01
 MATERIAL = 0.2
-"""Least distance of the slope from 1 that counts: with less, the weights barely change."""
+"""Minimum distance of the slope from 1 that counts: below it, the weights barely change."""
 
 
 class Calibration(NamedTuple):
@@ -24,8 +24,8 @@ class Calibration(NamedTuple):
 
     Attributes:
         intercept: Above 0 where the propensities are too low.
-        slope: Below 1 where they are too extreme, above 1 where they are too moderate; at least 0, where they predict
-            nothing and the share of members takes their place.
+        slope: Below 1 if they are too extreme, above 1 if they are too moderate; 0 if they predict nothing, so that the
+            share of members replaces them.
         p_value: Likelihood ratio test that they are calibrated.
     """
 
@@ -35,16 +35,17 @@ class Calibration(NamedTuple):
 
     @property
     def fails(self) -> bool:
-        """Whether the propensities are miscalibrated, by more than chance and by enough to matter."""
+        """Whether the propensities are miscalibrated beyond chance, and by enough to matter."""
         return self.p_value < SIGNIFICANCE and abs(self.slope - 1) > MATERIAL
 
 
 def calibrated_propensities(
     propensity: Array, members: NDArray, weights: Array, units: int
 ) -> tuple[Array, tuple[Calibration, ...]]:
-    """Recalibrate cross-fitted propensities where they are miscalibrated, by Platt's two numbers.
+    """Recalibrate miscalibrated cross-fitted propensities by Platt scaling.
 
-    Two numbers that all rows determine together give no row away, so no further split into folds is needed.
+    Two numbers that all rows determine together leak no information about a single row, so no further split into folds
+    is needed.
 
     Args:
         propensity: Cross-fitted probabilities of the two compared values, `(2, rows)`.
@@ -76,7 +77,7 @@ def _calibrate(propensity: Array, member: Array, weights: Array, units: int) -> 
     odds = logit(np.clip(propensity, LEAST, 1 - LEAST))
     model = OutcomeModel((0.0, 1.0), penalty=0.0).fit(odds[:, None], member, weights)
     intercept, slope = model.intercept_, float(model.coef_[0])
-    if slope < 0:  # of a treatment at random: a row's own value lowers what the other rows predict for it
+    if slope < 0:  # happens for a randomised treatment: a row's own value lowers the other rows' prediction for it
         intercept, slope = float(logit(np.average(member, weights=weights))), 0.0
     calibrated = expit(intercept + slope * odds)
     gain = _deviance(expit(odds), member, weights) - _deviance(calibrated, member, weights)

@@ -18,14 +18,14 @@ Folds = Sequence[tuple[Rows, Rows]]
 ROWS_TO_TRY = 20_000
 SIGNIFICANT = 2.0
 LEAST_GAIN = 0.005
-HEAVY = 1e3  # how much the constraint that weights add up to 1 counts in the least squares
+HEAVY = 1e3  # weight of the sum-to-1 constraint in the least squares
 
 
 def stack(base: Array, asked: Prediction, folds: Folds, learners: Mapping[str, Learner]) -> tuple[Array, Array]:
     """Combine out-of-fold predictions of the spline model with those of the learners.
 
-    The weights come from the same out-of-fold predictions that they combine: a few numbers that all rows determine
-    together, so that no further split inside the folds is needed.
+    The weights come from the same out-of-fold predictions that they combine: since all rows together determine these
+    few numbers, no further split inside the folds is needed.
 
     Args:
         base: Out-of-fold predictions of the spline model, `(arms, rows)`.
@@ -85,9 +85,9 @@ def is_stacked(note: str) -> bool:
 
 
 def gains(base: Array, asked: Prediction, fold: tuple[Rows, Rows], learner: Learner) -> bool:
-    """Whether the spline model leaves structure that a learner finds: their mean predicts a fold better than the model.
+    """Whether a learner finds structure that the spline model misses: their mean predicts a fold better than the model.
 
-    Better means a squared error that is less by 0.5 % or more, and by two standard errors.
+    "Better" means a squared error that is lower by at least 0.5 % and by two standard errors.
     """
     fit, score = at_most(fold[0], ROWS_TO_TRY), at_most(fold[1], ROWS_TO_TRY)
     score = score[asked.arms[:, score].any(axis=0)]

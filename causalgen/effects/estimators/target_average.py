@@ -28,15 +28,15 @@ __all__ = ["TargetAverage", "TargetRows", "average_curve", "average_scores"]
 
 FOLDS = 5
 LEAST_SHARE = 0.01
-"""Least probability of the table, given the carriers, by which an odds is divided."""
+"""Minimum probability of the table, given the carriers, in the denominator of the odds."""
 
 
 class TargetRows(NamedTuple):
     """The carriers in both tables.
 
     Attributes:
-        here: Of the rows of the table, shape `(rows, columns)`.
-        there: Of those of the target, shape `(target rows, columns)`.
+        here: The carriers in the table, shape `(rows, columns)`.
+        there: The carriers in the target, shape `(target rows, columns)`.
         weights: Sampling weights of the target, of mean 1.
         clusters: Number of the cluster of each row of the target; None when they are independent.
     """

@@ -10,7 +10,7 @@ from .weighting import balancing_weights
 
 __all__ = ["TargetedLearning"]
 
-EDGE = 1e-3  # outcome models are kept so far inside the range of the outcome, as a share of it
+EDGE = 1e-3  # outcome models are kept inside the outcome's range by this share of it
 FURTHEST = 30.0
 
 
@@ -45,7 +45,7 @@ class TargetedLearning(DoublyRobust):
 
 
 def _shift(index: Array, outcome: Array, weights: Array) -> float:
-    """The shift of a linear index at which weighted residuals add up to 0; a far one where the outcome never varies."""
+    """The shift of a linear index at which weighted residuals sum to 0; a large one if the outcome never varies."""
     ends = [float(weights @ (outcome - expit(index + end))) for end in (-FURTHEST, FURTHEST)]
     if ends[0] <= 0 or ends[1] >= 0:
         return -FURTHEST if ends[0] <= 0 else FURTHEST

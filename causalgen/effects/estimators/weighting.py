@@ -8,7 +8,7 @@ from .outcome_model import OutcomeModel
 __all__ = ["CLIP", "Weighting", "balancing_weights"]
 
 CLIP = 0.01
-"""Least propensity that a weight is divided by."""
+"""Minimum propensity in the denominator of a weight."""
 POWERS = {
     "whole": ((-1, 0), (0, -1)),
     "treated": ((-1, 1), (0, 0)),
@@ -21,8 +21,8 @@ POWERS = {
 def balancing_weights(propensity: Array, population: str) -> Array:
     """Weights under which the rows with either value resemble the population, shape `(2, rows)`.
 
-    Only the divisor is kept away from 0: rows with a near-zero propensity get near-zero weight where the population
-    weights them near zero too.
+    Only the denominator is kept away from 0: rows with a near-zero propensity get near-zero weight if the population
+    gives them near-zero weight too.
 
     Args:
         propensity: Probabilities of the two values, shape `(2, rows)`.
@@ -47,7 +47,7 @@ class Weighting(AdjustmentEstimator):
 
     With the propensities e of both values, a row with value v has the weight :math:`h / e_v`: h is 1 for the whole
     population, :math:`e_b` for the treated, :math:`e_a` for the controls and :math:`e_a e_b` for the overlap. The
-    interval allows for the fit of the logistic propensity models (M-estimation). Right where these models are.
+    interval allows for the fit of the logistic propensity models (M-estimation). It is right if these models are.
 
     References:
         Lunceford and Davidian (2004); Li, Morgan and Zaslavsky (2018); Li and Li (2019) for several values.

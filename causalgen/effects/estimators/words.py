@@ -12,9 +12,9 @@ __all__ = ["FOREIGN"]
 
 BINARY, EITHER = ("binary",), ("binary", "continuous")
 GROUPS = ("whole", "treated", "control")
-BY_BOOTSTRAP = "The interval is a bootstrap's."
-SAMPLING = "it is given none"
-CLUSTERING = "it takes rows as independent"
+BY_BOOTSTRAP = "The interval comes from a bootstrap."
+SAMPLING = "it does not take any"
+CLUSTERING = "it treats rows as independent"
 
 
 def _build(word: str, *, beside: str = "") -> Build:
@@ -117,7 +117,7 @@ FOREIGN: dict[str, Method] = {
         (
             "dowhy:instrumental_variable",
             (
-                "DoWhy's instrumental variable estimator, for an instrument that needs nothing held equal.",
+                "DoWhy's instrumental variable estimator, for an instrument that is valid without adjustment.",
                 EITHER,
                 ("compliers",),
             ),

@@ -21,17 +21,17 @@ __all__ = ["Completeness", "complete_weights", "observed_columns"]
 Array = NDArray[np.float64]
 
 LARGEST = 20.0
-"""Greatest weight, as a multiple of the mean; larger ones are truncated."""
+"""Maximum weight, as a multiple of the mean; larger ones are truncated."""
 
 
 @dataclass(frozen=True)
 class Completeness:
-    """How complete rows stand for all rows.
+    """How complete rows represent all rows.
 
     Attributes:
         given: The columns without a hole, by which the probability that a row is complete is fitted.
         weights: Stabilised inverse probabilities of the complete rows, of mean 1, shape `(rows,)`.
-        truncated: Number of rows whose weight was lowered to the largest one that is allowed.
+        truncated: Number of rows whose weight was lowered to the largest allowed one.
     """
 
     given: tuple[str, ...]
@@ -51,9 +51,9 @@ def complete_weights(
 
     .. math:: w_i = P(R = 1) / P(R = 1 \mid V_i)
 
-    where R says that no used value is missing and V are the columns that every row has: used ones, and other attributes
-    of the graph. The model is logistic with splines and products. Right where R is independent of the missing values
-    given V.
+    where R indicates that no used value is missing and V are the columns that every row has: used ones, and other
+    attributes of the graph. The model is logistic with splines and products. It is right if R is independent of the
+    missing values given V.
 
     References:
         Seaman and White (2013), Review of inverse probability weighting for dealing with missing data.
@@ -65,7 +65,7 @@ def complete_weights(
         sampling: Sampling weights of all rows, shape `(rows,)`.
 
     Raises:
-        DataError: No column is without holes.
+        DataError: Every column has missing values.
     """
     from ..estimators.basis import FlexibleBasis
     from ..estimators.outcome_model import OutcomeModel
@@ -96,7 +96,7 @@ def observed_columns(question: "EffectQuestion", used: Sequence[str]) -> pd.Data
         except DataError:
             if name in used:
                 raise
-            continue  # such as a column of row names, which says nothing about other rows
+            continue  # such as a column of row names, which carries no information about other rows
         if reading.missing.any() or reading.constant:
             continue
         column = pd.Series(reading.values)

@@ -14,15 +14,15 @@ __all__ = ["Target", "draw"]
 
 Array = NDArray[np.float64]
 Places = tuple[NDArray[np.int64], NDArray[np.int64]]
-"""Clusters of the rows with a value, and of those that are drawn."""
+"""Clusters of the rows with a value, and of those to be drawn."""
 
 DONORS = 10
-"""Observed rows with the nearest predictions, of which one lends its value."""
+"""Number of observed rows with the nearest predictions, one of which donates its value."""
 LOCAL = 0.2
 """Share of the observed rows with the nearest predictions, of which one lends its residual; fewer would lend the same
 residuals in every imputation, which Rubin's rules cannot see."""
 MASS = 0.1
-"""Share of the rows that have one and the same value, from which on only observed values are drawn."""
+"""If at least this share of rows has the same value, only observed values are drawn."""
 PRIOR = 1.0
 """Ridge penalty of the probabilities of labels, which keeps separated labels finite."""
 
@@ -32,12 +32,12 @@ class Target:
     """A column with missing values.
 
     Attributes:
-        values: Numbers or codes of all rows, shape `(rows,)`; those of missing cells are drawn anew.
+        values: Numbers or codes of all rows, shape `(rows,)`; those of missing cells are redrawn.
         missing: Which cells are missing, shape `(rows,)`.
         labels: Number of labels; 0 for a continuous column.
         support: Least and greatest value of a continuous column.
         clusters: Number of each row's cluster, shape `(rows,)`; None where rows are independent.
-        leading: How many of the first other columns are treatments and outcome.
+        leading: Number of leading other columns that are treatments and outcome.
     """
 
     values: Array
@@ -60,8 +60,8 @@ def draw(
 
     The parameters are drawn first, by fitting with random `weights` (a Bayesian bootstrap). Labels are drawn from a
     logistic model. A number is its prediction plus the residual of an observed row with a similar prediction, or that
-    row's value where many rows share one value (predictive mean matching). What the rows of a cluster share beyond
-    these columns is drawn once for each cluster, for numbers and for columns of two labels.
+    row's value if many rows share one value (predictive mean matching). A random effect that the rows of a cluster
+    share is drawn once per cluster, for numbers and for columns of two labels.
 
     References:
         Rubin (1981), The Bayesian bootstrap; Morris, White and Royston (2014), Tuning multiple imputation by predictive
@@ -123,7 +123,7 @@ def _numbers(
     chosen = _lenders(near, drawn, max(DONORS, int(LOCAL * len(near))), rng)
     residuals = values - near
     if places is not None:
-        residuals -= inflation * (again.predict(known) - near)  # what clusters share makes up for drawn parameters
+        residuals -= inflation * (again.predict(known) - near)  # the cluster effects replace drawn parameters
         own = residuals - _means(residuals, places[0])[places[0]]
         variance = float((own**2).sum() / max(len(own) - len(np.unique(places[0])), 1))
         centres, shift = _shared(residuals / variance, np.full(len(own), 1 / variance), *places, rng)
@@ -133,7 +133,7 @@ def _numbers(
 
 
 def _lenders(near: Array, drawn: Array, count: int, rng: np.random.Generator) -> NDArray[np.int64]:
-    """For each drawn prediction one of the rows whose predictions are nearest."""
+    """Draw, for each prediction, one of the rows with the nearest predictions as its donor."""
     order, count = np.argsort(near, kind="stable"), min(count, len(near))
     start = np.clip(np.searchsorted(near[order], drawn) - count // 2, 0, len(order) - count)
     return order[start + rng.integers(0, count, len(drawn))]
@@ -142,16 +142,16 @@ def _lenders(near: Array, drawn: Array, count: int, rng: np.random.Generator) ->
 def _shared(
     scores: Array, information: Array, seen: NDArray[np.int64], wanted: NDArray[np.int64], rng: np.random.Generator
 ) -> tuple[Array, Array]:
-    """What rows share with their cluster: expected for the rows with a value, and drawn for the rows that are asked.
+    """The cluster effect of rows: its expectation for rows with a value, and a draw for the wanted rows.
 
-    A normal random effect whose variance comes from the moments of the clusters' summed scores; a cluster without a value
-    gets a draw from all clusters.
+    It is a normal random effect whose variance comes from the moments of the clusters' summed scores; a cluster without
+    a value gets a draw from the distribution over clusters.
 
     Args:
         scores: Derivative of each row's log-likelihood by a shift of its prediction, shape `(seen,)`.
         information: Minus the second derivative, shape `(seen,)`.
         seen: Clusters of the rows with a value.
-        wanted: Clusters of the rows that are drawn.
+        wanted: Clusters of the rows to be drawn.
         rng: Source of randomness.
     """
     count = int(max(seen.max(), wanted.max())) + 1

@@ -25,23 +25,23 @@ Ask = Callable[["EffectQuestion", "EstimationSettings"], "EffectReport"]
 
 COMPLETE = "complete rows"
 MOSTLY = 0.5
-"""Share of missing cells beyond which a column is warned of."""
+"""Above this share of missing cells, a column causes a warning."""
 ENOUGH = 0.8
-"""Share of the completed tables in which a method must answer; in the others its weights explode."""
+"""Share of the completed tables in which a method must give an estimate; in the others its weights explode."""
 APART = 0.5
-"""Standard errors from which on the estimate and that of complete rows count as different."""
+"""Number of standard errors at or above which the estimate and that of complete rows count as different."""
 
 
 def weighted_report(question: "EffectQuestion", settings: "EstimationSettings", ask: Ask) -> "EffectReport":
-    """The report in which complete rows stand for all, compared with complete rows as they are."""
+    """The report with complete rows weighted to represent all, compared with unweighted complete rows."""
     return _compared(ask(question, settings), question, settings, ask)
 
 
 def imputed_report(question: "EffectQuestion", settings: "EstimationSettings", ask: Ask) -> "EffectReport":
     """The report whose estimates are pooled over completed tables by Rubin's rules.
 
-    Refuters, overlap and its warnings are those of the first completed table: their verdicts are no estimates, and have no
-    pooling rule.
+    Refuters, overlap and its warnings are those of the first completed table: their verdicts are not estimates, and no
+    rule pools them.
 
     Args:
         question: The question.
@@ -67,7 +67,7 @@ def imputed_report(question: "EffectQuestion", settings: "EstimationSettings", a
 
 
 def weighted_values(table: "EncodedTable") -> MissingValues | None:
-    """The statement about complete rows that stand for all; None where incomplete rows are just left out."""
+    """The statement about complete rows that represent all; None if incomplete rows are just left out."""
     found = table.completeness
     if found is None:
         return None
@@ -100,7 +100,7 @@ def _pooled(found: Imputation, reports: "list[EffectReport]", settings: "Estimat
 
 
 def _mostly_missing(found: Imputation) -> tuple[str, ...]:
-    """Warn of columns that the imputation models supply more than the table does."""
+    """Warn of columns of which the imputation models supply more than the table does."""
     rows = len(found.question.table)
     return tuple(
         f"'{name}' is missing in {count / rows:.0%} of the rows; the estimate rests on its imputation model more than on its "
@@ -125,7 +125,7 @@ def _named(source: str, reports: "list[EffectReport]") -> "list[Estimate]":
 def _compared(
     report: "EffectReport", question: "EffectQuestion", settings: "EstimationSettings", ask: Ask
 ) -> "EffectReport":
-    """The report next to the estimate from complete rows as they are, by the recommended method."""
+    """Add the estimate from unweighted complete rows, by the recommended method, to the report."""
     from ..report import Estimate
 
     chosen = report.estimate

@@ -23,16 +23,16 @@ Array = NDArray[np.float64]
 IMPUTATIONS = 20
 SWEEPS = 5
 LEAST_SEEN = 30
-"""Least observed cells of a column that is imputed."""
+"""Minimum number of observed cells of an imputed column."""
 MOST_HOLES = 0.5
-"""Share of missing cells beyond which a column that the estimate does not use is left out of the imputation."""
+"""Above this share of missing cells, a column that the estimate does not use is left out of the imputation."""
 ROWS_PER_COLUMN = 20
-"""Observed rows of an arm for each other column, from which on the arm is imputed separately."""
+"""Number of observed rows per other column at or above which an arm is imputed separately."""
 
 
 @dataclass(frozen=True)
 class Imputation:
-    """What completes the table of a question.
+    """The imputation of a question's table.
 
     Attributes:
         question: The question.
@@ -100,7 +100,7 @@ class Imputation:
         current[name] = found
 
     def _leading(self, name: str) -> int:
-        """How many of the other columns, as numbers, are treatments and outcome: those of at most two labels come first."""
+        """Number of other columns that are treatments and outcome, which come first if they have at most two labels."""
         asked = {*self.question.treatments, self.question.outcome} - {name}
         return sum(len(self.columns[one].variable.labels or ()) <= 2 for one in asked)
 
@@ -128,7 +128,7 @@ class Imputation:
 
 
 def imputation(question: "EffectQuestion", used: Sequence[str]) -> Imputation:
-    """Read the columns by which missing values are imputed.
+    """Read the columns from which missing values are imputed.
 
     Args:
         question: The question, with table and graph.

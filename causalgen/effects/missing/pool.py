@@ -14,9 +14,9 @@ class Pooled(NamedTuple):
 
     Attributes:
         value: Mean of the estimates.
-        error: Standard error, which counts the spread between tables.
+        error: Standard error, including the spread between tables.
         freedom: Barnard and Rubin's degrees of freedom.
-        fraction: Fraction of missing information: the share of the variance that the holes cause.
+        fraction: Fraction of missing information: the share of the variance that the missing values cause.
     """
 
     value: float

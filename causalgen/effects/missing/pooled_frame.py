@@ -25,7 +25,7 @@ Ask = Callable[["EffectQuestion"], pd.DataFrame]
 
 
 def pooled_frame(question: "EffectQuestion", value: str, seed: int, ask: Ask) -> pd.DataFrame:
-    """The table of an answer, each row pooled over completed tables by Rubin's rules; counts and shares are averaged.
+    """Pool each row of an answer over completed tables by Rubin's rules; counts and shares are averaged.
 
     A simultaneous interval keeps its proportion to the pointwise one.
 
@@ -44,7 +44,7 @@ def pooled_frame(question: "EffectQuestion", value: str, seed: int, ask: Ask) ->
     frames: list[pd.DataFrame] = []
     for completed in found.completed(seed, IMPUTATIONS):
         with warnings.catch_warnings():
-            warnings.simplefilter("ignore" if frames else "default", DataWarning)  # the first table says it once
+            warnings.simplefilter("ignore" if frames else "default", DataWarning)  # the first table has already warned
             frames.append(ask(completed))
     pooled, attrs = frames[0].copy(), frames[0].attrs
     label = pooled.columns[0]

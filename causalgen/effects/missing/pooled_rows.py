@@ -20,7 +20,7 @@ LOGIT = (logit, expit)
 
 @dataclass(frozen=True)
 class PoolingRule:
-    """How rows of completed tables become one.
+    """How rows of completed tables are pooled.
 
     Attributes:
         level: Level of the intervals.
@@ -42,14 +42,14 @@ class PoolingRule:
     def numbers(
         self, values: Sequence[float], lows: Sequence[float | None], highs: Sequence[float | None]
     ) -> Pooled | None:
-        """Numbers with their intervals, pooled; None where one of them has no interval."""
+        """Pool numbers with their intervals; None if one of them has no interval."""
         widths = [high - low for low, high in zip(lows, highs, strict=True) if low is not None and high is not None]
         if len(widths) < len(values):
             return None
         return pool(values, [width / (2 * self.reach) for width in widths], self.units - 1)
 
     def estimates(self, rows: Sequence[Estimate]) -> tuple[Estimate, Pooled | None]:
-        """One estimate from those of all tables; without an interval where one of them has none."""
+        """Pool the estimates of all tables; the result has no interval if one of them has none."""
         first, value = rows[0], float(np.mean([row.value for row in rows]))
         found = self.numbers([row.value for row in rows], [row.low for row in rows], [row.high for row in rows])
         low, high = (None, None) if found is None else found.interval(self.level)

@@ -1,4 +1,4 @@
-"""Features of the columns from which missing values are drawn: as few as predict the column best."""
+"""Chooses the features from which missing values are drawn: the fewest that predict the column best."""
 
 from collections.abc import Callable
 
@@ -17,11 +17,11 @@ ROWS_PER_FEATURE = 10
 
 
 def choose_features(columns: Array, values: Array, leading: int) -> Features:
-    """The features with the least leave-one-out error of a linear regression; more only if they gain a standard error.
+    """The features with the lowest leave-one-out error of a linear regression; more only if they gain a standard error.
 
-    The candidates are the columns themselves; these with the squares of the leading columns and their products with all
-    others, which is how a treatment that works differently in different rows shows; and the flexible basis. Features that
-    the column does not need would make its imputed values noisy, which biases the coefficients of the others.
+    The candidates are the columns themselves; the columns with the squares of the leading ones and their products with
+    all others, which capture a treatment effect that differs between rows; and the flexible basis. Features that the
+    column does not need would make its imputed values noisy, which biases the coefficients of the others.
 
     Args:
         columns: Columns of the rows with a value, shape `(rows, columns)`.

@@ -9,11 +9,11 @@ __all__ = ["WAYS", "MissingValues", "Way", "remedy"]
 Way = Literal["drop", "impute", "weight"]
 WAYS = ("drop", "impute", "weight")
 SHOWN = 6
-"""Columns that a sentence names."""
+"""Maximum number of columns that a sentence names."""
 
 
 def remedy(way: Way) -> str:
-    """How to ask for a way in Python, on the command line and in a study.
+    """How to request a way in Python, on the command line and in a study.
 
     >>> remedy("impute")
     "missing='impute' in Python, --missing impute on the command line, `missing: impute` under the effect of a study"
@@ -25,7 +25,7 @@ def remedy(way: Way) -> str:
 
 @dataclass(frozen=True)
 class MissingValues:
-    """Missing values that were imputed, or whose rows other rows stand for.
+    """Missing values that were imputed, or whose rows are represented by others.
 
     Attributes:
         way: "impute" or "weight".
@@ -34,10 +34,10 @@ class MissingValues:
         rows: All rows.
         given: Columns by which values were imputed, or by which the probability of a complete row was fitted.
         imputations: Number of completed tables; 0 for weights.
-        fraction: Fraction of missing information of the recommended estimate: the share of its variance that the holes
-            cause; None where it is not known.
+        fraction: Fraction of missing information of the recommended estimate: the share of its variance that the
+            missing values cause; None if unknown.
         effective: Effective sample size of the weighted complete rows; None for imputations.
-        unpooled: Sources that answer in too few of the completed tables, and are left out.
+        unpooled: Sources with an estimate in too few of the completed tables, which are left out.
         compared: How the estimate from complete rows alone compares, as a sentence.
     """
 
@@ -79,9 +79,10 @@ class MissingValues:
             )
         else:
             told = (
-                f"{rows}. The complete rows are weighted by the inverse of their probability to be complete, fitted on "
+                f"{rows}. The complete rows are weighted by the inverse of their probability of being complete, "
+                "fitted on "
                 f"{', '.join(self.given)}; their effective sample size is {self.effective:,.0f}."
             )
         if self.unpooled:
-            told += f" Left out, since it answers in too few completed tables: {', '.join(self.unpooled)}."
+            told += f" Left out, since estimates exist in too few completed tables: {', '.join(self.unpooled)}."
         return f"{told} {self.compared}".strip()

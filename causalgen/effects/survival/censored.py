@@ -1,4 +1,4 @@
-"""A censored outcome, read from a table and replaced by its pseudo-observations: all estimators then take it as complete."""
+"""Replaces a censored outcome by its pseudo-observations, which all estimators treat as a complete outcome."""
 
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -22,22 +22,22 @@ if TYPE_CHECKING:
 __all__ = ["CensoredOutcome", "replace_censored"]
 
 TIMES = ("seconds", "minutes", "hours", "days", "weeks", "months", "years")
-"""Names of columns that are units of time."""
+"""Column names that are units of time."""
 YES_OR_NO = {"1": True, "true": True, "yes": True, "0": False, "false": False, "no": False}
 RARE, SHARE_WORTH_A_WARNING = 0.05, 0.01
 LEAST_AT_RISK = 10
-"""Rows at risk of every compared value below which a curve rests on almost nothing."""
+"""With fewer rows at risk of a compared value, a curve is unreliable."""
 
 
 @dataclass(frozen=True, eq=False)
 class CensoredOutcome:
-    """What is known of a censored outcome; arrays have a place for every row of the table.
+    """A censored outcome; arrays have an entry for every row of the table.
 
     Attributes:
         column: The column of the event.
         horizon: Time up to which the outcome is followed.
         unit: Unit of time; empty where it is not known.
-        event: The event as it was asked for: a column, or "column=label".
+        event: The event as requested: a column, or "column=label".
         time: Time of the event or of censoring.
         happened: Whether the event happened then.
         free: Pseudo-observations of being free of the event at the horizon; NaN in incomplete rows.
@@ -59,13 +59,13 @@ class CensoredOutcome:
 def replace_censored(
     question: "EffectQuestion", event: str | None, horizon: float | None
 ) -> tuple[CausalGraph, pd.DataFrame, CensoredOutcome]:
-    """Graph and table with pseudo-observations of min(T, horizon) as the outcome, and what is known of it.
+    """Return graph and table with pseudo-observations of min(T, horizon) as the outcome, and its record.
 
     Censoring is modelled in every arm of a discrete treatment, and with the treatment as a covariate otherwise.
 
     Args:
         question: The question, whose outcome is the time until the event or until censoring.
-        event: Column that says whether the event happened at that time, or "column=label".
+        event: Column that indicates whether the event happened at that time, or "column=label".
         horizon: Time up to which the outcome is followed.
 
     Raises:
@@ -147,7 +147,7 @@ def _given(question: "EffectQuestion", column: str) -> tuple[str, ...]:
 
 
 def _event_column(question: "EffectQuestion", event: str) -> tuple[str, str | None]:
-    """The column of the event, and the label that means it; None where 1, true or yes does."""
+    """The column of the event, and the label that means it; None if 1, true or yes does."""
     columns = question.table.columns.tolist()
     column, label = event, ""
     if event not in columns:
@@ -161,13 +161,13 @@ def _event_column(question: "EffectQuestion", event: str) -> tuple[str, str | No
 
 
 def _happened(column: pd.Series, label: str | None) -> NDArray[np.float64]:
-    """1 where the event happened, 0 where the row is censored, NaN where nothing is known."""
+    """1 if the event happened, 0 if the row is censored, NaN if unknown."""
     reading = read_values(column, kind="categorical")
     if reading.faults or reading.labels is None or len(reading.labels) > 2:
         count = len(reading.labels) if reading.labels else column.nunique()
         raise DataError(
-            f"Expected two values in column '{column.name}', event or censored; got {count}. Rows with another event are "
-            "not censored: the event asked for can no longer happen to them. Combine the events into one."
+            f"Expected two values in column '{column.name}', event or censored; got {count}. Rows with another event "
+            "are not censored: the requested event can no longer happen to them. Combine the events into one."
         )
     labels = [str(item) for item in reading.labels]
     if label is not None and label not in labels:
@@ -187,7 +187,7 @@ def _happened(column: pd.Series, label: str | None) -> NDArray[np.float64]:
 
 def _horizon(horizon: float | None) -> float:
     if horizon is None:
-        return np.inf  # _check_arms asks for one
+        return np.inf  # _check_arms requests one
     if isinstance(horizon, bool) or not isinstance(horizon, int | float | np.number) or not 0 < horizon < np.inf:
         raise DataError(f"Expected the horizon as a positive number; got {horizon!r}.")
     return float(horizon)
@@ -223,7 +223,7 @@ def _compared(
 
 
 def _check_arms(compared: dict[str, NDArray[np.bool_]], followed: FollowUp, *, horizon_given: bool) -> tuple[str, ...]:
-    """Refuse compared values without events or follow-up, and warn where few rows are left at the horizon."""
+    """Refuse compared values without events or follow-up, and warn if few rows are left at the horizon."""
     counted = {text: rows for text, rows in compared.items() if rows.any()}  # the encoding refuses an empty one
     latest = min((np.sort(followed.time[rows])[-LEAST_AT_RISK:][0] for rows in counted.values()), default=0.0)
     advice = (
@@ -237,7 +237,8 @@ def _check_arms(compared: dict[str, NDArray[np.bool_]], followed: FollowUp, *, h
             censored = int((~fails & (own < followed.horizon)).sum())
             raise DataError(
                 f"Expected events up to {followed.horizon:g} among {text}; got none ({censored} of {len(own)} are censored "
-                "before). Choose a later horizon if events happen later; without any, no difference can be estimated."
+                "before). Choose a later horizon if events happen later; without events, no difference can be "
+                "estimated."
             )
         if own.max() < followed.horizon and not fails[own == own.max()].all():
             raise DataError(
@@ -254,13 +255,13 @@ def _check_arms(compared: dict[str, NDArray[np.bool_]], followed: FollowUp, *, h
 
 
 def _rarely_followed(uncensored: NDArray[np.float64], given: tuple[str, ...]) -> tuple[str, ...]:
-    """Warn of rows whose likes are almost all censored earlier."""
+    """Warn of rows for which almost all similar rows are censored earlier."""
     share = float((uncensored < RARE).mean())
     if share < SHARE_WORTH_A_WARNING:
         return ()
     return (
         f"Heavy censoring: {share:.0%} of the rows are followed for longer than all but {RARE:.0%} of those with the same "
-        f"{', '.join(given)}, and stand for many censored ones. Choose an earlier horizon.",
+        f"{', '.join(given)}, and represent many censored ones. Choose an earlier horizon.",
     )
 
 

@@ -1,4 +1,4 @@
-"""What was observed of a censored outcome: Kaplan-Meier curves, numbers at risk, events and censored rows."""
+"""Follow-up of a censored outcome: Kaplan-Meier curves, numbers at risk, events and censored rows."""
 
 from dataclasses import asdict, dataclass, replace
 from typing import TYPE_CHECKING, Any
@@ -29,11 +29,11 @@ Array = NDArray[np.float64]
 
 @dataclass(frozen=True)
 class SurvivalCurve:
-    """A Kaplan-Meier curve: from each time on, the probability to be free of the event.
+    """A Kaplan-Meier curve: the probability of being free of the event, from each time onwards.
 
     Attributes:
         times: Times, the first 0 and the last the horizon.
-        free: Probability from that time on; of a long curve 300 points are kept.
+        free: Probability from that time onwards; 300 points of a long curve are kept.
         mean: Restricted mean: the area under the whole curve.
     """
 
@@ -52,8 +52,8 @@ class FollowedArm:
         events: Events up to the horizon.
         censored: Rows censored before the horizon.
         at_risk: Rows at risk at each of the summary's times.
-        curve: Kaplan-Meier curve of the rows as they are.
-        weighted: The curve after weighting to the population of the effect; None where there is nothing to weight by.
+        curve: Kaplan-Meier curve of the unweighted rows.
+        weighted: The curve after weighting to the population of the effect; None if there is nothing to weight by.
     """
 
     value: str
@@ -70,15 +70,15 @@ class SurvivalSummary:
     """The follow-up of a censored outcome, and the effect on survival at the horizon.
 
     Attributes:
-        event: The event as it was asked for: a column, or "column=label".
+        event: The event as requested: a column, or "column=label".
         column: Its column.
         horizon: Time up to which the outcome is followed.
         unit: Unit of time; empty where it is not known.
         given: The columns on which censoring may depend.
         times: Times at which the rows at risk are counted.
         arms: The compared rows.
-        probability: The difference in the probability to be free of the event at the horizon, by the recommended
-            method; None where nothing is estimated.
+        probability: The difference in the probability of being free of the event at the horizon, by the recommended
+            method; None if nothing is estimated.
     """
 
     event: str
@@ -116,15 +116,15 @@ class SurvivalSummary:
         if not censored:
             return f"No row is censored before {self.until}."
         return (
-            f"Among rows with the same {', '.join(self.given)}, whether a row is censored says nothing about when its event "
-            "would have happened. The data cannot show whether this holds: ask why rows left."
+            f"Among rows with the same {', '.join(self.given)}, censoring is independent of the time of the event. "
+            "The data cannot show whether this holds: ask why rows left."
         )
 
 
 def with_follow_up(
     report: "EffectReport", question: "EffectQuestion", table: EncodedTable, settings: EstimationSettings
 ) -> "EffectReport":
-    """The report with what was observed of its censored outcome, and the effect on survival at the horizon.
+    """Add the follow-up of the censored outcome, and the effect on survival at the horizon, to the report.
 
     Args:
         report: The effect on the restricted mean.

@@ -1,6 +1,6 @@
 r"""Hazards on a grid of times, proportional in the features: Cox's model with a ridge penalty.
 
-The row i fails at step k, if it is at risk then, with probability
+If row i is at risk at step k, it fails there with probability
 :math:`1 - (1 - \lambda_k)^{\exp(x_i^\top\beta)}`; without features :math:`\lambda_k` is the Kaplan-Meier estimate.
 `statsmodels.PHReg` fits the same model without the penalty, and needs a loop over the event times: about
 a hundred times as long at 10,000 rows.
@@ -19,7 +19,7 @@ __all__ = ["Hazard", "fit_hazard"]
 Array = NDArray[np.float64]
 
 PENALTY = 1.0
-"""Ridge penalty on the coefficients of standardised features: it weighs as much as about one event each."""
+"""Ridge penalty on the coefficients of standardised features, equivalent to about one event each."""
 MOST_STEPS = 30
 TOLERANCE = 1e-8
 MOST_LOG_RATIO = 20.0
@@ -38,7 +38,7 @@ class Hazard:
     baseline: Array
 
     def survival(self, features: Array) -> Array:
-        """Probability to stay free of the event up to and with each step, shape `(rows, steps)`."""
+        """Probability of staying free of the event up to and with each step, shape `(rows, steps)`."""
         with np.errstate(divide="ignore"):
             logs = np.cumsum(np.log1p(-np.minimum(self.baseline, 1.0)))
         return np.exp(_ratios(features, self.coefficients)[:, None] * logs)
@@ -49,7 +49,7 @@ def fit_hazard(features: Array, step: NDArray[np.int64], happened: NDArray[np.bo
 
     Args:
         features: Standardised features, shape `(rows, features)`.
-        step: Last step at which each row is at risk, `(rows,)`, in 0 to `steps` (beyond the grid).
+        step: Last step at which each row is at risk, `(rows,)`, from 0 to `steps` (beyond the grid).
         happened: Whether the event happens to the row at that step, `(rows,)`.
         steps: Steps of the grid.
     """

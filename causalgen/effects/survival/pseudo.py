@@ -5,9 +5,9 @@ With the time T until the event, the time C until censoring, the horizon :math:`
 
 .. math:: Y^* = \frac{\Delta Y}{G(\tilde T-)} + \int m(u) \frac{dM_C(u)}{G(u)}
 
-where G is the probability to be uncensored, :math:`m(u) = E[Y \mid T > u]`, and :math:`M_C` the martingale of censoring.
-:math:`Y^*` has the conditional mean of Y when the model of censoring or that of the event is right. Both are Cox models
-in every arm. Without covariates they are Kaplan-Meier curves, and :math:`Y^*` is the infinitesimal-jackknife
+where G is the probability of being uncensored, :math:`m(u) = E[Y \mid T > u]`, and :math:`M_C` the martingale of
+censoring. :math:`Y^*` has the conditional mean of Y when the model of censoring or that of the event is right. Both are
+Cox models in every arm. Without covariates they are Kaplan-Meier curves, and :math:`Y^*` is the infinitesimal-jackknife
 pseudo-observation of its arm; its mean there is the Kaplan-Meier estimate. Without censoring :math:`Y^* = Y`.
 
 References:
@@ -28,7 +28,7 @@ __all__ = ["FollowUp", "pseudo_observations"]
 Array = NDArray[np.float64]
 
 LEAST_UNCENSORED = 0.02
-"""Least probability to be uncensored that a row is divided by."""
+"""Minimum probability of being uncensored in a denominator."""
 MOST_TIMES = 400
 CELLS = 4_000_000
 
@@ -53,7 +53,7 @@ class FollowUp(NamedTuple):
 
     @property
     def grid(self) -> Array:
-        """Different times up to the horizon: all, or quantiles of many."""
+        """Distinct times up to the horizon: all of them, or quantiles if there are many."""
         times = np.unique(self.time[~self.reached])
         if len(times) > MOST_TIMES:
             times = np.quantile(times, np.linspace(0, 1, MOST_TIMES), method="inverted_cdf")
@@ -61,9 +61,9 @@ class FollowUp(NamedTuple):
 
 
 def pseudo_observations(followed: FollowUp, features: Array) -> Array:
-    """Pseudo-observations of min(T, horizon) and of T > horizon, and the probability to be uncensored, shape `(3, rows)`.
+    """Pseudo-observations of min(T, horizon) and T > horizon, and the probability of no censoring, `(3, rows)`.
 
-    The probability is that of the row up to its time or the horizon, before it is kept away from 0.
+    The probability is that of the row up to its time or the horizon, before it is clipped away from 0.
 
     Args:
         followed: The observed times of the rows of one arm.
@@ -77,7 +77,7 @@ def pseudo_observations(followed: FollowUp, features: Array) -> Array:
     place = np.where(reached, len(grid), np.searchsorted(grid, followed.time))
     fails = followed.happened & ~reached
     event = fit_hazard(features, place, fails, len(grid))
-    # Of rows at the same time, events come before censoring: a row with an event is not at risk of censoring any more.
+    # At equal times, events come before censoring: a row with an event is no longer at risk of censoring.
     censoring = fit_hazard(features, place + 1 - fails, ~fails & ~reached, len(grid) + 1)
     size = max(1, CELLS // (len(grid) + 1))
     for start in range(0, len(reached), size):
@@ -101,7 +101,7 @@ def _means(free: Array, grid: Array, horizon: float) -> Array:
 def _transformed(
     complete: Array, known: NDArray[np.bool_], place: NDArray[np.int64], means: Array, uncensored: Array
 ) -> Array:
-    """The transformation of the module's head; column k + 1 of `uncensored` is the probability after time k."""
+    """The transformation at the top of the module; column k + 1 of `uncensored` is the probability after time k."""
     inverse = 1 / np.maximum(uncensored, LEAST_UNCENSORED)
     rows = np.arange(len(known))
     summed = np.cumsum(means * np.diff(inverse, axis=1), axis=2)
