@@ -17,11 +17,11 @@ TAILS = (0.025, 0.975)
 SAME = 1e-5
 """Change, as a share of the value's size, that counts as rounding."""
 MOST_SHOWN = 16
-"""Draws that are shown as pictures."""
+"""Maximum number of draws shown as pictures."""
 
 
 def share_supported(counterfactual: Counterfactual) -> float:
-    """Share of the draws within the joint range of training; without draws 0 or 1."""
+    """Share of the draws within the joint range of training; 0 or 1 without draws."""
     return float(counterfactual.supported.float().mean())
 
 
@@ -78,7 +78,7 @@ def image_answers(
 
 
 def _draws(counterfactual: Counterfactual, name: str) -> tuple[Tensor, Tensor]:
-    """Factual and counterfactual values of the only unit, one a draw, `(k, ...)`."""
+    """Factual and counterfactual values of the only unit, one per draw, `(k, ...)`."""
     after = counterfactual[name] if counterfactual.particles else counterfactual[name][None]
     if counterfactual.completed is not None:
         return counterfactual.completed[name][:, 0], after[:, 0]

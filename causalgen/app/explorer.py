@@ -1,4 +1,4 @@
-"""What the page asks and what it gets: units, counterfactuals of one unit, and film strips over an attribute."""
+"""Answers the requests of the page: units, counterfactuals of one unit, and film strips over an attribute."""
 
 import threading
 import warnings
@@ -28,15 +28,15 @@ __all__ = ["DRAWS", "PAGE", "Answered", "Explorer", "WorldSetting"]
 
 DRAWN = "The model comes without data: the units are draws of it. You can also add an image."
 PAGE = 24
-"""Units on a page of thumbnails."""
+"""Number of units on a page of thumbnails."""
 THUMBNAIL = 64
 """Pixels of the longer side of a thumbnail."""
 DRAWS = (1, 8, 16, 32, 100)
-"""Numbers of draws that can be chosen."""
+"""Available numbers of draws."""
 FRAMES = 9
 """Frames of a film strip over a continuous attribute."""
 MOST_LABELS = 24
-"""Maximum number of frames of a film strip over labels; of more labels, as many are taken at even steps."""
+"""Maximum number of frames of a film strip over labels; more labels are sampled at even steps."""
 
 
 class WorldSetting(BaseModel):
@@ -44,7 +44,7 @@ class WorldSetting(BaseModel):
 
     Args:
         unit: Key of the unit.
-        do: Values of attributes by name; of discrete ones the code.
+        do: Values of attributes by name; codes for discrete ones.
         hold: Whether all other attributes keep their values, for the direct effect on the image.
         draws: Number of draws of the noise.
     """
@@ -66,8 +66,8 @@ class Answered:
         unit: Its unit.
         values: The interventions with labels instead of codes.
         counterfactual: The answer of the model.
-        truth: True counterfactual values by node, where the generator is known.
-        notes: What was inferred, in sentences.
+        truth: True counterfactual values by node, if the generator is known.
+        notes: Sentences about what was inferred.
     """
 
     setting: WorldSetting
@@ -79,10 +79,10 @@ class Answered:
 
 
 class Explorer:
-    """Answers about the model of a run; safe to call from several threads, which then take turns.
+    """Answers about the model of a run; it may be called from several threads, which then take turns.
 
     Args:
-        run: A run with a fitted model, and with its data at hand; or a saved model, of which units are drawn.
+        run: A run with a fitted model, and with its data available; or a saved model, from which units are drawn.
 
     Raises:
         CheckpointError: The run has no fitted model, or one of another graph than the data's.
@@ -94,7 +94,7 @@ class Explorer:
         self.units = ExploredUnits(run)
         require_flat_images(self.graph, "the explorer")
         self._inputs = attribute_inputs(self.graph, self.units.frame)
-        # Threads share the random state, which draws fork, and the style of figures.
+        # Threads share the style of figures and the random state, which draws fork.
         self.turn = threading.RLock()
 
     @property
@@ -103,7 +103,7 @@ class Explorer:
         return self.units.scm.graph
 
     def model(self) -> dict[str, Any]:
-        """What the page is built from: attributes, images, splits, and the drawing of the graph."""
+        """Data from which the page is built: attributes, images, splits, and the drawing of the graph."""
         splits = self.units.splits
         random = any(mechanism.abduction.is_random for mechanism in self.units.scm.mechanisms.values())
         return {
@@ -149,7 +149,7 @@ class Explorer:
         return {"key": key, "label": str(self.units.unit(key).label)}
 
     def add(self, files: Mapping[str, Path], texts: Mapping[str, str]) -> dict[str, Any]:
-        """Take in an image from outside; see `ExploredUnits.add`."""
+        """Add an image from outside; see `ExploredUnits.add`."""
         with self.turn:
             unit = self.units.add(files, texts)
             try:
@@ -206,11 +206,11 @@ class Explorer:
             raise DataError(f"Expected an attribute; got the image '{name}'. Sweep one of its causes.")
         low, high, step = entry["low"], entry["high"], entry["step"]
         places = [round((high - low) * place / (FRAMES - 1) / step) for place in range(FRAMES)]
-        return [min(high, round(low + place * step, 12)) for place in places]  # the last step may be a shorter one
+        return [min(high, round(low + place * step, 12)) for place in places]  # the last step may be shorter
 
     @torch.no_grad()
     def answered(self, setting: WorldSetting) -> Answered:
-        """The counterfactual of a setting, with the truth where it is known.
+        """The counterfactual of a setting, with the truth if it is known.
 
         Raises:
             DataError, SupportError, UnknownNameError: As `answer`.

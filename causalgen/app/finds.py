@@ -25,7 +25,7 @@ def find_files(explorer: Explorer, finds: Sequence[WorldSetting], kind: str) -> 
     """The content of one file about all finds.
 
     Args:
-        explorer: What answers.
+        explorer: The explorer that answers.
         finds: The finds.
         kind: One of `FORMATS`.
 
@@ -115,14 +115,14 @@ def _python_lines(found: Answered, name: str, seed: int) -> list[str]:
 
 
 def _study(finds: Sequence[Answered], run: Asked) -> bytes:
-    """A gallery of the finds of rows, with the values that were held written out."""
+    """A gallery of the finds about rows, with held values written out."""
     if isinstance(run, SavedModel):
         raise run.lacks("the lines of a study, which name rows of its data")
     lines, skipped = ["gallery:"], []
     for number, found in enumerate(finds, start=1):
         if found.unit.files is not None or not found.values:
             why = "of an image that is not in the data" if found.values else "without an intervention"
-            skipped.append(f"# Find {number}, {why}, has no place in a study.")
+            skipped.append(f"# Find {number}, {why}, cannot be part of a study.")
             continue
         held = {name: factual_value(found.unit, name) for name in found.counterfactual.do if name not in found.values}
         item = {"do": found.values | held, "rows": [found.unit.label]}

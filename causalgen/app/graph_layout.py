@@ -9,11 +9,11 @@ __all__ = ["graph_layout"]
 
 PIXELS_PER_INCH = 96
 LETTER = 0.085
-"""Width of a letter of a name, inches."""
+"""Width of a letter of a name, in inches."""
 LONGEST = 22
-"""Letters after which a name is cut."""
+"""Maximum number of letters of a name before it is truncated."""
 HEIGHT, TILE = 0.48, 0.96
-"""Height of a box with a name and a value, and of one with a picture and a name, inches."""
+"""Heights of a box with a name and a value, and of one with a picture and a name, in inches."""
 NARROWEST = 1.0
 
 

@@ -1,4 +1,4 @@
-"""What the page needs to build a slider or a choice for every attribute, from kind, labels, unit and support."""
+"""Input elements of the page: a slider or a choice for every attribute, from kind, labels, unit and support."""
 
 import math
 from collections.abc import Iterator
@@ -52,7 +52,7 @@ def slider_range(values: pd.Series, support: tuple[float, float] | None) -> tupl
     if (values == values.round()).all():
         step = max(1.0, step)
     bottom, top = support or (-math.inf, math.inf)
-    # Rounding to twelve digits removes what binary fractions add, as in 0.1 * 3.
+    # Rounding to twelve digits removes errors of binary fractions, as in 0.1 * 3.
     low = max(bottom, round(math.floor((least - margin) / step + 1e-9) * step, 12))
     high = min(top, round(math.ceil((greatest + margin) / step - 1e-9) * step, 12))
     return low, high, step

@@ -14,10 +14,10 @@ from .page_files import page_file
 __all__ = ["write_static_page"]
 
 UNITS = 6
-"""Units on the page by default."""
+"""Default number of units on the page."""
 MOST_UNITS = 50
 PARTS = {"factual", "counterfactual", "difference", "truth"}
-"""Parts of an image's answer that are pictures; each is in the file once."""
+"""Parts of an image's answer that are pictures; each is stored in the file once."""
 DIGITS = 6
 """Significant digits of numbers."""
 POLICY = "default-src 'none'; img-src data:; style-src 'unsafe-inline'; script-src 'unsafe-inline'"
@@ -27,7 +27,7 @@ def write_static_page(explorer: Explorer, folder: Path, rows: Sequence[str] = ()
     """Write `folder/index.html`, which shows the given rows in any browser, without a server and without the network.
 
     Args:
-        explorer: What answers.
+        explorer: The explorer that answers.
         folder: The folder, which is created; an earlier page in it is replaced.
         rows: Row labels as text; none for the first six of the test split.
 
@@ -48,7 +48,7 @@ def write_static_page(explorer: Explorer, folder: Path, rows: Sequence[str] = ()
 
 
 def _content(explorer: Explorer, model: dict[str, Any], units: Sequence[dict[str, Any]]) -> dict[str, Any]:
-    """Everything that the page shows: factual answers, and for every attribute those of its values, total and direct."""
+    """Everything that the page shows: factual answers, and total and direct ones for the values of each attribute."""
     values = {each["name"]: explorer.sweep_values(each["name"]) for each in model["attributes"]}
     pictures: dict[str, int] = {}
 
@@ -70,7 +70,7 @@ def _content(explorer: Explorer, model: dict[str, Any], units: Sequence[dict[str
 
 
 def _packed(found: dict[str, Any], pictures: dict[str, int]) -> dict[str, Any]:
-    """The answer with places in `pictures` for its pictures, most of which occur often, and with shorter numbers."""
+    """The answer with shorter numbers, and with indices into `pictures`, since most pictures occur often."""
     for image in found["images"]:
         for part in PARTS & image.keys():
             image[part] = pictures.setdefault(image[part], len(pictures))
@@ -82,7 +82,7 @@ def _packed(found: dict[str, Any], pictures: dict[str, int]) -> dict[str, Any]:
 
 def _page(content: dict[str, Any]) -> str:
     """The page with its style, its script and its content in one file."""
-    baked = json.dumps(content, allow_nan=False).replace("<", "\\u003c")  # nothing in it can end the element
+    baked = json.dumps(content, allow_nan=False).replace("<", "\\u003c")  # so that nothing in it can end the element
     head = f'<meta http-equiv="Content-Security-Policy" content="{POLICY}">'
     page = page_file("index.html")
     for old, new in (

@@ -17,7 +17,7 @@ from ..studies.saved_model import Asked, ModelDraws, SavedModel, drawn_units, se
 __all__ = ["ExploredUnit", "ExploredUnits"]
 
 MOST_OWN, MOST_POSTERIORS = 32, 64
-"""Own images and posteriors that are kept; the oldest ones go first."""
+"""Maximum number of own images and of posteriors to keep; the oldest are dropped first."""
 ROW, OWN = "row-", "own-"
 OVERRIDE = " Fill in the field to override this."
 
@@ -108,7 +108,7 @@ class ExploredUnits:
         """The unit of a key.
 
         Raises:
-            DataError: There is no such unit, or no longer.
+            DataError: The unit does not exist, or no longer exists.
         """
         if key in self._own:
             self._own.move_to_end(key)
@@ -117,7 +117,7 @@ class ExploredUnits:
         if key.startswith(ROW) and number.isdecimal() and int(number) < len(self._labels):
             label = self._labels[int(number)]
             return ExploredUnit(key, label, self.scm, self.data.rows([label]))
-        raise DataError("Expected a unit that is loaded; this one is not, or no longer. Choose it again.")
+        raise DataError("Expected a unit that is loaded; this one is not, or no longer is. Choose it again.")
 
     def add(self, files: Mapping[str, Path], texts: Mapping[str, str]) -> ExploredUnit:
         """A unit from image files by node, and attributes as text; those without text are measured or inferred.

@@ -42,7 +42,7 @@ __all__ = ["HOSTS", "new_key", "serve", "web_app"]
 
 HOSTS = ["127.0.0.1", "localhost"]
 MOST_BYTES, MOST_UPLOADED = 2**18, 2**26
-"""Bytes of a question, and of uploaded images together."""
+"""Maximum bytes of a question, and of uploaded images together."""
 HEADERS = {
     "Content-Security-Policy": (
         "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data: blob:; connect-src 'self'; "
@@ -72,7 +72,7 @@ class _Finds(BaseModel):
 
 
 def new_key() -> str:
-    """A key that nobody can guess."""
+    """Return a key that nobody can guess."""
     return secrets.token_urlsafe(16)
 
 
@@ -80,8 +80,8 @@ def web_app(explorer: Explorer, key: str) -> Starlette:
     """The application.
 
     Args:
-        explorer: What answers.
-        key: The key that a browser has to know.
+        explorer: The explorer that answers.
+        key: The key that a browser has to present.
     """
 
     async def units(request: Request) -> Any:
@@ -216,7 +216,7 @@ def _safe(name: str) -> str:
 
 
 class _Gate:
-    """Lets in requests with the key: in the address of the page, and from then on in a cookie. Adds the headers."""
+    """Admits requests with the key, first in the address of the page and then in a cookie, and adds the headers."""
 
     def __init__(self, app: ASGIApp, key: str) -> None:
         self.app, self.key = app, key

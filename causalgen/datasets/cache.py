@@ -1,4 +1,4 @@
-"""Keep generated arrays under the user's cache folder, named by a hash of their inputs."""
+"""Keeps generated arrays in the user's cache folder, named by a hash of their inputs."""
 
 import hashlib
 import logging
@@ -41,7 +41,7 @@ def content_hash(parts: Iterable[bytes | NDArray]) -> str:
 
 
 def cached(path: Path, make: Callable[[], Arrays]) -> Arrays:
-    """Arrays stored at `path`; if they are missing or damaged, those of `make`, stored for the next time.
+    """Return the arrays stored at `path`; if they are missing or damaged, make and store them.
 
     A folder that cannot be written only causes a warning.
     """
@@ -50,7 +50,7 @@ def cached(path: Path, make: Callable[[], Arrays]) -> Arrays:
             with np.load(path, allow_pickle=False) as stored:
                 return dict(stored)
         except (ValueError, OSError, EOFError, KeyError, zipfile.BadZipFile) as error:
-            logger.warning("The cached file %s is damaged (%s); it is made anew.", path, error)
+            logger.warning("The cached file %s is damaged (%s); it is generated again.", path, error)
     arrays = make()
     try:
         _write(path, arrays)

@@ -21,10 +21,10 @@ class Entry:
         name: Its name in a study file.
         graph: The assumed graph.
         what: Its description, in a sentence.
-        rows: Rows in all.
+        rows: Total number of rows.
         licence: Its terms of use.
         comes: How it is obtained.
-        bits: Bits of each pixel.
+        bits: Number of bits per pixel.
     """
 
     name: str

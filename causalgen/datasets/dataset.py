@@ -79,8 +79,8 @@ class Dataset:
         group_meaning: Meaning of one group, for reports, such as "one patient".
         source: Origin and licence in a sentence, for reports.
         labels: Distinct labels of the rows, in the order of `frame()`; None for 0, 1, 2, ...
-        incomplete: By split, places in the storage of `values` of further rows, of which attributes are missing. Training
-            infers them (see `whole`); of the rest, only `evidence` reads these rows.
+        incomplete: By split, storage places in `values` of further rows with missing attributes. Training infers them
+            (see `whole`); apart from it, only `evidence` reads these rows.
         incomplete_labels: By split, labels of the rows of `incomplete`, which `frame` and `split` lack.
 
     Raises:
@@ -113,7 +113,7 @@ class Dataset:
         return f"Dataset({self.name!r}, {len(self):,} rows ({parts}), nodes {', '.join(self.graph.nodes)})"
 
     def rows(self, labels: Any) -> UnitValues:
-        """Values of some rows, in the order asked, with the labels that results carry; images on 0 to 255.
+        """Values of some rows, in the requested order, with the labels that results carry; images on 0 to 255.
 
         Args:
             labels: Labels in `frame().index`: one or several, as a list, array, tensor or index.
@@ -130,7 +130,7 @@ class Dataset:
         return UnitValues(self._store.take(positions, self.graph.attributes), self._index(positions))
 
     def stored(self, split: str) -> dict[str, Tensor]:
-        """Values of one split as they are stored: images of 16 bits stay uint16, and no image that lies in a file is read.
+        """Values of one split as stored: 16-bit images stay uint16, and images in files are not read.
 
         `causalgen.datasets.depth.levels` brings a part of such images to 0..255.
 
@@ -140,7 +140,7 @@ class Dataset:
         return self._store.view(self._positions(self._split(split)))
 
     def part(self, split: str) -> UnitValues:
-        """Values of one split; images stay uint8, and those that are read from a file are not copied.
+        """Values of one split; images stay uint8, and images mapped from a file are not copied.
 
         Images that are stored with 16 bits become float32 on 0 to 255, in memory.
 
@@ -160,12 +160,12 @@ class Dataset:
         return as_levels(self._store.at(torch.cat([places, self.incomplete[split]]) if self.incomplete else places))
 
     def evidence(self, labels: Any) -> UnitValues:
-        """What is known about some rows, complete or not, in the order asked: a missing number is NaN, a missing label code -1.
+        """Return the known values of rows, complete or not, in the given order; missing numbers are NaN, missing labels code -1.
 
         `scm.abduct(data.evidence(labels), particles=50)` infers what is missing.
 
         Args:
-            labels: As for `rows`; those in `incomplete_labels` too.
+            labels: As for `rows`, or labels in `incomplete_labels`.
 
         Raises:
             DataError: A row does not exist or was left out.
@@ -182,7 +182,7 @@ class Dataset:
         return UnitValues(as_levels(self._store.at(places)), index[found.numpy()])
 
     def bits(self, image: str) -> int:
-        """Bits that are stored of each pixel of an image node: 8, or 16."""
+        """Number of bits stored per pixel of an image node: 8 or 16."""
         return 16 if self._store.stored[image].dtype == torch.uint16 else 8
 
     def groups(self, labels: Any) -> Tensor:

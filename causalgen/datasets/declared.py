@@ -18,7 +18,7 @@ KINDS = ("continuous", "binary", "categorical", "ordinal")
 KindsLike: TypeAlias = Mapping[str, str | Variable | Mapping[str, Any]]
 """By column: a kind, a Variable, or a mapping with kind, labels, support and unit."""
 LONG = 60
-"""Characters of a cell that a message shows."""
+"""Maximum number of characters of a cell that a message shows."""
 FIELDS = ("kind", "labels", "support", "unit")
 
 
@@ -42,7 +42,7 @@ def with_variables(graph: CausalGraph, variables: Iterable[Variable]) -> CausalG
 
 
 def declare_kinds(graph: CausalGraph, table: pd.DataFrame, variables: KindsLike | None) -> CausalGraph:
-    """The graph with the declarations of its variables; labels that are not listed are read off their columns.
+    """The graph with the declarations of its variables; labels that are not listed are read from their columns.
 
     Args:
         graph: The graph.

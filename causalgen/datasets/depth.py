@@ -1,6 +1,6 @@
 """Images stored with 8 or 16 bits, both on the scale 0 to 255.
 
-A byte is a grey level. Of a 16-bit number p, the level is p / 257, so that 65535 is white: one step is 1 / 257 of a level.
+A byte is a grey level. A 16-bit number p has the level p / 257, so 65535 is white, and one step is 1 / 257 of a level.
 """
 
 from collections.abc import Mapping
@@ -15,11 +15,11 @@ if TYPE_CHECKING:
 __all__ = ["DEPTHS", "as_levels", "levels", "to_stored"]
 
 DEPTHS = {8: (np.uint8, 1), 16: (np.uint16, 257)}
-"""By number of bits: how a pixel is stored, and its steps in a grey level."""
+"""Type of a stored pixel, and its steps per grey level, by number of bits."""
 
 
 def to_stored(levels: NDArray, bits: int) -> NDArray:
-    """Grey levels from 0 to 255, rounded to what is stored; values outside are cut.
+    """Round grey levels from 0 to 255 to the stored type; values outside are clipped.
 
     >>> to_stored(np.array([-1.0, 0.5, 300.0]), 16)
     array([    0,   128, 65535], dtype=uint16)

@@ -38,7 +38,7 @@ class GeneratorTruth(ABC):
             do: Values by variable: a number or label for all, or one per row. Integer tensors are codes.
 
         Raises:
-            UnknownNameError: `do` names no variable.
+            UnknownNameError: `do` contains a name that is not a variable.
             SupportError: A value is outside its support.
             MissingValueError: A value is missing.
             DataError: There is no such row; a label is unknown, or there is neither one value nor one per row; `do` sets
@@ -70,8 +70,8 @@ class GeneratorTruth(ABC):
     def effect(self, treatment: str | tuple[str, ...], outcome: str, contrast: tuple) -> float:
         """E[outcome | do(treatment = b)] - E[outcome | do(treatment = a)] for contrast = (a, b); several treatments in tuples.
 
-        By Monte Carlo on a million shared draws of the noise; of a binary outcome, the change in the probability of its
-        second label.
+        Computed by Monte Carlo on a million shared draws of the noise; for a binary outcome, the change in the
+        probability of its second label.
 
         Raises:
             DataError: The outcome has no mean, or the treatment is the image.

@@ -1,4 +1,4 @@
-"""Read a user's interventions on a known generator, and answer what all generators answer alike."""
+"""Reads a user's interventions on a known generator, and implements what all generators share."""
 
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
@@ -31,7 +31,7 @@ DRAWS = 2**20
 
 def as_array(variable: Variable, value: Any, count: int) -> NDArray:
     """One value or `count` of them as `(count,)` numbers or codes, checked against the variable."""
-    from ..scm.values import as_tensor  # loading it takes seconds, loading the data none
+    from ..scm.values import as_tensor  # loading it takes seconds, and loading the data does not need it
 
     return as_tensor(variable, value, torch.zeros((), dtype=torch.float64), count=count).numpy()
 
@@ -40,7 +40,7 @@ def resolve(graph: CausalGraph, do: Mapping[str, object], count: int) -> dict[st
     """Interventions on `count` rows, each as `(count,)` numbers or codes.
 
     Raises:
-        UnknownNameError: `do` names no variable.
+        UnknownNameError: `do` contains a name that is not a variable.
         SupportError: A value is outside its support.
         MissingValueError: A value is missing.
         DataError: A label is unknown, or there is neither one value nor one per row; `do` sets the image.
@@ -84,7 +84,7 @@ def effect_by_simulation(
 
     Args:
         graph: The graph.
-        draw_noise: Draws the noise of that many units.
+        draw_noise: Draws the noise of the given number of units.
         attributes: The attributes of units from their noise, under an intervention.
         treatment: An attribute, or a tuple of several.
         outcome: An attribute with a mean.
@@ -138,7 +138,7 @@ def remorph_values(do: Mapping[str, Any], known: tuple[str, ...], count: int) ->
         array = np.asarray(value)
         if array.dtype.kind not in "biuf":
             raise DataError(
-                f"Expected numbers for {name}; got {value!r}. A truth accepts values, neither texts nor shifts."
+                f"Expected numbers for {name}; got {value!r}. A truth accepts values, but neither texts nor shifts."
             )
         values[name] = array.astype(np.float64)
     for name, value in values.items():

@@ -21,7 +21,7 @@ SENTINELS = (-9, -99, -999, -9999, -99999, 99, 999, 9999, 99999)
 
 
 def declare_remedy(name: Hashable, kind: str) -> str:
-    """How to declare the kind of a column in Python, on the command line and in a study.
+    """Describe how to declare the kind of a column in Python, on the command line and in a study.
 
     >>> declare_remedy("visits", "continuous")
     "variables={'visits': 'continuous'} in Python, --kind visits=continuous on the command line, `variables:` in a study"
@@ -46,7 +46,7 @@ def missing_remedy(words: Sequence[object]) -> str:
 
 
 def maybe_codes(name: Hashable, present: NDArray[np.float64], few: int, most: int) -> str:
-    """A note if numbers that were read as quantities may be codes: whole, and few for the rows; else empty.
+    """Note that whole numbers read as quantities may be codes, if few differ for the number of rows; else empty.
 
     Args:
         name: The column.
@@ -65,7 +65,7 @@ def maybe_codes(name: Hashable, present: NDArray[np.float64], few: int, most: in
 
 
 def warns_of_codes(text: str, name: Hashable | None = None) -> bool:
-    """Whether a text is the note of `maybe_codes` about a column; about any column where none is named.
+    """Whether a text is the note of `maybe_codes` about a column, or about any column if none is named.
 
     >>> text = maybe_codes("visits", np.arange(1.0, 241.0) % 12, few=10, most=50)
     >>> warns_of_codes(text), warns_of_codes(text, "visits"), warns_of_codes(text, "visit")
@@ -131,8 +131,8 @@ def alike(name: Hashable, labels: Sequence[Hashable]) -> str:
         return ""
     more = f"; and {len(pairs) - SHOWN} more" if len(pairs) > SHOWN else ""
     return (
-        f"Column '{name}' has labels that may mean the same: {'; '.join(pairs[:SHOWN])}{more}. They count as different: "
-        "give each meaning one spelling."
+        f"Column '{name}' has labels that may mean the same: {'; '.join(pairs[:SHOWN])}{more}. They are treated as "
+        "different: use one spelling per meaning."
     )
 
 

@@ -52,15 +52,15 @@ ROWS_PER_LABEL = 10
 MOST_LABELS = 1_000
 """Maximum number of labels of a column without declared labels."""
 MOSTLY = 0.8
-"""Share of the cells that must be numbers, or dates, for the column to be one of numbers, or dates."""
+"""Share of the cells that must be numbers (dates) for a column to be read as numbers (dates)."""
 SHOWN = 8
 """Labels that a message lists."""
 LOOKED_AT = 1_000
 """Different words that are examined to recognise dates."""
 BEYOND_INT64 = 2.0**63
-"""Whole numbers from here on do not fit into 64 bits with a sign."""
+"""Whole numbers from this value on do not fit into signed 64 bits."""
 EXACT = 2**53
-"""Above this, double precision does not hold every whole number."""
+"""Above this, double precision does not represent every whole number."""
 DATE = re.compile(
     r"\d{4}[-/.](0?[1-9]|1[0-2])([-/.](0?[1-9]|[12]\d|3[01]))?([T ].*)?"
     r"|\d{1,2}[-/.]\d{1,2}[-/.](\d{2}|\d{4})([T ].*)?|\d{1,2}[ -][A-Za-z]{3,9}[ ,-]+\d{2,4}|\d{1,2}:\d{2}(:\d{2})?"
@@ -97,7 +97,7 @@ class Reading:
         missing: `(rows,)` bool.
         faults: All faults.
         notes: Remarks on the choice for a reader of results.
-        unit: Unit of the numbers, where their form says it; else empty.
+        unit: Unit of the numbers, if their form implies it; else empty.
     """
 
     kind: str | None
@@ -204,7 +204,7 @@ def _dense(column: pd.Series) -> pd.Series:
 
 
 def _without_unused(column: pd.Series) -> pd.Series:
-    """A pandas categorical without the categories that no row has, such as those that a filter left behind."""
+    """A pandas categorical without unused categories, such as those that a filter left."""
     kept = column.cat.remove_unused_categories()
     unused = [str(item) for item in column.cat.categories.difference(kept.cat.categories, sort=False)]
     if unused and len(kept.cat.categories):
@@ -254,7 +254,7 @@ def _exact(present: pd.Series) -> NDArray[Any]:
     if _is_truth(present):
         return np.full(len(present), np.nan)
     if present.dtype == object and pd.api.types.infer_dtype(present) == "integer":
-        return np.array([int(number) for number in present], dtype=object)  # which pandas 2 does not keep whole
+        return np.array([int(number) for number in present], dtype=object)  # which pandas 2 converts to floats
     read = pd.to_numeric(present, errors="coerce")
     if len(read) and pd.api.types.is_integer_dtype(read) and not read.isna().any():
         return read.to_numpy(dtype=np.uint64 if read.min() >= 0 else np.int64)
@@ -320,7 +320,7 @@ def _numbers(
                 f"whole numbers up to {max(exact.tolist(), key=abs)}, of which double precision cannot distinguish "
                 f"{len(np.unique(exact)) - len(np.unique(present))} from others",
                 f"numbers up to {EXACT}",
-                "declare the column categorical where its numbers are names, or subtract the least number from all",
+                "declare the column categorical if its numbers are names, or subtract the smallest number from all",
             )
         )
     note = maybe_codes(column.name, present, FEW_NUMBERS, FEW_LABELS) if guessed and not faults else ""
@@ -383,7 +383,7 @@ def _number(value: Any) -> int | float:
 
 
 def _in_order(column: pd.Series, words: Sequence[Any]) -> list[Any]:
-    """The categories of a pandas categorical as they are; else numbers before words, each ascending."""
+    """The categories of a pandas categorical unchanged; else numbers before words, each ascending."""
     if isinstance(column.dtype, pd.CategoricalDtype):
         return [_number(item) if _is_number(item) else plain(item) for item in column.dtype.categories]
     return sorted(dict.fromkeys(words), key=lambda word: (isinstance(word, str), word))
@@ -402,6 +402,6 @@ def _too_many(labels: int, rows: int, what: str, guessed: bool) -> ReadingFault 
         )
     if labels > MOST_LABELS:
         return ReadingFault(
-            f"{labels:,} different {what}", f"at most {MOST_LABELS:,} labels", "list its labels to have more"
+            f"{labels:,} different {what}", f"at most {MOST_LABELS:,} labels", "list its labels to allow more"
         )
     return None

@@ -34,7 +34,7 @@ def numbered(index: "pd.Index") -> RowLabels:
 
 
 def read_labels(rows: Any) -> list[Any]:
-    """Labels of rows as a user gives them: one, a list, an array, a tensor, or an index or column of a data frame.
+    """Read labels of rows from a user: one, a list, an array, a tensor, or an index or column of a data frame.
 
     Raises:
         DataError: The labels are truth values, a slice or nested, which do not identify rows.
@@ -90,7 +90,7 @@ def _all_among(rows: Any, count: int) -> bool:
 
 
 def _listed(rows: NDArray[Any]) -> list[Any]:
-    """The labels of an array as Python objects; times as pandas has them, since NumPy makes whole numbers of nanoseconds."""
+    """The labels of an array as Python objects; times as in pandas, since NumPy converts them to whole numbers."""
     if rows.dtype.kind not in "mM":
         return rows.tolist()
     import pandas as pd

@@ -19,7 +19,7 @@ __all__ = ["check_column", "check_dataset"]
 
 
 PIECE = 4096
-"""Rows that are compared at a time: all images may not fit in memory."""
+"""Number of rows compared at a time, since all images may not fit in memory."""
 
 
 def check_dataset(data: "Dataset") -> None:
@@ -69,7 +69,7 @@ def check_column(variable: Variable, column: Tensor, length: int) -> None:
         )
     if variable.is_discrete:
         _check_codes(variable, column)
-    elif variable.support is not None and length and column.dtype != torch.uint16:  # which is 0 to 255 as stored
+    elif variable.support is not None and length and column.dtype != torch.uint16:  # stored as 0 to 255
         low, high = torch.tensor(variable.support).to(column).tolist()  # as exact as the column
         least, most = column.min().item(), column.max().item()
         if least < low or most > high:

@@ -10,7 +10,7 @@ from .knowledge import Knowledge
 __all__ = ["ALGORITHMS", "TESTS", "Algorithm", "Search", "assumptions", "choose_test", "find", "refuse_unfit"]
 
 ACYCLIC = "No cycles: no column is, even indirectly, its own cause."
-FAITHFUL = "Faithfulness: every independence in the data comes from the graph, none from effects that cancel out."
+FAITHFUL = "Faithfulness: every independence in the data comes from the graph, and none from effects that cancel out."
 SUFFICIENT = "No hidden common causes of two columns."
 UNSELECTED = "No selection bias: being in the table does not depend on two or more of the columns."
 
@@ -134,7 +134,7 @@ def assumptions(algorithm: Algorithm, columns: SearchedColumns, test: str | None
 
 @dataclass(frozen=True, eq=False)
 class Search:
-    """An algorithm with all that it searches by; `columns` may be replaced by a resample of them.
+    """An algorithm with all of its inputs; `columns` may be replaced by a resample of them.
 
     Args:
         algorithm: The algorithm.

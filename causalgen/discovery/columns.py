@@ -19,7 +19,7 @@ __all__ = ["ColumnKind", "SearchedColumns", "embed", "read_columns"]
 
 ColumnKind = Literal["continuous", "discrete"]
 LEVELS = 50
-"""Maximum number of levels of a discrete column; more are an identifier or a text."""
+"""Maximum number of levels of a discrete column; a column with more is an identifier or text."""
 KINDS = ("continuous", "discrete", "binary", "categorical", "ordinal")
 TOLERANCE = 1e-8
 
@@ -195,7 +195,7 @@ def _encode(values: np.ndarray, variable: Variable) -> np.ndarray:
     if len(different) > LEVELS:
         raise DataError(
             f"Expected at most {LEVELS} levels in a discrete column; '{variable.name}' has {len(different)}. "
-            "Group them, leave it out, or call it continuous."
+            "Group them, leave it out, or declare it continuous."
         )
     return codes.astype(float)
 
@@ -229,7 +229,7 @@ def _refuse_collinear(names: Sequence[str], embedded: np.ndarray, owner: np.ndar
 
 
 def embed(kinds: Sequence[ColumnKind], values: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Continuous columns as they are, discrete ones as an indicator of each level but the first.
+    """Continuous columns unchanged, and an indicator of each level but the first for discrete ones.
 
     Returns:
         The embedding, `(rows, width)`, and the position of the original column of each of its columns.

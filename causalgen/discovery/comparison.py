@@ -51,11 +51,11 @@ class Comparison:
 
     Args:
         expected: The class of the user's graph: what the algorithm would find from infinite data if the graph were right.
-        found: The class that it found.
+        found: The class that the algorithm found.
         pairs: Every pair that is adjacent in one of the two.
         shd: Structural Hamming distance: pairs whose marks differ between the classes.
-        precision: Share of the found adjacencies that the graph has; None where nothing was found.
-        recall: Share of the graph's adjacencies that were found; None where it has none.
+        precision: Share of the found adjacencies that the graph has; None if nothing was found.
+        recall: Share of the graph's adjacencies that were found; None if the graph has none.
         consistency: Mean share of resamples in which an adjacency of the graph is found; None without resamples.
     """
 
@@ -69,7 +69,7 @@ class Comparison:
 
     @property
     def f1(self) -> float | None:
-        """Harmonic mean of precision and recall of the adjacencies; None where neither graph has any."""
+        """Harmonic mean of precision and recall of the adjacencies; None if neither graph has any."""
         hits = len(self.expected.skeleton & self.found.skeleton)
         both = len(self.expected.skeleton) + len(self.found.skeleton)
         return 2 * hits / both if both else None

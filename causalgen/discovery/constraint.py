@@ -1,10 +1,11 @@
 """PC and FCI on causal-learn's searches, with background knowledge.
 
-causal-learn finds the skeleton and the separating sets, and has FCI's orientation rules. Two of its properties are not taken
-over: it drops a required edge that a test calls independent, and its FCI turns a forbidden b -> a into the *directed* edge
-a -> b, although a hidden common cause remains possible. So knowledge is applied here: required pairs stay adjacent, and in FCI
-a forbidden b -> a only puts an arrowhead at b. FCI's rules 5 to 7 serve selection bias, which is assumed away, and
-rule 10 is left out: causal-learn's does not check that its paths are uncovered, so it can orient edges that are not implied.
+causal-learn finds the skeleton and the separating sets, and has FCI's orientation rules. Two of its properties are not
+adopted: it drops a required edge that a test calls independent, and its FCI turns a forbidden b -> a into the
+*directed* edge a -> b, although a hidden common cause remains possible. So knowledge is applied here: required pairs
+stay adjacent, and in FCI a forbidden b -> a only puts an arrowhead at b. FCI's rules 5 to 7 serve selection bias, which
+is assumed away, and rule 10 is left out: causal-learn's does not check that its paths are uncovered, so it can orient
+edges that are not implied.
 """
 
 from itertools import combinations
@@ -31,7 +32,7 @@ MARKS: dict[tuple[str, str], Mark] = {
     ("ARROW", "ARROW"): "<->",
     ("CIRCLE", "CIRCLE"): "o-o",
 }
-"""By the ends at the first and the second column; without selection bias no others occur."""
+"""Marks by the ends at the first and the second column; without selection bias, no others occur."""
 
 
 def pc(names: tuple[str, ...], test: CIT_Base, alpha: float, knowledge: Knowledge) -> EquivalenceClass:

@@ -37,7 +37,7 @@ class Discovery:
         found: The equivalence class.
         algorithm: Name in the catalog.
         test: Name of the independence test; None for an algorithm that tests none.
-        alpha: Level of the test; None likewise.
+        alpha: Level of the test; None for such an algorithm.
         knowledge: The background knowledge of the search.
         frequencies: Shares of resamples; None when there were none.
         kinds: Kind by column.
@@ -147,7 +147,7 @@ def discover(
         alpha: Level of the test. No level is always right: fewer rows need a larger one.
         bootstrap: Resamples for the frequencies of edges.
         seed: Seed of all random numbers.
-        jobs: Processes for the resamples, as joblib counts them.
+        jobs: Number of processes for the resamples, in joblib's convention.
 
     Raises:
         DataError: The table or an argument does not fit; the message lists what is possible.
@@ -219,6 +219,6 @@ def _warnings(search: Search, found: EquivalenceClass, shares: Frequencies | Non
     if shares is not None and algorithm.tested:
         chance = 2 * norm.sf(norm.isf(alpha / 2) / np.sqrt(2))
         yield (
-            f"Resamples repeat rows: at level {alpha:g} about {chance:.0%} of them join two independent columns. A share near "
-            "that is no evidence of an edge."
+            f"Resamples repeat rows: at level {alpha:g} about {chance:.0%} of them join two independent columns. A "
+            "share near that is not evidence of an edge."
         )

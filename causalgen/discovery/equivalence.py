@@ -1,4 +1,4 @@
-"""What data can reveal about a graph: a class of graphs, written as marks on edges."""
+"""What data can reveal about a graph: a class of graphs, represented by marks on edges."""
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
@@ -18,7 +18,7 @@ __all__ = ["ClassKind", "Edge", "EquivalenceClass", "Mark", "Separation", "from_
 ClassKind = Literal["CPDAG", "PAG", "DAG under LiNGAM's assumptions"]
 Mark = Literal["->", "---", "<->", "o->", "o-o"]
 Edge = tuple[str, Mark, str]
-"""An edge as it is read: ("a", "->", "b")."""
+"""An edge in reading order: ("a", "->", "b")."""
 
 MEANING = {
     "->": "{a} causes {b}",
@@ -93,7 +93,7 @@ class EquivalenceClass:
     # -- reading ---------------------------------------------------------------------------------------------------
 
     def mark(self, a: str, b: str) -> str:
-        """The edge as read from `a` to `b`: one of the marks, "<-", "<-o", or "" where the two are not adjacent.
+        """The edge as read from `a` to `b`: one of the marks, "<-", "<-o", or "" if the two are not adjacent.
 
         Raises:
             UnknownNameError: A name is not a node.

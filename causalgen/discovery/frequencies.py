@@ -31,7 +31,7 @@ class Frequencies:
     the resamples join two independent columns. A share is a measure of stability, not a probability that the edge exists.
 
     Args:
-        resamples: How many resamples were searched.
+        resamples: Number of resamples searched.
         shares: By pair (a, b), in the order of the columns: the share of each mark that occurred, as read from a to b.
     """
 
@@ -106,7 +106,7 @@ def _singular(values: np.ndarray) -> bool:
 
 
 def draw_rows(columns: SearchedColumns, rng: np.random.Generator) -> np.ndarray:
-    """Positions of the rows of one resample; where there are groups, as many groups as there are, each with all its rows."""
+    """Positions of the rows of one resample; if there are groups, whole groups are drawn, as many as there are."""
     if columns.groups is None:
         return rng.integers(len(columns), size=len(columns))
     order = np.argsort(columns.groups, kind="stable")

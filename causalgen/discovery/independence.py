@@ -55,7 +55,7 @@ class DegenerateGaussian(CIT_Base):
         return float(chi2.sf(max(rows, 0.0) * max(ratio, 0.0), free))
 
     def _volume(self, places: np.ndarray) -> float:
-        """log determinant; a singular block, as resamples may have, counts by its non-zero part."""
+        """log determinant; a singular block, as resamples may have, contributes its non-zero part."""
         eigenvalues = np.linalg.eigvalsh(self._correlation[np.ix_(places, places)])
         return float(np.log(np.maximum(eigenvalues, 1e-12)).sum())
 

@@ -1,4 +1,4 @@
-"""Background knowledge: edges that must be there, edges that cannot be, and an order in time."""
+"""Background knowledge: edges that must exist, edges that cannot exist, and an order in time."""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -22,8 +22,8 @@ class Knowledge:
     forbidding a -> b leaves a <-> b, a hidden common cause, possible.
 
     Args:
-        required: Edges that are there, in any form that `CausalGraph` reads, such as "age -> volume".
-        forbidden: Edges that are not there; "a -> b; b -> a" forbids both directions.
+        required: Edges that exist, in any form that `CausalGraph` reads, such as "age -> volume".
+        forbidden: Edges that do not exist; "a -> b; b -> a" forbids both directions.
         tiers: Groups of columns in temporal order; a column of a later tier does not cause one of an earlier tier.
             Columns that are left out are unconstrained.
 
@@ -73,11 +73,11 @@ class Knowledge:
         return tuple(dict.fromkeys(edges + [name for tier in self.tiers for name in tier]))
 
     def requires(self, a: str, b: str) -> bool:
-        """Whether a -> b must be there."""
+        """Whether a -> b must exist."""
         return (a, b) in self.required
 
     def forbids(self, a: str, b: str) -> bool:
-        """Whether a -> b cannot be there: it is forbidden, goes back in time, or its reverse is required."""
+        """Whether a -> b cannot exist: it is forbidden, goes back in time, or its reverse is required."""
         tier = {name: position for position, names in enumerate(self.tiers) for name in names}
         backwards = a in tier and b in tier and tier[a] > tier[b]
         return (a, b) in self.forbidden or (b, a) in self.required or backwards
@@ -126,7 +126,7 @@ class Knowledge:
 
 
 def _refuse_cycle(required: Iterable[Pair], place: Mapping[str, int]) -> None:
-    """Required edges may be cyclic by themselves, or together with the order of the tiers."""
+    """Refuse required edges with a cycle, on their own or together with the order of the tiers."""
     graph = nx.DiGraph(required)
     graph.add_edges_from((a, b) for a in place for b in place if place[a] < place[b])
     cycles = [cycle for cycle in nx.strongly_connected_components(graph) if len(cycle) > 1]

@@ -1,4 +1,4 @@
-"""Effects in a table of selected units: refused where the selection biases them, and named where they hold for these units."""
+"""Effects in a table of selected units: refused if selection biases them, marked if they hold for these units only."""
 
 from collections.abc import Sequence
 

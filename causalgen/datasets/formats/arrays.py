@@ -28,7 +28,7 @@ PIECE = 1 << 24
 BROKEN = (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, RuntimeError)
 """Errors of damaged, encrypted and unknown archives."""
 MOST_UNPACKED, MOST_PACKED = 100_000_000, 300
-"""Bytes that an array in an archive may always have, and beyond these per byte in the archive."""
+"""Bytes that an array in an archive may always have, and additional bytes per byte in the archive."""
 
 
 def header(source: Any, inside: str = "") -> Header | str:
@@ -77,7 +77,7 @@ def _unpacked(file: Path, name: str, stamped: bytes) -> Path:
         temporary.replace(store)
     except BROKEN as error:
         raise DataError(
-            f"Expected a NumPy archive in '{file}'; '{name}.npy' cannot be unpacked: {error}. Write it anew."
+            f"Expected a NumPy archive in '{file}'; '{name}.npy' cannot be unpacked: {error}. Write it again."
         ) from None
     finally:
         temporary.unlink(missing_ok=True)
@@ -85,7 +85,7 @@ def _unpacked(file: Path, name: str, stamped: bytes) -> Path:
 
 
 def _refuse_bomb(file: Path, packed: zipfile.ZipInfo) -> None:
-    """Refuse an array that takes much more room than its file, as arrays of nothing but equal numbers do."""
+    """Refuse an array that is much larger than its file, such as an array of equal numbers."""
     if packed.file_size > MOST_UNPACKED and packed.file_size > MOST_PACKED * packed.compress_size:
         raise DataError(
             f"Expected an archive of pictures in '{file}'; got {packed.compress_size:,} bytes that unpack to "
@@ -139,7 +139,7 @@ def _judge_volume(values: NDArray[Any]) -> Header | str:
 
 
 def _channels_last(values: NDArray[Any]) -> NDArray[Any]:
-    """`(H, W)` or `(H, W, 3)`; channels may come first, where the last dimension cannot be them."""
+    """`(H, W)` or `(H, W, 3)`; channels may come first if the last dimension cannot be channels."""
     if values.ndim == 3 and values.shape[0] in COLOURS and values.shape[2] not in COLOURS:
         values = values.transpose(1, 2, 0)
     return values[..., 0] if values.ndim == 3 and values.shape[2] == 1 else values

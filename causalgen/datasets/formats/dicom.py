@@ -1,11 +1,11 @@
 """DICOM files by pydicom, the optional extra; the only module that imports it.
 
 Grey values are those of the modality: stored values through the rescale slope and intercept, or the modality's table, such as
-Hounsfield units of a CT. Of MONOCHROME1, in which the least value is white, the two ends of the scale are exchanged:
+Hounsfield units of a CT. For MONOCHROME1, in which the lowest value is white, the scale is inverted:
 
     v' = m(least) + m(greatest) - v     m the rescaling, least and greatest of the bits that are stored
 
-No text of the file goes anywhere unless its keyword is asked for (`read_tags`).
+No text of the file is used unless its keyword is requested (`read_tags`).
 """
 
 from collections.abc import Mapping, Sequence
@@ -121,7 +121,7 @@ def _problem(found: Any, inside: str) -> str:
 
 
 def _lacking_decoder(found: Any) -> str:
-    """The package that decompresses the pixels, where it is not installed."""
+    """The package that decompresses the pixels, if it is not installed."""
     syntax = found.file_meta.get("TransferSyntaxUID")
     if syntax is None or not syntax.is_compressed or syntax.is_deflated:
         return ""
@@ -137,7 +137,7 @@ def _lacking_decoder(found: Any) -> str:
 
 
 def _is_bytes(found: Any) -> bool:
-    """Whether the values are those of 8 bits, with nothing to rescale."""
+    """Whether the values have 8 bits and no rescaling."""
     plain = (float(found.get("RescaleSlope", 1)), float(found.get("RescaleIntercept", 0))) == (1, 0)
     unsigned = found.get("BitsStored") == 8 and not found.get("PixelRepresentation")
     return unsigned and plain and "ModalityLUTSequence" not in found
@@ -161,7 +161,7 @@ def _units(found: Any) -> str:
 
 
 def _window(found: Any) -> tuple[float, float] | None:
-    """The first window that the file states, as its least and greatest value."""
+    """The first window that the file states, as its lowest and highest value."""
     centre, width = (np.atleast_1d(found.get(word, [])) for word in ("WindowCenter", "WindowWidth"))
     if not len(centre) or not len(width) or float(width[0]) <= 1 or found.PhotometricInterpretation != "MONOCHROME2":
         return None
@@ -179,7 +179,7 @@ def _plain(value: Any, keyword: str, path: Path) -> Any:
         )
     text = str(value).strip()
     if kind == "AS":
-        years = years_of(text.rjust(4, "0"))  # some scanners leave out the zeros
+        years = years_of(text.rjust(4, "0"))  # some scanners omit the zeros
         if years is None:
             raise DataError(f"Expected {keyword} such as 045Y in '{_place(path)}'; got {text!r}. Correct the file.")
         return years
@@ -191,5 +191,5 @@ def _plain(value: Any, keyword: str, path: Path) -> Any:
 
 
 def _place(path: Path) -> str:
-    """A file with its folder, which names the person where all files are called alike."""
+    """A file with its folder, which identifies the person if all files have the same name."""
     return "/".join(path.parts[-2:])

@@ -1,4 +1,4 @@
-"""What is known of a picture before its pixels are decoded."""
+"""Properties of a picture that are known before its pixels are decoded."""
 
 import math
 from dataclasses import dataclass
@@ -7,7 +7,7 @@ __all__ = ["ABSENT", "AS_STORED", "MOST_PIXELS", "UNSPECIFIED", "Header", "too_l
 
 ABSENT = "no such file"
 AS_STORED, UNSPECIFIED = "as stored", "unspecified"
-"""Units of grey values that are not rescaled, and of which the file does not say one."""
+"""Unit of grey values that are not rescaled and whose unit the file does not state."""
 MOST_PIXELS = 100_000_000
 """An image with more pixels counts as a decompression bomb."""
 
@@ -20,11 +20,11 @@ class Header:
         height: Pixels, upright.
         width: Pixels, upright.
         colour: Whether it has colours.
-        wide: Whether its grey values are others than those of 8 bits.
+        wide: Whether its grey values have more than 8 bits.
         alpha: Whether pixels can be transparent.
         cut: Whether its channels have 16 bits, of which the reader keeps the upper 8.
         inks: Whether it is a CMYK image.
-        units: Unit of its grey values, where the file has one.
+        units: Unit of its grey values, if the file states one.
         stated: Window that the file proposes, in grey values.
         depth: Slices of a volume, from below; None for an image.
     """

@@ -1,7 +1,7 @@
 """Slices of NIfTI volumes, and whole ones, by nibabel, the optional extra; the only module that imports it.
 
-A volume is turned to its closest canonical orientation (axes to the right, to the front and up), without resampling. A slice is
-shown as its plane is usually drawn, the patient's left on the left:
+A volume is reoriented to its closest canonical orientation (axes to the right, to the front and up), without
+resampling. A slice is shown as its plane is usually drawn, the patient's left on the left:
 
     axial      front at the top      slices count from below
     coronal    top at the top        slices count from the back
@@ -36,9 +36,9 @@ from .place import PLANES, VOLUME, stamp
 __all__ = ["header", "picture", "write"]
 
 SECOND = 540
-"""Bytes of the header of NIfTI-2, with which it begins."""
+"""Size of a NIfTI-2 header in bytes, with which the header begins."""
 SHEARED = 1e-3
-"""Cosine between two axes of the voxels from which a volume counts as sheared."""
+"""Cosine between two voxel axes at or above which a volume counts as sheared."""
 
 
 def header(source: Path | io.BytesIO, inside: str = "") -> Header | str:
@@ -65,7 +65,7 @@ def header(source: Path | io.BytesIO, inside: str = "") -> Header | str:
 
 
 def picture(source: Path | io.BytesIO, inside: str = "") -> NDArray[Any]:
-    """Grey values `(H, W)` of a slice, or `(D, H, W)` of a volume, scaled as the file says."""
+    """Grey values `(H, W)` of a slice, or `(D, H, W)` of a volume, with the file's scaling."""
     if inside == VOLUME:
         if problem := _unusable(_load(source)):
             raise ValueError(problem)
@@ -78,7 +78,7 @@ def picture(source: Path | io.BytesIO, inside: str = "") -> NDArray[Any]:
 
 
 def write(path: Path, values: NDArray[Any], like: Path) -> Path:
-    """Write a volume `(D, H, W)` with the voxel size and the place in space of another file of as many voxels.
+    """Write a volume `(D, H, W)` with the voxel size and position of another file of the same shape.
 
     Raises:
         DataError: `like` is not a volume, or one of another size.
@@ -105,7 +105,7 @@ def write(path: Path, values: NDArray[Any], like: Path) -> Path:
 
 
 def _load(source: Path | io.BytesIO) -> Any:
-    """The volume, of whose content the header alone is read."""
+    """The volume, of which only the header is read."""
     if isinstance(source, Path):
         return nibabel.load(source)
     source.seek(0)
@@ -119,7 +119,7 @@ def _load(source: Path | io.BytesIO) -> Any:
 
 
 def _voxels(source: Path | io.BytesIO) -> NDArray[Any]:
-    """Values in canonical orientation; those of the latest files are kept."""
+    """Values in canonical orientation; those of the most recent files are cached."""
     return _canonical(source, stamp(source)) if isinstance(source, Path) else _turned(_load(source))
 
 
@@ -165,7 +165,7 @@ def _located(volume: Any, inside: str) -> tuple[int, int] | str:
 
 
 def _place(position: str, count: int) -> int | None:
-    """The slice that a number, or a share with a decimal point, means."""
+    """The slice given by a number, or by a share with a decimal point."""
     if position.isdecimal():
         return int(position) if int(position) < count else None
     try:

@@ -16,7 +16,7 @@ __all__ = ["image_columns", "missing_bytes", "read_cell"]
 STARTS = (b"\x89PNG", b"\xff\xd8\xff", b"GIF8", b"BM", b"RIFF")
 """First bytes of the encoded images that Pillow reads by them; `kind_of` knows the others."""
 ONE_GROUP = Lock()
-"""Several workers ask for images of one row group, which is read once."""
+"""Several workers may request images of one row group, which is read once."""
 
 
 def image_columns(file: parquet.ParquetFile) -> list[str]:
@@ -25,7 +25,7 @@ def image_columns(file: parquet.ParquetFile) -> list[str]:
 
 
 def missing_bytes(file: parquet.ParquetFile, name: str) -> dict[int, str]:
-    """By row without bytes, the path next to them, or "" without one."""
+    """For each row without bytes, the path stored with it, or ""."""
     found: dict[int, str] = {}
     row = 0
     for batch in file.iter_batches(batch_size=256, columns=[name]):
@@ -81,7 +81,7 @@ def _is_structure(kind: pa.DataType) -> bool:
 
 
 def _holds_images(file: parquet.ParquetFile, field: pa.Field) -> bool:
-    """Whether the first cells of a column of bytes begin as images do."""
+    """Whether the first cells of a column of bytes begin like images."""
     if not (pa.types.is_binary(field.type) or pa.types.is_large_binary(field.type)):
         return False
     first = next(file.iter_batches(batch_size=8, columns=[field.name]), None)

@@ -1,4 +1,4 @@
-"""Image files by Pillow, which knows grey values of up to 16 bits and colours of 8."""
+"""Image files by Pillow, which supports grey values of up to 16 bits and colours of 8 bits."""
 
 import io
 import warnings
@@ -54,7 +54,7 @@ def _judge(image: Image.Image) -> Header | str:
     wide, alpha = image.mode in WIDE, image.has_transparency_data
     if wide and alpha:
         return "transparent pixels in an image of 16 bits; fill them, and save it without transparency"
-    if image.format == "TIFF":  # whose size Pillow 11 does not turn before it reads the pixels
+    if image.format == "TIFF":  # Pillow 11 exchanges the size only when it reads the pixels
         width, height = image.tag_v2[ExifTags.Base.ImageWidth], image.tag_v2[ExifTags.Base.ImageLength]  # type: ignore[attr-defined]
     told = image.format == "TIFF" or EXIF & image.info.keys()
     if told and image.getexif().get(ExifTags.Base.Orientation) in ROTATED:

@@ -1,4 +1,4 @@
-"""Paths of pictures, which may go on inside a file: `shard.tar/0001.png`, `digits.npz/images/7`."""
+"""Paths of pictures, which may continue inside a file: `shard.tar/0001.png`, `digits.npz/images/7`."""
 
 import re
 from pathlib import Path
@@ -29,14 +29,14 @@ VOLUMES = (".nii.gz", ".nii")
 PLANES = ("sagittal", "coronal", "axial")
 """Planes of a volume, by the axis that they cut."""
 VOLUME = "volume"
-"""The rest of a path that means the whole volume in a file."""
+"""The rest of a path that denotes the whole volume in a file."""
 SUFFIXES = (*IMAGE_FILES, *DICOM_FILES, *VOLUMES, ".npy")
 """Suffixes of files that hold one picture."""
 PARQUET = (".parquet", ".pq")
 SHARDS = (".tar", *PARQUET)
 """Suffixes of tables that hold encoded images."""
 HOLDERS = (".npz", ".npy", *DICOM_FILES, *VOLUMES, *SHARDS)
-"""Suffixes of files inside which a path may go on."""
+"""Suffixes of files inside which a path may continue."""
 INSIDE = re.compile(rf"(?P<file>.*?(?:{'|'.join(map(re.escape, HOLDERS))}))[/\\](?P<inside>.+)", re.IGNORECASE)
 MEMBER = re.compile(rf"(?P<member>.+?)/(?P<rest>{VOLUME}|(?:{'|'.join(PLANES)})/[^/]+)")
 
@@ -51,7 +51,7 @@ def names_picture(word: str) -> bool:
 
 
 def split_place(path: Path) -> tuple[Path, str]:
-    """The file of a picture, and the rest of its path inside that file; "" where the picture is the file.
+    """The file of a picture, and the rest of its path inside that file; "" if the file is the picture.
 
     >>> split_place(Path("a/digits.npz/images/7"))[1], split_place(Path("a/b.png"))[1]
     ('images/7', '')
@@ -92,7 +92,7 @@ def suffix_of(name: str) -> str:
 
 
 def at_slice(path: Path, taken: tuple[str, float] | None) -> Path:
-    """The path of a slice, by plane and position, of a volume; other paths, and those of slices, are returned as they are.
+    """The path of a slice of a volume, by plane and position; other paths, and those of slices, are unchanged.
 
     >>> at_slice(Path("a.nii.gz"), ("axial", 0.5)).as_posix(), at_slice(Path("a.png"), ("axial", 0.5)).as_posix()
     ('a.nii.gz/axial/0.5', 'a.png')
@@ -102,7 +102,7 @@ def at_slice(path: Path, taken: tuple[str, float] | None) -> Path:
 
 
 def at_volume(path: Path) -> Path:
-    """The path of the whole volume in a NIfTI or NumPy file, or in a member of a tar or Parquet file; others as they are.
+    """The path of the whole volume in a NIfTI or NumPy file or a shard member; other paths are unchanged.
 
     >>> at_volume(Path("a.nii.gz")).as_posix(), at_volume(Path("a.npz/scans/7")).as_posix(), at_volume(Path("a.png")).as_posix()
     ('a.nii.gz/volume', 'a.npz/scans/7/volume', 'a.png')
@@ -122,7 +122,7 @@ def names_volume(word: str) -> bool:
 
 
 def is_dicom(file: Path) -> bool:
-    """Whether a file is DICOM, by its suffix, or by its first bytes where the suffix is none that is known."""
+    """Whether a file is DICOM, by its suffix, or by its first bytes if the suffix is unknown."""
     suffix = suffix_of(file.name)
     if suffix in (*SUFFIXES, *HOLDERS):
         return suffix in DICOM_FILES
@@ -134,6 +134,6 @@ def is_dicom(file: Path) -> bool:
 
 
 def stamp(path: Path) -> bytes:
-    """What changes when the picture at a path does."""
+    """A stamp that changes when the picture at a path changes."""
     stat = split_place(path)[0].stat()
     return f"{path}\0{stat.st_mtime_ns}\0{stat.st_size}".encode()

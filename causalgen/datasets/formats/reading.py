@@ -1,4 +1,4 @@
-"""One way to the header and the pixels of any picture, by its path."""
+"""Reads the header and the pixels of any picture, by its path."""
 
 import io
 from pathlib import Path
@@ -51,7 +51,7 @@ def read_picture(path: Path) -> Picture | str:
 
 
 def _read(file: Path, inside: str, what: str) -> Any:
-    """What one of a reader's functions, `header` or `picture`, finds."""
+    """The result of one of a reader's functions, `header` or `picture`."""
     suffix = suffix_of(file.name)
     if suffix in SHARDS:
         member, rest = member_of(inside)
@@ -64,7 +64,7 @@ def _read(file: Path, inside: str, what: str) -> Any:
 
 
 def _reader(suffix: str) -> ModuleType:
-    """The module that reads files with a suffix; Pillow's knows its formats by their bytes."""
+    """The module that reads files with a suffix; Pillow recognises its formats by their bytes."""
     if suffix == ".dcm":
         from . import dicom  # the extra `dicom`, which its message names
 

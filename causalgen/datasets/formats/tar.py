@@ -1,4 +1,4 @@
-"""Members of a tar file, read where they lie: nothing is unpacked."""
+"""Reads members of a tar file in place, without unpacking it."""
 
 import tarfile
 from functools import lru_cache
@@ -10,10 +10,10 @@ __all__ = ["members", "read_member"]
 
 
 def members(file: Path) -> dict[str, tuple[int, int]]:
-    """Where each file in an uncompressed tar file begins, and its length in bytes, in the order of the tar file.
+    """The offset and length in bytes of each file in an uncompressed tar file, in its order.
 
     Raises:
-        tarfile.TarError: It is no such file.
+        tarfile.TarError: It is not an uncompressed tar file.
     """
     return _members(file, stamp(file))
 

@@ -1,4 +1,4 @@
-"""Grey TIFF files of other values than 8 bits, by tifffile.
+"""Grey TIFF files with values other than 8 bits, by tifffile.
 
 Pillow, which reads the other TIFF files, returns wrong numbers for some of these: compressed big-endian ones, signed bytes,
 and 32-bit numbers without a sign.
@@ -29,7 +29,7 @@ TURNS: dict[int, Callable[[NDArray[Any]], NDArray[Any]]] = {
     7: lambda values: np.rot90(values, 2).T,
     8: np.rot90,
 }
-"""What brings the pixels of each orientation upright."""
+"""Operations that turn the pixels of each orientation upright."""
 FOR_PILLOW = ("<u2", "<i2", "<i4", "<f4")
 """Numbers that Pillow reads correctly from compressed files whose decoder tifffile lacks."""
 
@@ -87,7 +87,7 @@ def _judge(file: tifffile.TiffFile) -> Header | str:
         shown = "x".join(map(str, page.shape))
         return f"an array of {shown} {page.dtype} numbers; save grey values (height, width), or bytes of three colours"
     if page.photometric == WHITE and page.dtype.kind != "u":
-        return f"{page.dtype} numbers of which the least is white; save them with black as the least"
+        return f"{page.dtype} numbers whose lowest value is white; save them with black as the lowest"
     height, width = page.shape[::-1] if _orientation(page) in pillow.ROTATED else page.shape
     return too_large(height, width) or Header(height, width, colour=False, wide=True)
 

@@ -48,8 +48,8 @@ def load_morphodigits(
         rows: Total number of rows, split 70/10/20 so that no base digit is in two splits.
         seed: Seed of the split, of all exogenous noise, and of the selection of `planted_bias`.
         planted_bias: A shortcut for classifiers: the log odds, for each standard deviation of thickness above the median,
-            with which a digit of 5 or more is selected for training and validation, and a smaller one is not. About half
-            of these rows remain; the test rows stay as they are.
+            with which a digit of 5 or more is kept for training and validation, and a smaller one is dropped. About
+            half of these rows remain; the test rows stay as they are.
         progress: Called with (images drawn, images in all) while generating.
 
     Raises:
@@ -107,7 +107,7 @@ def _columns(noise: dict[str, NDArray]) -> dict[str, NDArray]:
 
 
 def _selected(thickness: NDArray, digit: NDArray, bias: float, seed: int) -> Tensor:
-    """Which rows a selection keeps under which thick strokes go with digits of 5 or more, bool `(N,)`."""
+    """Select rows such that thick strokes are associated with digits of 5 or more, bool `(N,)`."""
     deviation = (thickness - np.median(thickness)) / thickness.std()
     keep = expit(bias * np.where(digit >= 5, 1, -1) * deviation)
     return torch.from_numpy(np.random.default_rng([2, seed]).random(len(digit)) < keep)

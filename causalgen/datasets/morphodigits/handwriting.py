@@ -11,16 +11,16 @@ __all__ = ["SIZE", "base_digits", "trace"]
 
 SIZE = 28
 FINE = 4
-"""Fine pixels to a pixel of the drawn image."""
+"""Number of fine pixels per pixel of the drawn image."""
 STRETCH = (11, 13)
-"""Fine pixels to a source pixel, down and across: 8 source pixels become 22 x 26 pixels."""
+"""Number of fine pixels per source pixel, down and across: 8 source pixels become 22 x 26 pixels."""
 PEN = 1.0
 """Radius of the drawn stroke in pixels."""
 BLURS = (0.2, 0.7)
 """Fine and coarse blur in source pixels; their difference, times SHARPEN, is added to the fine one."""
 SHARPEN = 3.0
 BORDER = 3
-"""Empty source pixels around, for the blurs."""
+"""Margin of empty source pixels for the blurs."""
 
 
 def base_digits() -> tuple[NDArray[np.float32], NDArray[np.int64]]:

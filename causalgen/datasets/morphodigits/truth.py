@@ -75,7 +75,7 @@ class MorphodigitsTruth(GeneratorTruth):
         return draw_noise(n, rng)
 
     def assign(self, noise: dict[str, NDArray], do: Mapping[str, Any]) -> dict[str, NDArray]:
-        """The attributes but the digit."""
+        """The attributes except the digit."""
         return attributes(noise, do)
 
     def fresh(self, n: int, rng: np.random.Generator) -> dict[str, NDArray]:

@@ -80,7 +80,7 @@ def find(files: FileSet, root: str | Path | None = None) -> Path:
     """The folder that holds `files`, with verified contents; downloaded if no folder has them.
 
     Args:
-        files: Files to find, below CAUSALGEN_DATA and below the cache folder.
+        files: Files to find below CAUSALGEN_DATA or the cache folder.
         root: Cache folder; None for CAUSALGEN_CACHE or the user's.
 
     Raises:
@@ -113,7 +113,7 @@ def read_idx(path: Path) -> NDArray[np.uint8]:
     """Bytes of a gzipped idx file in their shape.
 
     Raises:
-        DataError: The file is no such file.
+        DataError: The file is not a gzipped idx file.
     """
     try:
         content = gzip.decompress(path.read_bytes())

@@ -30,13 +30,13 @@ Mask = NDArray[np.bool_]
 Progress = Callable[[int, int], None]
 
 SCALE = 16
-"""Fine pixels to a pixel, along each axis."""
+"""Number of fine pixels per pixel, along each axis."""
 SIGMA = 2 * SCALE / 6
 """Blur before reducing and after enlarging, in fine pixels."""
 REACH = 24
 """Reach of the blur and the interpolation in fine pixels."""
 CHUNK = 25
-"""Images that one process takes at a time, about a second of work."""
+"""Number of images that one process handles at a time, about a second of work."""
 
 
 def draw(
@@ -213,7 +213,7 @@ def _box(mask: Mask, margin: int) -> tuple[slice, slice]:
 
 
 def _interpolate(image: Fine, height: int, width: int) -> Fine:
-    """Cubic convolution (Catmull-Rom) to `(height, width)`, kept within the range of `image`."""
+    """Cubic convolution (Catmull-Rom) to `(height, width)`, clipped to the range of `image`."""
     across = _cubic(*_neighbours(image.shape[1], width), image.T).T
     return np.clip(_cubic(*_neighbours(image.shape[0], height), across), image.min(), image.max())
 

@@ -46,7 +46,7 @@ class MorphomnistTruth(GeneratorTruth):
         return f"MorphomnistTruth({len(self.base):,} rows, {', '.join(self.graph.nodes)})"
 
     def draw(self, rows: Any, do: Mapping[str, object]) -> Tensor:
-        """The images of `counterfactual`; one whose parents do not change is the row's own.
+        """The images of `counterfactual`; an image whose parents do not change is the row's own.
 
         Raises:
             DataError: As `counterfactual`; or the MNIST files, from which images are redrawn, are not found.
@@ -89,7 +89,7 @@ class MorphomnistTruth(GeneratorTruth):
         return draw_noise(n, rng)
 
     def assign(self, noise: dict[str, NDArray], do: Mapping[str, Any]) -> dict[str, NDArray]:
-        """The attributes but the digit."""
+        """The attributes except the digit."""
         return attributes(noise, do)
 
     def fresh(self, n: int, rng: np.random.Generator) -> dict[str, NDArray]:
@@ -117,7 +117,7 @@ def _follow(
     parents: Mapping[str, NDArray],
     mechanism: Callable[[], NDArray],
 ) -> NDArray:
-    """The value set, else the factual one if the parents are factual, else that of the mechanism."""
+    """The set value, else the factual one if the parents are factual, else that of the mechanism."""
     if name in wanted:
         return wanted[name]
     same = np.all([value == before[parent] for parent, value in parents.items()], axis=0)

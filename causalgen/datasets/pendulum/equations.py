@@ -5,12 +5,12 @@ angle           = -40 + 80 v,  v ~ Uniform(0, 1)
 shadow_length   = max(3, |a - b|) + 0.3 e,  e ~ N(0, 1)
 shadow_position = (a + b) / 2 + 0.3 f,  f ~ N(0, 1)
 
-where parallel light through the lamp and the pivot casts the pivot to a and the tip of the pendulum to b on the ground. The
-geometry is that of Yang et al. (CausalVAE, 2021), whose shadows have no noise.
+where parallel light through the lamp and the pivot projects the pivot to a and the tip of the pendulum to b on the
+ground. The geometry is that of Yang et al. (CausalVAE, 2021), whose shadows have no noise.
 
 Variants: `hidden` adds a hidden h ~ Uniform(0, 1): light = 3 + 14 (0.7 h + 0.3 u), and 2 h more to the length of the shadow.
-`measured` adds errors of measurement to the columns, not to the scene. `spurious` adds a session, which decides on which side
-the lamp stands, and, in 95 % of the rows, the colour of the wall.
+`measured` adds errors of measurement to the columns, not to the scene. `spurious` adds a session, which determines on
+which side the lamp stands and, in 95 % of the rows, the colour of the wall.
 """
 
 from collections.abc import Mapping
@@ -29,7 +29,7 @@ ROD, BALL = 8.0, 9.5
 """Distance of the ball's middle, and of its tip, from the pivot."""
 GROUND = -0.5
 SHORTEST, UNEVEN = 3.0, 0.3
-"""Minimum length of a shadow without noise, and the standard deviation of both noises of the shadow."""
+"""Minimum length of a shadow without noise, and the standard deviation of the shadow's two noises."""
 AGREEMENT = 0.95
 ERRORS = {"light": 1.5, "angle": 8.0, "shadow_length": 0.7, "shadow_position": 0.7}
 """Standard deviations of the errors of measurement."""
@@ -74,13 +74,13 @@ def attributes(
 
 
 def measured(scene: Mapping[str, NDArray], noise: Mapping[str, NDArray], do: Mapping[str, object]) -> Columns:
-    """What the table shows: with its error where noise has one, but exactly where `do` set it."""
+    """The values in the table: with measurement error if the noise has one, but exact if `do` set them."""
     errors = {name: noise.get(f"error {name}") for name in scene if name not in do}
     return {name: column if errors.get(name) is None else column + errors[name] for name, column in scene.items()}
 
 
 def _cast(light: NDArray, angle: NDArray) -> tuple[NDArray, NDArray]:
-    """Where the light casts the pivot and the pendulum's tip on the ground."""
+    """The projections of the pivot and the pendulum's tip on the ground."""
     slope = (light - PIVOT[0]) / 10  # the lamp is 10 units above the pivot
     turn = np.deg2rad(angle)
     x, y = PIVOT[0] + BALL * np.sin(turn), PIVOT[1] - BALL * np.cos(turn)

@@ -22,7 +22,7 @@ Progress = Callable[[int, int], None]
 
 SIZES = (64, 96)
 LEFT, TOP, SPAN = -1.0, 21.0, 22.0
-"""Where the picture begins, and its width and height, in units."""
+"""Lower left corner of the picture, and its width and height, in units."""
 LAMP_HEIGHT, LAMP_RADIUS = 20.5, 3.0
 BALL_RADIUS = BALL - ROD
 ROD_WIDTH = 1.0
@@ -33,7 +33,7 @@ WALLS = ((255.0, 255.0, 255.0), (255.0, 244.0, 214.0), (214.0, 232.0, 255.0))
 """Colours of the wall: white, warm, cool."""
 ROUNDING = 2.0**-30
 CHUNK = 64
-"""Images drawn at a time, which fit into a processor's cache."""
+"""Number of images drawn at a time, which fit into a processor's cache."""
 
 
 def render(
@@ -103,7 +103,7 @@ def _draw(scene: list[Floats], wall: NDArray[np.int64], size: int) -> NDArray[np
 
 
 def _rounded(value: Floats) -> Floats:
-    """To a fixed grid: libraries differ in the last bit of a sine."""
+    """Round to a fixed grid: libraries differ in the last bit of a sine."""
     return np.rint(value / ROUNDING) * ROUNDING
 
 

@@ -1,8 +1,8 @@
 """Read the attributes of scenes from images `(N, 3, H, W)` of any size, rendered or generated; one number for each, `(N,)`.
 
 Lamp, ball and shadow lie in separate bands of rows, and each differs from the wall in a channel: the lamp has no blue, the
-ball is red, the shadow is dark. A tenth of full strength or less counts as none, and as much short of it as full, so that a
-faint haze or a pale tint moves nothing.
+ball is red, the shadow is dark. A tenth of full strength or less counts as none, and nine tenths or more as full, so
+that a faint haze or a pale tint has no effect.
 """
 
 import numpy as np
@@ -19,7 +19,7 @@ Floats = NDArray[np.float64]
 LAMP_BAND, BALL_BAND = (17.0, TOP), (0.5, 7.0)
 DEAD = 0.1
 LEAST = 0.25
-"""Minimum area, in squared units, in which something is seen."""
+"""Minimum visible area, in squared units."""
 
 
 def measure_light(images: NDArray) -> Floats:
@@ -115,7 +115,7 @@ def _redness(colour: Floats) -> Floats:
 
 
 def _missing(pixels: Floats) -> Floats:
-    """Share of the wall's light that a pixel lacks, by channel; none where the wall is black."""
+    """Share of the wall's light that a pixel lacks, by channel; 0 if the wall is black."""
     wall = _wall(pixels)[..., None, None]
     return (wall - pixels) / np.where(wall > 0, wall, 1.0)
 

@@ -74,7 +74,7 @@ class PendulumTruth(GeneratorTruth):
         return measured(self.assign(noise, {}), noise, {})
 
     def remorph(self, images: Tensor, do: Mapping[str, Tensor]) -> Tensor:
-        """Draw images `(B, 3, H, W)` anew with the attributes in `do`, one value or `(B,)`; the others are read.
+        """Redraw images `(B, 3, H, W)` with the attributes in `do`, one value or `(B,)`; the others are read.
 
         Raises:
             UnknownNameError: `do` names another attribute.

@@ -1,7 +1,7 @@
 """The parts of the head, their size and their brightness, for drawing and for reading alike; lengths in mm.
 
-A slice is the middle one of a solid whose parts are ellipsoids; a volume holds all of it. Of a ventricle, half the length is r,
-half the width 0.4 r, and half the height 0.75 r, so that two of them hold
+A slice is the middle one of a solid whose parts are ellipsoids; a volume holds all of it. A ventricle has half the
+length r, half the width 0.4 r, and half the height 0.75 r, so that two of them hold
 
     V = 2 (4/3) pi (0.4) (0.75) r^3      and cover      A = 2 pi (0.4) r^2      of the slice.
 """
@@ -33,7 +33,7 @@ FIELD = 240.0
 """Width and height of the picture, and depth of a volume."""
 RIM_WIDTH = 6.0
 WHITE_EDGE = 0.74
-"""Where white matter ends, as a share of the way from the middle to the outer edge; folds are added."""
+"""Edge of the white matter, as a share of the way from the middle to the outer edge, before folds."""
 NARROW, FLAT = 0.4, 0.75
 """Half the width and half the height of a ventricle, as shares of half its length."""
 SIDEWAYS, TILT = 19.0, 0.2

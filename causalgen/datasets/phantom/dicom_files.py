@@ -1,4 +1,4 @@
-"""The scan phantom as a hospital would hand it over: DICOM files with tags, in a folder for each person."""
+"""The scan phantom as a hospital would deliver it: DICOM files with tags, in a folder for each person."""
 
 from pathlib import Path
 
@@ -15,7 +15,8 @@ def write_dicom(folder: str | Path, data: Dataset) -> None:
     """Write every scan of the data set phantom as `P0012/scan-1.dcm`, without its truth.
 
     Tags: PatientID, PatientName and PatientBirthDate, which are invented; PatientSex; PatientAge, in whole years; StudyDate;
-    StationName, the scanner; PixelSpacing. Head size and ventricle volume are in no tag: they have to be read from the image.
+    StationName, the scanner; PixelSpacing. No tag holds head size or ventricle volume: they have to be read from the
+    image.
 
     Args:
         folder: The folder, which is created; files of the same names are replaced.

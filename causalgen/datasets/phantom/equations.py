@@ -20,11 +20,11 @@ __all__ = ["attributes", "draw_noise", "draw_visits"]
 Columns = dict[str, NDArray]
 
 MOST_SCANS = 4
-"""Scans of one person, at most; 1 to so many are equally frequent."""
+"""Maximum number of scans of one person; all numbers from 1 are equally frequent."""
 YOUNGEST, AGES = (50.0, 40.0), 40.0
 HEAD, HEAD_SPREAD = (156.0, 166.0), 4.0
 LIMIT = 3.0
-"""Normal noises are cut there, so that every ventricle fits into its head."""
+"""Normal noises are truncated at this value, so that every ventricle fits into its head."""
 
 
 def draw_noise(n: int, rng: np.random.Generator) -> Columns:

@@ -25,19 +25,19 @@ SIZES = (64, 96, 128)
 VOLUME_SIZE = 32
 """Voxels of a volume along each axis."""
 LINES = 4
-"""Lines through a pixel along which edges are exact."""
+"""Number of lines through a pixel along which edges are exact."""
 FOLDS = range(4, 9)
 """Numbers of folds around the white matter."""
 FOLD_DEPTH = 0.02
 WHITE_LEVEL = 65_535
 ROUNDING = 2.0**-30
 CHUNK = 16
-"""Images drawn at a time, which fit into a processor's cache."""
+"""Number of images drawn at a time, which fit into a processor's cache."""
 MEAN_OF_BYTES, SPREAD_OF_BYTES = 8 * 127.5, (8 * (256**2 - 1) / 12) ** 0.5
 
 
 def draw_shapes(person: NDArray[np.int64], rng: np.random.Generator) -> dict[str, NDArray]:
-    """What pictures of the same attributes differ in: folds and proportions of a person, position and pixel noise of a scan.
+    """Draw image noise: folds and proportions of a person, position and pixel noise of a scan.
 
     Args:
         person: Number of each scan's person, `(N,)`, in ascending order from 0.
@@ -108,15 +108,15 @@ def _stack(head: Floats, volume: Floats, shapes: Mapping[str, NDArray], size: in
 def draw_tissue(head: Floats, volume: Floats, shapes: Mapping[str, NDArray], size: int, height: float = 0.0) -> Floats:
     """Brightness `(n, size, size)` before the scanner: parts inside one another, by the share of a pixel that each covers.
 
-    At another height the solid's ellipsoids are cut in smaller ellipses of the same proportions; half the height of the
-    head is half its size, so that the head has the volume of a sphere of its size.
+    At other heights, a plane cuts the solid's ellipsoids in smaller ellipses of the same proportions; half the height
+    of the head is half its size, so the head has the volume of a sphere of its size.
 
     Args:
         head: Sizes of heads, mm, `(n,)`.
         volume: Volumes of ventricles, ml, `(n,)`.
         shapes: As from `draw_shapes`.
         size: Height and width in pixels.
-        height: Where the slice cuts the head, mm above its middle.
+        height: Height of the slice above the middle of the head, mm.
     """
     root = np.sqrt(shapes["proportion"])
     long, wide = head / (2 * root), head * root / 2

@@ -22,11 +22,11 @@ __all__ = ["measure_head_size", "measure_ventricle_volume"]
 Floats = NDArray[np.float64]
 
 CORNER = 1 / 8
-"""Share of the width that a corner takes."""
+"""Share of the width that a corner occupies."""
 INNER, OUTER = 0.52, 0.66
 """The ring, or shell, of white matter, as shares of the way from the middle of the head to its edge; ventricles end before."""
 LEAST = 1 / 16
-"""A head covers at least this share of the picture, or it is not seen."""
+"""Minimum share of the picture that a head must cover to be detected."""
 EXPECTED_PROPORTION = 0.8
 """Width of a head over its length, on average."""
 BRIGHT = {2: 0.9, 3: 0.95}
@@ -35,7 +35,7 @@ BRIGHT = {2: 0.9, 3: 0.95}
 
 def measure_head_size(images: NDArray) -> Floats:
     """Size of the head in a scan of the data set phantom: diameter of a circle of its area, or of a sphere of its volume, mm;
-    no number where none is seen.
+    NaN if none is seen.
 
     Raises:
         DataError: The array is not a batch of grey images or volumes.
@@ -63,7 +63,7 @@ def measure_ventricle_volume(images: NDArray) -> Floats:
 
 
 def _read(pixels: Floats) -> tuple[NDArray[np.bool_], Floats, Floats]:
-    """The head, filled; the way of each pixel from its middle to its edge; and the brightness without the scanner."""
+    """The head, filled; the relative distance of each pixel from its middle; and the brightness without the scanner."""
     dimensions = pixels.ndim - 1
     each = (slice(None), *[None] * dimensions)
     ends = [(slice(n), slice(-n, None)) for n in (max(1, round(CORNER * length)) for length in pixels.shape[1:])]
@@ -78,7 +78,7 @@ def _read(pixels: Floats) -> tuple[NDArray[np.bool_], Floats, Floats]:
 
 
 def _way(head: NDArray[np.bool_]) -> Floats:
-    """Of each pixel the way from the middle of the head to its edge, 1 at the edge, for a head that stands upright."""
+    """Relative distance of each pixel from the middle of the head, 1 at its edge, for an upright head."""
     dimensions = head.ndim - 1
     count = np.maximum(head.sum(_within(head)), 1)
     radius = _radius(count, head)
@@ -118,7 +118,7 @@ def _of_each(change: Callable[..., NDArray[np.bool_]], masks: NDArray[np.bool_])
 
 
 def _seen(head: NDArray[np.bool_]) -> NDArray[np.bool_]:
-    """Whether there is a head that air surrounds."""
+    """Whether there is a head surrounded by air."""
     ends = [head.take((0, -1), axis).reshape(len(head), -1).any(1) for axis in _within(head)]
     return (head.mean(_within(head)) > LEAST) & ~np.any(ends, axis=0)
 

@@ -55,15 +55,15 @@ class PhantomTruth(GeneratorTruth):
         )
 
     def remorph(self, images: Tensor, do: Mapping[str, Tensor]) -> Tensor:
-        """The images as they are: nothing can be set on them.
+        """Return the images unchanged: nothing can be set on them.
 
         Raises:
             DataError: `do` names an attribute.
         """
         if do:
             raise DataError(
-                f"Expected nothing to redraw scans of phantom with; got {', '.join(do)}. An image alone does not hold the "
-                "noise of its pixels; use `counterfactual`, which knows it."
+                f"Expected nothing to redraw scans of phantom with; got {', '.join(do)}. The noise of an image's "
+                "pixels cannot be read from it; use `counterfactual`, which knows it."
             )
         return images
 

@@ -67,7 +67,7 @@ def _arrays(path: Path) -> Iterator[tuple[str, NDArray[Any]]]:
 
 
 def _table(path: Path, arrays: dict[str, tuple[str, NDArray[Any]]]) -> pd.DataFrame:
-    """Columns by name; each is given with the name of its array in the file."""
+    """Build the table from columns by name, each given with the name of its array in the file."""
     lengths = {name: len(array) for name, array in arrays.values()}
     if len(set(lengths.values())) != 1:
         shown = ", ".join(f"{name} {count:,}" for name, count in lengths.items()) or "none"

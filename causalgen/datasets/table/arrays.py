@@ -1,4 +1,4 @@
-"""Data that are in memory already: arrays and tensors by name, or any PyTorch dataset."""
+"""Data in memory: arrays and tensors by name, or any PyTorch dataset."""
 
 import math
 from collections.abc import Mapping, Sequence
@@ -28,7 +28,7 @@ from .words import MissingWord
 __all__ = ["from_arrays", "from_torch"]
 
 PIECE = 1024
-"""Images that are converted at a time: floats take up to eight times their memory."""
+"""Number of images converted at a time: floats take up to eight times their memory."""
 
 
 def from_arrays(
@@ -43,7 +43,7 @@ def from_arrays(
     rows: int | None = None,
     seed: int = 0,
 ) -> Dataset:
-    """A data set of arrays or tensors by name.
+    """Build a data set from arrays or tensors by name.
 
     Args:
         values: By name, all of one length N: attributes `(N,)` or `(N, 1)`, numbers or labels; images `(N, H, W)`,
@@ -112,11 +112,11 @@ def from_arrays(
 
 
 def from_torch(dataset: Any, names: Sequence[str], graph: EdgesLike | CausalGraph, **options: Any) -> Dataset:
-    """A data set of the items of a PyTorch `Dataset`.
+    """Build a data set from the items of a PyTorch `Dataset`.
 
     Args:
         dataset: Yields tuples, or mappings with the keys `names`: images as tensors `(C, H, W)`, arrays or Pillow images,
-            volumes as tensors `(1, D, H, W)`, attributes as numbers or labels. Give it without random augmentation.
+            volumes as tensors `(1, D, H, W)`, attributes as numbers or labels. It should not apply random augmentation.
         names: Names of the entries of an item.
         graph: Its nodes are among the names.
         options: Those of `from_arrays`.

@@ -20,7 +20,7 @@ def choose_window(
     declared: Declaration,
     faults: Faults,
 ) -> tuple[tuple[float, float] | None, list[str]]:
-    """The window of a column of grey images, and a note if it was not declared; None where percentiles will give it.
+    """The window of a column of grey images, and a note if undeclared; None if percentiles will determine it.
 
     Args:
         name: The image node.

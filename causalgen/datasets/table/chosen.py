@@ -20,7 +20,7 @@ __all__ = ["Choice", "ChosenRows", "choose_rows", "without_holes"]
 
 SHOWN = 5
 FEW = 10
-"""With fewer training rows, all can have one label by chance."""
+"""With fewer training rows, all may have one label by chance."""
 
 
 @dataclass(frozen=True)
@@ -120,7 +120,7 @@ def _refuse_few(kept: NDArray[np.int64], name: str) -> None:
     if len(kept) < 2:
         raise DataError(
             f"Expected at least 2 rows without missing values in {name}; got {len(kept)}. "
-            "Use more rows, or leave out the column that misses values."
+            "Use more rows, or leave out the column with missing values."
         )
 
 
@@ -157,7 +157,7 @@ def _split(
 
 
 def _drawn(chosen: ChosenRows, attributes: Mapping[str, Attribute], count: int, seed: int) -> ChosenRows:
-    """At most `count` of the rows; each split keeps its share, and attributes that vary in training still do."""
+    """Draw at most `count` of the rows; each split keeps its share, and attributes still vary in training."""
     part = np.empty(len(chosen.kept), np.int64)
     for code, name in enumerate(SPLITS):
         part[chosen.split[name].numpy()] = code
@@ -168,7 +168,7 @@ def _drawn(chosen: ChosenRows, attributes: Mapping[str, Attribute], count: int, 
 
 
 def _varying(places: NDArray[np.int64], chosen: ChosenRows, attributes: Mapping[str, Attribute]) -> NDArray[np.int64]:
-    """The places, with training rows exchanged if an attribute would not vary, such as one with a rare label."""
+    """Exchange training rows if an attribute, such as one with a rare label, would not vary."""
     train = chosen.split["train"].numpy()
     drawn = [place for place in places.tolist() if place in set(train.tolist())]
     wanted: list[int] = []

@@ -30,7 +30,7 @@ ENDS_HEAD = {"at", "by", "for", "from", "in", "of", "on", "per", "since", "when"
 WORD = re.compile(r"[A-Z]?[^\W\d_A-Z]+|[A-Z]+(?![^\W\d_A-Z])|\d+|[^\W\d_]")
 SHOWN = 30
 TYPED_WRONG = 0.8
-"""Similarity from which a name counts as a misspelling of another one."""
+"""Similarity at or above which a name counts as a misspelling of another one."""
 
 
 @dataclass(frozen=True)
@@ -119,7 +119,7 @@ def match_short_names(nodes: Iterable[str], titles: Sequence[str]) -> dict[str, 
 def read_matched(path: str | Path, nodes: Iterable[str]) -> tuple[pd.DataFrame, str]:
     """The table of a file, and a note; columns that match a node by their short name take the name of the node.
 
-    The note says which ones do, and is empty where none does.
+    The note lists these columns, and is empty if there are none.
 
     Raises:
         DataError: The file cannot be read, or several columns match.
@@ -172,7 +172,7 @@ def _by_titles(
     declared: Mapping[str, Declaration],
     holds_paths: Callable[[str], bool],
 ) -> dict[str, Match]:
-    """Nodes with one best title that matches no other node as well."""
+    """Nodes with one best title that does not match another node equally well."""
     stems = {title: name_and_unit(title) for title in titles}
     words = {title: words_of(stem) for title, (stem, _) in stems.items()}
     found: dict[str, Match] = {}

@@ -81,7 +81,7 @@ def as_frame(table: TableLike) -> pd.DataFrame:
 
 
 def as_labelled_frame(table: TableLike) -> tuple[pd.DataFrame, pd.Index]:
-    """The same with the index of a data frame, or the one that a file has in a first column without a name."""
+    """The same with the index of a data frame, or that in a file's first, unnamed column."""
     if not isinstance(table, pd.DataFrame):
         read = read_table(table, arrow=True)
         return read.reset_index(drop=True), read.index
@@ -181,7 +181,7 @@ def describe_columns(table: TableLike, folder: Path | None = None) -> dict[str, 
 
     Args:
         table: The table.
-        folder: Where image paths start; None for the folder of the table.
+        folder: Folder that image paths start from; None for the folder of the table.
 
     Raises:
         DataError: The table cannot be read.

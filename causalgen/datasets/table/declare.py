@@ -24,7 +24,7 @@ class Declaration:
     Args:
         kind: continuous, binary, categorical, ordinal or image.
         labels: Labels of a discrete variable in code order.
-        support: Least and greatest allowed value.
+        support: Lowest and highest allowed value.
         unit: Unit such as "years".
         column: Column of the table, if its name differs from the variable's.
         size: (height, width) of an image in pixels, or (depth, height, width) of a volume.
@@ -32,7 +32,7 @@ class Declaration:
         fit: How an image of another shape is resized: crop, pad or stretch.
         window: Grey values of an image that become 0 and 255, one pair for the whole column.
         percentiles: Those of the training split's grey values that become 0 and 255, in place of a window.
-        bits: 8 or 16 bits that are kept of a pixel.
+        bits: Number of bits kept per pixel, 8 or 16.
         slice: (plane, position) of the slice of a volume: axial, coronal or sagittal; a share from 0.0 to 1.0, or a number.
         volume: Whether the images are volumes, read as a whole.
         ground: Colour behind transparent pixels, such as "white" or "#808080".
@@ -100,14 +100,14 @@ class Declaration:
             )
 
     def _check_volume(self, name: str) -> None:
-        """Raise `DataError` if what is declared about a volume contradicts itself."""
+        """Raise `DataError` if the declarations about a volume contradict each other."""
         for field, remedy in (("slice", "whole volumes, or one slice of each"), ("colour", ""), ("ground", "")):
             if getattr(self, field):
                 remedy = remedy or "grey volumes"
                 raise DataError(f"Expected {remedy} for '{name}'; got `volume: true` and `{field}`. Remove one.")
 
     def _check_grey(self, name: str) -> None:
-        """Raise `DataError` if what is declared about grey values contradicts itself."""
+        """Raise `DataError` if the declarations about grey values contradict each other."""
         if self.window is not None and not _is_span(self.window):
             raise DataError(
                 f"Expected the window of '{name}' as [low, high], two grey values with low < high; got "

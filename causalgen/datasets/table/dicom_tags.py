@@ -1,4 +1,4 @@
-"""Elements of DICOM files as columns of a table, only those that are asked for."""
+"""Reads requested elements of DICOM files as columns of a table."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -13,7 +13,7 @@ from .files import ImageFiles, surplus_top
 __all__ = ["with_tags"]
 
 TRIED = 5
-"""Cells of a column that are looked at to find DICOM files."""
+"""Number of cells of a column that are examined to find DICOM files."""
 
 
 def with_tags(frame: pd.DataFrame, tags: Sequence[str], folder: Path) -> pd.DataFrame:
@@ -22,7 +22,7 @@ def with_tags(frame: pd.DataFrame, tags: Sequence[str], folder: Path) -> pd.Data
     Args:
         frame: The table.
         tags: Keywords such as PatientAge, in years, or Manufacturer.
-        folder: Where image paths start.
+        folder: Folder that image paths start from.
 
     Raises:
         DataError: No column names DICOM files, a keyword is unknown, or is a column already.

@@ -13,9 +13,9 @@ from ...errors import DataError
 __all__ = ["DataFaultsError", "Fault", "Faults"]
 
 KEPT = 100
-"""Rows that are listed for one fault of a column; the others are counted."""
+"""Number of rows listed for one fault of a column; the others are counted."""
 SHOWN = 5
-"""Rows that the message shows for one fault of a column."""
+"""Number of rows that the message shows for one fault of a column."""
 
 
 @dataclass(frozen=True)

@@ -1,7 +1,7 @@
-"""Which file does a cell of a column of images mean: the one at its path, or the one whose name lacks its suffix?
+"""Resolves cells of an image column to files: by path, or by a name without its suffix.
 
-Public data sets spread the images of one table over several folders (NIH chest X-rays, HAM10000), so a bare name may also mean
-the one file of that name in a folder below.
+Public data sets spread the images of one table over several folders (NIH chest X-rays, HAM10000), so a bare name may
+also refer to the one file of that name in a subfolder.
 """
 
 import os
@@ -17,22 +17,22 @@ from ..formats import SUFFIXES, is_dicom, names_picture, split_place
 __all__ = ["ImageFiles", "as_name", "find_folder", "has_more_zeros", "holds_images", "looks_like_paths", "surplus_top"]
 
 LOOKED_AT = 20
-"""Cells that tell whether a column holds paths of images."""
+"""Number of cells that decide whether a column holds paths of images."""
 TRIED = 3
-"""Cells that are looked for as files before a column counts as holding none."""
+"""Number of cells that are tried as files before a column counts as holding none."""
 FOLDERS = 50
-"""Folders next to a table in which its images are looked for."""
+"""Maximum number of folders next to a table in which its images are searched."""
 DEEPEST, MOST_FOLDERS = 3, 1000
-"""How far below a folder, and in how many folders, files are looked for by their names."""
+"""Maximum depth below a folder, and number of folders, in which files are searched by name."""
 ENDINGS = (*SUFFIXES, *(suffix.upper() for suffix in SUFFIXES))
 
 
 class ImageFiles:
-    """The image files below a folder, by what the cells of a table call them.
+    """The image files below a folder, by the names that cells of a table use.
 
     Args:
-        folder: Where paths start.
-        by_number: Whether a column of numbers may hold their names without being declared as one of images.
+        folder: Folder that paths start from.
+        by_number: Whether a column of numbers may hold file names without being declared as an image column.
     """
 
     def __init__(self, folder: Path, *, by_number: bool = True) -> None:
@@ -41,13 +41,13 @@ class ImageFiles:
 
     @classmethod
     def of(cls, frame: pd.DataFrame, folder: Path) -> "ImageFiles":
-        """The files of a table; where a column has their paths, its numbers are not names of files."""
+        """The files of a table; if a column has their paths, numbers do not count as file names."""
         return cls(folder, by_number=not any(looks_like_paths(frame[title]) for title in frame.columns))
 
     def numbered_by(self, column: pd.Series) -> bool:
-        """Whether all cells are numbers of files, and of most of the files that have numbers as names.
+        """Whether all cells are file numbers, and together cover most of the files with numbers as names.
 
-        Numbers of other things, such as ages, would also be among those of many files.
+        Coverage matters because other numbers, such as ages, would also occur among many file numbers.
         """
         if not self._by_number:
             return False
@@ -59,19 +59,19 @@ class ImageFiles:
         )
 
     def named(self, cell: str) -> list[Path]:
-        """The files that a bare name means as it stands: the one next to the table, else those in folders below."""
+        """The files with exactly this bare name: the one next to the table, else those in subfolders."""
         path = _at(self.folder, cell)
         return [path] if _is_file(path) else self._below.get(cell, [])
 
     def find(self, cell: str, *, number: bool = False) -> list[Path]:
-        """The file that a cell names; several files if it may mean any of them.
+        """The file that a cell names; several files if the name is ambiguous.
 
-        A bare name is also that of files in folders below, and a whole number is that of files whose names are the number
-        with leading zeros, which tables lose. A file that does not exist is returned as it is named.
+        A bare name also matches files in subfolders, and a whole number also matches files whose names have leading
+        zeros, which tables lose. The name of a missing file is returned unchanged.
 
         Args:
             cell: The text of the cell.
-            number: Whether the cell is a number, so that `7` may have been `007` even where there is a `7.png`.
+            number: Whether the cell is a number, so that `7` may have been `007` even if there is a `7.png`.
         """
         path = _at(self.folder, cell)
         if "/" in cell or "\\" in cell:
@@ -94,7 +94,7 @@ class ImageFiles:
 
     @cached_property
     def _numbered_below(self) -> dict[int, list[Path]]:
-        """The same for folders below."""
+        """The same for subfolders."""
         return _by_number(dict.fromkeys(path for paths in self._below.values() for path in paths))
 
     @cached_property
@@ -115,7 +115,7 @@ class ImageFiles:
 
 
 def has_more_zeros(path: Path, cell: str) -> bool:
-    """Whether a file has the number of a cell as its name, with more zeros in front of it.
+    """Whether a file's name is the number of a cell with more leading zeros.
 
     >>> has_more_zeros(Path("a/007.png"), "7"), has_more_zeros(Path("a/7.png"), "7")
     (True, False)
@@ -134,7 +134,7 @@ def _by_number(paths: Iterable[Path]) -> dict[int, list[Path]]:
 
 
 def as_name(cell: object) -> str:
-    """The text of a cell; that of a whole number, which is a float in a column with holes, has no point.
+    """The text of a cell; a whole number, which is a float in a column with holes, has no decimal point.
 
     >>> as_name(" a.png"), as_name(7.0), as_name(0.5)
     ('a.png', '7', '0.5')
@@ -143,8 +143,8 @@ def as_name(cell: object) -> str:
 
 
 def _at(folder: Path, cell: str) -> Path:
-    """The file at a path; of a name without a suffix, such as ISIC_0024306, the image file of that name."""
-    path = folder / cell.replace("\\", "/").replace("\0", "?")  # which no path may hold
+    """The file at a path; for a name without a suffix, such as ISIC_0024306, the image file of that name."""
+    path = folder / cell.replace("\\", "/").replace("\0", "?")  # which paths must not contain
     try:
         if not path.name or names_picture(cell) or path.is_file():
             return path
@@ -154,7 +154,7 @@ def _at(folder: Path, cell: str) -> Path:
 
 
 def surplus_top(cells: Iterable[str], folder: Path) -> str:
-    """The first folder of all paths, with a slash, where only the rest of them leads to files in `folder`.
+    """The common first folder of all paths, with a slash, if the paths lead to files in `folder` only without it.
 
     Public tables often begin paths with the name of the data set.
     """
@@ -169,7 +169,7 @@ def surplus_top(cells: Iterable[str], folder: Path) -> str:
 
 
 def looks_like_paths(column: pd.Series) -> bool:
-    """Whether most of the first words of a column end as image files do."""
+    """Whether most of the first words of a column have suffixes of image files."""
     if pd.api.types.is_numeric_dtype(column):
         return False
     words = [str(word).lower() for word in column.dropna().head(LOOKED_AT)]
@@ -189,7 +189,7 @@ def find_folder(frame: pd.DataFrame, folder: Path) -> Path:
     if any(_found(column.head(TRIED), here) for column in columns):
         return folder
     inside = sorted(entry.path for entry in os.scandir(folder) if entry.is_dir())[:FOLDERS] if folder.is_dir() else []
-    # Images of later rows may lie in another folder than those of the first.
+    # Images of later rows may lie in a different folder from those of the first rows.
     apart = [column.iloc[:: max(1, len(column) // LOOKED_AT)] for column in columns]
     files = [ImageFiles(Path(path)) for path in inside]
     having = [known.folder for known in files if any(_found(column, known) for column in apart)]
@@ -197,7 +197,7 @@ def find_folder(frame: pd.DataFrame, folder: Path) -> Path:
 
 
 def _names_rows(column: pd.Series) -> bool:
-    """Whether a column has another text or whole number in every cell, as names of files without suffixes are."""
+    """Whether every cell has a different text or whole number, like file names without suffixes."""
     present = column.dropna()
     whole = pd.api.types.is_float_dtype(column) and bool((present.astype("float64") % 1 == 0).all())
     if (
@@ -213,7 +213,7 @@ def _names_rows(column: pd.Series) -> bool:
 
 
 def _names_files(column: pd.Series, files: ImageFiles) -> bool:
-    """Whether most of the first cells are names of image files in the folder, or, if no two cells are alike, below it."""
+    """Whether most of the first cells name image files in the folder, or in subfolders if all cells differ."""
     unique = _names_rows(column)
     if not unique and (pd.api.types.is_numeric_dtype(column) or not _found(column.head(TRIED), files)):
         return False

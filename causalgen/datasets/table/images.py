@@ -1,4 +1,4 @@
-"""Columns of images: decoded once into a file on disk, or in memory already."""
+"""Columns of images: decoded once into a file on disk, or already in memory."""
 
 import math
 import os
@@ -32,7 +32,7 @@ Progress = Callable[[int, int], None]
 
 USABLE = "one image that can be read; restore the file, or drop its row"
 CHUNK = 512
-"""Images decoded between two reports of progress."""
+"""Number of images decoded between two progress reports."""
 
 
 @dataclass(frozen=True)
@@ -48,9 +48,9 @@ class ImageColumn:
         found: Height and width, and depth of volumes, of every file that could be inspected.
         readable: `(N,)` bool: files whose header was that of a usable image.
         alpha: Whether any file can be transparent.
-        outside: Pixels outside the window that was declared, or comes from percentiles; None if there is none.
+        outside: Pixels outside a declared or percentile window; None if there is no such window.
         unit: Unit of the files' grey values; empty if it is not declared.
-        percentiles: Those of the training split's grey values that are still to become the window.
+        percentiles: Percentiles of the training split's grey values that will become the window.
         notes: Conversions of the files that a user may not expect, one sentence each.
     """
 
@@ -83,7 +83,7 @@ class ImageColumn:
         return self.rendering.bits
 
     def trained_on(self, rows: Sequence[int], faults: Faults) -> "ImageColumn":
-        """The column with the window that the percentiles of the grey values of training `rows` give."""
+        """Return the column with a window from percentiles of the grey values of training `rows`."""
         if self.percentiles is None:
             return self
         files = [path for row in rows if (path := self.paths[row]) is not None]
@@ -108,14 +108,14 @@ class ImageColumn:
         """Images of `rows`, `(len(rows), C, H, W)` of uint8 or uint16, mapped from a file in the cache folder.
 
         They are decoded once, by several workers, and read from disk on demand, so they need not fit in memory. Images
-        that are gone or cannot be decoded are recorded in `faults`.
+        that no longer exist or cannot be decoded are recorded in `faults`.
         """
         files = [self.paths[row] for row in rows]
         try:
             store = cache_folder(root) / "images" / f"{self._key(files)}.npy"
-        except FileNotFoundError:  # it was there when its header was read
+        except FileNotFoundError:  # it existed when its header was read
             gone = [row for row, path in zip(rows, files) if path is not None and not split_place(path)[0].is_file()]
-            faults.rows(self.title, gone, lambda row: f"no such file any more ('{self.paths[row]}')", USABLE)
+            faults.rows(self.title, gone, lambda row: f"a file that no longer exists ('{self.paths[row]}')", USABLE)
             return torch.empty(0, *self.variable.shape, dtype=torch.uint8)
         images = _stored(store)
         if images is None:
@@ -218,7 +218,7 @@ class PixelColumn:
         return 8 * self.pixels.dtype.itemsize
 
     def trained_on(self, rows: Sequence[int], faults: Faults) -> "PixelColumn":
-        """The same: its window is known."""
+        """Return the same column, since its window is known."""
         return self
 
     @property
@@ -248,7 +248,7 @@ def _stored(store: Path) -> NDArray[Any] | None:
 
 
 def _make_room(folder: Path, size: int) -> None:
-    """Make a folder for `size` bytes: writing to a mapped file on a full disk would end the process."""
+    """Create a folder with room for `size` bytes: writing to a mapped file on a full disk would end the process."""
     try:
         folder.mkdir(parents=True, exist_ok=True)
         found = "" if os.access(folder, os.W_OK) else "it cannot be written"

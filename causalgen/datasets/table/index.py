@@ -1,4 +1,4 @@
-"""Index a table and find its faults, without decoding images or training."""
+"""Indexes a table and finds its faults, without decoding images or training."""
 
 import json
 from collections.abc import Mapping, Sequence
@@ -44,7 +44,7 @@ class TableIndex:
         graph: The graph, every variable declared or inferred.
         attributes: Attributes by node, all rows of the table.
         images: Image columns by node.
-        rows: Rows that are kept, of the table's `count`.
+        rows: Rows that are kept, out of the table's `count`.
         count: Rows in the table.
         labels: Labels of the table's rows, `(count,)`: 0, 1, 2, ..., or the data frame's own index.
         dropped: Rows dropped for a missing value, by node; a row may miss several.
@@ -170,7 +170,7 @@ def index_table(
         root: Folder that image paths are relative to; None for the table's own.
         name: Name of the table; None for that of its file.
         pixels: Images in memory by node, `(N, C, H, W)`.
-        thorough: If there are faults, decode every image too, so that the listing has the damaged ones.
+        thorough: If there are faults, decode every image too, so that the list includes damaged ones.
 
     Raises:
         DataFaultsError: The table has faults; the error lists all of them.

@@ -23,7 +23,7 @@ __all__ = ["index_images"]
 OUTSIDE = "a path that leaves the folder of images"
 SEVERAL = "a name of several files"
 SHOWN = 3
-"""Files of one name that a message lists."""
+"""Maximum number of files of one name that a message lists."""
 
 
 def index_images(
@@ -93,7 +93,7 @@ def index_images(
 
 
 def _unit(headers: Sequence[Header]) -> str:
-    """The unit that all files state; empty without one."""
+    """The unit that all files state; empty if there is none."""
     units = {header.units for header in headers}
     return units.pop() if len(units) == 1 and not units & {AS_STORED, UNSPECIFIED} else ""
 
@@ -125,7 +125,7 @@ def _converted(name: str, headers: Sequence[Header], declared: Declaration) -> l
 
 
 def _spread(name: str, files: Sequence[Path], cells: Sequence[str | None], folder: Path) -> list[str]:
-    """Note that images were found in folders below by their names alone."""
+    """Note that images were found in subfolders by their names alone."""
     if any("/" in cell or "\\" in cell for cell in cells if cell):
         return []
     homes = {split_place(file)[0].parent for file in files} - {folder.resolve()}
@@ -136,7 +136,7 @@ def _spread(name: str, files: Sequence[Path], cells: Sequence[str | None], folde
 
 
 def _words(found: str, cell: str | None) -> str:
-    """What was found for a cell, with the cell and the files that it may mean."""
+    """Describe what was found for a cell, with the cell and the files that it may refer to."""
     what, colon, files = found.partition(": ") if found.startswith(SEVERAL) else (found, "", "")
     return f"{what} ('{cell}'){colon}{files}"
 

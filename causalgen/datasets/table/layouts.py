@@ -20,7 +20,7 @@ __all__ = ["read_folder"]
 METADATA = ("metadata.csv", "metadata.parquet", "metadata.jsonl")
 TABLES = (".csv", ".tsv", ".parquet", ".jsonl")
 LOOKED_AT = 20
-"""Cells that are examined to recognise a column of image paths."""
+"""Number of cells examined to recognise a column of image paths."""
 
 
 def read_folder(folder: Path) -> pd.DataFrame:
@@ -182,7 +182,7 @@ def _images(folder: Path) -> Iterator[Path]:
     for place, folders, files in os.walk(folder):
         folders[:] = [name for name in folders if not name.startswith(".")]
         linked = next((name for name in folders if (Path(place) / name).is_symlink()), None)
-        if linked is not None:  # its images would be left out silently
+        if linked is not None:  # otherwise its images would be left out silently
             raise DataError(
                 f"Expected folders in '{place}'; '{linked}' is a symbolic link. Put the folder itself there."
             )

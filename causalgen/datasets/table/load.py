@@ -24,7 +24,7 @@ from .words import MissingWord
 __all__ = ["load_index", "load_table"]
 
 PIECE = 4096
-"""Images that are compared at a time."""
+"""Number of images compared at a time."""
 
 
 def load_table(
@@ -52,8 +52,8 @@ def load_table(
     are needed.
 
     Args:
-        table: A .csv, .parquet, .jsonl, .npz or .tar file, an image folder in a usual layout (see `read_folder`), or a
-            data frame.
+        table: A .csv, .parquet, .jsonl, .npz or .tar file, an image folder in a standard layout (see `read_folder`), or
+            a data frame.
         graph: Edges such as "age -> {volume, image}; volume -> image", or a graph, whose variables may be declared; its nodes
             are columns of the table.
         variables: By node, overriding the graph: kind, labels, support, unit, column; for an image size
@@ -63,7 +63,7 @@ def load_table(
         group: Column whose rows belong together, such as the patient: no group is split apart, and intervals are
             bootstrapped over groups.
         split: Shares of train, validation and test, or the column that names each row's split; None for a column
-            "split" where there is one, else .7, .15 and .15.
+            "split" if there is one, else .7, .15 and .15.
         missing: "refuse" rows with missing values, "drop" them and report their number, or let the "model" infer them:
             training then uses every row, and everything else the complete ones.
         missing_words: Words and numbers that mean missing values in every column, such as "n/a" or -999, except where

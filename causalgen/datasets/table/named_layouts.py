@@ -16,12 +16,12 @@ T1 = ("sub-*/anat/*_T1w.nii*", "sub-*/ses-*/anat/*_T1w.nii*")
 FACE = re.compile(r"(?P<age>\d{1,3})_(?P<gender>[01])_(?P<race>[0-4])_\d{8,}\..+")
 GENDERS, RACES = ("male", "female"), ("White", "Black", "Asian", "Indian", "Others")
 MOSTLY = 0.9
-"""Share of the names that must be like UTKFace's; in its release, a few lack a part."""
+"""Share of the names that must match UTKFace's form; in its release, a few lack a part."""
 SHOWN = 3
 
 
 def bids_scans(folder: Path) -> list[Path]:
-    """The T1-weighted scans of a BIDS data set, relative to it; none if the folder is no such data set."""
+    """The T1-weighted scans of a BIDS data set, relative to it; empty if the folder is not a BIDS data set."""
     if not (folder / PARTICIPANTS).is_file():
         return []
     return sorted(path.relative_to(folder) for pattern in T1 for path in folder.glob(pattern) if path.is_file())
@@ -33,7 +33,7 @@ def read_bids(folder: Path, scans: Sequence[Path]) -> pd.DataFrame:
     A person has a row for each scan; `participant_id` is what groups them.
 
     Raises:
-        DataError: participants.tsv cannot be read, or has no or a repeated participant.
+        DataError: participants.tsv cannot be read, or has a missing or repeated participant.
     """
     path = folder / PARTICIPANTS
     try:

@@ -10,11 +10,11 @@ from .files import looks_like_paths
 __all__ = ["PATIENT", "distinct", "identifies", "is_identifier", "names_persons", "numbers_persons", "with_persons"]
 
 CASE = "case"
-"""A person's word that is as often an outcome: case or control."""
+"""A word for a person that is equally often an outcome: case or control."""
 PERSONS = {"patient", "subject", "person", "participant", CASE, "individual", "animal", "mouse", "donor", "rid", "eid"}
-"""Words in the name of a column that suggests which rows belong together; RID is that of ADNI, eid that of UK Biobank."""
+"""Words in column names that identify persons; RID is used by ADNI, eid by UK Biobank."""
 IDENTIFIERS = {"id", "ids", "identifier", "uid", "uuid", "guid", "mrn"}
-"""Last words in the name of a column of identifiers."""
+"""Last words in names of identifier columns."""
 NUMBERS = IDENTIFIERS | {
     "number",
     "no",
@@ -29,13 +29,13 @@ NUMBERS = IDENTIFIERS | {
     "barcode",
     "pseudonym",
 }
-"""Words that may follow a person's."""
+"""Words that may follow a word for a person."""
 PERSON = re.compile(r"(?:patient|subject|participant|sub|pat)[-_]?\d\w*|p\d{8}", re.IGNORECASE)
 """A folder that is named after a person, as in CheXpert, BIDS and MIMIC-CXR."""
 PATIENT = "patient"
 FEWEST = 3
 MOST_ROWS = 10
-"""Rows for each identifier, on average, beyond which a column is an attribute."""
+"""Mean number of rows per identifier above which a column is an attribute."""
 
 
 def names_persons(title: str) -> bool:
@@ -66,7 +66,7 @@ def distinct(column: pd.Series) -> int:
 
 
 def identifies(column: pd.Series) -> bool:
-    """Whether a column is named like an identifier, and has few rows for each value: `site_id` of 4 sites is an attribute."""
+    """Whether a column is named like an identifier and has few rows per value: `site_id` of 4 sites is an attribute."""
     return is_identifier(str(column.name)) and bool(distinct(column) > column.count() / MOST_ROWS)
 
 

@@ -1,4 +1,4 @@
-"""Columns that name persons, whose values a report would show."""
+"""Columns that identify persons, whose values a report would show."""
 
 from collections.abc import Iterable
 
@@ -24,7 +24,7 @@ NAMES |= {"birth date", "birthdate", "birthday", "date of birth", "patient birth
 
 
 def note_persons(shown: Iterable[str]) -> list[str]:
-    """A sentence about columns that are called as names and numbers of persons are, if reports would show their values.
+    """A sentence about columns named like names and numbers of persons, if reports would show their values.
 
     Args:
         shown: Names of columns whose values are shown: attributes of the graph, and labels of the rows.

@@ -1,4 +1,4 @@
-"""Pixels of any image as stored: grey values of 16 bits and more go through one window, transparency over a ground.
+"""Converts any image to stored pixels: grey values of 16 or more bits through a window, transparency over a ground.
 
 A window [low, high] is the same for a whole column: a grey value v becomes
 
@@ -42,7 +42,7 @@ class Rendering:
 
     Args:
         fit: How an image of another shape is resized.
-        window: Grey values that become 0 and 255; None for those of 8-bit images as they are.
+        window: Grey values that become 0 and 255; None for unchanged 8-bit images.
         bits: 8 or 16 bits that are kept of a pixel.
         slice: Plane and position of the slice that is taken of volumes.
         ground: Colour behind transparent pixels.
@@ -56,7 +56,7 @@ class Rendering:
 
 
 def rendering_of(declared: Any, window: tuple[float, float] | None) -> Rendering:
-    """The conversion that a declaration, or a study's section of the same fields, asks for."""
+    """The conversion that a declaration, or a study's section with the same fields, specifies."""
     return Rendering(
         fit=declared.fit or "crop",
         window=window,
@@ -117,7 +117,7 @@ def grey_range(path: Path) -> tuple[float, float] | None:
 
 
 def read_grey(path: Path) -> NDArray[np.float64] | None:
-    """Grey values `(H, W)` of a file, or `(D, H, W)` of a volume, in its units; None where it is damaged."""
+    """Grey values `(H, W)` of a file, or `(D, H, W)` of a volume, in its units; None if it is damaged."""
     picture = read_picture(path)
     return None if isinstance(picture, str) else _grey_values(picture)
 

@@ -17,11 +17,11 @@ def read_table(path: str | Path, *, arrow: bool = False, missing_words: Sequence
     """The table at `path`: a .csv (or .tsv, .txt), .parquet, .jsonl, .npz or .tar file, or an image folder.
 
     CSV is UTF-8, or UTF-16 with its byte order mark; columns are separated by commas, semicolons, tabs or bars, as the
-    header says. Where it is not commas, numbers may have a decimal comma, also in a column where some cells are words.
+    header shows. If the separator is not a comma, numbers may have a decimal comma, even in a column with some words.
     Empty cells, NA, NaN, null and None are missing, unless in quotes: a label may have that name. An apostrophe before
     =, +, - or @ marks text for spreadsheets and is left out (see `causalgen.spreadsheets`). Spaces and line breaks in
-    column names become one space. A first column without a name holds the labels of the rows, the frame's index; where
-    it just numbers them it is left out, and so are empty columns without a name. One that does not identify the rows is
+    column names become one space. A first column without a name holds the labels of the rows, the frame's index; if it
+    only numbers them it is left out, and so are empty columns without a name. One that does not identify the rows is
     left out with a warning.
 
     Args:

@@ -1,4 +1,4 @@
-"""Bring a volume to another size."""
+"""Resamples a volume to another size."""
 
 import numpy as np
 import torch
@@ -11,12 +11,12 @@ __all__ = ["resample"]
 
 
 def resample(volume: NDArray[np.float64], size: tuple[int, ...], fit: Fit) -> NDArray[np.float64]:
-    """The volume `(D, H, W)` on another grid of voxels: averaged where it shrinks, linear where it grows.
+    """Resample a volume `(D, H, W)` to another voxel grid, averaging where it shrinks, linearly where it grows.
 
     Args:
         volume: Grey values.
         size: Voxels of the result along each axis.
-        fit: "stretch" scales each axis separately; "crop" keeps the proportions and cuts off what is left over at both ends of
+        fit: "stretch" scales each axis separately; "crop" keeps the proportions and cuts off the excess at both ends of
             an axis; "pad" keeps them and fills with 0.
 
     >>> resample(np.full((4, 8, 8), 3.0), (2, 4, 6), "pad")[0, 0].tolist()
@@ -37,7 +37,7 @@ def resample(volume: NDArray[np.float64], size: tuple[int, ...], fit: Fit) -> ND
 
 
 def _overlap(length: int, wanted: int) -> tuple[slice, slice]:
-    """Where the middle of an axis of one length lies in one of another: the places there, and the places here."""
+    """Overlap of two centred axes of different lengths: the positions there, and the positions here."""
     common = min(length, wanted)
     start, first = (wanted - common) // 2, (length - common) // 2
     return slice(start, start + common), slice(first, first + common)

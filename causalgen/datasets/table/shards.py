@@ -33,7 +33,7 @@ def shard_files(folder: Path) -> list[tuple[Path, str | None]]:
 def read_shards(
     folder: Path, shards: list[tuple[Path, str | None]], read: Callable[[Path], pd.DataFrame]
 ) -> pd.DataFrame | None:
-    """One table of all shards, with the column `split` where their names say it; None if they hold no images.
+    """One table of all shards, with the column `split` if their names contain it; None if they hold no images.
 
     Raises:
         DataError: The shards differ in their columns, or only some name a split.

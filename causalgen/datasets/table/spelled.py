@@ -38,6 +38,6 @@ def spelled_numbers(column: pd.Series) -> tuple[str, str] | None:
         unit = units.pop()
         return (
             f"numbers with '{unit}' ('{found[0].group()}')",
-            f"numbers alone, and the unit in the name of the column: '{column.name} ({unit})'",
+            f"numbers only, with the unit in the name of the column: '{column.name} ({unit})'",
         )
     return None

@@ -24,7 +24,7 @@ NAMES |= {"val": "validation", "valid": "validation", "validation": "validation"
 NAMES |= {"test": "test", "testing": "test", "tst": "test"}
 """Names of the splits in a column or in folders, in lower case."""
 CODES = {"0": "train", "1": "validation", "2": "test"}
-"""Numbers for the splits in a column, as CelebA and WILDS have them."""
+"""Numbers for the splits in a column, as used by CelebA and WILDS."""
 CODED = ("split", "splits", "partition", "set", "subset", "data split")
 """Names of columns in which the numbers 0, 1 and 2 may stand for the splits."""
 DRAWN = "{train: 0.7, validation: 0.15, test: 0.15}"
@@ -61,7 +61,7 @@ def split_groups(
     middle = np.cumsum(sizes[order]) - sizes[order] / 2
     bounds = np.cumsum([shares[name] for name in SPLITS])[:-1] * len(group)
     part = np.searchsorted(bounds, middle)
-    part[0], part[-1] = 0, len(SPLITS) - 1  # with few large groups, no split may stay empty
+    part[0], part[-1] = 0, len(SPLITS) - 1  # with few large groups, no split may remain empty
     if not (part == 1).any():
         part[len(part) // 2] = 1
     of_group = np.empty(len(groups), np.int64)
@@ -122,7 +122,7 @@ def given_split(frame: pd.DataFrame, nodes: Collection[str]) -> str | None:
 
 
 def draw_rows(rows: NDArray[np.int64], count: int, names: pd.Series | None, seed: int) -> NDArray[np.int64]:
-    """At most `count` of `rows`, drawn at random, in their order; every split that `names` names keeps its share of them."""
+    """Draw at most `count` of `rows` at random, in their order; every split in `names` keeps its share."""
     if count >= len(rows):
         return rows
     rng = np.random.default_rng(seed)

@@ -34,11 +34,11 @@ BLOCK, LONG = 1 << 20, 8
 MOST_CELLS = 300_000_000
 """Maximum number of cells of a Parquet file: 2.4 GB of numbers."""
 MOST_SHOWN = 300
-"""Characters of a library's message that are shown."""
+"""Maximum number of characters shown of a library's message."""
 MOST_DENSE, DENSE = 100, 10_000_000
 """Maximum number of cells per byte of a Parquet file with more cells than the second number: others repeat few values."""
 MOST_TEXT, REPEATED = 500_000_000, 20
-"""Bytes of text in a column of a Parquet file that are always read, and beyond these per byte of the file."""
+"""Bytes of text that are always allowed in a Parquet column, and additional bytes per byte of the file."""
 UNREADABLE = (
     pa.ArrowException, zipfile.BadZipFile, NotImplementedError, ValueError, MemoryError, OverflowError, RecursionError
 )  # fmt: skip
@@ -95,7 +95,7 @@ def _unreadable(path: Path, error: BaseException) -> DataError:
     )
     kind = kinds.get(suffix, "CSV")
     shown = str(error) if len(str(error)) < MOST_SHOWN else str(error)[:MOST_SHOWN] + "..."
-    remedy = "Line 1 has to hold the column names, and every row as many cells." if kind == "CSV" else "Write it anew."
+    remedy = "Line 1 has to hold the column names, and every row as many cells." if kind == "CSV" else "Write it again."
     return DataError(f"Expected a {kind} table at '{path}'; it cannot be read: {shown.rstrip('.')}. {remedy}")
 
 
@@ -118,7 +118,7 @@ def _parsed(path: Path) -> pa.Table:
 
 
 def _check_columns(table: pa.Table, path: Path) -> None:
-    """Refuse what Arrow reads from JSON and Parquet unchecked, as text that is not UTF-8."""
+    """Refuse what Arrow reads from JSON and Parquet without a check, such as text that is not UTF-8."""
     for name, column in zip(table.column_names, table.columns, strict=True):
         try:
             column.validate(full=True)
@@ -220,7 +220,7 @@ def _parquet(path: Path) -> pa.Table:
 
 
 def _texts(path: Path) -> list[str]:
-    """Columns of text, which are read as codes first: few kilobytes can hold a long text a million times."""
+    """Columns of text, which are read as codes first: a few kilobytes can hold a long text a million times."""
     schema = parquet.read_schema(path)
     return [field.name for field in schema if pa.types.is_string(field.type) or pa.types.is_large_string(field.type)]
 
@@ -296,7 +296,7 @@ def _as_frame(table: pa.Table, path: Path, *, arrow: bool) -> pd.DataFrame:
 
 
 def _row_labels(column: pd.Series, path: Path) -> pd.Index | None:
-    """The labels of the rows in a first column without a name; None where it just numbers them, or identifies none."""
+    """Row labels in a first column without a name; None if it only numbers the rows, or does not identify them."""
     if numbers_rows(column):
         return None
     start = f"The first column of '{path.name}' has no name and is"

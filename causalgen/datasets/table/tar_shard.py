@@ -1,7 +1,7 @@
 """The table of a tar file of samples, as WebDataset writes them: files with one stem belong together.
 
-Of `a/0001.png`, `a/0001.json` and `a/0001.cls`, the sample is `a/0001`; what follows the first point of a name says what the
-file is.
+`a/0001.png`, `a/0001.json` and `a/0001.cls` belong to the sample `a/0001`; the text after the first dot of a name gives
+the role of the file.
 """
 
 import json
@@ -52,7 +52,7 @@ def read_shard(path: Path) -> pd.DataFrame:
 
 
 def _fields(path: Path, name: str, ending: str, left: set[str]) -> dict[str, Any]:
-    """The columns that one file of a sample fills; endings and fields that fill none are added to `left`."""
+    """The columns that one file of a sample fills; suffixes and fields that fill no column are added to `left`."""
     if names_picture(name):
         short = ending.removesuffix(".gz") if names_volume(name) else ending
         return {short.rpartition(".")[0] or IMAGE: f"{path.name}/{name}"}
@@ -70,7 +70,7 @@ def _fields(path: Path, name: str, ending: str, left: set[str]) -> dict[str, Any
             raise ValueError("it is not an object of fields")
     except ValueError as error:
         raise DataError(
-            f"Expected a sample in '{name}' of '{path}'; it cannot be read: {error}. Write it anew."
+            f"Expected a sample in '{name}' of '{path}'; it cannot be read: {error}. Write it again."
         ) from None
     left |= {f"{field} (of .json)" for field, value in found.items() if isinstance(value, dict | list)}
     return {field: value for field, value in found.items() if not isinstance(value, dict | list)}

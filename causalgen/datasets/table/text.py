@@ -18,9 +18,9 @@ QUOTED = re.compile(r'"(?:[^"]|"")*"')
 RECORD = re.compile(r'(?:"(?:[^"]|"")*"|[^"\r\n])*(?=[\r\n]|\Z)')
 SAID = re.compile(r"sep=(?P<separator>[,;\t|])\r?\n", re.IGNORECASE)
 LOOKED_AT = 1000
-"""Lines at the top of a file from which its format is detected."""
+"""Number of lines at the top of a file from which its format is detected."""
 PIECE = 1 << 22
-"""Bytes that are decoded at a time."""
+"""Number of bytes decoded at a time."""
 LONGEST_LINE = 1 << 24
 """Maximum length of the first line, which allows about a million columns."""
 BINARY = {

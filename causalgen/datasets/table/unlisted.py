@@ -1,4 +1,4 @@
-"""Images next to and below a table's images that no row names."""
+"""Images next to or below a table's images that no row names."""
 
 import os
 from collections.abc import Iterable, Iterator, Mapping
@@ -16,7 +16,7 @@ SHOWN = 3
 
 
 def unlisted_images(frame: pd.DataFrame, images: Mapping[str, ImageColumn | PixelColumn], folder: Path) -> list[str]:
-    """A sentence about the images without a row, or none.
+    """A sentence about images without a row; empty if there are none.
 
     Args:
         frame: The table; images of its other columns count as named, such as masks next to the scans.

@@ -22,9 +22,9 @@ from .pixels import grey_range, read_grey
 __all__ = ["Outside", "count_outside", "find_window", "percentile_window"]
 
 MUCH = 0.01
-"""Share of pixels outside a window from which a note is issued."""
+"""Share of pixels outside a window at or above which a note is issued."""
 MOST_VALUES = 20_000_000
-"""Grey values from which percentiles are taken; of more pixels, about as many evenly spaced ones."""
+"""Number of grey values from which percentiles are taken, evenly spaced if there are more pixels."""
 
 
 @dataclass(frozen=True)
@@ -118,7 +118,7 @@ def _outside(path: Path, window: tuple[float, float]) -> Outside:
 
 
 def _percent(count: int, total: int) -> str:
-    """A share in percent, which reads 0 only if it is 0.
+    """A share in percent, shown as 0 only if it is 0.
 
     >>> _percent(0, 10), _percent(1, 8), _percent(1, 10_000_000)
     ('0 %', '12 %', 'less than 0.01 %')

@@ -55,7 +55,7 @@ AMONG_NUMBERS: tuple[str, ...] = (
 )
 """Words that can be labels elsewhere."""
 MOSTLY = 0.8
-"""Share of numbers among the cells that makes a column one of numbers."""
+"""Share of numbers among the cells at which a column counts as numeric."""
 
 
 def missing_words(column: pd.Series, known: Collection[MissingWord] = ()) -> list[MissingWord]:

@@ -20,7 +20,7 @@ CUBIC = 3
 EDGE = 0.05
 """Quantile of the second knot of a treatment, and share beyond the last but one: a long outer span would bend the curve."""
 MOST_UNCERTAINTY = 2.0
-"""Factor by which the products of a treatment's curve may widen the interval of an effect: what they add then is noise."""
+"""Maximum factor by which products with a treatment's curve may widen an effect's interval."""
 SMALL = 1e-8
 ROWS_PER_FEATURE = 20
 MOST_CELLS = 1.2e8

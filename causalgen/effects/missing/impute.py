@@ -100,7 +100,7 @@ class Imputation:
         current[name] = found
 
     def _leading(self, name: str) -> int:
-        """Number of other columns that are treatments and outcome, which come first if they have at most two labels."""
+        """Number of leading other columns that are treatments or the outcome, with at most two labels if discrete."""
         asked = {*self.question.treatments, self.question.outcome} - {name}
         return sum(len(self.columns[one].variable.labels or ()) <= 2 for one in asked)
 
